@@ -1,0 +1,49 @@
+"""What can go wrong, as exceptions. All derive from `RowPatternError`, and from the builtin that fits best."""
+
+from __future__ import annotations
+
+
+class RowPatternError(Exception):
+    """Anything that this package raises on purpose."""
+
+
+class PatternSyntaxError(RowPatternError, ValueError):
+    """The text is not a row pattern.
+
+    The message says what is wrong and what would be right, and shows the line with a caret under the place.
+
+    Attributes:
+        line: the line of the text, from 1.
+        column: the column in characters, from 1.
+    """
+
+    def __init__(self, message: str, line: int = 1, column: int = 1) -> None:
+        super().__init__(message, line, column)
+        self.line = line
+        self.column = column
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class PatternTooLargeError(RowPatternError, ValueError):
+    """The row pattern passes a limit, which the message names. Nothing large was built."""
+
+
+class UnknownVariableError(RowPatternError, ValueError):
+    """A variable is named that the row pattern does not have."""
+
+
+class RowsError(RowPatternError, ValueError):
+    """The rows or their partitions cannot be read as given."""
+
+
+class SkipError(RowPatternError, ValueError):
+    """AFTER MATCH SKIP TO FIRST or LAST has nowhere to go (ISO/IEC 19075-5, section 4.15).
+
+    No row of the match is mapped to the variable, or it is the match's first row, which would be found for ever.
+    """
+
+
+class ConfigurationError(RowPatternError, ValueError):
+    """A setting cannot be read. The message names the setting, its value and what is allowed."""

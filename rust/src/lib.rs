@@ -1,0 +1,12 @@
+//! Row patterns (SQL `MATCH_RECOGNIZE`): compiled to automata, cached, and matched in linear time.
+//!
+//! A query goes through the modules in this order, and each knows only those before it:
+//! [`pattern`] reads the text, [`automaton`] compiles the tree, [`matcher`] finds matches in rows.
+//! [`cache`] holds what they make and knows none of them. `python` binds all of it.
+
+pub mod automaton;
+pub mod cache;
+pub mod matcher;
+pub mod pattern;
+#[cfg(feature = "python")]
+mod python;

@@ -1,0 +1,91 @@
+//! A compiled row pattern: the unit that is cached and that threads share.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use super::tables::Tables;
+use crate::automaton::Automaton;
+use crate::pattern::{CompileError, Node, RowPattern, parse};
+
+/// Tables that rest with a pattern; a thread more than these begins with new ones.
+const RESTING_TABLES: usize = 2;
+
+/// An immutable automaton, and the tables that fill while it matches.
+///
+/// A thread takes tables for itself while it matches and gives them back filled, so that threads never wait for
+/// each other and a `fork` in the middle of a match leaves nothing locked in the child.
+///
+/// ```
+/// use rowpattern::matcher::Compiled;
+/// let compiled = Compiled::new("A B+").unwrap();
+/// assert_eq!(compiled.variables, ["A", "B"]);
+/// ```
+#[derive(Debug)]
+pub struct Compiled {
+    /// The tree of the text.
+    pub root: Node,
+    /// The primary variables in the order in which they first stand in the text.
+    pub variables: Vec<String>,
+    /// What matching uses.
+    pub automaton: Automaton,
+    tables: SharedTables,
+}
+
+/// Tables at rest.
+#[derive(Debug, Default)]
+pub struct SharedTables {
+    resting: Mutex<Vec<Tables>>,
+    bytes: AtomicUsize,
+}
+
+impl Compiled {
+    /// Reads and compiles the text inside `PATTERN ( ... )`.
+    pub fn new(text: &str) -> Result<Self, CompileError> {
+        let RowPattern { root, variables } = parse(text)?;
+        let automaton = Automaton::new(&root, variables.len())?;
+        Ok(Self { root, variables, automaton, tables: SharedTables::default() })
+    }
+
+    /// The number of a primary variable: its exact name, or else the name folded to upper case.
+    pub fn variable(&self, name: &str) -> Option<u8> {
+        let exact = |wanted: &str| self.variables.iter().position(|known| known == wanted);
+        exact(name).or_else(|| exact(&name.to_uppercase())).map(|number| number as u8)
+    }
+
+    /// Tables for one thread's use.
+    pub fn take_tables(&self) -> Tables {
+        let resting = self.tables.resting.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        resting.unwrap_or_else(|| Tables::new(&self.automaton))
+    }
+
+    /// Gives tables back; true when the pattern's memory has changed by that.
+    pub fn give_back(&self, tables: Tables) -> bool {
+        let mut resting = self.tables.resting.lock().unwrap_or_else(PoisonError::into_inner);
+        if resting.len() < RESTING_TABLES {
+            resting.push(tables);
+        }
+        let bytes = resting.iter().map(Tables::memory_bytes).sum();
+        drop(resting);
+        self.tables.bytes.swap(bytes, Ordering::Relaxed) != bytes
+    }
+
+    /// Bytes on the heap: the automaton, the tree, and tables at rest.
+    pub fn memory_bytes(&self) -> usize {
+        let names: usize = self.variables.iter().map(|name| name.capacity() + size_of::<String>()).sum();
+        size_of::<Self>()
+            + self.automaton.memory_bytes()
+            + node_bytes(&self.root)
+            + names
+            + self.tables.bytes.load(Ordering::Relaxed)
+    }
+}
+
+fn node_bytes(node: &Node) -> usize {
+    match node {
+        Node::Empty | Node::Variable(_) | Node::Anchor(_) => 0,
+        Node::Concatenation(parts) | Node::Alternation(parts) | Node::Permutation(parts) => {
+            parts.capacity() * size_of::<Node>() + parts.iter().map(node_bytes).sum::<usize>()
+        }
+        Node::Exclusion(body) | Node::Repetition { body, .. } => size_of::<Node>() + node_bytes(body),
+    }
+}

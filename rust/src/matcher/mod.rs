@@ -1,0 +1,33 @@
+//! Rows and position automaton to matches, in time linear in the rows.
+//!
+//! Matching goes over each partition twice (see `docs/ARCHITECTURE.md` for the argument):
+//!
+//! - **backward** ([`viability`]): from the last row to the first, the set of positions that can consume the row
+//!   and still reach Accept. The sets are few; they are numbered, and the step from one to the next is a table
+//!   that fills as rows need it ([`tables`]).
+//! - **forward** ([`scan`]): at each start the most preferred position that is in the row's set, then follower by
+//!   follower. No step is ever taken back.
+//!
+//! [`symbols`] holds the rows, [`compiled`] the unit that is cached and shared by threads.
+
+mod compiled;
+mod memo;
+mod scan;
+mod skip;
+mod symbols;
+mod tables;
+mod viability;
+
+pub use compiled::{Compiled, SharedTables};
+pub use viability::Context;
+pub use scan::{Partitions, Scan, ScanError, Sink, Span, count, is_match};
+pub use skip::{Skip, SkipError, SkipProblem};
+pub use symbols::{Symbols, SymbolsBuilder, VariableSet};
+pub use tables::Tables;
+
+/// Rows between two looks at whether the caller wants to stop: a millisecond's work.
+pub const ROWS_BETWEEN_TICKS: usize = 1 << 18;
+
+/// The caller asked for an end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stopped;

@@ -1,0 +1,353 @@
+//! The forward pass: matches one after another.
+
+use super::memo::{Memo, Outcome};
+use super::skip::{Skip, SkipError, Target};
+use super::symbols::Symbols;
+use super::tables::{NOTHING, Tables};
+use super::viability::{Context, Viability, begins_any};
+use super::{ROWS_BETWEEN_TICKS, Stopped};
+use crate::automaton::{ACCEPT, Automaton};
+
+/// The low bits of a choice are its position, the others its variable.
+const POSITION: u32 = ACCEPT;
+const VARIABLE_SHIFT: u32 = 24;
+
+/// Partitions laid one after another, as the rows where they begin and, last, the number of rows.
+#[derive(Debug, Clone)]
+pub struct Partitions(Vec<usize>);
+
+impl Partitions {
+    /// All rows in one partition.
+    pub fn one(rows: usize) -> Self {
+        Self(vec![0, rows])
+    }
+
+    /// Partitions of so many rows each.
+    pub fn from_counts(counts: impl IntoIterator<Item = usize>) -> Self {
+        let mut bounds = vec![0];
+        let mut row = 0_usize;
+        for count in counts {
+            row = row.saturating_add(count);
+            bounds.push(row);
+        }
+        Self(bounds)
+    }
+
+    /// Partitions that begin at these rows, in order; the last one ends at `rows`.
+    pub fn from_starts(mut starts: Vec<usize>, rows: usize) -> Self {
+        starts.push(rows);
+        Self(starts)
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len() - 1
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The rows of one partition.
+    pub fn bounds(&self, number: usize) -> (usize, usize) {
+        (self.0[number], self.0[number + 1])
+    }
+}
+
+/// A match without its rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    /// From 0.
+    pub partition: usize,
+    /// From 1, in its partition.
+    pub number: usize,
+    /// The first row.
+    pub start: usize,
+    /// The row after the last; the same as `start` in an empty match.
+    pub end: usize,
+}
+
+/// Takes matches as they are found.
+pub trait Sink {
+    /// Whether it wants the rows of matches; if not, time does not depend on how matches overlap.
+    const ROWS: bool;
+    /// The next row of the match that is being found.
+    fn row(&mut self, variable: u8, position: u32);
+    /// The match is complete. True when the scan shall pause.
+    fn complete(&mut self, span: Span) -> bool;
+}
+
+/// Why a scan ended early.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ScanError {
+    /// The caller stopped it.
+    Stopped,
+    /// A skip had nowhere to go.
+    Skip(SkipError),
+}
+
+impl From<Stopped> for ScanError {
+    fn from(_: Stopped) -> Self {
+        Self::Stopped
+    }
+}
+
+/// A search through partitions, which can pause behind each match.
+///
+/// Time: linear in rows, plus the rows of matches where the sink wants them. Memory: two bytes for each row of the
+/// largest partition; without rows in overlapping skip modes, what `memo` says.
+#[derive(Debug)]
+pub struct Scan {
+    skip: Skip,
+    partition: usize,
+    /// Whether `viability` is of `partition`.
+    prepared: bool,
+    row: usize,
+    number: usize,
+    since_tick: usize,
+    viability: Viability,
+    memo: Memo,
+}
+
+impl Scan {
+    /// From the first row of the first partition.
+    pub fn new(skip: Skip) -> Self {
+        Self {
+            skip,
+            partition: 0,
+            prepared: false,
+            row: 0,
+            number: 0,
+            since_tick: 0,
+            viability: Viability::default(),
+            memo: Memo::default(),
+        }
+    }
+
+    /// Searches until the sink pauses it (true) or partitions end (false). The same tables and rows each time.
+    pub fn run<S: Sink>(
+        &mut self,
+        context: &mut Context<'_>,
+        partitions: &Partitions,
+        sink: &mut S,
+    ) -> Result<bool, ScanError> {
+        while self.partition < partitions.len() {
+            let (begin, end) = partitions.bounds(self.partition);
+            if !self.prepared {
+                self.since_tick += end - begin;
+                self.viability.prepare(context, begin, end)?;
+                if !S::ROWS && self.skip != Skip::PastLastRow {
+                    self.memo.reset(begin, end);
+                }
+                self.row = begin;
+                self.number = 0;
+                self.prepared = true;
+            }
+            if self.partition(context, begin, end, sink)? {
+                return Ok(true);
+            }
+            self.partition += 1;
+            self.prepared = false;
+        }
+        Ok(false)
+    }
+
+    fn partition<S: Sink>(
+        &mut self,
+        context: &mut Context<'_>,
+        begin: usize,
+        end: usize,
+        sink: &mut S,
+    ) -> Result<bool, ScanError> {
+        while self.row < end {
+            if self.since_tick > ROWS_BETWEEN_TICKS {
+                self.since_tick = 0;
+                (context.tick)()?;
+            }
+            self.reach(context, begin, self.row)?;
+            let first = usize::from(self.row != begin);
+            let choice = if first == 0 {
+                context.tables.start[0][self.viability.number(self.row) as usize]
+            } else {
+                // Most rows of many inputs begin no match: pass over them without leaving this loop.
+                let starts = &context.tables.start[1];
+                let numbers = self.viability.numbers_from(self.row);
+                let numbers = &numbers[..numbers.len().min(ROWS_BETWEEN_TICKS)];
+                let found = numbers.iter().position(|&set| starts[usize::from(set)] != NOTHING);
+                let skipped = found.unwrap_or(numbers.len());
+                self.row += skipped;
+                self.since_tick += skipped;
+                if found.is_none() {
+                    continue;
+                }
+                starts[usize::from(numbers[skipped])]
+            };
+            if choice == NOTHING {
+                self.row += 1;
+                continue;
+            }
+            let start = self.row;
+            self.number += 1;
+            let span = |end| Span { partition: self.partition, number: self.number, start, end };
+            if choice == ACCEPT {
+                self.row += 1;
+                if sink.complete(span(start)) {
+                    return Ok(true);
+                }
+                continue;
+            }
+            let outcome = if !S::ROWS && self.skip != Skip::PastLastRow {
+                self.follow_remembering(context, begin, end, choice)?
+            } else if let Some(variables) = self.skip.variables().copied() {
+                let mut target = Target::default();
+                let matched = self.follow(context, begin, end, choice, |row, variable, position| {
+                    if variables.contains(variable) {
+                        target.first.get_or_insert(row);
+                        target.last = Some(row);
+                    }
+                    sink.row(variable, position);
+                })?;
+                Outcome { end: matched, target }
+            } else {
+                let matched = self.follow(context, begin, end, choice, |_, variable, position| {
+                    sink.row(variable, position);
+                })?;
+                Outcome { end: matched, target: Target::default() }
+            };
+            let span = Span { partition: self.partition, number: self.number, start, end: outcome.end };
+            self.since_tick += span.end - span.start;
+            let pause = sink.complete(span);
+            self.row = self.skip.next_start(start, outcome.end, outcome.target).map_err(|problem| {
+                let Span { partition, number, start, end } = span;
+                ScanError::Skip(SkipError { problem, partition, number, start, end })
+            })?;
+            if pause {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Makes sure that `row` has a set number.
+    #[inline]
+    fn reach(&mut self, context: &mut Context<'_>, begin: usize, row: usize) -> Result<(), Stopped> {
+        if row < self.viability.low || row >= self.viability.high {
+            self.viability.load(context, begin, row)?;
+        }
+        Ok(())
+    }
+
+    /// Follows one match from its first choice and gives the row after its last.
+    #[inline]
+    fn follow(
+        &mut self,
+        context: &mut Context<'_>,
+        begin: usize,
+        end: usize,
+        mut choice: u32,
+        mut visit: impl FnMut(usize, u8, u32),
+    ) -> Result<usize, ScanError> {
+        let mut row = self.row;
+        loop {
+            // Within what has numbers and what is due before the next tick, rows need no other test.
+            let stop = self.viability.high.min(row + ROWS_BETWEEN_TICKS);
+            let numbers = self.viability.numbers_from(row);
+            for &set in &numbers[1..stop - row] {
+                visit(row, (choice >> VARIABLE_SHIFT) as u8, choice & POSITION);
+                row += 1;
+                choice = context.tables.choice(context.automaton, choice & POSITION, u32::from(set));
+                if choice == ACCEPT {
+                    return Ok(row);
+                }
+            }
+            visit(row, (choice >> VARIABLE_SHIFT) as u8, choice & POSITION);
+            row += 1;
+            if row == end {
+                return Ok(row);
+            }
+            (context.tick)()?;
+            self.reach(context, begin, row)?;
+            choice = context.tables.choice(context.automaton, choice & POSITION, self.viability.number(row));
+            if choice == ACCEPT {
+                return Ok(row);
+            }
+        }
+    }
+
+    /// As [`Self::follow`], but stops where an earlier match has been.
+    fn follow_remembering(
+        &mut self,
+        context: &mut Context<'_>,
+        begin: usize,
+        end: usize,
+        mut choice: u32,
+    ) -> Result<Outcome, ScanError> {
+        let variables = self.skip.variables().copied().unwrap_or_default();
+        let mut row = self.row;
+        let outcome = loop {
+            if let Some(known) = self.memo.get(row, choice & POSITION) {
+                break known;
+            }
+            self.memo.step(choice & POSITION, variables.contains((choice >> VARIABLE_SHIFT) as u8));
+            row += 1;
+            if row == end {
+                break Outcome { end: row, target: Target::default() };
+            }
+            if (row - self.row).is_multiple_of(ROWS_BETWEEN_TICKS) {
+                (context.tick)()?;
+            }
+            self.reach(context, begin, row)?;
+            choice = context.tables.choice(context.automaton, choice & POSITION, self.viability.number(row));
+            if choice == ACCEPT {
+                break Outcome { end: row, target: Target::default() };
+            }
+        };
+        Ok(self.memo.finish(self.row, outcome))
+    }
+}
+
+/// Whether any row begins a match. Goes backward only, and ends at the first match that it sees.
+pub fn is_match(
+    automaton: &Automaton,
+    symbols: &Symbols,
+    tables: &mut Tables,
+    partitions: &Partitions,
+    tick: &mut dyn FnMut() -> Result<(), Stopped>,
+) -> Result<bool, ScanError> {
+    let mut context = Context { automaton, symbols, tables, tick };
+    for number in (0..partitions.len()).rev() {
+        let (begin, end) = partitions.bounds(number);
+        if begins_any(&mut context, begin, end)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The number of matches.
+pub fn count(
+    automaton: &Automaton,
+    symbols: &Symbols,
+    tables: &mut Tables,
+    partitions: &Partitions,
+    skip: Skip,
+    tick: &mut dyn FnMut() -> Result<(), Stopped>,
+) -> Result<usize, ScanError> {
+    let mut sink = Count(0);
+    let mut context = Context { automaton, symbols, tables, tick };
+    Scan::new(skip).run(&mut context, partitions, &mut sink)?;
+    Ok(sink.0)
+}
+
+struct Count(usize);
+
+impl Sink for Count {
+    const ROWS: bool = false;
+    #[inline]
+    fn row(&mut self, _: u8, _: u32) {}
+    fn complete(&mut self, _: Span) -> bool {
+        self.0 += 1;
+        false
+    }
+}

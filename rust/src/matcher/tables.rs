@@ -1,0 +1,268 @@
+//! The lazily filled tables of both passes.
+//!
+//! A *set* is the set of positions that can consume a row and still reach Accept. Sets are numbered; number
+//! [`END`] stands for "no row left in the partition". `step` (set of the next row, symbol of this row) -> set of
+//! this row is what the backward pass looks up; `choice` (position, set of the next row) -> next position or
+//! Accept is what the forward pass looks up. Both fill when first asked, as in a lazy DFA, and stay with the
+//! compiled pattern, so that a cached pattern is warm. Memory is bounded: when [`Tables::is_full`], the caller
+//! clears and goes on.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, Hasher};
+
+use hashbrown::HashTable;
+
+use super::symbols::{Codes, NARROW, Symbols, VariableSet};
+use crate::automaton::{ACCEPT, Automaton};
+
+/// The set after the partition's last row.
+pub const END: u32 = 0;
+/// Not computed yet.
+pub const UNKNOWN: u32 = u32::MAX;
+/// No position of a list is viable.
+pub const NOTHING: u32 = u32::MAX - 1;
+/// Sets fit in 16 bits, as the backward pass keeps one number a row.
+const MAX_SETS: usize = 1 << 16;
+/// The bytes that tables may take.
+const MAX_BYTES: usize = 4 << 20;
+/// However large a set is, so many fit: a generation of tables is worth its clearing.
+const MIN_SETS: usize = 64;
+/// Up to so many positions, `choice` has a row of all positions for each set.
+const DENSE_POSITIONS: usize = 128;
+/// What one item of a hash map takes, with its share of free places.
+const HASH_ITEM_BYTES: usize = 24;
+
+type Map<K> = HashMap<K, u32, foldhash::fast::FixedState>;
+
+/// See the module.
+#[derive(Debug)]
+pub struct Tables {
+    /// Codes are `1 << shift` at most; a dense row of `step` has that many items.
+    pub(super) shift: u32,
+    /// Dense steps: at `set << shift | code`, the next set's number, shifted too.
+    pub(super) step: Vec<u32>,
+    sparse_step: Map<(u32, u32)>,
+    /// What codes stand for, beyond [`NARROW`] variables.
+    masks: Vec<VariableSet>,
+    wide: bool,
+    sets: Vec<Box<[u64]>>,
+    numbers: HashTable<u32>,
+    words: usize,
+    /// The first choice of a match, for each set: at the partition's first row, and elsewhere.
+    pub(super) start: [Vec<u32>; 2],
+    /// At `set * positions + position`.
+    dense_choice: Vec<u32>,
+    sparse_choice: Map<(u32, u32)>,
+    positions: usize,
+}
+
+/// There is no room for another set.
+#[derive(Debug)]
+pub struct Full;
+
+impl Tables {
+    /// Empty tables for an automaton.
+    pub fn new(automaton: &Automaton) -> Self {
+        let mut tables = Self {
+            shift: if automaton.variable_count <= NARROW { automaton.variable_count as u32 } else { NARROW as u32 },
+            step: Vec::new(),
+            sparse_step: Map::default(),
+            masks: Vec::new(),
+            wide: false,
+            sets: Vec::new(),
+            numbers: HashTable::new(),
+            words: automaton.positions.len().div_ceil(64),
+            start: [Vec::new(), Vec::new()],
+            dense_choice: Vec::new(),
+            sparse_choice: Map::default(),
+            positions: automaton.positions.len(),
+        };
+        tables.clear();
+        tables
+    }
+
+    /// Forgets all sets but [`END`].
+    pub fn clear(&mut self) {
+        self.step.clear();
+        self.sparse_step.clear();
+        self.sets.clear();
+        self.numbers.clear();
+        self.start.iter_mut().for_each(Vec::clear);
+        self.dense_choice.clear();
+        self.sparse_choice.clear();
+        self.push(vec![0; self.words].into_boxed_slice());
+    }
+
+    /// Makes codes mean what they mean in `symbols`, rewriting the codes where that keeps the tables warm.
+    pub fn adopt(&mut self, symbols: &mut Symbols) {
+        let wide = matches!(symbols.codes, Codes::Wide(_));
+        if !wide && symbols.masks.is_empty() {
+            return;
+        }
+        if let (false, false, Codes::Bytes(codes)) = (wide, self.wide, &mut symbols.codes) {
+            let mut masks = self.masks.clone();
+            let renamed: Vec<usize> = symbols
+                .masks
+                .iter()
+                .map(|mask| {
+                    masks.iter().position(|known| known == mask).unwrap_or_else(|| {
+                        masks.push(*mask);
+                        masks.len() - 1
+                    })
+                })
+                .collect();
+            if masks.len() <= 256 {
+                if renamed.iter().enumerate().any(|(from, &to)| from != to) {
+                    codes.iter_mut().for_each(|code| *code = renamed[usize::from(*code)] as u8);
+                }
+                symbols.masks.clone_from(&masks);
+                self.masks = masks;
+                return;
+            }
+        }
+        self.wide = wide;
+        self.masks.clone_from(&symbols.masks);
+        self.clear();
+    }
+
+    /// Whether a cleared table should take the place of this one before another set comes.
+    fn is_full(&self) -> bool {
+        self.sets.len() >= MAX_SETS || (self.sets.len() >= MIN_SETS && self.memory_bytes() > MAX_BYTES)
+    }
+
+    /// Bytes on the heap.
+    pub fn memory_bytes(&self) -> usize {
+        let numbers = self.step.capacity()
+            + self.start[0].capacity()
+            + self.start[1].capacity()
+            + self.dense_choice.capacity()
+            + self.numbers.capacity();
+        numbers * size_of::<u32>()
+            + self.sets.capacity() * size_of::<Box<[u64]>>()
+            + self.sets.len() * (self.words * size_of::<u64>() + size_of::<u64>())
+            + (self.sparse_step.capacity() + self.sparse_choice.capacity()) * HASH_ITEM_BYTES
+            + self.masks.capacity() * size_of::<VariableSet>()
+    }
+
+    fn push(&mut self, set: Box<[u64]>) -> u32 {
+        let number = self.sets.len() as u32;
+        self.sets.push(set);
+        if !self.wide {
+            self.step.resize(self.sets.len() << self.shift, UNKNOWN);
+        }
+        if self.positions <= DENSE_POSITIONS {
+            self.dense_choice.resize(self.sets.len() * self.positions, UNKNOWN);
+        }
+        // END begins no match: there is no empty match after a partition's last row.
+        self.start.iter_mut().for_each(|choices| choices.push(NOTHING));
+        number
+    }
+
+    /// The number of a set, which may be new.
+    pub fn intern(&mut self, automaton: &Automaton, set: Box<[u64]>) -> u32 {
+        let hash = hash_of(&set);
+        let sets = &self.sets;
+        if let Some(&number) = self.numbers.find(hash, |&number| sets[number as usize] == set) {
+            return number;
+        }
+        let number = self.push(set);
+        let sets = &self.sets;
+        self.numbers.insert_unique(hash, number, |&number| hash_of(&sets[number as usize]));
+        for (choices, list) in self.start.iter_mut().zip(&automaton.start) {
+            choices[number as usize] = choose(automaton, list, &self.sets[number as usize]);
+        }
+        number
+    }
+
+    /// The positions of a set, as bits.
+    pub fn set(&self, number: u32) -> &[u64] {
+        &self.sets[number as usize]
+    }
+
+    /// The set of a row with symbol `code` whose next row has set `next`, computed and put in the table.
+    #[cold]
+    #[inline(never)]
+    pub fn fill_step(&mut self, automaton: &Automaton, next: u32, code: u32) -> Result<u32, Full> {
+        if self.is_full() {
+            return Err(Full);
+        }
+        let mut set = vec![0_u64; self.words].into_boxed_slice();
+        let narrow = self.masks.is_empty();
+        let mask = self.masks.get(code as usize).copied().unwrap_or_default();
+        let mut admit = |position: u32| {
+            let variable = automaton.positions[position as usize].variable;
+            if if narrow { code >> variable & 1 == 1 } else { mask.contains(variable) } {
+                set[position as usize >> 6] |= 1 << (position & 63);
+            }
+        };
+        if next == END {
+            (0..self.positions as u32).filter(|&at| automaton.accepts_at_end[at as usize]).for_each(&mut admit);
+        } else {
+            automaton.accepting.iter().copied().for_each(&mut admit);
+            for follower in members(&self.sets[next as usize]) {
+                automaton.predecessors(follower).iter().copied().for_each(&mut admit);
+            }
+        }
+        let number = self.intern(automaton, set);
+        if self.wide {
+            self.sparse_step.insert((next, code), number);
+        } else {
+            self.step[(next << self.shift | code) as usize] = number << self.shift;
+        }
+        Ok(number)
+    }
+
+    /// The set of a row with symbol `code` whose next row has set `next`, or [`UNKNOWN`].
+    pub fn known_step(&self, next: u32, code: u32) -> u32 {
+        if self.wide {
+            return self.sparse_step.get(&(next, code)).copied().unwrap_or(UNKNOWN);
+        }
+        let known = self.step[(next << self.shift | code) as usize];
+        if known == UNKNOWN { UNKNOWN } else { known >> self.shift }
+    }
+
+    /// What follows `position` when the next row has set `next`, as [`choose`] gives it.
+    #[inline]
+    pub fn choice(&mut self, automaton: &Automaton, position: u32, next: u32) -> u32 {
+        if self.positions <= DENSE_POSITIONS {
+            let at = next as usize * self.positions + position as usize;
+            let known = self.dense_choice[at];
+            if known == UNKNOWN {
+                self.dense_choice[at] = choose(automaton, automaton.followers(position), &self.sets[next as usize]);
+            }
+            self.dense_choice[at]
+        } else {
+            let set = &self.sets[next as usize];
+            *self
+                .sparse_choice
+                .entry((position, next))
+                .or_insert_with(|| choose(automaton, automaton.followers(position), set))
+        }
+    }
+}
+
+/// The first of `list` that is viable: its position, with its variable in the upper eight bits; [`ACCEPT`] where
+/// that comes first; [`NOTHING`] where nothing is viable.
+fn choose(automaton: &Automaton, list: &[u32], viable: &[u64]) -> u32 {
+    list.iter()
+        .find(|&&next| next == ACCEPT || viable[next as usize >> 6] >> (next & 63) & 1 == 1)
+        .map_or(NOTHING, |&next| {
+            if next == ACCEPT { ACCEPT } else { next | u32::from(automaton.positions[next as usize].variable) << 24 }
+        })
+}
+
+fn members(set: &[u64]) -> impl Iterator<Item = u32> {
+    set.iter().enumerate().flat_map(|(word, &bits)| {
+        std::iter::successors((bits != 0).then_some(bits), |&rest| {
+            let rest = rest & (rest - 1);
+            (rest != 0).then_some(rest)
+        })
+        .map(move |rest| word as u32 * 64 + rest.trailing_zeros())
+    })
+}
+
+fn hash_of(set: &[u64]) -> u64 {
+    let mut hasher = foldhash::fast::FixedState::default().build_hasher();
+    set.iter().for_each(|&word| hasher.write_u64(word));
+    hasher.finish()
+}

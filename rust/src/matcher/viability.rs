@@ -1,0 +1,194 @@
+//! The backward pass: for each row, the set of positions that can consume it and still reach Accept.
+//!
+//! The pass keeps one set number a row. When the tables fill up, the numbers kept so far would lose their meaning,
+//! so the pass notes a *checkpoint* (a row and its set, in full), clears the tables and goes on. Afterwards the rows
+//! below the last checkpoint have numbers; the forward pass asks for others as it reaches them, and the
+//! stretch between two checkpoints is computed once more, from the upper one. Each row is thus computed at most
+//! twice by a forward pass that only moves on, in memory of one number a row and one table.
+
+use super::symbols::{Codes, Symbols};
+use super::tables::{END, Full, NOTHING, Tables, UNKNOWN};
+use super::{ROWS_BETWEEN_TICKS, Stopped};
+use crate::automaton::Automaton;
+
+/// Set numbers for a stretch of rows of one partition.
+#[derive(Debug, Default)]
+pub struct Viability {
+    /// Numbers of the rows `low..high`.
+    numbers: Vec<u16>,
+    pub low: usize,
+    pub high: usize,
+    partition_end: usize,
+    /// Rows in falling order, each with its set; below each, tables were cleared.
+    checkpoints: Vec<(usize, Box<[u64]>)>,
+}
+
+/// What a pass needs to look things up.
+pub struct Context<'a> {
+    pub automaton: &'a Automaton,
+    pub symbols: &'a Symbols,
+    pub tables: &'a mut Tables,
+    /// Called every [`ROWS_BETWEEN_TICKS`] rows.
+    pub tick: &'a mut dyn FnMut() -> Result<(), Stopped>,
+}
+
+impl Viability {
+    /// Computes a partition; afterwards its first row has a number.
+    pub fn prepare(&mut self, context: &mut Context<'_>, begin: usize, end: usize) -> Result<(), Stopped> {
+        self.checkpoints.clear();
+        self.partition_end = end;
+        self.stretch(context, begin, end, END)
+    }
+
+    /// The set number of a row that lies in `low..high`.
+    #[inline]
+    pub fn number(&self, row: usize) -> u32 {
+        u32::from(self.numbers[row - self.low])
+    }
+
+    /// The numbers of the rows `from..high`.
+    pub fn numbers_from(&self, from: usize) -> &[u16] {
+        &self.numbers[from - self.low..self.high - self.low]
+    }
+
+    /// Makes `row`, of the same partition, one of `low..high`.
+    #[cold]
+    pub fn load(&mut self, context: &mut Context<'_>, begin: usize, row: usize) -> Result<(), Stopped> {
+        let above = self.checkpoints.partition_point(|&(at, _)| at > row);
+        let low = self.checkpoints.get(above).map_or(begin, |&(at, _)| at);
+        context.tables.clear();
+        let (high, from) = match above.checked_sub(1).map(|at| &self.checkpoints[at]) {
+            Some((at, set)) => (*at, context.tables.intern(context.automaton, set.clone())),
+            None => (self.partition_end, END),
+        };
+        // The stretch fitted into one table before; should it not now, more checkpoints are noted.
+        self.stretch(context, low, high, from)
+    }
+
+    /// Computes `begin..high` from the set of row `high`.
+    fn stretch(
+        &mut self,
+        context: &mut Context<'_>,
+        begin: usize,
+        mut high: usize,
+        mut from: u32,
+    ) -> Result<(), Stopped> {
+        let mut row = high;
+        if self.numbers.len() < high - begin {
+            self.numbers.resize(high - begin, 0);
+        }
+        while row > begin {
+            let low = begin.max(row.saturating_sub(ROWS_BETWEEN_TICKS));
+            let numbers = &mut self.numbers[low - begin..row - begin];
+            match &context.symbols.codes {
+                Codes::Bytes(codes) => {
+                    narrow_pass(context.automaton, context.tables, &codes[low..row], numbers, &mut row, &mut from);
+                }
+                Codes::Wide(codes) => {
+                    wide_pass(context.automaton, context.tables, &codes[low..row], numbers, &mut row, &mut from);
+                }
+            }
+            if row > low {
+                let set = Box::from(context.tables.set(from));
+                context.tables.clear();
+                if row < high {
+                    self.note(row, &set);
+                    high = row;
+                }
+                from = if row == self.partition_end { END } else { context.tables.intern(context.automaton, set) };
+            }
+            if low > begin {
+                (context.tick)()?;
+            }
+        }
+        self.low = begin;
+        self.high = high;
+        Ok(())
+    }
+
+    fn note(&mut self, row: usize, set: &[u64]) {
+        let at = self.checkpoints.partition_point(|&(other, _)| other > row);
+        self.checkpoints.insert(at, (row, Box::from(set)));
+    }
+}
+
+/// Goes down over `codes`; stops early, with `row` and `from` at the last row computed, when the tables are full.
+fn narrow_pass(
+    automaton: &Automaton,
+    tables: &mut Tables,
+    codes: &[u8],
+    numbers: &mut [u16],
+    row: &mut usize,
+    from: &mut u32,
+) {
+    let shift = tables.shift;
+    let mut state = *from << shift;
+    for (code, number) in codes.iter().zip(numbers.iter_mut()).rev() {
+        let mut next = tables.step[state as usize | usize::from(*code)];
+        if next == UNKNOWN {
+            match tables.fill_step(automaton, state >> shift, u32::from(*code)) {
+                Ok(set) => next = set << shift,
+                Err(Full) => break,
+            }
+        }
+        *number = (next >> shift) as u16;
+        state = next;
+        *row -= 1;
+    }
+    *from = state >> shift;
+}
+
+/// As [`narrow_pass`], for symbols that are more than a byte.
+fn wide_pass(
+    automaton: &Automaton,
+    tables: &mut Tables,
+    codes: &[u32],
+    numbers: &mut [u16],
+    row: &mut usize,
+    from: &mut u32,
+) {
+    for (&code, number) in codes.iter().zip(numbers.iter_mut()).rev() {
+        let mut next = tables.known_step(*from, code);
+        if next == UNKNOWN {
+            match tables.fill_step(automaton, *from, code) {
+                Ok(set) => next = set,
+                Err(Full) => break,
+            }
+        }
+        *number = next as u16;
+        *from = next;
+        *row -= 1;
+    }
+}
+
+/// Whether a match begins in the partition; goes backward no further than to the first row that begins one.
+pub fn begins_any(context: &mut Context<'_>, begin: usize, end: usize) -> Result<bool, Stopped> {
+    let Context { automaton, symbols, tables, tick } = context;
+    let mut set = END;
+    for row in (begin..end).rev() {
+        let code = match &symbols.codes {
+            Codes::Bytes(codes) => u32::from(codes[row]),
+            Codes::Wide(codes) => codes[row],
+        };
+        let mut next = tables.known_step(set, code);
+        while next == UNKNOWN {
+            next = match tables.fill_step(automaton, set, code) {
+                Ok(next) => next,
+                Err(Full) => {
+                    let kept = Box::from(tables.set(set));
+                    tables.clear();
+                    set = if set == END { END } else { tables.intern(automaton, kept) };
+                    UNKNOWN
+                }
+            };
+        }
+        set = next;
+        if tables.start[usize::from(row != begin)][set as usize] != NOTHING {
+            return Ok(true);
+        }
+        if (end - row).is_multiple_of(ROWS_BETWEEN_TICKS) {
+            tick()?;
+        }
+    }
+    Ok(false)
+}

@@ -1,0 +1,105 @@
+//! The arguments `partitions` and `skip`.
+
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyString, PyTuple};
+
+use super::errors::{rows_error, unknown_variable};
+use super::foreign;
+use super::pattern::Pattern;
+use crate::matcher::{Partitions, Skip};
+
+/// Reads `partitions`: row counts, or the rows where partitions start.
+///
+/// Counts add up to the number of rows; starts begin with 0. Where both could be meant, the caller must say which.
+pub fn partitions(value: Option<&Bound<'_, PyAny>>, rows: usize) -> PyResult<Partitions> {
+    let Some(value) = value else { return Ok(Partitions::one(rows)) };
+    if let Ok(tagged) = value.cast::<PyTuple>()
+        && tagged.len() == 2
+        && let Ok(tag) = tagged.get_item(0)?.cast::<PyString>()
+    {
+        let numbers = row_numbers(&tagged.get_item(1)?)?;
+        return match tag.to_str()? {
+            "counts" => from_counts(numbers, rows),
+            "starts" => from_starts(numbers, rows),
+            other => Err(PyValueError::new_err(format!(
+                "partitions=({other:?}, ...) is not known; write (\"counts\", [...]) or (\"starts\", [...])"
+            ))),
+        };
+    }
+    let numbers = row_numbers(value)?;
+    if numbers.first() != Some(&0) {
+        return from_counts(numbers, rows);
+    }
+    let could_be_counts = numbers.iter().try_fold(0_usize, |sum, &count| sum.checked_add(count)) == Some(rows);
+    if could_be_counts && numbers.len() > 1 && rows > 0 {
+        return Err(rows_error(
+            "partitions that begin with 0 and add up to the number of rows can be counts or starts; \
+             write (\"counts\", [...]) or (\"starts\", [...])",
+        ));
+    }
+    from_starts(numbers, rows)
+}
+
+fn row_numbers(value: &Bound<'_, PyAny>) -> PyResult<Vec<usize>> {
+    let numbers = foreign::integers(value)?;
+    numbers
+        .iter()
+        .enumerate()
+        .map(|(at, &number)| {
+            usize::try_from(number).map_err(|_| rows_error(format!("partitions[{at}] is {number}; it must be at least 0")))
+        })
+        .collect()
+}
+
+fn from_counts(counts: Vec<usize>, rows: usize) -> PyResult<Partitions> {
+    let sum = counts.iter().fold(0_usize, |sum, &count| sum.saturating_add(count));
+    if sum != rows {
+        return Err(rows_error(format!("the row counts of partitions add up to {sum}, but there are {rows} rows")));
+    }
+    Ok(Partitions::from_counts(counts))
+}
+
+fn from_starts(starts: Vec<usize>, rows: usize) -> PyResult<Partitions> {
+    if starts.first().is_none_or(|&first| first != 0) && rows > 0 {
+        return Err(rows_error("the first partition must start at row 0"));
+    }
+    if let Some(at) = starts.windows(2).position(|pair| pair[0] > pair[1]) {
+        let (before, after) = (starts[at], starts[at + 1]);
+        return Err(rows_error(format!(
+            "partitions must start in order of their rows: {before} stands before {after}"
+        )));
+    }
+    match starts.last() {
+        Some(&last) if last > rows => {
+            Err(rows_error(format!("a partition starts at row {last}, but there are {rows} rows")))
+        }
+        Some(_) => Ok(Partitions::from_starts(starts, rows)),
+        None => Ok(Partitions::from_counts([])),
+    }
+}
+
+/// Reads `skip`, and the variable that it names.
+pub fn skip(pattern: &Pattern, value: Option<&Bound<'_, PyAny>>) -> PyResult<(Skip, Option<String>)> {
+    let Some(value) = value else { return Ok((Skip::PastLastRow, None)) };
+    let forms = "skip must be \"past last row\", \"to next row\", (\"to first\", variable) or (\"to last\", variable)";
+    if let Ok(text) = value.cast::<PyString>() {
+        return match text.to_str()? {
+            "past last row" => Ok((Skip::PastLastRow, None)),
+            "to next row" => Ok((Skip::ToNextRow, None)),
+            other => Err(PyValueError::new_err(format!("{forms}, not {other:?}"))),
+        };
+    }
+    let Ok((mode, name)) = value.extract::<(String, String)>() else {
+        return Err(PyTypeError::new_err(format!("{forms}, not {}", value.repr()?)));
+    };
+    let Some(variables) = pattern.variable_set(&name) else {
+        let known = pattern.all_names();
+        return Err(unknown_variable(value.py(), &name, &known, "variable"));
+    };
+    match mode.as_str() {
+        "to first" => Ok((Skip::ToFirst(variables), Some(name))),
+        "to last" => Ok((Skip::ToLast(variables), Some(name))),
+        other => Err(PyValueError::new_err(format!("{forms}, not ({other:?}, ...)"))),
+    }
+}

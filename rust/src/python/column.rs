@@ -1,0 +1,129 @@
+//! `Column`: one column of an answer, without a Python object a row.
+
+use std::ffi::{CStr, c_int};
+use std::sync::Arc;
+
+use arrow_array::types::UInt8Type;
+use arrow_array::{Array, BooleanArray, DictionaryArray, Int64Array, StringArray, UInt8Array};
+use arrow_buffer::ScalarBuffer;
+use pyo3::IntoPyObjectExt;
+use pyo3::exceptions::PyIndexError;
+use pyo3::prelude::*;
+use pyo3::types::{PyList, PyTuple};
+
+use super::foreign;
+
+/// What a column holds.
+#[derive(Clone)]
+pub enum Data {
+    /// Row numbers and counts.
+    Integers(ScalarBuffer<i64>),
+    /// Variables, as places in the list of names.
+    Variables(ScalarBuffer<u8>, Arc<[String]>),
+    /// 0 or 1.
+    Flags(ScalarBuffer<u8>),
+}
+
+/// A read-only column, for numpy by the buffer protocol and for Arrow by the PyCapsule interface.
+#[pyclass(frozen, module = "rowpattern", sequence)]
+pub struct Column {
+    data: Data,
+    shape: [isize; 1],
+}
+
+impl Column {
+    pub fn new(data: Data) -> Self {
+        let length = match &data {
+            Data::Integers(values) => values.len(),
+            Data::Variables(values, _) | Data::Flags(values) => values.len(),
+        };
+        Self { data, shape: [length as isize] }
+    }
+
+    /// Where the items are, the size of each, and their format in PEP 3118's letters.
+    pub fn raw(&self) -> (*const u8, isize, &'static CStr) {
+        match &self.data {
+            Data::Integers(values) => (values.as_ptr().cast(), 8, c"q"),
+            Data::Variables(values, _) => (values.as_ptr(), 1, c"B"),
+            Data::Flags(values) => (values.as_ptr(), 1, c"?"),
+        }
+    }
+
+    pub fn length(&self) -> isize {
+        self.shape[0]
+    }
+
+    pub fn shape(&self) -> *const isize {
+        self.shape.as_ptr()
+    }
+
+    /// The column as an Arrow array; numbers and variables share their memory.
+    pub fn to_arrow(&self) -> Arc<dyn Array> {
+        match &self.data {
+            Data::Integers(values) => Arc::new(Int64Array::new(values.clone(), None)),
+            Data::Variables(values, names) => {
+                let keys = UInt8Array::new(values.clone(), None);
+                let names = StringArray::from_iter_values(names.iter());
+                Arc::new(DictionaryArray::<UInt8Type>::new(keys, Arc::new(names)))
+            }
+            Data::Flags(values) => Arc::new(BooleanArray::from_iter(values.iter().map(|&flag| Some(flag != 0)))),
+        }
+    }
+
+    fn item(&self, py: Python<'_>, at: usize) -> PyResult<Py<PyAny>> {
+        match &self.data {
+            Data::Integers(values) => values[at].into_py_any(py),
+            Data::Variables(values, names) => names[usize::from(values[at])].as_str().into_py_any(py),
+            Data::Flags(values) => (values[at] != 0).into_py_any(py),
+        }
+    }
+}
+
+#[pymethods]
+impl Column {
+    fn __len__(&self) -> usize {
+        self.shape[0] as usize
+    }
+
+    fn __getitem__(&self, py: Python<'_>, index: isize) -> PyResult<Py<PyAny>> {
+        let length = self.shape[0];
+        let at = if index < 0 { index + length } else { index };
+        if !(0..length).contains(&at) {
+            return Err(PyIndexError::new_err(format!("row {index} of a column of {length}")));
+        }
+        self.item(py, at as usize)
+    }
+
+    /// The column as a list: int, str of the variable, or bool.
+    fn to_list<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let items: Vec<_> = (0..self.__len__()).map(|at| self.item(py, at)).collect::<PyResult<_>>()?;
+        PyList::new(py, items)
+    }
+
+    fn __repr__(&self) -> String {
+        let kind = match &self.data {
+            Data::Integers(_) => "int64",
+            Data::Variables(..) => "variables, as uint8",
+            Data::Flags(_) => "bool",
+        };
+        format!("<rowpattern.Column of {} {kind}>", self.__len__())
+    }
+
+    #[expect(unsafe_code, reason = "PyO3 wants buffer methods to be unsafe")]
+    unsafe fn __getbuffer__(slf: Bound<'_, Self>, view: *mut pyo3::ffi::Py_buffer, flags: c_int) -> PyResult<()> {
+        // SAFETY: Python calls this with the view that it wants filled.
+        unsafe { foreign::fill_view(slf, view, flags) }
+    }
+
+    /// Arrow's PyCapsule interface.
+    #[pyo3(signature = (requested_schema = None))]
+    fn __arrow_c_array__<'py>(
+        &self,
+        py: Python<'py>,
+        requested_schema: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyTuple>> {
+        // The interface lets a producer ignore what is requested.
+        let _ = requested_schema;
+        foreign::array_capsules(py, &self.to_arrow())
+    }
+}

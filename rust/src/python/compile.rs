@@ -1,0 +1,176 @@
+//! `compile` and the process-wide cache.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyString;
+
+use super::cache::{CALLER_KEYS, Made, OPTION_KEYS, PATTERN_KEYS, PatternCache};
+use super::errors::{PatternSyntaxError, compile_error};
+use super::pattern::{Options, Pattern};
+use crate::cache::{KeyRef, Role};
+use crate::matcher::Compiled;
+
+static PROCESS_CACHE: PyOnceLock<Py<PatternCache>> = PyOnceLock::new();
+
+/// Returns the cache that `compile` uses. Made at first use, with the limits that `MR_` variables give.
+///
+/// Raises:
+///     rowpattern.ConfigurationError: a variable cannot be read. The next call tries again.
+#[pyfunction]
+#[pyo3(name = "_process_cache")]
+pub fn process_cache(py: Python<'_>) -> PyResult<Py<PatternCache>> {
+    Ok(the_cache(py)?.clone_ref(py))
+}
+
+fn the_cache(py: Python<'_>) -> PyResult<&Py<PatternCache>> {
+    PROCESS_CACHE.get_or_try_init(py, || {
+        let configured = py.import("rowpattern.pattern_cache")?.call_method0("_configured_cache")?;
+        Ok(configured.cast::<PatternCache>()?.clone().unbind())
+    })
+}
+
+/// Returns what `cache_pattern` put in under a key, `(dfa, nfa, compilation_time)`, or None. O(1).
+#[pyfunction]
+pub fn get_cached_pattern(py: Python<'_>, key: &str) -> PyResult<Option<Py<PyAny>>> {
+    let cache = the_cache(py)?.get();
+    Ok(if cache.is_enabled() { cache.look_up(py, KeyRef { space: CALLER_KEYS, text: key }) } else { None })
+}
+
+/// Compiles a row pattern, or returns it from the process-wide cache.
+///
+/// Args:
+///     pattern: the text inside `PATTERN (...)`.
+///     subset: union variables, each with the primary variables it is made of (SQL's SUBSET).
+///     define: conditions by primary variable, as text. They are kept with the pattern and part of what it equals;
+///         rows are matched by the booleans given to `match`.
+///
+/// Raises:
+///     PatternSyntaxError: the text is not a row pattern.
+///     PatternTooLargeError: it passes a limit; nothing large was built.
+///     UnknownVariableError: `subset` or `define` name a variable that the pattern lacks.
+///
+/// A cached pattern costs one look-up. A new one takes time linear in its automaton. When several threads ask for one
+/// missing pattern, one of them compiles it.
+#[pyfunction]
+#[pyo3(signature = (pattern, *, subset = None, define = None))]
+pub fn compile(
+    py: Python<'_>,
+    pattern: &Bound<'_, PyAny>,
+    subset: Option<&Bound<'_, PyAny>>,
+    define: Option<&Bound<'_, PyAny>>,
+) -> PyResult<Py<PyAny>> {
+    let Ok(text) = pattern.cast::<PyString>() else {
+        let kind = pattern.get_type().name()?;
+        return Err(PyTypeError::new_err(format!("a row pattern is a str, not {kind}")));
+    };
+    let text = match text.to_str() {
+        Ok(text) => text,
+        Err(error) => return Err(lone_surrogate(py, text, error)),
+    };
+    let cache = the_cache(py)?.get();
+    if subset.is_none() && define.is_none() {
+        let key = KeyRef { space: PATTERN_KEYS, text };
+        if cache.is_enabled()
+            && let Some(found) = cache.look_up(py, key)
+        {
+            return Ok(found);
+        }
+        return compile_new(py, cache, key, text, Options::default());
+    }
+    let options = Options::read(subset, define)?;
+    let canonical = options.canonical_key(text);
+    let key = KeyRef { space: OPTION_KEYS, text: &canonical };
+    if cache.is_enabled()
+        && let Some(found) = cache.look_up(py, key)
+    {
+        return Ok(found);
+    }
+    compile_new(py, cache, key, text, options)
+}
+
+fn compile_new(
+    py: Python<'_>,
+    cache: &PatternCache,
+    key: KeyRef<'_>,
+    text: &str,
+    options: Options,
+) -> PyResult<Py<PyAny>> {
+    if !cache.is_enabled() {
+        let compiled = py.detach(|| Compiled::new(text)).map_err(|error| compile_error(&error))?;
+        return Ok(Py::new(py, Pattern::new(py, text, options, Arc::new(compiled))?)?.into_any());
+    }
+    loop {
+        match cache.compiling.join(key) {
+            Role::Maker(lease) => {
+                let begun = Instant::now();
+                let made: Made = py.detach(|| Compiled::new(text).map(Arc::new));
+                let cost = begun.elapsed();
+                let compiled = match made {
+                    Ok(compiled) => compiled,
+                    Err(error) => {
+                        let raised = compile_error(&error);
+                        lease.land(Err(error));
+                        return Err(raised);
+                    }
+                };
+                let pattern = Py::new(py, Pattern::new(py, text, options, Arc::clone(&compiled))?)?;
+                let bytes = pattern.get().total_bytes() as u64;
+                let pattern = pattern.into_any();
+                // Values that leave are dropped at the end, when no lock is held.
+                let mut left = Vec::new();
+                cache.store.put(key, pattern.clone_ref(py), bytes, cost, &mut left);
+                lease.land(Ok(compiled));
+                return Ok(pattern);
+            }
+            Role::Waiter(flight) => match py.detach(|| flight.wait()) {
+                Some(Ok(compiled)) => {
+                    return Ok(Py::new(py, Pattern::new(py, text, options, compiled)?)?.into_any());
+                }
+                Some(Err(error)) => return Err(compile_error(&error)),
+                // The maker gave up: perhaps this thread makes it.
+                None => py.check_signals()?,
+            },
+        }
+    }
+}
+
+/// Tells the cache that a pattern's tables have grown.
+pub fn reweigh(py: Python<'_>, pattern: &Bound<'_, Pattern>) {
+    let Some(cache) = PROCESS_CACHE.get(py).map(Py::get) else { return };
+    let this = pattern.get();
+    let canonical;
+    let key = if this.options.is_empty() {
+        KeyRef { space: PATTERN_KEYS, text: &this.text }
+    } else {
+        canonical = this.options.canonical_key(&this.text);
+        KeyRef { space: OPTION_KEYS, text: &canonical }
+    };
+    // Patterns that were made side by side share what they compiled.
+    cache.store.reweigh(key, this.total_bytes() as u64, &mut Vec::new(), |value| value.is(pattern));
+}
+
+/// Python's own error for a lone surrogate names a byte offset of a copy; ours names line and column.
+fn lone_surrogate(py: Python<'_>, text: &Bound<'_, PyString>, error: PyErr) -> PyErr {
+    let place = || -> PyResult<(usize, usize, String)> {
+        let at: usize = error.value(py).getattr("start")?.extract()?;
+        let before = text.call_method1("__getitem__", (pyo3::types::PySlice::new(py, 0, at as isize, 1),))?;
+        let before: String = before.extract()?;
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let shown: Vec<char> = before[line_start..].chars().collect();
+        let tail: String = shown[shown.len().saturating_sub(40)..].iter().collect();
+        let excerpt = format!("{tail}\u{fffd}\n{}^", " ".repeat(tail.chars().count()));
+        Ok((before.matches('\n').count() + 1, shown.len() + 1, excerpt))
+    };
+    match place() {
+        Ok((line, column, excerpt)) => {
+            let what = "a lone surrogate is not a character; a row pattern must be valid Unicode text";
+            let message = format!("{what} (line {line}, column {column})\n{excerpt}");
+            PatternSyntaxError::new_err((message, line, column))
+        }
+        Err(_) => error,
+    }
+}

@@ -1,0 +1,191 @@
+//! `MatchIterator` and `Match`: matches one at a time.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::{PyString, PyTuple};
+
+use super::compile::reweigh;
+use super::pattern::{Input, Pattern, scan_error};
+use super::signals::Signals;
+use crate::matcher::{Compiled, Context, Scan, Sink, Span, Tables};
+
+/// Rows of matches to find ahead: enough that releasing the interpreter's lock costs little for each match.
+const ROWS_AHEAD: usize = 4096;
+
+/// One match.
+#[pyclass(frozen, module = "rowpattern")]
+pub struct Match {
+    span: Span,
+    /// The position of each row.
+    positions: Box<[u32]>,
+    compiled: Arc<Compiled>,
+}
+
+#[pymethods]
+impl Match {
+    /// The number of the match in its partition, from 1.
+    #[getter]
+    fn number(&self) -> usize {
+        self.span.number
+    }
+
+    /// The partition, from 0.
+    #[getter]
+    fn partition(&self) -> usize {
+        self.span.partition
+    }
+
+    /// The first row, counted over all partitions.
+    #[getter]
+    fn start(&self) -> usize {
+        self.span.start
+    }
+
+    /// The row after the last; the same as `start` in an empty match.
+    #[getter]
+    fn end(&self) -> usize {
+        self.span.end
+    }
+
+    /// The primary variable to which each row is mapped; made anew each time.
+    #[getter]
+    fn labels<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        let names: Vec<_> = self.compiled.variables.iter().map(|name| PyString::new(py, name)).collect();
+        let positions = &self.compiled.automaton.positions;
+        PyTuple::new(py, self.positions.iter().map(|&at| &names[usize::from(positions[at as usize].variable)]))
+    }
+
+    /// Whether each row stands in an exclusion, `{- -}`; made anew each time.
+    #[getter]
+    fn excluded<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        let positions = &self.compiled.automaton.positions;
+        PyTuple::new(py, self.positions.iter().map(|&at| positions[at as usize].excluded))
+    }
+
+    fn __len__(&self) -> usize {
+        self.positions.len()
+    }
+
+    fn __bool__(&self) -> bool {
+        // As in `re`: a match is true, even when it is empty.
+        true
+    }
+
+    fn __repr__(&self) -> String {
+        let Span { partition, number, start, end } = self.span;
+        let positions = &self.compiled.automaton.positions;
+        let mut labels: Vec<&str> = self
+            .positions
+            .iter()
+            .take(8)
+            .map(|&at| self.compiled.variables[usize::from(positions[at as usize].variable)].as_str())
+            .collect();
+        if self.positions.len() > labels.len() {
+            labels.push("...");
+        }
+        let labels = labels.join(" ");
+        format!("<rowpattern.Match {number} of partition {partition}, rows {start}:{end}, labels {labels}>")
+    }
+}
+
+/// Iterates over matches. Finds a few thousand rows of them ahead; an error comes after the matches before it.
+#[pyclass(frozen, module = "rowpattern")]
+pub struct MatchIterator {
+    pattern: Py<Pattern>,
+    /// Taken out by the thread that searches.
+    search: Mutex<Option<Box<Search>>>,
+}
+
+struct Search {
+    input: Input,
+    scan: Scan,
+    /// The iterator's own: a paused scan holds numbers of sets in them. `None` when the search has ended.
+    tables: Option<Tables>,
+    found: VecDeque<Match>,
+    failed: Option<PyErr>,
+}
+
+impl MatchIterator {
+    pub fn new(pattern: Py<Pattern>, mut input: Input) -> Self {
+        let mut tables = pattern.get().compiled.take_tables();
+        tables.adopt(&mut input.symbols);
+        let scan = Scan::new(input.skip);
+        let search = Search { input, scan, tables: Some(tables), found: VecDeque::new(), failed: None };
+        Self { pattern, search: Mutex::new(Some(Box::new(search))) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Box<Search>>> {
+        self.search.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Searches on until enough is found.
+    fn refill(&self, py: Python<'_>, search: &mut Search, mut tables: Tables) {
+        let pattern = self.pattern.bind(py);
+        let compiled = &pattern.get().compiled;
+        let mut signals = Signals::new();
+        let Search { input: Input { symbols, partitions, .. }, scan, .. } = search;
+        let mut sink = MatchSink { compiled, positions: Vec::new(), rows: 0, found: VecDeque::new() };
+        let result = py.detach(|| {
+            let tick = &mut || signals.tick();
+            let mut context = Context { automaton: &compiled.automaton, symbols, tables: &mut tables, tick };
+            let result = scan.run(&mut context, partitions, &mut sink);
+            (result, sink.found)
+        });
+        search.found = result.1;
+        if let Ok(true) = result.0 {
+            search.tables = Some(tables);
+            return;
+        }
+        search.failed = result.0.err().map(|error| scan_error(error, search.input.skip_variable.as_deref(), signals));
+        if compiled.give_back(tables) {
+            reweigh(py, pattern);
+        }
+    }
+}
+
+#[pymethods]
+impl MatchIterator {
+    fn __iter__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    fn __next__(&self, py: Python<'_>) -> PyResult<Option<Match>> {
+        let Some(mut search) = self.lock().take() else {
+            return Err(PyValueError::new_err("this iterator is being advanced by another thread"));
+        };
+        if search.found.is_empty()
+            && let Some(tables) = search.tables.take()
+        {
+            self.refill(py, &mut search, tables);
+        }
+        let next = search.found.pop_front();
+        let failed = if next.is_none() { search.failed.take() } else { None };
+        *self.lock() = Some(search);
+        failed.map_or(Ok(next), Err)
+    }
+}
+
+struct MatchSink<'c> {
+    compiled: &'c Arc<Compiled>,
+    positions: Vec<u32>,
+    rows: usize,
+    found: VecDeque<Match>,
+}
+
+impl Sink for MatchSink<'_> {
+    const ROWS: bool = true;
+    #[inline]
+    fn row(&mut self, _: u8, position: u32) {
+        self.positions.push(position);
+    }
+    fn complete(&mut self, span: Span) -> bool {
+        // An empty match costs memory too.
+        self.rows += self.positions.len() + 1;
+        let positions = std::mem::take(&mut self.positions).into_boxed_slice();
+        self.found.push_back(Match { span, positions, compiled: Arc::clone(self.compiled) });
+        self.rows >= ROWS_AHEAD
+    }
+}

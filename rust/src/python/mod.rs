@@ -1,0 +1,33 @@
+//! The Python module `rowpattern._core`: a table of contents. One file a class, named alike.
+
+mod arguments;
+mod cache;
+mod column;
+mod compile;
+mod errors;
+mod foreign;
+mod iterator;
+mod matches;
+mod pattern;
+mod rows;
+mod signals;
+
+use pyo3::prelude::*;
+
+/// The compiled half of rowpattern; import from `rowpattern` instead.
+#[pymodule(gil_used = false)]
+mod _core {
+    #[pymodule_export]
+    use super::cache::{ManualClock, PatternCache};
+    #[pymodule_export]
+    use super::column::Column;
+    #[pymodule_export]
+    use super::compile::{compile, get_cached_pattern, process_cache};
+    #[pymodule_export]
+    use super::iterator::{Match, MatchIterator};
+    #[pymodule_export]
+    use super::matches::{MatchedRows, Matches, Spans};
+    #[pymodule_export]
+    use super::pattern::Pattern;
+}
+

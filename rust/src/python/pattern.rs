@@ -1,0 +1,375 @@
+//! `Pattern`: a compiled row pattern as a Python class.
+
+use std::fmt::Write as _;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyMapping, PyString, PyTuple};
+
+use super::arguments;
+use super::compile::reweigh;
+use super::errors::{SkipError, unknown_variable};
+use super::iterator::MatchIterator;
+use super::matches::{Matches, MatchesSink, Spans, SpansSink};
+use super::rows;
+use super::signals::Signals;
+use crate::matcher::{self, Compiled, Context, Partitions, Scan, ScanError, Sink, Skip, Symbols, VariableSet};
+
+/// What `compile` takes beside the text, in a canonical order.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct Options {
+    subset: Vec<(String, Vec<String>)>,
+    define: Vec<(String, String)>,
+}
+
+impl Options {
+    /// Reads the arguments of `compile`.
+    pub fn read(subset: Option<&Bound<'_, PyAny>>, define: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
+        let mut options = Self::default();
+        for (name, members) in items(subset, "subset", "{\"U\": [\"A\", \"B\"]}")? {
+            if members.is_instance_of::<PyString>() {
+                let shown = members.repr()?;
+                return Err(PyTypeError::new_err(format!(
+                    "subset[{name:?}] must be a list of variables, not {shown}; write [{shown}]"
+                )));
+            }
+            let mut members: Vec<String> = members.try_iter()?.map(|member| member?.extract()).collect::<PyResult<_>>()?;
+            members.sort_unstable();
+            members.dedup();
+            options.subset.push((name, members));
+        }
+        for (name, condition) in items(define, "define", "{\"A\": \"price > 10\"}")? {
+            options.define.push((name, condition.extract()?));
+        }
+        options.subset.sort_unstable();
+        options.define.sort_unstable();
+        Ok(options)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.subset.is_empty() && self.define.is_empty()
+    }
+
+    /// A text that no other pattern with options has: every part is preceded by its length.
+    pub fn canonical_key(&self, text: &str) -> String {
+        let mut key = String::with_capacity(text.len() + 64);
+        let mut part = |part: &str| {
+            // Writing to a String cannot fail.
+            let _ = write!(key, "{}:{part}", part.len());
+        };
+        part(text);
+        part(&self.subset.len().to_string());
+        for (name, members) in &self.subset {
+            part(name);
+            part(&members.len().to_string());
+            members.iter().for_each(|member| part(member));
+        }
+        for (name, condition) in &self.define {
+            part(name);
+            part(condition);
+        }
+        key
+    }
+
+    fn bytes(&self) -> usize {
+        let subset = self.subset.iter().map(|(name, members)| {
+            name.len() + 72 + members.iter().map(|member| member.len() + 40).sum::<usize>()
+        });
+        let define = self.define.iter().map(|(name, condition)| name.len() + condition.len() + 64);
+        subset.chain(define).sum()
+    }
+}
+
+fn items<'py>(
+    value: Option<&Bound<'py, PyAny>>,
+    what: &str,
+    example: &str,
+) -> PyResult<Vec<(String, Bound<'py, PyAny>)>> {
+    let Some(value) = value else { return Ok(Vec::new()) };
+    let Ok(mapping) = value.cast::<PyMapping>() else {
+        return Err(PyTypeError::new_err(format!("{what} must be a mapping like {example}, not {}", value.repr()?)));
+    };
+    mapping.items()?.iter().map(|item| item.extract::<(String, Bound<'py, PyAny>)>()).collect()
+}
+
+/// A compiled row pattern. Made by `rowpattern.compile`; immutable; threads may share it.
+#[pyclass(frozen, module = "rowpattern", eq, hash)]
+pub struct Pattern {
+    pub text: String,
+    pub options: Options,
+    pub compiled: Arc<Compiled>,
+    /// Union variables with their primary variables.
+    unions: Vec<(String, VariableSet)>,
+}
+
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text && self.options == other.options
+    }
+}
+
+impl Hash for Pattern {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.text.hash(state);
+        self.options.hash(state);
+    }
+}
+
+impl Pattern {
+    pub fn new(py: Python<'_>, text: &str, options: Options, compiled: Arc<Compiled>) -> PyResult<Self> {
+        let known: Vec<&str> = compiled.variables.iter().map(String::as_str).collect();
+        let number = |name: &str| {
+            compiled.variable(name).ok_or_else(|| unknown_variable(py, name, &known, "primary variable"))
+        };
+        let mut unions = Vec::new();
+        for (name, members) in &options.subset {
+            if compiled.variable(name).is_some() {
+                return Err(PyTypeError::new_err(format!(
+                    "subset names {name:?}, which is a primary variable of the row pattern; choose another name"
+                )));
+            }
+            unions.push((name.clone(), members.iter().map(|member| number(member)).collect::<PyResult<_>>()?));
+        }
+        for (name, _) in &options.define {
+            number(name)?;
+        }
+        Ok(Self { text: text.to_owned(), options, compiled, unions })
+    }
+
+    /// The primary variables that a name stands for.
+    pub fn variable_set(&self, name: &str) -> Option<VariableSet> {
+        if let Some(variable) = self.compiled.variable(name) {
+            return Some(VariableSet::of(variable));
+        }
+        let exact = self.unions.iter().find(|(union, _)| union == name);
+        let folded = || self.unions.iter().find(|(union, _)| union.to_uppercase() == name.to_uppercase());
+        exact.or_else(folded).map(|&(_, set)| set)
+    }
+
+    /// Primary and union variables.
+    pub fn all_names(&self) -> Vec<&str> {
+        self.compiled.variables.iter().chain(self.unions.iter().map(|(name, _)| name)).map(String::as_str).collect()
+    }
+
+    /// Bytes that this pattern holds, its Python object included.
+    pub fn total_bytes(&self) -> usize {
+        let unions: usize = self.unions.iter().map(|(name, _)| name.len() + size_of::<(String, VariableSet)>()).sum();
+        size_of::<Self>() + 16 + self.text.len() + self.options.bytes() + unions + self.compiled.memory_bytes()
+    }
+
+    /// Finds matches with the interpreter's lock released.
+    fn scan<S: Sink + Send>(slf: &Bound<'_, Self>, input: &mut Input, sink: &mut S) -> PyResult<()> {
+        let compiled = &slf.get().compiled;
+        let Input { symbols, partitions, skip, .. } = input;
+        let skip = *skip;
+        Self::work(slf, input.skip_variable.as_deref(), |tables, tick| {
+            tables.adopt(symbols);
+            let mut context = Context { automaton: &compiled.automaton, symbols, tables, tick };
+            Scan::new(skip).run(&mut context, partitions, sink)
+        })?;
+        Ok(())
+    }
+
+    /// Runs work on this pattern's tables, with the interpreter's lock released.
+    fn work<R: Send>(
+        slf: &Bound<'_, Self>,
+        skip_variable: Option<&str>,
+        work: impl FnOnce(
+            &mut matcher::Tables,
+            &mut dyn FnMut() -> Result<(), matcher::Stopped>,
+        ) -> Result<R, ScanError>
+        + Send,
+    ) -> PyResult<R> {
+        let py = slf.py();
+        let compiled = &slf.get().compiled;
+        let mut signals = Signals::new();
+        let mut tables = compiled.take_tables();
+        let result = py.detach(|| work(&mut tables, &mut || signals.tick()));
+        if compiled.give_back(tables) {
+            reweigh(py, slf);
+        }
+        result.map_err(|error| scan_error(error, skip_variable, signals))
+    }
+}
+
+pub fn scan_error(error: ScanError, skip_variable: Option<&str>, signals: Signals) -> PyErr {
+    match (error, signals.raised) {
+        (ScanError::Skip(error), _) => {
+            let variable = skip_variable.unwrap_or_default();
+            SkipError::new_err(format!("AFTER MATCH SKIP has nowhere to go to {variable}: {error}"))
+        }
+        (ScanError::Stopped, Some(raised)) => raised,
+        (ScanError::Stopped, None) => pyo3::exceptions::PyRuntimeError::new_err("the match was stopped"),
+    }
+}
+
+/// The arguments that all searches share, read.
+pub struct Input {
+    pub symbols: Symbols,
+    pub partitions: Partitions,
+    pub skip: Skip,
+    pub skip_variable: Option<String>,
+}
+
+impl Input {
+    fn read(
+        pattern: &Pattern,
+        rows: &Bound<'_, PyAny>,
+        partitions: Option<&Bound<'_, PyAny>>,
+        skip: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Self> {
+        let (skip, skip_variable) = arguments::skip(pattern, skip)?;
+        let symbols = rows::symbols(&pattern.compiled, rows)?;
+        let partitions = arguments::partitions(partitions, symbols.len())?;
+        Ok(Self { symbols, partitions, skip, skip_variable })
+    }
+}
+
+#[pymethods]
+impl Pattern {
+    /// The text that was compiled.
+    #[getter]
+    fn pattern(&self) -> &str {
+        &self.text
+    }
+
+    /// The primary variables, in the order in which they first stand in the pattern.
+    #[getter]
+    fn variables<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        PyTuple::new(py, &self.compiled.variables)
+    }
+
+    /// The union variables, each with its primary variables; a new dict each time.
+    #[getter]
+    fn subset<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let subset = PyDict::new(py);
+        for (name, members) in &self.options.subset {
+            subset.set_item(name, PyTuple::new(py, members)?)?;
+        }
+        Ok(subset)
+    }
+
+    /// The conditions given to `compile`, by primary variable; a new dict each time.
+    #[getter]
+    fn define<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let define = PyDict::new(py);
+        for (name, condition) in &self.options.define {
+            define.set_item(name, condition)?;
+        }
+        Ok(define)
+    }
+
+    /// Bytes that this pattern holds now: matching fills tables, up to a limit.
+    #[getter]
+    fn memory_bytes(&self) -> usize {
+        self.total_bytes()
+    }
+
+    /// The pattern as an indented tree, for people.
+    fn explain(&self) -> String {
+        let automaton = &self.compiled.automaton;
+        let positions = automaton.positions.len();
+        let mut text = format!("row pattern {}\n", self.text);
+        for line in self.compiled.root.explain(&self.compiled.variables).lines() {
+            let _ = writeln!(text, "  {line}");
+        }
+        for (name, members) in &self.options.subset {
+            let _ = writeln!(text, "union variable {name}: {}", members.join(", "));
+        }
+        let plural = if positions == 1 { "" } else { "s" };
+        let _ = write!(text, "automaton: {positions} position{plural}, {} bytes", self.total_bytes());
+        text
+    }
+
+    /// Iterates over the matches, found as they are asked for.
+    #[pyo3(signature = (rows, *, partitions = None, skip = None))]
+    fn find_iter(
+        slf: &Bound<'_, Self>,
+        rows: &Bound<'_, PyAny>,
+        partitions: Option<&Bound<'_, PyAny>>,
+        skip: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<MatchIterator> {
+        let input = Input::read(slf.get(), rows, partitions, skip)?;
+        Ok(MatchIterator::new(slf.clone().unbind(), input))
+    }
+
+    /// Finds all matches, as columns.
+    #[pyo3(name = "match", signature = (rows, *, partitions = None, skip = None))]
+    fn find_all(
+        slf: &Bound<'_, Self>,
+        rows: &Bound<'_, PyAny>,
+        partitions: Option<&Bound<'_, PyAny>>,
+        skip: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Matches> {
+        let mut input = Input::read(slf.get(), rows, partitions, skip)?;
+        let mut sink = MatchesSink::new(&slf.get().compiled);
+        Self::scan(slf, &mut input, &mut sink)?;
+        Ok(sink.into_matches(&slf.get().compiled))
+    }
+
+    /// Finds where all matches begin and end, as columns.
+    #[pyo3(signature = (rows, *, partitions = None, skip = None))]
+    fn spans(
+        slf: &Bound<'_, Self>,
+        rows: &Bound<'_, PyAny>,
+        partitions: Option<&Bound<'_, PyAny>>,
+        skip: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Spans> {
+        let mut input = Input::read(slf.get(), rows, partitions, skip)?;
+        let mut sink = SpansSink::default();
+        Self::scan(slf, &mut input, &mut sink)?;
+        Ok(sink.into_spans())
+    }
+
+    /// Counts the matches.
+    #[pyo3(signature = (rows, *, partitions = None, skip = None))]
+    fn count(
+        slf: &Bound<'_, Self>,
+        rows: &Bound<'_, PyAny>,
+        partitions: Option<&Bound<'_, PyAny>>,
+        skip: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<usize> {
+        let mut input = Input::read(slf.get(), rows, partitions, skip)?;
+        let automaton = &slf.get().compiled.automaton;
+        Self::work(slf, input.skip_variable.as_deref(), |tables, tick| {
+            tables.adopt(&mut input.symbols);
+            matcher::count(automaton, &input.symbols, tables, &input.partitions, input.skip, tick)
+        })
+    }
+
+    /// Whether there is a match; ends at the first that is seen.
+    #[pyo3(signature = (rows, *, partitions = None))]
+    fn is_match(
+        slf: &Bound<'_, Self>,
+        rows: &Bound<'_, PyAny>,
+        partitions: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<bool> {
+        let mut input = Input::read(slf.get(), rows, partitions, None)?;
+        let automaton = &slf.get().compiled.automaton;
+        Self::work(slf, None, |tables, tick| {
+            tables.adopt(&mut input.symbols);
+            matcher::is_match(automaton, &input.symbols, tables, &input.partitions, tick)
+        })
+    }
+
+    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
+        let mut text = format!("rowpattern.compile({}", PyString::new(py, &self.text).repr()?);
+        if !self.options.subset.is_empty() {
+            let _ = write!(text, ", subset={}", self.subset(py)?.repr()?);
+        }
+        if !self.options.define.is_empty() {
+            let _ = write!(text, ", define={}", self.define(py)?.repr()?);
+        }
+        text.push(')');
+        Ok(text)
+    }
+
+    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
+        let restore = py.import("rowpattern._restore")?.getattr("restore_pattern")?;
+        let subset = self.subset(py)?.into_any();
+        let define = self.define(py)?.into_any();
+        Ok((restore, PyTuple::new(py, [PyString::new(py, &self.text).into_any(), subset, define])?))
+    }
+}
