@@ -32,6 +32,10 @@ pub fn partitions(value: Option<&Bound<'_, PyAny>>, rows: usize) -> PyResult<Par
         return from_counts(numbers, rows);
     }
     let could_be_counts = numbers.iter().try_fold(0_usize, |sum, &count| sum.checked_add(count)) == Some(rows);
+    let could_be_starts = numbers.is_sorted() && numbers.last().is_some_and(|&last| last <= rows);
+    if could_be_counts && !could_be_starts {
+        return from_counts(numbers, rows);
+    }
     if could_be_counts && numbers.len() > 1 && rows > 0 {
         return Err(rows_error(
             "partitions that begin with 0 and add up to the number of rows can be counts or starts; \

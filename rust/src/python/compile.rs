@@ -13,6 +13,7 @@ use super::errors::{PatternSyntaxError, compile_error};
 use super::pattern::{Options, Pattern};
 use crate::cache::{KeyRef, Role};
 use crate::matcher::Compiled;
+use crate::pattern::MAX_TEXT_BYTES;
 
 static PROCESS_CACHE: PyOnceLock<Py<PatternCache>> = PyOnceLock::new();
 
@@ -74,7 +75,9 @@ pub fn compile(
     let cache = the_cache(py)?.get();
     if subset.is_none() && define.is_none() {
         let key = KeyRef { space: PATTERN_KEYS, text };
+        // A text past the limit is refused below; hashing it first would take time.
         if cache.is_enabled()
+            && text.len() <= MAX_TEXT_BYTES
             && let Some(found) = cache.look_up(py, key)
         {
             return Ok(found);
@@ -99,7 +102,7 @@ fn compile_new(
     text: &str,
     options: Options,
 ) -> PyResult<Py<PyAny>> {
-    if !cache.is_enabled() {
+    if !cache.is_enabled() || text.len() > MAX_TEXT_BYTES {
         let compiled = py.detach(|| Compiled::new(text)).map_err(|error| compile_error(&error))?;
         return Ok(Py::new(py, Pattern::new(py, text, options, Arc::new(compiled))?)?.into_any());
     }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use pyo3::exceptions::PyTypeError;
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyMapping, PyString, PyTuple};
 
@@ -36,6 +36,9 @@ impl Options {
                 )));
             }
             let mut members: Vec<String> = members.try_iter()?.map(|member| member?.extract()).collect::<PyResult<_>>()?;
+            if members.is_empty() {
+                return Err(PyValueError::new_err(format!("subset[{name:?}] must have at least one variable")));
+            }
             members.sort_unstable();
             members.dedup();
             options.subset.push((name, members));
@@ -126,7 +129,7 @@ impl Pattern {
         let mut unions = Vec::new();
         for (name, members) in &options.subset {
             if compiled.variable(name).is_some() {
-                return Err(PyTypeError::new_err(format!(
+                return Err(PyValueError::new_err(format!(
                     "subset names {name:?}, which is a primary variable of the row pattern; choose another name"
                 )));
             }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyString};
+use pyo3::types::{PyBool, PyMapping, PyString};
 
 use super::errors::{rows_error, unknown_variable};
 use super::foreign::{self, Booleans, Labels};
@@ -18,7 +18,8 @@ pub fn symbols(compiled: &Compiled, rows: &Bound<'_, PyAny>) -> PyResult<Symbols
     if let Ok(text) = rows.cast::<PyString>() {
         return text_labels(compiled, text);
     }
-    if rows.hasattr("keys")? && rows.hasattr("__getitem__")? {
+    // A pandas series has keys too; a frame has columns.
+    if rows.cast::<PyMapping>().is_ok() || (rows.hasattr("keys")? && rows.hasattr("columns")?) {
         return conditions(compiled, rows);
     }
     if let Some(columns) = foreign::record_columns(rows)? {
