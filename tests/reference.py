@@ -7,10 +7,10 @@ A pattern is a nested tuple. `ways` lists every way in which it can match from a
 from __future__ import annotations
 
 import itertools
-import random
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import random
     from collections.abc import Iterator
 
 # A part: ("variable", name), ("empty",), ("^",), ("$",), ("sequence", parts), ("choice", parts),
@@ -83,9 +83,7 @@ def in_sequence(parts: Any, row: int, rows: list[set[str]], excluded: bool) -> I
             yield end, first + rest
 
 
-def iterations(
-    part: Part, done: int, row: int, rows: list[set[str]], excluded: bool
-) -> Iterator[tuple[int, Mapped]]:
+def iterations(part: Part, done: int, row: int, rows: list[set[str]], excluded: bool) -> Iterator[tuple[int, Mapped]]:
     """Match a loop of which some iterations are done."""
     _, body, least, most, greedy = part
 

@@ -6,9 +6,9 @@ import random
 import re
 import warnings
 
-import reference
-
 import rowpattern
+
+import reference
 
 LETTERS = "ABC"
 

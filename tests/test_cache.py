@@ -21,6 +21,7 @@ from rowpattern._core import ManualClock
 
 MEGABYTE = 1 << 20
 
+
 def cache(**options: Any) -> rowpattern.PatternCache:
     return rowpattern.PatternCache(**options)
 
@@ -163,22 +164,23 @@ def test_objects_that_leave_are_released_at_once() -> None:
     class Thing:
         pass
 
-    def put(key: str) -> weakref.ref[Thing]:
+    def put(values: rowpattern.PatternCache, key: str) -> weakref.ref[Thing]:
         thing = Thing()
         values.put(key, thing, size_bytes=1)
         return weakref.ref(thing)
 
     values = cache(max_size=2)
-    first, second, third = put("a"), put("b"), put("c")
+    first, second, third = put(values, "a"), put(values, "b"), put(values, "c")
     assert first() is None
-    again = put("b")
+    again = put(values, "b")
     assert second() is None
     assert values.invalidate("c")
     assert third() is None
     assert not values.invalidate("c")
     values.clear()
     assert again() is None
-    last = put("d")
+    last = put(values, "d")
+    assert values.get("d") is last()
     del values
     assert last() is None
 
@@ -295,7 +297,8 @@ TestAgainstModel.settings = settings(max_examples=150, stateful_step_count=40, d
 
 
 def test_threads() -> None:
-    values = cache(max_size=50, max_memory_mb=0.06, ttl_seconds=0.001)
+    clock = ManualClock()
+    values = cache(max_size=50, max_memory_mb=0.06, ttl_seconds=1, clock=clock)
     problems: list[BaseException] = []
     look_ups = [0] * 8
 
@@ -315,6 +318,8 @@ def test_threads() -> None:
                     values.resize(rng.randrange(60), max_memory_mb=rng.random() / 10)
                 elif action < 0.98:
                     values.clear()
+                elif action < 0.99:
+                    clock.advance(0.3)
                 else:
                     values.invalidate(key)
         except BaseException as problem:  # noqa: BLE001 - handed to the main thread

@@ -47,7 +47,7 @@ def test_a_hit_returns_what_was_cached() -> None:
     assert statistics["hits"] == statistics["misses"] == statistics["size"] == 1
     assert statistics["compilation_time_saved"] == 0.25
     assert statistics["cache_efficiency"] == 50.0
-    assert pattern_cache.CACHE_STATS == statistics
+    assert statistics == pattern_cache.CACHE_STATS
     pattern_cache.clear_pattern_cache()
     assert pattern_cache.get_cached_pattern(key) is None
     assert pattern_cache.get_cache_stats()["size"] == 0
@@ -170,13 +170,19 @@ def test_keys_are_canonical() -> None:
     assert len(set(different)) == len(different)
 
 
-@given(st.tuples(st.text(), st.dictionaries(st.text(), st.text())), st.tuples(st.text(), st.dictionaries(st.text(), st.text())))
+@given(
+    st.tuples(st.text(), st.dictionaries(st.text(), st.text())),
+    st.tuples(st.text(), st.dictionaries(st.text(), st.text())),
+)
 def test_different_inputs_have_different_keys(one: tuple[str, Any], other: tuple[str, Any]) -> None:
     assert (pattern_cache.get_cache_key(*one) == pattern_cache.get_cache_key(*other)) == (one == other)
 
 
 def test_keys_are_stable_across_processes() -> None:
-    code = "from rowpattern.pattern_cache import get_cache_key as k; print(k('A B+', {'A': 'x', 'B': 'y'}, {'U': {'A', 'B'}}))"
+    code = (
+        "from rowpattern.pattern_cache import get_cache_key;"
+        "print(get_cache_key('A B+', {'A': 'x', 'B': 'y'}, {'U': {'A', 'B'}}))"
+    )
     keys = {run(code, PYTHONHASHSEED=str(seed)).stdout.strip() for seed in range(3)}
     assert keys == {pattern_cache.get_cache_key("A B+", {"A": "x", "B": "y"}, {"U": ["A", "B"]})}
 
@@ -300,6 +306,8 @@ print(sorted(name for name in foreign if not name.startswith(("_", "site"))))
 """
     result = subprocess.run(
         [sys.executable, "-S", "-c", f"import sys; sys.path[:0] = {sys.path!r}\n{code}"],
-        capture_output=True, text=True, check=False,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert result.stdout.strip() == "[]", result.stderr

@@ -10,11 +10,12 @@ import random
 from typing import Any
 
 import pytest
-import reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import rowpattern
+
+import reference
 
 CASES = int(os.environ.get("ROWPATTERN_CASES", "20000"))
 FIRST_SEED = int(os.environ.get("ROWPATTERN_SEED", "0"))

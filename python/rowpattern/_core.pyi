@@ -1,21 +1,17 @@
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final, Literal, Optional, Protocol, SupportsIndex, Union, final
+from typing import Any, Literal, Optional, Protocol, Union, final
 
 from typing_extensions import TypeAlias
 
+# A numpy array, a pandas or Polars series, anything with Arrow's PyCapsule interface.
 class _Booleans(Protocol):
-    """A column of booleans: a numpy array, a pandas or Polars series, anything with Arrow's PyCapsule interface."""
-
     def __len__(self) -> int: ...
 
-_Rows: TypeAlias = Union[
-    Mapping[str, Union[Sequence[Optional[bool]], _Booleans]], Sequence[Optional[str]], _Booleans
-]
+_Rows: TypeAlias = Union[Mapping[str, Union[Sequence[Optional[bool]], _Booleans]], Sequence[Optional[str]], _Booleans]
 _Numbers: TypeAlias = Union[Sequence[int], _Booleans]
 _Partitions: TypeAlias = Union[_Numbers, tuple[Literal["counts", "starts"], _Numbers], None]
-_Skip: TypeAlias = Union[
-    Literal["past last row", "to next row"], tuple[Literal["to first", "to last"], str], None
-]
+_Skip: TypeAlias = Union[Literal["past last row", "to next row"], tuple[Literal["to first", "to last"], str], None]
 
 __all__ = [
     "Column",
@@ -40,6 +36,7 @@ def compile(
 ) -> Pattern: ...
 def get_cached_pattern(key: str) -> Optional[tuple[Any, Any, float]]: ...
 def _process_cache() -> PatternCache: ...
+
 @final
 class Pattern:
     @property
@@ -59,7 +56,7 @@ class Pattern:
     def count(self, rows: _Rows, *, partitions: _Partitions = None, skip: _Skip = None) -> int: ...
     def is_match(self, rows: _Rows, *, partitions: _Partitions = None) -> bool: ...
     def __hash__(self) -> int: ...
-    def __eq__(self, other: object) -> bool: ...
+    def __eq__(self, value: object, /) -> bool: ...
     def __reduce__(self) -> tuple[Any, ...]: ...
 
 @final
@@ -89,7 +86,9 @@ class Column:
     def __len__(self) -> int: ...
     def __getitem__(self, index: int, /) -> Union[int, str, bool]: ...
     def to_list(self) -> list[Any]: ...
-    def __buffer__(self, flags: int, /) -> memoryview: ...
+    if sys.version_info >= (3, 12):
+        def __buffer__(self, flags: int, /) -> memoryview: ...
+
     def __arrow_c_array__(self, requested_schema: object = None) -> tuple[object, object]: ...
 
 @final

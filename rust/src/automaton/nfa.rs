@@ -42,13 +42,7 @@ pub fn write(root: &Node) -> Result<RowNfa, LimitError> {
         let hint = "use smaller bounds in its quantifiers, or fewer elements in its PERMUTE";
         return Err(LimitError::new("automaton states", MAX_STATES, asked, hint));
     }
-    let writer = Writer {
-        builder: Builder::new(),
-        positions: Vec::new(),
-        exclusions: 0,
-        marked: 0,
-        marked_depth: 0,
-    };
+    let writer = Writer { builder: Builder::new(), positions: Vec::new(), exclusions: 0, marked: 0, marked_depth: 0 };
     writer.whole(root).map_err(|_| {
         let hint = "use smaller bounds in its quantifiers";
         LimitError::new("bytes for its automaton", MAX_NFA_BYTES, None, hint)

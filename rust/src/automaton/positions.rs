@@ -38,7 +38,9 @@ pub struct Position {
 /// The position automaton of one row pattern. Immutable; shared by all threads.
 #[derive(Debug)]
 pub struct Automaton {
+    /// What each position stands for.
     pub positions: Vec<Position>,
+    /// How many primary variables the row pattern has.
     pub variable_count: usize,
     /// What a match can begin with at the first row of a partition, and elsewhere (`^` tells them apart).
     pub start: [Vec<u32>; 2],

@@ -8,14 +8,18 @@ use std::time::Instant;
 /// A key: a text in a name space, so that texts of different kinds never collide.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Key {
+    /// The name space.
     pub space: u8,
+    /// Any text.
     pub text: Box<str>,
 }
 
 /// A key that borrows its text, for look-ups.
 #[derive(Debug, Clone, Copy)]
 pub struct KeyRef<'a> {
+    /// The name space.
     pub space: u8,
+    /// Any text.
     pub text: &'a str,
 }
 
@@ -85,13 +89,16 @@ impl Clock {
 
 /// One cached thing.
 pub struct Entry<V> {
+    /// The key under which the table has it.
     pub key: std::sync::Arc<Key>,
     /// Taken out when the entry leaves, so that the value is dropped where the caller wants it and not inside of
     /// the table.
     pub value: Mutex<Option<V>>,
     /// Changed only by the writer.
     pub bytes: AtomicU64,
+    /// What making the value cost.
     pub cost_nanoseconds: u64,
+    /// The tick at which it was put in.
     pub inserted: u64,
     /// `u64::MAX`: never.
     pub deadline: u64,
@@ -99,5 +106,13 @@ pub struct Entry<V> {
     pub used: AtomicU64,
     /// The tick under which the writer has filed it.
     pub filed: AtomicU64,
+    /// Look-ups that found it.
     pub hits: AtomicU64,
+}
+
+impl<V> Entry<V> {
+    /// What its hits would have cost to make again.
+    pub fn saved_nanoseconds(&self) -> u64 {
+        self.hits.load(Ordering::Relaxed).saturating_mul(self.cost_nanoseconds)
+    }
 }

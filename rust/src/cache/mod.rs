@@ -12,7 +12,7 @@ mod flight;
 mod statistics;
 mod store;
 
-pub use entry::{Clock, Key, KeyRef};
+pub use entry::{Clock, Entry, Key, KeyRef};
 pub use flight::{Flights, Role};
 pub use statistics::Statistics;
 pub use store::{ENTRY_BYTES, Limits, PatternCache, Put};

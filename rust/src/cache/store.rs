@@ -46,10 +46,9 @@ pub struct PatternCache<V> {
     table: Table<V>,
     writer: Mutex<Writer<V>>,
     clock: Arc<Clock>,
+    /// Moves on with each hit and each entry put in, so it counts hits too.
     tick: AtomicU64,
-    hits: AtomicU64,
     misses: AtomicU64,
-    saved_nanoseconds: AtomicU64,
 }
 
 struct Writer<V> {
@@ -60,6 +59,8 @@ struct Writer<V> {
     by_deadline: BTreeMap<(u64, u64), Arc<Entry<V>>>,
     bytes: u64,
     counts: Statistics,
+    /// Ticks that were not hits since counts began.
+    other_ticks: u64,
     /// Values that have left and wait for the lock's release.
     left: Vec<V>,
 }
@@ -75,13 +76,12 @@ impl<V: Send + Sync + 'static> PatternCache<V> {
                 by_deadline: BTreeMap::new(),
                 bytes: 0,
                 counts: Statistics::default(),
+                other_ticks: 0,
                 left: Vec::new(),
             }),
             clock,
             tick: AtomicU64::new(0),
-            hits: AtomicU64::new(0),
             misses: AtomicU64::new(0),
-            saved_nanoseconds: AtomicU64::new(0),
         }
     }
 
@@ -92,21 +92,15 @@ impl<V: Send + Sync + 'static> PatternCache<V> {
 
     /// Looks a key up; `read` copies what the caller needs and must not call back. Values that expired on the way are
     /// pushed to `left`.
-    #[inline]
-    pub fn get<R>(&self, key: KeyRef<'_>, left: &mut Vec<V>, mut read: impl FnMut(&V) -> R) -> Option<R> {
+    pub fn get<R>(&self, key: KeyRef<'_>, left: &mut Vec<V>, read: impl Fn(&V) -> R) -> Option<(R, Arc<Entry<V>>)> {
         let mut passed: Option<Arc<Entry<V>>> = None;
         while let Some(entry) = self.table.get(&key) {
-            if entry.deadline != u64::MAX && entry.deadline <= self.clock.now() {
-                self.with_writer(left, |cache, writer| cache.expire(writer));
-                break;
+            if let Some(found) = self.use_entry(&entry, &read) {
+                return Some((found, entry));
             }
-            let found = entry.value.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(&mut read);
-            if found.is_some() {
-                entry.used.store(self.tick.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
-                entry.hits.fetch_add(1, Ordering::Relaxed);
-                self.hits.fetch_add(1, Ordering::Relaxed);
-                self.saved_nanoseconds.fetch_add(entry.cost_nanoseconds, Ordering::Relaxed);
-                return found;
+            if entry.deadline <= self.clock.now() {
+                self.with_writer(left, Self::expire);
+                break;
             }
             // It left between the two look-ups; if it was replaced, the next one finds its successor.
             if passed.is_some_and(|before| Arc::ptr_eq(&before, &entry)) {
@@ -116,6 +110,18 @@ impl<V: Send + Sync + 'static> PatternCache<V> {
         }
         self.misses.fetch_add(1, Ordering::Relaxed);
         None
+    }
+
+    /// Reads an entry that an earlier look-up gave and counts a hit; None, without a count, when it has left or expired.
+    #[inline]
+    pub fn use_entry<R>(&self, entry: &Entry<V>, read: impl Fn(&V) -> R) -> Option<R> {
+        if entry.deadline != u64::MAX && entry.deadline <= self.clock.now() {
+            return None;
+        }
+        let found = entry.value.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(read)?;
+        entry.used.store(self.tick.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
+        entry.hits.fetch_add(1, Ordering::Relaxed);
+        Some(found)
     }
 
     /// Puts a value in, in place of one with the same key. `bytes` is the value's weight, to which the entry's own
@@ -141,6 +147,7 @@ impl<V: Send + Sync + 'static> PatternCache<V> {
             }
             cache.evict(writer, 1, bytes);
             let tick = cache.tick.fetch_add(1, Ordering::Relaxed);
+            writer.other_ticks += 1;
             let lifetime = writer.limits.time_to_live;
             let entry = Arc::new(Entry {
                 key: Arc::new(key.to_key()),
@@ -223,14 +230,15 @@ impl<V: Send + Sync + 'static> PatternCache<V> {
         self.lock().limits
     }
 
-    /// Counts, without entries that have expired.
+    /// Counts, without entries that have expired. O(entries): what hits have saved is kept with each.
     pub fn statistics(&self, left: &mut Vec<V>) -> Statistics {
         self.with_writer(left, |cache, writer| {
             cache.expire(writer);
+            let saved: u64 = writer.by_use.values().map(|entry| entry.saved_nanoseconds()).sum();
             Statistics {
-                hits: cache.hits.load(Ordering::Relaxed),
+                hits: cache.tick.load(Ordering::Relaxed) - writer.other_ticks,
                 misses: cache.misses.load(Ordering::Relaxed),
-                saved_nanoseconds: cache.saved_nanoseconds.load(Ordering::Relaxed),
+                saved_nanoseconds: writer.counts.saved_nanoseconds + saved,
                 entries: writer.by_use.len(),
                 bytes: writer.bytes,
                 ..writer.counts
@@ -244,8 +252,10 @@ impl<V: Send + Sync + 'static> PatternCache<V> {
         writer.counts = Statistics::default();
         // What is there counts as put in, so that counts go on adding up.
         writer.counts.insertions = writer.by_use.len() as u64;
-        for counter in [&self.hits, &self.misses, &self.saved_nanoseconds] {
-            counter.store(0, Ordering::Relaxed);
+        writer.other_ticks = self.tick.load(Ordering::Relaxed);
+        self.misses.store(0, Ordering::Relaxed);
+        for entry in writer.by_use.values() {
+            entry.hits.store(0, Ordering::Relaxed);
         }
     }
 
@@ -295,11 +305,23 @@ impl<V: Send + Sync + 'static> PatternCache<V> {
     }
 }
 
+impl<V> Drop for PatternCache<V> {
+    fn drop(&mut self) {
+        // Whoever still holds an entry shall not keep its value alive.
+        let writer = self.writer.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let entries = std::mem::take(&mut writer.by_use);
+        for entry in entries.values() {
+            writer.take(entry);
+        }
+    }
+}
+
 impl<V> Writer<V> {
     fn unfile(&mut self, entry: &Entry<V>) {
         self.by_use.remove(&entry.filed.load(Ordering::Relaxed));
         self.by_deadline.remove(&(entry.deadline, entry.inserted));
         self.bytes -= entry.bytes.load(Ordering::Relaxed);
+        self.counts.saved_nanoseconds += entry.saved_nanoseconds();
     }
 
     fn take(&mut self, entry: &Entry<V>) {

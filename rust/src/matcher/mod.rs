@@ -6,10 +6,11 @@
 //!   and still reach Accept. The sets are few; they are numbered, and the step from one to the next is a table
 //!   that fills as rows need it ([`tables`]).
 //! - **forward** ([`scan`]): at each start the most preferred position that is in the row's set, then follower by
-//!   follower. No step is ever taken back.
+//!   follower. No step is ever taken back. [`bulk`] is the same for matches that do not overlap, without branches.
 //!
 //! [`symbols`] holds the rows, [`compiled`] the unit that is cached and shared by threads.
 
+mod bulk;
 mod compiled;
 mod memo;
 mod scan;
@@ -18,12 +19,13 @@ mod symbols;
 mod tables;
 mod viability;
 
+pub use bulk::{BulkSink, run as run_bulk, serves as bulk_serves};
 pub use compiled::{Compiled, SharedTables};
-pub use viability::Context;
 pub use scan::{Partitions, Scan, ScanError, Sink, Span, count, is_match};
 pub use skip::{Skip, SkipError, SkipProblem};
 pub use symbols::{Symbols, SymbolsBuilder, VariableSet};
 pub use tables::Tables;
+pub use viability::Context;
 
 /// Rows between two looks at whether the caller wants to stop: a millisecond's work.
 pub const ROWS_BETWEEN_TICKS: usize = 1 << 18;

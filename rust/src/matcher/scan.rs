@@ -1,5 +1,6 @@
 //! The forward pass: matches one after another.
 
+use super::bulk::{self, BulkSink};
 use super::memo::{Memo, Outcome};
 use super::skip::{Skip, SkipError, Target};
 use super::symbols::Symbols;
@@ -336,11 +337,22 @@ pub fn count(
 ) -> Result<usize, ScanError> {
     let mut sink = Count(0);
     let mut context = Context { automaton, symbols, tables, tick };
-    Scan::new(skip).run(&mut context, partitions, &mut sink)?;
+    if bulk::serves(automaton, skip) {
+        bulk::run(&mut context, partitions, &mut sink)?;
+    } else {
+        Scan::new(skip).run(&mut context, partitions, &mut sink)?;
+    }
     Ok(sink.0)
 }
 
 struct Count(usize);
+
+impl BulkSink for Count {
+    fn block(&mut self, _: &[u8], _: &[i64], _: &[i64]) {}
+    fn partition(&mut self, _: usize, matches: usize) {
+        self.0 += matches;
+    }
+}
 
 impl Sink for Count {
     const ROWS: bool = false;

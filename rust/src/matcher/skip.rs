@@ -29,6 +29,7 @@ pub enum SkipProblem {
 /// A skip that fails, and the match after which it does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SkipError {
+    /// What is wrong.
     pub problem: SkipProblem,
     /// The partition, from 0.
     pub partition: usize,

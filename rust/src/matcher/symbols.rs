@@ -103,7 +103,10 @@ pub struct SymbolsBuilder {
 enum Columns {
     Narrow(Vec<u8>),
     /// `words` words a row.
-    Wide { words: usize, bits: Vec<u64> },
+    Wide {
+        words: usize,
+        bits: Vec<u64>,
+    },
 }
 
 impl SymbolsBuilder {

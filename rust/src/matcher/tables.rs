@@ -12,6 +12,7 @@ use std::hash::{BuildHasher, Hasher};
 
 use hashbrown::HashTable;
 
+use super::bulk::Bulk;
 use super::symbols::{Codes, NARROW, Symbols, VariableSet};
 use crate::automaton::{ACCEPT, Automaton};
 
@@ -54,6 +55,8 @@ pub struct Tables {
     dense_choice: Vec<u32>,
     sparse_choice: Map<(u32, u32)>,
     positions: usize,
+    /// The forward pass's other table.
+    pub(super) bulk: Bulk,
 }
 
 /// There is no room for another set.
@@ -76,6 +79,7 @@ impl Tables {
             dense_choice: Vec::new(),
             sparse_choice: Map::default(),
             positions: automaton.positions.len(),
+            bulk: Bulk::default(),
         };
         tables.clear();
         tables
@@ -90,6 +94,7 @@ impl Tables {
         self.start.iter_mut().for_each(Vec::clear);
         self.dense_choice.clear();
         self.sparse_choice.clear();
+        self.bulk.clear();
         self.push(vec![0; self.words].into_boxed_slice());
     }
 
@@ -113,7 +118,9 @@ impl Tables {
                 .collect();
             if masks.len() <= 256 {
                 if renamed.iter().enumerate().any(|(from, &to)| from != to) {
-                    codes.iter_mut().for_each(|code| *code = renamed[usize::from(*code)] as u8);
+                    for code in codes.iter_mut() {
+                        *code = renamed[usize::from(*code)] as u8;
+                    }
                 }
                 symbols.masks.clone_from(&masks);
                 self.masks = masks;
@@ -142,6 +149,7 @@ impl Tables {
             + self.sets.len() * (self.words * size_of::<u64>() + size_of::<u64>())
             + (self.sparse_step.capacity() + self.sparse_choice.capacity()) * HASH_ITEM_BYTES
             + self.masks.capacity() * size_of::<VariableSet>()
+            + self.bulk.memory_bytes()
     }
 
     fn push(&mut self, set: Box<[u64]>) -> u32 {
@@ -172,6 +180,11 @@ impl Tables {
             choices[number as usize] = choose(automaton, list, &self.sets[number as usize]);
         }
         number
+    }
+
+    /// How many sets have numbers.
+    pub fn sets_len(&self) -> usize {
+        self.sets.len()
     }
 
     /// The positions of a set, as bits.
@@ -244,11 +257,12 @@ impl Tables {
 /// The first of `list` that is viable: its position, with its variable in the upper eight bits; [`ACCEPT`] where
 /// that comes first; [`NOTHING`] where nothing is viable.
 fn choose(automaton: &Automaton, list: &[u32], viable: &[u64]) -> u32 {
-    list.iter()
-        .find(|&&next| next == ACCEPT || viable[next as usize >> 6] >> (next & 63) & 1 == 1)
-        .map_or(NOTHING, |&next| {
+    list.iter().find(|&&next| next == ACCEPT || viable[next as usize >> 6] >> (next & 63) & 1 == 1).map_or(
+        NOTHING,
+        |&next| {
             if next == ACCEPT { ACCEPT } else { next | u32::from(automaton.positions[next as usize].variable) << 24 }
-        })
+        },
+    )
 }
 
 fn members(set: &[u64]) -> impl Iterator<Item = u32> {
@@ -263,6 +277,8 @@ fn members(set: &[u64]) -> impl Iterator<Item = u32> {
 
 fn hash_of(set: &[u64]) -> u64 {
     let mut hasher = foldhash::fast::FixedState::default().build_hasher();
-    set.iter().for_each(|&word| hasher.write_u64(word));
+    for &word in set {
+        hasher.write_u64(word);
+    }
     hasher.finish()
 }

@@ -25,8 +25,11 @@ pub struct Viability {
 
 /// What a pass needs to look things up.
 pub struct Context<'a> {
+    /// The compiled pattern.
     pub automaton: &'a Automaton,
+    /// The rows.
     pub symbols: &'a Symbols,
+    /// The caller's own; they must have adopted the rows' symbols.
     pub tables: &'a mut Tables,
     /// Called every [`ROWS_BETWEEN_TICKS`] rows.
     pub tick: &'a mut dyn FnMut() -> Result<(), Stopped>,
@@ -172,15 +175,13 @@ pub fn begins_any(context: &mut Context<'_>, begin: usize, end: usize) -> Result
         };
         let mut next = tables.known_step(set, code);
         while next == UNKNOWN {
-            next = match tables.fill_step(automaton, set, code) {
-                Ok(next) => next,
-                Err(Full) => {
-                    let kept = Box::from(tables.set(set));
-                    tables.clear();
-                    set = if set == END { END } else { tables.intern(automaton, kept) };
-                    UNKNOWN
-                }
-            };
+            if let Ok(filled) = tables.fill_step(automaton, set, code) {
+                next = filled;
+            } else {
+                let kept = Box::from(tables.set(set));
+                tables.clear();
+                set = if set == END { END } else { tables.intern(automaton, kept) };
+            }
         }
         set = next;
         if tables.start[usize::from(row != begin)][set as usize] != NOTHING {

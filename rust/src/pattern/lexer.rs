@@ -121,11 +121,8 @@ impl<'t> Lexer<'t> {
     }
 
     fn unexpected(&self, at: usize, character: char) -> SyntaxError {
-        let shown = if character.is_control() {
-            format!("U+{:04X}", character as u32)
-        } else {
-            format!("'{character}'")
-        };
+        let shown =
+            if character.is_control() { format!("U+{:04X}", character as u32) } else { format!("'{character}'") };
         let message = format!(
             "unexpected character {shown}; a row pattern is made of variables, ( ) | * + ? {{n,m}} {{- -}} ^ $ \
              and PERMUTE"

@@ -51,7 +51,8 @@ fn row_numbers(value: &Bound<'_, PyAny>) -> PyResult<Vec<usize>> {
         .iter()
         .enumerate()
         .map(|(at, &number)| {
-            usize::try_from(number).map_err(|_| rows_error(format!("partitions[{at}] is {number}; it must be at least 0")))
+            usize::try_from(number)
+                .map_err(|_| rows_error(format!("partitions[{at}] is {number}; it must be at least 0")))
         })
         .collect()
 }

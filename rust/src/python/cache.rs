@@ -8,6 +8,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use super::front;
 use crate::cache::{self, Clock, Flights, KeyRef, Limits, Put};
 use crate::matcher::Compiled;
 use crate::pattern::CompileError;
@@ -47,6 +48,8 @@ impl ManualClock {
 pub struct PatternCache {
     pub store: cache::PatternCache<Py<PyAny>>,
     pub compiling: Flights<Made>,
+    /// Tells caches apart in the front.
+    number: u64,
     enabled: AtomicBool,
     created: Instant,
     last_reset: Mutex<f64>,
@@ -55,7 +58,10 @@ pub struct PatternCache {
 #[pymethods]
 impl PatternCache {
     #[new]
-    #[pyo3(signature = (max_size = 10_000, max_memory_mb = 500.0, ttl_seconds = Some(3600.0), *, clock = None))]
+    #[pyo3(
+        signature = (max_size = 10_000, max_memory_mb = 500.0, ttl_seconds = Some(3600.0), *, clock = None),
+        text_signature = "(max_size=10_000, max_memory_mb=500.0, ttl_seconds=3600.0, *, clock=None)"
+    )]
     fn new(
         max_size: usize,
         max_memory_mb: f64,
@@ -67,6 +73,7 @@ impl PatternCache {
         Ok(Self {
             store: cache::PatternCache::new(limits, clock),
             compiling: Flights::default(),
+            number: front::next_number(),
             enabled: AtomicBool::new(true),
             created: Instant::now(),
             last_reset: Mutex::new(epoch_seconds()),
@@ -189,9 +196,7 @@ impl PatternCache {
     /// Looks up without asking whether the cache is enabled.
     #[inline]
     pub fn look_up(&self, py: Python<'_>, key: KeyRef<'_>) -> Option<Py<PyAny>> {
-        // Values that expired are dropped with this list, when no lock is held.
-        let mut left = Vec::new();
-        self.store.get(key, &mut left, |value| value.clone_ref(py))
+        front::look_up(py, &self.store, self.number, key)
     }
 }
 

@@ -66,7 +66,7 @@ impl Column {
                 let names = StringArray::from_iter_values(names.iter());
                 Arc::new(DictionaryArray::<UInt8Type>::new(keys, Arc::new(names)))
             }
-            Data::Flags(values) => Arc::new(BooleanArray::from_iter(values.iter().map(|&flag| Some(flag != 0)))),
+            Data::Flags(values) => Arc::new(values.iter().map(|&flag| Some(flag != 0)).collect::<BooleanArray>()),
         }
     }
 

@@ -119,7 +119,7 @@ pub fn integers(values: &Bound<'_, PyAny>) -> PyResult<Vec<i64>> {
         let kind = ElementType::from_format(buffer.format());
         macro_rules! read {
             ($kind:ty) => {
-                Ok(buffer.as_typed::<$kind>()?.to_vec(py)?.into_iter().map(|number| number as i64).collect())
+                Ok(buffer.as_typed::<$kind>()?.to_vec(py)?.into_iter().map(i64::from).collect())
             };
         }
         match kind {
@@ -130,7 +130,11 @@ pub fn integers(values: &Bound<'_, PyAny>) -> PyResult<Vec<i64>> {
             ElementType::UnsignedInteger { bytes: 1 } => return read!(u8),
             ElementType::UnsignedInteger { bytes: 2 } => return read!(u16),
             ElementType::UnsignedInteger { bytes: 4 } => return read!(u32),
-            ElementType::UnsignedInteger { bytes: 8 } => return read!(u64),
+            ElementType::UnsignedInteger { bytes: 8 } => {
+                let numbers = buffer.as_typed::<u64>()?.to_vec(py)?;
+                // What does not fit is more rows than there can be.
+                return Ok(numbers.into_iter().map(|number| i64::try_from(number).unwrap_or(i64::MAX)).collect());
+            }
             _ => {}
         }
     }
@@ -215,7 +219,7 @@ pub fn record_columns(rows: &Bound<'_, PyAny>) -> PyResult<Option<Vec<(String, B
 /// Reads Arrow strings or dictionaries of strings, if the object has Arrow's interface.
 pub fn arrow_labels(rows: &Bound<'_, PyAny>) -> PyResult<Option<Vec<Labels>>> {
     let Some(chunks) = arrow_chunks(rows)? else { return Ok(None) };
-    chunks.iter().map(|chunk| labels(chunk)).collect::<PyResult<_>>().map(Some)
+    chunks.iter().map(labels).collect::<PyResult<_>>().map(Some)
 }
 
 fn labels(chunk: &ArrayRef) -> PyResult<Labels> {
@@ -251,7 +255,9 @@ fn strings(array: &ArrayRef) -> PyResult<Vec<Option<String>>> {
         DataType::LargeUtf8 => Ok(array.as_string::<i64>().iter().map(owned).collect()),
         DataType::Utf8View => Ok(array.as_string_view().iter().map(owned).collect()),
         DataType::Null => Ok(vec![None; array.len()]),
-        other => Err(rows_error(format!("labels have the Arrow type {other}; expected strings or a dictionary of them"))),
+        other => {
+            Err(rows_error(format!("labels have the Arrow type {other}; expected strings or a dictionary of them")))
+        }
     }
 }
 

@@ -69,6 +69,7 @@ impl Match {
         self.positions.len()
     }
 
+    #[expect(clippy::unused_self, reason = "Python's protocol")]
     fn __bool__(&self) -> bool {
         // As in `re`: a match is true, even when it is empty.
         true

@@ -10,7 +10,7 @@ use pyo3::types::PyCapsule;
 
 use super::column::{Column, Data};
 use super::foreign;
-use crate::matcher::{Compiled, Sink, Span};
+use crate::matcher::{BulkSink, Compiled, Sink, Span};
 
 /// One number a match in each.
 #[derive(Default)]
@@ -49,6 +49,17 @@ impl Sink for SpansSink {
     }
 }
 
+impl BulkSink for SpansSink {
+    fn block(&mut self, _: &[u8], starts: &[i64], ends: &[i64]) {
+        self.start.extend_from_slice(starts);
+        self.end.extend_from_slice(ends);
+    }
+    fn partition(&mut self, partition: usize, matches: usize) {
+        self.number.extend(1..=matches as i64);
+        self.partition.extend(std::iter::repeat_n(partition as i64, matches));
+    }
+}
+
 /// Spans, and the variable of each row of each match.
 pub struct MatchesSink {
     spans: SpansSink,
@@ -67,6 +78,11 @@ impl MatchesSink {
             exclusions: if exclusions.contains(&true) { exclusions } else { Vec::new() },
             excluded: Vec::new(),
         }
+    }
+
+    /// Whether blocks say all that it wants to know: they do not tell positions, and so not exclusions.
+    pub fn takes_blocks(&self) -> bool {
+        self.exclusions.is_empty()
     }
 
     pub fn into_matches(self, compiled: &Compiled) -> Matches {
@@ -93,6 +109,16 @@ impl Sink for MatchesSink {
     fn complete(&mut self, span: Span) -> bool {
         self.spans.push(span);
         false
+    }
+}
+
+impl BulkSink for MatchesSink {
+    fn block(&mut self, variables: &[u8], starts: &[i64], ends: &[i64]) {
+        self.variables.extend_from_slice(variables);
+        self.spans.block(variables, starts, ends);
+    }
+    fn partition(&mut self, partition: usize, matches: usize) {
+        self.spans.partition(partition, matches);
     }
 }
 
@@ -311,10 +337,10 @@ impl MatchedRows {
     }
 }
 
-fn table_capsule<'py>(
-    py: Python<'py>,
+fn table_capsule(
+    py: Python<'_>,
     columns: impl IntoIterator<Item = (&'static str, Column)>,
-) -> PyResult<Bound<'py, PyCapsule>> {
+) -> PyResult<Bound<'_, PyCapsule>> {
     let arrays = columns.into_iter().map(|(name, column)| (name, column.to_arrow(), false));
     let table = RecordBatch::try_from_iter_with_nullable(arrays);
     foreign::stream_capsule(py, table.map_err(|error| PyRuntimeError::new_err(error.to_string()))?)

@@ -1,11 +1,14 @@
 //! The Python module `rowpattern._core`: a table of contents. One file a class, named alike.
 
+#![expect(clippy::doc_markdown, reason = "docstrings are read in Python, where back quotes mean nothing")]
+
 mod arguments;
 mod cache;
 mod column;
 mod compile;
 mod errors;
 mod foreign;
+mod front;
 mod iterator;
 mod matches;
 mod pattern;
@@ -30,4 +33,3 @@ mod _core {
     #[pymodule_export]
     use super::pattern::Pattern;
 }
-

@@ -15,7 +15,10 @@ use super::iterator::MatchIterator;
 use super::matches::{Matches, MatchesSink, Spans, SpansSink};
 use super::rows;
 use super::signals::Signals;
-use crate::matcher::{self, Compiled, Context, Partitions, Scan, ScanError, Sink, Skip, Symbols, VariableSet};
+use crate::matcher::{
+    self, BulkSink, Compiled, Context, Partitions, Scan, ScanError, Sink, Skip, Symbols, VariableSet, bulk_serves,
+    run_bulk,
+};
 
 /// What `compile` takes beside the text, in a canonical order.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
@@ -35,7 +38,8 @@ impl Options {
                     "subset[{name:?}] must be a list of variables, not {shown}; write [{shown}]"
                 )));
             }
-            let mut members: Vec<String> = members.try_iter()?.map(|member| member?.extract()).collect::<PyResult<_>>()?;
+            let mut members: Vec<String> =
+                members.try_iter()?.map(|member| member?.extract()).collect::<PyResult<_>>()?;
             if members.is_empty() {
                 return Err(PyValueError::new_err(format!("subset[{name:?}] must have at least one variable")));
             }
@@ -67,7 +71,9 @@ impl Options {
         for (name, members) in &self.subset {
             part(name);
             part(&members.len().to_string());
-            members.iter().for_each(|member| part(member));
+            for member in members {
+                part(member);
+            }
         }
         for (name, condition) in &self.define {
             part(name);
@@ -77,9 +83,10 @@ impl Options {
     }
 
     fn bytes(&self) -> usize {
-        let subset = self.subset.iter().map(|(name, members)| {
-            name.len() + 72 + members.iter().map(|member| member.len() + 40).sum::<usize>()
-        });
+        let subset = self
+            .subset
+            .iter()
+            .map(|(name, members)| name.len() + 72 + members.iter().map(|member| member.len() + 40).sum::<usize>());
         let define = self.define.iter().map(|(name, condition)| name.len() + condition.len() + 64);
         subset.chain(define).sum()
     }
@@ -123,9 +130,8 @@ impl Hash for Pattern {
 impl Pattern {
     pub fn new(py: Python<'_>, text: &str, options: Options, compiled: Arc<Compiled>) -> PyResult<Self> {
         let known: Vec<&str> = compiled.variables.iter().map(String::as_str).collect();
-        let number = |name: &str| {
-            compiled.variable(name).ok_or_else(|| unknown_variable(py, name, &known, "primary variable"))
-        };
+        let number =
+            |name: &str| compiled.variable(name).ok_or_else(|| unknown_variable(py, name, &known, "primary variable"));
         let mut unions = Vec::new();
         for (name, members) in &options.subset {
             if compiled.variable(name).is_some() {
@@ -163,26 +169,30 @@ impl Pattern {
     }
 
     /// Finds matches with the interpreter's lock released.
-    fn scan<S: Sink + Send>(slf: &Bound<'_, Self>, input: &mut Input, sink: &mut S) -> PyResult<()> {
+    fn scan<S: Sink + BulkSink + Send>(
+        slf: &Bound<'_, Self>,
+        input: &mut Input,
+        takes_blocks: bool,
+        sink: &mut S,
+    ) -> PyResult<()> {
         let compiled = &slf.get().compiled;
         let Input { symbols, partitions, skip, .. } = input;
         let skip = *skip;
         Self::work(slf, input.skip_variable.as_deref(), |tables, tick| {
             tables.adopt(symbols);
             let mut context = Context { automaton: &compiled.automaton, symbols, tables, tick };
-            Scan::new(skip).run(&mut context, partitions, sink)
-        })?;
-        Ok(())
+            if takes_blocks && bulk_serves(&compiled.automaton, skip) {
+                return Ok(run_bulk(&mut context, partitions, sink)?);
+            }
+            Scan::new(skip).run(&mut context, partitions, sink).map(|_| ())
+        })
     }
 
     /// Runs work on this pattern's tables, with the interpreter's lock released.
     fn work<R: Send>(
         slf: &Bound<'_, Self>,
         skip_variable: Option<&str>,
-        work: impl FnOnce(
-            &mut matcher::Tables,
-            &mut dyn FnMut() -> Result<(), matcher::Stopped>,
-        ) -> Result<R, ScanError>
+        work: impl FnOnce(&mut matcher::Tables, &mut dyn FnMut() -> Result<(), matcher::Stopped>) -> Result<R, ScanError>
         + Send,
     ) -> PyResult<R> {
         let py = slf.py();
@@ -308,7 +318,8 @@ impl Pattern {
     ) -> PyResult<Matches> {
         let mut input = Input::read(slf.get(), rows, partitions, skip)?;
         let mut sink = MatchesSink::new(&slf.get().compiled);
-        Self::scan(slf, &mut input, &mut sink)?;
+        let takes_blocks = sink.takes_blocks();
+        Self::scan(slf, &mut input, takes_blocks, &mut sink)?;
         Ok(sink.into_matches(&slf.get().compiled))
     }
 
@@ -322,7 +333,7 @@ impl Pattern {
     ) -> PyResult<Spans> {
         let mut input = Input::read(slf.get(), rows, partitions, skip)?;
         let mut sink = SpansSink::default();
-        Self::scan(slf, &mut input, &mut sink)?;
+        Self::scan(slf, &mut input, true, &mut sink)?;
         Ok(sink.into_spans())
     }
 

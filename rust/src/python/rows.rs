@@ -125,9 +125,7 @@ fn object_labels(compiled: &Compiled, rows: &Bound<'_, PyAny>) -> PyResult<Symbo
 
 /// None, pandas' NA, and NaN, which pandas puts for a missing label.
 fn is_missing(item: &Bound<'_, PyAny>) -> PyResult<bool> {
-    Ok(item.is_none()
-        || item.get_type().name()? == "NAType"
-        || item.extract::<f64>().is_ok_and(f64::is_nan))
+    Ok(item.is_none() || item.get_type().name()? == "NAType" || item.extract::<f64>().is_ok_and(f64::is_nan))
 }
 
 /// Booleans by variable.

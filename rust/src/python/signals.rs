@@ -26,6 +26,10 @@ impl Signals {
         if self.last.elapsed() < INTERVAL {
             return Ok(());
         }
+        #[expect(
+            clippy::redundant_closure_for_method_calls,
+            reason = "the method is not general enough in its lifetime"
+        )]
         let checked = Python::attach(|py| py.check_signals());
         self.last = Instant::now();
         checked.map_err(|error| {

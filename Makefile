@@ -1,0 +1,57 @@
+# The habits of this project, by name. `make demo` and `make test` set up what they need.
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test bench develop format lint types rust-test clean
+
+# The main job: many patterns over real prices, through the cache.
+demo: .venv/demo
+	$(BIN)/python examples/pattern_cache_benchmark.py --num-patterns 100 --complexity 2 --iterations 5
+
+test: develop
+	$(BIN)/python -m pytest
+
+# Measures beside the peers; figures are ratios within this one run.
+bench: develop
+	$(BIN)/pip install -q -e '.[bench]'
+	CARGO_TARGET_DIR=target $(BIN)/pip install -q ./benches/lazy_dfa_peer
+	$(BIN)/python -m pytest benches --benchmark-only
+
+# Builds the extension into .venv, optimised; again after each change of the Rust code.
+develop: .venv/test
+	VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/maturin develop --release --quiet
+
+format: .venv/test
+	cargo fmt
+	$(BIN)/ruff format python tests examples benches
+
+lint: .venv/test
+	cargo fmt --check
+	cargo clippy --all-targets -- -D warnings
+	cargo clippy --features python -- -D warnings
+	$(BIN)/ruff format --check python tests examples benches
+	$(BIN)/ruff check python tests examples benches
+
+types: develop
+	$(BIN)/mypy
+	$(BIN)/python -m mypy.stubtest rowpattern._core --mypy-config-file pyproject.toml
+
+rust-test:
+	cargo test
+
+clean:
+	rm -rf target .venv dist python/rowpattern/*.so
+
+.venv/pip:
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install -q --upgrade 'pip>=24' 'maturin>=1.9,<2'
+	touch $@
+
+.venv/demo: .venv/pip
+	$(BIN)/pip install -q '.[examples]'
+	touch $@
+
+.venv/test: .venv/pip pyproject.toml
+	$(BIN)/pip install -q -e '.[test,lint]'
+	touch $@

@@ -1,0 +1,186 @@
+//! The forward pass without branches, for the common case: matches that do not overlap.
+//!
+//! [`super::scan`] follows a match in one loop and looks for the next start in another; on rows where matches are short, the
+//! processor cannot guess when a loop ends, and guessing wrong costs more than the look-ups. Here both loops are one
+//! automaton: its state is the position of the row before, or [`Bulk::outside`]; the state and the set of the
+//! next row give, in one look-up, the next state and whether a match ends before the row, begins at it, or is empty there.
+//! What a row adds to the answer is always written, and kept by moving the end of the answer on by 0 or 1.
+
+use super::ROWS_BETWEEN_TICKS;
+use super::Stopped;
+use super::scan::Partitions;
+use super::skip::Skip;
+use super::tables::{NOTHING, Tables, UNKNOWN};
+use super::viability::{Context, Viability};
+use crate::automaton::{ACCEPT, Automaton};
+
+/// Rows whose answer is collected before it is handed on; the buffers then stay in the first cache.
+const ROWS_A_BLOCK: usize = 1024;
+
+// An item of the table: the next state, the row's variable, and what happens.
+const STATE: u32 = 0xFFFF;
+const VARIABLE_SHIFT: u32 = 16;
+const IN_MATCH: u32 = 1 << 24;
+const BEGINS: u32 = 1 << 25;
+const ENDS: u32 = 1 << 26;
+const EMPTY: u32 = 1 << 27;
+
+/// Up to so many positions, the table has a row of all states for each set.
+const MAX_POSITIONS: usize = 128;
+
+/// Whether this pass can do a search.
+pub fn serves(automaton: &Automaton, skip: Skip) -> bool {
+    skip == Skip::PastLastRow && automaton.positions.len() <= MAX_POSITIONS
+}
+
+/// Takes what a block of rows adds.
+pub trait BulkSink {
+    /// `variables` of the next matched rows; `starts` of matches that begin, and `ends` of matches that end, in order:
+    /// a match's end may come in a later block than its start.
+    fn block(&mut self, variables: &[u8], starts: &[i64], ends: &[i64]);
+    /// A partition is complete, which had so many matches.
+    fn partition(&mut self, partition: usize, matches: usize);
+}
+
+/// The table of the joined automaton, for one [`Tables`].
+#[derive(Debug, Default)]
+pub struct Bulk {
+    /// At `set * states + state`.
+    items: Vec<u32>,
+    states: usize,
+}
+
+impl Bulk {
+    /// The state of rows that belong to no match.
+    fn outside(&self) -> usize {
+        self.states - 1
+    }
+
+    /// Forgets everything.
+    pub fn clear(&mut self) {
+        self.items.clear();
+    }
+
+    /// Bytes on the heap.
+    pub fn memory_bytes(&self) -> usize {
+        self.items.capacity() * size_of::<u32>()
+    }
+}
+
+/// Buffers of one block.
+struct Block {
+    variables: Box<[u8; ROWS_A_BLOCK]>,
+    starts: Box<[i64; ROWS_A_BLOCK]>,
+    /// A match can end and another be empty at one row, and the last can end behind the last row.
+    ends: Box<[i64; 2 * ROWS_A_BLOCK + 2]>,
+}
+
+/// Finds all matches of all partitions, skipping past the last row of each.
+pub fn run(context: &mut Context<'_>, partitions: &Partitions, sink: &mut impl BulkSink) -> Result<(), Stopped> {
+    let mut viability = Viability::default();
+    let mut block = Block {
+        variables: Box::new([0; ROWS_A_BLOCK]),
+        starts: Box::new([0; ROWS_A_BLOCK]),
+        ends: Box::new([0; 2 * ROWS_A_BLOCK + 2]),
+    };
+    let mut since_tick = 0;
+    let positions = context.automaton.positions.len();
+    context.tables.bulk.states = positions + 1;
+    for partition in 0..partitions.len() {
+        let (begin, end) = partitions.bounds(partition);
+        since_tick += end - begin;
+        if since_tick > ROWS_BETWEEN_TICKS {
+            since_tick = 0;
+            (context.tick)()?;
+        }
+        viability.prepare(context, begin, end)?;
+        let mut state = context.tables.bulk.outside();
+        let mut matches = 0;
+        let mut row = begin;
+        while row < end {
+            if row < viability.low || row >= viability.high {
+                viability.load(context, begin, row)?;
+            }
+            let stop = viability.high.min(row + ROWS_A_BLOCK);
+            let numbers = &viability.numbers_from(row)[..stop - row];
+            let counts = one_block(context.automaton, context.tables, numbers, row, begin, &mut state, &mut block);
+            let (rows, started, mut ended) = counts;
+            matches += started;
+            if stop == end && state != context.tables.bulk.outside() {
+                block.ends[ended] = end as i64;
+                ended += 1;
+            }
+            sink.block(&block.variables[..rows], &block.starts[..started], &block.ends[..ended]);
+            since_tick += stop - row;
+            row = stop;
+            if since_tick > 4 * ROWS_BETWEEN_TICKS {
+                since_tick = 0;
+                (context.tick)()?;
+            }
+        }
+        sink.partition(partition, matches);
+    }
+    Ok(())
+}
+
+/// Returns how many rows were matched, and how many matches began and ended.
+#[inline]
+fn one_block(
+    automaton: &Automaton,
+    tables: &mut Tables,
+    numbers: &[u16],
+    first_row: usize,
+    begin: usize,
+    state: &mut usize,
+    block: &mut Block,
+) -> (usize, usize, usize) {
+    let (mut matched, mut started, mut ended) = (0, 0, 0);
+    let needed = tables.sets_len() * tables.bulk.states;
+    if tables.bulk.items.len() < needed {
+        tables.bulk.items.resize(needed, UNKNOWN);
+    }
+    let mut current = *state;
+    let states = tables.bulk.states;
+    for (offset, &set) in numbers.iter().enumerate() {
+        let row = first_row + offset;
+        let at = usize::from(set) * states + current;
+        let mut item = tables.bulk.items[at];
+        if item == UNKNOWN || row == begin {
+            item = fill(automaton, tables, u32::from(set), current, row == begin);
+            if row != begin {
+                tables.bulk.items[at] = item;
+            }
+        }
+        current = (item & STATE) as usize;
+        // At most one row, start and two ends a row: the counts stay within the buffers.
+        block.variables[matched] = (item >> VARIABLE_SHIFT) as u8;
+        matched += usize::from(item & IN_MATCH != 0);
+        block.starts[started] = row as i64;
+        started += usize::from(item & BEGINS != 0);
+        block.ends[ended] = row as i64;
+        ended += usize::from(item & ENDS != 0);
+        block.ends[ended] = row as i64;
+        ended += usize::from(item & EMPTY != 0);
+    }
+    *state = current;
+    (matched, started, ended)
+}
+
+#[cold]
+#[inline(never)]
+fn fill(automaton: &Automaton, tables: &mut Tables, set: u32, state: usize, is_first: bool) -> u32 {
+    let outside = tables.bulk.outside();
+    let mut ends = 0;
+    if state != outside {
+        let choice = tables.choice(automaton, state as u32, set);
+        if choice != ACCEPT {
+            return (choice & STATE) | (choice >> 24) << VARIABLE_SHIFT | IN_MATCH;
+        }
+        ends = ENDS;
+    }
+    match tables.start[usize::from(!is_first)][set as usize] {
+        NOTHING => outside as u32 | ends,
+        ACCEPT => outside as u32 | ends | BEGINS | EMPTY,
+        choice => (choice & STATE) | (choice >> 24) << VARIABLE_SHIFT | IN_MATCH | BEGINS | ends,
+    }
+}

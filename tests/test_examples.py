@@ -1,0 +1,57 @@
+"""The examples run on real data and say what they should."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def benchmark(*options: str) -> dict[str, str]:
+    command = [sys.executable, "examples/pattern_cache_benchmark.py", *options]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    # The progress bar.
+    assert "100%" in result.stderr
+    return dict(re.split(r"\s{2,}", line, maxsplit=1) for line in result.stdout.splitlines() if "  " in line)
+
+
+@pytest.mark.parametrize("complexity", ["1", "2", "3"])
+def test_the_main_job(complexity: str) -> None:
+    table = benchmark("--num-patterns", "20", "--complexity", complexity, "--iterations", "3")
+    assert table["rows, tickers"] == "12,154, 5"
+    assert table["hits, misses"] == "40, 20"
+    assert table["cache efficiency"] == "66.7 %"
+    assert int(table["matches found"].replace(",", "")) > 0
+    cold = benchmark("--num-patterns", "20", "--complexity", complexity, "--iterations", "3", "--disable-cache")
+    assert cold["matches found"] == table["matches found"]
+    assert cold["hits, misses"] == "0, 0"
+
+
+def test_options(tmp_path: Path) -> None:
+    few = ["--num-patterns", "10", "--iterations", "2"]
+    assert benchmark(*few, "--clear-between-iterations")["hits, misses"] == "0, 20"
+    # Ten patterns in turn through room for four: the one needed next has always just gone.
+    small = benchmark(*few, "--cache-size", "4")
+    assert small["hits, misses"] == "0, 20"
+    assert small["memory, entries"].endswith(" MB, 4")
+    chart = tmp_path / "chart.png"
+    benchmark(*few, "--plot", str(chart))
+    assert chart.read_bytes().startswith(b"\x89PNG")
+
+
+def test_wrong_options() -> None:
+    result = subprocess.run(
+        [sys.executable, "examples/pattern_cache_benchmark.py", "--num-patterns", "0"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 2
+    assert "--num-patterns: invalid positive value: '0'" in result.stderr

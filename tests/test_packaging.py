@@ -1,0 +1,75 @@
+"""Distributions build and install: a wheel from the sdist, in a fresh environment, without dependencies."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def run(*command: str, cwd: Path) -> str:
+    # The project's own target directory spares building the dependencies again.
+    environment = {**os.environ, "CARGO_TARGET_DIR": str(ROOT / "target"), "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    environment.pop("PYTHONPATH", None)
+    result = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the sdist from the working tree, and the wheel from the sdist alone."""
+    work = tmp_path_factory.mktemp("packaging")
+    run(sys.executable, "-m", "maturin", "sdist", "--out", str(work / "sdist"), cwd=ROOT)
+    (sdist,) = (work / "sdist").glob("rowpattern-*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        names = [name.split("/", 1)[1] for name in archive.getnames() if "/" in name]
+    assert {"LICENSE", "README.md", "pyproject.toml", "Cargo.toml", "rust/Cargo.toml"} <= set(names)
+    run(sys.executable, "-m", "pip", "wheel", "--no-deps", "--wheel-dir", str(work / "wheel"), str(sdist), cwd=work)
+    (built,) = (work / "wheel").glob("rowpattern-*.whl")
+    return built
+
+
+def test_what_the_wheel_holds(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+        (metadata,) = [archive.read(name).decode() for name in names if name.endswith("/METADATA")]
+    assert {"rowpattern/py.typed", "rowpattern/_core.pyi", "rowpattern/__init__.py"} <= names
+    assert any(name.startswith("rowpattern/_core.") and name.endswith((".so", ".pyd")) for name in names)
+    assert "Requires-Python: >=3.9" in metadata
+    # Optional dependencies are extras, all of them.
+    requirements = [line for line in metadata.splitlines() if line.startswith("Requires-Dist:")]
+    assert all("extra ==" in line for line in requirements)
+
+
+def test_the_wheel_works_in_a_fresh_environment(wheel: Path, tmp_path: Path) -> None:
+    run(sys.executable, "-m", "venv", str(tmp_path / "fresh"), cwd=tmp_path)
+    python = tmp_path / "fresh" / "bin" / "python"
+    run(str(python), "-m", "pip", "install", "--no-index", str(wheel), cwd=tmp_path)
+    code = "import rowpattern; print([m.labels for m in rowpattern.compile('A+ B').find_iter('AAB')])"
+    assert run(str(python), "-c", code, cwd=tmp_path) == "[('A', 'A', 'B')]\n"
+
+
+def test_the_oldest_python(tmp_path: Path) -> None:
+    """Build and use the package under Python 3.9, where there is one."""
+    python = shutil.which("python3.9")
+    if python is None or subprocess.run([python, "-c", ""], capture_output=True, check=False).returncode != 0:
+        pytest.skip("no python3.9 on this machine")
+    run(python, "-m", "venv", str(tmp_path / "old"), cwd=tmp_path)
+    old = str(tmp_path / "old" / "bin" / "python")
+    run(old, "-m", "pip", "install", "-q", str(ROOT), cwd=tmp_path)
+    code = (
+        "import rowpattern, rowpattern.production_config as c, rowpattern.pattern_cache as p;"
+        "c.MatchRecognizeConfig.from_env(); p.cache_pattern('k', 1, 2); import pickle;"
+        "m = pickle.loads(pickle.dumps(rowpattern.compile('A+ B'))).match({'B': [False, True]});"
+        "print(memoryview(m.end).tolist(), m.rows.classifier.to_list(), p.get_cached_pattern('k'))"
+    )
+    assert run(old, "-c", code, cwd=tmp_path) == "[2] ['A', 'B'] (1, 2, 0.0)\n"
