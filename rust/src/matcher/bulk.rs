@@ -2,7 +2,7 @@
 //!
 //! [`super::scan`] follows a match in one loop and looks for the next start in another; on rows where matches are short, the
 //! processor cannot guess when a loop ends, and guessing wrong costs more than the look-ups. Here both loops are one
-//! automaton: its state is the position of the row before, or [`Bulk::outside`]; the state and the set of the
+//! automaton: its state is the position of the row before, or [`Bulk::outside`], or [`Bulk::before`]; the state and the set of the
 //! next row give, in one look-up, the next state and whether a match ends before the row, begins at it, or is empty there.
 //! What a row adds to the answer is always written, and kept by moving the end of the answer on by 0 or 1.
 
@@ -16,6 +16,8 @@ use crate::automaton::{ACCEPT, Automaton};
 
 /// Rows whose answer is collected before it is handed on; the buffers then stay in the first cache.
 const ROWS_A_BLOCK: usize = 1024;
+/// A power of two, as above, and room for two a row and one more.
+const ENDS_A_BLOCK: usize = 4 * ROWS_A_BLOCK;
 
 // An item of the table: the next state, the row's variable, and what happens.
 const STATE: u32 = 0xFFFF;
@@ -53,6 +55,11 @@ pub struct Bulk {
 impl Bulk {
     /// The state of rows that belong to no match.
     fn outside(&self) -> usize {
+        self.states - 2
+    }
+
+    /// The state before a partition's first row, where `^` holds.
+    fn before(&self) -> usize {
         self.states - 1
     }
 
@@ -69,23 +76,20 @@ impl Bulk {
 
 /// Buffers of one block.
 struct Block {
-    variables: Box<[u8; ROWS_A_BLOCK]>,
-    starts: Box<[i64; ROWS_A_BLOCK]>,
+    variables: Vec<u8>,
+    starts: Vec<i64>,
     /// A match can end and another be empty at one row, and the last can end behind the last row.
-    ends: Box<[i64; 2 * ROWS_A_BLOCK + 2]>,
+    ends: Vec<i64>,
 }
 
 /// Finds all matches of all partitions, skipping past the last row of each.
 pub fn run(context: &mut Context<'_>, partitions: &Partitions, sink: &mut impl BulkSink) -> Result<(), Stopped> {
     let mut viability = Viability::default();
-    let mut block = Block {
-        variables: Box::new([0; ROWS_A_BLOCK]),
-        starts: Box::new([0; ROWS_A_BLOCK]),
-        ends: Box::new([0; 2 * ROWS_A_BLOCK + 2]),
-    };
+    let mut block =
+        Block { variables: vec![0; ROWS_A_BLOCK], starts: vec![0; ROWS_A_BLOCK], ends: vec![0; ENDS_A_BLOCK] };
     let mut since_tick = 0;
     let positions = context.automaton.positions.len();
-    context.tables.bulk.states = positions + 1;
+    context.tables.bulk.states = positions + 2;
     for partition in 0..partitions.len() {
         let (begin, end) = partitions.bounds(partition);
         since_tick += end - begin;
@@ -94,7 +98,7 @@ pub fn run(context: &mut Context<'_>, partitions: &Partitions, sink: &mut impl B
             (context.tick)()?;
         }
         viability.prepare(context, begin, end)?;
-        let mut state = context.tables.bulk.outside();
+        let mut state = context.tables.bulk.before();
         let mut matches = 0;
         let mut row = begin;
         while row < end {
@@ -103,7 +107,7 @@ pub fn run(context: &mut Context<'_>, partitions: &Partitions, sink: &mut impl B
             }
             let stop = viability.high.min(row + ROWS_A_BLOCK);
             let numbers = &viability.numbers_from(row)[..stop - row];
-            let counts = one_block(context.automaton, context.tables, numbers, row, begin, &mut state, &mut block);
+            let counts = one_block(context.automaton, context.tables, numbers, row, &mut state, &mut block);
             let (rows, started, mut ended) = counts;
             matches += started;
             if stop == end && state != context.tables.bulk.outside() {
@@ -130,7 +134,6 @@ fn one_block(
     tables: &mut Tables,
     numbers: &[u16],
     first_row: usize,
-    begin: usize,
     state: &mut usize,
     block: &mut Block,
 ) -> (usize, usize, usize) {
@@ -141,25 +144,27 @@ fn one_block(
     }
     let mut current = *state;
     let states = tables.bulk.states;
+    // Slices of known lengths and masked indices let the compiler leave out bounds checks: at most one row, one start
+    // and two ends a row are written, so the masks never change an index.
+    let variables: &mut [u8; ROWS_A_BLOCK] = block.variables.first_chunk_mut().expect("allocated so");
+    let starts: &mut [i64; ROWS_A_BLOCK] = block.starts.first_chunk_mut().expect("allocated so");
+    let ends: &mut [i64; ENDS_A_BLOCK] = block.ends.first_chunk_mut().expect("allocated so");
     for (offset, &set) in numbers.iter().enumerate() {
         let row = first_row + offset;
         let at = usize::from(set) * states + current;
         let mut item = tables.bulk.items[at];
-        if item == UNKNOWN || row == begin {
-            item = fill(automaton, tables, u32::from(set), current, row == begin);
-            if row != begin {
-                tables.bulk.items[at] = item;
-            }
+        if item == UNKNOWN {
+            item = fill(automaton, tables, u32::from(set), current);
+            tables.bulk.items[at] = item;
         }
         current = (item & STATE) as usize;
-        // At most one row, start and two ends a row: the counts stay within the buffers.
-        block.variables[matched] = (item >> VARIABLE_SHIFT) as u8;
+        variables[matched & (ROWS_A_BLOCK - 1)] = (item >> VARIABLE_SHIFT) as u8;
         matched += usize::from(item & IN_MATCH != 0);
-        block.starts[started] = row as i64;
+        starts[started & (ROWS_A_BLOCK - 1)] = row as i64;
         started += usize::from(item & BEGINS != 0);
-        block.ends[ended] = row as i64;
+        ends[ended & (ENDS_A_BLOCK - 1)] = row as i64;
         ended += usize::from(item & ENDS != 0);
-        block.ends[ended] = row as i64;
+        ends[ended & (ENDS_A_BLOCK - 1)] = row as i64;
         ended += usize::from(item & EMPTY != 0);
     }
     *state = current;
@@ -168,17 +173,17 @@ fn one_block(
 
 #[cold]
 #[inline(never)]
-fn fill(automaton: &Automaton, tables: &mut Tables, set: u32, state: usize, is_first: bool) -> u32 {
+fn fill(automaton: &Automaton, tables: &mut Tables, set: u32, state: usize) -> u32 {
     let outside = tables.bulk.outside();
     let mut ends = 0;
-    if state != outside {
+    if state < outside {
         let choice = tables.choice(automaton, state as u32, set);
         if choice != ACCEPT {
             return (choice & STATE) | (choice >> 24) << VARIABLE_SHIFT | IN_MATCH;
         }
         ends = ENDS;
     }
-    match tables.start[usize::from(!is_first)][set as usize] {
+    match tables.start[usize::from(state == outside || ends != 0)][set as usize] {
         NOTHING => outside as u32 | ends,
         ACCEPT => outside as u32 | ends | BEGINS | EMPTY,
         choice => (choice & STATE) | (choice >> 24) << VARIABLE_SHIFT | IN_MATCH | BEGINS | ends,

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use crate::memory;
+
 /// A set of variables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct VariableSet([u64; 4]);
@@ -77,7 +79,8 @@ impl Symbols {
             let mut bytes: Vec<u8> = table.iter().map(|entry| entry.map_or(0, |variable| 1 << variable)).collect();
             bytes.push(0);
             let outside = table.len();
-            let codes = labels.map(|label| bytes[label.min(outside)]).collect();
+            let mut codes = memory::with_capacity(labels.len());
+            codes.extend(labels.map(|label| bytes[label.min(outside)]));
             return Self { codes: Codes::Bytes(codes), masks: Vec::new() };
         }
         let mut interner = Interner::default();
@@ -113,7 +116,9 @@ impl SymbolsBuilder {
     /// For `rows` rows where no condition holds yet.
     pub fn new(variable_count: usize, rows: usize) -> Self {
         let columns = if variable_count <= NARROW {
-            Columns::Narrow(vec![0; rows])
+            let mut bytes = memory::with_capacity(rows);
+            bytes.resize(rows, 0);
+            Columns::Narrow(bytes)
         } else {
             let words = variable_count.div_ceil(64);
             Columns::Wide { words, bits: vec![0; rows * words] }

@@ -23,11 +23,15 @@ pub const UNKNOWN: u32 = u32::MAX;
 /// No position of a list is viable.
 pub const NOTHING: u32 = u32::MAX - 1;
 /// Sets fit in 16 bits, as the backward pass keeps one number a row.
-const MAX_SETS: usize = 1 << 16;
+const MAX_SETS: usize = (1 << 16) - 1;
 /// The bytes that tables may take.
 const MAX_BYTES: usize = 4 << 20;
 /// However large a set is, so many fit: a generation of tables is worth its clearing.
 const MIN_SETS: usize = 64;
+/// So many sets have grouped steps.
+pub const GROUPED_SETS: usize = 16;
+/// A grouped step that is not computed yet. No set has its number in the lowest 16 bits.
+pub const UNKNOWN_GROUP: u64 = u64::MAX;
 /// Up to so many positions, `choice` has a row of all positions for each set.
 const DENSE_POSITIONS: usize = 128;
 /// What one item of a hash map takes, with its share of free places.
@@ -42,6 +46,9 @@ pub struct Tables {
     pub(super) shift: u32,
     /// Dense steps: at `set << shift | code`, the next set's number, shifted too.
     pub(super) step: Vec<u32>,
+    /// Several steps at once, for few variables: at `set << 8 | codes`, the numbers of the sets of [`Self::group`] rows,
+    /// the first row's in the lowest 16 bits. Only for the first [`GROUPED_SETS`] sets, which stay in the first cache.
+    pub(super) grouped_step: Vec<u64>,
     sparse_step: Map<(u32, u32)>,
     /// What codes stand for, beyond [`NARROW`] variables.
     masks: Vec<VariableSet>,
@@ -69,6 +76,7 @@ impl Tables {
         let mut tables = Self {
             shift: if automaton.variable_count <= NARROW { automaton.variable_count as u32 } else { NARROW as u32 },
             step: Vec::new(),
+            grouped_step: Vec::new(),
             sparse_step: Map::default(),
             masks: Vec::new(),
             wide: false,
@@ -88,6 +96,7 @@ impl Tables {
     /// Forgets all sets but [`END`].
     pub fn clear(&mut self) {
         self.step.clear();
+        self.grouped_step.clear();
         self.sparse_step.clear();
         self.sets.clear();
         self.numbers.clear();
@@ -150,6 +159,7 @@ impl Tables {
             + (self.sparse_step.capacity() + self.sparse_choice.capacity()) * HASH_ITEM_BYTES
             + self.masks.capacity() * size_of::<VariableSet>()
             + self.bulk.memory_bytes()
+            + self.grouped_step.capacity() * size_of::<u64>()
     }
 
     fn push(&mut self, set: Box<[u64]>) -> u32 {
@@ -232,6 +242,36 @@ impl Tables {
         }
         let known = self.step[(next << self.shift | code) as usize];
         if known == UNKNOWN { UNKNOWN } else { known >> self.shift }
+    }
+
+    /// How many rows one grouped step takes, all their codes together in a byte.
+    pub fn group(&self) -> usize {
+        match self.shift {
+            0..=2 => 4,
+            3 | 4 => 2,
+            _ => 1,
+        }
+    }
+
+    /// Makes room for the grouped steps of all sets that have them.
+    pub fn grow_groups(&mut self) {
+        self.grouped_step.resize(self.sets.len().min(GROUPED_SETS) << 8, UNKNOWN_GROUP);
+    }
+
+    /// The sets of a group of rows, whose codes are given from the first row on; the last row comes first.
+    #[cold]
+    #[inline(never)]
+    pub fn fill_group(&mut self, automaton: &Automaton, next: u32, codes: &[u8], at: usize) -> Result<u64, Full> {
+        let mut set = next;
+        let mut numbers = 0;
+        for &code in codes.iter().rev() {
+            let known = self.known_step(set, u32::from(code));
+            set = if known == UNKNOWN { self.fill_step(automaton, set, u32::from(code))? } else { known };
+            numbers = numbers << 16 | u64::from(set);
+        }
+        self.grow_groups();
+        self.grouped_step[at] = numbers;
+        Ok(numbers)
     }
 
     /// What follows `position` when the next row has set `next`, as [`choose`] gives it.

@@ -7,9 +7,10 @@
 //! twice by a forward pass that only moves on, in memory of one number a row and one table.
 
 use super::symbols::{Codes, Symbols};
-use super::tables::{END, Full, NOTHING, Tables, UNKNOWN};
+use super::tables::{END, Full, GROUPED_SETS, NOTHING, Tables, UNKNOWN, UNKNOWN_GROUP};
 use super::{ROWS_BETWEEN_TICKS, Stopped};
 use crate::automaton::Automaton;
+use crate::memory;
 
 /// Set numbers for a stretch of rows of one partition.
 #[derive(Debug, Default)]
@@ -78,6 +79,9 @@ impl Viability {
     ) -> Result<(), Stopped> {
         let mut row = high;
         if self.numbers.len() < high - begin {
+            // What stands there is not needed, so it is not copied.
+            self.numbers.clear();
+            memory::reserve(&mut self.numbers, high - begin);
             self.numbers.resize(high - begin, 0);
         }
         while row > begin {
@@ -85,7 +89,16 @@ impl Viability {
             let numbers = &mut self.numbers[low - begin..row - begin];
             match &context.symbols.codes {
                 Codes::Bytes(codes) => {
-                    narrow_pass(context.automaton, context.tables, &codes[low..row], numbers, &mut row, &mut from);
+                    let (automaton, tables, codes) = (context.automaton, &mut *context.tables, &codes[low..row]);
+                    match tables.group() {
+                        _ if codes.len() < GROUPED_ROWS => {}
+                        4 => grouped_pass::<4>(automaton, tables, codes, numbers, &mut row, &mut from),
+                        2 => grouped_pass::<2>(automaton, tables, codes, numbers, &mut row, &mut from),
+                        _ => {}
+                    }
+                    // What is left, be it all.
+                    let (codes, numbers) = (&codes[..row - low], &mut numbers[..row - low]);
+                    narrow_pass(automaton, tables, codes, numbers, &mut row, &mut from);
                 }
                 Codes::Wide(codes) => {
                     wide_pass(context.automaton, context.tables, &codes[low..row], numbers, &mut row, &mut from);
@@ -113,6 +126,52 @@ impl Viability {
         let at = self.checkpoints.partition_point(|&(other, _)| other > row);
         self.checkpoints.insert(at, (row, Box::from(set)));
     }
+}
+
+/// Fewer rows do not pay for filling the table of grouped steps.
+const GROUPED_ROWS: usize = 4096;
+
+/// As [`narrow_pass`], `N` rows a look-up: the pass waits for one look-up to end before the next can begin, so
+/// fewer look-ups are less waiting. Leaves less than `N` rows, more when the tables are full.
+fn grouped_pass<const N: usize>(
+    automaton: &Automaton,
+    tables: &mut Tables,
+    codes: &[u8],
+    numbers: &mut [u16],
+    row: &mut usize,
+    from: &mut u32,
+) {
+    let shift = tables.shift;
+    let mut set = *from;
+    tables.grow_groups();
+    for (codes, numbers) in codes.rchunks_exact(N).zip(numbers.rchunks_exact_mut(N)) {
+        let group = codes.iter().fold(0, |group, &code| group << shift | usize::from(code));
+        let at = (set as usize) << 8 | group;
+        let mut sets = tables.grouped_step.get(at).copied().unwrap_or(UNKNOWN_GROUP);
+        if sets == UNKNOWN_GROUP {
+            if (set as usize) < GROUPED_SETS {
+                match tables.fill_group(automaton, set, codes, at) {
+                    Ok(filled) => sets = filled,
+                    Err(Full) => break,
+                }
+            } else {
+                let (mut left, mut last) = (N, set);
+                narrow_pass(automaton, tables, codes, numbers, &mut left, &mut last);
+                if left > 0 {
+                    break;
+                }
+                set = last;
+                *row -= N;
+                continue;
+            }
+        }
+        for (at, number) in numbers.iter_mut().enumerate() {
+            *number = (sets >> (16 * at)) as u16;
+        }
+        set = u32::from(sets as u16);
+        *row -= N;
+    }
+    *from = set;
 }
 
 /// Goes down over `codes`; stops early, with `row` and `from` at the last row computed, when the tables are full.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use arrow_buffer::ScalarBuffer;
+use arrow_buffer::{ArrowNativeType, ScalarBuffer};
 use pyo3::exceptions::{PyIndexError, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
@@ -11,31 +11,47 @@ use pyo3::types::PyCapsule;
 use super::column::{Column, Data};
 use super::foreign;
 use crate::matcher::{BulkSink, Compiled, Sink, Span};
+use crate::memory;
 
-/// One number a match in each.
-#[derive(Default)]
+/// Starts and ends; numbers and partitions follow from how many matches each partition has.
 pub struct SpansSink {
-    number: Vec<i64>,
-    partition: Vec<i64>,
+    /// Partitions that have matches, each with how many.
+    partitions: Vec<(i64, i64)>,
     start: Vec<i64>,
     end: Vec<i64>,
 }
 
+/// Fewer rows do not pay for room made beforehand.
+const MANY_ROWS: usize = 1 << 20;
+
+/// An empty vector for one item in so many rows; it grows when there are more, and is trimmed in the end.
+fn room<T: Copy>(rows: usize, rows_an_item: usize) -> Vec<T> {
+    if rows < MANY_ROWS { Vec::new() } else { memory::with_capacity(rows / rows_an_item) }
+}
+
+fn trimmed<T: ArrowNativeType>(mut items: Vec<T>) -> ScalarBuffer<T> {
+    items.shrink_to_fit();
+    items.into()
+}
+
 impl SpansSink {
+    pub fn new(rows: usize) -> Self {
+        Self { partitions: Vec::new(), start: room(rows, 4), end: room(rows, 4) }
+    }
+
     fn push(&mut self, span: Span) {
-        self.number.push(span.number as i64);
-        self.partition.push(span.partition as i64);
+        match self.partitions.last_mut() {
+            Some((partition, matches)) if *partition == span.partition as i64 => *matches += 1,
+            _ => self.partitions.push((span.partition as i64, 1)),
+        }
+        memory::reserve(&mut self.start, 1);
         self.start.push(span.start as i64);
+        memory::reserve(&mut self.end, 1);
         self.end.push(span.end as i64);
     }
 
     pub fn into_spans(self) -> Spans {
-        Spans {
-            number: self.number.into(),
-            partition: self.partition.into(),
-            start: self.start.into(),
-            end: self.end.into(),
-        }
+        Spans { partitions: self.partitions, start: trimmed(self.start), end: trimmed(self.end) }
     }
 }
 
@@ -51,12 +67,15 @@ impl Sink for SpansSink {
 
 impl BulkSink for SpansSink {
     fn block(&mut self, _: &[u8], starts: &[i64], ends: &[i64]) {
+        memory::reserve(&mut self.start, starts.len());
         self.start.extend_from_slice(starts);
+        memory::reserve(&mut self.end, ends.len());
         self.end.extend_from_slice(ends);
     }
     fn partition(&mut self, partition: usize, matches: usize) {
-        self.number.extend(1..=matches as i64);
-        self.partition.extend(std::iter::repeat_n(partition as i64, matches));
+        if matches > 0 {
+            self.partitions.push((partition as i64, matches as i64));
+        }
     }
 }
 
@@ -70,11 +89,11 @@ pub struct MatchesSink {
 }
 
 impl MatchesSink {
-    pub fn new(compiled: &Compiled) -> Self {
+    pub fn new(compiled: &Compiled, rows: usize) -> Self {
         let exclusions: Vec<bool> = compiled.automaton.positions.iter().map(|position| position.excluded).collect();
         Self {
-            spans: SpansSink::default(),
-            variables: Vec::new(),
+            spans: SpansSink::new(rows),
+            variables: room(rows, 1),
             exclusions: if exclusions.contains(&true) { exclusions } else { Vec::new() },
             excluded: Vec::new(),
         }
@@ -86,13 +105,11 @@ impl MatchesSink {
     }
 
     pub fn into_matches(self, compiled: &Compiled) -> Matches {
-        let rows = self.variables.len();
-        let excluded = if self.exclusions.is_empty() { vec![0; rows] } else { self.excluded };
         Matches {
             spans: self.spans.into_spans(),
-            variables: self.variables.into(),
+            variables: trimmed(self.variables),
             names: compiled.variables.clone().into(),
-            excluded: excluded.into(),
+            excluded: (!self.exclusions.is_empty()).then(|| self.excluded.into()),
         }
     }
 }
@@ -101,6 +118,7 @@ impl Sink for MatchesSink {
     const ROWS: bool = true;
     #[inline]
     fn row(&mut self, variable: u8, position: u32) {
+        memory::reserve(&mut self.variables, 1);
         self.variables.push(variable);
         if !self.exclusions.is_empty() {
             self.excluded.push(u8::from(self.exclusions[position as usize]));
@@ -114,6 +132,7 @@ impl Sink for MatchesSink {
 
 impl BulkSink for MatchesSink {
     fn block(&mut self, variables: &[u8], starts: &[i64], ends: &[i64]) {
+        memory::reserve(&mut self.variables, variables.len());
         self.variables.extend_from_slice(variables);
         self.spans.block(variables, starts, ends);
     }
@@ -125,13 +144,21 @@ impl BulkSink for MatchesSink {
 /// Where matches begin and end: one row a match, in the order in which they were found.
 #[pyclass(frozen, module = "rowpattern", sequence)]
 pub struct Spans {
-    number: ScalarBuffer<i64>,
-    partition: ScalarBuffer<i64>,
+    /// As in [`SpansSink`].
+    partitions: Vec<(i64, i64)>,
     start: ScalarBuffer<i64>,
     end: ScalarBuffer<i64>,
 }
 
 impl Spans {
+    fn numbers(&self) -> impl Iterator<Item = i64> {
+        self.partitions.iter().flat_map(|&(_, matches)| 1..=matches)
+    }
+
+    fn partition_numbers(&self) -> impl Iterator<Item = i64> {
+        self.partitions.iter().flat_map(|&(partition, matches)| std::iter::repeat_n(partition, matches as usize))
+    }
+
     fn columns(&self) -> [(&'static str, Column); 4] {
         [("number", self.number()), ("partition", self.partition()), ("start", self.start()), ("end", self.end())]
     }
@@ -142,13 +169,13 @@ impl Spans {
     /// The number of each match in its partition, from 1; int64.
     #[getter]
     fn number(&self) -> Column {
-        Column::new(Data::Integers(self.number.clone()))
+        Column::new(Data::Integers(self.numbers().collect()))
     }
 
     /// The partition of each match, from 0; int64.
     #[getter]
     fn partition(&self) -> Column {
-        Column::new(Data::Integers(self.partition.clone()))
+        Column::new(Data::Integers(self.partition_numbers().collect()))
     }
 
     /// The first row of each match; int64.
@@ -198,7 +225,8 @@ pub struct Matches {
     spans: Spans,
     variables: ScalarBuffer<u8>,
     names: Arc<[String]>,
-    excluded: ScalarBuffer<u8>,
+    /// `None`: the pattern excludes nothing.
+    excluded: Option<ScalarBuffer<u8>>,
 }
 
 #[pymethods]
@@ -259,11 +287,11 @@ impl Matches {
 }
 
 impl Matches {
-    /// A column with one item a matched row, from a function of the match and the row.
-    fn spread(&self, value: impl Fn(usize, i64) -> i64) -> Column {
-        let mut spread = Vec::with_capacity(self.variables.len());
-        for (at, (&start, &end)) in self.spans.start.iter().zip(self.spans.end.iter()).enumerate() {
-            spread.extend((start..end).map(|row| value(at, row)));
+    /// A column with one item a matched row: the item of its match.
+    fn spread(&self, items: impl Iterator<Item = i64>) -> Column {
+        let mut spread = memory::with_capacity(self.variables.len());
+        for ((&start, &end), item) in self.spans.start.iter().zip(self.spans.end.iter()).zip(items) {
+            spread.extend(std::iter::repeat_n(item, (end - start) as usize));
         }
         Column::new(Data::Integers(spread.into()))
     }
@@ -280,21 +308,26 @@ impl MatchedRows {
     /// The row in the input; int64.
     #[getter]
     fn row(&self) -> Column {
-        self.matches.get().spread(|_, row| row)
+        let Matches { spans, variables, .. } = self.matches.get();
+        let mut rows = memory::with_capacity(variables.len());
+        for (&start, &end) in spans.start.iter().zip(spans.end.iter()) {
+            rows.extend(start..end);
+        }
+        Column::new(Data::Integers(rows.into()))
     }
 
     /// The number of the row's match in its partition, from 1; int64.
     #[getter]
     fn number(&self) -> Column {
         let matches = self.matches.get();
-        matches.spread(|at, _| matches.spans.number[at])
+        matches.spread(matches.spans.numbers())
     }
 
     /// The partition, from 0; int64.
     #[getter]
     fn partition(&self) -> Column {
         let matches = self.matches.get();
-        matches.spread(|at, _| matches.spans.partition[at])
+        matches.spread(matches.spans.partition_numbers())
     }
 
     /// The primary variable to which the row is mapped: uint8 places in `Matches.variables`, an Arrow dictionary.
@@ -307,7 +340,9 @@ impl MatchedRows {
     /// Whether the row stands in an exclusion, `{- -}`; bool.
     #[getter]
     fn excluded(&self) -> Column {
-        Column::new(Data::Flags(self.matches.get().excluded.clone()))
+        let matches = self.matches.get();
+        let none = || vec![0; matches.variables.len()].into();
+        Column::new(Data::Flags(matches.excluded.clone().unwrap_or_else(none)))
     }
 
     fn __len__(&self) -> usize {
