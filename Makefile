@@ -12,11 +12,12 @@ demo: .venv/demo
 test: develop
 	$(BIN)/python -m pytest
 
-# Measures beside the peers; figures are ratios within this one run.
-bench: develop
-	$(BIN)/pip install -q -e '.[bench]'
-	CARGO_TARGET_DIR=target $(BIN)/pip install -q ./benches/lazy_dfa_peer
-	$(BIN)/python -m pytest benches --benchmark-only
+# Measures beside the peers, in an environment of their own: some of them need older libraries.
+bench:
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/pip install -q --upgrade 'pip>=24'
+	CARGO_TARGET_DIR=target .venv-bench/bin/pip install -q '.[bench]' ./benches/lazy_dfa_peer
+	.venv-bench/bin/python -m pytest benches --benchmark-only --benchmark-columns=min,median,rounds
 
 # Builds the extension into .venv, optimised; again after each change of the Rust code.
 develop: .venv/test

@@ -16,7 +16,7 @@ use crate::automaton::{ACCEPT, Automaton};
 
 /// Rows whose answer is collected before it is handed on; the buffers then stay in the first cache.
 const ROWS_A_BLOCK: usize = 1024;
-/// A power of two, as above, and room for two a row and one more.
+/// A power of two, as above, and room for three a row.
 const ENDS_A_BLOCK: usize = 4 * ROWS_A_BLOCK;
 
 // An item of the table: the next state, the row's variable, and what happens.
@@ -40,7 +40,7 @@ pub trait BulkSink {
     /// `variables` of the next matched rows; `starts` of matches that begin, and `ends` of matches that end, in order:
     /// a match's end may come in a later block than its start.
     fn block(&mut self, variables: &[u8], starts: &[i64], ends: &[i64]);
-    /// A partition is complete, which had so many matches.
+    /// A partition is complete, which had so many matches; their ends may still come.
     fn partition(&mut self, partition: usize, matches: usize);
 }
 
@@ -74,28 +74,47 @@ impl Bulk {
     }
 }
 
-/// Buffers of one block.
+/// Buffers of one block, and how much of them is used.
 struct Block {
     variables: Vec<u8>,
     starts: Vec<i64>,
-    /// A match can end and another be empty at one row, and the last can end behind the last row.
+    /// A match can end and another be empty at one row, and each partition's last match can end behind its last row.
     ends: Vec<i64>,
+    rows: usize,
+    matched: usize,
+    started: usize,
+    ended: usize,
+}
+
+impl Block {
+    fn new() -> Self {
+        Self {
+            variables: vec![0; ROWS_A_BLOCK],
+            starts: vec![0; ROWS_A_BLOCK],
+            ends: vec![0; ENDS_A_BLOCK],
+            rows: 0,
+            matched: 0,
+            started: 0,
+            ended: 0,
+        }
+    }
+
+    fn hand_on(&mut self, sink: &mut impl BulkSink) {
+        sink.block(&self.variables[..self.matched], &self.starts[..self.started], &self.ends[..self.ended]);
+        (self.rows, self.matched, self.started, self.ended) = (0, 0, 0, 0);
+    }
 }
 
 /// Finds all matches of all partitions, skipping past the last row of each.
 pub fn run(context: &mut Context<'_>, partitions: &Partitions, sink: &mut impl BulkSink) -> Result<(), Stopped> {
     let mut viability = Viability::default();
-    let mut block =
-        Block { variables: vec![0; ROWS_A_BLOCK], starts: vec![0; ROWS_A_BLOCK], ends: vec![0; ENDS_A_BLOCK] };
+    let mut block = Block::new();
     let mut since_tick = 0;
-    let positions = context.automaton.positions.len();
-    context.tables.bulk.states = positions + 2;
+    context.tables.bulk.states = context.automaton.positions.len() + 2;
     for partition in 0..partitions.len() {
         let (begin, end) = partitions.bounds(partition);
-        since_tick += end - begin;
-        if since_tick > ROWS_BETWEEN_TICKS {
-            since_tick = 0;
-            (context.tick)()?;
+        if begin == end {
+            continue;
         }
         viability.prepare(context, begin, end)?;
         let mut state = context.tables.bulk.before();
@@ -105,47 +124,48 @@ pub fn run(context: &mut Context<'_>, partitions: &Partitions, sink: &mut impl B
             if row < viability.low || row >= viability.high {
                 viability.load(context, begin, row)?;
             }
-            let stop = viability.high.min(row + ROWS_A_BLOCK);
-            let numbers = &viability.numbers_from(row)[..stop - row];
-            let counts = one_block(context.automaton, context.tables, numbers, row, &mut state, &mut block);
-            let (rows, started, mut ended) = counts;
-            matches += started;
-            if stop == end && state != context.tables.bulk.outside() {
-                block.ends[ended] = end as i64;
-                ended += 1;
+            if block.rows == ROWS_A_BLOCK {
+                block.hand_on(sink);
             }
-            sink.block(&block.variables[..rows], &block.starts[..started], &block.ends[..ended]);
+            let stop = viability.high.min(row + ROWS_A_BLOCK - block.rows);
+            let numbers = &viability.numbers_from(row)[..stop - row];
+            let before = block.started;
+            follow(context.automaton, context.tables, numbers, row, &mut state, &mut block);
+            matches += block.started - before;
             since_tick += stop - row;
             row = stop;
-            if since_tick > 4 * ROWS_BETWEEN_TICKS {
+            if since_tick > ROWS_BETWEEN_TICKS {
                 since_tick = 0;
                 (context.tick)()?;
             }
         }
+        block.ends[block.ended] = end as i64;
+        block.ended += usize::from(state < context.tables.bulk.outside());
         sink.partition(partition, matches);
     }
+    block.hand_on(sink);
     Ok(())
 }
 
-/// Returns how many rows were matched, and how many matches began and ended.
+/// Goes over rows that fit into the rest of the block.
 #[inline]
-fn one_block(
+fn follow(
     automaton: &Automaton,
     tables: &mut Tables,
     numbers: &[u16],
     first_row: usize,
     state: &mut usize,
     block: &mut Block,
-) -> (usize, usize, usize) {
-    let (mut matched, mut started, mut ended) = (0, 0, 0);
+) {
     let needed = tables.sets_len() * tables.bulk.states;
     if tables.bulk.items.len() < needed {
         tables.bulk.items.resize(needed, UNKNOWN);
     }
+    let Block { rows, mut matched, mut started, mut ended, .. } = *block;
     let mut current = *state;
     let states = tables.bulk.states;
     // Slices of known lengths and masked indices let the compiler leave out bounds checks: at most one row, one start
-    // and two ends a row are written, so the masks never change an index.
+    // and three ends a row are written, so the masks never change an index.
     let variables: &mut [u8; ROWS_A_BLOCK] = block.variables.first_chunk_mut().expect("allocated so");
     let starts: &mut [i64; ROWS_A_BLOCK] = block.starts.first_chunk_mut().expect("allocated so");
     let ends: &mut [i64; ENDS_A_BLOCK] = block.ends.first_chunk_mut().expect("allocated so");
@@ -168,7 +188,8 @@ fn one_block(
         ended += usize::from(item & EMPTY != 0);
     }
     *state = current;
-    (matched, started, ended)
+    block.rows = rows + numbers.len();
+    (block.matched, block.started, block.ended) = (matched, started, ended);
 }
 
 #[cold]

@@ -8,6 +8,7 @@ use super::tables::{NOTHING, Tables};
 use super::viability::{Context, Viability, begins_any};
 use super::{ROWS_BETWEEN_TICKS, Stopped};
 use crate::automaton::{ACCEPT, Automaton};
+use crate::memory;
 
 /// The low bits of a choice are its position, the others its variable.
 const POSITION: u32 = ACCEPT;
@@ -24,11 +25,12 @@ impl Partitions {
     }
 
     /// Partitions of so many rows each.
-    pub fn from_counts(counts: impl IntoIterator<Item = usize>) -> Self {
-        let mut bounds = vec![0];
+    pub fn from_counts(counts: &[usize]) -> Self {
+        let mut bounds = memory::with_capacity(counts.len() + 1);
+        bounds.push(0);
         let mut row = 0_usize;
         for count in counts {
-            row = row.saturating_add(count);
+            row = row.saturating_add(*count);
             bounds.push(row);
         }
         Self(bounds)

@@ -255,7 +255,10 @@ impl Tables {
 
     /// Makes room for the grouped steps of all sets that have them.
     pub fn grow_groups(&mut self) {
-        self.grouped_step.resize(self.sets.len().min(GROUPED_SETS) << 8, UNKNOWN_GROUP);
+        let items = self.sets.len().min(GROUPED_SETS) << 8;
+        if self.grouped_step.len() < items {
+            self.grouped_step.resize(items, UNKNOWN_GROUP);
+        }
     }
 
     /// The sets of a group of rows, whose codes are given from the first row on; the last row comes first.

@@ -70,6 +70,7 @@ impl Viability {
     }
 
     /// Computes `begin..high` from the set of row `high`.
+    #[inline]
     fn stretch(
         &mut self,
         context: &mut Context<'_>,
@@ -91,14 +92,16 @@ impl Viability {
                 Codes::Bytes(codes) => {
                     let (automaton, tables, codes) = (context.automaton, &mut *context.tables, &codes[low..row]);
                     match tables.group() {
-                        _ if codes.len() < GROUPED_ROWS => {}
+                        _ if context.symbols.len() < GROUPED_ROWS => {}
                         4 => grouped_pass::<4>(automaton, tables, codes, numbers, &mut row, &mut from),
                         2 => grouped_pass::<2>(automaton, tables, codes, numbers, &mut row, &mut from),
                         _ => {}
                     }
-                    // What is left, be it all.
-                    let (codes, numbers) = (&codes[..row - low], &mut numbers[..row - low]);
-                    narrow_pass(automaton, tables, codes, numbers, &mut row, &mut from);
+                    if row > low {
+                        // What is left, be it all.
+                        let (codes, numbers) = (&codes[..row - low], &mut numbers[..row - low]);
+                        narrow_pass(automaton, tables, codes, numbers, &mut row, &mut from);
+                    }
                 }
                 Codes::Wide(codes) => {
                     wide_pass(context.automaton, context.tables, &codes[low..row], numbers, &mut row, &mut from);
@@ -128,7 +131,7 @@ impl Viability {
     }
 }
 
-/// Fewer rows do not pay for filling the table of grouped steps.
+/// Inputs of fewer rows do not pay for filling the table of grouped steps.
 const GROUPED_ROWS: usize = 4096;
 
 /// As [`narrow_pass`], `N` rows a look-up: the pass waits for one look-up to end before the next can begin, so

@@ -46,11 +46,11 @@ pub fn partitions(value: Option<&Bound<'_, PyAny>>, rows: usize) -> PyResult<Par
 }
 
 fn row_numbers(value: &Bound<'_, PyAny>) -> PyResult<Vec<usize>> {
-    let numbers = foreign::integers(value)?;
-    numbers
-        .iter()
+    // Collected in place: both are 64 bits wide.
+    foreign::integers(value)?
+        .into_iter()
         .enumerate()
-        .map(|(at, &number)| {
+        .map(|(at, number)| {
             usize::try_from(number)
                 .map_err(|_| rows_error(format!("partitions[{at}] is {number}; it must be at least 0")))
         })
@@ -62,7 +62,7 @@ fn from_counts(counts: Vec<usize>, rows: usize) -> PyResult<Partitions> {
     if sum != rows {
         return Err(rows_error(format!("the row counts of partitions add up to {sum}, but there are {rows} rows")));
     }
-    Ok(Partitions::from_counts(counts))
+    Ok(Partitions::from_counts(&counts))
 }
 
 fn from_starts(starts: Vec<usize>, rows: usize) -> PyResult<Partitions> {
@@ -80,7 +80,7 @@ fn from_starts(starts: Vec<usize>, rows: usize) -> PyResult<Partitions> {
             Err(rows_error(format!("a partition starts at row {last}, but there are {rows} rows")))
         }
         Some(_) => Ok(Partitions::from_starts(starts, rows)),
-        None => Ok(Partitions::from_counts([])),
+        None => Ok(Partitions::from_counts(&[])),
     }
 }
 

@@ -17,10 +17,11 @@ use arrow_schema::{ArrowError, DataType};
 use pyo3::buffer::{ElementType, PyUntypedBuffer};
 use pyo3::exceptions::PyBufferError;
 use pyo3::prelude::*;
-use pyo3::types::{PyCapsule, PyCapsuleMethods, PyTuple};
+use pyo3::types::{PyCapsule, PyCapsuleMethods, PyList, PyString, PyTuple};
 
 use super::column::Column;
 use super::errors::rows_error;
+use crate::memory;
 
 const STREAM: &CStr = c"arrow_array_stream";
 const SCHEMA: &CStr = c"arrow_schema";
@@ -105,8 +106,9 @@ fn buffer(column: &Bound<'_, PyAny>, name: &str) -> PyResult<Option<PyUntypedBuf
 /// Reads whole numbers from a buffer, Arrow, or a sequence.
 pub fn integers(values: &Bound<'_, PyAny>) -> PyResult<Vec<i64>> {
     let py = values.py();
-    if let Ok(list) = values.extract::<Vec<i64>>()
-        && !values.hasattr("__array_interface__")?
+    // Arrays can be read item by item too, but slowly.
+    if (values.is_instance_of::<PyList>() || values.is_instance_of::<PyTuple>())
+        && let Ok(list) = values.extract()
     {
         return Ok(list);
     }
@@ -126,7 +128,12 @@ pub fn integers(values: &Bound<'_, PyAny>) -> PyResult<Vec<i64>> {
             ElementType::SignedInteger { bytes: 1 } => return read!(i8),
             ElementType::SignedInteger { bytes: 2 } => return read!(i16),
             ElementType::SignedInteger { bytes: 4 } => return read!(i32),
-            ElementType::SignedInteger { bytes: 8 } => return read!(i64),
+            ElementType::SignedInteger { bytes: 8 } => {
+                let mut numbers = memory::with_capacity(buffer.item_count());
+                numbers.resize(buffer.item_count(), 0);
+                buffer.as_typed::<i64>()?.copy_to_slice(py, &mut numbers)?;
+                return Ok(numbers);
+            }
             ElementType::UnsignedInteger { bytes: 1 } => return read!(u8),
             ElementType::UnsignedInteger { bytes: 2 } => return read!(u16),
             ElementType::UnsignedInteger { bytes: 4 } => return read!(u32),
@@ -146,6 +153,11 @@ pub fn integers(values: &Bound<'_, PyAny>) -> PyResult<Vec<i64>> {
             numbers.extend_from_slice(integers.ok_or_else(whole)?.values());
         }
         return Ok(numbers);
+    }
+    if !values.is_instance_of::<PyString>()
+        && let Ok(list) = values.extract()
+    {
+        return Ok(list);
     }
     let kind = values.get_type().name()?;
     Err(rows_error(format!("expected a sequence of whole numbers, not {kind}")))

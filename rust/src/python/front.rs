@@ -14,8 +14,9 @@ use pyo3::prelude::*;
 
 use crate::cache::{Entry, KeyRef, PatternCache};
 
-/// Places a thread; each is a number and a pointer, and may keep an entry that has left (without its value) alive.
-const PLACES: usize = 512;
+/// Places a thread, of 16 bytes; memory is used as places are. Each may keep an entry that has left alive, without its
+/// value.
+const PLACES: usize = 4096;
 
 static NEXT_NUMBER: AtomicU64 = AtomicU64::new(0);
 

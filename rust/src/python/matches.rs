@@ -15,14 +15,14 @@ use crate::memory;
 
 /// Starts and ends; numbers and partitions follow from how many matches each partition has.
 pub struct SpansSink {
-    /// Partitions that have matches, each with how many.
+    /// Partitions, each with how many matches it has; those left out have none.
     partitions: Vec<(i64, i64)>,
     start: Vec<i64>,
     end: Vec<i64>,
 }
 
 /// Fewer rows do not pay for room made beforehand.
-const MANY_ROWS: usize = 1 << 20;
+const MANY_ROWS: usize = 1 << 18;
 
 /// An empty vector for one item in so many rows; it grows when there are more, and is trimmed in the end.
 fn room<T: Copy>(rows: usize, rows_an_item: usize) -> Vec<T> {
@@ -35,8 +35,8 @@ fn trimmed<T: ArrowNativeType>(mut items: Vec<T>) -> ScalarBuffer<T> {
 }
 
 impl SpansSink {
-    pub fn new(rows: usize) -> Self {
-        Self { partitions: Vec::new(), start: room(rows, 4), end: room(rows, 4) }
+    pub fn new(rows: usize, partitions: usize) -> Self {
+        Self { partitions: room(partitions, 1), start: room(rows, 4), end: room(rows, 4) }
     }
 
     fn push(&mut self, span: Span) {
@@ -73,9 +73,8 @@ impl BulkSink for SpansSink {
         self.end.extend_from_slice(ends);
     }
     fn partition(&mut self, partition: usize, matches: usize) {
-        if matches > 0 {
-            self.partitions.push((partition as i64, matches as i64));
-        }
+        memory::reserve(&mut self.partitions, 1);
+        self.partitions.push((partition as i64, matches as i64));
     }
 }
 
@@ -89,10 +88,10 @@ pub struct MatchesSink {
 }
 
 impl MatchesSink {
-    pub fn new(compiled: &Compiled, rows: usize) -> Self {
+    pub fn new(compiled: &Compiled, rows: usize, partitions: usize) -> Self {
         let exclusions: Vec<bool> = compiled.automaton.positions.iter().map(|position| position.excluded).collect();
         Self {
-            spans: SpansSink::new(rows),
+            spans: SpansSink::new(rows, partitions),
             variables: room(rows, 1),
             exclusions: if exclusions.contains(&true) { exclusions } else { Vec::new() },
             excluded: Vec::new(),

@@ -317,7 +317,7 @@ impl Pattern {
         skip: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Matches> {
         let mut input = Input::read(slf.get(), rows, partitions, skip)?;
-        let mut sink = MatchesSink::new(&slf.get().compiled, input.symbols.len());
+        let mut sink = MatchesSink::new(&slf.get().compiled, input.symbols.len(), input.partitions.len());
         let takes_blocks = sink.takes_blocks();
         Self::scan(slf, &mut input, takes_blocks, &mut sink)?;
         Ok(sink.into_matches(&slf.get().compiled))
@@ -332,7 +332,7 @@ impl Pattern {
         skip: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Spans> {
         let mut input = Input::read(slf.get(), rows, partitions, skip)?;
-        let mut sink = SpansSink::new(input.symbols.len());
+        let mut sink = SpansSink::new(input.symbols.len(), input.partitions.len());
         Self::scan(slf, &mut input, true, &mut sink)?;
         Ok(sink.into_spans())
     }

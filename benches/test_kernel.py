@@ -1,0 +1,87 @@
+"""Matching: beside the lazy DFA, and how time grows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from lazy_dfa_peer import LazyDfa
+
+import rowpattern
+
+MILLION = 1_000_000
+ROUNDS = {"rounds": 7, "iterations": 1, "warmup_rounds": 2}
+PATTERNS = ["A+ B+", "A (B|C)+ D", "(A|B)+ (C{1,3} D*)+", "A{1,50} B"]
+
+
+def letters(count: int, alphabet: bytes = b"ABCD") -> str:
+    choice = np.random.default_rng(1).choice(np.frombuffer(alphabet, dtype=np.uint8), count)
+    return bytes(choice).decode()
+
+
+@pytest.mark.parametrize("text", PATTERNS)
+@pytest.mark.parametrize("contender", ["rowpattern", "regex-automata lazy DFA, spans only"])
+def test_ten_million_rows(benchmark: Any, contender: str, text: str) -> None:
+    benchmark.group = f"10 M rows of random letters: {text}"
+    rows = letters(10 * MILLION)
+    pattern = rowpattern.compile(text)
+    peer = LazyDfa(text.replace(" ", ""))
+    assert peer.spans(rows) == pattern.count(rows)
+    if contender == "rowpattern":
+        benchmark.pedantic(pattern.match, (rows,), **ROUNDS)
+    else:
+        benchmark.pedantic(peer.spans, (rows,), **ROUNDS)
+
+
+@pytest.mark.parametrize("contender", ["rowpattern", "regex-automata lazy DFA, spans only"])
+def test_prices_with_conditions_that_overlap(benchmark: Any, contender: str) -> None:
+    benchmark.group = "10 M rows of a random walk: S DOWN+ UP+"
+    walk = np.random.default_rng(2).integers(-2, 3, 10 * MILLION)
+    conditions = {"DOWN": walk <= 0, "UP": walk >= 0}
+    pattern = rowpattern.compile("S DOWN+ UP+")
+    # The peer is given the rows as letters: d only down, u only up, b both.
+    rows = bytes(np.frombuffer(b"dbu", dtype=np.uint8)[np.sign(walk) + 1]).decode()
+    peer = LazyDfa("[dbu][db]+[ub]+")
+    assert peer.spans(rows) == pattern.count(conditions)
+    if contender == "rowpattern":
+        benchmark.pedantic(pattern.match, (conditions,), **ROUNDS)
+    else:
+        benchmark.pedantic(peer.spans, (rows,), **ROUNDS)
+
+
+@pytest.mark.parametrize("text", PATTERNS)
+@pytest.mark.parametrize("contender", ["rowpattern", "10 times the rows"])
+def test_growth_with_rows(benchmark: Any, contender: str, text: str) -> None:
+    benchmark.group = f"growth from 1 M to 10 M rows: {text}"
+    rows = letters(MILLION if contender == "rowpattern" else 10 * MILLION)
+    benchmark.pedantic(rowpattern.compile(text).match, (rows,), **ROUNDS)
+
+
+@pytest.mark.parametrize("contender", ["rowpattern", "(((A|B)*)*)* C"])
+def test_nested_stars_without_a_match(benchmark: Any, contender: str) -> None:
+    benchmark.group = "1 M rows without a C, to A+ B"
+    text = "A+ B" if contender == "rowpattern" else contender
+    # Without a match either: A+ B needs a B behind an A.
+    rows = "B" * (MILLION // 2) + "A" * (MILLION // 2)
+    pattern = rowpattern.compile(text)
+    assert pattern.count(rows) == 0
+    benchmark.pedantic(pattern.match, (rows,), rounds=30, warmup_rounds=3)
+
+
+@pytest.mark.parametrize("contender", ["rowpattern", "a million partitions"])
+def test_a_million_partitions(benchmark: Any, contender: str) -> None:
+    benchmark.group = "10 M rows in one partition, and in a million"
+    rows = letters(10 * MILLION)
+    partitions = None if contender == "rowpattern" else np.full(MILLION, 10)
+    pattern = rowpattern.compile("A (B|C)+ D")
+    benchmark.pedantic(lambda: pattern.match(rows, partitions=partitions), **ROUNDS)
+
+
+@pytest.mark.parametrize("contender", ["rowpattern", "count", "is_match", "match"])
+def test_answers_cost_what_they_need(benchmark: Any, contender: str) -> None:
+    benchmark.group = "10 M rows: spans, and other answers"
+    rows = letters(10 * MILLION)
+    pattern = rowpattern.compile("A (B|C)+ D")
+    answer = {"rowpattern": pattern.spans}.get(contender) or getattr(pattern, contender)
+    benchmark.pedantic(answer, (rows,), **ROUNDS)
