@@ -10,7 +10,7 @@ use super::statistics::Statistics;
 
 /// What an entry takes beside its value and its key's text: the table's node, its deque nodes, the order of use and
 /// the order of deadlines. Measured: the growth of the process with 100,000 entries (docs/ARCHITECTURE.md).
-pub const ENTRY_BYTES: u64 = 700;
+pub const ENTRY_BYTES: u64 = 570;
 
 /// What the cache keeps to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,6 +10,10 @@ use crate::pattern::{CompileError, Node, RowPattern, parse};
 /// Tables that rest with a pattern; a thread more than these begins with new ones.
 const RESTING_TABLES: usize = 2;
 
+/// What the allocator takes beside what is asked for, over a pattern's dozens of small allocations; measured
+/// with 10,000 patterns (docs/ARCHITECTURE.md).
+const ALLOCATOR_BYTES: usize = 512;
+
 /// An immutable automaton, and the tables that fill while it matches.
 ///
 /// A thread takes tables for itself while it matches and gives them back filled, so that threads never wait for
@@ -62,9 +66,11 @@ impl Compiled {
     pub fn give_back(&self, tables: Tables) -> bool {
         let mut resting = self.tables.resting.lock().unwrap_or_else(PoisonError::into_inner);
         if resting.len() < RESTING_TABLES {
+            resting.reserve_exact(1);
             resting.push(tables);
         }
-        let bytes = resting.iter().map(Tables::memory_bytes).sum();
+        let own = resting.capacity() * size_of::<Tables>();
+        let bytes = own + resting.iter().map(Tables::memory_bytes).sum::<usize>();
         drop(resting);
         self.tables.bytes.swap(bytes, Ordering::Relaxed) != bytes
     }
@@ -73,6 +79,7 @@ impl Compiled {
     pub fn memory_bytes(&self) -> usize {
         let names: usize = self.variables.iter().map(|name| name.capacity() + size_of::<String>()).sum();
         size_of::<Self>()
+            + ALLOCATOR_BYTES
             + self.automaton.memory_bytes()
             + node_bytes(&self.root)
             + names

@@ -155,7 +155,7 @@ impl Tables {
             + self.numbers.capacity();
         numbers * size_of::<u32>()
             + self.sets.capacity() * size_of::<Box<[u64]>>()
-            + self.sets.len() * (self.words * size_of::<u64>() + size_of::<u64>())
+            + self.sets.len() * (self.words * size_of::<u64>()).next_multiple_of(32)
             + (self.sparse_step.capacity() + self.sparse_choice.capacity()) * HASH_ITEM_BYTES
             + self.masks.capacity() * size_of::<VariableSet>()
             + self.bulk.memory_bytes()

@@ -1,0 +1,131 @@
+//! The two forward passes find the same matches, and pausing changes nothing.
+
+use proptest::prelude::*;
+use rowpattern::matcher::{
+    BulkSink, Compiled, Context, Partitions, Scan, Sink, Skip, Span, Stopped, Symbols, SymbolsBuilder, bulk_serves,
+    count, is_match, run_bulk,
+};
+
+#[derive(Default, Debug, PartialEq)]
+struct Found {
+    variables: Vec<u8>,
+    starts: Vec<i64>,
+    ends: Vec<i64>,
+    matches: Vec<(usize, usize)>,
+    pause: bool,
+}
+
+impl Sink for Found {
+    const ROWS: bool = true;
+    fn row(&mut self, variable: u8, _: u32) {
+        self.variables.push(variable);
+    }
+    fn complete(&mut self, span: Span) -> bool {
+        self.starts.push(span.start as i64);
+        self.ends.push(span.end as i64);
+        match self.matches.last_mut() {
+            Some((partition, matches)) if *partition == span.partition => *matches = span.number,
+            _ => self.matches.push((span.partition, span.number)),
+        }
+        self.pause
+    }
+}
+
+impl BulkSink for Found {
+    fn block(&mut self, variables: &[u8], starts: &[i64], ends: &[i64]) {
+        self.variables.extend_from_slice(variables);
+        self.starts.extend_from_slice(starts);
+        self.ends.extend_from_slice(ends);
+    }
+    fn partition(&mut self, partition: usize, matches: usize) {
+        if matches > 0 {
+            self.matches.push((partition, matches));
+        }
+    }
+}
+
+fn pattern() -> impl Strategy<Value = String> {
+    let leaf = prop_oneof![
+        8 => prop::sample::select(vec!["A", "B", "C"]).prop_map(str::to_owned),
+        1 => prop::sample::select(vec!["()", "^", "$"]).prop_map(str::to_owned),
+    ];
+    leaf.prop_recursive(4, 12, 3, |inner| {
+        let quantifier = prop::sample::select(vec!["*", "+", "?", "*?", "+?", "??", "{2}", "{1,3}", "{0,2}?"]);
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 2..4).prop_map(|parts| format!("({})", parts.join(" "))),
+            prop::collection::vec(inner.clone(), 2..4).prop_map(|parts| format!("({})", parts.join("|"))),
+            prop::collection::vec(inner.clone(), 2..3).prop_map(|parts| format!("PERMUTE({})", parts.join(","))),
+            (inner, quantifier).prop_map(|(part, quantifier)| format!("({part}){quantifier}")),
+        ]
+    })
+}
+
+fn symbols(compiled: &Compiled, rows: &[u8]) -> Symbols {
+    let mut builder = SymbolsBuilder::new(compiled.variables.len(), rows.len());
+    for (number, name) in compiled.variables.iter().enumerate() {
+        let bit = name.as_bytes()[0] - b'A';
+        builder.fill(number as u8, 0, rows.iter().map(|row| row >> bit & 1 == 1));
+    }
+    builder.finish()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn forward_passes_agree(
+        text in pattern(),
+        rows in prop::collection::vec(0_u8..8, 0..40),
+        repeat in prop_oneof![4 => Just(1_usize), 1 => Just(300)],
+        cut in 0.0..1.0_f64,
+    ) {
+        // Long inputs go through grouped steps and several blocks.
+        let rows = rows.repeat(repeat);
+        let compiled = Compiled::new(&text).unwrap();
+        let mut symbols = symbols(&compiled, &rows);
+        let middle = (rows.len() as f64 * cut) as usize;
+        let partitions = Partitions::from_counts(&[middle, 0, rows.len() - middle]);
+        let mut tables = compiled.take_tables();
+        tables.adopt(&mut symbols);
+        let tick = || Ok::<(), Stopped>(());
+        let mut context =
+            Context { automaton: &compiled.automaton, symbols: &symbols, tables: &mut tables, tick: &mut tick.clone() };
+
+        prop_assert!(bulk_serves(context.automaton, Skip::PastLastRow));
+        let mut bulk = Found::default();
+        run_bulk(&mut context, &partitions, &mut bulk).unwrap();
+        let mut scanned = Found::default();
+        prop_assert_eq!(Scan::new(Skip::PastLastRow).run(&mut context, &partitions, &mut scanned), Ok(false));
+        prop_assert_eq!(&scanned, &bulk);
+
+        let mut paused = Found { pause: true, ..Found::default() };
+        let mut scan = Scan::new(Skip::PastLastRow);
+        while scan.run(&mut context, &partitions, &mut paused).unwrap() {}
+        paused.pause = false;
+        prop_assert_eq!(&paused, &bulk);
+
+        let found = count(context.automaton, &symbols, context.tables, &partitions, Skip::PastLastRow, &mut tick.clone());
+        prop_assert_eq!(found, Ok(bulk.starts.len()));
+        let any = is_match(&compiled.automaton, &symbols, &mut tables, &partitions, &mut tick.clone());
+        prop_assert_eq!(any, Ok(!bulk.starts.is_empty()));
+    }
+}
+
+#[test]
+fn the_caller_can_stop() {
+    let compiled = Compiled::new("A+ B").unwrap();
+    let rows = vec![1_u8; 3_000_000];
+    let mut symbols = symbols(&compiled, &rows);
+    let mut tables = compiled.take_tables();
+    tables.adopt(&mut symbols);
+    let partitions = Partitions::one(rows.len());
+    let mut ticks = 0;
+    let mut tick = || {
+        ticks += 1;
+        if ticks == 3 { Err(Stopped) } else { Ok(()) }
+    };
+    let mut context =
+        Context { automaton: &compiled.automaton, symbols: &symbols, tables: &mut tables, tick: &mut tick };
+    assert!(Scan::new(Skip::PastLastRow).run(&mut context, &partitions, &mut Found::default()).is_err());
+    assert_eq!(ticks, 3);
+}
