@@ -16,7 +16,7 @@ test: develop
 bench:
 	$(PYTHON) -m venv .venv-bench
 	.venv-bench/bin/pip install -q --upgrade 'pip>=24'
-	CARGO_TARGET_DIR=target .venv-bench/bin/pip install -q '.[bench]' ./benches/lazy_dfa_peer
+	CARGO_TARGET_DIR=target .venv-bench/bin/pip install -q '.[bench]' ./benches/lazy_dfa
 	.venv-bench/bin/python -m pytest benches --benchmark-only --benchmark-columns=min,median,rounds
 
 # Builds the extension into .venv, optimised; again after each change of the Rust code.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from typing import Any, Callable
+from typing import Any, Callable, cast
 
 import cachebox
 import cachetools
@@ -43,21 +43,19 @@ def contenders() -> dict[str, Callable[[], Callable[[str], Any]]]:
     def original() -> Callable[[str], Any]:
         for key in keys:
             original_cache.cache_pattern(key, *value)
-        return original_cache.get_cached_pattern
+        return cast("Callable[[str], Any]", original_cache.get_cached_pattern)
 
     def moka() -> Callable[[str], Any]:
         cache: Any = moka_py.Moka(ENTRIES, ttl=TTL)
         for key in keys:
             cache.set(key, value)
-        get: Callable[[str], Any] = cache.get
-        return get
+        return cast("Callable[[str], Any]", cache.get)
 
     def cachebox_ttl() -> Callable[[str], Any]:
         cache: Any = cachebox.TTLCache(ENTRIES, TTL)
         for key in keys:
             cache[key] = value
-        get: Callable[[str], Any] = cache.get
-        return get
+        return cast("Callable[[str], Any]", cache.get)
 
     def cachetools_ttl() -> Callable[[str], Any]:
         cache: Any = cachetools.TTLCache(ENTRIES, TTL)

@@ -29,7 +29,7 @@ def cache(**options: Any) -> rowpattern.PatternCache:
 def entry_bytes(key: str) -> int:
     probe = cache()
     probe.put(key, None, size_bytes=0)
-    return round(probe.statistics()["memory_used_mb"] * MEGABYTE)
+    return int(probe.statistics()["memory_used_mb"] * MEGABYTE)
 
 
 def adds_up(statistics: dict[str, Any]) -> bool:
@@ -362,7 +362,7 @@ def test_readers_see_no_hole_while_a_key_is_replaced_and_limits_change() -> None
 
 
 def test_a_finaliser_may_call_the_cache() -> None:
-    calls = []
+    calls: list[int] = []
 
     class Thing:
         def __init__(self, number: int) -> None:

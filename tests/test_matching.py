@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -39,7 +39,7 @@ ROWS = {
     "numpy, backwards": columns(lambda values: np.array(values[::-1])[::-1]),
     "numpy, objects": columns(lambda values: np.array(values, dtype=object)),
     "numpy scalars": columns(lambda values: list(np.array(values))),
-    "memoryview": columns(lambda values: memoryview(np.array(values))),
+    "memoryview": columns(lambda values: memoryview(cast("Any", np.array(values)))),
     "pandas": columns(pd.Series),
     "pandas, nullable": columns(lambda values: pd.Series(values, dtype="boolean")),
     "pandas, Arrow": columns(lambda values: pd.Series(values, dtype=pd.ArrowDtype(pa.bool_()))),
@@ -299,14 +299,21 @@ def test_answers_as_columns() -> None:
 
 
 def test_columns_outlive_their_matches() -> None:
-    view = memoryview(PATTERN.match("AB" * 1000).rows.row)
+    view = memoryview(cast("Any", PATTERN.match("AB" * 1000).rows.row))
     array = pa.array(PATTERN.match("AB" * 1000).start)
     assert sum(view) == sum(range(2000))
     assert array.to_pylist() == list(range(0, 2000, 2))
 
 
 def test_no_rows() -> None:
-    for rows in ("", [], {"A": [], "B": []}, np.array([], dtype=bool).astype(str), pa.array([], pa.string())):
+    forms: tuple[Any, ...] = (
+        "",
+        [],
+        {"A": [], "B": []},
+        np.array([], dtype=bool).astype(str),
+        pa.array([], pa.string()),
+    )
+    for rows in forms:
         assert PATTERN.count(rows) == 0
         assert len(PATTERN.match(rows)) == 0
         assert not PATTERN.is_match(rows)
@@ -414,7 +421,7 @@ def test_a_signal_ends_a_long_match() -> None:
     try:
         for search in (
             lambda: [None for _ in pattern.find_iter(rows, skip="to next row")],
-            lambda: rowpattern.compile("A+ (B|C)").count(iter(lambda: "A", "B")),
+            lambda: rowpattern.compile("A+ (B|C)").count(cast("Any", iter(lambda: "A", "B"))),
         ):
             signal.setitimer(signal.ITIMER_REAL, 0.2)
             with pytest.raises(Interrupted):
