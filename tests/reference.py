@@ -45,8 +45,22 @@ def text(part: Part) -> str:
     return (f"({inner})" if body[0] == "repeat" else inner) + sign + ("" if greedy else "?")
 
 
+class TooManyWaysError(Exception):
+    """Nested loops have more ways than can be tried; the case proves nothing."""
+
+
+class Steps:
+    """How many parts have been entered since a scan began."""
+
+    taken = 0
+    most = 300_000
+
+
 def ways(part: Part, row: int, rows: list[set[str]], excluded: bool) -> Iterator[tuple[int, Mapped]]:
     """Give (row after the last, mapped rows) of each way to match, most preferred first."""
+    Steps.taken += 1
+    if Steps.taken > Steps.most:
+        raise TooManyWaysError
     kind = part[0]
     if kind == "variable":
         if row < len(rows) and part[1] in rows[row]:
@@ -114,7 +128,7 @@ class SkipFailedError(Exception):
 
 def scan(pattern: Part, rows: list[set[str]], skip: Any) -> Iterator[tuple[int, int, Mapped]]:
     """Give (first row, row after the last, mapped rows) of each match of a partition."""
-    row = 0
+    row = Steps.taken = 0
     while row < len(rows):
         found = next(ways(pattern, row, rows, excluded=False), None)
         if found is None:

@@ -60,8 +60,11 @@ def test_the_wheel_works_in_a_fresh_environment(wheel: Path, tmp_path: Path) -> 
 
 def test_the_oldest_python(tmp_path: Path) -> None:
     """Build and use the package under Python 3.9, where there is one."""
-    python = shutil.which("python3.9")
-    if python is None or subprocess.run([python, "-c", ""], capture_output=True, check=False).returncode != 0:
+    candidates = [shutil.which("python3.9"), *map(str, Path.home().glob(".pyenv/versions/3.9.*/bin/python3.9"))]
+    # A shim of pyenv can be on the path and lead to nothing.
+    working = (each for each in candidates if each and subprocess.run([each, "-c", ""], check=False).returncode == 0)
+    python = next(working, None)
+    if python is None:
         pytest.skip("no python3.9 on this machine")
     run(python, "-m", "venv", str(tmp_path / "old"), cwd=tmp_path)
     old = str(tmp_path / "old" / "bin" / "python")

@@ -10,7 +10,7 @@ import random
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 import rowpattern
@@ -84,12 +84,18 @@ def random_case(seed: int) -> None:
 
 @pytest.mark.parametrize("chunk", range(CHUNKS))
 def test_random_patterns_and_rows(chunk: int) -> None:
-    for seed in range(FIRST_SEED + chunk, FIRST_SEED + CASES, CHUNKS):
+    passed_over = 0
+    seeds = range(FIRST_SEED + chunk, FIRST_SEED + CASES, CHUNKS)
+    for seed in seeds:
         try:
             random_case(seed)
+        except reference.TooManyWaysError:
+            passed_over += 1
         except BaseException:
             print(f"seed {seed}")
             raise
+    # Cases that the reference cannot decide must stay the exception.
+    assert passed_over <= len(seeds) // 100
 
 
 def parts() -> st.SearchStrategy[reference.Part]:
@@ -112,7 +118,10 @@ def parts() -> st.SearchStrategy[reference.Part]:
 @settings(max_examples=300, deadline=None)
 @given(parts(), st.lists(st.sets(st.sampled_from(NAMES)), max_size=6))
 def test_shrinking(pattern: reference.Part, rows: list[set[str]]) -> None:
-    check(pattern, rows, "past last row")
+    try:
+        check(pattern, rows, "past last row")
+    except reference.TooManyWaysError:
+        reject()
 
 
 # Patterns for which pruning by state alone, or compiling `x*` as `(x+)?`, gives another answer than the rule:

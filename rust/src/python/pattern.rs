@@ -296,8 +296,25 @@ impl Pattern {
         text
     }
 
-    /// Iterates over the matches, found as they are asked for.
-    #[pyo3(signature = (rows, *, partitions = None, skip = None))]
+    /// Iterates over the matches, found a few thousand rows ahead of what is asked for.
+    ///
+    /// Args:
+    ///     rows: a mapping of primary variables to booleans (lists, numpy, pandas, Polars, Arrow; NULL is not true), where
+    ///         a variable left out is true of every row; or a sequence of labels, the variable of each row.
+    ///     partitions: the rows of each partition, counted, or the rows where partitions start (the first is 0);
+    ///         `("counts", ...)` or `("starts", ...)` says which. None is one partition.
+    ///     skip: where the search goes on: "past last row", "to next row", ("to first", variable) or
+    ///         ("to last", variable).
+    ///
+    /// Raises:
+    ///     RowsError, UnknownVariableError: rows or partitions cannot be read as given.
+    ///     SkipError: a skip has nowhere to go; raised after the matches before it.
+    ///
+    /// Time is linear in the rows, plus the rows of the matches. Memory is two bytes a row of the largest partition.
+    #[pyo3(
+        signature = (rows, *, partitions = None, skip = None),
+        text_signature = "($self, rows, *, partitions=None, skip='past last row')"
+    )]
     fn find_iter(
         slf: &Bound<'_, Self>,
         rows: &Bound<'_, PyAny>,
@@ -308,8 +325,12 @@ impl Pattern {
         Ok(MatchIterator::new(slf.clone().unbind(), input))
     }
 
-    /// Finds all matches, as columns.
-    #[pyo3(name = "match", signature = (rows, *, partitions = None, skip = None))]
+    /// Finds all matches, as columns. Arguments, errors and cost are those of `find_iter`.
+    #[pyo3(
+        name = "match",
+        signature = (rows, *, partitions = None, skip = None),
+        text_signature = "($self, rows, *, partitions=None, skip='past last row')"
+    )]
     fn find_all(
         slf: &Bound<'_, Self>,
         rows: &Bound<'_, PyAny>,
@@ -323,8 +344,12 @@ impl Pattern {
         Ok(sink.into_matches(&slf.get().compiled))
     }
 
-    /// Finds where all matches begin and end, as columns.
-    #[pyo3(signature = (rows, *, partitions = None, skip = None))]
+    /// Finds where all matches begin and end, as columns. Arguments and errors are those of `find_iter`; time is linear
+    /// in the rows however matches overlap.
+    #[pyo3(
+        signature = (rows, *, partitions = None, skip = None),
+        text_signature = "($self, rows, *, partitions=None, skip='past last row')"
+    )]
     fn spans(
         slf: &Bound<'_, Self>,
         rows: &Bound<'_, PyAny>,
@@ -337,8 +362,11 @@ impl Pattern {
         Ok(sink.into_spans())
     }
 
-    /// Counts the matches.
-    #[pyo3(signature = (rows, *, partitions = None, skip = None))]
+    /// Counts the matches. As `spans`, without keeping them.
+    #[pyo3(
+        signature = (rows, *, partitions = None, skip = None),
+        text_signature = "($self, rows, *, partitions=None, skip='past last row')"
+    )]
     fn count(
         slf: &Bound<'_, Self>,
         rows: &Bound<'_, PyAny>,
@@ -353,7 +381,7 @@ impl Pattern {
         })
     }
 
-    /// Whether there is a match; ends at the first that is seen.
+    /// Whether there is a match; looks from the end of the rows and no further than to the first match seen.
     #[pyo3(signature = (rows, *, partitions = None))]
     fn is_match(
         slf: &Bound<'_, Self>,
