@@ -11,7 +11,7 @@ from lazy_dfa_peer import LazyDfa
 import rowpattern
 
 MILLION = 1_000_000
-ROUNDS = {"rounds": 7, "iterations": 1, "warmup_rounds": 2}
+ROUNDS = {"rounds": 15, "iterations": 1, "warmup_rounds": 2}
 PATTERNS = ["A+ B+", "A (B|C)+ D", "(A|B)+ (C{1,3} D*)+", "A{1,50} B"]
 
 
