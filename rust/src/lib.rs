@@ -7,7 +7,7 @@
 pub mod automaton;
 pub mod cache;
 pub mod matcher;
-mod memory;
+pub mod memory;
 pub mod pattern;
 #[cfg(feature = "python")]
 mod python;

@@ -116,9 +116,7 @@ impl SymbolsBuilder {
     /// For `rows` rows where no condition holds yet.
     pub fn new(variable_count: usize, rows: usize) -> Self {
         let columns = if variable_count <= NARROW {
-            let mut bytes = memory::with_capacity(rows);
-            bytes.resize(rows, 0);
-            Columns::Narrow(bytes)
+            Columns::Narrow(memory::zeroed(rows))
         } else {
             let words = variable_count.div_ceil(64);
             Columns::Wide { words, bits: vec![0; rows * words] }

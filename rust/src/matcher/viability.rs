@@ -81,9 +81,7 @@ impl Viability {
         let mut row = high;
         if self.numbers.len() < high - begin {
             // What stands there is not needed, so it is not copied.
-            self.numbers.clear();
-            memory::reserve(&mut self.numbers, high - begin);
-            self.numbers.resize(high - begin, 0);
+            self.numbers = memory::zeroed(high - begin);
         }
         while row > begin {
             let low = begin.max(row.saturating_sub(ROWS_BETWEEN_TICKS));

@@ -23,6 +23,9 @@ use super::column::Column;
 use super::errors::rows_error;
 use crate::memory;
 
+/// Rows between two looks at signals: some milliseconds' work.
+const ROWS_A_PIECE: usize = 1 << 22;
+
 const STREAM: &CStr = c"arrow_array_stream";
 const SCHEMA: &CStr = c"arrow_schema";
 const ARRAY: &CStr = c"arrow_array";
@@ -48,18 +51,28 @@ impl Booleans {
         }
     }
 
-    /// Calls with the number of a piece's first row and the piece.
-    pub fn for_each_run(&self, mut each: impl FnMut(usize, Run<'_>)) {
+    /// Calls with the number of a piece's first row and the piece; signals are looked at between pieces.
+    pub fn for_each_run(&self, py: Python<'_>, mut each: impl FnMut(usize, Run<'_>)) -> PyResult<()> {
         match self {
-            Self::Bytes(bytes) => each(0, Run::Bytes(bytes)),
+            Self::Bytes(bytes) => {
+                for (number, piece) in bytes.chunks(ROWS_A_PIECE).enumerate() {
+                    py.check_signals()?;
+                    each(number * ROWS_A_PIECE, Run::Bytes(piece));
+                }
+            }
             Self::Chunks(chunks) => {
                 let mut first = 0;
                 for chunk in chunks {
-                    each(first, Run::Array(chunk));
+                    for offset in (0..chunk.len()).step_by(ROWS_A_PIECE) {
+                        py.check_signals()?;
+                        let piece = chunk.slice(offset, ROWS_A_PIECE.min(chunk.len() - offset));
+                        each(first + offset, Run::Array(&piece));
+                    }
                     first += chunk.len();
                 }
             }
         }
+        Ok(())
     }
 }
 
@@ -85,7 +98,12 @@ pub fn buffer_booleans(column: &Bound<'_, PyAny>, name: &str) -> PyResult<Option
     let first = buffer.buf_ptr().cast::<u8>();
     // SAFETY: the view is held, has one dimension of `rows` items of one byte, `step` bytes apart, and the interpreter's lock
     // is held. Bytes may be other than 0 and 1, so they are read as u8.
-    let bytes = (0..rows).map(|row| unsafe { first.offset(row as isize * step).read() }).collect();
+    let byte = |row: usize| unsafe { first.offset(row as isize * step).read() };
+    let mut bytes = memory::with_capacity(rows);
+    while bytes.len() < rows {
+        column.py().check_signals()?;
+        bytes.extend((bytes.len()..rows.min(bytes.len() + ROWS_A_PIECE)).map(byte));
+    }
     Ok(Some(Booleans::Bytes(bytes)))
 }
 

@@ -171,13 +171,12 @@ fn fill(compiled: &Compiled, py: Python<'_>, columns: Vec<(u8, Booleans, String)
         if let Some(before) = given[usize::from(*variable)].replace(name) {
             return Err(rows_error(format!("{before:?} and {name:?} are the same variable")));
         }
-        py.check_signals()?;
-        column.for_each_run(|first, run| match run {
+        column.for_each_run(py, |first, run| match run {
             foreign::Run::Bytes(bytes) => builder.fill(*variable, first, bytes.iter().map(|&byte| byte != 0)),
             foreign::Run::Array(array) => {
                 builder.fill(*variable, first, array.iter().map(|value| value == Some(true)));
             }
-        });
+        })?;
     }
     // A variable without a condition is true of every row.
     for variable in (0..given.len()).filter(|&variable| given[variable].is_none()) {
