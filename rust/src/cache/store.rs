@@ -85,11 +85,6 @@ impl<V: Send + Sync + 'static> PatternCache<V> {
         }
     }
 
-    /// The clock that deadlines go by.
-    pub fn clock(&self) -> &Clock {
-        &self.clock
-    }
-
     /// Looks a key up; `read` copies what the caller needs and must not call back. Values that expired on the way are
     /// pushed to `left`.
     pub fn get<R>(&self, key: KeyRef<'_>, left: &mut Vec<V>, read: impl Fn(&V) -> R) -> Option<(R, Arc<Entry<V>>)> {
@@ -122,6 +117,12 @@ impl<V: Send + Sync + 'static> PatternCache<V> {
         entry.used.store(self.tick.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
         entry.hits.fetch_add(1, Ordering::Relaxed);
         Some(found)
+    }
+
+    /// Reads a live entry without counting a look-up or a use.
+    pub fn peek<R>(&self, key: KeyRef<'_>, read: impl Fn(&V) -> R) -> Option<R> {
+        let entry = self.table.get(&key).filter(|entry| entry.deadline > self.clock.now())?;
+        entry.value.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(read)
     }
 
     /// Puts a value in, in place of one with the same key. `bytes` is the value's weight, to which the entry's own

@@ -6,14 +6,14 @@ use std::time::Instant;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::PyString;
+use pyo3::types::{PySlice, PyString};
 
 use super::cache::{CALLER_KEYS, Made, OPTION_KEYS, PATTERN_KEYS, PatternCache};
-use super::errors::{PatternSyntaxError, compile_error};
+use super::errors::{compile_error, syntax_error};
 use super::pattern::{Options, Pattern};
 use crate::cache::{KeyRef, Role};
 use crate::matcher::Compiled;
-use crate::pattern::MAX_TEXT_BYTES;
+use crate::pattern::{MAX_TEXT_BYTES, SyntaxError};
 
 static PROCESS_CACHE: PyOnceLock<Py<PatternCache>> = PyOnceLock::new();
 
@@ -73,42 +73,44 @@ pub fn compile(
         Err(error) => return Err(lone_surrogate(py, text, error)),
     };
     let cache = the_cache(py)?.get();
-    if subset.is_none() && define.is_none() {
-        let key = KeyRef { space: PATTERN_KEYS, text };
-        // A text past the limit is refused below; hashing it first would take time.
-        if cache.is_enabled()
-            && text.len() <= MAX_TEXT_BYTES
-            && let Some(found) = cache.look_up(py, key)
-        {
-            return Ok(found);
-        }
-        return compile_new(py, cache, key, text, Options::default());
-    }
     let options = Options::read(subset, define)?;
-    let canonical = options.canonical_key(text);
-    let key = KeyRef { space: OPTION_KEYS, text: &canonical };
-    if cache.is_enabled()
-        && let Some(found) = cache.look_up(py, key)
-    {
-        return Ok(found);
+    // A text past the limit is refused at once; looking it up first would take time.
+    if !cache.is_enabled() || text.len() > MAX_TEXT_BYTES {
+        let compiled = py.detach(|| Compiled::new(text)).map_err(|error| compile_error(&error))?;
+        return Ok(Py::new(py, Pattern::new(py, text, options, Arc::new(compiled))?)?.into_any());
     }
-    compile_new(py, cache, key, text, options)
+    let mut canonical = String::new();
+    let key = cache_key(text, &options, &mut canonical);
+    match cache.look_up(py, key) {
+        Some(found) => Ok(found),
+        None => compile_once(py, cache, key, text, options),
+    }
 }
 
-fn compile_new(
+/// The key of a pattern; `canonical` holds its text where the pattern's own will not do.
+fn cache_key<'k>(text: &'k str, options: &Options, canonical: &'k mut String) -> KeyRef<'k> {
+    if options.is_empty() {
+        return KeyRef { space: PATTERN_KEYS, text };
+    }
+    *canonical = options.canonical_key(text);
+    KeyRef { space: OPTION_KEYS, text: canonical }
+}
+
+/// Compiles what the cache does not have, or waits for the thread that does.
+fn compile_once(
     py: Python<'_>,
     cache: &PatternCache,
     key: KeyRef<'_>,
     text: &str,
     options: Options,
 ) -> PyResult<Py<PyAny>> {
-    if !cache.is_enabled() || text.len() > MAX_TEXT_BYTES {
-        let compiled = py.detach(|| Compiled::new(text)).map_err(|error| compile_error(&error))?;
-        return Ok(Py::new(py, Pattern::new(py, text, options, Arc::new(compiled))?)?.into_any());
-    }
     loop {
         match cache.compiling.join(key) {
             Role::Maker(lease) => {
+                // Another thread may have landed between the look-up that missed and now.
+                if let Some(landed) = cache.store.peek(key, |value| value.clone_ref(py)) {
+                    return Ok(landed);
+                }
                 let begun = Instant::now();
                 let made: Made = py.detach(|| Compiled::new(text).map(Arc::new));
                 let cost = begun.elapsed();
@@ -145,35 +147,21 @@ fn compile_new(
 pub fn reweigh(py: Python<'_>, pattern: &Bound<'_, Pattern>) {
     let Some(cache) = PROCESS_CACHE.get(py).map(Py::get) else { return };
     let this = pattern.get();
-    let canonical;
-    let key = if this.options.is_empty() {
-        KeyRef { space: PATTERN_KEYS, text: &this.text }
-    } else {
-        canonical = this.options.canonical_key(&this.text);
-        KeyRef { space: OPTION_KEYS, text: &canonical }
-    };
+    let mut canonical = String::new();
+    let key = cache_key(&this.text, &this.options, &mut canonical);
     // Patterns that were made side by side share what they compiled.
     cache.store.reweigh(key, this.total_bytes() as u64, &mut Vec::new(), |value| value.is(pattern));
 }
 
 /// Python's own error for a lone surrogate names a byte offset of a copy; ours names line and column.
 fn lone_surrogate(py: Python<'_>, text: &Bound<'_, PyString>, error: PyErr) -> PyErr {
-    let place = || -> PyResult<(usize, usize, String)> {
-        let at: usize = error.value(py).getattr("start")?.extract()?;
-        let before = text.call_method1("__getitem__", (pyo3::types::PySlice::new(py, 0, at as isize, 1),))?;
-        let before: String = before.extract()?;
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        let shown: Vec<char> = before[line_start..].chars().collect();
-        let tail: String = shown[shown.len().saturating_sub(40)..].iter().collect();
-        let excerpt = format!("{tail}\u{fffd}\n{}^", " ".repeat(tail.chars().count()));
-        Ok((before.matches('\n').count() + 1, shown.len() + 1, excerpt))
+    let before = || -> PyResult<String> {
+        let at: isize = error.value(py).getattr("start")?.extract()?;
+        text.get_item(PySlice::new(py, 0, at, 1))?.extract()
     };
-    match place() {
-        Ok((line, column, excerpt)) => {
-            let what = "a lone surrogate is not a character; a row pattern must be valid Unicode text";
-            let message = format!("{what} (line {line}, column {column})\n{excerpt}");
-            PatternSyntaxError::new_err((message, line, column))
-        }
+    let what = "a lone surrogate is not a character; a row pattern must be valid Unicode text";
+    match before() {
+        Ok(before) => syntax_error(&SyntaxError::new(&format!("{before}\u{fffd}"), before.len(), what)),
         Err(_) => error,
     }
 }

@@ -19,7 +19,8 @@ pub fn compile_error(error: &CompileError) -> PyErr {
     }
 }
 
-fn syntax_error(error: &SyntaxError) -> PyErr {
+/// A text that is not a row pattern, with its line and column as arguments.
+pub fn syntax_error(error: &SyntaxError) -> PyErr {
     PatternSyntaxError::new_err((error.to_string(), error.line, error.column))
 }
 
