@@ -81,13 +81,14 @@ pub fn compile(
     }
     let mut canonical = String::new();
     let key = cache_key(text, &options, &mut canonical);
-    match cache.look_up(py, key) {
-        Some(found) => Ok(found),
-        None => compile_once(py, cache, key, text, options),
+    if let Some(found) = cache.look_up(py, key) {
+        return Ok(found);
     }
+    compile_once(py, cache, key, text, options)
 }
 
 /// The key of a pattern; `canonical` holds its text where the pattern's own will not do.
+#[inline]
 fn cache_key<'k>(text: &'k str, options: &Options, canonical: &'k mut String) -> KeyRef<'k> {
     if options.is_empty() {
         return KeyRef { space: PATTERN_KEYS, text };
@@ -96,7 +97,9 @@ fn cache_key<'k>(text: &'k str, options: &Options, canonical: &'k mut String) ->
     KeyRef { space: OPTION_KEYS, text: canonical }
 }
 
-/// Compiles what the cache does not have, or waits for the thread that does.
+/// Compiles what the cache does not have, or waits for the thread that does. Kept out of the way of a hit.
+#[cold]
+#[inline(never)]
 fn compile_once(
     py: Python<'_>,
     cache: &PatternCache,

@@ -31,6 +31,9 @@ impl Options {
     /// Reads the arguments of `compile`.
     pub fn read(subset: Option<&Bound<'_, PyAny>>, define: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
         let mut options = Self::default();
+        if subset.is_none() && define.is_none() {
+            return Ok(options);
+        }
         for (name, members) in items(subset, "subset", "{\"U\": [\"A\", \"B\"]}")? {
             if members.is_instance_of::<PyString>() {
                 let shown = members.repr()?;
