@@ -102,8 +102,9 @@ def test_resizing_keeps_the_most_recent() -> None:
     assert pattern_cache.resize_cache(3) is True
     assert [key for key in map(str, range(10)) if pattern_cache.get_cached_pattern(key)] == ["0", "8", "9"]
     assert pattern_cache.get_cache_stats()["max_size"] == 3
-    with pytest.raises(ValueError, match="at least 0, not -1"):
-        pattern_cache.resize_cache(-1)
+    assert pattern_cache.resize_cache(-1) is False
+    assert pattern_cache.resize_cache(max_memory_mb=float("nan")) is False
+    assert pattern_cache.get_cache_stats()["max_size"] == 3
 
 
 def test_what_is_too_heavy_is_not_cached_but_compiled() -> None:
@@ -217,16 +218,18 @@ print(rowpattern.compile("A"))
 
 
 def test_default_settings() -> None:
-    assert MatchRecognizeConfig.from_env({}).to_dict() == {
-        "performance": {
-            "enable_caching": True,
-            "cache_size_limit": 10_000,
-            "cache_memory_limit_mb": 500,
-            "cache_ttl_seconds": 3600,
-            "cache_clear_threshold_mb": 400,
-            "cache_monitoring_interval_seconds": 300,
-        }
+    performance = MatchRecognizeConfig.from_env({}).to_dict()["performance"]
+    documented = {
+        "enable_caching": True,
+        "cache_size_limit": 10_000,
+        "cache_memory_limit_mb": 500,
+        "cache_ttl_seconds": 3600,
+        "cache_clear_threshold_mb": 400,
+        "cache_monitoring_interval_seconds": 300,
+        "cache_threshold_action": "evict",
+        "cache_optimize_size": True,
     }
+    assert {name: performance[name] for name in documented} == documented
 
 
 def test_settings_from_everywhere(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from rowpattern._core import (
 )
 from rowpattern.errors import (
     ConfigurationError,
+    DumpError,
     PatternSyntaxError,
     PatternTooLargeError,
     RowPatternError,
@@ -35,6 +36,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Column",
     "ConfigurationError",
+    "DumpError",
     "Match",
     "MatchIterator",
     "MatchedRows",

@@ -47,3 +47,7 @@ class SkipError(RowPatternError, ValueError):
 
 class ConfigurationError(RowPatternError, ValueError):
     """A setting cannot be read. The message names the setting, its value and what is allowed."""
+
+
+class DumpError(RowPatternError, ValueError):
+    """A file of patterns cannot be read; nothing was loaded from it."""

@@ -1,79 +1,61 @@
 """Settings of a deployment: from environment variables, a JSON file, or a dict.
 
 A value that cannot be read is a `ConfigurationError` that names the setting, the value and what is allowed; nothing
-falls back to a default silently. The names are those of the pure-Python system, so that its files and variables go
-on working for the settings that this package has.
+falls back to a default silently. The names are those of the pure-Python system, so that its files, its variables and
+code that builds its configurations go on working. Settings that only that system uses are kept and not read here.
 """
 
 from __future__ import annotations
 
 import json
-import math
+import logging
+import logging.handlers
 import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
 
 from rowpattern.errors import ConfigurationError
+from rowpattern.production_sections import LoggingConfig, MonitoringConfig, ResourceConfig, SecurityConfig
+from rowpattern.settings import choice, count, flag, known_names, megabytes, positive_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from rowpattern.settings import Reader
 
-__all__ = ["MatchRecognizeConfig", "PerformanceConfig"]
+__all__ = [
+    "DEVELOPMENT_CONFIG",
+    "PRODUCTION_CONFIG",
+    "TESTING_CONFIG",
+    "LoggingConfig",
+    "MatchRecognizeConfig",
+    "MonitoringConfig",
+    "PerformanceConfig",
+    "ResourceConfig",
+    "SecurityConfig",
+    "get_config",
+    "reset_config",
+    "set_config",
+]
 
-_TRUE = frozenset({"true", "1", "yes", "on"})
-_FALSE = frozenset({"false", "0", "no", "off"})
-
-# More than any machine has; past it, sums of bytes would no longer fit 64 bits.
-_MOST_MEGABYTES = 1 << 40
-
-
-def _flag(name: str, value: object) -> bool:
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, str) and value.strip().lower() in _TRUE | _FALSE:
-        return value.strip().lower() in _TRUE
-    raise ConfigurationError(f"{name} is {value!r}; allowed are true, false, 1, 0, yes, no, on and off")
-
-
-def _number(name: str, value: object, least: float, most: float, *, whole: bool) -> float:
-    kind = "a whole number" if whole else "a number"
-    allowed = f"{kind} of at least {least:g}" + (f" and at most {most:g}" if most < math.inf else "")
-    problem = ConfigurationError(f"{name} is {value!r}; allowed is {allowed}")
-    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-        raise problem
-    try:
-        number: float = int(value) if whole and not isinstance(value, float) else float(value)
-    except ValueError:
-        raise problem from None
-    if not least <= number <= most or (whole and number != int(number)):
-        raise problem
-    return int(number) if whole else number
-
-
-def _count(name: str, value: object) -> int:
-    return int(_number(name, value, 0, 2**48, whole=True))
-
-
-def _megabytes(name: str, value: object) -> float:
-    return _number(name, value, 0, _MOST_MEGABYTES, whole=False)
-
-
-def _seconds(name: str, value: object) -> float:
-    # A time to live of nothing would be a cache that never hits: that is `enable_caching=False`.
-    return _number(name, value, 0.001, 10**9, whole=False)
-
-
-_READERS: dict[str, Callable[[str, object], Any]] = {
-    "enable_caching": _flag,
-    "cache_size_limit": _count,
-    "cache_memory_limit_mb": _megabytes,
-    "cache_ttl_seconds": _seconds,
-    "cache_clear_threshold_mb": _megabytes,
-    "cache_monitoring_interval_seconds": _seconds,
+_READERS: dict[str, Reader] = {
+    "enable_caching": flag,
+    "cache_size_limit": count,
+    "cache_memory_limit_mb": megabytes,
+    "cache_ttl_seconds": positive_seconds,
+    "cache_clear_threshold_mb": megabytes,
+    "cache_monitoring_interval_seconds": positive_seconds,
+    "cache_threshold_action": choice("evict", "clear"),
+    "cache_optimize_size": flag,
 }
 
 _VARIABLES = {f"MR_{name.upper()}": name for name in _READERS}
+
+_PRESETS: dict[str, dict[str, Any]] = {
+    "memory-constrained": {"cache_size_limit": 1000, "cache_memory_limit_mb": 200},
+    "balanced": {"cache_size_limit": 10_000, "cache_memory_limit_mb": 500},
+    "performance-focused": {"cache_size_limit": 50_000, "cache_memory_limit_mb": 2000},
+}
 
 
 @dataclass
@@ -85,8 +67,13 @@ class PerformanceConfig:
         cache_size_limit: the most entries.
         cache_memory_limit_mb: the most memory, in MB of 2**20 bytes.
         cache_ttl_seconds: how long an entry lives after it was put in, in seconds.
-        cache_clear_threshold_mb: from this memory on, a monitor sheds entries, in MB.
+        cache_clear_threshold_mb: above this memory a monitor sheds entries, in MB; by default 80 % of the limit.
         cache_monitoring_interval_seconds: how often a monitor looks, in seconds.
+        cache_threshold_action: what a monitor does above the threshold: `"evict"` the entries used longest ago until
+            it is met, or `"clear"` all.
+        cache_optimize_size: whether a monitor changes the entry limit, within `cache_size_limit`.
+
+    The others are the pure-Python system's and not read here.
 
     Raises:
         ConfigurationError: a value is out of range.
@@ -96,20 +83,54 @@ class PerformanceConfig:
     cache_size_limit: int = 10_000
     cache_memory_limit_mb: float = 500
     cache_ttl_seconds: float = 3600
-    cache_clear_threshold_mb: float = 400
+    # Never None once it is made.
+    cache_clear_threshold_mb: float = None  # type: ignore[assignment]
     cache_monitoring_interval_seconds: float = 300
+    cache_threshold_action: str = "evict"
+    cache_optimize_size: bool = True
+    max_partition_size: int = -1
+    execution_timeout_seconds: float = 300.0
+    max_memory_mb: int = 8192
+    parallel_processing: bool = False
+    max_workers: int = 4
+    enable_streaming_processing: bool = False
+    enable_early_termination: bool = True
+    enable_pattern_optimization: bool = True
+    enable_memory_mapping: bool = False
+    progress_reporting: bool = True
+    optimize_for_unlimited_size: bool = False
 
     def __post_init__(self) -> None:
-        self._read({item.name: item.name for item in fields(self)})
-
-    def _read(self, names: Mapping[str, str]) -> None:
-        """Check every setting; `names` says how each is called in errors."""
         for setting, read in _READERS.items():
-            value = read(names[setting], getattr(self, setting))
-            # Whole megabytes and seconds stay the ints that they were given as.
-            if isinstance(value, float) and value == int(value):
-                value = int(value)
-            setattr(self, setting, value)
+            if setting != "cache_clear_threshold_mb" or getattr(self, setting) is not None:
+                setattr(self, setting, read(setting, getattr(self, setting)))
+        if self.cache_clear_threshold_mb is None:
+            self.cache_clear_threshold_mb = megabytes("cache_clear_threshold_mb", self.cache_memory_limit_mb * 4 / 5)
+
+    @classmethod
+    def preset(cls, name: str) -> PerformanceConfig:
+        """Return one of the guide's presets.
+
+        Args:
+            name: `"memory-constrained"` (1,000 entries, 200 MB), `"balanced"` (10,000, 500 MB) or
+                `"performance-focused"` (50,000, 2,000 MB); `_` and capitals are taken too.
+
+        Raises:
+            ConfigurationError: there is no such preset.
+        """
+        settings = _PRESETS.get(name.strip().lower().replace("_", "-").replace(" ", "-"))
+        if settings is None:
+            raise ConfigurationError(f"the preset is {name!r}; allowed are {', '.join(_PRESETS)}")
+        return cls(**settings)
+
+
+_SECTIONS: dict[str, type] = {
+    "performance": PerformanceConfig,
+    "logging": LoggingConfig,
+    "security": SecurityConfig,
+    "monitoring": MonitoringConfig,
+    "resources": ResourceConfig,
+}
 
 
 @dataclass
@@ -118,27 +139,48 @@ class MatchRecognizeConfig:
 
     Attributes:
         performance: settings of the pattern cache.
+
+    The other sections and flags are the pure-Python system's; see `rowpattern.production_sections`.
     """
 
     performance: PerformanceConfig = field(default_factory=PerformanceConfig)
+    logging: LoggingConfig = field(default_factory=LoggingConfig)
+    security: SecurityConfig = field(default_factory=SecurityConfig)
+    monitoring: MonitoringConfig = field(default_factory=MonitoringConfig)
+    resources: ResourceConfig = field(default_factory=ResourceConfig)
+    environment: str = "development"
+    debug: bool = False
+    version: str = "2.0.0"
+    enable_advanced_patterns: bool = True
+    enable_permute_functions: bool = True
+    enable_experimental_features: bool = False
+    enable_production_mode: bool = False
 
     @classmethod
-    def from_env(cls, environment: Mapping[str, str] | None = None) -> MatchRecognizeConfig:
+    def from_env(cls, environment: object = None) -> MatchRecognizeConfig:
         """Read the variables `MR_ENABLE_CACHING`, `MR_CACHE_SIZE_LIMIT` and so on; those not set keep the defaults.
 
+        `MR_LOG_LEVEL`, `MR_LOG_FILE`, `MR_ENVIRONMENT` and `MR_DEBUG` are read into their sections too.
+
         Args:
-            environment: the variables; the process's own by default.
+            environment: a mapping of variables; anything else means the process's own. (The pure-Python system's engine
+                passes its measure of the machine here; the limits are those that are set, whatever the machine.)
 
         Raises:
             ConfigurationError: a variable cannot be read.
         """
-        environment = os.environ if environment is None else environment
+        variables: Mapping[str, str] = environment if isinstance(environment, Mapping) else os.environ
         settings = {
-            setting: _READERS[setting](variable, environment[variable])
+            setting: _READERS[setting](variable, variables[variable])
             for variable, setting in _VARIABLES.items()
-            if variable in environment
+            if variable in variables
         }
-        return cls(PerformanceConfig(**settings))
+        config = cls(PerformanceConfig(**settings))
+        config.logging.level = variables.get("MR_LOG_LEVEL", config.logging.level)
+        config.logging.log_file = variables.get("MR_LOG_FILE")
+        config.environment = variables.get("MR_ENVIRONMENT", config.environment)
+        config.debug = flag("MR_DEBUG", variables.get("MR_DEBUG", config.debug))
+        return config
 
     @classmethod
     def from_file(cls, config_path: str | os.PathLike[str]) -> MatchRecognizeConfig:
@@ -166,24 +208,107 @@ class MatchRecognizeConfig:
         Raises:
             ConfigurationError: a setting is unknown or cannot be read.
         """
-        _known("", data, {"performance"})
-        performance = data.get("performance", {})
-        _known("performance.", performance, set(_READERS))
-        return cls(
-            PerformanceConfig(
-                **{name: _READERS[name](f"performance.{name}", value) for name, value in performance.items()}
-            )
-        )
+        known_names("", data, {item.name for item in fields(cls)})
+        settings = dict(data)
+        for section, kind in _SECTIONS.items():
+            given = data.get(section, {})
+            known_names(f"{section}.", given, {item.name for item in fields(kind)})
+            if section == "performance":
+                given = {
+                    name: _READERS.get(name, _as_it_is)(f"{section}.{name}", value) for name, value in given.items()
+                }
+            settings[section] = kind(**given)
+        return cls(**settings)
 
     def to_dict(self) -> dict[str, Any]:
         """Return what `from_dict` takes."""
         return asdict(self)
 
+    def save_to_file(self, config_path: str | os.PathLike[str]) -> None:
+        """Write the JSON file that `from_file` reads; folders are made, and a file is replaced whole or not at all."""
+        path = Path(config_path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f"{path.name}.{os.getpid()}.part")
+        try:
+            part.write_text(json.dumps(self.to_dict(), indent=2) + "\n", encoding="utf-8")
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
 
-def _known(prefix: str, data: object, allowed: set[str]) -> None:
-    if not isinstance(data, dict):
-        where = prefix.rstrip(".") or "the configuration"
-        raise ConfigurationError(f"{where} is {data!r}; allowed is a mapping of settings")
-    for name in data:
-        if name not in allowed:
-            raise ConfigurationError(f"{prefix}{name} is not a setting; allowed are {', '.join(sorted(allowed))}")
+    def validate(self) -> None:
+        """Check all settings that are read.
+
+        Raises:
+            ConfigurationError: a setting was changed to what is not allowed.
+        """
+        for name, read in _READERS.items():
+            read(f"performance.{name}", getattr(self.performance, name))
+        if logging.getLevelName(str(self.logging.level).upper()) not in range(1, 100):
+            raise ConfigurationError(
+                f"logging.level is {self.logging.level!r}; allowed are DEBUG, INFO, WARNING, ERROR and CRITICAL"
+            )
+
+    def setup_logging(self) -> None:
+        """Install handlers on the root logger, as section `logging` says. Nothing in this package calls it."""
+        logging.basicConfig(level=self.logging.level.upper(), format=self.logging.format)
+        if self.logging.log_file:
+            handler = logging.handlers.RotatingFileHandler(
+                self.logging.log_file,
+                maxBytes=self.logging.max_log_size_mb * 1024 * 1024,
+                backupCount=self.logging.backup_count,
+            )
+            handler.setFormatter(logging.Formatter(self.logging.format))
+            logging.getLogger().addHandler(handler)
+
+
+def _as_it_is(_name: str, value: object) -> object:
+    return value
+
+
+_config: MatchRecognizeConfig | None = None
+_listeners: list[Callable[[MatchRecognizeConfig], None]] = []
+
+
+def get_config() -> MatchRecognizeConfig:
+    """Return the process's settings: those of `set_config`, or else those of the environment.
+
+    Raises:
+        ConfigurationError: a variable cannot be read. The next call tries again.
+    """
+    return MatchRecognizeConfig.from_env() if _config is None else _config
+
+
+def set_config(config: MatchRecognizeConfig) -> None:
+    """Make settings the process's; the pattern cache takes its limits from them at once.
+
+    Raises:
+        ConfigurationError: a setting is not allowed; nothing has changed then.
+    """
+    global _config  # noqa: PLW0603 - one for the process, as documented
+    config.validate()
+    _config = config
+    for listener in _listeners:
+        listener(config)
+
+
+def reset_config() -> None:
+    """Forget what `set_config` set; limits in force stay."""
+    global _config  # noqa: PLW0603 - see set_config
+    _config = None
+
+
+def on_set_config(listener: Callable[[MatchRecognizeConfig], None]) -> None:
+    """Call a function with the settings at each `set_config`."""
+    _listeners.append(listener)
+
+
+DEVELOPMENT_CONFIG = MatchRecognizeConfig(
+    environment="development", debug=True, logging=LoggingConfig(level="DEBUG", enable_structured_logging=False)
+)
+PRODUCTION_CONFIG = MatchRecognizeConfig(environment="production")
+TESTING_CONFIG = MatchRecognizeConfig(
+    performance=PerformanceConfig(enable_caching=False),
+    logging=LoggingConfig(level="WARNING", enable_structured_logging=False),
+    environment="testing",
+    debug=True,
+)

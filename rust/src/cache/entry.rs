@@ -100,6 +100,8 @@ pub struct Entry<V> {
     pub cost_nanoseconds: u64,
     /// The tick at which it was put in.
     pub inserted: u64,
+    /// The time at which it was put in.
+    pub born: u64,
     /// `u64::MAX`: never.
     pub deadline: u64,
     /// The tick of the last use; unique among entries.
@@ -108,11 +110,4 @@ pub struct Entry<V> {
     pub filed: AtomicU64,
     /// Look-ups that found it.
     pub hits: AtomicU64,
-}
-
-impl<V> Entry<V> {
-    /// What its hits would have cost to make again.
-    pub fn saved_nanoseconds(&self) -> u64 {
-        self.hits.load(Ordering::Relaxed).saturating_mul(self.cost_nanoseconds)
-    }
 }

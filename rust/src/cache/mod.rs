@@ -8,11 +8,14 @@
 //! [`flight`] makes many threads that ask for one missing thing wait for one of them.
 
 mod entry;
+mod evicted;
 mod flight;
+mod histogram;
 mod statistics;
 mod store;
 
 pub use entry::{Clock, Entry, Key, KeyRef};
 pub use flight::{Flights, Role};
+pub use histogram::Histogram;
 pub use statistics::Statistics;
 pub use store::{ENTRY_BYTES, Limits, PatternCache, Put};

@@ -1,7 +1,7 @@
 //! Counts that add up.
 
 /// A snapshot. `hits + misses` is the number of look-ups; everything inserted is still there or in exactly one of
-/// `evictions`, `expirations`, `replacements`, `invalidations`.
+/// the evictions, `expirations`, `replacements`, `invalidations`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Statistics {
     /// Look-ups that found a live entry.
@@ -10,8 +10,14 @@ pub struct Statistics {
     pub misses: u64,
     /// Entries put in.
     pub insertions: u64,
-    /// Entries that left to keep a limit.
-    pub evictions: u64,
+    /// Of the misses, those of keys that the entry limit had evicted not long before.
+    pub evicted_misses: u64,
+    /// Entries that left to keep the entry limit.
+    pub evictions_size: u64,
+    /// Entries that left to keep the memory limit.
+    pub evictions_memory: u64,
+    /// Entries that left because the caller shed memory.
+    pub evictions_shed: u64,
     /// Entries whose time to live had passed.
     pub expirations: u64,
     /// Entries whose key was put again.
@@ -26,4 +32,11 @@ pub struct Statistics {
     pub entries: usize,
     /// Their bytes.
     pub bytes: u64,
+}
+
+impl Statistics {
+    /// Entries that left to make room, for whatever cause.
+    pub fn evictions(&self) -> u64 {
+        self.evictions_size + self.evictions_memory + self.evictions_shed
+    }
 }

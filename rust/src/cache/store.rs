@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::entry::{Clock, Entry, Key, KeyRef};
+use super::evicted::Evicted;
 use super::statistics::Statistics;
 
 /// What an entry takes beside its value and its key's text: the table's node, its deque nodes, the order of use and
@@ -32,6 +33,14 @@ pub enum Put {
     Oversize,
 }
 
+/// Why an entry had to go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cause {
+    Entries,
+    Memory,
+    Shedding,
+}
+
 type Table<V> = moka::sync::Cache<Arc<Key>, Arc<Entry<V>>, foldhash::fast::RandomState>;
 
 /// The cache. Cost: a look-up O(1) without a lock shared with writers; a put or a removal O(log entries) amortised,
@@ -49,6 +58,9 @@ pub struct PatternCache<V> {
     /// Moves on with each hit and each entry put in, so it counts hits too.
     tick: AtomicU64,
     misses: AtomicU64,
+    /// What hits would have cost to make again.
+    saved_nanoseconds: AtomicU64,
+    evicted: Evicted,
 }
 
 struct Writer<V> {
@@ -61,6 +73,8 @@ struct Writer<V> {
     counts: Statistics,
     /// Ticks that were not hits since counts began.
     other_ticks: u64,
+    /// The most entries since [`PatternCache::take_peak`].
+    peak: usize,
     /// Values that have left and wait for the lock's release.
     left: Vec<V>,
 }
@@ -77,11 +91,14 @@ impl<V: Send + Sync + 'static> PatternCache<V> {
                 bytes: 0,
                 counts: Statistics::default(),
                 other_ticks: 0,
+                peak: 0,
                 left: Vec::new(),
             }),
             clock,
             tick: AtomicU64::new(0),
             misses: AtomicU64::new(0),
+            saved_nanoseconds: AtomicU64::new(0),
+            evicted: Evicted::default(),
         }
     }
 
@@ -104,6 +121,7 @@ impl<V: Send + Sync + 'static> PatternCache<V> {
             passed = Some(entry);
         }
         self.misses.fetch_add(1, Ordering::Relaxed);
+        self.evicted.look_for(key);
         None
     }
 
@@ -116,6 +134,9 @@ impl<V: Send + Sync + 'static> PatternCache<V> {
         let found = entry.value.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(read)?;
         entry.used.store(self.tick.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
         entry.hits.fetch_add(1, Ordering::Relaxed);
+        if entry.cost_nanoseconds > 0 {
+            self.saved_nanoseconds.fetch_add(entry.cost_nanoseconds, Ordering::Relaxed);
+        }
         Some(found)
     }
 
@@ -156,6 +177,7 @@ impl<V: Send + Sync + 'static> PatternCache<V> {
                 bytes: AtomicU64::new(bytes),
                 cost_nanoseconds: cost.as_nanos() as u64,
                 inserted: tick,
+                born: now,
                 deadline: lifetime.map_or(u64::MAX, |lifetime| now.saturating_add(lifetime.as_nanos() as u64)),
                 used: AtomicU64::new(tick),
                 filed: AtomicU64::new(tick),
@@ -164,6 +186,7 @@ impl<V: Send + Sync + 'static> PatternCache<V> {
             writer.bytes += bytes;
             writer.counts.insertions += 1;
             writer.by_use.insert(tick, Arc::clone(&entry));
+            writer.peak = writer.peak.max(writer.by_use.len());
             if entry.deadline != u64::MAX {
                 writer.by_deadline.insert((entry.deadline, tick), Arc::clone(&entry));
             }
@@ -188,10 +211,21 @@ impl<V: Send + Sync + 'static> PatternCache<V> {
             if bytes > writer.limits.bytes {
                 // It alone is too heavy: nothing else has to go for it.
                 cache.remove(writer, &entry);
-                writer.counts.evictions += 1;
+                writer.counts.evictions_memory += 1;
             }
             cache.evict(writer, 0, 0);
         });
+    }
+
+    /// Removes the entries used longest ago until no more than so many bytes are held; the limits stay. Gives the
+    /// number of entries removed.
+    pub fn shed(&self, bytes: u64, left: &mut Vec<V>) -> usize {
+        self.with_writer(left, |cache, writer| {
+            cache.expire(writer);
+            let before = writer.by_use.len();
+            while writer.bytes > bytes && cache.evict_next(writer, Cause::Shedding) {}
+            before - writer.by_use.len()
+        })
     }
 
     /// Removes one entry; whether there was a live one.
@@ -218,9 +252,13 @@ impl<V: Send + Sync + 'static> PatternCache<V> {
     }
 
     /// Changes the limits; what stays keeps its recency and its deadline.
-    pub fn set_limits(&self, limits: Limits, left: &mut Vec<V>) {
+    pub fn change_limits(&self, left: &mut Vec<V>, change: impl FnOnce(&mut Limits)) {
         self.with_writer(left, |cache, writer| {
-            writer.limits = limits;
+            let before = writer.limits.entries;
+            change(&mut writer.limits);
+            if writer.limits.entries != before {
+                cache.evicted.forget();
+            }
             cache.expire(writer);
             cache.evict(writer, 0, 0);
         });
@@ -231,15 +269,15 @@ impl<V: Send + Sync + 'static> PatternCache<V> {
         self.lock().limits
     }
 
-    /// Counts, without entries that have expired. O(entries): what hits have saved is kept with each.
+    /// Counts, without entries that have expired. O(entries that have expired).
     pub fn statistics(&self, left: &mut Vec<V>) -> Statistics {
         self.with_writer(left, |cache, writer| {
             cache.expire(writer);
-            let saved: u64 = writer.by_use.values().map(|entry| entry.saved_nanoseconds()).sum();
             Statistics {
                 hits: cache.tick.load(Ordering::Relaxed) - writer.other_ticks,
                 misses: cache.misses.load(Ordering::Relaxed),
-                saved_nanoseconds: writer.counts.saved_nanoseconds + saved,
+                evicted_misses: cache.evicted.found(),
+                saved_nanoseconds: cache.saved_nanoseconds.load(Ordering::Relaxed),
                 entries: writer.by_use.len(),
                 bytes: writer.bytes,
                 ..writer.counts
@@ -255,9 +293,26 @@ impl<V: Send + Sync + 'static> PatternCache<V> {
         writer.counts.insertions = writer.by_use.len() as u64;
         writer.other_ticks = self.tick.load(Ordering::Relaxed);
         self.misses.store(0, Ordering::Relaxed);
+        self.saved_nanoseconds.store(0, Ordering::Relaxed);
+        self.evicted.reset();
         for entry in writer.by_use.values() {
             entry.hits.store(0, Ordering::Relaxed);
         }
+    }
+
+    /// The most entries that there were at once since the last call.
+    pub fn take_peak(&self) -> usize {
+        let mut writer = self.lock();
+        let now = writer.by_use.len();
+        std::mem::replace(&mut writer.peak, now)
+    }
+
+    /// The live entries, in no order, and the time. O(entries).
+    pub fn entries(&self, left: &mut Vec<V>) -> (Vec<Arc<Entry<V>>>, u64) {
+        self.with_writer(left, |cache, writer| {
+            let now = cache.expire(writer);
+            (writer.by_use.values().map(Arc::clone).collect(), now)
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, Writer<V>> {
@@ -287,16 +342,38 @@ impl<V: Send + Sync + 'static> PatternCache<V> {
 
     /// Makes room for so many entries and bytes more.
     fn evict(&self, writer: &mut Writer<V>, entries: usize, bytes: u64) {
-        while writer.by_use.len() + entries > writer.limits.entries || writer.bytes + bytes > writer.limits.bytes {
-            let Some((filed, entry)) = writer.by_use.pop_first() else { return };
-            let used = entry.used.load(Ordering::Relaxed);
-            entry.filed.store(used, Ordering::Relaxed);
-            writer.by_use.insert(used, Arc::clone(&entry));
-            if used == filed {
-                self.remove(writer, &entry);
-                writer.counts.evictions += 1;
+        loop {
+            let cause = if writer.by_use.len() + entries > writer.limits.entries {
+                Cause::Entries
+            } else if writer.bytes + bytes > writer.limits.bytes {
+                Cause::Memory
+            } else {
+                return;
+            };
+            if !self.evict_next(writer, cause) {
+                return;
             }
         }
+    }
+
+    /// Removes the entry used longest ago, or files it again when it was used since; whether there was one.
+    fn evict_next(&self, writer: &mut Writer<V>, cause: Cause) -> bool {
+        let Some((filed, entry)) = writer.by_use.pop_first() else { return false };
+        let used = entry.used.load(Ordering::Relaxed);
+        entry.filed.store(used, Ordering::Relaxed);
+        writer.by_use.insert(used, Arc::clone(&entry));
+        if used == filed {
+            self.remove(writer, &entry);
+            match cause {
+                Cause::Entries => {
+                    writer.counts.evictions_size += 1;
+                    self.evicted.note(Key::as_ref(&entry.key));
+                }
+                Cause::Memory => writer.counts.evictions_memory += 1,
+                Cause::Shedding => writer.counts.evictions_shed += 1,
+            }
+        }
+        true
     }
 
     fn remove(&self, writer: &mut Writer<V>, entry: &Arc<Entry<V>>) {
@@ -322,7 +399,6 @@ impl<V> Writer<V> {
         self.by_use.remove(&entry.filed.load(Ordering::Relaxed));
         self.by_deadline.remove(&(entry.deadline, entry.inserted));
         self.bytes -= entry.bytes.load(Ordering::Relaxed);
-        self.counts.saved_nanoseconds += entry.saved_nanoseconds();
     }
 
     fn take(&mut self, entry: &Entry<V>) {
