@@ -26,4 +26,4 @@ def log_event(name: str, level: int, event: str, message: str, **fields: object)
     """
     logger = logging.getLogger(f"rowpattern.{name}")
     if logger.isEnabledFor(level):
-        logger.log(level, message, *([fields] if fields else []), extra={"event": event, **fields}, stacklevel=3)
+        logger.log(level, message, *([fields] if fields else []), extra={"event": event, **fields}, stacklevel=2)

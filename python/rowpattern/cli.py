@@ -1,0 +1,233 @@
+"""The command `rowpattern` (also `python -m rowpattern`): look at patterns, and at the cache of a running process."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import runpy
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING, Callable
+
+import rowpattern
+from rowpattern import pattern_cache
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["main"]
+
+# What a pattern that is wrong, a server that does not answer and a file that cannot be read end with; usage errors end
+# with argparse's 2.
+_FAILED = 1
+_INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code: 0, 1 when it failed, 2 when it was not understood."""
+    options = _parser().parse_args(arguments)
+    command: Callable[[argparse.Namespace], int] = options.command
+    if command is _compat:
+        # What a script raises is the script's.
+        return command(options)
+    try:
+        return command(options)
+    except (rowpattern.RowPatternError, OSError) as error:
+        if isinstance(error, BrokenPipeError):
+            # Nobody reads any more; Python would complain again when it flushes at its end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return _FAILED
+        print(error, file=sys.stderr)
+        return _FAILED
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="rowpattern", description="Row patterns: check, explain, measure, watch.")
+    parser.add_argument("--version", action="version", version=f"rowpattern {rowpattern.__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    check = commands.add_parser("check", help="say whether a text is a row pattern; exit code 1 when not")
+    check.add_argument("pattern", help="the text inside PATTERN (...); - reads it from standard input")
+    check.set_defaults(command=_check)
+
+    explain = commands.add_parser("explain", help="show what a row pattern compiles to")
+    explain.add_argument("pattern", help="the text inside PATTERN (...); - reads it from standard input")
+    explain.set_defaults(command=_explain)
+
+    bench = commands.add_parser("bench", help="measure compiling, caching and matching here, beside Python's re")
+    bench.add_argument("--rows", type=_positive, default=1_000_000, help="rows to match (1,000,000)")
+    bench.set_defaults(command=_bench)
+
+    stats = commands.add_parser("stats", help="show the cache of a running process")
+    stats.add_argument("url", help="its metrics page, as http://127.0.0.1:8000/metrics")
+    stats.add_argument(
+        "--watch", type=float, nargs="?", const=2.0, metavar="SECONDS", help="again every so often (2), until Ctrl-C"
+    )
+    stats.set_defaults(command=_stats)
+
+    warm = commands.add_parser("warm", help="compile the patterns of a file, and write them for rowpattern's load()")
+    warm.add_argument("file", type=Path, help="one pattern a line; empty lines and lines from # on are passed over")
+    warm.add_argument("--output", type=Path, help="write the file that load() reads")
+    warm.set_defaults(command=_warm)
+
+    compat = commands.add_parser("compat", help="run a script in which src... of pandas-match-recognize is ours")
+    compat.add_argument("script", type=Path)
+    compat.add_argument("arguments", nargs=argparse.REMAINDER, help="the script's own")
+    compat.set_defaults(command=_compat)
+    return parser
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, not {number}")
+    return number
+
+
+def _text(options: argparse.Namespace) -> str:
+    return sys.stdin.read() if options.pattern == "-" else str(options.pattern)
+
+
+def _check(options: argparse.Namespace) -> int:
+    pattern = rowpattern.compile(_text(options))
+    print(f"a row pattern of {len(pattern.variables)} variables: {', '.join(pattern.variables)}")
+    return 0
+
+
+def _explain(options: argparse.Namespace) -> int:
+    print(rowpattern.compile(_text(options)).explain())
+    return 0
+
+
+def _fastest(work: Callable[[], object], times: int) -> float:
+    best = float("inf")
+    for _ in range(5):
+        begun = time.perf_counter()
+        for _ in range(times):
+            work()
+        best = min(best, (time.perf_counter() - begun) / times)
+    return best
+
+
+def _bench(options: argparse.Namespace) -> int:
+    text, letters = "A+ B", "A+B"
+    rows = "AAB" * (options.rows // 3 + 1)
+
+    def cold() -> None:
+        pattern_cache.invalidate(text)
+        rowpattern.compile(text)
+
+    def cold_re() -> None:
+        re.purge()
+        re.compile(letters)
+
+    pattern, expression = rowpattern.compile(text), re.compile(letters)
+    measured = {
+        "compile, not cached": (_fastest(cold, 200), _fastest(cold_re, 50)),
+        "compile, cached": (
+            _fastest(lambda: rowpattern.compile(text), 20_000),
+            _fastest(lambda: re.compile(letters), 20_000),
+        ),
+        f"matches in {len(rows):,} rows": (
+            _fastest(lambda: pattern.spans(rows), 1),
+            _fastest(lambda: [found.span() for found in expression.finditer(rows)], 1),
+        ),
+    }
+    print(f"{'':<30}{'rowpattern':>14}{'re':>14}{'ratio':>10}")
+    for name, (ours, theirs) in measured.items():
+        print(f"{name:<30}{ours * 1e6:>11.2f} us{theirs * 1e6:>11.2f} us{theirs / ours:>10.1f}")
+    return 0
+
+
+def _stats(options: argparse.Namespace) -> int:
+    while True:
+        print(_figures(options.url), flush=True)
+        if options.watch is None:
+            return 0
+        time.sleep(options.watch)
+        # A terminal shows each look in the place of the last one.
+        print("\x1b[2J\x1b[H" if sys.stdout.isatty() else "", end="\n")
+
+
+def _figures(url: str) -> str:
+    if not url.startswith(("http://", "https://")):
+        raise rowpattern.ConfigurationError(f"the URL is {url!r}; allowed is one that begins with http:// or https://")
+    try:
+        from prometheus_client.parser import text_string_to_metric_families
+    except ImportError:
+        message = "prometheus_client is not installed; pip install 'rowpattern[prometheus]'"
+        raise rowpattern.ConfigurationError(message) from None
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 - checked above
+            text = answer.read().decode()
+    except urllib.error.URLError as error:
+        raise OSError(f"{url} does not answer: {error.reason}") from None
+    values = {
+        (sample.name, sample.labels.get("cause")): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+    if ("pattern_cache_size", None) not in values:
+        raise rowpattern.ConfigurationError(f"{url} has no figures of a pattern cache")
+
+    def value(name: str, cause: str | None = None) -> float:
+        return float(values.get((name, cause), 0.0))
+
+    causes = ("size", "memory", "threshold")
+    evictions = {cause: value("rowpattern_cache_evictions_total", cause) for cause in causes}
+    lines = {
+        "entries": f"{value('pattern_cache_size'):,.0f} of {value('rowpattern_cache_max_entries'):,.0f}",
+        "memory": f"{value('pattern_cache_memory_mb'):,.2f} of {value('rowpattern_cache_max_bytes') / 2**20:,.0f} MB",
+        "efficiency": f"{value('pattern_cache_efficiency'):.1f} % "
+        f"({value('pattern_cache_hits'):,.0f} hits, {value('pattern_cache_misses'):,.0f} misses)",
+        "evicted": f"{sum(evictions.values()):,.0f} ("
+        + ", ".join(f"{count:,.0f} by {cause}" for cause, count in evictions.items())
+        + ")",
+        "expired": f"{value('rowpattern_cache_expirations_total'):,.0f}",
+        "compile time": f"{value('rowpattern_compile_seconds_sum'):,.3f} s for "
+        f"{value('rowpattern_compile_seconds_count'):,.0f}, "
+        f"{value('rowpattern_cache_saved_seconds_total'):,.3f} s saved by hits",
+        "caching": "enabled" if value("rowpattern_cache_enabled") else "disabled",
+    }
+    return "\n".join(f"{name:<14}{text}" for name, text in lines.items())
+
+
+def _warm(options: argparse.Namespace) -> int:
+    lines = options.file.read_text(encoding="utf-8").splitlines()
+    texts = {number: line for number, line in enumerate(lines, 1) if line.strip() and not line.lstrip().startswith("#")}
+    begun = time.perf_counter()
+    for number, text in texts.items():
+        try:
+            rowpattern.compile(text)
+        except rowpattern.RowPatternError as error:  # noqa: PERF203 - it ends the loop
+            print(f"{options.file}, line {number}: {error}", file=sys.stderr)
+            return _FAILED
+    seconds = time.perf_counter() - begun
+    held = pattern_cache.get_cache_stats()
+    print(
+        f"{len(texts)} patterns compiled in {seconds:.3f} s; "
+        f"{held['size']} in the cache, {held['memory_used_mb']:.2f} MB"
+    )
+    if options.output is not None:
+        print(f"{pattern_cache.dump(options.output)} patterns written to {options.output}")
+    return 0
+
+
+def _compat(options: argparse.Namespace) -> int:
+    from rowpattern.compat import install_as_src
+
+    if not options.script.is_file():
+        print(f"there is no script {options.script}", file=sys.stderr)
+        return _FAILED
+    install_as_src()
+    # As `python SCRIPT` does.
+    sys.argv = [str(options.script), *options.arguments]
+    sys.path[0] = str(options.script.resolve().parent)
+    runpy.run_path(str(options.script), run_name="__main__")
+    return 0

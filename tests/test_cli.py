@@ -1,0 +1,145 @@
+"""The command `rowpattern`."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+import rowpattern
+from rowpattern import pattern_cache
+from rowpattern.cli import main
+from rowpattern.metrics import prometheus
+
+from servers import free_port
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def run(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "rowpattern", *arguments]
+    return subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
+
+
+def test_check(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "A B+ (C | D)"]) == 0
+    assert capsys.readouterr().out == "a row pattern of 4 variables: A, B, C, D\n"
+    assert main(["check", "A (B"]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines()[1:] == ["A (B", "  ^"]
+
+
+def test_check_from_standard_input() -> None:
+    assert run("check", "-", stdin="A\nB\n").returncode == 0
+    result = run("check", "-", stdin="A\n+ ) B\n")
+    assert result.returncode == 1
+    assert "(line 2, column 3)" in result.stderr
+
+
+def test_explain(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", "A B+"]) == 0
+    assert "2 positions" in capsys.readouterr().out
+
+
+def test_bench(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "--rows", "3000"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split("  ")[0] for line in lines[1:]] == [
+        "compile, not cached",
+        "compile, cached",
+        "matches in 3,003 rows",
+    ]
+
+
+@pytest.mark.parametrize("arguments", [[], ["dance"], ["bench", "--rows", "0"], ["check"]])
+def test_usage_errors(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+    assert capsys.readouterr().err.startswith("usage: rowpattern")
+
+
+def test_stats_of_a_running_process(capsys: pytest.CaptureFixture[str]) -> None:
+    pattern_cache.clear_pattern_cache()
+    rowpattern.compile("A B")
+    rowpattern.compile("A B")
+    server, thread = prometheus.serve(0)
+    url = f"http://127.0.0.1:{server.server_port}/metrics"
+    try:
+        assert main(["stats", url]) == 0
+        shown = capsys.readouterr().out
+        watch = subprocess.Popen(
+            [sys.executable, "-m", "rowpattern", "stats", url, "--watch", "0.05"], stdout=subprocess.PIPE, text=True
+        )
+        assert watch.stdout is not None
+        seen = 0
+        for line in watch.stdout:
+            seen += line.startswith("entries")
+            if seen == 3:
+                break
+        watch.send_signal(signal.SIGINT)
+        watch.stdout.close()
+        assert watch.wait(10) in {130, 1}
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+    lines = dict(line.split(maxsplit=1) for line in shown.splitlines())
+    assert lines["entries"] == "1 of 10,000"
+    assert lines["efficiency"] == "50.0 % (1 hits, 1 misses)"
+    assert lines["evicted"] == "0 (0 by size, 0 by memory, 0 by threshold)"
+    assert lines["caching"] == "enabled"
+
+
+def test_stats_of_nobody(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["stats", f"http://127.0.0.1:{free_port()}/metrics"]) == 1
+    assert "does not answer" in capsys.readouterr().err
+    assert main(["stats", "file:///etc/passwd"]) == 1
+    assert "begins with http://" in capsys.readouterr().err
+
+
+def test_warm_writes_what_load_reads(tmp_path: Path) -> None:
+    texts = tmp_path / "patterns.txt"
+    texts.write_text("# two patterns\nA B\n\nA+ C?\n")
+    result = run("warm", str(texts), "--output", str(tmp_path / "dump"))
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.startswith("2 patterns compiled in ")
+    pattern_cache.clear_pattern_cache()
+    assert pattern_cache.load(tmp_path / "dump") == 2
+    assert {entry["pattern"] for entry in pattern_cache.cache_entries()} == {"A B", "A+ C?"}
+    texts.write_text("A B\nA (\n")
+    result = run("warm", str(texts))
+    assert result.returncode == 1
+    assert f"{texts}, line 2: " in result.stderr
+    assert run("warm", str(tmp_path / "none")).returncode == 1
+
+
+def test_compat_runs_a_script(tmp_path: Path) -> None:
+    (tmp_path / "beside.py").write_text("value = 5\n")
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import sys, json, beside\nfrom src.utils.pattern_cache import get_cache_stats\n"
+        "print(json.dumps([__name__, sys.argv[1:], beside.value, get_cache_stats()['size']]))\n"
+        "if sys.argv[1:] == ['fail']: raise OSError('mine')\n"
+    )
+    result = run("compat", str(script), "one", "--two")
+    assert json.loads(result.stdout) == ["__main__", ["one", "--two"], 5, 0]
+    failed = run("compat", str(script), "fail")
+    assert failed.returncode == 1
+    assert "Traceback" in failed.stderr
+    assert run("compat", str(tmp_path / "none.py")).returncode == 1
+
+
+def test_nobody_reads_the_output() -> None:
+    begun = time.monotonic()
+    command = f"{sys.executable} -m rowpattern explain 'A{{1,2000}}' | head -1"
+    result = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=False)
+    assert "Traceback" not in result.stderr
+    assert time.monotonic() - begun < 60

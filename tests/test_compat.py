@@ -1,0 +1,247 @@
+"""Standing in for pandas-match-recognize: the documented functions, and the imports under its names."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from rowpattern import pattern_cache
+from rowpattern.production_config import (
+    DEVELOPMENT_CONFIG,
+    MatchRecognizeConfig,
+    PerformanceConfig,
+    get_config,
+    reset_config,
+    set_config,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture(autouse=True)
+def fresh() -> Iterator[None]:
+    pattern_cache.clear_pattern_cache()
+    yield
+    pattern_cache.set_caching_enabled(True)
+    pattern_cache.resize_cache(10_000, max_memory_mb=500)
+    pattern_cache.set_cache_ttl(3600)
+    pattern_cache.clear_pattern_cache()
+
+
+def run(code: str, cwd: Path) -> str:
+    result = subprocess.run([sys.executable, "-c", code], cwd=cwd, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def test_conditions_and_tokens_come_back_as_the_same_objects() -> None:
+    condition, tokens = object(), ["A", "+"]
+    assert pattern_cache.get_cached_condition("c") is None
+    assert pattern_cache.cache_condition("c", condition) is True
+    assert pattern_cache.get_cached_condition(key="c") is condition
+    assert pattern_cache.cache_tokenization(pattern="A+", tokens=tokens) is True
+    assert pattern_cache.get_cached_tokens("A+") is tokens
+    assert pattern_cache.get_cached_tokens("c") is None
+
+
+def test_the_cache_s_object() -> None:
+    cache = pattern_cache.get_pattern_cache()
+    assert cache is pattern_cache.get_smart_cache_instance()
+    value = (object(), object(), {"compilation_time": 0.25})
+    assert cache.put("k", value, 1.5, {"compilation_time": 0.25}) is True
+    assert cache.put("l", value, size_hint=1.5, metadata=None) is True
+    assert cache.get("k") is value
+    assert cache.get("none") is None
+    statistics = cache.get_stats()
+    assert statistics == {**cache.get_statistics(), "cache_age_seconds": statistics["cache_age_seconds"]}
+    assert statistics["compilation_time_saved"] == statistics["total_compilation_time_saved"] == 0.25
+    assert statistics["entries_count"] == statistics["size"] == 2
+    # A hint in MB is a guess; what is counted is what the objects weigh.
+    assert statistics["size_mb"] == statistics["memory_used_mb"] < 0.01
+    assert cache.put("big", None, metadata={"size_bytes": 2**20})
+    assert cache.get_stats()["size_mb"] > 1
+    cache.resize_cache(l3_entries=2, l3_size_mb=3)
+    assert (cache.config.max_entries, cache.config.max_size_mb) == (2, 3)
+    assert cache.get_stats()["size"] == 2
+    cache.clear()
+    assert cache.get_stats()["size"] == 0
+    pattern_cache.set_caching_enabled(False)
+    assert cache.put("k", value) is False
+    assert cache.config.max_entries == 0
+
+
+def test_all_statistics() -> None:
+    pattern_cache.cache_pattern("k", 1, 2)
+    pattern_cache.get_cached_pattern("k")
+    everything = pattern_cache.get_all_cache_stats()
+    assert everything["pattern_cache"]["hits"] == 1
+    assert everything["summary"]["total_entries"] == 1
+    assert everything["summary"]["total_hit_rate"] == 100.0
+
+
+def test_optimizing_for_a_pattern() -> None:
+    answer = pattern_cache.optimize_for_pattern("A B", {"B": "x > 1"}, {"row_count": 5})
+    assert answer["optimized_cache_key"] == pattern_cache.get_cache_key("A B", {"B": "x > 1"}, None, {"row_count": 5})
+    assert answer["predicted_patterns"] == answer["optimizations_applied"] == []
+    assert pattern_cache.enable_smart_caching_features(predictive_loading=True) is True
+
+
+def test_failures_are_false_or_none_and_logged(caplog: pytest.LogCaptureFixture) -> None:
+    put: Any = pattern_cache.cache_pattern
+    get: Any = pattern_cache.get_cached_pattern
+    assert put(5, 1, 2) is False
+    assert "cannot cache 5: TypeError" in caplog.text
+    assert get(5) is None
+    assert get("\udc80") is None
+    assert put("k", 1, 2, compilation_time=-1) is False
+    assert put("k", 1, 2, pattern_metadata={"size_bytes": "many"}) is False
+    assert pattern_cache.resize_cache("x") is False  # type: ignore[arg-type]
+    assert [record.levelno for record in caplog.records] == [logging.ERROR] * 4
+    assert pattern_cache.get_cache_stats()["size"] == 0
+
+
+def test_callers_may_replace_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Recorder:
+        def __init__(self) -> None:
+            self.kept: dict[str, object] = {}
+            self.hints: list[float] = []
+
+        def get(self, key: str) -> object:
+            return self.kept.get(key)
+
+        def put(self, key: str, value: object, size_hint: float = 1.0, metadata: object = None) -> bool:
+            assert metadata is None
+            self.kept[key] = value
+            self.hints.append(size_hint)
+            return True
+
+        def get_statistics(self) -> dict[str, int]:
+            return {"hits": 99}
+
+    recorder = Recorder()
+    monkeypatch.setattr(pattern_cache, "get_pattern_cache", lambda: recorder)
+    assert pattern_cache.cache_pattern("k", 1, 2) is True
+    assert recorder.kept == {"k": (1, 2, 0.0)}
+    assert 0 < recorder.hints[0] < 0.01
+    assert pattern_cache.get_cached_pattern("k") == (1, 2, 0.0)
+    assert pattern_cache.cache_tokenization("A", ["A"])
+    assert pattern_cache.get_cached_tokens("A") == ["A"]
+    assert pattern_cache.get_cache_stats() == {"hits": 99}
+    monkeypatch.undo()
+    assert pattern_cache.get_cached_pattern("k") is None
+
+
+def test_settings_of_the_process() -> None:
+    try:
+        set_config(MatchRecognizeConfig(performance=PerformanceConfig(True, 7, 3, 60)))
+        assert get_config().performance.cache_size_limit == 7
+        statistics = pattern_cache.get_cache_stats()
+        assert (statistics["max_size"], statistics["max_memory_used_mb"], statistics["ttl_seconds"]) == (7, 3, 60)
+        set_config(MatchRecognizeConfig(performance=PerformanceConfig(enable_caching=False)))
+        assert not pattern_cache.is_caching_enabled()
+        wrong = MatchRecognizeConfig()
+        wrong.performance.cache_size_limit = -1
+        with pytest.raises(ValueError, match=r"performance\.cache_size_limit is -1"):
+            set_config(wrong)
+        assert not pattern_cache.is_caching_enabled()
+    finally:
+        reset_config()
+    assert get_config().performance.cache_size_limit == 10_000
+
+
+def test_files_of_the_pure_python_system_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "below" / "config.json"
+    DEVELOPMENT_CONFIG.save_to_file(path)
+    assert MatchRecognizeConfig.from_file(path) == DEVELOPMENT_CONFIG
+    assert [entry.name for entry in path.parent.iterdir()] == ["config.json"]
+    theirs = {
+        "performance": {"max_workers": 8, "cache_size_limit": 100, "cache_memory_limit_mb": 100},
+        "logging": {"level": "WARNING"},
+        "security": {"validate_input": False},
+        "resources": {"query_queue_size": 5},
+        "environment": "staging",
+        "debug": True,
+    }
+    config = MatchRecognizeConfig.from_dict(theirs)
+    assert config.performance.max_workers == 8
+    assert config.performance.cache_clear_threshold_mb == 80
+    assert config.logging.level == "WARNING"
+    assert config.environment == "staging"
+    with pytest.raises(ValueError, match=r"logging\.colour is not a setting"):
+        MatchRecognizeConfig.from_dict({"logging": {"colour": "red"}})
+    with pytest.raises(ValueError, match=r"MR_CACHE_THRESHOLD_ACTION is 'burn'; allowed are 'evict' and 'clear'"):
+        MatchRecognizeConfig.from_env({"MR_CACHE_THRESHOLD_ACTION": "burn"})
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "memory"),
+    [("memory-constrained", 1000, 200), ("balanced", 10_000, 500), ("performance_focused", 50_000, 2000)],
+)
+def test_presets(name: str, size: int, memory: int) -> None:
+    preset = PerformanceConfig.preset(name)
+    assert (preset.cache_size_limit, preset.cache_memory_limit_mb) == (size, memory)
+    assert preset.cache_clear_threshold_mb == memory * 0.8
+    with pytest.raises(ValueError, match="allowed are memory-constrained, balanced, performance-focused"):
+        PerformanceConfig.preset("fast")
+
+
+INSTALL = """
+from rowpattern.compat import install_as_src
+install_as_src()
+install_as_src()
+"""
+
+IMPORTS = """
+from src.utils.pattern_cache import get_cache_stats, cache_pattern
+from src.monitoring.cache_monitor import start_cache_monitoring
+from src.config.production_config import MatchRecognizeConfig
+import src.utils.pattern_cache as whole
+import src.utils
+import rowpattern.pattern_cache, rowpattern.cache_monitor, rowpattern.production_config
+assert get_cache_stats is rowpattern.pattern_cache.get_cache_stats
+assert start_cache_monitoring is rowpattern.cache_monitor.start_cache_monitoring
+assert MatchRecognizeConfig is rowpattern.production_config.MatchRecognizeConfig
+assert whole is src.utils.pattern_cache is rowpattern.pattern_cache
+assert whole.__spec__.name == whole.__name__ == "rowpattern.pattern_cache"
+"""
+
+
+def test_imports_where_no_src_is_installed(tmp_path: Path) -> None:
+    missing = """
+try:
+    import src.executor
+except ModuleNotFoundError as error:
+    print(error)
+"""
+    assert run(INSTALL + IMPORTS + missing, tmp_path) == "No module named 'src.executor'\n"
+
+
+def someone_s_src(folder: Path) -> None:
+    for package in ("src", "src/utils"):
+        (folder / package).mkdir()
+        (folder / package / "__init__.py").write_text("theirs = True\n")
+    (folder / "src" / "own.py").write_text("from src.utils.pattern_cache import get_cache_stats\nvalue = 5\n")
+    (folder / "src" / "utils" / "pattern_cache.py").write_text("def get_cache_stats(): return 'theirs'\n")
+    (folder / "src" / "utils" / "other.py").write_text("value = 6\n")
+
+
+def test_the_rest_of_an_installed_src_is_left_alone(tmp_path: Path) -> None:
+    someone_s_src(tmp_path)
+    rest = """
+import src.own, src.utils.other
+print(src.theirs, src.utils.theirs, src.own.value, src.utils.other.value, "size" in src.own.get_cache_stats())
+"""
+    assert run(INSTALL + IMPORTS + rest, tmp_path) == "True True 5 6 True\n"
+
+
+def test_modules_imported_before_are_mended(tmp_path: Path) -> None:
+    someone_s_src(tmp_path)
+    before = "import src.own\nassert src.own.get_cache_stats() == 'theirs'\n"
+    rest = "print(src.own.value, 'size' in src.own.get_cache_stats())\n"
+    assert run(before + INSTALL + IMPORTS + rest, tmp_path) == "5 True\n"
