@@ -3,14 +3,21 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test bench develop format lint types rust-test clean
+.PHONY: demo test bench develop format lint types rust-test servers clean
 
 # The main job: many patterns over real prices, through the cache.
 demo: .venv/demo
 	$(BIN)/python examples/pattern_cache_benchmark.py --num-patterns 100 --complexity 2 --iterations 5
 
-test: develop
+test: servers develop
 	$(BIN)/python -m pytest
+
+# What tests talk to and pip does not have: the Prometheus server with promtool. Debian's packages start a service
+# of their own where systemd runs; tests start theirs on other ports.
+servers:
+	@command -v prometheus promtool > /dev/null || { \
+	  [ "$$(id -u)" = 0 ] || { echo 'tests need Debian'\''s package prometheus: sudo apt-get install prometheus'; exit 1; }; \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends prometheus > /dev/null; }
 
 # Measures beside the peers, in an environment of their own: some of them need older libraries.
 bench:
@@ -25,17 +32,19 @@ develop: .venv/test
 
 format: .venv/test
 	cargo fmt
-	$(BIN)/ruff format python tests examples benches
+	$(BIN)/ruff format python tests examples benches deploy
 
 lint: .venv/test
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
 	cargo clippy --features python -- -D warnings
-	$(BIN)/ruff format --check python tests examples benches
-	$(BIN)/ruff check python tests examples benches
+	$(BIN)/ruff format --check python tests examples benches deploy
+	$(BIN)/ruff check python tests examples benches deploy
 
+# Benches apart: they have a conftest.py of their own.
 types: develop
 	$(BIN)/mypy
+	$(BIN)/mypy benches
 	$(BIN)/python -m mypy.stubtest rowpattern._core --mypy-config-file pyproject.toml
 
 rust-test:

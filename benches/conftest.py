@@ -15,7 +15,8 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     session = getattr(config, "_benchmarksession", None)
     groups: dict[str, dict[str, float]] = defaultdict(dict)
     for bench in getattr(session, "benchmarks", []):
-        if bench.stats.rounds:
+        # Benches of one thing alone have no contenders; they say in the bench what they must keep.
+        if bench.stats.rounds and "contender" in (bench.params or {}):
             # The fastest round: noise of the machine only ever adds to a time.
             groups[bench.group][bench.params["contender"]] = bench.stats.min
     for group, times in sorted(groups.items()):

@@ -7,7 +7,7 @@ import os
 import random
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -17,9 +17,6 @@ from rowpattern.cache_monitor import CacheMonitor, get_cache_monitor, start_cach
 from rowpattern.cache_sizing import SizeAdvisor
 from rowpattern.process_cache import ProcessCache
 from rowpattern.production_config import MatchRecognizeConfig, PerformanceConfig
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 KILOBYTE = 1 << 10
 
@@ -33,12 +30,6 @@ def config(**settings: Any) -> MatchRecognizeConfig:
 @pytest.fixture
 def cache() -> ProcessCache:
     return ProcessCache(10_000, 500.0, 10.0)
-
-
-@pytest.fixture(autouse=True)
-def stopped() -> Iterator[None]:
-    yield
-    stop_cache_monitoring()
 
 
 def events(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:

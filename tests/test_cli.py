@@ -67,7 +67,6 @@ def test_usage_errors(arguments: list[str], capsys: pytest.CaptureFixture[str]) 
 
 
 def test_stats_of_a_running_process(capsys: pytest.CaptureFixture[str]) -> None:
-    pattern_cache.clear_pattern_cache()
     rowpattern.compile("A B")
     rowpattern.compile("A B")
     server, thread = prometheus.serve(0)

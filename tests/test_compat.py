@@ -20,18 +20,7 @@ from rowpattern.production_config import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
-
-
-@pytest.fixture(autouse=True)
-def fresh() -> Iterator[None]:
-    pattern_cache.clear_pattern_cache()
-    yield
-    pattern_cache.set_caching_enabled(True)
-    pattern_cache.resize_cache(10_000, max_memory_mb=500)
-    pattern_cache.set_cache_ttl(3600)
-    pattern_cache.clear_pattern_cache()
 
 
 def run(code: str, cwd: Path) -> str:

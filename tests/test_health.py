@@ -11,24 +11,14 @@ import pytest
 
 import rowpattern
 from rowpattern import pattern_cache
-from rowpattern.cache_monitor import start_cache_monitoring, stop_cache_monitoring
+from rowpattern.cache_monitor import start_cache_monitoring
 from rowpattern.health import health_check
 from rowpattern.production_config import MatchRecognizeConfig, PerformanceConfig
 
 from servers import free_port, get, get_json, serve, wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
-
-
-@pytest.fixture(autouse=True)
-def fresh() -> Iterator[None]:
-    pattern_cache.clear_pattern_cache()
-    yield
-    stop_cache_monitoring()
-    pattern_cache.set_caching_enabled(True)
-    pattern_cache.clear_pattern_cache()
 
 
 def test_healthy() -> None:

@@ -30,14 +30,11 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 
 @pytest.fixture(autouse=True)
-def some_figures() -> Iterator[dict[str, Any]]:
-    pattern_cache.clear_pattern_cache()
+def some_figures() -> dict[str, Any]:
     pattern_cache.resize_cache(2)
     for text in ("A B", "A C", "A D", "A D"):
         rowpattern.compile(text)
-    yield pattern_cache.get_cache_stats()
-    pattern_cache.resize_cache(10_000)
-    pattern_cache.clear_pattern_cache()
+    return pattern_cache.get_cache_stats()
 
 
 def client(port: int, **config: Any) -> Any:

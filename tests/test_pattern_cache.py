@@ -16,17 +16,7 @@ from rowpattern import pattern_cache
 from rowpattern.production_config import MatchRecognizeConfig, PerformanceConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
-
-
-@pytest.fixture(autouse=True)
-def fresh() -> Iterator[None]:
-    cache = pattern_cache.get_pattern_cache()
-    pattern_cache.clear_pattern_cache()
-    yield
-    cache.set_enabled(True)
-    cache.resize(10_000, max_memory_mb=500)
 
 
 def run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -17,16 +17,7 @@ from rowpattern import pattern_cache
 from rowpattern._core import ManualClock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
-
-
-@pytest.fixture(autouse=True)
-def fresh() -> Iterator[None]:
-    pattern_cache.clear_pattern_cache()
-    yield
-    pattern_cache.resize_cache(10_000)
-    pattern_cache.clear_pattern_cache()
 
 
 def test_entries_say_what_fills_the_memory() -> None:

@@ -26,6 +26,12 @@ rowpattern.compile("A /* first use */").count(rows)
 gc.collect()
 """
 
+# Objects of known sizes that the cache weighs itself, by following them.
+WEIGHED = """
+def build(number):
+    return {"rows": [bytes(100 + number % 900), str(number) * 20], "table": [float(number + at) for at in range(20)]}
+"""
+
 MEASURE = """
 before, said = resident(), pattern_cache.get_cache_stats()["memory_used_mb"] * 2**20
 STEP
@@ -43,7 +49,16 @@ STEPS = {
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize("step", STEPS)
 def test_weights_are_true(step: str) -> None:
-    code = FILL + MEASURE.replace("STEP", STEPS[step])
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert 0.8 < said_to_grown(MEASURE.replace("STEP", STEPS[step])) < 1.2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_python_objects_are_weighed_within_half() -> None:
+    step = "for key, number in zip(keys, range(10_000)): pattern_cache.cache_pattern(key, build(number), None)"
+    assert 0.5 < said_to_grown(WEIGHED + MEASURE.replace("STEP", step)) < 1.5
+
+
+def said_to_grown(code: str) -> float:
+    result = subprocess.run([sys.executable, "-c", FILL + code], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
-    assert 0.8 < float(result.stdout) < 1.2
+    return float(result.stdout)
