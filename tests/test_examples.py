@@ -55,3 +55,15 @@ def test_wrong_options() -> None:
     )
     assert result.returncode == 2
     assert "--num-patterns: invalid positive value: '0'" in result.stderr
+
+
+def test_the_table_of_what_patterns_cost() -> None:
+    """The table of docs/deployment.md, over fewer rows: a line for each pattern there."""
+    command = [sys.executable, "examples/pattern_complexity.py", "--rows", "10000"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    lines = [line.split(" | ")[0] for line in result.stdout.splitlines()]
+    guide = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8").splitlines()
+    first = next(number for number, line in enumerate(guide) if line.startswith("| pattern | compile"))
+    assert lines == [line.split(" | ")[0] for line in guide[first : first + len(lines)]]
+    assert guide[first + len(lines)] == ""

@@ -163,7 +163,7 @@ def test_each_function_at_once_from_many_threads(tmp_path: Path) -> None:
         lambda: monitor.force_check()["size"] >= 2,
         lambda: monitor.resize_to_optimal() >= 100,
         lambda: pattern_cache.invalidate("none") is False,
-        lambda: pattern_cache.clear_pattern_cache(),
+        pattern_cache.clear_pattern_cache,
     ]
     threads = 8
     problems: list[str] = []
