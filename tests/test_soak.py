@@ -92,9 +92,25 @@ def resident():
     with open("/proc/self/statm") as statm:
         return int(statm.read().split()[1]) * 4096
 
-threads = [threading.Thread(target=work, args=(number,)) for number in range(THREADS)]
-for thread in threads:
-    thread.start()
+# Random limits and keys reach the most memory that they allow late and by chance; the heap is brought there first, so that
+# what grows later is a leak.
+def fill():
+    cache.resize(1200, max_memory_mb=64)
+    for number in range(1200):
+        cache.put(f"filling {number} {threading.get_ident()}", bytes(4000), size_bytes=0)
+    for number in range(1, 60):
+        rowpattern.compile(f"A{{{number}}} (B|C)+ D{{{number}}}").count("AABBCCDDAB" * 30)
+
+for target in (fill, work):
+    threads = [threading.Thread(target=target, args=(number,) * (target is work)) for number in range(THREADS)]
+    for thread in threads:
+        thread.start()
+    if target is fill:
+        for thread in threads:
+            thread.join()
+        cache.clear()
+        cache.reset_statistics()
+        end = time.monotonic() + SECONDS
 begun, readings = time.monotonic(), []
 while time.monotonic() < end:
     time.sleep(0.2)

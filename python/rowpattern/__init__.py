@@ -23,13 +23,19 @@ from rowpattern._core import (
 from rowpattern.errors import (
     ConfigurationError,
     DumpError,
+    MissingDependencyError,
     PatternSyntaxError,
     PatternTooLargeError,
+    QueryError,
+    QueryLimitError,
+    QuerySyntaxError,
     RowPatternError,
     RowsError,
     SkipError,
     UnknownVariableError,
+    UnsupportedQueryError,
 )
+from rowpattern.sql import explain, match_recognize
 
 __version__ = "0.1.0"
 
@@ -41,15 +47,22 @@ __all__ = [
     "MatchIterator",
     "MatchedRows",
     "Matches",
+    "MissingDependencyError",
     "Pattern",
     "PatternCache",
     "PatternSyntaxError",
     "PatternTooLargeError",
+    "QueryError",
+    "QueryLimitError",
+    "QuerySyntaxError",
     "RowPatternError",
     "RowsError",
     "SkipError",
     "Spans",
     "UnknownVariableError",
+    "UnsupportedQueryError",
     "__version__",
     "compile",
+    "explain",
+    "match_recognize",
 ]

@@ -51,3 +51,39 @@ class ConfigurationError(RowPatternError, ValueError):
 
 class DumpError(RowPatternError, ValueError):
     """A file of patterns cannot be read; nothing was loaded from it."""
+
+
+class QueryError(RowPatternError, ValueError):
+    """A query cannot be answered.
+
+    The message says what is wrong and what would be right, and shows the line with a caret under the place where there is
+    one.
+
+    Attributes:
+        line: the line of the query, from 1; 0 where no place can be named.
+        column: the column in characters, from 1; 0 where no place can be named.
+    """
+
+    def __init__(self, message: str, line: int = 0, column: int = 0) -> None:
+        super().__init__(message, line, column)
+        self.line = line
+        self.column = column
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class QuerySyntaxError(QueryError):
+    """The text is not a query, or its MATCH_RECOGNIZE clause is not one."""
+
+
+class UnsupportedQueryError(QueryError):
+    """The query is right, and this version cannot answer it. The message names the expression."""
+
+
+class QueryLimitError(QueryError):
+    """A query passed the limit of time or memory that it was given, which the message names."""
+
+
+class MissingDependencyError(RowPatternError, ImportError):
+    """A package that this needs is not installed; the message says what to install."""

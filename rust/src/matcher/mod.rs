@@ -8,11 +8,14 @@
 //! - **forward** ([`scan`]): at each start the most preferred position that is in the row's set, then follower by
 //!   follower. No step is ever taken back. [`bulk`] is the same for matches that do not overlap, without branches.
 //!
+//! [`navigate`] answers which rows of the matches FIRST and LAST mean.
+//!
 //! [`symbols`] holds the rows, [`compiled`] the unit that is cached and shared by threads.
 
 mod bulk;
 mod compiled;
 mod memo;
+mod navigate;
 mod scan;
 mod skip;
 mod symbols;
@@ -21,6 +24,7 @@ mod viability;
 
 pub use bulk::{BulkSink, run as run_bulk, serves as bulk_serves};
 pub use compiled::{Compiled, SharedTables};
+pub use navigate::{NOWHERE, Navigation};
 pub use scan::{Partitions, Scan, ScanError, Sink, Span, count, is_match};
 pub use skip::{Skip, SkipError, SkipProblem};
 pub use symbols::{Symbols, SymbolsBuilder, VariableSet};

@@ -9,8 +9,9 @@ use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
 
 use super::column::{Column, Data};
+use super::errors::unknown_variable;
 use super::foreign;
-use crate::matcher::{BulkSink, Compiled, Sink, Span};
+use crate::matcher::{BulkSink, Compiled, Navigation, Sink, Span, VariableSet};
 use crate::memory;
 
 /// Starts and ends; numbers and partitions follow from how many matches each partition has.
@@ -264,6 +265,49 @@ impl Matches {
     #[getter]
     fn rows(slf: Bound<'_, Self>) -> MatchedRows {
         MatchedRows { matches: slf.unbind() }
+    }
+
+    /// The row that FIRST or LAST means (ISO/IEC 19075-5, section 5.6.2); int64, -1 where there is no such row.
+    ///
+    /// Args:
+    ///     variables: rows mapped to these primary variables count; None for all rows of the match.
+    ///     first: from the first such row on, instead of from the last one back.
+    ///     offset: so many such rows on or back.
+    ///     running: for each row of each match, among the match's rows up to it; otherwise for each match.
+    ///
+    /// Raises:
+    ///     UnknownVariableError: the pattern has no such primary variable.
+    ///
+    /// Takes time linear in the rows of matches.
+    #[pyo3(signature = (variables = None, *, first = false, offset = 0, running = false))]
+    fn navigate(
+        &self,
+        py: Python<'_>,
+        variables: Option<Vec<String>>,
+        first: bool,
+        offset: usize,
+        running: bool,
+    ) -> PyResult<Column> {
+        let number = |name: &String| {
+            let found = self.names.iter().position(|known| known == name);
+            found.map(|number| number as u8).ok_or_else(|| {
+                let known: Vec<&str> = self.names.iter().map(String::as_str).collect();
+                unknown_variable(py, name, &known, "primary variable")
+            })
+        };
+        let variables =
+            variables.map(|names| names.iter().map(number).collect::<PyResult<VariableSet>>()).transpose()?;
+        let navigation = Navigation { variables, first, offset };
+        let rows = py.detach(|| {
+            let (starts, ends) = (&self.spans.start, &self.spans.end);
+            let lengths = starts.iter().zip(ends.iter()).map(|(&start, &end)| (end - start) as usize);
+            if running {
+                navigation.of_rows(starts, lengths, &self.variables)
+            } else {
+                navigation.of_matches(starts, lengths, &self.variables)
+            }
+        });
+        Ok(Column::new(Data::Integers(rows.into())))
     }
 
     fn __len__(&self) -> usize {

@@ -257,6 +257,12 @@ impl Pattern {
         PyTuple::new(py, &self.compiled.variables)
     }
 
+    /// Whether the pattern excludes rows, by `{- -}`.
+    #[getter]
+    fn has_exclusion(&self) -> bool {
+        self.compiled.automaton.positions.iter().any(|position| position.excluded)
+    }
+
     /// The union variables, each with its primary variables; a new dict each time.
     #[getter]
     fn subset<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {

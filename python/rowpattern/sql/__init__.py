@@ -1,0 +1,129 @@
+"""MATCH_RECOGNIZE in SQL, over pandas, Polars, Arrow and DuckDB (extra `sql`).
+
+>>> import pyarrow as pa
+>>> from rowpattern import match_recognize
+>>> prices = pa.table({"day": [1, 2, 3, 4, 5], "price": [90, 80, 70, 85, 95]})
+>>> match_recognize('''
+...     SELECT * FROM prices MATCH_RECOGNIZE (
+...         ORDER BY day
+...         MEASURES FIRST(DOWN.day) AS begun, LAST(DOWN.price) AS lowest, LAST(UP.day) AS ended
+...         PATTERN (DOWN+ UP+)
+...         DEFINE DOWN AS price < PREV(price), UP AS price > PREV(price))''', prices).to_pylist()
+[{'begun': 2, 'lowest': 70, 'ended': 5}]
+
+A query goes through these rooms, each of which knows only those before it: `parser` (text to clauses), `binding` (names
+looked up, navigation taken out of expressions), `arrange` (rows in order), `matching` (conditions and matches),
+`measures`, `output` (the clause's answer), `query` (what is around the clauses).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Callable
+
+from rowpattern.errors import ConfigurationError, MissingDependencyError
+from rowpattern.production_config import get_config
+
+if TYPE_CHECKING:
+    from rowpattern.sql.explanation import Explanation
+    from rowpattern.sql.running import Progress, Run
+
+__all__ = ["explain", "match_recognize"]
+
+
+def match_recognize(
+    sql: str,
+    data: Any = None,
+    /,
+    *,
+    memory_limit_mb: float | None = None,
+    timeout_seconds: float | None = None,
+    progress: bool | Callable[[Progress], object] | None = None,
+    **tables: Any,
+) -> Any:
+    """Answer a query with MATCH_RECOGNIZE (ISO/IEC 9075-2, 7.6).
+
+    Args:
+        sql: one query, in DuckDB's SQL, with MATCH_RECOGNIZE after any table in FROM.
+        data: one table: a pandas or Polars frame (or lazy frame), an Arrow table or reader, a DuckDB relation, or anything
+            with Arrow's stream interface. Any name in FROM means it.
+        memory_limit_mb: the most memory that the query may take beyond the tables given, in MB of 2**20 bytes; by default
+            `max_memory_mb` of the process's settings (`MR_MAX_MEMORY_MB`, 8,192).
+        timeout_seconds: the most time; by default `execution_timeout_seconds` (`MR_EXECUTION_TIMEOUT_SECONDS`, 300).
+        progress: True prints each step to standard error; a function is called with each (`rowpattern.sql.running.Progress`).
+        tables: tables by the names that the query has for them.
+
+    Returns:
+        a table of the kind given; an Arrow table where several kinds or no table were given. ONE ROW PER MATCH gives the
+        partition columns and the measures, ALL ROWS PER MATCH the partition columns, the order columns, the measures and
+        the rest of the table. Rows come in the order of partitions, and of rows in them. NaN in a float column of pandas
+        is NULL.
+
+    Raises:
+        QuerySyntaxError, PatternSyntaxError: the text is wrong; the message shows where.
+        QueryError: a name is unknown, or an expression cannot be computed.
+        UnknownVariableError: a variable is named that the pattern does not have.
+        UnsupportedQueryError: the query is right, and cannot be answered here.
+        QueryLimitError: it took too long or too much memory.
+        SkipError: AFTER MATCH SKIP has nowhere to go.
+        MissingDependencyError: sqlglot, duckdb, pyarrow or numpy is not installed.
+        TypeError: what was given is no table.
+
+    The query sees the tables that it is given and nothing else: no file, no network, no variable of the caller. Takes time
+    linear in the rows where they are in order already, O(n log n) otherwise, and what DuckDB takes for the rest.
+    """
+    answer_query = _query_module().answer_query
+    return answer_query(sql, data, tables, _run(memory_limit_mb, timeout_seconds, progress))
+
+
+def explain(
+    sql: str,
+    data: Any = None,
+    /,
+    *,
+    analyze: bool = False,
+    memory_limit_mb: float | None = None,
+    timeout_seconds: float | None = None,
+    **tables: Any,
+) -> Explanation:
+    """Say how a query is answered: where each condition is computed, the automaton, which columns cross, what it costs.
+
+    Args:
+        sql: as for `match_recognize`.
+        data: as for `match_recognize`.
+        analyze: run it, and give the time of each step and its rows a second.
+        memory_limit_mb: as for `match_recognize`.
+        timeout_seconds: as for `match_recognize`.
+        tables: as for `match_recognize`.
+
+    Raises:
+        What `match_recognize` raises. A clause over a subquery is explained after that subquery was run.
+    """
+    _query_module()
+    from rowpattern.sql.explanation import explained
+
+    return explained(sql, data, tables, _run(memory_limit_mb, timeout_seconds, None), analyze=analyze)
+
+
+def _query_module() -> Any:
+    try:
+        from rowpattern.sql import query
+    except ImportError as error:
+        if error.name is None or error.name.startswith("rowpattern"):
+            raise
+        message = f"{error.name} is not installed; pip install 'rowpattern[sql]'"
+        raise MissingDependencyError(message, name=error.name) from error
+    return query
+
+
+def _run(
+    memory_limit_mb: float | None, timeout_seconds: float | None, progress: bool | Callable[[Progress], object] | None
+) -> Run:
+    from rowpattern.sql.running import Run
+
+    performance = get_config().performance
+    memory = performance.max_memory_mb if memory_limit_mb is None else memory_limit_mb
+    seconds = performance.execution_timeout_seconds if timeout_seconds is None else timeout_seconds
+    for name, value in (("memory_limit_mb", memory), ("timeout_seconds", seconds)):
+        if not isinstance(value, (int, float)) or isinstance(value, bool) or not value > 0:
+            raise ConfigurationError(f"{name} is {value!r}; allowed is a number above 0")
+    return Run(float(memory), float(seconds), progress)

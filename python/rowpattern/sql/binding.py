@@ -1,0 +1,201 @@
+"""A clause and the columns of the table before it, to what is to be done: names looked up, navigation taken out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+import rowpattern
+from rowpattern.errors import PatternSyntaxError, PatternTooLargeError, QueryError, UnknownVariableError
+from rowpattern.sql.expressions import ConditionReader, MeasureReader, row_expression
+from rowpattern.sql.inputs import Inputs
+from rowpattern.sql.names import Columns, Variables
+from rowpattern.sql.problems import Place, pattern_problem, problem
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from collections.abc import Set as AbstractSet
+
+    from rowpattern.sql.clause import Clause, RowsShown, Skip
+    from rowpattern.sql.inputs import Computed
+
+__all__ = ["BoundClause", "BoundMeasure", "Condition", "Key", "bind"]
+
+
+@dataclass(frozen=True)
+class Key:
+    """What partitions or orders rows.
+
+    Attributes:
+        name: what the answer calls it.
+        column: the column that it is; None when it is computed.
+        sql: DuckDB's SQL over the table's columns.
+        reads: those columns.
+        descending: for ORDER BY.
+        nulls_first: for ORDER BY.
+    """
+
+    name: str
+    column: str | None
+    sql: str
+    reads: tuple[str, ...]
+    descending: bool = False
+    nulls_first: bool = False
+
+
+@dataclass(frozen=True)
+class Condition:
+    """The condition of a primary variable."""
+
+    variable: str
+    computed: Computed
+    place: Place
+
+
+@dataclass(frozen=True)
+class BoundMeasure:
+    """A measure and its name."""
+
+    name: str
+    computed: Computed
+    place: Place
+
+
+@dataclass(frozen=True)
+class BoundClause:
+    """What a clause does with a table of known columns.
+
+    Attributes:
+        rest: columns of the table that ALL ROWS PER MATCH shows behind the measures.
+    """
+
+    partition_by: tuple[Key, ...]
+    order_by: tuple[Key, ...]
+    conditions: tuple[Condition, ...]
+    measures: tuple[BoundMeasure, ...]
+    rest: tuple[str, ...]
+    rows_shown: RowsShown
+    skip: Skip
+    skip_place: Place
+    pattern: str
+    subset: dict[str, tuple[str, ...]]
+    variables: tuple[str, ...]
+
+    def compiled(self) -> rowpattern.Pattern:
+        """Return the compiled pattern, from the pattern cache."""
+        return rowpattern.compile(self.pattern, subset=self.subset or None)
+
+
+def bind(clause: Clause, names: Sequence[str], aggregates: AbstractSet[str]) -> BoundClause:
+    """Look up all names of a clause.
+
+    Args:
+        clause: as it was read.
+        names: the columns of the table before it.
+        aggregates: names of DuckDB's aggregates, in lower case.
+
+    Raises:
+        PatternSyntaxError, PatternTooLargeError: the pattern is wrong; shown where it stands in the query.
+        QueryError, UnknownVariableError, UnsupportedQueryError: a name is unknown or an expression is wrong.
+
+    Takes time linear in the clause and the number of columns.
+    """
+    sql = clause.place.sql
+    columns = Columns(names, sql)
+    pattern = _compiled(clause)
+    variables = Variables(pattern.variables, clause.subset)
+    for name, place in clause.subset_places.items():
+        if name in pattern.variables:
+            raise problem(f"SUBSET cannot define {name}: it is a primary variable of the pattern", place, QueryError)
+    _check_exclusion(clause, pattern)
+    inputs = Inputs()
+    partition_by = tuple(_key(expression, place, columns, "PARTITION BY") for expression, place in clause.partition_by)
+    order_by = tuple(
+        _key(key.expression, key.place, columns, "ORDER BY", key.descending, key.nulls_first) for key in clause.order_by
+    )
+    conditions: dict[str, Condition] = {}
+    for definition in clause.define:
+        name = definition.variable
+        if name in clause.subset:
+            message = f"DEFINE cannot define {name}: SUBSET makes it of other variables"
+            raise problem(message, definition.place, QueryError)
+        if name not in pattern.variables:
+            raise variables.unknown(name, definition.place)
+        if name in conditions:
+            raise problem(f"DEFINE defines {name} twice", definition.place, QueryError)
+        reader = ConditionReader(columns, variables, aggregates, inputs, definition.place, name)
+        conditions[name] = Condition(name, reader.read(definition.condition), definition.place)
+    one_row = clause.rows_shown == "one row"
+    inputs = Inputs()
+    measures = tuple(
+        BoundMeasure(
+            measure.name,
+            MeasureReader(columns, variables, aggregates, inputs, measure.place, one_row).read(measure.expression),
+            measure.place,
+        )
+        for measure in clause.measures
+    )
+    keys = [key.name for key in partition_by]
+    shown_keys = {key.column for key in (*partition_by, *order_by)}
+    rest = () if one_row else tuple(name for name in names if name not in shown_keys)
+    bound = BoundClause(
+        partition_by=partition_by,
+        order_by=order_by,
+        conditions=tuple(conditions.values()),
+        measures=measures,
+        rest=rest,
+        rows_shown=clause.rows_shown,
+        skip=clause.skip,
+        skip_place=clause.skip_place,
+        pattern=clause.pattern,
+        subset=clause.subset,
+        variables=pattern.variables,
+    )
+    others = set() if one_row else {key.column for key in order_by if key.column is not None} | set(rest)
+    _check_names(bound, {*keys, *others})
+    if clause.skip[1] and variables.members(clause.skip[1]) is None:
+        raise variables.unknown(clause.skip[1], clause.skip_place)
+    return bound
+
+
+def _compiled(clause: Clause) -> rowpattern.Pattern:
+    try:
+        return rowpattern.compile(clause.pattern, subset=clause.subset or None)
+    except PatternSyntaxError as error:
+        raise pattern_problem(error, clause.pattern, clause.pattern_place) from None
+    except PatternTooLargeError as error:
+        raise PatternTooLargeError(f"{error} (line {clause.pattern_place.line})") from None
+    except UnknownVariableError as error:
+        place = next(iter(clause.subset_places.values()))
+        raise UnknownVariableError(f"{error} (in SUBSET, line {place.line})\n{place.excerpt()}") from None
+
+
+def _check_exclusion(clause: Clause, pattern: rowpattern.Pattern) -> None:
+    if clause.rows_shown == "all rows with unmatched" and pattern.has_exclusion:
+        message = "an exclusion {- -} cannot stand in the pattern WITH UNMATCHED ROWS; leave out one of the two"
+        raise problem(message, clause.pattern_place, QueryError)
+
+
+def _key(  # noqa: PLR0917 - used here only
+    expression: exp.Expr,
+    place: Place,
+    columns: Columns,
+    what: str,
+    descending: bool = False,
+    nulls_first: bool = False,
+) -> Key:
+    sql, reads = row_expression(expression, columns, place, what)
+    column = reads[0] if isinstance(expression, exp.Column) and sql == exp.column(reads[0], quoted=True).sql("duckdb") else None
+    name = column if column is not None else expression.sql(dialect="duckdb")
+    return Key(name, column, sql, reads, descending, nulls_first)
+
+
+def _check_names(bound: BoundClause, others: set[str | None]) -> None:
+    seen = {name.lower() for name in others if name is not None}
+    for measure in bound.measures:
+        if measure.name.lower() in seen:
+            message = f"the answer would have two columns {measure.name}; give the measure another name"
+            raise problem(message, measure.place, QueryError)
+        seen.add(measure.name.lower())

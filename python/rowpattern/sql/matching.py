@@ -1,0 +1,137 @@
+"""Rows in order to matches: conditions computed by DuckDB over whole columns, then the pattern's two passes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from rowpattern.errors import QueryError
+from rowpattern.sql.inputs import Inside, Value
+from rowpattern.sql.problems import problem
+
+if TYPE_CHECKING:
+    import rowpattern
+    from rowpattern.sql.arrange import Integers, Rows
+    from rowpattern.sql.binding import BoundClause
+    from rowpattern.sql.database import Database
+    from rowpattern.sql.inputs import Computed
+    from rowpattern.sql.problems import Place
+    from rowpattern.sql.running import Run
+    from rowpattern.sql.tables import Array
+
+__all__ = ["Matched", "compute", "find_matches"]
+
+
+class Matched:
+    """The matches of a table's rows.
+
+    Attributes:
+        matches: as the pattern gave them.
+        start: the first row of each match; int64.
+        length: how many rows it has; 0 for an empty match; int64.
+        first: the place of its first row among the rows of all matches; int64.
+    """
+
+    def __init__(self, matches: rowpattern.Matches, rows: Rows) -> None:
+        """Take what matching gave."""
+        self.matches = matches
+        self.start: Integers = np.asarray(matches.start)
+        self.length: Integers = np.asarray(matches.end) - self.start
+        self.first: Integers = np.cumsum(self.length) - self.length
+        self._rows = rows
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self.start)
+
+    @property
+    def row_count(self) -> int:
+        """How many rows they have together."""
+        return len(self.matches.rows)
+
+    def partition_bounds(self) -> tuple[Integers, Integers]:
+        """Return the first row of each match's partition, and the row behind its last."""
+        partition = np.asarray(self.matches.partition)
+        ends = np.append(self._rows.starts[1:], self._rows.count)
+        return self._rows.starts[partition], ends[partition]
+
+    def labels(self) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
+        """Return for each row of each match the place of its variable among the pattern's."""
+        return np.asarray(self.matches.rows.classifier)
+
+
+def compute(
+    computed: list[tuple[str, Computed, Place]], columns: dict[str, Array], rows: int, database: Database
+) -> list[pa.ChunkedArray]:
+    """Have DuckDB compute expressions, in one query over a table of their inputs.
+
+    Args:
+        computed: each with what to call it in an error, and its place.
+        columns: the inputs by name.
+        rows: how many rows the table has.
+        database: where.
+
+    Raises:
+        QueryError: one cannot be computed; it is named.
+    """
+    if not columns:
+        columns = {"none": pa.nulls(rows)}
+    database.register("inputs", pa.table(columns))
+    select = "SELECT " + ", ".join(f"({each.sql})" for _, each, _ in computed) + ' FROM "inputs"'
+    try:
+        return list(database.query(select).columns)
+    except QueryError as error:
+        for what, each, place in computed:
+            refused = database.refuses(f'SELECT ({each.sql}) FROM "inputs"')
+            if refused is not None:
+                raise problem(f"{what}: {_in_its_words(refused, each)}", place, QueryError) from None
+        raise problem(f"{computed[0][0] if len(computed) == 1 else 'an expression'}: {error}", computed[0][2], QueryError) from None
+
+
+def _in_its_words(message: str, computed: Computed) -> str:
+    """Name columns in DuckDB's message as the query names them."""
+    for name, item in computed.reads:
+        if isinstance(item, Value):
+            message = message.replace(f'"{name}"', item.column)
+    return message
+
+
+def find_matches(bound: BoundClause, rows: Rows, database: Database, run: Run) -> Matched:
+    """Compute conditions and match. Takes time linear in the rows; see the core for memory."""
+    with run.step("conditions", rows.count):
+        conditions = _conditions(bound, rows, database)
+    with run.step("match", rows.count):
+        mode, target = bound.skip
+        skip = (mode, target) if target else mode
+        pattern = bound.compiled()
+        # The variable of each row, and where matches begin and end.
+        run.hold(rows.count * 9)
+        given = conditions if pattern.variables else pa.nulls(rows.count, pa.string())
+        matches = pattern.match(given, partitions=("starts", rows.starts), skip=skip)  # type: ignore[arg-type]
+        return Matched(matches, rows)
+
+
+def _conditions(bound: BoundClause, rows: Rows, database: Database) -> dict[str, pa.ChunkedArray]:
+    if not bound.conditions:
+        # Every row; one column tells how many there are.
+        return {bound.variables[0]: pa.array(np.ones(rows.count, dtype=bool))} if bound.variables else {}
+    columns: dict[str, Array] = {}
+    for condition in bound.conditions:
+        for name, item in condition.computed.reads:
+            if isinstance(item, Value):
+                columns[name] = rows.shifted(item.column, item.at.rows)
+            elif isinstance(item, Inside):
+                columns[name] = rows.inside(item.at.rows)
+    computed = [(f"DEFINE {each.variable}", each.computed, each.place) for each in bound.conditions]
+    found = compute(computed, columns, rows.count, database)
+    for condition, values in zip(bound.conditions, found):
+        if not pa.types.is_boolean(values.type) and values.null_count < len(values):
+            message = f"the condition of {condition.variable} is of the type {values.type}; it must be true or false"
+            raise problem(message, condition.place, QueryError)
+    return {
+        condition.variable: values if pa.types.is_boolean(values.type) else values.cast(pa.bool_())
+        for condition, values in zip(bound.conditions, found)
+    }

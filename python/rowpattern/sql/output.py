@@ -1,0 +1,107 @@
+"""The answer of a clause: which rows it has, and its columns (ISO/IEC 19075-5, section 4.17)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from rowpattern.sql.arrange import arrange
+from rowpattern.sql.matching import find_matches
+from rowpattern.sql.measures import Items, measure
+from rowpattern.sql.tables import Answer, AnswerColumn
+
+if TYPE_CHECKING:
+    from rowpattern.sql.arrange import Integers, Rows
+    from rowpattern.sql.binding import BoundClause, Key
+    from rowpattern.sql.database import Database
+    from rowpattern.sql.running import Run
+    from rowpattern.sql.tables import Array, Table
+
+__all__ = ["answer_clause"]
+
+
+def answer_clause(bound: BoundClause, table: Table, database: Database, run: Run) -> Answer:
+    """Answer one clause over a table.
+
+    Takes time linear in the rows (O(n log n) where they have to be sorted) and in what the answer has.
+
+    Raises:
+        QueryError: an expression cannot be computed.
+        QueryLimitError: a limit was passed.
+        SkipError: AFTER MATCH SKIP has nowhere to go.
+    """
+    with run.step("order", table.rows):
+        rows = arrange(table, bound.partition_by, bound.order_by, database, run)
+    matched = find_matches(bound, rows, database, run)
+    per_row = bound.rows_shown != "one row"
+    items = Items(matched, per_row=per_row)
+    with run.step("measures", items.count):
+        measures = measure(bound, rows, items, database, run)
+        if not per_row:
+            return _one_row(bound, rows, matched.start, measures)
+        return _all_rows(bound, rows, items, measures)
+
+
+def _key_column(key: Key, rows: Rows, at: pa.Array) -> AnswerColumn:
+    return AnswerColumn(key.name, rows.key(key).take(at), key.column)
+
+
+def _one_row(bound: BoundClause, rows: Rows, start: Integers, measures: list[Array]) -> Answer:
+    at = pa.array(start)
+    columns = [_key_column(key, rows, at) for key in bound.partition_by]
+    return Answer(columns + _measure_columns(bound, measures, None))
+
+
+def _measure_columns(bound: BoundClause, measures: list[Array], shown: pa.Array | None) -> list[AnswerColumn]:
+    return [
+        AnswerColumn(each.name, values if shown is None else values.take(shown), each.computed.origin)
+        for each, values in zip(bound.measures, measures)
+    ]
+
+
+def _all_rows(bound: BoundClause, rows: Rows, items: Items, measures: list[Array]) -> Answer:
+    shown, row, without = _shown(bound, rows, items)
+    run_rows = pa.array(row)
+    at = None if shown is None else pa.array(shown, mask=shown < 0) if without else pa.array(shown)
+    columns = [_key_column(key, rows, run_rows) for key in bound.partition_by]
+    seen = {key.column for key in bound.partition_by}
+    for key in bound.order_by:
+        if key.column is not None and key.column not in seen:
+            seen.add(key.column)
+            columns.append(_key_column(key, rows, run_rows))
+    columns += _measure_columns(bound, measures, at)
+    columns += [AnswerColumn(name, rows.column(name).take(run_rows), name) for name in bound.rest]
+    return Answer(columns)
+
+
+def _shown(bound: BoundClause, rows: Rows, items: Items) -> tuple[Integers | None, Integers, bool]:
+    """Say which items are shown, in order.
+
+    Returns:
+        the items (-1 for a row of no match; None for all, in order), the input's row of each, and whether there are rows
+        of no match.
+    """
+    matched = items.matched
+    row = items.row()
+    matched_rows = matched.row_count
+    kept = np.ones(items.count, dtype=bool)
+    if bound.rows_shown == "all rows omit empty":
+        kept[matched_rows:] = False
+    if bound.compiled().has_exclusion:
+        kept[:matched_rows] &= ~np.asarray(matched.matches.rows.excluded)
+    shown = np.flatnonzero(kept)
+    unmatched: Integers = np.zeros(0, dtype=np.int64)
+    if bound.rows_shown == "all rows with unmatched":
+        free = np.ones(rows.count, dtype=bool)
+        free[row] = False
+        unmatched = np.flatnonzero(free)
+    empty_shown = bool(kept[matched_rows:].any())
+    if not empty_shown and not len(unmatched):
+        return (None if len(shown) == items.count else shown), row[shown], False
+    # Matches come in the order of their first rows; a row of no match, and an empty match, at its own row.
+    begins = np.concatenate([matched.start[items.match[shown]], unmatched])
+    order = np.argsort(begins, kind="stable")
+    every = np.concatenate([shown, np.full(len(unmatched), -1, dtype=np.int64)])[order]
+    return every, np.concatenate([row[shown], unmatched])[order], bool(len(unmatched))

@@ -1,0 +1,444 @@
+"""Query text to clauses: DuckDB's SQL, read by sqlglot, with MATCH_RECOGNIZE after a table.
+
+Outside of the clauses the text is not rewritten: DuckDB gets it as it was written, with the table and its clause
+replaced by the name of a table that holds the answer. So only places are kept of what surrounds a clause.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlglot import exp
+from sqlglot.dialects.duckdb import DuckDB, DuckDBParser
+from sqlglot.errors import ErrorLevel, ParseError, SqlglotError
+from sqlglot.tokens import Token, TokenType
+
+from rowpattern.errors import QueryError, QuerySyntaxError, UnsupportedQueryError
+from rowpattern.sql.clause import Clause, Definition, Measure, OrderKey, RowsShown, Skip, Spliced
+from rowpattern.sql.problems import Place, candidates, problem
+
+__all__ = ["FINAL", "NAVIGATION", "RUNNING", "ParsedQuery", "Semantics", "parse"]
+
+RUNNING, FINAL = "RUNNING", "FINAL"
+
+#: Functions of row patterns (ISO/IEC 19075-5, section 5); some have other meanings in DuckDB outside of a clause.
+NAVIGATION = ("FIRST", "LAST", "PREV", "NEXT", "CLASSIFIER", "MATCH_NUMBER")
+
+# A stranger's query can be long; what is refused here has cost no more than its tokens.
+_LONGEST_QUERY = 1 << 20
+_MOST_NODES = 100_000
+
+# Functions that give tables and touch nothing but their arguments. Others read files, or take addresses of memory.
+_TABLE_FUNCTIONS = {"range", "generate_series", "unnest", "json_each", "json_tree", "repeat", "repeat_row"}
+
+_WINDOW_WORDS = {"MEASURES", "PATTERN", "DEFINE", "SUBSET", "AFTER", "INITIAL", "SEEK"}
+
+
+@dataclass(frozen=True)
+class ParsedQuery:
+    """A query's text and what was found in it.
+
+    Attributes:
+        clauses: in the order in which they are answered: inner ones first.
+        text: the whole text, with the clauses directly in it.
+        tables: names of tables that the query does not make itself, each with the place where it stands first.
+        duckdb_tables: those that stand elsewhere than directly before a clause, which DuckDB reads.
+        projection: where the query is a SELECT of columns from one clause and nothing more, those columns, each with the
+            name that it gets; empty for `SELECT *`. None otherwise.
+    """
+
+    sql: str
+    clauses: list[Clause]
+    text: Spliced
+    tables: dict[str, Place]
+    duckdb_tables: frozenset[str]
+    projection: list[tuple[exp.Expr, str]] | None
+
+
+class Semantics(exp.Expression):
+    """RUNNING or FINAL before a function."""
+
+    arg_types = {"this": True, "kind": True}  # noqa: RUF012 - as sqlglot has them
+
+
+class _PatternTable(exp.Expression):
+    """A table with a clause behind it."""
+
+    arg_types = {"this": True, "clause": True, "alias": False}  # noqa: RUF012 - as sqlglot has them
+
+
+def _as_it_is(name: str) -> Any:
+    return lambda args: exp.Anonymous(this=name, expressions=args)
+
+
+class _Parser(DuckDBParser):
+    """DuckDB's, with MATCH_RECOGNIZE. Places are those of the tokens read."""
+
+    FUNCTIONS = {**DuckDBParser.FUNCTIONS, **{name: _as_it_is(name) for name in NAVIGATION}}  # noqa: RUF012
+    # The clause stands behind a table and nowhere else.
+    QUERY_MODIFIER_PARSERS = {  # noqa: RUF012
+        token: parse
+        for token, parse in DuckDBParser.QUERY_MODIFIER_PARSERS.items()
+        if token != TokenType.MATCH_RECOGNIZE
+    }
+    TABLE_TERMINATORS = DuckDBParser.TABLE_TERMINATORS | {TokenType.MATCH_RECOGNIZE}
+    TABLE_ALIAS_TOKENS = set(DuckDBParser.TABLE_ALIAS_TOKENS) - {TokenType.MATCH_RECOGNIZE}  # noqa: RUF012
+
+    def _place(self, token: Token | None = None) -> Place:
+        token = token or self._curr
+        return Place(self.sql, token.start if token and token.token_type != TokenType.SENTINEL else len(self.sql))
+
+    def _fail(self, message: str, token: Token | None = None) -> QuerySyntaxError:
+        return problem(message, self._place(token), QuerySyntaxError)
+
+    def raise_error(self, message: str, token: Any = None) -> None:
+        # sqlglot's own message, shown our way.
+        token = token or self._curr or self._prev
+        if token and token.text.upper() in _WINDOW_WORDS:
+            message = f"{token.text.upper()} belongs in MATCH_RECOGNIZE (...) after a table; row patterns in windows are not known"
+        raise problem(message, self._place(token), QuerySyntaxError)
+
+    def _parse_table(self, *args: Any, **options: Any) -> Any:
+        begin = self._curr
+        table = super()._parse_table(*args, **options)
+        while table is not None and self._curr.token_type == TokenType.MATCH_RECOGNIZE:
+            source = Spliced(begin.start, self._prev.end + 1)
+            name = table.name if _is_a_name(table) else None
+            clause = self._parse_clause(source, name)
+            alias = self._parse_table_alias(alias_tokens=self.TABLE_ALIAS_TOKENS)
+            clause.alias = alias.name if alias else None
+            table = _PatternTable(this=table, clause=clause, alias=alias)
+        return table
+
+    def _parse_cte(self) -> Any:
+        begin = self._curr
+        common = super()._parse_cte()
+        if common is not None:
+            common.meta["span"] = (begin.start, self._prev.end + 1)
+        return common
+
+    def _parse_unary(self) -> Any:
+        word = self._curr.text.upper() if self._curr.token_type != TokenType.STRING else ""
+        if word in {RUNNING, FINAL}:
+            behind = self._tokens[min(self._index + 2, len(self._tokens) - 1)]
+            if behind.token_type == TokenType.L_PAREN and self._next.token_type != TokenType.L_PAREN:
+                self._advance()
+                return Semantics(this=super()._parse_unary(), kind=word)
+        return super()._parse_unary()
+
+    # The clause, in the order of the standard (ISO/IEC 9075-2, 7.6 <row pattern recognition clause>).
+
+    def _parse_clause(self, source: Spliced, table: str | None) -> Clause:
+        place = self._place()
+        self._advance()
+        self._expect(TokenType.L_PAREN, "(")
+        partition_by = self._parse_keys() if self._match(TokenType.PARTITION_BY) else []
+        order_by = self._parse_order_keys() if self._match(TokenType.ORDER_BY) else []
+        measures = self._list(self._parse_measure) if self._match_text_seq("MEASURES") else []
+        rows_shown = self._parse_rows_shown()
+        skip_place = self._place()
+        skip = self._parse_skip()
+        if self._curr.text.upper() in {"INITIAL", "SEEK"}:
+            raise self._fail("INITIAL and SEEK are for row patterns in windows")
+        pattern, pattern_place = self._parse_pattern()
+        subset_places: dict[str, Place] = {}
+        subset = self._parse_subset(subset_places) if self._match_text_seq("SUBSET") else {}
+        define = self._list(self._parse_definition) if self._match_text_seq("DEFINE") else []
+        if self._curr.token_type != TokenType.R_PAREN:
+            raise self._fail(self._what_was_expected(bool(define)))
+        end = self._curr.end + 1
+        self._advance()
+        return Clause(
+            number=-1,
+            place=place,
+            source=source,
+            table=table,
+            partition_by=partition_by,
+            order_by=order_by,
+            measures=measures,
+            rows_shown=rows_shown,
+            skip=skip,
+            skip_place=skip_place,
+            pattern=pattern,
+            pattern_place=pattern_place,
+            subset=subset,
+            subset_places=subset_places,
+            define=define,
+            end=end,
+        )
+
+    def _what_was_expected(self, after_define: bool) -> str:
+        word = self._curr.text.upper()
+        order = (
+            "PARTITION BY, ORDER BY, MEASURES, ONE ROW or ALL ROWS PER MATCH, AFTER MATCH SKIP, PATTERN, SUBSET, DEFINE"
+        )
+        if word in {"PARTITION BY", "ORDER BY", "MEASURES", "ONE", "ALL", "AFTER", "PATTERN", "SUBSET", "DEFINE"}:
+            return f"{word} cannot stand here; the order is {order}"
+        return f"expected {', or ' if after_define else ''}) at the end of MATCH_RECOGNIZE"
+
+    def _expect(self, token_type: TokenType, shown: str) -> None:
+        if not self._match(token_type):
+            raise self._fail(f"expected {shown}")
+
+    def _list(self, parse: Any) -> list[Any]:
+        items = [parse()]
+        while self._match(TokenType.COMMA):
+            items.append(parse())
+        return items
+
+    def _expression_here(self) -> tuple[exp.Expr, Place]:
+        place = self._place()
+        expression = self._parse_disjunction()
+        if expression is None:
+            raise self._fail("expected an expression")
+        return expression, place
+
+    def _parse_keys(self) -> list[tuple[exp.Expr, Place]]:
+        return self._list(self._expression_here)
+
+    def _parse_order_keys(self) -> list[OrderKey]:
+        def key() -> OrderKey:
+            expression, place = self._expression_here()
+            descending = self._match(TokenType.DESC) or (self._match(TokenType.ASC) and False)
+            nulls_first = False
+            if self._match_text_seq("NULLS", "FIRST"):
+                nulls_first = True
+            else:
+                self._match_text_seq("NULLS", "LAST")
+            return OrderKey(expression, bool(descending), nulls_first, place)
+
+        return self._list(key)
+
+    def _parse_measure(self) -> Measure:
+        place = self._place()
+        expression = self._parse_expression()
+        if expression is None:
+            raise self._fail("expected a measure, as in LAST(A.price) AS price")
+        if not isinstance(expression, exp.Alias):
+            raise self._fail("a measure needs a name: write AS and the name behind it")
+        return Measure(expression.alias, expression.this, place)
+
+    def _parse_rows_shown(self) -> RowsShown:
+        if self._match_text_seq("ONE", "ROW", "PER", "MATCH"):
+            if self._curr.text.upper() in {"SHOW", "OMIT", "WITH"}:
+                raise self._fail("only ALL ROWS PER MATCH takes SHOW, OMIT or WITH")
+            return "one row"
+        if not self._match_text_seq("ALL", "ROWS", "PER", "MATCH"):
+            return "one row"
+        if self._match_text_seq("OMIT", "EMPTY", "MATCHES"):
+            return "all rows omit empty"
+        if self._match_text_seq("WITH", "UNMATCHED", "ROWS"):
+            return "all rows with unmatched"
+        self._match_text_seq("SHOW", "EMPTY", "MATCHES")
+        return "all rows"
+
+    def _parse_skip(self) -> Skip:
+        if not self._match_text_seq("AFTER"):
+            return ("past last row", "")
+        if self._match_text_seq("MATCH", "SKIP"):
+            if self._match_text_seq("PAST", "LAST", "ROW"):
+                return ("past last row", "")
+            if self._match_text_seq("TO", "NEXT", "ROW"):
+                return ("to next row", "")
+            if self._match_text_seq("TO"):
+                # Without FIRST or LAST it is LAST (ISO/IEC 9075-2, 7.6, syntax rule 21).
+                first = self._match_text_seq("FIRST")
+                if not first:
+                    self._match_text_seq("LAST")
+                return ("to first" if first else "to last", self._variable())
+        raise self._fail("expected MATCH SKIP PAST LAST ROW, TO NEXT ROW, TO FIRST variable or TO LAST variable")
+
+    def _variable(self) -> str:
+        token = self._curr
+        if token.token_type == TokenType.IDENTIFIER:
+            self._advance()
+            return token.text
+        if not token.text.isidentifier():
+            raise self._fail("expected the name of a variable")
+        self._advance()
+        return token.text.upper()
+
+    def _parse_pattern(self) -> tuple[str, Place]:
+        if not self._match_text_seq("PATTERN"):
+            raise self._fail(
+                "expected PATTERN (...)" if not self._curr.text else self._what_was_expected(False).replace(
+                    "expected ) at the end of MATCH_RECOGNIZE", "expected PATTERN (...)"
+                )
+            )
+        opening = self._curr
+        self._expect(TokenType.L_PAREN, "(")
+        depth = 1
+        while depth:
+            if self._curr.token_type == TokenType.SENTINEL:
+                raise self._fail("this ( of PATTERN is never closed", opening)
+            depth += {TokenType.L_PAREN: 1, TokenType.R_PAREN: -1}.get(self._curr.token_type, 0)
+            self._advance()
+        begin = opening.end + 1
+        return self.sql[begin : self._prev.start], Place(self.sql, begin)
+
+    def _parse_subset(self, places: dict[str, Place]) -> dict[str, tuple[str, ...]]:
+        subset: dict[str, tuple[str, ...]] = {}
+        while True:
+            place = self._place()
+            name = self._variable()
+            if name in subset:
+                raise problem(f"SUBSET defines {name} twice", place, QuerySyntaxError)
+            self._expect(TokenType.EQ, "=")
+            self._expect(TokenType.L_PAREN, "(")
+            subset[name] = tuple(self._list(self._variable))
+            places[name] = place
+            self._expect(TokenType.R_PAREN, ")")
+            if not self._match(TokenType.COMMA):
+                return subset
+
+    def _parse_definition(self) -> Definition:
+        place = self._place()
+        name = self._variable()
+        if not self._match(TokenType.ALIAS):
+            raise self._fail(f"expected AS and a condition after {name}")
+        condition, _ = self._expression_here()
+        return Definition(name, condition, place)
+
+
+class _Dialect(DuckDB):
+    class Tokenizer(DuckDB.Tokenizer):
+        KEYWORDS = {**DuckDB.Tokenizer.KEYWORDS, "MATCH_RECOGNIZE": TokenType.MATCH_RECOGNIZE}  # noqa: RUF012
+
+
+def _is_a_name(table: exp.Expr) -> bool:
+    plain = isinstance(table, exp.Table) and isinstance(table.this, exp.Identifier)
+    return plain and not {name for name, value in table.args.items() if value} - {"this"}
+
+
+def parse(sql: str) -> ParsedQuery:
+    """Read a query.
+
+    Raises:
+        QuerySyntaxError: it is not one query, or a clause in it is wrong.
+        UnsupportedQueryError: it asks for what strangers may not ask: files, or functions that read memory.
+
+    Takes time linear in the text, of 1 MiB at most.
+    """
+    if len(sql) > _LONGEST_QUERY:
+        raise QuerySyntaxError(f"the query has {len(sql):,} characters; the limit is {_LONGEST_QUERY:,}")
+    dialect = _Dialect()
+    try:
+        tokens = dialect.tokenize(sql)
+        parser = _Parser(dialect=dialect, error_level=ErrorLevel.IMMEDIATE, max_nodes=_MOST_NODES)
+        statements = [statement for statement in parser.parse(tokens, sql) if statement is not None]
+    except QueryError:
+        raise
+    except RecursionError:
+        raise QuerySyntaxError("the query nests too deeply") from None
+    except ParseError as error:
+        raise _translated(error, sql) from None
+    except SqlglotError as error:
+        raise QuerySyntaxError(str(error).split("\n")[0]) from None
+    if len(statements) != 1 or not isinstance(statements[0], exp.Query):
+        raise QuerySyntaxError("expected one query, which begins with SELECT, WITH, FROM or VALUES")
+    tree = statements[0]
+    end = tokens[-1].start if tokens[-1].token_type == TokenType.SEMICOLON else tokens[-1].end + 1
+    return _collected(sql, tree, Spliced(0, end))
+
+
+def _translated(error: ParseError, sql: str) -> QuerySyntaxError:
+    first = error.errors[0] if error.errors else {}
+    begin = first.get("start_context") or ""
+    context = begin + (first.get("highlight") or "")
+    offset = sql.find(context) + len(begin) if context and context in sql else 0
+    return problem(first.get("description") or "this is not a query", Place(sql, offset), QuerySyntaxError)
+
+
+def _collected(sql: str, tree: exp.Query, text: Spliced) -> ParsedQuery:
+    """Find clauses and tables in the tree, and which stands in which."""
+    nodes = sorted(tree.find_all(_PatternTable), key=lambda node: node.args["clause"].end)
+    clauses: list[Clause] = [node.args["clause"] for node in nodes]
+    common_names = {common.alias.lower() for common in tree.find_all(exp.CTE)}
+    for number, (node, clause) in enumerate(zip(nodes, clauses)):
+        clause.number = number
+        clause.source.clauses = _directly_in(clause.source, clauses)
+        clause.common = [
+            Spliced(*common.meta["span"], clauses=_directly_in(Spliced(*common.meta["span"]), clauses))
+            for common in _visible(node)
+        ]
+        if clause.table is not None and clause.table.lower() in common_names:
+            clause.table = None
+    text.clauses = _directly_in(text, clauses)
+    tables: dict[str, Place] = {}
+    read_by_duckdb: set[str] = set()
+    for table in tree.find_all(exp.Table):
+        _check_table(table, sql)
+        if isinstance(table.this, exp.Identifier) and table.name.lower() not in common_names:
+            tables.setdefault(table.name, Place(sql, table.this.meta.get("start", 0)))
+            around = table.parent
+            if not (isinstance(around, _PatternTable) and around.args["clause"].table is not None):
+                read_by_duckdb.add(table.name)
+    return ParsedQuery(sql, clauses, text, tables, frozenset(read_by_duckdb), _projection(tree))
+
+
+def _projection(tree: exp.Query) -> list[tuple[exp.Expr, str]] | None:
+    if not isinstance(tree, exp.Select):
+        return None
+    clauses = {name for name, value in tree.args.items() if value}
+    source = tree.args.get("from_")
+    if clauses != {"expressions", "from_"} or source is None or not isinstance(source.this, _PatternTable):
+        return None
+    alias = source.this.args["alias"]
+    if alias is not None and (alias.columns or set(alias.args) - {"this", "columns"}):
+        return None
+    name = alias.name.lower() if alias is not None else None
+    found: list[tuple[exp.Expr, str]] = []
+    for each in tree.expressions:
+        if isinstance(each, exp.Star) and len(tree.expressions) == 1 and not any(each.args.values()):
+            return []
+        column = each.this if isinstance(each, exp.Alias) else each
+        if not isinstance(column, exp.Column) or isinstance(column.this, exp.Star) or column.args.get("db"):
+            return None
+        if column.table and column.table.lower() != name:
+            return None
+        found.append((column.this, each.alias if isinstance(each, exp.Alias) else ""))
+    return found
+
+
+def _directly_in(piece: Spliced, clauses: list[Clause]) -> list[Clause]:
+    inside = [
+        clause for clause in clauses if piece.begin <= clause.source.begin and clause.end <= piece.end
+    ]
+    outermost = [
+        clause
+        for clause in inside
+        if not any(
+            other is not clause and other.source.begin <= clause.source.begin and clause.end < other.end
+            for other in inside
+        )
+    ]
+    return sorted(outermost, key=lambda clause: clause.source.begin)
+
+
+def _visible(node: exp.Expr) -> list[exp.CTE]:
+    """The common table expressions that a table may name: those before it in each WITH around it."""
+    begin = node.args["clause"].source.begin
+    found: list[exp.CTE] = []
+    parent = node.parent
+    while parent is not None:
+        around = parent.args.get("with_")
+        if isinstance(around, exp.With):
+            found = [each for each in around.expressions if each.meta["span"][1] <= begin] + found
+        parent = parent.parent
+    return found
+
+
+def _check_table(table: exp.Table, sql: str) -> None:
+    what = table.this
+    if isinstance(what, exp.Identifier):
+        if table.args.get("db"):
+            place = Place(sql, table.args["db"].meta.get("start", 0))
+            raise problem("a table is named by one name, without a schema", place, UnsupportedQueryError)
+        return
+    if not isinstance(what, exp.Func):
+        return
+    name = (what.name if isinstance(what, exp.Anonymous) else what.sql_name()).lower()
+    if name not in _TABLE_FUNCTIONS:
+        message = f"{name}() cannot stand in FROM: a query sees the tables that it was given and nothing else; "
+        raise UnsupportedQueryError(message + candidates(name, sorted(_TABLE_FUNCTIONS), "functions allowed there"))

@@ -1,0 +1,165 @@
+"""A whole query: clauses answered one after another, inner ones first, and DuckDB for what is around them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rowpattern.errors import QueryError
+from rowpattern.pattern_cache import get_pattern_cache
+from rowpattern.sql.binding import bind
+from rowpattern.sql.database import aggregate_names, database
+from rowpattern.sql.names import Columns
+from rowpattern.sql.output import answer_clause
+from rowpattern.sql.parser import parse
+from rowpattern.sql.problems import candidates, problem
+from rowpattern.sql.tables import Answer, AnswerColumn, Table, as_kind, common_kind, plain_integers, read_table, restored
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rowpattern.sql.binding import BoundClause
+    from rowpattern.sql.clause import Clause, Spliced
+    from rowpattern.sql.database import Database
+    from rowpattern.sql.parser import ParsedQuery
+    from rowpattern.sql.running import Run
+
+__all__ = ["answer_query", "bound_clause", "parsed_query", "tables_of"]
+
+
+def parsed_query(sql: str) -> ParsedQuery:
+    """Read a query, or find it in the pattern cache."""
+    cache = get_pattern_cache()
+    key = f"query\0{sql}"
+    found: ParsedQuery | None = cache.get(key)
+    if found is None:
+        found = parse(sql)
+        cache.put(key, found)
+    return found
+
+
+def bound_clause(parsed: ParsedQuery, clause: Clause, table: Table) -> BoundClause:
+    """Look up the names of a clause in a table, or find that done in the pattern cache."""
+    cache = get_pattern_cache()
+    # Lengths keep names apart that have anything in them.
+    schema = "\0".join(f"{len(name)}:{name}" for name in table.names)
+    key = f"clause\0{clause.number}\0{len(parsed.sql)}\0{parsed.sql}\0{schema}"
+    found: BoundClause | None = cache.get(key)
+    if found is None:
+        found = bind(clause, table.names, aggregate_names())
+        cache.put(key, found)
+    return found
+
+
+def tables_of(parsed: ParsedQuery, data: Any, named: Mapping[str, Any]) -> dict[str, Table]:
+    """Find the table for each name in the query.
+
+    Raises:
+        QueryError: there is none of that name.
+        TypeError: what was given is no table, or nothing was given by name and more than one needed.
+    """
+    given = {name.lower(): (name, value) for name, value in named.items()}
+    if data is not None and given:
+        raise TypeError("give one table by its place or several by name, not both")
+    one = None if data is None else read_table(data, "data")
+    found: dict[str, Table] = {}
+    read: dict[str, Table] = {}
+    for name, place in parsed.tables.items():
+        if one is not None:
+            found[name] = one
+            continue
+        if name.lower() not in given:
+            message = f"there is no table {name}; {candidates(name, [each for each, _ in given.values()], 'tables')}"
+            raise problem(message, place, QueryError)
+        own, value = given[name.lower()]
+        if own not in read:
+            read[own] = read_table(value, own)
+        found[name] = read[own]
+    return found
+
+
+class _Running:
+    """One query being answered."""
+
+    def __init__(self, parsed: ParsedQuery, tables: dict[str, Table], using: Database, run: Run) -> None:
+        self._parsed = parsed
+        self._tables = tables
+        self._database = using
+        self._run = run
+        self._known_to_duckdb = False
+
+    def answer(self) -> Answer:
+        answer = None
+        for clause in self._parsed.clauses:
+            table = self._source(clause)
+            answer = answer_clause(bound_clause(self._parsed, clause, table), table, self._database, self._run)
+            if self._parsed.projection is not None:
+                return self._projected(answer)
+            self._database.register(_result_name(clause), answer.arrow())
+        text = self._spliced(self._parsed.text)
+        table = self._query(text)
+        kinds = {id(each): each for each in self._tables.values()}
+        if len(kinds) == 1:
+            (source,) = kinds.values()
+            origins = {name: name for name in table.column_names if name in source.names}
+            return restored(table, origins, source)
+        return Answer([AnswerColumn(name, plain_integers(values)) for name, values in zip(table.column_names, table.columns)])
+
+    def _projected(self, answer: Answer) -> Answer:
+        projection = self._parsed.projection
+        if not projection:
+            return answer
+        columns = Columns([column.name for column in answer.columns], self._parsed.sql)
+        by_name = {column.name: column for column in answer.columns}
+        shown = []
+        for identifier, alias in projection:
+            name = columns.find(identifier)
+            if name is None:
+                raise columns.unknown(identifier)
+            column = by_name[name]
+            shown.append(AnswerColumn(alias or name, column.values, column.origin))
+        return Answer(shown)
+
+    def _source(self, clause: Clause) -> Table:
+        if clause.table is not None:
+            return self._tables[clause.table]
+        common = ", ".join(self._spliced(each) for each in clause.common)
+        table = self._query(f"{'WITH ' if common else ''}{common} SELECT * FROM {self._spliced(clause.source)}")
+        return Table(table)
+
+    def _query(self, sql: str) -> Any:
+        if not self._known_to_duckdb:
+            for name in self._parsed.duckdb_tables:
+                self._database.register(name, self._tables[name].arrow())
+            self._known_to_duckdb = True
+        with self._run.step("query", sum(table.rows for table in self._tables.values())):
+            return self._database.query(sql)
+
+    def _spliced(self, piece: Spliced) -> str:
+        """Return a piece of the text with the answers' names in the place of its clauses."""
+        sql, at, parts = self._parsed.sql, piece.begin, []
+        for clause in piece.clauses:
+            parts.append(sql[at : clause.source.begin])
+            parts.append(f'"{_result_name(clause)}"')
+            if clause.alias is None and clause.table is not None:
+                # The query may go on to call it by the table's name.
+                parts.append(f' AS "{clause.table}"'.replace('""', '"'))
+            at = clause.end
+        parts.append(sql[at : piece.end])
+        return "".join(parts)
+
+
+def _result_name(clause: Clause) -> str:
+    return f"rowpattern answer {clause.number}"
+
+
+def answer_query(sql: str, data: Any, named: Mapping[str, Any], run: Run) -> Any:
+    """Answer a query with the kind of table that was given."""
+    parsed = parsed_query(sql)
+    with run.step("read", 0):
+        tables = tables_of(parsed, data, named)
+    with database(run) as using:
+        answer = _Running(parsed, tables, using, run).answer()
+    different = {id(table): table for table in tables.values()}
+    source = next(iter(different.values())) if len(different) == 1 else None
+    with run.step("answer", len(answer.columns[0].values) if answer.columns else 0):
+        return as_kind(answer, common_kind(tables), source)

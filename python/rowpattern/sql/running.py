@@ -1,0 +1,178 @@
+"""A query while it runs: its limits, the time of each step, and who wants to know."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Callable
+
+from rowpattern.errors import QueryLimitError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["Progress", "Run", "Step", "interrupt_after"]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a query is.
+
+    Attributes:
+        step: what is being done: `"read"`, `"order"`, `"conditions"`, `"match"`, `"measures"`, `"query"`.
+        rows: how many rows the step works on.
+        seconds: since the query began.
+        done: whether the step has just ended; it has just begun otherwise.
+    """
+
+    step: str
+    rows: int
+    seconds: float
+    done: bool
+
+
+@dataclass
+class Step:
+    """A step that was done: its name, its rows, and its time in seconds."""
+
+    name: str
+    rows: int
+    seconds: float
+
+
+def _print(progress: Progress) -> None:
+    state = "done" if progress.done else "..."
+    print(f"rowpattern: {progress.step}, {progress.rows:,} rows {state} ({progress.seconds:.2f} s)", file=sys.stderr)
+
+
+@dataclass
+class Run:
+    """Limits and timings of one query.
+
+    Attributes:
+        memory_mb: the most memory, in MB of 2**20 bytes: of DuckDB, and of the columns that are made here.
+        seconds: the most time.
+        progress: called with `Progress`; True prints to standard error.
+        steps: what was done.
+    """
+
+    memory_mb: float
+    seconds: float
+    progress: Callable[[Progress], object] | bool | None = None
+    steps: list[Step] = field(default_factory=list)
+    begun: float = field(default_factory=time.perf_counter)
+    held_bytes: int = 0
+
+    @property
+    def deadline(self) -> float:
+        """When time is over, by `time.perf_counter`."""
+        return self.begun + self.seconds
+
+    @contextlib.contextmanager
+    def step(self, name: str, rows: int) -> Iterator[None]:
+        """Do one step within the limits."""
+        self.check()
+        begun = time.perf_counter()
+        self._report(name, rows, done=False)
+        yield
+        self.steps.append(Step(name, rows, time.perf_counter() - begun))
+        self._report(name, rows, done=True)
+
+    def check(self) -> None:
+        """Raise `QueryLimitError` when time is over."""
+        if time.perf_counter() > self.deadline:
+            raise self.late()
+
+    def late(self) -> QueryLimitError:
+        """Make the error for time that is over."""
+        return QueryLimitError(
+            f"the query took longer than its limit of {self.seconds:g} s; give timeout_seconds or set "
+            "MR_EXECUTION_TIMEOUT_SECONDS"
+        )
+
+    def hold(self, size_bytes: int) -> None:
+        """Count memory about to be taken; raise `QueryLimitError` when it is too much."""
+        self.held_bytes += size_bytes
+        if self.held_bytes > self.memory_mb * 2**20:
+            raise self.too_large()
+
+    def too_large(self) -> QueryLimitError:
+        """Make the error for memory that is used up."""
+        return QueryLimitError(
+            f"the query needs more memory than its limit of {self.memory_mb:g} MB; give memory_limit_mb or set "
+            "MR_MAX_MEMORY_MB"
+        )
+
+    def _report(self, name: str, rows: int, *, done: bool) -> None:
+        if self.progress:
+            report = _print if self.progress is True else self.progress
+            report(Progress(name, rows, time.perf_counter() - self.begun, done))
+
+
+# Between two looks at whether time is over. A thread that looks costs a query nothing; one for each query would.
+_LOOK_SECONDS = 0.05
+_IDLE_LOOKS = 100
+
+
+class _Watch:
+    """Calls functions whose time has come, from a daemon thread that ends when nobody needed it for a while."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._watched: dict[int, tuple[float, Callable[[], Any]]] = {}
+        self._running = False
+        self._next = 0
+
+    def add(self, deadline: float, call: Callable[[], Any]) -> int:
+        with self._lock:
+            self._next += 1
+            self._watched[self._next] = (deadline, call)
+            if not self._running:
+                self._running = True
+                threading.Thread(target=self._look, name="rowpattern-time-limit", daemon=True).start()
+            return self._next
+
+    def remove(self, number: int) -> None:
+        with self._lock:
+            self._watched.pop(number, None)
+
+    def _look(self) -> None:
+        idle = 0
+        while True:
+            time.sleep(_LOOK_SECONDS)
+            now = time.perf_counter()
+            with self._lock:
+                idle = 0 if self._watched else idle + 1
+                if idle > _IDLE_LOOKS:
+                    self._running = False
+                    return
+                late = [call for deadline, call in self._watched.values() if now > deadline]
+            for call in late:
+                call()
+
+
+_watch = _Watch()
+
+
+def _forget() -> None:
+    # The child does not have the parent's thread.
+    global _watch  # noqa: PLW0603 - one for the process
+    _watch = _Watch()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
+
+
+@contextlib.contextmanager
+def interrupt_after(deadline: float, call: Callable[[], Any]) -> Iterator[None]:
+    """Call a function again and again from another thread when the deadline has passed, until the block ends."""
+    number = _watch.add(deadline, call)
+    try:
+        yield
+    finally:
+        _watch.remove(number)

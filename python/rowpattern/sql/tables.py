@@ -1,0 +1,222 @@
+"""Tables in and out: pandas, Polars, Arrow, DuckDB, as Arrow columns that cross only when they are asked for."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Union
+
+import pyarrow as pa
+
+from rowpattern.errors import QueryError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Answer", "AnswerColumn", "Array", "Table", "as_kind", "common_kind", "plain_integers", "read_table", "restored"]
+
+Array = Union[pa.Array, pa.ChunkedArray]
+
+
+class Table:
+    """A table that a query reads.
+
+    Attributes:
+        kind: `"pandas"`, `"polars"`, `"polars lazy"`, `"arrow"`, `"reader"` or `"duckdb"`.
+        names: its columns, in order.
+        types: what tells whether a plan made for another table serves this one.
+        rows: how many there are.
+    """
+
+    kind = "arrow"
+
+    def __init__(self, table: pa.Table, kind: str = "arrow") -> None:
+        """Take an Arrow table."""
+        self._table = table
+        self.kind = kind
+        self.names = list(table.column_names)
+        self.types: tuple[str, ...] = tuple(map(str, table.schema.types))
+        self.rows: int = table.num_rows
+        _check_names(self.names)
+
+    def column(self, name: str) -> pa.ChunkedArray:
+        """Return a column, converted at the first call."""
+        return self._table.column(name)
+
+    def arrow(self) -> pa.Table:
+        """Return all columns."""
+        return self._table
+
+    def restore(self, name: str, values: pa.ChunkedArray) -> Any:
+        """Return values of a column in the form that the column had; for pandas."""
+        raise NotImplementedError
+
+
+class _PandasTable(Table):
+    def __init__(self, frame: Any) -> None:
+        self._frame = frame
+        self.kind = "pandas"
+        self.names = [str(name) for name in frame.columns]
+        self.types = tuple(map(str, frame.dtypes))
+        self.rows = len(frame)
+        self._columns: dict[str, pa.ChunkedArray] = {}
+        _check_names(self.names)
+
+    def column(self, name: str) -> pa.ChunkedArray:
+        found = self._columns.get(name)
+        if found is None:
+            found = self._columns[name] = self._convert(name)
+        return found
+
+    def _convert(self, name: str) -> pa.ChunkedArray:
+        series = self._frame.iloc[:, self.names.index(name)]
+        try:
+            array = pa.Array.from_pandas(series)
+        except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
+            message = f"column {name} cannot be read: {str(error).splitlines()[0]}; give it one type, as with astype"
+            raise QueryError(message) from None
+        return array if isinstance(array, pa.ChunkedArray) else pa.chunked_array([array])
+
+    def arrow(self) -> pa.Table:
+        return pa.table({name: self.column(name) for name in self.names})
+
+    def restore(self, name: str, values: pa.ChunkedArray) -> Any:
+        dtype = self._frame.dtypes.iloc[self.names.index(name)]
+        if hasattr(dtype, "__from_arrow__") and values.type == self.column(name).type:
+            import pandas as pd
+
+            return pd.Series(dtype.__from_arrow__(values), copy=False)
+        return None
+
+
+def _check_names(names: list[str]) -> None:
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise QueryError(f"the table has two columns {twice}; give each a name of its own")
+
+
+def read_table(value: Any, name: str) -> Table:
+    """Take a table of any kind that is known.
+
+    Raises:
+        TypeError: it is no table.
+        QueryError: two columns have the same name.
+    """
+    module = type(value).__module__.split(".")[0]
+    kind = type(value).__name__
+    if module == "pandas" and kind == "DataFrame":
+        return _PandasTable(value)
+    if isinstance(value, pa.RecordBatchReader):
+        return Table(value.read_all(), "reader")
+    if isinstance(value, pa.Table):
+        return Table(value)
+    if module == "polars" and kind in {"DataFrame", "LazyFrame"}:
+        lazy = kind == "LazyFrame"
+        return Table((value.collect() if lazy else value).to_arrow(), "polars lazy" if lazy else "polars")
+    if kind == "DuckDBPyRelation":
+        return Table(value.to_arrow_table() if hasattr(value, "to_arrow_table") else value.arrow(), "duckdb")
+    if hasattr(value, "__arrow_c_stream__"):
+        return Table(pa.table(value))
+    raise TypeError(
+        f"{name} is a {type(value).__name__}; a table is a pandas or Polars frame, an Arrow table or reader, a DuckDB "
+        "relation, or anything with __arrow_c_stream__"
+    )
+
+
+def common_kind(tables: Mapping[str, Table]) -> str:
+    """Return the kind in which to answer: that of the tables, or Arrow where there are none or several kinds."""
+    kinds = {table.kind for table in tables.values()}
+    return kinds.pop() if len(kinds) == 1 else "arrow"
+
+
+@dataclass(frozen=True)
+class AnswerColumn:
+    """A column of an answer.
+
+    Attributes:
+        origin: the column of the one table behind it, whose values it holds.
+    """
+
+    name: str
+    values: Array
+    origin: str | None = None
+
+
+@dataclass
+class Answer:
+    """A table that a clause or a query gives."""
+
+    columns: list[AnswerColumn]
+
+    def arrow(self) -> pa.Table:
+        """Return it as an Arrow table."""
+        return pa.Table.from_arrays(
+            [column.values for column in self.columns], names=[column.name for column in self.columns]
+        )
+
+
+def plain_integers(values: Array) -> Array:
+    """Return DuckDB's 128-bit integers (what `sum` of integers gives, as decimals in Arrow) as int64 where they fit."""
+    if values.type != _HUGE:
+        return values
+    try:
+        return values.cast(pa.int64())
+    except pa.ArrowInvalid:
+        return values
+
+
+_HUGE = pa.decimal128(38, 0)
+
+
+def restored(table: pa.Table, origins: Mapping[str, str], source: Table) -> Answer:
+    """Give columns that went through DuckDB their types back, where they are columns of the table."""
+    columns = []
+    for name, values in zip(table.column_names, table.columns):
+        origin = origins.get(name)
+        if origin is not None:
+            kind = source.column(origin).type
+            if pa.types.is_dictionary(kind) and values.type == kind.value_type:
+                values = values.dictionary_encode().cast(kind)  # noqa: PLW2901 - the same values
+            elif pa.types.is_dictionary(kind) and not pa.types.is_dictionary(values.type):
+                origin = None
+        if origin is None or source.column(origin).type != _HUGE:
+            values = plain_integers(values)  # noqa: PLW2901 - the same values
+        columns.append(AnswerColumn(name, values, origin))
+    return Answer(columns)
+
+
+def as_kind(answer: Answer, kind: str, source: Table | None) -> Any:
+    """Return an answer as the kind of table that was given.
+
+    Args:
+        answer: its columns.
+        kind: as `Table.kind`.
+        source: the one table that origins are columns of.
+    """
+    if kind == "pandas":
+        return _as_pandas(answer, source)
+    table = answer.arrow()
+    if kind == "reader":
+        return table.to_reader()
+    if kind in {"polars", "polars lazy"}:
+        frame = sys.modules["polars"].from_arrow(table)
+        return frame.lazy() if kind == "polars lazy" else frame
+    if kind == "duckdb":
+        return sys.modules["duckdb"].from_arrow(table)
+    return table
+
+
+def _as_pandas(answer: Answer, source: Table | None) -> Any:
+    import pandas as pd
+
+    series = []
+    for column in answer.columns:
+        values = column.values
+        chunked = values if isinstance(values, pa.ChunkedArray) else pa.chunked_array([values])
+        found = None
+        if column.origin is not None and source is not None:
+            found = source.restore(column.origin, chunked)
+        series.append(chunked.to_pandas() if found is None else found)
+    frame = pd.DataFrame(dict(enumerate(series)), copy=False)
+    frame.columns = pd.Index([column.name for column in answer.columns], dtype=frame.columns.dtype if not series else None)
+    return frame

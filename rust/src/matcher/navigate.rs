@@ -1,0 +1,93 @@
+//! Logical navigation in matches that were found: FIRST and LAST, with offsets (ISO/IEC 19075-5, section 5.6.2).
+
+use super::symbols::VariableSet;
+use crate::memory;
+
+/// Stands for "no such row".
+pub const NOWHERE: i64 = -1;
+
+/// Which mapped row of a match is meant.
+#[derive(Debug, Clone, Copy)]
+pub struct Navigation {
+    /// Rows mapped to these variables count; all rows without it.
+    pub variables: Option<VariableSet>,
+    /// From the first such row on, or from the last one back.
+    pub first: bool,
+    /// So many such rows on or back.
+    pub offset: usize,
+}
+
+impl Navigation {
+    fn counts(&self, variable: u8) -> bool {
+        self.variables.is_none_or(|variables| variables.contains(variable))
+    }
+
+    /// The row within a match of these variables, among all its rows.
+    fn within(&self, variables: &[u8]) -> Option<usize> {
+        let mut counted = variables.iter().enumerate().filter(|&(_, &variable)| self.counts(variable));
+        let found = if self.first { counted.nth(self.offset) } else { counted.nth_back(self.offset) };
+        found.map(|(at, _)| at)
+    }
+
+    /// The row of each match, or [`NOWHERE`]. Takes time linear in the rows of matches.
+    ///
+    /// `starts` has the first row of each match, `lengths` how many it has, `variables` the variables of all, in order.
+    pub fn of_matches(&self, starts: &[i64], lengths: impl Iterator<Item = usize>, variables: &[u8]) -> Vec<i64> {
+        let mut rows = memory::with_capacity(starts.len());
+        let mut rest = variables;
+        for (&start, length) in starts.iter().zip(lengths) {
+            let (these, others) = rest.split_at(length);
+            rest = others;
+            rows.push(self.within(these).map_or(NOWHERE, |at| start + at as i64));
+        }
+        rows
+    }
+
+    /// As [`Self::of_matches`] for each row of each match, among the match's rows up to it.
+    pub fn of_rows(&self, starts: &[i64], lengths: impl Iterator<Item = usize>, variables: &[u8]) -> Vec<i64> {
+        let mut rows = memory::with_capacity(variables.len());
+        let mut rest = variables;
+        let mut counted: Vec<i64> = Vec::new();
+        for (&start, length) in starts.iter().zip(lengths) {
+            let (these, others) = rest.split_at(length);
+            rest = others;
+            counted.clear();
+            for (at, &variable) in these.iter().enumerate() {
+                if self.counts(variable) {
+                    counted.push(start + at as i64);
+                }
+                let place = if self.first { Some(self.offset) } else { counted.len().checked_sub(self.offset + 1) };
+                rows.push(place.and_then(|place| counted.get(place)).copied().unwrap_or(NOWHERE));
+            }
+        }
+        rows
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const VARIABLES: [u8; 5] = [0, 1, 1, 0, 1];
+
+    fn navigation(variable: u8, first: bool, offset: usize) -> Navigation {
+        Navigation { variables: Some(VariableSet::of(variable)), first, offset }
+    }
+
+    #[test]
+    fn one_row_a_match() {
+        let of = |navigation: Navigation| navigation.of_matches(&[10, 15, 15], [4, 0, 1].into_iter(), &VARIABLES);
+        assert_eq!(of(navigation(0, true, 0)), [10, NOWHERE, NOWHERE]);
+        assert_eq!(of(navigation(1, false, 0)), [12, NOWHERE, 15]);
+        assert_eq!(of(navigation(1, false, 1)), [11, NOWHERE, NOWHERE]);
+        assert_eq!(of(Navigation { variables: None, first: false, offset: 0 }), [13, NOWHERE, 15]);
+    }
+
+    #[test]
+    fn running() {
+        let of = |navigation: Navigation| navigation.of_rows(&[10, 15], [4, 1].into_iter(), &VARIABLES);
+        assert_eq!(of(navigation(0, true, 1)), [NOWHERE, NOWHERE, NOWHERE, 13, NOWHERE]);
+        assert_eq!(of(navigation(1, false, 0)), [NOWHERE, 11, 12, 12, 15]);
+        assert_eq!(of(navigation(1, false, 1)), [NOWHERE, NOWHERE, 11, 11, NOWHERE]);
+    }
+}

@@ -1,0 +1,396 @@
+"""MATCH_RECOGNIZE evaluated from the standard's text (ISO/IEC 19075-5): slow, plain Python, with no code of ours in it.
+
+A query is made up as nested tuples, written as SQL by `query_text`, and answered row by row by `answer`. Patterns, and
+which rows they match, are `reference`'s.
+
+Expressions: ("literal", value), ("column", variable or None, name), ("first" | "last", expression, offset),
+("shift", rows, expression), ("classifier", variable or None), ("number",), ("running" | "final", expression),
+("add" | "and" | "or" | "<" | "=" | ">=", left, right), ("not", expression), ("is null", expression),
+("coalesce", left, right), ("aggregate", function, distinct, expression or None, variable or None, filter or None).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import reference
+
+if TYPE_CHECKING:
+    import random
+
+Expression = tuple[Any, ...]
+Row = dict[str, Any]
+
+COLUMNS = ("x", "y", "s")
+
+
+@dataclass
+class Query:
+    """A query over the table `t` of columns p, o, x, y, s."""
+
+    pattern: reference.Part
+    partition: bool
+    descending: bool
+    rows_shown: str
+    skip: Any
+    define: dict[str, Expression]
+    measures: list[Expression]
+    subset: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def members(self, variable: str) -> set[str]:
+        return set(self.subset.get(variable, (variable,)))
+
+
+# Writing.
+
+
+def sql(e: Expression) -> str:  # noqa: PLR0915 - one case each
+    kind = e[0]
+    if kind == "literal":
+        value = e[1]
+        return "NULL" if value is None else f"'{value}'" if isinstance(value, str) else str(value)
+    if kind == "column":
+        return f"{e[1]}.{e[2]}" if e[1] else str(e[2])
+    if kind in {"first", "last"}:
+        return f"{kind.upper()}({sql(e[1])}{f', {e[2]}' if e[2] else ''})"
+    if kind == "shift":
+        name, rows = ("NEXT", e[1]) if e[1] >= 0 else ("PREV", -e[1])
+        return f"{name}({sql(e[2])}{'' if rows == 1 else f', {rows}'})"
+    if kind == "classifier":
+        return f"CLASSIFIER({e[1] or ''})"
+    if kind == "number":
+        return "MATCH_NUMBER()"
+    if kind in {"running", "final"}:
+        return f"{kind.upper()} {sql(e[1])}"
+    if kind == "not":
+        return f"(NOT {sql(e[1])})"
+    if kind == "is null":
+        return f"({sql(e[1])} IS NULL)"
+    if kind == "coalesce":
+        return f"COALESCE({sql(e[1])}, {sql(e[2])})"
+    if kind == "aggregate":
+        _, function, distinct, argument, variable, condition = e
+        inner = sql(argument) if argument is not None else f"{variable}.*" if variable else "*"
+        text = f"{function}({'DISTINCT ' if distinct else ''}{inner})"
+        return text + (f" FILTER (WHERE {sql(condition)})" if condition is not None else "")
+    sign = {"add": "+", "and": "AND", "or": "OR"}.get(kind, kind)
+    return f"({sql(e[1])} {sign} {sql(e[2])})"
+
+
+def query_text(query: Query) -> str:
+    lines = ["SELECT * FROM t MATCH_RECOGNIZE ("]
+    if query.partition:
+        lines.append("  PARTITION BY p")
+    lines.append(f"  ORDER BY o{' DESC' if query.descending else ''}")
+    if query.measures:
+        lines.append("  MEASURES " + ", ".join(f"{sql(e)} AS m{at}" for at, e in enumerate(query.measures)))
+    lines.append(f"  {query.rows_shown}")
+    skip = query.skip if isinstance(query.skip, str) else f"{query.skip[0]} {query.skip[1]}"
+    lines.append(f"  AFTER MATCH SKIP {skip.upper()}")
+    lines.append(f"  PATTERN ({reference.text(query.pattern)})")
+    if query.subset:
+        lines.append("  SUBSET " + ", ".join(f"{name} = ({', '.join(of)})" for name, of in query.subset.items()))
+    if query.define:
+        lines.append("  DEFINE " + ", ".join(f"{name} AS {sql(e)}" for name, e in query.define.items()))
+    return "\n".join([*lines, ")"])
+
+
+# Evaluating.
+
+
+@dataclass
+class Match:
+    """A match as it is seen from one of its rows."""
+
+    query: Query
+    partition: list[Row]
+    start: int
+    mapped: list[str]
+    number: int
+    # How many rows of it are visible to RUNNING.
+    seen: int
+
+
+def places(match: Match, variable: str | None, final: bool) -> list[int]:
+    """Rows of the partition that are mapped to a variable."""
+    upto = len(match.mapped) if final else match.seen
+    wanted = None if variable is None else match.query.members(variable)
+    return [match.start + at for at in range(upto) if wanted is None or match.mapped[at] in wanted]
+
+
+def variables_in(e: Any) -> list[str | None]:
+    if not isinstance(e, tuple):
+        return []
+    if e[0] in {"column", "classifier"}:
+        return [e[1]]
+    return [found for each in e for found in variables_in(each)]
+
+
+def place(match: Match, e: Expression, final: bool) -> tuple[int | None, Expression]:
+    """The row that a navigation leads to, and what to read there."""
+    if e[0] == "shift":
+        row, inner = place(match, e[2], final)
+        if row is None or not 0 <= row + e[1] < len(match.partition):
+            return None, inner
+        return row + e[1], inner
+    kind, inner, offset = e if e[0] in {"first", "last"} else ("last", e, 0)
+    found = places(match, (variables_in(inner) or [None])[0], final)
+    if offset >= len(found):
+        return None, inner
+    return found[offset if kind == "first" else -1 - offset], inner
+
+
+def value(match: Match, e: Expression, final: bool, row: int | None = None) -> Any:
+    """Evaluate; with `row`, columns are read there."""
+    kind = e[0]
+    if kind == "literal":
+        return e[1]
+    if kind == "number":
+        return match.number
+    if kind in {"running", "final"}:
+        return value(match, e[1], kind == "final", row)
+    if kind == "aggregate":
+        return aggregate(match, e, final)
+    if row is None and kind in {"column", "classifier", "first", "last", "shift"}:
+        there, inner = place(match, e, final)
+        return None if there is None else value(match, inner, final, there)
+    if kind == "column":
+        assert row is not None
+        return match.partition[row][e[2]]
+    if kind == "classifier":
+        assert row is not None
+        return match.mapped[row - match.start] if 0 <= row - match.start < len(match.mapped) else None
+    if kind == "is null":
+        return value(match, e[1], final, row) is None
+    if kind == "coalesce":
+        left = value(match, e[1], final, row)
+        return value(match, e[2], final, row) if left is None else left
+    if kind == "not":
+        inner = value(match, e[1], final, row)
+        return None if inner is None else not inner
+    left, right = value(match, e[1], final, row), value(match, e[2], final, row)
+    if kind == "and":
+        return False if left is False or right is False else None if left is None or right is None else True
+    if kind == "or":
+        return True if left is True or right is True else None if left is None or right is None else False
+    if left is None or right is None:
+        return None
+    return {"add": lambda: left + right, "<": lambda: left < right, "=": lambda: left == right, ">=": lambda: left >= right}[
+        kind
+    ]()
+
+
+def aggregate(match: Match, e: Expression, final: bool) -> Any:
+    _, function, distinct, argument, variable, condition = e
+    if variable is None:
+        variable = ([*variables_in(argument), *variables_in(condition)] or [None])[0]
+    rows = places(match, variable, final)
+    if condition is not None:
+        rows = [row for row in rows if value(match, condition, final, row) is True]
+    if argument is None:
+        return len(rows)
+    found = [value(match, argument, final, row) for row in rows]
+    if function == "array_agg":
+        return found or None
+    found = [each for each in found if each is not None]
+    if distinct:
+        found = list(dict.fromkeys(found))
+    if function == "count":
+        return len(found)
+    if not found:
+        return None
+    total = {"sum": sum, "min": min, "max": max, "avg": lambda each: sum(each) / len(each)}
+    return total[function](found)  # type: ignore[operator]
+
+
+def answer(query: Query, table: list[Row]) -> list[list[Any]]:
+    """Give the rows of the answer, in order. Raises what `reference.scan` raises."""
+    keys: list[Any] = sorted({row["p"] for row in table if row["p"] is not None}) if query.partition else [...]
+    if query.partition and any(row["p"] is None for row in table):
+        keys.append(None)
+    found = []
+    for key in keys:
+        rows = [row for row in table if key is ... or row["p"] == key]
+        rows.sort(key=lambda row: row["o"], reverse=query.descending)
+        found += answer_partition(query, rows)
+    return found
+
+
+def answer_partition(query: Query, rows: list[Row]) -> list[list[Any]]:
+    names = variables(query.pattern)
+    holds = [
+        {
+            name
+            for name in names
+            if name not in query.define
+            # The current row counts as mapped; nothing else of the match is read here.
+            or value(Match(query, rows, at, [name], 0, 1), query.define[name], final=False) is True
+        }
+        for at in range(len(rows))
+    ]
+    skip = query.skip
+    if not isinstance(skip, str):
+        skip = (skip[0], query.members(skip[1]))
+    shown: list[tuple[int, int, list[Any]]] = []
+    covered = set()
+    for number, (start, end, mapped) in enumerate(reference.scan(query.pattern, holds, skip), 1):
+        match = Match(query, rows, start, [name for name, _ in mapped], number, len(mapped))
+        covered.update(range(start, max(end, start + 1)))
+        if query.rows_shown == "ONE ROW PER MATCH":
+            key = [rows[start]["p"]] if query.partition else []
+            shown.append((start, 0, key + [value(match, e, final=True) for e in query.measures]))
+            continue
+        if start == end and "OMIT" not in query.rows_shown:
+            shown.append((start, 0, whole_row(query, rows[start], [value(match, e, False) for e in query.measures])))
+        for at, (_, excluded) in enumerate(mapped):
+            if not excluded:
+                match.seen = at + 1
+                measures = [value(match, e, final=False) for e in query.measures]
+                shown.append((start, at, whole_row(query, rows[start + at], measures)))
+    if "UNMATCHED" in query.rows_shown:
+        nothing = [None] * len(query.measures)
+        shown += [(at, 0, whole_row(query, row, nothing)) for at, row in enumerate(rows) if at not in covered]
+    return [row for _, _, row in sorted(shown, key=lambda each: each[:2])]
+
+
+def whole_row(query: Query, row: Row, measures: list[Any]) -> list[Any]:
+    rest = COLUMNS if query.partition else ("p", *COLUMNS)
+    return ([row["p"]] if query.partition else []) + [row["o"], *measures, *(row[name] for name in rest)]
+
+
+def variables(part: reference.Part) -> list[str]:
+    if part[0] == "variable":
+        return [part[1]]
+    inner = part[1] if part[0] in {"sequence", "choice", "permute"} else part[1:2] if len(part) > 1 else []
+    return list(dict.fromkeys(name for each in inner if isinstance(each, tuple) for name in variables(each)))
+
+
+# Making up.
+
+
+def random_table(rng: random.Random) -> list[Row]:
+    count = rng.choice([0, 1, 3, 6, 9])
+    order = rng.sample(range(100), count)
+    if rng.random() < 0.5:
+        order.sort()
+
+    def maybe(item: Any) -> Any:
+        return None if rng.random() < 0.15 else item
+
+    return [
+        {
+            "p": maybe(rng.choice("abc")),
+            "o": at,
+            "x": maybe(rng.randrange(-3, 4)),
+            "y": maybe(rng.randrange(-4, 5) / 2),
+            "s": maybe(rng.choice("uvw")),
+        }
+        for at in order
+    ]
+
+
+def random_condition(rng: random.Random, variable: str, depth: int = 2) -> Expression:
+    """A condition that reads rows at fixed places from the current one."""
+
+    def number() -> Expression:
+        name = rng.choice("xy")
+        column: Expression = ("column", variable if rng.random() < 0.3 else None, name)
+        roll = rng.random()
+        if roll < 0.4:
+            return column
+        if roll < 0.6:
+            return ("shift", rng.choice([-2, -1, -1, 1, 2, 0]), column)
+        if roll < 0.7:
+            return ("shift", rng.choice([-1, 1]), ("coalesce", ("add", column, ("literal", 1)), ("literal", 0)))
+        if roll < 0.76:
+            return ("shift", -1, ("last", column, 0))
+        if roll < 0.82:
+            return ("last", column, 0)
+        if roll < 0.9:
+            return ("add", number(), ("literal", rng.randrange(-2, 3)))
+        return ("literal", rng.randrange(-2, 3))
+
+    roll = rng.random()
+    if depth and roll < 0.3:
+        return (
+            rng.choice(["and", "or"]),
+            random_condition(rng, variable, depth - 1),
+            random_condition(rng, variable, depth - 1),
+        )
+    if depth and roll < 0.36:
+        return ("not", random_condition(rng, variable, depth - 1))
+    if roll < 0.42:
+        return ("is null", rng.choice([number(), ("shift", -1, ("column", None, "s"))]))
+    if roll < 0.48:
+        return ("=", ("column", None, "s"), ("literal", rng.choice("uvw")))
+    if roll < 0.52:
+        return ("=", ("classifier", None), ("literal", variable))
+    return (rng.choice(["<", "=", ">=", "<"]), number(), number())
+
+
+def random_measure(rng: random.Random, names: list[str]) -> Expression:
+    variable = rng.choice([None, *names]) if names else None
+    column: Expression = ("column", variable, rng.choice("xy"))
+    either = rng.choice([column, ("column", variable, "s"), ("classifier", variable)])
+
+    def navigation() -> Expression:
+        inner = rng.choice([either, column, ("coalesce", ("add", column, ("literal", 1)), ("literal", 0))])
+        logical: Expression = (rng.choice(["first", "last"]), inner, rng.choice([0, 0, 0, 1, 2]))
+        roll = rng.random()
+        if roll < 0.25:
+            return ("shift", rng.choice([-2, -1, 1]), logical)
+        if roll < 0.4:
+            return ("shift", rng.choice([-1, 1, 0]), inner)
+        return (rng.choice(["running", "final"]), logical) if roll < 0.6 else logical
+
+    def total() -> Expression:
+        roll = rng.random()
+        if roll < 0.15:
+            made: Expression = ("aggregate", "count", False, None, variable, None)
+        elif roll < 0.3:
+            made = ("aggregate", "array_agg", False, rng.choice([either, column]), None, None)
+        elif roll < 0.4:
+            made = ("aggregate", "count", rng.random() < 0.5, either, None, None)
+        else:
+            condition = ("<", ("column", variable, "x"), ("literal", 1)) if rng.random() < 0.3 else None
+            argument = rng.choice([column, ("add", column, ("literal", 1))])
+            function = rng.choice(["sum", "min", "max", "avg"])
+            made = ("aggregate", function, rng.random() < 0.15, argument, None, condition)
+        return (rng.choice(["running", "final"]), made) if rng.random() < 0.3 else made
+
+    roll = rng.random()
+    if roll < 0.15:
+        return column
+    if roll < 0.4:
+        return navigation()
+    if roll < 0.7:
+        return total()
+    if roll < 0.78:
+        return either
+    if roll < 0.84:
+        return ("number",)
+    if roll < 0.94:
+        return ("add", ("last", column, 0), ("aggregate", "count", False, None, variable, None))
+    return ("<", column, ("final", ("last", column, 0)))
+
+
+def random_query(rng: random.Random) -> Query:
+    pattern = reference.random_part(rng, "ABC", rng.randint(1, 4))
+    names = variables(pattern)
+    subset = {"U": ("A", "B")} if {"A", "B"} <= set(names) and rng.random() < 0.5 else {}
+    every = [*names, *subset]
+    excluded = "{-" in reference.text(pattern)
+    shown = ["ONE ROW PER MATCH", "ALL ROWS PER MATCH", "ALL ROWS PER MATCH OMIT EMPTY MATCHES"]
+    skips: list[Any] = ["past last row", "past last row", "to next row"]
+    skips += [(mode, name) for mode in ("to first", "to last") for name in every]
+    return Query(
+        pattern=pattern,
+        partition=rng.random() < 0.6,
+        descending=rng.random() < 0.2,
+        rows_shown=rng.choice(shown if excluded else [*shown, "ALL ROWS PER MATCH WITH UNMATCHED ROWS"]),
+        skip=rng.choice(skips),
+        define={name: random_condition(rng, name) for name in names if rng.random() < 0.85},
+        measures=[random_measure(rng, every) for _ in range(rng.randint(1, 4))],
+        subset=subset,
+    )
