@@ -270,7 +270,7 @@ def variables(part: reference.Part) -> list[str]:
 
 
 def random_table(rng: random.Random) -> list[Row]:
-    count = rng.choice([0, 1, 3, 6, 9])
+    count = rng.choice([0, 1, 4, 8, 8, 12])
     order = rng.sample(range(100), count)
     if rng.random() < 0.5:
         order.sort()
@@ -382,7 +382,7 @@ def random_query(rng: random.Random) -> Query:
     every = [*names, *subset]
     excluded = "{-" in reference.text(pattern)
     shown = ["ONE ROW PER MATCH", "ALL ROWS PER MATCH", "ALL ROWS PER MATCH OMIT EMPTY MATCHES"]
-    skips: list[Any] = ["past last row", "past last row", "to next row"]
+    skips: list[Any] = ["past last row"] * 6 + ["to next row"] * 2
     skips += [(mode, name) for mode in ("to first", "to last") for name in every]
     return Query(
         pattern=pattern,
@@ -390,7 +390,7 @@ def random_query(rng: random.Random) -> Query:
         descending=rng.random() < 0.2,
         rows_shown=rng.choice(shown if excluded else [*shown, "ALL ROWS PER MATCH WITH UNMATCHED ROWS"]),
         skip=rng.choice(skips),
-        define={name: random_condition(rng, name) for name in names if rng.random() < 0.85},
+        define={name: random_condition(rng, name) for name in names if rng.random() < 0.8},
         measures=[random_measure(rng, every) for _ in range(rng.randint(1, 4))],
         subset=subset,
     )

@@ -1,8 +1,8 @@
 //! What stands in the cache.
 
 use std::hash::{Hash, Hasher};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 /// A key: a text in a name space, so that texts of different kinds never collide.
@@ -110,4 +110,11 @@ pub struct Entry<V> {
     pub filed: AtomicU64,
     /// Look-ups that found it.
     pub hits: AtomicU64,
+}
+
+impl<V> Entry<V> {
+    /// Whether it has left the table, and its value with it.
+    pub fn has_left(&self) -> bool {
+        self.value.lock().unwrap_or_else(PoisonError::into_inner).is_none()
+    }
 }

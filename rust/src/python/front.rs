@@ -14,9 +14,11 @@ use pyo3::prelude::*;
 
 use crate::cache::{Entry, KeyRef, PatternCache};
 
-/// Places a thread, of 16 bytes; memory is used as places are. Each may keep an entry that has left alive, without its
-/// value.
+/// Places a thread, of 16 bytes; memory is used as places are.
 const PLACES: usize = 4096;
+
+/// A place keeps an entry that has left alive, without its value. After so many entries were put in, those are let go.
+const PUTS_BETWEEN_SWEEPS: usize = 1024;
 
 static NEXT_NUMBER: AtomicU64 = AtomicU64::new(0);
 
@@ -27,8 +29,30 @@ pub fn next_number() -> u64 {
 
 type Place = Option<(u64, Arc<Entry<Py<PyAny>>>)>;
 
+struct Front {
+    places: Vec<Place>,
+    puts: usize,
+}
+
+impl Front {
+    /// Puts an entry in, and gives the one that it replaces.
+    fn put(&mut self, place: usize, number: u64, entry: Arc<Entry<Py<PyAny>>>) -> Place {
+        if self.places.is_empty() {
+            self.places.resize_with(PLACES, || None);
+        }
+        self.puts += 1;
+        if self.puts.is_multiple_of(PUTS_BETWEEN_SWEEPS) {
+            // They have no value any more, so nothing of Python's is dropped here.
+            for place in &mut self.places {
+                place.take_if(|(_, entry)| entry.has_left());
+            }
+        }
+        self.places[place].replace((number, entry))
+    }
+}
+
 thread_local! {
-    static FRONT: RefCell<Vec<Place>> = const { RefCell::new(Vec::new()) };
+    static FRONT: RefCell<Front> = const { RefCell::new(Front { places: Vec::new(), puts: 0 }) };
 }
 
 /// Looks up, in the thread's front and then in the cache.
@@ -37,7 +61,7 @@ pub fn look_up(py: Python<'_>, cache: &PatternCache<Py<PyAny>>, number: u64, key
     let read = |value: &Py<PyAny>| value.clone_ref(py);
     let place = foldhash::fast::FixedState::with_seed(number).hash_one(key) as usize % PLACES;
     let remembered = FRONT.with_borrow(|front| {
-        let (owner, entry) = front.get(place)?.as_ref()?;
+        let (owner, entry) = front.places.get(place)?.as_ref()?;
         (*owner == number && *entry.key.text == *key.text && entry.key.space == key.space)
             .then(|| cache.use_entry(entry, read))
             .flatten()
@@ -48,12 +72,7 @@ pub fn look_up(py: Python<'_>, cache: &PatternCache<Py<PyAny>>, number: u64, key
     // Values that expired are dropped with this list, when nothing is locked or borrowed.
     let mut left = Vec::new();
     let (found, entry) = cache.get(key, &mut left, read)?;
-    let before = FRONT.with_borrow_mut(|front| {
-        if front.is_empty() {
-            front.resize_with(PLACES, || None);
-        }
-        front[place].replace((number, entry))
-    });
+    let before = FRONT.with_borrow_mut(|front| front.put(place, number, entry));
     drop(before);
     Some(found)
 }
