@@ -45,7 +45,7 @@ class Query:
 # Writing.
 
 
-def sql(e: Expression) -> str:  # noqa: PLR0915 - one case each
+def sql(e: Expression) -> str:
     kind = e[0]
     if kind == "literal":
         value = e[1]
@@ -176,9 +176,12 @@ def value(match: Match, e: Expression, final: bool, row: int | None = None) -> A
         return True if left is True or right is True else None if left is None or right is None else False
     if left is None or right is None:
         return None
-    return {"add": lambda: left + right, "<": lambda: left < right, "=": lambda: left == right, ">=": lambda: left >= right}[
-        kind
-    ]()
+    return {
+        "add": lambda: left + right,
+        "<": lambda: left < right,
+        "=": lambda: left == right,
+        ">=": lambda: left >= right,
+    }[kind]()
 
 
 def aggregate(match: Match, e: Expression, final: bool) -> Any:
@@ -233,7 +236,7 @@ def answer_partition(query: Query, rows: list[Row]) -> list[list[Any]]:
     if not isinstance(skip, str):
         skip = (skip[0], query.members(skip[1]))
     shown: list[tuple[int, int, list[Any]]] = []
-    covered = set()
+    covered: set[int] = set()
     for number, (start, end, mapped) in enumerate(reference.scan(query.pattern, holds, skip), 1):
         match = Match(query, rows, start, [name for name, _ in mapped], number, len(mapped))
         covered.update(range(start, max(end, start + 1)))
@@ -378,7 +381,7 @@ def random_measure(rng: random.Random, names: list[str]) -> Expression:
 def random_query(rng: random.Random) -> Query:
     pattern = reference.random_part(rng, "ABC", rng.randint(1, 4))
     names = variables(pattern)
-    subset = {"U": ("A", "B")} if {"A", "B"} <= set(names) and rng.random() < 0.5 else {}
+    subset: dict[str, tuple[str, ...]] = {"U": ("A", "B")} if {"A", "B"} <= set(names) and rng.random() < 0.5 else {}
     every = [*names, *subset]
     excluded = "{-" in reference.text(pattern)
     shown = ["ONE ROW PER MATCH", "ALL ROWS PER MATCH", "ALL ROWS PER MATCH OMIT EMPTY MATCHES"]

@@ -92,8 +92,8 @@ def resident():
     with open("/proc/self/statm") as statm:
         return int(statm.read().split()[1]) * 4096
 
-# Random limits and keys reach the most memory that they allow late and by chance; the heap is brought there first, so that
-# what grows later is a leak.
+# Random limits and keys reach the most memory that they allow late and by chance; the heap is brought there first, so
+# that what grows later is a leak.
 def fill():
     cache.resize(1200, max_memory_mb=64)
     for number in range(1200):

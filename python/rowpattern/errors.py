@@ -56,8 +56,8 @@ class DumpError(RowPatternError, ValueError):
 class QueryError(RowPatternError, ValueError):
     """A query cannot be answered.
 
-    The message says what is wrong and what would be right, and shows the line with a caret under the place where there is
-    one.
+    The message says what is wrong and what would be right, and, where there is a place to show, the line with a caret
+    under it.
 
     Attributes:
         line: the line of the query, from 1; 0 where no place can be named.

@@ -47,6 +47,8 @@ _READERS: dict[str, Reader] = {
     "cache_monitoring_interval_seconds": positive_seconds,
     "cache_threshold_action": choice("evict", "clear"),
     "cache_optimize_size": flag,
+    "execution_timeout_seconds": positive_seconds,
+    "max_memory_mb": megabytes,
 }
 
 _VARIABLES = {f"MR_{name.upper()}": name for name in _READERS}
@@ -60,7 +62,7 @@ _PRESETS: dict[str, dict[str, Any]] = {
 
 @dataclass
 class PerformanceConfig:
-    """Settings of the pattern cache.
+    """Settings of the pattern cache, and limits of queries.
 
     Attributes:
         enable_caching: whether patterns are cached at all.
@@ -72,6 +74,8 @@ class PerformanceConfig:
         cache_threshold_action: what a monitor does above the threshold: `"evict"` the entries used longest ago until
             it is met, or `"clear"` all.
         cache_optimize_size: whether a monitor changes the entry limit, within `cache_size_limit`.
+        execution_timeout_seconds: the most time that a query of `match_recognize` may take, in seconds.
+        max_memory_mb: the most memory that it may take beyond the tables given, in MB of 2**20 bytes.
 
     The others are the pure-Python system's and not read here.
 
@@ -90,7 +94,7 @@ class PerformanceConfig:
     cache_optimize_size: bool = True
     max_partition_size: int = -1
     execution_timeout_seconds: float = 300.0
-    max_memory_mb: int = 8192
+    max_memory_mb: float = 8192
     parallel_processing: bool = False
     max_workers: int = 4
     enable_streaming_processing: bool = False

@@ -44,19 +44,21 @@ def match_recognize(
 
     Args:
         sql: one query, in DuckDB's SQL, with MATCH_RECOGNIZE after any table in FROM.
-        data: one table: a pandas or Polars frame (or lazy frame), an Arrow table or reader, a DuckDB relation, or anything
-            with Arrow's stream interface. Any name in FROM means it.
-        memory_limit_mb: the most memory that the query may take beyond the tables given, in MB of 2**20 bytes; by default
-            `max_memory_mb` of the process's settings (`MR_MAX_MEMORY_MB`, 8,192).
-        timeout_seconds: the most time; by default `execution_timeout_seconds` (`MR_EXECUTION_TIMEOUT_SECONDS`, 300).
-        progress: True prints each step to standard error; a function is called with each (`rowpattern.sql.running.Progress`).
+        data: one table: a pandas or Polars frame (or lazy frame), an Arrow table or reader, a DuckDB relation, or
+            anything with Arrow's stream interface. Any name in FROM means it.
+        memory_limit_mb: the most memory that the query may take beyond the tables given, in MB of 2**20 bytes; by
+            default `max_memory_mb` of the process's settings (`MR_MAX_MEMORY_MB`, 8,192).
+        timeout_seconds: the most time; by default `execution_timeout_seconds` of the process's settings
+            (`MR_EXECUTION_TIMEOUT_SECONDS`, 300).
+        progress: True prints each step to standard error; a function is called with each, as a
+            `rowpattern.sql.running.Progress`.
         tables: tables by the names that the query has for them.
 
     Returns:
-        a table of the kind given; an Arrow table where several kinds or no table were given. ONE ROW PER MATCH gives the
-        partition columns and the measures, ALL ROWS PER MATCH the partition columns, the order columns, the measures and
-        the rest of the table. Rows come in the order of partitions, and of rows in them. NaN in a float column of pandas
-        is NULL.
+        a table of the kind given; an Arrow table where several kinds or no table were given. ONE ROW PER MATCH gives
+        the partition columns and the measures, ALL ROWS PER MATCH the partition columns, the order columns, the
+        measures and the rest of the table. Rows come in the order of partitions, and of rows in them. NaN in a float
+        column of pandas is NULL. Sums of integers are int64 where they fit, decimals otherwise.
 
     Raises:
         QuerySyntaxError, PatternSyntaxError: the text is wrong; the message shows where.
@@ -68,8 +70,8 @@ def match_recognize(
         MissingDependencyError: sqlglot, duckdb, pyarrow or numpy is not installed.
         TypeError: what was given is no table.
 
-    The query sees the tables that it is given and nothing else: no file, no network, no variable of the caller. Takes time
-    linear in the rows where they are in order already, O(n log n) otherwise, and what DuckDB takes for the rest.
+    The query sees the tables that it is given and nothing else: no file, no network, no variable of the caller. Takes
+    time linear in the rows where they are in order already, O(n log n) otherwise, and what DuckDB takes for the rest.
     """
     answer_query = _query_module().answer_query
     return answer_query(sql, data, tables, _run(memory_limit_mb, timeout_seconds, progress))

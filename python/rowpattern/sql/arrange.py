@@ -99,13 +99,11 @@ class Rows:
         return found
 
 
-def arrange(
-    table: Table, partition_by: Sequence[Key], order_by: Sequence[Key], database: Database, run: Run
-) -> Rows:
+def arrange(table: Table, partition_by: Sequence[Key], order_by: Sequence[Key], database: Database, run: Run) -> Rows:
     """Bring rows in order, where they are not.
 
-    Partitions come in the order of their keys, NULLs last; rows that are equal in ORDER BY keep their order. Rows that are
-    in order already are not sorted and not copied. Takes time linear in the rows then, and O(n log n) otherwise.
+    Partitions come in the order of their keys, NULLs last; rows that are equal in ORDER BY keep their order. Rows that
+    are in order already are not sorted and not copied. Takes time linear in the rows then, and O(n log n) otherwise.
 
     Raises:
         QueryError: a key cannot be computed.
@@ -133,8 +131,8 @@ def _computed(table: Table, keys: Sequence[Key], database: Database) -> dict[str
     if not keys:
         return {}
     names = sorted({name for key in keys for name in key.reads}) or table.names[:1]
-    database.register("keys", pa.table({name: table.column(name) for name in names}))
-    found = database.query("SELECT " + ", ".join(key.sql for key in keys) + ' FROM "keys"')
+    columns = pa.table({name: table.column(name) for name in names})
+    found = database.project(", ".join(key.sql for key in keys), columns)
     return {key.sql: values for key, values in zip(keys, found.columns)}
 
 

@@ -187,7 +187,11 @@ def _key(  # noqa: PLR0917 - used here only
     nulls_first: bool = False,
 ) -> Key:
     sql, reads = row_expression(expression, columns, place, what)
-    column = reads[0] if isinstance(expression, exp.Column) and sql == exp.column(reads[0], quoted=True).sql("duckdb") else None
+    column = (
+        reads[0]
+        if isinstance(expression, exp.Column) and sql == exp.column(reads[0], quoted=True).sql("duckdb")
+        else None
+    )
     name = column if column is not None else expression.sql(dialect="duckdb")
     return Key(name, column, sql, reads, descending, nulls_first)
 

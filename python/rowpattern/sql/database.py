@@ -17,7 +17,7 @@ from rowpattern.errors import QueryError
 from rowpattern.sql.running import Run, interrupt_after
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import pyarrow as pa
 
@@ -76,15 +76,26 @@ class Database:
         self._registered.clear()
 
     def query(self, sql: str) -> pa.Table:
-        """Run a query.
+        """Run a query over registered tables.
 
         Raises:
             QueryError: DuckDB refuses it, with DuckDB's message.
             QueryLimitError: it took too long or too much memory.
         """
+        return self._run_within_limits(lambda: self._connection.sql(sql))
+
+    def project(self, columns: str, table: pa.Table) -> pa.Table:
+        """Compute expressions over one table that is not registered, which is quicker for small ones.
+
+        Raises:
+            As `query`.
+        """
+        return self._run_within_limits(lambda: self._connection.from_arrow(table).project(columns))
+
+    def _run_within_limits(self, relation: Callable[[], duckdb.DuckDBPyRelation]) -> pa.Table:
         try:
             with interrupt_after(self._run.deadline, self._connection.interrupt):
-                return self._connection.sql(sql).to_arrow_table()
+                return relation().to_arrow_table()
         except duckdb.OutOfMemoryException:
             raise self._run.too_large() from None
         except duckdb.InterruptException:
@@ -93,10 +104,10 @@ class Database:
         except duckdb.Error as error:
             raise QueryError(_message(error)) from None
 
-    def refuses(self, sql: str) -> str | None:
-        """Return why a query cannot run, without running it; None when it can."""
+    def refuses(self, expression: str, table: pa.Table) -> str | None:
+        """Return why an expression cannot be computed over a table; None when it can."""
         try:
-            self._connection.sql(f"SELECT * FROM ({sql}) LIMIT 0").to_arrow_table()
+            self._connection.from_arrow(table).project(expression).to_arrow_table()
         except duckdb.Error as error:
             return _message(error)
         return None
@@ -106,7 +117,7 @@ def _message(error: duckdb.Error) -> str:
     """Return DuckDB's message without its excerpt, which shows a text that the caller did not write."""
     text = str(error)
     for begin in ("\nLINE ", "\n\nLINE "):
-        text = text.split(begin)[0]
+        text = text.split(begin, maxsplit=1)[0]
     kind, _, rest = text.partition(": ")
     return (rest if kind.endswith("Error") else text).strip()
 
@@ -134,7 +145,9 @@ def database(run: Run) -> Iterator[Database]:
 def aggregate_names() -> frozenset[str]:
     """Return the names of DuckDB's aggregates, in lower case."""
     connection = duckdb.connect(":memory:")
-    names = connection.execute("SELECT DISTINCT function_name FROM duckdb_functions() WHERE function_type = 'aggregate'")
+    names = connection.execute(
+        "SELECT DISTINCT function_name FROM duckdb_functions() WHERE function_type = 'aggregate'"
+    )
     found = frozenset(name.lower() for (name,) in names.fetchall())
     connection.close()
     return found

@@ -166,7 +166,7 @@ class _Reader:
         for each in inner.walk():
             if _is_navigation(each) and each.name.upper() in refused:
                 raise self._fail(
-                    f"{each.name.upper()} cannot stand inside {outer} here; PREV and NEXT may stand around one FIRST or LAST",
+                    f"{each.name.upper()} cannot stand inside {outer}; PREV or NEXT may stand around FIRST or LAST",
                     each,
                 )
             if self._is_aggregate(each):
@@ -210,11 +210,11 @@ class _Reader:
         at = replace(at, variables=next(iter(qualifiers), None))
         at = self._placed(at, whole)
         result = inner
-        for leaf, column, fields in found:
-            if column is None:
-                read = self._label(at) if fields is None else fields
+        for leaf, name, fields in found:
+            if name is None:
+                read: exp.Expr = self._label(at) if fields is None else fields
             else:
-                read = self._input(Value(column, at))
+                read = self._input(Value(name, at))
                 if fields is not None:
                     read = _with_fields(read, fields)
             if leaf is inner:
@@ -222,7 +222,7 @@ class _Reader:
             else:
                 leaf.replace(read)
         bare = len(found) == 1 and found[0][0] is inner
-        if bare or at == Navigation(final=at.final) or not self._may_lead_outside(at):
+        if bare or not self._may_lead_outside(at):
             return result if bare else exp.paren(result, copy=False)
         # Where navigation leads nowhere the answer is NULL, whatever the expression makes of NULLs.
         inside = self._input(Inside(at))
@@ -380,7 +380,8 @@ class MeasureReader(_Reader):
         call = node.copy()
         variables = self._aggregated_variables(call)
         counts = isinstance(node, exp.Count) and (
-            isinstance(node.this, exp.Star) or (isinstance(node.this, exp.Column) and isinstance(node.this.this, exp.Star))
+            isinstance(node.this, exp.Star)
+            or (isinstance(node.this, exp.Column) and isinstance(node.this.this, exp.Star))
         )
         names: dict[RowValue, str] = {}
 
@@ -490,7 +491,7 @@ def row_expression(expression: exp.Expr, columns: Columns, place: Place, what: s
             if name is None:
                 raise columns.unknown(last)
             names[name] = None
-            found = exp.column(name, quoted=True)
+            found: exp.Expr = exp.column(name, quoted=True)
             if first is not last:
                 found = exp.Dot.build([found, last.copy()])
             if node is rewritten:

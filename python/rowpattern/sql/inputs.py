@@ -9,7 +9,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Union
 
-__all__ = ["Aggregate", "Computed", "Input", "Inputs", "Inside", "Label", "MatchNumber", "Navigation", "RowLabel", "RowValue", "Value"]
+__all__ = [
+    "Aggregate",
+    "Computed",
+    "Input",
+    "Inputs",
+    "Inside",
+    "Label",
+    "MatchNumber",
+    "Navigation",
+    "RowLabel",
+    "RowValue",
+    "Value",
+]
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from rowpattern.errors import QueryError
+from rowpattern.errors import QueryError, QueryLimitError
 from rowpattern.sql.inputs import Inside, Value
 from rowpattern.sql.problems import problem
 
@@ -79,16 +79,19 @@ def compute(
     """
     if not columns:
         columns = {"none": pa.nulls(rows)}
-    database.register("inputs", pa.table(columns))
-    select = "SELECT " + ", ".join(f"({each.sql})" for _, each, _ in computed) + ' FROM "inputs"'
+    table = pa.table(columns)
     try:
-        return list(database.query(select).columns)
+        return list(database.project(", ".join(f"({each.sql})" for _, each, _ in computed), table).columns)
+    except QueryLimitError:
+        raise
     except QueryError as error:
         for what, each, place in computed:
-            refused = database.refuses(f'SELECT ({each.sql}) FROM "inputs"')
+            refused = database.refuses(f"({each.sql})", table)
             if refused is not None:
                 raise problem(f"{what}: {_in_its_words(refused, each)}", place, QueryError) from None
-        raise problem(f"{computed[0][0] if len(computed) == 1 else 'an expression'}: {error}", computed[0][2], QueryError) from None
+        raise problem(
+            f"{computed[0][0] if len(computed) == 1 else 'an expression'}: {error}", computed[0][2], QueryError
+        ) from None
 
 
 def _in_its_words(message: str, computed: Computed) -> str:

@@ -6,13 +6,13 @@ PER MATCH).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
 from rowpattern.errors import QueryError, QueryLimitError
-from rowpattern.sql.inputs import Aggregate, Inside, Label, MatchNumber, Value
+from rowpattern.sql.inputs import Aggregate, Inside, Label, MatchNumber, Navigation, Value
 from rowpattern.sql.matching import compute
 from rowpattern.sql.problems import problem
 from rowpattern.sql.tables import plain_integers
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rowpattern.sql.arrange import Integers, Rows
     from rowpattern.sql.binding import BoundClause
     from rowpattern.sql.database import Database
-    from rowpattern.sql.inputs import Input, Navigation, RowValue
+    from rowpattern.sql.inputs import Input, RowValue
     from rowpattern.sql.matching import Matched
     from rowpattern.sql.running import Run
     from rowpattern.sql.tables import Array
@@ -56,7 +56,11 @@ class Items:
 
     def rows_then(self, of_rows: Integers, of_empty: int) -> Integers:
         """Return one number for each row and the same one for each empty match."""
-        return np.concatenate([of_rows, np.full(len(self.empty), of_empty, dtype=np.int64)]) if len(self.empty) else of_rows
+        return (
+            np.concatenate([of_rows, np.full(len(self.empty), of_empty, dtype=np.int64)])
+            if len(self.empty)
+            else of_rows
+        )
 
 
 class _Reader:
@@ -71,6 +75,8 @@ class _Reader:
         self._run = run
         self._places: dict[Navigation, tuple[Integers, bool]] = {}
         self._aggregates: dict[Aggregate, pa.Array] = {}
+        # Rows of matches, for aggregates.
+        self.table: pa.Table = pa.table({})
 
     def read(self, item: Input) -> Array:
         if isinstance(item, Value):
@@ -119,20 +125,27 @@ class _Reader:
         start, length = matched.start, matched.length
         if running:
             rows = np.asarray(matched.matches.rows.row)
+            if at.offset == 0 and not at.first:
+                return rows
             start, length = np.repeat(start, length), rows + 1 - np.repeat(start, length)
         places = start + at.offset if at.first else start + length - 1 - at.offset
         return np.where(at.offset < length, places, -1)
 
     def _labels(self, at: Navigation) -> pa.Array:
         matched, match = self._matched, self._items.match
+        if at == Navigation() and self._items.per_row and not len(self._items.empty):
+            # Each row's own.
+            return self._named(matched.labels().astype(np.int16), None)
         places = self._rows_at(at) - matched.start[match]
         inside = (places >= 0) & (places < matched.length[match]) & (self._rows_at(at) >= 0)
         labels = matched.labels()
         codes = np.zeros(len(places), dtype=np.uint8)
         codes[inside] = labels[(places + matched.first[match])[inside]]
-        # More variables than 127 fit no int8, and pyarrow wants signed indices in places.
+        return self._named(codes.astype(np.int16), ~inside)
+
+    def _named(self, codes: np.ndarray[Any, Any], without: np.ndarray[Any, Any] | None) -> pa.Array:
         names = pa.array(self._bound.variables, pa.string())
-        return pa.DictionaryArray.from_arrays(pa.array(codes.astype(np.int16), mask=~inside), names).cast(pa.string())
+        return names.take(pa.array(codes, mask=without))
 
     # Aggregates.
 
@@ -147,7 +160,9 @@ class _Reader:
         if not left:
             return
         self._register_rows(left)
-        nothing = self._database.query(f'SELECT {_list(left)} FROM "rows" WHERE false') if len(self._items.empty) else None
+        nothing = (
+            self._database.query(f'SELECT {_list(left)} FROM "rows" WHERE false') if len(self._items.empty) else None
+        )
         final = [each for each in left if each.final]
         if final:
             self._over_matches(final, left, nothing)
@@ -179,10 +194,9 @@ class _Reader:
             elif isinstance(item, MatchNumber):
                 columns[name] = pa.array(np.asarray(matched.matches.number)[match])
             else:
-                names = pa.array(self._bound.variables, pa.string())
-                codes = pa.array(matched.labels().astype(np.int16))
-                columns[name] = pa.DictionaryArray.from_arrays(codes, names).cast(pa.string())
-        self._database.register("rows", pa.table(columns))
+                columns[name] = self._named(matched.labels().astype(np.int16), None)
+        self.table = pa.table(columns)
+        self._database.register("rows", self.table)
 
     def _over_matches(self, final: list[Aggregate], all_of_them: list[Aggregate], nothing: pa.Table | None) -> None:
         found = self._database.query(f'SELECT {_list(final)} FROM "rows" GROUP BY "match" ORDER BY "match"')
@@ -229,7 +243,7 @@ def measure(bound: BoundClause, rows: Rows, items: Items, database: Database, ru
         try:
             reader.aggregate(aggregates)
         except QueryError as error:
-            raise _blamed(bound, aggregates, error, database) from None
+            raise _blamed(bound, aggregates, error, reader.table, database) from None
     found: list[Array | None] = []
     left = []
     for each in bound.measures:
@@ -243,16 +257,22 @@ def measure(bound: BoundClause, rows: Rows, items: Items, database: Database, ru
         computed = [(f"measure {each.name}", each.computed, each.place) for each in left]
         values = iter(compute(computed, columns, items.count, database))
         found = [next(values) if each is None else each for each in found]
-    return [each if one.computed.origin else plain_integers(each) for one, each in zip(bound.measures, found) if each is not None]
+    return [
+        each if one.computed.origin else plain_integers(each)
+        for one, each in zip(bound.measures, found)
+        if each is not None
+    ]
 
 
-def _blamed(bound: BoundClause, aggregates: list[Aggregate], error: QueryError, database: Database) -> QueryError:
+def _blamed(
+    bound: BoundClause, aggregates: list[Aggregate], error: QueryError, table: pa.Table, database: Database
+) -> QueryError:
     """Say which measure DuckDB refuses."""
     if isinstance(error, QueryLimitError):
         return error
     for each in aggregates:
         window = "" if each.final else ' OVER (ORDER BY "row")'
-        if (refused := database.refuses(f'SELECT {each.sql}{window} FROM "rows"')) is not None:
+        if (refused := database.refuses(f"{each.sql}{window}", table)) is not None:
             measures = (one for one in bound.measures if each in dict(one.computed.reads).values())
             blamed = next(measures)
             for name, item in each.reads:

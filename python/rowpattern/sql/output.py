@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["answer_clause"]
 
 
-def answer_clause(bound: BoundClause, table: Table, database: Database, run: Run) -> Answer:
-    """Answer one clause over a table.
+def answer_clause(bound: BoundClause, table: Table, database: Database, run: Run) -> tuple[Answer, bool]:
+    """Answer one clause over a table; say too whether its rows had to be sorted.
 
     Takes time linear in the rows (O(n log n) where they have to be sorted) and in what the answer has.
 
@@ -39,9 +39,8 @@ def answer_clause(bound: BoundClause, table: Table, database: Database, run: Run
     items = Items(matched, per_row=per_row)
     with run.step("measures", items.count):
         measures = measure(bound, rows, items, database, run)
-        if not per_row:
-            return _one_row(bound, rows, matched.start, measures)
-        return _all_rows(bound, rows, items, measures)
+        answer = _all_rows(bound, rows, items, measures) if per_row else _one_row(bound, rows, matched.start, measures)
+    return answer, rows.order is not None
 
 
 def _key_column(key: Key, rows: Rows, at: pa.Array) -> AnswerColumn:
@@ -80,8 +79,8 @@ def _shown(bound: BoundClause, rows: Rows, items: Items) -> tuple[Integers | Non
     """Say which items are shown, in order.
 
     Returns:
-        the items (-1 for a row of no match; None for all, in order), the input's row of each, and whether there are rows
-        of no match.
+        the items (-1 for a row of no match; None for all, in order), the input's row of each, and whether there are
+        rows of no match.
     """
     matched = items.matched
     row = items.row()

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlglot import exp
-from sqlglot.dialects.duckdb import DuckDB, DuckDBParser
+from sqlglot.dialects.duckdb import DuckDB
 from sqlglot.errors import ErrorLevel, ParseError, SqlglotError
-from sqlglot.tokens import Token, TokenType
+from sqlglot.parsers.duckdb import DuckDBParser
+from sqlglot.tokenizer_core import Token, TokenType
 
 from rowpattern.errors import QueryError, QuerySyntaxError, UnsupportedQueryError
 from rowpattern.sql.clause import Clause, Definition, Measure, OrderKey, RowsShown, Skip, Spliced
@@ -32,6 +33,9 @@ _MOST_NODES = 100_000
 # Functions that give tables and touch nothing but their arguments. Others read files, or take addresses of memory.
 _TABLE_FUNCTIONS = {"range", "generate_series", "unnest", "json_each", "json_tree", "repeat", "repeat_row"}
 
+# The parts of a clause, in their order, by the words that they begin with; sqlglot reads two words as one here and there.
+_PARTS = ("PARTITION BY", "ORDER BY", "MEASURES", "ONE", "ALL", "AFTER", "PATTERN", "SUBSET", "DEFINE")
+
 _WINDOW_WORDS = {"MEASURES", "PATTERN", "DEFINE", "SUBSET", "AFTER", "INITIAL", "SEEK"}
 
 
@@ -44,8 +48,8 @@ class ParsedQuery:
         text: the whole text, with the clauses directly in it.
         tables: names of tables that the query does not make itself, each with the place where it stands first.
         duckdb_tables: those that stand elsewhere than directly before a clause, which DuckDB reads.
-        projection: where the query is a SELECT of columns from one clause and nothing more, those columns, each with the
-            name that it gets; empty for `SELECT *`. None otherwise.
+        projection: where the query is a SELECT of columns from one clause and nothing more, those columns, each with
+            the name that it gets; empty for `SELECT *`. None otherwise.
     """
 
     sql: str
@@ -83,7 +87,7 @@ class _Parser(DuckDBParser):
         if token != TokenType.MATCH_RECOGNIZE
     }
     TABLE_TERMINATORS = DuckDBParser.TABLE_TERMINATORS | {TokenType.MATCH_RECOGNIZE}
-    TABLE_ALIAS_TOKENS = set(DuckDBParser.TABLE_ALIAS_TOKENS) - {TokenType.MATCH_RECOGNIZE}  # noqa: RUF012
+    TABLE_ALIAS_TOKENS = set(DuckDBParser.TABLE_ALIAS_TOKENS) - {TokenType.MATCH_RECOGNIZE}
 
     def _place(self, token: Token | None = None) -> Place:
         token = token or self._curr
@@ -96,7 +100,7 @@ class _Parser(DuckDBParser):
         # sqlglot's own message, shown our way.
         token = token or self._curr or self._prev
         if token and token.text.upper() in _WINDOW_WORDS:
-            message = f"{token.text.upper()} belongs in MATCH_RECOGNIZE (...) after a table; row patterns in windows are not known"
+            message = f"{token.text.upper()} belongs in MATCH_RECOGNIZE (...) after a table, not in a window"
         raise problem(message, self._place(token), QuerySyntaxError)
 
     def _parse_table(self, *args: Any, **options: Any) -> Any:
@@ -146,7 +150,8 @@ class _Parser(DuckDBParser):
         subset = self._parse_subset(subset_places) if self._match_text_seq("SUBSET") else {}
         define = self._list(self._parse_definition) if self._match_text_seq("DEFINE") else []
         if self._curr.token_type != TokenType.R_PAREN:
-            raise self._fail(self._what_was_expected(bool(define)))
+            separator = ", or " if define else ""
+            raise self._misplaced(f"expected {separator}) at the end of MATCH_RECOGNIZE")
         end = self._curr.end + 1
         self._advance()
         return Clause(
@@ -168,14 +173,12 @@ class _Parser(DuckDBParser):
             end=end,
         )
 
-    def _what_was_expected(self, after_define: bool) -> str:
+    def _misplaced(self, otherwise: str) -> QuerySyntaxError:
+        """Make the error for what stands here: a part of the clause out of order, or anything else."""
         word = self._curr.text.upper()
-        order = (
-            "PARTITION BY, ORDER BY, MEASURES, ONE ROW or ALL ROWS PER MATCH, AFTER MATCH SKIP, PATTERN, SUBSET, DEFINE"
-        )
-        if word in {"PARTITION BY", "ORDER BY", "MEASURES", "ONE", "ALL", "AFTER", "PATTERN", "SUBSET", "DEFINE"}:
-            return f"{word} cannot stand here; the order is {order}"
-        return f"expected {', or ' if after_define else ''}) at the end of MATCH_RECOGNIZE"
+        if word in _PARTS:
+            return self._fail(f"{word} cannot stand here; the order is {', '.join(_PARTS)}")
+        return self._fail(otherwise)
 
     def _expect(self, token_type: TokenType, shown: str) -> None:
         if not self._match(token_type):
@@ -261,11 +264,7 @@ class _Parser(DuckDBParser):
 
     def _parse_pattern(self) -> tuple[str, Place]:
         if not self._match_text_seq("PATTERN"):
-            raise self._fail(
-                "expected PATTERN (...)" if not self._curr.text else self._what_was_expected(False).replace(
-                    "expected ) at the end of MATCH_RECOGNIZE", "expected PATTERN (...)"
-                )
-            )
+            raise self._misplaced("expected PATTERN (...)")
         opening = self._curr
         self._expect(TokenType.L_PAREN, "(")
         depth = 1
@@ -359,8 +358,8 @@ def _collected(sql: str, tree: exp.Query, text: Spliced) -> ParsedQuery:
         clause.number = number
         clause.source.clauses = _directly_in(clause.source, clauses)
         clause.common = [
-            Spliced(*common.meta["span"], clauses=_directly_in(Spliced(*common.meta["span"]), clauses))
-            for common in _visible(node)
+            Spliced(begin, end, _directly_in(Spliced(begin, end), clauses))
+            for begin, end in (common.meta["span"] for common in _visible(node))
         ]
         if clause.table is not None and clause.table.lower() in common_names:
             clause.table = None
@@ -402,9 +401,7 @@ def _projection(tree: exp.Query) -> list[tuple[exp.Expr, str]] | None:
 
 
 def _directly_in(piece: Spliced, clauses: list[Clause]) -> list[Clause]:
-    inside = [
-        clause for clause in clauses if piece.begin <= clause.source.begin and clause.end <= piece.end
-    ]
+    inside = [clause for clause in clauses if piece.begin <= clause.source.begin and clause.end <= piece.end]
     outermost = [
         clause
         for clause in inside

@@ -12,7 +12,16 @@ from rowpattern.sql.names import Columns
 from rowpattern.sql.output import answer_clause
 from rowpattern.sql.parser import parse
 from rowpattern.sql.problems import candidates, problem
-from rowpattern.sql.tables import Answer, AnswerColumn, Table, as_kind, common_kind, plain_integers, read_table, restored
+from rowpattern.sql.tables import (
+    Answer,
+    AnswerColumn,
+    Table,
+    as_kind,
+    common_kind,
+    plain_integers,
+    read_table,
+    restored,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +32,7 @@ if TYPE_CHECKING:
     from rowpattern.sql.parser import ParsedQuery
     from rowpattern.sql.running import Run
 
-__all__ = ["answer_query", "bound_clause", "parsed_query", "tables_of"]
+__all__ = ["RunningQuery", "answer_query", "bound_clause", "parsed_query", "tables_of"]
 
 
 def parsed_query(sql: str) -> ParsedQuery:
@@ -77,10 +86,16 @@ def tables_of(parsed: ParsedQuery, data: Any, named: Mapping[str, Any]) -> dict[
     return found
 
 
-class _Running:
-    """One query being answered."""
+class RunningQuery:
+    """One query being answered.
+
+    Attributes:
+        answered: clauses that were answered, each with the table before it and whether its rows had to be sorted.
+    """
 
     def __init__(self, parsed: ParsedQuery, tables: dict[str, Table], using: Database, run: Run) -> None:
+        """Take the tables that the query names, and a connection."""
+        self.answered: list[tuple[Clause, Table, bool | None]] = []
         self._parsed = parsed
         self._tables = tables
         self._database = using
@@ -88,10 +103,12 @@ class _Running:
         self._known_to_duckdb = False
 
     def answer(self) -> Answer:
-        answer = None
+        """Answer the clauses, and then what is around them."""
         for clause in self._parsed.clauses:
             table = self._source(clause)
-            answer = answer_clause(bound_clause(self._parsed, clause, table), table, self._database, self._run)
+            bound = bound_clause(self._parsed, clause, table)
+            answer, was_sorted = answer_clause(bound, table, self._database, self._run)
+            self.answered.append((clause, table, was_sorted))
             if self._parsed.projection is not None:
                 return self._projected(answer)
             self._database.register(_result_name(clause), answer.arrow())
@@ -102,7 +119,9 @@ class _Running:
             (source,) = kinds.values()
             origins = {name: name for name in table.column_names if name in source.names}
             return restored(table, origins, source)
-        return Answer([AnswerColumn(name, plain_integers(values)) for name, values in zip(table.column_names, table.columns)])
+        return Answer(
+            [AnswerColumn(name, plain_integers(values)) for name, values in zip(table.column_names, table.columns)]
+        )
 
     def _projected(self, answer: Answer) -> Answer:
         projection = self._parsed.projection
@@ -158,7 +177,7 @@ def answer_query(sql: str, data: Any, named: Mapping[str, Any], run: Run) -> Any
     with run.step("read", 0):
         tables = tables_of(parsed, data, named)
     with database(run) as using:
-        answer = _Running(parsed, tables, using, run).answer()
+        answer = RunningQuery(parsed, tables, using, run).answer()
     different = {id(table): table for table in tables.values()}
     source = next(iter(different.values())) if len(different) == 1 else None
     with run.step("answer", len(answer.columns[0].values) if answer.columns else 0):

@@ -13,7 +13,17 @@ from rowpattern.errors import QueryError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Answer", "AnswerColumn", "Array", "Table", "as_kind", "common_kind", "plain_integers", "read_table", "restored"]
+__all__ = [
+    "Answer",
+    "AnswerColumn",
+    "Array",
+    "Table",
+    "as_kind",
+    "common_kind",
+    "plain_integers",
+    "read_table",
+    "restored",
+]
 
 Array = Union[pa.Array, pa.ChunkedArray]
 
@@ -59,6 +69,7 @@ class _PandasTable(Table):
         self.names = [str(name) for name in frame.columns]
         self.types = tuple(map(str, frame.dtypes))
         self.rows = len(frame)
+        self._labels = dict(zip(self.names, frame.columns))
         self._columns: dict[str, pa.ChunkedArray] = {}
         _check_names(self.names)
 
@@ -69,9 +80,11 @@ class _PandasTable(Table):
         return found
 
     def _convert(self, name: str) -> pa.ChunkedArray:
-        series = self._frame.iloc[:, self.names.index(name)]
+        series = self._frame[self._labels[name]]
         try:
-            array = pa.Array.from_pandas(series)
+            # Plain arrays cross without pandas' own checks, which take longer than small columns.
+            plain = type(series.dtype).__module__.startswith("numpy") and series.dtype.kind in "iufbM"
+            array = pa.array(series.to_numpy(), from_pandas=True) if plain else pa.Array.from_pandas(series)
         except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
             message = f"column {name} cannot be read: {str(error).splitlines()[0]}; give it one type, as with astype"
             raise QueryError(message) from None
@@ -81,7 +94,7 @@ class _PandasTable(Table):
         return pa.table({name: self.column(name) for name in self.names})
 
     def restore(self, name: str, values: pa.ChunkedArray) -> Any:
-        dtype = self._frame.dtypes.iloc[self.names.index(name)]
+        dtype = self._frame[self._labels[name]].dtype
         if hasattr(dtype, "__from_arrow__") and values.type == self.column(name).type:
             import pandas as pd
 
@@ -209,14 +222,25 @@ def as_kind(answer: Answer, kind: str, source: Table | None) -> Any:
 def _as_pandas(answer: Answer, source: Table | None) -> Any:
     import pandas as pd
 
-    series = []
-    for column in answer.columns:
+    arrays: dict[int, Any] = {}
+    for at, column in enumerate(answer.columns):
         values = column.values
         chunked = values if isinstance(values, pa.ChunkedArray) else pa.chunked_array([values])
-        found = None
+        restored_values = None
         if column.origin is not None and source is not None:
-            found = source.restore(column.origin, chunked)
-        series.append(chunked.to_pandas() if found is None else found)
-    frame = pd.DataFrame(dict(enumerate(series)), copy=False)
-    frame.columns = pd.Index([column.name for column in answer.columns], dtype=frame.columns.dtype if not series else None)
+            restored_values = source.restore(column.origin, chunked)
+        if restored_values is not None:
+            arrays[at] = restored_values
+        elif _is_plain(chunked.type) and not chunked.null_count:
+            # As pandas' own conversion does, without a series for each column.
+            arrays[at] = chunked.to_numpy()
+        else:
+            arrays[at] = chunked.to_pandas()
+    rows = len(answer.columns[0].values) if answer.columns else 0
+    frame = pd.DataFrame(arrays, index=pd.RangeIndex(rows), copy=False)
+    frame.columns = pd.Index([column.name for column in answer.columns])
     return frame
+
+
+def _is_plain(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind))
