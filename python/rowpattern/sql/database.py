@@ -8,16 +8,21 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import json
 import os
-from typing import TYPE_CHECKING
+import threading
+from concurrent.futures import ThreadPoolExecutor, wait
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import duckdb
 
-from rowpattern.errors import QueryError
+from rowpattern.errors import QueryError, UnsupportedQueryError
+from rowpattern.sql.problems import candidates
 from rowpattern.sql.running import Run, interrupt_after
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from collections.abc import Set as AbstractSet
 
     import pyarrow as pa
 
@@ -26,6 +31,10 @@ __all__ = ["Database", "aggregate_names", "database"]
 # More would hold memory for nothing.
 _MOST_RESTING = 4
 
+_BETWEEN_SIGNALS_SECONDS = 0.03
+
+_Found = TypeVar("_Found")
+
 _SETTINGS = {
     "enable_external_access": "false",
     "autoinstall_known_extensions": "false",
@@ -33,16 +42,24 @@ _SETTINGS = {
     "temp_directory": "",
 }
 
+# Functions that give tables and touch nothing but their arguments. Others read files, settings, or addresses in memory.
+_TABLE_FUNCTIONS = frozenset({"range", "generate_series", "unnest", "json_each", "json_tree", "repeat", "repeat_row"})
+
 _resting: dict[float, list[duckdb.DuckDBPyConnection]] = {}
 
 
 def _forget() -> None:
     # A child does not have the threads of its parent's connections; dropping them would wait for those.
-    _abandoned.append(dict(_resting))
+    global _workers  # noqa: PLW0603 - one for the process
+    _abandoned.append((dict(_resting), _workers))
     _resting.clear()
+    _workers = ThreadPoolExecutor(_MOST_RESTING, "rowpattern-duckdb")
 
 
 _abandoned: list[object] = []
+
+# As many as connections that rest; they wait for work without taking time.
+_workers = ThreadPoolExecutor(_MOST_RESTING, "rowpattern-duckdb")
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget)
@@ -82,7 +99,35 @@ class Database:
             QueryError: DuckDB refuses it, with DuckDB's message.
             QueryLimitError: it took too long or too much memory.
         """
-        return self._run_within_limits(lambda: self._connection.sql(sql))
+        return self._within_limits(lambda: self._connection.sql(sql).to_arrow_table())
+
+    def check(self, sql: str, tables: AbstractSet[str]) -> None:
+        """Refuse a text of a stranger's that reads anything but tables of these names (in lower case).
+
+        The text is read by DuckDB's own parser, so nothing passes because two parsers read it differently.
+
+        Raises:
+            QueryError: it is no query.
+            UnsupportedQueryError: it reads something else, which the message names.
+        """
+        serialize = "SELECT json_serialize_sql(?, skip_null := true, skip_empty := true)"
+        ((text,),) = self._within_limits(lambda: self._connection.execute(serialize, [sql]).fetchall())
+        tree = json.loads(text)
+        if tree.get("error"):
+            raise QueryError(tree["error_message"])
+        nodes = list(_nodes(tree))
+        common = {entry["key"].lower() for node in nodes for entry in node.get("cte_map", {}).get("map", [])}
+        for node in nodes:
+            kind = node.get("type")
+            if kind == "SHOW_REF":
+                raise UnsupportedQueryError("SHOW, DESCRIBE and SUMMARIZE cannot stand in a query here")
+            if kind == "TABLE_FUNCTION" and (name := node["function"]["function_name"]) not in _TABLE_FUNCTIONS:
+                message = f"{name}() cannot stand in FROM: a query sees the tables that it was given and nothing else; "
+                raise UnsupportedQueryError(message + candidates(name, sorted(_TABLE_FUNCTIONS), "functions allowed"))
+            if kind == "BASE_TABLE" and (
+                node.get("schema_name") or node.get("catalog_name") or node["table_name"].lower() not in tables | common
+            ):
+                raise UnsupportedQueryError(f"the query sees no table {node['table_name']}: it was not given")
 
     def project(self, columns: str, table: pa.Table) -> pa.Table:
         """Compute expressions over one table that is not registered, which is quicker for small ones.
@@ -90,19 +135,35 @@ class Database:
         Raises:
             As `query`.
         """
-        return self._run_within_limits(lambda: self._connection.from_arrow(table).project(columns))
+        return self._within_limits(lambda: self._connection.from_arrow(table).project(columns).to_arrow_table())
 
-    def _run_within_limits(self, relation: Callable[[], duckdb.DuckDBPyRelation]) -> pa.Table:
+    def _within_limits(self, work: Callable[[], _Found]) -> _Found:
         try:
             with interrupt_after(self._run.deadline, self._connection.interrupt):
-                return relation().to_arrow_table()
+                if threading.current_thread() is not threading.main_thread():
+                    return work()
+                return self._attended(work)
         except duckdb.OutOfMemoryException:
             raise self._run.too_large() from None
         except duckdb.InterruptException:
-            self._run.check()
-            raise KeyboardInterrupt from None
+            raise self._run.late() from None
         except duckdb.Error as error:
             raise QueryError(_message(error)) from None
+
+    def _attended(self, work: Callable[[], _Found]) -> _Found:
+        """Work in another thread, so that this one, the main one, sees signals; DuckDB looks at them too seldom."""
+        future = _workers.submit(work)
+        try:
+            # A signal may have been taken by another thread, which does not wake this one.
+            while not future.done():
+                wait([future], timeout=_BETWEEN_SIGNALS_SECONDS)
+        except BaseException:
+            # Ctrl-C, or what another signal's handler raised. The work ends now, whatever comes of it.
+            while not future.done():
+                self._connection.interrupt()
+                wait([future], timeout=0.01)
+            raise
+        return future.result()
 
     def refuses(self, expression: str, table: pa.Table) -> str | None:
         """Return why an expression cannot be computed over a table; None when it can."""
@@ -111,6 +172,17 @@ class Database:
         except duckdb.Error as error:
             return _message(error)
         return None
+
+
+def _nodes(tree: object) -> Iterator[dict[str, Any]]:
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, dict):
+            yield node
+            waiting += node.values()
+        elif isinstance(node, list):
+            waiting += node
 
 
 def _message(error: duckdb.Error) -> str:
@@ -133,12 +205,15 @@ def database(run: Run) -> Iterator[Database]:
     used = Database(connection, run)
     try:
         yield used
-    finally:
         used.forget()
-        if len(resting) < _MOST_RESTING:
-            resting.append(connection)
-        else:
-            connection.close()
+    except BaseException:
+        # What state it is in is not known.
+        connection.close()
+        raise
+    if len(resting) < _MOST_RESTING:
+        resting.append(connection)
+    else:
+        connection.close()
 
 
 @functools.lru_cache(maxsize=1)

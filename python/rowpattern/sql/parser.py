@@ -6,7 +6,7 @@ replaced by the name of a table that holds the answer. So only places are kept o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlglot import exp
@@ -17,7 +17,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from rowpattern.errors import QueryError, QuerySyntaxError, UnsupportedQueryError
 from rowpattern.sql.clause import Clause, Definition, Measure, OrderKey, RowsShown, Skip, Spliced
-from rowpattern.sql.problems import Place, candidates, problem
+from rowpattern.sql.problems import Place, problem
 
 __all__ = ["FINAL", "NAVIGATION", "RUNNING", "ParsedQuery", "Semantics", "parse"]
 
@@ -30,10 +30,7 @@ NAVIGATION = ("FIRST", "LAST", "PREV", "NEXT", "CLASSIFIER", "MATCH_NUMBER")
 _LONGEST_QUERY = 1 << 20
 _MOST_NODES = 100_000
 
-# Functions that give tables and touch nothing but their arguments. Others read files, or take addresses of memory.
-_TABLE_FUNCTIONS = {"range", "generate_series", "unnest", "json_each", "json_tree", "repeat", "repeat_row"}
-
-# The parts of a clause, in their order, by the words that they begin with; sqlglot reads two words as one here and there.
+# The parts of a clause, in their order, by the tokens that they begin with.
 _PARTS = ("PARTITION BY", "ORDER BY", "MEASURES", "ONE", "ALL", "AFTER", "PATTERN", "SUBSET", "DEFINE")
 
 _WINDOW_WORDS = {"MEASURES", "PATTERN", "DEFINE", "SUBSET", "AFTER", "INITIAL", "SEEK"}
@@ -50,6 +47,7 @@ class ParsedQuery:
         duckdb_tables: those that stand elsewhere than directly before a clause, which DuckDB reads.
         projection: where the query is a SELECT of columns from one clause and nothing more, those columns, each with
             the name that it gets; empty for `SELECT *`. None otherwise.
+        checked: texts made of this query of which it is known that they read nothing but its tables.
     """
 
     sql: str
@@ -58,6 +56,7 @@ class ParsedQuery:
     tables: dict[str, Place]
     duckdb_tables: frozenset[str]
     projection: list[tuple[exp.Expr, str]] | None
+    checked: set[str] = field(default_factory=set)
 
 
 class Semantics(exp.Expression):
@@ -315,7 +314,7 @@ def parse(sql: str) -> ParsedQuery:
 
     Raises:
         QuerySyntaxError: it is not one query, or a clause in it is wrong.
-        UnsupportedQueryError: it asks for what strangers may not ask: files, or functions that read memory.
+        UnsupportedQueryError: a table is named with a schema.
 
     Takes time linear in the text, of 1 MiB at most.
     """
@@ -367,7 +366,10 @@ def _collected(sql: str, tree: exp.Query, text: Spliced) -> ParsedQuery:
     tables: dict[str, Place] = {}
     read_by_duckdb: set[str] = set()
     for table in tree.find_all(exp.Table):
-        _check_table(table, sql)
+        schema = table.args.get("db")
+        if schema is not None:
+            place = Place(sql, schema.meta.get("start", 0))
+            raise problem("a table is named by one name, without a schema", place, UnsupportedQueryError)
         if isinstance(table.this, exp.Identifier) and table.name.lower() not in common_names:
             tables.setdefault(table.name, Place(sql, table.this.meta.get("start", 0)))
             around = table.parent
@@ -424,18 +426,3 @@ def _visible(node: exp.Expr) -> list[exp.CTE]:
             found = [each for each in around.expressions if each.meta["span"][1] <= begin] + found
         parent = parent.parent
     return found
-
-
-def _check_table(table: exp.Table, sql: str) -> None:
-    what = table.this
-    if isinstance(what, exp.Identifier):
-        if table.args.get("db"):
-            place = Place(sql, table.args["db"].meta.get("start", 0))
-            raise problem("a table is named by one name, without a schema", place, UnsupportedQueryError)
-        return
-    if not isinstance(what, exp.Func):
-        return
-    name = (what.name if isinstance(what, exp.Anonymous) else what.sql_name()).lower()
-    if name not in _TABLE_FUNCTIONS:
-        message = f"{name}() cannot stand in FROM: a query sees the tables that it was given and nothing else; "
-        raise UnsupportedQueryError(message + candidates(name, sorted(_TABLE_FUNCTIONS), "functions allowed there"))

@@ -150,6 +150,10 @@ class RunningQuery:
             for name in self._parsed.duckdb_tables:
                 self._database.register(name, self._tables[name].arrow())
             self._known_to_duckdb = True
+        if sql not in self._parsed.checked:
+            answers = {_result_name(clause) for clause in self._parsed.clauses}
+            self._database.check(sql, answers | {name.lower() for name in self._parsed.duckdb_tables})
+            self._parsed.checked.add(sql)
         with self._run.step("query", sum(table.rows for table in self._tables.values())):
             return self._database.query(sql)
 
