@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -108,7 +109,7 @@ def test_time_is_limited() -> None:
     slow = "list_sum(list_transform(range(1000000), v -> v % 7 + x)) > 0"
     with pytest.raises(rowpattern.QueryLimitError):
         match_recognize(
-            f"SELECT * FROM t MATCH_RECOGNIZE (ORDER BY x PATTERN (A+) DEFINE A AS {slow})",
+            f"SELECT * FROM t MATCH_RECOGNIZE (ORDER BY x ALL ROWS PER MATCH PATTERN (A+) DEFINE A AS {slow})",
             pa.table({"x": list(range(20_000))}),
             timeout_seconds=0.2,
         )
@@ -125,7 +126,7 @@ def test_memory_is_limited() -> None:
 
 
 @pytest.mark.parametrize("limits", [{"timeout_seconds": 0}, {"memory_limit_mb": -1}, {"timeout_seconds": "soon"}])
-def test_limits_are_checked(limits: dict[str, float]) -> None:
+def test_limits_are_checked(limits: dict[str, Any]) -> None:
     with pytest.raises(rowpattern.ConfigurationError, match="allowed is a number above 0"):
         match_recognize("SELECT 1", **limits)
 

@@ -106,9 +106,6 @@ def bind(clause: Clause, names: Sequence[str], aggregates: AbstractSet[str]) -> 
     columns = Columns(names, sql)
     pattern = _compiled(clause)
     variables = Variables(pattern.variables, clause.subset)
-    for name, place in clause.subset_places.items():
-        if name in pattern.variables:
-            raise problem(f"SUBSET cannot define {name}: it is a primary variable of the pattern", place, QueryError)
     _check_exclusion(clause, pattern)
     inputs = Inputs()
     partition_by = tuple(_key(expression, place, columns, "PARTITION BY") for expression, place in clause.partition_by)
@@ -157,6 +154,9 @@ def bind(clause: Clause, names: Sequence[str], aggregates: AbstractSet[str]) -> 
     _check_names(bound, {*keys, *others})
     if clause.skip[1] and variables.members(clause.skip[1]) is None:
         raise variables.unknown(clause.skip[1], clause.skip_place)
+    if one_row and not partition_by and not measures:
+        message = "the answer would have no column; add MEASURES, PARTITION BY, or ALL ROWS PER MATCH"
+        raise problem(message, clause.place, QueryError)
     return bound
 
 
@@ -170,6 +170,9 @@ def _compiled(clause: Clause) -> rowpattern.Pattern:
     except UnknownVariableError as error:
         place = next(iter(clause.subset_places.values()))
         raise UnknownVariableError(f"{error} (in SUBSET, line {place.line})\n{place.excerpt()}") from None
+    except ValueError as error:
+        # A union variable that has a primary variable's name.
+        raise problem(f"SUBSET: {error}", next(iter(clause.subset_places.values())), QueryError) from None
 
 
 def _check_exclusion(clause: Clause, pattern: rowpattern.Pattern) -> None:

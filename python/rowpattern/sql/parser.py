@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlglot import exp
 from sqlglot.dialects.duckdb import DuckDB
-from sqlglot.errors import ErrorLevel, ParseError, SqlglotError
+from sqlglot.errors import ErrorLevel, ParseError, SqlglotError, TokenError
 from sqlglot.parsers.duckdb import DuckDBParser
 from sqlglot.tokenizer_core import Token, TokenType
 
@@ -214,12 +214,16 @@ class _Parser(DuckDBParser):
 
     def _parse_measure(self) -> Measure:
         place = self._place()
-        expression = self._parse_expression()
+        expression = self._parse_disjunction()
         if expression is None:
             raise self._fail("expected a measure, as in LAST(A.price) AS price")
-        if not isinstance(expression, exp.Alias):
+        named = self._match(TokenType.ALIAS)
+        token = self._curr
+        quoted = token.token_type == TokenType.IDENTIFIER
+        if not quoted and (not token.text.isidentifier() or (not named and token.text.upper() in _PARTS)):
             raise self._fail("a measure needs a name: write AS and the name behind it")
-        return Measure(expression.alias, expression.this, place)
+        self._advance()
+        return Measure(token.text, expression, place)
 
     def _parse_rows_shown(self) -> RowsShown:
         if self._match_text_seq("ONE", "ROW", "PER", "MATCH"):
@@ -331,6 +335,9 @@ def parse(sql: str) -> ParsedQuery:
         raise QuerySyntaxError("the query nests too deeply") from None
     except ParseError as error:
         raise _translated(error, sql) from None
+    except TokenError as error:
+        place = None if error.start is None else Place(sql, error.start)
+        raise problem("a quote or a comment that begins here is not closed", place, QuerySyntaxError) from None
     except SqlglotError as error:
         raise QuerySyntaxError(str(error).split("\n")[0]) from None
     if len(statements) != 1 or not isinstance(statements[0], exp.Query):

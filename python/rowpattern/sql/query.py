@@ -109,14 +109,17 @@ class RunningQuery:
             bound = bound_clause(self._parsed, clause, table)
             answer, was_sorted = answer_clause(bound, table, self._database, self._run)
             self.answered.append((clause, table, was_sorted))
-            if self._parsed.projection is not None:
-                return self._projected(answer)
+            if self._parsed.projection is not None and clause is self._parsed.clauses[-1]:
+                answer = self._projected(answer)
+                return answer if clause.table is not None else self._restored(answer.arrow())
             self._database.register(_result_name(clause), answer.arrow())
-        text = self._spliced(self._parsed.text)
-        table = self._query(text)
-        kinds = {id(each): each for each in self._tables.values()}
-        if len(kinds) == 1:
-            (source,) = kinds.values()
+        return self._restored(self._query(self._spliced(self._parsed.text)))
+
+    def _restored(self, table: Any) -> Answer:
+        """Give what went through DuckDB the types of the one table's columns of the same names."""
+        different = {id(each): each for each in self._tables.values()}
+        if len(different) == 1:
+            (source,) = different.values()
             origins = {name: name for name in table.column_names if name in source.names}
             return restored(table, origins, source)
         return Answer(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Union
@@ -51,15 +52,27 @@ class Table:
 
     def column(self, name: str) -> pa.ChunkedArray:
         """Return a column, converted at the first call."""
-        return self._table.column(name)
+        return _readable(self._table.column(name))
 
     def arrow(self) -> pa.Table:
         """Return all columns."""
         return self._table
 
     def restore(self, name: str, values: pa.ChunkedArray) -> Any:
-        """Return values of a column in the form that the column had; for pandas."""
-        raise NotImplementedError
+        """Return values of a column in the form that the column had; None where they are in it already."""
+        kind = self._table.schema.field(name).type
+        return values.cast(kind) if _is_view(kind) else None
+
+
+def _is_view(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string_view(kind) or pa.types.is_binary_view(kind))
+
+
+def _readable(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return values in a form that rows can be taken from, which pyarrow cannot from views of text."""
+    if pa.types.is_string_view(values.type):
+        return values.cast(pa.large_string())
+    return values.cast(pa.large_binary()) if pa.types.is_binary_view(values.type) else values
 
 
 class _PandasTable(Table):
@@ -95,7 +108,11 @@ class _PandasTable(Table):
 
     def restore(self, name: str, values: pa.ChunkedArray) -> Any:
         dtype = self._frame[self._labels[name]].dtype
-        if hasattr(dtype, "__from_arrow__") and values.type == self.column(name).type:
+        kind = self.column(name).type
+        if values.type != kind and pa.types.is_large_string(kind) and pa.types.is_string(values.type):
+            # DuckDB's texts.
+            values = values.cast(kind)
+        if hasattr(dtype, "__from_arrow__") and values.type == kind:
             import pandas as pd
 
             return pd.Series(dtype.__from_arrow__(values), copy=False)
@@ -129,7 +146,9 @@ def read_table(value: Any, name: str) -> Table:
     if kind == "DuckDBPyRelation":
         return Table(value.to_arrow_table() if hasattr(value, "to_arrow_table") else value.arrow(), "duckdb")
     if hasattr(value, "__arrow_c_stream__"):
-        return Table(pa.table(value))
+        with contextlib.suppress(pa.ArrowInvalid):
+            # Series have the interface too, and are no tables.
+            return Table(pa.table(value))
     raise TypeError(
         f"{name} is a {type(value).__name__}; a table is a pandas or Polars frame, an Arrow table or reader, a DuckDB "
         "relation, or anything with __arrow_c_stream__"
@@ -208,6 +227,8 @@ def as_kind(answer: Answer, kind: str, source: Table | None) -> Any:
     """
     if kind == "pandas":
         return _as_pandas(answer, source)
+    if source is not None and kind in {"arrow", "reader"}:
+        answer = Answer([_restored_view(column, source) for column in answer.columns])
     table = answer.arrow()
     if kind == "reader":
         return table.to_reader()
@@ -217,6 +238,11 @@ def as_kind(answer: Answer, kind: str, source: Table | None) -> Any:
     if kind == "duckdb":
         return sys.modules["duckdb"].from_arrow(table)
     return table
+
+
+def _restored_view(column: AnswerColumn, source: Table) -> AnswerColumn:
+    values = None if column.origin is None else source.restore(column.origin, column.values)
+    return column if values is None else AnswerColumn(column.name, values, column.origin)
 
 
 def _as_pandas(answer: Answer, source: Table | None) -> Any:
