@@ -67,3 +67,24 @@ def test_the_table_of_what_patterns_cost() -> None:
     first = next(number for number, line in enumerate(guide) if line.startswith("| pattern | compile"))
     assert lines == [line.split(" | ")[0] for line in guide[first : first + len(lines)]]
     assert guide[first + len(lines)] == ""
+
+
+def run(*command: str) -> str:
+    result = subprocess.run([sys.executable, *command], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def test_shapes_of_prices(tmp_path: Path) -> None:
+    chart = tmp_path / "shapes.png"
+    printed = run("examples/price_shapes.py", "--plot", str(chart))
+    assert len(printed.splitlines()) == 1 + 8 + 1
+    assert "GOOG 2011-09-27 2011-10-03 2011-10-14       539.34        495.52     591.680" in printed
+    assert chart.read_bytes().startswith(b"\x89PNG")
+
+
+def test_questions_about_flights() -> None:
+    printed = run("examples/flights.py")
+    assert "Streaks of delays by aircraft: 10 rows" in printed
+    assert "Recovery after a late start by carrier: 16 rows" in printed
+    assert "Planes that skipped their routine: 1407 rows" in printed
