@@ -150,19 +150,22 @@ def _in_order(values: Sequence[pa.ChunkedArray], keys: Sequence[Key]) -> bool:
         return True
     # Rows for which the keys looked at so far are equal to those of the row before.
     tied: Booleans | None = None
-    for column, key in zip(values, keys):
+    for at, (column, key) in enumerate(zip(values, keys)):
         if column.null_count or pa.types.is_nested(column.type) or pa.types.is_null(column.type):
             return False
         before, after = _neighbours(column)
         try:
             wrong = _to_numpy(pc.less(before, after) if key.descending else pc.greater(before, after))
-            equal = _to_numpy(pc.equal(before, after))
+            last = at == len(keys) - 1
+            equal = None if last else _to_numpy(pc.equal(before, after))
         except pa.ArrowNotImplementedError:
             return False
         if pa.types.is_floating(column.type) and _has_nan(column):
             return False
         if bool((wrong if tied is None else wrong & tied).any()):
             return False
+        if equal is None:
+            return True
         tied = equal if tied is None else tied & equal
         if not tied.any():
             return True

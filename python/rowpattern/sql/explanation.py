@@ -107,7 +107,8 @@ def _computed(what: str, computed: Computed) -> list[str]:
     if computed.only is not None:
         by_duckdb = isinstance(computed.only, Aggregate) and computed.only.counts is None
         return [f"{what} {computed.text}: {_input(computed.only)}{'' if by_duckdb else ', without DuckDB'}"]
-    lines = [f"{what} {computed.text}: by DuckDB, as {computed.sql}"]
+    how = "by DuckDB" if computed.kernel is None else "by Arrow's kernels where types allow, else by DuckDB"
+    lines = [f"{what} {computed.text}: {how}, as {computed.sql}"]
     return lines + [f"  {name}: {_input(item)}" for name, item in computed.reads]
 
 
@@ -139,7 +140,7 @@ def _place(at: Any) -> str:
 
 def _cost(bound: BoundClause, rows: int) -> str:
     columns = len({name for each in bound.conditions for name, _ in each.computed.reads})
-    parts = [f"{columns} column{'s' if columns != 1 else ''} to DuckDB and {len(bound.conditions)} back"]
+    parts = [f"{columns} column{'s' if columns != 1 else ''} in and {len(bound.conditions)} conditions out"]
     parts.append(f"two passes over {rows:,} rows, whatever the pattern")
     if bound.partition_by or bound.order_by:
         parts.insert(0, f"a look at {rows:,} rows' keys, or O(n log n) to sort them")

@@ -13,6 +13,7 @@ from sqlglot import exp
 
 from rowpattern.errors import QueryError, UnsupportedQueryError
 from rowpattern.sql.inputs import Aggregate, Computed, Inputs, Inside, Label, MatchNumber, Navigation, RowLabel, Value
+from rowpattern.sql.kernels import kernel_of
 from rowpattern.sql.names import fold
 from rowpattern.sql.parser import FINAL, NAVIGATION, Semantics
 from rowpattern.sql.problems import problem
@@ -67,7 +68,7 @@ class _Reader:
         sql = sql_of(rewritten)
         names = {column.name for column in rewritten.find_all(exp.Column)}
         reads = tuple((name, item) for item, name in self._inputs.names.items() if name in names)
-        return Computed(sql, self._text, reads)
+        return Computed(sql, self._text, reads, kernel_of(rewritten))
 
     def _fail(self, message: str, node: exp.Expr | None = None) -> RowPatternError:
         return problem(message, self._near(node), QueryError)

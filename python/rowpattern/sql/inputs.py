@@ -7,7 +7,7 @@ handed to DuckDB, one row for each row of the answer.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Union
+from typing import Any, Union
 
 __all__ = [
     "Aggregate",
@@ -124,11 +124,13 @@ class Computed:
         sql: DuckDB's SQL.
         text: as the query has it, for errors and explanations.
         reads: the inputs by name.
+        kernel: the same by Arrow's kernels (`rowpattern.sql.kernels`), where that can be.
     """
 
     sql: str
     text: str
     reads: tuple[tuple[str, Input], ...]
+    kernel: tuple[Any, ...] | None = None
 
     @property
     def only(self) -> Input | None:

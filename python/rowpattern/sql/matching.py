@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,6 +11,7 @@ import pyarrow as pa
 
 from rowpattern.errors import QueryError, QueryLimitError
 from rowpattern.sql.inputs import Inside, Value
+from rowpattern.sql.kernels import run_kernel
 from rowpattern.sql.problems import problem
 
 if TYPE_CHECKING:
@@ -22,6 +25,20 @@ if TYPE_CHECKING:
     from rowpattern.sql.tables import Array
 
 __all__ = ["Matched", "compute", "find_matches"]
+
+# Below, handing work to other threads takes longer than it saves.
+_MANY_ROWS = 200_000
+
+_workers = ThreadPoolExecutor(os.cpu_count() or 1, "rowpattern-kernels")
+
+
+def _forget() -> None:
+    global _workers  # noqa: PLW0603 - one for the process; the child does not have its threads
+    _workers = ThreadPoolExecutor(os.cpu_count() or 1, "rowpattern-kernels")
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
 
 
 class Matched:
@@ -66,7 +83,7 @@ class Matched:
 def compute(
     computed: list[tuple[str, Computed, Place]], columns: dict[str, Array], rows: int, database: Database
 ) -> list[pa.ChunkedArray]:
-    """Have DuckDB compute expressions, in one query over a table of their inputs.
+    """Compute expressions over a table of their inputs: simple ones by kernels, the others by DuckDB in one query.
 
     Args:
         computed: each with what to call it in an error, and its place.
@@ -79,7 +96,24 @@ def compute(
     """
     if not columns:
         columns = {"none": pa.nulls(rows)}
-    table = pa.table(columns)
+    kernels = [each.kernel for _, each, _ in computed]
+    # Kernels leave the interpreter's lock alone, so several take the time of the longest where there are cores.
+    run = _workers.map if rows >= _MANY_ROWS and len(kernels) > 1 else map
+    found = list(run(lambda kernel: None if kernel is None else run_kernel(kernel, columns), kernels))
+    left = [each for each, values in zip(computed, found) if values is None]
+    if left:
+        by_duckdb = iter(_by_duckdb(left, columns, database))
+        found = [next(by_duckdb) if values is None else values for values in found]
+    return found
+
+
+def _by_duckdb(
+    computed: list[tuple[str, Computed, Place]], columns: dict[str, Array], database: Database
+) -> list[pa.ChunkedArray]:
+    used = {name for _, each, _ in computed for name, _ in each.reads}
+    table = pa.table({name: values for name, values in columns.items() if name in used or len(columns) == 1})
+    if not table.num_columns:
+        table = pa.table({"none": pa.nulls(len(next(iter(columns.values()))))})
     try:
         return list(database.project(", ".join(f"({each.sql})" for _, each, _ in computed), table).columns)
     except QueryLimitError:

@@ -51,6 +51,16 @@ impl Navigation {
         for (&start, length) in starts.iter().zip(lengths) {
             let (these, others) = rest.split_at(length);
             rest = others;
+            if self.offset == 0 {
+                let mut held = NOWHERE;
+                rows.extend(these.iter().zip(start..).map(|(&variable, row)| {
+                    if self.counts(variable) && !(self.first && held != NOWHERE) {
+                        held = row;
+                    }
+                    held
+                }));
+                continue;
+            }
             counted.clear();
             for (at, &variable) in these.iter().enumerate() {
                 if self.counts(variable) {
