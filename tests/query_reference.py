@@ -1,7 +1,7 @@
 """MATCH_RECOGNIZE evaluated from the standard's text (ISO/IEC 19075-5): slow, plain Python, with no code of ours in it.
 
-A query is made up as nested tuples, written as SQL by `query_text`, and answered row by row by `answer`. Patterns, and
-which rows they match, are `reference`'s.
+A query is made up as nested tuples, written as SQL by `query_text`, and answered row by row by `answer`. Patterns are
+written as in `reference`.
 
 Expressions: ("literal", value), ("column", variable or None, name), ("first" | "last", expression, offset),
 ("shift", rows, expression), ("classifier", variable or None), ("number",), ("running" | "final", expression),
@@ -11,6 +11,7 @@ Expressions: ("literal", value), ("column", variable or None, name), ("first" | 
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ import reference
 
 if TYPE_CHECKING:
     import random
+    from collections.abc import Iterator
 
 Expression = tuple[Any, ...]
 Row = dict[str, Any]
@@ -221,23 +223,9 @@ def answer(query: Query, table: list[Row]) -> list[list[Any]]:
 
 
 def answer_partition(query: Query, rows: list[Row]) -> list[list[Any]]:
-    names = variables(query.pattern)
-    holds = [
-        {
-            name
-            for name in names
-            if name not in query.define
-            # The current row counts as mapped; nothing else of the match is read here.
-            or value(Match(query, rows, at, [name], 0, 1), query.define[name], final=False) is True
-        }
-        for at in range(len(rows))
-    ]
-    skip = query.skip
-    if not isinstance(skip, str):
-        skip = (skip[0], query.members(skip[1]))
     shown: list[tuple[int, int, list[Any]]] = []
     covered: set[int] = set()
-    for number, (start, end, mapped) in enumerate(reference.scan(query.pattern, holds, skip), 1):
+    for number, (start, end, mapped) in enumerate(scan(query, rows), 1):
         match = Match(query, rows, start, [name for name, _ in mapped], number, len(mapped))
         covered.update(range(start, max(end, start + 1)))
         if query.rows_shown == "ONE ROW PER MATCH":
@@ -260,6 +248,103 @@ def answer_partition(query: Query, rows: list[Row]) -> list[list[Any]]:
 def whole_row(query: Query, row: Row, measures: list[Any]) -> list[Any]:
     rest = COLUMNS if query.partition else ("p", *COLUMNS)
     return ([row["p"]] if query.partition else []) + [row["o"], *measures, *(row[name] for name in rest)]
+
+
+# Searching, where conditions may read what the match has mapped: as `reference.ways`, which knows rows only.
+
+
+class Search:
+    """The preference rules of ISO/IEC 19075-5, 4.14.7, with conditions that see the match so far."""
+
+    def __init__(self, count: int, holds: Any) -> None:
+        self.count = count
+        self.holds = holds
+        self.start = self.steps = 0
+
+    def ways(self, part: reference.Part, so_far: reference.Mapped, excluded: bool) -> Iterator[reference.Mapped]:
+        """Give the match so far and each way to go on by a part of the pattern, most preferred first."""
+        self.steps += 1
+        if self.steps > 100_000:
+            raise reference.TooManyWaysError
+        kind, row = part[0], self.start + len(so_far)
+        if kind == "variable":
+            if row < self.count:
+                longer = (*so_far, (part[1], excluded))
+                if self.holds(self.start, [name for name, _ in longer]):
+                    yield longer
+        elif kind == "empty" or (kind == "^" and row == 0) or (kind == "$" and row == self.count):
+            yield so_far
+        elif kind == "sequence":
+            yield from self.sequence(part[1], so_far, excluded)
+        elif kind == "choice":
+            for each in part[1]:
+                yield from self.ways(each, so_far, excluded)
+        elif kind == "permute":
+            for order in itertools.permutations(part[1]):
+                yield from self.sequence(order, so_far, excluded)
+        elif kind == "exclude":
+            yield from self.ways(part[1], so_far, excluded=True)
+        elif kind == "repeat":
+            yield from self.repeat(part, 0, so_far, excluded)
+
+    def sequence(self, parts: Any, so_far: reference.Mapped, excluded: bool) -> Iterator[reference.Mapped]:
+        if not parts:
+            yield so_far
+            return
+        for longer in self.ways(parts[0], so_far, excluded):
+            yield from self.sequence(parts[1:], longer, excluded)
+
+    def repeat(
+        self, part: reference.Part, done: int, so_far: reference.Mapped, excluded: bool
+    ) -> Iterator[reference.Mapped]:
+        _, body, least, most, greedy = part
+
+        def another() -> Iterator[reference.Mapped]:
+            if most is None or done < most:
+                for longer in self.ways(body, so_far, excluded):
+                    if longer == so_far and done >= least:
+                        yield longer
+                    else:
+                        yield from self.repeat(part, done + 1, longer, excluded)
+
+        if done >= least and not greedy:
+            yield so_far
+        yield from another()
+        if done >= least and greedy:
+            yield so_far
+
+
+def scan(query: Query, rows: list[Row]) -> Iterator[tuple[int, int, reference.Mapped]]:
+    """Give (first row, row behind the last, mapped rows) of each match of a partition."""
+    number = 1
+
+    def holds(start: int, names: list[str]) -> bool:
+        condition = query.define.get(names[-1])
+        match = Match(query, rows, start, names, number, len(names))
+        return condition is None or value(match, condition, final=False) is True
+
+    search = Search(len(rows), holds)
+    while search.start < len(rows):
+        found = next(search.ways(query.pattern, (), excluded=False), None)
+        start = search.start
+        if found is None:
+            search.start += 1
+            continue
+        end = start + len(found)
+        yield start, end, found
+        number += 1
+        if end == start or query.skip == "to next row":
+            search.start += 1
+        elif query.skip == "past last row":
+            search.start = end
+        else:
+            mode, target = query.skip
+            places = [start + at for at, (name, _) in enumerate(found) if name in query.members(target)]
+            if not places:
+                raise reference.SkipFailedError("not in match")
+            search.start = places[0] if mode == "to first" else places[-1]
+            if search.start == start:
+                raise reference.SkipFailedError("first row")
 
 
 def variables(part: reference.Part) -> list[str]:
@@ -332,6 +417,50 @@ def random_condition(rng: random.Random, variable: str, depth: int = 2) -> Expre
     return (rng.choice(["<", "=", ">=", "<"]), number(), number())
 
 
+def random_dependent(rng: random.Random, variable: str, names: list[str], depth: int = 2) -> Expression:
+    """A condition that may read whatever the match has mapped so far."""
+
+    def number() -> Expression:
+        of = rng.choice([None, *names])
+        column: Expression = ("column", of, rng.choice("xy"))
+        roll = rng.random()
+        if roll < 0.3:
+            return column
+        if roll < 0.5:
+            return (rng.choice(["first", "last"]), column, rng.choice([0, 0, 1, 2]))
+        if roll < 0.6:
+            return ("shift", rng.choice([-1, 1, -2]), (rng.choice(["first", "last"]), column, rng.choice([0, 1])))
+        if roll < 0.75:
+            function = rng.choice(["count", "sum", "avg", "min", "max"])
+            return ("aggregate", function, False, rng.choice([column, ("add", column, ("literal", 1))]), None, None)
+        if roll < 0.82:
+            return ("aggregate", "count", False, None, of, None)
+        if roll < 0.86:
+            return ("number",)
+        if roll < 0.92:
+            return ("last", ("coalesce", ("add", column, ("literal", 1)), ("literal", 0)), rng.choice([0, 1]))
+        return ("add", number(), ("literal", rng.randrange(-2, 3)))
+
+    roll = rng.random()
+    if depth and roll < 0.35:
+        return (
+            rng.choice(["and", "or"]),
+            rng.choice([random_condition(rng, variable, 1), random_dependent(rng, variable, names, depth - 1)]),
+            random_dependent(rng, variable, names, depth - 1),
+        )
+    if depth and roll < 0.42:
+        return ("not", random_dependent(rng, variable, names, depth - 1))
+    if roll < 0.5:
+        return ("is null", number())
+    if roll < 0.6:
+        label: Expression = ("classifier", rng.choice([None, *names]))
+        read = rng.choice([label, ("first", label, 0), ("last", label, 1), ("shift", -1, label)])
+        return ("=", read, ("literal", rng.choice("ABC")))
+    if roll < 0.65:
+        return ("=", ("last", ("column", rng.choice(names), "s"), rng.choice([0, 1])), ("column", None, "s"))
+    return (rng.choice(["<", "=", ">=", "<"]), number(), number())
+
+
 def random_measure(rng: random.Random, names: list[str]) -> Expression:
     variable = rng.choice([None, *names]) if names else None
     column: Expression = ("column", variable, rng.choice("xy"))
@@ -378,7 +507,7 @@ def random_measure(rng: random.Random, names: list[str]) -> Expression:
     return ("<", column, ("final", ("last", column, 0)))
 
 
-def random_query(rng: random.Random) -> Query:
+def random_query(rng: random.Random, *, dependent: bool = False) -> Query:
     pattern = reference.random_part(rng, "ABC", rng.randint(1, 4))
     names = variables(pattern)
     subset: dict[str, tuple[str, ...]] = {"U": ("A", "B")} if {"A", "B"} <= set(names) and rng.random() < 0.5 else {}
@@ -393,7 +522,13 @@ def random_query(rng: random.Random) -> Query:
         descending=rng.random() < 0.2,
         rows_shown=rng.choice(shown if excluded else [*shown, "ALL ROWS PER MATCH WITH UNMATCHED ROWS"]),
         skip=rng.choice(skips),
-        define={name: random_condition(rng, name) for name in names if rng.random() < 0.8},
+        define={
+            name: random_dependent(rng, name, every)
+            if dependent and rng.random() < 0.7
+            else random_condition(rng, name)
+            for name in names
+            if rng.random() < 0.8
+        },
         measures=[random_measure(rng, every) for _ in range(rng.randint(1, 4))],
         subset=subset,
     )

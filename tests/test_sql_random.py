@@ -33,9 +33,10 @@ def same(found: Any, wanted: Any) -> bool:
     return bool(found == wanted) and (found is None) == (wanted is None)
 
 
-def check(seed: int) -> None:
+def check(seed: int, *, dependent: bool) -> None:
     rng = random.Random(seed)
-    table, query = query_reference.random_table(rng), query_reference.random_query(rng)
+    table = query_reference.random_table(rng)
+    query = query_reference.random_query(rng, dependent=dependent)
     text = query_reference.query_text(query)
     try:
         wanted = query_reference.answer(query, table)
@@ -51,12 +52,13 @@ def check(seed: int) -> None:
 
 
 @pytest.mark.parametrize("chunk", range(CHUNKS))
-def test_random_queries(chunk: int) -> None:
+@pytest.mark.parametrize("dependent", [False, True], ids=["row-local", "dependent"])
+def test_random_queries(chunk: int, dependent: bool) -> None:
     passed_over = 0
     seeds = range(FIRST_SEED + chunk, FIRST_SEED + QUERIES, CHUNKS)
     for seed in seeds:
         try:
-            check(seed)
+            check(seed, dependent=dependent)
         except (reference.TooManyWaysError, rowpattern.PatternTooLargeError):
             passed_over += 1
     # Cases that the reference cannot decide must stay the exception.

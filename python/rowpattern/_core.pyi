@@ -15,6 +15,7 @@ _Skip: TypeAlias = Union[Literal["past last row", "to next row"], tuple[Literal[
 
 __all__ = [
     "Column",
+    "Conditions",
     "ManualClock",
     "Match",
     "MatchIterator",
@@ -148,6 +149,25 @@ class MatchedRows:
     def excluded(self) -> Column: ...
     def __len__(self) -> int: ...
     def __arrow_c_stream__(self, requested_schema: object = None) -> object: ...
+
+@final
+class Conditions:
+    def __new__(
+        cls,
+        pattern: Pattern,
+        columns: Sequence[Any],
+        sets: Sequence[Sequence[str]],
+        aggregates: Sequence[tuple[str, Optional[int], Optional[int]]],
+        conditions: dict[str, tuple[Any, ...]],
+    ) -> Conditions: ...
+    def match(
+        self,
+        rows: _Rows,
+        *,
+        partitions: _Partitions = None,
+        skip: _Skip = None,
+        timeout_seconds: float = ...,
+    ) -> Matches: ...
 
 @disjoint_base
 class PatternCache:

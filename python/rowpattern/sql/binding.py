@@ -9,8 +9,10 @@ from sqlglot import exp
 
 import rowpattern
 from rowpattern.errors import PatternSyntaxError, PatternTooLargeError, QueryError, UnknownVariableError
-from rowpattern.sql.expressions import ConditionReader, MeasureReader, row_expression
-from rowpattern.sql.inputs import Inputs
+from rowpattern.sql.dependent import possible
+from rowpattern.sql.expressions import ConditionReader, MeasureReader, row_expression, sql_of
+from rowpattern.sql.inputs import Computed, Inputs, depends_on_the_match
+from rowpattern.sql.kernels import kernel_of
 from rowpattern.sql.names import Columns, Variables
 from rowpattern.sql.problems import Place, pattern_problem, problem
 
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
     from rowpattern.sql.clause import Clause, RowsShown, Skip
-    from rowpattern.sql.inputs import Computed
 
 __all__ = ["BoundClause", "BoundMeasure", "Condition", "Key", "bind"]
 
@@ -47,11 +48,17 @@ class Key:
 
 @dataclass(frozen=True)
 class Condition:
-    """The condition of a primary variable."""
+    """The condition of a primary variable.
+
+    Attributes:
+        possible: what rows alone can say of it: true wherever it can be true; None where they say nothing. The
+            condition itself where it does not depend on the match.
+    """
 
     variable: str
     computed: Computed
     place: Place
+    possible: Computed | None
 
 
 @dataclass(frozen=True)
@@ -123,7 +130,8 @@ def bind(clause: Clause, names: Sequence[str], aggregates: AbstractSet[str]) -> 
         if name in conditions:
             raise problem(f"DEFINE defines {name} twice", definition.place, QueryError)
         reader = ConditionReader(columns, variables, aggregates, inputs, definition.place, name)
-        conditions[name] = Condition(name, reader.read(definition.condition), definition.place)
+        computed = reader.read(definition.condition)
+        conditions[name] = Condition(name, computed, definition.place, _possible(computed))
     one_row = clause.rows_shown == "one row"
     inputs = Inputs()
     measures = tuple(
@@ -158,6 +166,18 @@ def bind(clause: Clause, names: Sequence[str], aggregates: AbstractSet[str]) -> 
         message = "the answer would have no column; add MEASURES, PARTITION BY, or ALL ROWS PER MATCH"
         raise problem(message, clause.place, QueryError)
     return bound
+
+
+def _possible(computed: Computed) -> Computed | None:
+    if computed.node is None:
+        return computed
+    row_only = frozenset(name for name, item in computed.reads if not depends_on_the_match(item))
+    node = possible(computed.node, row_only)
+    if node is None:
+        return None
+    names = {column.name for column in node.find_all(exp.Column)}
+    reads = tuple((name, item) for name, item in computed.reads if name in names)
+    return Computed(sql_of(node), computed.text, reads, kernel_of(node))
 
 
 def _compiled(clause: Clause) -> rowpattern.Pattern:

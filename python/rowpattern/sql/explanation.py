@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rowpattern.sql.database import database
-from rowpattern.sql.inputs import Aggregate, Inside, Label, MatchNumber, Value
+from rowpattern.sql.inputs import Aggregate, Inside, Label, MatchNumber, RunningAggregate, Value
 from rowpattern.sql.query import RunningQuery, bound_clause, parsed_query, tables_of
 
 if TYPE_CHECKING:
@@ -98,6 +98,8 @@ def _crossing(bound: BoundClause) -> list[str]:
         for _, item in computed.reads:
             if isinstance(item, Value):
                 read.append(item.column)
+            elif isinstance(item, RunningAggregate):
+                read += [name for _, name in item.reads]
             elif isinstance(item, Aggregate):
                 read += [name for _, name in item.reads if isinstance(name, str)]
     return list(dict.fromkeys([*read, *bound.rest]))
@@ -107,6 +109,9 @@ def _computed(what: str, computed: Computed) -> list[str]:
     if computed.only is not None:
         by_duckdb = isinstance(computed.only, Aggregate) and computed.only.counts is None
         return [f"{what} {computed.text}: {_input(computed.only)}{'' if by_duckdb else ', without DuckDB'}"]
+    if computed.node is not None:
+        lines = [f"{what} {computed.text}: while matching, going back where it fails"]
+        return lines + [f"  {name}: {_input(item)}" for name, item in computed.reads]
     how = "by DuckDB" if computed.kernel is None else "by Arrow's kernels where types allow, else by DuckDB"
     lines = [f"{what} {computed.text}: {how}, as {computed.sql}"]
     return lines + [f"  {name}: {_input(item)}" for name, item in computed.reads]
@@ -121,6 +126,9 @@ def _input(item: Input) -> str:
         return f"the classifier of {_place(item.at)}"
     if isinstance(item, MatchNumber):
         return "the match's number"
+    if isinstance(item, RunningAggregate):
+        of = "rows" if item.argument is None else item.argument
+        return f"{item.function} of {of} of the match so far, kept while matching"
     over = "the whole match" if item.final else "the match up to the row"
     return f"a count over {over}" if item.counts is not None else f"{item.sql} over {over}, by DuckDB"
 

@@ -12,7 +12,18 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from rowpattern.errors import QueryError, UnsupportedQueryError
-from rowpattern.sql.inputs import Aggregate, Computed, Inputs, Inside, Label, MatchNumber, Navigation, RowLabel, Value
+from rowpattern.sql.inputs import (
+    Aggregate,
+    Computed,
+    Inputs,
+    Inside,
+    Label,
+    MatchNumber,
+    Navigation,
+    RowLabel,
+    RunningAggregate,
+    Value,
+)
 from rowpattern.sql.kernels import kernel_of
 from rowpattern.sql.names import fold
 from rowpattern.sql.parser import FINAL, NAVIGATION, Semantics
@@ -26,10 +37,20 @@ if TYPE_CHECKING:
     from rowpattern.sql.names import Columns, Variables
     from rowpattern.sql.problems import Place
 
-__all__ = ["ConditionReader", "MeasureReader", "row_expression"]
+__all__ = ["ConditionReader", "MeasureReader", "row_expression", "sql_of"]
 
 # Their answer depends on the order of rows, which is the match's unless the call says otherwise.
 _ORDERED_AGGREGATES = {"array_agg", "list", "string_agg", "group_concat", "listagg", "any_value", "arbitrary"}
+
+
+# Aggregates that are kept while matching.
+_RUNNING: dict[type[exp.Expr], str] = {
+    exp.Count: "count",
+    exp.Sum: "sum",
+    exp.Avg: "avg",
+    exp.Min: "min",
+    exp.Max: "max",
+}
 
 
 def _function_name(node: exp.Expr) -> str:
@@ -60,11 +81,12 @@ class _Reader:
         self._place = place
         self._text = ""
         self._final = False
+        self._rewritten: exp.Expr = exp.null()
 
     def read(self, expression: exp.Expr) -> Computed:
         """Take the navigation out of an expression."""
         self._text = _text(expression)
-        rewritten = self._rewrite(expression.copy())
+        rewritten = self._rewritten = self._rewrite(expression.copy())
         sql = sql_of(rewritten)
         names = {column.name for column in rewritten.find_all(exp.Column)}
         reads = tuple((name, item) for item, name in self._inputs.names.items() if name in names)
@@ -273,6 +295,37 @@ class _Reader:
     def _aggregate(self, node: exp.Expr) -> exp.Expr:
         raise NotImplementedError
 
+    def _aggregated_variables(self, call: exp.Expr) -> tuple[str, ...] | None:
+        inner = call
+        while isinstance(inner, (exp.Filter, exp.WithinGroup, exp.IgnoreNulls, exp.RespectNulls)):
+            inner = inner.this
+        found: set[tuple[str, ...] | None] = set()
+        for each in call.walk():
+            around = each in {call, inner} or each.parent is None
+            if not around and self._is_aggregate(each) and not isinstance(each.parent, exp.Filter):
+                raise self._fail("an aggregate cannot stand inside an aggregate", each)
+            if isinstance(each, Semantics):
+                raise self._fail(f"{each.args['kind']} cannot stand inside an aggregate; write it before", each)
+            if isinstance(each, (exp.Query, exp.Window)):
+                raise self._fail("neither a subquery nor a window can stand inside an aggregate", each)
+            if isinstance(each, exp.Column) and isinstance(each.this, exp.Star):
+                members = self._variables.members(fold(each.args["table"]))
+                if members is None:
+                    raise self._variables.unknown(fold(each.args["table"]), self._columns.place(each.args["table"]))
+                found.add(members)
+            elif isinstance(each, exp.Column):
+                if not _is_navigation(each.parent) if each.parent is not None else True:
+                    found.add(self._column(each)[0])
+            elif _is_navigation(each):
+                name = each.name.upper()
+                if name not in {"CLASSIFIER", "MATCH_NUMBER"}:
+                    raise self._fail(f"{name} cannot stand inside an aggregate", each)
+                if name == "CLASSIFIER":
+                    found.add(self._classifier_variables(each))
+        if len(found) > 1:
+            raise self._fail("all columns in one navigation or aggregate must be of the same variable", call)
+        return next(iter(found), None)
+
 
 def _with_fields(read: exp.Expr, path: exp.Expr) -> exp.Expr:
     """Put a column's placeholder in the place of its name in `column.field.field`."""
@@ -296,7 +349,7 @@ def _text(expression: exp.Expr) -> str:
 
 
 class ConditionReader(_Reader):
-    """Reads the condition of one variable; what it reads depends on the current row's place only."""
+    """Reads the condition of one variable: RUNNING, and the current row counts as mapped to the variable."""
 
     def __init__(  # noqa: PLR0917 - as the class above, and the variable
         self,
@@ -316,34 +369,49 @@ class ConditionReader(_Reader):
             raise self._fail("FINAL cannot stand in DEFINE: the match is not known yet", node)
         return False
 
-    def _placed(self, at: Navigation, whole: exp.Expr) -> Navigation:
-        """Bring a navigation to so many rows from the current one (the current row counts as mapped)."""
+    def read(self, expression: exp.Expr) -> Computed:
+        """Take the navigation out of a condition."""
+        found = super().read(expression)
+        return replace(found, kernel=None, node=self._rewritten) if found.depends else found
+
+    def _placed(self, at: Navigation, whole: exp.Expr) -> Navigation:  # noqa: ARG002 - nothing to refuse
+        """Bring a navigation to so many rows from the current one, which counts as mapped, where it is that."""
         current = at.variables is None or self._variable in at.variables
-        if at.first or at.offset or not current:
-            raise self._depends(whole)
-        return Navigation(rows=at.rows)
+        return replace(at, final=False) if at.first or at.offset or not current else Navigation(rows=at.rows)
 
     def _may_lead_outside(self, at: Navigation) -> bool:
-        return at.rows != 0
-
-    def _depends(self, node: exp.Expr) -> RowPatternError:
-        return problem(
-            f"{_text(node)} reads rows that the match so far has mapped; conditions that depend on the match are not "
-            f"known yet. In DEFINE {self._variable}, columns of the current row and PREV and NEXT of them are",
-            self._near(node),
-            UnsupportedQueryError,
-        )
+        return at != Navigation()
 
     def _label(self, at: Navigation) -> exp.Expr:
-        if at.rows:
-            raise self._depends(exp.Anonymous(this="CLASSIFIER"))
-        return exp.Literal.string(self._variable)
+        return exp.Literal.string(self._variable) if at == Navigation() else self._input(Label(at))
 
-    def _match_number(self, node: exp.Expr) -> exp.Expr:
-        raise self._depends(node)
+    def _match_number(self, node: exp.Expr) -> exp.Expr:  # noqa: ARG002 - it is always known
+        return self._input(MatchNumber())
 
     def _aggregate(self, node: exp.Expr) -> exp.Expr:
-        raise self._depends(node)
+        function = _RUNNING.get(type(node))
+        argument = node.this
+        if function is None or isinstance(argument, (exp.Distinct, exp.Order)):
+            message = f"{_text(node)} cannot be kept while matching; count, sum, avg, min and max of rows can"
+            raise problem(message, self._near(node), UnsupportedQueryError)
+        variables = self._aggregated_variables(node)
+        if isinstance(argument, exp.Star) or (isinstance(argument, exp.Column) and isinstance(argument.this, exp.Star)):
+            return self._input(RunningAggregate("count", None, (), variables))
+        names: dict[str, str] = {}
+        rewritten = argument.copy()
+        for leaf in [each for each in rewritten.walk() if isinstance(each, exp.Column) or _is_navigation(each)]:
+            if not isinstance(leaf, exp.Column):
+                message = f"{_text(leaf)} cannot be aggregated while matching"
+                raise problem(message, self._near(node), UnsupportedQueryError)
+            _, column, fields = self._column(leaf)
+            read: exp.Expr = exp.column(names.setdefault(column, f"r{len(names)}"), quoted=True)
+            read = read if fields is None else _with_fields(read, fields)
+            if leaf is rewritten:
+                rewritten = read
+            else:
+                leaf.replace(read)
+        reads = tuple((name, column) for column, name in names.items())
+        return self._input(RunningAggregate(function, sql_of(rewritten), reads, variables))
 
 
 class MeasureReader(_Reader):
@@ -416,37 +484,6 @@ class MeasureReader(_Reader):
             mapped = exp.and_(mapped, call.expression.this)
             call = call.this
         return exp.Filter(this=call, expression=exp.Where(this=mapped))
-
-    def _aggregated_variables(self, call: exp.Expr) -> tuple[str, ...] | None:
-        inner = call
-        while isinstance(inner, (exp.Filter, exp.WithinGroup, exp.IgnoreNulls, exp.RespectNulls)):
-            inner = inner.this
-        found: set[tuple[str, ...] | None] = set()
-        for each in call.walk():
-            around = each in {call, inner} or each.parent is None
-            if not around and self._is_aggregate(each) and not isinstance(each.parent, exp.Filter):
-                raise self._fail("an aggregate cannot stand inside an aggregate", each)
-            if isinstance(each, Semantics):
-                raise self._fail(f"{each.args['kind']} cannot stand inside an aggregate; write it before", each)
-            if isinstance(each, (exp.Query, exp.Window)):
-                raise self._fail("neither a subquery nor a window can stand inside an aggregate", each)
-            if isinstance(each, exp.Column) and isinstance(each.this, exp.Star):
-                members = self._variables.members(fold(each.args["table"]))
-                if members is None:
-                    raise self._variables.unknown(fold(each.args["table"]), self._columns.place(each.args["table"]))
-                found.add(members)
-            elif isinstance(each, exp.Column):
-                if not _is_navigation(each.parent) if each.parent is not None else True:
-                    found.add(self._column(each)[0])
-            elif _is_navigation(each):
-                name = each.name.upper()
-                if name not in {"CLASSIFIER", "MATCH_NUMBER"}:
-                    raise self._fail(f"{name} cannot stand inside an aggregate", each)
-                if name == "CLASSIFIER":
-                    found.add(self._classifier_variables(each))
-        if len(found) > 1:
-            raise self._fail("all columns in one navigation or aggregate must be of the same variable", call)
-        return next(iter(found), None)
 
 
 def _in_row_order(call: exp.Expr) -> exp.Expr:

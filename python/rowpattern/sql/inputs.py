@@ -7,7 +7,10 @@ handed to DuckDB, one row for each row of the answer.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Union
+from typing import TYPE_CHECKING, Any, Union
+
+if TYPE_CHECKING:
+    from sqlglot import exp
 
 __all__ = [
     "Aggregate",
@@ -20,7 +23,9 @@ __all__ = [
     "Navigation",
     "RowLabel",
     "RowValue",
+    "RunningAggregate",
     "Value",
+    "depends_on_the_match",
 ]
 
 
@@ -97,7 +102,31 @@ class Aggregate:
     counts: tuple[str, ...] | None
 
 
-Input = Union[Value, Inside, Label, MatchNumber, Aggregate]
+@dataclass(frozen=True)
+class RunningAggregate:
+    """An aggregate over the match so far, in a condition.
+
+    Attributes:
+        function: `"count"`, `"sum"`, `"avg"`, `"min"` or `"max"`.
+        argument: DuckDB's SQL over columns named as in `reads`; None where rows are counted.
+        reads: the columns of the row that is aggregated, by name.
+        variables: rows mapped to these primary variables; None for all rows of the match.
+    """
+
+    function: str
+    argument: str | None
+    reads: tuple[tuple[str, str], ...]
+    variables: tuple[str, ...] | None
+
+
+Input = Union[Value, Inside, Label, MatchNumber, Aggregate, RunningAggregate]
+
+
+def depends_on_the_match(item: Input) -> bool:
+    """Say whether an input of a condition is more than the value of a row at a fixed distance."""
+    if isinstance(item, (Value, Inside)):
+        return item.at != Navigation(rows=item.at.rows)
+    return True
 
 
 @dataclass
@@ -125,12 +154,19 @@ class Computed:
         text: as the query has it, for errors and explanations.
         reads: the inputs by name.
         kernel: the same by Arrow's kernels (`rowpattern.sql.kernels`), where that can be.
+        node: the same as sqlglot's tree, where it depends on the match.
     """
 
     sql: str
     text: str
     reads: tuple[tuple[str, Input], ...]
     kernel: tuple[Any, ...] | None = None
+    node: exp.Expr | None = None
+
+    @property
+    def depends(self) -> bool:
+        """Whether it depends on what the match has mapped."""
+        return any(depends_on_the_match(item) for _, item in self.reads)
 
     @property
     def only(self) -> Input | None:

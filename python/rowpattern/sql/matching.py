@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from rowpattern.errors import QueryError, QueryLimitError
+from rowpattern.sql.dependent import dependent_conditions
 from rowpattern.sql.inputs import Inside, Value
 from rowpattern.sql.kernels import run_kernel
 from rowpattern.sql.problems import problem
@@ -147,28 +149,35 @@ def find_matches(bound: BoundClause, rows: Rows, database: Database, run: Run) -
         # The variable of each row, and where matches begin and end.
         run.hold(rows.count * 9)
         given = conditions if pattern.variables else pa.nulls(rows.count, pa.string())
-        matches = pattern.match(given, partitions=("starts", rows.starts), skip=skip)  # type: ignore[arg-type]
+        dependent = [condition for condition in bound.conditions if condition.computed.node is not None]
+        if dependent:
+            search = dependent_conditions(pattern, dependent, rows, database)
+            left = max(0.0, run.deadline - time.perf_counter())
+            matches = search.match(given, partitions=("starts", rows.starts), skip=skip, timeout_seconds=left)  # type: ignore[arg-type]
+        else:
+            matches = pattern.match(given, partitions=("starts", rows.starts), skip=skip)  # type: ignore[arg-type]
         return Matched(matches, rows)
 
 
 def _conditions(bound: BoundClause, rows: Rows, database: Database) -> dict[str, pa.ChunkedArray]:
-    if not bound.conditions:
+    known = [(condition, condition.possible) for condition in bound.conditions if condition.possible is not None]
+    if not known:
         # Every row; one column tells how many there are.
         return {bound.variables[0]: pa.array(np.ones(rows.count, dtype=bool))} if bound.variables else {}
     columns: dict[str, Array] = {}
-    for condition in bound.conditions:
-        for name, item in condition.computed.reads:
+    for _, possible in known:
+        for name, item in possible.reads:
             if isinstance(item, Value):
                 columns[name] = rows.shifted(item.column, item.at.rows)
             elif isinstance(item, Inside):
                 columns[name] = rows.inside(item.at.rows)
-    computed = [(f"DEFINE {each.variable}", each.computed, each.place) for each in bound.conditions]
+    computed = [(f"DEFINE {each.variable}", possible, each.place) for each, possible in known]
     found = compute(computed, columns, rows.count, database)
-    for condition, values in zip(bound.conditions, found):
+    for (condition, _), values in zip(known, found):
         if not pa.types.is_boolean(values.type) and values.null_count < len(values):
             message = f"the condition of {condition.variable} is of the type {values.type}; it must be true or false"
             raise problem(message, condition.place, QueryError)
     return {
         condition.variable: values if pa.types.is_boolean(values.type) else values.cast(pa.bool_())
-        for condition, values in zip(bound.conditions, found)
+        for (condition, _), values in zip(known, found)
     }

@@ -90,6 +90,7 @@ class _Reader:
             return self._labels(item.at)
         if isinstance(item, MatchNumber):
             return pa.array(np.asarray(self._matched.matches.number)[self._items.match])
+        assert isinstance(item, Aggregate)  # noqa: S101 - running aggregates stand in conditions
         return self._aggregates[item]
 
     def _nullable(self, places: Integers, at: Navigation) -> pa.Array:

@@ -26,10 +26,10 @@ pub use bulk::{BulkSink, run as run_bulk, serves as bulk_serves};
 pub use compiled::{Compiled, SharedTables};
 pub use navigate::{NOWHERE, Navigation};
 pub use scan::{Partitions, Scan, ScanError, Sink, Span, count, is_match};
-pub use skip::{Skip, SkipError, SkipProblem};
+pub use skip::{Skip, SkipError, SkipProblem, Target as SkipTarget};
 pub use symbols::{Symbols, SymbolsBuilder, VariableSet};
 pub use tables::Tables;
-pub use viability::Context;
+pub use viability::{Context, Viability};
 
 /// Rows between two looks at whether the caller wants to stop: a millisecond's work.
 pub const ROWS_BETWEEN_TICKS: usize = 1 << 18;

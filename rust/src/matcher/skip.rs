@@ -55,7 +55,9 @@ impl fmt::Display for SkipError {
 /// Where a skip target stands in a match.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Target {
+    /// Its first row.
     pub first: Option<usize>,
+    /// Its last row.
     pub last: Option<usize>,
 }
 

@@ -202,6 +202,12 @@ impl Tables {
         &self.sets[number as usize]
     }
 
+    /// Whether a match can begin at a row of this set; `first` for a partition's first row.
+    #[inline]
+    pub fn begins(&self, number: u32, first: bool) -> bool {
+        self.start[usize::from(!first)][number as usize] != NOTHING
+    }
+
     /// The set of a row with symbol `code` whose next row has set `next`, computed and put in the table.
     #[cold]
     #[inline(never)]

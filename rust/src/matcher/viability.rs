@@ -17,7 +17,9 @@ use crate::memory;
 pub struct Viability {
     /// Numbers of the rows `low..high`.
     numbers: Vec<u16>,
+    /// The first row that has a number.
     pub low: usize,
+    /// The row behind the last that has one.
     pub high: usize,
     partition_end: usize,
     /// Rows in falling order, each with its set; below each, tables were cleared.

@@ -7,6 +7,8 @@ use crate::pattern::{CompileError, SyntaxError};
 
 import_exception!(rowpattern.errors, PatternSyntaxError);
 import_exception!(rowpattern.errors, PatternTooLargeError);
+import_exception!(rowpattern.errors, QueryError);
+import_exception!(rowpattern.errors, QueryLimitError);
 import_exception!(rowpattern.errors, SkipError);
 import_exception!(rowpattern.errors, RowsError);
 import_exception!(rowpattern.errors, UnknownVariableError);

@@ -182,7 +182,7 @@ pub fn integers(values: &Bound<'_, PyAny>) -> PyResult<Vec<i64>> {
 }
 
 /// The arrays behind Arrow's PyCapsule interface, if the object has it.
-fn arrow_chunks(value: &Bound<'_, PyAny>) -> PyResult<Option<Vec<ArrayRef>>> {
+pub fn arrow_chunks(value: &Bound<'_, PyAny>) -> PyResult<Option<Vec<ArrayRef>>> {
     if value.hasattr("__arrow_c_stream__")? {
         let capsule = value.call_method0("__arrow_c_stream__")?;
         let pointer = capsule.cast::<PyCapsule>()?.pointer_checked(Some(STREAM))?;

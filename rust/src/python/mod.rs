@@ -6,6 +6,7 @@ mod arguments;
 mod cache;
 mod column;
 mod compile;
+mod conditions;
 mod errors;
 mod foreign;
 mod front;
@@ -26,6 +27,8 @@ mod _core {
     use super::column::Column;
     #[pymodule_export]
     use super::compile::{compile, get_cached_pattern, process_cache};
+    #[pymodule_export]
+    use super::conditions::Conditions;
     #[pymodule_export]
     use super::iterator::{Match, MatchIterator};
     #[pymodule_export]

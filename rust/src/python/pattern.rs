@@ -230,7 +230,7 @@ pub struct Input {
 }
 
 impl Input {
-    fn read(
+    pub fn read(
         pattern: &Pattern,
         rows: &Bound<'_, PyAny>,
         partitions: Option<&Bound<'_, PyAny>>,

@@ -1,0 +1,427 @@
+"""Conditions that depend on the match, to programs that the core runs while it matches (`rowpattern._core.Conditions`).
+
+The core computes with four kinds of values: whole numbers of 64 bits, doubles, booleans and text. Dates are days,
+timestamps and intervals microseconds there; decimals become doubles. What it has no operation for is computed before,
+by DuckDB over whole columns, where it reads one row only; the rest is refused by name.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+from sqlglot import exp
+
+from rowpattern._core import Conditions
+from rowpattern.errors import QueryError, UnsupportedQueryError
+from rowpattern.sql.inputs import Inside, Label, MatchNumber, Navigation, RunningAggregate, Value
+from rowpattern.sql.problems import problem
+
+if TYPE_CHECKING:
+    import rowpattern
+    from rowpattern.sql.arrange import Rows
+    from rowpattern.sql.binding import Condition
+    from rowpattern.sql.database import Database
+    from rowpattern.sql.problems import Place
+
+__all__ = ["dependent_conditions", "possible"]
+
+Program = tuple[Any, ...]
+#: A program and the kind of its values: int, float, bool, text, date, timestamp, interval, or null.
+Typed = tuple[Program, str]
+
+_DAY = 86_400_000_000
+
+_COMPARISONS: dict[type[exp.Expr], str] = {
+    exp.EQ: "=",
+    exp.NEQ: "<>",
+    exp.LT: "<",
+    exp.LTE: "<=",
+    exp.GT: ">",
+    exp.GTE: ">=",
+}
+_ARITHMETIC: dict[type[exp.Expr], str] = {
+    exp.Add: "+",
+    exp.Sub: "-",
+    exp.Mul: "*",
+    exp.Div: "/",
+    exp.IntDiv: "//",
+    exp.Mod: "%",
+}
+_NUMBERS = frozenset({"int", "float"})
+
+
+def possible(node: exp.Expr, row_only: frozenset[str]) -> exp.Expr | None:
+    """Return what rows alone can say of a condition: true wherever it can be true. None where they say nothing.
+
+    Args:
+        node: the condition over inputs.
+        row_only: names of inputs that are values of rows at fixed distances.
+    """
+    if isinstance(node, exp.Paren):
+        return possible(node.this, row_only)
+    if isinstance(node, exp.And):
+        left, right = possible(node.this, row_only), possible(node.expression, row_only)
+        if left is None or right is None:
+            return left if right is None else right
+        return exp.And(this=exp.paren(left), expression=exp.paren(right))
+    if isinstance(node, exp.Or):
+        left, right = possible(node.this, row_only), possible(node.expression, row_only)
+        return None if left is None or right is None else exp.Or(this=exp.paren(left), expression=exp.paren(right))
+    names = {column.name for column in node.find_all(exp.Column)}
+    return node.copy() if names <= row_only else None
+
+
+def dependent_conditions(
+    pattern: rowpattern.Pattern, conditions: list[Condition], rows: Rows, database: Database
+) -> Conditions:
+    """Compile conditions over the columns of a table. Takes time linear in the rows for each column that they read.
+
+    Raises:
+        UnsupportedQueryError: a part cannot be computed while matching; it is named.
+        QueryError: kinds do not fit.
+    """
+    compiler = _Compiler(rows, database)
+    programs: dict[str, Program] = {}
+    for condition in conditions:
+        programs[condition.variable] = compiler.compile(condition)
+    return Conditions(pattern, compiler.columns, compiler.sets, compiler.aggregates, programs)
+
+
+class _Compiler:
+    """Compiles the conditions of one pattern; they share columns, sets and aggregates."""
+
+    def __init__(self, rows: Rows, database: Database) -> None:
+        self._rows = rows
+        self._database = database
+        self._kinds: list[str] = []
+        self._column_numbers: dict[object, int] = {}
+        self._set_numbers: dict[tuple[str, ...], int] = {}
+        self._aggregate_numbers: dict[RunningAggregate, int] = {}
+        self._inputs: dict[str, Any] = {}
+        self._place: Place | None = None
+        self._text = ""
+        self.columns: list[pa.ChunkedArray] = []
+        self.sets: list[tuple[str, ...]] = []
+        self.aggregates: list[tuple[str, int | None, int | None]] = []
+
+    def compile(self, condition: Condition) -> Program:
+        computed = condition.computed
+        self._inputs, self._place, self._text = dict(computed.reads), condition.place, computed.text
+        assert computed.node is not None  # noqa: S101 - conditions that depend have one
+        program, kind = self._typed(computed.node)
+        if kind not in {"bool", "null"}:
+            message = f"the condition of {condition.variable} is of the kind {kind}; it must be true or false"
+            raise problem(message, condition.place, QueryError)
+        return program
+
+    # Expressions.
+
+    def _typed(self, node: exp.Expr) -> Typed:
+        if isinstance(node, exp.Paren):
+            return self._typed(node.this)
+        if isinstance(node, exp.Column):
+            return self._input(self._inputs[node.name])
+        if isinstance(node, exp.Null):
+            return ("null",), "null"
+        if isinstance(node, exp.Boolean):
+            return ("bool", bool(node.this)), "bool"
+        if isinstance(node, exp.Literal) and node.is_string:
+            return ("text", node.name), "text"
+        if isinstance(node, exp.Literal):
+            return (("int", int(node.name)), "int") if node.name.isdecimal() else (("float", float(node.name)), "float")
+        if not any(node.find_all(exp.Column)):
+            return self._constant(node)
+        if type(node) in _COMPARISONS:
+            return self._compare(_COMPARISONS[type(node)], self._typed(node.this), self._typed(node.expression))
+        if type(node) in _ARITHMETIC:
+            return self._arithmetic(_ARITHMETIC[type(node)], node)
+        if isinstance(node, (exp.And, exp.Or)):
+            name = "and" if isinstance(node, exp.And) else "or"
+            return (name, self._boolean(node.this), self._boolean(node.expression)), "bool"
+        if isinstance(node, exp.Not):
+            return ("not", self._boolean(node.this)), "bool"
+        if isinstance(node, exp.Is):
+            if isinstance(node.expression, exp.Null):
+                return ("is null", self._typed(node.this)[0]), "bool"
+            if isinstance(node.expression, exp.Boolean):
+                wanted = ("bool", bool(node.expression.this))
+                return ("coalesce", (("=", self._boolean(node.this), wanted), ("bool", False))), "bool"
+        if isinstance(node, exp.Between):
+            value = self._typed(node.this)
+            low = self._compare(">=", value, self._typed(node.args["low"]))[0]
+            return ("and", low, self._compare("<=", value, self._typed(node.args["high"]))[0]), "bool"
+        if isinstance(node, exp.In) and node.expressions and not node.args.get("query"):
+            value = self._typed(node.this)
+            items = tuple(self._compare("=", value, self._typed(each))[0] for each in node.expressions)
+            # Comparisons joined by OR are what IN means, NULLs included.
+            result = items[0]
+            for item in items[1:]:
+                result = ("or", result, item)
+            return result, "bool"
+        if isinstance(node, exp.Case):
+            return self._case(node)
+        if isinstance(node, exp.Coalesce):
+            return self._together("coalesce", [node.this, *node.expressions])
+        if isinstance(node, (exp.Greatest, exp.Least)):
+            name = "greatest" if isinstance(node, exp.Greatest) else "least"
+            return self._together(name, [node.this, *node.expressions])
+        if isinstance(node, exp.Abs):
+            return self._number("abs", node.this)
+        if isinstance(node, exp.Neg):
+            return self._number("negate", node.this)
+        if isinstance(node, exp.Round) and self._round_digits(node) is not None:
+            inner, kind = self._numeric(node.this)
+            return ("round", inner, self._round_digits(node)), kind
+        if isinstance(node, exp.Cast) and node.to.this in {exp.DataType.Type.DOUBLE, exp.DataType.Type.FLOAT}:
+            inner, kind = self._typed(node.this)
+            if kind in _NUMBERS and node.to.this == exp.DataType.Type.DOUBLE:
+                return ("to float", inner), "float"
+        return self._before(node)
+
+    def _boolean(self, node: exp.Expr) -> Program:
+        program, kind = self._typed(node)
+        if kind not in {"bool", "null"}:
+            raise self._wrong(f"{self._shown(node)} is of the kind {kind}; it must be true or false")
+        return program
+
+    def _numeric(self, node: exp.Expr) -> Typed:
+        program, kind = self._typed(node)
+        if kind not in _NUMBERS | {"null"}:
+            raise self._wrong(f"{self._shown(node)} is of the kind {kind}; it must be a number")
+        return program, kind
+
+    def _number(self, name: str, node: exp.Expr) -> Typed:
+        program, kind = self._numeric(node)
+        return (name, program), kind
+
+    @staticmethod
+    def _round_digits(node: exp.Round) -> int | None:
+        digits = node.args.get("decimals")
+        if digits is None:
+            return 0
+        return int(digits.name) if isinstance(digits, exp.Literal) and digits.name.isdecimal() else None
+
+    def _case(self, node: exp.Case) -> Typed:
+        values = [branch.args["true"] for branch in node.args["ifs"]]
+        otherwise = node.args.get("default")
+        typed = [self._typed(value) for value in values]
+        last = (("null",), "null") if otherwise is None else self._typed(otherwise)
+        programs, kind = self._one_kind([*typed, last], node)
+        operand = node.this
+        branches = []
+        for branch, program in zip(node.args["ifs"], programs):
+            if operand is None:
+                condition = self._boolean(branch.this)
+            else:
+                condition = self._compare("=", self._typed(operand), self._typed(branch.this))[0]
+            branches.append((condition, program))
+        return ("case", tuple(branches), programs[-1]), kind
+
+    def _together(self, name: str, nodes: list[exp.Expr]) -> Typed:
+        programs, kind = self._one_kind([self._typed(node) for node in nodes], nodes[0])
+        return (name, tuple(programs)), kind
+
+    def _one_kind(self, typed: list[Typed], node: exp.Expr) -> tuple[list[Program], str]:
+        kinds = {kind for _, kind in typed} - {"null"}
+        if kinds == {"int", "float"}:
+            return [program if kind == "float" else ("to float", program) for program, kind in typed], "float"
+        if len(kinds) > 1:
+            raise self._wrong(f"{self._shown(node)} has values of the kinds {' and '.join(sorted(kinds))}")
+        return [program for program, _ in typed], kinds.pop() if kinds else "null"
+
+    def _compare(self, sign: str, left: Typed, right: Typed) -> Typed:
+        left, right = self._as_time(left, right), self._as_time(right, left)
+        (one, one_kind), (other, other_kind) = left, right
+        fits = one_kind == other_kind or {one_kind, other_kind} <= _NUMBERS or "null" in {one_kind, other_kind}
+        if not fits:
+            raise self._wrong(f"a value of the kind {one_kind} cannot be compared with one of the kind {other_kind}")
+        return (sign, one, other), "bool"
+
+    def _as_time(self, typed: Typed, other: Typed) -> Typed:
+        """Read a text literal as what it is compared with, and a date as a timestamp."""
+        program, kind = typed
+        wanted = other[1]
+        if kind == "text" and program[0] == "text" and wanted in {"date", "timestamp", "interval"}:
+            names = {"date": "DATE", "timestamp": "TIMESTAMP", "interval": "INTERVAL"}
+            literal = exp.Literal.string(program[1])
+            return self._constant(exp.cast(literal, names[wanted], dialect="duckdb"))
+        if kind == "date" and wanted == "timestamp":
+            return ("*", program, ("int", _DAY)), "timestamp"
+        return typed
+
+    def _arithmetic(self, sign: str, node: exp.Expr) -> Typed:
+        (left, one), (right, other) = self._typed(node.this), self._typed(node.expression)
+        kinds = (one, sign, other)
+        if {one, other} <= _NUMBERS | {"null"}:
+            kind = "float" if sign == "/" or "float" in {one, other} else "int"
+            return (sign, left, right), kind
+
+        def microseconds(program: Program, kind: str) -> Program:
+            return ("*", program, ("int", _DAY)) if kind == "date" else program
+
+        if kinds == ("date", "-", "date"):
+            return (sign, left, right), "int"
+        if kinds in {("date", "+", "int"), ("date", "-", "int")}:
+            return (sign, left, right), "date"
+        if {one, other} <= {"date", "timestamp"} and sign == "-":
+            return (sign, microseconds(left, one), microseconds(right, other)), "interval"
+        if one in {"date", "timestamp"} and other == "interval" and sign in "+-":
+            return (sign, microseconds(left, one), right), "timestamp"
+        if (one, other) == ("interval", "interval") and sign in "+-":
+            return (sign, left, right), "interval"
+        if kinds in {("interval", "*", "int"), ("int", "*", "interval")}:
+            return (sign, left, right), "interval"
+        return self._before(node)
+
+    # Inputs.
+
+    def _at(self, at: Navigation) -> tuple[int | None, bool, int, int]:
+        return (self._set(at.variables), at.first, at.offset, at.rows)
+
+    def _set(self, variables: tuple[str, ...] | None) -> int | None:
+        if variables is None:
+            return None
+        if variables not in self._set_numbers:
+            self._set_numbers[variables] = len(self.sets)
+            self.sets.append(variables)
+        return self._set_numbers[variables]
+
+    def _input(self, item: Any) -> Typed:
+        if isinstance(item, Value):
+            number, kind = self._column(item.column, lambda: self._rows.column(item.column))
+            return ("read", number, *self._at(item.at)), kind
+        if isinstance(item, Inside):
+            number, _ = self._column(Inside, lambda: pa.chunked_array([np.arange(self._rows.count)]))
+            return ("not", ("is null", ("read", number, *self._at(item.at)))), "bool"
+        if isinstance(item, Label):
+            return ("label", *self._at(item.at)), "text"
+        if isinstance(item, MatchNumber):
+            return ("match number",), "int"
+        return self._aggregate(item)
+
+    def _aggregate(self, item: RunningAggregate) -> Typed:
+        kind = "int"
+        column = None
+        if item.argument is not None:
+            key = (item.argument, item.reads)
+            column, kind = self._column(key, lambda: self._computed(item.argument or "", dict(item.reads)))
+            if item.function in {"sum", "avg"} and kind not in _NUMBERS:
+                raise self._wrong(f"{item.function} takes numbers, not values of the kind {kind}")
+        if item not in self._aggregate_numbers:
+            self._aggregate_numbers[item] = len(self.aggregates)
+            self.aggregates.append((item.function, column, self._set(item.variables)))
+        kind = {"count": "int", "avg": "float"}.get(item.function, kind)
+        return ("aggregate", self._aggregate_numbers[item]), kind
+
+    def _column(self, key: object, make: Any) -> tuple[int, str]:
+        number = self._column_numbers.get(key)
+        if number is None:
+            values, kind = self._plain(make())
+            number = self._column_numbers[key] = len(self.columns)
+            self.columns.append(values)
+            self._kinds.append(kind)
+        return number, self._kinds[number]
+
+    def _plain(self, values: pa.ChunkedArray) -> tuple[pa.ChunkedArray, str]:
+        """Return values in one of the core's kinds, and what they mean."""
+        kind = values.type
+        if pa.types.is_dictionary(kind):
+            values, kind = values.cast(kind.value_type), kind.value_type
+        if pa.types.is_boolean(kind):
+            return values, "bool"
+        if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+            return values, "text"
+        try:
+            if pa.types.is_integer(kind):
+                return values.cast(pa.int64()), "int"
+            if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+                return values.cast(pa.float64()), "float"
+            if pa.types.is_date(kind):
+                return values.cast(pa.date32()).cast(pa.int32()).cast(pa.int64()), "date"
+            if pa.types.is_timestamp(kind):
+                return values.cast(pa.timestamp("us", kind.tz), safe=False).cast(pa.int64()), "timestamp"
+            if pa.types.is_duration(kind):
+                return values.cast(pa.duration("us"), safe=False).cast(pa.int64()), "interval"
+            if pa.types.is_null(kind):
+                return values.cast(pa.int64()), "null"
+        except pa.ArrowInvalid as error:
+            raise self._wrong(f"a column is out of range: {error}") from None
+        message = f"{self._text} reads values of the type {kind}, which cannot be read while matching"
+        raise problem(message, self._place, UnsupportedQueryError)
+
+    # What DuckDB computes before.
+
+    def _computed(self, sql: str, columns: dict[str, str]) -> pa.ChunkedArray:
+        if len(columns) == 1 and sql == f'"{next(iter(columns))}"':
+            return self._rows.column(next(iter(columns.values())))
+        table = pa.table({name: self._rows.column(column) for name, column in columns.items()} or {"none": pa.nulls(1)})
+        return self._database.project(f"({sql})", table).column(0)
+
+    def _constant(self, node: exp.Expr) -> Typed:
+        """Have DuckDB compute what reads no row."""
+        sql = node.sql(dialect="duckdb")
+        try:
+            found = self._database.project(f"({sql})", pa.table({"none": pa.nulls(1)})).column(0)
+        except QueryError as error:
+            raise self._wrong(str(error)) from None
+        if pa.types.is_interval(found.type):
+            interval = found[0].as_py()
+            if interval is None:
+                return ("null",), "null"
+            if interval.months:
+                raise problem(f"{sql} has months, whose length varies; write days", self._place, UnsupportedQueryError)
+            return ("int", interval.days * _DAY + interval.nanoseconds // 1000), "interval"
+        values, kind = self._plain(found)
+        value = values[0].as_py()
+        if value is None:
+            return ("null",), "null"
+        return ({"float": "float", "bool": "bool", "text": "text"}.get(kind, "int"), value), kind
+
+    def _before(self, node: exp.Expr) -> Typed:
+        """Have DuckDB compute over whole columns what reads one row only, and read the answer at that row."""
+        reads = {column.name: self._inputs[column.name] for column in node.find_all(exp.Column)}
+        values = {name: item for name, item in reads.items() if isinstance(item, Value)}
+        places = {item.at for item in values.values()}
+        if len(values) < len(reads) or len(places) != 1:
+            fixed = all(at == Navigation(rows=at.rows) for at in places)
+            if len(values) < len(reads) or not fixed:
+                message = f"{self._shown(node)} cannot be computed while matching: it reads several rows of the match"
+                raise problem(message, self._place, UnsupportedQueryError)
+            return self._before_shifted(node, values)
+        (at,) = places
+        sql = node.sql(dialect="duckdb")
+        columns = {name: item.column for name, item in values.items()}
+        number, kind = self._column(
+            (sql, tuple(columns.items())), lambda: self._try(node, lambda: self._computed(sql, columns))
+        )
+        return ("read", number, *self._at(at)), kind
+
+    def _before_shifted(self, node: exp.Expr, values: dict[str, Value]) -> Typed:
+        sql = node.sql(dialect="duckdb")
+
+        def compute() -> pa.ChunkedArray:
+            table = pa.table({name: self._rows.shifted(item.column, item.at.rows) for name, item in values.items()})
+            return self._database.project(f"({sql})", table).column(0)
+
+        number, kind = self._column((sql, tuple(values.items())), lambda: self._try(node, compute))
+        return ("read", number, *self._at(Navigation())), kind
+
+    def _try(self, node: exp.Expr, compute: Any) -> pa.ChunkedArray:
+        try:
+            return compute()
+        except QueryError as error:
+            raise self._wrong(f"{self._shown(node)}: {error}") from None
+
+    def _shown(self, node: exp.Expr) -> str:
+        """Write a part nearly as it stood in the query."""
+        text = node.sql(dialect="duckdb")
+        for name, item in self._inputs.items():
+            if isinstance(item, Value):
+                shown = item.column if item.at.variables is None else f"{'|'.join(item.at.variables)}.{item.column}"
+                text = text.replace(f'"{name}"', shown)
+        return text
+
+    def _wrong(self, message: str) -> QueryError:
+        return problem(message, self._place, QueryError)

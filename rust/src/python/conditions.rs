@@ -1,0 +1,312 @@
+//! `Conditions`: compiled conditions that depend on the match, from nested tuples and Arrow columns.
+
+use std::time::Instant;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float64Type, Int64Type};
+use arrow_array::{Array, ArrayRef};
+use arrow_schema::DataType;
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+
+use super::errors::{QueryError, QueryLimitError, rows_error};
+use super::foreign;
+use super::matches::{Matches, MatchesSink};
+use super::pattern::{Input, Pattern, scan_error};
+use super::signals::Signals;
+use crate::condition::{
+    self, Aggregate, Arithmetic, At, Column, Comparison, DependentScan, EvaluationError, Function, Node, SearchError,
+};
+use crate::matcher::{Context, ScanError, Stopped, VariableSet};
+
+/// Conditions of a pattern's variables over columns; `Pattern.match` and `Pattern.find_iter` take them.
+///
+/// Args:
+///     pattern: the compiled pattern whose variables the conditions are of.
+///     columns: Arrow columns of int64, float64, bool or text, all with the same number of rows.
+///     sets: sets of primary variables, each a list of names, that navigation and aggregates name.
+///     aggregates: (function, column or None, set or None), with `"count"`, `"sum"`, `"avg"`, `"min"` or `"max"`.
+///     conditions: for each variable whose condition depends on the match, the condition as nested tuples, as
+///         `rowpattern.sql.dependent` writes them.
+#[pyclass(frozen, module = "rowpattern._core")]
+pub struct Conditions {
+    pattern: Py<Pattern>,
+    inner: condition::Conditions,
+    rows: usize,
+}
+
+#[pymethods]
+impl Conditions {
+    #[new]
+    fn new(
+        pattern: &Bound<'_, Pattern>,
+        columns: Vec<Bound<'_, PyAny>>,
+        sets: Vec<Vec<String>>,
+        aggregates: Vec<(String, Option<usize>, Option<usize>)>,
+        conditions: &Bound<'_, PyDict>,
+    ) -> PyResult<Self> {
+        let owner = pattern.clone().unbind();
+        let pattern = pattern.get();
+        let columns = columns.iter().map(read_column).collect::<PyResult<Vec<_>>>()?;
+        let rows = columns.first().map_or(0, Column::len);
+        if columns.iter().any(|column| column.len() != rows) {
+            return Err(rows_error("the columns of conditions have different numbers of rows"));
+        }
+        let variable = |name: &String| {
+            pattern
+                .compiled
+                .variables
+                .iter()
+                .position(|known| known == name)
+                .map(|number| number as u8)
+                .ok_or_else(|| PyValueError::new_err(format!("the pattern has no primary variable {name}")))
+        };
+        let sets = sets
+            .iter()
+            .map(|names| names.iter().map(variable).collect::<PyResult<VariableSet>>())
+            .collect::<PyResult<Vec<_>>>()?;
+        let reader = Reader { columns: columns.len(), sets: sets.len(), aggregates: aggregates.len() };
+        let aggregates = aggregates
+            .into_iter()
+            .map(|(function, column, set)| {
+                let function = match function.as_str() {
+                    "count" => Function::Count,
+                    "sum" => Function::Sum,
+                    "avg" => Function::Avg,
+                    "min" => Function::Min,
+                    "max" => Function::Max,
+                    other => return Err(PyValueError::new_err(format!("there is no aggregate {other}"))),
+                };
+                let column = column.map(|number| reader.number(number, reader.columns, "column")).transpose()?;
+                let variables = set.map(|number| reader.number(number, reader.sets, "set")).transpose()?;
+                Ok(Aggregate { function, column, variables: variables.map(|number| sets[number]) })
+            })
+            .collect::<PyResult<Vec<_>>>()?;
+        let mut nodes: Vec<Option<Node>> = pattern.compiled.variables.iter().map(|_| None).collect();
+        for (name, node) in conditions {
+            let number = variable(&name.extract()?)?;
+            nodes[usize::from(number)] = Some(reader.node(&node)?);
+        }
+        let inner = condition::Conditions { columns, sets, aggregates, conditions: nodes };
+        Ok(Self { pattern: owner, inner, rows })
+    }
+
+    /// Finds all matches, as columns: as `Pattern.match`, where these conditions have to hold too.
+    ///
+    /// Args:
+    ///     rows: what is true of rows whatever the match, as `Pattern.match` takes it: a variable is tried only where its
+    ///         column is true.
+    ///     partitions: as for `Pattern.match`.
+    ///     skip: as for `Pattern.match`.
+    ///     timeout_seconds: the most time.
+    ///
+    /// Raises:
+    ///     What `Pattern.match` raises.
+    ///     QueryError: a whole number leaves 64 bits or is divided by zero.
+    ///     QueryLimitError: time is over.
+    ///
+    /// Tries ways to match in the order of preferment and goes back where a condition fails; a branch that agrees with one
+    /// known to fail in the row, the position and all that conditions can still read is not tried again. Memory: the
+    /// columns, the match, and 64 MiB of branches at most.
+    #[pyo3(name = "match", signature = (rows, *, partitions = None, skip = None, timeout_seconds = f64::INFINITY))]
+    fn find_all(
+        &self,
+        py: Python<'_>,
+        rows: &Bound<'_, PyAny>,
+        partitions: Option<&Bound<'_, PyAny>>,
+        skip: Option<&Bound<'_, PyAny>>,
+        timeout_seconds: f64,
+    ) -> PyResult<Matches> {
+        let pattern = self.pattern.get();
+        let mut input = Input::read(pattern, rows, partitions, skip)?;
+        if input.symbols.len() != self.rows && !self.inner.columns.is_empty() {
+            let (given, own) = (input.symbols.len(), self.rows);
+            return Err(rows_error(format!("there are {given} rows, but the columns of conditions have {own}")));
+        }
+        let compiled = &pattern.compiled;
+        let mut sink = MatchesSink::new(compiled, input.symbols.len(), input.partitions.len());
+        let mut signals = Signals::new();
+        let mut tables = compiled.take_tables();
+        let begun = Instant::now();
+        let mut late = false;
+        let result = py.detach(|| {
+            tables.adopt(&mut input.symbols);
+            let mut tick = || {
+                late = begun.elapsed().as_secs_f64() > timeout_seconds;
+                if late { Err(Stopped) } else { signals.tick() }
+            };
+            let mut context = Context {
+                automaton: &compiled.automaton,
+                symbols: &input.symbols,
+                tables: &mut tables,
+                tick: &mut tick,
+            };
+            let mut scan = DependentScan::new(&self.inner, &compiled.variables, input.skip);
+            scan.run(&mut context, &input.partitions, &mut sink)
+        });
+        compiled.give_back(tables);
+        match result {
+            Ok(()) => Ok(sink.into_matches(compiled)),
+            Err(SearchError::Stopped) if late => Err(QueryLimitError::new_err(format!(
+                "matching took longer than its limit of {timeout_seconds:.3} s; give timeout_seconds or set \
+                 MR_EXECUTION_TIMEOUT_SECONDS"
+            ))),
+            Err(SearchError::Stopped) => Err(scan_error(ScanError::Stopped, None, signals)),
+            Err(SearchError::Skip(error)) => {
+                Err(scan_error(ScanError::Skip(error), input.skip_variable.as_deref(), signals))
+            }
+            Err(SearchError::Evaluation(variable, error)) => {
+                let name = &compiled.variables[usize::from(variable)];
+                let problem = match error {
+                    EvaluationError::Overflow => "a whole number is too large for 64 bits; cast to DOUBLE",
+                    EvaluationError::DivisionByZero => "a whole number is divided by zero; use CASE to pass over it",
+                };
+                Err(QueryError::new_err(format!("DEFINE {name}: {problem}")))
+            }
+        }
+    }
+
+    fn __repr__(&self) -> String {
+        let count = self.inner.conditions.iter().flatten().count();
+        format!("<rowpattern._core.Conditions: {count} over {} columns>", self.inner.columns.len())
+    }
+}
+
+struct Reader {
+    columns: usize,
+    sets: usize,
+    aggregates: usize,
+}
+
+impl Reader {
+    #[expect(clippy::unused_self, reason = "reads better beside its other methods")]
+    fn number(&self, number: usize, known: usize, what: &str) -> PyResult<usize> {
+        if number < known {
+            return Ok(number);
+        }
+        Err(PyValueError::new_err(format!("there is no {what} {number}")))
+    }
+
+    fn at(&self, item: &Bound<'_, PyTuple>, from: usize) -> PyResult<At> {
+        let set: Option<usize> = item.get_item(from)?.extract()?;
+        Ok(At {
+            set: set.map(|number| self.number(number, self.sets, "set")).transpose()?,
+            first: item.get_item(from + 1)?.extract()?,
+            offset: item.get_item(from + 2)?.extract()?,
+            rows: item.get_item(from + 3)?.extract()?,
+        })
+    }
+
+    fn nodes(&self, items: &Bound<'_, PyAny>) -> PyResult<Vec<Node>> {
+        items.try_iter()?.map(|item| self.node(&item?)).collect()
+    }
+
+    fn node(&self, item: &Bound<'_, PyAny>) -> PyResult<Node> {
+        let item = item.cast::<PyTuple>()?;
+        let kind: String = item.get_item(0)?.extract()?;
+        let part = |number: usize| self.node(&item.get_item(number)?).map(Box::new);
+        if let Some(comparison) = comparison(&kind) {
+            return Ok(Node::Compare(comparison, part(1)?, part(2)?));
+        }
+        if let Some(operation) = operation(&kind) {
+            return Ok(Node::Arithmetic(operation, part(1)?, part(2)?));
+        }
+        Ok(match kind.as_str() {
+            "null" => Node::Null,
+            "bool" => Node::Bool(item.get_item(1)?.extract()?),
+            "int" => Node::Int(item.get_item(1)?.extract()?),
+            "float" => Node::Float(item.get_item(1)?.extract()?),
+            "text" => Node::Text(item.get_item(1)?.extract::<String>()?.into()),
+            "read" => {
+                let column = self.number(item.get_item(1)?.extract()?, self.columns, "column")?;
+                Node::Read(column, self.at(item, 2)?)
+            }
+            "label" => Node::Label(self.at(item, 1)?),
+            "match number" => Node::MatchNumber,
+            "aggregate" => Node::Aggregate(self.number(item.get_item(1)?.extract()?, self.aggregates, "aggregate")?),
+            "and" => Node::And(part(1)?, part(2)?),
+            "or" => Node::Or(part(1)?, part(2)?),
+            "not" => Node::Not(part(1)?),
+            "is null" => Node::IsNull(part(1)?),
+            "in" => Node::In(part(1)?, self.nodes(&item.get_item(2)?)?),
+            "case" => {
+                let mut branches = Vec::new();
+                for branch in item.get_item(1)?.try_iter()? {
+                    let branch = branch?.cast_into::<PyTuple>()?;
+                    branches.push((self.node(&branch.get_item(0)?)?, self.node(&branch.get_item(1)?)?));
+                }
+                Node::Case(branches, part(2)?)
+            }
+            "coalesce" => Node::Coalesce(self.nodes(&item.get_item(1)?)?),
+            "greatest" => Node::Extreme(true, self.nodes(&item.get_item(1)?)?),
+            "least" => Node::Extreme(false, self.nodes(&item.get_item(1)?)?),
+            "abs" => Node::Abs(part(1)?),
+            "negate" => Node::Negate(part(1)?),
+            "round" => Node::Round(part(1)?, item.get_item(2)?.extract()?),
+            "to float" => Node::ToFloat(part(1)?),
+            other => return Err(PyValueError::new_err(format!("conditions have no part {other:?}"))),
+        })
+    }
+}
+
+fn comparison(kind: &str) -> Option<Comparison> {
+    Some(match kind {
+        "=" => Comparison::Equal,
+        "<>" => Comparison::NotEqual,
+        "<" => Comparison::Less,
+        "<=" => Comparison::LessOrEqual,
+        ">" => Comparison::Greater,
+        ">=" => Comparison::GreaterOrEqual,
+        _ => return None,
+    })
+}
+
+fn operation(kind: &str) -> Option<Arithmetic> {
+    Some(match kind {
+        "+" => Arithmetic::Add,
+        "-" => Arithmetic::Subtract,
+        "*" => Arithmetic::Multiply,
+        "/" => Arithmetic::Divide,
+        "//" => Arithmetic::IntDivide,
+        "%" => Arithmetic::Modulo,
+        _ => return None,
+    })
+}
+
+fn read_column(column: &Bound<'_, PyAny>) -> PyResult<Column> {
+    let Some(chunks) = foreign::arrow_chunks(column)? else {
+        return Err(rows_error("the columns of conditions must be Arrow's"));
+    };
+    let kind = chunks.first().map_or(DataType::Int64, |chunk| chunk.data_type().clone());
+    let valid = || {
+        if chunks.iter().all(|chunk| chunk.null_count() == 0) {
+            return Vec::new();
+        }
+        chunks.iter().flat_map(|chunk| (0..chunk.len()).map(|row| chunk.is_valid(row))).collect()
+    };
+    Ok(match kind {
+        DataType::Int64 => {
+            let values = chunks.iter().flat_map(|chunk| chunk.as_primitive::<Int64Type>().values().iter().copied());
+            Column::Int(values.collect(), valid())
+        }
+        DataType::Float64 => {
+            let values = chunks.iter().flat_map(|chunk| chunk.as_primitive::<Float64Type>().values().iter().copied());
+            Column::Float(values.collect(), valid())
+        }
+        DataType::Boolean => Column::Bool(chunks.iter().flat_map(|chunk| chunk.as_boolean().iter()).collect()),
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => {
+            Column::Text(chunks.iter().map(texts).collect::<Vec<_>>().concat())
+        }
+        other => return Err(rows_error(format!("conditions cannot read a column of the Arrow type {other}"))),
+    })
+}
+
+fn texts(chunk: &ArrayRef) -> Vec<Option<Box<str>>> {
+    let owned = |text: Option<&str>| text.map(Box::from);
+    match chunk.data_type() {
+        DataType::Utf8 => chunk.as_string::<i32>().iter().map(owned).collect(),
+        DataType::LargeUtf8 => chunk.as_string::<i64>().iter().map(owned).collect(),
+        _ => chunk.as_string_view().iter().map(owned).collect(),
+    }
+}
