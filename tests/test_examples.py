@@ -88,3 +88,9 @@ def test_questions_about_flights() -> None:
     assert "Streaks of delays by aircraft: 10 rows" in printed
     assert "Recovery after a late start by carrier: 16 rows" in printed
     assert "Planes that skipped their routine: 1407 rows" in printed
+
+
+def test_conditions_that_depend_on_the_match() -> None:
+    printed = run("examples/conditions.py")
+    assert "V shapes: 50 of 3,270 rows" in printed
+    assert "Failed logins, then a success: 18 of 4,999 rows" in printed

@@ -104,19 +104,6 @@ def test_wrong_clauses(text: str, kind: str, message: str, place: str | None) ->
             assert query[offset:].startswith(place)
 
 
-def test_conditions_that_depend_on_the_match_say_so() -> None:
-    for condition in (
-        "A.price > 1",
-        "FIRST(price) > 1",
-        "LAST(B.price, 1) > 1",
-        "sum(price) > 1",
-        "MATCH_NUMBER() = 1",
-    ):
-        query = f"SELECT * FROM t MATCH_RECOGNIZE (ORDER BY o PATTERN (A B) DEFINE B AS {condition})"
-        with pytest.raises(rowpattern.UnsupportedQueryError, match="reads rows that the match so far has mapped"):
-            match_recognize(query, TABLE)
-
-
 def test_patterns_past_a_limit() -> None:
     with pytest.raises(rowpattern.PatternTooLargeError, match="line 2"):
         match_recognize("SELECT *\nFROM t MATCH_RECOGNIZE (PATTERN (((A{1,1000}){1,1000}){1,1000}))", TABLE)

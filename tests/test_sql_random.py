@@ -12,10 +12,10 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-import query_reference
 
 import rowpattern
 
+import query_reference
 import reference
 
 QUERIES = int(os.environ.get("ROWPATTERN_QUERIES", "5000"))

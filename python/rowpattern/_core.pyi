@@ -54,7 +54,12 @@ class Pattern:
     def memory_bytes(self) -> int: ...
     def explain(self) -> str: ...
     def find_iter(
-        self, rows: _Rows, *, partitions: _Partitions = None, skip: _Skip = "past last row"
+        self,
+        rows: Any,
+        *,
+        partitions: _Partitions = None,
+        skip: _Skip = "past last row",
+        conditions: Optional[Mapping[str, str]] = None,
     ) -> MatchIterator: ...
     def match(self, rows: _Rows, *, partitions: _Partitions = None, skip: _Skip = "past last row") -> Matches: ...
     def spans(self, rows: _Rows, *, partitions: _Partitions = None, skip: _Skip = "past last row") -> Spans: ...
@@ -168,6 +173,14 @@ class Conditions:
         skip: _Skip = None,
         timeout_seconds: float = ...,
     ) -> Matches: ...
+    def find_iter(
+        self,
+        rows: _Rows,
+        *,
+        partitions: _Partitions = None,
+        skip: _Skip = None,
+        timeout_seconds: float = ...,
+    ) -> MatchIterator: ...
 
 @disjoint_base
 class PatternCache:

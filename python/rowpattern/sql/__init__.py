@@ -106,6 +106,14 @@ def explain(
     return explained(sql, data, tables, _run(memory_limit_mb, timeout_seconds, None), analyze=analyze)
 
 
+def find_by_conditions(pattern: Any, rows: Any, conditions: Any, partitions: Any, skip: Any) -> Any:
+    """Find matches by conditions over named columns; `Pattern.find_iter` calls it."""
+    _query_module()
+    from rowpattern.sql.named_conditions import find_iter
+
+    return find_iter(pattern, rows, conditions, partitions, skip, _run(None, None, None))
+
+
 def _query_module() -> Any:
     try:
         from rowpattern.sql import query

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from collections.abc import Set as AbstractSet
 
-    from rowpattern.sql.clause import Clause, RowsShown, Skip
+    from rowpattern.sql.clause import Clause, Definition, RowsShown, Skip
 
-__all__ = ["BoundClause", "BoundMeasure", "Condition", "Key", "bind"]
+__all__ = ["BoundClause", "BoundMeasure", "Condition", "Key", "bind", "bind_conditions"]
 
 
 @dataclass(frozen=True)
@@ -114,24 +114,15 @@ def bind(clause: Clause, names: Sequence[str], aggregates: AbstractSet[str]) -> 
     pattern = _compiled(clause)
     variables = Variables(pattern.variables, clause.subset)
     _check_exclusion(clause, pattern)
-    inputs = Inputs()
     partition_by = tuple(_key(expression, place, columns, "PARTITION BY") for expression, place in clause.partition_by)
     order_by = tuple(
         _key(key.expression, key.place, columns, "ORDER BY", key.descending, key.nulls_first) for key in clause.order_by
     )
-    conditions: dict[str, Condition] = {}
     for definition in clause.define:
-        name = definition.variable
-        if name in clause.subset:
-            message = f"DEFINE cannot define {name}: SUBSET makes it of other variables"
+        if definition.variable in clause.subset:
+            message = f"DEFINE cannot define {definition.variable}: SUBSET makes it of other variables"
             raise problem(message, definition.place, QueryError)
-        if name not in pattern.variables:
-            raise variables.unknown(name, definition.place)
-        if name in conditions:
-            raise problem(f"DEFINE defines {name} twice", definition.place, QueryError)
-        reader = ConditionReader(columns, variables, aggregates, inputs, definition.place, name)
-        computed = reader.read(definition.condition)
-        conditions[name] = Condition(name, computed, definition.place, _possible(computed))
+    conditions = bind_conditions(clause.define, columns, variables, aggregates)
     one_row = clause.rows_shown == "one row"
     inputs = Inputs()
     measures = tuple(
@@ -148,7 +139,7 @@ def bind(clause: Clause, names: Sequence[str], aggregates: AbstractSet[str]) -> 
     bound = BoundClause(
         partition_by=partition_by,
         order_by=order_by,
-        conditions=tuple(conditions.values()),
+        conditions=conditions,
         measures=measures,
         rest=rest,
         rows_shown=clause.rows_shown,
@@ -166,6 +157,30 @@ def bind(clause: Clause, names: Sequence[str], aggregates: AbstractSet[str]) -> 
         message = "the answer would have no column; add MEASURES, PARTITION BY, or ALL ROWS PER MATCH"
         raise problem(message, clause.place, QueryError)
     return bound
+
+
+def bind_conditions(
+    define: Sequence[Definition], columns: Columns, variables: Variables, aggregates: AbstractSet[str]
+) -> tuple[Condition, ...]:
+    """Look up all names of conditions.
+
+    Raises:
+        QueryError, UnknownVariableError, UnsupportedQueryError: a name is unknown or an expression is wrong.
+    """
+    inputs = Inputs()
+    conditions: dict[str, Condition] = {}
+    for definition in define:
+        name = definition.variable
+        if name not in variables.primary:
+            raise variables.unknown(name, definition.place)
+        if name in conditions:
+            raise problem(f"DEFINE defines {name} twice", definition.place, QueryError)
+        # Conditions without a query around them are texts of their own.
+        own = Columns(columns.names, definition.place.sql)
+        reader = ConditionReader(own, variables, aggregates, inputs, definition.place, name)
+        computed = reader.read(definition.condition)
+        conditions[name] = Condition(name, computed, definition.place, _possible(computed))
+    return tuple(conditions.values())
 
 
 def _possible(computed: Computed) -> Computed | None:

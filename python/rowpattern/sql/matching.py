@@ -17,16 +17,18 @@ from rowpattern.sql.kernels import run_kernel
 from rowpattern.sql.problems import problem
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import rowpattern
     from rowpattern.sql.arrange import Integers, Rows
-    from rowpattern.sql.binding import BoundClause
+    from rowpattern.sql.binding import BoundClause, Condition
     from rowpattern.sql.database import Database
     from rowpattern.sql.inputs import Computed
     from rowpattern.sql.problems import Place
     from rowpattern.sql.running import Run
     from rowpattern.sql.tables import Array
 
-__all__ = ["Matched", "compute", "find_matches"]
+__all__ = ["Matched", "compute", "find_matches", "row_conditions"]
 
 # Below, handing work to other threads takes longer than it saves.
 _MANY_ROWS = 200_000
@@ -141,7 +143,7 @@ def _in_its_words(message: str, computed: Computed) -> str:
 def find_matches(bound: BoundClause, rows: Rows, database: Database, run: Run) -> Matched:
     """Compute conditions and match. Takes time linear in the rows; see the core for memory."""
     with run.step("conditions", rows.count):
-        conditions = _conditions(bound, rows, database)
+        conditions = row_conditions(bound.conditions, bound.variables, rows, database)
     with run.step("match", rows.count):
         mode, target = bound.skip
         skip = (mode, target) if target else mode
@@ -159,11 +161,20 @@ def find_matches(bound: BoundClause, rows: Rows, database: Database, run: Run) -
         return Matched(matches, rows)
 
 
-def _conditions(bound: BoundClause, rows: Rows, database: Database) -> dict[str, pa.ChunkedArray]:
-    known = [(condition, condition.possible) for condition in bound.conditions if condition.possible is not None]
+def row_conditions(
+    conditions: Sequence[Condition], variables: Sequence[str], rows: Rows, database: Database
+) -> dict[str, pa.ChunkedArray]:
+    """Compute what rows alone say of conditions: a column of booleans for each that they say something of.
+
+    At least one column for a pattern that has variables, so that the number of rows is known.
+
+    Raises:
+        QueryError: a condition cannot be computed, or is neither true nor false.
+    """
+    known = [(condition, condition.possible) for condition in conditions if condition.possible is not None]
     if not known:
         # Every row; one column tells how many there are.
-        return {bound.variables[0]: pa.array(np.ones(rows.count, dtype=bool))} if bound.variables else {}
+        return {variables[0]: pa.array(np.ones(rows.count, dtype=bool))} if variables else {}
     columns: dict[str, Array] = {}
     for _, possible in known:
         for name, item in possible.reads:

@@ -19,7 +19,7 @@ from rowpattern.errors import QueryError, QuerySyntaxError, UnsupportedQueryErro
 from rowpattern.sql.clause import Clause, Definition, Measure, OrderKey, RowsShown, Skip, Spliced
 from rowpattern.sql.problems import Place, problem
 
-__all__ = ["FINAL", "NAVIGATION", "RUNNING", "ParsedQuery", "Semantics", "parse"]
+__all__ = ["FINAL", "NAVIGATION", "RUNNING", "ParsedQuery", "Semantics", "parse", "parse_condition"]
 
 RUNNING, FINAL = "RUNNING", "FINAL"
 
@@ -129,6 +129,19 @@ class _Parser(DuckDBParser):
                 self._advance()
                 return Semantics(this=super()._parse_unary(), kind=word)
         return super()._parse_unary()
+
+    def condition(self, variable: str, tokens: list[Token], text: str) -> Definition:
+        """Read tokens as one condition and nothing more."""
+        found = self._parse(lambda _: self._whole_condition(variable), tokens, text)
+        (definition,) = found
+        assert isinstance(definition, Definition)  # noqa: S101 - what the function above gives
+        return definition
+
+    def _whole_condition(self, variable: str) -> Any:
+        condition, place = self._expression_here()
+        if self._curr.token_type != TokenType.SENTINEL:
+            raise self._fail("expected the end of the condition")
+        return Definition(variable if variable.isupper() else variable.upper(), condition, place)
 
     # The clause, in the order of the standard (ISO/IEC 9075-2, 7.6 <row pattern recognition clause>).
 
@@ -345,6 +358,26 @@ def parse(sql: str) -> ParsedQuery:
     tree = statements[0]
     end = tokens[-1].start if tokens[-1].token_type == TokenType.SEMICOLON else tokens[-1].end + 1
     return _collected(sql, tree, Spliced(0, end))
+
+
+def parse_condition(variable: str, text: str) -> Definition:
+    """Read one condition, as it would stand in DEFINE.
+
+    Raises:
+        QuerySyntaxError: it is not an expression.
+    """
+    if len(text) > _LONGEST_QUERY:
+        raise QuerySyntaxError(f"the condition has {len(text):,} characters; the limit is {_LONGEST_QUERY:,}")
+    dialect = _Dialect()
+    parser = _Parser(dialect=dialect, error_level=ErrorLevel.IMMEDIATE, max_nodes=_MOST_NODES)
+    try:
+        return parser.condition(variable, dialect.tokenize(text), text)
+    except QueryError:
+        raise
+    except RecursionError:
+        raise QuerySyntaxError("the condition nests too deeply") from None
+    except SqlglotError as error:
+        raise QuerySyntaxError(str(error).split("\n")[0]) from None
 
 
 def _translated(error: ParseError, sql: str) -> QuerySyntaxError:

@@ -10,15 +10,16 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
-use super::errors::{QueryError, QueryLimitError, rows_error};
+use super::errors::{QueryError, QueryLimitError, SkipError, rows_error};
 use super::foreign;
+use super::iterator::{MatchIterator, MatchSink};
 use super::matches::{Matches, MatchesSink};
 use super::pattern::{Input, Pattern, scan_error};
 use super::signals::Signals;
 use crate::condition::{
     self, Aggregate, Arithmetic, At, Column, Comparison, DependentScan, EvaluationError, Function, Node, SearchError,
 };
-use crate::matcher::{Context, ScanError, Stopped, VariableSet};
+use crate::matcher::{Context, ScanError, Sink, Stopped, VariableSet};
 
 /// Conditions of a pattern's variables over columns; `Pattern.match` and `Pattern.find_iter` take them.
 ///
@@ -118,44 +119,86 @@ impl Conditions {
         skip: Option<&Bound<'_, PyAny>>,
         timeout_seconds: f64,
     ) -> PyResult<Matches> {
-        let pattern = self.pattern.get();
-        let mut input = Input::read(pattern, rows, partitions, skip)?;
+        let mut input = self.input(rows, partitions, skip)?;
+        let compiled = &self.pattern.get().compiled;
+        let mut sink = MatchesSink::new(compiled, input.symbols.len(), input.partitions.len());
+        self.search(py, &mut input, timeout_seconds, &mut sink)?;
+        Ok(sink.into_matches(compiled))
+    }
+
+    /// Iterates over the matches; they are found before it returns. Arguments and errors are those of `match`; a skip
+    /// that has nowhere to go is raised after the matches before it.
+    #[pyo3(signature = (rows, *, partitions = None, skip = None, timeout_seconds = f64::INFINITY))]
+    fn find_iter(
+        &self,
+        py: Python<'_>,
+        rows: &Bound<'_, PyAny>,
+        partitions: Option<&Bound<'_, PyAny>>,
+        skip: Option<&Bound<'_, PyAny>>,
+        timeout_seconds: f64,
+    ) -> PyResult<MatchIterator> {
+        let mut input = self.input(rows, partitions, skip)?;
+        let mut sink = MatchSink::new(&self.pattern.get().compiled);
+        let failed = match self.search(py, &mut input, timeout_seconds, &mut sink) {
+            Err(error) if !error.is_instance_of::<SkipError>(py) => return Err(error),
+            result => result.err(),
+        };
+        let found = sink.found;
+        Ok(MatchIterator::of_found(self.pattern.clone_ref(py), input, found, failed))
+    }
+
+    fn __repr__(&self) -> String {
+        let count = self.inner.conditions.iter().flatten().count();
+        format!("<rowpattern._core.Conditions: {count} over {} columns>", self.inner.columns.len())
+    }
+}
+
+impl Conditions {
+    fn input(
+        &self,
+        rows: &Bound<'_, PyAny>,
+        partitions: Option<&Bound<'_, PyAny>>,
+        skip: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Input> {
+        let input = Input::read(self.pattern.get(), rows, partitions, skip)?;
         if input.symbols.len() != self.rows && !self.inner.columns.is_empty() {
             let (given, own) = (input.symbols.len(), self.rows);
             return Err(rows_error(format!("there are {given} rows, but the columns of conditions have {own}")));
         }
-        let compiled = &pattern.compiled;
-        let mut sink = MatchesSink::new(compiled, input.symbols.len(), input.partitions.len());
+        Ok(input)
+    }
+
+    fn search<S: Sink + Send>(
+        &self,
+        py: Python<'_>,
+        input: &mut Input,
+        timeout_seconds: f64,
+        sink: &mut S,
+    ) -> PyResult<()> {
+        let compiled = &self.pattern.get().compiled;
         let mut signals = Signals::new();
         let mut tables = compiled.take_tables();
         let begun = Instant::now();
         let mut late = false;
+        let Input { symbols, partitions, skip, skip_variable } = input;
         let result = py.detach(|| {
-            tables.adopt(&mut input.symbols);
+            tables.adopt(symbols);
             let mut tick = || {
                 late = begun.elapsed().as_secs_f64() > timeout_seconds;
                 if late { Err(Stopped) } else { signals.tick() }
             };
-            let mut context = Context {
-                automaton: &compiled.automaton,
-                symbols: &input.symbols,
-                tables: &mut tables,
-                tick: &mut tick,
-            };
-            let mut scan = DependentScan::new(&self.inner, &compiled.variables, input.skip);
-            scan.run(&mut context, &input.partitions, &mut sink)
+            let mut context = Context { automaton: &compiled.automaton, symbols, tables: &mut tables, tick: &mut tick };
+            DependentScan::new(&self.inner, &compiled.variables, *skip).run(&mut context, partitions, sink)
         });
         compiled.give_back(tables);
         match result {
-            Ok(()) => Ok(sink.into_matches(compiled)),
+            Ok(()) => Ok(()),
             Err(SearchError::Stopped) if late => Err(QueryLimitError::new_err(format!(
                 "matching took longer than its limit of {timeout_seconds:.3} s; give timeout_seconds or set \
                  MR_EXECUTION_TIMEOUT_SECONDS"
             ))),
             Err(SearchError::Stopped) => Err(scan_error(ScanError::Stopped, None, signals)),
-            Err(SearchError::Skip(error)) => {
-                Err(scan_error(ScanError::Skip(error), input.skip_variable.as_deref(), signals))
-            }
+            Err(SearchError::Skip(error)) => Err(scan_error(ScanError::Skip(error), skip_variable.as_deref(), signals)),
             Err(SearchError::Evaluation(variable, error)) => {
                 let name = &compiled.variables[usize::from(variable)];
                 let problem = match error {
@@ -165,11 +208,6 @@ impl Conditions {
                 Err(QueryError::new_err(format!("DEFINE {name}: {problem}")))
             }
         }
-    }
-
-    fn __repr__(&self) -> String {
-        let count = self.inner.conditions.iter().flatten().count();
-        format!("<rowpattern._core.Conditions: {count} over {} columns>", self.inner.columns.len())
     }
 }
 

@@ -118,6 +118,12 @@ impl MatchIterator {
         Self { pattern, search: Mutex::new(Some(Box::new(search))) }
     }
 
+    /// Over matches that are found already, and the error that comes after them.
+    pub fn of_found(pattern: Py<Pattern>, input: Input, found: VecDeque<Match>, failed: Option<PyErr>) -> Self {
+        let search = Search { scan: Scan::new(input.skip), input, tables: None, found, failed };
+        Self { pattern, search: Mutex::new(Some(Box::new(search))) }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Option<Box<Search>>> {
         self.search.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -128,7 +134,7 @@ impl MatchIterator {
         let compiled = &pattern.get().compiled;
         let mut signals = Signals::new();
         let Search { input: Input { symbols, partitions, .. }, scan, .. } = search;
-        let mut sink = MatchSink { compiled, positions: Vec::new(), rows: 0, found: VecDeque::new() };
+        let mut sink = MatchSink::new(compiled);
         let result = py.detach(|| {
             let tick = &mut || signals.tick();
             let mut context = Context { automaton: &compiled.automaton, symbols, tables: &mut tables, tick };
@@ -169,11 +175,18 @@ impl MatchIterator {
     }
 }
 
-struct MatchSink<'c> {
+/// Takes matches as objects.
+pub struct MatchSink<'c> {
     compiled: &'c Arc<Compiled>,
     positions: Vec<u32>,
     rows: usize,
-    found: VecDeque<Match>,
+    pub found: VecDeque<Match>,
+}
+
+impl<'c> MatchSink<'c> {
+    pub fn new(compiled: &'c Arc<Compiled>) -> Self {
+        Self { compiled, positions: Vec::new(), rows: 0, found: VecDeque::new() }
+    }
 }
 
 impl Sink for MatchSink<'_> {

@@ -315,23 +315,34 @@ impl Pattern {
     ///     skip: where the search goes on: "past last row", "to next row", ("to first", variable) or
     ///         ("to last", variable).
     ///
+    ///     conditions: a mapping of primary variables to conditions, written as in DEFINE ("B.price > A.price"), over named
+    ///         columns; `rows` is then a table of those (as for `match_recognize`), in order. Needs the extra `sql`.
+    ///
     /// Raises:
     ///     RowsError, UnknownVariableError: rows or partitions cannot be read as given.
     ///     SkipError: a skip has nowhere to go; raised after the matches before it.
+    ///     QueryError, QuerySyntaxError, UnsupportedQueryError, QueryLimitError: as for `match_recognize`, by conditions.
     ///
-    /// Time is linear in the rows, plus the rows of the matches. Memory is two bytes a row of the largest partition.
+    /// Time is linear in the rows, plus the rows of the matches; with conditions that depend on the match, what going back
+    /// takes. Memory is two bytes a row of the largest partition; with conditions, all matches.
     #[pyo3(
-        signature = (rows, *, partitions = None, skip = None),
-        text_signature = "($self, rows, *, partitions=None, skip='past last row')"
+        signature = (rows, *, partitions = None, skip = None, conditions = None),
+        text_signature = "($self, rows, *, partitions=None, skip='past last row', conditions=None)"
     )]
     fn find_iter(
         slf: &Bound<'_, Self>,
         rows: &Bound<'_, PyAny>,
         partitions: Option<&Bound<'_, PyAny>>,
         skip: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<MatchIterator> {
+        conditions: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Py<MatchIterator>> {
+        if let Some(conditions) = conditions {
+            let find = slf.py().import("rowpattern.sql")?.getattr("find_by_conditions")?;
+            let found = find.call1((slf, rows, conditions, partitions, skip))?;
+            return Ok(found.cast_into::<MatchIterator>()?.unbind());
+        }
         let input = Input::read(slf.get(), rows, partitions, skip)?;
-        Ok(MatchIterator::new(slf.clone().unbind(), input))
+        Py::new(slf.py(), MatchIterator::new(slf.clone().unbind(), input))
     }
 
     /// Finds all matches, as columns. Arguments, errors and cost are those of `find_iter`.

@@ -1,0 +1,64 @@
+"""Conditions without SQL around them: `Pattern.find_iter(rows, conditions={"B": "B.price > A.price"})`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from rowpattern.errors import RowsError
+from rowpattern.sql.arrange import Rows
+from rowpattern.sql.binding import bind_conditions
+from rowpattern.sql.database import aggregate_names, database
+from rowpattern.sql.dependent import dependent_conditions
+from rowpattern.sql.matching import row_conditions
+from rowpattern.sql.names import Columns, Variables
+from rowpattern.sql.parser import parse_condition
+from rowpattern.sql.tables import read_table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rowpattern._core import MatchIterator, Pattern
+    from rowpattern.sql.arrange import Integers
+    from rowpattern.sql.running import Run
+
+__all__ = ["find_iter"]
+
+
+def find_iter(  # noqa: PLR0917 - one caller, the core
+    pattern: Pattern, rows: Any, conditions: Mapping[str, str], partitions: Any, skip: Any, run: Run
+) -> MatchIterator:
+    """Find matches of a pattern in a table; see `Pattern.find_iter`."""
+    table = read_table(rows, "rows")
+    starts = _starts(partitions, table.rows)
+    definitions = [parse_condition(name, text) for name, text in conditions.items()]
+    with database(run) as using:
+        arranged = Rows(table, run, None, starts)
+        bound = bind_conditions(
+            definitions, Columns(table.names, ""), Variables(pattern.variables, pattern.subset), aggregate_names()
+        )
+        given: Any = row_conditions(bound, pattern.variables, arranged, using)
+        if not given:
+            given = pa.nulls(table.rows, pa.string())
+        dependent = [condition for condition in bound if condition.computed.node is not None]
+        by_starts: Any = ("starts", starts)
+        if not dependent:
+            return pattern.find_iter(given, partitions=by_starts, skip=skip)
+        search = dependent_conditions(pattern, dependent, arranged, using)
+        return search.find_iter(given, partitions=by_starts, skip=skip, timeout_seconds=run.seconds)
+
+
+def _starts(partitions: Any, rows: int) -> Integers:
+    if partitions is None:
+        return np.zeros(min(1, rows), dtype=np.int64)
+    if not isinstance(partitions, tuple) or len(partitions) != 2 or partitions[0] not in {"counts", "starts"}:  # noqa: PLR2004
+        raise RowsError('with conditions, partitions must be ("counts", numbers) or ("starts", numbers)')
+    kind, numbers = partitions
+    found = np.asarray(numbers, dtype=np.int64)
+    if kind == "counts":
+        if found.sum() != rows:
+            raise RowsError(f"the row counts of partitions add up to {found.sum()}, but there are {rows} rows")
+        return np.cumsum(found) - found
+    return found
