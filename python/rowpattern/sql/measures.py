@@ -6,6 +6,8 @@ PER MATCH).
 
 from __future__ import annotations
 
+from collections import Counter
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,7 +36,6 @@ class Items:
 
     Attributes:
         per_row: rows of matches and then empty matches, instead of matches.
-        match: the match of each, from 0; int64.
         count: how many there are.
     """
 
@@ -43,16 +44,18 @@ class Items:
         self.per_row = per_row
         self.matched = matched
         self.empty: Integers = np.flatnonzero(matched.length == 0)
-        if per_row:
-            every = np.arange(matched.count)
-            self.match: Integers = np.concatenate([np.repeat(every, matched.length), self.empty])
-        else:
-            self.match = np.arange(matched.count)
-        self.count = len(self.match)
+        self.count = matched.row_count + len(self.empty) if per_row else matched.count
+
+    @cached_property
+    def match(self) -> Integers:
+        """The match of each; made where it is asked for, as it is as large as a column."""
+        every = np.arange(self.matched.count)
+        return np.concatenate([np.repeat(every, self.matched.length), self.empty]) if self.per_row else every
 
     def row(self) -> Integers:
         """Return the input's row of each item that is a row, and of each empty match, the row where it starts."""
-        return np.concatenate([np.asarray(self.matched.matches.rows.row), self.matched.start[self.empty]])
+        rows: Integers = np.asarray(self.matched.matches.rows.row)
+        return np.concatenate([rows, self.matched.start[self.empty]]) if len(self.empty) else rows
 
     def rows_then(self, of_rows: Integers, of_empty: int) -> Integers:
         """Return one number for each row and the same one for each empty match."""
@@ -74,11 +77,30 @@ class _Reader:
         self._database = database
         self._run = run
         self._places: dict[Navigation, tuple[Integers, bool]] = {}
+        # How often each place will still be asked for.
+        self._uses: Counter[Navigation] = Counter()
         self._aggregates: dict[Aggregate, pa.Array] = {}
         # Rows of matches, for aggregates.
         self.table: pa.Table = pa.table({})
 
+    def expect(self, items: list[Input]) -> None:
+        """Say what will be read."""
+        self._uses.update(item.at for item in items if isinstance(item, (Value, Inside, Label)))
+
     def read(self, item: Input) -> Array:
+        if isinstance(item, (Value, Inside, Label)):
+            found = self._read_at(item)
+            self._uses[item.at] -= 1
+            if not self._uses[item.at]:
+                # As large as a column; nobody asks for it again.
+                self._places.pop(item.at, None)
+            return found
+        if isinstance(item, MatchNumber):
+            return pa.array(np.asarray(self._matched.matches.number)[self._items.match])
+        assert isinstance(item, Aggregate)  # noqa: S101 - running aggregates stand in conditions
+        return self._aggregates[item]
+
+    def _read_at(self, item: Value | Inside | Label) -> Array:
         if isinstance(item, Value):
             values = self._rows.column(item.column)
             places = self._rows_at(item.at)
@@ -86,12 +108,7 @@ class _Reader:
             return values.take(self._nullable(places, item.at))
         if isinstance(item, Inside):
             return pa.array(self._rows_at(item.at) >= 0)
-        if isinstance(item, Label):
-            return self._labels(item.at)
-        if isinstance(item, MatchNumber):
-            return pa.array(np.asarray(self._matched.matches.number)[self._items.match])
-        assert isinstance(item, Aggregate)  # noqa: S101 - running aggregates stand in conditions
-        return self._aggregates[item]
+        return self._labels(item.at)
 
     def _nullable(self, places: Integers, at: Navigation) -> pa.Array:
         return pa.array(places, mask=places < 0) if self._places[at][1] else pa.array(places)
@@ -240,6 +257,9 @@ def measure(bound: BoundClause, rows: Rows, items: Items, database: Database, ru
     reader = _Reader(bound, rows, items, database, run)
     inputs = dict(pair for each in bound.measures for pair in each.computed.reads)
     aggregates = list(dict.fromkeys(item for item in inputs.values() if isinstance(item, Aggregate)))
+    direct = [each.computed.only for each in bound.measures]
+    others = dict(pair for each in bound.measures if each.computed.only is None for pair in each.computed.reads)
+    reader.expect([*(item for item in direct if item is not None), *others.values()])
     if aggregates:
         try:
             reader.aggregate(aggregates)

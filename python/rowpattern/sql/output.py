@@ -85,6 +85,9 @@ def _shown(bound: BoundClause, rows: Rows, items: Items) -> tuple[Integers | Non
     matched = items.matched
     row = items.row()
     matched_rows = matched.row_count
+    plain = bound.rows_shown == "all rows" or (bound.rows_shown == "all rows omit empty" and not len(items.empty))
+    if plain and not len(items.empty) and not bound.compiled().has_exclusion:
+        return None, row, False
     kept = np.ones(items.count, dtype=bool)
     if bound.rows_shown == "all rows omit empty":
         kept[matched_rows:] = False

@@ -29,7 +29,9 @@ impl Reach {
     /// Of these conditions, over so many sets and aggregates.
     pub fn of<'a>(nodes: impl Iterator<Item = &'a Node>, sets: usize, aggregates: usize) -> Self {
         let mut reach = Self { sets: vec![(0, 0); sets], aggregates, start: aggregates > 0, ..Self::default() };
-        nodes.for_each(|node| reach.add(node));
+        for node in nodes {
+            reach.add(node);
+        }
         reach
     }
 
@@ -61,7 +63,9 @@ impl Reach {
             | Node::ToFloat(inner) => self.add(inner),
             Node::In(inner, items) => {
                 self.add(inner);
-                items.iter().for_each(|item| self.add(item));
+                for item in items {
+                    self.add(item);
+                }
             }
             Node::Case(branches, otherwise) => {
                 for (condition, value) in branches {
@@ -70,7 +74,11 @@ impl Reach {
                 }
                 self.add(otherwise);
             }
-            Node::Coalesce(items) | Node::Extreme(_, items) => items.iter().for_each(|item| self.add(item)),
+            Node::Coalesce(items) | Node::Extreme(_, items) => {
+                for item in items {
+                    self.add(item);
+                }
+            }
         }
     }
 

@@ -63,6 +63,7 @@ pub struct DependentScan<'a> {
     failures: Failures,
     choices: Vec<Choices>,
     steps: u32,
+    taken: u64,
 }
 
 impl<'a> DependentScan<'a> {
@@ -79,6 +80,7 @@ impl<'a> DependentScan<'a> {
             failures: Failures::new(reach),
             choices: Vec::new(),
             steps: 0,
+            taken: 0,
         }
     }
 
@@ -136,9 +138,15 @@ impl<'a> DependentScan<'a> {
         Ok(())
     }
 
+    /// How many steps were taken: starts, and followers that were tried.
+    pub fn steps(&self) -> u64 {
+        self.taken
+    }
+
     #[inline]
     fn tick(&mut self, context: &mut Context<'_>) -> Result<(), Stopped> {
         self.steps += 1;
+        self.taken += 1;
         if self.steps >= STEPS_BETWEEN_TICKS {
             self.steps = 0;
             (context.tick)()?;

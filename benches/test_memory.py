@@ -1,0 +1,41 @@
+"""Peak memory of a query beyond its table: fails past three times the columns that it uses."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+MEASURE = """
+import resource, sys
+import numpy as np, pyarrow as pa
+from rowpattern import match_recognize
+rows = 5_000_000
+walk = np.random.default_rng(0).normal(size=rows).cumsum()
+table = pa.table({"day": np.arange(rows), "price": walk, "shown": walk})
+query = '''SELECT * FROM t MATCH_RECOGNIZE (ORDER BY day
+    MEASURES FIRST(START.day) AS f, LAST(DOWN.price) AS lowest, LAST(UP.day) AS l
+    {} PATTERN (START DOWN+ UP+) DEFINE DOWN AS price < PREV(price), UP AS price > PREV(price))'''
+match_recognize(query.format(""), table.slice(0, 1000))
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+answer = match_recognize(query.format(sys.argv[1]), table)
+grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
+used = 8 * rows * (3 if "ALL" in sys.argv[1] else 2)
+print(grown / used, answer.nbytes / used)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts ru_maxrss in KiB")
+@pytest.mark.parametrize("rows", ["ONE ROW PER MATCH", "ALL ROWS PER MATCH"])
+def test_peak(benchmark: Any, rows: str) -> None:
+    def measure() -> str:
+        command = [sys.executable, "-c", MEASURE, rows]
+        result = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own text
+        assert result.returncode == 0, result.stderr
+        return result.stdout
+
+    ratio, answer = map(float, benchmark.pedantic(measure, rounds=1).split())
+    print(f"{rows}: peak beyond the table {ratio:.2f} times the columns used, of which the answer {answer:.2f}")
+    assert ratio < 3
