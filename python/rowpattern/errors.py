@@ -7,7 +7,19 @@ class RowPatternError(Exception):
     """Anything that this package raises on purpose."""
 
 
-class PatternSyntaxError(RowPatternError, ValueError):
+class _PlacedError(RowPatternError, ValueError):
+    """An error with a place in a text."""
+
+    def __init__(self, message: str, line: int = 0, column: int = 0) -> None:
+        super().__init__(message, line, column)
+        self.line = line
+        self.column = column
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class PatternSyntaxError(_PlacedError):
     """The text is not a row pattern.
 
     The message says what is wrong and what would be right, and shows the line with a caret under the place.
@@ -16,14 +28,6 @@ class PatternSyntaxError(RowPatternError, ValueError):
         line: the line of the text, from 1.
         column: the column in characters, from 1.
     """
-
-    def __init__(self, message: str, line: int = 1, column: int = 1) -> None:
-        super().__init__(message, line, column)
-        self.line = line
-        self.column = column
-
-    def __str__(self) -> str:
-        return str(self.args[0])
 
 
 class PatternTooLargeError(RowPatternError, ValueError):
@@ -53,7 +57,7 @@ class DumpError(RowPatternError, ValueError):
     """A file of patterns cannot be read; nothing was loaded from it."""
 
 
-class QueryError(RowPatternError, ValueError):
+class QueryError(_PlacedError):
     """A query cannot be answered.
 
     The message says what is wrong and what would be right, and, where there is a place to show, the line with a caret
@@ -63,14 +67,6 @@ class QueryError(RowPatternError, ValueError):
         line: the line of the query, from 1; 0 where no place can be named.
         column: the column in characters, from 1; 0 where no place can be named.
     """
-
-    def __init__(self, message: str, line: int = 0, column: int = 0) -> None:
-        super().__init__(message, line, column)
-        self.line = line
-        self.column = column
-
-    def __str__(self) -> str:
-        return str(self.args[0])
 
 
 class QuerySyntaxError(QueryError):

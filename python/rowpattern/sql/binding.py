@@ -9,10 +9,12 @@ from sqlglot import exp
 
 import rowpattern
 from rowpattern.errors import PatternSyntaxError, PatternTooLargeError, QueryError, UnknownVariableError
+from rowpattern.sql.condition_expressions import ConditionReader
 from rowpattern.sql.dependent import possible
-from rowpattern.sql.expressions import ConditionReader, MeasureReader, row_expression, sql_of
+from rowpattern.sql.expressions import row_expression, sql_of
 from rowpattern.sql.inputs import Computed, Inputs, depends_on_the_match
 from rowpattern.sql.kernels import kernel_of
+from rowpattern.sql.measure_expressions import MeasureReader
 from rowpattern.sql.names import Columns, Variables
 from rowpattern.sql.problems import Place, pattern_problem, problem
 

@@ -13,53 +13,45 @@ from sqlglot import exp
 
 from rowpattern.errors import QueryError, UnsupportedQueryError
 from rowpattern.sql.inputs import (
-    Aggregate,
     Computed,
     Inputs,
     Inside,
-    Label,
-    MatchNumber,
     Navigation,
-    RowLabel,
-    RunningAggregate,
     Value,
 )
 from rowpattern.sql.kernels import kernel_of
 from rowpattern.sql.names import fold
-from rowpattern.sql.parser import FINAL, NAVIGATION, Semantics
+from rowpattern.sql.parser import NAVIGATION, Semantics
 from rowpattern.sql.problems import problem
 
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
     from rowpattern.errors import RowPatternError
-    from rowpattern.sql.inputs import Input, RowValue
+    from rowpattern.sql.inputs import Input
     from rowpattern.sql.names import Columns, Variables
     from rowpattern.sql.problems import Place
 
-__all__ = ["ConditionReader", "MeasureReader", "row_expression", "sql_of"]
-
-# Their answer depends on the order of rows, which is the match's unless the call says otherwise.
-_ORDERED_AGGREGATES = {"array_agg", "list", "string_agg", "group_concat", "listagg", "any_value", "arbitrary"}
-
-
-# Aggregates that are kept while matching.
-_RUNNING: dict[type[exp.Expr], str] = {
-    exp.Count: "count",
-    exp.Sum: "sum",
-    exp.Avg: "avg",
-    exp.Min: "min",
-    exp.Max: "max",
-}
+__all__ = [
+    "ExpressionReader",
+    "function_name",
+    "is_navigation",
+    "row_expression",
+    "sql_of",
+    "text_of",
+    "with_fields",
+]
 
 
-def _function_name(node: exp.Expr) -> str:
+def function_name(node: exp.Expr) -> str:
+    """Return the name of a function that is called, in lower case; an empty text for what is no call."""
     if isinstance(node, (exp.Anonymous, exp.AnonymousAggFunc)):
         return node.name.lower()
     return node.sql_name().lower() if isinstance(node, exp.Func) else ""
 
 
-def _is_navigation(node: exp.Expr) -> bool:
+def is_navigation(node: exp.Expr) -> bool:
+    """Say whether a node is FIRST, LAST, PREV, NEXT, CLASSIFIER or MATCH_NUMBER."""
     return isinstance(node, exp.Anonymous) and node.name.upper() in NAVIGATION
 
 
@@ -68,7 +60,7 @@ def sql_of(node: exp.Expr) -> str:
     return node.sql(dialect="duckdb")
 
 
-class _Reader:
+class ExpressionReader:
     """What conditions and measures have in common."""
 
     def __init__(
@@ -85,7 +77,7 @@ class _Reader:
 
     def read(self, expression: exp.Expr) -> Computed:
         """Take the navigation out of an expression."""
-        self._text = _text(expression)
+        self._text = text_of(expression)
         rewritten = self._rewritten = self._rewrite(expression.copy())
         sql = sql_of(rewritten)
         names = {column.name for column in rewritten.find_all(exp.Column)}
@@ -109,7 +101,7 @@ class _Reader:
             return self._semantics(node)
         if isinstance(node, exp.Column):
             return self._navigate(node, node, Navigation())
-        if _is_navigation(node):
+        if is_navigation(node):
             return self._navigation(node)
         if self._is_aggregate(node):
             return self._aggregate(node)
@@ -136,7 +128,7 @@ class _Reader:
 
     def _semantics(self, node: exp.Expr) -> exp.Expr:
         inner: exp.Expr = node.this
-        if not any(_is_navigation(each) or self._is_aggregate(each) for each in inner.find_all(exp.Func, exp.Filter)):
+        if not any(is_navigation(each) or self._is_aggregate(each) for each in inner.find_all(exp.Func, exp.Filter)):
             raise self._fail(f"{node.args['kind']} stands before FIRST, LAST or an aggregate only", inner)
         before, self._final = self._final, self._is_final(node.args["kind"], inner)
         try:
@@ -150,8 +142,8 @@ class _Reader:
     def _is_aggregate(self, node: exp.Expr) -> bool:
         if isinstance(node, (exp.Filter, exp.WithinGroup, exp.IgnoreNulls, exp.RespectNulls)):
             return self._is_aggregate(node.this)
-        return not _is_navigation(node) and (
-            isinstance(node, exp.AggFunc) or (isinstance(node, exp.Func) and _function_name(node) in self._aggregates)
+        return not is_navigation(node) and (
+            isinstance(node, exp.AggFunc) or (isinstance(node, exp.Func) and function_name(node) in self._aggregates)
         )
 
     # Navigation.
@@ -176,7 +168,7 @@ class _Reader:
             inner = inner.this
         else:
             final = self._final
-        if _is_navigation(inner) and inner.name.upper() in {"FIRST", "LAST"}:
+        if is_navigation(inner) and inner.name.upper() in {"FIRST", "LAST"}:
             logical = inner
             inner, offset = self._operand(logical, 0)
             self._refuse_navigation(inner, logical.name.upper(), ("FIRST", "LAST", "PREV", "NEXT"))
@@ -187,7 +179,7 @@ class _Reader:
 
     def _refuse_navigation(self, inner: exp.Expr, outer: str, refused: tuple[str, ...]) -> None:
         for each in inner.walk():
-            if _is_navigation(each) and each.name.upper() in refused:
+            if is_navigation(each) and each.name.upper() in refused:
                 raise self._fail(
                     f"{each.name.upper()} cannot stand inside {outer}; PREV or NEXT may stand around FIRST or LAST",
                     each,
@@ -212,7 +204,7 @@ class _Reader:
     def _navigate(self, whole: exp.Expr, inner: exp.Expr, at: Navigation) -> exp.Expr:
         """Read all of `inner` at one row."""
         qualifiers: set[tuple[str, ...] | None] = set()
-        leaves = [each for each in inner.walk() if isinstance(each, exp.Column) or _is_navigation(each)]
+        leaves = [each for each in inner.walk() if isinstance(each, exp.Column) or is_navigation(each)]
         found: list[tuple[exp.Expr, str | None, exp.Expr | None]] = []
         for leaf in leaves:
             if leaf.parent is not None and leaf.find_ancestor(exp.Anonymous) in leaves:
@@ -239,7 +231,7 @@ class _Reader:
             else:
                 read = self._input(Value(name, at))
                 if fields is not None:
-                    read = _with_fields(read, fields)
+                    read = with_fields(read, fields)
             if leaf is inner:
                 result = read
             else:
@@ -314,9 +306,9 @@ class _Reader:
                     raise self._variables.unknown(fold(each.args["table"]), self._columns.place(each.args["table"]))
                 found.add(members)
             elif isinstance(each, exp.Column):
-                if not _is_navigation(each.parent) if each.parent is not None else True:
+                if not is_navigation(each.parent) if each.parent is not None else True:
                     found.add(self._column(each)[0])
-            elif _is_navigation(each):
+            elif is_navigation(each):
                 name = each.name.upper()
                 if name not in {"CLASSIFIER", "MATCH_NUMBER"}:
                     raise self._fail(f"{name} cannot stand inside an aggregate", each)
@@ -327,7 +319,7 @@ class _Reader:
         return next(iter(found), None)
 
 
-def _with_fields(read: exp.Expr, path: exp.Expr) -> exp.Expr:
+def with_fields(read: exp.Expr, path: exp.Expr) -> exp.Expr:
     """Put a column's placeholder in the place of its name in `column.field.field`."""
     first = path
     while isinstance(first, exp.Dot):
@@ -336,7 +328,7 @@ def _with_fields(read: exp.Expr, path: exp.Expr) -> exp.Expr:
     return path
 
 
-def _text(expression: exp.Expr) -> str:
+def text_of(expression: exp.Expr) -> str:
     """Write an expression nearly as it stood in the query."""
     shown = expression.copy()
     for each in list(shown.find_all(Semantics)):
@@ -346,162 +338,6 @@ def _text(expression: exp.Expr) -> str:
         else:
             each.replace(call)
     return sql_of(shown)
-
-
-class ConditionReader(_Reader):
-    """Reads the condition of one variable: RUNNING, and the current row counts as mapped to the variable."""
-
-    def __init__(  # noqa: PLR0917 - as the class above, and the variable
-        self,
-        columns: Columns,
-        variables: Variables,
-        aggregates: AbstractSet[str],
-        inputs: Inputs,
-        place: Place,
-        variable: str,
-    ) -> None:
-        """Prepare to read the condition of `variable`."""
-        super().__init__(columns, variables, aggregates, inputs, place)
-        self._variable = variable
-
-    def _is_final(self, kind: str, node: exp.Expr) -> bool:
-        if kind == FINAL:
-            raise self._fail("FINAL cannot stand in DEFINE: the match is not known yet", node)
-        return False
-
-    def read(self, expression: exp.Expr) -> Computed:
-        """Take the navigation out of a condition."""
-        found = super().read(expression)
-        return replace(found, kernel=None, node=self._rewritten) if found.depends else found
-
-    def _placed(self, at: Navigation, whole: exp.Expr) -> Navigation:  # noqa: ARG002 - nothing to refuse
-        """Bring a navigation to so many rows from the current one, which counts as mapped, where it is that."""
-        current = at.variables is None or self._variable in at.variables
-        return replace(at, final=False) if at.first or at.offset or not current else Navigation(rows=at.rows)
-
-    def _may_lead_outside(self, at: Navigation) -> bool:
-        return at != Navigation()
-
-    def _label(self, at: Navigation) -> exp.Expr:
-        return exp.Literal.string(self._variable) if at == Navigation() else self._input(Label(at))
-
-    def _match_number(self, node: exp.Expr) -> exp.Expr:  # noqa: ARG002 - it is always known
-        return self._input(MatchNumber())
-
-    def _aggregate(self, node: exp.Expr) -> exp.Expr:
-        function = _RUNNING.get(type(node))
-        argument = node.this
-        if function is None or isinstance(argument, (exp.Distinct, exp.Order)):
-            message = f"{_text(node)} cannot be kept while matching; count, sum, avg, min and max of rows can"
-            raise problem(message, self._near(node), UnsupportedQueryError)
-        variables = self._aggregated_variables(node)
-        if isinstance(argument, exp.Star) or (isinstance(argument, exp.Column) and isinstance(argument.this, exp.Star)):
-            return self._input(RunningAggregate("count", None, (), variables))
-        names: dict[str, str] = {}
-        rewritten = argument.copy()
-        for leaf in [each for each in rewritten.walk() if isinstance(each, exp.Column) or _is_navigation(each)]:
-            if not isinstance(leaf, exp.Column):
-                message = f"{_text(leaf)} cannot be aggregated while matching"
-                raise problem(message, self._near(node), UnsupportedQueryError)
-            _, column, fields = self._column(leaf)
-            read: exp.Expr = exp.column(names.setdefault(column, f"r{len(names)}"), quoted=True)
-            read = read if fields is None else _with_fields(read, fields)
-            if leaf is rewritten:
-                rewritten = read
-            else:
-                leaf.replace(read)
-        reads = tuple((name, column) for column, name in names.items())
-        return self._input(RunningAggregate(function, sql_of(rewritten), reads, variables))
-
-
-class MeasureReader(_Reader):
-    """Reads measures."""
-
-    def __init__(  # noqa: PLR0917 - as the class above, and the kind of rows
-        self,
-        columns: Columns,
-        variables: Variables,
-        aggregates: AbstractSet[str],
-        inputs: Inputs,
-        place: Place,
-        one_row: bool,
-    ) -> None:
-        """Prepare to read measures of ONE ROW PER MATCH, where RUNNING and FINAL are the same, or of ALL ROWS."""
-        super().__init__(columns, variables, aggregates, inputs, place)
-        self._one_row = self._final = one_row
-
-    def _is_final(self, kind: str, node: exp.Expr) -> bool:  # noqa: ARG002 - nothing to refuse
-        return kind == FINAL or self._one_row
-
-    def _placed(self, at: Navigation, whole: exp.Expr) -> Navigation:  # noqa: ARG002 - nothing to refuse
-        return replace(at, final=at.final or self._one_row)
-
-    def _may_lead_outside(self, at: Navigation) -> bool:  # noqa: ARG002 - a match may be empty
-        return True
-
-    def _label(self, at: Navigation) -> exp.Expr:
-        return self._input(Label(at))
-
-    def _match_number(self, node: exp.Expr) -> exp.Expr:  # noqa: ARG002 - it is always known
-        return self._input(MatchNumber())
-
-    def _aggregate(self, node: exp.Expr) -> exp.Expr:
-        call = node.copy()
-        variables = self._aggregated_variables(call)
-        counts = isinstance(node, exp.Count) and (
-            isinstance(node.this, exp.Star)
-            or (isinstance(node.this, exp.Column) and isinstance(node.this.this, exp.Star))
-        )
-        names: dict[RowValue, str] = {}
-
-        def row_value(item: RowValue) -> exp.Expr:
-            names[item] = self._inputs.row_name(item)
-            return exp.column(names[item], quoted=True)
-
-        for leaf in [each for each in call.walk() if isinstance(each, exp.Column) or _is_navigation(each)]:
-            if isinstance(leaf, exp.Column) and isinstance(leaf.this, exp.Star):
-                leaf.replace(exp.Star())
-            elif isinstance(leaf, exp.Column):
-                if _is_navigation(leaf.parent) if leaf.parent is not None else False:
-                    continue
-                _, column, fields = self._column(leaf)
-                read = row_value(column)
-                leaf.replace(read if fields is None else _with_fields(read, fields))
-            else:
-                leaf.replace(row_value(RowLabel() if leaf.name.upper() == "CLASSIFIER" else MatchNumber()))
-        reads = tuple((name, item) for item, name in names.items())
-        call = self._filtered(_in_row_order(call), variables)
-        counted = (self._variables.primary if variables is None else variables) if counts else None
-        return self._input(Aggregate(sql_of(call), reads, self._final, counted))
-
-    def _filtered(self, call: exp.Expr, variables: tuple[str, ...] | None) -> exp.Expr:
-        """Leave out rows that are mapped to other variables."""
-        if variables is None:
-            return call
-        places = [exp.Literal.number(self._variables.primary.index(name)) for name in variables]
-        mapped: exp.Expr = exp.In(this=exp.column("label", quoted=True), expressions=places)
-        if isinstance(call, exp.Filter):
-            mapped = exp.and_(mapped, call.expression.this)
-            call = call.this
-        return exp.Filter(this=call, expression=exp.Where(this=mapped))
-
-
-def _in_row_order(call: exp.Expr) -> exp.Expr:
-    """Have an aggregate that depends on the order of rows see them in the match's, unless it says otherwise."""
-    inner = call
-    while isinstance(inner, (exp.Filter, exp.WithinGroup, exp.IgnoreNulls, exp.RespectNulls)):
-        if isinstance(inner, exp.WithinGroup):
-            return call
-        inner = inner.this
-    argument = inner.this if isinstance(inner, exp.AggFunc) else (inner.expressions or [None])[0]
-    names = {_function_name(inner), *(name.lower() for name in getattr(type(inner), "_sql_names", []))}
-    if not names & _ORDERED_AGGREGATES or not isinstance(argument, exp.Expr):
-        return call
-    if isinstance(argument, (exp.Order, exp.Distinct)):
-        return call
-    by = exp.Ordered(this=exp.column("row", quoted=True), nulls_first=False)
-    argument.replace(exp.Order(this=argument.copy(), expressions=[by]))
-    return call
 
 
 def row_expression(expression: exp.Expr, columns: Columns, place: Place, what: str) -> tuple[str, tuple[str, ...]]:
@@ -516,8 +352,8 @@ def row_expression(expression: exp.Expr, columns: Columns, place: Place, what: s
     rewritten = expression.copy()
     names: dict[str, None] = {}
     for node in list(rewritten.walk()):
-        if isinstance(node, (exp.Query, exp.Window, exp.AggFunc, exp.Star)) or _is_navigation(node):
-            message = f"{what} takes expressions over one row; {_text(node)} is not"
+        if isinstance(node, (exp.Query, exp.Window, exp.AggFunc, exp.Star)) or is_navigation(node):
+            message = f"{what} takes expressions over one row; {text_of(node)} is not"
             raise problem(message, place, QueryError)
         if isinstance(node, exp.Column):
             first = next(part for part in (node.args.get(name) for name in ("catalog", "db", "table", "this")) if part)

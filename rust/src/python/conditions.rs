@@ -10,6 +10,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
+use super::compile::reweigh;
 use super::errors::{QueryError, QueryLimitError, SkipError, rows_error};
 use super::foreign;
 use super::iterator::{MatchIterator, MatchSink};
@@ -190,7 +191,9 @@ impl Conditions {
             let mut context = Context { automaton: &compiled.automaton, symbols, tables: &mut tables, tick: &mut tick };
             DependentScan::new(&self.inner, &compiled.variables, *skip).run(&mut context, partitions, sink)
         });
-        compiled.give_back(tables);
+        if compiled.give_back(tables) {
+            reweigh(py, self.pattern.bind(py));
+        }
         match result {
             Ok(()) => Ok(()),
             Err(SearchError::Stopped) if late => Err(QueryLimitError::new_err(format!(
