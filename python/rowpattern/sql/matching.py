@@ -155,7 +155,10 @@ def find_matches(bound: BoundClause, rows: Rows, database: Database, run: Run) -
         if dependent:
             search = dependent_conditions(pattern, dependent, rows, database)
             left = max(0.0, run.deadline - time.perf_counter())
-            matches = search.match(given, partitions=("starts", rows.starts), skip=skip, timeout_seconds=left)  # type: ignore[arg-type]
+            try:
+                matches = search.match(given, partitions=("starts", rows.starts), skip=skip, timeout_seconds=left)  # type: ignore[arg-type]
+            except QueryLimitError:
+                raise run.late() from None
         else:
             matches = pattern.match(given, partitions=("starts", rows.starts), skip=skip)  # type: ignore[arg-type]
         return Matched(matches, rows)

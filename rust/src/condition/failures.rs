@@ -4,10 +4,13 @@
 //! read of it: for each set of variables the first few and the last few of its rows, and the states of aggregates.
 //! Two branches that agree in that fail together, so each is tried once. The key holds all of it, not a hash of it.
 
-use std::collections::HashSet;
+use std::hash::BuildHasher;
+
+use hashbrown::HashTable;
 
 use super::program::{At, Node};
 use super::state::State;
+use crate::memory;
 
 /// Words of all keys together; 64 MiB. Past that nothing more is remembered: the answer stays the same.
 const MOST_WORDS: usize = 8 << 20;
@@ -99,15 +102,30 @@ impl Reach {
 #[derive(Debug)]
 pub struct Failures {
     reach: Reach,
-    known: HashSet<Box<[u64]>, foldhash::fast::RandomState>,
-    words: usize,
+    /// Keys one after another, each behind its length: one allocation, so that forgetting millions takes no time.
+    keys: Vec<u64>,
+    /// Where each key begins.
+    known: HashTable<u32>,
+    hasher: foldhash::fast::RandomState,
     key: Vec<u64>,
+}
+
+/// The key that begins somewhere.
+fn key_at(keys: &[u64], at: u32) -> &[u64] {
+    let at = at as usize;
+    &keys[at + 1..=at + keys[at] as usize]
 }
 
 impl Failures {
     /// None yet.
     pub fn new(reach: Reach) -> Self {
-        Self { reach, known: HashSet::default(), words: 0, key: Vec::new() }
+        Self {
+            reach,
+            keys: Vec::new(),
+            known: HashTable::new(),
+            hasher: foldhash::fast::RandomState::default(),
+            key: Vec::new(),
+        }
     }
 
     /// Forgets what does not hold for a match that begins elsewhere.
@@ -121,7 +139,7 @@ impl Failures {
     pub fn clear(&mut self) {
         if !self.known.is_empty() {
             self.known.clear();
-            self.words = 0;
+            self.keys.clear();
         }
     }
 
@@ -133,16 +151,22 @@ impl Failures {
     /// Whether a branch is known to fail: the match so far, whose last row was mapped to `position`.
     pub fn contains(&mut self, position: u32, state: &State<'_>) -> bool {
         self.write(position, state);
-        self.known.contains(self.key.as_slice())
+        let Self { keys, known, hasher, key, .. } = self;
+        known.find(hasher.hash_one(key.as_slice()), |&at| key_at(keys, at) == key.as_slice()).is_some()
     }
 
-    /// Notes that it fails.
+    /// Notes that it fails; it was not known.
     pub fn insert(&mut self, position: u32, state: &State<'_>) {
         self.write(position, state);
-        if self.words + self.key.len() <= MOST_WORDS {
-            self.words += self.key.len();
-            self.known.insert(self.key.as_slice().into());
+        let Self { keys, known, hasher, key, .. } = self;
+        if keys.len() + key.len() >= MOST_WORDS {
+            return;
         }
+        let at = keys.len() as u32;
+        memory::reserve(keys, key.len() + 1);
+        keys.push(key.len() as u64);
+        keys.extend_from_slice(key);
+        known.insert_unique(hasher.hash_one(key.as_slice()), at, |&at| hasher.hash_one(key_at(keys, at)));
     }
 
     fn write(&mut self, position: u32, state: &State<'_>) {
