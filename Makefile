@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test bench develop format lint types rust-test servers clean
+.PHONY: demo test bench bench-report bench-environment develop format lint types rust-test servers clean
 
 # The main job: many patterns over real prices, through the cache.
 demo: .venv/demo
@@ -20,11 +20,19 @@ servers:
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends prometheus > /dev/null; }
 
 # Measures beside the peers, in an environment of their own: some of them need older libraries.
-bench:
+bench: bench-environment
+	.venv-bench/bin/python -m pytest benches --benchmark-only --benchmark-columns=min,median,rounds $(BENCH)
+
+# docs/benchmarks.md and its charts, from one run.
+bench-report: bench-environment
+	mkdir -p .benchmarks
+	.venv-bench/bin/python -m pytest benches --benchmark-only -q --benchmark-columns=min --benchmark-json=.benchmarks/report.json
+	.venv-bench/bin/python benches/report.py .benchmarks/report.json docs
+
+bench-environment:
 	$(PYTHON) -m venv .venv-bench
 	.venv-bench/bin/pip install -q --upgrade 'pip>=24'
 	CARGO_TARGET_DIR=target .venv-bench/bin/pip install -q '.[bench]' ./benches/lazy_dfa
-	.venv-bench/bin/python -m pytest benches --benchmark-only --benchmark-columns=min,median,rounds
 
 # Builds the extension into .venv, optimised; again after each change of the Rust code.
 develop: .venv/test

@@ -3,12 +3,32 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pytest
 
 OURS = "rowpattern"
+
+PACKAGES = (
+    "rowpattern",
+    "pandas-match-recognize",
+    "moka-py",
+    "cachebox",
+    "cachetools",
+    "pandas",
+    "polars",
+    "pyarrow",
+    "duckdb",
+    "sqlglot",
+    "numpy",
+)
+
+
+def pytest_benchmark_update_machine_info(machine_info: dict[str, Any]) -> None:
+    """Save what was compared, for the report."""
+    machine_info["packages"] = {name: metadata.version(name) for name in PACKAGES}
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:

@@ -1,0 +1,160 @@
+"""Writes docs/benchmarks.md and its charts from what pytest-benchmark saved, and from nothing else.
+
+python benches/report.py .benchmarks/report.json docs
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+
+mpl.use("Agg")
+import matplotlib.pyplot as plt
+
+OURS = "rowpattern"
+
+#: Questions in the order of the report: the file of benches that asks, and what it asks.
+QUESTIONS = {
+    "test_compile": "Compiling a pattern that is not cached",
+    "test_cache_hit": "A hit in the cache",
+    "test_cache_contention": "Hits from several threads",
+    "test_hit_ratio": "How often the cache hits",
+    "test_kernel": "Matching rows",
+    "test_sql": "Queries",
+    "test_conditions": "Conditions that depend on the match",
+    "test_memory": "Memory",
+    "test_limits": "Limits and signals",
+    "test_production": "Running in production",
+}
+
+# Groups in which the contender is another amount of work or the same thing asked otherwise, not a peer.
+_NO_PEERS = ("growth", "refusing", "a match and how late", "2 M rows", "A+ B+ on categories, 1 M rows, from")
+
+_MANY = 1.0
+
+
+def file_of(bench: dict[str, Any]) -> str:
+    """Return the name of the file that a bench stands in."""
+    return Path(bench["fullname"].split("::")[0]).stem
+
+
+def contender_of(bench: dict[str, Any]) -> str:
+    """Return who was measured."""
+    params = bench.get("params") or {}
+    return str(params.get("contender") or " ".join(map(str, params.values())) or bench["name"])
+
+
+def grouped(benches: list[dict[str, Any]]) -> dict[str, dict[str, dict[str, dict[str, Any]]]]:
+    """Return benches by file, group and contender."""
+    found: dict[str, dict[str, dict[str, dict[str, Any]]]] = defaultdict(lambda: defaultdict(dict))
+    for bench in benches:
+        group = bench["group"] or bench["name"]
+        found[file_of(bench)][group][contender_of(bench)] = bench
+    return found
+
+
+def seconds_shown(seconds: float) -> str:
+    """Write a time with a unit that fits it."""
+    for unit, scale in (("s", 1.0), ("ms", 1e-3), ("us", 1e-6)):
+        if seconds >= scale:
+            return f"{seconds / scale:,.3g} {unit}"
+    return f"{seconds * 1e9:,.3g} ns"
+
+
+def table(group: dict[str, dict[str, Any]]) -> list[str]:
+    """Return a group as a Markdown table."""
+    ours = group.get(OURS)
+    hit_ratios = any("hit_ratio" in bench["extra_info"] for bench in group.values())
+    heads = ["", "least time", *(["times rowpattern's"] if ours else []), *(["hits, %"] if hit_ratios else [])]
+    lines = ["| " + " | ".join(heads) + " |", "| --- |" + " ---: |" * (len(heads) - 1)]
+    for name, bench in sorted(group.items(), key=lambda item: item[1]["stats"]["min"]):
+        least = bench["stats"]["min"]
+        cells = [name.replace("|", "\\|"), seconds_shown(least)]
+        if ours:
+            cells.append(f"{least / ours['stats']['min']:,.2f}")
+        if hit_ratios:
+            cells.append(f"{100 * bench['extra_info'].get('hit_ratio', 0):.1f}")
+        lines.append("| " + " | ".join(cells) + " |")
+    return lines
+
+
+def draw(title: str, groups: dict[str, dict[str, dict[str, Any]]], path: Path) -> bool:
+    """Draw how many times rowpattern's time the peers take; False when there are none."""
+    bars: list[tuple[str, float]] = []
+    for group, contenders in groups.items():
+        ours = contenders.get(OURS)
+        if ours is None or group.startswith(_NO_PEERS):
+            continue
+        for name, bench in contenders.items():
+            if name != OURS:
+                bars.append((f"{group}: {name}"[:95], bench["stats"]["min"] / ours["stats"]["min"]))
+    if not bars:
+        return False
+    figure, axis = plt.subplots(figsize=(11, 0.6 + 0.28 * len(bars)))
+    labels, ratios = zip(*reversed(bars))
+    colours = ["tab:green" if ratio >= _MANY else "tab:orange" for ratio in ratios]
+    axis.barh(range(len(bars)), ratios, color=colours)
+    axis.set_yticks(range(len(bars)), labels, fontsize=7)
+    axis.set_xscale("log")
+    axis.axvline(1, color="black", linewidth=1)
+    for at, ratio in enumerate(ratios):
+        axis.text(ratio, at, f" {ratio:,.2f}", va="center", fontsize=7)
+    axis.set_xlabel(
+        "time of the contender, in times of rowpattern's (right of the line: rowpattern is faster)", fontsize=8
+    )
+    axis.set_title(title, fontsize=10)
+    axis.margins(x=0.12)
+    figure.tight_layout()
+    figure.savefig(path, dpi=90)
+    plt.close(figure)
+    return True
+
+
+def report(saved: dict[str, Any], folder: Path) -> None:
+    """Write the page and its charts into a folder."""
+    machine, commit = saved["machine_info"], saved["commit_info"]
+    cpu = machine.get("cpu", {})
+    versions = machine.get("packages", {})
+    changed = " with changes" if commit.get("dirty") else ""
+    processor = cpu.get("brand_raw", machine.get("processor", "?"))
+    lines = [
+        "# Benchmarks",
+        "",
+        "Written by `make bench-report` from one run, and from nothing else. Times are the least of several; ratios are",
+        "within this run. The machine is shared: take differences below a fifth as none.",
+        "",
+        f"- {saved['datetime'][:10]}, commit {commit.get('id', '?')[:10]}{changed}",
+        f"- {processor}, {cpu.get('count', '?')} cores; Python {machine['python_version']}",
+        f"- {', '.join(f'{name} {version}' for name, version in sorted(versions.items()))}",
+    ]
+    by_file = grouped(saved["benchmarks"])
+    for file, title in QUESTIONS.items():
+        groups = by_file.get(file)
+        if not groups:
+            continue
+        lines += ["", f"## {title}", ""]
+        chart = f"benchmarks-{file.removeprefix('test_')}.png"
+        if draw(title, groups, folder / chart):
+            lines += [f"![{title}]({chart})", ""]
+        for group, contenders in groups.items():
+            lines += [f"**{group.replace('|', chr(92) + '|')}**", "", *table(contenders), ""]
+    text = "\n".join(lines).rstrip() + "\n"
+    (folder / "benchmarks.md").write_text(text, encoding="utf-8")
+
+
+def main() -> None:
+    """Read the file that pytest-benchmark saved, and write the report."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("saved", type=Path)
+    parser.add_argument("folder", type=Path)
+    options = parser.parse_args()
+    report(json.loads(options.saved.read_text(encoding="utf-8")), options.folder)
+
+
+if __name__ == "__main__":
+    main()
