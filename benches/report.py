@@ -125,8 +125,8 @@ def report(saved: dict[str, Any], folder: Path) -> None:
     lines = [
         "# Benchmarks",
         "",
-        "Written by `make bench-report` from one run, and from nothing else. Times are the least of several; ratios are",
-        "within this run. The machine is shared: take differences below a fifth as none.",
+        "Written by `make bench-report` from one run, and from nothing else. Times are the least of several; ratios",
+        "are within this run. The machine is shared: take differences below a fifth as none.",
         "",
         f"- {saved['datetime'][:10]}, commit {commit.get('id', '?')[:10]}{changed}",
         f"- {processor}, {cpu.get('count', '?')} cores; Python {machine['python_version']}",

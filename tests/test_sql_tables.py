@@ -6,6 +6,7 @@ import datetime as dt
 import decimal
 import subprocess
 import sys
+import threading
 from typing import Any
 
 import duckdb
@@ -277,3 +278,35 @@ print("both")
 """
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
     assert result.stdout == "both\n", result.stderr
+
+
+def test_threads_answer_at_once() -> None:
+    """The same query and different ones, from eight threads; connections and plans are shared."""
+    queries = [
+        (ONE_ROW, ANSWER),
+        (ONE_ROW.replace("LAST(UP.price) AS", "LAST(UP.price) + 1 AS"), {**ANSWER, "price": [9.5, 7.0]}),
+        (f"SELECT count(*) AS n FROM ({ONE_ROW})", {"n": [2]}),
+        (ONE_ROW.replace("DOWN AS price < PREV(price)", "DOWN AS price < 1000 - LAST(DOWN.price)"), None),
+    ]
+    table = pa.table(PRICES)
+    expected = [match_recognize(query, table).to_pydict() for query, _ in queries]
+    assert [wanted for _, wanted in queries[:3]] == expected[:3]
+    problems: list[object] = []
+
+    def work(number: int) -> None:
+        for step in range(40):
+            at = (number + step) % len(queries)
+            try:
+                found = match_recognize(queries[at][0], table).to_pydict()
+            except Exception as problem:  # noqa: BLE001 - reported by the main thread
+                problems.append(problem)
+            else:
+                if found != expected[at]:
+                    problems.append((at, found))
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert problems == []
