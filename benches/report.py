@@ -33,7 +33,16 @@ QUESTIONS = {
 }
 
 # Groups in which the contender is another amount of work or the same thing asked otherwise, not a peer.
-_NO_PEERS = ("growth", "refusing", "a match and how late", "2 M rows", "A+ B+ on categories, 1 M rows, from")
+_NO_PEERS = (
+    "growth",
+    "refusing",
+    "a match and how late",
+    "2 M rows",
+    "A+ B+ on categories, 1 M rows, from",
+    "1 M rows without a C",
+    "10 M rows in one partition",
+    "10 M rows: spans",
+)
 
 _MANY = 1.0
 
@@ -109,8 +118,7 @@ def draw(title: str, groups: dict[str, dict[str, dict[str, Any]]], path: Path) -
     )
     axis.set_title(title, fontsize=10)
     axis.margins(x=0.12)
-    figure.tight_layout()
-    figure.savefig(path, dpi=90)
+    figure.savefig(path, dpi=90, bbox_inches="tight")
     plt.close(figure)
     return True
 
