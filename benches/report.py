@@ -97,7 +97,8 @@ def draw(title: str, groups: dict[str, dict[str, dict[str, Any]]], path: Path) -
     bars: list[tuple[str, float]] = []
     for group, contenders in groups.items():
         ours = contenders.get(OURS)
-        if ours is None or group.startswith(_NO_PEERS):
+        if ours is None or group.startswith(_NO_PEERS) or "hit_ratio" in ours["extra_info"]:
+            # Hit ratios stand in tables: their times are of whole traces.
             continue
         for name, bench in contenders.items():
             if name != OURS:
