@@ -299,34 +299,6 @@ def test_trino_orders_that_fall_and_rise_past_where_they_began() -> None:
     assert match_recognize(query, ORDERS).num_rows == 0
 
 
-def test_flink_constantly_decreasing_price() -> None:
-    """Flink's documentation: a price that falls constantly (LAST with an offset), then rises."""
-    price = [12, 17, 19, 21, 25, 18, 15, 14, 24, 25, 19]
-    table = pa.table({"symbol": ["ACME"] * 11, "rowtime": range(11), "price": price})
-    query = """SELECT * FROM Ticker MATCH_RECOGNIZE (
-        PARTITION BY symbol ORDER BY rowtime
-        MEASURES START_ROW.rowtime AS start_tstamp, LAST(PRICE_DOWN.rowtime) AS bottom_tstamp,
-            LAST(PRICE_UP.rowtime) AS end_tstamp
-        ONE ROW PER MATCH AFTER MATCH SKIP TO LAST PRICE_UP
-        PATTERN (START_ROW PRICE_DOWN+ PRICE_UP)
-        DEFINE
-            PRICE_DOWN AS (LAST(PRICE_DOWN.price, 1) IS NULL AND PRICE_DOWN.price < START_ROW.price)
-                OR PRICE_DOWN.price < LAST(PRICE_DOWN.price, 1),
-            PRICE_UP AS PRICE_UP.price > LAST(PRICE_DOWN.price, 1))"""
-    (found,) = match_recognize(query, table).to_pylist()
-    assert found == {"symbol": "ACME", "start_tstamp": 4, "bottom_tstamp": 7, "end_tstamp": 8}
-
-
-def test_flink_average_below_a_limit() -> None:
-    """Flink's documentation, "Aggregations": rows as long as their average stays below 15."""
-    table = pa.table({"rowtime": range(6), "price": [12, 17, 13, 16, 25, 2]})
-    query = """SELECT * FROM Ticker MATCH_RECOGNIZE (
-        ORDER BY rowtime
-        MEASURES FIRST(A.rowtime) AS start_tstamp, LAST(A.rowtime) AS end_tstamp, AVG(A.price) AS avgPrice
-        ONE ROW PER MATCH AFTER MATCH SKIP PAST LAST ROW PATTERN (A+ B) DEFINE A AS AVG(A.price) < 15)"""
-    assert match_recognize(query, table).to_pylist() == [{"start_tstamp": 0, "end_tstamp": 3, "avgPrice": 14.5}]
-
-
 # Without SQL.
 
 
