@@ -118,6 +118,5 @@ def test_after_match_strategies() -> None:
     # For the same reason there is one match more, whose last A is its first row.
     with pytest.raises(rowpattern.SkipError, match=r"match 4 of partition 0, rows 5 to 6"):
         rows(STRATEGY.format("TO LAST A"), table)
-    assert rows(STRATEGY.format("TO LAST A"), table.slice(0, 6)) == [(26, 0, 3), (25, 2, 5)]
     with pytest.raises(rowpattern.SkipError):
         rows(STRATEGY.format("TO FIRST A"), table)
