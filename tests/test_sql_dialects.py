@@ -1,8 +1,8 @@
 """Worked examples that the documentation of other systems gives, each named by its source.
 
-docs/dialects.md says where systems differ; Flink's examples stand in `test_sql_flink.py`. Snowflake's data were
-compared with its documentation; Oracle's and Trino's queries and tables are as we know them. Those of ISO/IEC 19075-5
-are rebuilt after the standard's chapters, whose text was not at hand: their answers were found by hand.
+docs/dialects.md says where systems differ; Trino's and Flink's stand in `test_sql_trino.py` and `test_sql_flink.py`.
+Snowflake's data were compared with its documentation; Oracle's queries and table are as we know them. Those of
+ISO/IEC 19075-5 are rebuilt after the standard's chapters, whose text was not at hand: answers were found by hand.
 """
 
 from __future__ import annotations
@@ -130,28 +130,7 @@ def test_snowflake_all_rows_with_classifier() -> None:
     ]
 
 
-# Trino, core/trino-main, TestRowPatternMatching.testSimpleQuery.
 TRINO = pa.table({"id": [1, 2, 3, 4, 5, 6, 7, 8], "value": [90, 80, 70, 80, 90, 50, 40, 60]})
-
-
-def test_trino_simple_query() -> None:
-    query = """SELECT m.id AS row_id, m.match, m.val, m.label FROM t MATCH_RECOGNIZE (
-         ORDER BY id
-         MEASURES match_number() AS match, RUNNING LAST(value) AS val, classifier() AS label
-         ALL ROWS PER MATCH
-         AFTER MATCH SKIP PAST LAST ROW
-         PATTERN (A B+ C+)
-         DEFINE B AS B.value < PREV (B.value), C AS C.value > PREV (C.value)) AS m"""
-    assert rows(query, TRINO) == [
-        (1, 1, 90, "A"),
-        (2, 1, 80, "B"),
-        (3, 1, 70, "B"),
-        (4, 1, 80, "C"),
-        (5, 1, 90, "C"),
-        (6, 2, 50, "A"),
-        (7, 2, 40, "B"),
-        (8, 2, 60, "C"),
-    ]
 
 
 def test_trino_aggregates_of_classifier_and_match_number() -> None:

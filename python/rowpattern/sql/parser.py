@@ -6,6 +6,7 @@ replaced by the name of a table that holds the answer. So only places are kept o
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -339,7 +340,7 @@ def parse(sql: str) -> ParsedQuery:
         raise QuerySyntaxError(f"the query has {len(sql):,} characters; the limit is {_LONGEST_QUERY:,}")
     dialect = _Dialect()
     try:
-        tokens = dialect.tokenize(sql)
+        tokens = dialect.tokenize(_without_anchors(sql))
         parser = _Parser(dialect=dialect, error_level=ErrorLevel.IMMEDIATE, max_nodes=_MOST_NODES)
         statements = [statement for statement in parser.parse(tokens, sql) if statement is not None]
     except QueryError:
@@ -358,6 +359,33 @@ def parse(sql: str) -> ParsedQuery:
     tree = statements[0]
     end = tokens[-1].start if tokens[-1].token_type == TokenType.SEMICOLON else tokens[-1].end + 1
     return _collected(sql, tree, Spliced(0, end))
+
+
+# What can hold a word or a parenthesis that is none, words, and what is looked for in a pattern.
+_PIECES = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|/\*.*?\*/|[A-Za-z_]\w*|[()$]""", re.DOTALL)
+
+
+def _without_anchors(sql: str) -> str:
+    """Put `^` in the place of each `$` of a PATTERN, so that `$A$` is not read as the beginning of a text in dollars.
+
+    For the tokenizer only: patterns are taken from the text as it was written.
+    """
+    places: list[int] = []
+    depth, behind_clause, behind_pattern = 0, False, False
+    for found in _PIECES.finditer(sql):
+        piece = found.group()
+        if depth:
+            depth += {"(": 1, ")": -1}.get(piece, 0)
+            if piece == "$":
+                places.append(found.start())
+        elif piece == "(" and behind_pattern:
+            depth = 1
+        behind_pattern = behind_clause and piece.upper() == "PATTERN"
+        behind_clause = behind_clause or piece.upper() == "MATCH_RECOGNIZE"
+    characters = list(sql) if places else []
+    for place in places:
+        characters[place] = "^"
+    return "".join(characters) if places else sql
 
 
 def parse_condition(variable: str, text: str) -> Definition:
