@@ -40,6 +40,7 @@ WRONG = [
         "no variable Q; the variables are A",
         "Q.price",
     ),
+    ("MEASURES count(A) AS n PATTERN (A)", "QueryError", "A is a variable, not a column; write A with a column", "A)"),
     ("PATTERN (A) DEFINE B AS price > 1", "UnknownVariableError", "no variable B", "B AS"),
     ("MEASURES CLASSIFIER(Z) AS p PATTERN (A)", "UnknownVariableError", "no variable Z", "Z)"),
     ("AFTER MATCH SKIP TO LAST Z PATTERN (A)", "UnknownVariableError", "no variable Z", "AFTER"),

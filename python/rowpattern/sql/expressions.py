@@ -259,6 +259,11 @@ class ExpressionReader:
             elif self._columns.find(parts[0]) is None:
                 raise self._variables.unknown(fold(parts[0]), self._columns.place(parts[0]))
         column = self._columns.find(parts[0])
+        if column is None and members is None and self._variables.members(fold(parts[0])) is not None:
+            name = parts[0].name
+            raise self._fail(
+                f"{name} is a variable, not a column; write {name} with a column behind it, as {name}.x", node
+            )
         if column is None:
             raise self._columns.unknown(parts[0])
         fields = exp.Dot.build([part.copy() for part in parts]) if len(parts) > 1 else None
