@@ -310,3 +310,17 @@ def test_threads_answer_at_once() -> None:
     for thread in threads:
         thread.join()
     assert problems == []
+
+
+def test_python_strings_compare_as_arrow_s_do() -> None:
+    values = ["a", None, "b", "a", float("nan"), "a"]
+    objects = pd.DataFrame({"o": range(6), "s": pd.Series(values, dtype=object)})
+    arrow = pa.table({"o": range(6), "s": [each if isinstance(each, str) else None for each in values]})
+    for condition in ("s = 'a'", "'a' = s", "NOT (s = 'a')", "s <> 'a'", "(s = 'a') IS NULL", "s = 'a' OR s = 'b'"):
+        for order in ("o", "o DESC"):
+            query = f"""SELECT * FROM t MATCH_RECOGNIZE (ORDER BY {order}
+                MEASURES FIRST(o) AS f, LAST(o) AS l, LAST(s) AS s PATTERN (A+) DEFINE A AS {condition})"""
+            wanted = match_recognize(query, arrow)
+            found = match_recognize(query, objects)
+            assert found["f"].tolist() == wanted["f"].to_pylist(), condition
+            assert found["l"].tolist() == wanted["l"].to_pylist(), condition

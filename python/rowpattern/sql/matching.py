@@ -179,6 +179,11 @@ def row_conditions(
         # Every row; one column tells how many there are.
         return {variables[0]: pa.array(np.ones(rows.count, dtype=bool))} if variables else {}
     columns: dict[str, Array] = {}
+    equal = {condition.variable: _equal_to_text(possible, rows) for condition, possible in known}
+    found_before = {name: values for name, values in equal.items() if values is not None}
+    known = [each for each in known if each[0].variable not in found_before]
+    if not known:
+        return found_before
     for _, possible in known:
         for name, item in possible.reads:
             if isinstance(item, Value):
@@ -191,7 +196,20 @@ def row_conditions(
         if not pa.types.is_boolean(values.type) and values.null_count < len(values):
             message = f"the condition of {condition.variable} is of the type {values.type}; it must be true or false"
             raise problem(message, condition.place, QueryError)
-    return {
+    computed_now = {
         condition.variable: values if pa.types.is_boolean(values.type) else values.cast(pa.bool_())
         for (condition, _), values in zip(known, found)
     }
+    return {**found_before, **computed_now}
+
+
+def _equal_to_text(possible: Computed, rows: Rows) -> pa.Array | None:
+    """Compute a condition that is nothing but `column = 'text'`, where the table can without converting the column."""
+    if possible.kernel is None or possible.kernel[0] != "equal" or rows.order is not None:
+        return None
+    operands = dict(possible.kernel[1:])
+    text = operands.get("literal")
+    item = dict(possible.reads).get(str(operands.get("input")))
+    if not isinstance(text, str) or not isinstance(item, Value) or item.at.rows:
+        return None
+    return rows.table.equal(item.column, text)
