@@ -171,6 +171,8 @@ VALUES = pa.table(
         "CASE WHEN A.i > 5 THEN false WHEN A.i = 3 THEN true END AND CASE A.i WHEN 3 THEN 1 ELSE 2 END = 1",
         "A.i BETWEEN 3 AND i AND A.i IN (1, 3, NULL) AND A.i NOT IN (1, 2) AND (A.i IN (1, NULL)) IS NULL",
         "A.s < s OR A.s = 'ab' AND A.c <> c AND A.c = 'u' AND (A.b AND NOT b) AND A.b IS NOT FALSE",
+        "A.d IN (t, DATE '2026-01-31') AND A.d IN (d, NULL, '2026-01-31') AND (A.d IN (t, d, NULL)) IS NULL",
+        "'2026-03-01' IN (A.t, A.s, d) AND '1970-01-01' IN (A.s, d, A.t)",
         "upper(A.s) = 'AB' AND length(A.s) = 2 AND A.s LIKE 'a%' AND A.s || '!' = 'ab!'",
         "f > A.f AND f = f AND f > 1e300 AND A.f::DOUBLE = 1.5",  # NaN is above all, and equal to itself
         "d - A.d = 29 AND A.d + 29 = d AND d > '2026-02-01' AND A.d < DATE '2026-02-01' AND d - INTERVAL 1 DAY > A.d",

@@ -156,3 +156,41 @@ def test_a_query_that_nests_deeply_or_is_long_is_refused() -> None:
     for sql in ("SELECT " + "(" * 100_000, "SELECT " + "1 + " * 400_000 + "1", "SELECT " + "- " * 50_000 + "1"):
         with pytest.raises(rowpattern.QueryError):
             match_recognize(sql, TABLE)
+
+
+# Each joins many parts into one condition, which nests as deep as they are many.
+NESTED = {
+    "or": " OR ".join(["A.x = 7"] * 5_000),
+    "and": " AND ".join(["x > 0"] * 5_000),
+    "sum": "A.x < " + " + ".join(["x"] * 5_000),
+    "not": "NOT " * 5_000 + "A.x > 1",
+    "case": "CASE WHEN A.x > 1 THEN true ELSE " * 5_000 + "false" + " END" * 5_000,
+}
+
+
+@pytest.mark.parametrize("condition", NESTED.values(), ids=NESTED)
+def test_a_condition_that_nests_deeply_is_refused(condition: str) -> None:
+    query = f"SELECT * FROM t MATCH_RECOGNIZE (ORDER BY x MEASURES 1 AS m PATTERN (A B) DEFINE B AS {condition})"
+    for refused in (
+        lambda: match_recognize(query, TABLE),
+        lambda: rowpattern.explain(query, TABLE),
+        lambda: rowpattern.compile("A B").find_iter(TABLE, conditions={"B": condition}),
+    ):
+        with pytest.raises(rowpattern.QuerySyntaxError, match="nests too deeply"):
+            refused()
+
+
+def test_a_long_list_does_not_nest() -> None:
+    query = "SELECT * FROM t MATCH_RECOGNIZE (ORDER BY x MEASURES 1 AS m PATTERN (A B) DEFINE B AS A.x IN ({}))"
+    # Once, so many brought the process down: each value stood below the one before it.
+    others = ", ".join(map(str, range(10, 20_010)))
+    assert match_recognize(query.format(others), TABLE).num_rows == 0
+    assert match_recognize(query.format(f"{others}, 1"), TABLE).num_rows == 1
+
+
+def test_the_core_refuses_conditions_that_nest_deeply() -> None:
+    condition: tuple[Any, ...] = ("bool", True)
+    for _ in range(100_000):
+        condition = ("not", condition)
+    with pytest.raises(rowpattern.QueryError, match="nests more than"):
+        rowpattern._core.Conditions(rowpattern.compile("A"), [], [], [], {"A": condition})

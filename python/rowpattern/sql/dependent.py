@@ -7,6 +7,7 @@ by DuckDB over whole columns, where it reads one row only; the rest is refused b
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -153,13 +154,7 @@ class _Compiler:
             low = self._compare(">=", value, self._typed(node.args["low"]))[0]
             return ("and", low, self._compare("<=", value, self._typed(node.args["high"]))[0]), "bool"
         if isinstance(node, exp.In) and node.expressions and not node.args.get("query"):
-            value = self._typed(node.this)
-            items = tuple(self._compare("=", value, self._typed(each))[0] for each in node.expressions)
-            # Comparisons joined by OR are what IN means, NULLs included.
-            result = items[0]
-            for item in items[1:]:
-                result = ("or", result, item)
-            return result, "bool"
+            return self._in(self._typed(node.this), node.expressions)
         if isinstance(node, exp.Case):
             return self._case(node)
         if isinstance(node, exp.Coalesce):
@@ -218,6 +213,15 @@ class _Compiler:
                 condition = self._compare("=", self._typed(operand), self._typed(branch.this))[0]
             branches.append((condition, program))
         return ("case", tuple(branches), programs[-1]), kind
+
+    def _in(self, value: Typed, items: list[exp.Expr]) -> Typed:
+        # A date is compared as a timestamp with some and as it is with others: IN of the ones OR IN of the others.
+        by_value: dict[Program, list[Program]] = {}
+        for each in items:
+            (_, left, right), _kind = self._compare("=", value, self._typed(each))
+            by_value.setdefault(left, []).append(right)
+        parts: list[Program] = [("in", left, tuple(rights)) for left, rights in by_value.items()]
+        return functools.reduce(lambda one, other: ("or", one, other), parts), "bool"
 
     def _together(self, name: str, nodes: list[exp.Expr]) -> Typed:
         programs, kind = self._one_kind([self._typed(node) for node in nodes], nodes[0])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rowpattern.sql.database import database
 from rowpattern.sql.inputs import Aggregate, Inside, Label, MatchNumber, RunningAggregate, Value
+from rowpattern.sql.problems import nesting_limited
 from rowpattern.sql.query import RunningQuery, bound_clause, parsed_query, tables_of
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class Explanation:
         return self.text
 
 
+@nesting_limited("query")
 def explained(sql: str, data: Any, named: Mapping[str, Any], run: Run, *, analyze: bool) -> Explanation:
     """Explain a query; see `rowpattern.explain`."""
     parsed = parsed_query(sql)

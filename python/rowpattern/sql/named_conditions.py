@@ -15,6 +15,7 @@ from rowpattern.sql.dependent import dependent_conditions
 from rowpattern.sql.matching import row_conditions
 from rowpattern.sql.names import Columns, Variables
 from rowpattern.sql.parser import parse_condition
+from rowpattern.sql.problems import nesting_limited
 from rowpattern.sql.tables import read_table
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["find_iter"]
 
 
+@nesting_limited("condition")
 def find_iter(  # noqa: PLR0917 - one caller, the core
     pattern: Pattern, rows: Any, conditions: Mapping[str, str], partitions: Any, skip: Any, run: Run
 ) -> MatchIterator:

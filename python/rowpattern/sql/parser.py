@@ -345,8 +345,6 @@ def parse(sql: str) -> ParsedQuery:
         statements = [statement for statement in parser.parse(tokens, sql) if statement is not None]
     except QueryError:
         raise
-    except RecursionError:
-        raise QuerySyntaxError("the query nests too deeply") from None
     except ParseError as error:
         raise _translated(error, sql) from None
     except TokenError as error:
@@ -402,8 +400,6 @@ def parse_condition(variable: str, text: str) -> Definition:
         return parser.condition(variable, dialect.tokenize(text), text)
     except QueryError:
         raise
-    except RecursionError:
-        raise QuerySyntaxError("the condition nests too deeply") from None
     except SqlglotError as error:
         raise QuerySyntaxError(str(error).split("\n")[0]) from None
 

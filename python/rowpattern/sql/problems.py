@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 from typing import TYPE_CHECKING, TypeVar
 
-from rowpattern.errors import PatternSyntaxError, QueryError
+from rowpattern.errors import PatternSyntaxError, QueryError, QuerySyntaxError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
-__all__ = ["Place", "candidates", "pattern_problem", "problem"]
+__all__ = ["Place", "candidates", "nesting_limited", "pattern_problem", "problem"]
 
 # A longer line is shown around the place only.
 _WIDEST = 100
@@ -74,6 +75,16 @@ def pattern_problem(error: PatternSyntaxError, pattern: str, place: Place) -> Pa
     message = str(error).split(" (line ")[0]
     text = f"{message} (line {there.line}, column {there.column})\n{there.excerpt()}"
     return PatternSyntaxError(text, there.line, there.column)
+
+
+@contextlib.contextmanager
+def nesting_limited(what: str) -> Iterator[None]:
+    """Refuse what nests too deeply. Expressions are read, rewritten and written by recursion, as far as Python goes."""
+    try:
+        yield
+    except RecursionError:
+        message = f"the {what} nests too deeply; AND, OR and + of many nest, and IN (...) of many does not"
+        raise QuerySyntaxError(message) from None
 
 
 def candidates(name: str, known: Iterable[str], what: str) -> str:

@@ -11,7 +11,7 @@ from rowpattern.sql.database import aggregate_names, database
 from rowpattern.sql.names import Columns
 from rowpattern.sql.output import answer_clause
 from rowpattern.sql.parser import parse
-from rowpattern.sql.problems import candidates, problem
+from rowpattern.sql.problems import candidates, nesting_limited, problem
 from rowpattern.sql.tables import (
     Answer,
     AnswerColumn,
@@ -178,6 +178,7 @@ def _result_name(clause: Clause) -> str:
     return f"rowpattern answer {clause.number}"
 
 
+@nesting_limited("query")
 def answer_query(sql: str, data: Any, named: Mapping[str, Any], run: Run) -> Any:
     """Answer a query with the kind of table that was given."""
     parsed = parsed_query(sql)

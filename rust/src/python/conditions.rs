@@ -80,15 +80,15 @@ impl Conditions {
                     "max" => Function::Max,
                     other => return Err(PyValueError::new_err(format!("there is no aggregate {other}"))),
                 };
-                let column = column.map(|number| reader.number(number, reader.columns, "column")).transpose()?;
-                let variables = set.map(|number| reader.number(number, reader.sets, "set")).transpose()?;
+                let column = column.map(|number| checked(number, reader.columns, "column")).transpose()?;
+                let variables = set.map(|number| checked(number, reader.sets, "set")).transpose()?;
                 Ok(Aggregate { function, column, variables: variables.map(|number| sets[number]) })
             })
             .collect::<PyResult<Vec<_>>>()?;
         let mut nodes: Vec<Option<Node>> = pattern.compiled.variables.iter().map(|_| None).collect();
         for (name, node) in conditions {
             let number = variable(&name.extract()?)?;
-            nodes[usize::from(number)] = Some(reader.node(&node)?);
+            nodes[usize::from(number)] = Some(reader.node(&node, 0)?);
         }
         let inner = condition::Conditions { columns, sets, aggregates, conditions: nodes };
         Ok(Self { pattern: owner, inner, rows })
@@ -214,39 +214,46 @@ impl Conditions {
     }
 }
 
+/// Conditions are read, evaluated and dropped by recursion; deeper ones could leave a thread's stack.
+const DEEPEST: usize = 1_000;
+
+/// Reads conditions over so many columns, sets and aggregates.
 struct Reader {
     columns: usize,
     sets: usize,
     aggregates: usize,
 }
 
-impl Reader {
-    #[expect(clippy::unused_self, reason = "reads better beside its other methods")]
-    fn number(&self, number: usize, known: usize, what: &str) -> PyResult<usize> {
-        if number < known {
-            return Ok(number);
-        }
-        Err(PyValueError::new_err(format!("there is no {what} {number}")))
+/// A number of something of which so many are known.
+fn checked(number: usize, known: usize, what: &str) -> PyResult<usize> {
+    if number < known {
+        return Ok(number);
     }
+    Err(PyValueError::new_err(format!("there is no {what} {number}")))
+}
 
+impl Reader {
     fn at(&self, item: &Bound<'_, PyTuple>, from: usize) -> PyResult<At> {
         let set: Option<usize> = item.get_item(from)?.extract()?;
         Ok(At {
-            set: set.map(|number| self.number(number, self.sets, "set")).transpose()?,
+            set: set.map(|number| checked(number, self.sets, "set")).transpose()?,
             first: item.get_item(from + 1)?.extract()?,
             offset: item.get_item(from + 2)?.extract()?,
             rows: item.get_item(from + 3)?.extract()?,
         })
     }
 
-    fn nodes(&self, items: &Bound<'_, PyAny>) -> PyResult<Vec<Node>> {
-        items.try_iter()?.map(|item| self.node(&item?)).collect()
-    }
-
-    fn node(&self, item: &Bound<'_, PyAny>) -> PyResult<Node> {
+    /// Reads a part that stands below so many others.
+    fn node(&self, item: &Bound<'_, PyAny>, depth: usize) -> PyResult<Node> {
+        if depth >= DEEPEST {
+            return Err(QueryError::new_err(format!("a condition nests more than {DEEPEST} deep")));
+        }
         let item = item.cast::<PyTuple>()?;
         let kind: String = item.get_item(0)?.extract()?;
-        let part = |number: usize| self.node(&item.get_item(number)?).map(Box::new);
+        let inner = |item: &Bound<'_, PyAny>| self.node(item, depth + 1);
+        let part = |number: usize| inner(&item.get_item(number)?).map(Box::new);
+        let parts =
+            |number: usize| item.get_item(number)?.try_iter()?.map(|item| inner(&item?)).collect::<PyResult<Vec<_>>>();
         if let Some(comparison) = comparison(&kind) {
             return Ok(Node::Compare(comparison, part(1)?, part(2)?));
         }
@@ -260,28 +267,28 @@ impl Reader {
             "float" => Node::Float(item.get_item(1)?.extract()?),
             "text" => Node::Text(item.get_item(1)?.extract::<String>()?.into()),
             "read" => {
-                let column = self.number(item.get_item(1)?.extract()?, self.columns, "column")?;
+                let column = checked(item.get_item(1)?.extract()?, self.columns, "column")?;
                 Node::Read(column, self.at(item, 2)?)
             }
             "label" => Node::Label(self.at(item, 1)?),
             "match number" => Node::MatchNumber,
-            "aggregate" => Node::Aggregate(self.number(item.get_item(1)?.extract()?, self.aggregates, "aggregate")?),
+            "aggregate" => Node::Aggregate(checked(item.get_item(1)?.extract()?, self.aggregates, "aggregate")?),
             "and" => Node::And(part(1)?, part(2)?),
             "or" => Node::Or(part(1)?, part(2)?),
             "not" => Node::Not(part(1)?),
             "is null" => Node::IsNull(part(1)?),
-            "in" => Node::In(part(1)?, self.nodes(&item.get_item(2)?)?),
+            "in" => Node::In(part(1)?, parts(2)?),
             "case" => {
                 let mut branches = Vec::new();
                 for branch in item.get_item(1)?.try_iter()? {
                     let branch = branch?.cast_into::<PyTuple>()?;
-                    branches.push((self.node(&branch.get_item(0)?)?, self.node(&branch.get_item(1)?)?));
+                    branches.push((inner(&branch.get_item(0)?)?, inner(&branch.get_item(1)?)?));
                 }
                 Node::Case(branches, part(2)?)
             }
-            "coalesce" => Node::Coalesce(self.nodes(&item.get_item(1)?)?),
-            "greatest" => Node::Extreme(true, self.nodes(&item.get_item(1)?)?),
-            "least" => Node::Extreme(false, self.nodes(&item.get_item(1)?)?),
+            "coalesce" => Node::Coalesce(parts(1)?),
+            "greatest" => Node::Extreme(true, parts(1)?),
+            "least" => Node::Extreme(false, parts(1)?),
             "abs" => Node::Abs(part(1)?),
             "negate" => Node::Negate(part(1)?),
             "round" => Node::Round(part(1)?, item.get_item(2)?.extract()?),
