@@ -317,6 +317,8 @@ def test_conditions_over_named_columns() -> None:
         found_in = rowpattern.compile("A B").find_iter(table, partitions=partitions, conditions={"B": "x > A.x"})
         assert [(each.partition, each.start) for each in found_in] == [(0, 0), (1, 2)]
     assert list(pattern.find_iter(frame.head(0), conditions=conditions)) == []
+    quoted = rowpattern.compile('"a" A').find_iter(table, conditions={"a": "x = 2", "A": 'x < "a".x'})
+    assert [each.labels for each in quoted] == [("a", "A")]
     # A skip that has nowhere to go comes after the matches before it.
     steps = rowpattern.compile("A B?").find_iter(table, skip=("to first", "B"), conditions={"B": "x > A.x"})
     assert next(steps).labels == ("A", "B")
@@ -328,6 +330,7 @@ def test_conditions_over_named_columns() -> None:
     ("conditions", "kind", "message"),
     [
         ({"B": "B.price >"}, "QuerySyntaxError", "line 1, column 9"),
+        ({"B": "B.price > 'one"}, "QuerySyntaxError", "quote or a comment that begins here is not closed (line 1"),
         ({"B": "B.price > 1 nonsense"}, "QuerySyntaxError", "expected the end of the condition"),
         ({"Q": "price > 1"}, "UnknownVariableError", "no variable Q"),
         ({"B": "B.prise > 1"}, "QueryError", "did you mean price?"),

@@ -69,9 +69,8 @@ class Clause:
         number: from 0, in the order in which clauses are answered: inner ones first.
         source: the text of the table before the clause.
         table: that table's name, where it is a name and nothing else.
-        end: the character behind the clause, with its alias.
+        end: the character behind the clause, before its alias.
         alias: what the query calls the result; None where it does not.
-        alias_columns: the names that the alias gives the columns.
         common: pieces of text, `name AS (...)`, of the WITH lists that the table before the clause sees.
     """
 
@@ -90,6 +89,6 @@ class Clause:
     subset: dict[str, tuple[str, ...]]
     subset_places: dict[str, Place]
     define: list[Definition]
-    end: int = 0
+    end: int
     alias: str | None = None
     common: list[Spliced] = field(default_factory=list)

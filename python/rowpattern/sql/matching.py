@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import rowpattern
+    from rowpattern._core import Conditions
     from rowpattern.sql.arrange import Integers, Rows
     from rowpattern.sql.binding import BoundClause, Condition
     from rowpattern.sql.database import Database
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from rowpattern.sql.running import Run
     from rowpattern.sql.tables import Array
 
-__all__ = ["Matched", "compute", "find_matches", "row_conditions"]
+__all__ = ["Matched", "compute", "find_matches", "prepared"]
 
 # Below, handing work to other threads takes longer than it saves.
 _MANY_ROWS = 200_000
@@ -98,26 +98,23 @@ def compute(
     Raises:
         QueryError: one cannot be computed; it is named.
     """
-    if not columns:
-        columns = {"none": pa.nulls(rows)}
     kernels = [each.kernel for _, each, _ in computed]
     # Kernels leave the interpreter's lock alone, so several take the time of the longest where there are cores.
     run = _workers.map if rows >= _MANY_ROWS and len(kernels) > 1 else map
     found = list(run(lambda kernel: None if kernel is None else run_kernel(kernel, columns), kernels))
     left = [each for each, values in zip(computed, found) if values is None]
     if left:
-        by_duckdb = iter(_by_duckdb(left, columns, database))
+        by_duckdb = iter(_by_duckdb(left, columns, rows, database))
         found = [next(by_duckdb) if values is None else values for values in found]
     return found
 
 
 def _by_duckdb(
-    computed: list[tuple[str, Computed, Place]], columns: dict[str, Array], database: Database
+    computed: list[tuple[str, Computed, Place]], columns: dict[str, Array], rows: int, database: Database
 ) -> list[pa.ChunkedArray]:
     used = {name for _, each, _ in computed for name, _ in each.reads}
-    table = pa.table({name: values for name, values in columns.items() if name in used or len(columns) == 1})
-    if not table.num_columns:
-        table = pa.table({"none": pa.nulls(len(next(iter(columns.values()))))})
+    # A column tells how many rows there are.
+    table = pa.table({name: columns[name] for name in used} or {"none": pa.nulls(rows)})
     try:
         return list(database.project(", ".join(f"({each.sql})" for _, each, _ in computed), table).columns)
     except QueryLimitError:
@@ -142,65 +139,66 @@ def _in_its_words(message: str, computed: Computed) -> str:
 
 def find_matches(bound: BoundClause, rows: Rows, database: Database, run: Run) -> Matched:
     """Compute conditions and match. Takes time linear in the rows; see the core for memory."""
+    pattern = bound.compiled()
     with run.step("conditions", rows.count):
-        conditions = row_conditions(bound.conditions, bound.variables, rows, database)
+        given, search = prepared(pattern, bound.conditions, rows, database)
     with run.step("match", rows.count):
-        mode, target = bound.skip
-        skip = (mode, target) if target else mode
-        pattern = bound.compiled()
         # The variable of each row, and where matches begin and end.
         run.hold(rows.count * 9)
-        given = conditions if pattern.variables else pa.nulls(rows.count, pa.string())
-        dependent = [condition for condition in bound.conditions if condition.computed.node is not None]
-        if dependent:
-            search = dependent_conditions(pattern, dependent, rows, database)
-            left = max(0.0, run.deadline - time.perf_counter())
-            try:
-                matches = search.match(given, partitions=("starts", rows.starts), skip=skip, timeout_seconds=left)  # type: ignore[arg-type]
-            except QueryLimitError:
-                raise run.late() from None
-        else:
-            matches = pattern.match(given, partitions=("starts", rows.starts), skip=skip)  # type: ignore[arg-type]
-        return Matched(matches, rows)
+        mode, target = bound.skip
+        options: Any = {"partitions": ("starts", rows.starts), "skip": (mode, target) if target else mode}
+        if search is None:
+            return Matched(pattern.match(given, **options), rows)
+        with run.limited():
+            return Matched(search.match(given, **options, timeout_seconds=run.seconds_left), rows)
 
 
-def row_conditions(
-    conditions: Sequence[Condition], variables: Sequence[str], rows: Rows, database: Database
-) -> dict[str, pa.ChunkedArray]:
-    """Compute what rows alone say of conditions: a column of booleans for each that they say something of.
-
-    At least one column for a pattern that has variables, so that the number of rows is known.
+def prepared(
+    pattern: rowpattern.Pattern, conditions: Sequence[Condition], rows: Rows, database: Database
+) -> tuple[Any, Conditions | None]:
+    """Make what matching takes: rows, and the search where conditions depend on the match; None where none does.
 
     Raises:
         QueryError: a condition cannot be computed, or is neither true nor false.
+        UnsupportedQueryError: a condition cannot be computed while matching.
     """
-    known = [(condition, condition.possible) for condition in conditions if condition.possible is not None]
-    if not known:
-        # Every row; one column tells how many there are.
-        return {variables[0]: pa.array(np.ones(rows.count, dtype=bool))} if variables else {}
+    # A pattern without variables has no column that could tell how many rows there are.
+    given = _row_conditions(conditions, pattern.variables, rows, database) or pa.nulls(rows.count, pa.string())
+    dependent = [condition for condition in conditions if condition.computed.node is not None]
+    return given, dependent_conditions(pattern, dependent, rows, database) if dependent else None
+
+
+def _row_conditions(
+    conditions: Sequence[Condition], variables: Sequence[str], rows: Rows, database: Database
+) -> dict[str, Array]:
+    """Compute what rows alone say of conditions: a column of booleans for each that they say something of."""
+    found: dict[str, Array] = {}
+    left: list[tuple[Condition, Computed]] = []
     columns: dict[str, Array] = {}
-    equal = {condition.variable: _equal_to_text(possible, rows) for condition, possible in known}
-    found_before = {name: values for name, values in equal.items() if values is not None}
-    known = [each for each in known if each[0].variable not in found_before]
-    if not known:
-        return found_before
-    for _, possible in known:
+    for condition in conditions:
+        possible = condition.possible
+        if possible is None:
+            continue
+        equal = _equal_to_text(possible, rows)
+        if equal is not None:
+            found[condition.variable] = equal
+            continue
+        left.append((condition, possible))
         for name, item in possible.reads:
             if isinstance(item, Value):
                 columns[name] = rows.shifted(item.column, item.at.rows)
             elif isinstance(item, Inside):
                 columns[name] = rows.inside(item.at.rows)
-    computed = [(f"DEFINE {each.variable}", possible, each.place) for each, possible in known]
-    found = compute(computed, columns, rows.count, database)
-    for (condition, _), values in zip(known, found):
+    computed = [(f"DEFINE {each.variable}", possible, each.place) for each, possible in left]
+    for (condition, _), values in zip(left, compute(computed, columns, rows.count, database)):
         if not pa.types.is_boolean(values.type) and values.null_count < len(values):
             message = f"the condition of {condition.variable} is of the type {values.type}; it must be true or false"
             raise problem(message, condition.place, QueryError)
-    computed_now = {
-        condition.variable: values if pa.types.is_boolean(values.type) else values.cast(pa.bool_())
-        for (condition, _), values in zip(known, found)
-    }
-    return {**found_before, **computed_now}
+        found[condition.variable] = values if pa.types.is_boolean(values.type) else values.cast(pa.bool_())
+    if not found and variables:
+        # Every row; one column tells how many there are.
+        found[variables[0]] = pa.array(np.ones(rows.count, dtype=bool))
+    return found
 
 
 def _equal_to_text(possible: Computed, rows: Rows) -> pa.Array | None:

@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
 
 from rowpattern.errors import RowsError
 from rowpattern.sql.arrange import Rows
 from rowpattern.sql.binding import bind_conditions
 from rowpattern.sql.database import aggregate_names, database
-from rowpattern.sql.dependent import dependent_conditions
-from rowpattern.sql.matching import row_conditions
+from rowpattern.sql.matching import prepared
 from rowpattern.sql.names import Columns, Variables
 from rowpattern.sql.parser import parse_condition
 from rowpattern.sql.problems import nesting_limited
@@ -35,21 +33,20 @@ def find_iter(  # noqa: PLR0917 - one caller, the core
     """Find matches of a pattern in a table; see `Pattern.find_iter`."""
     table = read_table(rows, "rows")
     starts = _starts(partitions, table.rows)
-    definitions = [parse_condition(name, text) for name, text in conditions.items()]
+    # As in a pattern: a name that was quoted there is meant exactly, any other whatever its case.
+    variables = {name: name if name in pattern.variables else name.upper() for name in conditions}
+    definitions = [parse_condition(variables[name], text) for name, text in conditions.items()]
     with database(run) as using:
         arranged = Rows(table, run, None, starts)
         bound = bind_conditions(
             definitions, Columns(table.names, ""), Variables(pattern.variables, pattern.subset), aggregate_names()
         )
-        given: Any = row_conditions(bound, pattern.variables, arranged, using)
-        if not given:
-            given = pa.nulls(table.rows, pa.string())
-        dependent = [condition for condition in bound if condition.computed.node is not None]
-        by_starts: Any = ("starts", starts)
-        if not dependent:
-            return pattern.find_iter(given, partitions=by_starts, skip=skip)
-        search = dependent_conditions(pattern, dependent, arranged, using)
-        return search.find_iter(given, partitions=by_starts, skip=skip, timeout_seconds=run.seconds)
+        given, search = prepared(pattern, bound, arranged, using)
+        options: Any = {"partitions": ("starts", starts), "skip": skip}
+        if search is None:
+            return pattern.find_iter(given, **options)
+        with run.limited():
+            return search.find_iter(given, **options, timeout_seconds=run.seconds_left)
 
 
 def _starts(partitions: Any, rows: int) -> Integers:

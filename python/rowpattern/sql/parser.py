@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlglot import exp
 from sqlglot.dialects.duckdb import DuckDB
@@ -19,6 +19,9 @@ from sqlglot.tokenizer_core import Token, TokenType
 from rowpattern.errors import QueryError, QuerySyntaxError, UnsupportedQueryError
 from rowpattern.sql.clause import Clause, Definition, Measure, OrderKey, RowsShown, Skip, Spliced
 from rowpattern.sql.problems import Place, problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["FINAL", "NAVIGATION", "RUNNING", "ParsedQuery", "Semantics", "parse", "parse_condition"]
 
@@ -33,6 +36,8 @@ _MOST_NODES = 100_000
 
 # The parts of a clause, in their order, by the tokens that they begin with.
 _PARTS = ("PARTITION BY", "ORDER BY", "MEASURES", "ONE", "ALL", "AFTER", "PATTERN", "SUBSET", "DEFINE")
+
+_Found = TypeVar("_Found")
 
 _WINDOW_WORDS = {"MEASURES", "PATTERN", "DEFINE", "SUBSET", "AFTER", "INITIAL", "SEEK"}
 
@@ -142,7 +147,7 @@ class _Parser(DuckDBParser):
         condition, place = self._expression_here()
         if self._curr.token_type != TokenType.SENTINEL:
             raise self._fail("expected the end of the condition")
-        return Definition(variable if variable.isupper() else variable.upper(), condition, place)
+        return Definition(variable, condition, place)
 
     # The clause, in the order of the standard (ISO/IEC 9075-2, 7.6 <row pattern recognition clause>).
 
@@ -336,22 +341,8 @@ def parse(sql: str) -> ParsedQuery:
 
     Takes time linear in the text, of 1 MiB at most.
     """
-    if len(sql) > _LONGEST_QUERY:
-        raise QuerySyntaxError(f"the query has {len(sql):,} characters; the limit is {_LONGEST_QUERY:,}")
-    dialect = _Dialect()
-    try:
-        tokens = dialect.tokenize(_without_anchors(sql))
-        parser = _Parser(dialect=dialect, error_level=ErrorLevel.IMMEDIATE, max_nodes=_MOST_NODES)
-        statements = [statement for statement in parser.parse(tokens, sql) if statement is not None]
-    except QueryError:
-        raise
-    except ParseError as error:
-        raise _translated(error, sql) from None
-    except TokenError as error:
-        place = None if error.start is None else Place(sql, error.start)
-        raise problem("a quote or a comment that begins here is not closed", place, QuerySyntaxError) from None
-    except SqlglotError as error:
-        raise QuerySyntaxError(str(error).split("\n")[0]) from None
+    tokens, parsed = _read("query", sql, lambda parser, tokens: (tokens, parser.parse(tokens, sql)))
+    statements = [statement for statement in parsed if statement is not None]
     if len(statements) != 1 or not isinstance(statements[0], exp.Query):
         raise QuerySyntaxError("expected one query, which begins with SELECT, WITH, FROM or VALUES")
     tree = statements[0]
@@ -392,14 +383,24 @@ def parse_condition(variable: str, text: str) -> Definition:
     Raises:
         QuerySyntaxError: it is not an expression.
     """
+    return _read("condition", text, lambda parser, tokens: parser.condition(variable, tokens, text))
+
+
+def _read(what: str, text: str, work: Callable[[_Parser, list[Token]], _Found]) -> _Found:
+    """Have a parser read the tokens of a text, and raise its errors as ours."""
     if len(text) > _LONGEST_QUERY:
-        raise QuerySyntaxError(f"the condition has {len(text):,} characters; the limit is {_LONGEST_QUERY:,}")
+        raise QuerySyntaxError(f"the {what} has {len(text):,} characters; the limit is {_LONGEST_QUERY:,}")
     dialect = _Dialect()
-    parser = _Parser(dialect=dialect, error_level=ErrorLevel.IMMEDIATE, max_nodes=_MOST_NODES)
     try:
-        return parser.condition(variable, dialect.tokenize(text), text)
+        tokens = dialect.tokenize(_without_anchors(text))
+        return work(_Parser(dialect=dialect, error_level=ErrorLevel.IMMEDIATE, max_nodes=_MOST_NODES), tokens)
     except QueryError:
         raise
+    except ParseError as error:
+        raise _translated(error, text) from None
+    except TokenError as error:
+        place = None if error.start is None else Place(text, error.start)
+        raise problem("a quote or a comment that begins here is not closed", place, QuerySyntaxError) from None
     except SqlglotError as error:
         raise QuerySyntaxError(str(error).split("\n")[0]) from None
 

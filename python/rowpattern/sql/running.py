@@ -72,6 +72,11 @@ class Run:
         """When time is over, by `time.perf_counter`."""
         return self.begun + self.seconds
 
+    @property
+    def seconds_left(self) -> float:
+        """How long until then; 0 when time is over."""
+        return max(0.0, self.deadline - time.perf_counter())
+
     @contextlib.contextmanager
     def step(self, name: str, rows: int) -> Iterator[None]:
         """Do one step within the limits."""
@@ -84,8 +89,16 @@ class Run:
 
     def check(self) -> None:
         """Raise `QueryLimitError` when time is over."""
-        if time.perf_counter() > self.deadline:
+        if not self.seconds_left:
             raise self.late()
+
+    @contextlib.contextmanager
+    def limited(self) -> Iterator[None]:
+        """Do what was given `seconds_left`; it raises an error of its own when they are over."""
+        try:
+            yield
+        except QueryLimitError:
+            raise self.late() from None
 
     def late(self) -> QueryLimitError:
         """Make the error for time that is over."""
