@@ -11,7 +11,7 @@ import rowpattern
 from rowpattern.errors import PatternSyntaxError, PatternTooLargeError, QueryError, UnknownVariableError
 from rowpattern.sql.condition_expressions import ConditionReader
 from rowpattern.sql.dependent import possible
-from rowpattern.sql.expressions import row_expression, sql_of
+from rowpattern.sql.expressions import Scope, row_expression, sql_of
 from rowpattern.sql.inputs import Computed, Inputs, depends_on_the_match
 from rowpattern.sql.kernels import kernel_of
 from rowpattern.sql.measure_expressions import MeasureReader
@@ -126,14 +126,10 @@ def bind(clause: Clause, names: Sequence[str], aggregates: AbstractSet[str]) -> 
             raise problem(message, definition.place, QueryError)
     conditions = bind_conditions(clause.define, columns, variables, aggregates)
     one_row = clause.rows_shown == "one row"
-    inputs = Inputs()
+    scope = Scope(columns, variables, aggregates)
     measures = tuple(
-        BoundMeasure(
-            measure.name,
-            MeasureReader(columns, variables, aggregates, inputs, measure.place, one_row).read(measure.expression),
-            measure.place,
-        )
-        for measure in clause.measures
+        BoundMeasure(each.name, MeasureReader(scope, each.place, one_row).read(each.expression), each.place)
+        for each in clause.measures
     )
     keys = [key.name for key in partition_by]
     shown_keys = {key.column for key in (*partition_by, *order_by)}
@@ -178,9 +174,8 @@ def bind_conditions(
         if name in conditions:
             raise problem(f"DEFINE defines {name} twice", definition.place, QueryError)
         # Conditions without a query around them are texts of their own.
-        own = Columns(columns.names, definition.place.sql)
-        reader = ConditionReader(own, variables, aggregates, inputs, definition.place, name)
-        computed = reader.read(definition.condition)
+        scope = Scope(Columns(columns.names, definition.place.sql), variables, aggregates, inputs)
+        computed = ConditionReader(scope, definition.place, name).read(definition.condition)
         conditions[name] = Condition(name, computed, definition.place, _possible(computed))
     return tuple(conditions.values())
 
@@ -228,11 +223,9 @@ def _key(  # noqa: PLR0917 - used here only
 ) -> Key:
     sql, reads = row_expression(expression, columns, place, what)
     column = (
-        reads[0]
-        if isinstance(expression, exp.Column) and sql == exp.column(reads[0], quoted=True).sql("duckdb")
-        else None
+        reads[0] if isinstance(expression, exp.Column) and sql == sql_of(exp.column(reads[0], quoted=True)) else None
     )
-    name = column if column is not None else expression.sql(dialect="duckdb")
+    name = column if column is not None else sql_of(expression)
     return Key(name, column, sql, reads, descending, nulls_first)
 
 

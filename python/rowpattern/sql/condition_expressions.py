@@ -8,15 +8,12 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from rowpattern.errors import UnsupportedQueryError
-from rowpattern.sql.expressions import ExpressionReader, is_navigation, sql_of, text_of, with_fields
-from rowpattern.sql.inputs import Computed, Inputs, Label, MatchNumber, Navigation, RunningAggregate
+from rowpattern.sql.expressions import ExpressionReader, counts_rows, leaves, replaced, sql_of, text_of, with_fields
+from rowpattern.sql.inputs import Computed, Label, Navigation, RunningAggregate
 from rowpattern.sql.parser import FINAL
-from rowpattern.sql.problems import problem
 
 if TYPE_CHECKING:
-    from collections.abc import Set as AbstractSet
-
-    from rowpattern.sql.names import Columns, Variables
+    from rowpattern.sql.expressions import Scope
     from rowpattern.sql.problems import Place
 
 __all__ = ["ConditionReader"]
@@ -34,17 +31,9 @@ _RUNNING: dict[type[exp.Expr], str] = {
 class ConditionReader(ExpressionReader):
     """Reads the condition of one variable: RUNNING, and the current row counts as mapped to the variable."""
 
-    def __init__(  # noqa: PLR0917 - as the class above, and the variable
-        self,
-        columns: Columns,
-        variables: Variables,
-        aggregates: AbstractSet[str],
-        inputs: Inputs,
-        place: Place,
-        variable: str,
-    ) -> None:
+    def __init__(self, scope: Scope, place: Place, variable: str) -> None:
         """Prepare to read the condition of `variable`."""
-        super().__init__(columns, variables, aggregates, inputs, place)
+        super().__init__(scope, place)
         self._variable = variable
 
     def _is_final(self, kind: str, node: exp.Expr) -> bool:
@@ -68,30 +57,23 @@ class ConditionReader(ExpressionReader):
     def _label(self, at: Navigation) -> exp.Expr:
         return exp.Literal.string(self._variable) if at == Navigation() else self._input(Label(at))
 
-    def _match_number(self, node: exp.Expr) -> exp.Expr:  # noqa: ARG002 - it is always known
-        return self._input(MatchNumber())
-
     def _aggregate(self, node: exp.Expr) -> exp.Expr:
         function = _RUNNING.get(type(node))
         argument = node.this
         if function is None or isinstance(argument, (exp.Distinct, exp.Order)):
             message = f"{text_of(node)} cannot be kept while matching; count, sum, avg, min and max of rows can"
-            raise problem(message, self._near(node), UnsupportedQueryError)
+            raise self._fail(message, node, UnsupportedQueryError)
         variables = self._aggregated_variables(node)
-        if isinstance(argument, exp.Star) or (isinstance(argument, exp.Column) and isinstance(argument.this, exp.Star)):
+        if counts_rows(node):
             return self._input(RunningAggregate("count", None, (), variables))
         names: dict[str, str] = {}
         rewritten = argument.copy()
-        for leaf in [each for each in rewritten.walk() if isinstance(each, exp.Column) or is_navigation(each)]:
+        for leaf in leaves(rewritten):
             if not isinstance(leaf, exp.Column):
                 message = f"{text_of(leaf)} cannot be aggregated while matching"
-                raise problem(message, self._near(node), UnsupportedQueryError)
+                raise self._fail(message, node, UnsupportedQueryError)
             _, column, fields = self._column(leaf)
             read: exp.Expr = exp.column(names.setdefault(column, f"r{len(names)}"), quoted=True)
-            read = read if fields is None else with_fields(read, fields)
-            if leaf is rewritten:
-                rewritten = read
-            else:
-                leaf.replace(read)
+            rewritten = replaced(rewritten, leaf, read if fields is None else with_fields(read, fields))
         reads = tuple((name, column) for column, name in names.items())
         return self._input(RunningAggregate(function, sql_of(rewritten), reads, variables))

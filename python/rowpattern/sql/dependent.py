@@ -16,6 +16,7 @@ from sqlglot import exp
 
 from rowpattern._core import Conditions
 from rowpattern.errors import QueryError, UnsupportedQueryError
+from rowpattern.sql.expressions import sql_of
 from rowpattern.sql.inputs import Inside, Label, MatchNumber, Navigation, RunningAggregate, Value
 from rowpattern.sql.problems import problem
 
@@ -365,7 +366,7 @@ class _Compiler:
 
     def _constant(self, node: exp.Expr) -> Typed:
         """Have DuckDB compute what reads no row."""
-        sql = node.sql(dialect="duckdb")
+        sql = sql_of(node)
         try:
             found = self._database.project(f"({sql})", pa.table({"none": pa.nulls(1)})).column(0)
         except QueryError as error:
@@ -395,7 +396,7 @@ class _Compiler:
                 raise problem(message, self._place, UnsupportedQueryError)
             return self._before_shifted(node, values)
         (at,) = places
-        sql = node.sql(dialect="duckdb")
+        sql = sql_of(node)
         columns = {name: item.column for name, item in values.items()}
         number, kind = self._column(
             (sql, tuple(columns.items())), lambda: self._try(node, lambda: self._computed(sql, columns))
@@ -403,7 +404,7 @@ class _Compiler:
         return ("read", number, *self._at(at)), kind
 
     def _before_shifted(self, node: exp.Expr, values: dict[str, Value]) -> Typed:
-        sql = node.sql(dialect="duckdb")
+        sql = sql_of(node)
 
         def compute() -> pa.ChunkedArray:
             table = pa.table({name: self._rows.shifted(item.column, item.at.rows) for name, item in values.items()})
@@ -420,7 +421,7 @@ class _Compiler:
 
     def _shown(self, node: exp.Expr) -> str:
         """Write a part nearly as it stood in the query."""
-        text = node.sql(dialect="duckdb")
+        text = sql_of(node)
         for name, item in self._inputs.items():
             if isinstance(item, Value):
                 shown = item.column if item.at.variables is None else f"{'|'.join(item.at.variables)}.{item.column}"

@@ -6,19 +6,13 @@ variable; physical navigation may stand around logical one, not inside; FINAL is
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
 from rowpattern.errors import QueryError, UnsupportedQueryError
-from rowpattern.sql.inputs import (
-    Computed,
-    Inputs,
-    Inside,
-    Navigation,
-    Value,
-)
+from rowpattern.sql.inputs import Computed, Inputs, Inside, MatchNumber, Navigation, Value
 from rowpattern.sql.kernels import kernel_of
 from rowpattern.sql.names import fold
 from rowpattern.sql.parser import NAVIGATION, Semantics
@@ -27,15 +21,19 @@ from rowpattern.sql.problems import problem
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
-    from rowpattern.errors import RowPatternError
     from rowpattern.sql.inputs import Input
     from rowpattern.sql.names import Columns, Variables
     from rowpattern.sql.problems import Place
 
 __all__ = [
     "ExpressionReader",
+    "Scope",
+    "bare_call",
+    "counts_rows",
     "function_name",
     "is_navigation",
+    "leaves",
+    "replaced",
     "row_expression",
     "sql_of",
     "text_of",
@@ -50,9 +48,35 @@ def function_name(node: exp.Expr) -> str:
     return node.sql_name().lower() if isinstance(node, exp.Func) else ""
 
 
-def is_navigation(node: exp.Expr) -> bool:
+def is_navigation(node: exp.Expr | None) -> bool:
     """Say whether a node is FIRST, LAST, PREV, NEXT, CLASSIFIER or MATCH_NUMBER."""
     return isinstance(node, exp.Anonymous) and node.name.upper() in NAVIGATION
+
+
+def leaves(node: exp.Expr) -> list[exp.Expr]:
+    """Return the columns and the navigation in a node."""
+    return [each for each in node.walk() if isinstance(each, exp.Column) or is_navigation(each)]
+
+
+def replaced(root: exp.Expr, node: exp.Expr, new: exp.Expr) -> exp.Expr:
+    """Put an expression in the place of a node, and return the root, which may be that node."""
+    if node is root:
+        return new
+    node.replace(new)
+    return root
+
+
+def bare_call(call: exp.Expr) -> exp.Expr:
+    """Return an aggregate's call without FILTER, WITHIN GROUP and what is said of NULLs."""
+    while isinstance(call, (exp.Filter, exp.WithinGroup, exp.IgnoreNulls, exp.RespectNulls)):
+        call = call.this
+    return call
+
+
+def counts_rows(call: exp.Expr) -> bool:
+    """Say whether a call is `count(*)` or `count(A.*)`."""
+    argument = call.this.this if isinstance(call.this, exp.Column) else call.this
+    return isinstance(call, exp.Count) and isinstance(argument, exp.Star)
 
 
 def sql_of(node: exp.Expr) -> str:
@@ -60,16 +84,29 @@ def sql_of(node: exp.Expr) -> str:
     return node.sql(dialect="duckdb")
 
 
+@dataclass(frozen=True)
+class Scope:
+    """What names mean in the expressions of a clause.
+
+    Attributes:
+        aggregates: names of DuckDB's aggregates, in lower case.
+        inputs: what the expressions read; they share it.
+    """
+
+    columns: Columns
+    variables: Variables
+    aggregates: AbstractSet[str]
+    inputs: Inputs = field(default_factory=Inputs)
+
+
 class ExpressionReader:
     """What conditions and measures have in common."""
 
-    def __init__(
-        self, columns: Columns, variables: Variables, aggregates: AbstractSet[str], inputs: Inputs, place: Place
-    ) -> None:
-        self._columns = columns
-        self._variables = variables
-        self._aggregates = aggregates
-        self._inputs = inputs
+    def __init__(self, scope: Scope, place: Place) -> None:
+        self._columns = scope.columns
+        self._variables = scope.variables
+        self._aggregates = scope.aggregates
+        self._inputs = scope.inputs
         self._place = place
         self._text = ""
         self._final = False
@@ -84,11 +121,11 @@ class ExpressionReader:
         reads = tuple((name, item) for item, name in self._inputs.names.items() if name in names)
         return Computed(sql, self._text, reads, kernel_of(rewritten))
 
-    def _fail(self, message: str, node: exp.Expr | None = None) -> RowPatternError:
-        return problem(message, self._near(node), QueryError)
+    def _fail(self, message: str, node: exp.Expr, kind: type[QueryError] = QueryError) -> QueryError:
+        return problem(message, self._near(node), kind)
 
-    def _near(self, node: exp.Expr | None) -> Place:
-        for each in () if node is None else node.find_all(exp.Identifier):
+    def _near(self, node: exp.Expr) -> Place:
+        for each in node.find_all(exp.Identifier):
             if (place := self._columns.place(each)) is not None:
                 return place
         return self._place
@@ -108,11 +145,8 @@ class ExpressionReader:
         if isinstance(node, exp.Window):
             raise self._fail("a window function cannot stand in MATCH_RECOGNIZE; PREV and NEXT read other rows", node)
         if isinstance(node, (exp.Query, exp.Exists)):
-            raise problem(
-                "a subquery cannot stand in MATCH_RECOGNIZE; join its answer to the table before the clause",
-                self._near(node),
-                UnsupportedQueryError,
-            )
+            message = "a subquery cannot stand in MATCH_RECOGNIZE; join its answer to the table before the clause"
+            raise self._fail(message, node, UnsupportedQueryError)
         if isinstance(node, (exp.Star, exp.Columns)):
             raise self._fail("* can only stand in count(*) and count(A.*)", node)
         if isinstance(node, (exp.Placeholder, exp.Parameter)):
@@ -140,8 +174,7 @@ class ExpressionReader:
         raise NotImplementedError
 
     def _is_aggregate(self, node: exp.Expr) -> bool:
-        if isinstance(node, (exp.Filter, exp.WithinGroup, exp.IgnoreNulls, exp.RespectNulls)):
-            return self._is_aggregate(node.this)
+        node = bare_call(node)
         return not is_navigation(node) and (
             isinstance(node, exp.AggFunc) or (isinstance(node, exp.Func) and function_name(node) in self._aggregates)
         )
@@ -153,12 +186,12 @@ class ExpressionReader:
         if name == "MATCH_NUMBER":
             if arguments:
                 raise self._fail("MATCH_NUMBER() takes no argument", node)
-            return self._match_number(node)
+            return self._input(MatchNumber())
         if name == "CLASSIFIER":
             return self._navigate(node, node, Navigation(final=self._final))
         if name in {"FIRST", "LAST"}:
             inner, offset = self._operand(node, 0)
-            self._refuse_navigation(inner, name, ("FIRST", "LAST", "PREV", "NEXT"))
+            self._refuse_navigation(inner, name)
             return self._navigate(node, inner, Navigation(first=name == "FIRST", offset=offset, final=self._final))
         inner, offset = self._operand(node, 1)
         rows = offset if name == "NEXT" else -offset
@@ -171,15 +204,15 @@ class ExpressionReader:
         if is_navigation(inner) and inner.name.upper() in {"FIRST", "LAST"}:
             logical = inner
             inner, offset = self._operand(logical, 0)
-            self._refuse_navigation(inner, logical.name.upper(), ("FIRST", "LAST", "PREV", "NEXT"))
+            self._refuse_navigation(inner, logical.name.upper())
             at = Navigation(first=logical.name.upper() == "FIRST", offset=offset, rows=rows, final=final)
             return self._navigate(node, inner, at)
-        self._refuse_navigation(inner, name, ("FIRST", "LAST", "PREV", "NEXT"))
+        self._refuse_navigation(inner, name)
         return self._navigate(node, inner, Navigation(rows=rows, final=final))
 
-    def _refuse_navigation(self, inner: exp.Expr, outer: str, refused: tuple[str, ...]) -> None:
+    def _refuse_navigation(self, inner: exp.Expr, outer: str) -> None:
         for each in inner.walk():
-            if is_navigation(each) and each.name.upper() in refused:
+            if is_navigation(each) and each.name.upper() in {"FIRST", "LAST", "PREV", "NEXT"}:
                 raise self._fail(
                     f"{each.name.upper()} cannot stand inside {outer}; PREV or NEXT may stand around FIRST or LAST",
                     each,
@@ -204,10 +237,10 @@ class ExpressionReader:
     def _navigate(self, whole: exp.Expr, inner: exp.Expr, at: Navigation) -> exp.Expr:
         """Read all of `inner` at one row."""
         qualifiers: set[tuple[str, ...] | None] = set()
-        leaves = [each for each in inner.walk() if isinstance(each, exp.Column) or is_navigation(each)]
+        read_here = leaves(inner)
         found: list[tuple[exp.Expr, str | None, exp.Expr | None]] = []
-        for leaf in leaves:
-            if leaf.parent is not None and leaf.find_ancestor(exp.Anonymous) in leaves:
+        for leaf in read_here:
+            if leaf.parent is not None and leaf.find_ancestor(exp.Anonymous) in read_here:
                 # The variable in CLASSIFIER(A).
                 continue
             if isinstance(leaf, exp.Column):
@@ -217,7 +250,7 @@ class ExpressionReader:
                 variables = self._classifier_variables(leaf)
                 found.append((leaf, None, None))
             else:
-                found.append((leaf, None, self._match_number(leaf)))
+                found.append((leaf, None, self._input(MatchNumber())))
                 continue
             qualifiers.add(variables)
         if len(qualifiers) > 1:
@@ -232,10 +265,7 @@ class ExpressionReader:
                 read = self._input(Value(name, at))
                 if fields is not None:
                     read = with_fields(read, fields)
-            if leaf is inner:
-                result = read
-            else:
-                leaf.replace(read)
+            result = replaced(result, leaf, read)
         bare = len(found) == 1 and found[0][0] is inner
         if bare or not self._may_lead_outside(at):
             return result if bare else exp.paren(result, copy=False)
@@ -250,7 +280,7 @@ class ExpressionReader:
         """Return the variable's members, the column, and the fields of it that are asked for."""
         if isinstance(node.this, exp.Star):
             raise self._fail("* can only stand in count(*) and count(A.*)", node)
-        parts = [part for part in (node.args.get(name) for name in ("catalog", "db", "table", "this")) if part]
+        parts = node.parts
         members = None
         if len(parts) > 1:
             members = self._variables.members(fold(parts[0]))
@@ -286,16 +316,11 @@ class ExpressionReader:
     def _label(self, at: Navigation) -> exp.Expr:
         raise NotImplementedError
 
-    def _match_number(self, node: exp.Expr) -> exp.Expr:
-        raise NotImplementedError
-
     def _aggregate(self, node: exp.Expr) -> exp.Expr:
         raise NotImplementedError
 
     def _aggregated_variables(self, call: exp.Expr) -> tuple[str, ...] | None:
-        inner = call
-        while isinstance(inner, (exp.Filter, exp.WithinGroup, exp.IgnoreNulls, exp.RespectNulls)):
-            inner = inner.this
+        inner = bare_call(call)
         found: set[tuple[str, ...] | None] = set()
         for each in call.walk():
             around = each in {call, inner} or each.parent is None
@@ -311,7 +336,7 @@ class ExpressionReader:
                     raise self._variables.unknown(fold(each.args["table"]), self._columns.place(each.args["table"]))
                 found.add(members)
             elif isinstance(each, exp.Column):
-                if not is_navigation(each.parent) if each.parent is not None else True:
+                if not is_navigation(each.parent):
                     found.add(self._column(each)[0])
             elif is_navigation(each):
                 name = each.name.upper()
@@ -338,10 +363,7 @@ def text_of(expression: exp.Expr) -> str:
     shown = expression.copy()
     for each in list(shown.find_all(Semantics)):
         call = exp.Anonymous(this=each.args["kind"], expressions=[each.this])
-        if each is shown:
-            shown = call
-        else:
-            each.replace(call)
+        shown = replaced(shown, each, call)
     return sql_of(shown)
 
 
@@ -361,9 +383,8 @@ def row_expression(expression: exp.Expr, columns: Columns, place: Place, what: s
             message = f"{what} takes expressions over one row; {text_of(node)} is not"
             raise problem(message, place, QueryError)
         if isinstance(node, exp.Column):
-            first = next(part for part in (node.args.get(name) for name in ("catalog", "db", "table", "this")) if part)
+            first, last = node.parts[0], node.this
             name = columns.find(first)
-            last = node.this
             if name is None and first is not last:
                 # Qualified by the table's name.
                 name, first = columns.find(last), last
@@ -373,8 +394,5 @@ def row_expression(expression: exp.Expr, columns: Columns, place: Place, what: s
             found: exp.Expr = exp.column(name, quoted=True)
             if first is not last:
                 found = exp.Dot.build([found, last.copy()])
-            if node is rewritten:
-                rewritten = found
-            else:
-                node.replace(found)
+            rewritten = replaced(rewritten, node, found)
     return sql_of(rewritten), tuple(names)

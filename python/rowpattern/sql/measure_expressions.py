@@ -7,15 +7,22 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from rowpattern.sql.expressions import ExpressionReader, function_name, is_navigation, sql_of, with_fields
-from rowpattern.sql.inputs import Aggregate, Inputs, Label, MatchNumber, Navigation, RowLabel
+from rowpattern.sql.expressions import (
+    ExpressionReader,
+    bare_call,
+    counts_rows,
+    function_name,
+    is_navigation,
+    leaves,
+    sql_of,
+    with_fields,
+)
+from rowpattern.sql.inputs import Aggregate, Label, MatchNumber, Navigation, RowLabel
 from rowpattern.sql.parser import FINAL
 
 if TYPE_CHECKING:
-    from collections.abc import Set as AbstractSet
-
+    from rowpattern.sql.expressions import Scope
     from rowpattern.sql.inputs import RowValue
-    from rowpattern.sql.names import Columns, Variables
     from rowpattern.sql.problems import Place
 
 __all__ = ["MeasureReader"]
@@ -27,17 +34,9 @@ _ORDERED_AGGREGATES = {"array_agg", "list", "string_agg", "group_concat", "lista
 class MeasureReader(ExpressionReader):
     """Reads measures."""
 
-    def __init__(  # noqa: PLR0917 - as the class above, and the kind of rows
-        self,
-        columns: Columns,
-        variables: Variables,
-        aggregates: AbstractSet[str],
-        inputs: Inputs,
-        place: Place,
-        one_row: bool,
-    ) -> None:
+    def __init__(self, scope: Scope, place: Place, one_row: bool) -> None:
         """Prepare to read measures of ONE ROW PER MATCH, where RUNNING and FINAL are the same, or of ALL ROWS."""
-        super().__init__(columns, variables, aggregates, inputs, place)
+        super().__init__(scope, place)
         self._one_row = self._final = one_row
 
     def _is_final(self, kind: str, node: exp.Expr) -> bool:  # noqa: ARG002 - nothing to refuse
@@ -52,27 +51,20 @@ class MeasureReader(ExpressionReader):
     def _label(self, at: Navigation) -> exp.Expr:
         return self._input(Label(at))
 
-    def _match_number(self, node: exp.Expr) -> exp.Expr:  # noqa: ARG002 - it is always known
-        return self._input(MatchNumber())
-
     def _aggregate(self, node: exp.Expr) -> exp.Expr:
         call = node.copy()
         variables = self._aggregated_variables(call)
-        counts = isinstance(node, exp.Count) and (
-            isinstance(node.this, exp.Star)
-            or (isinstance(node.this, exp.Column) and isinstance(node.this.this, exp.Star))
-        )
         names: dict[RowValue, str] = {}
 
         def row_value(item: RowValue) -> exp.Expr:
             names[item] = self._inputs.row_name(item)
             return exp.column(names[item], quoted=True)
 
-        for leaf in [each for each in call.walk() if isinstance(each, exp.Column) or is_navigation(each)]:
+        for leaf in leaves(call):
             if isinstance(leaf, exp.Column) and isinstance(leaf.this, exp.Star):
                 leaf.replace(exp.Star())
             elif isinstance(leaf, exp.Column):
-                if is_navigation(leaf.parent) if leaf.parent is not None else False:
+                if is_navigation(leaf.parent):
                     continue
                 _, column, fields = self._column(leaf)
                 read = row_value(column)
@@ -81,7 +73,7 @@ class MeasureReader(ExpressionReader):
                 leaf.replace(row_value(RowLabel() if leaf.name.upper() == "CLASSIFIER" else MatchNumber()))
         reads = tuple((name, item) for item, name in names.items())
         call = self._filtered(_in_row_order(call), variables)
-        counted = (self._variables.primary if variables is None else variables) if counts else None
+        counted = (self._variables.primary if variables is None else variables) if counts_rows(node) else None
         return self._input(Aggregate(sql_of(call), reads, self._final, counted))
 
     def _filtered(self, call: exp.Expr, variables: tuple[str, ...] | None) -> exp.Expr:
@@ -98,16 +90,12 @@ class MeasureReader(ExpressionReader):
 
 def _in_row_order(call: exp.Expr) -> exp.Expr:
     """Have an aggregate that depends on the order of rows see them in the match's, unless it says otherwise."""
-    inner = call
-    while isinstance(inner, (exp.Filter, exp.WithinGroup, exp.IgnoreNulls, exp.RespectNulls)):
-        if isinstance(inner, exp.WithinGroup):
-            return call
-        inner = inner.this
+    inner = bare_call(call)
     argument = inner.this if isinstance(inner, exp.AggFunc) else (inner.expressions or [None])[0]
     names = {function_name(inner), *(name.lower() for name in getattr(type(inner), "_sql_names", []))}
     if not names & _ORDERED_AGGREGATES or not isinstance(argument, exp.Expr):
         return call
-    if isinstance(argument, (exp.Order, exp.Distinct)):
+    if isinstance(argument, (exp.Order, exp.Distinct)) or call.find(exp.WithinGroup):
         return call
     by = exp.Ordered(this=exp.column("row", quoted=True), nulls_first=False)
     argument.replace(exp.Order(this=argument.copy(), expressions=[by]))
