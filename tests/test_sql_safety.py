@@ -194,3 +194,12 @@ def test_the_core_refuses_conditions_that_nest_deeply() -> None:
         condition = ("not", condition)
     with pytest.raises(rowpattern.QueryError, match="nests more than"):
         rowpattern._core.Conditions(rowpattern.compile("A"), [], [], [], {"A": condition})
+
+
+def test_few_connections_rest_whatever_limits_queries_have() -> None:
+    from rowpattern.sql import database
+
+    for megabytes in range(50, 70):
+        query = f"SELECT count(*) AS n FROM t {CLAUSE.replace('count(*)', 'sum(x)')}"
+        assert match_recognize(query, TABLE, memory_limit_mb=megabytes).to_pylist() == [{"n": 1}]
+    assert 0 < len(database._resting) <= database._MOST_RESTING

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rowpattern.errors import QueryError
+from rowpattern.sql.kernels import has_nan
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -160,7 +161,7 @@ def _in_order(values: Sequence[pa.ChunkedArray], keys: Sequence[Key]) -> bool:
             equal = None if last else _to_numpy(pc.equal(before, after))
         except pa.ArrowNotImplementedError:
             return False
-        if pa.types.is_floating(column.type) and _has_nan(column):
+        if has_nan(column):
             return False
         if bool((wrong if tied is None else wrong & tied).any()):
             return False
@@ -179,10 +180,6 @@ def _neighbours(column: pa.ChunkedArray) -> tuple[pa.ChunkedArray, pa.ChunkedArr
 
 def _to_numpy(flags: pa.ChunkedArray) -> Booleans:
     return np.asarray(flags.to_numpy(zero_copy_only=False) if isinstance(flags, pa.Array) else flags.to_numpy())
-
-
-def _has_nan(column: pa.ChunkedArray) -> bool:
-    return bool(pc.any(pc.is_nan(column)).as_py())
 
 
 def _sorted(values: Sequence[pa.ChunkedArray], keys: Sequence[Key], database: Database, run: Run) -> Integers:
@@ -211,7 +208,7 @@ def _changes(column: pa.ChunkedArray) -> Booleans:
         one_null = pc.xor(pc.is_null(before), pc.is_null(after))
         differs = pc.or_(pc.fill_null(differs, fill_value=False), one_null)
     changed = _to_numpy(differs)
-    if pa.types.is_floating(column.type) and _has_nan(column):
+    if has_nan(column):
         nan = [_to_numpy(pc.fill_null(pc.is_nan(side), fill_value=False)) for side in (before, after)]
         changed = changed & ~(nan[0] & nan[1])
     return changed

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import duckdb
 
-from rowpattern.errors import QueryError, UnsupportedQueryError
+from rowpattern.errors import QueryError, QueryLimitError, UnsupportedQueryError
 from rowpattern.sql.problems import candidates
 from rowpattern.sql.running import Run, interrupt_after
 
@@ -45,14 +45,18 @@ _SETTINGS = {
 # Functions that give tables and touch nothing but their arguments. Others read files, settings, or addresses in memory.
 _TABLE_FUNCTIONS = frozenset({"range", "generate_series", "unnest", "json_each", "json_tree", "repeat", "repeat_row"})
 
-_resting: dict[float, list[duckdb.DuckDBPyConnection]] = {}
+# With their limits of memory, which cannot be changed any more; the one that rests longest is first.
+_resting: list[tuple[float, duckdb.DuckDBPyConnection]] = []
+_resting_lock = threading.Lock()
 
 
 def _forget() -> None:
     # A child does not have the threads of its parent's connections; dropping them would wait for those.
-    global _workers  # noqa: PLW0603 - one for the process
-    _abandoned.append((dict(_resting), _workers))
+    global _workers, _resting_lock  # noqa: PLW0603 - one for the process
+    _abandoned.append((list(_resting), _workers))
     _resting.clear()
+    # Another thread of the parent may have held it.
+    _resting_lock = threading.Lock()
     _workers = ThreadPoolExecutor(_MOST_RESTING, "rowpattern-duckdb")
 
 
@@ -168,9 +172,11 @@ class Database:
     def refuses(self, expression: str, table: pa.Table) -> str | None:
         """Return why an expression cannot be computed over a table; None when it can."""
         try:
-            self._connection.from_arrow(table).project(expression).to_arrow_table()
-        except duckdb.Error as error:
-            return _message(error)
+            self.project(expression, table)
+        except QueryLimitError:
+            raise
+        except QueryError as error:
+            return str(error)
         return None
 
 
@@ -187,9 +193,7 @@ def _nodes(tree: object) -> Iterator[dict[str, Any]]:
 
 def _message(error: duckdb.Error) -> str:
     """Return DuckDB's message without its excerpt, which shows a text that the caller did not write."""
-    text = str(error)
-    for begin in ("\nLINE ", "\n\nLINE "):
-        text = text.split(begin, maxsplit=1)[0]
+    text = str(error).split("\nLINE ", maxsplit=1)[0]
     kind, _, rest = text.partition(": ")
     return (rest if kind.endswith("Error") else text).strip()
 
@@ -197,11 +201,11 @@ def _message(error: duckdb.Error) -> str:
 @contextlib.contextmanager
 def database(run: Run) -> Iterator[Database]:
     """Take a connection for one query; it is given back without tables."""
-    resting = _resting.setdefault(run.memory_mb, [])
-    try:
-        connection = resting.pop()
-    except IndexError:
-        connection = _connect(run.memory_mb)
+    with _resting_lock:
+        fitting = [each for each in _resting if each[0] == run.memory_mb]
+        if fitting:
+            _resting.remove(fitting[-1])
+    connection = fitting[-1][1] if fitting else _connect(run.memory_mb)
     used = Database(connection, run)
     try:
         yield used
@@ -210,10 +214,11 @@ def database(run: Run) -> Iterator[Database]:
         # What state it is in is not known.
         connection.close()
         raise
-    if len(resting) < _MOST_RESTING:
-        resting.append(connection)
-    else:
-        connection.close()
+    with _resting_lock:
+        _resting.append((run.memory_mb, connection))
+        left = _resting.pop(0)[1] if len(_resting) > _MOST_RESTING else None
+    if left is not None:
+        left.close()
 
 
 @functools.lru_cache(maxsize=1)

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
     from rowpattern.sql.tables import Array
 
-__all__ = ["Kernel", "kernel_of", "run_kernel"]
+__all__ = ["Kernel", "has_nan", "kernel_of", "run_kernel"]
 
 #: ("input", name), ("literal", value), or (function, argument, ...).
 Kernel = tuple[Any, ...]
 
-_COMPARISONS = {
+_COMPARISONS: dict[type[exp.Expr], str] = {
     exp.EQ: "equal",
     exp.NEQ: "not_equal",
     exp.LT: "less",
@@ -31,7 +31,7 @@ _COMPARISONS = {
     exp.GTE: "greater_equal",
 }
 
-_LOGIC = {exp.And: "and_kleene", exp.Or: "or_kleene"}
+_LOGIC: dict[type[exp.Expr], str] = {exp.And: "and_kleene", exp.Or: "or_kleene"}
 
 # Integers up to here are the same as floats.
 _EXACT = 1 << 53
@@ -39,14 +39,11 @@ _EXACT = 1 << 53
 
 def kernel_of(node: exp.Expr) -> Kernel | None:
     """Return an expression over inputs as kernels; None where that cannot be."""
-    while isinstance(node, exp.Paren):
-        node = node.this
-    for kinds in (_COMPARISONS, _LOGIC):
-        for kind, function in kinds.items():
-            if type(node) is kind:
-                reader = _operand if kinds is _COMPARISONS else kernel_of
-                left, right = reader(node.this), reader(node.expression)
-                return None if left is None or right is None else (function, left, right)
+    node = node.unnest()
+    for functions, reader in ((_COMPARISONS, _operand), (_LOGIC, kernel_of)):
+        if type(node) in functions:
+            left, right = reader(node.this), reader(node.expression)
+            return None if left is None or right is None else (functions[type(node)], left, right)
     if type(node) is exp.Not:
         inner = kernel_of(node.this)
         return None if inner is None else ("invert", inner)
@@ -57,8 +54,7 @@ def kernel_of(node: exp.Expr) -> Kernel | None:
 
 
 def _operand(node: exp.Expr) -> Kernel | None:
-    while isinstance(node, exp.Paren):
-        node = node.this
+    node = node.unnest()
     if isinstance(node, exp.Column):
         return ("input", node.name)
     sign = 1
@@ -73,6 +69,11 @@ def _operand(node: exp.Expr) -> Kernel | None:
         return None
     value = sign * int(node.name)
     return ("literal", value) if abs(value) <= _EXACT else None
+
+
+def has_nan(values: Array) -> bool:
+    """Say whether there is a NaN, which is equal to itself and above all else in DuckDB, and not in Arrow."""
+    return bool(pa.types.is_floating(values.type) and pc.any(pc.is_nan(values)).as_py())
 
 
 class _OtherTypesError(Exception):
@@ -117,8 +118,7 @@ def _check_types(left: Any, right: Any) -> None:
     for each in (left, right):
         if isinstance(each, (int, str)):
             continue
-        if pa.types.is_floating(each.type) and pc.any(pc.is_nan(each)).as_py():
-            # NaN is equal to itself and above all else in DuckDB.
+        if has_nan(each):
             raise _OtherTypesError
         if pa.types.is_nested(each.type) or pa.types.is_dictionary(each.type) or pa.types.is_duration(each.type):
             raise _OtherTypesError

@@ -153,13 +153,13 @@ class _Reader:
         matched, match = self._matched, self._items.match
         if at == Navigation() and self._items.per_row and not len(self._items.empty):
             # Each row's own.
-            return self._named(matched.labels().astype(np.int16), None)
+            return self._named(matched.labels(), None)
         places = self._rows_at(at) - matched.start[match]
         inside = (places >= 0) & (places < matched.length[match]) & (self._rows_at(at) >= 0)
         labels = matched.labels()
         codes = np.zeros(len(places), dtype=np.uint8)
         codes[inside] = labels[(places + matched.first[match])[inside]]
-        return self._named(codes.astype(np.int16), ~inside)
+        return self._named(codes, ~inside)
 
     def _named(self, codes: np.ndarray[Any, Any], without: np.ndarray[Any, Any] | None) -> pa.Array:
         names = pa.array(self._bound.variables, pa.string())
@@ -212,7 +212,7 @@ class _Reader:
             elif isinstance(item, MatchNumber):
                 columns[name] = pa.array(np.asarray(matched.matches.number)[match])
             else:
-                columns[name] = self._named(matched.labels().astype(np.int16), None)
+                columns[name] = self._named(matched.labels(), None)
         self.table = pa.table(columns)
         self._database.register("rows", self.table)
 
@@ -257,32 +257,21 @@ def measure(bound: BoundClause, rows: Rows, items: Items, database: Database, ru
     reader = _Reader(bound, rows, items, database, run)
     inputs = dict(pair for each in bound.measures for pair in each.computed.reads)
     aggregates = list(dict.fromkeys(item for item in inputs.values() if isinstance(item, Aggregate)))
-    direct = [each.computed.only for each in bound.measures]
-    others = dict(pair for each in bound.measures if each.computed.only is None for pair in each.computed.reads)
-    reader.expect([*(item for item in direct if item is not None), *others.values()])
+    left = [each for each in bound.measures if each.computed.only is None]
+    names = dict(pair for each in left for pair in each.computed.reads)
+    reader.expect([*(each.computed.only for each in bound.measures if each.computed.only is not None), *names.values()])
     if aggregates:
         try:
             reader.aggregate(aggregates)
         except QueryError as error:
             raise _blamed(bound, aggregates, error, reader.table, database) from None
-    found: list[Array | None] = []
-    left = []
-    for each in bound.measures:
-        only = each.computed.only
-        found.append(None if only is None else reader.read(only))
-        if only is None:
-            left.append(each)
+    found = {each.name: reader.read(each.computed.only) for each in bound.measures if each.computed.only is not None}
     if left:
-        names = dict(pair for each in left for pair in each.computed.reads)
         columns = {name: reader.read(item) for name, item in names.items()}
         computed = [(f"measure {each.name}", each.computed, each.place) for each in left]
-        values = iter(compute(computed, columns, items.count, database))
-        found = [next(values) if each is None else each for each in found]
-    return [
-        each if one.computed.origin else plain_integers(each)
-        for one, each in zip(bound.measures, found)
-        if each is not None
-    ]
+        values = compute(computed, columns, items.count, database)
+        found.update(zip((each.name for each in left), values))
+    return [found[each.name] if each.computed.origin else plain_integers(found[each.name]) for each in bound.measures]
 
 
 def _blamed(

@@ -85,13 +85,14 @@ def _shown(bound: BoundClause, rows: Rows, items: Items) -> tuple[Integers | Non
     matched = items.matched
     row = items.row()
     matched_rows = matched.row_count
+    excludes = bound.compiled().has_exclusion
     plain = bound.rows_shown == "all rows" or (bound.rows_shown == "all rows omit empty" and not len(items.empty))
-    if plain and not len(items.empty) and not bound.compiled().has_exclusion:
+    if plain and not len(items.empty) and not excludes:
         return None, row, False
     kept = np.ones(items.count, dtype=bool)
     if bound.rows_shown == "all rows omit empty":
         kept[matched_rows:] = False
-    if bound.compiled().has_exclusion:
+    if excludes:
         kept[:matched_rows] &= ~np.asarray(matched.matches.rows.excluded)
     shown = np.flatnonzero(kept)
     unmatched: Integers = np.zeros(0, dtype=np.int64)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sqlglot import exp
+
 from rowpattern.errors import QueryError
 from rowpattern.pattern_cache import get_pattern_cache
 from rowpattern.sql.binding import bind
 from rowpattern.sql.database import aggregate_names, database
+from rowpattern.sql.expressions import sql_of
 from rowpattern.sql.names import Columns
 from rowpattern.sql.output import answer_clause
 from rowpattern.sql.parser import parse
@@ -18,6 +21,7 @@ from rowpattern.sql.tables import (
     Table,
     as_kind,
     common_kind,
+    only_table,
     plain_integers,
     read_table,
     restored,
@@ -117,9 +121,8 @@ class RunningQuery:
 
     def _restored(self, table: Any) -> Answer:
         """Give what went through DuckDB the types of the one table's columns of the same names."""
-        different = {id(each): each for each in self._tables.values()}
-        if len(different) == 1:
-            (source,) = different.values()
+        source = only_table(self._tables)
+        if source is not None:
             origins = {name: name for name in table.column_names if name in source.names}
             return restored(table, origins, source)
         return Answer(
@@ -168,7 +171,7 @@ class RunningQuery:
             parts.append(f'"{_result_name(clause)}"')
             if clause.alias is None and clause.table is not None:
                 # The query may go on to call it by the table's name.
-                parts.append(f' AS "{clause.table}"'.replace('""', '"'))
+                parts.append(f" AS {sql_of(exp.to_identifier(clause.table, quoted=True))}")
             at = clause.end
         parts.append(sql[at : piece.end])
         return "".join(parts)
@@ -186,7 +189,5 @@ def answer_query(sql: str, data: Any, named: Mapping[str, Any], run: Run) -> Any
         tables = tables_of(parsed, data, named)
     with database(run) as using:
         answer = RunningQuery(parsed, tables, using, run).answer()
-    different = {id(table): table for table in tables.values()}
-    source = next(iter(different.values())) if len(different) == 1 else None
     with run.step("answer", len(answer.columns[0].values) if answer.columns else 0):
-        return as_kind(answer, common_kind(tables), source)
+        return as_kind(answer, common_kind(tables), only_table(tables))

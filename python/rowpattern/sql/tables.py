@@ -22,6 +22,7 @@ __all__ = [
     "Table",
     "as_kind",
     "common_kind",
+    "only_table",
     "plain_integers",
     "read_table",
     "restored",
@@ -175,6 +176,12 @@ def common_kind(tables: Mapping[str, Table]) -> str:
     """Return the kind in which to answer: that of the tables, or Arrow where there are none or several kinds."""
     kinds = {table.kind for table in tables.values()}
     return kinds.pop() if len(kinds) == 1 else "arrow"
+
+
+def only_table(tables: Mapping[str, Table]) -> Table | None:
+    """Return the one table that all names mean, or None where they mean several or there is none."""
+    different = {id(table): table for table in tables.values()}
+    return next(iter(different.values())) if len(different) == 1 else None
 
 
 @dataclass(frozen=True)
