@@ -119,8 +119,7 @@ impl<'a> DependentScan<'a> {
                 let mut target = SkipTarget::default();
                 for (at, &variable) in self.state.labels.iter().enumerate() {
                     if self.skip.variables().is_some_and(|variables| variables.contains(variable)) {
-                        target.first.get_or_insert(row + at);
-                        target.last = Some(row + at);
+                        target.note(row + at);
                     }
                     sink.row(variable, self.choices[at + 1].position);
                 }

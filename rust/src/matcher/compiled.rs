@@ -42,6 +42,12 @@ pub struct SharedTables {
     bytes: AtomicUsize,
 }
 
+/// The number of a variable among names: its exact name, or else the name folded to upper case.
+pub fn number_of(variables: &[String], name: &str) -> Option<u8> {
+    let exact = |wanted: &str| variables.iter().position(|known| known == wanted);
+    exact(name).or_else(|| exact(&name.to_uppercase())).map(|number| number as u8)
+}
+
 impl Compiled {
     /// Reads and compiles the text inside `PATTERN ( ... )`.
     pub fn new(text: &str) -> Result<Self, CompileError> {
@@ -52,8 +58,7 @@ impl Compiled {
 
     /// The number of a primary variable: its exact name, or else the name folded to upper case.
     pub fn variable(&self, name: &str) -> Option<u8> {
-        let exact = |wanted: &str| self.variables.iter().position(|known| known == wanted);
-        exact(name).or_else(|| exact(&name.to_uppercase())).map(|number| number as u8)
+        number_of(&self.variables, name)
     }
 
     /// Tables for one thread's use.

@@ -23,7 +23,7 @@ mod tables;
 mod viability;
 
 pub use bulk::{BulkSink, run as run_bulk, serves as bulk_serves};
-pub use compiled::{Compiled, SharedTables};
+pub use compiled::{Compiled, SharedTables, number_of};
 pub use navigate::{NOWHERE, Navigation};
 pub use scan::{Partitions, Scan, ScanError, Sink, Span, count, is_match};
 pub use skip::{Skip, SkipError, SkipProblem, Target as SkipTarget};

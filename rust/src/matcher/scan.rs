@@ -206,8 +206,7 @@ impl Scan {
                 let mut target = Target::default();
                 let matched = self.follow(context, begin, end, choice, |row, variable, position| {
                     if variables.contains(variable) {
-                        target.first.get_or_insert(row);
-                        target.last = Some(row);
+                        target.note(row);
                     }
                     sink.row(variable, position);
                 })?;

@@ -61,6 +61,15 @@ pub struct Target {
     pub last: Option<usize>,
 }
 
+impl Target {
+    /// Notes a row that is mapped to one of its variables, after those before it.
+    #[inline]
+    pub fn note(&mut self, row: usize) {
+        self.first.get_or_insert(row);
+        self.last = Some(row);
+    }
+}
+
 impl Skip {
     /// The variables to look for in each match, if any.
     pub fn variables(&self) -> Option<&VariableSet> {

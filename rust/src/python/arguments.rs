@@ -1,4 +1,4 @@
-//! The arguments `partitions` and `skip`.
+//! Arguments: `partitions`, `skip`, and names of variables.
 
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -7,7 +7,7 @@ use pyo3::types::{PyString, PyTuple};
 use super::errors::{rows_error, unknown_variable};
 use super::foreign;
 use super::pattern::Pattern;
-use crate::matcher::{Partitions, Skip};
+use crate::matcher::{Partitions, Skip, number_of};
 
 /// Reads `partitions`: row counts, or the rows where partitions start.
 ///
@@ -82,6 +82,14 @@ fn from_starts(starts: Vec<usize>, rows: usize) -> PyResult<Partitions> {
         Some(_) => Ok(Partitions::from_starts(starts, rows)),
         None => Ok(Partitions::from_counts(&[])),
     }
+}
+
+/// Reads the name of a primary variable as its number among these names.
+pub fn variable(py: Python<'_>, names: &[String], name: &str) -> PyResult<u8> {
+    number_of(names, name).ok_or_else(|| {
+        let known: Vec<&str> = names.iter().map(String::as_str).collect();
+        unknown_variable(py, name, &known, "primary variable")
+    })
 }
 
 /// Reads `skip`, and the variable that it names.

@@ -10,6 +10,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
+use super::arguments::variable;
 use super::compile::reweigh;
 use super::errors::{QueryError, QueryLimitError, SkipError, rows_error};
 use super::foreign;
@@ -42,6 +43,7 @@ pub struct Conditions {
 impl Conditions {
     #[new]
     fn new(
+        py: Python<'_>,
         pattern: &Bound<'_, Pattern>,
         columns: Vec<Bound<'_, PyAny>>,
         sets: Vec<Vec<String>>,
@@ -55,15 +57,7 @@ impl Conditions {
         if columns.iter().any(|column| column.len() != rows) {
             return Err(rows_error("the columns of conditions have different numbers of rows"));
         }
-        let variable = |name: &String| {
-            pattern
-                .compiled
-                .variables
-                .iter()
-                .position(|known| known == name)
-                .map(|number| number as u8)
-                .ok_or_else(|| PyValueError::new_err(format!("the pattern has no primary variable {name}")))
-        };
+        let variable = |name: &String| variable(py, &pattern.compiled.variables, name);
         let sets = sets
             .iter()
             .map(|names| names.iter().map(variable).collect::<PyResult<VariableSet>>())

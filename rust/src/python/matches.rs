@@ -8,8 +8,8 @@ use pyo3::exceptions::{PyIndexError, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
 
+use super::arguments::variable;
 use super::column::{Column, Data};
-use super::errors::unknown_variable;
 use super::foreign;
 use crate::matcher::{BulkSink, Compiled, Navigation, Sink, Span, VariableSet};
 use crate::memory;
@@ -288,13 +288,7 @@ impl Matches {
         offset: usize,
         running: bool,
     ) -> PyResult<Column> {
-        let number = |name: &String| {
-            let found = self.names.iter().position(|known| known == name);
-            found.map(|number| number as u8).ok_or_else(|| {
-                let known: Vec<&str> = self.names.iter().map(String::as_str).collect();
-                unknown_variable(py, name, &known, "primary variable")
-            })
-        };
+        let number = |name: &String| variable(py, &self.names, name);
         let variables =
             variables.map(|names| names.iter().map(number).collect::<PyResult<VariableSet>>()).transpose()?;
         let navigation = Navigation { variables, first, offset };

@@ -10,7 +10,7 @@ use pyo3::types::{PyDict, PyMapping, PyString, PyTuple};
 
 use super::arguments;
 use super::compile::reweigh;
-use super::errors::{SkipError, unknown_variable};
+use super::errors::SkipError;
 use super::iterator::MatchIterator;
 use super::matches::{Matches, MatchesSink, Spans, SpansSink};
 use super::rows;
@@ -132,9 +132,7 @@ impl Hash for Pattern {
 
 impl Pattern {
     pub fn new(py: Python<'_>, text: &str, options: Options, compiled: Arc<Compiled>) -> PyResult<Self> {
-        let known: Vec<&str> = compiled.variables.iter().map(String::as_str).collect();
-        let number =
-            |name: &str| compiled.variable(name).ok_or_else(|| unknown_variable(py, name, &known, "primary variable"));
+        let number = |name: &str| arguments::variable(py, &compiled.variables, name);
         let mut unions = Vec::new();
         for (name, members) in &options.subset {
             if compiled.variable(name).is_some() {

@@ -6,7 +6,8 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyMapping, PyString};
 
-use super::errors::{rows_error, unknown_variable};
+use super::arguments::variable;
+use super::errors::rows_error;
 use super::foreign::{self, Booleans, Labels};
 use crate::matcher::{Compiled, Symbols, SymbolsBuilder};
 
@@ -136,22 +137,15 @@ fn conditions(compiled: &Compiled, rows: &Bound<'_, PyAny>) -> PyResult<Symbols>
         let Ok(name) = key.extract::<String>() else {
             return Err(rows_error(format!("rows has the key {}; keys are names of variables", key.repr()?)));
         };
-        let variable = variable(compiled, rows.py(), &name)?;
+        let variable = variable(rows.py(), &compiled.variables, &name)?;
         columns.push((variable, booleans(&rows.get_item(&key)?, &name)?, name));
     }
     fill(compiled, rows.py(), columns)
 }
 
 fn record_conditions(compiled: &Compiled, py: Python<'_>, record: Vec<(String, Booleans)>) -> PyResult<Symbols> {
-    let named = record.into_iter().map(|(name, column)| Ok((variable(compiled, py, &name)?, column, name)));
+    let named = record.into_iter().map(|(name, column)| Ok((variable(py, &compiled.variables, &name)?, column, name)));
     fill(compiled, py, named.collect::<PyResult<_>>()?)
-}
-
-fn variable(compiled: &Compiled, py: Python<'_>, name: &str) -> PyResult<u8> {
-    compiled.variable(name).ok_or_else(|| {
-        let known: Vec<&str> = compiled.variables.iter().map(String::as_str).collect();
-        unknown_variable(py, name, &known, "primary variable")
-    })
 }
 
 fn fill(compiled: &Compiled, py: Python<'_>, columns: Vec<(u8, Booleans, String)>) -> PyResult<Symbols> {
