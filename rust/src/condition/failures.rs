@@ -128,9 +128,14 @@ impl Failures {
         }
     }
 
+    /// Whether what fails from one start fails from another.
+    pub fn outlive_starts(&self) -> bool {
+        !self.reach.start && !self.reach.other_labels
+    }
+
     /// Forgets what does not hold for a match that begins elsewhere.
     pub fn begin_match(&mut self) {
-        if self.reach.start || self.reach.other_labels {
+        if !self.outlive_starts() {
             self.clear();
         }
     }

@@ -8,7 +8,9 @@
 //! - [`program`]: a condition as a tree, and its evaluation with SQL's three-valued logic.
 //! - [`state`]: what the match so far has mapped: rows by set of variables, and aggregates, undone on the way back.
 //! - [`failures`]: branches known to fail, so that they are tried once.
+//! - [`ambiguity`]: whether a branch can be come to twice at all.
 
+mod ambiguity;
 mod column;
 mod failures;
 mod program;

@@ -1,5 +1,6 @@
 //! Matching where conditions depend on the match: in the order of preferment, going back where a condition fails.
 
+use super::ambiguity::branches_meet;
 use super::failures::{Failures, Reach};
 use super::program::{EvaluationError, Node, Surroundings};
 use super::state::{Aggregate, State};
@@ -61,6 +62,8 @@ pub struct DependentScan<'a> {
     viability: Viability,
     state: State<'a>,
     failures: Failures,
+    /// Whether a branch that failed can be come to again.
+    notes: bool,
     choices: Vec<Choices>,
     steps: u32,
     taken: u64,
@@ -78,6 +81,7 @@ impl<'a> DependentScan<'a> {
             viability: Viability::default(),
             state: State::new(&conditions.sets, &conditions.aggregates, &conditions.columns),
             failures: Failures::new(reach),
+            notes: true,
             choices: Vec::new(),
             steps: 0,
             taken: 0,
@@ -91,6 +95,7 @@ impl<'a> DependentScan<'a> {
         partitions: &Partitions,
         sink: &mut S,
     ) -> Result<(), SearchError> {
+        self.notes = self.failures.outlive_starts() || branches_meet(context.automaton);
         for partition in 0..partitions.len() {
             let (begin, end) = partitions.bounds(partition);
             self.viability.prepare(context, begin, end)?;
@@ -190,7 +195,7 @@ impl<'a> DependentScan<'a> {
             let Some(&choice) = list.get(here.tried as usize) else {
                 let position = here.position;
                 failed += 1;
-                if failed > FAILURES_BEFORE_NOTES && position != ACCEPT {
+                if self.notes && failed > FAILURES_BEFORE_NOTES && position != ACCEPT {
                     self.failures.insert(position, &self.state);
                 }
                 self.choices.pop();
