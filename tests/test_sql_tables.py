@@ -301,7 +301,7 @@ def test_threads_answer_at_once() -> None:
         list(pool.map(work, range(8)))
 
 
-def test_python_strings_compare_as_arrow_s_do() -> None:
+def test_texts_of_pandas_and_polars_compare_as_arrow_s_do() -> None:
     values = ["a", None, "b", "a", float("nan"), "a"]
     objects = pd.DataFrame({"o": range(6), "s": pd.Series(values, dtype=object)})
     arrow = pa.table({"o": range(6), "s": [each if isinstance(each, str) else None for each in values]})
@@ -313,3 +313,12 @@ def test_python_strings_compare_as_arrow_s_do() -> None:
             found = match_recognize(query, objects)
             assert found["f"].tolist() == wanted["f"].to_pylist(), condition
             assert found["l"].tolist() == wanted["l"].to_pylist(), condition
+            for kind in (pl.String, pl.Categorical):
+                frame = pl.from_arrow(arrow).with_columns(pl.col("s").cast(kind))  # type: ignore[union-attr]
+                assert (
+                    match_recognize(query, frame)
+                    .cast({pl.Categorical: pl.String})
+                    .to_arrow()
+                    .equals(match_recognize(query, pl.from_arrow(arrow)).to_arrow())
+                ), condition
+                assert match_recognize(query, frame)["l"].to_list() == wanted["l"].to_pylist(), condition
