@@ -31,7 +31,8 @@ def pytest_benchmark_update_machine_info(machine_info: dict[str, Any]) -> None:
     machine_info["packages"] = {name: metadata.version(name) for name in PACKAGES}
 
 
-def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+def least_times(config: pytest.Config) -> dict[str, dict[str, float]]:
+    """Return the least time of each contender, in seconds, by group."""
     session = getattr(config, "_benchmarksession", None)
     groups: dict[str, dict[str, float]] = defaultdict(dict)
     for bench in getattr(session, "benchmarks", []):
@@ -39,8 +40,36 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         if bench.stats.rounds and "contender" in (bench.params or {}):
             # The fastest round: noise of the machine only ever adds to a time.
             groups[bench.group][bench.params["contender"]] = bench.stats.min
-    for group, times in sorted(groups.items()):
+    return groups
+
+
+def missed(config: pytest.Config) -> list[str]:
+    """Return what was asked of ratios and not reached: `at_least` and `at_most` in a contender's `extra_info`."""
+    groups = least_times(config)
+    found = []
+    for bench in getattr(getattr(config, "_benchmarksession", None), "benchmarks", []):
+        contenders = groups.get(bench.group, {})
+        if OURS not in contenders or not bench.params or bench.params.get("contender") not in contenders:
+            continue
+        ratio = contenders[bench.params["contender"]] / contenders[OURS]
+        least, most = bench.extra_info.get("at_least", ratio), bench.extra_info.get("at_most", ratio)
+        if not least <= ratio <= most:
+            asked = f"at least {least}" if ratio < least else f"at most {most}"
+            found.append(f"{bench.group}: {ratio:.2f}, asked is {asked}")
+    return found
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail where a ratio that was asked for is not reached."""
+    if session.exitstatus == 0 and missed(session.config):
+        session.exitstatus = 1
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    for group, times in sorted(least_times(config).items()):
         terminalreporter.section(f"{group}, in times of {OURS}'s", sep="-")
         for name, seconds in sorted(times.items(), key=lambda item: item[1]):
             ratio = seconds / times.get(OURS, seconds)
             terminalreporter.write_line(f"{name:<36} {ratio:10.2f}   {seconds * 1e6:14.2f} us")
+    for line in missed(config):
+        terminalreporter.write_line(f"MISSED {line}", red=True)

@@ -38,7 +38,6 @@ _NO_PEERS = (
     "refusing",
     "a match and how late",
     "2 M rows",
-    "A+ B+ on categories, 1 M rows, from",
     "1 M rows without a C",
     "10 M rows in one partition",
     "10 M rows: spans",

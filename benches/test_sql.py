@@ -60,21 +60,23 @@ def v_shape(measure: str, rows: str = "ONE ROW", by: str = "") -> str:
     return V_SHAPE.format(measure=measure, rows=rows, by=by)
 
 
-# Each with the table, and whether the peer's answer is compared.
-QUESTIONS: dict[str, tuple[str, Callable[[], pd.DataFrame]]] = {
-    "V shape, 1 M rows, arithmetic measure": (v_shape(GAIN), lambda: prices(1_000_000)),
-    "V shape, 1 M rows, the peer's fast path": (v_shape(LOWEST), lambda: prices(1_000_000)),
-    "V shape, 100 k rows, all rows": (EVERY_ROW, lambda: prices(100_000)),
+# Each with the table, and how many times our time the peer must take at least, where that is asked.
+QUESTIONS: dict[str, tuple[str, Callable[[], pd.DataFrame], float | None]] = {
+    "V shape, 1 M rows, arithmetic measure": (v_shape(GAIN), lambda: prices(1_000_000), 400),
+    "V shape, 1 M rows, the peer's fast path": (v_shape(LOWEST), lambda: prices(1_000_000), None),
+    "V shape, 100 k rows, all rows": (EVERY_ROW, lambda: prices(100_000), 1000),
     "V shape, 100 k rows in partitions of 100": (
         v_shape(LOWEST, by="PARTITION BY part"),
         lambda: prices(100_000),
+        200,
     ),
     "V shape, 100 k rows in partitions of 100, arithmetic measure": (
         v_shape(GAIN, by="PARTITION BY part"),
         lambda: prices(100_000),
+        200,
     ),
-    "A+ B+ on categories, 1 M rows (the peer's fastest)": (CATEGORIES, categories),
-    "V shape, 100 rows, asked again": (v_shape(LOWEST), lambda: prices(100)),
+    "A+ B+ on categories, 1 M rows (the peer's fastest)": (CATEGORIES, categories, 3),
+    "V shape, 100 rows, asked again": (v_shape(LOWEST), lambda: prices(100), 1),
 }
 
 
@@ -82,7 +84,7 @@ QUESTIONS: dict[str, tuple[str, Callable[[], pd.DataFrame]]] = {
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_beside_the_pure_python_system(benchmark: Any, question: str, contender: str) -> None:
     benchmark.group = question
-    query, table = QUESTIONS[question]
+    query, table, least = QUESTIONS[question]
     frame = table()
     if contender == "rowpattern":
         benchmark.pedantic(match_recognize, (query, frame), rounds=300 if len(frame) == 100 else 15, warmup_rounds=2)
@@ -90,14 +92,19 @@ def test_beside_the_pure_python_system(benchmark: Any, question: str, contender:
     answer = match_recognize(query, frame)
     theirs = original(query, frame)[list(answer.columns)].reset_index(drop=True)
     pd.testing.assert_frame_equal(answer, theirs, check_dtype=False)
+    if least is not None:
+        benchmark.extra_info["at_least"] = least
     benchmark.pedantic(original, (query, frame), rounds=300 if len(frame) == 100 else 1)
 
 
-@pytest.mark.parametrize("contender", ["rowpattern", "rowpattern from Polars"])
+@pytest.mark.parametrize("contender", ["rowpattern", "pandas-match-recognize"])
 def test_from_polars(benchmark: Any, contender: str) -> None:
-    benchmark.group = "A+ B+ on categories, 1 M rows, from pandas and from Polars"
-    frame = categories() if contender == "rowpattern" else pl.from_pandas(categories())
-    benchmark.pedantic(match_recognize, (CATEGORIES, frame), rounds=15, warmup_rounds=2)
+    benchmark.group = "A+ B+ on categories, 1 M rows: ours from Polars, the peer from pandas"
+    if contender == "rowpattern":
+        benchmark.pedantic(match_recognize, (CATEGORIES, pl.from_pandas(categories())), rounds=15, warmup_rounds=2)
+        return
+    benchmark.extra_info["at_least"] = 6
+    benchmark.pedantic(original, (CATEGORIES, categories()), rounds=2)
 
 
 @pytest.mark.parametrize("contender", ["rowpattern", "in partitions of 100 rows"])
@@ -111,3 +118,4 @@ def test_duckdb_s_two_symbol_scan(benchmark: Any, contender: str) -> None:
     benchmark.pedantic(match_recognize, (query, table), rounds=15, warmup_rounds=2)
     rate = 2.0 / benchmark.stats.stats.min
     print(f"{contender}: {rate:.0f} million rows a second")
+    assert rate > 80 or contender != "rowpattern"
