@@ -35,7 +35,7 @@ fn search(pattern: &str, conditions: &Conditions, rows: usize) -> (Vec<(usize, u
         Context { automaton: &compiled.automaton, symbols: &symbols, tables: &mut tables, tick: &mut tick };
     let mut scan = DependentScan::new(conditions, &compiled.variables, Skip::PastLastRow);
     let mut spans = Spans(Vec::new(), Vec::new());
-    scan.run(&mut context, &Partitions::one(rows), &mut spans).unwrap();
+    scan.run(&mut context, &Partitions::one(rows), 0..1, &mut spans).unwrap();
     (spans.0, scan.steps())
 }
 

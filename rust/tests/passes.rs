@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 use rowpattern::matcher::{
-    BulkSink, Compiled, Context, Partitions, Scan, Sink, Skip, Span, Stopped, Symbols, SymbolsBuilder, bulk_serves,
-    count, is_match, run_bulk,
+    BulkSink, Compiled, Context, Joined, Partitions, Scan, Search, Share, Sink, Skip, Span, Stopped, Symbols,
+    SymbolsBuilder, bulk_serves, run_bulk, shares,
 };
 
 #[derive(Default, Debug, PartialEq)]
@@ -41,6 +41,17 @@ impl BulkSink for Found {
         if matches > 0 {
             self.matches.push((partition, matches));
         }
+    }
+}
+
+impl Joined for Found {
+    fn join(&mut self, next: Self) {
+        let same = self.matches.last().zip(next.matches.first()).is_some_and(|(last, first)| last.0 == first.0);
+        if same {
+            self.matches.last_mut().unwrap().1 += next.matches[0].1;
+        }
+        self.block(&next.variables, &next.starts, &next.ends);
+        self.matches.extend_from_slice(&next.matches[usize::from(same)..]);
     }
 }
 
@@ -93,7 +104,7 @@ proptest! {
 
         prop_assert!(bulk_serves(context.automaton, Skip::PastLastRow));
         let mut bulk = Found::default();
-        run_bulk(&mut context, &partitions, &mut bulk).unwrap();
+        run_bulk(&mut context, &partitions, &Share::whole(&partitions), &mut bulk).unwrap();
         let mut scanned = Found::default();
         prop_assert_eq!(Scan::new(Skip::PastLastRow).run(&mut context, &partitions, &mut scanned), Ok(false));
         prop_assert_eq!(&scanned, &bulk);
@@ -104,11 +115,71 @@ proptest! {
         paused.pause = false;
         prop_assert_eq!(&paused, &bulk);
 
-        let found = count(context.automaton, &symbols, context.tables, &partitions, Skip::PastLastRow, &mut tick.clone());
-        prop_assert_eq!(found, Ok(bulk.starts.len()));
-        let any = is_match(&compiled.automaton, &symbols, &mut tables, &partitions, &mut tick.clone());
-        prop_assert_eq!(any, Ok(!bulk.starts.is_empty()));
+        let search = Search { compiled: &compiled, symbols: &mut symbols, partitions: &partitions, threads: 1 };
+        prop_assert_eq!(search.count(Skip::PastLastRow, &mut tick.clone()).0, Ok(bulk.starts.len()));
+        let search = Search { compiled: &compiled, symbols: &mut symbols, partitions: &partitions, threads: 1 };
+        prop_assert_eq!(search.is_match(&mut tick.clone()).0, Ok(!bulk.starts.is_empty()));
     }
+}
+
+/// Matches each share with tables of its own, and gives what they found together, and how many there were.
+fn in_shares(compiled: &Compiled, symbols: &Symbols, partitions: &Partitions, count: usize) -> (Found, usize) {
+    let mut tick = || Ok(());
+    let mut tables = compiled.take_tables();
+    let mut context = Context { automaton: &compiled.automaton, symbols, tables: &mut tables, tick: &mut tick };
+    let shares = shares(&mut context, partitions, count, true).unwrap();
+    let mut all = Found::default();
+    for share in &shares {
+        let mut tables = compiled.take_tables();
+        let mut context = Context { automaton: &compiled.automaton, symbols, tables: &mut tables, tick: &mut tick };
+        let mut found = Found::default();
+        run_bulk(&mut context, partitions, share, &mut found).unwrap();
+        all.join(found);
+    }
+    (all, shares.len())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 3000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn shares_find_what_one_pass_finds(
+        text in pattern(),
+        rows in prop::collection::vec(0_u8..8, 1..40),
+        repeat in prop_oneof![4 => Just(1_usize), 1 => Just(100)],
+        cut in 0.0..1.0_f64,
+        count in 2_usize..7,
+    ) {
+        let rows = rows.repeat(repeat);
+        let compiled = Compiled::new(&text).unwrap();
+        let symbols = symbols(&compiled, &rows);
+        let middle = (rows.len() as f64 * cut) as usize;
+        let partitions = Partitions::from_counts(&[middle, 0, rows.len() - middle]);
+        let mut tables = compiled.take_tables();
+        let mut tick = || Ok(());
+        let mut context =
+            Context { automaton: &compiled.automaton, symbols: &symbols, tables: &mut tables, tick: &mut tick };
+        let mut whole = Found::default();
+        run_bulk(&mut context, &partitions, &Share::whole(&partitions), &mut whole).unwrap();
+        prop_assert_eq!(in_shares(&compiled, &symbols, &partitions, count).0, whole);
+    }
+}
+
+#[test]
+fn one_partition_is_cut_where_its_rows_are_forgotten() {
+    let shares_of = |pattern: &str, rows: &[u8]| {
+        let compiled = Compiled::new(pattern).unwrap();
+        in_shares(&compiled, &symbols(&compiled, rows), &Partitions::one(rows.len()), 4).1
+    };
+    let shape: Vec<u8> = [1, 3, 5, 5].repeat(100_000);
+    assert_eq!(shares_of("A B+ C+", &shape), 4);
+    assert_eq!(shares_of("(A|B)+ C{1,50}", &shape), 4);
+    // Whether a row begins a pair or ends it depends on all rows before.
+    let same: Vec<u8> = vec![3; 400_000];
+    assert_eq!(shares_of("A B", &same), 1);
+    // Whether A can go on to B depends on all rows behind.
+    let endless: Vec<u8> = vec![1; 400_000];
+    assert_eq!(shares_of("A+ B", &endless), 1);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Matching where conditions depend on the match: in the order of preferment, going back where a condition fails.
 
+use std::ops::Range;
+
 use super::ambiguity::branches_meet;
 use super::failures::{Failures, Reach};
 use super::program::{EvaluationError, Node, Surroundings};
@@ -88,17 +90,18 @@ impl<'a> DependentScan<'a> {
         }
     }
 
-    /// Searches all partitions.
+    /// Searches some partitions.
     pub fn run<S: Sink>(
         &mut self,
-        context: &mut Context<'a>,
+        context: &mut Context<'_>,
         partitions: &Partitions,
+        numbers: Range<usize>,
         sink: &mut S,
     ) -> Result<(), SearchError> {
         self.notes = self.failures.outlive_starts() || branches_meet(context.automaton);
-        for partition in 0..partitions.len() {
+        for partition in numbers {
             let (begin, end) = partitions.bounds(partition);
-            self.viability.prepare(context, begin, end)?;
+            self.viability.prepare(context, begin, end, None)?;
             self.failures.clear();
             let mut row = begin;
             let mut number = 0;
@@ -170,7 +173,7 @@ impl<'a> DependentScan<'a> {
     /// are those of the match.
     fn match_at(
         &mut self,
-        context: &mut Context<'a>,
+        context: &mut Context<'_>,
         start: usize,
         around: Surroundings<'a>,
     ) -> Result<Option<usize>, SearchError> {

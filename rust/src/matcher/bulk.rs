@@ -9,6 +9,7 @@
 use super::ROWS_BETWEEN_TICKS;
 use super::Stopped;
 use super::scan::Partitions;
+use super::shares::Share;
 use super::skip::Skip;
 use super::tables::{NOTHING, Tables, UNKNOWN};
 use super::viability::{Context, Viability};
@@ -35,12 +36,33 @@ pub fn serves(automaton: &Automaton, skip: Skip) -> bool {
     skip == Skip::PastLastRow && automaton.positions.len() <= MAX_POSITIONS
 }
 
+/// What the pass is doing before a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// The row is a partition's first.
+    Partition,
+    /// The state of the row before, which is of the same partition.
+    State(usize),
+}
+
+/// All states that there can be before a row.
+pub fn states_before(automaton: &Automaton, first: bool) -> Vec<usize> {
+    let positions = automaton.positions.len();
+    if first { vec![positions + 1] } else { (0..=positions).collect() }
+}
+
+/// The state behind a row of this set.
+pub fn next_state(automaton: &Automaton, tables: &mut Tables, set: u32, state: usize) -> usize {
+    tables.bulk.states = automaton.positions.len() + 2;
+    (fill(automaton, tables, set, state) & STATE) as usize
+}
+
 /// Takes what a block of rows adds.
 pub trait BulkSink {
     /// `variables` of the next matched rows; `starts` of matches that begin, and `ends` of matches that end, in order:
     /// a match's end may come in a later block than its start.
     fn block(&mut self, variables: &[u8], starts: &[i64], ends: &[i64]);
-    /// A partition is complete, which had so many matches; their ends may still come.
+    /// So many more matches are of a partition, now or at an end of the rows; their ends may still come.
     fn partition(&mut self, partition: usize, matches: usize);
 }
 
@@ -105,19 +127,29 @@ impl Block {
     }
 }
 
-/// Finds all matches of all partitions, skipping past the last row of each.
-pub fn run(context: &mut Context<'_>, partitions: &Partitions, sink: &mut impl BulkSink) -> Result<(), Stopped> {
+/// Finds the matches of a share, skipping past the last row of each. A match that reaches over the share's end is
+/// begun in it and ended in the next.
+pub fn run(
+    context: &mut Context<'_>,
+    partitions: &Partitions,
+    share: &Share,
+    sink: &mut impl BulkSink,
+) -> Result<(), Stopped> {
     let mut viability = Viability::default();
     let mut block = Block::new();
     let mut since_tick = 0;
     context.tables.bulk.states = context.automaton.positions.len() + 2;
-    for partition in 0..partitions.len() {
-        let (begin, end) = partitions.bounds(partition);
+    let mut start = share.start;
+    for partition in share.partitions.clone() {
+        let (begin, end, end_set) = share.rows_of(partitions, partition);
         if begin == end {
             continue;
         }
-        viability.prepare(context, begin, end)?;
-        let mut state = context.tables.bulk.before();
+        viability.prepare(context, begin, end, end_set)?;
+        let mut state = match std::mem::replace(&mut start, Start::Partition) {
+            Start::Partition => context.tables.bulk.before(),
+            Start::State(state) => state,
+        };
         let mut matches = 0;
         let mut row = begin;
         while row < end {
@@ -139,8 +171,10 @@ pub fn run(context: &mut Context<'_>, partitions: &Partitions, sink: &mut impl B
                 (context.tick)()?;
             }
         }
-        block.ends[block.ended] = end as i64;
-        block.ended += usize::from(state < context.tables.bulk.outside());
+        if end_set.is_none() {
+            block.ends[block.ended] = end as i64;
+            block.ended += usize::from(state < context.tables.bulk.outside());
+        }
         sink.partition(partition, matches);
     }
     block.hand_on(sink);

@@ -8,27 +8,35 @@
 //! - **forward** ([`scan`]): at each start the most preferred position that is in the row's set, then follower by
 //!   follower. No step is ever taken back. [`bulk`] is the same for matches that do not overlap, without branches.
 //!
+//! [`shares`] cuts rows where they can be matched apart, and [`find`] matches the pieces in several [`threads`].
+//!
 //! [`navigate`] answers which rows of the matches FIRST and LAST mean.
 //!
 //! [`symbols`] holds the rows, [`compiled`] the unit that is cached and shared by threads.
 
 mod bulk;
 mod compiled;
+mod find;
 mod memo;
 mod navigate;
 mod scan;
+mod shares;
 mod skip;
 mod symbols;
 mod tables;
+mod threads;
 mod viability;
 
-pub use bulk::{BulkSink, run as run_bulk, serves as bulk_serves};
+pub use bulk::{BulkSink, Start, run as run_bulk, serves as bulk_serves};
 pub use compiled::{Compiled, SharedTables, number_of};
+pub use find::{Joined, Search};
 pub use navigate::{NOWHERE, Navigation};
-pub use scan::{Partitions, Scan, ScanError, Sink, Span, count, is_match};
+pub use scan::{Count, Partitions, Scan, ScanError, Sink, Span};
+pub use shares::{Share, shares};
 pub use skip::{Skip, SkipError, SkipProblem, Target as SkipTarget};
 pub use symbols::{Symbols, SymbolsBuilder, VariableSet};
 pub use tables::Tables;
+pub use threads::Tick;
 pub use viability::{Context, Viability};
 
 /// Rows between two looks at whether the caller wants to stop: a millisecond's work.

@@ -1,13 +1,14 @@
 //! The forward pass: matches one after another.
 
-use super::bulk::{self, BulkSink};
+use std::ops::Range;
+
+use super::bulk::BulkSink;
 use super::memo::{Memo, Outcome};
 use super::skip::{Skip, SkipError, Target};
-use super::symbols::Symbols;
-use super::tables::{NOTHING, Tables};
-use super::viability::{Context, Viability, begins_any};
+use super::tables::NOTHING;
+use super::viability::{Context, Viability};
 use super::{ROWS_BETWEEN_TICKS, Stopped};
-use crate::automaton::{ACCEPT, Automaton};
+use crate::automaton::ACCEPT;
 use crate::memory;
 
 /// The low bits of a choice are its position, the others its variable.
@@ -50,6 +51,16 @@ impl Partitions {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// How many rows they have together.
+    pub fn rows(&self) -> usize {
+        self.0[self.0.len() - 1]
+    }
+
+    /// The partition of a row.
+    pub fn of_row(&self, row: usize) -> usize {
+        self.0.partition_point(|&begin| begin <= row) - 1
     }
 
     /// The rows of one partition.
@@ -104,6 +115,8 @@ impl From<Stopped> for ScanError {
 pub struct Scan {
     skip: Skip,
     partition: usize,
+    /// The partition at which to end.
+    last: usize,
     /// Whether `viability` is of `partition`.
     prepared: bool,
     row: usize,
@@ -114,11 +127,17 @@ pub struct Scan {
 }
 
 impl Scan {
-    /// From the first row of the first partition.
+    /// Over all partitions.
     pub fn new(skip: Skip) -> Self {
+        Self::over(skip, 0..usize::MAX)
+    }
+
+    /// Over some partitions.
+    pub fn over(skip: Skip, partitions: Range<usize>) -> Self {
         Self {
             skip,
-            partition: 0,
+            partition: partitions.start,
+            last: partitions.end,
             prepared: false,
             row: 0,
             number: 0,
@@ -135,11 +154,11 @@ impl Scan {
         partitions: &Partitions,
         sink: &mut S,
     ) -> Result<bool, ScanError> {
-        while self.partition < partitions.len() {
+        while self.partition < self.last.min(partitions.len()) {
             let (begin, end) = partitions.bounds(self.partition);
             if !self.prepared {
                 self.since_tick += end - begin;
-                self.viability.prepare(context, begin, end)?;
+                self.viability.prepare(context, begin, end, None)?;
                 if !S::ROWS && self.skip != Skip::PastLastRow {
                     self.memo.reset(begin, end);
                 }
@@ -309,44 +328,9 @@ impl Scan {
     }
 }
 
-/// Whether any row begins a match. Goes backward only, and ends at the first match that it sees.
-pub fn is_match(
-    automaton: &Automaton,
-    symbols: &Symbols,
-    tables: &mut Tables,
-    partitions: &Partitions,
-    tick: &mut dyn FnMut() -> Result<(), Stopped>,
-) -> Result<bool, ScanError> {
-    let mut context = Context { automaton, symbols, tables, tick };
-    for number in (0..partitions.len()).rev() {
-        let (begin, end) = partitions.bounds(number);
-        if begins_any(&mut context, begin, end)? {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
-/// The number of matches.
-pub fn count(
-    automaton: &Automaton,
-    symbols: &Symbols,
-    tables: &mut Tables,
-    partitions: &Partitions,
-    skip: Skip,
-    tick: &mut dyn FnMut() -> Result<(), Stopped>,
-) -> Result<usize, ScanError> {
-    let mut sink = Count(0);
-    let mut context = Context { automaton, symbols, tables, tick };
-    if bulk::serves(automaton, skip) {
-        bulk::run(&mut context, partitions, &mut sink)?;
-    } else {
-        Scan::new(skip).run(&mut context, partitions, &mut sink)?;
-    }
-    Ok(sink.0)
-}
-
-struct Count(usize);
+/// Counts matches.
+#[derive(Debug, Default)]
+pub struct Count(pub usize);
 
 impl BulkSink for Count {
     fn block(&mut self, _: &[u8], _: &[i64], _: &[i64]) {}

@@ -141,6 +141,19 @@ impl Tables {
         self.clear();
     }
 
+    /// As [`Self::adopt`], for symbols that other tables use too: their codes stay as they are.
+    pub fn adopt_as_they_are(&mut self, symbols: &Symbols) {
+        let wide = matches!(symbols.codes, Codes::Wide(_));
+        if !wide && symbols.masks.is_empty() {
+            return;
+        }
+        if wide || self.wide || !symbols.masks.starts_with(&self.masks) {
+            self.wide = wide;
+            self.clear();
+        }
+        self.masks.clone_from(&symbols.masks);
+    }
+
     /// Whether a cleared table should take the place of this one before another set comes.
     fn is_full(&self) -> bool {
         self.sets.len() >= MAX_SETS || (self.sets.len() >= MIN_SETS && self.memory_bytes() > MAX_BYTES)

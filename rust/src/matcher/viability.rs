@@ -21,7 +21,9 @@ pub struct Viability {
     pub low: usize,
     /// The row behind the last that has one.
     pub high: usize,
-    partition_end: usize,
+    /// The row behind the last that was asked for, and its set; None where the partition ends there.
+    end: usize,
+    end_set: Option<Box<[u64]>>,
     /// Rows in falling order, each with its set; below each, tables were cleared.
     checkpoints: Vec<(usize, Box<[u64]>)>,
 }
@@ -39,11 +41,26 @@ pub struct Context<'a> {
 }
 
 impl Viability {
-    /// Computes a partition; afterwards its first row has a number.
-    pub fn prepare(&mut self, context: &mut Context<'_>, begin: usize, end: usize) -> Result<(), Stopped> {
+    /// Computes rows of a partition; afterwards the first of them has a number.
+    ///
+    /// Args: the rows, and the set of row `end`; None where the partition ends there.
+    pub fn prepare(
+        &mut self,
+        context: &mut Context<'_>,
+        begin: usize,
+        end: usize,
+        end_set: Option<&[u64]>,
+    ) -> Result<(), Stopped> {
         self.checkpoints.clear();
-        self.partition_end = end;
-        self.stretch(context, begin, end, END)
+        self.end = end;
+        self.end_set = end_set.map(Box::from);
+        let from = self.end_number(context);
+        self.stretch(context, begin, end, from)
+    }
+
+    /// The number of the set behind the last row.
+    fn end_number(&self, context: &mut Context<'_>) -> u32 {
+        self.end_set.as_ref().map_or(END, |set| context.tables.intern(context.automaton, set.clone()))
     }
 
     /// The set number of a row that lies in `low..high`.
@@ -65,7 +82,7 @@ impl Viability {
         context.tables.clear();
         let (high, from) = match above.checked_sub(1).map(|at| &self.checkpoints[at]) {
             Some((at, set)) => (*at, context.tables.intern(context.automaton, set.clone())),
-            None => (self.partition_end, END),
+            None => (self.end, self.end_number(context)),
         };
         // The stretch fitted into one table before; should it not now, more checkpoints are noted.
         self.stretch(context, low, high, from)
@@ -114,7 +131,11 @@ impl Viability {
                     self.note(row, &set);
                     high = row;
                 }
-                from = if row == self.partition_end { END } else { context.tables.intern(context.automaton, set) };
+                from = if row == self.end {
+                    self.end_number(context)
+                } else {
+                    context.tables.intern(context.automaton, set)
+                };
             }
             if low > begin {
                 (context.tick)()?;

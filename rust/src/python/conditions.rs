@@ -21,7 +21,7 @@ use super::signals::Signals;
 use crate::condition::{
     self, Aggregate, Arithmetic, At, Column, Comparison, DependentScan, EvaluationError, Function, Node, SearchError,
 };
-use crate::matcher::{Context, ScanError, Sink, Stopped, VariableSet};
+use crate::matcher::{Joined, ScanError, Search, Sink, Stopped, VariableSet};
 
 /// Conditions of a pattern's variables over columns; `Pattern.match` and `Pattern.find_iter` take them.
 ///
@@ -95,6 +95,7 @@ impl Conditions {
     ///         column is true.
     ///     partitions: as for `Pattern.match`.
     ///     skip: as for `Pattern.match`.
+    ///     threads: as for `Pattern.match`; one partition is never cut here.
     ///     timeout_seconds: the most time.
     ///
     /// Raises:
@@ -105,20 +106,25 @@ impl Conditions {
     /// Tries ways to match in the order of preferment and goes back where a condition fails; a branch that agrees with one
     /// known to fail in the row, the position and all that conditions can still read is not tried again. Memory: the
     /// columns, the match, and 64 MiB of branches at most.
-    #[pyo3(name = "match", signature = (rows, *, partitions = None, skip = None, timeout_seconds = f64::INFINITY))]
+    #[pyo3(
+        name = "match",
+        signature = (rows, *, partitions = None, skip = None, threads = 1, timeout_seconds = f64::INFINITY)
+    )]
     fn find_all(
         &self,
         py: Python<'_>,
         rows: &Bound<'_, PyAny>,
         partitions: Option<&Bound<'_, PyAny>>,
         skip: Option<&Bound<'_, PyAny>>,
+        threads: usize,
         timeout_seconds: f64,
     ) -> PyResult<Matches> {
-        let mut input = self.input(rows, partitions, skip)?;
+        let mut input = self.input(rows, partitions, skip, threads)?;
         let compiled = &self.pattern.get().compiled;
-        let mut sink = MatchesSink::new(compiled, input.symbols.len(), input.partitions.len());
-        self.search(py, &mut input, timeout_seconds, &mut sink)?;
-        Ok(sink.into_matches(compiled))
+        let count = input.partitions.len();
+        let sink = |rows| MatchesSink::new(compiled, rows, count);
+        let (found, failed) = self.search(py, &mut input, timeout_seconds, sink);
+        failed.map_or_else(|| Ok(found.into_matches(compiled)), Err)
     }
 
     /// Iterates over the matches; they are found before it returns. Arguments and errors are those of `match`; a skip
@@ -132,12 +138,12 @@ impl Conditions {
         skip: Option<&Bound<'_, PyAny>>,
         timeout_seconds: f64,
     ) -> PyResult<MatchIterator> {
-        let mut input = self.input(rows, partitions, skip)?;
-        let mut sink = MatchSink::new(&self.pattern.get().compiled);
-        let failed = match self.search(py, &mut input, timeout_seconds, &mut sink) {
-            Err(error) if !error.is_instance_of::<SkipError>(py) => return Err(error),
-            result => result.err(),
-        };
+        let mut input = self.input(rows, partitions, skip, 1)?;
+        let sink = |_| MatchSink::new(&self.pattern.get().compiled);
+        let (sink, failed) = self.search(py, &mut input, timeout_seconds, sink);
+        if let Some(error) = failed.as_ref().filter(|error| !error.is_instance_of::<SkipError>(py)) {
+            return Err(error.clone_ref(py));
+        }
         let found = sink.found;
         Ok(MatchIterator::of_found(self.pattern.clone_ref(py), input, found, failed))
     }
@@ -154,8 +160,9 @@ impl Conditions {
         rows: &Bound<'_, PyAny>,
         partitions: Option<&Bound<'_, PyAny>>,
         skip: Option<&Bound<'_, PyAny>>,
+        threads: usize,
     ) -> PyResult<Input> {
-        let input = Input::read(self.pattern.get(), rows, partitions, skip)?;
+        let input = Input::read(self.pattern.get(), rows, partitions, skip, threads)?;
         if input.symbols.len() != self.rows && !self.inner.columns.is_empty() {
             let (given, own) = (input.symbols.len(), self.rows);
             return Err(rows_error(format!("there are {given} rows, but the columns of conditions have {own}")));
@@ -163,47 +170,69 @@ impl Conditions {
         Ok(input)
     }
 
-    fn search<S: Sink + Send>(
+    /// Searches with the interpreter's lock released. Gives what was found before an error too.
+    fn search<S: Sink + Joined>(
         &self,
         py: Python<'_>,
         input: &mut Input,
         timeout_seconds: f64,
-        sink: &mut S,
-    ) -> PyResult<()> {
+        sink: impl Fn(usize) -> S + Sync + Send,
+    ) -> (S, Option<PyErr>) {
         let compiled = &self.pattern.get().compiled;
         let mut signals = Signals::new();
-        let mut tables = compiled.take_tables();
         let begun = Instant::now();
         let mut late = false;
-        let Input { symbols, partitions, skip, skip_variable } = input;
-        let result = py.detach(|| {
-            tables.adopt(symbols);
+        let Input { symbols, partitions, skip, skip_variable, threads } = input;
+        let (skip, threads) = (*skip, *threads);
+        let search = Search { compiled, symbols, partitions, threads };
+        let (searched, grown) = py.detach(|| {
             let mut tick = || {
                 late = begun.elapsed().as_secs_f64() > timeout_seconds;
                 if late { Err(Stopped) } else { signals.tick() }
             };
-            let mut context = Context { automaton: &compiled.automaton, symbols, tables: &mut tables, tick: &mut tick };
-            DependentScan::new(&self.inner, &compiled.variables, *skip).run(&mut context, partitions, sink)
+            let empty = |rows| Searched { sink: sink(rows), failed: None };
+            let (searched, grown) =
+                search.over_partitions(empty, &mut tick, |context, partitions, numbers, searched| {
+                    let mut scan = DependentScan::new(&self.inner, &compiled.variables, skip);
+                    searched.failed = scan.run(context, partitions, numbers, &mut searched.sink).err();
+                    Ok(())
+                });
+            (searched.unwrap_or_else(|failed| Searched { sink: sink(0), failed: Some(failed) }), grown)
         });
-        if compiled.give_back(tables) {
+        if grown {
             reweigh(py, self.pattern.bind(py));
         }
-        match result {
-            Ok(()) => Ok(()),
-            Err(SearchError::Stopped) if late => Err(QueryLimitError::new_err(format!(
+        let failed = searched.failed.map(|error| match error {
+            SearchError::Stopped if late => QueryLimitError::new_err(format!(
                 "matching took longer than its limit of {timeout_seconds:.3} s; give timeout_seconds or set \
                  MR_EXECUTION_TIMEOUT_SECONDS"
-            ))),
-            Err(SearchError::Stopped) => Err(scan_error(ScanError::Stopped, None, signals)),
-            Err(SearchError::Skip(error)) => Err(scan_error(ScanError::Skip(error), skip_variable.as_deref(), signals)),
-            Err(SearchError::Evaluation(variable, error)) => {
+            )),
+            SearchError::Stopped => scan_error(ScanError::Stopped, None, signals),
+            SearchError::Skip(error) => scan_error(ScanError::Skip(error), skip_variable.as_deref(), signals),
+            SearchError::Evaluation(variable, error) => {
                 let name = &compiled.variables[usize::from(variable)];
                 let problem = match error {
                     EvaluationError::Overflow => "a whole number is too large for 64 bits; cast to DOUBLE",
                     EvaluationError::DivisionByZero => "a whole number is divided by zero; use CASE to pass over it",
                 };
-                Err(QueryError::new_err(format!("DEFINE {name}: {problem}")))
+                QueryError::new_err(format!("DEFINE {name}: {problem}"))
             }
+        });
+        (searched.sink, failed)
+    }
+}
+
+/// What was found, and why the search ended before the rows did.
+struct Searched<S> {
+    sink: S,
+    failed: Option<SearchError>,
+}
+
+impl<S: Joined> Joined for Searched<S> {
+    fn join(&mut self, next: Self) {
+        if self.failed.is_none() {
+            self.sink.join(next.sink);
+            self.failed = next.failed;
         }
     }
 }

@@ -10,7 +10,7 @@ use pyo3::types::{PyString, PyTuple};
 use super::compile::reweigh;
 use super::pattern::{Input, Pattern, scan_error};
 use super::signals::Signals;
-use crate::matcher::{Compiled, Context, Scan, Sink, Span, Tables};
+use crate::matcher::{Compiled, Context, Joined, Scan, Sink, Span, Tables};
 
 /// Rows of matches to find ahead: enough that releasing the interpreter's lock costs little for each match.
 const ROWS_AHEAD: usize = 4096;
@@ -201,5 +201,11 @@ impl Sink for MatchSink<'_> {
         let positions = std::mem::take(&mut self.positions).into_boxed_slice();
         self.found.push_back(Match { span, positions, compiled: Arc::clone(self.compiled) });
         self.rows >= ROWS_AHEAD
+    }
+}
+
+impl Joined for MatchSink<'_> {
+    fn join(&mut self, next: Self) {
+        self.found.extend(next.found);
     }
 }

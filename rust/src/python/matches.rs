@@ -11,7 +11,7 @@ use pyo3::types::PyCapsule;
 use super::arguments::variable;
 use super::column::{Column, Data};
 use super::foreign;
-use crate::matcher::{BulkSink, Compiled, Navigation, Sink, Span, VariableSet};
+use crate::matcher::{BulkSink, Compiled, Joined, Navigation, Sink, Span, VariableSet};
 use crate::memory;
 
 /// Starts and ends; numbers and partitions follow from how many matches each partition has.
@@ -66,6 +66,21 @@ impl Sink for SpansSink {
     }
 }
 
+impl Joined for SpansSink {
+    fn join(&mut self, next: Self) {
+        let mut partitions = next.partitions.as_slice();
+        if let (Some((last, matches)), Some(&(first, more))) = (self.partitions.last_mut(), partitions.first())
+            && *last == first
+        {
+            *matches += more;
+            partitions = &partitions[1..];
+        }
+        memory::reserve(&mut self.partitions, partitions.len());
+        self.partitions.extend_from_slice(partitions);
+        self.block(&[], &next.start, &next.end);
+    }
+}
+
 impl BulkSink for SpansSink {
     fn block(&mut self, _: &[u8], starts: &[i64], ends: &[i64]) {
         memory::reserve(&mut self.start, starts.len());
@@ -100,8 +115,8 @@ impl MatchesSink {
     }
 
     /// Whether blocks say all that it wants to know: they do not tell positions, and so not exclusions.
-    pub fn takes_blocks(&self) -> bool {
-        self.exclusions.is_empty()
+    pub fn takes_blocks(compiled: &Compiled) -> bool {
+        compiled.automaton.positions.iter().all(|position| !position.excluded)
     }
 
     pub fn into_matches(self, compiled: &Compiled) -> Matches {
@@ -127,6 +142,15 @@ impl Sink for MatchesSink {
     fn complete(&mut self, span: Span) -> bool {
         self.spans.push(span);
         false
+    }
+}
+
+impl Joined for MatchesSink {
+    fn join(&mut self, next: Self) {
+        memory::reserve(&mut self.variables, next.variables.len());
+        self.variables.extend_from_slice(&next.variables);
+        self.excluded.extend_from_slice(&next.excluded);
+        self.spans.join(next.spans);
     }
 }
 

@@ -15,10 +15,7 @@ use super::iterator::MatchIterator;
 use super::matches::{Matches, MatchesSink, Spans, SpansSink};
 use super::rows;
 use super::signals::Signals;
-use crate::matcher::{
-    self, BulkSink, Compiled, Context, Partitions, Scan, ScanError, Sink, Skip, Symbols, VariableSet, bulk_serves,
-    run_bulk,
-};
+use crate::matcher::{Compiled, Partitions, ScanError, Search, Skip, Symbols, Tick, VariableSet};
 
 /// What `compile` takes beside the text, in a canonical order.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
@@ -169,42 +166,23 @@ impl Pattern {
         size_of::<Self>() + 16 + self.text.len() + self.options.bytes() + unions + self.compiled.memory_bytes()
     }
 
-    /// Finds matches with the interpreter's lock released.
-    fn scan<S: Sink + BulkSink + Send>(
+    /// Searches with the interpreter's lock released.
+    fn search<R: Send>(
         slf: &Bound<'_, Self>,
         input: &mut Input,
-        takes_blocks: bool,
-        sink: &mut S,
-    ) -> PyResult<()> {
-        let compiled = &slf.get().compiled;
-        let Input { symbols, partitions, skip, .. } = input;
-        let skip = *skip;
-        Self::work(slf, input.skip_variable.as_deref(), |tables, tick| {
-            tables.adopt(symbols);
-            let mut context = Context { automaton: &compiled.automaton, symbols, tables, tick };
-            if takes_blocks && bulk_serves(&compiled.automaton, skip) {
-                return Ok(run_bulk(&mut context, partitions, sink)?);
-            }
-            Scan::new(skip).run(&mut context, partitions, sink).map(|_| ())
-        })
-    }
-
-    /// Runs work on this pattern's tables, with the interpreter's lock released.
-    fn work<R: Send>(
-        slf: &Bound<'_, Self>,
-        skip_variable: Option<&str>,
-        work: impl FnOnce(&mut matcher::Tables, &mut dyn FnMut() -> Result<(), matcher::Stopped>) -> Result<R, ScanError>
-        + Send,
+        search: impl FnOnce(Search<'_>, Skip, &mut Tick<'_>) -> (Result<R, ScanError>, bool) + Send,
     ) -> PyResult<R> {
         let py = slf.py();
         let compiled = &slf.get().compiled;
+        let Input { symbols, partitions, skip, threads, .. } = input;
+        let (skip, threads) = (*skip, *threads);
         let mut signals = Signals::new();
-        let mut tables = compiled.take_tables();
-        let result = py.detach(|| work(&mut tables, &mut || signals.tick()));
-        if compiled.give_back(tables) {
+        let given = Search { compiled, symbols, partitions, threads };
+        let (result, grown) = py.detach(|| search(given, skip, &mut || signals.tick()));
+        if grown {
             reweigh(py, slf);
         }
-        result.map_err(|error| scan_error(error, skip_variable, signals))
+        result.map_err(|error| scan_error(error, input.skip_variable.as_deref(), signals))
     }
 }
 
@@ -225,6 +203,7 @@ pub struct Input {
     pub partitions: Partitions,
     pub skip: Skip,
     pub skip_variable: Option<String>,
+    pub threads: usize,
 }
 
 impl Input {
@@ -233,11 +212,15 @@ impl Input {
         rows: &Bound<'_, PyAny>,
         partitions: Option<&Bound<'_, PyAny>>,
         skip: Option<&Bound<'_, PyAny>>,
+        threads: usize,
     ) -> PyResult<Self> {
+        if threads == 0 {
+            return Err(PyValueError::new_err("threads must be at least 1"));
+        }
         let (skip, skip_variable) = arguments::skip(pattern, skip)?;
         let symbols = rows::symbols(&pattern.compiled, rows)?;
         let partitions = arguments::partitions(partitions, symbols.len())?;
-        Ok(Self { symbols, partitions, skip, skip_variable })
+        Ok(Self { symbols, partitions, skip, skip_variable, threads })
     }
 }
 
@@ -339,64 +322,71 @@ impl Pattern {
             let found = find.call1((slf, rows, conditions, partitions, skip))?;
             return Ok(found.cast_into::<MatchIterator>()?.unbind());
         }
-        let input = Input::read(slf.get(), rows, partitions, skip)?;
+        let input = Input::read(slf.get(), rows, partitions, skip, 1)?;
         Py::new(slf.py(), MatchIterator::new(slf.clone().unbind(), input))
     }
 
-    /// Finds all matches, as columns. Arguments, errors and cost are those of `find_iter`.
+    /// Finds all matches, as columns. Arguments, errors and cost are those of `find_iter`, and:
+    ///
+    /// Args:
+    ///     threads: the most threads that work on it, where there are some 100,000 rows for each. Answers do not depend on
+    ///         it. Partitions are matched apart; one large partition is cut where a few hundred rows around a place say how
+    ///         matches lie there, if the search goes on past the last row of each match.
     #[pyo3(
         name = "match",
-        signature = (rows, *, partitions = None, skip = None),
-        text_signature = "($self, rows, *, partitions=None, skip='past last row')"
+        signature = (rows, *, partitions = None, skip = None, threads = 1),
+        text_signature = "($self, rows, *, partitions=None, skip='past last row', threads=1)"
     )]
     fn find_all(
         slf: &Bound<'_, Self>,
         rows: &Bound<'_, PyAny>,
         partitions: Option<&Bound<'_, PyAny>>,
         skip: Option<&Bound<'_, PyAny>>,
+        threads: usize,
     ) -> PyResult<Matches> {
-        let mut input = Input::read(slf.get(), rows, partitions, skip)?;
-        let mut sink = MatchesSink::new(&slf.get().compiled, input.symbols.len(), input.partitions.len());
-        let takes_blocks = sink.takes_blocks();
-        Self::scan(slf, &mut input, takes_blocks, &mut sink)?;
-        Ok(sink.into_matches(&slf.get().compiled))
+        let mut input = Input::read(slf.get(), rows, partitions, skip, threads)?;
+        let compiled = Arc::clone(&slf.get().compiled);
+        let blocks = MatchesSink::takes_blocks(&compiled);
+        let partitions = input.partitions.len();
+        let sink = |rows| MatchesSink::new(&compiled, rows, partitions);
+        let found = Self::search(slf, &mut input, |search, skip, tick| search.run(skip, blocks, sink, tick))?;
+        Ok(found.into_matches(&compiled))
     }
 
-    /// Finds where all matches begin and end, as columns. Arguments and errors are those of `find_iter`; time is linear
+    /// Finds where all matches begin and end, as columns. Arguments and errors are those of `match`; time is linear
     /// in the rows however matches overlap.
     #[pyo3(
-        signature = (rows, *, partitions = None, skip = None),
-        text_signature = "($self, rows, *, partitions=None, skip='past last row')"
+        signature = (rows, *, partitions = None, skip = None, threads = 1),
+        text_signature = "($self, rows, *, partitions=None, skip='past last row', threads=1)"
     )]
     fn spans(
         slf: &Bound<'_, Self>,
         rows: &Bound<'_, PyAny>,
         partitions: Option<&Bound<'_, PyAny>>,
         skip: Option<&Bound<'_, PyAny>>,
+        threads: usize,
     ) -> PyResult<Spans> {
-        let mut input = Input::read(slf.get(), rows, partitions, skip)?;
-        let mut sink = SpansSink::new(input.symbols.len(), input.partitions.len());
-        Self::scan(slf, &mut input, true, &mut sink)?;
-        Ok(sink.into_spans())
+        let mut input = Input::read(slf.get(), rows, partitions, skip, threads)?;
+        let partitions = input.partitions.len();
+        let sink = |rows| SpansSink::new(rows, partitions);
+        let found = Self::search(slf, &mut input, |search, skip, tick| search.run(skip, true, sink, tick))?;
+        Ok(found.into_spans())
     }
 
     /// Counts the matches. As `spans`, without keeping them.
     #[pyo3(
-        signature = (rows, *, partitions = None, skip = None),
-        text_signature = "($self, rows, *, partitions=None, skip='past last row')"
+        signature = (rows, *, partitions = None, skip = None, threads = 1),
+        text_signature = "($self, rows, *, partitions=None, skip='past last row', threads=1)"
     )]
     fn count(
         slf: &Bound<'_, Self>,
         rows: &Bound<'_, PyAny>,
         partitions: Option<&Bound<'_, PyAny>>,
         skip: Option<&Bound<'_, PyAny>>,
+        threads: usize,
     ) -> PyResult<usize> {
-        let mut input = Input::read(slf.get(), rows, partitions, skip)?;
-        let automaton = &slf.get().compiled.automaton;
-        Self::work(slf, input.skip_variable.as_deref(), |tables, tick| {
-            tables.adopt(&mut input.symbols);
-            matcher::count(automaton, &input.symbols, tables, &input.partitions, input.skip, tick)
-        })
+        let mut input = Input::read(slf.get(), rows, partitions, skip, threads)?;
+        Self::search(slf, &mut input, |search, skip, tick| search.count(skip, tick))
     }
 
     /// Whether there is a match; looks from the end of the rows and no further than to the first match seen.
@@ -406,12 +396,8 @@ impl Pattern {
         rows: &Bound<'_, PyAny>,
         partitions: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<bool> {
-        let mut input = Input::read(slf.get(), rows, partitions, None)?;
-        let automaton = &slf.get().compiled.automaton;
-        Self::work(slf, None, |tables, tick| {
-            tables.adopt(&mut input.symbols);
-            matcher::is_match(automaton, &input.symbols, tables, &input.partitions, tick)
-        })
+        let mut input = Input::read(slf.get(), rows, partitions, None, 1)?;
+        Self::search(slf, &mut input, |search, _, tick| search.is_match(tick))
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {

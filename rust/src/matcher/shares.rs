@@ -1,0 +1,187 @@
+//! Rows cut into shares that can be matched apart, with the same result as together.
+//!
+//! Partitions can always be matched apart. A large partition can be cut where both passes are known without what lies
+//! beyond the cut:
+//!
+//! - *backward*, a row's set follows from the next row's set, and never shrinks when that grows. So from some rows above, the pass is
+//!   done twice: as if nothing could follow, and as if everything could. Where both give the same set, it is the true one.
+//! - *forward*, from some rows below, all states are followed at once. Where they have become one state, it is the true one,
+//!   whatever came before.
+//!
+//! Most patterns forget what lies a few rows back, so a cut is found within some hundred rows. Those that do not (`(A B)*` on
+//! rows that go on so forever) are matched in one share.
+
+use std::ops::Range;
+
+use super::Stopped;
+use super::bulk::{self, Start};
+use super::scan::Partitions;
+use super::symbols::Codes;
+use super::tables::{END, Full, Tables, UNKNOWN};
+use super::viability::Context;
+use crate::automaton::Automaton;
+
+/// So far around the place wanted a cut is looked for, in rows: at first, and at most.
+const NEAR: usize = 1 << 9;
+const FAR: usize = 1 << 15;
+
+/// Consecutive rows, matched by one thread.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Share {
+    /// The partitions that it has rows of.
+    pub partitions: Range<usize>,
+    /// Its first row.
+    pub low: usize,
+    /// The row behind its last.
+    pub high: usize,
+    /// What the forward pass is doing before its first row.
+    pub start: Start,
+    /// The set of the row behind its last; None where that begins a partition.
+    pub set: Option<Box<[u64]>>,
+}
+
+impl Share {
+    /// All rows.
+    pub fn whole(partitions: &Partitions) -> Self {
+        Self { partitions: 0..partitions.len(), low: 0, high: partitions.rows(), start: Start::Partition, set: None }
+    }
+
+    /// The rows that it has of one of its partitions, and the set behind the last of them.
+    pub fn rows_of(&self, partitions: &Partitions, partition: usize) -> (usize, usize, Option<&[u64]>) {
+        let (begin, end) = partitions.bounds(partition);
+        (begin.max(self.low), end.min(self.high), if end > self.high { self.set.as_deref() } else { None })
+    }
+}
+
+/// Where a share ends and the next begins.
+struct Cut {
+    row: usize,
+    /// The partition that the row is of.
+    partition: usize,
+    start: Start,
+    set: Option<Box<[u64]>>,
+}
+
+/// Cuts rows into so many shares of about the same size, or fewer. Large partitions are cut only when `inside` says so.
+pub fn shares(
+    context: &mut Context<'_>,
+    partitions: &Partitions,
+    count: usize,
+    inside: bool,
+) -> Result<Vec<Share>, Stopped> {
+    let rows = partitions.rows();
+    let mut found = Vec::with_capacity(count);
+    let mut last = Cut { row: 0, partition: 0, start: Start::Partition, set: None };
+    for number in 1..count {
+        let wanted = rows / count * number;
+        let Some(cut) = cut(context, partitions, wanted, rows / count / 4, inside)? else { continue };
+        if cut.row <= last.row {
+            continue;
+        }
+        let beyond = cut.partition + usize::from(cut.set.is_some());
+        found.push(Share {
+            partitions: last.partition..beyond,
+            low: last.row,
+            high: cut.row,
+            start: last.start,
+            set: cut.set.clone(),
+        });
+        last = cut;
+    }
+    let Cut { row, partition, start, .. } = last;
+    found.push(Share { partitions: partition..partitions.len(), low: row, high: rows, start, set: None });
+    Ok(found)
+}
+
+fn cut(
+    context: &mut Context<'_>,
+    partitions: &Partitions,
+    wanted: usize,
+    tolerance: usize,
+    inside: bool,
+) -> Result<Option<Cut>, Stopped> {
+    let partition = partitions.of_row(wanted);
+    let (begin, end) = partitions.bounds(partition);
+    let border = |row, partition| Ok(Some(Cut { row, partition, start: Start::Partition, set: None }));
+    let (before, behind) = (wanted - begin, end - wanted);
+    if before.min(behind) <= tolerance || !inside {
+        return if before <= behind { border(begin, partition) } else { border(end, partition + 1) };
+    }
+    let mut reach = NEAR;
+    while reach <= FAR {
+        // Tables that are full are cleared and tried once more.
+        let result = cut_near(context, begin, end, wanted, reach).or_else(|Full| {
+            context.tables.clear();
+            cut_near(context, begin, end, wanted, reach)
+        });
+        if let Ok(Some((row, state, set))) = result {
+            return Ok(Some(Cut { row, partition, start: Start::State(state), set: Some(set) }));
+        }
+        (context.tick)()?;
+        reach *= 8;
+    }
+    Ok(None)
+}
+
+/// Looks for a row around one of a partition's where both passes are known: the row, the state before it, and its set.
+fn cut_near(
+    context: &mut Context<'_>,
+    begin: usize,
+    end: usize,
+    wanted: usize,
+    reach: usize,
+) -> Result<Option<(usize, usize, Box<[u64]>)>, Full> {
+    let Context { automaton, symbols, tables, .. } = context;
+    let (low, high) = (begin.max(wanted - reach.min(wanted)), end.min(wanted + 2 * reach));
+    let code = |row: usize| match &symbols.codes {
+        Codes::Bytes(codes) => u32::from(codes[row]),
+        Codes::Wide(codes) => codes[row],
+    };
+    let (mut least, mut most) =
+        if high == end { (END, END) } else { (nothing(automaton, tables), all(automaton, tables)) };
+    // The sets of the rows from `low` on, as far as they are known.
+    let mut sets = vec![UNKNOWN; high - low];
+    for row in (low..high).rev() {
+        let same = least == most;
+        most = step(automaton, tables, most, code(row))?;
+        least = if same { most } else { step(automaton, tables, least, code(row))? };
+        if least == most {
+            sets[row - low] = most;
+        }
+    }
+    // Once both are the same they stay so, going down.
+    let known = sets.iter().position(|&set| set == UNKNOWN).unwrap_or(sets.len());
+    let mut states = bulk::states_before(automaton, low == begin);
+    for at in 0..known.saturating_sub(1) {
+        for state in &mut states {
+            *state = bulk::next_state(automaton, tables, sets[at], *state);
+        }
+        states.sort_unstable();
+        states.dedup();
+        if let [state] = states[..] {
+            return Ok(Some((low + at + 1, state, Box::from(tables.set(sets[at + 1])))));
+        }
+    }
+    Ok(None)
+}
+
+fn step(automaton: &Automaton, tables: &mut Tables, next: u32, code: u32) -> Result<u32, Full> {
+    match tables.known_step(next, code) {
+        UNKNOWN => tables.fill_step(automaton, next, code),
+        known => Ok(known),
+    }
+}
+
+/// No position.
+fn nothing(automaton: &Automaton, tables: &mut Tables) -> u32 {
+    tables.intern(automaton, vec![0; automaton.positions.len().div_ceil(64)].into_boxed_slice())
+}
+
+/// Every position.
+fn all(automaton: &Automaton, tables: &mut Tables) -> u32 {
+    let mut set = vec![0_u64; automaton.positions.len().div_ceil(64)];
+    for position in 0..automaton.positions.len() {
+        set[position >> 6] |= 1 << (position & 63);
+    }
+    tables.intern(automaton, set.into_boxed_slice())
+}
