@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Callable
 
 from rowpattern.errors import ConfigurationError
 from rowpattern.production_sections import LoggingConfig, MonitoringConfig, ResourceConfig, SecurityConfig
-from rowpattern.settings import choice, count, flag, known_names, megabytes, positive_seconds
+from rowpattern.settings import choice, count, flag, known_names, megabytes, positive_seconds, threads
 
 if TYPE_CHECKING:
     from rowpattern.settings import Reader
@@ -49,6 +49,7 @@ _READERS: dict[str, Reader] = {
     "cache_optimize_size": flag,
     "execution_timeout_seconds": positive_seconds,
     "max_memory_mb": megabytes,
+    "max_workers": threads,
 }
 
 _VARIABLES = {f"MR_{name.upper()}": name for name in _READERS}
@@ -76,6 +77,7 @@ class PerformanceConfig:
         cache_optimize_size: whether a monitor changes the entry limit, within `cache_size_limit`.
         execution_timeout_seconds: the most time that a query of `match_recognize` may take, in seconds.
         max_memory_mb: the most memory that it may take beyond the tables given, in MB of 2**20 bytes.
+        max_workers: the most threads that work on it, where there are as many cores.
 
     The others are the pure-Python system's and not read here.
 

@@ -7,7 +7,7 @@ from typing import Any, Callable
 
 from rowpattern.errors import ConfigurationError
 
-__all__ = ["Reader", "choice", "count", "flag", "known_names", "megabytes", "positive_seconds"]
+__all__ = ["Reader", "choice", "count", "flag", "known_names", "megabytes", "positive_seconds", "threads"]
 
 #: Takes a setting's name and its value, and gives the value that is meant.
 Reader = Callable[[str, object], Any]
@@ -17,6 +17,8 @@ _FALSE = frozenset({"false", "0", "no", "off"})
 
 # More than any machine has; past it, sums of bytes would no longer fit 64 bits.
 _MOST_MEGABYTES = 1 << 40
+
+_MOST_THREADS = 1024
 
 
 def flag(name: str, value: object) -> bool:
@@ -47,6 +49,11 @@ def _number(name: str, value: object, least: float, most: float, *, whole: bool)
 def count(name: str, value: object) -> int:
     """Read a number of things."""
     return int(_number(name, value, 0, 2**48, whole=True))
+
+
+def threads(name: str, value: object) -> int:
+    """Read a number of threads."""
+    return int(_number(name, value, 1, _MOST_THREADS, whole=True))
 
 
 def megabytes(name: str, value: object) -> float:

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Callable
 
 from rowpattern.errors import ConfigurationError, MissingDependencyError
 from rowpattern.production_config import get_config
+from rowpattern.settings import threads as read_threads
 
 if TYPE_CHECKING:
     from rowpattern.sql.explanation import Explanation
@@ -37,6 +38,7 @@ def match_recognize(
     *,
     memory_limit_mb: float | None = None,
     timeout_seconds: float | None = None,
+    threads: int | None = None,
     progress: bool | Callable[[Progress], object] | None = None,
     **tables: Any,
 ) -> Any:
@@ -50,6 +52,8 @@ def match_recognize(
             default `max_memory_mb` of the process's settings (`MR_MAX_MEMORY_MB`, 8,192).
         timeout_seconds: the most time; by default `execution_timeout_seconds` of the process's settings
             (`MR_EXECUTION_TIMEOUT_SECONDS`, 300).
+        threads: the most threads that work on it; by default one for each core that the process may use, and no more
+            than `max_workers` of the process's settings (`MR_MAX_WORKERS`, 4). Answers do not depend on it.
         progress: True prints each step to standard error; a function is called with each, as a
             `rowpattern.sql.running.Progress`.
         tables: tables by the names that the query has for them.
@@ -74,7 +78,7 @@ def match_recognize(
     time linear in the rows where they are in order already, O(n log n) otherwise, and what DuckDB takes for the rest.
     """
     answer_query = _query_module().answer_query
-    return answer_query(sql, data, tables, _run(memory_limit_mb, timeout_seconds, progress))
+    return answer_query(sql, data, tables, _run(memory_limit_mb, timeout_seconds, threads, progress))
 
 
 def explain(
@@ -85,6 +89,7 @@ def explain(
     analyze: bool = False,
     memory_limit_mb: float | None = None,
     timeout_seconds: float | None = None,
+    threads: int | None = None,
     **tables: Any,
 ) -> Explanation:
     """Say how a query is answered: where each condition is computed, the automaton, which columns cross, what it costs.
@@ -95,6 +100,7 @@ def explain(
         analyze: run it, and give the time of each step and its rows a second.
         memory_limit_mb: as for `match_recognize`.
         timeout_seconds: as for `match_recognize`.
+        threads: as for `match_recognize`.
         tables: as for `match_recognize`.
 
     Raises:
@@ -103,7 +109,7 @@ def explain(
     _query_module()
     from rowpattern.sql.explanation import explained
 
-    return explained(sql, data, tables, _run(memory_limit_mb, timeout_seconds, None), analyze=analyze)
+    return explained(sql, data, tables, _run(memory_limit_mb, timeout_seconds, threads, None), analyze=analyze)
 
 
 def find_by_conditions(pattern: Any, rows: Any, conditions: Any, partitions: Any, skip: Any) -> Any:
@@ -111,7 +117,7 @@ def find_by_conditions(pattern: Any, rows: Any, conditions: Any, partitions: Any
     _query_module()
     from rowpattern.sql.named_conditions import find_iter
 
-    return find_iter(pattern, rows, conditions, partitions, skip, _run(None, None, None))
+    return find_iter(pattern, rows, conditions, partitions, skip, _run(None, None, None, None))
 
 
 def _query_module() -> Any:
@@ -126,9 +132,13 @@ def _query_module() -> Any:
 
 
 def _run(
-    memory_limit_mb: float | None, timeout_seconds: float | None, progress: bool | Callable[[Progress], object] | None
+    memory_limit_mb: float | None,
+    timeout_seconds: float | None,
+    threads: int | None,
+    progress: bool | Callable[[Progress], object] | None,
 ) -> Run:
     from rowpattern.sql.running import Run
+    from rowpattern.sql.workers import available_cores
 
     performance = get_config().performance
     memory = performance.max_memory_mb if memory_limit_mb is None else memory_limit_mb
@@ -136,4 +146,6 @@ def _run(
     for name, value in (("memory_limit_mb", memory), ("timeout_seconds", seconds)):
         if not isinstance(value, (int, float)) or isinstance(value, bool) or not value > 0:
             raise ConfigurationError(f"{name} is {value!r}; allowed is a number above 0")
-    return Run(float(memory), float(seconds), progress)
+    if threads is None:
+        threads = min(available_cores(), performance.max_workers)
+    return Run(float(memory), float(seconds), progress, read_threads("threads", threads))

@@ -45,8 +45,8 @@ _SETTINGS = {
 # Functions that give tables and touch nothing but their arguments. Others read files, settings, or addresses in memory.
 _TABLE_FUNCTIONS = frozenset({"range", "generate_series", "unnest", "json_each", "json_tree", "repeat", "repeat_row"})
 
-# With their limits of memory, which cannot be changed any more; the one that rests longest is first.
-_resting: list[tuple[float, duckdb.DuckDBPyConnection]] = []
+# With their limits of memory and threads, which cannot be changed any more; the one that rests longest is first.
+_resting: list[tuple[tuple[float, int], duckdb.DuckDBPyConnection]] = []
 _resting_lock = threading.Lock()
 
 
@@ -69,8 +69,9 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget)
 
 
-def _connect(memory_mb: float) -> duckdb.DuckDBPyConnection:
-    connection = duckdb.connect(":memory:", config={**_SETTINGS, "memory_limit": f"{memory_mb:.3f}MiB"})
+def _connect(memory_mb: float, threads: int) -> duckdb.DuckDBPyConnection:
+    limits = {"memory_limit": f"{memory_mb:.3f}MiB", "threads": str(threads)}
+    connection = duckdb.connect(":memory:", config={**_SETTINGS, **limits})
     connection.execute("SET python_enable_replacements = false")
     connection.execute("SET lock_configuration = true")
     return connection
@@ -84,6 +85,11 @@ class Database:
         self._connection = connection
         self._run = run
         self._registered: set[str] = set()
+
+    @property
+    def threads(self) -> int:
+        """The most threads that work on the query."""
+        return self._run.threads
 
     def register(self, name: str, table: pa.Table) -> None:
         """Make a table known under a name, in place of what had it."""
@@ -201,11 +207,12 @@ def _message(error: duckdb.Error) -> str:
 @contextlib.contextmanager
 def database(run: Run) -> Iterator[Database]:
     """Take a connection for one query; it is given back without tables."""
+    limits = (run.memory_mb, run.threads)
     with _resting_lock:
-        fitting = [each for each in _resting if each[0] == run.memory_mb]
+        fitting = [each for each in _resting if each[0] == limits]
         if fitting:
             _resting.remove(fitting[-1])
-    connection = fitting[-1][1] if fitting else _connect(run.memory_mb)
+    connection = fitting[-1][1] if fitting else _connect(*limits)
     used = Database(connection, run)
     try:
         yield used
@@ -215,7 +222,7 @@ def database(run: Run) -> Iterator[Database]:
         connection.close()
         raise
     with _resting_lock:
-        _resting.append((run.memory_mb, connection))
+        _resting.append((limits, connection))
         left = _resting.pop(0)[1] if len(_resting) > _MOST_RESTING else None
     if left is not None:
         left.close()

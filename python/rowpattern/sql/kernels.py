@@ -12,12 +12,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlglot import exp
 
+from rowpattern.sql.workers import MANY_ROWS, in_threads
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from rowpattern.sql.tables import Array
 
-__all__ = ["Kernel", "has_nan", "kernel_of", "run_kernel"]
+__all__ = ["Kernel", "has_nan", "kernel_of", "run_kernels"]
 
 #: ("input", name), ("literal", value), or (function, argument, ...).
 Kernel = tuple[Any, ...]
@@ -80,20 +83,72 @@ class _OtherTypesError(Exception):
     """DuckDB must decide."""
 
 
-def run_kernel(kernel: Kernel, columns: Mapping[str, Array]) -> Array | None:
-    """Compute an expression over inputs; None where types are such that DuckDB must."""
+def run_kernels(
+    kernels: Sequence[Kernel | None], columns: Mapping[str, Array], rows: int, threads: int
+) -> list[Array | None]:
+    """Compute expressions over inputs; None for those where types are such that DuckDB must.
+
+    Args:
+        kernels: as `kernel_of` gives them.
+        columns: the inputs.
+        rows: how many rows these have.
+        threads: the most threads; where there are many rows, each takes a stretch of them.
+    """
+    inputs = sorted({name for kernel in kernels if kernel is not None for name in _inputs(kernel)})
+    nan = in_threads(threads, lambda name: has_nan(columns[name]), inputs, rows)
+    with_nan = {name for name, found in zip(inputs, nan) if found}
+    stretch = max(1, -(-rows // threads)) if rows >= MANY_ROWS else max(1, rows)
+    pieces = [
+        (kernel, first, stretch)
+        for kernel in kernels
+        if kernel is not None
+        for first in range(0, max(1, rows), stretch)
+    ]
+    found = iter(in_threads(threads, lambda piece: _run_piece(piece, columns, with_nan), pieces, rows))
+    results: list[Array | None] = []
+    for kernel in kernels:
+        if kernel is None:
+            results.append(None)
+            continue
+        parts = [next(found) for _ in range(0, max(1, rows), stretch)]
+        known = [part for part in parts if part is not None]
+        results.append(_joined(known) if len(known) == len(parts) else None)
+    return results
+
+
+def _joined(parts: list[Array]) -> Array:
+    if len(parts) == 1:
+        return parts[0]
+    chunks = [chunk for part in parts for chunk in (part.chunks if isinstance(part, pa.ChunkedArray) else [part])]
+    return pa.chunked_array(chunks, parts[0].type)
+
+
+def _inputs(kernel: Kernel) -> Iterator[str]:
+    if kernel[0] == "input":
+        yield kernel[1]
+    elif kernel[0] != "literal":
+        for argument in kernel[1:]:
+            yield from _inputs(argument)
+
+
+def _run_piece(
+    piece: tuple[Kernel, int, int], columns: Mapping[str, Array], with_nan: AbstractSet[str]
+) -> Array | None:
+    kernel, first, rows = piece
     try:
-        return _run(kernel, columns)
+        return _run(kernel, {name: columns[name].slice(first, rows) for name in _inputs(kernel)}, with_nan)
     except (_OtherTypesError, pa.ArrowNotImplementedError):
         return None
 
 
-def _run(kernel: Kernel, columns: Mapping[str, Array]) -> Array:
+def _run(kernel: Kernel, columns: Mapping[str, Array], with_nan: AbstractSet[str]) -> Array:
     function, *arguments = kernel
     if function in {"and_kleene", "or_kleene", "invert"}:
-        return pc.call_function(function, [_run(each, columns) for each in arguments])
+        return pc.call_function(function, [_run(each, columns, with_nan) for each in arguments])
     operands = [_value(each, columns) for each in arguments]
     if function != "is_null":
+        if any(name in with_nan for each in arguments for name in _inputs(each)):
+            raise _OtherTypesError
         _check_types(*operands)
     return pc.call_function(function, operands)
 
@@ -118,7 +173,5 @@ def _check_types(left: Any, right: Any) -> None:
     for each in (left, right):
         if isinstance(each, (int, str)):
             continue
-        if has_nan(each):
-            raise _OtherTypesError
         if pa.types.is_nested(each.type) or pa.types.is_dictionary(each.type) or pa.types.is_duration(each.type):
             raise _OtherTypesError

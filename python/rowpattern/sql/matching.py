@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +10,7 @@ import pyarrow as pa
 from rowpattern.errors import QueryError, QueryLimitError
 from rowpattern.sql.dependent import dependent_conditions
 from rowpattern.sql.inputs import Inside, Value
-from rowpattern.sql.kernels import run_kernel
+from rowpattern.sql.kernels import run_kernels
 from rowpattern.sql.problems import problem
 
 if TYPE_CHECKING:
@@ -29,20 +27,6 @@ if TYPE_CHECKING:
     from rowpattern.sql.tables import Array
 
 __all__ = ["Matched", "compute", "find_matches", "prepared"]
-
-# Below, handing work to other threads takes longer than it saves.
-_MANY_ROWS = 200_000
-
-_workers = ThreadPoolExecutor(os.cpu_count() or 1, "rowpattern-kernels")
-
-
-def _forget() -> None:
-    global _workers  # noqa: PLW0603 - one for the process; the child does not have its threads
-    _workers = ThreadPoolExecutor(os.cpu_count() or 1, "rowpattern-kernels")
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget)
 
 
 class Matched:
@@ -98,10 +82,7 @@ def compute(
     Raises:
         QueryError: one cannot be computed; it is named.
     """
-    kernels = [each.kernel for _, each, _ in computed]
-    # Kernels leave the interpreter's lock alone, so several take the time of the longest where there are cores.
-    run = _workers.map if rows >= _MANY_ROWS and len(kernels) > 1 else map
-    found = list(run(lambda kernel: None if kernel is None else run_kernel(kernel, columns), kernels))
+    found = run_kernels([each.kernel for _, each, _ in computed], columns, rows, database.threads)
     left = [each for each, values in zip(computed, found) if values is None]
     if left:
         by_duckdb = iter(_by_duckdb(left, columns, rows, database))
@@ -146,7 +127,8 @@ def find_matches(bound: BoundClause, rows: Rows, database: Database, run: Run) -
         # The variable of each row, and where matches begin and end.
         run.hold(rows.count * 9)
         mode, target = bound.skip
-        options: Any = {"partitions": ("starts", rows.starts), "skip": (mode, target) if target else mode}
+        skip = (mode, target) if target else mode
+        options: Any = {"partitions": ("starts", rows.starts), "skip": skip, "threads": run.threads}
         if search is None:
             return Matched(pattern.match(given, **options), rows)
         with run.limited():

@@ -6,20 +6,23 @@ PER MATCH).
 
 from __future__ import annotations
 
-from collections import Counter
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from rowpattern.errors import QueryError, QueryLimitError
 from rowpattern.sql.inputs import Aggregate, Inside, Label, MatchNumber, Navigation, Value
 from rowpattern.sql.matching import compute
 from rowpattern.sql.problems import problem
 from rowpattern.sql.tables import plain_integers
+from rowpattern.sql.workers import in_threads
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from rowpattern.sql.arrange import Integers, Rows
     from rowpattern.sql.binding import BoundClause
     from rowpattern.sql.database import Database
@@ -76,55 +79,64 @@ class _Reader:
         self._matched = items.matched
         self._database = database
         self._run = run
-        self._places: dict[Navigation, tuple[Integers, bool]] = {}
-        # How often each place will still be asked for.
-        self._uses: Counter[Navigation] = Counter()
         self._aggregates: dict[Aggregate, pa.Array] = {}
         # Rows of matches, for aggregates.
         self.table: pa.Table = pa.table({})
 
-    def expect(self, items: list[Input]) -> None:
-        """Say what will be read."""
-        self._uses.update(item.at for item in items if isinstance(item, (Value, Inside, Label)))
+    def read_all(self, wanted: Iterable[Input]) -> dict[Input, Array]:
+        """Read inputs, several navigations at once.
 
-    def read(self, item: Input) -> Array:
-        if isinstance(item, (Value, Inside, Label)):
-            found = self._read_at(item)
-            self._uses[item.at] -= 1
-            if not self._uses[item.at]:
-                # As large as a column; nobody asks for it again.
-                self._places.pop(item.at, None)
-            return found
-        if isinstance(item, MatchNumber):
-            return pa.array(np.asarray(self._matched.matches.number)[self._items.match])
-        assert isinstance(item, Aggregate)  # noqa: S101 - running aggregates stand in conditions
-        return self._aggregates[item]
+        The rows to which one leads are as large as a column, and are let go when all that is read there is read.
+        """
+        found: dict[Input, Array] = {}
+        groups: dict[Navigation, list[Value | Inside | Label]] = {}
+        for item in dict.fromkeys(wanted):
+            if isinstance(item, MatchNumber):
+                found[item] = pa.array(np.asarray(self._matched.matches.number)[self._items.match])
+            elif isinstance(item, Aggregate):
+                found[item] = self._aggregates[item]
+            else:
+                assert isinstance(item, (Value, Inside, Label))  # noqa: S101 - running aggregates stand in conditions
+                groups.setdefault(item.at, []).append(item)
+        for values in in_threads(self._run.threads, self._read_at, list(groups.items()), self._items.count):
+            found.update(values)
+        return found
 
-    def _read_at(self, item: Value | Inside | Label) -> Array:
-        if isinstance(item, Value):
-            values = self._rows.column(item.column)
-            places = self._rows_at(item.at)
-            self._run.hold(len(places) * max(1, values.nbytes // max(1, len(values))))
-            return values.take(self._nullable(places, item.at))
-        if isinstance(item, Inside):
-            return pa.array(self._rows_at(item.at) >= 0)
-        return self._labels(item.at)
+    def _read_at(self, group: tuple[Navigation, list[Value | Inside | Label]]) -> list[tuple[Input, Array]]:
+        at, items = group
+        if at == Navigation() and self._each_has_a_row and all(isinstance(item, Label) for item in items):
+            # Each row's own.
+            return [(item, self._named(self._matched.labels(), None)) for item in items]
+        places = self._rows_at(at)
+        outside = places < 0
+        within = not outside.any()
+        rows = pa.array(places) if within else pa.array(places, mask=outside)
+        found: list[tuple[Input, Array]] = []
+        for item in items:
+            if isinstance(item, Value):
+                values = self._rows.column(item.column)
+                self._run.hold(len(places) * max(1, values.nbytes // max(1, len(values))))
+                # The places are our own, so they need no check.
+                found.append((item, pc.take(values, rows, boundscheck=False)))
+            elif isinstance(item, Inside):
+                found.append((item, pa.array(~outside)))
+            else:
+                found.append((item, self._labels(places)))
+        return found
 
-    def _nullable(self, places: Integers, at: Navigation) -> pa.Array:
-        return pa.array(places, mask=places < 0) if self._places[at][1] else pa.array(places)
+    @property
+    def _each_has_a_row(self) -> bool:
+        return self._items.per_row and not len(self._items.empty)
 
     def _rows_at(self, at: Navigation) -> Integers:
         """Return the row to which navigation leads from each item; -1 where there is none."""
-        found = self._places.get(at)
-        if found is None:
-            places = self._logical(at)
-            if at.rows:
-                low, high = (bound[self._items.match] for bound in self._matched.partition_bounds())
-                # Offsets past any table are cut when they are read, so this cannot overflow.
-                moved = places + at.rows
-                places = np.where((places >= 0) & (moved >= low) & (moved < high), moved, -1)
-            found = self._places[at] = (places, bool((places < 0).any()))
-        return found[0]
+        places = self._logical(at)
+        if not at.rows:
+            return places
+        low, high = (bound[self._items.match] for bound in self._matched.partition_bounds())
+        # Offsets past any table are cut when they are read, so this cannot overflow.
+        moved = places + at.rows
+        return np.where((places >= 0) & (moved >= low) & (moved < high), moved, -1)
 
     def _logical(self, at: Navigation) -> Integers:
         matched, items = self._matched, self._items
@@ -149,13 +161,10 @@ class _Reader:
         places = start + at.offset if at.first else start + length - 1 - at.offset
         return np.where(at.offset < length, places, -1)
 
-    def _labels(self, at: Navigation) -> pa.Array:
+    def _labels(self, rows: Integers) -> pa.Array:
         matched, match = self._matched, self._items.match
-        if at == Navigation() and self._items.per_row and not len(self._items.empty):
-            # Each row's own.
-            return self._named(matched.labels(), None)
-        places = self._rows_at(at) - matched.start[match]
-        inside = (places >= 0) & (places < matched.length[match]) & (self._rows_at(at) >= 0)
+        places = rows - matched.start[match]
+        inside = (places >= 0) & (places < matched.length[match]) & (rows >= 0)
         labels = matched.labels()
         codes = np.zeros(len(places), dtype=np.uint8)
         codes[inside] = labels[(places + matched.first[match])[inside]]
@@ -259,15 +268,16 @@ def measure(bound: BoundClause, rows: Rows, items: Items, database: Database, ru
     aggregates = list(dict.fromkeys(item for item in inputs.values() if isinstance(item, Aggregate)))
     left = [each for each in bound.measures if each.computed.only is None]
     names = dict(pair for each in left for pair in each.computed.reads)
-    reader.expect([*(each.computed.only for each in bound.measures if each.computed.only is not None), *names.values()])
     if aggregates:
         try:
             reader.aggregate(aggregates)
         except QueryError as error:
             raise _blamed(bound, aggregates, error, reader.table, database) from None
-    found = {each.name: reader.read(each.computed.only) for each in bound.measures if each.computed.only is not None}
+    alone = {each.name: each.computed.only for each in bound.measures if each.computed.only is not None}
+    read = reader.read_all([*alone.values(), *names.values()])
+    found = {name: read[item] for name, item in alone.items()}
     if left:
-        columns = {name: reader.read(item) for name, item in names.items()}
+        columns = {name: read[item] for name, item in names.items()}
         computed = [(f"measure {each.name}", each.computed, each.place) for each in left]
         values = compute(computed, columns, items.count, database)
         found.update(zip((each.name for each in left), values))

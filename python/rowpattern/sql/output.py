@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from rowpattern.sql.arrange import arrange
 from rowpattern.sql.matching import find_matches
 from rowpattern.sql.measures import Items, measure
 from rowpattern.sql.tables import Answer, AnswerColumn
+from rowpattern.sql.workers import in_threads
 
 if TYPE_CHECKING:
     from rowpattern.sql.arrange import Integers, Rows
@@ -39,28 +42,46 @@ def answer_clause(bound: BoundClause, table: Table, database: Database, run: Run
     items = Items(matched, per_row=per_row)
     with run.step("measures", items.count):
         measures = measure(bound, rows, items, database, run)
-        answer = _all_rows(bound, rows, items, measures) if per_row else _one_row(bound, rows, matched.start, measures)
+    with run.step("output", items.count):
+        columns = _all_rows(bound, rows, items, measures) if per_row else _one_row(bound, rows, matched.start, measures)
+        answer = Answer(in_threads(run.threads, _Column.taken, columns, items.count))
     return answer, rows.order is not None
 
 
-def _key_column(key: Key, rows: Rows, at: pa.Array) -> AnswerColumn:
-    return AnswerColumn(key.name, rows.key(key).take(at), key.column)
+@dataclass(frozen=True)
+class _Column:
+    """A column of the answer before its rows are taken.
+
+    Attributes:
+        values: what they are taken from.
+        at: which; None for all, in order.
+    """
+
+    name: str
+    values: Array
+    at: pa.Array | None
+    origin: str | None
+
+    def taken(self) -> AnswerColumn:
+        # The places are our own, so they need no check.
+        values = self.values if self.at is None else pc.take(self.values, self.at, boundscheck=False)
+        return AnswerColumn(self.name, values, self.origin)
 
 
-def _one_row(bound: BoundClause, rows: Rows, start: Integers, measures: list[Array]) -> Answer:
+def _key_column(key: Key, rows: Rows, at: pa.Array) -> _Column:
+    return _Column(key.name, rows.key(key), at, key.column)
+
+
+def _one_row(bound: BoundClause, rows: Rows, start: Integers, measures: list[Array]) -> list[_Column]:
     at = pa.array(start)
-    columns = [_key_column(key, rows, at) for key in bound.partition_by]
-    return Answer(columns + _measure_columns(bound, measures, None))
+    return [_key_column(key, rows, at) for key in bound.partition_by] + _measure_columns(bound, measures, None)
 
 
-def _measure_columns(bound: BoundClause, measures: list[Array], shown: pa.Array | None) -> list[AnswerColumn]:
-    return [
-        AnswerColumn(each.name, values if shown is None else values.take(shown), each.computed.origin)
-        for each, values in zip(bound.measures, measures)
-    ]
+def _measure_columns(bound: BoundClause, measures: list[Array], shown: pa.Array | None) -> list[_Column]:
+    return [_Column(each.name, values, shown, each.computed.origin) for each, values in zip(bound.measures, measures)]
 
 
-def _all_rows(bound: BoundClause, rows: Rows, items: Items, measures: list[Array]) -> Answer:
+def _all_rows(bound: BoundClause, rows: Rows, items: Items, measures: list[Array]) -> list[_Column]:
     shown, row, without = _shown(bound, rows, items)
     run_rows = pa.array(row)
     at = None if shown is None else pa.array(shown, mask=shown < 0) if without else pa.array(shown)
@@ -71,8 +92,7 @@ def _all_rows(bound: BoundClause, rows: Rows, items: Items, measures: list[Array
             seen.add(key.column)
             columns.append(_key_column(key, rows, run_rows))
     columns += _measure_columns(bound, measures, at)
-    columns += [AnswerColumn(name, rows.column(name).take(run_rows), name) for name in bound.rest]
-    return Answer(columns)
+    return columns + [_Column(name, rows.column(name), run_rows, name) for name in bound.rest]
 
 
 def _shown(bound: BoundClause, rows: Rows, items: Items) -> tuple[Integers | None, Integers, bool]:

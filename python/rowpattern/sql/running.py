@@ -23,7 +23,8 @@ class Progress:
     """How far a query is.
 
     Attributes:
-        step: what is being done: `"read"`, `"order"`, `"conditions"`, `"match"`, `"measures"`, `"query"`.
+        step: what is being done: `"read"`, `"order"`, `"conditions"`, `"match"`, `"measures"`, `"output"`,
+            `"query"`, `"answer"`.
         rows: how many rows the step works on.
         seconds: since the query began.
         done: whether the step has just ended; it has just begun otherwise.
@@ -57,15 +58,18 @@ class Run:
         memory_mb: the most memory, in MB of 2**20 bytes: of DuckDB, and of the columns that are made here.
         seconds: the most time.
         progress: called with `Progress`; True prints to standard error.
+        threads: the most threads that work on it.
         steps: what was done.
     """
 
     memory_mb: float
     seconds: float
     progress: Callable[[Progress], object] | bool | None = None
+    threads: int = 1
     steps: list[Step] = field(default_factory=list)
     begun: float = field(default_factory=time.perf_counter)
     held_bytes: int = 0
+    _holding: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def deadline(self) -> float:
@@ -109,7 +113,8 @@ class Run:
 
     def hold(self, size_bytes: int) -> None:
         """Count memory about to be taken; raise `QueryLimitError` when it is too much."""
-        self.held_bytes += size_bytes
+        with self._holding:
+            self.held_bytes += size_bytes
         if self.held_bytes > self.memory_mb * 2**20:
             raise self.too_large()
 

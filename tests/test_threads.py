@@ -1,0 +1,142 @@
+"""Answers do not depend on how many threads work on them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+import rowpattern
+from rowpattern import match_recognize
+
+# Enough for several threads: they are used from some 100,000 rows for each on.
+ROWS = 600_000
+
+
+@pytest.fixture(scope="module")
+def labels() -> np.ndarray[Any, Any]:
+    return np.random.default_rng(4).choice(np.frombuffer(b"ABCD", dtype="S1"), ROWS, p=[0.4, 0.3, 0.2, 0.1])
+
+
+def conditions(labels: np.ndarray[Any, Any]) -> dict[str, np.ndarray[Any, Any]]:
+    # Conditions overlap: which rows are which is for the pattern to say.
+    return {"A": labels != b"D", "B": labels == b"B", "C": (labels == b"C") | (labels == b"A"), "D": labels == b"D"}
+
+
+def columns(found: Any) -> list[list[Any]]:
+    rows = found.rows
+    return [
+        each.to_list()
+        for each in (found.start, found.end, found.number, found.partition, rows.classifier, rows.excluded)
+    ]
+
+
+def partitions_of(kind: str) -> Any:
+    if kind == "one":
+        return None
+    if kind == "of 1,000 rows":
+        return ("starts", np.arange(0, ROWS, 1000))
+    # One is most of the rows; some are empty.
+    return ("counts", [100, 0, 500_000, 0, 0, 99_900])
+
+
+@pytest.mark.parametrize("kind", ["one", "of 1,000 rows", "uneven"])
+@pytest.mark.parametrize(
+    "pattern",
+    ["A+ B", "(A | B)+ C{1,3} D*", "A (B | C)* D", "^ A* B", "A? B??", "C{2} $ | B", "A {- B+ -} C", "(A B)* D"],
+)
+def test_matches(pattern: str, kind: str, labels: np.ndarray[Any, Any]) -> None:
+    compiled = rowpattern.compile(pattern)
+    rows = {name: flags for name, flags in conditions(labels).items() if name in compiled.variables}
+    partitions = partitions_of(kind)
+    one = compiled.match(rows, partitions=partitions)
+    assert len(one) > 0 or "^" in pattern
+    for threads in (2, 3, 8):
+        assert columns(compiled.match(rows, partitions=partitions, threads=threads)) == columns(one)
+    assert compiled.spans(rows, partitions=partitions, threads=3).end.to_list() == one.end.to_list()
+    assert compiled.count(rows, partitions=partitions, threads=3) == len(one)
+
+
+@pytest.mark.parametrize("skip", ["to next row", ("to last", "B"), ("to first", "C")])
+def test_other_skips(skip: Any, labels: np.ndarray[Any, Any]) -> None:
+    compiled = rowpattern.compile("A B C{1,3}")
+    partitions = partitions_of("of 1,000 rows")
+    rows = {name: flags for name, flags in conditions(labels).items() if name != "D"}
+    one = compiled.match(rows, partitions=partitions, skip=skip)
+    assert len(one) > 1000
+    many = compiled.match(rows, partitions=partitions, skip=skip, threads=4)
+    assert columns(many) == columns(one)
+
+
+def test_more_than_eight_variables() -> None:
+    rows = np.random.default_rng(1).choice(list("ABCDEFGHIJ"), ROWS).tolist()
+    compiled = rowpattern.compile("A (B | C | D)* (E | F) G? H* I? J?")
+    assert columns(compiled.match(rows, threads=3)) == columns(compiled.match(rows))
+
+
+def test_the_first_error_is_the_one_of_one_thread() -> None:
+    # Both the third and the last quarter have a match that cannot be skipped from.
+    rows = np.full(ROWS, "C", dtype=object)
+    rows[[310_000, 310_001, 590_000, 590_001]] = ["A", "B"] * 2
+    compiled = rowpattern.compile("A B? D?")
+    arguments: dict[str, Any] = {"partitions": ("starts", np.arange(0, ROWS, 1000)), "skip": ("to first", "A")}
+    errors = []
+    for threads in (1, 4):
+        with pytest.raises(rowpattern.SkipError) as raised:
+            compiled.match(rows.tolist(), threads=threads, **arguments)
+        errors.append(str(raised.value))
+    assert errors[0] == errors[1]
+    assert "310" in errors[0]
+
+
+def test_no_threads_at_all() -> None:
+    with pytest.raises(ValueError, match="at least 1"):
+        rowpattern.compile("A").match("A", threads=0)
+    for wrong in (0, -1, 1.5, True, "many"):
+        with pytest.raises(rowpattern.ConfigurationError, match="threads is"):
+            match_recognize("SELECT * FROM t", pa.table({"a": [1]}), threads=wrong)  # type: ignore[arg-type]
+
+
+QUERIES = {
+    "one row": """
+        SELECT * FROM t MATCH_RECOGNIZE ({partition} ORDER BY at
+            MEASURES FIRST(DOWN.price) AS high, LAST(DOWN.price) AS low, LAST(UP.price) - LAST(DOWN.price) AS gain,
+                MATCH_NUMBER() AS number, count(DOWN.*) AS falls, PREV(FIRST(UP.price), 2) AS before
+            PATTERN (START DOWN+ UP+)
+            DEFINE DOWN AS price < PREV(price), UP AS price > PREV(price))""",
+    "all rows": """
+        SELECT * FROM t MATCH_RECOGNIZE ({partition} ORDER BY at
+            MEASURES CLASSIFIER() AS label, FIRST(DOWN.price) AS high, FINAL LAST(UP.price) AS ended,
+                sum(UP.size) AS sizes
+            ALL ROWS PER MATCH WITH UNMATCHED ROWS
+            PATTERN (START DOWN{{2,}} UP+)
+            DEFINE DOWN AS price < PREV(price), UP AS price > PREV(price))""",
+    "the match so far": """
+        SELECT * FROM t MATCH_RECOGNIZE ({partition} ORDER BY at
+            MEASURES A.price AS a, LAST(B.price) AS b, C.price AS c
+            PATTERN (A B+ C)
+            DEFINE B AS price > A.price AND size > 1, C AS price < avg(B.price))""",
+}
+
+
+@pytest.mark.parametrize("partition", ["", "PARTITION BY symbol"])
+@pytest.mark.parametrize("query", QUERIES)
+def test_queries(query: str, partition: str) -> None:
+    random = np.random.default_rng(9)
+    count = 450_000
+    symbols = np.sort(random.integers(0, 300, count))
+    table = pa.table(
+        {
+            "symbol": symbols if partition else np.zeros(count, dtype=np.int64),
+            "at": np.arange(count),
+            "price": pa.array(np.round(random.normal(0, 5, count), 1), mask=random.random(count) < 0.01),
+            "size": random.integers(0, 5, count),
+        }
+    )
+    sql = QUERIES[query].format(partition=partition)
+    one = match_recognize(sql, table, threads=1)
+    assert one.num_rows > 1000
+    for threads in (2, 5):
+        assert match_recognize(sql, table, threads=threads).equals(one)
