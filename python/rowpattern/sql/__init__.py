@@ -18,7 +18,7 @@ looked up, navigation taken out of expressions), `arrange` (rows in order), `mat
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any, Callable, Literal
 
 from rowpattern.errors import ConfigurationError, MissingDependencyError
 from rowpattern.production_config import get_config
@@ -40,6 +40,7 @@ def match_recognize(
     timeout_seconds: float | None = None,
     threads: int | None = None,
     progress: bool | Callable[[Progress], object] | None = None,
+    stream: bool | Literal["in order"] = False,
     **tables: Any,
 ) -> Any:
     """Answer a query with MATCH_RECOGNIZE (ISO/IEC 9075-2, 7.6).
@@ -56,13 +57,20 @@ def match_recognize(
             than `max_workers` of the process's settings (`MR_MAX_WORKERS`, 4). Answers do not depend on it.
         progress: True prints each step to standard error; a function is called with each, as a
             `rowpattern.sql.running.Progress`.
+        stream: True computes the answer while it is read, in bounded memory, however many rows there are: DuckDB sorts
+            them, writing what does not fit to a temporary directory, and partitions are matched some at a time; the
+            largest has to fit. `"in order"` says that rows come in the order of PARTITION BY (NULLs last) and
+            ORDER BY and need not be sorted; that is checked. Tables may be pyarrow datasets too; these, DuckDB
+            relations, lazy frames and readers are read as it goes. There is one clause in a query.
         tables: tables by the names that the query has for them.
 
     Returns:
-        a table of the kind given; an Arrow table where several kinds or no table were given. ONE ROW PER MATCH gives
-        the partition columns and the measures, ALL ROWS PER MATCH the partition columns, the order columns, the
-        measures and the rest of the table. Rows come in the order of partitions, and of rows in them. NaN in a float
-        column of pandas is NULL. Sums of integers are int64 where they fit, decimals otherwise.
+        a table of the kind given; an Arrow table where several kinds or no table were given. With `stream` it is a
+        pyarrow.RecordBatchReader: reading it raises what is wrong with rows, and the time limit counts the time that
+        it works. ONE ROW PER MATCH gives the partition columns and the measures, ALL ROWS PER MATCH the partition
+        columns, the order columns, the measures and the rest of the table. Rows come in the order of partitions, and of
+        rows in them. NaN in a float column of pandas is NULL. Sums of integers are int64 where they fit, decimals
+        otherwise (in a stream an error).
 
     Raises:
         QuerySyntaxError, PatternSyntaxError: the text is wrong; the message shows where.
@@ -78,7 +86,14 @@ def match_recognize(
     time linear in the rows where they are in order already, O(n log n) otherwise, and what DuckDB takes for the rest.
     """
     answer_query = _query_module().answer_query
-    return answer_query(sql, data, tables, _run(memory_limit_mb, timeout_seconds, threads, progress))
+    run = _run(memory_limit_mb, timeout_seconds, threads, progress)
+    if not stream:
+        return answer_query(sql, data, tables, run)
+    if stream is not True and stream != "in order":
+        raise ConfigurationError(f'stream is {stream!r}; allowed are True, False and "in order"')
+    from rowpattern.sql.streaming import stream_query
+
+    return stream_query(sql, data, tables, run, in_order=stream == "in order")
 
 
 def explain(

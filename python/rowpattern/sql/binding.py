@@ -12,7 +12,7 @@ from rowpattern.errors import PatternSyntaxError, PatternTooLargeError, QueryErr
 from rowpattern.sql.condition_expressions import ConditionReader
 from rowpattern.sql.dependent import possible
 from rowpattern.sql.expressions import Scope, row_expression, sql_of
-from rowpattern.sql.inputs import Computed, Inputs, depends_on_the_match
+from rowpattern.sql.inputs import Aggregate, Computed, Inputs, RunningAggregate, Value, depends_on_the_match
 from rowpattern.sql.kernels import kernel_of
 from rowpattern.sql.measure_expressions import MeasureReader
 from rowpattern.sql.names import Columns, Variables
@@ -95,6 +95,19 @@ class BoundClause:
     def compiled(self) -> rowpattern.Pattern:
         """Return the compiled pattern, from the pattern cache."""
         return rowpattern.compile(self.pattern, subset=self.subset or None)
+
+    def reads(self) -> list[str]:
+        """Return the columns of the table that are read; others stay where they are."""
+        read = [name for key in (*self.partition_by, *self.order_by) for name in key.reads]
+        for computed in (*(each.computed for each in self.conditions), *(each.computed for each in self.measures)):
+            for _, item in computed.reads:
+                if isinstance(item, Value):
+                    read.append(item.column)
+                elif isinstance(item, RunningAggregate):
+                    read += [name for _, name in item.reads]
+                elif isinstance(item, Aggregate):
+                    read += [name for _, name in item.reads if isinstance(name, str)]
+        return list(dict.fromkeys([*read, *self.rest]))
 
 
 def bind(clause: Clause, names: Sequence[str], aggregates: AbstractSet[str]) -> BoundClause:

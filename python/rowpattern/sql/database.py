@@ -11,6 +11,7 @@ import functools
 import json
 import os
 import threading
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-__all__ = ["Database", "aggregate_names", "database"]
+__all__ = ["Database", "aggregate_names", "database", "relation_reader", "spilling_database"]
 
 # More would hold memory for nothing.
 _MOST_RESTING = 4
@@ -39,7 +40,6 @@ _SETTINGS = {
     "enable_external_access": "false",
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
-    "temp_directory": "",
 }
 
 # Functions that give tables and touch nothing but their arguments. Others read files, settings, or addresses in memory.
@@ -69,10 +69,12 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget)
 
 
-def _connect(memory_mb: float, threads: int) -> duckdb.DuckDBPyConnection:
-    limits = {"memory_limit": f"{memory_mb:.3f}MiB", "threads": str(threads)}
+def _connect(memory_mb: float, threads: int, spill_directory: str = "") -> duckdb.DuckDBPyConnection:
+    limits = {"memory_limit": f"{memory_mb:.3f}MiB", "threads": str(threads), "temp_directory": spill_directory}
     connection = duckdb.connect(":memory:", config={**_SETTINGS, **limits})
     connection.execute("SET python_enable_replacements = false")
+    # It would be printed, where a query takes seconds.
+    connection.execute("SET enable_progress_bar = false")
     connection.execute("SET lock_configuration = true")
     return connection
 
@@ -111,10 +113,24 @@ class Database:
         """
         return self._within_limits(lambda: self._connection.sql(sql).to_arrow_table())
 
-    def check(self, sql: str, tables: AbstractSet[str]) -> None:
+    def stream(self, sql: str, batch_rows: int) -> Iterator[pa.RecordBatch]:
+        """Run a query over registered tables, and give its answer in batches as it comes.
+
+        Raises:
+            As `query`.
+        """
+        reader = self._within_limits(lambda: relation_reader(self._connection.sql(sql), batch_rows))
+        while True:
+            batch = self._within_limits(lambda: next(reader, None))
+            if batch is None:
+                return
+            yield batch
+
+    def check(self, sql: str, tables: AbstractSet[str]) -> Counter[str]:
         """Refuse a text of a stranger's that reads anything but tables of these names (in lower case).
 
-        The text is read by DuckDB's own parser, so nothing passes because two parsers read it differently.
+        The text is read by DuckDB's own parser, so nothing passes because two parsers read it differently. Says how
+        often it names each.
 
         Raises:
             QueryError: it is no query.
@@ -138,6 +154,7 @@ class Database:
                 node.get("schema_name") or node.get("catalog_name") or node["table_name"].lower() not in tables | common
             ):
                 raise UnsupportedQueryError(f"the query sees no table {node['table_name']}: it was not given")
+        return Counter(node["table_name"].lower() for node in nodes if node.get("type") == "BASE_TABLE")
 
     def project(self, columns: str, table: pa.Table) -> pa.Table:
         """Compute expressions over one table that is not registered, which is quicker for small ones.
@@ -186,6 +203,13 @@ class Database:
         return None
 
 
+def relation_reader(relation: duckdb.DuckDBPyRelation, batch_rows: int) -> pa.RecordBatchReader:
+    """Return a reader of what a relation gives; DuckDB computes it as it is read."""
+    # Before 1.5 it had another name.
+    read = getattr(relation, "to_arrow_reader", None) or relation.fetch_arrow_reader
+    return read(batch_rows)
+
+
 def _nodes(tree: object) -> Iterator[dict[str, Any]]:
     waiting = [tree]
     while waiting:
@@ -226,6 +250,16 @@ def database(run: Run) -> Iterator[Database]:
         left = _resting.pop(0)[1] if len(_resting) > _MOST_RESTING else None
     if left is not None:
         left.close()
+
+
+@contextlib.contextmanager
+def spilling_database(run: Run, directory: str) -> Iterator[Database]:
+    """Make a connection for one query over more than fits into memory: it writes what does not into a directory."""
+    connection = _connect(run.memory_mb, run.threads, directory)
+    try:
+        yield Database(connection, run)
+    finally:
+        connection.close()
 
 
 @functools.lru_cache(maxsize=1)

@@ -9,6 +9,7 @@ from rowpattern.sql.database import database
 from rowpattern.sql.inputs import Aggregate, Inside, Label, MatchNumber, RunningAggregate, Value
 from rowpattern.sql.problems import nesting_limited
 from rowpattern.sql.query import RunningQuery, bound_clause, parsed_query, tables_of
+from rowpattern.sql.tables import read_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,7 +45,7 @@ class Explanation:
 def explained(sql: str, data: Any, named: Mapping[str, Any], run: Run, *, analyze: bool) -> Explanation:
     """Explain a query; see `rowpattern.explain`."""
     parsed = parsed_query(sql)
-    tables = tables_of(parsed, data, named)
+    tables = tables_of(parsed, data, named, read_table)
     lines: list[str] = []
     if analyze or any(clause.table is None for clause in parsed.clauses):
         with database(run) as using:
@@ -54,7 +55,7 @@ def explained(sql: str, data: Any, named: Mapping[str, Any], run: Run, *, analyz
     else:
         seen = [(clause, tables[clause.table or ""], None) for clause in parsed.clauses]
     for clause, table, sorted_rows in seen:
-        bound = bound_clause(parsed, clause, table)
+        bound = bound_clause(parsed, clause, table.names)
         lines += [f"clause {clause.number + 1} of {len(parsed.clauses)}"]
         lines += ["  " + line for line in _clause(parsed, clause, bound, table, sorted_rows)]
     lines.append(_around(parsed))
@@ -74,7 +75,7 @@ def _clause(
     if bound.partition_by or bound.order_by:
         how = {None: "sorted by DuckDB where they are not in order already", True: "were sorted by DuckDB"}
         lines.append(f"rows {how.get(sorted_rows, 'were in order already, and not copied')}")
-    lines.append(f"columns that cross: {', '.join(_crossing(bound)) or 'none'}")
+    lines.append(f"columns that cross: {', '.join(bound.reads()) or 'none'}")
     conditions = {condition.variable: condition.computed for condition in bound.conditions}
     for variable in bound.variables:
         if variable not in conditions:
@@ -91,20 +92,6 @@ def _clause(
 
 def _key(key: Key) -> str:
     return f"{key.name}{' DESC' if key.descending else ''}{' NULLS FIRST' if key.nulls_first else ''}"
-
-
-def _crossing(bound: BoundClause) -> list[str]:
-    """Columns that are read; others stay where they are."""
-    read = [name for key in (*bound.partition_by, *bound.order_by) for name in key.reads]
-    for computed in (*(each.computed for each in bound.conditions), *(each.computed for each in bound.measures)):
-        for _, item in computed.reads:
-            if isinstance(item, Value):
-                read.append(item.column)
-            elif isinstance(item, RunningAggregate):
-                read += [name for _, name in item.reads]
-            elif isinstance(item, Aggregate):
-                read += [name for _, name in item.reads if isinstance(name, str)]
-    return list(dict.fromkeys([*read, *bound.rest]))
 
 
 def _computed(what: str, computed: Computed) -> list[str]:

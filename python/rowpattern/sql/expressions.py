@@ -79,6 +79,11 @@ def counts_rows(call: exp.Expr) -> bool:
     return isinstance(call, exp.Count) and isinstance(argument, exp.Star)
 
 
+def quoted(name: str) -> str:
+    """Return a name as DuckDB's SQL quotes it."""
+    return sql_of(exp.to_identifier(name, quoted=True))
+
+
 def sql_of(node: exp.Expr) -> str:
     """Write an expression as DuckDB's SQL."""
     return node.sql(dialect="duckdb")

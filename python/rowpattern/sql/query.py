@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-from sqlglot import exp
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from rowpattern.errors import QueryError
 from rowpattern.pattern_cache import get_pattern_cache
 from rowpattern.sql.binding import bind
 from rowpattern.sql.database import aggregate_names, database
-from rowpattern.sql.expressions import sql_of
+from rowpattern.sql.expressions import quoted
 from rowpattern.sql.names import Columns
 from rowpattern.sql.output import answer_clause
 from rowpattern.sql.parser import parse
@@ -28,7 +26,7 @@ from rowpattern.sql.tables import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from rowpattern.sql.binding import BoundClause
     from rowpattern.sql.clause import Clause, Spliced
@@ -36,7 +34,20 @@ if TYPE_CHECKING:
     from rowpattern.sql.parser import ParsedQuery
     from rowpattern.sql.running import Run
 
-__all__ = ["RunningQuery", "answer_query", "bound_clause", "parsed_query", "tables_of"]
+__all__ = [
+    "RunningQuery",
+    "answer_query",
+    "bound_clause",
+    "parsed_query",
+    "projected",
+    "result_name",
+    "source_sql",
+    "spliced",
+    "tables_of",
+]
+
+
+_Read = TypeVar("_Read")
 
 
 def parsed_query(sql: str) -> ParsedQuery:
@@ -50,21 +61,29 @@ def parsed_query(sql: str) -> ParsedQuery:
     return found
 
 
-def bound_clause(parsed: ParsedQuery, clause: Clause, table: Table) -> BoundClause:
-    """Look up the names of a clause in a table, or find that done in the pattern cache."""
+def bound_clause(parsed: ParsedQuery, clause: Clause, names: Sequence[str]) -> BoundClause:
+    """Look up the names of a clause in a table of these columns, or find that done in the pattern cache."""
     cache = get_pattern_cache()
     # Lengths keep names apart that have anything in them.
-    schema = "\0".join(f"{len(name)}:{name}" for name in table.names)
+    schema = "\0".join(f"{len(name)}:{name}" for name in names)
     key = f"clause\0{clause.number}\0{len(parsed.sql)}\0{parsed.sql}\0{schema}"
     found: BoundClause | None = cache.get(key)
     if found is None:
-        found = bind(clause, table.names, aggregate_names())
+        found = bind(clause, names, aggregate_names())
         cache.put(key, found)
     return found
 
 
-def tables_of(parsed: ParsedQuery, data: Any, named: Mapping[str, Any]) -> dict[str, Table]:
+def tables_of(
+    parsed: ParsedQuery, data: Any, named: Mapping[str, Any], read_one: Callable[[Any, str], _Read]
+) -> dict[str, _Read]:
     """Find the table for each name in the query.
+
+    Args:
+        parsed: the query.
+        data: the one table.
+        named: several tables.
+        read_one: takes a table and what to call it in errors; each table is read once.
 
     Raises:
         QueryError: there is none of that name.
@@ -73,9 +92,9 @@ def tables_of(parsed: ParsedQuery, data: Any, named: Mapping[str, Any]) -> dict[
     given = {name.lower(): (name, value) for name, value in named.items()}
     if data is not None and given:
         raise TypeError("give one table by its place or several by name, not both")
-    one = None if data is None else read_table(data, "data")
-    found: dict[str, Table] = {}
-    read: dict[str, Table] = {}
+    one = None if data is None else read_one(data, "data")
+    found: dict[str, _Read] = {}
+    read: dict[str, _Read] = {}
     for name, place in parsed.tables.items():
         if one is not None:
             found[name] = one
@@ -85,9 +104,50 @@ def tables_of(parsed: ParsedQuery, data: Any, named: Mapping[str, Any]) -> dict[
             raise problem(message, place, QueryError)
         own, value = given[name.lower()]
         if own not in read:
-            read[own] = read_table(value, own)
+            read[own] = read_one(value, own)
         found[name] = read[own]
     return found
+
+
+def result_name(clause: Clause) -> str:
+    """Return the name under which DuckDB knows a clause's answer."""
+    return f"rowpattern answer {clause.number}"
+
+
+def spliced(parsed: ParsedQuery, piece: Spliced) -> str:
+    """Return a piece of the text with the answers' names in the place of its clauses."""
+    sql, at, parts = parsed.sql, piece.begin, []
+    for clause in piece.clauses:
+        parts.append(sql[at : clause.source.begin])
+        parts.append(f'"{result_name(clause)}"')
+        if clause.alias is None and clause.table is not None:
+            # The query may go on to call it by the table's name.
+            parts.append(f" AS {quoted(clause.table)}")
+        at = clause.end
+    parts.append(sql[at : piece.end])
+    return "".join(parts)
+
+
+def source_sql(parsed: ParsedQuery, clause: Clause) -> str:
+    """Return the text that gives the table before a clause."""
+    common = ", ".join(spliced(parsed, each) for each in clause.common)
+    return f"{'WITH ' if common else ''}{common} SELECT * FROM {spliced(parsed, clause.source)}"
+
+
+def projected(parsed: ParsedQuery, answer: Answer) -> Answer:
+    """Return the columns of a clause's answer that the query asks for, where it asks for nothing else."""
+    if not parsed.projection:
+        return answer
+    columns = Columns([column.name for column in answer.columns], parsed.sql)
+    by_name = {column.name: column for column in answer.columns}
+    shown = []
+    for identifier, alias in parsed.projection:
+        name = columns.find(identifier)
+        if name is None:
+            raise columns.unknown(identifier)
+        column = by_name[name]
+        shown.append(AnswerColumn(alias or name, column.values, column.origin))
+    return Answer(shown)
 
 
 class RunningQuery:
@@ -110,14 +170,14 @@ class RunningQuery:
         """Answer the clauses, and then what is around them."""
         for clause in self._parsed.clauses:
             table = self._source(clause)
-            bound = bound_clause(self._parsed, clause, table)
+            bound = bound_clause(self._parsed, clause, table.names)
             answer, was_sorted = answer_clause(bound, table, self._database, self._run)
             self.answered.append((clause, table, was_sorted))
             if self._parsed.projection is not None and clause is self._parsed.clauses[-1]:
-                answer = self._projected(answer)
+                answer = projected(self._parsed, answer)
                 return answer if clause.table is not None else self._restored(answer.arrow())
-            self._database.register(_result_name(clause), answer.arrow())
-        return self._restored(self._query(self._spliced(self._parsed.text)))
+            self._database.register(result_name(clause), answer.arrow())
+        return self._restored(self._query(spliced(self._parsed, self._parsed.text)))
 
     def _restored(self, table: Any) -> Answer:
         """Give what went through DuckDB the types of the one table's columns of the same names."""
@@ -129,27 +189,10 @@ class RunningQuery:
             [AnswerColumn(name, plain_integers(values)) for name, values in zip(table.column_names, table.columns)]
         )
 
-    def _projected(self, answer: Answer) -> Answer:
-        projection = self._parsed.projection
-        if not projection:
-            return answer
-        columns = Columns([column.name for column in answer.columns], self._parsed.sql)
-        by_name = {column.name: column for column in answer.columns}
-        shown = []
-        for identifier, alias in projection:
-            name = columns.find(identifier)
-            if name is None:
-                raise columns.unknown(identifier)
-            column = by_name[name]
-            shown.append(AnswerColumn(alias or name, column.values, column.origin))
-        return Answer(shown)
-
     def _source(self, clause: Clause) -> Table:
         if clause.table is not None:
             return self._tables[clause.table]
-        common = ", ".join(self._spliced(each) for each in clause.common)
-        table = self._query(f"{'WITH ' if common else ''}{common} SELECT * FROM {self._spliced(clause.source)}")
-        return Table(table)
+        return Table(self._query(source_sql(self._parsed, clause)))
 
     def _query(self, sql: str) -> Any:
         if not self._known_to_duckdb:
@@ -157,28 +200,11 @@ class RunningQuery:
                 self._database.register(name, self._tables[name].arrow())
             self._known_to_duckdb = True
         if sql not in self._parsed.checked:
-            answers = {_result_name(clause) for clause in self._parsed.clauses}
+            answers = {result_name(clause) for clause in self._parsed.clauses}
             self._database.check(sql, answers | {name.lower() for name in self._parsed.duckdb_tables})
             self._parsed.checked.add(sql)
         with self._run.step("query", sum(table.rows for table in self._tables.values())):
             return self._database.query(sql)
-
-    def _spliced(self, piece: Spliced) -> str:
-        """Return a piece of the text with the answers' names in the place of its clauses."""
-        sql, at, parts = self._parsed.sql, piece.begin, []
-        for clause in piece.clauses:
-            parts.append(sql[at : clause.source.begin])
-            parts.append(f'"{_result_name(clause)}"')
-            if clause.alias is None and clause.table is not None:
-                # The query may go on to call it by the table's name.
-                parts.append(f" AS {sql_of(exp.to_identifier(clause.table, quoted=True))}")
-            at = clause.end
-        parts.append(sql[at : piece.end])
-        return "".join(parts)
-
-
-def _result_name(clause: Clause) -> str:
-    return f"rowpattern answer {clause.number}"
 
 
 @nesting_limited("query")
@@ -186,7 +212,7 @@ def answer_query(sql: str, data: Any, named: Mapping[str, Any], run: Run) -> Any
     """Answer a query with the kind of table that was given."""
     parsed = parsed_query(sql)
     with run.step("read", 0):
-        tables = tables_of(parsed, data, named)
+        tables = tables_of(parsed, data, named, read_table)
     with database(run) as using:
         answer = RunningQuery(parsed, tables, using, run).answer()
     with run.step("answer", len(answer.columns[0].values) if answer.columns else 0):

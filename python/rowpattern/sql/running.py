@@ -91,6 +91,14 @@ class Run:
         self.steps.append(Step(name, rows, time.perf_counter() - begun))
         self._report(name, rows, done=True)
 
+    def part(self, share: float) -> Run:
+        """Return the limits of a part of the query that has this share of the memory."""
+        return Run(self.memory_mb * share, self.seconds, self.progress, self.threads, self.steps, self.begun)
+
+    def wait(self, begun: float) -> None:
+        """Take no account of the time since then: the caller was at work, not the query."""
+        self.begun += time.perf_counter() - begun
+
     def check(self) -> None:
         """Raise `QueryLimitError` when time is over."""
         if not self.seconds_left:

@@ -25,6 +25,7 @@ __all__ = [
     "only_table",
     "plain_integers",
     "read_table",
+    "readable_type",
     "restored",
 ]
 
@@ -75,11 +76,16 @@ def _is_view(kind: pa.DataType) -> bool:
     return bool(pa.types.is_string_view(kind) or pa.types.is_binary_view(kind))
 
 
+def readable_type(kind: pa.DataType) -> pa.DataType:
+    """Return the type for values that rows are to be taken from, which pyarrow cannot from views of text."""
+    if pa.types.is_string_view(kind):
+        return pa.large_string()
+    return pa.large_binary() if pa.types.is_binary_view(kind) else kind
+
+
 def _readable(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return values in a form that rows can be taken from, which pyarrow cannot from views of text."""
-    if pa.types.is_string_view(values.type):
-        return values.cast(pa.large_string())
-    return values.cast(pa.large_binary()) if pa.types.is_binary_view(values.type) else values
+    kind = readable_type(values.type)
+    return values if kind == values.type else values.cast(kind)
 
 
 class _PandasTable(Table):

@@ -1,0 +1,266 @@
+"""A query over more than fits into memory: partition by partition, the answer batch by batch.
+
+Rows go through these hands, none of which holds more than a part of them: DuckDB sorts, writing to disk what does not
+fit; whole partitions are gathered to blocks of some megabytes; each block is answered like a table of its own; DuckDB
+computes what is around the clause.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from rowpattern.errors import QueryError, UnsupportedQueryError
+from rowpattern.sql.arrange import arrange
+from rowpattern.sql.database import database, spilling_database
+from rowpattern.sql.expressions import quoted
+from rowpattern.sql.output import answer_clause
+from rowpattern.sql.problems import nesting_limited, problem
+from rowpattern.sql.query import bound_clause, parsed_query, projected, result_name, source_sql, spliced, tables_of
+from rowpattern.sql.streams import batch_rows, read_stream
+from rowpattern.sql.tables import Table, plain_integers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from rowpattern.sql.binding import Key
+    from rowpattern.sql.clause import Clause
+    from rowpattern.sql.database import Database
+    from rowpattern.sql.parser import ParsedQuery
+    from rowpattern.sql.running import Run
+    from rowpattern.sql.streams import Stream
+
+__all__ = ["stream_query"]
+
+# A block has at most this part of the memory: answering it takes some times as much.
+_BLOCK_SHARE = 1 / 16
+_MOST_BLOCK_BYTES = 64 << 20
+
+
+@nesting_limited("query")
+def stream_query(sql: str, data: Any, named: Mapping[str, Any], run: Run, *, in_order: bool) -> pa.RecordBatchReader:
+    """Answer a query as it is read; see `rowpattern.match_recognize`."""
+    parsed = parsed_query(sql)
+    if len(parsed.clauses) != 1:
+        place = parsed.clauses[1].place if parsed.clauses else None
+        message = (
+            "a stream is answered by one MATCH_RECOGNIZE; answer the inner one first, and give that to the outer one"
+        )
+        raise problem(message, place, UnsupportedQueryError)
+    streams = tables_of(parsed, data, named, read_stream)
+    streamed = _StreamedQuery(parsed, streams, run, in_order=in_order)
+    return pa.RecordBatchReader.from_batches(streamed.schema, streamed.batches())
+
+
+class _StreamedQuery:
+    """One query being answered.
+
+    Attributes:
+        schema: of the answer.
+    """
+
+    def __init__(self, parsed: ParsedQuery, streams: dict[str, Stream], run: Run, *, in_order: bool) -> None:
+        """Find out what the answer looks like, from tables of the same columns without rows.
+
+        Raises:
+            What answering the query over empty tables raises.
+        """
+        self._parsed = parsed
+        self._streams = streams
+        self._run = run
+        self._in_order = in_order
+        self._clause: Clause = parsed.clauses[0]
+        around = parsed.projection is None
+        with database(run) as using:
+            self._register(using, empty=True)
+            self._source = self._source_schema(using)
+            self._bound = bound_clause(parsed, self._clause, self._source.names)
+            self._answer_schema = self._answer(self._source.empty_table(), using, run).schema
+            self.schema = self._answer_schema
+            if around:
+                using.register(result_name(self._clause), self._answer_schema.empty_table())
+                self._outer_sql = spliced(parsed, parsed.text)
+                self._check_reads(using)
+                self.schema = _plain(using.query(self._outer_sql)).schema
+        sorts = not in_order and bool(self._bound.partition_by or self._bound.order_by)
+        self._sorts = sorts or self._clause.table is None
+        share = 1 / (1 + self._sorts + around)
+        self._parts = {name: run.part(share) for name in ("sort", "blocks", "outer")}
+
+    # What is read.
+
+    def _register(self, using: Database, *, empty: bool) -> None:
+        """Make tables known to DuckDB that the text reads elsewhere than directly before the clause."""
+        for name in self._parsed.duckdb_tables:
+            stream = self._streams[name]
+            known = stream.schema.empty_table() if empty else _reader(stream.schema, stream.batches())
+            using.register(name, known)
+
+    def _source_schema(self, using: Database) -> pa.Schema:
+        if self._clause.table is not None:
+            return self._streams[self._clause.table].schema
+        sql = source_sql(self._parsed, self._clause)
+        self._check_reads(using)
+        return _plain(using.query(sql)).schema
+
+    def _check_reads(self, using: Database) -> None:
+        """Refuse texts that read what they must not, or a table more often than it can be."""
+        tables = {name.lower() for name in self._parsed.duckdb_tables} | {result_name(self._clause)}
+        texts = [] if self._clause.table is not None else [source_sql(self._parsed, self._clause)]
+        if self._parsed.projection is None:
+            texts.append(spliced(self._parsed, self._parsed.text))
+        for sql in texts:
+            read = using.check(sql, tables)
+            for name in self._parsed.duckdb_tables:
+                if read[name.lower()] > 1:
+                    message = f"a stream reads {name} once only; read it once, or answer without stream"
+                    raise problem(message, self._parsed.tables[name], UnsupportedQueryError)
+
+    # What goes through.
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """Compute the answer batch by batch. The clock stands still while the caller works."""
+        runs = list(self._parts.values())
+        with contextlib.ExitStack() as stack:
+            directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="rowpattern-"))
+            for each in runs:
+                each.wait(self._run.begun)
+            for batch in self._answered(stack, directory):
+                stopped = time.perf_counter()
+                yield batch
+                for each in runs:
+                    each.wait(stopped)
+
+    def _answered(self, stack: contextlib.ExitStack, directory: str) -> Iterator[pa.RecordBatch]:
+        answers = self._answers(self._ordered(stack, directory), stack)
+        if self._parsed.projection is not None:
+            yield from answers
+            return
+        using = stack.enter_context(spilling_database(self._parts["outer"], directory))
+        if self._clause.table is not None:
+            self._register(using, empty=False)
+        using.register(result_name(self._clause), _reader(self._answer_schema, answers))
+        for batch in using.stream(self._outer_sql, batch_rows(self.schema)):
+            yield from _cast(_plain(pa.Table.from_batches([batch])), self.schema).to_batches()
+
+    def _ordered(self, stack: contextlib.ExitStack, directory: str) -> Iterator[pa.RecordBatch]:
+        """Read the table before the clause in order."""
+        clause, bound = self._clause, self._bound
+        names = [name for name in self._source.names if name in set(bound.reads())] or self._source.names[:1]
+        if not self._sorts:
+            return self._streams[clause.table or ""].batches(names)
+        using = stack.enter_context(spilling_database(self._parts["sort"], directory))
+        keys = [] if self._in_order else [_order(key) for key in (*bound.partition_by, *bound.order_by)]
+        if clause.table is None:
+            self._register(using, empty=False)
+            source = f"({source_sql(self._parsed, clause)})"
+        else:
+            # Rows that are equal in ORDER BY keep their order.
+            number = "row"
+            while number in names:
+                number += "_"
+            numbered = _numbered(self._streams[clause.table].batches(names), number)
+            schema = pa.schema([*(self._source.field(name) for name in names), pa.field(number, pa.int64())])
+            using.register("rowpattern rows", _reader(schema, numbered))
+            source = '"rowpattern rows"'
+            keys.append(quoted(number))
+        by = f" ORDER BY {', '.join(keys)}" if keys else ""
+        sql = f"SELECT {', '.join(map(quoted, names))} FROM {source}{by}"
+        return using.stream(sql, batch_rows(pa.schema([self._source.field(name) for name in names])))
+
+    def _answers(self, batches: Iterable[pa.RecordBatch], stack: contextlib.ExitStack) -> Iterator[pa.RecordBatch]:
+        """Answer the clause, block by block."""
+        run = self._parts["blocks"]
+        using = stack.enter_context(database(run))
+        rows = batch_rows(self._answer_schema)
+        for block in self._blocks(batches, using, run):
+            answer = self._answer(block, using, run)
+            yield from _cast(answer, self._answer_schema).to_batches(max_chunksize=rows)
+
+    def _answer(self, table: pa.Table, using: Database, run: Run) -> pa.Table:
+        answer, _ = answer_clause(self._bound, Table(table), using, run)
+        return projected(self._parsed, answer).arrow()
+
+    def _blocks(self, batches: Iterable[pa.RecordBatch], using: Database, run: Run) -> Iterator[pa.Table]:
+        """Gather whole partitions.
+
+        Raises:
+            QueryLimitError: one does not fit into memory.
+        """
+        most = min(_MOST_BLOCK_BYTES, int(run.memory_mb * 2**20 * _BLOCK_SHARE))
+        gathered: list[pa.Table] = []
+        last: pa.Table | None = None
+        for batch in batches:
+            if not batch.num_rows:
+                continue
+            table = _cast(
+                pa.Table.from_batches([batch]), pa.schema([self._source.field(name) for name in batch.schema.names])
+            )
+            starts = self._starts(table, last, using, run)
+            last = table.slice(table.num_rows - 1)
+            run.hold(table.nbytes)
+            if len(starts) and sum(each.nbytes for each in gathered) + table.nbytes > most:
+                cut = int(starts[-1])
+                gathered.append(table.slice(0, cut))
+                yield pa.concat_tables(gathered)
+                gathered, table = [], table.slice(cut)
+                run.held_bytes = table.nbytes
+                pa.default_memory_pool().release_unused()
+            gathered.append(table)
+        if gathered:
+            yield pa.concat_tables(gathered)
+
+    def _starts(self, table: pa.Table, last: pa.Table | None, using: Database, run: Run) -> Any:
+        """Return the rows of a batch that begin a partition, given the row before it."""
+        seen = table if last is None else pa.concat_tables([last, table])
+        order_by = self._bound.order_by if self._in_order else ()
+        rows = arrange(Table(seen), self._bound.partition_by, order_by, using, run)
+        if rows.order is not None:
+            wrong = np.flatnonzero(rows.order != np.arange(rows.count))
+            if len(wrong):
+                message = "the rows of the stream are not in the order of PARTITION BY and ORDER BY"
+                raise problem(f"{message}; give stream=True, which sorts them", self._clause.place, QueryError)
+        if last is None:
+            return rows.starts
+        return rows.starts[1:] - 1
+
+
+def _reader(schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> pa.RecordBatchReader:
+    return pa.RecordBatchReader.from_batches(schema, batches)
+
+
+def _numbered(batches: Iterable[pa.RecordBatch], name: str) -> Iterator[pa.RecordBatch]:
+    first = 0
+    for batch in batches:
+        yield batch.append_column(name, pa.array(np.arange(first, first + batch.num_rows)))
+        first += batch.num_rows
+
+
+def _order(key: Key) -> str:
+    return f"{key.sql} {'DESC' if key.descending else 'ASC'} NULLS {'FIRST' if key.nulls_first else 'LAST'}"
+
+
+def _plain(table: pa.Table) -> pa.Table:
+    """Return what DuckDB gave with its sums as int64 where they fit."""
+    return pa.Table.from_arrays([plain_integers(values) for values in table.columns], names=table.column_names)
+
+
+def _cast(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Give columns the types that they were said to have: DuckDB knows fewer than Arrow."""
+    columns = []
+    for field, values in zip(schema, table.columns):
+        if values.type != field.type:
+            try:
+                if pa.types.is_dictionary(field.type) and not pa.types.is_dictionary(values.type):
+                    values = values.dictionary_encode()  # noqa: PLW2901 - the same values
+                values = values.cast(field.type)  # noqa: PLW2901 - the same values
+            except pa.ArrowInvalid:
+                message = f"a value of {field.name} does not fit into {field.type}, the type of the stream's column"
+                raise QueryError(f"{message}; cast it in the query, as in {field.name}::DOUBLE") from None
+        columns.append(values)
+    return pa.Table.from_arrays(columns, schema=schema)
