@@ -32,6 +32,9 @@ __all__ = ["Database", "aggregate_names", "database", "relation_reader", "spilli
 # More would hold memory for nothing.
 _MOST_RESTING = 4
 
+# Two threads that sorted 5 GB in 256 MB ran out of it; one did not.
+_SORT_MB_A_THREAD = 192
+
 _BETWEEN_SIGNALS_SECONDS = 0.03
 
 _Found = TypeVar("_Found")
@@ -175,7 +178,13 @@ class Database:
         except duckdb.InterruptException:
             raise self._run.late() from None
         except duckdb.Error as error:
-            raise QueryError(_message(error)) from None
+            raise QueryError(_message(str(error))) from None
+        except OSError as error:
+            # From a reader, through Arrow, which keeps the text only.
+            text = str(error)
+            if text.startswith("Out of Memory Error"):
+                raise self._run.too_large() from None
+            raise (self._run.late() if text.startswith("INTERRUPT") else QueryError(_message(text))) from None
 
     def _attended(self, work: Callable[[], _Found]) -> _Found:
         """Work in another thread, so that this one, the main one, sees signals; DuckDB looks at them too seldom."""
@@ -221,9 +230,9 @@ def _nodes(tree: object) -> Iterator[dict[str, Any]]:
             waiting += node
 
 
-def _message(error: duckdb.Error) -> str:
+def _message(text: str) -> str:
     """Return DuckDB's message without its excerpt, which shows a text that the caller did not write."""
-    text = str(error).split("\nLINE ", maxsplit=1)[0]
+    text = text.split("\nLINE ", maxsplit=1)[0]
     kind, _, rest = text.partition(": ")
     return (rest if kind.endswith("Error") else text).strip()
 
@@ -255,7 +264,9 @@ def database(run: Run) -> Iterator[Database]:
 @contextlib.contextmanager
 def spilling_database(run: Run, directory: str) -> Iterator[Database]:
     """Make a connection for one query over more than fits into memory: it writes what does not into a directory."""
-    connection = _connect(run.memory_mb, run.threads, directory)
+    # Each thread that sorts holds blocks of its own.
+    threads = max(1, min(run.threads, int(run.memory_mb / _SORT_MB_A_THREAD)))
+    connection = _connect(run.memory_mb, threads, directory)
     try:
         yield Database(connection, run)
     finally:

@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from rowpattern.errors import QueryError, UnsupportedQueryError
 from rowpattern.sql.arrange import arrange
+from rowpattern.sql.binding import Key
 from rowpattern.sql.database import database, spilling_database
 from rowpattern.sql.expressions import quoted
 from rowpattern.sql.output import answer_clause
@@ -26,9 +27,8 @@ from rowpattern.sql.streams import batch_rows, read_stream
 from rowpattern.sql.tables import Table, plain_integers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from rowpattern.sql.binding import Key
     from rowpattern.sql.clause import Clause
     from rowpattern.sql.database import Database
     from rowpattern.sql.parser import ParsedQuery
@@ -74,6 +74,7 @@ class _StreamedQuery:
         self._streams = streams
         self._run = run
         self._in_order = in_order
+        self._failed: Exception | None = None
         self._clause: Clause = parsed.clauses[0]
         around = parsed.projection is None
         with database(run) as using:
@@ -89,6 +90,9 @@ class _StreamedQuery:
                 self.schema = _plain(using.query(self._outer_sql)).schema
         sorts = not in_order and bool(self._bound.partition_by or self._bound.order_by)
         self._sorts = sorts or self._clause.table is None
+        self._number = "row"
+        while self._number in self._source.names:
+            self._number += "_"
         share = 1 / (1 + self._sorts + around)
         self._parts = {name: run.part(share) for name in ("sort", "blocks", "outer")}
 
@@ -98,7 +102,7 @@ class _StreamedQuery:
         """Make tables known to DuckDB that the text reads elsewhere than directly before the clause."""
         for name in self._parsed.duckdb_tables:
             stream = self._streams[name]
-            known = stream.schema.empty_table() if empty else _reader(stream.schema, stream.batches())
+            known = stream.schema.empty_table() if empty else self._reader(stream.schema, stream.batches())
             using.register(name, known)
 
     def _source_schema(self, using: Database) -> pa.Schema:
@@ -130,11 +134,17 @@ class _StreamedQuery:
             directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="rowpattern-"))
             for each in runs:
                 each.wait(self._run.begun)
-            for batch in self._answered(stack, directory):
-                stopped = time.perf_counter()
-                yield batch
-                for each in runs:
-                    each.wait(stopped)
+            try:
+                for batch in self._answered(stack, directory):
+                    stopped = time.perf_counter()
+                    yield batch
+                    for each in runs:
+                        each.wait(stopped)
+            except QueryError:
+                if self._failed is None:
+                    raise
+                # What DuckDB says of it has been through its hands, and Arrow's.
+                raise self._failed from None
 
     def _answered(self, stack: contextlib.ExitStack, directory: str) -> Iterator[pa.RecordBatch]:
         answers = self._answers(self._ordered(stack, directory), stack)
@@ -144,7 +154,7 @@ class _StreamedQuery:
         using = stack.enter_context(spilling_database(self._parts["outer"], directory))
         if self._clause.table is not None:
             self._register(using, empty=False)
-        using.register(result_name(self._clause), _reader(self._answer_schema, answers))
+        using.register(result_name(self._clause), self._reader(self._answer_schema, answers))
         for batch in using.stream(self._outer_sql, batch_rows(self.schema)):
             yield from _cast(_plain(pa.Table.from_batches([batch])), self.schema).to_batches()
 
@@ -160,18 +170,30 @@ class _StreamedQuery:
             self._register(using, empty=False)
             source = f"({source_sql(self._parsed, clause)})"
         else:
-            # Rows that are equal in ORDER BY keep their order.
-            number = "row"
-            while number in names:
-                number += "_"
-            numbered = _numbered(self._streams[clause.table].batches(names), number)
-            schema = pa.schema([*(self._source.field(name) for name in names), pa.field(number, pa.int64())])
-            using.register("rowpattern rows", _reader(schema, numbered))
+            numbered = _numbered(self._streams[clause.table].batches(names), self._number)
+            names = [*names, self._number]
+            using.register("rowpattern rows", self._reader(self._columns(names), numbered))
             source = '"rowpattern rows"'
-            keys.append(quoted(number))
         by = f" ORDER BY {', '.join(keys)}" if keys else ""
         sql = f"SELECT {', '.join(map(quoted, names))} FROM {source}{by}"
-        return using.stream(sql, batch_rows(pa.schema([self._source.field(name) for name in names])))
+        return using.stream(sql, batch_rows(self._columns(names)))
+
+    def _reader(self, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> pa.RecordBatchReader:
+        """Return a reader for DuckDB, which keeps the error that reading ends with."""
+
+        def kept() -> Iterator[pa.RecordBatch]:
+            try:
+                yield from batches
+            except Exception as error:
+                self._failed = self._failed or error
+                raise
+
+        return pa.RecordBatchReader.from_batches(schema, kept())
+
+    def _columns(self, names: Sequence[str]) -> pa.Schema:
+        """Return the types of columns of the table before the clause, and of the rows' numbers."""
+        number = pa.field(self._number, pa.int64())
+        return pa.schema([number if name == self._number else self._source.field(name) for name in names])
 
     def _answers(self, batches: Iterable[pa.RecordBatch], stack: contextlib.ExitStack) -> Iterator[pa.RecordBatch]:
         """Answer the clause, block by block."""
@@ -198,22 +220,33 @@ class _StreamedQuery:
         for batch in batches:
             if not batch.num_rows:
                 continue
-            table = _cast(
-                pa.Table.from_batches([batch]), pa.schema([self._source.field(name) for name in batch.schema.names])
-            )
+            table = _cast(pa.Table.from_batches([batch]), self._columns(batch.schema.names))
             starts = self._starts(table, last, using, run)
             last = table.slice(table.num_rows - 1)
             run.hold(table.nbytes)
             if len(starts) and sum(each.nbytes for each in gathered) + table.nbytes > most:
                 cut = int(starts[-1])
                 gathered.append(table.slice(0, cut))
-                yield pa.concat_tables(gathered)
+                yield self._as_they_came(pa.concat_tables(gathered), using, run)
                 gathered, table = [], table.slice(cut)
                 run.held_bytes = table.nbytes
                 pa.default_memory_pool().release_unused()
             gathered.append(table)
         if gathered:
-            yield pa.concat_tables(gathered)
+            yield self._as_they_came(pa.concat_tables(gathered), using, run)
+
+    def _as_they_came(self, block: pa.Table, using: Database, run: Run) -> pa.Table:
+        """Give rows that are equal in ORDER BY the order that they had.
+
+        As a key of the large sort, the rows' numbers doubled its time; here they are looked at, and few blocks sorted.
+        """
+        if self._number not in block.column_names:
+            return block
+        number = Key(self._number, self._number, quoted(self._number), (self._number,))
+        rows = arrange(Table(block), self._bound.partition_by, (*self._bound.order_by, number), using, run)
+        if rows.order is not None:
+            block = pa.table({name: rows.column(name) for name in block.column_names})
+        return block.drop_columns([self._number])
 
     def _starts(self, table: pa.Table, last: pa.Table | None, using: Database, run: Run) -> Any:
         """Return the rows of a batch that begin a partition, given the row before it."""
@@ -228,10 +261,6 @@ class _StreamedQuery:
         if last is None:
             return rows.starts
         return rows.starts[1:] - 1
-
-
-def _reader(schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> pa.RecordBatchReader:
-    return pa.RecordBatchReader.from_batches(schema, batches)
 
 
 def _numbered(batches: Iterable[pa.RecordBatch], name: str) -> Iterator[pa.RecordBatch]:
