@@ -2,8 +2,9 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+BASELINE := -q --benchmark-columns=min,median --benchmark-storage=file://benches/baseline
 
-.PHONY: demo test bench bench-report bench-environment develop format lint types rust-test servers clean
+.PHONY: demo test bench bench-baseline bench-compare bench-report profile bench-environment develop format lint types rust-test servers clean
 
 # The main job: many patterns over real prices, through the cache.
 demo: .venv/demo
@@ -29,10 +30,28 @@ bench-report: bench-environment
 	.venv-bench/bin/python -m pytest benches --benchmark-only -q --benchmark-columns=min --benchmark-json=.benchmarks/report.json
 	.venv-bench/bin/python benches/report.py .benchmarks/report.json docs
 
-bench-environment:
+# Where the time of the headline queries goes.
+profile: bench-environment
+	.venv-bench/bin/python benches/profile_queries.py
+
+# What a change did: beside the run that is kept in benches/baseline. `make bench-baseline` keeps a new one.
+bench-compare: bench-environment
+	.venv-bench/bin/python -m pytest benches --benchmark-only $(BASELINE) --benchmark-compare $(BENCH)
+
+bench-baseline: bench-environment
+	.venv-bench/bin/python -m pytest benches --benchmark-only $(BASELINE) --benchmark-save=baseline $(BENCH)
+
+bench-environment: .venv-flink/made
 	$(PYTHON) -m venv .venv-bench
 	.venv-bench/bin/pip install -q --upgrade 'pip>=24'
 	CARGO_TARGET_DIR=target .venv-bench/bin/pip install -q '.[bench]' ./benches/lazy_dfa
+
+# Apache Flink (some 850 MB, and Java), which needs older pyarrow and pandas than the others.
+.venv-flink/made:
+	$(PYTHON) -m venv .venv-flink
+	.venv-flink/bin/pip install -q --upgrade 'pip>=24'
+	.venv-flink/bin/pip install -q 'apache-flink>=2.3,<3'
+	touch $@
 
 # Builds the extension into .venv, optimised; again after each change of the Rust code.
 develop: .venv/test

@@ -17,6 +17,7 @@ PACKAGES = (
     "moka-py",
     "cachebox",
     "cachetools",
+    "theine",
     "pandas",
     "polars",
     "pyarrow",

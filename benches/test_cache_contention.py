@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 LOOK_UPS = 25_600
 
 # Those whose hit is not slower by a hundred times, and a dict as the floor.
-COMPARED = ["rowpattern", "moka-py", "cachebox TTLCache", "cachetools TTLCache and a lock", "dict"]
+COMPARED = ["rowpattern", "moka-py", "cachebox TTLCache", "cachetools TTLCache and a lock", "theine", "dict"]
 
 
 @pytest.mark.parametrize("contender", COMPARED)

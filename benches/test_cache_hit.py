@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import threading
+from datetime import timedelta
 from typing import Any, Callable, cast
 
 import cachebox
 import cachetools
 import moka_py
 import pytest
+import theine
 from src.utils import pattern_cache as original_cache
 
 import rowpattern
@@ -69,11 +71,18 @@ def contenders() -> dict[str, Callable[[], Callable[[str], Any]]]:
 
         return get
 
+    def theine_ttl() -> Callable[[str], Any]:
+        cache: Any = theine.Cache(ENTRIES)
+        for key in keys:
+            cache.set(key, value, timedelta(seconds=TTL))
+        return cast("Callable[[str], Any]", cache.get)
+
     return {
         "rowpattern": ours,
         "moka-py": moka,
         "cachebox TTLCache": cachebox_ttl,
         "cachetools TTLCache and a lock": cachetools_ttl,
+        "theine": theine_ttl,
         "pandas-match-recognize": original,
         "dict": lambda: dict.fromkeys(keys, value).get,
     }

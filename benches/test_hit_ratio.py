@@ -12,6 +12,7 @@ import cachetools
 import moka_py
 import numpy as np
 import pytest
+import theine
 
 from rowpattern import PatternCache
 
@@ -63,11 +64,17 @@ def cachetools_lru(size: int) -> Cache:
     return cache.get, cache.__setitem__
 
 
+def theine_adaptive(size: int) -> Cache:
+    cache: Any = theine.Cache(size)
+    return lambda key: cache.get(key)[0], cache.set
+
+
 CONTENDERS = {
     "rowpattern": ours,
     "moka-py, TinyLFU": moka("tiny_lfu"),
     "moka-py, LRU": moka("lru"),
     "cachetools LRUCache": cachetools_lru,
+    "theine, adaptive W-TinyLFU": theine_adaptive,
 }
 
 

@@ -123,14 +123,17 @@ fn cut(
     Ok(None)
 }
 
-/// Looks for a row around one of a partition's where both passes are known: the row, the state before it, and its set.
+/// A row, the state before it, and its set.
+type Known = (usize, usize, Box<[u64]>);
+
+/// Looks for a row around one of a partition's where both passes are known.
 fn cut_near(
     context: &mut Context<'_>,
     begin: usize,
     end: usize,
     wanted: usize,
     reach: usize,
-) -> Result<Option<(usize, usize, Box<[u64]>)>, Full> {
+) -> Result<Option<Known>, Full> {
     let Context { automaton, symbols, tables, .. } = context;
     let (low, high) = (begin.max(wanted - reach.min(wanted)), end.min(wanted + 2 * reach));
     let code = |row: usize| match &symbols.codes {

@@ -38,6 +38,9 @@ impl FromIterator<u8> for VariableSet {
 /// Up to so many variables, a row's symbol is its set as a byte.
 pub const NARROW: usize = 8;
 
+/// Variables in a plane of [`SymbolsBuilder`]; of so many, all sets there can be have places in a table.
+const PLANE: usize = 16;
+
 /// One symbol a row.
 #[derive(Debug, Clone)]
 pub struct Symbols {
@@ -85,12 +88,11 @@ impl Symbols {
         }
         let mut interner = Interner::default();
         let none = interner.code(VariableSet::default());
-        let codes = labels
-            .map(|label| match table.get(label) {
-                Some(Some(variable)) => interner.code(VariableSet::of(*variable)),
-                _ => none,
-            })
+        let known: Vec<u32> = table
+            .iter()
+            .map(|variable| variable.map_or(none, |variable| interner.code(VariableSet::of(variable))))
             .collect();
+        let codes = labels.map(|label| known.get(label).copied().unwrap_or(none)).collect();
         interner.finish(codes)
     }
 }
@@ -105,11 +107,8 @@ pub struct SymbolsBuilder {
 #[derive(Debug)]
 enum Columns {
     Narrow(Vec<u8>),
-    /// `words` words a row.
-    Wide {
-        words: usize,
-        bits: Vec<u64>,
-    },
+    /// So many variables a plane; a plane of a million rows stays in the processor's cache while columns are filled in.
+    Planes(Vec<Vec<u16>>),
 }
 
 impl SymbolsBuilder {
@@ -118,8 +117,7 @@ impl SymbolsBuilder {
         let columns = if variable_count <= NARROW {
             Columns::Narrow(memory::zeroed(rows))
         } else {
-            let words = variable_count.div_ceil(64);
-            Columns::Wide { words, bits: vec![0; rows * words] }
+            Columns::Planes((0..variable_count.div_ceil(PLANE)).map(|_| memory::zeroed(rows)).collect())
         };
         Self { rows, columns }
     }
@@ -135,10 +133,10 @@ impl SymbolsBuilder {
                     *byte |= u8::from(holds) << variable;
                 }
             }
-            Columns::Wide { words, bits } => {
-                let word = usize::from(variable >> 6);
-                for (row, holds) in bits[first * *words..].chunks_exact_mut(*words).zip(values) {
-                    row[word] |= u64::from(holds) << (variable & 63);
+            Columns::Planes(planes) => {
+                let (plane, bit) = (usize::from(variable) / PLANE, usize::from(variable) % PLANE);
+                for (bits, holds) in planes[plane][first..].iter_mut().zip(values) {
+                    *bits |= u16::from(holds) << bit;
                 }
             }
         }
@@ -154,16 +152,29 @@ impl SymbolsBuilder {
     pub fn finish(self) -> Symbols {
         match self.columns {
             Columns::Narrow(bytes) => Symbols { codes: Codes::Bytes(bytes), masks: Vec::new() },
-            Columns::Wide { words, bits } => {
+            Columns::Planes(planes) => {
                 let mut interner = Interner::default();
-                let codes = bits
-                    .chunks_exact(words)
-                    .map(|row| {
+                let codes = if let [plane] = planes.as_slice() {
+                    // A set is its own place in a table of all sets there can be: quicker than any hash.
+                    let mut known = vec![u32::MAX; 1 << PLANE];
+                    let mut code = |bits: u16| {
+                        let known = &mut known[usize::from(bits)];
+                        if *known == u32::MAX {
+                            *known = interner.code(VariableSet([u64::from(bits), 0, 0, 0]));
+                        }
+                        *known
+                    };
+                    plane.iter().map(|&bits| code(bits)).collect()
+                } else {
+                    let code = |row: usize| {
                         let mut mask = VariableSet::default();
-                        mask.0[..words].copy_from_slice(row);
+                        for (number, plane) in planes.iter().enumerate() {
+                            mask.0[number / 4] |= u64::from(plane[row]) << (number % 4 * PLANE);
+                        }
                         interner.code(mask)
-                    })
-                    .collect();
+                    };
+                    (0..self.rows).map(code).collect()
+                };
                 interner.finish(codes)
             }
         }
@@ -175,14 +186,23 @@ impl SymbolsBuilder {
 struct Interner {
     codes: HashMap<VariableSet, u32, foldhash::fast::RandomState>,
     masks: Vec<VariableSet>,
-    /// Neighbouring rows are often alike.
-    last: Option<(VariableSet, u32)>,
+    /// Sets seen lately, at places that follow from them: most data has few, and the map's hash is slow beside this.
+    recent: Vec<Option<(VariableSet, u32)>>,
 }
+
+/// Places for sets seen lately; a power of two.
+const RECENT: usize = 1 << 10;
 
 impl Interner {
     fn code(&mut self, mask: VariableSet) -> u32 {
-        if let Some((last, code)) = self.last
-            && last == mask
+        if self.recent.is_empty() {
+            self.recent = vec![None; RECENT];
+        }
+        // The top bits of a product depend on all bits of a word.
+        let mixed = mask.0.iter().fold(0_u64, |mixed, &word| (mixed ^ word).wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        let place = (mixed >> 54) as usize & (RECENT - 1);
+        if let Some((known, code)) = self.recent[place]
+            && known == mask
         {
             return code;
         }
@@ -190,7 +210,7 @@ impl Interner {
             self.masks.push(mask);
             self.masks.len() as u32 - 1
         });
-        self.last = Some((mask, code));
+        self.recent[place] = Some((mask, code));
         code
     }
 
