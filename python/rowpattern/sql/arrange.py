@@ -112,13 +112,16 @@ def arrange(table: Table, partition_by: Sequence[Key], order_by: Sequence[Key], 
     keys = [*partition_by, *order_by]
     computed = _computed(table, [key for key in keys if key.column is None], database)
     values = [table.column(key.column) if key.column is not None else computed[key.sql] for key in keys]
-    order = None if _in_order(values, keys) else _sorted(values, keys, database, run)
+    in_order, together = _in_order(values, keys, len(partition_by))
+    order = None if in_order else _sorted(values, keys, database, run)
     rows = Rows(table, run, order, np.zeros(1, dtype=np.int64))
     for key in keys:
         if key.column is None:
             rows.keep_key(key, computed[key.sql])
     if table.rows == 0:
         rows.starts = np.zeros(0, dtype=np.int64)
+    elif together is not None and in_order:
+        rows.starts = np.concatenate([np.zeros(1, dtype=np.int64), np.flatnonzero(~_to_numpy(together)) + 1])
     elif partition_by:
         changed = np.zeros(max(0, table.rows - 1), dtype=bool)
         for key in partition_by:
@@ -144,33 +147,42 @@ def _comparable(values: pa.ChunkedArray) -> pa.ChunkedArray:
     return values
 
 
-def _in_order(values: Sequence[pa.ChunkedArray], keys: Sequence[Key]) -> bool:
-    """Say whether rows are in order; False too when it would be hard to tell."""
+def _in_order(
+    values: Sequence[pa.ChunkedArray], keys: Sequence[Key], partition_keys: int
+) -> tuple[bool, pa.ChunkedArray | None]:
+    """Say whether rows are in order; False too when it would be hard to tell.
+
+    Returns:
+        and, where they are and it was found on the way, for each row but the first whether it is of the partition of
+        the one before: equal in the first so many keys.
+    """
     count = len(values[0]) if values else 0
     if count < 2:  # noqa: PLR2004 - one row is in order
-        return True
+        return True, None
     # Rows for which the keys looked at so far are equal to those of the row before.
-    tied: Booleans | None = None
+    tied: pa.ChunkedArray | None = None
+    together: pa.ChunkedArray | None = None
     for at, (column, key) in enumerate(zip(values, keys)):
         if column.null_count or pa.types.is_nested(column.type) or pa.types.is_null(column.type):
-            return False
+            return False, None
         before, after = _neighbours(column)
+        last = at == len(keys) - 1
         try:
-            wrong = _to_numpy(pc.less(before, after) if key.descending else pc.greater(before, after))
-            last = at == len(keys) - 1
-            equal = None if last else _to_numpy(pc.equal(before, after))
+            wrong = pc.less(before, after) if key.descending else pc.greater(before, after)
+            equal = pc.equal(before, after) if not last or at < partition_keys else None
         except pa.ArrowNotImplementedError:
-            return False
+            return False, None
         if has_nan(column):
-            return False
-        if bool((wrong if tied is None else wrong & tied).any()):
-            return False
-        if equal is None:
-            return True
-        tied = equal if tied is None else tied & equal
-        if not tied.any():
-            return True
-    return True
+            return False, None
+        if pc.any(wrong if tied is None else pc.and_(wrong, tied)).as_py():
+            return False, None
+        if equal is not None:
+            tied = equal if tied is None else pc.and_(tied, equal)
+        if at == partition_keys - 1:
+            together = tied
+        if last or (at >= partition_keys - 1 and not pc.any(tied).as_py()):
+            break
+    return True, together
 
 
 def _neighbours(column: pa.ChunkedArray) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rowpattern.sql.binding import BoundClause, Key
     from rowpattern.sql.database import Database
     from rowpattern.sql.running import Run
-    from rowpattern.sql.tables import Array, Table
+    from rowpattern.sql.tables import Array, Native, Table
 
 __all__ = ["answer_clause"]
 
@@ -58,7 +58,7 @@ class _Column:
     """
 
     name: str
-    values: Array
+    values: Array | Native
     at: pa.Array | None
     origin: str | None
 
@@ -92,7 +92,14 @@ def _all_rows(bound: BoundClause, rows: Rows, items: Items, measures: list[Array
             seen.add(key.column)
             columns.append(_key_column(key, rows, run_rows))
     columns += _measure_columns(bound, measures, at)
-    return columns + [_Column(name, rows.column(name), run_rows, name) for name in bound.rest]
+    return columns + [_rest_column(name, rows, row) for name in bound.rest]
+
+
+def _rest_column(name: str, rows: Rows, at: Integers) -> _Column:
+    native = rows.table.native(name, lambda: at if rows.order is None else rows.order[at])
+    if native is not None:
+        return _Column(name, native, None, name)
+    return _Column(name, rows.column(name), pa.array(at), name)
 
 
 def _shown(bound: BoundClause, rows: Rows, items: Items) -> tuple[Integers | None, Integers, bool]:

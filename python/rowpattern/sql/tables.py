@@ -13,12 +13,15 @@ import pyarrow as pa
 from rowpattern.errors import QueryError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+    from rowpattern.sql.arrange import Integers
 
 __all__ = [
     "Answer",
     "AnswerColumn",
     "Array",
+    "Native",
     "Table",
     "as_kind",
     "common_kind",
@@ -66,6 +69,10 @@ class Table:
         """
         return None
 
+    def native(self, name: str, rows: Callable[[], Integers]) -> Native | None:  # noqa: ARG002 - for tables that can
+        """Take rows of a column without converting it; None where that cannot be or gains nothing."""
+        return None
+
     def restore(self, name: str, values: pa.ChunkedArray) -> Any:
         """Return values of a column in the form that the column had; None where they are in it already."""
         kind = self._table.schema.field(name).type
@@ -86,6 +93,19 @@ def readable_type(kind: pa.DataType) -> pa.DataType:
 def _readable(values: pa.ChunkedArray) -> pa.ChunkedArray:
     kind = readable_type(values.type)
     return values if kind == values.type else values.cast(kind)
+
+
+def _is_plain_dtype(dtype: Any) -> bool:
+    return type(dtype).__module__.startswith("numpy") and dtype.kind in "iufbM"
+
+
+def _from_pandas(values: Any, name: str) -> pa.ChunkedArray:
+    try:
+        array = pa.array(values, from_pandas=True)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
+        message = f"column {name} cannot be read: {str(error).splitlines()[0]}; give it one type, as with astype"
+        raise QueryError(message) from None
+    return array if isinstance(array, pa.ChunkedArray) else pa.chunked_array([array])
 
 
 class _PandasTable(Table):
@@ -112,16 +132,18 @@ class _PandasTable(Table):
         found = np.asarray(series.to_numpy() == text)
         return pa.array(found) if found.dtype == np.bool_ and found.shape == (self.rows,) else None
 
+    def native(self, name: str, rows: Callable[[], Integers]) -> Native | None:
+        series = self._frame[self._labels[name]]
+        if name in self._columns or _is_plain_dtype(series.dtype):
+            return None
+        # To Arrow and back, a million Python strings take ten times as long.
+        own = series.to_numpy() if series.dtype == object else series.array
+        return Native(own.take(rows()))
+
     def _convert(self, name: str) -> pa.ChunkedArray:
         series = self._frame[self._labels[name]]
-        try:
-            # Plain arrays cross without pandas' own checks, which take longer than small columns.
-            plain = type(series.dtype).__module__.startswith("numpy") and series.dtype.kind in "iufbM"
-            array = pa.array(series.to_numpy(), from_pandas=True) if plain else pa.Array.from_pandas(series)
-        except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
-            message = f"column {name} cannot be read: {str(error).splitlines()[0]}; give it one type, as with astype"
-            raise QueryError(message) from None
-        return array if isinstance(array, pa.ChunkedArray) else pa.chunked_array([array])
+        # Plain arrays cross without pandas' own checks, which take longer than small columns.
+        return _from_pandas(series.to_numpy() if _is_plain_dtype(series.dtype) else series, name)
 
     def arrow(self) -> pa.Table:
         return pa.table({name: self.column(name) for name in self.names})
@@ -214,6 +236,17 @@ def only_table(tables: Mapping[str, Table]) -> Table | None:
 
 
 @dataclass(frozen=True)
+class Native:
+    """Values of a column as pandas holds them."""
+
+    values: Any
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self.values)
+
+
+@dataclass(frozen=True)
 class AnswerColumn:
     """A column of an answer.
 
@@ -222,8 +255,12 @@ class AnswerColumn:
     """
 
     name: str
-    values: Array
+    values: Array | Native
     origin: str | None = None
+
+    def arrow(self) -> Array:
+        """Return its values as Arrow's."""
+        return _from_pandas(self.values.values, self.name) if isinstance(self.values, Native) else self.values
 
 
 @dataclass
@@ -235,7 +272,7 @@ class Answer:
     def arrow(self) -> pa.Table:
         """Return it as an Arrow table."""
         return pa.Table.from_arrays(
-            [column.values for column in self.columns], names=[column.name for column in self.columns]
+            [column.arrow() for column in self.columns], names=[column.name for column in self.columns]
         )
 
 
@@ -293,7 +330,7 @@ def as_kind(answer: Answer, kind: str, source: Table | None) -> Any:
 
 
 def _restored_view(column: AnswerColumn, source: Table) -> AnswerColumn:
-    values = None if column.origin is None else source.restore(column.origin, column.values)
+    values = None if column.origin is None else source.restore(column.origin, column.arrow())
     return column if values is None else AnswerColumn(column.name, values, column.origin)
 
 
@@ -303,6 +340,9 @@ def _as_pandas(answer: Answer, source: Table | None) -> Any:
     arrays: dict[int, Any] = {}
     for at, column in enumerate(answer.columns):
         values = column.values
+        if isinstance(values, Native):
+            arrays[at] = values.values
+            continue
         chunked = values if isinstance(values, pa.ChunkedArray) else pa.chunked_array([values])
         restored_values = None
         if column.origin is not None and source is not None:
