@@ -187,7 +187,7 @@ def _equal_to_text(possible: Computed, rows: Rows) -> pa.Array | None:
     """Compute a condition that is nothing but `column = 'text'`, where the table can without converting the column."""
     if possible.kernel is None or possible.kernel[0] != "equal" or rows.order is not None:
         return None
-    operands = dict(possible.kernel[1:])
+    operands = dict(operand for operand in possible.kernel[1:] if operand[0] in {"input", "literal"})
     text = operands.get("literal")
     item = dict(possible.reads).get(str(operands.get("input")))
     if not isinstance(text, str) or not isinstance(item, Value) or item.at.rows:
