@@ -27,8 +27,9 @@ bench: bench-environment
 # docs/benchmarks.md and its charts, from one run.
 bench-report: bench-environment
 	mkdir -p .benchmarks
-	.venv-bench/bin/python -m pytest benches --benchmark-only -q --benchmark-columns=min --benchmark-json=.benchmarks/report.json
-	.venv-bench/bin/python benches/report.py .benchmarks/report.json docs
+	.venv-bench/bin/python -m pytest benches --benchmark-only -q --benchmark-columns=min \
+	  --benchmark-json=.benchmarks/report.json; missed=$$?; \
+	  .venv-bench/bin/python benches/report.py .benchmarks/report.json docs && exit $$missed
 
 # Where the time of the headline queries goes.
 profile: bench-environment

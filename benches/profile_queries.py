@@ -46,6 +46,7 @@ QUERIES = {
 REASONS = {
     ("A B+ C with an average", "match"): "conditions are computed while matching: this step is the query",
     ("A+ B+ on categories, pandas", "conditions"): "reads a million Python strings, which is reading the input",
+    ("V shape, all rows", "measures"): "three navigations and a difference for each of 827,000 rows, on all threads",
 }
 
 

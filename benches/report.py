@@ -26,7 +26,11 @@ QUESTIONS = {
     "test_hit_ratio": "How often the cache hits",
     "test_kernel": "Matching rows",
     "test_sql": "Queries",
+    "test_shift_expressions": "Queries beside shift expressions",
+    "test_flink": "Queries beside Apache Flink",
     "test_conditions": "Conditions that depend on the match",
+    "test_growth": "Growth",
+    "test_larger_than_memory": "Larger than memory",
     "test_memory": "Memory",
     "test_limits": "Limits and signals",
     "test_production": "Running in production",
@@ -35,6 +39,7 @@ QUESTIONS = {
 # Groups in which the contender is another amount of work or the same thing asked otherwise, not a peer.
 _NO_PEERS = (
     "growth",
+    "from 1 M to 10 M rows",
     "refusing",
     "a match and how late",
     "2 M rows",
@@ -123,6 +128,77 @@ def draw(title: str, groups: dict[str, dict[str, dict[str, Any]]], path: Path) -
     return True
 
 
+def asked(by_file: dict[str, dict[str, dict[str, dict[str, Any]]]]) -> list[str]:
+    """Return what was asked of this package beside what was measured, as a Markdown table."""
+    lines = ["| question | asked | measured | reached |", "| --- | --- | ---: | --- |"]
+    for file in QUESTIONS:
+        for group, contenders in by_file.get(file, {}).items():
+            ours = contenders.get(OURS)
+            for name, bench in contenders.items():
+                info = bench["extra_info"]
+                if "promise" in info:
+                    promise = info["promise"]
+                    lines.append(row(promise["asked"], "", promise["measured"], promise["reached"]))
+                if ours is None or name == OURS or not {"at_least", "at_most"} & set(info):
+                    continue
+                ratio = bench["stats"]["min"] / ours["stats"]["min"]
+                least, most = info.get("at_least"), info.get("at_most")
+                words = f"at least {least:,} times" if least is not None else f"at most {most:,} times"
+                reached = (least is None or ratio >= least) and (most is None or ratio <= most)
+                lines.append(row(f"{group}: {name}", words, f"{ratio:,.2f} times", reached))
+    return lines
+
+
+def row(question: str, words: str, measured: str, reached: bool) -> str:
+    """Return a row of the table of what was asked."""
+    cells = [question, words, measured, "yes" if reached else "**no**"]
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def curves(groups: dict[str, dict[str, dict[str, Any]]], path: Path) -> list[str]:
+    """Draw all growth curves on one page, and return their points and what is said of their bends."""
+    figure, axes = plt.subplots(-(-len(groups) // 3), 3, figsize=(13, 3.2 * -(-len(groups) // 3)))
+    lines = []
+    for axis, benches in zip(axes.flat, groups.values()):
+        points = sorted((bench["extra_info"]["at"], bench["stats"]["min"]) for bench in benches.values())
+        info = next(iter(benches.values()))["extra_info"]
+        axis.loglog(*zip(*points), marker="o")
+        axis.set_title(info["curve"], fontsize=8)
+        axis.set_xlabel(info["axis"], fontsize=7)
+        axis.set_ylabel("seconds", fontsize=7)
+        axis.tick_params(labelsize=6)
+        axis.grid(alpha=0.3)
+        shown = ", ".join(f"{at:,}: {seconds_shown(seconds)}" for at, seconds in points)
+        lines += [f"**{info['curve']}** ({info['axis']}): {shown}. {info['bends']}".replace("|", "\\|"), ""]
+    for axis in axes.flat[len(groups) :]:
+        axis.set_visible(False)
+    figure.tight_layout()
+    figure.savefig(path, dpi=90)
+    plt.close(figure)
+    return lines
+
+
+def terabyte(groups: dict[str, dict[str, dict[str, Any]]]) -> list[str]:
+    """Say what a terabyte would take, at the rates of this run."""
+    rates = {
+        name.rpartition(", ")[2]: rate
+        for benches in groups.values()
+        for bench in benches.values()
+        for name, rate in bench["extra_info"].items()
+        if name.startswith("bytes a second")
+    }
+    if not {"sorting", "in order"} <= set(rates):
+        return []
+    alone, core = 1e12 / rates["sorting"] / 3600, 1e12 / rates["in order"] / 3600
+    sentence = (
+        f"**A terabyte** of such columns at these rates: {alone:,.1f} hours on one machine like this, sorting within "
+        f"512 MB included ({rates['sorting'] / 2**20:,.0f} MB/s); {core:,.1f} hours of one core for matching rows that are "
+        f"in order already ({rates['in order'] / 2**20:,.0f} MB/s), so {core * 60 / 100:,.1f} minutes on a cluster of 100 "
+        "cores, beside its own shuffle and sort, which were not measured at that size. Computed, not run."
+    )
+    return [sentence, ""]
+
+
 def report(saved: dict[str, Any], folder: Path) -> None:
     """Write the page and its charts into a folder."""
     machine, commit = saved["machine_info"], saved["commit_info"]
@@ -141,16 +217,22 @@ def report(saved: dict[str, Any], folder: Path) -> None:
         f"- {', '.join(f'{name} {version}' for name, version in sorted(versions.items()))}",
     ]
     by_file = grouped(saved["benchmarks"])
+    lines += ["", "## What was asked", "", *asked(by_file)]
     for file, title in QUESTIONS.items():
         groups = by_file.get(file)
         if not groups:
             continue
         lines += ["", f"## {title}", ""]
         chart = f"benchmarks-{file.removeprefix('test_')}.png"
+        if file == "test_growth":
+            points = curves(groups, folder / chart)
+            lines += [f"![{title}]({chart})", "", *points]
+            continue
         if draw(title, groups, folder / chart):
             lines += [f"![{title}]({chart})", ""]
         for group, contenders in groups.items():
             lines += [f"**{group.replace('|', chr(92) + '|')}**", "", *table(contenders), ""]
+        lines += terabyte(groups)
     text = "\n".join(lines).rstrip() + "\n"
     (folder / "benchmarks.md").write_text(text, encoding="utf-8")
 

@@ -29,6 +29,7 @@ def test_compile_of_a_cached_pattern(benchmark: Any, contender: str) -> None:
         rowpattern.compile("A B+ C")
         benchmark.pedantic(rowpattern.compile, ("A B+ C",), **ROUNDS)
     else:
+        benchmark.extra_info["at_least"] = 1
         re.compile("AB+C")
         benchmark.pedantic(re.compile, ("AB+C",), **ROUNDS)
 
@@ -88,9 +89,15 @@ def contenders() -> dict[str, Callable[[], Callable[[str], Any]]]:
     }
 
 
+# How many times our time these must take: we are asked to be as fast as the one, and within twice the other.
+ASKED = {"moka-py": 1, "cachebox TTLCache": 0.5}
+
+
 @pytest.mark.parametrize("contender", contenders())
 def test_get_of_one_key(benchmark: Any, contender: str) -> None:
     benchmark.group = "get_cached_pattern of one key"
+    if contender in ASKED:
+        benchmark.extra_info["at_least"] = ASKED[contender]
     get = contenders()[contender]()
     key = pattern_cache.get_cache_key("A{7}")
     assert get(key) is not None

@@ -15,6 +15,8 @@ from match_recognize import match_recognize as original
 import rowpattern
 from rowpattern import match_recognize
 
+from promises import keep
+
 logging.getLogger("src").setLevel(logging.CRITICAL)
 
 ABOVE_THEN_BELOW = """SELECT * FROM prices MATCH_RECOGNIZE (ORDER BY day
@@ -71,9 +73,11 @@ def test_growth(benchmark: Any, rows: int, contender: str) -> None:
     benchmark.pedantic(lambda: medians.append(each_walk()), rounds=3, warmup_rounds=1)
     median = min(medians)
     mean = np.mean(times)
-    print(f"{size:,} rows: median {median * 1e3:.2f} ms, mean {mean * 1e3:.2f} ms, {size / median / 1e6:.1f} M rows/s")
+    rate = size / median / 1e6
+    print(f"{size:,} rows: median {median * 1e3:.2f} ms, mean {mean * 1e3:.2f} ms, {rate:.1f} M rows/s")
     benchmark.extra_info["median_seconds"] = median
-    assert size < 1_000_000 or size / median > 5e6
+    if size == 1_000_000:
+        keep(benchmark, "1 M rows of A B+ C at 5 M rows/s or more", f"{rate:.1f} M rows/s", reached=rate > 5)
 
 
 @pytest.mark.parametrize("pattern", ["((A | B)*)* C", "(((A | B)*)*)* C", "(A+ B*)+ C"])
@@ -85,4 +89,6 @@ def test_what_explodes_ends_by_the_limit(benchmark: Any, pattern: str) -> None:
             match_recognize(NESTED.format(pattern), walk(10_000), timeout_seconds=1)
 
     benchmark.pedantic(ask, rounds=2)
-    assert benchmark.stats.stats.max < 1.1
+    slowest = benchmark.stats.stats.max
+    asked = f"{pattern} with aggregates, 10,000 rows: an answer or an error by a limit of 1 s"
+    keep(benchmark, asked, f"{slowest:.2f} s", reached=slowest < 1.1)

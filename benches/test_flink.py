@@ -1,8 +1,8 @@
 """Apache Flink's MATCH_RECOGNIZE on the same rows, with the same text.
 
-Flink reads rows from a CSV file and drops the answer; the least of its rounds, warm, is compared, and what reading alone
-takes stands beside it. Rowpattern has the rows in memory, as its users do. Flink is here for what it does on one machine
-with as many threads as there are cores; it is built for streams that never end.
+Flink reads rows from a CSV file and drops the answer; the least of its rounds, warm, is compared, and what reading
+alone takes stands beside it. Rowpattern has the rows in memory, as its users do. Flink is here for what it does on one
+machine with as many threads as there are cores; it is built for streams that never end.
 """
 
 from __future__ import annotations

@@ -30,8 +30,8 @@ CURVES = {
     ),
     "rows: V shape by query, from Polars": (
         "rows",
-        """Flat below 10,000 rows: a millisecond of planning, names and small tables. From 200,000 rows on several threads
-        work.""",
+        """Flat below 10,000 rows: a millisecond of planning, names and small tables. From 200,000 rows on several
+        threads work.""",
     ),
     "variables: one of n letters and then the last, 1 M rows": (
         "variables",
@@ -56,8 +56,8 @@ CURVES = {
     "pattern size: A{1,n} B on 1 M labels": (
         "n",
         """A look-up a row whatever n, up to 128 positions. Above, the forward pass finds its choices in a hash table
-        instead of an array, and follows matches with branches; the sets of positions get longer, and there are more of them
-        to compute. Runs of A are 200 rows long on average, so n of 3,000 meets no more of them than 1,000.""",
+        instead of an array, and follows matches with branches; the sets of positions get longer, and there are more of
+        them to compute. Runs of A are 200 rows long on average, so n of 3,000 meets no more of them than 1,000.""",
     ),
     "cache: a hit, by entries": (
         "entries",
@@ -69,8 +69,8 @@ CURVES = {
     ),
     "threads: 10 M rows of labels in one partition": (
         "threads",
-        """There are two cores, so nothing is to be gained past two threads. Two do not halve the time: reading labels and
-        joining the answers of shares is done by one.""",
+        """There are two cores, so nothing is to be gained past two threads. Two do not halve the time: reading labels
+        and joining the answers of shares is done by one.""",
     ),
     "threads: V shape by query, 10 M rows": (
         "threads",

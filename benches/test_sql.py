@@ -19,6 +19,8 @@ from match_recognize import match_recognize as original
 
 from rowpattern import match_recognize
 
+from promises import keep
+
 logging.getLogger("src").setLevel(logging.CRITICAL)
 
 PREV = "DEFINE DOWN AS DOWN.price < PREV(DOWN.price), UP AS UP.price > PREV(UP.price)"
@@ -117,5 +119,5 @@ def test_duckdb_s_two_symbol_scan(benchmark: Any, contender: str) -> None:
         MEASURES MATCH_NUMBER() AS m PATTERN (A B) DEFINE A AS v = 0, B AS v = 1)"""
     benchmark.pedantic(match_recognize, (query, table), rounds=15, warmup_rounds=2)
     rate = 2.0 / benchmark.stats.stats.min
-    print(f"{contender}: {rate:.0f} million rows a second")
-    assert rate > 80 or contender != "rowpattern"
+    if contender == "rowpattern":
+        keep(benchmark, "DuckDB's scan at more than 80 M rows/s", f"{rate:.0f} M rows/s", reached=rate > 80)
