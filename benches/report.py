@@ -192,9 +192,9 @@ def terabyte(groups: dict[str, dict[str, dict[str, Any]]]) -> list[str]:
     alone, core = 1e12 / rates["sorting"] / 3600, 1e12 / rates["in order"] / 3600
     sentence = (
         f"**A terabyte** of such columns at these rates: {alone:,.1f} hours on one machine like this, sorting within "
-        f"512 MB included ({rates['sorting'] / 2**20:,.0f} MB/s); {core:,.1f} hours of one core for matching rows that are "
-        f"in order already ({rates['in order'] / 2**20:,.0f} MB/s), so {core * 60 / 100:,.1f} minutes on a cluster of 100 "
-        "cores, beside its own shuffle and sort, which were not measured at that size. Computed, not run."
+        f"512 MB included ({rates['sorting'] / 2**20:,.0f} MB/s); {core:,.1f} hours of one core for matching rows that "
+        f"are in order already ({rates['in order'] / 2**20:,.0f} MB/s), so {core * 60 / 100:,.1f} minutes on a cluster "
+        "of 100 cores, beside its own shuffle and sort, which were not measured at that size. Computed, not run."
     )
     return [sentence, ""]
 

@@ -1,20 +1,22 @@
 """What an analyst writes without MATCH_RECOGNIZE: shifts in Polars and pandas, for what they can say.
 
-A sequence of a fixed length, overlapping, is a conjunction of shifted conditions. Falls and rises of any length take run
-lengths and a join of neighbours. Both find what the query finds.
+A sequence of a fixed length, overlapping, is a conjunction of shifted conditions. Falls and rises of any length take
+run lengths and a shift of runs. Both find what the query finds.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, Callable
+from typing import TYPE_CHECKING, Any, Callable
 
 import numpy as np
-import pandas as pd
 import polars as pl
 import pytest
 
 from rowpattern import match_recognize
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ROWS = 1_000_000
 
