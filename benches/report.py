@@ -162,13 +162,19 @@ def curves(groups: dict[str, dict[str, dict[str, Any]]], path: Path) -> list[str
     for axis, benches in zip(axes.flat, groups.values()):
         points = sorted((bench["extra_info"]["at"], bench["stats"]["min"]) for bench in benches.values())
         info = next(iter(benches.values()))["extra_info"]
-        axis.loglog(*zip(*points), marker="o")
+        at, seconds = zip(*points)
+        axis.loglog(at, seconds, marker="o")
+        # What is nearly flat shall look so: a decade at least.
+        middle = (min(seconds) * max(seconds)) ** 0.5
+        axis.set_ylim(min(min(seconds) / 1.5, middle / 4), max(max(seconds) * 1.5, middle * 4))
+        axis.set_xticks(at, [f"{each:,}" if each < 10_000 else f"{each:.0e}" for each in at])
+        axis.minorticks_off()
         axis.set_title(info["curve"], fontsize=8)
         axis.set_xlabel(info["axis"], fontsize=7)
         axis.set_ylabel("seconds", fontsize=7)
         axis.tick_params(labelsize=6)
         axis.grid(alpha=0.3)
-        shown = ", ".join(f"{at:,}: {seconds_shown(seconds)}" for at, seconds in points)
+        shown = ", ".join(f"{each:,}: {seconds_shown(least)}" for each, least in points)
         lines += [f"**{info['curve']}** ({info['axis']}): {shown}. {info['bends']}".replace("|", "\\|"), ""]
     for axis in axes.flat[len(groups) :]:
         axis.set_visible(False)
