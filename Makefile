@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 BASELINE := -q --benchmark-columns=min,median --benchmark-storage=file://benches/baseline
 
-.PHONY: demo test bench bench-baseline bench-compare bench-report profile bench-environment develop format lint types rust-test servers clean
+.PHONY: demo test bench bench-baseline bench-compare bench-report profile bench-environment develop format lint types rust-test servers install clean
 
 # The main job: many patterns over real prices, through the cache.
 demo: .venv/demo
@@ -13,12 +13,15 @@ demo: .venv/demo
 test: servers develop
 	$(BIN)/python -m pytest
 
-# What tests talk to and pip does not have: the Prometheus server with promtool. Debian's packages start a service
-# of their own where systemd runs; tests start theirs on other ports.
+# What tests talk to and pip does not have: the Prometheus server with promtool, and the Java that Spark runs in. Debian's
+# packages start a service of their own where systemd runs; tests start theirs on other ports.
 servers:
-	@command -v prometheus promtool > /dev/null || { \
-	  [ "$$(id -u)" = 0 ] || { echo 'tests need Debian'\''s package prometheus: sudo apt-get install prometheus'; exit 1; }; \
-	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends prometheus > /dev/null; }
+	@command -v prometheus promtool > /dev/null || $(MAKE) -s install PACKAGE=prometheus
+	@command -v java > /dev/null || $(MAKE) -s install PACKAGE=default-jre-headless
+
+install:
+	@[ "$$(id -u)" = 0 ] || { echo 'tests need Debian'\''s package $(PACKAGE): sudo apt-get install $(PACKAGE)'; exit 1; }
+	@apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends $(PACKAGE) > /dev/null
 
 # Measures beside the peers, in an environment of their own: some of them need older libraries.
 bench: bench-environment

@@ -29,7 +29,7 @@ const ENDS: u32 = 1 << 26;
 const EMPTY: u32 = 1 << 27;
 
 /// Up to so many positions, the table has a row of all states for each set.
-const MAX_POSITIONS: usize = 128;
+const MAX_POSITIONS: usize = 512;
 
 /// Whether this pass can do a search.
 pub fn serves(automaton: &Automaton, skip: Skip) -> bool {

@@ -33,7 +33,7 @@ pub const GROUPED_SETS: usize = 16;
 /// A grouped step that is not computed yet. No set has its number in the lowest 16 bits.
 pub const UNKNOWN_GROUP: u64 = u64::MAX;
 /// Up to so many positions, `choice` has a row of all positions for each set.
-const DENSE_POSITIONS: usize = 128;
+const DENSE_POSITIONS: usize = 512;
 /// What one item of a hash map takes, with its share of free places.
 const HASH_ITEM_BYTES: usize = 24;
 
@@ -156,7 +156,13 @@ impl Tables {
 
     /// Whether a cleared table should take the place of this one before another set comes.
     fn is_full(&self) -> bool {
-        self.sets.len() >= MAX_SETS || (self.sets.len() >= MIN_SETS && self.memory_bytes() > MAX_BYTES)
+        // The forward pass will make a row of its table for each set.
+        let coming = if self.positions <= DENSE_POSITIONS {
+            (self.sets.len() * (self.positions + 2) * size_of::<u32>()).saturating_sub(self.bulk.memory_bytes())
+        } else {
+            0
+        };
+        self.sets.len() >= MAX_SETS || (self.sets.len() >= MIN_SETS && self.memory_bytes() + coming > MAX_BYTES)
     }
 
     /// Bytes on the heap.
