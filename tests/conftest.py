@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
 import pytest
 
 from rowpattern import pattern_cache
 from rowpattern.cache_monitor import stop_cache_monitoring
 from rowpattern.production_config import MatchRecognizeConfig, reset_config, set_config
+
+# Spark's workers run this Python, not the first one that a shell would find.
+os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
 
 
 @pytest.fixture(autouse=True)

@@ -16,6 +16,8 @@ def test_there_are_snippets() -> None:
     assert len(SNIPPETS) >= 3
 
 
+# Spark leaves sockets to the garbage collector.
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning", "ignore::FutureWarning")
 @pytest.mark.parametrize(("code", "printed"), SNIPPETS)
 def test_snippets_print_what_the_readme_says(code: str, printed: str, capsys: pytest.CaptureFixture[str]) -> None:
     exec(compile(code, "README.md", "exec"), {})  # noqa: S102 - our own text
