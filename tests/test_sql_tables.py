@@ -17,7 +17,7 @@ import pyarrow as pa
 import pytest
 
 import rowpattern
-from rowpattern import match_recognize, pattern_cache
+from rowpattern import QueryError, match_recognize, pattern_cache
 
 ONE_ROW = """SELECT * FROM t MATCH_RECOGNIZE (
     PARTITION BY symbol ORDER BY day
@@ -322,3 +322,48 @@ def test_texts_of_pandas_and_polars_compare_as_arrow_s_do() -> None:
                     .equals(match_recognize(query, pl.from_arrow(arrow)).to_arrow())
                 ), condition
                 assert match_recognize(query, frame)["l"].to_list() == wanted["l"].to_pylist(), condition
+
+
+def test_pandas_columns_that_are_only_shown_come_back_as_they_were() -> None:
+    frame = pd.DataFrame(
+        {
+            "at": [3, 1, 2, 4],
+            "text": pd.Series(["c", None, float("nan"), "d"], dtype=object),
+            # Not one type: Arrow has none for it.
+            "things": pd.Series([1, "two", (3,), None], dtype=object),
+            "kind": pd.Categorical(["x", "y", None, "x"], categories=["y", "x", "z"], ordered=True),
+            "zone": pd.to_datetime(["2026-01-03", "2026-01-01", None, "2026-01-04"]).tz_localize("Asia/Tokyo"),
+            "whole": pd.array([3, None, 2, 4], dtype="Int64"),
+        }
+    )
+    sql = "SELECT * FROM t MATCH_RECOGNIZE (ORDER BY at ALL ROWS PER MATCH PATTERN (A{3}))"
+    answer = match_recognize(sql, frame)
+    wanted = frame.iloc[[1, 2, 0]].reset_index(drop=True)
+    pd.testing.assert_frame_equal(answer, wanted)
+    assert answer["text"][0] is None
+    assert answer["things"].tolist() == ["two", (3,), 1]
+    # What the query reads of it must have one type.
+    with pytest.raises(QueryError, match="column things cannot be read"):
+        match_recognize(sql.replace("PATTERN (A{3})", "PATTERN (A{3}) DEFINE A AS things IS NOT NULL"), frame)
+
+
+def test_arithmetic_in_arrow_is_duckdb_s() -> None:
+    table = pa.table(
+        {
+            "a": pa.array([1, 2, None, 2**62], pa.int64()),
+            "x": pa.array([1.5, None, 1e308, -0.0]),
+            "s": pa.array([1, 2, 3, 4], pa.int32()),
+        }
+    )
+    clause = "MATCH_RECOGNIZE (MEASURES {} AS m ALL ROWS PER MATCH PATTERN (A+))"
+    for expression in ("a + a", "a - 1", "a * 3 - a", "x * x", "x + 1", "x - x * 2", "a + x", "s * s", "a * s"):
+        sql = f"SELECT m FROM t {clause.format(expression.replace('a', 'A.a').replace('x', 'A.x').replace('s', 'A.s'))}"
+        try:
+            wanted = duckdb.from_arrow(table).project(f"{expression} AS m").to_arrow_table()["m"]
+        except duckdb.Error:
+            with pytest.raises(QueryError, match=r"measure m: .*[Oo]verflow"):
+                match_recognize(sql, table)
+            continue
+        found = match_recognize(sql, table)["m"]
+        assert found.to_pylist() == wanted.to_pylist(), expression
+        assert found.type == wanted.type, expression

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import warnings
 from typing import Any
 
 import numpy as np
@@ -10,6 +13,7 @@ import pytest
 
 import rowpattern
 from rowpattern import match_recognize
+from rowpattern.production_config import MatchRecognizeConfig, set_config
 
 # Enough for several threads: they are used from some 100,000 rows for each on.
 ROWS = 600_000
@@ -140,3 +144,53 @@ def test_queries(query: str, partition: str) -> None:
     assert one.num_rows > 1000
     for threads in (2, 5):
         assert match_recognize(sql, table, threads=threads).equals(one)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_duckdb_keeps_to_them_too(threads: int) -> None:
+    sql = """SELECT current_setting('threads') AS threads FROM t MATCH_RECOGNIZE (MEASURES A.a AS a PATTERN (A))"""
+    assert match_recognize(sql, pa.table({"a": [1]}), threads=threads)["threads"].to_pylist() == [threads]
+
+
+def test_by_default_the_settings_say_how_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rowpattern.sql.workers.available_cores", lambda: 64)
+    sql = "SELECT current_setting('threads') AS threads FROM t MATCH_RECOGNIZE (MEASURES A.a AS a PATTERN (A))"
+    assert match_recognize(sql, pa.table({"a": [1]}))["threads"].to_pylist() == [4]
+    set_config(MatchRecognizeConfig.from_env({"MR_MAX_WORKERS": "2"}))
+    assert match_recognize(sql, pa.table({"a": [1]}))["threads"].to_pylist() == [2]
+    with pytest.raises(rowpattern.ConfigurationError, match="MR_MAX_WORKERS is '0'"):
+        MatchRecognizeConfig.from_env({"MR_MAX_WORKERS": "0"})
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+def test_a_forked_child_has_threads_of_its_own() -> None:
+    table = pa.table({"at": np.arange(ROWS), "price": np.random.default_rng(2).normal(size=ROWS)})
+    sql = QUERIES["one row"].format(partition="").replace("count(DOWN.*) AS falls,", "")
+    one = match_recognize(sql, table, threads=2)
+    with warnings.catch_warnings():
+        # Arrow has threads, and Python says so.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = os.fork()
+    if child == 0:
+        os._exit(0 if match_recognize(sql, table, threads=2).equals(one) else 1)
+    assert os.waitpid(child, 0)[1] == 0
+
+
+def test_ctrl_c_ends_all_of_them() -> None:
+    class Interrupted(Exception):  # noqa: N818 - it is no error
+        pass
+
+    def interrupt(_number: int, _frame: object) -> None:
+        raise Interrupted
+
+    # Overlapping matches, with more rows than anyone waits for, in both threads.
+    compiled = rowpattern.compile("A+")
+    arguments: dict[str, Any] = {"partitions": ("counts", [200_000, 200_000]), "skip": "to next row", "threads": 2}
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
+        with pytest.raises(Interrupted):
+            compiled.match("A" * 400_000, **arguments)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

@@ -341,7 +341,8 @@ def _as_pandas(answer: Answer, source: Table | None) -> Any:
     for at, column in enumerate(answer.columns):
         values = column.values
         if isinstance(values, Native):
-            arrays[at] = values.values
+            # With its type said: pandas would guess that Python strings are texts of its own.
+            arrays[at] = pd.Series(values.values, dtype=values.values.dtype, copy=False)
             continue
         chunked = values if isinstance(values, pa.ChunkedArray) else pa.chunked_array([values])
         restored_values = None
