@@ -2,9 +2,9 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-BASELINE := -q --benchmark-columns=min,median --benchmark-storage=file://benches/baseline
+BASELINE := -q --benchmark-columns=min --benchmark-storage=file://benches/baseline
 
-.PHONY: demo test bench bench-baseline bench-compare bench-report profile bench-environment develop format lint types rust-test servers install clean
+.PHONY: demo test bench bench-compare bench-report profile bench-environment develop format lint types rust-test servers install clean
 
 # The main job: many patterns over real prices, through the cache.
 demo: .venv/demo
@@ -27,23 +27,19 @@ install:
 bench: bench-environment
 	.venv-bench/bin/python -m pytest benches --benchmark-only --benchmark-columns=min,median,rounds $(BENCH)
 
-# docs/benchmarks.md and its charts, from one run.
+# docs/benchmarks.md and its charts, from one run, which is kept for bench-compare.
 bench-report: bench-environment
-	mkdir -p .benchmarks
-	.venv-bench/bin/python -m pytest benches --benchmark-only -q --benchmark-columns=min \
-	  --benchmark-json=.benchmarks/report.json; missed=$$?; \
-	  .venv-bench/bin/python benches/report.py .benchmarks/report.json docs && exit $$missed
+	rm -rf benches/baseline
+	.venv-bench/bin/python -m pytest benches --benchmark-only $(BASELINE) --benchmark-save=baseline; missed=$$?; \
+	  .venv-bench/bin/python benches/report.py benches/baseline/*/0001_baseline.json docs && exit $$missed
+
+# What a change did: beside the run that is kept.
+bench-compare: bench-environment
+	.venv-bench/bin/python -m pytest benches --benchmark-only $(BASELINE) --benchmark-compare $(BENCH)
 
 # Where the time of the headline queries goes.
 profile: bench-environment
 	.venv-bench/bin/python benches/profile_queries.py
-
-# What a change did: beside the run that is kept in benches/baseline. `make bench-baseline` keeps a new one.
-bench-compare: bench-environment
-	.venv-bench/bin/python -m pytest benches --benchmark-only $(BASELINE) --benchmark-compare $(BENCH)
-
-bench-baseline: bench-environment
-	.venv-bench/bin/python -m pytest benches --benchmark-only $(BASELINE) --benchmark-save=baseline $(BENCH)
 
 bench-environment: .venv-flink/made
 	$(PYTHON) -m venv .venv-bench

@@ -1,6 +1,6 @@
 """Writes docs/benchmarks.md and its charts from what pytest-benchmark saved, and from nothing else.
 
-python benches/report.py .benchmarks/report.json docs
+python benches/report.py benches/baseline/*/0001_baseline.json docs
 """
 
 from __future__ import annotations

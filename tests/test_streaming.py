@@ -216,6 +216,18 @@ def test_rows_are_read_once() -> None:
         match_recognize(both, t=small_batches(table), stream=True).read_all()
 
 
+def test_a_table_in_the_subquery_and_around_it() -> None:
+    table = pa.table({"a": [1, 2, 3], "b": [1, 1, 2]})
+    sql = """
+        SELECT x, t.a FROM (SELECT * FROM t WHERE a > 1) MATCH_RECOGNIZE (
+            PARTITION BY b ORDER BY a MEASURES X.a AS x PATTERN (X)) m JOIN t USING (b) ORDER BY ALL"""
+    assert (
+        match_recognize(sql, t=table, stream=True).read_all().to_pylist() == match_recognize(sql, t=table).to_pylist()
+    )
+    with pytest.raises(QueryError, match="can be read once only"):
+        match_recognize(sql, t=small_batches(table), stream=True).read_all()
+
+
 def test_two_clauses() -> None:
     clause = "MATCH_RECOGNIZE (PARTITION BY b MEASURES X.a AS a PATTERN (X))"
     with pytest.raises(UnsupportedQueryError, match="one MATCH_RECOGNIZE"):

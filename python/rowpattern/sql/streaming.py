@@ -152,8 +152,7 @@ class _StreamedQuery:
             yield from answers
             return
         using = stack.enter_context(spilling_database(self._parts["outer"], directory))
-        if self._clause.table is not None:
-            self._register(using, empty=False)
+        self._register(using, empty=False)
         using.register(result_name(self._clause), self._reader(self._answer_schema, answers))
         for batch in using.stream(self._outer_sql, batch_rows(self.schema)):
             yield from _cast(_plain(pa.Table.from_batches([batch])), self.schema).to_batches()

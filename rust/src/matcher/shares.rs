@@ -23,7 +23,9 @@ use crate::automaton::Automaton;
 
 /// So far around the place wanted a cut is looked for, in rows: at first, and at most.
 const NEAR: usize = 1 << 9;
-const FAR: usize = 1 << 15;
+const FAR: usize = 1 << 12;
+/// Patterns that count have many states that never become one: so many steps of a state are tried for a cut.
+const STEPS: usize = 1 << 17;
 
 /// Consecutive rows, matched by one thread.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -155,7 +157,12 @@ fn cut_near(
     // Once both are the same they stay so, going down.
     let known = sets.iter().position(|&set| set == UNKNOWN).unwrap_or(sets.len());
     let mut states = bulk::states_before(automaton, low == begin);
+    let mut steps = 0;
     for at in 0..known.saturating_sub(1) {
+        steps += states.len();
+        if steps > STEPS {
+            break;
+        }
         for state in &mut states {
             *state = bulk::next_state(automaton, tables, sets[at], *state);
         }
