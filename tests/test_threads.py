@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import warnings
 from typing import Any
 
@@ -174,6 +175,37 @@ def test_a_forked_child_has_threads_of_its_own() -> None:
     if child == 0:
         os._exit(0 if match_recognize(sql, table, threads=2).equals(one) else 1)
     assert os.waitpid(child, 0)[1] == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+def test_forks_while_threads_match(labels: np.ndarray[Any, Any]) -> None:
+    compiled = rowpattern.compile("A+ B /* forks */")
+    rows = {name: flags for name, flags in conditions(labels).items() if name in compiled.variables}
+    count = compiled.count(rows)
+    stop = threading.Event()
+
+    def work() -> None:
+        while not stop.is_set():
+            assert compiled.count(rows, threads=2) == count
+            assert compiled.count("AAB" * 1000) == 1000
+
+    workers = [threading.Thread(target=work) for _ in range(3)]
+    for worker in workers:
+        worker.start()
+    try:
+        for _ in range(40):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)
+                child = os.fork()
+            if child == 0:
+                # What a thread of the parent's held would be held for good here.
+                signal.alarm(20)
+                os._exit(0 if compiled.count(rows, threads=2) == count else 1)
+            assert os.waitpid(child, 0)[1] == 0
+    finally:
+        stop.set()
+        for worker in workers:
+            worker.join()
 
 
 def test_ctrl_c_ends_all_of_them() -> None:

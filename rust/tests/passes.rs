@@ -115,9 +115,9 @@ proptest! {
         paused.pause = false;
         prop_assert_eq!(&paused, &bulk);
 
-        let search = Search { compiled: &compiled, symbols: &mut symbols, partitions: &partitions, threads: 1 };
+        let search = Search::new(&compiled, &mut symbols, &partitions, 1);
         prop_assert_eq!(search.count(Skip::PastLastRow, &mut tick.clone()).0, Ok(bulk.starts.len()));
-        let search = Search { compiled: &compiled, symbols: &mut symbols, partitions: &partitions, threads: 1 };
+        let search = Search::new(&compiled, &mut symbols, &partitions, 1);
         prop_assert_eq!(search.is_match(&mut tick.clone()).0, Ok(!bulk.starts.is_empty()));
     }
 }

@@ -80,6 +80,15 @@ impl Compiled {
         self.tables.bytes.swap(bytes, Ordering::Relaxed) != bytes
     }
 
+    /// As [`Self::give_back`], for several.
+    pub fn give_back_all(&self, tables: impl IntoIterator<Item = Tables>) -> bool {
+        let mut changed = false;
+        for tables in tables {
+            changed |= self.give_back(tables);
+        }
+        changed
+    }
+
     /// Bytes on the heap: the automaton, the tree, and tables at rest.
     pub fn memory_bytes(&self) -> usize {
         let names: usize = self.variables.iter().map(|name| name.capacity() + size_of::<String>()).sum();

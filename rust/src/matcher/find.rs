@@ -1,8 +1,7 @@
 //! All matches of the rows, found by one or several threads.
 
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::Stopped;
 use super::bulk::{self, BulkSink};
@@ -11,12 +10,12 @@ use super::scan::{Count, Partitions, Scan, ScanError, Sink};
 use super::shares::{Share, shares};
 use super::skip::Skip;
 use super::symbols::Symbols;
+use super::tables::Tables;
 use super::threads::{Tick, Worker, in_threads};
 use super::viability::{Context, begins_any};
 
 /// Fewer rows are not worth another thread.
 const ROWS_A_SHARE: usize = 1 << 17;
-/// Where partitions take different times, more shares than threads keep all of them at work.
 const SHARES_A_THREAD: usize = 8;
 
 /// Takes matches of a share, and then what the next shares found.
@@ -25,19 +24,31 @@ pub trait Joined: Send {
     fn join(&mut self, next: Self);
 }
 
-/// The rows of a search, and how many threads may work on them.
+/// The rows of a search, and what is needed to look through them with several threads.
+///
+/// It is made and its tables are given back where nothing can fork, that is with Python's lock held: a child would find the lock
+/// of the pattern's tables taken by a thread that it does not have. What comes between needs no lock of the pattern's.
 pub struct Search<'s> {
-    /// The compiled pattern.
-    pub compiled: &'s Compiled,
-    /// The rows.
-    pub symbols: &'s mut Symbols,
-    /// How they are laid out.
-    pub partitions: &'s Partitions,
-    /// At least one.
-    pub threads: usize,
+    compiled: &'s Compiled,
+    symbols: &'s mut Symbols,
+    partitions: &'s Partitions,
+    /// For each thread.
+    tables: Vec<Tables>,
 }
 
-impl Search<'_> {
+/// What came of a search, and the tables that it used, to be given back.
+pub type Ended<R, E> = (Result<R, E>, Vec<Tables>);
+
+impl<'s> Search<'s> {
+    /// Takes the pattern's tables.
+    ///
+    /// Args: the pattern, the rows, how they are laid out, and the most threads, at least one.
+    pub fn new(compiled: &'s Compiled, symbols: &'s mut Symbols, partitions: &'s Partitions, threads: usize) -> Self {
+        let threads = threads.min(partitions.rows() / ROWS_A_SHARE).max(1);
+        let tables = (0..threads).map(|_| compiled.take_tables()).collect();
+        Self { compiled, symbols, partitions, tables }
+    }
+
     /// Finds all matches. Time is that of [`Scan`] divided by the threads, where there are many rows; what is found does
     /// not depend on how many threads there are.
     ///
@@ -47,14 +58,13 @@ impl Search<'_> {
     ///     sink: makes a sink for a share, with room for the matches of so many rows.
     ///     tick: called now and then in this thread.
     ///
-    /// Gives what was found, and whether the pattern's memory changed by that.
     pub fn run<S: Sink + BulkSink + Joined>(
         self,
         skip: Skip,
         blocks: bool,
         sink: impl Fn(usize) -> S + Sync,
         tick: &mut Tick<'_>,
-    ) -> (Result<S, ScanError>, bool) {
+    ) -> Ended<S, ScanError> {
         let blocks = blocks && bulk::serves(&self.compiled.automaton, skip);
         self.over_shares(blocks, sink, tick, |context, partitions, share, sink| {
             if blocks {
@@ -65,17 +75,17 @@ impl Search<'_> {
     }
 
     /// Counts all matches; as [`Self::run`].
-    pub fn count(self, skip: Skip, tick: &mut Tick<'_>) -> (Result<usize, ScanError>, bool) {
-        let (counted, grown) = self.run(skip, true, |_| Count::default(), tick);
-        (counted.map(|Count(matches)| matches), grown)
+    pub fn count(self, skip: Skip, tick: &mut Tick<'_>) -> Ended<usize, ScanError> {
+        let (counted, tables) = self.run(skip, true, |_| Count::default(), tick);
+        (counted.map(|Count(matches)| matches), tables)
     }
 
     /// Whether any row begins a match. Goes backward only, in this thread, and ends at the first match that it sees.
-    pub fn is_match(self, tick: &mut Tick<'_>) -> (Result<bool, ScanError>, bool) {
-        let Self { compiled, symbols, partitions, .. } = self;
-        let mut tables = compiled.take_tables();
-        tables.adopt(symbols);
-        let mut context = Context { automaton: &compiled.automaton, symbols, tables: &mut tables, tick };
+    pub fn is_match(self, tick: &mut Tick<'_>) -> Ended<bool, ScanError> {
+        let Self { compiled, symbols, partitions, mut tables } = self;
+        let own = &mut tables[0];
+        own.adopt(symbols);
+        let mut context = Context { automaton: &compiled.automaton, symbols, tables: own, tick };
         let mut found = Ok(false);
         for (begin, end) in (0..partitions.len()).rev().map(|number| partitions.bounds(number)) {
             found = begins_any(&mut context, begin, end);
@@ -83,7 +93,7 @@ impl Search<'_> {
                 break;
             }
         }
-        (found.map_err(ScanError::from), compiled.give_back(tables))
+        (found.map_err(ScanError::from), tables)
     }
 
     /// Does other work on whole partitions; as [`Self::run`].
@@ -92,7 +102,7 @@ impl Search<'_> {
         sink: impl Fn(usize) -> S + Sync,
         tick: &mut Tick<'_>,
         work: impl Fn(&mut Context<'_>, &Partitions, Range<usize>, &mut S) -> Result<(), E> + Sync,
-    ) -> (Result<S, E>, bool) {
+    ) -> Ended<S, E> {
         self.over_shares(false, sink, tick, |context, partitions, share, sink| {
             work(context, partitions, share.partitions.clone(), sink)
         })
@@ -104,32 +114,29 @@ impl Search<'_> {
         sink: impl Fn(usize) -> S + Sync,
         tick: &mut Tick<'_>,
         work: impl Fn(&mut Context<'_>, &Partitions, &Share, &mut S) -> Result<(), E> + Sync,
-    ) -> (Result<S, E>, bool) {
-        let Self { compiled, symbols, partitions, threads } = self;
-        let automaton = &compiled.automaton;
-        let mut tables = compiled.take_tables();
-        tables.adopt(symbols);
+    ) -> Ended<S, E> {
+        let Self { compiled, symbols, partitions, mut tables } = self;
+        let (automaton, threads) = (&compiled.automaton, tables.len());
+        tables[0].adopt(symbols);
         let symbols = &*symbols;
+        tables[1..].iter_mut().for_each(|other| other.adopt_as_they_are(symbols));
+        // Where partitions take different times, more shares than threads keep all of them at work.
         let wanted = if inside { threads } else { threads.saturating_mul(SHARES_A_THREAD) };
         let wanted = wanted.min(partitions.rows() / ROWS_A_SHARE);
-        let shares = if threads > 1 && wanted > 1 {
-            let mut context = Context { automaton, symbols, tables: &mut tables, tick };
+        let shares = if threads > 1 {
+            let mut context = Context { automaton, symbols, tables: &mut tables[0], tick };
             match shares(&mut context, partitions, wanted, inside) {
                 Ok(shares) => shares,
-                Err(stopped) => return (Err(stopped.into()), compiled.give_back(tables)),
+                Err(stopped) => return (Err(stopped.into()), tables),
             }
         } else {
             vec![Share::whole(partitions)]
         };
-        let grown = AtomicBool::new(false);
-        let first = Mutex::new(Some(tables));
+        // Handed to threads, and back; only they know this lock.
+        let waiting = Mutex::new(tables);
+        let used = Mutex::new(Vec::new());
         let found = in_threads(shares.len(), threads, tick, |worker: &mut Worker<'_, S, E>| {
-            let first = first.lock().unwrap_or_else(PoisonError::into_inner).take();
-            let mut tables = first.unwrap_or_else(|| {
-                let mut tables = compiled.take_tables();
-                tables.adopt_as_they_are(symbols);
-                tables
-            });
+            let Some(mut tables) = locked(&waiting).pop() else { return };
             worker.each(|number, tick| {
                 let share = &shares[number];
                 // What the other shares find is added to the first one's.
@@ -137,9 +144,7 @@ impl Search<'_> {
                 work(&mut Context { automaton, symbols, tables: &mut tables, tick }, partitions, share, &mut found)?;
                 Ok(found)
             });
-            if compiled.give_back(tables) {
-                grown.store(true, Ordering::Relaxed);
-            }
+            locked(&used).push(tables);
         });
         let joined = found.map(|found| {
             let mut found = found.into_iter();
@@ -147,8 +152,14 @@ impl Search<'_> {
             found.for_each(|next| all.join(next));
             all
         });
-        (joined, grown.into_inner())
+        // Those that are filled come first, so that they are the ones to rest with the pattern.
+        let tables = [&used, &waiting].into_iter().flat_map(|tables| std::mem::take(&mut *locked(tables))).collect();
+        (joined, tables)
     }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Joined for Count {

@@ -29,7 +29,7 @@ mod viability;
 
 pub use bulk::{BulkSink, Start, run as run_bulk, serves as bulk_serves};
 pub use compiled::{Compiled, SharedTables, number_of};
-pub use find::{Joined, Search};
+pub use find::{Ended, Joined, Search};
 pub use navigate::{NOWHERE, Navigation};
 pub use scan::{Count, Partitions, Scan, ScanError, Sink, Span};
 pub use shares::{Share, shares};

@@ -184,22 +184,22 @@ impl Conditions {
         let mut late = false;
         let Input { symbols, partitions, skip, skip_variable, threads } = input;
         let (skip, threads) = (*skip, *threads);
-        let search = Search { compiled, symbols, partitions, threads };
-        let (searched, grown) = py.detach(|| {
+        let search = Search::new(compiled, symbols, partitions, threads);
+        let (searched, tables) = py.detach(|| {
             let mut tick = || {
                 late = begun.elapsed().as_secs_f64() > timeout_seconds;
                 if late { Err(Stopped) } else { signals.tick() }
             };
             let empty = |rows| Searched { sink: sink(rows), failed: None };
-            let (searched, grown) =
+            let (searched, tables) =
                 search.over_partitions(empty, &mut tick, |context, partitions, numbers, searched| {
                     let mut scan = DependentScan::new(&self.inner, &compiled.variables, skip);
                     searched.failed = scan.run(context, partitions, numbers, &mut searched.sink).err();
                     Ok(())
                 });
-            (searched.unwrap_or_else(|failed| Searched { sink: sink(0), failed: Some(failed) }), grown)
+            (searched.unwrap_or_else(|failed| Searched { sink: sink(0), failed: Some(failed) }), tables)
         });
-        if grown {
+        if compiled.give_back_all(tables) {
             reweigh(py, self.pattern.bind(py));
         }
         let failed = searched.failed.map(|error| match error {

@@ -15,7 +15,7 @@ use super::iterator::MatchIterator;
 use super::matches::{Matches, MatchesSink, Spans, SpansSink};
 use super::rows;
 use super::signals::Signals;
-use crate::matcher::{Compiled, Partitions, ScanError, Search, Skip, Symbols, Tick, VariableSet};
+use crate::matcher::{Compiled, Ended, Partitions, ScanError, Search, Skip, Symbols, Tick, VariableSet};
 
 /// What `compile` takes beside the text, in a canonical order.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
@@ -170,16 +170,16 @@ impl Pattern {
     fn search<R: Send>(
         slf: &Bound<'_, Self>,
         input: &mut Input,
-        search: impl FnOnce(Search<'_>, Skip, &mut Tick<'_>) -> (Result<R, ScanError>, bool) + Send,
+        search: impl FnOnce(Search<'_>, Skip, &mut Tick<'_>) -> Ended<R, ScanError> + Send,
     ) -> PyResult<R> {
         let py = slf.py();
         let compiled = &slf.get().compiled;
         let Input { symbols, partitions, skip, threads, .. } = input;
         let (skip, threads) = (*skip, *threads);
         let mut signals = Signals::new();
-        let given = Search { compiled, symbols, partitions, threads };
-        let (result, grown) = py.detach(|| search(given, skip, &mut || signals.tick()));
-        if grown {
+        let given = Search::new(compiled, symbols, partitions, threads);
+        let (result, tables) = py.detach(|| search(given, skip, &mut || signals.tick()));
+        if compiled.give_back_all(tables) {
             reweigh(py, slf);
         }
         result.map_err(|error| scan_error(error, input.skip_variable.as_deref(), signals))
