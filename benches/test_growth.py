@@ -55,10 +55,10 @@ CURVES = {
     ),
     "pattern size: A{1,n} B on 1 M labels": (
         "n",
-        """A look-up a row whatever n, up to 512 positions (it was 128 before this curve was drawn, and 300 took 4 times as
-        long as 100). Above, the forward pass finds its choices in a hash table
-        instead of an array, and follows matches with branches; the sets of positions get longer, and there are more of
-        them to compute. Runs of A are 200 rows long on average, so n of 3,000 meets no more of them than 1,000.""",
+        """A look-up a row whatever n, up to 512 positions (it was 128 before this curve was drawn, and 300 took 4
+        times as long as 100). Above, the forward pass finds its choices in a hash table instead of an array, and
+        follows matches with branches; the sets of positions get longer, and there are more of them to compute. Runs of
+        A are 200 rows long on average, so n of 3,000 meets no more of them than 1,000.""",
     ),
     "cache: a hit, by entries": (
         "entries",
