@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import gc
+import os
+import signal
 import tempfile
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
@@ -295,4 +298,21 @@ def test_nothing_stays_behind(ticks: pa.Table, monkeypatch: pytest.MonkeyPatch, 
     gc.collect()
     assert not list(tmp_path.iterdir())
     match_recognize(SHAPES.format(rows=""), ticks, stream=True).read_all()
+    assert not list(tmp_path.iterdir())
+
+
+def test_ctrl_c_ends_a_stream(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    # Sorting this takes minutes.
+    endless = duckdb.sql(
+        "SELECT hash(i) % 1000 AS symbol, hash(i + 1) AS at, i AS price, 1 AS size FROM range(10_000_000_000) t(i)"
+    )
+    answer = match_recognize(SHAPES.format(rows=""), endless, stream=True, memory_limit_mb=300)
+    timer = threading.Timer(1, lambda: os.kill(os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        answer.read_all()
+    timer.join()
+    del answer
+    gc.collect()
     assert not list(tmp_path.iterdir())
