@@ -188,6 +188,10 @@ class TestInOrder:
         assert answer.read_next_batch().num_rows > 0
         assert read[0] < ROWS / 4
 
+    def test_nothing_is_written(self, ticks: pa.Table, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(tempfile, "tempdir", "/nowhere")
+        assert match_recognize(self.SQL, self.in_order(ticks), stream="in order").read_all().num_rows > 0
+
     @pytest.mark.parametrize("at", [0, 776, 777, 30_000, ROWS - 1])
     def test_a_row_out_of_order(self, at: int, ticks: pa.Table) -> None:
         # One row, moved to the other end: within a batch, and between two.

@@ -131,7 +131,9 @@ class _StreamedQuery:
         """Compute the answer batch by batch. The clock stands still while the caller works."""
         runs = list(self._parts.values())
         with contextlib.ExitStack() as stack:
-            directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="rowpattern-"))
+            spills = self._sorts or self._parsed.projection is None
+            # Where nothing is written, nothing need be writable.
+            directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="rowpattern-")) if spills else ""
             for each in runs:
                 each.wait(self._run.begun)
             try:
