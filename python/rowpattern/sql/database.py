@@ -10,7 +10,9 @@ import contextlib
 import functools
 import json
 import os
+import tempfile
 import threading
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -24,6 +26,7 @@ from rowpattern.sql.running import Run, interrupt_after
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from collections.abc import Set as AbstractSet
+    from concurrent.futures import Future
 
     import pyarrow as pa
 
@@ -36,6 +39,8 @@ _MOST_RESTING = 4
 _SORT_MB_A_THREAD = 192
 
 _BETWEEN_SIGNALS_SECONDS = 0.03
+# How long work may take to end once it is interrupted, before it is left to end alone.
+_MOST_PATIENCE_SECONDS = 0.04
 
 _Found = TypeVar("_Found")
 
@@ -90,6 +95,7 @@ class Database:
         self._connection = connection
         self._run = run
         self._registered: set[str] = set()
+        self._left: Future[Any] | None = None
 
     @property
     def threads(self) -> int:
@@ -106,6 +112,24 @@ class Database:
         for name in self._registered:
             self._connection.unregister(name)
         self._registered.clear()
+
+    def close(self, and_then: Callable[[], object] = lambda: None) -> None:
+        """Close the connection, and then do something; later, and elsewhere, where work was left that has not ended."""
+        left = self._left
+        if left is None or left.done():
+            self._connection.close()
+            and_then()
+            return
+
+        def end() -> None:
+            while not left.done():
+                self._connection.interrupt()
+                wait([left], timeout=0.01)
+            self._connection.close()
+            and_then()
+
+        # Not a daemon: a process that ends waits for it, as DuckDB must not call Python when that is gone.
+        threading.Thread(target=end, name="rowpattern-interrupted").start()
 
     def query(self, sql: str) -> pa.Table:
         """Run a query over registered tables.
@@ -194,10 +218,13 @@ class Database:
             while not future.done():
                 wait([future], timeout=_BETWEEN_SIGNALS_SECONDS)
         except BaseException:
-            # Ctrl-C, or what another signal's handler raised. The work ends now, whatever comes of it.
-            while not future.done():
+            # Ctrl-C, or what another signal's handler raised. The work ends now, whatever comes of it; but a sort looks
+            # at interrupts too seldom to be waited for.
+            patience = time.perf_counter() + _MOST_PATIENCE_SECONDS
+            while not future.done() and time.perf_counter() < patience:
                 self._connection.interrupt()
                 wait([future], timeout=0.01)
+            self._left = future
             raise
         return future.result()
 
@@ -252,7 +279,7 @@ def database(run: Run) -> Iterator[Database]:
         used.forget()
     except BaseException:
         # What state it is in is not known.
-        connection.close()
+        used.close()
         raise
     with _resting_lock:
         _resting.append((limits, connection))
@@ -262,15 +289,16 @@ def database(run: Run) -> Iterator[Database]:
 
 
 @contextlib.contextmanager
-def spilling_database(run: Run, directory: str) -> Iterator[Database]:
-    """Make a connection for one query over more than fits into memory: it writes what does not into a directory."""
+def spilling_database(run: Run) -> Iterator[Database]:
+    """Make a connection for one query over more than fits into memory: what does not is in a directory of its own."""
+    directory = tempfile.TemporaryDirectory(prefix="rowpattern-")
     # Each thread that sorts holds blocks of its own.
     threads = max(1, min(run.threads, int(run.memory_mb / _SORT_MB_A_THREAD)))
-    connection = _connect(run.memory_mb, threads, directory)
+    used = Database(_connect(run.memory_mb, threads, directory.name), run)
     try:
-        yield Database(connection, run)
+        yield used
     finally:
-        connection.close()
+        used.close(directory.cleanup)
 
 
 @functools.lru_cache(maxsize=1)

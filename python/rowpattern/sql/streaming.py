@@ -8,7 +8,6 @@ computes what is around the clause.
 from __future__ import annotations
 
 import contextlib
-import tempfile
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -131,13 +130,10 @@ class _StreamedQuery:
         """Compute the answer batch by batch. The clock stands still while the caller works."""
         runs = list(self._parts.values())
         with contextlib.ExitStack() as stack:
-            spills = self._sorts or self._parsed.projection is None
-            # Where nothing is written, nothing need be writable.
-            directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="rowpattern-")) if spills else ""
             for each in runs:
                 each.wait(self._run.begun)
             try:
-                for batch in self._answered(stack, directory):
+                for batch in self._answered(stack):
                     stopped = time.perf_counter()
                     yield batch
                     for each in runs:
@@ -148,24 +144,24 @@ class _StreamedQuery:
                 # What DuckDB says of it has been through its hands, and Arrow's.
                 raise self._failed from None
 
-    def _answered(self, stack: contextlib.ExitStack, directory: str) -> Iterator[pa.RecordBatch]:
-        answers = self._answers(self._ordered(stack, directory), stack)
+    def _answered(self, stack: contextlib.ExitStack) -> Iterator[pa.RecordBatch]:
+        answers = self._answers(self._ordered(stack), stack)
         if self._parsed.projection is not None:
             yield from answers
             return
-        using = stack.enter_context(spilling_database(self._parts["outer"], directory))
+        using = stack.enter_context(spilling_database(self._parts["outer"]))
         self._register(using, empty=False)
         using.register(result_name(self._clause), self._reader(self._answer_schema, answers))
         for batch in using.stream(self._outer_sql, batch_rows(self.schema)):
             yield from _cast(_plain(pa.Table.from_batches([batch])), self.schema).to_batches()
 
-    def _ordered(self, stack: contextlib.ExitStack, directory: str) -> Iterator[pa.RecordBatch]:
+    def _ordered(self, stack: contextlib.ExitStack) -> Iterator[pa.RecordBatch]:
         """Read the table before the clause in order."""
         clause, bound = self._clause, self._bound
         names = [name for name in self._source.names if name in set(bound.reads())] or self._source.names[:1]
         if not self._sorts:
             return self._streams[clause.table or ""].batches(names)
-        using = stack.enter_context(spilling_database(self._parts["sort"], directory))
+        using = stack.enter_context(spilling_database(self._parts["sort"]))
         keys = [] if self._in_order else [_order(key) for key in (*bound.partition_by, *bound.order_by)]
         if clause.table is None:
             self._register(using, empty=False)
