@@ -213,6 +213,7 @@ class _StreamedQuery:
         """
         most = min(_MOST_BLOCK_BYTES, int(run.memory_mb * 2**20 * _BLOCK_SHARE))
         gathered: list[pa.Table] = []
+        gathered_bytes = 0
         last: pa.Table | None = None
         for batch in batches:
             if not batch.num_rows:
@@ -221,14 +222,15 @@ class _StreamedQuery:
             starts = self._starts(table, last, using, run)
             last = table.slice(table.num_rows - 1)
             run.hold(table.nbytes)
-            if len(starts) and sum(each.nbytes for each in gathered) + table.nbytes > most:
+            if len(starts) and gathered_bytes + table.nbytes > most:
                 cut = int(starts[-1])
                 gathered.append(table.slice(0, cut))
                 yield self._as_they_came(pa.concat_tables(gathered), using, run)
-                gathered, table = [], table.slice(cut)
+                gathered, gathered_bytes, table = [], 0, table.slice(cut)
                 run.held_bytes = table.nbytes
                 pa.default_memory_pool().release_unused()
             gathered.append(table)
+            gathered_bytes += table.nbytes
         if gathered:
             yield self._as_they_came(pa.concat_tables(gathered), using, run)
 

@@ -16,6 +16,7 @@ use super::viability::{Context, begins_any};
 
 /// Fewer rows are not worth another thread.
 const ROWS_A_SHARE: usize = 1 << 17;
+/// Where partitions take different times, more shares than threads keep all of them at work.
 const SHARES_A_THREAD: usize = 8;
 
 /// Takes matches of a share, and then what the next shares found.
@@ -26,8 +27,8 @@ pub trait Joined: Send {
 
 /// The rows of a search, and what is needed to look through them with several threads.
 ///
-/// It is made and its tables are given back where nothing can fork, that is with Python's lock held: a child would find the lock
-/// of the pattern's tables taken by a thread that it does not have. What comes between needs no lock of the pattern's.
+/// It is made, and its tables are given back, where nothing can fork, that is with Python's lock held: a child would find
+/// the lock of the pattern's tables taken by a thread that it does not have. What comes between needs no such lock.
 pub struct Search<'s> {
     compiled: &'s Compiled,
     symbols: &'s mut Symbols,
@@ -57,7 +58,6 @@ impl<'s> Search<'s> {
     ///     blocks: whether the sink takes blocks; faster where they serve.
     ///     sink: makes a sink for a share, with room for the matches of so many rows.
     ///     tick: called now and then in this thread.
-    ///
     pub fn run<S: Sink + BulkSink + Joined>(
         self,
         skip: Skip,
@@ -120,7 +120,6 @@ impl<'s> Search<'s> {
         tables[0].adopt(symbols);
         let symbols = &*symbols;
         tables[1..].iter_mut().for_each(|other| other.adopt_as_they_are(symbols));
-        // Where partitions take different times, more shares than threads keep all of them at work.
         let wanted = if inside { threads } else { threads.saturating_mul(SHARES_A_THREAD) };
         let wanted = wanted.min(partitions.rows() / ROWS_A_SHARE);
         let shares = if threads > 1 {
