@@ -61,7 +61,8 @@ def match_recognize(
             them, writing what does not fit to a temporary directory, and partitions are matched some at a time; the
             largest has to fit. `"in order"` says that rows come in the order of PARTITION BY (NULLs last) and
             ORDER BY and need not be sorted; that is checked. Tables may be pyarrow datasets too; these, DuckDB
-            relations, lazy frames and readers are read as it goes. There is one clause in a query.
+            relations, lazy frames and readers are read as it goes (a relation by its own connection, within that one's
+            limits). There is one clause in a query.
         tables: tables by the names that the query has for them.
 
     Returns:
