@@ -120,11 +120,9 @@ def arrange(table: Table, partition_by: Sequence[Key], order_by: Sequence[Key], 
             rows.keep_key(key, computed[key.sql])
     if table.rows == 0:
         rows.starts = np.zeros(0, dtype=np.int64)
-    elif together is not None and in_order:
-        rows.starts = np.concatenate([np.zeros(1, dtype=np.int64), np.flatnonzero(~_to_numpy(together)) + 1])
     elif partition_by:
-        changed = np.zeros(max(0, table.rows - 1), dtype=bool)
-        for key in partition_by:
+        changed = np.zeros(table.rows - 1, dtype=bool) if together is None else ~_to_numpy(together)
+        for key in partition_by if together is None else ():
             changed |= _changes(rows.key(key))
         rows.starts = np.concatenate([np.zeros(1, dtype=np.int64), np.flatnonzero(changed) + 1])
     return rows
@@ -200,10 +198,7 @@ def _sorted(values: Sequence[pa.ChunkedArray], keys: Sequence[Key], database: Da
     run.hold(2 * 8 * count)
     numbers = pa.array(np.arange(count, dtype=np.int64))
     database.register("keys", pa.table([*values, numbers], names=[*(f"k{at}" for at in range(len(values))), "row"]))
-    by = [
-        f'"k{at}" {"DESC" if key.descending else "ASC"} NULLS {"FIRST" if key.nulls_first else "LAST"}'
-        for at, key in enumerate(keys)
-    ]
+    by = [f'"k{at}" {key.direction}' for at, key in enumerate(keys)]
     found = database.query(f'SELECT "row" FROM "keys" ORDER BY {", ".join([*by, "row"])}')
     return np.asarray(found.column(0).to_numpy())
 

@@ -47,6 +47,11 @@ class Key:
     descending: bool = False
     nulls_first: bool = False
 
+    @property
+    def direction(self) -> str:
+        """Return how it orders, as DuckDB's ORDER BY says it behind an expression."""
+        return f"{'DESC' if self.descending else 'ASC'} NULLS {'FIRST' if self.nulls_first else 'LAST'}"
+
 
 @dataclass(frozen=True)
 class Condition:

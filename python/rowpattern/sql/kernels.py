@@ -108,19 +108,15 @@ def run_kernels(
     nan = in_threads(threads, lambda name: has_nan(columns[name]), inputs, rows)
     with_nan = {name for name, found in zip(inputs, nan) if found}
     stretch = max(1, -(-rows // threads)) if rows >= MANY_ROWS else max(1, rows)
-    pieces = [
-        (kernel, first, stretch)
-        for kernel in kernels
-        if kernel is not None
-        for first in range(0, max(1, rows), stretch)
-    ]
+    firsts = range(0, max(1, rows), stretch)
+    pieces = [(kernel, first, stretch) for kernel in kernels if kernel is not None for first in firsts]
     found = iter(in_threads(threads, lambda piece: _run_piece(piece, columns, with_nan), pieces, rows))
     results: list[Array | None] = []
     for kernel in kernels:
         if kernel is None:
             results.append(None)
             continue
-        parts = [next(found) for _ in range(0, max(1, rows), stretch)]
+        parts = [next(found) for _ in firsts]
         known = [part for part in parts if part is not None]
         results.append(_joined(known) if len(known) == len(parts) else None)
     return results

@@ -13,16 +13,9 @@ from rowpattern.sql.query import bound_clause, parsed_query
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["OrderColumn", "Spread", "spread"]
+    from rowpattern.sql.binding import Key
 
-
-@dataclass(frozen=True)
-class OrderColumn:
-    """A column that orders rows, and how."""
-
-    name: str
-    descending: bool
-    nulls_first: bool
+__all__ = ["Spread", "spread"]
 
 
 @dataclass(frozen=True)
@@ -38,7 +31,7 @@ class Spread:
 
     rows: pa.Schema
     partition_by: tuple[str, ...]
-    order: tuple[OrderColumn, ...]
+    order: tuple[Key, ...]
     answer: pa.Schema
 
 
@@ -76,6 +69,6 @@ def spread(sql: str, schema: pa.Schema) -> Spread:
     return Spread(
         rows=rows.schema,
         partition_by=tuple(key.name for key in bound.partition_by),
-        order=tuple(OrderColumn(key.name, key.descending, key.nulls_first) for key in keys),
+        order=keys,
         answer=match_recognize(sql, rows, stream=True).schema,
     )

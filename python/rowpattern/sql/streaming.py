@@ -162,7 +162,9 @@ class _StreamedQuery:
         if not self._sorts:
             return self._streams[clause.table or ""].batches(names)
         using = stack.enter_context(spilling_database(self._parts["sort"]))
-        keys = [] if self._in_order else [_order(key) for key in (*bound.partition_by, *bound.order_by)]
+        keys = (
+            [] if self._in_order else [f"{key.sql} {key.direction}" for key in (*bound.partition_by, *bound.order_by)]
+        )
         if clause.table is None:
             self._register(using, empty=False)
             source = f"({source_sql(self._parsed, clause)})"
@@ -267,10 +269,6 @@ def _numbered(batches: Iterable[pa.RecordBatch], name: str) -> Iterator[pa.Recor
     for batch in batches:
         yield batch.append_column(name, pa.array(np.arange(first, first + batch.num_rows)))
         first += batch.num_rows
-
-
-def _order(key: Key) -> str:
-    return f"{key.sql} {'DESC' if key.descending else 'ASC'} NULLS {'FIRST' if key.nulls_first else 'LAST'}"
 
 
 def _plain(table: pa.Table) -> pa.Table:

@@ -16,7 +16,6 @@ use std::ops::Range;
 use super::Stopped;
 use super::bulk::{self, Start};
 use super::scan::Partitions;
-use super::symbols::Codes;
 use super::tables::{END, Full, Tables, UNKNOWN};
 use super::viability::Context;
 use crate::automaton::Automaton;
@@ -138,18 +137,14 @@ fn cut_near(
 ) -> Result<Option<Known>, Full> {
     let Context { automaton, symbols, tables, .. } = context;
     let (low, high) = (begin.max(wanted - reach.min(wanted)), end.min(wanted + 2 * reach));
-    let code = |row: usize| match &symbols.codes {
-        Codes::Bytes(codes) => u32::from(codes[row]),
-        Codes::Wide(codes) => codes[row],
-    };
     let (mut least, mut most) =
         if high == end { (END, END) } else { (nothing(automaton, tables), all(automaton, tables)) };
     // The sets of the rows from `low` on, as far as they are known.
     let mut sets = vec![UNKNOWN; high - low];
     for row in (low..high).rev() {
         let same = least == most;
-        most = step(automaton, tables, most, code(row))?;
-        least = if same { most } else { step(automaton, tables, least, code(row))? };
+        most = tables.step_to(automaton, most, symbols.code(row))?;
+        least = if same { most } else { tables.step_to(automaton, least, symbols.code(row))? };
         if least == most {
             sets[row - low] = most;
         }
@@ -173,13 +168,6 @@ fn cut_near(
         }
     }
     Ok(None)
-}
-
-fn step(automaton: &Automaton, tables: &mut Tables, next: u32, code: u32) -> Result<u32, Full> {
-    match tables.known_step(next, code) {
-        UNKNOWN => tables.fill_step(automaton, next, code),
-        known => Ok(known),
-    }
 }
 
 /// No position.

@@ -65,6 +65,15 @@ impl Symbols {
         }
     }
 
+    /// The code of one row.
+    #[inline]
+    pub(super) fn code(&self, row: usize) -> u32 {
+        match &self.codes {
+            Codes::Bytes(codes) => u32::from(codes[row]),
+            Codes::Wide(codes) => codes[row],
+        }
+    }
+
     /// Whether there are no rows.
     pub fn is_empty(&self) -> bool {
         self.len() == 0

@@ -269,6 +269,14 @@ impl Tables {
         if known == UNKNOWN { UNKNOWN } else { known >> self.shift }
     }
 
+    /// As [`Self::known_step`], computed where it is not known.
+    pub fn step_to(&mut self, automaton: &Automaton, next: u32, code: u32) -> Result<u32, Full> {
+        match self.known_step(next, code) {
+            UNKNOWN => self.fill_step(automaton, next, code),
+            known => Ok(known),
+        }
+    }
+
     /// How many rows one grouped step takes, all their codes together in a byte.
     pub fn group(&self) -> usize {
         match self.shift {
@@ -293,8 +301,7 @@ impl Tables {
         let mut set = next;
         let mut numbers = 0;
         for &code in codes.iter().rev() {
-            let known = self.known_step(set, u32::from(code));
-            set = if known == UNKNOWN { self.fill_step(automaton, set, u32::from(code))? } else { known };
+            set = self.step_to(automaton, set, u32::from(code))?;
             numbers = numbers << 16 | u64::from(set);
         }
         self.grow_groups();

@@ -252,21 +252,14 @@ pub fn begins_any(context: &mut Context<'_>, begin: usize, end: usize) -> Result
     let Context { automaton, symbols, tables, tick } = context;
     let mut set = END;
     for row in (begin..end).rev() {
-        let code = match &symbols.codes {
-            Codes::Bytes(codes) => u32::from(codes[row]),
-            Codes::Wide(codes) => codes[row],
-        };
-        let mut next = tables.known_step(set, code);
-        while next == UNKNOWN {
-            if let Ok(filled) = tables.fill_step(automaton, set, code) {
-                next = filled;
-            } else {
-                let kept = Box::from(tables.set(set));
-                tables.clear();
-                set = if set == END { END } else { tables.intern(automaton, kept) };
+        set = loop {
+            if let Ok(next) = tables.step_to(automaton, set, symbols.code(row)) {
+                break next;
             }
-        }
-        set = next;
+            let kept = Box::from(tables.set(set));
+            tables.clear();
+            set = if set == END { END } else { tables.intern(automaton, kept) };
+        };
         if tables.start[usize::from(row != begin)][set as usize] != NOTHING {
             return Ok(true);
         }
