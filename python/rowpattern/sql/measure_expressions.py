@@ -60,10 +60,10 @@ class MeasureReader(ExpressionReader):
                 new[id(leaf)] = with_fields(row_value(column), fields)
             elif isinstance(leaf, Call):
                 new[id(leaf)] = row_value(RowLabel() if leaf.name == "classifier" else MatchNumber())
-        call = replaced(call, new)
-        assert isinstance(call, Call)  # noqa: S101 - a call with other arguments
+        over_inputs = replaced(call, new)
+        assert isinstance(over_inputs, Call)  # noqa: S101 - a call with other arguments
         reads = tuple((name, item) for item, name in names.items())
-        call = self._filtered(_in_row_order(call), variables)
+        call = self._filtered(_in_row_order(over_inputs), variables)
         counted = (self._variables.primary if variables is None else variables) if counts_rows(node) else None
         return self._input(Aggregate(sql_of(call), reads, self._final, counted))
 
