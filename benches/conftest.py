@@ -22,7 +22,6 @@ PACKAGES = (
     "polars",
     "pyarrow",
     "duckdb",
-    "sqlglot",
     "numpy",
 )
 
