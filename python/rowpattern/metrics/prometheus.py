@@ -92,7 +92,7 @@ class CacheCollector(Collector):
             "rowpattern_cache_max_entries": (figures["max_size"], "The limit of entries."),
             "rowpattern_cache_max_bytes": (figures["max_memory_used_mb"] * 2**20, "The limit of memory, in bytes."),
             "rowpattern_cache_clear_threshold_mb": (
-                performance.cache_clear_threshold_mb,
+                performance.threshold_within(figures["max_memory_used_mb"]),
                 "Memory above which a monitor sheds entries, in MB of 2**20 bytes.",
             ),
             "rowpattern_cache_enabled": (figures["enabled"], "1 when patterns are cached."),
