@@ -19,7 +19,7 @@ from rowpattern.settings import mapping, not_a_setting, placed, shown
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["CONFIG_FILE", "SECTIONS", "Given", "given_by_environment", "given_by_file", "given_by_mapping"]
+__all__ = ["CONFIG_FILE", "SECTIONS", "VARIABLES", "Given", "given_by_environment", "given_by_file", "given_by_mapping"]
 
 Given = dict[str, dict[str, Origin]]
 
@@ -28,8 +28,8 @@ SECTIONS = ("performance", "logging", "security", "monitoring", "resources")
 #: The variable that names a file of settings.
 CONFIG_FILE = "MR_CONFIG_FILE"
 
-# Section and name of what each variable sets.
-_VARIABLES = {
+#: Section and name of what each variable sets.
+VARIABLES = {
     **{f"MR_{name.upper()}": ("performance", name) for name in READERS},
     "MR_LOG_LEVEL": ("logging", "level"),
     "MR_LOG_FILE": ("logging", "log_file"),
@@ -49,7 +49,7 @@ def given_by_environment(variables: Mapping[str, str]) -> Given:
     Raises:
         ConfigurationError: the file cannot be read.
     """
-    known = {*_VARIABLES, CONFIG_FILE}
+    known = {*VARIABLES, CONFIG_FILE}
     for variable in variables:
         if variable.startswith("MR_") and variable not in known | _NOT_OURS:
             warnings.warn(not_a_setting(variable, known), ConfigurationWarning, stacklevel=4)
@@ -60,7 +60,7 @@ def given_by_environment(variables: Mapping[str, str]) -> Given:
         except OSError as error:
             reason = error.strerror or error
             raise ConfigurationError(f"{CONFIG_FILE} is {shown(path)}, which cannot be read: {reason}") from None
-    for variable, (section, name) in _VARIABLES.items():
+    for variable, (section, name) in VARIABLES.items():
         if variable in variables:
             given.setdefault(section, {})[name] = Origin(variables[variable], "environment", variable)
     return given
