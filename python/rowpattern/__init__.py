@@ -18,6 +18,7 @@ from rowpattern._core import (
     Pattern,
     PatternCache,
     Spans,
+    __version__,
     compile,  # noqa: A004 - named as in `re`
 )
 from rowpattern.errors import (
@@ -36,8 +37,6 @@ from rowpattern.errors import (
     UnsupportedQueryError,
 )
 from rowpattern.sql import explain, match_recognize
-
-__version__ = "0.1.0"
 
 __all__ = [
     "Column",
