@@ -138,6 +138,12 @@ def test_a_mistake_has_one_text_wherever_it_is_made(setting: str, tmp_path: Path
     assert len(messages) == 1
 
 
+def test_nothing_is_no_value() -> None:
+    assert PerformanceConfig(cache_memory_limit_mb=None, warm_file=None) == PerformanceConfig()  # type: ignore[arg-type]
+    with pytest.raises(rowpattern.ConfigurationError, match="cache_size_limit is None; allowed is a whole number"):
+        PerformanceConfig(cache_size_limit=None)  # type: ignore[arg-type]
+
+
 def test_an_unknown_setting_has_one_text_too(tmp_path: Path) -> None:
     path = tmp_path / "config.json"
     path.write_text('{"performance": {"cache_size_limitt": 5}}')

@@ -23,6 +23,7 @@ from rowpattern._core import (
 )
 from rowpattern.errors import (
     ConfigurationError,
+    ConfigurationWarning,
     DumpError,
     MissingDependencyError,
     PatternSyntaxError,
@@ -41,6 +42,7 @@ from rowpattern.sql import explain, match_recognize
 __all__ = [
     "Column",
     "ConfigurationError",
+    "ConfigurationWarning",
     "DumpError",
     "Match",
     "MatchIterator",

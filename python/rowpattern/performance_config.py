@@ -94,13 +94,18 @@ class _Attributed:
 
     def __new__(cls, *positional: object, **named: object) -> Self:
         """Note which settings are given, and refuse unknown ones as a file's are refused."""
-        names = [setting.name for setting in fields(cls)]  # type: ignore[arg-type]
+        defaults = {setting.name: setting.default for setting in fields(cls)}  # type: ignore[arg-type]
         for name in named:
-            if name not in names:
+            if name not in defaults:
                 raise ConfigurationError(not_a_setting(name, READERS))
         made = super().__new__(cls)
-        given = {**dict(zip(names, positional)), **named}
-        made._given = {name: Origin(value, "call") for name, value in given.items() if value is not None}
+        given = {**dict(zip(defaults, positional)), **named}
+        # None, where it is the default, is nothing given.
+        made._given = {
+            name: Origin(value, "call")
+            for name, value in given.items()
+            if value is not None or defaults[name] is not None
+        }
         return made
 
 
