@@ -99,6 +99,7 @@ MISTAKES: dict[str, tuple[Any, str]] = {
     "cache_monitoring_interval_seconds": (0, "0; allowed is a number of at least 0.001 and at most 1000000000"),
     "cache_threshold_action": ("burn", "'burn'; allowed are 'evict' and 'clear'"),
     "cache_optimize_size": ("maybe", "'maybe'; allowed are true, false, 1, 0, yes, no, on, off and shrink"),
+    "cache_policy": ("fifo", "'fifo'; allowed are 'lru' and 'tinylfu'"),
     "warm_strict": ("x" * 10**6, f"'{'x' * 59}... (1000002 characters); allowed are true,"),
     "execution_timeout_seconds": ("nan", "nan; allowed is a number of at least 0.001 and"),
     "max_memory_mb": (2**41, "2199023255552; allowed is a number of at least 0 and at most"),
@@ -136,6 +137,15 @@ def test_a_mistake_has_one_text_wherever_it_is_made(setting: str, tmp_path: Path
             assert str(caught.value).startswith(f"{place}{setting} is {text}")
             messages.add(str(caught.value)[len(place) :])
     assert len(messages) == 1
+
+
+def test_what_is_no_configuration() -> None:
+    with pytest.raises(TypeError, match="a configuration is a MatchRecognizeConfig, not dict"):
+        set_config({})  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="the preset is a str, not int"):
+        PerformanceConfig.preset(5)  # type: ignore[arg-type]
+    with pytest.raises(rowpattern.ConfigurationError, match="performance is of the type dict, not PerformanceConfig"):
+        set_config(MatchRecognizeConfig(performance={}))  # type: ignore[arg-type]
 
 
 def test_nothing_is_no_value() -> None:

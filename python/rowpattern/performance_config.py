@@ -38,6 +38,7 @@ READERS: dict[str, Reader] = {
     "cache_monitoring_interval_seconds": positive_seconds,
     "cache_threshold_action": choice("evict", "clear"),
     "cache_optimize_size": flag_or("shrink"),
+    "cache_policy": choice("lru", "tinylfu"),
     "warm_file": optional_text,
     "warm_strict": flag,
     "execution_timeout_seconds": positive_seconds,
@@ -126,6 +127,8 @@ class PerformanceConfig(_Attributed):
             it is met, or `"clear"` all.
         cache_optimize_size: whether a monitor changes the entry limit: True grows one that is below
             `cache_size_limit` back towards it, `"shrink"` may also go below it where places are not used.
+        cache_policy: which entries stay when there are too many: `"lru"`, those used most recently, or `"tinylfu"`,
+            where the entry used longest ago makes room only for a key that was asked for more often than it lately.
         warm_file: a file of `rowpattern.pattern_cache.dump`, which services of `deploy/` load when they start.
         warm_strict: whether a warm file that cannot be read is an error; otherwise it is a warning.
         execution_timeout_seconds: the most time that a query of `match_recognize` may take, in seconds.
@@ -159,6 +162,7 @@ class PerformanceConfig(_Attributed):
     enable_memory_mapping: bool = False
     progress_reporting: bool = True
     optimize_for_unlimited_size: bool = False
+    cache_policy: str = "lru"
     warm_file: str | None = None
     warm_strict: bool = False
 
@@ -274,8 +278,11 @@ class PerformanceConfig(_Attributed):
                 `"performance-focused"` (50,000, 2,000 MB); `_` and capitals are taken too.
 
         Raises:
+            TypeError: the name is no text.
             ConfigurationError: there is no such preset.
         """
+        if not isinstance(name, str):
+            raise TypeError(f"the preset is a str, not {type(name).__name__}")
         settings = _PRESETS.get(name.strip().lower().replace("_", "-").replace(" ", "-"))
         if settings is None:
             raise ConfigurationError(f"the preset is {shown(name)}; allowed are {', '.join(_PRESETS)}")

@@ -198,6 +198,10 @@ class MatchRecognizeConfig:
         Raises:
             ConfigurationError: a setting was changed to what is not allowed.
         """
+        for section, kind in _SECTIONS.items():
+            held = getattr(self, section)
+            if not isinstance(held, kind):
+                raise ConfigurationError(f"{section} is of the type {type(held).__name__}, not {kind.__name__}")
         self.performance.validate()
         for (section, name), read in _OTHER_READERS.items():
             read(f"{section}.{name}" if section else name, getattr(getattr(self, section) if section else self, name))
@@ -277,14 +281,22 @@ def set_config(config: MatchRecognizeConfig) -> None:
     """Make settings the process's, all of them; the pattern cache and a running monitor take them at once.
 
     Raises:
+        TypeError: it is no `MatchRecognizeConfig`.
         ConfigurationError: a setting is not allowed; nothing has changed then.
     """
     global _config  # noqa: PLW0603 - one for the process, as documented
-    config.validate()
+    checked_config(config).validate()
     config.performance.warn_of_memory()
     _config = config
     for listener in _listeners:
         listener(config)
+
+
+def checked_config(config: object) -> MatchRecognizeConfig:
+    """Return a configuration as it is; a TypeError where it is none."""
+    if isinstance(config, MatchRecognizeConfig):
+        return config
+    raise TypeError(f"a configuration is a MatchRecognizeConfig, not {type(config).__name__}")
 
 
 def reset_config() -> None:
