@@ -4,9 +4,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 BASELINE := -q --benchmark-columns=min --benchmark-storage=file://benches/baseline
 
-.PHONY: demo test bench bench-compare bench-report profile bench-environment develop format lint types rust-test servers install clean
+.PHONY: demo test bench bench-compare bench-report profile bench-environment develop format lint types rust-test servers install \
+  wheels test-wheels clean
 
-# The main job: many patterns over real prices, through the cache.
+# All that users can install beside the package, which tests use.
+EXTRAS := examples,sql,dask,spark,prometheus,cloudwatch,opentelemetry
+
+# The main job: many patterns over real prices, through the cache; and what the README asks in SQL.
 demo: .venv/demo
 	$(BIN)/python examples/pattern_cache_benchmark.py --num-patterns 100 --complexity 2 --iterations 5
 
@@ -23,33 +27,37 @@ install:
 	@[ "$$(id -u)" = 0 ] || { echo 'tests need Debian'\''s package $(PACKAGE): sudo apt-get install $(PACKAGE)'; exit 1; }
 	@apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends $(PACKAGE) > /dev/null
 
-# Measures beside the peers, in an environment of their own: some of them need older libraries.
-bench: bench-environment
+# Measures beside the peers, in an environment of their own: some of them need older libraries. BENCH chooses, as in
+# `make bench BENCH="-k cache"`; Apache Flink is installed where all are chosen, or its own.
+FLINK := $(if $(BENCH),$(if $(findstring flink,$(BENCH)),.venv-flink/made),.venv-flink/made)
+
+bench: bench-environment $(FLINK)
 	.venv-bench/bin/python -m pytest benches --benchmark-only --benchmark-columns=min,median,rounds $(BENCH)
 
 # docs/benchmarks.md and its charts, from one run, which is kept for bench-compare.
-bench-report: bench-environment
+bench-report: bench-environment .venv-flink/made
+	.venv-bench/bin/pip install -q --group docs
 	rm -rf benches/baseline
 	.venv-bench/bin/python -m pytest benches --benchmark-only $(BASELINE) --benchmark-save=baseline; missed=$$?; \
 	  .venv-bench/bin/python benches/report.py benches/baseline/*/0001_baseline.json docs && exit $$missed
 
 # What a change did: beside the run that is kept.
-bench-compare: bench-environment
+bench-compare: bench-environment $(FLINK)
 	.venv-bench/bin/python -m pytest benches --benchmark-only $(BASELINE) --benchmark-compare $(BENCH)
 
 # Where the time of the headline queries goes.
 profile: bench-environment
 	.venv-bench/bin/python benches/profile_queries.py
 
-bench-environment: .venv-flink/made
+bench-environment:
 	$(PYTHON) -m venv .venv-bench
-	.venv-bench/bin/pip install -q --upgrade 'pip>=24'
-	CARGO_TARGET_DIR=target .venv-bench/bin/pip install -q '.[bench]' ./benches/lazy_dfa
+	.venv-bench/bin/pip install -q --upgrade 'pip>=25.1'
+	CARGO_TARGET_DIR=target .venv-bench/bin/pip install -q '.[examples,sql]' --group bench ./benches/lazy_dfa
 
 # Apache Flink (some 850 MB, and Java), which needs older pyarrow and pandas than the others.
 .venv-flink/made:
 	$(PYTHON) -m venv .venv-flink
-	.venv-flink/bin/pip install -q --upgrade 'pip>=24'
+	.venv-flink/bin/pip install -q --upgrade 'pip>=25.1'
 	.venv-flink/bin/pip install -q 'apache-flink>=2.3,<3'
 	touch $@
 
@@ -77,18 +85,43 @@ types: develop
 rust-test:
 	cargo test
 
+# The sdist and wheels for Linux on x86_64, of each Python and for systems as old as manylinux2014: zig links against old
+# versions of the system's libraries, and maturin knows what interpreters look like that are not installed here.
+WHEEL_PYTHONS := 3.9 3.10 3.11 3.12 3.13 3.14 3.14t
+
+wheels: dist/made
+
+dist/made: .venv-wheels/made Cargo.toml Cargo.lock pyproject.toml README.md LICENSE \
+  $(shell find rust python -name '*.rs' -o -name '*.toml' -o -name '*.py' -o -name '*.pyi' -o -name py.typed)
+	rm -rf dist
+	.venv-wheels/bin/maturin sdist --out dist
+	PATH="$(CURDIR)/.venv-wheels/bin:$$PATH" CARGO_TARGET_DIR=target/wheels .venv-wheels/bin/maturin build --release --zig \
+	  --target x86_64-unknown-linux-gnu --compatibility manylinux2014 --out dist \
+	  --interpreter $(addprefix python,$(WHEEL_PYTHONS))
+	touch $@
+
+# Checks what `make wheels` builds, and runs each wheel where its interpreter is installed.
+test-wheels: wheels
+	.venv-wheels/bin/python -m pytest -m wheels -c pyproject.toml --noconftest tests/test_wheels.py
+
+.venv-wheels/made: pyproject.toml
+	$(PYTHON) -m venv .venv-wheels
+	.venv-wheels/bin/pip install -q --upgrade 'pip>=25.1'
+	.venv-wheels/bin/pip install -q --group wheels
+	touch $@
+
 clean:
-	rm -rf target .venv dist python/rowpattern/*.so
+	rm -rf target .venv .venv-wheels dist python/rowpattern/*.so
 
 .venv/pip:
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install -q --upgrade 'pip>=24' 'maturin>=1.9,<2'
+	$(BIN)/pip install -q --upgrade 'pip>=25.1' 'maturin>=1.9,<2'
 	touch $@
 
 .venv/demo: .venv/pip
-	$(BIN)/pip install -q '.[examples]'
+	$(BIN)/pip install -q '.[examples,sql]'
 	touch $@
 
 .venv/test: .venv/pip pyproject.toml
-	$(BIN)/pip install -q -e '.[test,lint]'
+	$(BIN)/pip install -q -e '.[$(EXTRAS)]' --group test --group lint
 	touch $@

@@ -66,6 +66,8 @@ def test_falls_and_the_rise_behind_them(benchmark: Any, folder: Path, contender:
     if contender == "rowpattern":
         benchmark.pedantic(match_recognize, (QUERY, ticks()), rounds=15, warmup_rounds=2)
         return
+    if not FLINK.exists():
+        pytest.skip("Apache Flink is not installed: make bench BENCH='-k flink' does")
     reading, answering, rows = flink(folder)
     assert rows == sorted(match_recognize(QUERY, ticks()).itertuples(index=False, name=None))
     # What was measured in Flink's own process stands in for this one's clock.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
 import pytest
@@ -10,6 +11,9 @@ import pytest
 from rowpattern import pattern_cache
 from rowpattern.cache_monitor import stop_cache_monitoring
 from rowpattern.production_config import MatchRecognizeConfig, reset_config, set_config
+
+# A parent may have had this signal ignored (`nohup make test &`): tests raise it, and their children inherit it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Spark's workers run this Python, not the first one that a shell would find.
 os.environ.setdefault("PYSPARK_PYTHON", sys.executable)

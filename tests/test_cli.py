@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
+import threading
 import time
-from typing import TYPE_CHECKING
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 
@@ -104,6 +107,58 @@ def test_stats_of_nobody(capsys: pytest.CaptureFixture[str]) -> None:
     assert "begins with http://" in capsys.readouterr().err
 
 
+class OtherPages(BaseHTTPRequestHandler):
+    """What a URL may lead to that is no metrics page."""
+
+    pages: ClassVar[dict[str, bytes]] = {
+        "/health": b'{"status": "healthy", "reasons": []}',
+        "/text": b"hello, world\n",
+        "/bytes": b"\xff\xfe\x00",
+        "/other": b"# TYPE requests gauge\nrequests 5\n",
+        "/empty": b"",
+    }
+
+    def do_GET(self) -> None:
+        if self.path == "/nonsense":
+            self.wfile.write(b"no HTTP\r\n\r\n")
+            return
+        page = self.pages.get(self.path)
+        self.send_response(200 if page is not None else 404)
+        self.end_headers()
+        self.wfile.write(page or b"")
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize("path", [*OtherPages.pages, "/nonsense", "/none"])
+def test_stats_of_other_pages_are_one_line(path: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with HTTPServer(("127.0.0.1", 0), OtherPages) as server:
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        url = f"http://127.0.0.1:{server.server_port}{path}"
+        assert main(["stats", url]) == 1
+        thread.join()
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    assert err.startswith(url)
+    assert ("has no figures" if path in OtherPages.pages else "does not answer") in err
+
+
+def test_settings(tmp_path: Path) -> None:
+    (tmp_path / "c.json").write_text('{"performance": {"cache_ttl_seconds": 30}}')
+    environment = {**os.environ, "MR_CACHE_SIZE_LIMIT": "70", "MR_CONFIG_FILE": "c.json"}
+    command = [sys.executable, "-m", "rowpattern", "settings"]
+    result = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+    lines = [line.split() for line in result.stdout.splitlines()]
+    assert ["cache_size_limit", "70", "environment", "MR_CACHE_SIZE_LIMIT"] in lines
+    assert ["cache_ttl_seconds", "30", "file", "c.json"] in lines
+    environment["MR_CACHE_SIZE_LIMIT"] = "many"
+    result = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr.count("\n")) == (1, 1)
+
+
 def test_warm_writes_what_load_reads(tmp_path: Path) -> None:
     texts = tmp_path / "patterns.txt"
     texts.write_text("# two patterns\nA B\n\nA+ C?\n")
@@ -134,6 +189,43 @@ def test_compat_runs_a_script(tmp_path: Path) -> None:
     assert failed.returncode == 1
     assert "Traceback" in failed.stderr
     assert run("compat", str(tmp_path / "none.py")).returncode == 1
+
+
+PRINT_WHERE = (
+    "import json, os, sys; import src.monitoring.cache_monitor as m; "
+    "from src.utils.pattern_cache import get_cache_stats; "
+    "names = [m.__name__, sys.modules['__main__'].__name__]; "
+    "print(json.dumps([__name__, sys.argv, *names, os.path.realpath(sys.path[0])]))"
+)
+
+
+@pytest.mark.parametrize("arguments", [[], ["one", "--two", "-c", "-m"]])
+def test_compat_runs_what_python_runs(arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A text, a module and a script see what they see under `python` itself."""
+    (tmp_path / "module.py").write_text(PRINT_WHERE.replace("; ", "\n"))
+    monkeypatch.chdir(tmp_path)
+    here, ours = os.path.realpath(tmp_path), "rowpattern.cache_monitor"
+    for how, argument in (
+        (["-c", PRINT_WHERE], "-c"),
+        (["-m", "module"], str(tmp_path / "module.py")),
+        (["module.py"], "module.py"),
+    ):
+        result = run("compat", *how, *arguments)
+        assert result.returncode == 0, result.stderr
+        name, argv, monitor, main_module, path = json.loads(result.stdout)
+        assert (name, main_module, monitor, path) == ("__main__", "__main__", ours, here)
+        assert [os.path.realpath(argv[0]), *argv[1:]] == [os.path.realpath(argument), *arguments]
+
+
+def test_compat_and_the_mistakes_of_callers() -> None:
+    for arguments in ([], ["-c"], ["-m"]):
+        result = run("compat", *arguments)
+        assert result.returncode == 2
+        assert "a script, -c CODE or -m MODULE is needed" in result.stderr
+    result = run("compat", "-c", "1 / 0")
+    assert result.returncode == 1
+    assert "ZeroDivisionError" in result.stderr
+    assert run("compat", "-c", "raise SystemExit(7)").returncode == 7
 
 
 def test_nobody_reads_the_output() -> None:

@@ -55,7 +55,7 @@ def test_unhealthy_when_settings_cannot_be_read() -> None:
     result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     answer = json.loads(result.stdout)
     assert answer["status"] == "unhealthy"
-    assert answer["reasons"][0].startswith("MR_CACHE_SIZE_LIMIT is 'many'")
+    assert answer["reasons"][0].startswith("MR_CACHE_SIZE_LIMIT: cache_size_limit is 'many'")
 
 
 SERVERS = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
+
+import rowpattern
 
 ROOT = Path(__file__).parents[1]
 
@@ -45,17 +48,42 @@ def test_what_the_wheel_holds(wheel: Path) -> None:
     assert {"rowpattern/py.typed", "rowpattern/_core.pyi", "rowpattern/__init__.py"} <= names
     assert any(name.startswith("rowpattern/_core.") and name.endswith((".so", ".pyd")) for name in names)
     assert "Requires-Python: >=3.9" in metadata
+    (version,) = re.findall(r'^version = "(.+)"$', (ROOT / "Cargo.toml").read_text(), re.MULTILINE)
+    assert f"Version: {version}" in metadata.splitlines()
+    assert version == rowpattern.__version__
+    # Nothing but what users can install is an extra.
+    extras = set(re.findall(r"^Provides-Extra: (\S+)$", metadata, re.MULTILINE))
+    assert extras == {"examples", "sql", "dask", "spark", "prometheus", "cloudwatch", "opentelemetry"}
     # Optional dependencies are extras, all of them.
     requirements = [line for line in metadata.splitlines() if line.startswith("Requires-Dist:")]
     assert all("extra ==" in line for line in requirements)
+
+
+def test_an_index_takes_them(wheel: Path) -> None:
+    (sdist,) = (wheel.parents[1] / "sdist").glob("*.tar.gz")
+    said = run(sys.executable, "-m", "twine", "check", "--strict", str(wheel), str(sdist), cwd=ROOT)
+    assert said.count("PASSED") == 2
+
+
+def test_the_readme_s_first_query_runs_after_make_demo(wheel: Path, tmp_path: Path) -> None:
+    """With the extras that `make demo` installs, and nothing else."""
+    (extras,) = re.findall(r"install -q '\.\[([\w,]+)\]'$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    run(sys.executable, "-m", "venv", str(tmp_path / "demo"), cwd=tmp_path)
+    python = str(tmp_path / "demo" / "bin" / "python")
+    run(python, "-m", "pip", "install", "-q", f"{wheel}[{extras}]", cwd=tmp_path)
+    code, printed = re.findall(
+        r"```python\n(.*?match_recognize.*?)```\s*prints\s*```text\n(.*?)```",
+        (ROOT / "README.md").read_text(),
+        re.DOTALL,
+    )[0]
+    assert run(python, "-c", code, cwd=tmp_path) == printed
 
 
 def test_the_wheel_works_in_a_fresh_environment(wheel: Path, tmp_path: Path) -> None:
     run(sys.executable, "-m", "venv", str(tmp_path / "fresh"), cwd=tmp_path)
     python = tmp_path / "fresh" / "bin" / "python"
     run(str(python), "-m", "pip", "install", "--no-index", str(wheel), cwd=tmp_path)
-    code = "import rowpattern; print([m.labels for m in rowpattern.compile('A+ B').find_iter('AAB')])"
-    assert run(str(python), "-c", code, cwd=tmp_path) == "[('A', 'A', 'B')]\n"
+    assert run(str(python), str(ROOT / "tests" / "wheel_use.py"), cwd=tmp_path).endswith(f"{rowpattern.__version__}\n")
 
 
 def test_the_oldest_python(tmp_path: Path) -> None:

@@ -85,7 +85,7 @@ def test_buckets_grow() -> None:
 
 def test_multiprocess_mode_is_refused_and_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
-    with pytest.raises(rowpattern.ConfigurationError, match=r"port of its own, with .*serve\(port\)"):
+    with pytest.raises(rowpattern.ConfigurationError, match=r"Call rowpattern\.metrics\.workers\.join\(\)"):
         prometheus.register(CollectorRegistry())
     server, thread = prometheus.serve(0)
     try:

@@ -159,7 +159,7 @@ def test_by_default_the_settings_say_how_many(monkeypatch: pytest.MonkeyPatch) -
     assert match_recognize(sql, pa.table({"a": [1]}))["threads"].to_pylist() == [4]
     set_config(MatchRecognizeConfig.from_env({"MR_MAX_WORKERS": "2"}))
     assert match_recognize(sql, pa.table({"a": [1]}))["threads"].to_pylist() == [2]
-    with pytest.raises(rowpattern.ConfigurationError, match="MR_MAX_WORKERS is '0'"):
+    with pytest.raises(rowpattern.ConfigurationError, match="MR_MAX_WORKERS: max_workers is 0;"):
         MatchRecognizeConfig.from_env({"MR_MAX_WORKERS": "0"})
 
 

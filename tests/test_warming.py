@@ -15,6 +15,8 @@ import pytest
 import rowpattern
 from rowpattern import pattern_cache
 from rowpattern._core import ManualClock
+from rowpattern.production_config import reload, reset_config
+from rowpattern.warming import load_at_start
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -157,6 +159,32 @@ def test_texts_that_are_no_patterns_are_errors(tmp_path: Path) -> None:
         pattern_cache.load(tmp_path / "none")
 
 
+def test_a_start_without_the_file(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A service starts empty, with a warning; where the setting says so, it does not start."""
+    good, damaged, wrong = tmp_path / "good", tmp_path / "damaged", tmp_path / "wrong"
+    good.write_text(GOOD)
+    damaged.write_text(GOOD[:-5])
+    wrong.write_text(GOOD + '{"pattern": "A ("}\n')
+    try:
+        assert load_at_start() == 0
+        assert load_at_start(good) == 1
+        assert caplog.records == []
+        for path, error in ((damaged, "DumpError"), (tmp_path / "none", "FileNotFoundError"), (wrong, "PatternSyntax")):
+            caplog.clear()
+            reload(warm_file=str(path))
+            assert load_at_start() == 0
+            (record,) = caplog.records
+            assert (record.name, record.levelname, vars(record)["event"]) == ("rowpattern.warming", "WARNING", "cold")
+            assert f"without the patterns of {path}: {error}" in record.getMessage()
+            reload(warm_file=str(path), warm_strict=True)
+            with pytest.raises((rowpattern.RowPatternError, OSError)):
+                load_at_start()
+        reload(warm_file=str(good), warm_strict=True)
+        assert load_at_start() == 1
+    finally:
+        reset_config()
+
+
 def test_a_full_disk_leaves_the_older_file(tmp_path: Path) -> None:
     """A limit on the size of files stands for the disk: writing past it fails as there."""
     path = tmp_path / "patterns"
@@ -189,6 +217,8 @@ def test_a_fresh_process_starts_warm(tmp_path: Path) -> None:
     code = f"""
 import json, rowpattern
 from rowpattern import pattern_cache
+from rowpattern.production_config import reload, reset_config
+from rowpattern.warming import load_at_start
 pattern_cache.load({str(path)!r})
 loaded = pattern_cache.get_cache_stats()
 for number in range(1, 101):

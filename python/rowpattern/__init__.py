@@ -18,10 +18,12 @@ from rowpattern._core import (
     Pattern,
     PatternCache,
     Spans,
+    __version__,
     compile,  # noqa: A004 - named as in `re`
 )
 from rowpattern.errors import (
     ConfigurationError,
+    ConfigurationWarning,
     DumpError,
     MissingDependencyError,
     PatternSyntaxError,
@@ -37,11 +39,10 @@ from rowpattern.errors import (
 )
 from rowpattern.sql import explain, match_recognize
 
-__version__ = "0.1.0"
-
 __all__ = [
     "Column",
     "ConfigurationError",
+    "ConfigurationWarning",
     "DumpError",
     "Match",
     "MatchIterator",

@@ -24,10 +24,13 @@ __all__ = [
     "Pattern",
     "PatternCache",
     "Spans",
+    "__version__",
     "_process_cache",
     "compile",
     "get_cached_pattern",
 ]
+
+__version__: str
 
 def compile(
     pattern: str,

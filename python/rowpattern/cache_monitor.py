@@ -18,7 +18,7 @@ from rowpattern.cache_sizing import SizeAdvisor
 from rowpattern.events import log_event
 from rowpattern.pattern_cache import get_pattern_cache
 from rowpattern.periodic import Periodic
-from rowpattern.production_config import get_config
+from rowpattern.production_config import checked_config, get_config, on_set_config
 
 if TYPE_CHECKING:
     from rowpattern._core import PatternCache
@@ -52,7 +52,10 @@ class CacheMonitor:
       (`cache_threshold_action`), once for each time that memory crosses the threshold;
     - hits below 20 % of at least 100 look-ups since the last check: efficiency callbacks get the statistics with
       `interval_hits`, `interval_misses` and `interval_efficiency`, once until it is better again;
-    - the entry limit (`cache_optimize_size`): see `rowpattern.cache_sizing`.
+    - the entry limit (`cache_optimize_size`): see `rowpattern.cache_sizing`. It goes below the configured one only
+      where that setting is `"shrink"`.
+
+    A memory limit that was set by hand at or below the threshold has a threshold of 80 % of it.
 
     A callback that raises is logged, and the others are called. In a forked child, a monitor that ran in the parent
     runs. A check takes time linear in what has expired or has to go.
@@ -62,8 +65,9 @@ class CacheMonitor:
         """Prepare a monitor; nothing runs yet.
 
         Args:
-            config: its settings; the process's by default. `cache_size_limit` of a config given here is the ceiling of
-                size optimisation; without one it is the cache's limit. A limit set by hand later takes its place.
+            config: its settings; the process's by default, also when those change later. `cache_size_limit` of a config
+                given here is the ceiling of size optimisation; without one it is the cache's limit. A limit set by hand
+                later takes its place.
             cache: the cache to watch; the process's by default.
 
         Raises:
@@ -85,7 +89,8 @@ class CacheMonitor:
 
     def configure(self, config: MatchRecognizeConfig | None) -> None:
         """Take other settings; a running monitor checks by them at once."""
-        self.config = get_config() if config is None else config
+        self.config = get_config() if config is None else checked_config(config)
+        self.follows_process = config is None
         size = int(self._cache.statistics()["max_size"])
         self._ceiling = size if config is None else config.performance.cache_size_limit
         self._own_size = size
@@ -145,11 +150,15 @@ class CacheMonitor:
         self._check()
         return self._cache.statistics()
 
-    def resize_to_optimal(self) -> int:
-        """Set the entry limit that the time since the last look speaks for, and return the limit."""
+    def resize_to_optimal(self, *, shrink: bool | None = None) -> int:
+        """Set the entry limit that the time since the last look speaks for, and return the limit.
+
+        Args:
+            shrink: whether the limit may become lower; by default where `cache_optimize_size` is `"shrink"`.
+        """
         with self._checking:
             statistics = self._cache.statistics()
-            advice = self._advise(statistics, patience=1)
+            advice = self._advise(statistics, shrink=shrink, patience=1)
         self._follow(advice)
         return int(self._cache.statistics()["max_size"])
 
@@ -163,7 +172,9 @@ class CacheMonitor:
                 before = dict.fromkeys(before, 0)
             since = {name: statistics[name] - before[name] for name in ("hits", "misses", *_LEFT_BY)}
             self._before = statistics
-            crossed = self._crossed(statistics["memory_used_mb"] > performance.cache_clear_threshold_mb)
+            threshold_mb = performance.threshold_within(statistics["max_memory_used_mb"])
+            above = statistics["memory_used_mb"] > threshold_mb
+            crossed = self._crossed(above)
             fell = self._fell(since)
             advice = self._advise(statistics) if performance.cache_optimize_size else None
         # Callbacks may take their time and ask for another check, so nothing is locked from here on.
@@ -173,9 +184,9 @@ class CacheMonitor:
         if fell:
             self._report_inefficiency(statistics, since)
         if crossed:
-            self._report_threshold(statistics)
-        if statistics["memory_used_mb"] > performance.cache_clear_threshold_mb:
-            self._shed()
+            self._report_threshold(statistics, threshold_mb)
+        if above:
+            self._shed(threshold_mb)
         self._follow(advice)
 
     def _crossed(self, above: bool) -> bool:
@@ -210,34 +221,38 @@ class CacheMonitor:
         )
         _call(self._efficiency_callbacks, {**statistics, **figures})
 
-    def _report_threshold(self, statistics: dict[str, Any]) -> None:
+    def _report_threshold(self, statistics: dict[str, Any], threshold_mb: float) -> None:
         log_event(
             "cache_monitor",
-            logging.WARNING,
+            logging.INFO,
             "threshold",
             "the cache holds %(memory_used_mb).2f MB, more than the threshold of %(threshold_mb)s MB",
             memory_used_mb=statistics["memory_used_mb"],
-            threshold_mb=self.config.performance.cache_clear_threshold_mb,
+            threshold_mb=threshold_mb,
             size=statistics["size"],
         )
         _call(self._threshold_callbacks, statistics)
 
-    def _shed(self) -> None:
-        performance = self.config.performance
+    def _shed(self, threshold_mb: float) -> None:
         before = self._cache.statistics()["size"]
-        if performance.cache_threshold_action == "clear":
+        if self.config.performance.cache_threshold_action == "clear":
             self._cache.clear()
         else:
-            self._cache.shed(performance.cache_clear_threshold_mb)
-        _log_left("evict", "threshold", before - self._cache.statistics()["size"])
+            self._cache.shed(threshold_mb)
+        _log_left("evict", "threshold", before - self._cache.statistics()["size"], logging.INFO)
         # What is put in from here on crosses the threshold anew.
         self._above = False
 
-    def _advise(self, statistics: dict[str, Any], patience: int | None = None) -> Advice | None:
+    def _advise(
+        self, statistics: dict[str, Any], *, shrink: bool | None = None, patience: int | None = None
+    ) -> Advice | None:
+        if shrink is None:
+            shrink = self.config.performance.cache_optimize_size == "shrink"
         if statistics["max_size"] != self._own_size:
             # Set by hand since the last look.
             self._ceiling = self._own_size = statistics["max_size"]
-        return self._advisor.look(statistics, self._cache.take_peak_size(), self._ceiling, patience=patience)
+        peak_size = self._cache.take_peak_size()
+        return self._advisor.look(statistics, peak_size, self._ceiling, may_shrink=shrink, patience=patience)
 
     def _follow(self, advice: Advice | None) -> None:
         if advice is None:
@@ -256,9 +271,9 @@ class CacheMonitor:
         self._cache.resize(advice.max_size)
 
 
-def _log_left(event: str, cause: str, count: int) -> None:
+def _log_left(event: str, cause: str, count: int, level: int = logging.DEBUG) -> None:
     text = "%(count)s entries left the cache, by %(cause)s"
-    log_event("cache_monitor", logging.INFO, event, text, count=count, cause=cause)
+    log_event("cache_monitor", level, event, text, count=count, cause=cause)
 
 
 def _remove(callbacks: list[Callback], callback: Callback) -> bool:
@@ -323,6 +338,15 @@ def stop_cache_monitoring() -> None:
         if _monitor is not None:
             _monitor.stop_monitoring()
             _monitor = None
+
+
+def _follow(_config: MatchRecognizeConfig) -> None:
+    monitor = _monitor
+    if monitor is not None and monitor.follows_process:
+        monitor.configure(None)
+
+
+on_set_config(_follow)
 
 
 def get_cache_monitor() -> CacheMonitor | None:

@@ -1,7 +1,8 @@
 """Whether another entry limit would serve better, from what happened since the last look.
 
 Growing helps where look-ups miss what the entry limit had evicted shortly before; evictions of what nobody asks for
-again cost nothing, and growing for them is waste. Shrinking helps the process where most places are never used.
+again cost nothing, and growing for them is waste. Shrinking gives memory back where most places are never used, and
+costs hits when a larger working set comes later.
 """
 
 from __future__ import annotations
@@ -20,6 +21,10 @@ _COSTLY_SHARE = 0.01
 _UNUSED_SHARE = 0.25
 
 _SMALLEST = 100
+
+# Places for each look-up that missed what had been evicted. More than one: the cache notes evicted keys in a table of
+# fixed size, where later notes take the places of earlier ones, so some of these misses are not seen.
+_PLACES_A_MISS = 1.5
 
 
 @dataclass(frozen=True)
@@ -40,9 +45,10 @@ class Advice:
 class SizeAdvisor:
     """Advises from one look to the next.
 
-    It grows the limit twofold each time, to the ceiling at most, as soon as evictions cost hits. It shrinks, to twice
-    the most entries that there were and to 100 at least, when over `patience` looks together at most a quarter of the
-    places was used and nothing was evicted.
+    As soon as evictions cost hits, it grows the limit to what the missed keys need: by 1.5 places for each look-up that
+    missed what had been evicted, and at least twofold; to the ceiling at most. It shrinks, where that is allowed, to
+    twice the most entries that there were and to 100 at least, when over `patience` looks together at most a quarter of
+    the places was used and nothing was evicted.
     """
 
     def __init__(self, patience: int) -> None:
@@ -52,7 +58,13 @@ class SizeAdvisor:
         self._peaks: list[int] = []
 
     def look(
-        self, statistics: dict[str, Any], peak_size: int, ceiling: int, *, patience: int | None = None
+        self,
+        statistics: dict[str, Any],
+        peak_size: int,
+        ceiling: int,
+        *,
+        may_shrink: bool,
+        patience: int | None = None,
     ) -> Advice | None:
         """Advise on the limit, or say that it is right.
 
@@ -60,6 +72,7 @@ class SizeAdvisor:
             statistics: those of the cache, now.
             peak_size: the most entries that there were since the last look.
             ceiling: the highest limit allowed.
+            may_shrink: whether a lower limit than the one in force is allowed.
             patience: in place of the advisor's own.
         """
         since = self._since(statistics)
@@ -76,8 +89,9 @@ class SizeAdvisor:
             and max_size < ceiling
         ):
             self._peaks.clear()
-            return Advice(min(ceiling, max(2 * max_size, _SMALLEST)), "grow", figures)
-        if since["evictions"] or peak_size > _UNUSED_SHARE * max_size:
+            needed = max(max_size + int(_PLACES_A_MISS * figures["evicted_misses"]), 2 * max_size, _SMALLEST)
+            return Advice(min(ceiling, needed), "grow", figures)
+        if not may_shrink or since["evictions"] or peak_size > _UNUSED_SHARE * max_size:
             self._peaks.clear()
             return None
         self._peaks.append(peak_size)

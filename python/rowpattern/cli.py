@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import http.client
 import os
 import re
 import runpy
@@ -11,10 +12,13 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Callable
 
 import rowpattern
 from rowpattern import pattern_cache
+from rowpattern.dependencies import missing
+from rowpattern.production_config import describe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +29,9 @@ __all__ = ["main"]
 # with argparse's 2.
 _FAILED = 1
 _INTERRUPTED = 130
+
+# More than any metrics page of ours.
+_LARGEST_PAGE = 16 << 20
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -76,10 +83,19 @@ def _parser() -> argparse.ArgumentParser:
     warm.add_argument("--output", type=Path, help="write the file that load() reads")
     warm.set_defaults(command=_warm)
 
-    compat = commands.add_parser("compat", help="run a script in which src... of pandas-match-recognize is ours")
-    compat.add_argument("script", type=Path)
-    compat.add_argument("arguments", nargs=argparse.REMAINDER, help="the script's own")
-    compat.set_defaults(command=_compat)
+    settings = commands.add_parser("settings", help="show the settings as read here, and where each came from")
+    settings.set_defaults(command=_settings)
+
+    compat = commands.add_parser(
+        "compat",
+        help="run Python code in which src... of pandas-match-recognize is ours",
+        usage="%(prog)s [-h] (SCRIPT | -c CODE | -m MODULE) [ARGUMENT ...]",
+    )
+    rest = argparse.REMAINDER
+    compat.add_argument("-c", dest="code", nargs=rest, help="run the text that follows, as python -c does")
+    compat.add_argument("-m", dest="module", nargs=rest, help="run the module that follows, as python -m does")
+    compat.add_argument("script", nargs=rest, help="run a file; what stands behind it is for the code that runs")
+    compat.set_defaults(command=_compat, usage_error=compat.error)
     return parser
 
 
@@ -160,21 +176,27 @@ def _figures(url: str) -> str:
         raise rowpattern.ConfigurationError(f"the URL is {url!r}; allowed is one that begins with http:// or https://")
     try:
         from prometheus_client.parser import text_string_to_metric_families
-    except ImportError:
-        message = "prometheus_client is not installed; pip install 'rowpattern[prometheus]'"
-        raise rowpattern.ConfigurationError(message) from None
+    except ImportError as error:
+        raise missing(error, "prometheus") from None
     try:
         with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 - checked above
-            text = answer.read().decode()
+            text = answer.read(_LARGEST_PAGE).decode()
+        values = {
+            (sample.name, sample.labels.get("cause")): sample.value
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+        }
     except urllib.error.URLError as error:
         raise OSError(f"{url} does not answer: {error.reason}") from None
-    values = {
-        (sample.name, sample.labels.get("cause")): sample.value
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-    }
+    except http.client.HTTPException as error:
+        raise OSError(f"{url} does not answer: {type(error).__name__}: {str(error).strip()}") from None
+    except ValueError:
+        # Not a page of figures, as /health.
+        values = {}
     if ("pattern_cache_size", None) not in values:
-        raise rowpattern.ConfigurationError(f"{url} has no figures of a pattern cache")
+        raise rowpattern.ConfigurationError(
+            f"{url} has no figures of a pattern cache; allowed is a metrics page, as http://127.0.0.1:8000/metrics"
+        )
 
     def value(name: str, cause: str | None = None) -> float:
         return float(values.get((name, cause), 0.0))
@@ -219,15 +241,32 @@ def _warm(options: argparse.Namespace) -> int:
     return 0
 
 
+def _settings(_options: argparse.Namespace) -> int:
+    print(describe())
+    return 0
+
+
 def _compat(options: argparse.Namespace) -> int:
     from rowpattern.compat import install_as_src
 
-    if not options.script.is_file():
-        print(f"there is no script {options.script}", file=sys.stderr)
+    given = [each for each in (options.code, options.module, options.script) if each]
+    if not given:
+        options.usage_error("a script, -c CODE or -m MODULE is needed")
+    ((what, *arguments),) = given
+    if options.script and not Path(what).is_file():
+        print(f"there is no script {what}", file=sys.stderr)
         return _FAILED
     install_as_src()
-    # As `python SCRIPT` does.
-    sys.argv = [str(options.script), *options.arguments]
-    sys.path[0] = str(options.script.resolve().parent)
-    runpy.run_path(str(options.script), run_name="__main__")
+    # As python itself does it.
+    sys.argv = ["-c" if options.code else what, *arguments]
+    if not getattr(sys.flags, "safe_path", False):
+        sys.path[0] = str(Path(what).resolve().parent) if options.script else "" if options.code else str(Path.cwd())
+    if options.code:
+        main_module = ModuleType("__main__")
+        sys.modules["__main__"] = main_module
+        exec(compile(what, "<string>", "exec"), vars(main_module))  # noqa: S102 - the caller's own code
+    elif options.module:
+        runpy.run_module(what, run_name="__main__", alter_sys=True)
+    else:
+        runpy.run_path(what, run_name="__main__")
     return 0

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rowpattern.errors import MissingDependencyError
+from rowpattern.dependencies import missing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,8 +46,7 @@ def match_recognize(
         from rowpattern.sql import match_recognize as match_locally
         from rowpattern.sql.spreading import spread
     except ImportError as error:
-        message = f"{error.name} is not installed; pip install 'rowpattern[dask]'"
-        raise MissingDependencyError(message, name=error.name) from error
+        raise missing(error, "dask") from error
     nothing = data._meta  # noqa: SLF001 - Dask's own name for the frame without rows, which extensions use
     plan = spread(sql, pa.Table.from_pandas(nothing, preserve_index=False).schema)
 

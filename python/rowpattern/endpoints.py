@@ -4,7 +4,8 @@ Mount them beside your own application, or serve them alone (`gunicorn rowpatter
 `uvicorn rowpattern.endpoints:asgi`). They answer GET and HEAD:
 
 - `/health`: the JSON of `rowpattern.health.health_check`; 200 when healthy or degraded, 503 when unhealthy.
-- `/metrics`: the process's figures in Prometheus' format; 501 where `prometheus_client` is not installed.
+- `/metrics`: the process's figures in Prometheus' format, or those of all workers that it has joined
+  (`rowpattern.metrics.workers`); 501 where `prometheus_client` is not installed.
 
 Below which path they are mounted does not matter: the last part of the path counts.
 """
@@ -15,6 +16,7 @@ import json
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from rowpattern.dependencies import missing
 from rowpattern.health import health_check
 
 if TYPE_CHECKING:
@@ -31,11 +33,10 @@ def _health() -> tuple[HTTPStatus, str, bytes]:
 
 def _metrics() -> tuple[HTTPStatus, str, bytes]:
     try:
-        from rowpattern.metrics.prometheus import exposition
-    except ImportError:
-        text = b"prometheus_client is not installed; pip install 'rowpattern[prometheus]'\n"
-        return HTTPStatus.NOT_IMPLEMENTED, "text/plain", text
-    content_type, body = exposition()
+        from rowpattern.metrics import prometheus, workers
+    except ImportError as error:
+        return HTTPStatus.NOT_IMPLEMENTED, "text/plain", f"{missing(error, 'prometheus')}\n".encode()
+    content_type, body = workers.exposition() if workers.joined() else prometheus.exposition()
     return HTTPStatus.OK, content_type, body
 
 

@@ -53,6 +53,10 @@ class ConfigurationError(RowPatternError, ValueError):
     """A setting cannot be read. The message names the setting, its value and what is allowed."""
 
 
+class ConfigurationWarning(UserWarning):
+    """A setting is probably not what was meant; the message names it, and it is used as it is."""
+
+
 class DumpError(RowPatternError, ValueError):
     """A file of patterns cannot be read; nothing was loaded from it."""
 

@@ -49,10 +49,10 @@ def health_check() -> dict[str, Any]:
     reasons = answer["reasons"]
     if not statistics["enabled"]:
         reasons.append("caching is disabled: every pattern is compiled each time")
-    if statistics["memory_used_mb"] > performance.cache_clear_threshold_mb:
+    threshold_mb = performance.threshold_within(statistics["max_memory_used_mb"])
+    if statistics["memory_used_mb"] > threshold_mb:
         reasons.append(
-            f"the cache holds {statistics['memory_used_mb']:.2f} MB, more than the threshold of "
-            f"{performance.cache_clear_threshold_mb} MB"
+            f"the cache holds {statistics['memory_used_mb']:.2f} MB, more than the threshold of {threshold_mb} MB"
         )
     efficiency = None if monitor is None else monitor.interval_efficiency
     if efficiency is not None and efficiency < _LOW_EFFICIENCY:

@@ -1,8 +1,9 @@
-"""Settings of a deployment: from environment variables, a JSON file, or a dict.
+"""Settings of a deployment: from calls, environment variables, a file, and defaults, in this order.
 
-A value that cannot be read is a `ConfigurationError` that names the setting, the value and what is allowed; nothing
-falls back to a default silently. The names are those of the pure-Python system, so that its files, its variables and
-code that builds its configurations go on working. Settings that only that system uses are kept and not read here.
+They are read once, at first use, and held; `reload()` reads them again. `describe()` says where each came from. A value
+that cannot be read is a `ConfigurationError` that names the setting, the value and what is allowed; nothing falls back
+to a default silently. The names are those of the pure-Python system, so that its files, its variables and code that
+builds its configurations go on working. Settings that only that system uses are kept and not read here.
 """
 
 from __future__ import annotations
@@ -16,119 +17,34 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
 
+from rowpattern.container import memory_limit
 from rowpattern.errors import ConfigurationError
+from rowpattern.performance_config import READERS, Origin, PerformanceConfig
 from rowpattern.production_sections import LoggingConfig, MonitoringConfig, ResourceConfig, SecurityConfig
-from rowpattern.settings import choice, count, flag, known_names, megabytes, positive_seconds, threads
+from rowpattern.setting_sources import given_by_environment, given_by_file, given_by_mapping
+from rowpattern.settings import choice, count, flag, not_a_setting, optional_text, placed, shown, text
 
 if TYPE_CHECKING:
+    from rowpattern.setting_sources import Given
     from rowpattern.settings import Reader
 
 __all__ = [
     "DEVELOPMENT_CONFIG",
     "PRODUCTION_CONFIG",
     "TESTING_CONFIG",
+    "Described",
     "LoggingConfig",
     "MatchRecognizeConfig",
     "MonitoringConfig",
     "PerformanceConfig",
     "ResourceConfig",
     "SecurityConfig",
+    "describe",
     "get_config",
+    "reload",
     "reset_config",
     "set_config",
 ]
-
-_READERS: dict[str, Reader] = {
-    "enable_caching": flag,
-    "cache_size_limit": count,
-    "cache_memory_limit_mb": megabytes,
-    "cache_ttl_seconds": positive_seconds,
-    "cache_clear_threshold_mb": megabytes,
-    "cache_monitoring_interval_seconds": positive_seconds,
-    "cache_threshold_action": choice("evict", "clear"),
-    "cache_optimize_size": flag,
-    "execution_timeout_seconds": positive_seconds,
-    "max_memory_mb": megabytes,
-    "max_workers": threads,
-}
-
-_VARIABLES = {f"MR_{name.upper()}": name for name in _READERS}
-
-_PRESETS: dict[str, dict[str, Any]] = {
-    "memory-constrained": {"cache_size_limit": 1000, "cache_memory_limit_mb": 200},
-    "balanced": {"cache_size_limit": 10_000, "cache_memory_limit_mb": 500},
-    "performance-focused": {"cache_size_limit": 50_000, "cache_memory_limit_mb": 2000},
-}
-
-
-@dataclass
-class PerformanceConfig:
-    """Settings of the pattern cache, and limits of queries.
-
-    Attributes:
-        enable_caching: whether patterns are cached at all.
-        cache_size_limit: the most entries.
-        cache_memory_limit_mb: the most memory, in MB of 2**20 bytes.
-        cache_ttl_seconds: how long an entry lives after it was put in, in seconds.
-        cache_clear_threshold_mb: above this memory a monitor sheds entries, in MB; by default 80 % of the limit.
-        cache_monitoring_interval_seconds: how often a monitor looks, in seconds.
-        cache_threshold_action: what a monitor does above the threshold: `"evict"` the entries used longest ago until
-            it is met, or `"clear"` all.
-        cache_optimize_size: whether a monitor changes the entry limit, within `cache_size_limit`.
-        execution_timeout_seconds: the most time that a query of `match_recognize` may take, in seconds.
-        max_memory_mb: the most memory that it may take beyond the tables given, in MB of 2**20 bytes.
-        max_workers: the most threads that work on it, where there are as many cores.
-
-    The others are the pure-Python system's and not read here.
-
-    Raises:
-        ConfigurationError: a value is out of range.
-    """
-
-    enable_caching: bool = True
-    cache_size_limit: int = 10_000
-    cache_memory_limit_mb: float = 500
-    cache_ttl_seconds: float = 3600
-    # Never None once it is made.
-    cache_clear_threshold_mb: float = None  # type: ignore[assignment]
-    cache_monitoring_interval_seconds: float = 300
-    cache_threshold_action: str = "evict"
-    cache_optimize_size: bool = True
-    max_partition_size: int = -1
-    execution_timeout_seconds: float = 300.0
-    max_memory_mb: float = 8192
-    parallel_processing: bool = False
-    max_workers: int = 4
-    enable_streaming_processing: bool = False
-    enable_early_termination: bool = True
-    enable_pattern_optimization: bool = True
-    enable_memory_mapping: bool = False
-    progress_reporting: bool = True
-    optimize_for_unlimited_size: bool = False
-
-    def __post_init__(self) -> None:
-        for setting, read in _READERS.items():
-            if setting != "cache_clear_threshold_mb" or getattr(self, setting) is not None:
-                setattr(self, setting, read(setting, getattr(self, setting)))
-        if self.cache_clear_threshold_mb is None:
-            self.cache_clear_threshold_mb = megabytes("cache_clear_threshold_mb", self.cache_memory_limit_mb * 4 / 5)
-
-    @classmethod
-    def preset(cls, name: str) -> PerformanceConfig:
-        """Return one of the guide's presets.
-
-        Args:
-            name: `"memory-constrained"` (1,000 entries, 200 MB), `"balanced"` (10,000, 500 MB) or
-                `"performance-focused"` (50,000, 2,000 MB); `_` and capitals are taken too.
-
-        Raises:
-            ConfigurationError: there is no such preset.
-        """
-        settings = _PRESETS.get(name.strip().lower().replace("_", "-").replace(" ", "-"))
-        if settings is None:
-            raise ConfigurationError(f"the preset is {name!r}; allowed are {', '.join(_PRESETS)}")
-        return cls(**settings)
-
 
 _SECTIONS: dict[str, type] = {
     "performance": PerformanceConfig,
@@ -138,13 +54,26 @@ _SECTIONS: dict[str, type] = {
     "resources": ResourceConfig,
 }
 
+_LEVEL = choice("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
+# What is read here of other sections, and of what is in none.
+_OTHER_READERS: dict[tuple[str, str], Reader] = {
+    ("logging", "level"): _LEVEL,
+    ("logging", "log_file"): optional_text,
+    ("logging", "max_log_size_mb"): count,
+    ("logging", "backup_count"): count,
+    ("", "environment"): text,
+    ("", "debug"): flag,
+}
+
 
 @dataclass
 class MatchRecognizeConfig:
     """All settings.
 
     Attributes:
-        performance: settings of the pattern cache.
+        performance: settings of the pattern cache, and limits of queries.
+        logging: what `setup_logging` uses.
 
     The other sections and flags are the pure-Python system's; see `rowpattern.production_sections`.
     """
@@ -162,50 +91,42 @@ class MatchRecognizeConfig:
     enable_experimental_features: bool = False
     enable_production_mode: bool = False
 
+    def __post_init__(self) -> None:
+        # Not a field: two configurations with the same values are equal, whatever gave them.
+        self._origins: dict[tuple[str, str], Origin] = {}
+
     @classmethod
-    def from_env(cls, environment: object = None) -> MatchRecognizeConfig:
+    def from_env(cls, environment: object = None, **settings: Any) -> MatchRecognizeConfig:
         """Read the variables `MR_ENABLE_CACHING`, `MR_CACHE_SIZE_LIMIT` and so on; those not set keep the defaults.
 
-        `MR_LOG_LEVEL`, `MR_LOG_FILE`, `MR_ENVIRONMENT` and `MR_DEBUG` are read into their sections too.
+        `MR_CONFIG_FILE` names a file that is read first, and above which the other variables are. `MR_LOG_LEVEL`,
+        `MR_LOG_FILE`, `MR_ENVIRONMENT` and `MR_DEBUG` are read into their sections too.
 
         Args:
             environment: a mapping of variables; anything else means the process's own. (The pure-Python system's engine
                 passes its measure of the machine here; the limits are those that are set, whatever the machine.)
+            settings: settings of `PerformanceConfig`, above all variables.
 
         Raises:
-            ConfigurationError: a variable cannot be read.
+            ConfigurationError: a variable, the file or a setting cannot be read.
         """
         variables: Mapping[str, str] = environment if isinstance(environment, Mapping) else os.environ
-        settings = {
-            setting: _READERS[setting](variable, variables[variable])
-            for variable, setting in _VARIABLES.items()
-            if variable in variables
-        }
-        config = cls(PerformanceConfig(**settings))
-        config.logging.level = variables.get("MR_LOG_LEVEL", config.logging.level)
-        config.logging.log_file = variables.get("MR_LOG_FILE")
-        config.environment = variables.get("MR_ENVIRONMENT", config.environment)
-        config.debug = flag("MR_DEBUG", variables.get("MR_DEBUG", config.debug))
-        return config
+        return cls._of(given_by_environment(variables), settings)
 
     @classmethod
-    def from_file(cls, config_path: str | os.PathLike[str]) -> MatchRecognizeConfig:
-        """Read a JSON file that holds what `from_dict` takes.
+    def from_file(cls, config_path: str | os.PathLike[str], **settings: Any) -> MatchRecognizeConfig:
+        """Read a JSON file, or a TOML file (`.toml`), that holds what `from_dict` takes.
+
+        Args:
+            config_path: the file.
+            settings: settings of `PerformanceConfig`, above those of the file.
 
         Raises:
             FileNotFoundError: there is no such file.
-            ConfigurationError: it is not JSON, or a setting cannot be read.
+            ConfigurationError: it is not JSON or TOML, or a setting cannot be read.
+            MissingDependencyError: it is TOML, which Python reads from 3.11 on and with the package tomli before.
         """
-        text = Path(config_path).read_text(encoding="utf-8")
-        try:
-            data = json.loads(text)
-        except json.JSONDecodeError as error:
-            place = f"line {error.lineno}, column {error.colno}"
-            raise ConfigurationError(f"{config_path} is not JSON: {error.msg} ({place})") from None
-        try:
-            return cls.from_dict(data)
-        except ConfigurationError as error:
-            raise ConfigurationError(f"{config_path}: {error}") from None
+        return cls._of(given_by_file(config_path), settings)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> MatchRecognizeConfig:
@@ -214,17 +135,47 @@ class MatchRecognizeConfig:
         Raises:
             ConfigurationError: a setting is unknown or cannot be read.
         """
-        known_names("", data, {item.name for item in fields(cls)})
-        settings = dict(data)
-        for section, kind in _SECTIONS.items():
-            given = data.get(section, {})
-            known_names(f"{section}.", given, {item.name for item in fields(kind)})
+        return cls._of(given_by_mapping(data, "call"), {})
+
+    @classmethod
+    def _of(cls, given: Given, settings: Mapping[str, Any]) -> MatchRecognizeConfig:
+        """Make the configuration of what sources gave, with settings of a call above them."""
+        called = {name: Origin(value, "call") for name, value in settings.items()}
+        made: dict[str, Any] = {
+            "performance": PerformanceConfig.from_origins({**given.get("performance", {}), **called})
+        }
+        origins = {}
+        for section, named in given.items():
             if section == "performance":
-                given = {
-                    name: _READERS.get(name, _as_it_is)(f"{section}.{name}", value) for name, value in given.items()
-                }
-            settings[section] = kind(**given)
-        return cls(**settings)
+                continue
+            kind = _SECTIONS.get(section, cls)
+            known = [each.name for each in fields(kind)]
+            values = {}
+            for name, (value, source, place) in named.items():
+                full_name = f"{section}.{name}" if section else name
+                with placed(place):
+                    if name not in known:
+                        raise ConfigurationError(
+                            not_a_setting(full_name, [f"{section}.{each}" if section else each for each in known])
+                        )
+                    read = _OTHER_READERS.get((section, name))
+                    values[name] = value if read is None else read(full_name, value)
+                origins[section, name] = Origin(values[name], source, place)
+            made.update({section: kind(**values)} if section else values)
+        config = cls(**made)
+        config._origins = origins
+        return config
+
+    def origin(self, section: str, name: str) -> Origin:
+        """Return where a setting's value came from; section `""` has those that are in none."""
+        holder: Any = getattr(self, section) if section else self
+        if isinstance(holder, PerformanceConfig):
+            return holder.origin(name)
+        value, origin = getattr(holder, name), self._origins.get((section, name))
+        if origin is not None and origin.value == value:
+            return origin
+        default = {each.name: each.default for each in fields(holder)}[name]
+        return Origin(value, "default" if origin is None and value == default else "call")
 
     def to_dict(self) -> dict[str, Any]:
         """Return what `from_dict` takes."""
@@ -247,28 +198,45 @@ class MatchRecognizeConfig:
         Raises:
             ConfigurationError: a setting was changed to what is not allowed.
         """
-        for name, read in _READERS.items():
-            read(f"performance.{name}", getattr(self.performance, name))
-        if logging.getLevelName(str(self.logging.level).upper()) not in range(1, 100):
-            raise ConfigurationError(
-                f"logging.level is {self.logging.level!r}; allowed are DEBUG, INFO, WARNING, ERROR and CRITICAL"
-            )
+        for section, kind in _SECTIONS.items():
+            held = getattr(self, section)
+            if not isinstance(held, kind):
+                raise ConfigurationError(f"{section} is of the type {type(held).__name__}, not {kind.__name__}")
+        self.performance.validate()
+        for (section, name), read in _OTHER_READERS.items():
+            read(f"{section}.{name}" if section else name, getattr(getattr(self, section) if section else self, name))
 
     def setup_logging(self) -> None:
-        """Install handlers on the root logger, as section `logging` says. Nothing in this package calls it."""
-        logging.basicConfig(level=self.logging.level.upper(), format=self.logging.format)
-        if self.logging.log_file:
+        """Install handlers on the root logger, as section `logging` says: standard error, and a file that rotates.
+
+        For an application to call when it starts, as the service of `deploy/` does; nothing in this package calls it.
+        Handlers that the root logger has already stay, and a file is opened once. Warnings are logged too. Several
+        processes must not share a file that rotates: let them log to standard error.
+
+        Raises:
+            ConfigurationError: the file cannot be opened.
+        """
+        root = logging.getLogger()
+        logging.basicConfig(format=self.logging.format)
+        root.setLevel(_LEVEL("logging.level", self.logging.level))
+        logging.captureWarnings(True)
+        path = self.logging.log_file
+        if not path or any(
+            getattr(handler, "baseFilename", None) == str(Path(path).absolute()) for handler in root.handlers
+        ):
+            return
+        try:
             handler = logging.handlers.RotatingFileHandler(
-                self.logging.log_file,
+                path,
                 maxBytes=self.logging.max_log_size_mb * 1024 * 1024,
                 backupCount=self.logging.backup_count,
+                encoding="utf-8",
             )
-            handler.setFormatter(logging.Formatter(self.logging.format))
-            logging.getLogger().addHandler(handler)
-
-
-def _as_it_is(_name: str, value: object) -> object:
-    return value
+        except OSError as error:
+            reason = error.strerror or error
+            raise ConfigurationError(f"logging.log_file is {shown(path)}, which cannot be opened: {reason}") from None
+        handler.setFormatter(logging.Formatter(self.logging.format))
+        root.addHandler(handler)
 
 
 _config: MatchRecognizeConfig | None = None
@@ -276,36 +244,100 @@ _listeners: list[Callable[[MatchRecognizeConfig], None]] = []
 
 
 def get_config() -> MatchRecognizeConfig:
-    """Return the process's settings: those of `set_config`, or else those of the environment.
+    """Return the process's settings: those of `set_config`, or else those of the environment and of `MR_CONFIG_FILE`.
+
+    They are read at the first call and held; `reload` reads them again.
 
     Raises:
-        ConfigurationError: a variable cannot be read. The next call tries again.
+        ConfigurationError: a setting cannot be read. The next call tries again.
     """
-    return MatchRecognizeConfig.from_env() if _config is None else _config
+    global _config  # noqa: PLW0603 - one for the process, as documented
+    if _config is None:
+        config = MatchRecognizeConfig.from_env()
+        config.performance.warn_of_memory()
+        _config = config
+    return _config
+
+
+def reload(**settings: Any) -> MatchRecognizeConfig:
+    """Read the environment and the file that it names again, and make the settings the process's.
+
+    Args:
+        settings: settings of `PerformanceConfig`, above the environment and the file.
+
+    Returns:
+        the settings; the pattern cache and a running monitor have taken them.
+
+    Raises:
+        ConfigurationError: a setting cannot be read; nothing has changed then.
+    """
+    memory_limit.cache_clear()
+    config = MatchRecognizeConfig.from_env(**settings)
+    set_config(config)
+    return config
 
 
 def set_config(config: MatchRecognizeConfig) -> None:
-    """Make settings the process's; the pattern cache takes its limits from them at once.
+    """Make settings the process's, all of them; the pattern cache and a running monitor take them at once.
 
     Raises:
+        TypeError: it is no `MatchRecognizeConfig`.
         ConfigurationError: a setting is not allowed; nothing has changed then.
     """
     global _config  # noqa: PLW0603 - one for the process, as documented
-    config.validate()
+    checked_config(config).validate()
+    config.performance.warn_of_memory()
     _config = config
     for listener in _listeners:
         listener(config)
 
 
+def checked_config(config: object) -> MatchRecognizeConfig:
+    """Return a configuration as it is; a TypeError where it is none."""
+    if isinstance(config, MatchRecognizeConfig):
+        return config
+    raise TypeError(f"a configuration is a MatchRecognizeConfig, not {type(config).__name__}")
+
+
 def reset_config() -> None:
-    """Forget what `set_config` set; limits in force stay."""
+    """Forget what `set_config` set; limits in force stay, and `get_config` reads again."""
     global _config  # noqa: PLW0603 - see set_config
     _config = None
 
 
 def on_set_config(listener: Callable[[MatchRecognizeConfig], None]) -> None:
-    """Call a function with the settings at each `set_config`."""
+    """Call a function with the settings at each `set_config` and `reload`."""
     _listeners.append(listener)
+
+
+class Described(dict[str, Origin]):
+    """Settings by name, each with its value, source and detail; as a text, a table."""
+
+    def __str__(self) -> str:
+        rows = [(name, shown(value), source, detail) for name, (value, source, detail) in self.items()]
+        widths = [max(map(len, column)) for column in zip(*rows)][:3]
+        return "\n".join("  ".join([*map(str.ljust, row, widths), row[3]]).rstrip() for row in rows)
+
+
+def describe() -> Described:
+    """Return the settings that are read here, and where each value came from.
+
+    >>> from rowpattern.production_config import describe, set_config, MatchRecognizeConfig, PerformanceConfig
+    >>> set_config(MatchRecognizeConfig(performance=PerformanceConfig(cache_size_limit=500)))
+    >>> describe()["cache_size_limit"]
+    Origin(value=500, source='call', detail='')
+
+    Each has a `value`, a `source` (`"default"`, `"container"`, `"file"`, `"environment"` or `"call"`) and a `detail`:
+    the file, the variable, or how it was computed. `print(describe())` shows them as a table.
+
+    Raises:
+        ConfigurationError: a setting cannot be read.
+    """
+    config = get_config()
+    described = Described((name, config.origin("performance", name)) for name in READERS)
+    for section, name in _OTHER_READERS:
+        described[f"{section}.{name}" if section else name] = config.origin(section, name)
+    return described
 
 
 DEVELOPMENT_CONFIG = MatchRecognizeConfig(

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rowpattern.errors import MissingDependencyError, UnsupportedQueryError
+from rowpattern.dependencies import missing
+from rowpattern.errors import UnsupportedQueryError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -55,8 +56,7 @@ def match_recognize(
 
         from rowpattern.sql.spreading import spread
     except ImportError as error:
-        message = f"{error.name} is not installed; pip install 'rowpattern[spark]'"
-        raise MissingDependencyError(message, name=error.name) from error
+        raise missing(error, "spark") from error
     plan = spread(sql, data.limit(0).toArrow().schema)
     try:
         answer = data.sparkSession.createDataFrame(plan.answer.empty_table()).schema

@@ -7,17 +7,20 @@ whole before the first pattern is compiled.
 from __future__ import annotations
 
 import json
+import logging
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rowpattern._core import Pattern, _process_cache, compile  # noqa: A004 - named as in `re`
-from rowpattern.errors import DumpError
+from rowpattern.errors import ConfigurationError, DumpError, RowPatternError
+from rowpattern.events import log_event
+from rowpattern.production_config import get_config
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["dump", "load", "warm"]
+__all__ = ["dump", "load", "load_at_start", "warm"]
 
 _FIRST_LINE = {"rowpattern": "patterns", "version": 1}
 
@@ -94,6 +97,42 @@ def load(path: str | os.PathLike[str]) -> int:
     for pattern in described:
         compile(pattern["pattern"], subset=pattern.get("subset"), define=pattern.get("define"))
     return len(described)
+
+
+def load_at_start(path: str | os.PathLike[str] | None = None) -> int:
+    """Load the warm file of the settings, as a service does when it starts: a bad file does not keep it from starting.
+
+    Args:
+        path: the file; by default the setting `warm_file` (`MR_WARM_FILE`), without which nothing is loaded.
+
+    Returns:
+        how many patterns were loaded. 0 where the file is missing, is damaged or has a text that is no row pattern: it
+        is logged as a warning, and patterns are compiled when they are first asked for.
+
+    Raises:
+        ConfigurationError: a setting cannot be read.
+        OSError, RowPatternError: the file cannot be loaded, and the setting `warm_strict` is true.
+    """
+    performance = get_config().performance
+    file = performance.warm_file if path is None else path
+    if file is None:
+        return 0
+    try:
+        return load(file)
+    except ConfigurationError:
+        raise
+    except (OSError, RowPatternError) as error:
+        if performance.warm_strict:
+            raise
+        log_event(
+            "warming",
+            logging.WARNING,
+            "cold",
+            "the process starts without the patterns of %(path)s: %(error)s",
+            path=os.fspath(file),
+            error=f"{type(error).__name__}: {error}",
+        )
+        return 0
 
 
 def _read(path: Path) -> list[dict[str, Any]]:

@@ -15,10 +15,10 @@ Gauges by the deployment guide's names: `pattern_cache_size`, `pattern_cache_mem
 `..._bytes`, `..._max_entries`, `..._max_bytes`, `..._clear_threshold_mb`, `..._enabled`; and the histogram
 `rowpattern_compile_seconds`.
 
-**Several processes.** Each process has a cache of its own. `prometheus_client`'s multiprocess mode adds up values that
-its own metrics write to files; a collector, which is asked at scrape time, writes none and takes no part. So with
-`PROMETHEUS_MULTIPROC_DIR` set, `register` refuses, and says what to do: let each worker serve its own figures on a
-port of its own (`serve`), and add up in PromQL.
+**Several processes.** Each process has a cache of its own. `rowpattern.metrics.workers` shows those of several workers
+on one page. `prometheus_client`'s multiprocess mode adds up values that its own metrics write to files; a collector,
+which is asked at scrape time, writes none and takes no part. So `register` refuses when `PROMETHEUS_MULTIPROC_DIR` is
+set, and says what to do.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class CacheCollector(Collector):
             "rowpattern_cache_max_entries": (figures["max_size"], "The limit of entries."),
             "rowpattern_cache_max_bytes": (figures["max_memory_used_mb"] * 2**20, "The limit of memory, in bytes."),
             "rowpattern_cache_clear_threshold_mb": (
-                performance.cache_clear_threshold_mb,
+                performance.threshold_within(figures["max_memory_used_mb"]),
                 "Memory above which a monitor sheds entries, in MB of 2**20 bytes.",
             ),
             "rowpattern_cache_enabled": (figures["enabled"], "1 when patterns are cached."),
@@ -124,8 +124,8 @@ def register(registry: CollectorRegistry = REGISTRY) -> CacheCollector:
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ or "prometheus_multiproc_dir" in os.environ:
         raise ConfigurationError(
             "PROMETHEUS_MULTIPROC_DIR is set: in multiprocess mode prometheus_client adds up files and asks no "
-            "collector, so the figures of the pattern caches would be missing. Serve them from each worker on a port "
-            "of its own, with rowpattern.metrics.prometheus.serve(port), or mount rowpattern.endpoints in each"
+            "collector, so the figures of the pattern caches would be missing. Call rowpattern.metrics.workers.join() "
+            "in each worker and mount rowpattern.endpoints, whose /metrics has the figures of all of them"
         )
     collector = CacheCollector()
     registry.register(collector)

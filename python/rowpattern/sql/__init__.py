@@ -20,7 +20,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Callable, Literal
 
-from rowpattern.errors import ConfigurationError, MissingDependencyError
+from rowpattern.dependencies import missing
+from rowpattern.errors import ConfigurationError
 from rowpattern.production_config import get_config
 from rowpattern.settings import threads as read_threads
 
@@ -142,8 +143,7 @@ def _query_module() -> Any:
     except ImportError as error:
         if error.name is None or error.name.startswith("rowpattern"):
             raise
-        message = f"{error.name} is not installed; pip install 'rowpattern[sql]'"
-        raise MissingDependencyError(message, name=error.name) from error
+        raise missing(error, "sql") from error
     return query
 
 

@@ -35,4 +35,9 @@ mod _core {
     use super::matches::{MatchedRows, Matches, Spans};
     #[pymodule_export]
     use super::pattern::Pattern;
+
+    /// The version of the package, which Cargo.toml alone says.
+    #[pymodule_export]
+    #[expect(non_upper_case_globals, reason = "named as Python names it")]
+    const __version__: &str = env!("CARGO_PKG_VERSION");
 }
