@@ -23,6 +23,7 @@ from rowpattern._core import (
 from rowpattern.errors import (
     ConfigurationError,
     DumpError,
+    InternalError,
     MissingDependencyError,
     PatternSyntaxError,
     PatternTooLargeError,
@@ -43,6 +44,7 @@ __all__ = [
     "Column",
     "ConfigurationError",
     "DumpError",
+    "InternalError",
     "Match",
     "MatchIterator",
     "MatchedRows",
