@@ -85,5 +85,9 @@ class QueryLimitError(QueryError):
     """A query passed the limit of time or memory that it was given, which the message names."""
 
 
+class InternalError(RowPatternError, RuntimeError):
+    """The package has failed by an error of its own, a bug. The message says what to report."""
+
+
 class MissingDependencyError(RowPatternError, ImportError):
     """A package that this needs is not installed; the message says what to install."""

@@ -2,11 +2,11 @@
 
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyString, PyTuple};
+use pyo3::types::{PyList, PyString, PyTuple};
 
-use super::errors::{rows_error, unknown_variable};
-use super::foreign;
+use super::errors::{reading_error, rows_error, unknown_variable};
 use super::pattern::Pattern;
+use super::{ffi, readers, rows};
 use crate::matcher::{Partitions, Skip, number_of};
 
 /// Reads `partitions`: row counts, or the rows where partitions start.
@@ -14,6 +14,10 @@ use crate::matcher::{Partitions, Skip, number_of};
 /// Counts add up to the number of rows; starts begin with 0. Where both could be meant, the caller must say which.
 pub fn partitions(value: Option<&Bound<'_, PyAny>>, rows: usize) -> PyResult<Partitions> {
     let Some(value) = value else { return Ok(Partitions::one(rows)) };
+    read_partitions(value, rows).map_err(|error| reading_error(value.py(), error))
+}
+
+fn read_partitions(value: &Bound<'_, PyAny>, rows: usize) -> PyResult<Partitions> {
     if let Ok(tagged) = value.cast::<PyTuple>()
         && tagged.len() == 2
         && let Ok(tag) = tagged.get_item(0)?.cast::<PyString>()
@@ -47,7 +51,7 @@ pub fn partitions(value: Option<&Bound<'_, PyAny>>, rows: usize) -> PyResult<Par
 
 fn row_numbers(value: &Bound<'_, PyAny>) -> PyResult<Vec<usize>> {
     // Collected in place: both are 64 bits wide.
-    foreign::integers(value)?
+    integers(value, "partitions")?
         .into_iter()
         .enumerate()
         .map(|(at, number)| {
@@ -55,6 +59,46 @@ fn row_numbers(value: &Bound<'_, PyAny>) -> PyResult<Vec<usize>> {
                 .map_err(|_| rows_error(format!("partitions[{at}] is {number}; it must be at least 0")))
         })
         .collect()
+}
+
+/// Reads whole numbers from a buffer, Arrow, or a sequence.
+///
+/// Args:
+///     name: what they are, for errors.
+pub fn integers(values: &Bound<'_, PyAny>, name: &str) -> PyResult<Vec<i64>> {
+    let py = values.py();
+    // Arrays can be read item by item too, but slowly.
+    if (values.is_instance_of::<PyList>() || values.is_instance_of::<PyTuple>())
+        && let Ok(list) = values.extract()
+    {
+        return Ok(list);
+    }
+    if rows::is_masked(values)? {
+        if values.getattr("mask")?.call_method0("any")?.is_truthy()? {
+            return Err(rows_error(format!("{name} have masked values; give each a number")));
+        }
+        return integers(&values.call_method0("filled")?, name);
+    }
+    let values = if !values.hasattr("__array_interface__")? && values.hasattr("__array__")? {
+        values.call_method0("__array__")?
+    } else {
+        values.clone()
+    };
+    if let Some(numbers) = ffi::buffer_integers(&values, name)? {
+        return Ok(numbers);
+    }
+    if let Some(chunks) = ffi::arrow_arrays(&values, name)? {
+        let numbers = readers::decode(py, &chunks, readers::WholeNumbers, name)?;
+        let null = |at: usize| rows_error(format!("{name}[{at}] is NULL; give each a number"));
+        return numbers.into_iter().enumerate().map(|(at, number)| number.ok_or_else(|| null(at))).collect();
+    }
+    if !values.is_instance_of::<PyString>()
+        && let Ok(list) = values.extract()
+    {
+        return Ok(list);
+    }
+    let kind = values.get_type().name()?;
+    Err(rows_error(format!("expected a sequence of whole numbers, not {kind}")))
 }
 
 fn from_counts(counts: Vec<usize>, rows: usize) -> PyResult<Partitions> {

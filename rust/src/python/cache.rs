@@ -7,6 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
+use rowpattern_macros::catch_panics;
 
 use super::front;
 use super::pattern::Pattern;
@@ -28,6 +29,7 @@ pub type Made = Result<Arc<Compiled>, CompileError>;
 #[pyclass(frozen, module = "rowpattern")]
 pub struct ManualClock(Arc<Clock>);
 
+#[catch_panics]
 #[pymethods]
 impl ManualClock {
     #[new]
@@ -58,6 +60,7 @@ pub struct PatternCache {
     last_reset: Mutex<f64>,
 }
 
+#[catch_panics]
 #[pymethods]
 impl PatternCache {
     #[new]
@@ -242,17 +245,21 @@ impl PatternCache {
     }
 
     fn __len__(&self) -> usize {
-        self.store.statistics(&mut Vec::new()).entries
+        self.len()
     }
 
     fn __repr__(&self) -> String {
-        let (entries, limits) = (self.__len__(), self.store.limits());
+        let (entries, limits) = (self.len(), self.store.limits());
         let megabytes = limits.bytes as f64 / MEGABYTE;
         format!("<rowpattern.PatternCache of {entries} entries, at most {} and {megabytes} MB>", limits.entries)
     }
 }
 
 impl PatternCache {
+    fn len(&self) -> usize {
+        self.store.statistics(&mut Vec::new()).entries
+    }
+
     pub fn is_enabled(&self) -> bool {
         self.enabled.load(Ordering::Relaxed)
     }

@@ -10,8 +10,9 @@ use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::PyIndexError;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
+use rowpattern_macros::catch_panics;
 
-use super::foreign;
+use super::ffi;
 
 /// What a column holds.
 #[derive(Clone)]
@@ -49,6 +50,10 @@ impl Column {
         }
     }
 
+    fn rows(&self) -> usize {
+        self.shape[0] as usize
+    }
+
     pub fn length(&self) -> isize {
         self.shape[0]
     }
@@ -79,10 +84,11 @@ impl Column {
     }
 }
 
+#[catch_panics]
 #[pymethods]
 impl Column {
     fn __len__(&self) -> usize {
-        self.shape[0] as usize
+        self.rows()
     }
 
     fn __getitem__(&self, py: Python<'_>, index: isize) -> PyResult<Py<PyAny>> {
@@ -96,7 +102,7 @@ impl Column {
 
     /// The column as a list: int, str of the variable, or bool.
     fn to_list<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        let items: Vec<_> = (0..self.__len__()).map(|at| self.item(py, at)).collect::<PyResult<_>>()?;
+        let items: Vec<_> = (0..self.rows()).map(|at| self.item(py, at)).collect::<PyResult<_>>()?;
         PyList::new(py, items)
     }
 
@@ -106,13 +112,13 @@ impl Column {
             Data::Variables(..) => "variables, as uint8",
             Data::Flags(_) => "bool",
         };
-        format!("<rowpattern.Column of {} {kind}>", self.__len__())
+        format!("<rowpattern.Column of {} {kind}>", self.rows())
     }
 
     #[expect(unsafe_code, reason = "PyO3 wants buffer methods to be unsafe")]
     unsafe fn __getbuffer__(slf: Bound<'_, Self>, view: *mut pyo3::ffi::Py_buffer, flags: c_int) -> PyResult<()> {
         // SAFETY: Python calls this with the view that it wants filled.
-        unsafe { foreign::fill_view(slf, view, flags) }
+        unsafe { ffi::fill_view(slf, view, flags) }
     }
 
     /// Arrow's PyCapsule interface.
@@ -124,6 +130,6 @@ impl Column {
     ) -> PyResult<Bound<'py, PyTuple>> {
         // The interface lets a producer ignore what is requested.
         let _ = requested_schema;
-        foreign::array_capsules(py, &self.to_arrow())
+        ffi::array_capsules(py, &self.to_arrow())
     }
 }

@@ -7,6 +7,7 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PySlice, PyString};
+use rowpattern_macros::catch_panics;
 
 use super::cache::{CALLER_KEYS, Made, OPTION_KEYS, PATTERN_KEYS, PatternCache};
 use super::errors::{compile_error, syntax_error};
@@ -21,6 +22,7 @@ static PROCESS_CACHE: PyOnceLock<Py<PatternCache>> = PyOnceLock::new();
 ///
 /// Raises:
 ///     rowpattern.ConfigurationError: a variable cannot be read. The next call tries again.
+#[catch_panics]
 #[pyfunction]
 #[pyo3(name = "_process_cache")]
 pub fn process_cache(py: Python<'_>) -> PyResult<Py<PatternCache>> {
@@ -37,6 +39,7 @@ fn the_cache(py: Python<'_>) -> PyResult<&Py<PatternCache>> {
 /// Returns what `cache_pattern` put in under a key, `(dfa, nfa, compilation_time)`, or None. O(1).
 ///
 /// Where the module's `get_pattern_cache` was replaced, the cache that the replacement returns is asked.
+#[catch_panics]
 #[pyfunction]
 #[pyo3(signature = (key))]
 pub fn get_cached_pattern<'py>(py: Python<'py>, key: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
@@ -89,6 +92,7 @@ impl Door {
 ///
 /// A cached pattern costs one look-up. A new one takes time linear in its automaton. When several threads ask for one
 /// missing pattern, one of them compiles it.
+#[catch_panics]
 #[pyfunction]
 #[pyo3(signature = (pattern, *, subset = None, define = None))]
 pub fn compile(

@@ -2,21 +2,18 @@
 
 use std::time::Instant;
 
-use arrow_array::cast::AsArray;
-use arrow_array::types::{Float64Type, Int64Type};
-use arrow_array::{Array, ArrayRef};
-use arrow_schema::DataType;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
+use rowpattern_macros::catch_panics;
 
 use super::arguments::variable;
 use super::compile::reweigh;
 use super::errors::{QueryError, QueryLimitError, SkipError, rows_error};
-use super::foreign;
 use super::iterator::{MatchIterator, MatchSink};
 use super::matches::{Matches, MatchesSink};
 use super::pattern::{Input, Pattern, scan_error};
+use super::readers::condition_column;
 use super::signals::Signals;
 use crate::condition::{
     self, Aggregate, Arithmetic, At, Column, Comparison, DependentScan, EvaluationError, Function, Node, SearchError,
@@ -39,6 +36,7 @@ pub struct Conditions {
     rows: usize,
 }
 
+#[catch_panics]
 #[pymethods]
 impl Conditions {
     #[new]
@@ -52,7 +50,7 @@ impl Conditions {
     ) -> PyResult<Self> {
         let owner = pattern.clone().unbind();
         let pattern = pattern.get();
-        let columns = columns.iter().map(read_column).collect::<PyResult<Vec<_>>>()?;
+        let columns = columns.iter().map(condition_column).collect::<PyResult<Vec<_>>>()?;
         let rows = columns.first().map_or(0, Column::len);
         if columns.iter().any(|column| column.len() != rows) {
             return Err(rows_error("the columns of conditions have different numbers of rows"));
@@ -343,41 +341,4 @@ fn operation(kind: &str) -> Option<Arithmetic> {
         "%" => Arithmetic::Modulo,
         _ => return None,
     })
-}
-
-fn read_column(column: &Bound<'_, PyAny>) -> PyResult<Column> {
-    let Some(chunks) = foreign::arrow_chunks(column)? else {
-        return Err(rows_error("the columns of conditions must be Arrow's"));
-    };
-    let kind = chunks.first().map_or(DataType::Int64, |chunk| chunk.data_type().clone());
-    let valid = || {
-        if chunks.iter().all(|chunk| chunk.null_count() == 0) {
-            return Vec::new();
-        }
-        chunks.iter().flat_map(|chunk| (0..chunk.len()).map(|row| chunk.is_valid(row))).collect()
-    };
-    Ok(match kind {
-        DataType::Int64 => {
-            let values = chunks.iter().flat_map(|chunk| chunk.as_primitive::<Int64Type>().values().iter().copied());
-            Column::Int(values.collect(), valid())
-        }
-        DataType::Float64 => {
-            let values = chunks.iter().flat_map(|chunk| chunk.as_primitive::<Float64Type>().values().iter().copied());
-            Column::Float(values.collect(), valid())
-        }
-        DataType::Boolean => Column::Bool(chunks.iter().flat_map(|chunk| chunk.as_boolean().iter()).collect()),
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => {
-            Column::Text(chunks.iter().map(texts).collect::<Vec<_>>().concat())
-        }
-        other => return Err(rows_error(format!("conditions cannot read a column of the Arrow type {other}"))),
-    })
-}
-
-fn texts(chunk: &ArrayRef) -> Vec<Option<Box<str>>> {
-    let owned = |text: Option<&str>| text.map(Box::from);
-    match chunk.data_type() {
-        DataType::Utf8 => chunk.as_string::<i32>().iter().map(owned).collect(),
-        DataType::LargeUtf8 => chunk.as_string::<i64>().iter().map(owned).collect(),
-        _ => chunk.as_string_view().iter().map(owned).collect(),
-    }
 }

@@ -1,14 +1,18 @@
 //! Errors as Python exceptions; their classes are written in Python (`rowpattern/errors.py`).
 
+use pyo3::exceptions::{PyException, PyMemoryError, PyTypeError, PyValueError};
 use pyo3::import_exception;
 use pyo3::prelude::*;
 
+use crate::memory::OutOfMemory;
 use crate::pattern::{CompileError, SyntaxError};
 
+import_exception!(rowpattern.errors, InternalError);
 import_exception!(rowpattern.errors, PatternSyntaxError);
 import_exception!(rowpattern.errors, PatternTooLargeError);
 import_exception!(rowpattern.errors, QueryError);
 import_exception!(rowpattern.errors, QueryLimitError);
+import_exception!(rowpattern.errors, RowPatternError);
 import_exception!(rowpattern.errors, SkipError);
 import_exception!(rowpattern.errors, RowsError);
 import_exception!(rowpattern.errors, UnknownVariableError);
@@ -29,6 +33,37 @@ pub fn syntax_error(error: &SyntaxError) -> PyErr {
 /// Rows that cannot be read.
 pub fn rows_error(message: impl Into<String>) -> PyErr {
     RowsError::new_err(message.into())
+}
+
+/// Memory that cannot be had.
+pub fn out_of_memory(error: OutOfMemory) -> PyErr {
+    PyMemoryError::new_err(error.to_string())
+}
+
+/// An error of code that rows were read through (an iterator, `__array__`, ...), where it is of a kind that functions of this
+/// package raise, or else as one of rows, with the error as its cause.
+pub fn reading_error(py: Python<'_>, error: PyErr) -> PyErr {
+    if error.is_instance_of::<PyTypeError>(py) || error.is_instance_of::<PyValueError>(py) {
+        return error;
+    }
+    producer_error(py, error, "rows cannot be read")
+}
+
+/// An error of code that produces rows, as one of rows, with the error as its cause. Errors of memory and of this package,
+/// and what is no error (Ctrl-C, an exit), stay as they are.
+pub fn producer_error(py: Python<'_>, error: PyErr, context: &str) -> PyErr {
+    let is_error = error.is_instance_of::<PyException>(py) || is_panic(py, &error);
+    if !is_error || error.is_instance_of::<RowPatternError>(py) || error.is_instance_of::<PyMemoryError>(py) {
+        return error;
+    }
+    let raised = rows_error(format!("{context}: {error}"));
+    raised.set_cause(py, Some(error));
+    raised
+}
+
+/// Whether another library that is built with `PyO3` (Polars, say) has panicked: no subclass of `Exception`.
+fn is_panic(py: Python<'_>, error: &PyErr) -> bool {
+    error.get_type(py).name().is_ok_and(|name| name == "PanicException")
 }
 
 /// A name that the pattern does not have, with the nearest ones that it has.

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};
+use rowpattern_macros::catch_panics;
 
 use super::compile::reweigh;
 use super::pattern::{Input, Pattern, scan_error};
@@ -24,6 +25,7 @@ pub struct Match {
     compiled: Arc<Compiled>,
 }
 
+#[catch_panics]
 #[pymethods]
 impl Match {
     /// The number of the match in its partition, from 1.
@@ -69,7 +71,6 @@ impl Match {
         self.positions.len()
     }
 
-    #[expect(clippy::unused_self, reason = "Python's protocol")]
     fn __bool__(&self) -> bool {
         // As in `re`: a match is true, even when it is empty.
         true
@@ -153,6 +154,7 @@ impl MatchIterator {
     }
 }
 
+#[catch_panics]
 #[pymethods]
 impl MatchIterator {
     fn __iter__(slf: Py<Self>) -> Py<Self> {

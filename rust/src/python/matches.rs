@@ -7,10 +7,12 @@ use arrow_buffer::{ArrowNativeType, ScalarBuffer};
 use pyo3::exceptions::{PyIndexError, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
+use rowpattern_macros::catch_panics;
 
 use super::arguments::variable;
 use super::column::{Column, Data};
-use super::foreign;
+use super::errors::out_of_memory;
+use super::ffi;
 use crate::matcher::{BulkSink, Compiled, Joined, Navigation, Sink, Span, VariableSet};
 use crate::memory;
 
@@ -183,23 +185,25 @@ impl Spans {
         self.partitions.iter().flat_map(|&(partition, matches)| std::iter::repeat_n(partition, matches as usize))
     }
 
-    fn columns(&self) -> [(&'static str, Column); 4] {
-        [("number", self.number()), ("partition", self.partition()), ("start", self.start()), ("end", self.end())]
+    fn columns(&self) -> PyResult<[(&'static str, Column); 4]> {
+        let (number, partition) = (self.number()?, self.partition()?);
+        Ok([("number", number), ("partition", partition), ("start", self.start()?), ("end", self.end()?)])
     }
 }
 
+#[catch_panics]
 #[pymethods]
 impl Spans {
     /// The number of each match in its partition, from 1; int64.
     #[getter]
-    fn number(&self) -> Column {
-        Column::new(Data::Integers(self.numbers().collect()))
+    fn number(&self) -> PyResult<Column> {
+        integers(self.start.len(), self.numbers())
     }
 
     /// The partition of each match, from 0; int64.
     #[getter]
-    fn partition(&self) -> Column {
-        Column::new(Data::Integers(self.partition_numbers().collect()))
+    fn partition(&self) -> PyResult<Column> {
+        integers(self.start.len(), self.partition_numbers())
     }
 
     /// The first row of each match; int64.
@@ -239,7 +243,7 @@ impl Spans {
         requested_schema: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyCapsule>> {
         let _ = requested_schema;
-        table_capsule(py, self.columns())
+        table_capsule(py, self.columns()?)
     }
 }
 
@@ -253,29 +257,30 @@ pub struct Matches {
     excluded: Option<ScalarBuffer<u8>>,
 }
 
+#[catch_panics]
 #[pymethods]
 impl Matches {
     /// The number of each match in its partition, from 1; int64.
     #[getter]
-    fn number(&self) -> Column {
+    fn number(&self) -> PyResult<Column> {
         self.spans.number()
     }
 
     /// The partition of each match, from 0; int64.
     #[getter]
-    fn partition(&self) -> Column {
+    fn partition(&self) -> PyResult<Column> {
         self.spans.partition()
     }
 
     /// The first row of each match; int64.
     #[getter]
-    fn start(&self) -> Column {
+    fn start(&self) -> PyResult<Column> {
         self.spans.start()
     }
 
     /// The row after the last of each match; the same as `start` for an empty match; int64.
     #[getter]
-    fn end(&self) -> Column {
+    fn end(&self) -> PyResult<Column> {
         self.spans.end()
     }
 
@@ -349,12 +354,10 @@ impl Matches {
 
 impl Matches {
     /// A column with one item a matched row: the item of its match.
-    fn spread(&self, items: impl Iterator<Item = i64>) -> Column {
-        let mut spread = memory::with_capacity(self.variables.len());
-        for ((&start, &end), item) in self.spans.start.iter().zip(self.spans.end.iter()).zip(items) {
-            spread.extend(std::iter::repeat_n(item, (end - start) as usize));
-        }
-        Column::new(Data::Integers(spread.into()))
+    fn spread(&self, items: impl Iterator<Item = i64>) -> PyResult<Column> {
+        let matches = self.spans.start.iter().zip(self.spans.end.iter()).zip(items);
+        let spread = matches.flat_map(|((&start, &end), item)| std::iter::repeat_n(item, (end - start) as usize));
+        integers(self.variables.len(), spread)
     }
 }
 
@@ -364,29 +367,30 @@ pub struct MatchedRows {
     matches: Py<Matches>,
 }
 
+#[catch_panics]
 #[pymethods]
 impl MatchedRows {
     /// The row in the input; int64.
     #[getter]
-    fn row(&self) -> Column {
+    fn row(&self) -> PyResult<Column> {
         let Matches { spans, variables, .. } = self.matches.get();
-        let mut rows = memory::with_capacity(variables.len());
+        let mut rows = memory::try_with_capacity(variables.len()).map_err(out_of_memory)?;
         for (&start, &end) in spans.start.iter().zip(spans.end.iter()) {
             rows.extend(start..end);
         }
-        Column::new(Data::Integers(rows.into()))
+        Ok(Column::new(Data::Integers(rows.into())))
     }
 
     /// The number of the row's match in its partition, from 1; int64.
     #[getter]
-    fn number(&self) -> Column {
+    fn number(&self) -> PyResult<Column> {
         let matches = self.matches.get();
         matches.spread(matches.spans.numbers())
     }
 
     /// The partition, from 0; int64.
     #[getter]
-    fn partition(&self) -> Column {
+    fn partition(&self) -> PyResult<Column> {
         let matches = self.matches.get();
         matches.spread(matches.spans.partition_numbers())
     }
@@ -400,10 +404,13 @@ impl MatchedRows {
 
     /// Whether the row stands in an exclusion, `{- -}`; bool.
     #[getter]
-    fn excluded(&self) -> Column {
+    fn excluded(&self) -> PyResult<Column> {
         let matches = self.matches.get();
-        let none = || vec![0; matches.variables.len()].into();
-        Column::new(Data::Flags(matches.excluded.clone().unwrap_or_else(none)))
+        let excluded = match &matches.excluded {
+            Some(excluded) => excluded.clone(),
+            None => memory::try_zeroed::<u8>(matches.variables.len()).map_err(out_of_memory)?.into(),
+        };
+        Ok(Column::new(Data::Flags(excluded)))
     }
 
     fn __len__(&self) -> usize {
@@ -411,7 +418,7 @@ impl MatchedRows {
     }
 
     fn __repr__(&self) -> String {
-        format!("<rowpattern.MatchedRows: {} rows>", self.__len__())
+        format!("<rowpattern.MatchedRows: {} rows>", self.matches.get().variables.len())
     }
 
     /// Arrow's PyCapsule interface: a table of all five columns.
@@ -423,14 +430,20 @@ impl MatchedRows {
     ) -> PyResult<Bound<'py, PyCapsule>> {
         let _ = requested_schema;
         let columns = [
-            ("row", self.row()),
-            ("number", self.number()),
-            ("partition", self.partition()),
-            ("classifier", self.classifier()),
-            ("excluded", self.excluded()),
+            ("row", self.row()?),
+            ("number", self.number()?),
+            ("partition", self.partition()?),
+            ("classifier", self.classifier()?),
+            ("excluded", self.excluded()?),
         ];
         table_capsule(py, columns)
     }
+}
+
+fn integers(rows: usize, items: impl Iterator<Item = i64>) -> PyResult<Column> {
+    let mut integers = memory::try_with_capacity(rows).map_err(out_of_memory)?;
+    integers.extend(items);
+    Ok(Column::new(Data::Integers(integers.into())))
 }
 
 fn table_capsule(
@@ -439,5 +452,5 @@ fn table_capsule(
 ) -> PyResult<Bound<'_, PyCapsule>> {
     let arrays = columns.into_iter().map(|(name, column)| (name, column.to_arrow(), false));
     let table = RecordBatch::try_from_iter_with_nullable(arrays);
-    foreign::stream_capsule(py, table.map_err(|error| PyRuntimeError::new_err(error.to_string()))?)
+    ffi::stream_capsule(py, table.map_err(|error| PyRuntimeError::new_err(error.to_string()))?)
 }

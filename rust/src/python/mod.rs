@@ -3,16 +3,21 @@
 #![expect(clippy::doc_markdown, reason = "docstrings are read in Python, where back quotes mean nothing")]
 
 mod arguments;
+mod arrow;
+mod booleans;
 mod cache;
 mod column;
 mod compile;
 mod conditions;
 mod errors;
-mod foreign;
+mod ffi;
 mod front;
 mod iterator;
+mod labels;
 mod matches;
+mod panics;
 mod pattern;
+mod readers;
 mod rows;
 mod signals;
 
@@ -33,6 +38,9 @@ mod _core {
     use super::iterator::{Match, MatchIterator};
     #[pymodule_export]
     use super::matches::{MatchedRows, Matches, Spans};
+    #[cfg(feature = "panics-for-tests")]
+    #[pymodule_export]
+    use super::panics::for_tests::ask;
     #[pymodule_export]
     use super::pattern::Pattern;
 

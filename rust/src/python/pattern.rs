@@ -7,6 +7,7 @@ use std::sync::Arc;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyMapping, PyString, PyTuple};
+use rowpattern_macros::catch_panics;
 
 use super::arguments;
 use super::compile::reweigh;
@@ -224,12 +225,13 @@ impl Input {
     }
 }
 
+#[catch_panics]
 #[pymethods]
 impl Pattern {
     /// The text that was compiled.
     #[getter]
     fn pattern(&self) -> &str {
-        &self.text
+        self.text.as_str()
     }
 
     /// The primary variables, in the order in which they first stand in the pattern.

@@ -6,16 +6,23 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyMapping, PyString};
 
-use super::arguments::variable;
-use super::errors::rows_error;
-use super::foreign::{self, Booleans, Labels};
+use super::arguments::{integers, variable};
+use super::arrow::{ArrowArray, Values};
+use super::booleans::{Booleans, Run};
+use super::errors::{out_of_memory, reading_error, rows_error};
+use super::{ffi, labels};
 use crate::matcher::{Compiled, Symbols, SymbolsBuilder};
+use crate::memory;
 
 /// Rows between two looks at signals while Python objects are read.
 const ROWS_BETWEEN_SIGNALS: usize = 1 << 16;
 
 /// Reads the argument `rows`: a mapping of variables to booleans, or a sequence of labels.
 pub fn symbols(compiled: &Compiled, rows: &Bound<'_, PyAny>) -> PyResult<Symbols> {
+    read(compiled, rows).map_err(|error| reading_error(rows.py(), error))
+}
+
+fn read(compiled: &Compiled, rows: &Bound<'_, PyAny>) -> PyResult<Symbols> {
     if let Ok(text) = rows.cast::<PyString>() {
         return text_labels(compiled, text);
     }
@@ -23,17 +30,17 @@ pub fn symbols(compiled: &Compiled, rows: &Bound<'_, PyAny>) -> PyResult<Symbols
     if rows.cast::<PyMapping>().is_ok() || (rows.hasattr("keys")? && rows.hasattr("columns")?) {
         return conditions(compiled, rows);
     }
-    if let Some(columns) = foreign::record_columns(rows)? {
-        return record_conditions(compiled, rows.py(), columns);
-    }
     if let Some((categories, codes)) = categorical(rows)? {
         let table: Vec<Option<u8>> = categories.iter().map(|name| variable_of(compiled, name.as_deref())).collect();
         // A missing category has code -1, which lies outside of the table.
         let codes = codes.iter().map(|&code| usize::try_from(code).unwrap_or(usize::MAX));
         return Ok(Symbols::from_labels(compiled.variables.len(), &table, codes));
     }
-    if let Some(labels) = foreign::arrow_labels(rows)? {
-        return Ok(arrow_labels(compiled, &labels));
+    if let Some(chunks) = ffi::arrow_arrays(rows, "rows")? {
+        return match record_columns(chunks) {
+            Ok(columns) => record_conditions(compiled, rows.py(), columns),
+            Err(chunks) => labels::symbols(rows.py(), compiled, &chunks),
+        };
     }
     object_labels(compiled, rows)
 }
@@ -53,15 +60,13 @@ fn text_labels(compiled: &Compiled, text: &Bound<'_, PyString>) -> PyResult<Symb
     }
     let mut numbers = HashMap::new();
     let mut table = Vec::new();
-    let labels: Vec<usize> = text
-        .chars()
-        .map(|character| {
-            *numbers.entry(character).or_insert_with(|| {
-                table.push(letter(character));
-                table.len() - 1
-            })
+    let mut labels = memory::try_with_capacity(text.chars().count()).map_err(out_of_memory)?;
+    labels.extend(text.chars().map(|character| {
+        *numbers.entry(character).or_insert_with(|| {
+            table.push(letter(character));
+            table.len() - 1
         })
-        .collect();
+    }));
     Ok(Symbols::from_labels(count, &table, labels.into_iter()))
 }
 
@@ -74,19 +79,25 @@ fn categorical(rows: &Bound<'_, PyAny>) -> PyResult<Option<(Vec<Option<String>>,
     }
     let categories = holder.getattr("categories")?.try_iter()?;
     let categories = categories.map(|name| Ok(name?.extract::<String>().ok())).collect::<PyResult<_>>()?;
-    Ok(Some((categories, foreign::integers(&holder.getattr("codes")?)?)))
+    Ok(Some((categories, integers(&holder.getattr("codes")?, "codes")?)))
 }
 
-fn arrow_labels(compiled: &Compiled, chunks: &[Labels]) -> Symbols {
-    // Chunks may number their labels differently: give them one table.
-    let mut table = Vec::new();
-    let mut labels = Vec::new();
-    for chunk in chunks {
-        let offset = table.len();
-        table.extend(chunk.names.iter().map(|name| variable_of(compiled, Some(name))));
-        labels.extend(chunk.codes.iter().map(|code| code.map_or(usize::MAX, |code| offset + code)));
+/// The columns of records; or, where arrays are something else, the arrays.
+fn record_columns(chunks: Vec<ArrowArray>) -> Result<Vec<(String, Booleans)>, Vec<ArrowArray>> {
+    if !chunks.first().is_some_and(|chunk| matches!(chunk.values, Values::Record(_))) {
+        return Err(chunks);
     }
-    Symbols::from_labels(compiled.variables.len(), &table, labels.into_iter())
+    let mut columns: Vec<(String, Vec<ArrowArray>)> = Vec::new();
+    for chunk in chunks {
+        let Values::Record(record) = chunk.values else { continue };
+        if columns.is_empty() {
+            columns = record.iter().map(|(name, _)| (name.clone(), Vec::new())).collect();
+        }
+        for ((_, pieces), (_, column)) in columns.iter_mut().zip(record) {
+            pieces.push(column);
+        }
+    }
+    Ok(columns.into_iter().map(|(name, pieces)| (name, Booleans::Arrow(pieces))).collect())
 }
 
 /// Any sequence of str and None.
@@ -113,9 +124,9 @@ fn object_labels(compiled: &Compiled, rows: &Bound<'_, PyAny>) -> PyResult<Symbo
                 numbers.insert(label.to_owned(), table.len() - 1);
                 table.len() - 1
             });
-            labels.push(number);
+            push(&mut labels, number)?;
         } else if is_missing(&item)? {
-            labels.push(usize::MAX);
+            push(&mut labels, usize::MAX)?;
         } else {
             let kind = item.get_type().name()?;
             return Err(rows_error(format!("row {row} has the label {item}, a {kind}; labels are str or None")));
@@ -124,9 +135,21 @@ fn object_labels(compiled: &Compiled, rows: &Bound<'_, PyAny>) -> PyResult<Symbo
     Ok(Symbols::from_labels(compiled.variables.len(), &table, labels.into_iter()))
 }
 
-/// None, pandas' NA, and NaN, which pandas puts for a missing label.
+/// Adds an item to a list that may grow as large as input is.
+#[inline]
+fn push<T: Copy>(items: &mut Vec<T>, item: T) -> PyResult<()> {
+    memory::try_reserve(items, 1).map_err(out_of_memory)?;
+    items.push(item);
+    Ok(())
+}
+
+/// None, pandas' NA, what numpy's masked arrays hide, and NaN, which pandas puts for a missing label.
 fn is_missing(item: &Bound<'_, PyAny>) -> PyResult<bool> {
-    Ok(item.is_none() || item.get_type().name()? == "NAType" || item.extract::<f64>().is_ok_and(f64::is_nan))
+    if item.is_none() {
+        return Ok(true);
+    }
+    let kind = item.get_type().name()?;
+    Ok(kind == "NAType" || kind == "MaskedConstant" || item.extract::<f64>().is_ok_and(f64::is_nan))
 }
 
 /// Booleans by variable.
@@ -165,11 +188,10 @@ fn fill(compiled: &Compiled, py: Python<'_>, columns: Vec<(u8, Booleans, String)
         if let Some(before) = given[usize::from(*variable)].replace(name) {
             return Err(rows_error(format!("{before:?} and {name:?} are the same variable")));
         }
-        column.for_each_run(py, |first, run| match run {
-            foreign::Run::Bytes(bytes) => builder.fill(*variable, first, bytes.iter().map(|&byte| byte != 0)),
-            foreign::Run::Array(array) => {
-                builder.fill(*variable, first, array.iter().map(|value| value == Some(true)));
-            }
+        column.for_each_run(py, name, |first, run| match run {
+            Run::Bytes(bytes) => builder.fill(*variable, first, bytes.iter().map(|&byte| byte != 0)),
+            Run::Bits(bits) => builder.fill(*variable, first, bits.iter()),
+            Run::Values(values) => builder.fill(*variable, first, values.iter().map(|&value| value == Some(true))),
         })?;
     }
     // A variable without a condition is true of every row.
@@ -184,20 +206,29 @@ fn booleans(column: &Bound<'_, PyAny>, name: &str) -> PyResult<Booleans> {
     if column.is_instance_of::<PyString>() {
         return Err(rows_error(format!("the rows of {name} must be booleans, not a str")));
     }
-    if let Some(read) = foreign::buffer_booleans(column, name)? {
-        return Ok(read);
+    if is_masked(column)? {
+        // What is masked is unknown, and so not true.
+        return booleans(&column.call_method1("filled", (false,))?, name);
     }
-    if let Some(read) = foreign::arrow_booleans(column, name)? {
-        return Ok(read);
+    if let Some(bytes) = ffi::buffer_booleans(column, name)? {
+        return Ok(Booleans::Bytes(bytes));
+    }
+    if let Some(chunks) = ffi::arrow_arrays(column, &format!("the rows of {name}"))? {
+        return Ok(Booleans::Arrow(chunks));
     }
     if column.hasattr("__array__")? {
         let array = column.call_method0("__array__")?;
-        if let Some(read) = foreign::buffer_booleans(&array, name)? {
-            return Ok(read);
+        if let Some(bytes) = ffi::buffer_booleans(&array, name)? {
+            return Ok(Booleans::Bytes(bytes));
         }
         return object_booleans(&array, name);
     }
     object_booleans(column, name)
+}
+
+/// Whether it is one of numpy's masked arrays. As buffers they show what they hide.
+pub fn is_masked(array: &Bound<'_, PyAny>) -> PyResult<bool> {
+    Ok(array.hasattr("filled")? && array.hasattr("fill_value")? && array.hasattr("mask")?)
 }
 
 fn object_booleans(column: &Bound<'_, PyAny>, name: &str) -> PyResult<Booleans> {
@@ -222,7 +253,7 @@ fn object_booleans(column: &Bound<'_, PyAny>, name: &str) -> PyResult<Booleans> 
             let kind = item.get_type().name()?;
             return Err(rows_error(format!("row {row} of {name} is {item}, a {kind}; expected True, False or None")));
         };
-        bytes.push(u8::from(holds));
+        push(&mut bytes, u8::from(holds))?;
     }
     Ok(Booleans::Bytes(bytes))
 }
