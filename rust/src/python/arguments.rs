@@ -6,6 +6,7 @@ use pyo3::types::{PyString, PyTuple};
 
 use super::errors::{rows_error, unknown_variable};
 use super::foreign;
+use super::limits::memory_error;
 use super::pattern::Pattern;
 use crate::matcher::{Partitions, Skip, number_of};
 
@@ -62,7 +63,7 @@ fn from_counts(counts: Vec<usize>, rows: usize) -> PyResult<Partitions> {
     if sum != rows {
         return Err(rows_error(format!("the row counts of partitions add up to {sum}, but there are {rows} rows")));
     }
-    Ok(Partitions::from_counts(&counts))
+    Partitions::from_counts(&counts).map_err(memory_error)
 }
 
 fn from_starts(starts: Vec<usize>, rows: usize) -> PyResult<Partitions> {
@@ -79,8 +80,8 @@ fn from_starts(starts: Vec<usize>, rows: usize) -> PyResult<Partitions> {
         Some(&last) if last > rows => {
             Err(rows_error(format!("a partition starts at row {last}, but there are {rows} rows")))
         }
-        Some(_) => Ok(Partitions::from_starts(starts, rows)),
-        None => Ok(Partitions::from_counts(&[])),
+        Some(_) => Partitions::from_starts(starts, rows).map_err(memory_error),
+        None => Partitions::from_counts(&[]).map_err(memory_error),
     }
 }
 

@@ -11,6 +11,7 @@ mod errors;
 mod foreign;
 mod front;
 mod iterator;
+mod limits;
 mod matches;
 mod pattern;
 mod rows;

@@ -9,33 +9,45 @@ use pyo3::types::{PyBool, PyMapping, PyString};
 use super::arguments::variable;
 use super::errors::rows_error;
 use super::foreign::{self, Booleans, Labels};
+use super::limits::Limits;
 use crate::matcher::{Compiled, Symbols, SymbolsBuilder};
 
 /// Rows between two looks at signals while Python objects are read.
 const ROWS_BETWEEN_SIGNALS: usize = 1 << 16;
 
 /// Reads the argument `rows`: a mapping of variables to booleans, or a sequence of labels.
-pub fn symbols(compiled: &Compiled, rows: &Bound<'_, PyAny>) -> PyResult<Symbols> {
+pub fn symbols(compiled: &Compiled, rows: &Bound<'_, PyAny>, limits: &Limits) -> PyResult<Symbols> {
     if let Ok(text) = rows.cast::<PyString>() {
-        return text_labels(compiled, text);
+        return text_labels(compiled, text, limits);
     }
     // A pandas series has keys too; a frame has columns.
     if rows.cast::<PyMapping>().is_ok() || (rows.hasattr("keys")? && rows.hasattr("columns")?) {
-        return conditions(compiled, rows);
+        return conditions(compiled, rows, limits);
     }
     if let Some(columns) = foreign::record_columns(rows)? {
-        return record_conditions(compiled, rows.py(), columns);
+        return record_conditions(compiled, rows.py(), columns, limits);
     }
     if let Some((categories, codes)) = categorical(rows)? {
         let table: Vec<Option<u8>> = categories.iter().map(|name| variable_of(compiled, name.as_deref())).collect();
         // A missing category has code -1, which lies outside of the table.
         let codes = codes.iter().map(|&code| usize::try_from(code).unwrap_or(usize::MAX));
-        return Ok(Symbols::from_labels(compiled.variables.len(), &table, codes));
+        return labelled(compiled, &table, codes, limits);
     }
     if let Some(labels) = foreign::arrow_labels(rows)? {
-        return Ok(arrow_labels(compiled, &labels));
+        return arrow_labels(compiled, &labels, limits);
     }
-    object_labels(compiled, rows)
+    object_labels(compiled, rows, limits)
+}
+
+/// Symbols of rows with one label each.
+fn labelled(
+    compiled: &Compiled,
+    table: &[Option<u8>],
+    labels: impl ExactSizeIterator<Item = usize>,
+    limits: &Limits,
+) -> PyResult<Symbols> {
+    let symbols = Symbols::from_labels(compiled.variables.len(), table, labels, &limits.budget);
+    symbols.map_err(|reason| limits.error(reason))
 }
 
 fn variable_of(compiled: &Compiled, name: Option<&str>) -> Option<u8> {
@@ -43,13 +55,12 @@ fn variable_of(compiled: &Compiled, name: Option<&str>) -> Option<u8> {
 }
 
 /// One letter a row.
-fn text_labels(compiled: &Compiled, text: &Bound<'_, PyString>) -> PyResult<Symbols> {
+fn text_labels(compiled: &Compiled, text: &Bound<'_, PyString>, limits: &Limits) -> PyResult<Symbols> {
     let text = text.to_str().map_err(|_| rows_error("labels must be valid Unicode text, without lone surrogates"))?;
-    let count = compiled.variables.len();
     let letter = |character: char| compiled.variable(character.encode_utf8(&mut [0; 4]));
     if text.is_ascii() {
         let table: Vec<Option<u8>> = (0..128_u8).map(|byte| letter(char::from(byte))).collect();
-        return Ok(Symbols::from_labels(count, &table, text.bytes().map(usize::from)));
+        return labelled(compiled, &table, text.bytes().map(usize::from), limits);
     }
     let mut numbers = HashMap::new();
     let mut table = Vec::new();
@@ -62,7 +73,7 @@ fn text_labels(compiled: &Compiled, text: &Bound<'_, PyString>) -> PyResult<Symb
             })
         })
         .collect();
-    Ok(Symbols::from_labels(count, &table, labels.into_iter()))
+    labelled(compiled, &table, labels.into_iter(), limits)
 }
 
 /// The categories and codes of a pandas categorical (the array, or a series of it).
@@ -77,7 +88,7 @@ fn categorical(rows: &Bound<'_, PyAny>) -> PyResult<Option<(Vec<Option<String>>,
     Ok(Some((categories, foreign::integers(&holder.getattr("codes")?)?)))
 }
 
-fn arrow_labels(compiled: &Compiled, chunks: &[Labels]) -> Symbols {
+fn arrow_labels(compiled: &Compiled, chunks: &[Labels], limits: &Limits) -> PyResult<Symbols> {
     // Chunks may number their labels differently: give them one table.
     let mut table = Vec::new();
     let mut labels = Vec::new();
@@ -86,11 +97,11 @@ fn arrow_labels(compiled: &Compiled, chunks: &[Labels]) -> Symbols {
         table.extend(chunk.names.iter().map(|name| variable_of(compiled, Some(name))));
         labels.extend(chunk.codes.iter().map(|code| code.map_or(usize::MAX, |code| offset + code)));
     }
-    Symbols::from_labels(compiled.variables.len(), &table, labels.into_iter())
+    labelled(compiled, &table, labels.into_iter(), limits)
 }
 
 /// Any sequence of str and None.
-fn object_labels(compiled: &Compiled, rows: &Bound<'_, PyAny>) -> PyResult<Symbols> {
+fn object_labels(compiled: &Compiled, rows: &Bound<'_, PyAny>, limits: &Limits) -> PyResult<Symbols> {
     let py = rows.py();
     let mut numbers: HashMap<String, usize> = HashMap::new();
     let mut table = Vec::new();
@@ -104,8 +115,9 @@ fn object_labels(compiled: &Compiled, rows: &Bound<'_, PyAny>) -> PyResult<Symbo
     for (row, item) in items.enumerate() {
         let item = item?;
         if row.is_multiple_of(ROWS_BETWEEN_SIGNALS) {
-            py.check_signals()?;
+            limits.check(py)?;
         }
+        limits.budget.reserve(&mut labels, 1).map_err(|reason| limits.error(reason))?;
         if let Ok(label) = item.cast::<PyString>() {
             let label = label.to_str()?;
             let number = numbers.get(label).copied().unwrap_or_else(|| {
@@ -121,7 +133,8 @@ fn object_labels(compiled: &Compiled, rows: &Bound<'_, PyAny>) -> PyResult<Symbo
             return Err(rows_error(format!("row {row} has the label {item}, a {kind}; labels are str or None")));
         }
     }
-    Ok(Symbols::from_labels(compiled.variables.len(), &table, labels.into_iter()))
+    limits.budget.release_vector(&labels);
+    labelled(compiled, &table, labels.into_iter(), limits)
 }
 
 /// None, pandas' NA, and NaN, which pandas puts for a missing label.
@@ -130,7 +143,7 @@ fn is_missing(item: &Bound<'_, PyAny>) -> PyResult<bool> {
 }
 
 /// Booleans by variable.
-fn conditions(compiled: &Compiled, rows: &Bound<'_, PyAny>) -> PyResult<Symbols> {
+fn conditions(compiled: &Compiled, rows: &Bound<'_, PyAny>, limits: &Limits) -> PyResult<Symbols> {
     let mut columns = Vec::new();
     for key in rows.call_method0("keys")?.try_iter()? {
         let key = key?;
@@ -140,22 +153,33 @@ fn conditions(compiled: &Compiled, rows: &Bound<'_, PyAny>) -> PyResult<Symbols>
         let variable = variable(rows.py(), &compiled.variables, &name)?;
         columns.push((variable, booleans(&rows.get_item(&key)?, &name)?, name));
     }
-    fill(compiled, rows.py(), columns)
+    fill(compiled, rows.py(), columns, limits)
 }
 
-fn record_conditions(compiled: &Compiled, py: Python<'_>, record: Vec<(String, Booleans)>) -> PyResult<Symbols> {
+fn record_conditions(
+    compiled: &Compiled,
+    py: Python<'_>,
+    record: Vec<(String, Booleans)>,
+    limits: &Limits,
+) -> PyResult<Symbols> {
     let named = record.into_iter().map(|(name, column)| Ok((variable(py, &compiled.variables, &name)?, column, name)));
-    fill(compiled, py, named.collect::<PyResult<_>>()?)
+    fill(compiled, py, named.collect::<PyResult<_>>()?, limits)
 }
 
-fn fill(compiled: &Compiled, py: Python<'_>, columns: Vec<(u8, Booleans, String)>) -> PyResult<Symbols> {
+fn fill(
+    compiled: &Compiled,
+    py: Python<'_>,
+    columns: Vec<(u8, Booleans, String)>,
+    limits: &Limits,
+) -> PyResult<Symbols> {
     let Some((_, first, first_name)) = columns.first() else {
         return Err(rows_error(
             "rows has no column, so the number of rows is not known; give the booleans of at least one variable",
         ));
     };
     let rows = first.len();
-    let mut builder = SymbolsBuilder::new(compiled.variables.len(), rows);
+    let builder = SymbolsBuilder::new(compiled.variables.len(), rows, &limits.budget);
+    let mut builder = builder.map_err(|reason| limits.error(reason))?;
     let mut given = vec![None; compiled.variables.len()];
     for (variable, column, name) in &columns {
         if column.len() != rows {
@@ -165,6 +189,7 @@ fn fill(compiled: &Compiled, py: Python<'_>, columns: Vec<(u8, Booleans, String)
         if let Some(before) = given[usize::from(*variable)].replace(name) {
             return Err(rows_error(format!("{before:?} and {name:?} are the same variable")));
         }
+        limits.check(py)?;
         column.for_each_run(py, |first, run| match run {
             foreign::Run::Bytes(bytes) => builder.fill(*variable, first, bytes.iter().map(|&byte| byte != 0)),
             foreign::Run::Array(array) => {
@@ -176,7 +201,7 @@ fn fill(compiled: &Compiled, py: Python<'_>, columns: Vec<(u8, Booleans, String)
     for variable in (0..given.len()).filter(|&variable| given[variable].is_none()) {
         builder.fill_all(variable as u8);
     }
-    Ok(builder.finish())
+    builder.finish(&limits.budget).map_err(|reason| limits.error(reason))
 }
 
 /// A column of booleans, from the fastest form that it offers.
