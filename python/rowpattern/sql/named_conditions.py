@@ -42,11 +42,11 @@ def find_iter(  # noqa: PLR0917 - one caller, the core
             definitions, Columns(table.names, ""), Variables(pattern.variables, pattern.subset), aggregate_names()
         )
         given, search = prepared(pattern, bound, arranged, using)
-        options: Any = {"partitions": ("starts", starts), "skip": skip}
-        if search is None:
-            return pattern.find_iter(given, **options)
+        options: Any = {"partitions": ("starts", starts), "skip": skip, **run.left}
+        finder: Any = pattern if search is None else search
         with run.limited():
-            return search.find_iter(given, **options, timeout_seconds=run.seconds_left)
+            found: MatchIterator = finder.find_iter(given, **options)
+        return found
 
 
 def _starts(partitions: Any, rows: int) -> Integers:

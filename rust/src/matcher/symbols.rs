@@ -4,7 +4,6 @@ use std::collections::HashMap;
 
 use super::ROWS_A_LOOK;
 use super::budget::{Budget, Stopped};
-use crate::memory::Zero;
 
 /// A set of variables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -87,11 +86,12 @@ impl Symbols {
     }
 
     /// Rows with one variable each: `table` gives the variable of each label (`None`: of no variable), `labels`
-    /// the label of each row. A label outside of the table is of no variable.
-    pub fn from_labels(
+    /// the label of each row, and `place` where it stands in the table. A label outside of the table is of no variable.
+    pub fn from_labels<L>(
         variable_count: usize,
         table: &[Option<u8>],
-        mut labels: impl ExactSizeIterator<Item = usize>,
+        labels: &[L],
+        place: impl Fn(&L) -> usize,
         budget: &Budget,
     ) -> Result<Self, Stopped> {
         if variable_count <= NARROW {
@@ -99,7 +99,7 @@ impl Symbols {
             let mut bytes: Vec<u8> = table.iter().map(|entry| entry.map_or(0, |variable| 1 << variable)).collect();
             bytes.push(0);
             let outside = table.len();
-            let codes = collected(&mut labels, budget, |label| bytes[label.min(outside)])?;
+            let codes = collected(labels, budget, |label| bytes[place(label).min(outside)])?;
             return Ok(Self { codes: Codes::Bytes(codes), masks: Vec::new() });
         }
         let mut interner = Interner::default();
@@ -108,23 +108,18 @@ impl Symbols {
             .iter()
             .map(|variable| variable.map_or(none, |variable| interner.code(VariableSet::of(variable))))
             .collect();
-        let codes = collected(&mut labels, budget, |label| known.get(label).copied().unwrap_or(none))?;
+        let codes = collected(labels, budget, |label| known.get(place(label)).copied().unwrap_or(none))?;
         interner.finish(codes, budget)
     }
 }
 
 /// A number for each item, within a budget.
-fn collected<I, T: Zero>(
-    items: &mut impl ExactSizeIterator<Item = I>,
-    budget: &Budget,
-    mut number: impl FnMut(I) -> T,
-) -> Result<Vec<T>, Stopped> {
-    let mut numbers = budget.zeroed(items.len())?;
-    for piece in numbers.chunks_mut(ROWS_A_LOOK) {
+fn collected<I, T: Copy>(items: &[I], budget: &Budget, number: impl Fn(&I) -> T) -> Result<Vec<T>, Stopped> {
+    let mut numbers = Vec::new();
+    budget.reserve(&mut numbers, items.len())?;
+    for piece in items.chunks(ROWS_A_LOOK) {
         budget.check()?;
-        for (place, item) in piece.iter_mut().zip(&mut *items) {
-            *place = number(item);
-        }
+        numbers.extend(piece.iter().map(&number));
     }
     Ok(numbers)
 }
@@ -279,7 +274,7 @@ impl Interner {
         drop(map);
         budget.release(charged_bytes);
         let codes = if masks.len() <= 256 {
-            let narrow = collected(&mut codes.iter(), budget, |&code| code as u8)?;
+            let narrow = collected(&codes, budget, |&code| code as u8)?;
             budget.release_vector(&codes);
             Codes::Bytes(narrow)
         } else {

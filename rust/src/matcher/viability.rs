@@ -78,8 +78,10 @@ impl Viability {
     }
 
     fn forget_checkpoints(&mut self, budget: &Budget) {
-        self.checkpoints.clear();
-        budget.release(std::mem::take(&mut self.checkpoint_bytes));
+        if self.checkpoint_bytes > 0 {
+            self.checkpoints.clear();
+            budget.release(std::mem::take(&mut self.checkpoint_bytes));
+        }
     }
 
     /// The number of the set behind the last row.
@@ -280,22 +282,26 @@ fn wide_pass(
 
 /// Whether a match begins in the partition; goes backward no further than to the first row that begins one.
 pub fn begins_any(context: &mut Context<'_>, begin: usize, end: usize) -> Result<bool, Stopped> {
-    let rows_a_look = context.tables.rows_a_look();
     let mut set = END;
-    for row in (begin..end).rev() {
+    let mut row = end;
+    while row > begin {
+        let low = begin.max(row.saturating_sub(context.tables.rows_a_look()));
         let Context { automaton, symbols, tables, .. } = context;
-        set = loop {
-            if let Ok(next) = tables.step_to(automaton, set, symbols.code(row)) {
-                break next;
+        for row in (low..row).rev() {
+            set = loop {
+                if let Ok(next) = tables.step_to(automaton, set, symbols.code(row)) {
+                    break next;
+                }
+                let kept = Box::from(tables.set(set));
+                tables.clear();
+                set = if set == END { END } else { tables.intern(automaton, kept) };
+            };
+            if tables.start[usize::from(row != begin)][set as usize] != NOTHING {
+                return Ok(true);
             }
-            let kept = Box::from(tables.set(set));
-            tables.clear();
-            set = if set == END { END } else { tables.intern(automaton, kept) };
-        };
-        if tables.start[usize::from(row != begin)][set as usize] != NOTHING {
-            return Ok(true);
         }
-        if (end - row).is_multiple_of(rows_a_look) {
+        row = low;
+        if row > begin {
             context.check()?;
         }
     }

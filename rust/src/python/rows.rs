@@ -30,8 +30,8 @@ pub fn symbols(compiled: &Compiled, rows: &Bound<'_, PyAny>, limits: &Limits) ->
     if let Some((categories, codes)) = categorical(rows)? {
         let table: Vec<Option<u8>> = categories.iter().map(|name| variable_of(compiled, name.as_deref())).collect();
         // A missing category has code -1, which lies outside of the table.
-        let codes = codes.iter().map(|&code| usize::try_from(code).unwrap_or(usize::MAX));
-        return labelled(compiled, &table, codes, limits);
+        let place = |&code: &i64| usize::try_from(code).unwrap_or(usize::MAX);
+        return labelled(compiled, &table, &codes, place, limits);
     }
     if let Some(labels) = foreign::arrow_labels(rows)? {
         return arrow_labels(compiled, &labels, limits);
@@ -40,13 +40,14 @@ pub fn symbols(compiled: &Compiled, rows: &Bound<'_, PyAny>, limits: &Limits) ->
 }
 
 /// Symbols of rows with one label each.
-fn labelled(
+fn labelled<L>(
     compiled: &Compiled,
     table: &[Option<u8>],
-    labels: impl ExactSizeIterator<Item = usize>,
+    labels: &[L],
+    place: impl Fn(&L) -> usize,
     limits: &Limits,
 ) -> PyResult<Symbols> {
-    let symbols = Symbols::from_labels(compiled.variables.len(), table, labels, &limits.budget);
+    let symbols = Symbols::from_labels(compiled.variables.len(), table, labels, place, &limits.budget);
     symbols.map_err(|reason| limits.error(reason))
 }
 
@@ -60,7 +61,7 @@ fn text_labels(compiled: &Compiled, text: &Bound<'_, PyString>, limits: &Limits)
     let letter = |character: char| compiled.variable(character.encode_utf8(&mut [0; 4]));
     if text.is_ascii() {
         let table: Vec<Option<u8>> = (0..128_u8).map(|byte| letter(char::from(byte))).collect();
-        return labelled(compiled, &table, text.bytes().map(usize::from), limits);
+        return labelled(compiled, &table, text.as_bytes(), |&byte| usize::from(byte), limits);
     }
     let mut numbers = HashMap::new();
     let mut table = Vec::new();
@@ -73,7 +74,7 @@ fn text_labels(compiled: &Compiled, text: &Bound<'_, PyString>, limits: &Limits)
             })
         })
         .collect();
-    labelled(compiled, &table, labels.into_iter(), limits)
+    labelled(compiled, &table, &labels, |&label| label, limits)
 }
 
 /// The categories and codes of a pandas categorical (the array, or a series of it).
@@ -97,7 +98,7 @@ fn arrow_labels(compiled: &Compiled, chunks: &[Labels], limits: &Limits) -> PyRe
         table.extend(chunk.names.iter().map(|name| variable_of(compiled, Some(name))));
         labels.extend(chunk.codes.iter().map(|code| code.map_or(usize::MAX, |code| offset + code)));
     }
-    labelled(compiled, &table, labels.into_iter(), limits)
+    labelled(compiled, &table, &labels, |&label| label, limits)
 }
 
 /// Any sequence of str and None.
@@ -133,8 +134,9 @@ fn object_labels(compiled: &Compiled, rows: &Bound<'_, PyAny>, limits: &Limits) 
             return Err(rows_error(format!("row {row} has the label {item}, a {kind}; labels are str or None")));
         }
     }
+    let symbols = labelled(compiled, &table, &labels, |&label| label, limits)?;
     limits.budget.release_vector(&labels);
-    labelled(compiled, &table, labels.into_iter(), limits)
+    Ok(symbols)
 }
 
 /// None, pandas' NA, and NaN, which pandas puts for a missing label.
