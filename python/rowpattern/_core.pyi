@@ -63,17 +63,47 @@ class Pattern:
         partitions: _Partitions = None,
         skip: _Skip = "past last row",
         conditions: Optional[Mapping[str, str]] = None,
+        timeout_seconds: Optional[float] = None,
+        memory_limit_mb: Optional[float] = None,
     ) -> MatchIterator: ...
     def match(
-        self, rows: _Rows, *, partitions: _Partitions = None, skip: _Skip = "past last row", threads: int = 1
+        self,
+        rows: _Rows,
+        *,
+        partitions: _Partitions = None,
+        skip: _Skip = "past last row",
+        threads: int = 1,
+        timeout_seconds: Optional[float] = None,
+        memory_limit_mb: Optional[float] = None,
     ) -> Matches: ...
     def spans(
-        self, rows: _Rows, *, partitions: _Partitions = None, skip: _Skip = "past last row", threads: int = 1
+        self,
+        rows: _Rows,
+        *,
+        partitions: _Partitions = None,
+        skip: _Skip = "past last row",
+        threads: int = 1,
+        timeout_seconds: Optional[float] = None,
+        memory_limit_mb: Optional[float] = None,
     ) -> Spans: ...
     def count(
-        self, rows: _Rows, *, partitions: _Partitions = None, skip: _Skip = "past last row", threads: int = 1
+        self,
+        rows: _Rows,
+        *,
+        partitions: _Partitions = None,
+        skip: _Skip = "past last row",
+        threads: int = 1,
+        timeout_seconds: Optional[float] = None,
+        memory_limit_mb: Optional[float] = None,
     ) -> int: ...
-    def is_match(self, rows: _Rows, *, partitions: _Partitions = None) -> bool: ...
+    def is_match(
+        self,
+        rows: _Rows,
+        *,
+        partitions: _Partitions = None,
+        timeout_seconds: Optional[float] = None,
+        memory_limit_mb: Optional[float] = None,
+    ) -> bool: ...
     def __hash__(self) -> int: ...
     def __eq__(self, value: object, /) -> bool: ...
     def __reduce__(self) -> tuple[Any, ...]: ...
@@ -145,6 +175,8 @@ class Matches:
         first: bool = False,
         offset: int = 0,
         running: bool = False,
+        timeout_seconds: Optional[float] = None,
+        memory_limit_mb: Optional[float] = None,
     ) -> Column: ...
     def __len__(self) -> int: ...
     def __arrow_c_stream__(self, requested_schema: object = None) -> object: ...
@@ -181,7 +213,8 @@ class Conditions:
         partitions: _Partitions = None,
         skip: _Skip = None,
         threads: int = 1,
-        timeout_seconds: float = ...,
+        timeout_seconds: Optional[float] = None,
+        memory_limit_mb: Optional[float] = None,
     ) -> Matches: ...
     def find_iter(
         self,
@@ -189,7 +222,8 @@ class Conditions:
         *,
         partitions: _Partitions = None,
         skip: _Skip = None,
-        timeout_seconds: float = ...,
+        timeout_seconds: Optional[float] = None,
+        memory_limit_mb: Optional[float] = None,
     ) -> MatchIterator: ...
 
 @disjoint_base

@@ -71,6 +71,13 @@ pub fn try_reserve<T: Copy>(vector: &mut Vec<T>, items: usize) -> Result<(), Out
     if vector.capacity() - vector.len() < items { try_grow(vector, items) } else { Ok(()) }
 }
 
+/// Makes room for so many items more, and for no others.
+pub fn try_reserve_exact<T: Copy>(vector: &mut Vec<T>, items: usize) -> Result<(), OutOfMemory> {
+    vector.try_reserve_exact(items).map_err(|_| OutOfMemory::of::<T>(vector.len().saturating_add(items)))?;
+    advise(vector);
+    Ok(())
+}
+
 #[cold]
 fn try_grow<T: Copy>(vector: &mut Vec<T>, items: usize) -> Result<(), OutOfMemory> {
     vector.try_reserve(items).map_err(|_| OutOfMemory::of::<T>(vector.len().saturating_add(items)))?;

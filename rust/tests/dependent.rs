@@ -2,7 +2,9 @@
 //! what is undone on the way back is undone whole.
 
 use rowpattern::condition::{Aggregate, At, Column, Comparison, Conditions, DependentScan, Function, Node, Value};
-use rowpattern::matcher::{Compiled, Context, Partitions, Sink, Skip, Span, SymbolsBuilder, VariableSet};
+use rowpattern::matcher::{
+    Budget, Compiled, Context, Partitions, Sink, Skip, Span, Stopped, SymbolsBuilder, VariableSet,
+};
 
 const FIRST: At = At { set: None, first: true, offset: 0, rows: 0 };
 const CURRENT: At = At { set: None, first: false, offset: 0, rows: 0 };
@@ -11,28 +13,37 @@ struct Spans(Vec<(usize, usize, Vec<u8>)>, Vec<u8>);
 
 impl Sink for Spans {
     const ROWS: bool = true;
+    fn make_room(&mut self, _: usize, _: &Budget) -> Result<(), Stopped> {
+        Ok(())
+    }
     fn row(&mut self, variable: u8, _: u32) {
         self.1.push(variable);
     }
-    fn complete(&mut self, span: Span) -> bool {
+    fn complete(&mut self, span: Span, _: &Budget) -> Result<bool, Stopped> {
         self.0.push((span.start, span.end, std::mem::take(&mut self.1)));
-        false
+        Ok(false)
     }
 }
 
 /// Searches rows that all variables can take, and gives the matches and the steps.
 fn search(pattern: &str, conditions: &Conditions, rows: usize) -> (Vec<(usize, usize, Vec<u8>)>, u64) {
     let compiled = Compiled::new(pattern).unwrap();
-    let mut builder = SymbolsBuilder::new(compiled.variables.len(), rows);
+    let budget = Budget::unlimited();
+    let mut builder = SymbolsBuilder::new(compiled.variables.len(), rows, &budget).unwrap();
     for variable in 0..compiled.variables.len() {
         builder.fill_all(variable as u8);
     }
-    let mut symbols = builder.finish();
+    let mut symbols = builder.finish(&budget).unwrap();
     let mut tables = compiled.take_tables();
     tables.adopt(&mut symbols);
     let mut tick = || Ok(());
-    let mut context =
-        Context { automaton: &compiled.automaton, symbols: &symbols, tables: &mut tables, tick: &mut tick };
+    let mut context = Context {
+        automaton: &compiled.automaton,
+        symbols: &symbols,
+        tables: &mut tables,
+        budget: &budget,
+        tick: &mut tick,
+    };
     let mut scan = DependentScan::new(conditions, &compiled.variables, Skip::PastLastRow);
     let mut spans = Spans(Vec::new(), Vec::new());
     scan.run(&mut context, &Partitions::one(rows), 0..1, &mut spans).unwrap();

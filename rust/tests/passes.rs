@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 use rowpattern::matcher::{
-    BulkSink, Compiled, Context, Joined, Partitions, Scan, Search, Share, Sink, Skip, Span, Stopped, Symbols,
-    SymbolsBuilder, bulk_serves, run_bulk, shares,
+    Budget, BulkSink, Compiled, Context, Joined, Partitions, Scan, Search, Share, Sink, Skip, Span, Stopped, Symbols,
+    SymbolsBuilder, Tick, bulk_serves, run_bulk, shares,
 };
 
 #[derive(Default, Debug, PartialEq)]
@@ -17,41 +17,46 @@ struct Found {
 
 impl Sink for Found {
     const ROWS: bool = true;
+    fn make_room(&mut self, _: usize, _: &Budget) -> Result<(), Stopped> {
+        Ok(())
+    }
     fn row(&mut self, variable: u8, _: u32) {
         self.variables.push(variable);
     }
-    fn complete(&mut self, span: Span) -> bool {
+    fn complete(&mut self, span: Span, _: &Budget) -> Result<bool, Stopped> {
         self.starts.push(span.start as i64);
         self.ends.push(span.end as i64);
         match self.matches.last_mut() {
             Some((partition, matches)) if *partition == span.partition => *matches = span.number,
             _ => self.matches.push((span.partition, span.number)),
         }
-        self.pause
+        Ok(self.pause)
     }
 }
 
 impl BulkSink for Found {
-    fn block(&mut self, variables: &[u8], starts: &[i64], ends: &[i64]) {
+    fn block(&mut self, variables: &[u8], starts: &[i64], ends: &[i64], _: &Budget) -> Result<(), Stopped> {
         self.variables.extend_from_slice(variables);
         self.starts.extend_from_slice(starts);
         self.ends.extend_from_slice(ends);
+        Ok(())
     }
-    fn partition(&mut self, partition: usize, matches: usize) {
+    fn partition(&mut self, partition: usize, matches: usize, _: &Budget) -> Result<(), Stopped> {
         if matches > 0 {
             self.matches.push((partition, matches));
         }
+        Ok(())
     }
 }
 
 impl Joined for Found {
-    fn join(&mut self, next: Self) {
+    fn join(&mut self, next: Self, budget: &Budget, _: &mut Tick<'_>) -> Result<(), Stopped> {
         let same = self.matches.last().zip(next.matches.first()).is_some_and(|(last, first)| last.0 == first.0);
         if same {
             self.matches.last_mut().unwrap().1 += next.matches[0].1;
         }
-        self.block(&next.variables, &next.starts, &next.ends);
         self.matches.extend_from_slice(&next.matches[usize::from(same)..]);
+        self.block(&next.variables, &next.starts, &next.ends, budget)
     }
 }
 
@@ -72,12 +77,13 @@ fn pattern() -> impl Strategy<Value = String> {
 }
 
 fn symbols(compiled: &Compiled, rows: &[u8]) -> Symbols {
-    let mut builder = SymbolsBuilder::new(compiled.variables.len(), rows.len());
+    let budget = Budget::unlimited();
+    let mut builder = SymbolsBuilder::new(compiled.variables.len(), rows.len(), &budget).unwrap();
     for (number, name) in compiled.variables.iter().enumerate() {
         let bit = name.as_bytes()[0] - b'A';
         builder.fill(number as u8, 0, rows.iter().map(|row| row >> bit & 1 == 1));
     }
-    builder.finish()
+    builder.finish(&budget).unwrap()
 }
 
 proptest! {
@@ -95,12 +101,13 @@ proptest! {
         let compiled = Compiled::new(&text).unwrap();
         let mut symbols = symbols(&compiled, &rows);
         let middle = (rows.len() as f64 * cut) as usize;
-        let partitions = Partitions::from_counts(&[middle, 0, rows.len() - middle]);
+        let partitions = Partitions::from_counts(&[middle, 0, rows.len() - middle]).unwrap();
         let mut tables = compiled.take_tables();
         tables.adopt(&mut symbols);
+        let budget = Budget::unlimited();
         let tick = || Ok::<(), Stopped>(());
         let mut context =
-            Context { automaton: &compiled.automaton, symbols: &symbols, tables: &mut tables, tick: &mut tick.clone() };
+            Context { automaton: &compiled.automaton, symbols: &symbols, tables: &mut tables, budget: &budget, tick: &mut tick.clone() };
 
         prop_assert!(bulk_serves(context.automaton, Skip::PastLastRow));
         let mut bulk = Found::default();
@@ -115,26 +122,29 @@ proptest! {
         paused.pause = false;
         prop_assert_eq!(&paused, &bulk);
 
-        let search = Search::new(&compiled, &mut symbols, &partitions, 1);
+        let search = Search::new(&compiled, &mut symbols, &partitions, 1, &budget);
         prop_assert_eq!(search.count(Skip::PastLastRow, &mut tick.clone()).0, Ok(bulk.starts.len()));
-        let search = Search::new(&compiled, &mut symbols, &partitions, 1);
+        let search = Search::new(&compiled, &mut symbols, &partitions, 1, &budget);
         prop_assert_eq!(search.is_match(&mut tick.clone()).0, Ok(!bulk.starts.is_empty()));
     }
 }
 
 /// Matches each share with tables of its own, and gives what they found together, and how many there were.
 fn in_shares(compiled: &Compiled, symbols: &Symbols, partitions: &Partitions, count: usize) -> (Found, usize) {
+    let budget = Budget::unlimited();
     let mut tick = || Ok(());
     let mut tables = compiled.take_tables();
-    let mut context = Context { automaton: &compiled.automaton, symbols, tables: &mut tables, tick: &mut tick };
+    let mut context =
+        Context { automaton: &compiled.automaton, symbols, tables: &mut tables, budget: &budget, tick: &mut tick };
     let shares = shares(&mut context, partitions, count, true).unwrap();
     let mut all = Found::default();
     for share in &shares {
         let mut tables = compiled.take_tables();
-        let mut context = Context { automaton: &compiled.automaton, symbols, tables: &mut tables, tick: &mut tick };
+        let mut context =
+            Context { automaton: &compiled.automaton, symbols, tables: &mut tables, budget: &budget, tick: &mut tick };
         let mut found = Found::default();
         run_bulk(&mut context, partitions, share, &mut found).unwrap();
-        all.join(found);
+        all.join(found, &budget, &mut tick).unwrap();
     }
     (all, shares.len())
 }
@@ -154,11 +164,12 @@ proptest! {
         let compiled = Compiled::new(&text).unwrap();
         let symbols = symbols(&compiled, &rows);
         let middle = (rows.len() as f64 * cut) as usize;
-        let partitions = Partitions::from_counts(&[middle, 0, rows.len() - middle]);
+        let partitions = Partitions::from_counts(&[middle, 0, rows.len() - middle]).unwrap();
         let mut tables = compiled.take_tables();
-        let mut tick = || Ok(());
+        let budget = Budget::unlimited();
+    let mut tick = || Ok(());
         let mut context =
-            Context { automaton: &compiled.automaton, symbols: &symbols, tables: &mut tables, tick: &mut tick };
+            Context { automaton: &compiled.automaton, symbols: &symbols, tables: &mut tables, budget: &budget, tick: &mut tick };
         let mut whole = Found::default();
         run_bulk(&mut context, &partitions, &Share::whole(&partitions), &mut whole).unwrap();
         prop_assert_eq!(in_shares(&compiled, &symbols, &partitions, count).0, whole);
@@ -190,13 +201,19 @@ fn the_caller_can_stop() {
     let mut tables = compiled.take_tables();
     tables.adopt(&mut symbols);
     let partitions = Partitions::one(rows.len());
+    let budget = Budget::unlimited();
     let mut ticks = 0;
     let mut tick = || {
         ticks += 1;
-        if ticks == 3 { Err(Stopped) } else { Ok(()) }
+        if ticks == 3 { Err(Stopped::ByCaller) } else { Ok(()) }
     };
-    let mut context =
-        Context { automaton: &compiled.automaton, symbols: &symbols, tables: &mut tables, tick: &mut tick };
+    let mut context = Context {
+        automaton: &compiled.automaton,
+        symbols: &symbols,
+        tables: &mut tables,
+        budget: &budget,
+        tick: &mut tick,
+    };
     assert!(Scan::new(Skip::PastLastRow).run(&mut context, &partitions, &mut Found::default()).is_err());
     assert_eq!(ticks, 3);
 }

@@ -129,12 +129,20 @@ def explain(
     return explained(sql, data, tables, _run(memory_limit_mb, timeout_seconds, threads, None), analyze=analyze)
 
 
-def find_by_conditions(pattern: Any, rows: Any, conditions: Any, partitions: Any, skip: Any) -> Any:
+def find_by_conditions(  # noqa: PLR0917 - one caller, the core
+    pattern: Any,
+    rows: Any,
+    conditions: Any,
+    partitions: Any,
+    skip: Any,
+    timeout_seconds: float | None,
+    memory_limit_mb: float | None,
+) -> Any:
     """Find matches by conditions over named columns; `Pattern.find_iter` calls it."""
     _query_module()
     from rowpattern.sql.named_conditions import find_iter
 
-    return find_iter(pattern, rows, conditions, partitions, skip, _run(None, None, None, None))
+    return find_iter(pattern, rows, conditions, partitions, skip, _run(memory_limit_mb, timeout_seconds, None, None))
 
 
 def _query_module() -> Any:

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from rowpattern.errors import QueryError
 from rowpattern.sql.kernels import has_nan
+from rowpattern.sql.pieces import taken
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,10 +56,11 @@ class Rows:
         if found is None:
             found = self.table.column(name)
             if self.order is not None:
-                self._run.hold(found.nbytes)
-                found = found.take(pa.array(self.order))
+                found = taken(self._run, found, pa.array(self.order))
             if found.num_chunks > 1:
                 # Reading rows here and there is slow over many chunks.
+                self._run.check()
+                self._run.hold(found.nbytes)
                 found = pa.chunked_array([found.combine_chunks()])
             self._taken[name] = found
         return found
@@ -69,7 +71,7 @@ class Rows:
 
     def keep_key(self, key: Key, values: pa.ChunkedArray) -> None:
         """Keep values that were computed for a key, in the table's order."""
-        self._keys[key.sql] = values if self.order is None else values.take(pa.array(self.order))
+        self._keys[key.sql] = values if self.order is None else taken(self._run, values, pa.array(self.order))
 
     def shifted(self, name: str, rows: int) -> pa.ChunkedArray:
         """Return a column's values so many rows further on (negative: back), NULL outside of the partition."""
@@ -90,10 +92,13 @@ class Rows:
         """Return for each row whether the one so many rows further on is in its partition."""
         found = self._inside.get(rows)
         if found is None:
+            # And as bits.
+            self._run.hold(2 * self.count)
             flags = np.ones(self.count, dtype=bool)
             ends = np.append(self.starts[1:], self.count)
             # Partitions are mostly longer than a step: mark the few rows at their borders.
             for step in range(min(abs(rows), self.count)):
+                self._run.check()
                 at = ends - 1 - step if rows > 0 else self.starts + step
                 flags[at[(at >= self.starts) & (at < ends)]] = False
             found = self._inside[rows] = pa.array(flags)
@@ -112,7 +117,7 @@ def arrange(table: Table, partition_by: Sequence[Key], order_by: Sequence[Key], 
     keys = [*partition_by, *order_by]
     computed = _computed(table, [key for key in keys if key.column is None], database)
     values = [table.column(key.column) if key.column is not None else computed[key.sql] for key in keys]
-    in_order, together = _in_order(values, keys, len(partition_by))
+    in_order, together = _in_order(values, keys, len(partition_by), run)
     order = None if in_order else _sorted(values, keys, database, run)
     rows = Rows(table, run, order, np.zeros(1, dtype=np.int64))
     for key in keys:
@@ -121,9 +126,12 @@ def arrange(table: Table, partition_by: Sequence[Key], order_by: Sequence[Key], 
     if table.rows == 0:
         rows.starts = np.zeros(0, dtype=np.int64)
     elif partition_by:
+        run.hold(table.rows)
         changed = np.zeros(table.rows - 1, dtype=bool) if together is None else ~_to_numpy(together)
         for key in partition_by if together is None else ():
+            run.check()
             changed |= _changes(rows.key(key))
+        run.hold(8 * int(np.count_nonzero(changed)))
         rows.starts = np.concatenate([np.zeros(1, dtype=np.int64), np.flatnonzero(changed) + 1])
     return rows
 
@@ -146,7 +154,7 @@ def _comparable(values: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _in_order(
-    values: Sequence[pa.ChunkedArray], keys: Sequence[Key], partition_keys: int
+    values: Sequence[pa.ChunkedArray], keys: Sequence[Key], partition_keys: int, run: Run
 ) -> tuple[bool, pa.ChunkedArray | None]:
     """Say whether rows are in order; False too when it would be hard to tell.
 
@@ -161,6 +169,7 @@ def _in_order(
     tied: pa.ChunkedArray | None = None
     together: pa.ChunkedArray | None = None
     for at, (column, key) in enumerate(zip(values, keys)):
+        run.check()
         if column.null_count or pa.types.is_nested(column.type) or pa.types.is_null(column.type):
             return False, None
         before, after = _neighbours(column)

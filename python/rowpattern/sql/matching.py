@@ -11,6 +11,7 @@ from rowpattern.errors import QueryError, QueryLimitError
 from rowpattern.sql.dependent import dependent_conditions
 from rowpattern.sql.inputs import Inside, Value
 from rowpattern.sql.kernels import run_kernels
+from rowpattern.sql.pieces import numbers, picked, repeated
 from rowpattern.sql.problems import problem
 
 if TYPE_CHECKING:
@@ -39,13 +40,19 @@ class Matched:
         first: the place of its first row among the rows of all matches; int64.
     """
 
-    def __init__(self, matches: rowpattern.Matches, rows: Rows) -> None:
+    def __init__(self, matches: rowpattern.Matches, rows: Rows, run: Run) -> None:
         """Take what matching gave."""
         self.matches = matches
+        # Five numbers a match; of its rows, the variable and whether they are excluded.
+        run.hold(5 * 8 * len(matches) + 2 * len(matches.rows))
         self.start: Integers = np.asarray(matches.start)
         self.length: Integers = np.asarray(matches.end) - self.start
-        self.first: Integers = np.cumsum(self.length) - self.length
+        self.first: Integers = np.cumsum(self.length)
+        self.first -= self.length
+        # From the place of a row among those of all matches to the input's row.
+        self._shift: Integers = self.start - self.first
         self._rows = rows
+        self._run = run
 
     @property
     def count(self) -> int:
@@ -57,11 +64,25 @@ class Matched:
         """How many rows they have together."""
         return len(self.matches.rows)
 
+    def of_rows(self, values: Integers, begin: int, end: int) -> Integers:
+        """Return, for the rows of matches from one place on up to another, the value of their match."""
+        return repeated(values, self.first, self.length, begin, end)
+
+    def row(self, begin: int, end: int) -> Integers:
+        """Return the input's row for the rows of matches from one place on up to another."""
+        return self.of_rows(self._shift, begin, end) + np.arange(begin, end)
+
+    def rows(self) -> Integers:
+        """Return the input's row for each row of each match; they are held."""
+        return numbers(self._run, self.row_count, self.row)
+
     def partition_bounds(self) -> tuple[Integers, Integers]:
-        """Return the first row of each match's partition, and the row behind its last."""
-        partition = np.asarray(self.matches.partition)
+        """Return the first row of each match's partition, and the row behind its last; they are held."""
         ends = np.append(self._rows.starts[1:], self._rows.count)
-        return self._rows.starts[partition], ends[partition]
+        with self._run.holding(8 * self.count):
+            partition = np.asarray(self.matches.partition)
+            low, high = (picked(self._run, bound, partition) for bound in (self._rows.starts, ends))
+        return low, high
 
     def labels(self) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
         """Return for each row of each match the place of its variable among the pattern's."""
@@ -124,15 +145,13 @@ def find_matches(bound: BoundClause, rows: Rows, database: Database, run: Run) -
     with run.step("conditions", rows.count):
         given, search = prepared(pattern, bound.conditions, rows, database)
     with run.step("match", rows.count):
-        # The variable of each row, and where matches begin and end.
-        run.hold(rows.count * 9)
         mode, target = bound.skip
         skip = (mode, target) if target else mode
-        options: Any = {"partitions": ("starts", rows.starts), "skip": skip, "threads": run.threads}
-        if search is None:
-            return Matched(pattern.match(given, **options), rows)
+        options: Any = {"partitions": ("starts", rows.starts), "skip": skip, "threads": run.threads, **run.left}
+        finder: Any = pattern if search is None else search
         with run.limited():
-            return Matched(search.match(given, **options, timeout_seconds=run.seconds_left), rows)
+            matches = finder.match(given, **options)
+        return Matched(matches, rows, run)
 
 
 def prepared(

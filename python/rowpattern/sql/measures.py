@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from rowpattern.errors import QueryError, QueryLimitError
 from rowpattern.sql.inputs import Aggregate, Inside, Label, MatchNumber, Navigation, Value
 from rowpattern.sql.matching import compute
+from rowpattern.sql.pieces import numbers, picked, taken
 from rowpattern.sql.problems import problem
 from rowpattern.sql.tables import plain_integers
 from rowpattern.sql.workers import in_threads
@@ -42,31 +42,48 @@ class Items:
         count: how many there are.
     """
 
-    def __init__(self, matched: Matched, *, per_row: bool) -> None:
+    def __init__(self, matched: Matched, run: Run, *, per_row: bool) -> None:
         """Number the items."""
         self.per_row = per_row
         self.matched = matched
+        self._run = run
         self.empty: Integers = np.flatnonzero(matched.length == 0)
         self.count = matched.row_count + len(self.empty) if per_row else matched.count
 
     @cached_property
     def match(self) -> Integers:
         """The match of each; made where it is asked for, as it is as large as a column."""
-        every = np.arange(self.matched.count)
-        return np.concatenate([np.repeat(every, self.matched.length), self.empty]) if self.per_row else every
+        every = numbers(self._run, self.matched.count, np.arange)
+        if not self.per_row:
+            return every
+        matched = self.matched
+        of_rows = numbers(self._run, matched.row_count, lambda begin, end: matched.of_rows(every, begin, end))
+        self._run.release(every.nbytes)
+        return self._then(of_rows, self.empty)
 
     def row(self) -> Integers:
-        """Return the input's row of each item that is a row, and of each empty match, the row where it starts."""
-        rows: Integers = np.asarray(self.matched.matches.rows.row)
-        return np.concatenate([rows, self.matched.start[self.empty]]) if len(self.empty) else rows
+        """Return the input's row of each item that is a row, and of each empty match, the row where it starts.
+
+        They are held.
+        """
+        return self._then(self.matched.rows(), self.matched.start[self.empty])
 
     def rows_then(self, of_rows: Integers, of_empty: int) -> Integers:
-        """Return one number for each row and the same one for each empty match."""
-        return (
-            np.concatenate([of_rows, np.full(len(self.empty), of_empty, dtype=np.int64)])
-            if len(self.empty)
-            else of_rows
-        )
+        """Return one number for each row, which are held, and the same one for each empty match."""
+        return self._then(of_rows, np.full(len(self.empty), of_empty, dtype=np.int64))
+
+    def of_matches(self, values: Integers) -> Integers:
+        """Return for each item the value of its match; they are held."""
+        return picked(self._run, values, self.match)
+
+    def _then(self, of_rows: Integers, of_empty: Integers) -> Integers:
+        if not len(of_empty):
+            return of_rows
+        self._run.check()
+        self._run.hold(of_rows.nbytes + of_empty.nbytes)
+        both = np.concatenate([of_rows, of_empty])
+        self._run.release(of_rows.nbytes)
+        return both
 
 
 class _Reader:
@@ -92,7 +109,8 @@ class _Reader:
         groups: dict[Navigation, list[Value | Inside | Label]] = {}
         for item in dict.fromkeys(wanted):
             if isinstance(item, MatchNumber):
-                found[item] = pa.array(np.asarray(self._matched.matches.number)[self._items.match])
+                with self._run.holding(8 * self._matched.count):
+                    found[item] = pa.array(self._items.of_matches(np.asarray(self._matched.matches.number)))
             elif isinstance(item, Aggregate):
                 found[item] = self._aggregates[item]
             else:
@@ -106,22 +124,20 @@ class _Reader:
         at, items = group
         if at == Navigation() and self._each_has_a_row and all(isinstance(item, Label) for item in items):
             # Each row's own.
-            return [(item, self._named(self._matched.labels(), None)) for item in items]
+            return [(item, self._named(self._matched.labels())) for item in items]
         places = self._rows_at(at)
-        outside = places < 0
+        outside = numbers(self._run, len(places), lambda begin, end: places[begin:end] < 0, bool)
         within = not outside.any()
         rows = pa.array(places) if within else pa.array(places, mask=outside)
         found: list[tuple[Input, Array]] = []
         for item in items:
             if isinstance(item, Value):
-                values = self._rows.column(item.column)
-                self._run.hold(len(places) * max(1, values.nbytes // max(1, len(values))))
-                # The places are our own, so they need no check.
-                found.append((item, pc.take(values, rows, boundscheck=False)))
+                found.append((item, taken(self._run, self._rows.column(item.column), rows)))
             elif isinstance(item, Inside):
                 found.append((item, pa.array(~outside)))
             else:
                 found.append((item, self._labels(places)))
+        self._run.release(places.nbytes + outside.nbytes)
         return found
 
     @property
@@ -129,14 +145,22 @@ class _Reader:
         return self._items.per_row and not len(self._items.empty)
 
     def _rows_at(self, at: Navigation) -> Integers:
-        """Return the row to which navigation leads from each item; -1 where there is none."""
+        """Return the row to which navigation leads from each item, -1 where there is none; they are held."""
         places = self._logical(at)
         if not at.rows:
             return places
-        low, high = (bound[self._items.match] for bound in self._matched.partition_bounds())
-        # Offsets past any table are cut when they are read, so this cannot overflow.
-        moved = places + at.rows
-        return np.where((places >= 0) & (moved >= low) & (moved < high), moved, -1)
+        match = self._items.match
+        low, high = self._matched.partition_bounds()
+
+        def moved(begin: int, end: int) -> Integers:
+            before, of = places[begin:end], match[begin:end]
+            # Offsets past any table are cut when they are read, so this cannot overflow.
+            after = before + at.rows
+            return np.where((before >= 0) & (after >= low[of]) & (after < high[of]), after, -1)
+
+        found = numbers(self._run, len(places), moved)
+        self._run.release(places.nbytes + low.nbytes + high.nbytes)
+        return found
 
     def _logical(self, at: Navigation) -> Integers:
         matched, items = self._matched, self._items
@@ -144,35 +168,58 @@ class _Reader:
         if at.variables is None:
             places = self._among_all(at, running=running)
         else:
-            column = matched.matches.navigate(list(at.variables), first=at.first, offset=at.offset, running=running)
+            with self._run.limited():
+                column = matched.matches.navigate(
+                    list(at.variables), first=at.first, offset=at.offset, running=running, **self._run.left
+                )
+            self._run.hold(8 * len(column))
             places = np.asarray(column)
         if not items.per_row:
             return places
-        return items.rows_then(places, -1) if running else places[items.match]
+        if running:
+            return items.rows_then(places, -1)
+        found = items.of_matches(places)
+        self._run.release(places.nbytes)
+        return found
 
     def _among_all(self, at: Navigation, *, running: bool) -> Integers:
         matched = self._matched
-        start, length = matched.start, matched.length
-        if running:
-            rows = np.asarray(matched.matches.rows.row)
-            if at.offset == 0 and not at.first:
-                return rows
-            start, length = np.repeat(start, length), rows + 1 - np.repeat(start, length)
-        places = start + at.offset if at.first else start + length - 1 - at.offset
-        return np.where(at.offset < length, places, -1)
+        if running and at.offset == 0 and not at.first:
+            return matched.rows()
+
+        def places(begin: int, end: int) -> Integers:
+            if running:
+                start = matched.of_rows(matched.start, begin, end)
+                length = matched.row(begin, end) + 1 - start
+            else:
+                start, length = matched.start[begin:end], matched.length[begin:end]
+            found = start + at.offset if at.first else start + length - 1 - at.offset
+            return np.where(at.offset < length, found, -1)
+
+        return numbers(self._run, matched.row_count if running else matched.count, places)
 
     def _labels(self, rows: Integers) -> pa.Array:
         matched, match = self._matched, self._items.match
-        places = rows - matched.start[match]
-        inside = (places >= 0) & (places < matched.length[match]) & (rows >= 0)
         labels = matched.labels()
-        codes = np.zeros(len(places), dtype=np.uint8)
-        codes[inside] = labels[(places + matched.first[match])[inside]]
-        return self._named(codes, ~inside)
+        # The number behind those of all variables stands for a row that has none.
+        nothing = len(self._bound.variables)
 
-    def _named(self, codes: np.ndarray[Any, Any], without: np.ndarray[Any, Any] | None) -> pa.Array:
-        names = pa.array(self._bound.variables, pa.string())
-        return names.take(pa.array(codes, mask=without))
+        def codes(begin: int, end: int) -> np.ndarray[Any, Any]:
+            row, of = rows[begin:end], match[begin:end]
+            places = row - matched.start[of]
+            inside = (places >= 0) & (places < matched.length[of]) & (row >= 0)
+            found = np.full(len(row), nothing, dtype=np.int16)
+            found[inside] = labels[(places + matched.first[of])[inside]]
+            return found
+
+        found = numbers(self._run, len(rows), codes, np.int16)
+        named = self._named(found)
+        self._run.release(found.nbytes)
+        return named
+
+    def _named(self, codes: np.ndarray[Any, Any]) -> Array:
+        names = pa.array([*self._bound.variables, None], pa.string())
+        return taken(self._run, names, pa.array(codes))
 
     # Aggregates.
 
@@ -205,23 +252,24 @@ class _Reader:
 
     def _register_rows(self, aggregates: list[Aggregate]) -> None:
         matched = self._matched
-        rows = np.asarray(matched.matches.rows.row)
-        match = np.repeat(np.arange(matched.count), matched.length)
+        run, count = self._run, matched.row_count
+        every = np.arange(matched.count)
+        match = numbers(run, count, lambda begin, end: matched.of_rows(every, begin, end))
         columns: dict[str, Array] = {
             "match": pa.array(match),
-            "row": pa.array(np.arange(len(rows))),
+            "row": pa.array(numbers(run, count, np.arange)),
             "label": pa.array(matched.labels()),
         }
         items: dict[str, RowValue] = {name: item for each in aggregates for name, item in each.reads}
-        taken = pa.array(rows)
+        rows = pa.array(matched.rows())
         for name, item in items.items():
             if isinstance(item, str):
-                columns[name] = self._rows.column(item).take(taken)
-                self._run.hold(columns[name].nbytes)
+                columns[name] = taken(run, self._rows.column(item), rows)
             elif isinstance(item, MatchNumber):
-                columns[name] = pa.array(np.asarray(matched.matches.number)[match])
+                number = np.asarray(matched.matches.number)
+                columns[name] = pa.array(picked(run, number, match))
             else:
-                columns[name] = self._named(matched.labels(), None)
+                columns[name] = self._named(matched.labels())
         self.table = pa.table(columns)
         self._database.register("rows", self.table)
 
@@ -232,25 +280,51 @@ class _Reader:
             full = self._matched.length > 0
             place = np.where(full, np.cumsum(full) - 1, int(full.sum()))
         if self._items.per_row:
-            place = self._items.match if place is None else place[self._items.match]
+            place = self._items.match if place is None else self._items.of_matches(place)
         for each, values in zip(final, found.columns):
             if nothing is not None:
                 values = _concatenated(values, nothing.column(all_of_them.index(each)), 1)  # noqa: PLW2901
-            self._aggregates[each] = values if place is None else values.take(pa.array(place))
+            self._aggregates[each] = values if place is None else taken(self._run, values, pa.array(place))
 
     def _count(self, variables: tuple[str, ...], *, final: bool) -> Integers:
         """Count the rows that are mapped to variables, by sums over all rows of matches."""
-        matched, items = self._matched, self._items
+        matched, items, run = self._matched, self._items, self._run
         if len(variables) == len(self._bound.variables):
-            before = np.arange(matched.row_count + 1)
+            before = numbers(run, matched.row_count + 1, np.arange)
         else:
-            counted = np.isin(matched.labels(), [self._bound.variables.index(name) for name in variables])
-            before = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(counted)])
+            before = self._counted_before(variables)
+        begun = before[matched.first]
         if items.per_row and not final:
-            rows = before[1:] - np.repeat(before[matched.first], matched.length)
-            return items.rows_then(rows, 0)
-        counts: Integers = before[matched.first + matched.length] - before[matched.first]
-        return counts[items.match] if items.per_row else counts
+            found = items.rows_then(
+                numbers(
+                    run,
+                    matched.row_count,
+                    lambda begin, end: before[begin + 1 : end + 1] - matched.of_rows(begun, begin, end),
+                ),
+                0,
+            )
+        else:
+            counts: Integers = before[matched.first + matched.length] - begun
+            found = items.of_matches(counts) if items.per_row else counts
+        run.release(before.nbytes)
+        return found
+
+    def _counted_before(self, variables: tuple[str, ...]) -> Integers:
+        """Count the rows of matches that are mapped to variables, before each and behind the last; they are held."""
+        labels = self._matched.labels()
+        wanted = [self._bound.variables.index(name) for name in variables]
+        counted = 0
+
+        def piece(begin: int, end: int) -> Integers:
+            nonlocal counted
+            found = np.full(end - begin, counted, dtype=np.int64)
+            # The last place is behind all rows, and has none of its own.
+            sums = np.cumsum(np.isin(labels[begin:end], wanted))
+            found[1:] += sums[: end - begin - 1]
+            counted += int(sums[-1]) if len(sums) else 0
+            return found
+
+        return numbers(self._run, len(labels) + 1, piece)
 
 
 def _list(aggregates: list[Aggregate]) -> str:

@@ -40,11 +40,11 @@ def find_iter(  # noqa: PLR0917 - one caller, the core
         arranged = Rows(table, run, None, starts)
         bound = bind_conditions(definitions, Columns(table.names, ""), Variables(pattern.variables, pattern.subset))
         given, search = prepared(pattern, bound, arranged, using)
-        options: Any = {"partitions": ("starts", starts), "skip": skip}
-        if search is None:
-            return pattern.find_iter(given, **options)
+        options: Any = {"partitions": ("starts", starts), "skip": skip, **run.left}
+        finder: Any = pattern if search is None else search
         with run.limited():
-            return search.find_iter(given, **options, timeout_seconds=run.seconds_left)
+            found: MatchIterator = finder.find_iter(given, **options)
+        return found
 
 
 def _starts(partitions: Any, rows: int) -> Integers:

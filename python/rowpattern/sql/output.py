@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from rowpattern.sql.arrange import arrange
 from rowpattern.sql.matching import find_matches
 from rowpattern.sql.measures import Items, measure
+from rowpattern.sql.pieces import picked, taken
 from rowpattern.sql.tables import Answer, AnswerColumn
 from rowpattern.sql.workers import in_threads
 
@@ -39,12 +39,14 @@ def answer_clause(bound: BoundClause, table: Table, database: Database, run: Run
         rows = arrange(table, bound.partition_by, bound.order_by, database, run)
     matched = find_matches(bound, rows, database, run)
     per_row = bound.rows_shown != "one row"
-    items = Items(matched, per_row=per_row)
+    items = Items(matched, run, per_row=per_row)
     with run.step("measures", items.count):
         measures = measure(bound, rows, items, database, run)
     with run.step("output", items.count):
-        columns = _all_rows(bound, rows, items, measures) if per_row else _one_row(bound, rows, matched.start, measures)
-        answer = Answer(in_threads(run.threads, _Column.taken, columns, items.count))
+        columns = (
+            _all_rows(bound, rows, items, measures, run) if per_row else _one_row(bound, rows, matched.start, measures)
+        )
+        answer = Answer(in_threads(run.threads, lambda column: column.taken(run), columns, items.count))
     return answer, rows.order is not None
 
 
@@ -62,9 +64,8 @@ class _Column:
     at: pa.Array | None
     origin: str | None
 
-    def taken(self) -> AnswerColumn:
-        # The places are our own, so they need no check.
-        values = self.values if self.at is None else pc.take(self.values, self.at, boundscheck=False)
+    def taken(self, run: Run) -> AnswerColumn:
+        values = self.values if self.at is None else taken(run, self.values, self.at)
         return AnswerColumn(self.name, values, self.origin)
 
 
@@ -81,8 +82,8 @@ def _measure_columns(bound: BoundClause, measures: list[Array], shown: pa.Array 
     return [_Column(each.name, values, shown, each.computed.origin) for each, values in zip(bound.measures, measures)]
 
 
-def _all_rows(bound: BoundClause, rows: Rows, items: Items, measures: list[Array]) -> list[_Column]:
-    shown, row, without = _shown(bound, rows, items)
+def _all_rows(bound: BoundClause, rows: Rows, items: Items, measures: list[Array], run: Run) -> list[_Column]:
+    shown, row, without = _shown(bound, rows, items, run)
     run_rows = pa.array(row)
     at = None if shown is None else pa.array(shown, mask=shown < 0) if without else pa.array(shown)
     columns = [_key_column(key, rows, run_rows) for key in bound.partition_by]
@@ -92,22 +93,28 @@ def _all_rows(bound: BoundClause, rows: Rows, items: Items, measures: list[Array
             seen.add(key.column)
             columns.append(_key_column(key, rows, run_rows))
     columns += _measure_columns(bound, measures, at)
-    return columns + [_rest_column(name, rows, row) for name in bound.rest]
+    return columns + [_rest_column(name, rows, row, run) for name in bound.rest]
 
 
-def _rest_column(name: str, rows: Rows, at: Integers) -> _Column:
-    native = rows.table.native(name, lambda: at if rows.order is None else rows.order[at])
+def _rest_column(name: str, rows: Rows, at: Integers, run: Run) -> _Column:
+    def places() -> Integers:
+        # Of Python's objects, too, a row has an address.
+        run.check()
+        run.hold(8 * len(at))
+        return at if rows.order is None else rows.order[at]
+
+    native = rows.table.native(name, places)
     if native is not None:
         return _Column(name, native, None, name)
     return _Column(name, rows.column(name), pa.array(at), name)
 
 
-def _shown(bound: BoundClause, rows: Rows, items: Items) -> tuple[Integers | None, Integers, bool]:
+def _shown(bound: BoundClause, rows: Rows, items: Items, run: Run) -> tuple[Integers | None, Integers, bool]:
     """Say which items are shown, in order.
 
     Returns:
         the items (-1 for a row of no match; None for all, in order), the input's row of each, and whether there are
-        rows of no match.
+        rows of no match. Both are held.
     """
     matched = items.matched
     row = items.row()
@@ -116,6 +123,7 @@ def _shown(bound: BoundClause, rows: Rows, items: Items) -> tuple[Integers | Non
     plain = bound.rows_shown == "all rows" or (bound.rows_shown == "all rows omit empty" and not len(items.empty))
     if plain and not len(items.empty) and not excludes:
         return None, row, False
+    run.hold(9 * items.count)
     kept = np.ones(items.count, dtype=bool)
     if bound.rows_shown == "all rows omit empty":
         kept[matched_rows:] = False
@@ -124,14 +132,18 @@ def _shown(bound: BoundClause, rows: Rows, items: Items) -> tuple[Integers | Non
     shown = np.flatnonzero(kept)
     unmatched: Integers = np.zeros(0, dtype=np.int64)
     if bound.rows_shown == "all rows with unmatched":
+        run.hold(9 * rows.count)
         free = np.ones(rows.count, dtype=bool)
         free[row] = False
         unmatched = np.flatnonzero(free)
     empty_shown = bool(kept[matched_rows:].any())
     if not empty_shown and not len(unmatched):
-        return (None if len(shown) == items.count else shown), row[shown], False
+        run.check()
+        return (None if len(shown) == items.count else shown), picked(run, row, shown), False
     # Matches come in the order of their first rows; a row of no match, and an empty match, at its own row.
-    begins = np.concatenate([matched.start[items.match[shown]], unmatched])
+    run.hold(3 * 8 * (len(shown) + len(unmatched)))
+    begins = np.concatenate([picked(run, matched.start, picked(run, items.match, shown)), unmatched])
+    run.check()
     order = np.argsort(begins, kind="stable")
-    every = np.concatenate([shown, np.full(len(unmatched), -1, dtype=np.int64)])[order]
-    return every, np.concatenate([row[shown], unmatched])[order], bool(len(unmatched))
+    every = picked(run, np.concatenate([shown, np.full(len(unmatched), -1, dtype=np.int64)]), order)
+    return every, picked(run, np.concatenate([picked(run, row, shown), unmatched]), order), bool(len(unmatched))

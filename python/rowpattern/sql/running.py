@@ -81,6 +81,12 @@ class Run:
         """How long until then; 0 when time is over."""
         return max(0.0, self.deadline - time.perf_counter())
 
+    @property
+    def left(self) -> dict[str, float]:
+        """What is left of both limits, as arguments of the core's methods."""
+        memory_mb = max(0.0, self.memory_mb - self.held_bytes / 2**20)
+        return {"timeout_seconds": self.seconds_left, "memory_limit_mb": memory_mb}
+
     @contextlib.contextmanager
     def step(self, name: str, rows: int) -> Iterator[None]:
         """Do one step within the limits."""
@@ -106,11 +112,11 @@ class Run:
 
     @contextlib.contextmanager
     def limited(self) -> Iterator[None]:
-        """Do what was given `seconds_left`; it raises an error of its own when they are over."""
+        """Do what was given what is `left`; it raises an error of its own when one is used up."""
         try:
             yield
         except QueryLimitError:
-            raise self.late() from None
+            raise (self.too_large() if self.seconds_left else self.late()) from None
 
     def late(self) -> QueryLimitError:
         """Make the error for time that is over."""
@@ -125,6 +131,20 @@ class Run:
             self.held_bytes += size_bytes
         if self.held_bytes > self.memory_mb * 2**20:
             raise self.too_large()
+
+    def release(self, size_bytes: int) -> None:
+        """Take back what `hold` counted, for memory that is free again."""
+        with self._holding:
+            self.held_bytes = max(0, self.held_bytes - size_bytes)
+
+    @contextlib.contextmanager
+    def holding(self, size_bytes: int) -> Iterator[None]:
+        """Count memory that is free again when the block ends."""
+        self.hold(size_bytes)
+        try:
+            yield
+        finally:
+            self.release(size_bytes)
 
     def too_large(self) -> QueryLimitError:
         """Make the error for memory that is used up."""

@@ -121,6 +121,11 @@ impl Automaton {
         self.predecessors.get(position)
     }
 
+    /// How many followers all positions have together.
+    pub fn followers_len(&self) -> usize {
+        self.followers.items.len()
+    }
+
     /// Bytes on the heap.
     pub fn memory_bytes(&self) -> usize {
         let numbers = [&self.start[0], &self.start[1], &self.accepting]

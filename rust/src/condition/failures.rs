@@ -10,10 +10,12 @@ use hashbrown::HashTable;
 
 use super::program::{At, Node};
 use super::state::State;
-use crate::memory;
+use crate::matcher::Budget;
 
 /// Words of all keys together; 64 MiB. Past that nothing more is remembered: the answer stays the same.
 const MOST_WORDS: usize = 8 << 20;
+/// Words of one key. Longer ones, of matches that are read as a whole, would take longer to write than they save.
+const MOST_KEY_WORDS: usize = 1 << 16;
 
 /// What conditions read of the match so far.
 #[derive(Debug, Clone, Default)]
@@ -98,6 +100,11 @@ impl Reach {
     }
 }
 
+/// What is hashed has room for so many more when it grows.
+const LEAST_PLACES: usize = 64;
+/// What a place takes, with its share of free places.
+const PLACE_BYTES: usize = (size_of::<u32>() + 1) * 8 / 7;
+
 /// The branches of a partition that failed.
 #[derive(Debug)]
 pub struct Failures {
@@ -108,6 +115,8 @@ pub struct Failures {
     known: HashTable<u32>,
     hasher: foldhash::fast::RandomState,
     key: Vec<u64>,
+    /// What is charged for `known`.
+    known_bytes: usize,
 }
 
 /// The key that begins somewhere.
@@ -125,6 +134,7 @@ impl Failures {
             known: HashTable::new(),
             hasher: foldhash::fast::RandomState::default(),
             key: Vec::new(),
+            known_bytes: 0,
         }
     }
 
@@ -153,30 +163,65 @@ impl Failures {
         self.known.is_empty()
     }
 
+    /// Takes back what was charged, before it is dropped.
+    pub fn release(&mut self, budget: &Budget) {
+        budget.release_vector(&self.keys);
+        budget.release(self.known_bytes);
+        (self.keys, self.known, self.known_bytes) = (Vec::new(), HashTable::new(), 0);
+    }
+
+    /// How many words were written and compared for the last branch.
+    pub fn key_words(&self) -> usize {
+        self.key.len()
+    }
+
     /// Whether a branch is known to fail: the match so far, whose last row was mapped to `position`.
     pub fn contains(&mut self, position: u32, state: &State<'_>) -> bool {
-        self.write(position, state);
+        if !self.has_written(position, state) {
+            return false;
+        }
         let Self { keys, known, hasher, key, .. } = self;
         known.find(hasher.hash_one(key.as_slice()), |&at| key_at(keys, at) == key.as_slice()).is_some()
     }
 
-    /// Notes that it fails; it was not known.
-    pub fn insert(&mut self, position: u32, state: &State<'_>) {
-        self.write(position, state);
-        let Self { keys, known, hasher, key, .. } = self;
-        if keys.len() + key.len() >= MOST_WORDS {
+    /// Notes that it fails, where there is room to; it was not known.
+    pub fn insert(&mut self, position: u32, state: &State<'_>, budget: &Budget) {
+        if !self.has_written(position, state) || !self.has_room(budget) {
             return;
         }
+        let Self { keys, known, hasher, key, .. } = self;
         let at = keys.len() as u32;
-        memory::reserve(keys, key.len() + 1);
         keys.push(key.len() as u64);
         keys.extend_from_slice(key);
         known.insert_unique(hasher.hash_one(key.as_slice()), at, |&at| hasher.hash_one(key_at(keys, at)));
     }
 
-    fn write(&mut self, position: u32, state: &State<'_>) {
+    /// Makes room for the key, which costs nothing but time where there is none.
+    fn has_room(&mut self, budget: &Budget) -> bool {
+        let Self { keys, known, hasher, key, known_bytes, .. } = self;
+        if keys.len() + key.len() >= MOST_WORDS || !budget.has_reserved(keys, key.len() + 1) {
+            return false;
+        }
+        if known.len() < known.capacity() {
+            return true;
+        }
+        // It is going to have twice the places.
+        let bytes = (known.capacity() + LEAST_PLACES) * PLACE_BYTES;
+        if !budget.has_charged(bytes) {
+            return false;
+        }
+        *known_bytes += bytes;
+        let keys = keys.as_slice();
+        known.try_reserve(LEAST_PLACES, |&at| hasher.hash_one(key_at(keys, at))).is_ok()
+    }
+
+    /// Writes the key of a branch, where that is worth it.
+    fn has_written(&mut self, position: u32, state: &State<'_>) -> bool {
         let key = &mut self.key;
         key.clear();
+        if self.reach.other_labels && state.labels.len() > MOST_KEY_WORDS {
+            return false;
+        }
         key.extend([(state.start + state.labels.len()) as u64, u64::from(position)]);
         for (rows, &(first, last)) in state.rows.iter().zip(&self.reach.sets) {
             let first = &rows[..first.min(rows.len())];
@@ -191,5 +236,6 @@ impl Failures {
         for slot in 0..self.reach.aggregates {
             state.aggregate_words(slot, key);
         }
+        true
     }
 }

@@ -156,6 +156,38 @@ impl At {
 }
 
 impl Node {
+    /// How many parts it has, itself and all below.
+    pub fn size(&self) -> usize {
+        let of = |nodes: &[Self]| nodes.iter().map(Self::size).sum::<usize>();
+        1 + match self {
+            Self::Null
+            | Self::Bool(_)
+            | Self::Int(_)
+            | Self::Float(_)
+            | Self::Text(_)
+            | Self::Read(..)
+            | Self::Label(_)
+            | Self::MatchNumber
+            | Self::Aggregate(_) => 0,
+            Self::Arithmetic(_, left, right)
+            | Self::Compare(_, left, right)
+            | Self::And(left, right)
+            | Self::Or(left, right) => left.size() + right.size(),
+            Self::Not(inner)
+            | Self::IsNull(inner)
+            | Self::Abs(inner)
+            | Self::Negate(inner)
+            | Self::Round(inner, _)
+            | Self::ToFloat(inner) => inner.size(),
+            Self::In(inner, items) => inner.size() + of(items),
+            Self::Case(branches, otherwise) => {
+                branches.iter().map(|(condition, value)| condition.size() + value.size()).sum::<usize>()
+                    + otherwise.size()
+            }
+            Self::Coalesce(items) | Self::Extreme(_, items) => of(items),
+        }
+    }
+
     /// Evaluates; takes time linear in the tree.
     pub fn evaluate<'a>(&'a self, state: &State<'a>, around: Surroundings<'a>) -> Result<Value<'a>, EvaluationError> {
         let of = |node: &'a Self| node.evaluate(state, around);

@@ -8,11 +8,15 @@ use super::program::{EvaluationError, Node, Surroundings};
 use super::state::{Aggregate, State};
 use super::{Column, Value};
 use crate::automaton::ACCEPT;
-use crate::matcher::{Context, Partitions, Sink, Skip, SkipError, SkipTarget, Span, Stopped, VariableSet, Viability};
-use crate::memory;
+use crate::matcher::{
+    Budget, Context, Partitions, ROWS_A_LOOK, ScanError, Sink, Skip, SkipError, SkipTarget, Span, Stopped, VariableSet,
+    Viability,
+};
 
-/// Steps between two looks at whether the caller wants to stop: about a tenth of a millisecond.
-const STEPS_BETWEEN_TICKS: u32 = 1 << 10;
+/// Steps between two looks at the limits: about a tenth of a millisecond.
+const STEPS_A_LOOK: usize = 1 << 10;
+/// Parts of a condition, words of a key, or rows of a match that are handed on, that take as long as a step.
+const PARTS_A_STEP: usize = 8;
 
 /// A branch must fail so often within a match before failures are noted: most matches never go back.
 const FAILURES_BEFORE_NOTES: u32 = 32;
@@ -33,17 +37,15 @@ pub struct Conditions {
 /// Why a search ended early.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SearchError {
-    /// The caller stopped it.
-    Stopped,
-    /// A skip had nowhere to go.
-    Skip(SkipError),
+    /// As without conditions: a limit was passed, the caller stopped it, or a skip had nowhere to go.
+    Scan(ScanError),
     /// The condition of this variable has no answer.
     Evaluation(u8, EvaluationError),
 }
 
 impl From<Stopped> for SearchError {
-    fn from(_: Stopped) -> Self {
-        Self::Stopped
+    fn from(reason: Stopped) -> Self {
+        Self::Scan(reason.into())
     }
 }
 
@@ -67,7 +69,9 @@ pub struct DependentScan<'a> {
     /// Whether a branch that failed can be come to again.
     notes: bool,
     choices: Vec<Choices>,
-    steps: u32,
+    /// By variable, the steps that evaluating its condition takes as long as.
+    costs: Vec<usize>,
+    steps_since_look: usize,
     taken: u64,
 }
 
@@ -85,7 +89,12 @@ impl<'a> DependentScan<'a> {
             failures: Failures::new(reach),
             notes: true,
             choices: Vec::new(),
-            steps: 0,
+            costs: conditions
+                .conditions
+                .iter()
+                .map(|node| node.as_ref().map_or(0, Node::size) / PARTS_A_STEP)
+                .collect(),
+            steps_since_look: 0,
             taken: 0,
         }
     }
@@ -100,13 +109,15 @@ impl<'a> DependentScan<'a> {
     ) -> Result<(), SearchError> {
         self.notes = self.failures.outlive_starts() || branches_meet(context.automaton);
         for partition in numbers {
+            // An empty partition takes time too.
+            self.look(context, 1)?;
             let (begin, end) = partitions.bounds(partition);
             self.viability.prepare(context, begin, end, None)?;
             self.failures.clear();
             let mut row = begin;
             let mut number = 0;
             while row < end {
-                self.tick(context)?;
+                self.step(context)?;
                 self.reach(context, begin, row)?;
                 if !context.tables.begins(self.viability.number(row), row == begin) {
                     row += 1;
@@ -124,25 +135,48 @@ impl<'a> DependentScan<'a> {
                     continue;
                 };
                 number += 1;
-                let mut target = SkipTarget::default();
-                for (at, &variable) in self.state.labels.iter().enumerate() {
-                    if self.skip.variables().is_some_and(|variables| variables.contains(variable)) {
-                        target.note(row + at);
-                    }
-                    sink.row(variable, self.choices[at + 1].position);
-                }
+                let target = self.hand_on(context, sink)?;
                 let span = Span { partition, number, start: row, end: last };
-                sink.complete(span);
+                sink.complete(span, context.budget)?;
                 if last == row {
                     row += 1;
                     continue;
                 }
                 row = self.skip.next_start(row, last, target).map_err(|problem| {
-                    SearchError::Skip(SkipError { problem, partition, number, start: span.start, end: last })
+                    let error = SkipError { problem, partition, number, start: span.start, end: last };
+                    SearchError::Scan(ScanError::Skip(error))
                 })?;
             }
         }
+        self.release(context.budget);
         Ok(())
+    }
+
+    /// Takes back what was charged, before it is dropped.
+    fn release(&mut self, budget: &Budget) {
+        self.viability.release(budget);
+        self.failures.release(budget);
+        self.state.release(budget);
+        budget.release_vector(&self.choices);
+    }
+
+    /// Hands on the rows of the match that was found, and says where the skip's variables stand in it.
+    fn hand_on<S: Sink>(&mut self, context: &mut Context<'_>, sink: &mut S) -> Result<SkipTarget, Stopped> {
+        let mut target = SkipTarget::default();
+        let mut at = 0;
+        while at < self.state.labels.len() {
+            let rows = ROWS_A_LOOK.min(self.state.labels.len() - at);
+            self.look(context, rows / PARTS_A_STEP)?;
+            sink.make_room(rows, context.budget)?;
+            for (&variable, choice) in self.state.labels[at..at + rows].iter().zip(&self.choices[at + 1..]) {
+                if self.skip.variables().is_some_and(|variables| variables.contains(variable)) {
+                    target.note(self.state.start + at);
+                }
+                sink.row(variable, choice.position);
+                at += 1;
+            }
+        }
+        Ok(target)
     }
 
     /// How many steps were taken: starts, and followers that were tried.
@@ -151,12 +185,18 @@ impl<'a> DependentScan<'a> {
     }
 
     #[inline]
-    fn tick(&mut self, context: &mut Context<'_>) -> Result<(), Stopped> {
-        self.steps += 1;
+    fn step(&mut self, context: &mut Context<'_>) -> Result<(), Stopped> {
         self.taken += 1;
-        if self.steps >= STEPS_BETWEEN_TICKS {
-            self.steps = 0;
-            (context.tick)()?;
+        self.look(context, 1)
+    }
+
+    /// Looks at the limits now and then, after what took as long as so many steps.
+    #[inline]
+    fn look(&mut self, context: &mut Context<'_>, steps: usize) -> Result<(), Stopped> {
+        self.steps_since_look += steps;
+        if self.steps_since_look >= STEPS_A_LOOK {
+            self.steps_since_look = 0;
+            context.check()?;
         }
         Ok(())
     }
@@ -181,6 +221,7 @@ impl<'a> DependentScan<'a> {
         self.state.begin(start);
         self.failures.begin_match();
         self.choices.clear();
+        context.budget.reserve(&mut self.choices, 1)?;
         let begins = automaton.start[usize::from(start != around.begin)].as_slice();
         self.choices.push(Choices { position: ACCEPT, tried: 0 });
         let mut failed = 0_u32;
@@ -199,7 +240,8 @@ impl<'a> DependentScan<'a> {
                 let position = here.position;
                 failed += 1;
                 if self.notes && failed > FAILURES_BEFORE_NOTES && position != ACCEPT {
-                    self.failures.insert(position, &self.state);
+                    self.failures.insert(position, &self.state, context.budget);
+                    self.look(context, self.failures.key_words() / PARTS_A_STEP)?;
                 }
                 self.choices.pop();
                 if self.choices.is_empty() {
@@ -212,15 +254,16 @@ impl<'a> DependentScan<'a> {
             if choice == ACCEPT {
                 return Ok(Some(row));
             }
-            self.tick(context)?;
+            self.step(context)?;
             self.reach(context, around.begin, row)?;
             let set = context.tables.set(self.viability.number(row));
             if set[choice as usize / 64] >> (choice % 64) & 1 == 0 {
                 continue;
             }
             let variable = automaton.positions[choice as usize].variable;
-            self.state.push(variable);
+            self.state.push(variable, context.budget)?;
             if let Some(condition) = &self.conditions.conditions[usize::from(variable)] {
+                self.look(context, self.costs[usize::from(variable)])?;
                 let held = condition
                     .evaluate(&self.state, around)
                     .map_err(|error| SearchError::Evaluation(variable, error))?;
@@ -229,11 +272,15 @@ impl<'a> DependentScan<'a> {
                     continue;
                 }
             }
-            if !self.failures.is_empty() && self.failures.contains(choice, &self.state) {
-                self.state.pop();
-                continue;
+            if !self.failures.is_empty() {
+                let fails = self.failures.contains(choice, &self.state);
+                self.look(context, self.failures.key_words() / PARTS_A_STEP)?;
+                if fails {
+                    self.state.pop();
+                    continue;
+                }
             }
-            memory::reserve(&mut self.choices, 1);
+            context.budget.reserve(&mut self.choices, 1)?;
             self.choices.push(Choices { position: choice, tried: 0 });
         }
     }

@@ -1,8 +1,7 @@
 //! What the match so far has mapped, kept as rows come and undone as they go.
 
 use super::column::{Column, Value};
-use crate::matcher::VariableSet;
-use crate::memory;
+use crate::matcher::{Budget, Stopped, VariableSet};
 
 /// A running aggregate's function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,8 +72,24 @@ impl Running {
         }
     }
 
+    /// Takes back what was charged, before it is dropped.
+    fn release(&self, budget: &Budget) {
+        match self {
+            Self::Ints(states) => budget.release_vector(states),
+            Self::Floats(states) => budget.release_vector(states),
+            Self::Count(states) => budget.release_vector(states),
+            Self::Best(states) => budget.release_vector(states),
+        }
+    }
+
     #[inline]
-    fn push(&mut self, function: Function, column: Option<&Column>, row: usize) {
+    fn push(
+        &mut self,
+        function: Function,
+        column: Option<&Column>,
+        row: usize,
+        budget: &Budget,
+    ) -> Result<(), Stopped> {
         let value = column.map(|column| column.value(row));
         match self {
             Self::Ints(states) => {
@@ -87,7 +102,8 @@ impl Running {
                         }
                         _ => before,
                     },
-                );
+                    budget,
+                )
             }
             Self::Floats(states) => {
                 let before = states.last().copied().unwrap_or((0, 0.0));
@@ -97,31 +113,33 @@ impl Running {
                         Some(Value::Float(number)) => (before.0 + 1, before.1 + number),
                         _ => before,
                     },
-                );
+                    budget,
+                )
             }
             Self::Count(states) => {
                 let before = states.last().copied().unwrap_or(0);
-                push(states, before + i64::from(value != Some(Value::Null)));
+                push(states, before + i64::from(value != Some(Value::Null)), budget)
             }
             Self::Best(states) => {
                 let before = states.last().copied().unwrap_or(NO_ROW);
-                let (Some(column), Some(value)) = (column, value) else { return push(states, before) };
+                let (Some(column), Some(value)) = (column, value) else { return push(states, before, budget) };
                 let better = value != Value::Null
                     && (before == NO_ROW || {
                         let order = value.compare(column.value(before));
                         order.is_some_and(|order| if function == Function::Min { order.is_lt() } else { order.is_gt() })
                     });
-                push(states, if better { row } else { before });
+                push(states, if better { row } else { before }, budget)
             }
         }
     }
 }
 
-/// Long matches make these large: in large pages, where there are some.
+/// Long matches make these large.
 #[inline]
-fn push<T: Copy>(states: &mut Vec<T>, state: T) {
-    memory::reserve(states, 1);
+fn push<T: Copy>(states: &mut Vec<T>, state: T, budget: &Budget) -> Result<(), Stopped> {
+    budget.reserve(states, 1)?;
     states.push(state);
+    Ok(())
 }
 
 /// The rows of the match so far.
@@ -162,21 +180,30 @@ impl<'a> State<'a> {
         self.states.iter_mut().for_each(Running::clear);
     }
 
-    /// Maps the next row to a variable.
+    /// Takes back what was charged, before it is dropped.
+    pub fn release(&self, budget: &Budget) {
+        budget.release_vector(&self.labels);
+        self.rows.iter().for_each(|rows| budget.release_vector(rows));
+        self.states.iter().for_each(|states| states.release(budget));
+    }
+
+    /// Maps the next row to a variable. Where there is no room for it, the state is of no more use.
     #[inline]
-    pub fn push(&mut self, variable: u8) {
+    pub fn push(&mut self, variable: u8, budget: &Budget) -> Result<(), Stopped> {
         let row = self.start + self.labels.len();
-        push(&mut self.labels, variable);
+        push(&mut self.labels, variable, budget)?;
         for (set, rows) in self.sets.iter().zip(&mut self.rows) {
             if set.contains(variable) {
-                push(rows, row);
+                push(rows, row, budget)?;
             }
         }
         for (aggregate, states) in self.aggregates.iter().zip(&mut self.states) {
             if aggregate.variables.is_none_or(|set| set.contains(variable)) {
-                states.push(aggregate.function, aggregate.column.map(|number| &self.columns[number]), row);
+                let column = aggregate.column.map(|number| &self.columns[number]);
+                states.push(aggregate.function, column, row, budget)?;
             }
         }
+        Ok(())
     }
 
     /// Takes the last row back.

@@ -6,8 +6,7 @@
 //! next row give, in one look-up, the next state and whether a match ends before the row, begins at it, or is empty there.
 //! What a row adds to the answer is always written, and kept by moving the end of the answer on by 0 or 1.
 
-use super::ROWS_BETWEEN_TICKS;
-use super::Stopped;
+use super::budget::{Budget, Stopped};
 use super::scan::Partitions;
 use super::shares::Share;
 use super::skip::Skip;
@@ -61,9 +60,9 @@ pub fn next_state(automaton: &Automaton, tables: &mut Tables, set: u32, state: u
 pub trait BulkSink {
     /// `variables` of the next matched rows; `starts` of matches that begin, and `ends` of matches that end, in order:
     /// a match's end may come in a later block than its start.
-    fn block(&mut self, variables: &[u8], starts: &[i64], ends: &[i64]);
+    fn block(&mut self, variables: &[u8], starts: &[i64], ends: &[i64], budget: &Budget) -> Result<(), Stopped>;
     /// So many more matches are of a partition, now or at an end of the rows; their ends may still come.
-    fn partition(&mut self, partition: usize, matches: usize);
+    fn partition(&mut self, partition: usize, matches: usize, budget: &Budget) -> Result<(), Stopped>;
 }
 
 /// The table of the joined automaton, for one [`Tables`].
@@ -121,9 +120,10 @@ impl Block {
         }
     }
 
-    fn hand_on(&mut self, sink: &mut impl BulkSink) {
-        sink.block(&self.variables[..self.matched], &self.starts[..self.started], &self.ends[..self.ended]);
+    fn hand_on(&mut self, sink: &mut impl BulkSink, budget: &Budget) -> Result<(), Stopped> {
+        sink.block(&self.variables[..self.matched], &self.starts[..self.started], &self.ends[..self.ended], budget)?;
         (self.rows, self.matched, self.started, self.ended) = (0, 0, 0, 0);
+        Ok(())
     }
 }
 
@@ -137,10 +137,17 @@ pub fn run(
 ) -> Result<(), Stopped> {
     let mut viability = Viability::default();
     let mut block = Block::new();
-    let mut since_tick = 0;
+    let mut rows_since_look = 0;
+    let rows_a_look = context.tables.rows_a_look();
     context.tables.bulk.states = context.automaton.positions.len() + 2;
     let mut start = share.start;
     for partition in share.partitions.clone() {
+        // An empty partition takes time too.
+        rows_since_look += 1;
+        if rows_since_look > rows_a_look {
+            rows_since_look = 0;
+            context.check()?;
+        }
         let (begin, end, end_set) = share.rows_of(partitions, partition);
         if begin == end {
             continue;
@@ -157,27 +164,28 @@ pub fn run(
                 viability.load(context, begin, row)?;
             }
             if block.rows == ROWS_A_BLOCK {
-                block.hand_on(sink);
+                block.hand_on(sink, context.budget)?;
             }
-            let stop = viability.high.min(row + ROWS_A_BLOCK - block.rows);
+            let stop = viability.high.min(row + (ROWS_A_BLOCK - block.rows).min(rows_a_look));
             let numbers = &viability.numbers_from(row)[..stop - row];
             let before = block.started;
             follow(context.automaton, context.tables, numbers, row, &mut state, &mut block);
             matches += block.started - before;
-            since_tick += stop - row;
+            rows_since_look += stop - row;
             row = stop;
-            if since_tick > ROWS_BETWEEN_TICKS {
-                since_tick = 0;
-                (context.tick)()?;
+            if rows_since_look > rows_a_look {
+                rows_since_look = 0;
+                context.check()?;
             }
         }
         if end_set.is_none() {
             block.ends[block.ended] = end as i64;
             block.ended += usize::from(state < context.tables.bulk.outside());
         }
-        sink.partition(partition, matches);
+        sink.partition(partition, matches, context.budget)?;
     }
-    block.hand_on(sink);
+    block.hand_on(sink, context.budget)?;
+    viability.release(context.budget);
     Ok(())
 }
 

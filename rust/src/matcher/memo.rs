@@ -7,7 +7,10 @@
 
 use std::collections::HashMap;
 
+use super::ROWS_A_LOOK;
+use super::budget::{Budget, Stopped};
 use super::skip::Target;
+use super::viability::Context;
 
 /// What a walk from some row and position on finds.
 #[derive(Debug, Clone, Copy)]
@@ -16,44 +19,77 @@ pub struct Outcome {
     pub target: Target,
 }
 
+/// Rows whose further outcomes are in one map. Maps stay so small that one grows within some milliseconds, between two
+/// looks at the limits.
+const ROWS_A_MAP: usize = 1 << 10;
+
+type Map = HashMap<(usize, u32), Outcome, foldhash::fast::RandomState>;
+
+/// What an item of a map takes, with its byte of control and its share of free places.
+const MAP_ITEM_BYTES: usize = (size_of::<((usize, u32), Outcome)>() + 1) * 8 / 7;
+
 /// Outcomes for one partition.
 #[derive(Debug, Default)]
 pub struct Memo {
     begin: usize,
     /// The first position that came by each row; most rows see one only.
     rows: Vec<Option<(u32, Outcome)>>,
-    others: HashMap<(usize, u32), Outcome, foldhash::fast::RandomState>,
+    /// What other positions found, by block of rows.
+    others: Vec<Map>,
+    others_bytes: usize,
     /// The walk under way: position, and whether the row is mapped to a variable of the skip target.
-    path: Vec<(u32, bool)>,
+    pub path: Vec<(u32, bool)>,
 }
 
 impl Memo {
     /// Forgets everything; rows will be of `begin..end`.
-    pub fn reset(&mut self, begin: usize, end: usize) {
+    pub fn reset(&mut self, context: &mut Context<'_>, begin: usize, end: usize) -> Result<(), Stopped> {
         self.begin = begin;
         self.rows.clear();
-        self.rows.resize(end - begin, None);
+        self.forget_others(context.budget);
+        let rows = end - begin;
+        context.budget.reserve(&mut self.rows, rows)?;
+        while self.rows.len() < rows {
+            self.rows.resize(rows.min(self.rows.len() + ROWS_A_LOOK), None);
+            if self.rows.len() < rows {
+                context.check()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes back what was charged, before it is dropped.
+    pub fn release(&mut self, budget: &Budget) {
+        budget.release_vector(&self.rows);
+        budget.release_vector(&self.path);
+        (self.rows, self.path) = (Vec::new(), Vec::new());
+        self.forget_others(budget);
+    }
+
+    fn forget_others(&mut self, budget: &Budget) {
         self.others.clear();
+        budget.release(std::mem::take(&mut self.others_bytes));
     }
 
     /// What an earlier walk found from here on.
     pub fn get(&self, row: usize, position: u32) -> Option<Outcome> {
-        match self.rows[row - self.begin] {
-            Some((at, outcome)) if at == position => Some(outcome),
-            Some(_) => self.others.get(&(row, position)).copied(),
+        let at = row - self.begin;
+        match self.rows[at] {
+            Some((known, outcome)) if known == position => Some(outcome),
+            Some(_) => self.others.get(at / ROWS_A_MAP)?.get(&(row, position)).copied(),
             None => None,
         }
     }
 
-    /// The walk under way maps its next row to `position`.
-    pub fn step(&mut self, position: u32, is_target: bool) {
-        self.path.push((position, is_target));
-    }
-
     /// The walk that began at `start` has met `outcome` behind its last step; keeps what that means for each step.
-    pub fn finish(&mut self, start: usize, mut outcome: Outcome) -> Outcome {
-        for (offset, (position, is_target)) in self.path.drain(..).enumerate().rev() {
-            let row = start + offset;
+    pub fn finish(
+        &mut self,
+        context: &mut Context<'_>,
+        start: usize,
+        mut outcome: Outcome,
+    ) -> Result<Outcome, Stopped> {
+        while let Some((position, is_target)) = self.path.pop() {
+            let row = start + self.path.len();
             if is_target {
                 outcome.target.first = Some(row);
                 outcome.target.last.get_or_insert(row);
@@ -62,9 +98,37 @@ impl Memo {
             if slot.is_none() {
                 *slot = Some((position, outcome));
             } else {
-                self.others.insert((row, position), outcome);
+                self.keep_other(context.budget, row, position, outcome)?;
+            }
+            if row.is_multiple_of(ROWS_A_LOOK) {
+                context.check()?;
             }
         }
-        outcome
+        Ok(outcome)
+    }
+
+    fn keep_other(&mut self, budget: &Budget, row: usize, position: u32, outcome: Outcome) -> Result<(), Stopped> {
+        let number = (row - self.begin) / ROWS_A_MAP;
+        if number >= self.others.len() {
+            let more = number + 1 - self.others.len();
+            self.charge(budget, more * size_of::<Map>())?;
+            self.others.resize_with(number + 1, Map::default);
+        }
+        let map = &mut self.others[number];
+        if map.len() == map.capacity() {
+            // It is going to have twice the places, and is copied there.
+            let more = (map.capacity() + 1) * MAP_ITEM_BYTES;
+            self.charge(budget, more)?;
+            let map = &mut self.others[number];
+            map.try_reserve(1).map_err(|_| budget.stop(Stopped::OutOfMemory))?;
+        }
+        self.others[number].insert((row, position), outcome);
+        Ok(())
+    }
+
+    fn charge(&mut self, budget: &Budget, bytes: usize) -> Result<(), Stopped> {
+        budget.charge(bytes)?;
+        self.others_bytes += bytes;
+        Ok(())
     }
 }

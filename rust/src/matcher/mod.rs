@@ -12,8 +12,10 @@
 //!
 //! [`navigate`] answers which rows of the matches FIRST and LAST mean.
 //!
-//! [`symbols`] holds the rows, [`compiled`] the unit that is cached and shared by threads.
+//! [`symbols`] holds the rows, [`compiled`] the unit that is cached and shared by threads. [`budget`] limits the time and
+//! the memory of all of it.
 
+mod budget;
 mod bulk;
 mod compiled;
 mod find;
@@ -27,9 +29,10 @@ mod tables;
 mod threads;
 mod viability;
 
+pub use budget::{Budget, Stopped};
 pub use bulk::{BulkSink, Start, run as run_bulk, serves as bulk_serves};
 pub use compiled::{Compiled, SharedTables, number_of};
-pub use find::{Ended, Joined, Search};
+pub use find::{Ended, Joined, Search, append};
 pub use navigate::{NOWHERE, Navigation};
 pub use scan::{Count, Partitions, Scan, ScanError, Sink, Span};
 pub use shares::{Share, shares};
@@ -39,9 +42,6 @@ pub use tables::Tables;
 pub use threads::Tick;
 pub use viability::{Context, Viability};
 
-/// Rows between two looks at whether the caller wants to stop: a millisecond's work.
-pub const ROWS_BETWEEN_TICKS: usize = 1 << 18;
-
-/// The caller asked for an end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stopped;
+/// The most rows between two looks at the limits: some tenths of a millisecond's work where the tables are filled, some tens
+/// of milliseconds where each row fills an item. Patterns with many followers look more often ([`Tables::rows_a_look`]).
+pub const ROWS_A_LOOK: usize = 1 << 16;

@@ -1,7 +1,9 @@
 //! Logical navigation in matches that were found: FIRST and LAST, with offsets (ISO/IEC 19075-5, section 5.6.2).
 
+use super::ROWS_A_LOOK;
+use super::budget::{Budget, Stopped};
 use super::symbols::VariableSet;
-use crate::memory;
+use super::threads::Tick;
 
 /// Stands for "no such row".
 pub const NOWHERE: i64 = -1;
@@ -32,25 +34,55 @@ impl Navigation {
     /// The row of each match, or [`NOWHERE`]. Takes time linear in the rows of matches.
     ///
     /// `starts` has the first row of each match, `lengths` how many it has, `variables` the variables of all, in order.
-    pub fn of_matches(&self, starts: &[i64], lengths: impl Iterator<Item = usize>, variables: &[u8]) -> Vec<i64> {
-        let mut rows = memory::with_capacity(starts.len());
+    pub fn of_matches(
+        &self,
+        starts: &[i64],
+        lengths: impl Iterator<Item = usize>,
+        variables: &[u8],
+        budget: &Budget,
+        tick: &mut Tick<'_>,
+    ) -> Result<Vec<i64>, Stopped> {
+        let mut rows = Vec::new();
+        budget.reserve(&mut rows, starts.len())?;
         let mut rest = variables;
+        let mut rows_since_look = 0;
         for (&start, length) in starts.iter().zip(lengths) {
             let (these, others) = rest.split_at(length);
             rest = others;
+            rows_since_look += length + 1;
+            if rows_since_look > ROWS_A_LOOK {
+                rows_since_look = 0;
+                budget.check()?;
+                tick()?;
+            }
             rows.push(self.within(these).map_or(NOWHERE, |at| start + at as i64));
         }
-        rows
+        Ok(rows)
     }
 
     /// As [`Self::of_matches`] for each row of each match, among the match's rows up to it.
-    pub fn of_rows(&self, starts: &[i64], lengths: impl Iterator<Item = usize>, variables: &[u8]) -> Vec<i64> {
-        let mut rows = memory::with_capacity(variables.len());
+    pub fn of_rows(
+        &self,
+        starts: &[i64],
+        lengths: impl Iterator<Item = usize>,
+        variables: &[u8],
+        budget: &Budget,
+        tick: &mut Tick<'_>,
+    ) -> Result<Vec<i64>, Stopped> {
+        let mut rows = Vec::new();
+        budget.reserve(&mut rows, variables.len())?;
         let mut rest = variables;
         let mut counted: Vec<i64> = Vec::new();
+        let mut rows_since_look = 0;
         for (&start, length) in starts.iter().zip(lengths) {
             let (these, others) = rest.split_at(length);
             rest = others;
+            rows_since_look += length + 1;
+            if rows_since_look > ROWS_A_LOOK {
+                rows_since_look = 0;
+                budget.check()?;
+                tick()?;
+            }
             if self.offset == 0 {
                 let mut held = NOWHERE;
                 rows.extend(these.iter().zip(start..).map(|(&variable, row)| {
@@ -62,6 +94,7 @@ impl Navigation {
                 continue;
             }
             counted.clear();
+            budget.reserve(&mut counted, length)?;
             for (at, &variable) in these.iter().enumerate() {
                 if self.counts(variable) {
                     counted.push(start + at as i64);
@@ -70,7 +103,7 @@ impl Navigation {
                 rows.push(place.and_then(|place| counted.get(place)).copied().unwrap_or(NOWHERE));
             }
         }
-        rows
+        Ok(rows)
     }
 }
 
@@ -86,7 +119,11 @@ mod tests {
 
     #[test]
     fn one_row_a_match() {
-        let of = |navigation: Navigation| navigation.of_matches(&[10, 15, 15], [4, 0, 1].into_iter(), &VARIABLES);
+        let budget = Budget::unlimited();
+        let lengths = || [4, 0, 1].into_iter();
+        let of = |navigation: Navigation| {
+            navigation.of_matches(&[10, 15, 15], lengths(), &VARIABLES, &budget, &mut || Ok(())).unwrap()
+        };
         assert_eq!(of(navigation(0, true, 0)), [10, NOWHERE, NOWHERE]);
         assert_eq!(of(navigation(1, false, 0)), [12, NOWHERE, 15]);
         assert_eq!(of(navigation(1, false, 1)), [11, NOWHERE, NOWHERE]);
@@ -95,7 +132,11 @@ mod tests {
 
     #[test]
     fn running() {
-        let of = |navigation: Navigation| navigation.of_rows(&[10, 15], [4, 1].into_iter(), &VARIABLES);
+        let budget = Budget::unlimited();
+        let lengths = || [4, 1].into_iter();
+        let of = |navigation: Navigation| {
+            navigation.of_rows(&[10, 15], lengths(), &VARIABLES, &budget, &mut || Ok(())).unwrap()
+        };
         assert_eq!(of(navigation(0, true, 1)), [NOWHERE, NOWHERE, NOWHERE, 13, NOWHERE]);
         assert_eq!(of(navigation(1, false, 0)), [NOWHERE, 11, 12, 12, 15]);
         assert_eq!(of(navigation(1, false, 1)), [NOWHERE, NOWHERE, 11, 11, NOWHERE]);

@@ -2,14 +2,15 @@
 
 use std::ops::Range;
 
+use super::ROWS_A_LOOK;
+use super::budget::{Budget, Stopped};
 use super::bulk::BulkSink;
 use super::memo::{Memo, Outcome};
 use super::skip::{Skip, SkipError, Target};
 use super::tables::NOTHING;
 use super::viability::{Context, Viability};
-use super::{ROWS_BETWEEN_TICKS, Stopped};
 use crate::automaton::ACCEPT;
-use crate::memory;
+use crate::memory::{self, OutOfMemory};
 
 /// The low bits of a choice are its position, the others its variable.
 const POSITION: u32 = ACCEPT;
@@ -26,21 +27,27 @@ impl Partitions {
     }
 
     /// Partitions of so many rows each.
-    pub fn from_counts(counts: &[usize]) -> Self {
-        let mut bounds = memory::with_capacity(counts.len() + 1);
+    pub fn from_counts(counts: &[usize]) -> Result<Self, OutOfMemory> {
+        let mut bounds = memory::try_with_capacity(counts.len() + 1)?;
         bounds.push(0);
         let mut row = 0_usize;
         for count in counts {
             row = row.saturating_add(*count);
             bounds.push(row);
         }
-        Self(bounds)
+        Ok(Self(bounds))
     }
 
     /// Partitions that begin at these rows, in order; the last one ends at `rows`.
-    pub fn from_starts(mut starts: Vec<usize>, rows: usize) -> Self {
+    pub fn from_starts(mut starts: Vec<usize>, rows: usize) -> Result<Self, OutOfMemory> {
+        memory::try_reserve_exact(&mut starts, 1)?;
         starts.push(rows);
-        Self(starts)
+        Ok(Self(starts))
+    }
+
+    /// Bytes on the heap.
+    pub fn memory_bytes(&self) -> usize {
+        self.0.capacity() * size_of::<usize>()
     }
 
     /// How many there are.
@@ -86,24 +93,26 @@ pub struct Span {
 pub trait Sink {
     /// Whether it wants the rows of matches; if not, time does not depend on how matches overlap.
     const ROWS: bool;
-    /// The next row of the match that is being found.
+    /// Makes room for so many rows of the match that is being found.
+    fn make_room(&mut self, rows: usize, budget: &Budget) -> Result<(), Stopped>;
+    /// The next row of the match that is being found; there is room for it.
     fn row(&mut self, variable: u8, position: u32);
     /// The match is complete. True when the scan shall pause.
-    fn complete(&mut self, span: Span) -> bool;
+    fn complete(&mut self, span: Span, budget: &Budget) -> Result<bool, Stopped>;
 }
 
 /// Why a scan ended early.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ScanError {
-    /// The caller stopped it.
-    Stopped,
+    /// A limit was passed, or the caller stopped it.
+    Stopped(Stopped),
     /// A skip had nowhere to go.
     Skip(SkipError),
 }
 
 impl From<Stopped> for ScanError {
-    fn from(_: Stopped) -> Self {
-        Self::Stopped
+    fn from(reason: Stopped) -> Self {
+        Self::Stopped(reason)
     }
 }
 
@@ -121,7 +130,7 @@ pub struct Scan {
     prepared: bool,
     row: usize,
     number: usize,
-    since_tick: usize,
+    rows_since_look: usize,
     viability: Viability,
     memo: Memo,
 }
@@ -141,7 +150,7 @@ impl Scan {
             prepared: false,
             row: 0,
             number: 0,
-            since_tick: 0,
+            rows_since_look: 0,
             viability: Viability::default(),
             memo: Memo::default(),
         }
@@ -157,10 +166,12 @@ impl Scan {
         while self.partition < self.last.min(partitions.len()) {
             let (begin, end) = partitions.bounds(self.partition);
             if !self.prepared {
-                self.since_tick += end - begin;
+                // An empty partition takes time too.
+                self.rows_since_look += end - begin + 1;
+                self.look(context)?;
                 self.viability.prepare(context, begin, end, None)?;
                 if !S::ROWS && self.skip != Skip::PastLastRow {
-                    self.memo.reset(begin, end);
+                    self.memo.reset(context, begin, end)?;
                 }
                 self.row = begin;
                 self.number = 0;
@@ -172,7 +183,18 @@ impl Scan {
             self.partition += 1;
             self.prepared = false;
         }
+        self.viability.release(context.budget);
+        self.memo.release(context.budget);
         Ok(false)
+    }
+
+    /// Looks at the limits after some rows.
+    fn look(&mut self, context: &mut Context<'_>) -> Result<(), Stopped> {
+        if self.rows_since_look > context.tables.rows_a_look() {
+            self.rows_since_look = 0;
+            context.check()?;
+        }
+        Ok(())
     }
 
     fn partition<S: Sink>(
@@ -183,10 +205,8 @@ impl Scan {
         sink: &mut S,
     ) -> Result<bool, ScanError> {
         while self.row < end {
-            if self.since_tick > ROWS_BETWEEN_TICKS {
-                self.since_tick = 0;
-                (context.tick)()?;
-            }
+            self.rows_since_look += 1;
+            self.look(context)?;
             self.reach(context, begin, self.row)?;
             let first = usize::from(self.row != begin);
             let choice = if first == 0 {
@@ -195,11 +215,11 @@ impl Scan {
                 // Most rows of many inputs begin no match: pass over them without leaving this loop.
                 let starts = &context.tables.start[1];
                 let numbers = self.viability.numbers_from(self.row);
-                let numbers = &numbers[..numbers.len().min(ROWS_BETWEEN_TICKS)];
+                let numbers = &numbers[..numbers.len().min(ROWS_A_LOOK)];
                 let found = numbers.iter().position(|&set| starts[usize::from(set)] != NOTHING);
                 let skipped = found.unwrap_or(numbers.len());
                 self.row += skipped;
-                self.since_tick += skipped;
+                self.rows_since_look += skipped;
                 if found.is_none() {
                     continue;
                 }
@@ -214,7 +234,7 @@ impl Scan {
             let span = |end| Span { partition: self.partition, number: self.number, start, end };
             if choice == ACCEPT {
                 self.row += 1;
-                if sink.complete(span(start)) {
+                if sink.complete(span(start), context.budget)? {
                     return Ok(true);
                 }
                 continue;
@@ -223,22 +243,19 @@ impl Scan {
                 self.follow_remembering(context, begin, end, choice)?
             } else if let Some(variables) = self.skip.variables().copied() {
                 let mut target = Target::default();
-                let matched = self.follow(context, begin, end, choice, |row, variable, position| {
+                let matched = self.follow(context, begin, end, choice, sink, |row, variable| {
                     if variables.contains(variable) {
                         target.note(row);
                     }
-                    sink.row(variable, position);
                 })?;
                 Outcome { end: matched, target }
             } else {
-                let matched = self.follow(context, begin, end, choice, |_, variable, position| {
-                    sink.row(variable, position);
-                })?;
+                let matched = self.follow(context, begin, end, choice, sink, |_, _| {})?;
                 Outcome { end: matched, target: Target::default() }
             };
             let span = Span { partition: self.partition, number: self.number, start, end: outcome.end };
-            self.since_tick += span.end - span.start;
-            let pause = sink.complete(span);
+            self.rows_since_look += span.end - span.start;
+            let pause = sink.complete(span, context.budget)?;
             self.row = self.skip.next_start(start, outcome.end, outcome.target).map_err(|problem| {
                 let Span { partition, number, start, end } = span;
                 ScanError::Skip(SkipError { problem, partition, number, start, end })
@@ -261,33 +278,41 @@ impl Scan {
 
     /// Follows one match from its first choice and gives the row after its last.
     #[inline]
-    fn follow(
+    fn follow<S: Sink>(
         &mut self,
         context: &mut Context<'_>,
         begin: usize,
         end: usize,
         mut choice: u32,
-        mut visit: impl FnMut(usize, u8, u32),
+        sink: &mut S,
+        mut note: impl FnMut(usize, u8),
     ) -> Result<usize, ScanError> {
         let mut row = self.row;
+        let rows_a_look = context.tables.rows_a_look();
+        let mut visit = |sink: &mut S, row, choice| {
+            let variable = (choice >> VARIABLE_SHIFT) as u8;
+            note(row, variable);
+            sink.row(variable, choice & POSITION);
+        };
         loop {
-            // Within what has numbers and what is due before the next tick, rows need no other test.
-            let stop = self.viability.high.min(row + ROWS_BETWEEN_TICKS);
+            // Within what has numbers and what is due before the next look, rows need no other test.
+            let stop = self.viability.high.min(row + rows_a_look);
+            sink.make_room(stop - row, context.budget)?;
             let numbers = self.viability.numbers_from(row);
             for &set in &numbers[1..stop - row] {
-                visit(row, (choice >> VARIABLE_SHIFT) as u8, choice & POSITION);
+                visit(sink, row, choice);
                 row += 1;
                 choice = context.tables.choice(context.automaton, choice & POSITION, u32::from(set));
                 if choice == ACCEPT {
                     return Ok(row);
                 }
             }
-            visit(row, (choice >> VARIABLE_SHIFT) as u8, choice & POSITION);
+            visit(sink, row, choice);
             row += 1;
             if row == end {
                 return Ok(row);
             }
-            (context.tick)()?;
+            context.check()?;
             self.reach(context, begin, row)?;
             choice = context.tables.choice(context.automaton, choice & POSITION, self.viability.number(row));
             if choice == ACCEPT {
@@ -306,17 +331,19 @@ impl Scan {
     ) -> Result<Outcome, ScanError> {
         let variables = self.skip.variables().copied().unwrap_or_default();
         let mut row = self.row;
+        let rows_a_look = context.tables.rows_a_look();
         let outcome = loop {
             if let Some(known) = self.memo.get(row, choice & POSITION) {
                 break known;
             }
-            self.memo.step(choice & POSITION, variables.contains((choice >> VARIABLE_SHIFT) as u8));
+            context.budget.reserve(&mut self.memo.path, 1)?;
+            self.memo.path.push((choice & POSITION, variables.contains((choice >> VARIABLE_SHIFT) as u8)));
             row += 1;
             if row == end {
                 break Outcome { end: row, target: Target::default() };
             }
-            if (row - self.row).is_multiple_of(ROWS_BETWEEN_TICKS) {
-                (context.tick)()?;
+            if (row - self.row).is_multiple_of(rows_a_look) {
+                context.check()?;
             }
             self.reach(context, begin, row)?;
             choice = context.tables.choice(context.automaton, choice & POSITION, self.viability.number(row));
@@ -324,7 +351,7 @@ impl Scan {
                 break Outcome { end: row, target: Target::default() };
             }
         };
-        Ok(self.memo.finish(self.row, outcome))
+        Ok(self.memo.finish(context, self.row, outcome)?)
     }
 }
 
@@ -333,18 +360,24 @@ impl Scan {
 pub struct Count(pub usize);
 
 impl BulkSink for Count {
-    fn block(&mut self, _: &[u8], _: &[i64], _: &[i64]) {}
-    fn partition(&mut self, _: usize, matches: usize) {
+    fn block(&mut self, _: &[u8], _: &[i64], _: &[i64], _: &Budget) -> Result<(), Stopped> {
+        Ok(())
+    }
+    fn partition(&mut self, _: usize, matches: usize, _: &Budget) -> Result<(), Stopped> {
         self.0 += matches;
+        Ok(())
     }
 }
 
 impl Sink for Count {
     const ROWS: bool = false;
+    fn make_room(&mut self, _: usize, _: &Budget) -> Result<(), Stopped> {
+        Ok(())
+    }
     #[inline]
     fn row(&mut self, _: u8, _: u32) {}
-    fn complete(&mut self, _: Span) -> bool {
+    fn complete(&mut self, _: Span, _: &Budget) -> Result<bool, Stopped> {
         self.0 += 1;
-        false
+        Ok(false)
     }
 }

@@ -13,7 +13,7 @@
 
 use std::ops::Range;
 
-use super::Stopped;
+use super::budget::Stopped;
 use super::bulk::{self, Start};
 use super::scan::Partitions;
 use super::tables::{END, Full, Tables, UNKNOWN};
@@ -111,14 +111,19 @@ fn cut(
     let mut reach = NEAR;
     while reach <= FAR {
         // Tables that are full are cleared and tried once more.
-        let result = cut_near(context, begin, end, wanted, reach).or_else(|Full| {
+        let mut result = cut_near(context, begin, end, wanted, reach);
+        if let Err(Unknown::Full) = result {
             context.tables.clear();
-            cut_near(context, begin, end, wanted, reach)
-        });
-        if let Ok(Some((row, state, set))) = result {
-            return Ok(Some(Cut { row, partition, start: Start::State(state), set: Some(set) }));
+            result = cut_near(context, begin, end, wanted, reach);
         }
-        (context.tick)()?;
+        match result {
+            Ok(Some((row, state, set))) => {
+                return Ok(Some(Cut { row, partition, start: Start::State(state), set: Some(set) }));
+            }
+            Err(Unknown::Stopped(reason)) => return Err(reason),
+            Ok(None) | Err(Unknown::Full) => {}
+        }
+        context.check()?;
         reach *= 8;
     }
     Ok(None)
@@ -127,6 +132,26 @@ fn cut(
 /// A row, the state before it, and its set.
 type Known = (usize, usize, Box<[u64]>);
 
+/// Why a cut is not known.
+enum Unknown {
+    /// The tables have no room for the sets.
+    Full,
+    /// The search ends.
+    Stopped(Stopped),
+}
+
+impl From<Full> for Unknown {
+    fn from(Full: Full) -> Self {
+        Self::Full
+    }
+}
+
+impl From<Stopped> for Unknown {
+    fn from(reason: Stopped) -> Self {
+        Self::Stopped(reason)
+    }
+}
+
 /// Looks for a row around one of a partition's where both passes are known.
 fn cut_near(
     context: &mut Context<'_>,
@@ -134,14 +159,20 @@ fn cut_near(
     end: usize,
     wanted: usize,
     reach: usize,
-) -> Result<Option<Known>, Full> {
-    let Context { automaton, symbols, tables, .. } = context;
+) -> Result<Option<Known>, Unknown> {
+    let Context { automaton, symbols, .. } = *context;
+    let rows_a_look = context.tables.rows_a_look();
+    let tables = &mut *context.tables;
     let (low, high) = (begin.max(wanted - reach.min(wanted)), end.min(wanted + 2 * reach));
     let (mut least, mut most) =
         if high == end { (END, END) } else { (nothing(automaton, tables), all(automaton, tables)) };
     // The sets of the rows from `low` on, as far as they are known.
     let mut sets = vec![UNKNOWN; high - low];
     for row in (low..high).rev() {
+        if (high - row).is_multiple_of(rows_a_look) {
+            context.check()?;
+        }
+        let tables = &mut *context.tables;
         let same = least == most;
         most = tables.step_to(automaton, most, symbols.code(row))?;
         least = if same { most } else { tables.step_to(automaton, least, symbols.code(row))? };
@@ -152,19 +183,23 @@ fn cut_near(
     // Once both are the same they stay so, going down.
     let known = sets.iter().position(|&set| set == UNKNOWN).unwrap_or(sets.len());
     let mut states = bulk::states_before(automaton, low == begin);
-    let mut steps = 0;
+    let (mut steps, mut steps_before_look) = (0, 0);
     for at in 0..known.saturating_sub(1) {
         steps += states.len();
         if steps > STEPS {
             break;
         }
+        if steps - steps_before_look > rows_a_look {
+            steps_before_look = steps;
+            context.check()?;
+        }
         for state in &mut states {
-            *state = bulk::next_state(automaton, tables, sets[at], *state);
+            *state = bulk::next_state(automaton, context.tables, sets[at], *state);
         }
         states.sort_unstable();
         states.dedup();
         if let [state] = states[..] {
-            return Ok(Some((low + at + 1, state, Box::from(tables.set(sets[at + 1])))));
+            return Ok(Some((low + at + 1, state, Box::from(context.tables.set(sets[at + 1])))));
         }
     }
     Ok(None)

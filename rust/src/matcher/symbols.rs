@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use crate::memory;
+use super::ROWS_A_LOOK;
+use super::budget::{Budget, Stopped};
 
 /// A set of variables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -79,21 +80,27 @@ impl Symbols {
         self.len() == 0
     }
 
+    /// Bytes of what codes stand for.
+    pub(super) fn masks_bytes(&self) -> usize {
+        self.masks.capacity() * size_of::<VariableSet>()
+    }
+
     /// Rows with one variable each: `table` gives the variable of each label (`None`: of no variable), `labels`
-    /// the label of each row. A label outside of the table is of no variable.
-    pub fn from_labels(
+    /// the label of each row, and `place` where it stands in the table. A label outside of the table is of no variable.
+    pub fn from_labels<L>(
         variable_count: usize,
         table: &[Option<u8>],
-        labels: impl ExactSizeIterator<Item = usize>,
-    ) -> Self {
+        labels: &[L],
+        place: impl Fn(&L) -> usize,
+        budget: &Budget,
+    ) -> Result<Self, Stopped> {
         if variable_count <= NARROW {
             // One slot more, for labels outside of the table.
             let mut bytes: Vec<u8> = table.iter().map(|entry| entry.map_or(0, |variable| 1 << variable)).collect();
             bytes.push(0);
             let outside = table.len();
-            let mut codes = memory::with_capacity(labels.len());
-            codes.extend(labels.map(|label| bytes[label.min(outside)]));
-            return Self { codes: Codes::Bytes(codes), masks: Vec::new() };
+            let codes = collected(labels, budget, |label| bytes[place(label).min(outside)])?;
+            return Ok(Self { codes: Codes::Bytes(codes), masks: Vec::new() });
         }
         let mut interner = Interner::default();
         let none = interner.code(VariableSet::default());
@@ -101,9 +108,20 @@ impl Symbols {
             .iter()
             .map(|variable| variable.map_or(none, |variable| interner.code(VariableSet::of(variable))))
             .collect();
-        let codes = labels.map(|label| known.get(label).copied().unwrap_or(none)).collect();
-        interner.finish(codes)
+        let codes = collected(labels, budget, |label| known.get(place(label)).copied().unwrap_or(none))?;
+        interner.finish(codes, budget)
     }
+}
+
+/// A number for each item, within a budget.
+fn collected<I, T: Copy>(items: &[I], budget: &Budget, number: impl Fn(&I) -> T) -> Result<Vec<T>, Stopped> {
+    let mut numbers = Vec::new();
+    budget.reserve(&mut numbers, items.len())?;
+    for piece in items.chunks(ROWS_A_LOOK) {
+        budget.check()?;
+        numbers.extend(piece.iter().map(&number));
+    }
+    Ok(numbers)
 }
 
 /// Collects conditions column by column.
@@ -122,13 +140,14 @@ enum Columns {
 
 impl SymbolsBuilder {
     /// For `rows` rows where no condition holds yet.
-    pub fn new(variable_count: usize, rows: usize) -> Self {
+    pub fn new(variable_count: usize, rows: usize, budget: &Budget) -> Result<Self, Stopped> {
         let columns = if variable_count <= NARROW {
-            Columns::Narrow(memory::zeroed(rows))
+            Columns::Narrow(budget.zeroed(rows)?)
         } else {
-            Columns::Planes((0..variable_count.div_ceil(PLANE)).map(|_| memory::zeroed(rows)).collect())
+            let planes = (0..variable_count.div_ceil(PLANE)).map(|_| budget.zeroed(rows));
+            Columns::Planes(planes.collect::<Result<_, _>>()?)
         };
-        Self { rows, columns }
+        Ok(Self { rows, columns })
     }
 
     /// Says of consecutive rows from `first` on whether the variable's condition holds.
@@ -158,12 +177,14 @@ impl SymbolsBuilder {
     }
 
     /// The symbols. Interns the distinct sets when there are more than [`NARROW`] variables.
-    pub fn finish(self) -> Symbols {
+    pub fn finish(self, budget: &Budget) -> Result<Symbols, Stopped> {
         match self.columns {
-            Columns::Narrow(bytes) => Symbols { codes: Codes::Bytes(bytes), masks: Vec::new() },
+            Columns::Narrow(bytes) => Ok(Symbols { codes: Codes::Bytes(bytes), masks: Vec::new() }),
             Columns::Planes(planes) => {
                 let mut interner = Interner::default();
-                let codes = if let [plane] = planes.as_slice() {
+                let mut codes = Vec::new();
+                budget.reserve(&mut codes, self.rows)?;
+                if let [plane] = planes.as_slice() {
                     // A set is its own place in a table of all sets there can be: quicker than any hash.
                     let mut known = vec![u32::MAX; 1 << PLANE];
                     let mut code = |bits: u16| {
@@ -173,18 +194,26 @@ impl SymbolsBuilder {
                         }
                         *known
                     };
-                    plane.iter().map(|&bits| code(bits)).collect()
+                    for piece in plane.chunks(ROWS_A_LOOK) {
+                        budget.check()?;
+                        codes.extend(piece.iter().map(|&bits| code(bits)));
+                    }
                 } else {
-                    let code = |row: usize| {
-                        let mut mask = VariableSet::default();
-                        for (number, plane) in planes.iter().enumerate() {
-                            mask.0[number / 4] |= u64::from(plane[row]) << (number % 4 * PLANE);
-                        }
-                        interner.code(mask)
-                    };
-                    (0..self.rows).map(code).collect()
-                };
-                interner.finish(codes)
+                    while codes.len() < self.rows {
+                        budget.check()?;
+                        let rows = codes.len()..self.rows.min(codes.len() + ROWS_A_LOOK);
+                        interner.make_room(rows.len(), budget)?;
+                        codes.extend(rows.map(|row| {
+                            let mut mask = VariableSet::default();
+                            for (number, plane) in planes.iter().enumerate() {
+                                mask.0[number / 4] |= u64::from(plane[row]) << (number % 4 * PLANE);
+                            }
+                            interner.code(mask)
+                        }));
+                    }
+                }
+                planes.iter().for_each(|plane| budget.release_vector(plane));
+                interner.finish(codes, budget)
             }
         }
     }
@@ -195,6 +224,8 @@ impl SymbolsBuilder {
 struct Interner {
     codes: HashMap<VariableSet, u32, foldhash::fast::RandomState>,
     masks: Vec<VariableSet>,
+    /// What is charged for the map.
+    charged_bytes: usize,
     /// Sets seen lately, at places that follow from them: most data has few, and the map's hash is slow beside this.
     recent: Vec<Option<(VariableSet, u32)>>,
 }
@@ -202,7 +233,22 @@ struct Interner {
 /// Places for sets seen lately; a power of two.
 const RECENT: usize = 1 << 10;
 
+/// What a set takes in the map, with its share of free places.
+const MAP_ITEM_BYTES: usize = (size_of::<(VariableSet, u32)>() + 1) * 8 / 7;
+
 impl Interner {
+    /// Makes room for so many sets more.
+    fn make_room(&mut self, sets: usize, budget: &Budget) -> Result<(), Stopped> {
+        let places = self.codes.capacity();
+        if places - self.codes.len() < sets {
+            let bytes = sets.max(places).saturating_mul(MAP_ITEM_BYTES);
+            budget.charge(bytes)?;
+            self.charged_bytes += bytes;
+            self.codes.try_reserve(sets).map_err(|_| budget.stop(Stopped::OutOfMemory))?;
+        }
+        budget.reserve(&mut self.masks, sets)
+    }
+
     fn code(&mut self, mask: VariableSet) -> u32 {
         if self.recent.is_empty() {
             self.recent = vec![None; RECENT];
@@ -223,12 +269,17 @@ impl Interner {
         code
     }
 
-    fn finish(self, codes: Vec<u32>) -> Symbols {
-        let codes = if self.masks.len() <= 256 {
-            Codes::Bytes(codes.into_iter().map(|code| code as u8).collect())
+    fn finish(self, codes: Vec<u32>, budget: &Budget) -> Result<Symbols, Stopped> {
+        let Self { codes: map, masks, charged_bytes, .. } = self;
+        drop(map);
+        budget.release(charged_bytes);
+        let codes = if masks.len() <= 256 {
+            let narrow = collected(&codes, budget, |&code| code as u8)?;
+            budget.release_vector(&codes);
+            Codes::Bytes(narrow)
         } else {
             Codes::Wide(codes)
         };
-        Symbols { codes, masks: self.masks }
+        Ok(Symbols { codes, masks })
     }
 }

@@ -12,6 +12,7 @@ use std::hash::{BuildHasher, Hasher};
 
 use hashbrown::HashTable;
 
+use super::ROWS_A_LOOK;
 use super::bulk::Bulk;
 use super::symbols::{Codes, NARROW, Symbols, VariableSet};
 use crate::automaton::{ACCEPT, Automaton};
@@ -36,6 +37,12 @@ pub const UNKNOWN_GROUP: u64 = u64::MAX;
 const DENSE_POSITIONS: usize = 512;
 /// What one item of a hash map takes, with its share of free places.
 const HASH_ITEM_BYTES: usize = 24;
+/// The sparse choices are forgotten when there are so many; some 3 MiB.
+const MAX_SPARSE_CHOICES: usize = 1 << 17;
+/// The most followers that are looked at between two looks at the limits: some 20 ms.
+const FOLLOWERS_A_LOOK: usize = 1 << 24;
+/// Filling an item costs as much as so many followers, however few there are.
+const FOLLOWERS_AN_ITEM: usize = 256;
 
 type Map<K> = HashMap<K, u32, foldhash::fast::FixedState>;
 
@@ -62,6 +69,7 @@ pub struct Tables {
     dense_choice: Vec<u32>,
     sparse_choice: Map<(u32, u32)>,
     positions: usize,
+    rows_a_look: usize,
     /// The forward pass's other table.
     pub(super) bulk: Bulk,
 }
@@ -87,6 +95,8 @@ impl Tables {
             dense_choice: Vec::new(),
             sparse_choice: Map::default(),
             positions: automaton.positions.len(),
+            // Where nothing is known yet, a row's set takes a look at each follower.
+            rows_a_look: (FOLLOWERS_A_LOOK / (automaton.followers_len() + FOLLOWERS_AN_ITEM)).clamp(8, ROWS_A_LOOK),
             bulk: Bulk::default(),
         };
         tables.clear();
@@ -152,6 +162,11 @@ impl Tables {
             self.clear();
         }
         self.masks.clone_from(&symbols.masks);
+    }
+
+    /// How many rows a pass may go on before it looks at the limits again.
+    pub fn rows_a_look(&self) -> usize {
+        self.rows_a_look
     }
 
     /// Whether a cleared table should take the place of this one before another set comes.
@@ -321,6 +336,9 @@ impl Tables {
             self.dense_choice[at]
         } else {
             let set = &self.sets[next as usize];
+            if self.sparse_choice.len() >= MAX_SPARSE_CHOICES {
+                self.sparse_choice.clear();
+            }
             *self
                 .sparse_choice
                 .entry((position, next))

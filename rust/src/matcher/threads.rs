@@ -1,11 +1,11 @@
 //! Several threads that do the shares of one piece of work.
 
 use std::panic::resume_unwind;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, Scope, ScopedJoinHandle};
 use std::time::Duration;
 
-use super::Stopped;
+use super::budget::{Budget, Stopped};
 
 /// How long the caller's thread, out of work, sleeps between two looks at whether it shall stop the others.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(5);
@@ -18,6 +18,7 @@ pub type Tick<'t> = dyn FnMut() -> Result<(), Stopped> + 't;
 /// Args:
 ///     shares: how many there are.
 ///     threads: the most threads; the caller's own is one.
+///     budget: when it is used up, all stop.
 ///     tick: called in the caller's thread only; when it says so, all stop.
 ///     work: does the shares that it is handed, one after another, until there is none; called once in each thread.
 ///
@@ -26,15 +27,11 @@ pub type Tick<'t> = dyn FnMut() -> Result<(), Stopped> + 't;
 pub fn in_threads<R: Send, E: Send + From<Stopped>>(
     shares: usize,
     threads: usize,
+    budget: &Budget,
     tick: &mut Tick<'_>,
     work: impl Fn(&mut Worker<'_, R, E>) + Sync,
 ) -> Result<Vec<R>, E> {
-    let common = Common {
-        shares,
-        next: AtomicUsize::new(0),
-        failed: AtomicUsize::new(usize::MAX),
-        stopped: AtomicBool::new(false),
-    };
+    let common = Common { shares, budget, next: AtomicUsize::new(0), failed: AtomicUsize::new(usize::MAX) };
     let caller = thread::current();
     let other = || {
         let mut worker = Worker { common: &common, tick: None, done: Vec::new() };
@@ -47,11 +44,11 @@ pub fn in_threads<R: Send, E: Send + From<Stopped>>(
         let mut own_tick = || tick();
         let mut own = Worker { common: &common, tick: Some(&mut own_tick), done: Vec::new() };
         work(&mut own);
-        let mut done = own.done;
+        let (mut done, mut stopped) = (own.done, false);
         while !others.iter().all(ScopedJoinHandle::is_finished) {
-            if !common.stopped.load(Ordering::Relaxed) && tick().is_err() {
-                common.stopped.store(true, Ordering::Relaxed);
-                done.push((0, Err(Stopped.into())));
+            if !stopped && let Err(reason) = budget.check().and_then(|()| tick()) {
+                stopped = true;
+                done.push((0, Err(budget.stop(reason).into())));
             }
             thread::park_timeout(BETWEEN_LOOKS);
         }
@@ -76,26 +73,18 @@ fn spawn<'scope, R: Send + 'scope>(
 }
 
 /// What all threads see.
-struct Common {
+struct Common<'c> {
     shares: usize,
+    budget: &'c Budget,
     /// The first share that nobody does yet.
     next: AtomicUsize,
     /// The first share that failed.
     failed: AtomicUsize,
-    /// Whether the caller's tick said so.
-    stopped: AtomicBool,
-}
-
-impl Common {
-    /// Whether nobody will ask for a share's result.
-    fn is_in_vain(&self, share: usize) -> bool {
-        self.failed.load(Ordering::Relaxed) < share || self.stopped.load(Ordering::Relaxed)
-    }
 }
 
 /// One of the threads, as its work sees it.
 pub struct Worker<'w, R, E> {
-    common: &'w Common,
+    common: &'w Common<'w>,
     /// In the caller's thread.
     tick: Option<&'w mut Tick<'w>>,
     done: Vec<(usize, Result<R, E>)>,
@@ -107,15 +96,16 @@ impl<R, E: From<Stopped>> Worker<'_, R, E> {
         let common = self.common;
         loop {
             let number = common.next.fetch_add(1, Ordering::Relaxed);
-            if number >= common.shares || common.is_in_vain(number) {
+            // Nobody will ask for the result of a share behind one that failed.
+            let is_in_vain = || common.failed.load(Ordering::Relaxed) < number;
+            if number >= common.shares || is_in_vain() {
                 return;
             }
             let result = share(number, &mut || {
-                if common.is_in_vain(number) {
-                    return Err(Stopped);
+                if is_in_vain() {
+                    return Err(Stopped::ByCaller);
                 }
-                let Some(tick) = self.tick.as_mut() else { return Ok(()) };
-                tick().inspect_err(|_| common.stopped.store(true, Ordering::Relaxed))
+                self.tick.as_mut().map_or(Ok(()), |tick| tick().map_err(|reason| common.budget.stop(reason)))
             });
             if result.is_err() {
                 common.failed.fetch_min(number, Ordering::Relaxed);

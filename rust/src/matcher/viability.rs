@@ -8,9 +8,9 @@
 
 use super::symbols::{Codes, Symbols};
 use super::tables::{END, Full, GROUPED_SETS, NOTHING, Tables, UNKNOWN, UNKNOWN_GROUP};
-use super::{ROWS_BETWEEN_TICKS, Stopped};
+use super::threads::Tick;
+use super::{Budget, Stopped};
 use crate::automaton::Automaton;
-use crate::memory;
 
 /// Set numbers for a stretch of rows of one partition.
 #[derive(Debug, Default)]
@@ -26,6 +26,8 @@ pub struct Viability {
     end_set: Option<Box<[u64]>>,
     /// Rows in falling order, each with its set; below each, tables were cleared.
     checkpoints: Vec<(usize, Box<[u64]>)>,
+    /// Bytes that are charged for them.
+    checkpoint_bytes: usize,
 }
 
 /// What a pass needs to look things up.
@@ -36,8 +38,18 @@ pub struct Context<'a> {
     pub symbols: &'a Symbols,
     /// The caller's own; they must have adopted the rows' symbols.
     pub tables: &'a mut Tables,
-    /// Called every [`ROWS_BETWEEN_TICKS`] rows.
-    pub tick: &'a mut dyn FnMut() -> Result<(), Stopped>,
+    /// What the whole search may take.
+    pub budget: &'a Budget,
+    /// Whether the caller asks for an end.
+    pub tick: &'a mut Tick<'a>,
+}
+
+impl Context<'_> {
+    /// Looks at the limits, and at whether the caller asks for an end. To be called after [`Tables::rows_a_look`] rows.
+    pub fn check(&mut self) -> Result<(), Stopped> {
+        self.budget.check()?;
+        (self.tick)()
+    }
 }
 
 impl Viability {
@@ -51,11 +63,25 @@ impl Viability {
         end: usize,
         end_set: Option<&[u64]>,
     ) -> Result<(), Stopped> {
-        self.checkpoints.clear();
+        self.forget_checkpoints(context.budget);
         self.end = end;
         self.end_set = end_set.map(Box::from);
         let from = self.end_number(context);
         self.stretch(context, begin, end, from)
+    }
+
+    /// Takes back what was charged, before it is dropped.
+    pub fn release(&mut self, budget: &Budget) {
+        budget.release_vector(&self.numbers);
+        self.numbers = Vec::new();
+        self.forget_checkpoints(budget);
+    }
+
+    fn forget_checkpoints(&mut self, budget: &Budget) {
+        if self.checkpoint_bytes > 0 {
+            self.checkpoints.clear();
+            budget.release(std::mem::take(&mut self.checkpoint_bytes));
+        }
     }
 
     /// The number of the set behind the last row.
@@ -100,10 +126,13 @@ impl Viability {
         let mut row = high;
         if self.numbers.len() < high - begin {
             // What stands there is not needed, so it is not copied.
-            self.numbers = memory::zeroed(high - begin);
+            context.budget.release_vector(&self.numbers);
+            self.numbers = Vec::new();
+            self.numbers = context.budget.zeroed(high - begin)?;
         }
+        let rows_a_look = context.tables.rows_a_look();
         while row > begin {
-            let low = begin.max(row.saturating_sub(ROWS_BETWEEN_TICKS));
+            let low = begin.max(row.saturating_sub(rows_a_look));
             let numbers = &mut self.numbers[low - begin..row - begin];
             match &context.symbols.codes {
                 Codes::Bytes(codes) => {
@@ -128,7 +157,7 @@ impl Viability {
                 let set = Box::from(context.tables.set(from));
                 context.tables.clear();
                 if row < high {
-                    self.note(row, &set);
+                    self.note(context.budget, row, &set)?;
                     high = row;
                 }
                 from = if row == self.end {
@@ -137,8 +166,8 @@ impl Viability {
                     context.tables.intern(context.automaton, set)
                 };
             }
-            if low > begin {
-                (context.tick)()?;
+            if row > begin {
+                context.check()?;
             }
         }
         self.low = begin;
@@ -146,9 +175,13 @@ impl Viability {
         Ok(())
     }
 
-    fn note(&mut self, row: usize, set: &[u64]) {
+    fn note(&mut self, budget: &Budget, row: usize, set: &[u64]) -> Result<(), Stopped> {
+        let bytes = size_of::<(usize, Box<[u64]>)>() * 2 + size_of_val(set).next_multiple_of(32);
+        budget.charge(bytes)?;
+        self.checkpoint_bytes += bytes;
         let at = self.checkpoints.partition_point(|&(other, _)| other > row);
         self.checkpoints.insert(at, (row, Box::from(set)));
+        Ok(())
     }
 }
 
@@ -249,22 +282,27 @@ fn wide_pass(
 
 /// Whether a match begins in the partition; goes backward no further than to the first row that begins one.
 pub fn begins_any(context: &mut Context<'_>, begin: usize, end: usize) -> Result<bool, Stopped> {
-    let Context { automaton, symbols, tables, tick } = context;
     let mut set = END;
-    for row in (begin..end).rev() {
-        set = loop {
-            if let Ok(next) = tables.step_to(automaton, set, symbols.code(row)) {
-                break next;
+    let mut row = end;
+    while row > begin {
+        let low = begin.max(row.saturating_sub(context.tables.rows_a_look()));
+        let Context { automaton, symbols, tables, .. } = context;
+        for row in (low..row).rev() {
+            set = loop {
+                if let Ok(next) = tables.step_to(automaton, set, symbols.code(row)) {
+                    break next;
+                }
+                let kept = Box::from(tables.set(set));
+                tables.clear();
+                set = if set == END { END } else { tables.intern(automaton, kept) };
+            };
+            if tables.start[usize::from(row != begin)][set as usize] != NOTHING {
+                return Ok(true);
             }
-            let kept = Box::from(tables.set(set));
-            tables.clear();
-            set = if set == END { END } else { tables.intern(automaton, kept) };
-        };
-        if tables.start[usize::from(row != begin)][set as usize] != NOTHING {
-            return Ok(true);
         }
-        if (end - row).is_multiple_of(ROWS_BETWEEN_TICKS) {
-            tick()?;
+        row = low;
+        if row > begin {
+            context.check()?;
         }
     }
     Ok(false)

@@ -4,7 +4,7 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString, PyTuple};
 
-use super::errors::{reading_error, rows_error, unknown_variable};
+use super::errors::{out_of_memory, reading_error, rows_error, unknown_variable};
 use super::pattern::Pattern;
 use super::{ffi, readers, rows};
 use crate::matcher::{Partitions, Skip, number_of};
@@ -106,7 +106,7 @@ fn from_counts(counts: Vec<usize>, rows: usize) -> PyResult<Partitions> {
     if sum != rows {
         return Err(rows_error(format!("the row counts of partitions add up to {sum}, but there are {rows} rows")));
     }
-    Ok(Partitions::from_counts(&counts))
+    Partitions::from_counts(&counts).map_err(out_of_memory)
 }
 
 fn from_starts(starts: Vec<usize>, rows: usize) -> PyResult<Partitions> {
@@ -123,8 +123,8 @@ fn from_starts(starts: Vec<usize>, rows: usize) -> PyResult<Partitions> {
         Some(&last) if last > rows => {
             Err(rows_error(format!("a partition starts at row {last}, but there are {rows} rows")))
         }
-        Some(_) => Ok(Partitions::from_starts(starts, rows)),
-        None => Ok(Partitions::from_counts(&[])),
+        Some(_) => Partitions::from_starts(starts, rows).map_err(out_of_memory),
+        None => Partitions::from_counts(&[]).map_err(out_of_memory),
     }
 }
 

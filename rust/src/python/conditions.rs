@@ -1,7 +1,5 @@
 //! `Conditions`: compiled conditions that depend on the match, from nested tuples and Arrow columns.
 
-use std::time::Instant;
-
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
@@ -9,16 +7,17 @@ use rowpattern_macros::catch_panics;
 
 use super::arguments::variable;
 use super::compile::reweigh;
-use super::errors::{QueryError, QueryLimitError, SkipError, rows_error};
+use super::errors::{QueryError, SkipError, rows_error};
 use super::iterator::{MatchIterator, MatchSink};
+use super::limits::Limits;
 use super::matches::{Matches, MatchesSink};
-use super::pattern::{Input, Pattern, scan_error};
+use super::pattern::{Input, Pattern};
 use super::readers::condition_column;
 use super::signals::Signals;
 use crate::condition::{
     self, Aggregate, Arithmetic, At, Column, Comparison, DependentScan, EvaluationError, Function, Node, SearchError,
 };
-use crate::matcher::{Joined, ScanError, Search, Sink, Stopped, VariableSet};
+use crate::matcher::{Budget, Joined, Search, Sink, Stopped, Tick, VariableSet};
 
 /// Conditions of a pattern's variables over columns; `Pattern.match` and `Pattern.find_iter` take them.
 ///
@@ -94,20 +93,23 @@ impl Conditions {
     ///     partitions: as for `Pattern.match`.
     ///     skip: as for `Pattern.match`.
     ///     threads: as for `Pattern.match`; one partition is never cut here.
-    ///     timeout_seconds: the most time.
+    ///     timeout_seconds: as for `Pattern.match`.
+    ///     memory_limit_mb: as for `Pattern.match`; the conditions' own columns do not count.
     ///
     /// Raises:
     ///     What `Pattern.match` raises.
     ///     QueryError: a whole number leaves 64 bits or is divided by zero.
-    ///     QueryLimitError: time is over.
     ///
     /// Tries ways to match in the order of preferment and goes back where a condition fails; a branch that agrees with one
     /// known to fail in the row, the position and all that conditions can still read is not tried again. Memory: the
-    /// columns, the match, and 64 MiB of branches at most.
+    /// columns, the match, and 64 MiB of branches at most; fewer branches are kept where `memory_limit_mb` leaves no room.
     #[pyo3(
         name = "match",
-        signature = (rows, *, partitions = None, skip = None, threads = 1, timeout_seconds = f64::INFINITY)
+        signature = (
+            rows, *, partitions = None, skip = None, threads = 1, timeout_seconds = None, memory_limit_mb = None
+        )
     )]
+    #[expect(clippy::too_many_arguments, reason = "Python's keyword arguments")]
     fn find_all(
         &self,
         py: Python<'_>,
@@ -115,30 +117,34 @@ impl Conditions {
         partitions: Option<&Bound<'_, PyAny>>,
         skip: Option<&Bound<'_, PyAny>>,
         threads: usize,
-        timeout_seconds: f64,
+        timeout_seconds: Option<f64>,
+        memory_limit_mb: Option<f64>,
     ) -> PyResult<Matches> {
-        let mut input = self.input(rows, partitions, skip, threads)?;
+        let limits = Limits::read(timeout_seconds, memory_limit_mb)?;
+        let mut input = self.input(rows, partitions, skip, threads, limits)?;
         let compiled = &self.pattern.get().compiled;
         let count = input.partitions.len();
-        let sink = |rows| MatchesSink::new(compiled, rows, count);
-        let (found, failed) = self.search(py, &mut input, timeout_seconds, sink);
+        let sink = |rows, budget: &Budget| MatchesSink::new(compiled, rows, count, budget);
+        let (found, failed) = self.search(py, &mut input, sink);
         failed.map_or_else(|| Ok(found.into_matches(compiled)), Err)
     }
 
     /// Iterates over the matches; they are found before it returns. Arguments and errors are those of `match`; a skip
     /// that has nowhere to go is raised after the matches before it.
-    #[pyo3(signature = (rows, *, partitions = None, skip = None, timeout_seconds = f64::INFINITY))]
+    #[pyo3(signature = (rows, *, partitions = None, skip = None, timeout_seconds = None, memory_limit_mb = None))]
     fn find_iter(
         &self,
         py: Python<'_>,
         rows: &Bound<'_, PyAny>,
         partitions: Option<&Bound<'_, PyAny>>,
         skip: Option<&Bound<'_, PyAny>>,
-        timeout_seconds: f64,
+        timeout_seconds: Option<f64>,
+        memory_limit_mb: Option<f64>,
     ) -> PyResult<MatchIterator> {
-        let mut input = self.input(rows, partitions, skip, 1)?;
-        let sink = |_| MatchSink::new(&self.pattern.get().compiled);
-        let (sink, failed) = self.search(py, &mut input, timeout_seconds, sink);
+        let limits = Limits::read(timeout_seconds, memory_limit_mb)?;
+        let mut input = self.input(rows, partitions, skip, 1, limits)?;
+        let sink = |_, _: &Budget| MatchSink::new(&self.pattern.get().compiled);
+        let (sink, failed) = self.search(py, &mut input, sink);
         if let Some(error) = failed.as_ref().filter(|error| !error.is_instance_of::<SkipError>(py)) {
             return Err(error.clone_ref(py));
         }
@@ -159,8 +165,9 @@ impl Conditions {
         partitions: Option<&Bound<'_, PyAny>>,
         skip: Option<&Bound<'_, PyAny>>,
         threads: usize,
+        limits: Limits,
     ) -> PyResult<Input> {
-        let input = Input::read(self.pattern.get(), rows, partitions, skip, threads)?;
+        let input = Input::read(self.pattern.get(), rows, partitions, skip, threads, limits)?;
         if input.symbols.len() != self.rows && !self.inner.columns.is_empty() {
             let (given, own) = (input.symbols.len(), self.rows);
             return Err(rows_error(format!("there are {given} rows, but the columns of conditions have {own}")));
@@ -173,40 +180,29 @@ impl Conditions {
         &self,
         py: Python<'_>,
         input: &mut Input,
-        timeout_seconds: f64,
-        sink: impl Fn(usize) -> S + Sync + Send,
+        sink: impl Fn(usize, &Budget) -> S + Sync + Send,
     ) -> (S, Option<PyErr>) {
         let compiled = &self.pattern.get().compiled;
         let mut signals = Signals::new();
-        let begun = Instant::now();
-        let mut late = false;
-        let Input { symbols, partitions, skip, skip_variable, threads } = input;
-        let (skip, threads) = (*skip, *threads);
-        let search = Search::new(compiled, symbols, partitions, threads);
+        let Input { symbols, partitions, skip, threads, limits, .. } = input;
+        let (skip, threads, budget) = (*skip, *threads, &limits.budget);
+        let search = Search::new(compiled, symbols, partitions, threads, budget);
         let (searched, tables) = py.detach(|| {
-            let mut tick = || {
-                late = begun.elapsed().as_secs_f64() > timeout_seconds;
-                if late { Err(Stopped) } else { signals.tick() }
-            };
-            let empty = |rows| Searched { sink: sink(rows), failed: None };
+            let mut tick = || signals.tick();
+            let empty = |rows, budget: &Budget| Searched { sink: sink(rows, budget), failed: None };
             let (searched, tables) =
                 search.over_partitions(empty, &mut tick, |context, partitions, numbers, searched| {
                     let mut scan = DependentScan::new(&self.inner, &compiled.variables, skip);
                     searched.failed = scan.run(context, partitions, numbers, &mut searched.sink).err();
                     Ok(())
                 });
-            (searched.unwrap_or_else(|failed| Searched { sink: sink(0), failed: Some(failed) }), tables)
+            (searched.unwrap_or_else(|failed| Searched { sink: sink(0, budget), failed: Some(failed) }), tables)
         });
         if compiled.give_back_all(tables) {
             reweigh(py, self.pattern.bind(py));
         }
         let failed = searched.failed.map(|error| match error {
-            SearchError::Stopped if late => QueryLimitError::new_err(format!(
-                "matching took longer than its limit of {timeout_seconds:.3} s; give timeout_seconds or set \
-                 MR_EXECUTION_TIMEOUT_SECONDS"
-            )),
-            SearchError::Stopped => scan_error(ScanError::Stopped, None, signals),
-            SearchError::Skip(error) => scan_error(ScanError::Skip(error), skip_variable.as_deref(), signals),
+            SearchError::Scan(error) => input.error(error, signals),
             SearchError::Evaluation(variable, error) => {
                 let name = &compiled.variables[usize::from(variable)];
                 let problem = match error {
@@ -227,11 +223,12 @@ struct Searched<S> {
 }
 
 impl<S: Joined> Joined for Searched<S> {
-    fn join(&mut self, next: Self) {
+    fn join(&mut self, next: Self, budget: &Budget, tick: &mut Tick<'_>) -> Result<(), Stopped> {
         if self.failed.is_none() {
-            self.sink.join(next.sink);
+            self.sink.join(next.sink, budget, tick)?;
             self.failed = next.failed;
         }
+        Ok(())
     }
 }
 

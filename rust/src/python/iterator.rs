@@ -9,9 +9,12 @@ use pyo3::types::{PyString, PyTuple};
 use rowpattern_macros::catch_panics;
 
 use super::compile::reweigh;
-use super::pattern::{Input, Pattern, scan_error};
+use super::pattern::{Input, Pattern};
 use super::signals::Signals;
-use crate::matcher::{Compiled, Context, Joined, Scan, Sink, Span, Tables};
+use crate::matcher::{Budget, Compiled, Context, Joined, Scan, Sink, Span, Stopped, Tables, Tick};
+
+/// What an allocation takes beside what is asked for.
+const ALLOCATION_BYTES: usize = 16;
 
 /// Rows of matches to find ahead: enough that releasing the interpreter's lock costs little for each match.
 const ROWS_AHEAD: usize = 4096;
@@ -107,6 +110,8 @@ struct Search {
     /// The iterator's own: a paused scan holds numbers of sets in them. `None` when the search has ended.
     tables: Option<Tables>,
     found: VecDeque<Match>,
+    /// What is charged for them.
+    found_bytes: usize,
     failed: Option<PyErr>,
 }
 
@@ -115,13 +120,13 @@ impl MatchIterator {
         let mut tables = pattern.get().compiled.take_tables();
         tables.adopt(&mut input.symbols);
         let scan = Scan::new(input.skip);
-        let search = Search { input, scan, tables: Some(tables), found: VecDeque::new(), failed: None };
+        let search = Search { input, scan, tables: Some(tables), found: VecDeque::new(), found_bytes: 0, failed: None };
         Self { pattern, search: Mutex::new(Some(Box::new(search))) }
     }
 
     /// Over matches that are found already, and the error that comes after them.
     pub fn of_found(pattern: Py<Pattern>, input: Input, found: VecDeque<Match>, failed: Option<PyErr>) -> Self {
-        let search = Search { scan: Scan::new(input.skip), input, tables: None, found, failed };
+        let search = Search { scan: Scan::new(input.skip), input, tables: None, found, found_bytes: 0, failed };
         Self { pattern, search: Mutex::new(Some(Box::new(search))) }
     }
 
@@ -134,20 +139,26 @@ impl MatchIterator {
         let pattern = self.pattern.bind(py);
         let compiled = &pattern.get().compiled;
         let mut signals = Signals::new();
-        let Search { input: Input { symbols, partitions, .. }, scan, .. } = search;
+        // Those that were found before are the caller's.
+        search.input.limits.budget.release(std::mem::take(&mut search.found_bytes));
+        search.input.limits.resume();
+        let Search { input: Input { symbols, partitions, limits, .. }, scan, .. } = search;
         let mut sink = MatchSink::new(compiled);
-        let result = py.detach(|| {
+        let (result, sink) = py.detach(|| {
             let tick = &mut || signals.tick();
-            let mut context = Context { automaton: &compiled.automaton, symbols, tables: &mut tables, tick };
+            let (automaton, budget, tables) = (&compiled.automaton, &limits.budget, &mut tables);
+            let mut context = Context { automaton, symbols, tables, budget, tick };
             let result = scan.run(&mut context, partitions, &mut sink);
-            (result, sink.found)
+            budget.release_vector(&sink.positions);
+            (result, sink)
         });
-        search.found = result.1;
-        if let Ok(true) = result.0 {
+        (search.found, search.found_bytes) = (sink.found, sink.charged_bytes);
+        search.input.limits.pause();
+        if let Ok(true) = result {
             search.tables = Some(tables);
             return;
         }
-        search.failed = result.0.err().map(|error| scan_error(error, search.input.skip_variable.as_deref(), signals));
+        search.failed = result.err().map(|error| search.input.error(error, signals));
         if compiled.give_back(tables) {
             reweigh(py, pattern);
         }
@@ -183,31 +194,64 @@ pub struct MatchSink<'c> {
     positions: Vec<u32>,
     rows: usize,
     pub found: VecDeque<Match>,
+    charged_bytes: usize,
 }
 
 impl<'c> MatchSink<'c> {
     pub fn new(compiled: &'c Arc<Compiled>) -> Self {
-        Self { compiled, positions: Vec::new(), rows: 0, found: VecDeque::new() }
+        Self { compiled, positions: Vec::new(), rows: 0, found: VecDeque::new(), charged_bytes: 0 }
     }
 }
 
 impl Sink for MatchSink<'_> {
     const ROWS: bool = true;
+    fn make_room(&mut self, rows: usize, budget: &Budget) -> Result<(), Stopped> {
+        budget.reserve(&mut self.positions, rows)
+    }
     #[inline]
     fn row(&mut self, _: u8, position: u32) {
         self.positions.push(position);
     }
-    fn complete(&mut self, span: Span) -> bool {
+    fn complete(&mut self, span: Span, budget: &Budget) -> Result<bool, Stopped> {
         // An empty match costs memory too.
         self.rows += self.positions.len() + 1;
-        let positions = std::mem::take(&mut self.positions).into_boxed_slice();
+        let bytes = size_of_val(self.positions.as_slice());
+        if self.found.len() == self.found.capacity() {
+            let more = self.found.len().max(ROWS_AHEAD / 64);
+            self.charge(more * size_of::<Match>(), budget)?;
+            self.found.try_reserve_exact(more).map_err(|_| budget.stop(Stopped::OutOfMemory))?;
+        }
+        let positions = if self.positions.len() < ROWS_AHEAD {
+            self.charge(bytes + ALLOCATION_BYTES, budget)?;
+            let positions = Box::from(self.positions.as_slice());
+            self.positions.clear();
+            positions
+        } else {
+            // Too many to copy. What was charged for their vector is now charged for the match.
+            budget.release_vector(&self.positions);
+            self.charge(bytes, budget)?;
+            std::mem::take(&mut self.positions).into_boxed_slice()
+        };
         self.found.push_back(Match { span, positions, compiled: Arc::clone(self.compiled) });
-        self.rows >= ROWS_AHEAD
+        Ok(self.rows >= ROWS_AHEAD)
+    }
+}
+
+impl MatchSink<'_> {
+    fn charge(&mut self, bytes: usize, budget: &Budget) -> Result<(), Stopped> {
+        budget.charge(bytes)?;
+        self.charged_bytes += bytes;
+        Ok(())
     }
 }
 
 impl Joined for MatchSink<'_> {
-    fn join(&mut self, next: Self) {
+    fn join(&mut self, next: Self, budget: &Budget, tick: &mut Tick<'_>) -> Result<(), Stopped> {
+        tick()?;
+        self.charge(next.found.len() * size_of::<Match>(), budget)?;
+        self.found.try_reserve_exact(next.found.len()).map_err(|_| budget.stop(Stopped::OutOfMemory))?;
         self.found.extend(next.found);
+        self.charged_bytes += next.charged_bytes;
+        Ok(())
     }
 }

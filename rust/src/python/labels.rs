@@ -7,6 +7,7 @@ use hashbrown::HashMap;
 use pyo3::prelude::*;
 
 use super::arrow::{ArrowArray, Failure, Reader, Text, Values};
+use super::limits::Limits;
 use super::readers;
 use crate::matcher::{Compiled, Symbols};
 
@@ -74,10 +75,12 @@ impl<'a> Reader<'a> for Labels<'a, '_> {
 }
 
 /// Reads labels: strings, or dictionaries and runs of strings.
-pub fn symbols(py: Python<'_>, compiled: &Compiled, chunks: &[ArrowArray]) -> PyResult<Symbols> {
+pub fn symbols(py: Python<'_>, compiled: &Compiled, chunks: &[ArrowArray], limits: &Limits) -> PyResult<Symbols> {
     let reader = Labels { compiled, known: HashMap::default(), last: None };
     let labels = readers::decode(py, chunks, reader, "labels")?;
     let count = compiled.variables.len();
     let table: Vec<Option<u8>> = (0..count).map(|number| Some(number as u8)).collect();
-    Ok(py.detach(|| Symbols::from_labels(count, &table, labels.into_iter().map(usize::from))))
+    let place = |&label: &u16| usize::from(label);
+    py.detach(|| Symbols::from_labels(count, &table, &labels, place, &limits.budget))
+        .map_err(|reason| limits.error(reason))
 }

@@ -13,7 +13,9 @@ use super::arguments::variable;
 use super::column::{Column, Data};
 use super::errors::out_of_memory;
 use super::ffi;
-use crate::matcher::{BulkSink, Compiled, Joined, Navigation, Sink, Span, VariableSet};
+use super::limits::Limits;
+use super::signals::Signals;
+use crate::matcher::{Budget, BulkSink, Compiled, Joined, Navigation, Sink, Span, Stopped, Tick, VariableSet, append};
 use crate::memory;
 
 /// Starts and ends; numbers and partitions follow from how many matches each partition has.
@@ -28,8 +30,8 @@ pub struct SpansSink {
 const MANY_ROWS: usize = 1 << 18;
 
 /// An empty vector for one item in so many rows; it grows when there are more, and is trimmed in the end.
-fn room<T: Copy>(rows: usize, rows_an_item: usize) -> Vec<T> {
-    if rows < MANY_ROWS { Vec::new() } else { memory::with_capacity(rows / rows_an_item) }
+fn room<T: Copy>(rows: usize, rows_an_item: usize, budget: &Budget) -> Vec<T> {
+    if rows < MANY_ROWS { Vec::new() } else { budget.room(rows / rows_an_item) }
 }
 
 fn trimmed<T: ArrowNativeType>(mut items: Vec<T>) -> ScalarBuffer<T> {
@@ -38,19 +40,23 @@ fn trimmed<T: ArrowNativeType>(mut items: Vec<T>) -> ScalarBuffer<T> {
 }
 
 impl SpansSink {
-    pub fn new(rows: usize, partitions: usize) -> Self {
-        Self { partitions: room(partitions, 1), start: room(rows, 4), end: room(rows, 4) }
+    pub fn new(rows: usize, partitions: usize, budget: &Budget) -> Self {
+        Self { partitions: room(partitions, 1, budget), start: room(rows, 4, budget), end: room(rows, 4, budget) }
     }
 
-    fn push(&mut self, span: Span) {
+    fn push(&mut self, span: Span, budget: &Budget) -> Result<(), Stopped> {
         match self.partitions.last_mut() {
             Some((partition, matches)) if *partition == span.partition as i64 => *matches += 1,
-            _ => self.partitions.push((span.partition as i64, 1)),
+            _ => {
+                budget.reserve(&mut self.partitions, 1)?;
+                self.partitions.push((span.partition as i64, 1));
+            }
         }
-        memory::reserve(&mut self.start, 1);
+        budget.reserve(&mut self.start, 1)?;
         self.start.push(span.start as i64);
-        memory::reserve(&mut self.end, 1);
+        budget.reserve(&mut self.end, 1)?;
         self.end.push(span.end as i64);
+        Ok(())
     }
 
     pub fn into_spans(self) -> Spans {
@@ -60,39 +66,44 @@ impl SpansSink {
 
 impl Sink for SpansSink {
     const ROWS: bool = false;
+    fn make_room(&mut self, _: usize, _: &Budget) -> Result<(), Stopped> {
+        Ok(())
+    }
     #[inline]
     fn row(&mut self, _: u8, _: u32) {}
-    fn complete(&mut self, span: Span) -> bool {
-        self.push(span);
-        false
+    fn complete(&mut self, span: Span, budget: &Budget) -> Result<bool, Stopped> {
+        self.push(span, budget)?;
+        Ok(false)
     }
 }
 
 impl Joined for SpansSink {
-    fn join(&mut self, next: Self) {
-        let mut partitions = next.partitions.as_slice();
-        if let (Some((last, matches)), Some(&(first, more))) = (self.partitions.last_mut(), partitions.first())
-            && *last == first
+    fn join(&mut self, mut next: Self, budget: &Budget, tick: &mut Tick<'_>) -> Result<(), Stopped> {
+        if let (Some((last, matches)), Some((first, more))) = (self.partitions.last_mut(), next.partitions.first_mut())
+            && last == first
         {
-            *matches += more;
-            partitions = &partitions[1..];
+            // The matches of a partition that both share stand in one place.
+            *more += *matches;
+            self.partitions.pop();
         }
-        memory::reserve(&mut self.partitions, partitions.len());
-        self.partitions.extend_from_slice(partitions);
-        self.block(&[], &next.start, &next.end);
+        append(&mut self.partitions, next.partitions, budget, tick)?;
+        append(&mut self.start, next.start, budget, tick)?;
+        append(&mut self.end, next.end, budget, tick)
     }
 }
 
 impl BulkSink for SpansSink {
-    fn block(&mut self, _: &[u8], starts: &[i64], ends: &[i64]) {
-        memory::reserve(&mut self.start, starts.len());
+    fn block(&mut self, _: &[u8], starts: &[i64], ends: &[i64], budget: &Budget) -> Result<(), Stopped> {
+        budget.reserve(&mut self.start, starts.len())?;
         self.start.extend_from_slice(starts);
-        memory::reserve(&mut self.end, ends.len());
+        budget.reserve(&mut self.end, ends.len())?;
         self.end.extend_from_slice(ends);
+        Ok(())
     }
-    fn partition(&mut self, partition: usize, matches: usize) {
-        memory::reserve(&mut self.partitions, 1);
+    fn partition(&mut self, partition: usize, matches: usize, budget: &Budget) -> Result<(), Stopped> {
+        budget.reserve(&mut self.partitions, 1)?;
         self.partitions.push((partition as i64, matches as i64));
+        Ok(())
     }
 }
 
@@ -106,11 +117,11 @@ pub struct MatchesSink {
 }
 
 impl MatchesSink {
-    pub fn new(compiled: &Compiled, rows: usize, partitions: usize) -> Self {
+    pub fn new(compiled: &Compiled, rows: usize, partitions: usize, budget: &Budget) -> Self {
         let exclusions: Vec<bool> = compiled.automaton.positions.iter().map(|position| position.excluded).collect();
         Self {
-            spans: SpansSink::new(rows, partitions),
-            variables: room(rows, 1),
+            spans: SpansSink::new(rows, partitions, budget),
+            variables: room(rows, 1, budget),
             exclusions: if exclusions.contains(&true) { exclusions } else { Vec::new() },
             excluded: Vec::new(),
         }
@@ -126,44 +137,47 @@ impl MatchesSink {
             spans: self.spans.into_spans(),
             variables: trimmed(self.variables),
             names: compiled.variables.clone().into(),
-            excluded: (!self.exclusions.is_empty()).then(|| self.excluded.into()),
+            excluded: (!self.exclusions.is_empty()).then(|| trimmed(self.excluded)),
         }
     }
 }
 
 impl Sink for MatchesSink {
     const ROWS: bool = true;
+    fn make_room(&mut self, rows: usize, budget: &Budget) -> Result<(), Stopped> {
+        if !self.exclusions.is_empty() {
+            budget.reserve(&mut self.excluded, rows)?;
+        }
+        budget.reserve(&mut self.variables, rows)
+    }
     #[inline]
     fn row(&mut self, variable: u8, position: u32) {
-        memory::reserve(&mut self.variables, 1);
         self.variables.push(variable);
         if !self.exclusions.is_empty() {
             self.excluded.push(u8::from(self.exclusions[position as usize]));
         }
     }
-    fn complete(&mut self, span: Span) -> bool {
-        self.spans.push(span);
-        false
+    fn complete(&mut self, span: Span, budget: &Budget) -> Result<bool, Stopped> {
+        self.spans.complete(span, budget)
     }
 }
 
 impl Joined for MatchesSink {
-    fn join(&mut self, next: Self) {
-        memory::reserve(&mut self.variables, next.variables.len());
-        self.variables.extend_from_slice(&next.variables);
-        self.excluded.extend_from_slice(&next.excluded);
-        self.spans.join(next.spans);
+    fn join(&mut self, next: Self, budget: &Budget, tick: &mut Tick<'_>) -> Result<(), Stopped> {
+        append(&mut self.variables, next.variables, budget, tick)?;
+        append(&mut self.excluded, next.excluded, budget, tick)?;
+        self.spans.join(next.spans, budget, tick)
     }
 }
 
 impl BulkSink for MatchesSink {
-    fn block(&mut self, variables: &[u8], starts: &[i64], ends: &[i64]) {
-        memory::reserve(&mut self.variables, variables.len());
+    fn block(&mut self, variables: &[u8], starts: &[i64], ends: &[i64], budget: &Budget) -> Result<(), Stopped> {
+        budget.reserve(&mut self.variables, variables.len())?;
         self.variables.extend_from_slice(variables);
-        self.spans.block(variables, starts, ends);
+        self.spans.block(variables, starts, ends, budget)
     }
-    fn partition(&mut self, partition: usize, matches: usize) {
-        self.spans.partition(partition, matches);
+    fn partition(&mut self, partition: usize, matches: usize, budget: &Budget) -> Result<(), Stopped> {
+        self.spans.partition(partition, matches, budget)
     }
 }
 
@@ -197,13 +211,13 @@ impl Spans {
     /// The number of each match in its partition, from 1; int64.
     #[getter]
     fn number(&self) -> PyResult<Column> {
-        integers(self.start.len(), self.numbers())
+        integers(self.start.len(), |numbers| numbers.extend(self.numbers()))
     }
 
     /// The partition of each match, from 0; int64.
     #[getter]
     fn partition(&self) -> PyResult<Column> {
-        integers(self.start.len(), self.partition_numbers())
+        integers(self.start.len(), |numbers| numbers.extend(self.partition_numbers()))
     }
 
     /// The first row of each match; int64.
@@ -303,12 +317,22 @@ impl Matches {
     ///     first: from the first such row on, instead of from the last one back.
     ///     offset: so many such rows on or back.
     ///     running: for each row of each match, among the match's rows up to it; otherwise for each match.
+    ///     timeout_seconds: the most time; None is no limit.
+    ///     memory_limit_mb: the most memory, in MB of 2**20 bytes; None is no limit.
     ///
     /// Raises:
     ///     UnknownVariableError: the pattern has no such primary variable.
+    ///     QueryLimitError: a limit was passed.
+    ///     MemoryError: the system has no more memory.
     ///
     /// Takes time linear in the rows of matches.
-    #[pyo3(signature = (variables = None, *, first = false, offset = 0, running = false))]
+    #[pyo3(
+        signature = (
+            variables = None, *, first = false, offset = 0, running = false, timeout_seconds = None,
+            memory_limit_mb = None
+        )
+    )]
+    #[expect(clippy::too_many_arguments, reason = "Python's keyword arguments")]
     fn navigate(
         &self,
         py: Python<'_>,
@@ -316,20 +340,27 @@ impl Matches {
         first: bool,
         offset: usize,
         running: bool,
+        timeout_seconds: Option<f64>,
+        memory_limit_mb: Option<f64>,
     ) -> PyResult<Column> {
+        let limits = Limits::read(timeout_seconds, memory_limit_mb)?;
         let number = |name: &String| variable(py, &self.names, name);
         let variables =
             variables.map(|names| names.iter().map(number).collect::<PyResult<VariableSet>>()).transpose()?;
         let navigation = Navigation { variables, first, offset };
+        let mut signals = Signals::new();
         let rows = py.detach(|| {
+            let budget = &limits.budget;
+            let tick = &mut || signals.tick();
             let (starts, ends) = (&self.spans.start, &self.spans.end);
             let lengths = starts.iter().zip(ends.iter()).map(|(&start, &end)| (end - start) as usize);
             if running {
-                navigation.of_rows(starts, lengths, &self.variables)
+                navigation.of_rows(starts, lengths, &self.variables, budget, tick)
             } else {
-                navigation.of_matches(starts, lengths, &self.variables)
+                navigation.of_matches(starts, lengths, &self.variables, budget, tick)
             }
         });
+        let rows = rows.map_err(|reason| signals.raised.unwrap_or_else(|| limits.error(reason)))?;
         Ok(Column::new(Data::Integers(rows.into())))
     }
 
@@ -355,10 +386,19 @@ impl Matches {
 impl Matches {
     /// A column with one item a matched row: the item of its match.
     fn spread(&self, items: impl Iterator<Item = i64>) -> PyResult<Column> {
-        let matches = self.spans.start.iter().zip(self.spans.end.iter()).zip(items);
-        let spread = matches.flat_map(|((&start, &end), item)| std::iter::repeat_n(item, (end - start) as usize));
-        integers(self.variables.len(), spread)
+        integers(self.variables.len(), |spread| {
+            for ((&start, &end), item) in self.spans.start.iter().zip(self.spans.end.iter()).zip(items) {
+                spread.extend(std::iter::repeat_n(item, (end - start) as usize));
+            }
+        })
     }
+}
+
+/// A column of so many integers.
+fn integers(count: usize, fill: impl FnOnce(&mut Vec<i64>)) -> PyResult<Column> {
+    let mut items = memory::try_with_capacity(count).map_err(out_of_memory)?;
+    fill(&mut items);
+    Ok(Column::new(Data::Integers(items.into())))
 }
 
 /// The rows of matches, as columns. Numbers are computed when a column is asked for.
@@ -374,11 +414,11 @@ impl MatchedRows {
     #[getter]
     fn row(&self) -> PyResult<Column> {
         let Matches { spans, variables, .. } = self.matches.get();
-        let mut rows = memory::try_with_capacity(variables.len()).map_err(out_of_memory)?;
-        for (&start, &end) in spans.start.iter().zip(spans.end.iter()) {
-            rows.extend(start..end);
-        }
-        Ok(Column::new(Data::Integers(rows.into())))
+        integers(variables.len(), |rows| {
+            for (&start, &end) in spans.start.iter().zip(spans.end.iter()) {
+                rows.extend(start..end);
+            }
+        })
     }
 
     /// The number of the row's match in its partition, from 1; int64.
@@ -406,11 +446,11 @@ impl MatchedRows {
     #[getter]
     fn excluded(&self) -> PyResult<Column> {
         let matches = self.matches.get();
-        let excluded = match &matches.excluded {
-            Some(excluded) => excluded.clone(),
-            None => memory::try_zeroed::<u8>(matches.variables.len()).map_err(out_of_memory)?.into(),
+        let flags = match &matches.excluded {
+            Some(flags) => flags.clone(),
+            None => memory::try_zeroed(matches.variables.len()).map_err(out_of_memory)?.into(),
         };
-        Ok(Column::new(Data::Flags(excluded)))
+        Ok(Column::new(Data::Flags(flags)))
     }
 
     fn __len__(&self) -> usize {
@@ -438,12 +478,6 @@ impl MatchedRows {
         ];
         table_capsule(py, columns)
     }
-}
-
-fn integers(rows: usize, items: impl Iterator<Item = i64>) -> PyResult<Column> {
-    let mut integers = memory::try_with_capacity(rows).map_err(out_of_memory)?;
-    integers.extend(items);
-    Ok(Column::new(Data::Integers(integers.into())))
 }
 
 fn table_capsule(

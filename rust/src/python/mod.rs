@@ -14,6 +14,7 @@ mod ffi;
 mod front;
 mod iterator;
 mod labels;
+mod limits;
 mod matches;
 mod panics;
 mod pattern;

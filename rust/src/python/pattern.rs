@@ -13,10 +13,13 @@ use super::arguments;
 use super::compile::reweigh;
 use super::errors::SkipError;
 use super::iterator::MatchIterator;
+use super::limits::Limits;
 use super::matches::{Matches, MatchesSink, Spans, SpansSink};
 use super::rows;
 use super::signals::Signals;
-use crate::matcher::{Compiled, Ended, Partitions, ScanError, Search, Skip, Symbols, Tick, VariableSet};
+use crate::matcher::{
+    Budget, Compiled, Ended, Partitions, ScanError, Search, Skip, Stopped, Symbols, Tick, VariableSet,
+};
 
 /// What `compile` takes beside the text, in a canonical order.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
@@ -175,26 +178,15 @@ impl Pattern {
     ) -> PyResult<R> {
         let py = slf.py();
         let compiled = &slf.get().compiled;
-        let Input { symbols, partitions, skip, threads, .. } = input;
+        let Input { symbols, partitions, skip, threads, limits, .. } = input;
         let (skip, threads) = (*skip, *threads);
         let mut signals = Signals::new();
-        let given = Search::new(compiled, symbols, partitions, threads);
+        let given = Search::new(compiled, symbols, partitions, threads, &limits.budget);
         let (result, tables) = py.detach(|| search(given, skip, &mut || signals.tick()));
         if compiled.give_back_all(tables) {
             reweigh(py, slf);
         }
-        result.map_err(|error| scan_error(error, input.skip_variable.as_deref(), signals))
-    }
-}
-
-pub fn scan_error(error: ScanError, skip_variable: Option<&str>, signals: Signals) -> PyErr {
-    match (error, signals.raised) {
-        (ScanError::Skip(error), _) => {
-            let variable = skip_variable.unwrap_or_default();
-            SkipError::new_err(format!("AFTER MATCH SKIP has nowhere to go to {variable}: {error}"))
-        }
-        (ScanError::Stopped, Some(raised)) => raised,
-        (ScanError::Stopped, None) => pyo3::exceptions::PyRuntimeError::new_err("the match was stopped"),
+        result.map_err(|error| input.error(error, signals))
     }
 }
 
@@ -205,6 +197,7 @@ pub struct Input {
     pub skip: Skip,
     pub skip_variable: Option<String>,
     pub threads: usize,
+    pub limits: Limits,
 }
 
 impl Input {
@@ -214,14 +207,28 @@ impl Input {
         partitions: Option<&Bound<'_, PyAny>>,
         skip: Option<&Bound<'_, PyAny>>,
         threads: usize,
+        limits: Limits,
     ) -> PyResult<Self> {
         if threads == 0 {
             return Err(PyValueError::new_err("threads must be at least 1"));
         }
         let (skip, skip_variable) = arguments::skip(pattern, skip)?;
-        let symbols = rows::symbols(&pattern.compiled, rows)?;
+        let symbols = rows::symbols(&pattern.compiled, rows, &limits)?;
         let partitions = arguments::partitions(partitions, symbols.len())?;
-        Ok(Self { symbols, partitions, skip, skip_variable, threads })
+        limits.budget.charge(partitions.memory_bytes()).map_err(|reason| limits.error(reason))?;
+        Ok(Self { symbols, partitions, skip, skip_variable, threads, limits })
+    }
+
+    /// The error for a search that ended early.
+    pub fn error(&self, error: ScanError, signals: Signals) -> PyErr {
+        match (error, signals.raised) {
+            (ScanError::Skip(error), _) => {
+                let variable = self.skip_variable.as_deref().unwrap_or_default();
+                SkipError::new_err(format!("AFTER MATCH SKIP has nowhere to go to {variable}: {error}"))
+            }
+            (ScanError::Stopped(Stopped::ByCaller), Some(raised)) => raised,
+            (ScanError::Stopped(reason), _) => self.limits.error(reason),
+        }
     }
 }
 
@@ -300,44 +307,62 @@ impl Pattern {
     ///
     ///     conditions: a mapping of primary variables to conditions, written as in DEFINE ("B.price > A.price"), over named
     ///         columns; `rows` is then a table of those (as for `match_recognize`), in order. Needs the extra `sql`.
+    ///     timeout_seconds: the most time that reading rows and finding matches may take together; the caller's own between
+    ///         two matches does not count. None is no limit; with conditions, that of `match_recognize`.
+    ///     memory_limit_mb: the most memory that it may take beyond what is given, in MB of 2**20 bytes; for matches that are
+    ///         handed out it is the caller's. None as for `timeout_seconds`.
     ///
     /// Raises:
     ///     RowsError, UnknownVariableError: rows or partitions cannot be read as given.
     ///     SkipError: a skip has nowhere to go; raised after the matches before it.
-    ///     QueryError, QuerySyntaxError, UnsupportedQueryError, QueryLimitError: as for `match_recognize`, by conditions.
+    ///     QueryLimitError: a limit was passed.
+    ///     MemoryError: the system has no more memory.
+    ///     QueryError, QuerySyntaxError, UnsupportedQueryError: as for `match_recognize`, by conditions.
     ///
     /// Time is linear in the rows, plus the rows of the matches; with conditions that depend on the match, what going back
     /// takes. Memory is two bytes a row of the largest partition; with conditions, all matches.
     #[pyo3(
-        signature = (rows, *, partitions = None, skip = None, conditions = None),
-        text_signature = "($self, rows, *, partitions=None, skip='past last row', conditions=None)"
+        signature = (
+            rows, *, partitions = None, skip = None, conditions = None, timeout_seconds = None, memory_limit_mb = None
+        ),
+        text_signature = "($self, rows, *, partitions=None, skip='past last row', conditions=None, \
+                          timeout_seconds=None, memory_limit_mb=None)"
     )]
+    #[expect(clippy::too_many_arguments, reason = "Python's keyword arguments")]
     fn find_iter(
         slf: &Bound<'_, Self>,
         rows: &Bound<'_, PyAny>,
         partitions: Option<&Bound<'_, PyAny>>,
         skip: Option<&Bound<'_, PyAny>>,
         conditions: Option<&Bound<'_, PyAny>>,
+        timeout_seconds: Option<f64>,
+        memory_limit_mb: Option<f64>,
     ) -> PyResult<Py<MatchIterator>> {
         if let Some(conditions) = conditions {
             let find = slf.py().import("rowpattern.sql")?.getattr("find_by_conditions")?;
-            let found = find.call1((slf, rows, conditions, partitions, skip))?;
+            let found = find.call1((slf, rows, conditions, partitions, skip, timeout_seconds, memory_limit_mb))?;
             return Ok(found.cast_into::<MatchIterator>()?.unbind());
         }
-        let input = Input::read(slf.get(), rows, partitions, skip, 1)?;
+        let limits = Limits::read(timeout_seconds, memory_limit_mb)?;
+        let mut input = Input::read(slf.get(), rows, partitions, skip, 1, limits)?;
+        input.limits.pause();
         Py::new(slf.py(), MatchIterator::new(slf.clone().unbind(), input))
     }
 
-    /// Finds all matches, as columns. Arguments, errors and cost are those of `find_iter`, and:
+    /// Finds all matches, as columns. Arguments, errors and cost are those of `find_iter` without conditions; limits
+    /// count the whole call and what it returns. And:
     ///
     /// Args:
-    ///     threads: the most threads that work on it, where there are some 100,000 rows for each. Answers do not depend on
-    ///         it. Partitions are matched apart; one large partition is cut where a few hundred rows around a place say how
+    ///     threads: the most threads that work on it, where there are some 100,000 rows for each, and no more than four for
+    ///         each core (16 where there are few cores). Answers do not depend on it. Partitions are matched apart; one large partition is cut where a few hundred rows around a place say how
     ///         matches lie there, if the search goes on past the last row of each match.
     #[pyo3(
         name = "match",
-        signature = (rows, *, partitions = None, skip = None, threads = 1),
-        text_signature = "($self, rows, *, partitions=None, skip='past last row', threads=1)"
+        signature = (
+            rows, *, partitions = None, skip = None, threads = 1, timeout_seconds = None, memory_limit_mb = None
+        ),
+        text_signature = "($self, rows, *, partitions=None, skip='past last row', threads=1, timeout_seconds=None, \
+                          memory_limit_mb=None)"
     )]
     fn find_all(
         slf: &Bound<'_, Self>,
@@ -345,12 +370,15 @@ impl Pattern {
         partitions: Option<&Bound<'_, PyAny>>,
         skip: Option<&Bound<'_, PyAny>>,
         threads: usize,
+        timeout_seconds: Option<f64>,
+        memory_limit_mb: Option<f64>,
     ) -> PyResult<Matches> {
-        let mut input = Input::read(slf.get(), rows, partitions, skip, threads)?;
+        let limits = Limits::read(timeout_seconds, memory_limit_mb)?;
+        let mut input = Input::read(slf.get(), rows, partitions, skip, threads, limits)?;
         let compiled = Arc::clone(&slf.get().compiled);
         let blocks = MatchesSink::takes_blocks(&compiled);
         let partitions = input.partitions.len();
-        let sink = |rows| MatchesSink::new(&compiled, rows, partitions);
+        let sink = |rows, budget: &Budget| MatchesSink::new(&compiled, rows, partitions, budget);
         let found = Self::search(slf, &mut input, |search, skip, tick| search.run(skip, blocks, sink, tick))?;
         Ok(found.into_matches(&compiled))
     }
@@ -358,8 +386,11 @@ impl Pattern {
     /// Finds where all matches begin and end, as columns. Arguments and errors are those of `match`; time is linear
     /// in the rows however matches overlap.
     #[pyo3(
-        signature = (rows, *, partitions = None, skip = None, threads = 1),
-        text_signature = "($self, rows, *, partitions=None, skip='past last row', threads=1)"
+        signature = (
+            rows, *, partitions = None, skip = None, threads = 1, timeout_seconds = None, memory_limit_mb = None
+        ),
+        text_signature = "($self, rows, *, partitions=None, skip='past last row', threads=1, timeout_seconds=None, \
+                          memory_limit_mb=None)"
     )]
     fn spans(
         slf: &Bound<'_, Self>,
@@ -367,18 +398,24 @@ impl Pattern {
         partitions: Option<&Bound<'_, PyAny>>,
         skip: Option<&Bound<'_, PyAny>>,
         threads: usize,
+        timeout_seconds: Option<f64>,
+        memory_limit_mb: Option<f64>,
     ) -> PyResult<Spans> {
-        let mut input = Input::read(slf.get(), rows, partitions, skip, threads)?;
+        let limits = Limits::read(timeout_seconds, memory_limit_mb)?;
+        let mut input = Input::read(slf.get(), rows, partitions, skip, threads, limits)?;
         let partitions = input.partitions.len();
-        let sink = |rows| SpansSink::new(rows, partitions);
+        let sink = |rows, budget: &Budget| SpansSink::new(rows, partitions, budget);
         let found = Self::search(slf, &mut input, |search, skip, tick| search.run(skip, true, sink, tick))?;
         Ok(found.into_spans())
     }
 
     /// Counts the matches. As `spans`, without keeping them.
     #[pyo3(
-        signature = (rows, *, partitions = None, skip = None, threads = 1),
-        text_signature = "($self, rows, *, partitions=None, skip='past last row', threads=1)"
+        signature = (
+            rows, *, partitions = None, skip = None, threads = 1, timeout_seconds = None, memory_limit_mb = None
+        ),
+        text_signature = "($self, rows, *, partitions=None, skip='past last row', threads=1, timeout_seconds=None, \
+                          memory_limit_mb=None)"
     )]
     fn count(
         slf: &Bound<'_, Self>,
@@ -386,19 +423,26 @@ impl Pattern {
         partitions: Option<&Bound<'_, PyAny>>,
         skip: Option<&Bound<'_, PyAny>>,
         threads: usize,
+        timeout_seconds: Option<f64>,
+        memory_limit_mb: Option<f64>,
     ) -> PyResult<usize> {
-        let mut input = Input::read(slf.get(), rows, partitions, skip, threads)?;
+        let limits = Limits::read(timeout_seconds, memory_limit_mb)?;
+        let mut input = Input::read(slf.get(), rows, partitions, skip, threads, limits)?;
         Self::search(slf, &mut input, |search, skip, tick| search.count(skip, tick))
     }
 
-    /// Whether there is a match; looks from the end of the rows and no further than to the first match seen.
-    #[pyo3(signature = (rows, *, partitions = None))]
+    /// Whether there is a match; looks from the end of the rows and no further than to the first match seen. Arguments and
+    /// errors are those of `match`.
+    #[pyo3(signature = (rows, *, partitions = None, timeout_seconds = None, memory_limit_mb = None))]
     fn is_match(
         slf: &Bound<'_, Self>,
         rows: &Bound<'_, PyAny>,
         partitions: Option<&Bound<'_, PyAny>>,
+        timeout_seconds: Option<f64>,
+        memory_limit_mb: Option<f64>,
     ) -> PyResult<bool> {
-        let mut input = Input::read(slf.get(), rows, partitions, None, 1)?;
+        let limits = Limits::read(timeout_seconds, memory_limit_mb)?;
+        let mut input = Input::read(slf.get(), rows, partitions, None, 1, limits)?;
         Self::search(slf, &mut input, |search, _, tick| search.is_match(tick))
     }
 

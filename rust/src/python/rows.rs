@@ -10,6 +10,7 @@ use super::arguments::{integers, variable};
 use super::arrow::{ArrowArray, Values};
 use super::booleans::{Booleans, Run};
 use super::errors::{out_of_memory, reading_error, rows_error};
+use super::limits::Limits;
 use super::{ffi, labels};
 use crate::matcher::{Compiled, Symbols, SymbolsBuilder};
 use crate::memory;
@@ -18,31 +19,43 @@ use crate::memory;
 const ROWS_BETWEEN_SIGNALS: usize = 1 << 16;
 
 /// Reads the argument `rows`: a mapping of variables to booleans, or a sequence of labels.
-pub fn symbols(compiled: &Compiled, rows: &Bound<'_, PyAny>) -> PyResult<Symbols> {
-    read(compiled, rows).map_err(|error| reading_error(rows.py(), error))
+pub fn symbols(compiled: &Compiled, rows: &Bound<'_, PyAny>, limits: &Limits) -> PyResult<Symbols> {
+    read(compiled, rows, limits).map_err(|error| reading_error(rows.py(), error))
 }
 
-fn read(compiled: &Compiled, rows: &Bound<'_, PyAny>) -> PyResult<Symbols> {
+fn read(compiled: &Compiled, rows: &Bound<'_, PyAny>, limits: &Limits) -> PyResult<Symbols> {
     if let Ok(text) = rows.cast::<PyString>() {
-        return text_labels(compiled, text);
+        return text_labels(compiled, text, limits);
     }
     // A pandas series has keys too; a frame has columns.
     if rows.cast::<PyMapping>().is_ok() || (rows.hasattr("keys")? && rows.hasattr("columns")?) {
-        return conditions(compiled, rows);
+        return conditions(compiled, rows, limits);
     }
     if let Some((categories, codes)) = categorical(rows)? {
         let table: Vec<Option<u8>> = categories.iter().map(|name| variable_of(compiled, name.as_deref())).collect();
         // A missing category has code -1, which lies outside of the table.
-        let codes = codes.iter().map(|&code| usize::try_from(code).unwrap_or(usize::MAX));
-        return Ok(Symbols::from_labels(compiled.variables.len(), &table, codes));
+        let place = |&code: &i64| usize::try_from(code).unwrap_or(usize::MAX);
+        return labelled(compiled, &table, &codes, place, limits);
     }
     if let Some(chunks) = ffi::arrow_arrays(rows, "rows")? {
         return match record_columns(chunks) {
-            Ok(columns) => record_conditions(compiled, rows.py(), columns),
-            Err(chunks) => labels::symbols(rows.py(), compiled, &chunks),
+            Ok(columns) => record_conditions(compiled, rows.py(), columns, limits),
+            Err(chunks) => labels::symbols(rows.py(), compiled, &chunks, limits),
         };
     }
-    object_labels(compiled, rows)
+    object_labels(compiled, rows, limits)
+}
+
+/// Symbols of rows with one label each.
+fn labelled<L>(
+    compiled: &Compiled,
+    table: &[Option<u8>],
+    labels: &[L],
+    place: impl Fn(&L) -> usize,
+    limits: &Limits,
+) -> PyResult<Symbols> {
+    let symbols = Symbols::from_labels(compiled.variables.len(), table, labels, place, &limits.budget);
+    symbols.map_err(|reason| limits.error(reason))
 }
 
 fn variable_of(compiled: &Compiled, name: Option<&str>) -> Option<u8> {
@@ -50,13 +63,12 @@ fn variable_of(compiled: &Compiled, name: Option<&str>) -> Option<u8> {
 }
 
 /// One letter a row.
-fn text_labels(compiled: &Compiled, text: &Bound<'_, PyString>) -> PyResult<Symbols> {
+fn text_labels(compiled: &Compiled, text: &Bound<'_, PyString>, limits: &Limits) -> PyResult<Symbols> {
     let text = text.to_str().map_err(|_| rows_error("labels must be valid Unicode text, without lone surrogates"))?;
-    let count = compiled.variables.len();
     let letter = |character: char| compiled.variable(character.encode_utf8(&mut [0; 4]));
     if text.is_ascii() {
         let table: Vec<Option<u8>> = (0..128_u8).map(|byte| letter(char::from(byte))).collect();
-        return Ok(Symbols::from_labels(count, &table, text.bytes().map(usize::from)));
+        return labelled(compiled, &table, text.as_bytes(), |&byte| usize::from(byte), limits);
     }
     let mut numbers = HashMap::new();
     let mut table = Vec::new();
@@ -67,7 +79,7 @@ fn text_labels(compiled: &Compiled, text: &Bound<'_, PyString>) -> PyResult<Symb
             table.len() - 1
         })
     }));
-    Ok(Symbols::from_labels(count, &table, labels.into_iter()))
+    labelled(compiled, &table, &labels, |&label| label, limits)
 }
 
 /// The categories and codes of a pandas categorical (the array, or a series of it).
@@ -101,7 +113,7 @@ fn record_columns(chunks: Vec<ArrowArray>) -> Result<Vec<(String, Booleans)>, Ve
 }
 
 /// Any sequence of str and None.
-fn object_labels(compiled: &Compiled, rows: &Bound<'_, PyAny>) -> PyResult<Symbols> {
+fn object_labels(compiled: &Compiled, rows: &Bound<'_, PyAny>, limits: &Limits) -> PyResult<Symbols> {
     let py = rows.py();
     let mut numbers: HashMap<String, usize> = HashMap::new();
     let mut table = Vec::new();
@@ -115,8 +127,9 @@ fn object_labels(compiled: &Compiled, rows: &Bound<'_, PyAny>) -> PyResult<Symbo
     for (row, item) in items.enumerate() {
         let item = item?;
         if row.is_multiple_of(ROWS_BETWEEN_SIGNALS) {
-            py.check_signals()?;
+            limits.check(py)?;
         }
+        limits.budget.reserve(&mut labels, 1).map_err(|reason| limits.error(reason))?;
         if let Ok(label) = item.cast::<PyString>() {
             let label = label.to_str()?;
             let number = numbers.get(label).copied().unwrap_or_else(|| {
@@ -132,7 +145,9 @@ fn object_labels(compiled: &Compiled, rows: &Bound<'_, PyAny>) -> PyResult<Symbo
             return Err(rows_error(format!("row {row} has the label {item}, a {kind}; labels are str or None")));
         }
     }
-    Ok(Symbols::from_labels(compiled.variables.len(), &table, labels.into_iter()))
+    let symbols = labelled(compiled, &table, &labels, |&label| label, limits)?;
+    limits.budget.release_vector(&labels);
+    Ok(symbols)
 }
 
 /// Adds an item to a list that may grow as large as input is.
@@ -153,7 +168,7 @@ fn is_missing(item: &Bound<'_, PyAny>) -> PyResult<bool> {
 }
 
 /// Booleans by variable.
-fn conditions(compiled: &Compiled, rows: &Bound<'_, PyAny>) -> PyResult<Symbols> {
+fn conditions(compiled: &Compiled, rows: &Bound<'_, PyAny>, limits: &Limits) -> PyResult<Symbols> {
     let mut columns = Vec::new();
     for key in rows.call_method0("keys")?.try_iter()? {
         let key = key?;
@@ -163,22 +178,33 @@ fn conditions(compiled: &Compiled, rows: &Bound<'_, PyAny>) -> PyResult<Symbols>
         let variable = variable(rows.py(), &compiled.variables, &name)?;
         columns.push((variable, booleans(&rows.get_item(&key)?, &name)?, name));
     }
-    fill(compiled, rows.py(), columns)
+    fill(compiled, rows.py(), columns, limits)
 }
 
-fn record_conditions(compiled: &Compiled, py: Python<'_>, record: Vec<(String, Booleans)>) -> PyResult<Symbols> {
+fn record_conditions(
+    compiled: &Compiled,
+    py: Python<'_>,
+    record: Vec<(String, Booleans)>,
+    limits: &Limits,
+) -> PyResult<Symbols> {
     let named = record.into_iter().map(|(name, column)| Ok((variable(py, &compiled.variables, &name)?, column, name)));
-    fill(compiled, py, named.collect::<PyResult<_>>()?)
+    fill(compiled, py, named.collect::<PyResult<_>>()?, limits)
 }
 
-fn fill(compiled: &Compiled, py: Python<'_>, columns: Vec<(u8, Booleans, String)>) -> PyResult<Symbols> {
+fn fill(
+    compiled: &Compiled,
+    py: Python<'_>,
+    columns: Vec<(u8, Booleans, String)>,
+    limits: &Limits,
+) -> PyResult<Symbols> {
     let Some((_, first, first_name)) = columns.first() else {
         return Err(rows_error(
             "rows has no column, so the number of rows is not known; give the booleans of at least one variable",
         ));
     };
     let rows = first.len();
-    let mut builder = SymbolsBuilder::new(compiled.variables.len(), rows);
+    let builder = SymbolsBuilder::new(compiled.variables.len(), rows, &limits.budget);
+    let mut builder = builder.map_err(|reason| limits.error(reason))?;
     let mut given = vec![None; compiled.variables.len()];
     for (variable, column, name) in &columns {
         if column.len() != rows {
@@ -188,6 +214,7 @@ fn fill(compiled: &Compiled, py: Python<'_>, columns: Vec<(u8, Booleans, String)
         if let Some(before) = given[usize::from(*variable)].replace(name) {
             return Err(rows_error(format!("{before:?} and {name:?} are the same variable")));
         }
+        limits.check(py)?;
         column.for_each_run(py, name, |first, run| match run {
             Run::Bytes(bytes) => builder.fill(*variable, first, bytes.iter().map(|&byte| byte != 0)),
             Run::Bits(bits) => builder.fill(*variable, first, bits.iter()),
@@ -198,7 +225,7 @@ fn fill(compiled: &Compiled, py: Python<'_>, columns: Vec<(u8, Booleans, String)
     for variable in (0..given.len()).filter(|&variable| given[variable].is_none()) {
         builder.fill_all(variable as u8);
     }
-    Ok(builder.finish())
+    builder.finish(&limits.budget).map_err(|reason| limits.error(reason))
 }
 
 /// A column of booleans, from the fastest form that it offers.

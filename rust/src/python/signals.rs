@@ -34,7 +34,7 @@ impl Signals {
         self.last = Instant::now();
         checked.map_err(|error| {
             self.raised = Some(error);
-            Stopped
+            Stopped::ByCaller
         })
     }
 }

@@ -1,0 +1,189 @@
+"""Limits of time and memory: how far work goes on past one.
+
+Each case is an input that takes minutes and gigabytes without a limit. It runs in a process of its own, which measures
+itself: once with little to do, so that what a first call takes does not count, and then within limits.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import resource
+import subprocess
+import sys
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+import rowpattern
+from rowpattern import match_recognize
+from rowpattern._core import Conditions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# Our own work stops within 64 MB of a limit.
+MOST_MB_BEYOND = 64
+# It stops within 0.1 s of a limit where it has a core of its own; tests run beside each other and beside other processes, so
+# that a thread may wait some tenths of a second for its turn.
+MOST_SECONDS_BEYOND = 0.5
+SECONDS = 0.3
+MEGABYTES = 40
+
+# Enough rows for two threads, in partitions that these share.
+ROWS = 400_000
+
+
+def partitions(rows: int) -> tuple[str, list[int]]:
+    return ("counts", [rows // 4] * 4)
+
+
+def labels(rows: int) -> str:
+    return "A" * rows
+
+
+def random_labels(rows: int) -> str:
+    return bytes(np.random.default_rng(1).choice(np.frombuffer(b"AB", dtype=np.uint8), rows)).decode()
+
+
+@functools.cache
+def conditions(pattern: str, rows: int) -> Conditions:
+    """The last variable's condition reads the first row and a sum, and is true or false everywhere."""
+    compiled = rowpattern.compile(pattern)
+    last = compiled.variables[-1]
+    first, current = ("read", 0, None, True, 0, 0), ("read", 0, None, False, 0, 0)
+    compare = ">=" if last == "A" else ">"
+    condition = ("and", (compare, current, first), (">=", ("aggregate", 0), ("float", -1.0)))
+    columns = [pa.array(np.ones(rows))]
+    aggregates: list[tuple[str, int | None, int | None]] = [("sum", 0, None if last == "A" else 0)]
+    return Conditions(compiled, columns, [["A"]], aggregates, {last: condition})
+
+
+@functools.cache
+def both(rows: int) -> dict[str, Any]:
+    return {name: np.ones(rows, dtype=bool) for name in "AB"}
+
+
+@functools.cache
+def table(rows: int) -> pa.Table:
+    return pa.table({"p": np.arange(rows) // max(1, rows // 4), "i": np.arange(rows), "x": np.ones(rows)})
+
+
+def sql(measures: str, output: str, pattern: str = "A+", define: str = "A AS x > 0") -> Callable[..., object]:
+    query = f"""SELECT * FROM t MATCH_RECOGNIZE (PARTITION BY p ORDER BY i MEASURES {measures} {output}
+        AFTER MATCH SKIP TO NEXT ROW PATTERN ({pattern}) DEFINE {define})"""
+    return lambda rows, **limits: match_recognize(query, table(rows), **limits)
+
+
+# Patterns that have a new set of positions at each row, each of several thousand followers.
+SETS = "Z (A|B){800} A (A|B)*"
+OVERLAPPING: dict[str, Any] = {"skip": "to next row"}
+TO_FIRST: dict[str, Any] = {"skip": ("to first", "B")}
+REMEMBERED = "A B{1,2000}"
+
+
+def method(name: str, pattern: str, given: Callable[[int], Any], **options: Any) -> Callable[..., object]:
+    def call(rows: int, **limits: Any) -> object:
+        found = getattr(rowpattern.compile(pattern), name)(
+            given(rows), partitions=partitions(rows), **options, **limits
+        )
+        return deque(found, maxlen=0) if name == "find_iter" else found
+
+    return call
+
+
+def dependent(name: str, pattern: str, **options: Any) -> Callable[..., object]:
+    def call(rows: int, **limits: Any) -> object:
+        given = {"A": np.ones(rows, dtype=bool)}
+        return getattr(conditions(pattern, rows), name)(given, partitions=partitions(rows), **options, **limits)
+
+    return call
+
+
+def one_long_match(rows: int, **limits: Any) -> object:
+    return deque(rowpattern.compile("A+").find_iter(labels(rows), **limits), maxlen=0)
+
+
+def kept(rows: int, **limits: Any) -> object:
+    """Symbols of many variables, of which no two rows have the same."""
+    names = [f"V{number}" for number in range(40)]
+    bits = np.random.default_rng(1).integers(0, 2, (len(names), rows)) == 1
+    return rowpattern.compile(" | ".join(names)).count(dict(zip(names, bits)), **limits)
+
+
+#: By name: the call, the limits that it passes, its rows, and whether it has threads.
+CASES: dict[str, tuple[Callable[..., object], str, int, bool]] = {
+    "match, overlapping": (method("match", "A+", labels, **OVERLAPPING), "time memory", ROWS, True),
+    "match, sets": (method("match", SETS, random_labels), "time", ROWS, True),
+    "match, exclusions": (method("match", "A {- A+ -}", labels, **OVERLAPPING), "time memory", ROWS, True),
+    "match, symbols": (kept, "memory", 2_000_000, True),
+    "match, one row a match": (method("match", "A", labels), "memory", 8_000_000, True),
+    "spans, one row a match": (method("spans", "A", labels), "memory", 8_000_000, True),
+    "spans, remembered": (method("spans", REMEMBERED, both, **TO_FIRST), "time memory", ROWS, True),
+    "count, remembered": (method("count", REMEMBERED, both, **TO_FIRST), "time memory", ROWS, True),
+    "is_match, sets": (method("is_match", SETS, random_labels), "time", ROWS, False),
+    "is_match, symbols": (method("is_match", "B", labels), "memory", 50_000_000, False),
+    "find_iter, overlapping": (method("find_iter", "A+", labels, **OVERLAPPING), "time", ROWS, False),
+    "find_iter, one long match": (one_long_match, "memory", 30_000_000, False),
+    "Conditions.match, ways": (dependent("match", "((A | B)*)* C"), "time", ROWS, True),
+    "Conditions.match, overlapping": (dependent("match", "A+", **OVERLAPPING), "time memory", ROWS, True),
+    "Conditions.find_iter": (dependent("find_iter", "A+", **OVERLAPPING), "time memory", ROWS, False),
+    "SQL, one row": (sql("count(*) AS n", "ONE ROW PER MATCH"), "time memory", ROWS, True),
+    "SQL, all rows": (sql("FIRST(x) AS y, CLASSIFIER() AS c", "ALL ROWS PER MATCH"), "time memory", ROWS, True),
+    "SQL, measures": (sql("FIRST(x) AS y, CLASSIFIER() AS c", "ALL ROWS PER MATCH"), "memory", 8_000, True),
+    "SQL, aggregates": (sql("sum(x) AS s", "ALL ROWS PER MATCH"), "memory", 8_000, True),
+    "SQL, aggregates of matches": (sql("sum(A.x) AS s", "ONE ROW PER MATCH"), "memory", 8_000, True),
+    "SQL, dependent": (sql("count(*) AS n", "ONE ROW PER MATCH", define="A AS x >= FIRST(x)"), "time memory", ROWS, True),
+}
+
+
+def measured(name: str) -> list[dict[str, Any]]:
+    """Run a case within each of its limits, and say how it ended, how long it took, and how the process has grown."""
+    call, limits, rows, has_threads = CASES[name]
+    call(8)
+    found = []
+    for limit in sorted(limits.split()):
+        given = {"timeout_seconds": SECONDS} if limit == "time" else {"memory_limit_mb": MEGABYTES}
+        for threads in (1, 2) if has_threads else (1,):
+            more = {"threads": threads} if has_threads else {}
+            # What is given does not count.
+            with_little = {"timeout_seconds": 1e-6, **more}
+            try:
+                call(rows, **with_little)
+            except rowpattern.QueryLimitError:
+                pass
+            before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+            begun = time.perf_counter()
+            try:
+                call(rows, **given, **more)
+                ended = "answered"
+            except rowpattern.QueryLimitError as error:
+                ended = str(error)
+            seconds = time.perf_counter() - begun
+            grown_mb = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kb) / 1024
+            found.append({"limit": limit, "threads": threads, "ended": ended, "s": seconds, "mb": grown_mb})
+    return found
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss has other units elsewhere")
+@pytest.mark.parametrize("name", CASES)
+def test_work_ends_at_its_limits(name: str) -> None:
+    command = [sys.executable, __file__, name]
+    output = subprocess.run(command, check=True, capture_output=True, text=True, timeout=300).stdout
+    runs = json.loads(output)
+    assert runs
+    for run in runs:
+        if run["limit"] == "time":
+            assert f"longer than its limit of {SECONDS} s" in run["ended"], run
+            assert run["s"] < SECONDS + MOST_SECONDS_BEYOND, run
+        else:
+            assert f"more memory than its limit of {MEGABYTES} MB" in run["ended"], run
+            assert run["mb"] < MEGABYTES + MOST_MB_BEYOND, run
+
+
+if __name__ == "__main__":
+    print(json.dumps(measured(sys.argv[1])))
