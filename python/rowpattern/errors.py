@@ -81,5 +81,9 @@ class QueryLimitError(QueryError):
     """A query passed the limit of time or memory that it was given, which the message names."""
 
 
+class InternalError(RowPatternError, RuntimeError):
+    """Something that should never happen did; please report it, with what the message says."""
+
+
 class MissingDependencyError(RowPatternError, ImportError):
     """A package that this needs is not installed; the message says what to install."""

@@ -20,7 +20,7 @@ from rowpattern.sql.ownership import anything_owned, keep_owned_for_ever
 
 __all__: list[str] = []
 
-_PATIENCE_SECONDS = 0.5
+_PATIENCE_SECONDS = 0.2
 _BETWEEN_INTERRUPTS_SECONDS = 0.01
 
 

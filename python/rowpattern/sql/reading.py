@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from rowpattern.sql.running import Run
 
-__all__ = ["abandoned_reads", "attended_batches", "is_in_memory", "table_reader"]
+__all__ = ["TableElsewhere", "abandoned_reads", "attended_batches", "is_in_memory", "table_reader"]
 
 _attendants = Attendants("rowpattern-reading", "readings of tables")
 
@@ -23,6 +24,14 @@ _attendants = Attendants("rowpattern-reading", "readings of tables")
 def abandoned_reads() -> int:
     """Return how many readings of tables passed a limit or were given up, and have not ended."""
     return _attendants.abandoned
+
+
+class TableElsewhere(ABC):
+    """A table that another process has."""
+
+    @abstractmethod
+    def open(self) -> Table:
+        """Return it; columns come when they are asked for."""
 
 
 def is_in_memory(value: Any) -> bool:
@@ -35,6 +44,8 @@ def table_reader(run: Run) -> Callable[[Any, str], Table]:
     """Return `read_table` within the limits of a run."""
 
     def read(value: Any, name: str) -> Table:
+        if isinstance(value, TableElsewhere):
+            return value.open()
         if is_in_memory(value):
             return read_table(value, name)
         return _attendants.attend(lambda: read_table(value, name), run)

@@ -132,7 +132,11 @@ class Run:
             "MR_MAX_MEMORY_MB"
         )
 
+    def report(self, progress: Progress) -> None:
+        """Tell who wants to know how far the query is."""
+        if self.progress:
+            (_print if self.progress is True else self.progress)(progress)
+
     def _report(self, name: str, rows: int, *, done: bool) -> None:
         if self.progress:
-            report = _print if self.progress is True else self.progress
-            report(Progress(name, rows, time.perf_counter() - self.begun, done))
+            self.report(Progress(name, rows, time.perf_counter() - self.begun, done))
