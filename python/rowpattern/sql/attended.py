@@ -176,7 +176,7 @@ class Attendants:
         work: Callable[[], _Found],
         run: Run,
         interrupt: Callable[[], object] = _nothing,
-        when_abandoned: Callable[[Task[_Found]], object] = lambda _: None,
+        when_abandoned: Callable[[Task[Any]], object] = lambda _: None,
     ) -> _Found:
         """Do work within the time of a run.
 

@@ -15,12 +15,13 @@ import socket
 import struct
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Channel", "ClosedError", "ReceivedTables", "SentTables", "read_answer", "wait_until_closed", "write_answer"]
+__all__ = ["Channel", "ClosedError", "ReceivedTables", "SentTables", "wait_until_closed"]
 
 _LENGTH = struct.Struct("<I")
 # A query's text is at most some hundreds of KB, an answer's description some for each column.
@@ -83,22 +84,22 @@ class Channel:
         descriptors: list[int] = []
         try:
             (length,) = _LENGTH.unpack(self._exactly(_LENGTH.size, descriptors, seconds_left, look_seconds))
-            if length > _MOST_MESSAGE_BYTES:
-                raise ClosedError
             message = json.loads(self._exactly(length, descriptors, seconds_left, look_seconds))
-            if not isinstance(message, dict):
-                raise ClosedError
         except BaseException as error:
             for each in descriptors:
                 os.close(each)
             if isinstance(error, (ValueError, ConnectionResetError)):
                 raise ClosedError from None
             raise
+        if not isinstance(message, dict):
+            raise ClosedError
         return message, descriptors[0] if descriptors else None
 
     def _exactly(
         self, size: int, descriptors: list[int], seconds_left: Callable[[], float] | None, look_seconds: float
     ) -> bytes:
+        if size > _MOST_MESSAGE_BYTES:
+            raise ClosedError
         found = bytearray()
         while len(found) < size:
             if seconds_left is not None:
@@ -116,21 +117,23 @@ class Channel:
 
 
 class SentTables:
-    """Shared memory that this process writes tables to, for one worker to read; kept from query to query."""
+    """Shared memory that this side writes tables to, for the other to read; kept from query to query."""
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, about_to_map: Callable[[int], object] = lambda _: None) -> None:
         """Prepare; there is no memory yet.
 
         Args:
             threads: how many copy.
+            about_to_map: called with the bytes of address space that the memory takes.
         """
         self._threads = threads
+        self._about_to_map = about_to_map
         self._descriptor: int | None = None
         self._mapped: mmap.mmap | None = None
         self._capacity = self._used = 0
 
     def begin(self) -> None:
-        """Forget what was written: the worker has done with it."""
+        """Forget what was written: the other side has done with it."""
         self._used = 0
 
     def end(self) -> None:
@@ -147,7 +150,7 @@ class SentTables:
             self._descriptor = None
 
     def write(self, table: pa.Table) -> tuple[dict[str, int], int | None]:
-        """Write a table; return where it is, and the descriptor where the worker does not have it yet."""
+        """Write a table; return where it is, and the descriptor where the other side does not have it yet."""
         counted = pa.MockOutputStream()
         _write(counted, table)
         begin, size = self._used, counted.size()
@@ -168,7 +171,10 @@ class SentTables:
             capacity *= 2
         new = self._descriptor is None
         if self._descriptor is None:
-            self._descriptor = os.memfd_create("rowpattern-tables", os.MFD_CLOEXEC)
+            self._descriptor = os.memfd_create("rowpattern", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+            # Reading what a file has lost would end the reader.
+            fcntl.fcntl(self._descriptor, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK)
+        self._about_to_map(capacity)
         os.ftruncate(self._descriptor, capacity)
         self._mapped = mmap.mmap(self._descriptor, capacity)
         self._capacity = capacity
@@ -176,77 +182,70 @@ class SentTables:
 
 
 class ReceivedTables:
-    """The worker's side of `SentTables`."""
+    """The other side of `SentTables`."""
 
-    def __init__(self) -> None:
-        """Prepare; there is no memory yet."""
+    def __init__(self, about_to_map: Callable[[int], object] = lambda _: None) -> None:
+        """Prepare; there is no memory yet.
+
+        Args:
+            about_to_map: called with the bytes of address space that the memory takes.
+        """
+        self._about_to_map = about_to_map
         self._descriptor: int | None = None
         self._mapped: mmap.mmap | None = None
-        self.capacity = 0
+        self._capacity = 0
 
-    def read(self, place: dict[str, int], descriptor: int | None, about_to_map: Callable[[int], object]) -> pa.Table:
-        """Return a table without copying it.
+    def read(self, place: dict[str, int], descriptor: int | None) -> pa.Table:
+        """Return a table that is trusted, without copying it: until the query's end it does not change.
 
         Args:
             place: as `SentTables.write` gave it.
             descriptor: the memory's, where it is new.
-            about_to_map: called with the bytes of address space that the memory takes.
         """
+        return pa.ipc.open_stream(pa.py_buffer(self._at(place, descriptor))).read_all()
+
+    def copy(self, place: dict[str, int], descriptor: int | None) -> pa.Table:
+        """Return a table that is not trusted, copied and checked.
+
+        Raises:
+            ClosedError: it is none.
+        """
+        try:
+            # Copied first: what was checked cannot be changed any more.
+            copied = np.array(np.frombuffer(self._at(place, descriptor), dtype=np.uint8))
+            table = pa.ipc.open_stream(pa.py_buffer(copied)).read_all()
+            table.validate(full=True)
+        except (OSError, ValueError, TypeError, KeyError):
+            raise ClosedError from None
+        return table
+
+    def _at(self, place: dict[str, int], descriptor: int | None) -> memoryview:
         if descriptor is not None:
             self.close()
             self._descriptor = descriptor
-        if place["capacity"] != self.capacity or self._mapped is None:
-            about_to_map(place["capacity"])
-            self._mapped = mmap.mmap(self._descriptor or 0, place["capacity"], access=mmap.ACCESS_READ)
-            self.capacity = place["capacity"]
-        begin, end = place["begin"], place["begin"] + place["size"]
-        return pa.ipc.open_stream(pa.py_buffer(memoryview(self._mapped)[begin:end])).read_all()
+        if self._descriptor is None:
+            raise ClosedError
+        if place["capacity"] != self._capacity or self._mapped is None:
+            if not fcntl.fcntl(self._descriptor, fcntl.F_GET_SEALS) & fcntl.F_SEAL_SHRINK:
+                raise ClosedError
+            self._about_to_map(place["capacity"])
+            # It must be so long, or this raises ValueError.
+            self._mapped = mmap.mmap(self._descriptor, place["capacity"], access=mmap.ACCESS_READ)
+            self._capacity = place["capacity"]
+        return memoryview(self._mapped)[place["begin"] : place["begin"] + place["size"]]
 
     def end(self) -> None:
         """Give memory back where it is much, as the other side does."""
-        if self.capacity > _MOST_KEPT_BYTES:
+        if self._capacity > _MOST_KEPT_BYTES:
             self.close()
 
     def close(self) -> None:
         """Give the memory back."""
         self._mapped = None
-        self.capacity = 0
+        self._capacity = 0
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
-
-
-def write_answer(table: pa.Table) -> int:
-    """Write a table to memory of its own, which nobody can change any more; return the descriptor."""
-    descriptor = os.memfd_create("rowpattern-answer", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-    try:
-        with os.fdopen(os.dup(descriptor), "wb", buffering=0) as file, pa.PythonFile(file, mode="w") as sink:
-            _write(sink, table)
-        fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE)
-    except BaseException:
-        os.close(descriptor)
-        raise
-    return descriptor
-
-
-def read_answer(descriptor: int) -> pa.Table:
-    """Return a table that another process wrote, checked, without copying it; the descriptor is closed.
-
-    Raises:
-        ClosedError: it is none, or could still be changed.
-    """
-    try:
-        wanted = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_WRITE
-        if fcntl.fcntl(descriptor, fcntl.F_GET_SEALS) & wanted != wanted:
-            raise ClosedError
-        mapped = mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
-        table = pa.ipc.open_stream(pa.py_buffer(mapped)).read_all()
-        table.validate(full=True)
-    except (OSError, ValueError):
-        raise ClosedError from None
-    finally:
-        os.close(descriptor)
-    return table
 
 
 def _write(sink: Any, table: pa.Table) -> None:

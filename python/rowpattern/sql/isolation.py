@@ -8,6 +8,7 @@ shared memory. Workers are made without a fork of this process, are kept, and en
 from __future__ import annotations
 
 import atexit
+import contextlib
 import json
 import os
 import socket
@@ -22,7 +23,7 @@ import pyarrow as pa
 
 from rowpattern import errors
 from rowpattern.errors import ConfigurationError, InternalError, QueryLimitError, RowPatternError
-from rowpattern.sql.channel import Channel, ClosedError, SentTables, read_answer
+from rowpattern.sql.channel import Channel, ClosedError, ReceivedTables, SentTables
 from rowpattern.sql.explanation import Explanation
 from rowpattern.sql.reading import table_reader
 from rowpattern.sql.running import Progress, Step
@@ -71,14 +72,20 @@ class _Worker:
             raise ConfigurationError('isolation="process" needs sys.executable, to start Python with')
         ours, theirs = socket.socketpair()
         self._last_words = os.memfd_create("rowpattern-errors", os.MFD_CLOEXEC)
-        package = str(Path(__file__).resolve().parents[2])
-        # The same package as here, and what was found for this process; no folder that is meant by where it runs.
-        path = [package, *(each for each in sys.path if os.path.isabs(each) and each != package)]
+        path = json.dumps(_import_path())
         environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
         settings = {name: value for name, value in os.environ.items() if name.startswith("MR_")}
         with theirs:
-            self.process = subprocess.Popen(
-                [sys.executable, "-I", "-c", _PROGRAM, json.dumps(path), str(theirs.fileno()), str(os.getpid())],
+            self.process = subprocess.Popen(  # noqa: S603 - Python, and a program that is a constant
+                [
+                    sys.executable,
+                    "-I",
+                    "-c",
+                    _PROGRAM,
+                    path,
+                    str(theirs.fileno()),
+                    str(os.getpid()),
+                ],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=self._last_words,
@@ -89,6 +96,7 @@ class _Worker:
             )
         self.channel = Channel(ours)
         self.tables = SentTables(min(2, available_cores()))
+        self.answers = ReceivedTables()
 
     def wait_until_ready(self) -> None:
         """Wait for the process.
@@ -114,11 +122,13 @@ class _Worker:
         self.process.kill()
         self.channel.close()
         self.tables.close()
+        self.answers.close()
 
     def forget(self) -> None:
         """In a forked child: let go of the parent's worker."""
         self.channel.close()
         self.tables.close()
+        self.answers.close()
         self.close()
         # It is no child of this process's.
         self.process.returncode = 0
@@ -126,6 +136,21 @@ class _Worker:
     def close(self) -> None:
         """Free what is left when the process has ended."""
         os.close(self._last_words)
+
+
+def _import_path() -> list[str]:
+    """Return where a worker imports from: this package, and what was found for this process.
+
+    A folder that is meant by where the process runs is none, but where it has this package.
+    """
+    package = str(Path(__file__).resolve().parents[2])
+    found = []
+    for entry in sys.path:
+        if Path(entry).is_absolute():
+            found.append(entry)
+        elif str(Path(entry).resolve()) == package:
+            found.append(package)
+    return found if package in found else [package, *found]
 
 
 class _Pool:
@@ -171,8 +196,8 @@ class _Pool:
                 left = run.seconds_left
                 if not starting and not left:
                     raise QueryLimitError(
-                        f"all {self.most} worker processes were at work for the query's limit of {run.seconds:g} s; give "
-                        "timeout_seconds, or have fewer queries at once"
+                        f"all {self.most} worker processes were at work for the query's limit of {run.seconds:g} s; "
+                        "give timeout_seconds, or have fewer queries at once"
                     )
                 wait = _MOST_START_SECONDS if starting else left
                 self._changed.wait(min(wait, _BETWEEN_SIGNALS_SECONDS) if main else wait)
@@ -239,10 +264,10 @@ class _Pool:
                 worker.kill()
             until = time.perf_counter() + _MOST_END_SECONDS
             for worker in [*workers, *self._ending]:
-                try:
+                with contextlib.suppress(subprocess.TimeoutExpired):
                     worker.process.wait(max(0.0, until - time.perf_counter()))
-                except subprocess.TimeoutExpired:
-                    # The system is still taking its memory back.
+                if worker.process.returncode is None:
+                    # The system is still taking its memory back, and does not need this process for it.
                     worker.process.returncode = 0
 
     def after_fork(self) -> None:
@@ -258,7 +283,9 @@ os.register_at_fork(after_in_child=_pool.after_fork)
 
 
 def start_workers(count: int) -> None:
-    """Start worker processes until there are so many, so that first queries need not wait; at most one for each core, or 2.
+    """Start worker processes until there are so many, so that first queries need not wait.
+
+    There are at most as many as this process may use cores, or 2 where it may use one.
 
     Raises:
         InternalError: one does not start; the message has what it said.
@@ -334,6 +361,7 @@ class _Query:
             _pool.replace(worker)
             raise
         worker.tables.end()
+        worker.answers.end()
         if reply.get("replace"):
             _pool.replace(worker)
         else:
@@ -347,11 +375,12 @@ class _Query:
         """Give the worker what it asks for until it is done."""
         self._failure: Exception | None = None
         deadline = self._run.deadline + _GRACE_SECONDS
-        look = _BETWEEN_SIGNALS_SECONDS if threading.current_thread() is threading.main_thread() else _MOST_START_SECONDS
+        main = threading.current_thread() is threading.main_thread()
+        look = _BETWEEN_SIGNALS_SECONDS if main else _MOST_START_SECONDS
         while True:
             message, descriptor = worker.channel.receive(lambda: max(0.0, deadline - time.perf_counter()), look)
-            if descriptor is not None:
-                return message, read_answer(descriptor)
+            if "columns" in message:
+                return message, worker.answers.copy(message["place"], descriptor)
             if "error" in message or "explanation" in message:
                 return message, None
             if "progress" in message:

@@ -1,7 +1,7 @@
 """The worker process of `isolation="process"`: answers one query at a time, within limits that the system keeps.
 
-Its own limits are those that a query has anywhere; the system refuses memory beyond, and the process that sent the query
-ends this one when time is over.
+Its own limits are those that a query has anywhere; the system refuses memory beyond, and the process that sent the
+query ends this one when time is over.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 
 from rowpattern.errors import InternalError, QueryLimitError, RowPatternError
-from rowpattern.sql.channel import Channel, ClosedError, ReceivedTables, wait_until_closed, write_answer
+from rowpattern.sql.channel import Channel, ClosedError, ReceivedTables, SentTables, wait_until_closed
 from rowpattern.sql.database import abandoned_queries, database
 from rowpattern.sql.explanation import explained
 from rowpattern.sql.first_use import query_module
@@ -51,22 +51,22 @@ class _CallerFailedError(Exception):
 class _Caller:
     """The process that sent the query, as this one sees it."""
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Channel, memory: _Memory) -> None:
         self.channel = channel
-        self.tables = ReceivedTables()
-        self.about_to_map: Callable[[int], object] = lambda _: None
+        self.tables = ReceivedTables(memory.allow)
+        self.answers = SentTables(1, memory.allow)
         # Columns are asked for by several threads.
         self._lock = threading.Lock()
 
     def ask(self, **question: Any) -> Any:
-        """Ask for something of a table; arrows of tables come with it."""
+        """Ask for something of a table."""
         with self._lock:
             self.channel.send(question)
             reply, descriptor = self.channel.receive()
             if "failed" in reply:
                 raise _CallerFailedError
             if "place" in reply:
-                return self.tables.read(reply["place"], descriptor, self.about_to_map)
+                return self.tables.read(reply["place"], descriptor)
             return reply
 
     def tell(self, **message: Any) -> None:
@@ -129,7 +129,7 @@ class _TakenThere(Native):
         object.__setattr__(self, "rows", rows)
 
     @property
-    def values(self) -> Any:  # type: ignore[override] # computed where a query goes on with them
+    def values(self) -> Any:  # computed where a query goes on with them
         return self.table.column(self.name).take(self.rows).combine_chunks()
 
     def __len__(self) -> int:
@@ -185,10 +185,9 @@ def main(descriptor: int, parent: int) -> None:
     end = socket.socket(fileno=descriptor)
     threading.Thread(target=_end_with, args=(end, parent), name="rowpattern-parent", daemon=True).start()
     query_module()
-    caller = _Caller(Channel(end))
     _warm_up()
     memory = _Memory()
-    caller.about_to_map = memory.allow
+    caller = _Caller(Channel(end), memory)
     with contextlib.suppress(ClosedError):
         caller.tell(ready=os.getpid())
         while True:
@@ -196,9 +195,8 @@ def main(descriptor: int, parent: int) -> None:
             reply, answer = _replied(question, caller, memory)
             reply["replace"] = bool(reply.get("replace")) or abandoned_queries() > 0 or memory.has_grown
             caller.channel.send(reply, answer)
-            if answer is not None:
-                os.close(answer)
             caller.tables.end()
+            caller.answers.end()
     # Nothing of this process is anybody's: it need not be taken down.
     os._exit(0)
 
@@ -210,7 +208,9 @@ def _end_with(end: socket.socket, parent: int) -> None:
 
 def _warm_up() -> None:
     """Have a query answered, so that the first one does not wait for what every query needs."""
-    sql = "SELECT * FROM t MATCH_RECOGNIZE (ORDER BY x MEASURES sqrt(LAST(A.x)) AS m PATTERN (A+) DEFINE A AS sin(x) < 2)"
+    sql = (
+        "SELECT * FROM t MATCH_RECOGNIZE (ORDER BY x MEASURES sqrt(LAST(A.x)) AS m PATTERN (A+) DEFINE A AS sin(x) < 2)"
+    )
     query_module().answer_query(sql, pa.table({"x": [1.0, 2.0]}), {}, Run(256.0, 60.0))
 
 
@@ -224,7 +224,7 @@ def _replied(question: dict[str, Any], caller: _Caller, memory: _Memory) -> tupl
     except MemoryError:
         return {"error": "memory", "replace": True}, None
     except (RowPatternError, TypeError, ValueError) as error:
-        reply = {"error": type(error).__name__, "message": str(error)}
+        reply: dict[str, Any] = {"error": type(error).__name__, "message": str(error)}
         if isinstance(error, QueryLimitError):
             # What a library makes of refused memory is not known.
             reply["replace"] = "memory" in str(error)
@@ -262,11 +262,12 @@ def _answered(question: dict[str, Any], caller: _Caller, memory: _Memory) -> tup
                 tables = tables_of(parsed, data, given, table_reader(run))
             answer = RunningQuery(parsed, tables, using, run).answer()
         columns, sent = _sent(answer)
-        descriptor = write_answer(sent)
+        caller.answers.begin()
+        place, descriptor = caller.answers.write(sent)
     one = only_table(tables)
     source = one.given if isinstance(one, _CallersTable) else None
-    reply = {"columns": columns, "kind": common_kind(tables), "source": source, "steps": _steps(run)}
-    return reply, descriptor
+    kind = common_kind(tables)
+    return {"columns": columns, "place": place, "kind": kind, "source": source, "steps": _steps(run)}, descriptor
 
 
 def _steps(run: Run) -> list[list[Any]]:

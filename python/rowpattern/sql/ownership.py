@@ -1,6 +1,7 @@
 """What belongs to one process: a forked child neither uses nor frees it.
 
-DuckDB's connections and readers have threads, which a child does not have: freeing one there waits for them, or crashes.
+DuckDB's connections and readers have threads, which a child does not have: freeing one there waits for them, or
+crashes.
 """
 
 from __future__ import annotations
