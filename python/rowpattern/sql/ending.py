@@ -11,9 +11,12 @@ from __future__ import annotations
 import atexit
 import contextlib
 import ctypes
+import gc
 import os
 import sys
 import time
+
+import duckdb
 
 from rowpattern.sql.attended import all_attendants
 from rowpattern.sql.ownership import anything_owned, keep_owned_for_ever
@@ -39,6 +42,7 @@ def _at_exit() -> None:
     if running:
         # Freeing a connection waits for its work.
         keep_owned_for_ever()
+        _leave_out_duckdbs_end()
     if sys.platform == "linux" and (running or anything_owned()):
         # Where the C library or the C++ runtime is another one, nothing can be done.
         with contextlib.suppress(OSError, AttributeError):
@@ -46,6 +50,17 @@ def _at_exit() -> None:
         if running:
             with contextlib.suppress(OSError, AttributeError):
                 _leave_early()
+
+
+def _leave_out_duckdbs_end() -> None:
+    """Take back what DuckDB registered for the interpreter's end: it waits for the results of queries that run.
+
+    That function has no name; those of DuckDB's functions that were not registered are not concerned.
+    """
+    kind = type(duckdb.connect)
+    for function in gc.get_objects():
+        if type(function) is kind:
+            atexit.unregister(function)
 
 
 def _let_threads_wait() -> None:
