@@ -18,12 +18,13 @@ looked up, navigation taken out of expressions), `arrange` (rows in order), `mat
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any, Callable, Literal
 
-from rowpattern.dependencies import missing
 from rowpattern.errors import ConfigurationError
 from rowpattern.production_config import get_config
 from rowpattern.settings import threads as read_threads
+from rowpattern.sql.first_use import query_module
 
 if TYPE_CHECKING:
     from rowpattern.sql.explanation import Explanation
@@ -42,6 +43,7 @@ def match_recognize(
     threads: int | None = None,
     progress: bool | Callable[[Progress], object] | None = None,
     stream: bool | Literal["in order"] = False,
+    isolation: Literal["process"] | None = None,
     **tables: Any,
 ) -> Any:
     """Answer a query with MATCH_RECOGNIZE (ISO/IEC 9075-2, 7.6).
@@ -64,6 +66,10 @@ def match_recognize(
             ORDER BY and need not be sorted; that is checked. Tables may be pyarrow datasets too; these, DuckDB
             relations, lazy frames and readers are read as it goes (a relation by its own connection, within that one's
             limits). There is one clause in a query.
+        isolation: `"process"` has the query answered in a worker process, for SQL from strangers (Linux): the system
+            keeps the limits of memory and time, whatever the query calls, and what crashes is not this process. Workers
+            are kept, at most one for each core (or 2); `rowpattern.sql.isolation.start_workers` starts them before
+            the first query, which otherwise waits for one to start (that time does not count). Not with `stream`.
         tables: tables by the names that the query has for them.
 
     Returns:
@@ -79,7 +85,9 @@ def match_recognize(
         QueryError: a name is unknown, or an expression cannot be computed.
         UnknownVariableError: a variable is named that the pattern does not have.
         UnsupportedQueryError: the query is right, and cannot be answered here.
-        QueryLimitError: it took too long or too much memory.
+        QueryLimitError: it took too long or too much memory; the caller gets control within 0.2 s of the time limit.
+            DuckDB may go on in the background (`rowpattern.sql.database.abandoned_queries`), a worker process does not.
+        InternalError: with `isolation`, a worker process has crashed; please report it.
         SkipError: AFTER MATCH SKIP has nowhere to go.
         MissingDependencyError: duckdb, pyarrow or numpy is not installed.
         TypeError: what was given is no table.
@@ -87,12 +95,18 @@ def match_recognize(
     The query sees the tables that it is given and nothing else: no file, no network, no variable of the caller. Takes
     time linear in the rows where they are in order already, O(n log n) otherwise, and what DuckDB takes for the rest.
     """
-    answer_query = _query_module().answer_query
+    answer_query = query_module().answer_query
     run = _run(memory_limit_mb, timeout_seconds, threads, progress)
     if not stream:
+        if _isolated(isolation):
+            from rowpattern.sql.isolation import answer_isolated
+
+            return answer_isolated(sql, data, tables, run)
         return answer_query(sql, data, tables, run)
     if stream is not True and stream != "in order":
         raise ConfigurationError(f'stream is {stream!r}; allowed are True, False and "in order"')
+    if _isolated(isolation):
+        raise ConfigurationError('isolation="process" answers whole tables; leave out stream, or isolation')
     from rowpattern.sql.streaming import stream_query
 
     return stream_query(sql, data, tables, run, in_order=stream == "in order")
@@ -107,6 +121,7 @@ def explain(
     memory_limit_mb: float | None = None,
     timeout_seconds: float | None = None,
     threads: int | None = None,
+    isolation: Literal["process"] | None = None,
     **tables: Any,
 ) -> Explanation:
     """Say how a query is answered: where each condition is computed, the automaton, which columns cross, what it costs.
@@ -118,15 +133,21 @@ def explain(
         memory_limit_mb: as for `match_recognize`.
         timeout_seconds: as for `match_recognize`.
         threads: as for `match_recognize`.
+        isolation: as for `match_recognize`.
         tables: as for `match_recognize`.
 
     Raises:
         What `match_recognize` raises. A clause over a subquery is explained after that subquery was run.
     """
-    _query_module()
+    query_module()
     from rowpattern.sql.explanation import explained
 
-    return explained(sql, data, tables, _run(memory_limit_mb, timeout_seconds, threads, None), analyze=analyze)
+    run = _run(memory_limit_mb, timeout_seconds, threads, None)
+    if _isolated(isolation):
+        from rowpattern.sql.isolation import explain_isolated
+
+        return explain_isolated(sql, data, tables, run, analyze=analyze)
+    return explained(sql, data, tables, run, analyze=analyze)
 
 
 def find_by_conditions(  # noqa: PLR0917 - one caller, the core
@@ -139,20 +160,20 @@ def find_by_conditions(  # noqa: PLR0917 - one caller, the core
     memory_limit_mb: float | None,
 ) -> Any:
     """Find matches by conditions over named columns; `Pattern.find_iter` calls it."""
-    _query_module()
+    query_module()
     from rowpattern.sql.named_conditions import find_iter
 
     return find_iter(pattern, rows, conditions, partitions, skip, _run(memory_limit_mb, timeout_seconds, None, None))
 
 
-def _query_module() -> Any:
-    try:
-        from rowpattern.sql import query
-    except ImportError as error:
-        if error.name is None or error.name.startswith("rowpattern"):
-            raise
-        raise missing(error, "sql") from error
-    return query
+def _isolated(isolation: str | None) -> bool:
+    if isolation is None:
+        return False
+    if isolation != "process":
+        raise ConfigurationError(f'isolation is {isolation!r}; allowed are None and "process"')
+    if sys.platform != "linux":
+        raise ConfigurationError(f'isolation="process" needs Linux; this is {sys.platform}')
+    return True
 
 
 def _run(

@@ -8,34 +8,32 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 import threading
-import time
-from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import duckdb
 
 from rowpattern.errors import QueryError, QueryLimitError
-from rowpattern.sql.running import Run, interrupt_after
+from rowpattern.sql import ending  # noqa: F401 - the interpreter may end while DuckDB works
+from rowpattern.sql.attended import Attendants
+from rowpattern.sql.ownership import disown, own, owned
+from rowpattern.sql.spilling import SpillDirectory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from concurrent.futures import Future
 
     import pyarrow as pa
 
-__all__ = ["Database", "database", "relation_reader", "spilling_database"]
+    from rowpattern.sql.attended import Task
+    from rowpattern.sql.running import Run
+
+__all__ = ["Database", "abandoned_queries", "database", "relation_reader", "spilling_database"]
 
 # More would hold memory for nothing.
 _MOST_RESTING = 4
 
 # Two threads that sorted 5 GB in 256 MB ran out of it; one did not.
 _SORT_MB_A_THREAD = 192
-
-_BETWEEN_SIGNALS_SECONDS = 0.03
-# How long work may take to end once it is interrupted, before it is left to end alone.
-_MOST_PATIENCE_SECONDS = 0.04
 
 _Found = TypeVar("_Found")
 
@@ -50,20 +48,24 @@ _resting: list[tuple[tuple[float, int], duckdb.DuckDBPyConnection]] = []
 _resting_lock = threading.Lock()
 
 
+_attendants = Attendants("rowpattern-duckdb", "queries")
+
+
+def abandoned_queries() -> int:
+    """Return how many queries passed a limit or were given up, and go on in the background as DuckDB has not stopped.
+
+    At most as many as this process has cores, or 4 where it has fewer, go on while more are begun: a further one waits
+    until one of them has ended, and when its own time is over it fails with `QueryLimitError`.
+    """
+    return _attendants.abandoned
+
+
 def _forget() -> None:
-    # A child does not have the threads of its parent's connections; dropping them would wait for those.
-    global _workers, _resting_lock  # noqa: PLW0603 - one for the process
-    _abandoned.append((list(_resting), _workers))
+    # A child does not have the threads of its parent's connections.
+    global _resting_lock  # noqa: PLW0603 - another thread of the parent may have held it
     _resting.clear()
-    # Another thread of the parent may have held it.
     _resting_lock = threading.Lock()
-    _workers = ThreadPoolExecutor(_MOST_RESTING, "rowpattern-duckdb")
 
-
-_abandoned: list[object] = []
-
-# As many as connections that rest; they wait for work without taking time.
-_workers = ThreadPoolExecutor(_MOST_RESTING, "rowpattern-duckdb")
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget)
@@ -79,6 +81,11 @@ def _connect(memory_mb: float, threads: int, spill_directory: str = "") -> duckd
     return connection
 
 
+def _close(connection: duckdb.DuckDBPyConnection) -> None:
+    connection.close()
+    disown(connection)
+
+
 class Database:
     """A connection for one query, with the tables that are registered in it."""
 
@@ -87,7 +94,10 @@ class Database:
         self._connection = connection
         self._run = run
         self._registered: set[str] = set()
-        self._left: Future[Any] | None = None
+        self._left: Task[Any] | None = None
+        self._process = os.getpid()
+        # Until `_close`.
+        own(connection)
 
     @property
     def threads(self) -> int:
@@ -105,23 +115,24 @@ class Database:
             self._connection.unregister(name)
         self._registered.clear()
 
+    @property
+    def own(self) -> bool:
+        """Whether this process made it; a forked child must leave it alone."""
+        return self._process == os.getpid()
+
     def close(self, and_then: Callable[[], object] = lambda: None) -> None:
         """Close the connection, and then do something; later, and elsewhere, where work was left that has not ended."""
-        left = self._left
-        if left is None or left.done():
-            self._connection.close()
-            and_then()
+        if not self.own:
             return
 
         def end() -> None:
-            while not left.done():
-                self._connection.interrupt()
-                wait([left], timeout=0.01)
-            self._connection.close()
+            _close(self._connection)
             and_then()
 
-        # Not a daemon: a process that ends waits for it, as DuckDB must not call Python when that is gone.
-        threading.Thread(target=end, name="rowpattern-interrupted").start()
+        if self._left is None:
+            end()
+        else:
+            self._left.when_ended(end)
 
     def query(self, sql: str) -> pa.Table:
         """Run a query over registered tables.
@@ -138,12 +149,12 @@ class Database:
         Raises:
             As `query`.
         """
-        reader = self._within_limits(lambda: relation_reader(self._connection.sql(sql), batch_rows))
-        while True:
-            batch = self._within_limits(lambda: next(reader, None))
-            if batch is None:
-                return
-            yield batch
+        with owned(self._within_limits(lambda: relation_reader(self._connection.sql(sql), batch_rows))) as reader:
+            while True:
+                batch = self._within_limits(lambda: next(reader, None))
+                if batch is None:
+                    return
+                yield batch
 
     def project(self, columns: str, table: pa.Table) -> pa.Table:
         """Compute expressions over one table that is not registered, which is quicker for small ones.
@@ -154,11 +165,10 @@ class Database:
         return self._within_limits(lambda: self._connection.from_arrow(table).project(columns).to_arrow_table())
 
     def _within_limits(self, work: Callable[[], _Found]) -> _Found:
+        if not self.own:
+            raise QueryError("a stream cannot be read in a forked child of the process that made it")
         try:
-            with interrupt_after(self._run.deadline, self._connection.interrupt):
-                if threading.current_thread() is not threading.main_thread():
-                    return work()
-                return self._attended(work)
+            return _attendants.attend(work, self._run, self._interrupt, self._leave)
         except duckdb.OutOfMemoryException:
             raise self._run.too_large() from None
         except duckdb.InterruptException:
@@ -172,23 +182,13 @@ class Database:
                 raise self._run.too_large() from None
             raise (self._run.late() if text.startswith("INTERRUPT") else QueryError(_message(text))) from None
 
-    def _attended(self, work: Callable[[], _Found]) -> _Found:
-        """Work in another thread, so that this one, the main one, sees signals; DuckDB looks at them too seldom."""
-        future = _workers.submit(work)
-        try:
-            # A signal may have been taken by another thread, which does not wake this one.
-            while not future.done():
-                wait([future], timeout=_BETWEEN_SIGNALS_SECONDS)
-        except BaseException:
-            # Ctrl-C, or what another signal's handler raised. The work ends now, whatever comes of it; but a sort looks
-            # at interrupts too seldom to be waited for.
-            patience = time.perf_counter() + _MOST_PATIENCE_SECONDS
-            while not future.done() and time.perf_counter() < patience:
-                self._connection.interrupt()
-                wait([future], timeout=0.01)
-            self._left = future
-            raise
-        return future.result()
+    def _interrupt(self) -> None:
+        # It may have been closed just now.
+        with contextlib.suppress(duckdb.Error):
+            self._connection.interrupt()
+
+    def _leave(self, work: Task[Any]) -> None:
+        self._left = work
 
     def refuses(self, expression: str, table: pa.Table) -> str | None:
         """Return why an expression cannot be computed over a table; None when it can."""
@@ -203,9 +203,7 @@ class Database:
 
 def relation_reader(relation: duckdb.DuckDBPyRelation, batch_rows: int) -> pa.RecordBatchReader:
     """Return a reader of what a relation gives; DuckDB computes it as it is read."""
-    # Before 1.5 it had another name.
-    read = getattr(relation, "to_arrow_reader", None) or relation.fetch_arrow_reader
-    return read(batch_rows)
+    return relation.to_arrow_reader(batch_rows)
 
 
 def _message(text: str) -> str:
@@ -223,30 +221,38 @@ def database(run: Run) -> Iterator[Database]:
         fitting = [each for each in _resting if each[0] == limits]
         if fitting:
             _resting.remove(fitting[-1])
-    connection = fitting[-1][1] if fitting else _connect(*limits)
+    connection = fitting[-1][1] if fitting else _attendants.attend(lambda: _connect(*limits), run)
     used = Database(connection, run)
     try:
         yield used
-        used.forget()
+        if used.own:
+            used.forget()
     except BaseException:
         # What state it is in is not known.
         used.close()
         raise
+    if not used.own:
+        return
     with _resting_lock:
         _resting.append((limits, connection))
         left = _resting.pop(0)[1] if len(_resting) > _MOST_RESTING else None
     if left is not None:
-        left.close()
+        _close(left)
 
 
 @contextlib.contextmanager
 def spilling_database(run: Run) -> Iterator[Database]:
     """Make a connection for one query over more than fits into memory: what does not is in a directory of its own."""
-    directory = tempfile.TemporaryDirectory(prefix="rowpattern-")
+    directory = SpillDirectory()
     # Each thread that sorts holds blocks of its own.
     threads = max(1, min(run.threads, int(run.memory_mb / _SORT_MB_A_THREAD)))
-    used = Database(_connect(run.memory_mb, threads, directory.name), run)
+    try:
+        connection = _attendants.attend(lambda: _connect(run.memory_mb, threads, directory.path), run)
+    except BaseException:
+        directory.remove()
+        raise
+    used = Database(connection, run)
     try:
         yield used
     finally:
-        used.close(directory.cleanup)
+        used.close(directory.remove)

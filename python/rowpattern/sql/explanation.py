@@ -9,7 +9,7 @@ from rowpattern.sql.database import database
 from rowpattern.sql.inputs import Aggregate, Inside, Label, MatchNumber, RunningAggregate, Value
 from rowpattern.sql.problems import nesting_limited
 from rowpattern.sql.query import RunningQuery, bound_clause, parsed_query, tables_of
-from rowpattern.sql.tables import read_table
+from rowpattern.sql.reading import table_reader
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,7 +45,7 @@ class Explanation:
 def explained(sql: str, data: Any, named: Mapping[str, Any], run: Run, *, analyze: bool) -> Explanation:
     """Explain a query; see `rowpattern.explain`."""
     parsed = parsed_query(sql)
-    tables = tables_of(parsed, data, named, read_table)
+    tables = tables_of(parsed, data, named, table_reader(run))
     lines: list[str] = []
     if analyze or any(clause.table is None for clause in parsed.clauses):
         with database(run) as using:

@@ -14,7 +14,7 @@ from rowpattern.sql.matching import prepared
 from rowpattern.sql.names import Columns, Variables
 from rowpattern.sql.parse.parser import parse_condition
 from rowpattern.sql.problems import nesting_limited
-from rowpattern.sql.tables import read_table
+from rowpattern.sql.reading import table_reader
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +31,7 @@ def find_iter(  # noqa: PLR0917 - one caller, the core
     pattern: Pattern, rows: Any, conditions: Mapping[str, str], partitions: Any, skip: Any, run: Run
 ) -> MatchIterator:
     """Find matches of a pattern in a table; see `Pattern.find_iter`."""
-    table = read_table(rows, "rows")
+    table = table_reader(run)(rows, "rows")
     starts = _starts(partitions, table.rows)
     # As in a pattern: a name that was quoted there is meant exactly, any other whatever its case.
     variables = {name: name if name in pattern.variables else name.upper() for name in conditions}

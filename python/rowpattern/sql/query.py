@@ -12,6 +12,7 @@ from rowpattern.sql.names import Columns
 from rowpattern.sql.output import answer_clause
 from rowpattern.sql.parse.parser import parse, result_name
 from rowpattern.sql.problems import candidates, nesting_limited, problem
+from rowpattern.sql.reading import table_reader
 from rowpattern.sql.tables import (
     Answer,
     AnswerColumn,
@@ -20,7 +21,6 @@ from rowpattern.sql.tables import (
     common_kind,
     only_table,
     plain_integers,
-    read_table,
     restored,
 )
 
@@ -179,7 +179,7 @@ def answer_query(sql: str, data: Any, named: Mapping[str, Any], run: Run) -> Any
     """Answer a query with the kind of table that was given."""
     parsed = parsed_query(sql)
     with run.step("read", 0):
-        tables = tables_of(parsed, data, named, read_table)
+        tables = tables_of(parsed, data, named, table_reader(run))
     with database(run) as using:
         answer = RunningQuery(parsed, tables, using, run).answer()
     with run.step("answer", len(answer.columns[0].values) if answer.columns else 0):

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Callable
 
 from rowpattern.errors import QueryLimitError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Progress", "Run", "Step", "interrupt_after"]
+__all__ = ["Progress", "Run", "Step"]
 
 
 @dataclass(frozen=True)
@@ -153,72 +152,11 @@ class Run:
             "MR_MAX_MEMORY_MB"
         )
 
+    def report(self, progress: Progress) -> None:
+        """Tell who wants to know how far the query is."""
+        if self.progress:
+            (_print if self.progress is True else self.progress)(progress)
+
     def _report(self, name: str, rows: int, *, done: bool) -> None:
         if self.progress:
-            report = _print if self.progress is True else self.progress
-            report(Progress(name, rows, time.perf_counter() - self.begun, done))
-
-
-# Between two looks at whether time is over. A thread that looks costs a query nothing; one for each query would.
-_LOOK_SECONDS = 0.05
-_IDLE_LOOKS = 100
-
-
-class _Watch:
-    """Calls functions whose time has come, from a daemon thread that ends when nobody needed it for a while."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._watched: dict[int, tuple[float, Callable[[], Any]]] = {}
-        self._running = False
-        self._next = 0
-
-    def add(self, deadline: float, call: Callable[[], Any]) -> int:
-        with self._lock:
-            self._next += 1
-            self._watched[self._next] = (deadline, call)
-            if not self._running:
-                self._running = True
-                threading.Thread(target=self._look, name="rowpattern-time-limit", daemon=True).start()
-            return self._next
-
-    def remove(self, number: int) -> None:
-        with self._lock:
-            self._watched.pop(number, None)
-
-    def _look(self) -> None:
-        idle = 0
-        while True:
-            time.sleep(_LOOK_SECONDS)
-            now = time.perf_counter()
-            with self._lock:
-                idle = 0 if self._watched else idle + 1
-                if idle > _IDLE_LOOKS:
-                    self._running = False
-                    return
-                late = [call for deadline, call in self._watched.values() if now > deadline]
-            for call in late:
-                call()
-
-
-_watch = _Watch()
-
-
-def _forget() -> None:
-    # The child does not have the parent's thread.
-    global _watch  # noqa: PLW0603 - one for the process
-    _watch = _Watch()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget)
-
-
-@contextlib.contextmanager
-def interrupt_after(deadline: float, call: Callable[[], Any]) -> Iterator[None]:
-    """Call a function again and again from another thread when the deadline has passed, until the block ends."""
-    number = _watch.add(deadline, call)
-    try:
-        yield
-    finally:
-        _watch.remove(number)
+            self.report(Progress(name, rows, time.perf_counter() - self.begun, done))

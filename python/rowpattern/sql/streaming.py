@@ -23,6 +23,7 @@ from rowpattern.sql.output import answer_clause
 from rowpattern.sql.parse.parser import result_name
 from rowpattern.sql.problems import nesting_limited, problem
 from rowpattern.sql.query import bound_clause, parsed_query, projected, tables_of
+from rowpattern.sql.reading import attended_batches
 from rowpattern.sql.streams import batch_rows, read_stream
 from rowpattern.sql.tables import Table, plain_integers
 
@@ -153,7 +154,9 @@ class _StreamedQuery:
         clause, bound = self._clause, self._bound
         names = [name for name in self._source.names if name in set(bound.reads())] or self._source.names[:1]
         if not self._sorts:
-            return self._streams[clause.table or ""].batches(names)
+            stream = self._streams[clause.table or ""]
+            batches = stream.batches(names)
+            return batches if stream.in_memory else attended_batches(batches, self._parts["blocks"])
         using = stack.enter_context(spilling_database(self._parts["sort"]))
         keys = (
             [] if self._in_order else [f"{key.sql} {key.direction}" for key in (*bound.partition_by, *bound.order_by)]

@@ -10,6 +10,7 @@ import pyarrow as pa
 from rowpattern.errors import QueryError
 from rowpattern.sql.database import relation_reader
 from rowpattern.sql.expression.write import quoted
+from rowpattern.sql.ownership import owned
 from rowpattern.sql.tables import read_table, readable_type
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class Stream:
         name: what to call it in errors.
         schema: its columns.
         again: whether it can be read more than once.
+        in_memory: whether its batches are there, so that nothing has to be waited for.
     """
 
     def __init__(
@@ -50,11 +52,13 @@ class Stream:
         schema: pa.Schema,
         open_batches: Callable[[Sequence[str]], Iterable[pa.RecordBatch]],
         again: bool,
+        in_memory: bool = False,
     ) -> None:
         """Take a function that begins to read columns of these names."""
         self.name = name
         self.schema = pa.schema([pa.field(field.name, readable_type(field.type)) for field in schema])
         self.again = again
+        self.in_memory = in_memory
         self._open_batches = open_batches
         self._begun = False
 
@@ -69,8 +73,10 @@ class Stream:
         self._begun = True
         names = self.schema.names if names is None else names
         schema = pa.schema([self.schema.field(name) for name in names])
-        for batch in self._open_batches(names):
-            yield batch.select(names).cast(schema)
+        # What reads may have threads.
+        with owned(self._open_batches(names)) as batches:
+            for batch in batches:
+                yield batch.select(names).cast(schema)
 
 
 def read_stream(value: Any, name: str) -> Stream:
@@ -97,7 +103,7 @@ def read_stream(value: Any, name: str) -> Stream:
         reader = pa.RecordBatchReader.from_stream(value)
         return Stream(name, reader.schema, lambda _: reader, again=False)
     table = read_table(value, name).arrow()
-    return Stream(name, table.schema, lambda names: table.select(names).to_batches(), again=True)
+    return Stream(name, table.schema, lambda names: table.select(names).to_batches(), again=True, in_memory=True)
 
 
 def _relation_batches(relation: Any, names: Sequence[str]) -> pa.RecordBatchReader:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
+from rowpattern.sql.ownership import own
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -30,6 +32,7 @@ class _Parser:
         with self._lock:
             if self._connection is None:
                 self._connection = duckdb.connect(":memory:", config={"threads": "1"})
+                own(self._connection)
             found = self._connection.execute(f"SELECT {calls}", list(texts)).fetchone()
         return [json.loads(tree) for tree in found or ()]
 
@@ -38,13 +41,10 @@ _parser = _Parser()
 
 
 def _forget() -> None:
-    # A child does not have the threads of its parent's connection; dropping it would wait for them.
+    # The parent's connection stays (it is owned), and another thread of the parent's may have held its lock.
     global _parser  # noqa: PLW0603 - one for the process
-    _left_by_parent.append(_parser)
     _parser = _Parser()
 
-
-_left_by_parent: list[_Parser] = []
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget)
