@@ -59,7 +59,7 @@ pub fn conditions(data: &[u8]) {
 
 fn pattern(bytes: &mut Unstructured<'_>) -> Result<(Part, Option<Compiled>)> {
     let depth = bytes.int_in_range(1..=4)?;
-    let pattern = generate::part(bytes, VARIABLES, depth)?;
+    let pattern = generate::pattern(bytes, VARIABLES, depth)?;
     let compiled = compile(&pattern);
     Ok((pattern, compiled))
 }
@@ -139,11 +139,11 @@ impl Case {
         let aggregates = list(bytes, 3, |bytes| aggregate(bytes, columns.len()))?;
         let mut reader = Reader { columns: columns.len(), sets: sets.len(), aggregates: aggregates.len(), left: 40 };
         let conditions = (0..compiled.variables.len())
-            .map(|_| if bytes.ratio(1, 4)? { Ok(None) } else { reader.condition(bytes).map(Some) })
+            .map(|_| if bytes.ratio(2, 5)? { Ok(None) } else { reader.condition(bytes).map(Some) })
             .collect::<Result<_>>()?;
         let stop = if bytes.ratio(1, 8)? { Some(bytes.int_in_range(1..=3)?) } else { None };
         let rows = (0..count)
-            .map(|_| if bytes.ratio(3, 4)? { Ok(u32::MAX) } else { bytes.arbitrary() })
+            .map(|_| if bytes.ratio(7, 8)? { Ok(u32::MAX) } else { bytes.arbitrary() })
             .collect::<Result<_>>()?;
         Ok(Self { pattern, skip, counts, rows, conditions: Conditions { columns, sets, aggregates, conditions }, stop })
     }

@@ -4,8 +4,16 @@ use arbitrary::{Result, Unstructured};
 
 use crate::reference::{Part, Skip};
 
-/// A pattern over so many variables, in which parts stand at most so deep in each other.
-pub fn part(bytes: &mut Unstructured<'_>, variables: u8, depth: u32) -> Result<Part> {
+/// A pattern over so many variables, most of several parts, which stand at most so deep in each other.
+pub fn pattern(bytes: &mut Unstructured<'_>, variables: u8, depth: u32) -> Result<Part> {
+    if bytes.ratio(1, 8)? {
+        return part(bytes, variables, depth);
+    }
+    let parts = (0..bytes.int_in_range(2..=4)?).map(|_| part(bytes, variables, depth - 1)).collect::<Result<_>>()?;
+    Ok(Part::Sequence(parts))
+}
+
+fn part(bytes: &mut Unstructured<'_>, variables: u8, depth: u32) -> Result<Part> {
     let several = |bytes: &mut Unstructured<'_>| {
         (0..bytes.int_in_range(2..=3)?).map(|_| part(bytes, variables, depth - 1)).collect::<Result<Vec<_>>>()
     };

@@ -26,7 +26,7 @@ impl Case {
         // Up to 8 variables, up to 16 and more take different ways through the product.
         let variables = *bytes.choose(&[3, 3, 3, 9, 17])?;
         let depth = bytes.int_in_range(1..=5)?;
-        let pattern = generate::part(bytes, variables, depth)?;
+        let pattern = generate::pattern(bytes, variables, depth)?;
         let skip = generate::skip(bytes, variables)?;
         let times = *bytes.choose(&[1, 1, 1, 2, 60])?;
         let one_each: bool = bytes.ratio(1, 8)?;

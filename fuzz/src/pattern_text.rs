@@ -78,7 +78,7 @@ fn text(bytes: &mut Unstructured<'_>) -> Result<String> {
         0 => String::from_utf8_lossy(bytes.bytes(bytes.len())?).into_owned(),
         // A pattern, in which some characters are then changed.
         1 | 2 => {
-            let mut text = generate::part(bytes, 20, 6)?.text();
+            let mut text = generate::pattern(bytes, 20, 6)?.text();
             for _ in 0..bytes.int_in_range(0..=3_u8)? {
                 let at = bytes.choose_index(text.len() + 1)?;
                 let at = (0..=at).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
