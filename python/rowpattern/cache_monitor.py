@@ -18,7 +18,7 @@ from rowpattern.cache_sizing import SizeAdvisor
 from rowpattern.events import log_event
 from rowpattern.pattern_cache import get_pattern_cache
 from rowpattern.periodic import Periodic
-from rowpattern.production_config import get_config
+from rowpattern.production_config import checked_config, get_config
 
 if TYPE_CHECKING:
     from rowpattern._core import PatternCache
@@ -85,7 +85,7 @@ class CacheMonitor:
 
     def configure(self, config: MatchRecognizeConfig | None) -> None:
         """Take other settings; a running monitor checks by them at once."""
-        self.config = get_config() if config is None else config
+        self.config = get_config() if config is None else checked_config(config)
         size = int(self._cache.statistics()["max_size"])
         self._ceiling = size if config is None else config.performance.cache_size_limit
         self._own_size = size

@@ -124,7 +124,8 @@ class PerformanceConfig:
         Raises:
             ConfigurationError: there is no such preset.
         """
-        settings = _PRESETS.get(name.strip().lower().replace("_", "-").replace(" ", "-"))
+        word = name.strip().lower().replace("_", "-").replace(" ", "-") if isinstance(name, str) else None
+        settings = None if word is None else _PRESETS.get(word)
         if settings is None:
             raise ConfigurationError(f"the preset is {name!r}; allowed are {', '.join(_PRESETS)}")
         return cls(**settings)
@@ -247,6 +248,9 @@ class MatchRecognizeConfig:
         Raises:
             ConfigurationError: a setting was changed to what is not allowed.
         """
+        for name, kind in _SECTIONS.items():
+            if not isinstance(getattr(self, name), kind):
+                raise ConfigurationError(f"{name} is of the type {type(getattr(self, name)).__name__}, not {kind.__name__}")
         for name, read in _READERS.items():
             read(f"performance.{name}", getattr(self.performance, name))
         if logging.getLevelName(str(self.logging.level).upper()) not in range(1, 100):
@@ -288,13 +292,21 @@ def set_config(config: MatchRecognizeConfig) -> None:
     """Make settings the process's; the pattern cache takes its limits from them at once.
 
     Raises:
+        TypeError: it is no `MatchRecognizeConfig`.
         ConfigurationError: a setting is not allowed; nothing has changed then.
     """
     global _config  # noqa: PLW0603 - one for the process, as documented
-    config.validate()
+    checked_config(config).validate()
     _config = config
     for listener in _listeners:
         listener(config)
+
+
+def checked_config(config: object) -> MatchRecognizeConfig:
+    """Return a configuration as it is; a TypeError where it is none."""
+    if isinstance(config, MatchRecognizeConfig):
+        return config
+    raise TypeError(f"a configuration is a MatchRecognizeConfig, not {type(config).__name__}")
 
 
 def reset_config() -> None:

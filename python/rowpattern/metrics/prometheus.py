@@ -119,6 +119,7 @@ def register(registry: CollectorRegistry = REGISTRY) -> CacheCollector:
 
     Raises:
         ConfigurationError: `PROMETHEUS_MULTIPROC_DIR` is set; see the module's text.
+        TypeError: it is no registry.
         ValueError: they are in it already.
     """
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ or "prometheus_multiproc_dir" in os.environ:
@@ -127,6 +128,8 @@ def register(registry: CollectorRegistry = REGISTRY) -> CacheCollector:
             "collector, so the figures of the pattern caches would be missing. Serve them from each worker on a port "
             "of its own, with rowpattern.metrics.prometheus.serve(port), or mount rowpattern.endpoints in each"
         )
+    if not isinstance(registry, CollectorRegistry):
+        raise TypeError(f"registry is a prometheus_client.CollectorRegistry, not {type(registry).__name__}")
     collector = CacheCollector()
     registry.register(collector)
     return collector
