@@ -331,7 +331,8 @@ def test_conditions_over_named_columns() -> None:
     [
         ({"B": "B.price >"}, "QuerySyntaxError", "line 1, column 9"),
         ({"B": "B.price > 'one"}, "QuerySyntaxError", "quote or a comment that begins here is not closed (line 1"),
-        ({"B": "B.price > 1 nonsense"}, "QuerySyntaxError", "expected the end of the condition"),
+        ({"B": "B.price > 1 nonsense"}, "QuerySyntaxError", 'near "nonsense" (line 1, column 13)'),
+        ({"B": "B.price > 1, true"}, "QuerySyntaxError", "expected the end of the condition"),
         ({"Q": "price > 1"}, "UnknownVariableError", "no variable Q"),
         ({"B": "B.prise > 1"}, "QueryError", "did you mean price?"),
         ({"B": "1 < (SELECT 2)"}, "UnsupportedQueryError", "a subquery cannot stand"),

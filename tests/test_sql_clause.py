@@ -58,7 +58,7 @@ def test_partitions_come_in_order_with_null_last() -> None:
 def test_keys_may_be_expressions() -> None:
     query = clause("", "count(*) AS n", "A+", "PARTITION BY upper(k), o > 1 ORDER BY -o, x + 1 DESC NULLS FIRST") + ")"
     answer = match_recognize(query, TABLE)
-    assert answer.column_names == ["UPPER(k)", "o > 1", "n"]
+    assert answer.column_names == ["upper(k)", "o > 1", "n"]
     assert list(zip(*(column.to_pylist() for column in answer.columns))) == [
         ("A", False, 1),
         ("A", True, 2),

@@ -81,7 +81,7 @@ WRONG = [
         "A AS price",
     ),
     ("ALL ROWS PER MATCH PATTERN (A) DEFINE A AS name > DATE '2020-01-01'", "QueryError", "DEFINE A: ", "A AS name"),
-    ("ALL ROWS PER MATCH PATTERN (A) DEFINE A AS nofunction(price) > 1", "QueryError", "nofunction", "A AS"),
+    ("ALL ROWS PER MATCH PATTERN (A) DEFINE A AS nofunction(price) > 1", "QueryError", "nofunction", "nofunction("),
     ("MEASURES 1 AS one, name + LAST(o) AS p PATTERN (A)", "QueryError", "measure p: ", "name + "),
     ("MEASURES 1 AS one, sum(name) AS p PATTERN (A)", "QueryError", "measure p: ", "sum(name)"),
 ]

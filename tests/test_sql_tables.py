@@ -250,7 +250,7 @@ def test_progress(capsys: pytest.CaptureFixture[str]) -> None:
 def test_what_is_missing_is_named() -> None:
     code = """
 import sys
-sys.modules["sqlglot"] = None
+sys.modules["duckdb"] = None
 import rowpattern
 try:
     rowpattern.match_recognize("SELECT 1")

@@ -80,7 +80,7 @@ def match_recognize(
         UnsupportedQueryError: the query is right, and cannot be answered here.
         QueryLimitError: it took too long or too much memory.
         SkipError: AFTER MATCH SKIP has nowhere to go.
-        MissingDependencyError: sqlglot, duckdb, pyarrow or numpy is not installed.
+        MissingDependencyError: duckdb, pyarrow or numpy is not installed.
         TypeError: what was given is no table.
 
     The query sees the tables that it is given and nothing else: no file, no network, no variable of the caller. Takes

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlglot import exp
-
 import rowpattern
 from rowpattern.errors import PatternSyntaxError, PatternTooLargeError, QueryError, UnknownVariableError
 from rowpattern.sql.condition_expressions import ConditionReader
 from rowpattern.sql.dependent import possible
-from rowpattern.sql.expressions import Scope, row_expression, sql_of
+from rowpattern.sql.expression.nodes import Column
+from rowpattern.sql.expression.write import sql_of
+from rowpattern.sql.expressions import Scope, columns_in, row_expression
 from rowpattern.sql.inputs import Aggregate, Computed, Inputs, RunningAggregate, Value, depends_on_the_match
 from rowpattern.sql.kernels import kernel_of
 from rowpattern.sql.measure_expressions import MeasureReader
@@ -20,9 +20,8 @@ from rowpattern.sql.problems import Place, pattern_problem, problem
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from collections.abc import Set as AbstractSet
 
-    from rowpattern.sql.clause import Clause, Definition, RowsShown, Skip
+    from rowpattern.sql.parse.clause import Clause, Definition, RowsShown, Skip, Written
 
 __all__ = ["BoundClause", "BoundMeasure", "Condition", "Key", "bind", "bind_conditions"]
 
@@ -115,13 +114,12 @@ class BoundClause:
         return list(dict.fromkeys([*read, *self.rest]))
 
 
-def bind(clause: Clause, names: Sequence[str], aggregates: AbstractSet[str]) -> BoundClause:
+def bind(clause: Clause, names: Sequence[str]) -> BoundClause:
     """Look up all names of a clause.
 
     Args:
         clause: as it was read.
         names: the columns of the table before it.
-        aggregates: names of DuckDB's aggregates, in lower case.
 
     Raises:
         PatternSyntaxError, PatternTooLargeError: the pattern is wrong; shown where it stands in the query.
@@ -130,7 +128,7 @@ def bind(clause: Clause, names: Sequence[str], aggregates: AbstractSet[str]) -> 
     Takes time linear in the clause and the number of columns.
     """
     sql = clause.place.sql
-    columns = Columns(names, sql)
+    columns = Columns(names, sql, clause.source_name)
     pattern = _compiled(clause)
     variables = Variables(pattern.variables, clause.subset)
     _check_exclusion(clause, pattern)
@@ -142,9 +140,9 @@ def bind(clause: Clause, names: Sequence[str], aggregates: AbstractSet[str]) -> 
         if definition.variable in clause.subset:
             message = f"DEFINE cannot define {definition.variable}: SUBSET makes it of other variables"
             raise problem(message, definition.place, QueryError)
-    conditions = bind_conditions(clause.define, columns, variables, aggregates)
+    conditions = bind_conditions(clause.define, columns, variables)
     one_row = clause.rows_shown == "one row"
-    scope = Scope(columns, variables, aggregates)
+    scope = Scope(columns, variables)
     measures = tuple(
         BoundMeasure(each.name, MeasureReader(scope, each.place, one_row).read(each.expression), each.place)
         for each in clause.measures
@@ -175,9 +173,7 @@ def bind(clause: Clause, names: Sequence[str], aggregates: AbstractSet[str]) -> 
     return bound
 
 
-def bind_conditions(
-    define: Sequence[Definition], columns: Columns, variables: Variables, aggregates: AbstractSet[str]
-) -> tuple[Condition, ...]:
+def bind_conditions(define: Sequence[Definition], columns: Columns, variables: Variables) -> tuple[Condition, ...]:
     """Look up all names of conditions.
 
     Raises:
@@ -192,7 +188,7 @@ def bind_conditions(
         if name in conditions:
             raise problem(f"DEFINE defines {name} twice", definition.place, QueryError)
         # Conditions without a query around them are texts of their own.
-        scope = Scope(Columns(columns.names, definition.place.sql), variables, aggregates, inputs)
+        scope = Scope(columns.within(definition.place.sql), variables, inputs)
         computed = ConditionReader(scope, definition.place, name).read(definition.condition)
         conditions[name] = Condition(name, computed, definition.place, _possible(computed))
     return tuple(conditions.values())
@@ -205,7 +201,7 @@ def _possible(computed: Computed) -> Computed | None:
     node = possible(computed.node, row_only)
     if node is None:
         return None
-    names = {column.name for column in node.find_all(exp.Column)}
+    names = columns_in(node)
     reads = tuple((name, item) for name, item in computed.reads if name in names)
     return Computed(sql_of(node), computed.text, reads, kernel_of(node))
 
@@ -232,19 +228,16 @@ def _check_exclusion(clause: Clause, pattern: rowpattern.Pattern) -> None:
 
 
 def _key(  # noqa: PLR0917 - used here only
-    expression: exp.Expr,
+    written: Written,
     place: Place,
     columns: Columns,
     what: str,
     descending: bool = False,
     nulls_first: bool = False,
 ) -> Key:
-    sql, reads = row_expression(expression, columns, place, what)
-    column = (
-        reads[0] if isinstance(expression, exp.Column) and sql == sql_of(exp.column(reads[0], quoted=True)) else None
-    )
-    name = column if column is not None else sql_of(expression)
-    return Key(name, column, sql, reads, descending, nulls_first)
+    node, reads = row_expression(written, columns, place, what)
+    column = reads[0] if isinstance(node, Column) else None
+    return Key(column or written.text, column, sql_of(node), reads, descending, nulls_first)
 
 
 def _check_names(bound: BoundClause, others: set[str | None]) -> None:

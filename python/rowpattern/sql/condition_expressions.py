@@ -5,26 +5,29 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sqlglot import exp
-
 from rowpattern.errors import UnsupportedQueryError
-from rowpattern.sql.expressions import ExpressionReader, counts_rows, leaves, replaced, sql_of, text_of, with_fields
+from rowpattern.sql.expression.nodes import Column, Literal, replaced
+from rowpattern.sql.expression.write import sql_of
+from rowpattern.sql.expressions import ExpressionReader, counts_rows, leaves, with_fields
 from rowpattern.sql.inputs import Computed, Label, Navigation, RunningAggregate
-from rowpattern.sql.parser import FINAL
 
 if TYPE_CHECKING:
+    from rowpattern.sql.expression.nodes import Call, Node
     from rowpattern.sql.expressions import Scope
+    from rowpattern.sql.parse.clause import Written
     from rowpattern.sql.problems import Place
 
 __all__ = ["ConditionReader"]
 
 # Aggregates that are kept while matching.
-_RUNNING: dict[type[exp.Expr], str] = {
-    exp.Count: "count",
-    exp.Sum: "sum",
-    exp.Avg: "avg",
-    exp.Min: "min",
-    exp.Max: "max",
+_RUNNING = {
+    "count": "count",
+    "count_star": "count",
+    "sum": "sum",
+    "avg": "avg",
+    "mean": "avg",
+    "min": "min",
+    "max": "max",
 }
 
 
@@ -34,46 +37,46 @@ class ConditionReader(ExpressionReader):
     def __init__(self, scope: Scope, place: Place, variable: str) -> None:
         """Prepare to read the condition of `variable`."""
         super().__init__(scope, place)
-        self._variable = variable
+        self._own = variable
 
-    def _is_final(self, kind: str, node: exp.Expr) -> bool:
-        if kind == FINAL:
+    def _is_final(self, word: str, node: Node) -> bool:
+        if word == "FINAL":
             raise self._fail("FINAL cannot stand in DEFINE: the match is not known yet", node)
         return False
 
-    def read(self, expression: exp.Expr) -> Computed:
+    def read(self, written: Written) -> Computed:
         """Take the navigation out of a condition."""
-        found = super().read(expression)
+        found = super().read(written)
         return replace(found, kernel=None, node=self._rewritten) if found.depends else found
 
-    def _placed(self, at: Navigation, whole: exp.Expr) -> Navigation:  # noqa: ARG002 - nothing to refuse
+    def _placed(self, at: Navigation, whole: Node) -> Navigation:  # noqa: ARG002 - nothing to refuse
         """Bring a navigation to so many rows from the current one, which counts as mapped, where it is that."""
-        current = at.variables is None or self._variable in at.variables
+        current = at.variables is None or self._own in at.variables
         return replace(at, final=False) if at.first or at.offset or not current else Navigation(rows=at.rows)
 
     def _may_lead_outside(self, at: Navigation) -> bool:
         return at != Navigation()
 
-    def _label(self, at: Navigation) -> exp.Expr:
-        return exp.Literal.string(self._variable) if at == Navigation() else self._input(Label(at))
+    def _label(self, at: Navigation) -> Node:
+        return Literal("STRING", self._own) if at == Navigation() else self._input(Label(at))
 
-    def _aggregate(self, node: exp.Expr) -> exp.Expr:
-        function = _RUNNING.get(type(node))
-        argument = node.this
-        if function is None or isinstance(argument, (exp.Distinct, exp.Order)):
-            message = f"{text_of(node)} cannot be kept while matching; count, sum, avg, min and max of rows can"
+    def _aggregate(self, node: Call) -> Node:
+        function = _RUNNING.get(node.name)
+        if function is None or node.distinct or node.order_by or node.filter is not None or len(node.values) > 1:
+            message = f"{self._text(node)} cannot be kept while matching; count, sum, avg, min and max of rows can"
             raise self._fail(message, node, UnsupportedQueryError)
         variables = self._aggregated_variables(node)
         if counts_rows(node):
             return self._input(RunningAggregate("count", None, (), variables))
+        (argument,) = node.values
         names: dict[str, str] = {}
-        rewritten = argument.copy()
-        for leaf in leaves(rewritten):
-            if not isinstance(leaf, exp.Column):
-                message = f"{text_of(leaf)} cannot be aggregated while matching"
+        new: dict[int, Node] = {}
+        for leaf in leaves(argument, self._bound):
+            if not isinstance(leaf, Column):
+                message = f"{self._text(leaf)} cannot be aggregated while matching"
                 raise self._fail(message, node, UnsupportedQueryError)
             _, column, fields = self._column(leaf)
-            read: exp.Expr = exp.column(names.setdefault(column, f"r{len(names)}"), quoted=True)
-            rewritten = replaced(rewritten, leaf, read if fields is None else with_fields(read, fields))
+            new[id(leaf)] = with_fields(Column((names.setdefault(column, f"r{len(names)}"),)), fields)
+        rewritten = replaced(argument, new)
         reads = tuple((name, column) for column, name in names.items())
         return self._input(RunningAggregate(function, sql_of(rewritten), reads, variables))

@@ -7,30 +7,25 @@ time are limited. They rest in a pool, empty, because making one costs more than
 from __future__ import annotations
 
 import contextlib
-import functools
-import json
 import os
 import tempfile
 import threading
 import time
-from collections import Counter
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import duckdb
 
-from rowpattern.errors import QueryError, QueryLimitError, UnsupportedQueryError
-from rowpattern.sql.problems import candidates
+from rowpattern.errors import QueryError, QueryLimitError
 from rowpattern.sql.running import Run, interrupt_after
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from collections.abc import Set as AbstractSet
     from concurrent.futures import Future
 
     import pyarrow as pa
 
-__all__ = ["Database", "aggregate_names", "database", "relation_reader", "spilling_database"]
+__all__ = ["Database", "database", "relation_reader", "spilling_database"]
 
 # More would hold memory for nothing.
 _MOST_RESTING = 4
@@ -49,9 +44,6 @@ _SETTINGS = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
 }
-
-# Functions that give tables and touch nothing but their arguments. Others read files, settings, or addresses in memory.
-_TABLE_FUNCTIONS = frozenset({"range", "generate_series", "unnest", "json_each", "json_tree", "repeat", "repeat_row"})
 
 # With their limits of memory and threads, which cannot be changed any more; the one that rests longest is first.
 _resting: list[tuple[tuple[float, int], duckdb.DuckDBPyConnection]] = []
@@ -153,36 +145,6 @@ class Database:
                 return
             yield batch
 
-    def check(self, sql: str, tables: AbstractSet[str]) -> Counter[str]:
-        """Refuse a text of a stranger's that reads anything but tables of these names (in lower case).
-
-        The text is read by DuckDB's own parser, so nothing passes because two parsers read it differently. Says how
-        often it names each.
-
-        Raises:
-            QueryError: it is no query.
-            UnsupportedQueryError: it reads something else, which the message names.
-        """
-        serialize = "SELECT json_serialize_sql(?, skip_null := true, skip_empty := true)"
-        ((text,),) = self._within_limits(lambda: self._connection.execute(serialize, [sql]).fetchall())
-        tree = json.loads(text)
-        if tree.get("error"):
-            raise QueryError(tree["error_message"])
-        nodes = list(_nodes(tree))
-        common = {entry["key"].lower() for node in nodes for entry in node.get("cte_map", {}).get("map", [])}
-        for node in nodes:
-            kind = node.get("type")
-            if kind == "SHOW_REF":
-                raise UnsupportedQueryError("SHOW, DESCRIBE and SUMMARIZE cannot stand in a query here")
-            if kind == "TABLE_FUNCTION" and (name := node["function"]["function_name"]) not in _TABLE_FUNCTIONS:
-                message = f"{name}() cannot stand in FROM: a query sees the tables that it was given and nothing else; "
-                raise UnsupportedQueryError(message + candidates(name, sorted(_TABLE_FUNCTIONS), "functions allowed"))
-            if kind == "BASE_TABLE" and (
-                node.get("schema_name") or node.get("catalog_name") or node["table_name"].lower() not in tables | common
-            ):
-                raise UnsupportedQueryError(f"the query sees no table {node['table_name']}: it was not given")
-        return Counter(node["table_name"].lower() for node in nodes if node.get("type") == "BASE_TABLE")
-
     def project(self, columns: str, table: pa.Table) -> pa.Table:
         """Compute expressions over one table that is not registered, which is quicker for small ones.
 
@@ -246,17 +208,6 @@ def relation_reader(relation: duckdb.DuckDBPyRelation, batch_rows: int) -> pa.Re
     return read(batch_rows)
 
 
-def _nodes(tree: object) -> Iterator[dict[str, Any]]:
-    waiting = [tree]
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, dict):
-            yield node
-            waiting += node.values()
-        elif isinstance(node, list):
-            waiting += node
-
-
 def _message(text: str) -> str:
     """Return DuckDB's message without its excerpt, which shows a text that the caller did not write."""
     text = text.split("\nLINE ", maxsplit=1)[0]
@@ -299,15 +250,3 @@ def spilling_database(run: Run) -> Iterator[Database]:
         yield used
     finally:
         used.close(directory.cleanup)
-
-
-@functools.lru_cache(maxsize=1)
-def aggregate_names() -> frozenset[str]:
-    """Return the names of DuckDB's aggregates, in lower case."""
-    connection = duckdb.connect(":memory:")
-    names = connection.execute(
-        "SELECT DISTINCT function_name FROM duckdb_functions() WHERE function_type = 'aggregate'"
-    )
-    found = frozenset(name.lower() for (name,) in names.fetchall())
-    connection.close()
-    return found

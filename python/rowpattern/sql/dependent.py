@@ -7,16 +7,29 @@ by DuckDB over whole columns, where it reads one row only; the rest is refused b
 
 from __future__ import annotations
 
-import functools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-from sqlglot import exp
 
 from rowpattern._core import Conditions
 from rowpattern.errors import QueryError, UnsupportedQueryError
-from rowpattern.sql.expressions import sql_of
+from rowpattern.sql.expression.nodes import (
+    Between,
+    Call,
+    Case,
+    Cast,
+    Column,
+    Comparison,
+    Conjunction,
+    Literal,
+    Operation,
+    TypeName,
+    balanced,
+    walk,
+)
+from rowpattern.sql.expression.write import sql_of
+from rowpattern.sql.expressions import columns_in
 from rowpattern.sql.inputs import Inside, Label, MatchNumber, Navigation, RunningAggregate, Value
 from rowpattern.sql.problems import problem
 
@@ -25,6 +38,7 @@ if TYPE_CHECKING:
     from rowpattern.sql.arrange import Rows
     from rowpattern.sql.binding import Condition
     from rowpattern.sql.database import Database
+    from rowpattern.sql.expression.nodes import Node
     from rowpattern.sql.problems import Place
 
 __all__ = ["dependent_conditions", "possible"]
@@ -35,44 +49,25 @@ Typed = tuple[Program, str]
 
 _DAY = 86_400_000_000
 
-_COMPARISONS: dict[type[exp.Expr], str] = {
-    exp.EQ: "=",
-    exp.NEQ: "<>",
-    exp.LT: "<",
-    exp.LTE: "<=",
-    exp.GT: ">",
-    exp.GTE: ">=",
-}
-_ARITHMETIC: dict[type[exp.Expr], str] = {
-    exp.Add: "+",
-    exp.Sub: "-",
-    exp.Mul: "*",
-    exp.Div: "/",
-    exp.IntDiv: "//",
-    exp.Mod: "%",
-}
+_SIGNS = frozenset({"=", "<>", "<", "<=", ">", ">="})
+_ARITHMETIC = frozenset({"+", "-", "*", "/", "//", "%"})
 _NUMBERS = frozenset({"int", "float"})
 
 
-def possible(node: exp.Expr, row_only: frozenset[str]) -> exp.Expr | None:
+def possible(node: Node, row_only: frozenset[str]) -> Node | None:
     """Return what rows alone can say of a condition: true wherever it can be true. None where they say nothing.
 
     Args:
         node: the condition over inputs.
         row_only: names of inputs that are values of rows at fixed distances.
     """
-    if isinstance(node, exp.Paren):
-        return possible(node.this, row_only)
-    if isinstance(node, exp.And):
-        left, right = possible(node.this, row_only), possible(node.expression, row_only)
-        if left is None or right is None:
-            return left if right is None else right
-        return exp.And(this=exp.paren(left), expression=exp.paren(right))
-    if isinstance(node, exp.Or):
-        left, right = possible(node.this, row_only), possible(node.expression, row_only)
-        return None if left is None or right is None else exp.Or(this=exp.paren(left), expression=exp.paren(right))
-    names = {column.name for column in node.find_all(exp.Column)}
-    return node.copy() if names <= row_only else None
+    if isinstance(node, Conjunction):
+        parts = [possible(each, row_only) for each in node.operands]
+        known = [part for part in parts if part is not None]
+        if not known or (node.word == "OR" and len(known) < len(parts)):
+            return None
+        return known[0] if len(known) == 1 else Conjunction(node.word, tuple(known))
+    return node if columns_in(node) <= row_only else None
 
 
 def dependent_conditions(
@@ -120,115 +115,145 @@ class _Compiler:
 
     # Expressions.
 
-    def _typed(self, node: exp.Expr) -> Typed:
-        if isinstance(node, exp.Paren):
-            return self._typed(node.this)
-        if isinstance(node, exp.Column):
-            return self._input(self._inputs[node.name])
-        if isinstance(node, exp.Null):
-            return ("null",), "null"
-        if isinstance(node, exp.Boolean):
-            return ("bool", bool(node.this)), "bool"
-        if isinstance(node, exp.Literal) and node.is_string:
-            return ("text", node.name), "text"
-        if isinstance(node, exp.Literal):
-            return (("int", int(node.name)), "int") if node.name.isdecimal() else (("float", float(node.name)), "float")
-        if not any(node.find_all(exp.Column)):
+    def _typed(self, node: Node) -> Typed:
+        if isinstance(node, Column) and len(node.names) == 1 and node.names[0] in self._inputs:
+            return self._input(self._inputs[node.names[0]])
+        if isinstance(node, Literal):
+            return self._literal(node)
+        if not columns_in(node):
             return self._constant(node)
-        if type(node) in _COMPARISONS:
-            return self._compare(_COMPARISONS[type(node)], self._typed(node.this), self._typed(node.expression))
-        if type(node) in _ARITHMETIC:
-            return self._arithmetic(_ARITHMETIC[type(node)], node)
-        if isinstance(node, (exp.And, exp.Or)):
-            name = "and" if isinstance(node, exp.And) else "or"
-            return (name, self._boolean(node.this), self._boolean(node.expression)), "bool"
-        if isinstance(node, exp.Not):
-            return ("not", self._boolean(node.this)), "bool"
-        if isinstance(node, exp.Is):
-            if isinstance(node.expression, exp.Null):
-                return ("is null", self._typed(node.this)[0]), "bool"
-            if isinstance(node.expression, exp.Boolean):
-                wanted = ("bool", bool(node.expression.this))
-                return ("coalesce", (("=", self._boolean(node.this), wanted), ("bool", False))), "bool"
-        if isinstance(node, exp.Between):
-            value = self._typed(node.this)
-            low = self._compare(">=", value, self._typed(node.args["low"]))[0]
-            return ("and", low, self._compare("<=", value, self._typed(node.args["high"]))[0]), "bool"
-        if isinstance(node, exp.In) and node.expressions and not node.args.get("query"):
-            return self._in(self._typed(node.this), node.expressions)
-        if isinstance(node, exp.Case):
-            return self._case(node)
-        if isinstance(node, exp.Coalesce):
-            return self._together("coalesce", [node.this, *node.expressions])
-        if isinstance(node, (exp.Greatest, exp.Least)):
-            name = "greatest" if isinstance(node, exp.Greatest) else "least"
-            return self._together(name, [node.this, *node.expressions])
-        if isinstance(node, exp.Abs):
-            return self._number("abs", node.this)
-        if isinstance(node, exp.Neg):
-            return self._number("negate", node.this)
-        if isinstance(node, exp.Round) and self._round_digits(node) is not None:
-            inner, kind = self._numeric(node.this)
-            return ("round", inner, self._round_digits(node)), kind
-        if isinstance(node, exp.Cast) and node.to.this in {exp.DataType.Type.DOUBLE, exp.DataType.Type.FLOAT}:
-            inner, kind = self._typed(node.this)
-            if kind in _NUMBERS and node.to.this == exp.DataType.Type.DOUBLE:
-                return ("to float", inner), "float"
-        return self._before(node)
+        if isinstance(node, Comparison):
+            return self._comparison(node)
+        if isinstance(node, Conjunction):
+            parts = [self._boolean(each) for each in node.operands]
+            word = node.word.lower()
+            return balanced(lambda one, other: (word, one, other), parts), "bool"
+        if isinstance(node, Between):
+            value = self._typed(node.value)
+            low = self._compare(">=", value, self._typed(node.low))[0]
+            return ("and", low, self._compare("<=", value, self._typed(node.high))[0]), "bool"
+        if isinstance(node, Case):
+            branches = [(self._boolean(each.condition), each.value) for each in node.branches]
+            return self._case(branches, node.otherwise)
+        if isinstance(node, Operation):
+            found = self._operation(node)
+        elif isinstance(node, Cast):
+            found = self._cast(node)
+        else:
+            found = self._call(node) if isinstance(node, Call) else None
+        return self._before(node) if found is None else found
 
-    def _boolean(self, node: exp.Expr) -> Program:
+    def _literal(self, node: Literal) -> Typed:
+        if node.is_null:
+            return ("null",), "null"
+        if node.kind == "BOOLEAN":
+            return ("bool", node.text == "true"), "bool"
+        if node.is_text:
+            return ("text", node.text), "text"
+        if node.integer is not None and abs(node.integer) < 1 << 63:
+            return ("int", node.integer), "int"
+        return (("float", float(node.text)), "float") if node.kind == "NUMERIC" else self._constant(node)
+
+    def _comparison(self, node: Comparison) -> Typed:
+        left, right = self._typed(node.left), self._typed(node.right)
+        if node.sign in _SIGNS:
+            return self._compare(node.sign, left, right)
+        # Not distinct: equal, or both NULL where one of them is.
+        equal = self._compare("=", left, right)[0]
+        same: Program = ("coalesce", (equal, ("and", ("is null", left[0]), ("is null", right[0]))))
+        return (same if node.sign == "IS NOT DISTINCT FROM" else ("not", same)), "bool"
+
+    def _operation(self, node: Operation) -> Typed | None:
+        first = node.operands[0] if node.operands else node
+        if node.kind == "NOT":
+            return ("not", self._boolean(first)), "bool"
+        if node.kind == "IS_NULL":
+            return ("is null", self._typed(first)[0]), "bool"
+        if node.kind == "IS_NOT_NULL":
+            return ("not", ("is null", self._typed(first)[0])), "bool"
+        if node.kind == "IN":
+            return self._in(self._typed(first), list(node.operands[1:]))
+        if node.kind == "COALESCE":
+            return self._together("coalesce", list(node.operands))
+        return None
+
+    def _cast(self, node: Cast) -> Typed | None:
+        if node.safe or node.to.parts or node.to.name not in {"DOUBLE", "FLOAT8", "BOOLEAN"}:
+            return None
+        inner, kind = self._typed(node.value)
+        if node.to.name == "BOOLEAN":
+            return (inner, kind) if kind in {"bool", "null"} else None
+        return (("to float", inner), "float") if kind in _NUMBERS else None
+
+    def _call(self, node: Call) -> Typed | None:
+        values = node.values
+        if node.operator and node.name in _ARITHMETIC and len(values) == 2:  # noqa: PLR2004 - between two values
+            return self._arithmetic(node.name, node)
+        if node.operator and node.name == "-" and len(values) == 1:
+            return self._number("negate", values[0])
+        if node.operator or any(argument.name for argument in node.arguments):
+            return None
+        if node.name in {"greatest", "least"}:
+            return self._together(node.name, list(values))
+        if node.name == "ifnull":
+            return self._together("coalesce", list(values))
+        if node.name == "abs":
+            return self._number("abs", values[0])
+        if node.name == "if" and len(values) == 3:  # noqa: PLR2004 - a condition and two values
+            return self._case([(self._boolean(values[0]), values[1])], values[2])
+        if node.name == "nullif" and len(values) == 2:  # noqa: PLR2004 - two values
+            equal = self._compare("=", self._typed(values[0]), self._typed(values[1]))[0]
+            return self._case([(equal, Literal("NULL_LITERAL"))], values[0])
+        digits = self._round_digits(node)
+        if digits is not None:
+            inner, kind = self._numeric(values[0])
+            return ("round", inner, digits), kind
+        return None
+
+    def _boolean(self, node: Node) -> Program:
         program, kind = self._typed(node)
         if kind not in {"bool", "null"}:
             raise self._wrong(f"{self._shown(node)} is of the kind {kind}; it must be true or false")
         return program
 
-    def _numeric(self, node: exp.Expr) -> Typed:
+    def _numeric(self, node: Node) -> Typed:
         program, kind = self._typed(node)
         if kind not in _NUMBERS | {"null"}:
             raise self._wrong(f"{self._shown(node)} is of the kind {kind}; it must be a number")
         return program, kind
 
-    def _number(self, name: str, node: exp.Expr) -> Typed:
+    def _number(self, name: str, node: Node) -> Typed:
         program, kind = self._numeric(node)
         return (name, program), kind
 
     @staticmethod
-    def _round_digits(node: exp.Round) -> int | None:
-        digits = node.args.get("decimals")
-        if digits is None:
-            return 0
-        return int(digits.name) if isinstance(digits, exp.Literal) and digits.name.isdecimal() else None
+    def _round_digits(node: Call) -> int | None:
+        if node.name != "round" or len(node.values) not in {1, 2}:
+            return None
+        digits = Literal("INTEGER", "0") if len(node.values) == 1 else node.values[1]
+        found = digits.integer if isinstance(digits, Literal) else None
+        return found if found is not None and found >= 0 else None
 
-    def _case(self, node: exp.Case) -> Typed:
-        values = [branch.args["true"] for branch in node.args["ifs"]]
-        otherwise = node.args.get("default")
-        typed = [self._typed(value) for value in values]
-        last = (("null",), "null") if otherwise is None else self._typed(otherwise)
-        programs, kind = self._one_kind([*typed, last], node)
-        operand = node.this
-        branches = []
-        for branch, program in zip(node.args["ifs"], programs):
-            if operand is None:
-                condition = self._boolean(branch.this)
-            else:
-                condition = self._compare("=", self._typed(operand), self._typed(branch.this))[0]
-            branches.append((condition, program))
-        return ("case", tuple(branches), programs[-1]), kind
+    def _case(self, checks: list[tuple[Program, Node]], otherwise: Node) -> Typed:
+        typed = [self._typed(value) for _, value in checks]
+        programs, kind = self._one_kind([*typed, self._typed(otherwise)], checks[0][1])
+        branches = tuple((condition, program) for (condition, _), program in zip(checks, programs, strict=False))
+        return ("case", branches, programs[-1]), kind
 
-    def _in(self, value: Typed, items: list[exp.Expr]) -> Typed:
+    def _in(self, value: Typed, items: list[Node]) -> Typed:
         # A date is compared as a timestamp with some and as it is with others: IN of the ones OR IN of the others.
         by_value: dict[Program, list[Program]] = {}
         for each in items:
             (_, left, right), _kind = self._compare("=", value, self._typed(each))
             by_value.setdefault(left, []).append(right)
         parts: list[Program] = [("in", left, tuple(rights)) for left, rights in by_value.items()]
-        return functools.reduce(lambda one, other: ("or", one, other), parts), "bool"
+        return balanced(lambda one, other: ("or", one, other), parts), "bool"
 
-    def _together(self, name: str, nodes: list[exp.Expr]) -> Typed:
+    def _together(self, name: str, nodes: list[Node]) -> Typed:
         programs, kind = self._one_kind([self._typed(node) for node in nodes], nodes[0])
         return (name, tuple(programs)), kind
 
-    def _one_kind(self, typed: list[Typed], node: exp.Expr) -> tuple[list[Program], str]:
+    def _one_kind(self, typed: list[Typed], node: Node) -> tuple[list[Program], str]:
         kinds = {kind for _, kind in typed} - {"null"}
         if kinds == {"int", "float"}:
             return [program if kind == "float" else ("to float", program) for program, kind in typed], "float"
@@ -249,15 +274,13 @@ class _Compiler:
         program, kind = typed
         wanted = other[1]
         if kind == "text" and program[0] == "text" and wanted in {"date", "timestamp", "interval"}:
-            names = {"date": "DATE", "timestamp": "TIMESTAMP", "interval": "INTERVAL"}
-            literal = exp.Literal.string(program[1])
-            return self._constant(exp.cast(literal, names[wanted], dialect="duckdb"))
+            return self._constant(Cast(Literal("STRING", program[1]), TypeName(wanted.upper())))
         if kind == "date" and wanted == "timestamp":
             return ("*", program, ("int", _DAY)), "timestamp"
         return typed
 
-    def _arithmetic(self, sign: str, node: exp.Expr) -> Typed:
-        (left, one), (right, other) = self._typed(node.this), self._typed(node.expression)
+    def _arithmetic(self, sign: str, node: Call) -> Typed:
+        (left, one), (right, other) = (self._typed(each) for each in node.values)
         kinds = (one, sign, other)
         if {one, other} <= _NUMBERS | {"null"}:
             kind = "float" if sign == "/" or "float" in {one, other} else "int"
@@ -364,7 +387,7 @@ class _Compiler:
         table = pa.table({name: self._rows.column(column) for name, column in columns.items()} or {"none": pa.nulls(1)})
         return self._database.project(f"({sql})", table).column(0)
 
-    def _constant(self, node: exp.Expr) -> Typed:
+    def _constant(self, node: Node) -> Typed:
         """Have DuckDB compute what reads no row."""
         sql = sql_of(node)
         try:
@@ -376,7 +399,11 @@ class _Compiler:
             if interval is None:
                 return ("null",), "null"
             if interval.months:
-                raise problem(f"{sql} has months, whose length varies; write days", self._place, UnsupportedQueryError)
+                raise problem(
+                    f"{self._shown(node)} has months, whose length varies; write days",
+                    self._place,
+                    UnsupportedQueryError,
+                )
             return ("int", interval.days * _DAY + interval.nanoseconds // 1000), "interval"
         values, kind = self._plain(found)
         value = values[0].as_py()
@@ -384,9 +411,9 @@ class _Compiler:
             return ("null",), "null"
         return ({"float": "float", "bool": "bool", "text": "text"}.get(kind, "int"), value), kind
 
-    def _before(self, node: exp.Expr) -> Typed:
+    def _before(self, node: Node) -> Typed:
         """Have DuckDB compute over whole columns what reads one row only, and read the answer at that row."""
-        reads = {column.name: self._inputs[column.name] for column in node.find_all(exp.Column)}
+        reads = {name: self._inputs[name] for name in columns_in(node)}
         values = {name: item for name, item in reads.items() if isinstance(item, Value)}
         places = {item.at for item in values.values()}
         if len(values) < len(reads) or len(places) != 1:
@@ -403,7 +430,7 @@ class _Compiler:
         )
         return ("read", number, *self._at(at)), kind
 
-    def _before_shifted(self, node: exp.Expr, values: dict[str, Value]) -> Typed:
+    def _before_shifted(self, node: Node, values: dict[str, Value]) -> Typed:
         sql = sql_of(node)
 
         def compute() -> pa.ChunkedArray:
@@ -413,20 +440,18 @@ class _Compiler:
         number, kind = self._column((sql, tuple(values.items())), lambda: self._try(node, compute))
         return ("read", number, *self._at(Navigation())), kind
 
-    def _try(self, node: exp.Expr, compute: Any) -> pa.ChunkedArray:
+    def _try(self, node: Node, compute: Any) -> pa.ChunkedArray:
         try:
             return compute()
         except QueryError as error:
             raise self._wrong(f"{self._shown(node)}: {error}") from None
 
-    def _shown(self, node: exp.Expr) -> str:
-        """Write a part nearly as it stood in the query."""
-        text = sql_of(node)
-        for name, item in self._inputs.items():
-            if isinstance(item, Value):
-                shown = item.column if item.at.variables is None else f"{'|'.join(item.at.variables)}.{item.column}"
-                text = text.replace(f'"{name}"', shown)
-        return text
+    def _shown(self, node: Node) -> str:
+        """Return a part as the query has it; the whole condition where it is not known which part it is."""
+        spans = [each.span for each in walk(node) if each.span is not None]
+        if not spans or self._place is None:
+            return self._text
+        return " ".join(self._place.sql[min(spans)[0] : max(end for _, end in spans)].split())
 
     def _wrong(self, message: str) -> QueryError:
         return problem(message, self._place, QueryError)

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from rowpattern.sql.binding import BoundClause, Key
-    from rowpattern.sql.clause import Clause
     from rowpattern.sql.inputs import Computed, Input
-    from rowpattern.sql.parser import ParsedQuery
+    from rowpattern.sql.parse.clause import Clause
+    from rowpattern.sql.parse.parser import ParsedQuery
     from rowpattern.sql.running import Run, Step
     from rowpattern.sql.tables import Table
 

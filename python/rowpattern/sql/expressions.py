@@ -1,4 +1,4 @@
-"""Expressions of DEFINE and MEASURES: navigation is taken out, names are looked up, the rest stays DuckDB's SQL.
+"""Expressions of DEFINE and MEASURES: navigation is taken out, names are looked up, the rest stays an expression.
 
 The rules are those of ISO/IEC 19075-5, chapter 5: all columns in one navigation or one aggregate name the same
 variable; physical navigation may stand around logical one, not inside; FINAL is for measures only.
@@ -9,84 +9,96 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from sqlglot import exp
-
-from rowpattern.errors import QueryError, UnsupportedQueryError
+from rowpattern.errors import QueryError
+from rowpattern.sql.duckdb.functions import AGGREGATES
+from rowpattern.sql.expression.nodes import (
+    Branch,
+    Call,
+    Case,
+    Column,
+    Lambda,
+    Literal,
+    Node,
+    Operation,
+    Semantics,
+    Star,
+    children,
+    map_children,
+    replaced,
+    walk,
+)
+from rowpattern.sql.expression.read import NAVIGATION
+from rowpattern.sql.expression.write import sql_of
 from rowpattern.sql.inputs import Computed, Inputs, Inside, MatchNumber, Navigation, Value
 from rowpattern.sql.kernels import kernel_of
-from rowpattern.sql.names import fold
-from rowpattern.sql.parser import NAVIGATION, Semantics
-from rowpattern.sql.problems import problem
+from rowpattern.sql.names import folded
+from rowpattern.sql.problems import Place, problem
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from collections.abc import Set as AbstractSet
 
     from rowpattern.sql.inputs import Input
     from rowpattern.sql.names import Columns, Variables
-    from rowpattern.sql.problems import Place
+    from rowpattern.sql.parse.clause import Written
 
 __all__ = [
     "ExpressionReader",
     "Scope",
-    "bare_call",
+    "columns_in",
     "counts_rows",
-    "function_name",
     "is_navigation",
     "leaves",
-    "replaced",
     "row_expression",
-    "sql_of",
-    "text_of",
     "with_fields",
 ]
 
+_NULL = Literal("NULL_LITERAL")
 
-def function_name(node: exp.Expr) -> str:
-    """Return the name of a function that is called, in lower case; an empty text for what is no call."""
-    if isinstance(node, (exp.Anonymous, exp.AnonymousAggFunc)):
-        return node.name.lower()
-    return node.sql_name().lower() if isinstance(node, exp.Func) else ""
+# More rows than any table has.
+_FARTHEST = 1 << 48
 
 
-def is_navigation(node: exp.Expr | None) -> bool:
+def is_navigation(node: Node) -> bool:
     """Say whether a node is FIRST, LAST, PREV, NEXT, CLASSIFIER or MATCH_NUMBER."""
-    return isinstance(node, exp.Anonymous) and node.name.upper() in NAVIGATION
+    return isinstance(node, Call) and node.name in NAVIGATION
 
 
-def leaves(node: exp.Expr) -> list[exp.Expr]:
-    """Return the columns and the navigation in a node."""
-    return [each for each in node.walk() if isinstance(each, exp.Column) or is_navigation(each)]
+def is_aggregate(node: Node) -> bool:
+    """Say whether a node is a call of an aggregate."""
+    return isinstance(node, Call) and node.name in AGGREGATES and node.name not in NAVIGATION
 
 
-def replaced(root: exp.Expr, node: exp.Expr, new: exp.Expr) -> exp.Expr:
-    """Put an expression in the place of a node, and return the root, which may be that node."""
-    if node is root:
-        return new
-    node.replace(new)
-    return root
+def leaves(node: Node, bound: AbstractSet[str] = frozenset()) -> Iterator[Node]:
+    """Give the columns, stars and navigation in a node from left to right, without the parameters of lambdas."""
+    if isinstance(node, Column):
+        if node.names[0] not in bound:
+            yield node
+    elif isinstance(node, Star) or is_navigation(node):
+        yield node
+    else:
+        inside = bound | set(node.parameters) if isinstance(node, Lambda) else bound
+        for child in children(node):
+            yield from leaves(child, inside)
 
 
-def bare_call(call: exp.Expr) -> exp.Expr:
-    """Return an aggregate's call without FILTER, WITHIN GROUP and what is said of NULLs."""
-    while isinstance(call, (exp.Filter, exp.WithinGroup, exp.IgnoreNulls, exp.RespectNulls)):
-        call = call.this
-    return call
+def columns_in(node: Node) -> set[str]:
+    """Return the names of the columns in an expression over inputs."""
+    return {leaf.names[0] for leaf in leaves(node) if isinstance(leaf, Column)}
 
 
-def counts_rows(call: exp.Expr) -> bool:
+def counts_rows(call: Call) -> bool:
     """Say whether a call is `count(*)` or `count(A.*)`."""
-    argument = call.this.this if isinstance(call.this, exp.Column) else call.this
-    return isinstance(call, exp.Count) and isinstance(argument, exp.Star)
+    plain = not call.distinct and call.filter is None and not call.order_by
+    stars = call.name == "count" and len(call.values) == 1 and isinstance(call.values[0], Star)
+    return plain and (call.name == "count_star" or stars)
 
 
-def quoted(name: str) -> str:
-    """Return a name as DuckDB's SQL quotes it."""
-    return sql_of(exp.to_identifier(name, quoted=True))
-
-
-def sql_of(node: exp.Expr) -> str:
-    """Write an expression as DuckDB's SQL."""
-    return node.sql(dialect="duckdb")
+def with_fields(read: Node, fields: tuple[str, ...]) -> Node:
+    """Return the field of a field ... of a value."""
+    for name in fields:
+        read = Operation("STRUCT_EXTRACT", (read, Literal("STRING", name)))
+    return read
 
 
 @dataclass(frozen=True)
@@ -94,13 +106,11 @@ class Scope:
     """What names mean in the expressions of a clause.
 
     Attributes:
-        aggregates: names of DuckDB's aggregates, in lower case.
         inputs: what the expressions read; they share it.
     """
 
     columns: Columns
     variables: Variables
-    aggregates: AbstractSet[str]
     inputs: Inputs = field(default_factory=Inputs)
 
 
@@ -110,86 +120,80 @@ class ExpressionReader:
     def __init__(self, scope: Scope, place: Place) -> None:
         self._columns = scope.columns
         self._variables = scope.variables
-        self._aggregates = scope.aggregates
         self._inputs = scope.inputs
         self._place = place
-        self._text = ""
         self._final = False
-        self._rewritten: exp.Expr = exp.null()
+        self._rewritten: Node = _NULL
+        # The parameters of the lambdas around what is being read.
+        self._bound: frozenset[str] = frozenset()
 
-    def read(self, expression: exp.Expr) -> Computed:
+    def read(self, written: Written) -> Computed:
         """Take the navigation out of an expression."""
-        self._text = text_of(expression)
-        rewritten = self._rewritten = self._rewrite(expression.copy())
-        sql = sql_of(rewritten)
-        names = {column.name for column in rewritten.find_all(exp.Column)}
+        rewritten = self._rewritten = self._rewrite(written.node)
+        names = columns_in(rewritten)
         reads = tuple((name, item) for item, name in self._inputs.names.items() if name in names)
-        return Computed(sql, self._text, reads, kernel_of(rewritten))
+        return Computed(sql_of(rewritten), written.text, reads, kernel_of(rewritten))
 
-    def _fail(self, message: str, node: exp.Expr, kind: type[QueryError] = QueryError) -> QueryError:
+    def _fail(self, message: str, node: Node, kind: type[QueryError] = QueryError) -> QueryError:
         return problem(message, self._near(node), kind)
 
-    def _near(self, node: exp.Expr) -> Place:
-        for each in node.find_all(exp.Identifier):
-            if (place := self._columns.place(each)) is not None:
-                return place
-        return self._place
+    def _near(self, node: Node) -> Place:
+        spans = [each.span for each in walk(node) if each.span is not None]
+        return Place(self._place.sql, min(spans)[0]) if spans else self._place
 
-    def _input(self, item: Input) -> exp.Expr:
-        return exp.column(self._inputs.name(item), quoted=True)
+    def _text(self, node: Node) -> str:
+        """Return an expression as the query has it."""
+        spans = [each.span for each in walk(node) if each.span is not None]
+        text = self._place.sql[min(spans)[0] : max(end for _, end in spans)] if spans else ""
+        return " ".join(text.split())
 
-    def _rewrite(self, node: exp.Expr) -> exp.Expr:
+    def _input(self, item: Input) -> Node:
+        return Column((self._inputs.name(item),))
+
+    def _rewrite(self, node: Node) -> Node:
         if isinstance(node, Semantics):
             return self._semantics(node)
-        if isinstance(node, exp.Column):
-            return self._navigate(node, node, Navigation())
-        if is_navigation(node):
+        if isinstance(node, Column):
+            return node if node.names[0] in self._bound else self._navigate(node, node, Navigation())
+        if isinstance(node, Call) and node.name in NAVIGATION:
             return self._navigation(node)
-        if self._is_aggregate(node):
+        if isinstance(node, Call) and is_aggregate(node):
             return self._aggregate(node)
-        if isinstance(node, exp.Window):
-            raise self._fail("a window function cannot stand in MATCH_RECOGNIZE; PREV and NEXT read other rows", node)
-        if isinstance(node, (exp.Query, exp.Exists)):
-            message = "a subquery cannot stand in MATCH_RECOGNIZE; join its answer to the table before the clause"
-            raise self._fail(message, node, UnsupportedQueryError)
-        if isinstance(node, (exp.Star, exp.Columns)):
+        if isinstance(node, Star):
             raise self._fail("* can only stand in count(*) and count(A.*)", node)
-        if isinstance(node, (exp.Placeholder, exp.Parameter)):
-            raise self._fail("a parameter cannot stand in MATCH_RECOGNIZE; write its value", node)
-        return self._rewrite_inside(node)
+        if isinstance(node, Lambda):
+            return self._lambda(node)
+        return map_children(node, self._rewrite)
 
-    def _rewrite_inside(self, node: exp.Expr) -> exp.Expr:
-        for child in list(node.iter_expressions()):
-            rewritten = self._rewrite(child)
-            if rewritten is not child:
-                child.replace(rewritten)
-        return node
-
-    def _semantics(self, node: exp.Expr) -> exp.Expr:
-        inner: exp.Expr = node.this
-        if not any(is_navigation(each) or self._is_aggregate(each) for each in inner.find_all(exp.Func, exp.Filter)):
-            raise self._fail(f"{node.args['kind']} stands before FIRST, LAST or an aggregate only", inner)
-        before, self._final = self._final, self._is_final(node.args["kind"], inner)
+    def _lambda(self, node: Lambda) -> Node:
+        before = self._bound
+        self._bound = before | set(node.parameters)
         try:
-            return self._rewrite(inner)
+            return map_children(node, self._rewrite)
+        finally:
+            self._bound = before
+
+    def _semantics(self, node: Semantics) -> Node:
+        call = node.call
+        if not (is_aggregate(call) or is_navigation(call)):
+            raise self._fail(f"{node.word} stands before FIRST, LAST or an aggregate only", node)
+        before, self._final = self._final, self._is_final(node.word, call)
+        try:
+            return self._rewrite(call)
         finally:
             self._final = before
 
-    def _is_final(self, kind: str, node: exp.Expr) -> bool:
+    def _is_final(self, word: str, node: Node) -> bool:
         raise NotImplementedError
-
-    def _is_aggregate(self, node: exp.Expr) -> bool:
-        node = bare_call(node)
-        return not is_navigation(node) and (
-            isinstance(node, exp.AggFunc) or (isinstance(node, exp.Func) and function_name(node) in self._aggregates)
-        )
 
     # Navigation.
 
-    def _navigation(self, node: exp.Expr) -> exp.Expr:
-        name, arguments = node.name.upper(), node.expressions
+    def _navigation(self, node: Call) -> Node:
+        name = node.name.upper()
+        if node.distinct or node.filter is not None or node.order_by:
+            raise self._fail(f"{name} takes an expression and, if need be, an offset", node)
         if name == "MATCH_NUMBER":
-            if arguments:
+            if node.arguments:
                 raise self._fail("MATCH_NUMBER() takes no argument", node)
             return self._input(MatchNumber())
         if name == "CLASSIFIER":
@@ -200,204 +204,167 @@ class ExpressionReader:
             return self._navigate(node, inner, Navigation(first=name == "FIRST", offset=offset, final=self._final))
         inner, offset = self._operand(node, 1)
         rows = offset if name == "NEXT" else -offset
+        final = self._final
         if isinstance(inner, Semantics):
-            self._semantics(inner.copy())
-            final = self._is_final(inner.args["kind"], inner)
-            inner = inner.this
-        else:
-            final = self._final
-        if is_navigation(inner) and inner.name.upper() in {"FIRST", "LAST"}:
+            final = self._is_final(inner.word, inner)
+            inner = inner.call
+            if not (isinstance(inner, Call) and inner.name in {"first", "last"}):
+                raise self._fail(f"inside {name}, RUNNING and FINAL stand before FIRST or LAST only", node)
+        if isinstance(inner, Call) and inner.name in {"first", "last"}:
             logical = inner
             inner, offset = self._operand(logical, 0)
             self._refuse_navigation(inner, logical.name.upper())
-            at = Navigation(first=logical.name.upper() == "FIRST", offset=offset, rows=rows, final=final)
+            at = Navigation(first=logical.name == "first", offset=offset, rows=rows, final=final)
             return self._navigate(node, inner, at)
         self._refuse_navigation(inner, name)
         return self._navigate(node, inner, Navigation(rows=rows, final=final))
 
-    def _refuse_navigation(self, inner: exp.Expr, outer: str) -> None:
-        for each in inner.walk():
-            if is_navigation(each) and each.name.upper() in {"FIRST", "LAST", "PREV", "NEXT"}:
+    def _refuse_navigation(self, inner: Node, outer: str) -> None:
+        for each in walk(inner):
+            if isinstance(each, Call) and each.name in {"first", "last", "prev", "next"}:
                 raise self._fail(
                     f"{each.name.upper()} cannot stand inside {outer}; PREV or NEXT may stand around FIRST or LAST",
                     each,
                 )
-            if self._is_aggregate(each):
+            if is_aggregate(each):
                 raise self._fail(f"an aggregate cannot stand inside {outer}", each)
             if isinstance(each, Semantics):
-                raise self._fail(f"{each.args['kind']} cannot stand inside {outer}; write it before {outer}", each)
+                raise self._fail(f"{each.word} cannot stand inside {outer}; write it before {outer}", each)
 
-    def _operand(self, node: exp.Expr, default: int) -> tuple[exp.Expr, int]:
-        name, arguments = node.name.upper(), node.expressions
-        if len(arguments) not in {1, 2}:
+    def _operand(self, node: Call, default: int) -> tuple[Node, int]:
+        name, arguments = node.name.upper(), node.values
+        if len(arguments) not in {1, 2} or any(each.name for each in node.arguments):
             raise self._fail(f"{name} takes an expression and, if need be, an offset", node)
         if len(arguments) == 1:
             return arguments[0], default
-        offset = arguments[1]
-        if not (isinstance(offset, exp.Literal) and not offset.is_string and offset.name.isdecimal()):
+        offset = arguments[1].integer if isinstance(arguments[1], Literal) else None
+        if offset is None or offset < 0:
             raise self._fail(f"the offset of {name} must be a whole number from 0 on, written out", node)
-        # More rows than any table has.
-        return arguments[0], min(int(offset.name), 1 << 48)
+        return arguments[0], min(offset, _FARTHEST)
 
-    def _navigate(self, whole: exp.Expr, inner: exp.Expr, at: Navigation) -> exp.Expr:
+    def _navigate(self, whole: Node, inner: Node, at: Navigation) -> Node:
         """Read all of `inner` at one row."""
         qualifiers: set[tuple[str, ...] | None] = set()
-        read_here = leaves(inner)
-        found: list[tuple[exp.Expr, str | None, exp.Expr | None]] = []
-        for leaf in read_here:
-            if leaf.parent is not None and leaf.find_ancestor(exp.Anonymous) in read_here:
-                # The variable in CLASSIFIER(A).
-                continue
-            if isinstance(leaf, exp.Column):
+        columns: list[tuple[Column, str, tuple[str, ...]]] = []
+        labels: list[Call] = []
+        new: dict[int, Node] = {}
+        for leaf in leaves(inner, self._bound):
+            if isinstance(leaf, Star):
+                raise self._fail("* can only stand in count(*) and count(A.*)", leaf)
+            if isinstance(leaf, Column):
                 variables, column, fields = self._column(leaf)
-                found.append((leaf, column, fields))
-            elif leaf.name.upper() == "CLASSIFIER":
-                variables = self._classifier_variables(leaf)
-                found.append((leaf, None, None))
-            else:
-                found.append((leaf, None, self._input(MatchNumber())))
-                continue
-            qualifiers.add(variables)
+                columns.append((leaf, column, fields))
+                qualifiers.add(variables)
+            elif isinstance(leaf, Call) and leaf.name == "classifier":
+                labels.append(leaf)
+                qualifiers.add(self._classifier_variables(leaf))
+            elif isinstance(leaf, Call):
+                if leaf.arguments:
+                    raise self._fail("MATCH_NUMBER() takes no argument", leaf)
+                new[id(leaf)] = self._input(MatchNumber())
         if len(qualifiers) > 1:
             raise self._fail("all columns in one navigation or aggregate must be of the same variable", whole)
         at = replace(at, variables=next(iter(qualifiers), None))
         at = self._placed(at, whole)
-        result = inner
-        for leaf, name, fields in found:
-            if name is None:
-                read: exp.Expr = self._label(at) if fields is None else fields
-            else:
-                read = self._input(Value(name, at))
-                if fields is not None:
-                    read = with_fields(read, fields)
-            result = replaced(result, leaf, read)
-        bare = len(found) == 1 and found[0][0] is inner
-        if bare or not self._may_lead_outside(at):
-            return result if bare else exp.paren(result, copy=False)
+        for leaf, column, fields in columns:
+            new[id(leaf)] = with_fields(self._input(Value(column, at)), fields)
+        for label in labels:
+            new[id(label)] = self._label(at)
+        result = replaced(inner, new)
+        if id(inner) in new or not self._may_lead_outside(at):
+            return result
         # Where navigation leads nowhere the answer is NULL, whatever the expression makes of NULLs.
-        inside = self._input(Inside(at))
-        return exp.paren(exp.Case(ifs=[exp.If(this=inside, true=result)]), copy=False)
+        return Case((Branch(self._input(Inside(at)), result),), _NULL)
 
     def _may_lead_outside(self, at: Navigation) -> bool:
         raise NotImplementedError
 
-    def _column(self, node: exp.Column) -> tuple[tuple[str, ...] | None, str, exp.Expr | None]:
+    def _column(self, node: Column) -> tuple[tuple[str, ...] | None, str, tuple[str, ...]]:
         """Return the variable's members, the column, and the fields of it that are asked for."""
-        if isinstance(node.this, exp.Star):
-            raise self._fail("* can only stand in count(*) and count(A.*)", node)
-        parts = node.parts
-        members = None
-        if len(parts) > 1:
-            members = self._variables.members(fold(parts[0]))
-            if members is not None:
-                parts = parts[1:]
-            elif self._columns.find(parts[0]) is None:
-                raise self._variables.unknown(fold(parts[0]), self._columns.place(parts[0]))
-        column = self._columns.find(parts[0])
-        if column is None and members is None and self._variables.members(fold(parts[0])) is not None:
-            name = parts[0].name
+        members, first = None, 0
+        if len(node.names) > 1:
+            members = self._variables.members(folded(node))
+            if members is not None or self._columns.is_qualified(node):
+                first = 1
+            elif self._columns.find(node) is None:
+                raise self._variables.unknown(folded(node), self._columns.place(node))
+        column = self._columns.find(node, first)
+        if column is None and members is None and self._variables.members(folded(node)) is not None:
+            name = node.names[0]
             raise self._fail(
                 f"{name} is a variable, not a column; write {name} with a column behind it, as {name}.x", node
             )
         if column is None:
-            raise self._columns.unknown(parts[0])
-        fields = exp.Dot.build([part.copy() for part in parts]) if len(parts) > 1 else None
-        return members, column, fields
+            raise self._columns.unknown(node, first)
+        return members, column, node.names[first + 1 :]
 
-    def _classifier_variables(self, node: exp.Expr) -> tuple[str, ...] | None:
-        if not node.expressions:
-            return None
-        (argument, *more) = node.expressions
-        if more or not isinstance(argument, exp.Column) or argument.table:
-            raise self._fail("CLASSIFIER takes one variable or nothing", node)
-        members = self._variables.members(fold(argument.this))
+    def _variable(self, node: Column) -> tuple[str, ...]:
+        members = self._variables.members(folded(node))
         if members is None:
-            raise self._variables.unknown(fold(argument.this), self._columns.place(argument.this))
+            raise self._variables.unknown(folded(node), self._columns.place(node))
         return members
 
-    def _placed(self, at: Navigation, whole: exp.Expr) -> Navigation:
+    def _classifier_variables(self, node: Call) -> tuple[str, ...] | None:
+        if not node.arguments:
+            return None
+        (argument, *more) = node.values
+        if more or not isinstance(argument, Column) or len(argument.names) > 1:
+            raise self._fail("CLASSIFIER takes one variable or nothing", node)
+        return self._variable(argument)
+
+    def _placed(self, at: Navigation, whole: Node) -> Navigation:
         raise NotImplementedError
 
-    def _label(self, at: Navigation) -> exp.Expr:
+    def _label(self, at: Navigation) -> Node:
         raise NotImplementedError
 
-    def _aggregate(self, node: exp.Expr) -> exp.Expr:
+    def _aggregate(self, node: Call) -> Node:
         raise NotImplementedError
 
-    def _aggregated_variables(self, call: exp.Expr) -> tuple[str, ...] | None:
-        inner = bare_call(call)
-        found: set[tuple[str, ...] | None] = set()
-        for each in call.walk():
-            around = each in {call, inner} or each.parent is None
-            if not around and self._is_aggregate(each) and not isinstance(each.parent, exp.Filter):
+    def _aggregated_variables(self, call: Call) -> tuple[str, ...] | None:
+        for each in (inside for child in children(call) for inside in walk(child)):
+            if is_aggregate(each):
                 raise self._fail("an aggregate cannot stand inside an aggregate", each)
             if isinstance(each, Semantics):
-                raise self._fail(f"{each.args['kind']} cannot stand inside an aggregate; write it before", each)
-            if isinstance(each, (exp.Query, exp.Window)):
-                raise self._fail("neither a subquery nor a window can stand inside an aggregate", each)
-            if isinstance(each, exp.Column) and isinstance(each.this, exp.Star):
-                members = self._variables.members(fold(each.args["table"]))
-                if members is None:
-                    raise self._variables.unknown(fold(each.args["table"]), self._columns.place(each.args["table"]))
-                found.add(members)
-            elif isinstance(each, exp.Column):
-                if not is_navigation(each.parent):
-                    found.add(self._column(each)[0])
-            elif is_navigation(each):
-                name = each.name.upper()
-                if name not in {"CLASSIFIER", "MATCH_NUMBER"}:
-                    raise self._fail(f"{name} cannot stand inside an aggregate", each)
-                if name == "CLASSIFIER":
-                    found.add(self._classifier_variables(each))
+                raise self._fail(f"{each.word} cannot stand inside an aggregate; write it before", each)
+        found: set[tuple[str, ...] | None] = set()
+        for each in (leaf for child in children(call) for leaf in leaves(child, self._bound)):
+            if isinstance(each, Star):
+                if call.name != "count" or each is not call.values[0] or each.relation is None:
+                    raise self._fail("* can only stand in count(*) and count(A.*)", each)
+                found.add(self._variable(Column((each.relation,), (each.quoted,), span=each.span)))
+            elif isinstance(each, Column):
+                found.add(self._column(each)[0])
+            elif isinstance(each, Call) and each.name == "classifier":
+                found.add(self._classifier_variables(each))
+            elif isinstance(each, Call) and each.name != "match_number":
+                raise self._fail(f"{each.name.upper()} cannot stand inside an aggregate", each)
         if len(found) > 1:
             raise self._fail("all columns in one navigation or aggregate must be of the same variable", call)
         return next(iter(found), None)
 
 
-def with_fields(read: exp.Expr, path: exp.Expr) -> exp.Expr:
-    """Put a column's placeholder in the place of its name in `column.field.field`."""
-    first = path
-    while isinstance(first, exp.Dot):
-        first = first.this
-    first.replace(read)
-    return path
-
-
-def text_of(expression: exp.Expr) -> str:
-    """Write an expression nearly as it stood in the query."""
-    shown = expression.copy()
-    for each in list(shown.find_all(Semantics)):
-        call = exp.Anonymous(this=each.args["kind"], expressions=[each.this])
-        shown = replaced(shown, each, call)
-    return sql_of(shown)
-
-
-def row_expression(expression: exp.Expr, columns: Columns, place: Place, what: str) -> tuple[str, tuple[str, ...]]:
+def row_expression(written: Written, columns: Columns, place: Place, what: str) -> tuple[Node, tuple[str, ...]]:
     """Look up the columns of an expression of PARTITION BY or ORDER BY.
 
     Returns:
-        DuckDB's SQL over the columns' own names, and those names.
+        the expression over the columns' own names, and those names.
 
     Raises:
         QueryError: a column does not exist, or the expression reads more than one row.
     """
-    rewritten = expression.copy()
     names: dict[str, None] = {}
-    for node in list(rewritten.walk()):
-        if isinstance(node, (exp.Query, exp.Window, exp.AggFunc, exp.Star)) or is_navigation(node):
-            message = f"{what} takes expressions over one row; {text_of(node)} is not"
+    new: dict[int, Node] = {}
+    for node in walk(written.node):
+        if isinstance(node, (Star, Semantics)) or is_navigation(node) or is_aggregate(node):
+            message = f"{what} takes expressions over one row; {written.text} is not"
             raise problem(message, place, QueryError)
-        if isinstance(node, exp.Column):
-            first, last = node.parts[0], node.this
-            name = columns.find(first)
-            if name is None and first is not last:
-                # Qualified by the table's name.
-                name, first = columns.find(last), last
+    for leaf in leaves(written.node):
+        if isinstance(leaf, Column):
+            first = 1 if columns.is_qualified(leaf) else 0
+            name = columns.find(leaf, first)
             if name is None:
-                raise columns.unknown(last)
+                raise columns.unknown(leaf, first)
             names[name] = None
-            found: exp.Expr = exp.column(name, quoted=True)
-            if first is not last:
-                found = exp.Dot.build([found, last.copy()])
-            rewritten = replaced(rewritten, node, found)
-    return sql_of(rewritten), tuple(names)
+            new[id(leaf)] = with_fields(Column((name,), span=leaf.span), leaf.names[first + 1 :])
+    return replaced(written.node, new), tuple(names)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Union
 
 if TYPE_CHECKING:
-    from sqlglot import exp
+    from rowpattern.sql.expression.nodes import Node
 
 __all__ = [
     "Aggregate",
@@ -154,14 +154,14 @@ class Computed:
         text: as the query has it, for errors and explanations.
         reads: the inputs by name.
         kernel: the same by Arrow's kernels (`rowpattern.sql.kernels`), where that can be.
-        node: the same as sqlglot's tree, where it depends on the match.
+        node: the same as a tree over inputs, where it depends on the match.
     """
 
     sql: str
     text: str
     reads: tuple[tuple[str, Input], ...]
     kernel: tuple[Any, ...] | None = None
-    node: exp.Expr | None = None
+    node: Node | None = None
 
     @property
     def depends(self) -> bool:

@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlglot import exp
 
+from rowpattern.sql.expression.nodes import Call, Column, Comparison, Conjunction, Literal, Operation, balanced
 from rowpattern.sql.workers import MANY_ROWS, in_threads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
+    from rowpattern.sql.expression.nodes import Node
     from rowpattern.sql.tables import Array
 
 __all__ = ["Kernel", "has_nan", "kernel_of", "run_kernels"]
@@ -26,62 +27,60 @@ __all__ = ["Kernel", "has_nan", "kernel_of", "run_kernels"]
 #: ("input", name), ("literal", value), or (function, argument, ...).
 Kernel = tuple[Any, ...]
 
-_COMPARISONS: dict[type[exp.Expr], str] = {
-    exp.EQ: "equal",
-    exp.NEQ: "not_equal",
-    exp.LT: "less",
-    exp.LTE: "less_equal",
-    exp.GT: "greater",
-    exp.GTE: "greater_equal",
+_COMPARISONS = {
+    "=": "equal",
+    "<>": "not_equal",
+    "<": "less",
+    "<=": "less_equal",
+    ">": "greater",
+    ">=": "greater_equal",
 }
 
-_ARITHMETIC: dict[type[exp.Expr], str] = {
-    exp.Add: "add_checked",
-    exp.Sub: "subtract_checked",
-    exp.Mul: "multiply_checked",
-}
+_ARITHMETIC = {"+": "add_checked", "-": "subtract_checked", "*": "multiply_checked"}
 
-_LOGIC: dict[type[exp.Expr], str] = {exp.And: "and_kleene", exp.Or: "or_kleene"}
+_LOGIC = {"AND": "and_kleene", "OR": "or_kleene"}
 
 # Integers up to here are the same as floats.
 _EXACT = 1 << 53
 
 
-def kernel_of(node: exp.Expr) -> Kernel | None:
+def kernel_of(node: Node) -> Kernel | None:
     """Return an expression over inputs as kernels; None where that cannot be."""
-    node = node.unnest()
-    for functions, reader in ((_COMPARISONS, _operand), (_LOGIC, kernel_of)):
-        if type(node) in functions:
-            left, right = reader(node.this), reader(node.expression)
-            return None if left is None or right is None else (functions[type(node)], left, right)
-    if type(node) is exp.Not:
-        inner = kernel_of(node.this)
+    if isinstance(node, Comparison):
+        left, right = _operand(node.left), _operand(node.right)
+        return (
+            None if None in {left, right} or node.sign not in _COMPARISONS else (_COMPARISONS[node.sign], left, right)
+        )
+    if isinstance(node, Conjunction):
+        operands = [kernel_of(each) for each in node.operands]
+        known = [each for each in operands if each is not None]
+        function = _LOGIC[node.word]
+        return balanced(lambda one, other: (function, one, other), known) if len(known) == len(operands) else None
+    if isinstance(node, Operation) and node.kind == "NOT":
+        inner = kernel_of(node.operands[0])
         return None if inner is None else ("invert", inner)
-    if type(node) is exp.Is and isinstance(node.expression, exp.Null):
-        operand = _operand(node.this)
+    if isinstance(node, Operation) and node.kind == "IS_NULL":
+        operand = _operand(node.operands[0])
         return None if operand is None or operand[0] != "input" else ("is_null", operand)
-    return _operand(node) if type(node) in _ARITHMETIC else None
+    return _operand(node) if _is_arithmetic(node) else None
 
 
-def _operand(node: exp.Expr) -> Kernel | None:
-    node = node.unnest()
-    if isinstance(node, exp.Column):
-        return ("input", node.name)
-    if type(node) in _ARITHMETIC:
-        left, right = _operand(node.this), _operand(node.expression)
-        return None if left is None or right is None else (_ARITHMETIC[type(node)], left, right)
-    sign = 1
-    if isinstance(node, exp.Neg):
-        sign, node = -1, node.this
-    if not isinstance(node, exp.Literal) or (sign < 0 and node.is_string):
+def _is_arithmetic(node: Node) -> bool:
+    return isinstance(node, Call) and node.operator and node.name in _ARITHMETIC and len(node.values) == 2  # noqa: PLR2004
+
+
+def _operand(node: Node) -> Kernel | None:
+    if isinstance(node, Column) and len(node.names) == 1:
+        return ("input", node.names[0])
+    if isinstance(node, Call) and _is_arithmetic(node):
+        left, right = (_operand(each) for each in node.values)
+        return None if left is None or right is None else (_ARITHMETIC[node.name], left, right)
+    if not isinstance(node, Literal):
         return None
-    if node.is_string:
-        return ("literal", node.name)
-    if not node.name.isdecimal():
-        # Whether 0.1 is a decimal or a double is for DuckDB to say.
-        return None
-    value = sign * int(node.name)
-    return ("literal", value) if abs(value) <= _EXACT else None
+    if node.is_text:
+        return ("literal", node.text)
+    # Whether 0.1 is a decimal or a double is for DuckDB to say.
+    return ("literal", node.integer) if node.integer is not None and abs(node.integer) <= _EXACT else None
 
 
 def has_nan(values: Array) -> bool:

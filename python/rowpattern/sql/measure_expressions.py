@@ -5,22 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sqlglot import exp
-
-from rowpattern.sql.expressions import (
-    ExpressionReader,
-    bare_call,
-    counts_rows,
-    function_name,
-    is_navigation,
-    leaves,
-    sql_of,
-    with_fields,
-)
+from rowpattern.sql.expression.nodes import Call, Column, Conjunction, Literal, Operation, OrderItem, Star, replaced
+from rowpattern.sql.expression.write import sql_of
+from rowpattern.sql.expressions import ExpressionReader, counts_rows, leaves, with_fields
 from rowpattern.sql.inputs import Aggregate, Label, MatchNumber, Navigation, RowLabel
-from rowpattern.sql.parser import FINAL
 
 if TYPE_CHECKING:
+    from rowpattern.sql.expression.nodes import Node
     from rowpattern.sql.expressions import Scope
     from rowpattern.sql.inputs import RowValue
     from rowpattern.sql.problems import Place
@@ -28,7 +19,9 @@ if TYPE_CHECKING:
 __all__ = ["MeasureReader"]
 
 # Their answer depends on the order of rows, which is the match's unless the call says otherwise.
-_ORDERED_AGGREGATES = {"array_agg", "list", "string_agg", "group_concat", "listagg", "any_value", "arbitrary"}
+_ORDERED_AGGREGATES = frozenset(
+    {"array_agg", "list", "string_agg", "group_concat", "listagg", "any_value", "arbitrary"}
+)
 
 
 class MeasureReader(ExpressionReader):
@@ -39,64 +32,57 @@ class MeasureReader(ExpressionReader):
         super().__init__(scope, place)
         self._one_row = self._final = one_row
 
-    def _is_final(self, kind: str, node: exp.Expr) -> bool:  # noqa: ARG002 - nothing to refuse
-        return kind == FINAL or self._one_row
+    def _is_final(self, word: str, node: Node) -> bool:  # noqa: ARG002 - nothing to refuse
+        return word == "FINAL" or self._one_row
 
-    def _placed(self, at: Navigation, whole: exp.Expr) -> Navigation:  # noqa: ARG002 - nothing to refuse
+    def _placed(self, at: Navigation, whole: Node) -> Navigation:  # noqa: ARG002 - nothing to refuse
         return replace(at, final=at.final or self._one_row)
 
     def _may_lead_outside(self, at: Navigation) -> bool:  # noqa: ARG002 - a match may be empty
         return True
 
-    def _label(self, at: Navigation) -> exp.Expr:
+    def _label(self, at: Navigation) -> Node:
         return self._input(Label(at))
 
-    def _aggregate(self, node: exp.Expr) -> exp.Expr:
-        call = node.copy()
-        variables = self._aggregated_variables(call)
+    def _aggregate(self, node: Call) -> Node:
+        variables = self._aggregated_variables(node)
         names: dict[RowValue, str] = {}
+        new: dict[int, Node] = {}
 
-        def row_value(item: RowValue) -> exp.Expr:
+        def row_value(item: RowValue) -> Node:
             names[item] = self._inputs.row_name(item)
-            return exp.column(names[item], quoted=True)
+            return Column((names[item],))
 
-        for leaf in leaves(call):
-            if isinstance(leaf, exp.Column) and isinstance(leaf.this, exp.Star):
-                leaf.replace(exp.Star())
-            elif isinstance(leaf, exp.Column):
-                if is_navigation(leaf.parent):
-                    continue
+        call = replace(node, name="count_star", arguments=()) if _counts_star(node) else node
+        for leaf in leaves(call, self._bound):
+            if isinstance(leaf, Column):
                 _, column, fields = self._column(leaf)
-                read = row_value(column)
-                leaf.replace(read if fields is None else with_fields(read, fields))
-            else:
-                leaf.replace(row_value(RowLabel() if leaf.name.upper() == "CLASSIFIER" else MatchNumber()))
+                new[id(leaf)] = with_fields(row_value(column), fields)
+            elif isinstance(leaf, Call):
+                new[id(leaf)] = row_value(RowLabel() if leaf.name == "classifier" else MatchNumber())
+        over_inputs = replaced(call, new)
+        assert isinstance(over_inputs, Call)  # noqa: S101 - a call with other arguments
         reads = tuple((name, item) for item, name in names.items())
-        call = self._filtered(_in_row_order(call), variables)
+        call = self._filtered(_in_row_order(over_inputs), variables)
         counted = (self._variables.primary if variables is None else variables) if counts_rows(node) else None
         return self._input(Aggregate(sql_of(call), reads, self._final, counted))
 
-    def _filtered(self, call: exp.Expr, variables: tuple[str, ...] | None) -> exp.Expr:
+    def _filtered(self, call: Call, variables: tuple[str, ...] | None) -> Call:
         """Leave out rows that are mapped to other variables."""
         if variables is None:
             return call
-        places = [exp.Literal.number(self._variables.primary.index(name)) for name in variables]
-        mapped: exp.Expr = exp.In(this=exp.column("label", quoted=True), expressions=places)
-        if isinstance(call, exp.Filter):
-            mapped = exp.and_(mapped, call.expression.this)
-            call = call.this
-        return exp.Filter(this=call, expression=exp.Where(this=mapped))
+        places = (Literal("INTEGER", str(self._variables.primary.index(name))) for name in variables)
+        mapped: Node = Operation("IN", (Column(("label",)), *places))
+        return replace(call, filter=mapped if call.filter is None else Conjunction("AND", (mapped, call.filter)))
 
 
-def _in_row_order(call: exp.Expr) -> exp.Expr:
+def _counts_star(node: Call) -> bool:
+    """Say whether a call is `count(A.*)`, with or without a FILTER."""
+    return node.name == "count" and len(node.values) == 1 and isinstance(node.values[0], Star)
+
+
+def _in_row_order(call: Call) -> Call:
     """Have an aggregate that depends on the order of rows see them in the match's, unless it says otherwise."""
-    inner = bare_call(call)
-    argument = inner.this if isinstance(inner, exp.AggFunc) else (inner.expressions or [None])[0]
-    names = {function_name(inner), *(name.lower() for name in getattr(type(inner), "_sql_names", []))}
-    if not names & _ORDERED_AGGREGATES or not isinstance(argument, exp.Expr):
+    if call.name not in _ORDERED_AGGREGATES or call.order_by or call.distinct:
         return call
-    if isinstance(argument, (exp.Order, exp.Distinct)) or call.find(exp.WithinGroup):
-        return call
-    by = exp.Ordered(this=exp.column("row", quoted=True), nulls_first=False)
-    argument.replace(exp.Order(this=argument.copy(), expressions=[by]))
-    return call
+    return replace(call, order_by=(OrderItem(Column(("row",)), "ASCENDING"),))

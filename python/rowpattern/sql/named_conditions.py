@@ -9,10 +9,10 @@ import numpy as np
 from rowpattern.errors import RowsError
 from rowpattern.sql.arrange import Rows
 from rowpattern.sql.binding import bind_conditions
-from rowpattern.sql.database import aggregate_names, database
+from rowpattern.sql.database import database
 from rowpattern.sql.matching import prepared
 from rowpattern.sql.names import Columns, Variables
-from rowpattern.sql.parser import parse_condition
+from rowpattern.sql.parse.parser import parse_condition
 from rowpattern.sql.problems import nesting_limited
 from rowpattern.sql.tables import read_table
 
@@ -38,9 +38,7 @@ def find_iter(  # noqa: PLR0917 - one caller, the core
     definitions = [parse_condition(variables[name], text) for name, text in conditions.items()]
     with database(run) as using:
         arranged = Rows(table, run, None, starts)
-        bound = bind_conditions(
-            definitions, Columns(table.names, ""), Variables(pattern.variables, pattern.subset), aggregate_names()
-        )
+        bound = bind_conditions(definitions, Columns(table.names, ""), Variables(pattern.variables, pattern.subset))
         given, search = prepared(pattern, bound, arranged, using)
         options: Any = {"partitions": ("starts", starts), "skip": skip}
         if search is None:

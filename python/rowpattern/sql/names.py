@@ -5,58 +5,72 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rowpattern.errors import QueryError, UnknownVariableError
+from rowpattern.sql.parse.tokens import tokens_of
 from rowpattern.sql.problems import Place, candidates, problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from sqlglot import exp
+    from rowpattern.sql.expression.nodes import Column
 
-__all__ = ["Columns", "Variables", "fold"]
+__all__ = ["Columns", "Variables", "folded"]
 
 
-def fold(identifier: exp.Expr) -> str:
-    """Return a variable's name: in upper case unless it is quoted."""
-    return identifier.name if identifier.args.get("quoted") else identifier.name.upper()
+def folded(column: Column, at: int = 0) -> str:
+    """Return one of a column's names as the name of a variable: in upper case unless it is quoted."""
+    return column.names[at] if column.is_quoted(at) else column.names[at].upper()
 
 
 class Columns:
     """The columns of a table; unquoted names are found whatever their case, quoted ones exactly."""
 
-    def __init__(self, names: Sequence[str], sql: str) -> None:
-        """Take the names in order; `sql` is for errors."""
+    def __init__(self, names: Sequence[str], sql: str, table: str | None = None) -> None:
+        """Take the names in order; `sql` is for errors, `table` what the table before the clause is called."""
         self.names = list(names)
         self._sql = sql
+        self._table = None if table is None else table.lower()
         self._folded: dict[str, list[str]] = {}
         for name in self.names:
             self._folded.setdefault(name.lower(), []).append(name)
 
-    def find(self, identifier: exp.Expr) -> str | None:
-        """Return the name of a column, or None.
+    def within(self, sql: str) -> Columns:
+        """Return the same columns for expressions of another text."""
+        return self if sql == self._sql else Columns(self.names, sql, self._table)
+
+    def find(self, column: Column, at: int = 0) -> str | None:
+        """Return the table's column that one of the names means, or None.
 
         Raises:
             QueryError: several columns differ in case only, and the name is none of them exactly.
         """
-        name = identifier.name
+        name = column.names[at]
         found = self._folded.get(name.lower(), [])
         if name in found:
             return name
-        if identifier.args.get("quoted") or not found:
+        if column.is_quoted(at) or not found:
             return None
         if len(found) > 1:
             message = f"{name} could be {' or '.join(found)}; write the one that is meant in double quotes"
-            raise problem(message, self.place(identifier), QueryError)
+            raise problem(message, self.place(column), QueryError)
         return found[0]
 
-    def unknown(self, identifier: exp.Expr) -> QueryError:
-        """Make the error for a column that does not exist."""
-        message = f"there is no column {identifier.name}; {candidates(identifier.name, self.names, 'columns')}"
-        return problem(message, self.place(identifier), QueryError)
+    def is_qualified(self, column: Column) -> bool:
+        """Say whether a name begins with the table's, and a column of it follows."""
+        return len(column.names) > 1 and column.names[0].lower() == self._table and self.find(column, 1) is not None
 
-    def place(self, identifier: exp.Expr) -> Place | None:
-        """Return where a name stands, if that is known."""
-        start = identifier.meta.get("start")
-        return None if start is None else Place(self._sql, start)
+    def unknown(self, column: Column, at: int = 0) -> QueryError:
+        """Make the error for a column that does not exist."""
+        name = column.names[at]
+        message = f"there is no column {name}; {candidates(name, self.names, 'columns')}"
+        return problem(message, self.place(column, at), QueryError)
+
+    def place(self, column: Column, at: int = 0) -> Place | None:
+        """Return where one of the names stands, if that is known."""
+        if column.span is None:
+            return None
+        begin, end = column.span
+        names = [token.begin for token in tokens_of(self._sql[begin:end]) if token.is_name]
+        return Place(self._sql, begin + (names[at] if at < len(names) else 0))
 
 
 class Variables:

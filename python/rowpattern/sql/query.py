@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from rowpattern.errors import QueryError
 from rowpattern.pattern_cache import get_pattern_cache
 from rowpattern.sql.binding import bind
-from rowpattern.sql.database import aggregate_names, database
-from rowpattern.sql.expressions import quoted
+from rowpattern.sql.database import database
 from rowpattern.sql.names import Columns
 from rowpattern.sql.output import answer_clause
-from rowpattern.sql.parser import parse
+from rowpattern.sql.parse.parser import parse, result_name
 from rowpattern.sql.problems import candidates, nesting_limited, problem
 from rowpattern.sql.tables import (
     Answer,
@@ -29,9 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from rowpattern.sql.binding import BoundClause
-    from rowpattern.sql.clause import Clause, Spliced
     from rowpattern.sql.database import Database
-    from rowpattern.sql.parser import ParsedQuery
+    from rowpattern.sql.parse.clause import Clause
+    from rowpattern.sql.parse.parser import ParsedQuery
     from rowpattern.sql.running import Run
 
 __all__ = [
@@ -40,9 +39,6 @@ __all__ = [
     "bound_clause",
     "parsed_query",
     "projected",
-    "result_name",
-    "source_sql",
-    "spliced",
     "tables_of",
 ]
 
@@ -69,7 +65,7 @@ def bound_clause(parsed: ParsedQuery, clause: Clause, names: Sequence[str]) -> B
     key = f"clause\0{clause.number}\0{len(parsed.sql)}\0{parsed.sql}\0{schema}"
     found: BoundClause | None = cache.get(key)
     if found is None:
-        found = bind(clause, names, aggregate_names())
+        found = bind(clause, names)
         cache.put(key, found)
     return found
 
@@ -109,31 +105,6 @@ def tables_of(
     return found
 
 
-def result_name(clause: Clause) -> str:
-    """Return the name under which DuckDB knows a clause's answer."""
-    return f"rowpattern answer {clause.number}"
-
-
-def spliced(parsed: ParsedQuery, piece: Spliced) -> str:
-    """Return a piece of the text with the answers' names in the place of its clauses."""
-    sql, at, parts = parsed.sql, piece.begin, []
-    for clause in piece.clauses:
-        parts.append(sql[at : clause.source.begin])
-        parts.append(f'"{result_name(clause)}"')
-        if clause.alias is None and clause.table is not None:
-            # The query may go on to call it by the table's name.
-            parts.append(f" AS {quoted(clause.table)}")
-        at = clause.end
-    parts.append(sql[at : piece.end])
-    return "".join(parts)
-
-
-def source_sql(parsed: ParsedQuery, clause: Clause) -> str:
-    """Return the text that gives the table before a clause."""
-    common = ", ".join(spliced(parsed, each) for each in clause.common)
-    return f"{'WITH ' if common else ''}{common} SELECT * FROM {spliced(parsed, clause.source)}"
-
-
 def projected(parsed: ParsedQuery, answer: Answer) -> Answer:
     """Return the columns of a clause's answer that the query asks for, where it asks for nothing else."""
     if not parsed.projection:
@@ -141,10 +112,10 @@ def projected(parsed: ParsedQuery, answer: Answer) -> Answer:
     columns = Columns([column.name for column in answer.columns], parsed.sql)
     by_name = {column.name: column for column in answer.columns}
     shown = []
-    for identifier, alias in parsed.projection:
-        name = columns.find(identifier)
+    for shown_column, alias in parsed.projection:
+        name = columns.find(shown_column)
         if name is None:
-            raise columns.unknown(identifier)
+            raise columns.unknown(shown_column)
         column = by_name[name]
         shown.append(AnswerColumn(alias or name, column.values, column.origin))
     return Answer(shown)
@@ -177,7 +148,7 @@ class RunningQuery:
                 answer = projected(self._parsed, answer)
                 return answer if clause.table is not None else self._restored(answer.arrow())
             self._database.register(result_name(clause), answer.arrow())
-        return self._restored(self._query(spliced(self._parsed, self._parsed.text)))
+        return self._restored(self._query(self._parsed.outer))
 
     def _restored(self, table: Any) -> Answer:
         """Give what went through DuckDB the types of the one table's columns of the same names."""
@@ -192,17 +163,13 @@ class RunningQuery:
     def _source(self, clause: Clause) -> Table:
         if clause.table is not None:
             return self._tables[clause.table]
-        return Table(self._query(source_sql(self._parsed, clause)))
+        return Table(self._query(self._parsed.sources[clause.number]))
 
     def _query(self, sql: str) -> Any:
         if not self._known_to_duckdb:
             for name in self._parsed.duckdb_tables:
                 self._database.register(name, self._tables[name].arrow())
             self._known_to_duckdb = True
-        if sql not in self._parsed.checked:
-            answers = {result_name(clause) for clause in self._parsed.clauses}
-            self._database.check(sql, answers | {name.lower() for name in self._parsed.duckdb_tables})
-            self._parsed.checked.add(sql)
         with self._run.step("query", sum(table.rows for table in self._tables.values())):
             return self._database.query(sql)
 

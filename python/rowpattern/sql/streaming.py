@@ -18,19 +18,20 @@ from rowpattern.errors import QueryError, UnsupportedQueryError
 from rowpattern.sql.arrange import arrange
 from rowpattern.sql.binding import Key
 from rowpattern.sql.database import database, spilling_database
-from rowpattern.sql.expressions import quoted
+from rowpattern.sql.expression.write import quoted
 from rowpattern.sql.output import answer_clause
+from rowpattern.sql.parse.parser import result_name
 from rowpattern.sql.problems import nesting_limited, problem
-from rowpattern.sql.query import bound_clause, parsed_query, projected, result_name, source_sql, spliced, tables_of
+from rowpattern.sql.query import bound_clause, parsed_query, projected, tables_of
 from rowpattern.sql.streams import batch_rows, read_stream
 from rowpattern.sql.tables import Table, plain_integers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from rowpattern.sql.clause import Clause
     from rowpattern.sql.database import Database
-    from rowpattern.sql.parser import ParsedQuery
+    from rowpattern.sql.parse.clause import Clause
+    from rowpattern.sql.parse.parser import ParsedQuery
     from rowpattern.sql.running import Run
     from rowpattern.sql.streams import Stream
 
@@ -84,9 +85,8 @@ class _StreamedQuery:
             self.schema = self._answer_schema
             if around:
                 using.register(result_name(self._clause), self._answer_schema.empty_table())
-                self._outer_sql = spliced(parsed, parsed.text)
-                self._check_reads(using)
-                self.schema = _plain(using.query(self._outer_sql)).schema
+                self._check_reads()
+                self.schema = _plain(using.query(parsed.outer)).schema
         sorts = not in_order and bool(self._bound.partition_by or self._bound.order_by)
         self._sorts = sorts or self._clause.table is None
         self._number = "row"
@@ -107,22 +107,15 @@ class _StreamedQuery:
     def _source_schema(self, using: Database) -> pa.Schema:
         if self._clause.table is not None:
             return self._streams[self._clause.table].schema
-        sql = source_sql(self._parsed, self._clause)
-        self._check_reads(using)
-        return _plain(using.query(sql)).schema
+        self._check_reads()
+        return _plain(using.query(self._parsed.sources[self._clause.number])).schema
 
-    def _check_reads(self, using: Database) -> None:
-        """Refuse texts that read what they must not, or a table more often than it can be."""
-        tables = {name.lower() for name in self._parsed.duckdb_tables} | {result_name(self._clause)}
-        texts = [] if self._clause.table is not None else [source_sql(self._parsed, self._clause)]
-        if self._parsed.projection is None:
-            texts.append(spliced(self._parsed, self._parsed.text))
-        for sql in texts:
-            read = using.check(sql, tables)
-            for name in self._parsed.duckdb_tables:
-                if read[name.lower()] > 1:
-                    message = f"a stream reads {name} once only; read it once, or answer without stream"
-                    raise problem(message, self._parsed.tables[name], UnsupportedQueryError)
+    def _check_reads(self) -> None:
+        """Refuse a query that reads a table more often than it can be read."""
+        for name, times in self._parsed.duckdb_tables.items():
+            if times > 1:
+                message = f"a stream reads {name} once only; read it once, or answer without stream"
+                raise problem(message, self._parsed.tables[name], UnsupportedQueryError)
 
     # What goes through.
 
@@ -152,7 +145,7 @@ class _StreamedQuery:
         using = stack.enter_context(spilling_database(self._parts["outer"]))
         self._register(using, empty=False)
         using.register(result_name(self._clause), self._reader(self._answer_schema, answers))
-        for batch in using.stream(self._outer_sql, batch_rows(self.schema)):
+        for batch in using.stream(self._parsed.outer, batch_rows(self.schema)):
             yield from _cast(_plain(pa.Table.from_batches([batch])), self.schema).to_batches()
 
     def _ordered(self, stack: contextlib.ExitStack) -> Iterator[pa.RecordBatch]:
@@ -167,7 +160,7 @@ class _StreamedQuery:
         )
         if clause.table is None:
             self._register(using, empty=False)
-            source = f"({source_sql(self._parsed, clause)})"
+            source = f"({self._parsed.sources[clause.number]})"
         else:
             numbered = _numbered(self._streams[clause.table].batches(names), self._number)
             names = [*names, self._number]

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from rowpattern.errors import QueryError
 from rowpattern.sql.database import relation_reader
-from rowpattern.sql.expressions import quoted
+from rowpattern.sql.expression.write import quoted
 from rowpattern.sql.tables import read_table, readable_type
 
 if TYPE_CHECKING:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-if TYPE_CHECKING:
-    from sqlglot import exp
+from rowpattern.sql.expression.nodes import Literal as Constant
 
+if TYPE_CHECKING:
+    from rowpattern.sql.expression.nodes import Node
     from rowpattern.sql.problems import Place
 
-__all__ = ["Clause", "Definition", "Measure", "OrderKey", "RowsShown", "Skip", "Spliced"]
+__all__ = ["Clause", "CommonTables", "Definition", "Measure", "OrderKey", "RowsShown", "Skip", "Spliced", "Written"]
 
 RowsShown = Literal["one row", "all rows", "all rows omit empty", "all rows with unmatched"]
 
@@ -18,12 +19,29 @@ RowsShown = Literal["one row", "all rows", "all rows omit empty", "all rows with
 Skip = tuple[Literal["past last row", "to next row", "to first", "to last"], str]
 
 
+@dataclass
+class Written:
+    """An expression as the query has it.
+
+    Attributes:
+        begin: its first character.
+        end: the character behind its last.
+        text: all between them, in one line.
+        node: its tree; NULL until it is read.
+    """
+
+    begin: int
+    end: int
+    text: str
+    node: Node = field(default_factory=lambda: Constant("NULL_LITERAL"))
+
+
 @dataclass(frozen=True)
 class Measure:
     """An expression of MEASURES and its name."""
 
     name: str
-    expression: exp.Expr
+    expression: Written
     place: Place
 
 
@@ -32,7 +50,7 @@ class Definition:
     """A variable of DEFINE, as the pattern writes it, and its condition."""
 
     variable: str
-    condition: exp.Expr
+    condition: Written
     place: Place
 
 
@@ -40,7 +58,7 @@ class Definition:
 class OrderKey:
     """An expression of ORDER BY, and how it orders."""
 
-    expression: exp.Expr
+    expression: Written
     descending: bool
     nulls_first: bool
     place: Place
@@ -62,23 +80,33 @@ class Spliced:
 
 
 @dataclass
+class CommonTables:
+    """The part of a WITH list that a table sees: pieces of text, `name AS (...)`."""
+
+    recursive: bool
+    pieces: list[Spliced]
+
+
+@dataclass
 class Clause:
     """One MATCH_RECOGNIZE and the table before it.
 
     Attributes:
         number: from 0, in the order in which clauses are answered: inner ones first.
         source: the text of the table before the clause.
-        table: that table's name, where it is a name and nothing else.
+        table: that table's name, where it is a name (with an alias or without one) and nothing else.
+        source_name: what the table before the clause is called: its alias, or its name; None where it has neither.
         end: the character behind the clause, before its alias.
         alias: what the query calls the result; None where it does not.
-        common: pieces of text, `name AS (...)`, of the WITH lists that the table before the clause sees.
+        common: the WITH lists that the table before the clause sees, outer ones first.
     """
 
     number: int
     place: Place
     source: Spliced
     table: str | None
-    partition_by: list[tuple[exp.Expr, Place]]
+    source_name: str | None
+    partition_by: list[tuple[Written, Place]]
     order_by: list[OrderKey]
     measures: list[Measure]
     rows_shown: RowsShown
@@ -91,4 +119,9 @@ class Clause:
     define: list[Definition]
     end: int
     alias: str | None = None
-    common: list[Spliced] = field(default_factory=list)
+    common: list[CommonTables] = field(default_factory=list)
+
+    def expressions(self) -> list[Written]:
+        """Return all its expressions."""
+        keys = [expression for expression, _ in self.partition_by] + [key.expression for key in self.order_by]
+        return keys + [each.expression for each in self.measures] + [each.condition for each in self.define]

@@ -1,0 +1,314 @@
+"""Nodes of SQL expressions: plain, immutable, and all that a query may hold.
+
+Each kind of node has one class. Trees are compared and hashed by what they mean; places in the query are no part of it.
+
+>>> from rowpattern.sql.expression.nodes import Column, Comparison, Literal
+>>> Comparison("<", Column(("price",)), Literal("INTEGER", "10")) == Comparison(
+...     "<", Column(("price",), span=(0, 5)), Literal("INTEGER", "10", span=(8, 10)))
+True
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+__all__ = [
+    "Argument",
+    "Between",
+    "Branch",
+    "Call",
+    "Case",
+    "Cast",
+    "Collate",
+    "Column",
+    "Comparison",
+    "Conjunction",
+    "Lambda",
+    "Literal",
+    "Node",
+    "Opaque",
+    "Operation",
+    "OrderItem",
+    "Semantics",
+    "Star",
+    "TypeName",
+    "balanced",
+    "children",
+    "map_children",
+    "replaced",
+    "walk",
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Node:
+    """A part of an expression.
+
+    Attributes:
+        span: its first character in the query, and the character behind its last; None where it is not the user's.
+    """
+
+    span: tuple[int, int] | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True)
+class Literal(Node):
+    """A constant as it was written.
+
+    Attributes:
+        kind: INTEGER, NUMERIC (has a point or an exponent), STRING, BOOLEAN, NULL_LITERAL, HEX or BIT.
+        text: the characters of a STRING, HEX or BIT; otherwise as it was written.
+    """
+
+    kind: str
+    text: str = ""
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it is a character string."""
+        return self.kind == "STRING"
+
+    @property
+    def is_null(self) -> bool:
+        """Whether it is NULL."""
+        return self.kind == "NULL_LITERAL"
+
+    @property
+    def integer(self) -> int | None:
+        """Its value where it is a whole number."""
+        return int(self.text.replace("_", "")) if self.kind == "INTEGER" else None
+
+
+@dataclass(frozen=True)
+class Column(Node):
+    """A name with its qualifiers, outermost first; `quoted` says of each whether it stood in double quotes."""
+
+    names: tuple[str, ...]
+    quoted: tuple[bool, ...] = field(default=(), compare=False)
+
+    def is_quoted(self, at: int) -> bool:
+        """Say whether the name at this place stood in double quotes."""
+        return at < len(self.quoted) and self.quoted[at]
+
+
+@dataclass(frozen=True)
+class Star(Node):
+    """`*`, or `A.*` with the name before it."""
+
+    relation: str | None = None
+    quoted: bool = field(default=False, compare=False)
+
+
+@dataclass(frozen=True)
+class Argument(Node):
+    """An argument of a call, and its name where it has one (`f(name := value)`)."""
+
+    value: Node
+    name: str | None = None
+
+
+@dataclass(frozen=True)
+class OrderItem(Node):
+    """An expression of an ORDER BY inside a call; `direction` and `nulls` as DuckDB's parser names them."""
+
+    value: Node
+    direction: str = "ORDER_DEFAULT"
+    nulls: str = "ORDER_DEFAULT"
+
+
+@dataclass(frozen=True)
+class Call(Node):
+    """A call of a function, an aggregate or an operator.
+
+    Attributes:
+        name: in lower case.
+        operator: written between or before its arguments, as `+`.
+    """
+
+    name: str
+    arguments: tuple[Argument, ...] = ()
+    operator: bool = False
+    distinct: bool = False
+    filter: Node | None = None
+    order_by: tuple[OrderItem, ...] = ()
+
+    @property
+    def values(self) -> tuple[Node, ...]:
+        """The arguments without their names."""
+        return tuple(argument.value for argument in self.arguments)
+
+
+@dataclass(frozen=True)
+class Comparison(Node):
+    """A comparison: `=`, `<>`, `<`, `<=`, `>`, `>=`, `IS DISTINCT FROM` or `IS NOT DISTINCT FROM`."""
+
+    sign: str
+    left: Node
+    right: Node
+
+
+@dataclass(frozen=True)
+class Conjunction(Node):
+    """AND or OR of two or more conditions."""
+
+    word: str
+    operands: tuple[Node, ...]
+
+
+@dataclass(frozen=True)
+class Operation(Node):
+    """What has a syntax of its own: NOT, IS NULL, IN, COALESCE, TRY, `x[1]`, `x[1:2]`, `(x).field`, `ARRAY[...]`.
+
+    Attributes:
+        kind: as DuckDB's parser names it, without the class: NOT, IS_NULL, IS_NOT_NULL, IN, COALESCE, TRY, ...
+    """
+
+    kind: str
+    operands: tuple[Node, ...]
+
+
+@dataclass(frozen=True)
+class Between(Node):
+    """`value BETWEEN low AND high`."""
+
+    value: Node
+    low: Node
+    high: Node
+
+
+@dataclass(frozen=True)
+class Branch(Node):
+    """WHEN and THEN of a CASE."""
+
+    condition: Node
+    value: Node
+
+
+@dataclass(frozen=True)
+class Case(Node):
+    """CASE WHEN ... THEN ... ELSE ... END; the parser compares the operand of the other form in each condition."""
+
+    branches: tuple[Branch, ...]
+    otherwise: Node
+
+
+@dataclass(frozen=True)
+class TypeName(Node):
+    """A type: its name in upper case, and what stands in its parentheses: types (with field names) and literals."""
+
+    name: str
+    parts: tuple[tuple[str | None, Node], ...] = ()
+
+
+@dataclass(frozen=True)
+class Cast(Node):
+    """CAST or TRY_CAST to a type."""
+
+    value: Node
+    to: TypeName
+    safe: bool = False
+
+
+@dataclass(frozen=True)
+class Collate(Node):
+    """`value COLLATE collation`."""
+
+    value: Node
+    collation: str
+
+
+@dataclass(frozen=True)
+class Lambda(Node):
+    """`lambda x, y: body`; its parameters are names of their own inside the body."""
+
+    parameters: tuple[str, ...]
+    body: Node
+
+
+@dataclass(frozen=True)
+class Semantics(Node):
+    """RUNNING or FINAL before a call (ISO/IEC 19075-5, section 5.4); never written to DuckDB."""
+
+    word: str
+    call: Node
+
+
+@dataclass(frozen=True)
+class Opaque(Node):
+    """What may stand around a clause but not in one: a window, a subquery, a parameter, `COLUMNS(...)`.
+
+    It has been checked with all that is in it, and is never written.
+    """
+
+    kind: str
+
+
+_Item = TypeVar("_Item")
+
+_LINKS: dict[type, tuple[str, ...]] = {}
+
+
+def _links(kind: type[Node]) -> tuple[str, ...]:
+    found = _LINKS.get(kind)
+    if found is None:
+        plain = {"span", "quoted", "kind", "text", "names", "name", "relation", "sign", "word", "operator", "distinct"}
+        plain |= {"direction", "nulls", "safe", "collation", "parameters", "to"}
+        found = _LINKS[kind] = tuple(each.name for each in fields(kind) if each.name not in plain)
+    return found
+
+
+def children(node: Node) -> Iterator[Node]:
+    """Give the nodes directly in a node, from left to right; a type is no part of the expression."""
+    if isinstance(node, TypeName):
+        return
+    for name in _links(type(node)):
+        value = getattr(node, name)
+        if isinstance(value, Node):
+            yield value
+        elif isinstance(value, tuple):
+            yield from value
+
+
+def map_children(node: Node, change: Callable[[Node], Node]) -> Node:
+    """Return a node with a function's answers in the place of the nodes directly in it."""
+    if isinstance(node, TypeName):
+        return node
+    changed: dict[str, Any] = {}
+    for name in _links(type(node)):
+        value = getattr(node, name)
+        if isinstance(value, Node):
+            new: Any = change(value)
+            if new is not value:
+                changed[name] = new
+        elif value and isinstance(value, tuple):
+            new = tuple(change(each) for each in value)
+            if any(one is not other for one, other in zip(new, value, strict=True)):
+                changed[name] = new
+    return replace(node, **changed) if changed else node
+
+
+def walk(node: Node) -> Iterator[Node]:
+    """Give a node and all that is in it, each before what is in it, from left to right."""
+    waiting = [node]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        waiting += reversed(list(children(node)))
+
+
+def replaced(root: Node, new: dict[int, Node]) -> Node:
+    """Return a tree in which nodes are replaced: `new` has the `id` of each, and what comes in its place."""
+    found = new.get(id(root))
+    return found if found is not None else map_children(root, lambda child: replaced(child, new))
+
+
+def balanced(join: Callable[[_Item, _Item], _Item], items: Sequence[_Item]) -> _Item:
+    """Join items two by two, in their order, so that what comes out nests as deep as the logarithm of their number."""
+    if len(items) == 1:
+        return items[0]
+    middle = len(items) // 2
+    return join(balanced(join, items[:middle]), balanced(join, items[middle:]))

@@ -1,0 +1,425 @@
+"""The tree that DuckDB's parser gives (`json_serialize_sql`) to nodes of ours; what is not known is refused.
+
+Every class, type and key of the parser's tree is looked at: a key with a value that this file does not know makes the
+expression unsupported, so that a newer DuckDB cannot add a meaning that nobody has looked at.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from rowpattern.errors import QueryError, QuerySyntaxError, UnsupportedQueryError
+from rowpattern.sql.duckdb.functions import AGGREGATES, LAMBDA_FUNCTIONS, OPERATORS, SCALARS
+from rowpattern.sql.duckdb.types import check_collation, check_type
+from rowpattern.sql.expression.nodes import (
+    Argument,
+    Between,
+    Branch,
+    Call,
+    Case,
+    Cast,
+    Collate,
+    Column,
+    Comparison,
+    Conjunction,
+    Lambda,
+    Literal,
+    Node,
+    Operation,
+    OrderItem,
+    Semantics,
+    Star,
+    TypeName,
+    map_children,
+    walk,
+)
+from rowpattern.sql.problems import candidates, problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rowpattern.sql.parse.composed import Composed
+
+__all__ = ["NAVIGATION", "SEMANTICS_MARKS", "Fields", "TreeReader"]
+
+Json = dict[str, Any]
+
+_Error = TypeVar("_Error", bound=QueryError)
+
+#: Functions of row patterns (ISO/IEC 19075-5, section 5); some have other meanings in DuckDB outside of a clause.
+NAVIGATION = frozenset({"first", "last", "prev", "next", "classifier", "match_number"})
+
+#: What the tokens `RUNNING f(` and `FINAL f(` become for DuckDB's parser, which does not know them: a name before f's.
+SEMANTICS_MARKS = {"RUNNING": "r:", "FINAL": "f:"}
+
+#: Values of keys that change nothing.
+_NOTHING: tuple[Any, ...] = (None, False, "", [], {}, "STANDARD_HANDLING")
+
+_COMPARISONS = {
+    "COMPARE_EQUAL": "=",
+    "COMPARE_NOTEQUAL": "<>",
+    "COMPARE_LESSTHAN": "<",
+    "COMPARE_LESSTHANOREQUALTO": "<=",
+    "COMPARE_GREATERTHAN": ">",
+    "COMPARE_GREATERTHANOREQUALTO": ">=",
+    "COMPARE_DISTINCT_FROM": "IS DISTINCT FROM",
+    "COMPARE_NOT_DISTINCT_FROM": "IS NOT DISTINCT FROM",
+}
+
+#: Each with the least and the most operands.
+_OPERATIONS = {
+    "OPERATOR_NOT": ("NOT", 1, 1),
+    "OPERATOR_IS_NULL": ("IS_NULL", 1, 1),
+    "OPERATOR_IS_NOT_NULL": ("IS_NOT_NULL", 1, 1),
+    "COMPARE_IN": ("IN", 2, None),
+    "OPERATOR_COALESCE": ("COALESCE", 1, None),
+    "OPERATOR_TRY": ("TRY", 1, 1),
+    "ARRAY_EXTRACT": ("ARRAY_EXTRACT", 2, 2),
+    "ARRAY_SLICE": ("ARRAY_SLICE", 3, 4),
+    "STRUCT_EXTRACT": ("STRUCT_EXTRACT", 2, 2),
+    "ARRAY_CONSTRUCTOR": ("ARRAY_CONSTRUCTOR", 0, None),
+}
+
+_DIRECTIONS = frozenset({"ORDER_DEFAULT", "ASCENDING", "DESCENDING"})
+_NULL_ORDERS = frozenset({"ORDER_DEFAULT", "NULLS FIRST", "NULLS LAST"})
+
+_LITERALS = {
+    "INTEGER": re.compile(r"-?[0-9][0-9_]*"),
+    "NUMERIC": re.compile(r"-?(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9][0-9_]*)(?:[eE][+-]?[0-9]+)?"),
+    "HEX": re.compile(r"(?:[0-9A-Fa-f]{2})*"),
+    "BIT": re.compile(r"[01]*"),
+    "BOOLEAN": re.compile(r"true|false"),
+    "STRING": re.compile(r"[^\0]*"),
+    "NULL_LITERAL": re.compile(""),
+}
+
+# Schemas in which DuckDB's own functions lie; any other name before a function's is a value: `name.upper()`.
+_SCHEMAS = frozenset({"main", "pg_catalog", "system", "temp", "memory", "information_schema", "duckdb"})
+
+_NOWHERE = (1 << 64) - 1
+
+
+class Fields:
+    """The keys of one node of the parser's tree; each is taken once, and what is left over is refused."""
+
+    def __init__(self, node: Json, reader: TreeReader) -> None:
+        """Take the keys of a node; where it stands in the text is kept apart."""
+        self._left = dict(node)
+        self._reader = reader
+        self.location = self._left.pop("query_location", _NOWHERE)
+        self.length = self._left.pop("query_location_length", 0)
+
+    def take(self, name: str, default: Any = None) -> Any:
+        """Return the value of a key; it is known from now on."""
+        return self._left.pop(name, default)
+
+    def node(self, name: str) -> Json:
+        """Return the value of a key that must be a node."""
+        found = self._left.pop(name, None)
+        if not isinstance(found, dict):
+            raise self._reader.unknown(f"a tree without {name}", self)
+        return found
+
+    def nodes(self, name: str) -> list[Json]:
+        """Return the value of a key that must be a list of nodes, or nothing."""
+        found = self._left.pop(name, None) or []
+        if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+            raise self._reader.unknown(f"a tree with another {name}", self)
+        return found
+
+    def end(self) -> None:
+        """Refuse keys that were not taken and say something."""
+        for name, value in self._left.items():
+            if value not in _NOTHING:
+                raise self._reader.unknown(f"{name.replace('_', ' ')} {str(value)[:40]}", self)
+
+
+class TreeReader:
+    """Reads expressions as they may stand in a MATCH_RECOGNIZE clause."""
+
+    def __init__(self, text: Composed) -> None:
+        """Take the text that was parsed, which knows what of it stands where in the query."""
+        self._text = text
+        self._readers: dict[str, Callable[[Fields, str], Node]] = {
+            "CONSTANT": self._literal,
+            "COLUMN_REF": self._column,
+            "FUNCTION": self._call,
+            "COMPARISON": self._comparison,
+            "CONJUNCTION": self._conjunction,
+            "OPERATOR": self._operation,
+            "BETWEEN": self._between,
+            "CASE": self._case,
+            "CAST": self._cast,
+            "COLLATE": self._collate,
+            "LAMBDA": self._arrow,
+            "STAR": self._star,
+            "WINDOW": self._window,
+            "SUBQUERY": self._subquery,
+            "PARAMETER": self._parameter,
+            "POSITIONAL_REFERENCE": self._position,
+            "DEFAULT": self._default,
+        }
+
+    def expression(self, node: Json) -> Node:
+        """Read one expression."""
+        keys = Fields(node, self)
+        kind, form = keys.take("class"), keys.take("type")
+        read = self._readers.get(kind) if isinstance(kind, str) else None
+        if read is None or not isinstance(form, str):
+            raise self.unknown(f"an expression of the class {kind}", keys)
+        # The name that it gets as an element of a list; whoever reads the list has looked at it.
+        keys.take("alias")
+        found = read(keys, form)
+        keys.end()
+        return found
+
+    # Errors.
+
+    def unknown(self, what: str, keys: Fields) -> UnsupportedQueryError:
+        """Make the error for what this reader does not know."""
+        return self.refused(f"{what} cannot stand in a query here", keys, UnsupportedQueryError)
+
+    def refused(self, message: str, keys: Fields, kind: type[_Error]) -> _Error:
+        """Make an error that shows the place of a node."""
+        return problem(message, self._text.place(keys.location), kind)
+
+    # Nodes.
+
+    def _span(self, keys: Fields) -> tuple[int, int] | None:
+        return self._text.span(keys.location, keys.length)
+
+    def _literal(self, keys: Fields, form: str) -> Node:
+        literal = keys.node("literal")
+        kind, text = literal.pop("kind", None), literal.pop("text", "")
+        allowed = _LITERALS.get(kind)
+        if form != "VALUE_CONSTANT" or literal or allowed is None or not allowed.fullmatch(text):
+            raise self.unknown(f"a constant of the kind {kind}", keys)
+        return Literal(kind, text, span=self._span(keys))
+
+    def _column(self, keys: Fields, _: str) -> Node:
+        names = keys.take("column_names")
+        if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
+            raise self.unknown("this name", keys)
+        span = self._span(keys)
+        return Column(tuple(names), self._text.quoted_names(span, len(names)), span=span)
+
+    def _call(self, keys: Fields, _: str) -> Node:
+        name = keys.take("function_name")
+        path = keys.node("qualified_name").get("path")
+        keys.take("schema"), keys.take("catalog"), keys.take("is_legacy_function_call")
+        arguments = [self._argument(each, name) for each in keys.nodes("arguments")]
+        operator = bool(keys.take("is_operator"))
+        distinct = bool(keys.take("distinct"))
+        where = keys.take("filter")
+        order_by = self._order(keys.take("order_bys"), keys)
+        filtered = None if where is None else self.expression(where)
+        if not isinstance(name, str) or not isinstance(path, list) or path[-1:] != [name]:
+            raise self.unknown(f"a function named {name}", keys)
+        if len(path) > 1:
+            if path[0].lower() in _SCHEMAS:
+                raise self.refused(
+                    f"{'.'.join(path)}: a function is named without a schema", keys, UnsupportedQueryError
+                )
+            span = self._span(keys)
+            quoted = self._text.quoted_names(span, len(path))[: len(path) - 1]
+            arguments = [Argument(Column(tuple(path[:-1]), quoted, span=span)), *arguments]
+        word = next((word for word, mark in SEMANTICS_MARKS.items() if name.startswith(mark)), None)
+        if word is not None:
+            name = name.removeprefix(SEMANTICS_MARKS[word])
+        if name in {"count_star", "count"} and (not arguments or arguments == [Argument(Star())]):
+            name, arguments = "count_star", []
+        self._check_function(name, operator, keys)
+        call = Call(name, tuple(arguments), operator, distinct, filtered, order_by, span=self._span(keys))
+        return call if word is None else Semantics(word, call, span=call.span)
+
+    def _argument(self, node: Json, function: str) -> Argument:
+        keys = Fields(node, self)
+        name, value = keys.take("name"), keys.node("expression")
+        keys.end()
+        if name is not None and not isinstance(name, str):
+            raise self.unknown("this argument", keys)
+        if value.get("class") == "LAMBDA" and function in LAMBDA_FUNCTIONS:
+            return Argument(self._lambda(value), name or None)
+        return Argument(self.expression(value), name or None)
+
+    def _check_function(self, name: str, operator: bool, keys: Fields) -> None:
+        """Refuse a function that may read more than its arguments."""
+        if operator:
+            known = name in OPERATORS or name in {"like_escape", "not_like_escape", "ilike_escape", "not_ilike_escape"}
+        else:
+            known = name in SCALARS or name in AGGREGATES or name in self._more_functions()
+        if not known:
+            message = f"there is no function {name} here; {candidates(name, sorted(SCALARS | AGGREGATES), 'functions')}"
+            if len(message) > 200:  # noqa: PLR2004 - no near name: all of them would not help
+                message = (
+                    f"the function {name} does not exist here: a query calls functions that read their arguments only"
+                )
+            raise self.refused(message, keys, QueryError)
+
+    def _more_functions(self) -> frozenset[str]:
+        return NAVIGATION
+
+    def _order(self, node: Any, keys: Fields) -> tuple[OrderItem, ...]:
+        if not node:
+            return ()
+        modifier = Fields(node, self)
+        if modifier.take("type") != "ORDER_MODIFIER":
+            raise self.unknown("this order", keys)
+        found = tuple(self._order_item(each) for each in modifier.nodes("orders"))
+        modifier.end()
+        return found
+
+    def _order_item(self, node: Json) -> OrderItem:
+        keys = Fields(node, self)
+        direction, nulls = keys.take("type"), keys.take("null_order")
+        if direction not in _DIRECTIONS or nulls not in _NULL_ORDERS:
+            raise self.unknown(f"the order {direction} {nulls}", keys)
+        found = OrderItem(self.expression(keys.node("expression")), direction, nulls)
+        keys.end()
+        return found
+
+    def _comparison(self, keys: Fields, form: str) -> Node:
+        if form not in _COMPARISONS:
+            raise self.unknown(f"the comparison {form}", keys)
+        left, right = self.expression(keys.node("left")), self.expression(keys.node("right"))
+        return Comparison(_COMPARISONS[form], left, right, span=self._span(keys))
+
+    def _conjunction(self, keys: Fields, form: str) -> Node:
+        word = {"CONJUNCTION_AND": "AND", "CONJUNCTION_OR": "OR"}.get(form)
+        operands = tuple(self.expression(each) for each in keys.nodes("children"))
+        if word is None or len(operands) < 2:  # noqa: PLR2004 - of one there is nothing to join
+            raise self.unknown(f"the conjunction {form}", keys)
+        return Conjunction(word, operands, span=self._span(keys))
+
+    def _operation(self, keys: Fields, form: str) -> Node:
+        kind, least, most = _OPERATIONS.get(form, ("", 1, 0))
+        operands = tuple(self.expression(each) for each in keys.nodes("children"))
+        if len(operands) < least or (most is not None and len(operands) > most):
+            raise self.unknown(f"the operation {form.lower().replace('_', ' ')}", keys)
+        field = operands[1] if kind == "STRUCT_EXTRACT" else None
+        if field is not None and not (isinstance(field, Literal) and field.is_text):
+            raise self.unknown("a computed field name", keys)
+        return Operation(kind, operands, span=self._span(keys))
+
+    def _between(self, keys: Fields, _: str) -> Node:
+        value, low, high = (self.expression(keys.node(name)) for name in ("input", "lower", "upper"))
+        return Between(value, low, high, span=self._span(keys))
+
+    def _case(self, keys: Fields, _: str) -> Node:
+        branches = []
+        for each in keys.nodes("case_checks"):
+            check = Fields(each, self)
+            branches.append(Branch(self.expression(check.node("when_expr")), self.expression(check.node("then_expr"))))
+            check.end()
+        if not branches:
+            raise self.unknown("a CASE without WHEN", keys)
+        return Case(tuple(branches), self.expression(keys.node("else_expr")), span=self._span(keys))
+
+    def _cast(self, keys: Fields, form: str) -> Node:
+        value, to, safe = self.expression(keys.node("child")), keys.node("type_expr"), bool(keys.take("try_cast"))
+        if form != "OPERATOR_CAST":
+            raise self.unknown(f"the cast {form}", keys)
+        return Cast(value, self._type(to), safe, span=self._span(keys))
+
+    def _type(self, node: Json) -> TypeName:
+        keys = Fields(node, self)
+        keys.take("alias")
+        name, path = keys.take("type_name"), keys.node("qualified_name").get("path")
+        keys.take("schema"), keys.take("catalog")
+        if keys.take("class") != "TYPE" or keys.take("type") != "TYPE" or not isinstance(name, str):
+            raise self.unknown("this type", keys)
+        if path != [name]:
+            raise self.refused(
+                f"{'.'.join(map(str, path or [name]))}: a type is named without a schema", keys, UnsupportedQueryError
+            )
+        parts: list[tuple[str | None, Node]] = []
+        for each in keys.nodes("children"):
+            part = self._type(dict(each)) if each.get("class") == "TYPE" else self.expression(each)
+            parts.append((each.get("alias") or None, part))
+        keys.end()
+        found = TypeName(name.upper(), tuple(parts), span=self._span(keys))
+        wrong = check_type(found)
+        if wrong is not None:
+            raise self.refused(wrong, keys, QueryError)
+        return found
+
+    def _collate(self, keys: Fields, _: str) -> Node:
+        value, collation = self.expression(keys.node("child")), keys.take("collation")
+        if not isinstance(collation, str) or not check_collation(collation):
+            raise self.refused(f"there is no collation {collation}", keys, QueryError)
+        return Collate(value, collation.lower(), span=self._span(keys))
+
+    def _lambda(self, node: Json) -> Lambda:
+        keys = Fields(node, self)
+        keys.take("class"), keys.take("type"), keys.take("alias"), keys.take("syntax_type")
+        written = self._parameters(keys.node("lhs"), keys)
+        body = self.expression(keys.node("expr"))
+        keys.end()
+        parameters = _free_names(len(written), body)
+        return Lambda(parameters, _renamed(body, dict(zip(written, parameters, strict=True))), span=self._span(keys))
+
+    def _parameters(self, node: Json, keys: Fields) -> tuple[str, ...]:
+        if node.get("class") == "FUNCTION" and node.get("function_name") == "row":
+            nodes = [each.get("expression", {}) for each in node.get("arguments", [])]
+        else:
+            nodes = [node]
+        names = [each.get("column_names") for each in nodes]
+        if not all(each.get("class") == "COLUMN_REF" for each in nodes) or not all(
+            isinstance(name, list) and len(name) == 1 for name in names
+        ):
+            raise self.refused("the parameters of a lambda are names; write lambda x, y: ...", keys, QuerySyntaxError)
+        return tuple(str(name) for (name,) in names)
+
+    def _arrow(self, keys: Fields, _: str) -> Node:
+        """Read `->` outside of functions that take lambdas, where it reads a part of JSON."""
+        if keys.take("syntax_type") != "SINGLE_ARROW":
+            raise self.unknown("a lambda", keys)
+        left, right = self.expression(keys.node("lhs")), self.expression(keys.node("expr"))
+        return Call("->", (Argument(left), Argument(right)), operator=True, span=self._span(keys))
+
+    def _star(self, keys: Fields, _: str) -> Node:
+        relation = keys.take("relation_name")
+        if keys.take("columns"):
+            raise self.unknown("COLUMNS(...)", keys)
+        span = self._span(keys)
+        return Star(relation, self._text.quoted_names(span, 1) == (True,), span=span)
+
+    # What stands around a clause only.
+
+    def _window(self, keys: Fields, _: str) -> Node:
+        message = "a window function cannot stand in MATCH_RECOGNIZE; PREV and NEXT read other rows"
+        raise self.refused(message, keys, QueryError)
+
+    def _subquery(self, keys: Fields, _: str) -> Node:
+        message = "a subquery cannot stand in MATCH_RECOGNIZE; join its answer to the table before the clause"
+        raise self.refused(message, keys, UnsupportedQueryError)
+
+    def _parameter(self, keys: Fields, _: str) -> Node:
+        raise self.refused("a parameter cannot stand here; write its value", keys, QueryError)
+
+    def _position(self, keys: Fields, _: str) -> Node:
+        raise self.refused("a number sign names no column here; write the column's name", keys, QueryError)
+
+    def _default(self, keys: Fields, _: str) -> Node:
+        raise self.refused("DEFAULT cannot stand in a query", keys, QueryError)
+
+
+def _free_names(count: int, body: Node) -> tuple[str, ...]:
+    """Return names for a lambda's parameters that no column and no other lambda in its body has.
+
+    Inputs that stand for columns later have names of their own (`i0`), which these never are.
+    """
+    taken = {each.names[0] for each in walk(body) if isinstance(each, Column)}
+    taken |= {name for each in walk(body) if isinstance(each, Lambda) for name in each.parameters}
+    names = (f"parameter {number}" for number in range(len(taken) + count))
+    return tuple([name for name in names if name not in taken][:count])
+
+
+def _renamed(node: Node, names: dict[str, str]) -> Node:
+    if isinstance(node, Column) and node.names[0] in names:
+        return replace(node, names=(names[node.names[0]], *node.names[1:]))
+    if isinstance(node, Lambda):
+        names = {name: new for name, new in names.items() if name not in node.parameters}
+    return map_children(node, lambda child: _renamed(child, names))

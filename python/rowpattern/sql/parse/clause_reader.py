@@ -1,0 +1,278 @@
+"""The parts of one MATCH_RECOGNIZE clause, in the order of ISO/IEC 9075-2, 7.6 <row pattern recognition clause>.
+
+Expressions are found by their ends only; their text is read by DuckDB's parser.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from rowpattern.errors import QuerySyntaxError
+from rowpattern.sql.parse.clause import Clause, Definition, Measure, OrderKey, RowsShown, Skip, Spliced, Written
+from rowpattern.sql.parse.keywords import NOT_A_NAME, ends_expression
+from rowpattern.sql.problems import Place, problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from rowpattern.sql.parse.tokens import Token
+
+__all__ = ["ClauseReader"]
+
+_PARTS = ("PARTITION BY", "ORDER BY", "MEASURES", "ONE", "ALL", "AFTER", "PATTERN", "SUBSET", "DEFINE")
+
+# A part begins with these words, where an expression may end before it. Each with what may stand behind it, which
+# tells it from a column of that name; empty where anything may.
+_BEGINNINGS: dict[str, frozenset[str]] = {
+    "PARTITION": frozenset({"BY"}),
+    "ORDER": frozenset({"BY"}),
+    "MEASURES": frozenset(),
+    "ONE": frozenset({"ROW"}),
+    "ALL": frozenset({"ROWS"}),
+    "AFTER": frozenset({"MATCH"}),
+    "INITIAL": frozenset(),
+    "SEEK": frozenset(),
+    "PATTERN": frozenset({"("}),
+    "SUBSET": frozenset(),
+    "DEFINE": frozenset(),
+}
+
+_Item = TypeVar("_Item")
+
+
+class ClauseReader:
+    """Reads one clause from tokens; the sentinel behind the last one is the clause's closing parenthesis."""
+
+    def __init__(self, sql: str, tokens: Sequence[Token], closing: Mapping[int, int], begin: int, end: int) -> None:
+        """Take the tokens between the parentheses of a clause: those from `begin` on and before `end`."""
+        self._sql = sql
+        self._tokens = tokens
+        self._closing = closing
+        self._at = begin
+        self._end = end
+
+    # Tokens.
+
+    @property
+    def _token(self) -> Token:
+        return self._tokens[min(self._at, self._end)]
+
+    def _peek(self, further: int = 1) -> Token:
+        return self._tokens[min(self._at + further, self._end)]
+
+    def _place(self, token: Token | None = None) -> Place:
+        return Place(self._sql, (token or self._token).begin)
+
+    def _fail(self, message: str, token: Token | None = None) -> QuerySyntaxError:
+        return problem(message, self._place(token), QuerySyntaxError)
+
+    def _word(self) -> str:
+        return self._token.word if self._at < self._end else ""
+
+    def _take_words(self, *words: str) -> bool:
+        """Pass over these words if they come next."""
+        upcoming = [self._peek(further).word if self._at + further < self._end else "" for further in range(len(words))]
+        if upcoming != list(words):
+            return False
+        self._at += len(words)
+        return True
+
+    def _take_sign(self, sign: str) -> bool:
+        found = self._at < self._end and self._token.is_sign(sign)
+        self._at += found
+        return found
+
+    def _expect(self, sign: str) -> None:
+        if not self._take_sign(sign):
+            raise self._fail(f"expected {sign}")
+
+    def _list(self, read: Callable[[], _Item]) -> list[_Item]:
+        items = [read()]
+        while self._take_sign(","):
+            items.append(read())
+        return items
+
+    # The clause.
+
+    def read(self, source: Spliced, table: str | None, source_name: str | None, place: Place) -> Clause:
+        """Read the whole clause.
+
+        Raises:
+            QuerySyntaxError: it is wrong; the message shows where and what was expected.
+        """
+        partition_by = self._list(self._key) if self._take_words("PARTITION", "BY") else []
+        order_by = self._list(self._order_key) if self._take_words("ORDER", "BY") else []
+        measures = self._list(self._measure) if self._take_words("MEASURES") else []
+        rows_shown = self._rows_shown()
+        skip_place = self._place()
+        skip = self._skip()
+        if self._word() in {"INITIAL", "SEEK"}:
+            raise self._fail("INITIAL and SEEK are for row patterns in windows")
+        pattern, pattern_place = self._pattern()
+        subset_places: dict[str, Place] = {}
+        subset = self._subset(subset_places) if self._take_words("SUBSET") else {}
+        define = self._list(self._definition) if self._take_words("DEFINE") else []
+        if self._at < self._end:
+            separator = ", or " if define else ""
+            raise self._misplaced(f"expected {separator}) at the end of MATCH_RECOGNIZE")
+        return Clause(
+            number=-1,
+            place=place,
+            source=source,
+            table=table,
+            source_name=source_name,
+            partition_by=partition_by,
+            order_by=order_by,
+            measures=measures,
+            rows_shown=rows_shown,
+            skip=skip,
+            skip_place=skip_place,
+            pattern=pattern,
+            pattern_place=pattern_place,
+            subset=subset,
+            subset_places=subset_places,
+            define=define,
+            end=self._token.end,
+        )
+
+    def _misplaced(self, otherwise: str) -> QuerySyntaxError:
+        """Make the error for what stands here: a part of the clause out of order, or anything else."""
+        words = {part.split()[0]: part for part in _PARTS}
+        if self._word() in words:
+            return self._fail(f"{words[self._word()]} cannot stand here; the order is {', '.join(_PARTS)}")
+        return self._fail(otherwise)
+
+    # Expressions.
+
+    def _begins_part(self) -> bool:
+        needed = _BEGINNINGS.get(self._word())
+        if needed is None:
+            return False
+        behind = self._peek()
+        return not needed or behind.word in needed or (behind.kind == "sign" and behind.text in needed)
+
+    def _skip_expression(self) -> tuple[int, int]:
+        """Pass over tokens to the next comma, part or end; return the first token and the one behind the last."""
+        begin = self._at
+        while self._at < self._end and not self._token.is_sign(","):
+            if self._at > begin and self._begins_part() and ends_expression(self._tokens[self._at - 1]):
+                break
+            self._at = self._closing.get(self._at, self._at) + 1
+        return begin, self._at
+
+    def _written(self, begin: int, end: int, expected: str) -> Written:
+        if begin >= end:
+            raise self._fail(expected, self._tokens[begin])
+        first, last = self._tokens[begin].begin, self._tokens[end - 1].end
+        inside = next((each for each in self._tokens[begin:end] if each.word == "MATCH_RECOGNIZE"), None)
+        if inside is not None:
+            raise self._fail("MATCH_RECOGNIZE cannot stand in an expression of MATCH_RECOGNIZE", inside)
+        return Written(first, last, " ".join(self._sql[first:last].split()))
+
+    def _key(self) -> tuple[Written, Place]:
+        place = self._place()
+        return self._written(*self._skip_expression(), "expected an expression"), place
+
+    def _order_key(self) -> OrderKey:
+        place = self._place()
+        begin, end = self._skip_expression()
+        words = [token.word for token in self._tokens[begin:end]]
+        nulls_first = False
+        if words[-2:] in (["NULLS", "FIRST"], ["NULLS", "LAST"]):
+            nulls_first = words[-1] == "FIRST"
+            end, words = end - 2, words[:-2]
+        descending = words[-1:] == ["DESC"]
+        if descending or words[-1:] == ["ASC"]:
+            end -= 1
+        return OrderKey(self._written(begin, end, "expected an expression"), descending, nulls_first, place)
+
+    def _measure(self) -> Measure:
+        place = self._place()
+        begin, end = self._skip_expression()
+        tokens = self._tokens[begin:end]
+        needs_name = "a measure needs a name: write AS and the name behind it"
+        expected = "expected a measure, as in LAST(A.price) AS price"
+        if not tokens:
+            raise self._fail(expected)
+        # The last AS outside of brackets, as in `CAST(x AS DATE) AS day`.
+        named = len(tokens) > 1 and tokens[-2].word == "AS"
+        alias = tokens[-1]
+        if tokens[-1].word == "AS":
+            raise self._fail(needs_name)
+        without_as = len(tokens) > 1 and ends_expression(tokens[-2]) and not tokens[-2].is_sign("?")
+        if not alias.is_name or not (named or (without_as and alias.word not in NOT_A_NAME)):
+            raise self._fail(needs_name)
+        expression = self._written(begin, end - (2 if named else 1), expected)
+        return Measure(alias.text, expression, place)
+
+    def _definition(self) -> Definition:
+        place = self._place()
+        name = self._variable()
+        if not self._take_words("AS"):
+            raise self._fail(f"expected AS and a condition after {name}")
+        return Definition(name, self._written(*self._skip_expression(), "expected an expression"), place)
+
+    # What is no expression.
+
+    def _rows_shown(self) -> RowsShown:
+        if self._take_words("ONE", "ROW", "PER", "MATCH"):
+            if self._word() in {"SHOW", "OMIT", "WITH"}:
+                raise self._fail("only ALL ROWS PER MATCH takes SHOW, OMIT or WITH")
+            return "one row"
+        if not self._take_words("ALL", "ROWS", "PER", "MATCH"):
+            return "one row"
+        if self._take_words("OMIT", "EMPTY", "MATCHES"):
+            return "all rows omit empty"
+        if self._take_words("WITH", "UNMATCHED", "ROWS"):
+            return "all rows with unmatched"
+        self._take_words("SHOW", "EMPTY", "MATCHES")
+        return "all rows"
+
+    def _skip(self) -> Skip:
+        if not self._take_words("AFTER"):
+            return ("past last row", "")
+        if self._take_words("MATCH", "SKIP"):
+            if self._take_words("PAST", "LAST", "ROW"):
+                return ("past last row", "")
+            if self._take_words("TO", "NEXT", "ROW"):
+                return ("to next row", "")
+            if self._take_words("TO"):
+                # Without FIRST or LAST it is LAST (ISO/IEC 9075-2, 7.6, syntax rule 21).
+                first = self._take_words("FIRST")
+                if not first:
+                    self._take_words("LAST")
+                return ("to first" if first else "to last", self._variable())
+        raise self._fail("expected MATCH SKIP PAST LAST ROW, TO NEXT ROW, TO FIRST variable or TO LAST variable")
+
+    def _variable(self) -> str:
+        token = self._token
+        if self._at >= self._end or not token.is_name:
+            raise self._fail("expected the name of a variable")
+        self._at += 1
+        return token.text if token.kind == "quoted" else token.text.upper()
+
+    def _pattern(self) -> tuple[str, Place]:
+        if not (self._word() == "PATTERN" and self._peek(2).kind == "pattern"):
+            if self._take_words("PATTERN"):
+                self._expect("(")
+            raise self._misplaced("expected PATTERN (...)")
+        pattern = self._peek(2)
+        self._at += 4
+        return pattern.text, Place(self._sql, pattern.begin)
+
+    def _subset(self, places: dict[str, Place]) -> dict[str, tuple[str, ...]]:
+        subset: dict[str, tuple[str, ...]] = {}
+
+        def union() -> Any:
+            place = self._place()
+            name = self._variable()
+            if name in subset:
+                raise problem(f"SUBSET defines {name} twice", place, QuerySyntaxError)
+            self._expect("=")
+            self._expect("(")
+            subset[name] = tuple(self._list(self._variable))
+            places[name] = place
+            self._expect(")")
+
+        self._list(union)
+        return subset
