@@ -122,10 +122,12 @@ class PerformanceConfig:
                 `"performance-focused"` (50,000, 2,000 MB); `_` and capitals are taken too.
 
         Raises:
+            TypeError: the name is no text.
             ConfigurationError: there is no such preset.
         """
-        word = name.strip().lower().replace("_", "-").replace(" ", "-") if isinstance(name, str) else None
-        settings = None if word is None else _PRESETS.get(word)
+        if not isinstance(name, str):
+            raise TypeError(f"the preset is a str, not {type(name).__name__}")
+        settings = _PRESETS.get(name.strip().lower().replace("_", "-").replace(" ", "-"))
         if settings is None:
             raise ConfigurationError(f"the preset is {name!r}; allowed are {', '.join(_PRESETS)}")
         return cls(**settings)
