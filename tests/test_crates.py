@@ -8,12 +8,12 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-import tomllib
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
 import pytest
+import tomllib
 
 ROOT = Path(__file__).parents[1]
 RULES: dict[str, Any] = tomllib.loads((ROOT / "deny.toml").read_text(encoding="utf-8"))

@@ -92,7 +92,9 @@ class Call:
         try:
             return list(inspect.signature(self.bound()).parameters.values())
         except (TypeError, ValueError):
-            return [inspect.Parameter(name, inspect.Parameter.POSITIONAL_ONLY, default=None) for name in ("first", "second")]
+            return [
+                inspect.Parameter(name, inspect.Parameter.POSITIONAL_ONLY, default=None) for name in ("first", "second")
+            ]
 
 
 def _pattern() -> rowpattern.Pattern:

@@ -7,7 +7,7 @@ doubles, exchanges or inserts tokens, or nests an expression deeply. Nothing her
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Callable
 
 import pyarrow as pa
 
@@ -27,16 +27,128 @@ TABLE = pa.table(
 
 _NAMES = ["A", "B", "C"]
 _COLUMNS = ["p", "o", "x", "y", "s", "t"]
-_ODD_NAMES = ['"A"', '"a b"', '"x"', '""', '"\0"', "nosuch", "MATCH_RECOGNIZE", "end", "select", "U", "\ud800", "ŉ", "e\u0301", "x\u202ey"]
-_FUNCTIONS = ["abs", "length", "upper", "coalesce", "product", "list", "sum", "count", "avg", "min", "max", "array_agg", "nosuch", "round"]
+_ODD_NAMES = [
+    '"A"',
+    '"a b"',
+    '"x"',
+    '""',
+    '"\0"',
+    "nosuch",
+    "MATCH_RECOGNIZE",
+    "end",
+    "select",
+    "U",
+    "\ud800",
+    "ŉ",
+    "e\u0301",
+    "x\u202ey",
+]
+_FUNCTIONS = [
+    "abs",
+    "length",
+    "upper",
+    "coalesce",
+    "product",
+    "list",
+    "sum",
+    "count",
+    "avg",
+    "min",
+    "max",
+    "array_agg",
+    "nosuch",
+    "round",
+]
 _TYPES = ["INT", "DOUBLE", "VARCHAR", "DATE", "TIMESTAMP", "DECIMAL(5,2)", "INT[]", "STRUCT(a INT)", '"INT"', "NOSUCH"]
 # What is put into a text where nothing or something else belongs.
 _TOKENS = [
-    *("(", ")", "((", ",", ";", ".", "..", "'", '"', "''", "$$", "--", "/*", "*/", "{-", "-}", "{", "}", "[", "]", "|>", "::", "->"),
-    *("*", "+", "?", "|", "^", "$", "=", "<>", "@", "\\", "\0", "\ud800", "\udc00x", "\u202e", "\ufeff", "１", "É", "0x", "1e", "1e999"),
-    *("SELECT", "FROM", "AS", "AND", "NOT", "NULL", "CASE", "END", "INTERVAL 1 DAY", "INTERVAL", "OVER ()", "FILTER (WHERE true)"),
-    *("MATCH_RECOGNIZE", "MATCH_RECOGNIZE (PATTERN (A))", "MEASURES", "DEFINE", "PATTERN", "SUBSET", "WITH", "UNION", "PREV(", "FINAL"),
-    *("99999999999999999999999", "-", "x'AB'", "e'\\x00'", "?", "$1", ":name", "(SELECT 1)", "EXCLUDE", "REPLACE", "QUALIFY", "LATERAL"),
+    *(
+        "(",
+        ")",
+        "((",
+        ",",
+        ";",
+        ".",
+        "..",
+        "'",
+        '"',
+        "''",
+        "$$",
+        "--",
+        "/*",
+        "*/",
+        "{-",
+        "-}",
+        "{",
+        "}",
+        "[",
+        "]",
+        "|>",
+        "::",
+        "->",
+    ),
+    *(
+        "*",
+        "+",
+        "?",
+        "|",
+        "^",
+        "$",
+        "=",
+        "<>",
+        "@",
+        "\\",
+        "\0",
+        "\ud800",
+        "\udc00x",
+        "\u202e",
+        "\ufeff",
+        "\uff11",
+        "É",
+        "0x",
+        "1e",
+        "1e999",
+    ),
+    *(
+        "SELECT",
+        "FROM",
+        "AS",
+        "AND",
+        "NOT",
+        "NULL",
+        "CASE",
+        "END",
+        "INTERVAL 1 DAY",
+        "INTERVAL",
+        "OVER ()",
+        "FILTER (WHERE true)",
+    ),
+    *(
+        "MATCH_RECOGNIZE",
+        "MATCH_RECOGNIZE (PATTERN (A))",
+        "MEASURES",
+        "DEFINE",
+        "PATTERN",
+        "SUBSET",
+        "WITH",
+        "UNION",
+        "PREV(",
+        "FINAL",
+    ),
+    *(
+        "99999999999999999999999",
+        "-",
+        "x'AB'",
+        "e'\\x00'",
+        "?",
+        "$1",
+        ":name",
+        "(SELECT 1)",
+        "EXCLUDE",
+        "REPLACE",
+        "QUALIFY",
+        "LATERAL",
+    ),
 ]
 
 
@@ -45,7 +157,9 @@ def query(rng: random.Random) -> str:
     source = rng.choice(["t", "t", "t", "t AS q", "(SELECT * FROM t)", "(FROM t)", '"t"', "nosuch", "t, t AS other"])
     text = f"SELECT {_select(rng)} FROM {source} {_clause(rng)}"
     if rng.random() < 0.15:
-        text = f"WITH w AS ({text}) SELECT * FROM w" if rng.random() < 0.5 else f"{text} AS m WHERE {_expression(rng, 1)}"
+        text = (
+            f"WITH w AS ({text}) SELECT * FROM w" if rng.random() < 0.5 else f"{text} AS m WHERE {_expression(rng, 1)}"
+        )
     if rng.random() < 0.1:
         text += rng.choice([" ORDER BY 1", " LIMIT 3", ";", " GROUP BY ALL", " UNION ALL SELECT 1", " -- end"])
     return text
@@ -75,7 +189,9 @@ def _clause(rng: random.Random) -> str:
         parts.append("MEASURES " + ", ".join(measures))
     if rng.random() < 0.4:
         rows = ["ONE ROW PER MATCH", "ALL ROWS PER MATCH", "ALL ROWS PER MATCH OMIT EMPTY MATCHES"]
-        parts.append(rng.choice([*rows, "ALL ROWS PER MATCH WITH UNMATCHED ROWS", "ALL ROWS PER MATCH SHOW EMPTY MATCHES"]))
+        parts.append(
+            rng.choice([*rows, "ALL ROWS PER MATCH WITH UNMATCHED ROWS", "ALL ROWS PER MATCH SHOW EMPTY MATCHES"])
+        )
     if rng.random() < 0.4:
         skip = rng.choice(["PAST LAST ROW", "TO NEXT ROW", "TO FIRST {}", "TO LAST {}", "TO {}"])
         parts.append("AFTER MATCH SKIP " + skip.format(_variable(rng)))
@@ -100,15 +216,18 @@ def _pattern(rng: random.Random, depth: int) -> str:
 def _condition(rng: random.Random, depth: int) -> str:
     if depth == 0:
         return rng.choice(["true", "x > 1", "x < PREV(x)", "B.x > A.x", "NULL", "s = 'k'"])
-    return rng.choice(
-        [
-            lambda: f"{_expression(rng, depth - 1)} {rng.choice(['<', '=', '>=', '<>', 'IS DISTINCT FROM'])} {_expression(rng, depth - 1)}",
-            lambda: f"{_condition(rng, depth - 1)} {rng.choice(['AND', 'OR'])} {_condition(rng, depth - 1)}",
-            lambda: f"NOT ({_condition(rng, depth - 1)})",
-            lambda: f"{_expression(rng, depth - 1)} {rng.choice(['IS NULL', 'IS NOT NULL', 'IN (1, 2)', 'BETWEEN 1 AND 3'])}",
-            lambda: f"s LIKE {rng.choice(_QUOTED)}",
-        ]
-    )()
+
+    def inner() -> str:
+        return _expression(rng, depth - 1)
+
+    forms: list[Callable[[], str]] = [
+        lambda: f"{inner()} {rng.choice(['<', '=', '>=', '<>', 'IS DISTINCT FROM'])} {inner()}",
+        lambda: f"{_condition(rng, depth - 1)} {rng.choice(['AND', 'OR'])} {_condition(rng, depth - 1)}",
+        lambda: f"NOT ({_condition(rng, depth - 1)})",
+        lambda: f"{inner()} {rng.choice(['IS NULL', 'IS NOT NULL', 'IN (1, 2)', 'BETWEEN 1 AND 3'])}",
+        lambda: f"s LIKE {rng.choice(_QUOTED)}",
+    ]
+    return rng.choice(forms)()
 
 
 _QUOTED = ["'k'", "'%'", "''''", "'\\'", "'ü'", "'\0'", "'\ud800'", "e'\\n'", "$$k$$"]
@@ -116,30 +235,50 @@ _QUOTED = ["'k'", "'%'", "''''", "'\\'", "'ü'", "'\0'", "'\ud800'", "e'\\n'", "
 
 def _expression(rng: random.Random, depth: int) -> str:
     if depth == 0 or rng.random() < 0.2:
-        return rng.choice([*_COLUMNS, "A.x", "B.x", "C.y", "U.x", "1", "2.5", "NULL", "'k'", "CLASSIFIER()", "MATCH_NUMBER()", _name(rng)])
+        return rng.choice(
+            [
+                *_COLUMNS,
+                "A.x",
+                "B.x",
+                "C.y",
+                "U.x",
+                "1",
+                "2.5",
+                "NULL",
+                "'k'",
+                "CLASSIFIER()",
+                "MATCH_NUMBER()",
+                _name(rng),
+            ]
+        )
 
     def inner() -> str:
         return _expression(rng, depth - 1)
 
-    return rng.choice(
-        [
-            lambda: f"{rng.choice(['PREV', 'NEXT', 'FIRST', 'LAST'])}({inner()})",
-            lambda: f"{rng.choice(['PREV', 'NEXT', 'FIRST', 'LAST'])}({inner()}, {rng.choice(['1', '2', '-1', '99999999999', 'x', 'NULL'])})",
-            lambda: f"{rng.choice(['RUNNING', 'FINAL', ''])} {rng.choice(['LAST', 'sum', 'count', 'max'])}({_variable(rng)}.{_name(rng)})",
-            lambda: f"{rng.choice(_FUNCTIONS)}({', '.join(inner() for _ in range(rng.choice([0, 1, 1, 2])))})",
-            lambda: f"{inner()} {rng.choice(['+', '-', '*', '/', '//', '%', '||', '->', '::INT +'])} {inner()}",
-            lambda: f"CAST({inner()} AS {rng.choice(_TYPES)})",
-            lambda: f"CASE WHEN {_condition(rng, depth - 1)} THEN {inner()} ELSE {inner()} END",
-            lambda: f"({inner()})",
-            lambda: f"-{inner()}",
-            lambda: f"{_variable(rng)}.{_name(rng)}",
-            lambda: f"count(*) FILTER (WHERE {_condition(rng, depth - 1)})",
-            lambda: rng.choice(["count(*)", "count(A.*)", "CLASSIFIER(U)", "INTERVAL 1 DAY", "[1, 2]", "{'a': x}", "x[1]", "x -> x"]),
-            lambda: f"EXTRACT({rng.choice(['year', 'nosuch', chr(39) + 'year' + chr(39)])} FROM t)",
-        ]
-    )()
+    def navigation() -> str:
+        return rng.choice(["PREV", "NEXT", "FIRST", "LAST"])
+
+    forms: list[Callable[[], str]] = [
+        lambda: f"{navigation()}({inner()})",
+        lambda: f"{navigation()}({inner()}, {rng.choice(['1', '2', '-1', '99999999999', 'x', 'NULL'])})",
+        lambda: (
+            f"{rng.choice(_SEMANTICS)} {rng.choice(['LAST', 'sum', 'count', 'max'])}({_variable(rng)}.{_name(rng)})"
+        ),
+        lambda: f"{rng.choice(_FUNCTIONS)}({', '.join(inner() for _ in range(rng.choice([0, 1, 1, 2])))})",
+        lambda: f"{inner()} {rng.choice(['+', '-', '*', '/', '//', '%', '||', '->', '::INT +'])} {inner()}",
+        lambda: f"CAST({inner()} AS {rng.choice(_TYPES)})",
+        lambda: f"CASE WHEN {_condition(rng, depth - 1)} THEN {inner()} ELSE {inner()} END",
+        lambda: f"({inner()})",
+        lambda: f"-{inner()}",
+        lambda: f"{_variable(rng)}.{_name(rng)}",
+        lambda: f"count(*) FILTER (WHERE {_condition(rng, depth - 1)})",
+        lambda: rng.choice(["count(*)", "count(A.*)", "CLASSIFIER(U)", "INTERVAL 1 DAY", "[1, 2]", "{'a': x}", "x[1]"]),
+        lambda: f"EXTRACT({rng.choice(['year', 'nosuch', chr(39) + 'year' + chr(39)])} FROM t)",
+    ]
+    return rng.choice(forms)()
 
 
+_SEMANTICS = ["RUNNING", "FINAL", ""]
 _TOKEN = re.compile(r"\w+|\s+|'[^']*'|\"[^\"]*\"|.", re.DOTALL)
 
 
@@ -169,7 +308,17 @@ def _deep(rng: random.Random, text: str) -> str:
     """Put something deep or long in the place of a column."""
     times = rng.choice([10, 100, 1_000, 20_000])
     before, after = rng.choice(
-        [("(", ")"), ("abs(", ")"), ("-", ""), ("NOT ", ""), ("PREV(", ")"), ("x + ", ""), ("[", "]"), ("CASE WHEN ", " THEN 1 END"), ("x OR ", "")]
+        [
+            ("(", ")"),
+            ("abs(", ")"),
+            ("-", ""),
+            ("NOT ", ""),
+            ("PREV(", ")"),
+            ("x + ", ""),
+            ("[", "]"),
+            ("CASE WHEN ", " THEN 1 END"),
+            ("x OR ", ""),
+        ]
     )
     deep = before * times + "x" + after * times
     if rng.random() < 0.3:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import gc
-from typing import Any
+from typing import Any, Callable
 
 import numpy as np
 import polars as pl
@@ -26,26 +26,26 @@ def rows_of(a: Any, b: Any) -> dict[str, Any]:
 
 NOT = [not value for value in TRUE]
 
-BOOLEANS = {
-    "numpy": lambda values: np.array(values),
+BOOLEANS: dict[str, Callable[[list[bool]], Any]] = {
+    "numpy": np.array,
     "strided": lambda values: np.repeat(np.array(values), 3)[::3],
     "backwards": lambda values: np.array(values[::-1])[::-1],
     "column of a table": lambda values: np.array([values, values]).T[:, 1],
     "broadcast": lambda values: np.broadcast_to(np.array(values), (2, 5))[1],
     "bytes that are not 0 or 1": lambda values: (np.array(values, "u1") * 200).view(bool),
-    "Arrow": lambda values: pa.array(values),
+    "Arrow": pa.array,
     "Arrow, sliced": lambda values: pa.array([None, *values, None]).slice(1, 5),
     "Arrow, chunked": lambda values: pa.chunked_array([values[:1], [], values[1:]], pa.bool_()),
     "Arrow, empty chunks": lambda values: pa.chunked_array([[], values, []], pa.bool_()),
-    "Polars": lambda values: pl.Series(values),
+    "Polars": pl.Series,
     "Polars, sliced": lambda values: pl.Series([False] * 7 + values)[7:],
-    "memoryview": lambda values: memoryview(np.array(values)),
+    "memoryview": lambda values: memoryview(bytes(values)).cast("?"),
 }
 
-LABELS = {
-    "numpy": lambda labels: np.array(labels),
+LABELS: dict[str, Callable[[list[str]], Any]] = {
+    "numpy": np.array,
     "numpy objects": lambda labels: np.array(labels, object),
-    "Arrow": lambda labels: pa.array(labels),
+    "Arrow": pa.array,
     "Arrow, large": lambda labels: pa.array(labels, pa.large_string()),
     "Arrow, view": lambda labels: pa.array(labels, pa.string_view()),
     "Arrow, dictionary": lambda labels: pa.array(labels).dictionary_encode(),
@@ -54,7 +54,7 @@ LABELS = {
     ),
     "Arrow, sliced": lambda labels: pa.array(["x", None, *labels]).slice(2),
     "Arrow, chunked": lambda labels: pa.chunked_array([labels[:2], labels[2:]]),
-    "Polars": lambda labels: pl.Series(labels),
+    "Polars": pl.Series,
     "Polars categories": lambda labels: pl.Series(labels, dtype=pl.Categorical),
 }
 
@@ -83,7 +83,9 @@ def test_answers_outlive_what_made_them() -> None:
     matches = rowpattern.compile("A+ B").match(rows_of([True] * 1000 + [False], [False] * 1000 + [True]))
     arrow = pa.table(matches)
     rows = pa.table(matches.rows)
-    view = memoryview(matches.start)
+    column: Any = matches.start
+    view = memoryview(column)
+    del column
     label = matches.rows.classifier
     del matches
     gc.collect()

@@ -1,4 +1,4 @@
-"""Values that a careless or hostile caller may give: every kind of array, numbers out of range, objects that lie or raise."""
+"""Values that a careless or hostile caller may give: all kinds of arrays, numbers out of range, objects that misbehave."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import decimal
 import fractions
 import os
 import tempfile
+from functools import partial
 from typing import Any, Callable
 
 import numpy as np
@@ -43,7 +44,12 @@ _MISBEHAVIOUR: dict[str, list[Callable[..., Any]]] = {
     "__contains__": [_raise, lambda *_: True],
     "__call__": [_raise, lambda *_: None],
     "__fspath__": [_raise, lambda _: 5, lambda _: "\0"],
-    "__array__": [_raise, lambda *_, **__: 5, lambda *_, **__: np.array([True, False]), lambda *_, **__: np.zeros((2, 2))],
+    "__array__": [
+        _raise,
+        lambda *_, **__: 5,
+        lambda *_, **__: np.array([True, False]),
+        lambda *_, **__: np.zeros((2, 2)),
+    ],
     "__array_interface__": [property(_raise), property(lambda _: {}), property(lambda _: 5)],  # type: ignore[list-item]
     "__arrow_c_stream__": [_raise, lambda *_, **__: 5, lambda *_, **__: None],
     "__arrow_c_array__": [_raise, lambda *_, **__: 5, lambda *_, **__: (), lambda *_, **__: (1, 2)],
@@ -97,7 +103,22 @@ _NUMBERS: list[Any] = [
     *(decimal.Decimal("1.5"), decimal.Decimal("NaN"), decimal.Decimal("sNaN"), fractions.Fraction(1, 3)),
 ]
 # No "/": some of them are taken for paths of files to write.
-_TEXTS: list[Any] = ["", "A", "B", "U", "a", "A B+", "\0", "A\0B", "\ud800", "A \udfff", "ŉ", "\u202e", "PERMUTE", "x" * 5_000]
+_TEXTS: list[Any] = [
+    "",
+    "A",
+    "B",
+    "U",
+    "a",
+    "A B+",
+    "\0",
+    "A\0B",
+    "\ud800",
+    "A \udfff",
+    "ŉ",
+    "\u202e",
+    "PERMUTE",
+    "x" * 5_000,
+]
 _OTHERS: list[Callable[[], Any]] = [
     lambda: None,
     lambda: ...,
@@ -109,7 +130,7 @@ _OTHERS: list[Callable[[], Any]] = [
     lambda: b"A",
     lambda: bytearray(b"A"),
     lambda: memoryview(b"AB"),
-    lambda: memoryview(np.zeros((2, 2))),
+    lambda: memoryview(bytes(4)).cast("B", (2, 2)),
     lambda: range(3),
     lambda: slice(1, 2),
     lambda: iter([True]),
@@ -119,7 +140,7 @@ _OTHERS: list[Callable[[], Any]] = [
     lambda: dt.date(2020, 1, 1),
     lambda: dt.timedelta(1),
     lambda: {"A"},
-    lambda: frozenset(),
+    frozenset,
     _recursive_list,
     _recursive_dict,
     _deep_list,
@@ -133,17 +154,20 @@ _DTYPES = [
 ]
 
 
+_SHAPES = ["plain", "backwards", "one value", "scalar", "two dimensions", "empty"]
+
+
+def _array(dtype: str, shape: str) -> Any:
+    if shape == "backwards":
+        return np.zeros(6, dtype)[::-2]
+    if shape == "scalar":
+        return np.zeros(1, dtype)[0]
+    sizes: dict[str, Any] = {"plain": 3, "one value": (), "two dimensions": (2, 3), "empty": 0}
+    return np.zeros(sizes[shape], dtype)
+
+
 def _arrays() -> list[Callable[[], Any]]:
-    made: list[Callable[[], Any]] = []
-    for dtype in _DTYPES:
-        made += [
-            lambda dtype=dtype: np.zeros(3, dtype),
-            lambda dtype=dtype: np.zeros(6, dtype)[::-2],
-            lambda dtype=dtype: np.zeros((), dtype),
-            lambda dtype=dtype: np.zeros((2, 3), dtype),
-            lambda dtype=dtype: np.zeros(0, dtype),
-            lambda dtype=dtype: np.zeros(1, dtype)[0],
-        ]
+    made: list[Callable[[], Any]] = [partial(_array, dtype, shape) for dtype in _DTYPES for shape in _SHAPES]
 
     def read_only() -> Any:
         array = np.array([True, False, True])
@@ -171,7 +195,7 @@ def _frames() -> list[Callable[[], Any]]:
         lambda: pd.DataFrame({"A": [True, False], "B": [False, True]}),
         lambda: pd.DataFrame([[True, False]], columns=["A", "A"]),
         lambda: pd.DataFrame({1: [True], None: [False]}),
-        lambda: pd.DataFrame(),
+        pd.DataFrame,
         lambda: pd.NA,
         lambda: pd.NaT,
         lambda: pd.Index(["A"]),
@@ -181,7 +205,7 @@ def _frames() -> list[Callable[[], Any]]:
         lambda: pl.Series("A", [True, None, False]),
         lambda: pl.Series("A", ["A", "B"], dtype=pl.Categorical),
         lambda: pl.DataFrame({"A": [True, False]}),
-        lambda: pl.DataFrame(),
+        pl.DataFrame,
         lambda: pl.DataFrame({"A": [[True]]}),
         lambda: pl.LazyFrame({"A": [True]}),
         lambda: pl.col("A"),
@@ -192,7 +216,7 @@ def _frames() -> list[Callable[[], Any]]:
         lambda: pa.array([1, 2]),
         lambda: pa.array([[True]]),
         lambda: pa.nulls(3),
-        lambda: pa.scalar(True),  # noqa: FBT003
+        lambda: pa.scalar(True),
         lambda: pa.chunked_array([], pa.bool_()),
         lambda: pa.chunked_array([[True], [False]]),
         lambda: pa.table({"A": [True, False]}),
@@ -200,12 +224,14 @@ def _frames() -> list[Callable[[], Any]]:
         lambda: pa.table({}),
         lambda: pa.record_batch({"A": ["A"]}),
         lambda: pa.RecordBatchReader.from_batches(pa.schema([("A", pa.bool_())]), []),
-        lambda: pa.bool_(),
+        pa.bool_,
         lambda: pa.schema([("A", pa.bool_())]),
     ]
 
 
-scalars = st.one_of(st.sampled_from(_NUMBERS), st.sampled_from(_TEXTS), st.sampled_from(_OTHERS).map(lambda make: make()))
+scalars = st.one_of(
+    st.sampled_from(_NUMBERS), st.sampled_from(_TEXTS), st.sampled_from(_OTHERS).map(lambda make: make())
+)
 arrays = st.sampled_from(_arrays() + _frames()).map(lambda make: make())
 _keys = st.one_of(st.sampled_from(_TEXTS), st.sampled_from([0, None, True, 1.5, ("A",), b"A"]))
 _single = st.one_of(scalars, scalars, arrays, odd_objects())

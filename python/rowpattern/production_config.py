@@ -252,7 +252,9 @@ class MatchRecognizeConfig:
         """
         for name, kind in _SECTIONS.items():
             if not isinstance(getattr(self, name), kind):
-                raise ConfigurationError(f"{name} is of the type {type(getattr(self, name)).__name__}, not {kind.__name__}")
+                raise ConfigurationError(
+                    f"{name} is of the type {type(getattr(self, name)).__name__}, not {kind.__name__}"
+                )
         for name, read in _READERS.items():
             read(f"performance.{name}", getattr(self.performance, name))
         if logging.getLevelName(str(self.logging.level).upper()) not in range(1, 100):
