@@ -1,11 +1,13 @@
 # The habits of this project, by name. `make demo` and `make test` set up what they need.
 
 PYTHON ?= python3
+# Of `make fuzz`, for each target.
+SECONDS ?= 60
 BIN := .venv/bin
 BASELINE := -q --benchmark-columns=min --benchmark-storage=file://benches/baseline
 
-.PHONY: demo test bench bench-compare bench-report profile bench-environment develop format lint types rust-test servers install \
-  wheels test-wheels clean
+.PHONY: demo test bench bench-compare bench-report profile bench-environment develop format lint types rust-test fuzz fuzz-short \
+  sanitize deny servers install wheels test-wheels clean
 
 # All that users can install beside the package, which tests use.
 EXTRAS := examples,sql,dask,spark,prometheus,cloudwatch,opentelemetry
@@ -67,14 +69,14 @@ develop: .venv/test
 
 format: .venv/test
 	cargo fmt
-	$(BIN)/ruff format python tests examples benches deploy
+	$(BIN)/ruff format python tests examples benches deploy fuzz
 
 lint: .venv/test
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
 	cargo clippy --features python -- -D warnings
-	$(BIN)/ruff format --check python tests examples benches deploy
-	$(BIN)/ruff check python tests examples benches deploy
+	$(BIN)/ruff format --check python tests examples benches deploy fuzz
+	$(BIN)/ruff check python tests examples benches deploy fuzz
 
 # Benches apart: they have a conftest.py of their own.
 types: develop
@@ -109,6 +111,23 @@ test-wheels: wheels
 	.venv-wheels/bin/pip install -q --upgrade 'pip>=25.1'
 	.venv-wheels/bin/pip install -q --group wheels
 	touch $@
+# Looks for inputs that break a promise (fuzz/README.md), SECONDS for each target.
+fuzz: develop
+	for target in pattern_text pattern_rows conditions; do fuzz/libfuzzer.sh $$target -max_total_time=$(SECONDS) || exit 1; done
+	ROWPATTERN_FUZZ_SECONDS=$(SECONDS) $(BIN)/python -m pytest -q fuzz/python
+
+# The same few inputs each time; the Rust targets' are part of rust-test.
+fuzz-short: develop
+	$(BIN)/python -m pytest -q fuzz/python
+
+# Tests over an extension with AddressSanitizer.
+sanitize: .venv/test
+	fuzz/sanitize.sh $(BIN)/python
+
+# Licences, sources and versions of crates, by cargo-deny, which takes minutes to build the first time.
+deny:
+	@command -v cargo-deny > /dev/null || cargo install cargo-deny --locked
+	cargo deny check licenses bans sources
 
 clean:
 	rm -rf target .venv .venv-wheels dist python/rowpattern/*.so

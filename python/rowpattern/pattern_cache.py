@@ -115,17 +115,31 @@ def get_cache_key(
     collisions of SHA-256); a key is the same in every process. Time is linear in the texts.
 
     Raises:
-        TypeError: `data_characteristics` holds what JSON cannot say.
+        TypeError: an option is no mapping, or holds what JSON cannot say.
+        ValueError: an option contains itself, or nests too deeply.
     """
     parts = [
         pattern_text,
-        sorted((define or {}).items()),
-        sorted((name, sorted(set(members))) for name, members in (subsets or {}).items()),
-        sorted((data_characteristics or {}).items()),
+        sorted(_items("define", define)),
+        sorted((name, sorted(set(members))) for name, members in _items("subsets", subsets)),
+        sorted(_items("data_characteristics", data_characteristics)),
     ]
     # JSON in ASCII keeps lone surrogates, and its quotes keep texts apart.
-    text = json.dumps(parts, separators=(",", ":"), sort_keys=True)
+    try:
+        text = json.dumps(parts, separators=(",", ":"), sort_keys=True)
+    except RecursionError:
+        raise ValueError("the options of a pattern nest too deeply for a key") from None
     return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def _items(name: str, mapping: Mapping[str, Any] | None) -> Iterable[tuple[str, Any]]:
+    if not mapping:
+        return ()
+    try:
+        items = mapping.items
+    except AttributeError:
+        raise TypeError(f"{name} is a mapping, not {type(mapping).__name__}") from None
+    return items()
 
 
 def cache_pattern(
@@ -152,9 +166,13 @@ def cache_pattern(
     return _put(key, (dfa, nfa, compilation_time), compilation_time, pattern_metadata)
 
 
-def _put(key: str, value: object, compilation_time: float, metadata: Mapping[str, Any] | None) -> bool:
+def _put(
+    key: str, value: object, compilation_time: float, metadata: Mapping[str, Any] | None, prefix: str = ""
+) -> bool:
     try:
         cache = get_pattern_cache()
+        # Whatever the key is, making a text of it may fail.
+        key = f"{prefix}{key}" if prefix else key
         if isinstance(cache, ProcessCache):
             return cache.put(key, value, metadata=metadata, compilation_time=compilation_time)
         # Somebody's own: it is asked as the pure-Python system asks.
@@ -164,9 +182,9 @@ def _put(key: str, value: object, compilation_time: float, metadata: Mapping[str
         return False
 
 
-def _get(key: str) -> Any:
+def _get(prefix: str, key: str) -> Any:
     try:
-        return get_cached_pattern(key)
+        return get_cached_pattern(f"{prefix}{key}")
     except Exception as error:  # noqa: BLE001 - as above
         _log_failure("look up", key, error)
         return None
@@ -186,22 +204,22 @@ def _log_failure(what: str, key: object, error: Exception) -> None:
 
 def get_cached_condition(key: str) -> Any:
     """Return what `cache_condition` put in under a key, or None."""
-    return _get(f"condition_{key}")
+    return _get("condition_", key)
 
 
 def cache_condition(key: str, condition_result: Any) -> bool:
     """Keep an object under a key of its own kind; True when it is cached."""
-    return _put(f"condition_{key}", condition_result, 0.0, None)
+    return _put(key, condition_result, 0.0, None, "condition_")
 
 
 def get_cached_tokens(pattern: str) -> Any:
     """Return what `cache_tokenization` put in for a pattern, or None."""
-    return _get(f"tokens_{pattern}")
+    return _get("tokens_", pattern)
 
 
 def cache_tokenization(pattern: str, tokens: Any) -> bool:
     """Keep a pattern's tokens; True when they are cached."""
-    return _put(f"tokens_{pattern}", tokens, 0.0, None)
+    return _put(pattern, tokens, 0.0, None, "tokens_")
 
 
 def get_cache_stats() -> dict[str, Any]:

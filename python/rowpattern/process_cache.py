@@ -16,6 +16,13 @@ if TYPE_CHECKING:
 __all__ = ["ProcessCache"]
 
 
+def _whole(size_bytes: float) -> int:
+    try:
+        return int(size_bytes)
+    except OverflowError:
+        raise ValueError(f"size_bytes must be a number of bytes, not {size_bytes}") from None
+
+
 class ProcessCache(PatternCache):
     """The cache of the process.
 
@@ -57,7 +64,7 @@ class ProcessCache(PatternCache):
         return super().put(
             key,
             value,
-            size_bytes=weigh(value) if size_bytes is None else int(size_bytes),
+            size_bytes=weigh(value) if size_bytes is None else _whole(size_bytes),
             compilation_time=compilation_time or stated.get("compilation_time", 0.0),
         )
 

@@ -1,64 +1,14 @@
 //! The two forward passes find the same matches, and pausing changes nothing.
 
+#[path = "support/found.rs"]
+mod found;
+
+use found::Found;
 use proptest::prelude::*;
 use rowpattern::matcher::{
-    Budget, BulkSink, Compiled, Context, Joined, Partitions, Scan, Search, Share, Sink, Skip, Span, Stopped, Symbols,
-    SymbolsBuilder, Tick, bulk_serves, run_bulk, shares,
+    Budget, Compiled, Context, Joined, Partitions, Scan, Search, Share, Skip, Stopped, Symbols, SymbolsBuilder,
+    bulk_serves, run_bulk, shares,
 };
-
-#[derive(Default, Debug, PartialEq)]
-struct Found {
-    variables: Vec<u8>,
-    starts: Vec<i64>,
-    ends: Vec<i64>,
-    matches: Vec<(usize, usize)>,
-    pause: bool,
-}
-
-impl Sink for Found {
-    const ROWS: bool = true;
-    fn make_room(&mut self, _: usize, _: &Budget) -> Result<(), Stopped> {
-        Ok(())
-    }
-    fn row(&mut self, variable: u8, _: u32) {
-        self.variables.push(variable);
-    }
-    fn complete(&mut self, span: Span, _: &Budget) -> Result<bool, Stopped> {
-        self.starts.push(span.start as i64);
-        self.ends.push(span.end as i64);
-        match self.matches.last_mut() {
-            Some((partition, matches)) if *partition == span.partition => *matches = span.number,
-            _ => self.matches.push((span.partition, span.number)),
-        }
-        Ok(self.pause)
-    }
-}
-
-impl BulkSink for Found {
-    fn block(&mut self, variables: &[u8], starts: &[i64], ends: &[i64], _: &Budget) -> Result<(), Stopped> {
-        self.variables.extend_from_slice(variables);
-        self.starts.extend_from_slice(starts);
-        self.ends.extend_from_slice(ends);
-        Ok(())
-    }
-    fn partition(&mut self, partition: usize, matches: usize, _: &Budget) -> Result<(), Stopped> {
-        if matches > 0 {
-            self.matches.push((partition, matches));
-        }
-        Ok(())
-    }
-}
-
-impl Joined for Found {
-    fn join(&mut self, next: Self, budget: &Budget, _: &mut Tick<'_>) -> Result<(), Stopped> {
-        let same = self.matches.last().zip(next.matches.first()).is_some_and(|(last, first)| last.0 == first.0);
-        if same {
-            self.matches.last_mut().unwrap().1 += next.matches[0].1;
-        }
-        self.matches.extend_from_slice(&next.matches[usize::from(same)..]);
-        self.block(&next.variables, &next.starts, &next.ends, budget)
-    }
-}
 
 fn pattern() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![

@@ -5,14 +5,12 @@ from __future__ import annotations
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Callable
 
-from opentelemetry.metrics import CallbackOptions, Observation, get_meter_provider
+from opentelemetry.metrics import CallbackOptions, MeterProvider, Observation, get_meter_provider
 
 from rowpattern.pattern_cache import get_pattern_cache
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    from opentelemetry.metrics import MeterProvider
 
 __all__ = ["instrument"]
 
@@ -51,8 +49,14 @@ def instrument(meter_provider: MeterProvider | None = None) -> None:
 
     Args:
         meter_provider: the global one by default.
+
+    Raises:
+        TypeError: it is no meter provider.
     """
-    meter = (get_meter_provider() if meter_provider is None else meter_provider).get_meter("rowpattern")
+    provider = get_meter_provider() if meter_provider is None else meter_provider
+    if not isinstance(provider, MeterProvider):
+        raise TypeError(f"meter_provider is an OpenTelemetry MeterProvider, not {type(provider).__name__}")
+    meter = provider.get_meter("rowpattern")
     for name, (figure, unit, meaning) in _COUNTERS.items():
         meter.create_observable_counter(name, [_observe(itemgetter(figure))], unit, meaning)
     for name, (read, unit, meaning) in _GAUGES.items():

@@ -119,6 +119,7 @@ def register(registry: CollectorRegistry = REGISTRY) -> CacheCollector:
 
     Raises:
         ConfigurationError: `PROMETHEUS_MULTIPROC_DIR` is set; see the module's text.
+        TypeError: it is no registry.
         ValueError: they are in it already.
     """
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ or "prometheus_multiproc_dir" in os.environ:
@@ -127,6 +128,8 @@ def register(registry: CollectorRegistry = REGISTRY) -> CacheCollector:
             "collector, so the figures of the pattern caches would be missing. Call rowpattern.metrics.workers.join() "
             "in each worker and mount rowpattern.endpoints, whose /metrics has the figures of all of them"
         )
+    if not isinstance(registry, CollectorRegistry):
+        raise TypeError(f"registry is a prometheus_client.CollectorRegistry, not {type(registry).__name__}")
     collector = CacheCollector()
     registry.register(collector)
     return collector

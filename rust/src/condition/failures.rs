@@ -46,7 +46,7 @@ impl Reach {
             Node::Label(at) => {
                 self.read(*at);
                 if at.set.is_none() && !at.first && at.rows == 0 {
-                    self.labels = self.labels.max(at.offset + 1);
+                    self.labels = self.labels.max(at.offset.saturating_add(1));
                 } else {
                     self.other_labels = true;
                 }
@@ -92,7 +92,7 @@ impl Reach {
             Some(set) => {
                 let (first, last) = &mut self.sets[set];
                 let reached = if at.first { first } else { last };
-                *reached = (*reached).max(at.offset + 1);
+                *reached = (*reached).max(at.offset.saturating_add(1));
                 self.start |= at.first;
             }
             None => self.start |= at.first || at.offset > 0,

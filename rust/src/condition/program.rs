@@ -138,7 +138,8 @@ impl At {
             }
             Some(set) => {
                 let rows = &state.rows[set];
-                let place = if self.first { self.offset } else { rows.len().checked_sub(self.offset + 1)? };
+                let place =
+                    if self.first { self.offset } else { rows.len().checked_sub(self.offset.checked_add(1)?)? };
                 rows.get(place).copied()
             }
         }

@@ -1,6 +1,6 @@
 //! Arguments: `partitions`, `skip`, and names of variables.
 
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString, PyTuple};
 
@@ -8,6 +8,20 @@ use super::errors::{out_of_memory, reading_error, rows_error, unknown_variable};
 use super::pattern::Pattern;
 use super::{ffi, readers, rows};
 use crate::matcher::{Partitions, Skip, number_of};
+
+/// Reads a whole number of at least 0, or None where the type allows it. Given to `from_py_with`, so that a number that does
+/// not fit is a ValueError as other wrong values are, not Python's OverflowError.
+pub fn whole<'py, T>(value: &Bound<'py, PyAny>) -> PyResult<T>
+where
+    T: for<'a> FromPyObject<'a, 'py, Error = PyErr>,
+{
+    value.extract().map_err(|error: PyErr| {
+        if error.is_instance_of::<PyOverflowError>(value.py()) {
+            return PyValueError::new_err("a number of things must be at least 0 and below 2**64");
+        }
+        error
+    })
+}
 
 /// Reads `partitions`: row counts, or the rows where partitions start.
 ///

@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 use rowpattern_macros::catch_panics;
 
+use super::arguments::whole;
 use super::front;
 use super::pattern::Pattern;
 use crate::cache::{self, Clock, Entry, Flights, Histogram, KeyRef, Limits, Put};
@@ -69,7 +70,7 @@ impl PatternCache {
         text_signature = "(max_size=10_000, max_memory_mb=500.0, ttl_seconds=3600.0, *, clock=None)"
     )]
     fn new(
-        max_size: usize,
+        #[pyo3(from_py_with = whole)] max_size: usize,
         max_memory_mb: f64,
         ttl_seconds: Option<f64>,
         clock: Option<&ManualClock>,
@@ -98,7 +99,13 @@ impl PatternCache {
 
     /// Puts a value in; False when it is heavier than the memory limit or the cache is disabled.
     #[pyo3(signature = (key, value, *, size_bytes, compilation_time = 0.0))]
-    fn put(&self, key: &str, value: Py<PyAny>, size_bytes: u64, compilation_time: f64) -> PyResult<bool> {
+    fn put(
+        &self,
+        key: &str,
+        value: Py<PyAny>,
+        #[pyo3(from_py_with = whole)] size_bytes: u64,
+        compilation_time: f64,
+    ) -> PyResult<bool> {
         let cost = Duration::try_from_secs_f64(compilation_time).map_err(|_| {
             PyValueError::new_err(format!("compilation_time must be seconds of at least 0, not {compilation_time}"))
         })?;
@@ -129,7 +136,11 @@ impl PatternCache {
 
     /// Changes the limits that are given; what stays keeps its recency and its remaining life.
     #[pyo3(signature = (max_size = None, *, max_memory_mb = None))]
-    fn resize(&self, max_size: Option<usize>, max_memory_mb: Option<f64>) -> PyResult<()> {
+    fn resize(
+        &self,
+        #[pyo3(from_py_with = whole)] max_size: Option<usize>,
+        max_memory_mb: Option<f64>,
+    ) -> PyResult<()> {
         let memory = max_memory_mb.map(bytes).transpose()?;
         self.store.change_limits(&mut Vec::new(), |limits| {
             limits.entries = max_size.unwrap_or(limits.entries);
@@ -215,7 +226,12 @@ impl PatternCache {
 
     /// Returns what is in the cache, one dict an entry. O(entries * log(entries)).
     #[pyo3(signature = (*, limit = None, order = "recent"))]
-    fn entries<'py>(&self, py: Python<'py>, limit: Option<usize>, order: &str) -> PyResult<Vec<Bound<'py, PyDict>>> {
+    fn entries<'py>(
+        &self,
+        py: Python<'py>,
+        #[pyo3(from_py_with = whole)] limit: Option<usize>,
+        order: &str,
+    ) -> PyResult<Vec<Bound<'py, PyDict>>> {
         let mut left = Vec::new();
         let (mut entries, now) = self.store.entries(&mut left);
         let load = |number: &std::sync::atomic::AtomicU64| number.load(Ordering::Relaxed);
