@@ -8,9 +8,10 @@ from rowpattern.errors import QueryError
 from rowpattern.pattern_cache import get_pattern_cache
 from rowpattern.sql.binding import bind
 from rowpattern.sql.database import database
+from rowpattern.sql.duckdb.names import lowered
 from rowpattern.sql.names import Columns
 from rowpattern.sql.output import answer_clause
-from rowpattern.sql.parse.parser import parse, result_name
+from rowpattern.sql.parse.parser import check_text, parse, result_name
 from rowpattern.sql.problems import candidates, nesting_limited, problem
 from rowpattern.sql.reading import table_reader
 from rowpattern.sql.tables import (
@@ -48,6 +49,7 @@ _Read = TypeVar("_Read")
 
 def parsed_query(sql: str) -> ParsedQuery:
     """Read a query, or find it in the pattern cache."""
+    check_text(sql, "query")
     cache = get_pattern_cache()
     key = f"query\0{sql}"
     found: ParsedQuery | None = cache.get(key)
@@ -85,7 +87,12 @@ def tables_of(
         QueryError: there is none of that name.
         TypeError: what was given is no table, or nothing was given by name and more than one needed.
     """
-    given = {name.lower(): (name, value) for name, value in named.items()}
+    given: dict[str, tuple[str, Any]] = {}
+    for name, value in named.items():
+        if lowered(name) in given:
+            message = f"the tables {given[lowered(name)][0]} and {name} have one name: its case does not count"
+            raise TypeError(message)
+        given[lowered(name)] = (name, value)
     if data is not None and given:
         raise TypeError("give one table by its place or several by name, not both")
     one = None if data is None else read_one(data, "data")
@@ -95,10 +102,10 @@ def tables_of(
         if one is not None:
             found[name] = one
             continue
-        if name.lower() not in given:
+        if lowered(name) not in given:
             message = f"there is no table {name}; {candidates(name, [each for each, _ in given.values()], 'tables')}"
             raise problem(message, place, QueryError)
-        own, value = given[name.lower()]
+        own, value = given[lowered(name)]
         if own not in read:
             read[own] = read_one(value, own)
         found[name] = read[own]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from rowpattern.errors import QueryError, UnsupportedQueryError
 from rowpattern.sql.duckdb.functions import TABLE_FUNCTIONS, WINDOWS
+from rowpattern.sql.duckdb.names import lowered
 from rowpattern.sql.expression.nodes import Node, Opaque, Star
 from rowpattern.sql.expression.read import Fields, TreeReader
 from rowpattern.sql.problems import candidates
@@ -40,7 +41,7 @@ class TableRead:
 
     Attributes:
         name: as it was written.
-        place: where; None where the name is not the user's.
+        place: where; None where the name is not the user's, or stands where the parser does not say so (`TABLE t`).
     """
 
     name: str
@@ -52,12 +53,14 @@ class QueryReader(TreeReader):
 
     Attributes:
         tables: those that it names and does not make itself, in order, as often as it names them.
+        made: names of those that it makes itself.
     """
 
     def __init__(self, text: Composed) -> None:
         """Take the text that was parsed."""
         super().__init__(text)
         self.tables: list[TableRead] = []
+        self.made: list[str] = []
         self._scope: Scope = frozenset()
         self._query_kinds: dict[str, Callable[[Fields], None]] = {
             "SELECT_NODE": self._select,
@@ -122,7 +125,8 @@ class QueryReader(TreeReader):
             value.end()
             if not isinstance(name, str):
                 raise self.unknown("this WITH", keys)
-            self._scope |= {name.lower()}
+            self.made.append(name)
+            self._scope |= {lowered(name)}
         entries.end()
 
     def _select(self, keys: Fields) -> None:
@@ -143,11 +147,13 @@ class QueryReader(TreeReader):
 
     def _recursive(self, keys: Fields) -> None:
         name = keys.take("cte_name")
+        if not isinstance(name, str):
+            raise self.unknown("this WITH", keys)
         keys.take("union_all"), keys.take("aliases")
         self._expressions(keys, "key_targets")
         self._query(keys.node("left"))
         outer = self._scope
-        self._scope |= {str(name).lower()}
+        self._scope |= {lowered(name)}
         try:
             self._query(keys.node("right"))
         finally:
@@ -209,7 +215,7 @@ class QueryReader(TreeReader):
             raise self.refused("a table is named by one name, without a schema", keys, UnsupportedQueryError)
         if keys.take("at_clause") is not None:
             raise self.unknown("AT", keys)
-        if name.lower() not in self._scope:
+        if lowered(name) not in self._scope:
             self.tables.append(TableRead(name, self._text.place(keys.location)))
 
     def _join(self, keys: Fields) -> None:

@@ -44,6 +44,10 @@ __all__ = [
 ]
 
 
+# 128 bits have 39.
+_MOST_DIGITS = 100
+
+
 @dataclass(frozen=True, kw_only=True)
 class Node:
     """A part of an expression.
@@ -79,8 +83,12 @@ class Literal(Node):
 
     @property
     def integer(self) -> int | None:
-        """Its value where it is a whole number."""
-        return int(self.text.replace("_", "")) if self.kind == "INTEGER" else None
+        """Its value where it is a whole number; one that no type of DuckDB holds is cut."""
+        if self.kind != "INTEGER":
+            return None
+        digits = self.text.replace("_", "")
+        # Python refuses to read very long ones.
+        return int(digits) if len(digits) <= _MOST_DIGITS else int(digits[:_MOST_DIGITS])
 
 
 @dataclass(frozen=True)

@@ -339,7 +339,7 @@ class TreeReader:
             part = self._type(dict(each)) if each.get("class") == "TYPE" else self.expression(each)
             parts.append((each.get("alias") or None, part))
         keys.end()
-        found = TypeName(name.upper(), tuple(parts), span=self._span(keys))
+        found = TypeName(name.upper() if name.isascii() else name, tuple(parts), span=self._span(keys))
         wrong = check_type(found)
         if wrong is not None:
             raise self.refused(wrong, keys, QueryError)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rowpattern.errors import QuerySyntaxError
+from rowpattern.sql.duckdb.names import lowered
 from rowpattern.sql.parse.clause import CommonTables, Spliced
 from rowpattern.sql.parse.clause_reader import ClauseReader
 from rowpattern.sql.parse.keywords import BEHIND_A_TABLE, NOT_A_NAME
@@ -23,13 +25,24 @@ _WINDOW_WORDS = frozenset({"MEASURES", "PATTERN", "DEFINE", "SUBSET", "INITIAL",
 # Behind each of these a table begins.
 _BEFORE_A_TABLE = frozenset({"FROM", "JOIN"})
 
+# Reserved words that can stand in a key of a window.
+_IN_A_KEY = frozenset({"AND", "ASC", "CASE", "CAST", "COLLATE", "DESC", "ELSE", "END", "FALSE", "IN", "NOT", "NULL"}) | {
+    "OR",
+    "THEN",
+    "TRUE",
+    "WHEN",
+}
+
+# The time that a query takes before its first row is read grows with these.
+_MOST_CLAUSES = 100
+_MOST_COPIED = 1 << 22
+_MOST_TOKENS_OF_A_TABLE = 1000
+
 
 @dataclass
 class _WithList:
-    """A WITH list: the tokens of the query that it belongs to, and each table's name with its piece of the text."""
+    """A WITH list: each table's name with its piece of the text."""
 
-    begin: int
-    end: int
     recursive: bool
     tables: list[tuple[str, int, int]] = field(default_factory=list)
 
@@ -43,7 +56,7 @@ def cut(sql: str) -> tuple[list[Clause], Spliced]:
     Raises:
         QuerySyntaxError: brackets or quotes do not fit, it is more than one statement, or a clause is wrong.
 
-    Takes time linear in the text, times the depth to which clauses stand in each other.
+    Takes time linear in the text.
     """
     tokens = tokens_of(sql)
     if not tokens:
@@ -57,7 +70,9 @@ class _Cutter:
         self._tokens = tokens
         self._closing = closing_places(sql, tokens)
         self._clauses: list[Clause] = []
+        # Those of the brackets around the place that is looked at, outer ones first.
         self._lists: list[_WithList] = []
+        self._copied = 0
 
     def cut(self) -> tuple[list[Clause], Spliced]:
         last = len(self._tokens)
@@ -71,13 +86,16 @@ class _Cutter:
         self._scan(0, last)
         text = Spliced(0, self._tokens[last - 1].end)
         self._clauses.sort(key=lambda clause: clause.end)
+        by_begin = sorted(self._clauses, key=lambda clause: (clause.source.begin, -clause.end))
+        pieces = [text]
         for number, clause in enumerate(self._clauses):
             clause.number = number
-            clause.source.clauses = _directly_in(clause.source, self._clauses)
-            for common in clause.common:
-                for piece in common.pieces:
-                    piece.clauses = _directly_in(piece, self._clauses)
-        text.clauses = _directly_in(text, self._clauses)
+            pieces.append(clause.source)
+            pieces += [piece for common in clause.common for piece in common.pieces]
+        begins = [clause.source.begin for clause in by_begin]
+        for piece in pieces:
+            among = by_begin[bisect_left(begins, piece.begin) : bisect_left(begins, piece.end)]
+            piece.clauses = _outermost([clause for clause in among if clause.end <= piece.end])
         return self._clauses, text
 
     def _fail(self, message: str, token: Token) -> QuerySyntaxError:
@@ -91,45 +109,41 @@ class _Cutter:
 
     def _scan(self, begin: int, end: int) -> None:
         """Look through the tokens of one pair of brackets, or of the whole query."""
-        table = begin
-        at = begin
+        outer = len(self._lists)
+        table = at = begin
+        behind_by = False
         while at < end:
             token = self._tokens[at]
             word = token.word
             if word in _BEFORE_A_TABLE or token.is_sign(","):
                 table = at + 1
             elif word == "WITH":
-                self._with_list(at, begin, end)
+                self._with_list(at, end)
             elif word == "MATCH_RECOGNIZE" and self._is_sign(at + 1, "("):
                 self._clause(table, at)
                 at = self._closing[at + 1] + 1
                 continue
-            elif word in _WINDOW_WORDS and self._is_window_word(at):
+            elif behind_by and word in _WINDOW_WORDS and self._is_window_word(at):
                 message = f"{word} belongs in MATCH_RECOGNIZE (...) after a table, not in a window"
                 raise self._fail(message, token)
+            behind_by = word == "BY" or (behind_by and word not in NOT_A_NAME - _IN_A_KEY)
             if at in self._closing:
                 self._scan(at + 1, self._closing[at])
                 at = self._closing[at]
             at += 1
+        del self._lists[outer:]
 
     def _is_window_word(self, at: int) -> bool:
-        """Say whether a word stands where a window has its row pattern: behind a key of `OVER (... BY ...)`."""
+        """Say whether a word behind BY stands where a window has its row pattern, which is behind a whole key."""
         behind = self._tokens[at + 1] if at + 1 < len(self._tokens) else None
-        if behind is None or not (behind.is_name or behind.is_sign("(")):
+        if behind is None or behind.word in NOT_A_NAME or not (behind.is_name or behind.is_sign("(")):
             return False
-        before = at - 1
-        if before < 0 or not (self._tokens[before].is_name or self._is_sign(before, ")")):
-            return False
-        while before >= 0 and not self._tokens[before].is_sign("("):
-            if self._tokens[before].word == "BY":
-                return True
-            before -= 1
-        return False
+        return self._tokens[at - 1].is_name or self._is_sign(at - 1, ")")
 
     # WITH lists.
 
-    def _with_list(self, at: int, begin: int, end: int) -> None:
-        found = _WithList(begin, end, self._word(at + 1) == "RECURSIVE")
+    def _with_list(self, at: int, end: int) -> None:
+        found = _WithList(self._word(at + 1) == "RECURSIVE")
         at += 2 if found.recursive else 1
         while at < end and self._tokens[at].is_name:
             name, first = self._tokens[at].text, self._tokens[at].begin
@@ -157,29 +171,37 @@ class _Cutter:
     def _seen(self, at: int) -> list[_WithList]:
         """Return the parts of WITH lists that a table at a token sees, outer ones first."""
         begin = self._tokens[at].begin
-        around = [each for each in self._lists if each.begin <= at < each.end]
-        return [
-            _WithList(each.begin, each.end, each.recursive, [table for table in each.tables if table[2] <= begin])
-            for each in sorted(around, key=lambda each: each.begin)
-        ]
+        seen = []
+        for each in self._lists:
+            before = each.tables[: bisect_left([end for _, _, end in each.tables], begin + 1)]
+            if before:
+                seen.append(_WithList(each.recursive, before))
+        return seen
 
     # Clauses.
 
     def _clause(self, table: int, at: int) -> None:
+        if len(self._clauses) == _MOST_CLAUSES:
+            raise self._fail(f"the query has more than {_MOST_CLAUSES} clauses; write several queries", self._tokens[at])
         place = Place(self._sql, self._tokens[at].begin)
         name, source_name = self._table(table, at)
         closing = self._closing[at + 1]
         source = Spliced(self._tokens[table].begin, self._tokens[at - 1].end)
-        seen = [each for each in self._seen(table) if each.tables]
-        if name is not None and any(name.lower() == each.lower() for one in seen for each, _, _ in one.tables):
+        seen = self._seen(table)
+        if name is not None and any(lowered(name) == lowered(each) for one in seen for each, _, _ in one.tables):
             name = None
         clause = ClauseReader(self._sql, self._tokens, self._closing, at + 2, closing).read(
             source, name, source_name, place
         )
         clause.alias = self._alias(closing + 1)
-        clause.common = [
-            CommonTables(each.recursive, [Spliced(begin, end) for _, begin, end in each.tables]) for each in seen
-        ]
+        if name is None:
+            self._copied += sum(each.tables[-1][2] - each.tables[0][1] for each in seen)
+            if self._copied > _MOST_COPIED:
+                message = "the tables before clauses see too long a WITH list; pass what it makes as tables"
+                raise self._fail(message, self._tokens[at])
+            clause.common = [
+                CommonTables(each.recursive, [Spliced(begin, end) for _, begin, end in each.tables]) for each in seen
+            ]
         self._clauses.append(clause)
 
     def _table(self, begin: int, end: int) -> tuple[str | None, str | None]:
@@ -188,10 +210,10 @@ class _Cutter:
         Returns:
             the table's name where it is nothing but a name, and what it is called.
         """
-        tokens = self._tokens[begin:end]
-        if not tokens or (begin == 0 and end > 0):
+        if begin == 0 or begin == end:
             raise self._fail("MATCH_RECOGNIZE stands behind a table in FROM", self._tokens[end])
         outside = self._outside_brackets(begin, end)
+        tokens = self._tokens[begin:end]
         for at in outside:
             word = self._word(at)
             if word in {"ON", "USING"} and at > begin:
@@ -200,18 +222,41 @@ class _Cutter:
             if word in NOT_A_NAME - {"AS", "LATERAL", "WITH"}:
                 raise self._fail("MATCH_RECOGNIZE stands behind a table in FROM", self._tokens[end])
         first = tokens[0]
-        rest = [each for each in tokens[1:] if each.word != "AS"]
-        named = (first.is_name and first.word != "LATERAL") or (first.kind == "text" and first.text.startswith("'"))
-        own = first.text[1:-1].replace("''", "'") if first.kind == "text" else first.text
-        if named and not rest:
+        text = first.kind == "text" and first.text.startswith("'")
+        own = first.text[1:-1].replace("''", "'") if text else first.text
+        alias = tokens[1:]
+        if alias and alias[0].word == "AS":
+            alias = alias[1:]
+            if not alias:
+                raise self._fail("expected the name of a table behind AS", self._tokens[end])
+        if any(each.word in NOT_A_NAME for each in (first, *alias[:1])) or not (first.is_name or text):
+            return None, self._called(outside)
+        if len(tokens) == 1:
             return own, own
-        if named and len(rest) == 1 and rest[0].is_name and len(tokens) <= 3:  # noqa: PLR2004 - a name, AS, an alias
-            return own, rest[0].text
-        return None, tokens[-1].text if tokens[-1].is_name and len(outside) > 1 else None
+        return (own, alias[0].text) if len(alias) == 1 and alias[0].is_name else (None, self._called(outside))
+
+    def _called(self, outside: list[int]) -> str | None:
+        """Return what a table is called whose tokens outside of brackets these are; None where it has no alias."""
+        tokens = [self._tokens[at] for at in outside]
+        words = [token.word for token in tokens]
+        if "TABLESAMPLE" in words:
+            tokens = tokens[: words.index("TABLESAMPLE")]
+        if len(tokens) > 1 and tokens[1].is_sign(":"):
+            return tokens[0].text
+        if len(tokens) > 2 and tokens[-1].is_sign("(") and _is_alias(tokens[-2], tokens[-3]):  # noqa: PLR2004
+            # The names of its columns.
+            tokens.pop()
+        if len(tokens) > 2 and tokens[-1].is_sign("(") and tokens[-2].word == "MATCH_RECOGNIZE":  # noqa: PLR2004
+            return self._called(outside[: len(tokens) - 2])
+        if len(tokens) == 1 and tokens[0].is_name:
+            return tokens[0].text
+        return tokens[-1].text if len(tokens) > 1 and _is_alias(tokens[-1], tokens[-2]) else None
 
     def _outside_brackets(self, begin: int, end: int) -> list[int]:
         found = []
         while begin < end:
+            if len(found) == _MOST_TOKENS_OF_A_TABLE:
+                raise self._fail("MATCH_RECOGNIZE stands behind a table in FROM", self._tokens[end])
             found.append(begin)
             begin = self._closing.get(begin, begin) + 1
         return found
@@ -224,14 +269,19 @@ class _Cutter:
         return None if self._tokens[at].word in BEHIND_A_TABLE else self._tokens[at].text
 
 
-def _directly_in(piece: Spliced, clauses: list[Clause]) -> list[Clause]:
-    inside = [clause for clause in clauses if piece.begin <= clause.source.begin and clause.end <= piece.end]
-    outermost = [
-        clause
-        for clause in inside
-        if not any(
-            other is not clause and other.source.begin <= clause.source.begin and clause.end < other.end
-            for other in inside
-        )
-    ]
-    return sorted(outermost, key=lambda clause: clause.source.begin)
+def _is_alias(token: Token, before: Token) -> bool:
+    """Say whether a token names the table that another one ends, or the AS behind it."""
+    if not token.is_name or token.word in BEHIND_A_TABLE or token.word == "ORDINALITY":
+        return False
+    if before.word == "AS":
+        return True
+    return before.word not in BEHIND_A_TABLE and (before.is_name or before.is_sign("(") or before.kind == "text")
+
+
+def _outermost(clauses: list[Clause]) -> list[Clause]:
+    """Return those of some clauses, outer ones first where they begin at one place, that stand in no other of them."""
+    found: list[Clause] = []
+    for clause in clauses:
+        if not found or clause.source.begin >= found[-1].end:
+            found.append(clause)
+    return found

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rowpattern.errors import QuerySyntaxError, UnsupportedQueryError
+from rowpattern.sql.duckdb.names import lowered
 from rowpattern.sql.duckdb.parser import parse_texts
 from rowpattern.sql.duckdb.query_reader import QueryReader
 from rowpattern.sql.expression.nodes import Column, Star
@@ -26,9 +27,11 @@ from rowpattern.sql.parse.tokens import closing_places, tokens_of
 from rowpattern.sql.problems import Place, nesting_limited, problem
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rowpattern.sql.parse.clause import Clause
 
-__all__ = ["ParsedQuery", "parse", "parse_condition", "result_name"]
+__all__ = ["ParsedQuery", "check_text", "parse", "parse_condition", "result_name"]
 
 # A stranger's query can be long; what is refused here has cost no more than a look at its characters.
 _LONGEST_QUERY = 1 << 20
@@ -77,7 +80,7 @@ def parse(sql: str) -> ParsedQuery:
 
     Takes time linear in the text, of 1 MiB at most.
     """
-    _check_text(sql, "query")
+    check_text(sql, "query")
     clauses, whole = cut(sql)
     return _QueryParser(sql, clauses, whole).parse()
 
@@ -88,7 +91,7 @@ def parse_condition(variable: str, text: str) -> Definition:
     Raises:
         QuerySyntaxError: it is not an expression.
     """
-    _check_text(text, "condition")
+    check_text(text, "condition")
     tokens = tokens_of(text)
     closing = closing_places(text, tokens)
     if not tokens:
@@ -100,13 +103,19 @@ def parse_condition(variable: str, text: str) -> Definition:
         at = closing.get(at, at) + 1
     begin, end = tokens[0].begin, tokens[-1].end
     written = Written(begin, end, " ".join(text[begin:end].split()))
-    composed = _expression_text(text, written)
+    composed = _expressions_text(text, [written])
     (tree,) = parse_texts([composed.text])
-    written.node = _expression(composed, tree)
+    _read_expressions(composed, tree, [written])
     return Definition(variable, written, Place(text, begin))
 
 
-def _check_text(text: str, what: str) -> None:
+def check_text(text: str, what: str) -> None:
+    """Refuse what is no text, is too long, or has characters that DuckDB's parser does not take.
+
+    Raises:
+        TypeError: it is no `str`.
+        QuerySyntaxError: anything else is wrong with it.
+    """
     if not isinstance(text, str):
         raise TypeError(f"the {what} is a text, not {type(text).__name__}")
     if len(text) > _LONGEST_QUERY:
@@ -121,33 +130,43 @@ def _check_text(text: str, what: str) -> None:
         raise problem(message, Place(text, text.index("\0")), QuerySyntaxError)
 
 
+@dataclass
+class _Around:
+    """A text around clauses, and how often it reads the answer of each."""
+
+    composed: Composed
+    answers: Counter[str]
+
+
 class _QueryParser:
     def __init__(self, sql: str, clauses: list[Clause], whole: Spliced) -> None:
         self._sql = sql
         self._clauses = clauses
-        self._outer = self._spliced(whole)
+        self._answers = {result_name(clause): clause for clause in clauses}
+        self._outer = _Around(Composed(sql), Counter())
+        self._spliced(whole, self._outer)
         self._sources = {clause.number: self._source(clause) for clause in clauses if clause.table is None}
         self._tables: dict[str, Place] = {}
         self._duckdb_tables: Counter[str] = Counter()
 
     def parse(self) -> ParsedQuery:
         written = [each for clause in self._clauses for each in clause.expressions()]
-        expressions = [_expression_text(self._sql, each) for each in written]
         around = [*self._sources.values(), self._outer]
-        trees = parse_texts([each.text for each in (*expressions, *around)])
-        for each, text, tree in zip(written, expressions, trees, strict=False):
-            each.node = _expression(text, tree)
+        expressions = [_expressions_text(self._sql, written)] if written else []
+        trees = parse_texts([*(each.text for each in expressions), *(each.composed.text for each in around)])
+        for text in expressions:
+            _read_expressions(text, trees.pop(0), written)
         for clause in self._clauses:
             if clause.table is not None:
                 self._tables.setdefault(clause.table, Place(self._sql, clause.source.begin))
         statement: dict[str, Any] = {}
-        for text, tree in zip(around, trees[len(expressions) :], strict=True):
-            statement = self._query(text, tree)
+        for each, tree in zip(around, trees, strict=True):
+            statement = self._query(each, tree)
         return ParsedQuery(
             sql=self._sql,
             clauses=self._clauses,
-            outer=self._outer.text,
-            sources={number: text.text for number, text in self._sources.items()},
+            outer=self._outer.composed.text,
+            sources={number: text.composed.text for number, text in self._sources.items()},
             tables=dict(sorted(self._tables.items(), key=lambda item: item[1].offset)),
             duckdb_tables=self._duckdb_tables,
             projection=self._projection(statement),
@@ -155,48 +174,77 @@ class _QueryParser:
 
     # Texts around clauses.
 
-    def _spliced(self, piece: Spliced, composed: Composed | None = None) -> Composed:
-        """Compose a piece of the text with the answers' names in the place of its clauses."""
-        composed = Composed(self._sql) if composed is None else composed
+    def _spliced(self, piece: Spliced, around: _Around) -> None:
+        """Add a piece of the text with the answers' names in the place of its clauses."""
+        composed = around.composed
         at = piece.begin
         for clause in piece.clauses:
-            _copy(composed, at, clause.source.begin, marks=False).insert(quoted(result_name(clause)))
+            name = result_name(clause)
+            around.answers[name] += 1
+            _copy(composed, at, clause.source.begin, marks=False).insert(quoted(name))
             if clause.alias is None and clause.source_name is not None:
                 # The query may go on to call it by the name of the table before it.
                 composed.insert(f" AS {quoted(clause.source_name)}")
             at = clause.end
-        return _copy(composed, at, piece.end, marks=False)
+        _copy(composed, at, piece.end, marks=False)
 
-    def _source(self, clause: Clause) -> Composed:
+    def _source(self, clause: Clause) -> _Around:
         """Compose the text that gives the table before a clause."""
-        composed = Composed(self._sql)
+        around = _Around(Composed(self._sql), Counter())
+        composed = around.composed
         for common in clause.common:
             if composed.text:
                 composed.insert("SELECT * FROM (")
             composed.insert("WITH RECURSIVE " if common.recursive else "WITH ")
             for number, piece in enumerate(common.pieces):
-                self._spliced(piece, composed.insert(", ") if number else composed)
+                if number:
+                    composed.insert(", ")
+                self._spliced(piece, around)
             composed.insert(" ")
-        self._spliced(clause.source, composed.insert("SELECT * FROM "))
-        return composed.insert(")" * (len(clause.common) - 1))
+        composed.insert("SELECT * FROM ")
+        self._spliced(clause.source, around)
+        composed.insert(")" * (len(clause.common) - 1))
+        return around
 
-    def _query(self, text: Composed, tree: dict[str, Any]) -> dict[str, Any]:
+    def _query(self, around: _Around, tree: dict[str, Any]) -> dict[str, Any]:
         """Check what a text reads, and note the tables; return its statement."""
+        text = around.composed
         statement = _statement(text, tree)
         reader = QueryReader(text)
         reader.read(statement)
-        answers = {result_name(clause).lower() for clause in self._clauses}
         named: Counter[str] = Counter()
+        answers: Counter[str] = Counter()
         for table in reader.tables:
-            if table.place is None:
+            if table.place is None and table.name in self._answers:
+                answers[table.name] += 1
                 continue
-            if table.name.lower() in answers:
-                message = f'the name "{table.name}" is taken by the answer of a clause; give the table another name'
-                raise problem(message, table.place, UnsupportedQueryError)
-            self._tables.setdefault(table.name, table.place)
+            if lowered(table.name) in self._answers:
+                raise self._taken(table.name, table.place)
+            # Without its place in the tree (`TABLE t`) it is looked for in the text, for errors.
+            self._tables.setdefault(table.name, table.place or self._place_of(table.name))
             named[table.name] += 1
+        for name in reader.made:
+            if lowered(name) in self._answers:
+                raise self._taken(name, None)
+        for name in around.answers | answers:
+            if around.answers[name] > answers[name]:
+                # What stands in its place was read, but not as a table.
+                raise problem(
+                    "MATCH_RECOGNIZE stands behind a table in FROM", self._answers[name].place, QuerySyntaxError
+                )
+            if around.answers[name] < answers[name]:
+                raise self._taken(name, None)
         self._duckdb_tables |= named
         return statement
+
+    def _taken(self, name: str, place: Place | None) -> UnsupportedQueryError:
+        message = f'the name "{name}" is taken by the answer of a clause; give the table another name'
+        return problem(message, place or self._place_of(name), UnsupportedQueryError)
+
+    def _place_of(self, name: str) -> Place:
+        """Return where a name stands first in the query."""
+        named = (token.begin for token in tokens_of(self._sql) if token.is_name and token.text == name)
+        return Place(self._sql, next(named, 0))
 
     def _projection(self, statement: dict[str, Any]) -> list[tuple[Column, str]] | None:
         """Find out whether the query only shows columns of a clause's answer."""
@@ -213,28 +261,32 @@ class _QueryParser:
             or keys - {"type", "alias", "table_name", "qualified_name", "query_location", "query_location_length"}
         ):
             return None
-        name = source.get("alias", result_name(last)).lower()
-        reader = TreeReader(self._outer)
+        name = lowered(source.get("alias", result_name(last)))
+        reader, stars = TreeReader(self._outer.composed), QueryReader(self._outer.composed)
         found: list[tuple[Column, str]] = []
         for each in node["select_list"]:
             if each.get("class") not in {"COLUMN_REF", "STAR"}:
                 return None
-            shown = QueryReader(self._outer).expression(each) if each["class"] == "STAR" else reader.expression(each)
+            shown = (stars if each["class"] == "STAR" else reader).expression(each)
             if isinstance(shown, Star) and shown.relation is None and len(node["select_list"]) == 1:
                 return []
             if not isinstance(shown, Column) or len(shown.names) > 2:  # noqa: PLR2004 - a table's name and a column's
                 return None
-            if len(shown.names) == 2 and shown.names[0].lower() != name:  # noqa: PLR2004 - see above
+            if len(shown.names) == 2 and lowered(shown.names[0]) != name:  # noqa: PLR2004 - see above
                 return None
             own = Column(shown.names[-1:], shown.quoted[-1:], span=shown.span)
             found.append((own, each.get("alias", "")))
         return found
 
 
-def _expression_text(sql: str, written: Written) -> Composed:
-    """Compose `SELECT (expression)`, in which RUNNING and FINAL before a call are marks in its name."""
+def _expressions_text(sql: str, written: Sequence[Written]) -> Composed:
+    """Compose `SELECT (expression), (expression), ...`.
+
+    RUNNING and FINAL before a call are marks in its name. One text takes DuckDB's parser half of the time of many.
+    """
     composed = Composed(sql).insert("SELECT (")
-    _copy(composed, written.begin, written.end, marks=True)
+    for number, each in enumerate(written):
+        _copy(composed.insert("), (") if number else composed, each.begin, each.end, marks=True)
     return composed.insert(")")
 
 
@@ -255,14 +307,14 @@ def _copy(composed: Composed, begin: int, end: int, *, marks: bool) -> Composed:
     return composed.copy(at, end)
 
 
-def _statement(text: Composed, tree: dict[str, Any]) -> dict[str, Any]:
-    """Return the one statement of a tree.
+def _statement(text: Composed, tree: dict[str, Any], begin: Place | None = None) -> dict[str, Any]:
+    """Return the one statement of a tree; `begin` is for errors of which the parser does not say where they are.
 
     Raises:
         QuerySyntaxError: there is none, or more.
     """
     if tree.get("error"):
-        raise _syntax_error(text, tree)
+        raise _syntax_error(text, tree, begin)
     statements = tree.get("statements")
     if not isinstance(statements, list) or len(statements) != 1:
         raise QuerySyntaxError("expected one query, which begins with SELECT, WITH, FROM or VALUES")
@@ -270,31 +322,48 @@ def _statement(text: Composed, tree: dict[str, Any]) -> dict[str, Any]:
     return statement
 
 
-def _syntax_error(text: Composed, tree: dict[str, Any]) -> QuerySyntaxError:
+def _syntax_error(text: Composed, tree: dict[str, Any], begin: Place | None) -> QuerySyntaxError:
     message = str(tree.get("error_message", "this is not a query"))
     if message.startswith("Max expression depth"):
         return QuerySyntaxError("the query nests too deeply; write AND and OR of many in a row, and lists as IN (...)")
     if message.startswith("Only SELECT"):
         return QuerySyntaxError("expected one query, which begins with SELECT, WITH, FROM or VALUES")
     position = tree.get("position")
-    place = text.place(int(position)) if position is not None else None
+    place = text.place(int(position)) if position is not None else begin
     if place is None and position is not None:
         # At the parenthesis that stands behind an expression: what was written ends too early.
-        place = text.place(len(text.text.encode()) - 2)
+        place = text.place_before(int(position))
         message = "the expression is not complete"
     return problem(message, place, QuerySyntaxError)
 
 
-def _expression(text: Composed, tree: dict[str, Any]) -> Any:
-    """Return the tree of the one expression of a text."""
+def _read_expressions(text: Composed, tree: dict[str, Any], written: Sequence[Written]) -> None:
+    """Read the trees of the expressions of a text that `_expressions_text` composed."""
+    if tree.get("error") and "position" not in tree and len(written) > 1:
+        # The parser does not say where; it may be asked again.
+        for each in written:
+            alone = _expressions_text(text.query, [each])
+            _read_expressions(alone, parse_texts([alone.text])[0], [each])
     with nesting_limited("expression"):
-        statement = _statement(text, tree)
+        statement = _statement(text, tree, Place(text.query, written[0].begin))
         node = statement.get("node", {})
         plain = {"type", "select_list", "from_table", "aggregate_handling", "cte_map"}
         listed = node.get("select_list", [])
         bare = node.get("from_table", {}).get("type") == "EMPTY" and not node.get("cte_map")
-        if node.get("type") != "SELECT_NODE" or set(node) - plain or len(listed) != 1 or not bare:
-            raise QuerySyntaxError(f"this is no expression: {text.text[8:-1][:100]}")
-        if listed[0].get("alias") or set(statement) - {"node", "named_param_map"}:
-            raise QuerySyntaxError(f"this is no expression: {text.text[8:-1][:100]}")
-        return TreeReader(text).expression(listed[0])
+        if node.get("type") != "SELECT_NODE" or set(node) - plain or not bare:
+            raise _no_expression(written[-1], text)
+        if set(statement) - {"node", "named_param_map"}:
+            raise _no_expression(written[-1], text)
+        reader = TreeReader(text)
+        for each, found in zip(written, listed, strict=False):
+            # Nothing stands between the parentheses but one expression, and each in its own.
+            place = text.place(found.get("query_location", -1))
+            if found.get("alias") or (place is not None and not each.begin <= place.offset < each.end):
+                raise _no_expression(each, text)
+            each.node = reader.expression(found)
+        if len(listed) != len(written):
+            raise _no_expression(written[-1], text)
+
+
+def _no_expression(written: Written, text: Composed) -> QuerySyntaxError:
+    return problem(f"this is no expression: {written.text[:100]}", Place(text.query, written.begin), QuerySyntaxError)

@@ -11,7 +11,7 @@ that the two would cut differently is therefore refused by one of them, never ex
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from rowpattern.errors import QuerySyntaxError
 from rowpattern.sql.problems import Place, problem
@@ -21,34 +21,48 @@ __all__ = ["DEEPEST_BRACKETS", "Token", "closing_places", "tokens_of"]
 #: Brackets inside brackets: DuckDB's parser takes time that grows with the square of this where they do not close.
 DEEPEST_BRACKETS = 200
 
+# As DuckDB's parser has it: these are spaces, and every other character that is not ASCII is one of a name, as are control
+# characters. `tests/test_sql_hostile.py` asks it about every character.
+_SPACES = r"[\t\n\x0b\f\r \xa0\u2000-\u200b\u202f\u205f\u2060\u3000\ufeff]"
+_LETTERS = (
+    r"A-Za-z_\x01-\x08\x0e-\x1f\x7f-\x9f\xa1-\u1fff\u200c-\u202e\u2030-\u205e\u2061-\u2fff\u3001-\ufefe"
+    r"\uff00-\U0010ffff"
+)
+
+# Every text has a match at every place, so that nothing is ever tried again from another one.
 _TOKENS = re.compile(
-    r"""
-    (?P<space>\s+|--[^\n]*)
-    |(?P<comment>/\*)
-    |(?P<escaped>[eE]'(?:[^'\\]|''|\\.)*')
-    |(?P<literal>[xXbB]'[^']*')
-    |(?P<text>'(?:[^']|'')*')
-    |(?P<quoted>"(?:[^"]|"")*")
-    |(?P<dollars>\$(?P<tag>(?:[^\W\d]\w*)?)\$.*?\$(?P=tag)\$)
-    |(?P<parameter>\$\w+)
-    |(?P<number>(?:\d[\d_]*(?:\.[\d_]*)?|\.\d[\d_]*)(?:[eE][+-]?\d+)?)
-    |(?P<word>[^\W\d][\w$]*)
-    |(?P<unclosed>["'])
-    |(?P<sign>.)
+    rf"""
+    {_SPACES}*(?:--[^\r\n]*{_SPACES}*)*
+    (?:
+        (?P<comment>/\*)
+        |(?P<escaped>[eE]'[^'\\]*(?:(?:''|\\.)[^'\\]*)*')
+        |(?P<literal>[xXbB]'[^']*')
+        |(?P<text>'[^']*(?:''[^']*)*')
+        |(?P<quoted>"[^"]*(?:""[^"]*)*")
+        |(?P<dollars>\$(?:[{_LETTERS}][0-9{_LETTERS}]*)?\$)
+        |(?P<parameter>\$[0-9{_LETTERS}]+)
+        |(?P<number>(?:[0-9][0-9_]*(?:\.[0-9_]*)?|\.[0-9][0-9_]*)(?:[eE][+-]?[0-9]*)?)
+        |(?P<word>[{_LETTERS}][$0-9{_LETTERS}]*)
+        |(?P<unclosed>["'])
+        |(?P<sign>.)
+        |(?P<end>)
+    )
     """,
     re.VERBOSE | re.DOTALL,
 )
 
+# What a group of the expression is as a token, where it has another name.
+_KINDS = {"escaped": "text", "literal": "text", "dollars": "text", "parameter": "sign"}
+
 _COMMENT_MARKS = re.compile(r"/\*|\*/")
 # What can hold a parenthesis that is none, in a row pattern.
-_PATTERN_PIECES = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|/\*.*?\*/|[()]""", re.DOTALL)
+_PATTERN_PIECES = re.compile(r"""'[^']*(?:'|\Z)|"[^"]*(?:"|\Z)|--[^\n]*|/\*.*?(?:\*/|\Z)|[()]""", re.DOTALL)
 
 _OPENING = {"(": ")", "[": "]", "{": "}"}
 _CLOSING = frozenset(_OPENING.values())
 
 
-@dataclass(frozen=True)
-class Token:
+class Token(NamedTuple):
     """A token and where it stands.
 
     Attributes:
@@ -57,17 +71,14 @@ class Token:
         text: the name in a quoted one, and otherwise what was written.
         begin: its first character.
         end: the character behind its last.
+        word: a word in upper case; empty for everything else, and where it has other letters than SQL's words have.
     """
 
     kind: str
     text: str
     begin: int
     end: int
-
-    @property
-    def word(self) -> str:
-        """A word in upper case; empty for everything else."""
-        return self.text.upper() if self.kind == "word" else ""
+    word: str = ""
 
     @property
     def is_name(self) -> bool:
@@ -86,34 +97,41 @@ def tokens_of(sql: str) -> list[Token]:
         QuerySyntaxError: a quote, a comment or a row pattern is not closed.
     """
     found: list[Token] = []
-    at = 0
-    while at < len(sql):
+    at, behind_pattern = 0, False
+    while True:
         match = _TOKENS.match(sql, at)
-        assert match is not None  # noqa: S101 - the last alternative takes any character
-        kind = match.lastgroup or ""
-        kind = "dollars" if kind == "tag" else kind
-        end = match.end()
+        kind = match.lastgroup if match else None
+        if match is None or kind is None or kind == "end":
+            return found
+        begin, at = match.span(kind)
         if kind == "comment":
-            at = _comment_end(sql, at)
+            at = _comment_end(sql, begin)
             continue
         if kind == "unclosed":
-            raise problem("a quote or a comment that begins here is not closed", Place(sql, at), QuerySyntaxError)
-        if kind != "space":
-            found.append(_token(kind, match.group(), at, end))
-        at = end
-        if _opens_pattern(found):
-            end = _pattern_end(sql, at)
-            found.append(Token("pattern", sql[at:end], at, end))
-            at = end
-    return found
+            raise _unclosed(sql, begin)
+        if kind == "dollars":
+            closing = sql.find(sql[begin:at], at)
+            if closing < 0:
+                raise _unclosed(sql, begin)
+            at += closing - begin
+        text = sql[begin:at]
+        if kind == "word":
+            # The upper case of some letters outside of ASCII is in it: "\u017felect" is not SELECT.
+            found.append(Token(kind, text, begin, at, text.upper() if text.isascii() else ""))
+        elif kind == "quoted":
+            if text == '""':
+                raise problem("a name needs a character between its quotes", Place(sql, begin), QuerySyntaxError)
+            found.append(Token(kind, text[1:-1].replace('""', '"'), begin, at))
+        else:
+            found.append(Token(_KINDS.get(kind, kind), text, begin, at))
+        if behind_pattern and text == "(":
+            begin, at = at, _pattern_end(sql, at)
+            found.append(Token("pattern", sql[begin:at], begin, at))
+        behind_pattern = found[-1].word == "PATTERN"
 
 
-def _token(kind: str, text: str, begin: int, end: int) -> Token:
-    if kind == "quoted":
-        return Token("quoted", text[1:-1].replace('""', '"'), begin, end)
-    if kind in {"escaped", "literal", "dollars"}:
-        kind = "text"
-    return Token("sign" if kind == "parameter" else kind, text, begin, end)
+def _unclosed(sql: str, begin: int) -> QuerySyntaxError:
+    return problem("a quote or a comment that begins here is not closed", Place(sql, begin), QuerySyntaxError)
 
 
 def _comment_end(sql: str, begin: int) -> int:
@@ -122,11 +140,7 @@ def _comment_end(sql: str, begin: int) -> int:
         depth += 1 if mark.group() == "/*" else -1
         if depth == 0:
             return mark.end()
-    raise problem("a quote or a comment that begins here is not closed", Place(sql, begin), QuerySyntaxError)
-
-
-def _opens_pattern(tokens: list[Token]) -> bool:
-    return len(tokens) > 1 and tokens[-2].word == "PATTERN" and tokens[-1].is_sign("(")
+    raise _unclosed(sql, begin)
 
 
 def _pattern_end(sql: str, begin: int) -> int:
