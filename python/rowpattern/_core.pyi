@@ -24,6 +24,7 @@ __all__ = [
     "Pattern",
     "PatternCache",
     "Spans",
+    "_check_column",
     "_process_cache",
     "compile",
     "get_cached_pattern",
@@ -37,6 +38,7 @@ def compile(
 ) -> Pattern: ...
 def get_cached_pattern(key: str) -> Optional[tuple[Any, Any, float]]: ...
 def _process_cache() -> PatternCache: ...
+def _check_column(column: object, name: str) -> bool: ...
 
 @final
 class Pattern:
