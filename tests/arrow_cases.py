@@ -10,6 +10,7 @@ that is being run stands in FILE, for when the process dies. So it can be run un
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import mmap
 import random
@@ -17,6 +18,7 @@ import re
 import struct
 import sys
 import traceback
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -191,6 +193,9 @@ class Array:
         )
 
 
+_STREAMS: deque[list[Any]] = deque(maxlen=1000)
+
+
 class Stream:
     """An object with Arrow's `__arrow_c_stream__`, whose callbacks are written in Python."""
 
@@ -236,6 +241,8 @@ class Stream:
 
         functions = [GET(get_schema), GET(get_next), LAST_ERROR(get_last_error), RELEASE(release)]
         self.keep += [functions, of_schema, text, nodes]
+        # A stream that was taken over may be released after its consumer has returned, in another thread.
+        _STREAMS.append(self.keep)
         self.stream = CStream(*[_address(function) for function in functions], None)
         for name in lies:
             setattr(self.stream, name, None)
@@ -280,7 +287,7 @@ def _read(node: Node, rows: range | None = None) -> list[Any]:
         for row in rows:
             at = node.offset + row
             run = next((number for number, end in enumerate(numbers) if end > at), None)
-            if run is None or numbers[0] <= 0 or numbers[: run + 1] != sorted(set(numbers[: run + 1])):
+            if run is None or numbers[0] <= 0 or numbers != sorted(set(numbers)):
                 raise Refused
             if run not in read:
                 read[run] = _read(values, range(run, run + 1))[0]
@@ -582,7 +589,8 @@ def make(seed: int) -> Case:
         expected = answer(_read(node))
     except Refused:
         expected = None
-    may_refuse = False
+    # What is malformed where no row reads it may be refused as well.
+    may_refuse = bool(maker.what)
     if family == "structure":
         if maker.lie(node):
             expected = None
@@ -636,14 +644,13 @@ def _record(maker: Maker, seed: int, column: Node, family: str) -> Case:
     column.name = b"A"
     offset, length = maker.sized(column.length)
     record = Node(b"+s", length, [maker.validity(column.length)], offset, children=[column])
-    try:
-        inside = _read(column, range(offset, offset + length))
-        truths = [truth if _valid(record, row) else None for row, truth in enumerate(inside)]
-        expected: Any = _spans_of_truths(truths)
-        # A row is read before it is known that its record is NULL: a malformed one may be refused.
-        may_refuse = False
-    except Refused:
-        expected, may_refuse = None, False
+    rows = range(offset, offset + length)
+    may_refuse = bool(maker.what)
+    expected: Any = None
+    with contextlib.suppress(Refused):
+        # Where the record is NULL, its column may hold anything.
+        truths = [_read(column, range(at, at + 1))[0] if _valid(record, row) else None for row, at in enumerate(rows)]
+        expected = _spans_of_truths(truths)
     if family == "structure":
         may_refuse = True
         if maker.chance(0.2):

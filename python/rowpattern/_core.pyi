@@ -25,6 +25,7 @@ __all__ = [
     "PatternCache",
     "Spans",
     "__version__",
+    "_check_column",
     "_process_cache",
     "compile",
     "get_cached_pattern",
@@ -40,6 +41,7 @@ def compile(
 ) -> Pattern: ...
 def get_cached_pattern(key: str) -> Optional[tuple[Any, Any, float]]: ...
 def _process_cache() -> PatternCache: ...
+def _check_column(column: object, name: str) -> bool: ...
 
 @final
 class Pattern:

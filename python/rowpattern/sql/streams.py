@@ -11,7 +11,7 @@ from rowpattern.errors import QueryError
 from rowpattern.sql.database import relation_reader
 from rowpattern.sql.expression.write import quoted
 from rowpattern.sql.ownership import owned
-from rowpattern.sql.tables import read_table, readable_type
+from rowpattern.sql.tables import checked, read_table, readable_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -67,16 +67,22 @@ class Stream:
 
         Raises:
             QueryError: it can be read once only, and was.
+            RowsError: values cannot be read, as text that is not UTF-8.
         """
         if self._begun and not self.again:
             raise QueryError(f"{self.name} can be read once only, and the query reads it more often; give a table")
         self._begun = True
         names = self.schema.names if names is None else names
         schema = pa.schema([self.schema.field(name) for name in names])
+        first = 0
         # What reads may have threads.
         with owned(self._open_batches(names)) as batches:
             for batch in batches:
-                yield batch.select(names).cast(schema)
+                chosen = batch.select(names)
+                for name, values in zip(names, chosen.columns):
+                    checked(pa.chunked_array([values]), name, first)
+                first += chosen.num_rows
+                yield chosen.cast(schema)
 
 
 def read_stream(value: Any, name: str) -> Stream:

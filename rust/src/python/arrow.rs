@@ -341,11 +341,13 @@ pub struct Decoder<'a, R: Reader<'a>> {
     reader: R,
     /// The dictionary that was read last, and its items: parts of an array share it.
     dictionary: Option<(&'a ArrowArray, Vec<R::Item>)>,
+    /// Address and number of the ends of runs that were found in order last: parts of an array share them too.
+    ordered: (usize, usize),
 }
 
 impl<'a, R: Reader<'a>> Decoder<'a, R> {
     pub fn new(reader: R) -> Self {
-        Self { reader, dictionary: None }
+        Self { reader, dictionary: None, ordered: (0, 0) }
     }
 
     /// Adds an item for each of these rows. The rows of failures are the array's.
@@ -424,6 +426,7 @@ impl<'a, R: Reader<'a>> Decoder<'a, R> {
         rows: Range<usize>,
         items: &mut Vec<R::Item>,
     ) -> Result<(), Failure> {
+        self.check_order(ends)?;
         let (first, last) = (offset + rows.start, offset + rows.end);
         let mut row = first;
         let mut run =
@@ -431,12 +434,8 @@ impl<'a, R: Reader<'a>> Decoder<'a, R> {
         let mut lengths = Vec::new();
         let begin = run;
         while row < last {
-            let end = with_integers!(ends, ends => ends.get(run).map(|&end| index(end)));
-            let Some(end) = end else {
+            let Some(end) = with_integers!(ends, ends => ends.get(run).and_then(|&end| index(end))) else {
                 return Err(Failure::at(row - offset, "the runs end before the rows do"));
-            };
-            let Some(end) = end.filter(|&end| end > row) else {
-                return Err(Failure::at(row - offset, "the ends of runs are not in order"));
             };
             memory::try_reserve(&mut lengths, 1)?;
             lengths.push(end.min(last) - row);
@@ -448,6 +447,22 @@ impl<'a, R: Reader<'a>> Decoder<'a, R> {
         read.map_err(|failure| failure.within("values of runs"))?;
         for (item, length) in of_runs.into_iter().zip(lengths) {
             items.extend(std::iter::repeat_n(item, length));
+        }
+        Ok(())
+    }
+
+    /// Checks that ends of runs grow from above 0 on, in one array and all its parts once.
+    fn check_order(&mut self, ends: &Integers) -> Result<(), Failure> {
+        let place = with_integers!(ends, ends => (ends.as_ptr() as usize, ends.len()));
+        if self.ordered != place {
+            let wrong = with_integers!(ends, ends => {
+                let first = ends.first().filter(|&&end| end < 1).map(|_| 0);
+                first.or_else(|| ends.windows(2).position(|pair| pair[0] >= pair[1]).map(|run| run + 1))
+            });
+            if let Some(run) = wrong {
+                return Err(Failure::of(format!("the end of run {run} is not behind the end of the run before it")));
+            }
+            self.ordered = place;
         }
         Ok(())
     }

@@ -6,6 +6,7 @@ mod arguments;
 mod arrow;
 mod booleans;
 mod cache;
+mod checking;
 mod column;
 mod compile;
 mod conditions;
@@ -29,6 +30,8 @@ use pyo3::prelude::*;
 mod _core {
     #[pymodule_export]
     use super::cache::{ManualClock, PatternCache};
+    #[pymodule_export]
+    use super::checking::check_column;
     #[pymodule_export]
     use super::column::Column;
     #[pymodule_export]

@@ -193,7 +193,7 @@ pub fn condition_column(column: &Bound<'_, PyAny>) -> PyResult<Column> {
 }
 
 /// The values that an array encodes.
-fn innermost(array: &ArrowArray) -> &Values {
+pub fn innermost(array: &ArrowArray) -> &Values {
     match &array.values {
         Values::Dictionary(_, values) | Values::Runs { values, .. } => innermost(values),
         values => values,

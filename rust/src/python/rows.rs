@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyMapping, PyString};
+use pyo3::types::{PyBool, PyIterator, PyMapping, PyString};
 
 use super::arguments::{integers, variable};
 use super::arrow::{ArrowArray, Values};
@@ -118,12 +118,7 @@ fn object_labels(compiled: &Compiled, rows: &Bound<'_, PyAny>, limits: &Limits) 
     let mut numbers: HashMap<String, usize> = HashMap::new();
     let mut table = Vec::new();
     let mut labels = Vec::new();
-    let Ok(items) = rows.try_iter() else {
-        return Err(PyTypeError::new_err(format!(
-            "rows must be a mapping of variables to booleans or a sequence of labels, not {}",
-            rows.get_type().name()?
-        )));
-    };
+    let items = items(rows, "rows must be a mapping of variables to booleans or a sequence of labels")?;
     for (row, item) in items.enumerate() {
         let item = item?;
         if row.is_multiple_of(ROWS_BETWEEN_SIGNALS) {
@@ -148,6 +143,16 @@ fn object_labels(compiled: &Compiled, rows: &Bound<'_, PyAny>, limits: &Limits) 
     let symbols = labelled(compiled, &table, &labels, |&label| label, limits)?;
     limits.budget.release_vector(&labels);
     Ok(symbols)
+}
+
+/// Iterates; where an object has no items, the error says what it must be.
+fn items<'py>(sequence: &Bound<'py, PyAny>, must_be: &str) -> PyResult<Bound<'py, PyIterator>> {
+    let py = sequence.py();
+    sequence.try_iter().map_err(|error| {
+        let kind = sequence.get_type().name().map_or_else(|_| "object".to_owned(), |name| name.to_string());
+        let is_ours = error.is_instance_of::<PyTypeError>(py);
+        if is_ours { PyTypeError::new_err(format!("{must_be}, not {kind}")) } else { error }
+    })
 }
 
 /// Adds an item to a list that may grow as large as input is.
@@ -259,10 +264,7 @@ pub fn is_masked(array: &Bound<'_, PyAny>) -> PyResult<bool> {
 }
 
 fn object_booleans(column: &Bound<'_, PyAny>, name: &str) -> PyResult<Booleans> {
-    let Ok(items) = column.try_iter() else {
-        let kind = column.get_type().name()?;
-        return Err(PyTypeError::new_err(format!("the rows of {name} must be a sequence of booleans, not {kind}")));
-    };
+    let items = items(column, &format!("the rows of {name} must be a sequence of booleans"))?;
     let mut bytes = Vec::new();
     for (row, item) in items.enumerate() {
         let item = item?;

@@ -33,7 +33,7 @@ pub fn arrow_arrays(value: &Bound<'_, PyAny>, name: &str) -> PyResult<Option<Vec
         let pointer = capsule.cast::<PyCapsule>()?.pointer_checked(Some(STREAM))?;
         // SAFETY: the capsule's name says that it holds a stream, which this takes over and releases.
         let stream = unsafe { CStream::take(pointer.as_ptr().cast()) };
-        return stream::drain(py, stream, name).map(Some);
+        return stream::drain(py, stream, name, !is_in_memory(value)?).map(Some);
     }
     if value.hasattr("__arrow_c_array__")? {
         let exported = export("__arrow_c_array__")?;
@@ -50,6 +50,13 @@ pub fn arrow_arrays(value: &Bound<'_, PyAny>, name: &str) -> PyResult<Option<Vec
         return read.map(|array| Some(vec![array])).map_err(|failure| failure.raise(name));
     }
     Ok(None)
+}
+
+/// Whether it is of a library whose objects with a length have their rows in memory.
+fn is_in_memory(value: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let module = value.get_type().module().and_then(|module| module.extract::<String>()).unwrap_or_default();
+    let library = module.split('.').next().unwrap_or_default();
+    Ok(["pyarrow", "polars", "pandas"].contains(&library) && value.hasattr("__len__")?)
 }
 
 /// Hands an array out as Arrow's two capsules.

@@ -7,9 +7,7 @@
 #![allow(unsafe_code, reason = "calls C functions; each block says what it relies on")]
 
 use std::ffi::{CStr, c_int};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::Duration;
 
@@ -18,7 +16,6 @@ use pyo3::prelude::*;
 use super::import::import;
 use super::structures::{CArray, CSchema, CStream};
 use crate::python::arrow::{ArrowArray, Failure, Kind};
-use crate::python::errors::rows_error;
 
 /// How often signals are looked at while the producer works.
 const INTERVAL: Duration = Duration::from_millis(30);
@@ -36,91 +33,108 @@ enum Message {
 ///
 /// Args:
 ///     name: what is read, for errors.
-pub fn drain(py: Python<'_>, stream: CStream, name: &str) -> PyResult<Vec<ArrowArray>> {
-    let failed = |what: &str| rows_error(format!("cannot read {name} from Arrow: {what}"));
+///     waits: whether the producer may need time. One that has its arrays in memory is asked in this thread, since another
+///         one costs some 50 microseconds.
+pub fn drain(py: Python<'_>, stream: CStream, name: &str, waits: bool) -> PyResult<Vec<ArrowArray>> {
+    let mut drained = Drained { name, kind: None, arrays: Vec::new() };
     if stream.is_released() {
-        return Err(failed("its stream was released: a capsule can be used once"));
+        return Err(drained.failed("its stream was released: a capsule can be used once"));
+    }
+    if !waits {
+        let mut messages = Vec::new();
+        let sent = py.detach(|| {
+            send_all(stream, |message| {
+                messages.push(message);
+                true
+            })
+        });
+        for message in messages {
+            drained.take(message)?;
+        }
+        sent.map_err(|what| drained.failed(&what))?;
+        return Ok(drained.finish());
     }
     let (sender, mut receiver) = mpsc::channel();
-    let abandoned = Abandoned(Arc::new(AtomicBool::new(false)));
-    let flag = Arc::clone(&abandoned.0);
-    let work = move || produce(stream, &sender, &flag);
+    let work = move || produce(stream, &sender);
     let started = thread::Builder::new().name("rowpattern-arrow".into()).spawn(work);
-    started.map_err(|error| failed(&format!("no thread can be started for its stream ({error})")))?;
-    let mut kind: Option<Kind> = None;
-    let mut arrays = Vec::new();
+    started.map_err(|error| drained.failed(&format!("no thread can be started for its stream ({error})")))?;
     loop {
+        // When this function returns, the receiver is dropped, and the thread cannot send any more.
         let from = &mut receiver;
-        match py.detach(move || receive(from)) {
-            Received::Nothing => py.check_signals()?,
-            Received::Message(Message::Schema(schema)) => {
-                kind = Some(schema.field().map_err(|what| failed(&what))?.kind);
+        match py.detach(move || from.recv_timeout(INTERVAL)) {
+            Ok(Message::End) => return Ok(drained.finish()),
+            Ok(message) => drained.take(message)?,
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return Err(drained.failed("its stream has no end")),
+        }
+        py.check_signals()?;
+    }
+}
+
+/// What was drained so far.
+struct Drained<'a> {
+    name: &'a str,
+    kind: Option<Kind>,
+    arrays: Vec<ArrowArray>,
+}
+
+impl Drained<'_> {
+    fn failed(&self, what: &str) -> PyErr {
+        Failure::of(what).raise(self.name)
+    }
+
+    fn take(&mut self, message: Message) -> PyResult<()> {
+        match message {
+            Message::Schema(schema) => {
+                let field = schema.field().map_err(|what| self.failed(&what))?;
+                self.kind = Some(field.kind);
             }
-            Received::Message(Message::Array(array)) => {
-                let Some(kind) = &kind else { return Err(failed("its stream has no schema")) };
-                let rows: usize = arrays.iter().map(|array: &ArrowArray| array.rows).sum();
-                arrays.push(import(array, kind).map_err(|failure| match failure {
+            Message::Array(array) => {
+                let Some(kind) = &self.kind else { return Err(self.failed("its stream has no schema")) };
+                let imported = import(array, kind).map_err(|failure| match failure {
                     Failure::Malformed { what, .. } => {
-                        failed(&format!("array {}, from row {rows} on: {what}", arrays.len()))
+                        let rows = self.arrays.iter().fold(0_usize, |rows, array| rows.saturating_add(array.rows));
+                        self.failed(&format!("array {} of its stream, from row {rows} on: {what}", self.arrays.len()))
                     }
-                    failure => failure.raise(name),
-                })?);
-                py.check_signals()?;
+                    failure => failure.raise(self.name),
+                });
+                self.arrays.push(imported?);
             }
-            Received::Message(Message::End) => {
-                if let (true, Some(kind)) = (arrays.is_empty(), &kind) {
-                    arrays.push(ArrowArray::empty(kind));
-                }
-                return Ok(arrays);
-            }
-            Received::Message(Message::Failed(what)) => return Err(failed(&what)),
+            Message::Failed(what) => return Err(self.failed(&what)),
+            Message::End => {}
         }
+        Ok(())
     }
-}
 
-enum Received {
-    Message(Message),
-    Nothing,
-}
-
-fn receive(receiver: &mut Receiver<Message>) -> Received {
-    match receiver.recv_timeout(INTERVAL) {
-        Ok(message) => Received::Message(message),
-        Err(RecvTimeoutError::Timeout) => Received::Nothing,
-        Err(RecvTimeoutError::Disconnected) => {
-            Received::Message(Message::Failed("its stream ended without an end".into()))
+    /// The arrays; one without rows where there is none, which shows the type.
+    fn finish(mut self) -> Vec<ArrowArray> {
+        if let (true, Some(kind)) = (self.arrays.is_empty(), &self.kind) {
+            self.arrays.push(ArrowArray::empty(kind));
         }
-    }
-}
-
-/// Tells the thread, when it is dropped, that nobody wants more.
-struct Abandoned(Arc<AtomicBool>);
-
-impl Drop for Abandoned {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.arrays
     }
 }
 
 /// Sends what a stream gives. What nobody receives is released.
-fn produce(stream: CStream, sender: &Sender<Message>, abandoned: &AtomicBool) {
+fn produce(stream: CStream, sender: &Sender<Message>) {
     // The producer may take the interpreter's lock; in an interpreter that is ending, that ends the thread by unwinding it,
     // which Rust must not see (PyO3 does the same for its own threads).
     let hang = HangOnUnwind;
-    // The stream is released before its last message: the caller's next step may be to end the process.
-    let last = send_all(stream, sender, abandoned).err().map_or(Message::End, Message::Failed);
+    let sent = send_all(stream, |message| sender.send(message).is_ok());
     std::mem::forget(hang);
-    let _ = sender.send(last);
+    let _ = sender.send(sent.err().map_or(Message::End, Message::Failed));
 }
 
-fn send_all(mut stream: CStream, sender: &Sender<Message>, abandoned: &AtomicBool) -> Result<(), String> {
-    let mut received = sender.send(Message::Schema(call_get_schema(&mut stream)?)).is_ok();
-    while received && !abandoned.load(Ordering::Relaxed) {
+/// Sends schema and arrays, until one is not received, and releases the stream: the caller's next step may be to end the
+/// process.
+fn send_all(mut stream: CStream, mut send: impl FnMut(Message) -> bool) -> Result<(), String> {
+    let mut received = send(Message::Schema(call_get_schema(&mut stream)?));
+    while received {
         let array = call_get_next(&mut stream)?;
         if array.is_released() {
             break;
         }
-        received = sender.send(Message::Array(array)).is_ok();
+        received = send(Message::Array(array));
     }
     Ok(())
 }
