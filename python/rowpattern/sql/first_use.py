@@ -5,11 +5,14 @@ A child does not have the thread that imports, and so would wait for its modules
 
 from __future__ import annotations
 
+# It wants to be told before a fork as well as after it, so it must not come in while a fork waits for what imports it.
+import concurrent.futures.thread  # noqa: F401
 import os
 import threading
 from typing import Any
 
 from rowpattern.errors import MissingDependencyError
+from rowpattern.pattern_cache import get_pattern_cache
 
 __all__ = ["query_module"]
 
@@ -48,6 +51,8 @@ def _imported() -> Any:
             raise
         message = f"{error.name} is not installed; pip install 'rowpattern[sql]'"
         raise MissingDependencyError(message, name=error.name) from error
+    # A child would wait for the thread that makes the process's cache, too.
+    get_pattern_cache()
     # Arrow imports pandas, where it is installed, when it first takes values; DuckDB is set up by a first connection.
     pa.array(np.zeros(1), from_pandas=True)
     aggregate_names()
