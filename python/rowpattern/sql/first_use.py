@@ -5,11 +5,14 @@ A child does not have the thread that imports, and so would wait for its modules
 
 from __future__ import annotations
 
+# It wants to be told before a fork as well as after it, so it must not come in while a fork waits for what imports it.
+import concurrent.futures.thread  # noqa: F401
 import os
 import threading
 from typing import Any
 
 from rowpattern.dependencies import missing
+from rowpattern.pattern_cache import get_pattern_cache
 
 __all__ = ["query_module"]
 
@@ -47,6 +50,8 @@ def _imported() -> Any:
         if error.name is None or error.name.startswith("rowpattern"):
             raise
         raise missing(error, "sql") from error
+    # A child would wait for the thread that makes the process's cache, too.
+    get_pattern_cache()
     # Arrow imports pandas, where it is installed, when it first takes values; DuckDB is set up by a first connection.
     pa.array(np.zeros(1), from_pandas=True)
     parse_texts(["SELECT 1"])
