@@ -27,8 +27,9 @@ install:
 	@[ "$$(id -u)" = 0 ] || { echo 'tests need Debian'\''s package $(PACKAGE): sudo apt-get install $(PACKAGE)'; exit 1; }
 	@apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends $(PACKAGE) > /dev/null
 
-# Measures beside the peers, in an environment of their own: some of them need older libraries. BENCH chooses, as in
-# `make bench BENCH="-k cache"`; Apache Flink is installed where all are chosen, or its own.
+# Measures beside the peers, in an environment of their own: some of them need older libraries. BENCH chooses: of
+# `make bench BENCH="-k cache"` only the cache's peers are installed, and Apache Flink only where all are chosen, or its own.
+PEERS := $(if $(filter cache,$(BENCH)),. --group bench-cache,'.[examples,sql]' --group bench ./benches/lazy_dfa)
 FLINK := $(if $(BENCH),$(if $(findstring flink,$(BENCH)),.venv-flink/made),.venv-flink/made)
 
 bench: bench-environment $(FLINK)
@@ -52,7 +53,7 @@ profile: bench-environment
 bench-environment:
 	$(PYTHON) -m venv .venv-bench
 	.venv-bench/bin/pip install -q --upgrade 'pip>=25.1'
-	CARGO_TARGET_DIR=target .venv-bench/bin/pip install -q '.[examples,sql]' --group bench ./benches/lazy_dfa
+	CARGO_TARGET_DIR=target .venv-bench/bin/pip install -q $(PEERS)
 
 # Apache Flink (some 850 MB, and Java), which needs older pyarrow and pandas than the others.
 .venv-flink/made:
