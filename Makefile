@@ -124,5 +124,6 @@ clean:
 	touch $@
 
 .venv/test: .venv/pip pyproject.toml
+	$(BIN)/pip install -q --upgrade 'pip>=25.1'
 	$(BIN)/pip install -q -e '.[$(EXTRAS)]' --group test --group lint
 	touch $@
