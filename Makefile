@@ -119,7 +119,7 @@ clean:
 	$(BIN)/pip install -q --upgrade 'pip>=25.1' 'maturin>=1.9,<2'
 	touch $@
 
-.venv/demo: .venv/pip
+.venv/demo: .venv/pip pyproject.toml
 	$(BIN)/pip install -q '.[examples,sql]'
 	touch $@
 
