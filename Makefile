@@ -29,8 +29,9 @@ install:
 	@[ "$$(id -u)" = 0 ] || { echo 'tests need Debian'\''s package $(PACKAGE): sudo apt-get install $(PACKAGE)'; exit 1; }
 	@apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends $(PACKAGE) > /dev/null
 
-# Measures beside the peers, in an environment of their own: some of them need older libraries. BENCH chooses, as in
-# `make bench BENCH="-k cache"`; Apache Flink is installed where all are chosen, or its own.
+# Measures beside the peers, in an environment of their own: some of them need older libraries. BENCH chooses: of
+# `make bench BENCH="-k cache"` only the cache's peers are installed, and Apache Flink only where all are chosen, or its own.
+PEERS := $(if $(filter cache,$(BENCH)),. --group bench-cache,'.[examples,sql]' --group bench ./benches/lazy_dfa)
 FLINK := $(if $(BENCH),$(if $(findstring flink,$(BENCH)),.venv-flink/made),.venv-flink/made)
 
 bench: bench-environment $(FLINK)
@@ -54,7 +55,7 @@ profile: bench-environment
 bench-environment:
 	$(PYTHON) -m venv .venv-bench
 	.venv-bench/bin/pip install -q --upgrade 'pip>=25.1'
-	CARGO_TARGET_DIR=target .venv-bench/bin/pip install -q '.[examples,sql]' --group bench ./benches/lazy_dfa
+	CARGO_TARGET_DIR=target .venv-bench/bin/pip install -q $(PEERS)
 
 # Apache Flink (some 850 MB, and Java), which needs older pyarrow and pandas than the others.
 .venv-flink/made:
@@ -137,10 +138,11 @@ clean:
 	$(BIN)/pip install -q --upgrade 'pip>=25.1' 'maturin>=1.9,<2'
 	touch $@
 
-.venv/demo: .venv/pip
+.venv/demo: .venv/pip pyproject.toml
 	$(BIN)/pip install -q '.[examples,sql]'
 	touch $@
 
 .venv/test: .venv/pip pyproject.toml
+	$(BIN)/pip install -q --upgrade 'pip>=25.1'
 	$(BIN)/pip install -q -e '.[$(EXTRAS)]' --group test --group lint
 	touch $@

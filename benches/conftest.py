@@ -1,12 +1,19 @@
-"""Prints, after the benchmarks, each group as ratios to this package's own time in the same run."""
+"""Prints, after the benchmarks, each group as ratios to this package's own time in the same run.
+
+Files whose peers are not installed are left out, and named: `make bench BENCH="-k cache"` installs the cache's alone.
+"""
 
 from __future__ import annotations
 
+import ast
+import contextlib
 from collections import defaultdict
-from importlib import metadata
+from importlib import metadata, util
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pytest
 
 OURS = "rowpattern"
@@ -28,7 +35,28 @@ PACKAGES = (
 
 def pytest_benchmark_update_machine_info(machine_info: dict[str, Any]) -> None:
     """Save what was compared, for the report."""
-    machine_info["packages"] = {name: metadata.version(name) for name in PACKAGES}
+    found = machine_info["packages"] = {}
+    for name in PACKAGES:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+
+
+left_out: dict[str, str] = {}
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Leave out a file that imports, at its top, what is not installed."""
+    if collection_path.suffix != ".py":
+        return None
+    for statement in ast.parse(collection_path.read_text(encoding="utf-8")).body:
+        names = [statement.module or ""] if isinstance(statement, ast.ImportFrom) else []
+        names += [alias.name for alias in statement.names] if isinstance(statement, ast.Import) else []
+        for package in (name.partition(".")[0] for name in names):
+            beside = (collection_path.parent / f"{package}.py").exists()
+            if not beside and util.find_spec(package) is None:
+                left_out[collection_path.name] = package
+                return True
+    return None
 
 
 def least_times(config: pytest.Config) -> dict[str, dict[str, float]]:
@@ -71,5 +99,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         for name, seconds in sorted(times.items(), key=lambda item: item[1]):
             ratio = seconds / times.get(OURS, seconds)
             terminalreporter.write_line(f"{name:<36} {ratio:10.2f}   {seconds * 1e6:14.2f} us")
+    for name, package in left_out.items():
+        terminalreporter.write_line(f"left out: {name}, which needs {package}")
     for line in missed(config):
         terminalreporter.write_line(f"MISSED {line}", red=True)

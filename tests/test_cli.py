@@ -61,7 +61,16 @@ def test_bench(capsys: pytest.CaptureFixture[str]) -> None:
     ]
 
 
-@pytest.mark.parametrize("arguments", [[], ["dance"], ["bench", "--rows", "0"], ["check"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["dance"],
+        ["check"],
+        *(["bench", "--rows", rows] for rows in ("0", "-1", "many", "1" * 30)),
+        *(["stats", "http://127.0.0.1:9/", "--watch", wait] for wait in ("0", "-1", "nan", "inf", "soon")),
+    ],
+)
 def test_usage_errors(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(arguments)
@@ -168,6 +177,9 @@ def test_warm_writes_what_load_reads(tmp_path: Path) -> None:
     pattern_cache.clear_pattern_cache()
     assert pattern_cache.load(tmp_path / "dump") == 2
     assert {entry["pattern"] for entry in pattern_cache.cache_entries()} == {"A B", "A+ C?"}
+    texts.write_bytes(b"A B\n\xff")
+    result = run("warm", str(texts))
+    assert (result.returncode, result.stderr) == (1, "what is read is not utf-8: byte 4 is 255\n")
     texts.write_text("A B\nA (\n")
     result = run("warm", str(texts))
     assert result.returncode == 1

@@ -8,12 +8,13 @@ import logging
 import pickle
 import subprocess
 import sys
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import rowpattern
-from rowpattern import container, pattern_cache, performance_config, production_config
+from rowpattern import container, pattern_cache, performance_config, production_config, setting_sources
 from rowpattern.cache_monitor import start_cache_monitoring
 from rowpattern.container import MemoryLimit
 from rowpattern.errors import ConfigurationWarning
@@ -220,6 +221,20 @@ def test_files_that_are_damaged(name: str, content: bytes, message: str, tmp_pat
         rowpattern.ConfigurationError, match=r"MR_CONFIG_FILE is '.*', which cannot be read: No such file"
     ):
         MatchRecognizeConfig.from_env({"MR_CONFIG_FILE": str(tmp_path / "none.json")})
+
+
+def test_toml_on_an_older_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python reads TOML from 3.11 on; the package tomli does before."""
+    (tmp_path / "config.toml").write_text("[performance]\ncache_size_limit = 20\n")
+    monkeypatch.setattr(setting_sources, "sys", SimpleNamespace(version_info=(3, 10)))
+    monkeypatch.setitem(sys.modules, "tomli", None)
+    with pytest.raises(rowpattern.MissingDependencyError, match=r"TOML needs Python 3\.11, or .*pip install tomli"):
+        MatchRecognizeConfig.from_file(tmp_path / "config.toml")
+    with pytest.raises(rowpattern.ConfigurationError, match=r"MR_CONFIG_FILE is .* cannot be read: TOML needs"):
+        MatchRecognizeConfig.from_env({"MR_CONFIG_FILE": str(tmp_path / "config.toml")})
+    tomli = SimpleNamespace(loads=lambda _: {"performance": {"cache_size_limit": 21}}, TOMLDecodeError=ArithmeticError)
+    monkeypatch.setitem(sys.modules, "tomli", tomli)
+    assert MatchRecognizeConfig.from_file(tmp_path / "config.toml").performance.cache_size_limit == 21
 
 
 TOML = "[performance]\ncache_size_limit = 20\ncache_ttl_seconds = 30\nmax_workers = 2\n[logging]\nlevel = 'debug'\n"

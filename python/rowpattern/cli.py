@@ -30,6 +30,9 @@ __all__ = ["main"]
 _FAILED = 1
 _INTERRUPTED = 130
 
+_MOST_ROWS = 10**9
+_LONGEST_WAIT = 86_400
+
 # More than any metrics page of ours.
 _LARGEST_PAGE = 16 << 20
 
@@ -49,6 +52,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return _FAILED
         print(error, file=sys.stderr)
+        return _FAILED
+    except UnicodeDecodeError as error:
+        print(
+            f"what is read is not {error.encoding}: byte {error.start} is {error.object[error.start]}", file=sys.stderr
+        )
         return _FAILED
     except KeyboardInterrupt:
         return _INTERRUPTED
@@ -74,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     stats = commands.add_parser("stats", help="show the cache of a running process")
     stats.add_argument("url", help="its metrics page, as http://127.0.0.1:8000/metrics")
     stats.add_argument(
-        "--watch", type=float, nargs="?", const=2.0, metavar="SECONDS", help="again every so often (2), until Ctrl-C"
+        "--watch", type=_seconds, nargs="?", const=2.0, metavar="SECONDS", help="again every so often (2), until Ctrl-C"
     )
     stats.set_defaults(command=_stats)
 
@@ -101,8 +109,15 @@ def _parser() -> argparse.ArgumentParser:
 
 def _positive(text: str) -> int:
     number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, not {number}")
+    if not 1 <= number <= _MOST_ROWS:
+        raise argparse.ArgumentTypeError(f"must be at least 1 and at most {_MOST_ROWS}, not {text}")
+    return number
+
+
+def _seconds(text: str) -> float:
+    number = float(text)
+    if not 0 < number <= _LONGEST_WAIT:
+        raise argparse.ArgumentTypeError(f"must be above 0 and at most {_LONGEST_WAIT}, not {text}")
     return number
 
 

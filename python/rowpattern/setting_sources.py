@@ -60,6 +60,8 @@ def given_by_environment(variables: Mapping[str, str]) -> Given:
         except OSError as error:
             reason = error.strerror or error
             raise ConfigurationError(f"{CONFIG_FILE} is {shown(path)}, which cannot be read: {reason}") from None
+        except MissingDependencyError as error:
+            raise ConfigurationError(f"{CONFIG_FILE} is {shown(path)}, which cannot be read: {error}") from error
     for variable, (section, name) in VARIABLES.items():
         if variable in variables:
             given.setdefault(section, {})[name] = Origin(variables[variable], "environment", variable)
