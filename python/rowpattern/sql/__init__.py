@@ -86,10 +86,33 @@ def match_recognize(
     The query sees the tables that it is given and nothing else: no file, no network, no variable of the caller. Takes
     time linear in the rows where they are in order already, O(n log n) otherwise, and what DuckDB takes for the rest.
     """
-    answer_query = _query_module().answer_query
-    run = _run(memory_limit_mb, timeout_seconds, threads, progress)
+    _query_module()
+    return _answer(sql, data, tables, _run(memory_limit_mb, timeout_seconds, threads, progress), stream)
+
+
+def answer_in_zone(
+    sql: str,
+    data: Any,
+    *,
+    time_zone: str | None,
+    memory_limit_mb: float | None,
+    timeout_seconds: float | None,
+    threads: int,
+    stream: bool,
+) -> Any:
+    """Answer as `match_recognize` does, with expressions that need a time zone computed in this one.
+
+    `rowpattern.distributed` calls it: the zone is the cluster's session's, not that of the process that does the work.
+    """
+    _query_module()
+    run = _run(memory_limit_mb, timeout_seconds, threads, None)
+    run.time_zone = time_zone
+    return _answer(sql, data, {}, run, stream)
+
+
+def _answer(sql: str, data: Any, tables: dict[str, Any], run: Run, stream: bool | str) -> Any:
     if not stream:
-        return answer_query(sql, data, tables, run)
+        return _query_module().answer_query(sql, data, tables, run)
     if stream is not True and stream != "in order":
         raise ConfigurationError(f'stream is {stream!r}; allowed are True, False and "in order"')
     from rowpattern.sql.streaming import stream_query

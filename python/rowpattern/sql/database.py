@@ -53,8 +53,9 @@ _SETTINGS = {
 # Functions that give tables and touch nothing but their arguments. Others read files, settings, or addresses in memory.
 _TABLE_FUNCTIONS = frozenset({"range", "generate_series", "unnest", "json_each", "json_tree", "repeat", "repeat_row"})
 
-# With their limits of memory and threads, which cannot be changed any more; the one that rests longest is first.
-_resting: list[tuple[tuple[float, int], duckdb.DuckDBPyConnection]] = []
+# With their limits of memory and threads and their time zone, which cannot be changed any more; the one that rests
+# longest is first.
+_resting: list[tuple[tuple[float, int, str | None], duckdb.DuckDBPyConnection]] = []
 _resting_lock = threading.Lock()
 
 
@@ -77,12 +78,21 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget)
 
 
-def _connect(memory_mb: float, threads: int, spill_directory: str = "") -> duckdb.DuckDBPyConnection:
+def _connect(
+    memory_mb: float, threads: int, time_zone: str | None, spill_directory: str = ""
+) -> duckdb.DuckDBPyConnection:
     limits = {"memory_limit": f"{memory_mb:.3f}MiB", "threads": str(threads), "temp_directory": spill_directory}
     connection = duckdb.connect(":memory:", config={**_SETTINGS, **limits})
     connection.execute("SET python_enable_replacements = false")
     # It would be printed, where a query takes seconds.
     connection.execute("SET enable_progress_bar = false")
+    if time_zone is not None:
+        try:
+            connection.execute(f"SET TimeZone = '{time_zone.replace(chr(39), chr(39) * 2)}'")
+        except duckdb.Error:
+            connection.close()
+            message = f"DuckDB knows no time zone {time_zone}; name a region, as Europe/Paris"
+            raise UnsupportedQueryError(message) from None
     connection.execute("SET lock_configuration = true")
     return connection
 
@@ -267,7 +277,7 @@ def _message(text: str) -> str:
 @contextlib.contextmanager
 def database(run: Run) -> Iterator[Database]:
     """Take a connection for one query; it is given back without tables."""
-    limits = (run.memory_mb, run.threads)
+    limits = (run.memory_mb, run.threads, run.time_zone)
     with _resting_lock:
         fitting = [each for each in _resting if each[0] == limits]
         if fitting:
@@ -294,7 +304,7 @@ def spilling_database(run: Run) -> Iterator[Database]:
     directory = tempfile.TemporaryDirectory(prefix="rowpattern-")
     # Each thread that sorts holds blocks of its own.
     threads = max(1, min(run.threads, int(run.memory_mb / _SORT_MB_A_THREAD)))
-    used = Database(_connect(run.memory_mb, threads, directory.name), run)
+    used = Database(_connect(run.memory_mb, threads, run.time_zone, directory.name), run)
     try:
         yield used
     finally:
