@@ -95,17 +95,41 @@ def match_recognize(
     The query sees the tables that it is given and nothing else: no file, no network, no variable of the caller. Takes
     time linear in the rows where they are in order already, O(n log n) otherwise, and what DuckDB takes for the rest.
     """
-    answer_query = query_module().answer_query
+    query_module()
     run = _run(memory_limit_mb, timeout_seconds, threads, progress)
+    return _answer(sql, data, tables, run, stream, isolated=_isolated(isolation))
+
+
+def answer_in_zone(
+    sql: str,
+    data: Any,
+    *,
+    time_zone: str | None,
+    memory_limit_mb: float | None,
+    timeout_seconds: float | None,
+    threads: int,
+    stream: bool,
+) -> Any:
+    """Answer as `match_recognize` does, with expressions that need a time zone computed in this one.
+
+    `rowpattern.distributed` calls it: the zone is the cluster's session's, not that of the process that does the work.
+    """
+    query_module()
+    run = _run(memory_limit_mb, timeout_seconds, threads, None)
+    run.time_zone = time_zone
+    return _answer(sql, data, {}, run, stream, isolated=False)
+
+
+def _answer(sql: str, data: Any, tables: dict[str, Any], run: Run, stream: bool | str, *, isolated: bool) -> Any:
     if not stream:
-        if _isolated(isolation):
+        if isolated:
             from rowpattern.sql.isolation import answer_isolated
 
             return answer_isolated(sql, data, tables, run)
-        return answer_query(sql, data, tables, run)
+        return query_module().answer_query(sql, data, tables, run)
     if stream is not True and stream != "in order":
         raise ConfigurationError(f'stream is {stream!r}; allowed are True, False and "in order"')
-    if _isolated(isolation):
+    if isolated:
         raise ConfigurationError('isolation="process" answers whole tables; leave out stream, or isolation')
     from rowpattern.sql.streaming import stream_query
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import duckdb
 
-from rowpattern.errors import QueryError, QueryLimitError
+from rowpattern.errors import QueryError, QueryLimitError, UnsupportedQueryError
 from rowpattern.sql import ending  # noqa: F401 - the interpreter may end while DuckDB works
 from rowpattern.sql.attended import Attendants
 from rowpattern.sql.ownership import disown, own, owned
@@ -43,8 +43,9 @@ _SETTINGS = {
     "autoload_known_extensions": "false",
 }
 
-# With their limits of memory and threads, which cannot be changed any more; the one that rests longest is first.
-_resting: list[tuple[tuple[float, int], duckdb.DuckDBPyConnection]] = []
+# With their limits of memory and threads and their time zone, which cannot be changed any more; the one that rests
+# longest is first.
+_resting: list[tuple[tuple[float, int, str | None], duckdb.DuckDBPyConnection]] = []
 _resting_lock = threading.Lock()
 
 
@@ -71,12 +72,21 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget)
 
 
-def _connect(memory_mb: float, threads: int, spill_directory: str = "") -> duckdb.DuckDBPyConnection:
+def _connect(
+    memory_mb: float, threads: int, time_zone: str | None, spill_directory: str = ""
+) -> duckdb.DuckDBPyConnection:
     limits = {"memory_limit": f"{memory_mb:.3f}MiB", "threads": str(threads), "temp_directory": spill_directory}
     connection = duckdb.connect(":memory:", config={**_SETTINGS, **limits})
     connection.execute("SET python_enable_replacements = false")
     # It would be printed, where a query takes seconds.
     connection.execute("SET enable_progress_bar = false")
+    if time_zone is not None:
+        try:
+            connection.execute(f"SET TimeZone = '{time_zone.replace(chr(39), chr(39) * 2)}'")
+        except duckdb.Error:
+            connection.close()
+            message = f"DuckDB knows no time zone {time_zone}; name a region, as Europe/Paris"
+            raise UnsupportedQueryError(message) from None
     connection.execute("SET lock_configuration = true")
     return connection
 
@@ -216,7 +226,7 @@ def _message(text: str) -> str:
 @contextlib.contextmanager
 def database(run: Run) -> Iterator[Database]:
     """Take a connection for one query; it is given back without tables."""
-    limits = (run.memory_mb, run.threads)
+    limits = (run.memory_mb, run.threads, run.time_zone)
     with _resting_lock:
         fitting = [each for each in _resting if each[0] == limits]
         if fitting:
@@ -247,7 +257,7 @@ def spilling_database(run: Run) -> Iterator[Database]:
     # Each thread that sorts holds blocks of its own.
     threads = max(1, min(run.threads, int(run.memory_mb / _SORT_MB_A_THREAD)))
     try:
-        connection = _attendants.attend(lambda: _connect(run.memory_mb, threads, directory.path), run)
+        connection = _attendants.attend(lambda: _connect(run.memory_mb, threads, run.time_zone, directory.path), run)
     except BaseException:
         directory.remove()
         raise

@@ -59,6 +59,7 @@ class Run:
         progress: called with `Progress`; True prints to standard error.
         threads: the most threads that work on it.
         steps: what was done.
+        time_zone: that of expressions that need one; None for the process's.
     """
 
     memory_mb: float
@@ -68,6 +69,7 @@ class Run:
     steps: list[Step] = field(default_factory=list)
     begun: float = field(default_factory=time.perf_counter)
     held_bytes: int = 0
+    time_zone: str | None = None
     _holding: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -98,7 +100,15 @@ class Run:
 
     def part(self, share: float) -> Run:
         """Return the limits of a part of the query that has this share of the memory."""
-        return Run(self.memory_mb * share, self.seconds, self.progress, self.threads, self.steps, self.begun)
+        return Run(
+            self.memory_mb * share,
+            self.seconds,
+            self.progress,
+            self.threads,
+            self.steps,
+            self.begun,
+            time_zone=self.time_zone,
+        )
 
     def wait(self, begun: float) -> None:
         """Take no account of the time since then: the caller was at work, not the query."""

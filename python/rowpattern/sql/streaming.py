@@ -17,6 +17,7 @@ import pyarrow as pa
 from rowpattern.errors import QueryError, UnsupportedQueryError
 from rowpattern.sql.arrange import arrange
 from rowpattern.sql.binding import Key
+from rowpattern.sql.casting import as_type
 from rowpattern.sql.database import database, spilling_database
 from rowpattern.sql.expression.write import quoted
 from rowpattern.sql.output import answer_clause
@@ -273,16 +274,6 @@ def _plain(table: pa.Table) -> pa.Table:
 
 
 def _cast(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    """Give columns the types that they were said to have: DuckDB knows fewer than Arrow."""
-    columns = []
-    for field, values in zip(schema, table.columns):
-        if values.type != field.type:
-            try:
-                if pa.types.is_dictionary(field.type) and not pa.types.is_dictionary(values.type):
-                    values = values.dictionary_encode()  # noqa: PLW2901 - the same values
-                values = values.cast(field.type)  # noqa: PLW2901 - the same values
-            except pa.ArrowInvalid:
-                message = f"a value of {field.name} does not fit into {field.type}, the type of the stream's column"
-                raise QueryError(f"{message}; cast it in the query, as in {field.name}::DOUBLE") from None
-        columns.append(values)
+    """Give columns the types that they were said to have."""
+    columns = [as_type(values, field.type, field.name) for field, values in zip(schema, table.columns)]
     return pa.Table.from_arrays(columns, schema=schema)

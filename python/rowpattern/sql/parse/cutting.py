@@ -26,7 +26,9 @@ _WINDOW_WORDS = frozenset({"MEASURES", "PATTERN", "DEFINE", "SUBSET", "INITIAL",
 _BEFORE_A_TABLE = frozenset({"FROM", "JOIN"})
 
 # Reserved words that can stand in a key of a window.
-_IN_A_KEY = frozenset({"AND", "ASC", "CASE", "CAST", "COLLATE", "DESC", "ELSE", "END", "FALSE", "IN", "NOT", "NULL"}) | {
+_IN_A_KEY = frozenset(
+    {"AND", "ASC", "CASE", "CAST", "COLLATE", "DESC", "ELSE", "END", "FALSE", "IN", "NOT", "NULL"}
+) | {
     "OR",
     "THEN",
     "TRUE",
@@ -182,7 +184,9 @@ class _Cutter:
 
     def _clause(self, table: int, at: int) -> None:
         if len(self._clauses) == _MOST_CLAUSES:
-            raise self._fail(f"the query has more than {_MOST_CLAUSES} clauses; write several queries", self._tokens[at])
+            raise self._fail(
+                f"the query has more than {_MOST_CLAUSES} clauses; write several queries", self._tokens[at]
+            )
         place = Place(self._sql, self._tokens[at].begin)
         name, source_name = self._table(table, at)
         closing = self._closing[at + 1]

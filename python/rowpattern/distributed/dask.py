@@ -1,0 +1,219 @@
+"""MATCH_RECOGNIZE over Dask frames of pandas: PARTITION BY is the shuffle's key.
+
+Dask's partitions may hold a column in different forms: booleans with and without NULL, categories of their own, two
+kinds of texts. So each is first given Arrow's type that the frame's meta stands for, and a hash of the PARTITION BY
+columns' values; by that hash rows are shuffled. Rows carry their number in the frame, by which they are put in order
+again, so that rows that are equal in ORDER BY are matched in the frame's order. Each of Dask's partitions then has
+whole partitions of the query, and is answered in memory by the worker that holds it, with a pattern cache of its own.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rowpattern.dependencies import missing
+from rowpattern.errors import QueryError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+    import pyarrow as pa
+
+    from rowpattern.distributed.plan import Limits, Plan
+
+__all__ = ["match_recognize"]
+
+_HASH, _NUMBER = "hash", "number"
+# A row's number is that of its partition, moved by so many bits, and that of the row in it.
+_ROW_BITS = 40
+
+
+def match_recognize(
+    sql: str, data: Any, /, *, memory_limit_mb: float | None = None, timeout_seconds: float | None = None
+) -> Any:
+    """Answer a query with MATCH_RECOGNIZE over a Dask frame, lazily.
+
+    Args:
+        sql: as for `rowpattern.spark.match_recognize`.
+        data: a `dask.dataframe.DataFrame`. Its dtypes say what it holds; columns of the dtype object hold texts.
+        memory_limit_mb: the most memory that the query may take for one of Dask's partitions, in MB of 2**20 bytes; by
+            default `max_memory_mb` of the settings in the worker's process.
+        timeout_seconds: the most time for each; by default `execution_timeout_seconds` there.
+
+    Returns:
+        a Dask frame with the columns that `rowpattern.match_recognize` gives for the same rows in one pandas frame, in
+        the order of partitions within each of Dask's. Columns of the frame keep their dtypes. Integers and booleans
+        that are computed have pandas' dtypes with NULL (Int64, boolean), whether there is a NULL or not: what a column
+        is does not depend on the rows.
+
+    Raises:
+        UnsupportedQueryError: the query cannot be spread, as for Spark.
+        ConfigurationError: a limit is no number above 0.
+        TypeError: what was given is no Dask frame.
+        QueryError, QuerySyntaxError, PatternSyntaxError, UnknownVariableError: as for `rowpattern.match_recognize`.
+        MissingDependencyError: dask, or what `match_recognize` needs, is not installed.
+
+    Takes a shuffle, and for each of Dask's partitions what `rowpattern.match_recognize` takes.
+    """
+    try:
+        import dask.dataframe
+
+        from rowpattern.distributed.plan import Limits, plan_query
+    except ImportError as error:
+        if error.name is None or error.name.startswith("rowpattern"):
+            raise
+        raise missing(error, "dask") from error
+    if not isinstance(data, dask.dataframe.DataFrame):
+        kind = f"{type(data).__module__.split('.')[0]}.{type(data).__name__}"
+        raise TypeError(f"data is a {kind}; give a Dask frame, as dask.dataframe.from_pandas makes it")
+    nothing: pd.DataFrame = data._meta  # noqa: SLF001 - Dask's own name for the frame without rows, which extensions use
+    names = [str(label) for label in nothing.columns]
+    limits = Limits(memory_limit_mb, timeout_seconds)
+    plan = plan_query(sql, names, lambda at: _field(nothing.iloc[:, at]), limits)
+
+    given = {names[at]: nothing.dtypes.iloc[at] for at in plan.positions}
+    dtypes = [_dtype(field.type, given.get(origin)) for field, origin in zip(plan.answer, plan.passed_on)]
+    labels = [nothing.columns[at] for at in plan.positions]
+    prepared = data[labels].map_partitions(
+        _prepare, plan, meta=_prepare(nothing[labels], plan), enforce_metadata=False, align_dataframes=False
+    )
+    together = prepared.shuffle(on=_HASH, ignore_index=True)
+    return together.map_partitions(
+        _answer, sql, plan, limits, dtypes, meta=_pandas(plan.answer.empty_table(), dtypes), enforce_metadata=False
+    )
+
+
+def _field(column: pd.Series) -> pa.Field:
+    """Return a column of the frame without rows as Arrow has it."""
+    import pandas as pd
+    import pyarrow as pa
+
+    from rowpattern.sql.tables import readable_type
+
+    dtype = column.dtype
+    if isinstance(dtype, pd.CategoricalDtype):
+        # Categories that are not known yet are one text.
+        column = dtype.categories.to_series()
+    if column.dtype == object:
+        return pa.field("", pa.large_string())
+    kind = pa.array(column, from_pandas=True).type
+    return pa.field("", readable_type(kind.value_type if pa.types.is_dictionary(kind) else kind))
+
+
+def _prepare(frame: pd.DataFrame, plan: Plan, partition_info: Mapping[str, Any] | None = None) -> pd.DataFrame:
+    """Return the columns that the query reads in their types, a hash of the partition, and the rows' numbers."""
+    import numpy as np
+    import pandas as pd
+
+    from rowpattern.sql.tables import read_table
+
+    table = read_table(frame, "data")
+    columns = {}
+    for name, field in zip(table.names, plan.rows):
+        columns[field.name] = _typed(table.column(name), field.type, field.name)
+    arrays: dict[str, Any] = {
+        f"c{at}": pd.arrays.ArrowExtensionArray(values) for at, values in enumerate(columns.values())
+    }
+    arrays[_HASH] = _hash([columns[name] for name in plan.partition_by], len(frame))
+    first = (partition_info["number"] if partition_info else 0) << _ROW_BITS
+    arrays[_NUMBER] = np.arange(first, first + len(frame), dtype=np.int64)
+    return pd.DataFrame(arrays, copy=False)
+
+
+def _typed(values: pa.ChunkedArray, kind: pa.DataType, name: str) -> pa.ChunkedArray:
+    import pyarrow as pa
+
+    from rowpattern.sql.casting import as_type
+
+    found = values.type.value_type if pa.types.is_dictionary(values.type) else values.type
+    is_ = pa.types
+    if is_.is_large_string(kind) and not (is_.is_string(found) or is_.is_large_string(found) or is_.is_null(found)):
+        message = f"column {name} has values of the type {found}, and its dtype does not say so"
+        raise QueryError(f"{message}; give it one first, as in astype('{found}[pyarrow]'), or as_known() categories")
+    return as_type(values.cast(found), kind, name)
+
+
+def _hash(keys: list[pa.ChunkedArray], rows: int) -> Any:
+    """Return a number for each row that is the same where all keys are equal."""
+    import numpy as np
+
+    found = np.zeros(rows, dtype=np.uint64)
+    for key in keys:
+        # A multiplier of Knuth's; Dask hashes the result once more.
+        found = (found ^ _hashed(key)) * np.uint64(0x9E3779B97F4A7C15)
+        found ^= found >> np.uint64(32)
+    return found.view(np.int64)
+
+
+def _hashed(key: pa.ChunkedArray) -> Any:
+    import numpy as np
+    import pandas as pd
+    import pyarrow as pa
+
+    is_ = pa.types
+    if is_.is_null(key.type):
+        return np.zeros(len(key), dtype=np.uint64)
+    if is_.is_string(key.type) or is_.is_large_string(key.type) or is_.is_binary(key.type):
+        coded = key.combine_chunks().dictionary_encode()
+        coded = coded.combine_chunks() if isinstance(coded, pa.ChunkedArray) else coded
+        texts = pd.util.hash_array(coded.dictionary.to_numpy(zero_copy_only=False).astype(object), categorize=False)
+        codes = coded.indices.fill_null(len(texts)).to_numpy(zero_copy_only=False)
+        return np.append(texts, np.uint64(0))[codes]
+    if is_.is_decimal(key.type) or is_.is_floating(key.type):
+        values = key.cast(pa.float64(), safe=False).to_numpy()
+        # One zero, and one NaN, which stands for NULL too.
+        return np.where(np.isnan(values), np.nan, values + 0.0).view(np.uint64)
+    if is_.is_date32(key.type) or is_.is_time32(key.type):
+        key = key.cast(pa.int32())
+    elif is_.is_temporal(key.type):
+        key = key.cast(pa.int64())
+    return key.fill_null(False if is_.is_boolean(key.type) else 0).to_numpy().astype(np.uint64)
+
+
+def _answer(frame: pd.DataFrame, sql: str, plan: Plan, limits: Limits, dtypes: list[Any]) -> pd.DataFrame:
+    """Answer the query over whole partitions."""
+    import numpy as np
+    import pyarrow as pa
+
+    number = frame[_NUMBER].to_numpy()
+    columns = [pa.chunked_array(frame[f"c{at}"].array.__arrow_array__()) for at in range(len(plan.rows))]
+    rows = pa.Table.from_arrays([values.cast(field.type) for values, field in zip(columns, plan.rows)], plan.rows.names)
+    if np.any(number[1:] < number[:-1]):
+        rows = rows.take(np.argsort(number, kind="stable"))
+    return _pandas(limits.answer(sql, rows), dtypes, plan.answer)
+
+
+def _dtype(kind: pa.DataType, origin: Any | None) -> Any:
+    """Return the dtype of a column of the answer, given that of the frame's column that it is, if it is one."""
+    import pandas as pd
+    import pyarrow as pa
+
+    if origin is not None:
+        return origin
+    if pa.types.is_integer(kind):
+        return pd.api.types.pandas_dtype(str(kind).replace("int", "Int").replace("uI", "UI"))
+    if pa.types.is_boolean(kind):
+        return pd.BooleanDtype()
+    return pa.chunked_array([], kind).to_pandas().dtype
+
+
+def _pandas(table: pa.Table, dtypes: list[Any], schema: pa.Schema | None = None) -> pd.DataFrame:
+    import pandas as pd
+
+    from rowpattern.sql.casting import as_type
+
+    columns = {}
+    for at, (values, dtype, field) in enumerate(zip(table.columns, dtypes, schema or table.schema)):
+        values = as_type(values, field.type, field.name)  # noqa: PLW2901 - the same values
+        if hasattr(dtype, "__from_arrow__"):
+            columns[at] = pd.Series(dtype.__from_arrow__(values), copy=False)
+            continue
+        try:
+            columns[at] = values.to_pandas().astype(dtype)
+        except (TypeError, ValueError) as error:
+            message = f"column {field.name} has values that its dtype {dtype} cannot hold"
+            raise QueryError(f"{message}: {error}; give it another with astype") from None
+    frame = pd.DataFrame(columns, copy=False)
+    frame.columns = pd.Index(table.column_names)
+    return frame

@@ -1,0 +1,164 @@
+"""What has to be known of a query to answer it on several machines: which rows belong together, and what comes out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from rowpattern.errors import QueryError, UnsupportedQueryError
+from rowpattern.sql import answer_in_zone
+from rowpattern.sql.problems import nesting_limited, problem
+from rowpattern.sql.query import bound_clause, parsed_query, projected
+from rowpattern.sql.tables import Answer, AnswerColumn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from rowpattern.sql.binding import BoundClause
+    from rowpattern.sql.clause import Clause
+    from rowpattern.sql.parser import ParsedQuery
+
+__all__ = ["Limits", "Plan", "plan_query", "table_named"]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What each task's part of the query is answered within.
+
+    Attributes:
+        memory_limit_mb: the most memory; None for the settings of the process that does it.
+        timeout_seconds: the most time; None for the settings of the process that does it.
+        time_zone: of expressions that need one; None for the process's.
+    """
+
+    memory_limit_mb: float | None = None
+    timeout_seconds: float | None = None
+    time_zone: str | None = None
+
+    def answer(self, sql: str, rows: pa.Table | pa.RecordBatchReader, *, stream: bool = False) -> Any:
+        """Answer the query over rows that hold whole partitions, with one thread: a task has one core.
+
+        Args:
+            sql: the query.
+            rows: in any order.
+            stream: as for `rowpattern.match_recognize`, to give a reader.
+
+        Raises:
+            What `rowpattern.match_recognize` raises.
+        """
+        return answer_in_zone(
+            sql,
+            rows,
+            time_zone=self.time_zone,
+            stream=stream,
+            memory_limit_mb=self.memory_limit_mb,
+            timeout_seconds=self.timeout_seconds,
+            threads=1,
+        )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a query is distributed.
+
+    Attributes:
+        rows: the columns that it reads.
+        positions: where the frame has each of them.
+        partition_by: rows that are equal in these columns belong together.
+        answer: the columns that it gives, in each place.
+        passed_on: for each of those, the name of the column whose value in the row it is; None where it is computed,
+            or may be of another row.
+    """
+
+    rows: pa.Schema
+    positions: tuple[int, ...]
+    partition_by: tuple[str, ...]
+    answer: pa.Schema
+    passed_on: tuple[str | None, ...]
+
+
+def table_named(sql: str) -> str:
+    """Return the name of the table that a query reads.
+
+    Raises:
+        UnsupportedQueryError: it cannot be distributed, or reads more than a table.
+        QuerySyntaxError: as for `rowpattern.match_recognize`.
+    """
+    _, clause = _only_clause(sql)
+    return str(clause.table)
+
+
+@nesting_limited("query")
+def plan_query(sql: str, names: Sequence[str], field_of: Callable[[int], pa.Field], limits: Limits) -> Plan:
+    """Find out how to distribute a query over a frame.
+
+    Args:
+        sql: the query.
+        names: the frame's columns.
+        field_of: gives a column by its position; called for those that the query reads. It may raise.
+        limits: of each task; they are checked here.
+
+    Raises:
+        UnsupportedQueryError: it cannot be distributed.
+        QueryError: it reads a name that two columns have.
+        ConfigurationError: a limit is not one.
+        What `rowpattern.match_recognize` raises for a table of these columns without rows.
+    """
+    parsed, clause = _only_clause(sql)
+    if not clause.partition_by:
+        message = (
+            "a query without PARTITION BY cannot be spread: all rows are one partition, which one machine has to match;"
+            " add PARTITION BY, or use rowpattern.match_recognize"
+        )
+        raise problem(message, clause.place, UnsupportedQueryError)
+    bound = bound_clause(parsed, clause, list(dict.fromkeys(names)))
+    keys = (*bound.partition_by, *bound.order_by)
+    places = [place for _, place in clause.partition_by] + [key.place for key in clause.order_by]
+    for key, place in zip(keys, places):
+        if key.column is None:
+            message = f"{key.name} is computed, which is not done before rows are spread; make it a column first"
+            raise problem(message, place, UnsupportedQueryError)
+    read = set(bound.reads())
+    positions = tuple(at for at, name in enumerate(names) if name in read)
+    if len(positions) > len(read):
+        twice = next(name for name in names if name in read and list(names).count(name) > 1)
+        raise problem(f"the frame has two columns {twice}; give each a name of its own", clause.place, QueryError)
+    rows = pa.schema([field_of(at).with_name(names[at]) for at in positions])
+    for key, (_, place) in zip(bound.partition_by, clause.partition_by):
+        if pa.types.is_nested(rows.field(key.name).type):
+            message = f"PARTITION BY cannot compare values of the type {rows.field(key.name).type}"
+            raise problem(f"{message}; make a column of its parts first", place, UnsupportedQueryError)
+    return Plan(
+        rows=rows,
+        positions=positions,
+        partition_by=tuple(key.name for key in bound.partition_by),
+        answer=limits.answer(sql, rows.empty_table(), stream=True).schema,
+        passed_on=_passed_on(parsed, bound),
+    )
+
+
+def _only_clause(sql: str) -> tuple[ParsedQuery, Clause]:
+    parsed = parsed_query(sql)
+    clause = parsed.clauses[-1] if parsed.clauses else None
+    if clause is None or len(parsed.clauses) > 1 or parsed.projection is None or clause.table is None:
+        message = (
+            "only a SELECT of columns from one table with one MATCH_RECOGNIZE can be spread; do what is around it "
+            "before, or with the answer"
+        )
+        raise problem(message, None if clause is None else clause.place, UnsupportedQueryError)
+    return parsed, clause
+
+
+def _passed_on(parsed: ParsedQuery, bound: BoundClause) -> tuple[str | None, ...]:
+    """Say for each column of the answer which column of the row it is, if it is one."""
+    one_row = bound.rows_shown == "one row"
+    keys = [key.name for key in bound.partition_by]
+    if not one_row:
+        keys += [name for name in dict.fromkeys(key.name for key in bound.order_by) if name not in keys]
+    nothing = pa.nulls(0)
+    columns = [AnswerColumn(name, nothing, name) for name in keys]
+    columns += [AnswerColumn(measure.name, nothing) for measure in bound.measures]
+    columns += [AnswerColumn(name, nothing, name) for name in bound.rest]
+    return tuple(column.origin for column in projected(parsed, Answer(columns)).columns)

@@ -1,0 +1,156 @@
+"""MATCH_RECOGNIZE over Apache Spark: each task answers the partitions that a shuffle of ours brings to it.
+
+Rows are exchanged by a hash of the PARTITION BY columns and of a text of ours. Nothing else is distributed by that, so
+Spark has no exchange to take in its place, and adaptive execution leaves an exchange that was asked for as it is, but
+for giving several of its parts to one task. (`repartition` by the columns themselves is dropped where a join below has
+the same distribution, and that join may be read in another way later: the rows of a partition were in several tasks.)
+
+A task gets whole partitions in any order, which the query itself sorts. What crosses to executors is the query's text:
+each compiles the pattern once, into a cache of its own.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from rowpattern.dependencies import missing
+from rowpattern.errors import QueryError, UnsupportedQueryError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import pyarrow as pa
+    from pyspark.sql import DataFrame, SparkSession
+
+    from rowpattern.distributed.plan import Limits, Plan
+
+__all__ = ["match_recognize"]
+
+# Makes the hash one that nobody else distributes by.
+_HASHED_WITH = "rowpattern.match_recognize"
+# The forms of a time zone that Java knows as a distance from UTC.
+_OFFSET = re.compile(r"(?:UTC|GMT|UT)?([+-])(\d\d?)(?::?(\d\d))?")
+
+
+def match_recognize(
+    sql: str,
+    data: DataFrame | SparkSession,
+    /,
+    *,
+    memory_limit_mb: float | None = None,
+    timeout_seconds: float | None = None,
+) -> DataFrame:
+    """Answer a query with MATCH_RECOGNIZE over a Spark data frame, lazily. Spark Connect is as good.
+
+    Args:
+        sql: a SELECT of columns from one table with MATCH_RECOGNIZE behind it, with PARTITION BY columns; any name in
+            FROM means the frame. What would stand around the clause (WHERE, GROUP BY, joins) is for Spark to do with
+            the answer, or before.
+        data: the frame; or a session, where the name in FROM is that of a table or view.
+        memory_limit_mb: the most memory that a task's query may take, in MB of 2**20 bytes; by default 1,024, or
+            `max_memory_mb` of the settings in the executor's process where that is less. What a task sorts beyond
+            that is written to the executor's temporary directory; a partition has to fit.
+        timeout_seconds: the most time that a task's query may work; by default `execution_timeout_seconds` there.
+
+    Returns:
+        a data frame with the columns that `rowpattern.match_recognize` gives for the same rows. Columns of the frame
+        keep their types; TIMESTAMP_NTZ stays that, and an interval is a day-time interval (a day has 24 hours).
+        Expressions that need a time zone are computed in the session's. As always in Spark, rows come in no order;
+        rows that are equal in ORDER BY are matched in whichever order they come.
+
+    Raises:
+        UnsupportedQueryError: the query cannot be spread: there is no PARTITION BY, or it is by an expression, or
+            something stands around the clause; the query reads a column that has no type here (a year-month interval,
+            a variant, a text with a collation); or Spark does not have a type of the answer. The message says what to
+            write.
+        ConfigurationError: a limit is no number above 0.
+        TypeError: what was given is no frame of Spark and no session.
+        QueryError, QuerySyntaxError, PatternSyntaxError, UnknownVariableError: as for `rowpattern.match_recognize`.
+        MissingDependencyError: pyspark, or what `match_recognize` needs, is not installed.
+
+    What is wrong with rows is raised when Spark computes the answer, as its PythonException with our message.
+    Takes an exchange of the columns read, and then in each task what `rowpattern.match_recognize` takes.
+    """
+    try:
+        import pyarrow as pa
+        import pyspark.sql
+
+        from rowpattern.distributed import spark_types
+        from rowpattern.distributed.plan import Limits, plan_query, table_named
+    except ImportError as error:
+        if error.name is None or error.name.startswith("rowpattern"):
+            raise
+        raise missing(error, "spark") from error
+    # Spark Connect's session is of another class.
+    if not isinstance(data, pyspark.sql.DataFrame) and hasattr(data, "table") and hasattr(data, "createDataFrame"):
+        data = _table(data, table_named(sql))
+    if not isinstance(data, pyspark.sql.DataFrame):
+        kind = f"{type(data).__module__.split('.')[0]}.{type(data).__name__}"
+        raise TypeError(f"data is a {kind}; give a Spark data frame, as session.createDataFrame makes it, or a session")
+    if data.isStreaming:
+        raise UnsupportedQueryError("a streaming frame does not end; use foreachBatch, or a frame of what has come")
+    zone = data.sparkSession.conf.get("spark.sql.session.timeZone") or "UTC"
+    fields = data.schema.fields
+    limits = Limits(memory_limit_mb, timeout_seconds, _known_zone(zone))
+    plan = plan_query(sql, data.columns, lambda at: spark_types.arrow_field(fields[at], zone), limits)
+
+    given = {fields[at].name: fields[at] for at in plan.positions}
+    answer = [
+        spark_types.as_answered(given[origin], f"a{at}")
+        if origin is not None
+        else pyspark.sql.types.StructField(f"a{at}", spark_types.spark_type(field.type, field.name))
+        for at, (field, origin) in enumerate(zip(plan.answer, plan.passed_on))
+    ]
+    sent = pa.schema([(field.name, spark_types.sent_type(field.dataType, zone)) for field in answer])
+    # By their places: names may be anything, also twice the same.
+    numbered = data.toDF(*(f"c{at}" for at in range(len(fields))))
+    read = [f"c{at}" for at in plan.positions]
+    keys = [read[plan.rows.get_field_index(name)] for name in plan.partition_by]
+    hashed = numbered.selectExpr(*read, f"hash({', '.join(keys)}, '{_HASHED_WITH}') AS h")
+    together = hashed.repartition("h").select(*read)
+    answered = together.mapInArrow(_answering(sql, plan, limits, sent), pyspark.sql.types.StructType(answer))
+    return answered.toDF(*plan.answer.names)
+
+
+def _answering(
+    sql: str, plan: Plan, limits: Limits, sent: pa.Schema
+) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+    """Return what a task does; it is sent to executors with the query's text and Arrow's schemas."""
+
+    def answered(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        from rowpattern.distributed.task import answer_task
+        from rowpattern.errors import RowPatternError
+
+        failed = None
+        try:
+            yield from answer_task(sql, batches, plan, limits, sent)
+        except RowPatternError as error:
+            failed = error
+        if failed is not None:
+            # Spark shows each place that an error has been through, of which there are many.
+            raise failed.with_traceback(None)
+
+    return answered
+
+
+def _table(session: SparkSession, name: str) -> DataFrame:
+    """Return a session's table or view."""
+    from pyspark.errors import AnalysisException
+
+    try:
+        found = session.table(f"`{name.replace('`', '``')}`")
+        # Only now Spark Connect looks for it.
+        found.schema  # noqa: B018
+    except AnalysisException:
+        message = f"the session has no table or view {name}; give a frame, or name it by createOrReplaceTempView"
+        raise QueryError(message) from None
+    return found
+
+
+def _known_zone(zone: str) -> str:
+    """Return a time zone of Java's by the name that DuckDB has for it."""
+    if zone in {"Z", "UTC", "GMT", "UT"}:
+        return "UTC"
+    offset = _OFFSET.fullmatch(zone)
+    return zone if offset is None else f"GMT{offset[1]}{int(offset[2]):02}:{offset[3] or '00'}"
