@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import os
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -124,6 +125,19 @@ def test_every_public_function_raises_our_error(panic: Callable[[bool], None]) -
             pytest.fail(f"{name} is not guarded")
         finally:
             panic(False)
+
+
+def test_every_function_of_the_bindings_is_guarded() -> None:
+    # Without that extension too: the attribute stands before each block of functions that Python calls.
+    sources = sorted((Path(__file__).parents[1] / "rust").rglob("python/*.rs"))
+    found = 0
+    for source in sources:
+        lines = source.read_text().splitlines()
+        for before, line in zip(lines, lines[1:]):
+            if line.startswith(("#[pymethods]", "#[pyfunction]")):
+                found += 1
+                assert before == "#[catch_panics]", f"{source.name}: {line} without #[catch_panics] before it"
+    assert found >= 10
 
 
 def test_an_internal_error_is_one_of_ours() -> None:
