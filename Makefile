@@ -6,8 +6,8 @@ SECONDS ?= 60
 BIN := .venv/bin
 BASELINE := -q --benchmark-columns=min --benchmark-storage=file://benches/baseline
 
-.PHONY: demo test bench bench-compare bench-report profile bench-environment develop format lint types rust-test fuzz fuzz-short \
-  sanitize deny servers install wheels test-wheels clean
+.PHONY: demo test test-panics bench bench-compare bench-report profile bench-environment develop format lint types rust-test \
+  fuzz fuzz-short sanitize deny servers install wheels test-wheels clean
 
 # All that users can install beside the package, which tests use.
 EXTRAS := examples,sql,dask,spark,prometheus,cloudwatch,opentelemetry
@@ -18,6 +18,15 @@ demo: .venv/demo
 
 test: servers develop
 	$(BIN)/python -m pytest
+
+# What becomes of panics, with an extension that panics on demand; it stays in target/panics.
+test-panics: .venv/test
+	PYO3_PYTHON=$(CURDIR)/$(BIN)/python cargo rustc -q --features panics-for-tests --lib --crate-type cdylib \
+	  --manifest-path rust/Cargo.toml --target-dir target/panics
+	rm -rf target/panics/python && cp -r python target/panics/ && rm -f target/panics/python/rowpattern/_core.*.so
+	cp target/panics/debug/librowpattern.so \
+	  target/panics/python/rowpattern/_core$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_config_var("EXT_SUFFIX"))')
+	ROWPATTERN_TEST_PANICS=1 PYTHONPATH=target/panics/python $(BIN)/python -m pytest tests/test_panics.py
 
 # What tests talk to and pip does not have: the Prometheus server with promtool, and the Java that Spark runs in. Debian's
 # packages start a service of their own where systemd runs; tests start theirs on other ports.

@@ -1,11 +1,11 @@
 """Arrow data as strangers might send it: valid, malformed in its C structures, or malformed in its buffers.
 
-A case is made from its seed alone. Each knows what has to come of it: the answer, found from the raw bytes in plain Python, or
-an error. Everything that pointers point to is real memory of the size that the structures say: what a consumer of Arrow's C
-interface cannot check is not generated.
+A case is made from its seed alone. Each knows what has to come of it: the answer, found from the raw bytes in plain
+Python, or an error. Everything that pointers point to is real memory of the size that the structures say: what a
+consumer of Arrow's C interface cannot check is not generated.
 
-Run as a program, `python tests/arrow_cases.py FIRST COUNT [FILE]` runs cases and prints those that fail; the number of the case
-that is being run stands in FILE, for when the process dies. So it can be run under valgrind or a sanitizer as it is.
+Run as a program, `python tests/arrow_cases.py FIRST COUNT [FILE]` runs cases and prints those that fail; the number of
+the case that is being run stands in FILE, for when the process dies. So it can be run under valgrind or a sanitizer.
 """
 
 from __future__ import annotations
@@ -19,12 +19,14 @@ import struct
 import sys
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 import rowpattern
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 __all__ = ["Case", "Refused", "Stream", "cases", "run"]
 
@@ -96,20 +98,19 @@ def _address(function: Any) -> int:
     return ctypes.cast(function, ctypes.c_void_p).value or 0
 
 
-@RELEASE
-def release_schema(pointer: int) -> None:
-    """Release a schema, once."""
+def _release_schema(pointer: int) -> None:
     schema = CSchema.from_address(pointer)
     assert schema.release
     schema.release = None
 
 
-@RELEASE
-def release_array(pointer: int) -> None:
-    """Release an array, once."""
+def _release_array(pointer: int) -> None:
     array = CArray.from_address(pointer)
     assert array.release
     array.release = None
+
+
+RELEASE_SCHEMA, RELEASE_ARRAY = RELEASE(_release_schema), RELEASE(_release_array)
 
 
 @dataclass
@@ -135,7 +136,7 @@ class Node:
     def export(self, keep: list[Any]) -> tuple[CSchema, CArray]:
         """Make the structures. What they point to is kept alive by the list."""
         schema, array = CSchema(), CArray()
-        children = [child and child.export(keep) for child in self.children]
+        children = [None if child is None else child.export(keep) for child in self.children]
         dictionary = self.dictionary and self.dictionary.export(keep)
         addresses = []
         for data in self.buffers:
@@ -146,10 +147,10 @@ class Node:
         pointers = (ctypes.c_void_p * max(len(addresses), 1))(*addresses)
         strings = [None if text is None else ctypes.create_string_buffer(text) for text in (self.format, self.name)]
         of_schemas = (ctypes.c_void_p * max(len(children), 1))(
-            *[child and ctypes.addressof(child[0]) for child in children]
+            *[None if child is None else ctypes.addressof(child[0]) for child in children]
         )
         of_arrays = (ctypes.c_void_p * max(len(children), 1))(
-            *[child and ctypes.addressof(child[1]) for child in children]
+            *[None if child is None else ctypes.addressof(child[1]) for child in children]
         )
         keep += [children, dictionary, pointers, strings, of_schemas, of_arrays, schema, array]
         fields: dict[str, Any] = {
@@ -158,7 +159,7 @@ class Node:
             "n_children": len(children),
             "children": ctypes.addressof(of_schemas),
             "dictionary": dictionary and ctypes.addressof(dictionary[0]),
-            "release": _address(release_schema),
+            "release": _address(RELEASE_SCHEMA),
         }
         for name, value in {**fields, **self.schema_lies}.items():
             setattr(schema, name, value or None if name not in {"n_children", "flags"} else value)
@@ -171,7 +172,7 @@ class Node:
             "buffers": ctypes.addressof(pointers),
             "children": ctypes.addressof(of_arrays),
             "dictionary": dictionary and ctypes.addressof(dictionary[1]),
-            "release": _address(release_array),
+            "release": _address(RELEASE_ARRAY),
         }
         numbers = {"length", "null_count", "offset", "n_buffers", "n_children"}
         for name, value in {**fields, **self.array_lies}.items():
@@ -519,7 +520,7 @@ class Maker:
             ("unknown format", lambda: setattr(node, "format", self.random.choice([b"x", b"uu", b"+", b"w:", b"d:1"]))),
             ("name not UTF-8", lambda: setattr(node, "name", b"\xff")),
             ("a child too many in the schema", lambda: node.schema_lies.update(n_children=len(node.children) + 1))
-            if kind not in {"+s"}
+            if kind != "+s"
             else ("no children in the schema", lambda: node.schema_lies.update(n_children=-1)),
             ("children -1 in the schema", lambda: node.schema_lies.update(n_children=-1)),
             ("a child too many", lambda: node.array_lies.update(n_children=len(node.children) + 1)),
@@ -600,9 +601,9 @@ def make(seed: int) -> Case:
         if "released array" in maker.what:
             # So a stream says that it ends.
             expected = []
-        stream = Stream([node], node)
+        stream: Any = Stream([node], node)
         return Case(seed, what, lambda: _found(PATTERN.spans(stream)), expected, may_refuse)
-    array = Array(node)
+    array: Any = Array(node)
     if use == "labels":
         return Case(seed, what, lambda: _found(PATTERN.spans(array)), expected, may_refuse)
     return Case(seed, what, lambda: _found(ONLY.spans({"A": array})), expected, may_refuse)
@@ -623,7 +624,7 @@ def _partitions(maker: Maker, seed: int, family: str) -> Case:
     may_refuse = family == "structure"
     if may_refuse and maker.lie(node):
         expected = None
-    array = Array(node)
+    array: Any = Array(node)
     what = f"partitions, {family}: {', '.join(maker.what)}"
     return Case(seed, what, lambda: ONLY.count({"A": rows}, partitions=("counts", array)), expected, may_refuse)
 
@@ -660,7 +661,7 @@ def _record(maker: Maker, seed: int, column: Node, family: str) -> Case:
             expected = None
         elif maker.lie(record):
             expected = None
-    array = Array(record)
+    array: Any = Array(record)
     what = f"record, {family}: {', '.join(maker.what)}"
     return Case(seed, what, lambda: _found(ONLY.spans(array)), expected, may_refuse)
 

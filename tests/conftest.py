@@ -5,12 +5,17 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import rowpattern
 from rowpattern import pattern_cache
 from rowpattern.cache_monitor import stop_cache_monitoring
 from rowpattern.production_config import MatchRecognizeConfig, reset_config, set_config
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
 
 # A parent may have had this signal ignored (`nohup make test &`): tests raise it, and their children inherit it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -26,3 +31,37 @@ def _new_process_cache() -> None:
     set_config(MatchRecognizeConfig())
     reset_config()
     pattern_cache.clear_pattern_cache()
+
+
+_panics: list[str] = []
+
+
+def _record_panics(kind: type[BaseException]) -> None:
+    """Note each exception of a class when it is made, whoever catches it."""
+    if kind.__dict__.get("_is_recorded"):
+        return
+    original = kind.__init__
+
+    def recorded(self: BaseException, *arguments: Any, **named: Any) -> None:
+        _panics.append(f"{kind.__name__}: {arguments}")
+        original(self, *arguments, **named)
+
+    kind.__init__ = recorded  # type: ignore[method-assign]
+    kind._is_recorded = True  # type: ignore[attr-defined]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Fail a test in which the extension panicked, even one that expects any exception."""
+    _record_panics(rowpattern.InternalError)
+    # PyO3's own, of every extension that has made it, which ours does when it first looks at an exception.
+    for kind in BaseException.__subclasses__():
+        if kind.__name__ == "PanicException":
+            _record_panics(kind)
+    _panics.clear()
+    try:
+        result = yield
+    finally:
+        if _panics and item.get_closest_marker("panics") is None:
+            pytest.fail(f"the extension panicked: {_panics}")
+    return result

@@ -112,9 +112,9 @@ def readable_type(kind: pa.DataType) -> pa.DataType:
 def checked(values: pa.ChunkedArray, name: str, first: int = 0) -> pa.ChunkedArray:
     """Return the values of a column when all of them can be read.
 
-    pyarrow takes over what it is given, DuckDB what pyarrow has: offsets and keys out of range are read through, text that is
-    not UTF-8 comes out broken. The check of text takes some 10 ns a row; pyarrow's own full one takes six times as long, and
-    for a chunked array of ten million rows most of a minute, so it is asked for other types only, chunk by chunk.
+    pyarrow takes over what it is given, DuckDB what pyarrow has: offsets and keys out of range are read through, text
+    that is not UTF-8 comes out broken. pyarrow's own full check takes longer for text (for a chunked array of ten
+    million rows most of a minute), so it is asked for other types only, chunk by chunk.
 
     Args:
         values: the column.

@@ -4,7 +4,7 @@ use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString, PyTuple};
 
-use super::errors::{out_of_memory, reading_error, rows_error, unknown_variable};
+use super::errors::{out_of_memory, rows_error, unknown_variable};
 use super::pattern::Pattern;
 use super::{ffi, readers, rows};
 use crate::matcher::{Partitions, Skip, number_of};
@@ -28,10 +28,6 @@ where
 /// Counts add up to the number of rows; starts begin with 0. Where both could be meant, the caller must say which.
 pub fn partitions(value: Option<&Bound<'_, PyAny>>, rows: usize) -> PyResult<Partitions> {
     let Some(value) = value else { return Ok(Partitions::one(rows)) };
-    read_partitions(value, rows).map_err(|error| reading_error(value.py(), error))
-}
-
-fn read_partitions(value: &Bound<'_, PyAny>, rows: usize) -> PyResult<Partitions> {
     if let Ok(tagged) = value.cast::<PyTuple>()
         && tagged.len() == 2
         && let Ok(tag) = tagged.get_item(0)?.cast::<PyString>()

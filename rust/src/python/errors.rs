@@ -1,6 +1,6 @@
 //! Errors as Python exceptions; their classes are written in Python (`rowpattern/errors.py`).
 
-use pyo3::exceptions::{PyException, PyMemoryError, PyTypeError, PyValueError};
+use pyo3::exceptions::{PyException, PyMemoryError};
 use pyo3::import_exception;
 use pyo3::prelude::*;
 
@@ -40,16 +40,7 @@ pub fn out_of_memory(error: OutOfMemory) -> PyErr {
     PyMemoryError::new_err(error.to_string())
 }
 
-/// An error of code that rows were read through (an iterator, `__array__`, ...), where it is of a kind that functions of this
-/// package raise, or else as one of rows, with the error as its cause.
-pub fn reading_error(py: Python<'_>, error: PyErr) -> PyErr {
-    if error.is_instance_of::<PyTypeError>(py) || error.is_instance_of::<PyValueError>(py) {
-        return error;
-    }
-    producer_error(py, error, "rows cannot be read")
-}
-
-/// An error of code that produces rows, as one of rows, with the error as its cause. Errors of memory and of this package,
+/// An error of a library that produces Arrow data, as one of rows, with the error as its cause. Errors of memory and of this package,
 /// and what is no error (Ctrl-C, an exit), stay as they are.
 pub fn producer_error(py: Python<'_>, error: PyErr, context: &str) -> PyErr {
     let is_error = error.is_instance_of::<PyException>(py) || is_panic(py, &error);

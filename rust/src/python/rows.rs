@@ -9,7 +9,7 @@ use pyo3::types::{PyBool, PyIterator, PyMapping, PyString};
 use super::arguments::{integers, variable};
 use super::arrow::{ArrowArray, Values};
 use super::booleans::{Booleans, Run};
-use super::errors::{out_of_memory, reading_error, rows_error};
+use super::errors::{out_of_memory, rows_error};
 use super::limits::Limits;
 use super::{ffi, labels};
 use crate::matcher::{Compiled, Symbols, SymbolsBuilder};
@@ -20,10 +20,6 @@ const ROWS_BETWEEN_SIGNALS: usize = 1 << 16;
 
 /// Reads the argument `rows`: a mapping of variables to booleans, or a sequence of labels.
 pub fn symbols(compiled: &Compiled, rows: &Bound<'_, PyAny>, limits: &Limits) -> PyResult<Symbols> {
-    read(compiled, rows, limits).map_err(|error| reading_error(rows.py(), error))
-}
-
-fn read(compiled: &Compiled, rows: &Bound<'_, PyAny>, limits: &Limits) -> PyResult<Symbols> {
     if let Ok(text) = rows.cast::<PyString>() {
         return text_labels(compiled, text, limits);
     }

@@ -1,0 +1,145 @@
+"""A panic of the extension comes out as `InternalError`, from every public function.
+
+It needs an extension that panics on demand, which is never distributed: `make test-panics` builds one and runs this
+file.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import rowpattern
+from rowpattern import _core
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+pytestmark = pytest.mark.panics
+# Set by `make test-panics`, where an extension that cannot panic is a failure.
+WANTED = os.environ.get("ROWPATTERN_TEST_PANICS") == "1"
+
+
+@pytest.fixture
+def panic() -> Iterator[Callable[[bool], None]]:
+    ask = getattr(_core, "_panic_for_tests", None)
+    if ask is None:
+        assert not WANTED, "the extension was built without the feature panics-for-tests"
+        pytest.skip("needs the feature panics-for-tests: make test-panics")
+    yield ask
+    # `_panic_for_tests` itself is not guarded.
+    ask(False)
+
+
+def _objects() -> dict[str, Any]:
+    """Return an object of each class."""
+    pattern = rowpattern.compile("A+")
+    matches = pattern.match("AA")
+    found = pattern.find_iter("AA")
+    return {
+        "Pattern": pattern,
+        "Matches": matches,
+        "MatchedRows": matches.rows,
+        "Spans": pattern.spans("AA"),
+        "Column": matches.start,
+        "MatchIterator": found,
+        "Match": next(found),
+        "PatternCache": rowpattern.PatternCache(),
+        "ManualClock": _core.ManualClock(),
+        "Conditions": _core.Conditions(pattern, [], [], [], {}),
+    }
+
+
+ARGUMENTS: dict[str, tuple[Any, ...]] = {
+    "compile": ("A",),
+    "get_cached_pattern": ("A",),
+    "_check_column": ([1], "x"),
+    "match": ("AA",),
+    "spans": ("AA",),
+    "count": ("AA",),
+    "is_match": ("AA",),
+    "find_iter": ("AA",),
+    "get": ("k",),
+    "invalidate": ("k",),
+    "shed": (1.0,),
+    "set_ttl": (1.0,),
+    "set_enabled": (True,),
+    "advance": (1.0,),
+    "__getitem__": (0,),
+    "__buffer__": (0,),
+}
+NAMED: dict[str, dict[str, Any]] = {"put": {"key": "k", "value": 1, "size_bytes": 1}}
+# Made by PyO3, from traits of Rust that compare and hash texts.
+DERIVED = {"__eq__", "__ne__", "__hash__", "__lt__", "__le__", "__gt__", "__ge__"}
+
+
+def _call(value: object, member: str) -> Any:
+    return getattr(value, member)(*ARGUMENTS.get(member, ()), **NAMED.get(member, {}))
+
+
+def _view(column: Any) -> Any:
+    return memoryview(column)
+
+
+def _uses() -> Iterator[tuple[str, Callable[[], Any]]]:
+    objects = _objects()
+    kinds = {name: kind for name, kind in vars(_core).items() if inspect.isclass(kind)}
+    assert kinds.keys() == objects.keys(), "a class has no example above"
+    for name, function in vars(_core).items():
+        if callable(function) and not inspect.isclass(function) and name != "_panic_for_tests":
+            yield name, partial(function, *ARGUMENTS.get(name, ()))
+    for name, value in objects.items():
+        for member, found in vars(kinds[name]).items():
+            if member in DERIVED or member in {"__new__", "__doc__", "__module__", "__release_buffer__"}:
+                continue
+            label = f"{name}.{member}"
+            if inspect.isgetsetdescriptor(found):
+                yield label, partial(getattr, value, member)
+            else:
+                yield label, partial(_call, value, member)
+    yield "PatternCache()", rowpattern.PatternCache
+    yield "ManualClock()", _core.ManualClock
+    yield "Conditions()", partial(_core.Conditions, objects["Pattern"], [], [], [], {})
+    yield "memoryview", partial(_view, objects["Column"])
+    yield "for", partial(list, objects["MatchIterator"])
+
+
+def test_every_public_function_raises_our_error(panic: Callable[[bool], None]) -> None:
+    uses = list(_uses())
+    assert len(uses) > 80
+    for name, use in uses:
+        panic(True)
+        try:
+            use()
+        except rowpattern.InternalError as error:
+            assert "asked for by a test" in str(error), name
+            assert "please report" in str(error), name
+        except BaseException as error:  # noqa: BLE001 - PyO3's exception is no Exception
+            pytest.fail(f"{name} raised {type(error).__name__}: {error}")
+        else:
+            pytest.fail(f"{name} is not guarded")
+        finally:
+            panic(False)
+
+
+def test_every_function_of_the_bindings_is_guarded() -> None:
+    # Without that extension too: the attribute stands before each block of functions that Python calls.
+    sources = sorted((Path(__file__).parents[1] / "rust").rglob("python/*.rs"))
+    found = 0
+    for source in sources:
+        lines = source.read_text().splitlines()
+        for before, line in zip(lines, lines[1:]):
+            if line.startswith(("#[pymethods]", "#[pyfunction]")):
+                found += 1
+                assert before == "#[catch_panics]", f"{source.name}: {line} without #[catch_panics] before it"
+    assert found >= 10
+
+
+def test_an_internal_error_is_one_of_ours() -> None:
+    assert issubclass(rowpattern.InternalError, rowpattern.RowPatternError)
+    assert issubclass(rowpattern.InternalError, RuntimeError)
