@@ -1,9 +1,11 @@
 //! Conditions that depend on the match: what the search costs where there are exponentially many ways, and that
 //! what is undone on the way back is undone whole.
 
-use rowpattern::condition::{Aggregate, At, Column, Comparison, Conditions, DependentScan, Function, Node, Value};
+use rowpattern::condition::{
+    Aggregate, At, Column, Comparison, Conditions, DependentScan, Function, Node, SearchError, Value,
+};
 use rowpattern::matcher::{
-    Budget, Compiled, Context, Partitions, Sink, Skip, Span, Stopped, SymbolsBuilder, VariableSet,
+    Budget, Compiled, Context, Partitions, ScanError, Sink, Skip, Span, Stopped, SymbolsBuilder, VariableSet,
 };
 
 const FIRST: At = At { set: None, first: true, offset: 0, rows: 0 };
@@ -103,4 +105,55 @@ fn null_is_not_true() {
     };
     assert_eq!(search("A", &conditions, 2).0, [(0, 1, vec![0])]);
     assert_eq!(conditions.columns[0].value(1), Value::Null);
+}
+
+#[test]
+fn within_a_budget_the_answer_is_whole_or_refused() {
+    // It goes back, notes what fails, and keeps an aggregate and a set's rows.
+    let compiled = Compiled::new("A (A | B)* C").unwrap();
+    let rows = 60;
+    let sum = Aggregate { function: Function::Sum, column: Some(0), variables: None };
+    let last = At { set: Some(0), first: false, offset: 0, rows: 0 };
+    let enough = Node::Compare(Comparison::Equal, Box::new(Node::Aggregate(0)), Box::new(Node::Int(10)));
+    let below = Node::Compare(Comparison::Less, Box::new(Node::Read(0, last)), Box::new(Node::Int(3)));
+    let conditions = Conditions {
+        columns: vec![Column::Int((0..rows).map(|row| row % 3).collect(), Vec::new())],
+        sets: vec![VariableSet::of(1)],
+        aggregates: vec![sum],
+        conditions: vec![None, Some(below), Some(enough)],
+    };
+    let rows = rows as usize;
+    let unlimited = Budget::unlimited();
+    let mut builder = SymbolsBuilder::new(3, rows, &unlimited).unwrap();
+    (0..3).for_each(|variable| builder.fill_all(variable));
+    let mut symbols = builder.finish(&unlimited).unwrap();
+    let run = |symbols: &mut _, bytes| {
+        let mut tables = compiled.take_tables();
+        tables.adopt(symbols);
+        let budget = Budget::new(None, bytes);
+        let mut tick = || Ok(());
+        let mut context =
+            Context { automaton: &compiled.automaton, symbols, tables: &mut tables, budget: &budget, tick: &mut tick };
+        let mut scan = DependentScan::new(&conditions, &compiled.variables, Skip::ToNextRow);
+        let mut spans = Spans(Vec::new(), Vec::new());
+        let ended = scan.run(&mut context, &Partitions::one(rows), 0..1, &mut spans);
+        compiled.give_back(tables);
+        (ended.map(|()| spans.0), budget.charged_bytes())
+    };
+    let (whole, charged) = run(&mut symbols, None);
+    let whole = whole.unwrap();
+    assert!(whole.len() > 10, "{}", whole.len());
+    assert_eq!(charged, 0, "all is given back");
+    let mut answered = 0;
+    for bytes in (0..60).map(|number| 1.3_f64.powi(number) as usize) {
+        match run(&mut symbols, Some(bytes)).0 {
+            Ok(found) => {
+                assert_eq!(found, whole, "{bytes} bytes");
+                answered += 1;
+            }
+            Err(error) => assert_eq!(error, SearchError::Scan(ScanError::Stopped(Stopped::MemoryLimit))),
+        }
+    }
+    assert!((1..60).contains(&answered), "{answered} of 60 answered");
+    assert_eq!(run(&mut symbols, None).0.unwrap(), whole);
 }

@@ -6,8 +6,8 @@ mod found;
 use found::Found;
 use proptest::prelude::*;
 use rowpattern::matcher::{
-    Budget, Compiled, Context, Joined, Partitions, Scan, Search, Share, Skip, Stopped, Symbols, SymbolsBuilder,
-    bulk_serves, run_bulk, shares,
+    Budget, BulkSink, Compiled, Context, Joined, Partitions, Scan, ScanError, Search, Share, Sink, Skip, Span, Stopped,
+    Symbols, SymbolsBuilder, Tick, append, bulk_serves, run_bulk, shares,
 };
 
 fn pattern() -> impl Strategy<Value = String> {
@@ -166,4 +166,143 @@ fn the_caller_can_stop() {
     };
     assert!(Scan::new(Skip::PastLastRow).run(&mut context, &partitions, &mut Found::default()).is_err());
     assert_eq!(ticks, 3);
+}
+
+/// Takes so many bytes a row and a match, and charges for them.
+#[derive(Default, Debug, PartialEq)]
+struct Charged {
+    variables: Vec<u8>,
+    spans: Vec<(usize, usize)>,
+}
+
+impl Sink for Charged {
+    const ROWS: bool = true;
+    fn make_room(&mut self, rows: usize, budget: &Budget) -> Result<(), Stopped> {
+        budget.reserve(&mut self.variables, rows)
+    }
+    fn row(&mut self, variable: u8, _: u32) {
+        self.variables.push(variable);
+    }
+    fn complete(&mut self, span: Span, budget: &Budget) -> Result<bool, Stopped> {
+        budget.reserve(&mut self.spans, 1)?;
+        self.spans.push((span.start, span.end));
+        Ok(false)
+    }
+}
+
+impl BulkSink for Charged {
+    fn block(&mut self, variables: &[u8], _: &[i64], _: &[i64], budget: &Budget) -> Result<(), Stopped> {
+        budget.reserve(&mut self.variables, variables.len())?;
+        self.variables.extend_from_slice(variables);
+        Ok(())
+    }
+    fn partition(&mut self, partition: usize, matches: usize, budget: &Budget) -> Result<(), Stopped> {
+        budget.reserve(&mut self.spans, 1)?;
+        self.spans.push((partition, matches));
+        Ok(())
+    }
+}
+
+impl Joined for Charged {
+    fn join(&mut self, next: Self, budget: &Budget, tick: &mut Tick<'_>) -> Result<(), Stopped> {
+        append(&mut self.variables, next.variables, budget, tick)?;
+        append(&mut self.spans, next.spans, budget, tick)
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn within_a_budget_the_answer_is_whole_or_refused(
+        text in pattern(),
+        rows in prop::collection::vec(0_u8..8, 0..40),
+        repeat in prop_oneof![4 => Just(1_usize), 2 => Just(50)],
+        cut in 0.0..1.0_f64,
+        bytes in 0_usize..60_000,
+        ticks in prop_oneof![2 => Just(u32::MAX), 1 => 0_u32..4],
+        skip in prop_oneof![Just(Skip::PastLastRow), Just(Skip::ToNextRow)],
+        blocks in any::<bool>(),
+    ) {
+        let rows = rows.repeat(repeat);
+        let compiled = Compiled::new(&text).unwrap();
+        let mut symbols = symbols(&compiled, &rows);
+        let middle = (rows.len() as f64 * cut) as usize;
+        let partitions = Partitions::from_counts(&[middle, 0, rows.len() - middle]).unwrap();
+        // One after another with the same pattern, whose tables are given back whatever comes of a search.
+        let mut search = |budget: &Budget, ticks: u32| {
+            let mut left = ticks;
+            let mut tick = || {
+                left = left.saturating_sub(1);
+                if left == 0 { Err(Stopped::ByCaller) } else { Ok(()) }
+            };
+            let search = Search::new(&compiled, &mut symbols, &partitions, 1, budget);
+            let (found, tables) = search.run(skip, blocks, |_, _| Charged::default(), &mut tick);
+            compiled.give_back_all(tables);
+            let search = Search::new(&compiled, &mut symbols, &partitions, 1, budget);
+            let (counted, tables) = search.count(skip, &mut tick);
+            compiled.give_back_all(tables);
+            (found, counted)
+        };
+        let within = Budget::new(None, Some(bytes));
+        let limited = search(&within, ticks);
+        let whole = search(&Budget::unlimited(), u32::MAX);
+        prop_assert!(whole.0.is_ok() && whole.1.is_ok());
+        match limited {
+            (Ok(found), Ok(counted)) => {
+                prop_assert_eq!(Ok(&found), whole.0.as_ref());
+                prop_assert_eq!(Ok(counted), whole.1);
+                // What was charged for the passes themselves is given back: left is what was found.
+                let variables = found.variables.capacity();
+                let spans = found.spans.capacity() * size_of::<(usize, usize)>();
+                prop_assert_eq!(within.charged_bytes(), variables + spans);
+            }
+            (found, counted) => {
+                let reason = found.map(|_| ()).and(counted.map(|_| ()));
+                let stopped = [Stopped::MemoryLimit, Stopped::ByCaller].map(|reason| Err(ScanError::Stopped(reason)));
+                prop_assert!(stopped.contains(&reason), "{:?}", reason);
+            }
+        }
+        // Nothing was left behind that changes an answer.
+        prop_assert_eq!(search(&Budget::unlimited(), u32::MAX), whole);
+    }
+}
+
+#[test]
+fn all_threads_count_into_one_budget() {
+    let compiled = Compiled::new("A+").unwrap();
+    let rows = vec![1_u8; 600_000];
+    let mut symbols = symbols(&compiled, &rows);
+    let partitions = Partitions::from_counts(&[150_000; 4]).unwrap();
+    let mut run = |threads, bytes| {
+        let budget = Budget::new(None, bytes);
+        let search = Search::new(&compiled, &mut symbols, &partitions, threads, &budget);
+        search.run(Skip::PastLastRow, true, |_, _| Charged::default(), &mut || Ok(())).0
+    };
+    let whole = run(1, None).unwrap();
+    assert_eq!(run(3, None).as_ref(), Ok(&whole));
+    // Each of the threads could do its share.
+    assert_eq!(run(1, Some(700_000)), Err(ScanError::Stopped(Stopped::MemoryLimit)));
+    assert_eq!(run(3, Some(25 << 20)).as_ref(), Ok(&whole));
+}
+
+#[test]
+fn empty_partitions_and_empty_matches_take_time_too() {
+    for (text, counts) in [("A", vec![0_usize; 3_000_000]), ("A?", vec![3_000_000])] {
+        let compiled = Compiled::new(text).unwrap();
+        let rows = vec![0_u8; counts.iter().sum()];
+        let mut symbols = symbols(&compiled, &rows);
+        let partitions = Partitions::from_counts(&counts).unwrap();
+        for (skip, blocks) in [(Skip::PastLastRow, true), (Skip::PastLastRow, false), (Skip::ToNextRow, false)] {
+            let budget = Budget::unlimited();
+            let mut looks = 0;
+            let mut tick = || {
+                looks += 1;
+                Ok(())
+            };
+            let search = Search::new(&compiled, &mut symbols, &partitions, 1, &budget);
+            search.run(skip, blocks, |_, _| Charged::default(), &mut tick).0.unwrap();
+            assert!(looks > 20, "{text}: {looks}");
+        }
+    }
 }

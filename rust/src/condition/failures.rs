@@ -10,7 +10,7 @@ use hashbrown::HashTable;
 
 use super::program::{At, Node};
 use super::state::State;
-use crate::matcher::Budget;
+use crate::matcher::{Budget, Stopped};
 
 /// Words of all keys together; 64 MiB. Past that nothing more is remembered: the answer stays the same.
 const MOST_WORDS: usize = 8 << 20;
@@ -184,35 +184,35 @@ impl Failures {
         known.find(hasher.hash_one(key.as_slice()), |&at| key_at(keys, at) == key.as_slice()).is_some()
     }
 
-    /// Notes that it fails, where there is room to; it was not known.
-    pub fn insert(&mut self, position: u32, state: &State<'_>, budget: &Budget) {
-        if !self.has_written(position, state) || !self.has_room(budget) {
-            return;
+    /// Notes that it fails; it was not known. Past [`MOST_WORDS`] nothing more is noted; a budget that is used up before
+    /// ends the search, which could take exponential time without notes.
+    pub fn insert(&mut self, position: u32, state: &State<'_>, budget: &Budget) -> Result<(), Stopped> {
+        if !self.has_written(position, state) || self.keys.len() + self.key.len() >= MOST_WORDS {
+            return Ok(());
         }
+        self.make_room(budget)?;
         let Self { keys, known, hasher, key, .. } = self;
         let at = keys.len() as u32;
         keys.push(key.len() as u64);
         keys.extend_from_slice(key);
         known.insert_unique(hasher.hash_one(key.as_slice()), at, |&at| hasher.hash_one(key_at(keys, at)));
+        Ok(())
     }
 
-    /// Makes room for the key, which costs nothing but time where there is none.
-    fn has_room(&mut self, budget: &Budget) -> bool {
+    /// Makes room for the key.
+    fn make_room(&mut self, budget: &Budget) -> Result<(), Stopped> {
         let Self { keys, known, hasher, key, known_bytes, .. } = self;
-        if keys.len() + key.len() >= MOST_WORDS || !budget.has_reserved(keys, key.len() + 1) {
-            return false;
-        }
+        budget.reserve(keys, key.len() + 1)?;
         if known.len() < known.capacity() {
-            return true;
+            return Ok(());
         }
         // It is going to have twice the places.
         let bytes = (known.capacity() + LEAST_PLACES) * PLACE_BYTES;
-        if !budget.has_charged(bytes) {
-            return false;
-        }
+        budget.charge(bytes)?;
         *known_bytes += bytes;
         let keys = keys.as_slice();
-        known.try_reserve(LEAST_PLACES, |&at| hasher.hash_one(key_at(keys, at))).is_ok()
+        let reserved = known.try_reserve(LEAST_PLACES, |&at| hasher.hash_one(key_at(keys, at)));
+        reserved.map_err(|_| budget.stop(Stopped::OutOfMemory))
     }
 
     /// Writes the key of a branch, where that is worth it.

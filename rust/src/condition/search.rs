@@ -240,7 +240,7 @@ impl<'a> DependentScan<'a> {
                 let position = here.position;
                 failed += 1;
                 if self.notes && failed > FAILURES_BEFORE_NOTES && position != ACCEPT {
-                    self.failures.insert(position, &self.state, context.budget);
+                    self.failures.insert(position, &self.state, context.budget)?;
                     self.look(context, self.failures.key_words() / PARTS_A_STEP)?;
                 }
                 self.choices.pop();

@@ -145,11 +145,6 @@ impl Budget {
         }
     }
 
-    /// As [`Self::reserve`], for what the search can do without.
-    pub fn has_reserved<T: Copy>(&self, vector: &mut Vec<T>, items: usize) -> bool {
-        vector.capacity() - vector.len() >= items || self.has_grown(vector, items) == Ok(true)
-    }
-
     /// Whether the vector has grown, and not passed the limit.
     fn has_grown<T: Copy>(&self, vector: &mut Vec<T>, items: usize) -> Result<bool, OutOfMemory> {
         let capacity = vector.capacity();
@@ -221,7 +216,6 @@ mod tests {
     fn what_can_be_done_without_does_not_stop() {
         let budget = Budget::new(None, Some(1000));
         assert_eq!(budget.room::<u64>(1000).capacity(), 0);
-        assert!(!budget.has_reserved(&mut Vec::<u64>::new(), 1000));
         assert!(!budget.has_charged(usize::MAX));
         assert_eq!(budget.check(), Ok(()));
         assert_eq!(budget.charged_bytes(), 0);

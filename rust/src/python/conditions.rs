@@ -102,7 +102,7 @@ impl Conditions {
     ///
     /// Tries ways to match in the order of preferment and goes back where a condition fails; a branch that agrees with one
     /// known to fail in the row, the position and all that conditions can still read is not tried again. Memory: the
-    /// columns, the match, and 64 MiB of branches at most; fewer branches are kept where `memory_limit_mb` leaves no room.
+    /// columns, the match, and 64 MiB of branches at most.
     #[pyo3(
         name = "match",
         signature = (
