@@ -7,9 +7,12 @@ import subprocess
 import sys
 import textwrap
 import time
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 if not hasattr(os, "fork"):
     pytest.skip("forks", allow_module_level=True)
@@ -33,7 +36,8 @@ random = np.random.default_rng(1)
 rows = 200_000
 table = pa.table({"s": random.integers(0, 1000, rows), "x": random.permutation(rows), "p": random.normal(size=rows)})
 query = '''SELECT * FROM t MATCH_RECOGNIZE (PARTITION BY s ORDER BY x
-    MEASURES FIRST(A.p) AS f, sum(B.p) AS g, sqrt(abs(LAST(B.p))) AS h PATTERN (A B+) DEFINE B AS p < PREV(p) + sin(x))'''
+    MEASURES FIRST(A.p) AS f, sum(B.p) AS g, sqrt(abs(LAST(B.p))) AS h
+    PATTERN (A B+) DEFINE B AS p < PREV(p) + sin(x))'''
 small = pa.table({"s": [1, 1, 1], "x": [1, 2, 3], "p": [3.0, 2.0, 1.0]})
 
 def answers():

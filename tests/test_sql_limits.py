@@ -34,7 +34,9 @@ CLAUSE = "SELECT {} FROM t MATCH_RECOGNIZE (ORDER BY x MEASURES count(*) AS n PA
 UNSTOPPABLE = CLAUSE.format("jaro_similarity(repeat('a', 500000 + n), repeat('b', 500000))")
 
 
-def control_after(work: Callable[[], object], limit: float, error: type[Exception] = rowpattern.QueryLimitError) -> float:
+def control_after(
+    work: Callable[[], object], limit: float, error: type[Exception] = rowpattern.QueryLimitError
+) -> float:
     """Return how long after the limit the caller gets control."""
     begun = time.monotonic()
     with pytest.raises(error):
@@ -136,9 +138,7 @@ def test_reading_a_table_is_within_the_time_limit(source: Callable[[], Any], in_
 
     def work() -> None:
         data = source()
-        overshoot.append(
-            control_after(lambda: match_recognize(CLAUSE.format("*"), data, timeout_seconds=0.5), 0.5)
-        )
+        overshoot.append(control_after(lambda: match_recognize(CLAUSE.format("*"), data, timeout_seconds=0.5), 0.5))
 
     if in_thread:
         thread = threading.Thread(target=work)
