@@ -42,7 +42,8 @@ QUERIES = {
         MEASURES sum(B.price) AS total, sqrt(abs(LAST(B.price))) AS root
         ALL ROWS PER MATCH PATTERN (A B+) DEFINE B AS price < PREV(price) + sin(tick))""",
     "around": """SELECT kind, n, (SELECT max(tick) FROM t) AS latest FROM t MATCH_RECOGNIZE (
-        PARTITION BY kind ORDER BY tick MEASURES count(*) AS n PATTERN (A B+) DEFINE B AS price < PREV(price)) WHERE n > 2 ORDER BY kind, n""",
+        PARTITION BY kind ORDER BY tick MEASURES count(*) AS n PATTERN (A B+) DEFINE B AS price < PREV(price))
+        WHERE n > 2 ORDER BY kind, n""",
     "no rows": """SELECT * FROM t MATCH_RECOGNIZE (ORDER BY tick
         MEASURES LAST(A.name) AS name PATTERN (A) DEFINE A AS price > 1e9)""",
 }
