@@ -7,9 +7,12 @@ import subprocess
 import sys
 import textwrap
 import time
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 if not hasattr(os, "fork"):
     pytest.skip("forks", allow_module_level=True)
@@ -33,7 +36,8 @@ random = np.random.default_rng(1)
 rows = 200_000
 table = pa.table({"s": random.integers(0, 1000, rows), "x": random.permutation(rows), "p": random.normal(size=rows)})
 query = '''SELECT * FROM t MATCH_RECOGNIZE (PARTITION BY s ORDER BY x
-    MEASURES FIRST(A.p) AS f, sum(B.p) AS g, sqrt(abs(LAST(B.p))) AS h PATTERN (A B+) DEFINE B AS p < PREV(p) + sin(x))'''
+    MEASURES FIRST(A.p) AS f, sum(B.p) AS g, sqrt(abs(LAST(B.p))) AS h
+    PATTERN (A B+) DEFINE B AS p < PREV(p) + sin(x))'''
 small = pa.table({"s": [1, 1, 1], "x": [1, 2, 3], "p": [3.0, 2.0, 1.0]})
 
 def answers():
@@ -43,7 +47,7 @@ def answers():
 
 def run(code: str, *arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", START + textwrap.dedent(code), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=150, **options)  # type: ignore[call-overload,no-any-return]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=240, **options)  # type: ignore[call-overload,no-any-return]
 
 
 @pytest.mark.parametrize("end", ["sys.exit(0)", "del stream; gc.collect(); sys.exit(0)", "reads(stream)"])
@@ -135,8 +139,8 @@ def test_a_first_query_imports_nothing_but_what_forks_wait_for() -> None:
     assert run(code).stdout == "[]\n"
 
 
-@pytest.mark.parametrize("query", ["query", "f'SELECT count(*) FROM ({query})'"])
-def test_forks_while_threads_answer(query: str) -> None:
+@pytest.mark.parametrize(("query", "children"), [("query", 50), ("f'SELECT count(*) FROM ({query})'", 20)])
+def test_forks_while_threads_answer(query: str, children: int) -> None:
     code = f"""
     asked = {query}
     expected = match_recognize(asked, small)
@@ -159,7 +163,7 @@ def test_forks_while_threads_answer(query: str) -> None:
     def child():
         assert match_recognize(asked, small).equals(expected)
         assert match_recognize(asked, small, stream=True).read_all().num_rows == expected.num_rows
-    for number in range(50):
+    for number in range({children}):
         # The end of an interpreter is looked at too, but takes longer than all else.
         statuses.append(child_of(child if number % 10 == 0 else lambda: (child(), os._exit(0))))
     stop.set()

@@ -41,8 +41,9 @@ QUERIES = {
     "all rows": """SELECT * FROM t MATCH_RECOGNIZE (PARTITION BY kind ORDER BY tick
         MEASURES sum(B.price) AS total, sqrt(abs(LAST(B.price))) AS root
         ALL ROWS PER MATCH PATTERN (A B+) DEFINE B AS price < PREV(price) + sin(tick))""",
-    "around": """SELECT kind, n, (SELECT max(tick) FROM t) AS latest FROM t MATCH_RECOGNIZE (PARTITION BY kind ORDER BY tick
-        MEASURES count(*) AS n PATTERN (A B+) DEFINE B AS price < PREV(price)) WHERE n > 2 ORDER BY kind, n""",
+    "around": """SELECT kind, n, (SELECT max(tick) FROM t) AS latest FROM t MATCH_RECOGNIZE (
+        PARTITION BY kind ORDER BY tick MEASURES count(*) AS n PATTERN (A B+) DEFINE B AS price < PREV(price))
+        WHERE n > 2 ORDER BY kind, n""",
     "no rows": """SELECT * FROM t MATCH_RECOGNIZE (ORDER BY tick
         MEASURES LAST(A.name) AS name PATTERN (A) DEFINE A AS price > 1e9)""",
 }
@@ -51,6 +52,7 @@ QUERIES = {
 UNSTOPPABLE = "jaro_similarity(repeat('a', 3000000 + {}), repeat('b', 3000000)) > 2"
 CLAUSE = "SELECT * FROM t MATCH_RECOGNIZE (ORDER BY x MEASURES count(*) AS n PATTERN (A+) DEFINE A AS {})"
 SMALL = pa.table({"x": [1, 2, 3]})
+SHARED = Path("/dev/shm")  # noqa: S108 - looked at only
 OPTIONS: list[dict[str, Any]] = [{}, {"isolation": "process"}]
 
 
@@ -62,11 +64,10 @@ def workers() -> None:
 @pytest.fixture(scope="module")
 def ticks() -> pa.Table:
     random = np.random.default_rng(5)
+    names = [f"n{number}" for number in random.integers(0, 50, ROWS)]
     return pa.table(
         {
-            "name": pa.array(
-                [f"n{number}" for number in random.integers(0, 50, ROWS)], mask=random.random(ROWS) < 0.05
-            ),
+            "name": pa.array(names, mask=random.random(ROWS) < 0.05),
             "kind": pa.array(random.choice(["x", "y", "z"], ROWS)).dictionary_encode(),
             "tick": np.arange(ROWS),
             "price": np.round(random.normal(0, 5, ROWS), 1),
@@ -359,14 +360,14 @@ def _lives(number: int) -> bool:
 
 @pytest.mark.parametrize("end", ["sys.exit(7)", "os.kill(os.getpid(), signal.SIGKILL)", "os._exit(7)"])
 def test_workers_end_with_their_process(end: str) -> None:
-    before = set(os.listdir("/dev/shm"))
+    before = set(SHARED.iterdir())
     result = run(START + end)
     assert result.returncode == (-9 if "KILL" in end else 7)
     assert result.stderr == ""
     numbers = list(map(int, result.stdout.split()))
     assert len(numbers) == 2
     assert gone(numbers)
-    assert set(os.listdir("/dev/shm")) - before == set()
+    assert set(SHARED.iterdir()) - before == set()
 
 
 def test_a_worker_at_work_ends_when_its_process_is_killed() -> None:
