@@ -124,10 +124,12 @@ def check_text(text: str, what: str) -> None:
         text.encode()
     except UnicodeEncodeError as error:
         message = f"the {what} has half of a surrogate pair, which is no character; remove it"
-        raise problem(message, Place(text, error.start), QuerySyntaxError) from None
+        # An error is to be printed.
+        shown = text.encode("utf-8", "replace").decode()
+        raise problem(message, Place(shown, error.start), QuerySyntaxError) from None
     if "\0" in text:
         message = f"the {what} has a NUL character; remove it"
-        raise problem(message, Place(text, text.index("\0")), QuerySyntaxError)
+        raise problem(message, Place(text.replace("\0", " "), text.index("\0")), QuerySyntaxError)
 
 
 @dataclass
