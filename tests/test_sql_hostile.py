@@ -51,7 +51,7 @@ HARMLESS_LEAVES = {"ARROW_SCAN", "PYTHON_ARROW_SCAN", "COLUMN_DATA_SCAN", "DUMMY
 HARMLESS_LEAVES |= {"REC_CTE_SCAN", "REC_REC_CTE_SCAN", "RECURSIVE_CTE_SCAN", "EXPRESSION_SCAN", "UNNEST", "INOUT_FUNCTION"}
 HARMLESS_LEAVES |= {name.upper() for name in HARMLESS_IN_FROM}
 # Our own words around checked expressions.
-OURS = {"count_star", "first", "coalesce", "in", "list_value"}
+OURS = {"count_star", "row", "first", "coalesce", "in", "list_value"}
 
 _parser = duckdb.connect(":memory:", config={"threads": "1"})
 
