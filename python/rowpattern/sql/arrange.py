@@ -210,7 +210,10 @@ def _changes(column: pa.ChunkedArray) -> Booleans:
     if pa.types.is_null(column.type):
         return np.zeros(len(column) - 1, dtype=bool)
     before, after = _neighbours(column)
-    differs = pc.not_equal(before, after)
+    try:
+        differs = pc.not_equal(before, after)
+    except pa.ArrowNotImplementedError:
+        raise QueryError(f"PARTITION BY cannot compare values of the type {column.type}") from None
     if column.null_count:
         one_null = pc.xor(pc.is_null(before), pc.is_null(after))
         differs = pc.or_(pc.fill_null(differs, fill_value=False), one_null)
