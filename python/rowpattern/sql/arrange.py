@@ -206,9 +206,9 @@ def _sorted(values: Sequence[pa.ChunkedArray], keys: Sequence[Key], database: Da
     count = len(values[0])
     run.hold(2 * 8 * count)
     numbers = pa.array(np.arange(count, dtype=np.int64))
-    database.register("keys", pa.table([*values, numbers], names=[*(f"k{at}" for at in range(len(values))), "row"]))
+    database.register("rowpattern keys", pa.table([*values, numbers], names=[*(f"k{at}" for at in range(len(values))), "row"]))
     by = [f'"k{at}" {key.direction}' for at, key in enumerate(keys)]
-    found = database.query(f'SELECT "row" FROM "keys" ORDER BY {", ".join([*by, "row"])}')
+    found = database.query(f'SELECT "row" FROM "rowpattern keys" ORDER BY {", ".join([*by, "row"])}')
     return np.asarray(found.column(0).to_numpy())
 
 
@@ -219,7 +219,10 @@ def _changes(column: pa.ChunkedArray) -> Booleans:
     if pa.types.is_null(column.type):
         return np.zeros(len(column) - 1, dtype=bool)
     before, after = _neighbours(column)
-    differs = pc.not_equal(before, after)
+    try:
+        differs = pc.not_equal(before, after)
+    except pa.ArrowNotImplementedError:
+        raise QueryError(f"PARTITION BY cannot compare values of the type {column.type}") from None
     if column.null_count:
         one_null = pc.xor(pc.is_null(before), pc.is_null(after))
         differs = pc.or_(pc.fill_null(differs, fill_value=False), one_null)

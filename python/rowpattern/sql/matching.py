@@ -195,7 +195,7 @@ def _row_conditions(
         if not pa.types.is_boolean(values.type) and values.null_count < len(values):
             message = f"the condition of {condition.variable} is of the type {values.type}; it must be true or false"
             raise problem(message, condition.place, QueryError)
-        found[condition.variable] = values if pa.types.is_boolean(values.type) else values.cast(pa.bool_())
+        found[condition.variable] = values if pa.types.is_boolean(values.type) else pa.nulls(len(values), pa.bool_())
     if not found and variables:
         # Every row; one column tells how many there are.
         found[variables[0]] = pa.array(np.ones(rows.count, dtype=bool))

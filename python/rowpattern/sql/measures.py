@@ -235,7 +235,7 @@ class _Reader:
             return
         self._register_rows(left)
         nothing = (
-            self._database.query(f'SELECT {_list(left)} FROM "rows" WHERE false') if len(self._items.empty) else None
+            self._database.query(f'SELECT {_list(left)} FROM "rowpattern rows" WHERE false') if len(self._items.empty) else None
         )
         final = [each for each in left if each.final]
         if final:
@@ -244,7 +244,7 @@ class _Reader:
         if running:
             window = 'OVER (PARTITION BY "match" ORDER BY "row" ROWS UNBOUNDED PRECEDING)'
             calls = ", ".join(f"{each.sql} {window}" for each in running)
-            found = self._database.query(f'SELECT {calls} FROM "rows" ORDER BY "row"')
+            found = self._database.query(f'SELECT {calls} FROM "rowpattern rows" ORDER BY "row"')
             for each, values in zip(running, found.columns):
                 if nothing is not None:
                     values = _concatenated(values, nothing.column(left.index(each)), len(self._items.empty))  # noqa: PLW2901
@@ -271,10 +271,10 @@ class _Reader:
             else:
                 columns[name] = self._named(matched.labels())
         self.table = pa.table(columns)
-        self._database.register("rows", self.table)
+        self._database.register("rowpattern rows", self.table)
 
     def _over_matches(self, final: list[Aggregate], all_of_them: list[Aggregate], nothing: pa.Table | None) -> None:
-        found = self._database.query(f'SELECT {_list(final)} FROM "rows" GROUP BY "match" ORDER BY "match"')
+        found = self._database.query(f'SELECT {_list(final)} FROM "rowpattern rows" GROUP BY "match" ORDER BY "match"')
         place: Integers | None = None
         if len(self._items.empty):
             full = self._matched.length > 0

@@ -6,7 +6,7 @@ it; `tests/test_sql_functions.py` names those.
 
 from __future__ import annotations
 
-__all__ = ["AGGREGATES", "LAMBDA_FUNCTIONS", "OPERATORS", "REFUSED", "SCALARS", "TABLE_FUNCTIONS", "WINDOWS"]
+__all__ = ["AGGREGATES", "CALLS_AGGREGATE", "LAMBDA_FUNCTIONS", "OPERATORS", "REFUSED", "SCALARS", "TABLE_FUNCTIONS", "WINDOWS"]
 
 #: Functions of one row.
 SCALARS = frozenset(
@@ -81,6 +81,9 @@ AGGREGATES = frozenset(
     sum_no_overflow sumkahan var_pop var_samp variance variant_group_object
     """.split()
 )
+
+#: Their second argument is the name of an aggregate.
+CALLS_AGGREGATE = frozenset({"aggregate", "array_aggr", "array_aggregate", "list_aggr", "list_aggregate"})
 
 WINDOWS = frozenset(
     """

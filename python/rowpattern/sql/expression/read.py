@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from rowpattern.errors import QueryError, QuerySyntaxError, UnsupportedQueryError
-from rowpattern.sql.duckdb.functions import AGGREGATES, LAMBDA_FUNCTIONS, OPERATORS, SCALARS
+from rowpattern.sql.duckdb.functions import AGGREGATES, CALLS_AGGREGATE, LAMBDA_FUNCTIONS, OPERATORS, SCALARS
 from rowpattern.sql.duckdb.types import check_collation, check_type
 from rowpattern.sql.expression.nodes import (
     Argument,
@@ -231,6 +231,8 @@ class TreeReader:
         if name in {"count_star", "count"} and (not arguments or arguments == [Argument(Star())]):
             name, arguments = "count_star", []
         self._check_function(name, operator, keys)
+        if name in CALLS_AGGREGATE and len(arguments) > 1:
+            self._check_aggregate_name(arguments[1].value, name, keys)
         call = Call(name, tuple(arguments), operator, distinct, filtered, order_by, span=self._span(keys))
         return call if word is None else Semantics(word, call, span=call.span)
 
@@ -256,6 +258,11 @@ class TreeReader:
                 message = (
                     f"the function {name} does not exist here: a query calls functions that read their arguments only"
                 )
+            raise self.refused(message, keys, QueryError)
+
+    def _check_aggregate_name(self, node: Node, function: str, keys: Fields) -> None:
+        if not isinstance(node, Literal) or not node.is_text or node.text.lower() not in AGGREGATES:
+            message = f"{function} takes the name of an aggregate, written out, as in {function}(x, 'sum')"
             raise self.refused(message, keys, QueryError)
 
     def _more_functions(self) -> frozenset[str]:

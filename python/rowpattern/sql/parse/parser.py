@@ -36,6 +36,9 @@ __all__ = ["ParsedQuery", "check_text", "parse", "parse_condition", "result_name
 # A stranger's query can be long; what is refused here has cost no more than a look at its characters.
 _LONGEST_QUERY = 1 << 20
 
+# Tables that are registered for a query under names of ours begin so; what else is read cannot.
+_OWN_NAMES = "rowpattern "
+
 # A piece without any of these goes to DuckDB's parser as it is.
 _MAY_CHANGE = re.compile(
     r"\b(?:running|final|at|authorization|binary|collation|concurrently|freeze|full|glob|left|right|verbose)\b",
@@ -68,7 +71,7 @@ class ParsedQuery:
 
 def result_name(clause: Clause) -> str:
     """Return the name under which DuckDB knows a clause's answer."""
-    return f"rowpattern answer {clause.number}"
+    return f"{_OWN_NAMES}answer {clause.number}"
 
 
 def parse(sql: str) -> ParsedQuery:
@@ -124,10 +127,12 @@ def check_text(text: str, what: str) -> None:
         text.encode()
     except UnicodeEncodeError as error:
         message = f"the {what} has half of a surrogate pair, which is no character; remove it"
-        raise problem(message, Place(text, error.start), QuerySyntaxError) from None
+        # An error is to be printed.
+        shown = text.encode("utf-8", "replace").decode()
+        raise problem(message, Place(shown, error.start), QuerySyntaxError) from None
     if "\0" in text:
         message = f"the {what} has a NUL character; remove it"
-        raise problem(message, Place(text, text.index("\0")), QuerySyntaxError)
+        raise problem(message, Place(text.replace("\0", " "), text.index("\0")), QuerySyntaxError)
 
 
 @dataclass
@@ -218,13 +223,13 @@ class _QueryParser:
             if table.place is None and table.name in self._answers:
                 answers[table.name] += 1
                 continue
-            if lowered(table.name) in self._answers:
+            if lowered(table.name).startswith(_OWN_NAMES):
                 raise self._taken(table.name, table.place)
             # Without its place in the tree (`TABLE t`) it is looked for in the text, for errors.
             self._tables.setdefault(table.name, table.place or self._place_of(table.name))
             named[table.name] += 1
         for name in reader.made:
-            if lowered(name) in self._answers:
+            if lowered(name).startswith(_OWN_NAMES):
                 raise self._taken(name, None)
         for name in around.answers | answers:
             if around.answers[name] > answers[name]:
@@ -238,7 +243,7 @@ class _QueryParser:
         return statement
 
     def _taken(self, name: str, place: Place | None) -> UnsupportedQueryError:
-        message = f'the name "{name}" is taken by the answer of a clause; give the table another name'
+        message = f'the name "{name}" is taken: those that begin with "{_OWN_NAMES}" are for answers of clauses'
         return problem(message, place or self._place_of(name), UnsupportedQueryError)
 
     def _place_of(self, name: str) -> Place:

@@ -1,0 +1,159 @@
+"""Reader and writer of expressions: what is written is read as the same tree, and DuckDB computes the same with it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+import duckdb_shapes
+import rowpattern
+from expression_trees import plain, read, trees
+from rowpattern.sql.duckdb.parser import parse_texts
+from rowpattern.sql.duckdb.query_reader import QueryReader
+from rowpattern.sql.expression.nodes import Node, Star
+from rowpattern.sql.expression.write import sql_of
+from rowpattern.sql.parse.composed import Composed
+
+EXPRESSIONS = duckdb_shapes.lines("expressions.txt")
+QUERIES = duckdb_shapes.lines("queries.txt")
+
+# Kinds of nodes that are never written are left out: Semantics, Opaque. A branch, an argument and the like are no values.
+WRITTEN = {"Between", "Call", "Case", "Cast", "Collate", "Column", "Comparison", "Conjunction", "Lambda", "Literal"}
+WRITTEN |= {"Operation", "Star", "Argument", "Branch", "OrderItem", "TypeName"}
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@given(trees)
+def test_what_is_written_is_read_as_the_same_tree(tree: Node) -> None:
+    assert plain(read(sql_of(tree))) == plain(tree)
+
+
+def _read(text: str) -> Node | None:
+    """Return the tree of an expression; None where it is refused, by an error of ours."""
+    (tree,) = parse_texts([f"SELECT ({text}\n)"])
+    if tree["error"]:
+        return None
+    statements = tree["statements"]
+    node = statements[0]["node"]
+    if len(statements) > 1 or len(node["select_list"]) > 1 or node["select_list"][0].get("alias"):
+        return None
+    try:
+        found = read(f"{text}\n")
+    except rowpattern.QueryError:
+        return None
+    return None if isinstance(found, Star) else found
+
+
+@pytest.fixture(scope="module")
+def connection() -> duckdb.DuckDBPyConnection:
+    made = duckdb.connect(":memory:", config={"threads": "1"})
+    # The readers take lambdas in their older form too.
+    made.execute("SET lambda_syntax = 'ENABLE_SINGLE_ARROW'")
+    made.execute(
+        """CREATE TABLE data AS SELECT * FROM (VALUES
+        (1, 'abc', 1.5::DOUBLE, true, [1, 2, 3], DATE '2020-02-29', TIMESTAMP '2020-02-29 12:34:56',
+         {'a': 1, 'b': {'c': 2}}, MAP {'k': 'v'}, '{"a": 1, "b": [2, 3]}'::JSON),
+        (-7, 'it''s', 'NaN'::DOUBLE, false, [], DATE '1969-12-31', TIMESTAMP '1969-12-31 23:59:59.9',
+         {'a': -1, 'b': {'c': NULL}}, MAP {}, '{"b": []}'::JSON),
+        (NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)) AS v (i, s, d, b, l, dt, ts, r, m, j)"""
+    )
+    return made
+
+
+def _value(connection: duckdb.DuckDBPyConnection, expression: str) -> Any:
+    """Return the values and the type of an expression over the rows of the table, or the kind of its error."""
+    try:
+        return connection.sql(f"SELECT v::VARCHAR, typeof(v) FROM (SELECT ({expression}\n) AS v FROM data)").fetchall()
+    except duckdb.Error as error:
+        return type(error)
+
+
+@pytest.mark.parametrize("text", EXPRESSIONS)
+def test_expressions_of_the_grammar(connection: duckdb.DuckDBPyConnection, text: str) -> None:
+    tree = _read(text)
+    if tree is None:
+        return
+    written = sql_of(tree)
+    assert plain(read(written)) == plain(tree)
+    assert _value(connection, written) == _value(connection, text), written
+
+
+def test_most_of_the_expressions_are_read_and_have_values(connection: duckdb.DuckDBPyConnection) -> None:
+    known = {text: tree for text in EXPRESSIONS if (tree := _read(text)) is not None}
+    assert len(known) > 340, [text for text in EXPRESSIONS if text not in known]
+    computed = [text for text in known if not isinstance(_value(connection, text), type)]
+    assert len(computed) > 290, [text for text in known if text not in computed]
+    kinds = {type(node).__name__ for tree in known.values() for node in duckdb_shapes.nodes(tree)}
+    assert kinds == WRITTEN
+
+
+REFUSED = [
+    "(SELECT 1)", "EXISTS (SELECT 1)", "i IN (SELECT 1)", "ARRAY(SELECT 1)", "sum(i) OVER ()", "?", "$1", "#1", "DEFAULT",
+    "COLUMNS(*)", "current_setting('memory_limit')", "getvariable('x')", "main.upper(s)", "system.main.upper(s)",
+    "i::nosuch", "i::main.INTEGER", "s COLLATE nosuch", "nosuch(1)", "1 OPERATOR(pg_catalog.+) 2", "GROUPING(i)",
+    'CAST(i AS "INTEGER) || (SELECT 1) || CAST(1 AS INTEGER")', "list_aggregate(l, s)", "list_aggregate(l, 'combine_aggr')",
+    "＂i＂)", "i ≥ 1", "ｓｕｍ(i)",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", REFUSED)
+def test_what_no_expression_may_hold(text: str) -> None:
+    assert _read(text) is None
+
+
+def _reads(query: str) -> bool:
+    (tree,) = parse_texts([query])
+    if tree["error"]:
+        return False
+    try:
+        QueryReader(Composed(query).copy(0, len(query))).read(tree["statements"][0])
+    except rowpattern.QueryError:
+        return False
+    return True
+
+
+def test_queries_around_clauses() -> None:
+    refused = [query for query in QUERIES if not _reads(query)]
+    begin = QUERIES.index("DESCRIBE t")
+    assert refused == [query for query in QUERIES[begin:] if query not in {"SELECT * FROM '/etc/passwd'", "SELECT 1; SELECT 2"}]
+
+
+# The shapes of trees, by DuckDB's version.
+
+RECORDED: dict[str, list[str]] = json.loads(duckdb_shapes.RECORD.read_text())
+
+
+def test_the_installed_duckdb_gives_trees_of_known_shapes() -> None:
+    """A new version of DuckDB fails here, with what changed.
+
+    Look at each change, have the readers take or refuse it, and run `python tests/duckdb_shapes.py`.
+    """
+    known = RECORDED.get(duckdb.__version__) or RECORDED[max(RECORDED)]
+    found = duckdb_shapes.shapes()
+    assert sorted(set(found) - set(known)) == []
+    assert sorted(set(known) - set(found)) == []
+    assert duckdb.__version__ in RECORDED
+
+
+@pytest.mark.skipif("ROWPATTERN_OTHER_DUCKDB" not in os.environ, reason="needs the directory of another DuckDB")
+def test_another_duckdb() -> None:
+    """`pip install --no-deps --target D duckdb==2.0.0`, and ROWPATTERN_OTHER_DUCKDB=D."""
+    path = os.pathsep.join([os.environ["ROWPATTERN_OTHER_DUCKDB"], *sys.path])
+    environment = {name: value for name, value in os.environ.items() if name != "ROWPATTERN_OTHER_DUCKDB"}
+    tests = [__file__, str(Path(__file__).with_name("test_sql_functions.py"))]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests],
+        env={**environment, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-3000:]
