@@ -1,4 +1,4 @@
-"""Values that a careless or hostile caller may give: all kinds of arrays, numbers out of range, objects that misbehave."""
+"""Values that a careless or hostile caller may give: arrays of every kind, odd numbers, objects that misbehave."""
 
 from __future__ import annotations
 

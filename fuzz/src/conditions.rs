@@ -34,6 +34,9 @@ struct Case {
 }
 
 /// The target.
+///
+/// # Panics
+/// Where the promise is broken.
 pub fn conditions(data: &[u8]) {
     let mut bytes = Unstructured::new(data);
     let Ok((pattern, compiled)) = pattern(&mut bytes) else { return };
@@ -121,7 +124,9 @@ fn expected(case: &Case, compiled: &Compiled) -> Option<(Found, Option<Problem>)
             return None;
         }
         for (before, each) in matches.iter().enumerate() {
-            each.rows.iter().for_each(|row| found.row(numbers[usize::from(row.variable)], 0));
+            for row in &each.rows {
+                found.row(numbers[usize::from(row.variable)], 0);
+            }
             let start = begin + each.start;
             found.add(Span { partition, number: before + 1, start, end: start + each.rows.len() });
         }

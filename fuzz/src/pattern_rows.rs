@@ -68,7 +68,9 @@ impl Case {
         let mut first = 0;
         for number in 0..self.partitions.len() * self.times {
             let (matches, problem) = &answers[number % self.partitions.len()];
-            matches.iter().for_each(|found| expected.add(compiled, number, first, found));
+            for found in matches {
+                expected.add(compiled, number, first, found);
+            }
             expected.problem = *problem;
             if problem.is_some() {
                 break;
@@ -157,6 +159,9 @@ pub fn symbols<'r>(compiled: &Compiled, rows: impl ExactSizeIterator<Item = &'r 
 }
 
 /// The target.
+///
+/// # Panics
+/// Where the promise is broken.
 pub fn pattern_rows(data: &[u8]) {
     let Ok(case) = Case::arbitrary(&mut Unstructured::new(data)) else { return };
     let Some(compiled) = compile(&case.pattern) else { return };

@@ -64,6 +64,9 @@ const TOKENS: [&str; 48] = [
 ];
 
 /// The target.
+///
+/// # Panics
+/// Where the promise is broken.
 pub fn pattern_text(data: &[u8]) {
     let Ok(text) = text(&mut Unstructured::new(data)) else { return };
     match Compiled::new(&text) {
@@ -95,7 +98,7 @@ fn text(bytes: &mut Unstructured<'_>) -> Result<String> {
             let (before, after) = (*bytes.choose(&TOKENS)?, *bytes.choose(&TOKENS)?);
             let times = usize::from(bytes.arbitrary::<u16>()?) % 700;
             if bytes.arbitrary()? {
-                (0..times).map(|number| format!("{before} v{number} ")).collect()
+                (0..times).flat_map(|number| [before.to_owned(), format!(" v{number} ")]).collect()
             } else {
                 before.repeat(times) + "A" + &after.repeat(times)
             }
