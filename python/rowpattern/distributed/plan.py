@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from rowpattern.sql.binding import BoundClause
-    from rowpattern.sql.clause import Clause
-    from rowpattern.sql.parser import ParsedQuery
+    from rowpattern.sql.parse.clause import Clause
+    from rowpattern.sql.parse.parser import ParsedQuery
 
 __all__ = ["Limits", "Plan", "plan_query", "table_named"]
 
