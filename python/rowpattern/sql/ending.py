@@ -14,12 +14,13 @@ import ctypes
 import gc
 import os
 import sys
+import threading
 import time
 
 import duckdb
 
 from rowpattern.sql.attended import all_attendants
-from rowpattern.sql.ownership import anything_owned, keep_owned_for_ever
+from rowpattern.sql.ownership import keep_owned_for_ever
 
 __all__: list[str] = []
 
@@ -43,7 +44,8 @@ def _at_exit() -> None:
         # Freeing a connection waits for its work.
         keep_owned_for_ever()
         _leave_out_duckdbs_end()
-    if sys.platform == "linux" and (running or anything_owned()):
+    # A daemon thread may be inside DuckDB without owning anything yet.
+    if sys.platform == "linux" and (running or threading.active_count() > 1):
         # Where the C library or the C++ runtime is another one, nothing can be done.
         with contextlib.suppress(OSError, AttributeError):
             _let_threads_wait()

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["anything_owned", "disown", "keep_for_ever", "keep_owned_for_ever", "own", "owned"]
+__all__ = ["disown", "keep_for_ever", "keep_owned_for_ever", "own", "owned"]
 
 _owned: dict[int, Any] = {}
 _lock = threading.Lock()
@@ -41,11 +41,6 @@ def owned(thing: Any) -> Iterator[Any]:
         yield thing
     finally:
         disown(thing)
-
-
-def anything_owned() -> bool:
-    """Say whether anything is in use or at rest."""
-    return bool(_owned)
 
 
 def keep_for_ever(thing: Any) -> None:
