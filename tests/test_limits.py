@@ -137,7 +137,12 @@ CASES: dict[str, tuple[Callable[..., object], str, int, bool]] = {
     "SQL, measures": (sql("FIRST(x) AS y, CLASSIFIER() AS c", "ALL ROWS PER MATCH"), "memory", 8_000, True),
     "SQL, aggregates": (sql("sum(x) AS s", "ALL ROWS PER MATCH"), "memory", 8_000, True),
     "SQL, aggregates of matches": (sql("sum(A.x) AS s", "ONE ROW PER MATCH"), "memory", 8_000, True),
-    "SQL, dependent": (sql("count(*) AS n", "ONE ROW PER MATCH", define="A AS x >= FIRST(x)"), "time memory", ROWS, True),
+    "SQL, dependent": (
+        sql("count(*) AS n", "ONE ROW PER MATCH", define="A AS x >= FIRST(x)"),
+        "time memory",
+        ROWS,
+        True,
+    ),
 }
 
 
