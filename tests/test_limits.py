@@ -6,6 +6,7 @@ itself: once with little to do, so that what a first call takes does not count, 
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import resource
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
 
 # Our own work stops within 64 MB of a limit.
 MOST_MB_BEYOND = 64
-# It stops within 0.1 s of a limit where it has a core of its own; tests run beside each other and beside other processes, so
-# that a thread may wait some tenths of a second for its turn.
+# It stops within 0.1 s of a limit where it has a core of its own; tests run beside other processes, so that a thread may
+# wait some tenths of a second for its turn.
 MOST_SECONDS_BEYOND = 0.5
 SECONDS = 0.3
 MEGABYTES = 40
@@ -157,10 +158,8 @@ def measured(name: str) -> list[dict[str, Any]]:
             more = {"threads": threads} if has_threads else {}
             # What is given does not count.
             with_little = {"timeout_seconds": 1e-6, **more}
-            try:
+            with contextlib.suppress(rowpattern.QueryLimitError):
                 call(rows, **with_little)
-            except rowpattern.QueryLimitError:
-                pass
             before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
             begun = time.perf_counter()
             try:
@@ -188,6 +187,63 @@ def test_work_ends_at_its_limits(name: str) -> None:
         else:
             assert f"more memory than its limit of {MEGABYTES} MB" in run["ended"], run
             assert run["mb"] < MEGABYTES + MOST_MB_BEYOND, run
+
+
+METHODS = ["match", "spans", "count", "is_match", "find_iter"]
+
+
+def answer(found: Any) -> object:
+    if isinstance(found, rowpattern.MatchIterator):
+        return [(each.start, each.end, each.labels) for each in found]
+    return found if isinstance(found, int) else pa.table(found).to_pylist()
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_within_its_limits_a_call_answers_as_without(name: str) -> None:
+    pattern, rows = rowpattern.compile("A+ B?"), random_labels(10_000)
+    call = getattr(pattern, name)
+    without = answer(call(rows))
+    for limits in ({"timeout_seconds": 60}, {"memory_limit_mb": 50}, {"timeout_seconds": float("inf")}):
+        assert answer(call(rows, **limits)) == without
+    with pytest.raises(rowpattern.QueryLimitError, match=r"its limit of 0 s; give a larger timeout_seconds"):
+        answer(call(rows, timeout_seconds=0))
+    with pytest.raises(rowpattern.QueryLimitError, match=r"its limit of 0.005 MB; give a larger memory_limit_mb"):
+        answer(call(rows, memory_limit_mb=0.005))
+    # The pattern's tables are as good as before.
+    assert answer(call(rows)) == without
+
+
+@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("limit", ["timeout_seconds", "memory_limit_mb"])
+def test_limits_are_numbers(name: str, limit: str) -> None:
+    call = getattr(rowpattern.compile("A"), name)
+    for wrong in (-1, float("nan")):
+        with pytest.raises(ValueError, match=f"{limit} is .*; it must be a number of at least 0, or None"):
+            call("A", **{limit: wrong})
+    with pytest.raises(TypeError):
+        call("A", **{limit: "soon"})
+
+
+def test_the_time_of_an_iterator_is_its_own() -> None:
+    found = rowpattern.compile("A").find_iter(labels(20_000), timeout_seconds=0.5)
+    next(found)
+    # More than the limit, but not the iterator's work.
+    time.sleep(0.7)
+    assert sum(1 for _ in found) == 19_999
+
+
+def test_conditions_by_name_have_limits() -> None:
+    pattern, given = rowpattern.compile("A+"), table(ROWS).select(["x"])
+    options: dict[str, Any] = {"skip": "to next row", "conditions": {"A": "x >= FIRST(x)"}}
+    with pytest.raises(rowpattern.QueryLimitError, match=r"longer than its limit of 0.2 s"):
+        deque(pattern.find_iter(given, timeout_seconds=0.2, **options), maxlen=0)
+
+
+def test_absurd_numbers_of_threads() -> None:
+    rows = labels(3_000_000)
+    pattern = rowpattern.compile("A")
+    assert pattern.count(rows, threads=10**9) == len(rows)
+    assert pattern.count(rows, threads=10**9, memory_limit_mb=64) == len(rows)
 
 
 if __name__ == "__main__":

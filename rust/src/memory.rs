@@ -109,27 +109,6 @@ pub fn with_capacity<T: Copy>(items: usize) -> Vec<T> {
     vector
 }
 
-/// So many zeros. Pages are made when they are first touched, so this takes no time that grows with the items.
-pub fn zeroed<T: Copy + Default>(items: usize) -> Vec<T> {
-    let vector = vec![T::default(); items];
-    advise(&vector);
-    vector
-}
-
-/// Makes room for so many items more, at least doubling the room when there is none.
-#[inline]
-pub fn reserve<T: Copy>(vector: &mut Vec<T>, items: usize) {
-    if vector.capacity() - vector.len() < items {
-        grow(vector, items);
-    }
-}
-
-#[cold]
-fn grow<T: Copy>(vector: &mut Vec<T>, items: usize) {
-    vector.reserve(items);
-    advise(vector);
-}
-
 #[cfg(target_os = "linux")]
 fn advise<T: Copy>(vector: &Vec<T>) {
     const HUGE_PAGE: usize = 2 << 20;

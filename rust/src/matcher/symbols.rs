@@ -91,15 +91,15 @@ impl Symbols {
         variable_count: usize,
         table: &[Option<u8>],
         labels: &[L],
-        place: impl Fn(&L) -> usize,
+        place: impl Fn(&L) -> usize + Copy,
         budget: &Budget,
     ) -> Result<Self, Stopped> {
         if variable_count <= NARROW {
             // One slot more, for labels outside of the table.
             let mut bytes: Vec<u8> = table.iter().map(|entry| entry.map_or(0, |variable| 1 << variable)).collect();
             bytes.push(0);
-            let outside = table.len();
-            let codes = collected(labels, budget, |label| bytes[place(label).min(outside)])?;
+            let (bytes, outside) = (bytes.as_slice(), table.len());
+            let codes = collected(labels, budget, move |label| bytes[place(label).min(outside)])?;
             return Ok(Self { codes: Codes::Bytes(codes), masks: Vec::new() });
         }
         let mut interner = Interner::default();
@@ -108,18 +108,19 @@ impl Symbols {
             .iter()
             .map(|variable| variable.map_or(none, |variable| interner.code(VariableSet::of(variable))))
             .collect();
-        let codes = collected(labels, budget, |label| known.get(place(label)).copied().unwrap_or(none))?;
+        let known = known.as_slice();
+        let codes = collected(labels, budget, move |label| known.get(place(label)).copied().unwrap_or(none))?;
         interner.finish(codes, budget)
     }
 }
 
 /// A number for each item, within a budget.
-fn collected<I, T: Copy>(items: &[I], budget: &Budget, number: impl Fn(&I) -> T) -> Result<Vec<T>, Stopped> {
+fn collected<I, T: Copy>(items: &[I], budget: &Budget, number: impl Fn(&I) -> T + Copy) -> Result<Vec<T>, Stopped> {
     let mut numbers = Vec::new();
     budget.reserve(&mut numbers, items.len())?;
     for piece in items.chunks(ROWS_A_LOOK) {
         budget.check()?;
-        numbers.extend(piece.iter().map(&number));
+        numbers.extend(piece.iter().map(number));
     }
     Ok(numbers)
 }
@@ -212,7 +213,9 @@ impl SymbolsBuilder {
                         }));
                     }
                 }
-                planes.iter().for_each(|plane| budget.release_vector(plane));
+                for plane in &planes {
+                    budget.release_vector(plane);
+                }
                 interner.finish(codes, budget)
             }
         }

@@ -328,7 +328,6 @@ impl Pattern {
         text_signature = "($self, rows, *, partitions=None, skip='past last row', conditions=None, \
                           timeout_seconds=None, memory_limit_mb=None)"
     )]
-    #[expect(clippy::too_many_arguments, reason = "Python's keyword arguments")]
     fn find_iter(
         slf: &Bound<'_, Self>,
         rows: &Bound<'_, PyAny>,

@@ -47,7 +47,7 @@ fn labelled<L>(
     compiled: &Compiled,
     table: &[Option<u8>],
     labels: &[L],
-    place: impl Fn(&L) -> usize,
+    place: impl Fn(&L) -> usize + Copy,
     limits: &Limits,
 ) -> PyResult<Symbols> {
     let symbols = Symbols::from_labels(compiled.variables.len(), table, labels, place, &limits.budget);
