@@ -93,3 +93,20 @@ fn null_is_not_true() {
     assert_eq!(search("A", &conditions, 2).0, [(0, 1, vec![0])]);
     assert_eq!(conditions.columns[0].value(1), Value::Null);
 }
+
+#[test]
+fn a_navigation_beyond_all_rows_is_null() {
+    // An offset that no arithmetic on it can hold.
+    for first in [true, false] {
+        for set in [None, Some(0)] {
+            let beyond = Node::Read(0, At { set, first, offset: usize::MAX, rows: 0 });
+            let conditions = Conditions {
+                columns: vec![Column::Int(vec![1; 5], Vec::new())],
+                sets: vec![VariableSet::of(0)],
+                conditions: vec![Some(Node::IsNull(Box::new(beyond)))],
+                ..Conditions::default()
+            };
+            assert_eq!(search("A", &conditions, 5).0.len(), 5);
+        }
+    }
+}
