@@ -37,7 +37,7 @@ fn random(name: &str) {
     }
 }
 
-/// Random bytes of a seed (SplitMix64), most of them few.
+/// Random bytes of a seed (`SplitMix64`), most of them few.
 fn bytes(seed: u64) -> Vec<u8> {
     let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15);
     let mut next = || {

@@ -157,3 +157,20 @@ fn within_a_budget_the_answer_is_whole_or_refused() {
     assert!((1..24).contains(&answered), "{answered} of 24 answered");
     assert_eq!(run(&mut symbols, None).0.unwrap(), whole);
 }
+
+#[test]
+fn a_navigation_beyond_all_rows_is_null() {
+    // An offset that no arithmetic on it can hold.
+    for first in [true, false] {
+        for set in [None, Some(0)] {
+            let beyond = Node::Read(0, At { set, first, offset: usize::MAX, rows: 0 });
+            let conditions = Conditions {
+                columns: vec![Column::Int(vec![1; 5], Vec::new())],
+                sets: vec![VariableSet::of(0)],
+                conditions: vec![Some(Node::IsNull(Box::new(beyond)))],
+                ..Conditions::default()
+            };
+            assert_eq!(search("A", &conditions, 5).0.len(), 5);
+        }
+    }
+}
