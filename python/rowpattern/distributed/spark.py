@@ -12,7 +12,7 @@ each compiles the pattern once, into a cache of its own.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rowpattern.errors import MissingDependencyError, QueryError, UnsupportedQueryError
 
