@@ -299,7 +299,7 @@ def test_views(either: Any) -> None:
         ("array(1, NULL)", once("count(*) AS n", "c"), "PARTITION BY cannot compare values of the type list"),
         ("1", once("hash(c) AS h"), r"cast it in the query, as in h::DECIMAL\(20, 0\)"),
         ("1", once("array_agg(INTERVAL (c) DAY) AS h"), r"write epoch\(...\)"),
-        ("1", once("uuid() AS u"), "cast it in the query"),
+        ("DATE'2024-01-01'", once("LAST(c)::TIMESTAMP_NS AS u"), "as in u::TIMESTAMP$"),
         ("1", once("LAST(d) AS u"), "there is no column d"),
     ],
 )

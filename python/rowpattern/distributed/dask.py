@@ -73,7 +73,10 @@ def match_recognize(
     plan = plan_query(sql, names, lambda at: _field(nothing.iloc[:, at]), limits)
 
     given = {names[at]: nothing.dtypes.iloc[at] for at in plan.positions}
-    dtypes = [_dtype(field.type, given[origin] if origin is not None else None) for field, origin in zip(plan.answer, plan.passed_on)]
+    dtypes = [
+        _dtype(field.type, given[origin] if origin is not None else None)
+        for field, origin in zip(plan.answer, plan.passed_on)
+    ]
     labels = [nothing.columns[at] for at in plan.positions]
     prepared = data[labels].map_partitions(
         _prepare, plan, meta=_prepare(nothing[labels], plan), enforce_metadata=False, align_dataframes=False
