@@ -132,7 +132,7 @@ def test_sessions_on_dask(benchmark: Any, client: Any, contender: str) -> None: 
     def answer() -> Any:
         if contender == "rowpattern":
             return rowpattern_dask.match_recognize(SESSIONS, frame)
-        return frame.shuffle("user", ignore_index=True).map_partitions(by_hand, meta=by_hand(frame._meta))
+        return frame.shuffle("user", ignore_index=True).map_partitions(by_hand, meta=by_hand(frame.head(0)))
 
     if contender != "rowpattern":
         benchmark.extra_info["at_least"] = 1

@@ -81,7 +81,8 @@ def match_recognize(
     prepared = data[labels].map_partitions(
         _prepare, plan, meta=_prepare(nothing[labels], plan), enforce_metadata=False, align_dataframes=False
     )
-    together = prepared.shuffle(on=_HASH, ignore_index=True)
+    # The hash itself need not travel.
+    together = prepared.drop(columns=_HASH).shuffle(on=prepared[_HASH], ignore_index=True)
     return together.map_partitions(
         _answer, sql, plan, limits, dtypes, meta=_pandas(plan.answer.empty_table(), dtypes), enforce_metadata=False
     )
