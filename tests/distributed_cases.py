@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import decimal
 import math
 import os
@@ -19,8 +19,8 @@ FIRST_SEED = int(os.environ.get("ROWPATTERN_SEED", "0"))
 # The zone of Spark's sessions: neither UTC nor the machine's.
 ZONE = "America/New_York"
 
-UTC = datetime.timezone.utc
-DAY = datetime.timedelta(days=1)
+UTC = dt.timezone.utc
+DAY = dt.timedelta(days=1)
 # By the name of the type: Arrow's type and different values of it, in the values' own order. NaN and -0.0 are added.
 KEYS: dict[str, tuple[pa.DataType, list[Any]]] = {
     "boolean": (pa.bool_(), [False, True]),
@@ -32,13 +32,16 @@ KEYS: dict[str, tuple[pa.DataType, list[Any]]] = {
     "decimal": (pa.decimal128(12, 2), [decimal.Decimal("-1.50"), decimal.Decimal("0.00"), decimal.Decimal("7.25")]),
     "string": (pa.string(), ["", "a", "ä b", "z'\""]),
     "binary": (pa.binary(), [b"", b"a\0", b"\xff"]),
-    "date": (pa.date32(), [datetime.date(1969, 12, 31), datetime.date(2024, 2, 29)]),
+    "date": (pa.date32(), [dt.date(1969, 12, 31), dt.date(2024, 2, 29)]),
     "timestamp": (
         pa.timestamp("us", ZONE),
         # Twice the same hour of the clock.
-        [datetime.datetime(2024, 11, 3, hour, 30, tzinfo=UTC) for hour in (5, 6)],
+        [dt.datetime(2024, 11, 3, hour, 30, tzinfo=UTC) for hour in (5, 6)],
     ),
-    "timestamp_ntz": (pa.timestamp("us"), [datetime.datetime(1960, 1, 1), datetime.datetime(2024, 3, 10, 2, 30)]),
+    "timestamp_ntz": (
+        pa.timestamp("us"),
+        [dt.datetime(1960, 1, 1), dt.datetime(2024, 3, 10, 2, 30)],  # noqa: DTZ001 - naive
+    ),
     "interval": (pa.duration("us"), [-DAY, DAY / 3]),
 }
 # What query_reference's tables have, and columns that are only passed on, with names that need care.
@@ -98,10 +101,10 @@ def comparable(value: Any) -> Any:
         return "nan" if math.isnan(value) else f"{value + 0.0:.9g}"
     if isinstance(value, (list, tuple)):
         return str([comparable(each) for each in value])
-    if isinstance(value, datetime.datetime):
+    if isinstance(value, dt.datetime):
         return value.astimezone(UTC).isoformat() if value.tzinfo else value.isoformat()
     if value.__class__.__name__ == "MonthDayNano":
-        return str(value.days * DAY + datetime.timedelta(microseconds=value.nanoseconds // 1000))
+        return str(value.days * DAY + dt.timedelta(microseconds=value.nanoseconds // 1000))
     return str(value)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +14,9 @@ import pytest
 
 import rowpattern
 from rowpattern import spark as rowpattern_spark
+
+from distributed_cases import in_some_order
+from spark_sessions import classic_session, connect_session, spark_frame
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,25 +37,15 @@ SHAPES = """
 
 
 @pytest.fixture(scope="module")
-def session() -> Iterator[SparkSession]:
-    from pyspark.sql import SparkSession
+def session() -> SparkSession:
+    found: SparkSession = classic_session()
+    return found
 
-    builder = SparkSession.builder.master("local-cluster[2,1,1024]").appName("rowpattern's tests")
-    for name, value in {
-        "spark.driver.host": "127.0.0.1",
-        "spark.driver.bindAddress": "127.0.0.1",
-        "spark.executor.memory": "1g",
-        "spark.ui.enabled": "false",
-        "spark.sql.shuffle.partitions": "6",
-        # Otherwise Spark would give small data to one task.
-        "spark.sql.adaptive.coalescePartitions.enabled": "false",
-        "spark.sql.session.timeZone": "Pacific/Auckland",
-        "spark.log.level": "ERROR",
-    }.items():
-        builder = builder.config(name, value)
-    session = builder.getOrCreate()
-    yield session
-    session.stop()
+
+@pytest.fixture(params=[classic_session, connect_session], ids=["spark", "connect"])
+def either(request: pytest.FixtureRequest) -> Any:
+    """Spark's own session, and one of Spark Connect."""
+    return request.param()
 
 
 @pytest.fixture(scope="module")
@@ -73,11 +68,7 @@ def ticks() -> pa.Table:
 
 
 def frame(session: SparkSession, table: pa.Table) -> Any:
-    return session.createDataFrame(table)
-
-
-def in_some_order(table: pa.Table) -> list[dict[str, Any]]:
-    return sorted(table.to_pylist(), key=lambda row: [(value is None, str(value)) for value in row.values()])
+    return spark_frame(session, table)
 
 
 @pytest.mark.parametrize("rows", ["ONE ROW PER MATCH", "ALL ROWS PER MATCH WITH UNMATCHED ROWS"])
@@ -91,7 +82,10 @@ def test_the_answer_is_that_of_one_machine(session: SparkSession, ticks: pa.Tabl
 
 
 def test_both_workers_match_with_caches_of_their_own(session: SparkSession, ticks: pa.Table) -> None:
+    # Otherwise Spark gives small data to one task.
+    session.conf.set("spark.sql.adaptive.coalescePartitions.enabled", "false")
     rowpattern_spark.match_recognize(SHAPES.format(rows=""), frame(session, ticks)).count()
+    session.conf.unset("spark.sql.adaptive.coalescePartitions.enabled")
 
     def caches(batches: Any) -> Iterator[pa.RecordBatch]:
         import os
@@ -176,6 +170,160 @@ def test_errors(session: SparkSession, ticks: pa.Table) -> None:
         rowpattern_spark.match_recognize(
             "SELECT * FROM t MATCH_RECOGNIZE (PARTITION BY symbol MEASURES hash(A.price) AS h PATTERN (A))", data
         )
-    failing = "SELECT * FROM t MATCH_RECOGNIZE (PARTITION BY symbol MEASURES error('no ' || A.symbol) AS e PATTERN (A))"
-    with pytest.raises(Exception, match="QueryError"):
-        rowpattern_spark.match_recognize(failing, data).collect()
+
+
+def once(measures: str, partition_by: str = "k", rows: str = "", define: str = "") -> str:
+    """Return a query with one match a partition."""
+    return (
+        f"SELECT * FROM t MATCH_RECOGNIZE (PARTITION BY {partition_by} ORDER BY o MEASURES {measures} {rows} "
+        f"PATTERN (A+){define})"
+    )
+
+
+def test_errors_in_tasks_are_short(either: Any) -> None:
+    data = either.sql("SELECT 1 AS k, 2 AS o")
+    with pytest.raises(Exception, match=r"rowpattern\.errors\.QueryError: measure e: no 1") as caught:
+        rowpattern_spark.match_recognize(once("error('no ' || A.k) AS e"), data).collect()
+    assert len(str(caught.value).splitlines()) < 12
+
+
+TYPES = """
+    SELECT id AS o, CAST(id % 2 AS TINYINT) AS k, TIMESTAMP_NTZ'2024-03-10 02:30:00' AS naive,
+        TIMESTAMP'2024-01-01 00:00:00' + id * INTERVAL '90' MINUTE AS at, CAST(id AS DECIMAL(20, 4)) AS price,
+        INTERVAL '1 02' DAY TO HOUR AS due, array(id, NULL) AS many, map('a', id) AS pairs,
+        CAST('x' AS BINARY) AS bytes,
+        named_struct('x', id, 'at', TIMESTAMP'2024-01-01 00:00:00') AS both, CAST('v' AS VARCHAR(9)) AS text,
+        INTERVAL '5' MONTH AS months, DATE'2024-02-29' AS day, CAST(NULL AS VOID) AS nothing
+    FROM range(6)"""
+
+
+def test_types_stay(either: Any) -> None:
+    data = either.sql(TYPES)
+    passed_on = rowpattern_spark.match_recognize(once("count(*) AS n", rows="ALL ROWS PER MATCH"), data.drop("months"))
+    types = {field.name: field for field in data.schema}
+    for field in passed_on.schema:
+        if field.name != "n":
+            assert field == types[field.name]
+    assert in_some_order(passed_on.drop("n").select(*data.drop("months").columns).toArrow()) == in_some_order(
+        data.drop("months").toArrow()
+    )
+    # NTZ columns of the answer find what they came from.
+    assert passed_on.join(data, ["o", "naive"], "left_semi").count() == 6
+
+    measures = "LAST(naive) AS naive, LAST(at) - FIRST(at) AS took, LAST(price) AS price, LAST(due) AS due"
+    measures += ", LAST(many) AS many, LAST(pairs) AS pairs, LAST(both) AS both, sum(price) AS total, LAST(day) AS day"
+    answer = rowpattern_spark.match_recognize(once(measures), data)
+    assert [field.dataType.simpleString() for field in answer.schema][1:] == [
+        "timestamp_ntz",
+        "interval day to second",
+        "decimal(20,4)",
+        "interval day to second",
+        "array<bigint>",
+        "map<string,bigint>",
+        "struct<x:bigint,at:timestamp>",
+        "decimal(38,4)",
+        "date",
+    ]
+    row = answer.where("k = 1").collect()[0]
+    assert row.naive == dt.datetime(2024, 3, 10, 2, 30)  # noqa: DTZ001 - naive
+    assert row.took == dt.timedelta(hours=6)
+    assert row.price == Decimal(5)
+    assert row.due == dt.timedelta(days=1, hours=2)
+    assert row.many == [5, None]
+    assert row.pairs == {"a": 5}
+    assert row.total == Decimal(9)
+
+
+def test_times_of_day_stay(session: SparkSession) -> None:
+    data = session.sql("SELECT 1 AS k, 2 AS o, TIME'12:34:56.123456' AS t")
+    answer = rowpattern_spark.match_recognize(once("LAST(t) AS last", rows="ALL ROWS PER MATCH"), data)
+    assert answer.schema["t"] == data.schema["t"]
+    assert answer.schema["last"].dataType.simpleString() == "time(6)"
+    assert answer.collect()[0].last == dt.time(12, 34, 56, 123456)
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Kolkata", "UTC", "+05:30", "GMT-8", "Z"])
+def test_the_zone_is_the_sessions(either: Any, zone: str) -> None:
+    before = either.conf.get("spark.sql.session.timeZone")
+    either.conf.set("spark.sql.session.timeZone", zone)
+    try:
+        # Built and read in the session's zone: twelve o'clock is twelve o'clock.
+        data = either.sql(
+            "SELECT id AS o, 1 AS k, TIMESTAMP'2024-07-01 10:00:00' + id * INTERVAL '1' HOUR AS at FROM range(5)"
+        )
+        answer = rowpattern_spark.match_recognize(
+            once(
+                "hour(FIRST(at)) AS h, left(at::VARCHAR, 13) AS t",
+                define=" DEFINE A AS at > TIMESTAMP '2024-07-01 11:30:00'",
+            ),
+            data,
+        )
+        assert [(row.h, row.t) for row in answer.collect()] == [(12, "2024-07-01 14")]
+    finally:
+        either.conf.set("spark.sql.session.timeZone", before)
+
+
+def test_names(either: Any) -> None:
+    from pyspark.sql import Row
+
+    data = either.sql("SELECT id % 2 AS `a.b`, id AS `c``d`, 'x' AS `größe \"q`, id AS `select` FROM range(6)")
+    sql = """SELECT "a.b", last, last, "c`d" AS "x.y" FROM t MATCH_RECOGNIZE (
+        PARTITION BY "a.b" ORDER BY "c`d" MEASURES LAST("größe ""q") || "select" AS last
+        ALL ROWS PER MATCH PATTERN (A+))"""
+    answer = rowpattern_spark.match_recognize(sql, data)
+    assert answer.columns == ["a.b", "last", "last", "x.y"]
+    assert sorted(map(tuple, answer.collect()))[:2] == [(0, "x0", "x0", 0), (0, "x2", "x2", 2)]
+    assert isinstance(answer.collect()[0], Row)
+
+    # After a join a name may be there twice; it is not read.
+    twice = either.sql("SELECT 1 AS k, 2 AS o, 3 AS x, 4 AS x, INTERVAL '1' MONTH AS m")
+    assert rowpattern_spark.match_recognize(once("count(*) AS n"), twice).collect() == [(1, 1)]
+    with pytest.raises(rowpattern.QueryError, match="the frame has two columns x"):
+        rowpattern_spark.match_recognize(once("LAST(x) AS n"), twice)
+
+
+def test_views(either: Any) -> None:
+    either.sql("SELECT id % 2 AS k, id AS o FROM range(6)").createOrReplaceTempView("rows_of_a_view")
+    sql = once("count(*) AS n").replace("FROM t", "FROM rows_of_a_view")
+    assert sorted(rowpattern_spark.match_recognize(sql, either).collect()) == [(0, 3), (1, 3)]
+    with pytest.raises(rowpattern.QueryError, match="no table or view t"):
+        rowpattern_spark.match_recognize(once("count(*) AS n"), either)
+
+
+@pytest.mark.parametrize(
+    ("column", "sql", "message"),
+    [
+        ("INTERVAL '1' MONTH", once("LAST(c) AS c"), "column c is interval month"),
+        ("parse_json('1')", once("LAST(c) AS c"), "column c is variant"),
+        ("collate('a', 'UTF8_LCASE')", once("count(*) AS n", "c"), r"make it collate\(c, 'UTF8_BINARY'\) first"),
+        ("array(1, NULL)", once("count(*) AS n", "c"), "PARTITION BY cannot compare values of the type list"),
+        ("1", once("hash(c) AS h"), r"cast it in the query, as in h::DECIMAL\(20, 0\)"),
+        ("1", once("array_agg(INTERVAL (c) DAY) AS h"), r"write epoch\(...\)"),
+        ("DATE'2024-01-01'", once("LAST(c)::TIMESTAMP_NS AS u"), "as in u::TIMESTAMP$"),
+        ("1", once("LAST(d) AS u"), "there is no column d"),
+    ],
+)
+def test_what_spark_cannot_hold_is_said_where_the_query_is_defined(
+    either: Any, column: str, sql: str, message: str
+) -> None:
+    data = either.sql(f"SELECT 1 AS k, 2 AS o, {column} AS c")
+    with pytest.raises(rowpattern.QueryError, match=message):
+        rowpattern_spark.match_recognize(sql, data)
+
+
+def test_what_is_no_frame_and_no_limit(session: SparkSession) -> None:
+    sql = once("count(*) AS n")
+    with pytest.raises(TypeError, match=r"data is a pandas\.DataFrame; give a Spark data frame"):
+        rowpattern_spark.match_recognize(sql, pd.DataFrame({"k": [1]}))
+    with pytest.raises(rowpattern.ConfigurationError, match="memory_limit_mb is -5"):
+        rowpattern_spark.match_recognize(sql, session.sql("SELECT 1 AS k, 2 AS o"), memory_limit_mb=-5)
+    with pytest.raises(rowpattern.UnsupportedQueryError, match="streaming"):
+        rowpattern_spark.match_recognize(sql, session.readStream.format("rate").load())
+
+
+def test_a_task_sorts_more_than_fits_into_memory(session: SparkSession) -> None:
+    data = session.range(300_000).selectExpr("id % 1000 AS k", "hash(id) AS o", "id AS x", "repeat('x', 100) AS text")
+    sql = once("count(*) AS n, sum(x) AS total, max(text) AS text, FIRST(o) AS o")
+    # An eighth of it is answered at once, which is less than each task has.
+    answer = rowpattern_spark.match_recognize(sql, data, memory_limit_mb=64)
+    assert in_some_order(answer.toArrow()) == in_some_order(rowpattern.match_recognize(sql, data.toArrow()))

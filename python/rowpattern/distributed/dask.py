@@ -73,12 +73,16 @@ def match_recognize(
     plan = plan_query(sql, names, lambda at: _field(nothing.iloc[:, at]), limits)
 
     given = {names[at]: nothing.dtypes.iloc[at] for at in plan.positions}
-    dtypes = [_dtype(field.type, given.get(origin)) for field, origin in zip(plan.answer, plan.passed_on)]
+    dtypes = [
+        _dtype(field.type, given[origin] if origin is not None else None)
+        for field, origin in zip(plan.answer, plan.passed_on)
+    ]
     labels = [nothing.columns[at] for at in plan.positions]
     prepared = data[labels].map_partitions(
         _prepare, plan, meta=_prepare(nothing[labels], plan), enforce_metadata=False, align_dataframes=False
     )
-    together = prepared.shuffle(on=_HASH, ignore_index=True)
+    # The hash itself need not travel.
+    together = prepared.drop(columns=_HASH).shuffle(on=prepared[_HASH], ignore_index=True)
     return together.map_partitions(
         _answer, sql, plan, limits, dtypes, meta=_pandas(plan.answer.empty_table(), dtypes), enforce_metadata=False
     )

@@ -114,7 +114,8 @@ def spark_type(kind: pa.DataType, name: str) -> types.DataType:
     if is_.is_timestamp(kind) and kind.unit != "ns":
         return types.TimestampNTZType() if kind.tz is None else types.TimestampType()
     if (is_.is_time64(kind) or is_.is_time32(kind)) and _TIME is not None:
-        return _TIME(_MICROSECOND_DIGITS)
+        time: types.DataType = _TIME(_MICROSECOND_DIGITS)
+        return time
     if is_.is_duration(kind) or is_.is_interval(kind):
         return types.DayTimeIntervalType()
     return _spark_nested(kind, name)

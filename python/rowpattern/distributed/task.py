@@ -52,8 +52,9 @@ def answer_task(
             break
     if not gathered:
         return
+    answers: Iterator[pa.Table]
     if size <= most:
-        answers = [limits.answer(sql, pa.Table.from_batches(gathered, plan.rows))]
+        answers = iter([limits.answer(sql, pa.Table.from_batches(gathered, plan.rows))])
     else:
         reader = pa.RecordBatchReader.from_batches(plan.rows, _first(gathered, rows))
         answers = (pa.Table.from_batches([batch]) for batch in limits.answer(sql, reader, stream=True))
