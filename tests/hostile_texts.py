@@ -62,7 +62,7 @@ READS = [
     '"rowpattern answer 1"',
     '"keys"',
     '"rows"',
-    "TABLE \"rowpattern answer 0\"",
+    'TABLE "rowpattern answer 0"',
 ]
 
 # Pieces that end what they stand in, or make the rest into something else.
@@ -85,7 +85,7 @@ DRESSES = [
     "day) + {} + (1", '"day FROM d) + {} + extract(day"', "x: {}, lambda y", '"x: {})) + (1"', "x)) + {} + ((1", "nocase || {}",
     '"nocase || {} || x"', "'UTC' || {}", "1) AS m, {} AS z, (1", "1 AS z PATTERN (A)) AS z, {} --", "A) DEFINE A AS {} --",
     "x) AS y, (SELECT {}", "{}\xa0", "\u200b{}", "x\r{}", "--\r{}", "/* /* */ {} */", "x /*' */ || {} /*' */", "x--'\n|| {} --'\n",
-    "U&\"{}\"", "x;{}", "x;{};", "(x, {})", "[{}]", "{{'a': {}}}", "CASE WHEN {} THEN 1 END", "lambda z: {}", "x.{}", "{}.x", "A.{}",
+    'U&"{}"', "x;{}", "x;{};", "(x, {})", "[{}]", "{{'a': {}}}", "CASE WHEN {} THEN 1 END", "lambda z: {}", "x.{}", "{}.x", "A.{}",
 ]  # fmt: skip
 
 # Where a piece goes. `@` is the place.
@@ -176,10 +176,10 @@ def mutated(source: random.Random, text: str) -> str:
             del characters[at : at + width]
         elif roll == 1:
             characters[at:at] = characters[at : at + width]
-        elif roll == 2:  # noqa: PLR2004 - one of five
+        elif roll == 2:
             to = source.randrange(len(characters) + 1)
             characters[to:to] = characters[at : at + width]
-        elif roll == 3:  # noqa: PLR2004 - one of five
+        elif roll == 3:
             characters[at:at] = source.choice(PIECES)
         else:
             characters[at:at] = chr(source.choice([source.randrange(1, 128), source.randrange(128, 0xD800), source.randrange(0x10000, 0x110000)]))

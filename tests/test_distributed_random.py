@@ -11,12 +11,13 @@ import dask
 import dask.dataframe as dd
 import pandas as pd
 import pytest
-from distributed_cases import FIRST_SEED, KEYS, LONG, comparable, in_some_order, is_decidable, random_case
-from spark_sessions import classic_session, connect_session, spark_frame
 
 import rowpattern
 from rowpattern import dask as rowpattern_dask
 from rowpattern import spark as rowpattern_spark
+
+from distributed_cases import FIRST_SEED, KEYS, LONG, comparable, in_some_order, is_decidable, random_case
+from spark_sessions import classic_session, connect_session, spark_frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pytest
-from distributed_cases import KEYS, LONG, in_some_order, key_values
-from spark_sessions import classic_session, spark_frame
 
 import rowpattern
 from rowpattern import spark as rowpattern_spark
+
+from distributed_cases import KEYS, LONG, in_some_order, key_values
+from spark_sessions import classic_session, spark_frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

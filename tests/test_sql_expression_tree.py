@@ -13,14 +13,15 @@ import duckdb
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-import duckdb_shapes
 import rowpattern
-from expression_trees import plain, read, trees
 from rowpattern.sql.duckdb.parser import parse_texts
 from rowpattern.sql.duckdb.query_reader import QueryReader
 from rowpattern.sql.expression.nodes import Node, Star
 from rowpattern.sql.expression.write import sql_of
 from rowpattern.sql.parse.composed import Composed
+
+import duckdb_shapes
+from expression_trees import plain, read, trees
 
 EXPRESSIONS = duckdb_shapes.lines("expressions.txt")
 QUERIES = duckdb_shapes.lines("queries.txt")

@@ -7,7 +7,6 @@ import pyarrow as pa
 import pytest
 
 import rowpattern
-from expression_trees import read
 from rowpattern.sql.duckdb.functions import (
     AGGREGATES,
     CALLS_AGGREGATE,
@@ -18,6 +17,8 @@ from rowpattern.sql.duckdb.functions import (
     TABLE_FUNCTIONS,
     WINDOWS,
 )
+
+from expression_trees import read
 
 TABLE = pa.table({"x": [1]})
 

@@ -20,11 +20,12 @@ import pyarrow as pa
 import pytest
 
 import rowpattern
-from hostile_texts import CANARY, PLACES, PLAIN, hostile, mutated
 from rowpattern import match_recognize
 from rowpattern.sql import database, query
-from rowpattern.sql.parse.parser import parse
 from rowpattern.sql.expression.nodes import Call, Collate, Column, Literal, Node, TypeName
+from rowpattern.sql.parse.parser import parse
+
+from hostile_texts import CANARY, PLACES, PLAIN, hostile, mutated
 
 TEXTS = int(os.environ.get("ROWPATTERN_HOSTILE", "3000"))
 MUTATED = int(os.environ.get("ROWPATTERN_MUTATED", "1000"))

@@ -62,7 +62,8 @@ class ConditionReader(ExpressionReader):
 
     def _aggregate(self, node: Call) -> Node:
         function = _RUNNING.get(node.name)
-        if function is None or node.distinct or node.order_by or node.filter is not None or len(node.values) > 1:
+        plain = not (node.distinct or node.order_by or node.filter is not None)
+        if function is None or not plain or len(node.values) != (node.name != "count_star"):
             message = f"{self._text(node)} cannot be kept while matching; count, sum, avg, min and max of rows can"
             raise self._fail(message, node, UnsupportedQueryError)
         variables = self._aggregated_variables(node)

@@ -195,9 +195,9 @@ class _Compiler:
             return None
         if node.name in {"greatest", "least"}:
             return self._together(node.name, list(values))
-        if node.name == "ifnull":
+        if node.name == "ifnull" and len(values) == 2:  # noqa: PLR2004 - two values
             return self._together("coalesce", list(values))
-        if node.name == "abs":
+        if node.name == "abs" and len(values) == 1:
             return self._number("abs", values[0])
         if node.name == "if" and len(values) == 3:  # noqa: PLR2004 - a condition and two values
             return self._case([(self._boolean(values[0]), values[1])], values[2])

@@ -93,8 +93,8 @@ def _literal(node: Literal) -> str:
 
 
 def _call(node: Call) -> str:
-    values = [sql_of(each) for each in node.values]
     if node.operator:
+        values = [sql_of(each) for each in node.values]
         if node.name in _ESCAPES:
             return f"({values[0]} {_ESCAPES[node.name]} {values[1]} ESCAPE {values[2]})"
         if len(values) == 1:
