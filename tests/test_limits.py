@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 # Our own work stops within 64 MB of a limit.
 MOST_MB_BEYOND = 64
-# It stops within 0.1 s of a limit where it has a core of its own; tests run beside other processes, so that a thread may
-# wait some tenths of a second for its turn.
+# It stops within 0.1 s of a limit where it has a core of its own; tests run beside other processes, so that a thread
+# may wait some tenths of a second for its turn.
 MOST_SECONDS_BEYOND = 0.5
 SECONDS = 0.3
 MEGABYTES = 40
