@@ -1,6 +1,6 @@
 //! Arguments: `partitions`, `skip`, and names of variables.
 
-use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
+use pyo3::exceptions::{PyIndexError, PyOverflowError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString, PyTuple};
 
@@ -17,10 +17,32 @@ where
 {
     value.extract().map_err(|error: PyErr| {
         if error.is_instance_of::<PyOverflowError>(value.py()) {
-            return PyValueError::new_err("a number of things must be at least 0 and below 2**64");
+            return PyValueError::new_err("a whole number here must be at least 0 and below 2**64");
         }
         error
     })
+}
+
+/// Reads a place in a sequence. A number that no sequence reaches is an IndexError, not Python's OverflowError.
+pub fn place(value: &Bound<'_, PyAny>) -> PyResult<isize> {
+    value.extract().map_err(|error: PyErr| {
+        if error.is_instance_of::<PyOverflowError>(value.py()) {
+            return PyIndexError::new_err("the index is out of range");
+        }
+        error
+    })
+}
+
+/// A value as an error shows it: cut where it is long, and by its type where it cannot be shown.
+pub fn shown(value: &Bound<'_, PyAny>) -> String {
+    const LONGEST: usize = 100;
+    let Ok(text) = value.repr().and_then(|text| text.extract::<String>()) else {
+        return value.get_type().name().map_or_else(|_| "a value".to_owned(), |name| format!("a {name}"));
+    };
+    if text.chars().count() <= LONGEST {
+        return text;
+    }
+    format!("{}...", text.chars().take(LONGEST).collect::<String>())
 }
 
 /// Reads `partitions`: row counts, or the rows where partitions start.
@@ -98,7 +120,7 @@ pub fn integers(values: &Bound<'_, PyAny>, name: &str) -> PyResult<Vec<i64>> {
         return Ok(numbers);
     }
     if let Some(chunks) = ffi::arrow_arrays(&values, name)? {
-        let numbers = readers::decode(py, &chunks, readers::WholeNumbers, name)?;
+        let numbers = readers::decode(py, &chunks, readers::WholeNumbers, name, None)?;
         let null = |at: usize| rows_error(format!("{name}[{at}] is NULL; give each a number"));
         return numbers.into_iter().enumerate().map(|(at, number)| number.ok_or_else(|| null(at))).collect();
     }
@@ -158,7 +180,7 @@ pub fn skip(pattern: &Pattern, value: Option<&Bound<'_, PyAny>>) -> PyResult<(Sk
         };
     }
     let Ok((mode, name)) = value.extract::<(String, String)>() else {
-        return Err(PyTypeError::new_err(format!("{forms}, not {}", value.repr()?)));
+        return Err(PyTypeError::new_err(format!("{forms}, not {}", shown(value))));
     };
     let Some(variables) = pattern.variable_set(&name) else {
         let known = pattern.all_names();

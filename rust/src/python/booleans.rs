@@ -6,6 +6,7 @@ use arrow_buffer::BooleanBuffer;
 use pyo3::prelude::*;
 
 use super::arrow::{ArrowArray, Decoder, Failure, Values};
+use super::limits::Limits;
 use super::readers::{self, ROWS_A_PIECE};
 
 /// A column of booleans.
@@ -42,12 +43,13 @@ impl Booleans {
         &self,
         py: Python<'_>,
         name: &str,
+        limits: &Limits,
         mut each: impl FnMut(usize, Run<'_>) + Send,
     ) -> PyResult<()> {
         match self {
             Self::Bytes(bytes) => {
                 for (number, piece) in bytes.chunks(ROWS_A_PIECE).enumerate() {
-                    py.check_signals()?;
+                    limits.check(py)?;
                     py.detach(|| each(number * ROWS_A_PIECE, Run::Bytes(piece)));
                 }
             }
@@ -56,7 +58,7 @@ impl Booleans {
                 let mut decoder = Decoder::new(readers::Booleans);
                 for chunk in chunks {
                     for first in (0..chunk.rows).step_by(ROWS_A_PIECE) {
-                        py.check_signals()?;
+                        limits.check(py)?;
                         let rows = first..chunk.rows.min(first + ROWS_A_PIECE);
                         let done = py.detach(|| piece(chunk, rows, &mut decoder, |run| each(before + first, run)));
                         done.map_err(|failure| failure.behind(before).raise(&format!("the rows of {name}")))?;

@@ -54,7 +54,7 @@ impl Reader<'_> for Check {
 #[pyo3(name = "_check_column")]
 pub fn check_column(column: &Bound<'_, PyAny>, name: &str) -> PyResult<bool> {
     let Some(chunks) = ffi::arrow_arrays(column, name)? else { return Ok(false) };
-    readers::decode(column.py(), &chunks, Check, name)?;
+    readers::decode(column.py(), &chunks, Check, name, None)?;
     Ok(chunks
         .iter()
         .all(|chunk: &ArrowArray| !matches!(readers::innermost(chunk), Values::Other(_) | Values::Record(_))))

@@ -7,11 +7,12 @@ use arrow_array::types::UInt8Type;
 use arrow_array::{Array, BooleanArray, DictionaryArray, Int64Array, StringArray, UInt8Array};
 use arrow_buffer::ScalarBuffer;
 use pyo3::IntoPyObjectExt;
-use pyo3::exceptions::PyIndexError;
+use pyo3::exceptions::{PyIndexError, PyMemoryError};
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
 use rowpattern_macros::catch_panics;
 
+use super::arguments::place;
 use super::ffi;
 
 /// What a column holds.
@@ -91,7 +92,7 @@ impl Column {
         self.rows()
     }
 
-    fn __getitem__(&self, py: Python<'_>, index: isize) -> PyResult<Py<PyAny>> {
+    fn __getitem__(&self, py: Python<'_>, #[pyo3(from_py_with = place)] index: isize) -> PyResult<Py<PyAny>> {
         let length = self.shape[0];
         let at = if index < 0 { index + length } else { index };
         if !(0..length).contains(&at) {
@@ -102,7 +103,11 @@ impl Column {
 
     /// The column as a list: int, str of the variable, or bool.
     fn to_list<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        let items: Vec<_> = (0..self.rows()).map(|at| self.item(py, at)).collect::<PyResult<_>>()?;
+        let mut items = Vec::new();
+        items.try_reserve_exact(self.rows()).map_err(|error| PyMemoryError::new_err(error.to_string()))?;
+        for at in 0..self.rows() {
+            items.push(self.item(py, at)?);
+        }
         PyList::new(py, items)
     }
 

@@ -5,7 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use rowpattern_macros::catch_panics;
 
-use super::arguments::variable;
+use super::arguments::{variable, whole};
 use super::compile::reweigh;
 use super::errors::{QueryError, SkipError, rows_error};
 use super::iterator::{MatchIterator, MatchSink};
@@ -116,7 +116,7 @@ impl Conditions {
         rows: &Bound<'_, PyAny>,
         partitions: Option<&Bound<'_, PyAny>>,
         skip: Option<&Bound<'_, PyAny>>,
-        threads: usize,
+        #[pyo3(from_py_with = whole)] threads: usize,
         timeout_seconds: Option<f64>,
         memory_limit_mb: Option<f64>,
     ) -> PyResult<Matches> {

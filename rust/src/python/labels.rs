@@ -77,10 +77,11 @@ impl<'a> Reader<'a> for Labels<'a, '_> {
 /// Reads labels: strings, or dictionaries and runs of strings.
 pub fn symbols(py: Python<'_>, compiled: &Compiled, chunks: &[ArrowArray], limits: &Limits) -> PyResult<Symbols> {
     let reader = Labels { compiled, known: HashMap::default(), last: None };
-    let labels = readers::decode(py, chunks, reader, "labels")?;
+    let labels = readers::decode(py, chunks, reader, "labels", Some(limits))?;
     let count = compiled.variables.len();
     let table: Vec<Option<u8>> = (0..count).map(|number| Some(number as u8)).collect();
     let place = |&label: &u16| usize::from(label);
-    py.detach(|| Symbols::from_labels(count, &table, &labels, place, &limits.budget))
-        .map_err(|reason| limits.error(reason))
+    let symbols = py.detach(|| Symbols::from_labels(count, &table, &labels, place, &limits.budget));
+    limits.budget.release(size_of_val(labels.as_slice()));
+    symbols.map_err(|reason| limits.error(reason))
 }

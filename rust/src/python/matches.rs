@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
 use rowpattern_macros::catch_panics;
 
-use super::arguments::variable;
+use super::arguments::{place, variable, whole};
 use super::column::{Column, Data};
 use super::errors::out_of_memory;
 use super::ffi;
@@ -236,7 +236,7 @@ impl Spans {
         self.start.len()
     }
 
-    fn __getitem__(&self, index: isize) -> PyResult<(i64, i64)> {
+    fn __getitem__(&self, #[pyo3(from_py_with = place)] index: isize) -> PyResult<(i64, i64)> {
         let length = self.start.len() as isize;
         let at = if index < 0 { index + length } else { index };
         if !(0..length).contains(&at) {
@@ -338,7 +338,7 @@ impl Matches {
         py: Python<'_>,
         variables: Option<Vec<String>>,
         first: bool,
-        offset: usize,
+        #[pyo3(from_py_with = whole)] offset: usize,
         running: bool,
         timeout_seconds: Option<f64>,
         memory_limit_mb: Option<f64>,

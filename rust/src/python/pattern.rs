@@ -37,7 +37,7 @@ impl Options {
         }
         for (name, members) in items(subset, "subset", "{\"U\": [\"A\", \"B\"]}")? {
             if members.is_instance_of::<PyString>() {
-                let shown = members.repr()?;
+                let shown = arguments::shown(&members);
                 return Err(PyTypeError::new_err(format!(
                     "subset[{name:?}] must be a list of variables, not {shown}; write [{shown}]"
                 )));
@@ -103,7 +103,10 @@ fn items<'py>(
 ) -> PyResult<Vec<(String, Bound<'py, PyAny>)>> {
     let Some(value) = value else { return Ok(Vec::new()) };
     let Ok(mapping) = value.cast::<PyMapping>() else {
-        return Err(PyTypeError::new_err(format!("{what} must be a mapping like {example}, not {}", value.repr()?)));
+        return Err(PyTypeError::new_err(format!(
+            "{what} must be a mapping like {example}, not {}",
+            arguments::shown(value)
+        )));
     };
     mapping.items()?.iter().map(|item| item.extract::<(String, Bound<'py, PyAny>)>()).collect()
 }
@@ -368,7 +371,7 @@ impl Pattern {
         rows: &Bound<'_, PyAny>,
         partitions: Option<&Bound<'_, PyAny>>,
         skip: Option<&Bound<'_, PyAny>>,
-        threads: usize,
+        #[pyo3(from_py_with = arguments::whole)] threads: usize,
         timeout_seconds: Option<f64>,
         memory_limit_mb: Option<f64>,
     ) -> PyResult<Matches> {
@@ -396,7 +399,7 @@ impl Pattern {
         rows: &Bound<'_, PyAny>,
         partitions: Option<&Bound<'_, PyAny>>,
         skip: Option<&Bound<'_, PyAny>>,
-        threads: usize,
+        #[pyo3(from_py_with = arguments::whole)] threads: usize,
         timeout_seconds: Option<f64>,
         memory_limit_mb: Option<f64>,
     ) -> PyResult<Spans> {
@@ -421,7 +424,7 @@ impl Pattern {
         rows: &Bound<'_, PyAny>,
         partitions: Option<&Bound<'_, PyAny>>,
         skip: Option<&Bound<'_, PyAny>>,
-        threads: usize,
+        #[pyo3(from_py_with = arguments::whole)] threads: usize,
         timeout_seconds: Option<f64>,
         memory_limit_mb: Option<f64>,
     ) -> PyResult<usize> {

@@ -8,6 +8,7 @@ use pyo3::prelude::*;
 use super::arrow::{ArrowArray, Decoder, Failure, Reader, Text, Values, with_integers};
 use super::errors::rows_error;
 use super::ffi;
+use super::limits::Limits;
 use crate::condition::Column;
 use crate::memory;
 
@@ -141,22 +142,28 @@ pub fn utf8(row: usize, bytes: &[u8]) -> Result<&str, Failure> {
 ///
 /// Args:
 ///     name: what is read, for errors.
+///     limits: looked at between pieces too; what is read counts until the caller releases it.
 pub fn decode<'a, R: Reader<'a> + Send>(
     py: Python<'_>,
     chunks: &'a [ArrowArray],
     reader: R,
     name: &str,
+    limits: Option<&Limits>,
 ) -> PyResult<Vec<R::Item>>
 where
     R::Item: Send,
 {
     let rows = chunks.iter().map(|chunk| chunk.rows).try_fold(0_usize, usize::checked_add).unwrap_or(usize::MAX);
+    if let Some(limits) = limits {
+        let bytes = rows.saturating_mul(size_of::<R::Item>());
+        limits.budget.charge(bytes).map_err(|reason| limits.error(reason))?;
+    }
     let mut items = memory::try_with_capacity(rows).map_err(super::errors::out_of_memory)?;
     let mut decoder = Decoder::new(reader);
     for chunk in chunks {
         let before = items.len();
         for first in (0..chunk.rows).step_by(ROWS_A_PIECE) {
-            py.check_signals()?;
+            limits.map_or_else(|| py.check_signals(), |limits| limits.check(py))?;
             let piece = first..chunk.rows.min(first + ROWS_A_PIECE);
             let read = py.detach(|| decoder.decode(chunk, piece, &mut items));
             read.map_err(|failure| failure.behind(before).raise(name))?;
@@ -173,16 +180,16 @@ pub fn condition_column(column: &Bound<'_, PyAny>) -> PyResult<Column> {
     };
     Ok(match chunks.first().map(innermost) {
         None | Some(Values::Integers(_)) => {
-            let (values, valid) = parts(decode(py, &chunks, WholeNumbers, name)?);
+            let (values, valid) = parts(decode(py, &chunks, WholeNumbers, name, None)?);
             Column::Int(values, valid)
         }
         Some(Values::Doubles(_)) => {
-            let (values, valid) = parts(decode(py, &chunks, Doubles, name)?);
+            let (values, valid) = parts(decode(py, &chunks, Doubles, name, None)?);
             Column::Float(values, valid)
         }
-        Some(Values::Booleans(_)) => Column::Bool(decode(py, &chunks, Booleans, name)?),
+        Some(Values::Booleans(_)) => Column::Bool(decode(py, &chunks, Booleans, name, None)?),
         Some(Values::Text(_)) => {
-            let texts = decode(py, &chunks, Texts, name)?;
+            let texts = decode(py, &chunks, Texts, name, None)?;
             Column::Text(texts.into_iter().map(|text| text.map(Box::from)).collect())
         }
         Some(values) => {

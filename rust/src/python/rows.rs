@@ -6,7 +6,7 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyIterator, PyMapping, PyString};
 
-use super::arguments::{integers, variable};
+use super::arguments::{integers, shown, variable};
 use super::arrow::{ArrowArray, Values};
 use super::booleans::{Booleans, Run};
 use super::errors::{out_of_memory, rows_error};
@@ -174,7 +174,7 @@ fn conditions(compiled: &Compiled, rows: &Bound<'_, PyAny>, limits: &Limits) -> 
     for key in rows.call_method0("keys")?.try_iter()? {
         let key = key?;
         let Ok(name) = key.extract::<String>() else {
-            return Err(rows_error(format!("rows has the key {}; keys are names of variables", key.repr()?)));
+            return Err(rows_error(format!("rows has the key {}; keys are names of variables", shown(&key))));
         };
         let variable = variable(rows.py(), &compiled.variables, &name)?;
         columns.push((variable, booleans(&rows.get_item(&key)?, &name)?, name));
@@ -215,8 +215,7 @@ fn fill(
         if let Some(before) = given[usize::from(*variable)].replace(name) {
             return Err(rows_error(format!("{before:?} and {name:?} are the same variable")));
         }
-        limits.check(py)?;
-        column.for_each_run(py, name, |first, run| match run {
+        column.for_each_run(py, name, limits, |first, run| match run {
             Run::Bytes(bytes) => builder.fill(*variable, first, bytes.iter().map(|&byte| byte != 0)),
             Run::Bits(bits) => builder.fill(*variable, first, bits.iter()),
             Run::Values(values) => builder.fill(*variable, first, values.iter().map(|&value| value == Some(true))),
