@@ -70,7 +70,7 @@ def test_the_readme_s_first_query_runs_after_make_demo(wheel: Path, tmp_path: Pa
     (extras,) = re.findall(r"install -q '\.\[([\w,]+)\]'$", (ROOT / "Makefile").read_text(), re.MULTILINE)
     run(sys.executable, "-m", "venv", str(tmp_path / "demo"), cwd=tmp_path)
     python = str(tmp_path / "demo" / "bin" / "python")
-    run(python, "-m", "pip", "install", "-q", f"{wheel}[{extras}]", cwd=tmp_path)
+    run(python, "-m", "pip", "install", "-q", "--no-compile", f"{wheel}[{extras}]", cwd=tmp_path)
     code, printed = re.findall(
         r"```python\n(.*?match_recognize.*?)```\s*prints\s*```text\n(.*?)```",
         (ROOT / "README.md").read_text(),
