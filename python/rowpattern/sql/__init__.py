@@ -226,7 +226,7 @@ def _limit(name: str, value: object) -> float:
             found = float(value)
         except OverflowError:
             # A whole number that no double holds.
-            found = math.inf if value > 0 else -math.inf  # type: ignore[operator] - real numbers compare
+            found = -math.inf if repr(value).startswith("-") else math.inf
         if found > 0:
             return found
     raise ConfigurationError(f"{name} is {_cut(repr(value))}; allowed is a number above 0")
