@@ -47,6 +47,7 @@ _READERS: dict[str, Reader] = {
     "cache_monitoring_interval_seconds": positive_seconds,
     "cache_threshold_action": choice("evict", "clear"),
     "cache_optimize_size": flag,
+    "cache_policy": choice("lru", "tinylfu"),
     "execution_timeout_seconds": positive_seconds,
     "max_memory_mb": megabytes,
     "max_workers": threads,
@@ -75,6 +76,8 @@ class PerformanceConfig:
         cache_threshold_action: what a monitor does above the threshold: `"evict"` the entries used longest ago until
             it is met, or `"clear"` all.
         cache_optimize_size: whether a monitor changes the entry limit, within `cache_size_limit`.
+        cache_policy: which entries stay when there are too many: `"lru"`, those used most recently, or `"tinylfu"`, where
+            the entry used longest ago makes room only for a key that was asked for more often than it lately.
         execution_timeout_seconds: the most time that a query of `match_recognize` may take, in seconds.
         max_memory_mb: the most memory that it may take beyond the tables given, in MB of 2**20 bytes.
         max_workers: the most threads that work on it, where there are as many cores.
@@ -105,6 +108,7 @@ class PerformanceConfig:
     enable_memory_mapping: bool = False
     progress_reporting: bool = True
     optimize_for_unlimited_size: bool = False
+    cache_policy: str = "lru"
 
     def __post_init__(self) -> None:
         for setting, read in _READERS.items():

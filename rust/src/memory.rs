@@ -1,10 +1,10 @@
-//! Large buffers that are cheap to touch for the first time.
+//! Large buffers that are cheap to touch for the first time, and giving memory back to the system.
 //!
 //! A fresh page of 4 KiB costs a fault when it is first written; on virtual machines that takes microseconds, and for the
 //! buffers of a match over millions of rows it was measured to take longer than the match itself
 //! (docs/ARCHITECTURE.md). On Linux, large buffers therefore ask for pages of 2 MiB, as numpy's do; elsewhere they are plain
 //! vectors. It is advice: where it is not taken, nothing but time changes.
-#![allow(unsafe_code, reason = "one call of madvise, which cannot change what memory holds")]
+#![allow(unsafe_code, reason = "calls of madvise and malloc_trim, which cannot change what memory holds")]
 
 /// Smaller buffers gain nothing.
 const LARGE_BYTES: usize = 4 << 20;
@@ -57,3 +57,15 @@ fn advise<T: Copy>(vector: &Vec<T>) {
 
 #[cfg(not(target_os = "linux"))]
 fn advise<T: Copy>(_: &Vec<T>) {}
+
+/// Gives memory that the allocator holds and nobody uses back to the system, where the allocator can be asked for that. Takes
+/// milliseconds for each 100 MB.
+///
+/// glibc gives back the end of its heap only: after many small things were freed in no order, most stays.
+pub fn give_back() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: the call takes locks of the allocator, as any allocation does, and touches only memory that is free.
+    unsafe {
+        libc::malloc_trim(0)
+    };
+}

@@ -4,17 +4,20 @@
 
 mod arguments;
 mod cache;
+mod cache_key;
 mod column;
 mod compile;
 mod conditions;
 mod errors;
 mod foreign;
-mod front;
 mod iterator;
+mod keys;
 mod matches;
 mod pattern;
+mod process_cache;
 mod rows;
 mod signals;
+mod weight;
 
 use pyo3::prelude::*;
 
@@ -26,7 +29,9 @@ mod _core {
     #[pymodule_export]
     use super::column::Column;
     #[pymodule_export]
-    use super::compile::{compile, get_cached_pattern, process_cache};
+    use super::cache_key::get_cache_key;
+    #[pymodule_export]
+    use super::compile::compile;
     #[pymodule_export]
     use super::conditions::Conditions;
     #[pymodule_export]
@@ -35,4 +40,8 @@ mod _core {
     use super::matches::{MatchedRows, Matches, Spans};
     #[pymodule_export]
     use super::pattern::Pattern;
+    #[pymodule_export]
+    use super::process_cache::{cache_pattern, get_cached_pattern, process_cache};
+    #[pymodule_export]
+    use super::weight::known_weight;
 }
