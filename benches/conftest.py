@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 from collections import defaultdict
 from importlib import metadata
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -27,9 +30,36 @@ PACKAGES = (
 )
 
 
+def missing(path: Path) -> list[str]:
+    """Return the packages that a file of benches imports and that are not installed."""
+    names = set()
+    for statement in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(statement, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in statement.names}
+        elif isinstance(statement, ast.ImportFrom) and statement.module:
+            names.add(statement.module.partition(".")[0])
+    return sorted(name for name in names if find_spec(name) is None and not path.with_name(f"{name}.py").exists())
+
+
+# An environment that has the peers of some benches only, as those of the cache, runs those.
+LEFT_OUT = {path.name: absent for path in Path(__file__).parent.glob("test_*.py") if (absent := missing(path))}
+collect_ignore = list(LEFT_OUT)
+
+
+def pytest_report_header() -> list[str]:
+    """Say which files are left out, and why."""
+    return [f"left out: {name}, which needs {', '.join(absent)}" for name, absent in sorted(LEFT_OUT.items())]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make `-k cache` select the benches of the cache whatever their file is called."""
+    config.addinivalue_line("markers", "cache: a bench of the cache")
+
+
 def pytest_benchmark_update_machine_info(machine_info: dict[str, Any]) -> None:
     """Save what was compared, for the report."""
-    machine_info["packages"] = {name: metadata.version(name) for name in PACKAGES}
+    installed = {item.metadata["Name"].replace("_", "-") for item in metadata.distributions()}
+    machine_info["packages"] = {name: metadata.version(name) for name in PACKAGES if name in installed}
 
 
 def least_times(config: pytest.Config) -> dict[str, dict[str, float]]:

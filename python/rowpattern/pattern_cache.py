@@ -6,14 +6,14 @@ caller's. Limits come from the `MR_` variables at first use, or from `rowpattern
 Cached objects are held by reference. The cache takes no part in garbage collection: an object that reaches the cache
 itself stays until its entry leaves, which its time to live bounds.
 
-`get_cached_pattern`, `cache_pattern` and `get_cache_key` are functions of the extension. What is here for the pure-Python
-system's sake comes from `rowpattern.compat`.
+`get_cached_pattern`, `cache_pattern` and `get_cache_key` are functions of the extension. What is here for the
+pure-Python system's sake comes from `rowpattern.compat`.
 """
 
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from rowpattern._core import PatternCache, _process_cache, cache_pattern, get_cache_key, get_cached_pattern
 from rowpattern.compat.failures import log_failure
@@ -119,9 +119,9 @@ def cache_entries(limit: int | None = None, order: str = "recent") -> list[dict[
             `"compilation_time"` (longest).
 
     Returns:
-        dicts of key (text), kind (`"pattern"`, from `compile`; `"object"`, `"condition"` or `"tokens"`, from a caller; `"query"` or `"clause"`, of
-        `match_recognize`), pattern (its text, None for others), size_bytes, hits, age_seconds, seconds_left (None: for
-        ever), compilation_time (seconds).
+        dicts of key (text), kind (`"pattern"`, from `compile`; `"object"`, `"condition"` or `"tokens"`, from a caller;
+        `"query"` or `"clause"`, of `match_recognize`), pattern (its text, None for others), size_bytes, hits,
+        age_seconds, seconds_left (None: for ever), compilation_time (seconds).
 
     Raises:
         ValueError: there is no such order.
@@ -153,7 +153,7 @@ def resize_cache(
     new_size: int | None = None,
     *,
     max_memory_mb: float | None = None,
-    policy: Literal["lru", "tinylfu"] | None = None,
+    policy: str | None = None,
 ) -> bool:
     """Change the limits that are given; the entries used most recently stay, with their remaining life.
 

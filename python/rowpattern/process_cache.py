@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from rowpattern.compat.cache_object import TheirCacheObject
 from rowpattern.events import log_event
@@ -27,7 +27,7 @@ class ProcessCache(TheirCacheObject):
         *,
         size_bytes: int | None = None,
         compilation_time: float = 0.0,
-        kind: Literal["object", "condition", "tokens", "query", "clause"] = "object",
+        kind: str = "object",
     ) -> bool:
         """Keep an object under a key.
 
@@ -42,8 +42,8 @@ class ProcessCache(TheirCacheObject):
             kind: objects of different kinds have keys of their own.
 
         Returns:
-            True when it is cached; False when caching is disabled, it is heavier than the memory limit, or the policy does
-            not admit it.
+            True when it is cached; False when caching is disabled, it is heavier than the memory limit, or the policy
+            does not admit it.
         """
         if not self.enabled:
             return False
@@ -63,7 +63,7 @@ class ProcessCache(TheirCacheObject):
         max_size: int | None = None,
         *,
         max_memory_mb: float | None = None,
-        policy: Literal["lru", "tinylfu"] | None = None,
+        policy: str | None = None,
     ) -> None:
         """Change the limits that are given; what stays keeps its recency and its remaining life."""
         before = super().statistics()

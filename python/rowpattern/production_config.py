@@ -76,8 +76,8 @@ class PerformanceConfig:
         cache_threshold_action: what a monitor does above the threshold: `"evict"` the entries used longest ago until
             it is met, or `"clear"` all.
         cache_optimize_size: whether a monitor changes the entry limit, within `cache_size_limit`.
-        cache_policy: which entries stay when there are too many: `"lru"`, those used most recently, or `"tinylfu"`, where
-            the entry used longest ago makes room only for a key that was asked for more often than it lately.
+        cache_policy: which entries stay when there are too many: `"lru"`, those used most recently, or `"tinylfu"`,
+            where the entry used longest ago makes room only for a key that was asked for more often than it lately.
         execution_timeout_seconds: the most time that a query of `match_recognize` may take, in seconds.
         max_memory_mb: the most memory that it may take beyond the tables given, in MB of 2**20 bytes.
         max_workers: the most threads that work on it, where there are as many cores.

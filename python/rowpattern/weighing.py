@@ -1,7 +1,8 @@
 """What Python objects weigh: the bytes that a value keeps alive.
 
-A value that borrows keeps all of what it borrows from: a numpy view its base, a slice of an Arrow column the whole buffers. Memory
-that is reached twice counts once. Objects whose memory cannot be seen from outside say what they weigh by a method:
+A value that borrows keeps all of what it borrows from: a numpy view its base, a slice of an Arrow column the whole
+buffers. Memory that is reached twice counts once. Objects whose memory cannot be seen from outside say what they weigh
+by a method:
 
 >>> class Model:
 ...     def __rowpattern_bytes__(self) -> int:
@@ -36,7 +37,7 @@ def weigh(value: object) -> int:
     """Return the bytes that a value keeps alive: of all objects that it reaches, and of the buffers that those hold.
 
     - numpy arrays count what they are views of; Arrow columns their whole buffers; pandas objects their blocks.
-    - Polars tells what is visible of a frame: a slice of a larger one counts as the slice. Files mapped into memory do
+    - Polars tells what is visible of a frame, in time linear in lists within it: a slice of a larger one counts as the slice. Files mapped into memory do
       not count: the system takes their pages back when it needs them.
     - An object whose class has a method `__rowpattern_bytes__()` weighs what that returns, and is not followed.
     - Modules, classes, and functions but for what they enclose are shared and count nothing.
@@ -111,11 +112,13 @@ class _Weighing:
         if special is not None:
             special(item, self)
             return
-        self.objects += sys.getsizeof(item, 64)
+        is_pandas = _root(kind) == "pandas"
+        # pandas says of an object what its columns weigh, which are followed.
+        self.objects += object.__sizeof__(item) if is_pandas else sys.getsizeof(item, 64)
         if isinstance(item, FunctionType):
             self.follow(each for each in (item.__closure__, item.__defaults__, item.__kwdefaults__) if each)
             return
-        outside = None if _root(kind) == "pandas" or kind is memoryview else getattr(item, "nbytes", None)
+        outside = None if is_pandas or kind is memoryview else getattr(item, "nbytes", None)
         if isinstance(outside, int):
             # A library that knows what it holds; what of that can be followed is not counted again.
             reached = _Weighing(self._seen, self._blocks).of(gc.get_referents(item))
@@ -180,7 +183,19 @@ def _polars_series(series: Any, weighing: _Weighing) -> None:
     if str(series.dtype) == "Object":
         weighing.follow(series.head(_MOST_OBJECTS_WEIGHED).to_list(), max(len(series) - _MOST_OBJECTS_WEIGHED, 0))
     else:
-        weighing.buffers += series.estimated_size()
+        weighing.buffers += series.estimated_size() + 16 * _texts(series)
+
+
+def _texts(series: Any) -> int:
+    """Return how many texts there are: Polars counts their characters, and not the 16 bytes that each takes beside."""
+    kind = str(series.dtype).partition("(")[0]
+    if kind in {"String", "Binary"}:
+        return len(series)
+    if kind == "Struct":
+        return sum(map(_texts, series.struct.unnest().get_columns()))
+    if kind in {"List", "Array"}:
+        return _texts(series.explode())
+    return 0
 
 
 def _polars_frame(frame: Any, weighing: _Weighing) -> None:

@@ -1,9 +1,9 @@
-//! Locks and conditions: those of the standard library, or shuttle's, which tries schedules of threads in turn.
+//! Locks, conditions and atomic numbers: those of the standard library, or shuttle's, which tries schedules of threads in turn.
 //!
-//! `make` has no target for it; `RUSTFLAGS="--cfg shuttle" cargo test --release --test schedules` runs the models.
+//! `RUSTFLAGS="--cfg shuttle" cargo test --release --test schedules` runs the models.
 
 #[cfg(not(shuttle))]
-pub use std::sync::{Condvar, Mutex, MutexGuard};
+pub use std::sync::{Condvar, Mutex, MutexGuard, atomic};
 
 #[cfg(shuttle)]
-pub use shuttle::sync::{Condvar, Mutex, MutexGuard};
+pub use shuttle::sync::{Condvar, Mutex, MutexGuard, atomic};

@@ -52,7 +52,7 @@ def cache_tokenization(pattern: str, tokens: Any) -> bool:
     return _put("tokens", pattern, tokens)
 
 
-def _get(kind: Any, key: str) -> Any:
+def _get(kind: str, key: str) -> Any:
     def get() -> Any:
         cache = pattern_cache.get_pattern_cache()
         # A cache of a caller's has one space of keys.
@@ -61,7 +61,7 @@ def _get(kind: Any, key: str) -> Any:
     return answered("look up", key, get, None)
 
 
-def _put(kind: Any, key: str, value: object) -> bool:
+def _put(kind: str, key: str, value: object) -> bool:
     def put() -> bool:
         cache = pattern_cache.get_pattern_cache()
         if isinstance(cache, PatternCache):

@@ -1,7 +1,8 @@
 //! Which keys were evicted not long ago (a ghost list), so that it can be told what evictions cost.
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// Places of 8 bytes. A later key takes the place of an earlier one, so the memory is of about so many evictions.
 const PLACES: usize = 16_384;

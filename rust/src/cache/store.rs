@@ -1,6 +1,6 @@
 //! The cache itself.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use super::sketch::FrequencySketch;
 use super::statistics::Statistics;
 use super::table::Table;
 use super::writer::{Cause, ENTRY_BYTES, Writer};
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Mutex, MutexGuard};
 
 /// Places are numbered by 32 bits.
@@ -250,23 +251,25 @@ impl<T: Text, V: Send + Sync + 'static> PatternCache<T, V> {
     }
 
     /// Says that a value's weight has changed; the limit is kept. `is_same` tells whether the entry is still the one
-    /// that the caller means.
-    pub fn reweigh(&self, key: KeyRef<'_>, bytes: u64, left: &mut Vec<V>, is_same: impl FnOnce(&V) -> bool) {
+    /// that the caller means. Gives whether it is, and is still there.
+    pub fn reweigh(&self, key: KeyRef<'_>, bytes: u64, left: &mut Vec<V>, is_same: impl FnOnce(&V) -> bool) -> bool {
         self.with_writer(left, |cache, writer| {
-            let Some(entry) = cache.table.entry(key) else { return };
+            cache.expire(writer);
+            let Some(entry) = cache.table.entry(key) else { return false };
             if !entry.read(is_same).unwrap_or(false) {
-                return;
+                return false;
             }
             let bytes = bytes.saturating_add(entry_bytes(key));
             if bytes > writer.limits.bytes {
                 // It alone is too heavy: nothing else has to go for it.
                 cache.remove(writer, &entry);
                 writer.counts.evictions_memory += 1;
-                return;
+                return false;
             }
             writer.reweigh(&entry, bytes);
             cache.evict(writer, 0, 0);
-        });
+            entry.read(|_| ()).is_some()
+        })
     }
 
     /// Removes the entries that leave next until no more than so many bytes are held; the limits stay. Gives the number of

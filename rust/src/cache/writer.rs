@@ -1,7 +1,6 @@
 //! What is done under the writer's lock: who stays within the limits.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use super::clock::NEVER;
 use super::entry::{Entry, KeyRef, Text};
@@ -9,6 +8,7 @@ use super::limits::{Limits, Policy};
 use super::order::Order;
 use super::sketch::FrequencySketch;
 use super::statistics::Statistics;
+use crate::sync::atomic::Ordering;
 
 /// What an entry takes beside its value and its key's text, when it was found once: nodes of the table and of its deque, the
 /// first level, the orders of use and of deadlines. Measured: the growth of the process with 10,000 entries

@@ -129,6 +129,14 @@ impl PatternCache {
         self.keep(Kind::of_caller(kind)?, key, value, size_bytes, cost(compilation_time)?)
     }
 
+    /// Says that what a key's value weighs has changed; the memory limit is kept at once. Whether it is still there.
+    #[pyo3(signature = (key, *, size_bytes, kind = "object"))]
+    fn reweigh(&self, key: &Bound<'_, PyString>, size_bytes: u64, kind: &str) -> PyResult<bool> {
+        let kind = Kind::of_caller(kind)?;
+        let mut left = Vec::new();
+        keys::with_exact(key, |key| Ok(self.store.reweigh(keys::key(kind, key)?, size_bytes, &mut left, |_| true)))
+    }
+
     /// Removes what has a key: an object that was put in under it, a pattern whose text it is, a pattern with options
     /// whose key `entries` shows. Whether there was any.
     fn invalidate(&self, key: &Bound<'_, PyString>) -> PyResult<bool> {
