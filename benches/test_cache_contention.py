@@ -42,4 +42,4 @@ def test_threads(benchmark: Any, threads: int, contender: str) -> None:
         for thread in running:
             thread.join()
 
-    benchmark.pedantic(all_threads, rounds=15, warmup_rounds=2)
+    benchmark.pedantic(all_threads, rounds=60, warmup_rounds=2)

@@ -318,7 +318,7 @@ class Sketch:
     SEEDS = (0xC3A5C85C97CB3127, 0xB492B66FBE98F273, 0x9AE16A3B2F90404F, 0xCBF29CE484222325)
 
     def __init__(self, places: int) -> None:
-        self.width = 1
+        self.width = 512
         while self.width < places:
             self.width *= 2
         self.counts = [[0] * 16 for _ in range(self.width)]

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use rowpattern::cache::{Clock, ENTRY_BYTES, KeyRef, Limits, PatternCache, Policy, Put, Role, SingleFlight, Threads};
+use rowpattern::cache::{
+    Clock, ENTRY_BYTES, KeyRef, Limits, Offered, PatternCache, Policy, Put, Role, SingleFlight, Threads,
+};
 use rowpattern::matcher::Compiled;
 use shuttle::thread;
 
@@ -26,7 +28,8 @@ fn key(text: &str) -> KeyRef<'_> {
 }
 
 fn put(cache: &Cache, text: &str, value: &Value, bytes: u64) -> Put {
-    cache.put(key(text), text.into(), Arc::clone(value), bytes, Duration::ZERO, &mut Vec::new(), Arc::clone)
+    let offered = Offered { value: Arc::clone(value), bytes, cost: Duration::ZERO };
+    cache.put(key(text), text.into(), offered, &mut Vec::new(), Arc::clone)
 }
 
 fn get(cache: &Cache, text: &str) -> Option<u64> {

@@ -25,5 +25,5 @@ pub use histogram::Histogram;
 pub use limits::{Limits, Policy};
 pub use single_flight::{Lease, Role, SingleFlight};
 pub use statistics::Statistics;
-pub use store::{PatternCache, Put, Threads};
+pub use store::{Offered, PatternCache, Put, Threads};
 pub use writer::ENTRY_BYTES;

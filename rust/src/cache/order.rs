@@ -68,17 +68,14 @@ mod tests {
             let mut order = Order::default();
             let mut model = Vec::new();
             for (at, step) in steps.into_iter().enumerate() {
-                match step {
-                    Some(number) => {
-                        order.push(number, at as u32);
-                        model.push((number, at as u32));
-                        model.sort_unstable();
-                    }
-                    None => {
-                        let first = (!model.is_empty()).then(|| model.remove(0));
-                        prop_assert_eq!(order.first(), first);
-                        prop_assert_eq!(order.pop(), first);
-                    }
+                if let Some(number) = step {
+                    order.push(number, at as u32);
+                    model.push((number, at as u32));
+                    model.sort_unstable();
+                } else {
+                    let first = (!model.is_empty()).then(|| model.remove(0));
+                    prop_assert_eq!(order.first(), first);
+                    prop_assert_eq!(order.pop(), first);
                 }
                 prop_assert_eq!(order.len(), model.len());
             }

@@ -1,9 +1,11 @@
-//! How often keys were asked for lately, for the admission policy TinyLFU (Einziger, Friedman, Manes, 2017).
+//! How often keys were asked for lately, for the admission policy `TinyLFU` (Einziger, Friedman, Manes, 2017).
 
 /// Counters are of 4 bits, 16 in a word.
 const MOST: u64 = 15;
 
-/// Words of 8 bytes at most, so that a limit far above what is ever cached does not take memory.
+/// Words of 8 bytes: at least so many, as counters of a small sketch are shared by too many keys, and at most so many, so that
+/// a limit far above what is ever cached does not take memory.
+const FEWEST_WORDS: usize = 512;
 const MOST_WORDS: usize = 1 << 20;
 
 /// Odd numbers that make four hashes of one.
@@ -20,8 +22,13 @@ pub struct FrequencySketch {
 impl FrequencySketch {
     /// A sketch for a cache of so many places.
     pub fn new(places: usize) -> Self {
-        let words = places.clamp(1, MOST_WORDS).next_power_of_two();
+        let words = places.clamp(FEWEST_WORDS, MOST_WORDS).next_power_of_two();
         Self { words: vec![0; words].into_boxed_slice(), additions: 0, sample: 10 * places.clamp(1, MOST_WORDS) }
+    }
+
+    /// A sketch that is not used, and so takes next to no memory.
+    pub fn none() -> Self {
+        Self { words: vec![0].into_boxed_slice(), additions: 0, sample: usize::MAX }
     }
 
     /// Counts one look-up. O(1) amortised.

@@ -1,6 +1,5 @@
 //! The cache itself.
 
-
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -17,6 +16,16 @@ use crate::sync::{Mutex, MutexGuard};
 
 /// Places are numbered by 32 bits.
 const MOST_ENTRIES: usize = u32::MAX as usize;
+
+/// A value to put in.
+pub struct Offered<V> {
+    /// The value.
+    pub value: V,
+    /// Its weight, to which the entry's own is added.
+    pub bytes: u64,
+    /// What making it cost.
+    pub cost: Duration,
+}
 
 /// What became of a value that was put in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,7 +85,7 @@ impl<T: Text, V: Send + Sync + 'static> PatternCache<T, V> {
             saved_nanoseconds: AtomicU64::new(0),
             ghosts: GhostList::default(),
             is_selective: AtomicBool::new(false),
-            sketch: Mutex::new(FrequencySketch::new(0)),
+            sketch: Mutex::new(FrequencySketch::none()),
         };
         cache.change_limits(&mut Vec::new(), |_| {});
         cache
@@ -172,18 +181,10 @@ impl<T: Text, V: Send + Sync + 'static> PatternCache<T, V> {
         if self.clock.has_passed(entry.deadline.load(Ordering::Relaxed)) { None } else { entry.read(read) }
     }
 
-    /// Puts a value in, in place of one with the same key. `text` is the key's, owned; `bytes` is the value's weight, to
-    /// which the entry's own is added. Values that leave are pushed to `left`, the new one too when it is not kept.
-    pub fn put(
-        &self,
-        key: KeyRef<'_>,
-        text: T,
-        value: V,
-        bytes: u64,
-        cost: Duration,
-        left: &mut Vec<V>,
-        copy: impl Fn(&V) -> V,
-    ) -> Put {
+    /// Puts a value in, in place of one with the same key. `text` is the key's, owned. Values that leave are pushed to `left`,
+    /// the new one too when it is not kept.
+    pub fn put(&self, key: KeyRef<'_>, text: T, offered: Offered<V>, left: &mut Vec<V>, copy: impl Fn(&V) -> V) -> Put {
+        let Offered { value, bytes, cost } = offered;
         self.with_writer(left, |cache, writer| {
             let now = cache.expire(writer);
             let bytes = bytes.saturating_add(entry_bytes(key));
@@ -323,7 +324,8 @@ impl<T: Text, V: Send + Sync + 'static> PatternCache<T, V> {
             let is_selective = writer.is_selective();
             let was_selective = cache.is_selective.swap(is_selective, Ordering::Relaxed);
             if is_selective != was_selective || (is_selective && writer.limits.entries != before.entries) {
-                *cache.sketch() = FrequencySketch::new(if is_selective { writer.limits.entries } else { 0 });
+                *cache.sketch() =
+                    if is_selective { FrequencySketch::new(writer.limits.entries) } else { FrequencySketch::none() };
             }
             cache.expire(writer);
             cache.evict(writer, 0, 0);

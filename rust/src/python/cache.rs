@@ -10,9 +10,9 @@ use pyo3::pybacked::PyBackedStr;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString};
 
-use super::pattern::Pattern;
 use super::keys::{self, Kind};
-use crate::cache::{self, Clock, Histogram, KeyRef, Limits, NEVER, Policy, Put, SingleFlight, Threads};
+use super::pattern::Pattern;
+use crate::cache::{self, Clock, Histogram, KeyRef, Limits, NEVER, Offered, Policy, Put, SingleFlight, Threads};
 use crate::matcher::Compiled;
 use crate::memory;
 use crate::pattern::CompileError;
@@ -390,7 +390,7 @@ impl PatternCache {
         let py = key.py();
         let mut left = Vec::new();
         let (text, key) = (PyBackedStr::try_from(key.clone())?, keys::key(kind, key)?);
-        let put = self.store.put(key, text, value, bytes, cost, &mut left, |value| value.clone_ref(py));
+        let put = self.store.put(key, text, Offered { value, bytes, cost }, &mut left, |value| value.clone_ref(py));
         Ok(put == Put::Kept)
     }
 
@@ -455,9 +455,8 @@ fn policy_named(name: &str) -> PyResult<Policy> {
 
 /// What making a value took.
 pub fn cost(seconds: f64) -> PyResult<Duration> {
-    Duration::try_from_secs_f64(seconds).map_err(|_| {
-        PyValueError::new_err(format!("compilation_time must be seconds of at least 0, not {seconds}"))
-    })
+    Duration::try_from_secs_f64(seconds)
+        .map_err(|_| PyValueError::new_err(format!("compilation_time must be seconds of at least 0, not {seconds}")))
 }
 
 fn bytes(megabytes: f64) -> PyResult<u64> {

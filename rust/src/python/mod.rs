@@ -27,9 +27,9 @@ mod _core {
     #[pymodule_export]
     use super::cache::{ManualClock, PatternCache};
     #[pymodule_export]
-    use super::column::Column;
-    #[pymodule_export]
     use super::cache_key::get_cache_key;
+    #[pymodule_export]
+    use super::column::Column;
     #[pymodule_export]
     use super::compile::compile;
     #[pymodule_export]

@@ -90,7 +90,7 @@ fn keep_pattern<'py>(
     compilation_time: Option<Bound<'py, PyAny>>,
     metadata: Option<Bound<'py, PyAny>>,
 ) -> PyResult<bool> {
-    let seconds = compilation_time.as_ref().map_or(Ok(0.0), |seconds| seconds.extract::<f64>())?;
+    let seconds = compilation_time.as_ref().map_or(Ok(0.0), PyAnyMethods::extract::<f64>)?;
     let compilation_time = compilation_time.map_or_else(|| 0.0.into_pyobject(py).map(Bound::into_any), Ok)?;
     let value = PyTuple::new(py, [dfa, nfa, compilation_time])?.into_any();
     let cache = the_cache(py)?.get();
@@ -109,7 +109,8 @@ fn keep_pattern<'py>(
 /// What a caller says that its objects weigh.
 fn size_in(metadata: &Bound<'_, PyAny>) -> PyResult<Option<u64>> {
     let Ok(metadata) = metadata.cast::<PyDict>() else { return Ok(None) };
-    let Some(size) = metadata.get_item(pyo3::intern!(metadata.py(), "size_bytes"))?.filter(|size| !size.is_none()) else {
+    let Some(size) = metadata.get_item(pyo3::intern!(metadata.py(), "size_bytes"))?.filter(|size| !size.is_none())
+    else {
         return Ok(None);
     };
     let int = metadata.py().get_type::<pyo3::types::PyInt>();
