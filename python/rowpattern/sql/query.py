@@ -51,11 +51,10 @@ def parsed_query(sql: str) -> ParsedQuery:
     """Read a query, or find it in the pattern cache."""
     check_text(sql, "query")
     cache = get_pattern_cache()
-    key = f"query\0{sql}"
-    found: ParsedQuery | None = cache.get(key)
+    found: ParsedQuery | None = cache.get(sql, kind="query")
     if found is None:
         found = parse(sql)
-        cache.put(key, found)
+        cache.put(sql, found, kind="query")
     return found
 
 
@@ -64,11 +63,11 @@ def bound_clause(parsed: ParsedQuery, clause: Clause, names: Sequence[str]) -> B
     cache = get_pattern_cache()
     # Lengths keep names apart that have anything in them.
     schema = "\0".join(f"{len(name)}:{name}" for name in names)
-    key = f"clause\0{clause.number}\0{len(parsed.sql)}\0{parsed.sql}\0{schema}"
-    found: BoundClause | None = cache.get(key)
+    key = f"{clause.number}\0{len(parsed.sql)}\0{parsed.sql}\0{schema}"
+    found: BoundClause | None = cache.get(key, kind="clause")
     if found is None:
         found = bind(clause, names)
-        cache.put(key, found)
+        cache.put(key, found, kind="clause")
     return found
 
 
