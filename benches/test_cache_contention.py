@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from test_cache_hit import ASKED, contenders
+from test_cache_hit import ASKED, FAST, contenders
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,4 +42,4 @@ def test_threads(benchmark: Any, threads: int, contender: str) -> None:
         for thread in running:
             thread.join()
 
-    benchmark.pedantic(all_threads, rounds=60, warmup_rounds=2)
+    benchmark.pedantic(all_threads, rounds=60 if contender in FAST else 10, warmup_rounds=2)

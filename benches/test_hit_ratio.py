@@ -13,9 +13,10 @@ import moka_py
 import numpy as np
 import pytest
 import theine
-from promises import keep
 
 from rowpattern import PatternCache
+
+from promises import keep
 
 pytestmark = pytest.mark.cache
 

@@ -37,8 +37,8 @@ def weigh(value: object) -> int:
     """Return the bytes that a value keeps alive: of all objects that it reaches, and of the buffers that those hold.
 
     - numpy arrays count what they are views of; Arrow columns their whole buffers; pandas objects their blocks.
-    - Polars tells what is visible of a frame, in time linear in lists within it: a slice of a larger one counts as the slice. Files mapped into memory do
-      not count: the system takes their pages back when it needs them.
+    - Polars tells what is visible of a frame, in time linear in lists within it: a slice of a larger one counts as the
+      slice. Files mapped into memory do not count: the system takes their pages back when it needs them.
     - An object whose class has a method `__rowpattern_bytes__()` weighs what that returns, and is not followed.
     - Modules, classes, and functions but for what they enclose are shared and count nothing.
 
