@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
+use rowpattern_macros::catch_panics;
 use sha2::{Digest, Sha256};
 
 /// Returns a key for a pattern and its options: 64 hexadecimal digits.
@@ -16,6 +17,7 @@ use sha2::{Digest, Sha256};
 ///
 /// Raises:
 ///     TypeError: `data_characteristics` holds what JSON cannot say.
+#[catch_panics]
 #[pyfunction]
 #[pyo3(signature = (pattern_text, define = None, subsets = None, data_characteristics = None))]
 pub fn get_cache_key<'py>(

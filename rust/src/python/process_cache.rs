@@ -3,6 +3,7 @@
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString, PyTuple};
+use rowpattern_macros::catch_panics;
 
 use super::cache::{PatternCache, cost};
 use super::keys::{self, Kind};
@@ -14,6 +15,7 @@ static PROCESS_CACHE: PyOnceLock<Py<PatternCache>> = PyOnceLock::new();
 ///
 /// Raises:
 ///     rowpattern.ConfigurationError: a variable cannot be read. The next call tries again.
+#[catch_panics]
 #[pyfunction]
 #[pyo3(name = "_process_cache")]
 pub fn process_cache(py: Python<'_>) -> PyResult<Py<PatternCache>> {
@@ -35,6 +37,7 @@ pub fn the_cache_if_made(py: Python<'_>) -> Option<&PatternCache> {
 }
 
 /// Returns what `cache_pattern` put in under a key, `(dfa, nfa, compilation_time)`, or None. O(1).
+#[catch_panics]
 #[pyfunction]
 #[pyo3(signature = (key))]
 pub fn get_cached_pattern(py: Python<'_>, key: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
@@ -61,6 +64,7 @@ pub fn get_cached_pattern(py: Python<'_>, key: &Bound<'_, PyAny>) -> PyResult<Op
 /// Returns:
 ///     True when it is cached; False when caching is disabled, it is heavier than the memory limit, the policy does not admit
 ///     it, or it cannot be cached, which is logged.
+#[catch_panics]
 #[pyfunction]
 #[pyo3(
     signature = (key, dfa, nfa, compilation_time = None, pattern_metadata = None),

@@ -2,6 +2,7 @@
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyFloat, PyInt, PyNone, PyString, PyTuple};
+use rowpattern_macros::catch_panics;
 
 use super::pattern::Pattern;
 
@@ -15,6 +16,7 @@ const NUMBER_BYTES: u64 = 32;
 const BYTES_BYTES: u64 = 33;
 
 /// Returns the bytes of an object whose class is known here, with what it refers to; None for others.
+#[catch_panics]
 #[pyfunction]
 #[pyo3(name = "_known_weight")]
 pub fn known_weight(value: &Bound<'_, PyAny>) -> PyResult<Option<u64>> {
