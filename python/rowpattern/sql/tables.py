@@ -113,8 +113,8 @@ def checked(values: pa.ChunkedArray, name: str, first: int = 0) -> pa.ChunkedArr
     """Return the values of a column when all of them can be read.
 
     pyarrow takes over what it is given, DuckDB what pyarrow has: offsets and keys out of range are read through, text
-    that is not UTF-8 comes out broken. pyarrow's own full check takes longer for text (for a chunked array of ten
-    million rows most of a minute), so it is asked for other types only, chunk by chunk.
+    that is not UTF-8 comes out broken. The extension checks text and dictionaries, and its errors name the row in the
+    column; pyarrow's own full check does so for the other types.
 
     Args:
         values: the column.
