@@ -47,14 +47,14 @@ __all__ = [
 _Read = TypeVar("_Read")
 
 
-def parsed_query(sql: str) -> ParsedQuery:
-    """Read a query, or find it in the pattern cache."""
+def parsed_query(sql: str, run: Run | None = None) -> ParsedQuery:
+    """Read a query, within limits where there are some, or find it in the pattern cache."""
     check_text(sql, "query")
     cache = get_pattern_cache()
     key = f"query\0{sql}"
     found: ParsedQuery | None = cache.get(key)
     if found is None:
-        found = parse(sql)
+        found = parse(sql) if run is None else parse(sql, run.check)
         cache.put(key, found)
     return found
 
@@ -184,7 +184,7 @@ class RunningQuery:
 @nesting_limited("query")
 def answer_query(sql: str, data: Any, named: Mapping[str, Any], run: Run) -> Any:
     """Answer a query with the kind of table that was given."""
-    parsed = parsed_query(sql)
+    parsed = parsed_query(sql, run)
     with run.step("read", 0):
         tables = tables_of(parsed, data, named, read_table)
     with database(run) as using:
