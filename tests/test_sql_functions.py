@@ -97,7 +97,8 @@ def test_every_function_has_been_looked_at() -> None:
 
 
 def test_lists_name_what_there_is_and_each_in_one_place() -> None:
-    assert sorted((ALLOWED | REFUSED | TABLE_FUNCTIONS) - set(FUNCTIONS) - {"->"}) == []
+    # What is refused may be of another version than the installed one.
+    assert sorted((ALLOWED | TABLE_FUNCTIONS) - set(FUNCTIONS) - {"->"}) == []
     assert sorted(ALLOWED & REFUSED) == []
     assert sorted(name for name in ALLOWED if name.startswith(REFUSED_PREFIXES)) == ["pg_typeof"]
     aggregates = {name for name, kinds in FUNCTIONS.items() if "aggregate" in kinds}

@@ -282,7 +282,7 @@ def test_words_and_spaces_are_those_of_the_parser() -> None:
     for each, text, (tree,) in zip(characters, texts, _parser.execute(calls, [texts]).fetchall(), strict=True):
         listed = [{}] if each in "\"'" else _listed(tree)
         columns, alias = listed[0].get("column_names"), listed[0].get("alias")
-        if columns is None or len(listed) > 1 or each == ".":
+        if columns is None or len(listed) > 1 or each in ".:":
             assert each.isascii()
             continue
         assert [token.text for token in tokens_of(text)[1:]] == ([*columns, alias] if alias else columns), ascii(each)

@@ -256,7 +256,7 @@ class TreeReader:
     def _check_function(self, name: str, operator: bool, keys: Fields) -> None:
         """Refuse a function that may read more than its arguments."""
         if operator:
-            known = name in OPERATORS or name in {"like_escape", "not_like_escape", "ilike_escape", "not_ilike_escape"}
+            known = name in OPERATORS or name in {"like_escape", "ilike_escape"}
         else:
             known = name in SCALARS or name in AGGREGATES or name in self._more_functions()
         if not known:
