@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from rowpattern.sql.duckdb.functions import AGGREGATES, LAMBDA_FUNCTIONS, SCALARS
+from rowpattern.sql.duckdb.functions import AGGREGATES, CALLS_AGGREGATE, LAMBDA_FUNCTIONS, SCALARS
 from rowpattern.sql.duckdb.parser import parse_texts
 from rowpattern.sql.expression.nodes import (
     Argument,
@@ -133,7 +133,7 @@ types: st.SearchStrategy[TypeName] = st.recursive(
 
 # The parser makes something else of these, in quotes too.
 _OWN_SYNTAX = {"count", "count_star", "if", "nullif", "array_value"}
-_functions = st.sampled_from(sorted((SCALARS | AGGREGATES) - LAMBDA_FUNCTIONS - _OWN_SYNTAX))
+_functions = st.sampled_from(sorted((SCALARS | AGGREGATES) - LAMBDA_FUNCTIONS - CALLS_AGGREGATE - _OWN_SYNTAX))
 _BINARY = ["+", "-", "*", "/", "//", "%", "**", "^", "||", "&", "|", "<<", ">>", "@>", "<@", "^@", "&&", "~~", "!~~"]
 _BINARY += ["~~*", "!~~*", "~~~", "->", "->>", "<=>"]
 _COMPARISONS = ["=", "<>", "<", "<=", ">", ">=", "IS DISTINCT FROM", "IS NOT DISTINCT FROM"]
@@ -201,6 +201,12 @@ def _compound(inner: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
             st.booleans(),
             st.none() | inner,
             st.lists(order, max_size=2).map(tuple),
+        ),
+        st.builds(
+            lambda name, value, called: _call(name, value, Literal("STRING", called)),
+            st.sampled_from(sorted(CALLS_AGGREGATE)),
+            inner,
+            st.sampled_from(["sum", "String_Agg"]),
         ),
         st.just(Call("count_star")),
         st.builds(lambda where: Call("count_star", filter=where), inner),
