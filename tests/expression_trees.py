@@ -236,8 +236,14 @@ def read(text: str) -> Node:
 def plain(node: Node, bound: tuple[str, ...] = ()) -> Node:
     """Return a tree in which each parameter of a lambda is called by its number, counted from the outside.
 
-    Two trees mean the same if and only if these are equal.
+    AND in AND, and OR in OR, are one there, as the parser has it. Two trees mean the same if these are equal.
     """
+    if isinstance(node, Conjunction):
+        operands = [plain(each, bound) for each in node.operands]
+        inner = [
+            each.operands if isinstance(each, Conjunction) and each.word == node.word else (each,) for each in operands
+        ]
+        return Conjunction(node.word, tuple(each for some in inner for each in some))
     if isinstance(node, Column) and node.names[0] in bound:
         number = len(bound) - 1 - bound[::-1].index(node.names[0])
         return replace(node, names=(f"\0{number}", *node.names[1:]))

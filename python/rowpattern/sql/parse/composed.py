@@ -81,10 +81,10 @@ class Composed:
         return None if at is None else Place(self.query, at)
 
     def place_before(self, byte: int) -> Place | None:
-        """Return where in the query the last piece of it ends that stands before a byte of the text."""
+        """Return the last character of the query that stands before a byte of the text."""
         part = bisect_right(self._begins, self._characters(byte)) - 1
         ends = (origin[1] for origin in reversed(self._origins[: part + 1]) if origin is not None)
-        return next((Place(self.query, end) for end in ends), None)
+        return next((Place(self.query, max(0, end - 1)) for end in ends), None)
 
     def span(self, byte: int, length: int) -> tuple[int, int] | None:
         """Return where in the query some bytes of the text stand; None where they do not stand there in one piece."""
