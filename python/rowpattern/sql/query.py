@@ -47,13 +47,13 @@ __all__ = [
 _Read = TypeVar("_Read")
 
 
-def parsed_query(sql: str) -> ParsedQuery:
-    """Read a query, or find it in the pattern cache."""
+def parsed_query(sql: str, run: Run | None = None) -> ParsedQuery:
+    """Read a query, within limits where there are some, or find it in the pattern cache."""
     check_text(sql, "query")
     cache = get_pattern_cache()
     found: ParsedQuery | None = cache.get(sql, kind="query")
     if found is None:
-        found = parse(sql)
+        found = parse(sql) if run is None else parse(sql, run.check)
         cache.put(sql, found, kind="query")
     return found
 
@@ -183,7 +183,7 @@ class RunningQuery:
 @nesting_limited("query")
 def answer_query(sql: str, data: Any, named: Mapping[str, Any], run: Run) -> Any:
     """Answer a query with the kind of table that was given."""
-    parsed = parsed_query(sql)
+    parsed = parsed_query(sql, run)
     with run.step("read", 0):
         tables = tables_of(parsed, data, named, table_reader(run))
     with database(run) as using:

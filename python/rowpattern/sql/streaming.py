@@ -47,7 +47,7 @@ _MOST_BLOCK_BYTES = 64 << 20
 @nesting_limited("query")
 def stream_query(sql: str, data: Any, named: Mapping[str, Any], run: Run, *, in_order: bool) -> pa.RecordBatchReader:
     """Answer a query as it is read; see `rowpattern.match_recognize`."""
-    parsed = parsed_query(sql)
+    parsed = parsed_query(sql, run)
     if len(parsed.clauses) != 1:
         place = parsed.clauses[1].place if parsed.clauses else None
         message = (
