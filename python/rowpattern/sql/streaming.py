@@ -9,22 +9,26 @@ from __future__ import annotations
 
 import contextlib
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
-from rowpattern.errors import QueryError, UnsupportedQueryError
+from rowpattern.errors import QueryError, QueryLimitError, RowPatternError, UnsupportedQueryError
 from rowpattern.sql.arrange import arrange
 from rowpattern.sql.binding import Key
+from rowpattern.sql.carrying import Carrying
 from rowpattern.sql.casting import as_type
 from rowpattern.sql.database import database, spilling_database
 from rowpattern.sql.expression.write import quoted
+from rowpattern.sql.largest import largest_partition
 from rowpattern.sql.output import answer_clause
 from rowpattern.sql.parse.parser import result_name
 from rowpattern.sql.problems import nesting_limited, problem
 from rowpattern.sql.query import bound_clause, parsed_query, projected, tables_of
-from rowpattern.sql.reading import attended_batches
+from rowpattern.sql.reading import attended_batches, counted_batches, size_bytes
+from rowpattern.sql.running import Progress
 from rowpattern.sql.streams import batch_rows, read_stream
 from rowpattern.sql.tables import Table, plain_integers
 
@@ -54,7 +58,7 @@ def stream_query(sql: str, data: Any, named: Mapping[str, Any], run: Run, *, in_
             "a stream is answered by one MATCH_RECOGNIZE; answer the inner one first, and give that to the outer one"
         )
         raise problem(message, place, UnsupportedQueryError)
-    streams = tables_of(parsed, data, named, read_stream)
+    streams = tables_of(parsed, data, named, lambda value, name: read_stream(value, name, run))
     streamed = _StreamedQuery(parsed, streams, run, in_order=in_order)
     return pa.RecordBatchReader.from_batches(streamed.schema, streamed.batches())
 
@@ -103,8 +107,12 @@ class _StreamedQuery:
         """Make tables known to DuckDB that the text reads elsewhere than directly before the clause."""
         for name in self._parsed.duckdb_tables:
             stream = self._streams[name]
-            known = stream.schema.empty_table() if empty else self._reader(stream.schema, stream.batches())
+            known = stream.schema.empty_table() if empty else self._read(stream, stream.schema.names)
             using.register(name, known)
+
+    def _read(self, stream: Stream, names: Sequence[str]) -> pa.RecordBatchReader:
+        schema = pa.schema([stream.schema.field(name) for name in names])
+        return self._reader(schema, counted_batches(stream.batches(names), self._parts["sort"]))
 
     def _source_schema(self, using: Database) -> pa.Schema:
         if self._clause.table is not None:
@@ -134,10 +142,11 @@ class _StreamedQuery:
                     for each in runs:
                         each.wait(stopped)
             except QueryError:
-                if self._failed is None:
+                failed, self._failed = self._failed, None
+                if failed is None:
                     raise
                 # What DuckDB says of it has been through its hands, and Arrow's.
-                raise self._failed from None
+                raise failed from failed.__cause__
 
     def _answered(self, stack: contextlib.ExitStack) -> Iterator[pa.RecordBatch]:
         answers = self._answers(self._ordered(stack), stack)
@@ -150,29 +159,29 @@ class _StreamedQuery:
         for batch in using.stream(self._parsed.outer, batch_rows(self.schema)):
             yield from _cast(_plain(pa.Table.from_batches([batch])), self.schema).to_batches()
 
-    def _ordered(self, stack: contextlib.ExitStack) -> Iterator[pa.RecordBatch]:
+    def _ordered(self, stack: contextlib.ExitStack) -> Iterator[pa.Table]:
         """Read the table before the clause in order."""
         clause, bound = self._clause, self._bound
         names = [name for name in self._source.names if name in set(bound.reads())] or self._source.names[:1]
         if not self._sorts:
             stream = self._streams[clause.table or ""]
             batches = stream.batches(names)
-            return batches if stream.in_memory else attended_batches(batches, self._parts["blocks"])
-        using = stack.enter_context(spilling_database(self._parts["sort"]))
-        keys = (
-            [] if self._in_order else [f"{key.sql} {key.direction}" for key in (*bound.partition_by, *bound.order_by)]
-        )
+            return map(_table, batches if stream.in_memory else attended_batches(batches, self._parts["blocks"]))
+        run = self._parts["sort"]
+        by = (*bound.partition_by, *bound.order_by)
+        using = stack.enter_context(spilling_database(run))
         if clause.table is None:
             self._register(using, empty=False)
-            source = f"({self._parsed.sources[clause.number]})"
-        else:
-            numbered = _numbered(self._streams[clause.table].batches(names), self._number)
-            names = [*names, self._number]
-            using.register("rowpattern rows", self._reader(self._columns(names), numbered))
-            source = '"rowpattern rows"'
-        by = f" ORDER BY {', '.join(keys)}" if keys else ""
-        sql = f"SELECT {', '.join(map(quoted, names))} FROM {source}{by}"
-        return using.stream(sql, batch_rows(self._columns(names)))
+            keys = [] if self._in_order else [f"{key.sql} {key.direction}" for key in by]
+            sql = f"SELECT {', '.join(map(quoted, names))} FROM ({self._parsed.sources[clause.number]}){_order_by(keys)}"
+            return map(_table, _sorted(using.stream(sql, batch_rows(self._columns(names))), run))
+        stream = self._streams[clause.table]
+        carrying = Carrying(stream.schema, names, by, self._number)
+        read = counted_batches(stream.batches(names), run)
+        using.register("rowpattern rows", self._reader(carrying.schema, map(carrying.give, _numbered(read, self._number))))
+        sql = f"SELECT {', '.join(map(quoted, carrying.columns))} FROM \"rowpattern rows\"{_order_by(carrying.keys)}"
+        found = using.stream(sql, batch_rows(carrying.schema))
+        return map(carrying.take, _sorted(found, run))
 
     def _reader(self, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> pa.RecordBatchReader:
         """Return a reader for DuckDB, which keeps the error that reading ends with."""
@@ -191,20 +200,21 @@ class _StreamedQuery:
         number = pa.field(self._number, pa.int64())
         return pa.schema([number if name == self._number else self._source.field(name) for name in names])
 
-    def _answers(self, batches: Iterable[pa.RecordBatch], stack: contextlib.ExitStack) -> Iterator[pa.RecordBatch]:
+    def _answers(self, tables: Iterable[pa.Table], stack: contextlib.ExitStack) -> Iterator[pa.RecordBatch]:
         """Answer the clause, block by block."""
         run = self._parts["blocks"]
         using = stack.enter_context(database(run))
         rows = batch_rows(self._answer_schema)
-        for block in self._blocks(batches, using, run):
-            answer = self._answer(block, using, run)
+        for block in self._blocks(tables, using, run):
+            with self._largest([block], using, run):
+                answer = self._answer(block, using, run)
             yield from _cast(answer, self._answer_schema).to_batches(max_chunksize=rows)
 
     def _answer(self, table: pa.Table, using: Database, run: Run) -> pa.Table:
         answer, _ = answer_clause(self._bound, Table(table), using, run)
         return projected(self._parsed, answer).arrow()
 
-    def _blocks(self, batches: Iterable[pa.RecordBatch], using: Database, run: Run) -> Iterator[pa.Table]:
+    def _blocks(self, tables: Iterable[pa.Table], using: Database, run: Run) -> Iterator[pa.Table]:
         """Gather whole partitions.
 
         Raises:
@@ -214,24 +224,41 @@ class _StreamedQuery:
         gathered: list[pa.Table] = []
         gathered_bytes = 0
         last: pa.Table | None = None
-        for batch in batches:
-            if not batch.num_rows:
+        for each in tables:
+            if not each.num_rows:
                 continue
-            table = _cast(pa.Table.from_batches([batch]), self._columns(batch.schema.names))
+            table = _cast(each, self._columns(each.schema.names))
             starts = self._starts(table, last, using, run)
             last = table.slice(table.num_rows - 1)
-            run.hold(table.nbytes)
-            if len(starts) and gathered_bytes + table.nbytes > most:
-                cut = int(starts[-1])
-                gathered.append(table.slice(0, cut))
+            table_bytes = size_bytes(table)
+            cut = len(starts) > 0 and gathered_bytes + table_bytes > most
+            with self._largest([*gathered, table], using, run):
+                run.hold(table_bytes)
+            if cut:
+                gathered.append(table.slice(0, int(starts[-1])))
                 yield self._as_they_came(pa.concat_tables(gathered), using, run)
-                gathered, gathered_bytes, table = [], 0, table.slice(cut)
-                run.held_bytes = table.nbytes
+                gathered, gathered_bytes, table = [], 0, table.slice(int(starts[-1]))
+                run.held_bytes = table_bytes = size_bytes(table)
                 pa.default_memory_pool().release_unused()
             gathered.append(table)
-            gathered_bytes += table.nbytes
+            gathered_bytes += table_bytes
         if gathered:
             yield self._as_they_came(pa.concat_tables(gathered), using, run)
+
+    @contextlib.contextmanager
+    def _largest(self, tables: Sequence[pa.Table], using: Database, run: Run) -> Iterator[None]:
+        """Say in the error for memory that is used up which partition was the largest of some rows."""
+        try:
+            yield
+        except QueryLimitError as error:
+            if not run.seconds_left:
+                raise
+            try:
+                # A limit of its own: what there was is used up.
+                message = largest_partition(pa.concat_tables(tables), self._bound, using, replace(run, held_bytes=0))
+            except RowPatternError:
+                raise error from None
+            raise run.too_large(message) from None
 
     def _as_they_came(self, block: pa.Table, using: Database, run: Run) -> pa.Table:
         """Give rows that are equal in ORDER BY the order that they had.
@@ -259,6 +286,26 @@ class _StreamedQuery:
         if last is None:
             return rows.starts
         return rows.starts[1:] - 1
+
+
+def _order_by(keys: Sequence[str]) -> str:
+    return f" ORDER BY {', '.join(keys)}" if keys else ""
+
+
+def _table(batch: pa.RecordBatch) -> pa.Table:
+    return pa.Table.from_batches([batch])
+
+
+def _sorted(batches: Iterable[pa.RecordBatch], run: Run) -> Iterator[pa.RecordBatch]:
+    """Tell when a sort begins and when it has ended: then its first batch comes."""
+    run.report(Progress("sort", 0, time.perf_counter() - run.begun, done=False, size_bytes=0))
+    sorting = True
+    for batch in batches:
+        if sorting:
+            sorting = False
+            seconds = time.perf_counter() - run.begun
+            run.report(Progress("sort", run.read_rows, seconds, done=True, size_bytes=run.read_bytes))
+        yield batch
 
 
 def _numbered(batches: Iterable[pa.RecordBatch], name: str) -> Iterator[pa.RecordBatch]:
