@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
 
 from rowpattern.sql.casting import as_type
@@ -122,8 +123,10 @@ def carried(values: pa.Array) -> pa.Array:
     kind = values.type
     if carried_type(kind) == kind:
         return values
+    if pa.types.is_list_view(kind) or pa.types.is_large_list_view(kind):
+        values = _listed(values)
     plain = _plain_type(kind)
-    return (values if plain == kind else values.cast(plain)).view(carried_type(kind))
+    return (values if plain == values.type else values.cast(plain)).view(carried_type(kind))
 
 
 def taken_back(values: pa.ChunkedArray, kind: pa.DataType, name: str) -> pa.ChunkedArray:
@@ -155,6 +158,15 @@ def _plain_type(kind: pa.DataType) -> pa.DataType:
         return pa.list_(field, kind.list_size)
     large = pa.types.is_large_list(kind) or pa.types.is_large_list_view(kind)
     return pa.large_list(field) if large else pa.list_(field)
+
+
+def _listed(views: pa.Array) -> pa.Array:
+    """Return a list view as lists; pyarrow's cast gives a last offset too few where the views happen to be in order."""
+    form = pa.LargeListArray if pa.types.is_large_list_view(views.type) else pa.ListArray
+    offset = pa.int64() if form is pa.LargeListArray else pa.int32()
+    ends = np.cumsum(views.value_lengths().fill_null(0).to_numpy(zero_copy_only=False))
+    mask = views.is_null() if views.null_count else None
+    return form.from_arrays(pa.array(np.append(0, ends), offset), views.flatten(), mask=mask)
 
 
 def _viewed(lists: pa.Array, kind: pa.DataType) -> pa.Array:

@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from rowpattern.errors import QueryError, QueryLimitError, RowPatternError, UnsupportedQueryError
+from rowpattern.sql.answer_reader import AnswerReader
 from rowpattern.sql.arrange import arrange
 from rowpattern.sql.binding import Key
 from rowpattern.sql.carrying import Carrying
@@ -33,7 +34,7 @@ from rowpattern.sql.streams import batch_rows, read_stream
 from rowpattern.sql.tables import Table, plain_integers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 
     from rowpattern.sql.database import Database
     from rowpattern.sql.parse.clause import Clause
@@ -60,7 +61,7 @@ def stream_query(sql: str, data: Any, named: Mapping[str, Any], run: Run, *, in_
         raise problem(message, place, UnsupportedQueryError)
     streams = tables_of(parsed, data, named, lambda value, name: read_stream(value, name, run))
     streamed = _StreamedQuery(parsed, streams, run, in_order=in_order)
-    return pa.RecordBatchReader.from_batches(streamed.schema, streamed.batches())
+    return AnswerReader(streamed.schema, streamed.batches())
 
 
 class _StreamedQuery:
@@ -87,10 +88,10 @@ class _StreamedQuery:
             self._register(using, empty=True)
             self._source = self._source_schema(using)
             self._bound = bound_clause(parsed, self._clause, self._source.names)
-            self._answer_schema = self._answer(self._source.empty_table(), using, run).schema
+            self._answer_schema = self._answer(_empty(self._source), using, run).schema
             self.schema = self._answer_schema
             if around:
-                using.register(result_name(self._clause), self._answer_schema.empty_table())
+                using.register(result_name(self._clause), _empty(self._answer_schema))
                 self._check_reads()
                 self.schema = _plain(using.query(parsed.outer)).schema
         sorts = not in_order and bool(self._bound.partition_by or self._bound.order_by)
@@ -107,7 +108,7 @@ class _StreamedQuery:
         """Make tables known to DuckDB that the text reads elsewhere than directly before the clause."""
         for name in self._parsed.duckdb_tables:
             stream = self._streams[name]
-            known = stream.schema.empty_table() if empty else self._read(stream, stream.schema.names)
+            known = _empty(stream.schema) if empty else self._read(stream, stream.schema.names)
             using.register(name, known)
 
     def _read(self, stream: Stream, names: Sequence[str]) -> pa.RecordBatchReader:
@@ -129,7 +130,7 @@ class _StreamedQuery:
 
     # What goes through.
 
-    def batches(self) -> Iterator[pa.RecordBatch]:
+    def batches(self) -> Generator[pa.RecordBatch, None, None]:
         """Compute the answer batch by batch. The clock stands still while the caller works."""
         runs = list(self._parts.values())
         with contextlib.ExitStack() as stack:
@@ -211,8 +212,16 @@ class _StreamedQuery:
             yield from _cast(answer, self._answer_schema).to_batches(max_chunksize=rows)
 
     def _answer(self, table: pa.Table, using: Database, run: Run) -> pa.Table:
-        answer, _ = answer_clause(self._bound, Table(table), using, run)
-        return projected(self._parsed, answer).arrow()
+        clause, _ = answer_clause(self._bound, Table(table), using, run)
+        answer = projected(self._parsed, clause)
+        if self._parsed.projection is None:
+            return answer.arrow()
+        views = self._streams[self._clause.table].views if self._clause.table is not None else {}
+        columns = [
+            column.arrow() if (view := views.get(column.origin)) is None else column.arrow().cast(view)
+            for column in answer.columns
+        ]
+        return pa.Table.from_arrays(columns, names=[column.name for column in answer.columns])
 
     def _blocks(self, tables: Iterable[pa.Table], using: Database, run: Run) -> Iterator[pa.Table]:
         """Gather whole partitions.
@@ -286,6 +295,11 @@ class _StreamedQuery:
         if last is None:
             return rows.starts
         return rows.starts[1:] - 1
+
+
+def _empty(schema: pa.Schema) -> pa.Table:
+    # `schema.empty_table()` does not know unions.
+    return pa.Table.from_batches([], schema)
 
 
 def _order_by(keys: Sequence[str]) -> str:

@@ -49,6 +49,7 @@ class Stream:
     Attributes:
         name: what to call it in errors.
         schema: its columns.
+        views: the types of its columns that are views of text or bytes, which `schema` has as text or bytes.
         again: whether it can be read more than once.
         in_memory: whether its batches are there, so that nothing has to be waited for.
     """
@@ -65,6 +66,7 @@ class Stream:
         self.name = name
         check_names(schema.names)
         self.schema = pa.schema([pa.field(field.name, readable_type(field.type)) for field in schema])
+        self.views = {field.name: field.type for field in schema if readable_type(field.type) != field.type}
         self.again = again
         self.in_memory = in_memory
         self._open_batches = open_batches
@@ -127,7 +129,7 @@ def read_stream(value: Any, name: str, run: Run) -> Stream:
         schema = sys.modules["polars"].DataFrame(schema=value.collect_schema()).to_arrow().schema
         rows = batch_rows(schema)
         return Stream(name, schema, lambda names: _from_library(_lazy_batches(value, names, rows), name), again=True)
-    if isinstance(value, (list, tuple)) and value:
+    if isinstance(value, (list, tuple)) and value and isinstance(value[0], pa.RecordBatch):
         schema = _same_schema(value, name)
         return Stream(name, schema, lambda names: (each.select(names) for each in value), again=True, in_memory=True)
     if isinstance(value, Iterator) and not hasattr(value, "__arrow_c_stream__"):
@@ -175,7 +177,7 @@ def _same_schema(batches: Sequence[Any], name: str) -> pa.Schema:
 
 def _check_batch(batch: Any, number: int, schema: pa.Schema | None, name: str) -> None:
     if not isinstance(batch, pa.RecordBatch):
-        message = f"{name} gives a {type(batch).__name__} as number {number}; it has to give pyarrow.RecordBatch only"
+        message = f"{name} has a {type(batch).__name__} as item {number}; each item has to be a pyarrow.RecordBatch"
         raise TypeError(message)
     if schema is not None and not batch.schema.equals(schema):
         message = f"the batch number {number} of {name} has other columns or types than the first"
