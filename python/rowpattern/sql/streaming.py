@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,7 +22,7 @@ from rowpattern.sql.carrying import Carrying
 from rowpattern.sql.casting import as_type
 from rowpattern.sql.database import database, spilling_database
 from rowpattern.sql.expression.write import quoted
-from rowpattern.sql.largest import largest_partition
+from rowpattern.sql.largest import LargestPartition
 from rowpattern.sql.output import answer_clause
 from rowpattern.sql.parse.parser import result_name
 from rowpattern.sql.problems import nesting_limited, problem
@@ -96,6 +95,7 @@ class _StreamedQuery:
                 self.schema = _plain(using.query(parsed.outer)).schema
         sorts = not in_order and bool(self._bound.partition_by or self._bound.order_by)
         self._sorts = sorts or self._clause.table is None
+        self._largest = LargestPartition(self._bound.partition_by)
         self._number = "row"
         while self._number in self._source.names:
             self._number += "_"
@@ -207,7 +207,7 @@ class _StreamedQuery:
         using = stack.enter_context(database(run))
         rows = batch_rows(self._answer_schema)
         for block in self._blocks(tables, using, run):
-            with self._largest([block], using, run):
+            with self._naming_largest(using, run):
                 answer = self._answer(block, using, run)
             yield from _cast(answer, self._answer_schema).to_batches(max_chunksize=rows)
 
@@ -241,12 +241,19 @@ class _StreamedQuery:
             last = table.slice(table.num_rows - 1)
             table_bytes = size_bytes(table)
             cut = len(starts) > 0 and gathered_bytes + table_bytes > most
-            with self._largest([*gathered, table], using, run):
+            if cut:
+                at = int(starts[-1])
+                gathered.append(table.slice(0, at))
+                self._largest.add(table.slice(0, at), starts[:-1])
+            else:
+                self._largest.add(table, starts)
+            with self._naming_largest(using, run):
                 run.hold(table_bytes)
             if cut:
-                gathered.append(table.slice(0, int(starts[-1])))
                 yield self._as_they_came(pa.concat_tables(gathered), using, run)
-                gathered, gathered_bytes, table = [], 0, table.slice(int(starts[-1]))
+                gathered, gathered_bytes, table = [], 0, table.slice(at)
+                self._largest.forget()
+                self._largest.add(table, [0])
                 run.held_bytes = table_bytes = size_bytes(table)
                 pa.default_memory_pool().release_unused()
             gathered.append(table)
@@ -255,19 +262,18 @@ class _StreamedQuery:
             yield self._as_they_came(pa.concat_tables(gathered), using, run)
 
     @contextlib.contextmanager
-    def _largest(self, tables: Sequence[pa.Table], using: Database, run: Run) -> Iterator[None]:
-        """Say in the error for memory that is used up which partition was the largest of some rows."""
+    def _naming_largest(self, using: Database, run: Run) -> Iterator[None]:
+        """Say in the error for memory that is used up which partition was the largest."""
         try:
             yield
         except QueryLimitError as error:
             if not run.seconds_left:
                 raise
             try:
-                # A limit of its own: what there was is used up.
-                message = largest_partition(pa.concat_tables(tables), self._bound, using, replace(run, held_bytes=0))
+                what = self._largest.named(using)
             except RowPatternError:
                 raise error from None
-            raise run.too_large(message) from None
+            raise run.too_large(what) from None
 
     def _as_they_came(self, block: pa.Table, using: Database, run: Run) -> pa.Table:
         """Give rows that are equal in ORDER BY the order that they had.
@@ -277,7 +283,8 @@ class _StreamedQuery:
         if self._number not in block.column_names:
             return block
         number = Key(self._number, self._number, quoted(self._number), (self._number,))
-        rows = arrange(Table(block), self._bound.partition_by, (*self._bound.order_by, number), using, run)
+        with self._naming_largest(using, run):
+            rows = arrange(Table(block), self._bound.partition_by, (*self._bound.order_by, number), using, run)
         if rows.order is not None:
             block = pa.table({name: rows.column(name) for name in block.column_names})
         return block.drop_columns([self._number])

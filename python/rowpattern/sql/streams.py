@@ -118,17 +118,18 @@ def read_stream(value: Any, name: str, run: Run) -> Stream:
         return Stream(name, dataset.schema, lambda names: _dataset_batches(dataset, names, name), again=True)
     if kind == "DuckDBPyRelation":
         schema = relation_reader(value.limit(0), 1).schema
-        return Stream(name, schema, lambda names: _from_library(_relation_batches(value, names), name), again=True)
+        return Stream(name, schema, lambda names: _from_library(lambda: _relation_batches(value, names), name), again=True)
     if module == "pyarrow" and hasattr(value, "scanner"):
         return Stream(name, value.schema, lambda names: _dataset_batches(value, names, name), again=True)
     if module == "pyarrow" and hasattr(value, "projected_schema"):
         # A scanner, with the read-ahead that its maker gave it. It may be over a reader.
-        batches = _from_library
-        return Stream(name, value.projected_schema, lambda _: batches(value.to_reader(), name), again=False)
+        return Stream(name, value.projected_schema, lambda _: _from_library(value.to_reader, name), again=False)
     if module == "polars" and kind == "LazyFrame" and hasattr(value, "collect_batches"):
         schema = sys.modules["polars"].DataFrame(schema=value.collect_schema()).to_arrow().schema
         rows = batch_rows(schema)
-        return Stream(name, schema, lambda names: _from_library(_lazy_batches(value, names, rows), name), again=True)
+        return Stream(
+            name, schema, lambda names: _from_library(lambda: _lazy_batches(value, names, rows), name), again=True
+        )
     if isinstance(value, (list, tuple)) and value and isinstance(value[0], pa.RecordBatch):
         schema = _same_schema(value, name)
         return Stream(name, schema, lambda names: (each.select(names) for each in value), again=True, in_memory=True)
@@ -141,17 +142,17 @@ def read_stream(value: Any, name: str, run: Run) -> Stream:
     return Stream(name, table.schema, lambda names: table.select(names).to_batches(), again=True, in_memory=True)
 
 
-def _from_library(batches: Iterable[pa.RecordBatch], name: str) -> Iterator[pa.RecordBatch]:
+def _from_library(begin: Callable[[], Iterable[pa.RecordBatch]], name: str) -> Iterator[pa.RecordBatch]:
     """Read what a library reads; its errors become ours, with its own as the cause."""
-    with owned(batches):
-        try:
+    try:
+        with owned(begin()) as batches:
             yield from batches
-        except Exception as error:
-            libraries = (pa.ArrowException, duckdb.Error, OSError)
-            if not isinstance(error, libraries) and type(error).__module__.split(".")[0] != "polars":
-                # Of the caller's own, whom the library called.
-                raise
-            raise QueryError(f"{name} cannot be read: {error}") from error
+    except Exception as error:
+        libraries = (pa.ArrowException, duckdb.Error, OSError)
+        if not isinstance(error, libraries) and type(error).__module__.split(".")[0] != "polars":
+            # Of the caller's own, whom the library called.
+            raise
+        raise QueryError(f"{name} cannot be read: {error}") from error
 
 
 def _relation_batches(relation: Any, names: Sequence[str]) -> pa.RecordBatchReader:
@@ -160,7 +161,7 @@ def _relation_batches(relation: Any, names: Sequence[str]) -> pa.RecordBatchRead
 
 
 def _dataset_batches(dataset: Any, names: Sequence[str], name: str) -> Iterator[pa.RecordBatch]:
-    return _from_library(dataset_batches(dataset, names, batch_rows), name)
+    return _from_library(lambda: dataset_batches(dataset, names, batch_rows), name)
 
 
 def _lazy_batches(frame: Any, names: Sequence[str], rows: int) -> Iterator[pa.RecordBatch]:
@@ -180,7 +181,7 @@ def _check_batch(batch: Any, number: int, schema: pa.Schema | None, name: str) -
         message = f"{name} has a {type(batch).__name__} as item {number}; each item has to be a pyarrow.RecordBatch"
         raise TypeError(message)
     if schema is not None and not batch.schema.equals(schema):
-        message = f"the batch number {number} of {name} has other columns or types than the first"
+        message = f"item {number} of {name} has other columns or types than the first"
         raise QueryError(f"{message}: {batch.schema.to_string()} and not {schema.to_string()}".replace("\n", ", "))
 
 
