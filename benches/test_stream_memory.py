@@ -1,7 +1,7 @@
 """The memory of streams at small limits: what the query's process has at its peak more than before.
 
-Files have row groups of 10,000 rows up to the whole file of 15 million; half a gigabyte of columns goes through a sort that
-writes to disk. Polars reads row groups whole, whatever is asked of it, so the lazy frame's files have none above
+Files have row groups of 10,000 rows up to the whole file of 15 million; 0.8 GB of columns go through a sort that writes
+to disk. Polars reads row groups whole, whatever is asked of it, so the lazy frame's files have none above
 262,144 rows; that is its limit, and stands in the documentation.
 """
 
@@ -95,9 +95,7 @@ def write(place: Path, most_rows: int) -> Path:
             }
         )
         first += rows
-        pq.write_table(
-            table, place / f"{number}.parquet", row_group_size=min(group, most_rows), compression="zstd"
-        )
+        pq.write_table(table, place / f"{number}.parquet", row_group_size=min(group, most_rows), compression="zstd")
     return place
 
 

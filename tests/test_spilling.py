@@ -100,7 +100,7 @@ def test_a_disk_that_another_program_fills(small_disk: Path, monkeypatch: pytest
 
 def test_no_temporary_directory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", "/nowhere")
-    with pytest.raises(QueryLimitError, match="no temporary directory can be made.*TMPDIR"):
+    with pytest.raises(QueryLimitError, match=r"no temporary directory can be made.*TMPDIR"):
         match_recognize(SQL, rows(10), stream=True).read_all()
 
 

@@ -166,7 +166,7 @@ class TestDatasets:
 
 class TestErrors:
     def test_no_file(self, tmp_path: Path) -> None:
-        with pytest.raises(QueryError, match=r"data, the file .*none.parquet, cannot be read: No such file") as raised:
+        with pytest.raises(QueryError, match=r"data, the file .*none\.parquet, cannot be read: No such file") as raised:
             match_recognize(SQL, tmp_path / "none.parquet", stream=True)
         assert isinstance(raised.value.__cause__, FileNotFoundError)
 
@@ -187,13 +187,15 @@ class TestErrors:
         damaged[4 : len(damaged) // 2] = bytes(len(damaged) // 2 - 4)
         path.write_bytes(damaged)
         answer = match_recognize(SQL, t=path, stream=stream)
-        with pytest.raises(QueryError, match="^t cannot be read: ") as raised:
+        with pytest.raises(QueryError, match=r"^t cannot be read: ") as raised:
             answer.read_all()
         assert isinstance(raised.value.__cause__, (OSError, pa.ArrowException))
 
     @pytest.mark.parametrize("stream", [True, "in order"])
     def test_a_relation_that_fails(self, stream: Any) -> None:
-        relation = duckdb.sql("SELECT 1 AS k, i AS o, i AS v, CAST('x' || i AS INT)::VARCHAR AS name FROM range(9) t(i)")
+        relation = duckdb.sql(
+            "SELECT 1 AS k, i AS o, i AS v, CAST('x' || i AS INT)::VARCHAR AS name FROM range(9) t(i)"
+        )
         answer = match_recognize(SQL, relation, stream=stream)
         with pytest.raises(QueryError, match=r"^data cannot be read: .*Could not convert string 'x") as raised:
             answer.read_all()
@@ -203,7 +205,7 @@ class TestErrors:
         frame = pl.LazyFrame({"k": ["1"], "o": [1], "v": [1], "name": ["x"]}).with_columns(
             pl.col("name").cast(pl.Int64).cast(pl.String)
         )
-        with pytest.raises(QueryError, match="^data cannot be read: ") as raised:
+        with pytest.raises(QueryError, match=r"^data cannot be read: ") as raised:
             match_recognize(SQL, frame, stream=True).read_all()
         assert type(raised.value.__cause__).__module__.startswith("polars")
 
@@ -272,16 +274,21 @@ class TestLargestPartition:
     def test_its_key_and_size(self) -> None:
         rows = 2_000_000
         table = pa.table(
-            {"k": ["few"] * 1000 + ["it's many"] * (rows - 1000), "day": [None] * rows, "o": range(rows), "v": range(rows)}
+            {
+                "k": ["few"] * 1000 + ["it's many"] * (rows - 1000),
+                "day": [None] * rows,
+                "o": range(rows),
+                "v": range(rows),
+            }
         )
         sql = SQL.replace("PARTITION BY k", "PARTITION BY k, day, length(k) % 2").replace(", LAST(name) AS name", "")
         answer = match_recognize(sql, table, stream=True, memory_limit_mb=60)
         with pytest.raises(QueryLimitError, match="more memory than its limit of 60 MB") as raised:
             answer.read_all()
         message = str(raised.value)
-        assert '''the partition k = "it's many", day = NULL, ''' in message
+        assert """the partition k = "it's many", day = NULL, """ in message
         assert " = 1, with " in message
-        found = int(message.split(", with ")[1].split(" rows or more")[0].replace(",", ""))
+        found = int(message.split(", with ", maxsplit=1)[1].split(" rows or more", maxsplit=1)[0].replace(",", ""))
         assert 1000 < found <= rows - 1000
 
     def test_without_partition_by(self) -> None:
@@ -300,7 +307,7 @@ class TestProgress:
         reads = [each for each in told if each.step == "read" and each.size_bytes is not None]
         assert len(reads) == 21
         assert [each.done for each in reads] == [False] * 20 + [True]
-        sizes = [each.size_bytes for each in reads]
+        sizes = [each.size_bytes or 0 for each in reads]
         assert sizes == sorted(sizes)
         assert reads[-1].rows == table.num_rows
         assert abs((reads[-1].size_bytes or 0) / table.nbytes - 1) < 0.1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import decimal
 from typing import Any
 
@@ -65,7 +65,9 @@ _OTHERS: dict[str, tuple[pa.DataType, st.SearchStrategy[Any]]] = {
     "two": (pa.list_(pa.duration("s"), 2), st.lists(_SMALL, min_size=2, max_size=2)),
     "struct": (
         pa.struct([("a", pa.duration("ms")), ("b", pa.list_(pa.float16()))]),
-        st.fixed_dictionaries({"a": st.none() | _SMALL, "b": st.lists(st.floats(width=16, allow_nan=False), max_size=1)}),
+        st.fixed_dictionaries(
+            {"a": st.none() | _SMALL, "b": st.lists(st.floats(width=16, allow_nan=False), max_size=1)}
+        ),
     ),
     "map": (
         pa.map_(pa.string(), pa.duration("us")),
@@ -97,7 +99,9 @@ def tables(draw: st.DrawFn) -> pa.Table:
         kind, values = kinds[draw(st.sampled_from(sorted(kinds)))]
         pool = st.sampled_from([None, *draw(st.lists(values, min_size=1, max_size=2))]) if few else st.none() | values
         found = column(kind, [draw(pool) for _ in range(rows)])
-        encodes = not isinstance(kind, pa.BaseExtensionType) and (pa.types.is_string(kind) or pa.types.is_duration(kind))
+        encodes = not isinstance(kind, pa.BaseExtensionType) and (
+            pa.types.is_string(kind) or pa.types.is_duration(kind)
+        )
         return found.dictionary_encode() if encodes and draw(st.booleans()) else found
 
     keys = {name: kind for name, kind in _PLAIN.items() if name not in {"half", "wide decimal"}}
@@ -154,7 +158,7 @@ def test_durations(unit: str) -> None:
 
 
 def test_computed_keys_of_carried_columns() -> None:
-    days = pa.array([datetime.timedelta(days=number % 3, seconds=number) for number in range(20)])
+    days = pa.array([dt.timedelta(days=number % 3, seconds=number) for number in range(20)])
     table = pa.table({"d": days, "d_carried": range(20), "o": [number * 7 % 20 for number in range(20)]})
     sql = """
         SELECT * FROM t MATCH_RECOGNIZE (

@@ -1,9 +1,9 @@
 """The reader of a stream's answer, which gives back what the query holds when it is closed.
 
 pyarrow's reader over a Python iterator does nothing when it is closed. Its classes can be derived from, but Arrow's
-functions in C++ (`pyarrow.dataset.write_dataset`) go past methods in Python to a reader in C++, which only pyarrow can set:
-here it is one of Arrow's IPC format, fed with the same batches. Methods called from Python, and the C interface that DuckDB
-and Polars use, give the batches themselves.
+functions in C++ (`pyarrow.dataset.write_dataset`) go past methods in Python to a reader in C++, which only pyarrow can
+set: here it is one of Arrow's IPC format, fed with the same batches. Methods called from Python, and the C interface
+that DuckDB and Polars use, give the batches themselves.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class AnswerReader(pa.ipc.RecordBatchStreamReader):  # type: ignore[misc] # pyar
         self._closed = True
         self._batches.close()
 
-    def __enter__(self) -> AnswerReader:
+    def __enter__(self) -> AnswerReader:  # noqa: PYI034 - `Self` is in `typing` from 3.11 on
         """Return itself."""
         return self
 

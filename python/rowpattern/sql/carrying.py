@@ -1,7 +1,7 @@
 """Columns through DuckDB's sort as they are: what its types cannot hold exactly goes as a type of the same bytes.
 
-DuckDB has durations as intervals of microseconds, dates in milliseconds as days, other types (half floats, decimals of 256
-bits) not at all. A column of such a type is given to DuckDB as integers or bytes and taken back from them.
+DuckDB has durations as intervals of microseconds, dates in milliseconds as days, other types (half floats, decimals of
+256 bits) not at all. A column of such a type is given to DuckDB as integers or bytes and taken back from them.
 """
 
 from __future__ import annotations

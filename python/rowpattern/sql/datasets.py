@@ -1,8 +1,8 @@
 """Reading pyarrow datasets and files batch by batch, so that no more than some megabytes are held at a time.
 
 Arrow's scanner decodes whole row groups of Parquet files, several ahead of what is asked for; here each file is read by
-a reader that decodes page after page, and nothing is read ahead. Files of other formats are read by Arrow's scanner with
-the least read-ahead that it has: what it holds at a time is a record batch as the file has it.
+a reader that decodes page after page, and nothing is read ahead. Files of other formats are read by Arrow's scanner
+with the least read-ahead that it has: what it holds at a time is a record batch as the file has it.
 """
 
 from __future__ import annotations
@@ -52,7 +52,9 @@ def file_dataset(path: str | os.PathLike[str], name: str) -> Any:
     )
 
 
-def dataset_batches(dataset: Any, names: Sequence[str], rows_of: Callable[[pa.Schema], int]) -> Iterator[pa.RecordBatch]:
+def dataset_batches(
+    dataset: Any, names: Sequence[str], rows_of: Callable[[pa.Schema], int]
+) -> Iterator[pa.RecordBatch]:
     """Read columns of a dataset.
 
     Args:
@@ -88,7 +90,9 @@ def dataset_batches(dataset: Any, names: Sequence[str], rows_of: Callable[[pa.Sc
 
 def _is_encrypted(fragment: Any) -> bool:
     options = fragment.format.default_fragment_scan_options
-    return any(getattr(options, name, None) is not None for name in ("decryption_properties", "parquet_decryption_config"))
+    return any(
+        getattr(options, name, None) is not None for name in ("decryption_properties", "parquet_decryption_config")
+    )
 
 
 def _parquet_batches(fragment: Any, schema: pa.Schema, rows: int) -> Iterator[pa.RecordBatch]:

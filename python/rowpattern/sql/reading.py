@@ -18,7 +18,16 @@ if TYPE_CHECKING:
 
     from rowpattern.sql.running import Run
 
-__all__ = ["TableElsewhere", "abandoned_reads", "attended", "attended_batches", "counted_batches", "is_in_memory", "size_bytes", "table_reader"]
+__all__ = [
+    "TableElsewhere",
+    "abandoned_reads",
+    "attended",
+    "attended_batches",
+    "counted_batches",
+    "is_in_memory",
+    "size_bytes",
+    "table_reader",
+]
 
 _Found = TypeVar("_Found")
 

@@ -49,7 +49,9 @@ class Step:
 def _print(progress: Progress) -> None:
     state = "done" if progress.done else "..."
     size = "" if progress.size_bytes is None else f", {progress.size_bytes / 2**20:,.0f} MB"
-    print(f"rowpattern: {progress.step}, {progress.rows:,} rows{size} {state} ({progress.seconds:.2f} s)", file=sys.stderr)
+    print(
+        f"rowpattern: {progress.step}, {progress.rows:,} rows{size} {state} ({progress.seconds:.2f} s)", file=sys.stderr
+    )
 
 
 @dataclass

@@ -66,7 +66,6 @@ class SpillDirectory:
         if self._remove.detach() is not None:
             os.close(self._lock)
 
-
     def full(self, run: Run) -> QueryLimitError:
         """Make the error for a disk that has no room for more of what does not fit into memory."""
         place = Path(self.path).parent.parent
@@ -76,8 +75,8 @@ class SpillDirectory:
             free = f"; {disk.free / 2**20:,.0f} of the disk's {disk.total / 2**20:,.0f} MB are free without it"
         return QueryLimitError(
             f"the disk of the temporary directory {place} has no room for what does not fit into the limit of "
-            f"{run.limit_mb:g} MB: the query had read {run.read_bytes / 2**20:,.0f} MB, and all that it reads has to fit "
-            f"there{free}. Set TMPDIR to a directory on a larger disk, or give a larger memory_limit_mb"
+            f"{run.limit_mb:g} MB: the query had read {run.read_bytes / 2**20:,.0f} MB, and all that it reads has to "
+            f"fit there{free}. Set TMPDIR to a directory on a larger disk, or give a larger memory_limit_mb"
         )
 
 

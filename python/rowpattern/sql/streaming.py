@@ -174,13 +174,17 @@ class _StreamedQuery:
         if clause.table is None:
             self._register(using, empty=False)
             keys = [] if self._in_order else [f"{key.sql} {key.direction}" for key in by]
-            sql = f"SELECT {', '.join(map(quoted, names))} FROM ({self._parsed.sources[clause.number]}){_order_by(keys)}"
+            sql = (
+                f"SELECT {', '.join(map(quoted, names))} FROM ({self._parsed.sources[clause.number]}){_order_by(keys)}"
+            )
             return map(_table, _sorted(using.stream(sql, batch_rows(self._columns(names))), run))
         stream = self._streams[clause.table]
         carrying = Carrying(stream.schema, names, by, self._number)
         read = counted_batches(stream.batches(names), run)
-        using.register("rowpattern rows", self._reader(carrying.schema, map(carrying.give, _numbered(read, self._number))))
-        sql = f"SELECT {', '.join(map(quoted, carrying.columns))} FROM \"rowpattern rows\"{_order_by(carrying.keys)}"
+        using.register(
+            "rowpattern rows", self._reader(carrying.schema, map(carrying.give, _numbered(read, self._number)))
+        )
+        sql = f'SELECT {", ".join(map(quoted, carrying.columns))} FROM "rowpattern rows"{_order_by(carrying.keys)}'
         found = using.stream(sql, batch_rows(carrying.schema))
         return map(carrying.take, _sorted(found, run))
 

@@ -118,7 +118,9 @@ def read_stream(value: Any, name: str, run: Run) -> Stream:
         return Stream(name, dataset.schema, lambda names: _dataset_batches(dataset, names, name), again=True)
     if kind == "DuckDBPyRelation":
         schema = relation_reader(value.limit(0), 1).schema
-        return Stream(name, schema, lambda names: _from_library(lambda: _relation_batches(value, names), name), again=True)
+        return Stream(
+            name, schema, lambda names: _from_library(lambda: _relation_batches(value, names), name), again=True
+        )
     if module == "pyarrow" and hasattr(value, "scanner"):
         return Stream(name, value.schema, lambda names: _dataset_batches(value, names, name), again=True)
     if module == "pyarrow" and hasattr(value, "projected_schema"):
