@@ -25,6 +25,7 @@ __all__ = [
     "Native",
     "Table",
     "as_kind",
+    "check_names",
     "checked",
     "common_kind",
     "only_table",
@@ -55,7 +56,7 @@ class Table:
         self.names = list(table.column_names)
         self.rows: int = table.num_rows
         self._columns: dict[str, pa.ChunkedArray] = {}
-        _check_names(self.names)
+        check_names(self.names)
 
     def column(self, name: str) -> pa.ChunkedArray:
         """Return a column, checked and converted at the first call.
@@ -164,7 +165,7 @@ class _PandasTable(Table):
         self.rows = len(frame)
         self._labels = dict(zip(self.names, frame.columns))
         self._columns: dict[str, pa.ChunkedArray] = {}
-        _check_names(self.names)
+        check_names(self.names)
 
     def equal(self, name: str, text: str) -> pa.Array | None:
         series = self._frame[self._labels[name]]
@@ -230,7 +231,8 @@ class _PolarsTable(Table):
         return None
 
 
-def _check_names(names: list[str]) -> None:
+def check_names(names: list[str]) -> None:
+    """Raise `QueryError` when two columns have the same name."""
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise QueryError(f"the table has two columns {twice}; give each a name of its own")
