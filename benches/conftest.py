@@ -13,8 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import pytest
 
 OURS = "rowpattern"
@@ -106,7 +104,5 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         for name, seconds in sorted(times.items(), key=lambda item: item[1]):
             ratio = seconds / times.get(OURS, seconds)
             terminalreporter.write_line(f"{name:<36} {ratio:10.2f}   {seconds * 1e6:14.2f} us")
-    for name, package in left_out.items():
-        terminalreporter.write_line(f"left out: {name}, which needs {package}")
     for line in missed(config):
         terminalreporter.write_line(f"MISSED {line}", red=True)

@@ -329,3 +329,92 @@ def test_sql_reads_columns_of_other_kinds_of_table() -> None:
     with pytest.raises(RowsError, match=r"column x.*row 1"):
         match_recognize(QUERY, pd.DataFrame({"x": column}))
     assert match_recognize(QUERY, pl.DataFrame({"x": ["a", "b"]})).height == 2
+
+
+def _runs(values: pa.Array, ends: list[int]) -> pa.Array:
+    return pa.RunEndEncodedArray.from_arrays(pa.array(ends, pa.int32()), values)
+
+
+_TEXTS = _runs(pa.array(["a", None, "b"]), [2, 3, 5])
+ENCODED = {
+    "runs": _TEXTS,
+    "a slice of runs": _TEXTS.slice(1, 3),
+    "no rows of runs": _TEXTS.slice(2, 0),
+    "runs of runs": _runs(_TEXTS.slice(1, 3), [1, 2, 4]),
+    "runs of views": _runs(pa.array(["a", "b" * 20], pa.string_view()), [1, 4]),
+    "runs of a dictionary": _runs(pa.array(["a", "b"]).dictionary_encode(), [1, 4]),
+    "runs in a struct": pa.StructArray.from_arrays([_TEXTS], ["x"], mask=pa.array([False, True, False, False, False])),
+    "views of lists": pa.array([["a"], None, [], ["b" * 20, None]], pa.list_view(pa.string_view())),
+    "views of lists of lists": pa.array([[["a"]], None, [["b"], []]], pa.large_list_view(pa.list_(pa.string_view()))),
+    "views in a struct in a list": pa.array([[{"v": "a"}], [None]], pa.list_(pa.struct([("v", pa.string_view())]))),
+}
+
+
+@pytest.mark.parametrize("column", ENCODED.values(), ids=ENCODED)
+def test_sql_reads_encoded_columns(column: pa.Array) -> None:
+    values = column.to_pylist()
+    ends = range(len(column))
+    query = """SELECT {} FROM t MATCH_RECOGNIZE (
+        ORDER BY i DESC MEASURES LAST(x) AS m ALL ROWS PER MATCH PATTERN (A) DEFINE A AS x IS NOT NULL)"""
+    expected = [value for value in values[::-1] if value is not None]
+    for table in (pa.table({"x": column, "i": ends}), pa.table({"x": pa.chunked_array([column]), "i": ends})):
+        assert match_recognize(query.format("m, x"), table).to_pylist() == [{"m": v, "x": v} for v in expected]
+        found = match_recognize(query.format("m, 1 AS one").replace("t MATCH", "(SELECT * FROM t) MATCH"), table)
+        assert [row["m"] for row in found.to_pylist()] == expected
+
+
+def test_runs_count_against_the_memory_limit() -> None:
+    table = pa.table({"x": _runs(pa.array([1]), [2**31 - 1])})
+    with pytest.raises(rowpattern.QueryLimitError):
+        match_recognize(
+            "SELECT * FROM t MATCH_RECOGNIZE (MEASURES LAST(x) AS m PATTERN (A))", table, memory_limit_mb=100
+        )
+
+
+class _Exported:
+    """A table that is given away once."""
+
+    def __init__(self, table: pa.Table) -> None:
+        self.stream = table.__arrow_c_stream__()
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        return self.stream
+
+
+def test_sql_names_a_stream_that_was_read_before() -> None:
+    table = _Exported(pa.table({"x": ["a", "b"]}))
+    assert match_recognize(QUERY, table).num_rows == 2
+    with pytest.raises(RowsError, match=r"data cannot be read from Arrow: .*released.*once"):
+        match_recognize(QUERY, table)
+    with pytest.raises(TypeError, match="a table is"):
+        match_recognize(QUERY, pl.Series(["a"]))
+
+
+def test_sql_names_a_column_that_arrow_has_no_type_for() -> None:
+    frame = pl.DataFrame({"x": ["a"], "y": pl.Series([2**100], dtype=pl.Int128)})
+    assert match_recognize(QUERY, frame).height == 1
+    for query in (
+        QUERY.replace("x >= ''", "y > 1"),
+        QUERY.replace("SELECT *", "SELECT *, 1").replace("t M", "(FROM t) M"),
+    ):
+        with pytest.raises(rowpattern.QueryError, match="column y of the type Int128"):
+            match_recognize(query, frame)
+
+
+@pytest.mark.parametrize(("name", "odd"), [("a\0b", "a NUL character"), ("a\ud800", "half of a surrogate pair")])
+def test_sql_refuses_names_that_duckdb_would_change(name: str, odd: str) -> None:
+    # Of the columns "a\0b" and "a", DuckDB would take the first for "a".
+    frames: list[Any] = [pd.DataFrame([["a", 1]], columns=pd.Index(["x", name], dtype=object))]
+    if "\0" in name:
+        frames += [pa.table({name: ["a"], "x": ["b"]}), pl.DataFrame({name: ["a"], "x": ["b"]})]
+    for frame in frames:
+        with pytest.raises(rowpattern.QueryError, match=odd) as caught:
+            match_recognize(QUERY, frame)
+        str(caught.value).encode()
+    with pytest.raises(rowpattern.QueryError, match=odd):
+        match_recognize(QUERY, **{name: pa.table({"x": ["a"]})})
+
+
+def test_half_of_a_surrogate_pair_is_no_label() -> None:
+    with pytest.raises(RowsError, match="row 1 has a label with half of a surrogate pair"):
+        AB.count(["A", "\ud800"])

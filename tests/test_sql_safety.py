@@ -7,9 +7,11 @@ import subprocess
 import sys
 import threading
 import time
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -129,6 +131,14 @@ def test_memory_is_limited() -> None:
 def test_limits_are_checked(limits: dict[str, Any]) -> None:
     with pytest.raises(rowpattern.ConfigurationError, match="allowed is a number above 0"):
         match_recognize("SELECT 1", **limits)
+
+
+@pytest.mark.parametrize("limit", [np.int64(50), np.float32(50), Fraction(111, 2), 1e308, float("inf"), 10**400], ids=lambda limit: repr(limit)[:20])
+@pytest.mark.parametrize("name", ["timeout_seconds", "memory_limit_mb"])
+def test_limits_are_any_numbers(name: str, limit: Any) -> None:
+    limits: dict[str, Any] = {name: limit}
+    query = "SELECT 1 + 1, m FROM (SELECT * FROM t) MATCH_RECOGNIZE (MEASURES 1 AS m PATTERN (A))"
+    assert match_recognize(query, pa.table({"x": [1]}), **limits).num_rows == 1
 
 
 def test_limits_come_from_the_settings() -> None:

@@ -59,18 +59,6 @@ DOCUMENTED: dict[str, tuple[type[BaseException], ...]] = {
     "warm": (NotImplementedError,),
 }
 
-#: Faults that are known and not mended yet, by the name of the function: none is to stay.
-KNOWN_FAULTS: dict[str, tuple[type[BaseException], ...]] = {
-    "__getitem__": (OverflowError,),
-    "compile": (RecursionError,),
-    "count": (OverflowError, IndexError),
-    "find_iter": (IndexError,),
-    "is_match": (IndexError,),
-    "match": (OverflowError, IndexError),
-    "navigate": (OverflowError,),
-    "spans": (OverflowError, IndexError),
-}
-
 
 @dataclass(frozen=True)
 class Call:
@@ -121,6 +109,7 @@ RECEIVERS: dict[str, Callable[[], Any]] = {
     "MonitoringConfig": production_config.MonitoringConfig,
     "ResourceConfig": production_config.ResourceConfig,
     "MatchRecognizeConfig": production_config.MatchRecognizeConfig,
+    "Described": production_config.describe,
     "CacheCollector": lambda: importlib.import_module("rowpattern.metrics.prometheus").CacheCollector(),
 }
 

@@ -11,13 +11,15 @@
 ...         DEFINE DOWN AS price < PREV(price), UP AS price > PREV(price))''', prices).to_pylist()
 [{'begun': 2, 'lowest': 70, 'ended': 5}]
 
-A query goes through these rooms, each of which knows only those before it: `parser` (text to clauses), `binding` (names
-looked up, navigation taken out of expressions), `arrange` (rows in order), `matching` (conditions and matches),
+A query goes through these modules, each of which knows only those before it: `parse` (text to clauses), `binding`
+(names looked up, navigation taken out of expressions), `arrange` (rows in order), `matching` (conditions and matches),
 `measures`, `output` (the clause's answer), `query` (what is around the clauses).
 """
 
 from __future__ import annotations
 
+import math
+import numbers
 import sys
 from typing import TYPE_CHECKING, Any, Callable, Literal
 
@@ -212,9 +214,23 @@ def _run(
     performance = get_config().performance
     memory = performance.max_memory_mb if memory_limit_mb is None else memory_limit_mb
     seconds = performance.execution_timeout_seconds if timeout_seconds is None else timeout_seconds
-    for name, value in (("memory_limit_mb", memory), ("timeout_seconds", seconds)):
-        if not isinstance(value, (int, float)) or isinstance(value, bool) or not value > 0:
-            raise ConfigurationError(f"{name} is {value!r}; allowed is a number above 0")
+    limits = (_limit("memory_limit_mb", memory), _limit("timeout_seconds", seconds))
     if threads is None:
         threads = min(available_cores(), performance.max_workers)
-    return Run(float(memory), float(seconds), progress, read_threads("threads", threads))
+    return Run(*limits, progress, read_threads("threads", threads))
+
+
+def _limit(name: str, value: object) -> float:
+    if isinstance(value, numbers.Real) and not isinstance(value, bool):
+        try:
+            found = float(value)
+        except OverflowError:
+            # A whole number that no double holds.
+            found = math.copysign(math.inf, int(value))
+        if found > 0:
+            return found
+    raise ConfigurationError(f"{name} is {_cut(repr(value))}; allowed is a number above 0")
+
+
+def _cut(text: str, most: int = 40) -> str:
+    return text if len(text) <= most else f"{text[:most]}..."

@@ -39,6 +39,9 @@ _SORT_MB_A_THREAD = 192
 # A disk, a quota, and a process's own limit that are reached.
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
+# DuckDB refuses a number of bytes that 64 bits do not hold.
+_MOST_MEMORY_MB = 1 << 40
+
 _Found = TypeVar("_Found")
 
 _SETTINGS = {
@@ -79,7 +82,11 @@ if hasattr(os, "register_at_fork"):
 def _connect(
     memory_mb: float, threads: int, time_zone: str | None, spill_directory: str = ""
 ) -> duckdb.DuckDBPyConnection:
-    limits = {"memory_limit": f"{memory_mb:.3f}MiB", "threads": str(threads), "temp_directory": spill_directory}
+    limits = {
+        "memory_limit": f"{min(memory_mb, _MOST_MEMORY_MB):.3f}MiB",
+        "threads": str(threads),
+        "temp_directory": spill_directory,
+    }
     connection = duckdb.connect(":memory:", config={**_SETTINGS, **limits})
     connection.execute("SET python_enable_replacements = false")
     # It would be printed, where a query takes seconds.

@@ -8,7 +8,7 @@ from rowpattern.errors import QueryError
 from rowpattern.pattern_cache import get_pattern_cache
 from rowpattern.sql.binding import bind
 from rowpattern.sql.database import database
-from rowpattern.sql.duckdb.names import lowered
+from rowpattern.sql.duckdb.names import check_name, lowered
 from rowpattern.sql.names import Columns
 from rowpattern.sql.output import answer_clause
 from rowpattern.sql.parse.parser import check_text, parse, result_name
@@ -83,11 +83,12 @@ def tables_of(
         read_one: takes a table and what to call it in errors; each table is read once.
 
     Raises:
-        QueryError: there is none of that name.
+        QueryError: there is none of that name, or a name is no text.
         TypeError: what was given is no table, or nothing was given by name and more than one needed.
     """
     given: dict[str, tuple[str, Any]] = {}
     for name, value in named.items():
+        check_name(name, "table")
         if lowered(name) in given:
             message = f"the tables {given[lowered(name)][0]} and {name} have one name: its case does not count"
             raise TypeError(message)

@@ -62,8 +62,11 @@ def table_reader(run: Run) -> Callable[[Any, str], Table]:
         if isinstance(value, TableElsewhere):
             return value.open()
         if is_in_memory(value):
-            return read_table(value, name)
-        return _attendants.attend(lambda: read_table(value, name), run)
+            table = read_table(value, name)
+        else:
+            table = _attendants.attend(lambda: read_table(value, name), run)
+        table.hold = run.hold
+        return table
 
     return read
 

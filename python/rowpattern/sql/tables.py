@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Union
@@ -12,6 +11,8 @@ import pyarrow as pa
 
 from rowpattern import _core
 from rowpattern.errors import QueryError, RowsError
+from rowpattern.sql.duckdb.names import check_name
+from rowpattern.sql.encodings import is_view, readable, readable_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -45,9 +46,11 @@ class Table:
         kind: `"pandas"`, `"polars"`, `"polars lazy"`, `"arrow"`, `"reader"` or `"duckdb"`.
         names: its columns, in order.
         rows: how many there are.
+        hold: takes the number of bytes that a column is about to take, against the limits of the query.
     """
 
     kind = "arrow"
+    hold: Callable[[int], None] = staticmethod(lambda _: None)
 
     def __init__(self, table: pa.Table, kind: str = "arrow") -> None:
         """Take an Arrow table."""
@@ -66,7 +69,7 @@ class Table:
         """
         found = self._columns.get(name)
         if found is None:
-            found = self._columns[name] = _readable(checked(self._convert(name), name))
+            found = self._columns[name] = readable(checked(self._convert(name), name), name, self.hold)
         return found
 
     def _convert(self, name: str) -> pa.ChunkedArray:
@@ -78,9 +81,8 @@ class Table:
         Raises:
             RowsError: as for `column`.
         """
-        for name in self.names:
-            self.column(name)
-        return self._table
+        # DuckDB does not take every encoding: of runs of runs it ends in an assertion.
+        return pa.Table.from_arrays([self.column(name) for name in self.names], names=self.names)
 
     def equal(self, name: str, text: str) -> pa.Array | None:  # noqa: ARG002 - for tables that can
         """Say in which rows a column is a text, without converting the column; None where that cannot be.
@@ -96,18 +98,7 @@ class Table:
     def restore(self, name: str, values: pa.ChunkedArray) -> Any:
         """Return values of a column in the form that the column had; None where they are in it already."""
         kind = self._table.schema.field(name).type
-        return values.cast(kind) if _is_view(kind) else None
-
-
-def _is_view(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_string_view(kind) or pa.types.is_binary_view(kind))
-
-
-def readable_type(kind: pa.DataType) -> pa.DataType:
-    """Return the type for values that rows are to be taken from, which pyarrow cannot from views of text."""
-    if pa.types.is_string_view(kind):
-        return pa.large_string()
-    return pa.large_binary() if pa.types.is_binary_view(kind) else kind
+        return values.cast(kind) if is_view(kind) else None
 
 
 def checked(values: pa.ChunkedArray, name: str, first: int = 0) -> pa.ChunkedArray:
@@ -137,11 +128,6 @@ def checked(values: pa.ChunkedArray, name: str, first: int = 0) -> pa.ChunkedArr
     except pa.ArrowException as error:
         raise RowsError(f"cannot read {called} from Arrow: {str(error).splitlines()[0]}") from None
     return values
-
-
-def _readable(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    kind = readable_type(values.type)
-    return values if kind == values.type else values.cast(kind)
 
 
 def _is_plain_dtype(dtype: Any) -> bool:
@@ -211,9 +197,16 @@ class _PolarsTable(Table):
         self.names = list(frame.columns)
         self.rows = frame.height
         self._columns: dict[str, pa.ChunkedArray] = {}
+        _check_names(self.names)
 
     def _convert(self, name: str) -> pa.ChunkedArray:
-        return self._frame.select(name).to_arrow().column(0)
+        try:
+            return self._frame.select(name).to_arrow().column(0)
+        except pa.ArrowException as error:
+            # Arrow has no type for Int128.
+            dtype = self._frame.schema[name]
+            message = f"column {name} of the type {dtype} cannot be read: {str(error).splitlines()[0]}"
+            raise QueryError(f"{message}; cast it to another type") from None
 
     def equal(self, name: str, text: str) -> pa.Array | None:
         # Polars compares a million texts in an eighth of Arrow's time.
@@ -221,7 +214,11 @@ class _PolarsTable(Table):
         return (series == text).to_arrow() if str(series.dtype) in {"String", "Utf8"} else None
 
     def arrow(self) -> pa.Table:
-        table = self._frame.to_arrow()
+        try:
+            table = self._frame.to_arrow()
+        except pa.ArrowException:
+            # Column by column, which takes longer, to find which one it is.
+            return pa.table({name: self.column(name) for name in self.names})
         for name in self.names:
             if name not in self._columns:
                 checked(table.column(name), name)
@@ -232,7 +229,9 @@ class _PolarsTable(Table):
 
 
 def check_names(names: list[str]) -> None:
-    """Raise `QueryError` when two columns have the same name."""
+    """Raise `QueryError` when two columns have the same name, or one has a name that is none."""
+    for name in names:
+        check_name(name, "column")
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise QueryError(f"the table has two columns {twice}; give each a name of its own")
@@ -243,7 +242,8 @@ def read_table(value: Any, name: str) -> Table:
 
     Raises:
         TypeError: it is no table.
-        QueryError: two columns have the same name.
+        QueryError: two columns have the same name, or a column has one that DuckDB would change.
+        RowsError: what it gives through Arrow's interface is no table, as a stream that was read before.
     """
     module = type(value).__module__.split(".")[0]
     kind = type(value).__name__
@@ -259,9 +259,13 @@ def read_table(value: Any, name: str) -> Table:
     if kind == "DuckDBPyRelation":
         return Table(value.to_arrow_table() if hasattr(value, "to_arrow_table") else value.arrow(), "duckdb")
     if hasattr(value, "__arrow_c_stream__"):
-        with contextlib.suppress(pa.ArrowInvalid):
-            # Series have the interface too, and are no tables.
+        try:
             return Table(pa.table(value))
+        except pa.ArrowInvalid as error:
+            # Series have the interface too, and are no tables.
+            if "non-struct" not in str(error):
+                message = f"{name} cannot be read from Arrow: {str(error).splitlines()[0]}"
+                raise RowsError(f"{message}; a stream can be read once") from None
     raise TypeError(
         f"{name} is a {type(value).__name__}; a table is a pandas or Polars frame, an Arrow table or reader, a DuckDB "
         "relation, or anything with __arrow_c_stream__"

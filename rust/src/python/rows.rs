@@ -122,7 +122,9 @@ fn object_labels(compiled: &Compiled, rows: &Bound<'_, PyAny>, limits: &Limits) 
         }
         limits.budget.reserve(&mut labels, 1).map_err(|reason| limits.error(reason))?;
         if let Ok(label) = item.cast::<PyString>() {
-            let label = label.to_str()?;
+            let label = label.to_str().map_err(|_| {
+                rows_error(format!("row {row} has a label with half of a surrogate pair, which is no character"))
+            })?;
             let number = numbers.get(label).copied().unwrap_or_else(|| {
                 table.push(compiled.variable(label));
                 numbers.insert(label.to_owned(), table.len() - 1);

@@ -1,10 +1,15 @@
-"""How DuckDB compares the names of tables: whatever their case in ASCII's letters, and exactly in all others."""
+"""Names of tables and columns: which ones can be given to DuckDB, and how it compares those of tables.
+
+It compares them whatever their case in ASCII's letters, and exactly in all others.
+"""
 
 from __future__ import annotations
 
 import string
 
-__all__ = ["lowered"]
+from rowpattern.errors import QueryError
+
+__all__ = ["check_name", "lowered"]
 
 _LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
@@ -19,3 +24,21 @@ def lowered(name: str) -> str:
     'ducKdb'
     """
     return name.translate(_LOWER)
+
+
+def check_name(name: str, what: str) -> None:
+    """Refuse a name that DuckDB would change, or that nobody can print.
+
+    A NUL character ends a name in Arrow's C interface, so that DuckDB would take one column for another. Half of a
+    surrogate pair, which Python's strings may hold, is no character.
+
+    Raises:
+        QueryError: it is refused.
+    """
+    odd = "a NUL character" if "\0" in name else None
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        odd = "half of a surrogate pair"
+    if odd is not None:
+        raise QueryError(f"the name {name!a} of a {what} has {odd}; rename it")
