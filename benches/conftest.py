@@ -6,14 +6,13 @@ Files whose peers are not installed are left out, and named: `make bench BENCH="
 from __future__ import annotations
 
 import ast
-import contextlib
 from collections import defaultdict
-from importlib import metadata, util
+from importlib import metadata
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import pytest
 
 OURS = "rowpattern"
@@ -33,30 +32,36 @@ PACKAGES = (
 )
 
 
+def missing(path: Path) -> list[str]:
+    """Return the packages that a file of benches imports and that are not installed."""
+    names = set()
+    for statement in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(statement, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in statement.names}
+        elif isinstance(statement, ast.ImportFrom) and statement.module:
+            names.add(statement.module.partition(".")[0])
+    return sorted(name for name in names if find_spec(name) is None and not path.with_name(f"{name}.py").exists())
+
+
+# An environment that has the peers of some benches only, as those of the cache, runs those.
+LEFT_OUT = {path.name: absent for path in Path(__file__).parent.glob("test_*.py") if (absent := missing(path))}
+collect_ignore = list(LEFT_OUT)
+
+
+def pytest_report_header() -> list[str]:
+    """Say which files are left out, and why."""
+    return [f"left out: {name}, which needs {', '.join(absent)}" for name, absent in sorted(LEFT_OUT.items())]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make `-k cache` select the benches of the cache whatever their file is called."""
+    config.addinivalue_line("markers", "cache: a bench of the cache")
+
+
 def pytest_benchmark_update_machine_info(machine_info: dict[str, Any]) -> None:
     """Save what was compared, for the report."""
-    found = machine_info["packages"] = {}
-    for name in PACKAGES:
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            found[name] = metadata.version(name)
-
-
-left_out: dict[str, str] = {}
-
-
-def pytest_ignore_collect(collection_path: Path) -> bool | None:
-    """Leave out a file that imports, at its top, what is not installed."""
-    if collection_path.suffix != ".py":
-        return None
-    for statement in ast.parse(collection_path.read_text(encoding="utf-8")).body:
-        names = [statement.module or ""] if isinstance(statement, ast.ImportFrom) else []
-        names += [alias.name for alias in statement.names] if isinstance(statement, ast.Import) else []
-        for package in (name.partition(".")[0] for name in names):
-            beside = (collection_path.parent / f"{package}.py").exists()
-            if not beside and util.find_spec(package) is None:
-                left_out[collection_path.name] = package
-                return True
-    return None
+    installed = {item.metadata["Name"].replace("_", "-") for item in metadata.distributions()}
+    machine_info["packages"] = {name: metadata.version(name) for name in PACKAGES if name in installed}
 
 
 def least_times(config: pytest.Config) -> dict[str, dict[str, float]]:
@@ -99,7 +104,5 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         for name, seconds in sorted(times.items(), key=lambda item: item[1]):
             ratio = seconds / times.get(OURS, seconds)
             terminalreporter.write_line(f"{name:<36} {ratio:10.2f}   {seconds * 1e6:14.2f} us")
-    for name, package in left_out.items():
-        terminalreporter.write_line(f"left out: {name}, which needs {package}")
     for line in missed(config):
         terminalreporter.write_line(f"MISSED {line}", red=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from test_cache_hit import contenders
+from test_cache_hit import ASKED, FAST, contenders
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +22,8 @@ COMPARED = ["rowpattern", "moka-py", "cachebox TTLCache", "cachetools TTLCache a
 @pytest.mark.parametrize("threads", [1, 2, 4, 8])
 def test_threads(benchmark: Any, threads: int, contender: str) -> None:
     benchmark.group = f"cache contention, {threads} thread{'s' if threads > 1 else ''}"
+    if contender in ASKED:
+        benchmark.extra_info["at_least"] = ASKED[contender]
     from rowpattern import pattern_cache
 
     get: Callable[[str], Any] = contenders()[contender]()
@@ -40,4 +42,4 @@ def test_threads(benchmark: Any, threads: int, contender: str) -> None:
         for thread in running:
             thread.join()
 
-    benchmark.pedantic(all_threads, rounds=15, warmup_rounds=2)
+    benchmark.pedantic(all_threads, rounds=60 if contender in FAST else 10, warmup_rounds=2)

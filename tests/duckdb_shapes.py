@@ -23,7 +23,9 @@ RECORD = DATA / "duckdb_shapes.json"
 
 def lines(name: str) -> list[str]:
     """Return the lines of a file of texts, without what explains it."""
-    return [line for line in (DATA / name).read_text(encoding="utf-8").split("\n") if line and not line.startswith("# ")]
+    return [
+        line for line in (DATA / name).read_text(encoding="utf-8").split("\n") if line and not line.startswith("# ")
+    ]
 
 
 def nodes(node: Node) -> Iterator[Node]:

@@ -1,4 +1,4 @@
-"""Trees of SQL expressions of every kind, made by hypothesis, and trees read from text, for tests of reader and writer."""
+"""Trees of SQL expressions of every kind, made by hypothesis, and trees read from text."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from rowpattern.sql.duckdb.functions import AGGREGATES, LAMBDA_FUNCTIONS, SCALARS
+from rowpattern.sql.duckdb.functions import AGGREGATES, CALLS_AGGREGATE, LAMBDA_FUNCTIONS, SCALARS
 from rowpattern.sql.duckdb.parser import parse_texts
 from rowpattern.sql.expression.nodes import (
     Argument,
@@ -34,14 +34,34 @@ from rowpattern.sql.parse.composed import Composed
 
 # What is looked for in names and texts: quotes, comments, ends of statements, other scripts, spaces that are none.
 _PIECES = ["'", '"', "--", "/*", "*/", ";", "$$", "\\", "\n", "\r", "\t", " ", "\xa0", "\u200b", "\u2028", "\u0301"]
-_PIECES += ["é", "\u212a", "हिन्दी", "😀", "a", "A", "0", "_", "(", ")", "SELECT", "%", "＂", "＇", "\x01", "\x7f", ":="]
+_PIECES += [
+    "é",
+    "\u212a",
+    "हिन्दी",
+    "😀",
+    "a",
+    "A",
+    "0",
+    "_",
+    "(",
+    ")",
+    "SELECT",
+    "%",
+    "\uff02",
+    "\uff07",
+    "\x01",
+    "\x7f",
+    ":=",
+]
 
-names = st.lists(st.sampled_from(_PIECES) | st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1)
-names = names.map("".join)
-texts = st.one_of(st.just(""), names)
+_characters = st.sampled_from(_PIECES) | st.characters(exclude_characters="\0", exclude_categories=["Cs"])
+names: st.SearchStrategy[str] = st.lists(_characters, min_size=1).map("".join)
+texts: st.SearchStrategy[str] = st.one_of(st.just(""), names)
 
 _sign = st.sampled_from(["", "-"])
-_numeric = st.from_regex(r"(?:[0-9]{1,5}\.[0-9]{0,5}|\.[0-9]{1,5})(?:[eE][+-]?[0-9]{1,3})?|[0-9]{1,5}[eE][+-]?[0-9]{1,3}", fullmatch=True)
+_numeric = st.from_regex(
+    r"(?:[0-9]{1,5}\.[0-9]{0,5}|\.[0-9]{1,5})(?:[eE][+-]?[0-9]{1,3})?|[0-9]{1,5}[eE][+-]?[0-9]{1,3}", fullmatch=True
+)
 literals = st.one_of(
     st.builds(lambda sign, digits: Literal("INTEGER", sign + digits), _sign, st.integers(0, 10**40).map(str)),
     st.builds(lambda sign, digits: Literal("NUMERIC", sign + digits), _sign, _numeric),
@@ -54,8 +74,26 @@ literals = st.one_of(
 columns = st.lists(names, min_size=1, max_size=4).map(lambda each: Column(tuple(each)))
 
 _plain_types = st.sampled_from(
-    ["INTEGER", "VARCHAR", "DOUBLE", "DATE", "INTERVAL", "TIMESTAMP WITH TIME ZONE", "TIME WITH TIME ZONE", "HUGEINT"]
-    + ["UUID", "BLOB", "BIT", "JSON", "BIGNUM", "TIMESTAMP_NS", "TIMESTAMP_S", "UTINYINT", "TIME", "BOOLEAN"]
+    [
+        "INTEGER",
+        "VARCHAR",
+        "DOUBLE",
+        "DATE",
+        "INTERVAL",
+        "TIMESTAMP WITH TIME ZONE",
+        "TIME WITH TIME ZONE",
+        "HUGEINT",
+        "UUID",
+        "BLOB",
+        "BIT",
+        "JSON",
+        "BIGNUM",
+        "TIMESTAMP_NS",
+        "TIMESTAMP_S",
+        "UTINYINT",
+        "TIME",
+        "BOOLEAN",
+    ]
 ).map(TypeName)
 
 
@@ -70,7 +108,9 @@ def _size(number: int) -> Literal:
 _sized_types = st.one_of(
     st.builds(lambda width, scale: _type("DECIMAL", _size(width), _size(scale)), st.integers(1, 38), st.integers(0, 9)),
     st.integers(1, 99).map(lambda size: _type("VARCHAR", _size(size))),
-    st.lists(texts, min_size=1, max_size=3).map(lambda words: _type("ENUM", *(Literal("STRING", word) for word in words))),
+    st.lists(texts, min_size=1, max_size=3).map(
+        lambda words: _type("ENUM", *(Literal("STRING", word) for word in words))
+    ),
 )
 _fields = st.lists(names, min_size=1, max_size=3)
 
@@ -93,7 +133,7 @@ types: st.SearchStrategy[TypeName] = st.recursive(
 
 # The parser makes something else of these, in quotes too.
 _OWN_SYNTAX = {"count", "count_star", "if", "nullif", "array_value"}
-_functions = st.sampled_from(sorted((SCALARS | AGGREGATES) - LAMBDA_FUNCTIONS - _OWN_SYNTAX))
+_functions = st.sampled_from(sorted((SCALARS | AGGREGATES) - LAMBDA_FUNCTIONS - CALLS_AGGREGATE - _OWN_SYNTAX))
 _BINARY = ["+", "-", "*", "/", "//", "%", "**", "^", "||", "&", "|", "<<", ">>", "@>", "<@", "^@", "&&", "~~", "!~~"]
 _BINARY += ["~~*", "!~~*", "~~~", "->", "->>", "<=>"]
 _COMPARISONS = ["=", "<>", "<", "<=", ">", ">=", "IS DISTINCT FROM", "IS NOT DISTINCT FROM"]
@@ -128,7 +168,11 @@ def _compound(inner: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
     return st.one_of(
         st.builds(Comparison, st.sampled_from(_COMPARISONS), inner, inner),
         st.builds(Conjunction, st.sampled_from(["AND", "OR"]), many),
-        st.builds(lambda kind, value: Operation(kind, (value,)), st.sampled_from(["NOT", "IS_NULL", "IS_NOT_NULL", "TRY"]), inner),
+        st.builds(
+            lambda kind, value: Operation(kind, (value,)),
+            st.sampled_from(["NOT", "IS_NULL", "IS_NOT_NULL", "TRY"]),
+            inner,
+        ),
         many.map(lambda operands: Operation("IN", operands)),
         some.map(lambda operands: Operation("COALESCE", operands)),
         st.lists(inner, max_size=3).map(lambda operands: Operation("ARRAY_CONSTRUCTOR", tuple(operands))),
@@ -140,11 +184,15 @@ def _compound(inner: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
         st.builds(Case, branches, inner),
         st.builds(Cast, inner, types, st.booleans()),
         st.builds(Collate, inner, st.sampled_from(["nocase", "noaccent", "de", "nocase.noaccent", "binary"])),
-        st.builds(lambda name, left, right: _call(name, left, right, operator=True), st.sampled_from(_BINARY), inner, inner),
+        st.builds(
+            lambda name, left, right: _call(name, left, right, operator=True), st.sampled_from(_BINARY), inner, inner
+        ),
         inner.map(lambda value: _call("~", value, operator=True)),
         # The parser makes a number of a sign and a number.
         inner.filter(_is_no_number).map(lambda value: _call("-", value, operator=True)),
-        st.builds(lambda name, *values: _call(name, *values, operator=True), st.sampled_from(_ESCAPES), inner, inner, inner),
+        st.builds(
+            lambda name, *values: _call(name, *values, operator=True), st.sampled_from(_ESCAPES), inner, inner, inner
+        ),
         st.builds(Call, _functions, arguments),
         st.builds(
             lambda name, given, distinct, where, by: Call(name, given, False, distinct, where, by),
@@ -154,11 +202,22 @@ def _compound(inner: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
             st.none() | inner,
             st.lists(order, max_size=2).map(tuple),
         ),
+        st.builds(
+            lambda name, value, called: _call(name, value, Literal("STRING", called)),
+            st.sampled_from(sorted(CALLS_AGGREGATE)),
+            inner,
+            st.sampled_from(["sum", "String_Agg"]),
+        ),
         st.just(Call("count_star")),
         st.builds(lambda where: Call("count_star", filter=where), inner),
         names.map(lambda name: _call("count", Star(name))),
         inner.map(lambda value: _call("count", value)),
-        st.builds(lambda name, value, given: _call(name, value, given), st.sampled_from(sorted(LAMBDA_FUNCTIONS)), inner, lambdas),
+        st.builds(
+            _call,
+            st.sampled_from(sorted(LAMBDA_FUNCTIONS)),
+            inner,
+            lambdas,
+        ),
     )
 
 
@@ -177,8 +236,14 @@ def read(text: str) -> Node:
 def plain(node: Node, bound: tuple[str, ...] = ()) -> Node:
     """Return a tree in which each parameter of a lambda is called by its number, counted from the outside.
 
-    Two trees mean the same if and only if these are equal.
+    AND in AND, and OR in OR, are one there, as the parser has it. Two trees mean the same if these are equal.
     """
+    if isinstance(node, Conjunction):
+        operands = [plain(each, bound) for each in node.operands]
+        inner = [
+            each.operands if isinstance(each, Conjunction) and each.word == node.word else (each,) for each in operands
+        ]
+        return Conjunction(node.word, tuple(each for some in inner for each in some))
     if isinstance(node, Column) and node.names[0] in bound:
         number = len(bound) - 1 - bound[::-1].index(node.names[0])
         return replace(node, names=(f"\0{number}", *node.names[1:]))

@@ -1,8 +1,13 @@
 """Queries of an attacker: hostile pieces at every place of a query where the grammar takes a name, a type, a text, ..."""
 
+# ruff: noqa: E501, RUF001 - texts that are not what they look like, one beside the other
+
 from __future__ import annotations
 
-import random
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import random
 
 #: In a variable, a table of the connection, a file, the environment, and a table of the caller; in no answer or error.
 CANARY = "CANARY-5f1c"
@@ -48,7 +53,7 @@ READS = [
     "main.getvariable('canary')",
     "system.main.current_setting('temp_directory')",
     "'canary'.getvariable()",
-    '"getvariable"(\'canary\')',
+    "\"getvariable\"('canary')",
     "nextval('sequence')",
     "pg_get_viewdef(1)",
     "write_log('x')",
@@ -146,7 +151,27 @@ PLACES = [
 ]  # fmt: skip
 
 # Right values, so that a hostile piece beside them comes as far as to DuckDB.
-PLAIN = ["x", "s", "1", "'day'", "day", "INTEGER", "nocase", "'UTC'", "A", '"x"', "t", "u", "true", "sum", "abs", "r", "a", "'a'", "x > 1"]
+PLAIN = [
+    "x",
+    "s",
+    "1",
+    "'day'",
+    "day",
+    "INTEGER",
+    "nocase",
+    "'UTC'",
+    "A",
+    '"x"',
+    "t",
+    "u",
+    "true",
+    "sum",
+    "abs",
+    "r",
+    "a",
+    "'a'",
+    "x > 1",
+]
 
 
 def hostile(source: random.Random, file: str) -> str:
@@ -182,5 +207,9 @@ def mutated(source: random.Random, text: str) -> str:
         elif roll == 3:
             characters[at:at] = source.choice(PIECES)
         else:
-            characters[at:at] = chr(source.choice([source.randrange(1, 128), source.randrange(128, 0xD800), source.randrange(0x10000, 0x110000)]))
+            characters[at:at] = chr(
+                source.choice(
+                    [source.randrange(1, 128), source.randrange(128, 0xD800), source.randrange(0x10000, 0x110000)]
+                )
+            )
     return "".join(characters)

@@ -6,12 +6,14 @@ import subprocess
 import sys
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import rowpattern
 from rowpattern import pattern_cache
+from rowpattern.cache_keys import general_key
 
 
 def run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -89,6 +91,9 @@ def test_resizing_keeps_the_most_recent() -> None:
     assert pattern_cache.get_cache_stats()["max_size"] == 3
     assert pattern_cache.resize_cache(-1) is False
     assert pattern_cache.resize_cache(max_memory_mb=float("nan")) is False
+    assert pattern_cache.resize_cache(policy="fifo") is False
+    assert pattern_cache.resize_cache(policy="tinylfu") is True
+    assert pattern_cache.get_cache_stats()["policy"] == "tinylfu"
     assert pattern_cache.get_cache_stats()["max_size"] == 3
 
 
@@ -156,6 +161,56 @@ def test_keys_are_canonical() -> None:
     assert len(set(different)) == len(different)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "key"),
+    [
+        (("A B+ C", {"A": "x > 1"}, {}), "b9e46d8cecce0533f1132678f005005648612574cfca308a04eced975c2114c2"),
+        (
+            ("A", None, {"U": ["B", "A", "B"]}, {"rows": 5}),
+            "630192cbb9ad8943fb7ec6eeeded1694c58c6afb0fbbb4bcdca419d2763df984",
+        ),
+        (
+            ('\t"\\/\x7f\u00e9\U0001f600', {"\n": "\x00"}),
+            "963f4fee9661f5b11e9d4a22032351aedca4e96223d2da09b7f802e28f0aab6e",
+        ),
+    ],
+)
+def test_keys_are_those_of_earlier_versions(arguments: tuple[Any, ...], key: str) -> None:
+    assert pattern_cache.get_cache_key(*arguments) == key
+
+
+any_text = st.text(st.characters(codec=None), max_size=8)
+
+
+@given(
+    any_text,
+    st.dictionaries(any_text, any_text | st.integers(), max_size=3),
+    st.dictionaries(any_text, st.lists(any_text, max_size=3) | st.sets(any_text, max_size=3) | any_text, max_size=3),
+    st.none() | st.dictionaries(any_text, st.integers() | st.booleans(), max_size=2),
+)
+def test_keys_are_hashes_of_json(pattern: str, define: Any, subsets: Any, characteristics: Any) -> None:
+    assert pattern_cache.get_cache_key(pattern, define, subsets, characteristics) == general_key(
+        pattern, define, subsets, characteristics
+    )
+
+
+def test_a_caller_s_keys_are_not_those_of_plans_conditions_and_tokens() -> None:
+    sql = "SELECT * FROM t MATCH_RECOGNIZE (MEASURES A.x AS y PATTERN (A))"
+    for key in (sql, f"query\0{sql}", f"0\0{len(sql)}\0{sql}\0001:x", "condition_k", "tokens_A"):
+        pattern_cache.cache_pattern(key, 1, 2)
+    table = pa.table({"x": [1, 2]})
+    assert rowpattern.match_recognize(sql, table)["y"].to_pylist() == [1, 2]
+    assert pattern_cache.get_cached_condition("k") is None
+    assert pattern_cache.get_cached_tokens("A") is None
+    kinds = [entry["kind"] for entry in pattern_cache.cache_entries()]
+    assert kinds.count("object") == 5
+    assert {"query", "clause", "pattern"} <= set(kinds)
+    # The clause's key is no query, though it stands among plans.
+    (key,) = [entry["key"] for entry in pattern_cache.cache_entries() if entry["kind"] == "clause"]
+    with pytest.raises(rowpattern.QueryError):
+        rowpattern.match_recognize(key, table)
+
+
 @given(
     st.tuples(st.text(), st.dictionaries(st.text(), st.text())),
     st.tuples(st.text(), st.dictionaries(st.text(), st.text())),
@@ -177,13 +232,19 @@ def test_the_process_cache_takes_its_limits_from_the_environment() -> None:
     code = """
 import rowpattern
 from rowpattern import pattern_cache
+from rowpattern.cache_keys import general_key
 rowpattern.compile("A"); rowpattern.compile("B"); rowpattern.compile("C")
 s = pattern_cache.get_cache_stats()
-print(s["max_size"], s["max_memory_used_mb"], s["ttl_seconds"], s["enabled"], s["size"])
+print(s["max_size"], s["max_memory_used_mb"], s["ttl_seconds"], s["enabled"], s["size"], s["policy"])
 """
-    settings = {"MR_CACHE_SIZE_LIMIT": "2", "MR_CACHE_MEMORY_LIMIT_MB": "7", "MR_CACHE_TTL_SECONDS": "60"}
-    assert run(code, **settings).stdout.split() == ["2", "7.0", "60.0", "True", "2"]
-    assert run(code, MR_ENABLE_CACHING="false").stdout.split() == ["10000", "500.0", "3600.0", "False", "0"]
+    settings = {
+        "MR_CACHE_POLICY": "TinyLFU",
+        "MR_CACHE_SIZE_LIMIT": "2",
+        "MR_CACHE_MEMORY_LIMIT_MB": "7",
+        "MR_CACHE_TTL_SECONDS": "60",
+    }
+    assert run(code, **settings).stdout.split() == ["2", "7.0", "60.0", "True", "2", "tinylfu"]
+    assert run(code, MR_ENABLE_CACHING="false").stdout.split() == ["10000", "500.0", "3600.0", "False", "0", "lru"]
 
 
 def test_a_setting_that_cannot_be_read_is_an_error_at_first_use() -> None:

@@ -11,21 +11,23 @@ import os
 import random
 import re
 import time
-from collections.abc import Iterator
 from dataclasses import fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pyarrow as pa
 import pytest
+from hostile_texts import CANARY, PLACES, PLAIN, hostile, mutated
 
 import rowpattern
 from rowpattern import match_recognize
 from rowpattern.sql import database, query
 from rowpattern.sql.expression.nodes import Call, Collate, Column, Literal, Node, TypeName
 from rowpattern.sql.parse.parser import parse
+from rowpattern.sql.parse.tokens import tokens_of
 
-from hostile_texts import CANARY, PLACES, PLAIN, hostile, mutated
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 TEXTS = int(os.environ.get("ROWPATTERN_HOSTILE", "3000"))
 MUTATED = int(os.environ.get("ROWPATTERN_MUTATED", "1000"))
@@ -49,8 +51,23 @@ canary_of_the_caller = pa.table({"v": [CANARY]})
 INTERNAL = {"keys", "rows", "rowpattern keys", "rowpattern rows"}
 HARMLESS_IN_FROM = {"range", "generate_series", "unnest", "repeat", "repeat_row", "json_each", "json_tree"}
 # What a plan of DuckDB may begin with: tables of Arrow's, what it makes itself, and those functions.
-HARMLESS_LEAVES = {"ARROW_SCAN", "PYTHON_ARROW_SCAN", "COLUMN_DATA_SCAN", "DUMMY_SCAN", "EMPTY_RESULT", "CTE_SCAN", "DELIM_SCAN"}
-HARMLESS_LEAVES |= {"REC_CTE_SCAN", "REC_REC_CTE_SCAN", "RECURSIVE_CTE_SCAN", "EXPRESSION_SCAN", "UNNEST", "INOUT_FUNCTION"}
+HARMLESS_LEAVES = {
+    "ARROW_SCAN",
+    "PYTHON_ARROW_SCAN",
+    "COLUMN_DATA_SCAN",
+    "DUMMY_SCAN",
+    "EMPTY_RESULT",
+    "CTE_SCAN",
+    "DELIM_SCAN",
+}
+HARMLESS_LEAVES |= {
+    "REC_CTE_SCAN",
+    "REC_REC_CTE_SCAN",
+    "RECURSIVE_CTE_SCAN",
+    "EXPRESSION_SCAN",
+    "UNNEST",
+    "INOUT_FUNCTION",
+}
 HARMLESS_LEAVES |= {name.upper() for name in HARMLESS_IN_FROM}
 # Our own words around checked expressions.
 OURS = {"count_star", "row", "first", "coalesce", "in", "list_value"}
@@ -59,7 +76,9 @@ _parser = duckdb.connect(":memory:", config={"threads": "1"})
 
 
 def _tree(sql: str) -> dict[str, Any]:
-    (text,) = _parser.execute("SELECT json_serialize_sql(?, skip_null := true, skip_empty := true)", [sql]).fetchone() or ("",)
+    (text,) = _parser.execute(
+        "SELECT json_serialize_sql(?, skip_null := true, skip_empty := true)", [sql]
+    ).fetchone() or ("",)
     tree: dict[str, Any] = json.loads(text)
     assert not tree["error"], sql
     assert len(tree["statements"]) == 1, sql
@@ -137,9 +156,15 @@ class _Watch:
 
     def begin(self, parsed: Any) -> None:
         """Note what was checked of a query."""
-        self.given = {_folded(name) for name in parsed.tables} | {f"rowpattern answer {clause.number}" for clause in parsed.clauses}
-        self.checked = {_folded(word) for clause in parsed.clauses for each in clause.expressions() for word in _words(each.node)}
-        self.checked |= {name for clause in parsed.clauses for each in clause.define for name in [_folded(each.variable)]}
+        self.given = {_folded(name) for name in parsed.tables} | {
+            f"rowpattern answer {clause.number}" for clause in parsed.clauses
+        }
+        self.checked = {
+            _folded(word) for clause in parsed.clauses for each in clause.expressions() for word in _words(each.node)
+        }
+        self.checked |= {
+            name for clause in parsed.clauses for each in clause.define for name in [_folded(each.variable)]
+        }
 
     def query(self, using: Any, sql: str) -> None:
         """A whole query: it reads tables that were given, and its plan begins with nothing else."""
@@ -187,7 +212,12 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture
 def watch(monkeypatch: pytest.MonkeyPatch) -> _Watch:
     found = _Watch()
-    connect, run_query, project, stream = database._connect, database.Database.query, database.Database.project, database.Database.stream
+    connect, run_query, project, stream = (
+        database._connect,
+        database.Database.query,
+        database.Database.project,
+        database.Database.stream,
+    )
     parsed_query = query.parsed_query
 
     made: dict[Any, duckdb.DuckDBPyConnection] = {}
@@ -203,8 +233,8 @@ def watch(monkeypatch: pytest.MonkeyPatch) -> _Watch:
         cursor.execute(f"SET VARIABLE canary = '{CANARY}'")
         return cursor
 
-    def parsed(sql: str) -> Any:
-        answer = parsed_query(sql)
+    def parsed(sql: str, run: Any = None) -> Any:
+        answer = parsed_query(sql, run)
         found.begin(answer)
         return answer
 
@@ -238,6 +268,26 @@ def _outcome(sql: str) -> str:
     return str(answer.to_pylist())
 
 
+def _listed(tree: str) -> list[dict[str, Any]]:
+    statements = json.loads(tree).get("statements") or [{"node": {"select_list": [{}]}}]
+    found: list[dict[str, Any]] = statements[0]["node"]["select_list"]
+    return found
+
+
+def test_words_and_spaces_are_those_of_the_parser() -> None:
+    """Of every character: whether it stands in a word or between two."""
+    characters = [chr(code) for code in (*range(1, 0xD800), *range(0xE000, 0x110000, 1 if TEXTS > 3000 else 997))]
+    texts = [f"SELECT a{each}b" for each in characters]
+    calls = "SELECT json_serialize_sql(x, skip_null := true, skip_empty := true) FROM unnest(?) AS t (x)"
+    for each, text, (tree,) in zip(characters, texts, _parser.execute(calls, [texts]).fetchall(), strict=True):
+        listed = [{}] if each in "\"'" else _listed(tree)
+        columns, alias = listed[0].get("column_names"), listed[0].get("alias")
+        if columns is None or len(listed) > 1 or each in ".:":
+            assert each.isascii()
+            continue
+        assert [token.text for token in tokens_of(text)[1:]] == ([*columns, alias] if alias else columns), ascii(each)
+
+
 def test_hostile_texts(watch: _Watch, file: str) -> None:
     refused = answered = 0
     for number in range(TEXTS):
@@ -258,9 +308,47 @@ def test_hostile_texts(watch: _Watch, file: str) -> None:
 
 def test_every_place_takes_something_right() -> None:
     """Or hostile texts would be refused for what is around them."""
-    values = [*PLAIN, "1", "*", "int", "DATE", "'1'", "NULL", "m", "c", "b", "v", "a, b", "1, 2", "x AS y", "1 AS z", "DESC", "FIRST"]
-    values += ["sum(m)", "sum(x)", "range(3)", "(SELECT 1)", "SELECT 1", "SELECT 1, 'a'", "b AS (SELECT 1)", "WITH q AS (SELECT 1)"]
-    values += ["PAST LAST ROW", "MATERIALIZED", "10%", "1 ROWS", "MATCH", "ORDER BY m", "/**/", "U = (A)", "+", "lambda e: true"]
+    values = [
+        *PLAIN,
+        "1",
+        "*",
+        "int",
+        "DATE",
+        "'1'",
+        "NULL",
+        "m",
+        "c",
+        "b",
+        "v",
+        "a, b",
+        "1, 2",
+        "x AS y",
+        "1 AS z",
+        "DESC",
+        "FIRST",
+    ]
+    values += [
+        "sum(m)",
+        "sum(x)",
+        "range(3)",
+        "(SELECT 1)",
+        "SELECT 1",
+        "SELECT 1, 'a'",
+        "b AS (SELECT 1)",
+        "WITH q AS (SELECT 1)",
+    ]
+    values += [
+        "PAST LAST ROW",
+        "MATERIALIZED",
+        "10%",
+        "1 ROWS",
+        "MATCH",
+        "ORDER BY m",
+        "/**/",
+        "U = (A)",
+        "+",
+        "lambda e: true",
+    ]
     values += ["DEFINE A AS x > 1", "IN ('a')", "m IN (1)"]
 
     def read(text: str) -> bool:
@@ -271,7 +359,15 @@ def test_every_place_takes_something_right() -> None:
         return True
 
     never = [place for place in PLACES if not any(read(place.replace("@", each)) for each in values)]
-    refused = ("MEASURES x::@ COLLATE @", "AS (x::@ COLLATE @", "AS @ AS m", "(x AS @)", "AS y, x AS m", "AS y, x)", "FROM @.t")
+    refused = (
+        "MEASURES x::@ COLLATE @",
+        "AS (x::@ COLLATE @",
+        "AS @ AS m",
+        "(x AS @)",
+        "AS y, x AS m",
+        "AS y, x)",
+        "FROM @.t",
+    )
     assert [place for place in never if not any(each in place for each in refused)] == []
 
 

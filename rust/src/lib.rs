@@ -13,3 +13,4 @@ pub mod memory;
 pub mod pattern;
 #[cfg(feature = "python")]
 mod python;
+mod sync;

@@ -206,7 +206,9 @@ def _sorted(values: Sequence[pa.ChunkedArray], keys: Sequence[Key], database: Da
     count = len(values[0])
     run.hold(2 * 8 * count)
     numbers = pa.array(np.arange(count, dtype=np.int64))
-    database.register("rowpattern keys", pa.table([*values, numbers], names=[*(f"k{at}" for at in range(len(values))), "row"]))
+    database.register(
+        "rowpattern keys", pa.table([*values, numbers], names=[*(f"k{at}" for at in range(len(values))), "row"])
+    )
     by = [f'"k{at}" {key.direction}' for at, key in enumerate(keys)]
     found = database.query(f'SELECT "row" FROM "rowpattern keys" ORDER BY {", ".join([*by, "row"])}')
     return np.asarray(found.column(0).to_numpy())

@@ -7,6 +7,7 @@ time are limited. They rest in a pool, empty, because making one costs more than
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import threading
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -34,6 +35,9 @@ _MOST_RESTING = 4
 
 # Two threads that sorted 5 GB in 256 MB ran out of it; one did not.
 _SORT_MB_A_THREAD = 192
+
+# A disk, a quota, and a process's own limit that are reached.
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 # DuckDB refuses a number of bytes that 64 bits do not hold.
 _MOST_MEMORY_MB = 1 << 40
@@ -106,10 +110,13 @@ def _close(connection: duckdb.DuckDBPyConnection) -> None:
 class Database:
     """A connection for one query, with the tables that are registered in it."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, run: Run) -> None:
-        """Use a connection within the limits of a run."""
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, run: Run, directory: SpillDirectory | None = None
+    ) -> None:
+        """Use a connection within the limits of a run; what does not fit into memory is in a directory."""
         self._connection = connection
         self._run = run
+        self._directory = directory
         self._registered: set[str] = set()
         self._left: Task[Any] | None = None
         self._process = os.getpid()
@@ -122,8 +129,15 @@ class Database:
         return self._run.threads
 
     def register(self, name: str, table: pa.Table) -> None:
-        """Make a table known under a name, in place of what had it."""
-        self._connection.register(name, table)
+        """Make a table known under a name, in place of what had it.
+
+        Raises:
+            QueryError: DuckDB has no type for one of its columns.
+        """
+        try:
+            self._connection.register(name, table)
+        except duckdb.Error as error:
+            raise QueryError(f"the table cannot be given to DuckDB: {_message(str(error))}") from None
         self._registered.add(name)
 
     def forget(self) -> None:
@@ -186,18 +200,32 @@ class Database:
             raise QueryError("a stream cannot be read in a forked child of the process that made it")
         try:
             return _attendants.attend(work, self._run, self._interrupt, self._leave)
-        except duckdb.OutOfMemoryException:
-            raise self._run.too_large() from None
+        except duckdb.OutOfMemoryException as error:
+            raise self._too_large(str(error)) from None
         except duckdb.InterruptException:
             raise self._run.late() from None
         except duckdb.Error as error:
+            if self._is_full(str(error)):
+                raise self._too_large(str(error)) from None
             raise QueryError(_message(str(error))) from None
         except OSError as error:
             # From a reader, through Arrow, which keeps the text only.
             text = str(error)
-            if text.startswith("Out of Memory Error"):
-                raise self._run.too_large() from None
+            if text.startswith("Out of Memory Error") or self._is_full(text):
+                raise self._too_large(text) from None
             raise (self._run.late() if text.startswith("INTERRUPT") else QueryError(_message(text))) from None
+
+    def _is_full(self, text: str) -> bool:
+        """Say whether a message of DuckDB's is about the disk for what does not fit into memory."""
+        return self._directory is not None and (
+            "'max_temp_directory_size'" in text
+            or (self._directory.path in text and any(os.strerror(code) in text for code in _FULL))
+        )
+
+    def _too_large(self, text: str) -> QueryLimitError:
+        if self._directory is not None and self._is_full(text):
+            return self._directory.full(self._run)
+        return self._run.too_large()
 
     def _interrupt(self) -> None:
         # It may have been closed just now.
@@ -260,7 +288,11 @@ def database(run: Run) -> Iterator[Database]:
 @contextlib.contextmanager
 def spilling_database(run: Run) -> Iterator[Database]:
     """Make a connection for one query over more than fits into memory: what does not is in a directory of its own."""
-    directory = SpillDirectory()
+    try:
+        directory = SpillDirectory()
+    except OSError as error:
+        message = f"no temporary directory can be made for what does not fit into memory: {error}; set TMPDIR"
+        raise QueryLimitError(message) from error
     # Each thread that sorts holds blocks of its own.
     threads = max(1, min(run.threads, int(run.memory_mb / _SORT_MB_A_THREAD)))
     try:
@@ -268,7 +300,7 @@ def spilling_database(run: Run) -> Iterator[Database]:
     except BaseException:
         directory.remove()
         raise
-    used = Database(connection, run)
+    used = Database(connection, run, directory)
     try:
         yield used
     finally:

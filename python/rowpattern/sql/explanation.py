@@ -44,7 +44,7 @@ class Explanation:
 @nesting_limited("query")
 def explained(sql: str, data: Any, named: Mapping[str, Any], run: Run, *, analyze: bool) -> Explanation:
     """Explain a query; see `rowpattern.explain`."""
-    parsed = parsed_query(sql)
+    parsed = parsed_query(sql, run)
     tables = tables_of(parsed, data, named, table_reader(run))
     lines: list[str] = []
     if analyze or any(clause.table is None for clause in parsed.clauses):

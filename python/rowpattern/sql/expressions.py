@@ -130,8 +130,7 @@ class ExpressionReader:
     def read(self, written: Written) -> Computed:
         """Take the navigation out of an expression."""
         rewritten = self._rewritten = self._rewrite(written.node)
-        names = columns_in(rewritten)
-        reads = tuple((name, item) for item, name in self._inputs.names.items() if name in names)
+        reads = self._inputs.named(columns_in(rewritten))
         return Computed(sql_of(rewritten), written.text, reads, kernel_of(rewritten))
 
     def _fail(self, message: str, node: Node, kind: type[QueryError] = QueryError) -> QueryError:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Union
 
 if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
+
     from rowpattern.sql.expression.nodes import Node
 
 __all__ = [
@@ -134,6 +136,7 @@ class Inputs:
     """Gives each input a name; the same input has one name in a clause."""
 
     names: dict[Input, str] = field(default_factory=dict)
+    by_name: dict[str, Input] = field(default_factory=dict)
     row_names: dict[RowValue, str] = field(default_factory=dict)
 
     def row_name(self, item: RowValue) -> str:
@@ -142,7 +145,16 @@ class Inputs:
 
     def name(self, item: Input) -> str:
         """Return the name of an input."""
-        return self.names.setdefault(item, f"i{len(self.names)}")
+        found = self.names.get(item)
+        if found is None:
+            found = self.names[item] = f"i{len(self.names)}"
+            self.by_name[found] = item
+        return found
+
+    def named(self, names: AbstractSet[str]) -> tuple[tuple[str, Input], ...]:
+        """Return the inputs of these names in the order in which they got them; in the time of `names`, not of all."""
+        found = sorted((name for name in names if name in self.by_name), key=lambda name: int(name[1:]))
+        return tuple((name, self.by_name[name]) for name in found)
 
 
 @dataclass(frozen=True)

@@ -235,7 +235,9 @@ class _Reader:
             return
         self._register_rows(left)
         nothing = (
-            self._database.query(f'SELECT {_list(left)} FROM "rowpattern rows" WHERE false') if len(self._items.empty) else None
+            self._database.query(f'SELECT {_list(left)} FROM "rowpattern rows" WHERE false')
+            if len(self._items.empty)
+            else None
         )
         final = [each for each in left if each.final]
         if final:

@@ -47,15 +47,14 @@ __all__ = [
 _Read = TypeVar("_Read")
 
 
-def parsed_query(sql: str) -> ParsedQuery:
-    """Read a query, or find it in the pattern cache."""
+def parsed_query(sql: str, run: Run | None = None) -> ParsedQuery:
+    """Read a query, within limits where there are some, or find it in the pattern cache."""
     check_text(sql, "query")
     cache = get_pattern_cache()
-    key = f"query\0{sql}"
-    found: ParsedQuery | None = cache.get(key)
+    found: ParsedQuery | None = cache.get(sql, kind="query")
     if found is None:
-        found = parse(sql)
-        cache.put(key, found)
+        found = parse(sql) if run is None else parse(sql, run.check)
+        cache.put(sql, found, kind="query")
     return found
 
 
@@ -64,11 +63,11 @@ def bound_clause(parsed: ParsedQuery, clause: Clause, names: Sequence[str]) -> B
     cache = get_pattern_cache()
     # Lengths keep names apart that have anything in them.
     schema = "\0".join(f"{len(name)}:{name}" for name in names)
-    key = f"clause\0{clause.number}\0{len(parsed.sql)}\0{parsed.sql}\0{schema}"
-    found: BoundClause | None = cache.get(key)
+    key = f"{clause.number}\0{len(parsed.sql)}\0{parsed.sql}\0{schema}"
+    found: BoundClause | None = cache.get(key, kind="clause")
     if found is None:
         found = bind(clause, names)
-        cache.put(key, found)
+        cache.put(key, found, kind="clause")
     return found
 
 
@@ -185,7 +184,7 @@ class RunningQuery:
 @nesting_limited("query")
 def answer_query(sql: str, data: Any, named: Mapping[str, Any], run: Run) -> Any:
     """Answer a query with the kind of table that was given."""
-    parsed = parsed_query(sql)
+    parsed = parsed_query(sql, run)
     with run.step("read", 0):
         tables = tables_of(parsed, data, named, table_reader(run))
     with database(run) as using:

@@ -23,16 +23,18 @@ class Progress:
 
     Attributes:
         step: what is being done: `"read"`, `"order"`, `"conditions"`, `"match"`, `"measures"`, `"output"`,
-            `"query"`, `"answer"`.
-        rows: how many rows the step works on.
+            `"query"`, `"answer"`; in a stream that is sorted also `"sort"`.
+        rows: how many rows the step works on; of `"sort"` and `"read"` in a stream, how many were read so far.
         seconds: since the query began.
-        done: whether the step has just ended; it has just begun otherwise.
+        done: whether the step has just ended; it has begun, or goes on, otherwise.
+        size_bytes: how many bytes of columns were read so far, for steps of a stream that read; None for others.
     """
 
     step: str
     rows: int
     seconds: float
     done: bool
+    size_bytes: int | None = None
 
 
 @dataclass
@@ -46,7 +48,10 @@ class Step:
 
 def _print(progress: Progress) -> None:
     state = "done" if progress.done else "..."
-    print(f"rowpattern: {progress.step}, {progress.rows:,} rows {state} ({progress.seconds:.2f} s)", file=sys.stderr)
+    size = "" if progress.size_bytes is None else f", {progress.size_bytes / 2**20:,.0f} MB"
+    print(
+        f"rowpattern: {progress.step}, {progress.rows:,} rows{size} {state} ({progress.seconds:.2f} s)", file=sys.stderr
+    )
 
 
 @dataclass
@@ -60,6 +65,9 @@ class Run:
         threads: the most threads that work on it.
         steps: what was done.
         time_zone: that of expressions that need one; None for the process's.
+        given_mb: the limit of memory that the caller knows, where this is a part of it.
+        read_rows: how many rows a stream has read.
+        read_bytes: how many bytes of columns those have.
     """
 
     memory_mb: float
@@ -70,12 +78,20 @@ class Run:
     begun: float = field(default_factory=time.perf_counter)
     held_bytes: int = 0
     time_zone: str | None = None
+    given_mb: float | None = None
+    read_rows: int = 0
+    read_bytes: int = 0
     _holding: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def deadline(self) -> float:
         """When time is over, by `time.perf_counter`."""
         return self.begun + self.seconds
+
+    @property
+    def limit_mb(self) -> float:
+        """The limit of memory that the caller knows."""
+        return self.memory_mb if self.given_mb is None else self.given_mb
 
     @property
     def seconds_left(self) -> float:
@@ -108,6 +124,7 @@ class Run:
             self.steps,
             self.begun,
             time_zone=self.time_zone,
+            given_mb=self.limit_mb,
         )
 
     def wait(self, begun: float) -> None:
@@ -155,10 +172,10 @@ class Run:
         finally:
             self.release(size_bytes)
 
-    def too_large(self) -> QueryLimitError:
-        """Make the error for memory that is used up."""
+    def too_large(self, what: str = "the query") -> QueryLimitError:
+        """Make the error for memory that is used up by something."""
         return QueryLimitError(
-            f"the query needs more memory than its limit of {self.memory_mb:g} MB; give memory_limit_mb or set "
+            f"{what} needs more memory than its limit of {self.limit_mb:g} MB; give memory_limit_mb or set "
             "MR_MAX_MEMORY_MB"
         )
 

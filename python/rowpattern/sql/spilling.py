@@ -15,8 +15,12 @@ import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rowpattern.errors import QueryLimitError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from rowpattern.sql.running import Run
 
 try:
     import fcntl
@@ -29,6 +33,8 @@ _PREFIX = "rowpattern-spill-"
 _LOCK = "lock"
 # A directory this new may not have its lock yet.
 _YOUNG_SECONDS = 60
+_TRIES = 5
+_BETWEEN_TRIES_SECONDS = 0.02
 
 
 class SpillDirectory:
@@ -60,9 +66,30 @@ class SpillDirectory:
         if self._remove.detach() is not None:
             os.close(self._lock)
 
+    def full(self, run: Run) -> QueryLimitError:
+        """Make the error for a disk that has no room for more of what does not fit into memory."""
+        place = Path(self.path).parent.parent
+        free = ""
+        with contextlib.suppress(OSError):
+            disk = shutil.disk_usage(place)
+            free = f"; {disk.free / 2**20:,.0f} of the disk's {disk.total / 2**20:,.0f} MB are free without it"
+        return QueryLimitError(
+            f"the disk of the temporary directory {place} has no room for what does not fit into the limit of "
+            f"{run.limit_mb:g} MB: the query had read {run.read_bytes / 2**20:,.0f} MB, and all that it reads has to "
+            f"fit there{free}. Set TMPDIR to a directory on a larger disk, or give a larger memory_limit_mb"
+        )
+
 
 def _remove(directory: str, lock: int) -> None:
-    shutil.rmtree(directory, ignore_errors=True)
+    # The lock last: without it, nobody could tell later that what is left belongs to nobody.
+    spilled = Path(directory, "spilled")
+    for _ in range(_TRIES):
+        shutil.rmtree(spilled, ignore_errors=True)
+        if not spilled.exists():
+            shutil.rmtree(directory, ignore_errors=True)
+            break
+        # DuckDB, which has not noticed yet that the process ends, still writes.
+        time.sleep(_BETWEEN_TRIES_SECONDS)
     os.close(lock)
 
 

@@ -14,22 +14,26 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from rowpattern.errors import QueryError, UnsupportedQueryError
+from rowpattern.errors import QueryError, QueryLimitError, RowPatternError, UnsupportedQueryError
+from rowpattern.sql.answer_reader import AnswerReader
 from rowpattern.sql.arrange import arrange
 from rowpattern.sql.binding import Key
+from rowpattern.sql.carrying import Carrying
 from rowpattern.sql.casting import as_type
 from rowpattern.sql.database import database, spilling_database
 from rowpattern.sql.expression.write import quoted
+from rowpattern.sql.largest import LargestPartition
 from rowpattern.sql.output import answer_clause
 from rowpattern.sql.parse.parser import result_name
 from rowpattern.sql.problems import nesting_limited, problem
 from rowpattern.sql.query import bound_clause, parsed_query, projected, tables_of
-from rowpattern.sql.reading import attended_batches
+from rowpattern.sql.reading import attended_batches, counted_batches, size_bytes
+from rowpattern.sql.running import Progress
 from rowpattern.sql.streams import batch_rows, read_stream
 from rowpattern.sql.tables import Table, plain_integers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 
     from rowpattern.sql.database import Database
     from rowpattern.sql.parse.clause import Clause
@@ -47,16 +51,16 @@ _MOST_BLOCK_BYTES = 64 << 20
 @nesting_limited("query")
 def stream_query(sql: str, data: Any, named: Mapping[str, Any], run: Run, *, in_order: bool) -> pa.RecordBatchReader:
     """Answer a query as it is read; see `rowpattern.match_recognize`."""
-    parsed = parsed_query(sql)
+    parsed = parsed_query(sql, run)
     if len(parsed.clauses) != 1:
         place = parsed.clauses[1].place if parsed.clauses else None
         message = (
             "a stream is answered by one MATCH_RECOGNIZE; answer the inner one first, and give that to the outer one"
         )
         raise problem(message, place, UnsupportedQueryError)
-    streams = tables_of(parsed, data, named, read_stream)
+    streams = tables_of(parsed, data, named, lambda value, name: read_stream(value, name, run))
     streamed = _StreamedQuery(parsed, streams, run, in_order=in_order)
-    return pa.RecordBatchReader.from_batches(streamed.schema, streamed.batches())
+    return AnswerReader(streamed.schema, streamed.batches())
 
 
 class _StreamedQuery:
@@ -83,14 +87,15 @@ class _StreamedQuery:
             self._register(using, empty=True)
             self._source = self._source_schema(using)
             self._bound = bound_clause(parsed, self._clause, self._source.names)
-            self._answer_schema = self._answer(self._source.empty_table(), using, run).schema
+            self._answer_schema = self._answer(_empty(self._source), using, run).schema
             self.schema = self._answer_schema
             if around:
-                using.register(result_name(self._clause), self._answer_schema.empty_table())
+                using.register(result_name(self._clause), _empty(self._answer_schema))
                 self._check_reads()
                 self.schema = _plain(using.query(parsed.outer)).schema
         sorts = not in_order and bool(self._bound.partition_by or self._bound.order_by)
         self._sorts = sorts or self._clause.table is None
+        self._largest = LargestPartition(self._bound.partition_by)
         self._number = "row"
         while self._number in self._source.names:
             self._number += "_"
@@ -103,8 +108,12 @@ class _StreamedQuery:
         """Make tables known to DuckDB that the text reads elsewhere than directly before the clause."""
         for name in self._parsed.duckdb_tables:
             stream = self._streams[name]
-            known = stream.schema.empty_table() if empty else self._reader(stream.schema, stream.batches())
+            known = _empty(stream.schema) if empty else self._read(stream, stream.schema.names)
             using.register(name, known)
+
+    def _read(self, stream: Stream, names: Sequence[str]) -> pa.RecordBatchReader:
+        schema = pa.schema([stream.schema.field(name) for name in names])
+        return self._reader(schema, counted_batches(stream.batches(names), self._parts["sort"]))
 
     def _source_schema(self, using: Database) -> pa.Schema:
         if self._clause.table is not None:
@@ -121,7 +130,7 @@ class _StreamedQuery:
 
     # What goes through.
 
-    def batches(self) -> Iterator[pa.RecordBatch]:
+    def batches(self) -> Generator[pa.RecordBatch, None, None]:
         """Compute the answer batch by batch. The clock stands still while the caller works."""
         runs = list(self._parts.values())
         with contextlib.ExitStack() as stack:
@@ -134,10 +143,11 @@ class _StreamedQuery:
                     for each in runs:
                         each.wait(stopped)
             except QueryError:
-                if self._failed is None:
+                failed, self._failed = self._failed, None
+                if failed is None:
                     raise
                 # What DuckDB says of it has been through its hands, and Arrow's.
-                raise self._failed from None
+                raise failed from failed.__cause__
 
     def _answered(self, stack: contextlib.ExitStack) -> Iterator[pa.RecordBatch]:
         answers = self._answers(self._ordered(stack), stack)
@@ -150,29 +160,33 @@ class _StreamedQuery:
         for batch in using.stream(self._parsed.outer, batch_rows(self.schema)):
             yield from _cast(_plain(pa.Table.from_batches([batch])), self.schema).to_batches()
 
-    def _ordered(self, stack: contextlib.ExitStack) -> Iterator[pa.RecordBatch]:
+    def _ordered(self, stack: contextlib.ExitStack) -> Iterator[pa.Table]:
         """Read the table before the clause in order."""
         clause, bound = self._clause, self._bound
         names = [name for name in self._source.names if name in set(bound.reads())] or self._source.names[:1]
         if not self._sorts:
             stream = self._streams[clause.table or ""]
             batches = stream.batches(names)
-            return batches if stream.in_memory else attended_batches(batches, self._parts["blocks"])
-        using = stack.enter_context(spilling_database(self._parts["sort"]))
-        keys = (
-            [] if self._in_order else [f"{key.sql} {key.direction}" for key in (*bound.partition_by, *bound.order_by)]
-        )
+            return map(_table, batches if stream.in_memory else attended_batches(batches, self._parts["blocks"]))
+        run = self._parts["sort"]
+        by = (*bound.partition_by, *bound.order_by)
+        using = stack.enter_context(spilling_database(run))
         if clause.table is None:
             self._register(using, empty=False)
-            source = f"({self._parsed.sources[clause.number]})"
-        else:
-            numbered = _numbered(self._streams[clause.table].batches(names), self._number)
-            names = [*names, self._number]
-            using.register("rowpattern rows", self._reader(self._columns(names), numbered))
-            source = '"rowpattern rows"'
-        by = f" ORDER BY {', '.join(keys)}" if keys else ""
-        sql = f"SELECT {', '.join(map(quoted, names))} FROM {source}{by}"
-        return using.stream(sql, batch_rows(self._columns(names)))
+            keys = [] if self._in_order else [f"{key.sql} {key.direction}" for key in by]
+            sql = (
+                f"SELECT {', '.join(map(quoted, names))} FROM ({self._parsed.sources[clause.number]}){_order_by(keys)}"
+            )
+            return map(_table, _sorted(using.stream(sql, batch_rows(self._columns(names))), run))
+        stream = self._streams[clause.table]
+        carrying = Carrying(stream.schema, names, by, self._number)
+        read = counted_batches(stream.batches(names), run)
+        using.register(
+            "rowpattern rows", self._reader(carrying.schema, map(carrying.give, _numbered(read, self._number)))
+        )
+        sql = f'SELECT {", ".join(map(quoted, carrying.columns))} FROM "rowpattern rows"{_order_by(carrying.keys)}'
+        found = using.stream(sql, batch_rows(carrying.schema))
+        return map(carrying.take, _sorted(found, run))
 
     def _reader(self, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> pa.RecordBatchReader:
         """Return a reader for DuckDB, which keeps the error that reading ends with."""
@@ -191,20 +205,29 @@ class _StreamedQuery:
         number = pa.field(self._number, pa.int64())
         return pa.schema([number if name == self._number else self._source.field(name) for name in names])
 
-    def _answers(self, batches: Iterable[pa.RecordBatch], stack: contextlib.ExitStack) -> Iterator[pa.RecordBatch]:
+    def _answers(self, tables: Iterable[pa.Table], stack: contextlib.ExitStack) -> Iterator[pa.RecordBatch]:
         """Answer the clause, block by block."""
         run = self._parts["blocks"]
         using = stack.enter_context(database(run))
         rows = batch_rows(self._answer_schema)
-        for block in self._blocks(batches, using, run):
-            answer = self._answer(block, using, run)
+        for block in self._blocks(tables, using, run):
+            with self._naming_largest(using, run):
+                answer = self._answer(block, using, run)
             yield from _cast(answer, self._answer_schema).to_batches(max_chunksize=rows)
 
     def _answer(self, table: pa.Table, using: Database, run: Run) -> pa.Table:
-        answer, _ = answer_clause(self._bound, Table(table), using, run)
-        return projected(self._parsed, answer).arrow()
+        clause, _ = answer_clause(self._bound, Table(table), using, run)
+        answer = projected(self._parsed, clause)
+        if self._parsed.projection is None:
+            return answer.arrow()
+        views = self._streams[self._clause.table].views if self._clause.table is not None else {}
+        columns = [
+            column.arrow() if (view := views.get(column.origin)) is None else column.arrow().cast(view)
+            for column in answer.columns
+        ]
+        return pa.Table.from_arrays(columns, names=[column.name for column in answer.columns])
 
-    def _blocks(self, batches: Iterable[pa.RecordBatch], using: Database, run: Run) -> Iterator[pa.Table]:
+    def _blocks(self, tables: Iterable[pa.Table], using: Database, run: Run) -> Iterator[pa.Table]:
         """Gather whole partitions.
 
         Raises:
@@ -214,24 +237,47 @@ class _StreamedQuery:
         gathered: list[pa.Table] = []
         gathered_bytes = 0
         last: pa.Table | None = None
-        for batch in batches:
-            if not batch.num_rows:
+        for each in tables:
+            if not each.num_rows:
                 continue
-            table = _cast(pa.Table.from_batches([batch]), self._columns(batch.schema.names))
+            table = _cast(each, self._columns(each.schema.names))
             starts = self._starts(table, last, using, run)
             last = table.slice(table.num_rows - 1)
-            run.hold(table.nbytes)
-            if len(starts) and gathered_bytes + table.nbytes > most:
-                cut = int(starts[-1])
-                gathered.append(table.slice(0, cut))
+            table_bytes = size_bytes(table)
+            cut = len(starts) > 0 and gathered_bytes + table_bytes > most
+            if cut:
+                at = int(starts[-1])
+                gathered.append(table.slice(0, at))
+                self._largest.add(table.slice(0, at), starts[:-1])
+            else:
+                self._largest.add(table, starts)
+            with self._naming_largest(using, run):
+                run.hold(table_bytes)
+            if cut:
                 yield self._as_they_came(pa.concat_tables(gathered), using, run)
-                gathered, gathered_bytes, table = [], 0, table.slice(cut)
-                run.held_bytes = table.nbytes
+                gathered, gathered_bytes, table = [], 0, table.slice(at)
+                self._largest.forget()
+                self._largest.add(table, [0])
+                run.held_bytes = table_bytes = size_bytes(table)
                 pa.default_memory_pool().release_unused()
             gathered.append(table)
-            gathered_bytes += table.nbytes
+            gathered_bytes += table_bytes
         if gathered:
             yield self._as_they_came(pa.concat_tables(gathered), using, run)
+
+    @contextlib.contextmanager
+    def _naming_largest(self, using: Database, run: Run) -> Iterator[None]:
+        """Say in the error for memory that is used up which partition was the largest."""
+        try:
+            yield
+        except QueryLimitError as error:
+            if not run.seconds_left:
+                raise
+            try:
+                what = self._largest.named(using)
+            except RowPatternError:
+                raise error from None
+            raise run.too_large(what) from None
 
     def _as_they_came(self, block: pa.Table, using: Database, run: Run) -> pa.Table:
         """Give rows that are equal in ORDER BY the order that they had.
@@ -241,7 +287,8 @@ class _StreamedQuery:
         if self._number not in block.column_names:
             return block
         number = Key(self._number, self._number, quoted(self._number), (self._number,))
-        rows = arrange(Table(block), self._bound.partition_by, (*self._bound.order_by, number), using, run)
+        with self._naming_largest(using, run):
+            rows = arrange(Table(block), self._bound.partition_by, (*self._bound.order_by, number), using, run)
         if rows.order is not None:
             block = pa.table({name: rows.column(name) for name in block.column_names})
         return block.drop_columns([self._number])
@@ -259,6 +306,31 @@ class _StreamedQuery:
         if last is None:
             return rows.starts
         return rows.starts[1:] - 1
+
+
+def _empty(schema: pa.Schema) -> pa.Table:
+    # `schema.empty_table()` does not know unions.
+    return pa.Table.from_batches([], schema)
+
+
+def _order_by(keys: Sequence[str]) -> str:
+    return f" ORDER BY {', '.join(keys)}" if keys else ""
+
+
+def _table(batch: pa.RecordBatch) -> pa.Table:
+    return pa.Table.from_batches([batch])
+
+
+def _sorted(batches: Iterable[pa.RecordBatch], run: Run) -> Iterator[pa.RecordBatch]:
+    """Tell when a sort begins and when it has ended: then its first batch comes."""
+    run.report(Progress("sort", 0, time.perf_counter() - run.begun, done=False, size_bytes=0))
+    sorting = True
+    for batch in batches:
+        if sorting:
+            sorting = False
+            seconds = time.perf_counter() - run.begun
+            run.report(Progress("sort", run.read_rows, seconds, done=True, size_bytes=run.read_bytes))
+        yield batch
 
 
 def _numbered(batches: Iterable[pa.RecordBatch], name: str) -> Iterator[pa.RecordBatch]:

@@ -26,6 +26,7 @@ __all__ = [
     "Native",
     "Table",
     "as_kind",
+    "check_names",
     "checked",
     "common_kind",
     "only_table",
@@ -58,7 +59,7 @@ class Table:
         self.names = list(table.column_names)
         self.rows: int = table.num_rows
         self._columns: dict[str, pa.ChunkedArray] = {}
-        _check_names(self.names)
+        check_names(self.names)
 
     def column(self, name: str) -> pa.ChunkedArray:
         """Return a column, checked and converted at the first call.
@@ -104,8 +105,8 @@ def checked(values: pa.ChunkedArray, name: str, first: int = 0) -> pa.ChunkedArr
     """Return the values of a column when all of them can be read.
 
     pyarrow takes over what it is given, DuckDB what pyarrow has: offsets and keys out of range are read through, text
-    that is not UTF-8 comes out broken. pyarrow's own full check takes longer for text (for a chunked array of ten
-    million rows most of a minute), so it is asked for other types only, chunk by chunk.
+    that is not UTF-8 comes out broken. The extension checks text and dictionaries, and its errors name the row in the
+    column; pyarrow's own full check does so for the other types.
 
     Args:
         values: the column.
@@ -150,7 +151,7 @@ class _PandasTable(Table):
         self.rows = len(frame)
         self._labels = dict(zip(self.names, frame.columns))
         self._columns: dict[str, pa.ChunkedArray] = {}
-        _check_names(self.names)
+        check_names(self.names)
 
     def equal(self, name: str, text: str) -> pa.Array | None:
         series = self._frame[self._labels[name]]
@@ -227,7 +228,8 @@ class _PolarsTable(Table):
         return None
 
 
-def _check_names(names: list[str]) -> None:
+def check_names(names: list[str]) -> None:
+    """Raise `QueryError` when two columns have the same name, or one has a name that is none."""
     for name in names:
         check_name(name, "column")
     if len(set(names)) < len(names):

@@ -26,6 +26,8 @@ pub struct Statistics {
     pub invalidations: u64,
     /// Values that were heavier than the memory limit and not kept.
     pub oversize: u64,
+    /// Values that were not kept because their keys were asked for less often than what would have had to go.
+    pub rejections: u64,
     /// What hits would have cost to make again.
     pub saved_nanoseconds: u64,
     /// Entries now.

@@ -1,27 +1,30 @@
 //! The cache itself.
 
-use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use super::entry::{Clock, Entry, Key, KeyRef};
-use super::evicted::Evicted;
+use super::clock::{Clock, NEVER};
+use super::entry::{Entry, KeyRef, Text};
+use super::ghost::GhostList;
+use super::limits::Limits;
+use super::sketch::FrequencySketch;
 use super::statistics::Statistics;
+use super::table::Table;
+use super::writer::{Cause, ENTRY_BYTES, Writer};
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::{Mutex, MutexGuard};
 
-/// What an entry takes beside its value and its key's text: the table's node, its deque nodes, the order of use and
-/// the order of deadlines. Measured: the growth of the process with 100,000 entries (docs/ARCHITECTURE.md).
-pub const ENTRY_BYTES: u64 = 570;
+/// Places are numbered by 32 bits.
+const MOST_ENTRIES: usize = u32::MAX as usize;
 
-/// What the cache keeps to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// At most so many entries.
-    pub entries: usize,
-    /// At most so many bytes.
+/// A value to put in.
+pub struct Offered<V> {
+    /// The value.
+    pub value: V,
+    /// Its weight, to which the entry's own is added.
     pub bytes: u64,
-    /// Entries live so long after they are put in; `None` is for ever. A change is for entries put in later.
-    pub time_to_live: Option<Duration>,
+    /// What making it cost.
+    pub cost: Duration,
 }
 
 /// What became of a value that was put in.
@@ -31,88 +34,102 @@ pub enum Put {
     Kept,
     /// It is heavier than the memory limit, or the limit is no entries.
     Oversize,
+    /// Its key was asked for less often than what would have had to go (the policy `TinyLFU`).
+    Rejected,
 }
 
-/// Why an entry had to go.
+/// How threads call a cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Cause {
-    Entries,
-    Memory,
-    Shedding,
+pub enum Threads {
+    /// At once.
+    Parallel,
+    /// One at a time, as those that hold Python's global interpreter lock: counts need no atomic additions then, which take
+    /// 7 ns each.
+    Serial,
 }
 
-type Table<V> = moka::sync::Cache<Arc<Key>, Arc<Entry<V>>, foldhash::fast::RandomState>;
-
-/// The cache. Cost: a look-up O(1) without a lock shared with writers; a put or a removal O(log entries) amortised,
-/// under one writer lock.
+/// The cache. Cost: a look-up O(1), under a lock that one of 64 shares of the keys has; a put or a removal O(1) amortised, or
+/// O(log entries) for each hit since, under one writer lock.
 ///
-/// Eviction is exact LRU. A hit only writes a tick into its entry; the writer files entries by tick, and when it
-/// needs the one used longest ago, takes the first filed: if its tick has moved on, it is filed again, else it goes.
-/// Filing again is paid for by the hit that moved the tick.
+/// Eviction is exact. A hit only writes a tick into its entry; the writer files entries by tick, and when it needs the one
+/// used longest ago, takes the first filed: if its tick has moved on, it is filed again, else it goes. Filing again is
+/// paid for by the hit that moved the tick.
 ///
 /// Values that leave are handed back, so that the caller drops them when no lock is held.
-pub struct PatternCache<V> {
-    table: Table<V>,
-    writer: Mutex<Writer<V>>,
+pub struct PatternCache<T, V> {
+    table: Table<T, V>,
+    writer: Mutex<Writer<T, V>>,
     clock: Arc<Clock>,
+    threads: Threads,
     /// Moves on with each hit and each entry put in, so it counts hits too.
     tick: AtomicU64,
     misses: AtomicU64,
     /// What hits would have cost to make again.
     saved_nanoseconds: AtomicU64,
-    evicted: Evicted,
+    ghosts: GhostList,
+    /// Whether look-ups are counted in the sketch.
+    is_selective: AtomicBool,
+    sketch: Mutex<FrequencySketch>,
 }
 
-struct Writer<V> {
-    limits: Limits,
-    /// By the tick of their last use, as far as the writer knows.
-    by_use: BTreeMap<u64, Arc<Entry<V>>>,
-    /// By deadline and the tick of insertion; only entries that have one.
-    by_deadline: BTreeMap<(u64, u64), Arc<Entry<V>>>,
-    bytes: u64,
-    counts: Statistics,
-    /// Ticks that were not hits since counts began.
-    other_ticks: u64,
-    /// The most entries since [`PatternCache::take_peak`].
-    peak: usize,
-    /// Values that have left and wait for the lock's release.
-    left: Vec<V>,
-}
-
-impl<V: Send + Sync + 'static> PatternCache<V> {
+impl<T: Text, V: Send + Sync + 'static> PatternCache<T, V> {
     /// An empty cache.
-    pub fn new(limits: Limits, clock: Arc<Clock>) -> Self {
-        Self {
-            table: moka::sync::Cache::builder().build_with_hasher(foldhash::fast::RandomState::default()),
-            writer: Mutex::new(Writer {
-                limits,
-                by_use: BTreeMap::new(),
-                by_deadline: BTreeMap::new(),
-                bytes: 0,
-                counts: Statistics::default(),
-                other_ticks: 0,
-                peak: 0,
-                left: Vec::new(),
-            }),
+    pub fn new(limits: Limits, clock: Arc<Clock>, threads: Threads) -> Self {
+        let cache = Self {
+            table: Table::new(),
+            writer: Mutex::new(Writer::new(limits)),
             clock,
+            threads,
             tick: AtomicU64::new(0),
             misses: AtomicU64::new(0),
             saved_nanoseconds: AtomicU64::new(0),
-            evicted: Evicted::default(),
-        }
+            ghosts: GhostList::default(),
+            is_selective: AtomicBool::new(false),
+            sketch: Mutex::new(FrequencySketch::none()),
+        };
+        cache.change_limits(&mut Vec::new(), |_| {});
+        cache
     }
 
-    /// Looks a key up; `read` copies what the caller needs and must not call back. Values that expired on the way are
-    /// pushed to `left`.
-    pub fn get<R>(&self, key: KeyRef<'_>, left: &mut Vec<V>, read: impl Fn(&V) -> R) -> Option<(R, Arc<Entry<V>>)> {
-        let mut passed: Option<Arc<Entry<V>>> = None;
-        while let Some(entry) = self.table.get(&key) {
-            if let Some(found) = self.use_entry(&entry, &read) {
-                return Some((found, entry));
+    /// Looks a key up; counts a hit or a miss. `read` copies what the caller needs and `copy` the value, for the table; neither
+    /// may call back. Values that expired on the way are pushed to `left`.
+    #[inline]
+    pub fn get<R>(
+        &self,
+        key: KeyRef<'_>,
+        left: &mut Vec<V>,
+        copy: impl Fn(&V) -> V,
+        read: impl Fn(&V) -> R,
+    ) -> Option<R> {
+        let found = self.table.find(key, |slot| {
+            // What is found for the first time has a longer way.
+            if !slot.is_published || self.clock.has_passed(slot.entry.deadline.load(Ordering::Relaxed)) {
+                return None;
             }
-            if entry.deadline <= self.clock.now() {
+            let result = read(&slot.value);
+            self.count_hit(&slot.entry);
+            Some(result)
+        });
+        if found.is_some() { found } else { self.get_further(key, left, copy, read) }
+    }
+
+    #[inline(never)]
+    fn get_further<R>(
+        &self,
+        key: KeyRef<'_>,
+        left: &mut Vec<V>,
+        copy: impl Fn(&V) -> V,
+        read: impl Fn(&V) -> R,
+    ) -> Option<R> {
+        let mut passed: Option<Arc<Entry<T, V>>> = None;
+        while let Some(entry) = self.table.entry(key) {
+            if self.clock.has_passed(entry.deadline.load(Ordering::Relaxed)) {
                 self.with_writer(left, Self::expire);
                 break;
+            }
+            if let Some(found) = self.table.promote(&entry, &copy, &read, left) {
+                self.count_hit(&entry);
+                return Some(found);
             }
             // It left between the two look-ups; if it was replaced, the next one finds its successor.
             if passed.is_some_and(|before| Arc::ptr_eq(&before, &entry)) {
@@ -120,39 +137,58 @@ impl<V: Send + Sync + 'static> PatternCache<V> {
             }
             passed = Some(entry);
         }
-        self.misses.fetch_add(1, Ordering::Relaxed);
-        self.evicted.look_for(key);
+        self.add(&self.misses, 1);
+        self.ghosts.look_for(key.hash());
+        self.sample(key.hash());
         None
     }
 
-    /// Reads an entry that an earlier look-up gave and counts a hit; None, without a count, when it has left or expired.
     #[inline]
-    pub fn use_entry<R>(&self, entry: &Entry<V>, read: impl Fn(&V) -> R) -> Option<R> {
-        if entry.deadline != u64::MAX && entry.deadline <= self.clock.now() {
-            return None;
+    fn count_hit(&self, entry: &Entry<T, V>) {
+        entry.used.store(self.add(&self.tick, 1), Ordering::Relaxed);
+        self.add(&entry.hits, 1);
+        let cost = entry.cost_nanoseconds.load(Ordering::Relaxed);
+        if cost > 0 {
+            self.add(&self.saved_nanoseconds, cost);
         }
-        let found = entry.value.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(read)?;
-        entry.used.store(self.tick.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
-        entry.hits.fetch_add(1, Ordering::Relaxed);
-        if entry.cost_nanoseconds > 0 {
-            self.saved_nanoseconds.fetch_add(entry.cost_nanoseconds, Ordering::Relaxed);
+        self.sample(entry.key.hash);
+    }
+
+    /// Counts a look-up for the policy that asks how many there were.
+    #[inline]
+    fn sample(&self, hash: u64) {
+        if self.is_selective.load(Ordering::Relaxed) {
+            self.sketch().add(hash);
         }
-        Some(found)
+    }
+
+    /// Adds to a counter and gives what it was.
+    #[inline]
+    fn add(&self, counter: &AtomicU64, count: u64) -> u64 {
+        match self.threads {
+            Threads::Parallel => counter.fetch_add(count, Ordering::Relaxed),
+            Threads::Serial => {
+                let before = counter.load(Ordering::Relaxed);
+                counter.store(before + count, Ordering::Relaxed);
+                before
+            }
+        }
     }
 
     /// Reads a live entry without counting a look-up or a use.
-    pub fn peek<R>(&self, key: KeyRef<'_>, read: impl Fn(&V) -> R) -> Option<R> {
-        let entry = self.table.get(&key).filter(|entry| entry.deadline > self.clock.now())?;
-        entry.value.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(read)
+    pub fn peek<R>(&self, key: KeyRef<'_>, read: impl FnOnce(&V) -> R) -> Option<R> {
+        let entry = self.table.entry(key)?;
+        if self.clock.has_passed(entry.deadline.load(Ordering::Relaxed)) { None } else { entry.read(read) }
     }
 
-    /// Puts a value in, in place of one with the same key. `bytes` is the value's weight, to which the entry's own
-    /// is added. Values that leave are pushed to `left`, the new one too when it is not kept.
-    pub fn put(&self, key: KeyRef<'_>, value: V, bytes: u64, cost: Duration, left: &mut Vec<V>) -> Put {
+    /// Puts a value in, in place of one with the same key. `text` is the key's, owned. Values that leave are pushed to `left`,
+    /// the new one too when it is not kept.
+    pub fn put(&self, key: KeyRef<'_>, text: T, offered: Offered<V>, left: &mut Vec<V>, copy: impl Fn(&V) -> V) -> Put {
+        let Offered { value, bytes, cost } = offered;
         self.with_writer(left, |cache, writer| {
             let now = cache.expire(writer);
             let bytes = bytes.saturating_add(entry_bytes(key));
-            let before = cache.table.get(&key);
+            let before = cache.table.entry(key);
             if bytes > writer.limits.bytes || writer.limits.entries == 0 {
                 // The value that it was to replace is stale.
                 if let Some(stale) = before {
@@ -163,76 +199,99 @@ impl<V: Send + Sync + 'static> PatternCache<V> {
                 writer.left.push(value);
                 return Put::Oversize;
             }
-            if let Some(replaced) = &before {
-                writer.unfile(replaced);
+            if before.is_none() && writer.is_selective() && !cache.admits(writer, key, bytes) {
+                writer.left.push(value);
+                return Put::Rejected;
+            }
+            let tick = cache.add(&cache.tick, 1);
+            let lifetime = writer.limits.time_to_live;
+            let deadline = lifetime.map_or(NEVER, |lifetime| now.saturating_add(lifetime.as_nanos() as u64));
+            let fill = |entry: &Entry<T, V>| {
+                entry.used.store(tick, Ordering::Relaxed);
+                entry.hits.store(0, Ordering::Relaxed);
+                entry.deadline.store(deadline, Ordering::Relaxed);
+                entry.cost_nanoseconds.store(cost.as_nanos() as u64, Ordering::Relaxed);
+                entry.inserted.store(tick, Ordering::Relaxed);
+                entry.born.store(now, Ordering::Relaxed);
+            };
+            writer.other_ticks += 1;
+            writer.counts.insertions += 1;
+            if let Some(entry) = before {
+                writer.reweigh(&entry, 0);
+                cache.table.replace(&entry, value, copy, &mut writer.left);
+                fill(&entry);
+                entry.bytes.store(bytes, Ordering::Relaxed);
+                writer.file(&entry, tick);
                 writer.counts.replacements += 1;
+                cache.evict(writer, 0, 0);
+                return Put::Kept;
             }
             cache.evict(writer, 1, bytes);
-            let tick = cache.tick.fetch_add(1, Ordering::Relaxed);
-            writer.other_ticks += 1;
-            let lifetime = writer.limits.time_to_live;
-            let entry = Arc::new(Entry {
-                key: Arc::new(key.to_key()),
-                value: Mutex::new(Some(value)),
-                bytes: AtomicU64::new(bytes),
-                cost_nanoseconds: cost.as_nanos() as u64,
-                inserted: tick,
-                born: now,
-                deadline: lifetime.map_or(u64::MAX, |lifetime| now.saturating_add(lifetime.as_nanos() as u64)),
-                used: AtomicU64::new(tick),
-                filed: AtomicU64::new(tick),
-                hits: AtomicU64::new(0),
-            });
-            writer.bytes += bytes;
-            writer.counts.insertions += 1;
-            writer.by_use.insert(tick, Arc::clone(&entry));
-            writer.peak = writer.peak.max(writer.by_use.len());
-            if entry.deadline != u64::MAX {
-                writer.by_deadline.insert((entry.deadline, tick), Arc::clone(&entry));
-            }
-            cache.table.insert(Arc::clone(&entry.key), entry);
-            if let Some(replaced) = before {
-                writer.take(&replaced);
-            }
+            let copied = copy(&value);
+            let entry = Entry::new(key.with_text(text), value);
+            fill(&entry);
+            entry.bytes.store(bytes, Ordering::Relaxed);
+            let entry = writer.add(entry, tick);
+            cache.table.add(&entry, copied, &mut writer.left);
             Put::Kept
         })
     }
 
+    /// Whether the policy lets a new entry in.
+    fn admits(&self, writer: &mut Writer<T, V>, key: KeyRef<'_>, bytes: u64) -> bool {
+        let Some(cause) = writer.exceeded(1, bytes) else { return true };
+        let is_admitted = writer.admits(key, bytes, &self.sketch());
+        if !is_admitted {
+            writer.counts.rejections += 1;
+            if cause == Cause::Entries {
+                // A larger limit would have kept it.
+                self.ghosts.note(key.hash());
+            }
+        }
+        is_admitted
+    }
+
     /// Says that a value's weight has changed; the limit is kept. `is_same` tells whether the entry is still the one
-    /// that the caller means.
-    pub fn reweigh(&self, key: KeyRef<'_>, bytes: u64, left: &mut Vec<V>, is_same: impl Fn(&V) -> bool) {
+    /// that the caller means. Gives whether it is, and is still there.
+    pub fn reweigh(&self, key: KeyRef<'_>, bytes: u64, left: &mut Vec<V>, is_same: impl FnOnce(&V) -> bool) -> bool {
         self.with_writer(left, |cache, writer| {
-            let Some(entry) = cache.table.get(&key) else { return };
-            if !entry.value.lock().unwrap_or_else(PoisonError::into_inner).as_ref().is_some_and(is_same) {
-                return;
+            cache.expire(writer);
+            let Some(entry) = cache.table.entry(key) else { return false };
+            if !entry.read(is_same).unwrap_or(false) {
+                return false;
             }
             let bytes = bytes.saturating_add(entry_bytes(key));
-            writer.bytes = writer.bytes - entry.bytes.swap(bytes, Ordering::Relaxed) + bytes;
             if bytes > writer.limits.bytes {
                 // It alone is too heavy: nothing else has to go for it.
                 cache.remove(writer, &entry);
                 writer.counts.evictions_memory += 1;
+                return false;
             }
+            writer.reweigh(&entry, bytes);
             cache.evict(writer, 0, 0);
-        });
+            entry.read(|_| ()).is_some()
+        })
     }
 
-    /// Removes the entries used longest ago until no more than so many bytes are held; the limits stay. Gives the
-    /// number of entries removed.
+    /// Removes the entries that leave next until no more than so many bytes are held; the limits stay. Gives the number of
+    /// entries removed.
     pub fn shed(&self, bytes: u64, left: &mut Vec<V>) -> usize {
-        self.with_writer(left, |cache, writer| {
+        let shed = self.with_writer(left, |cache, writer| {
             cache.expire(writer);
-            let before = writer.by_use.len();
-            while writer.bytes > bytes && cache.evict_next(writer, Cause::Shedding) {}
-            before - writer.by_use.len()
-        })
+            let before = writer.len();
+            while writer.bytes() > bytes && cache.evict_next(writer, Cause::Shedding) {}
+            writer.shrink();
+            before - writer.len()
+        });
+        self.table.clean();
+        shed
     }
 
     /// Removes one entry; whether there was a live one.
     pub fn invalidate(&self, key: KeyRef<'_>, left: &mut Vec<V>) -> bool {
         self.with_writer(left, |cache, writer| {
             cache.expire(writer);
-            let Some(entry) = cache.table.get(&key) else { return false };
+            let Some(entry) = cache.table.entry(key) else { return false };
             cache.remove(writer, &entry);
             writer.counts.invalidations += 1;
             true
@@ -243,25 +302,36 @@ impl<V: Send + Sync + 'static> PatternCache<V> {
     pub fn clear(&self, left: &mut Vec<V>) {
         self.with_writer(left, |cache, writer| {
             cache.expire(writer);
-            while let Some(entry) = writer.by_use.first_entry().map(|first| Arc::clone(first.get())) {
+            let entries: Vec<_> = writer.entries().map(Arc::clone).collect();
+            for entry in entries {
                 cache.remove(writer, &entry);
                 writer.counts.invalidations += 1;
             }
+            writer.shrink();
         });
-        self.table.run_pending_tasks();
+        self.table.clean();
     }
 
     /// Changes the limits; what stays keeps its recency and its deadline.
     pub fn change_limits(&self, left: &mut Vec<V>, change: impl FnOnce(&mut Limits)) {
         self.with_writer(left, |cache, writer| {
-            let before = writer.limits.entries;
+            let before = writer.limits;
             change(&mut writer.limits);
-            if writer.limits.entries != before {
-                cache.evicted.forget();
+            writer.limits.entries = writer.limits.entries.min(MOST_ENTRIES);
+            if writer.limits.entries != before.entries {
+                cache.ghosts.forget();
+            }
+            let is_selective = writer.is_selective();
+            let was_selective = cache.is_selective.swap(is_selective, Ordering::Relaxed);
+            if is_selective != was_selective || (is_selective && writer.limits.entries != before.entries) {
+                *cache.sketch() =
+                    if is_selective { FrequencySketch::new(writer.limits.entries) } else { FrequencySketch::none() };
             }
             cache.expire(writer);
             cache.evict(writer, 0, 0);
+            writer.shrink();
         });
+        self.table.clean();
     }
 
     /// The limits.
@@ -276,10 +346,10 @@ impl<V: Send + Sync + 'static> PatternCache<V> {
             Statistics {
                 hits: cache.tick.load(Ordering::Relaxed) - writer.other_ticks,
                 misses: cache.misses.load(Ordering::Relaxed),
-                evicted_misses: cache.evicted.found(),
+                evicted_misses: cache.ghosts.found(),
                 saved_nanoseconds: cache.saved_nanoseconds.load(Ordering::Relaxed),
-                entries: writer.by_use.len(),
-                bytes: writer.bytes,
+                entries: writer.len(),
+                bytes: writer.bytes(),
                 ..writer.counts
             }
         })
@@ -290,50 +360,49 @@ impl<V: Send + Sync + 'static> PatternCache<V> {
         let mut writer = self.lock();
         writer.counts = Statistics::default();
         // What is there counts as put in, so that counts go on adding up.
-        writer.counts.insertions = writer.by_use.len() as u64;
+        writer.counts.insertions = writer.len() as u64;
         writer.other_ticks = self.tick.load(Ordering::Relaxed);
         self.misses.store(0, Ordering::Relaxed);
         self.saved_nanoseconds.store(0, Ordering::Relaxed);
-        self.evicted.reset();
-        for entry in writer.by_use.values() {
+        self.ghosts.reset();
+        for entry in writer.entries() {
             entry.hits.store(0, Ordering::Relaxed);
         }
     }
 
     /// The most entries that there were at once since the last call.
     pub fn take_peak(&self) -> usize {
-        let mut writer = self.lock();
-        let now = writer.by_use.len();
-        std::mem::replace(&mut writer.peak, now)
+        self.lock().take_peak()
     }
 
     /// The live entries, in no order, and the time. O(entries).
-    pub fn entries(&self, left: &mut Vec<V>) -> (Vec<Arc<Entry<V>>>, u64) {
+    pub fn entries(&self, left: &mut Vec<V>) -> (Vec<Arc<Entry<T, V>>>, u64) {
         self.with_writer(left, |cache, writer| {
             let now = cache.expire(writer);
-            (writer.by_use.values().map(Arc::clone).collect(), now)
+            (writer.entries().map(Arc::clone).collect(), now)
         })
     }
 
-    fn lock(&self) -> MutexGuard<'_, Writer<V>> {
+    fn lock(&self) -> MutexGuard<'_, Writer<T, V>> {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn sketch(&self) -> MutexGuard<'_, FrequencySketch> {
+        self.sketch.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Runs a writer's work; hands over what left when the lock is released.
-    fn with_writer<R>(&self, left: &mut Vec<V>, work: impl FnOnce(&Self, &mut Writer<V>) -> R) -> R {
+    fn with_writer<R>(&self, left: &mut Vec<V>, work: impl FnOnce(&Self, &mut Writer<T, V>) -> R) -> R {
         let mut writer = self.lock();
         let result = work(self, &mut writer);
-        let gone = std::mem::take(&mut writer.left);
-        drop(writer);
-        left.extend(gone);
+        left.append(&mut writer.left);
         result
     }
 
     /// Removes what has expired and gives the time.
-    fn expire(&self, writer: &mut Writer<V>) -> u64 {
+    fn expire(&self, writer: &mut Writer<T, V>) -> u64 {
         let now = self.clock.now();
-        while let Some(entry) = writer.by_deadline.first_entry().filter(|first| first.key().0 <= now) {
-            let entry = Arc::clone(entry.get());
+        while let Some(entry) = writer.expired(now) {
             self.remove(writer, &entry);
             writer.counts.expirations += 1;
         }
@@ -341,71 +410,41 @@ impl<V: Send + Sync + 'static> PatternCache<V> {
     }
 
     /// Makes room for so many entries and bytes more.
-    fn evict(&self, writer: &mut Writer<V>, entries: usize, bytes: u64) {
-        loop {
-            let cause = if writer.by_use.len() + entries > writer.limits.entries {
-                Cause::Entries
-            } else if writer.bytes + bytes > writer.limits.bytes {
-                Cause::Memory
-            } else {
-                return;
-            };
-            if !self.evict_next(writer, cause) {
-                return;
-            }
-        }
+    fn evict(&self, writer: &mut Writer<T, V>, entries: usize, bytes: u64) {
+        while let Some(cause) = writer.exceeded(entries, bytes)
+            && self.evict_next(writer, cause)
+        {}
     }
 
-    /// Removes the entry used longest ago, or files it again when it was used since; whether there was one.
-    fn evict_next(&self, writer: &mut Writer<V>, cause: Cause) -> bool {
-        let Some((filed, entry)) = writer.by_use.pop_first() else { return false };
-        let used = entry.used.load(Ordering::Relaxed);
-        entry.filed.store(used, Ordering::Relaxed);
-        writer.by_use.insert(used, Arc::clone(&entry));
-        if used == filed {
-            self.remove(writer, &entry);
-            match cause {
-                Cause::Entries => {
-                    writer.counts.evictions_size += 1;
-                    self.evicted.note(Key::as_ref(&entry.key));
-                }
-                Cause::Memory => writer.counts.evictions_memory += 1,
-                Cause::Shedding => writer.counts.evictions_shed += 1,
+    /// Removes the entry that leaves next; whether there was one.
+    fn evict_next(&self, writer: &mut Writer<T, V>, cause: Cause) -> bool {
+        let Some(entry) = writer.pop_oldest() else { return false };
+        self.remove(writer, &entry);
+        match cause {
+            Cause::Entries => {
+                writer.counts.evictions_size += 1;
+                self.ghosts.note(entry.key.hash);
             }
+            Cause::Memory => writer.counts.evictions_memory += 1,
+            Cause::Shedding => writer.counts.evictions_shed += 1,
         }
         true
     }
 
-    fn remove(&self, writer: &mut Writer<V>, entry: &Arc<Entry<V>>) {
-        self.table.invalidate(&entry.key);
-        writer.unfile(entry);
-        writer.take(entry);
+    fn remove(&self, writer: &mut Writer<T, V>, entry: &Arc<Entry<T, V>>) {
+        writer.remove(entry);
+        self.table.remove(entry, &mut writer.left);
     }
 }
 
-impl<V> Drop for PatternCache<V> {
+impl<T, V> Drop for PatternCache<T, V> {
     fn drop(&mut self) {
-        // Whoever still holds an entry shall not keep its value alive.
+        // Whoever still holds an entry, as the table does for a while, shall not keep its value alive.
         let writer = self.writer.get_mut().unwrap_or_else(PoisonError::into_inner);
-        let entries = std::mem::take(&mut writer.by_use);
-        for entry in entries.values() {
-            writer.take(entry);
-        }
-    }
-}
-
-impl<V> Writer<V> {
-    fn unfile(&mut self, entry: &Entry<V>) {
-        self.by_use.remove(&entry.filed.load(Ordering::Relaxed));
-        self.by_deadline.remove(&(entry.deadline, entry.inserted));
-        self.bytes -= entry.bytes.load(Ordering::Relaxed);
-    }
-
-    fn take(&mut self, entry: &Entry<V>) {
-        self.left.extend(entry.value.lock().unwrap_or_else(PoisonError::into_inner).take());
+        writer.drop_values();
     }
 }
 
 fn entry_bytes(key: KeyRef<'_>) -> u64 {
-    ENTRY_BYTES + key.text.len() as u64
+    ENTRY_BYTES + key.text().len() as u64
 }

@@ -1,11 +1,12 @@
 //! A compiled row pattern: the unit that is cached and that threads share.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::PoisonError;
 
 use super::tables::Tables;
 use crate::automaton::Automaton;
 use crate::pattern::{CompileError, Node, RowPattern, parse};
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicUsize, Ordering};
 
 /// Tables that rest with a pattern; a thread more than these begins with new ones.
 const RESTING_TABLES: usize = 2;
@@ -76,7 +77,7 @@ impl Compiled {
         }
         let own = resting.capacity() * size_of::<Tables>();
         let bytes = own + resting.iter().map(Tables::memory_bytes).sum::<usize>();
-        drop(resting);
+        // While the lock is held: of two threads the later one's sum stays.
         self.tables.bytes.swap(bytes, Ordering::Relaxed) != bytes
     }
 

@@ -241,6 +241,35 @@ impl Text {
     }
 }
 
+impl Text {
+    /// Whether the text of all these rows is in order and UTF-8, found for all of them together; false also where that cannot be
+    /// found so.
+    pub fn is_utf8_throughout(&self, rows: Range<usize>) -> bool {
+        match self {
+            Self::Small { offsets, bytes } => throughout(offsets, bytes, rows),
+            Self::Large { offsets, bytes } => throughout(offsets, bytes, rows),
+            Self::Views { .. } => false,
+        }
+    }
+}
+
+fn throughout<T: ArrowNativeType + TryInto<usize>>(offsets: &[T], bytes: &[u8], rows: Range<usize>) -> bool {
+    let Some(offsets) = offsets.get(rows.start..=rows.end) else { return false };
+    let (Some(first), Some(last)) = (offsets.first().copied().and_then(index), offsets.last().copied().and_then(index))
+    else {
+        return false;
+    };
+    if !offsets.is_sorted() {
+        return false;
+    }
+    let text = bytes.get(first..last).and_then(|bytes| std::str::from_utf8(bytes).ok());
+    // No row begins inside of a character.
+    text.is_some_and(|text| {
+        text.is_ascii()
+            || offsets.iter().all(|&offset| index(offset).is_some_and(|offset| text.is_char_boundary(offset - first)))
+    })
+}
+
 #[inline]
 fn between<'a, T: ArrowNativeType + TryInto<usize>>(offsets: &[T], bytes: &'a [u8], row: usize) -> Option<&'a [u8]> {
     let (begin, end) = (*offsets.get(row)?, *offsets.get(row + 1)?);

@@ -1,27 +1,34 @@
 //! `PatternCache`: the cache as a Python class.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedStr;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString};
 use rowpattern_macros::catch_panics;
 
 use super::arguments::whole;
-use super::front;
+use super::keys::{self, Kind};
 use super::pattern::Pattern;
-use crate::cache::{self, Clock, Entry, Flights, Histogram, KeyRef, Limits, Put};
+use crate::cache::{self, Clock, Histogram, KeyRef, Limits, NEVER, Offered, Policy, Put, SingleFlight, Threads};
 use crate::matcher::Compiled;
+use crate::memory;
 use crate::pattern::CompileError;
 
-/// Keys of `compile` without and with its options, and keys that callers chose.
-pub const PATTERN_KEYS: u8 = 0;
-pub const OPTION_KEYS: u8 = 1;
-pub const CALLER_KEYS: u8 = 2;
-
 const MEGABYTE: f64 = 1_048_576.0;
+
+/// From so many bytes on, what was freed is given back to the system.
+const WORTH_GIVING_BACK: u64 = 1 << 20;
+
+/// Bits of a cache's state: look-ups and puts do nothing; another object answers callers.
+const DISABLED: u8 = 1;
+const ELSEWHERE: u8 = 2;
+
+type Entry = cache::Entry<PyBackedStr, Py<PyAny>>;
 
 /// What threads that wait for one compilation are handed.
 pub type Made = Result<Arc<Compiled>, CompileError>;
@@ -48,15 +55,19 @@ impl ManualClock {
 }
 
 /// A thread-safe cache with an entry limit, a memory limit and a time to live.
+///
+/// `policy` says which entries stay when there are too many: "lru", those used most recently, or "tinylfu", where the entry
+/// used longest ago makes room only for a key that was asked for more often than it lately.
 #[pyclass(frozen, subclass, module = "rowpattern")]
 pub struct PatternCache {
-    pub store: cache::PatternCache<Py<PyAny>>,
-    pub compiling: Flights<Made>,
+    pub store: cache::PatternCache<PyBackedStr, Py<PyAny>>,
+    pub compiling: SingleFlight<Made>,
     /// How long making what was put in took.
     pub compile_times: Histogram,
-    /// Tells caches apart in the front.
-    number: u64,
-    enabled: AtomicBool,
+    /// [`DISABLED`], [`ELSEWHERE`], or both.
+    state: AtomicU8,
+    /// Answers callers in this cache's place.
+    elsewhere: Mutex<Option<Py<PyAny>>>,
     created: Instant,
     last_reset: Mutex<f64>,
 }
@@ -66,92 +77,116 @@ pub struct PatternCache {
 impl PatternCache {
     #[new]
     #[pyo3(
-        signature = (max_size = 10_000, max_memory_mb = 500.0, ttl_seconds = Some(3600.0), *, clock = None),
-        text_signature = "(max_size=10_000, max_memory_mb=500.0, ttl_seconds=3600.0, *, clock=None)"
+        signature = (max_size = 10_000, max_memory_mb = 500.0, ttl_seconds = Some(3600.0), *, policy = "lru", clock = None),
+        text_signature = "(max_size=10_000, max_memory_mb=500.0, ttl_seconds=3600.0, *, policy='lru', clock=None)"
     )]
     fn new(
+        py: Python<'_>,
         #[pyo3(from_py_with = whole)] max_size: usize,
         max_memory_mb: f64,
         ttl_seconds: Option<f64>,
+        policy: &str,
         clock: Option<&ManualClock>,
     ) -> PyResult<Self> {
-        let limits = Limits { entries: max_size, bytes: bytes(max_memory_mb)?, time_to_live: lifetime(ttl_seconds)? };
+        let limits = Limits {
+            entries: max_size,
+            bytes: bytes(max_memory_mb)?,
+            time_to_live: lifetime(ttl_seconds)?,
+            policy: policy_named(policy)?,
+        };
         let clock = clock.map_or_else(|| Arc::new(Clock::system()), |clock| Arc::clone(&clock.0));
         Ok(Self {
-            store: cache::PatternCache::new(limits, clock),
-            compiling: Flights::default(),
+            store: cache::PatternCache::new(limits, clock, threads(py)?),
+            compiling: SingleFlight::default(),
             compile_times: Histogram::default(),
-            number: front::next_number(),
-            enabled: AtomicBool::new(true),
+            state: AtomicU8::new(0),
+            elsewhere: Mutex::new(None),
             created: Instant::now(),
             last_reset: Mutex::new(epoch_seconds()),
         })
     }
 
     /// Returns the value of a key, or None. O(1).
+    ///
+    /// Values of different kinds ("object", "condition", "tokens", "query", "clause") have keys of their own.
     #[inline]
-    fn get(&self, py: Python<'_>, key: &str) -> Option<Py<PyAny>> {
+    #[pyo3(signature = (key, *, kind = "object"))]
+    fn get(&self, key: &Bound<'_, PyString>, kind: &str) -> PyResult<Option<Py<PyAny>>> {
+        let kind = Kind::of_caller(kind)?;
         if !self.is_enabled() {
-            return None;
+            return Ok(None);
         }
-        self.look_up(py, KeyRef { space: CALLER_KEYS, text: key })
+        keys::with_exact(key, |key| Ok(self.look_up(key.py(), keys::key(kind, key)?)))
     }
 
-    /// Puts a value in; False when it is heavier than the memory limit or the cache is disabled.
-    #[pyo3(signature = (key, value, *, size_bytes, compilation_time = 0.0))]
+    /// Puts a value in; False when it is heavier than the memory limit, the policy does not admit it, or the cache is
+    /// disabled.
+    #[pyo3(signature = (key, value, *, size_bytes, compilation_time = 0.0, kind = "object"))]
     fn put(
         &self,
-        key: &str,
+        key: &Bound<'_, PyString>,
         value: Py<PyAny>,
         #[pyo3(from_py_with = whole)] size_bytes: u64,
         compilation_time: f64,
+        kind: &str,
     ) -> PyResult<bool> {
-        let cost = Duration::try_from_secs_f64(compilation_time).map_err(|_| {
-            PyValueError::new_err(format!("compilation_time must be seconds of at least 0, not {compilation_time}"))
-        })?;
-        if !self.is_enabled() {
-            return Ok(false);
-        }
-        if !cost.is_zero() {
-            self.compile_times.observe(cost);
-        }
+        self.keep(Kind::of_caller(kind)?, key, value, size_bytes, cost(compilation_time)?)
+    }
+
+    /// Says that what a key's value weighs has changed; the memory limit is kept at once. Whether it is still there.
+    #[pyo3(signature = (key, *, size_bytes, kind = "object"))]
+    fn reweigh(&self, key: &Bound<'_, PyString>, size_bytes: u64, kind: &str) -> PyResult<bool> {
+        let kind = Kind::of_caller(kind)?;
         let mut left = Vec::new();
-        let put = self.store.put(KeyRef { space: CALLER_KEYS, text: key }, value, size_bytes, cost, &mut left);
-        Ok(put == Put::Kept)
+        keys::with_exact(key, |key| Ok(self.store.reweigh(keys::key(kind, key)?, size_bytes, &mut left, |_| true)))
     }
 
     /// Removes what has a key: an object that was put in under it, a pattern whose text it is, a pattern with options
     /// whose key `entries` shows. Whether there was any.
-    fn invalidate(&self, key: &str) -> bool {
+    fn invalidate(&self, key: &Bound<'_, PyString>) -> PyResult<bool> {
         let mut left = Vec::new();
-        let mut invalidate = |space| self.store.invalidate(KeyRef { space, text: key }, &mut left);
-        // All of them, not only the first that is there.
-        [PATTERN_KEYS, OPTION_KEYS, CALLER_KEYS].map(&mut invalidate).contains(&true)
+        keys::with_exact(key, |key| {
+            let mut found = false;
+            // All of them, not only the first that is there.
+            for kind in Kind::ALL {
+                found |= self.store.invalidate(keys::key(kind, key)?, &mut left);
+            }
+            Ok(found)
+        })
     }
 
-    /// Removes all entries.
-    fn clear(&self) {
-        self.store.clear(&mut Vec::new());
+    /// Removes all entries, and gives their memory back to the system.
+    fn clear(&self, py: Python<'_>) {
+        self.giving_back(py, |left| self.store.clear(left));
     }
 
-    /// Changes the limits that are given; what stays keeps its recency and its remaining life.
-    #[pyo3(signature = (max_size = None, *, max_memory_mb = None))]
+    /// Changes the limits that are given; what stays keeps its recency and its remaining life. What was freed is given back to
+    /// the system.
+    #[pyo3(signature = (max_size = None, *, max_memory_mb = None, policy = None))]
     fn resize(
         &self,
+        py: Python<'_>,
         #[pyo3(from_py_with = whole)] max_size: Option<usize>,
         max_memory_mb: Option<f64>,
+        policy: Option<&str>,
     ) -> PyResult<()> {
         let memory = max_memory_mb.map(bytes).transpose()?;
-        self.store.change_limits(&mut Vec::new(), |limits| {
-            limits.entries = max_size.unwrap_or(limits.entries);
-            limits.bytes = memory.unwrap_or(limits.bytes);
+        let policy = policy.map(policy_named).transpose()?;
+        self.giving_back(py, |left| {
+            self.store.change_limits(left, |limits| {
+                limits.entries = max_size.unwrap_or(limits.entries);
+                limits.bytes = memory.unwrap_or(limits.bytes);
+                limits.policy = policy.unwrap_or(limits.policy);
+            });
         });
         Ok(())
     }
 
-    /// Removes the entries used longest ago until no more memory than this is used; the limits stay. How many went.
-    fn shed(&self, memory_mb: f64) -> PyResult<usize> {
-        Ok(self.store.shed(bytes(memory_mb)?, &mut Vec::new()))
+    /// Removes the entries used longest ago until no more memory than this is used; the limits stay. How many went. What
+    /// was freed is given back to the system.
+    fn shed(&self, py: Python<'_>, memory_mb: f64) -> PyResult<usize> {
+        let bytes = bytes(memory_mb)?;
+        Ok(self.giving_back(py, |left| self.store.shed(bytes, left)))
     }
 
     /// Sets how long entries put in from now on live, in seconds; None is for ever.
@@ -170,7 +205,16 @@ impl PatternCache {
 
     /// Turns look-ups and puts on or off; entries stay.
     fn set_enabled(&self, enabled: bool) {
-        self.enabled.store(enabled, Ordering::Relaxed);
+        self.set_state(DISABLED, !enabled);
+    }
+
+    /// Has another object answer what callers ask of `get_cached_pattern` and `cache_pattern`: by its methods `get(key)` and
+    /// `put(key, value, metadata)`. None ends that.
+    #[pyo3(name = "_redirect", signature = (elsewhere))]
+    fn redirect(&self, elsewhere: Option<Py<PyAny>>) {
+        self.set_state(ELSEWHERE, elsewhere.is_some());
+        let before = std::mem::replace(&mut *self.elsewhere(), elsewhere);
+        drop(before);
     }
 
     /// The documented statistics, and more.
@@ -201,6 +245,8 @@ impl PatternCache {
         statistics.set_item("replacements", counts.replacements)?;
         statistics.set_item("invalidations", counts.invalidations)?;
         statistics.set_item("oversize", counts.oversize)?;
+        statistics.set_item("rejections", counts.rejections)?;
+        statistics.set_item("policy", limits.policy.name())?;
         statistics.set_item("ttl_seconds", limits.time_to_live.map(|life| life.as_secs_f64()))?;
         statistics.set_item("enabled", self.is_enabled())?;
         Ok(statistics)
@@ -239,8 +285,8 @@ impl PatternCache {
             "recent" => entries.sort_by_cached_key(|entry| std::cmp::Reverse(load(&entry.used))),
             "bytes" => entries.sort_by_cached_key(|entry| std::cmp::Reverse(load(&entry.bytes))),
             "hits" => entries.sort_by_cached_key(|entry| std::cmp::Reverse(load(&entry.hits))),
-            "age" => entries.sort_by_key(|entry| (entry.born, entry.inserted)),
-            "compilation_time" => entries.sort_by_key(|entry| std::cmp::Reverse(entry.cost_nanoseconds)),
+            "age" => entries.sort_by_cached_key(|entry| (load(&entry.born), load(&entry.inserted))),
+            "compilation_time" => entries.sort_by_cached_key(|entry| std::cmp::Reverse(load(&entry.cost_nanoseconds))),
             other => {
                 return Err(PyValueError::new_err(format!(
                     "order must be \"recent\", \"bytes\", \"hits\", \"age\" or \"compilation_time\", not {other:?}"
@@ -255,7 +301,7 @@ impl PatternCache {
     fn patterns(&self, py: Python<'_>) -> Vec<Py<Pattern>> {
         let mut left = Vec::new();
         let (mut entries, _) = self.store.entries(&mut left);
-        entries.retain(|entry| entry.key.space != CALLER_KEYS);
+        entries.retain(|entry| Kind::of_space(entry.key.space).is_pattern());
         entries.sort_by_cached_key(|entry| std::cmp::Reverse(entry.used.load(Ordering::Relaxed)));
         entries.iter().filter_map(|entry| pattern_of(py, entry)).collect()
     }
@@ -277,36 +323,153 @@ impl PatternCache {
     }
 
     pub fn is_enabled(&self) -> bool {
-        self.enabled.load(Ordering::Relaxed)
+        self.state.load(Ordering::Relaxed) & DISABLED == 0
+    }
+
+    /// Whether callers are answered here: it is enabled, and nothing else answers in its place.
+    #[inline]
+    pub fn answers_callers(&self) -> bool {
+        self.state.load(Ordering::Relaxed) == 0
+    }
+
+    fn set_state(&self, bit: u8, on: bool) {
+        if on {
+            self.state.fetch_or(bit, Ordering::Relaxed);
+        } else {
+            self.state.fetch_and(!bit, Ordering::Relaxed);
+        }
+    }
+
+    fn elsewhere(&self) -> MutexGuard<'_, Option<Py<PyAny>>> {
+        self.elsewhere.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Answers a caller's look-up where this cache does not: from elsewhere, or by nothing.
+    #[cold]
+    pub fn get_elsewhere(&self, py: Python<'_>, key: &Bound<'_, PyAny>) -> PyResult<Option<Py<PyAny>>> {
+        let elsewhere = self.elsewhere().as_ref().map(|object| object.clone_ref(py));
+        elsewhere.map(|object| object.call_method1(py, pyo3::intern!(py, "get"), (key,))).transpose()
+    }
+
+    /// As [`Self::get_elsewhere`], for what a caller puts in.
+    #[cold]
+    pub fn put_elsewhere(
+        &self,
+        py: Python<'_>,
+        key: &Bound<'_, PyAny>,
+        value: Bound<'_, PyAny>,
+        metadata: Option<Bound<'_, PyAny>>,
+    ) -> PyResult<bool> {
+        let elsewhere = self.elsewhere().as_ref().map(|object| object.clone_ref(py));
+        let Some(object) = elsewhere else { return Ok(false) };
+        object.call_method1(py, pyo3::intern!(py, "put"), (key, value, metadata))?.extract(py)
     }
 
     /// Looks up without asking whether the cache is enabled.
     #[inline]
     pub fn look_up(&self, py: Python<'_>, key: KeyRef<'_>) -> Option<Py<PyAny>> {
-        front::look_up(py, &self.store, self.number, key)
+        // Values that expired are dropped with this list, when nothing is locked.
+        let mut left = Vec::new();
+        self.store.get(key, &mut left, |value| value.clone_ref(py), |value| value.clone_ref(py))
+    }
+
+    /// Puts a value in, unless the cache is disabled; whether it is kept.
+    pub fn keep(
+        &self,
+        kind: Kind,
+        key: &Bound<'_, PyString>,
+        value: Py<PyAny>,
+        bytes: u64,
+        cost: Duration,
+    ) -> PyResult<bool> {
+        if !self.is_enabled() {
+            return Ok(false);
+        }
+        if !cost.is_zero() {
+            self.compile_times.observe(cost);
+        }
+        keys::with_exact(key, |key| self.insert(kind, key, value, bytes, cost))
+    }
+
+    /// Puts a value in under a text that is of no subclass; whether it is kept.
+    pub fn insert(
+        &self,
+        kind: Kind,
+        key: &Bound<'_, PyString>,
+        value: Py<PyAny>,
+        bytes: u64,
+        cost: Duration,
+    ) -> PyResult<bool> {
+        let py = key.py();
+        let mut left = Vec::new();
+        let (text, key) = (PyBackedStr::try_from(key.clone())?, keys::key(kind, key)?);
+        let put = self.store.put(key, text, Offered { value, bytes, cost }, &mut left, |value| value.clone_ref(py));
+        Ok(put == Put::Kept)
+    }
+
+    /// Does what frees memory, drops the values that left, and gives what was freed back to the system, while other threads
+    /// may run.
+    fn giving_back<R>(&self, py: Python<'_>, free: impl FnOnce(&mut Vec<Py<PyAny>>) -> R) -> R {
+        let before = self.store.statistics(&mut Vec::new()).bytes;
+        let mut left = Vec::new();
+        let result = free(&mut left);
+        drop(left);
+        if before.saturating_sub(self.store.statistics(&mut Vec::new()).bytes) >= WORTH_GIVING_BACK {
+            py.detach(memory::give_back);
+        }
+        result
     }
 }
 
 /// The pattern that `compile` has put in.
-fn pattern_of(py: Python<'_>, entry: &Entry<Py<PyAny>>) -> Option<Py<Pattern>> {
-    let value = entry.value.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|value| value.clone_ref(py));
-    Some(value?.bind(py).cast::<Pattern>().ok()?.clone().unbind())
+fn pattern_of(py: Python<'_>, entry: &Entry) -> Option<Py<Pattern>> {
+    let value = entry.read(|value| value.clone_ref(py))?;
+    Some(value.bind(py).cast::<Pattern>().ok()?.clone().unbind())
 }
 
-fn describe<'py>(py: Python<'py>, entry: &Entry<Py<PyAny>>, now: u64) -> PyResult<Bound<'py, PyDict>> {
+fn describe<'py>(py: Python<'py>, entry: &Entry, now: u64) -> PyResult<Bound<'py, PyDict>> {
+    let load = |number: &std::sync::atomic::AtomicU64| number.load(Ordering::Relaxed);
     let seconds = |nanoseconds: u64| nanoseconds as f64 / 1e9;
-    let pattern = if entry.key.space == CALLER_KEYS { None } else { pattern_of(py, entry) };
+    let kind = Kind::of_space(entry.key.space);
+    let pattern = if kind.is_pattern() { pattern_of(py, entry) } else { None };
+    let deadline = load(&entry.deadline);
     let description = PyDict::new(py);
     description.set_item("key", &*entry.key.text)?;
-    description.set_item("kind", if entry.key.space == CALLER_KEYS { "object" } else { "pattern" })?;
+    description.set_item("kind", kind.name())?;
     description.set_item("pattern", pattern.as_ref().map(|pattern| PyString::new(py, &pattern.get().text)))?;
-    description.set_item("size_bytes", entry.bytes.load(Ordering::Relaxed))?;
-    description.set_item("hits", entry.hits.load(Ordering::Relaxed))?;
-    description.set_item("age_seconds", seconds(now.saturating_sub(entry.born)))?;
-    let left = (entry.deadline != u64::MAX).then(|| seconds(entry.deadline.saturating_sub(now)));
+    description.set_item("size_bytes", entry.weight())?;
+    description.set_item("hits", load(&entry.hits))?;
+    description.set_item("age_seconds", seconds(now.saturating_sub(load(&entry.born))))?;
+    let left = (deadline != NEVER).then(|| seconds(deadline.saturating_sub(now)));
     description.set_item("seconds_left", left)?;
-    description.set_item("compilation_time", seconds(entry.cost_nanoseconds))?;
+    description.set_item("compilation_time", seconds(load(&entry.cost_nanoseconds)))?;
     Ok(description)
+}
+
+/// Whether threads call one at a time: where there is a global interpreter lock. Once there is one, it stays.
+fn threads(py: Python<'_>) -> PyResult<Threads> {
+    static THREADS: PyOnceLock<Threads> = PyOnceLock::new();
+    THREADS
+        .get_or_try_init(py, || {
+            let sys = py.import("sys")?;
+            let has_lock = match sys.getattr_opt("_is_gil_enabled")? {
+                Some(is_enabled) => is_enabled.call0()?.extract()?,
+                None => true,
+            };
+            Ok(if has_lock { Threads::Serial } else { Threads::Parallel })
+        })
+        .copied()
+}
+
+fn policy_named(name: &str) -> PyResult<Policy> {
+    Policy::named(name)
+        .ok_or_else(|| PyValueError::new_err(format!("policy must be \"lru\" or \"tinylfu\", not {name:?}")))
+}
+
+/// What making a value took.
+pub fn cost(seconds: f64) -> PyResult<Duration> {
+    Duration::try_from_secs_f64(seconds)
+        .map_err(|_| PyValueError::new_err(format!("compilation_time must be seconds of at least 0, not {seconds}")))
 }
 
 fn bytes(megabytes: f64) -> PyResult<u64> {

@@ -25,7 +25,9 @@ impl Reader<'_> for Check {
         items: &mut Vec<()>,
     ) -> Option<Result<(), Failure>> {
         let count = rows.len();
-        if let Values::Text(text) = values {
+        if let Values::Text(text) = values
+            && !text.is_utf8_throughout(rows.clone())
+        {
             for row in rows.filter(|&row| valid.is_none_or(|valid| valid.is_valid(row))) {
                 if let Err(failure) = readers::bytes(text, row).and_then(|bytes| readers::utf8(row, bytes)) {
                     return Some(Err(failure));

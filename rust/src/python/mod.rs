@@ -6,22 +6,25 @@ mod arguments;
 mod arrow;
 mod booleans;
 mod cache;
+mod cache_key;
 mod checking;
 mod column;
 mod compile;
 mod conditions;
 mod errors;
 mod ffi;
-mod front;
 mod iterator;
+mod keys;
 mod labels;
 mod limits;
 mod matches;
 mod panics;
 mod pattern;
+mod process_cache;
 mod readers;
 mod rows;
 mod signals;
+mod weight;
 
 use pyo3::prelude::*;
 
@@ -31,11 +34,13 @@ mod _core {
     #[pymodule_export]
     use super::cache::{ManualClock, PatternCache};
     #[pymodule_export]
+    use super::cache_key::get_cache_key;
+    #[pymodule_export]
     use super::checking::check_column;
     #[pymodule_export]
     use super::column::Column;
     #[pymodule_export]
-    use super::compile::{compile, get_cached_pattern, process_cache};
+    use super::compile::compile;
     #[pymodule_export]
     use super::conditions::Conditions;
     #[pymodule_export]
@@ -52,4 +57,8 @@ mod _core {
     #[pymodule_export]
     #[expect(non_upper_case_globals, reason = "named as Python names it")]
     const __version__: &str = env!("CARGO_PKG_VERSION");
+    #[pymodule_export]
+    use super::process_cache::{cache_pattern, get_cached_pattern, process_cache};
+    #[pymodule_export]
+    use super::weight::known_weight;
 }

@@ -6,7 +6,16 @@ it; `tests/test_sql_functions.py` names those.
 
 from __future__ import annotations
 
-__all__ = ["AGGREGATES", "CALLS_AGGREGATE", "LAMBDA_FUNCTIONS", "OPERATORS", "REFUSED", "SCALARS", "TABLE_FUNCTIONS", "WINDOWS"]
+__all__ = [
+    "AGGREGATES",
+    "CALLS_AGGREGATE",
+    "LAMBDA_FUNCTIONS",
+    "OPERATORS",
+    "REFUSED",
+    "SCALARS",
+    "TABLE_FUNCTIONS",
+    "WINDOWS",
+]
 
 #: Functions of one row.
 SCALARS = frozenset(

@@ -82,6 +82,8 @@ _OPERATIONS = {
     "ARRAY_CONSTRUCTOR": ("ARRAY_CONSTRUCTOR", 0, None),
 }
 
+# What every call has.
+_NO_ORDER = {"type": "ORDER_MODIFIER"}
 _DIRECTIONS = frozenset({"ORDER_DEFAULT", "ASCENDING", "DESCENDING"})
 _NULL_ORDERS = frozenset({"ORDER_DEFAULT", "NULLS FIRST", "NULLS LAST"})
 
@@ -125,8 +127,11 @@ class Fields:
     def nodes(self, name: str) -> list[Json]:
         """Return the value of a key that must be a list of nodes, or nothing."""
         found = self._left.pop(name, None) or []
-        if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+        if not isinstance(found, list):
             raise self._reader.unknown(f"a tree with another {name}", self)
+        for each in found:
+            if not isinstance(each, dict):
+                raise self._reader.unknown(f"a tree with another {name}", self)
         return found
 
     def end(self) -> None:
@@ -237,11 +242,13 @@ class TreeReader:
         return call if word is None else Semantics(word, call, span=call.span)
 
     def _argument(self, node: Json, function: str) -> Argument:
-        keys = Fields(node, self)
-        name, value = keys.take("name"), keys.node("expression")
-        keys.end()
-        if name is not None and not isinstance(name, str):
-            raise self.unknown("this argument", keys)
+        name, value = None, node.get("expression")
+        if len(node) != 1 or not isinstance(value, dict):
+            keys = Fields(node, self)
+            name, value = keys.take("name"), keys.node("expression")
+            keys.end()
+            if name is not None and not isinstance(name, str):
+                raise self.unknown("this argument", keys)
         if value.get("class") == "LAMBDA" and function in LAMBDA_FUNCTIONS:
             return Argument(self._lambda(value), name or None)
         return Argument(self.expression(value), name or None)
@@ -249,7 +256,7 @@ class TreeReader:
     def _check_function(self, name: str, operator: bool, keys: Fields) -> None:
         """Refuse a function that may read more than its arguments."""
         if operator:
-            known = name in OPERATORS or name in {"like_escape", "not_like_escape", "ilike_escape", "not_ilike_escape"}
+            known = name in OPERATORS or name in {"like_escape", "ilike_escape"}
         else:
             known = name in SCALARS or name in AGGREGATES or name in self._more_functions()
         if not known:
@@ -269,7 +276,7 @@ class TreeReader:
         return NAVIGATION
 
     def _order(self, node: Any, keys: Fields) -> tuple[OrderItem, ...]:
-        if not node:
+        if not node or node == _NO_ORDER:
             return ()
         modifier = Fields(node, self)
         if modifier.take("type") != "ORDER_MODIFIER":

@@ -32,12 +32,7 @@ __all__ = ["quoted", "sql_of"]
 
 _PREFIX_WORDS = {"NOT": "NOT "}
 _SUFFIX_WORDS = {"IS_NULL": " IS NULL", "IS_NOT_NULL": " IS NOT NULL"}
-_ESCAPES = {
-    "like_escape": "LIKE",
-    "not_like_escape": "NOT LIKE",
-    "ilike_escape": "ILIKE",
-    "not_ilike_escape": "NOT ILIKE",
-}
+_ESCAPES = {"like_escape": "LIKE", "ilike_escape": "ILIKE"}
 _DIRECTIONS = {"ORDER_DEFAULT": "", "ASCENDING": " ASC", "DESCENDING": " DESC"}
 _NULL_ORDERS = {"ORDER_DEFAULT": "", "NULLS FIRST": " NULLS FIRST", "NULLS LAST": " NULLS LAST"}
 

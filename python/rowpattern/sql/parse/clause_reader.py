@@ -151,11 +151,19 @@ class ClauseReader:
         behind = self._peek()
         return not needed or behind.word in needed or (behind.kind == "sign" and behind.text in needed)
 
+    def _may_end(self, begin: int) -> bool:
+        """Say whether an expression that begins at a token may have ended, with its name where it has one."""
+        last = self._tokens[self._at - 1]
+        before = self._tokens[self._at - 2] if self._at - 2 >= begin else None
+        # A word that joins two values is a name where none is before it: `ORDER BY glob`.
+        named = before is None or before.word == "AS" or not ends_expression(before)
+        return ends_expression(last) or (named and last.is_name and last.word not in NOT_A_NAME)
+
     def _skip_expression(self) -> tuple[int, int]:
         """Pass over tokens to the next comma, part or end; return the first token and the one behind the last."""
         begin = self._at
         while self._at < self._end and not self._token.is_sign(","):
-            if self._at > begin and self._begins_part() and ends_expression(self._tokens[self._at - 1]):
+            if self._at > begin and self._begins_part() and self._may_end(begin):
                 break
             self._at = self._closing.get(self._at, self._at) + 1
         return begin, self._at

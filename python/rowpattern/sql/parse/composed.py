@@ -81,18 +81,28 @@ class Composed:
         return None if at is None else Place(self.query, at)
 
     def place_before(self, byte: int) -> Place | None:
-        """Return where in the query the last piece of it ends that stands before a byte of the text."""
+        """Return the last character of the query that stands before a byte of the text."""
         part = bisect_right(self._begins, self._characters(byte)) - 1
         ends = (origin[1] for origin in reversed(self._origins[: part + 1]) if origin is not None)
-        return next((Place(self.query, end) for end in ends), None)
+        return next((Place(self.query, max(0, end - 1)) for end in ends), None)
 
     def span(self, byte: int, length: int) -> tuple[int, int] | None:
         """Return where in the query some bytes of the text stand; None where they do not stand there in one piece."""
-        begin = self.origin(byte)
-        last = None if begin is None or length < 1 else self.origin(byte + length - 1)
-        if begin is None:
+        at = self._characters(byte)
+        if not self._begins or not 0 <= at <= self._length:
             return None
-        return (begin, begin) if last is None or last < begin else (begin, last + 1)
+        part = bisect_right(self._begins, at) - 1
+        origin = self._origins[part]
+        if origin is None:
+            return None
+        first, end = origin
+        begin = min(first + at - self._begins[part], end)
+        last = self._characters(byte + length - 1) - self._begins[part] + first if length > 0 else -1
+        if last > end:
+            # It ends in another part.
+            beyond = self.origin(byte + length - 1)
+            last = -1 if beyond is None else beyond
+        return (begin, begin) if last < begin else (begin, last + 1)
 
     def quoted_names(self, span: tuple[int, int] | None, names: int) -> tuple[bool, ...]:
         """Say of each of the first names at a place of the query whether it stands in double quotes."""

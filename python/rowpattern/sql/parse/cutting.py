@@ -26,14 +26,7 @@ _WINDOW_WORDS = frozenset({"MEASURES", "PATTERN", "DEFINE", "SUBSET", "INITIAL",
 _BEFORE_A_TABLE = frozenset({"FROM", "JOIN"})
 
 # Reserved words that can stand in a key of a window.
-_IN_A_KEY = frozenset(
-    {"AND", "ASC", "CASE", "CAST", "COLLATE", "DESC", "ELSE", "END", "FALSE", "IN", "NOT", "NULL"}
-) | {
-    "OR",
-    "THEN",
-    "TRUE",
-    "WHEN",
-}
+_IN_A_KEY = frozenset("AND ASC CASE CAST COLLATE DESC ELSE END FALSE IN NOT NULL OR THEN TRUE WHEN".split())
 
 # The time that a query takes before its first row is read grows with these.
 _MOST_CLAUSES = 100
@@ -214,7 +207,7 @@ class _Cutter:
         Returns:
             the table's name where it is nothing but a name, and what it is called.
         """
-        if begin == 0 or begin == end:
+        if begin in {0, end}:
             raise self._fail("MATCH_RECOGNIZE stands behind a table in FROM", self._tokens[end])
         outside = self._outside_brackets(begin, end)
         tokens = self._tokens[begin:end]
@@ -257,7 +250,7 @@ class _Cutter:
         return tokens[-1].text if len(tokens) > 1 and _is_alias(tokens[-1], tokens[-2]) else None
 
     def _outside_brackets(self, begin: int, end: int) -> list[int]:
-        found = []
+        found: list[int] = []
         while begin < end:
             if len(found) == _MOST_TOKENS_OF_A_TABLE:
                 raise self._fail("MATCH_RECOGNIZE stands behind a table in FROM", self._tokens[end])

@@ -27,7 +27,7 @@ from rowpattern.sql.parse.tokens import closing_places, tokens_of
 from rowpattern.sql.problems import Place, nesting_limited, problem
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from rowpattern.sql.parse.clause import Clause
 
@@ -74,8 +74,17 @@ def result_name(clause: Clause) -> str:
     return f"{_OWN_NAMES}answer {clause.number}"
 
 
-def parse(sql: str) -> ParsedQuery:
+def _no_limit() -> None:
+    pass
+
+
+@nesting_limited("query")
+def parse(sql: str, check: Callable[[], None] = _no_limit) -> ParsedQuery:
     """Read a query.
+
+    Args:
+        sql: its text.
+        check: called between steps; it raises an error where time is over.
 
     Raises:
         QuerySyntaxError: it is not one query, or a clause in it is wrong.
@@ -85,9 +94,11 @@ def parse(sql: str) -> ParsedQuery:
     """
     check_text(sql, "query")
     clauses, whole = cut(sql)
-    return _QueryParser(sql, clauses, whole).parse()
+    check()
+    return _QueryParser(sql, clauses, whole).parse(check)
 
 
+@nesting_limited("condition")
 def parse_condition(variable: str, text: str) -> Definition:
     """Read one condition, as it would stand in DEFINE.
 
@@ -154,13 +165,15 @@ class _QueryParser:
         self._tables: dict[str, Place] = {}
         self._duckdb_tables: Counter[str] = Counter()
 
-    def parse(self) -> ParsedQuery:
+    def parse(self, check: Callable[[], None]) -> ParsedQuery:
         written = [each for clause in self._clauses for each in clause.expressions()]
         around = [*self._sources.values(), self._outer]
         expressions = [_expressions_text(self._sql, written)] if written else []
         trees = parse_texts([*(each.text for each in expressions), *(each.composed.text for each in around)])
+        check()
         for text in expressions:
             _read_expressions(text, trees.pop(0), written)
+        check()
         for clause in self._clauses:
             if clause.table is not None:
                 self._tables.setdefault(clause.table, Place(self._sql, clause.source.begin))
@@ -336,9 +349,9 @@ def _syntax_error(text: Composed, tree: dict[str, Any], begin: Place | None) -> 
     position = tree.get("position")
     place = text.place(int(position)) if position is not None else begin
     if place is None and position is not None:
-        # At the parenthesis that stands behind an expression: what was written ends too early.
+        # At a word of ours: the parenthesis that stands behind an expression, or the name of a clause's answer.
         place = text.place_before(int(position))
-        message = "the expression is not complete"
+        message = "MATCH_RECOGNIZE stands behind a table in FROM" if begin is None else "the expression is not complete"
     return problem(message, place, QuerySyntaxError)
 
 

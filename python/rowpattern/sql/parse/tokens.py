@@ -21,8 +21,11 @@ __all__ = ["DEEPEST_BRACKETS", "Token", "closing_places", "tokens_of"]
 #: Brackets inside brackets: DuckDB's parser takes time that grows with the square of this where they do not close.
 DEEPEST_BRACKETS = 200
 
-# As DuckDB's parser has it: these are spaces, and every other character that is not ASCII is one of a name, as are control
-# characters. `tests/test_sql_hostile.py` asks it about every character.
+# Reading a query takes some microseconds for each.
+_MOST_TOKENS = 100_000
+
+# As DuckDB's parser has it: these are spaces, and every other character that is not ASCII is one of a name, as are
+# control characters. `tests/test_sql_hostile.py` asks it about every character.
 _SPACES = r"[\t\n\x0b\f\r \xa0\u2000-\u200b\u202f\u205f\u2060\u3000\ufeff]"
 _LETTERS = (
     r"A-Za-z_\x01-\x08\x0e-\x1f\x7f-\x9f\xa1-\u1fff\u200c-\u202e\u2030-\u205e\u2061-\u2fff\u3001-\ufefe"
@@ -94,7 +97,7 @@ def tokens_of(sql: str) -> list[Token]:
     """Cut a text into tokens. Takes time linear in the text.
 
     Raises:
-        QuerySyntaxError: a quote, a comment or a row pattern is not closed.
+        QuerySyntaxError: a quote, a comment or a row pattern is not closed, or there are too many tokens.
     """
     found: list[Token] = []
     at, behind_pattern = 0, False
@@ -128,6 +131,9 @@ def tokens_of(sql: str) -> list[Token]:
             begin, at = at, _pattern_end(sql, at)
             found.append(Token("pattern", sql[begin:at], begin, at))
         behind_pattern = found[-1].word == "PATTERN"
+        if len(found) > _MOST_TOKENS:
+            message = f"the query has more than {_MOST_TOKENS:,} words and signs; put long lists into a table"
+            raise problem(message, Place(sql, begin), QuerySyntaxError)
 
 
 def _unclosed(sql: str, begin: int) -> QuerySyntaxError:

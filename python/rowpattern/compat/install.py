@@ -1,11 +1,4 @@
-"""Standing in for the pure-Python system, `pandas-match-recognize`, whose modules are imported as `src...`.
-
->>> from rowpattern.compat import install_as_src
->>> install_as_src()
->>> from src.utils.pattern_cache import get_cache_stats  # doctest: +SKIP
-
-Call it before the first import of `src`; modules that were imported earlier are mended as far as their names go.
-"""
+"""Imports of `src...`: our modules under the names of the pure-Python system's."""
 
 from __future__ import annotations
 
@@ -22,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from types import ModuleType
 
-__all__ = ["install_as_src"]
+__all__ = ["install"]
 
 _OURS = {
     "src.utils.pattern_cache": "rowpattern.pattern_cache",
@@ -31,18 +24,13 @@ _OURS = {
 }
 
 # The engine's executor reaches the cache through this module, past the one above.
-_SECOND_DOOR = "src.utils.performance_optimizer"
+_OTHER_WAY = "src.utils.performance_optimizer"
 
 _PACKAGES = frozenset({"src", "src.utils", "src.monitoring", "src.config"})
 
 
-def install_as_src() -> None:
-    """Make `src.utils.pattern_cache`, `src.monitoring.cache_monitor` and `src.config.production_config` ours.
-
-    They are then the modules of the same name in this package, whether or not a package `src` is installed. The rest of
-    an installed `src` is left alone, but for the second way to its cache in `src.utils.performance_optimizer`, which
-    then leads here too. Calling it again does nothing.
-    """
+def install() -> None:
+    """Do what `rowpattern.compat.install_as_src` says."""
     if any(isinstance(finder, _FindOurs) for finder in sys.meta_path):
         return
     sys.meta_path.insert(0, _FindOurs())
@@ -52,8 +40,8 @@ def install_as_src() -> None:
     for theirs, ours in _OURS.items():
         if theirs in sys.modules:
             replaced.update(_replace(theirs, importlib.import_module(ours)))
-    if _SECOND_DOOR in sys.modules:
-        replaced.update(_mend(sys.modules[_SECOND_DOOR]))
+    if _OTHER_WAY in sys.modules:
+        replaced.update(_patch(sys.modules[_OTHER_WAY]))
     for name, module in list(sys.modules.items()):
         if name == "src" or name.startswith("src."):
             for attribute, value in list(vars(module).items()):
@@ -90,7 +78,7 @@ def _clear() -> None:
     pattern_cache.clear_pattern_cache()
 
 
-_MENDED: dict[str, Callable[..., Any]] = {
+_PATCHES: dict[str, Callable[..., Any]] = {
     "get_smart_cache": _smart_cache,
     "clear_smart_cache": _clear,
     "is_smart_caching_enabled": _caching_enabled,
@@ -98,14 +86,14 @@ _MENDED: dict[str, Callable[..., Any]] = {
 }
 
 
-def _mend(second_door: ModuleType) -> _Replaced:
-    """Lead the functions of the second door to the cache."""
+def _patch(module: ModuleType) -> _Replaced:
+    """Lead the functions of the other way to the cache here."""
     replaced: _Replaced = {}
-    for name, ours in _MENDED.items():
-        if hasattr(second_door, name):
-            theirs = getattr(second_door, name)
+    for name, ours in _PATCHES.items():
+        if hasattr(module, name):
+            theirs = getattr(module, name)
             replaced[id(theirs)] = (theirs, ours)
-            setattr(second_door, name, ours)
+            setattr(module, name, ours)
     return replaced
 
 
@@ -117,12 +105,12 @@ class _FindOurs(importlib.abc.MetaPathFinder):
     ) -> importlib.machinery.ModuleSpec | None:
         if fullname in _OURS:
             return importlib.machinery.ModuleSpec(fullname, _LoadOurs(_OURS[fullname]))
-        if fullname != _SECOND_DOOR:
+        if fullname != _OTHER_WAY:
             return None
         for finder in sys.meta_path:
             if finder is not self and (spec := finder.find_spec(fullname, path, target)) is not None:
                 if spec.loader is not None:
-                    spec.loader = _LoadAndMend(spec.loader)
+                    spec.loader = _LoadAndPatch(spec.loader)
                 return spec
         return None
 
@@ -156,7 +144,7 @@ class _LoadOurs(importlib.abc.Loader):
         module.__spec__ = self._spec
 
 
-class _LoadAndMend(importlib.abc.Loader):
+class _LoadAndPatch(importlib.abc.Loader):
     def __init__(self, theirs: Any) -> None:
         self._theirs = theirs
 
@@ -168,4 +156,4 @@ class _LoadAndMend(importlib.abc.Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         self._theirs.exec_module(module)
-        _mend(module)
+        _patch(module)

@@ -1,34 +1,29 @@
-//! Which keys were evicted not long ago, so that it can be told what evictions cost.
+//! Which keys were evicted not long ago (a ghost list), so that it can be told what evictions cost.
 
-use std::hash::BuildHasher;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::entry::KeyRef;
+use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// Places of 8 bytes. A later key takes the place of an earlier one, so the memory is of about so many evictions.
 const PLACES: usize = 16_384;
 
 /// Hashes of evicted keys, each in the place that it chooses. Takes no memory before the first eviction, and no lock.
 #[derive(Default)]
-pub struct Evicted {
+pub struct GhostList {
     places: OnceLock<Box<[AtomicU64]>>,
-    hasher: foldhash::fast::RandomState,
     found: AtomicU64,
 }
 
-impl Evicted {
-    /// Notes that a key was evicted.
-    pub fn note(&self, key: KeyRef<'_>) {
+impl GhostList {
+    /// Notes that the key of this hash was evicted.
+    pub fn note(&self, hash: u64) {
         let places = self.places.get_or_init(|| (0..PLACES).map(|_| AtomicU64::new(0)).collect());
-        let hash = self.hasher.hash_one(key);
         places[hash as usize % PLACES].store(hash, Ordering::Relaxed);
     }
 
     /// Counts a look-up that missed, when its key was evicted; once for each eviction.
-    pub fn look_for(&self, key: KeyRef<'_>) {
+    pub fn look_for(&self, hash: u64) {
         let Some(places) = self.places.get() else { return };
-        let hash = self.hasher.hash_one(key);
         let place = &places[hash as usize % PLACES];
         if place.load(Ordering::Relaxed) == hash
             && place.compare_exchange(hash, 0, Ordering::Relaxed, Ordering::Relaxed).is_ok()

@@ -1,0 +1,67 @@
+"""Methods that the pure-Python system's cache object has and ours has no other use for."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+from rowpattern._core import PatternCache
+
+__all__ = ["TheirCacheObject"]
+
+
+class TheirCacheObject(PatternCache):
+    """A cache that answers to `get_stats`, `get_statistics`, `resize_cache`, `clear_cache` and `config` too.
+
+    That object's levels (L1, L2, L3) do not exist here; one store keeps one set of limits.
+    """
+
+    def statistics(self) -> dict[str, Any]:
+        """Return the statistics, also under the names that the pure-Python system's queries and reports read."""
+        figures = super().statistics()
+        figures["hit_rate_percent"] = figures["cache_efficiency_score"] = figures["cache_efficiency"]
+        figures["total_requests"] = figures["hits"] + figures["misses"]
+        figures["entries_count"] = figures["size"]
+        figures["size_mb"] = figures["memory_used_mb"]
+        figures["max_size_mb"] = figures["max_memory_used_mb"]
+        figures["utilization_percent"] = 100.0 * figures["size"] / figures["max_size"] if figures["max_size"] else 0.0
+        figures["memory_pressure_events"] = figures["evictions_memory"] + figures["evictions_shed"]
+        figures["total_compilation_time_saved"] = figures["compilation_time_saved"]
+        return figures
+
+    def get_statistics(self) -> dict[str, Any]:
+        """Return the same as `statistics`."""
+        return self.statistics()
+
+    def get_stats(self) -> dict[str, Any]:
+        """Return the same as `statistics`."""
+        return self.statistics()
+
+    def resize_cache(  # noqa: PLR0917 - as it was
+        self,
+        l1_size_mb: float | None = None,
+        l2_size_mb: float | None = None,
+        l3_size_mb: float | None = None,
+        l1_entries: int | None = None,
+        l2_entries: int | None = None,
+        l3_entries: int | None = None,
+    ) -> None:
+        """Change the limits to the sums of what is given for the three levels of the pure-Python system."""
+        megabytes = [size for size in (l1_size_mb, l2_size_mb, l3_size_mb) if size is not None]
+        entries = [count for count in (l1_entries, l2_entries, l3_entries) if count is not None]
+        self.resize(sum(entries) if entries else None, max_memory_mb=sum(megabytes) if megabytes else None)
+
+    def clear_cache(self, level: str = "all") -> None:  # noqa: ARG002 - there are no levels
+        """Remove all entries."""
+        self.clear()
+
+    @property
+    def config(self) -> SimpleNamespace:
+        """The limits, as `max_entries`, `max_size_mb` and `ttl_seconds`; none of them while caching is disabled."""
+        figures = super().statistics()
+        on = figures["enabled"]
+        return SimpleNamespace(
+            max_entries=figures["max_size"] if on else 0,
+            max_size_mb=figures["max_memory_used_mb"] if on else 0.0,
+            ttl_seconds=figures["ttl_seconds"],
+        )

@@ -1,0 +1,109 @@
+"""Functions of the pure-Python system's `pattern_cache` module that this package has no other use for."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from rowpattern import pattern_cache
+from rowpattern._core import PatternCache
+from rowpattern.compat.failures import answered
+from rowpattern.compat.replacement import put_as_theirs
+from rowpattern.events import log_event
+from rowpattern.weighing import weigh
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = [
+    "cache_condition",
+    "cache_tokenization",
+    "enable_smart_caching_features",
+    "get_all_cache_stats",
+    "get_cached_condition",
+    "get_cached_tokens",
+    "get_smart_cache_instance",
+    "optimize_for_pattern",
+]
+
+
+def get_smart_cache_instance() -> Any:
+    """Return the same as `get_pattern_cache`."""
+    return pattern_cache.get_pattern_cache()
+
+
+def get_cached_condition(key: str) -> Any:
+    """Return what `cache_condition` put in under a key, or None."""
+    return _get("condition", key)
+
+
+def cache_condition(key: str, condition_result: Any) -> bool:
+    """Keep an object under a key of its own kind; True when it is cached."""
+    return _put("condition", key, condition_result)
+
+
+def get_cached_tokens(pattern: str) -> Any:
+    """Return what `cache_tokenization` put in for a pattern, or None."""
+    return _get("tokens", pattern)
+
+
+def cache_tokenization(pattern: str, tokens: Any) -> bool:
+    """Keep a pattern's tokens; True when they are cached."""
+    return _put("tokens", pattern, tokens)
+
+
+def _get(kind: str, key: str) -> Any:
+    def get() -> Any:
+        cache = pattern_cache.get_pattern_cache()
+        # A cache of a caller's has one space of keys.
+        return cache.get(key, kind=kind) if isinstance(cache, PatternCache) else cache.get(f"{kind}_{key}")
+
+    return answered("look up", key, get, None)
+
+
+def _put(kind: str, key: str, value: object) -> bool:
+    def put() -> bool:
+        cache = pattern_cache.get_pattern_cache()
+        if isinstance(cache, PatternCache):
+            return PatternCache.put(cache, key, value, size_bytes=weigh(value), kind=kind)
+        return put_as_theirs(cache, f"{kind}_{key}", value)
+
+    return answered("cache", key, put, otherwise=False)
+
+
+def get_all_cache_stats() -> dict[str, Any]:
+    """Return `{"pattern_cache": statistics, "summary": {...}}`, the statistics and a digest of them."""
+    statistics = pattern_cache.get_cache_stats()
+    return {
+        "pattern_cache": statistics,
+        "summary": {
+            "total_hit_rate": statistics.get("hit_rate_percent", 0.0),
+            "total_entries": statistics.get("entries_count", 0),
+            "total_size_mb": statistics.get("size_mb", 0.0),
+            "cache_efficiency_score": statistics.get("cache_efficiency_score", 0.0),
+            "optimizations_enabled": [],
+        },
+    }
+
+
+def optimize_for_pattern(
+    pattern: str,
+    define_conditions: Mapping[str, str] | None = None,
+    data_characteristics: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Return the key for a pattern over such data, in the pure-Python system's form.
+
+    There are no levels and no predictions here, so nothing is recommended and nothing is done.
+    """
+    return {
+        "optimized_cache_key": pattern_cache.get_cache_key(pattern, define_conditions, None, data_characteristics),
+        "optimizations_applied": [],
+        "cache_level_recommendation": None,
+        "predicted_patterns": [],
+    }
+
+
+def enable_smart_caching_features(**features: bool) -> bool:
+    """Take the pure-Python system's switches and return True: what they stand for has no switch here."""
+    log_event("cache", logging.DEBUG, "features", "no such switches here: %(features)s", features=sorted(features))
+    return True
