@@ -226,7 +226,7 @@ def _limit(name: str, value: object) -> float:
             found = float(value)
         except OverflowError:
             # A whole number that no double holds.
-            found = math.inf if int(value) > 0 else -math.inf
+            found = math.inf if math.trunc(value) > 0 else -math.inf
         if found > 0:
             return found
     raise ConfigurationError(f"{name} is {_shown(value)}; allowed is a number above 0")
