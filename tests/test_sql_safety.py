@@ -133,7 +133,11 @@ def test_limits_are_checked(limits: dict[str, Any]) -> None:
         match_recognize("SELECT 1", **limits)
 
 
-@pytest.mark.parametrize("limit", [np.int64(50), np.float32(50), Fraction(111, 2), 1e308, float("inf"), 10**400], ids=lambda limit: repr(limit)[:20])
+@pytest.mark.parametrize(
+    "limit",
+    [np.int64(50), np.float32(50), Fraction(111, 2), 1e308, float("inf"), 10**400],
+    ids=lambda limit: repr(limit)[:20],
+)
 @pytest.mark.parametrize("name", ["timeout_seconds", "memory_limit_mb"])
 def test_limits_are_any_numbers(name: str, limit: Any) -> None:
     limits: dict[str, Any] = {name: limit}

@@ -197,7 +197,7 @@ class _PolarsTable(Table):
         self.names = list(frame.columns)
         self.rows = frame.height
         self._columns: dict[str, pa.ChunkedArray] = {}
-        _check_names(self.names)
+        check_names(self.names)
 
     def _convert(self, name: str) -> pa.ChunkedArray:
         try:
