@@ -10,9 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import duckdb_shapes
 import pytest
-from expression_trees import plain, read, trees
 from hypothesis import HealthCheck, given, settings
 
 import rowpattern

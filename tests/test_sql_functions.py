@@ -5,7 +5,6 @@ from __future__ import annotations
 import duckdb
 import pyarrow as pa
 import pytest
-from expression_trees import read
 
 import rowpattern
 from rowpattern.sql.duckdb.functions import (

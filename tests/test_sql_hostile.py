@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pyarrow as pa
 import pytest
-from hostile_texts import CANARY, PLACES, PLAIN, hostile, mutated
 
 import rowpattern
 from rowpattern import match_recognize
@@ -25,6 +24,8 @@ from rowpattern.sql import database, query
 from rowpattern.sql.expression.nodes import Call, Collate, Column, Literal, Node, TypeName
 from rowpattern.sql.parse.parser import parse
 from rowpattern.sql.parse.tokens import tokens_of
+
+from hostile_texts import CANARY, PLACES, PLAIN, hostile, mutated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -35,6 +35,7 @@ __all__ = [
 ]
 
 __version__: str
+
 # Answers callers in a cache's place.
 class _Elsewhere(Protocol):
     def get(self, key: object, /) -> Any: ...

@@ -21,7 +21,7 @@ from __future__ import annotations
 import math
 import numbers
 import sys
-from typing import TYPE_CHECKING, Any, Callable, Literal
+from typing import TYPE_CHECKING, Any, Callable, Literal, cast
 
 from rowpattern.errors import ConfigurationError
 from rowpattern.production_config import get_config
@@ -226,7 +226,7 @@ def _limit(name: str, value: object) -> float:
             found = float(value)
         except OverflowError:
             # A whole number that no double holds.
-            found = math.inf if math.trunc(value) > 0 else -math.inf
+            found = math.inf if cast("float", value) > 0 else -math.inf
         if found > 0:
             return found
     raise ConfigurationError(f"{name} is {_shown(value)}; allowed is a number above 0")
