@@ -9,9 +9,9 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
-import sys
 import signal
 import socket
+import sys
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
