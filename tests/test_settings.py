@@ -470,3 +470,22 @@ def test_how_values_are_shown(value: object, text: str) -> None:
     assert shown(value) == text
     # More digits than Python writes.
     assert len(shown(10**5000)) < 120
+
+
+def test_the_origin_of_what_is_no_setting() -> None:
+    config = MatchRecognizeConfig()
+    for section, name, nearest in (
+        ("performance", "cache_size_limits", "cache_size_limit"),
+        ("logging", "levels", "level"),
+        ("loging", "level", "logging"),
+        ("", "performence", "performance"),
+    ):
+        with pytest.raises(rowpattern.ConfigurationError, match=f"is not a setting; the nearest is {nearest}"):
+            config.origin(section, name)
+    with pytest.raises(TypeError, match="a dict of settings"):
+        performance_config.PerformanceConfig.from_origins([("cache_size_limit", 5)])  # type: ignore[arg-type]
+
+
+def test_an_environment_may_have_keys_that_are_no_names() -> None:
+    environment: Any = {0: "x", None: "y", "MR_CACHE_SIZE_LIMIT": "7"}
+    assert MatchRecognizeConfig.from_env(environment).performance.cache_size_limit == 7

@@ -300,3 +300,31 @@ def test_explaining() -> None:
     )
     assert "clause 2 of 2" in str(nested)
     assert "around the clauses: DuckDB runs the query" in str(nested)
+
+
+@pytest.mark.parametrize(
+    ("measure", "value"),
+    [
+        ("list_transform([1, 2], lambda X: x + 1)", [2, 3]),
+        ("list_transform([[1], [2]], lambda X: list_transform(x, lambda x: X + 1))", [[2], [3]]),
+        ('list_transform([1], lambda "PARAMETER 0": "parameter 0" + o)', [2]),
+        ("list_transform([1], lambda i0: i0 + o)", [2]),
+    ],
+)
+def test_parameters_of_lambdas_are_found_whatever_their_case(measure: str, value: Any) -> None:
+    assert rows(f"SELECT * FROM t MATCH_RECOGNIZE (ORDER BY o MEASURES {measure} AS m PATTERN (A)) LIMIT 1") == [
+        (value,)
+    ]
+
+
+def test_two_parameters_of_a_lambda_have_two_names() -> None:
+    with pytest.raises(rowpattern.QuerySyntaxError, match="two parameters of this lambda have one name"):
+        rows("SELECT * FROM t MATCH_RECOGNIZE (MEASURES list_reduce([1, 2], lambda x, X: x + X) AS m PATTERN (A))")
+
+
+@pytest.mark.parametrize(
+    "shown", ["* REPLACE (n + 1 AS n)", "COLUMNS('n') + 1 AS n", "COLUMNS(lambda c: c = 'n') + 1 AS n", "COLUMNS('n')"]
+)
+def test_constants_in_the_columns_shown(shown: str) -> None:
+    query = f"SELECT {shown} FROM t MATCH_RECOGNIZE (ORDER BY o MEASURES count(*) AS n PATTERN (A+))"
+    assert rows(query) == [(6 if shown == "COLUMNS('n')" else 7,)]

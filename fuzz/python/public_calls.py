@@ -49,7 +49,9 @@ _SPECIAL = (
 
 #: What a call raises by the language's own rules, or by its documentation, beside the errors that all may raise.
 DOCUMENTED: dict[str, tuple[type[BaseException], ...]] = {
-    "__getitem__": (IndexError,),
+    "__getitem__": (IndexError, KeyError),
+    "pop": (KeyError,),
+    "popitem": (KeyError,),
     "__next__": (StopIteration,),
     "dump": (OSError,),
     "load": (OSError,),

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
 __all__ = ["general_key"]
 
@@ -18,7 +19,15 @@ def general_key(
     subsets: Mapping[str, Iterable[str]] | None,
     data_characteristics: Mapping[str, Any] | None,
 ) -> str:
-    """Return what `rowpattern.pattern_cache.get_cache_key` returns, for any arguments."""
+    """Return what `rowpattern.pattern_cache.get_cache_key` returns, for any arguments.
+
+    Raises:
+        TypeError: an argument behind the first is no mapping.
+    """
+    given = {"define": define, "subsets": subsets, "data_characteristics": data_characteristics}
+    for name, value in given.items():
+        if value and not isinstance(value, Mapping):
+            raise TypeError(f"{name} is a mapping, not {type(value).__name__}")
     parts = [
         pattern_text,
         sorted((define or {}).items()),

@@ -172,7 +172,10 @@ class PerformanceConfig(_Attributed):
 
         Raises:
             ConfigurationError: as for a call.
+            TypeError: it is no dict of origins.
         """
+        if not isinstance(given, dict) or not all(isinstance(origin, Origin) for origin in given.values()):
+            raise TypeError("given is a dict of settings, each with its Origin")
         values = {}
         for setting, origin in given.items():
             with placed(origin.detail):
@@ -241,7 +244,13 @@ class PerformanceConfig(_Attributed):
         return self.cache_clear_threshold_mb == 0 or self.cache_clear_threshold_mb < limit_mb
 
     def origin(self, setting: str) -> Origin:
-        """Return where the value of a setting came from."""
+        """Return where the value of a setting came from.
+
+        Raises:
+            ConfigurationError: there is no such setting.
+        """
+        if setting not in self._origins:
+            raise ConfigurationError(not_a_setting(setting, READERS))
         value, origin = getattr(self, setting), self._origins[setting]
         return origin if value == origin.value else Origin(value, "call")
 

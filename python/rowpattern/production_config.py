@@ -167,10 +167,19 @@ class MatchRecognizeConfig:
         return config
 
     def origin(self, section: str, name: str) -> Origin:
-        """Return where a setting's value came from; section `""` has those that are in none."""
+        """Return where a setting's value came from; section `""` has those that are in none.
+
+        Raises:
+            ConfigurationError: there is no such section or setting.
+        """
+        if section not in {"", *_SECTIONS}:
+            raise ConfigurationError(not_a_setting(section, _SECTIONS))
         holder: Any = getattr(self, section) if section else self
         if isinstance(holder, PerformanceConfig):
             return holder.origin(name)
+        known = {each.name for each in fields(holder)}
+        if name not in known:
+            raise ConfigurationError(not_a_setting(name, known))
         value, origin = getattr(holder, name), self._origins.get((section, name))
         if origin is not None and origin.value == value:
             return origin

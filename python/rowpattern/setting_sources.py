@@ -51,7 +51,8 @@ def given_by_environment(variables: Mapping[str, str]) -> Given:
     """
     known = {*VARIABLES, CONFIG_FILE}
     for variable in variables:
-        if variable.startswith("MR_") and variable not in known | _NOT_OURS:
+        # A mapping of the caller's may have keys that are no names.
+        if str(variable).startswith("MR_") and variable not in known | _NOT_OURS:
             warnings.warn(not_a_setting(variable, known), ConfigurationWarning, stacklevel=4)
     given: Given = {}
     if path := variables.get(CONFIG_FILE):

@@ -235,8 +235,13 @@ def _limit(name: str, value: object) -> float:
             found = math.inf if cast("float", value) > 0 else -math.inf
         if found > 0:
             return found
-    raise ConfigurationError(f"{name} is {_cut(repr(value))}; allowed is a number above 0")
+    raise ConfigurationError(f"{name} is {_shown(value)}; allowed is a number above 0")
 
 
-def _cut(text: str, most: int = 40) -> str:
+def _shown(value: object, most: int = 40) -> str:
+    try:
+        text = repr(value)
+    except ValueError:
+        # Python writes no whole number of more than some thousand digits.
+        return f"a value of the type {type(value).__name__} that cannot be shown"
     return text if len(text) <= most else f"{text[:most]}..."

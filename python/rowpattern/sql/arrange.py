@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from rowpattern.errors import QueryError
 from rowpattern.sql.kernels import has_nan
 from rowpattern.sql.pieces import taken
+from rowpattern.sql.problems import problem
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -130,7 +131,7 @@ def arrange(table: Table, partition_by: Sequence[Key], order_by: Sequence[Key], 
         changed = np.zeros(table.rows - 1, dtype=bool) if together is None else ~_to_numpy(together)
         for key in partition_by if together is None else ():
             run.check()
-            changed |= _changes(rows.key(key))
+            changed |= _changes(rows.key(key), key)
         run.hold(8 * int(np.count_nonzero(changed)))
         rows.starts = np.concatenate([np.zeros(1, dtype=np.int64), np.flatnonzero(changed) + 1])
     return rows
@@ -214,17 +215,18 @@ def _sorted(values: Sequence[pa.ChunkedArray], keys: Sequence[Key], database: Da
     return np.asarray(found.column(0).to_numpy())
 
 
-def _changes(column: pa.ChunkedArray) -> Booleans:
+def _changes(column: pa.ChunkedArray, key: Key) -> Booleans:
     """Say for each row but the first whether its value differs from the one before; NULLs are alike, NaNs too."""
+    not_comparable = problem(f"PARTITION BY cannot compare values of the type {column.type}", key.place, QueryError)
     if pa.types.is_nested(column.type):
-        raise QueryError(f"PARTITION BY cannot compare values of the type {column.type}")
+        raise not_comparable
     if pa.types.is_null(column.type):
         return np.zeros(len(column) - 1, dtype=bool)
     before, after = _neighbours(column)
     try:
         differs = pc.not_equal(before, after)
     except pa.ArrowNotImplementedError:
-        raise QueryError(f"PARTITION BY cannot compare values of the type {column.type}") from None
+        raise not_comparable from None
     if column.null_count:
         one_null = pc.xor(pc.is_null(before), pc.is_null(after))
         differs = pc.or_(pc.fill_null(differs, fill_value=False), one_null)

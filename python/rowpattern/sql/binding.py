@@ -37,6 +37,7 @@ class Key:
         reads: those columns.
         descending: for ORDER BY.
         nulls_first: for ORDER BY.
+        place: where it stands in the query; None where it is ours.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Key:
     reads: tuple[str, ...]
     descending: bool = False
     nulls_first: bool = False
+    place: Place | None = None
 
     @property
     def direction(self) -> str:
@@ -237,7 +239,7 @@ def _key(  # noqa: PLR0917 - used here only
 ) -> Key:
     node, reads = row_expression(written, columns, place, what)
     column = reads[0] if isinstance(node, Column) else None
-    return Key(column or written.text, column, sql_of(node), reads, descending, nulls_first)
+    return Key(column or written.text, column, sql_of(node), reads, descending, nulls_first, place)
 
 
 def _check_names(bound: BoundClause, others: set[str | None]) -> None:

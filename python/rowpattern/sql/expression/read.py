@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from rowpattern.errors import QueryError, QuerySyntaxError, UnsupportedQueryError
 from rowpattern.sql.duckdb.functions import AGGREGATES, CALLS_AGGREGATE, LAMBDA_FUNCTIONS, OPERATORS, SCALARS
+from rowpattern.sql.duckdb.names import lowered
 from rowpattern.sql.duckdb.types import check_collation, check_type
 from rowpattern.sql.expression.nodes import (
     Argument,
@@ -196,7 +197,8 @@ class TreeReader:
         return self._text.span(keys.location, keys.length)
 
     def _literal(self, keys: Fields, form: str) -> Node:
-        literal = keys.node("literal")
+        # A copy: a tree may be read twice.
+        literal = dict(keys.node("literal"))
         kind, text = literal.pop("kind", None), literal.pop("text", "")
         allowed = _LITERALS.get(kind)
         if form != "VALUE_CONSTANT" or literal or allowed is None or not allowed.fullmatch(text):
@@ -384,7 +386,10 @@ class TreeReader:
             isinstance(name, list) and len(name) == 1 for name in names
         ):
             raise self.refused("the parameters of a lambda are names; write lambda x, y: ...", keys, QuerySyntaxError)
-        return tuple(str(name) for (name,) in names)
+        found = tuple(lowered(str(name)) for (name,) in names)
+        if len(set(found)) < len(found):
+            raise self.refused("two parameters of this lambda have one name", keys, QuerySyntaxError)
+        return found
 
     def _arrow(self, keys: Fields, _: str) -> Node:
         """Read `->` outside of functions that take lambdas, where it reads a part of JSON."""
@@ -425,15 +430,16 @@ def _free_names(count: int, body: Node) -> tuple[str, ...]:
 
     Inputs that stand for columns later have names of their own (`i0`), which these never are.
     """
-    taken = {each.names[0] for each in walk(body) if isinstance(each, Column)}
+    taken = {lowered(each.names[0]) for each in walk(body) if isinstance(each, Column)}
     taken |= {name for each in walk(body) if isinstance(each, Lambda) for name in each.parameters}
     names = (f"parameter {number}" for number in range(len(taken) + count))
     return tuple([name for name in names if name not in taken][:count])
 
 
 def _renamed(node: Node, names: dict[str, str]) -> Node:
-    if isinstance(node, Column) and node.names[0] in names:
-        return replace(node, names=(names[node.names[0]], *node.names[1:]))
+    """Give a lambda's parameters other names; `names` has theirs in small letters, as DuckDB compares them."""
+    if isinstance(node, Column) and lowered(node.names[0]) in names:
+        return replace(node, names=(names[lowered(node.names[0])], *node.names[1:]))
     if isinstance(node, Lambda):
         names = {name: new for name, new in names.items() if name not in node.parameters}
     return map_children(node, lambda child: _renamed(child, names))
