@@ -1,8 +1,8 @@
 """The memory of streams at small limits: what the query's process has at its peak more than before.
 
 Files have row groups of 10,000 rows up to the whole file of 15 million; 0.8 GB of columns go through a sort that writes
-to disk. Polars reads row groups whole, whatever is asked of it, so the lazy frame's files have none above
-262,144 rows; that is its limit, and stands in the documentation.
+to disk. Polars reads row groups whole, and several ahead, whatever is asked of it: so the lazy frame's files have none
+above 262,144 rows, and its process sets POLARS_ROW_GROUP_PREFETCH_SIZE=1, as the documentation says.
 """
 
 from __future__ import annotations
@@ -113,7 +113,8 @@ def test_stream_memory(benchmark: Any, kind: str, limit_mb: int, directories: di
 
     def matched() -> dict[str, float]:
         arguments = [sys.executable, "-c", textwrap.dedent(CHILD), kind, str(directory), QUERY, str(limit_mb)]
-        found = subprocess.run(arguments, check=True, capture_output=True, text=True)
+        environment = {**os.environ, "POLARS_ROW_GROUP_PREFETCH_SIZE": "1"}
+        found = subprocess.run(arguments, check=True, capture_output=True, text=True, env=environment)
         answer: dict[str, float] = json.loads(found.stdout)
         return answer
 

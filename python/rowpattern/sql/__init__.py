@@ -53,7 +53,9 @@ def match_recognize(
     Args:
         sql: one query, in DuckDB's SQL, with MATCH_RECOGNIZE after any table in FROM.
         data: one table: a pandas or Polars frame (or lazy frame), an Arrow table or reader, a DuckDB relation, or
-            anything with Arrow's stream interface. Any name in FROM means it.
+            anything with Arrow's stream interface. Any name in FROM means it. With `stream` also the path of a Parquet
+            or Arrow IPC file (or a directory of Parquet files), a pyarrow dataset or scanner, and a list, tuple,
+            generator or other iterator of `pyarrow.RecordBatch`.
         memory_limit_mb: the most memory that the query may take beyond the tables given, in MB of 2**20 bytes; by
             default `max_memory_mb` of the process's settings (`MR_MAX_MEMORY_MB`, 8,192).
         timeout_seconds: the most time; by default `execution_timeout_seconds` of the process's settings
@@ -61,13 +63,14 @@ def match_recognize(
         threads: the most threads that work on it; by default one for each core that the process may use, and no more
             than `max_workers` of the process's settings (`MR_MAX_WORKERS`, 4). Answers do not depend on it.
         progress: True prints each step to standard error; a function is called with each, as a
-            `rowpattern.sql.running.Progress`.
+            `rowpattern.sql.running.Progress`. While a stream is sorted it is called some times a second, in another
+            thread, with the rows and bytes read so far; what it raises ends the query.
         stream: True computes the answer while it is read, in bounded memory, however many rows there are: DuckDB sorts
             them, writing what does not fit to a temporary directory, and partitions are matched some at a time; the
             largest has to fit. `"in order"` says that rows come in the order of PARTITION BY (NULLs last) and
-            ORDER BY and need not be sorted; that is checked. Tables may be pyarrow datasets too; these, DuckDB
-            relations, lazy frames and readers are read as it goes (a relation by its own connection, within that one's
-            limits). There is one clause in a query.
+            ORDER BY and need not be sorted; that is checked. Tables are read as it goes: Parquet files in slices of
+            some megabytes, a relation by its own connection, within that one's limits, a lazy frame by Polars, row
+            group by row group. There is one clause in a query.
         isolation: `"process"` has the query answered in a worker process, for SQL from strangers (Linux): the system
             keeps the limits of memory and time, whatever the query calls, and what crashes is not this process. Workers
             are kept, at most one for each core (or 2); `rowpattern.sql.isolation.start_workers` starts them before
@@ -77,18 +80,21 @@ def match_recognize(
     Returns:
         a table of the kind given; an Arrow table where several kinds or no table were given. With `stream` it is a
         pyarrow.RecordBatchReader: reading it raises what is wrong with rows, and the time limit counts the time that
-        it works. ONE ROW PER MATCH gives the partition columns and the measures, ALL ROWS PER MATCH the partition
-        columns, the order columns, the measures and the rest of the table. Rows come in the order of partitions, and of
-        rows in them. NaN in a float column of pandas is NULL. Sums of integers are int64 where they fit, decimals
-        otherwise (in a stream an error).
+        it works; its `close` (or a `with` block) ends the query and removes its temporary files, as does freeing it. An
+        error of the caller's own reader or generator comes out as it is. ONE ROW PER MATCH gives the partition columns
+        and the measures, ALL ROWS PER MATCH the partition columns, the order columns, the measures and the rest of the
+        table. Rows come in the order of partitions, and of rows in them. NaN in a float column of pandas is NULL. Sums
+        of integers are int64 where they fit, decimals otherwise (in a stream an error).
 
     Raises:
         QuerySyntaxError, PatternSyntaxError: the text is wrong; the message shows where.
-        QueryError: a name is unknown, or an expression cannot be computed.
+        QueryError: a name is unknown, or an expression cannot be computed; in a stream also that a file, a dataset, a
+            relation or a lazy frame cannot be read, with the library's error as the cause.
         UnknownVariableError: a variable is named that the pattern does not have.
         UnsupportedQueryError: the query is right, and cannot be answered here.
-        QueryLimitError: it took too long or too much memory; the caller gets control within 0.2 s of the time limit.
-            DuckDB may go on in the background (`rowpattern.sql.database.abandoned_queries`), a worker process does not.
+        QueryLimitError: it took too long, too much memory, or more than the disk for temporary files has; the caller
+            gets control within 0.2 s of the time limit. DuckDB may go on in the background
+            (`rowpattern.sql.database.abandoned_queries`), a worker process does not.
         InternalError: with `isolation`, a worker process has crashed; please report it.
         SkipError: AFTER MATCH SKIP has nowhere to go.
         MissingDependencyError: duckdb, pyarrow or numpy is not installed.

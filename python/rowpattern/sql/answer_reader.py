@@ -18,6 +18,8 @@ from rowpattern.errors import QueryError
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
+    from typing_extensions import Self
+
 __all__ = ["AnswerReader"]
 
 # What ends a stream in Arrow's IPC format.
@@ -69,7 +71,7 @@ class AnswerReader(pa.ipc.RecordBatchStreamReader):  # type: ignore[misc] # pyar
         self._closed = True
         self._batches.close()
 
-    def __enter__(self) -> AnswerReader:  # noqa: PYI034 - `Self` is in `typing` from 3.11 on
+    def __enter__(self) -> Self:
         """Return itself."""
         return self
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -117,7 +118,8 @@ def read_stream(value: Any, name: str, run: Run) -> Stream:
         dataset = file_dataset(value, name)
         return Stream(name, dataset.schema, lambda names: _dataset_batches(dataset, names, name), again=True)
     if kind == "DuckDBPyRelation":
-        schema = relation_reader(value.limit(0), 1).schema
+        with _library_errors(name):
+            schema = relation_reader(value.limit(0), 1).schema
         return Stream(
             name, schema, lambda names: _from_library(lambda: _relation_batches(value, names), name), again=True
         )
@@ -127,7 +129,8 @@ def read_stream(value: Any, name: str, run: Run) -> Stream:
         # A scanner, with the read-ahead that its maker gave it. It may be over a reader.
         return Stream(name, value.projected_schema, lambda _: _from_library(value.to_reader, name), again=False)
     if module == "polars" and kind == "LazyFrame" and hasattr(value, "collect_batches"):
-        schema = sys.modules["polars"].DataFrame(schema=value.collect_schema()).to_arrow().schema
+        with _library_errors(name):
+            schema = sys.modules["polars"].DataFrame(schema=value.collect_schema()).to_arrow().schema
         rows = batch_rows(schema)
         return Stream(
             name, schema, lambda names: _from_library(lambda: _lazy_batches(value, names, rows), name), again=True
@@ -145,10 +148,16 @@ def read_stream(value: Any, name: str, run: Run) -> Stream:
 
 
 def _from_library(begin: Callable[[], Iterable[pa.RecordBatch]], name: str) -> Iterator[pa.RecordBatch]:
-    """Read what a library reads; its errors become ours, with its own as the cause."""
+    """Read what a library reads, with `_library_errors`."""
+    with _library_errors(name), owned(begin()) as batches:
+        yield from batches
+
+
+@contextlib.contextmanager
+def _library_errors(name: str) -> Iterator[None]:
+    """Make errors of a library that reads ours, with its own as the cause."""
     try:
-        with owned(begin()) as batches:
-            yield from batches
+        yield
     except Exception as error:
         libraries = (pa.ArrowException, duckdb.Error, OSError)
         if not isinstance(error, libraries) and type(error).__module__.split(".")[0] != "polars":
