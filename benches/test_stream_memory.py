@@ -65,7 +65,7 @@ CHILD = """
 
     kind, directory, sql, limit = sys.argv[1:]
     # What the relation's own connection takes is not the query's.
-    duckdb.execute("SET memory_limit = '50MB'")
+    duckdb.execute("SET memory_limit = '100MB'")
     duckdb.execute("SET threads = 1")
     duckdb.execute("SET enable_progress_bar = false")
     files = sorted(glob.glob(directory + "/*.parquet"))
