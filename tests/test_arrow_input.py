@@ -361,6 +361,9 @@ def test_sql_reads_encoded_columns(column: pa.Array) -> None:
         assert match_recognize(query.format("m, x"), table).to_pylist() == [{"m": v, "x": v} for v in expected]
         found = match_recognize(query.format("m, 1 AS one").replace("t MATCH", "(SELECT * FROM t) MATCH"), table)
         assert [row["m"] for row in found.to_pylist()] == expected
+    for source in (table, table.to_reader()):
+        found = match_recognize(query.format("m, x"), source, stream=True).read_all()
+        assert found.to_pylist() == [{"m": v, "x": v} for v in expected]
 
 
 def test_runs_count_against_the_memory_limit() -> None:

@@ -267,6 +267,7 @@ def run(code: str, **options: Any) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, **options)
 
 
+@pytest.mark.panics
 def test_a_worker_that_is_killed_or_crashes() -> None:
     for number, kind, text in (
         (signal.SIGKILL, rowpattern.QueryLimitError, "needs more memory"),

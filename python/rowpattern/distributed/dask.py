@@ -93,7 +93,7 @@ def _field(column: pd.Series) -> pa.Field:
     import pandas as pd
     import pyarrow as pa
 
-    from rowpattern.sql.tables import readable_type
+    from rowpattern.sql.encodings import readable_type
 
     dtype = column.dtype
     if isinstance(dtype, pd.CategoricalDtype):

@@ -1,4 +1,4 @@
-"""Arrow's encodings from which pyarrow cannot take rows (views, runs), and the plain types that stand for them."""
+"""Arrow's encodings from which pyarrow cannot take rows (views of text, runs), and plain types that stand for them."""
 
 from __future__ import annotations
 
@@ -36,9 +36,14 @@ def readable_type(kind: pa.DataType) -> pa.DataType:
         return pa.large_binary()
     if types.is_run_end_encoded(kind):
         return readable_type(kind.value_type)
-    if types.is_list(kind) or types.is_list_view(kind):
+    if types.is_list_view(kind) or types.is_large_list_view(kind):
+        field = _readable_field(kind.value_field)
+        if field.equals(kind.value_field):
+            return kind
+        return pa.list_(field) if types.is_list_view(kind) else pa.large_list(field)
+    if types.is_list(kind):
         return pa.list_(_readable_field(kind.value_field))
-    if types.is_large_list(kind) or types.is_large_list_view(kind):
+    if types.is_large_list(kind):
         return pa.large_list(_readable_field(kind.value_field))
     if types.is_fixed_size_list(kind):
         return pa.list_(_readable_field(kind.value_field), kind.list_size)

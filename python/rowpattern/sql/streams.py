@@ -14,10 +14,11 @@ import pyarrow as pa
 from rowpattern.errors import QueryError
 from rowpattern.sql.database import relation_reader
 from rowpattern.sql.datasets import dataset_batches, file_dataset
+from rowpattern.sql.encodings import is_view, readable, readable_type
 from rowpattern.sql.expression.write import quoted
 from rowpattern.sql.ownership import owned
 from rowpattern.sql.reading import attended
-from rowpattern.sql.tables import check_names, checked, read_table, readable_type
+from rowpattern.sql.tables import check_names, checked, read_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -67,7 +68,7 @@ class Stream:
         self.name = name
         check_names(schema.names)
         self.schema = pa.schema([pa.field(field.name, readable_type(field.type)) for field in schema])
-        self.views = {field.name: field.type for field in schema if readable_type(field.type) != field.type}
+        self.views = {field.name: field.type for field in schema if is_view(field.type)}
         self.again = again
         self.in_memory = in_memory
         self._open_batches = open_batches
@@ -91,11 +92,12 @@ class Stream:
         # What reads may have threads.
         with owned(self._open_batches(names)) as batches:
             for batch in batches:
-                chosen = batch.select(names)
-                for name, values in zip(names, chosen.columns):
-                    checked(pa.chunked_array([values]), name, first)
-                first += chosen.num_rows
-                yield chosen if chosen.schema.equals(schema) else chosen.cast(schema)
+                columns = []
+                for name, values in zip(names, batch.select(names).columns):
+                    column = checked(pa.chunked_array([values]), name, first)
+                    columns.append(readable(column, name, lambda _: None).chunk(0))
+                first += batch.num_rows
+                yield pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
 def read_stream(value: Any, name: str, run: Run) -> Stream:
