@@ -194,6 +194,12 @@ def test_explaining_and_progress(ticks: pa.Table) -> None:
     assert [(each.step, each.rows, each.done) for each in seen] == [(each.step, each.rows, each.done) for each in here]
 
 
+@pytest.mark.parametrize("limits", [{"memory_limit_mb": 1e308}, {"timeout_seconds": 10**400}])
+def test_limits_beyond_all_bounds(limits: dict[str, Any], ticks: pa.Table) -> None:
+    query = "SELECT * FROM t MATCH_RECOGNIZE (MEASURES count(*) AS n PATTERN (A+))"
+    assert match_recognize(query, ticks, isolation="process", **limits).num_rows == 1
+
+
 def pids() -> set[int]:
     return {worker.process.pid for worker in isolation._pool._all}
 

@@ -11,6 +11,7 @@ import os
 import resource
 import signal
 import socket
+import sys
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -154,7 +155,8 @@ class _Memory:
     @contextlib.contextmanager
     def limited(self, memory_mb: float) -> Any:
         """Allow so much more than is taken now."""
-        self._set(int(_address_space() + memory_mb * 2**20 + _SLACK_BYTES))
+        most = _address_space() + memory_mb * 2**20 + _SLACK_BYTES
+        self._set(int(most) if most < sys.maxsize else resource.RLIM_INFINITY)
         try:
             yield
         finally:
