@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from rowpattern.errors import QueryError, QuerySyntaxError, UnsupportedQueryError
 from rowpattern.sql.duckdb.functions import AGGREGATES, CALLS_AGGREGATE, LAMBDA_FUNCTIONS, OPERATORS, SCALARS
+from rowpattern.sql.duckdb.names import lowered
 from rowpattern.sql.duckdb.types import check_collation, check_type
 from rowpattern.sql.expression.nodes import (
     Argument,
@@ -384,7 +385,10 @@ class TreeReader:
             isinstance(name, list) and len(name) == 1 for name in names
         ):
             raise self.refused("the parameters of a lambda are names; write lambda x, y: ...", keys, QuerySyntaxError)
-        return tuple(str(name) for (name,) in names)
+        found = tuple(str(name) for (name,) in names)
+        if not found or len({lowered(name) for name in found}) < len(found):
+            raise self.refused("a lambda has one parameter or more, each with a name of its own", keys, QueryError)
+        return found
 
     def _arrow(self, keys: Fields, _: str) -> Node:
         """Read `->` outside of functions that take lambdas, where it reads a part of JSON."""
