@@ -7,7 +7,7 @@ BIN := .venv/bin
 BASELINE := -q --benchmark-columns=min --benchmark-storage=file://benches/baseline
 
 .PHONY: demo test test-panics bench bench-compare bench-report profile bench-environment develop format lint types rust-test \
-  fuzz fuzz-short sanitize deny servers install wheels test-wheels clean
+  fuzz fuzz-short test-oldest-duckdb sanitize deny servers install wheels test-wheels clean
 
 # All that users can install beside the package, which tests use.
 EXTRAS := examples,sql,dask,spark,prometheus,cloudwatch,opentelemetry
@@ -121,6 +121,11 @@ test-wheels: wheels
 	.venv-wheels/bin/pip install -q --upgrade 'pip>=25.1'
 	.venv-wheels/bin/pip install -q --group wheels
 	touch $@
+# The parser's trees, and what DuckDB computes from what is written, with the lowest version that the extra sql takes.
+test-oldest-duckdb: develop
+	$(BIN)/pip install -q --no-deps --upgrade --target target/duckdb-oldest duckdb==2.0.0
+	ROWPATTERN_OTHER_DUCKDB=$(CURDIR)/target/duckdb-oldest $(BIN)/python -m pytest -q tests/test_sql_expression_tree.py -k another
+
 # Looks for inputs that break a promise (fuzz/README.md), SECONDS for each target.
 fuzz: develop
 	for target in pattern_text pattern_rows conditions; do fuzz/libfuzzer.sh $$target -max_total_time=$(SECONDS) || exit 1; done

@@ -102,7 +102,9 @@ REFUSED = [
     "system.main.upper(s)",
     "i::nosuch", "i::main.INTEGER", "s COLLATE nosuch", "nosuch(1)", "1 OPERATOR(pg_catalog.+) 2", "GROUPING(i)",
     'CAST(i AS "INTEGER) || (SELECT 1) || CAST(1 AS INTEGER")', "list_aggregate(l, s)",
-    "list_aggregate(l, 'combine_aggr')", "\uff02i\uff02)", "i ≥ 1", "\uff53um(i)",
+    "list_aggregate(l, 'combine_aggr')", "\uff02i\uff02)", "i ≥ 1", "list_transform(l, () -> 1)",
+    "list_transform(l, lambda x, X: 1)",
+    "\uff53um(i)",
 ]  # fmt: skip
 
 

@@ -157,6 +157,12 @@ def test_partitions_by_intervals_and_conditions_that_are_null() -> None:
     assert rows(clause("MEASURES 1 AS m PATTERN (A) DEFINE A AS NULL::TIMESTAMPTZ")) == []
 
 
+@pytest.mark.parametrize(("condition", "expected"), [("count(1) = 3", 3), ("sum(2) = 4", 2), ("count(NULL) > 0", None)])
+def test_aggregates_of_constants_in_conditions(condition: str, expected: int | None) -> None:
+    found = rows(clause(f"ORDER BY x MEASURES B.x AS m PATTERN (A+ B) DEFINE B AS {condition}"))
+    assert found == ([] if expected is None else [(expected,)])
+
+
 # One scope: a table's name and alias, then the fields of structs.
 
 

@@ -384,7 +384,9 @@ class _Compiler:
     def _computed(self, sql: str, columns: dict[str, str]) -> pa.ChunkedArray:
         if len(columns) == 1 and sql == f'"{next(iter(columns))}"':
             return self._rows.column(next(iter(columns.values())))
-        table = pa.table({name: self._rows.column(column) for name, column in columns.items()} or {"none": pa.nulls(1)})
+        # An aggregate of a constant reads no column, and each row all the same.
+        nothing = {"none": pa.nulls(self._rows.count)}
+        table = pa.table({name: self._rows.column(column) for name, column in columns.items()} or nothing)
         return self._database.project(f"({sql})", table).column(0)
 
     def _constant(self, node: Node) -> Typed:

@@ -387,8 +387,9 @@ class TreeReader:
         ):
             raise self.refused("the parameters of a lambda are names; write lambda x, y: ...", keys, QuerySyntaxError)
         found = tuple(lowered(str(name)) for (name,) in names)
-        if len(set(found)) < len(found):
-            raise self.refused("two parameters of this lambda have one name", keys, QuerySyntaxError)
+        if not found or len(set(found)) < len(found):
+            message = "a lambda has one parameter or more, each with a name of its own"
+            raise self.refused(message, keys, QuerySyntaxError)
         return found
 
     def _arrow(self, keys: Fields, _: str) -> Node:

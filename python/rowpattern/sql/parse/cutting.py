@@ -26,7 +26,8 @@ _WINDOW_WORDS = frozenset({"MEASURES", "PATTERN", "DEFINE", "SUBSET", "INITIAL",
 _BEFORE_A_TABLE = frozenset({"FROM", "JOIN"})
 
 # Reserved words that can stand in a key of a window.
-_IN_A_KEY = frozenset("AND ASC CASE CAST COLLATE DESC ELSE END FALSE IN NOT NULL OR THEN TRUE WHEN".split())
+_IN_A_KEY = frozenset({"AND", "ASC", "CASE", "CAST", "COLLATE", "DESC", "ELSE", "END", "FALSE", "IN", "NOT", "NULL"})
+_IN_A_KEY |= {"OR", "THEN", "TRUE", "WHEN"}
 
 # The time that a query takes before its first row is read grows with these.
 _MOST_CLAUSES = 100
