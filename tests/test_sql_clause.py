@@ -318,7 +318,7 @@ def test_parameters_of_lambdas_are_found_whatever_their_case(measure: str, value
 
 
 def test_two_parameters_of_a_lambda_have_two_names() -> None:
-    with pytest.raises(rowpattern.QuerySyntaxError, match="two parameters of this lambda have one name"):
+    with pytest.raises(rowpattern.QuerySyntaxError, match="each with a name of its own"):
         rows("SELECT * FROM t MATCH_RECOGNIZE (MEASURES list_reduce([1, 2], lambda x, X: x + X) AS m PATTERN (A))")
 
 
