@@ -368,3 +368,16 @@ def test_arithmetic_in_arrow_is_duckdb_s() -> None:
         found = match_recognize(sql, table)["m"]
         assert found.to_pylist() == wanted.to_pylist(), expression
         assert found.type == wanted.type, expression
+
+
+def test_what_stands_under_null_is_no_duration() -> None:
+    # DuckDB made microseconds of it, and refused the column where that is out of range.
+    numbers = np.array([2, 1 << 62, 1, -(1 << 62)])
+    ages = pa.array(numbers, mask=np.array([False, True, False, True])).view(pa.duration("s"))
+    table = pa.table({"age": ages, "n": [1, 2, 3, 4]})
+    query = """SELECT n, m FROM t MATCH_RECOGNIZE (ORDER BY age
+        MEASURES LAST(age) + INTERVAL 1 SECOND AS m ALL ROWS PER MATCH PATTERN (A+))"""
+    answer = match_recognize(query, table)
+    assert answer.column("n").to_pylist() == [3, 1, 2, 4]
+    assert answer.column("m").null_count == 2
+    assert match_recognize(query, table, stream=True).read_all().column("n").to_pylist() == [3, 1, 2, 4]

@@ -17,6 +17,7 @@ import duckdb
 from rowpattern.errors import QueryError, QueryLimitError, UnsupportedQueryError
 from rowpattern.sql import ending  # noqa: F401 - the interpreter may end while DuckDB works
 from rowpattern.sql.attended import Attendants
+from rowpattern.sql.encodings import for_duckdb
 from rowpattern.sql.ownership import disown, own, owned
 from rowpattern.sql.spilling import SpillDirectory
 
@@ -135,7 +136,7 @@ class Database:
             QueryError: DuckDB has no type for one of its columns.
         """
         try:
-            self._connection.register(name, table)
+            self._connection.register(name, for_duckdb(table))
         except duckdb.Error as error:
             raise QueryError(f"the table cannot be given to DuckDB: {_message(str(error))}") from None
         self._registered.add(name)
@@ -193,7 +194,8 @@ class Database:
         Raises:
             As `query`.
         """
-        return self._within_limits(lambda: self._connection.from_arrow(table).project(columns).to_arrow_table())
+        given = for_duckdb(table)
+        return self._within_limits(lambda: self._connection.from_arrow(given).project(columns).to_arrow_table())
 
     def _within_limits(self, work: Callable[[], _Found]) -> _Found:
         if not self.own:

@@ -1,4 +1,4 @@
-"""Arrow's encodings from which pyarrow cannot take rows (views of text, runs), and plain types that stand for them."""
+"""Arrow's encodings that pyarrow cannot take rows from (views of text, runs) or DuckDB cannot read, as plain values."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rowpattern.errors import RowsError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["is_view", "readable", "readable_type"]
+__all__ = ["for_duckdb", "is_view", "readable", "readable_type"]
 
 
 def is_view(kind: pa.DataType) -> bool:
@@ -106,3 +106,24 @@ def _without_runs(values: Any, kind: pa.DataType, hold: Callable[[int], None]) -
     hold(len(values) * (8 + -(-each.nbytes // max(1, runs))))
     ends = np.minimum(values.run_ends.slice(first, runs).to_numpy().astype(np.int64) - values.offset, len(values))
     return each.take(pa.array(np.repeat(np.arange(runs), np.diff(ends, prepend=0))))
+
+
+def for_duckdb(table: Any) -> Any:
+    """Return a table in which NULL durations stand for 0.
+
+    DuckDB makes microseconds of all places of a column, also of what stands where it is NULL, and refuses the whole
+    column when that is out of range. A reader is returned as it is.
+    """
+    if not isinstance(table, pa.Table):
+        return table
+    for at, field in enumerate(table.schema):
+        if pa.types.is_duration(field.type) and table.column(at).null_count:
+            chunks = [_with_zeros(chunk) for chunk in table.column(at).chunks]
+            table = table.set_column(at, field, pa.chunked_array(chunks, field.type))
+    return table
+
+
+def _with_zeros(values: pa.Array) -> pa.Array:
+    null = np.asarray(values.is_null())
+    numbers = np.asarray(values.view(pa.int64()).fill_null(0))
+    return pa.array(numbers, mask=null).view(values.type)
