@@ -7,7 +7,7 @@ BIN := .venv/bin
 BASELINE := -q --benchmark-columns=min --benchmark-storage=file://benches/baseline
 
 .PHONY: demo test test-panics bench bench-compare bench-report profile bench-environment develop format lint types rust-test \
-  fuzz fuzz-short test-oldest-duckdb sanitize deny servers install wheels test-wheels clean
+  fuzz fuzz-short test-oldest-duckdb sanitize sanitize-short deny servers install wheels test-wheels clean
 
 # All that users can install beside the package, which tests use.
 EXTRAS := examples,sql,dask,spark,prometheus,cloudwatch,opentelemetry
@@ -138,6 +138,10 @@ fuzz-short: develop
 # Tests over an extension with AddressSanitizer.
 sanitize: .venv/test
 	fuzz/sanitize.sh $(BIN)/python
+
+# The same over buffers and malformed Arrow alone; part of the gate.
+sanitize-short: .venv/test
+	fuzz/sanitize.sh $(BIN)/python fuzz/python/test_memory.py tests/test_arrow_input.py
 
 # Licences, sources and versions of crates, by cargo-deny, which takes minutes to build the first time.
 deny:
