@@ -70,6 +70,9 @@ class Matched:
 
     def row(self, begin: int, end: int) -> Integers:
         """Return the input's row for the rows of matches from one place on up to another."""
+        if begin == 0 and end == self.row_count:
+            # The core makes them all in half the time.
+            return np.asarray(self.matches.rows.row)
         return self.of_rows(self._shift, begin, end) + np.arange(begin, end)
 
     def rows(self) -> Integers:
