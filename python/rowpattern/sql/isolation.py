@@ -39,6 +39,7 @@ __all__ = ["answer_isolated", "explain_isolated", "start_workers", "worker_proce
 
 # A worker's own error says more than that time is over; it gets so long to say it.
 _GRACE_SECONDS = 0.08
+_MOST_WAIT_FOR_STATUS_SECONDS = 5.0
 _BETWEEN_SIGNALS_SECONDS = 0.03
 _MOST_START_SECONDS = 60.0
 _MOST_END_SECONDS = 1.0
@@ -429,7 +430,8 @@ class _Query:
         """Say why a worker has ended."""
         status: int | None
         try:
-            status = worker.process.wait(_GRACE_SECONDS)
+            # It has closed its end already; one that crashes may have its memory written to a file first.
+            status = worker.process.wait(_MOST_WAIT_FOR_STATUS_SECONDS)
         except subprocess.TimeoutExpired:
             status = None
         said = worker.last_words()
