@@ -26,6 +26,8 @@ os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
 
 @pytest.fixture(autouse=True)
 def _new_process_cache() -> None:
+    # Spark puts a handler of its own in place.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     stop_cache_monitoring()
     # A test may have put its own settings, or a monitor its own limits, in place of these.
     set_config(MatchRecognizeConfig())

@@ -329,7 +329,7 @@ def test_conditions_over_named_columns() -> None:
 @pytest.mark.parametrize(
     ("conditions", "kind", "message"),
     [
-        ({"B": "B.price >"}, "QuerySyntaxError", "the expression is not complete (line 1, column 10)"),
+        ({"B": "B.price >"}, "QuerySyntaxError", "the expression is not complete (line 1, column 9)"),
         ({"B": "B.price > 'one"}, "QuerySyntaxError", "quote or a comment that begins here is not closed (line 1"),
         ({"B": "B.price > 1 nonsense"}, "QuerySyntaxError", 'near "nonsense" (line 1, column 13)'),
         ({"B": "B.price > 1, true"}, "QuerySyntaxError", "expected the end of the condition"),

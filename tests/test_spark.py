@@ -192,7 +192,7 @@ TYPES = """
         TIMESTAMP'2024-01-01 00:00:00' + id * INTERVAL '90' MINUTE AS at, CAST(id AS DECIMAL(20, 4)) AS price,
         INTERVAL '1 02' DAY TO HOUR AS due, array(id, NULL) AS many, map('a', id) AS pairs,
         CAST('x' AS BINARY) AS bytes,
-        named_struct('x', id, 'at', TIMESTAMP'2024-01-01 00:00:00') AS both, CAST('v' AS VARCHAR(9)) AS text,
+        named_struct('x', id, 'at', TIMESTAMP'2024-01-01 00:00:00') AS pair, CAST('v' AS VARCHAR(9)) AS text,
         INTERVAL '5' MONTH AS months, DATE'2024-02-29' AS day, CAST(NULL AS VOID) AS nothing
     FROM range(6)"""
 
@@ -211,7 +211,7 @@ def test_types_stay(either: Any) -> None:
     assert passed_on.join(data, ["o", "naive"], "left_semi").count() == 6
 
     measures = "LAST(naive) AS naive, LAST(at) - FIRST(at) AS took, LAST(price) AS price, LAST(due) AS due"
-    measures += ", LAST(many) AS many, LAST(pairs) AS pairs, LAST(both) AS both, sum(price) AS total, LAST(day) AS day"
+    measures += ", LAST(many) AS many, LAST(pairs) AS pairs, LAST(pair) AS pair, sum(price) AS total, LAST(day) AS day"
     answer = rowpattern_spark.match_recognize(once(measures), data)
     assert [field.dataType.simpleString() for field in answer.schema][1:] == [
         "timestamp_ntz",

@@ -324,3 +324,13 @@ def test_ctrl_c_ends_a_stream(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     while list(tmp_path.iterdir()) and time.monotonic() < until:
         time.sleep(0.05)
     assert not list(tmp_path.iterdir())
+
+
+def test_rows_that_are_wider_than_they_seem() -> None:
+    # DuckDB gives as many rows at once as would fit if texts were short; a block that large did not fit.
+    count = 150_000
+    order = np.random.default_rng(0).permutation(count)
+    table = pa.table({"k": order % 1000, "o": order, "text": ["x" * 100] * count})
+    query = "SELECT * FROM t MATCH_RECOGNIZE (PARTITION BY k ORDER BY o MEASURES max(text) AS m PATTERN (A+))"
+    answer = match_recognize(query, table, stream=True, memory_limit_mb=64, threads=1)
+    assert answer.read_all().num_rows == 1000

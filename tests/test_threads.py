@@ -15,6 +15,7 @@ import pytest
 import rowpattern
 from rowpattern import match_recognize
 from rowpattern.production_config import MatchRecognizeConfig, set_config
+from rowpattern.sql import database
 
 # Enough for several threads: they are used from some 100,000 rows for each on.
 ROWS = 600_000
@@ -147,18 +148,35 @@ def test_queries(query: str, partition: str) -> None:
         assert match_recognize(sql, table, threads=threads).equals(one)
 
 
+AROUND = "SELECT a + 1 AS a FROM t MATCH_RECOGNIZE (MEASURES A.a AS a PATTERN (A))"
+
+
+@pytest.fixture
+def duckdb_threads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return a list of what DuckDB says of its threads before each query around a clause."""
+    found: list[int] = []
+    query = database.Database.query
+
+    def noted(self: database.Database, sql: str) -> pa.Table:
+        found.append(query(self, "SELECT current_setting('threads') AS threads")["threads"][0].as_py())
+        return query(self, sql)
+
+    monkeypatch.setattr(database.Database, "query", noted)
+    return found
+
+
 @pytest.mark.parametrize("threads", [1, 3])
-def test_duckdb_keeps_to_them_too(threads: int) -> None:
-    sql = """SELECT current_setting('threads') AS threads FROM t MATCH_RECOGNIZE (MEASURES A.a AS a PATTERN (A))"""
-    assert match_recognize(sql, pa.table({"a": [1]}), threads=threads)["threads"].to_pylist() == [threads]
+def test_duckdb_keeps_to_them_too(threads: int, duckdb_threads: list[int]) -> None:
+    assert match_recognize(AROUND, pa.table({"a": [1]}), threads=threads)["a"].to_pylist() == [2]
+    assert duckdb_threads == [threads]
 
 
-def test_by_default_the_settings_say_how_many(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_by_default_the_settings_say_how_many(monkeypatch: pytest.MonkeyPatch, duckdb_threads: list[int]) -> None:
     monkeypatch.setattr("rowpattern.sql.workers.available_cores", lambda: 64)
-    sql = "SELECT current_setting('threads') AS threads FROM t MATCH_RECOGNIZE (MEASURES A.a AS a PATTERN (A))"
-    assert match_recognize(sql, pa.table({"a": [1]}))["threads"].to_pylist() == [4]
+    match_recognize(AROUND, pa.table({"a": [1]}))
     set_config(MatchRecognizeConfig.from_env({"MR_MAX_WORKERS": "2"}))
-    assert match_recognize(sql, pa.table({"a": [1]}))["threads"].to_pylist() == [2]
+    match_recognize(AROUND, pa.table({"a": [1]}))
+    assert duckdb_threads == [4, 2]
     with pytest.raises(rowpattern.ConfigurationError, match="MR_MAX_WORKERS: max_workers is 0;"):
         MatchRecognizeConfig.from_env({"MR_MAX_WORKERS": "0"})
 

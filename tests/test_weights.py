@@ -81,6 +81,7 @@ def test_python_objects_are_weighed_within_half() -> None:
 LIMITED = """
 import ctypes
 import numpy as np
+import pyarrow
 
 class Model:
     def __init__(self):
@@ -101,6 +102,8 @@ gc.collect()
 before = resident()
 for number in range(TIMES):
     cache.put(str(number), build(number))
+    # What Arrow's pool keeps of values that left is no value's weight.
+    pyarrow.default_memory_pool().release_unused()
 gc.collect()
 print((resident() - before) / 2**20, pattern_cache.get_cache_stats()["memory_used_mb"])
 """
@@ -118,8 +121,6 @@ KINDS = {
 import pyarrow as pa
 
 def build(number):
-    # What Arrow's pool keeps of values that left is no value's weight.
-    pa.default_memory_pool().release_unused()
     return pa.table({"a": np.ones(200_000), "b": ["text"] * 200_000}).slice(5, 9)
 """,
     ),
@@ -146,7 +147,7 @@ def build(number):
         1200,
         "build = lambda number: {'rows': [bytes(50_000), bytearray(50_000)], 'name': str(number)}",
     ),
-    "slices of memoryviews": (100, "build = lambda number: memoryview(bytes(2_000_000))[:10]"),
+    "slices of memoryviews": (100, "build = lambda number: memoryview(b'x' * 2_000_000)[:10]"),
     "plain objects": (3000, "build = Plain"),
     "objects that say what they weigh": (40, "build = lambda number: Model()"),
     "patterns": (

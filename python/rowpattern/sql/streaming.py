@@ -237,9 +237,7 @@ class _StreamedQuery:
         gathered: list[pa.Table] = []
         gathered_bytes = 0
         last: pa.Table | None = None
-        for each in tables:
-            if not each.num_rows:
-                continue
+        for each in (piece for whole in tables for piece in _slices(whole, most)):
             table = _cast(each, self._columns(each.schema.names))
             starts = self._starts(table, last, using, run)
             last = table.slice(table.num_rows - 1)
@@ -331,6 +329,14 @@ def _sorted(batches: Iterable[pa.RecordBatch], run: Run) -> Iterator[pa.RecordBa
             seconds = time.perf_counter() - run.begun
             run.report(Progress("sort", run.read_rows, seconds, done=True, size_bytes=run.read_bytes))
         yield batch
+
+
+def _slices(table: pa.Table, most_bytes: int) -> Iterator[pa.Table]:
+    """Cut a table of rows that are wider than they seemed into tables of about so many bytes."""
+    rows = table.num_rows
+    step = max(1, int(rows * min(1.0, most_bytes / max(1, size_bytes(table)))))
+    for first in range(0, rows, step):
+        yield table.slice(first, step)
 
 
 def _numbered(batches: Iterable[pa.RecordBatch], name: str) -> Iterator[pa.RecordBatch]:

@@ -146,7 +146,11 @@ def read_stream(value: Any, name: str, run: Run) -> Stream:
         reader = pa.RecordBatchReader.from_stream(value)
         return Stream(name, reader.schema, lambda _: reader, again=False)
     table = read_table(value, name).arrow()
-    return Stream(name, table.schema, lambda names: table.select(names).to_batches(), again=True, in_memory=True)
+    found = Stream(name, table.schema, lambda names: table.select(names).to_batches(), again=True, in_memory=True)
+    if isinstance(value, pa.Table):
+        # Reading has made plain text of views.
+        found.views = {field.name: field.type for field in value.schema if is_view(field.type)}
+    return found
 
 
 def _from_library(begin: Callable[[], Iterable[pa.RecordBatch]], name: str) -> Iterator[pa.RecordBatch]:
