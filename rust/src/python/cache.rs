@@ -60,7 +60,8 @@ impl ManualClock {
 /// used longest ago makes room only for a key that was asked for more often than it lately.
 #[pyclass(frozen, subclass, module = "rowpattern")]
 pub struct PatternCache {
-    pub store: cache::PatternCache<PyBackedStr, Py<PyAny>>,
+    /// Apart: parts of it begin at lines of the processor's cache, where Python's allocator puts no object.
+    pub store: Box<cache::PatternCache<PyBackedStr, Py<PyAny>>>,
     pub compiling: SingleFlight<Made>,
     /// How long making what was put in took.
     pub compile_times: Histogram,
@@ -71,6 +72,9 @@ pub struct PatternCache {
     created: Instant,
     last_reset: Mutex<f64>,
 }
+
+// Python's allocator aligns objects so.
+const _: () = assert!(align_of::<PatternCache>() <= 16);
 
 #[catch_panics]
 #[pymethods]
@@ -96,7 +100,7 @@ impl PatternCache {
         };
         let clock = clock.map_or_else(|| Arc::new(Clock::system()), |clock| Arc::clone(&clock.0));
         Ok(Self {
-            store: cache::PatternCache::new(limits, clock, threads(py)?),
+            store: Box::new(cache::PatternCache::new(limits, clock, threads(py)?)),
             compiling: SingleFlight::default(),
             compile_times: Histogram::default(),
             state: AtomicU8::new(0),
