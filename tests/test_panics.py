@@ -58,6 +58,9 @@ def _objects() -> dict[str, Any]:
 ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "compile": ("A",),
     "get_cached_pattern": ("A",),
+    "get_cache_key": ("A",),
+    "cache_pattern": ("k", 1, 2),
+    "_known_weight": (1,),
     "_check_column": ([1], "x"),
     "match": ("AA",),
     "spans": ("AA",),
@@ -69,11 +72,15 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "shed": (1.0,),
     "set_ttl": (1.0,),
     "set_enabled": (True,),
+    "_redirect": (None,),
     "advance": (1.0,),
     "__getitem__": (0,),
     "__buffer__": (0,),
 }
-NAMED: dict[str, dict[str, Any]] = {"put": {"key": "k", "value": 1, "size_bytes": 1}}
+NAMED: dict[str, dict[str, Any]] = {
+    "put": {"key": "k", "value": 1, "size_bytes": 1},
+    "reweigh": {"key": "k", "size_bytes": 1},
+}
 # Made by PyO3, from traits of Rust that compare and hash texts.
 DERIVED = {"__eq__", "__ne__", "__hash__", "__lt__", "__le__", "__gt__", "__ge__"}
 
