@@ -155,6 +155,16 @@ def test_stats_of_other_pages_are_one_line(path: str, capsys: pytest.CaptureFixt
     assert ("has no figures" if path in OtherPages.pages else "does not answer") in err
 
 
+@pytest.mark.parametrize(
+    "url", ["http://", "http://[::1", "http://here:port/", "http://a b/", "https://\u2100.example/"]
+)
+def test_stats_of_what_is_no_url(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["stats", url]) == 1
+    err = capsys.readouterr().err
+    assert err.startswith(f"{url} does not answer: ")
+    assert err.count("\n") == 1
+
+
 def test_settings(tmp_path: Path) -> None:
     (tmp_path / "c.json").write_text('{"performance": {"cache_ttl_seconds": 30}}')
     environment = {**os.environ, "MR_CACHE_SIZE_LIMIT": "70", "MR_CONFIG_FILE": "c.json"}

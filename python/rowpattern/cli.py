@@ -195,16 +195,18 @@ def _figures(url: str) -> str:
         raise missing(error, "prometheus") from None
     try:
         with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 - checked above
-            text = answer.read(_LARGEST_PAGE).decode()
-        values = {
-            (sample.name, sample.labels.get("cause")): sample.value
-            for family in text_string_to_metric_families(text)
-            for sample in family.samples
-        }
+            page = answer.read(_LARGEST_PAGE)
     except urllib.error.URLError as error:
         raise OSError(f"{url} does not answer: {error.reason}") from None
-    except http.client.HTTPException as error:
+    except (http.client.HTTPException, ValueError) as error:
+        # Of ValueErrors, a URL that is none.
         raise OSError(f"{url} does not answer: {type(error).__name__}: {str(error).strip()}") from None
+    try:
+        values = {
+            (sample.name, sample.labels.get("cause")): sample.value
+            for family in text_string_to_metric_families(page.decode())
+            for sample in family.samples
+        }
     except ValueError:
         # Not a page of figures, as /health.
         values = {}
