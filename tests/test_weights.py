@@ -79,8 +79,8 @@ def test_python_objects_are_weighed_within_half() -> None:
 
 
 # What is put in is twice the limit at least, when it is weighed as it should be. What the process grows by beside the
-# weights, seen here: up to 10 MB of holes between patterns, whose sizes differ, and in Python's own arenas; and one value
-# that has just left, whose memory malloc keeps (8 MB of numpy's and Polars').
+# weights, seen here: up to 10 MB of holes between patterns, whose sizes differ, and in Python's own arenas; and one
+# value that has just left, whose memory malloc keeps (8 MB of numpy's and Polars').
 LIMITED = """
 import ctypes
 import numpy as np
