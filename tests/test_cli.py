@@ -155,6 +155,16 @@ def test_stats_of_other_pages_are_one_line(path: str, capsys: pytest.CaptureFixt
     assert ("has no figures" if path in OtherPages.pages else "does not answer") in err
 
 
+@pytest.mark.parametrize(
+    "url", ["http://", "http://[::1", "http://here:port/", "http://a b/", "https://\u2100.example/"]
+)
+def test_stats_of_what_is_no_url(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["stats", url]) == 1
+    err = capsys.readouterr().err
+    assert err.startswith(f"{url} does not answer: ")
+    assert err.count("\n") == 1
+
+
 def test_settings(tmp_path: Path) -> None:
     (tmp_path / "c.json").write_text('{"performance": {"cache_ttl_seconds": 30}}')
     environment = {**os.environ, "MR_CACHE_SIZE_LIMIT": "70", "MR_CONFIG_FILE": "c.json"}
@@ -238,6 +248,21 @@ def test_compat_and_the_mistakes_of_callers() -> None:
     assert result.returncode == 1
     assert "ZeroDivisionError" in result.stderr
     assert run("compat", "-c", "raise SystemExit(7)").returncode == 7
+    for arguments, message in (
+        (["-m", "not.there"], "there is no module not.there\n"),
+        (["-m", "json.not_there"], "there is no module json.not_there\n"),
+        (["not_there.py"], "there is no script not_there.py\n"),
+    ):
+        result = run("compat", *arguments)
+        assert (result.returncode, result.stderr) == (1, message)
+
+
+def test_compat_runs_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "__main__.py").write_text("import beside, sys; print(beside.value, sys.argv[1:])")
+    (tmp_path / "beside.py").write_text(
+        "from src.utils.pattern_cache import get_cache_stats; value = 'size' in get_cache_stats()"
+    )
+    assert run("compat", str(tmp_path), "x").stdout == "True ['x']\n"
 
 
 def test_nobody_reads_the_output() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import subprocess
 import sys
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -234,3 +235,158 @@ def test_modules_imported_before_are_mended(tmp_path: Path) -> None:
     before = "import src.own\nassert src.own.get_cache_stats() == 'theirs'\n"
     rest = "print(src.own.value, 'size' in src.own.get_cache_stats())\n"
     assert run(before + INSTALL + IMPORTS + rest, tmp_path) == "5 True\n"
+
+
+# A configuration with limits of its own, as that of an installed `src`; PARAMETER stands for what its engine passes.
+CONFIGURATION = """
+import dataclasses, os
+
+@dataclasses.dataclass
+class PerformanceConfig:
+    enable_caching: bool = True
+    cache_size_limit: int = 70
+    cache_memory_limit_mb: int = 40
+    cache_ttl_seconds: int = 50
+    cache_clear_threshold_mb: int = 40
+    # MORE
+
+@dataclasses.dataclass
+class MatchRecognizeConfig:
+    performance: PerformanceConfig = dataclasses.field(default_factory=PerformanceConfig)
+
+    @classmethod
+    def from_env(cls, PARAMETER):
+        config, profile = cls(), locals().get("resource_profile")
+        if profile is not None:
+            config.performance.cache_memory_limit_mb = profile["megabytes"]
+        config.performance.cache_size_limit = min(70, int(os.environ.get("MR_CACHE_SIZE_LIMIT", 70)))
+        return config
+
+_config = None
+
+def get_config():
+    return _config or MatchRecognizeConfig.from_env()
+
+def set_config(config):
+    global _config
+    _config = config
+
+def reset_config():
+    global _config
+    _config = None
+"""
+
+
+def someone_s_configuration(folder: Path, parameter: str, more: str = "") -> None:
+    someone_s_src(folder)
+    (folder / "src" / "config").mkdir()
+    (folder / "src" / "config" / "__init__.py").write_text("")
+    code = CONFIGURATION.replace("PARAMETER", parameter).replace("    # MORE\n", more)
+    (folder / "src" / "config" / "production_config.py").write_text(code)
+
+
+LIMITS = """
+def limits():
+    statistics = rowpattern.pattern_cache.get_cache_stats()
+    return statistics["max_size"], statistics["max_memory_used_mb"], statistics["ttl_seconds"]
+"""
+
+THEIRS_STAYS = """
+import src.config.production_config as theirs
+import rowpattern.cache_monitor, rowpattern.pattern_cache, rowpattern.production_config as ours
+assert theirs.__name__ == "src.config.production_config"
+assert theirs.MatchRecognizeConfig is not ours.MatchRecognizeConfig
+# A threshold at the limit is never passed here: ours follows the limit.
+assert limits() == (70, 40, 50) and ours.get_config().performance.cache_clear_threshold_mb == 32
+assert ours.describe()["cache_size_limit"] == (70, "environment", "src.config.production_config")
+assert ours.describe()["cache_policy"].source == "default"
+
+# Their function is followed at once, with what theirs says and defaults of ours beside it.
+theirs.set_config(theirs.MatchRecognizeConfig(theirs.PerformanceConfig(True, 7, 5, 60, 4)))
+assert limits() == (7, 5, 60)
+assert ours.describe()["cache_size_limit"] == (7, "call", "src.config.production_config")
+theirs.reset_config()
+ours.reload(cache_memory_limit_mb=2)
+assert limits() == (70, 2, 50)
+
+monitor = rowpattern.cache_monitor.start_cache_monitoring(
+    theirs.MatchRecognizeConfig(theirs.PerformanceConfig(cache_clear_threshold_mb=0)))
+assert monitor.config.performance.cache_clear_threshold_mb == 0
+rowpattern.cache_monitor.stop_cache_monitoring()
+
+os.environ["MR_CACHE_SIZE_LIMIT"] = "60"
+assert limits() == (70, 2, 50)
+ours.reload()
+assert limits() == (60, 40, 50)
+os.environ["MR_CACHE_SIZE_LIMIT"] = "6e1"
+try:
+    ours.reload()
+except rowpattern.ConfigurationError as error:
+    print(error)
+assert limits() == (60, 40, 50)
+del os.environ["MR_CACHE_SIZE_LIMIT"]
+"""
+
+
+@pytest.mark.parametrize("before", ["", "import src.config.production_config\n"])
+@pytest.mark.parametrize("does_more", ["a profile", "a setting"])
+def test_a_configuration_that_does_more_is_left_in_place(before: str, does_more: str, tmp_path: Path) -> None:
+    code = "import os, rowpattern\n" + before + INSTALL + LIMITS + THEIRS_STAYS
+    if does_more == "a profile":
+        someone_s_configuration(tmp_path, "resource_profile=None")
+        code += """
+assert theirs.MatchRecognizeConfig.from_env({"megabytes": 3}).performance.cache_memory_limit_mb == 3
+"""
+    else:
+        someone_s_configuration(tmp_path, "", "    spill_to_disk: bool = False\n")
+    reason = "ValueError: invalid literal for int() with base 10: '6e1'"
+    assert run(code, tmp_path) == f"src.config.production_config cannot read its settings: {reason}\n"
+
+
+def test_limits_are_read_from_it_before_anybody_imports_it(tmp_path: Path) -> None:
+    someone_s_configuration(tmp_path, "resource_profile=None")
+    first_use = "import src.utils.pattern_cache\nprint(limits())\n"
+    assert run(INSTALL + LIMITS + "import rowpattern.pattern_cache\n" + first_use, tmp_path) == "(70, 40.0, 50.0)\n"
+
+
+def test_settings_that_were_set_in_it_before_are_taken(tmp_path: Path) -> None:
+    someone_s_configuration(tmp_path, "resource_profile=None")
+    before = """
+import rowpattern.pattern_cache
+import src.config.production_config as theirs
+theirs.set_config(theirs.MatchRecognizeConfig(theirs.PerformanceConfig(cache_size_limit=9)))
+"""
+    assert run(before + INSTALL + LIMITS + "print(limits())\n", tmp_path) == "(9, 40.0, 50.0)\n"
+
+
+@pytest.mark.parametrize("before", ["", "import src.config.production_config\n"])
+def test_a_configuration_that_does_no_more_gives_way(before: str, tmp_path: Path) -> None:
+    someone_s_configuration(tmp_path, "")
+    rest = """
+import src.config.production_config as it, rowpattern.production_config as ours
+print(it is ours, limits())
+"""
+    assert run(before + INSTALL + IMPORTS + LIMITS + rest, tmp_path) == "True (10000, 500.0, 3600.0)\n"
+
+
+def test_a_configuration_that_cannot_be_imported_is_no_reason_to_fail(tmp_path: Path) -> None:
+    someone_s_src(tmp_path)
+    (tmp_path / "src" / "config").mkdir()
+    (tmp_path / "src" / "config" / "production_config.py").write_text("import a_module_that_is_not_there\n")
+    rest = "import rowpattern.pattern_cache\nprint(limits())\n"
+    assert run(INSTALL + LIMITS + rest, tmp_path) == "(10000, 500.0, 3600.0)\n"
+
+
+def test_a_cache_of_a_caller_s_gets_sizes_by_states_and_transitions(monkeypatch: pytest.MonkeyPatch) -> None:
+    hints: list[float] = []
+
+    class Recorder:
+        def put(self, key: str, value: object, size_hint: float = 1.0, metadata: object = None) -> bool:  # noqa: ARG002
+            hints.append(size_hint)
+            return True
+
+    state, last = SimpleNamespace(transitions=[1, 2]), SimpleNamespace(transitions=[])
+    monkeypatch.setattr(pattern_cache, "get_pattern_cache", Recorder)
+    assert pattern_cache.cache_pattern("k", None, SimpleNamespace(states=[state, last]))
+    assert pattern_cache.cache_pattern("k", SimpleNamespace(states=[state, last]), None)
+    assert hints == [(2 * 16 + 2 * 4) / 1024, (2 * 64 + 2 * 4) / 1024]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import shlex
+import shutil
 import subprocess
 import sys
 from importlib import metadata
@@ -22,7 +24,8 @@ EXTRAS = ["sql", "dask", "spark", "prometheus", "cloudwatch", "opentelemetry", "
 @pytest.mark.parametrize("extra", EXTRAS)
 def test_the_command_names_what_the_extra_needs(extra: str) -> None:
     python, _, pip, install, *named = shlex.split(dependencies.command_to_install(extra, "it"))
-    assert (python, pip, install) == ("python", "pip", "install")
+    assert (pip, install) == ("pip", "install")
+    assert python in {"python", sys.executable}
     assert named
     for each in named:
         requirement = Requirement(each)
@@ -54,8 +57,48 @@ def test_without_metadata_the_package_is_named(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(metadata, "requires", not_there)
     error = dependencies.missing(ModuleNotFoundError("no", name="duckdb.core"), "sql")
-    assert str(error) == "duckdb is not installed; python -m pip install duckdb"
+    assert str(error).startswith("duckdb is not installed; ")
+    assert str(error).endswith(" -m pip install duckdb")
     assert error.name == "duckdb.core"
+
+
+def test_the_python_is_that_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dependencies, "_installer", lambda: "pip")
+    monkeypatch.setattr(sys, "executable", "/an environment/bin/python3")
+    for on_path, python in (
+        ("/an environment/bin/python", "python"),
+        ("/usr/bin/python", "'/an environment/bin/python3'"),
+        (None, "'/an environment/bin/python3'"),
+    ):
+        monkeypatch.setattr(shutil, "which", lambda _, found=on_path: found)
+        assert dependencies.command_to_install("sql", "duckdb").startswith(f"{python} -m pip install ")
+
+
+def test_uv_s_environments_have_no_pip(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/environment/bin/python")
+    monkeypatch.setattr(dependencies, "_installer", lambda: "uv")
+    command = "uv pip install --python /environment/bin/python "
+    assert dependencies.command_to_install("sql", "duckdb").startswith(command)
+    monkeypatch.setattr(dependencies, "_installer", lambda: "maturin")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr(shutil, "which", lambda name: f"/bin/{name}")
+    assert dependencies.command_to_install("sql", "duckdb").startswith(command)
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    assert dependencies.command_to_install("sql", "duckdb").startswith("/environment/bin/python -m pip install ")
+
+
+@pytest.mark.parametrize(
+    ("platform", "argument", "quoted"),
+    [
+        ("linux", "duckdb", "duckdb"),
+        ("linux", 'duckdb<3; python_version >= "3.10"', "'duckdb<3; python_version >= \"3.10\"'"),
+        ("win32", "C:\\Python\\python.exe", "C:\\Python\\python.exe"),
+        ("win32", 'duckdb<3; python_version >= "3.10"', "\"duckdb<3; python_version >= '3.10'\""),
+    ],
+)
+def test_what_the_shell_reads(platform: str, argument: str, quoted: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", platform)
+    assert dependencies._quoted(argument) == quoted
 
 
 BLOCKED = """

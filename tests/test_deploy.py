@@ -9,6 +9,7 @@ import os
 import re
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 import urllib.parse
@@ -155,6 +156,38 @@ def test_malformed_requests_are_answered_in_a_line(
     assert answer["error"].startswith(message)
     assert "\n" not in answer["error"]
     assert len(answer["error"]) < 300
+    assert "Traceback" not in log.read_text()
+
+
+WHOLE = b'{"pattern": "A", "rows": "A"}'
+
+# What follows the method, the path and the host; then the client sends no more.
+BROKEN = {
+    "no size of a chunk": (b"Transfer-Encoding: chunked\r\n\r\nzz\r\n" + WHOLE, "the body cannot be read: "),
+    "a chunk that ends early": (b"Transfer-Encoding: chunked\r\n\r\n1d\r\n" + WHOLE[:9], "the body cannot be read: "),
+    "no end of a chunk": (
+        b"Transfer-Encoding: chunked\r\n\r\n1d\r\n" + WHOLE + b"xx0\r\n",
+        "the body cannot be read: ",
+    ),
+    "a body that ends early": (b"Content-Length: 29\r\n\r\n" + WHOLE[:9], "the body ends after 9 bytes of 29"),
+    "a whole object that ends early": (b"Content-Length: 900\r\n\r\n" + WHOLE, "the body ends after 29 bytes of 900"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_bodies_that_are_not_sent_as_http_asks(name: str, service: tuple[str, Path]) -> None:
+    base, log = service
+    rest, message = BROKEN[name]
+    parts = urllib.parse.urlsplit(base)
+    with socket.create_connection((str(parts.hostname), int(parts.port or 0)), timeout=10) as connection:
+        connection.sendall(b"POST /count HTTP/1.1\r\nHost: here\r\n" + rest)
+        connection.shutdown(socket.SHUT_WR)
+        answer = http.client.HTTPResponse(connection)
+        answer.begin()
+        error = json.loads(answer.read())["error"]
+    assert answer.status == 400
+    assert error.startswith(message)
+    assert "\n" not in error
     assert "Traceback" not in log.read_text()
 
 

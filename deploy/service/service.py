@@ -64,17 +64,21 @@ def application(
 
 def read_body(environ: dict[str, Any]) -> bytes:
     """Read what was sent, whether its length was stated or it came in chunks."""
-    if environ.get("wsgi.input_terminated"):
-        # The server ends the input where the request ends.
-        length = LARGEST_BODY + 1
-    else:
-        stated = environ.get("CONTENT_LENGTH") or "0"
-        if not stated.isdecimal():
-            raise RequestError("Content-Length is not a number")
-        length = min(int(stated), LARGEST_BODY + 1)
-    body: bytes = environ["wsgi.input"].read(length)
+    stated = environ.get("CONTENT_LENGTH") or "0"
+    if not stated.isdecimal():
+        raise RequestError("Content-Length is not a number")
+    least = min(int(stated), LARGEST_BODY + 1)
+    # A server that ends the input where the request ends takes chunks, whose length nobody has stated.
+    length = LARGEST_BODY + 1 if environ.get("wsgi.input_terminated") else least
+    try:
+        body: bytes = environ["wsgi.input"].read(length)
+    except Exception as error:
+        # Chunks that are malformed; each server has error classes of its own for them.
+        raise RequestError(f"the body cannot be read: {str(error).partition(chr(10))[0]}") from error
     if len(body) > LARGEST_BODY:
         raise RequestError(f"a request has at most {LARGEST_BODY} bytes", HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+    if len(body) < least:
+        raise RequestError(f"the body ends after {len(body)} bytes of {stated}")
     return body
 
 

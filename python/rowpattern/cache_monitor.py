@@ -92,7 +92,7 @@ class CacheMonitor:
         self.config = get_config() if config is None else checked_config(config)
         self.follows_process = config is None
         size = int(self._cache.statistics()["max_size"])
-        self._ceiling = size if config is None else config.performance.cache_size_limit
+        self._ceiling = size if config is None else self.config.performance.cache_size_limit
         self._own_size = size
         if self._periodic.stop():
             self._periodic.start()

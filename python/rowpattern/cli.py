@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import http.client
+import importlib.util
 import os
 import re
 import runpy
@@ -195,16 +196,18 @@ def _figures(url: str) -> str:
         raise missing(error, "prometheus") from None
     try:
         with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 - checked above
-            text = answer.read(_LARGEST_PAGE).decode()
-        values = {
-            (sample.name, sample.labels.get("cause")): sample.value
-            for family in text_string_to_metric_families(text)
-            for sample in family.samples
-        }
+            page = answer.read(_LARGEST_PAGE)
     except urllib.error.URLError as error:
         raise OSError(f"{url} does not answer: {error.reason}") from None
-    except http.client.HTTPException as error:
+    except (http.client.HTTPException, ValueError) as error:
+        # Of ValueErrors, a URL that is none.
         raise OSError(f"{url} does not answer: {type(error).__name__}: {str(error).strip()}") from None
+    try:
+        values = {
+            (sample.name, sample.labels.get("cause")): sample.value
+            for family in text_string_to_metric_families(page.decode())
+            for sample in family.samples
+        }
     except ValueError:
         # Not a page of figures, as /health.
         values = {}
@@ -261,6 +264,16 @@ def _settings(_options: argparse.Namespace) -> int:
     return 0
 
 
+def _is_module(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError as error:
+        # Of the module itself or a package above it; what those import and is not there is their error.
+        if error.name and f"{name}.".startswith(f"{error.name}."):
+            return False
+        raise
+
+
 def _compat(options: argparse.Namespace) -> int:
     from rowpattern.compat import install_as_src
 
@@ -268,7 +281,8 @@ def _compat(options: argparse.Namespace) -> int:
     if not given:
         options.usage_error("a script, -c CODE or -m MODULE is needed")
     ((what, *arguments),) = given
-    if options.script and not Path(what).is_file():
+    # A folder or a zip file is run by its __main__.py.
+    if options.script and not Path(what).exists():
         print(f"there is no script {what}", file=sys.stderr)
         return _FAILED
     install_as_src()
@@ -281,6 +295,9 @@ def _compat(options: argparse.Namespace) -> int:
         sys.modules["__main__"] = main_module
         exec(compile(what, "<string>", "exec"), vars(main_module))  # noqa: S102 - the caller's own code
     elif options.module:
+        if not _is_module(what):
+            print(f"there is no module {what}", file=sys.stderr)
+            return _FAILED
         runpy.run_module(what, run_name="__main__", alter_sys=True)
     else:
         runpy.run_path(what, run_name="__main__")

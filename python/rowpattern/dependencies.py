@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
+import shlex
+import shutil
+import sys
 from importlib import metadata
+from pathlib import Path
 
 from rowpattern.errors import MissingDependencyError
 
@@ -32,7 +37,33 @@ def command_to_install(extra: str, name: str) -> str:
         needed = _requirements(extra, metadata.requires("rowpattern") or [])
     except metadata.PackageNotFoundError:
         needed = []
-    return f"python -m pip install {' '.join(repr(each) for each in needed) or name}"
+    return f"{_install()} {' '.join(map(_quoted, needed)) or name}"
+
+
+def _install() -> str:
+    """Return the command that installs into this environment: by uv where uv installs here, since it brings no pip."""
+    here = Path(sys.executable)
+    if _installer() == "uv" or (importlib.util.find_spec("pip") is None and shutil.which("uv")):
+        return f"uv pip install --python {_quoted(str(here))}"
+    on_path = shutil.which("python")
+    # What is called python may be of another environment, or not be there.
+    python = "python" if on_path and Path(on_path).parent == here.parent else _quoted(str(here))
+    return f"{python} -m pip install"
+
+
+def _quoted(argument: str) -> str:
+    """Return an argument as the system's shell reads it."""
+    if sys.platform != "win32":
+        return shlex.quote(argument)
+    return '"' + argument.replace('"', "'") + '"' if re.search(r"[^\w.:\\/-]", argument) else argument
+
+
+def _installer() -> str:
+    """Return what installed this package, as its metadata say."""
+    try:
+        return (metadata.distribution("rowpattern").read_text("INSTALLER") or "").strip()
+    except metadata.PackageNotFoundError:
+        return ""
 
 
 def _requirements(extra: str, lines: list[str]) -> list[str]:

@@ -15,7 +15,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any, Callable, Protocol
 
 from rowpattern.container import memory_limit
 from rowpattern.errors import ConfigurationError
@@ -248,8 +248,38 @@ class MatchRecognizeConfig:
         root.addHandler(handler)
 
 
+class ConfigurationSource(Protocol):
+    """Another module's configuration, from which the process's settings are read too."""
+
+    def given(self) -> Given:
+        """Return what it says, above the environment.
+
+        Raises:
+            ConfigurationError: it cannot be read.
+        """
+
+    def convert(self, config: object) -> MatchRecognizeConfig | None:
+        """Return a configuration of its kind as one of ours; None for anything else."""
+
+
 _config: MatchRecognizeConfig | None = None
+_source: ConfigurationSource | None = None
 _listeners: list[Callable[[MatchRecognizeConfig], None]] = []
+
+
+def read_from(source: ConfigurationSource) -> None:
+    """Read the process's settings from another module too, from the next time on that they are read."""
+    global _source  # noqa: PLW0603 - one for the process
+    _source = source
+
+
+def _read(**settings: Any) -> MatchRecognizeConfig:
+    """Read the process's settings from all sources."""
+    given = given_by_environment(os.environ)
+    if _source is not None:
+        for section, named in _source.given().items():
+            given.setdefault(section, {}).update(named)
+    return MatchRecognizeConfig._of(given, settings)  # noqa: SLF001 - of this module
 
 
 def get_config() -> MatchRecognizeConfig:
@@ -262,7 +292,7 @@ def get_config() -> MatchRecognizeConfig:
     """
     global _config  # noqa: PLW0603 - one for the process, as documented
     if _config is None:
-        config = MatchRecognizeConfig.from_env()
+        config = _read()
         config.performance.warn_of_memory()
         _config = config
     return _config
@@ -281,7 +311,7 @@ def reload(**settings: Any) -> MatchRecognizeConfig:
         ConfigurationError: a setting cannot be read; nothing has changed then.
     """
     memory_limit.cache_clear()
-    config = MatchRecognizeConfig.from_env(**settings)
+    config = _read(**settings)
     set_config(config)
     return config
 
@@ -294,7 +324,8 @@ def set_config(config: MatchRecognizeConfig) -> None:
         ConfigurationError: a setting is not allowed; nothing has changed then.
     """
     global _config  # noqa: PLW0603 - one for the process, as documented
-    checked_config(config).validate()
+    config = checked_config(config)
+    config.validate()
     config.performance.warn_of_memory()
     _config = config
     for listener in _listeners:
@@ -302,9 +333,12 @@ def set_config(config: MatchRecognizeConfig) -> None:
 
 
 def checked_config(config: object) -> MatchRecognizeConfig:
-    """Return a configuration as it is; a TypeError where it is none."""
+    """Return a configuration as it is, or converted from the other module's; a TypeError where it is none."""
     if isinstance(config, MatchRecognizeConfig):
         return config
+    converted = None if _source is None else _source.convert(config)
+    if converted is not None:
+        return converted
     raise TypeError(f"a configuration is a MatchRecognizeConfig, not {type(config).__name__}")
 
 

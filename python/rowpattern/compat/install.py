@@ -9,7 +9,8 @@ import importlib.util
 import sys
 from typing import TYPE_CHECKING, Any
 
-from rowpattern import pattern_cache
+from rowpattern import pattern_cache, production_config
+from rowpattern.compat import configuration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,7 +21,7 @@ __all__ = ["install"]
 _OURS = {
     "src.utils.pattern_cache": "rowpattern.pattern_cache",
     "src.monitoring.cache_monitor": "rowpattern.cache_monitor",
-    "src.config.production_config": "rowpattern.production_config",
+    configuration.NAME: "rowpattern.production_config",
 }
 
 # The engine's executor reaches the cache through this module, past the one above.
@@ -33,12 +34,18 @@ def install() -> None:
     """Do what `rowpattern.compat.install_as_src` says."""
     if any(isinstance(finder, _FindOurs) for finder in sys.meta_path):
         return
-    sys.meta_path.insert(0, _FindOurs())
+    source = configuration.TheirConfiguration()
+    sys.meta_path.insert(0, _FindOurs(source))
     sys.meta_path.append(_FindPackages())
     importlib.invalidate_caches()
+    production_config.read_from(source)
     replaced: _Replaced = {}
     for theirs, ours in _OURS.items():
-        if theirs in sys.modules:
+        if theirs not in sys.modules:
+            continue
+        if theirs == configuration.NAME and configuration.does_more(sys.modules[theirs]):
+            source.follow(sys.modules[theirs])
+        else:
             replaced.update(_replace(theirs, importlib.import_module(ours)))
     if _OTHER_WAY in sys.modules:
         replaced.update(_patch(sys.modules[_OTHER_WAY]))
@@ -100,19 +107,32 @@ def _patch(module: ModuleType) -> _Replaced:
 class _FindOurs(importlib.abc.MetaPathFinder):
     """Comes first: our modules under their names."""
 
+    def __init__(self, source: configuration.TheirConfiguration) -> None:
+        self._source = source
+
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
+        if fullname == configuration.NAME:
+            spec = self._find_theirs(fullname, path, target)
+            if spec is not None and spec.loader is not None:
+                spec.loader = _LoadConfiguration(spec.loader, self._source)
+                return spec
         if fullname in _OURS:
             return importlib.machinery.ModuleSpec(fullname, _LoadOurs(_OURS[fullname]))
         if fullname != _OTHER_WAY:
             return None
-        for finder in sys.meta_path:
-            if finder is not self and (spec := finder.find_spec(fullname, path, target)) is not None:
-                if spec.loader is not None:
-                    spec.loader = _LoadAndPatch(spec.loader)
-                return spec
-        return None
+        spec = self._find_theirs(fullname, path, target)
+        if spec is not None and spec.loader is not None:
+            spec.loader = _LoadAndPatch(spec.loader)
+        return spec
+
+    def _find_theirs(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None
+    ) -> importlib.machinery.ModuleSpec | None:
+        """Find a module as without us."""
+        specs = (finder.find_spec(fullname, path, target) for finder in sys.meta_path if finder is not self)
+        return next((spec for spec in specs if spec is not None), None)
 
 
 class _FindPackages(importlib.abc.MetaPathFinder):
@@ -144,7 +164,9 @@ class _LoadOurs(importlib.abc.Loader):
         module.__spec__ = self._spec
 
 
-class _LoadAndPatch(importlib.abc.Loader):
+class _LoadTheirs(importlib.abc.Loader):
+    """Loads a module of theirs, as their loader does."""
+
     def __init__(self, theirs: Any) -> None:
         self._theirs = theirs
 
@@ -156,4 +178,25 @@ class _LoadAndPatch(importlib.abc.Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         self._theirs.exec_module(module)
+
+
+class _LoadAndPatch(_LoadTheirs):
+    def exec_module(self, module: ModuleType) -> None:
+        super().exec_module(module)
         _patch(module)
+
+
+class _LoadConfiguration(_LoadTheirs):
+    """Loads their configuration, which stays where it does more than ours."""
+
+    def __init__(self, theirs: Any, source: configuration.TheirConfiguration) -> None:
+        super().__init__(theirs)
+        self._source = source
+
+    def exec_module(self, module: ModuleType) -> None:
+        super().exec_module(module)
+        if configuration.does_more(module):
+            self._source.follow(module)
+        else:
+            # The import system takes what stands here afterwards.
+            sys.modules[configuration.NAME] = importlib.import_module(_OURS[configuration.NAME])

@@ -38,7 +38,21 @@ class _Elsewhere:
 
 def put_as_theirs(cache: Any, key: object, value: object, metadata: Mapping[str, Any] | None = None) -> bool:
     """Put a value into a cache of a caller's, as the pure-Python system does: with a size in MB."""
-    return bool(cache.put(key, value, size_hint=weigh(value) / 2**20, metadata=metadata))
+    return bool(cache.put(key, value, size_hint=max(weigh(value), _graph_bytes(value)) / 2**20, metadata=metadata))
+
+
+def _graph_bytes(value: object) -> int:
+    """Return the pure-Python system's estimate for the automata of `(dfa, nfa, ...)`: so much a state and a transition.
+
+    Callers that put a cache of their own in place of it get sizes of that order.
+    """
+    estimate = 0
+    for automaton, state_bytes in zip(value if isinstance(value, tuple) else (), (64 << 10, 16 << 10)):
+        states = getattr(automaton, "states", None)
+        if isinstance(states, (list, tuple)):
+            transitions = sum(len(getattr(state, "transitions", ())) for state in states)
+            estimate += len(states) * state_bytes + transitions * (4 << 10)
+    return estimate
 
 
 class _FollowedModule(ModuleType):
