@@ -14,9 +14,9 @@ import pytest
 
 from rowpattern import cache_monitor, pattern_cache
 from rowpattern._core import ManualClock
+from rowpattern.cache.process import ProcessCache
+from rowpattern.cache.sizing import SizeAdvisor
 from rowpattern.cache_monitor import CacheMonitor, get_cache_monitor, start_cache_monitoring, stop_cache_monitoring
-from rowpattern.cache_sizing import SizeAdvisor
-from rowpattern.process_cache import ProcessCache
 from rowpattern.production_config import MatchRecognizeConfig, PerformanceConfig
 
 KILOBYTE = 1 << 10

@@ -9,18 +9,6 @@
 [('START', 'DOWN', 'DOWN', 'UP', 'UP')]
 """
 
-from rowpattern._core import (
-    Column,
-    Match,
-    MatchedRows,
-    Matches,
-    MatchIterator,
-    Pattern,
-    PatternCache,
-    Spans,
-    __version__,
-    compile,  # noqa: A004 - named as in `re`
-)
 from rowpattern.errors import (
     ConfigurationError,
     ConfigurationWarning,
@@ -38,7 +26,22 @@ from rowpattern.errors import (
     UnknownVariableError,
     UnsupportedQueryError,
 )
+from rowpattern.patterns import (
+    Column,
+    Match,
+    MatchedRows,
+    Matches,
+    MatchIterator,
+    Pattern,
+    PatternCache,
+    Spans,
+    __version__,
+    compile,  # noqa: A004 - named as in `re`
+)
 from rowpattern.sql import explain, match_recognize
+
+# So that `import rowpattern` is enough to use them.
+from rowpattern import pattern_cache, production_config  # isort: skip # noqa: F401
 
 __all__ = [
     "Column",

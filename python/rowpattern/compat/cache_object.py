@@ -5,13 +5,13 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-from rowpattern._core import PatternCache
+from rowpattern.cache.process import ProcessCache
 
-__all__ = ["TheirCacheObject"]
+__all__ = ["CompatibleCache"]
 
 
-class TheirCacheObject(PatternCache):
-    """A cache that answers to `get_stats`, `get_statistics`, `resize_cache`, `clear_cache` and `config` too.
+class CompatibleCache(ProcessCache):
+    """The process's cache, with `get_stats`, `get_statistics`, `resize_cache`, `clear_cache` and `config` too.
 
     That object's levels (L1, L2, L3) do not exist here; one store keeps one set of limits.
     """

@@ -9,7 +9,7 @@ import importlib.util
 import sys
 from typing import TYPE_CHECKING, Any
 
-from rowpattern import pattern_cache
+from rowpattern.cache import api
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -67,15 +67,15 @@ def _replace(name: str, ours: ModuleType) -> _Replaced:
 
 def _smart_cache(_resource_profile: object = None) -> Any:
     """Return the cache; limits are those that are set, whatever the machine."""
-    return pattern_cache.get_pattern_cache()
+    return api.get_pattern_cache()
 
 
 def _caching_enabled() -> bool:
-    return pattern_cache.is_caching_enabled()
+    return api.is_caching_enabled()
 
 
 def _clear() -> None:
-    pattern_cache.clear_pattern_cache()
+    api.clear_pattern_cache()
 
 
 _PATCHES: dict[str, Callable[..., Any]] = {

@@ -11,7 +11,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Callable
 
 from rowpattern._core import _process_cache
-from rowpattern.weighing import weigh
+from rowpattern.cache import api
+from rowpattern.cache.weighing import weigh
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,6 +48,8 @@ class _FollowedModule(ModuleType):
     def __setattr__(self, name: str, value: object) -> None:
         super().__setattr__(name, value)
         if name == _NAME:
+            # The functions of the module look it up there.
+            api.__dict__[_NAME] = value
             is_ours = value is self.__dict__["_own_get_pattern_cache"]
             _process_cache()._redirect(None if is_ours else _Elsewhere(self.__dict__[_NAME]))  # noqa: SLF001 - for us
 

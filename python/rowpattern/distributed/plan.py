@@ -9,14 +9,14 @@ import pyarrow as pa
 
 from rowpattern.errors import QueryError, UnsupportedQueryError
 from rowpattern.sql import answer_in_zone
-from rowpattern.sql.problems import nesting_limited, problem
-from rowpattern.sql.query import bound_clause, parsed_query, projected
-from rowpattern.sql.tables import Answer, AnswerColumn
+from rowpattern.sql.execute.query import bound_clause, parsed_query, projected
+from rowpattern.sql.tables.inputs import Answer, AnswerColumn
+from rowpattern.sql.text.source_span import nesting_limited, problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from rowpattern.sql.binding import BoundClause
+    from rowpattern.sql.bind.bound import BoundClause
     from rowpattern.sql.parse.clause import Clause
     from rowpattern.sql.parse.parser import ParsedQuery
 

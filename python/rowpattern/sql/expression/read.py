@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from rowpattern.errors import QueryError, QuerySyntaxError, UnsupportedQueryError
 from rowpattern.sql.duckdb.functions import AGGREGATES, CALLS_AGGREGATE, LAMBDA_FUNCTIONS, OPERATORS, SCALARS
 from rowpattern.sql.duckdb.names import lowered
-from rowpattern.sql.duckdb.types import check_collation, check_type
 from rowpattern.sql.expression.nodes import (
     Argument,
     Between,
@@ -36,12 +35,13 @@ from rowpattern.sql.expression.nodes import (
     map_children,
     walk,
 )
-from rowpattern.sql.problems import candidates, problem
+from rowpattern.sql.expression.types import check_collation, check_type
+from rowpattern.sql.text.source_span import candidates, problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from rowpattern.sql.parse.composed import Composed
+    from rowpattern.sql.text.composed import Composed
 
 __all__ = ["NAVIGATION", "SEMANTICS_MARKS", "Fields", "TreeReader"]
 

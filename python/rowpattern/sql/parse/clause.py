@@ -9,7 +9,7 @@ from rowpattern.sql.expression.nodes import Literal as Constant
 
 if TYPE_CHECKING:
     from rowpattern.sql.expression.nodes import Node
-    from rowpattern.sql.problems import Place
+    from rowpattern.sql.text.source_span import Place
 
 __all__ = ["Clause", "CommonTables", "Definition", "Measure", "OrderKey", "RowsShown", "Skip", "Spliced", "Written"]
 

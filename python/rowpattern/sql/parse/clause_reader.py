@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from rowpattern.errors import QuerySyntaxError
 from rowpattern.sql.parse.clause import Clause, Definition, Measure, OrderKey, RowsShown, Skip, Spliced, Written
 from rowpattern.sql.parse.keywords import NOT_A_NAME, ends_expression
-from rowpattern.sql.problems import Place, problem
+from rowpattern.sql.text.source_span import Place, problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from rowpattern.sql.parse.tokens import Token
+    from rowpattern.sql.text.tokens import Token
 
 __all__ = ["ClauseReader"]
 

@@ -11,12 +11,12 @@ from rowpattern.sql.duckdb.names import lowered
 from rowpattern.sql.parse.clause import CommonTables, Spliced
 from rowpattern.sql.parse.clause_reader import ClauseReader
 from rowpattern.sql.parse.keywords import BEHIND_A_TABLE, NOT_A_NAME
-from rowpattern.sql.parse.tokens import closing_places, tokens_of
-from rowpattern.sql.problems import Place, problem
+from rowpattern.sql.text.source_span import Place, problem
+from rowpattern.sql.text.tokens import closing_places, tokens_of
 
 if TYPE_CHECKING:
     from rowpattern.sql.parse.clause import Clause
-    from rowpattern.sql.parse.tokens import Token
+    from rowpattern.sql.text.tokens import Token
 
 __all__ = ["cut"]
 

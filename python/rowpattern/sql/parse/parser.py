@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING, Any
 from rowpattern.errors import QuerySyntaxError, UnsupportedQueryError
 from rowpattern.sql.duckdb.names import lowered
 from rowpattern.sql.duckdb.parser import parse_texts
-from rowpattern.sql.duckdb.query_reader import QueryReader
 from rowpattern.sql.expression.nodes import Column, Star
 from rowpattern.sql.expression.read import SEMANTICS_MARKS, TreeReader
 from rowpattern.sql.expression.write import quoted
 from rowpattern.sql.parse.clause import Definition, Spliced, Written
-from rowpattern.sql.parse.composed import Composed
 from rowpattern.sql.parse.cutting import cut
 from rowpattern.sql.parse.keywords import bare_names
-from rowpattern.sql.parse.tokens import closing_places, tokens_of
-from rowpattern.sql.problems import Place, nesting_limited, problem
+from rowpattern.sql.parse.query_reader import QueryReader
+from rowpattern.sql.text.composed import Composed
+from rowpattern.sql.text.source_span import Place, nesting_limited, problem
+from rowpattern.sql.text.tokens import closing_places, tokens_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -1,0 +1,1 @@
+"""What an operator sees: log records, health, HTTP pages and metrics."""

@@ -1,0 +1,107 @@
+"""A bound clause, as plain data: what is to be done with a table of known columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rowpattern.patterns import compile as compile_pattern
+from rowpattern.sql.bind.references import Aggregate, RunningAggregate, Value
+
+if TYPE_CHECKING:
+    from rowpattern.patterns import Pattern
+    from rowpattern.sql.bind.references import Computed
+    from rowpattern.sql.parse.clause import RowsShown, Skip
+    from rowpattern.sql.text.source_span import Place
+
+__all__ = ["BoundClause", "BoundMeasure", "Condition", "Key"]
+
+
+@dataclass(frozen=True)
+class Key:
+    """What partitions or orders rows.
+
+    Attributes:
+        name: what the answer calls it.
+        column: the column that it is; None when it is computed.
+        sql: DuckDB's SQL over the table's columns.
+        reads: those columns.
+        descending: for ORDER BY.
+        nulls_first: for ORDER BY.
+        place: where it stands in the query; None where it is ours.
+    """
+
+    name: str
+    column: str | None
+    sql: str
+    reads: tuple[str, ...]
+    descending: bool = False
+    nulls_first: bool = False
+    place: Place | None = None
+
+    @property
+    def direction(self) -> str:
+        """Return how it orders, as DuckDB's ORDER BY says it behind an expression."""
+        return f"{'DESC' if self.descending else 'ASC'} NULLS {'FIRST' if self.nulls_first else 'LAST'}"
+
+
+@dataclass(frozen=True)
+class Condition:
+    """The condition of a primary variable.
+
+    Attributes:
+        possible: what rows alone can say of it: true wherever it can be true; None where they say nothing. The
+            condition itself where it does not depend on the match.
+    """
+
+    variable: str
+    computed: Computed
+    place: Place
+    possible: Computed | None
+
+
+@dataclass(frozen=True)
+class BoundMeasure:
+    """A measure and its name."""
+
+    name: str
+    computed: Computed
+    place: Place
+
+
+@dataclass(frozen=True)
+class BoundClause:
+    """What a clause does with a table of known columns.
+
+    Attributes:
+        rest: columns of the table that ALL ROWS PER MATCH shows behind the measures.
+    """
+
+    partition_by: tuple[Key, ...]
+    order_by: tuple[Key, ...]
+    conditions: tuple[Condition, ...]
+    measures: tuple[BoundMeasure, ...]
+    rest: tuple[str, ...]
+    rows_shown: RowsShown
+    skip: Skip
+    skip_place: Place
+    pattern: str
+    subset: dict[str, tuple[str, ...]]
+    variables: tuple[str, ...]
+
+    def compiled(self) -> Pattern:
+        """Return the compiled pattern, from the pattern cache."""
+        return compile_pattern(self.pattern, subset=self.subset or None)
+
+    def reads(self) -> list[str]:
+        """Return the columns of the table that are read; others stay where they are."""
+        read = [name for key in (*self.partition_by, *self.order_by) for name in key.reads]
+        for computed in (*(each.computed for each in self.conditions), *(each.computed for each in self.measures)):
+            for _, item in computed.reads:
+                if isinstance(item, Value):
+                    read.append(item.column)
+                elif isinstance(item, RunningAggregate):
+                    read += [name for _, name in item.reads]
+                elif isinstance(item, Aggregate):
+                    read += [name for _, name in item.reads if isinstance(name, str)]
+        return list(dict.fromkeys([*read, *self.rest]))

@@ -1,0 +1,149 @@
+"""A clause and the columns of the table before it, to what is to be done: names looked up, navigation taken out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rowpattern.errors import PatternSyntaxError, PatternTooLargeError, QueryError, UnknownVariableError
+from rowpattern.patterns import compile as compile_pattern
+from rowpattern.sql.bind.bound import BoundClause, BoundMeasure, Condition, Key
+from rowpattern.sql.bind.conditions import ConditionReader
+from rowpattern.sql.bind.expressions import Scope, row_expression
+from rowpattern.sql.bind.measures import MeasureReader
+from rowpattern.sql.bind.prefilter import prefilter
+from rowpattern.sql.bind.references import Inputs
+from rowpattern.sql.bind.scope import Columns, Variables
+from rowpattern.sql.expression.nodes import Column
+from rowpattern.sql.expression.write import sql_of
+from rowpattern.sql.text.source_span import Place, pattern_problem, problem
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rowpattern.patterns import Pattern
+    from rowpattern.sql.parse.clause import Clause, Definition, Written
+
+__all__ = ["bind", "bind_conditions"]
+
+
+def bind(clause: Clause, names: Sequence[str]) -> BoundClause:
+    """Look up all names of a clause.
+
+    Args:
+        clause: as it was read.
+        names: the columns of the table before it.
+
+    Raises:
+        PatternSyntaxError, PatternTooLargeError: the pattern is wrong; shown where it stands in the query.
+        QueryError, UnknownVariableError, UnsupportedQueryError: a name is unknown or an expression is wrong.
+
+    Takes time linear in the clause and the number of columns.
+    """
+    sql = clause.place.sql
+    columns = Columns(names, sql, clause.source_name)
+    pattern = _compiled(clause)
+    variables = Variables(pattern.variables, clause.subset)
+    _check_exclusion(clause, pattern)
+    partition_by = tuple(_key(expression, place, columns, "PARTITION BY") for expression, place in clause.partition_by)
+    order_by = tuple(
+        _key(key.expression, key.place, columns, "ORDER BY", key.descending, key.nulls_first) for key in clause.order_by
+    )
+    for definition in clause.define:
+        if definition.variable in clause.subset:
+            message = f"DEFINE cannot define {definition.variable}: SUBSET makes it of other variables"
+            raise problem(message, definition.place, QueryError)
+    conditions = bind_conditions(clause.define, columns, variables)
+    one_row = clause.rows_shown == "one row"
+    scope = Scope(columns, variables)
+    measures = tuple(
+        BoundMeasure(each.name, MeasureReader(scope, each.place, one_row).read(each.expression), each.place)
+        for each in clause.measures
+    )
+    keys = [key.name for key in partition_by]
+    shown_keys = {key.column for key in (*partition_by, *order_by)}
+    rest = () if one_row else tuple(name for name in names if name not in shown_keys)
+    bound = BoundClause(
+        partition_by=partition_by,
+        order_by=order_by,
+        conditions=conditions,
+        measures=measures,
+        rest=rest,
+        rows_shown=clause.rows_shown,
+        skip=clause.skip,
+        skip_place=clause.skip_place,
+        pattern=clause.pattern,
+        subset=clause.subset,
+        variables=pattern.variables,
+    )
+    others = set() if one_row else {key.column for key in order_by if key.column is not None} | set(rest)
+    _check_names(bound, {*keys, *others})
+    if clause.skip[1] and variables.members(clause.skip[1]) is None:
+        raise variables.unknown(clause.skip[1], clause.skip_place)
+    if one_row and not partition_by and not measures:
+        message = "the answer would have no column; add MEASURES, PARTITION BY, or ALL ROWS PER MATCH"
+        raise problem(message, clause.place, QueryError)
+    return bound
+
+
+def bind_conditions(define: Sequence[Definition], columns: Columns, variables: Variables) -> tuple[Condition, ...]:
+    """Look up all names of conditions.
+
+    Raises:
+        QueryError, UnknownVariableError, UnsupportedQueryError: a name is unknown or an expression is wrong.
+    """
+    inputs = Inputs()
+    conditions: dict[str, Condition] = {}
+    for definition in define:
+        name = definition.variable
+        if name not in variables.primary:
+            raise variables.unknown(name, definition.place)
+        if name in conditions:
+            raise problem(f"DEFINE defines {name} twice", definition.place, QueryError)
+        # Conditions without a query around them are texts of their own.
+        scope = Scope(columns.within(definition.place.sql), variables, inputs)
+        computed = ConditionReader(scope, definition.place, name).read(definition.condition)
+        conditions[name] = Condition(name, computed, definition.place, prefilter(computed))
+    return tuple(conditions.values())
+
+
+def _compiled(clause: Clause) -> Pattern:
+    try:
+        return compile_pattern(clause.pattern, subset=clause.subset or None)
+    except PatternSyntaxError as error:
+        raise pattern_problem(error, clause.pattern, clause.pattern_place) from None
+    except PatternTooLargeError as error:
+        raise PatternTooLargeError(f"{error} (line {clause.pattern_place.line})") from None
+    except UnknownVariableError as error:
+        place = next(iter(clause.subset_places.values()))
+        raise UnknownVariableError(f"{error} (in SUBSET, line {place.line})\n{place.excerpt()}") from None
+    except ValueError as error:
+        # A union variable that has a primary variable's name.
+        raise problem(f"SUBSET: {error}", next(iter(clause.subset_places.values())), QueryError) from None
+
+
+def _check_exclusion(clause: Clause, pattern: Pattern) -> None:
+    if clause.rows_shown == "all rows with unmatched" and pattern.has_exclusion:
+        message = "an exclusion {- -} cannot stand in the pattern WITH UNMATCHED ROWS; leave out one of the two"
+        raise problem(message, clause.pattern_place, QueryError)
+
+
+def _key(  # noqa: PLR0917 - used here only
+    written: Written,
+    place: Place,
+    columns: Columns,
+    what: str,
+    descending: bool = False,
+    nulls_first: bool = False,
+) -> Key:
+    node, reads = row_expression(written, columns, place, what)
+    column = reads[0] if isinstance(node, Column) else None
+    return Key(column or written.text, column, sql_of(node), reads, descending, nulls_first, place)
+
+
+def _check_names(bound: BoundClause, others: set[str | None]) -> None:
+    seen = {name.lower() for name in others if name is not None}
+    for measure in bound.measures:
+        if measure.name.lower() in seen:
+            message = f"the answer would have two columns {measure.name}; give the measure another name"
+            raise problem(message, measure.place, QueryError)
+        seen.add(measure.name.lower())
