@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, Callable
 from rowpattern.cache.api import get_pattern_cache
 from rowpattern.cache.sizing import SizeAdvisor
 from rowpattern.config.process import checked_config, get_config, on_set_config
-from rowpattern.observe.events import log_event
-from rowpattern.observe.periodic import Periodic
+from rowpattern.events import log_event
+from rowpattern.periodic import Periodic
 
 if TYPE_CHECKING:
     from rowpattern._core import PatternCache

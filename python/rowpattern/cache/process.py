@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from rowpattern._core import PatternCache, _process_cache
 from rowpattern.cache.weighing import weigh
 from rowpattern.config.process import get_config, on_set_config
-from rowpattern.observe.events import log_event
+from rowpattern.events import log_event
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

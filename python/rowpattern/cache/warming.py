@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from rowpattern._core import Pattern, _process_cache, compile  # noqa: A004 - named as in `re`
 from rowpattern.config.process import get_config
 from rowpattern.errors import ConfigurationError, DumpError, RowPatternError
-from rowpattern.observe.events import log_event
+from rowpattern.events import log_event
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

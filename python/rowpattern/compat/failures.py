@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Callable, TypeVar
 
-from rowpattern.observe.events import log_event
+from rowpattern.events import log_event
 
 __all__ = ["answered", "log_failure"]
 

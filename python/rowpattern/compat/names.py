@@ -13,7 +13,7 @@ from rowpattern.cache import api
 from rowpattern.cache.weighing import weigh
 from rowpattern.compat.failures import answered, log_failure
 from rowpattern.compat.replacement import put_as_theirs
-from rowpattern.observe.events import log_event
+from rowpattern.events import log_event
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -1,1 +1,1 @@
-"""What an operator sees: log records, health, HTTP pages and metrics."""
+"""What an operator sees of the cache: health, HTTP pages and metrics."""

@@ -21,8 +21,8 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from rowpattern.cache.api import get_pattern_cache
-from rowpattern.observe.events import log_event
-from rowpattern.observe.periodic import Periodic
+from rowpattern.events import log_event
+from rowpattern.periodic import Periodic
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rowpattern.sql.arrow.arrays import Array
-    from rowpattern.sql.runtime.context import Run
+    from rowpattern.sql.runtime.context import ExecutionContext
 
 __all__ = ["numbers", "picked", "repeated", "taken"]
 
@@ -28,11 +28,13 @@ _FEW_BYTES = 16 << 20
 _Numbers = np.ndarray[tuple[int], np.dtype[Any]]
 
 
-def numbers(run: Run, count: int, piece: Callable[[int, int], _Numbers], kind: Any = np.int64) -> _Numbers:
+def numbers(
+    context: ExecutionContext, count: int, piece: Callable[[int, int], _Numbers], kind: Any = np.int64
+) -> _Numbers:
     """Make a column of numbers; it is held until it is released.
 
     Args:
-        run: the limits.
+        context: the limits.
         count: how many there are.
         piece: gives those from one place on up to another.
         kind: their type in numpy.
@@ -40,25 +42,25 @@ def numbers(run: Run, count: int, piece: Callable[[int, int], _Numbers], kind: A
     Raises:
         QueryLimitError: a limit was passed.
     """
-    run.check()
-    run.hold(count * np.dtype(kind).itemsize)
+    context.check()
+    context.hold(count * np.dtype(kind).itemsize)
     if count <= PIECE_ROWS:
         return np.asarray(piece(0, count), dtype=kind)
     found = np.empty(count, dtype=kind)
     for first in range(0, count, PIECE_ROWS):
-        run.check()
+        context.check()
         last = min(first + PIECE_ROWS, count)
         found[first:last] = piece(first, last)
     return found
 
 
-def picked(run: Run, values: _Numbers, at: _Numbers) -> _Numbers:
+def picked(context: ExecutionContext, values: _Numbers, at: _Numbers) -> _Numbers:
     """Return numbers at places; they are held until they are released.
 
     Raises:
         QueryLimitError: a limit was passed.
     """
-    return numbers(run, len(at), lambda begin, end: values[at[begin:end]], values.dtype)
+    return numbers(context, len(at), lambda begin, end: values[at[begin:end]], values.dtype)
 
 
 def repeated(values: _Numbers, first: _Numbers, length: _Numbers, begin: int, end: int) -> _Numbers:
@@ -81,23 +83,23 @@ def repeated(values: _Numbers, first: _Numbers, length: _Numbers, begin: int, en
     return np.repeat(values[low:high], np.maximum(times, 0))
 
 
-def taken(run: Run, values: Array, at: pa.Array) -> Array:
+def taken(context: ExecutionContext, values: Array, at: pa.Array) -> Array:
     """Take values at places that are known to exist (NULL where a place is NULL); they are held.
 
     Raises:
         QueryLimitError: a limit was passed.
     """
-    run.check()
+    context.check()
     lengths = _uneven_lengths(values, len(at))
     width = 0 if lengths is not None else max(1, values.nbytes // max(1, len(values)))
     pieces: list[pa.Array] = []
     for first in range(0, max(1, len(at)), PIECE_ROWS):
-        run.check()
+        context.check()
         places = at.slice(first, PIECE_ROWS)
         if lengths is None:
-            run.hold(len(places) * width)
+            context.hold(len(places) * width)
         else:
-            run.hold(pc.sum(pc.take(lengths, places, boundscheck=False)).as_py() or 0)
+            context.hold(pc.sum(pc.take(lengths, places, boundscheck=False)).as_py() or 0)
         found = pc.take(values, places, boundscheck=False)
         if len(at) <= PIECE_ROWS:
             return found

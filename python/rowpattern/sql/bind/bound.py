@@ -10,9 +10,9 @@ from rowpattern.sql.bind.references import Aggregate, RunningAggregate, Value
 
 if TYPE_CHECKING:
     from rowpattern.patterns import Pattern
-    from rowpattern.sql.bind.references import Computed
+    from rowpattern.sql.bind.references import BoundExpression
     from rowpattern.sql.parse.clause import RowsShown, Skip
-    from rowpattern.sql.text.source_span import Place
+    from rowpattern.sql.text.source_location import SourceLocation
 
 __all__ = ["BoundClause", "BoundMeasure", "Condition", "Key"]
 
@@ -28,7 +28,7 @@ class Key:
         reads: those columns.
         descending: for ORDER BY.
         nulls_first: for ORDER BY.
-        place: where it stands in the query; None where it is ours.
+        location: where it stands in the query; None where it is ours.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Key:
     reads: tuple[str, ...]
     descending: bool = False
     nulls_first: bool = False
-    place: Place | None = None
+    location: SourceLocation | None = None
 
     @property
     def direction(self) -> str:
@@ -55,9 +55,9 @@ class Condition:
     """
 
     variable: str
-    computed: Computed
-    place: Place
-    possible: Computed | None
+    expression: BoundExpression
+    location: SourceLocation
+    prefilter: BoundExpression | None
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,8 @@ class BoundMeasure:
     """A measure and its name."""
 
     name: str
-    computed: Computed
-    place: Place
+    expression: BoundExpression
+    location: SourceLocation
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class BoundClause:
     rest: tuple[str, ...]
     rows_shown: RowsShown
     skip: Skip
-    skip_place: Place
+    skip_location: SourceLocation
     pattern: str
     subset: dict[str, tuple[str, ...]]
     variables: tuple[str, ...]
@@ -96,8 +96,11 @@ class BoundClause:
     def reads(self) -> list[str]:
         """Return the columns of the table that are read; others stay where they are."""
         read = [name for key in (*self.partition_by, *self.order_by) for name in key.reads]
-        for computed in (*(each.computed for each in self.conditions), *(each.computed for each in self.measures)):
-            for _, item in computed.reads:
+        for expression in (
+            *(each.expression for each in self.conditions),
+            *(each.expression for each in self.measures),
+        ):
+            for _, item in expression.reads:
                 if isinstance(item, Value):
                     read.append(item.column)
                 elif isinstance(item, RunningAggregate):

@@ -11,17 +11,17 @@ from rowpattern.sql.bind.conditions import ConditionReader
 from rowpattern.sql.bind.expressions import Scope, row_expression
 from rowpattern.sql.bind.measures import MeasureReader
 from rowpattern.sql.bind.prefilter import prefilter
-from rowpattern.sql.bind.references import Inputs
+from rowpattern.sql.bind.references import References
 from rowpattern.sql.bind.scope import Columns, Variables
 from rowpattern.sql.expression.nodes import Column
 from rowpattern.sql.expression.write import sql_of
-from rowpattern.sql.text.source_span import Place, pattern_problem, problem
+from rowpattern.sql.text.source_location import SourceLocation, error_at, pattern_error_at
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rowpattern.patterns import Pattern
-    from rowpattern.sql.parse.clause import Clause, Definition, Written
+    from rowpattern.sql.parse.clause import Clause, Definition, ExpressionSource
 
 __all__ = ["bind", "bind_conditions"]
 
@@ -39,24 +39,27 @@ def bind(clause: Clause, names: Sequence[str]) -> BoundClause:
 
     Takes time linear in the clause and the number of columns.
     """
-    sql = clause.place.sql
+    sql = clause.location.sql
     columns = Columns(names, sql, clause.source_name)
     pattern = _compiled(clause)
     variables = Variables(pattern.variables, clause.subset)
     _check_exclusion(clause, pattern)
-    partition_by = tuple(_key(expression, place, columns, "PARTITION BY") for expression, place in clause.partition_by)
+    partition_by = tuple(
+        _key(expression, location, columns, "PARTITION BY") for expression, location in clause.partition_by
+    )
     order_by = tuple(
-        _key(key.expression, key.place, columns, "ORDER BY", key.descending, key.nulls_first) for key in clause.order_by
+        _key(key.expression, key.location, columns, "ORDER BY", key.descending, key.nulls_first)
+        for key in clause.order_by
     )
     for definition in clause.define:
         if definition.variable in clause.subset:
             message = f"DEFINE cannot define {definition.variable}: SUBSET makes it of other variables"
-            raise problem(message, definition.place, QueryError)
+            raise error_at(message, definition.location, QueryError)
     conditions = bind_conditions(clause.define, columns, variables)
     one_row = clause.rows_shown == "one row"
     scope = Scope(columns, variables)
     measures = tuple(
-        BoundMeasure(each.name, MeasureReader(scope, each.place, one_row).read(each.expression), each.place)
+        BoundMeasure(each.name, MeasureReader(scope, each.location, one_row).read(each.expression), each.location)
         for each in clause.measures
     )
     keys = [key.name for key in partition_by]
@@ -70,7 +73,7 @@ def bind(clause: Clause, names: Sequence[str]) -> BoundClause:
         rest=rest,
         rows_shown=clause.rows_shown,
         skip=clause.skip,
-        skip_place=clause.skip_place,
+        skip_location=clause.skip_location,
         pattern=clause.pattern,
         subset=clause.subset,
         variables=pattern.variables,
@@ -78,10 +81,10 @@ def bind(clause: Clause, names: Sequence[str]) -> BoundClause:
     others = set() if one_row else {key.column for key in order_by if key.column is not None} | set(rest)
     _check_names(bound, {*keys, *others})
     if clause.skip[1] and variables.members(clause.skip[1]) is None:
-        raise variables.unknown(clause.skip[1], clause.skip_place)
+        raise variables.unknown(clause.skip[1], clause.skip_location)
     if one_row and not partition_by and not measures:
         message = "the answer would have no column; add MEASURES, PARTITION BY, or ALL ROWS PER MATCH"
-        raise problem(message, clause.place, QueryError)
+        raise error_at(message, clause.location, QueryError)
     return bound
 
 
@@ -91,18 +94,18 @@ def bind_conditions(define: Sequence[Definition], columns: Columns, variables: V
     Raises:
         QueryError, UnknownVariableError, UnsupportedQueryError: a name is unknown or an expression is wrong.
     """
-    inputs = Inputs()
+    references = References()
     conditions: dict[str, Condition] = {}
     for definition in define:
         name = definition.variable
         if name not in variables.primary:
-            raise variables.unknown(name, definition.place)
+            raise variables.unknown(name, definition.location)
         if name in conditions:
-            raise problem(f"DEFINE defines {name} twice", definition.place, QueryError)
+            raise error_at(f"DEFINE defines {name} twice", definition.location, QueryError)
         # Conditions without a query around them are texts of their own.
-        scope = Scope(columns.within(definition.place.sql), variables, inputs)
-        computed = ConditionReader(scope, definition.place, name).read(definition.condition)
-        conditions[name] = Condition(name, computed, definition.place, prefilter(computed))
+        scope = Scope(columns.within(definition.location.sql), variables, references)
+        expression = ConditionReader(scope, definition.location, name).read(definition.condition)
+        conditions[name] = Condition(name, expression, definition.location, prefilter(expression))
     return tuple(conditions.values())
 
 
@@ -110,34 +113,34 @@ def _compiled(clause: Clause) -> Pattern:
     try:
         return compile_pattern(clause.pattern, subset=clause.subset or None)
     except PatternSyntaxError as error:
-        raise pattern_problem(error, clause.pattern, clause.pattern_place) from None
+        raise pattern_error_at(error, clause.pattern, clause.pattern_location) from None
     except PatternTooLargeError as error:
-        raise PatternTooLargeError(f"{error} (line {clause.pattern_place.line})") from None
+        raise PatternTooLargeError(f"{error} (line {clause.pattern_location.line})") from None
     except UnknownVariableError as error:
-        place = next(iter(clause.subset_places.values()))
-        raise UnknownVariableError(f"{error} (in SUBSET, line {place.line})\n{place.excerpt()}") from None
+        location = next(iter(clause.subset_locations.values()))
+        raise UnknownVariableError(f"{error} (in SUBSET, line {location.line})\n{location.excerpt()}") from None
     except ValueError as error:
         # A union variable that has a primary variable's name.
-        raise problem(f"SUBSET: {error}", next(iter(clause.subset_places.values())), QueryError) from None
+        raise error_at(f"SUBSET: {error}", next(iter(clause.subset_locations.values())), QueryError) from None
 
 
 def _check_exclusion(clause: Clause, pattern: Pattern) -> None:
     if clause.rows_shown == "all rows with unmatched" and pattern.has_exclusion:
         message = "an exclusion {- -} cannot stand in the pattern WITH UNMATCHED ROWS; leave out one of the two"
-        raise problem(message, clause.pattern_place, QueryError)
+        raise error_at(message, clause.pattern_location, QueryError)
 
 
 def _key(  # noqa: PLR0917 - used here only
-    written: Written,
-    place: Place,
+    written: ExpressionSource,
+    location: SourceLocation,
     columns: Columns,
     what: str,
     descending: bool = False,
     nulls_first: bool = False,
 ) -> Key:
-    node, reads = row_expression(written, columns, place, what)
+    node, reads = row_expression(written, columns, location, what)
     column = reads[0] if isinstance(node, Column) else None
-    return Key(column or written.text, column, sql_of(node), reads, descending, nulls_first, place)
+    return Key(column or written.text, column, sql_of(node), reads, descending, nulls_first, location)
 
 
 def _check_names(bound: BoundClause, others: set[str | None]) -> None:
@@ -145,5 +148,5 @@ def _check_names(bound: BoundClause, others: set[str | None]) -> None:
     for measure in bound.measures:
         if measure.name.lower() in seen:
             message = f"the answer would have two columns {measure.name}; give the measure another name"
-            raise problem(message, measure.place, QueryError)
+            raise error_at(message, measure.location, QueryError)
         seen.add(measure.name.lower())

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 from rowpattern.errors import UnsupportedQueryError
 from rowpattern.sql.bind.expressions import ExpressionReader, counts_rows, leaves, with_fields
-from rowpattern.sql.bind.references import Computed, Label, Navigation, RunningAggregate
+from rowpattern.sql.bind.references import BoundExpression, Classifier, Navigation, RunningAggregate
 from rowpattern.sql.expression.nodes import Column, Literal, replaced
 from rowpattern.sql.expression.write import sql_of
 
 if TYPE_CHECKING:
     from rowpattern.sql.bind.expressions import Scope
     from rowpattern.sql.expression.nodes import Call, Node
-    from rowpattern.sql.parse.clause import Written
-    from rowpattern.sql.text.source_span import Place
+    from rowpattern.sql.parse.clause import ExpressionSource
+    from rowpattern.sql.text.source_location import SourceLocation
 
 __all__ = ["ConditionReader"]
 
@@ -34,9 +34,9 @@ _RUNNING = {
 class ConditionReader(ExpressionReader):
     """Reads the condition of one variable: RUNNING, and the current row counts as mapped to the variable."""
 
-    def __init__(self, scope: Scope, place: Place, variable: str) -> None:
+    def __init__(self, scope: Scope, location: SourceLocation, variable: str) -> None:
         """Prepare to read the condition of `variable`."""
-        super().__init__(scope, place)
+        super().__init__(scope, location)
         self._own = variable
 
     def _is_final(self, word: str, node: Node) -> bool:
@@ -44,12 +44,12 @@ class ConditionReader(ExpressionReader):
             raise self._fail("FINAL cannot stand in DEFINE: the match is not known yet", node)
         return False
 
-    def read(self, written: Written) -> Computed:
+    def read(self, written: ExpressionSource) -> BoundExpression:
         """Take the navigation out of a condition."""
         found = super().read(written)
         return replace(found, kernel=None, node=self._rewritten) if found.depends else found
 
-    def _placed(self, at: Navigation, whole: Node) -> Navigation:  # noqa: ARG002 - nothing to refuse
+    def _normalized(self, at: Navigation, whole: Node) -> Navigation:  # noqa: ARG002 - nothing to refuse
         """Bring a navigation to so many rows from the current one, which counts as mapped, where it is that."""
         current = at.variables is None or self._own in at.variables
         return replace(at, final=False) if at.first or at.offset or not current else Navigation(rows=at.rows)
@@ -57,8 +57,8 @@ class ConditionReader(ExpressionReader):
     def _may_lead_outside(self, at: Navigation) -> bool:
         return at != Navigation()
 
-    def _label(self, at: Navigation) -> Node:
-        return Literal("STRING", self._own) if at == Navigation() else self._input(Label(at))
+    def _classifier(self, at: Navigation) -> Node:
+        return Literal("STRING", self._own) if at == Navigation() else self._reference(Classifier(at))
 
     def _aggregate(self, node: Call) -> Node:
         function = _RUNNING.get(node.name)
@@ -68,7 +68,7 @@ class ConditionReader(ExpressionReader):
             raise self._fail(message, node, UnsupportedQueryError)
         variables = self._aggregated_variables(node)
         if counts_rows(node):
-            return self._input(RunningAggregate("count", None, (), variables))
+            return self._reference(RunningAggregate("count", None, (), variables))
         (argument,) = node.values
         names: dict[str, str] = {}
         new: dict[int, Node] = {}
@@ -80,4 +80,4 @@ class ConditionReader(ExpressionReader):
             new[id(leaf)] = with_fields(Column((names.setdefault(column, f"r{len(names)}"),)), fields)
         rewritten = replaced(argument, new)
         reads = tuple((name, column) for column, name in names.items())
-        return self._input(RunningAggregate(function, sql_of(rewritten), reads, variables))
+        return self._reference(RunningAggregate(function, sql_of(rewritten), reads, variables))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from rowpattern.errors import QueryError
-from rowpattern.sql.bind.references import Computed, Inputs, Inside, MatchNumber, Navigation, Value
+from rowpattern.sql.bind.references import BoundExpression, MatchNumber, Navigation, References, RowExists, Value
 from rowpattern.sql.bind.scope import folded
 from rowpattern.sql.duckdb.functions import AGGREGATES
 from rowpattern.sql.expression.kernels import kernel_of
@@ -32,15 +32,15 @@ from rowpattern.sql.expression.nodes import (
 )
 from rowpattern.sql.expression.read import NAVIGATION
 from rowpattern.sql.expression.write import sql_of
-from rowpattern.sql.text.source_span import Place, problem
+from rowpattern.sql.text.source_location import SourceLocation, error_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from collections.abc import Set as AbstractSet
 
-    from rowpattern.sql.bind.references import Input
+    from rowpattern.sql.bind.references import Reference
     from rowpattern.sql.bind.scope import Columns, Variables
-    from rowpattern.sql.parse.clause import Written
+    from rowpattern.sql.parse.clause import ExpressionSource
 
 __all__ = [
     "ExpressionReader",
@@ -83,7 +83,7 @@ def leaves(node: Node, bound: AbstractSet[str] = frozenset()) -> Iterator[Node]:
 
 
 def columns_in(node: Node) -> set[str]:
-    """Return the names of the columns in an expression over inputs."""
+    """Return the names of the columns in an expression over references."""
     return {leaf.names[0] for leaf in leaves(node) if isinstance(leaf, Column)}
 
 
@@ -106,48 +106,48 @@ class Scope:
     """What names mean in the expressions of a clause.
 
     Attributes:
-        inputs: what the expressions read; they share it.
+        references: what the expressions read; they share it.
     """
 
     columns: Columns
     variables: Variables
-    inputs: Inputs = field(default_factory=Inputs)
+    references: References = field(default_factory=References)
 
 
 class ExpressionReader:
     """What conditions and measures have in common."""
 
-    def __init__(self, scope: Scope, place: Place) -> None:
+    def __init__(self, scope: Scope, location: SourceLocation) -> None:
         self._columns = scope.columns
         self._variables = scope.variables
-        self._inputs = scope.inputs
-        self._place = place
+        self._references = scope.references
+        self._location = location
         self._final = False
         self._rewritten: Node = _NULL
         # The parameters of the lambdas around what is being read.
         self._bound: frozenset[str] = frozenset()
 
-    def read(self, written: Written) -> Computed:
+    def read(self, written: ExpressionSource) -> BoundExpression:
         """Take the navigation out of an expression."""
         rewritten = self._rewritten = self._rewrite(written.node)
-        reads = self._inputs.named(columns_in(rewritten))
-        return Computed(sql_of(rewritten), written.text, reads, kernel_of(rewritten))
+        reads = self._references.named(columns_in(rewritten))
+        return BoundExpression(sql_of(rewritten), written.text, reads, kernel_of(rewritten))
 
     def _fail(self, message: str, node: Node, kind: type[QueryError] = QueryError) -> QueryError:
-        return problem(message, self._near(node), kind)
+        return error_at(message, self._near(node), kind)
 
-    def _near(self, node: Node) -> Place:
+    def _near(self, node: Node) -> SourceLocation:
         spans = [each.span for each in walk(node) if each.span is not None]
-        return Place(self._place.sql, min(spans)[0]) if spans else self._place
+        return SourceLocation(self._location.sql, min(spans)[0]) if spans else self._location
 
     def _text(self, node: Node) -> str:
         """Return an expression as the query has it."""
         spans = [each.span for each in walk(node) if each.span is not None]
-        text = self._place.sql[min(spans)[0] : max(end for _, end in spans)] if spans else ""
+        text = self._location.sql[min(spans)[0] : max(end for _, end in spans)] if spans else ""
         return " ".join(text.split())
 
-    def _input(self, item: Input) -> Node:
-        return Column((self._inputs.name(item),))
+    def _reference(self, item: Reference) -> Node:
+        return Column((self._references.name(item),))
 
     def _rewrite(self, node: Node) -> Node:
         if isinstance(node, Semantics):
@@ -194,7 +194,7 @@ class ExpressionReader:
         if name == "MATCH_NUMBER":
             if node.arguments:
                 raise self._fail("MATCH_NUMBER() takes no argument", node)
-            return self._input(MatchNumber())
+            return self._reference(MatchNumber())
         if name == "CLASSIFIER":
             return self._navigate(node, node, Navigation(final=self._final))
         if name in {"FIRST", "LAST"}:
@@ -245,7 +245,7 @@ class ExpressionReader:
         """Read all of `inner` at one row."""
         qualifiers: set[tuple[str, ...] | None] = set()
         columns: list[tuple[Column, str, tuple[str, ...]]] = []
-        labels: list[Call] = []
+        classifiers: list[Call] = []
         new: dict[int, Node] = {}
         for leaf in leaves(inner, self._bound):
             if isinstance(leaf, Star):
@@ -255,25 +255,25 @@ class ExpressionReader:
                 columns.append((leaf, column, fields))
                 qualifiers.add(variables)
             elif isinstance(leaf, Call) and leaf.name == "classifier":
-                labels.append(leaf)
+                classifiers.append(leaf)
                 qualifiers.add(self._classifier_variables(leaf))
             elif isinstance(leaf, Call):
                 if leaf.arguments:
                     raise self._fail("MATCH_NUMBER() takes no argument", leaf)
-                new[id(leaf)] = self._input(MatchNumber())
+                new[id(leaf)] = self._reference(MatchNumber())
         if len(qualifiers) > 1:
             raise self._fail("all columns in one navigation or aggregate must be of the same variable", whole)
         at = replace(at, variables=next(iter(qualifiers), None))
-        at = self._placed(at, whole)
+        at = self._normalized(at, whole)
         for leaf, column, fields in columns:
-            new[id(leaf)] = with_fields(self._input(Value(column, at)), fields)
-        for label in labels:
-            new[id(label)] = self._label(at)
+            new[id(leaf)] = with_fields(self._reference(Value(column, at)), fields)
+        for label in classifiers:
+            new[id(label)] = self._classifier(at)
         result = replaced(inner, new)
         if id(inner) in new or not self._may_lead_outside(at):
             return result
         # Where navigation leads nowhere the answer is NULL, whatever the expression makes of NULLs.
-        return Case((Branch(self._input(Inside(at)), result),), _NULL)
+        return Case((Branch(self._reference(RowExists(at)), result),), _NULL)
 
     def _may_lead_outside(self, at: Navigation) -> bool:
         raise NotImplementedError
@@ -286,7 +286,7 @@ class ExpressionReader:
             if members is not None or self._columns.is_qualified(node):
                 first = 1
             elif self._columns.find(node) is None:
-                raise self._variables.unknown(folded(node), self._columns.place(node))
+                raise self._variables.unknown(folded(node), self._columns.location(node))
         column = self._columns.find(node, first)
         if column is None and members is None and self._variables.members(folded(node)) is not None:
             name = node.names[0]
@@ -300,7 +300,7 @@ class ExpressionReader:
     def _variable(self, node: Column) -> tuple[str, ...]:
         members = self._variables.members(folded(node))
         if members is None:
-            raise self._variables.unknown(folded(node), self._columns.place(node))
+            raise self._variables.unknown(folded(node), self._columns.location(node))
         return members
 
     def _classifier_variables(self, node: Call) -> tuple[str, ...] | None:
@@ -311,10 +311,10 @@ class ExpressionReader:
             raise self._fail("CLASSIFIER takes one variable or nothing", node)
         return self._variable(argument)
 
-    def _placed(self, at: Navigation, whole: Node) -> Navigation:
+    def _normalized(self, at: Navigation, whole: Node) -> Navigation:
         raise NotImplementedError
 
-    def _label(self, at: Navigation) -> Node:
+    def _classifier(self, at: Navigation) -> Node:
         raise NotImplementedError
 
     def _aggregate(self, node: Call) -> Node:
@@ -343,7 +343,9 @@ class ExpressionReader:
         return next(iter(found), None)
 
 
-def row_expression(written: Written, columns: Columns, place: Place, what: str) -> tuple[Node, tuple[str, ...]]:
+def row_expression(
+    written: ExpressionSource, columns: Columns, location: SourceLocation, what: str
+) -> tuple[Node, tuple[str, ...]]:
     """Look up the columns of an expression of PARTITION BY or ORDER BY.
 
     Returns:
@@ -357,7 +359,7 @@ def row_expression(written: Written, columns: Columns, place: Place, what: str) 
     for node in walk(written.node):
         if isinstance(node, (Star, Semantics)) or is_navigation(node) or is_aggregate(node):
             message = f"{what} takes expressions over one row; {written.text} is not"
-            raise problem(message, place, QueryError)
+            raise error_at(message, location, QueryError)
     for leaf in leaves(written.node):
         if isinstance(leaf, Column):
             first = 1 if columns.is_qualified(leaf) else 0

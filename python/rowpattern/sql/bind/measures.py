@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rowpattern.sql.bind.expressions import ExpressionReader, counts_rows, leaves, with_fields
-from rowpattern.sql.bind.references import Aggregate, Label, MatchNumber, Navigation, RowLabel
+from rowpattern.sql.bind.references import Aggregate, Classifier, MatchNumber, Navigation, RowClassifier
 from rowpattern.sql.expression.nodes import Call, Column, Conjunction, Literal, Operation, OrderItem, Star, replaced
 from rowpattern.sql.expression.write import sql_of
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rowpattern.sql.bind.expressions import Scope
     from rowpattern.sql.bind.references import RowValue
     from rowpattern.sql.expression.nodes import Node
-    from rowpattern.sql.text.source_span import Place
+    from rowpattern.sql.text.source_location import SourceLocation
 
 __all__ = ["MeasureReader"]
 
@@ -27,22 +27,22 @@ _ORDERED_AGGREGATES = frozenset(
 class MeasureReader(ExpressionReader):
     """Reads measures."""
 
-    def __init__(self, scope: Scope, place: Place, one_row: bool) -> None:
+    def __init__(self, scope: Scope, location: SourceLocation, one_row: bool) -> None:
         """Prepare to read measures of ONE ROW PER MATCH, where RUNNING and FINAL are the same, or of ALL ROWS."""
-        super().__init__(scope, place)
+        super().__init__(scope, location)
         self._one_row = self._final = one_row
 
     def _is_final(self, word: str, node: Node) -> bool:  # noqa: ARG002 - nothing to refuse
         return word == "FINAL" or self._one_row
 
-    def _placed(self, at: Navigation, whole: Node) -> Navigation:  # noqa: ARG002 - nothing to refuse
+    def _normalized(self, at: Navigation, whole: Node) -> Navigation:  # noqa: ARG002 - nothing to refuse
         return replace(at, final=at.final or self._one_row)
 
     def _may_lead_outside(self, at: Navigation) -> bool:  # noqa: ARG002 - a match may be empty
         return True
 
-    def _label(self, at: Navigation) -> Node:
-        return self._input(Label(at))
+    def _classifier(self, at: Navigation) -> Node:
+        return self._reference(Classifier(at))
 
     def _aggregate(self, node: Call) -> Node:
         variables = self._aggregated_variables(node)
@@ -50,7 +50,7 @@ class MeasureReader(ExpressionReader):
         new: dict[int, Node] = {}
 
         def row_value(item: RowValue) -> Node:
-            names[item] = self._inputs.row_name(item)
+            names[item] = self._references.row_name(item)
             return Column((names[item],))
 
         call = replace(node, name="count_star", arguments=()) if _counts_star(node) else node
@@ -59,13 +59,13 @@ class MeasureReader(ExpressionReader):
                 _, column, fields = self._column(leaf)
                 new[id(leaf)] = with_fields(row_value(column), fields)
             elif isinstance(leaf, Call):
-                new[id(leaf)] = row_value(RowLabel() if leaf.name == "classifier" else MatchNumber())
-        over_inputs = replaced(call, new)
-        assert isinstance(over_inputs, Call)  # noqa: S101 - a call with other arguments
+                new[id(leaf)] = row_value(RowClassifier() if leaf.name == "classifier" else MatchNumber())
+        over_references = replaced(call, new)
+        assert isinstance(over_references, Call)  # noqa: S101 - a call with other arguments
         reads = tuple((name, item) for item, name in names.items())
-        call = self._filtered(_in_row_order(over_inputs), variables)
+        call = self._filtered(_in_row_order(over_references), variables)
         counted = (self._variables.primary if variables is None else variables) if counts_rows(node) else None
-        return self._input(Aggregate(sql_of(call), reads, self._final, counted))
+        return self._reference(Aggregate(sql_of(call), reads, self._final, counted))
 
     def _filtered(self, call: Call, variables: tuple[str, ...] | None) -> Call:
         """Leave out rows that are mapped to other variables."""

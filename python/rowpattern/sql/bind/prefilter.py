@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rowpattern.sql.bind.expressions import columns_in
-from rowpattern.sql.bind.references import Computed, depends_on_the_match
+from rowpattern.sql.bind.references import BoundExpression, depends_on_the_match
 from rowpattern.sql.expression.kernels import kernel_of
 from rowpattern.sql.expression.nodes import Conjunction
 from rowpattern.sql.expression.write import sql_of
@@ -16,28 +16,28 @@ if TYPE_CHECKING:
 __all__ = ["prefilter"]
 
 
-def prefilter(computed: Computed) -> Computed | None:
+def prefilter(expression: BoundExpression) -> BoundExpression | None:
     """Return what rows alone can say of a condition, before matching: true wherever it can be true.
 
     The condition itself where it does not depend on the match; None where rows say nothing.
     """
-    if computed.node is None:
-        return computed
-    row_only = frozenset(name for name, item in computed.reads if not depends_on_the_match(item))
-    node = _row_only_part(computed.node, row_only)
+    if expression.node is None:
+        return expression
+    row_only = frozenset(name for name, item in expression.reads if not depends_on_the_match(item))
+    node = _row_only_part(expression.node, row_only)
     if node is None:
         return None
     names = columns_in(node)
-    reads = tuple((name, item) for name, item in computed.reads if name in names)
-    return Computed(sql_of(node), computed.text, reads, kernel_of(node))
+    reads = tuple((name, item) for name, item in expression.reads if name in names)
+    return BoundExpression(sql_of(node), expression.text, reads, kernel_of(node))
 
 
 def _row_only_part(node: Node, row_only: frozenset[str]) -> Node | None:
     """Return what rows alone can say of a condition: true wherever it can be true. None where they say nothing.
 
     Args:
-        node: the condition over inputs.
-        row_only: names of inputs that are values of rows at fixed distances.
+        node: the condition over references.
+        row_only: names of references that are values of rows at fixed distances.
     """
     if isinstance(node, Conjunction):
         parts = [_row_only_part(each, row_only) for each in node.operands]

@@ -1,7 +1,7 @@
 """What an expression of a clause reads, once its navigation is taken out of it.
 
-`LAST(A.price) - FIRST(B.price, 1)` becomes `"i0" - "i1"` over two inputs. Inputs are the columns of a table that is
-handed to DuckDB, one row for each row of the answer.
+`LAST(A.price) - FIRST(B.price, 1)` becomes `"i0" - "i1"` over two references. References are the columns of a table that
+is handed to DuckDB, one row for each row of the answer.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Aggregate",
-    "Computed",
-    "Input",
-    "Inputs",
-    "Inside",
-    "Label",
+    "BoundExpression",
+    "Classifier",
     "MatchNumber",
     "Navigation",
-    "RowLabel",
+    "Reference",
+    "References",
+    "RowClassifier",
+    "RowExists",
     "RowValue",
     "RunningAggregate",
     "Value",
@@ -59,14 +59,14 @@ class Value:
 
 
 @dataclass(frozen=True)
-class Inside:
+class RowExists:
     """Whether `at` leads to a row."""
 
     at: Navigation
 
 
 @dataclass(frozen=True)
-class Label:
+class Classifier:
     """The classifier of the row to which `at` leads; NULL where it is not in the match."""
 
     at: Navigation
@@ -78,12 +78,12 @@ class MatchNumber:
 
 
 @dataclass(frozen=True)
-class RowLabel:
+class RowClassifier:
     """The classifier of a row that is being aggregated."""
 
 
 #: What a row that is being aggregated gives: the value of a column, its classifier, or the match's number.
-RowValue = Union[str, RowLabel, MatchNumber]
+RowValue = Union[str, RowClassifier, MatchNumber]
 
 
 @dataclass(frozen=True)
@@ -121,57 +121,57 @@ class RunningAggregate:
     variables: tuple[str, ...] | None
 
 
-Input = Union[Value, Inside, Label, MatchNumber, Aggregate, RunningAggregate]
+Reference = Union[Value, RowExists, Classifier, MatchNumber, Aggregate, RunningAggregate]
 
 
-def depends_on_the_match(item: Input) -> bool:
-    """Say whether an input of a condition is more than the value of a row at a fixed distance."""
-    if isinstance(item, (Value, Inside)):
+def depends_on_the_match(item: Reference) -> bool:
+    """Say whether a reference of a condition is more than the value of a row at a fixed distance."""
+    if isinstance(item, (Value, RowExists)):
         return item.at != Navigation(rows=item.at.rows)
     return True
 
 
 @dataclass
-class Inputs:
-    """Gives each input a name; the same input has one name in a clause."""
+class References:
+    """Gives each reference a name; the same reference has one name in a clause."""
 
-    names: dict[Input, str] = field(default_factory=dict)
-    by_name: dict[str, Input] = field(default_factory=dict)
+    names: dict[Reference, str] = field(default_factory=dict)
+    by_name: dict[str, Reference] = field(default_factory=dict)
     row_names: dict[RowValue, str] = field(default_factory=dict)
 
     def row_name(self, item: RowValue) -> str:
         """Return the name of what rows that are aggregated give."""
         return self.row_names.setdefault(item, f"r{len(self.row_names)}")
 
-    def name(self, item: Input) -> str:
-        """Return the name of an input."""
+    def name(self, item: Reference) -> str:
+        """Return the name of a reference."""
         found = self.names.get(item)
         if found is None:
             found = self.names[item] = f"i{len(self.names)}"
             self.by_name[found] = item
         return found
 
-    def named(self, names: AbstractSet[str]) -> tuple[tuple[str, Input], ...]:
-        """Return the inputs of these names in the order in which they got them; in the time of `names`, not of all."""
+    def named(self, names: AbstractSet[str]) -> tuple[tuple[str, Reference], ...]:
+        """Return the references of these names, in the order in which they were named; linear in `names`."""
         found = sorted((name for name in names if name in self.by_name), key=lambda name: int(name[1:]))
         return tuple((name, self.by_name[name]) for name in found)
 
 
 @dataclass(frozen=True)
-class Computed:
-    """An expression over inputs.
+class BoundExpression:
+    """An expression over references.
 
     Attributes:
         sql: DuckDB's SQL.
         text: as the query has it, for errors and explanations.
-        reads: the inputs by name.
+        reads: the references by name.
         kernel: the same by Arrow's kernels (`rowpattern.sql.expression.kernels`), where that can be.
-        node: the same as a tree over inputs, where it depends on the match.
+        node: the same as a tree over references, where it depends on the match.
     """
 
     sql: str
     text: str
-    reads: tuple[tuple[str, Input], ...]
+    reads: tuple[tuple[str, Reference], ...]
     kernel: tuple[Any, ...] | None = None
     node: Node | None = None
 
@@ -181,8 +181,8 @@ class Computed:
         return any(depends_on_the_match(item) for _, item in self.reads)
 
     @property
-    def only(self) -> Input | None:
-        """The input that the whole expression is, where it is one."""
+    def only(self) -> Reference | None:
+        """The reference that the whole expression is, where it is one."""
         if len(self.reads) == 1 and self.sql == f'"{self.reads[0][0]}"':
             return self.reads[0][1]
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rowpattern.errors import QueryError, UnknownVariableError
-from rowpattern.sql.text.source_span import Place, candidates, problem
+from rowpattern.sql.text.source_location import SourceLocation, candidates, error_at
 from rowpattern.sql.text.tokens import tokens_of
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Columns:
             return None
         if len(found) > 1:
             message = f"{name} could be {' or '.join(found)}; write the one that is meant in double quotes"
-            raise problem(message, self.place(column), QueryError)
+            raise error_at(message, self.location(column), QueryError)
         return found[0]
 
     def is_qualified(self, column: Column) -> bool:
@@ -62,15 +62,15 @@ class Columns:
         """Make the error for a column that does not exist."""
         name = column.names[at]
         message = f"there is no column {name}; {candidates(name, self.names, 'columns')}"
-        return problem(message, self.place(column, at), QueryError)
+        return error_at(message, self.location(column, at), QueryError)
 
-    def place(self, column: Column, at: int = 0) -> Place | None:
+    def location(self, column: Column, at: int = 0) -> SourceLocation | None:
         """Return where one of the names stands, if that is known."""
         if column.span is None:
             return None
         begin, end = column.span
         names = [token.begin for token in tokens_of(self._sql[begin:end]) if token.is_name]
-        return Place(self._sql, begin + (names[at] if at < len(names) else 0))
+        return SourceLocation(self._sql, begin + (names[at] if at < len(names) else 0))
 
 
 class Variables:
@@ -85,9 +85,9 @@ class Variables:
         """Return the primary variables that a variable stands for, or None when there is no such variable."""
         return self._members.get(name)
 
-    def unknown(self, name: str, place: Place | None) -> UnknownVariableError:
+    def unknown(self, name: str, location: SourceLocation | None) -> UnknownVariableError:
         """Make the error for a variable that the pattern lacks."""
         message = f"the pattern has no variable {name}; {candidates(name, self._members, 'variables')}"
-        if place is not None:
-            message += f" (line {place.line}, column {place.column})\n{place.excerpt()}"
+        if location is not None:
+            message += f" (line {location.line}, column {location.column})\n{location.excerpt()}"
         return UnknownVariableError(message)

@@ -18,16 +18,16 @@ from rowpattern.errors import QueryError, QueryLimitError, UnsupportedQueryError
 from rowpattern.sql.arrow.encodings import for_duckdb
 from rowpattern.sql.duckdb.spill_directory import SpillDirectory
 from rowpattern.sql.runtime import interpreter_exit  # noqa: F401 - the interpreter may end while DuckDB works
-from rowpattern.sql.runtime.attended import Attendants
 from rowpattern.sql.runtime.ownership import disown, own, owned
+from rowpattern.sql.runtime.supervised import SupervisedThreads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     import pyarrow as pa
 
-    from rowpattern.sql.runtime.attended import Task
-    from rowpattern.sql.runtime.context import Run
+    from rowpattern.sql.runtime.context import ExecutionContext
+    from rowpattern.sql.runtime.supervised import Task
 
 __all__ = ["Database", "abandoned_queries", "database", "relation_reader", "spilling_database"]
 
@@ -57,7 +57,7 @@ _resting: list[tuple[tuple[float, int, str | None], duckdb.DuckDBPyConnection]] 
 _resting_lock = threading.Lock()
 
 
-_attendants = Attendants("rowpattern-duckdb", "queries")
+_supervised = SupervisedThreads("rowpattern-duckdb", "queries")
 
 
 def abandoned_queries() -> int:
@@ -66,7 +66,7 @@ def abandoned_queries() -> int:
     At most as many as this process has cores, or 4 where it has fewer, go on while more are begun: a further one waits
     until one of them has ended, and when its own time is over it fails with `QueryLimitError`.
     """
-    return _attendants.abandoned
+    return _supervised.abandoned
 
 
 def _forget() -> None:
@@ -112,11 +112,11 @@ class Database:
     """A connection for one query, with the tables that are registered in it."""
 
     def __init__(
-        self, connection: duckdb.DuckDBPyConnection, run: Run, directory: SpillDirectory | None = None
+        self, connection: duckdb.DuckDBPyConnection, context: ExecutionContext, directory: SpillDirectory | None = None
     ) -> None:
         """Use a connection within the limits of a run; what does not fit into memory is in a directory."""
         self._connection = connection
-        self._run = run
+        self._context = context
         self._directory = directory
         self._registered: set[str] = set()
         self._left: Task[Any] | None = None
@@ -127,7 +127,7 @@ class Database:
     @property
     def threads(self) -> int:
         """The most threads that work on the query."""
-        return self._run.threads
+        return self._context.threads
 
     def register(self, name: str, table: pa.Table) -> None:
         """Make a table known under a name, in place of what had it.
@@ -201,11 +201,11 @@ class Database:
         if not self.own:
             raise QueryError("a stream cannot be read in a forked child of the process that made it")
         try:
-            return _attendants.attend(work, self._run, self._interrupt, self._leave)
+            return _supervised.supervise(work, self._context, self._interrupt, self._leave)
         except duckdb.OutOfMemoryException as error:
             raise self._too_large(str(error)) from None
         except duckdb.InterruptException:
-            raise self._run.late() from None
+            raise self._context.timeout_error() from None
         except duckdb.Error as error:
             if self._is_full(str(error)):
                 raise self._too_large(str(error)) from None
@@ -215,7 +215,9 @@ class Database:
             text = str(error)
             if text.startswith("Out of Memory Error") or self._is_full(text):
                 raise self._too_large(text) from None
-            raise (self._run.late() if text.startswith("INTERRUPT") else QueryError(_message(text))) from None
+            raise (
+                self._context.timeout_error() if text.startswith("INTERRUPT") else QueryError(_message(text))
+            ) from None
 
     def _is_full(self, text: str) -> bool:
         """Say whether a message of DuckDB's is about the disk for what does not fit into memory."""
@@ -226,8 +228,8 @@ class Database:
 
     def _too_large(self, text: str) -> QueryLimitError:
         if self._directory is not None and self._is_full(text):
-            return self._directory.full(self._run)
-        return self._run.too_large()
+            return self._directory.full(self._context)
+        return self._context.memory_error()
 
     def _interrupt(self) -> None:
         # It may have been closed just now.
@@ -261,15 +263,15 @@ def _message(text: str) -> str:
 
 
 @contextlib.contextmanager
-def database(run: Run) -> Iterator[Database]:
+def database(context: ExecutionContext) -> Iterator[Database]:
     """Take a connection for one query; it is given back without tables."""
-    limits = (run.memory_mb, run.threads, run.time_zone)
+    limits = (context.memory_mb, context.threads, context.time_zone)
     with _resting_lock:
         fitting = [each for each in _resting if each[0] == limits]
         if fitting:
             _resting.remove(fitting[-1])
-    connection = fitting[-1][1] if fitting else _attendants.attend(lambda: _connect(*limits), run)
-    used = Database(connection, run)
+    connection = fitting[-1][1] if fitting else _supervised.supervise(lambda: _connect(*limits), context)
+    used = Database(connection, context)
     try:
         yield used
         if used.own:
@@ -288,7 +290,7 @@ def database(run: Run) -> Iterator[Database]:
 
 
 @contextlib.contextmanager
-def spilling_database(run: Run) -> Iterator[Database]:
+def spilling_database(context: ExecutionContext) -> Iterator[Database]:
     """Make a connection for one query over more than fits into memory: what does not is in a directory of its own."""
     try:
         directory = SpillDirectory()
@@ -296,13 +298,15 @@ def spilling_database(run: Run) -> Iterator[Database]:
         message = f"no temporary directory can be made for what does not fit into memory: {error}; set TMPDIR"
         raise QueryLimitError(message) from error
     # Each thread that sorts holds blocks of its own.
-    threads = max(1, min(run.threads, int(run.memory_mb / _SORT_MB_A_THREAD)))
+    threads = max(1, min(context.threads, int(context.memory_mb / _SORT_MB_A_THREAD)))
     try:
-        connection = _attendants.attend(lambda: _connect(run.memory_mb, threads, run.time_zone, directory.path), run)
+        connection = _supervised.supervise(
+            lambda: _connect(context.memory_mb, threads, context.time_zone, directory.path), context
+        )
     except BaseException:
         directory.remove()
         raise
-    used = Database(connection, run, directory)
+    used = Database(connection, context, directory)
     try:
         yield used
     finally:

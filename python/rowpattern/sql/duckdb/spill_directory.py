@@ -20,7 +20,7 @@ from rowpattern.errors import QueryLimitError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rowpattern.sql.runtime.context import Run
+    from rowpattern.sql.runtime.context import ExecutionContext
 
 try:
     import fcntl
@@ -66,7 +66,7 @@ class SpillDirectory:
         if self._remove.detach() is not None:
             os.close(self._lock)
 
-    def full(self, run: Run) -> QueryLimitError:
+    def full(self, context: ExecutionContext) -> QueryLimitError:
         """Make the error for a disk that has no room for more of what does not fit into memory."""
         place = Path(self.path).parent.parent
         free = ""
@@ -75,8 +75,8 @@ class SpillDirectory:
             free = f"; {disk.free / 2**20:,.0f} of the disk's {disk.total / 2**20:,.0f} MB are free without it"
         return QueryLimitError(
             f"the disk of the temporary directory {place} has no room for what does not fit into the limit of "
-            f"{run.limit_mb:g} MB: the query had read {run.read_bytes / 2**20:,.0f} MB, and all that it reads has to "
-            f"fit there{free}. Set TMPDIR to a directory on a larger disk, or give a larger memory_limit_mb"
+            f"{context.limit_mb:g} MB: the query had read {context.read_bytes / 2**20:,.0f} MB, and all that it reads "
+            f"has to fit there{free}. Set TMPDIR to a directory on a larger disk, or give a larger memory_limit_mb"
         )
 
 

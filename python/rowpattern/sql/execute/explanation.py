@@ -5,20 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rowpattern.sql.bind.references import Aggregate, Inside, Label, MatchNumber, RunningAggregate, Value
+from rowpattern.sql.bind.references import Aggregate, Classifier, MatchNumber, RowExists, RunningAggregate, Value
 from rowpattern.sql.duckdb.connection import database
-from rowpattern.sql.execute.query import RunningQuery, bound_clause, parsed_query, tables_of
+from rowpattern.sql.execute.query import QueryExecution, bound_clause, parsed_query, tables_of
 from rowpattern.sql.tables.reading import table_reader
-from rowpattern.sql.text.source_span import nesting_limited
+from rowpattern.sql.text.source_location import nesting_limited
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from rowpattern.sql.bind.bound import BoundClause, Key
-    from rowpattern.sql.bind.references import Computed, Input
+    from rowpattern.sql.bind.references import BoundExpression, Reference
     from rowpattern.sql.parse.clause import Clause
     from rowpattern.sql.parse.parser import ParsedQuery
-    from rowpattern.sql.runtime.context import Run, Step
+    from rowpattern.sql.runtime.context import ExecutionContext, Step
     from rowpattern.sql.tables.inputs import Table
 
 __all__ = ["Explanation", "explained"]
@@ -42,14 +42,16 @@ class Explanation:
 
 
 @nesting_limited("query")
-def explained(sql: str, data: Any, named: Mapping[str, Any], run: Run, *, analyze: bool) -> Explanation:
+def explained(
+    sql: str, data: Any, named: Mapping[str, Any], context: ExecutionContext, *, analyze: bool
+) -> Explanation:
     """Explain a query; see `rowpattern.explain`."""
-    parsed = parsed_query(sql, run)
-    tables = tables_of(parsed, data, named, table_reader(run))
+    parsed = parsed_query(sql, context)
+    tables = tables_of(parsed, data, named, table_reader(context))
     lines: list[str] = []
     if analyze or any(clause.table is None for clause in parsed.clauses):
-        with database(run) as using:
-            running = RunningQuery(parsed, tables, using, run)
+        with database(context) as using:
+            running = QueryExecution(parsed, tables, using, context)
             running.answer()
         seen = running.answered
     else:
@@ -60,8 +62,8 @@ def explained(sql: str, data: Any, named: Mapping[str, Any], run: Run, *, analyz
         lines += ["  " + line for line in _clause(parsed, clause, bound, table, sorted_rows)]
     lines.append(_around(parsed))
     if analyze:
-        lines += ["steps", *("  " + line for line in _steps(run.steps))]
-    return Explanation("\n".join(lines), tuple(run.steps) if analyze else ())
+        lines += ["steps", *("  " + line for line in _steps(context.steps))]
+    return Explanation("\n".join(lines), tuple(context.steps) if analyze else ())
 
 
 def _clause(
@@ -76,7 +78,7 @@ def _clause(
         how = {None: "sorted by DuckDB where they are not in order already", True: "were sorted by DuckDB"}
         lines.append(f"rows {how.get(sorted_rows, 'were in order already, and not copied')}")
     lines.append(f"columns that cross: {', '.join(bound.reads()) or 'none'}")
-    conditions = {condition.variable: condition.computed for condition in bound.conditions}
+    conditions = {condition.variable: condition.expression for condition in bound.conditions}
     for variable in bound.variables:
         if variable not in conditions:
             lines.append(f"{variable}: true of every row")
@@ -85,7 +87,7 @@ def _clause(
     lines += bound.compiled().explain().split("\n")
     lines.append(f"{bound.rows_shown.upper()} PER MATCH; AFTER MATCH SKIP {' '.join(bound.skip).strip().upper()}")
     for measure in bound.measures:
-        lines += _computed(f"measure {measure.name}:", measure.computed)
+        lines += _computed(f"measure {measure.name}:", measure.expression)
     lines.append(f"cost: {_cost(bound, table.rows)}")
     return lines
 
@@ -94,24 +96,24 @@ def _key(key: Key) -> str:
     return f"{key.name}{' DESC' if key.descending else ''}{' NULLS FIRST' if key.nulls_first else ''}"
 
 
-def _computed(what: str, computed: Computed) -> list[str]:
-    if computed.only is not None:
-        by_duckdb = isinstance(computed.only, Aggregate) and computed.only.counts is None
-        return [f"{what} {computed.text}: {_input(computed.only)}{'' if by_duckdb else ', without DuckDB'}"]
-    if computed.node is not None:
-        lines = [f"{what} {computed.text}: while matching, going back where it fails"]
-        return lines + [f"  {name}: {_input(item)}" for name, item in computed.reads]
-    how = "by DuckDB" if computed.kernel is None else "by Arrow's kernels where types allow, else by DuckDB"
-    lines = [f"{what} {computed.text}: {how}, as {computed.sql}"]
-    return lines + [f"  {name}: {_input(item)}" for name, item in computed.reads]
+def _computed(what: str, expression: BoundExpression) -> list[str]:
+    if expression.only is not None:
+        by_duckdb = isinstance(expression.only, Aggregate) and expression.only.counts is None
+        return [f"{what} {expression.text}: {_reference(expression.only)}{'' if by_duckdb else ', without DuckDB'}"]
+    if expression.node is not None:
+        lines = [f"{what} {expression.text}: while matching, going back where it fails"]
+        return lines + [f"  {name}: {_reference(item)}" for name, item in expression.reads]
+    how = "by DuckDB" if expression.kernel is None else "by Arrow's kernels where types allow, else by DuckDB"
+    lines = [f"{what} {expression.text}: {how}, as {expression.sql}"]
+    return lines + [f"  {name}: {_reference(item)}" for name, item in expression.reads]
 
 
-def _input(item: Input) -> str:
+def _reference(item: Reference) -> str:
     if isinstance(item, Value):
         return f"{item.column} of {_place(item.at)}"
-    if isinstance(item, Inside):
+    if isinstance(item, RowExists):
         return f"whether there is {_place(item.at)}"
-    if isinstance(item, Label):
+    if isinstance(item, Classifier):
         return f"the classifier of {_place(item.at)}"
     if isinstance(item, MatchNumber):
         return "the match's number"
@@ -136,13 +138,13 @@ def _place(at: Any) -> str:
 
 
 def _cost(bound: BoundClause, rows: int) -> str:
-    columns = len({name for each in bound.conditions for name, _ in each.computed.reads})
+    columns = len({name for each in bound.conditions for name, _ in each.expression.reads})
     parts = [f"{columns} column{'s' if columns != 1 else ''} in and {len(bound.conditions)} conditions out"]
     parts.append(f"two passes over {rows:,} rows, whatever the pattern")
     if bound.partition_by or bound.order_by:
         parts.insert(0, f"a look at {rows:,} rows' keys, or O(n log n) to sort them")
-    inputs = [item for each in bound.measures for _, item in each.computed.reads]
-    aggregates = [item for item in inputs if isinstance(item, Aggregate) and item.counts is None]
+    references = [item for each in bound.measures for _, item in each.expression.reads]
+    aggregates = [item for item in references if isinstance(item, Aggregate) and item.counts is None]
     if any(each.final for each in aggregates):
         parts.append("a GROUP BY over the rows of matches")
     if any(not each.final for each in aggregates):

@@ -15,7 +15,7 @@ import pyarrow as pa
 from rowpattern._core import Conditions
 from rowpattern.errors import QueryError, UnsupportedQueryError
 from rowpattern.sql.bind.expressions import columns_in
-from rowpattern.sql.bind.references import Inside, Label, MatchNumber, Navigation, RunningAggregate, Value
+from rowpattern.sql.bind.references import Classifier, MatchNumber, Navigation, RowExists, RunningAggregate, Value
 from rowpattern.sql.expression.nodes import (
     Between,
     Call,
@@ -31,15 +31,15 @@ from rowpattern.sql.expression.nodes import (
     walk,
 )
 from rowpattern.sql.expression.write import sql_of
-from rowpattern.sql.text.source_span import problem
+from rowpattern.sql.text.source_location import error_at
 
 if TYPE_CHECKING:
     from rowpattern.patterns import Pattern
     from rowpattern.sql.bind.bound import Condition
     from rowpattern.sql.duckdb.connection import Database
-    from rowpattern.sql.execute.sort import Rows
+    from rowpattern.sql.execute.sort import OrderedPartitions
     from rowpattern.sql.expression.nodes import Node
-    from rowpattern.sql.text.source_span import Place
+    from rowpattern.sql.text.source_location import SourceLocation
 
 __all__ = ["dependent_conditions"]
 
@@ -54,7 +54,9 @@ _ARITHMETIC = frozenset({"+", "-", "*", "/", "//", "%"})
 _NUMBERS = frozenset({"int", "float"})
 
 
-def dependent_conditions(pattern: Pattern, conditions: list[Condition], rows: Rows, database: Database) -> Conditions:
+def dependent_conditions(
+    pattern: Pattern, conditions: list[Condition], rows: OrderedPartitions, database: Database
+) -> Conditions:
     """Compile conditions over the columns of a table. Takes time linear in the rows for each column that they read.
 
     Raises:
@@ -71,35 +73,35 @@ def dependent_conditions(pattern: Pattern, conditions: list[Condition], rows: Ro
 class _Compiler:
     """Compiles the conditions of one pattern; they share columns, sets and aggregates."""
 
-    def __init__(self, rows: Rows, database: Database) -> None:
+    def __init__(self, rows: OrderedPartitions, database: Database) -> None:
         self._rows = rows
         self._database = database
         self._kinds: list[str] = []
         self._column_numbers: dict[object, int] = {}
         self._set_numbers: dict[tuple[str, ...], int] = {}
         self._aggregate_numbers: dict[RunningAggregate, int] = {}
-        self._inputs: dict[str, Any] = {}
-        self._place: Place | None = None
+        self._references: dict[str, Any] = {}
+        self._location: SourceLocation | None = None
         self._text = ""
         self.columns: list[pa.ChunkedArray] = []
         self.sets: list[tuple[str, ...]] = []
         self.aggregates: list[tuple[str, int | None, int | None]] = []
 
     def compile(self, condition: Condition) -> Program:
-        computed = condition.computed
-        self._inputs, self._place, self._text = dict(computed.reads), condition.place, computed.text
-        assert computed.node is not None  # noqa: S101 - conditions that depend have one
-        program, kind = self._typed(computed.node)
+        expression = condition.expression
+        self._references, self._location, self._text = dict(expression.reads), condition.location, expression.text
+        assert expression.node is not None  # noqa: S101 - conditions that depend have one
+        program, kind = self._typed(expression.node)
         if kind not in {"bool", "null"}:
             message = f"the condition of {condition.variable} is of the kind {kind}; it must be true or false"
-            raise problem(message, condition.place, QueryError)
+            raise error_at(message, condition.location, QueryError)
         return program
 
     # Expressions.
 
     def _typed(self, node: Node) -> Typed:
-        if isinstance(node, Column) and len(node.names) == 1 and node.names[0] in self._inputs:
-            return self._input(self._inputs[node.names[0]])
+        if isinstance(node, Column) and len(node.names) == 1 and node.names[0] in self._references:
+            return self._reference(self._references[node.names[0]])
         if isinstance(node, Literal):
             return self._literal(node)
         if not columns_in(node):
@@ -298,14 +300,14 @@ class _Compiler:
             self.sets.append(variables)
         return self._set_numbers[variables]
 
-    def _input(self, item: Any) -> Typed:
+    def _reference(self, item: Any) -> Typed:
         if isinstance(item, Value):
             number, kind = self._column(item.column, lambda: self._rows.column(item.column))
             return ("read", number, *self._at(item.at)), kind
-        if isinstance(item, Inside):
-            number, _ = self._column(Inside, lambda: pa.chunked_array([np.arange(self._rows.count)]))
+        if isinstance(item, RowExists):
+            number, _ = self._column(RowExists, lambda: pa.chunked_array([np.arange(self._rows.count)]))
             return ("not", ("is null", ("read", number, *self._at(item.at)))), "bool"
-        if isinstance(item, Label):
+        if isinstance(item, Classifier):
             return ("label", *self._at(item.at)), "text"
         if isinstance(item, MatchNumber):
             return ("match number",), "int"
@@ -359,7 +361,7 @@ class _Compiler:
         except pa.ArrowInvalid as error:
             raise self._wrong(f"a column is out of range: {error}") from None
         message = f"{self._text} reads values of the type {kind}, which cannot be read while matching"
-        raise problem(message, self._place, UnsupportedQueryError)
+        raise error_at(message, self._location, UnsupportedQueryError)
 
     # What DuckDB computes before.
 
@@ -383,9 +385,9 @@ class _Compiler:
             if interval is None:
                 return ("null",), "null"
             if interval.months:
-                raise problem(
+                raise error_at(
                     f"{self._shown(node)} has months, whose length varies; write days",
-                    self._place,
+                    self._location,
                     UnsupportedQueryError,
                 )
             return ("int", interval.days * _DAY + interval.nanoseconds // 1000), "interval"
@@ -397,14 +399,14 @@ class _Compiler:
 
     def _before(self, node: Node) -> Typed:
         """Have DuckDB compute over whole columns what reads one row only, and read the answer at that row."""
-        reads = {name: self._inputs[name] for name in columns_in(node)}
+        reads = {name: self._references[name] for name in columns_in(node)}
         values = {name: item for name, item in reads.items() if isinstance(item, Value)}
         places = {item.at for item in values.values()}
         if len(values) < len(reads) or len(places) != 1:
             fixed = all(at == Navigation(rows=at.rows) for at in places)
             if len(values) < len(reads) or not fixed:
                 message = f"{self._shown(node)} cannot be computed while matching: it reads several rows of the match"
-                raise problem(message, self._place, UnsupportedQueryError)
+                raise error_at(message, self._location, UnsupportedQueryError)
             return self._before_shifted(node, values)
         (at,) = places
         sql = sql_of(node)
@@ -433,9 +435,9 @@ class _Compiler:
     def _shown(self, node: Node) -> str:
         """Return a part as the query has it; the whole condition where it is not known which part it is."""
         spans = [each.span for each in walk(node) if each.span is not None]
-        if not spans or self._place is None:
+        if not spans or self._location is None:
             return self._text
-        return " ".join(self._place.sql[min(spans)[0] : max(end for _, end in spans)].split())
+        return " ".join(self._location.sql[min(spans)[0] : max(end for _, end in spans)].split())
 
     def _wrong(self, message: str) -> QueryError:
-        return problem(message, self._place, QueryError)
+        return error_at(message, self._location, QueryError)

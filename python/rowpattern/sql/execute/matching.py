@@ -9,10 +9,10 @@ import pyarrow as pa
 
 from rowpattern.errors import QueryError, QueryLimitError
 from rowpattern.sql.arrow.chunks import numbers, picked, repeated
-from rowpattern.sql.bind.references import Inside, Value
+from rowpattern.sql.bind.references import RowExists, Value
 from rowpattern.sql.execute.match_dependent import dependent_conditions
 from rowpattern.sql.expression.kernels import run_kernels
-from rowpattern.sql.text.source_span import problem
+from rowpattern.sql.text.source_location import error_at
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from rowpattern.patterns import Matches, Pattern
     from rowpattern.sql.arrow.arrays import Array, Integers
     from rowpattern.sql.bind.bound import BoundClause, Condition
-    from rowpattern.sql.bind.references import Computed
+    from rowpattern.sql.bind.references import BoundExpression
     from rowpattern.sql.duckdb.connection import Database
-    from rowpattern.sql.execute.sort import Rows
-    from rowpattern.sql.runtime.context import Run
-    from rowpattern.sql.text.source_span import Place
+    from rowpattern.sql.execute.sort import OrderedPartitions
+    from rowpattern.sql.runtime.context import ExecutionContext
+    from rowpattern.sql.text.source_location import SourceLocation
 
 __all__ = ["Matched", "compute", "find_matches", "prepared"]
 
@@ -40,11 +40,11 @@ class Matched:
         first: the place of its first row among the rows of all matches; int64.
     """
 
-    def __init__(self, matches: Matches, rows: Rows, run: Run) -> None:
+    def __init__(self, matches: Matches, rows: OrderedPartitions, context: ExecutionContext) -> None:
         """Take what matching gave."""
         self.matches = matches
         # Five numbers a match; of its rows, the variable and whether they are excluded.
-        run.hold(5 * 8 * len(matches) + 2 * len(matches.rows))
+        context.hold(5 * 8 * len(matches) + 2 * len(matches.rows))
         self.start: Integers = np.asarray(matches.start)
         self.length: Integers = np.asarray(matches.end) - self.start
         self.first: Integers = np.cumsum(self.length)
@@ -52,7 +52,7 @@ class Matched:
         # From the place of a row among those of all matches to the input's row.
         self._shift: Integers = self.start - self.first
         self._rows = rows
-        self._run = run
+        self._context = context
 
     @property
     def count(self) -> int:
@@ -77,37 +77,40 @@ class Matched:
 
     def rows(self) -> Integers:
         """Return the input's row for each row of each match; they are held."""
-        return numbers(self._run, self.row_count, self.row)
+        return numbers(self._context, self.row_count, self.row)
 
     def partition_bounds(self) -> tuple[Integers, Integers]:
         """Return the first row of each match's partition, and the row behind its last; they are held."""
         ends = np.append(self._rows.starts[1:], self._rows.count)
-        with self._run.holding(8 * self.count):
+        with self._context.holding(8 * self.count):
             partition = np.asarray(self.matches.partition)
-            low, high = (picked(self._run, bound, partition) for bound in (self._rows.starts, ends))
+            low, high = (picked(self._context, bound, partition) for bound in (self._rows.starts, ends))
         return low, high
 
-    def labels(self) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
+    def classifiers(self) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
         """Return for each row of each match the place of its variable among the pattern's."""
         return np.asarray(self.matches.rows.classifier)
 
 
 def compute(
-    computed: list[tuple[str, Computed, Place]], columns: dict[str, Array], rows: int, database: Database
+    expressions: list[tuple[str, BoundExpression, SourceLocation]],
+    columns: dict[str, Array],
+    rows: int,
+    database: Database,
 ) -> list[pa.ChunkedArray]:
-    """Compute expressions over a table of their inputs: simple ones by kernels, the others by DuckDB in one query.
+    """Compute expressions over a table of what they read: simple ones by kernels, the others by DuckDB in one query.
 
     Args:
-        computed: each with what to call it in an error, and its place.
-        columns: the inputs by name.
+        expressions: each with what to call it in an error, and where it stands.
+        columns: what they read, by name.
         rows: how many rows the table has.
         database: where.
 
     Raises:
         QueryError: one cannot be computed; it is named.
     """
-    found = run_kernels([each.kernel for _, each, _ in computed], columns, rows, database.threads)
-    left = [each for each, values in zip(computed, found) if values is None]
+    found = run_kernels([each.kernel for _, each, _ in expressions], columns, rows, database.threads)
+    left = [each for each, values in zip(expressions, found) if values is None]
     if left:
         by_duckdb = iter(_by_duckdb(left, columns, rows, database))
         found = [next(by_duckdb) if values is None else values for values in found]
@@ -115,50 +118,58 @@ def compute(
 
 
 def _by_duckdb(
-    computed: list[tuple[str, Computed, Place]], columns: dict[str, Array], rows: int, database: Database
+    expressions: list[tuple[str, BoundExpression, SourceLocation]],
+    columns: dict[str, Array],
+    rows: int,
+    database: Database,
 ) -> list[pa.ChunkedArray]:
-    used = {name for _, each, _ in computed for name, _ in each.reads}
+    used = {name for _, each, _ in expressions for name, _ in each.reads}
     # A column tells how many rows there are.
     table = pa.table({name: columns[name] for name in used} or {"none": pa.nulls(rows)})
     try:
-        return list(database.project(", ".join(f"({each.sql})" for _, each, _ in computed), table).columns)
+        return list(database.project(", ".join(f"({each.sql})" for _, each, _ in expressions), table).columns)
     except QueryLimitError:
         raise
     except QueryError as error:
-        for what, each, place in computed:
+        for what, each, location in expressions:
             refused = database.refuses(f"({each.sql})", table)
             if refused is not None:
-                raise problem(f"{what}: {_in_its_words(refused, each)}", place, QueryError) from None
-        raise problem(
-            f"{computed[0][0] if len(computed) == 1 else 'an expression'}: {error}", computed[0][2], QueryError
+                raise error_at(f"{what}: {_with_column_names(refused, each)}", location, QueryError) from None
+        raise error_at(
+            f"{expressions[0][0] if len(expressions) == 1 else 'an expression'}: {error}", expressions[0][2], QueryError
         ) from None
 
 
-def _in_its_words(message: str, computed: Computed) -> str:
+def _with_column_names(message: str, expression: BoundExpression) -> str:
     """Name columns in DuckDB's message as the query names them."""
-    for name, item in computed.reads:
+    for name, item in expression.reads:
         if isinstance(item, Value):
             message = message.replace(f'"{name}"', item.column)
     return message
 
 
-def find_matches(bound: BoundClause, rows: Rows, database: Database, run: Run) -> Matched:
+def find_matches(bound: BoundClause, rows: OrderedPartitions, database: Database, context: ExecutionContext) -> Matched:
     """Compute conditions and match. Takes time linear in the rows; see the core for memory."""
     pattern = bound.compiled()
-    with run.step("conditions", rows.count):
+    with context.step("conditions", rows.count):
         given, search = prepared(pattern, bound.conditions, rows, database)
-    with run.step("match", rows.count):
+    with context.step("match", rows.count):
         mode, target = bound.skip
         skip = (mode, target) if target else mode
-        options: Any = {"partitions": ("starts", rows.starts), "skip": skip, "threads": run.threads, **run.left}
+        options: Any = {
+            "partitions": ("starts", rows.starts),
+            "skip": skip,
+            "threads": context.threads,
+            **context.remaining,
+        }
         finder: Any = pattern if search is None else search
-        with run.limited():
+        with context.limited():
             matches = finder.match(given, **options)
-        return Matched(matches, rows, run)
+        return Matched(matches, rows, context)
 
 
 def prepared(
-    pattern: Pattern, conditions: Sequence[Condition], rows: Rows, database: Database
+    pattern: Pattern, conditions: Sequence[Condition], rows: OrderedPartitions, database: Database
 ) -> tuple[Any, Conditions | None]:
     """Make what matching takes: rows, and the search where conditions depend on the match; None where none does.
 
@@ -168,36 +179,36 @@ def prepared(
     """
     # A pattern without variables has no column that could tell how many rows there are.
     given = _row_conditions(conditions, pattern.variables, rows, database) or pa.nulls(rows.count, pa.string())
-    dependent = [condition for condition in conditions if condition.computed.node is not None]
+    dependent = [condition for condition in conditions if condition.expression.node is not None]
     return given, dependent_conditions(pattern, dependent, rows, database) if dependent else None
 
 
 def _row_conditions(
-    conditions: Sequence[Condition], variables: Sequence[str], rows: Rows, database: Database
+    conditions: Sequence[Condition], variables: Sequence[str], rows: OrderedPartitions, database: Database
 ) -> dict[str, Array]:
     """Compute what rows alone say of conditions: a column of booleans for each that they say something of."""
     found: dict[str, Array] = {}
-    left: list[tuple[Condition, Computed]] = []
+    left: list[tuple[Condition, BoundExpression]] = []
     columns: dict[str, Array] = {}
     for condition in conditions:
-        possible = condition.possible
-        if possible is None:
+        prefilter = condition.prefilter
+        if prefilter is None:
             continue
-        equal = _equal_to_text(possible, rows)
+        equal = _equal_to_text(prefilter, rows)
         if equal is not None:
             found[condition.variable] = equal
             continue
-        left.append((condition, possible))
-        for name, item in possible.reads:
+        left.append((condition, prefilter))
+        for name, item in prefilter.reads:
             if isinstance(item, Value):
                 columns[name] = rows.shifted(item.column, item.at.rows)
-            elif isinstance(item, Inside):
+            elif isinstance(item, RowExists):
                 columns[name] = rows.inside(item.at.rows)
-    computed = [(f"DEFINE {each.variable}", possible, each.place) for each, possible in left]
-    for (condition, _), values in zip(left, compute(computed, columns, rows.count, database)):
+    expressions = [(f"DEFINE {each.variable}", prefilter, each.location) for each, prefilter in left]
+    for (condition, _), values in zip(left, compute(expressions, columns, rows.count, database)):
         if not pa.types.is_boolean(values.type) and values.null_count < len(values):
             message = f"the condition of {condition.variable} is of the type {values.type}; it must be true or false"
-            raise problem(message, condition.place, QueryError)
+            raise error_at(message, condition.location, QueryError)
         found[condition.variable] = values if pa.types.is_boolean(values.type) else pa.nulls(len(values), pa.bool_())
     if not found and variables:
         # Every row; one column tells how many there are.
@@ -205,13 +216,13 @@ def _row_conditions(
     return found
 
 
-def _equal_to_text(possible: Computed, rows: Rows) -> pa.Array | None:
+def _equal_to_text(prefilter: BoundExpression, rows: OrderedPartitions) -> pa.Array | None:
     """Compute a condition that is nothing but `column = 'text'`, where the table can without converting the column."""
-    if possible.kernel is None or possible.kernel[0] != "equal" or rows.order is not None:
+    if prefilter.kernel is None or prefilter.kernel[0] != "equal" or rows.order is not None:
         return None
-    operands = dict(operand for operand in possible.kernel[1:] if operand[0] in {"input", "literal"})
+    operands = dict(operand for operand in prefilter.kernel[1:] if operand[0] in {"reference", "literal"})
     text = operands.get("literal")
-    item = dict(possible.reads).get(str(operands.get("input")))
+    item = dict(prefilter.reads).get(str(operands.get("reference")))
     if not isinstance(text, str) or not isinstance(item, Value) or item.at.rows:
         return None
     return rows.table.equal(item.column, text)

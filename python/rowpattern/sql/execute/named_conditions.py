@@ -11,38 +11,38 @@ from rowpattern.sql.bind.clause import bind_conditions
 from rowpattern.sql.bind.scope import Columns, Variables
 from rowpattern.sql.duckdb.connection import database
 from rowpattern.sql.execute.matching import prepared
-from rowpattern.sql.execute.sort import Rows
+from rowpattern.sql.execute.sort import OrderedPartitions
 from rowpattern.sql.parse.parser import parse_condition
 from rowpattern.sql.tables.reading import table_reader
-from rowpattern.sql.text.source_span import nesting_limited
+from rowpattern.sql.text.source_location import nesting_limited
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from rowpattern._core import MatchIterator, Pattern
     from rowpattern.sql.arrow.arrays import Integers
-    from rowpattern.sql.runtime.context import Run
+    from rowpattern.sql.runtime.context import ExecutionContext
 
 __all__ = ["find_iter"]
 
 
 @nesting_limited("condition")
 def find_iter(  # noqa: PLR0917 - one caller, the core
-    pattern: Pattern, rows: Any, conditions: Mapping[str, str], partitions: Any, skip: Any, run: Run
+    pattern: Pattern, rows: Any, conditions: Mapping[str, str], partitions: Any, skip: Any, context: ExecutionContext
 ) -> MatchIterator:
     """Find matches of a pattern in a table; see `Pattern.find_iter`."""
-    table = table_reader(run)(rows, "rows")
+    table = table_reader(context)(rows, "rows")
     starts = _starts(partitions, table.rows)
     # As in a pattern: a name that was quoted there is meant exactly, any other whatever its case.
     variables = {name: name if name in pattern.variables else name.upper() for name in conditions}
     definitions = [parse_condition(variables[name], text) for name, text in conditions.items()]
-    with database(run) as using:
-        arranged = Rows(table, run, None, starts)
+    with database(context) as using:
+        arranged = OrderedPartitions(table, context, None, starts)
         bound = bind_conditions(definitions, Columns(table.names, ""), Variables(pattern.variables, pattern.subset))
         given, search = prepared(pattern, bound, arranged, using)
-        options: Any = {"partitions": ("starts", starts), "skip": skip, **run.left}
+        options: Any = {"partitions": ("starts", starts), "skip": skip, **context.remaining}
         finder: Any = pattern if search is None else search
-        with run.limited():
+        with context.limited():
             found: MatchIterator = finder.find_iter(given, **options)
         return found
 

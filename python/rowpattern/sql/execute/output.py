@@ -11,7 +11,7 @@ import pyarrow as pa
 from rowpattern.sql.arrow.chunks import picked, taken
 from rowpattern.sql.execute.matching import find_matches
 from rowpattern.sql.execute.measures import Items, measure
-from rowpattern.sql.execute.sort import arrange
+from rowpattern.sql.execute.sort import sort_partitions
 from rowpattern.sql.runtime.threads import in_threads
 from rowpattern.sql.tables.inputs import Answer, AnswerColumn
 
@@ -19,14 +19,16 @@ if TYPE_CHECKING:
     from rowpattern.sql.arrow.arrays import Array, Integers
     from rowpattern.sql.bind.bound import BoundClause, Key
     from rowpattern.sql.duckdb.connection import Database
-    from rowpattern.sql.execute.sort import Rows
-    from rowpattern.sql.runtime.context import Run
-    from rowpattern.sql.tables.inputs import Native, Table
+    from rowpattern.sql.execute.sort import OrderedPartitions
+    from rowpattern.sql.runtime.context import ExecutionContext
+    from rowpattern.sql.tables.inputs import PandasValues, Table
 
 __all__ = ["answer_clause"]
 
 
-def answer_clause(bound: BoundClause, table: Table, database: Database, run: Run) -> tuple[Answer, bool]:
+def answer_clause(
+    bound: BoundClause, table: Table, database: Database, context: ExecutionContext
+) -> tuple[Answer, bool]:
     """Answer one clause over a table; say too whether its rows had to be sorted.
 
     Takes time linear in the rows (O(n log n) where they have to be sorted) and in what the answer has.
@@ -36,18 +38,20 @@ def answer_clause(bound: BoundClause, table: Table, database: Database, run: Run
         QueryLimitError: a limit was passed.
         SkipError: AFTER MATCH SKIP has nowhere to go.
     """
-    with run.step("order", table.rows):
-        rows = arrange(table, bound.partition_by, bound.order_by, database, run)
-    matched = find_matches(bound, rows, database, run)
+    with context.step("order", table.rows):
+        rows = sort_partitions(table, bound.partition_by, bound.order_by, database, context)
+    matched = find_matches(bound, rows, database, context)
     per_row = bound.rows_shown != "one row"
-    items = Items(matched, run, per_row=per_row)
-    with run.step("measures", items.count):
-        measures = measure(bound, rows, items, database, run)
-    with run.step("output", items.count):
+    items = Items(matched, context, per_row=per_row)
+    with context.step("measures", items.count):
+        measures = measure(bound, rows, items, database, context)
+    with context.step("output", items.count):
         columns = (
-            _all_rows(bound, rows, items, measures, run) if per_row else _one_row(bound, rows, matched.start, measures)
+            _all_rows(bound, rows, items, measures, context)
+            if per_row
+            else _one_row(bound, rows, matched.start, measures)
         )
-        answer = Answer(in_threads(run.threads, lambda column: column.taken(run), columns, items.count))
+        answer = Answer(in_threads(context.threads, lambda column: column.taken(context), columns, items.count))
     return answer, rows.order is not None
 
 
@@ -61,30 +65,32 @@ class _Column:
     """
 
     name: str
-    values: Array | Native
+    values: Array | PandasValues
     at: pa.Array | None
     origin: str | None
 
-    def taken(self, run: Run) -> AnswerColumn:
-        values = self.values if self.at is None else taken(run, self.values, self.at)
+    def taken(self, context: ExecutionContext) -> AnswerColumn:
+        values = self.values if self.at is None else taken(context, self.values, self.at)
         return AnswerColumn(self.name, values, self.origin)
 
 
-def _key_column(key: Key, rows: Rows, at: pa.Array) -> _Column:
+def _key_column(key: Key, rows: OrderedPartitions, at: pa.Array) -> _Column:
     return _Column(key.name, rows.key(key), at, key.column)
 
 
-def _one_row(bound: BoundClause, rows: Rows, start: Integers, measures: list[Array]) -> list[_Column]:
+def _one_row(bound: BoundClause, rows: OrderedPartitions, start: Integers, measures: list[Array]) -> list[_Column]:
     at = pa.array(start)
     return [_key_column(key, rows, at) for key in bound.partition_by] + _measure_columns(bound, measures, None)
 
 
 def _measure_columns(bound: BoundClause, measures: list[Array], shown: pa.Array | None) -> list[_Column]:
-    return [_Column(each.name, values, shown, each.computed.origin) for each, values in zip(bound.measures, measures)]
+    return [_Column(each.name, values, shown, each.expression.origin) for each, values in zip(bound.measures, measures)]
 
 
-def _all_rows(bound: BoundClause, rows: Rows, items: Items, measures: list[Array], run: Run) -> list[_Column]:
-    shown, row, without = _shown(bound, rows, items, run)
+def _all_rows(
+    bound: BoundClause, rows: OrderedPartitions, items: Items, measures: list[Array], context: ExecutionContext
+) -> list[_Column]:
+    shown, row, without = _shown(bound, rows, items, context)
     run_rows = pa.array(row)
     at = None if shown is None else pa.array(shown, mask=shown < 0) if without else pa.array(shown)
     columns = [_key_column(key, rows, run_rows) for key in bound.partition_by]
@@ -94,14 +100,14 @@ def _all_rows(bound: BoundClause, rows: Rows, items: Items, measures: list[Array
             seen.add(key.column)
             columns.append(_key_column(key, rows, run_rows))
     columns += _measure_columns(bound, measures, at)
-    return columns + [_rest_column(name, rows, row, run) for name in bound.rest]
+    return columns + [_rest_column(name, rows, row, context) for name in bound.rest]
 
 
-def _rest_column(name: str, rows: Rows, at: Integers, run: Run) -> _Column:
+def _rest_column(name: str, rows: OrderedPartitions, at: Integers, context: ExecutionContext) -> _Column:
     def places() -> Integers:
         # Of Python's objects, too, a row has an address.
-        run.check()
-        run.hold(8 * len(at))
+        context.check()
+        context.hold(8 * len(at))
         return at if rows.order is None else rows.order[at]
 
     native = rows.table.native(name, places)
@@ -110,7 +116,9 @@ def _rest_column(name: str, rows: Rows, at: Integers, run: Run) -> _Column:
     return _Column(name, rows.column(name), pa.array(at), name)
 
 
-def _shown(bound: BoundClause, rows: Rows, items: Items, run: Run) -> tuple[Integers | None, Integers, bool]:
+def _shown(
+    bound: BoundClause, rows: OrderedPartitions, items: Items, context: ExecutionContext
+) -> tuple[Integers | None, Integers, bool]:
     """Say which items are shown, in order.
 
     Returns:
@@ -124,7 +132,7 @@ def _shown(bound: BoundClause, rows: Rows, items: Items, run: Run) -> tuple[Inte
     plain = bound.rows_shown == "all rows" or (bound.rows_shown == "all rows omit empty" and not len(items.empty))
     if plain and not len(items.empty) and not excludes:
         return None, row, False
-    run.hold(9 * items.count)
+    context.hold(9 * items.count)
     kept = np.ones(items.count, dtype=bool)
     if bound.rows_shown == "all rows omit empty":
         kept[matched_rows:] = False
@@ -133,18 +141,18 @@ def _shown(bound: BoundClause, rows: Rows, items: Items, run: Run) -> tuple[Inte
     shown = np.flatnonzero(kept)
     unmatched: Integers = np.zeros(0, dtype=np.int64)
     if bound.rows_shown == "all rows with unmatched":
-        run.hold(9 * rows.count)
+        context.hold(9 * rows.count)
         free = np.ones(rows.count, dtype=bool)
         free[row] = False
         unmatched = np.flatnonzero(free)
     empty_shown = bool(kept[matched_rows:].any())
     if not empty_shown and not len(unmatched):
-        run.check()
-        return (None if len(shown) == items.count else shown), picked(run, row, shown), False
+        context.check()
+        return (None if len(shown) == items.count else shown), picked(context, row, shown), False
     # Matches come in the order of their first rows; a row of no match, and an empty match, at its own row.
-    run.hold(3 * 8 * (len(shown) + len(unmatched)))
-    begins = np.concatenate([picked(run, matched.start, picked(run, items.match, shown)), unmatched])
-    run.check()
+    context.hold(3 * 8 * (len(shown) + len(unmatched)))
+    begins = np.concatenate([picked(context, matched.start, picked(context, items.match, shown)), unmatched])
+    context.check()
     order = np.argsort(begins, kind="stable")
-    every = picked(run, np.concatenate([shown, np.full(len(unmatched), -1, dtype=np.int64)]), order)
-    return every, picked(run, np.concatenate([picked(run, row, shown), unmatched]), order), bool(len(unmatched))
+    every = picked(context, np.concatenate([shown, np.full(len(unmatched), -1, dtype=np.int64)]), order)
+    return every, picked(context, np.concatenate([picked(context, row, shown), unmatched]), order), bool(len(unmatched))

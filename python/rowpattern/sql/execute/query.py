@@ -23,7 +23,7 @@ from rowpattern.sql.tables.inputs import (
     restored,
 )
 from rowpattern.sql.tables.reading import table_reader
-from rowpattern.sql.text.source_span import candidates, nesting_limited, problem
+from rowpattern.sql.text.source_location import candidates, error_at, nesting_limited
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     from rowpattern.sql.duckdb.connection import Database
     from rowpattern.sql.parse.clause import Clause
     from rowpattern.sql.parse.parser import ParsedQuery
-    from rowpattern.sql.runtime.context import Run
+    from rowpattern.sql.runtime.context import ExecutionContext
 
 __all__ = [
-    "RunningQuery",
+    "QueryExecution",
     "answer_query",
     "bound_clause",
     "parsed_query",
@@ -47,13 +47,13 @@ __all__ = [
 _Read = TypeVar("_Read")
 
 
-def parsed_query(sql: str, run: Run | None = None) -> ParsedQuery:
+def parsed_query(sql: str, context: ExecutionContext | None = None) -> ParsedQuery:
     """Read a query, within limits where there are some, or find it in the pattern cache."""
     check_text(sql, "query")
     cache = get_pattern_cache()
     found: ParsedQuery | None = cache.get(sql, kind="query")
     if found is None:
-        found = parse(sql) if run is None else parse(sql, run.check)
+        found = parse(sql) if context is None else parse(sql, context.check)
         cache.put(sql, found, kind="query")
     return found
 
@@ -98,13 +98,13 @@ def tables_of(
     one = None if data is None else read_one(data, "data")
     found: dict[str, _Read] = {}
     read: dict[str, _Read] = {}
-    for name, place in parsed.tables.items():
+    for name, location in parsed.tables.items():
         if one is not None:
             found[name] = one
             continue
         if lowered(name) not in given:
             message = f"there is no table {name}; {candidates(name, [each for each, _ in given.values()], 'tables')}"
-            raise problem(message, place, QueryError)
+            raise error_at(message, location, QueryError)
         own, value = given[lowered(name)]
         if own not in read:
             read[own] = read_one(value, own)
@@ -128,20 +128,22 @@ def projected(parsed: ParsedQuery, answer: Answer) -> Answer:
     return Answer(shown)
 
 
-class RunningQuery:
+class QueryExecution:
     """One query being answered.
 
     Attributes:
         answered: clauses that were answered, each with the table before it and whether its rows had to be sorted.
     """
 
-    def __init__(self, parsed: ParsedQuery, tables: dict[str, Table], using: Database, run: Run) -> None:
+    def __init__(
+        self, parsed: ParsedQuery, tables: dict[str, Table], using: Database, context: ExecutionContext
+    ) -> None:
         """Take the tables that the query names, and a connection."""
         self.answered: list[tuple[Clause, Table, bool | None]] = []
         self._parsed = parsed
         self._tables = tables
         self._database = using
-        self._run = run
+        self._context = context
         self._known_to_duckdb = False
 
     def answer(self) -> Answer:
@@ -149,7 +151,7 @@ class RunningQuery:
         for clause in self._parsed.clauses:
             table = self._source(clause)
             bound = bound_clause(self._parsed, clause, table.names)
-            answer, was_sorted = answer_clause(bound, table, self._database, self._run)
+            answer, was_sorted = answer_clause(bound, table, self._database, self._context)
             self.answered.append((clause, table, was_sorted))
             if self._parsed.projection is not None and clause is self._parsed.clauses[-1]:
                 answer = projected(self._parsed, answer)
@@ -177,17 +179,17 @@ class RunningQuery:
             for name in self._parsed.duckdb_tables:
                 self._database.register(name, self._tables[name].arrow())
             self._known_to_duckdb = True
-        with self._run.step("query", sum(table.rows for table in self._tables.values())):
+        with self._context.step("query", sum(table.rows for table in self._tables.values())):
             return self._database.query(sql)
 
 
 @nesting_limited("query")
-def answer_query(sql: str, data: Any, named: Mapping[str, Any], run: Run) -> Any:
+def answer_query(sql: str, data: Any, named: Mapping[str, Any], context: ExecutionContext) -> Any:
     """Answer a query with the kind of table that was given."""
-    parsed = parsed_query(sql, run)
-    with run.step("read", 0):
-        tables = tables_of(parsed, data, named, table_reader(run))
-    with database(run) as using:
-        answer = RunningQuery(parsed, tables, using, run).answer()
-    with run.step("answer", len(answer.columns[0].values) if answer.columns else 0):
+    parsed = parsed_query(sql, context)
+    with context.step("read", 0):
+        tables = tables_of(parsed, data, named, table_reader(context))
+    with database(context) as using:
+        answer = QueryExecution(parsed, tables, using, context).answer()
+    with context.step("answer", len(answer.columns[0].values) if answer.columns else 0):
         return as_kind(answer, common_kind(tables), only_table(tables))

@@ -11,20 +11,20 @@ import pyarrow.compute as pc
 from rowpattern.errors import QueryError
 from rowpattern.sql.arrow.arrays import Booleans, Integers, has_nan
 from rowpattern.sql.arrow.chunks import taken
-from rowpattern.sql.text.source_span import problem
+from rowpattern.sql.text.source_location import error_at
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rowpattern.sql.bind.bound import Key
     from rowpattern.sql.duckdb.connection import Database
-    from rowpattern.sql.runtime.context import Run
+    from rowpattern.sql.runtime.context import ExecutionContext
     from rowpattern.sql.tables.inputs import Table
 
-__all__ = ["Rows", "arrange"]
+__all__ = ["OrderedPartitions", "sort_partitions"]
 
 
-class Rows:
+class OrderedPartitions:
     """The rows of a table in order, read column by column.
 
     Attributes:
@@ -33,12 +33,12 @@ class Rows:
         starts: the row where each partition begins, the first is 0; int64.
     """
 
-    def __init__(self, table: Table, run: Run, order: Integers | None, starts: Integers) -> None:
-        """Take the order as `arrange` found it."""
+    def __init__(self, table: Table, context: ExecutionContext, order: Integers | None, starts: Integers) -> None:
+        """Take the order as `sort_partitions` found it."""
         self.table = table
         self.order = order
         self.starts = starts
-        self._run = run
+        self._context = context
         self._taken: dict[str, pa.ChunkedArray] = {}
         self._keys: dict[str, pa.ChunkedArray] = {}
         self._inside: dict[int, pa.Array] = {}
@@ -54,11 +54,11 @@ class Rows:
         if found is None:
             found = self.table.column(name)
             if self.order is not None:
-                found = taken(self._run, found, pa.array(self.order))
+                found = taken(self._context, found, pa.array(self.order))
             if found.num_chunks > 1:
                 # Reading rows here and there is slow over many chunks.
-                self._run.check()
-                self._run.hold(found.nbytes)
+                self._context.check()
+                self._context.hold(found.nbytes)
                 found = pa.chunked_array([found.combine_chunks()])
             self._taken[name] = found
         return found
@@ -69,7 +69,7 @@ class Rows:
 
     def keep_key(self, key: Key, values: pa.ChunkedArray) -> None:
         """Keep values that were computed for a key, in the table's order."""
-        self._keys[key.sql] = values if self.order is None else taken(self._run, values, pa.array(self.order))
+        self._keys[key.sql] = values if self.order is None else taken(self._context, values, pa.array(self.order))
 
     def shifted(self, name: str, rows: int) -> pa.ChunkedArray:
         """Return a column's values so many rows further on (negative: back), NULL outside of the partition."""
@@ -82,7 +82,7 @@ class Rows:
             parts = [*column.slice(rows).chunks, nothing]
         moved = pa.chunked_array(parts, column.type)
         if len(self.starts) > 1:
-            self._run.hold(column.nbytes)
+            self._context.hold(column.nbytes)
             moved = pc.if_else(self.inside(rows), moved, pa.scalar(None, column.type))
         return moved
 
@@ -91,19 +91,21 @@ class Rows:
         found = self._inside.get(rows)
         if found is None:
             # And as bits.
-            self._run.hold(2 * self.count)
+            self._context.hold(2 * self.count)
             flags = np.ones(self.count, dtype=bool)
             ends = np.append(self.starts[1:], self.count)
             # Partitions are mostly longer than a step: mark the few rows at their borders.
             for step in range(min(abs(rows), self.count)):
-                self._run.check()
+                self._context.check()
                 at = ends - 1 - step if rows > 0 else self.starts + step
                 flags[at[(at >= self.starts) & (at < ends)]] = False
             found = self._inside[rows] = pa.array(flags)
         return found
 
 
-def arrange(table: Table, partition_by: Sequence[Key], order_by: Sequence[Key], database: Database, run: Run) -> Rows:
+def sort_partitions(
+    table: Table, partition_by: Sequence[Key], order_by: Sequence[Key], database: Database, context: ExecutionContext
+) -> OrderedPartitions:
     """Bring rows in order, where they are not.
 
     Partitions come in the order of their keys, NULLs last; rows that are equal in ORDER BY keep their order. Rows that
@@ -115,21 +117,21 @@ def arrange(table: Table, partition_by: Sequence[Key], order_by: Sequence[Key], 
     keys = [*partition_by, *order_by]
     computed = _computed(table, [key for key in keys if key.column is None], database)
     values = [table.column(key.column) if key.column is not None else computed[key.sql] for key in keys]
-    in_order, together = _in_order(values, keys, len(partition_by), run)
-    order = None if in_order else _sorted(values, keys, database, run)
-    rows = Rows(table, run, order, np.zeros(1, dtype=np.int64))
+    in_order, together = _in_order(values, keys, len(partition_by), context)
+    order = None if in_order else _sorted(values, keys, database, context)
+    rows = OrderedPartitions(table, context, order, np.zeros(1, dtype=np.int64))
     for key in keys:
         if key.column is None:
             rows.keep_key(key, computed[key.sql])
     if table.rows == 0:
         rows.starts = np.zeros(0, dtype=np.int64)
     elif partition_by:
-        run.hold(table.rows)
+        context.hold(table.rows)
         changed = np.zeros(table.rows - 1, dtype=bool) if together is None else ~_to_numpy(together)
         for key in partition_by if together is None else ():
-            run.check()
+            context.check()
             changed |= _changes(rows.key(key), key)
-        run.hold(8 * int(np.count_nonzero(changed)))
+        context.hold(8 * int(np.count_nonzero(changed)))
         rows.starts = np.concatenate([np.zeros(1, dtype=np.int64), np.flatnonzero(changed) + 1])
     return rows
 
@@ -152,7 +154,7 @@ def _comparable(values: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _in_order(
-    values: Sequence[pa.ChunkedArray], keys: Sequence[Key], partition_keys: int, run: Run
+    values: Sequence[pa.ChunkedArray], keys: Sequence[Key], partition_keys: int, context: ExecutionContext
 ) -> tuple[bool, pa.ChunkedArray | None]:
     """Say whether rows are in order; False too when it would be hard to tell.
 
@@ -167,7 +169,7 @@ def _in_order(
     tied: pa.ChunkedArray | None = None
     together: pa.ChunkedArray | None = None
     for at, (column, key) in enumerate(zip(values, keys)):
-        run.check()
+        context.check()
         if column.null_count or pa.types.is_nested(column.type) or pa.types.is_null(column.type):
             return False, None
         before, after = _neighbours(column)
@@ -199,10 +201,12 @@ def _to_numpy(flags: pa.ChunkedArray) -> Booleans:
     return np.asarray(flags.to_numpy(zero_copy_only=False) if isinstance(flags, pa.Array) else flags.to_numpy())
 
 
-def _sorted(values: Sequence[pa.ChunkedArray], keys: Sequence[Key], database: Database, run: Run) -> Integers:
+def _sorted(
+    values: Sequence[pa.ChunkedArray], keys: Sequence[Key], database: Database, context: ExecutionContext
+) -> Integers:
     """Sort by DuckDB, and return the row for each place."""
     count = len(values[0])
-    run.hold(2 * 8 * count)
+    context.hold(2 * 8 * count)
     numbers = pa.array(np.arange(count, dtype=np.int64))
     database.register(
         "rowpattern keys", pa.table([*values, numbers], names=[*(f"k{at}" for at in range(len(values))), "row"])
@@ -214,7 +218,7 @@ def _sorted(values: Sequence[pa.ChunkedArray], keys: Sequence[Key], database: Da
 
 def _changes(column: pa.ChunkedArray, key: Key) -> Booleans:
     """Say for each row but the first whether its value differs from the one before; NULLs are alike, NaNs too."""
-    not_comparable = problem(f"PARTITION BY cannot compare values of the type {column.type}", key.place, QueryError)
+    not_comparable = error_at(f"PARTITION BY cannot compare values of the type {column.type}", key.place, QueryError)
     if pa.types.is_nested(column.type):
         raise not_comparable
     if pa.types.is_null(column.type):

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
     from rowpattern.sql.bind.bound import Key
 
-__all__ = ["Carrying", "carried", "carried_type", "taken_back"]
+__all__ = ["SortCarriers", "carrier_type", "from_carrier", "to_carrier"]
 
 
-class Carrying:
+class SortCarriers:
     """What a sort is given of a table's columns, and what is made of its answer.
 
     Attributes:
@@ -46,7 +46,7 @@ class Carrying:
         carriers = {}
         for name, kind in kinds.items():
             carrier = name
-            while carried_type(kind) != kind and (carrier == name or carrier in {*kinds, number}):
+            while carrier_type(kind) != kind and (carrier == name or carrier in {*kinds, number}):
                 carrier += "_carried"
             carriers[name] = carrier
         self.columns = [*carriers.values(), number]
@@ -58,28 +58,28 @@ class Carrying:
             self.keys.append(f"{expression} {key.direction}")
             computed.update(() if direct else key.reads)
         self._as_they_are = [name for name in kinds if name in computed and carriers[name] != name]
-        carried_fields = [pa.field(carriers[name], carried_type(kind)) for name, kind in kinds.items()]
+        carried_fields = [pa.field(carriers[name], carrier_type(kind)) for name, kind in kinds.items()]
         as_they_are = [schema.field(name) for name in self._as_they_are]
         self.schema = pa.schema([*carried_fields, pa.field(number, pa.int64()), *as_they_are])
 
     def give(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Return a batch of the table, which has the rows' numbers behind its columns, for the sort."""
-        columns = [*map(carried, batch.columns), *(batch.column(name) for name in self._as_they_are)]
+        columns = [*map(to_carrier, batch.columns), *(batch.column(name) for name in self._as_they_are)]
         return pa.RecordBatch.from_arrays(columns, schema=self.schema)
 
     def take(self, batch: pa.RecordBatch) -> pa.Table:
         """Return what the sort gave as it was in the table."""
         taken = [
-            taken_back(pa.chunked_array([values]), field.type, field.name)
+            from_carrier(pa.chunked_array([values]), field.type, field.name)
             for field, values in zip(self._types, batch.columns)
         ]
         return pa.Table.from_arrays(taken, schema=self._types)
 
 
-def carried_type(kind: pa.DataType) -> pa.DataType:
+def carrier_type(kind: pa.DataType) -> pa.DataType:
     """Return the type in which DuckDB keeps values of a type; the type itself where DuckDB has it."""
     if isinstance(kind, pa.BaseExtensionType):
-        return carried_type(kind.storage_type)
+        return carrier_type(kind.storage_type)
     if pa.types.is_duration(kind) or pa.types.is_date64(kind):
         return pa.int64()
     if pa.types.is_timestamp(kind):
@@ -91,7 +91,7 @@ def carried_type(kind: pa.DataType) -> pa.DataType:
     if pa.types.is_decimal256(kind):
         return pa.binary(32)
     if pa.types.is_dictionary(kind):
-        return carried_type(kind.value_type)
+        return carrier_type(kind.value_type)
     return _nested(kind) if pa.types.is_nested(kind) else kind
 
 
@@ -110,28 +110,28 @@ def _nested(kind: pa.DataType) -> pa.DataType:
 
 
 def _field(field: pa.Field) -> pa.Field:
-    return field.with_type(carried_type(field.type))
+    return field.with_type(carrier_type(field.type))
 
 
 def _keeps_order(kind: pa.DataType) -> bool:
     """Say whether values are ordered as what carries them."""
-    return bool(pa.types.is_temporal(kind) and not pa.types.is_interval(kind)) or carried_type(kind) == kind
+    return bool(pa.types.is_temporal(kind) and not pa.types.is_interval(kind)) or carrier_type(kind) == kind
 
 
-def carried(values: pa.Array) -> pa.Array:
-    """Return values in their `carried_type`."""
+def to_carrier(values: pa.Array) -> pa.Array:
+    """Return values in their `carrier_type`."""
     kind = values.type
-    if carried_type(kind) == kind:
+    if carrier_type(kind) == kind:
         return values
     if pa.types.is_list_view(kind) or pa.types.is_large_list_view(kind):
         values = _listed(values)
     plain = _plain_type(kind)
-    return (values if plain == values.type else values.cast(plain)).view(carried_type(kind))
+    return (values if plain == values.type else values.cast(plain)).view(carrier_type(kind))
 
 
-def taken_back(values: pa.ChunkedArray, kind: pa.DataType, name: str) -> pa.ChunkedArray:
+def from_carrier(values: pa.ChunkedArray, kind: pa.DataType, name: str) -> pa.ChunkedArray:
     """Return what DuckDB gave of carried values in the type that they had."""
-    values = as_type(values, carried_type(kind), name)
+    values = as_type(values, carrier_type(kind), name)
     if values.type == kind:
         return values
     plain = _plain_type(kind)
@@ -143,7 +143,7 @@ def taken_back(values: pa.ChunkedArray, kind: pa.DataType, name: str) -> pa.Chun
 
 
 def _plain_type(kind: pa.DataType) -> pa.DataType:
-    """Return a type without dictionaries and list views, whose buffers are laid out as those of the `carried_type`."""
+    """Return a type without dictionaries and list views, whose buffers are laid out as those of the `carrier_type`."""
     if pa.types.is_dictionary(kind):
         return _plain_type(kind.value_type)
     if pa.types.is_struct(kind):

@@ -21,16 +21,16 @@ from rowpattern.sql.duckdb.connection import database, spilling_database
 from rowpattern.sql.execute.largest_partition import LargestPartition
 from rowpattern.sql.execute.output import answer_clause
 from rowpattern.sql.execute.query import bound_clause, parsed_query, projected, tables_of
-from rowpattern.sql.execute.sort import arrange
-from rowpattern.sql.execute.sort_carriers import Carrying
+from rowpattern.sql.execute.sort import sort_partitions
+from rowpattern.sql.execute.sort_carriers import SortCarriers
 from rowpattern.sql.expression.write import quoted
 from rowpattern.sql.parse.parser import result_name
 from rowpattern.sql.runtime.context import Progress
 from rowpattern.sql.tables.answer_reader import AnswerReader
 from rowpattern.sql.tables.inputs import Table, plain_integers
-from rowpattern.sql.tables.reading import attended_batches, counted_batches, size_bytes
+from rowpattern.sql.tables.reading import counted_batches, size_bytes, supervised_batches
 from rowpattern.sql.tables.streams import batch_rows, read_stream
-from rowpattern.sql.text.source_span import nesting_limited, problem
+from rowpattern.sql.text.source_location import error_at, nesting_limited
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from rowpattern.sql.duckdb.connection import Database
     from rowpattern.sql.parse.clause import Clause
     from rowpattern.sql.parse.parser import ParsedQuery
-    from rowpattern.sql.runtime.context import Run
+    from rowpattern.sql.runtime.context import ExecutionContext
     from rowpattern.sql.tables.streams import Stream
 
 __all__ = ["stream_query"]
@@ -49,17 +49,19 @@ _MOST_BLOCK_BYTES = 64 << 20
 
 
 @nesting_limited("query")
-def stream_query(sql: str, data: Any, named: Mapping[str, Any], run: Run, *, in_order: bool) -> pa.RecordBatchReader:
+def stream_query(
+    sql: str, data: Any, named: Mapping[str, Any], context: ExecutionContext, *, in_order: bool
+) -> pa.RecordBatchReader:
     """Answer a query as it is read; see `rowpattern.match_recognize`."""
-    parsed = parsed_query(sql, run)
+    parsed = parsed_query(sql, context)
     if len(parsed.clauses) != 1:
-        place = parsed.clauses[1].place if parsed.clauses else None
+        location = parsed.clauses[1].location if parsed.clauses else None
         message = (
             "a stream is answered by one MATCH_RECOGNIZE; answer the inner one first, and give that to the outer one"
         )
-        raise problem(message, place, UnsupportedQueryError)
-    streams = tables_of(parsed, data, named, lambda value, name: read_stream(value, name, run))
-    streamed = _StreamedQuery(parsed, streams, run, in_order=in_order)
+        raise error_at(message, location, UnsupportedQueryError)
+    streams = tables_of(parsed, data, named, lambda value, name: read_stream(value, name, context))
+    streamed = _StreamedQuery(parsed, streams, context, in_order=in_order)
     return AnswerReader(streamed.schema, streamed.batches())
 
 
@@ -70,7 +72,9 @@ class _StreamedQuery:
         schema: of the answer.
     """
 
-    def __init__(self, parsed: ParsedQuery, streams: dict[str, Stream], run: Run, *, in_order: bool) -> None:
+    def __init__(
+        self, parsed: ParsedQuery, streams: dict[str, Stream], context: ExecutionContext, *, in_order: bool
+    ) -> None:
         """Find out what the answer looks like, from tables of the same columns without rows.
 
         Raises:
@@ -78,16 +82,16 @@ class _StreamedQuery:
         """
         self._parsed = parsed
         self._streams = streams
-        self._run = run
+        self._context = context
         self._in_order = in_order
         self._failed: Exception | None = None
         self._clause: Clause = parsed.clauses[0]
         around = parsed.projection is None
-        with database(run) as using:
+        with database(context) as using:
             self._register(using, empty=True)
             self._source = self._source_schema(using)
             self._bound = bound_clause(parsed, self._clause, self._source.names)
-            self._answer_schema = self._answer(_empty(self._source), using, run).schema
+            self._answer_schema = self._answer(_empty(self._source), using, context).schema
             self.schema = self._answer_schema
             if around:
                 using.register(result_name(self._clause), _empty(self._answer_schema))
@@ -100,7 +104,7 @@ class _StreamedQuery:
         while self._number in self._source.names:
             self._number += "_"
         share = 1 / (1 + self._sorts + around)
-        self._parts = {name: run.part(share) for name in ("sort", "blocks", "outer")}
+        self._parts = {name: context.part(share) for name in ("sort", "blocks", "outer")}
 
     # What is read.
 
@@ -126,7 +130,7 @@ class _StreamedQuery:
         for name, times in self._parsed.duckdb_tables.items():
             if times > 1:
                 message = f"a stream reads {name} once only; read it once, or answer without stream"
-                raise problem(message, self._parsed.tables[name], UnsupportedQueryError)
+                raise error_at(message, self._parsed.tables[name], UnsupportedQueryError)
 
     # What goes through.
 
@@ -135,7 +139,7 @@ class _StreamedQuery:
         runs = list(self._parts.values())
         with contextlib.ExitStack() as stack:
             for each in runs:
-                each.wait(self._run.begun)
+                each.wait(self._context.begun)
             try:
                 for batch in self._answered(stack):
                     stopped = time.perf_counter()
@@ -167,26 +171,26 @@ class _StreamedQuery:
         if not self._sorts:
             stream = self._streams[clause.table or ""]
             batches = stream.batches(names)
-            return map(_table, batches if stream.in_memory else attended_batches(batches, self._parts["blocks"]))
-        run = self._parts["sort"]
+            return map(_table, batches if stream.in_memory else supervised_batches(batches, self._parts["blocks"]))
+        context = self._parts["sort"]
         by = (*bound.partition_by, *bound.order_by)
-        using = stack.enter_context(spilling_database(run))
+        using = stack.enter_context(spilling_database(context))
         if clause.table is None:
             self._register(using, empty=False)
             keys = [] if self._in_order else [f"{key.sql} {key.direction}" for key in by]
             sql = (
                 f"SELECT {', '.join(map(quoted, names))} FROM ({self._parsed.sources[clause.number]}){_order_by(keys)}"
             )
-            return map(_table, _sorted(using.stream(sql, batch_rows(self._columns(names))), run))
+            return map(_table, _sorted(using.stream(sql, batch_rows(self._columns(names))), context))
         stream = self._streams[clause.table]
-        carrying = Carrying(stream.schema, names, by, self._number)
-        read = counted_batches(stream.batches(names), run)
+        carriers = SortCarriers(stream.schema, names, by, self._number)
+        read = counted_batches(stream.batches(names), context)
         using.register(
-            "rowpattern rows", self._reader(carrying.schema, map(carrying.give, _numbered(read, self._number)))
+            "rowpattern rows", self._reader(carriers.schema, map(carriers.give, _numbered(read, self._number)))
         )
-        sql = f'SELECT {", ".join(map(quoted, carrying.columns))} FROM "rowpattern rows"{_order_by(carrying.keys)}'
-        found = using.stream(sql, batch_rows(carrying.schema))
-        return map(carrying.take, _sorted(found, run))
+        sql = f'SELECT {", ".join(map(quoted, carriers.columns))} FROM "rowpattern rows"{_order_by(carriers.keys)}'
+        found = using.stream(sql, batch_rows(carriers.schema))
+        return map(carriers.take, _sorted(found, context))
 
     def _reader(self, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> pa.RecordBatchReader:
         """Return a reader for DuckDB, which keeps the error that reading ends with."""
@@ -207,16 +211,16 @@ class _StreamedQuery:
 
     def _answers(self, tables: Iterable[pa.Table], stack: contextlib.ExitStack) -> Iterator[pa.RecordBatch]:
         """Answer the clause, block by block."""
-        run = self._parts["blocks"]
-        using = stack.enter_context(database(run))
+        context = self._parts["blocks"]
+        using = stack.enter_context(database(context))
         rows = batch_rows(self._answer_schema)
-        for block in self._blocks(tables, using, run):
-            with self._naming_largest(using, run):
-                answer = self._answer(block, using, run)
+        for block in self._blocks(tables, using, context):
+            with self._naming_largest(using, context):
+                answer = self._answer(block, using, context)
             yield from _cast(answer, self._answer_schema).to_batches(max_chunksize=rows)
 
-    def _answer(self, table: pa.Table, using: Database, run: Run) -> pa.Table:
-        clause, _ = answer_clause(self._bound, Table(table), using, run)
+    def _answer(self, table: pa.Table, using: Database, context: ExecutionContext) -> pa.Table:
+        clause, _ = answer_clause(self._bound, Table(table), using, context)
         answer = projected(self._parsed, clause)
         if self._parsed.projection is None:
             return answer.arrow()
@@ -227,19 +231,19 @@ class _StreamedQuery:
         ]
         return pa.Table.from_arrays(columns, names=[column.name for column in answer.columns])
 
-    def _blocks(self, tables: Iterable[pa.Table], using: Database, run: Run) -> Iterator[pa.Table]:
+    def _blocks(self, tables: Iterable[pa.Table], using: Database, context: ExecutionContext) -> Iterator[pa.Table]:
         """Gather whole partitions.
 
         Raises:
             QueryLimitError: one does not fit into memory.
         """
-        most = min(_MOST_BLOCK_BYTES, int(run.memory_mb * 2**20 * _BLOCK_SHARE))
+        most = min(_MOST_BLOCK_BYTES, int(context.memory_mb * 2**20 * _BLOCK_SHARE))
         gathered: list[pa.Table] = []
         gathered_bytes = 0
         last: pa.Table | None = None
         for each in (piece for whole in tables for piece in _slices(whole, most)):
             table = _cast(each, self._columns(each.schema.names))
-            starts = self._starts(table, last, using, run)
+            starts = self._starts(table, last, using, context)
             last = table.slice(table.num_rows - 1)
             table_bytes = size_bytes(table)
             cut = len(starts) > 0 and gathered_bytes + table_bytes > most
@@ -249,35 +253,35 @@ class _StreamedQuery:
                 self._largest.add(table.slice(0, at), starts[:-1])
             else:
                 self._largest.add(table, starts)
-            with self._naming_largest(using, run):
-                run.hold(table_bytes)
+            with self._naming_largest(using, context):
+                context.hold(table_bytes)
             if cut:
-                yield self._as_they_came(pa.concat_tables(gathered), using, run)
+                yield self._as_they_came(pa.concat_tables(gathered), using, context)
                 gathered, gathered_bytes, table = [], 0, table.slice(at)
                 self._largest.forget()
                 self._largest.add(table, [0])
-                run.held_bytes = table_bytes = size_bytes(table)
+                context.held_bytes = table_bytes = size_bytes(table)
                 pa.default_memory_pool().release_unused()
             gathered.append(table)
             gathered_bytes += table_bytes
         if gathered:
-            yield self._as_they_came(pa.concat_tables(gathered), using, run)
+            yield self._as_they_came(pa.concat_tables(gathered), using, context)
 
     @contextlib.contextmanager
-    def _naming_largest(self, using: Database, run: Run) -> Iterator[None]:
+    def _naming_largest(self, using: Database, context: ExecutionContext) -> Iterator[None]:
         """Say in the error for memory that is used up which partition was the largest."""
         try:
             yield
         except QueryLimitError as error:
-            if not run.seconds_left:
+            if not context.seconds_left:
                 raise
             try:
                 what = self._largest.named(using)
             except RowPatternError:
                 raise error from None
-            raise run.too_large(what) from None
+            raise context.memory_error(what) from None
 
-    def _as_they_came(self, block: pa.Table, using: Database, run: Run) -> pa.Table:
+    def _as_they_came(self, block: pa.Table, using: Database, context: ExecutionContext) -> pa.Table:
         """Give rows that are equal in ORDER BY the order that they had.
 
         As a key of the large sort, the rows' numbers doubled its time; here they are looked at, and few blocks sorted.
@@ -285,22 +289,24 @@ class _StreamedQuery:
         if self._number not in block.column_names:
             return block
         number = Key(self._number, self._number, quoted(self._number), (self._number,))
-        with self._naming_largest(using, run):
-            rows = arrange(Table(block), self._bound.partition_by, (*self._bound.order_by, number), using, run)
+        with self._naming_largest(using, context):
+            rows = sort_partitions(
+                Table(block), self._bound.partition_by, (*self._bound.order_by, number), using, context
+            )
         if rows.order is not None:
             block = pa.table({name: rows.column(name) for name in block.column_names})
         return block.drop_columns([self._number])
 
-    def _starts(self, table: pa.Table, last: pa.Table | None, using: Database, run: Run) -> Any:
+    def _starts(self, table: pa.Table, last: pa.Table | None, using: Database, context: ExecutionContext) -> Any:
         """Return the rows of a batch that begin a partition, given the row before it."""
         seen = table if last is None else pa.concat_tables([last, table])
         order_by = self._bound.order_by if self._in_order else ()
-        rows = arrange(Table(seen), self._bound.partition_by, order_by, using, run)
+        rows = sort_partitions(Table(seen), self._bound.partition_by, order_by, using, context)
         if rows.order is not None:
             wrong = np.flatnonzero(rows.order != np.arange(rows.count))
             if len(wrong):
                 message = "the rows of the stream are not in the order of PARTITION BY and ORDER BY"
-                raise problem(f"{message}; give stream=True, which sorts them", self._clause.place, QueryError)
+                raise error_at(f"{message}; give stream=True, which sorts them", self._clause.location, QueryError)
         if last is None:
             return rows.starts
         return rows.starts[1:] - 1
@@ -319,15 +325,15 @@ def _table(batch: pa.RecordBatch) -> pa.Table:
     return pa.Table.from_batches([batch])
 
 
-def _sorted(batches: Iterable[pa.RecordBatch], run: Run) -> Iterator[pa.RecordBatch]:
+def _sorted(batches: Iterable[pa.RecordBatch], context: ExecutionContext) -> Iterator[pa.RecordBatch]:
     """Tell when a sort begins and when it has ended: then its first batch comes."""
-    run.report(Progress("sort", 0, time.perf_counter() - run.begun, done=False, size_bytes=0))
+    context.report(Progress("sort", 0, time.perf_counter() - context.begun, done=False, size_bytes=0))
     sorting = True
     for batch in batches:
         if sorting:
             sorting = False
-            seconds = time.perf_counter() - run.begun
-            run.report(Progress("sort", run.read_rows, seconds, done=True, size_bytes=run.read_bytes))
+            seconds = time.perf_counter() - context.begun
+            context.report(Progress("sort", context.read_rows, seconds, done=True, size_bytes=context.read_bytes))
         yield batch
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Kernel", "kernel_of", "run_kernels"]
 
-#: ("input", name), ("literal", value), or (function, argument, ...).
+#: ("reference", name), ("literal", value), or (function, argument, ...).
 Kernel = tuple[Any, ...]
 
 _COMPARISONS = {
@@ -46,7 +46,7 @@ _EXACT = 1 << 53
 
 
 def kernel_of(node: Node) -> Kernel | None:
-    """Return an expression over inputs as kernels; None where that cannot be."""
+    """Return an expression over references as kernels; None where that cannot be."""
     if isinstance(node, Comparison):
         left, right = _operand(node.left), _operand(node.right)
         return (
@@ -62,7 +62,7 @@ def kernel_of(node: Node) -> Kernel | None:
         return None if inner is None else ("invert", inner)
     if isinstance(node, Operation) and node.kind == "IS_NULL":
         operand = _operand(node.operands[0])
-        return None if operand is None or operand[0] != "input" else ("is_null", operand)
+        return None if operand is None or operand[0] != "reference" else ("is_null", operand)
     return _operand(node) if _is_arithmetic(node) else None
 
 
@@ -72,7 +72,7 @@ def _is_arithmetic(node: Node) -> bool:
 
 def _operand(node: Node) -> Kernel | None:
     if isinstance(node, Column) and len(node.names) == 1:
-        return ("input", node.names[0])
+        return ("reference", node.names[0])
     if isinstance(node, Call) and _is_arithmetic(node):
         left, right = (_operand(each) for each in node.values)
         return None if left is None or right is None else (_ARITHMETIC[node.name], left, right)
@@ -91,17 +91,17 @@ class _OtherTypesError(Exception):
 def run_kernels(
     kernels: Sequence[Kernel | None], columns: Mapping[str, Array], rows: int, threads: int
 ) -> list[Array | None]:
-    """Compute expressions over inputs; None for those where types are such that DuckDB must.
+    """Compute expressions over references; None for those where types are such that DuckDB must.
 
     Args:
         kernels: as `kernel_of` gives them.
-        columns: the inputs.
+        columns: the references.
         rows: how many rows these have.
         threads: the most threads; where there are many rows, each takes a stretch of them.
     """
-    inputs = sorted({name for kernel in kernels if kernel is not None for name in _inputs(kernel)})
-    nan = in_threads(threads, lambda name: has_nan(columns[name]), inputs, rows)
-    with_nan = {name for name, found in zip(inputs, nan) if found}
+    references = sorted({name for kernel in kernels if kernel is not None for name in _references(kernel)})
+    nan = in_threads(threads, lambda name: has_nan(columns[name]), references, rows)
+    with_nan = {name for name, found in zip(references, nan) if found}
     stretch = max(1, -(-rows // threads)) if rows >= MANY_ROWS else max(1, rows)
     firsts = range(0, max(1, rows), stretch)
     pieces = [(kernel, first, stretch) for kernel in kernels if kernel is not None for first in firsts]
@@ -124,12 +124,12 @@ def _joined(parts: list[Array]) -> Array:
     return pa.chunked_array(chunks, parts[0].type)
 
 
-def _inputs(kernel: Kernel) -> Iterator[str]:
-    if kernel[0] == "input":
+def _references(kernel: Kernel) -> Iterator[str]:
+    if kernel[0] == "reference":
         yield kernel[1]
     elif kernel[0] != "literal":
         for argument in kernel[1:]:
-            yield from _inputs(argument)
+            yield from _references(argument)
 
 
 def _run_piece(
@@ -137,7 +137,7 @@ def _run_piece(
 ) -> Array | None:
     kernel, first, rows = piece
     try:
-        return _run(kernel, {name: columns[name].slice(first, rows) for name in _inputs(kernel)}, with_nan)
+        return _run(kernel, {name: columns[name].slice(first, rows) for name in _references(kernel)}, with_nan)
     except (_OtherTypesError, pa.ArrowNotImplementedError, pa.ArrowInvalid):
         # Invalid is a whole number that leaves 64 bits; DuckDB says so.
         return None
@@ -150,7 +150,7 @@ def _run(kernel: Kernel, columns: Mapping[str, Array], with_nan: AbstractSet[str
     operands: list[Any] = [_value(each, columns, with_nan) for each in arguments]
     if function == "is_null":
         return pc.call_function(function, operands)
-    if any(name in with_nan for each in arguments for name in _inputs(each)):
+    if any(name in with_nan for each in arguments for name in _references(each)):
         raise _OtherTypesError
     _check_types(*operands)
     if function not in _ARITHMETIC.values():
@@ -165,7 +165,7 @@ def _run(kernel: Kernel, columns: Mapping[str, Array], with_nan: AbstractSet[str
 
 
 def _value(operand: Kernel, columns: Mapping[str, Array], with_nan: AbstractSet[str]) -> Array | int | str:
-    if operand[0] == "input":
+    if operand[0] == "reference":
         return columns[operand[1]]
     found: Array | int | str = operand[1] if operand[0] == "literal" else _run(operand, columns, with_nan)
     return found

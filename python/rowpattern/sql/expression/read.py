@@ -36,7 +36,7 @@ from rowpattern.sql.expression.nodes import (
     walk,
 )
 from rowpattern.sql.expression.types import check_collation, check_type
-from rowpattern.sql.text.source_span import candidates, problem
+from rowpattern.sql.text.source_location import candidates, error_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -189,7 +189,7 @@ class TreeReader:
 
     def refused(self, message: str, keys: Fields, kind: type[_Error]) -> _Error:
         """Make an error that shows the place of a node."""
-        return problem(message, self._text.place(keys.location), kind)
+        return error_at(message, self._text.place(keys.location), kind)
 
     # Nodes.
 

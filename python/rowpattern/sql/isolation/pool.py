@@ -33,7 +33,7 @@ from rowpattern.sql.tables.reading import table_reader
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from rowpattern.sql.runtime.context import Run
+    from rowpattern.sql.runtime.context import ExecutionContext
 
 __all__ = ["answer_isolated", "explain_isolated", "start_workers", "worker_processes"]
 
@@ -175,7 +175,7 @@ class _Pool:
     def count(self) -> int:
         return len(self._all)
 
-    def take(self, run: Run) -> _Worker:
+    def take(self, context: ExecutionContext) -> _Worker:
         """Wait for a worker. Time counts while all are at work, not while one starts.
 
         Raises:
@@ -194,16 +194,16 @@ class _Pool:
                     raise failure
                 self._start_more(1 if not self._starting else 0)
                 starting = bool(self._starting)
-                left = run.seconds_left
+                left = context.seconds_left
                 if not starting and not left:
                     raise QueryLimitError(
-                        f"all {self.most} worker processes were at work for the query's limit of {run.seconds:g} s; "
-                        "give timeout_seconds, or have fewer queries at once"
+                        f"all {self.most} worker processes were at work for the query's limit of "
+                        f"{context.seconds:g} s; give timeout_seconds, or have fewer queries at once"
                     )
                 wait = _MOST_START_SECONDS if starting else left
                 self._changed.wait(min(wait, _BETWEEN_SIGNALS_SECONDS) if main else wait)
             if starting:
-                run.wait(began)
+                context.wait(began)
 
     def give(self, worker: _Worker) -> None:
         """Take a worker back that has done its work."""
@@ -299,53 +299,55 @@ def worker_processes() -> int:
     return _pool.count()
 
 
-def answer_isolated(sql: str, data: Any, named: Mapping[str, Any], run: Run) -> Any:
+def answer_isolated(sql: str, data: Any, named: Mapping[str, Any], context: ExecutionContext) -> Any:
     """Answer a query in a worker process; see `rowpattern.match_recognize`."""
-    return _Query(sql, data, named, run).answer()
+    return _Query(sql, data, named, context).answer()
 
 
-def explain_isolated(sql: str, data: Any, named: Mapping[str, Any], run: Run, *, analyze: bool) -> Explanation:
+def explain_isolated(
+    sql: str, data: Any, named: Mapping[str, Any], context: ExecutionContext, *, analyze: bool
+) -> Explanation:
     """Explain a query in a worker process; see `rowpattern.explain`."""
-    return _Query(sql, data, named, run).explanation(analyze=analyze)
+    return _Query(sql, data, named, context).explanation(analyze=analyze)
 
 
 class _Query:
     """A query that a worker answers, and the tables that it may ask for."""
 
-    def __init__(self, sql: str, data: Any, named: Mapping[str, Any], run: Run) -> None:
+    def __init__(self, sql: str, data: Any, named: Mapping[str, Any], context: ExecutionContext) -> None:
         self._sql = sql
         self._given = dict(named) if data is None else {**named, "": data}
         self._has_data = data is not None
-        self._run = run
+        self._context = context
         self._tables: dict[str, Table] = {}
 
     def answer(self) -> Any:
         reply, table = self._asked(None)
         if table is None:
             raise InternalError("a worker process gave no answer")
-        with self._run.step("answer", table.num_rows):
+        with self._context.step("answer", table.num_rows):
             source = None if reply["source"] is None else self._tables[reply["source"]]
             columns = [_column(each, table, source) for each in reply["columns"]]
             return as_kind(Answer(columns), reply["kind"], source)
 
     def explanation(self, *, analyze: bool) -> Explanation:
         reply, _ = self._asked(analyze)
-        return Explanation(reply["explanation"], tuple(self._run.steps) if analyze else ())
+        return Explanation(reply["explanation"], tuple(self._context.steps) if analyze else ())
 
     def _asked(self, explain: bool | None) -> tuple[dict[str, Any], pa.Table | None]:
-        run = self._run
-        worker = _pool.take(run)
+        context = self._context
+        worker = _pool.take(context)
         try:
             question = {
                 "sql": self._sql,
                 "names": [name for name in self._given if name],
                 "data": self._has_data,
-                "memory_mb": run.memory_mb,
-                "seconds": run.seconds,
+                "memory_mb": context.memory_mb,
+                "seconds": context.seconds,
                 # By the system's monotonic clock, which all processes have.
-                "begun": run.begun,
-                "threads": run.threads,
-                "progress": bool(run.progress),
+                "begun": context.begun,
+                "threads": context.threads,
+                "progress": bool(context.progress),
                 "explain": explain,
             }
             worker.tables.begin()
@@ -357,7 +359,7 @@ class _Query:
             raise lost from None
         except TimeoutError:
             _pool.replace(worker)
-            raise run.late() from None
+            raise context.timeout_error() from None
         except BaseException:
             _pool.replace(worker)
             raise
@@ -369,13 +371,13 @@ class _Query:
             _pool.give(worker)
         if "error" in reply:
             raise self._error(reply)
-        run.steps += [Step(*step) for step in reply["steps"]]
+        context.steps += [Step(*step) for step in reply["steps"]]
         return reply, table
 
     def _served(self, worker: _Worker) -> tuple[dict[str, Any], pa.Table | None]:
         """Give the worker what it asks for until it is done."""
         self._failure: Exception | None = None
-        deadline = self._run.deadline + _GRACE_SECONDS
+        deadline = self._context.deadline + _GRACE_SECONDS
         main = threading.current_thread() is threading.main_thread()
         look = _BETWEEN_SIGNALS_SECONDS if main else _MOST_START_SECONDS
         while True:
@@ -385,7 +387,7 @@ class _Query:
             if "error" in message or "explanation" in message:
                 return message, None
             if "progress" in message:
-                self._run.report(Progress(*message["progress"]))
+                self._context.report(Progress(*message["progress"]))
                 continue
             try:
                 reply, sent = self._given_to(worker, message)
@@ -412,7 +414,7 @@ class _Query:
     def _table(self, name: str) -> Table:
         found = self._tables.get(name)
         if found is None:
-            found = table_reader(self._run)(self._given[name], name or "data")
+            found = table_reader(self._context)(self._given[name], name or "data")
             self._tables[name] = found
         return found
 
@@ -421,7 +423,7 @@ class _Query:
         if self._failure is not None:
             return self._failure
         if name == "memory":
-            return self._run.too_large()
+            return self._context.memory_error()
         kind = _KINDS.get(name, InternalError)
         message = str(reply.get("message"))
         return kind(message, reply["line"], reply["column"]) if "line" in reply else kind(message)
@@ -437,7 +439,7 @@ class _Query:
         said = worker.last_words()
         # Nobody here ended it: the system does so where memory is short.
         if status == -9 or any(each in said for each in _NO_MEMORY):  # noqa: PLR2004 - SIGKILL
-            return self._run.too_large()
+            return self._context.memory_error()
         return InternalError(
             f"the worker process of a query ended (status {status}); please report it, with the query and this: "
             f"{said or 'it said nothing'}"

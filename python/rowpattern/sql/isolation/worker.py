@@ -22,13 +22,13 @@ import pyarrow as pa
 from rowpattern.errors import InternalError, QueryLimitError, RowPatternError
 from rowpattern.sql.duckdb.connection import abandoned_queries, database
 from rowpattern.sql.execute.explanation import explained
-from rowpattern.sql.execute.query import RunningQuery, parsed_query, tables_of
+from rowpattern.sql.execute.query import QueryExecution, parsed_query, tables_of
 from rowpattern.sql.first_use import query_module
 from rowpattern.sql.isolation.channel import Channel, ClosedError, ReceivedTables, SentTables, wait_until_closed
-from rowpattern.sql.runtime.context import Run
-from rowpattern.sql.tables.inputs import AnswerColumn, Native, Table, common_kind, only_table
+from rowpattern.sql.runtime.context import ExecutionContext
+from rowpattern.sql.tables.inputs import AnswerColumn, PandasValues, Table, common_kind, only_table
 from rowpattern.sql.tables.reading import TableElsewhere, table_reader
-from rowpattern.sql.text.source_span import nesting_limited
+from rowpattern.sql.text.source_location import nesting_limited
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -112,7 +112,7 @@ class _CallersTable(Table):
             self._whole = self._caller.ask(whole=self.given)
         return self._whole
 
-    def native(self, name: str, rows: Callable[[], Integers]) -> Native | None:
+    def native(self, name: str, rows: Callable[[], Integers]) -> PandasValues | None:
         if self.kind != "pandas" or name in self._columns:
             return None
         return _TakenThere(self, name, rows()) if self._caller.ask(native=[self.given, name])["native"] else None
@@ -121,7 +121,7 @@ class _CallersTable(Table):
         return None
 
 
-class _TakenThere(Native):
+class _TakenThere(PandasValues):
     """Rows of a column that the caller takes, from values as pandas holds them."""
 
     def __init__(self, table: _CallersTable, name: str, rows: Integers) -> None:
@@ -213,7 +213,7 @@ def _warm_up() -> None:
     sql = (
         "SELECT * FROM t MATCH_RECOGNIZE (ORDER BY x MEASURES sqrt(LAST(A.x)) AS m PATTERN (A+) DEFINE A AS sin(x) < 2)"
     )
-    query_module().answer_query(sql, pa.table({"x": [1.0, 2.0]}), {}, Run(256.0, 60.0))
+    query_module().answer_query(sql, pa.table({"x": [1.0, 2.0]}), {}, ExecutionContext(256.0, 60.0))
 
 
 def _replied(question: dict[str, Any], caller: _Caller, memory: _Memory) -> tuple[dict[str, Any], int | None]:
@@ -240,7 +240,7 @@ def _answered(question: dict[str, Any], caller: _Caller, memory: _Memory) -> tup
     def report(progress: Progress) -> None:
         caller.tell(progress=[progress.step, progress.rows, progress.seconds, progress.done])
 
-    run = Run(
+    context = ExecutionContext(
         question["memory_mb"],
         question["seconds"],
         report if question["progress"] else None,
@@ -252,28 +252,28 @@ def _answered(question: dict[str, Any], caller: _Caller, memory: _Memory) -> tup
     explain = question["explain"]
     if explain is not None:
         # Its connection is at rest then: DuckDB's threads are no part of what the query takes.
-        with database(run):
+        with database(context):
             pass
-        with memory.limited(run.memory_mb):
-            explanation = explained(question["sql"], data, given, run, analyze=explain)
-        return {"explanation": explanation.text, "steps": _steps(run)}, None
-    with database(run) as using, memory.limited(run.memory_mb):
+        with memory.limited(context.memory_mb):
+            explanation = explained(question["sql"], data, given, context, analyze=explain)
+        return {"explanation": explanation.text, "steps": _steps(context)}, None
+    with database(context) as using, memory.limited(context.memory_mb):
         with nesting_limited("query"):
             parsed = parsed_query(question["sql"])
-            with run.step("read", 0):
-                tables = tables_of(parsed, data, given, table_reader(run))
-            answer = RunningQuery(parsed, tables, using, run).answer()
+            with context.step("read", 0):
+                tables = tables_of(parsed, data, given, table_reader(context))
+            answer = QueryExecution(parsed, tables, using, context).answer()
         columns, sent = _sent(answer)
         caller.answers.begin()
         place, descriptor = caller.answers.write(sent)
     one = only_table(tables)
     source = one.given if isinstance(one, _CallersTable) else None
     kind = common_kind(tables)
-    return {"columns": columns, "place": place, "kind": kind, "source": source, "steps": _steps(run)}, descriptor
+    return {"columns": columns, "place": place, "kind": kind, "source": source, "steps": _steps(context)}, descriptor
 
 
-def _steps(run: Run) -> list[list[Any]]:
-    return [[step.name, step.rows, step.seconds] for step in run.steps]
+def _steps(context: ExecutionContext) -> list[list[Any]]:
+    return [[step.name, step.rows, step.seconds] for step in context.steps]
 
 
 def _sent(answer: Answer) -> tuple[list[dict[str, Any]], pa.Table]:

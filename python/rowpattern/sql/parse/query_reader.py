@@ -15,13 +15,13 @@ from rowpattern.sql.duckdb.functions import TABLE_FUNCTIONS, WINDOWS
 from rowpattern.sql.duckdb.names import lowered
 from rowpattern.sql.expression.nodes import Node, Opaque, Star
 from rowpattern.sql.expression.read import Fields, TreeReader
-from rowpattern.sql.text.source_span import candidates
+from rowpattern.sql.text.source_location import candidates
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rowpattern.sql.text.composed import Composed
-    from rowpattern.sql.text.source_span import Place
+    from rowpattern.sql.text.source_location import SourceLocation
 
 __all__ = ["QueryReader", "TableRead"]
 
@@ -41,11 +41,11 @@ class TableRead:
 
     Attributes:
         name: as it was written.
-        place: where; None where the name is not the user's, or stands where the parser does not say so (`TABLE t`).
+        location: where; None where the name is not the user's, or stands where the parser does not say so (`TABLE t`).
     """
 
     name: str
-    place: Place | None
+    location: SourceLocation | None
 
 
 class QueryReader(TreeReader):
@@ -216,7 +216,7 @@ class QueryReader(TreeReader):
         if keys.take("at_clause") is not None:
             raise self.unknown("AT", keys)
         if lowered(name) not in self._scope:
-            self.tables.append(TableRead(name, self._text.place(keys.location)))
+            self.tables.append(TableRead(name, self._text.location(keys.location)))
 
     def _join(self, keys: Fields) -> None:
         self._source(keys.node("left"))

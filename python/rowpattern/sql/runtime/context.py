@@ -14,7 +14,7 @@ from rowpattern.errors import QueryLimitError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Progress", "Run", "Step"]
+__all__ = ["ExecutionContext", "Progress", "Step"]
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def _print(progress: Progress) -> None:
 
 
 @dataclass
-class Run:
+class ExecutionContext:
     """Limits and timings of one query.
 
     Attributes:
@@ -78,7 +78,7 @@ class Run:
     begun: float = field(default_factory=time.perf_counter)
     held_bytes: int = 0
     time_zone: str | None = None
-    given_mb: float | None = None
+    stated_mb: float | None = None
     read_rows: int = 0
     read_bytes: int = 0
     _holding: threading.Lock = field(default_factory=threading.Lock)
@@ -91,7 +91,7 @@ class Run:
     @property
     def limit_mb(self) -> float:
         """The limit of memory that the caller knows."""
-        return self.memory_mb if self.given_mb is None else self.given_mb
+        return self.memory_mb if self.stated_mb is None else self.stated_mb
 
     @property
     def seconds_left(self) -> float:
@@ -99,7 +99,7 @@ class Run:
         return max(0.0, self.deadline - time.perf_counter())
 
     @property
-    def left(self) -> dict[str, float]:
+    def remaining(self) -> dict[str, float]:
         """What is left of both limits, as arguments of the core's methods."""
         memory_mb = max(0.0, self.memory_mb - self.held_bytes / 2**20)
         return {"timeout_seconds": self.seconds_left, "memory_limit_mb": memory_mb}
@@ -114,9 +114,9 @@ class Run:
         self.steps.append(Step(name, rows, time.perf_counter() - begun))
         self._report(name, rows, done=True)
 
-    def part(self, share: float) -> Run:
+    def part(self, share: float) -> ExecutionContext:
         """Return the limits of a part of the query that has this share of the memory."""
-        return Run(
+        return ExecutionContext(
             self.memory_mb * share,
             self.seconds,
             self.progress,
@@ -124,7 +124,7 @@ class Run:
             self.steps,
             self.begun,
             time_zone=self.time_zone,
-            given_mb=self.limit_mb,
+            stated_mb=self.limit_mb,
         )
 
     def wait(self, begun: float) -> None:
@@ -134,17 +134,17 @@ class Run:
     def check(self) -> None:
         """Raise `QueryLimitError` when time is over."""
         if not self.seconds_left:
-            raise self.late()
+            raise self.timeout_error()
 
     @contextlib.contextmanager
     def limited(self) -> Iterator[None]:
-        """Do what was given what is `left`; it raises an error of its own when one is used up."""
+        """Do what was given what is `remaining`; it raises an error of its own when one is used up."""
         try:
             yield
         except QueryLimitError:
-            raise (self.too_large() if self.seconds_left else self.late()) from None
+            raise (self.memory_error() if self.seconds_left else self.timeout_error()) from None
 
-    def late(self) -> QueryLimitError:
+    def timeout_error(self) -> QueryLimitError:
         """Make the error for time that is over."""
         return QueryLimitError(
             f"the query took longer than its limit of {self.seconds:g} s; give timeout_seconds or set "
@@ -156,7 +156,7 @@ class Run:
         with self._holding:
             self.held_bytes += size_bytes
         if self.held_bytes > self.memory_mb * 2**20:
-            raise self.too_large()
+            raise self.memory_error()
 
     def release(self, size_bytes: int) -> None:
         """Take back what `hold` counted, for memory that is free again."""
@@ -172,7 +172,7 @@ class Run:
         finally:
             self.release(size_bytes)
 
-    def too_large(self, what: str = "the query") -> QueryLimitError:
+    def memory_error(self, what: str = "the query") -> QueryLimitError:
         """Make the error for memory that is used up by something."""
         return QueryLimitError(
             f"{what} needs more memory than its limit of {self.limit_mb:g} MB; give memory_limit_mb or set "

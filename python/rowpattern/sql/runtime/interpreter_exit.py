@@ -19,8 +19,8 @@ import time
 
 import duckdb
 
-from rowpattern.sql.runtime.attended import all_attendants
 from rowpattern.sql.runtime.ownership import keep_owned_for_ever
+from rowpattern.sql.runtime.supervised import all_supervised_threads
 
 __all__: list[str] = []
 
@@ -29,12 +29,12 @@ _BETWEEN_INTERRUPTS_SECONDS = 0.01
 
 
 def _at_exit() -> None:
-    for attendants in all_attendants():
+    for threads in all_supervised_threads():
         # Daemon threads begin nothing more.
-        attendants.closing = True
+        threads.closing = True
     until = time.perf_counter() + _PATIENCE_SECONDS
     while True:
-        running = [task for attendants in all_attendants() for task in attendants.running()]
+        running = [task for threads in all_supervised_threads() for task in threads.running()]
         if not running or time.perf_counter() > until:
             break
         for task in running:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Answer",
     "AnswerColumn",
-    "Native",
+    "PandasValues",
     "Table",
     "as_kind",
     "check_names",
@@ -89,7 +89,7 @@ class Table:
         """
         return None
 
-    def native(self, name: str, rows: Callable[[], Integers]) -> Native | None:  # noqa: ARG002 - for tables that can
+    def native(self, name: str, rows: Callable[[], Integers]) -> PandasValues | None:  # noqa: ARG002 - for tables that can
         """Take rows of a column without converting it; None where that cannot be or gains nothing."""
         return None
 
@@ -159,13 +159,13 @@ class _PandasTable(Table):
         found = np.asarray(series.to_numpy() == text)
         return pa.array(found) if found.dtype == np.bool_ and found.shape == (self.rows,) else None
 
-    def native(self, name: str, rows: Callable[[], Integers]) -> Native | None:
+    def native(self, name: str, rows: Callable[[], Integers]) -> PandasValues | None:
         series = self._frame[self._labels[name]]
         if name in self._columns or _is_plain_dtype(series.dtype):
             return None
         # To Arrow and back, a million Python strings take ten times as long.
         own = series.to_numpy() if series.dtype == object else series.array
-        return Native(own.take(rows()))
+        return PandasValues(own.take(rows()))
 
     def _convert(self, name: str) -> pa.ChunkedArray:
         series = self._frame[self._labels[name]]
@@ -283,7 +283,7 @@ def only_table(tables: Mapping[str, Table]) -> Table | None:
 
 
 @dataclass(frozen=True)
-class Native:
+class PandasValues:
     """Values of a column as pandas holds them."""
 
     values: Any
@@ -302,12 +302,12 @@ class AnswerColumn:
     """
 
     name: str
-    values: Array | Native
+    values: Array | PandasValues
     origin: str | None = None
 
     def arrow(self) -> Array:
         """Return its values as Arrow's."""
-        return _from_pandas(self.values.values, self.name) if isinstance(self.values, Native) else self.values
+        return _from_pandas(self.values.values, self.name) if isinstance(self.values, PandasValues) else self.values
 
 
 @dataclass
@@ -387,7 +387,7 @@ def _as_pandas(answer: Answer, source: Table | None) -> Any:
     arrays: dict[int, Any] = {}
     for at, column in enumerate(answer.columns):
         values = column.values
-        if isinstance(values, Native):
+        if isinstance(values, PandasValues):
             # With its type said: pandas would guess that Python strings are texts of its own.
             arrays[at] = pd.Series(values.values, dtype=values.values.dtype, copy=False)
             continue

@@ -9,23 +9,23 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pyarrow as pa
 
-from rowpattern.sql.runtime.attended import Attendants
 from rowpattern.sql.runtime.context import Progress
+from rowpattern.sql.runtime.supervised import SupervisedThreads
 from rowpattern.sql.tables.inputs import Table, read_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from rowpattern.sql.runtime.context import Run
+    from rowpattern.sql.runtime.context import ExecutionContext
 
 __all__ = [
     "TableElsewhere",
     "abandoned_reads",
-    "attended",
-    "attended_batches",
     "counted_batches",
     "is_in_memory",
     "size_bytes",
+    "supervised",
+    "supervised_batches",
     "table_reader",
 ]
 
@@ -33,12 +33,12 @@ _Found = TypeVar("_Found")
 
 _BETWEEN_REPORTS_SECONDS = 0.25
 
-_attendants = Attendants("rowpattern-reading", "readings of tables")
+_supervised = SupervisedThreads("rowpattern-reading", "readings of tables")
 
 
 def abandoned_reads() -> int:
     """Return how many readings of tables passed a limit or were given up, and have not ended."""
-    return _attendants.abandoned
+    return _supervised.abandoned
 
 
 class TableElsewhere(ABC):
@@ -55,7 +55,7 @@ def is_in_memory(value: Any) -> bool:
     return isinstance(value, pa.Table) or kind in {("pandas", "DataFrame"), ("polars", "DataFrame")}
 
 
-def table_reader(run: Run) -> Callable[[Any, str], Table]:
+def table_reader(context: ExecutionContext) -> Callable[[Any, str], Table]:
     """Return `read_table` within the limits of a run."""
 
     def read(value: Any, name: str) -> Table:
@@ -64,37 +64,43 @@ def table_reader(run: Run) -> Callable[[Any, str], Table]:
         if is_in_memory(value):
             table = read_table(value, name)
         else:
-            table = _attendants.attend(lambda: read_table(value, name), run)
-        table.hold = run.hold
+            table = _supervised.supervise(lambda: read_table(value, name), context)
+        table.hold = context.hold
         return table
 
     return read
 
 
-def attended(read: Callable[[], _Found], run: Run) -> _Found:
+def supervised(read: Callable[[], _Found], context: ExecutionContext) -> _Found:
     """Read something within the time of a run."""
-    return _attendants.attend(read, run)
+    return _supervised.supervise(read, context)
 
 
-def attended_batches(batches: Iterable[pa.RecordBatch], run: Run) -> Iterator[pa.RecordBatch]:
+def supervised_batches(batches: Iterable[pa.RecordBatch], context: ExecutionContext) -> Iterator[pa.RecordBatch]:
     """Read batches within the limits of a run."""
     iterator = iter(batches)
     following = functools.partial(next, iterator, None)
-    while (batch := _attendants.attend(following, run)) is not None:
+    while (batch := _supervised.supervise(following, context)) is not None:
         yield batch
 
 
-def counted_batches(batches: Iterable[pa.RecordBatch], run: Run) -> Iterator[pa.RecordBatch]:
+def counted_batches(batches: Iterable[pa.RecordBatch], context: ExecutionContext) -> Iterator[pa.RecordBatch]:
     """Count what is read, and tell how far it is some times a second."""
     told = time.perf_counter()
     for batch in batches:
-        run.read_rows += batch.num_rows
-        run.read_bytes += size_bytes(batch)
-        if run.progress and time.perf_counter() - told > _BETWEEN_REPORTS_SECONDS:
+        context.read_rows += batch.num_rows
+        context.read_bytes += size_bytes(batch)
+        if context.progress and time.perf_counter() - told > _BETWEEN_REPORTS_SECONDS:
             told = time.perf_counter()
-            run.report(Progress("read", run.read_rows, told - run.begun, done=False, size_bytes=run.read_bytes))
+            context.report(
+                Progress("read", context.read_rows, told - context.begun, done=False, size_bytes=context.read_bytes)
+            )
         yield batch
-    run.report(Progress("read", run.read_rows, time.perf_counter() - run.begun, done=True, size_bytes=run.read_bytes))
+    context.report(
+        Progress(
+            "read", context.read_rows, time.perf_counter() - context.begun, done=True, size_bytes=context.read_bytes
+        )
+    )
 
 
 def size_bytes(table: pa.RecordBatch | pa.Table) -> int:

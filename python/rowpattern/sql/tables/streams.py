@@ -18,12 +18,12 @@ from rowpattern.sql.expression.write import quoted
 from rowpattern.sql.runtime.ownership import owned
 from rowpattern.sql.tables.datasets import dataset_batches, file_dataset
 from rowpattern.sql.tables.inputs import check_names, checked, read_table
-from rowpattern.sql.tables.reading import attended
+from rowpattern.sql.tables.reading import supervised
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from rowpattern.sql.runtime.context import Run
+    from rowpattern.sql.runtime.context import ExecutionContext
 
 __all__ = ["Stream", "batch_rows", "read_stream"]
 
@@ -100,13 +100,13 @@ class Stream:
                 yield pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
-def read_stream(value: Any, name: str, run: Run) -> Stream:
+def read_stream(value: Any, name: str, context: ExecutionContext) -> Stream:
     """Take a table of any kind that is known, without reading more of it than it takes to know its columns.
 
     Args:
         value: the table. Of an iterator the first batch is read.
         name: what to call it in errors.
-        run: limits for what has to be waited for.
+        context: limits for what has to be waited for.
 
     Raises:
         TypeError: it is no table.
@@ -141,7 +141,7 @@ def read_stream(value: Any, name: str, run: Run) -> Stream:
         schema = _same_schema(value, name)
         return Stream(name, schema, lambda names: (each.select(names) for each in value), again=True, in_memory=True)
     if isinstance(value, Iterator) and not hasattr(value, "__arrow_c_stream__"):
-        return _iterated(value, name, run)
+        return _iterated(value, name, context)
     if hasattr(value, "__arrow_c_stream__") and module not in {"polars", "pandas", "pyarrow"}:
         reader = pa.RecordBatchReader.from_stream(value)
         return Stream(name, reader.schema, lambda _: reader, again=False)
@@ -202,8 +202,8 @@ def _check_batch(batch: Any, number: int, schema: pa.Schema | None, name: str) -
         raise QueryError(f"{message}: {batch.schema.to_string()} and not {schema.to_string()}".replace("\n", ", "))
 
 
-def _iterated(batches: Iterator[Any], name: str, run: Run) -> Stream:
-    first = attended(lambda: next(batches, None), run)
+def _iterated(batches: Iterator[Any], name: str, context: ExecutionContext) -> Stream:
+    first = supervised(lambda: next(batches, None), context)
     if first is None:
         raise QueryError(f"{name} gives no batch, so that its columns are not known; give a RecordBatchReader")
     _check_batch(first, 0, None, name)

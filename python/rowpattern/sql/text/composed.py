@@ -6,7 +6,7 @@ from bisect import bisect_right
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from rowpattern.sql.text.source_span import Place
+from rowpattern.sql.text.source_location import SourceLocation
 from rowpattern.sql.text.tokens import tokens_of
 
 if TYPE_CHECKING:
@@ -75,16 +75,16 @@ class Composed:
         origin = self._origins[part]
         return None if origin is None else min(origin[0] + at - self._begins[part], origin[1])
 
-    def place(self, byte: int) -> Place | None:
+    def location(self, byte: int) -> SourceLocation | None:
         """Return the place in the query of a byte of the text."""
         at = self.origin(byte)
-        return None if at is None else Place(self.query, at)
+        return None if at is None else SourceLocation(self.query, at)
 
-    def place_before(self, byte: int) -> Place | None:
+    def location_before(self, byte: int) -> SourceLocation | None:
         """Return the last character of the query that stands before a byte of the text."""
         part = bisect_right(self._begins, self._characters(byte)) - 1
         ends = (origin[1] for origin in reversed(self._origins[: part + 1]) if origin is not None)
-        return next((Place(self.query, max(0, end - 1)) for end in ends), None)
+        return next((SourceLocation(self.query, max(0, end - 1)) for end in ends), None)
 
     def span(self, byte: int, length: int) -> tuple[int, int] | None:
         """Return where in the query some bytes of the text stand; None where they do not stand there in one piece."""

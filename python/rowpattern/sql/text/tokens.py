@@ -14,9 +14,9 @@ import re
 from typing import NamedTuple
 
 from rowpattern.errors import QuerySyntaxError
-from rowpattern.sql.text.source_span import Place, problem
+from rowpattern.sql.text.source_location import SourceLocation, error_at
 
-__all__ = ["DEEPEST_BRACKETS", "Token", "closing_places", "tokens_of"]
+__all__ = ["DEEPEST_BRACKETS", "Token", "closing_brackets", "tokens_of"]
 
 #: Brackets inside brackets: DuckDB's parser takes time that grows with the square of this where they do not close.
 DEEPEST_BRACKETS = 200
@@ -123,7 +123,9 @@ def tokens_of(sql: str) -> list[Token]:
             found.append(Token(kind, text, begin, at, text.upper() if text.isascii() else ""))
         elif kind == "quoted":
             if text == '""':
-                raise problem("a name needs a character between its quotes", Place(sql, begin), QuerySyntaxError)
+                raise error_at(
+                    "a name needs a character between its quotes", SourceLocation(sql, begin), QuerySyntaxError
+                )
             found.append(Token(kind, text[1:-1].replace('""', '"'), begin, at))
         else:
             found.append(Token(_KINDS.get(kind, kind), text, begin, at))
@@ -133,11 +135,11 @@ def tokens_of(sql: str) -> list[Token]:
         behind_pattern = found[-1].word == "PATTERN"
         if len(found) > _MOST_TOKENS:
             message = f"the query has more than {_MOST_TOKENS:,} words and signs; put long lists into a table"
-            raise problem(message, Place(sql, begin), QuerySyntaxError)
+            raise error_at(message, SourceLocation(sql, begin), QuerySyntaxError)
 
 
 def _unclosed(sql: str, begin: int) -> QuerySyntaxError:
-    return problem("a quote or a comment that begins here is not closed", Place(sql, begin), QuerySyntaxError)
+    return error_at("a quote or a comment that begins here is not closed", SourceLocation(sql, begin), QuerySyntaxError)
 
 
 def _comment_end(sql: str, begin: int) -> int:
@@ -155,10 +157,10 @@ def _pattern_end(sql: str, begin: int) -> int:
         depth += {"(": 1, ")": -1}.get(piece.group(), 0)
         if depth == 0:
             return piece.start()
-    raise problem("this ( of PATTERN is never closed", Place(sql, begin - 1), QuerySyntaxError)
+    raise error_at("this ( of PATTERN is never closed", SourceLocation(sql, begin - 1), QuerySyntaxError)
 
 
-def closing_places(sql: str, tokens: list[Token]) -> dict[int, int]:
+def closing_brackets(sql: str, tokens: list[Token]) -> dict[int, int]:
     """Return for the place of each opening bracket the place of the one that closes it, counted in tokens.
 
     Raises:
@@ -173,12 +175,12 @@ def closing_places(sql: str, tokens: list[Token]) -> dict[int, int]:
             opened.append(at)
             if len(opened) > DEEPEST_BRACKETS:
                 message = f"the query nests too deeply: more than {DEEPEST_BRACKETS} brackets stand in each other"
-                raise problem(message, Place(sql, token.begin), QuerySyntaxError)
+                raise error_at(message, SourceLocation(sql, token.begin), QuerySyntaxError)
         elif token.text in _CLOSING:
             if not opened or _OPENING[tokens[opened[-1]].text] != token.text:
-                raise problem(f"this {token.text} closes nothing", Place(sql, token.begin), QuerySyntaxError)
+                raise error_at(f"this {token.text} closes nothing", SourceLocation(sql, token.begin), QuerySyntaxError)
             found[opened.pop()] = at
     if opened:
         begin = tokens[opened[-1]]
-        raise problem(f"this {begin.text} is never closed", Place(sql, begin.begin), QuerySyntaxError)
+        raise error_at(f"this {begin.text} is never closed", SourceLocation(sql, begin.begin), QuerySyntaxError)
     return found

@@ -11,7 +11,7 @@ from rowpattern.errors import PatternSyntaxError, QueryError, QuerySyntaxError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["Place", "candidates", "nesting_limited", "pattern_problem", "problem"]
+__all__ = ["SourceLocation", "candidates", "error_at", "nesting_limited", "pattern_error_at"]
 
 # A longer line is shown around the place only.
 _WIDEST = 100
@@ -19,7 +19,7 @@ _WIDEST = 100
 _Error = TypeVar("_Error", bound=QueryError)
 
 
-class Place:
+class SourceLocation:
     """Somewhere in a query's text.
 
     Attributes:
@@ -53,25 +53,25 @@ class Place:
         return f"{shown}\n{' ' * (at - first)}^"
 
 
-def problem(message: str, place: Place | None, kind: type[_Error]) -> _Error:
+def error_at(message: str, location: SourceLocation | None, kind: type[_Error]) -> _Error:
     """Make an error of a kind that shows its place."""
-    if place is None:
+    if location is None:
         return kind(message)
-    text = f"{message} (line {place.line}, column {place.column})\n{place.excerpt()}"
-    return kind(text, place.line, place.column)
+    text = f"{message} (line {location.line}, column {location.column})\n{location.excerpt()}"
+    return kind(text, location.line, location.column)
 
 
-def pattern_problem(error: PatternSyntaxError, pattern: str, place: Place) -> PatternSyntaxError:
+def pattern_error_at(error: PatternSyntaxError, pattern: str, location: SourceLocation) -> PatternSyntaxError:
     """Make a row pattern's error show its place in the query.
 
     Args:
         error: it counts lines and columns in the pattern.
         pattern: the text inside `PATTERN (...)`.
-        place: where that text begins in the query.
+        location: where that text begins in the query.
     """
     lines = pattern.split("\n")
     offset = sum(len(line) + 1 for line in lines[: error.line - 1]) + error.column - 1
-    there = Place(place.sql, place.offset + offset)
+    there = SourceLocation(location.sql, location.offset + offset)
     message = str(error).split(" (line ")[0]
     text = f"{message} (line {there.line}, column {there.column})\n{there.excerpt()}"
     return PatternSyntaxError(text, there.line, there.column)

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 
 from rowpattern.errors import QuerySyntaxError
 from rowpattern.sql.duckdb.names import lowered
-from rowpattern.sql.parse.clause import CommonTables, Spliced
+from rowpattern.sql.parse.clause import CommonTables, TextPiece
 from rowpattern.sql.parse.clause_reader import ClauseReader
 from rowpattern.sql.parse.keywords import BEHIND_A_TABLE, NOT_A_NAME
-from rowpattern.sql.text.source_span import Place, problem
-from rowpattern.sql.text.tokens import closing_places, tokens_of
+from rowpattern.sql.text.source_location import SourceLocation, error_at
+from rowpattern.sql.text.tokens import closing_brackets, tokens_of
 
 if TYPE_CHECKING:
     from rowpattern.sql.parse.clause import Clause
     from rowpattern.sql.text.tokens import Token
 
-__all__ = ["cut"]
+__all__ = ["find_clauses"]
 
 _WINDOW_WORDS = frozenset({"MEASURES", "PATTERN", "DEFINE", "SUBSET", "INITIAL", "SEEK"})
 
@@ -43,7 +43,7 @@ class _WithList:
     tables: list[tuple[str, int, int]] = field(default_factory=list)
 
 
-def cut(sql: str) -> tuple[list[Clause], Spliced]:
+def find_clauses(sql: str) -> tuple[list[Clause], TextPiece]:
     """Find the clauses of a query.
 
     Returns:
@@ -57,20 +57,20 @@ def cut(sql: str) -> tuple[list[Clause], Spliced]:
     tokens = tokens_of(sql)
     if not tokens:
         raise QuerySyntaxError("expected one query, which begins with SELECT, WITH, FROM or VALUES")
-    return _Cutter(sql, tokens).cut()
+    return _ClauseFinder(sql, tokens).find_clauses()
 
 
-class _Cutter:
+class _ClauseFinder:
     def __init__(self, sql: str, tokens: list[Token]) -> None:
         self._sql = sql
         self._tokens = tokens
-        self._closing = closing_places(sql, tokens)
+        self._closing = closing_brackets(sql, tokens)
         self._clauses: list[Clause] = []
         # Those of the brackets around the place that is looked at, outer ones first.
         self._lists: list[_WithList] = []
         self._copied = 0
 
-    def cut(self) -> tuple[list[Clause], Spliced]:
+    def find_clauses(self) -> tuple[list[Clause], TextPiece]:
         last = len(self._tokens)
         while last and self._tokens[last - 1].is_sign(";"):
             last -= 1
@@ -80,7 +80,7 @@ class _Cutter:
         if not last:
             raise QuerySyntaxError("expected one query, which begins with SELECT, WITH, FROM or VALUES")
         self._scan(0, last)
-        text = Spliced(0, self._tokens[last - 1].end)
+        text = TextPiece(0, self._tokens[last - 1].end)
         self._clauses.sort(key=lambda clause: clause.end)
         by_begin = sorted(self._clauses, key=lambda clause: (clause.source.begin, -clause.end))
         pieces = [text]
@@ -95,7 +95,7 @@ class _Cutter:
         return self._clauses, text
 
     def _fail(self, message: str, token: Token) -> QuerySyntaxError:
-        return problem(message, Place(self._sql, token.begin), QuerySyntaxError)
+        return error_at(message, SourceLocation(self._sql, token.begin), QuerySyntaxError)
 
     def _word(self, at: int) -> str:
         return self._tokens[at].word if at < len(self._tokens) else ""
@@ -181,15 +181,15 @@ class _Cutter:
             raise self._fail(
                 f"the query has more than {_MOST_CLAUSES} clauses; write several queries", self._tokens[at]
             )
-        place = Place(self._sql, self._tokens[at].begin)
+        location = SourceLocation(self._sql, self._tokens[at].begin)
         name, source_name = self._table(table, at)
         closing = self._closing[at + 1]
-        source = Spliced(self._tokens[table].begin, self._tokens[at - 1].end)
+        source = TextPiece(self._tokens[table].begin, self._tokens[at - 1].end)
         seen = self._seen(table)
         if name is not None and any(lowered(name) == lowered(each) for one in seen for each, _, _ in one.tables):
             name = None
         clause = ClauseReader(self._sql, self._tokens, self._closing, at + 2, closing).read(
-            source, name, source_name, place
+            source, name, source_name, location
         )
         clause.alias = self._alias(closing + 1)
         if name is None:
@@ -198,7 +198,7 @@ class _Cutter:
                 message = "the tables before clauses see too long a WITH list; pass what it makes as tables"
                 raise self._fail(message, self._tokens[at])
             clause.common = [
-                CommonTables(each.recursive, [Spliced(begin, end) for _, begin, end in each.tables]) for each in seen
+                CommonTables(each.recursive, [TextPiece(begin, end) for _, begin, end in each.tables]) for each in seen
             ]
         self._clauses.append(clause)
 

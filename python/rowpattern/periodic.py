@@ -8,7 +8,7 @@ import threading
 import weakref
 from typing import Callable
 
-from rowpattern.observe.events import log_event
+from rowpattern.events import log_event
 
 __all__ = ["Periodic"]
 

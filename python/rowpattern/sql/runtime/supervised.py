@@ -1,7 +1,7 @@
 """Work in another thread, so that the caller gets control back when its time is over or a signal comes.
 
 What a library does not stop then goes on in the background: it is counted, bounded in number, and told to stop until it
-does. The threads are daemons, as an interpreter that ends does not wait for such work; `ending` says what happens then.
+does. The threads are daemons, as an interpreter that ends does not wait for such work; see `interpreter_exit`.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from rowpattern.sql.runtime.threads import available_cores
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from rowpattern.sql.runtime.context import Run
+    from rowpattern.sql.runtime.context import ExecutionContext
 
-__all__ = ["Attendants", "Task", "all_attendants", "park"]
+__all__ = ["SupervisedThreads", "Task", "all_supervised_threads", "park"]
 
 _Found = TypeVar("_Found")
 
@@ -129,7 +129,7 @@ class Task(Generic[_Found]):
         return goes_on
 
 
-class Attendants:
+class SupervisedThreads:
     """Threads for one kind of work, and what of it was abandoned."""
 
     def __init__(self, name: str, what: str) -> None:
@@ -149,7 +149,7 @@ class Attendants:
 
     def _begin(self) -> None:
         self._lock = threading.Lock()
-        self._room = threading.Condition(self._lock)
+        self._slot_freed = threading.Condition(self._lock)
         self._resting: list[SimpleQueue[Task[Any]]] = []
         self._running: set[Task[Any]] = set()
         self._abandoned: set[Task[Any]] = set()
@@ -167,14 +167,14 @@ class Attendants:
         return len(self._abandoned)
 
     def running(self) -> list[Task[Any]]:
-        """Return the work under way, attended or not."""
+        """Return the work under way, supervised or abandoned."""
         with self._lock:
             return list(self._running)
 
-    def attend(
+    def supervise(
         self,
         work: Callable[[], _Found],
-        run: Run,
+        context: ExecutionContext,
         interrupt: Callable[[], object] = _nothing,
         when_abandoned: Callable[[Task[Any]], object] = lambda _: None,
     ) -> _Found:
@@ -182,7 +182,7 @@ class Attendants:
 
         Args:
             work: what to do.
-            run: its limits.
+            context: its limits.
             interrupt: tells the work to stop.
             when_abandoned: called with the work where it did not stop and was left to end in the background.
 
@@ -192,12 +192,12 @@ class Attendants:
         main = threading.current_thread() is threading.main_thread()
         if self.closing and not main:
             park()
-        self._wait_for_room(run, main=main)
+        self._wait_for_slot(context, main=main)
         task = Task(work, interrupt)
         try:
             self._submit(task)
             while True:
-                left = run.seconds_left
+                left = context.seconds_left
                 ended = task.wait(min(left, _BETWEEN_SIGNALS_SECONDS) if main else left)
                 if ended or (not left and task.stop(_PATIENCE_SECONDS)):
                     if self.closing and not main:
@@ -211,21 +211,21 @@ class Attendants:
                 self._abandon(task, when_abandoned)
             raise
         self._abandon(task, when_abandoned)
-        raise run.late()
+        raise context.timeout_error()
 
-    def _wait_for_room(self, run: Run, *, main: bool) -> None:
+    def _wait_for_slot(self, context: ExecutionContext, *, main: bool) -> None:
         if len(self._abandoned) < self.most_abandoned:
             return
-        with self._room:
+        with self._slot_freed:
             while len(self._abandoned) >= self.most_abandoned:
-                left = run.seconds_left
+                left = context.seconds_left
                 if not left:
                     raise QueryLimitError(
                         f"{len(self._abandoned)} {self._what} that passed their limits have not stopped yet, and no "
-                        f"more are begun until one has; waited for the limit of {run.seconds:g} s. Give "
+                        f"more are begun until one has; waited for the limit of {context.seconds:g} s. Give "
                         'isolation="process", which ends them'
                     )
-                self._room.wait(min(left, _BETWEEN_SIGNALS_SECONDS) if main else left)
+                self._slot_freed.wait(min(left, _BETWEEN_SIGNALS_SECONDS) if main else left)
 
     def _submit(self, task: Task[Any]) -> None:
         with self._lock:
@@ -256,11 +256,11 @@ class Attendants:
 
     def _ended(self, task: Task[Any], inbox: SimpleQueue[Task[Any]] | None) -> bool:
         """Forget work that has ended; say whether its thread is to wait for more."""
-        with self._room:
+        with self._slot_freed:
             self._running.discard(task)
             if task in self._abandoned:
                 self._abandoned.discard(task)
-                self._room.notify_all()
+                self._slot_freed.notify_all()
             if inbox is None or len(self._resting) >= _MOST_RESTING:
                 return False
             self._resting.append(inbox)
@@ -291,10 +291,10 @@ class Attendants:
             time.sleep(_BETWEEN_INTERRUPTS_SECONDS)
 
 
-_all: list[Attendants] = []
+_all: list[SupervisedThreads] = []
 
 
-def all_attendants() -> list[Attendants]:
+def all_supervised_threads() -> list[SupervisedThreads]:
     """Return those of every kind."""
     return list(_all)
 
@@ -306,8 +306,8 @@ def park() -> None:
 
 
 def _after_fork() -> None:
-    for attendants in _all:
-        attendants.after_fork()
+    for threads in _all:
+        threads.after_fork()
 
 
 if hasattr(os, "register_at_fork"):
