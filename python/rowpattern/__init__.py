@@ -9,6 +9,18 @@
 [('START', 'DOWN', 'DOWN', 'UP', 'UP')]
 """
 
+from rowpattern._core import (
+    Column,
+    Match,
+    MatchedRows,
+    Matches,
+    MatchIterator,
+    Pattern,
+    PatternCache,
+    Spans,
+    __version__,
+    compile,  # noqa: A004 - named as in `re`
+)
 from rowpattern.errors import (
     ConfigurationError,
     ConfigurationWarning,
@@ -25,18 +37,6 @@ from rowpattern.errors import (
     SkipError,
     UnknownVariableError,
     UnsupportedQueryError,
-)
-from rowpattern.patterns import (
-    Column,
-    Match,
-    MatchedRows,
-    Matches,
-    MatchIterator,
-    Pattern,
-    PatternCache,
-    Spans,
-    __version__,
-    compile,  # noqa: A004 - named as in `re`
 )
 from rowpattern.sql import explain, match_recognize
 

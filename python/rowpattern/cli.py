@@ -33,7 +33,7 @@ _INTERRUPTED = 130
 _MOST_ROWS = 10**9
 _LONGEST_WAIT = 86_400
 
-# More than any metrics page of ours.
+# More than any metrics page of this package.
 _LARGEST_PAGE = 16 << 20
 
 
@@ -96,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
 
     compat = commands.add_parser(
         "compat",
-        help="run Python code in which src... of pandas-match-recognize is ours",
+        help="run Python code in which rowpattern's modules stand for src... of pandas-match-recognize",
         usage="%(prog)s [-h] (SCRIPT | -c CODE | -m MODULE) [ARGUMENT ...]",
     )
     rest = argparse.REMAINDER
@@ -171,8 +171,8 @@ def _bench(options: argparse.Namespace) -> int:
         ),
     }
     print(f"{'':<30}{'rowpattern':>14}{'re':>14}{'ratio':>10}")
-    for name, (ours, theirs) in measured.items():
-        print(f"{name:<30}{ours * 1e6:>11.2f} us{theirs * 1e6:>11.2f} us{theirs / ours:>10.1f}")
+    for name, (own, peer) in measured.items():
+        print(f"{name:<30}{own * 1e6:>11.2f} us{peer * 1e6:>11.2f} us{peer / own:>10.1f}")
     return 0
 
 

@@ -1,37 +1,4 @@
 """Settings of a deployment: the documented name of `rowpattern.config.process`."""
 
-from rowpattern.config.process import (
-    DEVELOPMENT_CONFIG,
-    PRODUCTION_CONFIG,
-    TESTING_CONFIG,
-    Described,
-    LoggingConfig,
-    MatchRecognizeConfig,
-    MonitoringConfig,
-    PerformanceConfig,
-    ResourceConfig,
-    SecurityConfig,
-    describe,
-    get_config,
-    reload,
-    reset_config,
-    set_config,
-)
-
-__all__ = [
-    "DEVELOPMENT_CONFIG",
-    "PRODUCTION_CONFIG",
-    "TESTING_CONFIG",
-    "Described",
-    "LoggingConfig",
-    "MatchRecognizeConfig",
-    "MonitoringConfig",
-    "PerformanceConfig",
-    "ResourceConfig",
-    "SecurityConfig",
-    "describe",
-    "get_config",
-    "reload",
-    "reset_config",
-    "set_config",
-]
+from rowpattern.config.process import *  # noqa: F403
+from rowpattern.config.process import __all__ as __all__  # noqa: PLC0414

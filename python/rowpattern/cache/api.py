@@ -56,7 +56,7 @@ def cache_entries(limit: int | None = None, order: str = "recent") -> list[dict[
     """Return what is in the cache, one dict an entry.
 
     Args:
-        limit: so many entries at most; all by default.
+        limit: the most entries; all by default.
         order: what comes first: `"recent"` (used last), `"bytes"` (heaviest), `"hits"` (most), `"age"` (oldest) or
             `"compilation_time"` (longest).
 
@@ -92,7 +92,7 @@ def clear_pattern_cache() -> None:
 
 
 def set_cache_ttl(ttl_seconds: float | None) -> None:
-    """Set how long entries put in from now on live, in seconds; None is for ever.
+    """Set how long entries inserted from now on live, in seconds; None is for ever.
 
     Raises:
         ValueError: it is not above 0.

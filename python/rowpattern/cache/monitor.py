@@ -29,11 +29,11 @@ __all__ = ["CacheMonitor", "get_cache_monitor", "start_cache_monitoring", "stop_
 
 Callback = Callable[[dict[str, Any]], object]
 
-# Below so many percent of hits, over so many look-ups, the cache does not help.
+# Below this percentage of hits, over at least this number of look-ups, the cache does not help.
 _LOW_EFFICIENCY = 20.0
 _FEWEST_LOOK_UPS = 100
 
-# Places must be unused over so many checks before the limit shrinks.
+# The number of checks for which places must be unused before the limit shrinks.
 _PATIENCE = 3
 
 _LEFT_BY = {
@@ -240,7 +240,7 @@ class CacheMonitor:
         else:
             self._cache.shed(threshold_mb)
         _log_left("evict", "threshold", before - self._cache.statistics()["size"], logging.INFO)
-        # What is put in from here on crosses the threshold anew.
+        # What is inserted from here on crosses the threshold anew.
         self._above = False
 
     def _advise(

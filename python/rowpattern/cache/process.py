@@ -99,7 +99,7 @@ class ProcessCache(PatternCache):
         )
 
     def set_ttl(self, ttl_seconds: float | None) -> None:
-        """Set how long entries put in from now on live, in seconds; None is for ever."""
+        """Set how long entries inserted from now on live, in seconds; None is for ever."""
         super().set_ttl(ttl_seconds)
         log_event(
             "cache", logging.INFO, "ttl", "new entries live %(ttl_seconds)s s (None: for ever)", ttl_seconds=ttl_seconds

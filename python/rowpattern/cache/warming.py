@@ -12,10 +12,11 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rowpattern._core import Pattern, _process_cache, compile  # noqa: A004 - named as in `re`
+from rowpattern._core import _process_cache
 from rowpattern.config.process import get_config
 from rowpattern.errors import ConfigurationError, DumpError, RowPatternError
 from rowpattern.events import log_event
+from rowpattern.patterns import Pattern, compile  # noqa: A004 - named as in `re`
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -84,7 +84,7 @@ class _Weighing:
 
         Args:
             items: the objects.
-            skipped: so many others are like them.
+            skipped: how many others are like them.
         """
         for item in items:
             if not isinstance(item, _SHARED) and id(item) not in self._seen:

@@ -1,4 +1,4 @@
-"""Methods that the pure-Python system's cache object has and ours has no other use for."""
+"""Methods that only the cache object of the pure-Python system has."""
 
 from __future__ import annotations
 

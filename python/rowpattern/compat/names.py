@@ -12,7 +12,7 @@ from rowpattern._core import PatternCache, get_cache_key
 from rowpattern.cache import api
 from rowpattern.cache.weighing import weigh
 from rowpattern.compat.failures import answered, log_failure
-from rowpattern.compat.replacement import put_as_theirs
+from rowpattern.compat.replacement import put_into_replacement
 from rowpattern.events import log_event
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def get_smart_cache_instance() -> Any:
 
 
 def get_cached_condition(key: str) -> Any:
-    """Return what `cache_condition` put in under a key, or None."""
+    """Return what `cache_condition` inserted under a key, or None."""
     return _get("condition", key)
 
 
@@ -47,7 +47,7 @@ def cache_condition(key: str, condition_result: Any) -> bool:
 
 
 def get_cached_tokens(pattern: str) -> Any:
-    """Return what `cache_tokenization` put in for a pattern, or None."""
+    """Return what `cache_tokenization` inserted for a pattern, or None."""
     return _get("tokens", pattern)
 
 
@@ -70,7 +70,7 @@ def _put(kind: str, key: str, value: object) -> bool:
         cache = api.get_pattern_cache()
         if isinstance(cache, PatternCache):
             return PatternCache.put(cache, key, value, size_bytes=weigh(value), kind=kind)
-        return put_as_theirs(cache, f"{kind}_{key}", value)
+        return put_into_replacement(cache, f"{kind}_{key}", value)
 
     return answered("cache", key, put, otherwise=False)
 
@@ -125,7 +125,7 @@ def resize_cache(
         new_size: the most entries.
         max_memory_mb: the most memory, in MB of 2**20 bytes.
         policy: which entries stay when there are too many: `"lru"`, those used most recently, or `"tinylfu"`, where the
-            entry used longest ago makes room only for a key that was asked for more often than it lately.
+            entry used longest ago is evicted only for a key that was asked for more often lately.
 
     Returns:
         True; False when a limit cannot be read, which is logged, and nothing has changed.

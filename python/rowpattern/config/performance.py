@@ -119,7 +119,7 @@ class PerformanceConfig(_Attributed):
         cache_size_limit: the most entries.
         cache_memory_limit_mb: the most memory, in MB of 2**20 bytes. By default 500, or a quarter of the memory that
             the process may have (`rowpattern.config.container.memory_limit`), whichever is less.
-        cache_ttl_seconds: how long an entry lives after it was put in, in seconds.
+        cache_ttl_seconds: how long an entry lives after it was inserted, in seconds.
         cache_clear_threshold_mb: above this memory a monitor sheds entries, in MB; by default 80 % of the limit. It is
             below the limit, or 0: memory never passes the limit.
         cache_monitoring_interval_seconds: how often a monitor looks, in seconds.
@@ -128,7 +128,7 @@ class PerformanceConfig(_Attributed):
         cache_optimize_size: whether a monitor changes the entry limit: True grows one that is below
             `cache_size_limit` back towards it, `"shrink"` may also go below it where places are not used.
         cache_policy: which entries stay when there are too many: `"lru"`, those used most recently, or `"tinylfu"`,
-            where the entry used longest ago makes room only for a key that was asked for more often than it lately.
+            where the entry used longest ago is evicted only for a key that was asked for more often lately.
         warm_file: a file of `rowpattern.pattern_cache.dump`, which services of `deploy/` load when they start.
         warm_strict: whether a warm file that cannot be read is an error; otherwise it is a warning.
         execution_timeout_seconds: the most time that a query of `match_recognize` may take, in seconds.
@@ -269,7 +269,7 @@ class PerformanceConfig(_Attributed):
         self._settle_threshold()
 
     def warn_of_memory(self) -> None:
-        """Warn of memory limits, given by somebody, that the process has no room for."""
+        """Warn of memory limits, given by somebody, that are more than the process may use."""
         limit = memory_limit()
         for setting, default in _MEMORY_DEFAULTS.items():
             value = getattr(self, setting)

@@ -84,7 +84,11 @@ def given_by_file(path: str | os.PathLike[str]) -> Given:
             text = data.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             raise ConfigurationError(f"it is not UTF-8 (byte {error.start})") from None
-        return given_by_mapping(_toml(text) if place.lower().endswith(".toml") else _json(text), "file", place)
+        try:
+            value = _toml(text) if place.lower().endswith(".toml") else _json(text)
+        except RecursionError:
+            raise ConfigurationError("it is not a configuration: it is nested too deeply") from None
+        return given_by_mapping(value, "file", place)
 
 
 def given_by_mapping(data: object, source: str, place: str = "") -> Given:
@@ -107,8 +111,6 @@ def _json(text: str) -> Any:
         return json.loads(text)
     except json.JSONDecodeError as error:
         raise ConfigurationError(f"it is not JSON: {error.msg} (line {error.lineno}, column {error.colno})") from None
-    except RecursionError:
-        raise ConfigurationError("it is not a configuration: it is nested too deeply") from None
 
 
 def _toml(text: str) -> Any:
@@ -124,5 +126,3 @@ def _toml(text: str) -> Any:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"it is not TOML: {error}") from None
-    except RecursionError:
-        raise ConfigurationError("it is not a configuration: it is nested too deeply") from None

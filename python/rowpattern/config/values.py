@@ -45,7 +45,7 @@ _MOST_MEGABYTES = 1 << 40
 
 _MOST_THREADS = 1024
 
-# A value is shown in a message up to so many characters.
+# The most characters of a value that a message shows.
 _LONGEST_SHOWN = 80
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["match_recognize"]
 
 _HASH, _NUMBER = "hash", "number"
-# A row's number is that of its partition, moved by so many bits, and that of the row in it.
+# A row's number is that of its partition, moved by this number of bits, and that of the row in it.
 _ROW_BITS = 40
 
 

@@ -67,7 +67,7 @@ class CloudWatchPublisher:
             namespace: of the metrics.
             dimensions: of each metric, as `{"Service": "orders"}`.
             interval_seconds: between readings.
-            readings_per_batch: send when so many readings have come together; 1 sends each at once.
+            readings_per_batch: send when this number of readings has been collected; 1 sends each at once.
         """
         if not 1 <= readings_per_batch <= _LARGEST_BATCH // len(_METRICS):
             largest = _LARGEST_BATCH // len(_METRICS)

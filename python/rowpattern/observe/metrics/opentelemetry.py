@@ -19,9 +19,9 @@ _MEGABYTE = 2**20
 _COUNTERS = {
     "rowpattern.cache.hits": ("hits", "{look-up}", "Look-ups that hit."),
     "rowpattern.cache.misses": ("misses", "{look-up}", "Look-ups that missed."),
-    "rowpattern.cache.insertions": ("insertions", "{entry}", "Entries put in."),
+    "rowpattern.cache.insertions": ("insertions", "{entry}", "Entries inserted."),
     "rowpattern.cache.expirations": ("expirations", "{entry}", "Entries whose time to live had passed."),
-    "rowpattern.cache.replacements": ("replacements", "{entry}", "Entries whose key was put in again."),
+    "rowpattern.cache.replacements": ("replacements", "{entry}", "Entries whose key was inserted again."),
     "rowpattern.cache.invalidations": ("invalidations", "{entry}", "Entries removed by name or by clearing."),
     "rowpattern.cache.oversize": ("oversize", "{value}", "Values too heavy to be kept."),
     "rowpattern.cache.saved_time": ("compilation_time_saved", "s", "Compilation time that hits have saved."),

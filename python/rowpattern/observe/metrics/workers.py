@@ -34,7 +34,7 @@ __all__ = ["clean", "exposition", "join", "joined", "leave"]
 # A worker that does not answer in this time is left out; its thread for figures is apart from its work.
 _PATIENCE_SECONDS = 2.0
 
-# What every page of ours has.
+# What every metrics page of this package has.
 _MARK = "pattern_cache_size"
 
 _folder: Path | None = None

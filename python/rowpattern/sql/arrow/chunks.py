@@ -64,7 +64,7 @@ def picked(context: ExecutionContext, values: _Numbers, at: _Numbers) -> _Number
 
 
 def repeated(values: _Numbers, first: _Numbers, length: _Numbers, begin: int, end: int) -> _Numbers:
-    """Return items `begin` to `end` of values that are each repeated so many times.
+    """Return items `begin` to `end` of values that are each repeated `length` times.
 
     Args:
         values: what is repeated.

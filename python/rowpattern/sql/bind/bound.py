@@ -28,7 +28,7 @@ class Key:
         reads: those columns.
         descending: for ORDER BY.
         nulls_first: for ORDER BY.
-        location: where it stands in the query; None where it is ours.
+        location: where it stands in the query; None where the query does not have it.
     """
 
     name: str

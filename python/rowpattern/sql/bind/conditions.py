@@ -50,7 +50,7 @@ class ConditionReader(ExpressionReader):
         return replace(found, kernel=None, node=self._rewritten) if found.depends else found
 
     def _normalized(self, at: Navigation, whole: Node) -> Navigation:  # noqa: ARG002 - nothing to refuse
-        """Bring a navigation to so many rows from the current one, which counts as mapped, where it is that."""
+        """Make a navigation from the current row, which counts as mapped, one by rows of the partition."""
         current = at.variables is None or self._own in at.variables
         return replace(at, final=False) if at.first or at.offset or not current else Navigation(rows=at.rows)
 

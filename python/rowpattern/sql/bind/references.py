@@ -1,7 +1,7 @@
 """What an expression of a clause reads, once its navigation is taken out of it.
 
-`LAST(A.price) - FIRST(B.price, 1)` becomes `"i0" - "i1"` over two references. References are the columns of a table that
-is handed to DuckDB, one row for each row of the answer.
+`LAST(A.price) - FIRST(B.price, 1)` becomes `"i0" - "i1"` over two references. References are columns of a table that is
+handed to DuckDB, one row for each row of the answer.
 """
 
 from __future__ import annotations

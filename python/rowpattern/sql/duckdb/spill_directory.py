@@ -67,7 +67,7 @@ class SpillDirectory:
             os.close(self._lock)
 
     def full(self, context: ExecutionContext) -> QueryLimitError:
-        """Make the error for a disk that has no room for more of what does not fit into memory."""
+        """Make the error for a full disk: what does not fit into memory does not fit there either."""
         place = Path(self.path).parent.parent
         free = ""
         with contextlib.suppress(OSError):

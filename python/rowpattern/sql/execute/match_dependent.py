@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from rowpattern._core import Conditions
 from rowpattern.errors import QueryError, UnsupportedQueryError
+from rowpattern.patterns import Conditions
 from rowpattern.sql.bind.expressions import columns_in
 from rowpattern.sql.bind.references import Classifier, MatchNumber, Navigation, RowExists, RunningAggregate, Value
 from rowpattern.sql.expression.nodes import (

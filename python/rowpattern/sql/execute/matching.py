@@ -17,8 +17,7 @@ from rowpattern.sql.text.source_location import error_at
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rowpattern._core import Conditions
-    from rowpattern.patterns import Matches, Pattern
+    from rowpattern.patterns import Conditions, Matches, Pattern
     from rowpattern.sql.arrow.arrays import Array, Integers
     from rowpattern.sql.bind.bound import BoundClause, Condition
     from rowpattern.sql.bind.references import BoundExpression
@@ -26,6 +25,9 @@ if TYPE_CHECKING:
     from rowpattern.sql.execute.sort import OrderedPartitions
     from rowpattern.sql.runtime.context import ExecutionContext
     from rowpattern.sql.text.source_location import SourceLocation
+
+#: What to call an expression in an error, the expression, and where it stands.
+Named = tuple[str, "BoundExpression", "SourceLocation"]
 
 __all__ = ["Matched", "compute", "find_matches", "prepared"]
 
@@ -93,10 +95,7 @@ class Matched:
 
 
 def compute(
-    expressions: list[tuple[str, BoundExpression, SourceLocation]],
-    columns: dict[str, Array],
-    rows: int,
-    database: Database,
+    expressions: list[Named], columns: dict[str, Array], rows: int, database: Database
 ) -> list[pa.ChunkedArray]:
     """Compute expressions over a table of what they read: simple ones by kernels, the others by DuckDB in one query.
 
@@ -118,10 +117,7 @@ def compute(
 
 
 def _by_duckdb(
-    expressions: list[tuple[str, BoundExpression, SourceLocation]],
-    columns: dict[str, Array],
-    rows: int,
-    database: Database,
+    expressions: list[Named], columns: dict[str, Array], rows: int, database: Database
 ) -> list[pa.ChunkedArray]:
     used = {name for _, each, _ in expressions for name, _ in each.reads}
     # A column tells how many rows there are.

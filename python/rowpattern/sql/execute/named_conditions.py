@@ -19,7 +19,7 @@ from rowpattern.sql.text.source_location import nesting_limited
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from rowpattern._core import MatchIterator, Pattern
+    from rowpattern.patterns import MatchIterator, Pattern
     from rowpattern.sql.arrow.arrays import Integers
     from rowpattern.sql.runtime.context import ExecutionContext
 

@@ -29,7 +29,7 @@ class OrderedPartitions:
 
     Attributes:
         table: where they come from.
-        order: the table's row for each of ours; None when they are in order already.
+        order: for each row here, its row in the table; None when they are in order already.
         starts: the row where each partition begins, the first is 0; int64.
     """
 
@@ -72,7 +72,7 @@ class OrderedPartitions:
         self._keys[key.sql] = values if self.order is None else taken(self._context, values, pa.array(self.order))
 
     def shifted(self, name: str, rows: int) -> pa.ChunkedArray:
-        """Return a column's values so many rows further on (negative: back), NULL outside of the partition."""
+        """Return a column's values `rows` rows further on (negative: back), NULL outside of the partition."""
         column = self.column(name)
         if rows == 0 or not len(column):
             return column
@@ -87,7 +87,7 @@ class OrderedPartitions:
         return moved
 
     def inside(self, rows: int) -> pa.Array:
-        """Return for each row whether the one so many rows further on is in its partition."""
+        """Return for each row whether the one `rows` rows further on is in its partition."""
         found = self._inside.get(rows)
         if found is None:
             # And as bits.
@@ -160,7 +160,7 @@ def _in_order(
 
     Returns:
         and, where they are and it was found on the way, for each row but the first whether it is of the partition of
-        the one before: equal in the first so many keys.
+        the one before: equal in the first `partition_keys` keys.
     """
     count = len(values[0]) if values else 0
     if count < 2:  # noqa: PLR2004 - one row is in order

@@ -338,7 +338,7 @@ def _sorted(batches: Iterable[pa.RecordBatch], context: ExecutionContext) -> Ite
 
 
 def _slices(table: pa.Table, most_bytes: int) -> Iterator[pa.Table]:
-    """Cut a table of rows that are wider than they seemed into tables of about so many bytes."""
+    """Cut a table of rows that are wider than they seemed into tables of about `most_bytes`."""
     rows = table.num_rows
     step = max(1, int(rows * min(1.0, most_bytes / max(1, size_bytes(table)))))
     for first in range(0, rows, step):

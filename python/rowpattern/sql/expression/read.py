@@ -1,4 +1,4 @@
-"""The tree that DuckDB's parser gives (`json_serialize_sql`) to nodes of ours; what is not known is refused.
+"""The tree that DuckDB's parser gives (`json_serialize_sql`) to this package's nodes; what is not known is refused.
 
 Every class, type and key of the parser's tree is looked at: a key with a value that this file does not know makes the
 expression unsupported, so that a newer DuckDB cannot add a meaning that nobody has looked at.
@@ -438,7 +438,7 @@ def _free_names(count: int, body: Node) -> tuple[str, ...]:
 
 
 def _renamed(node: Node, names: dict[str, str]) -> Node:
-    """Give a lambda's parameters other names; `names` has theirs in small letters, as DuckDB compares them."""
+    """Give a lambda's parameters other names; `names` has their names in small letters, as DuckDB compares them."""
     if isinstance(node, Column) and lowered(node.names[0]) in names:
         return replace(node, names=(names[lowered(node.names[0])], *node.names[1:]))
     if isinstance(node, Lambda):

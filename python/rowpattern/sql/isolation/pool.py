@@ -71,12 +71,12 @@ class _Worker:
         """Start the process; it is not ready yet."""
         if not sys.executable:
             raise ConfigurationError('isolation="process" needs sys.executable, to start Python with')
-        ours, theirs = socket.socketpair()
+        own_end, worker_end = socket.socketpair()
         self._last_words = os.memfd_create("rowpattern-errors", os.MFD_CLOEXEC)
         path = json.dumps(_import_path())
         environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
         settings = {name: value for name, value in os.environ.items() if name.startswith("MR_")}
-        with theirs:
+        with worker_end:
             self.process = subprocess.Popen(  # noqa: S603 - Python, and a program that is a constant
                 [
                     sys.executable,
@@ -84,18 +84,18 @@ class _Worker:
                     "-c",
                     _PROGRAM,
                     path,
-                    str(theirs.fileno()),
+                    str(worker_end.fileno()),
                     str(os.getpid()),
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=self._last_words,
-                pass_fds=[theirs.fileno()],
+                pass_fds=[worker_end.fileno()],
                 env=environment | settings | _ALLOCATORS,
                 # Ctrl-C at a terminal is for this process.
                 start_new_session=True,
             )
-        self.channel = Channel(ours)
+        self.channel = Channel(own_end)
         self.tables = SentTables(min(2, available_cores()))
         self.answers = ReceivedTables()
 
@@ -221,7 +221,7 @@ class _Pool:
             self._start_more(1)
 
     def start(self, count: int) -> None:
-        """Start workers until there are so many, and wait for them."""
+        """Start workers until there are `count`, and wait for them."""
         with self._changed:
             self._start_more(min(count, self.most) - len(self._all) - self._starting)
             while self._starting:
@@ -284,7 +284,7 @@ os.register_at_fork(after_in_child=_pool.after_fork)
 
 
 def start_workers(count: int) -> None:
-    """Start worker processes until there are so many, so that first queries need not wait.
+    """Start worker processes until there are `count`, so that first queries need not wait.
 
     There are at most as many as this process may use cores, or 2 where it may use one.
 

@@ -36,7 +36,7 @@ __all__ = ["ParsedQuery", "check_text", "parse", "parse_condition", "result_name
 # A stranger's query can be long; what is refused here has cost no more than a look at its characters.
 _LONGEST_QUERY = 1 << 20
 
-# Tables that are registered for a query under names of ours begin so; what else is read cannot.
+# Names of tables that this package registers for a query begin with this; no other table's name may.
 _OWN_NAMES = "rowpattern "
 
 # A piece without any of these goes to DuckDB's parser as it is.
@@ -351,7 +351,7 @@ def _syntax_error(text: Composed, tree: dict[str, Any], begin: SourceLocation | 
     position = tree.get("position")
     location = text.location(int(position)) if position is not None else begin
     if location is None and position is not None:
-        # At a word of ours: the parenthesis that stands behind an expression, or the name of a clause's answer.
+        # At an inserted word: the parenthesis that stands behind an expression, or the name of a clause's answer.
         location = text.location_before(int(position))
         message = "MATCH_RECOGNIZE stands behind a table in FROM" if begin is None else "the expression is not complete"
     return error_at(message, location, QuerySyntaxError)

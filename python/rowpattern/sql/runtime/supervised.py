@@ -268,7 +268,7 @@ class SupervisedThreads:
 
     def _abandon(self, task: Task[Any], when_abandoned: Callable[[Task[Any]], object]) -> None:
         with self._lock:
-            # Of those that were let in while there was room, more than the limit may be left at once.
+            # Tasks that began while a slot was free may be abandoned together, and then exceed the limit.
             if not task.abandon():
                 return
             self._abandoned.add(task)

@@ -34,7 +34,7 @@ def available_cores() -> int:
 def in_threads(
     threads: int, function: Callable[[_Item], _Found], items: Sequence[_Item], rows: int = MANY_ROWS
 ) -> list[_Found]:
-    """Call a function with each item, in so many threads where there are enough rows; results in the items' order.
+    """Call a function with each item, by `threads` threads where there are enough rows; results in the items' order.
 
     The function must not call this again: all threads might wait for each other.
     """

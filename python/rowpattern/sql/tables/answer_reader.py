@@ -114,7 +114,7 @@ class _Serialized:
         return taken
 
     def read(self, size: int) -> bytes:
-        """Return so many bytes, or fewer at the end."""
+        """Return `size` bytes, or fewer at the end."""
         parts = []
         while size and (self._left or self._wrote_more()):
             part = self._left[:size]

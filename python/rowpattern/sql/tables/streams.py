@@ -161,7 +161,7 @@ def _from_library(begin: Callable[[], Iterable[pa.RecordBatch]], name: str) -> I
 
 @contextlib.contextmanager
 def _library_errors(name: str) -> Iterator[None]:
-    """Make errors of a library that reads ours, with its own as the cause."""
+    """Turn errors of a library that reads into `QueryError`, with its own error as the cause."""
     try:
         yield
     except Exception as error:

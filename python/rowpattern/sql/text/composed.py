@@ -1,4 +1,4 @@
-"""A text that is made of pieces of the query and of words of ours, which knows what of it stands where in the query."""
+"""A text made of pieces of the query and of inserted words; it knows where in the query each piece stands."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Composed:
         self.query = query
         self._parts: list[str] = []
         self._length = 0
-        # Where each part begins in the text, where in the query (None where it is ours), and where it ends there.
+        # Where each part begins in the text, where in the query (None where it was inserted), and where it ends there.
         self._begins: list[int] = []
         self._origins: list[tuple[int, int] | None] = []
         self._byte_ends: list[int] | None = None
@@ -40,7 +40,7 @@ class Composed:
         return "".join(self._parts)
 
     def insert(self, text: str) -> Composed:
-        """Add words of ours."""
+        """Insert words that are not in the query."""
         return self._add(text, None)
 
     def copy(self, begin: int, end: int) -> Composed:
@@ -67,7 +67,7 @@ class Composed:
         return bisect_right(self._byte_ends, byte) if self._byte_ends else byte
 
     def origin(self, byte: int) -> int | None:
-        """Return where in the query a byte of the text comes from; None where it is ours or outside of the text."""
+        """Return where in the query a byte of the text comes from; None where it was inserted or does not exist."""
         at = self._characters(byte)
         if not 0 <= at <= self._length or not self._begins:
             return None
