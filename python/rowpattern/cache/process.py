@@ -73,6 +73,10 @@ class ProcessCache(PatternCache):
             kind=kind,
         )
 
+    def get_statistics(self) -> dict[str, Any]:
+        """Return the same as `statistics`."""
+        return self.statistics()
+
     def resize(
         self,
         max_size: int | None = None,

@@ -29,10 +29,6 @@ class CompatibleCache(ProcessCache):
         figures["total_compilation_time_saved"] = figures["compilation_time_saved"]
         return figures
 
-    def get_statistics(self) -> dict[str, Any]:
-        """Return the same as `statistics`."""
-        return self.statistics()
-
     def get_stats(self) -> dict[str, Any]:
         """Return the same as `statistics`."""
         return self.statistics()

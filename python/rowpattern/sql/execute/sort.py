@@ -218,7 +218,7 @@ def _sorted(
 
 def _changes(column: pa.ChunkedArray, key: Key) -> Booleans:
     """Say for each row but the first whether its value differs from the one before; NULLs are alike, NaNs too."""
-    not_comparable = error_at(f"PARTITION BY cannot compare values of the type {column.type}", key.place, QueryError)
+    not_comparable = error_at(f"PARTITION BY cannot compare values of the type {column.type}", key.location, QueryError)
     if pa.types.is_nested(column.type):
         raise not_comparable
     if pa.types.is_null(column.type):

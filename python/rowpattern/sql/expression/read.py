@@ -189,7 +189,7 @@ class TreeReader:
 
     def refused(self, message: str, keys: Fields, kind: type[_Error]) -> _Error:
         """Make an error that shows the place of a node."""
-        return error_at(message, self._text.place(keys.location), kind)
+        return error_at(message, self._text.location(keys.location), kind)
 
     # Nodes.
 
