@@ -1,17 +1,17 @@
-"""Methods that the pure-Python system's cache object has and ours has no other use for."""
+"""Methods that only the cache object of the pure-Python system has."""
 
 from __future__ import annotations
 
 from types import SimpleNamespace
 from typing import Any
 
-from rowpattern._core import PatternCache
+from rowpattern.cache.process import ProcessCache
 
-__all__ = ["TheirCacheObject"]
+__all__ = ["CompatibleCache"]
 
 
-class TheirCacheObject(PatternCache):
-    """A cache that answers to `get_stats`, `get_statistics`, `resize_cache`, `clear_cache` and `config` too.
+class CompatibleCache(ProcessCache):
+    """The process's cache, with `get_stats`, `get_statistics`, `resize_cache`, `clear_cache` and `config` too.
 
     That object's levels (L1, L2, L3) do not exist here; one store keeps one set of limits.
     """
@@ -28,10 +28,6 @@ class TheirCacheObject(PatternCache):
         figures["memory_pressure_events"] = figures["evictions_memory"] + figures["evictions_shed"]
         figures["total_compilation_time_saved"] = figures["compilation_time_saved"]
         return figures
-
-    def get_statistics(self) -> dict[str, Any]:
-        """Return the same as `statistics`."""
-        return self.statistics()
 
     def get_stats(self) -> dict[str, Any]:
         """Return the same as `statistics`."""
