@@ -1,10 +1,10 @@
 //! Conditions that depend on the match: the search finds what the rules give, and stops when it is told to.
 
 use arbitrary::{Result, Unstructured};
-use rowpattern::condition::{
+use rowpattern_core::condition::{
     Aggregate, Arithmetic, At, Column, Comparison, Conditions, DependentScan, Function, Node, SearchError,
 };
-use rowpattern::matcher::{Budget, Compiled, Context, Partitions, ScanError, Sink, Span, Stopped, VariableSet};
+use rowpattern_core::matcher::{Budget, Compiled, Context, Partitions, ScanError, Sink, Span, Stopped, VariableSet};
 
 use crate::evaluate::{Surroundings, truth};
 use crate::found::Found;

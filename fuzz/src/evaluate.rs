@@ -2,8 +2,8 @@
 
 use std::cmp::Ordering;
 
-use rowpattern::condition::{Aggregate, Arithmetic, At, Column, Comparison, Conditions, Function, Node, Value};
-use rowpattern::matcher::VariableSet;
+use rowpattern_core::condition::{Aggregate, Arithmetic, At, Column, Comparison, Conditions, Function, Node, Value};
+use rowpattern_core::matcher::VariableSet;
 
 /// A computation that has no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

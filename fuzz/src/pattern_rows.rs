@@ -1,11 +1,11 @@
 //! The matches of a pattern in rows are those of the standard's rules, whichever pass finds them.
 
 use arbitrary::{Result, Unstructured};
-use rowpattern::matcher::{
+use rowpattern_core::matcher::{
     Budget, Compiled, Context, Partitions, Scan, ScanError, Search, Sink, Skip, SkipProblem, Span, Stopped, Symbols,
     SymbolsBuilder, VariableSet,
 };
-use rowpattern::pattern::CompileError;
+use rowpattern_core::pattern::CompileError;
 
 use crate::found::Found;
 use crate::generate;

@@ -1,8 +1,8 @@
 //! Any text compiles or gives a typed error, within the limits.
 
 use arbitrary::{Result, Unstructured};
-use rowpattern::matcher::{Budget, Compiled, Partitions, Search, Skip, SymbolsBuilder};
-use rowpattern::pattern::{CompileError, MAX_TEXT_BYTES, MAX_VARIABLES};
+use rowpattern_core::matcher::{Budget, Compiled, Partitions, Search, Skip, SymbolsBuilder};
+use rowpattern_core::pattern::{CompileError, MAX_TEXT_BYTES, MAX_VARIABLES};
 
 use crate::generate;
 

@@ -1,0 +1,26 @@
+//! `PATTERN` text to tree.
+//!
+//! A row pattern is a regular expression over variables (ISO/IEC 19075-5, section 4.14). This module reads its
+//! text and nothing else: [`parse`] gives a [`RowPattern`], or an error that says where the text is wrong.
+//! It knows nothing of automata; see [`crate::automaton`] for what comes next.
+//!
+//! ```
+//! let parsed = rowpattern_core::pattern::parse("start down+ \"Up\"{2,}").unwrap();
+//! assert_eq!(parsed.variables, ["START", "DOWN", "Up"]);
+//! ```
+
+mod error;
+mod lexer;
+mod parser;
+mod tree;
+
+pub use error::{CompileError, LimitError, SyntaxError};
+pub use parser::{RowPattern, parse};
+pub use tree::{Anchor, Node};
+
+/// The longest row pattern that is read, in bytes of UTF-8.
+pub const MAX_TEXT_BYTES: usize = 262_144;
+/// How deep parentheses, `PERMUTE` and exclusions may stand in each other.
+pub const MAX_NESTING: usize = 200;
+/// The most primary variables in one row pattern.
+pub const MAX_VARIABLES: usize = 256;
