@@ -87,6 +87,7 @@ lint: .venv/test
 	cargo clippy --features python -- -D warnings
 	$(BIN)/ruff format --check python tests examples benches deploy fuzz
 	$(BIN)/ruff check python tests examples benches deploy fuzz
+	$(BIN)/lint-imports --no-cache
 
 # Benches apart: they have a conftest.py of their own.
 types: develop
