@@ -86,6 +86,7 @@ lint: .venv/test
 	cargo clippy --workspace --all-targets -- -D warnings
 	$(BIN)/ruff format --check python tests examples benches deploy fuzz
 	$(BIN)/ruff check python tests examples benches deploy fuzz
+	$(BIN)/lint-imports --no-cache
 
 # Benches apart: they have a conftest.py of their own.
 types: develop
