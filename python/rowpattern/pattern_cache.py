@@ -16,9 +16,9 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from rowpattern._core import PatternCache, _process_cache, cache_pattern, get_cache_key, get_cached_pattern
+from rowpattern.compat.cache_object import TheirCacheObject
 from rowpattern.compat.failures import log_failure
 from rowpattern.compat.replacement import follow_replacement
-from rowpattern.process_cache import ProcessCache
 from rowpattern.production_config import get_config, on_set_config
 from rowpattern.warming import dump, load, warm
 
@@ -59,7 +59,7 @@ CACHE_STATS: dict[str, Any] = {}
 def _configured_cache() -> PatternCache:
     """Make the process-wide cache; called by the extension at first use."""
     performance = get_config().performance
-    cache = ProcessCache(
+    cache = TheirCacheObject(
         performance.cache_size_limit,
         performance.cache_memory_limit_mb,
         performance.cache_ttl_seconds,
@@ -84,14 +84,14 @@ def _follow(config: MatchRecognizeConfig) -> None:
 on_set_config(_follow)
 
 
-def get_pattern_cache() -> ProcessCache:
+def get_pattern_cache() -> TheirCacheObject:
     """Return the process-wide cache, made at first use.
 
     Raises:
         ConfigurationError: an `MR_` variable cannot be read.
     """
     cache = _process_cache()
-    assert isinstance(cache, ProcessCache)  # noqa: S101 - `_configured_cache` made it
+    assert isinstance(cache, TheirCacheObject)  # noqa: S101 - `_configured_cache` made it
     return cache
 
 
