@@ -86,7 +86,7 @@ def random_case(seed: int, kinds: list[str]) -> tuple[str, pa.Table]:
 def is_decidable(sql: str) -> bool:
     """Say whether a query's pattern is within limits."""
     import rowpattern
-    from rowpattern.sql.query import parsed_query
+    from rowpattern.sql.execute.query import parsed_query
 
     try:
         rowpattern.compile(parsed_query(sql).clauses[-1].pattern)

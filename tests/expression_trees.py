@@ -30,7 +30,7 @@ from rowpattern.sql.expression.nodes import (
     map_children,
 )
 from rowpattern.sql.expression.read import TreeReader
-from rowpattern.sql.parse.composed import Composed
+from rowpattern.sql.text.composed import Composed
 
 # What is looked for in names and texts: quotes, comments, ends of statements, other scripts, spaces that are none.
 _PIECES = ["'", '"', "--", "/*", "*/", ";", "$$", "\\", "\n", "\r", "\t", " ", "\xa0", "\u200b", "\u2028", "\u0301"]

@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 
-from rowpattern import cache_monitor, pattern_cache
+from rowpattern import pattern_cache
 from rowpattern._core import ManualClock
+from rowpattern.cache import monitor as monitor_module
+from rowpattern.cache.process import ProcessCache
+from rowpattern.cache.sizing import SizeAdvisor
 from rowpattern.cache_monitor import CacheMonitor, get_cache_monitor, start_cache_monitoring, stop_cache_monitoring
-from rowpattern.cache_sizing import SizeAdvisor
-from rowpattern.process_cache import ProcessCache
 from rowpattern.production_config import MatchRecognizeConfig, PerformanceConfig
 
 KILOBYTE = 1 << 10
@@ -420,7 +421,7 @@ def test_a_forked_child_has_a_running_monitor(running: bool) -> None:
                     came = checked.wait(10 if running else 0.2)
                     same = (get_cache_monitor() is monitor) == running
                     stop_cache_monitoring()
-                    status = 0 if came == running and same and cache_monitor._monitor is None else 2
+                    status = 0 if came == running and same and monitor_module._monitor is None else 2
                 finally:
                     os._exit(status)
             deadline = time.monotonic() + 30

@@ -1,4 +1,4 @@
-"""rowpattern.sql.casting: columns in the types that they were said to have."""
+"""rowpattern.sql.arrow.casting: columns in the types that they were said to have."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 import rowpattern
-from rowpattern.sql.casting import as_type
+from rowpattern.sql.arrow.casting import as_type
 
 DAY = dt.timedelta(days=1)
 

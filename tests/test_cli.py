@@ -17,7 +17,7 @@ import pytest
 import rowpattern
 from rowpattern import pattern_cache
 from rowpattern.cli import main
-from rowpattern.metrics import prometheus
+from rowpattern.observe.metrics import prometheus
 
 from servers import free_port
 

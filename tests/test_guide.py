@@ -51,6 +51,6 @@ def test_files_that_are_named_are_there() -> None:
 
 
 def test_every_setting_is_in_the_guide() -> None:
-    from rowpattern.setting_sources import CONFIG_FILE, VARIABLES
+    from rowpattern.config.sources import CONFIG_FILE, VARIABLES
 
     assert [name for name in (*VARIABLES, CONFIG_FILE) if f"`{name}`" not in GUIDE] == []

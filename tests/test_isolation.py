@@ -30,7 +30,7 @@ from rowpattern.errors import InternalError
 if sys.platform != "linux":
     pytest.skip("worker processes need Linux", allow_module_level=True)
 
-from rowpattern.sql import isolation
+from rowpattern.sql.isolation import pool as isolation
 
 ROWS = 5_000
 
@@ -236,7 +236,7 @@ def test_memory_is_limited(condition: str) -> None:
     """What DuckDB takes outside its own limit is refused by the system; measured in a process of its own."""
     code = f"""
     import json, resource, pyarrow as pa, rowpattern
-    from rowpattern.sql import isolation
+    from rowpattern.sql.isolation import pool as isolation
     isolation.start_workers(1)
     worker = isolation._pool._all[0].process
     before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
@@ -340,7 +340,7 @@ def test_waiting_for_a_worker_counts() -> None:
 START = """
 import os, signal, sys, time, pyarrow as pa
 from rowpattern import match_recognize
-from rowpattern.sql import isolation
+from rowpattern.sql.isolation import pool as isolation
 isolation.start_workers(2)
 assert match_recognize("SELECT * FROM t MATCH_RECOGNIZE (MEASURES count(*) AS n PATTERN (A+))", pa.table({"x": [1]}),
                        isolation="process").to_pylist() == [{"n": 1}]

@@ -16,9 +16,9 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 import rowpattern
 from rowpattern import pattern_cache
-from rowpattern.metrics import cloudwatch
-from rowpattern.metrics.cloudwatch import CloudWatchPublisher
-from rowpattern.metrics.opentelemetry import instrument
+from rowpattern.observe.metrics import cloudwatch
+from rowpattern.observe.metrics.cloudwatch import CloudWatchPublisher
+from rowpattern.observe.metrics.opentelemetry import instrument
 
 from servers import free_port, wait_for
 

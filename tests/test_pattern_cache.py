@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import rowpattern
 from rowpattern import pattern_cache
-from rowpattern.cache_keys import general_key
+from rowpattern.cache.keys import general_key
 
 
 def run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -232,7 +232,7 @@ def test_the_process_cache_takes_its_limits_from_the_environment() -> None:
     code = """
 import rowpattern
 from rowpattern import pattern_cache
-from rowpattern.cache_keys import general_key
+from rowpattern.cache.keys import general_key
 rowpattern.compile("A"); rowpattern.compile("B"); rowpattern.compile("C")
 s = pattern_cache.get_cache_stats()
 print(s["max_size"], s["max_memory_used_mb"], s["ttl_seconds"], s["enabled"], s["size"], s["policy"])

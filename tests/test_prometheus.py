@@ -17,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 import rowpattern
 from rowpattern import pattern_cache
-from rowpattern.metrics import prometheus
+from rowpattern.observe.metrics import prometheus
 
 from servers import free_port, get, get_json, serve, wait_for
 
@@ -31,7 +31,7 @@ WATCHED = """
 import sys, time
 import rowpattern
 from rowpattern import pattern_cache
-from rowpattern.metrics import prometheus
+from rowpattern.observe.metrics import prometheus
 
 pattern_cache.resize_cache(2, max_memory_mb=64)
 for text in ("A B", "A C", "A D", "A D", "A D", "A B"):

@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import rowpattern
-from rowpattern import container, pattern_cache, performance_config, production_config, setting_sources
+from rowpattern import pattern_cache
 from rowpattern.cache_monitor import start_cache_monitoring
-from rowpattern.container import MemoryLimit
+from rowpattern.config import container, performance, process, sources
+from rowpattern.config.container import MemoryLimit
+from rowpattern.config.performance import READERS
+from rowpattern.config.values import shown
 from rowpattern.errors import ConfigurationWarning
-from rowpattern.performance_config import READERS
 from rowpattern.production_config import (
     MatchRecognizeConfig,
     PerformanceConfig,
@@ -28,7 +30,6 @@ from rowpattern.production_config import (
     reset_config,
     set_config,
 )
-from rowpattern.settings import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,8 +49,8 @@ def give_memory(monkeypatch: pytest.MonkeyPatch, megabytes: int | None) -> None:
         return limit
 
     memory_limit.cache_clear = lambda: None  # type: ignore[attr-defined]
-    monkeypatch.setattr(performance_config, "memory_limit", memory_limit)
-    monkeypatch.setattr(production_config, "memory_limit", memory_limit)
+    monkeypatch.setattr(performance, "memory_limit", memory_limit)
+    monkeypatch.setattr(process, "memory_limit", memory_limit)
 
 
 def test_default_settings() -> None:
@@ -226,7 +227,7 @@ def test_files_that_are_damaged(name: str, content: bytes, message: str, tmp_pat
 def test_toml_on_an_older_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Python reads TOML from 3.11 on; the package tomli does before."""
     (tmp_path / "config.toml").write_text("[performance]\ncache_size_limit = 20\n")
-    monkeypatch.setattr(setting_sources, "sys", SimpleNamespace(version_info=(3, 10)))
+    monkeypatch.setattr(sources, "sys", SimpleNamespace(version_info=(3, 10)))
     monkeypatch.setitem(sys.modules, "tomli", None)
     with pytest.raises(rowpattern.MissingDependencyError, match=r"TOML needs Python 3\.11, or .*pip install tomli"):
         MatchRecognizeConfig.from_file(tmp_path / "config.toml")
@@ -483,7 +484,7 @@ def test_the_origin_of_what_is_no_setting() -> None:
         with pytest.raises(rowpattern.ConfigurationError, match=f"is not a setting; the nearest is {nearest}"):
             config.origin(section, name)
     with pytest.raises(TypeError, match="a dict of settings"):
-        performance_config.PerformanceConfig.from_origins([("cache_size_limit", 5)])  # type: ignore[arg-type]
+        performance.PerformanceConfig.from_origins([("cache_size_limit", 5)])  # type: ignore[arg-type]
 
 
 def test_an_environment_may_have_keys_that_are_no_names() -> None:

@@ -18,7 +18,7 @@ import rowpattern
 from rowpattern import pattern_cache
 from rowpattern.cache_monitor import CacheMonitor
 from rowpattern.health import health_check
-from rowpattern.metrics import prometheus
+from rowpattern.observe.metrics import prometheus
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,10 +15,10 @@ from hypothesis import HealthCheck, given, settings
 
 import rowpattern
 from rowpattern.sql.duckdb.parser import parse_texts
-from rowpattern.sql.duckdb.query_reader import QueryReader
 from rowpattern.sql.expression.nodes import Node, Star
 from rowpattern.sql.expression.write import sql_of
-from rowpattern.sql.parse.composed import Composed
+from rowpattern.sql.parse.query_reader import QueryReader
+from rowpattern.sql.text.composed import Composed
 
 import duckdb_shapes
 from expression_trees import plain, read, trees

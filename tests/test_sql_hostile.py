@@ -20,10 +20,11 @@ import pytest
 
 import rowpattern
 from rowpattern import match_recognize
-from rowpattern.sql import database, query
+from rowpattern.sql.duckdb import connection as database
+from rowpattern.sql.execute import query
 from rowpattern.sql.expression.nodes import Call, Collate, Column, Literal, Node, TypeName
 from rowpattern.sql.parse.parser import parse
-from rowpattern.sql.parse.tokens import tokens_of
+from rowpattern.sql.text.tokens import tokens_of
 
 from hostile_texts import CANARY, PLACES, PLAIN, hostile, mutated
 

@@ -22,8 +22,9 @@ from pyarrow import fs
 
 import rowpattern
 from rowpattern import match_recognize
-from rowpattern.sql import database, reading
-from rowpattern.sql.spilling import SpillDirectory
+from rowpattern.sql.duckdb import connection as database
+from rowpattern.sql.duckdb.spill_directory import SpillDirectory
+from rowpattern.sql.tables import reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,7 +76,7 @@ def test_work_that_does_not_stop_is_left(in_thread: bool) -> None:
 
 def test_work_that_was_left_is_bounded_in_number(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settled()
-    monkeypatch.setattr(database._attendants, "most_abandoned", 2)
+    monkeypatch.setattr(database._supervised, "most_abandoned", 2)
     for _ in range(2):
         control_after(lambda: match_recognize(UNSTOPPABLE, TABLE, timeout_seconds=0.5), 0.5)
     begun = time.monotonic()
@@ -240,7 +241,7 @@ def test_what_dead_processes_left_is_swept(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     code = """
     import os, pathlib, signal
-    from rowpattern.sql.spilling import SpillDirectory
+    from rowpattern.sql.duckdb.spill_directory import SpillDirectory
     directory = SpillDirectory()
     pathlib.Path(directory.path).mkdir()
     pathlib.Path(directory.path, "spilled").write_bytes(b"x" * 1000)

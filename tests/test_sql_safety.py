@@ -217,7 +217,7 @@ def test_the_core_refuses_conditions_that_nest_deeply() -> None:
 
 
 def test_few_connections_rest_whatever_limits_queries_have() -> None:
-    from rowpattern.sql import database
+    from rowpattern.sql.duckdb import connection as database
 
     for megabytes in range(50, 70):
         query = f"SELECT count(*) AS n FROM t {CLAUSE.replace('count(*)', 'sum(x)')}"

@@ -16,14 +16,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from rowpattern import ConfigurationError, QueryError, QueryLimitError, match_recognize
-from rowpattern.sql.datasets import dataset_batches
-from rowpattern.sql.streams import batch_rows
+from rowpattern.sql.tables.datasets import dataset_batches
+from rowpattern.sql.tables.streams import batch_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from rowpattern.sql.running import Progress
+    from rowpattern.sql.runtime.context import Progress
 
 SQL = """
     SELECT * FROM t MATCH_RECOGNIZE (
@@ -301,7 +301,7 @@ class TestLargestPartition:
 
 class TestProgress:
     def test_bytes_read_and_sorted(self, table: pa.Table, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("rowpattern.sql.reading._BETWEEN_REPORTS_SECONDS", 0.0)
+        monkeypatch.setattr("rowpattern.sql.tables.reading._BETWEEN_REPORTS_SECONDS", 0.0)
         told: list[Progress] = []
         match_recognize(SQL, iter(table.to_batches(max_chunksize=1000)), stream=True, progress=told.append).read_all()
         reads = [each for each in told if each.step == "read" and each.size_bytes is not None]

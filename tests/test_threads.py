@@ -15,7 +15,7 @@ import pytest
 import rowpattern
 from rowpattern import match_recognize
 from rowpattern.production_config import MatchRecognizeConfig, set_config
-from rowpattern.sql import database
+from rowpattern.sql.duckdb import connection as database
 
 # Enough for several threads: they are used from some 100,000 rows for each on.
 ROWS = 600_000
@@ -172,7 +172,7 @@ def test_duckdb_keeps_to_them_too(threads: int, duckdb_threads: list[int]) -> No
 
 
 def test_by_default_the_settings_say_how_many(monkeypatch: pytest.MonkeyPatch, duckdb_threads: list[int]) -> None:
-    monkeypatch.setattr("rowpattern.sql.workers.available_cores", lambda: 64)
+    monkeypatch.setattr("rowpattern.sql.runtime.threads.available_cores", lambda: 64)
     match_recognize(AROUND, pa.table({"a": [1]}))
     set_config(MatchRecognizeConfig.from_env({"MR_MAX_WORKERS": "2"}))
     match_recognize(AROUND, pa.table({"a": [1]}))

@@ -15,7 +15,7 @@ import pytest
 
 import rowpattern
 from rowpattern import pattern_cache
-from rowpattern.weighing import weigh
+from rowpattern.cache.weighing import weigh
 
 FILL = """
 import gc

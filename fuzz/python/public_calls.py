@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 import rowpattern
 from rowpattern import cache_monitor, production_config
 from rowpattern._core import ManualClock
-from rowpattern.process_cache import ProcessCache
+from rowpattern.cache.process import ProcessCache
 
 MODULES = (
     "rowpattern",
@@ -29,7 +29,7 @@ MODULES = (
     "rowpattern.pattern_cache",
     "rowpattern.production_config",
     "rowpattern.warming",
-    "rowpattern.weighing",
+    "rowpattern.cache.weighing",
 )
 
 OMITTED = {
@@ -175,7 +175,7 @@ def all_calls() -> list[Call]:
             calls[full] = Call(full, None, item)
             if inspect.isclass(item):
                 calls |= _methods(item, full)
-    calls |= _methods(ProcessCache, "rowpattern.process_cache.ProcessCache")
+    calls |= _methods(ProcessCache, "rowpattern.cache.process.ProcessCache")
     return [call for name, call in sorted(calls.items()) if name not in OMITTED]
 
 

@@ -40,6 +40,9 @@ from rowpattern.errors import (
 )
 from rowpattern.sql import explain, match_recognize
 
+# So that `import rowpattern` is enough to use them.
+from rowpattern import pattern_cache, production_config  # isort: skip # noqa: F401
+
 __all__ = [
     "Column",
     "ConfigurationError",

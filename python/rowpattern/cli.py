@@ -16,10 +16,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Callable
 
-import rowpattern
-from rowpattern import pattern_cache
+from rowpattern import pattern_cache, patterns
+from rowpattern.config.process import describe
 from rowpattern.dependencies import missing
-from rowpattern.production_config import describe
+from rowpattern.errors import ConfigurationError, RowPatternError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,7 +34,7 @@ _INTERRUPTED = 130
 _MOST_ROWS = 10**9
 _LONGEST_WAIT = 86_400
 
-# More than any metrics page of ours.
+# More than any metrics page of this package.
 _LARGEST_PAGE = 16 << 20
 
 
@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return command(options)
     try:
         return command(options)
-    except (rowpattern.RowPatternError, OSError) as error:
+    except (RowPatternError, OSError) as error:
         if isinstance(error, BrokenPipeError):
             # Nobody reads any more; Python would complain again when it flushes at its end.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -65,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="rowpattern", description="Row patterns: check, explain, measure, watch.")
-    parser.add_argument("--version", action="version", version=f"rowpattern {rowpattern.__version__}")
+    parser.add_argument("--version", action="version", version=f"rowpattern {patterns.__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     check = commands.add_parser("check", help="say whether a text is a row pattern; exit code 1 when not")
@@ -97,7 +97,7 @@ def _parser() -> argparse.ArgumentParser:
 
     compat = commands.add_parser(
         "compat",
-        help="run Python code in which src... of pandas-match-recognize is ours",
+        help="run Python code in which rowpattern's modules stand for src... of pandas-match-recognize",
         usage="%(prog)s [-h] (SCRIPT | -c CODE | -m MODULE) [ARGUMENT ...]",
     )
     rest = argparse.REMAINDER
@@ -127,13 +127,13 @@ def _text(options: argparse.Namespace) -> str:
 
 
 def _check(options: argparse.Namespace) -> int:
-    pattern = rowpattern.compile(_text(options))
+    pattern = patterns.compile(_text(options))
     print(f"a row pattern of {len(pattern.variables)} variables: {', '.join(pattern.variables)}")
     return 0
 
 
 def _explain(options: argparse.Namespace) -> int:
-    print(rowpattern.compile(_text(options)).explain())
+    print(patterns.compile(_text(options)).explain())
     return 0
 
 
@@ -153,17 +153,17 @@ def _bench(options: argparse.Namespace) -> int:
 
     def cold() -> None:
         pattern_cache.invalidate(text)
-        rowpattern.compile(text)
+        patterns.compile(text)
 
     def cold_re() -> None:
         re.purge()
         re.compile(letters)
 
-    pattern, expression = rowpattern.compile(text), re.compile(letters)
+    pattern, expression = patterns.compile(text), re.compile(letters)
     measured = {
         "compile, not cached": (_fastest(cold, 200), _fastest(cold_re, 50)),
         "compile, cached": (
-            _fastest(lambda: rowpattern.compile(text), 20_000),
+            _fastest(lambda: patterns.compile(text), 20_000),
             _fastest(lambda: re.compile(letters), 20_000),
         ),
         f"matches in {len(rows):,} rows": (
@@ -172,8 +172,8 @@ def _bench(options: argparse.Namespace) -> int:
         ),
     }
     print(f"{'':<30}{'rowpattern':>14}{'re':>14}{'ratio':>10}")
-    for name, (ours, theirs) in measured.items():
-        print(f"{name:<30}{ours * 1e6:>11.2f} us{theirs * 1e6:>11.2f} us{theirs / ours:>10.1f}")
+    for name, (own, peer) in measured.items():
+        print(f"{name:<30}{own * 1e6:>11.2f} us{peer * 1e6:>11.2f} us{peer / own:>10.1f}")
     return 0
 
 
@@ -189,7 +189,7 @@ def _stats(options: argparse.Namespace) -> int:
 
 def _figures(url: str) -> str:
     if not url.startswith(("http://", "https://")):
-        raise rowpattern.ConfigurationError(f"the URL is {url!r}; allowed is one that begins with http:// or https://")
+        raise ConfigurationError(f"the URL is {url!r}; allowed is one that begins with http:// or https://")
     try:
         from prometheus_client.parser import text_string_to_metric_families
     except ImportError as error:
@@ -212,7 +212,7 @@ def _figures(url: str) -> str:
         # Not a page of figures, as /health.
         values = {}
     if ("pattern_cache_size", None) not in values:
-        raise rowpattern.ConfigurationError(
+        raise ConfigurationError(
             f"{url} has no figures of a pattern cache; allowed is a metrics page, as http://127.0.0.1:8000/metrics"
         )
 
@@ -244,8 +244,8 @@ def _warm(options: argparse.Namespace) -> int:
     begun = time.perf_counter()
     for number, text in texts.items():
         try:
-            rowpattern.compile(text)
-        except rowpattern.RowPatternError as error:  # noqa: PERF203 - it ends the loop
+            patterns.compile(text)
+        except RowPatternError as error:  # noqa: PERF203 - it ends the loop
             print(f"{options.file}, line {number}: {error}", file=sys.stderr)
             return _FAILED
     seconds = time.perf_counter() - begun

@@ -74,9 +74,9 @@ def _requirements(extra: str, lines: list[str]) -> list[str]:
         stated = _EXTRA.search(marker)
         if stated is None or stated[1] != extra:
             continue
-        ours = re.fullmatch(r"rowpattern\s*\[(.+)\]\s*", requirement)
-        if ours is not None:
-            for other in ours[1].split(","):
+        own = re.fullmatch(r"rowpattern\s*\[(.+)\]\s*", requirement)
+        if own is not None:
+            for other in own[1].split(","):
                 found.update(dict.fromkeys(_requirements(other.strip(), lines)))
             continue
         # What is left of the marker, as the version of Python, is for pip to judge.

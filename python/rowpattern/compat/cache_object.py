@@ -1,16 +1,16 @@
-"""Methods that the pure-Python system's cache object has and ours has no other use for."""
+"""Methods that only the cache object of the pure-Python system has."""
 
 from __future__ import annotations
 
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from rowpattern.process_cache import ProcessCache
+from rowpattern.cache.process import ProcessCache
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["TheirCacheObject"]
+__all__ = ["CompatibleCache"]
 
 
 def _whole(size_bytes: float) -> int:
@@ -20,8 +20,8 @@ def _whole(size_bytes: float) -> int:
         raise ValueError(f"size_bytes must be a number of bytes, not {size_bytes}") from None
 
 
-class TheirCacheObject(ProcessCache):
-    """The process's cache, answering to `get_stats`, `get_statistics`, `resize_cache`, `clear_cache` and `config` too.
+class CompatibleCache(ProcessCache):
+    """The process's cache, with `get_stats`, `get_statistics`, `resize_cache`, `clear_cache` and `config` too.
 
     That object's levels (L1, L2, L3) do not exist here; one store keeps one set of limits.
     """
@@ -70,10 +70,6 @@ class TheirCacheObject(ProcessCache):
         figures["memory_pressure_events"] = figures["evictions_memory"] + figures["evictions_shed"]
         figures["total_compilation_time_saved"] = figures["compilation_time_saved"]
         return figures
-
-    def get_statistics(self) -> dict[str, Any]:
-        """Return the same as `statistics`."""
-        return self.statistics()
 
     def get_stats(self) -> dict[str, Any]:
         """Return the same as `statistics`."""

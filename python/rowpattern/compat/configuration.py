@@ -15,18 +15,18 @@ import inspect
 import logging
 from typing import TYPE_CHECKING, Any
 
-from rowpattern import production_config
+from rowpattern.config import process as process_config
+from rowpattern.config.performance import Origin, PerformanceConfig
+from rowpattern.config.process import MatchRecognizeConfig
 from rowpattern.errors import ConfigurationError
 from rowpattern.events import log_event
-from rowpattern.performance_config import Origin, PerformanceConfig
-from rowpattern.production_config import MatchRecognizeConfig
 
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from rowpattern.setting_sources import Given
+    from rowpattern.config.sources import Given
 
-__all__ = ["NAME", "TheirConfiguration", "does_more"]
+__all__ = ["NAME", "OriginalConfiguration", "does_more"]
 
 #: Their module.
 NAME = "src.config.production_config"
@@ -62,8 +62,8 @@ def _settings(config: Any) -> set[tuple[str, str]]:
     return found
 
 
-class TheirConfiguration:
-    """Their module as a source of our settings (`rowpattern.production_config.read_from`)."""
+class OriginalConfiguration:
+    """Their module as a source of our settings (`rowpattern.config.process.read_from`)."""
 
     def __init__(self) -> None:
         self._module: ModuleType | None = None
@@ -82,11 +82,11 @@ class TheirConfiguration:
 
     @staticmethod
     def _take(config: object) -> None:
-        production_config.set_config(production_config.checked_config(config))
+        process_config.set_config(process_config.checked_config(config))
 
     @staticmethod
     def _forget() -> None:
-        production_config.reset_config()
+        process_config.reset_config()
 
     def given(self) -> Given:
         """Return what their module says for the process, from the environment and the machine.

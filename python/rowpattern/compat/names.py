@@ -1,16 +1,19 @@
-"""Functions of the pure-Python system's `pattern_cache` module that this package has no other use for."""
+"""Functions of the pure-Python system's `pattern_cache` module that this package has no other use for.
+
+They call `rowpattern.cache.api.get_pattern_cache`, which a caller may have replaced (`rowpattern.compat.replacement`).
+"""
 
 from __future__ import annotations
 
 import logging
 from typing import TYPE_CHECKING, Any
 
-from rowpattern import pattern_cache
-from rowpattern._core import PatternCache
-from rowpattern.compat.failures import answered
-from rowpattern.compat.replacement import put_as_theirs
+from rowpattern._core import PatternCache, get_cache_key
+from rowpattern.cache import api
+from rowpattern.cache.weighing import weigh
+from rowpattern.compat.failures import answered, log_failure
+from rowpattern.compat.replacement import put_into_replacement
 from rowpattern.events import log_event
-from rowpattern.weighing import weigh
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,16 +27,17 @@ __all__ = [
     "get_cached_tokens",
     "get_smart_cache_instance",
     "optimize_for_pattern",
+    "resize_cache",
 ]
 
 
 def get_smart_cache_instance() -> Any:
     """Return the same as `get_pattern_cache`."""
-    return pattern_cache.get_pattern_cache()
+    return api.get_pattern_cache()
 
 
 def get_cached_condition(key: str) -> Any:
-    """Return what `cache_condition` put in under a key, or None."""
+    """Return what `cache_condition` inserted under a key, or None."""
     return _get("condition", key)
 
 
@@ -43,7 +47,7 @@ def cache_condition(key: str, condition_result: Any) -> bool:
 
 
 def get_cached_tokens(pattern: str) -> Any:
-    """Return what `cache_tokenization` put in for a pattern, or None."""
+    """Return what `cache_tokenization` inserted for a pattern, or None."""
     return _get("tokens", pattern)
 
 
@@ -54,7 +58,7 @@ def cache_tokenization(pattern: str, tokens: Any) -> bool:
 
 def _get(kind: str, key: str) -> Any:
     def get() -> Any:
-        cache = pattern_cache.get_pattern_cache()
+        cache = api.get_pattern_cache()
         # A cache of a caller's has one space of keys.
         return cache.get(key, kind=kind) if isinstance(cache, PatternCache) else cache.get(f"{kind}_{key}")
 
@@ -63,17 +67,17 @@ def _get(kind: str, key: str) -> Any:
 
 def _put(kind: str, key: str, value: object) -> bool:
     def put() -> bool:
-        cache = pattern_cache.get_pattern_cache()
+        cache = api.get_pattern_cache()
         if isinstance(cache, PatternCache):
             return PatternCache.put(cache, key, value, size_bytes=weigh(value), kind=kind)
-        return put_as_theirs(cache, f"{kind}_{key}", value)
+        return put_into_replacement(cache, f"{kind}_{key}", value)
 
     return answered("cache", key, put, otherwise=False)
 
 
 def get_all_cache_stats() -> dict[str, Any]:
     """Return `{"pattern_cache": statistics, "summary": {...}}`, the statistics and a digest of them."""
-    statistics = pattern_cache.get_cache_stats()
+    statistics = api.get_cache_stats()
     return {
         "pattern_cache": statistics,
         "summary": {
@@ -96,7 +100,7 @@ def optimize_for_pattern(
     There are no levels and no predictions here, so nothing is recommended and nothing is done.
     """
     return {
-        "optimized_cache_key": pattern_cache.get_cache_key(pattern, define_conditions, None, data_characteristics),
+        "optimized_cache_key": get_cache_key(pattern, define_conditions, None, data_characteristics),
         "optimizations_applied": [],
         "cache_level_recommendation": None,
         "predicted_patterns": [],
@@ -106,4 +110,31 @@ def optimize_for_pattern(
 def enable_smart_caching_features(**features: bool) -> bool:
     """Take the pure-Python system's switches and return True: what they stand for has no switch here."""
     log_event("cache", logging.DEBUG, "features", "no such switches here: %(features)s", features=sorted(features))
+    return True
+
+
+def resize_cache(
+    new_size: int | None = None,
+    *,
+    max_memory_mb: float | None = None,
+    policy: str | None = None,
+) -> bool:
+    """Change the limits that are given; the entries used most recently stay, with their remaining life.
+
+    Args:
+        new_size: the most entries.
+        max_memory_mb: the most memory, in MB of 2**20 bytes.
+        policy: which entries stay when there are too many: `"lru"`, those used most recently, or `"tinylfu"`, where the
+            entry used longest ago is evicted only for a key that was asked for more often lately.
+
+    Returns:
+        True; False when a limit cannot be read, which is logged, and nothing has changed.
+    """
+    try:
+        if new_size is not None and new_size < 0:
+            raise ValueError(f"new_size must be at least 0, not {new_size}")  # noqa: TRY301 - one way to refuse
+        api.get_pattern_cache().resize(new_size, max_memory_mb=max_memory_mb, policy=policy)
+    except (ValueError, TypeError) as error:
+        log_failure("resize to", new_size if max_memory_mb is None else (new_size, max_memory_mb), error)
+        return False
     return True

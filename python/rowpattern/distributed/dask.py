@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["match_recognize"]
 
 _HASH, _NUMBER = "hash", "number"
-# A row's number is that of its partition, moved by so many bits, and that of the row in it.
+# A row's number is that of its partition, moved by this number of bits, and that of the row in it.
 _ROW_BITS = 40
 
 
@@ -93,7 +93,7 @@ def _field(column: pd.Series) -> pa.Field:
     import pandas as pd
     import pyarrow as pa
 
-    from rowpattern.sql.encodings import readable_type
+    from rowpattern.sql.arrow.encodings import readable_type
 
     dtype = column.dtype
     if isinstance(dtype, pd.CategoricalDtype):
@@ -110,7 +110,7 @@ def _prepare(frame: pd.DataFrame, plan: Plan, partition_info: Mapping[str, Any] 
     import numpy as np
     import pandas as pd
 
-    from rowpattern.sql.tables import read_table
+    from rowpattern.sql.tables.inputs import read_table
 
     table = read_table(frame, "data")
     columns = {}
@@ -128,7 +128,7 @@ def _prepare(frame: pd.DataFrame, plan: Plan, partition_info: Mapping[str, Any] 
 def _typed(values: pa.ChunkedArray, kind: pa.DataType, name: str) -> pa.ChunkedArray:
     import pyarrow as pa
 
-    from rowpattern.sql.casting import as_type
+    from rowpattern.sql.arrow.casting import as_type
 
     found = values.type.value_type if pa.types.is_dictionary(values.type) else values.type
     is_ = pa.types
@@ -205,7 +205,7 @@ def _dtype(kind: pa.DataType, origin: Any | None) -> Any:
 def _pandas(table: pa.Table, dtypes: list[Any], schema: pa.Schema | None = None) -> pd.DataFrame:
     import pandas as pd
 
-    from rowpattern.sql.casting import as_type
+    from rowpattern.sql.arrow.casting import as_type
 
     columns = {}
     for at, (values, dtype, field) in enumerate(zip(table.columns, dtypes, schema or table.schema)):

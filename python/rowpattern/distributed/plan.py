@@ -9,14 +9,14 @@ import pyarrow as pa
 
 from rowpattern.errors import QueryError, UnsupportedQueryError
 from rowpattern.sql import answer_in_zone
-from rowpattern.sql.problems import nesting_limited, problem
-from rowpattern.sql.query import bound_clause, parsed_query, projected
-from rowpattern.sql.tables import Answer, AnswerColumn
+from rowpattern.sql.execute.query import bound_clause, parsed_query, projected
+from rowpattern.sql.tables.inputs import Answer, AnswerColumn
+from rowpattern.sql.text.source_location import error_at, nesting_limited
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from rowpattern.sql.binding import BoundClause
+    from rowpattern.sql.bind.bound import BoundClause
     from rowpattern.sql.parse.clause import Clause
     from rowpattern.sql.parse.parser import ParsedQuery
 
@@ -112,24 +112,24 @@ def plan_query(sql: str, names: Sequence[str], field_of: Callable[[int], pa.Fiel
             "a query without PARTITION BY cannot be spread: all rows are one partition, which one machine has to match;"
             " add PARTITION BY, or use rowpattern.match_recognize"
         )
-        raise problem(message, clause.place, UnsupportedQueryError)
+        raise error_at(message, clause.location, UnsupportedQueryError)
     bound = bound_clause(parsed, clause, list(dict.fromkeys(names)))
     keys = (*bound.partition_by, *bound.order_by)
-    places = [place for _, place in clause.partition_by] + [key.place for key in clause.order_by]
-    for key, place in zip(keys, places):
+    places = [location for _, location in clause.partition_by] + [key.location for key in clause.order_by]
+    for key, location in zip(keys, places):
         if key.column is None:
             message = f"{key.name} is computed, which is not done before rows are spread; make it a column first"
-            raise problem(message, place, UnsupportedQueryError)
+            raise error_at(message, location, UnsupportedQueryError)
     read = set(bound.reads())
     positions = tuple(at for at, name in enumerate(names) if name in read)
     if len(positions) > len(read):
         twice = next(name for name in names if name in read and list(names).count(name) > 1)
-        raise problem(f"the frame has two columns {twice}; give each a name of its own", clause.place, QueryError)
+        raise error_at(f"the frame has two columns {twice}; give each a name of its own", clause.location, QueryError)
     rows = pa.schema([field_of(at).with_name(names[at]) for at in positions])
-    for key, (_, place) in zip(bound.partition_by, clause.partition_by):
+    for key, (_, location) in zip(bound.partition_by, clause.partition_by):
         if pa.types.is_nested(rows.field(key.name).type):
             message = f"PARTITION BY cannot compare values of the type {rows.field(key.name).type}"
-            raise problem(f"{message}; make a column of its parts first", place, UnsupportedQueryError)
+            raise error_at(f"{message}; make a column of its parts first", location, UnsupportedQueryError)
     return Plan(
         rows=rows,
         positions=positions,
@@ -147,7 +147,7 @@ def _only_clause(sql: str) -> tuple[ParsedQuery, Clause]:
             "only a SELECT of columns from one table with one MATCH_RECOGNIZE can be spread; do what is around it "
             "before, or with the answer"
         )
-        raise problem(message, None if clause is None else clause.place, UnsupportedQueryError)
+        raise error_at(message, None if clause is None else clause.location, UnsupportedQueryError)
     return parsed, clause
 
 

@@ -1,6 +1,6 @@
-"""MATCH_RECOGNIZE over Apache Spark: each task answers the partitions that a shuffle of ours brings to it.
+"""MATCH_RECOGNIZE over Apache Spark: each task answers the partitions that a shuffle brings to it.
 
-Rows are exchanged by a hash of the PARTITION BY columns and of a text of ours. Nothing else is distributed by that, so
+Rows are exchanged by a hash of the PARTITION BY columns and of a constant text. Nothing else is distributed by that, so
 Spark has no exchange to take in its place, and adaptive execution leaves an exchange that was asked for as it is, but
 for giving several of its parts to one task. (`repartition` by the columns themselves is dropped where a join below has
 the same distribution, and that join may be read in another way later: the rows of a partition were in several tasks.)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from rowpattern.production_config import get_config
-from rowpattern.sql.casting import as_type
+from rowpattern.config.process import get_config
+from rowpattern.sql.arrow.casting import as_type
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -1,1 +1,1 @@
-"""The cache's figures for monitoring systems: one module each, which needs the package of the extra named alike."""
+"""Metrics of the cache for monitoring systems: the documented names of `rowpattern.observe.metrics`."""

@@ -11,9 +11,9 @@
 ...         DEFINE DOWN AS price < PREV(price), UP AS price > PREV(price))''', prices).to_pylist()
 [{'begun': 2, 'lowest': 70, 'ended': 5}]
 
-A query goes through these modules, each of which knows only those before it: `parse` (text to clauses), `binding`
-(names looked up, navigation taken out of expressions), `arrange` (rows in order), `matching` (conditions and matches),
-`measures`, `output` (the clause's answer), `query` (what is around the clauses).
+A query goes through these folders: `parse` (text to clauses), `bind` (names looked up, navigation taken out of
+expressions) and `execute` (rows in order, conditions, matches, measures, the answer, and what is around the clauses).
+They use those that lie below: `tables`, `expression`, `duckdb`, `arrow`, `text` and `runtime`.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ import numbers
 import sys
 from typing import TYPE_CHECKING, Any, Callable, Literal, cast
 
+from rowpattern.config.process import get_config
+from rowpattern.config.values import threads as read_threads
 from rowpattern.errors import ConfigurationError
-from rowpattern.production_config import get_config
-from rowpattern.settings import threads as read_threads
 from rowpattern.sql.first_use import query_module
 
 if TYPE_CHECKING:
-    from rowpattern.sql.explanation import Explanation
-    from rowpattern.sql.running import Progress, Run
+    from rowpattern.sql.execute.explanation import Explanation
+    from rowpattern.sql.runtime.context import ExecutionContext, Progress
 
 __all__ = ["explain", "match_recognize"]
 
@@ -63,8 +63,8 @@ def match_recognize(
         threads: the most threads that work on it; by default one for each core that the process may use, and no more
             than `max_workers` of the process's settings (`MR_MAX_WORKERS`, 4). Answers do not depend on it.
         progress: True prints each step to standard error; a function is called with each, as a
-            `rowpattern.sql.running.Progress`. While a stream is sorted it is called some times a second, in another
-            thread, with the rows and bytes read so far; what it raises ends the query.
+            `rowpattern.sql.runtime.context.Progress`. While a stream is sorted it is called some times a second, in
+            another thread, with the rows and bytes read so far; what it raises ends the query.
         stream: True computes the answer while it is read, in bounded memory, however many rows there are: DuckDB sorts
             them, writing what does not fit to a temporary directory, and partitions are matched some at a time; the
             largest has to fit. `"in order"` says that rows come in the order of PARTITION BY (NULLs last) and
@@ -104,8 +104,8 @@ def match_recognize(
     time linear in the rows where they are in order already, O(n log n) otherwise, and what DuckDB takes for the rest.
     """
     query_module()
-    run = _run(memory_limit_mb, timeout_seconds, threads, progress)
-    return _answer(sql, data, tables, run, stream, isolated=_isolated(isolation))
+    context = _context(memory_limit_mb, timeout_seconds, threads, progress)
+    return _answer(sql, data, tables, context, stream, isolated=_isolated(isolation))
 
 
 def answer_in_zone(
@@ -123,25 +123,27 @@ def answer_in_zone(
     `rowpattern.distributed` calls it: the zone is the cluster's session's, not that of the process that does the work.
     """
     query_module()
-    run = _run(memory_limit_mb, timeout_seconds, threads, None)
-    run.time_zone = time_zone
-    return _answer(sql, data, {}, run, stream, isolated=False)
+    context = _context(memory_limit_mb, timeout_seconds, threads, None)
+    context.time_zone = time_zone
+    return _answer(sql, data, {}, context, stream, isolated=False)
 
 
-def _answer(sql: str, data: Any, tables: dict[str, Any], run: Run, stream: bool | str, *, isolated: bool) -> Any:
+def _answer(
+    sql: str, data: Any, tables: dict[str, Any], context: ExecutionContext, stream: bool | str, *, isolated: bool
+) -> Any:
     if not stream:
         if isolated:
-            from rowpattern.sql.isolation import answer_isolated
+            from rowpattern.sql.isolation.pool import answer_isolated
 
-            return answer_isolated(sql, data, tables, run)
-        return query_module().answer_query(sql, data, tables, run)
+            return answer_isolated(sql, data, tables, context)
+        return query_module().answer_query(sql, data, tables, context)
     if stream is not True and stream != "in order":
         raise ConfigurationError(f'stream is {stream!r}; allowed are True, False and "in order"')
     if isolated:
         raise ConfigurationError('isolation="process" answers whole tables; leave out stream, or isolation')
-    from rowpattern.sql.streaming import stream_query
+    from rowpattern.sql.execute.stream import stream_query
 
-    return stream_query(sql, data, tables, run, in_order=stream == "in order")
+    return stream_query(sql, data, tables, context, in_order=stream == "in order")
 
 
 def explain(
@@ -172,14 +174,14 @@ def explain(
         What `match_recognize` raises. A clause over a subquery is explained after that subquery was run.
     """
     query_module()
-    from rowpattern.sql.explanation import explained
+    from rowpattern.sql.execute.explanation import explained
 
-    run = _run(memory_limit_mb, timeout_seconds, threads, None)
+    context = _context(memory_limit_mb, timeout_seconds, threads, None)
     if _isolated(isolation):
-        from rowpattern.sql.isolation import explain_isolated
+        from rowpattern.sql.isolation.pool import explain_isolated
 
-        return explain_isolated(sql, data, tables, run, analyze=analyze)
-    return explained(sql, data, tables, run, analyze=analyze)
+        return explain_isolated(sql, data, tables, context, analyze=analyze)
+    return explained(sql, data, tables, context, analyze=analyze)
 
 
 def find_by_conditions(  # noqa: PLR0917 - one caller, the core
@@ -193,9 +195,11 @@ def find_by_conditions(  # noqa: PLR0917 - one caller, the core
 ) -> Any:
     """Find matches by conditions over named columns; `Pattern.find_iter` calls it."""
     query_module()
-    from rowpattern.sql.named_conditions import find_iter
+    from rowpattern.sql.execute.named_conditions import find_iter
 
-    return find_iter(pattern, rows, conditions, partitions, skip, _run(memory_limit_mb, timeout_seconds, None, None))
+    return find_iter(
+        pattern, rows, conditions, partitions, skip, _context(memory_limit_mb, timeout_seconds, None, None)
+    )
 
 
 def _isolated(isolation: str | None) -> bool:
@@ -208,14 +212,14 @@ def _isolated(isolation: str | None) -> bool:
     return True
 
 
-def _run(
+def _context(
     memory_limit_mb: float | None,
     timeout_seconds: float | None,
     threads: int | None,
     progress: bool | Callable[[Progress], object] | None,
-) -> Run:
-    from rowpattern.sql.running import Run
-    from rowpattern.sql.workers import available_cores
+) -> ExecutionContext:
+    from rowpattern.sql.runtime.context import ExecutionContext
+    from rowpattern.sql.runtime.threads import available_cores
 
     performance = get_config().performance
     memory = performance.max_memory_mb if memory_limit_mb is None else memory_limit_mb
@@ -223,7 +227,7 @@ def _run(
     limits = (_limit("memory_limit_mb", memory), _limit("timeout_seconds", seconds))
     if threads is None:
         threads = min(available_cores(), performance.max_workers)
-    return Run(*limits, progress, read_threads("threads", threads))
+    return ExecutionContext(*limits, progress, read_threads("threads", threads))
 
 
 def _limit(name: str, value: object) -> float:

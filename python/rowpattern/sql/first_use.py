@@ -11,8 +11,8 @@ import os
 import threading
 from typing import Any
 
+from rowpattern.cache.api import get_pattern_cache
 from rowpattern.dependencies import missing
-from rowpattern.pattern_cache import get_pattern_cache
 
 __all__ = ["query_module"]
 
@@ -26,7 +26,7 @@ _locked_for_fork = False
 
 
 def query_module() -> Any:
-    """Return `rowpattern.sql.query`, with all that any query imports.
+    """Return `rowpattern.sql.execute.query`, with all that any query imports.
 
     Raises:
         MissingDependencyError: a package of the extra `sql` is not installed.
@@ -44,8 +44,9 @@ def _imported() -> Any:
         import numpy as np
         import pyarrow as pa
 
-        from rowpattern.sql import explanation, named_conditions, query, running, streaming  # noqa: F401 - for later
         from rowpattern.sql.duckdb.parser import parse_texts
+        from rowpattern.sql.execute import explanation, named_conditions, query, stream  # noqa: F401 - for later
+        from rowpattern.sql.runtime import context  # noqa: F401
     except ImportError as error:
         if error.name is None or error.name.startswith("rowpattern"):
             raise

@@ -34,7 +34,7 @@ pub fn get_cache_key<'py>(
     if has_no_characteristics && let Some(json) = plain_json(pattern_text, define, subsets) {
         return Ok(PyString::new(py, &hexadecimal(&Sha256::digest(json.as_bytes()))).into_any());
     }
-    let general = py.import("rowpattern.cache_keys")?.getattr(pyo3::intern!(py, "general_key"))?;
+    let general = py.import("rowpattern.cache.keys")?.getattr(pyo3::intern!(py, "general_key"))?;
     general.call1((pattern_text, define, subsets, data_characteristics))
 }
 

@@ -59,7 +59,7 @@ pub fn get_cached_pattern(py: Python<'_>, key: &Bound<'_, PyAny>) -> PyResult<Op
 ///     dfa: any object, held by reference.
 ///     nfa: any object, held by reference.
 ///     compilation_time: what a hit saves, in seconds.
-///     pattern_metadata: `{"size_bytes": n}` says what the objects weigh; otherwise see `rowpattern.weighing.weigh`.
+///     pattern_metadata: `{"size_bytes": n}` says what the objects weigh; otherwise see `rowpattern.cache.weighing.weigh`.
 ///
 /// Returns:
 ///     True when it is cached; False when caching is disabled, it is heavier than the memory limit, the policy does not admit

@@ -1,4 +1,4 @@
-//! What Python objects weigh: the common ones here, all others by `rowpattern.weighing`.
+//! What Python objects weigh: the common ones here, all others by `rowpattern.cache.weighing`.
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyFloat, PyInt, PyNone, PyString, PyTuple};
@@ -27,7 +27,7 @@ pub fn known_weight(value: &Bound<'_, PyAny>) -> PyResult<Option<u64>> {
 pub fn of(value: &Bound<'_, PyAny>) -> PyResult<u64> {
     match known_weight(value)? {
         Some(bytes) => Ok(bytes),
-        None => value.py().import("rowpattern.weighing")?.call_method1("weigh", (value,))?.extract(),
+        None => value.py().import("rowpattern.cache.weighing")?.call_method1("weigh", (value,))?.extract(),
     }
 }
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from rowpattern.sql.ownership import own
+from rowpattern.sql.runtime.ownership import own
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The tree that DuckDB's parser gives (`json_serialize_sql`) to nodes of ours; what is not known is refused.
+"""The tree that DuckDB's parser gives (`json_serialize_sql`) to this package's nodes; what is not known is refused.
 
 Every class, type and key of the parser's tree is looked at: a key with a value that this file does not know makes the
 expression unsupported, so that a newer DuckDB cannot add a meaning that nobody has looked at.
@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from rowpattern.errors import QueryError, QuerySyntaxError, UnsupportedQueryError
 from rowpattern.sql.duckdb.functions import AGGREGATES, CALLS_AGGREGATE, LAMBDA_FUNCTIONS, OPERATORS, SCALARS
 from rowpattern.sql.duckdb.names import lowered
-from rowpattern.sql.duckdb.types import check_collation, check_type
 from rowpattern.sql.expression.nodes import (
     Argument,
     Between,
@@ -36,12 +35,13 @@ from rowpattern.sql.expression.nodes import (
     map_children,
     walk,
 )
-from rowpattern.sql.problems import candidates, problem
+from rowpattern.sql.expression.types import check_collation, check_type
+from rowpattern.sql.text.source_location import candidates, error_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from rowpattern.sql.parse.composed import Composed
+    from rowpattern.sql.text.composed import Composed
 
 __all__ = ["NAVIGATION", "SEMANTICS_MARKS", "Fields", "TreeReader"]
 
@@ -189,7 +189,7 @@ class TreeReader:
 
     def refused(self, message: str, keys: Fields, kind: type[_Error]) -> _Error:
         """Make an error that shows the place of a node."""
-        return problem(message, self._text.place(keys.location), kind)
+        return error_at(message, self._text.location(keys.location), kind)
 
     # Nodes.
 
@@ -438,7 +438,7 @@ def _free_names(count: int, body: Node) -> tuple[str, ...]:
 
 
 def _renamed(node: Node, names: dict[str, str]) -> Node:
-    """Give a lambda's parameters other names; `names` has theirs in small letters, as DuckDB compares them."""
+    """Give a lambda's parameters other names; `names` has their names in small letters, as DuckDB compares them."""
     if isinstance(node, Column) and lowered(node.names[0]) in names:
         return replace(node, names=(names[lowered(node.names[0])], *node.names[1:]))
     if isinstance(node, Lambda):

@@ -9,9 +9,19 @@ from rowpattern.sql.expression.nodes import Literal as Constant
 
 if TYPE_CHECKING:
     from rowpattern.sql.expression.nodes import Node
-    from rowpattern.sql.problems import Place
+    from rowpattern.sql.text.source_location import SourceLocation
 
-__all__ = ["Clause", "CommonTables", "Definition", "Measure", "OrderKey", "RowsShown", "Skip", "Spliced", "Written"]
+__all__ = [
+    "Clause",
+    "CommonTables",
+    "Definition",
+    "ExpressionSource",
+    "Measure",
+    "OrderKey",
+    "RowsShown",
+    "Skip",
+    "TextPiece",
+]
 
 RowsShown = Literal["one row", "all rows", "all rows omit empty", "all rows with unmatched"]
 
@@ -20,7 +30,7 @@ Skip = tuple[Literal["past last row", "to next row", "to first", "to last"], str
 
 
 @dataclass
-class Written:
+class ExpressionSource:
     """An expression as the query has it.
 
     Attributes:
@@ -41,8 +51,8 @@ class Measure:
     """An expression of MEASURES and its name."""
 
     name: str
-    expression: Written
-    place: Place
+    expression: ExpressionSource
+    location: SourceLocation
 
 
 @dataclass(frozen=True)
@@ -50,22 +60,22 @@ class Definition:
     """A variable of DEFINE, as the pattern writes it, and its condition."""
 
     variable: str
-    condition: Written
-    place: Place
+    condition: ExpressionSource
+    location: SourceLocation
 
 
 @dataclass(frozen=True)
 class OrderKey:
     """An expression of ORDER BY, and how it orders."""
 
-    expression: Written
+    expression: ExpressionSource
     descending: bool
     nulls_first: bool
-    place: Place
+    location: SourceLocation
 
 
 @dataclass
-class Spliced:
+class TextPiece:
     """A piece of the query's text in which clauses are to be replaced by the tables that they give.
 
     Attributes:
@@ -84,7 +94,7 @@ class CommonTables:
     """The part of a WITH list that a table sees: pieces of text, `name AS (...)`."""
 
     recursive: bool
-    pieces: list[Spliced]
+    pieces: list[TextPiece]
 
 
 @dataclass
@@ -102,26 +112,26 @@ class Clause:
     """
 
     number: int
-    place: Place
-    source: Spliced
+    location: SourceLocation
+    source: TextPiece
     table: str | None
     source_name: str | None
-    partition_by: list[tuple[Written, Place]]
+    partition_by: list[tuple[ExpressionSource, SourceLocation]]
     order_by: list[OrderKey]
     measures: list[Measure]
     rows_shown: RowsShown
     skip: Skip
-    skip_place: Place
+    skip_location: SourceLocation
     pattern: str
-    pattern_place: Place
+    pattern_location: SourceLocation
     subset: dict[str, tuple[str, ...]]
-    subset_places: dict[str, Place]
+    subset_locations: dict[str, SourceLocation]
     define: list[Definition]
     end: int
     alias: str | None = None
     common: list[CommonTables] = field(default_factory=list)
 
-    def expressions(self) -> list[Written]:
+    def expressions(self) -> list[ExpressionSource]:
         """Return all its expressions."""
         keys = [expression for expression, _ in self.partition_by] + [key.expression for key in self.order_by]
         return keys + [each.expression for each in self.measures] + [each.condition for each in self.define]

@@ -8,14 +8,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from rowpattern.errors import QuerySyntaxError
-from rowpattern.sql.parse.clause import Clause, Definition, Measure, OrderKey, RowsShown, Skip, Spliced, Written
+from rowpattern.sql.parse.clause import (
+    Clause,
+    Definition,
+    ExpressionSource,
+    Measure,
+    OrderKey,
+    RowsShown,
+    Skip,
+    TextPiece,
+)
 from rowpattern.sql.parse.keywords import NOT_A_NAME, ends_expression
-from rowpattern.sql.problems import Place, problem
+from rowpattern.sql.text.source_location import SourceLocation, error_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from rowpattern.sql.parse.tokens import Token
+    from rowpattern.sql.text.tokens import Token
 
 __all__ = ["ClauseReader"]
 
@@ -60,11 +69,11 @@ class ClauseReader:
     def _peek(self, further: int = 1) -> Token:
         return self._tokens[min(self._at + further, self._end)]
 
-    def _place(self, token: Token | None = None) -> Place:
-        return Place(self._sql, (token or self._token).begin)
+    def _location(self, token: Token | None = None) -> SourceLocation:
+        return SourceLocation(self._sql, (token or self._token).begin)
 
     def _fail(self, message: str, token: Token | None = None) -> QuerySyntaxError:
-        return problem(message, self._place(token), QuerySyntaxError)
+        return error_at(message, self._location(token), QuerySyntaxError)
 
     def _word(self) -> str:
         return self._token.word if self._at < self._end else ""
@@ -94,7 +103,7 @@ class ClauseReader:
 
     # The clause.
 
-    def read(self, source: Spliced, table: str | None, source_name: str | None, place: Place) -> Clause:
+    def read(self, source: TextPiece, table: str | None, source_name: str | None, location: SourceLocation) -> Clause:
         """Read the whole clause.
 
         Raises:
@@ -104,20 +113,20 @@ class ClauseReader:
         order_by = self._list(self._order_key) if self._take_words("ORDER", "BY") else []
         measures = self._list(self._measure) if self._take_words("MEASURES") else []
         rows_shown = self._rows_shown()
-        skip_place = self._place()
+        skip_location = self._location()
         skip = self._skip()
         if self._word() in {"INITIAL", "SEEK"}:
             raise self._fail("INITIAL and SEEK are for row patterns in windows")
-        pattern, pattern_place = self._pattern()
-        subset_places: dict[str, Place] = {}
-        subset = self._subset(subset_places) if self._take_words("SUBSET") else {}
+        pattern, pattern_location = self._pattern()
+        subset_locations: dict[str, SourceLocation] = {}
+        subset = self._subset(subset_locations) if self._take_words("SUBSET") else {}
         define = self._list(self._definition) if self._take_words("DEFINE") else []
         if self._at < self._end:
             separator = ", or " if define else ""
             raise self._misplaced(f"expected {separator}) at the end of MATCH_RECOGNIZE")
         return Clause(
             number=-1,
-            place=place,
+            location=location,
             source=source,
             table=table,
             source_name=source_name,
@@ -126,11 +135,11 @@ class ClauseReader:
             measures=measures,
             rows_shown=rows_shown,
             skip=skip,
-            skip_place=skip_place,
+            skip_location=skip_location,
             pattern=pattern,
-            pattern_place=pattern_place,
+            pattern_location=pattern_location,
             subset=subset,
-            subset_places=subset_places,
+            subset_locations=subset_locations,
             define=define,
             end=self._token.end,
         )
@@ -168,21 +177,21 @@ class ClauseReader:
             self._at = self._closing.get(self._at, self._at) + 1
         return begin, self._at
 
-    def _written(self, begin: int, end: int, expected: str) -> Written:
+    def _written(self, begin: int, end: int, expected: str) -> ExpressionSource:
         if begin >= end:
             raise self._fail(expected, self._tokens[begin])
         first, last = self._tokens[begin].begin, self._tokens[end - 1].end
         inside = next((each for each in self._tokens[begin:end] if each.word == "MATCH_RECOGNIZE"), None)
         if inside is not None:
             raise self._fail("MATCH_RECOGNIZE cannot stand in an expression of MATCH_RECOGNIZE", inside)
-        return Written(first, last, " ".join(self._sql[first:last].split()))
+        return ExpressionSource(first, last, " ".join(self._sql[first:last].split()))
 
-    def _key(self) -> tuple[Written, Place]:
-        place = self._place()
-        return self._written(*self._skip_expression(), "expected an expression"), place
+    def _key(self) -> tuple[ExpressionSource, SourceLocation]:
+        location = self._location()
+        return self._written(*self._skip_expression(), "expected an expression"), location
 
     def _order_key(self) -> OrderKey:
-        place = self._place()
+        location = self._location()
         begin, end = self._skip_expression()
         words = [token.word for token in self._tokens[begin:end]]
         nulls_first = False
@@ -192,10 +201,10 @@ class ClauseReader:
         descending = words[-1:] == ["DESC"]
         if descending or words[-1:] == ["ASC"]:
             end -= 1
-        return OrderKey(self._written(begin, end, "expected an expression"), descending, nulls_first, place)
+        return OrderKey(self._written(begin, end, "expected an expression"), descending, nulls_first, location)
 
     def _measure(self) -> Measure:
-        place = self._place()
+        location = self._location()
         begin, end = self._skip_expression()
         tokens = self._tokens[begin:end]
         needs_name = "a measure needs a name: write AS and the name behind it"
@@ -211,14 +220,14 @@ class ClauseReader:
         if not alias.is_name or not (named or (without_as and alias.word not in NOT_A_NAME)):
             raise self._fail(needs_name)
         expression = self._written(begin, end - (2 if named else 1), expected)
-        return Measure(alias.text, expression, place)
+        return Measure(alias.text, expression, location)
 
     def _definition(self) -> Definition:
-        place = self._place()
+        location = self._location()
         name = self._variable()
         if not self._take_words("AS"):
             raise self._fail(f"expected AS and a condition after {name}")
-        return Definition(name, self._written(*self._skip_expression(), "expected an expression"), place)
+        return Definition(name, self._written(*self._skip_expression(), "expected an expression"), location)
 
     # What is no expression.
 
@@ -259,27 +268,27 @@ class ClauseReader:
         self._at += 1
         return token.text if token.kind == "quoted" else token.text.upper()
 
-    def _pattern(self) -> tuple[str, Place]:
+    def _pattern(self) -> tuple[str, SourceLocation]:
         if not (self._word() == "PATTERN" and self._peek(2).kind == "pattern"):
             if self._take_words("PATTERN"):
                 self._expect("(")
             raise self._misplaced("expected PATTERN (...)")
         pattern = self._peek(2)
         self._at += 4
-        return pattern.text, Place(self._sql, pattern.begin)
+        return pattern.text, SourceLocation(self._sql, pattern.begin)
 
-    def _subset(self, places: dict[str, Place]) -> dict[str, tuple[str, ...]]:
+    def _subset(self, locations: dict[str, SourceLocation]) -> dict[str, tuple[str, ...]]:
         subset: dict[str, tuple[str, ...]] = {}
 
         def union() -> Any:
-            place = self._place()
+            location = self._location()
             name = self._variable()
             if name in subset:
-                raise problem(f"SUBSET defines {name} twice", place, QuerySyntaxError)
+                raise error_at(f"SUBSET defines {name} twice", location, QuerySyntaxError)
             self._expect("=")
             self._expect("(")
             subset[name] = tuple(self._list(self._variable))
-            places[name] = place
+            locations[name] = location
             self._expect(")")
 
         self._list(union)

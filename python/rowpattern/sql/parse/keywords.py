@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from rowpattern.sql.parse.tokens import Token
+    from rowpattern.sql.text.tokens import Token
 
 __all__ = ["BEHIND_A_TABLE", "NOT_A_NAME", "bare_names", "ends_expression"]
 

@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING, Any
 from rowpattern.errors import QuerySyntaxError, UnsupportedQueryError
 from rowpattern.sql.duckdb.names import lowered
 from rowpattern.sql.duckdb.parser import parse_texts
-from rowpattern.sql.duckdb.query_reader import QueryReader
 from rowpattern.sql.expression.nodes import Column, Star
 from rowpattern.sql.expression.read import SEMANTICS_MARKS, TreeReader
 from rowpattern.sql.expression.write import quoted
-from rowpattern.sql.parse.clause import Definition, Spliced, Written
-from rowpattern.sql.parse.composed import Composed
-from rowpattern.sql.parse.cutting import cut
+from rowpattern.sql.parse.clause import Definition, ExpressionSource, TextPiece
+from rowpattern.sql.parse.clause_finder import find_clauses
 from rowpattern.sql.parse.keywords import bare_names
-from rowpattern.sql.parse.tokens import closing_places, tokens_of
-from rowpattern.sql.problems import Place, nesting_limited, problem
+from rowpattern.sql.parse.query_reader import QueryReader
+from rowpattern.sql.text.composed import Composed
+from rowpattern.sql.text.source_location import SourceLocation, error_at, nesting_limited
+from rowpattern.sql.text.tokens import closing_brackets, tokens_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -36,7 +36,7 @@ __all__ = ["ParsedQuery", "check_text", "parse", "parse_condition", "result_name
 # A stranger's query can be long; what is refused here has cost no more than a look at its characters.
 _LONGEST_QUERY = 1 << 20
 
-# Tables that are registered for a query under names of ours begin so; what else is read cannot.
+# Names of tables that this package registers for a query begin with this; no other table's name may.
 _OWN_NAMES = "rowpattern "
 
 # A piece without any of these goes to DuckDB's parser as it is.
@@ -64,7 +64,7 @@ class ParsedQuery:
     clauses: list[Clause]
     outer: str
     sources: dict[int, str]
-    tables: dict[str, Place]
+    tables: dict[str, SourceLocation]
     duckdb_tables: Counter[str]
     projection: list[tuple[Column, str]] | None
 
@@ -93,7 +93,7 @@ def parse(sql: str, check: Callable[[], None] = _no_limit) -> ParsedQuery:
     Takes time linear in the text, of 1 MiB at most.
     """
     check_text(sql, "query")
-    clauses, whole = cut(sql)
+    clauses, whole = find_clauses(sql)
     check()
     return _QueryParser(sql, clauses, whole).parse(check)
 
@@ -107,20 +107,22 @@ def parse_condition(variable: str, text: str) -> Definition:
     """
     check_text(text, "condition")
     tokens = tokens_of(text)
-    closing = closing_places(text, tokens)
+    closing = closing_brackets(text, tokens)
     if not tokens:
         raise QuerySyntaxError("the condition is empty; write an expression that is true or false")
     at = 0
     while at < len(tokens):
         if tokens[at].is_sign(",") or tokens[at].is_sign(";"):
-            raise problem("expected the end of the condition", Place(text, tokens[at].begin), QuerySyntaxError)
+            raise error_at(
+                "expected the end of the condition", SourceLocation(text, tokens[at].begin), QuerySyntaxError
+            )
         at = closing.get(at, at) + 1
     begin, end = tokens[0].begin, tokens[-1].end
-    written = Written(begin, end, " ".join(text[begin:end].split()))
+    written = ExpressionSource(begin, end, " ".join(text[begin:end].split()))
     composed = _expressions_text(text, [written])
     (tree,) = parse_texts([composed.text])
     _read_expressions(composed, tree, [written])
-    return Definition(variable, written, Place(text, begin))
+    return Definition(variable, written, SourceLocation(text, begin))
 
 
 def check_text(text: str, what: str) -> None:
@@ -140,10 +142,10 @@ def check_text(text: str, what: str) -> None:
         message = f"the {what} has half of a surrogate pair, which is no character; remove it"
         # An error is to be printed.
         shown = text.encode("utf-8", "replace").decode()
-        raise problem(message, Place(shown, error.start), QuerySyntaxError) from None
+        raise error_at(message, SourceLocation(shown, error.start), QuerySyntaxError) from None
     if "\0" in text:
         message = f"the {what} has a NUL character; remove it"
-        raise problem(message, Place(text.replace("\0", " "), text.index("\0")), QuerySyntaxError)
+        raise error_at(message, SourceLocation(text.replace("\0", " "), text.index("\0")), QuerySyntaxError)
 
 
 @dataclass
@@ -155,14 +157,14 @@ class _Around:
 
 
 class _QueryParser:
-    def __init__(self, sql: str, clauses: list[Clause], whole: Spliced) -> None:
+    def __init__(self, sql: str, clauses: list[Clause], whole: TextPiece) -> None:
         self._sql = sql
         self._clauses = clauses
         self._answers = {result_name(clause): clause for clause in clauses}
         self._outer = _Around(Composed(sql), Counter())
-        self._spliced(whole, self._outer)
+        self._add_piece(whole, self._outer)
         self._sources = {clause.number: self._source(clause) for clause in clauses if clause.table is None}
-        self._tables: dict[str, Place] = {}
+        self._tables: dict[str, SourceLocation] = {}
         self._duckdb_tables: Counter[str] = Counter()
 
     def parse(self, check: Callable[[], None]) -> ParsedQuery:
@@ -176,7 +178,7 @@ class _QueryParser:
         check()
         for clause in self._clauses:
             if clause.table is not None:
-                self._tables.setdefault(clause.table, Place(self._sql, clause.source.begin))
+                self._tables.setdefault(clause.table, SourceLocation(self._sql, clause.source.begin))
         statement: dict[str, Any] = {}
         for each, tree in zip(around, trees, strict=True):
             statement = self._query(each, tree)
@@ -192,7 +194,7 @@ class _QueryParser:
 
     # Texts around clauses.
 
-    def _spliced(self, piece: Spliced, around: _Around) -> None:
+    def _add_piece(self, piece: TextPiece, around: _Around) -> None:
         """Add a piece of the text with the answers' names in the place of its clauses."""
         composed = around.composed
         at = piece.begin
@@ -217,10 +219,10 @@ class _QueryParser:
             for number, piece in enumerate(common.pieces):
                 if number:
                     composed.insert(", ")
-                self._spliced(piece, around)
+                self._add_piece(piece, around)
             composed.insert(" ")
         composed.insert("SELECT * FROM ")
-        self._spliced(clause.source, around)
+        self._add_piece(clause.source, around)
         composed.insert(")" * (len(clause.common) - 1))
         return around
 
@@ -233,13 +235,13 @@ class _QueryParser:
         named: Counter[str] = Counter()
         answers: Counter[str] = Counter()
         for table in reader.tables:
-            if table.place is None and table.name in self._answers:
+            if table.location is None and table.name in self._answers:
                 answers[table.name] += 1
                 continue
             if lowered(table.name).startswith(_OWN_NAMES):
-                raise self._taken(table.name, table.place)
+                raise self._taken(table.name, table.location)
             # Without its place in the tree (`TABLE t`) it is looked for in the text, for errors.
-            self._tables.setdefault(table.name, table.place or self._place_of(table.name))
+            self._tables.setdefault(table.name, table.location or self._location_of(table.name))
             named[table.name] += 1
         for name in reader.made:
             if lowered(name).startswith(_OWN_NAMES):
@@ -247,22 +249,22 @@ class _QueryParser:
         for name in around.answers | answers:
             if around.answers[name] > answers[name]:
                 # What stands in its place was read, but not as a table.
-                raise problem(
-                    "MATCH_RECOGNIZE stands behind a table in FROM", self._answers[name].place, QuerySyntaxError
+                raise error_at(
+                    "MATCH_RECOGNIZE stands behind a table in FROM", self._answers[name].location, QuerySyntaxError
                 )
             if around.answers[name] < answers[name]:
                 raise self._taken(name, None)
         self._duckdb_tables |= named
         return statement
 
-    def _taken(self, name: str, place: Place | None) -> UnsupportedQueryError:
+    def _taken(self, name: str, location: SourceLocation | None) -> UnsupportedQueryError:
         message = f'the name "{name}" is taken: those that begin with "{_OWN_NAMES}" are for answers of clauses'
-        return problem(message, place or self._place_of(name), UnsupportedQueryError)
+        return error_at(message, location or self._location_of(name), UnsupportedQueryError)
 
-    def _place_of(self, name: str) -> Place:
+    def _location_of(self, name: str) -> SourceLocation:
         """Return where a name stands first in the query."""
         named = (token.begin for token in tokens_of(self._sql) if token.is_name and token.text == name)
-        return Place(self._sql, next(named, 0))
+        return SourceLocation(self._sql, next(named, 0))
 
     def _projection(self, statement: dict[str, Any]) -> list[tuple[Column, str]] | None:
         """Find out whether the query only shows columns of a clause's answer."""
@@ -297,7 +299,7 @@ class _QueryParser:
         return found
 
 
-def _expressions_text(sql: str, written: Sequence[Written]) -> Composed:
+def _expressions_text(sql: str, written: Sequence[ExpressionSource]) -> Composed:
     """Compose `SELECT (expression), (expression), ...`.
 
     RUNNING and FINAL before a call are marks in its name. One text takes DuckDB's parser half of the time of many.
@@ -325,7 +327,7 @@ def _copy(composed: Composed, begin: int, end: int, *, marks: bool) -> Composed:
     return composed.copy(at, end)
 
 
-def _statement(text: Composed, tree: dict[str, Any], begin: Place | None = None) -> dict[str, Any]:
+def _statement(text: Composed, tree: dict[str, Any], begin: SourceLocation | None = None) -> dict[str, Any]:
     """Return the one statement of a tree; `begin` is for errors of which the parser does not say where they are.
 
     Raises:
@@ -340,22 +342,22 @@ def _statement(text: Composed, tree: dict[str, Any], begin: Place | None = None)
     return statement
 
 
-def _syntax_error(text: Composed, tree: dict[str, Any], begin: Place | None) -> QuerySyntaxError:
+def _syntax_error(text: Composed, tree: dict[str, Any], begin: SourceLocation | None) -> QuerySyntaxError:
     message = str(tree.get("error_message", "this is not a query"))
     if message.startswith("Max expression depth"):
         return QuerySyntaxError("the query nests too deeply; write AND and OR of many in a row, and lists as IN (...)")
     if message.startswith("Only SELECT"):
         return QuerySyntaxError("expected one query, which begins with SELECT, WITH, FROM or VALUES")
     position = tree.get("position")
-    place = text.place(int(position)) if position is not None else begin
-    if place is None and position is not None:
-        # At a word of ours: the parenthesis that stands behind an expression, or the name of a clause's answer.
-        place = text.place_before(int(position))
+    location = text.location(int(position)) if position is not None else begin
+    if location is None and position is not None:
+        # At an inserted word: the parenthesis that stands behind an expression, or the name of a clause's answer.
+        location = text.location_before(int(position))
         message = "MATCH_RECOGNIZE stands behind a table in FROM" if begin is None else "the expression is not complete"
-    return problem(message, place, QuerySyntaxError)
+    return error_at(message, location, QuerySyntaxError)
 
 
-def _read_expressions(text: Composed, tree: dict[str, Any], written: Sequence[Written]) -> None:
+def _read_expressions(text: Composed, tree: dict[str, Any], written: Sequence[ExpressionSource]) -> None:
     """Read the trees of the expressions of a text that `_expressions_text` composed."""
     if tree.get("error") and "position" not in tree and len(written) > 1:
         # The parser does not say where; it may be asked again.
@@ -363,7 +365,7 @@ def _read_expressions(text: Composed, tree: dict[str, Any], written: Sequence[Wr
             alone = _expressions_text(text.query, [each])
             _read_expressions(alone, parse_texts([alone.text])[0], [each])
     with nesting_limited("expression"):
-        statement = _statement(text, tree, Place(text.query, written[0].begin))
+        statement = _statement(text, tree, SourceLocation(text.query, written[0].begin))
         node = statement.get("node", {})
         plain = {"type", "select_list", "from_table", "aggregate_handling", "cte_map"}
         listed = node.get("select_list", [])
@@ -375,13 +377,15 @@ def _read_expressions(text: Composed, tree: dict[str, Any], written: Sequence[Wr
         reader = TreeReader(text)
         for each, found in zip(written, listed, strict=False):
             # Nothing stands between the parentheses but one expression, and each in its own.
-            place = text.place(found.get("query_location", -1))
-            if found.get("alias") or (place is not None and not each.begin <= place.offset < each.end):
+            location = text.location(found.get("query_location", -1))
+            if found.get("alias") or (location is not None and not each.begin <= location.offset < each.end):
                 raise _no_expression(each, text)
             each.node = reader.expression(found)
         if len(listed) != len(written):
             raise _no_expression(written[-1], text)
 
 
-def _no_expression(written: Written, text: Composed) -> QuerySyntaxError:
-    return problem(f"this is no expression: {written.text[:100]}", Place(text.query, written.begin), QuerySyntaxError)
+def _no_expression(written: ExpressionSource, text: Composed) -> QuerySyntaxError:
+    return error_at(
+        f"this is no expression: {written.text[:100]}", SourceLocation(text.query, written.begin), QuerySyntaxError
+    )

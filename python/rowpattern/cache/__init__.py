@@ -1,0 +1,1 @@
+"""The pattern cache: its functions, its watcher, and what they need."""

@@ -1,0 +1,1 @@
+"""Settings: one value, their sections, where they come from, and those of the process."""

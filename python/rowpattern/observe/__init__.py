@@ -1,0 +1,1 @@
+"""What an operator sees of the cache: health, HTTP pages and metrics."""

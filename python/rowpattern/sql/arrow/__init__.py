@@ -1,0 +1,1 @@
+"""Columns: what is done with Arrow arrays and numpy arrays, whatever the query."""

@@ -1,0 +1,129 @@
+"""Arrow's encodings that pyarrow cannot take rows from (views of text, runs) or DuckDB cannot read, as plain values."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from rowpattern.errors import RowsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["for_duckdb", "is_view", "readable", "readable_type"]
+
+
+def is_view(kind: pa.DataType) -> bool:
+    """Say whether values are views of text or bytes."""
+    return bool(pa.types.is_string_view(kind) or pa.types.is_binary_view(kind))
+
+
+def readable_type(kind: pa.DataType) -> pa.DataType:
+    """Return the type for values that rows are to be taken from.
+
+    >>> import pyarrow as pa
+    >>> from rowpattern.sql.arrow.encodings import readable_type
+    >>> readable_type(pa.run_end_encoded(pa.int32(), pa.list_view(pa.string_view())))
+    ListType(list<item: large_string>)
+    """
+    types = pa.types
+    if types.is_string_view(kind):
+        return pa.large_string()
+    if types.is_binary_view(kind):
+        return pa.large_binary()
+    if types.is_run_end_encoded(kind):
+        return readable_type(kind.value_type)
+    if types.is_list_view(kind) or types.is_large_list_view(kind):
+        field = _readable_field(kind.value_field)
+        if field.equals(kind.value_field):
+            return kind
+        return pa.list_(field) if types.is_list_view(kind) else pa.large_list(field)
+    if types.is_list(kind):
+        return pa.list_(_readable_field(kind.value_field))
+    if types.is_large_list(kind):
+        return pa.large_list(_readable_field(kind.value_field))
+    if types.is_fixed_size_list(kind):
+        return pa.list_(_readable_field(kind.value_field), kind.list_size)
+    if types.is_struct(kind):
+        return pa.struct([_readable_field(field) for field in kind])
+    return kind
+
+
+def _readable_field(field: pa.Field) -> pa.Field:
+    return field.with_type(readable_type(field.type))
+
+
+def readable(values: pa.ChunkedArray, name: str, hold: Callable[[int], None]) -> pa.ChunkedArray:
+    """Return the values of a column in a type from which rows can be taken.
+
+    Args:
+        values: the column; it has been checked.
+        name: its name, for errors.
+        hold: takes the number of bytes that runs are about to take without their encoding, and may refuse.
+
+    Raises:
+        RowsError: Arrow cannot convert the type.
+
+    Takes time and memory linear in the rows where the type has to be converted, and none otherwise.
+    """
+    kind = readable_type(values.type)
+    if kind == values.type:
+        return values
+    try:
+        return pa.chunked_array([_plain(chunk, kind, hold) for chunk in values.chunks], kind)
+    except pa.ArrowNotImplementedError as error:
+        message = f"column {name} has the Arrow type {values.type}, which cannot be read: {str(error).splitlines()[0]}"
+        raise RowsError(f"{message}; cast it to {kind}") from None
+
+
+def _plain(values: Any, kind: pa.DataType, hold: Callable[[int], None]) -> pa.Array:
+    types = pa.types
+    if kind == values.type:
+        return values
+    if types.is_run_end_encoded(values.type):
+        return _without_runs(values, kind, hold)
+    if types.is_struct(kind):
+        fields = [_plain(values.field(at), field.type, hold) for at, field in enumerate(kind)]
+        return pa.StructArray.from_arrays(fields, fields=list(kind), mask=values.is_null())
+    if types.is_list(kind) or types.is_large_list(kind):
+        # Arrow's own cast of lists inside of views of lists gives offsets that are one too few (pyarrow 26).
+        lengths = pc.fill_null(pc.list_value_length(values), 0).to_numpy().astype(np.int64)
+        offsets = pa.array(np.concatenate([[0], np.cumsum(lengths)]), pa.int64())
+        made = pa.ListArray if types.is_list(kind) else pa.LargeListArray
+        width = pa.int32() if types.is_list(kind) else pa.int64()
+        items = _plain(values.flatten(), kind.value_type, hold)
+        return made.from_arrays(offsets.cast(width), items, type=kind, mask=values.is_null())
+    return values.cast(kind)
+
+
+def _without_runs(values: Any, kind: pa.DataType, hold: Callable[[int], None]) -> pa.Array:
+    first, runs = values.find_physical_offset(), values.find_physical_length()
+    each = _plain(values.values.slice(first, runs), kind, hold)
+    # A run of billions of rows takes no memory until here: its place for each row, and the values.
+    hold(len(values) * (8 + -(-each.nbytes // max(1, runs))))
+    ends = np.minimum(values.run_ends.slice(first, runs).to_numpy().astype(np.int64) - values.offset, len(values))
+    return each.take(pa.array(np.repeat(np.arange(runs), np.diff(ends, prepend=0))))
+
+
+def for_duckdb(table: Any) -> Any:
+    """Return a table in which NULL durations stand for 0.
+
+    DuckDB makes microseconds of all places of a column, also of what stands where it is NULL, and refuses the whole
+    column when that is out of range. A reader is returned as it is.
+    """
+    if not isinstance(table, pa.Table):
+        return table
+    for at, field in enumerate(table.schema):
+        if pa.types.is_duration(field.type) and table.column(at).null_count:
+            chunks = [_with_zeros(chunk) for chunk in table.column(at).chunks]
+            table = table.set_column(at, field, pa.chunked_array(chunks, field.type))
+    return table
+
+
+def _with_zeros(values: pa.Array) -> pa.Array:
+    null = np.asarray(values.is_null())
+    numbers = np.asarray(values.view(pa.int64()).fill_null(0))
+    return pa.array(numbers, mask=null).view(values.type)

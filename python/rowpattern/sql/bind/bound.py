@@ -1,0 +1,110 @@
+"""A bound clause, as plain data: what is to be done with a table of known columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rowpattern.patterns import compile as compile_pattern
+from rowpattern.sql.bind.references import Aggregate, RunningAggregate, Value
+
+if TYPE_CHECKING:
+    from rowpattern.patterns import Pattern
+    from rowpattern.sql.bind.references import BoundExpression
+    from rowpattern.sql.parse.clause import RowsShown, Skip
+    from rowpattern.sql.text.source_location import SourceLocation
+
+__all__ = ["BoundClause", "BoundMeasure", "Condition", "Key"]
+
+
+@dataclass(frozen=True)
+class Key:
+    """What partitions or orders rows.
+
+    Attributes:
+        name: what the answer calls it.
+        column: the column that it is; None when it is computed.
+        sql: DuckDB's SQL over the table's columns.
+        reads: those columns.
+        descending: for ORDER BY.
+        nulls_first: for ORDER BY.
+        location: where it stands in the query; None where the query does not have it.
+    """
+
+    name: str
+    column: str | None
+    sql: str
+    reads: tuple[str, ...]
+    descending: bool = False
+    nulls_first: bool = False
+    location: SourceLocation | None = None
+
+    @property
+    def direction(self) -> str:
+        """Return how it orders, as DuckDB's ORDER BY says it behind an expression."""
+        return f"{'DESC' if self.descending else 'ASC'} NULLS {'FIRST' if self.nulls_first else 'LAST'}"
+
+
+@dataclass(frozen=True)
+class Condition:
+    """The condition of a primary variable.
+
+    Attributes:
+        possible: what rows alone can say of it: true wherever it can be true; None where they say nothing. The
+            condition itself where it does not depend on the match.
+    """
+
+    variable: str
+    expression: BoundExpression
+    location: SourceLocation
+    prefilter: BoundExpression | None
+
+
+@dataclass(frozen=True)
+class BoundMeasure:
+    """A measure and its name."""
+
+    name: str
+    expression: BoundExpression
+    location: SourceLocation
+
+
+@dataclass(frozen=True)
+class BoundClause:
+    """What a clause does with a table of known columns.
+
+    Attributes:
+        rest: columns of the table that ALL ROWS PER MATCH shows behind the measures.
+    """
+
+    partition_by: tuple[Key, ...]
+    order_by: tuple[Key, ...]
+    conditions: tuple[Condition, ...]
+    measures: tuple[BoundMeasure, ...]
+    rest: tuple[str, ...]
+    rows_shown: RowsShown
+    skip: Skip
+    skip_location: SourceLocation
+    pattern: str
+    subset: dict[str, tuple[str, ...]]
+    variables: tuple[str, ...]
+
+    def compiled(self) -> Pattern:
+        """Return the compiled pattern, from the pattern cache."""
+        return compile_pattern(self.pattern, subset=self.subset or None)
+
+    def reads(self) -> list[str]:
+        """Return the columns of the table that are read; others stay where they are."""
+        read = [name for key in (*self.partition_by, *self.order_by) for name in key.reads]
+        for expression in (
+            *(each.expression for each in self.conditions),
+            *(each.expression for each in self.measures),
+        ):
+            for _, item in expression.reads:
+                if isinstance(item, Value):
+                    read.append(item.column)
+                elif isinstance(item, RunningAggregate):
+                    read += [name for _, name in item.reads]
+                elif isinstance(item, Aggregate):
+                    read += [name for _, name in item.reads if isinstance(name, str)]
+        return list(dict.fromkeys([*read, *self.rest]))

@@ -1,0 +1,152 @@
+"""A clause and the columns of the table before it, to what is to be done: names looked up, navigation taken out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rowpattern.errors import PatternSyntaxError, PatternTooLargeError, QueryError, UnknownVariableError
+from rowpattern.patterns import compile as compile_pattern
+from rowpattern.sql.bind.bound import BoundClause, BoundMeasure, Condition, Key
+from rowpattern.sql.bind.conditions import ConditionReader
+from rowpattern.sql.bind.expressions import Scope, row_expression
+from rowpattern.sql.bind.measures import MeasureReader
+from rowpattern.sql.bind.prefilter import prefilter
+from rowpattern.sql.bind.references import References
+from rowpattern.sql.bind.scope import Columns, Variables
+from rowpattern.sql.expression.nodes import Column
+from rowpattern.sql.expression.write import sql_of
+from rowpattern.sql.text.source_location import SourceLocation, error_at, pattern_error_at
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rowpattern.patterns import Pattern
+    from rowpattern.sql.parse.clause import Clause, Definition, ExpressionSource
+
+__all__ = ["bind", "bind_conditions"]
+
+
+def bind(clause: Clause, names: Sequence[str]) -> BoundClause:
+    """Look up all names of a clause.
+
+    Args:
+        clause: as it was read.
+        names: the columns of the table before it.
+
+    Raises:
+        PatternSyntaxError, PatternTooLargeError: the pattern is wrong; shown where it stands in the query.
+        QueryError, UnknownVariableError, UnsupportedQueryError: a name is unknown or an expression is wrong.
+
+    Takes time linear in the clause and the number of columns.
+    """
+    sql = clause.location.sql
+    columns = Columns(names, sql, clause.source_name)
+    pattern = _compiled(clause)
+    variables = Variables(pattern.variables, clause.subset)
+    _check_exclusion(clause, pattern)
+    partition_by = tuple(
+        _key(expression, location, columns, "PARTITION BY") for expression, location in clause.partition_by
+    )
+    order_by = tuple(
+        _key(key.expression, key.location, columns, "ORDER BY", key.descending, key.nulls_first)
+        for key in clause.order_by
+    )
+    for definition in clause.define:
+        if definition.variable in clause.subset:
+            message = f"DEFINE cannot define {definition.variable}: SUBSET makes it of other variables"
+            raise error_at(message, definition.location, QueryError)
+    conditions = bind_conditions(clause.define, columns, variables)
+    one_row = clause.rows_shown == "one row"
+    scope = Scope(columns, variables)
+    measures = tuple(
+        BoundMeasure(each.name, MeasureReader(scope, each.location, one_row).read(each.expression), each.location)
+        for each in clause.measures
+    )
+    keys = [key.name for key in partition_by]
+    shown_keys = {key.column for key in (*partition_by, *order_by)}
+    rest = () if one_row else tuple(name for name in names if name not in shown_keys)
+    bound = BoundClause(
+        partition_by=partition_by,
+        order_by=order_by,
+        conditions=conditions,
+        measures=measures,
+        rest=rest,
+        rows_shown=clause.rows_shown,
+        skip=clause.skip,
+        skip_location=clause.skip_location,
+        pattern=clause.pattern,
+        subset=clause.subset,
+        variables=pattern.variables,
+    )
+    others = set() if one_row else {key.column for key in order_by if key.column is not None} | set(rest)
+    _check_names(bound, {*keys, *others})
+    if clause.skip[1] and variables.members(clause.skip[1]) is None:
+        raise variables.unknown(clause.skip[1], clause.skip_location)
+    if one_row and not partition_by and not measures:
+        message = "the answer would have no column; add MEASURES, PARTITION BY, or ALL ROWS PER MATCH"
+        raise error_at(message, clause.location, QueryError)
+    return bound
+
+
+def bind_conditions(define: Sequence[Definition], columns: Columns, variables: Variables) -> tuple[Condition, ...]:
+    """Look up all names of conditions.
+
+    Raises:
+        QueryError, UnknownVariableError, UnsupportedQueryError: a name is unknown or an expression is wrong.
+    """
+    references = References()
+    conditions: dict[str, Condition] = {}
+    for definition in define:
+        name = definition.variable
+        if name not in variables.primary:
+            raise variables.unknown(name, definition.location)
+        if name in conditions:
+            raise error_at(f"DEFINE defines {name} twice", definition.location, QueryError)
+        # Conditions without a query around them are texts of their own.
+        scope = Scope(columns.within(definition.location.sql), variables, references)
+        expression = ConditionReader(scope, definition.location, name).read(definition.condition)
+        conditions[name] = Condition(name, expression, definition.location, prefilter(expression))
+    return tuple(conditions.values())
+
+
+def _compiled(clause: Clause) -> Pattern:
+    try:
+        return compile_pattern(clause.pattern, subset=clause.subset or None)
+    except PatternSyntaxError as error:
+        raise pattern_error_at(error, clause.pattern, clause.pattern_location) from None
+    except PatternTooLargeError as error:
+        raise PatternTooLargeError(f"{error} (line {clause.pattern_location.line})") from None
+    except UnknownVariableError as error:
+        location = next(iter(clause.subset_locations.values()))
+        raise UnknownVariableError(f"{error} (in SUBSET, line {location.line})\n{location.excerpt()}") from None
+    except ValueError as error:
+        # A union variable that has a primary variable's name.
+        raise error_at(f"SUBSET: {error}", next(iter(clause.subset_locations.values())), QueryError) from None
+
+
+def _check_exclusion(clause: Clause, pattern: Pattern) -> None:
+    if clause.rows_shown == "all rows with unmatched" and pattern.has_exclusion:
+        message = "an exclusion {- -} cannot stand in the pattern WITH UNMATCHED ROWS; leave out one of the two"
+        raise error_at(message, clause.pattern_location, QueryError)
+
+
+def _key(  # noqa: PLR0917 - used here only
+    written: ExpressionSource,
+    location: SourceLocation,
+    columns: Columns,
+    what: str,
+    descending: bool = False,
+    nulls_first: bool = False,
+) -> Key:
+    node, reads = row_expression(written, columns, location, what)
+    column = reads[0] if isinstance(node, Column) else None
+    return Key(column or written.text, column, sql_of(node), reads, descending, nulls_first, location)
+
+
+def _check_names(bound: BoundClause, others: set[str | None]) -> None:
+    seen = {name.lower() for name in others if name is not None}
+    for measure in bound.measures:
+        if measure.name.lower() in seen:
+            message = f"the answer would have two columns {measure.name}; give the measure another name"
+            raise error_at(message, measure.location, QueryError)
+        seen.add(measure.name.lower())

@@ -1,0 +1,371 @@
+"""Expressions of DEFINE and MEASURES: navigation is taken out, names are looked up, the rest stays an expression.
+
+The rules are those of ISO/IEC 19075-5, chapter 5: all columns in one navigation or one aggregate name the same
+variable; physical navigation may stand around logical one, not inside; FINAL is for measures only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from rowpattern.errors import QueryError
+from rowpattern.sql.bind.references import BoundExpression, MatchNumber, Navigation, References, RowExists, Value
+from rowpattern.sql.bind.scope import folded
+from rowpattern.sql.duckdb.functions import AGGREGATES
+from rowpattern.sql.expression.kernels import kernel_of
+from rowpattern.sql.expression.nodes import (
+    Branch,
+    Call,
+    Case,
+    Column,
+    Lambda,
+    Literal,
+    Node,
+    Operation,
+    Semantics,
+    Star,
+    children,
+    map_children,
+    replaced,
+    walk,
+)
+from rowpattern.sql.expression.read import NAVIGATION
+from rowpattern.sql.expression.write import sql_of
+from rowpattern.sql.text.source_location import SourceLocation, error_at
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from collections.abc import Set as AbstractSet
+
+    from rowpattern.sql.bind.references import Reference
+    from rowpattern.sql.bind.scope import Columns, Variables
+    from rowpattern.sql.parse.clause import ExpressionSource
+
+__all__ = [
+    "ExpressionReader",
+    "Scope",
+    "columns_in",
+    "counts_rows",
+    "is_navigation",
+    "leaves",
+    "row_expression",
+    "with_fields",
+]
+
+_NULL = Literal("NULL_LITERAL")
+
+# More rows than any table has.
+_FARTHEST = 1 << 48
+
+
+def is_navigation(node: Node) -> bool:
+    """Say whether a node is FIRST, LAST, PREV, NEXT, CLASSIFIER or MATCH_NUMBER."""
+    return isinstance(node, Call) and node.name in NAVIGATION
+
+
+def is_aggregate(node: Node) -> bool:
+    """Say whether a node is a call of an aggregate."""
+    return isinstance(node, Call) and node.name in AGGREGATES and node.name not in NAVIGATION
+
+
+def leaves(node: Node, bound: AbstractSet[str] = frozenset()) -> Iterator[Node]:
+    """Give the columns, stars and navigation in a node from left to right, without the parameters of lambdas."""
+    if isinstance(node, Column):
+        if node.names[0] not in bound:
+            yield node
+    elif isinstance(node, Star) or is_navigation(node):
+        yield node
+    else:
+        inside = bound | set(node.parameters) if isinstance(node, Lambda) else bound
+        for child in children(node):
+            yield from leaves(child, inside)
+
+
+def columns_in(node: Node) -> set[str]:
+    """Return the names of the columns in an expression over references."""
+    return {leaf.names[0] for leaf in leaves(node) if isinstance(leaf, Column)}
+
+
+def counts_rows(call: Call) -> bool:
+    """Say whether a call is `count(*)` or `count(A.*)`."""
+    plain = not call.distinct and call.filter is None and not call.order_by
+    stars = call.name == "count" and len(call.values) == 1 and isinstance(call.values[0], Star)
+    return plain and (call.name == "count_star" or stars)
+
+
+def with_fields(read: Node, fields: tuple[str, ...]) -> Node:
+    """Return the field of a field ... of a value."""
+    for name in fields:
+        read = Operation("STRUCT_EXTRACT", (read, Literal("STRING", name)))
+    return read
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What names mean in the expressions of a clause.
+
+    Attributes:
+        references: what the expressions read; they share it.
+    """
+
+    columns: Columns
+    variables: Variables
+    references: References = field(default_factory=References)
+
+
+class ExpressionReader:
+    """What conditions and measures have in common."""
+
+    def __init__(self, scope: Scope, location: SourceLocation) -> None:
+        self._columns = scope.columns
+        self._variables = scope.variables
+        self._references = scope.references
+        self._location = location
+        self._final = False
+        self._rewritten: Node = _NULL
+        # The parameters of the lambdas around what is being read.
+        self._bound: frozenset[str] = frozenset()
+
+    def read(self, written: ExpressionSource) -> BoundExpression:
+        """Take the navigation out of an expression."""
+        rewritten = self._rewritten = self._rewrite(written.node)
+        reads = self._references.named(columns_in(rewritten))
+        return BoundExpression(sql_of(rewritten), written.text, reads, kernel_of(rewritten))
+
+    def _fail(self, message: str, node: Node, kind: type[QueryError] = QueryError) -> QueryError:
+        return error_at(message, self._near(node), kind)
+
+    def _near(self, node: Node) -> SourceLocation:
+        spans = [each.span for each in walk(node) if each.span is not None]
+        return SourceLocation(self._location.sql, min(spans)[0]) if spans else self._location
+
+    def _text(self, node: Node) -> str:
+        """Return an expression as the query has it."""
+        spans = [each.span for each in walk(node) if each.span is not None]
+        text = self._location.sql[min(spans)[0] : max(end for _, end in spans)] if spans else ""
+        return " ".join(text.split())
+
+    def _reference(self, item: Reference) -> Node:
+        return Column((self._references.name(item),))
+
+    def _rewrite(self, node: Node) -> Node:
+        if isinstance(node, Semantics):
+            return self._semantics(node)
+        if isinstance(node, Column):
+            return node if node.names[0] in self._bound else self._navigate(node, node, Navigation())
+        if isinstance(node, Call) and node.name in NAVIGATION:
+            return self._navigation(node)
+        if isinstance(node, Call) and is_aggregate(node):
+            return self._aggregate(node)
+        if isinstance(node, Star):
+            raise self._fail("* can only stand in count(*) and count(A.*)", node)
+        if isinstance(node, Lambda):
+            return self._lambda(node)
+        return map_children(node, self._rewrite)
+
+    def _lambda(self, node: Lambda) -> Node:
+        before = self._bound
+        self._bound = before | set(node.parameters)
+        try:
+            return map_children(node, self._rewrite)
+        finally:
+            self._bound = before
+
+    def _semantics(self, node: Semantics) -> Node:
+        call = node.call
+        if not (is_aggregate(call) or is_navigation(call)):
+            raise self._fail(f"{node.word} stands before FIRST, LAST or an aggregate only", node)
+        before, self._final = self._final, self._is_final(node.word, call)
+        try:
+            return self._rewrite(call)
+        finally:
+            self._final = before
+
+    def _is_final(self, word: str, node: Node) -> bool:
+        raise NotImplementedError
+
+    # Navigation.
+
+    def _navigation(self, node: Call) -> Node:
+        name = node.name.upper()
+        if node.distinct or node.filter is not None or node.order_by:
+            raise self._fail(f"{name} takes an expression and, if need be, an offset", node)
+        if name == "MATCH_NUMBER":
+            if node.arguments:
+                raise self._fail("MATCH_NUMBER() takes no argument", node)
+            return self._reference(MatchNumber())
+        if name == "CLASSIFIER":
+            return self._navigate(node, node, Navigation(final=self._final))
+        if name in {"FIRST", "LAST"}:
+            inner, offset = self._operand(node, 0)
+            self._refuse_navigation(inner, name)
+            return self._navigate(node, inner, Navigation(first=name == "FIRST", offset=offset, final=self._final))
+        inner, offset = self._operand(node, 1)
+        rows = offset if name == "NEXT" else -offset
+        final = self._final
+        if isinstance(inner, Semantics):
+            final = self._is_final(inner.word, inner)
+            inner = inner.call
+            if not (isinstance(inner, Call) and inner.name in {"first", "last"}):
+                raise self._fail(f"inside {name}, RUNNING and FINAL stand before FIRST or LAST only", node)
+        if isinstance(inner, Call) and inner.name in {"first", "last"}:
+            logical = inner
+            inner, offset = self._operand(logical, 0)
+            self._refuse_navigation(inner, logical.name.upper())
+            at = Navigation(first=logical.name == "first", offset=offset, rows=rows, final=final)
+            return self._navigate(node, inner, at)
+        self._refuse_navigation(inner, name)
+        return self._navigate(node, inner, Navigation(rows=rows, final=final))
+
+    def _refuse_navigation(self, inner: Node, outer: str) -> None:
+        for each in walk(inner):
+            if isinstance(each, Call) and each.name in {"first", "last", "prev", "next"}:
+                raise self._fail(
+                    f"{each.name.upper()} cannot stand inside {outer}; PREV or NEXT may stand around FIRST or LAST",
+                    each,
+                )
+            if is_aggregate(each):
+                raise self._fail(f"an aggregate cannot stand inside {outer}", each)
+            if isinstance(each, Semantics):
+                raise self._fail(f"{each.word} cannot stand inside {outer}; write it before {outer}", each)
+
+    def _operand(self, node: Call, default: int) -> tuple[Node, int]:
+        name, arguments = node.name.upper(), node.values
+        if len(arguments) not in {1, 2} or any(each.name for each in node.arguments):
+            raise self._fail(f"{name} takes an expression and, if need be, an offset", node)
+        if len(arguments) == 1:
+            return arguments[0], default
+        offset = arguments[1].integer if isinstance(arguments[1], Literal) else None
+        if offset is None or offset < 0:
+            raise self._fail(f"the offset of {name} must be a whole number from 0 on, written out", node)
+        return arguments[0], min(offset, _FARTHEST)
+
+    def _navigate(self, whole: Node, inner: Node, at: Navigation) -> Node:
+        """Read all of `inner` at one row."""
+        qualifiers: set[tuple[str, ...] | None] = set()
+        columns: list[tuple[Column, str, tuple[str, ...]]] = []
+        classifiers: list[Call] = []
+        new: dict[int, Node] = {}
+        for leaf in leaves(inner, self._bound):
+            if isinstance(leaf, Star):
+                raise self._fail("* can only stand in count(*) and count(A.*)", leaf)
+            if isinstance(leaf, Column):
+                variables, column, fields = self._column(leaf)
+                columns.append((leaf, column, fields))
+                qualifiers.add(variables)
+            elif isinstance(leaf, Call) and leaf.name == "classifier":
+                classifiers.append(leaf)
+                qualifiers.add(self._classifier_variables(leaf))
+            elif isinstance(leaf, Call):
+                if leaf.arguments:
+                    raise self._fail("MATCH_NUMBER() takes no argument", leaf)
+                new[id(leaf)] = self._reference(MatchNumber())
+        if len(qualifiers) > 1:
+            raise self._fail("all columns in one navigation or aggregate must be of the same variable", whole)
+        at = replace(at, variables=next(iter(qualifiers), None))
+        at = self._normalized(at, whole)
+        for leaf, column, fields in columns:
+            new[id(leaf)] = with_fields(self._reference(Value(column, at)), fields)
+        for label in classifiers:
+            new[id(label)] = self._classifier(at)
+        result = replaced(inner, new)
+        if id(inner) in new or not self._may_lead_outside(at):
+            return result
+        # Where navigation leads nowhere the answer is NULL, whatever the expression makes of NULLs.
+        return Case((Branch(self._reference(RowExists(at)), result),), _NULL)
+
+    def _may_lead_outside(self, at: Navigation) -> bool:
+        raise NotImplementedError
+
+    def _column(self, node: Column) -> tuple[tuple[str, ...] | None, str, tuple[str, ...]]:
+        """Return the variable's members, the column, and the fields of it that are asked for."""
+        members, first = None, 0
+        if len(node.names) > 1:
+            members = self._variables.members(folded(node))
+            if members is not None or self._columns.is_qualified(node):
+                first = 1
+            elif self._columns.find(node) is None:
+                raise self._variables.unknown(folded(node), self._columns.location(node))
+        column = self._columns.find(node, first)
+        if column is None and members is None and self._variables.members(folded(node)) is not None:
+            name = node.names[0]
+            raise self._fail(
+                f"{name} is a variable, not a column; write {name} with a column behind it, as {name}.x", node
+            )
+        if column is None:
+            raise self._columns.unknown(node, first)
+        return members, column, node.names[first + 1 :]
+
+    def _variable(self, node: Column) -> tuple[str, ...]:
+        members = self._variables.members(folded(node))
+        if members is None:
+            raise self._variables.unknown(folded(node), self._columns.location(node))
+        return members
+
+    def _classifier_variables(self, node: Call) -> tuple[str, ...] | None:
+        if not node.arguments:
+            return None
+        (argument, *more) = node.values
+        if more or not isinstance(argument, Column) or len(argument.names) > 1:
+            raise self._fail("CLASSIFIER takes one variable or nothing", node)
+        return self._variable(argument)
+
+    def _normalized(self, at: Navigation, whole: Node) -> Navigation:
+        raise NotImplementedError
+
+    def _classifier(self, at: Navigation) -> Node:
+        raise NotImplementedError
+
+    def _aggregate(self, node: Call) -> Node:
+        raise NotImplementedError
+
+    def _aggregated_variables(self, call: Call) -> tuple[str, ...] | None:
+        for each in (inside for child in children(call) for inside in walk(child)):
+            if is_aggregate(each):
+                raise self._fail("an aggregate cannot stand inside an aggregate", each)
+            if isinstance(each, Semantics):
+                raise self._fail(f"{each.word} cannot stand inside an aggregate; write it before", each)
+        found: set[tuple[str, ...] | None] = set()
+        for each in (leaf for child in children(call) for leaf in leaves(child, self._bound)):
+            if isinstance(each, Star):
+                if call.name != "count" or each is not call.values[0] or each.relation is None:
+                    raise self._fail("* can only stand in count(*) and count(A.*)", each)
+                found.add(self._variable(Column((each.relation,), (each.quoted,), span=each.span)))
+            elif isinstance(each, Column):
+                found.add(self._column(each)[0])
+            elif isinstance(each, Call) and each.name == "classifier":
+                found.add(self._classifier_variables(each))
+            elif isinstance(each, Call) and each.name != "match_number":
+                raise self._fail(f"{each.name.upper()} cannot stand inside an aggregate", each)
+        if len(found) > 1:
+            raise self._fail("all columns in one navigation or aggregate must be of the same variable", call)
+        return next(iter(found), None)
+
+
+def row_expression(
+    written: ExpressionSource, columns: Columns, location: SourceLocation, what: str
+) -> tuple[Node, tuple[str, ...]]:
+    """Look up the columns of an expression of PARTITION BY or ORDER BY.
+
+    Returns:
+        the expression over the columns' own names, and those names.
+
+    Raises:
+        QueryError: a column does not exist, or the expression reads more than one row.
+    """
+    names: dict[str, None] = {}
+    new: dict[int, Node] = {}
+    for node in walk(written.node):
+        if isinstance(node, (Star, Semantics)) or is_navigation(node) or is_aggregate(node):
+            message = f"{what} takes expressions over one row; {written.text} is not"
+            raise error_at(message, location, QueryError)
+    for leaf in leaves(written.node):
+        if isinstance(leaf, Column):
+            first = 1 if columns.is_qualified(leaf) else 0
+            name = columns.find(leaf, first)
+            if name is None:
+                raise columns.unknown(leaf, first)
+            names[name] = None
+            new[id(leaf)] = with_fields(Column((name,), span=leaf.span), leaf.names[first + 1 :])
+    return replaced(written.node, new), tuple(names)

@@ -1,0 +1,194 @@
+"""What an expression of a clause reads, once its navigation is taken out of it.
+
+`LAST(A.price) - FIRST(B.price, 1)` becomes `"i0" - "i1"` over two references. References are columns of a table that is
+handed to DuckDB, one row for each row of the answer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Union
+
+if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
+
+    from rowpattern.sql.expression.nodes import Node
+
+__all__ = [
+    "Aggregate",
+    "BoundExpression",
+    "Classifier",
+    "MatchNumber",
+    "Navigation",
+    "Reference",
+    "References",
+    "RowClassifier",
+    "RowExists",
+    "RowValue",
+    "RunningAggregate",
+    "Value",
+    "depends_on_the_match",
+]
+
+
+@dataclass(frozen=True)
+class Navigation:
+    """Which row to read, seen from a row of a match (ISO/IEC 19075-5, section 5.6).
+
+    Attributes:
+        variables: rows mapped to these primary variables; None for all rows of the match.
+        first: count from the first such row, or from the last.
+        offset: how many such rows to go on, or back.
+        rows: how many rows of the partition to go on from there (NEXT), or back (PREV) when it is negative.
+        final: among all rows of the match, or only up to the current one.
+    """
+
+    variables: tuple[str, ...] | None = None
+    first: bool = False
+    offset: int = 0
+    rows: int = 0
+    final: bool = False
+
+
+@dataclass(frozen=True)
+class Value:
+    """A column's value at the row to which `at` leads; NULL where there is none."""
+
+    column: str
+    at: Navigation
+
+
+@dataclass(frozen=True)
+class RowExists:
+    """Whether `at` leads to a row."""
+
+    at: Navigation
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """The classifier of the row to which `at` leads; NULL where it is not in the match."""
+
+    at: Navigation
+
+
+@dataclass(frozen=True)
+class MatchNumber:
+    """The match's number in its partition, from 1."""
+
+
+@dataclass(frozen=True)
+class RowClassifier:
+    """The classifier of a row that is being aggregated."""
+
+
+#: What a row that is being aggregated gives: the value of a column, its classifier, or the match's number.
+RowValue = Union[str, RowClassifier, MatchNumber]
+
+
+@dataclass(frozen=True)
+class Aggregate:
+    """An aggregate over rows of the match.
+
+    Attributes:
+        sql: the call, over columns named as in `reads`; rows of other variables are filtered out in it, by the column
+            `label`, the place of the row's variable among the pattern's.
+        reads: what each of the rows gives to it.
+        final: over all rows of the match, or only up to the current one.
+        counts: rows mapped to these primary variables are counted, and that is all; None otherwise.
+    """
+
+    sql: str
+    reads: tuple[tuple[str, RowValue], ...]
+    final: bool
+    counts: tuple[str, ...] | None
+
+
+@dataclass(frozen=True)
+class RunningAggregate:
+    """An aggregate over the match so far, in a condition.
+
+    Attributes:
+        function: `"count"`, `"sum"`, `"avg"`, `"min"` or `"max"`.
+        argument: DuckDB's SQL over columns named as in `reads`; None where rows are counted.
+        reads: the columns of the row that is aggregated, by name.
+        variables: rows mapped to these primary variables; None for all rows of the match.
+    """
+
+    function: str
+    argument: str | None
+    reads: tuple[tuple[str, str], ...]
+    variables: tuple[str, ...] | None
+
+
+Reference = Union[Value, RowExists, Classifier, MatchNumber, Aggregate, RunningAggregate]
+
+
+def depends_on_the_match(item: Reference) -> bool:
+    """Say whether a reference of a condition is more than the value of a row at a fixed distance."""
+    if isinstance(item, (Value, RowExists)):
+        return item.at != Navigation(rows=item.at.rows)
+    return True
+
+
+@dataclass
+class References:
+    """Gives each reference a name; the same reference has one name in a clause."""
+
+    names: dict[Reference, str] = field(default_factory=dict)
+    by_name: dict[str, Reference] = field(default_factory=dict)
+    row_names: dict[RowValue, str] = field(default_factory=dict)
+
+    def row_name(self, item: RowValue) -> str:
+        """Return the name of what rows that are aggregated give."""
+        return self.row_names.setdefault(item, f"r{len(self.row_names)}")
+
+    def name(self, item: Reference) -> str:
+        """Return the name of a reference."""
+        found = self.names.get(item)
+        if found is None:
+            found = self.names[item] = f"i{len(self.names)}"
+            self.by_name[found] = item
+        return found
+
+    def named(self, names: AbstractSet[str]) -> tuple[tuple[str, Reference], ...]:
+        """Return the references of these names, in the order in which they were named; linear in `names`."""
+        found = sorted((name for name in names if name in self.by_name), key=lambda name: int(name[1:]))
+        return tuple((name, self.by_name[name]) for name in found)
+
+
+@dataclass(frozen=True)
+class BoundExpression:
+    """An expression over references.
+
+    Attributes:
+        sql: DuckDB's SQL.
+        text: as the query has it, for errors and explanations.
+        reads: the references by name.
+        kernel: the same by Arrow's kernels (`rowpattern.sql.expression.kernels`), where that can be.
+        node: the same as a tree over references, where it depends on the match.
+    """
+
+    sql: str
+    text: str
+    reads: tuple[tuple[str, Reference], ...]
+    kernel: tuple[Any, ...] | None = None
+    node: Node | None = None
+
+    @property
+    def depends(self) -> bool:
+        """Whether it depends on what the match has mapped."""
+        return any(depends_on_the_match(item) for _, item in self.reads)
+
+    @property
+    def only(self) -> Reference | None:
+        """The reference that the whole expression is, where it is one."""
+        if len(self.reads) == 1 and self.sql == f'"{self.reads[0][0]}"':
+            return self.reads[0][1]
+        return None
+
+    @property
+    def origin(self) -> str | None:
+        """The column of which every value is one, where the expression is nothing but navigation."""
+        only = self.only
+        return only.column if isinstance(only, Value) else None

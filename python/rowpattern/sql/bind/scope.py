@@ -1,0 +1,93 @@
+"""Looking up what names mean: columns of the table before a clause, and variables of its pattern."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rowpattern.errors import QueryError, UnknownVariableError
+from rowpattern.sql.text.source_location import SourceLocation, candidates, error_at
+from rowpattern.sql.text.tokens import tokens_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from rowpattern.sql.expression.nodes import Column
+
+__all__ = ["Columns", "Variables", "folded"]
+
+
+def folded(column: Column, at: int = 0) -> str:
+    """Return one of a column's names as the name of a variable: in upper case unless it is quoted."""
+    return column.names[at] if column.is_quoted(at) else column.names[at].upper()
+
+
+class Columns:
+    """The columns of a table; unquoted names are found whatever their case, quoted ones exactly."""
+
+    def __init__(self, names: Sequence[str], sql: str, table: str | None = None) -> None:
+        """Take the names in order; `sql` is for errors, `table` what the table before the clause is called."""
+        self.names = list(names)
+        self._sql = sql
+        self._table = None if table is None else table.lower()
+        self._folded: dict[str, list[str]] = {}
+        for name in self.names:
+            self._folded.setdefault(name.lower(), []).append(name)
+
+    def within(self, sql: str) -> Columns:
+        """Return the same columns for expressions of another text."""
+        return self if sql == self._sql else Columns(self.names, sql, self._table)
+
+    def find(self, column: Column, at: int = 0) -> str | None:
+        """Return the table's column that one of the names means, or None.
+
+        Raises:
+            QueryError: several columns differ in case only, and the name is none of them exactly.
+        """
+        name = column.names[at]
+        found = self._folded.get(name.lower(), [])
+        if name in found:
+            return name
+        if column.is_quoted(at) or not found:
+            return None
+        if len(found) > 1:
+            message = f"{name} could be {' or '.join(found)}; write the one that is meant in double quotes"
+            raise error_at(message, self.location(column), QueryError)
+        return found[0]
+
+    def is_qualified(self, column: Column) -> bool:
+        """Say whether a name begins with the table's, and a column of it follows."""
+        return len(column.names) > 1 and column.names[0].lower() == self._table and self.find(column, 1) is not None
+
+    def unknown(self, column: Column, at: int = 0) -> QueryError:
+        """Make the error for a column that does not exist."""
+        name = column.names[at]
+        message = f"there is no column {name}; {candidates(name, self.names, 'columns')}"
+        return error_at(message, self.location(column, at), QueryError)
+
+    def location(self, column: Column, at: int = 0) -> SourceLocation | None:
+        """Return where one of the names stands, if that is known."""
+        if column.span is None:
+            return None
+        begin, end = column.span
+        names = [token.begin for token in tokens_of(self._sql[begin:end]) if token.is_name]
+        return SourceLocation(self._sql, begin + (names[at] if at < len(names) else 0))
+
+
+class Variables:
+    """The primary variables of a pattern, and the union variables that SUBSET makes of them."""
+
+    def __init__(self, primary: Sequence[str], subset: Mapping[str, Sequence[str]]) -> None:
+        """Take the names as the compiled pattern has them."""
+        self.primary = tuple(primary)
+        self._members = {name: (name,) for name in primary} | {name: tuple(members) for name, members in subset.items()}
+
+    def members(self, name: str) -> tuple[str, ...] | None:
+        """Return the primary variables that a variable stands for, or None when there is no such variable."""
+        return self._members.get(name)
+
+    def unknown(self, name: str, location: SourceLocation | None) -> UnknownVariableError:
+        """Make the error for a variable that the pattern lacks."""
+        message = f"the pattern has no variable {name}; {candidates(name, self._members, 'variables')}"
+        if location is not None:
+            message += f" (line {location.line}, column {location.column})\n{location.excerpt()}"
+        return UnknownVariableError(message)

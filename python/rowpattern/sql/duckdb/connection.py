@@ -1,0 +1,313 @@
+"""DuckDB, embedded: evaluates what is plain SQL, over the tables that it is handed and nothing else.
+
+Connections have no access to files, the network, extensions, or the caller's variables; settings are locked; memory and
+time are limited. They rest in a pool, empty, because making one costs more than most queries on small tables.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import threading
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import duckdb
+
+from rowpattern.errors import QueryError, QueryLimitError, UnsupportedQueryError
+from rowpattern.sql.arrow.encodings import for_duckdb
+from rowpattern.sql.duckdb.spill_directory import SpillDirectory
+from rowpattern.sql.runtime import interpreter_exit  # noqa: F401 - the interpreter may end while DuckDB works
+from rowpattern.sql.runtime.ownership import disown, own, owned
+from rowpattern.sql.runtime.supervised import SupervisedThreads
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import pyarrow as pa
+
+    from rowpattern.sql.runtime.context import ExecutionContext
+    from rowpattern.sql.runtime.supervised import Task
+
+__all__ = ["Database", "abandoned_queries", "database", "relation_reader", "spilling_database"]
+
+# More would hold memory for nothing.
+_MOST_RESTING = 4
+
+# Two threads that sorted 5 GB in 256 MB ran out of it; one did not.
+_SORT_MB_A_THREAD = 192
+
+# A disk, a quota, and a process's own limit that are reached.
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+# DuckDB refuses a number of bytes that 64 bits do not hold.
+_MOST_MEMORY_MB = 1 << 40
+
+_Found = TypeVar("_Found")
+
+_SETTINGS = {
+    "enable_external_access": "false",
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+}
+
+# With their limits of memory and threads and their time zone, which cannot be changed any more; the one that rests
+# longest is first.
+_resting: list[tuple[tuple[float, int, str | None], duckdb.DuckDBPyConnection]] = []
+_resting_lock = threading.Lock()
+
+
+_supervised = SupervisedThreads("rowpattern-duckdb", "queries")
+
+
+def abandoned_queries() -> int:
+    """Return how many queries passed a limit or were given up, and go on in the background as DuckDB has not stopped.
+
+    At most as many as this process has cores, or 4 where it has fewer, go on while more are begun: a further one waits
+    until one of them has ended, and when its own time is over it fails with `QueryLimitError`.
+    """
+    return _supervised.abandoned
+
+
+def _forget() -> None:
+    # A child does not have the threads of its parent's connections.
+    global _resting_lock  # noqa: PLW0603 - another thread of the parent may have held it
+    _resting.clear()
+    _resting_lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
+
+
+def _connect(
+    memory_mb: float, threads: int, time_zone: str | None, spill_directory: str = ""
+) -> duckdb.DuckDBPyConnection:
+    limits = {
+        "memory_limit": f"{min(memory_mb, _MOST_MEMORY_MB):.3f}MiB",
+        "threads": str(threads),
+        "temp_directory": spill_directory,
+    }
+    connection = duckdb.connect(":memory:", config={**_SETTINGS, **limits})
+    connection.execute("SET python_enable_replacements = false")
+    # It would be printed, where a query takes seconds.
+    connection.execute("SET enable_progress_bar = false")
+    if time_zone is not None:
+        try:
+            connection.execute(f"SET TimeZone = '{time_zone.replace(chr(39), chr(39) * 2)}'")
+        except duckdb.Error:
+            connection.close()
+            message = f"DuckDB knows no time zone {time_zone}; name a region, as Europe/Paris"
+            raise UnsupportedQueryError(message) from None
+    connection.execute("SET lock_configuration = true")
+    return connection
+
+
+def _close(connection: duckdb.DuckDBPyConnection) -> None:
+    connection.close()
+    disown(connection)
+
+
+class Database:
+    """A connection for one query, with the tables that are registered in it."""
+
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, context: ExecutionContext, directory: SpillDirectory | None = None
+    ) -> None:
+        """Use a connection within the limits of a run; what does not fit into memory is in a directory."""
+        self._connection = connection
+        self._context = context
+        self._directory = directory
+        self._registered: set[str] = set()
+        self._left: Task[Any] | None = None
+        self._process = os.getpid()
+        # Until `_close`.
+        own(connection)
+
+    @property
+    def threads(self) -> int:
+        """The most threads that work on the query."""
+        return self._context.threads
+
+    def register(self, name: str, table: pa.Table) -> None:
+        """Make a table known under a name, in place of what had it.
+
+        Raises:
+            QueryError: DuckDB has no type for one of its columns.
+        """
+        try:
+            self._connection.register(name, for_duckdb(table))
+        except duckdb.Error as error:
+            raise QueryError(f"the table cannot be given to DuckDB: {_message(str(error))}") from None
+        self._registered.add(name)
+
+    def forget(self) -> None:
+        """Unregister all tables."""
+        for name in self._registered:
+            self._connection.unregister(name)
+        self._registered.clear()
+
+    @property
+    def own(self) -> bool:
+        """Whether this process made it; a forked child must leave it alone."""
+        return self._process == os.getpid()
+
+    def close(self, and_then: Callable[[], object] = lambda: None) -> None:
+        """Close the connection, and then do something; later, and elsewhere, where work was left that has not ended."""
+        if not self.own:
+            return
+
+        def end() -> None:
+            _close(self._connection)
+            and_then()
+
+        if self._left is None:
+            end()
+        else:
+            self._left.when_ended(end)
+
+    def query(self, sql: str) -> pa.Table:
+        """Run a query over registered tables.
+
+        Raises:
+            QueryError: DuckDB refuses it, with DuckDB's message.
+            QueryLimitError: it took too long or too much memory.
+        """
+        return self._within_limits(lambda: self._connection.sql(sql).to_arrow_table())
+
+    def stream(self, sql: str, batch_rows: int) -> Iterator[pa.RecordBatch]:
+        """Run a query over registered tables, and give its answer in batches as it comes.
+
+        Raises:
+            As `query`.
+        """
+        with owned(self._within_limits(lambda: relation_reader(self._connection.sql(sql), batch_rows))) as reader:
+            while True:
+                batch = self._within_limits(lambda: next(reader, None))
+                if batch is None:
+                    return
+                yield batch
+
+    def project(self, columns: str, table: pa.Table) -> pa.Table:
+        """Compute expressions over one table that is not registered, which is quicker for small ones.
+
+        Raises:
+            As `query`.
+        """
+        given = for_duckdb(table)
+        return self._within_limits(lambda: self._connection.from_arrow(given).project(columns).to_arrow_table())
+
+    def _within_limits(self, work: Callable[[], _Found]) -> _Found:
+        if not self.own:
+            raise QueryError("a stream cannot be read in a forked child of the process that made it")
+        try:
+            return _supervised.supervise(work, self._context, self._interrupt, self._leave)
+        except duckdb.OutOfMemoryException as error:
+            raise self._too_large(str(error)) from None
+        except duckdb.InterruptException:
+            raise self._context.timeout_error() from None
+        except duckdb.Error as error:
+            if self._is_full(str(error)):
+                raise self._too_large(str(error)) from None
+            raise QueryError(_message(str(error))) from None
+        except OSError as error:
+            # From a reader, through Arrow, which keeps the text only.
+            text = str(error)
+            if text.startswith("Out of Memory Error") or self._is_full(text):
+                raise self._too_large(text) from None
+            raise (
+                self._context.timeout_error() if text.startswith("INTERRUPT") else QueryError(_message(text))
+            ) from None
+
+    def _is_full(self, text: str) -> bool:
+        """Say whether a message of DuckDB's is about the disk for what does not fit into memory."""
+        return self._directory is not None and (
+            "'max_temp_directory_size'" in text
+            or (self._directory.path in text and any(os.strerror(code) in text for code in _FULL))
+        )
+
+    def _too_large(self, text: str) -> QueryLimitError:
+        if self._directory is not None and self._is_full(text):
+            return self._directory.full(self._context)
+        return self._context.memory_error()
+
+    def _interrupt(self) -> None:
+        # It may have been closed just now.
+        with contextlib.suppress(duckdb.Error):
+            self._connection.interrupt()
+
+    def _leave(self, work: Task[Any]) -> None:
+        self._left = work
+
+    def refuses(self, expression: str, table: pa.Table) -> str | None:
+        """Return why an expression cannot be computed over a table; None when it can."""
+        try:
+            self.project(expression, table)
+        except QueryLimitError:
+            raise
+        except QueryError as error:
+            return str(error)
+        return None
+
+
+def relation_reader(relation: duckdb.DuckDBPyRelation, batch_rows: int) -> pa.RecordBatchReader:
+    """Return a reader of what a relation gives; DuckDB computes it as it is read."""
+    return relation.to_arrow_reader(batch_rows)
+
+
+def _message(text: str) -> str:
+    """Return DuckDB's message without its excerpt, which shows a text that the caller did not write."""
+    text = text.split("\nLINE ", maxsplit=1)[0]
+    kind, _, rest = text.partition(": ")
+    return (rest if kind.endswith("Error") else text).strip()
+
+
+@contextlib.contextmanager
+def database(context: ExecutionContext) -> Iterator[Database]:
+    """Take a connection for one query; it is given back without tables."""
+    limits = (context.memory_mb, context.threads, context.time_zone)
+    with _resting_lock:
+        fitting = [each for each in _resting if each[0] == limits]
+        if fitting:
+            _resting.remove(fitting[-1])
+    connection = fitting[-1][1] if fitting else _supervised.supervise(lambda: _connect(*limits), context)
+    used = Database(connection, context)
+    try:
+        yield used
+        if used.own:
+            used.forget()
+    except BaseException:
+        # What state it is in is not known.
+        used.close()
+        raise
+    if not used.own:
+        return
+    with _resting_lock:
+        _resting.append((limits, connection))
+        left = _resting.pop(0)[1] if len(_resting) > _MOST_RESTING else None
+    if left is not None:
+        _close(left)
+
+
+@contextlib.contextmanager
+def spilling_database(context: ExecutionContext) -> Iterator[Database]:
+    """Make a connection for one query over more than fits into memory: what does not is in a directory of its own."""
+    try:
+        directory = SpillDirectory()
+    except OSError as error:
+        message = f"no temporary directory can be made for what does not fit into memory: {error}; set TMPDIR"
+        raise QueryLimitError(message) from error
+    # Each thread that sorts holds blocks of its own.
+    threads = max(1, min(context.threads, int(context.memory_mb / _SORT_MB_A_THREAD)))
+    try:
+        connection = _supervised.supervise(
+            lambda: _connect(context.memory_mb, threads, context.time_zone, directory.path), context
+        )
+    except BaseException:
+        directory.remove()
+        raise
+    used = Database(connection, context, directory)
+    try:
+        yield used
+    finally:
+        used.close(directory.remove)

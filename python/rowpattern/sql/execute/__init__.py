@@ -1,0 +1,1 @@
+"""A bound clause over rows: order, conditions, matches, measures, the answer."""

@@ -1,0 +1,166 @@
+"""How a query is answered, for people: `rowpattern.explain`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rowpattern.sql.bind.references import Aggregate, Classifier, MatchNumber, RowExists, RunningAggregate, Value
+from rowpattern.sql.duckdb.connection import database
+from rowpattern.sql.execute.query import QueryExecution, bound_clause, parsed_query, tables_of
+from rowpattern.sql.tables.reading import table_reader
+from rowpattern.sql.text.source_location import nesting_limited
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rowpattern.sql.bind.bound import BoundClause, Key
+    from rowpattern.sql.bind.references import BoundExpression, Reference
+    from rowpattern.sql.parse.clause import Clause
+    from rowpattern.sql.parse.parser import ParsedQuery
+    from rowpattern.sql.runtime.context import ExecutionContext, Step
+    from rowpattern.sql.tables.inputs import Table
+
+__all__ = ["Explanation", "explained"]
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """How a query is answered; `str()` is for people.
+
+    Attributes:
+        text: all of it.
+        steps: what was done, with rows and seconds, where the query was run.
+    """
+
+    text: str
+    steps: tuple[Step, ...]
+
+    def __str__(self) -> str:
+        """Return the text."""
+        return self.text
+
+
+@nesting_limited("query")
+def explained(
+    sql: str, data: Any, named: Mapping[str, Any], context: ExecutionContext, *, analyze: bool
+) -> Explanation:
+    """Explain a query; see `rowpattern.explain`."""
+    parsed = parsed_query(sql, context)
+    tables = tables_of(parsed, data, named, table_reader(context))
+    lines: list[str] = []
+    if analyze or any(clause.table is None for clause in parsed.clauses):
+        with database(context) as using:
+            running = QueryExecution(parsed, tables, using, context)
+            running.answer()
+        seen = running.answered
+    else:
+        seen = [(clause, tables[clause.table or ""], None) for clause in parsed.clauses]
+    for clause, table, sorted_rows in seen:
+        bound = bound_clause(parsed, clause, table.names)
+        lines += [f"clause {clause.number + 1} of {len(parsed.clauses)}"]
+        lines += ["  " + line for line in _clause(parsed, clause, bound, table, sorted_rows)]
+    lines.append(_around(parsed))
+    if analyze:
+        lines += ["steps", *("  " + line for line in _steps(context.steps))]
+    return Explanation("\n".join(lines), tuple(context.steps) if analyze else ())
+
+
+def _clause(
+    parsed: ParsedQuery, clause: Clause, bound: BoundClause, table: Table, sorted_rows: bool | None
+) -> list[str]:
+    source = parsed.sql[clause.source.begin : clause.source.end]
+    lines = [f"over {' '.join(source.split())}: {table.rows:,} rows of {len(table.names)} columns"]
+    for words, keys in (("PARTITION BY", bound.partition_by), ("ORDER BY", bound.order_by)):
+        if keys:
+            lines.append(f"{words} {', '.join(map(_key, keys))}")
+    if bound.partition_by or bound.order_by:
+        how = {None: "sorted by DuckDB where they are not in order already", True: "were sorted by DuckDB"}
+        lines.append(f"rows {how.get(sorted_rows, 'were in order already, and not copied')}")
+    lines.append(f"columns that cross: {', '.join(bound.reads()) or 'none'}")
+    conditions = {condition.variable: condition.expression for condition in bound.conditions}
+    for variable in bound.variables:
+        if variable not in conditions:
+            lines.append(f"{variable}: true of every row")
+        else:
+            lines += _computed(f"{variable} AS", conditions[variable])
+    lines += bound.compiled().explain().split("\n")
+    lines.append(f"{bound.rows_shown.upper()} PER MATCH; AFTER MATCH SKIP {' '.join(bound.skip).strip().upper()}")
+    for measure in bound.measures:
+        lines += _computed(f"measure {measure.name}:", measure.expression)
+    lines.append(f"cost: {_cost(bound, table.rows)}")
+    return lines
+
+
+def _key(key: Key) -> str:
+    return f"{key.name}{' DESC' if key.descending else ''}{' NULLS FIRST' if key.nulls_first else ''}"
+
+
+def _computed(what: str, expression: BoundExpression) -> list[str]:
+    if expression.only is not None:
+        by_duckdb = isinstance(expression.only, Aggregate) and expression.only.counts is None
+        return [f"{what} {expression.text}: {_reference(expression.only)}{'' if by_duckdb else ', without DuckDB'}"]
+    if expression.node is not None:
+        lines = [f"{what} {expression.text}: while matching, going back where it fails"]
+        return lines + [f"  {name}: {_reference(item)}" for name, item in expression.reads]
+    how = "by DuckDB" if expression.kernel is None else "by Arrow's kernels where types allow, else by DuckDB"
+    lines = [f"{what} {expression.text}: {how}, as {expression.sql}"]
+    return lines + [f"  {name}: {_reference(item)}" for name, item in expression.reads]
+
+
+def _reference(item: Reference) -> str:
+    if isinstance(item, Value):
+        return f"{item.column} of {_place(item.at)}"
+    if isinstance(item, RowExists):
+        return f"whether there is {_place(item.at)}"
+    if isinstance(item, Classifier):
+        return f"the classifier of {_place(item.at)}"
+    if isinstance(item, MatchNumber):
+        return "the match's number"
+    if isinstance(item, RunningAggregate):
+        of = "rows" if item.argument is None else item.argument
+        return f"{item.function} of {of} of the match so far, kept while matching"
+    over = "the whole match" if item.final else "the match up to the row"
+    return f"a count over {over}" if item.counts is not None else f"{item.sql} over {over}, by DuckDB"
+
+
+def _place(at: Any) -> str:
+    of = "" if at.variables is None else f" mapped to {' or '.join(at.variables)}"
+    if at.first or at.offset or at.variables is not None or at.final:
+        way = "first" if at.first else "last"
+        offset = f" + {at.offset}" if at.offset and at.first else f" - {at.offset}" if at.offset else ""
+        place = f"the {way}{offset} row{of}"
+    else:
+        place = "the current row"
+    if at.rows:
+        place = f"{abs(at.rows)} row{'s' if abs(at.rows) > 1 else ''} {'after' if at.rows > 0 else 'before'} {place}"
+    return place
+
+
+def _cost(bound: BoundClause, rows: int) -> str:
+    columns = len({name for each in bound.conditions for name, _ in each.expression.reads})
+    parts = [f"{columns} column{'s' if columns != 1 else ''} in and {len(bound.conditions)} conditions out"]
+    parts.append(f"two passes over {rows:,} rows, whatever the pattern")
+    if bound.partition_by or bound.order_by:
+        parts.insert(0, f"a look at {rows:,} rows' keys, or O(n log n) to sort them")
+    references = [item for each in bound.measures for _, item in each.expression.reads]
+    aggregates = [item for item in references if isinstance(item, Aggregate) and item.counts is None]
+    if any(each.final for each in aggregates):
+        parts.append("a GROUP BY over the rows of matches")
+    if any(not each.final for each in aggregates):
+        parts.append("a window over the rows of matches")
+    return "; ".join(parts)
+
+
+def _around(parsed: ParsedQuery) -> str:
+    if parsed.projection is not None:
+        return "around it: nothing for DuckDB to do"
+    return "around the clauses: DuckDB runs the query, with the answers in their places"
+
+
+def _steps(steps: list[Step]) -> list[str]:
+    lines = []
+    for step in steps:
+        rate = f"{step.rows / step.seconds / 1e6:,.1f} million rows a second" if step.rows and step.seconds else ""
+        lines.append(f"{step.name:<12}{step.seconds * 1e3:>10.2f} ms  {rate}".rstrip())
+    return lines

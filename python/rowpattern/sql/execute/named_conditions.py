@@ -1,0 +1,61 @@
+"""Conditions without SQL around them: `Pattern.find_iter(rows, conditions={"B": "B.price > A.price"})`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rowpattern.errors import RowsError
+from rowpattern.sql.bind.clause import bind_conditions
+from rowpattern.sql.bind.scope import Columns, Variables
+from rowpattern.sql.duckdb.connection import database
+from rowpattern.sql.execute.matching import prepared
+from rowpattern.sql.execute.sort import OrderedPartitions
+from rowpattern.sql.parse.parser import parse_condition
+from rowpattern.sql.tables.reading import table_reader
+from rowpattern.sql.text.source_location import nesting_limited
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rowpattern.patterns import MatchIterator, Pattern
+    from rowpattern.sql.arrow.arrays import Integers
+    from rowpattern.sql.runtime.context import ExecutionContext
+
+__all__ = ["find_iter"]
+
+
+@nesting_limited("condition")
+def find_iter(  # noqa: PLR0917 - one caller, the core
+    pattern: Pattern, rows: Any, conditions: Mapping[str, str], partitions: Any, skip: Any, context: ExecutionContext
+) -> MatchIterator:
+    """Find matches of a pattern in a table; see `Pattern.find_iter`."""
+    table = table_reader(context)(rows, "rows")
+    starts = _starts(partitions, table.rows)
+    # As in a pattern: a name that was quoted there is meant exactly, any other whatever its case.
+    variables = {name: name if name in pattern.variables else name.upper() for name in conditions}
+    definitions = [parse_condition(variables[name], text) for name, text in conditions.items()]
+    with database(context) as using:
+        arranged = OrderedPartitions(table, context, None, starts)
+        bound = bind_conditions(definitions, Columns(table.names, ""), Variables(pattern.variables, pattern.subset))
+        given, search = prepared(pattern, bound, arranged, using)
+        options: Any = {"partitions": ("starts", starts), "skip": skip, **context.remaining}
+        finder: Any = pattern if search is None else search
+        with context.limited():
+            found: MatchIterator = finder.find_iter(given, **options)
+        return found
+
+
+def _starts(partitions: Any, rows: int) -> Integers:
+    if partitions is None:
+        return np.zeros(min(1, rows), dtype=np.int64)
+    if not isinstance(partitions, tuple) or len(partitions) != 2 or partitions[0] not in {"counts", "starts"}:  # noqa: PLR2004
+        raise RowsError('with conditions, partitions must be ("counts", numbers) or ("starts", numbers)')
+    kind, numbers = partitions
+    found = np.asarray(numbers, dtype=np.int64)
+    if kind == "counts":
+        if found.sum() != rows:
+            raise RowsError(f"the row counts of partitions add up to {found.sum()}, but there are {rows} rows")
+        return np.cumsum(found) - found
+    return found

@@ -1,0 +1,195 @@
+"""A whole query: clauses answered one after another, inner ones first, and DuckDB for what is around them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from rowpattern.cache.api import get_pattern_cache
+from rowpattern.errors import QueryError
+from rowpattern.sql.bind.clause import bind
+from rowpattern.sql.bind.scope import Columns
+from rowpattern.sql.duckdb.connection import database
+from rowpattern.sql.duckdb.names import check_name, lowered
+from rowpattern.sql.execute.output import answer_clause
+from rowpattern.sql.parse.parser import check_text, parse, result_name
+from rowpattern.sql.tables.inputs import (
+    Answer,
+    AnswerColumn,
+    Table,
+    as_kind,
+    common_kind,
+    only_table,
+    plain_integers,
+    restored,
+)
+from rowpattern.sql.tables.reading import table_reader
+from rowpattern.sql.text.source_location import candidates, error_at, nesting_limited
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from rowpattern.sql.bind.bound import BoundClause
+    from rowpattern.sql.duckdb.connection import Database
+    from rowpattern.sql.parse.clause import Clause
+    from rowpattern.sql.parse.parser import ParsedQuery
+    from rowpattern.sql.runtime.context import ExecutionContext
+
+__all__ = [
+    "QueryExecution",
+    "answer_query",
+    "bound_clause",
+    "parsed_query",
+    "projected",
+    "tables_of",
+]
+
+
+_Read = TypeVar("_Read")
+
+
+def parsed_query(sql: str, context: ExecutionContext | None = None) -> ParsedQuery:
+    """Read a query, within limits where there are some, or find it in the pattern cache."""
+    check_text(sql, "query")
+    cache = get_pattern_cache()
+    found: ParsedQuery | None = cache.get(sql, kind="query")
+    if found is None:
+        found = parse(sql) if context is None else parse(sql, context.check)
+        cache.put(sql, found, kind="query")
+    return found
+
+
+def bound_clause(parsed: ParsedQuery, clause: Clause, names: Sequence[str]) -> BoundClause:
+    """Look up the names of a clause in a table of these columns, or find that done in the pattern cache."""
+    cache = get_pattern_cache()
+    # Lengths keep names apart that have anything in them.
+    schema = "\0".join(f"{len(name)}:{name}" for name in names)
+    key = f"{clause.number}\0{len(parsed.sql)}\0{parsed.sql}\0{schema}"
+    found: BoundClause | None = cache.get(key, kind="clause")
+    if found is None:
+        found = bind(clause, names)
+        cache.put(key, found, kind="clause")
+    return found
+
+
+def tables_of(
+    parsed: ParsedQuery, data: Any, named: Mapping[str, Any], read_one: Callable[[Any, str], _Read]
+) -> dict[str, _Read]:
+    """Find the table for each name in the query.
+
+    Args:
+        parsed: the query.
+        data: the one table.
+        named: several tables.
+        read_one: takes a table and what to call it in errors; each table is read once.
+
+    Raises:
+        QueryError: there is none of that name, or a name is no text.
+        TypeError: what was given is no table, or nothing was given by name and more than one needed.
+    """
+    given: dict[str, tuple[str, Any]] = {}
+    for name, value in named.items():
+        check_name(name, "table")
+        if lowered(name) in given:
+            message = f"the tables {given[lowered(name)][0]} and {name} have one name: its case does not count"
+            raise TypeError(message)
+        given[lowered(name)] = (name, value)
+    if data is not None and given:
+        raise TypeError("give one table by its place or several by name, not both")
+    one = None if data is None else read_one(data, "data")
+    found: dict[str, _Read] = {}
+    read: dict[str, _Read] = {}
+    for name, location in parsed.tables.items():
+        if one is not None:
+            found[name] = one
+            continue
+        if lowered(name) not in given:
+            message = f"there is no table {name}; {candidates(name, [each for each, _ in given.values()], 'tables')}"
+            raise error_at(message, location, QueryError)
+        own, value = given[lowered(name)]
+        if own not in read:
+            read[own] = read_one(value, own)
+        found[name] = read[own]
+    return found
+
+
+def projected(parsed: ParsedQuery, answer: Answer) -> Answer:
+    """Return the columns of a clause's answer that the query asks for, where it asks for nothing else."""
+    if not parsed.projection:
+        return answer
+    columns = Columns([column.name for column in answer.columns], parsed.sql)
+    by_name = {column.name: column for column in answer.columns}
+    shown = []
+    for shown_column, alias in parsed.projection:
+        name = columns.find(shown_column)
+        if name is None:
+            raise columns.unknown(shown_column)
+        column = by_name[name]
+        shown.append(AnswerColumn(alias or name, column.values, column.origin))
+    return Answer(shown)
+
+
+class QueryExecution:
+    """One query being answered.
+
+    Attributes:
+        answered: clauses that were answered, each with the table before it and whether its rows had to be sorted.
+    """
+
+    def __init__(
+        self, parsed: ParsedQuery, tables: dict[str, Table], using: Database, context: ExecutionContext
+    ) -> None:
+        """Take the tables that the query names, and a connection."""
+        self.answered: list[tuple[Clause, Table, bool | None]] = []
+        self._parsed = parsed
+        self._tables = tables
+        self._database = using
+        self._context = context
+        self._known_to_duckdb = False
+
+    def answer(self) -> Answer:
+        """Answer the clauses, and then what is around them."""
+        for clause in self._parsed.clauses:
+            table = self._source(clause)
+            bound = bound_clause(self._parsed, clause, table.names)
+            answer, was_sorted = answer_clause(bound, table, self._database, self._context)
+            self.answered.append((clause, table, was_sorted))
+            if self._parsed.projection is not None and clause is self._parsed.clauses[-1]:
+                answer = projected(self._parsed, answer)
+                return answer if clause.table is not None else self._restored(answer.arrow())
+            self._database.register(result_name(clause), answer.arrow())
+        return self._restored(self._query(self._parsed.outer))
+
+    def _restored(self, table: Any) -> Answer:
+        """Give what went through DuckDB the types of the one table's columns of the same names."""
+        source = only_table(self._tables)
+        if source is not None:
+            origins = {name: name for name in table.column_names if name in source.names}
+            return restored(table, origins, source)
+        return Answer(
+            [AnswerColumn(name, plain_integers(values)) for name, values in zip(table.column_names, table.columns)]
+        )
+
+    def _source(self, clause: Clause) -> Table:
+        if clause.table is not None:
+            return self._tables[clause.table]
+        return Table(self._query(self._parsed.sources[clause.number]))
+
+    def _query(self, sql: str) -> Any:
+        if not self._known_to_duckdb:
+            for name in self._parsed.duckdb_tables:
+                self._database.register(name, self._tables[name].arrow())
+            self._known_to_duckdb = True
+        with self._context.step("query", sum(table.rows for table in self._tables.values())):
+            return self._database.query(sql)
+
+
+@nesting_limited("query")
+def answer_query(sql: str, data: Any, named: Mapping[str, Any], context: ExecutionContext) -> Any:
+    """Answer a query with the kind of table that was given."""
+    parsed = parsed_query(sql, context)
+    with context.step("read", 0):
+        tables = tables_of(parsed, data, named, table_reader(context))
+    with database(context) as using:
+        answer = QueryExecution(parsed, tables, using, context).answer()
+    with context.step("answer", len(answer.columns[0].values) if answer.columns else 0):
+        return as_kind(answer, common_kind(tables), only_table(tables))

@@ -1,0 +1,363 @@
+"""A query over more than fits into memory: partition by partition, the answer batch by batch.
+
+Rows go through these hands, none of which holds more than a part of them: DuckDB sorts, writing to disk what does not
+fit; whole partitions are gathered to blocks of some megabytes; each block is answered like a table of its own; DuckDB
+computes what is around the clause.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from rowpattern.errors import QueryError, QueryLimitError, RowPatternError, UnsupportedQueryError
+from rowpattern.sql.arrow.casting import as_type
+from rowpattern.sql.bind.bound import Key
+from rowpattern.sql.duckdb.connection import database, spilling_database
+from rowpattern.sql.execute.largest_partition import LargestPartition
+from rowpattern.sql.execute.output import answer_clause
+from rowpattern.sql.execute.query import bound_clause, parsed_query, projected, tables_of
+from rowpattern.sql.execute.sort import sort_partitions
+from rowpattern.sql.execute.sort_carriers import SortCarriers
+from rowpattern.sql.expression.write import quoted
+from rowpattern.sql.parse.parser import result_name
+from rowpattern.sql.runtime.context import Progress
+from rowpattern.sql.tables.answer_reader import AnswerReader
+from rowpattern.sql.tables.inputs import Table, plain_integers
+from rowpattern.sql.tables.reading import counted_batches, size_bytes, supervised_batches
+from rowpattern.sql.tables.streams import batch_rows, read_stream
+from rowpattern.sql.text.source_location import error_at, nesting_limited
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+
+    from rowpattern.sql.duckdb.connection import Database
+    from rowpattern.sql.parse.clause import Clause
+    from rowpattern.sql.parse.parser import ParsedQuery
+    from rowpattern.sql.runtime.context import ExecutionContext
+    from rowpattern.sql.tables.streams import Stream
+
+__all__ = ["stream_query"]
+
+# A block has at most this part of the memory: answering it takes some times as much.
+_BLOCK_SHARE = 1 / 16
+_MOST_BLOCK_BYTES = 64 << 20
+
+
+@nesting_limited("query")
+def stream_query(
+    sql: str, data: Any, named: Mapping[str, Any], context: ExecutionContext, *, in_order: bool
+) -> pa.RecordBatchReader:
+    """Answer a query as it is read; see `rowpattern.match_recognize`."""
+    parsed = parsed_query(sql, context)
+    if len(parsed.clauses) != 1:
+        location = parsed.clauses[1].location if parsed.clauses else None
+        message = (
+            "a stream is answered by one MATCH_RECOGNIZE; answer the inner one first, and give that to the outer one"
+        )
+        raise error_at(message, location, UnsupportedQueryError)
+    streams = tables_of(parsed, data, named, lambda value, name: read_stream(value, name, context))
+    streamed = _StreamedQuery(parsed, streams, context, in_order=in_order)
+    return AnswerReader(streamed.schema, streamed.batches())
+
+
+class _StreamedQuery:
+    """One query being answered.
+
+    Attributes:
+        schema: of the answer.
+    """
+
+    def __init__(
+        self, parsed: ParsedQuery, streams: dict[str, Stream], context: ExecutionContext, *, in_order: bool
+    ) -> None:
+        """Find out what the answer looks like, from tables of the same columns without rows.
+
+        Raises:
+            What answering the query over empty tables raises.
+        """
+        self._parsed = parsed
+        self._streams = streams
+        self._context = context
+        self._in_order = in_order
+        self._failed: Exception | None = None
+        self._clause: Clause = parsed.clauses[0]
+        around = parsed.projection is None
+        with database(context) as using:
+            self._register(using, empty=True)
+            self._source = self._source_schema(using)
+            self._bound = bound_clause(parsed, self._clause, self._source.names)
+            self._answer_schema = self._answer(_empty(self._source), using, context).schema
+            self.schema = self._answer_schema
+            if around:
+                using.register(result_name(self._clause), _empty(self._answer_schema))
+                self._check_reads()
+                self.schema = _plain(using.query(parsed.outer)).schema
+        sorts = not in_order and bool(self._bound.partition_by or self._bound.order_by)
+        self._sorts = sorts or self._clause.table is None
+        self._largest = LargestPartition(self._bound.partition_by)
+        self._number = "row"
+        while self._number in self._source.names:
+            self._number += "_"
+        share = 1 / (1 + self._sorts + around)
+        self._parts = {name: context.part(share) for name in ("sort", "blocks", "outer")}
+
+    # What is read.
+
+    def _register(self, using: Database, *, empty: bool) -> None:
+        """Make tables known to DuckDB that the text reads elsewhere than directly before the clause."""
+        for name in self._parsed.duckdb_tables:
+            stream = self._streams[name]
+            known = _empty(stream.schema) if empty else self._read(stream, stream.schema.names)
+            using.register(name, known)
+
+    def _read(self, stream: Stream, names: Sequence[str]) -> pa.RecordBatchReader:
+        schema = pa.schema([stream.schema.field(name) for name in names])
+        return self._reader(schema, counted_batches(stream.batches(names), self._parts["sort"]))
+
+    def _source_schema(self, using: Database) -> pa.Schema:
+        if self._clause.table is not None:
+            return self._streams[self._clause.table].schema
+        self._check_reads()
+        return _plain(using.query(self._parsed.sources[self._clause.number])).schema
+
+    def _check_reads(self) -> None:
+        """Refuse a query that reads a table more often than it can be read."""
+        for name, times in self._parsed.duckdb_tables.items():
+            if times > 1:
+                message = f"a stream reads {name} once only; read it once, or answer without stream"
+                raise error_at(message, self._parsed.tables[name], UnsupportedQueryError)
+
+    # What goes through.
+
+    def batches(self) -> Generator[pa.RecordBatch, None, None]:
+        """Compute the answer batch by batch. The clock stands still while the caller works."""
+        runs = list(self._parts.values())
+        with contextlib.ExitStack() as stack:
+            for each in runs:
+                each.wait(self._context.begun)
+            try:
+                for batch in self._answered(stack):
+                    stopped = time.perf_counter()
+                    yield batch
+                    for each in runs:
+                        each.wait(stopped)
+            except QueryError:
+                failed, self._failed = self._failed, None
+                if failed is None:
+                    raise
+                # What DuckDB says of it has been through its hands, and Arrow's.
+                raise failed from failed.__cause__
+
+    def _answered(self, stack: contextlib.ExitStack) -> Iterator[pa.RecordBatch]:
+        answers = self._answers(self._ordered(stack), stack)
+        if self._parsed.projection is not None:
+            yield from answers
+            return
+        using = stack.enter_context(spilling_database(self._parts["outer"]))
+        self._register(using, empty=False)
+        using.register(result_name(self._clause), self._reader(self._answer_schema, answers))
+        for batch in using.stream(self._parsed.outer, batch_rows(self.schema)):
+            yield from _cast(_plain(pa.Table.from_batches([batch])), self.schema).to_batches()
+
+    def _ordered(self, stack: contextlib.ExitStack) -> Iterator[pa.Table]:
+        """Read the table before the clause in order."""
+        clause, bound = self._clause, self._bound
+        names = [name for name in self._source.names if name in set(bound.reads())] or self._source.names[:1]
+        if not self._sorts:
+            stream = self._streams[clause.table or ""]
+            batches = stream.batches(names)
+            return map(_table, batches if stream.in_memory else supervised_batches(batches, self._parts["blocks"]))
+        context = self._parts["sort"]
+        by = (*bound.partition_by, *bound.order_by)
+        using = stack.enter_context(spilling_database(context))
+        if clause.table is None:
+            self._register(using, empty=False)
+            keys = [] if self._in_order else [f"{key.sql} {key.direction}" for key in by]
+            sql = (
+                f"SELECT {', '.join(map(quoted, names))} FROM ({self._parsed.sources[clause.number]}){_order_by(keys)}"
+            )
+            return map(_table, _sorted(using.stream(sql, batch_rows(self._columns(names))), context))
+        stream = self._streams[clause.table]
+        carriers = SortCarriers(stream.schema, names, by, self._number)
+        read = counted_batches(stream.batches(names), context)
+        using.register(
+            "rowpattern rows", self._reader(carriers.schema, map(carriers.give, _numbered(read, self._number)))
+        )
+        sql = f'SELECT {", ".join(map(quoted, carriers.columns))} FROM "rowpattern rows"{_order_by(carriers.keys)}'
+        found = using.stream(sql, batch_rows(carriers.schema))
+        return map(carriers.take, _sorted(found, context))
+
+    def _reader(self, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> pa.RecordBatchReader:
+        """Return a reader for DuckDB, which keeps the error that reading ends with."""
+
+        def kept() -> Iterator[pa.RecordBatch]:
+            try:
+                yield from batches
+            except Exception as error:
+                self._failed = self._failed or error
+                raise
+
+        return pa.RecordBatchReader.from_batches(schema, kept())
+
+    def _columns(self, names: Sequence[str]) -> pa.Schema:
+        """Return the types of columns of the table before the clause, and of the rows' numbers."""
+        number = pa.field(self._number, pa.int64())
+        return pa.schema([number if name == self._number else self._source.field(name) for name in names])
+
+    def _answers(self, tables: Iterable[pa.Table], stack: contextlib.ExitStack) -> Iterator[pa.RecordBatch]:
+        """Answer the clause, block by block."""
+        context = self._parts["blocks"]
+        using = stack.enter_context(database(context))
+        rows = batch_rows(self._answer_schema)
+        for block in self._blocks(tables, using, context):
+            with self._naming_largest(using, context):
+                answer = self._answer(block, using, context)
+            yield from _cast(answer, self._answer_schema).to_batches(max_chunksize=rows)
+
+    def _answer(self, table: pa.Table, using: Database, context: ExecutionContext) -> pa.Table:
+        clause, _ = answer_clause(self._bound, Table(table), using, context)
+        answer = projected(self._parsed, clause)
+        if self._parsed.projection is None:
+            return answer.arrow()
+        views = self._streams[self._clause.table].views if self._clause.table is not None else {}
+        columns = [
+            column.arrow() if (view := views.get(column.origin)) is None else column.arrow().cast(view)
+            for column in answer.columns
+        ]
+        return pa.Table.from_arrays(columns, names=[column.name for column in answer.columns])
+
+    def _blocks(self, tables: Iterable[pa.Table], using: Database, context: ExecutionContext) -> Iterator[pa.Table]:
+        """Gather whole partitions.
+
+        Raises:
+            QueryLimitError: one does not fit into memory.
+        """
+        most = min(_MOST_BLOCK_BYTES, int(context.memory_mb * 2**20 * _BLOCK_SHARE))
+        gathered: list[pa.Table] = []
+        gathered_bytes = 0
+        last: pa.Table | None = None
+        for each in (piece for whole in tables for piece in _slices(whole, most)):
+            table = _cast(each, self._columns(each.schema.names))
+            starts = self._starts(table, last, using, context)
+            last = table.slice(table.num_rows - 1)
+            table_bytes = size_bytes(table)
+            cut = len(starts) > 0 and gathered_bytes + table_bytes > most
+            if cut:
+                at = int(starts[-1])
+                gathered.append(table.slice(0, at))
+                self._largest.add(table.slice(0, at), starts[:-1])
+            else:
+                self._largest.add(table, starts)
+            with self._naming_largest(using, context):
+                context.hold(table_bytes)
+            if cut:
+                yield self._as_they_came(pa.concat_tables(gathered), using, context)
+                gathered, gathered_bytes, table = [], 0, table.slice(at)
+                self._largest.forget()
+                self._largest.add(table, [0])
+                context.held_bytes = table_bytes = size_bytes(table)
+                pa.default_memory_pool().release_unused()
+            gathered.append(table)
+            gathered_bytes += table_bytes
+        if gathered:
+            yield self._as_they_came(pa.concat_tables(gathered), using, context)
+
+    @contextlib.contextmanager
+    def _naming_largest(self, using: Database, context: ExecutionContext) -> Iterator[None]:
+        """Say in the error for memory that is used up which partition was the largest."""
+        try:
+            yield
+        except QueryLimitError as error:
+            if not context.seconds_left:
+                raise
+            try:
+                what = self._largest.named(using)
+            except RowPatternError:
+                raise error from None
+            raise context.memory_error(what) from None
+
+    def _as_they_came(self, block: pa.Table, using: Database, context: ExecutionContext) -> pa.Table:
+        """Give rows that are equal in ORDER BY the order that they had.
+
+        As a key of the large sort, the rows' numbers doubled its time; here they are looked at, and few blocks sorted.
+        """
+        if self._number not in block.column_names:
+            return block
+        number = Key(self._number, self._number, quoted(self._number), (self._number,))
+        with self._naming_largest(using, context):
+            rows = sort_partitions(
+                Table(block), self._bound.partition_by, (*self._bound.order_by, number), using, context
+            )
+        if rows.order is not None:
+            block = pa.table({name: rows.column(name) for name in block.column_names})
+        return block.drop_columns([self._number])
+
+    def _starts(self, table: pa.Table, last: pa.Table | None, using: Database, context: ExecutionContext) -> Any:
+        """Return the rows of a batch that begin a partition, given the row before it."""
+        seen = table if last is None else pa.concat_tables([last, table])
+        order_by = self._bound.order_by if self._in_order else ()
+        rows = sort_partitions(Table(seen), self._bound.partition_by, order_by, using, context)
+        if rows.order is not None:
+            wrong = np.flatnonzero(rows.order != np.arange(rows.count))
+            if len(wrong):
+                message = "the rows of the stream are not in the order of PARTITION BY and ORDER BY"
+                raise error_at(f"{message}; give stream=True, which sorts them", self._clause.location, QueryError)
+        if last is None:
+            return rows.starts
+        return rows.starts[1:] - 1
+
+
+def _empty(schema: pa.Schema) -> pa.Table:
+    # `schema.empty_table()` does not know unions.
+    return pa.Table.from_batches([], schema)
+
+
+def _order_by(keys: Sequence[str]) -> str:
+    return f" ORDER BY {', '.join(keys)}" if keys else ""
+
+
+def _table(batch: pa.RecordBatch) -> pa.Table:
+    return pa.Table.from_batches([batch])
+
+
+def _sorted(batches: Iterable[pa.RecordBatch], context: ExecutionContext) -> Iterator[pa.RecordBatch]:
+    """Tell when a sort begins and when it has ended: then its first batch comes."""
+    context.report(Progress("sort", 0, time.perf_counter() - context.begun, done=False, size_bytes=0))
+    sorting = True
+    for batch in batches:
+        if sorting:
+            sorting = False
+            seconds = time.perf_counter() - context.begun
+            context.report(Progress("sort", context.read_rows, seconds, done=True, size_bytes=context.read_bytes))
+        yield batch
+
+
+def _slices(table: pa.Table, most_bytes: int) -> Iterator[pa.Table]:
+    """Cut a table of rows that are wider than they seemed into tables of about `most_bytes`."""
+    rows = table.num_rows
+    step = max(1, int(rows * min(1.0, most_bytes / max(1, size_bytes(table)))))
+    for first in range(0, rows, step):
+        yield table.slice(first, step)
+
+
+def _numbered(batches: Iterable[pa.RecordBatch], name: str) -> Iterator[pa.RecordBatch]:
+    first = 0
+    for batch in batches:
+        yield batch.append_column(name, pa.array(np.arange(first, first + batch.num_rows)))
+        first += batch.num_rows
+
+
+def _plain(table: pa.Table) -> pa.Table:
+    """Return what DuckDB gave with its sums as int64 where they fit."""
+    return pa.Table.from_arrays([plain_integers(values) for values in table.columns], names=table.column_names)
+
+
+def _cast(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Give columns the types that they were said to have."""
+    columns = [as_type(values, field.type, field.name) for field, values in zip(schema, table.columns)]
+    return pa.Table.from_arrays(columns, schema=schema)

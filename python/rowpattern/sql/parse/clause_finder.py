@@ -1,0 +1,285 @@
+"""Where MATCH_RECOGNIZE clauses stand in a query, which table is before each, and which WITH lists that table sees."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from rowpattern.errors import QuerySyntaxError
+from rowpattern.sql.duckdb.names import lowered
+from rowpattern.sql.parse.clause import CommonTables, TextPiece
+from rowpattern.sql.parse.clause_reader import ClauseReader
+from rowpattern.sql.parse.keywords import BEHIND_A_TABLE, NOT_A_NAME
+from rowpattern.sql.text.source_location import SourceLocation, error_at
+from rowpattern.sql.text.tokens import closing_brackets, tokens_of
+
+if TYPE_CHECKING:
+    from rowpattern.sql.parse.clause import Clause
+    from rowpattern.sql.text.tokens import Token
+
+__all__ = ["find_clauses"]
+
+_WINDOW_WORDS = frozenset({"MEASURES", "PATTERN", "DEFINE", "SUBSET", "INITIAL", "SEEK"})
+
+# Behind each of these a table begins.
+_BEFORE_A_TABLE = frozenset({"FROM", "JOIN"})
+
+# Reserved words that can stand in a key of a window.
+_IN_A_KEY = frozenset({"AND", "ASC", "CASE", "CAST", "COLLATE", "DESC", "ELSE", "END", "FALSE", "IN", "NOT", "NULL"})
+_IN_A_KEY |= {"OR", "THEN", "TRUE", "WHEN"}
+
+# The time that a query takes before its first row is read grows with these.
+_MOST_CLAUSES = 100
+_MOST_COPIED = 1 << 22
+_MOST_TOKENS_OF_A_TABLE = 1000
+
+
+@dataclass
+class _WithList:
+    """A WITH list: each table's name with its piece of the text."""
+
+    recursive: bool
+    tables: list[tuple[str, int, int]] = field(default_factory=list)
+
+
+def find_clauses(sql: str) -> tuple[list[Clause], TextPiece]:
+    """Find the clauses of a query.
+
+    Returns:
+        the clauses, inner ones first, and the whole text with those that stand directly in it.
+
+    Raises:
+        QuerySyntaxError: brackets or quotes do not fit, it is more than one statement, or a clause is wrong.
+
+    Takes time linear in the text.
+    """
+    tokens = tokens_of(sql)
+    if not tokens:
+        raise QuerySyntaxError("expected one query, which begins with SELECT, WITH, FROM or VALUES")
+    return _ClauseFinder(sql, tokens).find_clauses()
+
+
+class _ClauseFinder:
+    def __init__(self, sql: str, tokens: list[Token]) -> None:
+        self._sql = sql
+        self._tokens = tokens
+        self._closing = closing_brackets(sql, tokens)
+        self._clauses: list[Clause] = []
+        # Those of the brackets around the place that is looked at, outer ones first.
+        self._lists: list[_WithList] = []
+        self._copied = 0
+
+    def find_clauses(self) -> tuple[list[Clause], TextPiece]:
+        last = len(self._tokens)
+        while last and self._tokens[last - 1].is_sign(";"):
+            last -= 1
+        for token in self._tokens[:last]:
+            if token.is_sign(";"):
+                raise self._fail("expected one query; this ; begins another", token)
+        if not last:
+            raise QuerySyntaxError("expected one query, which begins with SELECT, WITH, FROM or VALUES")
+        self._scan(0, last)
+        text = TextPiece(0, self._tokens[last - 1].end)
+        self._clauses.sort(key=lambda clause: clause.end)
+        by_begin = sorted(self._clauses, key=lambda clause: (clause.source.begin, -clause.end))
+        pieces = [text]
+        for number, clause in enumerate(self._clauses):
+            clause.number = number
+            pieces.append(clause.source)
+            pieces += [piece for common in clause.common for piece in common.pieces]
+        begins = [clause.source.begin for clause in by_begin]
+        for piece in pieces:
+            among = by_begin[bisect_left(begins, piece.begin) : bisect_left(begins, piece.end)]
+            piece.clauses = _outermost([clause for clause in among if clause.end <= piece.end])
+        return self._clauses, text
+
+    def _fail(self, message: str, token: Token) -> QuerySyntaxError:
+        return error_at(message, SourceLocation(self._sql, token.begin), QuerySyntaxError)
+
+    def _word(self, at: int) -> str:
+        return self._tokens[at].word if at < len(self._tokens) else ""
+
+    def _is_sign(self, at: int, sign: str) -> bool:
+        return at < len(self._tokens) and self._tokens[at].is_sign(sign)
+
+    def _scan(self, begin: int, end: int) -> None:
+        """Look through the tokens of one pair of brackets, or of the whole query."""
+        outer = len(self._lists)
+        table = at = begin
+        behind_by = False
+        while at < end:
+            token = self._tokens[at]
+            word = token.word
+            if word in _BEFORE_A_TABLE or token.is_sign(","):
+                table = at + 1
+            elif word == "WITH":
+                self._with_list(at, end)
+            elif word == "MATCH_RECOGNIZE" and self._is_sign(at + 1, "("):
+                self._clause(table, at)
+                at = self._closing[at + 1] + 1
+                continue
+            elif behind_by and word in _WINDOW_WORDS and self._is_window_word(at):
+                message = f"{word} belongs in MATCH_RECOGNIZE (...) after a table, not in a window"
+                raise self._fail(message, token)
+            behind_by = word == "BY" or (behind_by and word not in NOT_A_NAME - _IN_A_KEY)
+            if at in self._closing:
+                self._scan(at + 1, self._closing[at])
+                at = self._closing[at]
+            at += 1
+        del self._lists[outer:]
+
+    def _is_window_word(self, at: int) -> bool:
+        """Say whether a word behind BY stands where a window has its row pattern, which is behind a whole key."""
+        behind = self._tokens[at + 1] if at + 1 < len(self._tokens) else None
+        if behind is None or behind.word in NOT_A_NAME or not (behind.is_name or behind.is_sign("(")):
+            return False
+        return self._tokens[at - 1].is_name or self._is_sign(at - 1, ")")
+
+    # WITH lists.
+
+    def _with_list(self, at: int, end: int) -> None:
+        found = _WithList(self._word(at + 1) == "RECURSIVE")
+        at += 2 if found.recursive else 1
+        while at < end and self._tokens[at].is_name:
+            name, first = self._tokens[at].text, self._tokens[at].begin
+            at += 1
+            at = self._closing[at] + 1 if self._is_sign(at, "(") else at
+            if self._word(at) == "USING":
+                # USING KEY (...) of a recursive one.
+                at = self._closing[at + 2] + 1 if self._is_sign(at + 2, "(") else at
+            if self._word(at) != "AS":
+                break
+            at += 1
+            at += self._word(at) == "NOT"
+            at += self._word(at) == "MATERIALIZED"
+            if not self._is_sign(at, "("):
+                break
+            at = self._closing[at]
+            found.tables.append((name, first, self._tokens[at].end))
+            at += 1
+            if not self._is_sign(at, ","):
+                break
+            at += 1
+        if found.tables:
+            self._lists.append(found)
+
+    def _seen(self, at: int) -> list[_WithList]:
+        """Return the parts of WITH lists that a table at a token sees, outer ones first."""
+        begin = self._tokens[at].begin
+        seen = []
+        for each in self._lists:
+            before = each.tables[: bisect_left([end for _, _, end in each.tables], begin + 1)]
+            if before:
+                seen.append(_WithList(each.recursive, before))
+        return seen
+
+    # Clauses.
+
+    def _clause(self, table: int, at: int) -> None:
+        if len(self._clauses) == _MOST_CLAUSES:
+            raise self._fail(
+                f"the query has more than {_MOST_CLAUSES} clauses; write several queries", self._tokens[at]
+            )
+        location = SourceLocation(self._sql, self._tokens[at].begin)
+        name, source_name = self._table(table, at)
+        closing = self._closing[at + 1]
+        source = TextPiece(self._tokens[table].begin, self._tokens[at - 1].end)
+        seen = self._seen(table)
+        if name is not None and any(lowered(name) == lowered(each) for one in seen for each, _, _ in one.tables):
+            name = None
+        clause = ClauseReader(self._sql, self._tokens, self._closing, at + 2, closing).read(
+            source, name, source_name, location
+        )
+        clause.alias = self._alias(closing + 1)
+        if name is None:
+            self._copied += sum(each.tables[-1][2] - each.tables[0][1] for each in seen)
+            if self._copied > _MOST_COPIED:
+                message = "the tables before clauses see too long a WITH list; pass what it makes as tables"
+                raise self._fail(message, self._tokens[at])
+            clause.common = [
+                CommonTables(each.recursive, [TextPiece(begin, end) for _, begin, end in each.tables]) for each in seen
+            ]
+        self._clauses.append(clause)
+
+    def _table(self, begin: int, end: int) -> tuple[str | None, str | None]:
+        """Look at the tokens before a clause: a table with or without an alias.
+
+        Returns:
+            the table's name where it is nothing but a name, and what it is called.
+        """
+        if begin in {0, end}:
+            raise self._fail("MATCH_RECOGNIZE stands behind a table in FROM", self._tokens[end])
+        outside = self._outside_brackets(begin, end)
+        tokens = self._tokens[begin:end]
+        for at in outside:
+            word = self._word(at)
+            if word in {"ON", "USING"} and at > begin:
+                message = "MATCH_RECOGNIZE stands directly behind its table; write it before ON or USING"
+                raise self._fail(message, self._tokens[end])
+            if word in NOT_A_NAME - {"AS", "LATERAL", "WITH"}:
+                raise self._fail("MATCH_RECOGNIZE stands behind a table in FROM", self._tokens[end])
+        first = tokens[0]
+        text = first.kind == "text" and first.text.startswith("'")
+        own = first.text[1:-1].replace("''", "'") if text else first.text
+        alias = tokens[1:]
+        if alias and alias[0].word == "AS":
+            alias = alias[1:]
+            if not alias:
+                raise self._fail("expected the name of a table behind AS", self._tokens[end])
+        if any(each.word in NOT_A_NAME for each in (first, *alias[:1])) or not (first.is_name or text):
+            return None, self._called(outside)
+        if len(tokens) == 1:
+            return own, own
+        return (own, alias[0].text) if len(alias) == 1 and alias[0].is_name else (None, self._called(outside))
+
+    def _called(self, outside: list[int]) -> str | None:
+        """Return what a table is called whose tokens outside of brackets these are; None where it has no alias."""
+        tokens = [self._tokens[at] for at in outside]
+        words = [token.word for token in tokens]
+        if "TABLESAMPLE" in words:
+            tokens = tokens[: words.index("TABLESAMPLE")]
+        if len(tokens) > 1 and tokens[1].is_sign(":"):
+            return tokens[0].text
+        if len(tokens) > 2 and tokens[-1].is_sign("(") and _is_alias(tokens[-2], tokens[-3]):  # noqa: PLR2004
+            # The names of its columns.
+            tokens.pop()
+        if len(tokens) > 2 and tokens[-1].is_sign("(") and tokens[-2].word == "MATCH_RECOGNIZE":  # noqa: PLR2004
+            return self._called(outside[: len(tokens) - 2])
+        if len(tokens) == 1 and tokens[0].is_name:
+            return tokens[0].text
+        return tokens[-1].text if len(tokens) > 1 and _is_alias(tokens[-1], tokens[-2]) else None
+
+    def _outside_brackets(self, begin: int, end: int) -> list[int]:
+        found: list[int] = []
+        while begin < end:
+            if len(found) == _MOST_TOKENS_OF_A_TABLE:
+                raise self._fail("MATCH_RECOGNIZE stands behind a table in FROM", self._tokens[end])
+            found.append(begin)
+            begin = self._closing.get(begin, begin) + 1
+        return found
+
+    def _alias(self, at: int) -> str | None:
+        if self._word(at) == "AS":
+            at += 1
+        if at >= len(self._tokens) or not self._tokens[at].is_name:
+            return None
+        return None if self._tokens[at].word in BEHIND_A_TABLE else self._tokens[at].text
+
+
+def _is_alias(token: Token, before: Token) -> bool:
+    """Say whether a token names the table that another one ends, or the AS behind it."""
+    if not token.is_name or token.word in BEHIND_A_TABLE or token.word == "ORDINALITY":
+        return False
+    if before.word == "AS":
+        return True
+    return before.word not in BEHIND_A_TABLE and (before.is_name or before.is_sign("(") or before.kind == "text")
+
+
+def _outermost(clauses: list[Clause]) -> list[Clause]:
+    """Return those of some clauses, outer ones first where they begin at one place, that stand in no other of them."""
+    found: list[Clause] = []
+    for clause in clauses:
+        if not found or clause.source.begin >= found[-1].end:
+            found.append(clause)
+    return found

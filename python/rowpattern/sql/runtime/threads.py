@@ -1,0 +1,46 @@
+"""Threads for work on whole columns: Arrow's and numpy's functions run without the interpreter's lock."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+__all__ = ["MANY_ROWS", "available_cores", "in_threads"]
+
+# Below, handing work to other threads takes longer than it saves.
+MANY_ROWS = 200_000
+
+_Item = TypeVar("_Item")
+_Found = TypeVar("_Found")
+
+# By how many threads they have, for the process; they are made when they are first asked for.
+_pools: dict[int, ThreadPoolExecutor] = {}
+
+if hasattr(os, "register_at_fork"):
+    # The child does not have the threads.
+    os.register_at_fork(after_in_child=_pools.clear)
+
+
+def available_cores() -> int:
+    """Return how many cores this process may use."""
+    affinity: Any = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
+
+
+def in_threads(
+    threads: int, function: Callable[[_Item], _Found], items: Sequence[_Item], rows: int = MANY_ROWS
+) -> list[_Found]:
+    """Call a function with each item, by `threads` threads where there are enough rows; results in the items' order.
+
+    The function must not call this again: all threads might wait for each other.
+    """
+    if threads == 1 or rows < MANY_ROWS or len(items) < 2:  # noqa: PLR2004 - one item needs no thread
+        return [function(item) for item in items]
+    pool = _pools.get(threads)
+    if pool is None:
+        pool = _pools.setdefault(threads, ThreadPoolExecutor(threads, "rowpattern-columns"))
+    return list(pool.map(function, items))

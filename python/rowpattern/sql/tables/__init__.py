@@ -1,0 +1,1 @@
+"""Tables of the kinds that callers have, read and given back."""

@@ -1,0 +1,1 @@
+"""The text of a query: tokens, places in it, and errors that show them."""

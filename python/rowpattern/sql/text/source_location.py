@@ -1,0 +1,99 @@
+"""Errors that show their place in the query."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+from typing import TYPE_CHECKING, TypeVar
+
+from rowpattern.errors import PatternSyntaxError, QueryError, QuerySyntaxError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+__all__ = ["SourceLocation", "candidates", "error_at", "nesting_limited", "pattern_error_at"]
+
+# A longer line is shown around the place only.
+_WIDEST = 100
+
+_Error = TypeVar("_Error", bound=QueryError)
+
+
+class SourceLocation:
+    """Somewhere in a query's text.
+
+    Attributes:
+        offset: in characters, from 0.
+    """
+
+    __slots__ = ("offset", "sql")
+
+    def __init__(self, sql: str, offset: int) -> None:
+        self.sql = sql
+        self.offset = min(offset, len(sql))
+
+    @property
+    def line(self) -> int:
+        """The line, from 1."""
+        return self.sql.count("\n", 0, self.offset) + 1
+
+    @property
+    def column(self) -> int:
+        """The column in characters, from 1."""
+        return self.offset - (self.sql.rfind("\n", 0, self.offset) + 1) + 1
+
+    def excerpt(self) -> str:
+        """Return the line and, below it, a caret."""
+        begin = self.sql.rfind("\n", 0, self.offset) + 1
+        end = self.sql.find("\n", self.offset)
+        line, at = self.sql[begin : None if end < 0 else end], self.offset - begin
+        first = max(0, at - _WIDEST // 2)
+        # Tabs would put the caret elsewhere than where a reader sees the place.
+        shown = line[first : first + _WIDEST].expandtabs(1)
+        return f"{shown}\n{' ' * (at - first)}^"
+
+
+def error_at(message: str, location: SourceLocation | None, kind: type[_Error]) -> _Error:
+    """Make an error of a kind that shows its place."""
+    if location is None:
+        return kind(message)
+    text = f"{message} (line {location.line}, column {location.column})\n{location.excerpt()}"
+    return kind(text, location.line, location.column)
+
+
+def pattern_error_at(error: PatternSyntaxError, pattern: str, location: SourceLocation) -> PatternSyntaxError:
+    """Make a row pattern's error show its place in the query.
+
+    Args:
+        error: it counts lines and columns in the pattern.
+        pattern: the text inside `PATTERN (...)`.
+        location: where that text begins in the query.
+    """
+    lines = pattern.split("\n")
+    offset = sum(len(line) + 1 for line in lines[: error.line - 1]) + error.column - 1
+    there = SourceLocation(location.sql, location.offset + offset)
+    message = str(error).split(" (line ")[0]
+    text = f"{message} (line {there.line}, column {there.column})\n{there.excerpt()}"
+    return PatternSyntaxError(text, there.line, there.column)
+
+
+@contextlib.contextmanager
+def nesting_limited(what: str) -> Iterator[None]:
+    """Refuse what nests too deeply. Expressions are read, rewritten and written by recursion, as far as Python goes."""
+    try:
+        yield
+    except RecursionError:
+        message = f"the {what} nests too deeply; AND, OR and + of many nest, and IN (...) of many does not"
+        raise QuerySyntaxError(message) from None
+
+
+def candidates(name: str, known: Iterable[str], what: str) -> str:
+    """Return what to use in a name's place: the nearest ones, or all when none is near."""
+    known = list(known)
+    near = difflib.get_close_matches(name.lower(), [each.lower() for each in known], n=3)
+    nearest = [each for each in known if each.lower() in near]
+    if nearest:
+        return f"did you mean {' or '.join(nearest)}?"
+    if not known:
+        return f"there are no {what}"
+    return f"the {what} are {', '.join(known[:20])}{', ...' if len(known) > 20 else ''}"  # noqa: PLR2004
