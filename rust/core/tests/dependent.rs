@@ -1,34 +1,33 @@
 //! Conditions that depend on the match: what the search costs where there are exponentially many ways, and that
 //! what is undone on the way back is undone whole.
 
-use rowpattern_core::condition::{
-    Aggregate, At, Column, Comparison, Conditions, DependentScan, Function, Node, SearchError, Value,
-};
-use rowpattern_core::matcher::{
-    Budget, Compiled, Context, Partitions, ScanError, Sink, Skip, Span, Stopped, SymbolsBuilder, VariableSet,
-};
+#[path = "support/found.rs"]
+mod found;
+
+use found::Found;
+use rowpattern_core::backtrack::{Backtracking, MatchConditions};
+use rowpattern_core::budget::{Budget, Stopped};
+use rowpattern_core::condition::{Aggregate, Comparison, Expression, Function, Value, ValueColumn};
+use rowpattern_core::matcher::{Compiled, Context, Scan, SearchError};
+use rowpattern_core::rows::{At, Partitions, Skip, SymbolsBuilder, VariableSet};
 
 const FIRST: At = At { set: None, first: true, offset: 0, rows: 0 };
 const CURRENT: At = At { set: None, first: false, offset: 0, rows: 0 };
 
-struct Spans(Vec<(usize, usize, Vec<u8>)>, Vec<u8>);
-
-impl Sink for Spans {
-    const ROWS: bool = true;
-    fn make_room(&mut self, _: usize, _: &Budget) -> Result<(), Stopped> {
-        Ok(())
-    }
-    fn row(&mut self, variable: u8, _: u32) {
-        self.1.push(variable);
-    }
-    fn complete(&mut self, span: Span, _: &Budget) -> Result<bool, Stopped> {
-        self.0.push((span.start, span.end, std::mem::take(&mut self.1)));
-        Ok(false)
-    }
+/// The matches, each with the variables of its rows.
+fn matches(found: &Found) -> Vec<(usize, usize, Vec<u8>)> {
+    let mut rest = found.variables.as_slice();
+    let bounds = found.starts.iter().zip(&found.ends).map(|(&start, &end)| (start as usize, end as usize));
+    let each = bounds.map(|(start, end)| {
+        let (these, others) = rest.split_at(end - start);
+        rest = others;
+        (start, end, these.to_vec())
+    });
+    each.collect()
 }
 
 /// Searches rows that all variables can take, and gives the matches and the steps.
-fn search(pattern: &str, conditions: &Conditions, rows: usize) -> (Vec<(usize, usize, Vec<u8>)>, u64) {
+fn search(pattern: &str, conditions: &MatchConditions, rows: usize) -> (Vec<(usize, usize, Vec<u8>)>, u64) {
     let compiled = Compiled::new(pattern).unwrap();
     let budget = Budget::unlimited();
     let mut builder = SymbolsBuilder::new(compiled.variables.len(), rows, &budget).unwrap();
@@ -46,18 +45,26 @@ fn search(pattern: &str, conditions: &Conditions, rows: usize) -> (Vec<(usize, u
         budget: &budget,
         tick: &mut tick,
     };
-    let mut scan = DependentScan::new(conditions, &compiled.variables, Skip::PastLastRow);
-    let mut spans = Spans(Vec::new(), Vec::new());
-    scan.run(&mut context, &Partitions::one(rows), 0..1, &mut spans).unwrap();
-    (spans.0, scan.steps())
+    let mut scan = Scan::new(Backtracking::new(conditions, &compiled.variables, Skip::PastLastRow));
+    let mut found = Found::default();
+    scan.run(&mut context, &Partitions::one(rows), &mut found, usize::MAX).unwrap();
+    (matches(&found), scan.strategy().steps())
 }
 
 /// C is false everywhere, and its condition says so only at each row.
-fn never(rows: usize, variables: usize) -> Conditions {
-    let above = Node::Compare(Comparison::Greater, Box::new(Node::Read(0, CURRENT)), Box::new(Node::Read(0, FIRST)));
-    let mut conditions: Vec<Option<Node>> = (0..variables).map(|_| None).collect();
+fn never(rows: usize, variables: usize) -> MatchConditions {
+    let above = Expression::Compare(
+        Comparison::Greater,
+        Box::new(Expression::Read(0, CURRENT)),
+        Box::new(Expression::Read(0, FIRST)),
+    );
+    let mut conditions: Vec<Option<Expression>> = (0..variables).map(|_| None).collect();
     conditions[variables - 1] = Some(above);
-    Conditions { columns: vec![Column::Float(vec![1.0; rows], Vec::new())], conditions, ..Conditions::default() }
+    MatchConditions {
+        columns: vec![ValueColumn::Float(vec![1.0; rows], Vec::new())],
+        conditions,
+        ..MatchConditions::default()
+    }
 }
 
 #[test]
@@ -74,18 +81,22 @@ fn from_one_start_steps_are_linear_in_the_rows() {
 #[test]
 fn aggregates_are_undone_on_the_way_back() {
     // B+ takes all rows first; C wants the sum of exactly three rows of B behind it.
-    let columns = vec![Column::Int((0..50).map(|_| 2).collect(), Vec::new())];
+    let columns = vec![ValueColumn::Int((0..50).map(|_| 2).collect(), Vec::new())];
     let b = VariableSet::of(1);
     let sum = Aggregate { function: Function::Sum, column: Some(0), variables: Some(b) };
     let max = Aggregate { function: Function::Max, column: Some(0), variables: Some(b) };
     let equal = |slot, value| {
-        Box::new(Node::Compare(Comparison::Equal, Box::new(Node::Aggregate(slot)), Box::new(Node::Int(value))))
+        Box::new(Expression::Compare(
+            Comparison::Equal,
+            Box::new(Expression::Aggregate(slot)),
+            Box::new(Expression::Int(value)),
+        ))
     };
-    let conditions = Conditions {
+    let conditions = MatchConditions {
         columns,
         sets: Vec::new(),
         aggregates: vec![sum, max],
-        conditions: vec![None, None, Some(Node::And(equal(0, 6), equal(1, 2)))],
+        conditions: vec![None, None, Some(Expression::And(equal(0, 6), equal(1, 2)))],
     };
     let (found, _) = search("A B+ C", &conditions, 50);
     assert_eq!(found.len(), 10);
@@ -94,14 +105,14 @@ fn aggregates_are_undone_on_the_way_back() {
 
 #[test]
 fn null_is_not_true() {
-    let conditions = Conditions {
-        columns: vec![Column::Float(vec![1.0, 2.0], vec![true, false])],
-        conditions: vec![Some(Node::Not(Box::new(Node::Compare(
+    let conditions = MatchConditions {
+        columns: vec![ValueColumn::Float(vec![1.0, 2.0], vec![true, false])],
+        conditions: vec![Some(Expression::Not(Box::new(Expression::Compare(
             Comparison::Equal,
-            Box::new(Node::Read(0, CURRENT)),
-            Box::new(Node::Float(9.0)),
+            Box::new(Expression::Read(0, CURRENT)),
+            Box::new(Expression::Float(9.0)),
         ))))],
-        ..Conditions::default()
+        ..MatchConditions::default()
     };
     assert_eq!(search("A", &conditions, 2).0, [(0, 1, vec![0])]);
     assert_eq!(conditions.columns[0].value(1), Value::Null);
@@ -114,10 +125,12 @@ fn within_a_budget_the_answer_is_whole_or_refused() {
     let rows = 60;
     let sum = Aggregate { function: Function::Sum, column: Some(0), variables: None };
     let last = At { set: Some(0), first: false, offset: 0, rows: 0 };
-    let enough = Node::Compare(Comparison::Equal, Box::new(Node::Aggregate(0)), Box::new(Node::Int(10)));
-    let below = Node::Compare(Comparison::Less, Box::new(Node::Read(0, last)), Box::new(Node::Int(3)));
-    let conditions = Conditions {
-        columns: vec![Column::Int((0..rows).map(|row| row % 3).collect(), Vec::new())],
+    let enough =
+        Expression::Compare(Comparison::Equal, Box::new(Expression::Aggregate(0)), Box::new(Expression::Int(10)));
+    let below =
+        Expression::Compare(Comparison::Less, Box::new(Expression::Read(0, last)), Box::new(Expression::Int(3)));
+    let conditions = MatchConditions {
+        columns: vec![ValueColumn::Int((0..rows).map(|row| row % 3).collect(), Vec::new())],
         sets: vec![VariableSet::of(1)],
         aggregates: vec![sum],
         conditions: vec![None, Some(below), Some(enough)],
@@ -134,11 +147,11 @@ fn within_a_budget_the_answer_is_whole_or_refused() {
         let mut tick = || Ok(());
         let mut context =
             Context { automaton: &compiled.automaton, symbols, tables: &mut tables, budget: &budget, tick: &mut tick };
-        let mut scan = DependentScan::new(&conditions, &compiled.variables, Skip::ToNextRow);
-        let mut spans = Spans(Vec::new(), Vec::new());
-        let ended = scan.run(&mut context, &Partitions::one(rows), 0..1, &mut spans);
+        let mut scan = Scan::new(Backtracking::new(&conditions, &compiled.variables, Skip::ToNextRow));
+        let mut found = Found::default();
+        let ended = scan.run(&mut context, &Partitions::one(rows), &mut found, usize::MAX);
         compiled.give_back(tables);
-        (ended.map(|()| spans.0), budget.charged_bytes())
+        (ended.map(|_| matches(&found)), budget.charged_bytes())
     };
     let (whole, charged) = run(&mut symbols, None);
     let whole = whole.unwrap();
@@ -151,7 +164,7 @@ fn within_a_budget_the_answer_is_whole_or_refused() {
                 assert_eq!(found, whole, "{bytes} bytes");
                 answered += 1;
             }
-            Err(error) => assert_eq!(error, SearchError::Scan(ScanError::Stopped(Stopped::MemoryLimit))),
+            Err(error) => assert_eq!(error, SearchError::Stopped(Stopped::MemoryLimit)),
         }
     }
     assert!((1..24).contains(&answered), "{answered} of 24 answered");
@@ -163,12 +176,12 @@ fn a_navigation_beyond_all_rows_is_null() {
     // An offset that no arithmetic on it can hold.
     for first in [true, false] {
         for set in [None, Some(0)] {
-            let beyond = Node::Read(0, At { set, first, offset: usize::MAX, rows: 0 });
-            let conditions = Conditions {
-                columns: vec![Column::Int(vec![1; 5], Vec::new())],
+            let beyond = Expression::Read(0, At { set, first, offset: usize::MAX, rows: 0 });
+            let conditions = MatchConditions {
+                columns: vec![ValueColumn::Int(vec![1; 5], Vec::new())],
                 sets: vec![VariableSet::of(0)],
-                conditions: vec![Some(Node::IsNull(Box::new(beyond)))],
-                ..Conditions::default()
+                conditions: vec![Some(Expression::IsNull(Box::new(beyond)))],
+                ..MatchConditions::default()
             };
             assert_eq!(search("A", &conditions, 5).0.len(), 5);
         }

@@ -5,10 +5,17 @@ mod found;
 
 use found::Found;
 use proptest::prelude::*;
+use rowpattern_core::budget::{Budget, Stopped, Tick};
 use rowpattern_core::matcher::{
-    Budget, BulkSink, Compiled, Context, Joined, Partitions, Scan, ScanError, Search, Share, Sink, Skip, Span, Stopped,
-    Symbols, SymbolsBuilder, Tick, append, bulk_serves, run_bulk, shares,
+    Block, Compiled, Context, ForwardPass, Morsel, Scan, Search, SearchError, Sink, cut_into_morsels, run_transducer,
+    transducer_serves,
 };
+use rowpattern_core::rows::{Partitions, Skip, Symbols, SymbolsBuilder};
+
+/// Each match by the automaton, follower by follower.
+fn forward(skip: Skip) -> Scan<ForwardPass> {
+    Scan::new(ForwardPass::new::<Found>(skip))
+}
 
 fn pattern() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![
@@ -21,6 +28,7 @@ fn pattern() -> impl Strategy<Value = String> {
             prop::collection::vec(inner.clone(), 2..4).prop_map(|parts| format!("({})", parts.join(" "))),
             prop::collection::vec(inner.clone(), 2..4).prop_map(|parts| format!("({})", parts.join("|"))),
             prop::collection::vec(inner.clone(), 2..3).prop_map(|parts| format!("PERMUTE({})", parts.join(","))),
+            inner.clone().prop_map(|part| format!("{{- {part} -}}")),
             (inner, quantifier).prop_map(|(part, quantifier)| format!("({part}){quantifier}")),
         ]
     })
@@ -59,51 +67,51 @@ proptest! {
         let mut context =
             Context { automaton: &compiled.automaton, symbols: &symbols, tables: &mut tables, budget: &budget, tick: &mut tick.clone() };
 
-        prop_assert!(bulk_serves(context.automaton, Skip::PastLastRow));
-        let mut bulk = Found::default();
-        run_bulk(&mut context, &partitions, &Share::whole(&partitions), &mut bulk).unwrap();
+        prop_assert!(transducer_serves(context.automaton, Skip::PastLastRow));
+        let mut transduced = Found::default();
+        run_transducer(&mut context, &partitions, &Morsel::whole(&partitions), &mut transduced).unwrap();
         let mut scanned = Found::default();
-        prop_assert_eq!(Scan::new(Skip::PastLastRow).run(&mut context, &partitions, &mut scanned), Ok(false));
-        prop_assert_eq!(&scanned, &bulk);
+        prop_assert_eq!(forward(Skip::PastLastRow).run(&mut context, &partitions, &mut scanned, usize::MAX), Ok(false));
+        prop_assert_eq!(&scanned, &transduced);
 
-        let mut paused = Found { pause: true, ..Found::default() };
-        let mut scan = Scan::new(Skip::PastLastRow);
-        while scan.run(&mut context, &partitions, &mut paused).unwrap() {}
-        paused.pause = false;
-        prop_assert_eq!(&paused, &bulk);
+        let mut paused = Found::default();
+        let mut scan = forward(Skip::PastLastRow);
+        while scan.run(&mut context, &partitions, &mut paused, 1).unwrap() {}
+        prop_assert_eq!(&paused, &transduced);
 
         let search = Search::new(&compiled, &mut symbols, &partitions, 1, &budget);
-        prop_assert_eq!(search.count(Skip::PastLastRow, &mut tick.clone()).0, Ok(bulk.starts.len()));
+        let counted = search.count(Skip::PastLastRow, &mut tick.clone()).into_result().0;
+        prop_assert_eq!(counted, Ok(transduced.starts.len()));
         let search = Search::new(&compiled, &mut symbols, &partitions, 1, &budget);
-        prop_assert_eq!(search.is_match(&mut tick.clone()).0, Ok(!bulk.starts.is_empty()));
+        prop_assert_eq!(search.is_match(&mut tick.clone()).into_result().0, Ok(!transduced.starts.is_empty()));
     }
 }
 
-/// Matches each share with tables of its own, and gives what they found together, and how many there were.
-fn in_shares(compiled: &Compiled, symbols: &Symbols, partitions: &Partitions, count: usize) -> (Found, usize) {
+/// Matches each morsel with tables of its own, and gives what they found together, and how many there were.
+fn in_morsels(compiled: &Compiled, symbols: &Symbols, partitions: &Partitions, count: usize) -> (Found, usize) {
     let budget = Budget::unlimited();
     let mut tick = || Ok(());
     let mut tables = compiled.take_tables();
     let mut context =
         Context { automaton: &compiled.automaton, symbols, tables: &mut tables, budget: &budget, tick: &mut tick };
-    let shares = shares(&mut context, partitions, count, true).unwrap();
+    let morsels = cut_into_morsels(&mut context, partitions, count, true).unwrap();
     let mut all = Found::default();
-    for share in &shares {
+    for morsel in &morsels {
         let mut tables = compiled.take_tables();
         let mut context =
             Context { automaton: &compiled.automaton, symbols, tables: &mut tables, budget: &budget, tick: &mut tick };
         let mut found = Found::default();
-        run_bulk(&mut context, partitions, share, &mut found).unwrap();
+        run_transducer(&mut context, partitions, morsel, &mut found).unwrap();
         all.join(found, &budget, &mut tick).unwrap();
     }
-    (all, shares.len())
+    (all, morsels.len())
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 3000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn shares_find_what_one_pass_finds(
+    fn morsels_find_what_one_pass_finds(
         text in pattern(),
         rows in prop::collection::vec(0_u8..8, 1..40),
         repeat in prop_oneof![4 => Just(1_usize), 1 => Just(100)],
@@ -121,26 +129,26 @@ proptest! {
         let mut context =
             Context { automaton: &compiled.automaton, symbols: &symbols, tables: &mut tables, budget: &budget, tick: &mut tick };
         let mut whole = Found::default();
-        run_bulk(&mut context, &partitions, &Share::whole(&partitions), &mut whole).unwrap();
-        prop_assert_eq!(in_shares(&compiled, &symbols, &partitions, count).0, whole);
+        run_transducer(&mut context, &partitions, &Morsel::whole(&partitions), &mut whole).unwrap();
+        prop_assert_eq!(in_morsels(&compiled, &symbols, &partitions, count).0, whole);
     }
 }
 
 #[test]
 fn one_partition_is_cut_where_its_rows_are_forgotten() {
-    let shares_of = |pattern: &str, rows: &[u8]| {
+    let morsels_of = |pattern: &str, rows: &[u8]| {
         let compiled = Compiled::new(pattern).unwrap();
-        in_shares(&compiled, &symbols(&compiled, rows), &Partitions::one(rows.len()), 4).1
+        in_morsels(&compiled, &symbols(&compiled, rows), &Partitions::one(rows.len()), 4).1
     };
     let shape: Vec<u8> = [1, 3, 5, 5].repeat(100_000);
-    assert_eq!(shares_of("A B+ C+", &shape), 4);
-    assert_eq!(shares_of("(A|B)+ C{1,50}", &shape), 4);
+    assert_eq!(morsels_of("A B+ C+", &shape), 4);
+    assert_eq!(morsels_of("(A|B)+ C{1,50}", &shape), 4);
     // Whether a row begins a pair or ends it depends on all rows before.
     let same: Vec<u8> = vec![3; 400_000];
-    assert_eq!(shares_of("A B", &same), 1);
+    assert_eq!(morsels_of("A B", &same), 1);
     // Whether A can go on to B depends on all rows behind.
     let endless: Vec<u8> = vec![1; 400_000];
-    assert_eq!(shares_of("A+ B", &endless), 1);
+    assert_eq!(morsels_of("A+ B", &endless), 1);
 }
 
 #[test]
@@ -164,11 +172,11 @@ fn the_caller_can_stop() {
         budget: &budget,
         tick: &mut tick,
     };
-    assert!(Scan::new(Skip::PastLastRow).run(&mut context, &partitions, &mut Found::default()).is_err());
+    assert!(forward(Skip::PastLastRow).run(&mut context, &partitions, &mut Found::default(), usize::MAX).is_err());
     assert_eq!(ticks, 3);
 }
 
-/// Takes so many bytes a row and a match, and charges for them.
+/// Takes so many bytes a row and a partition, and charges for them.
 #[derive(Default, Debug, PartialEq)]
 struct Charged {
     variables: Vec<u8>,
@@ -177,36 +185,22 @@ struct Charged {
 
 impl Sink for Charged {
     const ROWS: bool = true;
-    fn make_room(&mut self, rows: usize, budget: &Budget) -> Result<(), Stopped> {
-        budget.reserve(&mut self.variables, rows)
-    }
-    fn row(&mut self, variable: u8, _: u32) {
-        self.variables.push(variable);
-    }
-    fn complete(&mut self, span: Span, budget: &Budget) -> Result<bool, Stopped> {
-        budget.reserve(&mut self.spans, 1)?;
-        self.spans.push((span.start, span.end));
-        Ok(false)
-    }
-}
 
-impl BulkSink for Charged {
-    fn block(&mut self, variables: &[u8], _: &[i64], _: &[i64], budget: &Budget) -> Result<(), Stopped> {
-        budget.reserve(&mut self.variables, variables.len())?;
-        self.variables.extend_from_slice(variables);
+    fn add(&mut self, block: Block<'_>, budget: &Budget) -> Result<(), Stopped> {
+        budget.reserve(&mut self.variables, block.variables.len())?;
+        self.variables.extend_from_slice(block.variables);
         Ok(())
     }
-    fn partition(&mut self, partition: usize, matches: usize, budget: &Budget) -> Result<(), Stopped> {
+
+    fn add_partition(&mut self, partition: usize, matches: usize, budget: &Budget) -> Result<(), Stopped> {
         budget.reserve(&mut self.spans, 1)?;
         self.spans.push((partition, matches));
         Ok(())
     }
-}
 
-impl Joined for Charged {
     fn join(&mut self, next: Self, budget: &Budget, tick: &mut Tick<'_>) -> Result<(), Stopped> {
-        append(&mut self.variables, next.variables, budget, tick)?;
-        append(&mut self.spans, next.spans, budget, tick)
+        budget.append(&mut self.variables, next.variables, tick)?;
+        budget.append(&mut self.spans, next.spans, tick)
     }
 }
 
@@ -222,7 +216,7 @@ proptest! {
         bytes in 0_usize..60_000,
         ticks in prop_oneof![2 => Just(u32::MAX), 1 => 0_u32..4],
         skip in prop_oneof![Just(Skip::PastLastRow), Just(Skip::ToNextRow)],
-        blocks in any::<bool>(),
+        transduced in any::<bool>(),
     ) {
         let rows = rows.repeat(repeat);
         let compiled = Compiled::new(&text).unwrap();
@@ -237,10 +231,16 @@ proptest! {
                 if left == 0 { Err(Stopped::ByCaller) } else { Ok(()) }
             };
             let search = Search::new(&compiled, &mut symbols, &partitions, 1, budget);
-            let (found, tables) = search.run(skip, blocks, |_, _| Charged::default(), &mut tick);
+            let sink = |_, _: &Budget| Charged::default();
+            let ended = if transduced {
+                search.run(skip, sink, &mut tick)
+            } else {
+                search.run_with(|| ForwardPass::new::<Charged>(skip), sink, &mut tick)
+            };
+            let (found, tables) = ended.into_result();
             compiled.give_back_all(tables);
             let search = Search::new(&compiled, &mut symbols, &partitions, 1, budget);
-            let (counted, tables) = search.count(skip, &mut tick);
+            let (counted, tables) = search.count(skip, &mut tick).into_result();
             compiled.give_back_all(tables);
             (found, counted)
         };
@@ -259,7 +259,7 @@ proptest! {
             }
             (found, counted) => {
                 let reason = found.map(|_| ()).and(counted.map(|_| ()));
-                let stopped = [Stopped::MemoryLimit, Stopped::ByCaller].map(|reason| Err(ScanError::Stopped(reason)));
+                let stopped = [Stopped::MemoryLimit, Stopped::ByCaller].map(|reason| Err(SearchError::Stopped(reason)));
                 prop_assert!(stopped.contains(&reason), "{:?}", reason);
             }
         }
@@ -277,12 +277,12 @@ fn all_threads_count_into_one_budget() {
     let mut run = |threads, bytes| {
         let budget = Budget::new(None, bytes);
         let search = Search::new(&compiled, &mut symbols, &partitions, threads, &budget);
-        search.run(Skip::PastLastRow, true, |_, _| Charged::default(), &mut || Ok(())).0
+        search.run(Skip::PastLastRow, |_, _| Charged::default(), &mut || Ok(())).into_result().0
     };
     let whole = run(1, None).unwrap();
     assert_eq!(run(3, None).as_ref(), Ok(&whole));
     // Each of the threads could do its share.
-    assert_eq!(run(1, Some(700_000)), Err(ScanError::Stopped(Stopped::MemoryLimit)));
+    assert_eq!(run(1, Some(700_000)), Err(SearchError::Stopped(Stopped::MemoryLimit)));
     assert_eq!(run(3, Some(25 << 20)).as_ref(), Ok(&whole));
 }
 
@@ -293,7 +293,7 @@ fn empty_partitions_and_empty_matches_take_time_too() {
         let rows = vec![0_u8; counts.iter().sum()];
         let mut symbols = symbols(&compiled, &rows);
         let partitions = Partitions::from_counts(&counts).unwrap();
-        for (skip, blocks) in [(Skip::PastLastRow, true), (Skip::PastLastRow, false), (Skip::ToNextRow, false)] {
+        for (skip, transduced) in [(Skip::PastLastRow, true), (Skip::PastLastRow, false), (Skip::ToNextRow, false)] {
             let budget = Budget::unlimited();
             let mut looks = 0;
             let mut tick = || {
@@ -301,7 +301,13 @@ fn empty_partitions_and_empty_matches_take_time_too() {
                 Ok(())
             };
             let search = Search::new(&compiled, &mut symbols, &partitions, 1, &budget);
-            search.run(skip, blocks, |_, _| Charged::default(), &mut tick).0.unwrap();
+            let sink = |_, _: &Budget| Charged::default();
+            let ended = if transduced {
+                search.run(skip, sink, &mut tick)
+            } else {
+                search.run_with(|| ForwardPass::new::<Charged>(skip), sink, &mut tick)
+            };
+            ended.into_result().0.unwrap();
             assert!(looks > 20, "{text}: {looks}");
         }
     }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rowpattern_core::cache::{
-    Clock, ENTRY_BYTES, KeyRef, Limits, Offered, PatternCache, Policy, Put, Role, SingleFlight, Threads,
+    Cache, Clock, ENTRY_BYTES, KeyRef, Limits, Offered, Policy, Put, Role, SingleFlight, Threads,
 };
 use rowpattern_core::matcher::Compiled;
 use shuttle::thread;
@@ -16,27 +16,27 @@ const SCHEDULES: usize = 3000;
 
 /// A value that counts its copies.
 type Value = Arc<u64>;
-type Cache = PatternCache<Box<str>, Value>;
+type Model = Cache<Box<str>, Value>;
 
-fn cache(entries: usize, bytes: u64, policy: Policy) -> Arc<Cache> {
+fn cache(entries: usize, bytes: u64, policy: Policy) -> Arc<Model> {
     let limits = Limits { entries, bytes, time_to_live: None, policy };
-    Arc::new(PatternCache::new(limits, Arc::new(Clock::Manual(0.into())), Threads::Parallel))
+    Arc::new(Cache::new(limits, Arc::new(Clock::Manual(0.into())), Threads::Parallel))
 }
 
 fn key(text: &str) -> KeyRef<'_> {
     KeyRef::new(0, text)
 }
 
-fn put(cache: &Cache, text: &str, value: &Value, bytes: u64) -> Put {
+fn put(cache: &Model, text: &str, value: &Value, bytes: u64) -> Put {
     let offered = Offered { value: Arc::clone(value), bytes, cost: Duration::ZERO };
     cache.put(key(text), text.into(), offered, &mut Vec::new(), Arc::clone)
 }
 
-fn get(cache: &Cache, text: &str) -> Option<u64> {
+fn get(cache: &Model, text: &str) -> Option<u64> {
     cache.get(key(text), &mut Vec::new(), Arc::clone, |value| **value)
 }
 
-fn check(cache: &Cache, entries: usize, bytes: u64) {
+fn check(cache: &Model, entries: usize, bytes: u64) {
     let counts = cache.statistics(&mut Vec::new());
     let left = counts.evictions() + counts.expirations + counts.replacements + counts.invalidations;
     assert_eq!(counts.insertions, counts.entries as u64 + left);

@@ -1,49 +1,13 @@
-//! Arguments: `partitions`, `skip`, and names of variables.
+//! Arguments: `partitions`, other sequences of whole numbers, and names of variables.
 
-use pyo3::exceptions::{PyIndexError, PyOverflowError, PyTypeError, PyValueError};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString, PyTuple};
-use rowpattern_core::matcher::{Partitions, Skip, number_of};
+use rowpattern_core::matcher::number_of;
+use rowpattern_core::rows::Partitions;
 
 use super::errors::{out_of_memory, rows_error, unknown_variable};
-use super::pattern::Pattern;
-use super::{ffi, readers, rows};
-
-/// Reads a whole number of at least 0, or None where the type allows it. Given to `from_py_with`, so that a number that does
-/// not fit is a ValueError as other wrong values are, not Python's OverflowError.
-pub fn whole<'py, T>(value: &Bound<'py, PyAny>) -> PyResult<T>
-where
-    T: for<'a> FromPyObject<'a, 'py, Error = PyErr>,
-{
-    value.extract().map_err(|error: PyErr| {
-        if error.is_instance_of::<PyOverflowError>(value.py()) {
-            return PyValueError::new_err("a whole number here must be at least 0 and below 2**64");
-        }
-        error
-    })
-}
-
-/// Reads a place in a sequence. A number that no sequence reaches is an IndexError, not Python's OverflowError.
-pub fn place(value: &Bound<'_, PyAny>) -> PyResult<isize> {
-    value.extract().map_err(|error: PyErr| {
-        if error.is_instance_of::<PyOverflowError>(value.py()) {
-            return PyIndexError::new_err("the index is out of range");
-        }
-        error
-    })
-}
-
-/// A value as an error shows it: cut where it is long, and by its type where it cannot be shown.
-pub fn shown(value: &Bound<'_, PyAny>) -> String {
-    const LONGEST: usize = 100;
-    let Ok(text) = value.repr().and_then(|text| text.extract::<String>()) else {
-        return value.get_type().name().map_or_else(|_| "a value".to_owned(), |name| format!("a {name}"));
-    };
-    if text.chars().count() <= LONGEST {
-        return text;
-    }
-    format!("{}...", text.chars().take(LONGEST).collect::<String>())
-}
+use super::{ffi, readers};
 
 /// Reads `partitions`: row counts, or the rows where partitions start.
 ///
@@ -105,7 +69,7 @@ pub fn integers(values: &Bound<'_, PyAny>, name: &str) -> PyResult<Vec<i64>> {
     {
         return Ok(list);
     }
-    if rows::is_masked(values)? {
+    if is_masked(values)? {
         if values.getattr("mask")?.call_method0("any")?.is_truthy()? {
             return Err(rows_error(format!("{name} have masked values; give each a number")));
         }
@@ -131,6 +95,11 @@ pub fn integers(values: &Bound<'_, PyAny>, name: &str) -> PyResult<Vec<i64>> {
     }
     let kind = values.get_type().name()?;
     Err(rows_error(format!("expected a sequence of whole numbers, not {kind}")))
+}
+
+/// Whether it is one of numpy's masked arrays. As buffers they show what they hide.
+pub fn is_masked(array: &Bound<'_, PyAny>) -> PyResult<bool> {
+    Ok(array.hasattr("filled")? && array.hasattr("fill_value")? && array.hasattr("mask")?)
 }
 
 fn from_counts(counts: Vec<usize>, rows: usize) -> PyResult<Partitions> {
@@ -166,29 +135,4 @@ pub fn variable(py: Python<'_>, names: &[String], name: &str) -> PyResult<u8> {
         let known: Vec<&str> = names.iter().map(String::as_str).collect();
         unknown_variable(py, name, &known, "primary variable")
     })
-}
-
-/// Reads `skip`, and the variable that it names.
-pub fn skip(pattern: &Pattern, value: Option<&Bound<'_, PyAny>>) -> PyResult<(Skip, Option<String>)> {
-    let Some(value) = value else { return Ok((Skip::PastLastRow, None)) };
-    let forms = "skip must be \"past last row\", \"to next row\", (\"to first\", variable) or (\"to last\", variable)";
-    if let Ok(text) = value.cast::<PyString>() {
-        return match text.to_str()? {
-            "past last row" => Ok((Skip::PastLastRow, None)),
-            "to next row" => Ok((Skip::ToNextRow, None)),
-            other => Err(PyValueError::new_err(format!("{forms}, not {other:?}"))),
-        };
-    }
-    let Ok((mode, name)) = value.extract::<(String, String)>() else {
-        return Err(PyTypeError::new_err(format!("{forms}, not {}", shown(value))));
-    };
-    let Some(variables) = pattern.variable_set(&name) else {
-        let known = pattern.all_names();
-        return Err(unknown_variable(value.py(), &name, &known, "variable"));
-    };
-    match mode.as_str() {
-        "to first" => Ok((Skip::ToFirst(variables), Some(name))),
-        "to last" => Ok((Skip::ToLast(variables), Some(name))),
-        other => Err(PyValueError::new_err(format!("{forms}, not ({other:?}, ...)"))),
-    }
 }

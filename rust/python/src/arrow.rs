@@ -1,4 +1,4 @@
-//! Arrow arrays as they were imported, and their values row by row, whatever encodes them.
+//! Arrow arrays as they were imported.
 //!
 //! Offsets, views, dictionary keys, runs and text come from outside. They are checked here, where a row is read, so that an
 //! error names the row and a check costs little beside reading. Places that are NULL may hold anything.
@@ -8,26 +8,26 @@ use std::ops::Range;
 
 use arrow_buffer::{ArrowNativeType, BooleanBuffer, Buffer, NullBuffer, ScalarBuffer};
 use pyo3::prelude::*;
-use rowpattern_core::memory::{self, OutOfMemory};
+use rowpattern_core::memory::OutOfMemory;
 
 use super::errors::{out_of_memory, rows_error};
 
 /// A type with the name that it has in a record or schema.
 pub struct Field {
     pub name: String,
-    pub kind: Kind,
+    pub kind: ArrowKind,
 }
 
 /// The types whose values are read.
-pub enum Kind {
+pub enum ArrowKind {
     Null,
     Boolean,
     Integer(IntegerKind),
     Double,
     Text(TextKind),
-    Dictionary(IntegerKind, Box<Kind>),
+    Dictionary(IntegerKind, Box<ArrowKind>),
     /// Run-end encoding.
-    Runs(IntegerKind, Box<Kind>),
+    Runs(IntegerKind, Box<ArrowKind>),
     Record(Vec<Field>),
     /// Any other, by name.
     Other(String),
@@ -69,7 +69,7 @@ impl fmt::Display for IntegerKind {
     }
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for ArrowKind {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Null => out.write_str("Null"),
@@ -97,19 +97,19 @@ pub struct ArrowArray {
 
 impl ArrowArray {
     /// An array without rows.
-    pub fn empty(kind: &Kind) -> Self {
+    pub fn empty(kind: &ArrowKind) -> Self {
         let values = match kind {
-            Kind::Null => Values::Null,
-            Kind::Boolean => Values::Booleans(BooleanBuffer::new_unset(0)),
-            Kind::Integer(_) => Values::Integers(Integers::I64(ScalarBuffer::default())),
-            Kind::Double => Values::Doubles(ScalarBuffer::default()),
-            Kind::Text(_) => Values::Text(Text::none()),
+            ArrowKind::Null => Values::Null,
+            ArrowKind::Boolean => Values::Booleans(BooleanBuffer::new_unset(0)),
+            ArrowKind::Integer(_) => Values::Integers(Integers::I64(ScalarBuffer::default())),
+            ArrowKind::Double => Values::Doubles(ScalarBuffer::default()),
+            ArrowKind::Text(_) => Values::Text(Text::none()),
             // Nothing is encoded.
-            Kind::Dictionary(_, values) | Kind::Runs(_, values) => return Self::empty(values),
-            Kind::Record(fields) => {
+            ArrowKind::Dictionary(_, values) | ArrowKind::Runs(_, values) => return Self::empty(values),
+            ArrowKind::Record(fields) => {
                 Values::Record(fields.iter().map(|field| (field.name.clone(), Self::empty(&field.kind))).collect())
             }
-            Kind::Other(name) => Values::Other(name.clone()),
+            ArrowKind::Other(name) => Values::Other(name.clone()),
         };
         Self { rows: 0, valid: None, values }
     }
@@ -239,9 +239,7 @@ impl Text {
             }
         }
     }
-}
 
-impl Text {
     /// Whether the text of all these rows is in order and UTF-8, found for all of them together; false also where that cannot be
     /// found so.
     pub fn is_utf8_throughout(&self, rows: Range<usize>) -> bool {
@@ -278,7 +276,7 @@ fn between<'a, T: ArrowNativeType + TryInto<usize>>(offsets: &[T], bytes: &'a [u
 
 /// A number as a place in memory; None where it is negative.
 #[inline]
-fn index<N: TryInto<usize>>(number: N) -> Option<usize> {
+pub fn index<N: TryInto<usize>>(number: N) -> Option<usize> {
     number.try_into().ok()
 }
 
@@ -291,7 +289,7 @@ pub enum Failure {
         what: String,
     },
     /// Values are of this type, and were expected to be others.
-    Kind {
+    OtherType {
         found: String,
         expected: &'static str,
     },
@@ -331,7 +329,7 @@ impl Failure {
             Self::Malformed { row: Some(row), what } => {
                 rows_error(format!("cannot read {name} from Arrow, row {row}: {what}"))
             }
-            Self::Kind { found, expected } => {
+            Self::OtherType { found, expected } => {
                 rows_error(format!("{name} have the Arrow type {found}; expected {expected}"))
             }
             Self::OutOfMemory(error) => out_of_memory(error),
@@ -343,187 +341,4 @@ impl From<OutOfMemory> for Failure {
     fn from(error: OutOfMemory) -> Self {
         Self::OutOfMemory(error)
     }
-}
-
-/// Reads the values of a type that encodes nothing else.
-pub trait Reader<'a> {
-    /// What a row is read as.
-    type Item: Copy;
-    /// What it is read as where it is NULL.
-    const NULL: Self::Item;
-    /// What values must be, for errors.
-    const EXPECTED: &'static str;
-
-    /// Adds an item for each of the rows, all of which are there; or gives None, having added nothing, where values are of
-    /// another type. Rows that are NULL may be added as anything where `valid` says so.
-    fn read(
-        &mut self,
-        values: &'a Values,
-        valid: Option<&'a NullBuffer>,
-        rows: Range<usize>,
-        items: &mut Vec<Self::Item>,
-    ) -> Option<Result<(), Failure>>;
-}
-
-/// Reads arrays row by row, dictionaries and runs decoded.
-pub struct Decoder<'a, R: Reader<'a>> {
-    reader: R,
-    /// The dictionary that was read last, and its items: parts of an array share it.
-    dictionary: Option<(&'a ArrowArray, Vec<R::Item>)>,
-    /// Address and number of the ends of runs that were found in order last: parts of an array share them too.
-    ordered: (usize, usize),
-}
-
-impl<'a, R: Reader<'a>> Decoder<'a, R> {
-    pub fn new(reader: R) -> Self {
-        Self { reader, dictionary: None, ordered: (0, 0) }
-    }
-
-    /// Adds an item for each of these rows. The rows of failures are the array's.
-    pub fn decode(
-        &mut self,
-        array: &'a ArrowArray,
-        rows: Range<usize>,
-        items: &mut Vec<R::Item>,
-    ) -> Result<(), Failure> {
-        memory::try_reserve(items, rows.len())?;
-        match &array.values {
-            Values::Null => items.extend(std::iter::repeat_n(R::NULL, rows.len())),
-            Values::Dictionary(keys, dictionary) => self.by_keys(array, keys, dictionary, rows, items)?,
-            Values::Runs { ends, offset, values } => {
-                let begin = items.len();
-                self.by_runs(ends, *offset, values, rows.clone(), items)?;
-                // The record that the array stands in may be NULL.
-                if let Some(valid) = &array.valid {
-                    let items = items[begin..].iter_mut().zip(rows);
-                    items.filter(|(_, row)| valid.is_null(*row)).for_each(|(item, _)| *item = R::NULL);
-                }
-            }
-            values => {
-                let read = self.reader.read(values, array.valid.as_ref(), rows, items);
-                let other = || Failure::Kind { found: values.name(), expected: R::EXPECTED };
-                read.unwrap_or_else(|| Err(other()))?;
-            }
-        }
-        Ok(())
-    }
-
-    fn by_keys(
-        &mut self,
-        array: &'a ArrowArray,
-        keys: &Integers,
-        dictionary: &'a ArrowArray,
-        rows: Range<usize>,
-        items: &mut Vec<R::Item>,
-    ) -> Result<(), Failure> {
-        let known = match self.dictionary.take() {
-            Some((known, items)) if same_memory(known, dictionary) => items,
-            _ => {
-                let mut items = Vec::new();
-                let read = self.decode(dictionary, 0..dictionary.rows, &mut items);
-                read.map_err(|failure| failure.within("its dictionary"))?;
-                items
-            }
-        };
-        let item = |row: usize, key: Option<usize>| {
-            let invalid = || {
-                let count = known.len();
-                Failure::at(row, format!("the dictionary has {count} values, but the key is {}", shown(keys, row)))
-            };
-            key.and_then(|key| known.get(key)).copied().ok_or_else(invalid)
-        };
-        with_integers!(keys, keys => {
-            if let Some(valid) = &array.valid {
-                for row in rows {
-                    items.push(if valid.is_valid(row) { item(row, index(keys[row]))? } else { R::NULL });
-                }
-            } else {
-                for row in rows {
-                    items.push(item(row, index(keys[row]))?);
-                }
-            }
-        });
-        self.dictionary = Some((dictionary, known));
-        Ok(())
-    }
-
-    fn by_runs(
-        &mut self,
-        ends: &Integers,
-        offset: usize,
-        values: &'a ArrowArray,
-        rows: Range<usize>,
-        items: &mut Vec<R::Item>,
-    ) -> Result<(), Failure> {
-        self.check_order(ends)?;
-        let (first, last) = (offset + rows.start, offset + rows.end);
-        let mut row = first;
-        let mut run =
-            with_integers!(ends, ends => ends.partition_point(|&end| index(end).is_some_and(|end| end <= first)));
-        let mut lengths = Vec::new();
-        let begin = run;
-        while row < last {
-            let Some(end) = with_integers!(ends, ends => ends.get(run).and_then(|&end| index(end))) else {
-                return Err(Failure::at(row - offset, "the runs end before the rows do"));
-            };
-            memory::try_reserve(&mut lengths, 1)?;
-            lengths.push(end.min(last) - row);
-            row = end.min(last);
-            run += 1;
-        }
-        let mut of_runs = Vec::new();
-        let read = self.decode(values, begin..run, &mut of_runs);
-        read.map_err(|failure| failure.within("values of runs"))?;
-        for (item, length) in of_runs.into_iter().zip(lengths) {
-            items.extend(std::iter::repeat_n(item, length));
-        }
-        Ok(())
-    }
-
-    /// Checks that ends of runs grow from above 0 on, in one array and all its parts once.
-    fn check_order(&mut self, ends: &Integers) -> Result<(), Failure> {
-        let place = with_integers!(ends, ends => (ends.as_ptr() as usize, ends.len()));
-        if self.ordered != place {
-            let wrong = with_integers!(ends, ends => {
-                let first = ends.first().filter(|&&end| end < 1).map(|_| 0);
-                first.or_else(|| ends.windows(2).position(|pair| pair[0] >= pair[1]).map(|run| run + 1))
-            });
-            if let Some(run) = wrong {
-                return Err(Failure::of(format!("the end of run {run} is not behind the end of the run before it")));
-            }
-            self.ordered = place;
-        }
-        Ok(())
-    }
-}
-
-fn shown(keys: &Integers, row: usize) -> String {
-    with_integers!(keys, keys => keys[row].to_string())
-}
-
-/// Whether two arrays of text are views of the same memory.
-fn same_memory(one: &ArrowArray, other: &ArrowArray) -> bool {
-    if std::ptr::eq(one, other) {
-        return true;
-    }
-    let (Values::Text(first), Values::Text(second)) = (&one.values, &other.values) else { return false };
-    let same = |one: &Buffer, other: &Buffer| one.as_ptr() == other.as_ptr() && one.len() == other.len();
-    let valid = match (&one.valid, &other.valid) {
-        (None, None) => true,
-        (Some(one), Some(other)) => same(one.buffer(), other.buffer()) && one.offset() == other.offset(),
-        _ => false,
-    };
-    let text = match (first, second) {
-        (Text::Small { offsets, bytes }, Text::Small { offsets: others, bytes: other }) => {
-            same(offsets.inner(), others.inner()) && same(bytes, other)
-        }
-        (Text::Large { offsets, bytes }, Text::Large { offsets: others, bytes: other }) => {
-            same(offsets.inner(), others.inner()) && same(bytes, other)
-        }
-        (Text::Views { views, buffers }, Text::Views { views: others, buffers: other }) => {
-            same(views, others) && buffers.len() == other.len() && buffers.iter().zip(other).all(|(a, b)| same(a, b))
-        }
-        _ => false,
-    };
-    one.rows == other.rows && valid && text
 }

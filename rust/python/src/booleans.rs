@@ -5,9 +5,11 @@ use std::ops::Range;
 use arrow_buffer::BooleanBuffer;
 use pyo3::prelude::*;
 
-use super::arrow::{ArrowArray, Decoder, Failure, Values};
-use super::limits::Limits;
-use super::readers::{self, ROWS_A_PIECE};
+use super::arrow::{ArrowArray, Failure, Values};
+use super::decoder::Decoder;
+use super::limits::CallLimits;
+use super::readers;
+use super::signals::ROWS_A_PIECE;
 
 /// A column of booleans.
 pub enum Booleans {
@@ -43,7 +45,7 @@ impl Booleans {
         &self,
         py: Python<'_>,
         name: &str,
-        limits: &Limits,
+        limits: &CallLimits,
         mut each: impl FnMut(usize, Run<'_>) + Send,
     ) -> PyResult<()> {
         match self {
@@ -55,7 +57,7 @@ impl Booleans {
             }
             Self::Arrow(chunks) => {
                 let mut before = 0;
-                let mut decoder = Decoder::new(readers::Booleans);
+                let mut decoder = Decoder::new(readers::OptionalBooleans);
                 for chunk in chunks {
                     for first in (0..chunk.rows).step_by(ROWS_A_PIECE) {
                         limits.check(py)?;
@@ -74,7 +76,7 @@ impl Booleans {
 fn piece<'a>(
     array: &'a ArrowArray,
     rows: Range<usize>,
-    decoder: &mut Decoder<'a, readers::Booleans>,
+    decoder: &mut Decoder<'a, readers::OptionalBooleans>,
     each: impl FnOnce(Run<'_>),
 ) -> Result<(), Failure> {
     if let Values::Booleans(values) = &array.values {

@@ -7,21 +7,18 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString};
-use rowpattern_core::cache::{
-    self, Clock, Histogram, KeyRef, Limits, NEVER, Offered, Policy, Put, SingleFlight, Threads,
-};
+use rowpattern_core::cache::{self, Clock, Histogram, KeyRef, Limits, NEVER, Offered, Put, SingleFlight};
 use rowpattern_core::matcher::Compiled;
 use rowpattern_core::memory;
 use rowpattern_core::pattern::CompileError;
 use rowpattern_macros::catch_panics;
 
-use super::arguments::whole;
+use super::cache_limits::{MEGABYTE, bytes, cost, lifetime, policy_named, threads};
 use super::keys::{self, Kind};
+use super::manual_clock::ManualClock;
+use super::numbers::whole;
 use super::pattern::Pattern;
-
-const MEGABYTE: f64 = 1_048_576.0;
 
 /// From so many bytes on, what was freed is given back to the system.
 const WORTH_GIVING_BACK: u64 = 1 << 20;
@@ -30,31 +27,11 @@ const WORTH_GIVING_BACK: u64 = 1 << 20;
 const DISABLED: u8 = 1;
 const ELSEWHERE: u8 = 2;
 
-type Entry = cache::Entry<PyBackedStr, Py<PyAny>>;
+/// An entry that holds a Python object.
+type CachedObject = cache::Entry<PyBackedStr, Py<PyAny>>;
 
 /// What threads that wait for one compilation are handed.
 pub type Made = Result<Arc<Compiled>, CompileError>;
-
-/// A clock for tests: it stands still until it is moved.
-#[pyclass(frozen, module = "rowpattern")]
-pub struct ManualClock(Arc<Clock>);
-
-#[catch_panics]
-#[pymethods]
-impl ManualClock {
-    #[new]
-    fn new() -> Self {
-        Self(Arc::new(Clock::Manual(std::sync::atomic::AtomicU64::new(0))))
-    }
-
-    /// Moves the clock on by so many seconds.
-    fn advance(&self, seconds: f64) -> PyResult<()> {
-        let step = Duration::try_from_secs_f64(seconds)
-            .map_err(|_| PyValueError::new_err(format!("seconds must be at least 0, not {seconds}")))?;
-        self.0.advance(step.as_nanos() as u64);
-        Ok(())
-    }
-}
 
 /// A thread-safe cache with an entry limit, a memory limit and a time to live.
 ///
@@ -63,7 +40,7 @@ impl ManualClock {
 #[pyclass(frozen, subclass, module = "rowpattern")]
 pub struct PatternCache {
     /// Apart: parts of it begin at lines of the processor's cache, where Python's allocator puts no object.
-    pub store: Box<cache::PatternCache<PyBackedStr, Py<PyAny>>>,
+    pub store: Box<cache::Cache<PyBackedStr, Py<PyAny>>>,
     pub compiling: SingleFlight<Made>,
     /// How long making what was put in took.
     pub compile_times: Histogram,
@@ -102,7 +79,7 @@ impl PatternCache {
         };
         let clock = clock.map_or_else(|| Arc::new(Clock::system()), |clock| Arc::clone(&clock.0));
         Ok(Self {
-            store: Box::new(cache::PatternCache::new(limits, clock, threads(py)?)),
+            store: Box::new(cache::Cache::new(limits, clock, threads(py)?)),
             compiling: SingleFlight::default(),
             compile_times: Histogram::default(),
             state: AtomicU8::new(0),
@@ -428,12 +405,12 @@ impl PatternCache {
 }
 
 /// The pattern that `compile` has put in.
-fn pattern_of(py: Python<'_>, entry: &Entry) -> Option<Py<Pattern>> {
+fn pattern_of(py: Python<'_>, entry: &CachedObject) -> Option<Py<Pattern>> {
     let value = entry.read(|value| value.clone_ref(py))?;
     Some(value.bind(py).cast::<Pattern>().ok()?.clone().unbind())
 }
 
-fn describe<'py>(py: Python<'py>, entry: &Entry, now: u64) -> PyResult<Bound<'py, PyDict>> {
+fn describe<'py>(py: Python<'py>, entry: &CachedObject, now: u64) -> PyResult<Bound<'py, PyDict>> {
     let load = |number: &std::sync::atomic::AtomicU64| number.load(Ordering::Relaxed);
     let seconds = |nanoseconds: u64| nanoseconds as f64 / 1e9;
     let kind = Kind::of_space(entry.key.space);
@@ -450,47 +427,6 @@ fn describe<'py>(py: Python<'py>, entry: &Entry, now: u64) -> PyResult<Bound<'py
     description.set_item("seconds_left", left)?;
     description.set_item("compilation_time", seconds(load(&entry.cost_nanoseconds)))?;
     Ok(description)
-}
-
-/// Whether threads call one at a time: where there is a global interpreter lock. Once there is one, it stays.
-fn threads(py: Python<'_>) -> PyResult<Threads> {
-    static THREADS: PyOnceLock<Threads> = PyOnceLock::new();
-    THREADS
-        .get_or_try_init(py, || {
-            let sys = py.import("sys")?;
-            let has_lock = match sys.getattr_opt("_is_gil_enabled")? {
-                Some(is_enabled) => is_enabled.call0()?.extract()?,
-                None => true,
-            };
-            Ok(if has_lock { Threads::Serial } else { Threads::Parallel })
-        })
-        .copied()
-}
-
-fn policy_named(name: &str) -> PyResult<Policy> {
-    Policy::named(name)
-        .ok_or_else(|| PyValueError::new_err(format!("policy must be \"lru\" or \"tinylfu\", not {name:?}")))
-}
-
-/// What making a value took.
-pub fn cost(seconds: f64) -> PyResult<Duration> {
-    Duration::try_from_secs_f64(seconds)
-        .map_err(|_| PyValueError::new_err(format!("compilation_time must be seconds of at least 0, not {seconds}")))
-}
-
-fn bytes(megabytes: f64) -> PyResult<u64> {
-    if megabytes.is_finite() && megabytes >= 0.0 {
-        return Ok((megabytes * MEGABYTE) as u64);
-    }
-    Err(PyValueError::new_err(format!("max_memory_mb must be a number of at least 0, not {megabytes}")))
-}
-
-fn lifetime(seconds: Option<f64>) -> PyResult<Option<Duration>> {
-    let Some(seconds) = seconds else { return Ok(None) };
-    match Duration::try_from_secs_f64(seconds) {
-        Ok(life) if !life.is_zero() => Ok(Some(life)),
-        _ => Err(PyValueError::new_err(format!("ttl_seconds must be above 0, or None for ever, not {seconds}"))),
-    }
 }
 
 fn epoch_seconds() -> f64 {

@@ -6,7 +6,8 @@ use arrow_buffer::NullBuffer;
 use pyo3::prelude::*;
 use rowpattern_macros::catch_panics;
 
-use super::arrow::{ArrowArray, Failure, Reader, Values};
+use super::arrow::{ArrowArray, Failure, Values};
+use super::decoder::Reader;
 use super::{ffi, readers};
 
 /// Checks rows, and keeps nothing of them.

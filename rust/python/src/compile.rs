@@ -15,7 +15,7 @@ use super::cache::{Made, PatternCache};
 use super::errors::{compile_error, syntax_error};
 use super::keys::{self, Kind};
 use super::pattern::{Options, Pattern};
-use super::process_cache::{the_cache, the_cache_if_made};
+use super::process_cache::the_cache;
 
 /// Compiles a row pattern, or returns it from the process-wide cache.
 ///
@@ -125,24 +125,6 @@ fn compile_once(
             },
         }
     }
-}
-
-/// Tells the cache that a pattern's tables have grown.
-pub fn reweigh(py: Python<'_>, pattern: &Bound<'_, Pattern>) {
-    let Some(cache) = the_cache_if_made(py) else { return };
-    let this = pattern.get();
-    let (kind, key) = if this.options.is_empty() {
-        (Kind::Pattern, PyString::new(py, &this.text))
-    } else {
-        (Kind::PatternWithOptions, PyString::new(py, &this.options.canonical_key(&this.text)))
-    };
-    // Its text was the key when it was compiled, so it still is one.
-    let Ok(key) = keys::key(kind, &key) else { return };
-    // Patterns that were made side by side share what they compiled.
-    let is_same = |value: &Py<PyAny>| value.is(pattern);
-    // What leaves is dropped at the end, when no lock is held.
-    let mut left = Vec::new();
-    cache.store.reweigh(key, this.total_bytes() as u64, &mut left, is_same);
 }
 
 /// Python's own error for a lone surrogate names a byte offset of a copy; ours names line and column.

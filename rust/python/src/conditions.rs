@@ -3,21 +3,25 @@
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
-use rowpattern_core::condition::{
-    self, Aggregate, Arithmetic, At, Column, Comparison, DependentScan, EvaluationError, Function, Node, SearchError,
-};
-use rowpattern_core::matcher::{Budget, Joined, Search, Sink, Stopped, Tick, VariableSet};
+use rowpattern_core::backtrack::{Backtracking, MatchConditions};
+use rowpattern_core::budget::Budget;
+use rowpattern_core::condition::{Aggregate, Arithmetic, Comparison, Expression, Function, ValueColumn};
+use rowpattern_core::matcher::{Ended, Search};
+use rowpattern_core::rows::{At, VariableSet};
 use rowpattern_macros::catch_panics;
 
-use super::arguments::{variable, whole};
-use super::compile::reweigh;
+use super::arguments::variable;
 use super::errors::{QueryError, SkipError, rows_error};
-use super::iterator::{MatchIterator, MatchSink};
-use super::limits::Limits;
-use super::matches::{Matches, MatchesSink};
-use super::pattern::{Input, Pattern};
+use super::input::Input;
+use super::iterator::MatchIterator;
+use super::limits::CallLimits;
+use super::matches::Matches;
+use super::numbers::whole;
+use super::pattern::Pattern;
 use super::readers::condition_column;
+use super::reweighing::reweigh;
 use super::signals::Signals;
+use super::sinks::MatchesSink;
 
 /// Conditions of a pattern's variables over columns; `Pattern.match` and `Pattern.find_iter` take them.
 ///
@@ -31,7 +35,7 @@ use super::signals::Signals;
 #[pyclass(frozen, module = "rowpattern._core")]
 pub struct Conditions {
     pattern: Py<Pattern>,
-    inner: condition::Conditions,
+    inner: MatchConditions,
     rows: usize,
 }
 
@@ -50,7 +54,7 @@ impl Conditions {
         let owner = pattern.clone().unbind();
         let pattern = pattern.get();
         let columns = columns.iter().map(condition_column).collect::<PyResult<Vec<_>>>()?;
-        let rows = columns.first().map_or(0, Column::len);
+        let rows = columns.first().map_or(0, ValueColumn::len);
         if columns.iter().any(|column| column.len() != rows) {
             return Err(rows_error("the columns of conditions have different numbers of rows"));
         }
@@ -59,7 +63,7 @@ impl Conditions {
             .iter()
             .map(|names| names.iter().map(variable).collect::<PyResult<VariableSet>>())
             .collect::<PyResult<Vec<_>>>()?;
-        let reader = Reader { columns: columns.len(), sets: sets.len(), aggregates: aggregates.len() };
+        let reader = ConditionReader { columns: columns.len(), sets: sets.len(), aggregates: aggregates.len() };
         let aggregates = aggregates
             .into_iter()
             .map(|(function, column, set)| {
@@ -76,12 +80,12 @@ impl Conditions {
                 Ok(Aggregate { function, column, variables: variables.map(|number| sets[number]) })
             })
             .collect::<PyResult<Vec<_>>>()?;
-        let mut nodes: Vec<Option<Node>> = pattern.compiled.variables.iter().map(|_| None).collect();
+        let mut nodes: Vec<Option<Expression>> = pattern.compiled.variables.iter().map(|_| None).collect();
         for (name, node) in conditions {
             let number = variable(&name.extract()?)?;
             nodes[usize::from(number)] = Some(reader.node(&node, 0)?);
         }
-        let inner = condition::Conditions { columns, sets, aggregates, conditions: nodes };
+        let inner = MatchConditions { columns, sets, aggregates, conditions: nodes };
         Ok(Self { pattern: owner, inner, rows })
     }
 
@@ -120,13 +124,10 @@ impl Conditions {
         timeout_seconds: Option<f64>,
         memory_limit_mb: Option<f64>,
     ) -> PyResult<Matches> {
-        let limits = Limits::read(timeout_seconds, memory_limit_mb)?;
+        let limits = CallLimits::read(timeout_seconds, memory_limit_mb)?;
         let mut input = self.input(rows, partitions, skip, threads, limits)?;
-        let compiled = &self.pattern.get().compiled;
-        let count = input.partitions.len();
-        let sink = |rows, budget: &Budget| MatchesSink::new(compiled, rows, count, budget);
-        let (found, failed) = self.search(py, &mut input, sink);
-        failed.map_or_else(|| Ok(found.into_matches(compiled)), Err)
+        let (found, failed) = self.search(py, &mut input);
+        failed.map_or_else(|| Ok(Matches::new(found, &self.pattern.get().compiled)), Err)
     }
 
     /// Iterates over the matches; they are found before it returns. Arguments and errors are those of `match`; a skip
@@ -141,14 +142,12 @@ impl Conditions {
         timeout_seconds: Option<f64>,
         memory_limit_mb: Option<f64>,
     ) -> PyResult<MatchIterator> {
-        let limits = Limits::read(timeout_seconds, memory_limit_mb)?;
+        let limits = CallLimits::read(timeout_seconds, memory_limit_mb)?;
         let mut input = self.input(rows, partitions, skip, 1, limits)?;
-        let sink = |_, _: &Budget| MatchSink::new(&self.pattern.get().compiled);
-        let (sink, failed) = self.search(py, &mut input, sink);
+        let (found, failed) = self.search(py, &mut input);
         if let Some(error) = failed.as_ref().filter(|error| !error.is_instance_of::<SkipError>(py)) {
             return Err(error.clone_ref(py));
         }
-        let found = sink.found;
         Ok(MatchIterator::of_found(self.pattern.clone_ref(py), input, found, failed))
     }
 
@@ -165,7 +164,7 @@ impl Conditions {
         partitions: Option<&Bound<'_, PyAny>>,
         skip: Option<&Bound<'_, PyAny>>,
         threads: usize,
-        limits: Limits,
+        limits: CallLimits,
     ) -> PyResult<Input> {
         let input = Input::read(self.pattern.get(), rows, partitions, skip, threads, limits)?;
         if input.symbols.len() != self.rows && !self.inner.columns.is_empty() {
@@ -176,59 +175,21 @@ impl Conditions {
     }
 
     /// Searches with the interpreter's lock released. Gives what was found before an error too.
-    fn search<S: Sink + Joined>(
-        &self,
-        py: Python<'_>,
-        input: &mut Input,
-        sink: impl Fn(usize, &Budget) -> S + Sync + Send,
-    ) -> (S, Option<PyErr>) {
+    fn search(&self, py: Python<'_>, input: &mut Input) -> (MatchesSink, Option<PyErr>) {
         let compiled = &self.pattern.get().compiled;
         let mut signals = Signals::new();
         let Input { symbols, partitions, skip, threads, limits, .. } = input;
-        let (skip, threads, budget) = (*skip, *threads, &limits.budget);
-        let search = Search::new(compiled, symbols, partitions, threads, budget);
-        let (searched, tables) = py.detach(|| {
-            let mut tick = || signals.tick();
-            let empty = |rows, budget: &Budget| Searched { sink: sink(rows, budget), failed: None };
-            let (searched, tables) =
-                search.over_partitions(empty, &mut tick, |context, partitions, numbers, searched| {
-                    let mut scan = DependentScan::new(&self.inner, &compiled.variables, skip);
-                    searched.failed = scan.run(context, partitions, numbers, &mut searched.sink).err();
-                    Ok(())
-                });
-            (searched.unwrap_or_else(|failed| Searched { sink: sink(0, budget), failed: Some(failed) }), tables)
+        let (skip, threads, count) = (*skip, *threads, partitions.len());
+        let search = Search::new(compiled, symbols, partitions, threads, &limits.budget);
+        let Ended { found, error, tables } = py.detach(|| {
+            let strategy = || Backtracking::new(&self.inner, &compiled.variables, skip);
+            let sink = |rows, budget: &Budget| MatchesSink::new(rows, count, budget);
+            search.run_with(strategy, sink, &mut || signals.tick())
         });
         if compiled.give_back_all(tables) {
             reweigh(py, self.pattern.bind(py));
         }
-        let failed = searched.failed.map(|error| match error {
-            SearchError::Scan(error) => input.error(error, signals),
-            SearchError::Evaluation(variable, error) => {
-                let name = &compiled.variables[usize::from(variable)];
-                let problem = match error {
-                    EvaluationError::Overflow => "a whole number is too large for 64 bits; cast to DOUBLE",
-                    EvaluationError::DivisionByZero => "a whole number is divided by zero; use CASE to pass over it",
-                };
-                QueryError::new_err(format!("DEFINE {name}: {problem}"))
-            }
-        });
-        (searched.sink, failed)
-    }
-}
-
-/// What was found, and why the search ended before the rows did.
-struct Searched<S> {
-    sink: S,
-    failed: Option<SearchError>,
-}
-
-impl<S: Joined> Joined for Searched<S> {
-    fn join(&mut self, next: Self, budget: &Budget, tick: &mut Tick<'_>) -> Result<(), Stopped> {
-        if self.failed.is_none() {
-            self.sink.join(next.sink, budget, tick)?;
-            self.failed = next.failed;
-        }
-        Ok(())
+        (found, error.map(|error| input.error(error, signals, compiled)))
     }
 }
 
@@ -236,7 +197,7 @@ impl<S: Joined> Joined for Searched<S> {
 const DEEPEST: usize = 1_000;
 
 /// Reads conditions over so many columns, sets and aggregates.
-struct Reader {
+struct ConditionReader {
     columns: usize,
     sets: usize,
     aggregates: usize,
@@ -250,7 +211,7 @@ fn checked(number: usize, known: usize, what: &str) -> PyResult<usize> {
     Err(PyValueError::new_err(format!("there is no {what} {number}")))
 }
 
-impl Reader {
+impl ConditionReader {
     fn at(&self, item: &Bound<'_, PyTuple>, from: usize) -> PyResult<At> {
         let set: Option<usize> = item.get_item(from)?.extract()?;
         Ok(At {
@@ -262,7 +223,7 @@ impl Reader {
     }
 
     /// Reads a part that stands below so many others.
-    fn node(&self, item: &Bound<'_, PyAny>, depth: usize) -> PyResult<Node> {
+    fn node(&self, item: &Bound<'_, PyAny>, depth: usize) -> PyResult<Expression> {
         if depth >= DEEPEST {
             return Err(QueryError::new_err(format!("a condition nests more than {DEEPEST} deep")));
         }
@@ -273,44 +234,44 @@ impl Reader {
         let parts =
             |number: usize| item.get_item(number)?.try_iter()?.map(|item| inner(&item?)).collect::<PyResult<Vec<_>>>();
         if let Some(comparison) = comparison(&kind) {
-            return Ok(Node::Compare(comparison, part(1)?, part(2)?));
+            return Ok(Expression::Compare(comparison, part(1)?, part(2)?));
         }
         if let Some(operation) = operation(&kind) {
-            return Ok(Node::Arithmetic(operation, part(1)?, part(2)?));
+            return Ok(Expression::Arithmetic(operation, part(1)?, part(2)?));
         }
         Ok(match kind.as_str() {
-            "null" => Node::Null,
-            "bool" => Node::Bool(item.get_item(1)?.extract()?),
-            "int" => Node::Int(item.get_item(1)?.extract()?),
-            "float" => Node::Float(item.get_item(1)?.extract()?),
-            "text" => Node::Text(item.get_item(1)?.extract::<String>()?.into()),
+            "null" => Expression::Null,
+            "bool" => Expression::Bool(item.get_item(1)?.extract()?),
+            "int" => Expression::Int(item.get_item(1)?.extract()?),
+            "float" => Expression::Float(item.get_item(1)?.extract()?),
+            "text" => Expression::Text(item.get_item(1)?.extract::<String>()?.into()),
             "read" => {
                 let column = checked(item.get_item(1)?.extract()?, self.columns, "column")?;
-                Node::Read(column, self.at(item, 2)?)
+                Expression::Read(column, self.at(item, 2)?)
             }
-            "label" => Node::Label(self.at(item, 1)?),
-            "match number" => Node::MatchNumber,
-            "aggregate" => Node::Aggregate(checked(item.get_item(1)?.extract()?, self.aggregates, "aggregate")?),
-            "and" => Node::And(part(1)?, part(2)?),
-            "or" => Node::Or(part(1)?, part(2)?),
-            "not" => Node::Not(part(1)?),
-            "is null" => Node::IsNull(part(1)?),
-            "in" => Node::In(part(1)?, parts(2)?),
+            "label" => Expression::Classifier(self.at(item, 1)?),
+            "match number" => Expression::MatchNumber,
+            "aggregate" => Expression::Aggregate(checked(item.get_item(1)?.extract()?, self.aggregates, "aggregate")?),
+            "and" => Expression::And(part(1)?, part(2)?),
+            "or" => Expression::Or(part(1)?, part(2)?),
+            "not" => Expression::Not(part(1)?),
+            "is null" => Expression::IsNull(part(1)?),
+            "in" => Expression::In(part(1)?, parts(2)?),
             "case" => {
                 let mut branches = Vec::new();
                 for branch in item.get_item(1)?.try_iter()? {
                     let branch = branch?.cast_into::<PyTuple>()?;
                     branches.push((inner(&branch.get_item(0)?)?, inner(&branch.get_item(1)?)?));
                 }
-                Node::Case(branches, part(2)?)
+                Expression::Case(branches, part(2)?)
             }
-            "coalesce" => Node::Coalesce(parts(1)?),
-            "greatest" => Node::Extreme(true, parts(1)?),
-            "least" => Node::Extreme(false, parts(1)?),
-            "abs" => Node::Abs(part(1)?),
-            "negate" => Node::Negate(part(1)?),
-            "round" => Node::Round(part(1)?, item.get_item(2)?.extract()?),
-            "to float" => Node::ToFloat(part(1)?),
+            "coalesce" => Expression::Coalesce(parts(1)?),
+            "greatest" => Expression::Extreme(true, parts(1)?),
+            "least" => Expression::Extreme(false, parts(1)?),
+            "abs" => Expression::Abs(part(1)?),
+            "negate" => Expression::Negate(part(1)?),
+            "round" => Expression::Round(part(1)?, item.get_item(2)?.extract()?),
+            "to float" => Expression::ToFloat(part(1)?),
             other => return Err(PyValueError::new_err(format!("conditions have no part {other:?}"))),
         })
     }

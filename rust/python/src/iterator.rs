@@ -1,20 +1,19 @@
 //! `MatchIterator` and `Match`: matches one at a time.
 
-use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};
-use rowpattern_core::matcher::{Budget, Compiled, Context, Joined, Scan, Sink, Span, Stopped, Tables, Tick};
+use rowpattern_core::matcher::{Compiled, Context, ForwardPass, Scan, Tables};
+use rowpattern_core::rows::Span;
 use rowpattern_macros::catch_panics;
 
-use super::compile::reweigh;
-use super::pattern::{Input, Pattern};
+use super::input::Input;
+use super::pattern::Pattern;
+use super::reweighing::reweigh;
 use super::signals::Signals;
-
-/// What an allocation takes beside what is asked for.
-const ALLOCATION_BYTES: usize = 16;
+use super::sinks::MatchesSink;
 
 /// Rows of matches to find ahead: enough that releasing the interpreter's lock costs little for each match.
 const ROWS_AHEAD: usize = 4096;
@@ -23,8 +22,10 @@ const ROWS_AHEAD: usize = 4096;
 #[pyclass(frozen, module = "rowpattern")]
 pub struct Match {
     span: Span,
-    /// The position of each row.
-    positions: Box<[u32]>,
+    /// The variable of each row.
+    variables: Box<[u8]>,
+    /// Whether each row is excluded; empty where the pattern excludes nothing.
+    excluded: Box<[u8]>,
     compiled: Arc<Compiled>,
 }
 
@@ -59,19 +60,17 @@ impl Match {
     #[getter]
     fn labels<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         let names: Vec<_> = self.compiled.variables.iter().map(|name| PyString::new(py, name)).collect();
-        let positions = &self.compiled.automaton.positions;
-        PyTuple::new(py, self.positions.iter().map(|&at| &names[usize::from(positions[at as usize].variable)]))
+        PyTuple::new(py, self.variables.iter().map(|&variable| &names[usize::from(variable)]))
     }
 
     /// Whether each row stands in an exclusion, `{- -}`; made anew each time.
     #[getter]
     fn excluded<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        let positions = &self.compiled.automaton.positions;
-        PyTuple::new(py, self.positions.iter().map(|&at| positions[at as usize].excluded))
+        PyTuple::new(py, (0..self.variables.len()).map(|at| self.excluded.get(at) == Some(&1)))
     }
 
     fn __len__(&self) -> usize {
-        self.positions.len()
+        self.variables.len()
     }
 
     fn __bool__(&self) -> bool {
@@ -81,14 +80,10 @@ impl Match {
 
     fn __repr__(&self) -> String {
         let Span { partition, number, start, end } = self.span;
-        let positions = &self.compiled.automaton.positions;
-        let mut labels: Vec<&str> = self
-            .positions
-            .iter()
-            .take(8)
-            .map(|&at| self.compiled.variables[usize::from(positions[at as usize].variable)].as_str())
-            .collect();
-        if self.positions.len() > labels.len() {
+        let first = self.variables.iter().take(8);
+        let mut labels: Vec<&str> =
+            first.map(|&variable| self.compiled.variables[usize::from(variable)].as_str()).collect();
+        if self.variables.len() > labels.len() {
             labels.push("...");
         }
         let labels = labels.join(" ");
@@ -101,64 +96,116 @@ impl Match {
 pub struct MatchIterator {
     pattern: Py<Pattern>,
     /// Taken out by the thread that searches.
-    search: Mutex<Option<Box<Search>>>,
+    progress: Mutex<Option<Box<Progress>>>,
 }
 
-struct Search {
+struct Progress {
     input: Input,
-    scan: Scan,
+    scan: Scan<ForwardPass>,
     /// The iterator's own: a paused scan holds numbers of sets in them. `None` when the search has ended.
     tables: Option<Tables>,
-    found: VecDeque<Match>,
-    /// What is charged for them.
-    found_bytes: usize,
+    found: Found,
     failed: Option<PyErr>,
+}
+
+/// Matches that were found ahead, and how far they were handed out.
+#[derive(Default)]
+struct Found {
+    matches: MatchesSink,
+    /// The next match, its first row among those of matches, and the next item of partitions.
+    next: usize,
+    next_row: usize,
+    next_partition: usize,
+    /// Of the last match that was handed out.
+    partition: usize,
+    number: usize,
+    /// How many more matches are of its partition.
+    left: i64,
+}
+
+impl Found {
+    /// Other matches, of the rows behind.
+    fn refill(&mut self, matches: MatchesSink) {
+        *self = Self { matches, partition: self.partition, number: self.number, ..Self::default() };
+    }
+
+    fn next(&mut self, compiled: &Arc<Compiled>) -> Option<Match> {
+        let spans = &self.matches.spans;
+        let (&start, &end) = spans.start.get(self.next).zip(spans.end.get(self.next))?;
+        while self.left == 0 {
+            let &(partition, matches) = spans.partitions.get(self.next_partition)?;
+            self.next_partition += 1;
+            if self.partition != partition as usize {
+                (self.partition, self.number) = (partition as usize, 0);
+            }
+            self.left = matches;
+        }
+        self.left -= 1;
+        self.number += 1;
+        let rows = self.next_row..self.next_row + (end - start) as usize;
+        (self.next, self.next_row) = (self.next + 1, rows.end);
+        let (partition, number, start, end) = (self.partition, self.number, start as usize, end as usize);
+        Some(Match {
+            span: Span { partition, number, start, end },
+            variables: Box::from(&self.matches.variables[rows.clone()]),
+            excluded: self.matches.excluded.get(rows).map_or_else(Box::default, Box::from),
+            compiled: Arc::clone(compiled),
+        })
+    }
 }
 
 impl MatchIterator {
     pub fn new(pattern: Py<Pattern>, mut input: Input) -> Self {
         let mut tables = pattern.get().compiled.take_tables();
         tables.adopt(&mut input.symbols);
-        let scan = Scan::new(input.skip);
-        let search = Search { input, scan, tables: Some(tables), found: VecDeque::new(), found_bytes: 0, failed: None };
-        Self { pattern, search: Mutex::new(Some(Box::new(search))) }
+        Self::with(pattern, input, Some(tables), MatchesSink::default(), None)
     }
 
     /// Over matches that are found already, and the error that comes after them.
-    pub fn of_found(pattern: Py<Pattern>, input: Input, found: VecDeque<Match>, failed: Option<PyErr>) -> Self {
-        let search = Search { scan: Scan::new(input.skip), input, tables: None, found, found_bytes: 0, failed };
-        Self { pattern, search: Mutex::new(Some(Box::new(search))) }
+    pub fn of_found(pattern: Py<Pattern>, input: Input, found: MatchesSink, failed: Option<PyErr>) -> Self {
+        Self::with(pattern, input, None, found, failed)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Box<Search>>> {
-        self.search.lock().unwrap_or_else(PoisonError::into_inner)
+    fn with(
+        pattern: Py<Pattern>,
+        input: Input,
+        tables: Option<Tables>,
+        matches: MatchesSink,
+        failed: Option<PyErr>,
+    ) -> Self {
+        let scan = Scan::new(ForwardPass::new::<MatchesSink>(input.skip));
+        let found = Found { matches, ..Found::default() };
+        Self { pattern, progress: Mutex::new(Some(Box::new(Progress { input, scan, tables, found, failed }))) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Box<Progress>>> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Searches on until enough is found.
-    fn refill(&self, py: Python<'_>, search: &mut Search, mut tables: Tables) {
+    fn refill(&self, py: Python<'_>, progress: &mut Progress, mut tables: Tables) {
         let pattern = self.pattern.bind(py);
         let compiled = &pattern.get().compiled;
         let mut signals = Signals::new();
+        let Progress { input, scan, found, .. } = progress;
         // Those that were found before are the caller's.
-        search.input.limits.budget.release(std::mem::take(&mut search.found_bytes));
-        search.input.limits.resume();
-        let Search { input: Input { symbols, partitions, limits, .. }, scan, .. } = search;
-        let mut sink = MatchSink::new(compiled);
-        let (result, sink) = py.detach(|| {
+        found.matches.release(&input.limits.budget);
+        input.limits.resume();
+        let Input { symbols, partitions, limits, .. } = &*input;
+        let (result, matches) = py.detach(|| {
             let tick = &mut || signals.tick();
             let (automaton, budget, tables) = (&compiled.automaton, &limits.budget, &mut tables);
             let mut context = Context { automaton, symbols, tables, budget, tick };
-            let result = scan.run(&mut context, partitions, &mut sink);
-            budget.release_vector(&sink.positions);
-            (result, sink)
+            let mut sink = MatchesSink::default();
+            (scan.run(&mut context, partitions, &mut sink, ROWS_AHEAD), sink)
         });
-        (search.found, search.found_bytes) = (sink.found, sink.charged_bytes);
-        search.input.limits.pause();
+        found.refill(matches);
+        input.limits.pause();
         if let Ok(true) = result {
-            search.tables = Some(tables);
+            progress.tables = Some(tables);
             return;
         }
-        search.failed = result.err().map(|error| search.input.error(error, signals));
+        progress.failed = result.err().map(|error| input.error(error, signals, compiled));
         if compiled.give_back(tables) {
             reweigh(py, pattern);
         }
@@ -173,85 +220,19 @@ impl MatchIterator {
     }
 
     fn __next__(&self, py: Python<'_>) -> PyResult<Option<Match>> {
-        let Some(mut search) = self.lock().take() else {
+        let Some(mut progress) = self.lock().take() else {
             return Err(PyValueError::new_err("this iterator is being advanced by another thread"));
         };
-        if search.found.is_empty()
-            && let Some(tables) = search.tables.take()
+        let compiled = &self.pattern.get().compiled;
+        let mut next = progress.found.next(compiled);
+        if next.is_none()
+            && let Some(tables) = progress.tables.take()
         {
-            self.refill(py, &mut search, tables);
+            self.refill(py, &mut progress, tables);
+            next = progress.found.next(compiled);
         }
-        let next = search.found.pop_front();
-        let failed = if next.is_none() { search.failed.take() } else { None };
-        *self.lock() = Some(search);
+        let failed = if next.is_none() { progress.failed.take() } else { None };
+        *self.lock() = Some(progress);
         failed.map_or(Ok(next), Err)
-    }
-}
-
-/// Takes matches as objects.
-pub struct MatchSink<'c> {
-    compiled: &'c Arc<Compiled>,
-    positions: Vec<u32>,
-    rows: usize,
-    pub found: VecDeque<Match>,
-    charged_bytes: usize,
-}
-
-impl<'c> MatchSink<'c> {
-    pub fn new(compiled: &'c Arc<Compiled>) -> Self {
-        Self { compiled, positions: Vec::new(), rows: 0, found: VecDeque::new(), charged_bytes: 0 }
-    }
-}
-
-impl Sink for MatchSink<'_> {
-    const ROWS: bool = true;
-    fn make_room(&mut self, rows: usize, budget: &Budget) -> Result<(), Stopped> {
-        budget.reserve(&mut self.positions, rows)
-    }
-    #[inline]
-    fn row(&mut self, _: u8, position: u32) {
-        self.positions.push(position);
-    }
-    fn complete(&mut self, span: Span, budget: &Budget) -> Result<bool, Stopped> {
-        // An empty match costs memory too.
-        self.rows += self.positions.len() + 1;
-        let bytes = size_of_val(self.positions.as_slice());
-        if self.found.len() == self.found.capacity() {
-            let more = self.found.len().max(ROWS_AHEAD / 64);
-            self.charge(more * size_of::<Match>(), budget)?;
-            self.found.try_reserve_exact(more).map_err(|_| budget.stop(Stopped::OutOfMemory))?;
-        }
-        let positions = if self.positions.len() < ROWS_AHEAD {
-            self.charge(bytes + ALLOCATION_BYTES, budget)?;
-            let positions = Box::from(self.positions.as_slice());
-            self.positions.clear();
-            positions
-        } else {
-            // Too many to copy. What was charged for their vector is now charged for the match.
-            budget.release_vector(&self.positions);
-            self.charge(bytes, budget)?;
-            std::mem::take(&mut self.positions).into_boxed_slice()
-        };
-        self.found.push_back(Match { span, positions, compiled: Arc::clone(self.compiled) });
-        Ok(self.rows >= ROWS_AHEAD)
-    }
-}
-
-impl MatchSink<'_> {
-    fn charge(&mut self, bytes: usize, budget: &Budget) -> Result<(), Stopped> {
-        budget.charge(bytes)?;
-        self.charged_bytes += bytes;
-        Ok(())
-    }
-}
-
-impl Joined for MatchSink<'_> {
-    fn join(&mut self, next: Self, budget: &Budget, tick: &mut Tick<'_>) -> Result<(), Stopped> {
-        tick()?;
-        self.charge(next.found.len() * size_of::<Match>(), budget)?;
-        self.found.try_reserve_exact(next.found.len()).map_err(|_| budget.stop(Stopped::OutOfMemory))?;
-        self.found.extend(next.found);
-        self.charged_bytes += next.charged_bytes;
-        Ok(())
     }
 }

@@ -5,10 +5,12 @@ use std::ops::Range;
 use arrow_buffer::NullBuffer;
 use hashbrown::HashMap;
 use pyo3::prelude::*;
-use rowpattern_core::matcher::{Compiled, Symbols};
+use rowpattern_core::matcher::Compiled;
+use rowpattern_core::rows::Symbols;
 
-use super::arrow::{ArrowArray, Failure, Reader, Text, Values};
-use super::limits::Limits;
+use super::arrow::{ArrowArray, Failure, Text, Values};
+use super::decoder::Reader;
+use super::limits::CallLimits;
 use super::readers;
 
 /// Stands for labels that are no variable's, and for NULL: no variable has this number.
@@ -75,7 +77,7 @@ impl<'a> Reader<'a> for Labels<'a, '_> {
 }
 
 /// Reads labels: strings, or dictionaries and runs of strings.
-pub fn symbols(py: Python<'_>, compiled: &Compiled, chunks: &[ArrowArray], limits: &Limits) -> PyResult<Symbols> {
+pub fn symbols(py: Python<'_>, compiled: &Compiled, chunks: &[ArrowArray], limits: &CallLimits) -> PyResult<Symbols> {
     let reader = Labels { compiled, known: HashMap::default(), last: None };
     let labels = readers::decode(py, chunks, reader, "labels", Some(limits))?;
     let count = compiled.variables.len();

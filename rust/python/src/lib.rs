@@ -7,23 +7,30 @@ mod arrow;
 mod booleans;
 mod cache;
 mod cache_key;
+mod cache_limits;
 mod checking;
-mod column;
 mod compile;
 mod conditions;
+mod decoder;
 mod errors;
 mod ffi;
+mod input;
 mod iterator;
 mod keys;
 mod labels;
 mod limits;
+mod manual_clock;
 mod matches;
+mod numbers;
 mod panics;
 mod pattern;
+mod pattern_methods;
 mod process_cache;
 mod readers;
+mod reweighing;
 mod rows;
 mod signals;
+mod sinks;
 mod weight;
 
 use pyo3::prelude::*;
@@ -32,19 +39,21 @@ use pyo3::prelude::*;
 #[pymodule(gil_used = false)]
 mod _core {
     #[pymodule_export]
-    use super::cache::{ManualClock, PatternCache};
+    use super::cache::PatternCache;
     #[pymodule_export]
     use super::cache_key::get_cache_key;
     #[pymodule_export]
     use super::checking::check_column;
     #[pymodule_export]
-    use super::column::Column;
-    #[pymodule_export]
     use super::compile::compile;
     #[pymodule_export]
     use super::conditions::Conditions;
     #[pymodule_export]
+    use super::ffi::Column;
+    #[pymodule_export]
     use super::iterator::{Match, MatchIterator};
+    #[pymodule_export]
+    use super::manual_clock::ManualClock;
     #[pymodule_export]
     use super::matches::{MatchedRows, Matches, Spans};
     #[cfg(feature = "panics-for-tests")]

@@ -5,14 +5,14 @@ use std::time::{Duration, Instant};
 
 use pyo3::exceptions::{PyMemoryError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
-use rowpattern_core::matcher::{Budget, Stopped};
+use rowpattern_core::budget::{Budget, Stopped};
 
 use super::errors::QueryLimitError;
 
 const BYTES_A_MEGABYTE: f64 = (1 << 20) as f64;
 
 /// The limits of one call, and what is left of them.
-pub struct Limits {
+pub struct CallLimits {
     seconds: Option<f64>,
     megabytes: Option<f64>,
     begun: Instant,
@@ -21,7 +21,7 @@ pub struct Limits {
     pub budget: Budget,
 }
 
-impl Limits {
+impl CallLimits {
     /// Reads the two arguments; time is counted from now on.
     pub fn read(timeout_seconds: Option<f64>, memory_limit_mb: Option<f64>) -> PyResult<Self> {
         let seconds = checked(timeout_seconds, "timeout_seconds")?;

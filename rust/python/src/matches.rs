@@ -3,185 +3,22 @@
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use arrow_buffer::{ArrowNativeType, ScalarBuffer};
+use arrow_buffer::ScalarBuffer;
 use pyo3::exceptions::{PyIndexError, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
-use rowpattern_core::matcher::{
-    Budget, BulkSink, Compiled, Joined, Navigation, Sink, Span, Stopped, Tick, VariableSet, append,
-};
+use rowpattern_core::matcher::Compiled;
 use rowpattern_core::memory;
+use rowpattern_core::rows::{Navigation, VariableSet};
 use rowpattern_macros::catch_panics;
 
-use super::arguments::{place, variable, whole};
-use super::column::{Column, Data};
+use super::arguments::variable;
 use super::errors::out_of_memory;
-use super::ffi;
-use super::limits::Limits;
+use super::ffi::{self, Column, Data};
+use super::limits::CallLimits;
+use super::numbers::{place, whole};
 use super::signals::Signals;
-
-/// Starts and ends; numbers and partitions follow from how many matches each partition has.
-pub struct SpansSink {
-    /// Partitions, each with how many matches it has; those left out have none.
-    partitions: Vec<(i64, i64)>,
-    start: Vec<i64>,
-    end: Vec<i64>,
-}
-
-/// Fewer rows do not pay for room made beforehand.
-const MANY_ROWS: usize = 1 << 18;
-
-/// An empty vector for one item in so many rows; it grows when there are more, and is trimmed in the end.
-fn room<T: Copy>(rows: usize, rows_an_item: usize, budget: &Budget) -> Vec<T> {
-    if rows < MANY_ROWS { Vec::new() } else { budget.room(rows / rows_an_item) }
-}
-
-fn trimmed<T: ArrowNativeType>(mut items: Vec<T>) -> ScalarBuffer<T> {
-    items.shrink_to_fit();
-    items.into()
-}
-
-impl SpansSink {
-    pub fn new(rows: usize, partitions: usize, budget: &Budget) -> Self {
-        Self { partitions: room(partitions, 1, budget), start: room(rows, 4, budget), end: room(rows, 4, budget) }
-    }
-
-    fn push(&mut self, span: Span, budget: &Budget) -> Result<(), Stopped> {
-        match self.partitions.last_mut() {
-            Some((partition, matches)) if *partition == span.partition as i64 => *matches += 1,
-            _ => {
-                budget.reserve(&mut self.partitions, 1)?;
-                self.partitions.push((span.partition as i64, 1));
-            }
-        }
-        budget.reserve(&mut self.start, 1)?;
-        self.start.push(span.start as i64);
-        budget.reserve(&mut self.end, 1)?;
-        self.end.push(span.end as i64);
-        Ok(())
-    }
-
-    pub fn into_spans(self) -> Spans {
-        Spans { partitions: self.partitions, start: trimmed(self.start), end: trimmed(self.end) }
-    }
-}
-
-impl Sink for SpansSink {
-    const ROWS: bool = false;
-    fn make_room(&mut self, _: usize, _: &Budget) -> Result<(), Stopped> {
-        Ok(())
-    }
-    #[inline]
-    fn row(&mut self, _: u8, _: u32) {}
-    fn complete(&mut self, span: Span, budget: &Budget) -> Result<bool, Stopped> {
-        self.push(span, budget)?;
-        Ok(false)
-    }
-}
-
-impl Joined for SpansSink {
-    fn join(&mut self, mut next: Self, budget: &Budget, tick: &mut Tick<'_>) -> Result<(), Stopped> {
-        if let (Some((last, matches)), Some((first, more))) = (self.partitions.last_mut(), next.partitions.first_mut())
-            && last == first
-        {
-            // The matches of a partition that both share stand in one place.
-            *more += *matches;
-            self.partitions.pop();
-        }
-        append(&mut self.partitions, next.partitions, budget, tick)?;
-        append(&mut self.start, next.start, budget, tick)?;
-        append(&mut self.end, next.end, budget, tick)
-    }
-}
-
-impl BulkSink for SpansSink {
-    fn block(&mut self, _: &[u8], starts: &[i64], ends: &[i64], budget: &Budget) -> Result<(), Stopped> {
-        budget.reserve(&mut self.start, starts.len())?;
-        self.start.extend_from_slice(starts);
-        budget.reserve(&mut self.end, ends.len())?;
-        self.end.extend_from_slice(ends);
-        Ok(())
-    }
-    fn partition(&mut self, partition: usize, matches: usize, budget: &Budget) -> Result<(), Stopped> {
-        budget.reserve(&mut self.partitions, 1)?;
-        self.partitions.push((partition as i64, matches as i64));
-        Ok(())
-    }
-}
-
-/// Spans, and the variable of each row of each match.
-pub struct MatchesSink {
-    spans: SpansSink,
-    variables: Vec<u8>,
-    /// Which positions are excluded; empty when none is.
-    exclusions: Vec<bool>,
-    excluded: Vec<u8>,
-}
-
-impl MatchesSink {
-    pub fn new(compiled: &Compiled, rows: usize, partitions: usize, budget: &Budget) -> Self {
-        let exclusions: Vec<bool> = compiled.automaton.positions.iter().map(|position| position.excluded).collect();
-        Self {
-            spans: SpansSink::new(rows, partitions, budget),
-            variables: room(rows, 1, budget),
-            exclusions: if exclusions.contains(&true) { exclusions } else { Vec::new() },
-            excluded: Vec::new(),
-        }
-    }
-
-    /// Whether blocks say all that it wants to know: they do not tell positions, and so not exclusions.
-    pub fn takes_blocks(compiled: &Compiled) -> bool {
-        compiled.automaton.positions.iter().all(|position| !position.excluded)
-    }
-
-    pub fn into_matches(self, compiled: &Compiled) -> Matches {
-        Matches {
-            spans: self.spans.into_spans(),
-            variables: trimmed(self.variables),
-            names: compiled.variables.clone().into(),
-            excluded: (!self.exclusions.is_empty()).then(|| trimmed(self.excluded)),
-        }
-    }
-}
-
-impl Sink for MatchesSink {
-    const ROWS: bool = true;
-    fn make_room(&mut self, rows: usize, budget: &Budget) -> Result<(), Stopped> {
-        if !self.exclusions.is_empty() {
-            budget.reserve(&mut self.excluded, rows)?;
-        }
-        budget.reserve(&mut self.variables, rows)
-    }
-    #[inline]
-    fn row(&mut self, variable: u8, position: u32) {
-        self.variables.push(variable);
-        if !self.exclusions.is_empty() {
-            self.excluded.push(u8::from(self.exclusions[position as usize]));
-        }
-    }
-    fn complete(&mut self, span: Span, budget: &Budget) -> Result<bool, Stopped> {
-        self.spans.complete(span, budget)
-    }
-}
-
-impl Joined for MatchesSink {
-    fn join(&mut self, next: Self, budget: &Budget, tick: &mut Tick<'_>) -> Result<(), Stopped> {
-        append(&mut self.variables, next.variables, budget, tick)?;
-        append(&mut self.excluded, next.excluded, budget, tick)?;
-        self.spans.join(next.spans, budget, tick)
-    }
-}
-
-impl BulkSink for MatchesSink {
-    fn block(&mut self, variables: &[u8], starts: &[i64], ends: &[i64], budget: &Budget) -> Result<(), Stopped> {
-        budget.reserve(&mut self.variables, variables.len())?;
-        self.variables.extend_from_slice(variables);
-        self.spans.block(variables, starts, ends, budget)
-    }
-    fn partition(&mut self, partition: usize, matches: usize, budget: &Budget) -> Result<(), Stopped> {
-        self.spans.partition(partition, matches, budget)
-    }
-}
+use super::sinks::{MatchesSink, SpansSink, trimmed};
 
 /// Where matches begin and end: one row a match, in the order in which they were found.
 #[pyclass(frozen, module = "rowpattern", sequence)]
@@ -190,6 +27,12 @@ pub struct Spans {
     partitions: Vec<(i64, i64)>,
     start: ScalarBuffer<i64>,
     end: ScalarBuffer<i64>,
+}
+
+impl From<SpansSink> for Spans {
+    fn from(found: SpansSink) -> Self {
+        Self { partitions: found.partitions, start: trimmed(found.start), end: trimmed(found.end) }
+    }
 }
 
 impl Spans {
@@ -345,7 +188,7 @@ impl Matches {
         timeout_seconds: Option<f64>,
         memory_limit_mb: Option<f64>,
     ) -> PyResult<Column> {
-        let limits = Limits::read(timeout_seconds, memory_limit_mb)?;
+        let limits = CallLimits::read(timeout_seconds, memory_limit_mb)?;
         let number = |name: &String| variable(py, &self.names, name);
         let variables =
             variables.map(|names| names.iter().map(number).collect::<PyResult<VariableSet>>()).transpose()?;
@@ -386,6 +229,16 @@ impl Matches {
 }
 
 impl Matches {
+    /// What was found, of this pattern.
+    pub fn new(found: MatchesSink, compiled: &Compiled) -> Self {
+        Self {
+            spans: found.spans.into(),
+            variables: trimmed(found.variables),
+            names: compiled.variables.clone().into(),
+            excluded: compiled.automaton.excludes.then(|| trimmed(found.excluded)),
+        }
+    }
+
     /// A column with one item a matched row: the item of its match.
     fn spread(&self, items: impl Iterator<Item = i64>) -> PyResult<Column> {
         integers(self.variables.len(), |spread| {

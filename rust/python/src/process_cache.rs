@@ -5,7 +5,8 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString, PyTuple};
 use rowpattern_macros::catch_panics;
 
-use super::cache::{PatternCache, cost};
+use super::cache::PatternCache;
+use super::cache_limits::cost;
 use super::keys::{self, Kind};
 use super::weight;
 

@@ -4,20 +4,19 @@ use std::ops::Range;
 
 use arrow_buffer::NullBuffer;
 use pyo3::prelude::*;
-use rowpattern_core::condition::Column;
+use rowpattern_core::condition::ValueColumn;
 use rowpattern_core::memory;
 
-use super::arrow::{ArrowArray, Decoder, Failure, Reader, Text, Values, with_integers};
+use super::arrow::{ArrowArray, Failure, Text, Values, with_integers};
+use super::decoder::{Decoder, Reader};
 use super::errors::rows_error;
 use super::ffi;
-use super::limits::Limits;
+use super::limits::CallLimits;
+use super::signals::ROWS_A_PIECE;
 
-/// Rows between two looks at signals: some milliseconds' work.
-pub const ROWS_A_PIECE: usize = 1 << 20;
+pub struct OptionalBooleans;
 
-pub struct Booleans;
-
-impl Reader<'_> for Booleans {
+impl Reader<'_> for OptionalBooleans {
     type Item = Option<bool>;
     const NULL: Option<bool> = None;
     const EXPECTED: &'static str = "booleans";
@@ -148,7 +147,7 @@ pub fn decode<'a, R: Reader<'a> + Send>(
     chunks: &'a [ArrowArray],
     reader: R,
     name: &str,
-    limits: Option<&Limits>,
+    limits: Option<&CallLimits>,
 ) -> PyResult<Vec<R::Item>>
 where
     R::Item: Send,
@@ -173,7 +172,7 @@ where
 }
 
 /// Reads a column that conditions read.
-pub fn condition_column(column: &Bound<'_, PyAny>) -> PyResult<Column> {
+pub fn condition_column(column: &Bound<'_, PyAny>) -> PyResult<ValueColumn> {
     let (py, name) = (column.py(), "columns of conditions");
     let Some(chunks) = ffi::arrow_arrays(column, name)? else {
         return Err(rows_error("the columns of conditions must be Arrow's"));
@@ -181,16 +180,16 @@ pub fn condition_column(column: &Bound<'_, PyAny>) -> PyResult<Column> {
     Ok(match chunks.first().map(innermost) {
         None | Some(Values::Integers(_)) => {
             let (values, valid) = parts(decode(py, &chunks, WholeNumbers, name, None)?);
-            Column::Int(values, valid)
+            ValueColumn::Int(values, valid)
         }
         Some(Values::Doubles(_)) => {
             let (values, valid) = parts(decode(py, &chunks, Doubles, name, None)?);
-            Column::Float(values, valid)
+            ValueColumn::Float(values, valid)
         }
-        Some(Values::Booleans(_)) => Column::Bool(decode(py, &chunks, Booleans, name, None)?),
+        Some(Values::Booleans(_)) => ValueColumn::Bool(decode(py, &chunks, OptionalBooleans, name, None)?),
         Some(Values::Text(_)) => {
             let texts = decode(py, &chunks, Texts, name, None)?;
-            Column::Text(texts.into_iter().map(|text| text.map(Box::from)).collect())
+            ValueColumn::Text(texts.into_iter().map(|text| text.map(Box::from)).collect())
         }
         Some(values) => {
             let kind = values.name();

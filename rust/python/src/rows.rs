@@ -5,21 +5,23 @@ use std::collections::HashMap;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyIterator, PyMapping, PyString};
-use rowpattern_core::matcher::{Compiled, Symbols, SymbolsBuilder};
+use rowpattern_core::matcher::Compiled;
 use rowpattern_core::memory;
+use rowpattern_core::rows::{Symbols, SymbolsBuilder};
 
-use super::arguments::{integers, shown, variable};
+use super::arguments::{integers, is_masked, variable};
 use super::arrow::{ArrowArray, Values};
 use super::booleans::{Booleans, Run};
 use super::errors::{out_of_memory, rows_error};
-use super::limits::Limits;
+use super::limits::CallLimits;
+use super::numbers::shown;
 use super::{ffi, labels};
 
 /// Rows between two looks at signals while Python objects are read.
 const ROWS_BETWEEN_SIGNALS: usize = 1 << 16;
 
 /// Reads the argument `rows`: a mapping of variables to booleans, or a sequence of labels.
-pub fn symbols(compiled: &Compiled, rows: &Bound<'_, PyAny>, limits: &Limits) -> PyResult<Symbols> {
+pub fn symbols(compiled: &Compiled, rows: &Bound<'_, PyAny>, limits: &CallLimits) -> PyResult<Symbols> {
     if let Ok(text) = rows.cast::<PyString>() {
         return text_labels(compiled, text, limits);
     }
@@ -48,7 +50,7 @@ fn labelled<L>(
     table: &[Option<u8>],
     labels: &[L],
     place: impl Fn(&L) -> usize + Copy,
-    limits: &Limits,
+    limits: &CallLimits,
 ) -> PyResult<Symbols> {
     let symbols = Symbols::from_labels(compiled.variables.len(), table, labels, place, &limits.budget);
     symbols.map_err(|reason| limits.error(reason))
@@ -59,7 +61,7 @@ fn variable_of(compiled: &Compiled, name: Option<&str>) -> Option<u8> {
 }
 
 /// One letter a row.
-fn text_labels(compiled: &Compiled, text: &Bound<'_, PyString>, limits: &Limits) -> PyResult<Symbols> {
+fn text_labels(compiled: &Compiled, text: &Bound<'_, PyString>, limits: &CallLimits) -> PyResult<Symbols> {
     let text = text.to_str().map_err(|_| rows_error("labels must be valid Unicode text, without lone surrogates"))?;
     let letter = |character: char| compiled.variable(character.encode_utf8(&mut [0; 4]));
     if text.is_ascii() {
@@ -109,7 +111,7 @@ fn record_columns(chunks: Vec<ArrowArray>) -> Result<Vec<(String, Booleans)>, Ve
 }
 
 /// Any sequence of str and None.
-fn object_labels(compiled: &Compiled, rows: &Bound<'_, PyAny>, limits: &Limits) -> PyResult<Symbols> {
+fn object_labels(compiled: &Compiled, rows: &Bound<'_, PyAny>, limits: &CallLimits) -> PyResult<Symbols> {
     let py = rows.py();
     let mut numbers: HashMap<String, usize> = HashMap::new();
     let mut table = Vec::new();
@@ -171,7 +173,7 @@ fn is_missing(item: &Bound<'_, PyAny>) -> PyResult<bool> {
 }
 
 /// Booleans by variable.
-fn conditions(compiled: &Compiled, rows: &Bound<'_, PyAny>, limits: &Limits) -> PyResult<Symbols> {
+fn conditions(compiled: &Compiled, rows: &Bound<'_, PyAny>, limits: &CallLimits) -> PyResult<Symbols> {
     let mut columns = Vec::new();
     for key in rows.call_method0("keys")?.try_iter()? {
         let key = key?;
@@ -188,7 +190,7 @@ fn record_conditions(
     compiled: &Compiled,
     py: Python<'_>,
     record: Vec<(String, Booleans)>,
-    limits: &Limits,
+    limits: &CallLimits,
 ) -> PyResult<Symbols> {
     let named = record.into_iter().map(|(name, column)| Ok((variable(py, &compiled.variables, &name)?, column, name)));
     fill(compiled, py, named.collect::<PyResult<_>>()?, limits)
@@ -198,7 +200,7 @@ fn fill(
     compiled: &Compiled,
     py: Python<'_>,
     columns: Vec<(u8, Booleans, String)>,
-    limits: &Limits,
+    limits: &CallLimits,
 ) -> PyResult<Symbols> {
     let Some((_, first, first_name)) = columns.first() else {
         return Err(rows_error(
@@ -253,11 +255,6 @@ fn booleans(column: &Bound<'_, PyAny>, name: &str) -> PyResult<Booleans> {
         return object_booleans(&array, name);
     }
     object_booleans(column, name)
-}
-
-/// Whether it is one of numpy's masked arrays. As buffers they show what they hide.
-pub fn is_masked(array: &Bound<'_, PyAny>) -> PyResult<bool> {
-    Ok(array.hasattr("filled")? && array.hasattr("fill_value")? && array.hasattr("mask")?)
 }
 
 fn object_booleans(column: &Bound<'_, PyAny>, name: &str) -> PyResult<Booleans> {

@@ -3,11 +3,14 @@
 use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
-use rowpattern_core::matcher::Stopped;
+use rowpattern_core::budget::Stopped;
 
 /// How often signals are looked at: often enough to stop within a tenth of a second, and seldom enough that taking
 /// the interpreter's lock costs nothing.
 const INTERVAL: Duration = Duration::from_millis(30);
+
+/// Rows that are read between two looks: some milliseconds' work.
+pub const ROWS_A_PIECE: usize = 1 << 20;
 
 /// Looks at pending signals now and then, from a thread that is detached from the interpreter.
 pub struct Signals {

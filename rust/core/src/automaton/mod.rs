@@ -7,9 +7,20 @@
 //! ([`crate::matcher`]) uses the position automaton only.
 //!
 //! Limits are checked before memory is spent: [`MAX_STATES`], [`MAX_FOLLOWERS`], [`MAX_CLOSURE_STEPS`].
+//!
+//! ```
+//! use rowpattern_core::automaton::{ACCEPT, Automaton};
+//! use rowpattern_core::pattern::parse;
+//! let parsed = parse("A B*").unwrap();
+//! let automaton = Automaton::new(&parsed.root, parsed.variables.len()).unwrap();
+//! let position = |variable| automaton.positions.iter().position(|at| at.variable == variable).unwrap() as u32;
+//! let (a, b) = (position(0), position(1));
+//! // Behind A, another row of B is preferred to the match's end.
+//! assert_eq!(automaton.followers(a), [b, ACCEPT]);
+//! ```
 
 mod nfa;
 mod positions;
 
-pub use nfa::MAX_STATES;
-pub use positions::{ACCEPT, Automaton, MAX_CLOSURE_STEPS, MAX_FOLLOWERS, Position};
+pub use nfa::{MAX_STATES, Position};
+pub use positions::{ACCEPT, Automaton, MAX_CLOSURE_STEPS, MAX_FOLLOWERS};

@@ -7,7 +7,7 @@
 //!   nothing ends its loop. Where the body of a loop can consume nothing, each optional iteration stands between
 //!   a capture start and a capture end; after the end stands a union of exactly two: what comes after an
 //!   iteration that consumed rows, and what comes after one that did not. `positions` reads them so.
-//! - **`PERMUTE`** shares states between orders where that keeps the order of preference (see [`Writer::permute`]).
+//! - **`PERMUTE`** shares states between orders where that keeps the order of preference (see [`Compiler::permute`]).
 
 use std::collections::HashMap;
 
@@ -15,7 +15,6 @@ use regex_automata::nfa::thompson::{BuildError, Builder, NFA, Transition};
 use regex_automata::util::look::Look;
 use regex_automata::util::primitives::StateID;
 
-use super::positions::Position;
 use crate::pattern::{Anchor, LimitError, Node};
 
 /// The most NFA states; a bound computed from the tree is compared with it before any state is made.
@@ -24,6 +23,15 @@ pub const MAX_STATES: usize = 120_000;
 const MAX_NFA_BYTES: usize = 32 << 20;
 /// The one capture group whose start and end mark the iterations of loops.
 const LOOP_GROUP: u32 = 1;
+
+/// A place of the row pattern that consumes a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Position {
+    /// The variable to which it maps the row.
+    pub variable: u8,
+    /// Whether it stands inside an exclusion.
+    pub excluded: bool,
+}
 
 /// The NFA and what the builder's alphabet cannot carry.
 pub struct RowNfa {
@@ -42,14 +50,15 @@ pub fn write(root: &Node) -> Result<RowNfa, LimitError> {
         let hint = "use smaller bounds in its quantifiers, or fewer elements in its PERMUTE";
         return Err(LimitError::new("automaton states", MAX_STATES, asked, hint));
     }
-    let writer = Writer { builder: Builder::new(), positions: Vec::new(), exclusions: 0, marked: 0, marked_depth: 0 };
-    writer.whole(root).map_err(|_| {
+    let compiler =
+        Compiler { builder: Builder::new(), positions: Vec::new(), exclusions: 0, marked: 0, marked_depth: 0 };
+    compiler.whole(root).map_err(|_| {
         let hint = "use smaller bounds in its quantifiers";
         LimitError::new("bytes for its automaton", MAX_NFA_BYTES, None, hint)
     })
 }
 
-struct Writer {
+struct Compiler {
     builder: Builder,
     positions: Vec<Position>,
     /// How many exclusions enclose the part being written.
@@ -59,7 +68,7 @@ struct Writer {
     marked_depth: usize,
 }
 
-impl Writer {
+impl Compiler {
     fn whole(mut self, root: &Node) -> Result<RowNfa, BuildError> {
         self.builder.set_size_limit(Some(MAX_NFA_BYTES))?;
         self.builder.start_pattern()?;

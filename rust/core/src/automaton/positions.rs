@@ -16,7 +16,7 @@ use regex_automata::nfa::thompson::{NFA, State};
 use regex_automata::util::look::Look;
 use regex_automata::util::primitives::StateID;
 
-use super::nfa::{self, RowNfa};
+use super::nfa::{self, Position, RowNfa};
 use crate::pattern::{LimitError, Node};
 
 /// In a list of followers: the match ends here.
@@ -26,20 +26,13 @@ pub const MAX_FOLLOWERS: usize = 2_000_000;
 /// The most states that all walks together may enter.
 pub const MAX_CLOSURE_STEPS: usize = 5_000_000;
 
-/// A place of the row pattern that consumes a row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Position {
-    /// The variable to which it maps the row.
-    pub variable: u8,
-    /// Whether it stands inside an exclusion.
-    pub excluded: bool,
-}
-
 /// The position automaton of one row pattern. Immutable; shared by all threads.
 #[derive(Debug)]
 pub struct Automaton {
     /// What each position stands for.
     pub positions: Vec<Position>,
+    /// Whether any of them stands inside an exclusion.
+    pub excludes: bool,
     /// How many primary variables the row pattern has.
     pub variable_count: usize,
     /// What a match can begin with at the first row of a partition, and elsewhere (`^` tells them apart).
@@ -70,11 +63,11 @@ impl Automaton {
     /// Compiles a tree. Takes time linear in states and followers together, within the limits.
     pub fn new(root: &Node, variable_count: usize) -> Result<Self, LimitError> {
         let written = nfa::write(root)?;
-        let mut walk = Walk::new(&written)?;
+        let mut walk = Closure::new(&written)?;
         let first = walk.nfa.start_anchored();
         let start = [
-            walk.followers(first, Place { first: true, end: false })?.to_vec(),
-            walk.followers(first, Place { first: false, end: false })?.to_vec(),
+            walk.followers(first, Anchors { first: true, end: false })?.to_vec(),
+            walk.followers(first, Anchors { first: false, end: false })?.to_vec(),
         ];
         let behind: Vec<StateID> = walk
             .nfa
@@ -86,7 +79,7 @@ impl Automaton {
         let mut accepts_at_end = Vec::with_capacity(behind.len());
         let mut accepting = Vec::new();
         for (number, &state) in behind.iter().enumerate() {
-            let list = walk.followers(state, Place { first: false, end: false })?;
+            let list = walk.followers(state, Anchors { first: false, end: false })?;
             let accepts = list.last() == Some(&ACCEPT);
             followers.items.extend_from_slice(list);
             followers.begins.push(followers.items.len() as u32);
@@ -101,6 +94,7 @@ impl Automaton {
         }
         let predecessors = invert(&followers, behind.len());
         Ok(Self {
+            excludes: written.positions.iter().any(|position| position.excluded),
             positions: written.positions,
             variable_count,
             start,
@@ -159,14 +153,16 @@ fn invert(followers: &Lists, count: usize) -> Lists {
     Lists { begins, items }
 }
 
-/// Where in the partition a walk stands.
+/// Which anchors hold where a walk stands.
 #[derive(Clone, Copy)]
-struct Place {
+struct Anchors {
+    /// `^`: before the partition's first row.
     first: bool,
+    /// `$`: behind its last.
     end: bool,
 }
 
-struct Walk<'n> {
+struct Closure<'n> {
     nfa: &'n NFA,
     has_end_anchor: bool,
     /// Position number of each consuming state.
@@ -180,7 +176,7 @@ struct Walk<'n> {
     list: Vec<u32>,
 }
 
-impl<'n> Walk<'n> {
+impl<'n> Closure<'n> {
     fn new(written: &'n RowNfa) -> Result<Self, LimitError> {
         let states = written.nfa.states();
         let heights = written.marked_depth + 1;
@@ -212,11 +208,11 @@ impl<'n> Walk<'n> {
     }
 
     fn accepts_at_end(&mut self, from: StateID) -> Result<bool, LimitError> {
-        let list = self.followers(from, Place { first: false, end: true })?;
+        let list = self.followers(from, Anchors { first: false, end: true })?;
         Ok(list.last() == Some(&ACCEPT))
     }
 
-    fn followers(&mut self, from: StateID, place: Place) -> Result<&[u32], LimitError> {
+    fn followers(&mut self, from: StateID, anchors: Anchors) -> Result<&[u32], LimitError> {
         self.walks += 1;
         self.list.clear();
         self.stack.clear();
@@ -239,7 +235,7 @@ impl<'n> Walk<'n> {
                     break;
                 }
                 State::Look { look, next } => {
-                    if if *look == Look::Start { place.first } else { place.end } {
+                    if if *look == Look::Start { anchors.first } else { anchors.end } {
                         self.stack.push((*next, begun));
                     }
                 }

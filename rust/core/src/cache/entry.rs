@@ -9,9 +9,9 @@ use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Mutex, MutexGuard};
 
 /// The text of a key, owned: a `Box<str>`, say.
-pub trait Text: Deref<Target = str> + Send + Sync + 'static {}
+pub trait KeyText: Deref<Target = str> + Send + Sync + 'static {}
 
-impl<T: Deref<Target = str> + Send + Sync + 'static> Text for T {}
+impl<T: Deref<Target = str> + Send + Sync + 'static> KeyText for T {}
 
 /// A key: a text in a name space, so that texts of different kinds never collide.
 #[derive(Debug)]
@@ -53,7 +53,7 @@ impl<'a> KeyRef<'a> {
     }
 
     /// The same key, owned; `text` is an owned copy of its text.
-    pub fn with_text<T: Text>(&self, text: T) -> Key<T> {
+    pub fn with_text<T: KeyText>(&self, text: T) -> Key<T> {
         debug_assert_eq!(&*text, self.text);
         Key { hash: self.hash, space: self.space, text }
     }
@@ -70,13 +70,13 @@ impl<'a> KeyRef<'a> {
 
     /// Whether it is the key of an entry. A text that is the same object is not compared.
     #[inline]
-    pub fn is_key_of<T: Text>(&self, key: &Key<T>) -> bool {
+    pub fn is_key_of<T: KeyText>(&self, key: &Key<T>) -> bool {
         let text = &*key.text;
         self.space == key.space && (std::ptr::eq(self.text, text) || (self.hash == key.hash && self.text == text))
     }
 }
 
-impl<T: Text> Key<T> {
+impl<T: KeyText> Key<T> {
     /// The same key, borrowed.
     pub fn as_ref(&self) -> KeyRef<'_> {
         KeyRef { hash: self.hash, space: self.space, text: &self.text }
@@ -127,7 +127,7 @@ impl<T, V> Entry<T, V> {
     }
 }
 
-impl<T: Text, V> Entry<T, V> {
+impl<T: KeyText, V> Entry<T, V> {
     /// An entry that is nowhere yet.
     pub fn new(key: Key<T>, value: V) -> Self {
         Self {
@@ -167,22 +167,22 @@ pub struct ByKey<T, V> {
     entry: Arc<Entry<T, V>>,
 }
 
-impl<T: Text, V> ByKey<T, V> {
+impl<T: KeyText, V> ByKey<T, V> {
     /// The key of an entry.
     pub fn new(entry: Arc<Entry<T, V>>) -> Self {
         Self { hash: entry.key.hash, entry }
     }
 }
 
-impl<T: Text, V> PartialEq for ByKey<T, V> {
+impl<T: KeyText, V> PartialEq for ByKey<T, V> {
     fn eq(&self, other: &Self) -> bool {
         self.hash == other.hash && self.entry.key.as_ref().is_key_of(&other.entry.key)
     }
 }
 
-impl<T: Text, V> Eq for ByKey<T, V> {}
+impl<T: KeyText, V> Eq for ByKey<T, V> {}
 
-impl<T: Text, V> Hash for ByKey<T, V> {
+impl<T: KeyText, V> Hash for ByKey<T, V> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         state.write_u64(self.hash);
     }
@@ -194,7 +194,7 @@ impl Hash for KeyRef<'_> {
     }
 }
 
-impl<T: Text, V> equivalent::Equivalent<ByKey<T, V>> for KeyRef<'_> {
+impl<T: KeyText, V> equivalent::Equivalent<ByKey<T, V>> for KeyRef<'_> {
     fn equivalent(&self, key: &ByKey<T, V>) -> bool {
         self.hash == key.hash && self.is_key_of(&key.entry.key)
     }

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
 /// A place and its number.
-type Item = (u64, u32);
+type Numbered = (u64, u32);
 
 /// Places in ascending order of their numbers.
 ///
@@ -13,8 +13,8 @@ type Item = (u64, u32);
 /// which the reader passes over and [`Order::retain`] drops.
 #[derive(Default)]
 pub struct Order {
-    queue: VecDeque<Item>,
-    others: BinaryHeap<Reverse<Item>>,
+    queue: VecDeque<Numbered>,
+    others: BinaryHeap<Reverse<Numbered>>,
 }
 
 impl Order {
@@ -30,7 +30,7 @@ impl Order {
     }
 
     /// The place with the least number.
-    pub fn first(&self) -> Option<Item> {
+    pub fn first(&self) -> Option<Numbered> {
         match (self.queue.front(), self.others.peek()) {
             (Some(&one), Some(&Reverse(other))) => Some(one.min(other)),
             (Some(&one), None) => Some(one),
@@ -39,7 +39,7 @@ impl Order {
     }
 
     /// Takes the place with the least number.
-    pub fn pop(&mut self) -> Option<Item> {
+    pub fn pop(&mut self) -> Option<Numbered> {
         let first = self.first()?;
         if self.queue.front() == Some(&first) { self.queue.pop_front() } else { self.others.pop().map(|item| item.0) }
     }

@@ -6,11 +6,12 @@ use std::sync::{Arc, PoisonError};
 use super::entry::KeyRef;
 use crate::sync::{Condvar, Mutex};
 
-type Place = (u8, Box<str>);
+/// A key, owned.
+type OwnedKey = (u8, Box<str>);
 
 /// Things that are being made, by key.
 pub struct SingleFlight<T> {
-    under_way: Mutex<HashMap<Arc<Place>, Arc<Flight<T>>>>,
+    under_way: Mutex<HashMap<Arc<OwnedKey>, Arc<Flight<T>>>>,
 }
 
 /// One thing that is being made.
@@ -38,7 +39,7 @@ pub enum Role<'f, T: Clone> {
 /// The duty to make a thing; dropping it says that it will not be made.
 pub struct Lease<'f, T: Clone> {
     flights: &'f SingleFlight<T>,
-    place: Arc<Place>,
+    place: Arc<OwnedKey>,
     flight: Arc<Flight<T>>,
 }
 

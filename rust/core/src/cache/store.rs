@@ -4,7 +4,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use super::clock::{Clock, NEVER};
-use super::entry::{Entry, KeyRef, Text};
+use super::entry::{Entry, KeyRef, KeyText};
 use super::ghost::GhostList;
 use super::limits::Limits;
 use super::sketch::FrequencySketch;
@@ -56,7 +56,7 @@ pub enum Threads {
 /// paid for by the hit that moved the tick.
 ///
 /// Values that leave are handed back, so that the caller drops them when no lock is held.
-pub struct PatternCache<T, V> {
+pub struct Cache<T, V> {
     table: Table<T, V>,
     writer: Mutex<Writer<T, V>>,
     clock: Arc<Clock>,
@@ -72,7 +72,7 @@ pub struct PatternCache<T, V> {
     sketch: Mutex<FrequencySketch>,
 }
 
-impl<T: Text, V: Send + Sync + 'static> PatternCache<T, V> {
+impl<T: KeyText, V: Send + Sync + 'static> Cache<T, V> {
     /// An empty cache.
     pub fn new(limits: Limits, clock: Arc<Clock>, threads: Threads) -> Self {
         let cache = Self {
@@ -437,7 +437,7 @@ impl<T: Text, V: Send + Sync + 'static> PatternCache<T, V> {
     }
 }
 
-impl<T, V> Drop for PatternCache<T, V> {
+impl<T, V> Drop for Cache<T, V> {
     fn drop(&mut self) {
         // Whoever still holds an entry, as the table does for a while, shall not keep its value alive.
         let writer = self.writer.get_mut().unwrap_or_else(PoisonError::into_inner);

@@ -13,7 +13,7 @@ use std::sync::{Arc, PoisonError};
 
 use hashbrown::HashTable;
 
-use super::entry::{ByKey, CarriedHash, Entry, KeyRef, Text};
+use super::entry::{ByKey, CarriedHash, Entry, KeyRef, KeyText};
 use crate::sync::{Mutex, MutexGuard};
 
 /// Threads that run at once seldom want the same of so many locks.
@@ -41,7 +41,7 @@ pub struct Slot<T, V> {
     pub is_published: bool,
 }
 
-impl<T: Text, V: Send + Sync + 'static> Table<T, V> {
+impl<T: KeyText, V: Send + Sync + 'static> Table<T, V> {
     /// An empty table; takes memory for entries when there are some.
     pub fn new() -> Self {
         Self {
@@ -168,7 +168,7 @@ impl<T: Text, V: Send + Sync + 'static> Table<T, V> {
 
 fn take_slot<T, V>(shard: &mut HashTable<Slot<T, V>>, entry: &Arc<Entry<T, V>>, left: &mut Vec<V>)
 where
-    T: Text,
+    T: KeyText,
 {
     if let Ok(found) = shard.find_entry(entry.key.hash, |slot| Arc::ptr_eq(&slot.entry, entry)) {
         left.push(found.remove().0.value);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::clock::NEVER;
-use super::entry::{Entry, KeyRef, Text};
+use super::entry::{Entry, KeyRef, KeyText};
 use super::limits::{Limits, Policy};
 use super::order::Order;
 use super::sketch::FrequencySketch;
@@ -52,7 +52,7 @@ struct Place<T, V> {
     deadline: u64,
 }
 
-impl<T: Text, V> Writer<T, V> {
+impl<T: KeyText, V> Writer<T, V> {
     pub fn new(limits: Limits) -> Self {
         Self {
             limits,

@@ -1,23 +1,34 @@
 //! Conditions that depend on the match: `B.price > A.price`, `C.price < AVG(B.price)`.
 //!
-//! An automaton cannot decide them, so the search goes back where it must. What is decidable without the match is
-//! decided before: [`search`] runs the backward pass of [`crate::matcher`] with dependent conditions taken as true, and
-//! tries only starts and branches that can still succeed.
+//! A condition is an [`Expression`] over columns ([`ValueColumn`]), evaluated with SQL's three-valued logic for the last row of
+//! the match so far ([`MatchSoFar`]: rows by set of variables, and aggregates, undone on the way back). Matching with them is
+//! the business of [`crate::backtrack`].
 //!
-//! - [`column`]: values by row, of one of four kinds.
-//! - [`program`]: a condition as a tree, and its evaluation with SQL's three-valued logic.
-//! - [`state`]: what the match so far has mapped: rows by set of variables, and aggregates, undone on the way back.
-//! - [`failures`]: branches known to fail, so that they are tried once.
-//! - [`ambiguity`]: whether a branch can be come to twice at all.
+//! ```
+//! use rowpattern_core::budget::Budget;
+//! use rowpattern_core::condition::{Comparison, Expression, MatchSoFar, Surroundings, Value, ValueColumn};
+//! use rowpattern_core::rows::At;
+//!
+//! // price > FIRST(price)
+//! let current = At { set: None, first: false, offset: 0, rows: 0 };
+//! let read = |at| Box::new(Expression::Read(0, at));
+//! let rises = Expression::Compare(Comparison::Greater, read(current), read(At { first: true, ..current }));
+//!
+//! let columns = [ValueColumn::Float(vec![1.0, 3.0], Vec::new())];
+//! let names = ["A".to_owned()];
+//! let around = Surroundings { columns: &columns, names: &names, begin: 0, end: 2, number: 1 };
+//! let mut so_far = MatchSoFar::new(&[], &[], &columns);
+//! so_far.begin(0);
+//! for _ in 0..2 {
+//!     so_far.push(0, &Budget::unlimited()).unwrap();
+//! }
+//! assert_eq!(rises.evaluate(&so_far, around), Ok(Value::Bool(true)));
+//! ```
 
-mod ambiguity;
-mod column;
-mod failures;
-mod program;
-mod search;
-mod state;
+mod expression;
+mod match_so_far;
+mod values;
 
-pub use column::{Column, Value};
-pub use program::{Arithmetic, At, Comparison, EvaluationError, Node};
-pub use search::{Conditions, DependentScan, SearchError};
-pub use state::{Aggregate, Function};
+pub use expression::{Arithmetic, Comparison, Expression, Surroundings};
+pub use match_so_far::{Aggregate, Function, MatchSoFar};
+pub use values::{EvaluationError, Value, ValueColumn};

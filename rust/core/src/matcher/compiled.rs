@@ -38,7 +38,7 @@ pub struct Compiled {
 
 /// Tables at rest.
 #[derive(Debug, Default)]
-pub struct SharedTables {
+struct SharedTables {
     resting: Mutex<Vec<Tables>>,
     bytes: AtomicUsize,
 }

@@ -7,35 +7,27 @@
 
 use std::collections::HashMap;
 
-use super::ROWS_A_LOOK;
-use super::budget::{Budget, Stopped};
-use super::skip::Target;
-use super::viability::Context;
+use super::context::Context;
+use super::strategy::Ending;
+use crate::budget::{Budget, ROWS_A_LOOK, Stopped};
 
-/// What a walk from some row and position on finds.
-#[derive(Debug, Clone, Copy)]
-pub struct Outcome {
-    pub end: usize,
-    pub target: Target,
-}
-
-/// Rows whose further outcomes are in one map. Maps stay so small that one grows within some milliseconds, between two
+/// Rows whose further endings are in one map. Maps stay so small that one grows within some milliseconds, between two
 /// looks at the limits.
 const ROWS_A_MAP: usize = 1 << 10;
 
-type Map = HashMap<(usize, u32), Outcome, foldhash::fast::RandomState>;
+type EndingMap = HashMap<(usize, u32), Ending, foldhash::fast::RandomState>;
 
 /// What an item of a map takes, with its byte of control and its share of free places.
-const MAP_ITEM_BYTES: usize = (size_of::<((usize, u32), Outcome)>() + 1) * 8 / 7;
+const MAP_ITEM_BYTES: usize = (size_of::<((usize, u32), Ending)>() + 1) * 8 / 7;
 
-/// Outcomes for one partition.
+/// How matches of one partition end.
 #[derive(Debug, Default)]
 pub struct Memo {
     begin: usize,
     /// The first position that came by each row; most rows see one only.
-    rows: Vec<Option<(u32, Outcome)>>,
+    rows: Vec<Option<(u32, Ending)>>,
     /// What other positions found, by block of rows.
-    others: Vec<Map>,
+    others: Vec<EndingMap>,
     others_bytes: usize,
     /// The walk under way: position, and whether the row is mapped to a variable of the skip target.
     pub path: Vec<(u32, bool)>,
@@ -72,47 +64,42 @@ impl Memo {
     }
 
     /// What an earlier walk found from here on.
-    pub fn get(&self, row: usize, position: u32) -> Option<Outcome> {
+    pub fn get(&self, row: usize, position: u32) -> Option<Ending> {
         let at = row - self.begin;
         match self.rows[at] {
-            Some((known, outcome)) if known == position => Some(outcome),
+            Some((known, ending)) if known == position => Some(ending),
             Some(_) => self.others.get(at / ROWS_A_MAP)?.get(&(row, position)).copied(),
             None => None,
         }
     }
 
-    /// The walk that began at `start` has met `outcome` behind its last step; keeps what that means for each step.
-    pub fn finish(
-        &mut self,
-        context: &mut Context<'_>,
-        start: usize,
-        mut outcome: Outcome,
-    ) -> Result<Outcome, Stopped> {
+    /// The walk that began at `start` has met `ending` behind its last step; keeps what that means for each step.
+    pub fn finish(&mut self, context: &mut Context<'_>, start: usize, mut ending: Ending) -> Result<Ending, Stopped> {
         while let Some((position, is_target)) = self.path.pop() {
             let row = start + self.path.len();
             if is_target {
-                outcome.target.first = Some(row);
-                outcome.target.last.get_or_insert(row);
+                ending.target.first = Some(row);
+                ending.target.last.get_or_insert(row);
             }
             let slot = &mut self.rows[row - self.begin];
             if slot.is_none() {
-                *slot = Some((position, outcome));
+                *slot = Some((position, ending));
             } else {
-                self.keep_other(context.budget, row, position, outcome)?;
+                self.keep_other(context.budget, row, position, ending)?;
             }
             if row.is_multiple_of(ROWS_A_LOOK) {
                 context.check()?;
             }
         }
-        Ok(outcome)
+        Ok(ending)
     }
 
-    fn keep_other(&mut self, budget: &Budget, row: usize, position: u32, outcome: Outcome) -> Result<(), Stopped> {
+    fn keep_other(&mut self, budget: &Budget, row: usize, position: u32, ending: Ending) -> Result<(), Stopped> {
         let number = (row - self.begin) / ROWS_A_MAP;
         if number >= self.others.len() {
             let more = number + 1 - self.others.len();
-            self.charge(budget, more * size_of::<Map>())?;
-            self.others.resize_with(number + 1, Map::default);
+            self.charge(budget, more * size_of::<EndingMap>())?;
+            self.others.resize_with(number + 1, EndingMap::default);
         }
         let map = &mut self.others[number];
         if map.len() == map.capacity() {
@@ -122,7 +109,7 @@ impl Memo {
             let map = &mut self.others[number];
             map.try_reserve(1).map_err(|_| budget.stop(Stopped::OutOfMemory))?;
         }
-        self.others[number].insert((row, position), outcome);
+        self.others[number].insert((row, position), ending);
         Ok(())
     }
 

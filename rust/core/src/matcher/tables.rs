@@ -12,10 +12,10 @@ use std::hash::{BuildHasher, Hasher};
 
 use hashbrown::HashTable;
 
-use super::ROWS_A_LOOK;
-use super::bulk::Bulk;
-use super::symbols::{Codes, NARROW, Symbols, VariableSet};
+use super::transitions::Transitions;
 use crate::automaton::{ACCEPT, Automaton};
+use crate::budget::ROWS_A_LOOK;
+use crate::rows::{Codes, NARROW, Symbols, VariableSet};
 
 /// The set after the partition's last row.
 pub const END: u32 = 0;
@@ -27,7 +27,7 @@ pub const NOTHING: u32 = u32::MAX - 1;
 const MAX_SETS: usize = (1 << 16) - 1;
 /// The bytes that tables may take.
 const MAX_BYTES: usize = 4 << 20;
-/// However large a set is, so many fit: a generation of tables is worth its clearing.
+/// At least so many sets are kept before the tables are cleared, however large a set is, to avoid thrashing.
 const MIN_SETS: usize = 64;
 /// So many sets have grouped steps.
 pub const GROUPED_SETS: usize = 16;
@@ -44,7 +44,7 @@ const FOLLOWERS_A_LOOK: usize = 1 << 24;
 /// Filling an item costs as much as so many followers, however few there are.
 const FOLLOWERS_AN_ITEM: usize = 256;
 
-type Map<K> = HashMap<K, u32, foldhash::fast::FixedState>;
+type StepMap<K> = HashMap<K, u32, foldhash::fast::FixedState>;
 
 /// See the module.
 #[derive(Debug)]
@@ -56,7 +56,7 @@ pub struct Tables {
     /// Several steps at once, for few variables: at `set << 8 | codes`, the numbers of the sets of [`Self::group`] rows,
     /// the first row's in the lowest 16 bits. Only for the first [`GROUPED_SETS`] sets, which stay in the first cache.
     pub(super) grouped_step: Vec<u64>,
-    sparse_step: Map<(u32, u32)>,
+    sparse_step: StepMap<(u32, u32)>,
     /// What codes stand for, beyond [`NARROW`] variables.
     masks: Vec<VariableSet>,
     wide: bool,
@@ -64,14 +64,14 @@ pub struct Tables {
     numbers: HashTable<u32>,
     words: usize,
     /// The first choice of a match, for each set: at the partition's first row, and elsewhere.
-    pub(super) start: [Vec<u32>; 2],
+    start: [Vec<u32>; 2],
     /// At `set * positions + position`.
     dense_choice: Vec<u32>,
-    sparse_choice: Map<(u32, u32)>,
+    sparse_choice: StepMap<(u32, u32)>,
     positions: usize,
     rows_a_look: usize,
-    /// The forward pass's other table.
-    pub(super) bulk: Bulk,
+    /// The transducer's table.
+    pub(super) transitions: Transitions,
 }
 
 /// There is no room for another set.
@@ -85,7 +85,7 @@ impl Tables {
             shift: if automaton.variable_count <= NARROW { automaton.variable_count as u32 } else { NARROW as u32 },
             step: Vec::new(),
             grouped_step: Vec::new(),
-            sparse_step: Map::default(),
+            sparse_step: StepMap::default(),
             masks: Vec::new(),
             wide: false,
             sets: Vec::new(),
@@ -93,11 +93,11 @@ impl Tables {
             words: automaton.positions.len().div_ceil(64),
             start: [Vec::new(), Vec::new()],
             dense_choice: Vec::new(),
-            sparse_choice: Map::default(),
+            sparse_choice: StepMap::default(),
             positions: automaton.positions.len(),
             // Where nothing is known yet, a row's set takes a look at each follower.
             rows_a_look: (FOLLOWERS_A_LOOK / (automaton.followers_len() + FOLLOWERS_AN_ITEM)).clamp(8, ROWS_A_LOOK),
-            bulk: Bulk::default(),
+            transitions: Transitions::new(automaton.positions.len()),
         };
         tables.clear();
         tables
@@ -113,7 +113,7 @@ impl Tables {
         self.start.iter_mut().for_each(Vec::clear);
         self.dense_choice.clear();
         self.sparse_choice.clear();
-        self.bulk.clear();
+        self.transitions.clear();
         self.push(vec![0; self.words].into_boxed_slice());
     }
 
@@ -171,9 +171,9 @@ impl Tables {
 
     /// Whether a cleared table should take the place of this one before another set comes.
     fn is_full(&self) -> bool {
-        // The forward pass will make a row of its table for each set.
+        // The transducer will make a row of its table for each set.
         let coming = if self.positions <= DENSE_POSITIONS {
-            (self.sets.len() * (self.positions + 2) * size_of::<u32>()).saturating_sub(self.bulk.memory_bytes())
+            self.transitions.bytes_of(self.sets.len()).saturating_sub(self.transitions.memory_bytes())
         } else {
             0
         };
@@ -192,7 +192,7 @@ impl Tables {
             + self.sets.len() * (self.words * size_of::<u64>()).next_multiple_of(32)
             + (self.sparse_step.capacity() + self.sparse_choice.capacity()) * HASH_ITEM_BYTES
             + self.masks.capacity() * size_of::<VariableSet>()
-            + self.bulk.memory_bytes()
+            + self.transitions.memory_bytes()
             + self.grouped_step.capacity() * size_of::<u64>()
     }
 
@@ -239,7 +239,18 @@ impl Tables {
     /// Whether a match can begin at a row of this set; `first` for a partition's first row.
     #[inline]
     pub fn begins(&self, number: u32, first: bool) -> bool {
-        self.start[usize::from(!first)][number as usize] != NOTHING
+        self.first_choice(number, first) != NOTHING
+    }
+
+    /// What a match begins with at a row of this set, as [`choose`] gives it; `first` for a partition's first row.
+    #[inline]
+    pub fn first_choice(&self, number: u32, first: bool) -> u32 {
+        self.start[usize::from(!first)][number as usize]
+    }
+
+    /// By set, what a match begins with at a row that is not its partition's first.
+    pub fn first_choices(&self) -> &[u32] {
+        &self.start[1]
     }
 
     /// The set of a row with symbol `code` whose next row has set `next`, computed and put in the table.

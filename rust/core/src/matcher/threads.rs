@@ -1,37 +1,39 @@
-//! Several threads that do the shares of one piece of work.
+//! Several threads that do the morsels of one piece of work.
 
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, Scope, ScopedJoinHandle};
 use std::time::Duration;
 
-use super::budget::{Budget, Stopped};
+use super::error::SearchError;
+use crate::budget::{Budget, Stopped, Tick};
 
 /// How long the caller's thread, out of work, sleeps between two looks at whether it shall stop the others.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(5);
 
-/// Looks whether to stop.
-pub type Tick<'t> = dyn FnMut() -> Result<(), Stopped> + 't;
+/// What a morsel gave: its number, what was found in it, and why that ended early.
+type Done<R> = (usize, Option<R>, Option<SearchError>);
 
-/// Does shares of work in several threads, and gives their results in order.
+/// Does morsels of work in several threads, and gives their results in order, up to the first one that ended early, and why it
+/// did.
 ///
 /// Args:
-///     shares: how many there are.
+///     morsels: how many there are.
 ///     threads: the most threads; the caller's own is one.
 ///     budget: when it is used up, all stop.
 ///     tick: called in the caller's thread only; when it says so, all stop.
-///     work: does the shares that it is handed, one after another, until there is none; called once in each thread.
+///     work: does the morsels that it is handed, one after another, until there is none; called once in each thread.
 ///
-/// A share's error stops those behind it, and of several errors the first share's is given: it is the one that there would be
+/// A morsel's error stops those behind it, and of several errors the first morsel's is given: it is the one that there would be
 /// with one thread.
-pub fn in_threads<R: Send, E: Send + From<Stopped>>(
-    shares: usize,
+pub fn in_threads<R: Send>(
+    morsels: usize,
     threads: usize,
     budget: &Budget,
     tick: &mut Tick<'_>,
-    work: impl Fn(&mut Worker<'_, R, E>) + Sync,
-) -> Result<Vec<R>, E> {
-    let common = Common { shares, budget, next: AtomicUsize::new(0), failed: AtomicUsize::new(usize::MAX) };
+    work: impl Fn(&mut Worker<'_, R>) + Sync,
+) -> (Vec<R>, Option<SearchError>) {
+    let common = Common { morsels, budget, next: AtomicUsize::new(0), failed: AtomicUsize::new(usize::MAX) };
     let caller = thread::current();
     let other = || {
         let mut worker = Worker { common: &common, tick: None, done: Vec::new() };
@@ -40,7 +42,7 @@ pub fn in_threads<R: Send, E: Send + From<Stopped>>(
         worker.done
     };
     let mut done = thread::scope(|scope| {
-        let others = spawn(scope, threads.min(shares).saturating_sub(1), &other);
+        let others = spawn(scope, threads.min(morsels).saturating_sub(1), &other);
         let mut own_tick = || tick();
         let mut own = Worker { common: &common, tick: Some(&mut own_tick), done: Vec::new() };
         work(&mut own);
@@ -48,7 +50,7 @@ pub fn in_threads<R: Send, E: Send + From<Stopped>>(
         while !others.iter().all(ScopedJoinHandle::is_finished) {
             if !stopped && let Err(reason) = budget.check().and_then(|()| tick()) {
                 stopped = true;
-                done.push((0, Err(budget.stop(reason).into())));
+                done.push((0, None, Some(budget.stop(reason).into())));
             }
             thread::park_timeout(BETWEEN_LOOKS);
         }
@@ -57,8 +59,15 @@ pub fn in_threads<R: Send, E: Send + From<Stopped>>(
         }
         done
     });
-    done.sort_by_key(|(share, result)| (*share, result.is_ok()));
-    done.into_iter().map(|(_, result)| result).collect()
+    done.sort_by_key(|(morsel, _, error)| (*morsel, error.is_none()));
+    let mut results = Vec::with_capacity(done.len());
+    for (_, result, error) in done {
+        results.extend(result);
+        if error.is_some() {
+            return (results, error);
+        }
+    }
+    (results, None)
 }
 
 fn spawn<'scope, R: Send + 'scope>(
@@ -74,43 +83,43 @@ fn spawn<'scope, R: Send + 'scope>(
 
 /// What all threads see.
 struct Common<'c> {
-    shares: usize,
+    morsels: usize,
     budget: &'c Budget,
-    /// The first share that nobody does yet.
+    /// The first morsel that nobody does yet.
     next: AtomicUsize,
-    /// The first share that failed.
+    /// The first morsel that failed.
     failed: AtomicUsize,
 }
 
 /// One of the threads, as its work sees it.
-pub struct Worker<'w, R, E> {
+pub struct Worker<'w, R> {
     common: &'w Common<'w>,
     /// In the caller's thread.
     tick: Option<&'w mut Tick<'w>>,
-    done: Vec<(usize, Result<R, E>)>,
+    done: Vec<Done<R>>,
 }
 
-impl<R, E: From<Stopped>> Worker<'_, R, E> {
-    /// Does shares that nobody does yet, until there is none.
-    pub fn each(&mut self, mut share: impl FnMut(usize, &mut Tick<'_>) -> Result<R, E>) {
+impl<R> Worker<'_, R> {
+    /// Does morsels that nobody does yet, until there is none.
+    pub fn each(&mut self, mut morsel: impl FnMut(usize, &mut Tick<'_>) -> (R, Result<(), SearchError>)) {
         let common = self.common;
         loop {
             let number = common.next.fetch_add(1, Ordering::Relaxed);
-            // Nobody will ask for the result of a share behind one that failed.
+            // Nobody will ask for the result of a morsel behind one that failed.
             let is_in_vain = || common.failed.load(Ordering::Relaxed) < number;
-            if number >= common.shares || is_in_vain() {
+            if number >= common.morsels || is_in_vain() {
                 return;
             }
-            let result = share(number, &mut || {
+            let (result, ended) = morsel(number, &mut || {
                 if is_in_vain() {
                     return Err(Stopped::ByCaller);
                 }
                 self.tick.as_mut().map_or(Ok(()), |tick| tick().map_err(|reason| common.budget.stop(reason)))
             });
-            if result.is_err() {
+            if ended.is_err() {
                 common.failed.fetch_min(number, Ordering::Relaxed);
             }
-            self.done.push((number, result));
+            self.done.push((number, Some(result), ended.err()));
         }
     }
 }

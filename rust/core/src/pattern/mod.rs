@@ -15,12 +15,5 @@ mod parser;
 mod tree;
 
 pub use error::{CompileError, LimitError, SyntaxError};
-pub use parser::{RowPattern, parse};
+pub use parser::{MAX_NESTING, MAX_TEXT_BYTES, MAX_VARIABLES, RowPattern, parse};
 pub use tree::{Anchor, Node};
-
-/// The longest row pattern that is read, in bytes of UTF-8.
-pub const MAX_TEXT_BYTES: usize = 262_144;
-/// How deep parentheses, `PERMUTE` and exclusions may stand in each other.
-pub const MAX_NESTING: usize = 200;
-/// The most primary variables in one row pattern.
-pub const MAX_VARIABLES: usize = 256;

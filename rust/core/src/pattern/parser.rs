@@ -3,7 +3,13 @@
 use super::error::{CompileError, LimitError, SyntaxError};
 use super::lexer::{Lexer, Token};
 use super::tree::{Anchor, Node};
-use super::{MAX_NESTING, MAX_TEXT_BYTES, MAX_VARIABLES};
+
+/// The longest row pattern that is read, in bytes of UTF-8.
+pub const MAX_TEXT_BYTES: usize = 262_144;
+/// How deep parentheses, `PERMUTE` and exclusions may stand in each other.
+pub const MAX_NESTING: usize = 200;
+/// The most primary variables in one row pattern.
+pub const MAX_VARIABLES: usize = 256;
 
 /// A row pattern that has been read.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,17 +1,12 @@
-//! Python's buffers (PEP 3118), read and filled.
+//! Python's buffers (PEP 3118), read.
 #![allow(unsafe_code, reason = "the buffer protocol; each block says what it relies on")]
 
-use std::ffi::{c_int, c_void};
-use std::ptr;
-
 use pyo3::buffer::PyUntypedBuffer;
-use pyo3::exceptions::PyBufferError;
 use pyo3::prelude::*;
 use rowpattern_core::memory;
 
-use crate::column::Column;
 use crate::errors::{out_of_memory, rows_error};
-use crate::readers::ROWS_A_PIECE;
+use crate::signals::ROWS_A_PIECE;
 
 /// What the items of a buffer are, and the order of their bytes.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -135,44 +130,4 @@ fn buffer(column: &Bound<'_, PyAny>, name: &str) -> PyResult<Option<PyUntypedBuf
         )));
     }
     Ok(Some(buffer))
-}
-
-/// Fills Python's view of a column: one dimension, read only.
-///
-/// # Safety
-/// `view` is what Python passed to `bf_getbuffer`.
-pub unsafe fn fill_view(slf: Bound<'_, Column>, view: *mut pyo3::ffi::Py_buffer, flags: c_int) -> PyResult<()> {
-    if view.is_null() {
-        return Err(PyBufferError::new_err("no view was given"));
-    }
-    if flags & pyo3::ffi::PyBUF_WRITABLE == pyo3::ffi::PyBUF_WRITABLE {
-        // SAFETY: `view` is not null; PEP 3118 wants `obj` NULL on an error.
-        unsafe { (*view).obj = ptr::null_mut() };
-        return Err(PyBufferError::new_err("a column of matches is read only"));
-    }
-    let column = slf.get();
-    let (data, item_size, format) = column.raw();
-    // SAFETY: `view` is not null. What it points to belongs to the column, which `obj` keeps alive: the data and
-    // `shape` do not move while it lives, and the format is static.
-    unsafe {
-        (*view).buf = data.cast_mut().cast::<c_void>();
-        (*view).len = column.length() * item_size;
-        (*view).readonly = 1;
-        (*view).itemsize = item_size;
-        (*view).ndim = 1;
-        (*view).format = if flags & pyo3::ffi::PyBUF_FORMAT == pyo3::ffi::PyBUF_FORMAT {
-            format.as_ptr().cast_mut()
-        } else {
-            ptr::null_mut()
-        };
-        let with_shape = flags & pyo3::ffi::PyBUF_ND == pyo3::ffi::PyBUF_ND;
-        (*view).shape = if with_shape { column.shape().cast_mut() } else { ptr::null_mut() };
-        let with_strides = flags & pyo3::ffi::PyBUF_STRIDES == pyo3::ffi::PyBUF_STRIDES;
-        // In one dimension the only stride is the item size.
-        (*view).strides = if with_strides { &raw mut (*view).itemsize } else { ptr::null_mut() };
-        (*view).suboffsets = ptr::null_mut();
-        (*view).internal = ptr::null_mut();
-        (*view).obj = slf.into_any().into_ptr();
-    }
-    Ok(())
 }

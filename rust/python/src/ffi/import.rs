@@ -11,10 +11,10 @@ use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer};
 use rowpattern_core::memory;
 
 use super::structures::CArray;
-use crate::arrow::{ArrowArray, Failure, Integers, Kind, Text, TextKind, Values};
+use crate::arrow::{ArrowArray, ArrowKind, Failure, Integers, Text, TextKind, Values};
 
 /// Takes an array over, and checks that it is one of this type.
-pub fn import(array: CArray, kind: &Kind) -> Result<ArrowArray, Failure> {
+pub fn import(array: CArray, kind: &ArrowKind) -> Result<ArrowArray, Failure> {
     let owner = Arc::new(array);
     Importer { array: &owner, owner: &owner }.import(kind, None)
 }
@@ -42,36 +42,36 @@ struct Extent {
 
 impl Importer<'_> {
     /// Reads all rows, or those in the window that a record cuts out of its columns.
-    fn import(&self, kind: &Kind, window: Option<Window>) -> Result<ArrowArray, Failure> {
+    fn import(&self, kind: &ArrowKind, window: Option<Window>) -> Result<ArrowArray, Failure> {
         if self.array.is_released() {
             return Err(Failure::of("its array was released: a capsule can be used once"));
         }
         let extent = self.extent(window)?;
-        if let Kind::Other(name) = kind {
+        if let ArrowKind::Other(name) = kind {
             // Never read, so not looked at either.
             return Ok(ArrowArray { rows: extent.rows, valid: None, values: Values::Other(name.clone()) });
         }
         self.expect_parts(kind)?;
         let valid = match kind {
-            Kind::Null | Kind::Runs(..) => None,
+            ArrowKind::Null | ArrowKind::Runs(..) => None,
             _ => self.validity(&extent)?,
         };
         let values = match kind {
-            Kind::Null | Kind::Other(_) => Values::Null,
-            Kind::Boolean => Values::Booleans(self.bits(1, &extent)?),
-            Kind::Integer(kind) => Values::Integers(self.integers(*kind, &extent)?),
-            Kind::Double => {
+            ArrowKind::Null | ArrowKind::Other(_) => Values::Null,
+            ArrowKind::Boolean => Values::Booleans(self.bits(1, &extent)?),
+            ArrowKind::Integer(kind) => Values::Integers(self.integers(*kind, &extent)?),
+            ArrowKind::Double => {
                 let bits = self.items::<u64>(1, &extent)?;
                 Values::Doubles(bits)
             }
-            Kind::Text(kind) => Values::Text(self.text(*kind, &extent)?),
-            Kind::Dictionary(keys, of) => {
+            ArrowKind::Text(kind) => Values::Text(self.text(*kind, &extent)?),
+            ArrowKind::Dictionary(keys, of) => {
                 let dictionary = self.part(self.array.dictionary, "dictionary")?;
                 let values = dictionary.import(of, None).map_err(|failure| failure.within("its dictionary"))?;
                 Values::Dictionary(self.integers(*keys, &extent)?, Box::new(values))
             }
-            Kind::Runs(ends, of) => {
-                let ends_kind = Kind::Integer(*ends);
+            ArrowKind::Runs(ends, of) => {
+                let ends_kind = ArrowKind::Integer(*ends);
                 let ends = self.child(0)?.import(&ends_kind, None).map_err(|failure| failure.within("ends of runs"))?;
                 let values = self.child(1)?.import(of, None).map_err(|failure| failure.within("values of runs"))?;
                 if ends.rows != values.rows {
@@ -87,7 +87,7 @@ impl Importer<'_> {
                     _ => return Err(Failure::of("the ends of its runs have NULLs")),
                 }
             }
-            Kind::Record(fields) => {
+            ArrowKind::Record(fields) => {
                 let window = Window { first: extent.first, rows: extent.rows };
                 let column = |(number, field): (usize, &crate::arrow::Field)| {
                     let column = self.child(number).and_then(|child| child.import(&field.kind, Some(window)));
@@ -122,15 +122,15 @@ impl Importer<'_> {
     }
 
     /// Checks how many buffers and children there are, and whether there is a dictionary.
-    fn expect_parts(&self, kind: &Kind) -> Result<(), Failure> {
+    fn expect_parts(&self, kind: &ArrowKind) -> Result<(), Failure> {
         let (buffers, children) = match kind {
-            Kind::Null | Kind::Other(_) => (0, 0),
-            Kind::Runs(..) => (0, 2),
-            Kind::Record(fields) => (1, fields.len()),
-            Kind::Text(TextKind::Small | TextKind::Large) => (3, 0),
+            ArrowKind::Null | ArrowKind::Other(_) => (0, 0),
+            ArrowKind::Runs(..) => (0, 2),
+            ArrowKind::Record(fields) => (1, fields.len()),
+            ArrowKind::Text(TextKind::Small | TextKind::Large) => (3, 0),
             // Views have one for each buffer of bytes too.
-            Kind::Text(TextKind::View) => (self.array.n_buffers.max(3) as usize, 0),
-            Kind::Boolean | Kind::Integer(_) | Kind::Double | Kind::Dictionary(..) => (2, 0),
+            ArrowKind::Text(TextKind::View) => (self.array.n_buffers.max(3) as usize, 0),
+            ArrowKind::Boolean | ArrowKind::Integer(_) | ArrowKind::Double | ArrowKind::Dictionary(..) => (2, 0),
         };
         let CArray { n_buffers, n_children, .. } = *self.array;
         if usize::try_from(n_buffers) != Ok(buffers) {
@@ -145,7 +145,7 @@ impl Importer<'_> {
         if children > 0 && self.array.children.is_null() {
             return Err(Failure::of("its list of children is a NULL pointer"));
         }
-        if !matches!(kind, Kind::Dictionary(..)) && !self.array.dictionary.is_null() {
+        if !matches!(kind, ArrowKind::Dictionary(..)) && !self.array.dictionary.is_null() {
             return Err(Failure::of(format!("it has a dictionary, but its type is {kind}")));
         }
         Ok(())

@@ -23,9 +23,11 @@
 
 mod buffers;
 mod capsules;
+mod column;
 mod import;
 mod stream;
 mod structures;
 
-pub use buffers::{buffer_booleans, buffer_integers, fill_view};
-pub use capsules::{array_capsules, arrow_arrays, stream_capsule};
+pub use buffers::{buffer_booleans, buffer_integers};
+pub use capsules::{arrow_arrays, stream_capsule};
+pub use column::{Column, Data};

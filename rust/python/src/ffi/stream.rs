@@ -15,7 +15,7 @@ use pyo3::prelude::*;
 
 use super::import::import;
 use super::structures::{CArray, CSchema, CStream};
-use crate::arrow::{ArrowArray, Failure, Kind};
+use crate::arrow::{ArrowArray, ArrowKind, Failure};
 
 /// How often signals are looked at while the producer works.
 const INTERVAL: Duration = Duration::from_millis(30);
@@ -74,7 +74,7 @@ pub fn drain(py: Python<'_>, stream: CStream, name: &str, waits: bool) -> PyResu
 /// What was drained so far.
 struct Drained<'a> {
     name: &'a str,
-    kind: Option<Kind>,
+    kind: Option<ArrowKind>,
     arrays: Vec<ArrowArray>,
 }
 

@@ -12,7 +12,7 @@ use std::str::Utf8Error;
 use arrow_schema::DataType;
 use arrow_schema::ffi::FFI_ArrowSchema;
 
-use crate::arrow::{Field, IntegerKind, Kind, TextKind};
+use crate::arrow::{ArrowKind, Field, IntegerKind, TextKind};
 
 /// Types nest no deeper than this; reading them is recursive.
 const DEEPEST: usize = 64;
@@ -120,7 +120,7 @@ impl CSchema {
         Ok(Field { name, kind })
     }
 
-    fn kind(&self, depth: usize) -> Result<Kind, String> {
+    fn kind(&self, depth: usize) -> Result<ArrowKind, String> {
         // SAFETY: as with the name.
         let format = unsafe { text(self.format) }.map_err(|_| "the format string of its type is not valid UTF-8")?;
         let format = format.ok_or("the format string of its type is NULL")?;
@@ -132,29 +132,29 @@ impl CSchema {
         if let Some(dictionary) = unsafe { self.dictionary.as_ref() } {
             let keys = integers.ok_or_else(|| format!("the keys of its dictionary have the format {format:?}"))?;
             self.expect_children(0, format)?;
-            return Ok(Kind::Dictionary(keys, Box::new(dictionary.field_at(depth + 1)?.kind)));
+            return Ok(ArrowKind::Dictionary(keys, Box::new(dictionary.field_at(depth + 1)?.kind)));
         }
         let kind = match format {
-            "n" => Kind::Null,
-            "b" => Kind::Boolean,
-            "g" => Kind::Double,
-            "u" => Kind::Text(TextKind::Small),
-            "U" => Kind::Text(TextKind::Large),
-            "vu" => Kind::Text(TextKind::View),
+            "n" => ArrowKind::Null,
+            "b" => ArrowKind::Boolean,
+            "g" => ArrowKind::Double,
+            "u" => ArrowKind::Text(TextKind::Small),
+            "U" => ArrowKind::Text(TextKind::Large),
+            "vu" => ArrowKind::Text(TextKind::View),
             "+s" => {
                 let fields = (0..self.n_children).map(|number| self.child(number)?.field_at(depth + 1));
-                return fields.collect::<Result<_, _>>().map(Kind::Record);
+                return fields.collect::<Result<_, _>>().map(ArrowKind::Record);
             }
             "+r" => {
                 self.expect_children(2, format)?;
                 let ends = self.child(0)?.field_at(depth + 1)?.kind;
-                let Kind::Integer(ends @ (IntegerKind::I16 | IntegerKind::I32 | IntegerKind::I64)) = ends else {
+                let ArrowKind::Integer(ends @ (IntegerKind::I16 | IntegerKind::I32 | IntegerKind::I64)) = ends else {
                     return Err(format!("the ends of its runs have the type {ends}"));
                 };
-                return Ok(Kind::Runs(ends, Box::new(self.child(1)?.field_at(depth + 1)?.kind)));
+                return Ok(ArrowKind::Runs(ends, Box::new(self.child(1)?.field_at(depth + 1)?.kind)));
             }
             _ => match integers {
-                Some(integers) => Kind::Integer(integers),
+                Some(integers) => ArrowKind::Integer(integers),
                 None => return other(format),
             },
         };
@@ -195,7 +195,7 @@ fn integer_kind(format: &str) -> Option<IntegerKind> {
 }
 
 /// A type whose values are never read: only its name is wanted.
-fn other(format: &str) -> Result<Kind, String> {
+fn other(format: &str) -> Result<ArrowKind, String> {
     let nested = [
         ("+l", "List"),
         ("+L", "LargeList"),
@@ -205,11 +205,11 @@ fn other(format: &str) -> Result<Kind, String> {
         ("+u", "Union"),
     ];
     if let Some((_, name)) = nested.iter().find(|(prefix, _)| format.starts_with(prefix)) {
-        return Ok(Kind::Other((*name).to_owned()));
+        return Ok(ArrowKind::Other((*name).to_owned()));
     }
     let schema = FFI_ArrowSchema::try_new(format, Vec::new(), None);
     match schema.and_then(|schema| DataType::try_from(&schema)) {
-        Ok(kind) => Ok(Kind::Other(kind.to_string())),
+        Ok(kind) => Ok(ArrowKind::Other(kind.to_string())),
         Err(_) => Err(format!("its type has the format {format:?}, which is not one of Arrow's")),
     }
 }

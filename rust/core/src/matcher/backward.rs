@@ -1,4 +1,4 @@
-//! The backward pass: for each row, the set of positions that can consume it and still reach Accept.
+//! The backward pass: for each row, the set of co-accessible positions: those that can consume it and still reach Accept.
 //!
 //! The pass keeps one set number a row. When the tables fill up, the numbers kept so far would lose their meaning,
 //! so the pass notes a *checkpoint* (a row and its set, in full), clears the tables and goes on. Afterwards the rows
@@ -6,21 +6,19 @@
 //! stretch between two checkpoints is computed once more, from the upper one. Each row is thus computed at most
 //! twice by a forward pass that only moves on, in memory of one number a row and one table.
 
-use super::symbols::{Codes, Symbols};
-use super::tables::{END, Full, GROUPED_SETS, NOTHING, Tables, UNKNOWN, UNKNOWN_GROUP};
-use super::threads::Tick;
-use super::{Budget, Stopped};
+use super::context::Context;
+use super::tables::{END, Full, GROUPED_SETS, Tables, UNKNOWN, UNKNOWN_GROUP};
 use crate::automaton::Automaton;
+use crate::budget::{Budget, Stopped};
+use crate::rows::Codes;
 
-/// Set numbers for a stretch of rows of one partition.
+/// Numbers of the sets of a stretch of rows of one partition.
 #[derive(Debug, Default)]
-pub struct Viability {
+pub struct BackwardPass {
     /// Numbers of the rows `low..high`.
     numbers: Vec<u16>,
-    /// The first row that has a number.
-    pub low: usize,
-    /// The row behind the last that has one.
-    pub high: usize,
+    low: usize,
+    high: usize,
     /// The row behind the last that was asked for, and its set; None where the partition ends there.
     end: usize,
     end_set: Option<Box<[u64]>>,
@@ -30,29 +28,7 @@ pub struct Viability {
     checkpoint_bytes: usize,
 }
 
-/// What a pass needs to look things up.
-pub struct Context<'a> {
-    /// The compiled pattern.
-    pub automaton: &'a Automaton,
-    /// The rows.
-    pub symbols: &'a Symbols,
-    /// The caller's own; they must have adopted the rows' symbols.
-    pub tables: &'a mut Tables,
-    /// What the whole search may take.
-    pub budget: &'a Budget,
-    /// Whether the caller asks for an end.
-    pub tick: &'a mut Tick<'a>,
-}
-
-impl Context<'_> {
-    /// Looks at the limits, and at whether the caller asks for an end. To be called after [`Tables::rows_a_look`] rows.
-    pub fn check(&mut self) -> Result<(), Stopped> {
-        self.budget.check()?;
-        (self.tick)()
-    }
-}
-
-impl Viability {
+impl BackwardPass {
     /// Computes rows of a partition; afterwards the first of them has a number.
     ///
     /// Args: the rows, and the set of row `end`; None where the partition ends there.
@@ -95,14 +71,28 @@ impl Viability {
         u32::from(self.numbers[row - self.low])
     }
 
+    /// The row behind the last that has a number.
+    #[inline]
+    pub fn high(&self) -> usize {
+        self.high
+    }
+
+    /// Makes sure that `row`, of the same partition, has a number.
+    #[inline]
+    pub fn reach(&mut self, context: &mut Context<'_>, begin: usize, row: usize) -> Result<(), Stopped> {
+        if row < self.low || row >= self.high {
+            self.load(context, begin, row)?;
+        }
+        Ok(())
+    }
+
     /// The numbers of the rows `from..high`.
     pub fn numbers_from(&self, from: usize) -> &[u16] {
         &self.numbers[from - self.low..self.high - self.low]
     }
 
-    /// Makes `row`, of the same partition, one of `low..high`.
     #[cold]
-    pub fn load(&mut self, context: &mut Context<'_>, begin: usize, row: usize) -> Result<(), Stopped> {
+    fn load(&mut self, context: &mut Context<'_>, begin: usize, row: usize) -> Result<(), Stopped> {
         let above = self.checkpoints.partition_point(|&(at, _)| at > row);
         let low = self.checkpoints.get(above).map_or(begin, |&(at, _)| at);
         context.tables.clear();
@@ -296,7 +286,7 @@ pub fn begins_any(context: &mut Context<'_>, begin: usize, end: usize) -> Result
                 tables.clear();
                 set = if set == END { END } else { tables.intern(automaton, kept) };
             };
-            if tables.start[usize::from(row != begin)][set as usize] != NOTHING {
+            if tables.begins(set, row == begin) {
                 return Ok(true);
             }
         }

@@ -1,8 +1,18 @@
 //! The limits of one search: how long it may take, and how much memory, in all of its threads together.
 //!
 //! Whatever grows with the rows or with what is found is charged to the search's [`Budget`] before it is allocated, and every
-//! loop looks at the budget after a bounded number of steps ([`super::Context::check`]). The first limit that is passed is
-//! remembered, so that all threads end with the same reason.
+//! loop looks at the budget, and calls the caller's [`Tick`], after a bounded number of steps. The first limit that is passed
+//! is remembered, so that all threads end with the same reason.
+//!
+//! ```
+//! use std::time::Duration;
+//! use rowpattern_core::budget::{Budget, Stopped};
+//! let budget = Budget::new(Some(Duration::from_secs(60)), Some(1 << 20));
+//! let mut numbers = Vec::new();
+//! assert_eq!(budget.reserve::<u64>(&mut numbers, 1 << 16), Ok(()));
+//! assert_eq!(budget.reserve::<u64>(&mut numbers, 1 << 20), Err(Stopped::MemoryLimit));
+//! assert_eq!(budget.check(), Err(Stopped::MemoryLimit));
+//! ```
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -29,20 +39,20 @@ impl From<OutOfMemory> for Stopped {
     }
 }
 
+/// Called now and then in the thread that began a search; an error ends the search.
+pub type Tick<'t> = dyn FnMut() -> Result<(), Stopped> + 't;
+
+/// The most rows between two looks at the limits: some tenths of a millisecond's work where the tables are filled, some tens
+/// of milliseconds where each row fills an item.
+pub const ROWS_A_LOOK: usize = 1 << 16;
+
+/// How many items are appended to others between two looks at the limits.
+const ITEMS_A_LOOK: usize = 1 << 20;
+
 /// Fewer items are not worth an allocation.
 const LEAST_ITEMS: usize = 64;
 
 /// What one search may take.
-///
-/// ```
-/// use std::time::Duration;
-/// use rowpattern_core::matcher::{Budget, Stopped};
-/// let budget = Budget::new(Some(Duration::from_secs(60)), Some(1 << 20));
-/// let mut numbers = Vec::new();
-/// assert_eq!(budget.reserve::<u64>(&mut numbers, 1 << 16), Ok(()));
-/// assert_eq!(budget.reserve::<u64>(&mut numbers, 1 << 20), Err(Stopped::MemoryLimit));
-/// assert_eq!(budget.check(), Err(Stopped::MemoryLimit));
-/// ```
 #[derive(Debug)]
 pub struct Budget {
     deadline: Option<Instant>,
@@ -177,6 +187,18 @@ impl Budget {
             self.release(bytes);
             Vec::new()
         })
+    }
+
+    /// Adds items to those before them, and takes back what was charged for them.
+    pub fn append<T: Copy>(&self, items: &mut Vec<T>, next: Vec<T>, tick: &mut Tick<'_>) -> Result<(), Stopped> {
+        self.reserve(items, next.len())?;
+        for piece in next.chunks(ITEMS_A_LOOK) {
+            self.check()?;
+            tick()?;
+            items.extend_from_slice(piece);
+        }
+        self.release_vector(&next);
+        Ok(())
     }
 
     /// So many zeros.

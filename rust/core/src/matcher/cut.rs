@@ -1,4 +1,4 @@
-//! Rows cut into shares that can be matched apart, with the same result as together.
+//! Rows cut into morsels that can be matched apart, with the same result as together.
 //!
 //! Partitions can always be matched apart. A large partition can be cut where both passes are known without what lies
 //! beyond the cut:
@@ -9,16 +9,15 @@
 //!   whatever came before.
 //!
 //! Most patterns forget what lies a few rows back, so a cut is found within some hundred rows. Those that do not (`(A B)*` on
-//! rows that go on so forever) are matched in one share.
+//! rows that go on so forever) are matched in one morsel.
 
-use std::ops::Range;
-
-use super::budget::Stopped;
-use super::bulk::{self, Start};
-use super::scan::Partitions;
+use super::context::Context;
+use super::morsels::{Morsel, StateBefore};
 use super::tables::{END, Full, Tables, UNKNOWN};
-use super::viability::Context;
+use super::transducer;
 use crate::automaton::Automaton;
+use crate::budget::Stopped;
+use crate::rows::Partitions;
 
 /// So far around the place wanted a cut is looked for, in rows: at first, and at most.
 const NEAR: usize = 1 << 9;
@@ -26,53 +25,25 @@ const FAR: usize = 1 << 12;
 /// Patterns that count have many states that never become one: so many steps of a state are tried for a cut.
 const STEPS: usize = 1 << 17;
 
-/// Consecutive rows, matched by one thread.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Share {
-    /// The partitions that it has rows of.
-    pub partitions: Range<usize>,
-    /// Its first row.
-    pub low: usize,
-    /// The row behind its last.
-    pub high: usize,
-    /// What the forward pass is doing before its first row.
-    pub start: Start,
-    /// The set of the row behind its last; None where that begins a partition.
-    pub set: Option<Box<[u64]>>,
-}
-
-impl Share {
-    /// All rows.
-    pub fn whole(partitions: &Partitions) -> Self {
-        Self { partitions: 0..partitions.len(), low: 0, high: partitions.rows(), start: Start::Partition, set: None }
-    }
-
-    /// The rows that it has of one of its partitions, and the set behind the last of them.
-    pub fn rows_of(&self, partitions: &Partitions, partition: usize) -> (usize, usize, Option<&[u64]>) {
-        let (begin, end) = partitions.bounds(partition);
-        (begin.max(self.low), end.min(self.high), if end > self.high { self.set.as_deref() } else { None })
-    }
-}
-
-/// Where a share ends and the next begins.
+/// Where a morsel ends and the next begins.
 struct Cut {
     row: usize,
     /// The partition that the row is of.
     partition: usize,
-    start: Start,
+    start: StateBefore,
     set: Option<Box<[u64]>>,
 }
 
-/// Cuts rows into so many shares of about the same size, or fewer. Large partitions are cut only when `inside` says so.
-pub fn shares(
+/// Cuts rows into so many morsels of about the same size, or fewer. Large partitions are cut only when `inside` says so.
+pub fn cut_into_morsels(
     context: &mut Context<'_>,
     partitions: &Partitions,
     count: usize,
     inside: bool,
-) -> Result<Vec<Share>, Stopped> {
+) -> Result<Vec<Morsel>, Stopped> {
     let rows = partitions.rows();
     let mut found = Vec::with_capacity(count);
-    let mut last = Cut { row: 0, partition: 0, start: Start::Partition, set: None };
+    let mut last = Cut { row: 0, partition: 0, start: StateBefore::Partition, set: None };
     for number in 1..count {
         let wanted = rows / count * number;
         let Some(cut) = cut(context, partitions, wanted, rows / count / 4, inside)? else { continue };
@@ -80,7 +51,7 @@ pub fn shares(
             continue;
         }
         let beyond = cut.partition + usize::from(cut.set.is_some());
-        found.push(Share {
+        found.push(Morsel {
             partitions: last.partition..beyond,
             low: last.row,
             high: cut.row,
@@ -90,7 +61,7 @@ pub fn shares(
         last = cut;
     }
     let Cut { row, partition, start, .. } = last;
-    found.push(Share { partitions: partition..partitions.len(), low: row, high: rows, start, set: None });
+    found.push(Morsel { partitions: partition..partitions.len(), low: row, high: rows, start, set: None });
     Ok(found)
 }
 
@@ -103,7 +74,7 @@ fn cut(
 ) -> Result<Option<Cut>, Stopped> {
     let partition = partitions.of_row(wanted);
     let (begin, end) = partitions.bounds(partition);
-    let border = |row, partition| Ok(Some(Cut { row, partition, start: Start::Partition, set: None }));
+    let border = |row, partition| Ok(Some(Cut { row, partition, start: StateBefore::Partition, set: None }));
     let (before, behind) = (wanted - begin, end - wanted);
     if before.min(behind) <= tolerance || !inside {
         return if before <= behind { border(begin, partition) } else { border(end, partition + 1) };
@@ -118,7 +89,7 @@ fn cut(
         }
         match result {
             Ok(Some((row, state, set))) => {
-                return Ok(Some(Cut { row, partition, start: Start::State(state), set: Some(set) }));
+                return Ok(Some(Cut { row, partition, start: StateBefore::State(state), set: Some(set) }));
             }
             Err(Unknown::Stopped(reason)) => return Err(reason),
             Ok(None) | Err(Unknown::Full) => {}
@@ -182,7 +153,7 @@ fn cut_near(
     }
     // Once both are the same they stay so, going down.
     let known = sets.iter().position(|&set| set == UNKNOWN).unwrap_or(sets.len());
-    let mut states = bulk::states_before(automaton, low == begin);
+    let mut states = context.tables.transitions.before_a_row(low == begin);
     let (mut steps, mut steps_before_look) = (0, 0);
     for at in 0..known.saturating_sub(1) {
         steps += states.len();
@@ -194,7 +165,7 @@ fn cut_near(
             context.check()?;
         }
         for state in &mut states {
-            *state = bulk::next_state(automaton, context.tables, sets[at], *state);
+            *state = transducer::next_state(automaton, context.tables, sets[at], *state);
         }
         states.sort_unstable();
         states.dedup();

@@ -1,19 +1,21 @@
-//! `Column`: one column of an answer, without a Python object a row.
+//! `Column`: one column of an answer, without a Python object a row. Here because Python's buffer protocol is unsafe.
+#![allow(unsafe_code, reason = "the buffer protocol; each block says what it relies on")]
 
-use std::ffi::{CStr, c_int};
+use std::ffi::{CStr, c_int, c_void};
+use std::ptr;
 use std::sync::Arc;
 
 use arrow_array::types::UInt8Type;
 use arrow_array::{Array, BooleanArray, DictionaryArray, Int64Array, StringArray, UInt8Array};
 use arrow_buffer::ScalarBuffer;
 use pyo3::IntoPyObjectExt;
-use pyo3::exceptions::{PyIndexError, PyMemoryError};
+use pyo3::exceptions::{PyBufferError, PyIndexError, PyMemoryError};
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
 use rowpattern_macros::catch_panics;
 
-use super::arguments::place;
-use super::ffi;
+use super::capsules::array_capsules;
+use crate::numbers::place;
 
 /// What a column holds.
 #[derive(Clone)]
@@ -120,10 +122,9 @@ impl Column {
         format!("<rowpattern.Column of {} {kind}>", self.rows())
     }
 
-    #[expect(unsafe_code, reason = "PyO3 wants buffer methods to be unsafe")]
     unsafe fn __getbuffer__(slf: Bound<'_, Self>, view: *mut pyo3::ffi::Py_buffer, flags: c_int) -> PyResult<()> {
         // SAFETY: Python calls this with the view that it wants filled.
-        unsafe { ffi::fill_view(slf, view, flags) }
+        unsafe { fill_view(slf, view, flags) }
     }
 
     /// Arrow's PyCapsule interface.
@@ -135,6 +136,46 @@ impl Column {
     ) -> PyResult<Bound<'py, PyTuple>> {
         // The interface lets a producer ignore what is requested.
         let _ = requested_schema;
-        ffi::array_capsules(py, &self.to_arrow())
+        array_capsules(py, &self.to_arrow())
     }
+}
+
+/// Fills Python's view of a column: one dimension, read only.
+///
+/// # Safety
+/// `view` is what Python passed to `bf_getbuffer`.
+unsafe fn fill_view(slf: Bound<'_, Column>, view: *mut pyo3::ffi::Py_buffer, flags: c_int) -> PyResult<()> {
+    if view.is_null() {
+        return Err(PyBufferError::new_err("no view was given"));
+    }
+    if flags & pyo3::ffi::PyBUF_WRITABLE == pyo3::ffi::PyBUF_WRITABLE {
+        // SAFETY: `view` is not null; PEP 3118 wants `obj` NULL on an error.
+        unsafe { (*view).obj = ptr::null_mut() };
+        return Err(PyBufferError::new_err("a column of matches is read only"));
+    }
+    let column = slf.get();
+    let (data, item_size, format) = column.raw();
+    // SAFETY: `view` is not null. What it points to belongs to the column, which `obj` keeps alive: the data and
+    // `shape` do not move while it lives, and the format is static.
+    unsafe {
+        (*view).buf = data.cast_mut().cast::<c_void>();
+        (*view).len = column.length() * item_size;
+        (*view).readonly = 1;
+        (*view).itemsize = item_size;
+        (*view).ndim = 1;
+        (*view).format = if flags & pyo3::ffi::PyBUF_FORMAT == pyo3::ffi::PyBUF_FORMAT {
+            format.as_ptr().cast_mut()
+        } else {
+            ptr::null_mut()
+        };
+        let with_shape = flags & pyo3::ffi::PyBUF_ND == pyo3::ffi::PyBUF_ND;
+        (*view).shape = if with_shape { column.shape().cast_mut() } else { ptr::null_mut() };
+        let with_strides = flags & pyo3::ffi::PyBUF_STRIDES == pyo3::ffi::PyBUF_STRIDES;
+        // In one dimension the only stride is the item size.
+        (*view).strides = if with_strides { &raw mut (*view).itemsize } else { ptr::null_mut() };
+        (*view).suboffsets = ptr::null_mut();
+        (*view).internal = ptr::null_mut();
+        (*view).obj = slf.into_any().into_ptr();
+    }
+    Ok(())
 }

@@ -1,14 +1,62 @@
-//! Logical navigation in matches that were found: FIRST and LAST, with offsets (ISO/IEC 19075-5, section 5.6.2).
+//! Which row FIRST, LAST, PREV and NEXT mean (ISO/IEC 19075-5, section 5.6): in the match so far ([`At`]), and in matches that
+//! were found ([`Navigation`]).
 
-use super::ROWS_A_LOOK;
-use super::budget::{Budget, Stopped};
-use super::symbols::VariableSet;
-use super::threads::Tick;
+use std::ops::Range;
+
+use super::variables::VariableSet;
+use crate::budget::{Budget, ROWS_A_LOOK, Stopped, Tick};
 
 /// Stands for "no such row".
 pub const NOWHERE: i64 = -1;
 
-/// Which mapped row of a match is meant.
+/// Of so many rows in order, the place of the one that is so many behind the first or before the last.
+#[inline]
+fn place_of(first: bool, offset: usize, rows: usize) -> Option<usize> {
+    if offset >= rows {
+        return None;
+    }
+    Some(if first { offset } else { rows - 1 - offset })
+}
+
+/// Which row to read, seen from the last row of the match so far.
+#[derive(Debug, Clone, Copy)]
+pub struct At {
+    /// Rows mapped to this set of variables, by its number among those that conditions name; all rows of the match without one.
+    pub set: Option<usize>,
+    /// From the first such row on, or from the last one back.
+    pub first: bool,
+    /// So many such rows on or back.
+    pub offset: usize,
+    /// And from there so many rows of the partition on, or back when it is negative.
+    pub rows: i64,
+}
+
+/// The rows of the match so far among which logical navigation moves.
+#[derive(Debug, Clone)]
+pub enum MappedRows<'m> {
+    /// All rows of the match.
+    All(Range<usize>),
+    /// Those that are mapped to a set of variables, in order.
+    Of(&'m [usize]),
+}
+
+impl At {
+    /// The row that is meant; None where the match or the partition has no such row.
+    #[inline]
+    pub fn row(self, mapped: MappedRows<'_>, partition: Range<usize>) -> Option<usize> {
+        let row = match mapped {
+            MappedRows::All(rows) => rows.start + place_of(self.first, self.offset, rows.len())?,
+            MappedRows::Of(rows) => rows[place_of(self.first, self.offset, rows.len())?],
+        };
+        if self.rows == 0 {
+            return Some(row);
+        }
+        let row = usize::try_from((row as i64).checked_add(self.rows)?).ok()?;
+        partition.contains(&row).then_some(row)
+    }
+}
+
+/// Which mapped row of a match that was found is meant.
 #[derive(Debug, Clone, Copy)]
 pub struct Navigation {
     /// Rows mapped to these variables count; all rows without it.
@@ -99,8 +147,7 @@ impl Navigation {
                 if self.counts(variable) {
                     counted.push(start + at as i64);
                 }
-                let place = if self.first { Some(self.offset) } else { counted.len().checked_sub(self.offset + 1) };
-                rows.push(place.and_then(|place| counted.get(place)).copied().unwrap_or(NOWHERE));
+                rows.push(place_of(self.first, self.offset, counted.len()).map_or(NOWHERE, |place| counted[place]));
             }
         }
         Ok(rows)

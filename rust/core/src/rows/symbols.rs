@@ -2,39 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::ROWS_A_LOOK;
-use super::budget::{Budget, Stopped};
-
-/// A set of variables.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub struct VariableSet([u64; 4]);
-
-impl VariableSet {
-    /// The set of one variable.
-    pub fn of(variable: u8) -> Self {
-        let mut set = Self::default();
-        set.insert(variable);
-        set
-    }
-
-    /// Adds a variable.
-    pub fn insert(&mut self, variable: u8) {
-        self.0[usize::from(variable >> 6)] |= 1 << (variable & 63);
-    }
-
-    /// Whether the variable is in the set.
-    pub fn contains(&self, variable: u8) -> bool {
-        self.0[usize::from(variable >> 6)] >> (variable & 63) & 1 == 1
-    }
-}
-
-impl FromIterator<u8> for VariableSet {
-    fn from_iter<I: IntoIterator<Item = u8>>(variables: I) -> Self {
-        let mut set = Self::default();
-        variables.into_iter().for_each(|variable| set.insert(variable));
-        set
-    }
-}
+use super::variables::VariableSet;
+use crate::budget::{Budget, ROWS_A_LOOK, Stopped};
 
 /// Up to so many variables, a row's symbol is its set as a byte.
 pub const NARROW: usize = 8;
@@ -45,13 +14,13 @@ const PLANE: usize = 16;
 /// One symbol a row.
 #[derive(Debug, Clone)]
 pub struct Symbols {
-    pub(super) codes: Codes,
+    pub(crate) codes: Codes,
     /// The set that each code stands for; empty where the code is the set itself ([`NARROW`]).
-    pub(super) masks: Vec<VariableSet>,
+    pub(crate) masks: Vec<VariableSet>,
 }
 
 #[derive(Debug, Clone)]
-pub(super) enum Codes {
+pub(crate) enum Codes {
     Bytes(Vec<u8>),
     /// More than 256 distinct sets in the data.
     Wide(Vec<u32>),
@@ -68,7 +37,7 @@ impl Symbols {
 
     /// The code of one row.
     #[inline]
-    pub(super) fn code(&self, row: usize) -> u32 {
+    pub(crate) fn code(&self, row: usize) -> u32 {
         match &self.codes {
             Codes::Bytes(codes) => u32::from(codes[row]),
             Codes::Wide(codes) => codes[row],
@@ -81,7 +50,7 @@ impl Symbols {
     }
 
     /// Bytes of what codes stand for.
-    pub(super) fn masks_bytes(&self) -> usize {
+    pub(crate) fn masks_bytes(&self) -> usize {
         self.masks.capacity() * size_of::<VariableSet>()
     }
 

@@ -1,9 +1,10 @@
 //! What the match so far has mapped, kept as rows come and undone as they go.
 
-use super::column::{Column, Value};
-use crate::matcher::{Budget, Stopped, VariableSet};
+use super::values::{EvaluationError, Value, ValueColumn};
+use crate::budget::{Budget, Stopped};
+use crate::rows::{MappedRows, VariableSet};
 
-/// A running aggregate's function.
+/// An aggregate's function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Function {
     /// Of values that are not NULL, or of rows.
@@ -31,7 +32,7 @@ pub struct Aggregate {
 
 /// An aggregate's states, one for each row that it has taken in. Matches can be as long as tables, so they are small.
 #[derive(Debug)]
-enum Running {
+enum Accumulator {
     /// How many; a count says so when the sum has left 64 bits, by being negative.
     Ints(Vec<(i64, i64)>),
     Floats(Vec<(i64, f64)>),
@@ -43,12 +44,12 @@ enum Running {
 
 const NO_ROW: usize = usize::MAX;
 
-impl Running {
-    fn of(aggregate: &Aggregate, columns: &[Column]) -> Self {
+impl Accumulator {
+    fn of(aggregate: &Aggregate, columns: &[ValueColumn]) -> Self {
         let column = aggregate.column.map(|number| &columns[number]);
         match (aggregate.function, column) {
             (Function::Min | Function::Max, _) => Self::Best(Vec::new()),
-            (Function::Sum | Function::Avg, Some(Column::Int(..))) => Self::Ints(Vec::new()),
+            (Function::Sum | Function::Avg, Some(ValueColumn::Int(..))) => Self::Ints(Vec::new()),
             (Function::Sum | Function::Avg, Some(_)) => Self::Floats(Vec::new()),
             _ => Self::Count(Vec::new()),
         }
@@ -86,7 +87,7 @@ impl Running {
     fn push(
         &mut self,
         function: Function,
-        column: Option<&Column>,
+        column: Option<&ValueColumn>,
         row: usize,
         budget: &Budget,
     ) -> Result<(), Stopped> {
@@ -144,45 +145,45 @@ fn push<T: Copy>(states: &mut Vec<T>, state: T, budget: &Budget) -> Result<(), S
 
 /// The rows of the match so far.
 #[derive(Debug)]
-pub struct State<'a> {
+pub struct MatchSoFar<'a> {
     /// The match's first row.
     pub start: usize,
-    /// The variable of each of its rows.
-    pub labels: Vec<u8>,
+    /// The classifier of each of its rows: the variable to which it is mapped.
+    pub classifiers: Vec<u8>,
     /// For each set of variables that conditions name, the rows mapped to it.
     pub rows: Vec<Vec<usize>>,
     sets: &'a [VariableSet],
     aggregates: &'a [Aggregate],
-    columns: &'a [Column],
+    columns: &'a [ValueColumn],
     /// For each aggregate.
-    states: Vec<Running>,
+    states: Vec<Accumulator>,
 }
 
-impl<'a> State<'a> {
+impl<'a> MatchSoFar<'a> {
     /// Of no row yet.
-    pub fn new(sets: &'a [VariableSet], aggregates: &'a [Aggregate], columns: &'a [Column]) -> Self {
+    pub fn new(sets: &'a [VariableSet], aggregates: &'a [Aggregate], columns: &'a [ValueColumn]) -> Self {
         Self {
             start: 0,
-            labels: Vec::new(),
+            classifiers: Vec::new(),
             rows: vec![Vec::new(); sets.len()],
             sets,
             aggregates,
             columns,
-            states: aggregates.iter().map(|aggregate| Running::of(aggregate, columns)).collect(),
+            states: aggregates.iter().map(|aggregate| Accumulator::of(aggregate, columns)).collect(),
         }
     }
 
     /// Begins a match.
     pub fn begin(&mut self, start: usize) {
         self.start = start;
-        self.labels.clear();
+        self.classifiers.clear();
         self.rows.iter_mut().for_each(Vec::clear);
-        self.states.iter_mut().for_each(Running::clear);
+        self.states.iter_mut().for_each(Accumulator::clear);
     }
 
     /// Takes back what was charged, before it is dropped.
     pub fn release(&self, budget: &Budget) {
-        budget.release_vector(&self.labels);
+        budget.release_vector(&self.classifiers);
         self.rows.iter().for_each(|rows| budget.release_vector(rows));
         self.states.iter().for_each(|states| states.release(budget));
     }
@@ -190,8 +191,8 @@ impl<'a> State<'a> {
     /// Maps the next row to a variable. Where there is no room for it, the state is of no more use.
     #[inline]
     pub fn push(&mut self, variable: u8, budget: &Budget) -> Result<(), Stopped> {
-        let row = self.start + self.labels.len();
-        push(&mut self.labels, variable, budget)?;
+        let row = self.start + self.classifiers.len();
+        push(&mut self.classifiers, variable, budget)?;
         for (set, rows) in self.sets.iter().zip(&mut self.rows) {
             if set.contains(variable) {
                 push(rows, row, budget)?;
@@ -209,7 +210,7 @@ impl<'a> State<'a> {
     /// Takes the last row back.
     #[inline]
     pub fn pop(&mut self) {
-        let Some(variable) = self.labels.pop() else { return };
+        let Some(variable) = self.classifiers.pop() else { return };
         for (set, rows) in self.sets.iter().zip(&mut self.rows) {
             if set.contains(variable) {
                 rows.pop();
@@ -222,42 +223,51 @@ impl<'a> State<'a> {
         }
     }
 
-    /// An aggregate's value now; `Err` when a sum of integers has left 64 bits.
-    pub fn aggregate(&self, slot: usize) -> Result<Value<'a>, ()> {
+    /// An aggregate's value now; an error when a sum of integers has left 64 bits.
+    pub fn aggregate(&self, slot: usize) -> Result<Value<'a>, EvaluationError> {
         let average = self.aggregates[slot].function == Function::Avg;
         Ok(match &self.states[slot] {
-            Running::Ints(states) => match states.last().copied().unwrap_or((0, 0)) {
+            Accumulator::Ints(states) => match states.last().copied().unwrap_or((0, 0)) {
                 (0, _) => Value::Null,
-                (..0, _) => return Err(()),
+                (..0, _) => return Err(EvaluationError::Overflow),
                 (count, sum) if average => Value::Float(sum as f64 / count as f64),
                 (_, sum) => Value::Int(sum),
             },
-            Running::Floats(states) => match states.last().copied().unwrap_or((0, 0.0)) {
+            Accumulator::Floats(states) => match states.last().copied().unwrap_or((0, 0.0)) {
                 (0, _) => Value::Null,
                 (count, sum) if average => Value::Float(sum / count as f64),
                 (_, sum) => Value::Float(sum),
             },
-            Running::Count(states) => Value::Int(states.last().copied().unwrap_or(0)),
-            Running::Best(states) => match (states.last(), self.aggregates[slot].column) {
+            Accumulator::Count(states) => Value::Int(states.last().copied().unwrap_or(0)),
+            Accumulator::Best(states) => match (states.last(), self.aggregates[slot].column) {
                 (Some(&row), Some(column)) if row != NO_ROW => self.columns[column].value(row),
                 _ => Value::Null,
             },
         })
     }
 
+    /// The rows among which navigation over a set of variables moves.
+    #[inline]
+    pub fn mapped(&self, set: Option<usize>) -> MappedRows<'_> {
+        match set {
+            None => MappedRows::All(self.start..self.start + self.classifiers.len()),
+            Some(set) => MappedRows::Of(&self.rows[set]),
+        }
+    }
+
     /// All that an aggregate's future depends on, as words.
     pub fn aggregate_words(&self, slot: usize, words: &mut Vec<u64>) {
         match &self.states[slot] {
-            Running::Ints(states) => {
+            Accumulator::Ints(states) => {
                 let (count, sum) = states.last().copied().unwrap_or((0, 0));
                 words.extend([count as u64, sum as u64]);
             }
-            Running::Floats(states) => {
+            Accumulator::Floats(states) => {
                 let (count, sum) = states.last().copied().unwrap_or((0, 0.0));
                 words.extend([count as u64, sum.to_bits()]);
             }
-            Running::Count(states) => words.push(states.last().copied().unwrap_or(0) as u64),
-            Running::Best(states) => words.push(states.last().copied().unwrap_or(NO_ROW) as u64),
+            Accumulator::Count(states) => words.push(states.last().copied().unwrap_or(0) as u64),
+            Accumulator::Best(states) => words.push(states.last().copied().unwrap_or(NO_ROW) as u64),
         }
     }
 }

@@ -8,9 +8,9 @@ use std::hash::BuildHasher;
 
 use hashbrown::HashTable;
 
-use super::program::{At, Node};
-use super::state::State;
-use crate::matcher::{Budget, Stopped};
+use crate::budget::{Budget, Stopped};
+use crate::condition::{Expression, MatchSoFar};
+use crate::rows::At;
 
 /// Words of all keys together; 64 MiB. Past that nothing more is remembered: the answer stays the same.
 const MOST_WORDS: usize = 8 << 20;
@@ -22,9 +22,9 @@ const MOST_KEY_WORDS: usize = 1 << 16;
 pub struct Reach {
     /// For each set, how many of its first rows, and of its last.
     sets: Vec<(usize, usize)>,
-    /// How many of the labels of the last rows; and whether those of other rows are read.
-    labels: usize,
-    other_labels: bool,
+    /// How many of the classifiers of the last rows; and whether those of other rows are read.
+    classifiers: usize,
+    other_classifiers: bool,
     aggregates: usize,
     /// Whether anything depends on where the match began.
     start: bool,
@@ -32,7 +32,7 @@ pub struct Reach {
 
 impl Reach {
     /// Of these conditions, over so many sets and aggregates.
-    pub fn of<'a>(nodes: impl Iterator<Item = &'a Node>, sets: usize, aggregates: usize) -> Self {
+    pub fn of<'a>(nodes: impl Iterator<Item = &'a Expression>, sets: usize, aggregates: usize) -> Self {
         let mut reach = Self { sets: vec![(0, 0); sets], aggregates, start: aggregates > 0, ..Self::default() };
         for node in nodes {
             reach.add(node);
@@ -40,46 +40,50 @@ impl Reach {
         reach
     }
 
-    fn add(&mut self, node: &Node) {
+    fn add(&mut self, node: &Expression) {
         match node {
-            Node::Read(_, at) => self.read(*at),
-            Node::Label(at) => {
+            Expression::Read(_, at) => self.read(*at),
+            Expression::Classifier(at) => {
                 self.read(*at);
                 if at.set.is_none() && !at.first && at.rows == 0 {
-                    self.labels = self.labels.max(at.offset.saturating_add(1));
+                    self.classifiers = self.classifiers.max(at.offset.saturating_add(1));
                 } else {
-                    self.other_labels = true;
+                    self.other_classifiers = true;
                 }
             }
-            Node::MatchNumber | Node::Aggregate(_) => self.start = true,
-            Node::Null | Node::Bool(_) | Node::Int(_) | Node::Float(_) | Node::Text(_) => {}
-            Node::Arithmetic(_, left, right)
-            | Node::Compare(_, left, right)
-            | Node::And(left, right)
-            | Node::Or(left, right) => {
+            Expression::MatchNumber | Expression::Aggregate(_) => self.start = true,
+            Expression::Null
+            | Expression::Bool(_)
+            | Expression::Int(_)
+            | Expression::Float(_)
+            | Expression::Text(_) => {}
+            Expression::Arithmetic(_, left, right)
+            | Expression::Compare(_, left, right)
+            | Expression::And(left, right)
+            | Expression::Or(left, right) => {
                 self.add(left);
                 self.add(right);
             }
-            Node::Not(inner)
-            | Node::IsNull(inner)
-            | Node::Abs(inner)
-            | Node::Negate(inner)
-            | Node::Round(inner, _)
-            | Node::ToFloat(inner) => self.add(inner),
-            Node::In(inner, items) => {
+            Expression::Not(inner)
+            | Expression::IsNull(inner)
+            | Expression::Abs(inner)
+            | Expression::Negate(inner)
+            | Expression::Round(inner, _)
+            | Expression::ToFloat(inner) => self.add(inner),
+            Expression::In(inner, items) => {
                 self.add(inner);
                 for item in items {
                     self.add(item);
                 }
             }
-            Node::Case(branches, otherwise) => {
+            Expression::Case(branches, otherwise) => {
                 for (condition, value) in branches {
                     self.add(condition);
                     self.add(value);
                 }
                 self.add(otherwise);
             }
-            Node::Coalesce(items) | Node::Extreme(_, items) => {
+            Expression::Coalesce(items) | Expression::Extreme(_, items) => {
                 for item in items {
                     self.add(item);
                 }
@@ -140,7 +144,7 @@ impl Failures {
 
     /// Whether what fails from one start fails from another.
     pub fn outlive_starts(&self) -> bool {
-        !self.reach.start && !self.reach.other_labels
+        !self.reach.start && !self.reach.other_classifiers
     }
 
     /// Forgets what does not hold for a match that begins elsewhere.
@@ -176,7 +180,7 @@ impl Failures {
     }
 
     /// Whether a branch is known to fail: the match so far, whose last row was mapped to `position`.
-    pub fn contains(&mut self, position: u32, state: &State<'_>) -> bool {
+    pub fn contains(&mut self, position: u32, state: &MatchSoFar<'_>) -> bool {
         if !self.has_written(position, state) {
             return false;
         }
@@ -186,7 +190,7 @@ impl Failures {
 
     /// Notes that it fails; it was not known. Past [`MOST_WORDS`] nothing more is noted; a budget that is used up before
     /// ends the search, which could take exponential time without notes.
-    pub fn insert(&mut self, position: u32, state: &State<'_>, budget: &Budget) -> Result<(), Stopped> {
+    pub fn insert(&mut self, position: u32, state: &MatchSoFar<'_>, budget: &Budget) -> Result<(), Stopped> {
         if !self.has_written(position, state) || self.keys.len() + self.key.len() >= MOST_WORDS {
             return Ok(());
         }
@@ -216,23 +220,23 @@ impl Failures {
     }
 
     /// Writes the key of a branch, where that is worth it.
-    fn has_written(&mut self, position: u32, state: &State<'_>) -> bool {
+    fn has_written(&mut self, position: u32, state: &MatchSoFar<'_>) -> bool {
         let key = &mut self.key;
         key.clear();
-        if self.reach.other_labels && state.labels.len() > MOST_KEY_WORDS {
+        if self.reach.other_classifiers && state.classifiers.len() > MOST_KEY_WORDS {
             return false;
         }
-        key.extend([(state.start + state.labels.len()) as u64, u64::from(position)]);
+        key.extend([(state.start + state.classifiers.len()) as u64, u64::from(position)]);
         for (rows, &(first, last)) in state.rows.iter().zip(&self.reach.sets) {
             let first = &rows[..first.min(rows.len())];
             let last = &rows[rows.len().saturating_sub(last)..];
             key.push((first.len() as u64) << 32 | last.len() as u64);
             key.extend(first.iter().chain(last).map(|&row| row as u64));
         }
-        let labels = if self.reach.other_labels { usize::MAX } else { self.reach.labels };
-        let from = state.labels.len().saturating_sub(labels);
-        key.push((state.labels.len() - from) as u64);
-        key.extend(state.labels[from..].iter().map(|&label| u64::from(label)));
+        let classifiers = if self.reach.other_classifiers { usize::MAX } else { self.reach.classifiers };
+        let from = state.classifiers.len().saturating_sub(classifiers);
+        key.push((state.classifiers.len() - from) as u64);
+        key.extend(state.classifiers[from..].iter().map(|&variable| u64::from(variable)));
         for slot in 0..self.reach.aggregates {
             state.aggregate_words(slot, key);
         }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::symbols::VariableSet;
+use super::variables::VariableSet;
 
 /// Where the search for the next match begins. After an empty match it is the next row, whatever this says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

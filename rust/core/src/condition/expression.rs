@@ -1,20 +1,8 @@
-//! A condition as a tree, evaluated with SQL's three-valued logic.
+//! The expression of a condition as a tree, evaluated with SQL's three-valued logic.
 
-use super::column::{Column, Value};
-use super::state::State;
-
-/// Which row to read (ISO/IEC 19075-5, section 5.6), seen from the last row of the match so far.
-#[derive(Debug, Clone, Copy)]
-pub struct At {
-    /// Rows mapped to this set, by its number in the state; all rows of the match without one.
-    pub set: Option<usize>,
-    /// From the first such row on, or from the last one back.
-    pub first: bool,
-    /// So many such rows on or back.
-    pub offset: usize,
-    /// And from there so many rows of the partition on, or back when it is negative.
-    pub rows: i64,
-}
+use super::match_so_far::MatchSoFar;
+use super::values::{EvaluationError, Value, ValueColumn};
+use crate::rows::At;
 
 /// How two numbers become one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,9 +38,9 @@ pub enum Comparison {
     GreaterOrEqual,
 }
 
-/// A part of a condition. Kinds fit: whoever makes one has seen to that.
+/// A part of an expression. Kinds fit: whoever makes one has seen to that.
 #[derive(Debug)]
-pub enum Node {
+pub enum Expression {
     /// NULL.
     Null,
     /// A literal.
@@ -65,56 +53,47 @@ pub enum Node {
     Text(Box<str>),
     /// A column's value at a row; NULL where there is no such row.
     Read(usize, At),
-    /// The classifier of a row; NULL where the match has no such row.
-    Label(At),
+    /// `CLASSIFIER()` of a row; NULL where the match has no such row.
+    Classifier(At),
     /// `MATCH_NUMBER()`.
     MatchNumber,
-    /// A running aggregate, by its number in the state.
+    /// An aggregate over the match so far, by its number among the aggregates.
     Aggregate(usize),
     /// Two numbers to one.
-    Arithmetic(Arithmetic, Box<Node>, Box<Node>),
+    Arithmetic(Arithmetic, Box<Expression>, Box<Expression>),
     /// A comparison.
-    Compare(Comparison, Box<Node>, Box<Node>),
+    Compare(Comparison, Box<Expression>, Box<Expression>),
     /// `AND`.
-    And(Box<Node>, Box<Node>),
+    And(Box<Expression>, Box<Expression>),
     /// `OR`.
-    Or(Box<Node>, Box<Node>),
+    Or(Box<Expression>, Box<Expression>),
     /// `NOT`.
-    Not(Box<Node>),
+    Not(Box<Expression>),
     /// `IS NULL`.
-    IsNull(Box<Node>),
+    IsNull(Box<Expression>),
     /// `IN (...)`.
-    In(Box<Node>, Vec<Node>),
+    In(Box<Expression>, Vec<Expression>),
     /// `CASE WHEN ... THEN ... ELSE ... END`.
-    Case(Vec<(Node, Node)>, Box<Node>),
+    Case(Vec<(Expression, Expression)>, Box<Expression>),
     /// The first that is not NULL.
-    Coalesce(Vec<Node>),
+    Coalesce(Vec<Expression>),
     /// The least (false) or greatest (true) of those that are not NULL.
-    Extreme(bool, Vec<Node>),
+    Extreme(bool, Vec<Expression>),
     /// The absolute value.
-    Abs(Box<Node>),
+    Abs(Box<Expression>),
     /// The number with its sign changed.
-    Negate(Box<Node>),
+    Negate(Box<Expression>),
     /// Rounded to so many digits behind the point, halves away from zero.
-    Round(Box<Node>, i32),
+    Round(Box<Expression>, i32),
     /// The number as a double.
-    ToFloat(Box<Node>),
+    ToFloat(Box<Expression>),
 }
 
-/// A computation that has no answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EvaluationError {
-    /// A whole number left 64 bits.
-    Overflow,
-    /// `//` or `%` of whole numbers by zero.
-    DivisionByZero,
-}
-
-/// What evaluation reads beside the state.
+/// What evaluation reads beside the match so far.
 #[derive(Debug, Clone, Copy)]
 pub struct Surroundings<'a> {
     /// Columns by number.
-    pub columns: &'a [Column],
+    pub columns: &'a [ValueColumn],
     /// Names of variables by number.
     pub names: &'a [String],
     /// The partition's first row.
@@ -125,38 +104,7 @@ pub struct Surroundings<'a> {
     pub number: i64,
 }
 
-impl At {
-    /// The row that is meant, before physical navigation.
-    fn logical(self, state: &State<'_>) -> Option<usize> {
-        match self.set {
-            None => {
-                let length = state.labels.len();
-                if self.offset >= length {
-                    return None;
-                }
-                Some(if self.first { state.start + self.offset } else { state.start + length - 1 - self.offset })
-            }
-            Some(set) => {
-                let rows = &state.rows[set];
-                let place =
-                    if self.first { self.offset } else { rows.len().checked_sub(self.offset.checked_add(1)?)? };
-                rows.get(place).copied()
-            }
-        }
-    }
-
-    #[inline]
-    fn row(self, state: &State<'_>, around: Surroundings<'_>) -> Option<usize> {
-        let row = self.logical(state)?;
-        if self.rows == 0 {
-            return Some(row);
-        }
-        let row = (row as i64).checked_add(self.rows)?;
-        (row >= around.begin as i64 && row < around.end as i64).then_some(row as usize)
-    }
-}
-
-impl Node {
+impl Expression {
     /// How many parts it has, itself and all below.
     pub fn size(&self) -> usize {
         let of = |nodes: &[Self]| nodes.iter().map(Self::size).sum::<usize>();
@@ -167,7 +115,7 @@ impl Node {
             | Self::Float(_)
             | Self::Text(_)
             | Self::Read(..)
-            | Self::Label(_)
+            | Self::Classifier(_)
             | Self::MatchNumber
             | Self::Aggregate(_) => 0,
             Self::Arithmetic(_, left, right)
@@ -190,8 +138,12 @@ impl Node {
     }
 
     /// Evaluates; takes time linear in the tree.
-    pub fn evaluate<'a>(&'a self, state: &State<'a>, around: Surroundings<'a>) -> Result<Value<'a>, EvaluationError> {
-        let of = |node: &'a Self| node.evaluate(state, around);
+    pub fn evaluate<'a>(
+        &'a self,
+        so_far: &MatchSoFar<'a>,
+        around: Surroundings<'a>,
+    ) -> Result<Value<'a>, EvaluationError> {
+        let of = |node: &'a Self| node.evaluate(so_far, around);
         Ok(match self {
             Self::Null => Value::Null,
             Self::Bool(value) => Value::Bool(*value),
@@ -199,15 +151,15 @@ impl Node {
             Self::Float(value) => Value::Float(*value),
             Self::Text(value) => Value::Text(value),
             Self::Read(column, at) => {
-                at.row(state, around).map_or(Value::Null, |row| around.columns[*column].value(row))
+                row_at(*at, so_far, around).map_or(Value::Null, |row| around.columns[*column].value(row))
             }
-            Self::Label(at) => {
-                let row = at.row(state, around).and_then(|row| row.checked_sub(state.start));
-                row.and_then(|row| state.labels.get(row))
+            Self::Classifier(at) => {
+                let row = row_at(*at, so_far, around).and_then(|row| row.checked_sub(so_far.start));
+                row.and_then(|row| so_far.classifiers.get(row))
                     .map_or(Value::Null, |&variable| Value::Text(&around.names[usize::from(variable)]))
             }
             Self::MatchNumber => Value::Int(around.number),
-            Self::Aggregate(slot) => state.aggregate(*slot).map_err(|()| EvaluationError::Overflow)?,
+            Self::Aggregate(slot) => so_far.aggregate(*slot)?,
             Self::Arithmetic(operation, left, right) => arithmetic(*operation, of(left)?, of(right)?)?,
             Self::Compare(comparison, left, right) => compare(*comparison, of(left)?, of(right)?),
             Self::And(left, right) => match of(left)? {
@@ -292,6 +244,11 @@ impl Node {
             Self::ToFloat(inner) => of(inner)?.as_float().map_or(Value::Null, Value::Float),
         })
     }
+}
+
+#[inline]
+fn row_at(at: At, so_far: &MatchSoFar<'_>, around: Surroundings<'_>) -> Option<usize> {
+    at.row(so_far.mapped(at.set), around.begin..around.end)
 }
 
 fn compare<'a>(comparison: Comparison, left: Value<'a>, right: Value<'a>) -> Value<'a> {

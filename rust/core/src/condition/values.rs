@@ -42,9 +42,18 @@ impl Value<'_> {
     }
 }
 
+/// A computation that has no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EvaluationError {
+    /// A whole number left 64 bits.
+    Overflow,
+    /// `//` or `%` of whole numbers by zero.
+    DivisionByZero,
+}
+
 /// A column; None is NULL.
 #[derive(Debug)]
-pub enum Column {
+pub enum ValueColumn {
     /// Booleans.
     Bool(Vec<Option<bool>>),
     /// Whole numbers, and which of them are there (all, when it is empty).
@@ -55,7 +64,7 @@ pub enum Column {
     Text(Vec<Option<Box<str>>>),
 }
 
-impl Column {
+impl ValueColumn {
     /// How many rows it has.
     pub fn len(&self) -> usize {
         match self {

@@ -13,7 +13,7 @@ const MOST_LOOKS: usize = 20_000;
 
 /// Whether they can; true too where that takes too long to say.
 pub fn branches_meet(automaton: &Automaton) -> bool {
-    let mut walk = Walk { known: HashSet::new(), waiting: Vec::new(), looks: 0 };
+    let mut walk = PairWalk { known: HashSet::new(), waiting: Vec::new(), looks: 0 };
     let positions = 0..automaton.positions.len() as u32;
     let begins = automaton.start.iter().map(Vec::as_slice);
     for list in begins.chain(positions.map(|position| automaton.followers(position))) {
@@ -33,13 +33,13 @@ pub fn branches_meet(automaton: &Automaton) -> bool {
     false
 }
 
-struct Walk {
+struct PairWalk {
     known: HashSet<(u32, u32)>,
     waiting: Vec<(u32, u32)>,
     looks: usize,
 }
 
-impl Walk {
+impl PairWalk {
     /// Whether one way and one of the others meet; notes the pairs that they stand at where they do not.
     fn meets(&mut self, one: u32, others: &[u32]) -> bool {
         if one == ACCEPT {
