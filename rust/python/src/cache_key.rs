@@ -10,6 +10,8 @@ use pyo3::types::{PyDict, PyString};
 use rowpattern_macros::catch_panics;
 use sha2::{Digest, Sha256};
 
+use super::hooks::hooks;
+
 /// Returns a key for a pattern and its options: 64 hexadecimal digits.
 ///
 /// The order of mappings and of a subset's members does not matter; different inputs have different keys (up to
@@ -34,8 +36,7 @@ pub fn get_cache_key<'py>(
     if has_no_characteristics && let Some(json) = plain_json(pattern_text, define, subsets) {
         return Ok(PyString::new(py, &hexadecimal(&Sha256::digest(json.as_bytes()))).into_any());
     }
-    let general = py.import("rowpattern.cache_keys")?.getattr(pyo3::intern!(py, "general_key"))?;
-    general.call1((pattern_text, define, subsets, data_characteristics))
+    hooks(py)?.general_key.bind(py).call1((pattern_text, define, subsets, data_characteristics))
 }
 
 fn hexadecimal(digest: &[u8]) -> String {

@@ -14,6 +14,7 @@ mod conditions;
 mod decoder;
 mod errors;
 mod ffi;
+mod hooks;
 mod input;
 mod iterator;
 mod keys;
@@ -50,6 +51,8 @@ mod _core {
     use super::conditions::Conditions;
     #[pymodule_export]
     use super::ffi::Column;
+    #[pymodule_export]
+    use super::hooks::connect;
     #[pymodule_export]
     use super::iterator::{Match, MatchIterator};
     #[pymodule_export]

@@ -9,6 +9,7 @@ use rowpattern_core::matcher::{Ended, Search};
 use rowpattern_core::rows::Skip;
 use rowpattern_macros::catch_panics;
 
+use super::hooks::hooks;
 use super::input::Input;
 use super::iterator::MatchIterator;
 use super::limits::CallLimits;
@@ -144,7 +145,7 @@ impl Pattern {
         memory_limit_mb: Option<f64>,
     ) -> PyResult<Py<MatchIterator>> {
         if let Some(conditions) = conditions {
-            let find = slf.py().import("rowpattern.sql")?.getattr("find_by_conditions")?;
+            let find = hooks(slf.py())?.find_by_conditions.bind(slf.py());
             let found = find.call1((slf, rows, conditions, partitions, skip, timeout_seconds, memory_limit_mb))?;
             return Ok(found.cast_into::<MatchIterator>()?.unbind());
         }

@@ -7,6 +7,7 @@ use rowpattern_macros::catch_panics;
 
 use super::cache::PatternCache;
 use super::cache_limits::cost;
+use super::hooks::hooks;
 use super::keys::{self, Kind};
 use super::weight;
 
@@ -27,8 +28,8 @@ pub fn process_cache(py: Python<'_>) -> PyResult<Py<PatternCache>> {
 #[inline]
 pub fn the_cache(py: Python<'_>) -> PyResult<&Py<PatternCache>> {
     PROCESS_CACHE.get_or_try_init(py, || {
-        let configured = py.import("rowpattern.pattern_cache")?.call_method0("_configured_cache")?;
-        Ok(configured.cast::<PatternCache>()?.clone().unbind())
+        let made = hooks(py)?.make_process_cache.bind(py).call0()?;
+        Ok(made.cast_into::<PatternCache>()?.unbind())
     })
 }
 
@@ -81,8 +82,7 @@ pub fn cache_pattern<'py>(
 ) -> PyResult<bool> {
     let kept = keep_pattern(py, key, dfa, nfa, compilation_time, pattern_metadata);
     kept.or_else(|error| {
-        let failures = py.import("rowpattern.compat.failures")?;
-        failures.call_method1("log_failure", ("cache", key, error))?;
+        hooks(py)?.log_failure.call1(py, ("cache", key, error))?;
         Ok(false)
     })
 }

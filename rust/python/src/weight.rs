@@ -1,9 +1,10 @@
-//! What Python objects weigh: the common ones here, all others by `rowpattern.weighing`.
+//! What Python objects weigh: the common ones here, all others in Python, by what the package hands over (`hooks.rs`).
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyFloat, PyInt, PyNone, PyString, PyTuple};
 use rowpattern_macros::catch_panics;
 
+use super::hooks::hooks;
 use super::pattern::Pattern;
 
 /// Tuples of more objects, one in another, are weighed in Python, where an object that is met twice counts once.
@@ -27,7 +28,7 @@ pub fn known_weight(value: &Bound<'_, PyAny>) -> PyResult<Option<u64>> {
 pub fn of(value: &Bound<'_, PyAny>) -> PyResult<u64> {
     match known_weight(value)? {
         Some(bytes) => Ok(bytes),
-        None => value.py().import("rowpattern.weighing")?.call_method1("weigh", (value,))?.extract(),
+        None => hooks(value.py())?.weigh.bind(value.py()).call1((value,))?.extract(),
     }
 }
 
