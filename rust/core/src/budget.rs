@@ -62,7 +62,7 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// So much time from now on, and so many bytes; None is no limit.
+    /// A time from now on, and a number of bytes; None is no limit.
     pub fn new(time: Option<Duration>, memory_bytes: Option<usize>) -> Self {
         Self {
             deadline: after(time),
@@ -139,7 +139,7 @@ impl Budget {
         self.memory_bytes
     }
 
-    /// Makes room in a vector for so many items more, at least doubling it, or by an eighth where there is no more room.
+    /// Makes room in a vector for `items` more, at least doubling it, or by an eighth where there is no more room.
     #[inline]
     pub fn reserve<T: Copy>(&self, vector: &mut Vec<T>, items: usize) -> Result<(), Stopped> {
         if vector.capacity() - vector.len() < items { self.grow(vector, items) } else { Ok(()) }
@@ -177,7 +177,7 @@ impl Budget {
         failed
     }
 
-    /// An empty vector with room for so many items, or without where there is no room: it grows by [`Self::reserve`].
+    /// An empty vector with room for `items`, or without where there is no room: it grows by [`Self::reserve`].
     pub fn room<T: Copy>(&self, items: usize) -> Vec<T> {
         let bytes = items.saturating_mul(size_of::<T>());
         if !self.has_charged(bytes) {
@@ -201,7 +201,7 @@ impl Budget {
         Ok(())
     }
 
-    /// So many zeros.
+    /// A vector of `items` zeros.
     pub fn zeroed<T: Zero>(&self, items: usize) -> Result<Vec<T>, Stopped> {
         self.charge(items.saturating_mul(size_of::<T>()))?;
         memory::try_zeroed(items).map_err(|error| self.stop(error.into()))

@@ -7,6 +7,12 @@
 //!
 //! Where the number of items comes from input, use the functions that begin with `try_`: when there is no memory they give
 //! [`OutOfMemory`], where the others end the process.
+//!
+//! ```
+//! use rowpattern_core::memory;
+//! assert_eq!(memory::try_zeroed::<u16>(3), Ok(vec![0; 3]));
+//! assert!(memory::try_with_capacity::<u64>(usize::MAX).is_err());
+//! ```
 #![allow(
     unsafe_code,
     reason = "advice on pages, memory given back, and zeroed memory whose allocation may fail; each block says why it is sound"
@@ -39,7 +45,7 @@ impl fmt::Display for OutOfMemory {
 
 impl std::error::Error for OutOfMemory {}
 
-/// An empty vector with room for so many items.
+/// An empty vector with room for `items`.
 pub fn try_with_capacity<T: Copy>(items: usize) -> Result<Vec<T>, OutOfMemory> {
     let mut vector = Vec::new();
     vector.try_reserve_exact(items).map_err(|_| OutOfMemory::of::<T>(items))?;
@@ -47,7 +53,7 @@ pub fn try_with_capacity<T: Copy>(items: usize) -> Result<Vec<T>, OutOfMemory> {
     Ok(vector)
 }
 
-/// So many zeros. Pages are made when they are first touched, so this takes no time that grows with the items.
+/// A vector of `items` zeros. Pages are made when they are first touched, so this takes no time that grows with the items.
 pub fn try_zeroed<T: Zero>(items: usize) -> Result<Vec<T>, OutOfMemory> {
     let failed = || OutOfMemory::of::<T>(items);
     let layout = Layout::array::<T>(items).map_err(|_| failed())?;
@@ -65,13 +71,13 @@ pub fn try_zeroed<T: Zero>(items: usize) -> Result<Vec<T>, OutOfMemory> {
     Ok(vector)
 }
 
-/// Makes room for so many items more, at least doubling the room when there is none.
+/// Makes room for `items` more, at least doubling the room when there is none.
 #[inline]
 pub fn try_reserve<T: Copy>(vector: &mut Vec<T>, items: usize) -> Result<(), OutOfMemory> {
     if vector.capacity() - vector.len() < items { try_grow(vector, items) } else { Ok(()) }
 }
 
-/// Makes room for so many items more, and for no others.
+/// Makes room for exactly `items` more.
 pub fn try_reserve_exact<T: Copy>(vector: &mut Vec<T>, items: usize) -> Result<(), OutOfMemory> {
     vector.try_reserve_exact(items).map_err(|_| OutOfMemory::of::<T>(vector.len().saturating_add(items)))?;
     advise(vector);
@@ -100,14 +106,6 @@ macro_rules! zero {
     };
 }
 zero!(u8, u16, u32, u64, usize, i64);
-
-/// An empty vector with room for so many items.
-pub fn with_capacity<T: Copy>(items: usize) -> Vec<T> {
-    let mut vector = Vec::new();
-    vector.reserve_exact(items);
-    advise(&vector);
-    vector
-}
 
 #[cfg(target_os = "linux")]
 fn advise<T: Copy>(vector: &Vec<T>) {

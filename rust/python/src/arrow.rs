@@ -34,39 +34,12 @@ pub enum ArrowKind {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum IntegerKind {
-    I8,
-    I16,
-    I32,
-    I64,
-    U8,
-    U16,
-    U32,
-    U64,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TextKind {
     /// With offsets of 32 bits.
     Small,
     /// With offsets of 64 bits.
     Large,
     View,
-}
-
-impl fmt::Display for IntegerKind {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(match self {
-            Self::I8 => "Int8",
-            Self::I16 => "Int16",
-            Self::I32 => "Int32",
-            Self::I64 => "Int64",
-            Self::U8 => "UInt8",
-            Self::U16 => "UInt16",
-            Self::U32 => "UInt32",
-            Self::U64 => "UInt64",
-        })
-    }
 }
 
 impl fmt::Display for ArrowKind {
@@ -153,31 +126,46 @@ impl Values {
     }
 }
 
-/// Integers of any width.
-pub enum Integers {
-    I8(ScalarBuffer<i8>),
-    I16(ScalarBuffer<i16>),
-    I32(ScalarBuffer<i32>),
-    I64(ScalarBuffer<i64>),
-    U8(ScalarBuffer<u8>),
-    U16(ScalarBuffer<u16>),
-    U32(ScalarBuffer<u32>),
-    U64(ScalarBuffer<u64>),
+macro_rules! integers {
+    ($($kind:ident: $number:ty, $name:literal;)*) => {
+        /// The types of integers.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum IntegerKind {
+            $($kind,)*
+        }
+
+        /// Integers of any width.
+        pub enum Integers {
+            $($kind(ScalarBuffer<$number>),)*
+        }
+
+        impl fmt::Display for IntegerKind {
+            fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                out.write_str(match self {
+                    $(Self::$kind => $name,)*
+                })
+            }
+        }
+
+        impl Integers {
+            fn kind(&self) -> IntegerKind {
+                match self {
+                    $(Self::$kind(_) => IntegerKind::$kind,)*
+                }
+            }
+        }
+    };
 }
 
-impl Integers {
-    fn kind(&self) -> IntegerKind {
-        match self {
-            Self::I8(_) => IntegerKind::I8,
-            Self::I16(_) => IntegerKind::I16,
-            Self::I32(_) => IntegerKind::I32,
-            Self::I64(_) => IntegerKind::I64,
-            Self::U8(_) => IntegerKind::U8,
-            Self::U16(_) => IntegerKind::U16,
-            Self::U32(_) => IntegerKind::U32,
-            Self::U64(_) => IntegerKind::U64,
-        }
-    }
+integers! {
+    I8: i8, "Int8";
+    I16: i16, "Int16";
+    I32: i32, "Int32";
+    I64: i64, "Int64";
+    U8: u8, "UInt8";
+    U16: u16, "UInt16";
+    U32: u32, "UInt32";
+    U64: u64, "UInt64";
 }
 
 /// Calls with the numbers, whatever their type.
@@ -314,7 +302,7 @@ impl Failure {
         }
     }
 
-    /// The failure of rows that stand behind so many others.
+    /// The failure of rows that stand behind `rows` others.
     pub fn behind(self, rows: usize) -> Self {
         match self {
             Self::Malformed { row: Some(row), what } => Self::at(row + rows, what),

@@ -20,7 +20,7 @@ use super::manual_clock::ManualClock;
 use super::numbers::whole;
 use super::pattern::Pattern;
 
-/// From so many bytes on, what was freed is given back to the system.
+/// From this number of bytes on, what was freed is given back to the system.
 const WORTH_GIVING_BACK: u64 = 1 << 20;
 
 /// Bits of a cache's state: look-ups and puts do nothing; another object answers callers.

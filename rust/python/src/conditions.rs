@@ -6,7 +6,6 @@ use pyo3::types::{PyDict, PyTuple};
 use rowpattern_core::backtrack::{Backtracking, MatchConditions};
 use rowpattern_core::budget::Budget;
 use rowpattern_core::condition::{Aggregate, Arithmetic, Comparison, Expression, Function, ValueColumn};
-use rowpattern_core::matcher::{Ended, Search};
 use rowpattern_core::rows::{At, VariableSet};
 use rowpattern_macros::catch_panics;
 
@@ -14,13 +13,10 @@ use super::arguments::variable;
 use super::errors::{QueryError, SkipError, rows_error};
 use super::input::Input;
 use super::iterator::MatchIterator;
-use super::limits::CallLimits;
 use super::matches::Matches;
 use super::numbers::whole;
 use super::pattern::Pattern;
 use super::readers::condition_column;
-use super::reweighing::reweigh;
-use super::signals::Signals;
 use super::sinks::MatchesSink;
 
 /// Conditions of a pattern's variables over columns; `Pattern.match` and `Pattern.find_iter` take them.
@@ -124,8 +120,7 @@ impl Conditions {
         timeout_seconds: Option<f64>,
         memory_limit_mb: Option<f64>,
     ) -> PyResult<Matches> {
-        let limits = CallLimits::read(timeout_seconds, memory_limit_mb)?;
-        let mut input = self.input(rows, partitions, skip, threads, limits)?;
+        let mut input = self.input(rows, partitions, skip, threads, (timeout_seconds, memory_limit_mb))?;
         let (found, failed) = self.search(py, &mut input);
         failed.map_or_else(|| Ok(Matches::new(found, &self.pattern.get().compiled)), Err)
     }
@@ -142,8 +137,7 @@ impl Conditions {
         timeout_seconds: Option<f64>,
         memory_limit_mb: Option<f64>,
     ) -> PyResult<MatchIterator> {
-        let limits = CallLimits::read(timeout_seconds, memory_limit_mb)?;
-        let mut input = self.input(rows, partitions, skip, 1, limits)?;
+        let mut input = self.input(rows, partitions, skip, 1, (timeout_seconds, memory_limit_mb))?;
         let (found, failed) = self.search(py, &mut input);
         if let Some(error) = failed.as_ref().filter(|error| !error.is_instance_of::<SkipError>(py)) {
             return Err(error.clone_ref(py));
@@ -164,7 +158,7 @@ impl Conditions {
         partitions: Option<&Bound<'_, PyAny>>,
         skip: Option<&Bound<'_, PyAny>>,
         threads: usize,
-        limits: CallLimits,
+        limits: (Option<f64>, Option<f64>),
     ) -> PyResult<Input> {
         let input = Input::read(self.pattern.get(), rows, partitions, skip, threads, limits)?;
         if input.symbols.len() != self.rows && !self.inner.columns.is_empty() {
@@ -174,36 +168,28 @@ impl Conditions {
         Ok(input)
     }
 
-    /// Searches with the interpreter's lock released. Gives what was found before an error too.
+    /// Searches, and gives what was found before an error too.
     fn search(&self, py: Python<'_>, input: &mut Input) -> (MatchesSink, Option<PyErr>) {
-        let compiled = &self.pattern.get().compiled;
-        let mut signals = Signals::new();
-        let Input { symbols, partitions, skip, threads, limits, .. } = input;
-        let (skip, threads, count) = (*skip, *threads, partitions.len());
-        let search = Search::new(compiled, symbols, partitions, threads, &limits.budget);
-        let Ended { found, error, tables } = py.detach(|| {
-            let strategy = || Backtracking::new(&self.inner, &compiled.variables, skip);
-            let sink = |rows, budget: &Budget| MatchesSink::new(rows, count, budget);
-            search.run_with(strategy, sink, &mut || signals.tick())
-        });
-        if compiled.give_back_all(tables) {
-            reweigh(py, self.pattern.bind(py));
-        }
-        (found, error.map(|error| input.error(error, signals, compiled)))
+        let pattern = self.pattern.bind(py);
+        let (names, partitions) = (&pattern.get().compiled.variables, input.partitions.len());
+        input.search(pattern, |search, skip, tick| {
+            let sink = |rows, budget: &Budget| MatchesSink::new(rows, partitions, budget);
+            search.run_with(|| Backtracking::new(&self.inner, names, skip), sink, tick)
+        })
     }
 }
 
 /// Conditions are read, evaluated and dropped by recursion; deeper ones could leave a thread's stack.
 const DEEPEST: usize = 1_000;
 
-/// Reads conditions over so many columns, sets and aggregates.
+/// Reads conditions over known numbers of columns, sets and aggregates.
 struct ConditionReader {
     columns: usize,
     sets: usize,
     aggregates: usize,
 }
 
-/// A number of something of which so many are known.
+/// The number of something of which `known` are known.
 fn checked(number: usize, known: usize, what: &str) -> PyResult<usize> {
     if number < known {
         return Ok(number);
@@ -222,7 +208,7 @@ impl ConditionReader {
         })
     }
 
-    /// Reads a part that stands below so many others.
+    /// Reads a part that stands below `depth` others.
     fn node(&self, item: &Bound<'_, PyAny>, depth: usize) -> PyResult<Expression> {
         if depth >= DEEPEST {
             return Err(QueryError::new_err(format!("a condition nests more than {DEEPEST} deep")));

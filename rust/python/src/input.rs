@@ -3,15 +3,16 @@
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyString;
-use rowpattern_core::budget::Stopped;
+use rowpattern_core::budget::{Stopped, Tick};
 use rowpattern_core::condition::EvaluationError;
-use rowpattern_core::matcher::{Compiled, SearchError};
+use rowpattern_core::matcher::{Compiled, Ended, Search, SearchError};
 use rowpattern_core::rows::{Partitions, Skip, Symbols};
 
 use super::errors::{QueryError, SkipError, unknown_variable};
 use super::limits::CallLimits;
 use super::numbers::shown;
 use super::pattern::Pattern;
+use super::reweighing::reweigh;
 use super::signals::Signals;
 use super::{arguments, rows};
 
@@ -32,8 +33,9 @@ impl Input {
         partitions: Option<&Bound<'_, PyAny>>,
         skip: Option<&Bound<'_, PyAny>>,
         threads: usize,
-        limits: CallLimits,
+        (timeout_seconds, memory_limit_mb): (Option<f64>, Option<f64>),
     ) -> PyResult<Self> {
+        let limits = CallLimits::read(timeout_seconds, memory_limit_mb)?;
         if threads == 0 {
             return Err(PyValueError::new_err("threads must be at least 1"));
         }
@@ -42,6 +44,33 @@ impl Input {
         let partitions = arguments::partitions(partitions, symbols.len())?;
         limits.budget.charge(partitions.memory_bytes()).map_err(|reason| limits.error(reason))?;
         Ok(Self { symbols, partitions, skip, skip_variable, threads, limits })
+    }
+
+    /// Searches with the interpreter's lock released. Gives what was found before an error too.
+    pub fn search<R: Send>(
+        &mut self,
+        pattern: &Bound<'_, Pattern>,
+        search: impl FnOnce(Search<'_>, Skip, &mut Tick<'_>) -> Ended<R> + Send,
+    ) -> (R, Option<PyErr>) {
+        let compiled = &pattern.get().compiled;
+        let mut signals = Signals::new();
+        let given = Search::new(compiled, &mut self.symbols, &self.partitions, self.threads, &self.limits.budget);
+        let skip = self.skip;
+        let Ended { found, error, tables } = pattern.py().detach(|| search(given, skip, &mut || signals.tick()));
+        if compiled.give_back_all(tables) {
+            reweigh(pattern);
+        }
+        (found, error.map(|error| self.error(error, signals, compiled)))
+    }
+
+    /// As [`Self::search`], for callers to whom what was found before an error is of no use.
+    pub fn find<R: Send>(
+        &mut self,
+        pattern: &Bound<'_, Pattern>,
+        search: impl FnOnce(Search<'_>, Skip, &mut Tick<'_>) -> Ended<R> + Send,
+    ) -> PyResult<R> {
+        let (found, error) = self.search(pattern, search);
+        error.map_or(Ok(found), Err)
     }
 
     /// The error for a search of a pattern that ended early.

@@ -207,7 +207,7 @@ impl MatchIterator {
         }
         progress.failed = result.err().map(|error| input.error(error, signals, compiled));
         if compiled.give_back(tables) {
-            reweigh(py, pattern);
+            reweigh(pattern);
         }
     }
 }

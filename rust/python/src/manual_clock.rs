@@ -21,7 +21,7 @@ impl ManualClock {
         Self(Arc::new(Clock::Manual(AtomicU64::new(0))))
     }
 
-    /// Moves the clock on by so many seconds.
+    /// Moves the clock on by a number of seconds.
     fn advance(&self, seconds: f64) -> PyResult<()> {
         let step = Duration::try_from_secs_f64(seconds)
             .map_err(|_| PyValueError::new_err(format!("seconds must be at least 0, not {seconds}")))?;

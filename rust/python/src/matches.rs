@@ -160,7 +160,7 @@ impl Matches {
     /// Args:
     ///     variables: rows mapped to these primary variables count; None for all rows of the match.
     ///     first: from the first such row on, instead of from the last one back.
-    ///     offset: so many such rows on or back.
+    ///     offset: how many such rows on or back.
     ///     running: for each row of each match, among the match's rows up to it; otherwise for each match.
     ///     timeout_seconds: the most time; None is no limit.
     ///     memory_limit_mb: the most memory, in MB of 2**20 bytes; None is no limit.
@@ -249,7 +249,7 @@ impl Matches {
     }
 }
 
-/// A column of so many integers.
+/// A column of `count` integers.
 fn integers(count: usize, fill: impl FnOnce(&mut Vec<i64>)) -> PyResult<Column> {
     let mut items = memory::try_with_capacity(count).map_err(out_of_memory)?;
     fill(&mut items);

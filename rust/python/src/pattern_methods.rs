@@ -4,40 +4,16 @@ use std::fmt::Write as _;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
-use rowpattern_core::budget::{Budget, Tick};
-use rowpattern_core::matcher::{Ended, Search};
-use rowpattern_core::rows::Skip;
+use rowpattern_core::budget::Budget;
 use rowpattern_macros::catch_panics;
 
 use super::hooks::hooks;
 use super::input::Input;
 use super::iterator::MatchIterator;
-use super::limits::CallLimits;
 use super::matches::{Matches, Spans};
 use super::numbers::whole;
 use super::pattern::Pattern;
-use super::reweighing::reweigh;
-use super::signals::Signals;
 use super::sinks::{MatchesSink, SpansSink};
-
-/// Searches with the interpreter's lock released.
-fn search<R: Send>(
-    slf: &Bound<'_, Pattern>,
-    input: &mut Input,
-    search: impl FnOnce(Search<'_>, Skip, &mut Tick<'_>) -> Ended<R> + Send,
-) -> PyResult<R> {
-    let py = slf.py();
-    let compiled = &slf.get().compiled;
-    let Input { symbols, partitions, skip, threads, limits, .. } = input;
-    let (skip, threads) = (*skip, *threads);
-    let mut signals = Signals::new();
-    let given = Search::new(compiled, symbols, partitions, threads, &limits.budget);
-    let Ended { found, error, tables } = py.detach(|| search(given, skip, &mut || signals.tick()));
-    if compiled.give_back_all(tables) {
-        reweigh(py, slf);
-    }
-    error.map_or(Ok(found), |error| Err(input.error(error, signals, compiled)))
-}
 
 #[catch_panics]
 #[pymethods]
@@ -149,8 +125,7 @@ impl Pattern {
             let found = find.call1((slf, rows, conditions, partitions, skip, timeout_seconds, memory_limit_mb))?;
             return Ok(found.cast_into::<MatchIterator>()?.unbind());
         }
-        let limits = CallLimits::read(timeout_seconds, memory_limit_mb)?;
-        let mut input = Input::read(slf.get(), rows, partitions, skip, 1, limits)?;
+        let mut input = Input::read(slf.get(), rows, partitions, skip, 1, (timeout_seconds, memory_limit_mb))?;
         input.limits.pause();
         Py::new(slf.py(), MatchIterator::new(slf.clone().unbind(), input))
     }
@@ -179,11 +154,10 @@ impl Pattern {
         timeout_seconds: Option<f64>,
         memory_limit_mb: Option<f64>,
     ) -> PyResult<Matches> {
-        let limits = CallLimits::read(timeout_seconds, memory_limit_mb)?;
-        let mut input = Input::read(slf.get(), rows, partitions, skip, threads, limits)?;
+        let mut input = Input::read(slf.get(), rows, partitions, skip, threads, (timeout_seconds, memory_limit_mb))?;
         let partitions = input.partitions.len();
         let sink = |rows, budget: &Budget| MatchesSink::new(rows, partitions, budget);
-        let found = search(slf, &mut input, |search, skip, tick| search.run(skip, sink, tick))?;
+        let found = input.find(slf, |search, skip, tick| search.run(skip, sink, tick))?;
         Ok(Matches::new(found, &slf.get().compiled))
     }
 
@@ -205,11 +179,10 @@ impl Pattern {
         timeout_seconds: Option<f64>,
         memory_limit_mb: Option<f64>,
     ) -> PyResult<Spans> {
-        let limits = CallLimits::read(timeout_seconds, memory_limit_mb)?;
-        let mut input = Input::read(slf.get(), rows, partitions, skip, threads, limits)?;
+        let mut input = Input::read(slf.get(), rows, partitions, skip, threads, (timeout_seconds, memory_limit_mb))?;
         let partitions = input.partitions.len();
         let sink = |rows, budget: &Budget| SpansSink::new(rows, partitions, budget);
-        let found = search(slf, &mut input, |search, skip, tick| search.run(skip, sink, tick))?;
+        let found = input.find(slf, |search, skip, tick| search.run(skip, sink, tick))?;
         Ok(found.into())
     }
 
@@ -230,9 +203,8 @@ impl Pattern {
         timeout_seconds: Option<f64>,
         memory_limit_mb: Option<f64>,
     ) -> PyResult<usize> {
-        let limits = CallLimits::read(timeout_seconds, memory_limit_mb)?;
-        let mut input = Input::read(slf.get(), rows, partitions, skip, threads, limits)?;
-        search(slf, &mut input, |search, skip, tick| search.count(skip, tick))
+        let mut input = Input::read(slf.get(), rows, partitions, skip, threads, (timeout_seconds, memory_limit_mb))?;
+        input.find(slf, |search, skip, tick| search.count(skip, tick))
     }
 
     /// Whether there is a match; looks from the end of the rows and no further than to the first match seen. Arguments and
@@ -245,9 +217,8 @@ impl Pattern {
         timeout_seconds: Option<f64>,
         memory_limit_mb: Option<f64>,
     ) -> PyResult<bool> {
-        let limits = CallLimits::read(timeout_seconds, memory_limit_mb)?;
-        let mut input = Input::read(slf.get(), rows, partitions, None, 1, limits)?;
-        search(slf, &mut input, |search, _, tick| search.is_match(tick))
+        let mut input = Input::read(slf.get(), rows, partitions, None, 1, (timeout_seconds, memory_limit_mb))?;
+        input.find(slf, |search, _, tick| search.is_match(tick))
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {

@@ -8,7 +8,8 @@ use super::pattern::Pattern;
 use super::process_cache::the_cache_if_made;
 
 /// Tells the cache that a pattern's tables have grown.
-pub fn reweigh(py: Python<'_>, pattern: &Bound<'_, Pattern>) {
+pub fn reweigh(pattern: &Bound<'_, Pattern>) {
+    let py = pattern.py();
     let Some(cache) = the_cache_if_made(py) else { return };
     let this = pattern.get();
     let (kind, key) = if this.options.is_empty() {

@@ -16,7 +16,7 @@ pub struct SpansSink {
 /// Fewer rows do not pay for room made beforehand.
 const MANY_ROWS: usize = 1 << 18;
 
-/// An empty vector for one item in so many rows; it grows when there are more, and is trimmed in the end.
+/// An empty vector for one item in `rows_an_item` rows; it grows when there are more, and is trimmed in the end.
 fn room<T: Copy>(rows: usize, rows_an_item: usize, budget: &Budget) -> Vec<T> {
     if rows < MANY_ROWS { Vec::new() } else { budget.room(rows / rows_an_item) }
 }

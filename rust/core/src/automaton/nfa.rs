@@ -46,9 +46,9 @@ pub struct RowNfa {
 pub fn write(root: &Node) -> Result<RowNfa, LimitError> {
     let size = size_bound(root);
     if size > MAX_STATES as f64 {
-        let asked = (size < 1e15).then_some(size as usize);
+        let estimate = (size < 1e15).then_some(size as usize);
         let hint = "use smaller bounds in its quantifiers, or fewer elements in its PERMUTE";
-        return Err(LimitError::new("automaton states", MAX_STATES, asked, hint));
+        return Err(LimitError::estimated("automaton states", MAX_STATES, estimate, hint));
     }
     let compiler =
         Compiler { builder: Builder::new(), positions: Vec::new(), exclusions: 0, marked: 0, marked_depth: 0 };

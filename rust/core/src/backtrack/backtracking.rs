@@ -13,7 +13,7 @@ const STEPS_A_LOOK: usize = 1 << 10;
 /// Parts of a condition, words of a key, or rows of a match that are handed on, that take as long as a step.
 const PARTS_A_STEP: usize = 8;
 
-/// A branch must fail so often within a match before failures are noted: most matches never go back.
+/// How many branches must fail within a match before failures are noted: most matches never go back.
 const FAILURES_BEFORE_NOTES: u32 = 32;
 
 /// Conditions of a row pattern over columns.
@@ -78,7 +78,7 @@ impl<'a> Backtracking<'a> {
         self.taken
     }
 
-    /// Looks at the limits now and then, after what took as long as so many steps.
+    /// Looks at the limits now and then, after what took as long as `steps` steps.
     #[inline]
     fn look(&mut self, context: &mut Context<'_>, steps: usize) -> Result<(), Stopped> {
         self.steps_since_look += steps;

@@ -31,17 +31,17 @@ pub struct Reach {
 }
 
 impl Reach {
-    /// Of these conditions, over so many sets and aggregates.
-    pub fn of<'a>(nodes: impl Iterator<Item = &'a Expression>, sets: usize, aggregates: usize) -> Self {
+    /// Of these conditions, over numbers of sets and aggregates.
+    pub fn of<'a>(expressions: impl Iterator<Item = &'a Expression>, sets: usize, aggregates: usize) -> Self {
         let mut reach = Self { sets: vec![(0, 0); sets], aggregates, start: aggregates > 0, ..Self::default() };
-        for node in nodes {
-            reach.add(node);
+        for expression in expressions {
+            reach.add(expression);
         }
         reach
     }
 
-    fn add(&mut self, node: &Expression) {
-        match node {
+    fn add(&mut self, expression: &Expression) {
+        match expression {
             Expression::Read(_, at) => self.read(*at),
             Expression::Classifier(at) => {
                 self.read(*at);
@@ -52,42 +52,7 @@ impl Reach {
                 }
             }
             Expression::MatchNumber | Expression::Aggregate(_) => self.start = true,
-            Expression::Null
-            | Expression::Bool(_)
-            | Expression::Int(_)
-            | Expression::Float(_)
-            | Expression::Text(_) => {}
-            Expression::Arithmetic(_, left, right)
-            | Expression::Compare(_, left, right)
-            | Expression::And(left, right)
-            | Expression::Or(left, right) => {
-                self.add(left);
-                self.add(right);
-            }
-            Expression::Not(inner)
-            | Expression::IsNull(inner)
-            | Expression::Abs(inner)
-            | Expression::Negate(inner)
-            | Expression::Round(inner, _)
-            | Expression::ToFloat(inner) => self.add(inner),
-            Expression::In(inner, items) => {
-                self.add(inner);
-                for item in items {
-                    self.add(item);
-                }
-            }
-            Expression::Case(branches, otherwise) => {
-                for (condition, value) in branches {
-                    self.add(condition);
-                    self.add(value);
-                }
-                self.add(otherwise);
-            }
-            Expression::Coalesce(items) | Expression::Extreme(_, items) => {
-                for item in items {
-                    self.add(item);
-                }
-            }
+            others => others.for_each_part(|part| self.add(part)),
         }
     }
 
@@ -104,7 +69,7 @@ impl Reach {
     }
 }
 
-/// What is hashed has room for so many more when it grows.
+/// How many more keys the hash table has room for when it grows.
 const LEAST_PLACES: usize = 64;
 /// What a place takes, with its share of free places.
 const PLACE_BYTES: usize = (size_of::<u32>() + 1) * 8 / 7;

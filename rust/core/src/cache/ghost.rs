@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use crate::sync::atomic::{AtomicU64, Ordering};
 
-/// Places of 8 bytes. A later key takes the place of an earlier one, so the memory is of about so many evictions.
+/// Places of 8 bytes. A later key takes the place of an earlier one, so about the last `PLACES` evictions are known.
 const PLACES: usize = 16_384;
 
 /// Hashes of evicted keys, each in the place that it chooses. Takes no memory before the first eviction, and no lock.

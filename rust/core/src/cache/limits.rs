@@ -5,11 +5,11 @@ use std::time::Duration;
 /// Limits, and which entries stay within them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// At most so many entries.
+    /// The most entries.
     pub entries: usize,
-    /// At most so many bytes.
+    /// The most bytes.
     pub bytes: u64,
-    /// Entries live so long after they are put in; `None` is for ever. A change is for entries put in later.
+    /// How long entries live after they were inserted; `None` is for ever. A change applies to entries inserted later.
     pub time_to_live: Option<Duration>,
     /// Which entries stay when there are too many.
     pub policy: Policy,

@@ -3,7 +3,7 @@
 /// Counters are of 4 bits, 16 in a word.
 const MOST: u64 = 15;
 
-/// Words of 8 bytes: at least so many, as counters of a small sketch are shared by too many keys, and at most so many, so that
+/// Bounds of the number of 8-byte words: too many keys share the counters of a smaller sketch, and a larger one is refused so that
 /// a limit far above what is ever cached does not take memory.
 const FEWEST_WORDS: usize = 512;
 const MOST_WORDS: usize = 1 << 20;
@@ -20,7 +20,7 @@ pub struct FrequencySketch {
 }
 
 impl FrequencySketch {
-    /// A sketch for a cache of so many places.
+    /// A sketch for a cache of `places` entries.
     pub fn new(places: usize) -> Self {
         let words = places.clamp(FEWEST_WORDS, MOST_WORDS).next_power_of_two();
         Self { words: vec![0; words].into_boxed_slice(), additions: 0, sample: 10 * places.clamp(1, MOST_WORDS) }

@@ -273,7 +273,7 @@ impl<T: KeyText, V: Send + Sync + 'static> Cache<T, V> {
         })
     }
 
-    /// Removes the entries that leave next until no more than so many bytes are held; the limits stay. Gives the number of
+    /// Removes the entries that leave next until no more than `bytes` are held; the limits stay. Gives the number of
     /// entries removed.
     pub fn shed(&self, bytes: u64, left: &mut Vec<V>) -> usize {
         let shed = self.with_writer(left, |cache, writer| {
@@ -409,7 +409,7 @@ impl<T: KeyText, V: Send + Sync + 'static> Cache<T, V> {
         now
     }
 
-    /// Makes room for so many entries and bytes more.
+    /// Evicts until `entries` and `bytes` more fit.
     fn evict(&self, writer: &mut Writer<T, V>, entries: usize, bytes: u64) {
         while let Some(cause) = writer.exceeded(entries, bytes)
             && self.evict_next(writer, cause)

@@ -16,7 +16,7 @@ use hashbrown::HashTable;
 use super::entry::{ByKey, CarriedHash, Entry, KeyRef, KeyText};
 use crate::sync::{Mutex, MutexGuard};
 
-/// Threads that run at once seldom want the same of so many locks.
+/// The number of locks: with 64, threads that run at once seldom want the same one.
 const SHARDS: usize = 64;
 
 /// Entries of a shard; 65,536 in all, in some 3 MB.

@@ -15,7 +15,7 @@ use crate::sync::atomic::Ordering;
 /// (`tests/test_weights.py`).
 pub const ENTRY_BYTES: u64 = 490;
 
-/// Orders are cleaned of items out of date when those outnumber the others by so many.
+/// Orders are cleaned of items out of date when those outnumber the others by this number.
 const SPARE_ITEMS: usize = 64;
 
 /// Why an entry had to go.
@@ -170,7 +170,7 @@ impl<T: KeyText, V> Writer<T, V> {
         self.by_use.push(self.places[number as usize].filed, number);
     }
 
-    /// Which limit so many more entries and bytes would pass.
+    /// Which limit `entries` and `bytes` more would pass.
     pub fn exceeded(&self, entries: usize, bytes: u64) -> Option<Cause> {
         if self.live + entries > self.limits.entries {
             Some(Cause::Entries)

@@ -83,7 +83,7 @@ pub enum Expression {
     Abs(Box<Expression>),
     /// The number with its sign changed.
     Negate(Box<Expression>),
-    /// Rounded to so many digits behind the point, halves away from zero.
+    /// Rounded to this number of digits behind the point, halves away from zero.
     Round(Box<Expression>, i32),
     /// The number as a double.
     ToFloat(Box<Expression>),
@@ -105,10 +105,9 @@ pub struct Surroundings<'a> {
 }
 
 impl Expression {
-    /// How many parts it has, itself and all below.
-    pub fn size(&self) -> usize {
-        let of = |nodes: &[Self]| nodes.iter().map(Self::size).sum::<usize>();
-        1 + match self {
+    /// Calls with the expressions that it is made of.
+    pub fn for_each_part<'e>(&'e self, mut call: impl FnMut(&'e Self)) {
+        match self {
             Self::Null
             | Self::Bool(_)
             | Self::Int(_)
@@ -117,24 +116,31 @@ impl Expression {
             | Self::Read(..)
             | Self::Classifier(_)
             | Self::MatchNumber
-            | Self::Aggregate(_) => 0,
+            | Self::Aggregate(_) => {}
             Self::Arithmetic(_, left, right)
             | Self::Compare(_, left, right)
             | Self::And(left, right)
-            | Self::Or(left, right) => left.size() + right.size(),
+            | Self::Or(left, right) => [left, right].into_iter().for_each(|part| call(part)),
             Self::Not(inner)
             | Self::IsNull(inner)
             | Self::Abs(inner)
             | Self::Negate(inner)
             | Self::Round(inner, _)
-            | Self::ToFloat(inner) => inner.size(),
-            Self::In(inner, items) => inner.size() + of(items),
+            | Self::ToFloat(inner) => call(inner),
+            Self::In(inner, items) => std::iter::once(&**inner).chain(items).for_each(call),
             Self::Case(branches, otherwise) => {
-                branches.iter().map(|(condition, value)| condition.size() + value.size()).sum::<usize>()
-                    + otherwise.size()
+                branches.iter().flat_map(|(condition, value)| [condition, value]).for_each(&mut call);
+                call(otherwise);
             }
-            Self::Coalesce(items) | Self::Extreme(_, items) => of(items),
+            Self::Coalesce(items) | Self::Extreme(_, items) => items.iter().for_each(call),
         }
+    }
+
+    /// How many expressions it has, itself and all below.
+    pub fn size(&self) -> usize {
+        let mut size = 1;
+        self.for_each_part(|part| size += part.size());
+        size
     }
 
     /// Evaluates; takes time linear in the tree.

@@ -44,6 +44,18 @@ enum Accumulator {
 
 const NO_ROW: usize = usize::MAX;
 
+/// Calls with the states, whatever they are.
+macro_rules! with_states {
+    ($accumulator:expr, $states:ident => $body:expr) => {
+        match $accumulator {
+            Accumulator::Ints($states) => $body,
+            Accumulator::Floats($states) => $body,
+            Accumulator::Count($states) => $body,
+            Accumulator::Best($states) => $body,
+        }
+    };
+}
+
 impl Accumulator {
     fn of(aggregate: &Aggregate, columns: &[ValueColumn]) -> Self {
         let column = aggregate.column.map(|number| &columns[number]);
@@ -56,31 +68,16 @@ impl Accumulator {
     }
 
     fn clear(&mut self) {
-        match self {
-            Self::Ints(states) => states.clear(),
-            Self::Floats(states) => states.clear(),
-            Self::Count(states) => states.clear(),
-            Self::Best(states) => states.clear(),
-        }
+        with_states!(self, states => states.clear());
     }
 
     fn pop(&mut self) {
-        match self {
-            Self::Ints(states) => drop(states.pop()),
-            Self::Floats(states) => drop(states.pop()),
-            Self::Count(states) => drop(states.pop()),
-            Self::Best(states) => drop(states.pop()),
-        }
+        with_states!(self, states => drop(states.pop()));
     }
 
     /// Takes back what was charged, before it is dropped.
     fn release(&self, budget: &Budget) {
-        match self {
-            Self::Ints(states) => budget.release_vector(states),
-            Self::Floats(states) => budget.release_vector(states),
-            Self::Count(states) => budget.release_vector(states),
-            Self::Best(states) => budget.release_vector(states),
-        }
+        with_states!(self, states => budget.release_vector(states));
     }
 
     #[inline]

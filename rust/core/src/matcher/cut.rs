@@ -19,10 +19,10 @@ use crate::automaton::Automaton;
 use crate::budget::Stopped;
 use crate::rows::Partitions;
 
-/// So far around the place wanted a cut is looked for, in rows: at first, and at most.
+/// How many rows around the wanted place a cut is looked for in: at first, and at most.
 const NEAR: usize = 1 << 9;
 const FAR: usize = 1 << 12;
-/// Patterns that count have many states that never become one: so many steps of a state are tried for a cut.
+/// The most steps of states that are tried for a cut: patterns that count have many states that never become one.
 const STEPS: usize = 1 << 17;
 
 /// Where a morsel ends and the next begins.
@@ -34,7 +34,7 @@ struct Cut {
     set: Option<Box<[u64]>>,
 }
 
-/// Cuts rows into so many morsels of about the same size, or fewer. Large partitions are cut only when `inside` says so.
+/// Cuts rows into `count` morsels of about the same size, or fewer. Large partitions are cut only when `inside` says so.
 pub fn cut_into_morsels(
     context: &mut Context<'_>,
     partitions: &Partitions,

@@ -57,7 +57,7 @@ impl<M: Strategy> Scan<M> {
         &self.strategy
     }
 
-    /// Searches until matches of so many rows are found (true; an empty match counts as one row, and a match is never cut) or
+    /// Searches until matches of `rows_ahead` rows are found (true; each match counts as one row more, and none is cut) or
     /// partitions end (false). The same tables and rows each time. What was found before an error is handed on too.
     pub fn run<S: Sink>(
         &mut self,

@@ -25,9 +25,9 @@ const ROWS_A_MORSEL: usize = 1 << 17;
 /// Where partitions take different times, more morsels than threads keep all of them at work.
 const MORSELS_A_THREAD: usize = 8;
 
-/// More threads than cores gain nothing; so many are started at least where they are asked for.
+/// More threads than cores gain nothing; up to this number are started in any case where they are asked for.
 const LEAST_MOST_THREADS: usize = 16;
-/// Tables and buffers of a thread take up to so many bytes.
+/// The most bytes that tables and buffers of a thread take.
 const BYTES_A_THREAD: usize = 8 << 20;
 
 /// The rows of a search, and what is needed to look through them with several threads.
@@ -92,7 +92,7 @@ impl<'s> Search<'s> {
     ///
     /// Args:
     ///     skip: where to go on behind a match.
-    ///     sink: makes a sink for a morsel, with room for the matches of so many rows.
+    ///     sink: makes a sink for a morsel, with room for the matches of the number of rows that it is given.
     ///     tick: called now and then in this thread.
     pub fn run<S: Sink>(self, skip: Skip, sink: impl Fn(usize, &Budget) -> S + Sync, tick: &mut Tick<'_>) -> Ended<S> {
         if transducer::serves(&self.compiled.automaton, skip) {

@@ -27,21 +27,21 @@ pub const NOTHING: u32 = u32::MAX - 1;
 const MAX_SETS: usize = (1 << 16) - 1;
 /// The bytes that tables may take.
 const MAX_BYTES: usize = 4 << 20;
-/// At least so many sets are kept before the tables are cleared, however large a set is, to avoid thrashing.
+/// The least number of sets that are kept before the tables are cleared, however large a set is, to avoid thrashing.
 const MIN_SETS: usize = 64;
-/// So many sets have grouped steps.
+/// How many sets have grouped steps.
 pub const GROUPED_SETS: usize = 16;
 /// A grouped step that is not computed yet. No set has its number in the lowest 16 bits.
 pub const UNKNOWN_GROUP: u64 = u64::MAX;
-/// Up to so many positions, `choice` has a row of all positions for each set.
+/// The most positions with which `choice` has a row of all positions for each set.
 const DENSE_POSITIONS: usize = 512;
 /// What one item of a hash map takes, with its share of free places.
 const HASH_ITEM_BYTES: usize = 24;
-/// The sparse choices are forgotten when there are so many; some 3 MiB.
+/// The sparse choices are forgotten when there are this many; some 3 MiB.
 const MAX_SPARSE_CHOICES: usize = 1 << 17;
 /// The most followers that are looked at between two looks at the limits: some 20 ms.
 const FOLLOWERS_A_LOOK: usize = 1 << 24;
-/// Filling an item costs as much as so many followers, however few there are.
+/// Filling an item costs as much as looking at this number of followers, however few there are.
 const FOLLOWERS_AN_ITEM: usize = 256;
 
 type StepMap<K> = HashMap<K, u32, foldhash::fast::FixedState>;

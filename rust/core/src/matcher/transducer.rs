@@ -21,7 +21,7 @@ use crate::automaton::{ACCEPT, Automaton};
 use crate::budget::Stopped;
 use crate::rows::{Partitions, Skip};
 
-/// Up to so many positions, the table has a row of all states for each set.
+/// The most positions: the table has a row of all states for each set.
 const MAX_POSITIONS: usize = 512;
 
 /// Whether this pass can do a search.

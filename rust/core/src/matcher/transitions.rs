@@ -20,7 +20,7 @@ pub struct Transitions {
 }
 
 impl Transitions {
-    /// For an automaton of so many positions.
+    /// For an automaton of this number of positions.
     pub fn new(positions: usize) -> Self {
         Self { items: Vec::new(), states: positions + 2 }
     }
@@ -50,7 +50,7 @@ impl Transitions {
         self.items.capacity() * size_of::<u32>()
     }
 
-    /// Bytes on the heap when items of so many sets are there.
+    /// Bytes on the heap with items of this number of sets.
     pub fn bytes_of(&self, sets: usize) -> usize {
         sets * self.states * size_of::<u32>()
     }

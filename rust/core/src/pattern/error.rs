@@ -73,6 +73,12 @@ impl LimitError {
         let asked = asked.map_or_else(|| "more".to_owned(), |n| n.to_string());
         Self { message: format!("the row pattern needs {asked} {what}; the limit is {limit}: {hint}") }
     }
+
+    /// As [`Self::new`], where `estimate` is a bound of what the pattern needs, if that can be written as a number.
+    pub fn estimated(what: &str, limit: usize, estimate: Option<usize>, hint: &str) -> Self {
+        let Some(estimate) = estimate else { return Self::new(what, limit, None, hint) };
+        Self { message: format!("the row pattern may need up to {estimate} {what}; the limit is {limit}: {hint}") }
+    }
 }
 
 impl fmt::Display for SyntaxError {

@@ -41,30 +41,37 @@ pub enum Token {
     End,
 }
 
+/// Signs; one that begins with another stands before it.
+const SIGNS: [(&str, Token); 13] = [
+    ("{-", Token::OpenExclusion),
+    ("-}", Token::CloseExclusion),
+    ("(", Token::Open),
+    (")", Token::Close),
+    ("{", Token::OpenBrace),
+    ("}", Token::CloseBrace),
+    (",", Token::Comma),
+    ("|", Token::Bar),
+    ("*", Token::Star),
+    ("+", Token::Plus),
+    ("?", Token::Question),
+    ("^", Token::Caret),
+    ("$", Token::Dollar),
+];
+
 impl Token {
     /// The token as a reader would write it, for messages.
     pub fn describe(&self) -> String {
-        let sign = match self {
-            Self::Name(name) => return format!("'{name}'"),
-            Self::QuotedName(name) => return format!("'\"{}\"'", name.replace('"', "\"\"")),
-            Self::Number(Some(number)) => return format!("'{number}'"),
-            Self::Number(None) => return "a very large number".to_owned(),
-            Self::End => return "the end of the pattern".to_owned(),
-            Self::Open => "(",
-            Self::Close => ")",
-            Self::OpenBrace => "{",
-            Self::CloseBrace => "}",
-            Self::OpenExclusion => "{-",
-            Self::CloseExclusion => "-}",
-            Self::Comma => ",",
-            Self::Bar => "|",
-            Self::Star => "*",
-            Self::Plus => "+",
-            Self::Question => "?",
-            Self::Caret => "^",
-            Self::Dollar => "$",
-        };
-        format!("'{sign}'")
+        match self {
+            Self::Name(name) => format!("'{name}'"),
+            Self::QuotedName(name) => format!("'\"{}\"'", name.replace('"', "\"\"")),
+            Self::Number(Some(number)) => format!("'{number}'"),
+            Self::Number(None) => "a very large number".to_owned(),
+            Self::End => "the end of the pattern".to_owned(),
+            sign => {
+                let written = SIGNS.iter().find(|(_, token)| token == sign).map_or("", |(written, _)| written);
+                format!("'{written}'")
+            }
+        }
     }
 }
 
@@ -87,11 +94,7 @@ impl<'t> Lexer<'t> {
             return Ok((begin, Token::End));
         };
         let rest = &self.text[begin..];
-        let (token, length) = if rest.starts_with("{-") {
-            (Token::OpenExclusion, 2)
-        } else if rest.starts_with("-}") {
-            (Token::CloseExclusion, 2)
-        } else if first == '"' {
+        let (token, length) = if first == '"' {
             return self.quoted_name(begin);
         } else if first.is_ascii_digit() {
             let length = rest.bytes().take_while(u8::is_ascii_digit).count();
@@ -99,22 +102,10 @@ impl<'t> Lexer<'t> {
         } else if first == '_' || first.is_alphabetic() {
             let length = rest.find(|c: char| !(c == '_' || c.is_alphanumeric())).unwrap_or(rest.len());
             (Token::Name(rest[..length].to_uppercase()), length)
+        } else if let Some((written, sign)) = SIGNS.iter().find(|(written, _)| rest.starts_with(written)) {
+            (sign.clone(), written.len())
         } else {
-            let sign = match first {
-                '(' => Token::Open,
-                ')' => Token::Close,
-                '{' => Token::OpenBrace,
-                '}' => Token::CloseBrace,
-                ',' => Token::Comma,
-                '|' => Token::Bar,
-                '*' => Token::Star,
-                '+' => Token::Plus,
-                '?' => Token::Question,
-                '^' => Token::Caret,
-                '$' => Token::Dollar,
-                other => return Err(self.unexpected(begin, other)),
-            };
-            (sign, 1)
+            return Err(self.unexpected(begin, first));
         };
         self.at += length;
         Ok((begin, token))

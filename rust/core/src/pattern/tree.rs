@@ -32,9 +32,9 @@ pub enum Node {
     Repetition {
         /// What is repeated.
         body: Box<Node>,
-        /// At least so often.
+        /// The least number of iterations.
         min: u32,
-        /// At most so often; `None` is no bound.
+        /// The most iterations; `None` is no bound.
         max: Option<u32>,
         /// More iterations are preferred to fewer.
         greedy: bool,

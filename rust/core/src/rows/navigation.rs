@@ -9,7 +9,7 @@ use crate::budget::{Budget, ROWS_A_LOOK, Stopped, Tick};
 /// Stands for "no such row".
 pub const NOWHERE: i64 = -1;
 
-/// Of so many rows in order, the place of the one that is so many behind the first or before the last.
+/// Of `rows` rows in order, the index of the one that is `offset` rows behind the first or before the last.
 #[inline]
 fn place_of(first: bool, offset: usize, rows: usize) -> Option<usize> {
     if offset >= rows {
@@ -25,9 +25,9 @@ pub struct At {
     pub set: Option<usize>,
     /// From the first such row on, or from the last one back.
     pub first: bool,
-    /// So many such rows on or back.
+    /// How many such rows on or back.
     pub offset: usize,
-    /// And from there so many rows of the partition on, or back when it is negative.
+    /// And from there, how many rows of the partition on, or back when it is negative.
     pub rows: i64,
 }
 
@@ -63,7 +63,7 @@ pub struct Navigation {
     pub variables: Option<VariableSet>,
     /// From the first such row on, or from the last one back.
     pub first: bool,
-    /// So many such rows on or back.
+    /// How many such rows on or back.
     pub offset: usize,
 }
 

@@ -12,7 +12,7 @@ impl Partitions {
         Self(vec![0, rows])
     }
 
-    /// Partitions of so many rows each.
+    /// Partitions by their numbers of rows.
     pub fn from_counts(counts: &[usize]) -> Result<Self, OutOfMemory> {
         let mut bounds = memory::try_with_capacity(counts.len() + 1)?;
         bounds.push(0);

@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use super::variables::VariableSet;
 use crate::budget::{Budget, ROWS_A_LOOK, Stopped};
 
-/// Up to so many variables, a row's symbol is its set as a byte.
+/// The most variables with which a row's symbol is its set as a byte.
 pub const NARROW: usize = 8;
 
-/// Variables in a plane of [`SymbolsBuilder`]; of so many, all sets there can be have places in a table.
+/// Variables in a plane of [`SymbolsBuilder`]; a table of all their sets is small.
 const PLANE: usize = 16;
 
 /// One symbol a row.
@@ -104,7 +104,7 @@ pub struct SymbolsBuilder {
 #[derive(Debug)]
 enum Columns {
     Narrow(Vec<u8>),
-    /// So many variables a plane; a plane of a million rows stays in the processor's cache while columns are filled in.
+    /// [`PLANE`] variables a plane; a plane of a million rows stays in the processor's cache while columns are filled in.
     Planes(Vec<Vec<u16>>),
 }
 
@@ -209,7 +209,7 @@ const RECENT: usize = 1 << 10;
 const MAP_ITEM_BYTES: usize = (size_of::<(VariableSet, u32)>() + 1) * 8 / 7;
 
 impl Interner {
-    /// Makes room for so many sets more.
+    /// Makes room for `sets` more.
     fn make_room(&mut self, sets: usize, budget: &Budget) -> Result<(), Stopped> {
         let places = self.codes.capacity();
         if places - self.codes.len() < sets {

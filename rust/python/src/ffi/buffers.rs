@@ -101,7 +101,7 @@ fn read<const BYTES: usize, T: Copy>(
     }
     let (rows, step) = (buffer.shape()[0], buffer.strides()[0]);
     let first = buffer.buf_ptr().cast::<[u8; BYTES]>();
-    // SAFETY: the view is held, has one dimension of `rows` items of so many bytes, `step` bytes apart (backwards where it is
+    // SAFETY: the view is held, has one dimension of `rows` items of `BYTES` bytes, `step` bytes apart (backwards where it is
     // negative, all in one place where it is 0), without pointers to follow; the interpreter's lock is held. Arrays
     // of bytes need no alignment. The multiplication does not overflow, since items lie in memory; a step of 0 gives 0.
     let item = |row: usize| unsafe { first.byte_offset((row as isize).wrapping_mul(step)).read() };

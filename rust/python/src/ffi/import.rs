@@ -163,7 +163,7 @@ impl Importer<'_> {
         self.part(child, "child")
     }
 
-    /// A buffer of so many bytes.
+    /// A buffer of `bytes` bytes.
     fn buffer(&self, number: usize, bytes: usize) -> Result<Buffer, Failure> {
         if bytes == 0 {
             // What stands there may be anything.
