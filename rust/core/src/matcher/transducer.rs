@@ -156,7 +156,8 @@ fn follow<const EXCLUDES: bool>(
 fn fill(automaton: &Automaton, tables: &mut Tables, set: u32, state: usize) -> u32 {
     let outside = tables.transitions.outside();
     let mapped = |choice: u32| {
-        let excluded = automaton.positions[(choice & STATE) as usize].excluded;
+        // Where a cut is looked for, all states are followed, also those from which nothing is viable: no position comes then.
+        let excluded = automaton.positions.get((choice & STATE) as usize).is_some_and(|position| position.excluded);
         (choice & STATE) | (choice >> 24) << VARIABLE_SHIFT | IN_MATCH | if excluded { EXCLUDED } else { 0 }
     };
     let mut ends = 0;
