@@ -11,7 +11,7 @@ import pytest
 
 from rowpattern import match_recognize
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def load(name: str) -> Any:

@@ -17,11 +17,11 @@ import pytest
 
 pytestmark = pytest.mark.wheels
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 DIST = ROOT / "dist"
 TAGS = ["cp39-cp39", "cp310-cp310", "cp311-cp311", "cp312-cp312", "cp313-cp313", "cp314-cp314", "cp314-cp314t"]
 
-USE = ROOT / "tests" / "wheel_use.py"
+USE = ROOT / "tests" / "helpers" / "wheel_use.py"
 
 
 def run(*command: str, cwd: Path = ROOT) -> str:

@@ -15,7 +15,9 @@ import pytest
 
 import rowpattern
 
-ROOT = Path(__file__).parents[1]
+pytestmark = pytest.mark.packaging
+
+ROOT = Path(__file__).parents[2]
 
 
 def run(*command: str, cwd: Path) -> str:
@@ -83,7 +85,9 @@ def test_the_wheel_works_in_a_fresh_environment(wheel: Path, tmp_path: Path) -> 
     run(sys.executable, "-m", "venv", str(tmp_path / "fresh"), cwd=tmp_path)
     python = tmp_path / "fresh" / "bin" / "python"
     run(str(python), "-m", "pip", "install", "--no-index", str(wheel), cwd=tmp_path)
-    assert run(str(python), str(ROOT / "tests" / "wheel_use.py"), cwd=tmp_path).endswith(f"{rowpattern.__version__}\n")
+    assert run(str(python), str(ROOT / "tests" / "helpers" / "wheel_use.py"), cwd=tmp_path).endswith(
+        f"{rowpattern.__version__}\n"
+    )
 
 
 def test_the_oldest_python(tmp_path: Path) -> None:
