@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -40,6 +41,14 @@ def test_the_schema_can_refuse(tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.yml"
     wrong.write_text(FILES[0].read_text().replace("runs-on:", "runs-in:"))
     assert check(wrong).returncode != 0
+
+
+@pytest.mark.skipif(shutil.which("actionlint") is None, reason="actionlint is not installed")
+def test_actionlint_has_nothing_to_say() -> None:
+    # Not of shell scripts: whether shellcheck is there shall not matter.
+    command = ["actionlint", "-no-color", "-shellcheck=", "-pyflakes=", *map(str, FILES)]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stdout) == (0, ""), result.stderr
 
 
 @pytest.mark.parametrize("name", WORKFLOWS)

@@ -14,20 +14,11 @@ from rowpattern.config.process import get_config, on_set_config
 from rowpattern.events import log_event
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from rowpattern.config.process import MatchRecognizeConfig
 
 __all__ = ["ProcessCache", "configured_cache"]
 
 _Cache = TypeVar("_Cache", bound="ProcessCache")
-
-
-def _whole(size_bytes: float) -> int:
-    try:
-        return int(size_bytes)
-    except OverflowError:
-        raise ValueError(f"size_bytes must be a number of bytes, not {size_bytes}") from None
 
 
 class ProcessCache(PatternCache):
@@ -37,8 +28,6 @@ class ProcessCache(PatternCache):
         self,
         key: str,
         value: object,
-        size_hint: float | None = None,  # noqa: ARG002 - see the docstring
-        metadata: Mapping[str, Any] | None = None,
         *,
         size_bytes: int | None = None,
         compilation_time: float = 0.0,
@@ -49,9 +38,6 @@ class ProcessCache(PatternCache):
         Args:
             key: any text.
             value: any object, held by reference.
-            size_hint: taken and not used: the pure-Python system guesses here (64 KB for each state of an automaton),
-                and the memory limit is kept by what objects really weigh.
-            metadata: `{"size_bytes": n}` and `{"compilation_time": seconds}` say what the two arguments below say.
             size_bytes: what the object weighs; left out, it is weighed (see `rowpattern.cache.weighing.weigh`).
             compilation_time: what a hit saves, in seconds.
             kind: objects of different kinds have keys of their own.
@@ -62,16 +48,8 @@ class ProcessCache(PatternCache):
         """
         if not self.enabled:
             return False
-        stated = metadata if isinstance(metadata, dict) else {}
-        if size_bytes is None:
-            size_bytes = stated.get("size_bytes")
-        return super().put(
-            key,
-            value,
-            size_bytes=weigh(value) if size_bytes is None else _whole(size_bytes),
-            compilation_time=compilation_time or stated.get("compilation_time", 0.0),
-            kind=kind,
-        )
+        weight = weigh(value) if size_bytes is None else size_bytes
+        return super().put(key, value, size_bytes=weight, compilation_time=compilation_time, kind=kind)
 
     def get_statistics(self) -> dict[str, Any]:
         """Return the same as `statistics`."""

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rowpattern.cache.process import ProcessCache
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 __all__ = ["CompatibleCache"]
+
+
+def _whole(size_bytes: float) -> int:
+    try:
+        return int(size_bytes)
+    except OverflowError:
+        raise ValueError(f"size_bytes must be a number of bytes, not {size_bytes}") from None
 
 
 class CompatibleCache(ProcessCache):
@@ -15,6 +25,38 @@ class CompatibleCache(ProcessCache):
 
     That object's levels (L1, L2, L3) do not exist here; one store keeps one set of limits.
     """
+
+    def put(
+        self,
+        key: str,
+        value: object,
+        size_hint: float | None = None,  # noqa: ARG002 - see the docstring
+        metadata: Mapping[str, Any] | None = None,
+        *,
+        size_bytes: int | None = None,
+        compilation_time: float = 0.0,
+        kind: str = "object",
+    ) -> bool:
+        """Keep an object under a key, as `ProcessCache.put` does.
+
+        Args:
+            key: as there.
+            value: as there.
+            size_hint: taken and not used: the pure-Python system guesses here (64 KB for each state of an automaton),
+                and the memory limit is kept by what objects really weigh.
+            metadata: `{"size_bytes": n}` and `{"compilation_time": seconds}` say what the two arguments below say.
+            size_bytes: as there.
+            compilation_time: as there.
+            kind: as there.
+
+        Returns:
+            as there.
+        """
+        stated = metadata if isinstance(metadata, dict) else {}
+        if size_bytes is None and "size_bytes" in stated:
+            size_bytes = _whole(stated["size_bytes"])
+        seconds = compilation_time or stated.get("compilation_time", 0.0)
+        return super().put(key, value, size_bytes=size_bytes, compilation_time=seconds, kind=kind)
 
     def statistics(self) -> dict[str, Any]:
         """Return the statistics, also under the names that the pure-Python system's queries and reports read."""
