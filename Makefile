@@ -6,7 +6,7 @@ SECONDS ?= 60
 BIN := .venv/bin
 BASELINE := -q --benchmark-columns=min --benchmark-storage=file://benches/baseline
 
-.PHONY: demo test test-panics bench bench-compare bench-report profile bench-environment develop format lint types rust-test \
+.PHONY: demo check test test-panics bench bench-compare bench-report profile bench-environment develop format lint types rust-test \
   fuzz fuzz-short test-oldest-duckdb sanitize sanitize-short deny servers install wheels test-wheels clean
 
 # All that users can install beside the package, which tests use.
@@ -16,6 +16,11 @@ EXTRAS := examples,sql,dask,spark,prometheus,cloudwatch,opentelemetry
 demo: .venv/demo
 	$(BIN)/python examples/pattern_cache_benchmark.py --num-patterns 100 --complexity 2 --iterations 5
 
+# Quick tests of the core, the cache and queries: no root, no servers, no network.
+check: develop
+	$(BIN)/python -m pytest -q tests/unit tests/cache tests/sql -m "not packaging and not wheels"
+
+# All tests.
 test: servers develop
 	$(BIN)/python -m pytest
 
@@ -26,7 +31,7 @@ test-panics: .venv/test
 	rm -rf target/panics/python && cp -r python target/panics/ && rm -f target/panics/python/rowpattern/_core.*.so
 	cp target/panics/debug/librowpattern_python.so \
 	  target/panics/python/rowpattern/_core$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_config_var("EXT_SUFFIX"))')
-	ROWPATTERN_TEST_PANICS=1 PYTHONPATH=target/panics/python $(BIN)/python -m pytest tests/test_panics.py
+	ROWPATTERN_TEST_PANICS=1 PYTHONPATH=target/panics/python $(BIN)/python -m pytest tests/unit/test_panics.py
 
 # What tests talk to and pip does not have: the Prometheus server with promtool, and the Java that Spark runs in. Debian's
 # packages start a service of their own where systemd runs; tests start theirs on other ports.
@@ -114,7 +119,7 @@ dist/made: .venv-wheels/made Cargo.toml Cargo.lock pyproject.toml README.md LICE
 
 # Checks what `make wheels` builds, and runs each wheel where its interpreter is installed.
 test-wheels: wheels
-	.venv-wheels/bin/python -m pytest -m wheels -c pyproject.toml --noconftest tests/test_wheels.py
+	.venv-wheels/bin/python -m pytest -m wheels -c pyproject.toml --noconftest tests/slow/test_wheels.py
 
 .venv-wheels/made: pyproject.toml
 	$(PYTHON) -m venv .venv-wheels
@@ -124,7 +129,7 @@ test-wheels: wheels
 # The parser's trees, and what DuckDB computes from what is written, with the lowest version that the extra sql takes.
 test-oldest-duckdb: develop
 	$(BIN)/pip install -q --no-deps --upgrade --target target/duckdb-oldest duckdb==2.0.0
-	ROWPATTERN_OTHER_DUCKDB=$(CURDIR)/target/duckdb-oldest $(BIN)/python -m pytest -q tests/test_sql_expression_tree.py -k another
+	ROWPATTERN_OTHER_DUCKDB=$(CURDIR)/target/duckdb-oldest $(BIN)/python -m pytest -q tests/sql/test_sql_expression_tree.py -k another
 
 # Looks for inputs that break a promise (fuzz/README.md), SECONDS for each target.
 fuzz: develop
@@ -141,7 +146,7 @@ sanitize: .venv/test
 
 # The same over buffers and malformed Arrow alone; part of the gate.
 sanitize-short: .venv/test
-	fuzz/sanitize.sh $(BIN)/python fuzz/python/test_memory.py tests/test_arrow_input.py
+	fuzz/sanitize.sh $(BIN)/python fuzz/python/test_memory.py tests/unit/test_arrow_input.py
 
 # Licences, sources and versions of crates, by cargo-deny, which takes minutes to build the first time.
 deny:

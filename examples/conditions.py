@@ -2,8 +2,8 @@
 
     python examples/conditions.py
 
-Prices are real (bokeh-sampledata); the others are made up from a seed. `tests/test_conditions.py` checks the answers
-against solutions in plain Python.
+Prices are real (bokeh-sampledata); the others are made up from a seed. `tests/sql/test_conditions.py` checks the
+answers against solutions in plain Python.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
     python examples/flights.py
 
-Each is one query; `tests/test_flights.py` checks each answer against a solution written by hand with pandas.
+Each is one query; `tests/slow/test_flights.py` checks each answer against a solution written by hand with pandas.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 //! The standard's rules of preferment, written out: slow, and with no code of the product in it.
 //!
 //! [`scan`] tries every way in which a pattern can match from a row on, the most preferred first (ISO/IEC 19075-5,
-//! section 4.14.7, "Preferment rules"), and takes the first. `tests/reference.py` says the same in Python.
+//! section 4.14.7, "Preferment rules"), and takes the first. `tests/helpers/reference.py` says the same in Python.
 
 /// A part of a pattern.
 #[derive(Debug, Clone)]

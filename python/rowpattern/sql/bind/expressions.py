@@ -267,8 +267,8 @@ class ExpressionReader:
         at = self._normalized(at, whole)
         for leaf, column, fields in columns:
             new[id(leaf)] = with_fields(self._reference(Value(column, at)), fields)
-        for label in classifiers:
-            new[id(label)] = self._classifier(at)
+        for call in classifiers:
+            new[id(call)] = self._classifier(at)
         result = replaced(inner, new)
         if id(inner) in new or not self._may_lead_outside(at):
             return result

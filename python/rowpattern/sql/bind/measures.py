@@ -72,7 +72,7 @@ class MeasureReader(ExpressionReader):
         if variables is None:
             return call
         places = (Literal("INTEGER", str(self._variables.primary.index(name))) for name in variables)
-        mapped: Node = Operation("IN", (Column(("label",)), *places))
+        mapped: Node = Operation("IN", (Column(("classifier",)), *places))
         return replace(call, filter=mapped if call.filter is None else Conjunction("AND", (mapped, call.filter)))
 
 

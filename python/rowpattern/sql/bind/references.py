@@ -92,7 +92,7 @@ class Aggregate:
 
     Attributes:
         sql: the call, over columns named as in `reads`; rows of other variables are filtered out in it, by the column
-            `label`, the place of the row's variable among the pattern's.
+            `classifier`, the index of the row's variable among the pattern's.
         reads: what each of the rows gives to it.
         final: over all rows of the match, or only up to the current one.
         counts: rows mapped to these primary variables are counted, and that is all; None otherwise.

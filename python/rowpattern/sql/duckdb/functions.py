@@ -1,7 +1,7 @@
 """Which functions of DuckDB a query may call: those that read nothing but their arguments (DuckDB 2.0.1).
 
 What is in none of the lists is refused, so a function that a newer DuckDB has is refused until somebody has looked at
-it; `tests/test_sql_functions.py` names those.
+it; `tests/sql/test_sql_functions.py` names those.
 """
 
 from __future__ import annotations

@@ -264,7 +264,7 @@ class _Reader:
         columns: dict[str, Array] = {
             "match": pa.array(match),
             "row": pa.array(computed_numbers(context, count, np.arange)),
-            "label": pa.array(matched.classifiers()),
+            "classifier": pa.array(matched.classifiers()),
         }
         items: dict[str, RowValue] = {name: item for each in aggregates for name, item in each.reads}
         rows = pa.array(matched.rows())

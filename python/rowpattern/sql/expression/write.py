@@ -1,7 +1,7 @@
 """Nodes to DuckDB's SQL: every name is quoted, every literal is written anew, and every operation has its parentheses.
 
-Reading what was written gives the same tree (`tests/test_sql_expression_tree.py` checks it on generated trees), so what
-DuckDB executes is what was checked.
+Reading what was written gives the same tree (`tests/sql/test_sql_expression_tree.py` checks it on generated trees), so
+what DuckDB executes is what was checked.
 """
 
 from __future__ import annotations

@@ -17,11 +17,11 @@ import pytest
 
 pytestmark = pytest.mark.wheels
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 DIST = ROOT / "dist"
 TAGS = ["cp39-cp39", "cp310-cp310", "cp311-cp311", "cp312-cp312", "cp313-cp313", "cp314-cp314", "cp314-cp314t"]
 
-USE = ROOT / "tests" / "wheel_use.py"
+USE = ROOT / "tests" / "helpers" / "wheel_use.py"
 
 
 def run(*command: str, cwd: Path = ROOT) -> str:
@@ -75,7 +75,15 @@ def test_what_it_holds(wheel: Path) -> None:
 def test_the_sdist_holds_what_it_is_built_from() -> None:
     with tarfile.open(DIST / f"rowpattern-{version()}.tar.gz") as archive:
         names = {name.split("/", 1)[1] for name in archive.getnames() if "/" in name}
-    assert {"LICENSE", "README.md", "pyproject.toml", "Cargo.toml", "Cargo.lock", "rust/core/Cargo.toml", "rust/python/Cargo.toml"} <= names
+    assert {
+        "LICENSE",
+        "README.md",
+        "pyproject.toml",
+        "Cargo.toml",
+        "Cargo.lock",
+        "rust/core/Cargo.toml",
+        "rust/python/Cargo.toml",
+    } <= names
     assert not [name for name in names if name.endswith(".so") or "target/" in name]
 
 

@@ -24,7 +24,7 @@ from servers import free_port, get, get_json, serve, wait_for
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-DEPLOY = Path(__file__).parents[1] / "deploy"
+DEPLOY = Path(__file__).parents[2] / "deploy"
 
 # 3 patterns in a cache of 2: known figures. Then it goes on, so that rates are not all zero.
 WATCHED = """

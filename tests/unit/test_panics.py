@@ -137,7 +137,7 @@ def test_every_public_function_raises_our_error(panic: Callable[[bool], None]) -
 
 def test_every_function_of_the_bindings_is_guarded() -> None:
     # Without that extension too: the attribute stands before each block of functions that Python calls.
-    sources = sorted((Path(__file__).parents[1] / "rust").rglob("python/*.rs"))
+    sources = sorted((Path(__file__).parents[2] / "rust" / "python" / "src").rglob("*.rs"))
     found = 0
     for source in sources:
         lines = source.read_text().splitlines()

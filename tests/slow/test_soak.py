@@ -1,6 +1,6 @@
 """Everything at once for a minute: eight threads, all limits moving, promises checked throughout.
 
-`ROWPATTERN_SOAK_SECONDS=600 pytest tests/test_soak.py` takes ten minutes.
+`ROWPATTERN_SOAK_SECONDS=600 pytest tests/slow/test_soak.py` takes ten minutes.
 """
 
 from __future__ import annotations

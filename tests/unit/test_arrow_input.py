@@ -55,7 +55,7 @@ def test_generated_cases(part: int, tmp_path: Path) -> None:
     count = CASES // 4
     command = [
         sys.executable,
-        str(Path(__file__).with_name("arrow_cases.py")),
+        str(Path(__file__).parents[1] / "helpers" / "arrow_cases.py"),
         str(part * count),
         str(count),
         str(place),

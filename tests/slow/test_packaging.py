@@ -15,7 +15,9 @@ import pytest
 
 import rowpattern
 
-ROOT = Path(__file__).parents[1]
+pytestmark = pytest.mark.packaging
+
+ROOT = Path(__file__).parents[2]
 
 
 def run(*command: str, cwd: Path) -> str:
@@ -35,7 +37,14 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (sdist,) = (work / "sdist").glob("rowpattern-*.tar.gz")
     with tarfile.open(sdist) as archive:
         names = [name.split("/", 1)[1] for name in archive.getnames() if "/" in name]
-    assert {"LICENSE", "README.md", "pyproject.toml", "Cargo.toml", "rust/core/Cargo.toml", "rust/python/Cargo.toml"} <= set(names)
+    assert {
+        "LICENSE",
+        "README.md",
+        "pyproject.toml",
+        "Cargo.toml",
+        "rust/core/Cargo.toml",
+        "rust/python/Cargo.toml",
+    } <= set(names)
     run(sys.executable, "-m", "pip", "wheel", "--no-deps", "--wheel-dir", str(work / "wheel"), str(sdist), cwd=work)
     (built,) = (work / "wheel").glob("rowpattern-*.whl")
     return built
@@ -83,7 +92,9 @@ def test_the_wheel_works_in_a_fresh_environment(wheel: Path, tmp_path: Path) -> 
     run(sys.executable, "-m", "venv", str(tmp_path / "fresh"), cwd=tmp_path)
     python = tmp_path / "fresh" / "bin" / "python"
     run(str(python), "-m", "pip", "install", "--no-index", str(wheel), cwd=tmp_path)
-    assert run(str(python), str(ROOT / "tests" / "wheel_use.py"), cwd=tmp_path).endswith(f"{rowpattern.__version__}\n")
+    assert run(str(python), str(ROOT / "tests" / "helpers" / "wheel_use.py"), cwd=tmp_path).endswith(
+        f"{rowpattern.__version__}\n"
+    )
 
 
 def test_the_oldest_python(tmp_path: Path) -> None:

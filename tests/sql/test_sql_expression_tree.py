@@ -140,7 +140,7 @@ RECORDED: dict[str, list[str]] = json.loads(duckdb_shapes.RECORD.read_text())
 def test_the_installed_duckdb_gives_trees_of_known_shapes() -> None:
     """A new version of DuckDB fails here, with what changed.
 
-    Look at each change, have the readers take or refuse it, and run `python tests/duckdb_shapes.py`.
+    Look at each change, have the readers take or refuse it, and run `python tests/helpers/duckdb_shapes.py`.
     """
     known = RECORDED.get(duckdb.__version__) or RECORDED[max(RECORDED)]
     found = duckdb_shapes.shapes()

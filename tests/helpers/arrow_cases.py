@@ -4,8 +4,9 @@ A case is made from its seed alone. Each knows what has to come of it: the answe
 Python, or an error. Everything that pointers point to is real memory of the size that the structures say: what a
 consumer of Arrow's C interface cannot check is not generated.
 
-Run as a program, `python tests/arrow_cases.py FIRST COUNT [FILE]` runs cases and prints those that fail; the number of
-the case that is being run stands in FILE, for when the process dies. So it can be run under valgrind or a sanitizer.
+Run as a program, `python tests/helpers/arrow_cases.py FIRST COUNT [FILE]` runs cases and prints those that fail; the
+number of the case that is being run stands in FILE, for when the process dies. So it can be run under valgrind or a
+sanitizer.
 """
 
 from __future__ import annotations

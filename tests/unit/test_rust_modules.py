@@ -131,7 +131,9 @@ def test_a_name_has_one_meaning() -> None:
     places = defaultdict(set)
     for crate in CRATES:
         for source in sources(crate).values():
-            for name in re.findall(r"^(?:pub(?:\([a-z]+\))? )?(?:struct|enum|trait|type|union) (\w+)", source.text, re.M):
+            for name in re.findall(
+                r"^(?:pub(?:\([a-z]+\))? )?(?:struct|enum|trait|type|union) (\w+)", source.text, re.MULTILINE
+            ):
                 places[name].add(source.file.relative_to(ROOT).as_posix())
     assert {name: files for name, files in places.items() if len(files) > 1} == {}
 

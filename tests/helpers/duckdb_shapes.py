@@ -17,7 +17,7 @@ from rowpattern.sql.expression.nodes import Node, TypeName, children
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parents[1] / "data"
 RECORD = DATA / "duckdb_shapes.json"
 
 

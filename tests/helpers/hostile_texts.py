@@ -79,7 +79,7 @@ PIECES = [
     "\u212a", "ſ", "ı", "İ", "ﬁ", "Ａ", "а", "\u0301", "हिन्दी", "😀", "null", "SELECT", "FROM", "AS", "WITH", "UNION", "DEFINE", "PATTERN",
     "PATTERN (", "MEASURES", "SUBSET", "AFTER MATCH SKIP", "MATCH_RECOGNIZE", "MATCH_RECOGNIZE (", "RUNNING", "FINAL", "FINAL FINAL",
     "OVER ()", "FILTER (WHERE", "WITHIN GROUP", "IGNORE NULLS", "ORDER BY", "TABLESAMPLE", "AT", "at", "left", "LATERAL", "VALUES",
-    "r:sum", "f:first", "parameter 0", "i0", "r0", "label", "match", "row", "rowpattern answer 0", "oid", "INTEGER[]", "DECIMAL(1,1",
+    "r:sum", "f:first", "parameter 0", "i0", "r0", "classifier", "match", "row", "rowpattern answer 0", "oid", "INTEGER[]", "DECIMAL(1,1",
     "1e999", "-", "- -1", "1_0", "0x1", "999999999999999999999999999999999999999999", "*", "A.*", "x.x.x.x", "CLASSIFIER()", "PREV(x)",
 ]  # fmt: skip
 

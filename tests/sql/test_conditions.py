@@ -16,7 +16,7 @@ import pytest
 import rowpattern
 from rowpattern import match_recognize
 
-from test_flights import load
+from example_modules import load
 
 EXAMPLE = load("conditions")
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import tomllib
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 RULES: dict[str, Any] = tomllib.loads((ROOT / "deny.toml").read_text(encoding="utf-8"))
 ALLOWED = set(RULES["licenses"]["allow"])
 CRATES_IO = "registry+https://github.com/rust-lang/crates.io-index"
