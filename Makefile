@@ -22,9 +22,9 @@ test: servers develop
 # What becomes of panics, with an extension that panics on demand; it stays in target/panics.
 test-panics: .venv/test
 	PYO3_PYTHON=$(CURDIR)/$(BIN)/python cargo rustc -q --features panics-for-tests --lib --crate-type cdylib \
-	  --manifest-path rust/Cargo.toml --target-dir target/panics
+	  --manifest-path rust/python/Cargo.toml --target-dir target/panics
 	rm -rf target/panics/python && cp -r python target/panics/ && rm -f target/panics/python/rowpattern/_core.*.so
-	cp target/panics/debug/librowpattern.so \
+	cp target/panics/debug/librowpattern_python.so \
 	  target/panics/python/rowpattern/_core$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_config_var("EXT_SUFFIX"))')
 	ROWPATTERN_TEST_PANICS=1 PYTHONPATH=target/panics/python $(BIN)/python -m pytest tests/test_panics.py
 
@@ -83,10 +83,10 @@ format: .venv/test
 
 lint: .venv/test
 	cargo fmt --check
-	cargo clippy --all-targets -- -D warnings
-	cargo clippy --features python -- -D warnings
+	cargo clippy --workspace --all-targets -- -D warnings
 	$(BIN)/ruff format --check python tests examples benches deploy fuzz
 	$(BIN)/ruff check python tests examples benches deploy fuzz
+	$(BIN)/lint-imports --no-cache
 
 # Benches apart: they have a conftest.py of their own.
 types: develop

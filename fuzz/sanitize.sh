@@ -23,7 +23,7 @@ export CARGO_TARGET_DIR=$PWD/target/asan PYO3_PYTHON=$python
 RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address \
   CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_STRIP=none \
   CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_DEBUG=line-tables-only CARGO_INCREMENTAL=1 \
-  cargo rustc --quiet --release --target "$triple" --manifest-path rust/Cargo.toml --features python --lib --crate-type cdylib
+  cargo rustc --quiet --release --target "$triple" --manifest-path rust/python/Cargo.toml --lib --crate-type cdylib
 
 # A package of its own: the one in python/ may hold a release build.
 package=$CARGO_TARGET_DIR/package
@@ -32,7 +32,7 @@ mkdir -p "$package"
 cp -r python/rowpattern "$package"
 rm -f "$package"/rowpattern/_core.*.so
 suffix=$("$python" -c 'import sysconfig; print(sysconfig.get_config_var("EXT_SUFFIX"))')
-cp "$CARGO_TARGET_DIR/$triple/release/librowpattern.so" "$package/rowpattern/_core$suffix"
+cp "$CARGO_TARGET_DIR/$triple/release/librowpattern_python.so" "$package/rowpattern/_core$suffix"
 
 # The C++ library goes with it: the sanitizer looks for its throwing functions when it starts. Python's own allocator would
 # hide most of what it gives out.

@@ -201,7 +201,7 @@ def test_limits_beyond_all_bounds(limits: dict[str, Any], ticks: pa.Table) -> No
 
 
 def pids() -> set[int]:
-    return {worker.process.pid for worker in isolation._pool._all}
+    return {worker.process.pid for worker in isolation.pool._all}
 
 
 def test_time_is_limited_and_the_worker_is_replaced() -> None:
@@ -238,7 +238,7 @@ def test_memory_is_limited(condition: str) -> None:
     import json, resource, pyarrow as pa, rowpattern
     from rowpattern.sql.isolation import pool as isolation
     isolation.start_workers(1)
-    worker = isolation._pool._all[0].process
+    worker = isolation.pool._all[0].process
     before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     def resident():
         text = open(f"/proc/{{worker.pid}}/status").read()
@@ -277,7 +277,7 @@ def test_a_worker_that_is_killed_or_crashes() -> None:
         before = pids()
 
         def kill(number: int = number, before: set[int] = before) -> None:
-            busy = before - {worker.process.pid for worker in isolation._pool._resting}
+            busy = before - {worker.process.pid for worker in isolation.pool._resting}
             for pid in busy:
                 os.kill(pid, number)
 
@@ -319,15 +319,15 @@ def test_at_once_from_threads(ticks: pa.Table) -> None:
 
     with ThreadPoolExecutor(5) as pool:
         list(pool.map(work, range(5)))
-    assert isolation.worker_processes() <= isolation._pool.most
+    assert isolation.worker_processes() <= isolation.pool.most
 
 
 def test_waiting_for_a_worker_counts() -> None:
-    isolation.start_workers(isolation._pool.most)
-    with ThreadPoolExecutor(isolation._pool.most) as pool:
+    isolation.start_workers(isolation.pool.most)
+    with ThreadPoolExecutor(isolation.pool.most) as pool:
         slow = [
             pool.submit(raised, CLAUSE.format(UNSTOPPABLE.format("x")), SMALL, isolation="process", timeout_seconds=3)
-            for _ in range(isolation._pool.most)
+            for _ in range(isolation.pool.most)
         ]
         time.sleep(0.5)
         begun = time.monotonic()
@@ -344,7 +344,7 @@ from rowpattern.sql.isolation import pool as isolation
 isolation.start_workers(2)
 assert match_recognize("SELECT * FROM t MATCH_RECOGNIZE (MEASURES count(*) AS n PATTERN (A+))", pa.table({"x": [1]}),
                        isolation="process").to_pylist() == [{"n": 1}]
-print(*[worker.process.pid for worker in isolation._pool._all], flush=True)
+print(*[worker.process.pid for worker in isolation.pool._all], flush=True)
 """
 
 
@@ -404,9 +404,9 @@ if child == 0:
     assert isolation.worker_processes() == 0
     sys.exit(0 if match_recognize(query, table, isolation="process").to_pylist() == [{"n": 2}] else 1)
 assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-parents = {worker.process.pid for worker in isolation._pool._all}
+parents = {worker.process.pid for worker in isolation.pool._all}
 assert match_recognize(query, table, isolation="process").to_pylist() == [{"n": 2}]
-assert parents == {worker.process.pid for worker in isolation._pool._all}
+assert parents == {worker.process.pid for worker in isolation.pool._all}
 print("both")
 """
     )
@@ -432,7 +432,7 @@ def test_the_worker_imports_this_package_whatever_is_where_the_process_runs(tmp_
 
 def test_a_worker_does_not_see_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("A_SECRET", "of the service")
-    worker = isolation._Worker()
+    worker = isolation.Worker()
     try:
         worker.wait_until_ready()
         environment = Path(f"/proc/{worker.process.pid}/environ").read_bytes()

@@ -62,6 +62,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "cache_pattern": ("k", 1, 2),
     "_known_weight": (1,),
     "_check_column": ([1], "x"),
+    "_connect": (print,) * 5,
     "match": ("AA",),
     "spans": ("AA",),
     "count": ("AA",),

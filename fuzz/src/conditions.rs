@@ -1,10 +1,11 @@
 //! Conditions that depend on the match: the search finds what the rules give, and stops when it is told to.
 
 use arbitrary::{Result, Unstructured};
-use rowpattern::condition::{
-    Aggregate, Arithmetic, At, Column, Comparison, Conditions, DependentScan, Function, Node, SearchError,
-};
-use rowpattern::matcher::{Budget, Compiled, Context, Partitions, ScanError, Sink, Span, Stopped, VariableSet};
+use rowpattern_core::backtrack::{Backtracking, MatchConditions};
+use rowpattern_core::budget::{Budget, Stopped};
+use rowpattern_core::condition::{Aggregate, Arithmetic, Comparison, Expression, Function, ValueColumn};
+use rowpattern_core::matcher::{Compiled, Context, Scan, SearchError};
+use rowpattern_core::rows::{At, Partitions, VariableSet};
 
 use crate::evaluate::{Surroundings, truth};
 use crate::found::Found;
@@ -28,7 +29,7 @@ struct Case {
     counts: Vec<usize>,
     /// For each row the variables that it may be mapped to whatever the match, as bits.
     rows: Vec<u32>,
-    conditions: Conditions,
+    conditions: MatchConditions,
     /// The search is stopped at this look, if it comes so far.
     stop: Option<u64>,
 }
@@ -45,7 +46,7 @@ pub fn conditions(data: &[u8]) {
     let (found, ended, ticks, steps) = search(&case, &compiled);
     assert!(steps < (ticks + 1) * STEPS_A_TICK, "{steps} steps in {ticks} ticks: {case:?}");
     assert!(ticks <= case.stop.unwrap_or(MOST_TICKS), "{ticks} ticks: {case:?}");
-    if ended == Err(SearchError::Scan(ScanError::Stopped(Stopped::ByCaller))) {
+    if ended == Err(SearchError::Stopped(Stopped::ByCaller)) {
         assert_eq!(Some(ticks), case.stop, "{case:?}");
         return;
     }
@@ -53,8 +54,7 @@ pub fn conditions(data: &[u8]) {
     match ended {
         // The search computes no more than the reference, which had an answer for all.
         Err(SearchError::Evaluation(..)) => panic!("a condition has no answer: {case:?}"),
-        Err(SearchError::Scan(error)) => assert_eq!(problem(Err(error)), failed, "{case:?}"),
-        Ok(()) => assert_eq!(failed, None, "{case:?}"),
+        ended => assert_eq!(problem(ended), failed, "{case:?}"),
     }
     assert_eq!(found, expected, "{}, {case:?}", case.pattern.text());
 }
@@ -85,10 +85,11 @@ fn search(case: &Case, compiled: &Compiled) -> (Found, std::result::Result<(), S
         budget: &budget,
         tick: &mut tick,
     };
-    let mut scan = DependentScan::new(&case.conditions, &compiled.variables, product_skip(compiled, case.skip));
+    let skip = product_skip(compiled, case.skip);
+    let mut scan = Scan::new(Backtracking::new(&case.conditions, &compiled.variables, skip));
     let mut found = Found::default();
-    let ended = scan.run(&mut context, &partitions, 0..partitions.len(), &mut found);
-    let steps = scan.steps();
+    let ended = scan.run(&mut context, &partitions, &mut found, usize::MAX).map(drop);
+    let steps = scan.strategy().steps();
     (found, ended, ticks, steps)
 }
 
@@ -123,12 +124,15 @@ fn expected(case: &Case, compiled: &Compiled) -> Option<(Found, Option<Problem>)
         if problem == Some(Problem::Undecided) {
             return None;
         }
-        for (before, each) in matches.iter().enumerate() {
+        for each in &matches {
             for row in &each.rows {
-                found.row(numbers[usize::from(row.variable)], 0);
+                found.variables.push(numbers[usize::from(row.variable)]);
+                if compiled.automaton.excludes {
+                    found.excluded.push(u8::from(row.excluded));
+                }
             }
             let start = begin + each.start;
-            found.add(Span { partition, number: before + 1, start, end: start + each.rows.len() });
+            found.add_match(partition, start, start + each.rows.len());
         }
         if problem.is_some() {
             return Some((found, problem));
@@ -155,7 +159,14 @@ impl Case {
         let rows = (0..count)
             .map(|_| if bytes.ratio(7, 8)? { Ok(u32::MAX) } else { bytes.arbitrary() })
             .collect::<Result<_>>()?;
-        Ok(Self { pattern, skip, counts, rows, conditions: Conditions { columns, sets, aggregates, conditions }, stop })
+        Ok(Self {
+            pattern,
+            skip,
+            counts,
+            rows,
+            conditions: MatchConditions { columns, sets, aggregates, conditions },
+            stop,
+        })
     }
 }
 
@@ -182,16 +193,16 @@ fn aggregate(bytes: &mut Unstructured<'_>, columns: usize) -> Result<Aggregate> 
     Ok(Aggregate { function, column, variables })
 }
 
-fn column(bytes: &mut Unstructured<'_>, rows: usize) -> Result<Column> {
+fn column(bytes: &mut Unstructured<'_>, rows: usize) -> Result<ValueColumn> {
     let mut valid = Vec::new();
     if bytes.arbitrary()? {
         valid = (0..rows).map(|_| bytes.ratio(3, 4)).collect::<Result<_>>()?;
     }
     Ok(match bytes.int_in_range(0..=3_u8)? {
-        0 => Column::Bool(values(bytes, rows, &[Some(true), Some(false), None])?),
-        1 => Column::Int((0..rows).map(|_| int(bytes)).collect::<Result<_>>()?, valid),
-        2 => Column::Float((0..rows).map(|_| float(bytes)).collect::<Result<_>>()?, valid),
-        _ => Column::Text(values(bytes, rows, &[Some("A".into()), Some("".into()), Some("ß".into()), None])?),
+        0 => ValueColumn::Bool(values(bytes, rows, &[Some(true), Some(false), None])?),
+        1 => ValueColumn::Int((0..rows).map(|_| int(bytes)).collect::<Result<_>>()?, valid),
+        2 => ValueColumn::Float((0..rows).map(|_| float(bytes)).collect::<Result<_>>()?, valid),
+        _ => ValueColumn::Text(values(bytes, rows, &[Some("A".into()), Some("".into()), Some("ß".into()), None])?),
     })
 }
 
@@ -245,68 +256,68 @@ impl Reader {
     }
 
     /// Half of them compare two values, as most conditions do; the others are of any shape.
-    fn condition(&mut self, bytes: &mut Unstructured<'_>) -> Result<Node> {
+    fn condition(&mut self, bytes: &mut Unstructured<'_>) -> Result<Expression> {
         if bytes.arbitrary()? {
             return self.node(bytes, 4);
         }
         let left = if self.aggregates > 0 && bytes.arbitrary()? {
-            Node::Aggregate(bytes.choose_index(self.aggregates)?)
+            Expression::Aggregate(bytes.choose_index(self.aggregates)?)
         } else {
             self.leaf(bytes)?
         };
-        Ok(Node::Compare(*bytes.choose(&COMPARISONS)?, Box::new(left), Box::new(self.node(bytes, 1)?)))
+        Ok(Expression::Compare(*bytes.choose(&COMPARISONS)?, Box::new(left), Box::new(self.node(bytes, 1)?)))
     }
 
-    fn node(&mut self, bytes: &mut Unstructured<'_>, depth: u32) -> Result<Node> {
+    fn node(&mut self, bytes: &mut Unstructured<'_>, depth: u32) -> Result<Expression> {
         self.left = self.left.saturating_sub(1);
         if depth == 0 || self.left == 0 {
             return self.leaf(bytes);
         }
         let mut part = |bytes: &mut Unstructured<'_>| self.node(bytes, depth - 1).map(Box::new);
         Ok(match bytes.int_in_range(0..=16_u8)? {
-            0..=3 => Node::Compare(*bytes.choose(&COMPARISONS)?, part(bytes)?, part(bytes)?),
-            4 | 5 => Node::Arithmetic(*bytes.choose(&OPERATIONS)?, part(bytes)?, part(bytes)?),
-            6 => Node::And(part(bytes)?, part(bytes)?),
-            7 => Node::Or(part(bytes)?, part(bytes)?),
-            8 => Node::Not(part(bytes)?),
-            9 => Node::IsNull(part(bytes)?),
-            10 => Node::In(part(bytes)?, list(bytes, 3, |bytes| self.node(bytes, depth - 1))?),
+            0..=3 => Expression::Compare(*bytes.choose(&COMPARISONS)?, part(bytes)?, part(bytes)?),
+            4 | 5 => Expression::Arithmetic(*bytes.choose(&OPERATIONS)?, part(bytes)?, part(bytes)?),
+            6 => Expression::And(part(bytes)?, part(bytes)?),
+            7 => Expression::Or(part(bytes)?, part(bytes)?),
+            8 => Expression::Not(part(bytes)?),
+            9 => Expression::IsNull(part(bytes)?),
+            10 => Expression::In(part(bytes)?, list(bytes, 3, |bytes| self.node(bytes, depth - 1))?),
             11 => {
                 let branch =
                     |bytes: &mut Unstructured<'_>| Ok((self.node(bytes, depth - 1)?, self.node(bytes, depth - 1)?));
                 let branches = list(bytes, 2, branch)?;
-                Node::Case(branches, Box::new(self.node(bytes, depth - 1)?))
+                Expression::Case(branches, Box::new(self.node(bytes, depth - 1)?))
             }
-            12 => Node::Coalesce(list(bytes, 3, |bytes| self.node(bytes, depth - 1))?),
-            13 => Node::Extreme(bytes.arbitrary()?, list(bytes, 3, |bytes| self.node(bytes, depth - 1))?),
+            12 => Expression::Coalesce(list(bytes, 3, |bytes| self.node(bytes, depth - 1))?),
+            13 => Expression::Extreme(bytes.arbitrary()?, list(bytes, 3, |bytes| self.node(bytes, depth - 1))?),
             14 => {
                 if bytes.arbitrary()? {
-                    Node::Abs(part(bytes)?)
+                    Expression::Abs(part(bytes)?)
                 } else {
-                    Node::Negate(part(bytes)?)
+                    Expression::Negate(part(bytes)?)
                 }
             }
-            15 => Node::Round(part(bytes)?, *bytes.choose(&[0, 1, -1, 400, i32::MIN, i32::MAX])?),
-            _ => Node::ToFloat(part(bytes)?),
+            15 => Expression::Round(part(bytes)?, *bytes.choose(&[0, 1, -1, 400, i32::MIN, i32::MAX])?),
+            _ => Expression::ToFloat(part(bytes)?),
         })
     }
 
-    fn leaf(&self, bytes: &mut Unstructured<'_>) -> Result<Node> {
+    fn leaf(&self, bytes: &mut Unstructured<'_>) -> Result<Expression> {
         Ok(match bytes.int_in_range(0..=11_u8)? {
-            0..=4 if self.columns > 0 => Node::Read(bytes.choose_index(self.columns)?, self.at(bytes)?),
-            5 if self.aggregates > 0 => Node::Aggregate(bytes.choose_index(self.aggregates)?),
-            6 => Node::Label(self.at(bytes)?),
-            7 => Node::MatchNumber,
-            8 => Node::Bool(bytes.arbitrary()?),
-            9 => Node::Float(float(bytes)?),
+            0..=4 if self.columns > 0 => Expression::Read(bytes.choose_index(self.columns)?, self.at(bytes)?),
+            5 if self.aggregates > 0 => Expression::Aggregate(bytes.choose_index(self.aggregates)?),
+            6 => Expression::Classifier(self.at(bytes)?),
+            7 => Expression::MatchNumber,
+            8 => Expression::Bool(bytes.arbitrary()?),
+            9 => Expression::Float(float(bytes)?),
             10 => {
                 if bytes.arbitrary()? {
-                    Node::Null
+                    Expression::Null
                 } else {
-                    Node::Text((*bytes.choose(&["A", "B", ""])?).into())
+                    Expression::Text((*bytes.choose(&["A", "B", ""])?).into())
                 }
             }
-            _ => Node::Int(int(bytes)?),
+            _ => Expression::Int(int(bytes)?),
         })
     }
 }

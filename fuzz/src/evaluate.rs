@@ -2,8 +2,9 @@
 
 use std::cmp::Ordering;
 
-use rowpattern::condition::{Aggregate, Arithmetic, At, Column, Comparison, Conditions, Function, Node, Value};
-use rowpattern::matcher::VariableSet;
+use rowpattern_core::backtrack::MatchConditions;
+use rowpattern_core::condition::{Aggregate, Arithmetic, Comparison, Expression, Function, Value, ValueColumn};
+use rowpattern_core::rows::{At, VariableSet};
 
 /// A computation that has no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,7 +15,7 @@ type Evaluated<'a> = Result<Value<'a>, NoAnswer>;
 /// The match so far, the row in question being its last.
 #[derive(Clone, Copy)]
 pub struct Surroundings<'a> {
-    pub conditions: &'a Conditions,
+    pub conditions: &'a MatchConditions,
     pub names: &'a [String],
     /// The rows of the partition.
     pub begin: usize,
@@ -40,43 +41,43 @@ impl<'a> Surroundings<'a> {
     }
 
     /// Evaluates a condition.
-    pub fn evaluate(self, node: &'a Node) -> Evaluated<'a> {
-        let of = |node: &'a Node| self.evaluate(node);
+    pub fn evaluate(self, node: &'a Expression) -> Evaluated<'a> {
+        let of = |node: &'a Expression| self.evaluate(node);
         Ok(match node {
-            Node::Null => Value::Null,
-            Node::Bool(value) => Value::Bool(*value),
-            Node::Int(value) => Value::Int(*value),
-            Node::Float(value) => Value::Float(*value),
-            Node::Text(value) => Value::Text(value),
-            Node::Read(column, at) => {
+            Expression::Null => Value::Null,
+            Expression::Bool(value) => Value::Bool(*value),
+            Expression::Int(value) => Value::Int(*value),
+            Expression::Float(value) => Value::Float(*value),
+            Expression::Text(value) => Value::Text(value),
+            Expression::Read(column, at) => {
                 self.row(at).map_or(Value::Null, |row| value(&self.conditions.columns[*column], row))
             }
-            Node::Label(at) => {
+            Expression::Classifier(at) => {
                 let place = self.row(at).and_then(|row| row.checked_sub(self.start));
                 let variable = place.and_then(|place| self.variables.get(place));
                 variable.map_or(Value::Null, |&variable| Value::Text(&self.names[usize::from(variable)]))
             }
-            Node::MatchNumber => Value::Int(self.number as i64),
-            Node::Aggregate(number) => self.aggregate(&self.conditions.aggregates[*number])?,
-            Node::Arithmetic(operation, left, right) => arithmetic(*operation, of(left)?, of(right)?)?,
-            Node::Compare(comparison, left, right) => from_truth(compare(*comparison, of(left)?, of(right)?)),
-            Node::And(left, right) => match truth(of(left)?) {
+            Expression::MatchNumber => Value::Int(self.number as i64),
+            Expression::Aggregate(number) => self.aggregate(&self.conditions.aggregates[*number])?,
+            Expression::Arithmetic(operation, left, right) => arithmetic(*operation, of(left)?, of(right)?)?,
+            Expression::Compare(comparison, left, right) => from_truth(compare(*comparison, of(left)?, of(right)?)),
+            Expression::And(left, right) => match truth(of(left)?) {
                 Some(false) => Value::Bool(false),
                 left => match (left, truth(of(right)?)) {
                     (_, Some(false)) => Value::Bool(false),
                     (left, right) => from_truth(left.and(right)),
                 },
             },
-            Node::Or(left, right) => match truth(of(left)?) {
+            Expression::Or(left, right) => match truth(of(left)?) {
                 Some(true) => Value::Bool(true),
                 left => match (left, truth(of(right)?)) {
                     (_, Some(true)) => Value::Bool(true),
                     (left, right) => from_truth(left.and(right)),
                 },
             },
-            Node::Not(inner) => from_truth(truth(of(inner)?).map(|value| !value)),
-            Node::IsNull(inner) => Value::Bool(is_null(of(inner)?)),
-            Node::In(inner, items) => {
+            Expression::Not(inner) => from_truth(truth(of(inner)?).map(|value| !value)),
+            Expression::IsNull(inner) => Value::Bool(is_null(of(inner)?)),
+            Expression::In(inner, items) => {
                 let value = of(inner)?;
                 let mut answer = if is_null(value) { None } else { Some(false) };
                 for item in items {
@@ -88,7 +89,7 @@ impl<'a> Surroundings<'a> {
                 }
                 from_truth(answer)
             }
-            Node::Case(branches, otherwise) => {
+            Expression::Case(branches, otherwise) => {
                 for (condition, value) in branches {
                     if truth(of(condition)?) == Some(true) {
                         return of(value);
@@ -96,7 +97,7 @@ impl<'a> Surroundings<'a> {
                 }
                 of(otherwise)?
             }
-            Node::Coalesce(items) => {
+            Expression::Coalesce(items) => {
                 for item in items {
                     let value = of(item)?;
                     if !is_null(value) {
@@ -105,7 +106,7 @@ impl<'a> Surroundings<'a> {
                 }
                 Value::Null
             }
-            Node::Extreme(greatest, items) => {
+            Expression::Extreme(greatest, items) => {
                 let wanted = if *greatest { Comparison::Greater } else { Comparison::Less };
                 let mut best = Value::Null;
                 for item in items {
@@ -116,19 +117,19 @@ impl<'a> Surroundings<'a> {
                 }
                 best
             }
-            Node::Abs(inner) => match of(inner)? {
+            Expression::Abs(inner) => match of(inner)? {
                 Value::Int(i64::MIN) => return Err(NoAnswer),
                 Value::Int(number) => Value::Int(number.abs()),
                 Value::Float(number) => Value::Float(number.abs()),
                 _ => Value::Null,
             },
-            Node::Negate(inner) => match of(inner)? {
+            Expression::Negate(inner) => match of(inner)? {
                 Value::Int(i64::MIN) => return Err(NoAnswer),
                 Value::Int(number) => Value::Int(-number),
                 Value::Float(number) => Value::Float(-number),
                 _ => Value::Null,
             },
-            Node::Round(inner, digits) => match of(inner)? {
+            Expression::Round(inner, digits) => match of(inner)? {
                 Value::Float(number) => {
                     let scale = 10_f64.powi(*digits);
                     let rounded = (number * scale).round() / scale;
@@ -136,7 +137,7 @@ impl<'a> Surroundings<'a> {
                 }
                 other => other,
             },
-            Node::ToFloat(inner) => double(of(inner)?).map_or(Value::Null, Value::Float),
+            Expression::ToFloat(inner) => double(of(inner)?).map_or(Value::Null, Value::Float),
         })
     }
 
@@ -154,7 +155,7 @@ impl<'a> Surroundings<'a> {
             Function::Sum | Function::Avg if count == 0 => Ok(Value::Null),
             Function::Sum | Function::Avg => {
                 let mean = aggregate.function == Function::Avg;
-                if let Column::Int(..) = column {
+                if let ValueColumn::Int(..) = column {
                     let mut numbers =
                         values.iter().map(|value| if let Value::Int(number) = value { *number } else { 0 });
                     let sum = numbers.try_fold(0_i64, i64::checked_add).ok_or(NoAnswer)?;
@@ -174,19 +175,19 @@ fn best<'a>(values: &[Value<'a>], wanted: Ordering) -> Value<'a> {
     others.iter().fold(*first, better)
 }
 
-fn value(column: &Column, row: usize) -> Value<'_> {
+fn value(column: &ValueColumn, row: usize) -> Value<'_> {
     let valid = |valid: &[bool]| valid.get(row).copied().unwrap_or(true);
     match column {
-        Column::Bool(values) => values[row].map_or(Value::Null, Value::Bool),
-        Column::Text(values) => values[row].as_deref().map_or(Value::Null, Value::Text),
-        Column::Int(values, given) => {
+        ValueColumn::Bool(values) => values[row].map_or(Value::Null, Value::Bool),
+        ValueColumn::Text(values) => values[row].as_deref().map_or(Value::Null, Value::Text),
+        ValueColumn::Int(values, given) => {
             if valid(given) {
                 Value::Int(values[row])
             } else {
                 Value::Null
             }
         }
-        Column::Float(values, given) => {
+        ValueColumn::Float(values, given) => {
             if valid(given) {
                 Value::Float(values[row])
             } else {

@@ -10,7 +10,7 @@
 
 mod conditions;
 mod evaluate;
-#[path = "../../rust/tests/support/found.rs"]
+#[path = "../../rust/core/tests/support/found.rs"]
 mod found;
 mod generate;
 mod pattern_rows;

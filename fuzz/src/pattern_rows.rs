@@ -1,11 +1,10 @@
 //! The matches of a pattern in rows are those of the standard's rules, whichever pass finds them.
 
 use arbitrary::{Result, Unstructured};
-use rowpattern::matcher::{
-    Budget, Compiled, Context, Partitions, Scan, ScanError, Search, Sink, Skip, SkipProblem, Span, Stopped, Symbols,
-    SymbolsBuilder, VariableSet,
-};
-use rowpattern::pattern::CompileError;
+use rowpattern_core::budget::Budget;
+use rowpattern_core::matcher::{Compiled, Context, ForwardPass, Scan, Search, SearchError};
+use rowpattern_core::pattern::CompileError;
+use rowpattern_core::rows::{Partitions, Skip, SkipProblem, Symbols, SymbolsBuilder, VariableSet};
 
 use crate::found::Found;
 use crate::generate;
@@ -84,7 +83,6 @@ impl Case {
 #[derive(Debug, Default)]
 struct Expected {
     found: Found,
-    excluded: Vec<bool>,
     problem: Option<Problem>,
 }
 
@@ -92,32 +90,12 @@ impl Expected {
     fn add(&mut self, compiled: &Compiled, partition: usize, first: usize, found: &Match) {
         let start = first + found.start;
         for row in &found.rows {
-            self.found.row(number_of(compiled, row.variable), 0);
-            self.excluded.push(row.excluded);
+            self.found.variables.push(number_of(compiled, row.variable));
+            if compiled.automaton.excludes {
+                self.found.excluded.push(u8::from(row.excluded));
+            }
         }
-        let number = match self.found.matches.last() {
-            Some((last, matches)) if *last == partition => matches + 1,
-            _ => 1,
-        };
-        self.found.add(Span { partition, number, start, end: start + found.rows.len() });
-    }
-}
-
-/// Keeps the positions of matched rows beside what [`Found`] keeps.
-#[derive(Default)]
-struct WithPositions(Found, Vec<u32>);
-
-impl Sink for WithPositions {
-    const ROWS: bool = true;
-    fn row(&mut self, variable: u8, position: u32) {
-        self.0.row(variable, position);
-        self.1.push(position);
-    }
-    fn make_room(&mut self, _: usize, _: &Budget) -> Result<(), Stopped> {
-        Ok(())
-    }
-    fn complete(&mut self, span: Span, budget: &Budget) -> Result<bool, Stopped> {
-        self.0.complete(span, budget)
+        self.found.add_match(partition, start, start + found.rows.len());
     }
 }
 
@@ -183,7 +161,7 @@ fn check(case: &Case, compiled: &Compiled, expected: &Expected) {
     }
     let budget = Budget::unlimited();
     for mut symbols in ways {
-        for pause in [false, true] {
+        for rows_ahead in [usize::MAX, 1] {
             let mut tables = compiled.take_tables();
             tables.adopt(&mut symbols);
             let mut context = Context {
@@ -193,20 +171,16 @@ fn check(case: &Case, compiled: &Compiled, expected: &Expected) {
                 budget: &budget,
                 tick: &mut || Ok(()),
             };
-            let mut scan = Scan::new(skip);
-            let mut sink = WithPositions(Found { pause, ..Found::default() }, Vec::new());
+            let mut scan = Scan::new(ForwardPass::new::<Found>(skip));
+            let mut found = Found::default();
             let ended = loop {
-                match scan.run(&mut context, &partitions, &mut sink) {
+                match scan.run(&mut context, &partitions, &mut found, rows_ahead) {
                     Ok(true) => {}
                     ended => break ended,
                 }
             };
-            sink.0.pause = false;
             // What is found before a skip that fails is the same too.
-            assert_eq!(sink.0, expected.found, "{text}, {case:?}, pause {pause}");
-            let excluded: Vec<bool> =
-                sink.1.iter().map(|&position| compiled.automaton.positions[position as usize].excluded).collect();
-            assert_eq!(excluded, expected.excluded, "{text}, {case:?}");
+            assert_eq!(found, expected.found, "{text}, {case:?}, {rows_ahead} rows ahead");
             assert_eq!(problem(ended.map(drop)), expected.problem, "{text}, {case:?}");
             compiled.give_back(tables);
         }
@@ -225,22 +199,24 @@ fn whole_searches(
     let matches = expected.found.starts.len();
     let budget = Budget::unlimited();
     let mut tick = || Ok(());
-    for blocks in [false, true] {
+    for by_the_fastest_pass in [false, true] {
         let search = Search::new(compiled, symbols, partitions, 1, &budget);
-        let (found, tables) = search.run(skip, blocks, |_, _| Found::default(), &mut tick);
-        compiled.give_back_all(tables);
-        match found {
-            Ok(found) => assert_eq!((found, None), (expected.found.clone(), expected.problem), "{case:?}"),
-            Err(error) => assert_eq!(problem(Err(error)), expected.problem, "{case:?}"),
-        }
+        let ended = if by_the_fastest_pass {
+            search.run(skip, |_, _| Found::default(), &mut tick)
+        } else {
+            search.run_with(|| ForwardPass::new::<Found>(skip), |_, _| Found::default(), &mut tick)
+        };
+        compiled.give_back_all(ended.tables);
+        assert_eq!(ended.found, expected.found, "{case:?}");
+        assert_eq!(problem(ended.error.map_or(Ok(()), Err)), expected.problem, "{case:?}");
     }
-    let (count, tables) = Search::new(compiled, symbols, partitions, 1, &budget).count(skip, &mut tick);
+    let (count, tables) = Search::new(compiled, symbols, partitions, 1, &budget).count(skip, &mut tick).into_result();
     compiled.give_back_all(tables);
     match count {
         Ok(count) => assert_eq!((count, None), (matches, expected.problem), "{case:?}"),
         Err(error) => assert_eq!(problem(Err(error)), expected.problem, "{case:?}"),
     }
-    let (any, tables) = Search::new(compiled, symbols, partitions, 1, &budget).is_match(&mut tick);
+    let (any, tables) = Search::new(compiled, symbols, partitions, 1, &budget).is_match(&mut tick).into_result();
     compiled.give_back_all(tables);
     assert_eq!(any, Ok(matches > 0), "{case:?}");
 }
@@ -254,13 +230,13 @@ fn labels(compiled: &Compiled, rows: &[u32]) -> Symbols {
 }
 
 /// How a scan ended, as the reference says it.
-pub fn problem(ended: std::result::Result<(), ScanError>) -> Option<Problem> {
+pub fn problem(ended: std::result::Result<(), SearchError>) -> Option<Problem> {
     match ended {
         Ok(()) => None,
-        Err(ScanError::Skip(error)) => Some(match error.problem {
+        Err(SearchError::Skip(error)) => Some(match error.problem {
             SkipProblem::NotInMatch => Problem::NotInMatch,
             SkipProblem::FirstRow => Problem::FirstRow,
         }),
-        Err(ScanError::Stopped(reason)) => panic!("nobody stopped the scan: {reason:?}"),
+        Err(error) => panic!("the search has no other reason to end: {error:?}"),
     }
 }

@@ -1,8 +1,10 @@
 //! Any text compiles or gives a typed error, within the limits.
 
 use arbitrary::{Result, Unstructured};
-use rowpattern::matcher::{Budget, Compiled, Partitions, Search, Skip, SymbolsBuilder};
-use rowpattern::pattern::{CompileError, MAX_TEXT_BYTES, MAX_VARIABLES};
+use rowpattern_core::budget::Budget;
+use rowpattern_core::matcher::{Compiled, Search};
+use rowpattern_core::pattern::{CompileError, MAX_TEXT_BYTES, MAX_VARIABLES};
+use rowpattern_core::rows::{Partitions, Skip, SymbolsBuilder};
 
 use crate::generate;
 
@@ -133,8 +135,8 @@ fn accepted(compiled: &Compiled) {
     }
     let mut symbols = builder.finish(&budget).expect("memory for five rows");
     let partitions = Partitions::one(5);
-    let (count, tables) =
-        Search::new(compiled, &mut symbols, &partitions, 1, &budget).count(Skip::PastLastRow, &mut || Ok(()));
+    let search = Search::new(compiled, &mut symbols, &partitions, 1, &budget);
+    let (count, tables) = search.count(Skip::PastLastRow, &mut || Ok(())).into_result();
     compiled.give_back_all(tables);
     assert!(count.is_ok_and(|count| count <= 5));
 }

@@ -9,6 +9,7 @@
 [('START', 'DOWN', 'DOWN', 'UP', 'UP')]
 """
 
+from rowpattern import _hooks  # noqa: F401 - what the extension calls
 from rowpattern._core import (
     Column,
     Match,

@@ -1,5 +1,5 @@
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, Optional, Protocol, Union, final
 
 from typing_extensions import Self, TypeAlias, disjoint_base
@@ -26,6 +26,7 @@ __all__ = [
     "Spans",
     "__version__",
     "_check_column",
+    "_connect",
     "_known_weight",
     "_process_cache",
     "cache_pattern",
@@ -64,6 +65,13 @@ def get_cache_key(
 def _known_weight(value: object) -> Optional[int]: ...
 def _process_cache() -> PatternCache: ...
 def _check_column(column: object, name: str) -> bool: ...
+def _connect(
+    make_process_cache: Callable[[], PatternCache],
+    weigh: Callable[[object], int],
+    log_failure: Callable[[str, object, BaseException], None],
+    general_key: Callable[..., str],
+    find_by_conditions: Callable[..., MatchIterator],
+) -> None: ...
 
 @final
 class Pattern:

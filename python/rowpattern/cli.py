@@ -43,13 +43,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     command: Callable[[argparse.Namespace], int] = options.command
     if command is _compat:
-        # What a script raises is the script's.
+        # Errors of the script are not caught.
         return command(options)
     try:
         return command(options)
     except (RowPatternError, OSError) as error:
         if isinstance(error, BrokenPipeError):
-            # Nobody reads any more; Python would complain again when it flushes at its end.
+            # The reader has closed the pipe; Python would report that again when it flushes at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return _FAILED
         print(error, file=sys.stderr)
@@ -183,7 +183,7 @@ def _stats(options: argparse.Namespace) -> int:
         if options.watch is None:
             return 0
         time.sleep(options.watch)
-        # A terminal shows each look in the place of the last one.
+        # On a terminal, each reading replaces the last one.
         print("\x1b[2J\x1b[H" if sys.stdout.isatty() else "", end="\n")
 
 
@@ -200,7 +200,7 @@ def _figures(url: str) -> str:
     except urllib.error.URLError as error:
         raise OSError(f"{url} does not answer: {error.reason}") from None
     except (http.client.HTTPException, ValueError) as error:
-        # Of ValueErrors, a URL that is none.
+        # ValueError: the URL is malformed.
         raise OSError(f"{url} does not answer: {type(error).__name__}: {str(error).strip()}") from None
     try:
         values = {
@@ -209,7 +209,7 @@ def _figures(url: str) -> str:
             for sample in family.samples
         }
     except ValueError:
-        # Not a page of figures, as /health.
+        # Not a metrics page; /health is none, for example.
         values = {}
     if ("pattern_cache_size", None) not in values:
         raise ConfigurationError(

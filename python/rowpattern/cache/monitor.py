@@ -1,4 +1,4 @@
-"""A watch over the pattern cache: thresholds, callbacks, size, and a log of what happened.
+"""Monitoring of the pattern cache: thresholds, callbacks, size, and a log of what happened.
 
 >>> from rowpattern.cache_monitor import start_cache_monitoring, stop_cache_monitoring
 >>> monitor = start_cache_monitoring()
@@ -151,7 +151,7 @@ class CacheMonitor:
         return self._cache.statistics()
 
     def resize_to_optimal(self, *, shrink: bool | None = None) -> int:
-        """Set the entry limit that the time since the last look speaks for, and return the limit.
+        """Set the entry limit that fits what happened since the last check, and return it.
 
         Args:
             shrink: whether the limit may become lower; by default where `cache_optimize_size` is `"shrink"`.
@@ -168,7 +168,7 @@ class CacheMonitor:
             statistics = self._cache.statistics()
             before = self._before
             if before["last_reset"] != statistics["last_reset"]:
-                # Counts were set to zero meanwhile: they count from there.
+                # The counts were reset since the last check.
                 before = dict.fromkeys(before, 0)
             since = {name: statistics[name] - before[name] for name in ("hits", "misses", *_LEFT_BY)}
             self._before = statistics
@@ -177,7 +177,7 @@ class CacheMonitor:
             crossed = self._crossed(above)
             fell = self._fell(since)
             advice = self._advise(statistics) if performance.cache_optimize_size else None
-        # Callbacks may take their time and ask for another check, so nothing is locked from here on.
+        # Callbacks may be slow, or call for another check, so nothing is locked from here on.
         for name, (event, cause) in _LEFT_BY.items():
             if since[name]:
                 _log_left(event, cause, since[name])
@@ -197,7 +197,7 @@ class CacheMonitor:
     def _fell(self, since: dict[str, Any]) -> bool:
         look_ups = since["hits"] + since["misses"]
         if look_ups < _FEWEST_LOOK_UPS:
-            # Too few to say anything.
+            # Too few look-ups to judge.
             self._interval_efficiency = None
             return False
         self._interval_efficiency = 100.0 * since["hits"] / look_ups
@@ -249,7 +249,7 @@ class CacheMonitor:
         if shrink is None:
             shrink = self.config.performance.cache_optimize_size == "shrink"
         if statistics["max_size"] != self._own_size:
-            # Set by hand since the last look.
+            # The limit was set by a call since the last check.
             self._ceiling = self._own_size = statistics["max_size"]
         peak_size = self._cache.take_peak_size()
         return self._advisor.look(statistics, peak_size, self._ceiling, may_shrink=shrink, patience=patience)
@@ -303,7 +303,7 @@ _starting = threading.RLock()
 
 
 def _in_child() -> None:
-    # A thread that the child does not have may have held it.
+    # Another thread of the parent, which the child does not have, may have held the lock.
     global _starting  # noqa: PLW0603 - a lock is made anew, not unlocked
     _starting = threading.RLock()
 

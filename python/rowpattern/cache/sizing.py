@@ -29,7 +29,7 @@ _PLACES_A_MISS = 1.5
 
 @dataclass(frozen=True)
 class Advice:
-    """A new entry limit and the figures that speak for it.
+    """A new entry limit, and the figures that it follows from.
 
     Attributes:
         max_size: the limit.
@@ -106,7 +106,7 @@ class SizeAdvisor:
         now = {name: statistics[name] for name in names}
         before = self._before
         self._before = now
-        # Counts that were set to zero meanwhile count from there.
+        # Counts that were reset since the last check start from 0.
         if before.get("last_reset") != now["last_reset"]:
             return now
         return {name: now[name] - before[name] for name in names}

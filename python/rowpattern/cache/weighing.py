@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["weigh"]
 
-# An object graph is followed so far when it is weighed; what is larger weighs in proportion.
+# The most objects that are visited to weigh a value; the weight of a larger one is extrapolated.
 _MOST_OBJECTS_WEIGHED = 20_000
 
 _SHARED = (type, ModuleType, BuiltinFunctionType)
@@ -148,7 +148,7 @@ def _numpy_array(array: Any, weighing: _Weighing) -> None:
             weighing.follow(array.flat[:_MOST_OBJECTS_WEIGHED], max(array.size - _MOST_OBJECTS_WEIGHED, 0))
         return
     if not isinstance(base, (mmap, bytes, bytearray, memoryview)) and _special(type(base)) is None:
-        # Of another library: what is visible is all that can be told.
+        # An object of another library: only what is visible can be counted.
         weighing.block(array.__array_interface__["data"][0], array.nbytes)
     weighing.follow([base])
 

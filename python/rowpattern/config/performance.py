@@ -59,7 +59,7 @@ class _MemoryDefault(NamedTuple):
     documented_mb: int
     divisor: int
     share: str
-    # Given by somebody, more than one part in this of the memory is warned of.
+    # A value that was given is warned of when it is more than this part of the memory.
     warning_divisor: int
     warning_share: str
 

@@ -51,7 +51,7 @@ def given_by_environment(variables: Mapping[str, str]) -> Given:
     """
     known = {*VARIABLES, CONFIG_FILE}
     for variable in variables:
-        # A mapping of the caller's may have keys that are no names.
+        # A caller's mapping may have keys that are not text.
         if str(variable).startswith("MR_") and variable not in known | _NOT_OURS:
             warnings.warn(not_a_setting(variable, known), ConfigurationWarning, stacklevel=4)
     given: Given = {}

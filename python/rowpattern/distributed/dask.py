@@ -81,7 +81,7 @@ def match_recognize(
     prepared = data[labels].map_partitions(
         _prepare, plan, meta=_prepare(nothing[labels], plan), enforce_metadata=False, align_dataframes=False
     )
-    # The hash itself need not travel.
+    # The hash column itself is not sent.
     together = prepared.drop(columns=_HASH).shuffle(on=prepared[_HASH], ignore_index=True)
     return together.map_partitions(
         _answer, sql, plan, limits, dtypes, meta=_pandas(plan.answer.empty_table(), dtypes), enforce_metadata=False
@@ -144,7 +144,7 @@ def _hash(keys: list[pa.ChunkedArray], rows: int) -> Any:
 
     found = np.zeros(rows, dtype=np.uint64)
     for key in keys:
-        # A multiplier of Knuth's; Dask hashes the result once more.
+        # Knuth's multiplicative hash; Dask hashes the result again.
         found = (found ^ _hashed(key)) * np.uint64(0x9E3779B97F4A7C15)
         found ^= found >> np.uint64(32)
     return found.view(np.int64)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["match_recognize"]
 
-# Makes the hash one that nobody else distributes by.
+# So that no other operator of the plan distributes by the same hash.
 _HASHED_WITH = "rowpattern.match_recognize"
 # The forms of a time zone that Java knows as a distance from UTC.
 _OFFSET = re.compile(r"(?:UTC|GMT|UT)?([+-])(\d\d?)(?::?(\d\d))?")
@@ -128,7 +128,7 @@ def _answering(
         except RowPatternError as error:
             failed = error
         if failed is not None:
-            # Spark shows each place that an error has been through, of which there are many.
+            # Spark shows the whole traceback, which is long.
             raise failed.with_traceback(None)
 
     return answered

@@ -133,7 +133,7 @@ def _answer(
 ) -> Any:
     if not stream:
         if isolated:
-            from rowpattern.sql.isolation.pool import answer_isolated
+            from rowpattern.sql.isolation import answer_isolated
 
             return answer_isolated(sql, data, tables, context)
         return query_module().answer_query(sql, data, tables, context)
@@ -178,7 +178,7 @@ def explain(
 
     context = _context(memory_limit_mb, timeout_seconds, threads, None)
     if _isolated(isolation):
-        from rowpattern.sql.isolation.pool import explain_isolated
+        from rowpattern.sql.isolation import explain_isolated
 
         return explain_isolated(sql, data, tables, context, analyze=analyze)
     return explained(sql, data, tables, context, analyze=analyze)

@@ -1,4 +1,4 @@
-"""What queries need is imported once, at the first, by one thread; a fork waits for that.
+"""The modules of queries are imported at the first query, by one thread; a fork waits for that.
 
 A child does not have the thread that imports, and so would wait for its modules' locks for ever.
 """
@@ -19,7 +19,7 @@ __all__ = ["query_module"]
 # A fork inside a module that the importing thread waits for would wait for ever.
 _MOST_WAIT_SECONDS = 20
 
-# A thread that imports may come here again.
+# The importing thread may enter again.
 _lock = threading.RLock()
 _module: Any = None
 _locked_for_fork = False

@@ -6,7 +6,7 @@ use syn::{Block, ImplItem, Item, ReturnType, Signature, Type, parse_macro_input,
 
 /// Turns panics of functions that Python calls into `rowpattern.errors.InternalError`.
 ///
-/// Stands before `#[pymethods]` or `#[pyfunction]`. The body of each function runs in `crate::python::panics::guard`; a function
+/// Stands before `#[pymethods]` or `#[pyfunction]`. The body of each function runs in `crate::panics::guard`; a function
 /// that returns no `PyResult` then returns one. Without it, `PyO3` raises its `PanicException`, which is no subclass of
 /// `Exception` and passes through what callers write to contain errors.
 #[proc_macro_attribute]
@@ -30,7 +30,7 @@ fn guard(signature: &mut Signature, block: &mut Block) {
     let body = &*block;
     let (guarded, output): (Block, ReturnType) = match &signature.output {
         output @ ReturnType::Type(_, kind) if is_result(kind) => {
-            (parse_quote!({ crate::python::panics::guard(move || #body) }), output.clone())
+            (parse_quote!({ crate::panics::guard(move || #body) }), output.clone())
         }
         output => {
             let kind: Type = match output {
@@ -39,7 +39,7 @@ fn guard(signature: &mut Signature, block: &mut Block) {
             };
             // A closure of its own: the body may return early.
             let guarded = parse_quote!({
-                crate::python::panics::guard(move || {
+                crate::panics::guard(move || {
                     let body = move || #body;
                     Ok(body())
                 })

@@ -43,7 +43,7 @@ _MOST_KEPT = 5000
 
 
 class CloudWatchPublisher:
-    """Reads the cache's figures every so often and sends them in batches.
+    """Reads the cache's figures at intervals and sends them in batches.
 
     Requests are retried by boto3, with growing pauses. What cannot be sent is logged under `rowpattern.cloudwatch`,
     kept with its time, and sent with the next batch; past 5,000 readings the oldest go, and their number is logged. A
@@ -149,7 +149,7 @@ class CloudWatchPublisher:
                     )
                     return False
                 for reading in readings:
-                    # A full buffer may have dropped it meanwhile.
+                    # It may have been dropped from a full buffer.
                     if self._readings and self._readings[0] is reading:
                         self._readings.popleft()
         return True

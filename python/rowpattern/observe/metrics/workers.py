@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["clean", "exposition", "join", "joined", "leave"]
 
-# A worker that does not answer in this time is left out; its thread for figures is apart from its work.
+# A worker that does not answer in this time is left out. It answers in a thread of its own, whatever else it does.
 _PATIENCE_SECONDS = 2.0
 
 # What every metrics page of this package has.
@@ -62,7 +62,7 @@ def join(folder: str | os.PathLike[str]) -> int:
     path = Path(folder)
     path.mkdir(parents=True, exist_ok=True)
     server, _ = prometheus.serve(0)
-    # A note is named by its port, so a process that is given the port of a dead one takes the place of its note.
+    # Files are named by the port, so a process that gets the port of a dead one overwrites its file.
     note = path / f"{server.server_port}.json"
     part = note.with_suffix(f".{os.getpid()}.part")
     part.write_text(json.dumps({"process": os.getpid(), "port": server.server_port}), encoding="ascii")
@@ -119,7 +119,7 @@ def _read(note: Path) -> _Worker | None:
         noted = json.loads(note.read_text(encoding="ascii"))
         return _Worker(note, int(noted["process"]), int(noted["port"]))
     except FileNotFoundError:
-        # It has left meanwhile.
+        # It has removed its file meanwhile.
         return None
     except (OSError, ValueError, KeyError, TypeError):
         # Not written by `join`.
@@ -148,7 +148,7 @@ def _page(worker: _Worker) -> str | None:
         connection.close()
     if _MARK in page:
         return page
-    # Nobody listens, or somebody else does.
+    # No process listens there, or one that is not a worker.
     worker.note.unlink(missing_ok=True)
     return None
 

@@ -1,7 +1,7 @@
-"""Columns made piece by piece, within the limits of a query.
+"""Columns made chunk by chunk, within the limits of a query.
 
 One call of numpy or Arrow cannot be interrupted, and takes memory that nobody counts. So what can be larger than the
-table is made here: its memory is counted before it is taken, and limits are looked at between pieces of a million rows.
+table is made here: its memory is counted before it is taken, and limits are checked between chunks of a million rows.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ if TYPE_CHECKING:
     from rowpattern.sql.arrow.arrays import Array
     from rowpattern.sql.runtime.context import ExecutionContext
 
-__all__ = ["numbers", "picked", "repeated", "taken"]
+__all__ = ["computed_numbers", "repeat_numbers", "take_numbers", "take_values"]
 
 # Some milliseconds of work.
-PIECE_ROWS = 1 << 20
+CHUNK_ROWS = 1 << 20
 # Texts differ in length; whether they do is of no interest below.
 _FEW_BYTES = 16 << 20
 
 _Numbers = np.ndarray[tuple[int], np.dtype[Any]]
 
 
-def numbers(
-    context: ExecutionContext, count: int, piece: Callable[[int, int], _Numbers], kind: Any = np.int64
+def computed_numbers(
+    context: ExecutionContext, count: int, chunk: Callable[[int, int], _Numbers], kind: Any = np.int64
 ) -> _Numbers:
     """Make a column of numbers; it is held until it is released.
 
     Args:
         context: the limits.
         count: how many there are.
-        piece: gives those from one place on up to another.
+        chunk: gives those from one place on up to another.
         kind: their type in numpy.
 
     Raises:
@@ -44,26 +44,26 @@ def numbers(
     """
     context.check()
     context.hold(count * np.dtype(kind).itemsize)
-    if count <= PIECE_ROWS:
-        return np.asarray(piece(0, count), dtype=kind)
+    if count <= CHUNK_ROWS:
+        return np.asarray(chunk(0, count), dtype=kind)
     found = np.empty(count, dtype=kind)
-    for first in range(0, count, PIECE_ROWS):
+    for first in range(0, count, CHUNK_ROWS):
         context.check()
-        last = min(first + PIECE_ROWS, count)
-        found[first:last] = piece(first, last)
+        last = min(first + CHUNK_ROWS, count)
+        found[first:last] = chunk(first, last)
     return found
 
 
-def picked(context: ExecutionContext, values: _Numbers, at: _Numbers) -> _Numbers:
+def take_numbers(context: ExecutionContext, values: _Numbers, at: _Numbers) -> _Numbers:
     """Return numbers at places; they are held until they are released.
 
     Raises:
         QueryLimitError: a limit was passed.
     """
-    return numbers(context, len(at), lambda begin, end: values[at[begin:end]], values.dtype)
+    return computed_numbers(context, len(at), lambda begin, end: values[at[begin:end]], values.dtype)
 
 
-def repeated(values: _Numbers, first: _Numbers, length: _Numbers, begin: int, end: int) -> _Numbers:
+def repeat_numbers(values: _Numbers, first: _Numbers, length: _Numbers, begin: int, end: int) -> _Numbers:
     """Return items `begin` to `end` of values that are each repeated `length` times.
 
     Args:
@@ -83,7 +83,7 @@ def repeated(values: _Numbers, first: _Numbers, length: _Numbers, begin: int, en
     return np.repeat(values[low:high], np.maximum(times, 0))
 
 
-def taken(context: ExecutionContext, values: Array, at: pa.Array) -> Array:
+def take_values(context: ExecutionContext, values: Array, at: pa.Array) -> Array:
     """Take values at places that are known to exist (NULL where a place is NULL); they are held.
 
     Raises:
@@ -93,21 +93,21 @@ def taken(context: ExecutionContext, values: Array, at: pa.Array) -> Array:
     lengths = _uneven_lengths(values, len(at))
     width = 0 if lengths is not None else max(1, values.nbytes // max(1, len(values)))
 
-    def piece(places: pa.Array) -> Array:
+    def chunk(places: pa.Array) -> Array:
         if lengths is None:
             context.hold(len(places) * width)
         else:
             context.hold(pc.sum(pc.take(lengths, places, boundscheck=False)).as_py() or 0)
         return pc.take(values, places, boundscheck=False)
 
-    if len(at) <= PIECE_ROWS:
-        return piece(at)
-    pieces: list[pa.Array] = []
-    for first in range(0, len(at), PIECE_ROWS):
+    if len(at) <= CHUNK_ROWS:
+        return chunk(at)
+    chunks: list[pa.Array] = []
+    for first in range(0, len(at), CHUNK_ROWS):
         context.check()
-        found = piece(at.slice(first, PIECE_ROWS))
-        pieces += found.chunks if isinstance(found, pa.ChunkedArray) else [found]
-    return pa.chunked_array(pieces, values.type)
+        found = chunk(at.slice(first, CHUNK_ROWS))
+        chunks += found.chunks if isinstance(found, pa.ChunkedArray) else [found]
+    return pa.chunked_array(chunks, values.type)
 
 
 def _uneven_lengths(values: Array, count: int) -> Array | None:

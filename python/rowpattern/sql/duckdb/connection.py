@@ -1,4 +1,4 @@
-"""DuckDB, embedded: evaluates what is plain SQL, over the tables that it is handed and nothing else.
+"""Connections of DuckDB, which evaluate plain SQL over the tables that they are given, and nothing else.
 
 Connections have no access to files, the network, extensions, or the caller's variables; settings are locked; memory and
 time are limited. They rest in a pool, empty, because making one costs more than most queries on small tables.
@@ -31,13 +31,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Database", "abandoned_queries", "database", "relation_reader", "spilling_database"]
 
-# More would hold memory for nothing.
+# The most idle connections that are kept.
 _MOST_RESTING = 4
 
 # Two threads that sorted 5 GB in 256 MB ran out of it; one did not.
 _SORT_MB_A_THREAD = 192
 
-# A disk, a quota, and a process's own limit that are reached.
+# A full disk, a quota, and the process's limit of file sizes.
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 # DuckDB refuses a number of bytes that 64 bits do not hold.
@@ -51,8 +51,7 @@ _SETTINGS = {
     "autoload_known_extensions": "false",
 }
 
-# With their limits of memory and threads and their time zone, which cannot be changed any more; the one that rests
-# longest is first.
+# Idle connections, each with its limits and time zone, which cannot be changed; the one idle longest is first.
 _resting: list[tuple[tuple[float, int, str | None], duckdb.DuckDBPyConnection]] = []
 _resting_lock = threading.Lock()
 
@@ -90,7 +89,7 @@ def _connect(
     }
     connection = duckdb.connect(":memory:", config={**_SETTINGS, **limits})
     connection.execute("SET python_enable_replacements = false")
-    # It would be printed, where a query takes seconds.
+    # It would be printed when a query takes seconds.
     connection.execute("SET enable_progress_bar = false")
     if time_zone is not None:
         try:

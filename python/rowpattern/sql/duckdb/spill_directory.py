@@ -1,4 +1,4 @@
-"""Temporary directories for what does not fit into memory, which nobody but their process removes.
+"""Temporary directories for what does not fit into memory; only the process that made one removes it.
 
 A directory holds a locked file. The lock goes with the process, however that ends, so the next process that spills can
 tell what was left behind, whatever the processes' numbers mean where it runs.
@@ -81,7 +81,7 @@ class SpillDirectory:
 
 
 def _remove(directory: str, lock: int) -> None:
-    # The lock last: without it, nobody could tell later that what is left belongs to nobody.
+    # The lock last: while it is there, other processes can tell whether this one still runs.
     spilled = Path(directory, "spilled")
     for _ in range(_TRIES):
         shutil.rmtree(spilled, ignore_errors=True)

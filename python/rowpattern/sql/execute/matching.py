@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from rowpattern.errors import QueryError, QueryLimitError
-from rowpattern.sql.arrow.chunks import numbers, picked, repeated
+from rowpattern.sql.arrow.chunks import computed_numbers, repeat_numbers, take_numbers
 from rowpattern.sql.bind.references import RowExists, Value
 from rowpattern.sql.execute.match_dependent import dependent_conditions
 from rowpattern.sql.expression.kernels import run_kernels
@@ -68,7 +68,7 @@ class Matched:
 
     def of_rows(self, values: Integers, begin: int, end: int) -> Integers:
         """Return, for the rows of matches from one place on up to another, the value of their match."""
-        return repeated(values, self.first, self.length, begin, end)
+        return repeat_numbers(values, self.first, self.length, begin, end)
 
     def row(self, begin: int, end: int) -> Integers:
         """Return the input's row for the rows of matches from one place on up to another."""
@@ -79,14 +79,14 @@ class Matched:
 
     def rows(self) -> Integers:
         """Return the input's row for each row of each match; they are held."""
-        return numbers(self._context, self.row_count, self.row)
+        return computed_numbers(self._context, self.row_count, self.row)
 
     def partition_bounds(self) -> tuple[Integers, Integers]:
         """Return the first row of each match's partition, and the row behind its last; they are held."""
         ends = np.append(self._rows.starts[1:], self._rows.count)
         with self._context.holding(8 * self.count):
             partition = np.asarray(self.matches.partition)
-            low, high = (picked(self._context, bound, partition) for bound in (self._rows.starts, ends))
+            low, high = (take_numbers(self._context, bound, partition) for bound in (self._rows.starts, ends))
         return low, high
 
     def classifiers(self) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from rowpattern.errors import QueryError, QueryLimitError
-from rowpattern.sql.arrow.chunks import numbers, picked, taken
+from rowpattern.sql.arrow.chunks import computed_numbers, take_numbers, take_values
 from rowpattern.sql.bind.references import Aggregate, Classifier, MatchNumber, Navigation, RowExists, Value
 from rowpattern.sql.execute.matching import compute
 from rowpattern.sql.runtime.threads import in_threads
@@ -53,11 +53,13 @@ class Items:
     @cached_property
     def match(self) -> Integers:
         """The match of each; made where it is asked for, as it is as large as a column."""
-        every = numbers(self._context, self.matched.count, np.arange)
+        every = computed_numbers(self._context, self.matched.count, np.arange)
         if not self.per_row:
             return every
         matched = self.matched
-        of_rows = numbers(self._context, matched.row_count, lambda begin, end: matched.of_rows(every, begin, end))
+        of_rows = computed_numbers(
+            self._context, matched.row_count, lambda begin, end: matched.of_rows(every, begin, end)
+        )
         self._context.release(every.nbytes)
         return self._then(of_rows, self.empty)
 
@@ -74,7 +76,7 @@ class Items:
 
     def of_matches(self, values: Integers) -> Integers:
         """Return for each item the value of its match; they are held."""
-        return picked(self._context, values, self.match)
+        return take_numbers(self._context, values, self.match)
 
     def _then(self, of_rows: Integers, of_empty: Integers) -> Integers:
         if not len(of_empty):
@@ -128,13 +130,13 @@ class _Reader:
             # Each row's own.
             return [(item, self._named(self._matched.classifiers())) for item in items]
         places = self._rows_at(at)
-        outside = numbers(self._context, len(places), lambda begin, end: places[begin:end] < 0, bool)
+        outside = computed_numbers(self._context, len(places), lambda begin, end: places[begin:end] < 0, bool)
         within = not outside.any()
         rows = pa.array(places) if within else pa.array(places, mask=outside)
         found: list[tuple[Reference, Array]] = []
         for item in items:
             if isinstance(item, Value):
-                found.append((item, taken(self._context, self._rows.column(item.column), rows)))
+                found.append((item, take_values(self._context, self._rows.column(item.column), rows)))
             elif isinstance(item, RowExists):
                 found.append((item, pa.array(~outside)))
             else:
@@ -160,7 +162,7 @@ class _Reader:
             after = before + at.rows
             return np.where((before >= 0) & (after >= low[of]) & (after < high[of]), after, -1)
 
-        found = numbers(self._context, len(places), moved)
+        found = computed_numbers(self._context, len(places), moved)
         self._context.release(places.nbytes + low.nbytes + high.nbytes)
         return found
 
@@ -198,7 +200,7 @@ class _Reader:
             found = start + at.offset if at.first else start + length - 1 - at.offset
             return np.where(at.offset < length, found, -1)
 
-        return numbers(self._context, matched.row_count if running else matched.count, places)
+        return computed_numbers(self._context, matched.row_count if running else matched.count, places)
 
     def _classifiers(self, rows: Integers) -> pa.Array:
         matched, match = self._matched, self._items.match
@@ -214,14 +216,14 @@ class _Reader:
             found[inside] = classifiers[(places + matched.first[of])[inside]]
             return found
 
-        found = numbers(self._context, len(rows), codes, np.int16)
+        found = computed_numbers(self._context, len(rows), codes, np.int16)
         named = self._named(found)
         self._context.release(found.nbytes)
         return named
 
     def _named(self, codes: np.ndarray[Any, Any]) -> Array:
         names = pa.array([*self._bound.variables, None], pa.string())
-        return taken(self._context, names, pa.array(codes))
+        return take_values(self._context, names, pa.array(codes))
 
     # Aggregates.
 
@@ -258,20 +260,20 @@ class _Reader:
         matched = self._matched
         context, count = self._context, matched.row_count
         every = np.arange(matched.count)
-        match = numbers(context, count, lambda begin, end: matched.of_rows(every, begin, end))
+        match = computed_numbers(context, count, lambda begin, end: matched.of_rows(every, begin, end))
         columns: dict[str, Array] = {
             "match": pa.array(match),
-            "row": pa.array(numbers(context, count, np.arange)),
+            "row": pa.array(computed_numbers(context, count, np.arange)),
             "label": pa.array(matched.classifiers()),
         }
         items: dict[str, RowValue] = {name: item for each in aggregates for name, item in each.reads}
         rows = pa.array(matched.rows())
         for name, item in items.items():
             if isinstance(item, str):
-                columns[name] = taken(context, self._rows.column(item), rows)
+                columns[name] = take_values(context, self._rows.column(item), rows)
             elif isinstance(item, MatchNumber):
                 number = np.asarray(matched.matches.number)
-                columns[name] = pa.array(picked(context, number, match))
+                columns[name] = pa.array(take_numbers(context, number, match))
             else:
                 columns[name] = self._named(matched.classifiers())
         self.table = pa.table(columns)
@@ -288,19 +290,19 @@ class _Reader:
         for each, values in zip(final, found.columns):
             if nothing is not None:
                 values = _concatenated(values, nothing.column(all_of_them.index(each)), 1)  # noqa: PLW2901
-            self._aggregates[each] = values if place is None else taken(self._context, values, pa.array(place))
+            self._aggregates[each] = values if place is None else take_values(self._context, values, pa.array(place))
 
     def _count(self, variables: tuple[str, ...], *, final: bool) -> Integers:
         """Count the rows that are mapped to variables, by sums over all rows of matches."""
         matched, items, context = self._matched, self._items, self._context
         if len(variables) == len(self._bound.variables):
-            before = numbers(context, matched.row_count + 1, np.arange)
+            before = computed_numbers(context, matched.row_count + 1, np.arange)
         else:
             before = self._counted_before(variables)
         begun = before[matched.first]
         if items.per_row and not final:
             found = items.rows_then(
-                numbers(
+                computed_numbers(
                     context,
                     matched.row_count,
                     lambda begin, end: before[begin + 1 : end + 1] - matched.of_rows(begun, begin, end),
@@ -328,7 +330,7 @@ class _Reader:
             counted += int(sums[-1]) if len(sums) else 0
             return found
 
-        return numbers(self._context, len(classifiers) + 1, piece)
+        return computed_numbers(self._context, len(classifiers) + 1, piece)
 
 
 def _list(aggregates: list[Aggregate]) -> str:

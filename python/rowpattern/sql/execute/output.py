@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from rowpattern.sql.arrow.chunks import picked, taken
+from rowpattern.sql.arrow.chunks import take_numbers, take_values
 from rowpattern.sql.execute.matching import find_matches
 from rowpattern.sql.execute.measures import Items, measure
 from rowpattern.sql.execute.sort import sort_partitions
@@ -51,7 +51,7 @@ def answer_clause(
             if per_row
             else _one_row(bound, rows, matched.start, measures)
         )
-        answer = Answer(in_threads(context.threads, lambda column: column.taken(context), columns, items.count))
+        answer = Answer(in_threads(context.threads, lambda column: column.take(context), columns, items.count))
     return answer, rows.order is not None
 
 
@@ -69,8 +69,8 @@ class _Column:
     at: pa.Array | None
     origin: str | None
 
-    def taken(self, context: ExecutionContext) -> AnswerColumn:
-        values = self.values if self.at is None else taken(context, self.values, self.at)
+    def take(self, context: ExecutionContext) -> AnswerColumn:
+        values = self.values if self.at is None else take_values(context, self.values, self.at)
         return AnswerColumn(self.name, values, self.origin)
 
 
@@ -148,11 +148,17 @@ def _shown(
     empty_shown = bool(kept[matched_rows:].any())
     if not empty_shown and not len(unmatched):
         context.check()
-        return (None if len(shown) == items.count else shown), picked(context, row, shown), False
+        return (None if len(shown) == items.count else shown), take_numbers(context, row, shown), False
     # Matches come in the order of their first rows; a row of no match, and an empty match, at its own row.
     context.hold(3 * 8 * (len(shown) + len(unmatched)))
-    begins = np.concatenate([picked(context, matched.start, picked(context, items.match, shown)), unmatched])
+    begins = np.concatenate(
+        [take_numbers(context, matched.start, take_numbers(context, items.match, shown)), unmatched]
+    )
     context.check()
     order = np.argsort(begins, kind="stable")
-    every = picked(context, np.concatenate([shown, np.full(len(unmatched), -1, dtype=np.int64)]), order)
-    return every, picked(context, np.concatenate([picked(context, row, shown), unmatched]), order), bool(len(unmatched))
+    every = take_numbers(context, np.concatenate([shown, np.full(len(unmatched), -1, dtype=np.int64)]), order)
+    return (
+        every,
+        take_numbers(context, np.concatenate([take_numbers(context, row, shown), unmatched]), order),
+        bool(len(unmatched)),
+    )

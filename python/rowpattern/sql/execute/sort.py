@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from rowpattern.errors import QueryError
 from rowpattern.sql.arrow.arrays import Booleans, Integers, has_nan
-from rowpattern.sql.arrow.chunks import taken
+from rowpattern.sql.arrow.chunks import take_values
 from rowpattern.sql.text.source_location import error_at
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class OrderedPartitions:
         if found is None:
             found = self.table.column(name)
             if self.order is not None:
-                found = taken(self._context, found, pa.array(self.order))
+                found = take_values(self._context, found, pa.array(self.order))
             if found.num_chunks > 1:
                 # Reading rows here and there is slow over many chunks.
                 self._context.check()
@@ -69,7 +69,7 @@ class OrderedPartitions:
 
     def keep_key(self, key: Key, values: pa.ChunkedArray) -> None:
         """Keep values that were computed for a key, in the table's order."""
-        self._keys[key.sql] = values if self.order is None else taken(self._context, values, pa.array(self.order))
+        self._keys[key.sql] = values if self.order is None else take_values(self._context, values, pa.array(self.order))
 
     def shifted(self, name: str, rows: int) -> pa.ChunkedArray:
         """Return a column's values `rows` rows further on (negative: back), NULL outside of the partition."""

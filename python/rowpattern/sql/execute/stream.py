@@ -1,6 +1,6 @@
 """A query over more than fits into memory: partition by partition, the answer batch by batch.
 
-Rows go through these hands, none of which holds more than a part of them: DuckDB sorts, writing to disk what does not
+Rows pass through these steps, none of which holds more than a part of them: DuckDB sorts, writing to disk what does not
 fit; whole partitions are gathered to blocks of some megabytes; each block is answered like a table of its own; DuckDB
 computes what is around the clause.
 """
@@ -150,7 +150,7 @@ class _StreamedQuery:
                 failed, self._failed = self._failed, None
                 if failed is None:
                     raise
-                # What DuckDB says of it has been through its hands, and Arrow's.
+                # DuckDB and Arrow have changed the error's type and message.
                 raise failed from failed.__cause__
 
     def _answered(self, stack: contextlib.ExitStack) -> Iterator[pa.RecordBatch]:

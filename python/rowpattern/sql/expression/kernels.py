@@ -139,7 +139,7 @@ def _run_piece(
     try:
         return _run(kernel, {name: columns[name].slice(first, rows) for name in _references(kernel)}, with_nan)
     except (_OtherTypesError, pa.ArrowNotImplementedError, pa.ArrowInvalid):
-        # Invalid is a whole number that leaves 64 bits; DuckDB says so.
+        # An integer overflow; DuckDB makes the error.
         return None
 
 

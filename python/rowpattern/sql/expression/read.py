@@ -175,7 +175,7 @@ class TreeReader:
         read = self._readers.get(kind) if isinstance(kind, str) else None
         if read is None or not isinstance(form, str):
             raise self.unknown(f"an expression of the class {kind}", keys)
-        # The name that it gets as an element of a list; whoever reads the list has looked at it.
+        # The alias of an element of a list, which the reader of the list has checked.
         keys.take("alias")
         found = read(keys, form)
         keys.end()

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Channel", "ClosedError", "ReceivedTables", "SentTables", "wait_until_closed"]
 
 _LENGTH = struct.Struct("<I")
-# A query's text is at most some hundreds of KB, an answer's description some for each column.
+# A query's text has at most some hundreds of KB; the description of an answer has some KB a column.
 _MOST_MESSAGE_BYTES = 256 << 20
 _MOST_DESCRIPTORS = 1
 # Shared memory that is written again costs a copy; new memory costs the system's time for each page as well.

@@ -39,9 +39,9 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-# Beyond a query's memory: the parser's, the plan's, stacks of threads that begin.
+# Added to a query's memory, for the parser, the plan, and stacks of threads.
 _SLACK_BYTES = 64 << 20
-# A worker that holds so much more than at first is replaced.
+# A worker that has grown by this much since it started is replaced.
 _MOST_GROWTH_BYTES = 512 << 20
 
 
@@ -199,7 +199,7 @@ def main(descriptor: int, parent: int) -> None:
             caller.channel.send(reply, answer)
             caller.tables.end()
             caller.answers.end()
-    # Nothing of this process is anybody's: it need not be taken down.
+    # Nothing in this process has to be cleaned up.
     os._exit(0)
 
 
@@ -251,7 +251,7 @@ def _answered(question: dict[str, Any], caller: _Caller, memory: _Memory) -> tup
     data = _Given(caller, "") if question["data"] else None
     explain = question["explain"]
     if explain is not None:
-        # Its connection is at rest then: DuckDB's threads are no part of what the query takes.
+        # The connection then exists already: memory of DuckDB's threads does not count for the query.
         with database(context):
             pass
         with memory.limited(context.memory_mb):

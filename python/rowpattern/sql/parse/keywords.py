@@ -22,7 +22,7 @@ NOT_A_NAME = frozenset(
     """.split()
 )
 
-#: Words that go on behind a table, and so are no alias of it.
+#: Words that continue FROM behind a table, and so cannot be its alias.
 BEHIND_A_TABLE = NOT_A_NAME | frozenset(
     "ANTI ASOF AT CROSS FULL INNER JOIN LEFT MATCH_RECOGNIZE NATURAL OUTER POSITIONAL RIGHT SEMI TABLESAMPLE".split()
 )
@@ -30,7 +30,7 @@ BEHIND_A_TABLE = NOT_A_NAME | frozenset(
 # Words that join two values, or a clause and its list, and so end no expression.
 _BETWEEN_VALUES = frozenset({"IS", "LIKE", "ILIKE", "GLOB", "SIMILAR", "BETWEEN", "ESCAPE", "ZONE", "OVERLAPS", "BY"})
 
-# DuckDB takes these as names of functions and types only; people call columns so (`at` above all).
+# DuckDB takes these as names of functions and types only, but columns have such names (`at` above all).
 _QUOTED_FOR_DUCKDB = frozenset(
     "AT AUTHORIZATION BINARY COLLATION CONCURRENTLY FREEZE FULL GLOB LEFT RIGHT VERBOSE".split()
 )

@@ -45,7 +45,7 @@ _FAULTS = {
 
 
 def _nothing() -> None:
-    """Stop work that cannot be stopped."""
+    """Interrupt nothing: for work that cannot be interrupted."""
 
 
 class Task(Generic[_Found]):
@@ -109,7 +109,7 @@ class Task(Generic[_Found]):
         call()
 
     def run(self, rest: Callable[[], bool]) -> bool:
-        """Do the work; `rest` says before the caller goes on whether this thread does more, and so does the answer."""
+        """Do the work; return what `rest`, called before the caller continues, says: whether the thread is kept."""
         work, self._work = self._work, None
         try:
             self._found = work() if work is not None else None

@@ -1,0 +1,222 @@
+//! The strategy that tries ways to match one after another, and goes back.
+
+use super::ambiguity::branches_meet;
+use super::failures::{Failures, Reach};
+use crate::automaton::ACCEPT;
+use crate::budget::{Budget, Stopped};
+use crate::condition::{Aggregate, Expression, MatchSoFar, Surroundings, Value, ValueColumn};
+use crate::matcher::{BackwardPass, Candidate, Context, Ending, Output, SearchError, Sink, Strategy};
+use crate::rows::{Skip, Target, VariableSet};
+
+/// Steps between two looks at the limits: about a tenth of a millisecond.
+const STEPS_A_LOOK: usize = 1 << 10;
+/// Parts of a condition, words of a key, or rows of a match that are handed on, that take as long as a step.
+const PARTS_A_STEP: usize = 8;
+
+/// How many branches must fail within a match before failures are noted: most matches never go back.
+const FAILURES_BEFORE_NOTES: u32 = 32;
+
+/// Conditions of a row pattern over columns.
+#[derive(Debug, Default)]
+pub struct MatchConditions {
+    /// What they read.
+    pub columns: Vec<ValueColumn>,
+    /// Sets of variables that they name.
+    pub sets: Vec<VariableSet>,
+    /// Aggregates that they read.
+    pub aggregates: Vec<Aggregate>,
+    /// By variable; None where rows alone decide.
+    pub conditions: Vec<Option<Expression>>,
+}
+
+/// A place in the search: what the match may go on with follows from the position. Small, as there is one a row.
+#[derive(Clone, Copy)]
+struct Choices {
+    /// The position of the row before; [`ACCEPT`] at the match's start.
+    position: u32,
+    /// How many of its followers were tried.
+    tried: u32,
+}
+
+/// Finds matches whose conditions depend on the match, in the order of preferment, going back where a condition fails.
+pub struct Backtracking<'a> {
+    conditions: &'a MatchConditions,
+    names: &'a [String],
+    skip: Skip,
+    so_far: MatchSoFar<'a>,
+    failures: Failures,
+    /// Whether a branch that failed can be come to again; None before the first partition.
+    notes: Option<bool>,
+    choices: Vec<Choices>,
+    /// By variable, the steps that evaluating its condition takes as long as.
+    costs: Vec<usize>,
+    steps_since_look: usize,
+    taken: u64,
+}
+
+impl<'a> Backtracking<'a> {
+    /// With these conditions of a pattern with variables of these names.
+    pub fn new(conditions: &'a MatchConditions, names: &'a [String], skip: Skip) -> Self {
+        let expressions = conditions.conditions.iter();
+        let reach = Reach::of(expressions.clone().flatten(), conditions.sets.len(), conditions.aggregates.len());
+        Self {
+            conditions,
+            names,
+            skip,
+            so_far: MatchSoFar::new(&conditions.sets, &conditions.aggregates, &conditions.columns),
+            failures: Failures::new(reach),
+            notes: None,
+            choices: Vec::new(),
+            costs: expressions.map(|condition| condition.as_ref().map_or(0, Expression::size) / PARTS_A_STEP).collect(),
+            steps_since_look: 0,
+            taken: 0,
+        }
+    }
+
+    /// How many steps were taken: followers that were tried.
+    pub fn steps(&self) -> u64 {
+        self.taken
+    }
+
+    /// Looks at the limits now and then, after what took as long as `steps` steps.
+    #[inline]
+    fn look(&mut self, context: &mut Context<'_>, steps: usize) -> Result<(), Stopped> {
+        self.steps_since_look += steps;
+        if self.steps_since_look >= STEPS_A_LOOK {
+            self.steps_since_look = 0;
+            context.check()?;
+        }
+        Ok(())
+    }
+
+    /// Finds the preferred match that begins at a row, and gives the row behind it. Afterwards the match so far and the choices
+    /// are those of the match.
+    fn search(
+        &mut self,
+        context: &mut Context<'_>,
+        backward: &mut BackwardPass,
+        start: usize,
+        around: Surroundings<'a>,
+    ) -> Result<Option<usize>, SearchError> {
+        let automaton = context.automaton;
+        let notes = self.notes.unwrap_or(true);
+        self.so_far.begin(start);
+        self.failures.begin_match();
+        self.choices.clear();
+        context.budget.reserve(&mut self.choices, 1)?;
+        let begins = automaton.start[usize::from(start != around.begin)].as_slice();
+        self.choices.push(Choices { position: ACCEPT, tried: 0 });
+        let mut failed = 0_u32;
+        loop {
+            let row = start + self.choices.len() - 1;
+            let Some(here) = self.choices.last_mut() else { return Ok(None) };
+            let list = if here.position == ACCEPT { begins } else { automaton.followers(here.position) };
+            if row == around.end && here.position != ACCEPT {
+                // No row is left; whether the match may end here is all there is to ask.
+                if automaton.accepts_at_end[here.position as usize] {
+                    return Ok(Some(row));
+                }
+                here.tried = list.len() as u32;
+            }
+            let Some(&choice) = list.get(here.tried as usize) else {
+                let position = here.position;
+                failed += 1;
+                if notes && failed > FAILURES_BEFORE_NOTES && position != ACCEPT {
+                    self.failures.insert(position, &self.so_far, context.budget)?;
+                    self.look(context, self.failures.key_words() / PARTS_A_STEP)?;
+                }
+                self.choices.pop();
+                if self.choices.is_empty() {
+                    return Ok(None);
+                }
+                self.so_far.pop();
+                continue;
+            };
+            here.tried += 1;
+            if choice == ACCEPT {
+                return Ok(Some(row));
+            }
+            self.taken += 1;
+            self.look(context, 1)?;
+            backward.reach(context, around.begin, row)?;
+            let set = context.tables.set(backward.number(row));
+            if set[choice as usize / 64] >> (choice % 64) & 1 == 0 {
+                continue;
+            }
+            let variable = automaton.positions[choice as usize].variable;
+            self.so_far.push(variable, context.budget)?;
+            if let Some(condition) = &self.conditions.conditions[usize::from(variable)] {
+                self.look(context, self.costs[usize::from(variable)])?;
+                let held = condition
+                    .evaluate(&self.so_far, around)
+                    .map_err(|error| SearchError::Evaluation(variable, error))?;
+                if held != Value::Bool(true) {
+                    self.so_far.pop();
+                    continue;
+                }
+            }
+            if !self.failures.is_empty() {
+                let fails = self.failures.contains(choice, &self.so_far);
+                self.look(context, self.failures.key_words() / PARTS_A_STEP)?;
+                if fails {
+                    self.so_far.pop();
+                    continue;
+                }
+            }
+            context.budget.reserve(&mut self.choices, 1)?;
+            self.choices.push(Choices { position: choice, tried: 0 });
+        }
+    }
+
+    /// Hands on the rows of the match that was found, and says where the skip's variables stand in it.
+    fn hand_on<S: Sink>(&mut self, context: &mut Context<'_>, output: &mut Output<'_, S>) -> Result<Target, Stopped> {
+        let mut target = Target::default();
+        let mut at = 0;
+        while at < self.so_far.classifiers.len() {
+            let rows = output.room(context.budget)?.min(self.so_far.classifiers.len() - at);
+            self.look(context, rows / PARTS_A_STEP)?;
+            for (&variable, choice) in self.so_far.classifiers[at..at + rows].iter().zip(&self.choices[at + 1..]) {
+                if self.skip.variables().is_some_and(|variables| variables.contains(variable)) {
+                    target.note(self.so_far.start + at);
+                }
+                output.row(variable, choice.position);
+                at += 1;
+            }
+        }
+        Ok(target)
+    }
+}
+
+impl Strategy for Backtracking<'_> {
+    fn skip(&self) -> &Skip {
+        &self.skip
+    }
+
+    fn begin_partition(&mut self, context: &mut Context<'_>, _: usize, _: usize) -> Result<(), Stopped> {
+        let failures = &self.failures;
+        self.notes.get_or_insert_with(|| failures.outlive_starts() || branches_meet(context.automaton));
+        self.failures.clear();
+        Ok(())
+    }
+
+    fn match_at<S: Sink>(
+        &mut self,
+        context: &mut Context<'_>,
+        backward: &mut BackwardPass,
+        candidate: Candidate,
+        output: &mut Output<'_, S>,
+    ) -> Result<Option<Ending>, SearchError> {
+        let Candidate { start, begin, end, number } = candidate;
+        let (columns, names) = (&self.conditions.columns, self.names);
+        let around = Surroundings { columns, names, begin, end, number: number as i64 };
+        let Some(end) = self.search(context, backward, start, around)? else { return Ok(None) };
+        Ok(Some(Ending { end, target: self.hand_on(context, output)? }))
+    }
+
+    fn release(&mut self, budget: &Budget) {
+        self.failures.release(budget);
+        self.so_far.release(budget);
+        budget.release_vector(&self.choices);
+        self.choices = Vec::new();
+    }
+}

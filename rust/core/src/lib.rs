@@ -1,0 +1,33 @@
+//! Row patterns (SQL `MATCH_RECOGNIZE`): compiled to automata, matched in linear time, cached.
+//!
+//! A query goes through the modules in this order; each knows only those before it (a test checks that):
+//!
+//! | module | what comes in | what goes out |
+//! | --- | --- | --- |
+//! | [`pattern`] | the text inside `PATTERN (...)` | a tree and the list of variables |
+//! | [`automaton`] | the tree | the position automaton |
+//! | [`rows`] | conditions by row | symbols, partitions; the rules of skipping and navigation |
+//! | [`condition`] | expressions over columns | the values of conditions that depend on the match |
+//! | [`matcher`] | rows as symbols, the automaton | matches |
+//! | [`backtrack`] | the same, and conditions that depend on the match | matches, by going back where a condition fails |
+//!
+//! [`budget`] limits the time and the memory of all of it, [`memory`] has large buffers. [`cache`] holds values of any type and
+//! knows none of the others. The crate `rowpattern-python` binds all of it.
+//!
+//! ```
+//! use rowpattern_core::matcher::Compiled;
+//! let compiled = Compiled::new("START DOWN+ UP+").unwrap();
+//! assert_eq!(compiled.variables, ["START", "DOWN", "UP"]);
+//! assert!(Compiled::new("A (B").is_err());
+//! ```
+
+pub mod automaton;
+pub mod backtrack;
+pub mod budget;
+pub mod cache;
+pub mod condition;
+pub mod matcher;
+pub mod memory;
+pub mod pattern;
+pub mod rows;
+mod sync;

@@ -1,0 +1,113 @@
+//! A compiled row pattern: the unit that is cached and that threads share.
+
+use std::sync::PoisonError;
+
+use super::tables::Tables;
+use crate::automaton::Automaton;
+use crate::pattern::{CompileError, Node, RowPattern, parse};
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicUsize, Ordering};
+
+/// Tables that rest with a pattern; a thread more than these begins with new ones.
+const RESTING_TABLES: usize = 2;
+
+/// What the allocator takes beside what is asked for, over a pattern's dozens of small allocations; measured
+/// with 10,000 patterns (docs/ARCHITECTURE.md).
+const ALLOCATOR_BYTES: usize = 512;
+
+/// An immutable automaton, and the tables that fill while it matches.
+///
+/// A thread takes tables for itself while it matches and gives them back filled, so that threads never wait for
+/// each other and a `fork` in the middle of a match leaves nothing locked in the child.
+///
+/// ```
+/// use rowpattern_core::matcher::Compiled;
+/// let compiled = Compiled::new("A B+").unwrap();
+/// assert_eq!(compiled.variables, ["A", "B"]);
+/// ```
+#[derive(Debug)]
+pub struct Compiled {
+    /// The tree of the text.
+    pub root: Node,
+    /// The primary variables in the order in which they first stand in the text.
+    pub variables: Vec<String>,
+    /// What matching uses.
+    pub automaton: Automaton,
+    tables: SharedTables,
+}
+
+/// Tables at rest.
+#[derive(Debug, Default)]
+struct SharedTables {
+    resting: Mutex<Vec<Tables>>,
+    bytes: AtomicUsize,
+}
+
+/// The number of a variable among names: its exact name, or else the name folded to upper case.
+pub fn number_of(variables: &[String], name: &str) -> Option<u8> {
+    let exact = |wanted: &str| variables.iter().position(|known| known == wanted);
+    exact(name).or_else(|| exact(&name.to_uppercase())).map(|number| number as u8)
+}
+
+impl Compiled {
+    /// Reads and compiles the text inside `PATTERN ( ... )`.
+    pub fn new(text: &str) -> Result<Self, CompileError> {
+        let RowPattern { root, variables } = parse(text)?;
+        let automaton = Automaton::new(&root, variables.len())?;
+        Ok(Self { root, variables, automaton, tables: SharedTables::default() })
+    }
+
+    /// The number of a primary variable: its exact name, or else the name folded to upper case.
+    pub fn variable(&self, name: &str) -> Option<u8> {
+        number_of(&self.variables, name)
+    }
+
+    /// Tables for one thread's use.
+    pub fn take_tables(&self) -> Tables {
+        let resting = self.tables.resting.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        resting.unwrap_or_else(|| Tables::new(&self.automaton))
+    }
+
+    /// Gives tables back; true when the pattern's memory has changed by that.
+    pub fn give_back(&self, tables: Tables) -> bool {
+        let mut resting = self.tables.resting.lock().unwrap_or_else(PoisonError::into_inner);
+        if resting.len() < RESTING_TABLES {
+            resting.reserve_exact(1);
+            resting.push(tables);
+        }
+        let own = resting.capacity() * size_of::<Tables>();
+        let bytes = own + resting.iter().map(Tables::memory_bytes).sum::<usize>();
+        // While the lock is held: of two threads the later one's sum stays.
+        self.tables.bytes.swap(bytes, Ordering::Relaxed) != bytes
+    }
+
+    /// As [`Self::give_back`], for several.
+    pub fn give_back_all(&self, tables: impl IntoIterator<Item = Tables>) -> bool {
+        let mut changed = false;
+        for tables in tables {
+            changed |= self.give_back(tables);
+        }
+        changed
+    }
+
+    /// Bytes on the heap: the automaton, the tree, and tables at rest.
+    pub fn memory_bytes(&self) -> usize {
+        let names: usize = self.variables.iter().map(|name| name.capacity() + size_of::<String>()).sum();
+        size_of::<Self>()
+            + ALLOCATOR_BYTES
+            + self.automaton.memory_bytes()
+            + node_bytes(&self.root)
+            + names
+            + self.tables.bytes.load(Ordering::Relaxed)
+    }
+}
+
+fn node_bytes(node: &Node) -> usize {
+    match node {
+        Node::Empty | Node::Variable(_) | Node::Anchor(_) => 0,
+        Node::Concatenation(parts) | Node::Alternation(parts) | Node::Permutation(parts) => {
+            parts.capacity() * size_of::<Node>() + parts.iter().map(node_bytes).sum::<usize>()
+        }
+        Node::Exclusion(body) | Node::Repetition { body, .. } => size_of::<Node>() + node_bytes(body),
+    }
+}

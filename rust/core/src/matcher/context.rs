@@ -1,0 +1,28 @@
+//! What a pass needs to look things up.
+
+use super::tables::Tables;
+use crate::automaton::Automaton;
+use crate::budget::{Budget, Stopped, Tick};
+use crate::rows::Symbols;
+
+/// The pattern, the rows, and the caller's tables and limits.
+pub struct Context<'a> {
+    /// The compiled pattern.
+    pub automaton: &'a Automaton,
+    /// The rows.
+    pub symbols: &'a Symbols,
+    /// The caller's own; they must have adopted the rows' symbols.
+    pub tables: &'a mut Tables,
+    /// What the whole search may take.
+    pub budget: &'a Budget,
+    /// Whether the caller asks for an end.
+    pub tick: &'a mut Tick<'a>,
+}
+
+impl Context<'_> {
+    /// Looks at the limits, and at whether the caller asks for an end. To be called after [`Tables::rows_a_look`] rows.
+    pub fn check(&mut self) -> Result<(), Stopped> {
+        self.budget.check()?;
+        (self.tick)()
+    }
+}

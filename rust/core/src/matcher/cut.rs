@@ -1,0 +1,191 @@
+//! Rows cut into morsels that can be matched apart, with the same result as together.
+//!
+//! Partitions can always be matched apart. A large partition can be cut where both passes are known without what lies
+//! beyond the cut:
+//!
+//! - *backward*, a row's set follows from the next row's set, and never shrinks when that grows. So from some rows above, the pass is
+//!   done twice: as if nothing could follow, and as if everything could. Where both give the same set, it is the true one.
+//! - *forward*, from some rows below, all states are followed at once. Where they have become one state, it is the true one,
+//!   whatever came before.
+//!
+//! Most patterns forget what lies a few rows back, so a cut is found within some hundred rows. Those that do not (`(A B)*` on
+//! rows that go on so forever) are matched in one morsel.
+
+use super::context::Context;
+use super::morsels::{Morsel, StateBefore};
+use super::tables::{END, Full, Tables, UNKNOWN};
+use super::transducer;
+use crate::automaton::Automaton;
+use crate::budget::Stopped;
+use crate::rows::Partitions;
+
+/// How many rows around the wanted place a cut is looked for in: at first, and at most.
+const NEAR: usize = 1 << 9;
+const FAR: usize = 1 << 12;
+/// The most steps of states that are tried for a cut: patterns that count have many states that never become one.
+const STEPS: usize = 1 << 17;
+
+/// Where a morsel ends and the next begins.
+struct Cut {
+    row: usize,
+    /// The partition that the row is of.
+    partition: usize,
+    start: StateBefore,
+    set: Option<Box<[u64]>>,
+}
+
+/// Cuts rows into `count` morsels of about the same size, or fewer. Large partitions are cut only when `inside` says so.
+pub fn cut_into_morsels(
+    context: &mut Context<'_>,
+    partitions: &Partitions,
+    count: usize,
+    inside: bool,
+) -> Result<Vec<Morsel>, Stopped> {
+    let rows = partitions.rows();
+    let mut found = Vec::with_capacity(count);
+    let mut last = Cut { row: 0, partition: 0, start: StateBefore::Partition, set: None };
+    for number in 1..count {
+        let wanted = rows / count * number;
+        let Some(cut) = cut(context, partitions, wanted, rows / count / 4, inside)? else { continue };
+        if cut.row <= last.row {
+            continue;
+        }
+        let beyond = cut.partition + usize::from(cut.set.is_some());
+        found.push(Morsel {
+            partitions: last.partition..beyond,
+            low: last.row,
+            high: cut.row,
+            start: last.start,
+            set: cut.set.clone(),
+        });
+        last = cut;
+    }
+    let Cut { row, partition, start, .. } = last;
+    found.push(Morsel { partitions: partition..partitions.len(), low: row, high: rows, start, set: None });
+    Ok(found)
+}
+
+fn cut(
+    context: &mut Context<'_>,
+    partitions: &Partitions,
+    wanted: usize,
+    tolerance: usize,
+    inside: bool,
+) -> Result<Option<Cut>, Stopped> {
+    let partition = partitions.of_row(wanted);
+    let (begin, end) = partitions.bounds(partition);
+    let border = |row, partition| Ok(Some(Cut { row, partition, start: StateBefore::Partition, set: None }));
+    let (before, behind) = (wanted - begin, end - wanted);
+    if before.min(behind) <= tolerance || !inside {
+        return if before <= behind { border(begin, partition) } else { border(end, partition + 1) };
+    }
+    let mut reach = NEAR;
+    while reach <= FAR {
+        // Tables that are full are cleared and tried once more.
+        let mut result = cut_near(context, begin, end, wanted, reach);
+        if let Err(Unknown::Full) = result {
+            context.tables.clear();
+            result = cut_near(context, begin, end, wanted, reach);
+        }
+        match result {
+            Ok(Some((row, state, set))) => {
+                return Ok(Some(Cut { row, partition, start: StateBefore::State(state), set: Some(set) }));
+            }
+            Err(Unknown::Stopped(reason)) => return Err(reason),
+            Ok(None) | Err(Unknown::Full) => {}
+        }
+        context.check()?;
+        reach *= 8;
+    }
+    Ok(None)
+}
+
+/// A row, the state before it, and its set.
+type Known = (usize, usize, Box<[u64]>);
+
+/// Why a cut is not known.
+enum Unknown {
+    /// The tables have no room for the sets.
+    Full,
+    /// The search ends.
+    Stopped(Stopped),
+}
+
+impl From<Full> for Unknown {
+    fn from(Full: Full) -> Self {
+        Self::Full
+    }
+}
+
+impl From<Stopped> for Unknown {
+    fn from(reason: Stopped) -> Self {
+        Self::Stopped(reason)
+    }
+}
+
+/// Looks for a row around one of a partition's where both passes are known.
+fn cut_near(
+    context: &mut Context<'_>,
+    begin: usize,
+    end: usize,
+    wanted: usize,
+    reach: usize,
+) -> Result<Option<Known>, Unknown> {
+    let Context { automaton, symbols, .. } = *context;
+    let rows_a_look = context.tables.rows_a_look();
+    let tables = &mut *context.tables;
+    let (low, high) = (begin.max(wanted - reach.min(wanted)), end.min(wanted + 2 * reach));
+    let (mut least, mut most) =
+        if high == end { (END, END) } else { (nothing(automaton, tables), all(automaton, tables)) };
+    // The sets of the rows from `low` on, as far as they are known.
+    let mut sets = vec![UNKNOWN; high - low];
+    for row in (low..high).rev() {
+        if (high - row).is_multiple_of(rows_a_look) {
+            context.check()?;
+        }
+        let tables = &mut *context.tables;
+        let same = least == most;
+        most = tables.step_to(automaton, most, symbols.code(row))?;
+        least = if same { most } else { tables.step_to(automaton, least, symbols.code(row))? };
+        if least == most {
+            sets[row - low] = most;
+        }
+    }
+    // Once both are the same they stay so, going down.
+    let known = sets.iter().position(|&set| set == UNKNOWN).unwrap_or(sets.len());
+    let mut states = context.tables.transitions.before_a_row(low == begin);
+    let (mut steps, mut steps_before_look) = (0, 0);
+    for at in 0..known.saturating_sub(1) {
+        steps += states.len();
+        if steps > STEPS {
+            break;
+        }
+        if steps - steps_before_look > rows_a_look {
+            steps_before_look = steps;
+            context.check()?;
+        }
+        for state in &mut states {
+            *state = transducer::next_state(automaton, context.tables, sets[at], *state);
+        }
+        states.sort_unstable();
+        states.dedup();
+        if let [state] = states[..] {
+            return Ok(Some((low + at + 1, state, Box::from(context.tables.set(sets[at + 1])))));
+        }
+    }
+    Ok(None)
+}
+
+/// No position.
+fn nothing(automaton: &Automaton, tables: &mut Tables) -> u32 {
+    tables.intern(automaton, vec![0; automaton.positions.len().div_ceil(64)].into_boxed_slice())
+}
+
+/// Every position.
+fn all(automaton: &Automaton, tables: &mut Tables) -> u32 {
+    let mut set = vec![0_u64; automaton.positions.len().div_ceil(64)];
+    for position in 0..automaton.positions.len() {
+        set[position >> 6] |= 1 << (position & 63);
+    }
+    tables.intern(automaton, set.into_boxed_slice())
+}

@@ -1,0 +1,161 @@
+//! The forward pass: a match by the automaton alone, follower by follower.
+
+use super::backward::BackwardPass;
+use super::context::Context;
+use super::error::SearchError;
+use super::memo::Memo;
+use super::output::Output;
+use super::sink::Sink;
+use super::strategy::{Candidate, Ending, Strategy};
+use crate::automaton::ACCEPT;
+use crate::budget::{Budget, Stopped};
+use crate::rows::{Skip, Target};
+
+/// The low bits of a choice are its position, the others its variable.
+const POSITION: u32 = ACCEPT;
+const VARIABLE_SHIFT: u32 = 24;
+
+/// Finds matches where rows alone decide. Never goes back: at each row the most preferred position that can still reach Accept
+/// is taken.
+///
+/// Time: the rows of the match, or, for a sink without rows where matches may overlap, those that no match before it has walked
+/// from the same position; memory is then what `memo.rs` says.
+#[derive(Debug)]
+pub struct ForwardPass {
+    skip: Skip,
+    /// Whether what a walk found is kept for later ones.
+    remembers: bool,
+    memo: Memo,
+}
+
+impl ForwardPass {
+    /// For a kind of sink.
+    pub fn new<S: Sink>(skip: Skip) -> Self {
+        Self { skip, remembers: !S::ROWS && skip != Skip::PastLastRow, memo: Memo::default() }
+    }
+
+    /// Follows one match from its first choice and gives the row after its last.
+    #[inline]
+    fn follow<S: Sink>(
+        context: &mut Context<'_>,
+        backward: &mut BackwardPass,
+        candidate: Candidate,
+        mut choice: u32,
+        output: &mut Output<'_, S>,
+        mut note: impl FnMut(usize, u8),
+    ) -> Result<usize, SearchError> {
+        let mut row = candidate.start;
+        let rows_a_look = context.tables.rows_a_look();
+        let mut rows_since_look = 0;
+        let mut visit = |output: &mut Output<'_, S>, row, choice| {
+            let variable = (choice >> VARIABLE_SHIFT) as u8;
+            note(row, variable);
+            output.row(variable, choice & POSITION);
+        };
+        loop {
+            // Within what has numbers, what there is room for and what is due before the next look, rows need no other test.
+            let stop = backward.high().min(row + output.room(context.budget)?.min(rows_a_look));
+            rows_since_look += stop - row;
+            let numbers = backward.numbers_from(row);
+            for &set in &numbers[1..stop - row] {
+                visit(output, row, choice);
+                row += 1;
+                choice = context.tables.choice(context.automaton, choice & POSITION, u32::from(set));
+                if choice == ACCEPT {
+                    return Ok(row);
+                }
+            }
+            visit(output, row, choice);
+            row += 1;
+            if row == candidate.end {
+                return Ok(row);
+            }
+            if rows_since_look >= rows_a_look {
+                rows_since_look = 0;
+                context.check()?;
+            }
+            backward.reach(context, candidate.begin, row)?;
+            choice = context.tables.choice(context.automaton, choice & POSITION, backward.number(row));
+            if choice == ACCEPT {
+                return Ok(row);
+            }
+        }
+    }
+
+    /// As [`Self::follow`], but stops where an earlier match has been.
+    fn follow_remembering(
+        &mut self,
+        context: &mut Context<'_>,
+        backward: &mut BackwardPass,
+        candidate: Candidate,
+        mut choice: u32,
+    ) -> Result<Ending, SearchError> {
+        let variables = self.skip.variables().copied().unwrap_or_default();
+        let Candidate { start, begin, end, .. } = candidate;
+        let mut row = start;
+        let rows_a_look = context.tables.rows_a_look();
+        let ending = loop {
+            if let Some(known) = self.memo.get(row, choice & POSITION) {
+                break known;
+            }
+            context.budget.reserve(&mut self.memo.path, 1)?;
+            self.memo.path.push((choice & POSITION, variables.contains((choice >> VARIABLE_SHIFT) as u8)));
+            row += 1;
+            if row == end {
+                break Ending { end: row, target: Target::default() };
+            }
+            if (row - start).is_multiple_of(rows_a_look) {
+                context.check()?;
+            }
+            backward.reach(context, begin, row)?;
+            choice = context.tables.choice(context.automaton, choice & POSITION, backward.number(row));
+            if choice == ACCEPT {
+                break Ending { end: row, target: Target::default() };
+            }
+        };
+        Ok(self.memo.finish(context, start, ending)?)
+    }
+}
+
+impl Strategy for ForwardPass {
+    fn skip(&self) -> &Skip {
+        &self.skip
+    }
+
+    fn begin_partition(&mut self, context: &mut Context<'_>, begin: usize, end: usize) -> Result<(), Stopped> {
+        if self.remembers { self.memo.reset(context, begin, end) } else { Ok(()) }
+    }
+
+    #[inline]
+    fn match_at<S: Sink>(
+        &mut self,
+        context: &mut Context<'_>,
+        backward: &mut BackwardPass,
+        candidate: Candidate,
+        output: &mut Output<'_, S>,
+    ) -> Result<Option<Ending>, SearchError> {
+        let first = candidate.start == candidate.begin;
+        let choice = context.tables.first_choice(backward.number(candidate.start), first);
+        let mut target = Target::default();
+        if choice == ACCEPT {
+            return Ok(Some(Ending { end: candidate.start, target }));
+        }
+        if self.remembers {
+            return self.follow_remembering(context, backward, candidate, choice).map(Some);
+        }
+        let end = if let Some(variables) = self.skip.variables().copied() {
+            Self::follow(context, backward, candidate, choice, output, |row, variable| {
+                if variables.contains(variable) {
+                    target.note(row);
+                }
+            })?
+        } else {
+            Self::follow(context, backward, candidate, choice, output, |_, _| {})?
+        };
+        Ok(Some(Ending { end, target }))
+    }
+
+    fn release(&mut self, budget: &Budget) {
+        self.memo.release(budget);
+    }
+}

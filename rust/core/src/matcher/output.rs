@@ -1,0 +1,98 @@
+//! What was found and is not handed on yet: buffers that stay in the processor's first cache.
+
+use super::sink::{Block, Sink};
+use crate::automaton::Automaton;
+use crate::budget::{Budget, Stopped};
+
+/// Rows whose answer is collected before it is handed on; a power of two.
+pub const ROWS_A_BLOCK: usize = 1024;
+/// A power of two, as above, and room for three a row.
+pub const ENDS_A_BLOCK: usize = 4 * ROWS_A_BLOCK;
+
+/// Buffers of one block, and how much of them is used.
+pub struct Buffers {
+    pub variables: Vec<u8>,
+    pub excluded: Vec<u8>,
+    pub starts: Vec<i64>,
+    /// A match can end and another be empty at one row, and each partition's last match can end behind its last row.
+    pub ends: Vec<i64>,
+    pub matched: usize,
+    pub started: usize,
+    pub ended: usize,
+}
+
+impl Buffers {
+    fn new() -> Self {
+        Self {
+            variables: vec![0; ROWS_A_BLOCK],
+            excluded: vec![0; ROWS_A_BLOCK],
+            starts: vec![0; ROWS_A_BLOCK],
+            ends: vec![0; ENDS_A_BLOCK],
+            matched: 0,
+            started: 0,
+            ended: 0,
+        }
+    }
+}
+
+/// Collects what is found, and hands it on to a sink in blocks.
+pub struct Output<'o, S> {
+    pub(super) sink: &'o mut S,
+    pub(super) buffers: Buffers,
+    automaton: &'o Automaton,
+}
+
+impl<'o, S: Sink> Output<'o, S> {
+    /// Empty buffers before a sink.
+    pub fn new(automaton: &'o Automaton, sink: &'o mut S) -> Self {
+        Self { sink, buffers: Buffers::new(), automaton }
+    }
+
+    /// For how many rows there is room, at least one.
+    #[inline]
+    pub fn room(&mut self, budget: &Budget) -> Result<usize, Stopped> {
+        if self.buffers.matched == ROWS_A_BLOCK {
+            self.hand_on(budget)?;
+        }
+        Ok(ROWS_A_BLOCK - self.buffers.matched)
+    }
+
+    /// Adds the next row of the match that is being found; there must be room for it.
+    #[inline]
+    pub fn row(&mut self, variable: u8, position: u32) {
+        if S::ROWS {
+            let at = self.buffers.matched;
+            self.buffers.variables[at] = variable;
+            if self.automaton.excludes {
+                self.buffers.excluded[at] = u8::from(self.automaton.positions[position as usize].excluded);
+            }
+            self.buffers.matched += 1;
+        }
+    }
+
+    /// Adds the bounds of a match, whose rows have been added.
+    #[inline]
+    pub fn bounds(&mut self, start: usize, end: usize, budget: &Budget) -> Result<(), Stopped> {
+        if self.buffers.started == ROWS_A_BLOCK {
+            self.hand_on(budget)?;
+        }
+        let Buffers { starts, ends, started, ended, .. } = &mut self.buffers;
+        (starts[*started], ends[*ended]) = (start as i64, end as i64);
+        *started += 1;
+        *ended += 1;
+        Ok(())
+    }
+
+    /// Hands on what there is.
+    pub fn hand_on(&mut self, budget: &Budget) -> Result<(), Stopped> {
+        let Buffers { variables, excluded, starts, ends, matched, started, ended } = &mut self.buffers;
+        let block = Block {
+            variables: &variables[..*matched],
+            excluded: if self.automaton.excludes { &excluded[..*matched] } else { &[] },
+            starts: &starts[..*started],
+            ends: &ends[..*ended],
+        };
+        (*matched, *started, *ended) = (0, 0, 0);
+        self.sink.add(block, budget)
+    }
+}

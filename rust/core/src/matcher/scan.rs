@@ -1,0 +1,181 @@
+//! The search through partitions, whatever finds the match at a row: starts, numbers, skipping, and pausing.
+
+use std::ops::Range;
+
+use super::backward::BackwardPass;
+use super::context::Context;
+use super::error::SearchError;
+use super::output::Output;
+use super::sink::Sink;
+use super::strategy::{Candidate, Strategy};
+use super::tables::NOTHING;
+use crate::budget::{ROWS_A_LOOK, Stopped};
+use crate::rows::{Partitions, SkipError};
+
+/// A search through partitions, which can pause behind each match.
+///
+/// Time: linear in rows, plus what the strategy takes. Memory: two bytes for each row of the largest partition.
+#[derive(Debug)]
+pub struct Scan<M> {
+    strategy: M,
+    partition: usize,
+    /// The partition at which to end.
+    last: usize,
+    /// Whether the passes have begun `partition`.
+    has_begun: bool,
+    row: usize,
+    /// Matches of the partition so far, and those of them that the sink was told of.
+    number: usize,
+    told: usize,
+    rows_since_look: usize,
+    backward: BackwardPass,
+}
+
+impl<M: Strategy> Scan<M> {
+    /// Over all partitions.
+    pub fn new(strategy: M) -> Self {
+        Self::over(strategy, 0..usize::MAX)
+    }
+
+    /// Over some partitions.
+    pub fn over(strategy: M, partitions: Range<usize>) -> Self {
+        Self {
+            strategy,
+            partition: partitions.start,
+            last: partitions.end,
+            has_begun: false,
+            row: 0,
+            number: 0,
+            told: 0,
+            rows_since_look: 0,
+            backward: BackwardPass::default(),
+        }
+    }
+
+    /// What finds the match at a row.
+    pub fn strategy(&self) -> &M {
+        &self.strategy
+    }
+
+    /// Searches until matches of `rows_ahead` rows are found (true; each match counts as one row more, and none is cut) or
+    /// partitions end (false). The same tables and rows each time. What was found before an error is handed on too.
+    pub fn run<S: Sink>(
+        &mut self,
+        context: &mut Context<'_>,
+        partitions: &Partitions,
+        sink: &mut S,
+        rows_ahead: usize,
+    ) -> Result<bool, SearchError> {
+        let mut output = Output::new(context.automaton, sink);
+        let paused = self.search(context, partitions, &mut output, rows_ahead);
+        let handed_on = self.tell(&mut output, context).and_then(|()| output.hand_on(context.budget));
+        let paused = paused?;
+        handed_on?;
+        if !paused {
+            self.backward.release(context.budget);
+            self.strategy.release(context.budget);
+        }
+        Ok(paused)
+    }
+
+    fn search<S: Sink>(
+        &mut self,
+        context: &mut Context<'_>,
+        partitions: &Partitions,
+        output: &mut Output<'_, S>,
+        rows_ahead: usize,
+    ) -> Result<bool, SearchError> {
+        let mut rows_left = rows_ahead;
+        while self.partition < self.last.min(partitions.len()) {
+            let (begin, end) = partitions.bounds(self.partition);
+            if !self.has_begun {
+                // An empty partition takes time too.
+                self.rows_since_look += end - begin + 1;
+                self.look(context)?;
+                self.backward.prepare(context, begin, end, None)?;
+                self.strategy.begin_partition(context, begin, end)?;
+                (self.row, self.number, self.told, self.has_begun) = (begin, 0, 0, true);
+            }
+            if self.search_partition(context, begin, end, output, &mut rows_left)? {
+                return Ok(true);
+            }
+            self.tell(output, context)?;
+            self.partition += 1;
+            self.has_begun = false;
+        }
+        Ok(false)
+    }
+
+    /// Tells the sink of the matches of this partition that it does not know of.
+    fn tell<S: Sink>(&mut self, output: &mut Output<'_, S>, context: &Context<'_>) -> Result<(), Stopped> {
+        let matches = self.number - self.told;
+        self.told = self.number;
+        if matches > 0 { output.sink.add_partition(self.partition, matches, context.budget) } else { Ok(()) }
+    }
+
+    /// Looks at the limits after some rows.
+    #[inline]
+    fn look(&mut self, context: &mut Context<'_>) -> Result<(), Stopped> {
+        if self.rows_since_look > context.tables.rows_a_look() {
+            self.rows_since_look = 0;
+            context.check()?;
+        }
+        Ok(())
+    }
+
+    fn search_partition<S: Sink>(
+        &mut self,
+        context: &mut Context<'_>,
+        begin: usize,
+        end: usize,
+        output: &mut Output<'_, S>,
+        rows_left: &mut usize,
+    ) -> Result<bool, SearchError> {
+        while self.row < end {
+            self.rows_since_look += 1;
+            self.look(context)?;
+            self.backward.reach(context, begin, self.row)?;
+            if self.row == begin {
+                if !context.tables.begins(self.backward.number(begin), true) {
+                    self.row += 1;
+                    continue;
+                }
+            } else {
+                // Most rows of many inputs begin no match: pass over them without leaving this loop.
+                let starts = context.tables.first_choices();
+                let numbers = self.backward.numbers_from(self.row);
+                let numbers = &numbers[..numbers.len().min(ROWS_A_LOOK)];
+                let found = numbers.iter().position(|&set| starts[usize::from(set)] != NOTHING);
+                let skipped = found.unwrap_or(numbers.len());
+                self.row += skipped;
+                self.rows_since_look += skipped;
+                if found.is_none() {
+                    continue;
+                }
+            }
+            let start = self.row;
+            let candidate = Candidate { start, begin, end, number: self.number + 1 };
+            let Some(ending) = self.strategy.match_at(context, &mut self.backward, candidate, output)? else {
+                self.row += 1;
+                continue;
+            };
+            self.number += 1;
+            let rows = ending.end - start;
+            self.rows_since_look += rows;
+            output.bounds(start, ending.end, context.budget)?;
+            self.row = if rows == 0 {
+                start + 1
+            } else {
+                self.strategy.skip().next_start(start, ending.end, ending.target).map_err(|problem| {
+                    let (partition, number) = (self.partition, self.number);
+                    SearchError::Skip(SkipError { problem, partition, number, start, end: ending.end })
+                })?
+            };
+            *rows_left = rows_left.saturating_sub(rows + 1);
+            if *rows_left == 0 {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}

@@ -1,0 +1,210 @@
+//! All matches of the rows, found by one or several threads.
+
+use std::num::NonZero;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread::available_parallelism;
+
+use super::backward::begins_any;
+use super::compiled::Compiled;
+use super::context::Context;
+use super::cut::cut_into_morsels;
+use super::error::SearchError;
+use super::forward::ForwardPass;
+use super::morsels::Morsel;
+use super::scan::Scan;
+use super::sink::{Count, Sink};
+use super::strategy::Strategy;
+use super::tables::Tables;
+use super::threads::{Worker, in_threads};
+use super::transducer;
+use crate::budget::{Budget, Stopped, Tick};
+use crate::rows::{Partitions, Skip, Symbols};
+
+/// Fewer rows are not worth another thread.
+const ROWS_A_MORSEL: usize = 1 << 17;
+/// Where partitions take different times, more morsels than threads keep all of them at work.
+const MORSELS_A_THREAD: usize = 8;
+
+/// More threads than cores gain nothing; up to this number are started in any case where they are asked for.
+const LEAST_MOST_THREADS: usize = 16;
+/// The most bytes that tables and buffers of a thread take.
+const BYTES_A_THREAD: usize = 8 << 20;
+
+/// The rows of a search, and what is needed to look through them with several threads.
+///
+/// It is made, and its tables are given back, where nothing can fork, that is with Python's lock held: a child would find
+/// the lock of the pattern's tables taken by a thread that it does not have. What comes between needs no such lock.
+pub struct Search<'s> {
+    compiled: &'s Compiled,
+    symbols: &'s mut Symbols,
+    partitions: &'s Partitions,
+    budget: &'s Budget,
+    /// For each thread.
+    tables: Vec<Tables>,
+}
+
+/// What came of a search.
+#[derive(Debug)]
+pub struct Ended<R> {
+    /// What was found; where the search ended early, some of what it had found before.
+    pub found: R,
+    /// Why it ended early.
+    pub error: Option<SearchError>,
+    /// The tables that it used, to be given back.
+    pub tables: Vec<Tables>,
+}
+
+impl<R> Ended<R> {
+    /// The same, with something else made of what was found.
+    pub fn map<Q>(self, make: impl FnOnce(R) -> Q) -> Ended<Q> {
+        Ended { found: make(self.found), error: self.error, tables: self.tables }
+    }
+
+    /// What was found, if the search did not end early; and the tables.
+    pub fn into_result(self) -> (Result<R, SearchError>, Vec<Tables>) {
+        (self.error.map_or(Ok(self.found), Err), self.tables)
+    }
+}
+
+impl<'s> Search<'s> {
+    /// Takes the pattern's tables.
+    ///
+    /// Args: the pattern, the rows, how they are laid out, the most threads, at least one, and the limits of all threads
+    /// together. There are as many threads as there is work for, and no more than four for a core (16 where there are few).
+    pub fn new(
+        compiled: &'s Compiled,
+        symbols: &'s mut Symbols,
+        partitions: &'s Partitions,
+        threads: usize,
+        budget: &'s Budget,
+    ) -> Self {
+        let mut threads = threads.min(partitions.rows() / ROWS_A_MORSEL).min(budget.memory_bytes() / BYTES_A_THREAD);
+        if threads > LEAST_MOST_THREADS {
+            let cores = available_parallelism().map_or(1, NonZero::get);
+            threads = threads.min(LEAST_MOST_THREADS.max(4 * cores));
+        }
+        let tables = (0..threads.max(1)).map(|_| compiled.take_tables()).collect();
+        Self { compiled, symbols, partitions, budget, tables }
+    }
+
+    /// Finds all matches, by the automaton alone. Time is that of [`Scan`] divided by the threads, where there are many rows;
+    /// what is found does not depend on how many threads there are.
+    ///
+    /// Args:
+    ///     skip: where to go on behind a match.
+    ///     sink: makes a sink for a morsel, with room for the matches of the number of rows that it is given.
+    ///     tick: called now and then in this thread.
+    pub fn run<S: Sink>(self, skip: Skip, sink: impl Fn(usize, &Budget) -> S + Sync, tick: &mut Tick<'_>) -> Ended<S> {
+        if transducer::serves(&self.compiled.automaton, skip) {
+            return self.over_morsels(true, sink, tick, |context, partitions, morsel, sink| {
+                Ok(transducer::run(context, partitions, morsel, sink)?)
+            });
+        }
+        self.run_with(|| ForwardPass::new::<S>(skip), sink, tick)
+    }
+
+    /// As [`Self::run`], with another strategy; each thread makes its own.
+    pub fn run_with<S: Sink, M: Strategy>(
+        self,
+        strategy: impl Fn() -> M + Sync,
+        sink: impl Fn(usize, &Budget) -> S + Sync,
+        tick: &mut Tick<'_>,
+    ) -> Ended<S> {
+        self.over_morsels(false, sink, tick, |context, partitions, morsel, sink| {
+            Scan::over(strategy(), morsel.partitions.clone()).run(context, partitions, sink, usize::MAX).map(drop)
+        })
+    }
+
+    /// Counts all matches; as [`Self::run`].
+    pub fn count(self, skip: Skip, tick: &mut Tick<'_>) -> Ended<usize> {
+        self.run(skip, |_, _| Count::default(), tick).map(|Count(matches)| matches)
+    }
+
+    /// Whether any row begins a match. Goes backward only, in this thread, and ends at the first match that it sees.
+    pub fn is_match(self, tick: &mut Tick<'_>) -> Ended<bool> {
+        let Self { compiled, symbols, partitions, budget, mut tables } = self;
+        let own = &mut tables[0];
+        own.adopt(symbols);
+        let mut context = Context { automaton: &compiled.automaton, symbols, tables: own, budget, tick };
+        match Self::begins_match(&mut context, partitions) {
+            Ok(found) => Ended { found, error: None, tables },
+            Err(reason) => Ended { found: false, error: Some(reason.into()), tables },
+        }
+    }
+
+    fn begins_match(context: &mut Context<'_>, partitions: &Partitions) -> Result<bool, Stopped> {
+        let mut rows_since_look = 0;
+        for (begin, end) in (0..partitions.len()).rev().map(|number| partitions.bounds(number)) {
+            if begins_any(context, begin, end)? {
+                return Ok(true);
+            }
+            rows_since_look += end - begin + 1;
+            if rows_since_look > context.tables.rows_a_look() {
+                rows_since_look = 0;
+                context.check()?;
+            }
+        }
+        Ok(false)
+    }
+
+    /// Does work on morsels; `inside` says whether large partitions may be cut.
+    fn over_morsels<S: Sink>(
+        self,
+        inside: bool,
+        sink: impl Fn(usize, &Budget) -> S + Sync,
+        tick: &mut Tick<'_>,
+        work: impl Fn(&mut Context<'_>, &Partitions, &Morsel, &mut S) -> Result<(), SearchError> + Sync,
+    ) -> Ended<S> {
+        let Self { compiled, symbols, partitions, budget, mut tables } = self;
+        let (automaton, threads) = (&compiled.automaton, tables.len());
+        // Each thread's tables have what codes stand for.
+        if let Err(reason) = budget.charge(symbols.masks_bytes().saturating_mul(threads)) {
+            return Ended { found: sink(0, budget), error: Some(reason.into()), tables };
+        }
+        tables[0].adopt(symbols);
+        let symbols = &*symbols;
+        tables[1..].iter_mut().for_each(|other| other.adopt_as_they_are(symbols));
+        let wanted = if inside { threads } else { threads.saturating_mul(MORSELS_A_THREAD) };
+        let wanted = wanted.min(partitions.rows() / ROWS_A_MORSEL);
+        let morsels = if threads > 1 {
+            let mut context = Context { automaton, symbols, tables: &mut tables[0], budget, tick };
+            match cut_into_morsels(&mut context, partitions, wanted, inside) {
+                Ok(morsels) => morsels,
+                Err(reason) => return Ended { found: sink(0, budget), error: Some(reason.into()), tables },
+            }
+        } else {
+            vec![Morsel::whole(partitions)]
+        };
+        // Handed to threads, and back; only they know this lock.
+        let waiting = Mutex::new(tables);
+        let used = Mutex::new(Vec::new());
+        let (found, mut error) = in_threads(morsels.len(), threads, budget, tick, |worker: &mut Worker<'_, S>| {
+            let Some(mut tables) = locked(&waiting).pop() else { return };
+            worker.each(|number, tick| {
+                let morsel = &morsels[number];
+                // What the other morsels give is added to what the first one gives.
+                let rows = if number == 0 { partitions.rows() } else { morsel.high - morsel.low };
+                let mut found = sink(rows, budget);
+                let mut context = Context { automaton, symbols, tables: &mut tables, budget, tick };
+                let ended = work(&mut context, partitions, morsel, &mut found);
+                (found, ended)
+            });
+            locked(&used).push(tables);
+        });
+        let mut found = found.into_iter();
+        let mut all = found.next().unwrap_or_else(|| sink(0, budget));
+        for next in found {
+            if let Err(reason) = all.join(next, budget, tick) {
+                error = Some(error.unwrap_or(budget.stop(reason).into()));
+                break;
+            }
+        }
+        // Those that are filled come first, so that they are the ones to rest with the pattern.
+        let tables = [&used, &waiting].into_iter().flat_map(|tables| std::mem::take(&mut *locked(tables))).collect();
+        Ended { found: all, error, tables }
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,32 @@
+//! Sets of primary variables.
+
+/// A set of variables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct VariableSet(pub(super) [u64; 4]);
+
+impl VariableSet {
+    /// The set of one variable.
+    pub fn of(variable: u8) -> Self {
+        let mut set = Self::default();
+        set.insert(variable);
+        set
+    }
+
+    /// Adds a variable.
+    pub fn insert(&mut self, variable: u8) {
+        self.0[usize::from(variable >> 6)] |= 1 << (variable & 63);
+    }
+
+    /// Whether the variable is in the set.
+    pub fn contains(&self, variable: u8) -> bool {
+        self.0[usize::from(variable >> 6)] >> (variable & 63) & 1 == 1
+    }
+}
+
+impl FromIterator<u8> for VariableSet {
+    fn from_iter<I: IntoIterator<Item = u8>>(variables: I) -> Self {
+        let mut set = Self::default();
+        variables.into_iter().for_each(|variable| set.insert(variable));
+        set
+    }
+}

@@ -1,0 +1,332 @@
+//! Arrow arrays as they were imported.
+//!
+//! Offsets, views, dictionary keys, runs and text come from outside. They are checked here, where a row is read, so that an
+//! error names the row and a check costs little beside reading. Places that are NULL may hold anything.
+
+use std::fmt;
+use std::ops::Range;
+
+use arrow_buffer::{ArrowNativeType, BooleanBuffer, Buffer, NullBuffer, ScalarBuffer};
+use pyo3::prelude::*;
+use rowpattern_core::memory::OutOfMemory;
+
+use super::errors::{out_of_memory, rows_error};
+
+/// A type with the name that it has in a record or schema.
+pub struct Field {
+    pub name: String,
+    pub kind: ArrowKind,
+}
+
+/// The types whose values are read.
+pub enum ArrowKind {
+    Null,
+    Boolean,
+    Integer(IntegerKind),
+    Double,
+    Text(TextKind),
+    Dictionary(IntegerKind, Box<ArrowKind>),
+    /// Run-end encoding.
+    Runs(IntegerKind, Box<ArrowKind>),
+    Record(Vec<Field>),
+    /// Any other, by name.
+    Other(String),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TextKind {
+    /// With offsets of 32 bits.
+    Small,
+    /// With offsets of 64 bits.
+    Large,
+    View,
+}
+
+impl fmt::Display for ArrowKind {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Null => out.write_str("Null"),
+            Self::Boolean => out.write_str("Boolean"),
+            Self::Integer(kind) => kind.fmt(out),
+            Self::Double => out.write_str("Float64"),
+            Self::Text(TextKind::Small) => out.write_str("Utf8"),
+            Self::Text(TextKind::Large) => out.write_str("LargeUtf8"),
+            Self::Text(TextKind::View) => out.write_str("Utf8View"),
+            Self::Dictionary(keys, values) => write!(out, "Dictionary({keys}, {values})"),
+            Self::Runs(ends, values) => write!(out, "RunEndEncoded({ends}, {values})"),
+            Self::Record(fields) => write!(out, "Struct of {} fields", fields.len()),
+            Self::Other(name) => out.write_str(name),
+        }
+    }
+}
+
+/// An array whose structure was checked.
+pub struct ArrowArray {
+    pub rows: usize,
+    /// Which rows are not NULL; all of them without it. [`Values`] have NULLs of their own too.
+    pub valid: Option<NullBuffer>,
+    pub values: Values,
+}
+
+impl ArrowArray {
+    /// An array without rows.
+    pub fn empty(kind: &ArrowKind) -> Self {
+        let values = match kind {
+            ArrowKind::Null => Values::Null,
+            ArrowKind::Boolean => Values::Booleans(BooleanBuffer::new_unset(0)),
+            ArrowKind::Integer(_) => Values::Integers(Integers::I64(ScalarBuffer::default())),
+            ArrowKind::Double => Values::Doubles(ScalarBuffer::default()),
+            ArrowKind::Text(_) => Values::Text(Text::none()),
+            // Nothing is encoded.
+            ArrowKind::Dictionary(_, values) | ArrowKind::Runs(_, values) => return Self::empty(values),
+            ArrowKind::Record(fields) => {
+                Values::Record(fields.iter().map(|field| (field.name.clone(), Self::empty(&field.kind))).collect())
+            }
+            ArrowKind::Other(name) => Values::Other(name.clone()),
+        };
+        Self { rows: 0, valid: None, values }
+    }
+}
+
+pub enum Values {
+    Null,
+    Booleans(BooleanBuffer),
+    Integers(Integers),
+    /// As bits.
+    Doubles(ScalarBuffer<u64>),
+    Text(Text),
+    Dictionary(Integers, Box<ArrowArray>),
+    Runs {
+        /// The row after each run, where rows are counted from `offset` rows before the first one.
+        ends: Integers,
+        offset: usize,
+        values: Box<ArrowArray>,
+    },
+    Record(Vec<(String, ArrowArray)>),
+    /// Of a type of this name, which is not read.
+    Other(String),
+}
+
+impl Values {
+    /// Their type.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Null => "Null".into(),
+            Self::Booleans(_) => "Boolean".into(),
+            Self::Integers(integers) => integers.kind().to_string(),
+            Self::Doubles(_) => "Float64".into(),
+            Self::Text(Text::Small { .. }) => "Utf8".into(),
+            Self::Text(Text::Large { .. }) => "LargeUtf8".into(),
+            Self::Text(Text::Views { .. }) => "Utf8View".into(),
+            Self::Dictionary(keys, values) => format!("Dictionary({}, {})", keys.kind(), values.values.name()),
+            Self::Runs { ends, values, .. } => format!("RunEndEncoded({}, {})", ends.kind(), values.values.name()),
+            Self::Record(columns) => format!("Struct of {} fields", columns.len()),
+            Self::Other(name) => name.clone(),
+        }
+    }
+}
+
+macro_rules! integers {
+    ($($kind:ident: $number:ty, $name:literal;)*) => {
+        /// The types of integers.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum IntegerKind {
+            $($kind,)*
+        }
+
+        /// Integers of any width.
+        pub enum Integers {
+            $($kind(ScalarBuffer<$number>),)*
+        }
+
+        impl fmt::Display for IntegerKind {
+            fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                out.write_str(match self {
+                    $(Self::$kind => $name,)*
+                })
+            }
+        }
+
+        impl Integers {
+            fn kind(&self) -> IntegerKind {
+                match self {
+                    $(Self::$kind(_) => IntegerKind::$kind,)*
+                }
+            }
+        }
+    };
+}
+
+integers! {
+    I8: i8, "Int8";
+    I16: i16, "Int16";
+    I32: i32, "Int32";
+    I64: i64, "Int64";
+    U8: u8, "UInt8";
+    U16: u16, "UInt16";
+    U32: u32, "UInt32";
+    U64: u64, "UInt64";
+}
+
+/// Calls with the numbers, whatever their type.
+macro_rules! with_integers {
+    ($integers:expr, $numbers:ident => $body:expr) => {
+        match $integers {
+            $crate::arrow::Integers::I8($numbers) => $body,
+            $crate::arrow::Integers::I16($numbers) => $body,
+            $crate::arrow::Integers::I32($numbers) => $body,
+            $crate::arrow::Integers::I64($numbers) => $body,
+            $crate::arrow::Integers::U8($numbers) => $body,
+            $crate::arrow::Integers::U16($numbers) => $body,
+            $crate::arrow::Integers::U32($numbers) => $body,
+            $crate::arrow::Integers::U64($numbers) => $body,
+        }
+    };
+}
+pub(super) use with_integers;
+
+/// Text as bytes that are not known to be UTF-8.
+pub enum Text {
+    Small {
+        offsets: ScalarBuffer<i32>,
+        bytes: Buffer,
+    },
+    Large {
+        offsets: ScalarBuffer<i64>,
+        bytes: Buffer,
+    },
+    /// Of 16 bytes each.
+    Views {
+        views: Buffer,
+        buffers: Vec<Buffer>,
+    },
+}
+
+impl Text {
+    /// No rows.
+    pub fn none() -> Self {
+        Self::Views { views: Buffer::from_vec(Vec::<u8>::new()), buffers: Vec::new() }
+    }
+
+    /// The bytes of a row; None where they lie out of range or order.
+    #[inline]
+    pub fn bytes(&self, row: usize) -> Option<&[u8]> {
+        match self {
+            Self::Small { offsets, bytes } => between(offsets, bytes, row),
+            Self::Large { offsets, bytes } => between(offsets, bytes, row),
+            Self::Views { views, buffers } => {
+                let view = views.get(row.checked_mul(16)?..)?.first_chunk::<16>()?;
+                let number = |at: usize| view[at..].first_chunk().map(|four| i32::from_ne_bytes(*four));
+                let length = usize::try_from(number(0)?).ok()?;
+                if length <= 12 {
+                    return view.get(4..4 + length);
+                }
+                let (buffer, from) = (usize::try_from(number(8)?).ok()?, usize::try_from(number(12)?).ok()?);
+                let bytes = buffers.get(buffer)?.get(from..from.checked_add(length)?)?;
+                bytes.starts_with(&view[4..8]).then_some(bytes)
+            }
+        }
+    }
+
+    /// Whether the text of all these rows is in order and UTF-8, found for all of them together; false also where that cannot be
+    /// found so.
+    pub fn is_utf8_throughout(&self, rows: Range<usize>) -> bool {
+        match self {
+            Self::Small { offsets, bytes } => throughout(offsets, bytes, rows),
+            Self::Large { offsets, bytes } => throughout(offsets, bytes, rows),
+            Self::Views { .. } => false,
+        }
+    }
+}
+
+fn throughout<T: ArrowNativeType + TryInto<usize>>(offsets: &[T], bytes: &[u8], rows: Range<usize>) -> bool {
+    let Some(offsets) = offsets.get(rows.start..=rows.end) else { return false };
+    let (Some(first), Some(last)) = (offsets.first().copied().and_then(index), offsets.last().copied().and_then(index))
+    else {
+        return false;
+    };
+    if !offsets.is_sorted() {
+        return false;
+    }
+    let text = bytes.get(first..last).and_then(|bytes| std::str::from_utf8(bytes).ok());
+    // No row begins inside of a character.
+    text.is_some_and(|text| {
+        text.is_ascii()
+            || offsets.iter().all(|&offset| index(offset).is_some_and(|offset| text.is_char_boundary(offset - first)))
+    })
+}
+
+#[inline]
+fn between<'a, T: ArrowNativeType + TryInto<usize>>(offsets: &[T], bytes: &'a [u8], row: usize) -> Option<&'a [u8]> {
+    let (begin, end) = (*offsets.get(row)?, *offsets.get(row + 1)?);
+    bytes.get(index(begin)?..index(end)?)
+}
+
+/// A number as a place in memory; None where it is negative.
+#[inline]
+pub fn index<N: TryInto<usize>>(number: N) -> Option<usize> {
+    number.try_into().ok()
+}
+
+/// Why an array cannot be read.
+#[derive(Debug)]
+pub enum Failure {
+    /// What is wrong, and where it is known in which row.
+    Malformed {
+        row: Option<usize>,
+        what: String,
+    },
+    /// Values are of this type, and were expected to be others.
+    OtherType {
+        found: String,
+        expected: &'static str,
+    },
+    OutOfMemory(OutOfMemory),
+}
+
+impl Failure {
+    pub fn of(what: impl Into<String>) -> Self {
+        Self::Malformed { row: None, what: what.into() }
+    }
+
+    pub fn at(row: usize, what: impl Into<String>) -> Self {
+        Self::Malformed { row: Some(row), what: what.into() }
+    }
+
+    /// The failure as one of a part of an array, whose rows are not the array's.
+    pub fn within(self, part: &str) -> Self {
+        match self {
+            Self::Malformed { row: None, what } => Self::of(format!("{part}: {what}")),
+            Self::Malformed { row: Some(row), what } => Self::of(format!("{part}, place {row}: {what}")),
+            _ => self,
+        }
+    }
+
+    /// The failure of rows that stand behind `rows` others.
+    pub fn behind(self, rows: usize) -> Self {
+        match self {
+            Self::Malformed { row: Some(row), what } => Self::at(row + rows, what),
+            _ => self,
+        }
+    }
+
+    /// An error that says what was read.
+    pub fn raise(self, name: &str) -> PyErr {
+        match self {
+            Self::Malformed { row: None, what } => rows_error(format!("cannot read {name} from Arrow: {what}")),
+            Self::Malformed { row: Some(row), what } => {
+                rows_error(format!("cannot read {name} from Arrow, row {row}: {what}"))
+            }
+            Self::OtherType { found, expected } => {
+                rows_error(format!("{name} have the Arrow type {found}; expected {expected}"))
+            }
+            Self::OutOfMemory(error) => out_of_memory(error),
+        }
+    }
+}
+
+impl From<OutOfMemory> for Failure {
+    fn from(error: OutOfMemory) -> Self {
+        Self::OutOfMemory(error)
+    }
+}

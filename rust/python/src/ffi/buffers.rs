@@ -1,0 +1,133 @@
+//! Python's buffers (PEP 3118), read.
+#![allow(unsafe_code, reason = "the buffer protocol; each block says what it relies on")]
+
+use pyo3::buffer::PyUntypedBuffer;
+use pyo3::prelude::*;
+use rowpattern_core::memory;
+
+use crate::errors::{out_of_memory, rows_error};
+use crate::signals::ROWS_A_PIECE;
+
+/// What the items of a buffer are, and the order of their bytes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Items {
+    Booleans,
+    Signed {
+        swapped: bool,
+    },
+    Unsigned {
+        swapped: bool,
+    },
+    /// Floating-point and complex numbers.
+    Fractions,
+    /// Python objects, text, structures.
+    Others,
+}
+
+impl Items {
+    /// Reads a format as in Python's `struct`: the order of bytes, and a letter.
+    fn of(buffer: &PyUntypedBuffer) -> Self {
+        let format = buffer.format().to_bytes();
+        let (swapped, letter) = match format {
+            [b'<', letter @ ..] => (cfg!(target_endian = "big"), letter),
+            [b'>' | b'!', letter @ ..] => (cfg!(target_endian = "little"), letter),
+            [b'@' | b'=', letter @ ..] | letter => (false, letter),
+        };
+        match letter {
+            b"?" => Self::Booleans,
+            b"b" | b"h" | b"i" | b"l" | b"q" | b"n" => Self::Signed { swapped },
+            b"B" | b"H" | b"I" | b"L" | b"Q" | b"N" => Self::Unsigned { swapped },
+            b"e" | b"f" | b"d" | b"g" | b"Ze" | b"Zf" | b"Zd" | b"Zg" => Self::Fractions,
+            _ => Self::Others,
+        }
+    }
+}
+
+/// Reads a buffer of booleans (numpy's `bool`) as bytes, of which 0 is false; None where there is no buffer, or one of
+/// Python objects.
+pub fn buffer_booleans(column: &Bound<'_, PyAny>, name: &str) -> PyResult<Option<Vec<u8>>> {
+    let Some(buffer) = buffer(column, name)? else { return Ok(None) };
+    match Items::of(&buffer) {
+        Items::Booleans => read(column.py(), &buffer, |[byte]| byte).map(Some),
+        Items::Others => Ok(None),
+        _ => Err(rows_error(format!(
+            "the rows of {name} are numbers, not booleans; write a condition, as in {name} != 0"
+        ))),
+    }
+}
+
+/// Reads whole numbers from a buffer; None where there is no buffer, or one of something else.
+pub fn buffer_integers(values: &Bound<'_, PyAny>, name: &str) -> PyResult<Option<Vec<i64>>> {
+    let Some(buffer) = buffer(values, name)? else { return Ok(None) };
+    let py = values.py();
+    macro_rules! numbers {
+        ($kind:ty, $swapped:expr) => {
+            if $swapped {
+                read(py, &buffer, |bytes| wide(<$kind>::from_ne_bytes(bytes).swap_bytes()))
+            } else {
+                read(py, &buffer, |bytes| wide(<$kind>::from_ne_bytes(bytes)))
+            }
+        };
+    }
+    match (Items::of(&buffer), buffer.item_size()) {
+        (Items::Signed { swapped }, 1) => numbers!(i8, swapped),
+        (Items::Signed { swapped }, 2) => numbers!(i16, swapped),
+        (Items::Signed { swapped }, 4) => numbers!(i32, swapped),
+        (Items::Signed { swapped }, 8) => numbers!(i64, swapped),
+        (Items::Unsigned { swapped }, 1) => numbers!(u8, swapped),
+        (Items::Unsigned { swapped }, 2) => numbers!(u16, swapped),
+        (Items::Unsigned { swapped }, 4) => numbers!(u32, swapped),
+        (Items::Unsigned { swapped }, 8) => numbers!(u64, swapped),
+        (Items::Others, _) => return Ok(None),
+        (Items::Booleans, _) => return Err(rows_error(format!("{name} are booleans; expected whole numbers"))),
+        _ => return Err(rows_error(format!("{name} are not whole numbers; convert them, as with astype(\"int64\")"))),
+    }
+    .map(Some)
+}
+
+/// What does not fit is more rows than there can be.
+fn wide<N: TryInto<i64>>(number: N) -> i64 {
+    number.try_into().unwrap_or(i64::MAX)
+}
+
+/// Reads the items of a buffer of one dimension, as bytes in the order in which they stand. Signals are looked at meanwhile.
+fn read<const BYTES: usize, T: Copy>(
+    py: Python<'_>,
+    buffer: &PyUntypedBuffer,
+    convert: impl Fn([u8; BYTES]) -> T,
+) -> PyResult<Vec<T>> {
+    if buffer.item_size() != BYTES {
+        return Err(rows_error(format!("a buffer has items of {} bytes, not {BYTES}", buffer.item_size())));
+    }
+    let (rows, step) = (buffer.shape()[0], buffer.strides()[0]);
+    let first = buffer.buf_ptr().cast::<[u8; BYTES]>();
+    // SAFETY: the view is held, has one dimension of `rows` items of `BYTES` bytes, `step` bytes apart (backwards where it is
+    // negative, all in one place where it is 0), without pointers to follow; the interpreter's lock is held. Arrays
+    // of bytes need no alignment. The multiplication does not overflow, since items lie in memory; a step of 0 gives 0.
+    let item = |row: usize| unsafe { first.byte_offset((row as isize).wrapping_mul(step)).read() };
+    let mut items = memory::try_with_capacity(rows).map_err(out_of_memory)?;
+    while items.len() < rows {
+        py.check_signals()?;
+        items.extend((items.len()..rows.min(items.len() + ROWS_A_PIECE)).map(|row| convert(item(row))));
+    }
+    Ok(items)
+}
+
+fn buffer(column: &Bound<'_, PyAny>, name: &str) -> PyResult<Option<PyUntypedBuffer>> {
+    // SAFETY: only asks the type of a live object.
+    if unsafe { pyo3::ffi::PyObject_CheckBuffer(column.as_ptr()) } == 0 {
+        return Ok(None);
+    }
+    // Kinds of numpy array that have no buffer (dates, say) are read otherwise.
+    let Ok(buffer) = PyUntypedBuffer::get(column) else { return Ok(None) };
+    if buffer.dimensions() != 1 {
+        let dimensions = buffer.dimensions();
+        return Err(rows_error(format!("{name} must have one dimension, not {dimensions}")));
+    }
+    if buffer.suboffsets().is_some_and(|suboffsets| suboffsets[0] >= 0) {
+        return Err(rows_error(format!(
+            "{name} is a buffer of pointers (suboffsets); copy it into one piece of memory"
+        )));
+    }
+    Ok(Some(buffer))
+}

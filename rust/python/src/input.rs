@@ -1,0 +1,120 @@
+//! The arguments that all searches share, and why a search ended early as a Python exception.
+
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::PyString;
+use rowpattern_core::budget::{Stopped, Tick};
+use rowpattern_core::condition::EvaluationError;
+use rowpattern_core::matcher::{Compiled, Ended, Search, SearchError};
+use rowpattern_core::rows::{Partitions, Skip, Symbols};
+
+use super::errors::{QueryError, SkipError, unknown_variable};
+use super::limits::CallLimits;
+use super::numbers::shown;
+use super::pattern::Pattern;
+use super::reweighing::reweigh;
+use super::signals::Signals;
+use super::{arguments, rows};
+
+/// The arguments, read.
+pub struct Input {
+    pub symbols: Symbols,
+    pub partitions: Partitions,
+    pub skip: Skip,
+    skip_variable: Option<String>,
+    pub threads: usize,
+    pub limits: CallLimits,
+}
+
+impl Input {
+    pub fn read(
+        pattern: &Pattern,
+        rows: &Bound<'_, PyAny>,
+        partitions: Option<&Bound<'_, PyAny>>,
+        skip: Option<&Bound<'_, PyAny>>,
+        threads: usize,
+        (timeout_seconds, memory_limit_mb): (Option<f64>, Option<f64>),
+    ) -> PyResult<Self> {
+        let limits = CallLimits::read(timeout_seconds, memory_limit_mb)?;
+        if threads == 0 {
+            return Err(PyValueError::new_err("threads must be at least 1"));
+        }
+        let (skip, skip_variable) = read_skip(pattern, skip)?;
+        let symbols = rows::symbols(&pattern.compiled, rows, &limits)?;
+        let partitions = arguments::partitions(partitions, symbols.len())?;
+        limits.budget.charge(partitions.memory_bytes()).map_err(|reason| limits.error(reason))?;
+        Ok(Self { symbols, partitions, skip, skip_variable, threads, limits })
+    }
+
+    /// Searches with the interpreter's lock released. Gives what was found before an error too.
+    pub fn search<R: Send>(
+        &mut self,
+        pattern: &Bound<'_, Pattern>,
+        search: impl FnOnce(Search<'_>, Skip, &mut Tick<'_>) -> Ended<R> + Send,
+    ) -> (R, Option<PyErr>) {
+        let compiled = &pattern.get().compiled;
+        let mut signals = Signals::new();
+        let given = Search::new(compiled, &mut self.symbols, &self.partitions, self.threads, &self.limits.budget);
+        let skip = self.skip;
+        let Ended { found, error, tables } = pattern.py().detach(|| search(given, skip, &mut || signals.tick()));
+        if compiled.give_back_all(tables) {
+            reweigh(pattern);
+        }
+        (found, error.map(|error| self.error(error, signals, compiled)))
+    }
+
+    /// As [`Self::search`], for callers to whom what was found before an error is of no use.
+    pub fn find<R: Send>(
+        &mut self,
+        pattern: &Bound<'_, Pattern>,
+        search: impl FnOnce(Search<'_>, Skip, &mut Tick<'_>) -> Ended<R> + Send,
+    ) -> PyResult<R> {
+        let (found, error) = self.search(pattern, search);
+        error.map_or(Ok(found), Err)
+    }
+
+    /// The error for a search of a pattern that ended early.
+    pub fn error(&self, error: SearchError, signals: Signals, compiled: &Compiled) -> PyErr {
+        match (error, signals.raised) {
+            (SearchError::Skip(error), _) => {
+                let variable = self.skip_variable.as_deref().unwrap_or_default();
+                SkipError::new_err(format!("AFTER MATCH SKIP has nowhere to go to {variable}: {error}"))
+            }
+            (SearchError::Stopped(Stopped::ByCaller), Some(raised)) => raised,
+            (SearchError::Stopped(reason), _) => self.limits.error(reason),
+            (SearchError::Evaluation(variable, error), _) => {
+                let name = compiled.variables.get(usize::from(variable)).map_or("", String::as_str);
+                let problem = match error {
+                    EvaluationError::Overflow => "a whole number is too large for 64 bits; cast to DOUBLE",
+                    EvaluationError::DivisionByZero => "a whole number is divided by zero; use CASE to pass over it",
+                };
+                QueryError::new_err(format!("DEFINE {name}: {problem}"))
+            }
+        }
+    }
+}
+
+/// Reads `skip`, and the variable that it names.
+fn read_skip(pattern: &Pattern, value: Option<&Bound<'_, PyAny>>) -> PyResult<(Skip, Option<String>)> {
+    let Some(value) = value else { return Ok((Skip::PastLastRow, None)) };
+    let forms = "skip must be \"past last row\", \"to next row\", (\"to first\", variable) or (\"to last\", variable)";
+    if let Ok(text) = value.cast::<PyString>() {
+        return match text.to_str()? {
+            "past last row" => Ok((Skip::PastLastRow, None)),
+            "to next row" => Ok((Skip::ToNextRow, None)),
+            other => Err(PyValueError::new_err(format!("{forms}, not {other:?}"))),
+        };
+    }
+    let Ok((mode, name)) = value.extract::<(String, String)>() else {
+        return Err(PyTypeError::new_err(format!("{forms}, not {}", shown(value))));
+    };
+    let Some(variables) = pattern.variable_set(&name) else {
+        let known = pattern.all_names();
+        return Err(unknown_variable(value.py(), &name, &known, "variable"));
+    };
+    match mode.as_str() {
+        "to first" => Ok((Skip::ToFirst(variables), Some(name))),
+        "to last" => Ok((Skip::ToLast(variables), Some(name))),
+        other => Err(PyValueError::new_err(format!("{forms}, not ({other:?}, ...)"))),
+    }
+}

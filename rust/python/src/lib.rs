@@ -1,0 +1,76 @@
+//! The Python module `rowpattern._core`: a table of contents. One file a class, named alike.
+
+#![expect(clippy::doc_markdown, reason = "docstrings are read in Python, where back quotes mean nothing")]
+
+mod arguments;
+mod arrow;
+mod booleans;
+mod cache;
+mod cache_key;
+mod cache_limits;
+mod checking;
+mod compile;
+mod conditions;
+mod decoder;
+mod errors;
+mod ffi;
+mod hooks;
+mod input;
+mod iterator;
+mod keys;
+mod labels;
+mod limits;
+mod manual_clock;
+mod matches;
+mod numbers;
+mod panics;
+mod pattern;
+mod pattern_methods;
+mod process_cache;
+mod readers;
+mod reweighing;
+mod rows;
+mod signals;
+mod sinks;
+mod weight;
+
+use pyo3::prelude::*;
+
+/// The compiled half of rowpattern; import from `rowpattern` instead.
+#[pymodule(gil_used = false)]
+mod _core {
+    #[pymodule_export]
+    use super::cache::PatternCache;
+    #[pymodule_export]
+    use super::cache_key::get_cache_key;
+    #[pymodule_export]
+    use super::checking::check_column;
+    #[pymodule_export]
+    use super::compile::compile;
+    #[pymodule_export]
+    use super::conditions::Conditions;
+    #[pymodule_export]
+    use super::ffi::Column;
+    #[pymodule_export]
+    use super::hooks::connect;
+    #[pymodule_export]
+    use super::iterator::{Match, MatchIterator};
+    #[pymodule_export]
+    use super::manual_clock::ManualClock;
+    #[pymodule_export]
+    use super::matches::{MatchedRows, Matches, Spans};
+    #[cfg(feature = "panics-for-tests")]
+    #[pymodule_export]
+    use super::panics::for_tests::ask;
+    #[pymodule_export]
+    use super::pattern::Pattern;
+
+    /// The version of the package, which Cargo.toml alone says.
+    #[pymodule_export]
+    #[expect(non_upper_case_globals, reason = "named as Python names it")]
+    const __version__: &str = env!("CARGO_PKG_VERSION");
+    #[pymodule_export]
+    use super::process_cache::{cache_pattern, get_cached_pattern, process_cache};
+    #[pymodule_export]
+    use super::weight::known_weight;
+}

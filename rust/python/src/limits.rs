@@ -1,0 +1,87 @@
+//! The arguments `timeout_seconds` and `memory_limit_mb`, and what is raised when one is passed.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use pyo3::exceptions::{PyMemoryError, PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+use rowpattern_core::budget::{Budget, Stopped};
+
+use super::errors::QueryLimitError;
+
+const BYTES_A_MEGABYTE: f64 = (1 << 20) as f64;
+
+/// The limits of one call, and what is left of them.
+pub struct CallLimits {
+    seconds: Option<f64>,
+    megabytes: Option<f64>,
+    begun: Instant,
+    /// What was left of the seconds then.
+    left: Option<Duration>,
+    pub budget: Budget,
+}
+
+impl CallLimits {
+    /// Reads the two arguments; time is counted from now on.
+    pub fn read(timeout_seconds: Option<f64>, memory_limit_mb: Option<f64>) -> PyResult<Self> {
+        let seconds = checked(timeout_seconds, "timeout_seconds")?;
+        let megabytes = checked(memory_limit_mb, "memory_limit_mb")?;
+        // What is longer than a clock can tell is no limit, as is more memory than there are addresses.
+        let time = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        let bytes = megabytes.map(|megabytes| (megabytes * BYTES_A_MEGABYTE) as usize);
+        Ok(Self { seconds, megabytes, begun: Instant::now(), left: time, budget: Budget::new(time, bytes) })
+    }
+
+    /// Looks at the limits, and at signals; for loops that hold the interpreter's lock.
+    pub fn check(&self, py: Python<'_>) -> PyResult<()> {
+        py.check_signals()?;
+        self.budget.check().map_err(|reason| self.error(reason))
+    }
+
+    /// The clock stands still until it is resumed.
+    pub fn pause(&mut self) {
+        self.left = self.left.map(|left| left.saturating_sub(self.begun.elapsed()));
+    }
+
+    /// The clock goes on from where it stood.
+    pub fn resume(&mut self) {
+        self.begun = Instant::now();
+        self.budget.resume(self.left);
+    }
+
+    /// The error for a search that ended early.
+    pub fn error(&self, reason: Stopped) -> PyErr {
+        match reason {
+            Stopped::ByCaller => PyRuntimeError::new_err("the match was stopped"),
+            Stopped::TimeLimit => QueryLimitError::new_err(format!(
+                "the match took longer than its limit of {} s; give a larger timeout_seconds",
+                Shown(self.seconds)
+            )),
+            Stopped::MemoryLimit => QueryLimitError::new_err(format!(
+                "the match needs more memory than its limit of {} MB; give a larger memory_limit_mb",
+                Shown(self.megabytes)
+            )),
+            Stopped::OutOfMemory => PyMemoryError::new_err("there is not enough memory for what the match takes"),
+        }
+    }
+}
+
+fn checked(value: Option<f64>, name: &str) -> PyResult<Option<f64>> {
+    match value {
+        Some(number) if number.is_nan() || number < 0.0 => {
+            Err(PyValueError::new_err(format!("{name} is {number}; it must be a number of at least 0, or None")))
+        }
+        _ => Ok(value),
+    }
+}
+
+/// A limit with three digits behind the point at most.
+struct Shown(Option<f64>);
+
+impl fmt::Display for Shown {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let number = self.0.unwrap_or(f64::INFINITY);
+        let rounded = (number * 1e3).round() / 1e3;
+        write!(out, "{}", if rounded > 0.0 { rounded } else { number })
+    }
+}

@@ -1,0 +1,345 @@
+//! `Spans`, `Matches` and `MatchedRows`: answers as columns.
+
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use arrow_buffer::ScalarBuffer;
+use pyo3::exceptions::{PyIndexError, PyRuntimeError};
+use pyo3::prelude::*;
+use pyo3::types::PyCapsule;
+use rowpattern_core::matcher::Compiled;
+use rowpattern_core::memory;
+use rowpattern_core::rows::{Navigation, VariableSet};
+use rowpattern_macros::catch_panics;
+
+use super::arguments::variable;
+use super::errors::out_of_memory;
+use super::ffi::{self, Column, Data};
+use super::limits::CallLimits;
+use super::numbers::{place, whole};
+use super::signals::Signals;
+use super::sinks::{MatchesSink, SpansSink, trimmed};
+
+/// Where matches begin and end: one row a match, in the order in which they were found.
+#[pyclass(frozen, module = "rowpattern", sequence)]
+pub struct Spans {
+    /// As in [`SpansSink`].
+    partitions: Vec<(i64, i64)>,
+    start: ScalarBuffer<i64>,
+    end: ScalarBuffer<i64>,
+}
+
+impl From<SpansSink> for Spans {
+    fn from(found: SpansSink) -> Self {
+        Self { partitions: found.partitions, start: trimmed(found.start), end: trimmed(found.end) }
+    }
+}
+
+impl Spans {
+    fn numbers(&self) -> impl Iterator<Item = i64> {
+        self.partitions.iter().flat_map(|&(_, matches)| 1..=matches)
+    }
+
+    fn partition_numbers(&self) -> impl Iterator<Item = i64> {
+        self.partitions.iter().flat_map(|&(partition, matches)| std::iter::repeat_n(partition, matches as usize))
+    }
+
+    fn columns(&self) -> PyResult<[(&'static str, Column); 4]> {
+        let (number, partition) = (self.number()?, self.partition()?);
+        Ok([("number", number), ("partition", partition), ("start", self.start()?), ("end", self.end()?)])
+    }
+}
+
+#[catch_panics]
+#[pymethods]
+impl Spans {
+    /// The number of each match in its partition, from 1; int64.
+    #[getter]
+    fn number(&self) -> PyResult<Column> {
+        integers(self.start.len(), |numbers| numbers.extend(self.numbers()))
+    }
+
+    /// The partition of each match, from 0; int64.
+    #[getter]
+    fn partition(&self) -> PyResult<Column> {
+        integers(self.start.len(), |numbers| numbers.extend(self.partition_numbers()))
+    }
+
+    /// The first row of each match; int64.
+    #[getter]
+    fn start(&self) -> Column {
+        Column::new(Data::Integers(self.start.clone()))
+    }
+
+    /// The row after the last of each match; the same as `start` for an empty match; int64.
+    #[getter]
+    fn end(&self) -> Column {
+        Column::new(Data::Integers(self.end.clone()))
+    }
+
+    fn __len__(&self) -> usize {
+        self.start.len()
+    }
+
+    fn __getitem__(&self, #[pyo3(from_py_with = place)] index: isize) -> PyResult<(i64, i64)> {
+        let length = self.start.len() as isize;
+        let at = if index < 0 { index + length } else { index };
+        if !(0..length).contains(&at) {
+            return Err(PyIndexError::new_err(format!("match {index} of {length}")));
+        }
+        Ok((self.start[at as usize], self.end[at as usize]))
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<rowpattern.Spans of {} matches>", self.start.len())
+    }
+
+    /// Arrow's PyCapsule interface: a table of the four columns.
+    #[pyo3(signature = (requested_schema = None))]
+    fn __arrow_c_stream__<'py>(
+        &self,
+        py: Python<'py>,
+        requested_schema: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyCapsule>> {
+        let _ = requested_schema;
+        table_capsule(py, self.columns()?)
+    }
+}
+
+/// Matches as columns: one row a match in `spans`, one row a matched row in `rows`.
+#[pyclass(frozen, module = "rowpattern")]
+pub struct Matches {
+    spans: Spans,
+    variables: ScalarBuffer<u8>,
+    names: Arc<[String]>,
+    /// `None`: the pattern excludes nothing.
+    excluded: Option<ScalarBuffer<u8>>,
+}
+
+#[catch_panics]
+#[pymethods]
+impl Matches {
+    /// The number of each match in its partition, from 1; int64.
+    #[getter]
+    fn number(&self) -> PyResult<Column> {
+        self.spans.number()
+    }
+
+    /// The partition of each match, from 0; int64.
+    #[getter]
+    fn partition(&self) -> PyResult<Column> {
+        self.spans.partition()
+    }
+
+    /// The first row of each match; int64.
+    #[getter]
+    fn start(&self) -> PyResult<Column> {
+        self.spans.start()
+    }
+
+    /// The row after the last of each match; the same as `start` for an empty match; int64.
+    #[getter]
+    fn end(&self) -> PyResult<Column> {
+        self.spans.end()
+    }
+
+    /// The names that the numbers of a classifier column stand for.
+    #[getter]
+    fn variables(&self) -> Vec<String> {
+        self.names.to_vec()
+    }
+
+    /// The rows of all matches, one match after another. A row in two overlapping matches stands twice.
+    #[getter]
+    fn rows(slf: Bound<'_, Self>) -> MatchedRows {
+        MatchedRows { matches: slf.unbind() }
+    }
+
+    /// The row that FIRST or LAST means (ISO/IEC 19075-5, section 5.6.2); int64, -1 where there is no such row.
+    ///
+    /// Args:
+    ///     variables: rows mapped to these primary variables count; None for all rows of the match.
+    ///     first: from the first such row on, instead of from the last one back.
+    ///     offset: how many such rows on or back.
+    ///     running: for each row of each match, among the match's rows up to it; otherwise for each match.
+    ///     timeout_seconds: the most time; None is no limit.
+    ///     memory_limit_mb: the most memory, in MB of 2**20 bytes; None is no limit.
+    ///
+    /// Raises:
+    ///     UnknownVariableError: the pattern has no such primary variable.
+    ///     QueryLimitError: a limit was passed.
+    ///     MemoryError: the system has no more memory.
+    ///
+    /// Takes time linear in the rows of matches.
+    #[pyo3(
+        signature = (
+            variables = None, *, first = false, offset = 0, running = false, timeout_seconds = None,
+            memory_limit_mb = None
+        )
+    )]
+    #[expect(clippy::too_many_arguments, reason = "Python's keyword arguments")]
+    fn navigate(
+        &self,
+        py: Python<'_>,
+        variables: Option<Vec<String>>,
+        first: bool,
+        #[pyo3(from_py_with = whole)] offset: usize,
+        running: bool,
+        timeout_seconds: Option<f64>,
+        memory_limit_mb: Option<f64>,
+    ) -> PyResult<Column> {
+        let limits = CallLimits::read(timeout_seconds, memory_limit_mb)?;
+        let number = |name: &String| variable(py, &self.names, name);
+        let variables =
+            variables.map(|names| names.iter().map(number).collect::<PyResult<VariableSet>>()).transpose()?;
+        let navigation = Navigation { variables, first, offset };
+        let mut signals = Signals::new();
+        let rows = py.detach(|| {
+            let budget = &limits.budget;
+            let tick = &mut || signals.tick();
+            let (starts, ends) = (&self.spans.start, &self.spans.end);
+            let lengths = starts.iter().zip(ends.iter()).map(|(&start, &end)| (end - start) as usize);
+            if running {
+                navigation.of_rows(starts, lengths, &self.variables, budget, tick)
+            } else {
+                navigation.of_matches(starts, lengths, &self.variables, budget, tick)
+            }
+        });
+        let rows = rows.map_err(|reason| signals.raised.unwrap_or_else(|| limits.error(reason)))?;
+        Ok(Column::new(Data::Integers(rows.into())))
+    }
+
+    fn __len__(&self) -> usize {
+        self.spans.start.len()
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<rowpattern.Matches: {} matches of {} rows>", self.spans.start.len(), self.variables.len())
+    }
+
+    /// Arrow's PyCapsule interface: a table of `number`, `partition`, `start` and `end`.
+    #[pyo3(signature = (requested_schema = None))]
+    fn __arrow_c_stream__<'py>(
+        &self,
+        py: Python<'py>,
+        requested_schema: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyCapsule>> {
+        self.spans.__arrow_c_stream__(py, requested_schema)
+    }
+}
+
+impl Matches {
+    /// What was found, of this pattern.
+    pub fn new(found: MatchesSink, compiled: &Compiled) -> Self {
+        Self {
+            spans: found.spans.into(),
+            variables: trimmed(found.variables),
+            names: compiled.variables.clone().into(),
+            excluded: compiled.automaton.excludes.then(|| trimmed(found.excluded)),
+        }
+    }
+
+    /// A column with one item a matched row: the item of its match.
+    fn spread(&self, items: impl Iterator<Item = i64>) -> PyResult<Column> {
+        integers(self.variables.len(), |spread| {
+            for ((&start, &end), item) in self.spans.start.iter().zip(self.spans.end.iter()).zip(items) {
+                spread.extend(std::iter::repeat_n(item, (end - start) as usize));
+            }
+        })
+    }
+}
+
+/// A column of `count` integers.
+fn integers(count: usize, fill: impl FnOnce(&mut Vec<i64>)) -> PyResult<Column> {
+    let mut items = memory::try_with_capacity(count).map_err(out_of_memory)?;
+    fill(&mut items);
+    Ok(Column::new(Data::Integers(items.into())))
+}
+
+/// The rows of matches, as columns. Numbers are computed when a column is asked for.
+#[pyclass(frozen, module = "rowpattern")]
+pub struct MatchedRows {
+    matches: Py<Matches>,
+}
+
+#[catch_panics]
+#[pymethods]
+impl MatchedRows {
+    /// The row in the input; int64.
+    #[getter]
+    fn row(&self) -> PyResult<Column> {
+        let Matches { spans, variables, .. } = self.matches.get();
+        integers(variables.len(), |rows| {
+            for (&start, &end) in spans.start.iter().zip(spans.end.iter()) {
+                rows.extend(start..end);
+            }
+        })
+    }
+
+    /// The number of the row's match in its partition, from 1; int64.
+    #[getter]
+    fn number(&self) -> PyResult<Column> {
+        let matches = self.matches.get();
+        matches.spread(matches.spans.numbers())
+    }
+
+    /// The partition, from 0; int64.
+    #[getter]
+    fn partition(&self) -> PyResult<Column> {
+        let matches = self.matches.get();
+        matches.spread(matches.spans.partition_numbers())
+    }
+
+    /// The primary variable to which the row is mapped: uint8 places in `Matches.variables`, an Arrow dictionary.
+    #[getter]
+    fn classifier(&self) -> Column {
+        let matches = self.matches.get();
+        Column::new(Data::Variables(matches.variables.clone(), Arc::clone(&matches.names)))
+    }
+
+    /// Whether the row stands in an exclusion, `{- -}`; bool.
+    #[getter]
+    fn excluded(&self) -> PyResult<Column> {
+        let matches = self.matches.get();
+        let flags = match &matches.excluded {
+            Some(flags) => flags.clone(),
+            None => memory::try_zeroed(matches.variables.len()).map_err(out_of_memory)?.into(),
+        };
+        Ok(Column::new(Data::Flags(flags)))
+    }
+
+    fn __len__(&self) -> usize {
+        self.matches.get().variables.len()
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<rowpattern.MatchedRows: {} rows>", self.matches.get().variables.len())
+    }
+
+    /// Arrow's PyCapsule interface: a table of all five columns.
+    #[pyo3(signature = (requested_schema = None))]
+    fn __arrow_c_stream__<'py>(
+        &self,
+        py: Python<'py>,
+        requested_schema: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyCapsule>> {
+        let _ = requested_schema;
+        let columns = [
+            ("row", self.row()?),
+            ("number", self.number()?),
+            ("partition", self.partition()?),
+            ("classifier", self.classifier()?),
+            ("excluded", self.excluded()?),
+        ];
+        table_capsule(py, columns)
+    }
+}
+
+fn table_capsule(
+    py: Python<'_>,
+    columns: impl IntoIterator<Item = (&'static str, Column)>,
+) -> PyResult<Bound<'_, PyCapsule>> {
+    let arrays = columns.into_iter().map(|(name, column)| (name, column.to_arrow(), false));
+    let table = RecordBatch::try_from_iter_with_nullable(arrays);
+    ffi::stream_capsule(py, table.map_err(|error| PyRuntimeError::new_err(error.to_string()))?)
+}

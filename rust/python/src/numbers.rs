@@ -1,0 +1,40 @@
+//! Numbers as arguments, and values as errors show them.
+
+use pyo3::exceptions::{PyIndexError, PyOverflowError, PyValueError};
+use pyo3::prelude::*;
+
+/// Reads a whole number of at least 0, or None where the type allows it. Given to `from_py_with`, so that a number that does
+/// not fit is a ValueError as other wrong values are, not Python's OverflowError.
+pub fn whole<'py, T>(value: &Bound<'py, PyAny>) -> PyResult<T>
+where
+    T: for<'a> FromPyObject<'a, 'py, Error = PyErr>,
+{
+    value.extract().map_err(|error: PyErr| {
+        if error.is_instance_of::<PyOverflowError>(value.py()) {
+            return PyValueError::new_err("a whole number here must be at least 0 and below 2**64");
+        }
+        error
+    })
+}
+
+/// Reads a place in a sequence. A number that no sequence reaches is an IndexError, not Python's OverflowError.
+pub fn place(value: &Bound<'_, PyAny>) -> PyResult<isize> {
+    value.extract().map_err(|error: PyErr| {
+        if error.is_instance_of::<PyOverflowError>(value.py()) {
+            return PyIndexError::new_err("the index is out of range");
+        }
+        error
+    })
+}
+
+/// A value as an error shows it: cut where it is long, and by its type where it cannot be shown.
+pub fn shown(value: &Bound<'_, PyAny>) -> String {
+    const LONGEST: usize = 100;
+    let Ok(text) = value.repr().and_then(|text| text.extract::<String>()) else {
+        return value.get_type().name().map_or_else(|_| "a value".to_owned(), |name| format!("a {name}"));
+    };
+    if text.chars().count() <= LONGEST {
+        return text;
+    }
+    format!("{}...", text.chars().take(LONGEST).collect::<String>())
+}

@@ -1,0 +1,242 @@
+//! What can be done with a `Pattern` in Python.
+
+use std::fmt::Write as _;
+
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString, PyTuple};
+use rowpattern_core::budget::Budget;
+use rowpattern_macros::catch_panics;
+
+use super::hooks::hooks;
+use super::input::Input;
+use super::iterator::MatchIterator;
+use super::matches::{Matches, Spans};
+use super::numbers::whole;
+use super::pattern::Pattern;
+use super::sinks::{MatchesSink, SpansSink};
+
+#[catch_panics]
+#[pymethods]
+impl Pattern {
+    /// The text that was compiled.
+    #[getter]
+    fn pattern(&self) -> &str {
+        self.text.as_str()
+    }
+
+    /// The primary variables, in the order in which they first stand in the pattern.
+    #[getter]
+    fn variables<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        PyTuple::new(py, &self.compiled.variables)
+    }
+
+    /// Whether the pattern excludes rows, by `{- -}`.
+    #[getter]
+    fn has_exclusion(&self) -> bool {
+        self.compiled.automaton.excludes
+    }
+
+    /// The union variables, each with its primary variables; a new dict each time.
+    #[getter]
+    fn subset<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let subset = PyDict::new(py);
+        for (name, members) in &self.options.subset {
+            subset.set_item(name, PyTuple::new(py, members)?)?;
+        }
+        Ok(subset)
+    }
+
+    /// The conditions given to `compile`, by primary variable; a new dict each time.
+    #[getter]
+    fn define<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let define = PyDict::new(py);
+        for (name, condition) in &self.options.define {
+            define.set_item(name, condition)?;
+        }
+        Ok(define)
+    }
+
+    /// Bytes that this pattern holds now: matching fills tables, up to a limit.
+    #[getter]
+    fn memory_bytes(&self) -> usize {
+        self.total_bytes()
+    }
+
+    /// The pattern as an indented tree, for people.
+    fn explain(&self) -> String {
+        let automaton = &self.compiled.automaton;
+        let positions = automaton.positions.len();
+        let mut text = format!("row pattern {}\n", self.text);
+        for line in self.compiled.root.explain(&self.compiled.variables).lines() {
+            let _ = writeln!(text, "  {line}");
+        }
+        for (name, members) in &self.options.subset {
+            let _ = writeln!(text, "union variable {name}: {}", members.join(", "));
+        }
+        let plural = if positions == 1 { "" } else { "s" };
+        let _ = write!(text, "automaton: {positions} position{plural}, {} bytes", self.total_bytes());
+        text
+    }
+
+    /// Iterates over the matches, found a few thousand rows ahead of what is asked for.
+    ///
+    /// Args:
+    ///     rows: a mapping of primary variables to booleans (lists, numpy, pandas, Polars, Arrow; NULL is not true), where
+    ///         a variable left out is true of every row; or a sequence of labels, the variable of each row.
+    ///     partitions: the rows of each partition, counted, or the rows where partitions start (the first is 0);
+    ///         `("counts", ...)` or `("starts", ...)` says which. None is one partition.
+    ///     skip: where the search goes on: "past last row", "to next row", ("to first", variable) or
+    ///         ("to last", variable).
+    ///
+    ///     conditions: a mapping of primary variables to conditions, written as in DEFINE ("B.price > A.price"), over named
+    ///         columns; `rows` is then a table of those (as for `match_recognize`), in order. Needs the extra `sql`.
+    ///     timeout_seconds: the most time that reading rows and finding matches may take together; the caller's own between
+    ///         two matches does not count. None is no limit; with conditions, that of `match_recognize`.
+    ///     memory_limit_mb: the most memory that it may take beyond what is given, in MB of 2**20 bytes; for matches that are
+    ///         handed out it is the caller's. None as for `timeout_seconds`.
+    ///
+    /// Raises:
+    ///     RowsError, UnknownVariableError: rows or partitions cannot be read as given.
+    ///     SkipError: a skip has nowhere to go; raised after the matches before it.
+    ///     QueryLimitError: a limit was passed.
+    ///     MemoryError: the system has no more memory.
+    ///     QueryError, QuerySyntaxError, UnsupportedQueryError: as for `match_recognize`, by conditions.
+    ///
+    /// Time is linear in the rows, plus the rows of the matches; with conditions that depend on the match, what going back
+    /// takes. Memory is two bytes a row of the largest partition; with conditions, all matches.
+    #[pyo3(
+        signature = (
+            rows, *, partitions = None, skip = None, conditions = None, timeout_seconds = None, memory_limit_mb = None
+        ),
+        text_signature = "($self, rows, *, partitions=None, skip='past last row', conditions=None, \
+                          timeout_seconds=None, memory_limit_mb=None)"
+    )]
+    fn find_iter(
+        slf: &Bound<'_, Self>,
+        rows: &Bound<'_, PyAny>,
+        partitions: Option<&Bound<'_, PyAny>>,
+        skip: Option<&Bound<'_, PyAny>>,
+        conditions: Option<&Bound<'_, PyAny>>,
+        timeout_seconds: Option<f64>,
+        memory_limit_mb: Option<f64>,
+    ) -> PyResult<Py<MatchIterator>> {
+        if let Some(conditions) = conditions {
+            let find = hooks(slf.py())?.find_by_conditions.bind(slf.py());
+            let found = find.call1((slf, rows, conditions, partitions, skip, timeout_seconds, memory_limit_mb))?;
+            return Ok(found.cast_into::<MatchIterator>()?.unbind());
+        }
+        let mut input = Input::read(slf.get(), rows, partitions, skip, 1, (timeout_seconds, memory_limit_mb))?;
+        input.limits.pause();
+        Py::new(slf.py(), MatchIterator::new(slf.clone().unbind(), input))
+    }
+
+    /// Finds all matches, as columns. Arguments, errors and cost are those of `find_iter` without conditions; limits
+    /// count the whole call and what it returns. And:
+    ///
+    /// Args:
+    ///     threads: the most threads that work on it, where there are some 100,000 rows for each, and no more than four for
+    ///         each core (16 where there are few cores). Answers do not depend on it. Partitions are matched apart; one large partition is cut where a few hundred rows around a place say how
+    ///         matches lie there, if the search goes on past the last row of each match.
+    #[pyo3(
+        name = "match",
+        signature = (
+            rows, *, partitions = None, skip = None, threads = 1, timeout_seconds = None, memory_limit_mb = None
+        ),
+        text_signature = "($self, rows, *, partitions=None, skip='past last row', threads=1, timeout_seconds=None, \
+                          memory_limit_mb=None)"
+    )]
+    fn find_all(
+        slf: &Bound<'_, Self>,
+        rows: &Bound<'_, PyAny>,
+        partitions: Option<&Bound<'_, PyAny>>,
+        skip: Option<&Bound<'_, PyAny>>,
+        #[pyo3(from_py_with = whole)] threads: usize,
+        timeout_seconds: Option<f64>,
+        memory_limit_mb: Option<f64>,
+    ) -> PyResult<Matches> {
+        let mut input = Input::read(slf.get(), rows, partitions, skip, threads, (timeout_seconds, memory_limit_mb))?;
+        let partitions = input.partitions.len();
+        let sink = |rows, budget: &Budget| MatchesSink::new(rows, partitions, budget);
+        let found = input.find(slf, |search, skip, tick| search.run(skip, sink, tick))?;
+        Ok(Matches::new(found, &slf.get().compiled))
+    }
+
+    /// Finds where all matches begin and end, as columns. Arguments and errors are those of `match`; time is linear
+    /// in the rows however matches overlap.
+    #[pyo3(
+        signature = (
+            rows, *, partitions = None, skip = None, threads = 1, timeout_seconds = None, memory_limit_mb = None
+        ),
+        text_signature = "($self, rows, *, partitions=None, skip='past last row', threads=1, timeout_seconds=None, \
+                          memory_limit_mb=None)"
+    )]
+    fn spans(
+        slf: &Bound<'_, Self>,
+        rows: &Bound<'_, PyAny>,
+        partitions: Option<&Bound<'_, PyAny>>,
+        skip: Option<&Bound<'_, PyAny>>,
+        #[pyo3(from_py_with = whole)] threads: usize,
+        timeout_seconds: Option<f64>,
+        memory_limit_mb: Option<f64>,
+    ) -> PyResult<Spans> {
+        let mut input = Input::read(slf.get(), rows, partitions, skip, threads, (timeout_seconds, memory_limit_mb))?;
+        let partitions = input.partitions.len();
+        let sink = |rows, budget: &Budget| SpansSink::new(rows, partitions, budget);
+        let found = input.find(slf, |search, skip, tick| search.run(skip, sink, tick))?;
+        Ok(found.into())
+    }
+
+    /// Counts the matches. As `spans`, without keeping them.
+    #[pyo3(
+        signature = (
+            rows, *, partitions = None, skip = None, threads = 1, timeout_seconds = None, memory_limit_mb = None
+        ),
+        text_signature = "($self, rows, *, partitions=None, skip='past last row', threads=1, timeout_seconds=None, \
+                          memory_limit_mb=None)"
+    )]
+    fn count(
+        slf: &Bound<'_, Self>,
+        rows: &Bound<'_, PyAny>,
+        partitions: Option<&Bound<'_, PyAny>>,
+        skip: Option<&Bound<'_, PyAny>>,
+        #[pyo3(from_py_with = whole)] threads: usize,
+        timeout_seconds: Option<f64>,
+        memory_limit_mb: Option<f64>,
+    ) -> PyResult<usize> {
+        let mut input = Input::read(slf.get(), rows, partitions, skip, threads, (timeout_seconds, memory_limit_mb))?;
+        input.find(slf, |search, skip, tick| search.count(skip, tick))
+    }
+
+    /// Whether there is a match; looks from the end of the rows and no further than to the first match seen. Arguments and
+    /// errors are those of `match`.
+    #[pyo3(signature = (rows, *, partitions = None, timeout_seconds = None, memory_limit_mb = None))]
+    fn is_match(
+        slf: &Bound<'_, Self>,
+        rows: &Bound<'_, PyAny>,
+        partitions: Option<&Bound<'_, PyAny>>,
+        timeout_seconds: Option<f64>,
+        memory_limit_mb: Option<f64>,
+    ) -> PyResult<bool> {
+        let mut input = Input::read(slf.get(), rows, partitions, None, 1, (timeout_seconds, memory_limit_mb))?;
+        input.find(slf, |search, _, tick| search.is_match(tick))
+    }
+
+    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
+        let mut text = format!("rowpattern.compile({}", PyString::new(py, &self.text).repr()?);
+        if !self.options.subset.is_empty() {
+            let _ = write!(text, ", subset={}", self.subset(py)?.repr()?);
+        }
+        if !self.options.define.is_empty() {
+            let _ = write!(text, ", define={}", self.define(py)?.repr()?);
+        }
+        text.push(')');
+        Ok(text)
+    }
+
+    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
+        let restore = py.import("rowpattern._restore")?.getattr("restore_pattern")?;
+        let subset = self.subset(py)?.into_any();
+        let define = self.define(py)?.into_any();
+        Ok((restore, PyTuple::new(py, [PyString::new(py, &self.text).into_any(), subset, define])?))
+    }
+}

@@ -1,0 +1,214 @@
+//! Arrow's values as booleans, whole numbers, doubles and text, and columns of conditions made of them.
+
+use std::ops::Range;
+
+use arrow_buffer::NullBuffer;
+use pyo3::prelude::*;
+use rowpattern_core::condition::ValueColumn;
+use rowpattern_core::memory;
+
+use super::arrow::{ArrowArray, Failure, Text, Values, with_integers};
+use super::decoder::{Decoder, Reader};
+use super::errors::rows_error;
+use super::ffi;
+use super::limits::CallLimits;
+use super::signals::ROWS_A_PIECE;
+
+pub struct OptionalBooleans;
+
+impl Reader<'_> for OptionalBooleans {
+    type Item = Option<bool>;
+    const NULL: Option<bool> = None;
+    const EXPECTED: &'static str = "booleans";
+
+    fn read(
+        &mut self,
+        values: &Values,
+        valid: Option<&NullBuffer>,
+        rows: Range<usize>,
+        items: &mut Vec<Option<bool>>,
+    ) -> Option<Result<(), Failure>> {
+        let Values::Booleans(values) = values else { return None };
+        match valid {
+            None => items.extend(rows.map(|row| Some(values.value(row)))),
+            Some(valid) => items.extend(rows.map(|row| valid.is_valid(row).then(|| values.value(row)))),
+        }
+        Some(Ok(()))
+    }
+}
+
+pub struct WholeNumbers;
+
+impl Reader<'_> for WholeNumbers {
+    type Item = Option<i64>;
+    const NULL: Option<i64> = None;
+    const EXPECTED: &'static str = "whole numbers";
+
+    fn read(
+        &mut self,
+        values: &Values,
+        valid: Option<&NullBuffer>,
+        rows: Range<usize>,
+        items: &mut Vec<Option<i64>>,
+    ) -> Option<Result<(), Failure>> {
+        let Values::Integers(numbers) = values else { return None };
+        let is_valid = |row| valid.is_none_or(|valid| valid.is_valid(row));
+        with_integers!(numbers, numbers => {
+            for row in rows {
+                let number = is_valid(row).then(|| signed(numbers[row]));
+                if number == Some(None) {
+                    let number = numbers[row];
+                    return Some(Err(Failure::at(row, format!("{number} is too large for a signed number of 64 bits"))));
+                }
+                items.push(number.flatten());
+            }
+        });
+        Some(Ok(()))
+    }
+}
+
+fn signed<N: TryInto<i64>>(number: N) -> Option<i64> {
+    number.try_into().ok()
+}
+
+pub struct Doubles;
+
+impl Reader<'_> for Doubles {
+    type Item = Option<f64>;
+    const NULL: Option<f64> = None;
+    const EXPECTED: &'static str = "doubles";
+
+    fn read(
+        &mut self,
+        values: &Values,
+        valid: Option<&NullBuffer>,
+        rows: Range<usize>,
+        items: &mut Vec<Option<f64>>,
+    ) -> Option<Result<(), Failure>> {
+        let Values::Doubles(bits) = values else { return None };
+        let is_valid = |row| valid.is_none_or(|valid| valid.is_valid(row));
+        items.extend(rows.map(|row| is_valid(row).then(|| f64::from_bits(bits[row]))));
+        Some(Ok(()))
+    }
+}
+
+pub struct Texts;
+
+impl<'a> Reader<'a> for Texts {
+    type Item = Option<&'a str>;
+    const NULL: Option<&'a str> = None;
+    const EXPECTED: &'static str = "text";
+
+    fn read(
+        &mut self,
+        values: &'a Values,
+        valid: Option<&'a NullBuffer>,
+        rows: Range<usize>,
+        items: &mut Vec<Option<&'a str>>,
+    ) -> Option<Result<(), Failure>> {
+        let Values::Text(text) = values else { return None };
+        for row in rows {
+            if valid.is_some_and(|valid| valid.is_null(row)) {
+                items.push(None);
+                continue;
+            }
+            match bytes(text, row).and_then(|bytes| utf8(row, bytes)) {
+                Ok(text) => items.push(Some(text)),
+                Err(failure) => return Some(Err(failure)),
+            }
+        }
+        Some(Ok(()))
+    }
+}
+
+/// The bytes of a row's text.
+pub fn bytes(text: &Text, row: usize) -> Result<&[u8], Failure> {
+    let what = match text {
+        Text::Views { .. } => "the view of its text is out of range, or does not begin as its text does",
+        _ => "the offsets of its text are out of range or order",
+    };
+    text.bytes(row).ok_or_else(|| Failure::at(row, what))
+}
+
+/// A row's text.
+pub fn utf8(row: usize, bytes: &[u8]) -> Result<&str, Failure> {
+    std::str::from_utf8(bytes).map_err(|error| {
+        Failure::at(row, format!("the text is not valid UTF-8 from its byte {} on", error.valid_up_to()))
+    })
+}
+
+/// Reads all rows of chunks, with the interpreter's lock released; signals are looked at between pieces.
+///
+/// Args:
+///     name: what is read, for errors.
+///     limits: looked at between pieces too; what is read counts until the caller releases it.
+pub fn decode<'a, R: Reader<'a> + Send>(
+    py: Python<'_>,
+    chunks: &'a [ArrowArray],
+    reader: R,
+    name: &str,
+    limits: Option<&CallLimits>,
+) -> PyResult<Vec<R::Item>>
+where
+    R::Item: Send,
+{
+    let rows = chunks.iter().map(|chunk| chunk.rows).try_fold(0_usize, usize::checked_add).unwrap_or(usize::MAX);
+    if let Some(limits) = limits {
+        let bytes = rows.saturating_mul(size_of::<R::Item>());
+        limits.budget.charge(bytes).map_err(|reason| limits.error(reason))?;
+    }
+    let mut items = memory::try_with_capacity(rows).map_err(super::errors::out_of_memory)?;
+    let mut decoder = Decoder::new(reader);
+    for chunk in chunks {
+        let before = items.len();
+        for first in (0..chunk.rows).step_by(ROWS_A_PIECE) {
+            limits.map_or_else(|| py.check_signals(), |limits| limits.check(py))?;
+            let piece = first..chunk.rows.min(first + ROWS_A_PIECE);
+            let read = py.detach(|| decoder.decode(chunk, piece, &mut items));
+            read.map_err(|failure| failure.behind(before).raise(name))?;
+        }
+    }
+    Ok(items)
+}
+
+/// Reads a column that conditions read.
+pub fn condition_column(column: &Bound<'_, PyAny>) -> PyResult<ValueColumn> {
+    let (py, name) = (column.py(), "columns of conditions");
+    let Some(chunks) = ffi::arrow_arrays(column, name)? else {
+        return Err(rows_error("the columns of conditions must be Arrow's"));
+    };
+    Ok(match chunks.first().map(innermost) {
+        None | Some(Values::Integers(_)) => {
+            let (values, valid) = parts(decode(py, &chunks, WholeNumbers, name, None)?);
+            ValueColumn::Int(values, valid)
+        }
+        Some(Values::Doubles(_)) => {
+            let (values, valid) = parts(decode(py, &chunks, Doubles, name, None)?);
+            ValueColumn::Float(values, valid)
+        }
+        Some(Values::Booleans(_)) => ValueColumn::Bool(decode(py, &chunks, OptionalBooleans, name, None)?),
+        Some(Values::Text(_)) => {
+            let texts = decode(py, &chunks, Texts, name, None)?;
+            ValueColumn::Text(texts.into_iter().map(|text| text.map(Box::from)).collect())
+        }
+        Some(values) => {
+            let kind = values.name();
+            return Err(rows_error(format!("conditions cannot read a column of the Arrow type {kind}")));
+        }
+    })
+}
+
+/// The values that an array encodes.
+pub fn innermost(array: &ArrowArray) -> &Values {
+    match &array.values {
+        Values::Dictionary(_, values) | Values::Runs { values, .. } => innermost(values),
+        values => values,
+    }
+}
+
+/// Values, and which of them are there (all, when it is empty).
+fn parts<T: Default>(items: Vec<Option<T>>) -> (Vec<T>, Vec<bool>) {
+    let valid =
+        if items.iter().all(Option::is_some) { Vec::new() } else { items.iter().map(Option::is_some).collect() };
+    (items.into_iter().map(Option::unwrap_or_default).collect(), valid)
+}
