@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 import rowpattern
 from rowpattern import pattern_cache
@@ -22,6 +23,10 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Spark's workers run this Python, not the first one that a shell would find.
 os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+
+# How long an example takes, and how long it takes to think of one, says how busy the machine is.
+settings.register_profile("whatever the load", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("whatever the load")
 
 
 @pytest.fixture(autouse=True)
