@@ -10,7 +10,7 @@ use super::sink::Sink;
 use super::strategy::{Candidate, Strategy};
 use super::tables::NOTHING;
 use crate::budget::{ROWS_A_LOOK, Stopped};
-use crate::rows::{Partitions, SkipError, Target};
+use crate::rows::{Partitions, SkipError, Span, Target};
 
 /// A search through partitions, which can pause behind each match.
 ///
@@ -171,10 +171,9 @@ impl<M: Strategy> Scan<M> {
             self.row = if rows == 0 {
                 start + 1
             } else {
-                self.strategy.skip().next_start(start, last, target).map_err(|problem| {
-                    let (partition, number) = (self.partition, self.number);
-                    SearchError::Skip(SkipError { problem, partition, number, start, end: last })
-                })?
+                let span = Span { partition: self.partition, number: self.number, start, end: last };
+                let next = self.strategy.skip().next_start(start, last, target);
+                next.map_err(|problem| SearchError::Skip(SkipError { problem, span }))?
             };
             *rows_left = rows_left.saturating_sub(rows + 1);
             if *rows_left == 0 {
