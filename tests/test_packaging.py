@@ -35,8 +35,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (sdist,) = (work / "sdist").glob("rowpattern-*.tar.gz")
     with tarfile.open(sdist) as archive:
         names = [name.split("/", 1)[1] for name in archive.getnames() if "/" in name]
-    manifests = {"Cargo.toml", "rust/core/Cargo.toml", "rust/python/Cargo.toml"}
-    assert {"LICENSE", "README.md", "pyproject.toml", *manifests} <= set(names)
+    assert {"LICENSE", "README.md", "pyproject.toml", "Cargo.toml", "rust/core/Cargo.toml", "rust/python/Cargo.toml"} <= set(names)
     run(sys.executable, "-m", "pip", "wheel", "--no-deps", "--wheel-dir", str(work / "wheel"), str(sdist), cwd=work)
     (built,) = (work / "wheel").glob("rowpattern-*.whl")
     return built

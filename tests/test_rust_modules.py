@@ -17,8 +17,6 @@ CRATES = [ROOT / "rust" / "core" / "src", ROOT / "rust" / "python" / "src"]
 LAYERS = ["sync", "memory", "budget", "pattern", "automaton", "rows", "condition", "matcher", "backtrack"]
 USED_BY_CACHE = {"sync"}
 
-TYPE = re.compile(r"^(?:pub(?:\([a-z]+\))? )?(?:struct|enum|trait|type|union) (\w+)", re.MULTILINE)
-
 Module = tuple[str, ...]
 
 
@@ -133,7 +131,7 @@ def test_a_name_has_one_meaning() -> None:
     places = defaultdict(set)
     for crate in CRATES:
         for source in sources(crate).values():
-            for name in TYPE.findall(source.text):
+            for name in re.findall(r"^(?:pub(?:\([a-z]+\))? )?(?:struct|enum|trait|type|union) (\w+)", source.text, re.M):
                 places[name].add(source.file.relative_to(ROOT).as_posix())
     assert {name: files for name, files in places.items() if len(files) > 1} == {}
 

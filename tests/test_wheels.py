@@ -75,8 +75,7 @@ def test_what_it_holds(wheel: Path) -> None:
 def test_the_sdist_holds_what_it_is_built_from() -> None:
     with tarfile.open(DIST / f"rowpattern-{version()}.tar.gz") as archive:
         names = {name.split("/", 1)[1] for name in archive.getnames() if "/" in name}
-    manifests = {"Cargo.toml", "Cargo.lock", "rust/core/Cargo.toml", "rust/python/Cargo.toml"}
-    assert {"LICENSE", "README.md", "pyproject.toml", *manifests} <= names
+    assert {"LICENSE", "README.md", "pyproject.toml", "Cargo.toml", "Cargo.lock", "rust/core/Cargo.toml", "rust/python/Cargo.toml"} <= names
     assert not [name for name in names if name.endswith(".so") or "target/" in name]
 
 

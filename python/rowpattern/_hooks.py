@@ -1,4 +1,4 @@
-"""What the extension calls in Python, handed over at import; each function imports its module at the first call."""
+"""What the extension calls in Python, handed over when the package is imported; each imports its module at its first call."""
 
 from __future__ import annotations
 
