@@ -178,7 +178,7 @@ class WorkerPool:
                 wait = MOST_START_SECONDS if starting else left
                 self._changed.wait(min(wait, BETWEEN_SIGNALS_SECONDS) if main else wait)
             if starting:
-                context.wait(began)
+                context.exclude_since(began)
 
     def give(self, worker: Worker) -> None:
         """Take a worker back that has done its work."""
