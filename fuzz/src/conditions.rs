@@ -1,7 +1,7 @@
 //! Conditions that depend on the match: the search finds what the rules give, and stops when it is told to.
 
 use arbitrary::{Result, Unstructured};
-use rowpattern_core::backtrack::{Backtracking, MatchConditions};
+use rowpattern_core::backtrack::{Backtracking, FAILURES_BEFORE_NOTES, MatchConditions};
 use rowpattern_core::budget::{Budget, Stopped};
 use rowpattern_core::condition::{Aggregate, Arithmetic, Comparison, Expression, Function, ValueColumn};
 use rowpattern_core::matcher::{Compiled, Context, Scan, SearchError};
@@ -32,6 +32,8 @@ struct Case {
     conditions: MatchConditions,
     /// The search is stopped at this look, if it comes so far.
     stop: Option<u64>,
+    /// Failures are noted behind so many in one match.
+    failures_before_notes: u32,
 }
 
 /// The target.
@@ -86,7 +88,8 @@ fn search(case: &Case, compiled: &Compiled) -> (Found, std::result::Result<(), S
         tick: &mut tick,
     };
     let skip = product_skip(compiled, case.skip);
-    let mut scan = Scan::new(Backtracking::new(&case.conditions, &compiled.variables, skip));
+    let strategy = Backtracking::new(&case.conditions, &compiled.variables, skip);
+    let mut scan = Scan::new(strategy.noting_after(case.failures_before_notes));
     let mut found = Found::default();
     let ended = scan.run(&mut context, &partitions, &mut found, usize::MAX).map(drop);
     let steps = scan.strategy().steps();
@@ -166,6 +169,8 @@ impl Case {
             rows,
             conditions: MatchConditions { columns, sets, aggregates, conditions },
             stop,
+            // Read last, so that all else of a stored input stays as it was.
+            failures_before_notes: if bytes.ratio(3, 4)? { 0 } else { FAILURES_BEFORE_NOTES },
         })
     }
 }

@@ -14,7 +14,7 @@ const STEPS_A_LOOK: usize = 1 << 10;
 const PARTS_A_STEP: usize = 8;
 
 /// How many branches must fail within a match before failures are noted: most matches never go back.
-const FAILURES_BEFORE_NOTES: u32 = 32;
+pub const FAILURES_BEFORE_NOTES: u32 = 32;
 
 /// Conditions of a row pattern over columns.
 #[derive(Debug, Default)]
@@ -47,6 +47,7 @@ pub struct Backtracking<'a> {
     failures: Failures,
     /// Whether a branch that failed can be come to again; None before the first partition.
     notes: Option<bool>,
+    failures_before_notes: u32,
     choices: Vec<Choices>,
     /// By variable, the steps that evaluating its condition takes as long as.
     costs: Vec<usize>,
@@ -66,11 +67,20 @@ impl<'a> Backtracking<'a> {
             so_far: MatchSoFar::new(&conditions.sets, &conditions.aggregates, &conditions.columns),
             failures: Failures::new(reach),
             notes: None,
+            failures_before_notes: FAILURES_BEFORE_NOTES,
             choices: Vec::new(),
             costs: expressions.map(|condition| condition.as_ref().map_or(0, Expression::size) / PARTS_A_STEP).collect(),
             steps_since_look: 0,
             taken: 0,
         }
+    }
+
+    /// Notes failures only behind so many in one match; [`FAILURES_BEFORE_NOTES`] unless this is called. The answer is the same
+    /// with any number.
+    #[must_use]
+    pub fn noting_after(mut self, failures: u32) -> Self {
+        self.failures_before_notes = failures;
+        self
     }
 
     /// How many steps were taken: followers that were tried.
@@ -121,7 +131,7 @@ impl<'a> Backtracking<'a> {
             let Some(&choice) = list.get(here.tried as usize) else {
                 let position = here.position;
                 failed += 1;
-                if notes && failed > FAILURES_BEFORE_NOTES && position != ACCEPT {
+                if notes && failed > self.failures_before_notes && position != ACCEPT {
                     self.failures.insert(position, &self.so_far, context.budget)?;
                     self.look(context, self.failures.key_words() / PARTS_A_STEP)?;
                 }

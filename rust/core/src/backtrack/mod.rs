@@ -38,4 +38,4 @@ mod ambiguity;
 mod backtracking;
 mod failures;
 
-pub use backtracking::{Backtracking, MatchConditions};
+pub use backtracking::{Backtracking, FAILURES_BEFORE_NOTES, MatchConditions};
