@@ -29,6 +29,7 @@ from rowpattern.errors import ConfigurationError
 from rowpattern.sql.first_use import query_module
 
 if TYPE_CHECKING:
+    from rowpattern.patterns import MatchIterator
     from rowpattern.sql.execute.explanation import Explanation
     from rowpattern.sql.runtime.context import ExecutionContext, Progress
 
@@ -192,7 +193,7 @@ def find_by_conditions(  # noqa: PLR0917 - one caller, the core
     skip: Any,
     timeout_seconds: float | None,
     memory_limit_mb: float | None,
-) -> Any:
+) -> MatchIterator:
     """Find matches by conditions over named columns; `Pattern.find_iter` calls it."""
     query_module()
     from rowpattern.sql.execute.named_conditions import find_iter

@@ -139,13 +139,13 @@ class _StreamedQuery:
         runs = list(self._parts.values())
         with contextlib.ExitStack() as stack:
             for each in runs:
-                each.wait(self._context.begun)
+                each.exclude_since(self._context.begun)
             try:
                 for batch in self._answered(stack):
                     stopped = time.perf_counter()
                     yield batch
                     for each in runs:
-                        each.wait(stopped)
+                        each.exclude_since(stopped)
             except QueryError:
                 failed, self._failed = self._failed, None
                 if failed is None:
@@ -256,7 +256,7 @@ class _StreamedQuery:
             with self._naming_largest(using, context):
                 context.hold(table_bytes)
             if cut:
-                yield self._as_they_came(pa.concat_tables(gathered), using, context)
+                yield self._in_arrival_order(pa.concat_tables(gathered), using, context)
                 gathered, gathered_bytes, table = [], 0, table.slice(at)
                 self._largest.forget()
                 self._largest.add(table, [0])
@@ -265,7 +265,7 @@ class _StreamedQuery:
             gathered.append(table)
             gathered_bytes += table_bytes
         if gathered:
-            yield self._as_they_came(pa.concat_tables(gathered), using, context)
+            yield self._in_arrival_order(pa.concat_tables(gathered), using, context)
 
     @contextlib.contextmanager
     def _naming_largest(self, using: Database, context: ExecutionContext) -> Iterator[None]:
@@ -281,7 +281,7 @@ class _StreamedQuery:
                 raise error from None
             raise context.memory_error(what) from None
 
-    def _as_they_came(self, block: pa.Table, using: Database, context: ExecutionContext) -> pa.Table:
+    def _in_arrival_order(self, block: pa.Table, using: Database, context: ExecutionContext) -> pa.Table:
         """Give rows that are equal in ORDER BY the order that they had.
 
         As a key of the large sort, the rows' numbers doubled its time; here they are looked at, and few blocks sorted.

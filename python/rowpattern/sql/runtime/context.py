@@ -127,7 +127,7 @@ class ExecutionContext:
             stated_mb=self.limit_mb,
         )
 
-    def wait(self, begun: float) -> None:
+    def exclude_since(self, begun: float) -> None:
         """Take no account of the time since then: the caller was at work, not the query."""
         self.begun += time.perf_counter() - begun
 

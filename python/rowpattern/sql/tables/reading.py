@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rowpattern.sql.runtime.context import ExecutionContext
 
 __all__ = [
-    "TableElsewhere",
+    "RemoteTable",
     "abandoned_reads",
     "counted_batches",
     "is_in_memory",
@@ -41,7 +41,7 @@ def abandoned_reads() -> int:
     return _supervised.abandoned
 
 
-class TableElsewhere(ABC):
+class RemoteTable(ABC):
     """A table that another process has."""
 
     @abstractmethod
@@ -59,7 +59,7 @@ def table_reader(context: ExecutionContext) -> Callable[[Any, str], Table]:
     """Return `read_table` within the limits of a run."""
 
     def read(value: Any, name: str) -> Table:
-        if isinstance(value, TableElsewhere):
+        if isinstance(value, RemoteTable):
             return value.open()
         if is_in_memory(value):
             table = read_table(value, name)
