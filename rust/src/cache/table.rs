@@ -7,7 +7,8 @@
 //!   for again never gets there;
 //! - an entry that is found is in the first level from then on.
 //!
-//! The first level is bounded. When a part of it is full, some entry leaves it, for `moka` if it was not there.
+//! The first level is bounded. When a part of it is full, an entry leaves it, for `moka` if it was not there; rather one that
+//! nobody has found yet.
 
 use std::sync::{Arc, PoisonError};
 
@@ -22,6 +23,9 @@ const SHARDS: usize = 64;
 /// Entries of a shard; 65,536 in all, in some 3 MB.
 const MOST_OF_A_SHARD: usize = 1024;
 
+/// Entries that are looked at for one that nobody has found, when one has to leave a shard.
+const LOOKS_FOR_A_VICTIM: usize = 8;
+
 /// Every live entry is in the first level, in `moka`, or in both.
 pub struct Table<T, V> {
     shards: [Shard<T, V>; SHARDS],
@@ -31,7 +35,15 @@ pub struct Table<T, V> {
 /// A hash table behind a lock that is held for a few nanoseconds; a cache line of its own, so that the locks of two shards do
 /// not contend.
 #[repr(align(64))]
-struct Shard<T, V>(Mutex<HashTable<Slot<T, V>>>);
+struct Shard<T, V>(Mutex<Slots<T, V>>);
+
+/// The entries of a shard.
+struct Slots<T, V> {
+    table: HashTable<Slot<T, V>>,
+    /// The bucket of the entry that left last: the next one is looked for behind it, so that all have the same time to be
+    /// found in. (Those in the first buckets would always leave at once if each search began there.)
+    hand: usize,
+}
 
 /// An entry in the first level, with a copy of its value.
 pub struct Slot<T, V> {
@@ -45,12 +57,12 @@ impl<T: Text, V: Send + Sync + 'static> Table<T, V> {
     /// An empty table; takes memory for entries when there are some.
     pub fn new() -> Self {
         Self {
-            shards: std::array::from_fn(|_| Shard(Mutex::new(HashTable::new()))),
+            shards: std::array::from_fn(|_| Shard(Mutex::new(Slots { table: HashTable::new(), hand: 0 }))),
             moka: moka::sync::Cache::builder().build_with_hasher(CarriedHash::default()),
         }
     }
 
-    fn shard(&self, hash: u64) -> MutexGuard<'_, HashTable<Slot<T, V>>> {
+    fn shard(&self, hash: u64) -> MutexGuard<'_, Slots<T, V>> {
         // The hash table itself looks at the lowest and the highest bits.
         let number = (hash >> 40) as usize % SHARDS;
         self.shards[number].0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -60,7 +72,7 @@ impl<T: Text, V: Send + Sync + 'static> Table<T, V> {
     #[inline]
     pub fn find<R>(&self, key: KeyRef<'_>, read: impl FnOnce(&Slot<T, V>) -> Option<R>) -> Option<R> {
         let shard = self.shard(key.hash());
-        read(shard.find(key.hash(), |slot| key.is_key_of(&slot.entry.key))?)
+        read(shard.table.find(key.hash(), |slot| key.is_key_of(&slot.entry.key))?)
     }
 
     /// Finds an entry that is not in the first level. It may have left the cache.
@@ -98,7 +110,7 @@ impl<T: Text, V: Send + Sync + 'static> Table<T, V> {
         content.is_in_first_level = true;
         if !std::mem::replace(&mut content.is_published, true) {
             self.moka.insert(ByKey::new(Arc::clone(entry)), Arc::clone(entry));
-            if let Some(slot) = shard.find_mut(entry.key.hash, |slot| Arc::ptr_eq(&slot.entry, entry)) {
+            if let Some(slot) = shard.table.find_mut(entry.key.hash, |slot| Arc::ptr_eq(&slot.entry, entry)) {
                 slot.is_published = true;
             }
         }
@@ -109,17 +121,17 @@ impl<T: Text, V: Send + Sync + 'static> Table<T, V> {
         Some(result)
     }
 
-    fn insert(&self, shard: &mut HashTable<Slot<T, V>>, slot: Slot<T, V>, left: &mut Vec<V>) {
-        if shard.len() >= MOST_OF_A_SHARD {
+    fn insert(&self, shard: &mut Slots<T, V>, slot: Slot<T, V>, left: &mut Vec<V>) {
+        if shard.table.len() >= MOST_OF_A_SHARD {
             self.drop_one(shard, left);
         }
-        shard.insert_unique(slot.entry.key.hash, slot, |slot| slot.entry.key.hash);
+        shard.table.insert_unique(slot.entry.key.hash, slot, |slot| slot.entry.key.hash);
     }
 
-    /// Takes an entry out of the first level: whichever comes first, which is as good as any where all are hot.
+    /// Takes an entry out of the first level.
     #[cold]
-    fn drop_one(&self, shard: &mut HashTable<Slot<T, V>>, left: &mut Vec<V>) {
-        let Some(entry) = shard.iter().next().map(|slot| Arc::clone(&slot.entry)) else { return };
+    fn drop_one(&self, shard: &mut Slots<T, V>, left: &mut Vec<V>) {
+        let Some(entry) = shard.victim().map(|slot| Arc::clone(&slot.entry)) else { return };
         let mut content = entry.content();
         content.is_in_first_level = false;
         if content.value.is_some() && !std::mem::replace(&mut content.is_published, true) {
@@ -133,7 +145,7 @@ impl<T: Text, V: Send + Sync + 'static> Table<T, V> {
     pub fn replace(&self, entry: &Arc<Entry<T, V>>, value: V, copy: impl FnOnce(&V) -> V, left: &mut Vec<V>) {
         let mut shard = self.shard(entry.key.hash);
         let mut content = entry.content();
-        if let Some(slot) = shard.find_mut(entry.key.hash, |slot| Arc::ptr_eq(&slot.entry, entry)) {
+        if let Some(slot) = shard.table.find_mut(entry.key.hash, |slot| Arc::ptr_eq(&slot.entry, entry)) {
             left.push(std::mem::replace(&mut slot.value, copy(&value)));
         }
         left.extend(content.value.replace(value));
@@ -148,9 +160,9 @@ impl<T: Text, V: Send + Sync + 'static> Table<T, V> {
         if std::mem::replace(&mut content.is_in_first_level, false) {
             drop(content);
             take_slot(&mut shard, entry, left);
-            let len = shard.len();
-            if shard.capacity() > 64 + 8 * len {
-                shard.shrink_to(2 * len, |slot| slot.entry.key.hash);
+            let len = shard.table.len();
+            if shard.table.capacity() > 64 + 8 * len {
+                shard.table.shrink_to(2 * len, |slot| slot.entry.key.hash);
             }
         }
         drop(shard);
@@ -166,11 +178,73 @@ impl<T: Text, V: Send + Sync + 'static> Table<T, V> {
     }
 }
 
-fn take_slot<T, V>(shard: &mut HashTable<Slot<T, V>>, entry: &Arc<Entry<T, V>>, left: &mut Vec<V>)
+impl<T, V> Slots<T, V> {
+    /// The entry that is to leave: of the next few, one that nobody has found, or the last of them.
+    fn victim(&mut self) -> Option<&Slot<T, V>> {
+        let buckets = self.table.num_buckets();
+        let (mut found, mut looked) = (None, 0);
+        for step in 1..=buckets {
+            let bucket = (self.hand + step) % buckets;
+            let Some(slot) = self.table.get_bucket(bucket) else { continue };
+            found = Some(bucket);
+            looked += 1;
+            if !slot.is_published || looked == LOOKS_FOR_A_VICTIM {
+                break;
+            }
+        }
+        self.hand = found?;
+        self.table.get_bucket(self.hand)
+    }
+}
+
+fn take_slot<T, V>(shard: &mut Slots<T, V>, entry: &Arc<Entry<T, V>>, left: &mut Vec<V>)
 where
     T: Text,
 {
-    if let Ok(found) = shard.find_entry(entry.key.hash, |slot| Arc::ptr_eq(&slot.entry, entry)) {
+    if let Ok(found) = shard.table.find_entry(entry.key.hash, |slot| Arc::ptr_eq(&slot.entry, entry)) {
         left.push(found.remove().0.value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::entry::Key;
+    use super::*;
+
+    fn key(number: usize) -> Key<Box<str>> {
+        let text = format!("pattern {number}");
+        KeyRef::new(0, &text).with_text(text.as_str().into())
+    }
+
+    /// Asks for entries as the cache does; gives how many of them were not in the first level.
+    fn ask(table: &Table<Box<str>, usize>, keys: &[Key<Box<str>>]) -> usize {
+        let mut further = 0;
+        for key in keys {
+            if table.find(key.as_ref(), |slot| slot.is_published.then_some(())).is_none() {
+                let entry = table.entry(key.as_ref()).expect("it was put in");
+                table.promote(&entry, |value| *value, |value| *value, &mut Vec::new());
+                further += 1;
+            }
+        }
+        further
+    }
+
+    /// What is asked for again and again comes to the first level and stays there, however many entries nobody asks for.
+    #[test]
+    fn the_first_level_keeps_what_is_asked_for() {
+        let table = Table::new();
+        for number in 0..3 * SHARDS * MOST_OF_A_SHARD {
+            table.add(&Arc::new(Entry::new(key(number), number)), number, &mut Vec::new());
+        }
+        let asked: Vec<_> = (0..3 * SHARDS * MOST_OF_A_SHARD).step_by(199).map(key).collect();
+        assert!(ask(&table, &asked) > 0);
+        for round in 0..3 {
+            assert_eq!(ask(&table, &asked), 0, "round {round}");
+            // Others come meanwhile.
+            for number in 0..100 {
+                let number = 1_000_000 * (round + 1) + number;
+                table.add(&Arc::new(Entry::new(key(number), number)), number, &mut Vec::new());
+            }
+        }
     }
 }

@@ -92,17 +92,20 @@ def taken(context: ExecutionContext, values: Array, at: pa.Array) -> Array:
     context.check()
     lengths = _uneven_lengths(values, len(at))
     width = 0 if lengths is not None else max(1, values.nbytes // max(1, len(values)))
-    pieces: list[pa.Array] = []
-    for first in range(0, max(1, len(at)), PIECE_ROWS):
-        context.check()
-        places = at.slice(first, PIECE_ROWS)
+
+    def piece(places: pa.Array) -> Array:
         if lengths is None:
             context.hold(len(places) * width)
         else:
             context.hold(pc.sum(pc.take(lengths, places, boundscheck=False)).as_py() or 0)
-        found = pc.take(values, places, boundscheck=False)
-        if len(at) <= PIECE_ROWS:
-            return found
+        return pc.take(values, places, boundscheck=False)
+
+    if len(at) <= PIECE_ROWS:
+        return piece(at)
+    pieces: list[pa.Array] = []
+    for first in range(0, len(at), PIECE_ROWS):
+        context.check()
+        found = piece(at.slice(first, PIECE_ROWS))
         pieces += found.chunks if isinstance(found, pa.ChunkedArray) else [found]
     return pa.chunked_array(pieces, values.type)
 
@@ -110,7 +113,7 @@ def taken(context: ExecutionContext, values: Array, at: pa.Array) -> Array:
 def _uneven_lengths(values: Array, count: int) -> Array | None:
     """Return how long each of some texts is, where one of them taken often would be much more than the average says."""
     kind = values.type
-    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_binary(kind)):
+    if pa.types.is_primitive(kind) or not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_binary(kind)):
         return None
     lengths = pc.binary_length(values)
     longest = pc.max(lengths).as_py() or 0

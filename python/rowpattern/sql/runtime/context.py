@@ -133,7 +133,7 @@ class ExecutionContext:
 
     def check(self) -> None:
         """Raise `QueryLimitError` when time is over."""
-        if not self.seconds_left:
+        if time.perf_counter() >= self.begun + self.seconds:
             raise self.timeout_error()
 
     @contextlib.contextmanager
