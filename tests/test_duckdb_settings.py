@@ -9,14 +9,14 @@ import pyarrow as pa
 import pytest
 
 from rowpattern.errors import QueryError
-from rowpattern.sql.database import database, spilling_database
-from rowpattern.sql.running import Run
+from rowpattern.sql.duckdb.connection import database, spilling_database
+from rowpattern.sql.runtime.context import ExecutionContext
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from rowpattern.sql.database import Database
+    from rowpattern.sql.duckdb.connection import Database
 
 # A replacement scan would find it by its name.
 secret = pa.table({"x": [42]})
@@ -25,7 +25,7 @@ secret = pa.table({"x": [42]})
 @pytest.fixture(params=["in memory", "spilling"])
 def connection(request: pytest.FixtureRequest) -> Iterator[Database]:
     make = database if request.param == "in memory" else spilling_database
-    with make(Run(memory_mb=200, seconds=30)) as made:
+    with make(ExecutionContext(memory_mb=200, seconds=30)) as made:
         yield made
 
 
