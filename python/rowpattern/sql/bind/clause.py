@@ -140,7 +140,7 @@ def _key(  # noqa: PLR0917 - used here only
 ) -> Key:
     node, reads = row_expression(written, scope, location, what)
     column = reads[0] if isinstance(node, Column) else None
-    return Key(column or written.text, column, sql_of(node), reads, descending, nulls_first, location)
+    return Key(column or written.text, column, sql_of(node), reads, descending, nulls_first, location, node)
 
 
 def _check_names(bound: BoundClause, others: set[str | None]) -> None:

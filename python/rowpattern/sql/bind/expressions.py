@@ -131,7 +131,7 @@ class ExpressionReader:
         """Take the navigation out of an expression."""
         rewritten = self._rewritten = self._rewrite(written.node)
         reads = self._references.named(columns_in(rewritten))
-        return BoundExpression(sql_of(rewritten), written.text, reads, kernel_of(rewritten))
+        return BoundExpression(sql_of(rewritten), written.text, reads, kernel_of(rewritten), tree=rewritten)
 
     def _fail(self, message: str, node: Node, kind: type[QueryError] = QueryError) -> QueryError:
         return error_at(message, self._near(node), kind)

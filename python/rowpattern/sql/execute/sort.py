@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +14,7 @@ from rowpattern.sql.arrow.arrays import Booleans, Integers, has_nan
 from rowpattern.sql.arrow.casting import INTERVAL_PARTS
 from rowpattern.sql.arrow.categories import is_ordered, nulls_like, ranks
 from rowpattern.sql.arrow.chunks import taken
+from rowpattern.sql.execute.time_zones import in_columns_zone
 from rowpattern.sql.text.source_location import error_at
 
 if TYPE_CHECKING:
@@ -144,8 +146,18 @@ def _computed(table: Table, keys: Sequence[Key], database: Database) -> dict[str
         return {}
     names = sorted({name for key in keys for name in key.reads}) or table.names[:1]
     columns = pa.table({name: table.column(name) for name in names})
-    found = database.project(", ".join(key.sql for key in keys), columns)
-    return {key.sql: values for key, values in zip(keys, found.columns)}
+    types = {name: columns.column(name).type for name in names}
+    computed = [in_columns_zone(key.sql, key.tree, types, database, partial(_failed, key)) for key in keys]
+    found: dict[str, pa.ChunkedArray] = {}
+    for using in {id(each.database): each.database for each in computed}.values():
+        there = [(key, each) for key, each in zip(keys, computed) if each.database is using]
+        values = using.project(", ".join(each.sql for _, each in there), columns).columns
+        found.update({key.sql: each.named(own) for (key, each), own in zip(there, values)})
+    return found
+
+
+def _failed(key: Key, message: str) -> QueryError:
+    return error_at(f"{key.name}: {message}", key.location, QueryError)
 
 
 def _comparable(values: pa.ChunkedArray) -> pa.ChunkedArray:
