@@ -6,7 +6,7 @@ Such a column has one dictionary of different texts for all its chunks (`with_on
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,9 +14,23 @@ import pyarrow.compute as pc
 from rowpattern.errors import QueryError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rowpattern.sql.arrow.arrays import Array
 
-__all__ = ["as_categories", "is_ordered", "labels_of", "marked", "marked_ordered", "nulls_like", "ranks", "with_one_dictionary"]
+__all__ = [
+    "as_categories",
+    "empty_column",
+    "is_ordered",
+    "labels_of",
+    "marked",
+    "marked_ordered",
+    "nulls_like",
+    "of_ranks",
+    "ranks",
+    "with_labels",
+    "with_one_dictionary",
+]
 
 
 def is_ordered(kind: pa.DataType) -> bool:
@@ -61,23 +75,21 @@ def marked(values: pa.ChunkedArray, *, ordered: bool) -> pa.ChunkedArray:
     return pa.chunked_array(chunks, kind)
 
 
-def marked_ordered(table: Any) -> Any:
-    """Return a table or batch that DuckDB gave, with its ENUM columns marked as ordered categories."""
-    for at, field in enumerate(table.schema):
-        if pa.types.is_dictionary(field.type) and not field.type.ordered:
-            column = table.column(at)
-            whole = column if isinstance(column, pa.ChunkedArray) else pa.chunked_array([column])
-            found = marked(whole, ordered=True)
-            table = table.set_column(
-                at, field.with_type(found.type), found if isinstance(column, pa.ChunkedArray) else found.chunk(0)
-            )
-    return table
+def marked_ordered(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Return a batch that DuckDB gave, its ENUMs marked as ordered categories."""
+    for at, field in enumerate(batch.schema):
+        if pa.types.is_dictionary(field.type):
+            values = marked(pa.chunked_array([batch.column(at)]), ordered=True).chunk(0)
+            batch = batch.set_column(at, field.with_type(values.type), values)
+    return batch
 
 
 def labels_of(values: Array) -> list[str]:
     """Return the categories of a column of ordered ones, in order; none where a column has no chunk."""
-    chunk = values if isinstance(values, pa.Array) else values.chunk(0) if values.num_chunks else None
-    return [] if chunk is None else list(chunk.dictionary.to_pylist())
+    chunks = [values] if isinstance(values, pa.Array) else values.chunks
+    # Arrow gives NULLs an empty dictionary.
+    dictionaries = [chunk.dictionary for chunk in chunks]
+    return list(max(dictionaries, key=len).to_pylist()) if dictionaries else []
 
 
 def ranks(values: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -86,12 +98,43 @@ def ranks(values: pa.ChunkedArray) -> pa.ChunkedArray:
     return pa.chunked_array(chunks, values.type.index_type)
 
 
+def empty_column(kind: pa.DataType, labels: Sequence[str] | None) -> pa.ChunkedArray:
+    """Return a column without rows; of ordered categories it has a dictionary all the same, of these texts."""
+    if labels is None:
+        return pa.chunked_array([], kind)
+    return pa.chunked_array([_of_labels(pa.array([], kind.index_type), kind, labels)])
+
+
+def with_labels(values: pa.Array, kind: pa.DataType, labels: Sequence[str], name: str) -> pa.Array:
+    """Return ordered categories over a dictionary of these texts.
+
+    Raises:
+        QueryError: a value is none of them.
+    """
+    own = values.dictionary.to_pylist()
+    if own == list(labels):
+        return _of_labels(values.indices.cast(kind.index_type), kind, labels)
+    texts = values.cast(kind.value_type)
+    places = pc.index_in(texts, pa.array(labels, kind.value_type))
+    if places.null_count != texts.null_count:
+        raise QueryError(f"column {name} has a value that is none of its categories {', '.join(labels[:20])}")
+    return _of_labels(places.cast(kind.index_type), kind, labels)
+
+
+def of_ranks(places: pa.ChunkedArray, kind: pa.DataType, labels: Sequence[str]) -> pa.ChunkedArray:
+    """Return ordered categories by their places among these texts."""
+    return pa.chunked_array([_of_labels(chunk.cast(kind.index_type), kind, labels) for chunk in places.chunks], kind)
+
+
+def _of_labels(places: pa.Array, kind: pa.DataType, labels: Sequence[str]) -> pa.DictionaryArray:
+    return pa.DictionaryArray.from_arrays(places, pa.array(labels, kind.value_type), ordered=True)
+
+
 def nulls_like(values: pa.ChunkedArray, count: int) -> pa.Array:
     """Return NULLs in a column's type, with its dictionary where it has ordered categories."""
     if not is_ordered(values.type):
         return pa.nulls(count, values.type)
-    dictionary = pa.array(labels_of(values), values.type.value_type)
-    return pa.DictionaryArray.from_arrays(pa.nulls(count, values.type.index_type), dictionary, ordered=True)
+    return _of_labels(pa.nulls(count, values.type.index_type), values.type, labels_of(values))
 
 
 def as_categories(values: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:

@@ -18,7 +18,7 @@ from rowpattern.errors import QueryError, QueryLimitError, UnsupportedQueryError
 from rowpattern.sql.arrow.encodings import for_duckdb
 from rowpattern.sql.arrow.categories import marked_ordered
 from rowpattern.sql.duckdb.spill_directory import SpillDirectory
-from rowpattern.sql.duckdb.enums import enum_columns
+from rowpattern.sql.duckdb.enums import arrow_table, enum_columns
 from rowpattern.sql.duckdb.names import quoted
 from rowpattern.sql.duckdb.time_zones import UTC, duckdb_zone
 from rowpattern.sql.runtime import interpreter_exit  # noqa: F401 - the interpreter may end while DuckDB works
@@ -26,7 +26,7 @@ from rowpattern.sql.runtime.ownership import disown, own, owned
 from rowpattern.sql.runtime.supervised import SupervisedThreads
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import pyarrow as pa
 
@@ -162,14 +162,19 @@ class Database:
             self._others[time_zone] = found
         return found
 
-    def register(self, name: str, table: pa.Table) -> None:
+    def register(self, name: str, table: Any, labels: Mapping[str, Sequence[str]] | None = None) -> None:
         """Make a table known under a name, in place of what had it.
+
+        Args:
+            name: the name.
+            table: an Arrow table or a reader.
+            labels: the ordered categories of a reader's columns.
 
         Raises:
             QueryError: DuckDB has no type for one of its columns.
         """
         given = for_duckdb(table)
-        enums = enum_columns(given)
+        enums = enum_columns(given, labels)
         if name in self._views:
             self._connection.execute(f"DROP VIEW {quoted(name)}")
             self._views.discard(name)
@@ -228,7 +233,7 @@ class Database:
             QueryError: DuckDB refuses it, with DuckDB's message.
             QueryLimitError: it took too long or too much memory.
         """
-        return marked_ordered(self._within_limits(lambda: self._connection.sql(sql).to_arrow_table()))
+        return self._within_limits(lambda: arrow_table(self._connection.sql(sql)))
 
     def stream(self, sql: str, batch_rows: int) -> Iterator[pa.RecordBatch]:
         """Run a query over registered tables, and give its answer in batches as it comes.
@@ -255,9 +260,9 @@ class Database:
         def projected() -> pa.Table:
             relation = self._connection.from_arrow(given)
             typed = relation if enums is None else relation.project(enums)
-            return typed.project(columns).to_arrow_table()
+            return arrow_table(typed.project(columns))
 
-        return marked_ordered(self._within_limits(projected))
+        return self._within_limits(projected)
 
     def _within_limits(self, work: Callable[[], _Found]) -> _Found:
         if not self.own:

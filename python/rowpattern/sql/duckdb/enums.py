@@ -2,17 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from rowpattern.sql.arrow.categories import is_ordered, labels_of
+from rowpattern.sql.arrow.categories import empty_column, is_ordered, labels_of, marked
 from rowpattern.sql.duckdb.names import quoted
 
-__all__ = ["enum_columns", "enum_type"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = ["arrow_table", "enum_columns", "enum_labels", "enum_type"]
 
 
-def enum_type(labels: list[str]) -> str:
+def arrow_table(relation: Any) -> pa.Table:
+    """Return what a relation gives, its ENUMs as ordered categories, whose texts are there without rows too."""
+    table = relation.to_arrow_table()
+    for at, field in enumerate(table.schema):
+        if not pa.types.is_dictionary(field.type):
+            continue
+        values = marked(table.column(at), ordered=True)
+        if not values.num_chunks:
+            values = empty_column(values.type, enum_labels(relation.types[at]))
+        table = table.set_column(at, field.with_type(values.type), values)
+    return table
+
+
+def enum_labels(kind: Any) -> list[str]:
+    """Return the texts of DuckDB's type ENUM, in order."""
+    return list(dict(kind.children)["values"])
+
+
+def enum_type(labels: Sequence[str]) -> str:
     """Return DuckDB's type for texts in this order.
 
     >>> from rowpattern.sql.duckdb.enums import enum_type
@@ -24,16 +45,21 @@ def enum_type(labels: list[str]) -> str:
     return f"ENUM({written})"
 
 
-def enum_columns(table: Any) -> str | None:
+def enum_columns(table: Any, labels: Mapping[str, Sequence[str]] | None = None) -> str | None:
     """Return what to select from a table so that its ordered categories are ENUMs; None where it has none.
 
-    A reader has none: its categories are not known before it is read.
+    Args:
+        table: an Arrow table or a reader.
+        labels: the categories by column, for a reader.
     """
-    if not isinstance(table, pa.Table) or not any(is_ordered(field.type) for field in table.schema):
+    if not any(is_ordered(field.type) for field in table.schema):
         return None
+    known = dict(labels or {})
+    if isinstance(table, pa.Table):
+        known = {
+            field.name: labels_of(values) for field, values in zip(table.schema, table.columns) if is_ordered(field.type)
+        }
     return ", ".join(
-        f"CAST({quoted(name)} AS {enum_type(labels_of(values))}) AS {quoted(name)}"
-        if is_ordered(values.type)
-        else quoted(name)
-        for name, values in zip(table.column_names, table.columns)
+        f"CAST({quoted(name)} AS {enum_type(known[name])}) AS {quoted(name)}" if name in known else quoted(name)
+        for name in table.schema.names
     )
