@@ -12,6 +12,8 @@ __all__ = ["INTERVAL_PARTS", "as_type", "has_intervals", "with_durations"]
 
 #: Of a value of Arrow's interval type.
 INTERVAL_PARTS = np.dtype([("months", "<i4"), ("days", "<i4"), ("nanoseconds", "<i8")])
+# Asked of every column of every answer.
+_INTERVAL = pa.month_day_nano_interval().id
 _DAY = 86_400_000_000
 # Microseconds of more days do not fit into 64 bits.
 _MOST_DAYS = 106_751_990
@@ -45,9 +47,9 @@ def as_type(values: pa.ChunkedArray, kind: pa.DataType, name: str) -> pa.Chunked
 
 def has_intervals(kind: pa.DataType) -> bool:
     """Say whether values of a type are intervals (months, days, nanoseconds), or have some inside."""
-    if pa.types.is_nested(kind):
+    if kind.num_fields:
         return any(has_intervals(kind.field(at).type) for at in range(kind.num_fields))
-    return bool(pa.types.is_interval(kind))
+    return bool(kind.id == _INTERVAL)
 
 
 def with_durations(values: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
@@ -113,11 +115,14 @@ def _with_durations(values: pa.Array, kind: pa.DataType, name: str) -> pa.Array:
 
 def _durations(values: pa.Array, name: str) -> pa.Array:
     parts = np.frombuffer(values.buffers()[1] or b"", dtype=INTERVAL_PARTS)[values.offset : values.offset + len(values)]
-    valid = values.is_valid().to_numpy(zero_copy_only=False)
-    days = np.where(valid, parts["days"], 0).astype(np.int64)
-    if np.any(parts["months"][valid]):
+    null = values.is_null().to_numpy(zero_copy_only=False) if values.null_count else None
+    if null is not None:
+        # What stands where a value is NULL may be anything.
+        parts = np.where(null, np.zeros(1, INTERVAL_PARTS), parts)
+    if parts["months"].any():
         message = f"a value of {name} is an interval with months, whose length in seconds is not fixed"
         raise QueryError(f"{message}; give the months apart, as in date_part('month', {name})")
-    if np.any(np.abs(days) > _MOST_DAYS):
+    days = parts["days"].astype(np.int64)
+    if len(days) and max(int(days.max()), -int(days.min())) > _MOST_DAYS:
         raise QueryError(f"a value of {name} is longer than {_MOST_DAYS} days; write epoch({name})")
-    return pa.array(days * _DAY + parts["nanoseconds"] // 1000, mask=~valid).cast(pa.duration("us"))
+    return pa.array(days * _DAY + parts["nanoseconds"] // 1000, mask=null).view(pa.duration("us"))

@@ -35,7 +35,7 @@ __all__ = [
 
 def is_ordered(kind: pa.DataType) -> bool:
     """Say whether values of a type are ordered categories."""
-    return bool(pa.types.is_dictionary(kind) and kind.ordered)
+    return isinstance(kind, pa.DictionaryType) and kind.ordered
 
 
 def with_one_dictionary(values: pa.ChunkedArray, name: str) -> pa.ChunkedArray:

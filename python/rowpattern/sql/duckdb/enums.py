@@ -18,13 +18,13 @@ __all__ = ["arrow_table", "enum_columns", "enum_labels", "enum_type"]
 def arrow_table(relation: Any) -> pa.Table:
     """Return what a relation gives, its ENUMs as ordered categories, whose texts are there without rows too."""
     table = relation.to_arrow_table()
-    for at, field in enumerate(table.schema):
-        if not pa.types.is_dictionary(field.type):
+    for at, kind in enumerate(table.schema.types):
+        if not isinstance(kind, pa.DictionaryType):
             continue
         values = marked(table.column(at), ordered=True)
         if not values.num_chunks:
             values = empty_column(values.type, enum_labels(relation.types[at]))
-        table = table.set_column(at, field.with_type(values.type), values)
+        table = table.set_column(at, table.schema.field(at).with_type(values.type), values)
     return table
 
 
@@ -52,7 +52,7 @@ def enum_columns(table: Any, labels: Mapping[str, Sequence[str]] | None = None) 
         table: an Arrow table or a reader.
         labels: the categories by column, for a reader.
     """
-    if not any(is_ordered(field.type) for field in table.schema):
+    if not any(map(is_ordered, table.schema.types)):
         return None
     known = dict(labels or {})
     if isinstance(table, pa.Table):

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from rowpattern.errors import QueryError
 from rowpattern.sql.arrow.arrays import Booleans, Integers, has_nan
-from rowpattern.sql.arrow.casting import INTERVAL_PARTS
+from rowpattern.sql.arrow.casting import INTERVAL_PARTS, has_intervals
 from rowpattern.sql.arrow.categories import is_ordered, nulls_like, ranks
 from rowpattern.sql.arrow.chunks import taken
 from rowpattern.sql.execute.time_zones import in_columns_zone
@@ -168,11 +168,9 @@ def _comparable(values: pa.ChunkedArray) -> pa.ChunkedArray:
         return pa.chunked_array(chunks, values.type.storage_type)
     if is_ordered(values.type):
         return ranks(values)
-    if pa.types.is_interval(values.type):
-        return _interval_lengths(values)
-    if pa.types.is_dictionary(values.type):
+    if isinstance(values.type, pa.DictionaryType):
         return values.cast(values.type.value_type)
-    return values
+    return _interval_lengths(values) if has_intervals(values.type) else values
 
 
 def _interval_lengths(values: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -230,7 +228,7 @@ def _hard_to_compare(kind: pa.DataType) -> bool:
     """Say whether it is left to DuckDB how values of a type are ordered."""
     if isinstance(kind, pa.BaseExtensionType):
         return not isinstance(kind, pa.UuidType)
-    return bool(pa.types.is_nested(kind) or pa.types.is_null(kind) or pa.types.is_interval(kind))
+    return bool(pa.types.is_nested(kind) or pa.types.is_null(kind) or has_intervals(kind))
 
 
 def _neighbours(column: pa.ChunkedArray) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:

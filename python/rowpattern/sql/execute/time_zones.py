@@ -76,7 +76,7 @@ class InZone(NamedTuple):
         Raises:
             QueryError: they are timestamps with a zone, and the columns have several.
         """
-        if not _zones_in(values.type):
+        if not _may_have_zone(values.type) or not _zones_in(values.type):
             return values
         if self.zone is None:
             raise self.fail()
@@ -101,12 +101,14 @@ def _zones_in(kind: pa.DataType) -> set[str]:
 
 def column_zones(types: Mapping[str, pa.DataType]) -> dict[str, set[str]]:
     """Return for each column with timestamps of a zone their zones."""
-    found = {name: _zones_in(kind) for name, kind in types.items() if _may_have_zone(kind)}
+    if not any(map(_may_have_zone, types.values())):
+        return {}
+    found = {name: _zones_in(kind) for name, kind in types.items()}
     return {name: zones for name, zones in found.items() if zones}
 
 
 def _may_have_zone(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_timestamp(kind) or pa.types.is_nested(kind))
+    return isinstance(kind, pa.TimestampType) or kind.num_fields > 0
 
 
 def only_zone(zones: Iterable[set[str]]) -> str | None:
@@ -136,6 +138,8 @@ def in_columns_zone(
         UnsupportedQueryError: DuckDB does not know the columns' zone.
     """
     zoned = column_zones(types)
+    if not zoned:
+        return InZone(sql, database, database.time_zone, _known)
     read = zoned if tree is None else {name: zones for name, zones in zoned.items() if name in columns_in(tree)}
     every = sorted(set().union(*read.values())) if read else []
 
@@ -158,6 +162,10 @@ def in_columns_zone(
     if len(every) > 1:
         raise several()
     return InZone(sql, database.in_zone(every[0]), every[0], several)
+
+
+def _known() -> QueryError:
+    raise AssertionError("the zone is known")
 
 
 def _needs_zone(node: Node, zoned: Mapping[str, set[str]]) -> bool:

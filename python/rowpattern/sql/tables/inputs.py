@@ -82,9 +82,10 @@ class Table:
         """Whether a column that was read is of Arrow's interval type: then intervals that are computed stay that."""
         return any(has_intervals(values.type) for values in self._columns.values())
 
-    def field(self, name: str, kind: pa.DataType) -> pa.Field:
-        """Return the field for a column of the answer that is one of this table, in a type."""
-        return self._table.schema.field(name).with_type(kind).with_nullable(True)
+    def metadata(self, name: str) -> dict[bytes, bytes] | None:
+        """Return what the field of a column says beside its type: of extension types that pyarrow does not know."""
+        found: dict[bytes, bytes] | None = self._table.schema.field(name).metadata
+        return found
 
     def arrow(self) -> pa.Table:
         """Return all columns, checked.
@@ -210,8 +211,8 @@ class _PandasTable(Table):
             return pd.Series(dtype.__from_arrow__(values), copy=False)
         return None
 
-    def field(self, name: str, kind: pa.DataType) -> pa.Field:
-        return pa.field(name, kind)
+    def metadata(self, name: str) -> dict[bytes, bytes] | None:  # noqa: ARG002 - its types say everything
+        return None
 
     def like(self, frame: Any) -> Any:
         if type(self._frame) is type(frame):
@@ -283,8 +284,8 @@ class _PolarsTable(Table):
         # Polars has its own types of Arrow's.
         return None
 
-    def field(self, name: str, kind: pa.DataType) -> pa.Field:
-        return pa.field(name, kind)
+    def metadata(self, name: str) -> dict[bytes, bytes] | None:  # noqa: ARG002 - its types say everything
+        return None
 
     def like(self, frame: Any) -> Any:
         return frame if type(self._frame) is type(frame) else type(self._frame)(frame)
@@ -415,12 +416,15 @@ class Answer:
     def arrow(self, source: Table | None = None) -> pa.Table:
         """Return it as an Arrow table, with what the fields of the one table behind it say of extension types."""
         columns = [column.arrow() for column in self.columns]
-        if source is None:
+        about = {
+            column.name: found
+            for column in self.columns
+            if source is not None and column.origin is not None and (found := source.metadata(column.origin))
+        }
+        if not about:
             return pa.Table.from_arrays(columns, names=[column.name for column in self.columns])
         fields = [
-            pa.field(column.name, values.type)
-            if column.origin is None
-            else source.field(column.origin, values.type).with_name(column.name)
+            pa.field(column.name, values.type, metadata=about.get(column.name))
             for column, values in zip(self.columns, columns)
         ]
         return pa.Table.from_arrays(columns, schema=pa.schema(fields))
@@ -485,8 +489,9 @@ def as_kind(answer: Answer, kind: str, source: Table | None) -> Any:
         kind: as `Table.kind`.
         source: the one table that origins are columns of.
     """
-    keep = kind == "duckdb" or (source is not None and source.has_intervals)
-    answer = Answer([_answered(column, keep_intervals=keep) for column in answer.columns])
+    if kind != "duckdb" and any(_has_intervals(column) for column in answer.columns):
+        keep = source is not None and source.has_intervals
+        answer = Answer([_answered(column, keep_intervals=keep) for column in answer.columns])
     if kind == "pandas":
         frame = _as_pandas(answer, source)
         return frame if source is None else source.like(frame)
@@ -502,9 +507,13 @@ def as_kind(answer: Answer, kind: str, source: Table | None) -> Any:
     return _as_relation(answer, table, source) if kind == "duckdb" else table
 
 
+def _has_intervals(column: AnswerColumn) -> bool:
+    return not isinstance(column.values, PandasValues) and has_intervals(column.values.type)
+
+
 def _answered(column: AnswerColumn, *, keep_intervals: bool) -> AnswerColumn:
     values = column.values
-    if isinstance(values, PandasValues) or not has_intervals(values.type):
+    if isinstance(values, PandasValues):
         return column
     return AnswerColumn(column.name, answer_values(values, column.name, keep_intervals=keep_intervals), column.origin)
 
