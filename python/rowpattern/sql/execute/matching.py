@@ -124,9 +124,8 @@ def _by_duckdb(
     used = {name for _, each, _ in expressions for name, _ in each.reads}
     # A column tells how many rows there are.
     table = pa.table({name: columns[name] for name in used} or {"none": pa.nulls(rows)})
-    types = {name: columns[name].type for name in used}
     computed = [
-        in_columns_zone(each.sql, each.tree, types, database, partial(_failed, what, location))
+        in_columns_zone(each.sql, each.tree, table, database, partial(_failed, what, location))
         for what, each, location in expressions
     ]
     found: dict[int, pa.ChunkedArray] = {}

@@ -238,9 +238,11 @@ class _Reader:
         if not left:
             return
         self._make_rows(left)
-        types = {field.name: field.type for field in self.table.schema}
         computed = [
-            (each, in_columns_zone(each.sql, each.tree, types, self._database, partial(_failed, self._bound, each)))
+            (
+                each,
+                in_columns_zone(each.sql, each.tree, self.table, self._database, partial(_failed, self._bound, each)),
+            )
             for each in left
         ]
         for using in {id(each.database): each.database for _, each in computed}.values():

@@ -146,8 +146,7 @@ def _computed(table: Table, keys: Sequence[Key], database: Database) -> dict[str
         return {}
     names = sorted({name for key in keys for name in key.reads}) or table.names[:1]
     columns = pa.table({name: table.column(name) for name in names})
-    types = {name: columns.column(name).type for name in names}
-    computed = [in_columns_zone(key.sql, key.tree, types, database, partial(_failed, key)) for key in keys]
+    computed = [in_columns_zone(key.sql, key.tree, columns, database, partial(_failed, key)) for key in keys]
     found: dict[str, pa.ChunkedArray] = {}
     for using in {id(each.database): each.database for each in computed}.values():
         there = [(key, each) for key, each in zip(keys, computed) if each.database is using]

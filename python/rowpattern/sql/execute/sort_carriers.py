@@ -14,6 +14,7 @@ import pyarrow as pa
 from rowpattern.sql.arrow.casting import as_type
 from rowpattern.sql.arrow.categories import is_ordered, of_ranks
 from rowpattern.sql.bind.expressions import leaves
+from rowpattern.sql.execute.time_zones import with_categories
 from rowpattern.sql.expression.nodes import Cast, Column, Literal, TypeName, replaced
 from rowpattern.sql.expression.write import quoted, sql_of
 
@@ -99,12 +100,13 @@ def _typed(key: Key, labels: Mapping[str, Sequence[str]]) -> str:
     """Return a key that is computed, over ordered categories as what they are: DuckDB reads their texts."""
     if key.tree is None or labels.keys().isdisjoint(key.reads):
         return key.sql
+    tree = with_categories(key.tree, labels)
     new: dict[int, Node] = {}
-    for leaf in leaves(key.tree):
+    for leaf in leaves(tree):
         if isinstance(leaf, Column) and leaf.names[0] in labels:
             texts = tuple((None, Literal("STRING", label)) for label in labels[leaf.names[0]])
             new[id(leaf)] = Cast(leaf, TypeName("ENUM", texts))
-    return sql_of(replaced(key.tree, new))
+    return sql_of(replaced(tree, new))
 
 
 def carrier_type(kind: pa.DataType) -> pa.DataType:

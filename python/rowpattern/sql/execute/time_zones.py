@@ -1,4 +1,6 @@
-"""Expressions in the time zone of the columns that they read, as pandas and Polars compute them.
+"""What an expression is to DuckDB, given its columns' types: time zones, differences of instants, ordered categories.
+
+Expressions are computed in the time zone of the columns that they read, as pandas and Polars do it.
 
 DuckDB has one zone for a connection, and none in its type TIMESTAMPTZ; Arrow's timestamps name their own. So an
 expression is given to a connection that computes in its columns' zone, and what it gives is named after that. The
@@ -13,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pyarrow as pa
 
 from rowpattern.errors import QueryError, QueryLimitError
+from rowpattern.sql.arrow.categories import is_ordered, labels_of
 from rowpattern.sql.bind.expressions import columns_in
 from rowpattern.sql.expression.nodes import (
     Argument,
@@ -20,6 +23,7 @@ from rowpattern.sql.expression.nodes import (
     Branch,
     Call,
     Case,
+    Cast,
     Column,
     Comparison,
     Conjunction,
@@ -27,19 +31,20 @@ from rowpattern.sql.expression.nodes import (
     Literal,
     Operation,
     OrderItem,
+    TypeName,
     children,
     map_children,
 )
 from rowpattern.sql.expression.write import sql_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from rowpattern.sql.arrow.arrays import Array
     from rowpattern.sql.duckdb.connection import Database
     from rowpattern.sql.expression.nodes import Node
 
-__all__ = ["InZone", "column_zones", "in_columns_zone", "only_zone", "relabelled"]
+__all__ = ["InZone", "column_zones", "in_columns_zone", "relabelled", "with_categories"]
 
 # These give one of their arguments, or a number of them.
 _CHOOSING = frozenset(
@@ -49,6 +54,8 @@ _CHOOSING = frozenset(
     """.split()
 )
 _CHOOSING_OPERATIONS = frozenset({"NOT", "IS_NULL", "IS_NOT_NULL", "IN", "COALESCE"})
+
+_ORDERING = frozenset({"<", "<=", ">", ">="})
 
 # Whether both sides of each difference in an expression are timestamps with a zone, by its SQL and its columns' types.
 _differences: dict[tuple[str, tuple[tuple[str, pa.DataType], ...]], tuple[bool, ...]] = {}
@@ -111,25 +118,19 @@ def _may_have_zone(kind: pa.DataType) -> bool:
     return isinstance(kind, pa.TimestampType) or kind.num_fields > 0
 
 
-def only_zone(zones: Iterable[set[str]]) -> str | None:
-    """Return the one zone of all columns; None where they have several or none."""
-    every = set().union(*zones)
-    return every.pop() if len(every) == 1 else None
-
-
 def in_columns_zone(
     sql: str,
     tree: Node | None,
-    types: Mapping[str, pa.DataType],
+    table: pa.Table,
     database: Database,
     error: Callable[[str], QueryError],
 ) -> InZone:
-    """Say where an expression is computed, and as what.
+    """Say where an expression is computed, and as what: a text that is compared with a category is one of those.
 
     Args:
         sql: DuckDB's SQL.
         tree: the same, where it is known.
-        types: of the columns that it may read, by their names in it.
+        table: the columns that it may read, by their names in it.
         database: the query's connection.
         error: makes an error from its message.
 
@@ -137,6 +138,11 @@ def in_columns_zone(
         QueryError: it needs a zone, its columns have several, and the caller named none.
         UnsupportedQueryError: DuckDB does not know the columns' zone.
     """
+    types: dict[str, pa.DataType] = dict(zip(table.column_names, table.schema.types))
+    if tree is not None and any(map(is_ordered, types.values())):
+        typed = with_categories(tree, {name: labels_of(table.column(name)) for name in types if is_ordered(types[name])})
+        if typed is not tree:
+            sql, tree = sql_of(typed), typed
     zoned = column_zones(types)
     if not zoned:
         return InZone(sql, database, database.time_zone, _known)
@@ -202,6 +208,27 @@ def _is_text(node: Node) -> bool:
 
 def _reads(node: Node, zoned: Mapping[str, set[str]]) -> bool:
     return not zoned.keys().isdisjoint(columns_in(node))
+
+
+# Categories. DuckDB orders an ENUM and a text as texts.
+
+
+def with_categories(node: Node, labels: Mapping[str, Sequence[str]]) -> Node:
+    """Return an expression in which texts that are compared with ordered categories are such, and so ordered by rank.
+
+    Args:
+        node: the expression.
+        labels: the texts of columns of ordered categories, in order.
+    """
+    new = map_children(node, lambda each: with_categories(each, labels))
+    if not isinstance(new, (Comparison, Between)) or (isinstance(new, Comparison) and new.sign not in _ORDERING):
+        return new
+    sides = list(children(new))
+    known = next((labels[each.names[0]] for each in sides if isinstance(each, Column) and each.names[0] in labels), None)
+    if known is None:
+        return new
+    kind = TypeName("ENUM", tuple((None, Literal("STRING", label)) for label in known))
+    return map_children(new, lambda each: Cast(each, kind, span=each.span) if _is_text(each) else each)
 
 
 # Differences. DuckDB's `-` of timestamps with a zone counts calendar days of the zone: 25 hours between two instants
