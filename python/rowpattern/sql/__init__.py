@@ -77,9 +77,9 @@ def match_recognize(
             are kept, at most one for each core (or 2); `rowpattern.sql.isolation.start_workers` starts them before
             the first query, which otherwise waits for one to start (that time does not count). Not with `stream`.
         time_zone: the zone in which expressions that need one are computed, as `"Europe/Berlin"`. By default that of
-            the columns that an expression reads, as pandas and Polars do it, and UTC where they have none; the machine's
-            never matters. Columns of a table keep their own zone in the answer; timestamps that are computed have the
-            one that they were computed in.
+            the columns that an expression reads, as pandas and Polars do it, and UTC where they have none; that of the
+            machine never matters. Columns of a table keep their own zone in the answer; timestamps that are computed
+            have the one that they were computed in.
         tables: tables by the names that the query has for them.
 
     Returns:

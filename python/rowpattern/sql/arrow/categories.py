@@ -1,4 +1,4 @@
-"""Ordered categories: dictionaries whose order is that of their values, as DuckDB's ENUM and pandas' and Polars' have it.
+"""Ordered categories: dictionaries whose order is that of their values, as in DuckDB's ENUM and Polars' Enum.
 
 Such a column has one dictionary of different texts for all its chunks (`with_one_dictionary`), and the type says
 `ordered`. Dictionaries that are not ordered are an encoding, and their values compare as what they are.

@@ -143,9 +143,7 @@ class Variables:
         """Return the primary variables that a variable stands for, or None when there is no such variable."""
         return self._members.get(name)
 
-    def unknown(
-        self, name: str, location: SourceLocation | None, tables: Sequence[str] = ()
-    ) -> UnknownVariableError:
+    def unknown(self, name: str, location: SourceLocation | None, tables: Sequence[str] = ()) -> UnknownVariableError:
         """Make the error for a variable that the pattern lacks, where also a name of `tables` could stand."""
         known = [*self._members, *difflib.get_close_matches(name.lower(), tables)]
         message = f"the pattern has no variable {name}; {candidates(name, known, 'variables')}"

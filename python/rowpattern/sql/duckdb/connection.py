@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import duckdb
 
 from rowpattern.errors import QueryError, QueryLimitError, UnsupportedQueryError
-from rowpattern.sql.arrow.encodings import for_duckdb
 from rowpattern.sql.arrow.categories import marked_ordered
-from rowpattern.sql.duckdb.spill_directory import SpillDirectory
+from rowpattern.sql.arrow.encodings import for_duckdb
 from rowpattern.sql.duckdb.enums import arrow_table, enum_columns
 from rowpattern.sql.duckdb.names import quoted
+from rowpattern.sql.duckdb.spill_directory import SpillDirectory
 from rowpattern.sql.duckdb.time_zones import UTC, duckdb_zone
 from rowpattern.sql.runtime import interpreter_exit  # noqa: F401 - the interpreter may end while DuckDB works
 from rowpattern.sql.runtime.ownership import disown, own, owned
@@ -380,9 +380,7 @@ def spilling_database(context: ExecutionContext, time_zone: str | None = None) -
     # Each thread that sorts holds blocks of its own.
     threads = max(1, min(context.threads, int(context.memory_mb / _SORT_MB_A_THREAD)))
     try:
-        connection = _supervised.supervise(
-            lambda: _connect(context.memory_mb, threads, zone, directory.path), context
-        )
+        connection = _supervised.supervise(lambda: _connect(context.memory_mb, threads, zone, directory.path), context)
     except BaseException:
         directory.remove()
         raise

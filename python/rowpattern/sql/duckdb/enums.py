@@ -57,7 +57,9 @@ def enum_columns(table: Any, labels: Mapping[str, Sequence[str]] | None = None) 
     known = dict(labels or {})
     if isinstance(table, pa.Table):
         known = {
-            field.name: labels_of(values) for field, values in zip(table.schema, table.columns) if is_ordered(field.type)
+            field.name: labels_of(values)
+            for field, values in zip(table.schema, table.columns)
+            if is_ordered(field.type)
         }
     return ", ".join(
         f"CAST({quoted(name)} AS {enum_type(known[name])}) AS {quoted(name)}" if name in known else quoted(name)

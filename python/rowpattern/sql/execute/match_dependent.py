@@ -19,7 +19,7 @@ from rowpattern.sql.arrow.casting import has_intervals, with_durations
 from rowpattern.sql.arrow.categories import is_ordered, labels_of, ranks
 from rowpattern.sql.bind.expressions import columns_in
 from rowpattern.sql.bind.references import Classifier, MatchNumber, Navigation, RowExists, RunningAggregate, Value
-from rowpattern.sql.execute.time_zones import column_zones, in_columns_zone
+from rowpattern.sql.execute.time_zones import check_one_zone, column_zones, in_columns_zone
 from rowpattern.sql.expression.nodes import (
     Between,
     Call,
@@ -111,6 +111,10 @@ class _Compiler:
         expression = condition.expression
         self._references, self._location, self._text = dict(expression.reads), condition.location, expression.text
         assert expression.node is not None  # noqa: S101 - conditions that depend have one
+        types = {
+            name: self._rows.column(item.column).type for name, item in expression.reads if isinstance(item, Value)
+        }
+        check_one_zone(expression.node, types, self._database, lambda text: self._wrong(f"{self._text}: {text}"))
         program, kind = self._typed(expression.node)
         if kind not in {"bool", "null"}:
             message = f"the condition of {condition.variable} is of the kind {kind}; it must be true or false"

@@ -389,7 +389,8 @@ def _blamed(
     bound: BoundClause, aggregates: list[Aggregate], error: QueryError, table: pa.Table, database: Database
 ) -> QueryError:
     """Say which measure DuckDB refuses."""
-    if isinstance(error, QueryLimitError):
+    if isinstance(error, QueryLimitError) or not table.num_columns:
+        # Without columns it was one of the table's that cannot be read.
         return error
     for each in aggregates:
         window = "" if each.final else ' OVER (ORDER BY "row")'

@@ -179,7 +179,9 @@ def _interval_lengths(values: pa.ChunkedArray) -> pa.ChunkedArray:
     days = parts["months"].astype(np.int64) * 30 + parts["days"]
     microseconds = parts["nanoseconds"] // 1000
     more, rest = np.divmod(microseconds, 86_400_000_000)
-    lengths = pc.binary_join_element_wise(pa.array(days + more).cast(pa.string()), pa.array(rest).cast(pa.string()), " ")
+    lengths = pc.binary_join_element_wise(
+        pa.array(days + more).cast(pa.string()), pa.array(rest).cast(pa.string()), " "
+    )
     mask = whole.is_valid()
     return pa.chunked_array([pc.if_else(mask, lengths, pa.scalar(None, pa.string()))])
 

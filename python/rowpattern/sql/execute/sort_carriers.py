@@ -83,12 +83,8 @@ class SortCarriers:
 
     def take(self, batch: pa.RecordBatch) -> pa.Table:
         """Return what the sort gave as it was in the table."""
-        taken = [
-            self._taken(pa.chunked_array([values]), field)
-            for field, values in zip(self._types, batch.columns)
-        ]
+        taken = [self._taken(pa.chunked_array([values]), field) for field, values in zip(self._types, batch.columns)]
         return pa.Table.from_arrays(taken, schema=self._types)
-
 
     def _taken(self, values: pa.ChunkedArray, field: pa.Field) -> pa.ChunkedArray:
         if is_ordered(field.type):

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from rowpattern.sql.duckdb.connection import Database
     from rowpattern.sql.expression.nodes import Node
 
-__all__ = ["InZone", "column_zones", "in_columns_zone", "relabelled", "with_categories"]
+__all__ = ["InZone", "check_one_zone", "column_zones", "in_columns_zone", "relabelled", "with_categories"]
 
 # These give one of their arguments, or a number of them.
 _CHOOSING = frozenset(
@@ -140,7 +140,9 @@ def in_columns_zone(
     """
     types: dict[str, pa.DataType] = dict(zip(table.column_names, table.schema.types))
     if tree is not None and any(map(is_ordered, types.values())):
-        typed = with_categories(tree, {name: labels_of(table.column(name)) for name in types if is_ordered(types[name])})
+        typed = with_categories(
+            tree, {name: labels_of(table.column(name)) for name in types if is_ordered(types[name])}
+        )
         if typed is not tree:
             sql, tree = sql_of(typed), typed
     zoned = column_zones(types)
@@ -150,10 +152,7 @@ def in_columns_zone(
     every = sorted(set().union(*read.values())) if read else []
 
     def several() -> QueryError:
-        return error(
-            f"it needs a time zone, and its columns have {' and '.join(every)}; name the one to compute in, as in "
-            f"time_zone={every[0]!r}"
-        )
+        return error(_several_zones(every))
 
     if not every:
         return InZone(sql, database, database.time_zone, several)
@@ -170,6 +169,27 @@ def in_columns_zone(
     return InZone(sql, database.in_zone(every[0]), every[0], several)
 
 
+def check_one_zone(
+    tree: Node, types: Mapping[str, pa.DataType], database: Database, error: Callable[[str], QueryError]
+) -> None:
+    """Refuse an expression that is not computed as a whole, as `in_columns_zone` would.
+
+    Raises:
+        QueryError: it needs a zone, its columns have several, and the caller named none.
+    """
+    zoned = column_zones(types)
+    every = sorted(set().union(*zoned.values())) if zoned else []
+    if len(every) > 1 and not database.zone_given and _needs_zone(tree, zoned):
+        raise error(_several_zones(every))
+
+
+def _several_zones(every: list[str]) -> str:
+    return (
+        f"it needs a time zone, and its columns have {' and '.join(every)}; name the one to compute in, as in "
+        f"time_zone={every[0]!r}"
+    )
+
+
 def _known() -> QueryError:
     raise AssertionError("the zone is known")
 
@@ -179,6 +199,11 @@ def _needs_zone(node: Node, zoned: Mapping[str, set[str]]) -> bool:
     if isinstance(node, Call) and node.name == "timezone" and _is_text(node.values[0]):
         return _needs_zone(node.values[1], zoned)
     inside = list(children(node))
+    if isinstance(node, Call) and node.operator and node.name == "-" and len(inside) == 2:  # noqa: PLR2004
+        # A difference of instants.
+        sides = [each.value if isinstance(each, Argument) else each for each in inside]
+        if all(isinstance(each, Column) and each.names[0] in zoned for each in sides):
+            return False
     if isinstance(node, (Comparison, Between)) or (isinstance(node, Operation) and node.kind == "IN"):
         # A text is read as a timestamp of the zone.
         if any(map(_is_text, inside)) and _reads(node, zoned):
@@ -224,7 +249,9 @@ def with_categories(node: Node, labels: Mapping[str, Sequence[str]]) -> Node:
     if not isinstance(new, (Comparison, Between)) or (isinstance(new, Comparison) and new.sign not in _ORDERING):
         return new
     sides = list(children(new))
-    known = next((labels[each.names[0]] for each in sides if isinstance(each, Column) and each.names[0] in labels), None)
+    known = next(
+        (labels[each.names[0]] for each in sides if isinstance(each, Column) and each.names[0] in labels), None
+    )
     if known is None:
         return new
     kind = TypeName("ENUM", tuple((None, Literal("STRING", label)) for label in known))

@@ -135,9 +135,7 @@ def read_stream(value: Any, name: str, context: ExecutionContext) -> Stream:
             schema = relation_reader(value.limit(0), 1).schema
         # Of an ENUM.
         fields = [_ordered_field(field) if pa.types.is_dictionary(field.type) else field for field in schema]
-        labels = {
-            label: enum_labels(kind) for label, kind in zip(value.columns, value.types) if kind.id == "enum"
-        }
+        labels = {label: enum_labels(kind) for label, kind in zip(value.columns, value.types) if kind.id == "enum"}
         return Stream(
             name,
             pa.schema(fields),
@@ -184,7 +182,7 @@ def read_stream(value: Any, name: str, context: ExecutionContext) -> Stream:
 
 
 def _is_enum(dtype: Any) -> bool:
-    return dtype == sys.modules["polars"].Enum
+    return bool(dtype == sys.modules["polars"].Enum)
 
 
 def _ordered_field(field: pa.Field) -> pa.Field:
