@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import time
 from typing import Any
 
@@ -153,7 +153,7 @@ def test_half_a_surrogate_pair_is_refused_and_can_be_shown() -> None:
 
 
 def test_partitions_by_intervals_and_conditions_that_are_null() -> None:
-    day = datetime.timedelta(days=1)
+    day = dt.timedelta(days=1)
     found = rows(clause("PARTITION BY INTERVAL 1 DAY MEASURES count(*) AS m PATTERN (A+)"))
     assert found == [(day, TABLE.num_rows)]
     assert rows(clause("MEASURES 1 AS m PATTERN (A) DEFINE A AS NULL::TIMESTAMPTZ")) == []

@@ -5,14 +5,13 @@ ROWPATTERN_QUERIES sets their number (5,000 by default), ROWPATTERN_SEED the fir
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import decimal
 import math
 import os
 import random
 import uuid
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pytest
@@ -22,13 +21,16 @@ import rowpattern
 import query_reference
 import reference
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 QUERIES = int(os.environ.get("ROWPATTERN_QUERIES", "5000"))
 FIRST_SEED = int(os.environ.get("ROWPATTERN_SEED", "0"))
 CHUNKS = 10
 
 # Other types in which the columns of a table are given, each with what the reference's values are in it; the order of
 # values stays the same. `s` is only compared for equality, so its categories come in any order.
-_DAY = datetime.datetime(2024, 3, 30, 20, tzinfo=datetime.timezone.utc)
+_DAY = dt.datetime(2024, 3, 30, 20, tzinfo=dt.timezone.utc)
 
 
 def _same_value(value: Any) -> Any:
@@ -37,7 +39,7 @@ def _same_value(value: Any) -> Any:
 
 def _instant(value: Any) -> Any:
     """Each half an hour after the other, over a change of clocks in Berlin."""
-    return _DAY + datetime.timedelta(minutes=30 * (value if isinstance(value, int) else "abc".index(value)))
+    return _DAY + dt.timedelta(minutes=30 * (value if isinstance(value, int) else "abc".index(value)))
 
 
 def _local(value: Any) -> Any:
@@ -45,7 +47,7 @@ def _local(value: Any) -> Any:
 
 
 def _length(value: Any) -> Any:
-    return datetime.timedelta(seconds=value if isinstance(value, int) else "abc".index(value))
+    return dt.timedelta(seconds=value if isinstance(value, int) else "abc".index(value))
 
 
 TYPES: dict[str, list[tuple[pa.DataType, Callable[[Any], Any]]]] = {
@@ -99,7 +101,7 @@ def plain(value: Any) -> Any:
 def same(found: Any, wanted: Any) -> bool:
     if isinstance(found, list) and isinstance(wanted, list):
         return len(found) == len(wanted) and all(map(same, found, wanted))
-    if isinstance(found, datetime.datetime) and hasattr(found, "to_pydatetime"):
+    if isinstance(found, dt.datetime) and hasattr(found, "to_pydatetime"):
         found = found.to_pydatetime()
     if isinstance(found, float) and isinstance(wanted, (int, float)):
         return math.isclose(found, wanted, abs_tol=1e-9)

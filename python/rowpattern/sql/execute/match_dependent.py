@@ -50,8 +50,8 @@ if TYPE_CHECKING:
 __all__ = ["dependent_conditions"]
 
 Program = tuple[Any, ...]
-#: A program and the kind of its values: int, float, real (of 32 bits), decimal (written so), bool, text, date, timestamp,
-#: timestamptz, interval, calendar and months (intervals that have days or months), null, or category and a number.
+#: A program and the kind of its values: int, float, real (of 32 bits), decimal (as it was written), bool, text, date,
+#: timestamp, timestamptz, interval, calendar and months (intervals with days or months), null, category and its number.
 Typed = tuple[Program, str]
 
 _DAY = 86_400_000_000
@@ -423,7 +423,7 @@ class _Compiler:
         raise error_at(message, self._location, UnsupportedQueryError)
 
     def _in_zone(self) -> Database:
-        """Return the connection for constants: timestamps with a zone are written in that of the condition's columns."""
+        """Return the connection for constants: they are written in the time zone of the condition's columns."""
         zoned = column_zones({name: self._rows.column(name).type for name in _columns_of(self._references.values())})
         if not zoned or self._database.zone_given:
             return self._database

@@ -47,12 +47,8 @@ if TYPE_CHECKING:
 __all__ = ["InZone", "check_one_zone", "column_zones", "in_columns_zone", "relabelled", "with_categories"]
 
 # These give one of their arguments, or a number of them.
-_CHOOSING = frozenset(
-    """
-    any_value arbitrary arg_max arg_min array_agg count first greatest if ifnull last least list max max_by min min_by
-    mode nullif
-    """.split()
-)
+_CHOOSING = frozenset({"any_value", "arbitrary", "arg_max", "arg_min", "array_agg", "count", "first", "greatest", "if"})
+_CHOOSING |= {"ifnull", "last", "least", "list", "max", "max_by", "min", "min_by", "mode", "nullif"}
 _CHOOSING_OPERATIONS = frozenset({"NOT", "IS_NULL", "IS_NOT_NULL", "IN", "COALESCE"})
 
 _ORDERING = frozenset({"<", "<=", ">", ">="})

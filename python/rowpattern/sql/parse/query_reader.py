@@ -33,7 +33,8 @@ _JOIN_FORMS = frozenset({"REGULAR", "CROSS", "NATURAL", "ASOF", "POSITIONAL"})
 _SET_OPERATIONS = frozenset({"UNION", "UNION_BY_NAME", "EXCEPT", "INTERSECT"})
 
 # What they give of timestamps is the same in each time zone.
-_WITHOUT_ZONE = frozenset("any_value arg_max arg_min count count_star first greatest last least list max min".split())
+_WITHOUT_ZONE = frozenset({"any_value", "arg_max", "arg_min", "count", "count_star", "first", "greatest", "last"})
+_WITHOUT_ZONE |= {"least", "list", "max", "min"}
 
 _CLOSED = "a query sees the tables that it was given and nothing else"
 

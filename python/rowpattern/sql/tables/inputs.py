@@ -203,7 +203,7 @@ class _PandasTable(Table):
         if values.type != kind and pa.types.is_large_string(kind) and pa.types.is_string(values.type):
             # DuckDB's texts.
             values = values.cast(kind)
-        if dtype == object and isinstance(values.type, pa.UuidType):
+        if isinstance(values.type, pa.UuidType) and dtype.kind == "O":
             return _objects(values.to_pylist())
         if hasattr(dtype, "__from_arrow__") and values.type == kind:
             import pandas as pd
@@ -543,8 +543,7 @@ def _as_polars(answer: Answer, source: Table | None) -> Any:
     return frame.with_columns(own.alias(name) for name, own in typed.items()) if typed else frame
 
 
-# DuckDB's types that Arrow has others for, from which a cast gives the same values. (A BIT comes back as a BLOB: its bytes
-# mean something else there.)
+# DuckDB's types that Arrow has others for, from which a cast gives the same values (not so for BIT).
 _CAST_BACK = frozenset({"UUID", "JSON", "HUGEINT", "UHUGEINT"})
 
 

@@ -65,6 +65,7 @@ class Stream:
         schema: pa.Schema,
         open_batches: Callable[[Sequence[str]], Iterable[pa.RecordBatch]],
         again: bool,
+        *,
         in_memory: bool = False,
         labels: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
