@@ -87,6 +87,7 @@ class _Query:
                 # By the system's monotonic clock, which all processes have.
                 "begun": context.begun,
                 "threads": context.threads,
+                "time_zone": context.time_zone,
                 "progress": bool(context.progress),
                 "explain": explain,
             }

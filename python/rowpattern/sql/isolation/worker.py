@@ -246,6 +246,7 @@ def _answered(question: dict[str, Any], caller: _Caller, memory: _Memory) -> tup
         report if question["progress"] else None,
         question["threads"],
         begun=question["begun"],
+        time_zone=question["time_zone"],
     )
     given = {name: _TableOfCaller(caller, name) for name in question["names"]}
     data = _TableOfCaller(caller, "") if question["data"] else None

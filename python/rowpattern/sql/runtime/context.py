@@ -64,7 +64,7 @@ class ExecutionContext:
         progress: called with `Progress`; True prints to standard error.
         threads: the most threads that work on it.
         steps: what was done.
-        time_zone: that of expressions that need one; None for the process's.
+        time_zone: that of expressions that need one; None for that of the columns which they read.
         given_mb: the limit of memory that the caller knows, where this is a part of it.
         read_rows: how many rows a stream has read.
         read_bytes: how many bytes of columns those have.

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from rowpattern.sql.runtime.context import Progress
 from rowpattern.sql.runtime.supervised import SupervisedThreads
-from rowpattern.sql.tables.inputs import Table, read_table
+from rowpattern.sql.tables.inputs import Table, is_frame, read_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -51,8 +51,8 @@ class RemoteTable(ABC):
 
 def is_in_memory(value: Any) -> bool:
     """Say whether a table is there, so that nothing has to be waited for."""
-    kind = (type(value).__module__.split(".")[0], type(value).__name__)
-    return isinstance(value, pa.Table) or kind in {("pandas", "DataFrame"), ("polars", "DataFrame")}
+    frame = is_frame(value, "pandas", "DataFrame") or is_frame(value, "polars", "DataFrame")
+    return isinstance(value, pa.Table) or frame
 
 
 def table_reader(context: ExecutionContext) -> Callable[[Any, str], Table]:
