@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from rowpattern.errors import QueryError
 from rowpattern.sql.kernels import has_nan
+from rowpattern.sql.packed_sort import packed_order
 from rowpattern.sql.pieces import taken
 from rowpattern.sql.problems import problem
 
@@ -119,7 +120,11 @@ def arrange(table: Table, partition_by: Sequence[Key], order_by: Sequence[Key], 
     computed = _computed(table, [key for key in keys if key.column is None], database)
     values = [table.column(key.column) if key.column is not None else computed[key.sql] for key in keys]
     in_order, together = _in_order(values, keys, len(partition_by), run)
-    order = None if in_order else _sorted(values, keys, database, run)
+    order = None
+    changed = None if together is None else ~_to_numpy(together)
+    if not in_order:
+        packed = packed_order(values, keys, len(partition_by), run)
+        order, changed = (_sorted(values, keys, database, run), None) if packed is None else packed
     rows = Rows(table, run, order, np.zeros(1, dtype=np.int64))
     for key in keys:
         if key.column is None:
@@ -128,10 +133,11 @@ def arrange(table: Table, partition_by: Sequence[Key], order_by: Sequence[Key], 
         rows.starts = np.zeros(0, dtype=np.int64)
     elif partition_by:
         run.hold(table.rows)
-        changed = np.zeros(table.rows - 1, dtype=bool) if together is None else ~_to_numpy(together)
-        for key in partition_by if together is None else ():
-            run.check()
-            changed |= _changes(rows.key(key), key)
+        if changed is None:
+            changed = np.zeros(table.rows - 1, dtype=bool)
+            for key in partition_by:
+                run.check()
+                changed |= _changes(rows.key(key), key)
         run.hold(8 * int(np.count_nonzero(changed)))
         rows.starts = np.concatenate([np.zeros(1, dtype=np.int64), np.flatnonzero(changed) + 1])
     return rows

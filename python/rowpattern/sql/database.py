@@ -43,6 +43,8 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # DuckDB refuses a number of bytes that 64 bits do not hold.
 _MOST_MEMORY_MB = 1 << 40
 
+_UTC = {"UTC", "Etc/UTC"}
+
 _Found = TypeVar("_Found")
 
 _SETTINGS = {
@@ -128,6 +130,11 @@ class Database:
     def threads(self) -> int:
         """The most threads that work on the query."""
         return self._run.threads
+
+    def is_utc(self) -> bool:
+        """Say whether expressions with time zones are computed in UTC."""
+        zone = self._run.time_zone or self.query("SELECT current_setting('TimeZone')").column(0)[0].as_py()
+        return zone in _UTC
 
     def register(self, name: str, table: pa.Table) -> None:
         """Make a table known under a name, in place of what had it.

@@ -1,8 +1,8 @@
 """Simple expressions over columns and literals by Arrow's kernels, which take a twentieth of a query to DuckDB.
 
 Only what means the same in both is done here: comparisons of columns of one type with each other, of numbers with whole
-literals and of text with text literals; AND, OR, NOT and IS NULL over that; sums, differences and products of doubles
-and of 64-bit integers. Everything else is DuckDB's.
+literals, of text with text literals, and of the time between two columns with intervals of a fixed length; AND, OR, NOT
+and IS NULL over that; sums, differences and products of doubles and of 64-bit integers. Everything else is DuckDB's.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rowpattern.sql.expression.nodes import Call, Column, Comparison, Conjunction, Literal, Operation, balanced
+from rowpattern.sql.intervals import interval_microseconds
 from rowpattern.sql.workers import MANY_ROWS, in_threads
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
     from rowpattern.sql.expression.nodes import Node
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Kernel", "has_nan", "kernel_of", "run_kernels"]
 
-#: ("input", name), ("literal", value), or (function, argument, ...).
+#: ("input", name), ("literal", value), (function, argument, ...), or ("between", comparison, input, input, length),
+#: which compares the first time less the second with so many microseconds.
 Kernel = tuple[Any, ...]
 
 _COMPARISONS = {
@@ -36,17 +38,25 @@ _COMPARISONS = {
     ">=": "greater_equal",
 }
 
+# With the sides changed.
+_TURNED = {"=": "=", "<>": "<>", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
+
 _ARITHMETIC = {"+": "add_checked", "-": "subtract_checked", "*": "multiply_checked"}
 
 _LOGIC = {"AND": "and_kleene", "OR": "or_kleene"}
 
 # Integers up to here are the same as floats.
 _EXACT = 1 << 53
+# Time stamps up to here, in microseconds, are not infinite, and have differences of 64 bits.
+_FINITE = 1 << 61
 
 
 def kernel_of(node: Node) -> Kernel | None:
     """Return an expression over inputs as kernels; None where that cannot be."""
     if isinstance(node, Comparison):
+        between = _between(node.sign, node.left, node.right) or _between(_TURNED.get(node.sign), node.right, node.left)
+        if between is not None:
+            return between
         left, right = _operand(node.left), _operand(node.right)
         return (
             None if None in {left, right} or node.sign not in _COMPARISONS else (_COMPARISONS[node.sign], left, right)
@@ -63,6 +73,23 @@ def kernel_of(node: Node) -> Kernel | None:
         operand = _operand(node.operands[0])
         return None if operand is None or operand[0] != "input" else ("is_null", operand)
     return _operand(node) if _is_arithmetic(node) else None
+
+
+def _between(sign: str | None, left: Node, right: Node) -> Kernel | None:
+    """Return `one - other < INTERVAL ...` or `one < other + INTERVAL ...` as a kernel; None where it is neither."""
+    if sign not in _COMPARISONS:
+        return None
+    for subtracting, difference, constant in ((True, left, right), (False, right, None)):
+        if not isinstance(difference, Call) or not _is_arithmetic(difference):
+            continue
+        one, other = difference.values if subtracting else (left, difference.values[0])
+        microseconds = interval_microseconds(difference.values[1] if constant is None else constant)
+        signs = {"-"} if subtracting else {"+", "-"}
+        inputs = [_operand(each) for each in (one, other) if isinstance(each, Column)]
+        if microseconds is not None and difference.name in signs and len(inputs) == 2 and None not in inputs:  # noqa: PLR2004
+            length = microseconds if subtracting or difference.name == "+" else -microseconds
+            return ("between", _COMPARISONS[sign], *inputs, length)
+    return None
 
 
 def _is_arithmetic(node: Node) -> bool:
@@ -93,7 +120,11 @@ class _OtherTypesError(Exception):
 
 
 def run_kernels(
-    kernels: Sequence[Kernel | None], columns: Mapping[str, Array], rows: int, threads: int
+    kernels: Sequence[Kernel | None],
+    columns: Mapping[str, Array],
+    rows: int,
+    threads: int,
+    is_utc: Callable[[], bool] = lambda: False,
 ) -> list[Array | None]:
     """Compute expressions over inputs; None for those where types are such that DuckDB must.
 
@@ -102,12 +133,16 @@ def run_kernels(
         columns: the inputs.
         rows: how many rows these have.
         threads: the most threads; where there are many rows, each takes a stretch of them.
+        is_utc: says whether expressions with time zones are computed in UTC, where all days are equally long.
     """
     inputs = sorted({name for kernel in kernels if kernel is not None for name in _inputs(kernel)})
     nan = in_threads(threads, lambda name: has_nan(columns[name]), inputs, rows)
     with_nan = {name for name, found in zip(inputs, nan) if found}
     stretch = max(1, -(-rows // threads)) if rows >= MANY_ROWS else max(1, rows)
     firsts = range(0, max(1, rows), stretch)
+    known = [kernel for kernel in kernels if kernel is not None]
+    if any(_reads_zones(kernel, columns) for kernel in known) and not is_utc():
+        kernels = [None if kernel is None or _reads_zones(kernel, columns) else kernel for kernel in kernels]
     pieces = [(kernel, first, stretch) for kernel in kernels if kernel is not None for first in firsts]
     found = iter(in_threads(threads, lambda piece: _run_piece(piece, columns, with_nan), pieces, rows))
     results: list[Array | None] = []
@@ -116,8 +151,8 @@ def run_kernels(
             results.append(None)
             continue
         parts = [next(found) for _ in firsts]
-        known = [part for part in parts if part is not None]
-        results.append(_joined(known) if len(known) == len(parts) else None)
+        made = [part for part in parts if part is not None]
+        results.append(_joined(made) if len(made) == len(parts) else None)
     return results
 
 
@@ -132,8 +167,18 @@ def _inputs(kernel: Kernel) -> Iterator[str]:
     if kernel[0] == "input":
         yield kernel[1]
     elif kernel[0] != "literal":
-        for argument in kernel[1:]:
+        for argument in kernel[2:4] if kernel[0] == "between" else kernel[1:]:
             yield from _inputs(argument)
+
+
+def _reads_zones(kernel: Kernel, columns: Mapping[str, Array]) -> bool:
+    """Say whether it has a difference of times whose zone says how long a day is."""
+    if kernel[0] in {"input", "literal"}:
+        return False
+    if kernel[0] == "between":
+        kinds = [columns[name].type for name in _inputs(kernel)]
+        return any(pa.types.is_timestamp(kind) and kind.tz is not None for kind in kinds)
+    return any(_reads_zones(each, columns) for each in kernel[1:])
 
 
 def _run_piece(
@@ -149,6 +194,8 @@ def _run_piece(
 
 def _run(kernel: Kernel, columns: Mapping[str, Array], with_nan: AbstractSet[str]) -> Array:
     function, *arguments = kernel
+    if function == "between":
+        return _run_between(kernel, columns)
     if function in {"and_kleene", "or_kleene", "invert"}:
         return pc.call_function(function, [_run(each, columns, with_nan) for each in arguments])
     operands: list[Any] = [_value(each, columns, with_nan) for each in arguments]
@@ -166,6 +213,21 @@ def _run(kernel: Kernel, columns: Mapping[str, Array], with_nan: AbstractSet[str
         # Older DuckDB refuses infinities.
         raise _OtherTypesError
     return found
+
+
+def _run_between(kernel: Kernel, columns: Mapping[str, Array]) -> Array:
+    _, comparison, one, other, length = kernel
+    kinds = {columns[name].type for name in _inputs(kernel)}
+    kind = kinds.pop()
+    if kinds or not pa.types.is_timestamp(kind) or kind.unit == "ns":
+        raise _OtherTypesError
+    times = []
+    for _, name in (one, other):
+        times.append(columns[name].cast(pa.timestamp("us", kind.tz)).cast(pa.int64()))
+        bounds = pc.min_max(times[-1])
+        if any(bound.is_valid and abs(bound.as_py()) > _FINITE for bound in bounds.values()):
+            raise _OtherTypesError
+    return pc.call_function(comparison, [pc.subtract(*times), pa.scalar(length, pa.int64())])
 
 
 def _value(operand: Kernel, columns: Mapping[str, Array], with_nan: AbstractSet[str]) -> Array | int | str:

@@ -106,7 +106,8 @@ def compute(
     Raises:
         QueryError: one cannot be computed; it is named.
     """
-    found = run_kernels([each.kernel for _, each, _ in computed], columns, rows, database.threads)
+    kernels = [each.kernel for _, each, _ in computed]
+    found = run_kernels(kernels, columns, rows, database.threads, database.is_utc)
     left = [each for each, values in zip(computed, found) if values is None]
     if left:
         by_duckdb = iter(_by_duckdb(left, columns, rows, database))
