@@ -33,12 +33,12 @@ OURS = """
         DEFINE NEXT_ONE AS at - PREV(at) <= INTERVAL 1 HOUR)"""
 
 WINDOWS = """
-    SELECT "user", min(at) AS begun, max(at) AS ended, count(*) AS events
+    SELECT "user", min("at") AS begun, max("at") AS ended, count(*) AS events
     FROM (
-        SELECT "user", at, sum(begins) OVER (PARTITION BY "user" ORDER BY at ROWS UNBOUNDED PRECEDING) AS session
+        SELECT "user", "at", sum(begins) OVER (PARTITION BY "user" ORDER BY "at" ROWS UNBOUNDED PRECEDING) AS session
         FROM (
-            SELECT "user", at, CASE WHEN at - lag(at) OVER one <= INTERVAL 1 HOUR THEN 0 ELSE 1 END AS begins
-            FROM read_parquet($path) WINDOW one AS (PARTITION BY "user" ORDER BY at)))
+            SELECT "user", "at", CASE WHEN "at" - lag("at") OVER one <= INTERVAL 1 HOUR THEN 0 ELSE 1 END AS begins
+            FROM read_parquet($path) WINDOW one AS (PARTITION BY "user" ORDER BY "at")))
     GROUP BY "user", session"""
 
 CHILD = """
@@ -66,7 +66,7 @@ CHILD = """
         pass
     begun = time.perf_counter()
     before = resource.getrusage(resource.RUSAGE_SELF)
-    rows, total = 0, np.uint64(0)
+    rows, total = 0, 0
     for batch in answer(path):
         rows += batch.num_rows
         # The same for the same rows in any order.
@@ -74,10 +74,10 @@ CHILD = """
         for values in batch.columns:
             mixed = (mixed ^ number(values)) * np.uint64(0x9E3779B97F4A7C15)
             mixed ^= mixed >> np.uint64(29)
-        total += mixed.sum()
+        total = (total + int(mixed.sum())) % 2**64
     after = resource.getrusage(resource.RUSAGE_SELF)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    print(json.dumps({"rows": rows, "sum": int(total), "seconds": time.perf_counter() - begun, "cpu": cpu}))
+    print(json.dumps({"rows": rows, "sum": total, "seconds": time.perf_counter() - begun, "cpu": cpu}))
 """
 
 

@@ -34,8 +34,10 @@ _MOST_ROWS = 1 << 32
 _MOST_DIFFERENT = 1 << 18
 # Numpy does not stop in the middle: more rows are sorted in another thread, so that the caller gets control back.
 _FEW_ROWS = 1 << 20
-# Packed keys, the places, and what sorting them takes.
-_BYTES_A_ROW = 4 * 8
+# What is made at a time, and fits into a processor's cache.
+_PIECE_ROWS = 1 << 16
+# Packed keys, the places, and the keys in order.
+_BYTES_A_ROW = 3 * 8 + 2
 
 _attendants = Attendants("rowpattern-sort", "sorts")
 
@@ -100,54 +102,85 @@ def _packed_order(
         return None
     count = len(values[0])
     run.hold(_BYTES_A_ROW * count)
-    packed = np.zeros(count, dtype=np.uint64)
-    for column, key, width in zip(columns, keys, bits):
-        if width:
-            # No shift by all of the bits, which leaves the number as it is.
-            packed = _codes(column, key) if width == _BITS else (packed << np.uint64(width)) | _codes(column, key)
-    order, ordered = _sorted(packed, sum(bits))
+    packed = np.empty(count, dtype=np.uint64)
+    for first in range(0, count, _PIECE_ROWS):
+        packed[first : first + _PIECE_ROWS] = _packed(columns, keys, bits, first)
+    order, begins = _sorted(packed, sum(bits), sum(bits[partition_keys:]))
     run.release((_BYTES_A_ROW - 8) * count)
-    order_bits = sum(bits[partition_keys:])
-    if order_bits == _BITS:
-        return order, np.zeros(count - 1, dtype=bool)
-    ordered >>= np.uint64(order_bits)
-    return order, ordered[1:] != ordered[:-1]
+    return order, begins
 
 
-def _sorted(packed: _Packed, bits: int) -> tuple[_Integers, _Packed]:
-    """Return the place of each number in order, equal ones by their places; and the numbers in order."""
+def _packed(columns: Sequence[_Numbers], keys: Sequence[Key], bits: Sequence[int], first: int) -> _Packed:
+    """Return the keys of some rows from one on, side by side."""
+    packed: _Packed | None = None
+    for column, key, width in zip(columns, keys, bits):
+        codes = _codes(column, column.values.slice(first, _PIECE_ROWS), key)
+        if packed is None:
+            packed = codes
+        elif width:
+            # Where this one takes all of the bits, the others take none.
+            packed = codes if width == _BITS else (packed << np.uint64(width)) | codes
+    return np.zeros(0, dtype=np.uint64) if packed is None else packed
+
+
+def _sorted(packed: _Packed, bits: int, order_bits: int) -> tuple[_Integers, _Booleans]:
+    """Return the place of each number in order, equal ones by their places; and where those that change begin.
+
+    Fresh memory costs more than the work on it: what can be is done in place, the rest in pieces.
+    """
     count = len(packed)
-    row_bits = np.uint64((count - 1).bit_length())
-    mask = np.uint64((1 << int(row_bits)) - 1)
-    if bits + int(row_bits) <= _BITS:
-        packed = (packed << row_bits) | np.arange(count, dtype=np.uint64)
+    row_bits = (count - 1).bit_length()
+    mask = np.uint64((1 << row_bits) - 1)
+    if bits + row_bits <= _BITS:
+        packed <<= np.uint64(row_bits)
+        _add_places(packed)
         packed.sort()
-        return (packed & mask).view(np.int64), packed >> row_bits
+        begins = _changes(packed, order_bits + row_bits)
+        packed &= mask
+        return packed.view(np.int64), begins
     order = np.argsort(packed)
     ordered = packed[order]
-    tied = ordered[1:] == ordered[:-1]
+    tied = ~_changes(ordered, 0)
     if tied.any():
         # Numpy's quickest sort does not keep the order of equal ones.
-        ties = np.zeros(count, dtype=np.uint64)
-        np.cumsum(~tied, dtype=np.uint64, out=ties[1:])
-        ties = (ties << row_bits) | order.view(np.uint64)
-        ties.sort()
-        order = (ties & mask).view(np.int64)
-    return order, ordered
+        packed[0] = 0
+        np.cumsum(~tied, dtype=np.uint64, out=packed[1:])
+        packed <<= np.uint64(row_bits)
+        packed |= order.view(np.uint64)
+        packed.sort()
+        packed &= mask
+        order = packed.view(np.int64)
+    return order, _changes(ordered, order_bits)
 
 
-def _codes(column: _Numbers, key: Key) -> _Packed:
-    """Return numbers from 0 on in the order that a key asks for."""
-    null = column.values.null_count
-    numbers = (column.values.fill_null(column.low) if null else column.values).to_numpy()
+def _add_places(packed: _Packed) -> None:
+    for first in range(0, len(packed), _PIECE_ROWS):
+        piece = packed[first : first + _PIECE_ROWS]
+        piece |= np.arange(first, first + len(piece), dtype=np.uint64)
+
+
+def _changes(ordered: _Packed, without_bits: int) -> _Booleans:
+    """Say for each number but the first whether it differs from the one before without its lowest bits."""
+    found = np.zeros(len(ordered) - 1, dtype=bool)
+    if without_bits < _BITS:
+        for first in range(0, len(found), _PIECE_ROWS):
+            piece = ordered[first : first + _PIECE_ROWS + 1] >> np.uint64(without_bits)
+            found[first : first + _PIECE_ROWS] = piece[1:] != piece[:-1]
+    return found
+
+
+def _codes(column: _Numbers, values: pa.ChunkedArray, key: Key) -> _Packed:
+    """Return some values of a column as numbers from 0 on in the order that a key asks for."""
+    null = values.null_count
+    numbers = (values.fill_null(column.low) if null else values).to_numpy()
     # Of 64 bits without a sign, as which negative ones wrap around, and so does the difference.
     wide = numbers.astype(np.uint64 if numbers.dtype.kind == "u" else np.int64, copy=False).view(np.uint64)
     low, high = (np.uint64(bound % (1 << _BITS)) for bound in (column.low, column.high))
     codes: _Packed = high - wide if key.descending else wide - low
+    if column.values.null_count and key.nulls_first:
+        codes += np.uint64(1)
     if null:
-        if key.nulls_first:
-            codes += np.uint64(1)
-        codes[column.values.is_null().to_numpy()] = 0 if key.nulls_first else column.high - column.low + 1
+        codes[values.is_null().to_numpy()] = 0 if key.nulls_first else column.high - column.low + 1
     return codes
 
 

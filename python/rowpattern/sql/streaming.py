@@ -1,13 +1,14 @@
 """A query over more than fits into memory: partition by partition, the answer batch by batch.
 
-Rows go through these hands, none of which holds more than a part of them: DuckDB sorts, writing to disk what does not
-fit; whole partitions are gathered to blocks of some megabytes; each block is answered like a table of its own; DuckDB
-computes what is around the clause.
+Rows go through these hands, none of which holds more than a part of them: partitions are brought together in memory
+where all rows fit, else DuckDB sorts, writing to disk what does not; whole partitions make blocks of some megabytes;
+each block is answered like a table of its own; DuckDB computes what is around the clause.
 """
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from rowpattern.sql.carrying import Carrying
 from rowpattern.sql.casting import as_type
 from rowpattern.sql.database import database, spilling_database
 from rowpattern.sql.expression.write import quoted
+from rowpattern.sql.gathering import gathered_batches, given_away, partition_blocks
 from rowpattern.sql.largest import LargestPartition
 from rowpattern.sql.output import answer_clause
 from rowpattern.sql.parse.parser import result_name
@@ -29,6 +31,7 @@ from rowpattern.sql.problems import nesting_limited, problem
 from rowpattern.sql.query import bound_clause, parsed_query, projected, tables_of
 from rowpattern.sql.reading import attended_batches, counted_batches, size_bytes
 from rowpattern.sql.running import Progress
+from rowpattern.sql.spilling import remove_left_behind
 from rowpattern.sql.streams import batch_rows, read_stream
 from rowpattern.sql.tables import Table, plain_integers
 
@@ -45,7 +48,7 @@ __all__ = ["stream_query"]
 
 # A block has at most this part of the memory: answering it takes some times as much.
 _BLOCK_SHARE = 1 / 16
-_MOST_BLOCK_BYTES = 64 << 20
+_MOST_BLOCK_BYTES = 16 << 20
 
 
 @nesting_limited("query")
@@ -150,7 +153,7 @@ class _StreamedQuery:
                 raise failed from failed.__cause__
 
     def _answered(self, stack: contextlib.ExitStack) -> Iterator[pa.RecordBatch]:
-        answers = self._answers(self._ordered(stack), stack)
+        answers = self._answers(stack)
         if self._parsed.projection is not None:
             yield from answers
             return
@@ -162,31 +165,69 @@ class _StreamedQuery:
 
     def _ordered(self, stack: contextlib.ExitStack) -> Iterator[pa.Table]:
         """Read the table before the clause in order."""
-        clause, bound = self._clause, self._bound
-        names = [name for name in self._source.names if name in set(bound.reads())] or self._source.names[:1]
+        clause = self._clause
+        names = self._names_read()
         if not self._sorts:
             stream = self._streams[clause.table or ""]
             batches = stream.batches(names)
             return map(_table, batches if stream.in_memory else attended_batches(batches, self._parts["blocks"]))
         run = self._parts["sort"]
-        by = (*bound.partition_by, *bound.order_by)
         using = stack.enter_context(spilling_database(run))
-        if clause.table is None:
-            self._register(using, empty=False)
-            keys = [] if self._in_order else [f"{key.sql} {key.direction}" for key in by]
-            sql = (
-                f"SELECT {', '.join(map(quoted, names))} FROM ({self._parsed.sources[clause.number]}){_order_by(keys)}"
-            )
-            return map(_table, _sorted(using.stream(sql, batch_rows(self._columns(names))), run))
-        stream = self._streams[clause.table]
-        carrying = Carrying(stream.schema, names, by, self._number)
-        read = counted_batches(stream.batches(names), run)
-        using.register(
-            "rowpattern rows", self._reader(carrying.schema, map(carrying.give, _numbered(read, self._number)))
-        )
+        self._register(using, empty=False)
+        by = (*self._bound.partition_by, *self._bound.order_by)
+        keys = [] if self._in_order else [f"{key.sql} {key.direction}" for key in by]
+        sql = f"SELECT {', '.join(map(quoted, names))} FROM ({self._parsed.sources[clause.number]}){_order_by(keys)}"
+        _tell_sort(run, done=False)
+        return map(_table, _told_when_sorted(using.stream(sql, batch_rows(self._columns(names))), run))
+
+    def _names_read(self) -> list[str]:
+        """Return the columns that the clause reads of the table before it, at least one."""
+        read = set(self._bound.reads())
+        return [name for name in self._source.names if name in read] or self._source.names[:1]
+
+    def _sorted_blocks(self, stack: contextlib.ExitStack, using: Database, blocks: Run) -> Iterator[pa.Table]:
+        """Sort the table that stands before the clause, in memory where it fits, else by DuckDB."""
+        run = self._parts["sort"]
+        partition_by = self._bound.partition_by
+        stream, names = self._streams[self._clause.table or ""], self._names_read()
+        batches = counted_batches(stream.batches(names), run)
+        remove_left_behind()
+        _tell_sort(run, done=False)
+        if partition_by and all(key.column is not None for key in partition_by):
+            read = batches if stream.in_memory else attended_batches(batches, run)
+            gathered, is_all = gathered_batches(read, run)
+            schema = self._columns(names)
+            brought = partition_blocks(gathered, schema, partition_by, _most(blocks), run) if is_all else None
+            if brought is not None:
+                _tell_sort(run, done=True)
+                yield from self._brought_together(brought, using, blocks)
+                return
+            batches = itertools.chain(given_away(gathered), batches)
+        yield from self._blocks(self._sorted_by_duckdb(batches, names, stack), using, blocks)
+
+    def _brought_together(
+        self, brought: Iterable[tuple[pa.Table, Any]], using: Database, run: Run
+    ) -> Iterator[pa.Table]:
+        for block, starts in brought:
+            self._largest.forget()
+            self._largest.add(block, starts)
+            run.held_bytes = 0
+            with self._naming_largest(using, run):
+                run.hold(size_bytes(block))
+            yield block
+
+    def _sorted_by_duckdb(
+        self, batches: Iterable[pa.RecordBatch], names: list[str], stack: contextlib.ExitStack
+    ) -> Iterator[pa.Table]:
+        run = self._parts["sort"]
+        using = stack.enter_context(spilling_database(run))
+        by = (*self._bound.partition_by, *self._bound.order_by)
+        carrying = Carrying(self._columns(names), names, by, self._number)
+        numbered = _numbered(batches, self._number)
+        using.register("rowpattern rows", self._reader(carrying.schema, map(carrying.give, numbered)))
         sql = f'SELECT {", ".join(map(quoted, carrying.columns))} FROM "rowpattern rows"{_order_by(carrying.keys)}'
         found = using.stream(sql, batch_rows(carrying.schema))
-        return map(carrying.take, _sorted(found, run))
+        return map(carrying.take, _told_when_sorted(found, run))
 
     def _reader(self, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> pa.RecordBatchReader:
         """Return a reader for DuckDB, which keeps the error that reading ends with."""
@@ -205,12 +246,16 @@ class _StreamedQuery:
         number = pa.field(self._number, pa.int64())
         return pa.schema([number if name == self._number else self._source.field(name) for name in names])
 
-    def _answers(self, tables: Iterable[pa.Table], stack: contextlib.ExitStack) -> Iterator[pa.RecordBatch]:
+    def _answers(self, stack: contextlib.ExitStack) -> Iterator[pa.RecordBatch]:
         """Answer the clause, block by block."""
         run = self._parts["blocks"]
         using = stack.enter_context(database(run))
         rows = batch_rows(self._answer_schema)
-        for block in self._blocks(tables, using, run):
+        if self._sorts and self._clause.table is not None:
+            blocks = self._sorted_blocks(stack, using, run)
+        else:
+            blocks = self._blocks(self._ordered(stack), using, run)
+        for block in blocks:
             with self._naming_largest(using, run):
                 answer = self._answer(block, using, run)
             yield from _cast(answer, self._answer_schema).to_batches(max_chunksize=rows)
@@ -233,7 +278,7 @@ class _StreamedQuery:
         Raises:
             QueryLimitError: one does not fit into memory.
         """
-        most = min(_MOST_BLOCK_BYTES, int(run.memory_mb * 2**20 * _BLOCK_SHARE))
+        most = _most(run)
         gathered: list[pa.Table] = []
         gathered_bytes = 0
         last: pa.Table | None = None
@@ -319,15 +364,23 @@ def _table(batch: pa.RecordBatch) -> pa.Table:
     return pa.Table.from_batches([batch])
 
 
-def _sorted(batches: Iterable[pa.RecordBatch], run: Run) -> Iterator[pa.RecordBatch]:
-    """Tell when a sort begins and when it has ended: then its first batch comes."""
-    run.report(Progress("sort", 0, time.perf_counter() - run.begun, done=False, size_bytes=0))
+def _most(run: Run) -> int:
+    """Return how many bytes a block has at most, unless a partition has more."""
+    return min(_MOST_BLOCK_BYTES, int(run.memory_mb * 2**20 * _BLOCK_SHARE))
+
+
+def _tell_sort(run: Run, *, done: bool) -> None:
+    rows, size = (run.read_rows, run.read_bytes) if done else (0, 0)
+    run.report(Progress("sort", rows, time.perf_counter() - run.begun, done=done, size_bytes=size))
+
+
+def _told_when_sorted(batches: Iterable[pa.RecordBatch], run: Run) -> Iterator[pa.RecordBatch]:
+    """Tell when a sort has ended: then its first batch comes."""
     sorting = True
     for batch in batches:
         if sorting:
             sorting = False
-            seconds = time.perf_counter() - run.begun
-            run.report(Progress("sort", run.read_rows, seconds, done=True, size_bytes=run.read_bytes))
+            _tell_sort(run, done=True)
         yield batch
 
 
