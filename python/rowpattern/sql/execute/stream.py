@@ -39,7 +39,8 @@ from rowpattern.sql.expression.write import quoted
 from rowpattern.sql.parse.parser import result_name
 from rowpattern.sql.runtime.context import Progress
 from rowpattern.sql.tables.answer_reader import AnswerReader
-from rowpattern.sql.tables.inputs import AnswerColumn, Table, answer_values, plain_integers
+from rowpattern.sql.tables.answers import AnswerColumn, answer_values, plain_integers
+from rowpattern.sql.tables.inputs import Table
 from rowpattern.sql.tables.reading import counted_batches, size_bytes, supervised_batches
 from rowpattern.sql.tables.streams import batch_rows, read_stream
 from rowpattern.sql.text.source_location import error_at, nesting_limited
