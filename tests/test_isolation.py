@@ -289,6 +289,36 @@ def test_a_worker_that_is_killed_or_crashes() -> None:
         assert match_recognize(CLAUSE.format("x > 0"), SMALL, isolation="process").to_pylist() == [{"n": 3}]
 
 
+def test_workers_that_are_killed_at_rest_are_replaced_without_a_word() -> None:
+    isolation.start_workers(2)
+    before = pids()
+    for pid in before:
+        os.kill(pid, signal.SIGKILL)
+    assert gone(list(before))
+    for _ in range(2):
+        assert match_recognize(CLAUSE.format("x > 0"), SMALL, isolation="process").to_pylist() == [{"n": 3}]
+    assert not pids() & before
+
+
+def test_ctrl_c_while_the_end_of_a_worker_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> Exception:
+        raise KeyboardInterrupt
+
+    isolation.start_workers(2)
+    before = pids()
+    monkeypatch.setattr(isolation._Query, "_lost", interrupted)
+    timer = threading.Timer(0.5, lambda: [os.kill(pid, signal.SIGKILL) for pid in before])
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        match_recognize(CLAUSE.format(UNSTOPPABLE.format("x")), SMALL, isolation="process", timeout_seconds=30)
+    timer.join()
+    monkeypatch.undo()
+    isolation.start_workers(2)
+    assert match_recognize(CLAUSE.format("x > 0"), SMALL, isolation="process").to_pylist() == [{"n": 3}]
+    # None is lost for the queries that come.
+    assert {worker.process.pid for worker in isolation._pool._resting} >= pids() - before
+
+
 def test_ctrl_c_ends_the_worker() -> None:
     isolation.start_workers(2)
     before = pids()
@@ -375,6 +405,23 @@ def test_workers_end_with_their_process(end: str) -> None:
     assert len(numbers) == 2
     assert gone(numbers)
     assert set(SHARED.iterdir()) - before == set()
+
+
+def test_a_daemon_thread_that_waits_for_a_worker_says_nothing_at_the_end() -> None:
+    query = CLAUSE.format(UNSTOPPABLE.format("x"))
+    code = (
+        START
+        + f"""
+import threading
+threading.Thread(target=match_recognize, args=({query!r}, pa.table({{"x": [1]}})),
+                 kwargs={{"isolation": "process", "timeout_seconds": 100}}, daemon=True).start()
+time.sleep(1)
+sys.exit(7)
+"""
+    )
+    result = run(code)
+    assert (result.returncode, result.stderr) == (7, "")
+    assert gone(list(map(int, result.stdout.split())))
 
 
 def test_a_worker_at_work_ends_when_its_process_is_killed() -> None:

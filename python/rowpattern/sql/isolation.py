@@ -23,6 +23,7 @@ import pyarrow as pa
 
 from rowpattern import errors
 from rowpattern.errors import ConfigurationError, InternalError, QueryLimitError, RowPatternError
+from rowpattern.sql.attended import park
 from rowpattern.sql.channel import Channel, ClosedError, ReceivedTables, SentTables
 from rowpattern.sql.explanation import Explanation
 from rowpattern.sql.reading import table_reader
@@ -167,6 +168,8 @@ class _Pool:
         self._ending: list[_Worker] = []
         self._starting = 0
         self._failure: Exception | None = None
+        #: Whether the interpreter ends.
+        self.closing = False
 
     @property
     def most(self) -> int:
@@ -187,6 +190,7 @@ class _Pool:
             began = time.perf_counter()
             with self._changed:
                 self._reap()
+                self._leave_out_dead()
                 if self._resting:
                     return self._resting.pop()
                 if self._failure is not None:
@@ -215,10 +219,12 @@ class _Pool:
         """End a worker, and start another."""
         worker.kill()
         with self._changed:
-            self._all.remove(worker)
-            self._ending.append(worker)
+            if worker in self._all:
+                self._all.remove(worker)
+                self._ending.append(worker)
             self._reap()
-            self._start_more(1)
+            if not self.closing:
+                self._start_more(1)
 
     def start(self, count: int) -> None:
         """Start workers until there are so many, and wait for them."""
@@ -257,12 +263,22 @@ class _Pool:
             self._ending.remove(worker)
             worker.close()
 
+    def _leave_out_dead(self) -> None:
+        """Forget workers that were ended while they had nothing to do, as by the system where memory is short."""
+        for worker in [each for each in self._resting if each.process.poll() is not None]:
+            self._resting.remove(worker)
+            self._all.remove(worker)
+            worker.kill()
+            worker.close()
+
     def end(self) -> None:
         """End all workers: the interpreter ends."""
+        self.closing = True
         with self._changed:
             workers, self._all, self._resting = self._all, [], []
             for worker in workers:
-                worker.kill()
+                # Daemon threads may still wait for their sockets, which the process's end closes.
+                worker.process.kill()
             until = time.perf_counter() + _MOST_END_SECONDS
             for worker in [*workers, *self._ending]:
                 with contextlib.suppress(subprocess.TimeoutExpired):
@@ -335,6 +351,7 @@ class _Query:
     def _asked(self, explain: bool | None) -> tuple[dict[str, Any], pa.Table | None]:
         run = self._run
         worker = _pool.take(run)
+        rests = False
         try:
             question = {
                 "sql": self._sql,
@@ -351,22 +368,18 @@ class _Query:
             worker.tables.begin()
             worker.channel.send(question)
             reply, table = self._served(worker)
+            worker.tables.end()
+            worker.answers.end()
+            rests = not reply.get("replace")
         except ClosedError:
-            lost = self._lost(worker)
-            _pool.replace(worker)
-            raise lost from None
+            if _pool.closing and threading.current_thread() is not threading.main_thread():
+                park()
+            raise self._lost(worker) from None
         except TimeoutError:
-            _pool.replace(worker)
             raise run.late() from None
-        except BaseException:
-            _pool.replace(worker)
-            raise
-        worker.tables.end()
-        worker.answers.end()
-        if reply.get("replace"):
-            _pool.replace(worker)
-        else:
-            _pool.give(worker)
+        finally:
+            # Whatever was raised, Ctrl-C while the worker's end was waited for included.
+            (_pool.give if rests else _pool.replace)(worker)
         if "error" in reply:
             raise self._error(reply)
         run.steps += [Step(*step) for step in reply["steps"]]
