@@ -113,6 +113,21 @@ impl ArrowArray {
         };
         Self { rows: 0, valid: None, values }
     }
+
+    /// Bytes that its rows take; dictionaries and views share what stands behind them, which is not counted.
+    pub fn least_bytes(&self) -> usize {
+        match &self.values {
+            Values::Null | Values::Other(_) => 0,
+            Values::Booleans(_) => self.rows / 8,
+            Values::Doubles(bits) => bits.inner().len(),
+            Values::Integers(integers) | Values::Dictionary(integers, _) => integers.bytes(),
+            Values::Runs { ends, values, .. } => ends.bytes().saturating_add(values.least_bytes()),
+            Values::Text(text) => text.least_bytes(),
+            Values::Record(columns) => {
+                columns.iter().fold(0, |bytes, (_, column)| bytes.saturating_add(column.least_bytes()))
+            }
+        }
+    }
 }
 
 pub enum Values {
@@ -153,6 +168,23 @@ impl Values {
     }
 }
 
+/// Calls with the numbers, whatever their type.
+macro_rules! with_integers {
+    ($integers:expr, $numbers:ident => $body:expr) => {
+        match $integers {
+            $crate::python::arrow::Integers::I8($numbers) => $body,
+            $crate::python::arrow::Integers::I16($numbers) => $body,
+            $crate::python::arrow::Integers::I32($numbers) => $body,
+            $crate::python::arrow::Integers::I64($numbers) => $body,
+            $crate::python::arrow::Integers::U8($numbers) => $body,
+            $crate::python::arrow::Integers::U16($numbers) => $body,
+            $crate::python::arrow::Integers::U32($numbers) => $body,
+            $crate::python::arrow::Integers::U64($numbers) => $body,
+        }
+    };
+}
+pub(super) use with_integers;
+
 /// Integers of any width.
 pub enum Integers {
     I8(ScalarBuffer<i8>),
@@ -178,24 +210,11 @@ impl Integers {
             Self::U64(_) => IntegerKind::U64,
         }
     }
-}
 
-/// Calls with the numbers, whatever their type.
-macro_rules! with_integers {
-    ($integers:expr, $numbers:ident => $body:expr) => {
-        match $integers {
-            $crate::python::arrow::Integers::I8($numbers) => $body,
-            $crate::python::arrow::Integers::I16($numbers) => $body,
-            $crate::python::arrow::Integers::I32($numbers) => $body,
-            $crate::python::arrow::Integers::I64($numbers) => $body,
-            $crate::python::arrow::Integers::U8($numbers) => $body,
-            $crate::python::arrow::Integers::U16($numbers) => $body,
-            $crate::python::arrow::Integers::U32($numbers) => $body,
-            $crate::python::arrow::Integers::U64($numbers) => $body,
-        }
-    };
+    fn bytes(&self) -> usize {
+        with_integers!(self, numbers => numbers.inner().len())
+    }
 }
-pub(super) use with_integers;
 
 /// Text as bytes that are not known to be UTF-8.
 pub enum Text {
@@ -215,6 +234,15 @@ pub enum Text {
 }
 
 impl Text {
+    /// Bytes of offsets and text, or of views.
+    fn least_bytes(&self) -> usize {
+        match self {
+            Self::Small { offsets, .. } => offsets.inner().len().saturating_add(spanned(offsets)),
+            Self::Large { offsets, .. } => offsets.inner().len().saturating_add(spanned(offsets)),
+            Self::Views { views, .. } => views.len(),
+        }
+    }
+
     /// No rows.
     pub fn none() -> Self {
         Self::Views { views: Buffer::from_vec(Vec::<u8>::new()), buffers: Vec::new() }
@@ -251,6 +279,12 @@ impl Text {
             Self::Views { .. } => false,
         }
     }
+}
+
+/// How far the last offset is behind the first.
+fn spanned<T: ArrowNativeType + TryInto<usize>>(offsets: &[T]) -> usize {
+    let place = |offset: Option<&T>| offset.copied().and_then(index).unwrap_or_default();
+    place(offsets.last()).saturating_sub(place(offsets.first()))
 }
 
 fn throughout<T: ArrowNativeType + TryInto<usize>>(offsets: &[T], bytes: &[u8], rows: Range<usize>) -> bool {

@@ -5,7 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use rowpattern_macros::catch_panics;
 
-use super::arguments::{variable, whole};
+use super::arguments::{optional_number, variable, whole};
 use super::compile::reweigh;
 use super::errors::{QueryError, SkipError, rows_error};
 use super::iterator::{MatchIterator, MatchSink};
@@ -117,8 +117,8 @@ impl Conditions {
         partitions: Option<&Bound<'_, PyAny>>,
         skip: Option<&Bound<'_, PyAny>>,
         #[pyo3(from_py_with = whole)] threads: usize,
-        timeout_seconds: Option<f64>,
-        memory_limit_mb: Option<f64>,
+        #[pyo3(from_py_with = optional_number)] timeout_seconds: Option<f64>,
+        #[pyo3(from_py_with = optional_number)] memory_limit_mb: Option<f64>,
     ) -> PyResult<Matches> {
         let limits = Limits::read(timeout_seconds, memory_limit_mb)?;
         let mut input = self.input(rows, partitions, skip, threads, limits)?;
@@ -138,8 +138,8 @@ impl Conditions {
         rows: &Bound<'_, PyAny>,
         partitions: Option<&Bound<'_, PyAny>>,
         skip: Option<&Bound<'_, PyAny>>,
-        timeout_seconds: Option<f64>,
-        memory_limit_mb: Option<f64>,
+        #[pyo3(from_py_with = optional_number)] timeout_seconds: Option<f64>,
+        #[pyo3(from_py_with = optional_number)] memory_limit_mb: Option<f64>,
     ) -> PyResult<MatchIterator> {
         let limits = Limits::read(timeout_seconds, memory_limit_mb)?;
         let mut input = self.input(rows, partitions, skip, 1, limits)?;

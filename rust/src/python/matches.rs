@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
 use rowpattern_macros::catch_panics;
 
-use super::arguments::{place, variable, whole};
+use super::arguments::{optional_number, place, variable, whole};
 use super::column::{Column, Data};
 use super::errors::out_of_memory;
 use super::ffi;
@@ -340,8 +340,8 @@ impl Matches {
         first: bool,
         #[pyo3(from_py_with = whole)] offset: usize,
         running: bool,
-        timeout_seconds: Option<f64>,
-        memory_limit_mb: Option<f64>,
+        #[pyo3(from_py_with = optional_number)] timeout_seconds: Option<f64>,
+        #[pyo3(from_py_with = optional_number)] memory_limit_mb: Option<f64>,
     ) -> PyResult<Column> {
         let limits = Limits::read(timeout_seconds, memory_limit_mb)?;
         let number = |name: &String| variable(py, &self.names, name);

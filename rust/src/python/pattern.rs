@@ -217,8 +217,10 @@ impl Input {
         }
         let (skip, skip_variable) = arguments::skip(pattern, skip)?;
         let symbols = rows::symbols(&pattern.compiled, rows, &limits)?;
-        let partitions = arguments::partitions(partitions, symbols.len())?;
-        limits.budget.charge(partitions.memory_bytes()).map_err(|reason| limits.error(reason))?;
+        let partitions = arguments::partitions(partitions, symbols.len(), &limits)?;
+        // The numbers that were read are free again.
+        limits.budget.release(limits.budget.charged_bytes().saturating_sub(symbols.memory_bytes()));
+        limits.charge(partitions.memory_bytes())?;
         Ok(Self { symbols, partitions, skip, skip_variable, threads, limits })
     }
 
@@ -337,8 +339,8 @@ impl Pattern {
         partitions: Option<&Bound<'_, PyAny>>,
         skip: Option<&Bound<'_, PyAny>>,
         conditions: Option<&Bound<'_, PyAny>>,
-        timeout_seconds: Option<f64>,
-        memory_limit_mb: Option<f64>,
+        #[pyo3(from_py_with = arguments::optional_number)] timeout_seconds: Option<f64>,
+        #[pyo3(from_py_with = arguments::optional_number)] memory_limit_mb: Option<f64>,
     ) -> PyResult<Py<MatchIterator>> {
         if let Some(conditions) = conditions {
             let find = slf.py().import("rowpattern.sql")?.getattr("find_by_conditions")?;
@@ -372,8 +374,8 @@ impl Pattern {
         partitions: Option<&Bound<'_, PyAny>>,
         skip: Option<&Bound<'_, PyAny>>,
         #[pyo3(from_py_with = arguments::whole)] threads: usize,
-        timeout_seconds: Option<f64>,
-        memory_limit_mb: Option<f64>,
+        #[pyo3(from_py_with = arguments::optional_number)] timeout_seconds: Option<f64>,
+        #[pyo3(from_py_with = arguments::optional_number)] memory_limit_mb: Option<f64>,
     ) -> PyResult<Matches> {
         let limits = Limits::read(timeout_seconds, memory_limit_mb)?;
         let mut input = Input::read(slf.get(), rows, partitions, skip, threads, limits)?;
@@ -400,8 +402,8 @@ impl Pattern {
         partitions: Option<&Bound<'_, PyAny>>,
         skip: Option<&Bound<'_, PyAny>>,
         #[pyo3(from_py_with = arguments::whole)] threads: usize,
-        timeout_seconds: Option<f64>,
-        memory_limit_mb: Option<f64>,
+        #[pyo3(from_py_with = arguments::optional_number)] timeout_seconds: Option<f64>,
+        #[pyo3(from_py_with = arguments::optional_number)] memory_limit_mb: Option<f64>,
     ) -> PyResult<Spans> {
         let limits = Limits::read(timeout_seconds, memory_limit_mb)?;
         let mut input = Input::read(slf.get(), rows, partitions, skip, threads, limits)?;
@@ -425,8 +427,8 @@ impl Pattern {
         partitions: Option<&Bound<'_, PyAny>>,
         skip: Option<&Bound<'_, PyAny>>,
         #[pyo3(from_py_with = arguments::whole)] threads: usize,
-        timeout_seconds: Option<f64>,
-        memory_limit_mb: Option<f64>,
+        #[pyo3(from_py_with = arguments::optional_number)] timeout_seconds: Option<f64>,
+        #[pyo3(from_py_with = arguments::optional_number)] memory_limit_mb: Option<f64>,
     ) -> PyResult<usize> {
         let limits = Limits::read(timeout_seconds, memory_limit_mb)?;
         let mut input = Input::read(slf.get(), rows, partitions, skip, threads, limits)?;
@@ -440,8 +442,8 @@ impl Pattern {
         slf: &Bound<'_, Self>,
         rows: &Bound<'_, PyAny>,
         partitions: Option<&Bound<'_, PyAny>>,
-        timeout_seconds: Option<f64>,
-        memory_limit_mb: Option<f64>,
+        #[pyo3(from_py_with = arguments::optional_number)] timeout_seconds: Option<f64>,
+        #[pyo3(from_py_with = arguments::optional_number)] memory_limit_mb: Option<f64>,
     ) -> PyResult<bool> {
         let limits = Limits::read(timeout_seconds, memory_limit_mb)?;
         let mut input = Input::read(slf.get(), rows, partitions, None, 1, limits)?;
