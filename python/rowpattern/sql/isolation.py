@@ -322,7 +322,7 @@ def answer_isolated(sql: str, data: Any, named: Mapping[str, Any], run: Run) -> 
 
 def explain_isolated(sql: str, data: Any, named: Mapping[str, Any], run: Run, *, analyze: bool) -> Explanation:
     """Explain a query in a worker process; see `rowpattern.explain`."""
-    return _Query(sql, data, named, run).explanation(analyze=analyze)
+    return _Query(sql, data, named, run).explanation(analyze=bool(analyze))
 
 
 class _Query:
