@@ -311,7 +311,7 @@ def test_ctrl_c_while_the_end_of_a_worker_is_waited_for(monkeypatch: pytest.Monk
 
     isolation.start_workers(2)
     before = pids()
-    monkeypatch.setattr(isolated_query._Query, "_lost", interrupted)
+    monkeypatch.setattr(isolated_query._Query, "_reason_of_end", interrupted)
 
     def kill() -> None:
         for pid in before:

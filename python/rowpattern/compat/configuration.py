@@ -1,8 +1,8 @@
-"""A configuration module of an installed `src` that does more than ours: it stays, and the cache's limits come from it.
+"""A configuration module of an installed `src` that does more than this package's stays, and sets the cache's limits.
 
 The newest versions of the pure-Python system compute limits from a profile of the machine
-(`MatchRecognizeConfig.from_env(resource_profile)`), and their engine asks for the results. Ours in the place of that
-module would take them away.
+(`MatchRecognizeConfig.from_env(resource_profile)`), and its engine asks for the results. This package's in place of
+that module would take them away.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
 __all__ = ["NAME", "OriginalConfiguration", "does_more"]
 
-#: Their module.
+#: The original module.
 NAME = "src.config.production_config"
 
-# What is read from theirs: the settings of the cache that both have.
+# What is read from it: the settings of the cache that both modules have.
 _SETTINGS = (
     "enable_caching",
     "cache_size_limit",
@@ -43,13 +43,13 @@ _SETTINGS = (
 
 
 def does_more(module: ModuleType) -> bool:
-    """Whether a configuration module computes limits from a resource profile, or has settings that ours has not."""
-    theirs = getattr(module, "MatchRecognizeConfig", None)
-    if not isinstance(theirs, type) or not dataclasses.is_dataclass(theirs):
+    """Whether a configuration module computes limits from a resource profile, or has settings unknown here."""
+    original = getattr(module, "MatchRecognizeConfig", None)
+    if not isinstance(original, type) or not dataclasses.is_dataclass(original):
         return False
-    if inspect.signature(theirs.from_env).parameters:  # type: ignore[attr-defined]
+    if inspect.signature(original.from_env).parameters:  # type: ignore[attr-defined]
         return True
-    return not _settings(theirs()) <= _settings(MatchRecognizeConfig())
+    return not _settings(original()) <= _settings(MatchRecognizeConfig())
 
 
 def _settings(config: Any) -> set[tuple[str, str]]:
@@ -63,19 +63,19 @@ def _settings(config: Any) -> set[tuple[str, str]]:
 
 
 class OriginalConfiguration:
-    """Their module as a source of our settings (`rowpattern.config.process.read_from`)."""
+    """The original module as a source of settings (`rowpattern.config.process.read_from`)."""
 
     def __init__(self) -> None:
         self._module: ModuleType | None = None
 
     def follow(self, module: ModuleType) -> None:
-        """Read limits from their module, and take what its `set_config` sets at once."""
+        """Read limits from the original module, and take what its `set_config` sets at once."""
         self._module = module
-        theirs = vars(module)
-        for name, ours in (("set_config", self._take), ("reset_config", self._forget)):
-            if name in theirs:
-                setattr(module, name, _followed(theirs[name], ours))
-        held = theirs.get("_config")
+        original = vars(module)
+        for name, follower in (("set_config", self._take), ("reset_config", self._forget)):
+            if name in original:
+                setattr(module, name, _followed(original[name], follower))
+        held = original.get("_config")
         if held is not None:
             # It was set before.
             self._take(held)
@@ -89,7 +89,7 @@ class OriginalConfiguration:
         process_config.reset_config()
 
     def given(self) -> Given:
-        """Return what their module says for the process, from the environment and the machine.
+        """Return what the original module says for the process, from the environment and the machine.
 
         Raises:
             ConfigurationError: it cannot read its variables.
@@ -98,19 +98,19 @@ class OriginalConfiguration:
         if module is None:
             return {}
         try:
-            theirs = module.MatchRecognizeConfig.from_env()
+            original = module.MatchRecognizeConfig.from_env()
         except Exception as error:
             raise ConfigurationError(f"{NAME} cannot read its settings: {type(error).__name__}: {error}") from error
-        return {"performance": _origins(theirs, "environment")}
+        return {"performance": _origins(original, "environment")}
 
     def convert(self, config: object) -> MatchRecognizeConfig | None:
-        """Return a configuration of theirs as one of ours; None for anything else."""
+        """Return a configuration of the original module as one of this package's; None for anything else."""
         if self._module is None or not isinstance(config, self._module.MatchRecognizeConfig):
             return None
         return MatchRecognizeConfig(performance=PerformanceConfig.from_origins(_origins(config, "call")))
 
     def _imported(self) -> ModuleType | None:
-        """Return their module where one is installed that stays; it is imported where nobody has done that yet."""
+        """Return the original module where one is installed that stays; it is imported if need be."""
         if self._module is None:
             try:
                 package = importlib.util.find_spec("src")
@@ -130,13 +130,13 @@ class OriginalConfiguration:
         return self._module
 
 
-def _followed(theirs: Any, ours: Any) -> Any:
-    """Return a function of theirs that ours is called after."""
+def _followed(original: Any, follower: Any) -> Any:
+    """Return an original function after which another one is called."""
 
-    @functools.wraps(theirs)
+    @functools.wraps(original)
     def both(*arguments: Any, **named: Any) -> Any:
-        answer = theirs(*arguments, **named)
-        ours(*arguments, **named)
+        answer = original(*arguments, **named)
+        follower(*arguments, **named)
         return answer
 
     return both
@@ -146,6 +146,6 @@ def _origins(config: Any, source: str) -> dict[str, Origin]:
     values = {name: getattr(config.performance, name) for name in _SETTINGS if hasattr(config.performance, name)}
     threshold, limit = values.get("cache_clear_threshold_mb"), values.get("cache_memory_limit_mb")
     if threshold is not None and limit is not None and threshold >= limit > 0:
-        # Theirs may be at the limit, which memory never passes here; ours follows the limit then.
+        # The original threshold may be at the limit, which memory never passes here; then the default is used.
         del values["cache_clear_threshold_mb"]
     return {name: Origin(value, source, NAME) for name, value in values.items()}

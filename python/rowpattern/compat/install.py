@@ -196,7 +196,7 @@ class _PatchingLoader(_OriginalLoader):
 
 
 class _ConfigurationLoader(_OriginalLoader):
-    """Loads the installed configuration, which stays where it does more than ours."""
+    """Loads the installed configuration, which stays where it does more than this package's."""
 
     def __init__(self, original: Any, source: configuration.OriginalConfiguration) -> None:
         super().__init__(original)

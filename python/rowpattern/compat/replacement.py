@@ -64,8 +64,8 @@ class _FollowedModule(ModuleType):
         if name == _NAME:
             # The functions of the module look it up there.
             api.__dict__[_NAME] = value
-            is_ours = value is self.__dict__["_own_get_pattern_cache"]
-            _process_cache()._redirect(None if is_ours else _ReplacementCache(self.__dict__[_NAME]))  # noqa: SLF001 - for us
+            is_own = value is self.__dict__["_own_get_pattern_cache"]
+            _process_cache()._redirect(None if is_own else _ReplacementCache(self.__dict__[_NAME]))  # noqa: SLF001 - for us
 
 
 def follow_replacement(module: ModuleType) -> None:

@@ -259,7 +259,7 @@ class ConfigurationSource(Protocol):
         """
 
     def convert(self, config: object) -> MatchRecognizeConfig | None:
-        """Return a configuration of its kind as one of ours; None for anything else."""
+        """Return a configuration of its kind as a `MatchRecognizeConfig`; None for anything else."""
 
 
 _config: MatchRecognizeConfig | None = None

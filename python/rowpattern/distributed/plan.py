@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from rowpattern.errors import QueryError, UnsupportedQueryError
-from rowpattern.sql import answer_in_zone
+from rowpattern.sql import match_recognize
 from rowpattern.sql.execute.query import bound_clause, parsed_query, projected
 from rowpattern.sql.tables.inputs import Answer, AnswerColumn
 from rowpattern.sql.text.source_location import error_at, nesting_limited
@@ -30,7 +30,7 @@ class Limits:
     Attributes:
         memory_limit_mb: the most memory; None for the settings of the process that does it.
         timeout_seconds: the most time; None for the settings of the process that does it.
-        time_zone: of expressions that need one; None for the process's.
+        time_zone: of expressions that need one; None for that of the columns which they read.
     """
 
     memory_limit_mb: float | None = None
@@ -48,7 +48,7 @@ class Limits:
         Raises:
             What `rowpattern.match_recognize` raises.
         """
-        return answer_in_zone(
+        return match_recognize(
             sql,
             rows,
             time_zone=self.time_zone,

@@ -11,7 +11,6 @@ each compiles the pattern once, into a cache of its own.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from rowpattern.dependencies import missing
@@ -29,8 +28,6 @@ __all__ = ["match_recognize"]
 
 # So that no other operator of the plan distributes by the same hash.
 _HASHED_WITH = "rowpattern.match_recognize"
-# The forms of a time zone that Java knows as a distance from UTC.
-_OFFSET = re.compile(r"(?:UTC|GMT|UT)?([+-])(\d\d?)(?::?(\d\d))?")
 
 
 def match_recognize(
@@ -92,7 +89,7 @@ def match_recognize(
         raise UnsupportedQueryError("a streaming frame does not end; use foreachBatch, or a frame of what has come")
     zone = data.sparkSession.conf.get("spark.sql.session.timeZone") or "UTC"
     fields = data.schema.fields
-    limits = Limits(memory_limit_mb, timeout_seconds, _known_zone(zone))
+    limits = Limits(memory_limit_mb, timeout_seconds, zone)
     plan = plan_query(sql, data.columns, lambda at: spark_types.arrow_field(fields[at], zone), limits)
 
     given = {fields[at].name: fields[at] for at in plan.positions}
@@ -146,11 +143,3 @@ def _table(session: SparkSession, name: str) -> DataFrame:
         message = f"the session has no table or view {name}; give a frame, or name it by createOrReplaceTempView"
         raise QueryError(message) from None
     return found
-
-
-def _known_zone(zone: str) -> str:
-    """Return a time zone of Java's by the name that DuckDB has for it."""
-    if zone in {"Z", "UTC", "GMT", "UT"}:
-        return "UTC"
-    offset = _OFFSET.fullmatch(zone)
-    return zone if offset is None else f"GMT{offset[1]}{int(offset[2]):02}:{offset[3] or '00'}"

@@ -29,6 +29,7 @@ from rowpattern.errors import ConfigurationError
 from rowpattern.sql.first_use import query_module
 
 if TYPE_CHECKING:
+    from rowpattern.patterns import MatchIterator
     from rowpattern.sql.execute.explanation import Explanation
     from rowpattern.sql.runtime.context import ExecutionContext, Progress
 
@@ -46,6 +47,7 @@ def match_recognize(
     progress: bool | Callable[[Progress], object] | None = None,
     stream: bool | Literal["in order"] = False,
     isolation: Literal["process"] | None = None,
+    time_zone: str | None = None,
     **tables: Any,
 ) -> Any:
     """Answer a query with MATCH_RECOGNIZE (ISO/IEC 9075-2, 7.6).
@@ -75,10 +77,16 @@ def match_recognize(
             keeps the limits of memory and time, whatever the query calls, and what crashes is not this process. Workers
             are kept, at most one for each core (or 2); `rowpattern.sql.isolation.start_workers` starts them before
             the first query, which otherwise waits for one to start (that time does not count). Not with `stream`.
+        time_zone: the zone in which expressions that need one are computed, as `"Europe/Berlin"`. By default that of
+            the columns that an expression reads, as pandas and Polars do it, and UTC where they have none; that of the
+            machine never matters. Columns of a table keep their own zone in the answer; timestamps that are computed
+            have the one that they were computed in.
         tables: tables by the names that the query has for them.
 
     Returns:
-        a table of the kind given; an Arrow table where several kinds or no table were given. With `stream` it is a
+        a table of the kind given, and of the class of frame given; an Arrow table where several kinds or no table were
+        given. An interval that is computed is a duration (`timedelta64`, `Duration`); in a DuckDB relation, and where
+        the query reads a column of Arrow's interval type, it stays an interval. With `stream` it is a
         pyarrow.RecordBatchReader: reading it raises what is wrong with rows, and the time limit counts the time that
         it works; its `close` (or a `with` block) ends the query and removes its temporary files, as does freeing it. An
         error of the caller's own reader or generator comes out as it is. ONE ROW PER MATCH gives the partition columns
@@ -88,8 +96,9 @@ def match_recognize(
 
     Raises:
         QuerySyntaxError, PatternSyntaxError: the text is wrong; the message shows where.
-        QueryError: a name is unknown, or an expression cannot be computed; in a stream also that a file, a dataset, a
-            relation or a lazy frame cannot be read, with the library's error as the cause.
+        QueryError: a name is unknown, or an expression cannot be computed, or needs a time zone where its columns have
+            different ones and `time_zone` is not given, or an interval of the answer has months; in a stream also that
+            a file, a dataset, a relation or a lazy frame cannot be read, with the library's error as the cause.
         UnknownVariableError: a variable is named that the pattern does not have.
         UnsupportedQueryError: the query is right, and cannot be answered here.
         QueryLimitError: it took too long, too much memory, or more than the disk for temporary files has; the caller
@@ -104,33 +113,8 @@ def match_recognize(
     time linear in the rows where they are in order already, O(n log n) otherwise, and what DuckDB takes for the rest.
     """
     query_module()
-    context = _context(memory_limit_mb, timeout_seconds, threads, progress)
-    return _answer(sql, data, tables, context, stream, isolated=_isolated(isolation))
-
-
-def answer_in_zone(
-    sql: str,
-    data: Any,
-    *,
-    time_zone: str | None,
-    memory_limit_mb: float | None,
-    timeout_seconds: float | None,
-    threads: int,
-    stream: bool,
-) -> Any:
-    """Answer as `match_recognize` does, with expressions that need a time zone computed in this one.
-
-    `rowpattern.distributed` calls it: the zone is the cluster's session's, not that of the process that does the work.
-    """
-    query_module()
-    context = _context(memory_limit_mb, timeout_seconds, threads, None)
-    context.time_zone = time_zone
-    return _answer(sql, data, {}, context, stream, isolated=False)
-
-
-def _answer(
-    sql: str, data: Any, tables: dict[str, Any], context: ExecutionContext, stream: bool | str, *, isolated: bool
-) -> Any:
+    context = _context(memory_limit_mb, timeout_seconds, threads, progress, time_zone)
+    isolated = _isolated(isolation)
     if not stream:
         if isolated:
             from rowpattern.sql.isolation import answer_isolated
@@ -156,6 +140,7 @@ def explain(
     timeout_seconds: float | None = None,
     threads: int | None = None,
     isolation: Literal["process"] | None = None,
+    time_zone: str | None = None,
     **tables: Any,
 ) -> Explanation:
     """Say how a query is answered: where each condition is computed, the automaton, which columns cross, what it costs.
@@ -168,6 +153,7 @@ def explain(
         timeout_seconds: as for `match_recognize`.
         threads: as for `match_recognize`.
         isolation: as for `match_recognize`.
+        time_zone: as for `match_recognize`.
         tables: as for `match_recognize`.
 
     Raises:
@@ -176,7 +162,7 @@ def explain(
     query_module()
     from rowpattern.sql.execute.explanation import explained
 
-    context = _context(memory_limit_mb, timeout_seconds, threads, None)
+    context = _context(memory_limit_mb, timeout_seconds, threads, None, time_zone)
     if _isolated(isolation):
         from rowpattern.sql.isolation import explain_isolated
 
@@ -192,7 +178,7 @@ def find_by_conditions(  # noqa: PLR0917 - one caller, the core
     skip: Any,
     timeout_seconds: float | None,
     memory_limit_mb: float | None,
-) -> Any:
+) -> MatchIterator:
     """Find matches by conditions over named columns; `Pattern.find_iter` calls it."""
     query_module()
     from rowpattern.sql.execute.named_conditions import find_iter
@@ -217,6 +203,7 @@ def _context(
     timeout_seconds: float | None,
     threads: int | None,
     progress: bool | Callable[[Progress], object] | None,
+    time_zone: str | None = None,
 ) -> ExecutionContext:
     from rowpattern.sql.runtime.context import ExecutionContext
     from rowpattern.sql.runtime.threads import available_cores
@@ -227,7 +214,9 @@ def _context(
     limits = (_limit("memory_limit_mb", memory), _limit("timeout_seconds", seconds))
     if threads is None:
         threads = min(available_cores(), performance.max_workers)
-    return ExecutionContext(*limits, progress, read_threads("threads", threads))
+    if time_zone is not None and (not isinstance(time_zone, str) or not time_zone):
+        raise ConfigurationError(f"time_zone is {_shown(time_zone)}; allowed is the name of one, as 'Europe/Berlin'")
+    return ExecutionContext(*limits, progress, read_threads("threads", threads), time_zone=time_zone)
 
 
 def _limit(name: str, value: object) -> float:

@@ -5,7 +5,7 @@
 mod found;
 
 use found::Found;
-use rowpattern_core::backtrack::{Backtracking, MatchConditions};
+use rowpattern_core::backtrack::{Backtracking, FAILURES_BEFORE_NOTES, MatchConditions};
 use rowpattern_core::budget::{Budget, Stopped};
 use rowpattern_core::condition::{Aggregate, Comparison, Expression, Function, Value, ValueColumn};
 use rowpattern_core::matcher::{Compiled, Context, Scan, SearchError};
@@ -28,6 +28,16 @@ fn matches(found: &Found) -> Vec<(usize, usize, Vec<u8>)> {
 
 /// Searches rows that all variables can take, and gives the matches and the steps.
 fn search(pattern: &str, conditions: &MatchConditions, rows: usize) -> (Vec<(usize, usize, Vec<u8>)>, u64) {
+    search_noting_after(FAILURES_BEFORE_NOTES, pattern, conditions, rows)
+}
+
+/// The same, where failures are noted behind so many in a match.
+fn search_noting_after(
+    failures: u32,
+    pattern: &str,
+    conditions: &MatchConditions,
+    rows: usize,
+) -> (Vec<(usize, usize, Vec<u8>)>, u64) {
     let compiled = Compiled::new(pattern).unwrap();
     let budget = Budget::unlimited();
     let mut builder = SymbolsBuilder::new(compiled.variables.len(), rows, &budget).unwrap();
@@ -45,7 +55,8 @@ fn search(pattern: &str, conditions: &MatchConditions, rows: usize) -> (Vec<(usi
         budget: &budget,
         tick: &mut tick,
     };
-    let mut scan = Scan::new(Backtracking::new(conditions, &compiled.variables, Skip::PastLastRow));
+    let strategy = Backtracking::new(conditions, &compiled.variables, Skip::PastLastRow);
+    let mut scan = Scan::new(strategy.noting_after(failures));
     let mut found = Found::default();
     scan.run(&mut context, &Partitions::one(rows), &mut found, usize::MAX).unwrap();
     (matches(&found), scan.strategy().steps())
@@ -75,6 +86,55 @@ fn from_one_start_steps_are_linear_in_the_rows() {
         let (some, twice) = (steps(2_000), steps(4_000));
         assert!(twice < some * 21 / 10, "{pattern}: {some} steps, then {twice}");
         assert!(some < 2_000 * 40, "{pattern}: {some} steps for 2,000 rows");
+    }
+}
+
+/// Two branches fail together only if they agree in all that conditions can still read: the answer is the same with and without
+/// notes of failures, whatever one condition reads.
+#[test]
+fn notes_of_failures_change_no_answer() {
+    const ROWS: usize = 6;
+    let at = |first, offset| At { set: Some(0), first, offset, rows: 0 };
+    let of_match = |first, offset| At { set: None, first, offset, rows: 0 };
+    let b = Some(VariableSet::of(1));
+    let functions = [Function::Count, Function::Sum, Function::Avg, Function::Min, Function::Max];
+    let aggregates = functions.map(|function| Aggregate { function, column: Some(0), variables: b });
+    let read = |at| move || Expression::Read(0, at);
+    let classifier = |at| move || Expression::Classifier(at);
+    let aggregate = |slot| move || Expression::Aggregate(slot);
+    let mut reads: Vec<Box<dyn Fn() -> Expression>> = Vec::new();
+    for place in [at(true, 0), at(true, 1), at(false, 0), at(false, 1), of_match(true, 2), of_match(false, 2)] {
+        reads.push(Box::new(read(place)));
+    }
+    for place in [of_match(true, 1), of_match(false, 1), of_match(false, 2), at(true, 0)] {
+        reads.push(Box::new(classifier(place)));
+    }
+    (0..functions.len()).for_each(|slot| reads.push(Box::new(aggregate(slot))));
+    let number = |number| move || Expression::Int(number);
+    let text = |text: &'static str| move || Expression::Text(text.into());
+    let mut values: Vec<Box<dyn Fn() -> Expression>> = Vec::new();
+    (0..16).for_each(|value| values.push(Box::new(number(value))));
+    ["A", "B"].into_iter().for_each(|name| values.push(Box::new(text(name))));
+    for pattern in ["(A | B)+ C", "A? (A | B)* A? C", "(A* B*)* C"] {
+        for read in &reads {
+            for value in &values {
+                let equal = Expression::Compare(Comparison::Equal, Box::new(read()), Box::new(value()));
+                let shown = format!("{pattern}: {equal:?}");
+                let conditions = MatchConditions {
+                    columns: vec![ValueColumn::Int((0..ROWS as i64).collect(), Vec::new())],
+                    sets: vec![VariableSet::of(1)],
+                    // Their states are part of what is noted, and would tell branches apart that differ in other things.
+                    aggregates: if matches!(read(), Expression::Aggregate(_)) {
+                        aggregates.to_vec()
+                    } else {
+                        Vec::new()
+                    },
+                    conditions: vec![None, None, Some(equal)],
+                };
+                let found = |failures| search_noting_after(failures, pattern, &conditions, ROWS).0;
+                assert_eq!(found(0), found(u32::MAX), "{shown}");
+            }
+        }
     }
 }
 

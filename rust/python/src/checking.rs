@@ -1,13 +1,10 @@
 //! The check of a column that others will read: DuckDB takes text and keys as they are.
 
-use std::ops::Range;
-
-use arrow_buffer::NullBuffer;
 use pyo3::prelude::*;
 use rowpattern_macros::catch_panics;
 
 use super::arrow::{ArrowArray, Failure, Values};
-use super::decoder::Reader;
+use super::decoder::{Reader, ValueRows};
 use super::{ffi, readers};
 
 /// Checks rows, and keeps nothing of them.
@@ -18,13 +15,8 @@ impl Reader<'_> for Check {
     const NULL: () = ();
     const EXPECTED: &'static str = "text, numbers or booleans";
 
-    fn read(
-        &mut self,
-        values: &Values,
-        valid: Option<&NullBuffer>,
-        rows: Range<usize>,
-        items: &mut Vec<()>,
-    ) -> Option<Result<(), Failure>> {
+    fn read(&mut self, rows: ValueRows<'_>, items: &mut Vec<Self::Item>) -> Option<Result<(), Failure>> {
+        let ValueRows { values, valid, rows } = rows;
         let count = rows.len();
         if let Values::Text(text) = values
             && !text.is_utf8_throughout(rows.clone())

@@ -7,6 +7,13 @@ use rowpattern_core::memory;
 
 use super::arrow::{ArrowArray, Failure, Integers, Text, Values, index, with_integers};
 
+/// Rows of an array that encodes nothing else: its values, which rows are not NULL (all without it), and the rows to read.
+pub struct ValueRows<'a> {
+    pub values: &'a Values,
+    pub valid: Option<&'a NullBuffer>,
+    pub rows: Range<usize>,
+}
+
 /// Reads the values of a type that encodes nothing else.
 pub trait Reader<'a> {
     /// What a row is read as.
@@ -18,13 +25,7 @@ pub trait Reader<'a> {
 
     /// Adds an item for each of the rows, all of which are there; or gives None, having added nothing, where values are of
     /// another type. Rows that are NULL may be added as anything where `valid` says so.
-    fn read(
-        &mut self,
-        values: &'a Values,
-        valid: Option<&'a NullBuffer>,
-        rows: Range<usize>,
-        items: &mut Vec<Self::Item>,
-    ) -> Option<Result<(), Failure>>;
+    fn read(&mut self, rows: ValueRows<'a>, items: &mut Vec<Self::Item>) -> Option<Result<(), Failure>>;
 }
 
 /// Reads arrays row by row, dictionaries and runs decoded.
@@ -62,7 +63,7 @@ impl<'a, R: Reader<'a>> Decoder<'a, R> {
                 }
             }
             values => {
-                let read = self.reader.read(values, array.valid.as_ref(), rows, items);
+                let read = self.reader.read(ValueRows { values, valid: array.valid.as_ref(), rows }, items);
                 let other = || Failure::OtherType { found: values.name(), expected: R::EXPECTED };
                 read.unwrap_or_else(|| Err(other()))?;
             }

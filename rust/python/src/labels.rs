@@ -1,15 +1,12 @@
 //! Labels from Arrow: the variable of each row, by name.
 
-use std::ops::Range;
-
-use arrow_buffer::NullBuffer;
 use hashbrown::HashMap;
 use pyo3::prelude::*;
 use rowpattern_core::matcher::Compiled;
 use rowpattern_core::rows::Symbols;
 
 use super::arrow::{ArrowArray, Failure, Text, Values};
-use super::decoder::Reader;
+use super::decoder::{Reader, ValueRows};
 use super::limits::CallLimits;
 use super::readers;
 
@@ -57,13 +54,8 @@ impl<'a> Reader<'a> for Labels<'a, '_> {
     const NULL: u16 = NONE;
     const EXPECTED: &'static str = "strings or a dictionary of them";
 
-    fn read(
-        &mut self,
-        values: &'a Values,
-        valid: Option<&'a NullBuffer>,
-        rows: Range<usize>,
-        items: &mut Vec<u16>,
-    ) -> Option<Result<(), Failure>> {
+    fn read(&mut self, rows: ValueRows<'a>, items: &mut Vec<Self::Item>) -> Option<Result<(), Failure>> {
+        let ValueRows { values, valid, rows } = rows;
         let Values::Text(text) = values else { return None };
         for row in rows {
             let is_null = valid.is_some_and(|valid| valid.is_null(row));

@@ -1,14 +1,11 @@
 //! Arrow's values as booleans, whole numbers, doubles and text, and columns of conditions made of them.
 
-use std::ops::Range;
-
-use arrow_buffer::NullBuffer;
 use pyo3::prelude::*;
 use rowpattern_core::condition::ValueColumn;
 use rowpattern_core::memory;
 
 use super::arrow::{ArrowArray, Failure, Text, Values, with_integers};
-use super::decoder::{Decoder, Reader};
+use super::decoder::{Decoder, Reader, ValueRows};
 use super::errors::rows_error;
 use super::ffi;
 use super::limits::CallLimits;
@@ -21,13 +18,8 @@ impl Reader<'_> for OptionalBooleans {
     const NULL: Option<bool> = None;
     const EXPECTED: &'static str = "booleans";
 
-    fn read(
-        &mut self,
-        values: &Values,
-        valid: Option<&NullBuffer>,
-        rows: Range<usize>,
-        items: &mut Vec<Option<bool>>,
-    ) -> Option<Result<(), Failure>> {
+    fn read(&mut self, rows: ValueRows<'_>, items: &mut Vec<Self::Item>) -> Option<Result<(), Failure>> {
+        let ValueRows { values, valid, rows } = rows;
         let Values::Booleans(values) = values else { return None };
         match valid {
             None => items.extend(rows.map(|row| Some(values.value(row)))),
@@ -44,13 +36,8 @@ impl Reader<'_> for WholeNumbers {
     const NULL: Option<i64> = None;
     const EXPECTED: &'static str = "whole numbers";
 
-    fn read(
-        &mut self,
-        values: &Values,
-        valid: Option<&NullBuffer>,
-        rows: Range<usize>,
-        items: &mut Vec<Option<i64>>,
-    ) -> Option<Result<(), Failure>> {
+    fn read(&mut self, rows: ValueRows<'_>, items: &mut Vec<Self::Item>) -> Option<Result<(), Failure>> {
+        let ValueRows { values, valid, rows } = rows;
         let Values::Integers(numbers) = values else { return None };
         let is_valid = |row| valid.is_none_or(|valid| valid.is_valid(row));
         with_integers!(numbers, numbers => {
@@ -78,13 +65,8 @@ impl Reader<'_> for Doubles {
     const NULL: Option<f64> = None;
     const EXPECTED: &'static str = "doubles";
 
-    fn read(
-        &mut self,
-        values: &Values,
-        valid: Option<&NullBuffer>,
-        rows: Range<usize>,
-        items: &mut Vec<Option<f64>>,
-    ) -> Option<Result<(), Failure>> {
+    fn read(&mut self, rows: ValueRows<'_>, items: &mut Vec<Self::Item>) -> Option<Result<(), Failure>> {
+        let ValueRows { values, valid, rows } = rows;
         let Values::Doubles(bits) = values else { return None };
         let is_valid = |row| valid.is_none_or(|valid| valid.is_valid(row));
         items.extend(rows.map(|row| is_valid(row).then(|| f64::from_bits(bits[row]))));
@@ -99,13 +81,8 @@ impl<'a> Reader<'a> for Texts {
     const NULL: Option<&'a str> = None;
     const EXPECTED: &'static str = "text";
 
-    fn read(
-        &mut self,
-        values: &'a Values,
-        valid: Option<&'a NullBuffer>,
-        rows: Range<usize>,
-        items: &mut Vec<Option<&'a str>>,
-    ) -> Option<Result<(), Failure>> {
+    fn read(&mut self, rows: ValueRows<'a>, items: &mut Vec<Self::Item>) -> Option<Result<(), Failure>> {
+        let ValueRows { values, valid, rows } = rows;
         let Values::Text(text) = values else { return None };
         for row in rows {
             if valid.is_some_and(|valid| valid.is_null(row)) {

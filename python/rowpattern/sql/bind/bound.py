@@ -11,6 +11,7 @@ from rowpattern.sql.bind.references import Aggregate, RunningAggregate, Value
 if TYPE_CHECKING:
     from rowpattern.patterns import Pattern
     from rowpattern.sql.bind.references import BoundExpression
+    from rowpattern.sql.expression.nodes import Node
     from rowpattern.sql.parse.clause import RowsShown, Skip
     from rowpattern.sql.text.source_location import SourceLocation
 
@@ -29,6 +30,7 @@ class Key:
         descending: for ORDER BY.
         nulls_first: for ORDER BY.
         location: where it stands in the query; None where the query does not have it.
+        tree: the same as `sql`; None where it is a column that the query does not name.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Key:
     descending: bool = False
     nulls_first: bool = False
     location: SourceLocation | None = None
+    tree: Node | None = None
 
     @property
     def direction(self) -> str:

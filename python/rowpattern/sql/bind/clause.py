@@ -44,11 +44,12 @@ def bind(clause: Clause, names: Sequence[str]) -> BoundClause:
     pattern = _compiled(clause)
     variables = Variables(pattern.variables, clause.subset)
     _check_exclusion(clause, pattern)
+    scope = Scope(columns, variables)
     partition_by = tuple(
-        _key(expression, location, columns, "PARTITION BY") for expression, location in clause.partition_by
+        _key(expression, location, scope, "PARTITION BY") for expression, location in clause.partition_by
     )
     order_by = tuple(
-        _key(key.expression, key.location, columns, "ORDER BY", key.descending, key.nulls_first)
+        _key(key.expression, key.location, scope, "ORDER BY", key.descending, key.nulls_first)
         for key in clause.order_by
     )
     for definition in clause.define:
@@ -57,7 +58,6 @@ def bind(clause: Clause, names: Sequence[str]) -> BoundClause:
             raise error_at(message, definition.location, QueryError)
     conditions = bind_conditions(clause.define, columns, variables)
     one_row = clause.rows_shown == "one row"
-    scope = Scope(columns, variables)
     measures = tuple(
         BoundMeasure(each.name, MeasureReader(scope, each.location, one_row).read(each.expression), each.location)
         for each in clause.measures
@@ -133,14 +133,14 @@ def _check_exclusion(clause: Clause, pattern: Pattern) -> None:
 def _key(  # noqa: PLR0917 - used here only
     written: ExpressionSource,
     location: SourceLocation,
-    columns: Columns,
+    scope: Scope,
     what: str,
     descending: bool = False,
     nulls_first: bool = False,
 ) -> Key:
-    node, reads = row_expression(written, columns, location, what)
+    node, reads = row_expression(written, scope, location, what)
     column = reads[0] if isinstance(node, Column) else None
-    return Key(column or written.text, column, sql_of(node), reads, descending, nulls_first, location)
+    return Key(column or written.text, column, sql_of(node), reads, descending, nulls_first, location, node)
 
 
 def _check_names(bound: BoundClause, others: set[str | None]) -> None:

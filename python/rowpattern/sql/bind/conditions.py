@@ -80,4 +80,4 @@ class ConditionReader(ExpressionReader):
             new[id(leaf)] = with_fields(Column((names.setdefault(column, f"r{len(names)}"),)), fields)
         rewritten = replaced(argument, new)
         reads = tuple((name, column) for column, name in names.items())
-        return self._reference(RunningAggregate(function, sql_of(rewritten), reads, variables))
+        return self._reference(RunningAggregate(function, sql_of(rewritten), reads, variables, rewritten))

@@ -131,7 +131,7 @@ class ExpressionReader:
         """Take the navigation out of an expression."""
         rewritten = self._rewritten = self._rewrite(written.node)
         reads = self._references.named(columns_in(rewritten))
-        return BoundExpression(sql_of(rewritten), written.text, reads, kernel_of(rewritten))
+        return BoundExpression(sql_of(rewritten), written.text, reads, kernel_of(rewritten), tree=rewritten)
 
     def _fail(self, message: str, node: Node, kind: type[QueryError] = QueryError) -> QueryError:
         return error_at(message, self._near(node), kind)
@@ -174,7 +174,8 @@ class ExpressionReader:
 
     def _semantics(self, node: Semantics) -> Node:
         call = node.call
-        if not (is_aggregate(call) or is_navigation(call)):
+        physical = isinstance(call, Call) and call.name in {"prev", "next"}
+        if physical or not (is_aggregate(call) or is_navigation(call)):
             raise self._fail(f"{node.word} stands before FIRST, LAST or an aggregate only", node)
         before, self._final = self._final, self._is_final(node.word, call)
         try:
@@ -270,7 +271,9 @@ class ExpressionReader:
         for call in classifiers:
             new[id(call)] = self._classifier(at)
         result = replaced(inner, new)
-        if id(inner) in new or not self._may_lead_outside(at):
+        # A column and a classifier are NULL where there is no row; the match's number is not.
+        read_there = isinstance(inner, Column) or (isinstance(inner, Call) and inner.name == "classifier")
+        if read_there or not self._may_lead_outside(at):
             return result
         # Where navigation leads nowhere the answer is NULL, whatever the expression makes of NULLs.
         return Case((Branch(self._reference(RowExists(at)), result),), _NULL)
@@ -280,22 +283,13 @@ class ExpressionReader:
 
     def _column(self, node: Column) -> tuple[tuple[str, ...] | None, str, tuple[str, ...]]:
         """Return the variable's members, the column, and the fields of it that are asked for."""
-        members, first = None, 0
-        if len(node.names) > 1:
-            members = self._variables.members(folded(node))
-            if members is not None or self._columns.is_qualified(node):
-                first = 1
-            elif self._columns.find(node) is None:
-                raise self._variables.unknown(folded(node), self._columns.location(node))
-        column = self._columns.find(node, first)
-        if column is None and members is None and self._variables.members(folded(node)) is not None:
+        alone = len(node.names) == 1 and self._columns.find(node) is None
+        if alone and self._variables.members(folded(node)) is not None:
             name = node.names[0]
             raise self._fail(
                 f"{name} is a variable, not a column; write {name} with a column behind it, as {name}.x", node
             )
-        if column is None:
-            raise self._columns.unknown(node, first)
-        return members, column, node.names[first + 1 :]
+        return self._columns.resolve(node, self._variables)
 
     def _variable(self, node: Column) -> tuple[str, ...]:
         members = self._variables.members(folded(node))
@@ -331,7 +325,9 @@ class ExpressionReader:
             if isinstance(each, Star):
                 if call.name != "count" or each is not call.values[0] or each.relation is None:
                     raise self._fail("* can only stand in count(*) and count(A.*)", each)
-                found.add(self._variable(Column((each.relation,), (each.quoted,), span=each.span)))
+                named = Column((each.relation,), (each.quoted,), span=each.span)
+                is_table = self._variables.members(folded(named)) is None and self._columns.is_table(each.relation)
+                found.add(None if is_table else self._variable(named))
             elif isinstance(each, Column):
                 found.add(self._column(each)[0])
             elif isinstance(each, Call) and each.name == "classifier":
@@ -344,7 +340,7 @@ class ExpressionReader:
 
 
 def row_expression(
-    written: ExpressionSource, columns: Columns, location: SourceLocation, what: str
+    written: ExpressionSource, scope: Scope, location: SourceLocation, what: str
 ) -> tuple[Node, tuple[str, ...]]:
     """Look up the columns of an expression of PARTITION BY or ORDER BY.
 
@@ -354,6 +350,7 @@ def row_expression(
     Raises:
         QueryError: a column does not exist, or the expression reads more than one row.
     """
+    columns, variables = scope.columns, scope.variables
     names: dict[str, None] = {}
     new: dict[int, Node] = {}
     for node in walk(written.node):
@@ -362,10 +359,12 @@ def row_expression(
             raise error_at(message, location, QueryError)
     for leaf in leaves(written.node):
         if isinstance(leaf, Column):
-            first = 1 if columns.is_qualified(leaf) else 0
-            name = columns.find(leaf, first)
-            if name is None:
-                raise columns.unknown(leaf, first)
+            if len(leaf.names) > 1 and columns.find(leaf) is None and not columns.is_table(leaf.names[0]):
+                members = variables.members(folded(leaf))
+                if members is not None:
+                    message = f"{leaf.names[0]} is a variable of the pattern, and {what} comes before it"
+                    raise error_at(f"{message}; write {leaf.names[1]} alone", columns.location(leaf), QueryError)
+            _, name, fields = columns.resolve(leaf)
             names[name] = None
-            new[id(leaf)] = with_fields(Column((name,), span=leaf.span), leaf.names[first + 1 :])
+            new[id(leaf)] = with_fields(Column((name,), span=leaf.span), fields)
     return replaced(written.node, new), tuple(names)

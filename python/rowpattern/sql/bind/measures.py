@@ -65,7 +65,7 @@ class MeasureReader(ExpressionReader):
         reads = tuple((name, item) for item, name in names.items())
         call = self._filtered(_in_row_order(over_references), variables)
         counted = (self._variables.primary if variables is None else variables) if counts_rows(node) else None
-        return self._reference(Aggregate(sql_of(call), reads, self._final, counted))
+        return self._reference(Aggregate(sql_of(call), reads, self._final, counted, call))
 
     def _filtered(self, call: Call, variables: tuple[str, ...] | None) -> Call:
         """Leave out rows that are mapped to other variables."""

@@ -29,7 +29,7 @@ def prefilter(expression: BoundExpression) -> BoundExpression | None:
         return None
     names = columns_in(node)
     reads = tuple((name, item) for name, item in expression.reads if name in names)
-    return BoundExpression(sql_of(node), expression.text, reads, kernel_of(node))
+    return BoundExpression(sql_of(node), expression.text, reads, kernel_of(node), tree=node)
 
 
 def _row_only_part(node: Node, row_only: frozenset[str]) -> Node | None:

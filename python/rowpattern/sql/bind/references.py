@@ -96,12 +96,14 @@ class Aggregate:
         reads: what each of the rows gives to it.
         final: over all rows of the match, or only up to the current one.
         counts: rows mapped to these primary variables are counted, and that is all; None otherwise.
+        tree: the call as a tree.
     """
 
     sql: str
     reads: tuple[tuple[str, RowValue], ...]
     final: bool
     counts: tuple[str, ...] | None
+    tree: Node | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -113,12 +115,14 @@ class RunningAggregate:
         argument: DuckDB's SQL over columns named as in `reads`; None where rows are counted.
         reads: the columns of the row that is aggregated, by name.
         variables: rows mapped to these primary variables; None for all rows of the match.
+        tree: the argument as a tree.
     """
 
     function: str
     argument: str | None
     reads: tuple[tuple[str, str], ...]
     variables: tuple[str, ...] | None
+    tree: Node | None = field(default=None, compare=False)
 
 
 Reference = Union[Value, RowExists, Classifier, MatchNumber, Aggregate, RunningAggregate]
@@ -167,6 +171,7 @@ class BoundExpression:
         reads: the references by name.
         kernel: the same by Arrow's kernels (`rowpattern.sql.expression.kernels`), where that can be.
         node: the same as a tree over references, where it depends on the match.
+        tree: the same as a tree over references.
     """
 
     sql: str
@@ -174,6 +179,7 @@ class BoundExpression:
     reads: tuple[tuple[str, Reference], ...]
     kernel: tuple[Any, ...] | None = None
     node: Node | None = None
+    tree: Node | None = field(default=None, compare=False)
 
     @property
     def depends(self) -> bool:

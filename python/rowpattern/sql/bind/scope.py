@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import difflib
+from typing import TYPE_CHECKING, NamedTuple
 
 from rowpattern.errors import QueryError, UnknownVariableError
+from rowpattern.sql.duckdb.names import lowered
 from rowpattern.sql.text.source_location import SourceLocation, candidates, error_at
 from rowpattern.sql.text.tokens import tokens_of
 
@@ -13,12 +15,26 @@ if TYPE_CHECKING:
 
     from rowpattern.sql.expression.nodes import Column
 
-__all__ = ["Columns", "Variables", "folded"]
+__all__ = ["ColumnMeant", "Columns", "Variables", "folded"]
 
 
 def folded(column: Column, at: int = 0) -> str:
     """Return one of a column's names as the name of a variable: in upper case unless it is quoted."""
     return column.names[at] if column.is_quoted(at) else column.names[at].upper()
+
+
+class ColumnMeant(NamedTuple):
+    """What a name with its qualifiers means.
+
+    Attributes:
+        members: the primary variables of its rows; None where no variable is named.
+        name: the table's column.
+        fields: the field of it that is asked for, and the field of that, and so on.
+    """
+
+    members: tuple[str, ...] | None
+    name: str
+    fields: tuple[str, ...]
 
 
 class Columns:
@@ -28,7 +44,7 @@ class Columns:
         """Take the names in order; `sql` is for errors, `table` what the table before the clause is called."""
         self.names = list(names)
         self._sql = sql
-        self._table = None if table is None else table.lower()
+        self._table = None if table is None else lowered(table)
         self._folded: dict[str, list[str]] = {}
         for name in self.names:
             self._folded.setdefault(name.lower(), []).append(name)
@@ -54,14 +70,56 @@ class Columns:
             raise error_at(message, self.location(column), QueryError)
         return found[0]
 
-    def is_qualified(self, column: Column) -> bool:
-        """Say whether a name begins with the table's, and a column of it follows."""
-        return len(column.names) > 1 and column.names[0].lower() == self._table and self.find(column, 1) is not None
+    def is_table(self, name: str) -> bool:
+        """Say whether a name is that of the table before the clause: its alias, or its own where it has none."""
+        return self._table is not None and lowered(name) == self._table
+
+    def resolve(self, column: Column, variables: Variables | None = None) -> ColumnMeant:
+        """Return what a name means, by the one scope that all parts of a clause have.
+
+        A qualifier is a variable, where variables may stand; else the table before the clause; else a column, of which
+        a field follows.
+
+        Args:
+            column: the name with its qualifiers.
+            variables: those of the pattern; None in PARTITION BY and ORDER BY.
+
+        Raises:
+            QueryError: there is no such column, or nothing that its qualifier could be.
+            UnknownVariableError: the same, where the qualifier could be a variable.
+        """
+        members, first = None, 0
+        if len(column.names) > 1:
+            members = None if variables is None else variables.members(folded(column))
+            if members is not None or (self.is_table(column.names[0]) and self._follows_table(column)):
+                first = 1
+            elif self.find(column) is None:
+                raise self._unknown_qualifier(column, variables)
+        name = self.find(column, first)
+        if name is None:
+            raise self.unknown(column, first)
+        return ColumnMeant(members, name, column.names[first + 1 :])
+
+    def _follows_table(self, column: Column) -> bool:
+        """Say whether the second name is a column: a table and a column with fields may have one name."""
+        return self.find(column, 1) is not None or self.find(column) is None
+
+    def _unknown_qualifier(self, column: Column, variables: Variables | None) -> QueryError | UnknownVariableError:
+        if variables is not None:
+            return variables.unknown(folded(column), self.location(column), self._table_names())
+        return self.unknown(column)
+
+    def _table_names(self) -> list[str]:
+        return [] if self._table is None else [self._table]
 
     def unknown(self, column: Column, at: int = 0) -> QueryError:
         """Make the error for a column that does not exist."""
         name = column.names[at]
-        message = f"there is no column {name}; {candidates(name, self.names, 'columns')}"
+        if at == 0 and len(column.names) > 1:
+            found = candidates(name, [*self._table_names(), *self.names], "tables and columns")
+            message = f"there is no table or column {name} that {column.names[1]} could be of; {found}"
+        else:
+            message = f"there is no column {name}; {candidates(name, self.names, 'columns')}"
         return error_at(message, self.location(column, at), QueryError)
 
     def location(self, column: Column, at: int = 0) -> SourceLocation | None:
@@ -85,9 +143,10 @@ class Variables:
         """Return the primary variables that a variable stands for, or None when there is no such variable."""
         return self._members.get(name)
 
-    def unknown(self, name: str, location: SourceLocation | None) -> UnknownVariableError:
-        """Make the error for a variable that the pattern lacks."""
-        message = f"the pattern has no variable {name}; {candidates(name, self._members, 'variables')}"
+    def unknown(self, name: str, location: SourceLocation | None, tables: Sequence[str] = ()) -> UnknownVariableError:
+        """Make the error for a variable that the pattern lacks, where also a name of `tables` could stand."""
+        known = [*self._members, *difflib.get_close_matches(name.lower(), tables)]
+        message = f"the pattern has no variable {name}; {candidates(name, known, 'variables')}"
         if location is not None:
             message += f" (line {location.line}, column {location.column})\n{location.excerpt()}"
         return UnknownVariableError(message)

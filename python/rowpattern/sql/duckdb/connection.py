@@ -15,14 +15,18 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import duckdb
 
 from rowpattern.errors import QueryError, QueryLimitError, UnsupportedQueryError
+from rowpattern.sql.arrow.categories import marked_ordered
 from rowpattern.sql.arrow.encodings import for_duckdb
+from rowpattern.sql.duckdb.enums import arrow_table, enum_columns
+from rowpattern.sql.duckdb.names import quoted
 from rowpattern.sql.duckdb.spill_directory import SpillDirectory
+from rowpattern.sql.duckdb.time_zones import UTC, duckdb_zone
 from rowpattern.sql.runtime import interpreter_exit  # noqa: F401 - the interpreter may end while DuckDB works
 from rowpattern.sql.runtime.ownership import disown, own, owned
 from rowpattern.sql.runtime.supervised import SupervisedThreads
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import pyarrow as pa
 
@@ -52,7 +56,7 @@ _SETTINGS = {
 }
 
 # Idle connections, each with its limits and time zone, which cannot be changed; the one idle longest is first.
-_resting: list[tuple[tuple[float, int, str | None], duckdb.DuckDBPyConnection]] = []
+_resting: list[tuple[tuple[float, int, str], duckdb.DuckDBPyConnection]] = []
 _resting_lock = threading.Lock()
 
 
@@ -79,9 +83,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget)
 
 
-def _connect(
-    memory_mb: float, threads: int, time_zone: str | None, spill_directory: str = ""
-) -> duckdb.DuckDBPyConnection:
+def _connect(memory_mb: float, threads: int, time_zone: str, spill_directory: str = "") -> duckdb.DuckDBPyConnection:
     limits = {
         "memory_limit": f"{min(memory_mb, _MOST_MEMORY_MB):.3f}MiB",
         "threads": str(threads),
@@ -91,13 +93,13 @@ def _connect(
     connection.execute("SET python_enable_replacements = false")
     # It would be printed when a query takes seconds.
     connection.execute("SET enable_progress_bar = false")
-    if time_zone is not None:
-        try:
-            connection.execute(f"SET TimeZone = '{time_zone.replace(chr(39), chr(39) * 2)}'")
-        except duckdb.Error:
-            connection.close()
-            message = f"DuckDB knows no time zone {time_zone}; name a region, as Europe/Paris"
-            raise UnsupportedQueryError(message) from None
+    try:
+        # Never the machine's.
+        connection.execute(f"SET TimeZone = '{duckdb_zone(time_zone).replace(chr(39), chr(39) * 2)}'")
+    except duckdb.Error:
+        connection.close()
+        message = f"DuckDB knows no time zone {time_zone}; name a region, as Europe/Paris"
+        raise UnsupportedQueryError(message) from None
     connection.execute("SET lock_configuration = true")
     return connection
 
@@ -108,16 +110,28 @@ def _close(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 class Database:
-    """A connection for one query, with the tables that are registered in it."""
+    """A connection for one query, with the tables that are registered in it.
+
+    Attributes:
+        time_zone: in which it computes.
+    """
 
     def __init__(
-        self, connection: duckdb.DuckDBPyConnection, context: ExecutionContext, directory: SpillDirectory | None = None
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        context: ExecutionContext,
+        time_zone: str,
+        directory: SpillDirectory | None = None,
     ) -> None:
         """Use a connection within the limits of a run; what does not fit into memory is in a directory."""
+        self.time_zone = time_zone
         self._connection = connection
         self._context = context
         self._directory = directory
         self._registered: set[str] = set()
+        self._views: set[str] = set()
+        self._others: dict[str, Database] = {}
+        self._until_end = contextlib.ExitStack()
         self._left: Task[Any] | None = None
         self._process = os.getpid()
         # Until `_close`.
@@ -128,23 +142,69 @@ class Database:
         """The most threads that work on the query."""
         return self._context.threads
 
-    def register(self, name: str, table: pa.Table) -> None:
+    @property
+    def zone_given(self) -> bool:
+        """Whether the caller named a time zone, so that no column's own counts."""
+        return self._context.time_zone is not None
+
+    def in_zone(self, time_zone: str) -> Database:
+        """Return a connection for the same query that computes in a time zone; it has tables of its own.
+
+        Raises:
+            UnsupportedQueryError: DuckDB does not know the time zone.
+        """
+        if time_zone == self.time_zone:
+            return self
+        found = self._others.get(time_zone)
+        if found is None:
+            found = self._until_end.enter_context(database(self._context, time_zone))
+            self._others[time_zone] = found
+        return found
+
+    def register(self, name: str, table: Any, labels: Mapping[str, Sequence[str]] | None = None) -> None:
         """Make a table known under a name, in place of what had it.
+
+        Args:
+            name: the name.
+            table: an Arrow table or a reader.
+            labels: the ordered categories of a reader's columns.
 
         Raises:
             QueryError: DuckDB has no type for one of its columns.
         """
+        given = for_duckdb(table)
+        enums = enum_columns(given, labels)
+        if name in self._views:
+            self._connection.execute(f"DROP VIEW {quoted(name)}")
+            self._views.discard(name)
         try:
-            self._connection.register(name, for_duckdb(table))
+            if enums is None:
+                self._connection.register(name, given)
+            else:
+                own = f"{name} without types"
+                self._connection.register(own, given)
+                self._registered.add(own)
+                self._connection.unregister(name)
+                self._connection.execute(f"CREATE TEMP VIEW {quoted(name)} AS SELECT {enums} FROM {quoted(own)}")
+                self._views.add(name)
+                return
         except duckdb.Error as error:
             raise QueryError(f"the table cannot be given to DuckDB: {_message(str(error))}") from None
         self._registered.add(name)
 
     def forget(self) -> None:
         """Unregister all tables."""
+        for name in self._views:
+            self._connection.execute(f"DROP VIEW {quoted(name)}")
+        self._views.clear()
         for name in self._registered:
             self._connection.unregister(name)
         self._registered.clear()
+
+    def end(self, error: BaseException | None) -> None:
+        """Give back the connections for other time zones."""
+        self._others.clear()
+        self._until_end.__exit__(None if error is None else type(error), error, None)
 
     @property
     def own(self) -> bool:
@@ -172,7 +232,7 @@ class Database:
             QueryError: DuckDB refuses it, with DuckDB's message.
             QueryLimitError: it took too long or too much memory.
         """
-        return self._within_limits(lambda: self._connection.sql(sql).to_arrow_table())
+        return self._within_limits(lambda: arrow_table(self._connection.sql(sql)))
 
     def stream(self, sql: str, batch_rows: int) -> Iterator[pa.RecordBatch]:
         """Run a query over registered tables, and give its answer in batches as it comes.
@@ -185,7 +245,7 @@ class Database:
                 batch = self._within_limits(lambda: next(reader, None))
                 if batch is None:
                     return
-                yield batch
+                yield marked_ordered(batch)
 
     def project(self, columns: str, table: pa.Table) -> pa.Table:
         """Compute expressions over one table that is not registered, which is quicker for small ones.
@@ -194,7 +254,14 @@ class Database:
             As `query`.
         """
         given = for_duckdb(table)
-        return self._within_limits(lambda: self._connection.from_arrow(given).project(columns).to_arrow_table())
+        enums = enum_columns(given)
+
+        def projected() -> pa.Table:
+            relation = self._connection.from_arrow(given)
+            typed = relation if enums is None else relation.project(enums)
+            return arrow_table(typed.project(columns))
+
+        return self._within_limits(projected)
 
     def _within_limits(self, work: Callable[[], _Found]) -> _Found:
         if not self.own:
@@ -262,23 +329,30 @@ def _message(text: str) -> str:
 
 
 @contextlib.contextmanager
-def database(context: ExecutionContext) -> Iterator[Database]:
-    """Take a connection for one query; it is given back without tables."""
-    limits = (context.memory_mb, context.threads, context.time_zone)
+def database(context: ExecutionContext, time_zone: str | None = None) -> Iterator[Database]:
+    """Take a connection for one query; it is given back without tables.
+
+    Args:
+        context: the query's limits.
+        time_zone: in which it computes; by default the one that the caller named, or UTC.
+    """
+    limits = (context.memory_mb, context.threads, time_zone or context.time_zone or UTC)
     with _resting_lock:
         fitting = [each for each in _resting if each[0] == limits]
         if fitting:
             _resting.remove(fitting[-1])
     connection = fitting[-1][1] if fitting else _supervised.supervise(lambda: _connect(*limits), context)
-    used = Database(connection, context)
+    used = Database(connection, context, limits[2])
     try:
         yield used
         if used.own:
             used.forget()
-    except BaseException:
+    except BaseException as error:
         # What state it is in is not known.
+        used.end(error)
         used.close()
         raise
+    used.end(None)
     if not used.own:
         return
     with _resting_lock:
@@ -289,8 +363,14 @@ def database(context: ExecutionContext) -> Iterator[Database]:
 
 
 @contextlib.contextmanager
-def spilling_database(context: ExecutionContext) -> Iterator[Database]:
-    """Make a connection for one query over more than fits into memory: what does not is in a directory of its own."""
+def spilling_database(context: ExecutionContext, time_zone: str | None = None) -> Iterator[Database]:
+    """Make a connection for one query over more than fits into memory: what does not is in a directory of its own.
+
+    Args:
+        context: as for `database`.
+        time_zone: as for `database`.
+    """
+    zone = time_zone or context.time_zone or UTC
     try:
         directory = SpillDirectory()
     except OSError as error:
@@ -299,13 +379,11 @@ def spilling_database(context: ExecutionContext) -> Iterator[Database]:
     # Each thread that sorts holds blocks of its own.
     threads = max(1, min(context.threads, int(context.memory_mb / _SORT_MB_A_THREAD)))
     try:
-        connection = _supervised.supervise(
-            lambda: _connect(context.memory_mb, threads, context.time_zone, directory.path), context
-        )
+        connection = _supervised.supervise(lambda: _connect(context.memory_mb, threads, zone, directory.path), context)
     except BaseException:
         directory.remove()
         raise
-    used = Database(connection, context, directory)
+    used = Database(connection, context, zone, directory)
     try:
         yield used
     finally:

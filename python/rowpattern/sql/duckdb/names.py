@@ -1,6 +1,6 @@
-"""Names of tables and columns: which ones can be given to DuckDB, and how it compares those of tables.
+"""Names of tables and columns: which ones can be given to DuckDB, how it compares and quotes them.
 
-It compares them whatever their case in ASCII's letters, and exactly in all others.
+It compares those of tables whatever their case in ASCII's letters, and exactly in all others.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import string
 
 from rowpattern.errors import QueryError
 
-__all__ = ["check_name", "lowered"]
+__all__ = ["check_name", "lowered", "quoted"]
 
 _LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
@@ -24,6 +24,11 @@ def lowered(name: str) -> str:
     'ducKdb'
     """
     return name.translate(_LOWER)
+
+
+def quoted(name: str) -> str:
+    """Return a name in double quotes."""
+    return '"' + name.replace('"', '""') + '"'
 
 
 def check_name(name: str, what: str) -> None:

@@ -1,8 +1,9 @@
 """Conditions that depend on the match, to programs that the core runs while it matches (`rowpattern._core.Conditions`).
 
 The core computes with four kinds of values: whole numbers of 64 bits, doubles, booleans and text. Dates are days,
-timestamps and intervals microseconds there; decimals become doubles. What it has no operation for is computed before,
-by DuckDB over whole columns, where it reads one row only; the rest is refused by name.
+timestamps and intervals microseconds there (nanoseconds where a column has them), ordered categories their places among
+those; decimals become doubles. What it has no operation for is computed before, by DuckDB over whole columns, where it
+reads one row only; the rest is refused by name.
 """
 
 from __future__ import annotations
@@ -14,8 +15,11 @@ import pyarrow as pa
 
 from rowpattern.errors import QueryError, UnsupportedQueryError
 from rowpattern.patterns import Conditions
+from rowpattern.sql.arrow.casting import has_intervals, with_durations
+from rowpattern.sql.arrow.categories import is_ordered, labels_of, ranks
 from rowpattern.sql.bind.expressions import columns_in
 from rowpattern.sql.bind.references import Classifier, MatchNumber, Navigation, RowExists, RunningAggregate, Value
+from rowpattern.sql.execute.time_zones import check_one_zone, column_zones, in_columns_zone
 from rowpattern.sql.expression.nodes import (
     Between,
     Call,
@@ -34,6 +38,8 @@ from rowpattern.sql.expression.write import sql_of
 from rowpattern.sql.text.source_location import error_at
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from rowpattern.patterns import Pattern
     from rowpattern.sql.bind.bound import Condition
     from rowpattern.sql.duckdb.connection import Database
@@ -44,14 +50,16 @@ if TYPE_CHECKING:
 __all__ = ["dependent_conditions"]
 
 Program = tuple[Any, ...]
-#: A program and the kind of its values: int, float, bool, text, date, timestamp, interval, or null.
+#: A program and the kind of its values: int, float, real (of 32 bits), decimal (as it was written), bool, text, date,
+#: timestamp, timestamptz, interval, calendar and months (intervals with days or months), null, category and its number.
 Typed = tuple[Program, str]
 
 _DAY = 86_400_000_000
 
 _SIGNS = frozenset({"=", "<>", "<", "<=", ">", ">="})
 _ARITHMETIC = frozenset({"+", "-", "*", "/", "//", "%"})
-_NUMBERS = frozenset({"int", "float"})
+_NUMBERS = frozenset({"int", "float", "real", "decimal"})
+_TIMES = frozenset({"date", "timestamp", "timestamptz", "interval"})
 
 
 def dependent_conditions(
@@ -63,19 +71,31 @@ def dependent_conditions(
         UnsupportedQueryError: a part cannot be computed while matching; it is named.
         QueryError: kinds do not fit.
     """
-    compiler = _Compiler(rows, database)
+    compiler = _Compiler(rows, database, _unit(conditions, rows))
     programs: dict[str, Program] = {}
     for condition in conditions:
         programs[condition.variable] = compiler.compile(condition)
     return Conditions(pattern, compiler.columns, compiler.sets, compiler.aggregates, programs)
 
 
+def _unit(conditions: list[Condition], rows: OrderedPartitions) -> str:
+    """Return the unit of times: nanoseconds where a column has them."""
+    reads = [item for condition in conditions for _, item in condition.expression.reads]
+    kinds = [rows.column(name).type for name in _columns_of(reads)]
+    return "ns" if any(isinstance(kind, pa.TimestampType) and kind.unit == "ns" for kind in kinds) else "us"
+
+
 class _Compiler:
     """Compiles the conditions of one pattern; they share columns, sets and aggregates."""
 
-    def __init__(self, rows: OrderedPartitions, database: Database) -> None:
+    def __init__(self, rows: OrderedPartitions, database: Database, unit: str) -> None:
         self._rows = rows
         self._database = database
+        self._time_unit = unit
+        # Of a microsecond.
+        self._per_microsecond = 1000 if unit == "ns" else 1
+        self._day = _DAY * self._per_microsecond
+        self._categories: list[list[str]] = []
         self._kinds: list[str] = []
         self._column_numbers: dict[object, int] = {}
         self._set_numbers: dict[tuple[str, ...], int] = {}
@@ -91,6 +111,10 @@ class _Compiler:
         expression = condition.expression
         self._references, self._location, self._text = dict(expression.reads), condition.location, expression.text
         assert expression.node is not None  # noqa: S101 - conditions that depend have one
+        types = {
+            name: self._rows.column(item.column).type for name, item in expression.reads if isinstance(item, Value)
+        }
+        check_one_zone(expression.node, types, self._database, lambda text: self._wrong(f"{self._text}: {text}"))
         program, kind = self._typed(expression.node)
         if kind not in {"bool", "null"}:
             message = f"the condition of {condition.variable} is of the kind {kind}; it must be true or false"
@@ -136,10 +160,15 @@ class _Compiler:
             return ("text", node.text), "text"
         if node.integer is not None and abs(node.integer) < 1 << 63:
             return ("int", node.integer), "int"
-        return (("float", float(node.text)), "float") if node.kind == "NUMERIC" else self._constant(node)
+        if node.kind != "NUMERIC":
+            return self._constant(node)
+        return ("float", float(node.text)), "float" if "e" in node.text.lower() else "decimal"
 
     def _comparison(self, node: Comparison) -> Typed:
         left, right = self._typed(node.left), self._typed(node.right)
+        if {left[1], right[1]} in ({"timestamptz", "timestamp"}, {"timestamptz", "date"}):
+            # Midnight, and every other time of a day, is one of the column's time zone.
+            return self._before(node)
         if node.sign in _SIGNS:
             return self._compare(node.sign, left, right)
         # Not distinct: equal, or both NULL where one of them is.
@@ -238,6 +267,7 @@ class _Compiler:
         return (name, tuple(programs)), kind
 
     def _one_kind(self, typed: list[Typed], node: Node) -> tuple[list[Program], str]:
+        typed = [(program, _plainer(kind)) for program, kind in typed]
         kinds = {kind for _, kind in typed} - {"null"}
         if kinds == {"int", "float"}:
             return [program if kind == "float" else ("to float", program) for program, kind in typed], "float"
@@ -246,37 +276,54 @@ class _Compiler:
         return [program for program, _ in typed], kinds.pop() if kinds else "null"
 
     def _compare(self, sign: str, left: Typed, right: Typed) -> Typed:
-        left, right = self._as_time(left, right), self._as_time(right, left)
-        (one, one_kind), (other, other_kind) = left, right
+        left, right = self._as_compared(left, right), self._as_compared(right, left)
+        (one, one_kind), (other, other_kind) = ((program, _plainer(kind)) for program, kind in (left, right))
         fits = one_kind == other_kind or {one_kind, other_kind} <= _NUMBERS or "null" in {one_kind, other_kind}
         if not fits:
             raise self._wrong(f"a value of the kind {one_kind} cannot be compared with one of the kind {other_kind}")
+        if one_kind.startswith("category") and ("int", -1) in {one, other} and sign not in {"=", "<>"}:
+            raise self._wrong(f"{self._text} compares with a text that is none of the categories")
         return (sign, one, other), "bool"
 
-    def _as_time(self, typed: Typed, other: Typed) -> Typed:
-        """Read a text literal as what it is compared with, and a date as a timestamp."""
+    def _as_compared(self, typed: Typed, other: Typed) -> Typed:
+        """Read a literal as what it is compared with, and a date as a timestamp."""
         program, kind = typed
-        wanted = other[1]
-        if kind == "text" and program[0] == "text" and wanted in {"date", "timestamp", "interval"}:
-            return self._constant(Cast(Literal("STRING", program[1]), TypeName(wanted.upper())))
+        wanted = _plainer(other[1]) if other[1] != "real" else "real"
+        if kind == "text" and program[0] == "text":
+            if wanted in _TIMES:
+                return self._constant(Cast(Literal("STRING", program[1]), TypeName(wanted.upper())))
+            if wanted.startswith("category "):
+                labels = self._categories[int(wanted.split()[1])]
+                return ("int", labels.index(program[1]) if program[1] in labels else -1), wanted
+        if wanted == "real" and kind in {"int", "decimal"} and program[0] in {"int", "float"}:
+            # DuckDB gives the literal the column's type.
+            return ("float", float(np.float32(program[1]))), "float"
         if kind == "date" and wanted == "timestamp":
-            return ("*", program, ("int", _DAY)), "timestamp"
+            return ("*", program, ("int", self._day)), "timestamp"
         return typed
 
     def _arithmetic(self, sign: str, node: Call) -> Typed:
         (left, one), (right, other) = (self._typed(each) for each in node.values)
+        if "months" in {one, other} or ("timestamptz" in {one, other} and "calendar" in {one, other}):
+            # Months are those of the calendar, and days those of the column's time zone.
+            return self._before(node)
+        one, other = _plainer(one), _plainer(other)
         kinds = (one, sign, other)
         if {one, other} <= _NUMBERS | {"null"}:
             kind = "float" if sign == "/" or "float" in {one, other} else "int"
             return (sign, left, right), kind
 
         def microseconds(program: Program, kind: str) -> Program:
-            return ("*", program, ("int", _DAY)) if kind == "date" else program
+            return ("*", program, ("int", self._day)) if kind == "date" else program
 
         if kinds == ("date", "-", "date"):
             return (sign, left, right), "int"
         if kinds in {("date", "+", "int"), ("date", "-", "int")}:
             return (sign, left, right), "date"
+        if (one, other) == ("timestamptz", "timestamptz") and sign == "-":
+            return (sign, left, right), "interval"
+        if one == "timestamptz" and other == "interval" and sign in "+-" and not columns_in(node.values[1]):
+            return (sign, left, right), "timestamptz"
         if {one, other} <= {"date", "timestamp"} and sign == "-":
             return (sign, microseconds(left, one), microseconds(right, other)), "interval"
         if one in {"date", "timestamp"} and other == "interval" and sign in "+-":
@@ -318,12 +365,14 @@ class _Compiler:
         column = None
         if item.argument is not None:
             key = (item.argument, item.reads)
-            column, kind = self._column(key, lambda: self._computed(item.argument or "", dict(item.reads)))
-            if item.function in {"sum", "avg"} and kind not in _NUMBERS:
+            column, kind = self._column(key, lambda: self._computed(item.argument or "", dict(item.reads), item.tree))
+            if item.function in {"sum", "avg"} and kind not in _NUMBERS | {"null"}:
                 raise self._wrong(f"{item.function} takes numbers, not values of the kind {kind}")
         if item not in self._aggregate_numbers:
             self._aggregate_numbers[item] = len(self.aggregates)
             self.aggregates.append((item.function, column, self._set(item.variables)))
+        if item.function == "sum":
+            kind = _plainer(kind)
         kind = {"count": "int", "avg": "float"}.get(item.function, kind)
         return ("aggregate", self._aggregate_numbers[item]), kind
 
@@ -339,6 +388,11 @@ class _Compiler:
     def _plain(self, values: pa.ChunkedArray) -> tuple[pa.ChunkedArray, str]:
         """Return values in one of the core's kinds, and what they mean."""
         kind = values.type
+        if is_ordered(kind):
+            labels = labels_of(values)
+            if labels not in self._categories:
+                self._categories.append(labels)
+            return ranks(values).cast(pa.int64()), f"category {self._categories.index(labels)}"
         if pa.types.is_dictionary(kind):
             values, kind = values.cast(kind.value_type), kind.value_type
         if pa.types.is_boolean(kind):
@@ -349,13 +403,18 @@ class _Compiler:
             if pa.types.is_integer(kind):
                 return values.cast(pa.int64()), "int"
             if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
-                return values.cast(pa.float64()), "float"
+                return values.cast(pa.float64()), "real" if pa.types.is_float32(kind) else "float"
             if pa.types.is_date(kind):
                 return values.cast(pa.date32()).cast(pa.int32()).cast(pa.int64()), "date"
             if pa.types.is_timestamp(kind):
-                return values.cast(pa.timestamp("us", kind.tz), safe=False).cast(pa.int64()), "timestamp"
+                same = values.cast(pa.timestamp(self._time_unit, kind.tz), safe=self._time_unit == "ns")
+                return same.cast(pa.int64()), "timestamp" if kind.tz is None else "timestamptz"
+            if has_intervals(kind):
+                values, kind = with_durations(values, self._text), pa.duration("us")
             if pa.types.is_duration(kind):
-                return values.cast(pa.duration("us"), safe=False).cast(pa.int64()), "interval"
+                # DuckDB's intervals have microseconds.
+                microseconds = values.cast(pa.duration("us"), safe=False)
+                return microseconds.cast(pa.duration(self._time_unit)).cast(pa.int64()), "interval"
             if pa.types.is_null(kind):
                 return values.cast(pa.int64()), "null"
         except pa.ArrowInvalid as error:
@@ -363,34 +422,47 @@ class _Compiler:
         message = f"{self._text} reads values of the type {kind}, which cannot be read while matching"
         raise error_at(message, self._location, UnsupportedQueryError)
 
+    def _in_zone(self) -> Database:
+        """Return the connection for constants: they are written in the time zone of the condition's columns."""
+        zoned = column_zones({name: self._rows.column(name).type for name in _columns_of(self._references.values())})
+        if not zoned or self._database.zone_given:
+            return self._database
+        every = sorted(set().union(*zoned.values()))
+        if len(every) > 1:
+            message = f"it may need a time zone, and its columns have {' and '.join(every)}; name the one to compute in"
+            raise self._wrong(f"{self._text}: {message}, as in time_zone={every[0]!r}")
+        return self._database.in_zone(every[0])
+
     # What DuckDB computes before.
 
-    def _computed(self, sql: str, columns: dict[str, str]) -> pa.ChunkedArray:
+    def _computed(self, sql: str, columns: dict[str, str], tree: Node | None) -> pa.ChunkedArray:
         if len(columns) == 1 and sql == f'"{next(iter(columns))}"':
             return self._rows.column(next(iter(columns.values())))
         # An aggregate of a constant reads no column, and each row all the same.
         nothing = {"none": pa.nulls(self._rows.count)}
-        table = pa.table({name: self._rows.column(column) for name, column in columns.items()} or nothing)
-        return self._database.project(f"({sql})", table).column(0)
+        return self._projected(
+            sql, tree, pa.table({name: self._rows.column(column) for name, column in columns.items()} or nothing)
+        )
+
+    def _projected(self, sql: str, tree: Node | None, table: pa.Table) -> pa.ChunkedArray:
+        computed = in_columns_zone(sql, tree, table, self._database, self._wrong)
+        return computed.named(computed.database.project(f"({computed.sql})", table).column(0))
 
     def _constant(self, node: Node) -> Typed:
         """Have DuckDB compute what reads no row."""
         sql = sql_of(node)
         try:
-            found = self._database.project(f"({sql})", pa.table({"none": pa.nulls(1)})).column(0)
+            found = self._in_zone().project(f"({sql})", pa.table({"none": pa.nulls(1)})).column(0)
         except QueryError as error:
             raise self._wrong(str(error)) from None
         if pa.types.is_interval(found.type):
             interval = found[0].as_py()
             if interval is None:
                 return ("null",), "null"
-            if interval.months:
-                raise error_at(
-                    f"{self._shown(node)} has months, whose length varies; write days",
-                    self._location,
-                    UnsupportedQueryError,
-                )
-            return ("int", interval.days * _DAY + interval.nanoseconds // 1000), "interval"
+            # DuckDB compares intervals as if a month had 30 days; where one is added, it goes by the calendar.
+            days = interval.months * 30 + interval.days
+            length = days * self._day + interval.nanoseconds // 1000 * self._per_microsecond
+            return ("int", length), "months" if interval.months else "calendar" if interval.days else "interval"
         values, kind = self._plain(found)
         value = values[0].as_py()
         if value is None:
@@ -412,7 +484,7 @@ class _Compiler:
         sql = sql_of(node)
         columns = {name: item.column for name, item in values.items()}
         number, kind = self._column(
-            (sql, tuple(columns.items())), lambda: self._try(node, lambda: self._computed(sql, columns))
+            (sql, tuple(columns.items())), lambda: self._try(node, lambda: self._computed(sql, columns, node))
         )
         return ("read", number, *self._at(at)), kind
 
@@ -421,7 +493,7 @@ class _Compiler:
 
         def compute() -> pa.ChunkedArray:
             table = pa.table({name: self._rows.shifted(item.column, item.at.rows) for name, item in values.items()})
-            return self._database.project(f"({sql})", table).column(0)
+            return self._projected(sql, node, table)
 
         number, kind = self._column((sql, tuple(values.items())), lambda: self._try(node, compute))
         return ("read", number, *self._at(Navigation())), kind
@@ -441,3 +513,14 @@ class _Compiler:
 
     def _wrong(self, message: str) -> QueryError:
         return error_at(message, self._location, QueryError)
+
+
+def _columns_of(references: Iterable[Any]) -> set[str]:
+    """Return the table's columns that references read."""
+    found = {item.column for item in references if isinstance(item, Value)}
+    return found.union(*({name for _, name in item.reads} for item in references if isinstance(item, RunningAggregate)))
+
+
+def _plainer(kind: str) -> str:
+    """Return the kind that a value is computed as."""
+    return {"real": "float", "decimal": "float", "calendar": "interval", "months": "interval"}.get(kind, kind)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from rowpattern.errors import QueryError, QueryLimitError
 from rowpattern.sql.arrow.chunks import computed_numbers, repeat_numbers, take_numbers
 from rowpattern.sql.bind.references import RowExists, Value
 from rowpattern.sql.execute.match_dependent import dependent_conditions
+from rowpattern.sql.execute.time_zones import in_columns_zone
 from rowpattern.sql.expression.kernels import run_kernels
 from rowpattern.sql.text.source_location import error_at
 
@@ -122,18 +124,36 @@ def _by_duckdb(
     used = {name for _, each, _ in expressions for name, _ in each.reads}
     # A column tells how many rows there are.
     table = pa.table({name: columns[name] for name in used} or {"none": pa.nulls(rows)})
+    computed = [
+        in_columns_zone(each.sql, each.tree, table, database, partial(_failed, what, location))
+        for what, each, location in expressions
+    ]
+    found: dict[int, pa.ChunkedArray] = {}
+    for using in {id(each.database): each.database for each in computed}.values():
+        places = [at for at, each in enumerate(computed) if each.database is using]
+        there = [(expressions[at], computed[at].sql) for at in places]
+        for at, values in zip(places, _projected(there, table, using)):
+            found[at] = computed[at].named(values)
+    return [found[at] for at in range(len(expressions))]
+
+
+def _failed(what: str, location: SourceLocation, message: str) -> QueryError:
+    return error_at(f"{what}: {message}", location, QueryError)
+
+
+def _projected(expressions: list[tuple[Named, str]], table: pa.Table, database: Database) -> list[pa.ChunkedArray]:
+    """Compute expressions, each with its SQL, in one query."""
     try:
-        return list(database.project(", ".join(f"({each.sql})" for _, each, _ in expressions), table).columns)
+        return list(database.project(", ".join(f"({sql})" for _, sql in expressions), table).columns)
     except QueryLimitError:
         raise
     except QueryError as error:
-        for what, each, location in expressions:
-            refused = database.refuses(f"({each.sql})", table)
+        for (what, each, location), sql in expressions:
+            refused = database.refuses(f"({sql})", table)
             if refused is not None:
-                raise error_at(f"{what}: {_with_column_names(refused, each)}", location, QueryError) from None
-        raise error_at(
-            f"{expressions[0][0] if len(expressions) == 1 else 'an expression'}: {error}", expressions[0][2], QueryError
-        ) from None
+                raise _failed(what, location, _with_column_names(refused, each)) from None
+        what, _, location = expressions[0][0]
+        raise _failed(what if len(expressions) == 1 else "an expression", location, str(error)) from None
 
 
 def _with_column_names(message: str, expression: BoundExpression) -> str:

@@ -6,7 +6,7 @@ PER MATCH).
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from rowpattern.errors import QueryError, QueryLimitError
 from rowpattern.sql.arrow.chunks import computed_numbers, take_numbers, take_values
 from rowpattern.sql.bind.references import Aggregate, Classifier, MatchNumber, Navigation, RowExists, Value
 from rowpattern.sql.execute.matching import compute
+from rowpattern.sql.execute.time_zones import in_columns_zone
 from rowpattern.sql.runtime.threads import in_threads
 from rowpattern.sql.tables.inputs import plain_integers
 from rowpattern.sql.text.source_location import error_at
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from rowpattern.sql.duckdb.connection import Database
     from rowpattern.sql.execute.matching import Matched
     from rowpattern.sql.execute.sort import OrderedPartitions
+    from rowpattern.sql.execute.time_zones import InZone
     from rowpattern.sql.runtime.context import ExecutionContext
 
 __all__ = ["Items", "measure"]
@@ -237,26 +239,38 @@ class _Reader:
                 left.append(each)
         if not left:
             return
-        self._register_rows(left)
-        nothing = (
-            self._database.query(f'SELECT {_list(left)} FROM "rowpattern rows" WHERE false')
-            if len(self._items.empty)
-            else None
-        )
-        final = [each for each in left if each.final]
+        self._make_rows(left)
+        computed = [
+            (
+                each,
+                in_columns_zone(each.sql, each.tree, self.table, self._database, partial(_failed, self._bound, each)),
+            )
+            for each in left
+        ]
+        for using in {id(each.database): each.database for _, each in computed}.values():
+            using.register("rowpattern rows", self.table)
+            self._over_rows([(item, each) for item, each in computed if each.database is using], using)
+
+    def _over_rows(self, left: list[tuple[Aggregate, InZone]], using: Database) -> None:
+        """Compute aggregates over rows that are registered."""
+        nothing: dict[Aggregate, pa.ChunkedArray] = {}
+        if len(self._items.empty):
+            found = using.query(f'SELECT {_list(left)} FROM "rowpattern rows" WHERE false')
+            nothing = {item: values for (item, _), values in zip(left, found.columns)}
+        final = [(item, each) for item, each in left if item.final]
         if final:
-            self._over_matches(final, left, nothing)
-        running = [each for each in left if not each.final]
+            self._over_matches(final, nothing, using)
+        running = [(item, each) for item, each in left if not item.final]
         if running:
             window = 'OVER (PARTITION BY "match" ORDER BY "row" ROWS UNBOUNDED PRECEDING)'
-            calls = ", ".join(f"{each.sql} {window}" for each in running)
-            found = self._database.query(f'SELECT {calls} FROM "rowpattern rows" ORDER BY "row"')
-            for each, values in zip(running, found.columns):
-                if nothing is not None:
-                    values = _concatenated(values, nothing.column(left.index(each)), len(self._items.empty))  # noqa: PLW2901
-                self._aggregates[each] = values
+            calls = ", ".join(f"{each.sql} {window}" for _, each in running)
+            found = using.query(f'SELECT {calls} FROM "rowpattern rows" ORDER BY "row"')
+            for (item, each), values in zip(running, found.columns):
+                if nothing:
+                    values = _concatenated(values, nothing[item], len(self._items.empty))  # noqa: PLW2901
+                self._aggregates[item] = each.named(values)
 
-    def _register_rows(self, aggregates: list[Aggregate]) -> None:
+    def _make_rows(self, aggregates: list[Aggregate]) -> None:
         matched = self._matched
         context, count = self._context, matched.row_count
         every = np.arange(matched.count)
@@ -277,20 +291,22 @@ class _Reader:
             else:
                 columns[name] = self._named(matched.classifiers())
         self.table = pa.table(columns)
-        self._database.register("rowpattern rows", self.table)
 
-    def _over_matches(self, final: list[Aggregate], all_of_them: list[Aggregate], nothing: pa.Table | None) -> None:
-        found = self._database.query(f'SELECT {_list(final)} FROM "rowpattern rows" GROUP BY "match" ORDER BY "match"')
+    def _over_matches(
+        self, final: list[tuple[Aggregate, InZone]], nothing: dict[Aggregate, pa.ChunkedArray], using: Database
+    ) -> None:
+        found = using.query(f'SELECT {_list(final)} FROM "rowpattern rows" GROUP BY "match" ORDER BY "match"')
         place: Integers | None = None
         if len(self._items.empty):
             full = self._matched.length > 0
             place = np.where(full, np.cumsum(full) - 1, int(full.sum()))
         if self._items.per_row:
             place = self._items.match if place is None else self._items.of_matches(place)
-        for each, values in zip(final, found.columns):
-            if nothing is not None:
-                values = _concatenated(values, nothing.column(all_of_them.index(each)), 1)  # noqa: PLW2901
-            self._aggregates[each] = values if place is None else take_values(self._context, values, pa.array(place))
+        for (item, each), values in zip(final, found.columns):
+            if nothing:
+                values = _concatenated(values, nothing[item], 1)  # noqa: PLW2901
+            found_values = values if place is None else take_values(self._context, values, pa.array(place))
+            self._aggregates[item] = each.named(found_values)
 
     def _count(self, variables: tuple[str, ...], *, final: bool) -> Integers:
         """Count the rows that are mapped to variables, by sums over all rows of matches."""
@@ -333,8 +349,13 @@ class _Reader:
         return computed_numbers(self._context, len(classifiers) + 1, piece)
 
 
-def _list(aggregates: list[Aggregate]) -> str:
-    return ", ".join(each.sql for each in aggregates)
+def _list(aggregates: list[tuple[Aggregate, InZone]]) -> str:
+    return ", ".join(each.sql for _, each in aggregates)
+
+
+def _failed(bound: BoundClause, aggregate: Aggregate, message: str) -> QueryError:
+    blamed = next(one for one in bound.measures if aggregate in dict(one.expression.reads).values())
+    return error_at(f"measure {blamed.name}: {message}", blamed.location, QueryError)
 
 
 def _concatenated(values: pa.ChunkedArray, more: pa.ChunkedArray, times: int) -> pa.ChunkedArray:
@@ -370,7 +391,8 @@ def _blamed(
     bound: BoundClause, aggregates: list[Aggregate], error: QueryError, table: pa.Table, database: Database
 ) -> QueryError:
     """Say which measure DuckDB refuses."""
-    if isinstance(error, QueryLimitError):
+    if isinstance(error, QueryLimitError) or not table.num_columns:
+        # Without columns it was one of the table's that cannot be read.
         return error
     for each in aggregates:
         window = "" if each.final else ' OVER (ORDER BY "row")'

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import pyarrow as pa
+
 from rowpattern.cache.api import get_pattern_cache
 from rowpattern.errors import QueryError
 from rowpattern.sql.bind.clause import bind
 from rowpattern.sql.bind.scope import Columns
 from rowpattern.sql.duckdb.connection import database
 from rowpattern.sql.duckdb.names import check_name, lowered
+from rowpattern.sql.duckdb.time_zones import UTC
 from rowpattern.sql.execute.output import answer_clause
+from rowpattern.sql.execute.time_zones import column_zones, relabelled
 from rowpattern.sql.parse.parser import check_text, parse, result_name
 from rowpattern.sql.tables.inputs import (
     Answer,
@@ -38,9 +42,11 @@ __all__ = [
     "QueryExecution",
     "answer_query",
     "bound_clause",
+    "named_after",
     "parsed_query",
     "projected",
     "tables_of",
+    "zone_around",
 ]
 
 
@@ -144,7 +150,9 @@ class QueryExecution:
         self._tables = tables
         self._database = using
         self._context = context
-        self._known_to_duckdb = False
+        # What the text around clauses may read, and which of it each connection knows.
+        self._readable: dict[str, Any] = {}
+        self._known: dict[int, set[str]] = {}
 
     def answer(self) -> Answer:
         """Answer the clauses, and then what is around them."""
@@ -156,7 +164,7 @@ class QueryExecution:
             if self._parsed.projection is not None and clause is self._parsed.clauses[-1]:
                 answer = projected(self._parsed, answer)
                 return answer if clause.table is not None else self._restored(answer.arrow())
-            self._database.register(result_name(clause), answer.arrow())
+            self._readable[result_name(clause)] = answer.arrow()
         return self._restored(self._query(self._parsed.outer))
 
     def _restored(self, table: Any) -> Answer:
@@ -175,12 +183,44 @@ class QueryExecution:
         return Table(self._query(self._parsed.sources[clause.number]))
 
     def _query(self, sql: str) -> Any:
-        if not self._known_to_duckdb:
-            for name in self._parsed.duckdb_tables:
-                self._database.register(name, self._tables[name].arrow())
-            self._known_to_duckdb = True
+        for name in self._parsed.duckdb_tables:
+            if name not in self._readable:
+                self._readable[name] = self._tables[name].arrow()
+        zone = zone_around(self._parsed, [table.schema for table in self._readable.values()], self._context)
+        using = self._database.in_zone(zone)
+        known = self._known.setdefault(id(using), set())
+        for name, table in self._readable.items():
+            if name not in known:
+                using.register(name, table)
+                known.add(name)
         with self._context.step("query", sum(table.rows for table in self._tables.values())):
-            return self._database.query(sql)
+            return named_after(using.query(sql), zone, [table.schema for table in self._readable.values()])
+
+
+def zone_around(parsed: ParsedQuery, schemas: Sequence[pa.Schema], context: ExecutionContext) -> str:
+    """Return the time zone in which to compute what is around clauses: that of the tables that it reads.
+
+    Raises:
+        QueryError: the tables' columns have several, and it may need one.
+    """
+    if context.time_zone is not None:
+        return context.time_zone
+    zoned = column_zones({f"{at} {field.name}": field.type for at, one in enumerate(schemas) for field in one})
+    every = sorted(set().union(*zoned.values()))
+    if len(every) > 1 and parsed.may_need_zone:
+        message = f"the query around MATCH_RECOGNIZE may need a time zone, and its tables have {' and '.join(every)}"
+        raise QueryError(f"{message}; name the one to compute in, as in time_zone={every[0]!r}")
+    return every[0] if len(every) == 1 else UTC
+
+
+def named_after(table: pa.Table, zone: str, schemas: Sequence[pa.Schema]) -> pa.Table:
+    """Return what DuckDB gave with its timestamps of a zone named after that, or as in tables with such a column."""
+    if not column_zones({str(at): field.type for at, field in enumerate(table.schema)}):
+        return table
+    zones = {field.name: field.type.tz for one in schemas for field in one if pa.types.is_timestamp(field.type)}
+    columns = [relabelled(values, zones.get(name) or zone) for name, values in zip(table.column_names, table.columns)]
+    fields = [field.with_type(values.type) for field, values in zip(table.schema, columns)]
+    return pa.Table.from_arrays(columns, schema=pa.schema(fields))
 
 
 @nesting_limited("query")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +11,10 @@ import pyarrow.compute as pc
 
 from rowpattern.errors import QueryError
 from rowpattern.sql.arrow.arrays import Booleans, Integers, has_nan
+from rowpattern.sql.arrow.casting import INTERVAL_PARTS, has_intervals
+from rowpattern.sql.arrow.categories import is_ordered, nulls_like, ranks
 from rowpattern.sql.arrow.chunks import take_values
+from rowpattern.sql.execute.time_zones import in_columns_zone
 from rowpattern.sql.text.source_location import error_at
 
 if TYPE_CHECKING:
@@ -76,7 +80,7 @@ class OrderedPartitions:
         column = self.column(name)
         if rows == 0 or not len(column):
             return column
-        nothing = pa.nulls(min(abs(rows), len(column)), column.type)
+        nothing = nulls_like(column, min(abs(rows), len(column)))
         parts = [nothing, *column.slice(0, max(0, len(column) + rows)).chunks]
         if rows > 0:
             parts = [*column.slice(rows).chunks, nothing]
@@ -142,15 +146,44 @@ def _computed(table: Table, keys: Sequence[Key], database: Database) -> dict[str
         return {}
     names = sorted({name for key in keys for name in key.reads}) or table.names[:1]
     columns = pa.table({name: table.column(name) for name in names})
-    found = database.project(", ".join(key.sql for key in keys), columns)
-    return {key.sql: values for key, values in zip(keys, found.columns)}
+    computed = [in_columns_zone(key.sql, key.tree, columns, database, partial(_failed, key)) for key in keys]
+    found: dict[str, pa.ChunkedArray] = {}
+    for using in {id(each.database): each.database for each in computed}.values():
+        there = [(key, each) for key, each in zip(keys, computed) if each.database is using]
+        values = using.project(", ".join(each.sql for _, each in there), columns).columns
+        found.update({key.sql: each.named(own) for (key, each), own in zip(there, values)})
+    return found
+
+
+def _failed(key: Key, message: str) -> QueryError:
+    return error_at(f"{key.name}: {message}", key.location, QueryError)
 
 
 def _comparable(values: pa.ChunkedArray) -> pa.ChunkedArray:
     """Return values that compare as DuckDB compares them."""
-    if pa.types.is_dictionary(values.type):
+    if isinstance(values.type, pa.BaseExtensionType):
+        # Of those that DuckDB can compare, UUIDs and JSON are ordered as their bytes.
+        chunks = [chunk.storage for chunk in values.chunks]
+        return pa.chunked_array(chunks, values.type.storage_type)
+    if is_ordered(values.type):
+        return ranks(values)
+    if isinstance(values.type, pa.DictionaryType):
         return values.cast(values.type.value_type)
-    return values
+    return _interval_lengths(values) if has_intervals(values.type) else values
+
+
+def _interval_lengths(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return intervals as texts of numbers that are equal where DuckDB compares them as equal: a month has 30 days."""
+    whole = values.combine_chunks()
+    parts = np.frombuffer(whole.buffers()[1] or b"", dtype=INTERVAL_PARTS)[whole.offset : whole.offset + len(whole)]
+    days = parts["months"].astype(np.int64) * 30 + parts["days"]
+    microseconds = parts["nanoseconds"] // 1000
+    more, rest = np.divmod(microseconds, 86_400_000_000)
+    lengths = pc.binary_join_element_wise(
+        pa.array(days + more).cast(pa.string()), pa.array(rest).cast(pa.string()), " "
+    )
+    mask = whole.is_valid()
+    return pa.chunked_array([pc.if_else(mask, lengths, pa.scalar(None, pa.string()))])
 
 
 def _in_order(
@@ -170,7 +203,7 @@ def _in_order(
     together: pa.ChunkedArray | None = None
     for at, (column, key) in enumerate(zip(values, keys)):
         context.check()
-        if column.null_count or pa.types.is_nested(column.type) or pa.types.is_null(column.type):
+        if column.null_count or _hard_to_compare(column.type):
             return False, None
         before, after = _neighbours(column)
         last = at == len(keys) - 1
@@ -190,6 +223,13 @@ def _in_order(
         if last or (at >= partition_keys - 1 and not pc.any(tied).as_py()):
             break
     return True, together
+
+
+def _hard_to_compare(kind: pa.DataType) -> bool:
+    """Say whether it is left to DuckDB how values of a type are ordered."""
+    if isinstance(kind, pa.BaseExtensionType):
+        return not isinstance(kind, pa.UuidType)
+    return bool(pa.types.is_nested(kind) or pa.types.is_null(kind) or has_intervals(kind))
 
 
 def _neighbours(column: pa.ChunkedArray) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:

@@ -12,12 +12,17 @@ import numpy as np
 import pyarrow as pa
 
 from rowpattern.sql.arrow.casting import as_type
-from rowpattern.sql.expression.write import quoted
+from rowpattern.sql.arrow.categories import is_ordered, of_ranks
+from rowpattern.sql.bind.expressions import leaves
+from rowpattern.sql.execute.time_zones import with_categories
+from rowpattern.sql.expression.nodes import Cast, Column, Literal, TypeName, replaced
+from rowpattern.sql.expression.write import quoted, sql_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from rowpattern.sql.bind.bound import Key
+    from rowpattern.sql.expression.nodes import Node
 
 __all__ = ["SortCarriers", "carrier_type", "from_carrier", "to_carrier"]
 
@@ -31,7 +36,14 @@ class SortCarriers:
         keys: what it sorts by, as in ORDER BY.
     """
 
-    def __init__(self, schema: pa.Schema, names: Sequence[str], keys: Sequence[Key], number: str) -> None:
+    def __init__(
+        self,
+        schema: pa.Schema,
+        names: Sequence[str],
+        keys: Sequence[Key],
+        number: str,
+        labels: Mapping[str, Sequence[str]],
+    ) -> None:
         """Prepare for columns of these names, which have the columns of keys among them.
 
         Args:
@@ -39,7 +51,9 @@ class SortCarriers:
             names: the columns.
             keys: what to sort by.
             number: the name of a further column, with the rows' numbers.
+            labels: the texts of columns of ordered categories, in order.
         """
+        self._labels = labels
         kinds = {name: schema.field(name).type for name in names}
         self._types = pa.schema([*kinds.items(), (number, pa.int64())])
         # What carries a column has a name of its own: keys that are computed are computed from the column.
@@ -54,7 +68,7 @@ class SortCarriers:
         computed: set[str] = set()
         for key in keys:
             direct = key.column is not None and _keeps_order(kinds[key.column])
-            expression = quoted(carriers[key.column]) if direct and key.column is not None else key.sql
+            expression = quoted(carriers[key.column]) if direct and key.column is not None else _typed(key, labels)
             self.keys.append(f"{expression} {key.direction}")
             computed.update(() if direct else key.reads)
         self._as_they_are = [name for name in kinds if name in computed and carriers[name] != name]
@@ -69,11 +83,26 @@ class SortCarriers:
 
     def take(self, batch: pa.RecordBatch) -> pa.Table:
         """Return what the sort gave as it was in the table."""
-        taken = [
-            from_carrier(pa.chunked_array([values]), field.type, field.name)
-            for field, values in zip(self._types, batch.columns)
-        ]
+        taken = [self._taken(pa.chunked_array([values]), field) for field, values in zip(self._types, batch.columns)]
         return pa.Table.from_arrays(taken, schema=self._types)
+
+    def _taken(self, values: pa.ChunkedArray, field: pa.Field) -> pa.ChunkedArray:
+        if is_ordered(field.type):
+            return of_ranks(values, field.type, self._labels[field.name])
+        return from_carrier(values, field.type, field.name)
+
+
+def _typed(key: Key, labels: Mapping[str, Sequence[str]]) -> str:
+    """Return a key that is computed, over ordered categories as what they are: DuckDB reads their texts."""
+    if key.tree is None or labels.keys().isdisjoint(key.reads):
+        return key.sql
+    tree = with_categories(key.tree, labels)
+    new: dict[int, Node] = {}
+    for leaf in leaves(tree):
+        if isinstance(leaf, Column) and leaf.names[0] in labels:
+            texts = tuple((None, Literal("STRING", label)) for label in labels[leaf.names[0]])
+            new[id(leaf)] = Cast(leaf, TypeName("ENUM", texts))
+    return sql_of(replaced(tree, new))
 
 
 def carrier_type(kind: pa.DataType) -> pa.DataType:
@@ -91,7 +120,8 @@ def carrier_type(kind: pa.DataType) -> pa.DataType:
     if pa.types.is_decimal256(kind):
         return pa.binary(32)
     if pa.types.is_dictionary(kind):
-        return carrier_type(kind.value_type)
+        # Ordered categories go as their places, by which they are ordered.
+        return kind.index_type if kind.ordered else carrier_type(kind.value_type)
     return _nested(kind) if pa.types.is_nested(kind) else kind
 
 
@@ -115,7 +145,8 @@ def _field(field: pa.Field) -> pa.Field:
 
 def _keeps_order(kind: pa.DataType) -> bool:
     """Say whether values are ordered as what carries them."""
-    return bool(pa.types.is_temporal(kind) and not pa.types.is_interval(kind)) or carrier_type(kind) == kind
+    temporal = pa.types.is_temporal(kind) and not pa.types.is_interval(kind)
+    return bool(temporal) or is_ordered(kind) or carrier_type(kind) == kind
 
 
 def to_carrier(values: pa.Array) -> pa.Array:
@@ -123,6 +154,8 @@ def to_carrier(values: pa.Array) -> pa.Array:
     kind = values.type
     if carrier_type(kind) == kind:
         return values
+    if is_ordered(kind):
+        return values.indices
     if pa.types.is_list_view(kind) or pa.types.is_large_list_view(kind):
         values = _listed(values)
     plain = _plain_type(kind)

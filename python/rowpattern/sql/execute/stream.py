@@ -15,19 +15,28 @@ import numpy as np
 import pyarrow as pa
 
 from rowpattern.errors import QueryError, QueryLimitError, RowPatternError, UnsupportedQueryError
-from rowpattern.sql.arrow.casting import as_type
+from rowpattern.sql.arrow.casting import as_type, has_intervals
+from rowpattern.sql.arrow.categories import empty_column, is_ordered, labels_of
 from rowpattern.sql.bind.bound import Key
 from rowpattern.sql.duckdb.connection import database, spilling_database
 from rowpattern.sql.execute.largest_partition import LargestPartition
 from rowpattern.sql.execute.output import answer_clause
-from rowpattern.sql.execute.query import bound_clause, parsed_query, projected, tables_of
+from rowpattern.sql.execute.query import (
+    bound_clause,
+    named_after,
+    parsed_query,
+    projected,
+    tables_of,
+    zone_around,
+)
 from rowpattern.sql.execute.sort import sort_partitions
 from rowpattern.sql.execute.sort_carriers import SortCarriers
+from rowpattern.sql.execute.time_zones import column_zones
 from rowpattern.sql.expression.write import quoted
 from rowpattern.sql.parse.parser import result_name
 from rowpattern.sql.runtime.context import Progress
 from rowpattern.sql.tables.answer_reader import AnswerReader
-from rowpattern.sql.tables.inputs import Table, plain_integers
+from rowpattern.sql.tables.inputs import AnswerColumn, Table, answer_values, plain_integers
 from rowpattern.sql.tables.reading import counted_batches, size_bytes, supervised_batches
 from rowpattern.sql.tables.streams import batch_rows, read_stream
 from rowpattern.sql.text.source_location import error_at, nesting_limited
@@ -87,16 +96,26 @@ class _StreamedQuery:
         self._failed: Exception | None = None
         self._clause: Clause = parsed.clauses[0]
         around = parsed.projection is None
+        self._schemas = [streams[name].schema for name in parsed.duckdb_tables]
+        self._source_zone = zone_around(parsed, self._schemas, context)
         with database(context) as using:
-            self._register(using, empty=True)
-            self._source = self._source_schema(using)
+            empty = self._source_empty(using.in_zone(self._source_zone))
+            self._source = empty.schema
+            self._labels = _labels(empty)
+            self._keeps_intervals = any(has_intervals(field.type) for field in self._source)
             self._bound = bound_clause(parsed, self._clause, self._source.names)
-            self._answer_schema = self._answer(_empty(self._source), using, context).schema
+            answer = self._answer(empty, using, context)
+            self._answer_schema, self._answer_labels = answer.schema, _labels(answer)
             self.schema = self._answer_schema
+            self._outer_zone = self._source_zone
             if around:
-                using.register(result_name(self._clause), _empty(self._answer_schema))
+                self._schemas.append(self._answer_schema)
+                self._outer_zone = zone_around(parsed, self._schemas, context)
+                outer = using.in_zone(self._outer_zone)
+                self._register(outer, empty=True)
+                outer.register(result_name(self._clause), answer)
                 self._check_reads()
-                self.schema = _plain(using.query(parsed.outer)).schema
+                self.schema = self._plain(outer.query(parsed.outer)).schema
         sorts = not in_order and bool(self._bound.partition_by or self._bound.order_by)
         self._sorts = sorts or self._clause.table is None
         self._largest = LargestPartition(self._bound.partition_by)
@@ -112,18 +131,34 @@ class _StreamedQuery:
         """Make tables known to DuckDB that the text reads elsewhere than directly before the clause."""
         for name in self._parsed.duckdb_tables:
             stream = self._streams[name]
-            known = _empty(stream.schema) if empty else self._read(stream, stream.schema.names)
-            using.register(name, known)
+            known = _empty(stream.schema, stream.labels) if empty else self._read(stream, stream.schema.names)
+            using.register(name, known, stream.labels)
 
     def _read(self, stream: Stream, names: Sequence[str]) -> pa.RecordBatchReader:
         schema = pa.schema([stream.schema.field(name) for name in names])
         return self._reader(schema, counted_batches(stream.batches(names), self._parts["sort"]))
 
-    def _source_schema(self, using: Database) -> pa.Schema:
+    def _source_empty(self, using: Database) -> pa.Table:
+        """Return the table before the clause without its rows."""
         if self._clause.table is not None:
-            return self._streams[self._clause.table].schema
+            stream = self._streams[self._clause.table]
+            return _empty(stream.schema, stream.labels)
         self._check_reads()
-        return _plain(using.query(self._parsed.sources[self._clause.number])).schema
+        self._register(using, empty=True)
+        found = using.query(self._parsed.sources[self._clause.number])
+        return _plain(named_after(found, self._source_zone, self._schemas))
+
+    def _plain(self, table: pa.Table) -> pa.Table:
+        """Return what DuckDB gave around the clause in the types of an answer."""
+        table = named_after(table, self._outer_zone, self._schemas)
+        return self._answered(table)
+
+    def _answered(self, table: pa.Table) -> pa.Table:
+        columns = [
+            answer_values(values, name, keep_intervals=self._keeps_intervals)
+            for name, values in zip(table.column_names, table.columns)
+        ]
+        return pa.Table.from_arrays(columns, names=table.column_names)
 
     def _check_reads(self) -> None:
         """Refuse a query that reads a table more often than it can be read."""
@@ -139,13 +174,13 @@ class _StreamedQuery:
         runs = list(self._parts.values())
         with contextlib.ExitStack() as stack:
             for each in runs:
-                each.wait(self._context.begun)
+                each.exclude_since(self._context.begun)
             try:
-                for batch in self._answered(stack):
+                for batch in self._whole_answer(stack):
                     stopped = time.perf_counter()
                     yield batch
                     for each in runs:
-                        each.wait(stopped)
+                        each.exclude_since(stopped)
             except QueryError:
                 failed, self._failed = self._failed, None
                 if failed is None:
@@ -153,16 +188,16 @@ class _StreamedQuery:
                 # DuckDB and Arrow have changed the error's type and message.
                 raise failed from failed.__cause__
 
-    def _answered(self, stack: contextlib.ExitStack) -> Iterator[pa.RecordBatch]:
+    def _whole_answer(self, stack: contextlib.ExitStack) -> Iterator[pa.RecordBatch]:
         answers = self._answers(self._ordered(stack), stack)
         if self._parsed.projection is not None:
             yield from answers
             return
-        using = stack.enter_context(spilling_database(self._parts["outer"]))
+        using = stack.enter_context(spilling_database(self._parts["outer"], self._outer_zone))
         self._register(using, empty=False)
-        using.register(result_name(self._clause), self._reader(self._answer_schema, answers))
+        using.register(result_name(self._clause), self._reader(self._answer_schema, answers), self._answer_labels)
         for batch in using.stream(self._parsed.outer, batch_rows(self.schema)):
-            yield from _cast(_plain(pa.Table.from_batches([batch])), self.schema).to_batches()
+            yield from _cast(self._plain(pa.Table.from_batches([batch])), self.schema).to_batches()
 
     def _ordered(self, stack: contextlib.ExitStack) -> Iterator[pa.Table]:
         """Read the table before the clause in order."""
@@ -174,7 +209,8 @@ class _StreamedQuery:
             return map(_table, batches if stream.in_memory else supervised_batches(batches, self._parts["blocks"]))
         context = self._parts["sort"]
         by = (*bound.partition_by, *bound.order_by)
-        using = stack.enter_context(spilling_database(context))
+        zone = self._source_zone if clause.table is None else self._key_zone()
+        using = stack.enter_context(spilling_database(context, zone))
         if clause.table is None:
             self._register(using, empty=False)
             keys = [] if self._in_order else [f"{key.sql} {key.direction}" for key in by]
@@ -183,7 +219,7 @@ class _StreamedQuery:
             )
             return map(_table, _sorted(using.stream(sql, batch_rows(self._columns(names))), context))
         stream = self._streams[clause.table]
-        carriers = SortCarriers(stream.schema, names, by, self._number)
+        carriers = SortCarriers(stream.schema, names, by, self._number, stream.labels)
         read = counted_batches(stream.batches(names), context)
         using.register(
             "rowpattern rows", self._reader(carriers.schema, map(carriers.give, _numbered(read, self._number)))
@@ -191,6 +227,17 @@ class _StreamedQuery:
         sql = f'SELECT {", ".join(map(quoted, carriers.columns))} FROM "rowpattern rows"{_order_by(carriers.keys)}'
         found = using.stream(sql, batch_rows(carriers.schema))
         return map(carriers.take, _sorted(found, context))
+
+    def _key_zone(self) -> str | None:
+        """Return the time zone in which the sort computes keys; None where none of them needs one."""
+        keys = [key for key in (*self._bound.partition_by, *self._bound.order_by) if key.column is None]
+        types = {name: self._source.field(name).type for key in keys for name in key.reads}
+        every = sorted(set().union(*column_zones(types).values()))
+        if len(every) > 1 and self._context.time_zone is None:
+            message = f"keys that are computed read columns of the time zones {' and '.join(every)}"
+            message += f"; name the one to compute in, as in time_zone={every[0]!r}"
+            raise error_at(message, keys[0].location, QueryError)
+        return self._context.time_zone or (every[0] if every else None)
 
     def _reader(self, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> pa.RecordBatchReader:
         """Return a reader for DuckDB, which keeps the error that reading ends with."""
@@ -224,6 +271,13 @@ class _StreamedQuery:
         answer = projected(self._parsed, clause)
         if self._parsed.projection is None:
             return answer.arrow()
+        keep = self._keeps_intervals
+        answer.columns = [
+            AnswerColumn(each.name, answer_values(each.arrow(), each.name, keep_intervals=keep), each.origin)
+            if each.origin is None
+            else each
+            for each in answer.columns
+        ]
         views = self._streams[self._clause.table].views if self._clause.table is not None else {}
         columns = [
             column.arrow() if (view := views.get(column.origin)) is None else column.arrow().cast(view)
@@ -256,7 +310,7 @@ class _StreamedQuery:
             with self._naming_largest(using, context):
                 context.hold(table_bytes)
             if cut:
-                yield self._as_they_came(pa.concat_tables(gathered), using, context)
+                yield self._in_arrival_order(pa.concat_tables(gathered), using, context)
                 gathered, gathered_bytes, table = [], 0, table.slice(at)
                 self._largest.forget()
                 self._largest.add(table, [0])
@@ -265,7 +319,7 @@ class _StreamedQuery:
             gathered.append(table)
             gathered_bytes += table_bytes
         if gathered:
-            yield self._as_they_came(pa.concat_tables(gathered), using, context)
+            yield self._in_arrival_order(pa.concat_tables(gathered), using, context)
 
     @contextlib.contextmanager
     def _naming_largest(self, using: Database, context: ExecutionContext) -> Iterator[None]:
@@ -281,7 +335,7 @@ class _StreamedQuery:
                 raise error from None
             raise context.memory_error(what) from None
 
-    def _as_they_came(self, block: pa.Table, using: Database, context: ExecutionContext) -> pa.Table:
+    def _in_arrival_order(self, block: pa.Table, using: Database, context: ExecutionContext) -> pa.Table:
         """Give rows that are equal in ORDER BY the order that they had.
 
         As a key of the large sort, the rows' numbers doubled its time; here they are looked at, and few blocks sorted.
@@ -312,9 +366,18 @@ class _StreamedQuery:
         return rows.starts[1:] - 1
 
 
-def _empty(schema: pa.Schema) -> pa.Table:
+def _empty(schema: pa.Schema, labels: Mapping[str, Sequence[str]]) -> pa.Table:
     # `schema.empty_table()` does not know unions.
-    return pa.Table.from_batches([], schema)
+    empty = pa.Table.from_batches([], schema)
+    for at, field in enumerate(schema):
+        if field.name in labels:
+            empty = empty.set_column(at, field, empty_column(field.type, labels[field.name]))
+    return empty
+
+
+def _labels(table: pa.Table) -> dict[str, list[str]]:
+    """Return the texts of columns of ordered categories."""
+    return {field.name: labels_of(table.column(field.name)) for field in table.schema if is_ordered(field.type)}
 
 
 def _order_by(keys: Sequence[str]) -> str:

@@ -11,7 +11,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from rowpattern.errors import QueryError, QuerySyntaxError, UnsupportedQueryError
-from rowpattern.sql.duckdb.functions import AGGREGATES, CALLS_AGGREGATE, LAMBDA_FUNCTIONS, OPERATORS, SCALARS
+from rowpattern.sql.duckdb.functions import (
+    AGGREGATES,
+    CALLS_AGGREGATE,
+    LAMBDA_FUNCTIONS,
+    OPERATORS,
+    SCALARS,
+    WINDOWS,
+)
 from rowpattern.sql.duckdb.names import lowered
 from rowpattern.sql.expression.nodes import (
     Argument,
@@ -102,6 +109,16 @@ _LITERALS = {
 _SCHEMAS = frozenset({"main", "pg_catalog", "system", "temp", "memory", "information_schema", "duckdb"})
 
 _NOWHERE = (1 << 64) - 1
+
+
+# What says the same in a clause.
+_INSTEAD_OF_WINDOWS = {
+    "lag": "write PREV(x), or PREV(x, n)",
+    "lead": "write NEXT(x), or NEXT(x, n)",
+    "first_value": "write FIRST(x)",
+    "last_value": "write LAST(x)",
+    "nth_value": "write FIRST(x, n - 1)",
+}
 
 
 class Fields:
@@ -262,6 +279,10 @@ class TreeReader:
         else:
             known = name in SCALARS or name in AGGREGATES or name in self._more_functions()
         if not known:
+            if name in WINDOWS:
+                instead = _INSTEAD_OF_WINDOWS.get(name, "count(*) numbers the rows of a match")
+                message = f"{name} is a window function, which cannot stand in MATCH_RECOGNIZE; {instead}"
+                raise self.refused(message, keys, QueryError)
             message = f"there is no function {name} here; {candidates(name, sorted(SCALARS | AGGREGATES), 'functions')}"
             if len(message) > 200:  # noqa: PLR2004 - no near name: all of them would not help
                 message = (

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rowpattern.sql.duckdb.names import quoted
 from rowpattern.sql.expression.nodes import (
     Argument,
     Between,
@@ -35,11 +36,6 @@ _SUFFIX_WORDS = {"IS_NULL": " IS NULL", "IS_NOT_NULL": " IS NOT NULL"}
 _ESCAPES = {"like_escape": "LIKE", "ilike_escape": "ILIKE"}
 _DIRECTIONS = {"ORDER_DEFAULT": "", "ASCENDING": " ASC", "DESCENDING": " DESC"}
 _NULL_ORDERS = {"ORDER_DEFAULT": "", "NULLS FIRST": " NULLS FIRST", "NULLS LAST": " NULLS LAST"}
-
-
-def quoted(name: str) -> str:
-    """Return a name in double quotes."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _text(value: str) -> str:

@@ -26,7 +26,7 @@ __all__ = ["BETWEEN_SIGNALS_SECONDS", "MOST_START_SECONDS", "Worker", "pool", "s
 BETWEEN_SIGNALS_SECONDS = 0.03
 MOST_START_SECONDS = 60.0
 _MOST_END_SECONDS = 1.0
-_MOST_LAST_WORDS = 4000
+_MOST_STDERR_BYTES = 4000
 # What a worker gets of the environment: no secrets of the service's.
 _ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TZDIR", "TMPDIR", "LD_LIBRARY_PATH", "SYSTEMROOT")
 # Address space is limited there: allocators must not reserve what they do not use.
@@ -47,7 +47,7 @@ class Worker:
         if not sys.executable:
             raise ConfigurationError('isolation="process" needs sys.executable, to start Python with')
         own_end, worker_end = socket.socketpair()
-        self._last_words = os.memfd_create("rowpattern-errors", os.MFD_CLOEXEC)
+        self._stderr = os.memfd_create("rowpattern-errors", os.MFD_CLOEXEC)
         path = json.dumps(_import_path())
         environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
         settings = {name: value for name, value in os.environ.items() if name.startswith("MR_")}
@@ -64,7 +64,7 @@ class Worker:
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                stderr=self._last_words,
+                stderr=self._stderr,
                 pass_fds=[worker_end.fileno()],
                 env=environment | settings | _ALLOCATORS,
                 # Ctrl-C at a terminal is for this process.
@@ -85,13 +85,13 @@ class Worker:
             self.channel.receive(lambda: max(0.0, until - time.perf_counter()))
         except (ClosedError, TimeoutError):
             self.kill()
-            raise InternalError(f"a worker process does not start: {self.last_words() or 'it says nothing'}") from None
+            raise InternalError(f"a worker process does not start: {self.stderr_tail() or 'it says nothing'}") from None
 
-    def last_words(self) -> str:
+    def stderr_tail(self) -> str:
         """Return the end of what the process wrote to standard error."""
-        size = os.fstat(self._last_words).st_size
-        begin = max(0, size - _MOST_LAST_WORDS)
-        return os.pread(self._last_words, _MOST_LAST_WORDS, begin).decode(errors="replace").strip()
+        size = os.fstat(self._stderr).st_size
+        begin = max(0, size - _MOST_STDERR_BYTES)
+        return os.pread(self._stderr, _MOST_STDERR_BYTES, begin).decode(errors="replace").strip()
 
     def kill(self) -> None:
         """End the process at once; the system takes its memory back while this one goes on."""
@@ -111,7 +111,7 @@ class Worker:
 
     def close(self) -> None:
         """Free what is left when the process has ended."""
-        os.close(self._last_words)
+        os.close(self._stderr)
 
 
 def _import_path() -> list[str]:
@@ -181,7 +181,7 @@ class WorkerPool:
                 wait = MOST_START_SECONDS if starting else left
                 self._changed.wait(min(wait, BETWEEN_SIGNALS_SECONDS) if main else wait)
             if starting:
-                context.wait(began)
+                context.exclude_since(began)
 
     def give(self, worker: Worker) -> None:
         """Take a worker back that has done its work."""

@@ -15,7 +15,7 @@ from rowpattern.sql.execute.explanation import Explanation
 from rowpattern.sql.isolation.channel import ClosedError
 from rowpattern.sql.isolation.pool import BETWEEN_SIGNALS_SECONDS, MOST_START_SECONDS, pool
 from rowpattern.sql.runtime.context import Progress, Step
-from rowpattern.sql.runtime.supervised import park
+from rowpattern.sql.runtime.supervised import wait_forever
 from rowpattern.sql.tables.inputs import Answer, AnswerColumn, Table, as_kind
 from rowpattern.sql.tables.reading import table_reader
 
@@ -63,7 +63,7 @@ class _Query:
         self._tables: dict[str, Table] = {}
 
     def answer(self) -> Any:
-        reply, table = self._asked(None)
+        reply, table = self._exchange(None)
         if table is None:
             raise InternalError("a worker process gave no answer")
         with self._context.step("answer", table.num_rows):
@@ -72,10 +72,10 @@ class _Query:
             return as_kind(Answer(columns), reply["kind"], source)
 
     def explanation(self, *, analyze: bool) -> Explanation:
-        reply, _ = self._asked(analyze)
+        reply, _ = self._exchange(analyze)
         return Explanation(reply["explanation"], tuple(self._context.steps) if analyze else ())
 
-    def _asked(self, explain: bool | None) -> tuple[dict[str, Any], pa.Table | None]:
+    def _exchange(self, explain: bool | None) -> tuple[dict[str, Any], pa.Table | None]:
         context = self._context
         worker = pool.take(context)
         rests = False
@@ -89,19 +89,20 @@ class _Query:
                 # By the system's monotonic clock, which all processes have.
                 "begun": context.begun,
                 "threads": context.threads,
+                "time_zone": context.time_zone,
                 "progress": bool(context.progress),
                 "explain": explain,
             }
             worker.tables.begin()
             worker.channel.send(question)
-            reply, table = self._served(worker)
+            reply, table = self._serve_requests(worker)
             worker.tables.end()
             worker.answers.end()
             rests = not reply.get("replace")
         except ClosedError:
             if pool.closing and threading.current_thread() is not threading.main_thread():
-                park()
-            raise self._lost(worker) from None
+                wait_forever()
+            raise self._reason_of_end(worker) from None
         except TimeoutError:
             raise context.timeout_error() from None
         finally:
@@ -112,7 +113,7 @@ class _Query:
         context.steps += [Step(*step) for step in reply["steps"]]
         return reply, table
 
-    def _served(self, worker: Worker) -> tuple[dict[str, Any], pa.Table | None]:
+    def _serve_requests(self, worker: Worker) -> tuple[dict[str, Any], pa.Table | None]:
         """Give the worker what it asks for until it is done."""
         self._failure: Exception | None = None
         deadline = self._context.deadline + _GRACE_SECONDS
@@ -128,13 +129,13 @@ class _Query:
                 self._context.report(Progress(*message["progress"]))
                 continue
             try:
-                reply, sent = self._given_to(worker, message)
+                reply, sent = self._reply_to(worker, message)
             except Exception as error:  # noqa: BLE001 - it is raised when the worker has stopped
                 self._failure = error
                 reply, sent = {"failed": True}, None
             worker.channel.send(reply, sent)
 
-    def _given_to(self, worker: Worker, message: dict[str, Any]) -> tuple[dict[str, Any], int | None]:
+    def _reply_to(self, worker: Worker, message: dict[str, Any]) -> tuple[dict[str, Any], int | None]:
         if "open" in message:
             table = self._table(message["open"])
             return {"names": table.names, "rows": table.rows, "kind": table.kind}, None
@@ -166,7 +167,7 @@ class _Query:
         message = str(reply.get("message"))
         return kind(message, reply["line"], reply["column"]) if "line" in reply else kind(message)
 
-    def _lost(self, worker: Worker) -> Exception:
+    def _reason_of_end(self, worker: Worker) -> Exception:
         """Say why a worker has ended."""
         status: int | None
         try:
@@ -174,7 +175,7 @@ class _Query:
             status = worker.process.wait(_MOST_WAIT_FOR_STATUS_SECONDS)
         except subprocess.TimeoutExpired:
             status = None
-        said = worker.last_words()
+        said = worker.stderr_tail()
         # Nobody here ended it: the system does so where memory is short.
         if status == -9 or any(each in said for each in _NO_MEMORY):  # noqa: PLR2004 - SIGKILL
             return self._context.memory_error()

@@ -27,7 +27,7 @@ from rowpattern.sql.first_use import query_module
 from rowpattern.sql.isolation.channel import Channel, ClosedError, ReceivedTables, SentTables, wait_until_closed
 from rowpattern.sql.runtime.context import ExecutionContext
 from rowpattern.sql.tables.inputs import AnswerColumn, PandasValues, Table, common_kind, only_table
-from rowpattern.sql.tables.reading import TableElsewhere, table_reader
+from rowpattern.sql.tables.reading import RemoteTable, table_reader
 from rowpattern.sql.text.source_location import nesting_limited
 
 if TYPE_CHECKING:
@@ -75,21 +75,21 @@ class _Caller:
             self.channel.send(message)
 
 
-class _Given(TableElsewhere):
+class _TableOfCaller(RemoteTable):
     """A table that the caller was given, by its name there."""
 
     def __init__(self, caller: _Caller, name: str) -> None:
         self._caller = caller
         self._name = name
-        self._table: _CallersTable | None = None
+        self._table: _OpenedTable | None = None
 
-    def open(self) -> _CallersTable:
+    def open(self) -> _OpenedTable:
         if self._table is None:
-            self._table = _CallersTable(self._caller, self._name, **self._caller.ask(open=self._name))
+            self._table = _OpenedTable(self._caller, self._name, **self._caller.ask(open=self._name))
         return self._table
 
 
-class _CallersTable(Table):
+class _OpenedTable(Table):
     """A table of the caller's; its columns cross when they are asked for."""
 
     def __init__(self, caller: _Caller, given: str, names: list[str], rows: int, kind: str) -> None:
@@ -115,16 +115,16 @@ class _CallersTable(Table):
     def native(self, name: str, rows: Callable[[], Integers]) -> PandasValues | None:
         if self.kind != "pandas" or name in self._columns:
             return None
-        return _TakenThere(self, name, rows()) if self._caller.ask(native=[self.given, name])["native"] else None
+        return _RemoteValues(self, name, rows()) if self._caller.ask(native=[self.given, name])["native"] else None
 
     def restore(self, name: str, values: pa.ChunkedArray) -> Any:  # noqa: ARG002 - the caller does
         return None
 
 
-class _TakenThere(PandasValues):
+class _RemoteValues(PandasValues):
     """Rows of a column that the caller takes, from values as pandas holds them."""
 
-    def __init__(self, table: _CallersTable, name: str, rows: Integers) -> None:
+    def __init__(self, table: _OpenedTable, name: str, rows: Integers) -> None:
         object.__setattr__(self, "table", table)
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "rows", rows)
@@ -136,7 +136,7 @@ class _TakenThere(PandasValues):
     def __len__(self) -> int:
         return len(self.rows)
 
-    table: _CallersTable
+    table: _OpenedTable
     name: str
     rows: Integers
 
@@ -246,9 +246,10 @@ def _answered(question: dict[str, Any], caller: _Caller, memory: _Memory) -> tup
         report if question["progress"] else None,
         question["threads"],
         begun=question["begun"],
+        time_zone=question["time_zone"],
     )
-    given = {name: _Given(caller, name) for name in question["names"]}
-    data = _Given(caller, "") if question["data"] else None
+    given = {name: _TableOfCaller(caller, name) for name in question["names"]}
+    data = _TableOfCaller(caller, "") if question["data"] else None
     explain = question["explain"]
     if explain is not None:
         # The connection then exists already: memory of DuckDB's threads does not count for the query.
@@ -267,7 +268,7 @@ def _answered(question: dict[str, Any], caller: _Caller, memory: _Memory) -> tup
         caller.answers.begin()
         place, descriptor = caller.answers.write(sent)
     one = only_table(tables)
-    source = one.given if isinstance(one, _CallersTable) else None
+    source = one.given if isinstance(one, _OpenedTable) else None
     kind = common_kind(tables)
     return {"columns": columns, "place": place, "kind": kind, "source": source, "steps": _steps(context)}, descriptor
 
@@ -283,16 +284,16 @@ def _sent(answer: Answer) -> tuple[list[dict[str, Any]], pa.Table]:
     at: dict[int, int] = {}
     for column in answer.columns:
         values = column.values
-        key = id(values.rows) if isinstance(values, _TakenThere) else id(column)
+        key = id(values.rows) if isinstance(values, _RemoteValues) else id(column)
         if key not in at:
             at[key] = len(arrays)
             arrays.append(_array(column, values))
-        taken = values.name if isinstance(values, _TakenThere) else None
+        taken = values.name if isinstance(values, _RemoteValues) else None
         columns.append({"name": column.name, "origin": column.origin, "taken": taken, "at": at[key]})
     return columns, pa.Table.from_arrays(arrays, names=[str(number) for number in range(len(arrays))])
 
 
 def _array(column: AnswerColumn, values: Any) -> Any:
-    if isinstance(values, _TakenThere):
+    if isinstance(values, _RemoteValues):
         return pa.array(np.asarray(values.rows))
     return column.arrow()

@@ -58,6 +58,7 @@ class ParsedQuery:
         duckdb_tables: those that `outer` and `sources` read, each with how often one of these texts names it at most.
         projection: where the query is a SELECT of columns from one clause and nothing more, those columns, each with
             the name that it gets; empty for `SELECT *`. None otherwise.
+        may_need_zone: whether `outer` and `sources` may compute something for which timestamps need a time zone.
     """
 
     sql: str
@@ -67,6 +68,7 @@ class ParsedQuery:
     tables: dict[str, SourceLocation]
     duckdb_tables: Counter[str]
     projection: list[tuple[Column, str]] | None
+    may_need_zone: bool = False
 
 
 def result_name(clause: Clause) -> str:
@@ -166,6 +168,7 @@ class _QueryParser:
         self._sources = {clause.number: self._source(clause) for clause in clauses if clause.table is None}
         self._tables: dict[str, SourceLocation] = {}
         self._duckdb_tables: Counter[str] = Counter()
+        self._may_need_zone = False
 
     def parse(self, check: Callable[[], None]) -> ParsedQuery:
         written = [each for clause in self._clauses for each in clause.expressions()]
@@ -190,6 +193,7 @@ class _QueryParser:
             tables=dict(sorted(self._tables.items(), key=lambda item: item[1].offset)),
             duckdb_tables=self._duckdb_tables,
             projection=self._projection(statement),
+            may_need_zone=self._may_need_zone,
         )
 
     # Texts around clauses.
@@ -232,6 +236,7 @@ class _QueryParser:
         statement = _statement(text, tree)
         reader = QueryReader(text)
         reader.read(statement)
+        self._may_need_zone |= reader.may_need_zone
         named: Counter[str] = Counter()
         answers: Counter[str] = Counter()
         for table in reader.tables:

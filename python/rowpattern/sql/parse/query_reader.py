@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from rowpattern.errors import QueryError, UnsupportedQueryError
 from rowpattern.sql.duckdb.functions import TABLE_FUNCTIONS, WINDOWS
 from rowpattern.sql.duckdb.names import lowered
-from rowpattern.sql.expression.nodes import Node, Opaque, Star
+from rowpattern.sql.expression.nodes import Call, Literal, Node, Opaque, Star, children
 from rowpattern.sql.expression.read import Fields, TreeReader
 from rowpattern.sql.text.source_location import candidates
 
@@ -31,6 +31,10 @@ Scope = frozenset[str]
 _JOINS = frozenset({"INNER", "LEFT", "RIGHT", "OUTER", "FULL", "SEMI", "ANTI", "MARK", "SINGLE"})
 _JOIN_FORMS = frozenset({"REGULAR", "CROSS", "NATURAL", "ASOF", "POSITIONAL"})
 _SET_OPERATIONS = frozenset({"UNION", "UNION_BY_NAME", "EXCEPT", "INTERSECT"})
+
+# What they give of timestamps is the same in each time zone.
+_WITHOUT_ZONE = frozenset({"any_value", "arg_max", "arg_min", "count", "count_star", "first", "greatest", "last"})
+_WITHOUT_ZONE |= {"least", "list", "max", "min"}
 
 _CLOSED = "a query sees the tables that it was given and nothing else"
 
@@ -54,6 +58,8 @@ class QueryReader(TreeReader):
     Attributes:
         tables: those that it names and does not make itself, in order, as often as it names them.
         made: names of those that it makes itself.
+        may_need_zone: whether it may compute something for which timestamps need a time zone: it calls a function,
+            casts, or compares with a text.
     """
 
     def __init__(self, text: Composed) -> None:
@@ -61,6 +67,7 @@ class QueryReader(TreeReader):
         super().__init__(text)
         self.tables: list[TableRead] = []
         self.made: list[str] = []
+        self.may_need_zone = False
         self._scope: Scope = frozenset()
         self._query_kinds: dict[str, Callable[[Fields], None]] = {
             "SELECT_NODE": self._select,
@@ -275,6 +282,27 @@ class QueryReader(TreeReader):
         if pivot.take("subquery") is not None or pivot.take("pivot_enum"):
             raise self.unknown("PIVOT over the values of a query or of a type", pivot)
 
+    # Expressions.
+
+    def _call(self, keys: Fields, form: str) -> Node:
+        found = super()._call(keys, form)
+        self.may_need_zone |= not (isinstance(found, Call) and found.name in _WITHOUT_ZONE)
+        return found
+
+    def _cast(self, keys: Fields, form: str) -> Node:
+        self.may_need_zone = True
+        return super()._cast(keys, form)
+
+    def _comparison(self, keys: Fields, form: str) -> Node:
+        return self._compared(super()._comparison(keys, form))
+
+    def _between(self, keys: Fields, form: str) -> Node:
+        return self._compared(super()._between(keys, form))
+
+    def _compared(self, found: Node) -> Node:
+        self.may_need_zone |= any(isinstance(each, Literal) and each.is_text for each in children(found))
+        return found
+
     # Expressions that stand around clauses only.
 
     def _more_functions(self) -> frozenset[str]:
@@ -309,7 +337,8 @@ class QueryReader(TreeReader):
         if form in {"GROUPING_FUNCTION", "OPERATOR_UNPACK"}:
             self._expressions(keys, "children")
             return Opaque(form.lower())
-        return super()._operation(keys, form)
+        found = super()._operation(keys, form)
+        return self._compared(found) if form == "COMPARE_IN" else found
 
     def _position(self, keys: Fields, _: str) -> Node:
         keys.take("index")

@@ -64,7 +64,7 @@ class ExecutionContext:
         progress: called with `Progress`; True prints to standard error.
         threads: the most threads that work on it.
         steps: what was done.
-        time_zone: that of expressions that need one; None for the process's.
+        time_zone: that of expressions that need one; None for that of the columns which they read.
         given_mb: the limit of memory that the caller knows, where this is a part of it.
         read_rows: how many rows a stream has read.
         read_bytes: how many bytes of columns those have.
@@ -127,7 +127,7 @@ class ExecutionContext:
             stated_mb=self.limit_mb,
         )
 
-    def wait(self, begun: float) -> None:
+    def exclude_since(self, begun: float) -> None:
         """Take no account of the time since then: the caller was at work, not the query."""
         self.begun += time.perf_counter() - begun
 

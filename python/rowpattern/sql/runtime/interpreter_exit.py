@@ -43,18 +43,18 @@ def _at_exit() -> None:
     if running:
         # Freeing a connection waits for its work.
         keep_owned_for_ever()
-        _leave_out_duckdbs_end()
+        _unregister_duckdbs_exit_functions()
     # A daemon thread may be inside DuckDB without owning anything yet.
     if sys.platform == "linux" and (running or threading.active_count() > 1):
         # Where the C library or the C++ runtime is another one, nothing can be done.
         with contextlib.suppress(OSError, AttributeError):
-            _let_threads_wait()
+            _have_late_threads_wait()
         if running:
             with contextlib.suppress(OSError, AttributeError):
-                _leave_early()
+                _exit_before_destructors()
 
 
-def _leave_out_duckdbs_end() -> None:
+def _unregister_duckdbs_exit_functions() -> None:
     """Take back what DuckDB registered for the interpreter's end: it waits for the results of queries that run.
 
     That function has no name; those of DuckDB's functions that were not registered are not concerned.
@@ -65,7 +65,7 @@ def _leave_out_duckdbs_end() -> None:
             atexit.unregister(function)
 
 
-def _let_threads_wait() -> None:
+def _have_late_threads_wait() -> None:
     """Have a thread that CPython would end wait for the end of the process."""
     if sys.version_info >= (3, 14):
         # It does so itself.
@@ -77,7 +77,7 @@ def _let_threads_wait() -> None:
     set_terminate(ctypes.cast(ctypes.CDLL(None).pause, ctypes.c_void_p))
 
 
-def _leave_early() -> None:
+def _exit_before_destructors() -> None:
     """Have `exit`, which the interpreter calls last, leave with its status before C++ destroys global objects."""
     library = ctypes.CDLL(None)
     for name in ("on_exit", "__cxa_atexit"):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from rowpattern.sql.runtime.context import ExecutionContext
 
-__all__ = ["SupervisedThreads", "Task", "all_supervised_threads", "park"]
+__all__ = ["SupervisedThreads", "Task", "all_supervised_threads", "wait_forever"]
 
 _Found = TypeVar("_Found")
 
@@ -191,7 +191,7 @@ class SupervisedThreads:
         """
         main = threading.current_thread() is threading.main_thread()
         if self.closing and not main:
-            park()
+            wait_forever()
         self._wait_for_slot(context, main=main)
         task = Task(work, interrupt)
         try:
@@ -201,7 +201,7 @@ class SupervisedThreads:
                 ended = task.wait(min(left, _BETWEEN_SIGNALS_SECONDS) if main else left)
                 if ended or (not left and task.stop(_PATIENCE_SECONDS)):
                     if self.closing and not main:
-                        park()
+                        wait_forever()
                     return task.result()
                 if not left:
                     break
@@ -299,7 +299,7 @@ def all_supervised_threads() -> list[SupervisedThreads]:
     return list(_all)
 
 
-def park() -> None:
+def wait_forever() -> None:
     """Wait for ever: the interpreter ends, and this daemon thread may not begin anything."""
     while True:
         threading.Event().wait()

@@ -11,8 +11,11 @@ import pyarrow as pa
 
 from rowpattern._core import _check_column
 from rowpattern.errors import QueryError, RowsError
+from rowpattern.sql.arrow.casting import has_intervals, with_durations
+from rowpattern.sql.arrow.categories import as_categories, is_ordered, labels_of, marked, with_one_dictionary
 from rowpattern.sql.arrow.encodings import is_view, readable
-from rowpattern.sql.duckdb.names import check_name
+from rowpattern.sql.duckdb.enums import enum_columns
+from rowpattern.sql.duckdb.names import check_name, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,10 +27,12 @@ __all__ = [
     "AnswerColumn",
     "PandasValues",
     "Table",
+    "answer_values",
     "as_kind",
     "check_names",
     "checked",
     "common_kind",
+    "is_frame",
     "only_table",
     "plain_integers",
     "read_table",
@@ -65,11 +70,22 @@ class Table:
         """
         found = self._columns.get(name)
         if found is None:
-            found = self._columns[name] = readable(checked(self._convert(name), name), name, self.hold)
+            values = readable(checked(self._convert(name), name), name, self.hold)
+            found = self._columns[name] = with_one_dictionary(values, name)
         return found
 
     def _convert(self, name: str) -> pa.ChunkedArray:
         return self._table.column(name)
+
+    @property
+    def has_intervals(self) -> bool:
+        """Whether a column that was read is of Arrow's interval type: then intervals that are computed stay that."""
+        return any(has_intervals(values.type) for values in self._columns.values())
+
+    def metadata(self, name: str) -> dict[bytes, bytes] | None:
+        """Return what the field of a column says beside its type: of extension types that pyarrow does not know."""
+        found: dict[bytes, bytes] | None = self._table.schema.field(name).metadata
+        return found
 
     def arrow(self) -> pa.Table:
         """Return all columns, checked.
@@ -79,8 +95,10 @@ class Table:
         """
         columns = [self.column(name) for name in self.names]
         # DuckDB reads views of text, and does not take every other encoding: of runs of runs it ends in an assertion.
-        both = zip(self._table.columns, columns)
-        return pa.Table.from_arrays([own if is_view(own.type) else found for own, found in both], names=self.names)
+        both = [own if is_view(own.type) else found for own, found in zip(self._table.columns, columns)]
+        # Extension types that pyarrow does not know, as geometry, are what their fields say.
+        fields = [field.with_type(values.type) for field, values in zip(self._table.schema, both)]
+        return pa.Table.from_arrays(both, schema=pa.schema(fields))
 
     def equal(self, name: str, text: str) -> pa.Array | None:  # noqa: ARG002 - for tables that can
         """Say in which rows a column is a text, without converting the column; None where that cannot be.
@@ -97,6 +115,10 @@ class Table:
         """Return values of a column in the form that the column had; None where they are in it already."""
         kind = self._table.schema.field(name).type
         return values.cast(kind) if is_view(kind) else None
+
+    def like(self, frame: Any) -> Any:
+        """Return a frame of pandas or Polars as the class of frame that this table came from."""
+        return frame
 
 
 def checked(values: pa.ChunkedArray, name: str, first: int = 0) -> pa.ChunkedArray:
@@ -181,11 +203,27 @@ class _PandasTable(Table):
         if values.type != kind and pa.types.is_large_string(kind) and pa.types.is_string(values.type):
             # DuckDB's texts.
             values = values.cast(kind)
+        if isinstance(values.type, pa.UuidType) and dtype.kind == "O":
+            return _objects(values.to_pylist())
         if hasattr(dtype, "__from_arrow__") and values.type == kind:
             import pandas as pd
 
             return pd.Series(dtype.__from_arrow__(values), copy=False)
         return None
+
+    def metadata(self, name: str) -> dict[bytes, bytes] | None:  # noqa: ARG002 - its types say everything
+        return None
+
+    def like(self, frame: Any) -> Any:
+        if type(self._frame) is type(frame):
+            return frame
+        return self._frame._constructor(frame).__finalize__(self._frame)  # noqa: SLF001 - pandas' name for subclasses
+
+
+def _objects(values: list[Any]) -> Any:
+    found = np.empty(len(values), dtype=object)
+    found[:] = values
+    return found
 
 
 class _PolarsTable(Table):
@@ -198,13 +236,28 @@ class _PolarsTable(Table):
         check_names(self.names)
 
     def _convert(self, name: str) -> pa.ChunkedArray:
+        polars = sys.modules["polars"]
+        series = self._frame.get_column(name)
+        dtype = series.dtype
+        if _has_objects(dtype):
+            # Polars gives addresses for them.
+            message = f"column {name} of the type {dtype} has Python's objects, which no query can read"
+            raise QueryError(f"{message}; give it a type of Polars', or leave it out of the table")
         try:
-            return self._frame.select(name).to_arrow().column(0)
+            if self._is_wide(dtype):
+                series = series.cast(polars.Decimal(38, 0))
+            return series.to_frame().to_arrow().column(0)
         except pa.ArrowException as error:
-            # Arrow has no type for Int128.
-            dtype = self._frame.schema[name]
             message = f"column {name} of the type {dtype} cannot be read: {str(error).splitlines()[0]}"
             raise QueryError(f"{message}; cast it to another type") from None
+        except polars.exceptions.InvalidOperationError:
+            message = f"column {name} of the type {dtype} has a value of more than 38 digits, which no query can read"
+            raise QueryError(f"{message}; cast it to another type") from None
+
+    @staticmethod
+    def _is_wide(dtype: Any) -> bool:
+        """Say whether Arrow has no type for the integers of a column."""
+        return str(dtype) in {"Int128", "UInt128"}
 
     def equal(self, name: str, text: str) -> pa.Array | None:
         # Polars compares a million texts in an eighth of Arrow's time.
@@ -212,6 +265,8 @@ class _PolarsTable(Table):
         return (series == text).to_arrow() if str(series.dtype) in {"String", "Utf8"} else None
 
     def arrow(self) -> pa.Table:
+        if any(_has_objects(dtype) or self._is_wide(dtype) for dtype in self._frame.dtypes):
+            return pa.table({name: self.column(name) for name in self.names})
         try:
             table = self._frame.to_arrow()
         except pa.ArrowException:
@@ -222,8 +277,49 @@ class _PolarsTable(Table):
                 checked(table.column(name), name)
         return table
 
-    def restore(self, name: str, values: pa.ChunkedArray) -> Any:  # noqa: ARG002 - Polars has its own types of Arrow's
+    def restore(self, name: str, values: pa.ChunkedArray) -> Any:
+        dtype = self._frame.schema[name]
+        if self._is_wide(dtype) and pa.types.is_decimal(values.type):
+            return sys.modules["polars"].from_arrow(values).cast(dtype)
+        # Polars has its own types of Arrow's.
         return None
+
+    def metadata(self, name: str) -> dict[bytes, bytes] | None:  # noqa: ARG002 - its types say everything
+        return None
+
+    def like(self, frame: Any) -> Any:
+        return frame if type(self._frame) is type(frame) else type(self._frame)(frame)
+
+
+def _has_objects(dtype: Any) -> bool:
+    inner = getattr(dtype, "inner", None)
+    fields = getattr(dtype, "fields", ())
+    return (
+        str(dtype) == "Object"
+        or (inner is not None and _has_objects(inner))
+        or any(_has_objects(each.dtype) for each in fields)
+    )
+
+
+class _RelationTable(Table):
+    """What a DuckDB relation gives; its types come back where Arrow has others for them."""
+
+    def __init__(self, relation: Any) -> None:
+        self._types = dict(zip(relation.columns, relation.types))
+        super().__init__(relation.to_arrow_table(), "duckdb")
+
+    def _convert(self, name: str) -> pa.ChunkedArray:
+        values = self._table.column(name)
+        # Of an ENUM.
+        return marked(values, ordered=True) if pa.types.is_dictionary(values.type) else values
+
+    @property
+    def has_intervals(self) -> bool:
+        return True
+
+    def type_of(self, name: str) -> Any:
+        """Return a column's type in DuckDB."""
+        return self._types[name]
 
 
 def check_names(names: list[str]) -> None:
@@ -235,6 +331,12 @@ def check_names(names: list[str]) -> None:
         raise QueryError(f"the table has two columns {twice}; give each a name of its own")
 
 
+def is_frame(value: Any, library: str, kind: str) -> bool:
+    """Say whether a value is of a class of a library, or of one that is derived from it; nothing is imported."""
+    module = sys.modules.get(library)
+    return module is not None and isinstance(value, getattr(module, kind, ()))
+
+
 def read_table(value: Any, name: str) -> Table:
     """Take a table of any kind that is known.
 
@@ -243,19 +345,18 @@ def read_table(value: Any, name: str) -> Table:
         QueryError: two columns have the same name, or a column has one that DuckDB would change.
         RowsError: what it gives through Arrow's interface is no table, as a stream that was read before.
     """
-    module = type(value).__module__.split(".")[0]
-    kind = type(value).__name__
-    if module == "pandas" and kind == "DataFrame":
+    if is_frame(value, "pandas", "DataFrame"):
         return _PandasTable(value)
     if isinstance(value, pa.RecordBatchReader):
         return Table(value.read_all(), "reader")
     if isinstance(value, pa.Table):
         return Table(value)
-    if module == "polars" and kind in {"DataFrame", "LazyFrame"}:
-        lazy = kind == "LazyFrame"
-        return _PolarsTable(value.collect() if lazy else value, "polars lazy" if lazy else "polars")
-    if kind == "DuckDBPyRelation":
-        return Table(value.to_arrow_table() if hasattr(value, "to_arrow_table") else value.arrow(), "duckdb")
+    if is_frame(value, "polars", "DataFrame"):
+        return _PolarsTable(value, "polars")
+    if is_frame(value, "polars", "LazyFrame"):
+        return _PolarsTable(value.collect(), "polars lazy")
+    if type(value).__name__ == "DuckDBPyRelation":
+        return _RelationTable(value)
     if hasattr(value, "__arrow_c_stream__"):
         try:
             return Table(pa.table(value))
@@ -316,11 +417,38 @@ class Answer:
 
     columns: list[AnswerColumn]
 
-    def arrow(self) -> pa.Table:
-        """Return it as an Arrow table."""
-        return pa.Table.from_arrays(
-            [column.arrow() for column in self.columns], names=[column.name for column in self.columns]
-        )
+    def arrow(self, source: Table | None = None) -> pa.Table:
+        """Return it as an Arrow table, with what the fields of the one table behind it say of extension types."""
+        columns = [column.arrow() for column in self.columns]
+        about = {
+            column.name: found
+            for column in self.columns
+            if source is not None and column.origin is not None and (found := source.metadata(column.origin))
+        }
+        if not about:
+            return pa.Table.from_arrays(columns, names=[column.name for column in self.columns])
+        fields = [
+            pa.field(column.name, values.type, metadata=about.get(column.name))
+            for column, values in zip(self.columns, columns)
+        ]
+        return pa.Table.from_arrays(columns, schema=pa.schema(fields))
+
+
+def answer_values(values: Array, name: str, *, keep_intervals: bool) -> Array:
+    """Return what was computed in the types of an answer: an interval is a duration, a sum of integers int64.
+
+    Args:
+        values: a column.
+        name: what to call it in an error.
+        keep_intervals: leave intervals, which may have months.
+
+    Raises:
+        QueryError: an interval has months.
+    """
+    if not keep_intervals and has_intervals(values.type):
+        chunked = values if isinstance(values, pa.ChunkedArray) else pa.chunked_array([values])
+        return with_durations(chunked, name)
+    return plain_integers(values)
 
 
 def plain_integers(values: Array) -> Array:
@@ -343,7 +471,11 @@ def restored(table: pa.Table, origins: Mapping[str, str], source: Table) -> Answ
         origin = origins.get(name)
         if origin is not None:
             kind = source.column(origin).type
-            if pa.types.is_dictionary(kind) and values.type == kind.value_type:
+            if pa.types.is_timestamp(kind) and pa.types.is_timestamp(values.type) and kind.tz and values.type.tz:
+                values = values.cast(pa.timestamp(values.type.unit, kind.tz))  # noqa: PLW2901 - the same instants
+            if is_ordered(kind) and is_ordered(values.type):
+                values = as_categories(values, kind)  # noqa: PLW2901 - the same values
+            elif pa.types.is_dictionary(kind) and values.type == kind.value_type:
                 values = values.dictionary_encode().cast(kind)  # noqa: PLW2901 - the same values
             elif pa.types.is_dictionary(kind) and not pa.types.is_dictionary(values.type):
                 origin = None
@@ -361,19 +493,78 @@ def as_kind(answer: Answer, kind: str, source: Table | None) -> Any:
         kind: as `Table.kind`.
         source: the one table that origins are columns of.
     """
+    if kind != "duckdb" and any(_has_intervals(column) for column in answer.columns):
+        keep = source is not None and source.has_intervals
+        answer = Answer([_answered(column, keep_intervals=keep) for column in answer.columns])
     if kind == "pandas":
-        return _as_pandas(answer, source)
+        frame = _as_pandas(answer, source)
+        return frame if source is None else source.like(frame)
+    if kind in {"polars", "polars lazy"}:
+        frame = _as_polars(answer, source)
+        frame = frame if source is None else source.like(frame)
+        return frame.lazy() if kind == "polars lazy" else frame
     if source is not None and kind in {"arrow", "reader"}:
         answer = Answer([_restored_view(column, source) for column in answer.columns])
-    table = answer.arrow()
+    table = answer.arrow(source)
     if kind == "reader":
         return table.to_reader()
-    if kind in {"polars", "polars lazy"}:
-        frame = sys.modules["polars"].from_arrow(table)
-        return frame.lazy() if kind == "polars lazy" else frame
-    if kind == "duckdb":
-        return sys.modules["duckdb"].from_arrow(table)
-    return table
+    return _as_relation(answer, table, source) if kind == "duckdb" else table
+
+
+def _has_intervals(column: AnswerColumn) -> bool:
+    return not isinstance(column.values, PandasValues) and has_intervals(column.values.type)
+
+
+def _answered(column: AnswerColumn, *, keep_intervals: bool) -> AnswerColumn:
+    values = column.values
+    if isinstance(values, PandasValues):
+        return column
+    return AnswerColumn(column.name, answer_values(values, column.name, keep_intervals=keep_intervals), column.origin)
+
+
+def _as_polars(answer: Answer, source: Table | None) -> Any:
+    polars = sys.modules["polars"]
+    plain: list[AnswerColumn] = []
+    typed: dict[str, Any] = {}
+    for column in answer.columns:
+        values = column.arrow()
+        own = None if source is None or column.origin is None else source.restore(column.origin, values)
+        if own is not None:
+            typed[column.name] = own
+            plain.append(AnswerColumn(column.name, pa.nulls(len(values))))
+        elif is_ordered(values.type):
+            typed[column.name] = polars.Series(
+                values.cast(values.type.value_type), dtype=polars.Enum(labels_of(values))
+            )
+            plain.append(AnswerColumn(column.name, pa.nulls(len(values))))
+        else:
+            plain.append(AnswerColumn(column.name, values))
+    frame = polars.from_arrow(Answer(plain).arrow())
+    return frame.with_columns(own.alias(name) for name, own in typed.items()) if typed else frame
+
+
+# DuckDB's types that Arrow has others for, from which a cast gives the same values (not so for BIT).
+_CAST_BACK = frozenset({"UUID", "JSON", "HUGEINT", "UHUGEINT"})
+
+
+def _as_relation(answer: Answer, table: pa.Table, source: Table | None) -> Any:
+    """Return an answer as a relation, with the types of the relation that it came from."""
+    relation = sys.modules["duckdb"].from_arrow(table)
+    enums = enum_columns(table)
+    if enums is not None:
+        relation = relation.project(enums)
+    if not isinstance(source, _RelationTable):
+        return relation
+    own = [None if column.origin is None else source.type_of(column.origin) for column in answer.columns]
+    own = [kind if kind is not None and str(kind) in _CAST_BACK else None for kind in own]
+    if all(kind is None or kind == found for kind, found in zip(own, relation.types)):
+        return relation
+    return relation.project(
+        ", ".join(
+            quoted(name) if kind is None or kind == found else f"CAST({quoted(name)} AS {kind}) AS {quoted(name)}"
+            for name, kind, found in zip(relation.columns, own, relation.types)
+        )
+    )
 
 
 def _restored_view(column: AnswerColumn, source: Table) -> AnswerColumn:
@@ -400,6 +591,12 @@ def _as_pandas(answer: Answer, source: Table | None) -> Any:
         elif _is_plain(chunked.type) and not chunked.null_count:
             # As pandas' own conversion does, without a series for each column.
             arrays[at] = chunked.to_numpy()
+        elif pa.types.is_integer(chunked.type):
+            # pandas' own conversion makes doubles of them, which have 53 bits.
+            dtype = pd.api.types.pandas_dtype(str(chunked.type).replace("int", "Int").replace("uI", "UI"))
+            arrays[at] = pd.Series(dtype.__from_arrow__(chunked), copy=False)
+        elif isinstance(chunked.type, pa.UuidType):
+            arrays[at] = _objects(chunked.to_pylist())
         else:
             arrays[at] = chunked.to_pandas()
     rows = len(answer.columns[0].values) if answer.columns else 0

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from rowpattern.sql.runtime.context import Progress
 from rowpattern.sql.runtime.supervised import SupervisedThreads
-from rowpattern.sql.tables.inputs import Table, read_table
+from rowpattern.sql.tables.inputs import Table, is_frame, read_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rowpattern.sql.runtime.context import ExecutionContext
 
 __all__ = [
-    "TableElsewhere",
+    "RemoteTable",
     "abandoned_reads",
     "counted_batches",
     "is_in_memory",
@@ -41,7 +41,7 @@ def abandoned_reads() -> int:
     return _supervised.abandoned
 
 
-class TableElsewhere(ABC):
+class RemoteTable(ABC):
     """A table that another process has."""
 
     @abstractmethod
@@ -51,15 +51,15 @@ class TableElsewhere(ABC):
 
 def is_in_memory(value: Any) -> bool:
     """Say whether a table is there, so that nothing has to be waited for."""
-    kind = (type(value).__module__.split(".")[0], type(value).__name__)
-    return isinstance(value, pa.Table) or kind in {("pandas", "DataFrame"), ("polars", "DataFrame")}
+    frame = is_frame(value, "pandas", "DataFrame") or is_frame(value, "polars", "DataFrame")
+    return isinstance(value, pa.Table) or frame
 
 
 def table_reader(context: ExecutionContext) -> Callable[[Any, str], Table]:
     """Return `read_table` within the limits of a run."""
 
     def read(value: Any, name: str) -> Table:
-        if isinstance(value, TableElsewhere):
+        if isinstance(value, RemoteTable):
             return value.open()
         if is_in_memory(value):
             table = read_table(value, name)

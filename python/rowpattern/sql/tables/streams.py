@@ -12,16 +12,18 @@ import duckdb
 import pyarrow as pa
 
 from rowpattern.errors import QueryError
+from rowpattern.sql.arrow.categories import is_ordered, labels_of, with_labels
 from rowpattern.sql.arrow.encodings import is_view, readable, readable_type
 from rowpattern.sql.duckdb.connection import relation_reader
+from rowpattern.sql.duckdb.enums import enum_labels
 from rowpattern.sql.expression.write import quoted
 from rowpattern.sql.runtime.ownership import owned
 from rowpattern.sql.tables.datasets import dataset_batches, file_dataset
-from rowpattern.sql.tables.inputs import check_names, checked, read_table
+from rowpattern.sql.tables.inputs import check_names, checked, is_frame, read_table
 from rowpattern.sql.tables.reading import supervised
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from rowpattern.sql.runtime.context import ExecutionContext
 
@@ -54,6 +56,7 @@ class Stream:
         views: the types of its columns that are views of text or bytes, which `schema` has as text or bytes.
         again: whether it can be read more than once.
         in_memory: whether its batches are there, so that nothing has to be waited for.
+        labels: the texts of columns of ordered categories, in order, where they are known before the stream is read.
     """
 
     def __init__(
@@ -62,9 +65,12 @@ class Stream:
         schema: pa.Schema,
         open_batches: Callable[[Sequence[str]], Iterable[pa.RecordBatch]],
         again: bool,
+        *,
         in_memory: bool = False,
+        labels: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         """Take a function that begins to read columns of these names."""
+        self.labels = dict(labels or {})
         self.name = name
         check_names(schema.names)
         self.schema = pa.schema([pa.field(field.name, readable_type(field.type)) for field in schema])
@@ -88,14 +94,20 @@ class Stream:
         self._begun = True
         names = self.schema.names if names is None else names
         schema = pa.schema([self.schema.field(name) for name in names])
+        for field in schema:
+            if is_ordered(field.type) and field.name not in self.labels:
+                message = f"{self.name} has the column {field.name} of ordered categories, which are not known before"
+                raise QueryError(f"{message} it is read; give a table, or make texts of them")
         first = 0
         # What reads may have threads.
         with owned(self._open_batches(names)) as batches:
             for batch in batches:
                 columns = []
                 for name, values in zip(names, batch.select(names).columns):
-                    column = checked(pa.chunked_array([values]), name, first)
-                    columns.append(readable(column, name, lambda _: None).chunk(0))
+                    column = readable(checked(pa.chunked_array([values]), name, first), name, lambda _: None).chunk(0)
+                    labels = self.labels.get(name)
+                    kind = self.schema.field(name).type
+                    columns.append(column if labels is None else with_labels(column, kind, labels, name))
                 first += batch.num_rows
                 yield pa.RecordBatch.from_arrays(columns, schema=schema)
 
@@ -122,35 +134,60 @@ def read_stream(value: Any, name: str, context: ExecutionContext) -> Stream:
     if kind == "DuckDBPyRelation":
         with _library_errors(name):
             schema = relation_reader(value.limit(0), 1).schema
+        # Of an ENUM.
+        fields = [_ordered_field(field) if pa.types.is_dictionary(field.type) else field for field in schema]
+        labels = {label: enum_labels(kind) for label, kind in zip(value.columns, value.types) if kind.id == "enum"}
         return Stream(
-            name, schema, lambda names: _from_library(lambda: _relation_batches(value, names), name), again=True
+            name,
+            pa.schema(fields),
+            lambda names: _from_library(lambda: _relation_batches(value, names), name),
+            again=True,
+            labels=labels,
         )
     if module == "pyarrow" and hasattr(value, "scanner"):
         return Stream(name, value.schema, lambda names: _dataset_batches(value, names, name), again=True)
     if module == "pyarrow" and hasattr(value, "projected_schema"):
         # A scanner, with the read-ahead that its maker gave it. It may be over a reader.
         return Stream(name, value.projected_schema, lambda _: _from_library(value.to_reader, name), again=False)
-    if module == "polars" and kind == "LazyFrame" and hasattr(value, "collect_batches"):
+    if is_frame(value, "polars", "LazyFrame") and hasattr(value, "collect_batches"):
         with _library_errors(name):
-            schema = sys.modules["polars"].DataFrame(schema=value.collect_schema()).to_arrow().schema
+            dtypes = value.collect_schema()
+            schema = sys.modules["polars"].DataFrame(schema=dtypes).to_arrow().schema
         rows = batch_rows(schema)
+        labels = {label: dtype.categories.to_list() for label, dtype in dtypes.items() if _is_enum(dtype)}
         return Stream(
-            name, schema, lambda names: _from_library(lambda: _lazy_batches(value, names, rows), name), again=True
+            name,
+            schema,
+            lambda names: _from_library(lambda: _lazy_batches(value, names, rows), name),
+            again=True,
+            labels=labels,
         )
     if isinstance(value, (list, tuple)) and value and isinstance(value[0], pa.RecordBatch):
         schema = _same_schema(value, name)
         return Stream(name, schema, lambda names: (each.select(names) for each in value), again=True, in_memory=True)
     if isinstance(value, Iterator) and not hasattr(value, "__arrow_c_stream__"):
         return _iterated(value, name, context)
-    if hasattr(value, "__arrow_c_stream__") and module not in {"polars", "pandas", "pyarrow"}:
+    frame = is_frame(value, "pandas", "DataFrame") or is_frame(value, "polars", "DataFrame")
+    if hasattr(value, "__arrow_c_stream__") and not frame and module not in {"polars", "pandas", "pyarrow"}:
         reader = pa.RecordBatchReader.from_stream(value)
         return Stream(name, reader.schema, lambda _: reader, again=False)
     table = read_table(value, name).arrow()
-    found = Stream(name, table.schema, lambda names: table.select(names).to_batches(), again=True, in_memory=True)
+    labels = {field.name: labels_of(table.column(field.name)) for field in table.schema if is_ordered(field.type)}
+    found = Stream(
+        name, table.schema, lambda names: table.select(names).to_batches(), again=True, in_memory=True, labels=labels
+    )
     if isinstance(value, pa.Table):
         # Reading has made plain text of views.
         found.views = {field.name: field.type for field in value.schema if is_view(field.type)}
     return found
+
+
+def _is_enum(dtype: Any) -> bool:
+    return bool(dtype == sys.modules["polars"].Enum)
+
+
+def _ordered_field(field: pa.Field) -> pa.Field:
+    return field.with_type(pa.dictionary(field.type.index_type, field.type.value_type, ordered=True))
 
 
 def _from_library(begin: Callable[[], Iterable[pa.RecordBatch]], name: str) -> Iterator[pa.RecordBatch]:

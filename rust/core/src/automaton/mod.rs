@@ -1,7 +1,7 @@
 //! Tree to automata.
 //!
-//! [`Automaton::new`] goes two steps. [`nfa`] writes the tree as a Thompson NFA with `regex_automata`'s builder,
-//! over an alphabet of variables: byte `k` stands for "the row was mapped to variable `k`". [`positions`] takes
+//! [`Automaton::new`] goes two steps. `nfa.rs` writes the tree as a Thompson NFA with `regex_automata`'s builder,
+//! over an alphabet of variables: byte `k` stands for "the row was mapped to variable `k`". `positions.rs` takes
 //! from it the *position automaton* (Glushkov, 1961; McNaughton and Yamada, 1960): one position for each place
 //! where a variable stands, and for each the list of what may come next, in the order of preference. Matching
 //! ([`crate::matcher`]) uses the position automaton only.

@@ -5,7 +5,7 @@ use super::failures::{Failures, Reach};
 use crate::automaton::ACCEPT;
 use crate::budget::{Budget, Stopped};
 use crate::condition::{Aggregate, Expression, MatchSoFar, Surroundings, Value, ValueColumn};
-use crate::matcher::{BackwardPass, Candidate, Context, Ending, Output, SearchError, Sink, Strategy};
+use crate::matcher::{BackwardPass, Candidate, Context, Output, SearchError, Sink, Strategy};
 use crate::rows::{Skip, Target, VariableSet};
 
 /// Steps between two looks at the limits: about a tenth of a millisecond.
@@ -179,21 +179,28 @@ impl<'a> Backtracking<'a> {
     }
 
     /// Hands on the rows of the match that was found, and says where the skip's variables stand in it.
-    fn hand_on<S: Sink>(&mut self, context: &mut Context<'_>, output: &mut Output<'_, S>) -> Result<Target, Stopped> {
-        let mut target = Target::default();
+    fn hand_on<S: Sink>(
+        &mut self,
+        context: &mut Context<'_>,
+        output: &mut Output<'_, S>,
+        target: &mut Target,
+    ) -> Result<(), Stopped> {
         let mut at = 0;
         while at < self.so_far.classifiers.len() {
             let rows = output.room(context.budget)?.min(self.so_far.classifiers.len() - at);
             self.look(context, rows / PARTS_A_STEP)?;
+            let mut free = output.free_rows();
             for (&variable, choice) in self.so_far.classifiers[at..at + rows].iter().zip(&self.choices[at + 1..]) {
                 if self.skip.variables().is_some_and(|variables| variables.contains(variable)) {
                     target.note(self.so_far.start + at);
                 }
-                output.row(variable, choice.position);
+                free.push(variable, choice.position);
                 at += 1;
             }
+            let used = free.used();
+            output.advance(used);
         }
-        Ok(target)
+        Ok(())
     }
 }
 
@@ -215,12 +222,14 @@ impl Strategy for Backtracking<'_> {
         backward: &mut BackwardPass,
         candidate: Candidate,
         output: &mut Output<'_, S>,
-    ) -> Result<Option<Ending>, SearchError> {
-        let Candidate { start, begin, end, number } = candidate;
+        target: &mut Target,
+    ) -> Result<Option<usize>, SearchError> {
+        let Candidate { start, begin, end, number, .. } = candidate;
         let (columns, names) = (&self.conditions.columns, self.names);
         let around = Surroundings { columns, names, begin, end, number: number as i64 };
         let Some(end) = self.search(context, backward, start, around)? else { return Ok(None) };
-        Ok(Some(Ending { end, target: self.hand_on(context, output)? }))
+        self.hand_on(context, output, target)?;
+        Ok(Some(end))
     }
 
     fn release(&mut self, budget: &Budget) {

@@ -32,7 +32,7 @@ enum State<T> {
 pub enum Role<'f, T: Clone> {
     /// It makes the thing and calls [`Lease::complete`].
     Leader(Lease<'f, T>),
-    /// It waits, with [`Flight::wait`].
+    /// It waits, with `Flight::wait`.
     Follower(Arc<Flight<T>>),
 }
 

@@ -3,10 +3,10 @@
 use super::backward::BackwardPass;
 use super::context::Context;
 use super::error::SearchError;
-use super::memo::Memo;
+use super::memo::{Ending, Memo};
 use super::output::Output;
 use super::sink::Sink;
-use super::strategy::{Candidate, Ending, Strategy};
+use super::strategy::{Candidate, Strategy};
 use crate::automaton::ACCEPT;
 use crate::budget::{Budget, Stopped};
 use crate::rows::{Skip, Target};
@@ -34,47 +34,51 @@ impl ForwardPass {
         Self { skip, remembers: !S::ROWS && skip != Skip::PastLastRow, memo: Memo::default() }
     }
 
-    /// Follows one match from its first choice and gives the row after its last.
+    /// Follows one match and gives the row after its last.
     #[inline]
     fn follow<S: Sink>(
         context: &mut Context<'_>,
         backward: &mut BackwardPass,
         candidate: Candidate,
-        mut choice: u32,
         output: &mut Output<'_, S>,
         mut note: impl FnMut(usize, u8),
     ) -> Result<usize, SearchError> {
-        let mut row = candidate.start;
+        let Candidate { start: mut row, begin, end, mut choice, .. } = candidate;
         let rows_a_look = context.tables.rows_a_look();
         let mut rows_since_look = 0;
-        let mut visit = |output: &mut Output<'_, S>, row, choice| {
-            let variable = (choice >> VARIABLE_SHIFT) as u8;
-            note(row, variable);
-            output.row(variable, choice & POSITION);
-        };
         loop {
             // Within what has numbers, what there is room for and what is due before the next look, rows need no other test.
             let stop = backward.high().min(row + output.room(context.budget)?.min(rows_a_look));
             rows_since_look += stop - row;
             let numbers = backward.numbers_from(row);
+            let mut free = output.free_rows();
+            let mut visit = |row, choice| {
+                let variable = (choice >> VARIABLE_SHIFT) as u8;
+                note(row, variable);
+                free.push(variable, choice & POSITION);
+            };
             for &set in &numbers[1..stop - row] {
-                visit(output, row, choice);
+                visit(row, choice);
                 row += 1;
                 choice = context.tables.choice(context.automaton, choice & POSITION, u32::from(set));
                 if choice == ACCEPT {
-                    return Ok(row);
+                    break;
                 }
             }
-            visit(output, row, choice);
-            row += 1;
-            if row == candidate.end {
+            if choice != ACCEPT {
+                visit(row, choice);
+                row += 1;
+            }
+            let used = free.used();
+            output.advance(used);
+            if choice == ACCEPT || row == end {
                 return Ok(row);
             }
             if rows_since_look >= rows_a_look {
                 rows_since_look = 0;
                 context.check()?;
             }
-            backward.reach(context, candidate.begin, row)?;
+            backward.reach(context, begin, row)?;
             choice = context.tables.choice(context.automaton, choice & POSITION, backward.number(row));
             if choice == ACCEPT {
                 return Ok(row);
@@ -88,10 +92,9 @@ impl ForwardPass {
         context: &mut Context<'_>,
         backward: &mut BackwardPass,
         candidate: Candidate,
-        mut choice: u32,
     ) -> Result<Ending, SearchError> {
         let variables = self.skip.variables().copied().unwrap_or_default();
-        let Candidate { start, begin, end, .. } = candidate;
+        let Candidate { start, begin, end, mut choice, .. } = candidate;
         let mut row = start;
         let rows_a_look = context.tables.rows_a_look();
         let ending = loop {
@@ -133,26 +136,24 @@ impl Strategy for ForwardPass {
         backward: &mut BackwardPass,
         candidate: Candidate,
         output: &mut Output<'_, S>,
-    ) -> Result<Option<Ending>, SearchError> {
-        let first = candidate.start == candidate.begin;
-        let choice = context.tables.first_choice(backward.number(candidate.start), first);
-        let mut target = Target::default();
-        if choice == ACCEPT {
-            return Ok(Some(Ending { end: candidate.start, target }));
-        }
-        if self.remembers {
-            return self.follow_remembering(context, backward, candidate, choice).map(Some);
-        }
-        let end = if let Some(variables) = self.skip.variables().copied() {
-            Self::follow(context, backward, candidate, choice, output, |row, variable| {
+        target: &mut Target,
+    ) -> Result<Option<usize>, SearchError> {
+        let end = if candidate.choice == ACCEPT {
+            candidate.start
+        } else if self.remembers {
+            let ending = self.follow_remembering(context, backward, candidate)?;
+            *target = ending.target;
+            ending.end
+        } else if let Some(variables) = self.skip.variables().copied() {
+            Self::follow(context, backward, candidate, output, |row, variable| {
                 if variables.contains(variable) {
                     target.note(row);
                 }
             })?
         } else {
-            Self::follow(context, backward, candidate, choice, output, |_, _| {})?
+            Self::follow(context, backward, candidate, output, |_, _| {})?
         };
-        Ok(Some(Ending { end, target }))
+        Ok(Some(end))
     }
 
     fn release(&mut self, budget: &Budget) {

@@ -8,8 +8,17 @@
 use std::collections::HashMap;
 
 use super::context::Context;
-use super::strategy::Ending;
 use crate::budget::{Budget, ROWS_A_LOOK, Stopped};
+use crate::rows::Target;
+
+/// How a match ends that comes by some row and position.
+#[derive(Debug, Clone, Copy)]
+pub struct Ending {
+    /// The row behind its last.
+    pub end: usize,
+    /// Where the variables of the skip stand in it, from that row on.
+    pub target: Target,
+}
 
 /// Rows whose further endings are in one map. Maps stay so small that one grows within some milliseconds, between two
 /// looks at the limits.

@@ -1,7 +1,7 @@
 //! What was found and is not handed on yet: buffers that stay in the processor's first cache.
 
 use super::sink::{Block, Sink};
-use crate::automaton::Automaton;
+use crate::automaton::{Automaton, Position};
 use crate::budget::{Budget, Stopped};
 
 /// Rows whose answer is collected before it is handed on; a power of two.
@@ -35,6 +35,35 @@ impl Buffers {
     }
 }
 
+/// Room for rows, none where the sink wants no rows. Apart from [`Output`], so that the compiler keeps it in registers.
+pub struct FreeRows<'f> {
+    variables: &'f mut [u8],
+    /// Empty where the pattern excludes nothing.
+    excluded: &'f mut [u8],
+    positions: &'f [Position],
+    used: usize,
+}
+
+impl FreeRows<'_> {
+    /// Adds a row, which is mapped to a variable at a position.
+    #[inline]
+    pub fn push(&mut self, variable: u8, position: u32) {
+        if let Some(free) = self.variables.get_mut(self.used) {
+            *free = variable;
+            if let Some(free) = self.excluded.get_mut(self.used) {
+                *free = u8::from(self.positions[position as usize].excluded);
+            }
+            self.used += 1;
+        }
+    }
+
+    /// How many rows were added.
+    #[inline]
+    pub fn used(&self) -> usize {
+        self.used
+    }
+}
+
 /// Collects what is found, and hands it on to a sink in blocks.
 pub struct Output<'o, S> {
     pub(super) sink: &'o mut S,
@@ -57,17 +86,24 @@ impl<'o, S: Sink> Output<'o, S> {
         Ok(ROWS_A_BLOCK - self.buffers.matched)
     }
 
-    /// Adds the next row of the match that is being found; there must be room for it.
+    /// The room, to be filled with the next rows of the match that is being found.
     #[inline]
-    pub fn row(&mut self, variable: u8, position: u32) {
-        if S::ROWS {
-            let at = self.buffers.matched;
-            self.buffers.variables[at] = variable;
-            if self.automaton.excludes {
-                self.buffers.excluded[at] = u8::from(self.automaton.positions[position as usize].excluded);
-            }
-            self.buffers.matched += 1;
+    pub fn free_rows(&mut self) -> FreeRows<'_> {
+        let Buffers { variables, excluded, matched, .. } = &mut self.buffers;
+        let from = if S::ROWS { *matched } else { variables.len() };
+        let of_excluded = if self.automaton.excludes { from } else { excluded.len() };
+        FreeRows {
+            variables: &mut variables[from..],
+            excluded: &mut excluded[of_excluded..],
+            positions: &self.automaton.positions,
+            used: 0,
         }
+    }
+
+    /// Counts rows that were filled in.
+    #[inline]
+    pub fn advance(&mut self, rows: usize) {
+        self.buffers.matched += rows;
     }
 
     /// Adds the bounds of a match, whose rows have been added.

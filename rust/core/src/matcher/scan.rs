@@ -10,7 +10,7 @@ use super::sink::Sink;
 use super::strategy::{Candidate, Strategy};
 use super::tables::NOTHING;
 use crate::budget::{ROWS_A_LOOK, Stopped};
-use crate::rows::{Partitions, SkipError};
+use crate::rows::{Partitions, SkipError, Span, Target};
 
 /// A search through partitions, which can pause behind each match.
 ///
@@ -135,11 +135,13 @@ impl<M: Strategy> Scan<M> {
             self.rows_since_look += 1;
             self.look(context)?;
             self.backward.reach(context, begin, self.row)?;
-            if self.row == begin {
-                if !context.tables.begins(self.backward.number(begin), true) {
+            let choice = if self.row == begin {
+                let choice = context.tables.first_choice(self.backward.number(begin), true);
+                if choice == NOTHING {
                     self.row += 1;
                     continue;
                 }
+                choice
             } else {
                 // Most rows of many inputs begin no match: pass over them without leaving this loop.
                 let starts = context.tables.first_choices();
@@ -152,24 +154,26 @@ impl<M: Strategy> Scan<M> {
                 if found.is_none() {
                     continue;
                 }
-            }
+                starts[usize::from(numbers[skipped])]
+            };
             let start = self.row;
-            let candidate = Candidate { start, begin, end, number: self.number + 1 };
-            let Some(ending) = self.strategy.match_at(context, &mut self.backward, candidate, output)? else {
+            let candidate = Candidate { start, begin, end, number: self.number + 1, choice };
+            let mut target = Target::default();
+            let found = self.strategy.match_at(context, &mut self.backward, candidate, output, &mut target)?;
+            let Some(last) = found else {
                 self.row += 1;
                 continue;
             };
             self.number += 1;
-            let rows = ending.end - start;
+            let rows = last - start;
             self.rows_since_look += rows;
-            output.bounds(start, ending.end, context.budget)?;
+            output.bounds(start, last, context.budget)?;
             self.row = if rows == 0 {
                 start + 1
             } else {
-                self.strategy.skip().next_start(start, ending.end, ending.target).map_err(|problem| {
-                    let (partition, number) = (self.partition, self.number);
-                    SearchError::Skip(SkipError { problem, partition, number, start, end: ending.end })
-                })?
+                let span = Span { partition: self.partition, number: self.number, start, end: last };
+                let next = self.strategy.skip().next_start(start, last, target);
+                next.map_err(|problem| SearchError::Skip(SkipError { problem, span }))?
             };
             *rows_left = rows_left.saturating_sub(rows + 1);
             if *rows_left == 0 {

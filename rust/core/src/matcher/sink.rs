@@ -24,7 +24,7 @@ pub trait Sink: Send + Sized {
     /// Adds a piece of what was found.
     fn add(&mut self, block: Block<'_>, budget: &Budget) -> Result<(), Stopped>;
 
-    /// `matches` more matches, at least one, are of a partition; partitions come in order. The matches may come later.
+    /// `matches` more matches, perhaps none, are of a partition; partitions come in order. The matches may come later.
     fn add_partition(&mut self, partition: usize, matches: usize, budget: &Budget) -> Result<(), Stopped>;
 
     /// Adds what was found in the rows behind these, and takes back what was charged for it. A partition that the two share

@@ -19,15 +19,8 @@ pub struct Candidate {
     pub end: usize,
     /// The number that the match will have in its partition, from 1.
     pub number: usize,
-}
-
-/// How a match ends.
-#[derive(Debug, Clone, Copy)]
-pub struct Ending {
-    /// The row behind its last; its start, where it is empty.
-    pub end: usize,
-    /// Where the variables of the skip stand in it.
-    pub target: Target,
+    /// What the match begins with where rows alone decide ([`super::Tables::first_choice`]).
+    pub choice: u32,
 }
 
 /// Finds the match that begins at a row. Partitions, starts, skipping and numbers are the business of [`super::Scan`].
@@ -38,14 +31,16 @@ pub trait Strategy {
     /// Rows will be of this partition: its first row, and the row behind its last.
     fn begin_partition(&mut self, context: &mut Context<'_>, begin: usize, end: usize) -> Result<(), Stopped>;
 
-    /// Finds the preferred match that begins at a row, and adds its rows to the output; None where there is none.
+    /// Finds the preferred match that begins at a row, adds its rows to the output, and notes where the variables of the skip stand
+    /// in it. Gives the row behind its last, which is its start where it is empty; None where there is no match.
     fn match_at<S: Sink>(
         &mut self,
         context: &mut Context<'_>,
         backward: &mut BackwardPass,
         candidate: Candidate,
         output: &mut Output<'_, S>,
-    ) -> Result<Option<Ending>, SearchError>;
+        target: &mut Target,
+    ) -> Result<Option<usize>, SearchError>;
 
     /// Takes back what was charged, before it is dropped.
     fn release(&mut self, budget: &Budget);

@@ -103,7 +103,7 @@ impl Tables {
         tables
     }
 
-    /// Forgets all sets but [`END`].
+    /// Forgets all sets but that of the end of a partition.
     pub fn clear(&mut self) {
         self.step.clear();
         self.grouped_step.clear();
@@ -242,7 +242,7 @@ impl Tables {
         self.first_choice(number, first) != NOTHING
     }
 
-    /// What a match begins with at a row of this set, as [`choose`] gives it; `first` for a partition's first row.
+    /// What a match begins with at a row of this set, as `choose` gives it; `first` for a partition's first row.
     #[inline]
     pub fn first_choice(&self, number: u32, first: bool) -> u32 {
         self.start[usize::from(!first)][number as usize]
@@ -286,7 +286,7 @@ impl Tables {
         Ok(number)
     }
 
-    /// The set of a row with symbol `code` whose next row has set `next`, or [`UNKNOWN`].
+    /// The set of a row with symbol `code` whose next row has set `next`, or `UNKNOWN`.
     pub fn known_step(&self, next: u32, code: u32) -> u32 {
         if self.wide {
             return self.sparse_step.get(&(next, code)).copied().unwrap_or(UNKNOWN);
@@ -335,7 +335,7 @@ impl Tables {
         Ok(numbers)
     }
 
-    /// What follows `position` when the next row has set `next`, as [`choose`] gives it.
+    /// What follows `position` when the next row has set `next`, as `choose` gives it.
     #[inline]
     pub fn choice(&mut self, automaton: &Automaton, position: u32, next: u32) -> u32 {
         if self.positions <= DENSE_POSITIONS {

@@ -89,14 +89,13 @@ pub fn run<S: Sink>(
                 context.check()?;
             }
         }
-        if end_set.is_none() && state < context.tables.transitions.outside() {
+        if end_set.is_none() {
+            // Written in any case, as in `follow`: whether the last match reaches the end cannot be guessed.
             let Buffers { ends, ended, .. } = &mut output.buffers;
             ends[*ended] = end as i64;
-            *ended += 1;
+            *ended += usize::from(state < context.tables.transitions.outside());
         }
-        if matches > 0 {
-            output.sink.add_partition(partition, matches, context.budget)?;
-        }
+        output.sink.add_partition(partition, matches, context.budget)?;
     }
     output.hand_on(context.budget)?;
     backward.release(context.budget);

@@ -92,19 +92,10 @@ impl Navigation {
     ) -> Result<Vec<i64>, Stopped> {
         let mut rows = Vec::new();
         budget.reserve(&mut rows, starts.len())?;
-        let mut rest = variables;
-        let mut rows_since_look = 0;
-        for (&start, length) in starts.iter().zip(lengths) {
-            let (these, others) = rest.split_at(length);
-            rest = others;
-            rows_since_look += length + 1;
-            if rows_since_look > ROWS_A_LOOK {
-                rows_since_look = 0;
-                budget.check()?;
-                tick()?;
-            }
-            rows.push(self.within(these).map_or(NOWHERE, |at| start + at as i64));
-        }
+        for_each_match(starts, lengths, variables, budget, tick, |start, variables| {
+            rows.push(self.within(variables).map_or(NOWHERE, |at| start + at as i64));
+            Ok(())
+        })?;
         Ok(rows)
     }
 
@@ -119,39 +110,54 @@ impl Navigation {
     ) -> Result<Vec<i64>, Stopped> {
         let mut rows = Vec::new();
         budget.reserve(&mut rows, variables.len())?;
-        let mut rest = variables;
         let mut counted: Vec<i64> = Vec::new();
-        let mut rows_since_look = 0;
-        for (&start, length) in starts.iter().zip(lengths) {
-            let (these, others) = rest.split_at(length);
-            rest = others;
-            rows_since_look += length + 1;
-            if rows_since_look > ROWS_A_LOOK {
-                rows_since_look = 0;
-                budget.check()?;
-                tick()?;
-            }
+        for_each_match(starts, lengths, variables, budget, tick, |start, variables| {
             if self.offset == 0 {
                 let mut held = NOWHERE;
-                rows.extend(these.iter().zip(start..).map(|(&variable, row)| {
+                rows.extend(variables.iter().zip(start..).map(|(&variable, row)| {
                     if self.counts(variable) && !(self.first && held != NOWHERE) {
                         held = row;
                     }
                     held
                 }));
-                continue;
+                return Ok(());
             }
             counted.clear();
-            budget.reserve(&mut counted, length)?;
-            for (at, &variable) in these.iter().enumerate() {
+            budget.reserve(&mut counted, variables.len())?;
+            rows.extend(variables.iter().zip(start..).map(|(&variable, row)| {
                 if self.counts(variable) {
-                    counted.push(start + at as i64);
+                    counted.push(row);
                 }
-                rows.push(place_of(self.first, self.offset, counted.len()).map_or(NOWHERE, |place| counted[place]));
-            }
-        }
+                place_of(self.first, self.offset, counted.len()).map_or(NOWHERE, |place| counted[place])
+            }));
+            Ok(())
+        })?;
         Ok(rows)
     }
+}
+
+/// Calls with the first row of each match and the variables of its rows.
+fn for_each_match(
+    starts: &[i64],
+    lengths: impl Iterator<Item = usize>,
+    mut variables: &[u8],
+    budget: &Budget,
+    tick: &mut Tick<'_>,
+    mut call: impl FnMut(i64, &[u8]) -> Result<(), Stopped>,
+) -> Result<(), Stopped> {
+    let mut rows_since_look = 0;
+    for (&start, length) in starts.iter().zip(lengths) {
+        let (these, others) = variables.split_at(length);
+        variables = others;
+        rows_since_look += length + 1;
+        if rows_since_look > ROWS_A_LOOK {
+            rows_since_look = 0;
+            budget.check()?;
+            tick()?;
+        }
+        call(start, these)?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

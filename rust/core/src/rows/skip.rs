@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::partitions::Span;
 use super::variables::VariableSet;
 
 /// Where the search for the next match begins. After an empty match it is the next row, whatever this says.
@@ -31,14 +32,8 @@ pub enum SkipProblem {
 pub struct SkipError {
     /// What is wrong.
     pub problem: SkipProblem,
-    /// The partition, from 0.
-    pub partition: usize,
-    /// The match's number in its partition, from 1.
-    pub number: usize,
-    /// The match's first row.
-    pub start: usize,
-    /// The row after the match's last.
-    pub end: usize,
+    /// The match.
+    pub span: Span,
 }
 
 impl fmt::Display for SkipError {
@@ -47,7 +42,7 @@ impl fmt::Display for SkipError {
             SkipProblem::NotInMatch => "no row of the match is mapped to it",
             SkipProblem::FirstRow => "it is at the first row of the match, which would be found again for ever",
         };
-        let Self { number, partition, start, end, .. } = self;
+        let Span { partition, number, start, end } = self.span;
         write!(f, "{problem} (match {number} of partition {partition}, rows {start} to {})", end.saturating_sub(1))
     }
 }

@@ -155,7 +155,7 @@ impl SymbolsBuilder {
         self.fill(variable, 0, std::iter::repeat_n(true, rows));
     }
 
-    /// The symbols. Interns the distinct sets when there are more than [`NARROW`] variables.
+    /// The symbols. Interns the distinct sets when there are more than `NARROW` variables.
     pub fn finish(self, budget: &Budget) -> Result<Symbols, Stopped> {
         match self.columns {
             Columns::Narrow(bytes) => Ok(Symbols { codes: Codes::Bytes(bytes), masks: Vec::new() }),

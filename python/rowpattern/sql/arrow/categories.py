@@ -1,0 +1,148 @@
+"""Ordered categories: dictionaries whose order is that of their values, as in DuckDB's ENUM and Polars' Enum.
+
+Such a column has one dictionary of different texts for all its chunks (`with_one_dictionary`), and the type says
+`ordered`. Dictionaries that are not ordered are an encoding, and their values compare as what they are.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from rowpattern.errors import QueryError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rowpattern.sql.arrow.arrays import Array
+
+__all__ = [
+    "as_categories",
+    "empty_column",
+    "is_ordered",
+    "labels_of",
+    "marked",
+    "marked_ordered",
+    "nulls_like",
+    "of_ranks",
+    "ranks",
+    "with_labels",
+    "with_one_dictionary",
+]
+
+
+def is_ordered(kind: pa.DataType) -> bool:
+    """Say whether values of a type are ordered categories."""
+    return isinstance(kind, pa.DictionaryType) and kind.ordered
+
+
+def with_one_dictionary(values: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
+    """Return a column of ordered categories with one dictionary of texts for all chunks.
+
+    Args:
+        values: the column; returned as it is where it has no ordered categories.
+        name: its name, for errors.
+
+    Raises:
+        QueryError: the categories are no texts and not in the order of their values, or not all different.
+    """
+    kind = values.type
+    if not is_ordered(kind):
+        return values
+    if values.num_chunks > 1:
+        values = values.unify_dictionaries()
+    categories = values.chunk(0).dictionary if values.num_chunks else pa.array([], kind.value_type)
+    is_text = pa.types.is_string(kind.value_type) or pa.types.is_large_string(kind.value_type)
+    if not is_text:
+        if len(categories) > 1 and not pc.all(pc.less(categories[:-1], categories[1:])).as_py():
+            message = f"column {name} has ordered categories of the type {kind.value_type} that are not ascending"
+            raise QueryError(f"{message}; make texts of them, or numbers of their order")
+        # Their order is that of the values.
+        return marked(values, ordered=False)
+    if categories.null_count or pc.count_distinct(categories).as_py() < len(categories):
+        raise QueryError(f"column {name} has ordered categories that are NULL or not different; give each one a text")
+    return values
+
+
+def marked(values: pa.ChunkedArray, *, ordered: bool) -> pa.ChunkedArray:
+    """Return a column of categories whose type says whether they are ordered."""
+    kind = pa.dictionary(values.type.index_type, values.type.value_type, ordered)
+    chunks = [
+        pa.DictionaryArray.from_arrays(chunk.indices, chunk.dictionary, ordered=ordered) for chunk in values.chunks
+    ]
+    return pa.chunked_array(chunks, kind)
+
+
+def marked_ordered(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Return a batch that DuckDB gave, its ENUMs marked as ordered categories."""
+    for at, field in enumerate(batch.schema):
+        if pa.types.is_dictionary(field.type):
+            values = marked(pa.chunked_array([batch.column(at)]), ordered=True).chunk(0)
+            batch = batch.set_column(at, field.with_type(values.type), values)
+    return batch
+
+
+def labels_of(values: Array) -> list[str]:
+    """Return the categories of a column of ordered ones, in order; none where a column has no chunk."""
+    chunks = [values] if isinstance(values, pa.Array) else values.chunks
+    # Arrow gives NULLs an empty dictionary.
+    dictionaries = [chunk.dictionary for chunk in chunks]
+    return list(max(dictionaries, key=len).to_pylist()) if dictionaries else []
+
+
+def ranks(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return the places of a column's values among its ordered categories."""
+    chunks = [chunk.indices for chunk in values.chunks]
+    return pa.chunked_array(chunks, values.type.index_type)
+
+
+def empty_column(kind: pa.DataType, labels: Sequence[str] | None) -> pa.ChunkedArray:
+    """Return a column without rows; of ordered categories it has a dictionary all the same, of these texts."""
+    if labels is None:
+        return pa.chunked_array([], kind)
+    return pa.chunked_array([_of_labels(pa.array([], kind.index_type), kind, labels)])
+
+
+def with_labels(values: pa.Array, kind: pa.DataType, labels: Sequence[str], name: str) -> pa.Array:
+    """Return ordered categories over a dictionary of these texts.
+
+    Raises:
+        QueryError: a value is none of them.
+    """
+    own = values.dictionary.to_pylist()
+    if own == list(labels):
+        return _of_labels(values.indices.cast(kind.index_type), kind, labels)
+    texts = values.cast(kind.value_type)
+    places = pc.index_in(texts, pa.array(labels, kind.value_type))
+    if places.null_count != texts.null_count:
+        raise QueryError(f"column {name} has a value that is none of its categories {', '.join(labels[:20])}")
+    return _of_labels(places.cast(kind.index_type), kind, labels)
+
+
+def of_ranks(places: pa.ChunkedArray, kind: pa.DataType, labels: Sequence[str]) -> pa.ChunkedArray:
+    """Return ordered categories by their places among these texts."""
+    return pa.chunked_array([_of_labels(chunk.cast(kind.index_type), kind, labels) for chunk in places.chunks], kind)
+
+
+def _of_labels(places: pa.Array, kind: pa.DataType, labels: Sequence[str]) -> pa.DictionaryArray:
+    return pa.DictionaryArray.from_arrays(places, pa.array(labels, kind.value_type), ordered=True)
+
+
+def nulls_like(values: pa.ChunkedArray, count: int) -> pa.Array:
+    """Return NULLs in a column's type, with its dictionary where it has ordered categories."""
+    if not is_ordered(values.type):
+        return pa.nulls(count, values.type)
+    return _of_labels(pa.nulls(count, values.type.index_type), values.type, labels_of(values))
+
+
+def as_categories(values: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
+    """Return categories in another type of categories: the same dictionaries, other integers and texts."""
+    chunks = [
+        pa.DictionaryArray.from_arrays(
+            chunk.indices.cast(kind.index_type), chunk.dictionary.cast(kind.value_type), ordered=kind.ordered
+        )
+        for chunk in values.chunks
+    ]
+    return pa.chunked_array(chunks, kind)

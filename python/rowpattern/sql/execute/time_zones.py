@@ -1,0 +1,314 @@
+"""What an expression is to DuckDB, given its columns' types: time zones, differences of instants, ordered categories.
+
+Expressions are computed in the time zone of the columns that they read, as pandas and Polars do it.
+
+DuckDB has one zone for a connection, and none in its type TIMESTAMPTZ; Arrow's timestamps name their own. So an
+expression is given to a connection that computes in its columns' zone, and what it gives is named after that. The
+machine's zone never matters: what reads no column with a zone is computed in UTC. A zone that the caller names is that
+of all expressions.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import pyarrow as pa
+
+from rowpattern.errors import QueryError, QueryLimitError
+from rowpattern.sql.arrow.categories import is_ordered, labels_of
+from rowpattern.sql.bind.expressions import columns_in
+from rowpattern.sql.expression.nodes import (
+    Argument,
+    Between,
+    Branch,
+    Call,
+    Case,
+    Cast,
+    Column,
+    Comparison,
+    Conjunction,
+    Lambda,
+    Literal,
+    Operation,
+    OrderItem,
+    TypeName,
+    children,
+    map_children,
+)
+from rowpattern.sql.expression.write import sql_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from rowpattern.sql.arrow.arrays import Array
+    from rowpattern.sql.duckdb.connection import Database
+    from rowpattern.sql.expression.nodes import Node
+
+__all__ = ["InZone", "check_one_zone", "column_zones", "in_columns_zone", "relabelled", "with_categories"]
+
+# These give one of their arguments, or a number of them.
+_CHOOSING = frozenset({"any_value", "arbitrary", "arg_max", "arg_min", "array_agg", "count", "first", "greatest", "if"})
+_CHOOSING |= {"ifnull", "last", "least", "list", "max", "max_by", "min", "min_by", "mode", "nullif"}
+_CHOOSING_OPERATIONS = frozenset({"NOT", "IS_NULL", "IS_NOT_NULL", "IN", "COALESCE"})
+
+_ORDERING = frozenset({"<", "<=", ">", ">="})
+
+# Whether both sides of each difference in an expression are timestamps with a zone, by its SQL and its columns' types.
+_differences: dict[tuple[str, tuple[tuple[str, pa.DataType], ...]], tuple[bool, ...]] = {}
+_MOST_DIFFERENCES = 1000
+
+
+class InZone(NamedTuple):
+    """Where and how an expression is computed.
+
+    Attributes:
+        sql: DuckDB's SQL.
+        database: the connection.
+        zone: what timestamps with a zone that it gives are called; None where that is not known.
+        fail: makes the error for a zone that is not known.
+    """
+
+    sql: str
+    database: Database
+    zone: str | None
+    fail: Callable[[], QueryError]
+
+    def named(self, values: Array) -> Array:
+        """Return what was computed, its timestamps named after the columns' zone.
+
+        Raises:
+            QueryError: they are timestamps with a zone, and the columns have several.
+        """
+        if not _may_have_zone(values.type) or not _zones_in(values.type):
+            return values
+        if self.zone is None:
+            raise self.fail()
+        return relabelled(values, self.zone)
+
+
+def relabelled(values: Array, zone: str) -> Array:
+    """Return timestamps as the same instants of a zone; other values as they are."""
+    kind = values.type
+    if pa.types.is_timestamp(kind) and kind.tz is not None and kind.tz != zone:
+        return values.cast(pa.timestamp(kind.unit, zone))
+    return values
+
+
+def _zones_in(kind: pa.DataType) -> set[str]:
+    if pa.types.is_timestamp(kind):
+        return set() if kind.tz is None else {kind.tz}
+    if pa.types.is_nested(kind):
+        return {zone for at in range(kind.num_fields) for zone in _zones_in(kind.field(at).type)}
+    return set()
+
+
+def column_zones(types: Mapping[str, pa.DataType]) -> dict[str, set[str]]:
+    """Return for each column with timestamps of a zone their zones."""
+    if not any(map(_may_have_zone, types.values())):
+        return {}
+    found = {name: _zones_in(kind) for name, kind in types.items()}
+    return {name: zones for name, zones in found.items() if zones}
+
+
+def _may_have_zone(kind: pa.DataType) -> bool:
+    return isinstance(kind, pa.TimestampType) or kind.num_fields > 0
+
+
+def in_columns_zone(
+    sql: str,
+    tree: Node | None,
+    table: pa.Table,
+    database: Database,
+    error: Callable[[str], QueryError],
+) -> InZone:
+    """Say where an expression is computed, and as what: a text that is compared with a category is one of those.
+
+    Args:
+        sql: DuckDB's SQL.
+        tree: the same, where it is known.
+        table: the columns that it may read, by their names in it.
+        database: the query's connection.
+        error: makes an error from its message.
+
+    Raises:
+        QueryError: it needs a zone, its columns have several, and the caller named none.
+        UnsupportedQueryError: DuckDB does not know the columns' zone.
+    """
+    types: dict[str, pa.DataType] = dict(zip(table.column_names, table.schema.types))
+    if tree is not None and any(map(is_ordered, types.values())):
+        typed = with_categories(
+            tree, {name: labels_of(table.column(name)) for name in types if is_ordered(types[name])}
+        )
+        if typed is not tree:
+            sql, tree = sql_of(typed), typed
+    zoned = column_zones(types)
+    if not zoned:
+        return InZone(sql, database, database.time_zone, _known)
+    read = zoned if tree is None else {name: zones for name, zones in zoned.items() if name in columns_in(tree)}
+    every = sorted(set().union(*read.values())) if read else []
+
+    def several() -> QueryError:
+        return error(_several_zones(every))
+
+    if not every:
+        return InZone(sql, database, database.time_zone, several)
+    if tree is not None:
+        exact = _with_exact_differences(sql, tree, types, read, database)
+        if exact is not tree:
+            sql, tree = sql_of(exact), exact
+    if database.zone_given:
+        return InZone(sql, database, database.time_zone, several)
+    if tree is not None and not _needs_zone(tree, read):
+        return InZone(sql, database, every[0] if len(every) == 1 else None, several)
+    if len(every) > 1:
+        raise several()
+    return InZone(sql, database.in_zone(every[0]), every[0], several)
+
+
+def check_one_zone(
+    tree: Node, types: Mapping[str, pa.DataType], database: Database, error: Callable[[str], QueryError]
+) -> None:
+    """Refuse an expression that is not computed as a whole, as `in_columns_zone` would.
+
+    Raises:
+        QueryError: it needs a zone, its columns have several, and the caller named none.
+    """
+    zoned = column_zones(types)
+    every = sorted(set().union(*zoned.values())) if zoned else []
+    if len(every) > 1 and not database.zone_given and _needs_zone(tree, zoned):
+        raise error(_several_zones(every))
+
+
+def _several_zones(every: list[str]) -> str:
+    return (
+        f"it needs a time zone, and its columns have {' and '.join(every)}; name the one to compute in, as in "
+        f"time_zone={every[0]!r}"
+    )
+
+
+def _known() -> QueryError:
+    raise AssertionError("the zone is known")
+
+
+def _needs_zone(node: Node, zoned: Mapping[str, set[str]]) -> bool:
+    """Say whether a value depends on the zone in which it is computed; an instant does not."""
+    if isinstance(node, Call) and node.name == "timezone" and _is_text(node.values[0]):
+        return _needs_zone(node.values[1], zoned)
+    inside = list(children(node))
+    if isinstance(node, Call) and node.operator and node.name == "-" and len(inside) == 2:  # noqa: PLR2004
+        # A difference of instants.
+        sides = [each.value if isinstance(each, Argument) else each for each in inside]
+        if all(isinstance(each, Column) and each.names[0] in zoned for each in sides):
+            return False
+    if isinstance(node, (Comparison, Between)) or (isinstance(node, Operation) and node.kind == "IN"):
+        # A text is read as a timestamp of the zone.
+        if any(map(_is_text, inside)) and _reads(node, zoned):
+            return True
+        chooses = True
+    elif isinstance(node, Operation):
+        chooses = node.kind in _CHOOSING_OPERATIONS
+    elif isinstance(node, Call):
+        chooses = node.name in _CHOOSING
+    else:
+        chooses = isinstance(node, (Argument, Branch, Case, Column, Conjunction, Literal, OrderItem))
+    return any(_needs_zone(each, zoned) if chooses else _computed_with(each, zoned) for each in inside)
+
+
+def _computed_with(node: Node, zoned: Mapping[str, set[str]]) -> bool:
+    """Say whether something that is computed reads a timestamp with a zone, other than as one of UTC."""
+    if isinstance(node, Call) and node.name == "timezone" and _is_text(node.values[0]):
+        return _needs_zone(node.values[1], zoned)
+    if isinstance(node, Column):
+        return node.names[0] in zoned
+    return any(_computed_with(each, zoned) for each in children(node))
+
+
+def _is_text(node: Node) -> bool:
+    return isinstance(node, Literal) and node.is_text
+
+
+def _reads(node: Node, zoned: Mapping[str, set[str]]) -> bool:
+    return not zoned.keys().isdisjoint(columns_in(node))
+
+
+# Categories. DuckDB orders an ENUM and a text as texts.
+
+
+def with_categories(node: Node, labels: Mapping[str, Sequence[str]]) -> Node:
+    """Return an expression in which texts that are compared with ordered categories are such, and so ordered by rank.
+
+    Args:
+        node: the expression.
+        labels: the texts of columns of ordered categories, in order.
+    """
+    new = map_children(node, lambda each: with_categories(each, labels))
+    if not isinstance(new, (Comparison, Between)) or (isinstance(new, Comparison) and new.sign not in _ORDERING):
+        return new
+    sides = list(children(new))
+    known = next(
+        (labels[each.names[0]] for each in sides if isinstance(each, Column) and each.names[0] in labels), None
+    )
+    if known is None:
+        return new
+    kind = TypeName("ENUM", tuple((None, Literal("STRING", label)) for label in known))
+    return map_children(new, lambda each: Cast(each, kind, span=each.span) if _is_text(each) else each)
+
+
+# Differences. DuckDB's `-` of timestamps with a zone counts calendar days of the zone: 25 hours between two instants
+# that are 24 hours apart. A difference of timestamps is the time between them, here as in pandas and Polars.
+
+
+def _with_exact_differences(
+    sql: str, tree: Node, types: Mapping[str, pa.DataType], zoned: Mapping[str, set[str]], database: Database
+) -> Node:
+    differences = [
+        node
+        for node in _differences_in(tree)
+        if _reads(node, zoned) and all(_reads_any(each, zoned) for each in node.values)
+    ]
+    if not differences:
+        return tree
+    used = {name: kind for name, kind in types.items() if name in columns_in(tree)}
+    key = (sql, tuple(sorted(used.items(), key=lambda item: item[0])))
+    instants = _differences.get(key)
+    if instants is None:
+        sides = [sql_of(each) for node in differences for each in node.values]
+        empty = pa.table({name: pa.array([], kind) for name, kind in used.items()})
+        try:
+            found = database.project(", ".join(f"({side})" for side in sides), empty)
+        except QueryLimitError:
+            raise
+        except QueryError:
+            # It will be said of the whole expression, and where that stands.
+            return tree
+        are = [pa.types.is_timestamp(field.type) and field.type.tz is not None for field in found.schema]
+        instants = tuple(one and other for one, other in zip(are[::2], are[1::2]))
+        if len(_differences) >= _MOST_DIFFERENCES:
+            _differences.clear()
+        _differences[key] = instants
+    chosen = {id(node) for node, both in zip(differences, instants) if both}
+    return _exact(tree, chosen) if chosen else tree
+
+
+def _differences_in(node: Node) -> Iterator[Call]:
+    if isinstance(node, Lambda):
+        # Its parameters' types are not known outside.
+        return
+    if isinstance(node, Call) and node.operator and node.name == "-" and len(node.values) == 2:  # noqa: PLR2004
+        yield node
+    for each in children(node):
+        yield from _differences_in(each)
+
+
+def _reads_any(node: Node, zoned: Mapping[str, set[str]]) -> bool:
+    # A side without a column may be a timestamp with a zone, as `now()` is.
+    return _reads(node, zoned) or not columns_in(node)
+
+
+def _exact(node: Node, chosen: set[int]) -> Node:
+    new = map_children(node, lambda each: _exact(each, chosen))
+    if id(node) not in chosen:
+        return new
+    assert isinstance(new, Call)  # noqa: S101 - it was one
+    sides = (Call("timezone", (Argument(Literal("STRING", "UTC")), Argument(each))) for each in new.values)
+    return Call("-", tuple(map(Argument, sides)), operator=True, span=new.span)
