@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from typing import Any
+from decimal import Decimal
+from typing import Any, cast
 
 import pyarrow as pa
 import pytest
@@ -90,6 +91,7 @@ def test_resizing_keeps_the_most_recent() -> None:
     assert [key for key in map(str, range(10)) if pattern_cache.get_cached_pattern(key)] == ["0", "8", "9"]
     assert pattern_cache.get_cache_stats()["max_size"] == 3
     assert pattern_cache.resize_cache(-1) is False
+    assert pattern_cache.resize_cache(cast("Any", Decimal("NaN"))) is False
     assert pattern_cache.resize_cache(max_memory_mb=float("nan")) is False
     assert pattern_cache.resize_cache(policy="fifo") is False
     assert pattern_cache.resize_cache(policy="tinylfu") is True

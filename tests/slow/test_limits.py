@@ -25,7 +25,7 @@ from rowpattern import match_recognize
 from rowpattern._core import Conditions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 # Our own work stops within 64 MB of a limit.
 MOST_MB_BEYOND = 64
@@ -35,6 +35,8 @@ MOST_SECONDS_BEYOND = 0.5
 SECONDS = 0.3
 MEGABYTES = 40
 
+# So that what a first call takes does not count.
+FEW = 8
 # Enough rows for two threads, in partitions that these share.
 ROWS = 400_000
 
@@ -116,6 +118,58 @@ def kept(rows: int, **limits: Any) -> object:
     return rowpattern.compile(" | ".join(names)).count(dict(zip(names, bits)), **limits)
 
 
+class Endless:
+    """Rows, labels or numbers that never end."""
+
+    def __init__(self, item: object) -> None:
+        self._item = item
+
+    def __len__(self) -> int:
+        return 1
+
+    def __getitem__(self, _: int) -> object:
+        return self._item
+
+
+class EndlessStream:
+    """An Arrow stream that never ends; with a wait, one that gives nothing for a long time."""
+
+    def __init__(self, wait_seconds: float = 0) -> None:
+        self._wait_seconds = wait_seconds
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        batch = pa.record_batch({"A": np.zeros(100_000, dtype=bool)})
+
+        def batches() -> Iterator[pa.RecordBatch]:
+            while True:
+                time.sleep(self._wait_seconds)
+                yield batch
+
+        return pa.RecordBatchReader.from_batches(batch.schema, batches()).__arrow_c_stream__()
+
+
+def reading(given: Callable[[int], Any], **options: Callable[[int], Any]) -> Callable[..., object]:
+    """Count in rows that take long to read; 8 rows are few enough to read without limits."""
+
+    def call(rows: int, **limits: Any) -> object:
+        if rows == FEW:
+            return rowpattern.compile("A+ B").count(labels(rows))
+        more = {name: option(rows) for name, option in options.items()}
+        return rowpattern.compile("A+ B").count(given(rows), **more, **limits)
+
+    return call
+
+
+@functools.cache
+def shown(rows: int) -> np.ndarray[Any, Any]:
+    return np.ones(rows, dtype=bool)
+
+
+@functools.cache
+def other_letters(rows: int) -> str:
+    return "\u00e9" * rows
+
+
 #: By name: the call, the limits that it passes, its rows, and whether it has threads.
 CASES: dict[str, tuple[Callable[..., object], str, int, bool]] = {
     "match, overlapping": (method("match", "A+", labels, **OVERLAPPING), "time memory", ROWS, True),
@@ -133,6 +187,18 @@ CASES: dict[str, tuple[Callable[..., object], str, int, bool]] = {
     "Conditions.match, ways": (dependent("match", "((A | B)*)* C"), "time", ROWS, True),
     "Conditions.match, overlapping": (dependent("match", "A+", **OVERLAPPING), "time memory", ROWS, True),
     "Conditions.find_iter": (dependent("find_iter", "A+", **OVERLAPPING), "time memory", ROWS, False),
+    "read, booleans": (reading(lambda _: {"A": Endless(item=True)}), "time memory", ROWS, False),
+    "read, labels": (reading(lambda _: Endless("A")), "time memory", ROWS, False),
+    "read, other letters": (reading(other_letters), "time memory", 40_000_000, False),
+    "read, a buffer": (reading(lambda rows: {"A": shown(rows)}), "memory", 200_000_000, False),
+    "read, a stream": (reading(lambda _: EndlessStream()), "time memory", ROWS, False),
+    "read, a stream that waits": (reading(lambda _: {"A": EndlessStream(5)}), "time", ROWS, False),
+    "read, partitions": (
+        reading(lambda rows: {"A": shown(rows)}, partitions=lambda _: Endless(1)),
+        "time memory",
+        ROWS,
+        False,
+    ),
     "SQL, one row": (sql("count(*) AS n", "ONE ROW PER MATCH"), "time memory", ROWS, True),
     "SQL, all rows": (sql("FIRST(x) AS y, CLASSIFIER() AS c", "ALL ROWS PER MATCH"), "time memory", ROWS, True),
     "SQL, measures": (sql("FIRST(x) AS y, CLASSIFIER() AS c", "ALL ROWS PER MATCH"), "memory", 8_000, True),
@@ -150,7 +216,7 @@ CASES: dict[str, tuple[Callable[..., object], str, int, bool]] = {
 def measured(name: str) -> list[dict[str, Any]]:
     """Run a case within each of its limits, and say how it ended, how long it took, and how the process has grown."""
     call, limits, rows, has_threads = CASES[name]
-    call(8)
+    call(FEW)
     found = []
     for limit in sorted(limits.split()):
         given = {"timeout_seconds": SECONDS} if limit == "time" else {"memory_limit_mb": MEGABYTES}
@@ -220,6 +286,10 @@ def test_limits_are_numbers(name: str, limit: str) -> None:
     for wrong in (-1, float("nan")):
         with pytest.raises(ValueError, match=f"{limit} is .*; it must be a number of at least 0, or None"):
             call("A", **{limit: wrong})
+    with pytest.raises(ValueError, match=f"{limit} is -inf"):
+        call("A", **{limit: -(10**400)})
+    # No double holds it.
+    assert answer(call("A", **{limit: 10**400})) == answer(call("A"))
     with pytest.raises(TypeError):
         call("A", **{limit: "soon"})
 

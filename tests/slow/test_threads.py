@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import warnings
 from typing import Any
@@ -244,3 +246,20 @@ def test_ctrl_c_ends_all_of_them() -> None:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+
+
+def test_a_query_of_an_exit_handler_is_answered() -> None:
+    code = """
+import atexit
+import numpy as np, pyarrow as pa
+from rowpattern import match_recognize
+table = pa.table({"i": np.arange(400_000), "x": np.tile([2.0, 1.0], 200_000)})
+clause = "MATCH_RECOGNIZE (ORDER BY i MEASURES LAST(x) AS m PATTERN (A B) DEFINE A AS x > 0, B AS x < PREV(x))"
+query = "SELECT count(*) AS n FROM t " + clause
+def ask():
+    print(match_recognize(query, table, threads=2).to_pylist())
+ask()
+atexit.register(ask)
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120)
+    assert (result.returncode, result.stderr, result.stdout) == (0, "", "[{'n': 200000}]\n" * 2)

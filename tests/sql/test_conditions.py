@@ -344,3 +344,12 @@ def test_wrong_conditions_over_named_columns(conditions: dict[str, str], kind: s
     assert message in str(caught.value)
     with pytest.raises(rowpattern.RowsError, match="partitions must be"):
         rowpattern.compile("A").find_iter(pa.table({"x": [1]}), partitions=[1], conditions={"A": "x > 0"})
+
+
+def test_conditions_of_odd_types_over_named_columns() -> None:
+    pattern, table = rowpattern.compile("A"), pa.table({"x": [1]})
+    for wrong in ("x > 0", [], ["x > 0"], b"A", {1: "x > 0"}, {None: "x > 0"}):
+        with pytest.raises(TypeError, match="conditions"):
+            pattern.find_iter(table, conditions=wrong)  # type: ignore[arg-type]
+    with pytest.raises(rowpattern.RowsError, match="larger than there can be rows"):
+        pattern.find_iter(table, partitions=("counts", [2**70]), conditions={"A": "x > 0"})

@@ -14,7 +14,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import duckdb
 import numpy as np
@@ -31,6 +31,7 @@ if sys.platform != "linux":
     pytest.skip("worker processes need Linux", allow_module_level=True)
 
 from rowpattern.sql.isolation import pool as isolation
+from rowpattern.sql.isolation import query as isolated_query
 
 ROWS = 5_000
 
@@ -187,6 +188,8 @@ def test_explaining_and_progress(ticks: pa.Table) -> None:
     assert there == local
     analyzed = explain(query, ticks, isolation="process", analyze=True)
     assert [step.name for step in analyzed.steps] == [step.name for step in explain(query, ticks, analyze=True).steps]
+    # Any false value is no analysis, as without isolation.
+    assert explain(query, ticks, isolation="process", analyze=cast("Any", None)).steps == ()
     seen: list[Any] = []
     match_recognize(query, ticks, isolation="process", progress=seen.append)
     here: list[Any] = []
@@ -289,6 +292,43 @@ def test_a_worker_that_is_killed_or_crashes() -> None:
         assert match_recognize(CLAUSE.format("x > 0"), SMALL, isolation="process").to_pylist() == [{"n": 3}]
 
 
+def test_workers_that_are_killed_at_rest_are_replaced_without_a_word() -> None:
+    isolation.start_workers(2)
+    before = pids()
+    killed = list(isolation.pool._all)
+    for worker in killed:
+        worker.process.kill()
+    for worker in killed:
+        worker.process.wait(10)
+    for _ in range(2):
+        assert match_recognize(CLAUSE.format("x > 0"), SMALL, isolation="process").to_pylist() == [{"n": 3}]
+    assert not pids() & before
+
+
+def test_ctrl_c_while_the_end_of_a_worker_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> Exception:
+        raise KeyboardInterrupt
+
+    isolation.start_workers(2)
+    before = pids()
+    monkeypatch.setattr(isolated_query._Query, "_reason_of_end", interrupted)
+
+    def kill() -> None:
+        for pid in before:
+            os.kill(pid, signal.SIGKILL)
+
+    timer = threading.Timer(0.5, kill)
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        match_recognize(CLAUSE.format(UNSTOPPABLE.format("x")), SMALL, isolation="process", timeout_seconds=30)
+    timer.join()
+    monkeypatch.undo()
+    isolation.start_workers(2)
+    assert match_recognize(CLAUSE.format("x > 0"), SMALL, isolation="process").to_pylist() == [{"n": 3}]
+    # None is lost for the queries that come.
+    assert {worker.process.pid for worker in isolation.pool._resting} >= pids() - before
+
+
 def test_ctrl_c_ends_the_worker() -> None:
     isolation.start_workers(2)
     before = pids()
@@ -375,6 +415,23 @@ def test_workers_end_with_their_process(end: str) -> None:
     assert len(numbers) == 2
     assert gone(numbers)
     assert set(SHARED.iterdir()) - before == set()
+
+
+def test_a_daemon_thread_that_waits_for_a_worker_says_nothing_at_the_end() -> None:
+    query = CLAUSE.format(UNSTOPPABLE.format("x"))
+    code = (
+        START
+        + f"""
+import threading
+threading.Thread(target=match_recognize, args=({query!r}, pa.table({{"x": [1]}})),
+                 kwargs={{"isolation": "process", "timeout_seconds": 100}}, daemon=True).start()
+time.sleep(1)
+sys.exit(7)
+"""
+    )
+    result = run(code)
+    assert (result.returncode, result.stderr) == (7, "")
+    assert gone(list(map(int, result.stdout.split())))
 
 
 def test_a_worker_at_work_ends_when_its_process_is_killed() -> None:

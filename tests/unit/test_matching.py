@@ -455,3 +455,18 @@ def test_one_iterator_in_many_threads() -> None:
     for thread in threads:
         thread.join()
     assert sorted(starts) == list(range(50_000))
+
+
+class Unprintable:
+    def __repr__(self) -> str:
+        raise ZeroDivisionError
+
+
+def test_items_that_cannot_be_shown_are_named_by_their_type() -> None:
+    with pytest.raises(rowpattern.RowsError, match="row 1 has the label a Unprintable"):
+        PATTERN.count(cast("Any", ["A", Unprintable()]))
+    with pytest.raises(rowpattern.RowsError, match="row 1 of A is a Unprintable"):
+        PATTERN.count({"A": cast("Any", [True, Unprintable()])})
+    with pytest.raises(rowpattern.RowsError) as caught:
+        PATTERN.count(cast("Any", [b"A" * 1_000_000]))
+    assert len(str(caught.value)) < 300

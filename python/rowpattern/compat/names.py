@@ -131,7 +131,7 @@ def resize_cache(
         True; False when a limit cannot be read, which is logged, and nothing has changed.
     """
     try:
-        if new_size is not None and new_size < 0:
+        if isinstance(new_size, int) and new_size < 0:
             raise ValueError(f"new_size must be at least 0, not {new_size}")  # noqa: TRY301 - one way to refuse
         api.get_pattern_cache().resize(new_size, max_memory_mb=max_memory_mb, policy=policy)
     except (ValueError, TypeError) as error:

@@ -2,23 +2,25 @@
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PyString, PyTuple};
+use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 use rowpattern_core::matcher::number_of;
 use rowpattern_core::rows::Partitions;
 
 use super::errors::{out_of_memory, rows_error, unknown_variable};
+use super::limits::CallLimits;
+use super::signals::ITEMS_BETWEEN_LOOKS;
 use super::{ffi, readers};
 
 /// Reads `partitions`: row counts, or the rows where partitions start.
 ///
 /// Counts add up to the number of rows; starts begin with 0. Where both could be meant, the caller must say which.
-pub fn partitions(value: Option<&Bound<'_, PyAny>>, rows: usize) -> PyResult<Partitions> {
+pub fn partitions(value: Option<&Bound<'_, PyAny>>, rows: usize, limits: &CallLimits) -> PyResult<Partitions> {
     let Some(value) = value else { return Ok(Partitions::one(rows)) };
     if let Ok(tagged) = value.cast::<PyTuple>()
         && tagged.len() == 2
         && let Ok(tag) = tagged.get_item(0)?.cast::<PyString>()
     {
-        let numbers = row_numbers(&tagged.get_item(1)?)?;
+        let numbers = row_numbers(&tagged.get_item(1)?, limits)?;
         return match tag.to_str()? {
             "counts" => from_counts(numbers, rows),
             "starts" => from_starts(numbers, rows),
@@ -27,7 +29,7 @@ pub fn partitions(value: Option<&Bound<'_, PyAny>>, rows: usize) -> PyResult<Par
             ))),
         };
     }
-    let numbers = row_numbers(value)?;
+    let numbers = row_numbers(value, limits)?;
     if numbers.first() != Some(&0) {
         return from_counts(numbers, rows);
     }
@@ -45,9 +47,9 @@ pub fn partitions(value: Option<&Bound<'_, PyAny>>, rows: usize) -> PyResult<Par
     from_starts(numbers, rows)
 }
 
-fn row_numbers(value: &Bound<'_, PyAny>) -> PyResult<Vec<usize>> {
+fn row_numbers(value: &Bound<'_, PyAny>, limits: &CallLimits) -> PyResult<Vec<usize>> {
     // Collected in place: both are 64 bits wide.
-    integers(value, "partitions")?
+    integers(value, "partitions", limits)?
         .into_iter()
         .enumerate()
         .map(|(at, number)| {
@@ -61,11 +63,12 @@ fn row_numbers(value: &Bound<'_, PyAny>) -> PyResult<Vec<usize>> {
 ///
 /// Args:
 ///     name: what they are, for errors.
-pub fn integers(values: &Bound<'_, PyAny>, name: &str) -> PyResult<Vec<i64>> {
+///     limits: what is read counts until the caller releases it.
+pub fn integers(values: &Bound<'_, PyAny>, name: &str, limits: &CallLimits) -> PyResult<Vec<i64>> {
     let py = values.py();
     // Arrays can be read item by item too, but slowly.
     if (values.is_instance_of::<PyList>() || values.is_instance_of::<PyTuple>())
-        && let Ok(list) = values.extract()
+        && let Some(list) = listed(values, limits)?
     {
         return Ok(list);
     }
@@ -73,23 +76,25 @@ pub fn integers(values: &Bound<'_, PyAny>, name: &str) -> PyResult<Vec<i64>> {
         if values.getattr("mask")?.call_method0("any")?.is_truthy()? {
             return Err(rows_error(format!("{name} have masked values; give each a number")));
         }
-        return integers(&values.call_method0("filled")?, name);
+        return integers(&values.call_method0("filled")?, name, limits);
     }
     let values = if !values.hasattr("__array_interface__")? && values.hasattr("__array__")? {
         values.call_method0("__array__")?
     } else {
         values.clone()
     };
-    if let Some(numbers) = ffi::buffer_integers(&values, name)? {
+    if let Some(numbers) = ffi::buffer_integers(&values, name, limits)? {
         return Ok(numbers);
     }
-    if let Some(chunks) = ffi::arrow_arrays(&values, name)? {
-        let numbers = readers::decode(py, &chunks, readers::WholeNumbers, name, None)?;
+    if let Some(chunks) = ffi::arrow_arrays(&values, name, Some(limits))? {
+        let numbers = readers::decode(py, &chunks, readers::WholeNumbers, name, Some(limits))?;
         let null = |at: usize| rows_error(format!("{name}[{at}] is NULL; give each a number"));
         return numbers.into_iter().enumerate().map(|(at, number)| number.ok_or_else(|| null(at))).collect();
     }
-    if !values.is_instance_of::<PyString>()
-        && let Ok(list) = values.extract()
+    let is_sequence = values.hasattr("__getitem__")? && !values.is_instance_of::<PyDict>();
+    if is_sequence
+        && !values.is_instance_of::<PyString>()
+        && let Some(list) = listed(&values, limits)?
     {
         return Ok(list);
     }
@@ -100,6 +105,24 @@ pub fn integers(values: &Bound<'_, PyAny>, name: &str) -> PyResult<Vec<i64>> {
 /// Whether it is one of numpy's masked arrays. As buffers they show what they hide.
 pub fn is_masked(array: &Bound<'_, PyAny>) -> PyResult<bool> {
     Ok(array.hasattr("filled")? && array.hasattr("fill_value")? && array.hasattr("mask")?)
+}
+
+/// Reads whole numbers item by item; None where one is none.
+fn listed(values: &Bound<'_, PyAny>, limits: &CallLimits) -> PyResult<Option<Vec<i64>>> {
+    let mut numbers = Vec::new();
+    let Ok(items) = values.try_iter() else { return Ok(None) };
+    for (at, item) in items.enumerate() {
+        if at.is_multiple_of(ITEMS_BETWEEN_LOOKS) {
+            limits.check(values.py())?;
+        }
+        let Some(number) = item.ok().and_then(|item| item.extract().ok()) else {
+            limits.budget.release_vector(&numbers);
+            return Ok(None);
+        };
+        limits.reserve(&mut numbers, 1)?;
+        numbers.push(number);
+    }
+    Ok(Some(numbers))
 }
 
 fn from_counts(counts: Vec<usize>, rows: usize) -> PyResult<Partitions> {

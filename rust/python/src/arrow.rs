@@ -86,6 +86,21 @@ impl ArrowArray {
         };
         Self { rows: 0, valid: None, values }
     }
+
+    /// Bytes that its rows take; dictionaries and views share what stands behind them, which is not counted.
+    pub fn least_bytes(&self) -> usize {
+        match &self.values {
+            Values::Null | Values::Other(_) => 0,
+            Values::Booleans(_) => self.rows / 8,
+            Values::Doubles(bits) => bits.inner().len(),
+            Values::Integers(integers) | Values::Dictionary(integers, _) => integers.bytes(),
+            Values::Runs { ends, values, .. } => ends.bytes().saturating_add(values.least_bytes()),
+            Values::Text(text) => text.least_bytes(),
+            Values::Record(columns) => {
+                columns.iter().fold(0, |bytes, (_, column)| bytes.saturating_add(column.least_bytes()))
+            }
+        }
+    }
 }
 
 pub enum Values {
@@ -153,6 +168,12 @@ macro_rules! integers {
                     $(Self::$kind(_) => IntegerKind::$kind,)*
                 }
             }
+
+            fn bytes(&self) -> usize {
+                match self {
+                    $(Self::$kind(numbers) => numbers.inner().len(),)*
+                }
+            }
         }
     };
 }
@@ -203,6 +224,15 @@ pub enum Text {
 }
 
 impl Text {
+    /// Bytes of offsets and text, or of views.
+    fn least_bytes(&self) -> usize {
+        match self {
+            Self::Small { offsets, .. } => offsets.inner().len().saturating_add(spanned(offsets)),
+            Self::Large { offsets, .. } => offsets.inner().len().saturating_add(spanned(offsets)),
+            Self::Views { views, .. } => views.len(),
+        }
+    }
+
     /// No rows.
     pub fn none() -> Self {
         Self::Views { views: Buffer::from_vec(Vec::<u8>::new()), buffers: Vec::new() }
@@ -237,6 +267,12 @@ impl Text {
             Self::Views { .. } => false,
         }
     }
+}
+
+/// How far the last offset is behind the first.
+fn spanned<T: ArrowNativeType + TryInto<usize>>(offsets: &[T]) -> usize {
+    let place = |offset: Option<&T>| offset.copied().and_then(index).unwrap_or_default();
+    place(offsets.last()).saturating_sub(place(offsets.first()))
 }
 
 fn throughout<T: ArrowNativeType + TryInto<usize>>(offsets: &[T], bytes: &[u8], rows: Range<usize>) -> bool {

@@ -17,7 +17,7 @@ use rowpattern_macros::catch_panics;
 use super::cache_limits::{MEGABYTE, bytes, cost, lifetime, policy_named, threads};
 use super::keys::{self, Kind};
 use super::manual_clock::ManualClock;
-use super::numbers::whole;
+use super::numbers::{number, optional_number, whole};
 use super::pattern::Pattern;
 
 /// From this number of bytes on, what was freed is given back to the system.
@@ -66,8 +66,8 @@ impl PatternCache {
     fn new(
         py: Python<'_>,
         #[pyo3(from_py_with = whole)] max_size: usize,
-        max_memory_mb: f64,
-        ttl_seconds: Option<f64>,
+        #[pyo3(from_py_with = number)] max_memory_mb: f64,
+        #[pyo3(from_py_with = optional_number)] ttl_seconds: Option<f64>,
         policy: &str,
         clock: Option<&ManualClock>,
     ) -> PyResult<Self> {
@@ -150,7 +150,7 @@ impl PatternCache {
         &self,
         py: Python<'_>,
         #[pyo3(from_py_with = whole)] max_size: Option<usize>,
-        max_memory_mb: Option<f64>,
+        #[pyo3(from_py_with = optional_number)] max_memory_mb: Option<f64>,
         policy: Option<&str>,
     ) -> PyResult<()> {
         let memory = max_memory_mb.map(bytes).transpose()?;
@@ -167,14 +167,14 @@ impl PatternCache {
 
     /// Removes the entries used longest ago until no more memory than this is used; the limits stay. How many went. What
     /// was freed is given back to the system.
-    fn shed(&self, py: Python<'_>, memory_mb: f64) -> PyResult<usize> {
+    fn shed(&self, py: Python<'_>, #[pyo3(from_py_with = number)] memory_mb: f64) -> PyResult<usize> {
         let bytes = bytes(memory_mb)?;
         Ok(self.giving_back(py, |left| self.store.shed(bytes, left)))
     }
 
     /// Sets how long entries put in from now on live, in seconds; None is for ever.
     #[pyo3(signature = (ttl_seconds))]
-    fn set_ttl(&self, ttl_seconds: Option<f64>) -> PyResult<()> {
+    fn set_ttl(&self, #[pyo3(from_py_with = optional_number)] ttl_seconds: Option<f64>) -> PyResult<()> {
         let time_to_live = lifetime(ttl_seconds)?;
         self.store.change_limits(&mut Vec::new(), |limits| limits.time_to_live = time_to_live);
         Ok(())

@@ -48,7 +48,7 @@ impl Reader<'_> for Check {
 #[pyfunction]
 #[pyo3(name = "_check_column")]
 pub fn check_column(column: &Bound<'_, PyAny>, name: &str) -> PyResult<bool> {
-    let Some(chunks) = ffi::arrow_arrays(column, name)? else { return Ok(false) };
+    let Some(chunks) = ffi::arrow_arrays(column, name, None)? else { return Ok(false) };
     readers::decode(column.py(), &chunks, Check, name, None)?;
     Ok(chunks
         .iter()

@@ -14,7 +14,7 @@ use super::errors::{QueryError, SkipError, rows_error};
 use super::input::Input;
 use super::iterator::MatchIterator;
 use super::matches::Matches;
-use super::numbers::whole;
+use super::numbers::{optional_number, whole};
 use super::pattern::Pattern;
 use super::readers::condition_column;
 use super::sinks::MatchesSink;
@@ -117,8 +117,8 @@ impl Conditions {
         partitions: Option<&Bound<'_, PyAny>>,
         skip: Option<&Bound<'_, PyAny>>,
         #[pyo3(from_py_with = whole)] threads: usize,
-        timeout_seconds: Option<f64>,
-        memory_limit_mb: Option<f64>,
+        #[pyo3(from_py_with = optional_number)] timeout_seconds: Option<f64>,
+        #[pyo3(from_py_with = optional_number)] memory_limit_mb: Option<f64>,
     ) -> PyResult<Matches> {
         let mut input = self.input(rows, partitions, skip, threads, (timeout_seconds, memory_limit_mb))?;
         let (found, failed) = self.search(py, &mut input);
@@ -134,8 +134,8 @@ impl Conditions {
         rows: &Bound<'_, PyAny>,
         partitions: Option<&Bound<'_, PyAny>>,
         skip: Option<&Bound<'_, PyAny>>,
-        timeout_seconds: Option<f64>,
-        memory_limit_mb: Option<f64>,
+        #[pyo3(from_py_with = optional_number)] timeout_seconds: Option<f64>,
+        #[pyo3(from_py_with = optional_number)] memory_limit_mb: Option<f64>,
     ) -> PyResult<MatchIterator> {
         let mut input = self.input(rows, partitions, skip, 1, (timeout_seconds, memory_limit_mb))?;
         let (found, failed) = self.search(py, &mut input);

@@ -41,8 +41,10 @@ impl Input {
         }
         let (skip, skip_variable) = read_skip(pattern, skip)?;
         let symbols = rows::symbols(&pattern.compiled, rows, &limits)?;
-        let partitions = arguments::partitions(partitions, symbols.len())?;
-        limits.budget.charge(partitions.memory_bytes()).map_err(|reason| limits.error(reason))?;
+        let partitions = arguments::partitions(partitions, symbols.len(), &limits)?;
+        // The numbers that were read are free again.
+        limits.budget.release(limits.budget.charged_bytes().saturating_sub(symbols.memory_bytes()));
+        limits.charge(partitions.memory_bytes())?;
         Ok(Self { symbols, partitions, skip, skip_variable, threads, limits })
     }
 

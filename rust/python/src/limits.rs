@@ -38,6 +38,16 @@ impl CallLimits {
         self.budget.check().map_err(|reason| self.error(reason))
     }
 
+    /// Counts memory that is about to be taken.
+    pub fn charge(&self, bytes: usize) -> PyResult<()> {
+        self.budget.charge(bytes).map_err(|reason| self.error(reason))
+    }
+
+    /// Makes room in a vector for so many items more, counted.
+    pub fn reserve<T: Copy>(&self, items: &mut Vec<T>, more: usize) -> PyResult<()> {
+        self.budget.reserve(items, more).map_err(|reason| self.error(reason))
+    }
+
     /// The clock stands still until it is resumed.
     pub fn pause(&mut self) {
         self.left = self.left.map(|left| left.saturating_sub(self.begun.elapsed()));

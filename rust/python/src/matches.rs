@@ -16,7 +16,7 @@ use super::arguments::variable;
 use super::errors::out_of_memory;
 use super::ffi::{self, Column, Data};
 use super::limits::CallLimits;
-use super::numbers::{place, whole};
+use super::numbers::{optional_number, place, whole};
 use super::signals::Signals;
 use super::sinks::{MatchesSink, SpansSink, trimmed};
 
@@ -185,8 +185,8 @@ impl Matches {
         first: bool,
         #[pyo3(from_py_with = whole)] offset: usize,
         running: bool,
-        timeout_seconds: Option<f64>,
-        memory_limit_mb: Option<f64>,
+        #[pyo3(from_py_with = optional_number)] timeout_seconds: Option<f64>,
+        #[pyo3(from_py_with = optional_number)] memory_limit_mb: Option<f64>,
     ) -> PyResult<Column> {
         let limits = CallLimits::read(timeout_seconds, memory_limit_mb)?;
         let number = |name: &String| variable(py, &self.names, name);

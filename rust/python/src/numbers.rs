@@ -17,6 +17,21 @@ where
     })
 }
 
+/// Reads a number. One that no double holds is infinite, not Python's OverflowError.
+pub fn number(value: &Bound<'_, PyAny>) -> PyResult<f64> {
+    value.extract().or_else(|error: PyErr| {
+        if !error.is_instance_of::<PyOverflowError>(value.py()) {
+            return Err(error);
+        }
+        Ok(if value.lt(0)? { f64::NEG_INFINITY } else { f64::INFINITY })
+    })
+}
+
+/// As [`number`], or None.
+pub fn optional_number(value: &Bound<'_, PyAny>) -> PyResult<Option<f64>> {
+    if value.is_none() { Ok(None) } else { number(value).map(Some) }
+}
+
 /// Reads a place in a sequence. A number that no sequence reaches is an IndexError, not Python's OverflowError.
 pub fn place(value: &Bound<'_, PyAny>) -> PyResult<isize> {
     value.extract().map_err(|error: PyErr| {

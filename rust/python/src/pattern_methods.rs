@@ -11,7 +11,7 @@ use super::hooks::hooks;
 use super::input::Input;
 use super::iterator::MatchIterator;
 use super::matches::{Matches, Spans};
-use super::numbers::whole;
+use super::numbers::{optional_number, whole};
 use super::pattern::Pattern;
 use super::sinks::{MatchesSink, SpansSink};
 
@@ -117,8 +117,8 @@ impl Pattern {
         partitions: Option<&Bound<'_, PyAny>>,
         skip: Option<&Bound<'_, PyAny>>,
         conditions: Option<&Bound<'_, PyAny>>,
-        timeout_seconds: Option<f64>,
-        memory_limit_mb: Option<f64>,
+        #[pyo3(from_py_with = optional_number)] timeout_seconds: Option<f64>,
+        #[pyo3(from_py_with = optional_number)] memory_limit_mb: Option<f64>,
     ) -> PyResult<Py<MatchIterator>> {
         if let Some(conditions) = conditions {
             let find = hooks(slf.py())?.find_by_conditions.bind(slf.py());
@@ -151,8 +151,8 @@ impl Pattern {
         partitions: Option<&Bound<'_, PyAny>>,
         skip: Option<&Bound<'_, PyAny>>,
         #[pyo3(from_py_with = whole)] threads: usize,
-        timeout_seconds: Option<f64>,
-        memory_limit_mb: Option<f64>,
+        #[pyo3(from_py_with = optional_number)] timeout_seconds: Option<f64>,
+        #[pyo3(from_py_with = optional_number)] memory_limit_mb: Option<f64>,
     ) -> PyResult<Matches> {
         let mut input = Input::read(slf.get(), rows, partitions, skip, threads, (timeout_seconds, memory_limit_mb))?;
         let partitions = input.partitions.len();
@@ -176,8 +176,8 @@ impl Pattern {
         partitions: Option<&Bound<'_, PyAny>>,
         skip: Option<&Bound<'_, PyAny>>,
         #[pyo3(from_py_with = whole)] threads: usize,
-        timeout_seconds: Option<f64>,
-        memory_limit_mb: Option<f64>,
+        #[pyo3(from_py_with = optional_number)] timeout_seconds: Option<f64>,
+        #[pyo3(from_py_with = optional_number)] memory_limit_mb: Option<f64>,
     ) -> PyResult<Spans> {
         let mut input = Input::read(slf.get(), rows, partitions, skip, threads, (timeout_seconds, memory_limit_mb))?;
         let partitions = input.partitions.len();
@@ -200,8 +200,8 @@ impl Pattern {
         partitions: Option<&Bound<'_, PyAny>>,
         skip: Option<&Bound<'_, PyAny>>,
         #[pyo3(from_py_with = whole)] threads: usize,
-        timeout_seconds: Option<f64>,
-        memory_limit_mb: Option<f64>,
+        #[pyo3(from_py_with = optional_number)] timeout_seconds: Option<f64>,
+        #[pyo3(from_py_with = optional_number)] memory_limit_mb: Option<f64>,
     ) -> PyResult<usize> {
         let mut input = Input::read(slf.get(), rows, partitions, skip, threads, (timeout_seconds, memory_limit_mb))?;
         input.find(slf, |search, skip, tick| search.count(skip, tick))
@@ -214,8 +214,8 @@ impl Pattern {
         slf: &Bound<'_, Self>,
         rows: &Bound<'_, PyAny>,
         partitions: Option<&Bound<'_, PyAny>>,
-        timeout_seconds: Option<f64>,
-        memory_limit_mb: Option<f64>,
+        #[pyo3(from_py_with = optional_number)] timeout_seconds: Option<f64>,
+        #[pyo3(from_py_with = optional_number)] memory_limit_mb: Option<f64>,
     ) -> PyResult<bool> {
         let mut input = Input::read(slf.get(), rows, partitions, None, 1, (timeout_seconds, memory_limit_mb))?;
         input.find(slf, |search, _, tick| search.is_match(tick))

@@ -132,7 +132,7 @@ where
     let rows = chunks.iter().map(|chunk| chunk.rows).try_fold(0_usize, usize::checked_add).unwrap_or(usize::MAX);
     if let Some(limits) = limits {
         let bytes = rows.saturating_mul(size_of::<R::Item>());
-        limits.budget.charge(bytes).map_err(|reason| limits.error(reason))?;
+        limits.charge(bytes)?;
     }
     let mut items = memory::try_with_capacity(rows).map_err(super::errors::out_of_memory)?;
     let mut decoder = Decoder::new(reader);
@@ -151,7 +151,7 @@ where
 /// Reads a column that conditions read.
 pub fn condition_column(column: &Bound<'_, PyAny>) -> PyResult<ValueColumn> {
     let (py, name) = (column.py(), "columns of conditions");
-    let Some(chunks) = ffi::arrow_arrays(column, name)? else {
+    let Some(chunks) = ffi::arrow_arrays(column, name, None)? else {
         return Err(rows_error("the columns of conditions must be Arrow's"));
     };
     Ok(match chunks.first().map(innermost) {

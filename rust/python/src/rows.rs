@@ -6,22 +6,26 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyIterator, PyMapping, PyString};
 use rowpattern_core::matcher::Compiled;
-use rowpattern_core::memory;
 use rowpattern_core::rows::{Symbols, SymbolsBuilder};
 
 use super::arguments::{integers, is_masked, variable};
 use super::arrow::{ArrowArray, Values};
 use super::booleans::{Booleans, Run};
-use super::errors::{out_of_memory, rows_error};
+use super::errors::rows_error;
 use super::limits::CallLimits;
 use super::numbers::shown;
+use super::signals::ITEMS_BETWEEN_LOOKS;
 use super::{ffi, labels};
 
-/// Rows between two looks at signals while Python objects are read.
-const ROWS_BETWEEN_SIGNALS: usize = 1 << 16;
-
-/// Reads the argument `rows`: a mapping of variables to booleans, or a sequence of labels.
+/// Reads the argument `rows`: a mapping of variables to booleans, or a sequence of labels. Nothing may be charged before.
 pub fn symbols(compiled: &Compiled, rows: &Bound<'_, PyAny>, limits: &CallLimits) -> PyResult<Symbols> {
+    let symbols = read(compiled, rows, limits)?;
+    // Columns and labels that were read are free again.
+    limits.budget.release(limits.budget.charged_bytes().saturating_sub(symbols.memory_bytes()));
+    Ok(symbols)
+}
+
+fn read(compiled: &Compiled, rows: &Bound<'_, PyAny>, limits: &CallLimits) -> PyResult<Symbols> {
     if let Ok(text) = rows.cast::<PyString>() {
         return text_labels(compiled, text, limits);
     }
@@ -29,13 +33,13 @@ pub fn symbols(compiled: &Compiled, rows: &Bound<'_, PyAny>, limits: &CallLimits
     if rows.cast::<PyMapping>().is_ok() || (rows.hasattr("keys")? && rows.hasattr("columns")?) {
         return conditions(compiled, rows, limits);
     }
-    if let Some((categories, codes)) = categorical(rows)? {
+    if let Some((categories, codes)) = categorical(rows, limits)? {
         let table: Vec<Option<u8>> = categories.iter().map(|name| variable_of(compiled, name.as_deref())).collect();
         // A missing category has code -1, which lies outside of the table.
         let place = |&code: &i64| usize::try_from(code).unwrap_or(usize::MAX);
         return labelled(compiled, &table, &codes, place, limits);
     }
-    if let Some(chunks) = ffi::arrow_arrays(rows, "rows")? {
+    if let Some(chunks) = ffi::arrow_arrays(rows, "rows", Some(limits))? {
         return match record_columns(chunks) {
             Ok(columns) => record_conditions(compiled, rows.py(), columns, limits),
             Err(chunks) => labels::symbols(rows.py(), compiled, &chunks, limits),
@@ -62,6 +66,7 @@ fn variable_of(compiled: &Compiled, name: Option<&str>) -> Option<u8> {
 
 /// One letter a row.
 fn text_labels(compiled: &Compiled, text: &Bound<'_, PyString>, limits: &CallLimits) -> PyResult<Symbols> {
+    let py = text.py();
     let text = text.to_str().map_err(|_| rows_error("labels must be valid Unicode text, without lone surrogates"))?;
     let letter = |character: char| compiled.variable(character.encode_utf8(&mut [0; 4]));
     if text.is_ascii() {
@@ -70,26 +75,30 @@ fn text_labels(compiled: &Compiled, text: &Bound<'_, PyString>, limits: &CallLim
     }
     let mut numbers = HashMap::new();
     let mut table = Vec::new();
-    let mut labels = memory::try_with_capacity(text.chars().count()).map_err(out_of_memory)?;
-    labels.extend(text.chars().map(|character| {
-        *numbers.entry(character).or_insert_with(|| {
+    let mut labels = Vec::new();
+    limits.reserve(&mut labels, text.chars().count())?;
+    for (row, character) in text.chars().enumerate() {
+        if row.is_multiple_of(ITEMS_BETWEEN_LOOKS) {
+            limits.check(py)?;
+        }
+        labels.push(*numbers.entry(character).or_insert_with(|| {
             table.push(letter(character));
             table.len() - 1
-        })
-    }));
+        }));
+    }
     labelled(compiled, &table, &labels, |&label| label, limits)
 }
 
 /// The categories and codes of a pandas categorical (the array, or a series of it).
 #[expect(clippy::type_complexity, reason = "used once, taken apart at once")]
-fn categorical(rows: &Bound<'_, PyAny>) -> PyResult<Option<(Vec<Option<String>>, Vec<i64>)>> {
+fn categorical(rows: &Bound<'_, PyAny>, limits: &CallLimits) -> PyResult<Option<(Vec<Option<String>>, Vec<i64>)>> {
     let holder = if rows.hasattr("cat")? { rows.getattr("cat")? } else { rows.clone() };
     if !(holder.hasattr("categories")? && holder.hasattr("codes")?) {
         return Ok(None);
     }
     let categories = holder.getattr("categories")?.try_iter()?;
     let categories = categories.map(|name| Ok(name?.extract::<String>().ok())).collect::<PyResult<_>>()?;
-    Ok(Some((categories, integers(&holder.getattr("codes")?, "codes")?)))
+    Ok(Some((categories, integers(&holder.getattr("codes")?, "codes", limits)?)))
 }
 
 /// The columns of records; or, where arrays are something else, the arrays.
@@ -119,10 +128,10 @@ fn object_labels(compiled: &Compiled, rows: &Bound<'_, PyAny>, limits: &CallLimi
     let items = items(rows, "rows must be a mapping of variables to booleans or a sequence of labels")?;
     for (row, item) in items.enumerate() {
         let item = item?;
-        if row.is_multiple_of(ROWS_BETWEEN_SIGNALS) {
+        if row.is_multiple_of(ITEMS_BETWEEN_LOOKS) {
             limits.check(py)?;
         }
-        limits.budget.reserve(&mut labels, 1).map_err(|reason| limits.error(reason))?;
+        limits.reserve(&mut labels, 1)?;
         if let Ok(label) = item.cast::<PyString>() {
             let label = label.to_str().map_err(|_| {
                 rows_error(format!("row {row} has a label with half of a surrogate pair, which is no character"))
@@ -132,17 +141,18 @@ fn object_labels(compiled: &Compiled, rows: &Bound<'_, PyAny>, limits: &CallLimi
                 numbers.insert(label.to_owned(), table.len() - 1);
                 table.len() - 1
             });
-            push(&mut labels, number)?;
+            labels.push(number);
         } else if is_missing(&item)? {
-            push(&mut labels, usize::MAX)?;
+            labels.push(usize::MAX);
         } else {
             let kind = item.get_type().name()?;
-            return Err(rows_error(format!("row {row} has the label {item}, a {kind}; labels are str or None")));
+            return Err(rows_error(format!(
+                "row {row} has the label {}, a {kind}; labels are str or None",
+                shown(&item)
+            )));
         }
     }
-    let symbols = labelled(compiled, &table, &labels, |&label| label, limits)?;
-    limits.budget.release_vector(&labels);
-    Ok(symbols)
+    labelled(compiled, &table, &labels, |&label| label, limits)
 }
 
 /// Iterates; where an object has no items, the error says what it must be.
@@ -153,14 +163,6 @@ fn items<'py>(sequence: &Bound<'py, PyAny>, must_be: &str) -> PyResult<Bound<'py
         let is_ours = error.is_instance_of::<PyTypeError>(py);
         if is_ours { PyTypeError::new_err(format!("{must_be}, not {kind}")) } else { error }
     })
-}
-
-/// Adds an item to a list that may grow as large as input is.
-#[inline]
-fn push<T: Copy>(items: &mut Vec<T>, item: T) -> PyResult<()> {
-    memory::try_reserve(items, 1).map_err(out_of_memory)?;
-    items.push(item);
-    Ok(())
 }
 
 /// None, pandas' NA, what numpy's masked arrays hide, and NaN, which pandas puts for a missing label.
@@ -181,7 +183,7 @@ fn conditions(compiled: &Compiled, rows: &Bound<'_, PyAny>, limits: &CallLimits)
             return Err(rows_error(format!("rows has the key {}; keys are names of variables", shown(&key))));
         };
         let variable = variable(rows.py(), &compiled.variables, &name)?;
-        columns.push((variable, booleans(&rows.get_item(&key)?, &name)?, name));
+        columns.push((variable, booleans(&rows.get_item(&key)?, &name, limits)?, name));
     }
     fill(compiled, rows.py(), columns, limits)
 }
@@ -233,37 +235,37 @@ fn fill(
 }
 
 /// A column of booleans, from the fastest form that it offers.
-fn booleans(column: &Bound<'_, PyAny>, name: &str) -> PyResult<Booleans> {
+fn booleans(column: &Bound<'_, PyAny>, name: &str, limits: &CallLimits) -> PyResult<Booleans> {
     if column.is_instance_of::<PyString>() {
         return Err(rows_error(format!("the rows of {name} must be booleans, not a str")));
     }
     if is_masked(column)? {
         // What is masked is unknown, and so not true.
-        return booleans(&column.call_method1("filled", (false,))?, name);
+        return booleans(&column.call_method1("filled", (false,))?, name, limits);
     }
-    if let Some(bytes) = ffi::buffer_booleans(column, name)? {
+    if let Some(bytes) = ffi::buffer_booleans(column, name, limits)? {
         return Ok(Booleans::Bytes(bytes));
     }
-    if let Some(chunks) = ffi::arrow_arrays(column, &format!("the rows of {name}"))? {
+    if let Some(chunks) = ffi::arrow_arrays(column, &format!("the rows of {name}"), Some(limits))? {
         return Ok(Booleans::Arrow(chunks));
     }
     if column.hasattr("__array__")? {
         let array = column.call_method0("__array__")?;
-        if let Some(bytes) = ffi::buffer_booleans(&array, name)? {
+        if let Some(bytes) = ffi::buffer_booleans(&array, name, limits)? {
             return Ok(Booleans::Bytes(bytes));
         }
-        return object_booleans(&array, name);
+        return object_booleans(&array, name, limits);
     }
-    object_booleans(column, name)
+    object_booleans(column, name, limits)
 }
 
-fn object_booleans(column: &Bound<'_, PyAny>, name: &str) -> PyResult<Booleans> {
+fn object_booleans(column: &Bound<'_, PyAny>, name: &str, limits: &CallLimits) -> PyResult<Booleans> {
     let items = items(column, &format!("the rows of {name} must be a sequence of booleans"))?;
     let mut bytes = Vec::new();
     for (row, item) in items.enumerate() {
         let item = item?;
-        if row.is_multiple_of(ROWS_BETWEEN_SIGNALS) {
-            column.py().check_signals()?;
+        if row.is_multiple_of(ITEMS_BETWEEN_LOOKS) {
+            limits.check(column.py())?;
         }
         let holds = if let Ok(value) = item.cast::<PyBool>() {
             value.is_true()
@@ -274,9 +276,13 @@ fn object_booleans(column: &Bound<'_, PyAny>, name: &str) -> PyResult<Booleans> 
             value
         } else {
             let kind = item.get_type().name()?;
-            return Err(rows_error(format!("row {row} of {name} is {item}, a {kind}; expected True, False or None")));
+            return Err(rows_error(format!(
+                "row {row} of {name} is {}, a {kind}; expected True, False or None",
+                shown(&item)
+            )));
         };
-        push(&mut bytes, u8::from(holds))?;
+        limits.reserve(&mut bytes, 1)?;
+        bytes.push(u8::from(holds));
     }
     Ok(Booleans::Bytes(bytes))
 }

@@ -12,6 +12,9 @@ const INTERVAL: Duration = Duration::from_millis(30);
 /// Rows that are read between two looks: some milliseconds' work.
 pub const ROWS_A_PIECE: usize = 1 << 20;
 
+/// Items of Python objects between two looks at signals and limits.
+pub const ITEMS_BETWEEN_LOOKS: usize = 1 << 16;
+
 /// Looks at pending signals now and then, from a thread that is detached from the interpreter.
 pub struct Signals {
     last: Instant,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,8 +18,6 @@ from rowpattern.sql.tables.reading import table_reader
 from rowpattern.sql.text.source_location import nesting_limited
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from rowpattern.patterns import MatchIterator, Pattern
     from rowpattern.sql.arrow.arrays import Integers
     from rowpattern.sql.runtime.context import ExecutionContext
@@ -31,6 +30,12 @@ def find_iter(  # noqa: PLR0917 - one caller, the core
     pattern: Pattern, rows: Any, conditions: Mapping[str, str], partitions: Any, skip: Any, context: ExecutionContext
 ) -> MatchIterator:
     """Find matches of a pattern in a table; see `Pattern.find_iter`."""
+    if not isinstance(conditions, Mapping):
+        kind = type(conditions).__name__
+        raise TypeError(f'conditions must be a mapping like {{"B": "B.price > A.price"}}, not {kind}')
+    for name in conditions:
+        if not isinstance(name, str):
+            raise TypeError(f"the keys of conditions are names of variables, not {type(name).__name__}")
     table = table_reader(context)(rows, "rows")
     starts = _starts(partitions, table.rows)
     # As in a pattern: a name that was quoted there is meant exactly, any other whatever its case.
@@ -53,7 +58,10 @@ def _starts(partitions: Any, rows: int) -> Integers:
     if not isinstance(partitions, tuple) or len(partitions) != 2 or partitions[0] not in {"counts", "starts"}:  # noqa: PLR2004
         raise RowsError('with conditions, partitions must be ("counts", numbers) or ("starts", numbers)')
     kind, numbers = partitions
-    found = np.asarray(numbers, dtype=np.int64)
+    try:
+        found = np.asarray(numbers, dtype=np.int64)
+    except OverflowError:
+        raise RowsError("a number of partitions is larger than there can be rows") from None
     if kind == "counts":
         if found.sum() != rows:
             raise RowsError(f"the row counts of partitions add up to {found.sum()}, but there are {rows} rows")

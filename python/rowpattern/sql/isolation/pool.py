@@ -142,6 +142,8 @@ class WorkerPool:
         self._ending: list[Worker] = []
         self._starting = 0
         self._failure: Exception | None = None
+        #: Whether the interpreter ends.
+        self.closing = False
 
     @property
     def most(self) -> int:
@@ -162,6 +164,7 @@ class WorkerPool:
             began = time.perf_counter()
             with self._changed:
                 self._reap()
+                self._leave_out_dead()
                 if self._resting:
                     return self._resting.pop()
                 if self._failure is not None:
@@ -190,10 +193,12 @@ class WorkerPool:
         """End a worker, and start another."""
         worker.kill()
         with self._changed:
-            self._all.remove(worker)
-            self._ending.append(worker)
+            if worker in self._all:
+                self._all.remove(worker)
+                self._ending.append(worker)
             self._reap()
-            self._start_more(1)
+            if not self.closing:
+                self._start_more(1)
 
     def start(self, count: int) -> None:
         """Start workers until there are `count`, and wait for them."""
@@ -232,12 +237,22 @@ class WorkerPool:
             self._ending.remove(worker)
             worker.close()
 
+    def _leave_out_dead(self) -> None:
+        """Forget workers that were ended while they had nothing to do, as by the system where memory is short."""
+        for worker in [each for each in self._resting if each.process.poll() is not None]:
+            self._resting.remove(worker)
+            self._all.remove(worker)
+            worker.kill()
+            worker.close()
+
     def end(self) -> None:
         """End all workers: the interpreter ends."""
+        self.closing = True
         with self._changed:
             workers, self._all, self._resting = self._all, [], []
             for worker in workers:
-                worker.kill()
+                # Daemon threads may still wait for their sockets, which the process's end closes.
+                worker.process.kill()
             until = time.perf_counter() + _MOST_END_SECONDS
             for worker in [*workers, *self._ending]:
                 with contextlib.suppress(subprocess.TimeoutExpired):

@@ -15,6 +15,7 @@ from rowpattern.sql.execute.explanation import Explanation
 from rowpattern.sql.isolation.channel import ClosedError
 from rowpattern.sql.isolation.pool import BETWEEN_SIGNALS_SECONDS, MOST_START_SECONDS, pool
 from rowpattern.sql.runtime.context import Progress, Step
+from rowpattern.sql.runtime.supervised import wait_forever
 from rowpattern.sql.tables.answers import Answer, AnswerColumn, as_kind
 from rowpattern.sql.tables.reading import table_reader
 
@@ -49,7 +50,7 @@ def explain_isolated(
     sql: str, data: Any, named: Mapping[str, Any], context: ExecutionContext, *, analyze: bool
 ) -> Explanation:
     """Explain a query in a worker process; see `rowpattern.explain`."""
-    return _Query(sql, data, named, context).explanation(analyze=analyze)
+    return _Query(sql, data, named, context).explanation(analyze=bool(analyze))
 
 
 class _Query:
@@ -78,6 +79,7 @@ class _Query:
     def _exchange(self, explain: bool | None) -> tuple[dict[str, Any], pa.Table | None]:
         context = self._context
         worker = pool.take(context)
+        rests = False
         try:
             question = {
                 "sql": self._sql,
@@ -95,22 +97,18 @@ class _Query:
             worker.tables.begin()
             worker.channel.send(question)
             reply, table = self._serve_requests(worker)
+            worker.tables.end()
+            worker.answers.end()
+            rests = not reply.get("replace")
         except ClosedError:
-            lost = self._reason_of_end(worker)
-            pool.replace(worker)
-            raise lost from None
+            if pool.closing and threading.current_thread() is not threading.main_thread():
+                wait_forever()
+            raise self._reason_of_end(worker) from None
         except TimeoutError:
-            pool.replace(worker)
             raise context.timeout_error() from None
-        except BaseException:
-            pool.replace(worker)
-            raise
-        worker.tables.end()
-        worker.answers.end()
-        if reply.get("replace"):
-            pool.replace(worker)
-        else:
-            pool.give(worker)
+        finally:
+            # Whatever was raised, Ctrl-C while the worker's end was waited for included.
+            (pool.give if rests else pool.replace)(worker)
         if "error" in reply:
             raise self._error(reply)
         context.steps += [Step(*step) for step in reply["steps"]]

@@ -43,4 +43,9 @@ def in_threads(
     pool = _pools.get(threads)
     if pool is None:
         pool = _pools.setdefault(threads, ThreadPoolExecutor(threads, "rowpattern-columns"))
-    return list(pool.map(function, items))
+    try:
+        found = pool.map(function, items)
+    except RuntimeError:
+        # The interpreter ends, and lets nobody begin work in threads; exit handlers may still ask.
+        return [function(item) for item in items]
+    return list(found)

@@ -49,6 +49,15 @@ impl Symbols {
         self.len() == 0
     }
 
+    /// Bytes that they take.
+    pub fn memory_bytes(&self) -> usize {
+        let codes = match &self.codes {
+            Codes::Bytes(codes) => codes.capacity(),
+            Codes::Wide(codes) => codes.capacity() * size_of::<u32>(),
+        };
+        codes + self.masks_bytes()
+    }
+
     /// Bytes of what codes stand for.
     pub(crate) fn masks_bytes(&self) -> usize {
         self.masks.capacity() * size_of::<VariableSet>()

@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 use rowpattern_core::memory;
 
 use crate::errors::{out_of_memory, rows_error};
+use crate::limits::CallLimits;
 use crate::signals::ROWS_A_PIECE;
 
 /// What the items of a buffer are, and the order of their bytes.
@@ -45,10 +46,10 @@ impl Items {
 
 /// Reads a buffer of booleans (numpy's `bool`) as bytes, of which 0 is false; None where there is no buffer, or one of
 /// Python objects.
-pub fn buffer_booleans(column: &Bound<'_, PyAny>, name: &str) -> PyResult<Option<Vec<u8>>> {
+pub fn buffer_booleans(column: &Bound<'_, PyAny>, name: &str, limits: &CallLimits) -> PyResult<Option<Vec<u8>>> {
     let Some(buffer) = buffer(column, name)? else { return Ok(None) };
     match Items::of(&buffer) {
-        Items::Booleans => read(column.py(), &buffer, |[byte]| byte).map(Some),
+        Items::Booleans => read(column.py(), &buffer, limits, |[byte]| byte).map(Some),
         Items::Others => Ok(None),
         _ => Err(rows_error(format!(
             "the rows of {name} are numbers, not booleans; write a condition, as in {name} != 0"
@@ -57,15 +58,15 @@ pub fn buffer_booleans(column: &Bound<'_, PyAny>, name: &str) -> PyResult<Option
 }
 
 /// Reads whole numbers from a buffer; None where there is no buffer, or one of something else.
-pub fn buffer_integers(values: &Bound<'_, PyAny>, name: &str) -> PyResult<Option<Vec<i64>>> {
+pub fn buffer_integers(values: &Bound<'_, PyAny>, name: &str, limits: &CallLimits) -> PyResult<Option<Vec<i64>>> {
     let Some(buffer) = buffer(values, name)? else { return Ok(None) };
     let py = values.py();
     macro_rules! numbers {
         ($kind:ty, $swapped:expr) => {
             if $swapped {
-                read(py, &buffer, |bytes| wide(<$kind>::from_ne_bytes(bytes).swap_bytes()))
+                read(py, &buffer, limits, |bytes| wide(<$kind>::from_ne_bytes(bytes).swap_bytes()))
             } else {
-                read(py, &buffer, |bytes| wide(<$kind>::from_ne_bytes(bytes)))
+                read(py, &buffer, limits, |bytes| wide(<$kind>::from_ne_bytes(bytes)))
             }
         };
     }
@@ -90,10 +91,12 @@ fn wide<N: TryInto<i64>>(number: N) -> i64 {
     number.try_into().unwrap_or(i64::MAX)
 }
 
-/// Reads the items of a buffer of one dimension, as bytes in the order in which they stand. Signals are looked at meanwhile.
+/// Reads the items of a buffer of one dimension, as bytes in the order in which they stand. Signals and limits are looked at
+/// meanwhile; what is read counts until the caller releases it.
 fn read<const BYTES: usize, T: Copy>(
     py: Python<'_>,
     buffer: &PyUntypedBuffer,
+    limits: &CallLimits,
     convert: impl Fn([u8; BYTES]) -> T,
 ) -> PyResult<Vec<T>> {
     if buffer.item_size() != BYTES {
@@ -105,9 +108,10 @@ fn read<const BYTES: usize, T: Copy>(
     // negative, all in one place where it is 0), without pointers to follow; the interpreter's lock is held. Arrays
     // of bytes need no alignment. The multiplication does not overflow, since items lie in memory; a step of 0 gives 0.
     let item = |row: usize| unsafe { first.byte_offset((row as isize).wrapping_mul(step)).read() };
+    limits.charge(rows.saturating_mul(size_of::<T>()))?;
     let mut items = memory::try_with_capacity(rows).map_err(out_of_memory)?;
     while items.len() < rows {
-        py.check_signals()?;
+        limits.check(py)?;
         items.extend((items.len()..rows.min(items.len() + ROWS_A_PIECE)).map(|row| convert(item(row))));
     }
     Ok(items)

@@ -14,6 +14,7 @@ use super::stream;
 use super::structures::{CArray, CSchema, CStream};
 use crate::arrow::{ArrowArray, Failure};
 use crate::errors::{producer_error, rows_error};
+use crate::limits::CallLimits;
 
 const STREAM: &CStr = c"arrow_array_stream";
 const SCHEMA: &CStr = c"arrow_schema";
@@ -23,7 +24,12 @@ const ARRAY: &CStr = c"arrow_array";
 ///
 /// Args:
 ///     name: what is read, for errors.
-pub fn arrow_arrays(value: &Bound<'_, PyAny>, name: &str) -> PyResult<Option<Vec<ArrowArray>>> {
+///     limits: looked at while a stream is waited for; its arrays count until the caller releases them.
+pub fn arrow_arrays(
+    value: &Bound<'_, PyAny>,
+    name: &str,
+    limits: Option<&CallLimits>,
+) -> PyResult<Option<Vec<ArrowArray>>> {
     let py = value.py();
     let export = |method: &str| {
         value.call_method0(method).map_err(|error| producer_error(py, error, &format!("cannot read {name} from Arrow")))
@@ -33,7 +39,7 @@ pub fn arrow_arrays(value: &Bound<'_, PyAny>, name: &str) -> PyResult<Option<Vec
         let pointer = capsule.cast::<PyCapsule>()?.pointer_checked(Some(STREAM))?;
         // SAFETY: the capsule's name says that it holds a stream, which this takes over and releases.
         let stream = unsafe { CStream::take(pointer.as_ptr().cast()) };
-        return stream::drain(py, stream, name, !is_in_memory(value)?).map(Some);
+        return stream::drain(py, stream, name, !is_in_memory(value)?, limits).map(Some);
     }
     if value.hasattr("__arrow_c_array__")? {
         let exported = export("__arrow_c_array__")?;

@@ -16,6 +16,7 @@ use pyo3::prelude::*;
 use super::import::import;
 use super::structures::{CArray, CSchema, CStream};
 use crate::arrow::{ArrowArray, ArrowKind, Failure};
+use crate::limits::CallLimits;
 
 /// How often signals are looked at while the producer works.
 const INTERVAL: Duration = Duration::from_millis(30);
@@ -35,7 +36,14 @@ enum Message {
 ///     name: what is read, for errors.
 ///     waits: whether the producer may need time. One that has its arrays in memory is asked in this thread, since another
 ///         one costs some 50 microseconds.
-pub fn drain(py: Python<'_>, stream: CStream, name: &str, waits: bool) -> PyResult<Vec<ArrowArray>> {
+///     limits: looked at while the producer works; what it gives counts until the caller releases it.
+pub fn drain(
+    py: Python<'_>,
+    stream: CStream,
+    name: &str,
+    waits: bool,
+    limits: Option<&CallLimits>,
+) -> PyResult<Vec<ArrowArray>> {
     let mut drained = Drained { name, kind: None, arrays: Vec::new() };
     if stream.is_released() {
         return Err(drained.failed("its stream was released: a capsule can be used once"));
@@ -63,11 +71,16 @@ pub fn drain(py: Python<'_>, stream: CStream, name: &str, waits: bool) -> PyResu
         let from = &mut receiver;
         match py.detach(move || from.recv_timeout(INTERVAL)) {
             Ok(Message::End) => return Ok(drained.finish()),
-            Ok(message) => drained.take(message)?,
+            Ok(message) => {
+                drained.take(message)?;
+                if let (Some(limits), Some(array)) = (limits, drained.arrays.last()) {
+                    limits.charge(array.least_bytes())?;
+                }
+            }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return Err(drained.failed("its stream has no end")),
         }
-        py.check_signals()?;
+        limits.map_or_else(|| py.check_signals(), |limits| limits.check(py))?;
     }
 }
 
