@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from rowpattern.errors import QueryError
 from rowpattern.sql.arrow.arrays import Booleans, Integers, has_nan
 from rowpattern.sql.arrow.casting import INTERVAL_PARTS, has_intervals
-from rowpattern.sql.arrow.categories import nulls_like, ranks
+from rowpattern.sql.arrow.categories import is_ordered, nulls_like, ranks
 from rowpattern.sql.arrow.chunks import taken
 from rowpattern.sql.execute.time_zones import in_columns_zone
 from rowpattern.sql.text.source_location import error_at
@@ -161,13 +161,15 @@ def _failed(key: Key, message: str) -> QueryError:
 
 def _comparable(values: pa.ChunkedArray) -> pa.ChunkedArray:
     """Return values that compare as DuckDB compares them."""
-    kind = values.type
-    if isinstance(kind, pa.BaseExtensionType):
+    if isinstance(values.type, pa.BaseExtensionType):
         # Of those that DuckDB can compare, UUIDs and JSON are ordered as their bytes.
-        return pa.chunked_array([chunk.storage for chunk in values.chunks], kind.storage_type)
-    if isinstance(kind, pa.DictionaryType):
-        return ranks(values) if kind.ordered else values.cast(kind.value_type)
-    return _interval_lengths(values) if has_intervals(kind) else values
+        chunks = [chunk.storage for chunk in values.chunks]
+        return pa.chunked_array(chunks, values.type.storage_type)
+    if is_ordered(values.type):
+        return ranks(values)
+    if isinstance(values.type, pa.DictionaryType):
+        return values.cast(values.type.value_type)
+    return _interval_lengths(values) if has_intervals(values.type) else values
 
 
 def _interval_lengths(values: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -227,7 +229,7 @@ def _hard_to_compare(kind: pa.DataType) -> bool:
     """Say whether it is left to DuckDB how values of a type are ordered."""
     if isinstance(kind, pa.BaseExtensionType):
         return not isinstance(kind, pa.UuidType)
-    return kind.num_fields > 0 or bool(pa.types.is_null(kind)) or has_intervals(kind)
+    return bool(pa.types.is_nested(kind) or pa.types.is_null(kind) or has_intervals(kind))
 
 
 def _neighbours(column: pa.ChunkedArray) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:

@@ -86,15 +86,6 @@ class Table:
         """Whether a column that was read is of Arrow's interval type: then intervals that are computed stay that."""
         return any(has_intervals(values.type) for values in self._columns.values())
 
-    @property
-    def has_metadata(self) -> bool:
-        """Whether fields of columns that were read may say something beside their types."""
-        # Extension types that pyarrow does not know are bytes and texts to it, or parts of something.
-        return any(
-            kind.num_fields > 0 or not (pa.types.is_primitive(kind) or isinstance(kind, pa.DictionaryType))
-            for kind in (values.type for values in self._columns.values())
-        )
-
     def metadata(self, name: str) -> dict[bytes, bytes] | None:
         """Return what the field of a column says beside its type: of extension types that pyarrow does not know."""
         found: dict[bytes, bytes] | None = self._table.schema.field(name).metadata
@@ -441,10 +432,11 @@ class Answer:
     def arrow(self, source: Table | None = None) -> pa.Table:
         """Return it as an Arrow table, with what the fields of the one table behind it say of extension types."""
         columns = [column.arrow() for column in self.columns]
-        about: dict[str, dict[bytes, bytes]] = {}
-        if source is not None and source.has_metadata:
-            origins = {column.name: column.origin for column in self.columns if column.origin is not None}
-            about = {name: found for name, origin in origins.items() if (found := source.metadata(origin))}
+        about = {
+            column.name: found
+            for column in self.columns
+            if source is not None and column.origin is not None and (found := source.metadata(column.origin))
+        }
         if not about:
             return pa.Table.from_arrays(columns, names=[column.name for column in self.columns])
         fields = [
