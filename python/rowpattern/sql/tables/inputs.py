@@ -72,10 +72,8 @@ class Table:
         """
         found = self._columns.get(name)
         if found is None:
-            found = readable(checked(self._convert(name), name), name, self.hold)
-            if is_ordered(found.type):
-                found = with_one_dictionary(found, name)
-            self._columns[name] = found
+            values = readable(checked(self._convert(name), name), name, self.hold)
+            found = self._columns[name] = with_one_dictionary(values, name)
         return found
 
     def _convert(self, name: str) -> pa.ChunkedArray:
