@@ -416,8 +416,14 @@ def test_categories_that_are_no_order() -> None:
     # Texts: low, mid, high are in no order of the alphabet.
     assert rows(clause("max(sev) AS m"), table) == [("mid",)]
     numbers = pa.DictionaryArray.from_arrays(pa.array([0, 1, 2]), pa.array([30, 10, 20]), ordered=True)
-    with pytest.raises(rowpattern.QueryError, match="ordered categories of the type int64 that are not ascending"):
+    with pytest.raises(rowpattern.QueryError, match="column sev has ordered categories of the type int64 that are not"):
         rows(clause("max(sev) AS m"), pa.table({"i": [1, 2, 3], "sev": numbers}))
+    cut = pd.DataFrame({"i": range(4), "sev": pd.cut([1, 2, 3, 4], 2)})
+    assert match_recognize(clause("count(*) AS n"), cut).n.tolist() == [4]
+    with pytest.raises(rowpattern.QueryError, match="column sev has ordered categories"):
+        match_recognize(clause("max(sev) AS m"), cut)
+    ascending = pd.DataFrame({"i": range(3), "sev": pd.Categorical([3, 1, 2], ordered=True)})
+    assert match_recognize(clause("max(sev) AS m"), ascending).m.tolist() == [3]
     with pytest.raises(rowpattern.QueryError, match=r"none of the categories|Could not convert string"):
         rows(
             clause("1 AS m", "PATTERN (A B) DEFINE B AS A.sev < 'nosuch'"),
@@ -633,6 +639,8 @@ def test_wide_integers_of_polars() -> None:
     assert found.schema["f"] == found.schema["x"] == pl.Int128
     assert found["x"].to_list() == values
     assert found["m"].to_list()[-1] == -5
+    streamed = match_recognize(clause("FIRST(x) AS f"), frame.lazy(), stream=True).read_all()
+    assert streamed.column("f").to_pylist() == [values[0]]
     too_wide = frame.with_columns(pl.Series("x", [2**127 - 1, 1, 1], dtype=pl.Int128))
     with pytest.raises(rowpattern.QueryError, match="column x of the type Int128 has a value of more than 38 digits"):
         match_recognize(clause("FIRST(x) AS f"), too_wide)

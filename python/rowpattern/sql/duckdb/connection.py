@@ -131,7 +131,7 @@ class Database:
         self._registered: set[str] = set()
         self._views: set[str] = set()
         self._others: dict[str, Database] = {}
-        self._until_end = contextlib.ExitStack()
+        self._until_end: contextlib.ExitStack | None = None
         self._left: Task[Any] | None = None
         self._process = os.getpid()
         # Until `_close`.
@@ -157,6 +157,7 @@ class Database:
             return self
         found = self._others.get(time_zone)
         if found is None:
+            self._until_end = self._until_end or contextlib.ExitStack()
             found = self._until_end.enter_context(database(self._context, time_zone))
             self._others[time_zone] = found
         return found
@@ -203,8 +204,9 @@ class Database:
 
     def end(self, error: BaseException | None) -> None:
         """Give back the connections for other time zones."""
-        self._others.clear()
-        self._until_end.__exit__(None if error is None else type(error), error, None)
+        if self._until_end is not None:
+            self._others.clear()
+            self._until_end.__exit__(None if error is None else type(error), error, None)
 
     @property
     def own(self) -> bool:

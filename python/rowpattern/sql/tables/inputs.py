@@ -25,9 +25,11 @@ __all__ = [
     "RelationTable",
     "Table",
     "check_names",
+    "check_no_objects",
     "checked",
     "common_kind",
     "is_frame",
+    "is_wide",
     "only_table",
     "read_table",
 ]
@@ -217,12 +219,9 @@ class _PolarsTable(Table):
         polars = sys.modules["polars"]
         series = self._frame.get_column(name)
         dtype = series.dtype
-        if _has_objects(dtype):
-            # Polars gives addresses for them.
-            message = f"column {name} of the type {dtype} has Python's objects, which no query can read"
-            raise QueryError(f"{message}; give it a type of Polars', or leave it out of the table")
+        check_no_objects(name, dtype)
         try:
-            if self._is_wide(dtype):
+            if is_wide(dtype):
                 series = series.cast(polars.Decimal(38, 0))
             return series.to_frame().to_arrow().column(0)
         except pa.ArrowException as error:
@@ -232,18 +231,13 @@ class _PolarsTable(Table):
             message = f"column {name} of the type {dtype} has a value of more than 38 digits, which no query can read"
             raise QueryError(f"{message}; cast it to another type") from None
 
-    @staticmethod
-    def _is_wide(dtype: Any) -> bool:
-        """Say whether Arrow has no type for the integers of a column."""
-        return str(dtype) in {"Int128", "UInt128"}
-
     def equal(self, name: str, text: str) -> pa.Array | None:
         # Polars compares a million texts in an eighth of Arrow's time.
         series = self._frame.get_column(name)
         return (series == text).to_arrow() if str(series.dtype) in {"String", "Utf8"} else None
 
     def arrow(self) -> pa.Table:
-        if any(_has_objects(dtype) or self._is_wide(dtype) for dtype in self._frame.dtypes):
+        if any(_has_objects(dtype) or is_wide(dtype) for dtype in self._frame.dtypes):
             return pa.table({name: self.column(name) for name in self.names})
         try:
             table = self._frame.to_arrow()
@@ -257,7 +251,7 @@ class _PolarsTable(Table):
 
     def restore(self, name: str, values: pa.ChunkedArray) -> Any:
         dtype = self._frame.schema[name]
-        if self._is_wide(dtype) and pa.types.is_decimal(values.type):
+        if is_wide(dtype) and pa.types.is_decimal(values.type):
             return sys.modules["polars"].from_arrow(values).cast(dtype)
         # Polars has its own types of Arrow's.
         return None
@@ -267,6 +261,22 @@ class _PolarsTable(Table):
 
     def like(self, frame: Any) -> Any:
         return frame if type(self._frame) is type(frame) else type(self._frame)(frame)
+
+
+def is_wide(dtype: Any) -> bool:
+    """Say whether Arrow has no type for the integers of a column of Polars'."""
+    return str(dtype) in {"Int128", "UInt128"}
+
+
+def check_no_objects(name: str, dtype: Any) -> None:
+    """Refuse a column of Polars' that has Python's objects: Arrow gets their addresses.
+
+    Raises:
+        QueryError: it has some.
+    """
+    if _has_objects(dtype):
+        message = f"column {name} of the type {dtype} has Python's objects, which no query can read"
+        raise QueryError(f"{message}; give it a type of Polars', or leave it out of the table")
 
 
 def _has_objects(dtype: Any) -> bool:
@@ -324,12 +334,12 @@ def read_table(value: Any, name: str) -> Table:
         QueryError: two columns have the same name, or a column has one that DuckDB would change.
         RowsError: what it gives through Arrow's interface is no table, as a stream that was read before.
     """
+    if isinstance(value, pa.Table):
+        return Table(value)
     if is_frame(value, "pandas", "DataFrame"):
         return _PandasTable(value)
     if isinstance(value, pa.RecordBatchReader):
         return Table(value.read_all(), "reader")
-    if isinstance(value, pa.Table):
-        return Table(value)
     if is_frame(value, "polars", "DataFrame"):
         return _PolarsTable(value, "polars")
     if is_frame(value, "polars", "LazyFrame"):

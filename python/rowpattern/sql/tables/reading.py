@@ -51,8 +51,9 @@ class RemoteTable(ABC):
 
 def is_in_memory(value: Any) -> bool:
     """Say whether a table is there, so that nothing has to be waited for."""
-    frame = is_frame(value, "pandas", "DataFrame") or is_frame(value, "polars", "DataFrame")
-    return isinstance(value, pa.Table) or frame
+    if isinstance(value, pa.Table):
+        return True
+    return is_frame(value, "pandas", "DataFrame") or is_frame(value, "polars", "DataFrame")
 
 
 def table_reader(context: ExecutionContext) -> Callable[[Any, str], Table]:

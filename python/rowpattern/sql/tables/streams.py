@@ -19,7 +19,7 @@ from rowpattern.sql.duckdb.enums import enum_labels
 from rowpattern.sql.expression.write import quoted
 from rowpattern.sql.runtime.ownership import owned
 from rowpattern.sql.tables.datasets import dataset_batches, file_dataset
-from rowpattern.sql.tables.inputs import check_names, checked, is_frame, read_table
+from rowpattern.sql.tables.inputs import check_names, check_no_objects, checked, is_frame, is_wide, read_table
 from rowpattern.sql.tables.reading import supervised
 
 if TYPE_CHECKING:
@@ -161,6 +161,12 @@ def read_stream(value: Any, name: str, context: ExecutionContext) -> Stream:
     if is_frame(value, "polars", "LazyFrame") and hasattr(value, "collect_batches"):
         with _library_errors(name):
             dtypes = value.collect_schema()
+            wide = [label for label, dtype in dtypes.items() if is_wide(dtype)]
+            if wide:
+                value = value.with_columns(sys.modules["polars"].col(wide).cast(sys.modules["polars"].Decimal(38, 0)))
+                dtypes = value.collect_schema()
+            for label, dtype in dtypes.items():
+                check_no_objects(label, dtype)
             schema = sys.modules["polars"].DataFrame(schema=dtypes).to_arrow().schema
         rows = batch_rows(schema)
         labels = {label: dtype.categories.to_list() for label, dtype in dtypes.items() if _is_enum(dtype)}
