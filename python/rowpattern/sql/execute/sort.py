@@ -121,6 +121,8 @@ def sort_partitions(
     keys = [*partition_by, *order_by]
     computed = _computed(table, [key for key in keys if key.column is None], database)
     values = [table.column(key.column) if key.column is not None else computed[key.sql] for key in keys]
+    # Ordered categories are sorted by their places, whoever sorts.
+    values = [ranks(column) if is_ordered(column.type) else column for column in values]
     in_order, together = _in_order(values, keys, len(partition_by), context)
     order = None if in_order else _sorted(values, keys, database, context)
     rows = OrderedPartitions(table, context, order, np.zeros(1, dtype=np.int64))
