@@ -122,6 +122,8 @@ def sort_partitions(
     keys = [*partition_by, *order_by]
     computed = _computed(table, [key for key in keys if key.column is None], database)
     values = [table.column(key.column) if key.column is not None else computed[key.sql] for key in keys]
+    # Ordered categories are sorted by their places, whoever sorts.
+    values = [ranks(column) if is_ordered(column.type) else column for column in values]
     in_order, together = _in_order(values, keys, len(partition_by), context)
     order = None
     changed = None if together is None else ~_to_numpy(together)
