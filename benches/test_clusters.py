@@ -18,6 +18,8 @@ import pytest
 from rowpattern import dask as rowpattern_dask
 from rowpattern import spark as rowpattern_spark
 
+from questions import SESSIONS
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -27,13 +29,6 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 SPARK_ROWS, DASK_ROWS = 3_000_000, 2_000_000
 USERS = 20_000
-
-SESSIONS = """
-    SELECT * FROM events MATCH_RECOGNIZE (
-        PARTITION BY user ORDER BY at
-        MEASURES FIRST(at) AS begun, LAST(at) AS ended, count(*) AS events
-        PATTERN (FIRST_ONE NEXT_ONE*)
-        DEFINE NEXT_ONE AS at - PREV(at) <= INTERVAL 1 HOUR)"""
 
 
 @lru_cache(maxsize=2)

@@ -20,6 +20,7 @@ import pytest
 from rowpattern import match_recognize
 
 from promises import keep
+from questions import SHAPES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,12 +31,6 @@ ROWS = 10 * LIMIT_MB * 2**20 // ROW_BYTES
 SYMBOLS = 20_000
 BATCH = 1 << 20
 
-QUERY = """
-    SELECT * FROM ticks MATCH_RECOGNIZE (
-        PARTITION BY symbol ORDER BY at
-        MEASURES FIRST(DOWN.price) AS high, LAST(DOWN.price) AS low, LAST(UP.price) AS ended, sum(DOWN.size) AS sizes
-        PATTERN (START DOWN{3,} UP{3,})
-        DEFINE DOWN AS price < PREV(price), UP AS price > PREV(price))"""
 
 CHILD = """
     import json, sys, time
@@ -80,7 +75,7 @@ def ticks(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.benchmark(group="larger than memory: 5 GB of columns in Parquet, a limit of 512 MB")
 def test_stream(benchmark: Any, ticks: Path) -> None:
     def matched() -> dict[str, float]:
-        arguments = [sys.executable, "-c", textwrap.dedent(CHILD), str(ticks), QUERY, str(LIMIT_MB)]
+        arguments = [sys.executable, "-c", textwrap.dedent(CHILD), str(ticks), SHAPES, str(LIMIT_MB)]
         found = subprocess.run(arguments, check=True, capture_output=True, text=True)
         answer: dict[str, float] = json.loads(found.stdout)
         return answer
@@ -113,7 +108,7 @@ def test_in_order(benchmark: Any) -> None:
 
     def read() -> int:
         reader = table.to_reader(max_chunksize=10_000)
-        return sum(batch.num_rows for batch in match_recognize(QUERY, reader, stream="in order", threads=1))
+        return sum(batch.num_rows for batch in match_recognize(SHAPES, reader, stream="in order", threads=1))
 
     benchmark.pedantic(read, rounds=3, warmup_rounds=1)
     benchmark.extra_info["bytes a second, in order"] = rows * ROW_BYTES / benchmark.stats.stats.min

@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from promises import keep
+from questions import SHAPES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,12 +31,6 @@ SYMBOLS = 20_000
 # The share of all rows in each file, and the most rows of its row groups.
 FILES = [(0.02, 10_000), (0.28, ROWS), (0.1, 1 << 18), (0.6, ROWS)]
 
-QUERY = """
-    SELECT * FROM ticks MATCH_RECOGNIZE (
-        PARTITION BY symbol ORDER BY at
-        MEASURES FIRST(DOWN.price) AS high, LAST(DOWN.price) AS low, LAST(UP.price) AS ended, sum(DOWN.size) AS sizes
-        PATTERN (START DOWN{3,} UP{3,})
-        DEFINE DOWN AS price < PREV(price), UP AS price > PREV(price))"""
 
 CHILD = """
     import glob, json, sys, time
@@ -112,7 +107,7 @@ def test_stream_memory(benchmark: Any, kind: str, limit_mb: int, directories: di
     directory = directories["bounded" if kind == "lazy frame" else "uneven"]
 
     def matched() -> dict[str, float]:
-        arguments = [sys.executable, "-c", textwrap.dedent(CHILD), kind, str(directory), QUERY, str(limit_mb)]
+        arguments = [sys.executable, "-c", textwrap.dedent(CHILD), kind, str(directory), SHAPES, str(limit_mb)]
         environment = {**os.environ, "POLARS_ROW_GROUP_PREFETCH_SIZE": "1"}
         found = subprocess.run(arguments, check=True, capture_output=True, text=True, env=environment)
         answer: dict[str, float] = json.loads(found.stdout)

@@ -18,6 +18,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from questions import SESSIONS
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -26,12 +28,6 @@ USERS = 100_000
 # By the limit in MB; with the smaller one both write to disk.
 AT_LEAST = {512: 1.6, 4096: 2.0}
 
-OURS = """
-    SELECT * FROM events MATCH_RECOGNIZE (
-        PARTITION BY user ORDER BY at
-        MEASURES FIRST(at) AS begun, LAST(at) AS ended, count(*) AS events
-        PATTERN (FIRST_ONE NEXT_ONE*)
-        DEFINE NEXT_ONE AS at - PREV(at) <= INTERVAL 1 HOUR)"""
 
 WINDOWS = """
     SELECT "user", min("at") AS begun, max("at") AS ended, count(*) AS events
@@ -108,7 +104,7 @@ answers: dict[int, set[tuple[int, int]]] = {}
 @pytest.mark.parametrize("contender", ["rowpattern", "rowpattern, a reader", "DuckDB's window functions"])
 def test_sessions(benchmark: Any, contender: str, limit_mb: int, files: tuple[Path, Path]) -> None:
     benchmark.group = f"sessions in a stream: {ROWS:,} unsorted rows, {limit_mb} MB"
-    sql = WINDOWS if contender == "DuckDB's window functions" else OURS
+    sql = WINDOWS if contender == "DuckDB's window functions" else SESSIONS
     arguments = [contender, str(files[0]), sql, str(limit_mb), str(files[1])]
     taken: list[dict[str, Any]] = []
 

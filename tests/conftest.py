@@ -72,3 +72,12 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
         if _panics and item.get_closest_marker("panics") is None:
             pytest.fail(f"the extension panicked: {_panics}")
     return result
+
+
+@pytest.fixture(params=["in memory", "by DuckDB"])
+def sorted_where(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Sort where rows of this size are sorted, and where more are."""
+    if request.param == "by DuckDB":
+        monkeypatch.setattr("rowpattern.sql.execute.gathering._GATHERED_SHARE", 0)
+    where: str = request.param
+    return where

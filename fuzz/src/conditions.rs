@@ -80,13 +80,7 @@ fn search(case: &Case, compiled: &Compiled) -> (Found, std::result::Result<(), S
         if case.stop.is_some_and(|stop| ticks >= stop) { Err(Stopped::ByCaller) } else { Ok(()) }
     };
     let budget = Budget::unlimited();
-    let mut context = Context {
-        automaton: &compiled.automaton,
-        symbols: &symbols,
-        tables: &mut tables,
-        budget: &budget,
-        tick: &mut tick,
-    };
+    let mut context = Context::new(compiled, &symbols, &mut tables, &budget, &mut tick);
     let skip = product_skip(compiled, case.skip);
     let strategy = Backtracking::new(&case.conditions, &compiled.variables, skip);
     let mut scan = Scan::new(strategy.noting_after(case.failures_before_notes));

@@ -9,26 +9,7 @@ from hypothesis import strategies as st
 
 from rowpattern.sql.duckdb.functions import AGGREGATES, CALLS_AGGREGATE, LAMBDA_FUNCTIONS, SCALARS
 from rowpattern.sql.duckdb.parser import parse_texts
-from rowpattern.sql.expression.nodes import (
-    Argument,
-    Between,
-    Branch,
-    Call,
-    Case,
-    Cast,
-    Collate,
-    Column,
-    Comparison,
-    Conjunction,
-    Lambda,
-    Literal,
-    Node,
-    Operation,
-    OrderItem,
-    Star,
-    TypeName,
-    map_children,
-)
+from rowpattern.sql.expression import nodes
 from rowpattern.sql.expression.read import TreeReader
 from rowpattern.sql.text.composed import Composed
 
@@ -63,15 +44,15 @@ _numeric = st.from_regex(
     r"(?:[0-9]{1,5}\.[0-9]{0,5}|\.[0-9]{1,5})(?:[eE][+-]?[0-9]{1,3})?|[0-9]{1,5}[eE][+-]?[0-9]{1,3}", fullmatch=True
 )
 literals = st.one_of(
-    st.builds(lambda sign, digits: Literal("INTEGER", sign + digits), _sign, st.integers(0, 10**40).map(str)),
-    st.builds(lambda sign, digits: Literal("NUMERIC", sign + digits), _sign, _numeric),
-    texts.map(lambda text: Literal("STRING", text)),
-    st.sampled_from(["true", "false"]).map(lambda text: Literal("BOOLEAN", text)),
-    st.just(Literal("NULL_LITERAL")),
-    st.binary(max_size=4).map(lambda value: Literal("HEX", value.hex())),
-    st.from_regex("[01]{1,9}", fullmatch=True).map(lambda text: Literal("BIT", text)),
+    st.builds(lambda sign, digits: nodes.Literal("INTEGER", sign + digits), _sign, st.integers(0, 10**40).map(str)),
+    st.builds(lambda sign, digits: nodes.Literal("NUMERIC", sign + digits), _sign, _numeric),
+    texts.map(lambda text: nodes.Literal("STRING", text)),
+    st.sampled_from(["true", "false"]).map(lambda text: nodes.Literal("BOOLEAN", text)),
+    st.just(nodes.Literal("NULL_LITERAL")),
+    st.binary(max_size=4).map(lambda value: nodes.Literal("HEX", value.hex())),
+    st.from_regex("[01]{1,9}", fullmatch=True).map(lambda text: nodes.Literal("BIT", text)),
 )
-columns = st.lists(names, min_size=1, max_size=4).map(lambda each: Column(tuple(each)))
+columns = st.lists(names, min_size=1, max_size=4).map(lambda each: nodes.Column(tuple(each)))
 
 _plain_types = st.sampled_from(
     [
@@ -94,32 +75,34 @@ _plain_types = st.sampled_from(
         "TIME",
         "BOOLEAN",
     ]
-).map(TypeName)
+).map(nodes.TypeName)
 
 
-def _type(name: str, *parts: Any) -> TypeName:
-    return TypeName(name, tuple(part if isinstance(part, tuple) else (None, part) for part in parts))
+def _type(name: str, *parts: Any) -> nodes.TypeName:
+    return nodes.TypeName(name, tuple(part if isinstance(part, tuple) else (None, part) for part in parts))
 
 
-def _size(number: int) -> Literal:
-    return Literal("INTEGER", str(number))
+def _size(number: int) -> nodes.Literal:
+    return nodes.Literal("INTEGER", str(number))
 
 
 _sized_types = st.one_of(
     st.builds(lambda width, scale: _type("DECIMAL", _size(width), _size(scale)), st.integers(1, 38), st.integers(0, 9)),
     st.integers(1, 99).map(lambda size: _type("VARCHAR", _size(size))),
     st.lists(texts, min_size=1, max_size=3).map(
-        lambda words: _type("ENUM", *(Literal("STRING", word) for word in words))
+        lambda words: _type("ENUM", *(nodes.Literal("STRING", word) for word in words))
     ),
 )
 _fields = st.lists(names, min_size=1, max_size=3)
 
 
-def _named(name: str, inner: st.SearchStrategy[TypeName]) -> st.SearchStrategy[TypeName]:
-    return st.lists(st.tuples(names, inner), min_size=1, max_size=3).map(lambda parts: TypeName(name, tuple(parts)))
+def _named(name: str, inner: st.SearchStrategy[nodes.TypeName]) -> st.SearchStrategy[nodes.TypeName]:
+    return st.lists(st.tuples(names, inner), min_size=1, max_size=3).map(
+        lambda parts: nodes.TypeName(name, tuple(parts))
+    )
 
 
-types: st.SearchStrategy[TypeName] = st.recursive(
+types: st.SearchStrategy[nodes.TypeName] = st.recursive(
     _plain_types | _sized_types,
     lambda inner: st.one_of(
         inner.map(lambda item: _type("LIST", item)),
@@ -140,50 +123,52 @@ _COMPARISONS = ["=", "<>", "<", "<=", ">", ">=", "IS DISTINCT FROM", "IS NOT DIS
 _ESCAPES = ["like_escape", "ilike_escape"]
 
 
-def _call(name: str, *values: Node, **more: Any) -> Call:
-    return Call(name, tuple(Argument(value) for value in values), **more)
+def _call(name: str, *values: nodes.Node, **more: Any) -> nodes.Call:
+    return nodes.Call(name, tuple(nodes.Argument(value) for value in values), **more)
 
 
-def _is_no_number(node: Node) -> bool:
-    return not (isinstance(node, Literal) and node.kind in {"INTEGER", "NUMERIC"})
+def _is_no_number(node: nodes.Node) -> bool:
+    return not (isinstance(node, nodes.Literal) and node.kind in {"INTEGER", "NUMERIC"})
 
 
-def _compound(inner: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
+def _compound(inner: st.SearchStrategy[nodes.Node]) -> st.SearchStrategy[nodes.Node]:
     some = st.lists(inner, min_size=1, max_size=3).map(tuple)
     many = st.lists(inner, min_size=2, max_size=4).map(tuple)
-    arguments = st.lists(st.builds(Argument, inner, st.none() | names), max_size=3).map(tuple)
+    arguments = st.lists(st.builds(nodes.Argument, inner, st.none() | names), max_size=3).map(tuple)
     order = st.builds(
-        OrderItem,
+        nodes.OrderItem,
         inner,
         st.sampled_from(["ORDER_DEFAULT", "ASCENDING", "DESCENDING"]),
         st.sampled_from(["ORDER_DEFAULT", "NULLS FIRST", "NULLS LAST"]),
     )
-    bound = inner | st.just(Call("list_value"))
+    bound = inner | st.just(nodes.Call("list_value"))
     # Parameters stand in the body too: shadowed and not.
     parameters = st.lists(st.sampled_from(["x", "y", 'q"', "é", "select"]), min_size=1, max_size=3, unique=True)
-    used = st.sampled_from(["x", "y", 'q"', "é", "select"]).map(lambda name: Column((name,)))
+    used = st.sampled_from(["x", "y", 'q"', "é", "select"]).map(lambda name: nodes.Column((name,)))
     body = st.one_of(inner, used, st.builds(lambda left, right: _call("+", left, right, operator=True), used, inner))
-    lambdas = st.builds(lambda given, inside: Lambda(tuple(given), inside), parameters, body)
-    branches = st.lists(st.builds(Branch, inner, inner), min_size=1, max_size=3).map(tuple)
+    lambdas = st.builds(lambda given, inside: nodes.Lambda(tuple(given), inside), parameters, body)
+    branches = st.lists(st.builds(nodes.Branch, inner, inner), min_size=1, max_size=3).map(tuple)
     return st.one_of(
-        st.builds(Comparison, st.sampled_from(_COMPARISONS), inner, inner),
-        st.builds(Conjunction, st.sampled_from(["AND", "OR"]), many),
+        st.builds(nodes.Comparison, st.sampled_from(_COMPARISONS), inner, inner),
+        st.builds(nodes.Conjunction, st.sampled_from(["AND", "OR"]), many),
         st.builds(
-            lambda kind, value: Operation(kind, (value,)),
+            lambda kind, value: nodes.Operation(kind, (value,)),
             st.sampled_from(["NOT", "IS_NULL", "IS_NOT_NULL", "TRY"]),
             inner,
         ),
-        many.map(lambda operands: Operation("IN", operands)),
-        some.map(lambda operands: Operation("COALESCE", operands)),
-        st.lists(inner, max_size=3).map(lambda operands: Operation("ARRAY_CONSTRUCTOR", tuple(operands))),
-        st.builds(lambda value, at: Operation("ARRAY_EXTRACT", (value, at)), inner, inner),
-        st.builds(lambda *parts: Operation("ARRAY_SLICE", parts), inner, bound, bound),
-        st.builds(lambda *parts: Operation("ARRAY_SLICE", parts), inner, bound, bound, inner),
-        st.builds(lambda value, name: Operation("STRUCT_EXTRACT", (value, Literal("STRING", name))), inner, names),
-        st.builds(Between, inner, inner, inner),
-        st.builds(Case, branches, inner),
-        st.builds(Cast, inner, types, st.booleans()),
-        st.builds(Collate, inner, st.sampled_from(["nocase", "noaccent", "de", "nocase.noaccent", "binary"])),
+        many.map(lambda operands: nodes.Operation("IN", operands)),
+        some.map(lambda operands: nodes.Operation("COALESCE", operands)),
+        st.lists(inner, max_size=3).map(lambda operands: nodes.Operation("ARRAY_CONSTRUCTOR", tuple(operands))),
+        st.builds(lambda value, at: nodes.Operation("ARRAY_EXTRACT", (value, at)), inner, inner),
+        st.builds(lambda *parts: nodes.Operation("ARRAY_SLICE", parts), inner, bound, bound),
+        st.builds(lambda *parts: nodes.Operation("ARRAY_SLICE", parts), inner, bound, bound, inner),
+        st.builds(
+            lambda value, name: nodes.Operation("STRUCT_EXTRACT", (value, nodes.Literal("STRING", name))), inner, names
+        ),
+        st.builds(nodes.Between, inner, inner, inner),
+        st.builds(nodes.Case, branches, inner),
+        st.builds(nodes.Cast, inner, types, st.booleans()),
+        st.builds(nodes.Collate, inner, st.sampled_from(["nocase", "noaccent", "de", "nocase.noaccent", "binary"])),
         st.builds(
             lambda name, left, right: _call(name, left, right, operator=True), st.sampled_from(_BINARY), inner, inner
         ),
@@ -193,24 +178,24 @@ def _compound(inner: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
         st.builds(
             lambda name, *values: _call(name, *values, operator=True), st.sampled_from(_ESCAPES), inner, inner, inner
         ),
-        st.builds(Call, _functions, arguments),
+        st.builds(nodes.Call, _functions, arguments),
         st.builds(
-            lambda name, given, distinct, where, by: Call(name, given, False, distinct, where, by),
+            lambda name, given, distinct, where, by: nodes.Call(name, given, False, distinct, where, by),
             _functions,
-            st.lists(st.builds(Argument, inner), min_size=1, max_size=2).map(tuple),
+            st.lists(st.builds(nodes.Argument, inner), min_size=1, max_size=2).map(tuple),
             st.booleans(),
             st.none() | inner,
             st.lists(order, max_size=2).map(tuple),
         ),
         st.builds(
-            lambda name, value, called: _call(name, value, Literal("STRING", called)),
+            lambda name, value, called: _call(name, value, nodes.Literal("STRING", called)),
             st.sampled_from(sorted(CALLS_AGGREGATE)),
             inner,
             st.sampled_from(["sum", "String_Agg"]),
         ),
-        st.just(Call("count_star")),
-        st.builds(lambda where: Call("count_star", filter=where), inner),
-        names.map(lambda name: _call("count", Star(name))),
+        st.just(nodes.Call("count_star")),
+        st.builds(lambda where: nodes.Call("count_star", filter=where), inner),
+        names.map(lambda name: _call("count", nodes.Star(name))),
         inner.map(lambda value: _call("count", value)),
         st.builds(
             _call,
@@ -221,10 +206,10 @@ def _compound(inner: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
     )
 
 
-trees: st.SearchStrategy[Node] = st.recursive(literals | columns, _compound, max_leaves=12)
+trees: st.SearchStrategy[nodes.Node] = st.recursive(literals | columns, _compound, max_leaves=12)
 
 
-def read(text: str) -> Node:
+def read(text: str) -> nodes.Node:
     """Return the tree of an expression."""
     (tree,) = parse_texts([f"SELECT ({text})"])
     assert not tree["error"], f"{tree.get('error_message')}: {text}"
@@ -233,22 +218,23 @@ def read(text: str) -> Node:
     return TreeReader(Composed(whole).copy(0, len(whole))).expression(listed)
 
 
-def plain(node: Node, bound: tuple[str, ...] = ()) -> Node:
+def plain(node: nodes.Node, bound: tuple[str, ...] = ()) -> nodes.Node:
     """Return a tree in which each parameter of a lambda is called by its number, counted from the outside.
 
     AND in AND, and OR in OR, are one there, as the parser has it. Two trees mean the same if these are equal.
     """
-    if isinstance(node, Conjunction):
+    if isinstance(node, nodes.Conjunction):
         operands = [plain(each, bound) for each in node.operands]
         inner = [
-            each.operands if isinstance(each, Conjunction) and each.word == node.word else (each,) for each in operands
+            each.operands if isinstance(each, nodes.Conjunction) and each.word == node.word else (each,)
+            for each in operands
         ]
-        return Conjunction(node.word, tuple(each for some in inner for each in some))
-    if isinstance(node, Column) and node.names[0] in bound:
+        return nodes.Conjunction(node.word, tuple(each for some in inner for each in some))
+    if isinstance(node, nodes.Column) and node.names[0] in bound:
         number = len(bound) - 1 - bound[::-1].index(node.names[0])
         return replace(node, names=(f"\0{number}", *node.names[1:]))
-    if isinstance(node, Lambda):
+    if isinstance(node, nodes.Lambda):
         inside = (*bound, *node.parameters)
         numbers = tuple(f"\0{number}" for number in range(len(bound), len(inside)))
-        return Lambda(numbers, plain(node.body, inside))
-    return map_children(node, lambda child: plain(child, bound))
+        return nodes.Lambda(numbers, plain(node.body, inside))
+    return nodes.map_children(node, lambda child: plain(child, bound))

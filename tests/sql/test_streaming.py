@@ -30,6 +30,8 @@ from rowpattern import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.usefixtures("sorted_where")
+
 ROWS = 60_000
 
 SHAPES = """
@@ -40,15 +42,6 @@ SHAPES = """
         {rows}
         PATTERN (START DOWN+ UP+)
         DEFINE DOWN AS price < PREV(price), UP AS price > PREV(price))"""
-
-
-@pytest.fixture(autouse=True, params=["in memory", "by DuckDB"])
-def sorted_where(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Sort where rows of this size are sorted, and where more are."""
-    if request.param == "by DuckDB":
-        monkeypatch.setattr("rowpattern.sql.execute.gathering._GATHERED_SHARE", 0)
-    where: str = request.param
-    return where
 
 
 @pytest.fixture(scope="module")

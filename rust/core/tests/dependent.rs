@@ -48,13 +48,7 @@ fn search_noting_after(
     let mut tables = compiled.take_tables();
     tables.adopt(&mut symbols);
     let mut tick = || Ok(());
-    let mut context = Context {
-        automaton: &compiled.automaton,
-        symbols: &symbols,
-        tables: &mut tables,
-        budget: &budget,
-        tick: &mut tick,
-    };
+    let mut context = Context::new(&compiled, &symbols, &mut tables, &budget, &mut tick);
     let strategy = Backtracking::new(conditions, &compiled.variables, Skip::PastLastRow);
     let mut scan = Scan::new(strategy.noting_after(failures));
     let mut found = Found::default();
@@ -114,7 +108,9 @@ fn notes_of_failures_change_no_answer() {
     let text = |text: &'static str| move || Expression::Text(text.into());
     let mut values: Vec<Box<dyn Fn() -> Expression>> = Vec::new();
     (0..16).for_each(|value| values.push(Box::new(number(value))));
-    ["A", "B"].into_iter().for_each(|name| values.push(Box::new(text(name))));
+    for name in ["A", "B"] {
+        values.push(Box::new(text(name)));
+    }
     for pattern in ["(A | B)+ C", "A? (A | B)* A? C", "(A* B*)* C"] {
         for read in &reads {
             for value in &values {

@@ -165,13 +165,7 @@ fn the_caller_can_stop() {
         ticks += 1;
         if ticks == 3 { Err(Stopped::ByCaller) } else { Ok(()) }
     };
-    let mut context = Context {
-        automaton: &compiled.automaton,
-        symbols: &symbols,
-        tables: &mut tables,
-        budget: &budget,
-        tick: &mut tick,
-    };
+    let mut context = Context::new(&compiled, &symbols, &mut tables, &budget, &mut tick);
     assert!(forward(Skip::PastLastRow).run(&mut context, &partitions, &mut Found::default(), usize::MAX).is_err());
     assert_eq!(ticks, 3);
 }

@@ -17,24 +17,7 @@ import pyarrow as pa
 from rowpattern.errors import QueryError, QueryLimitError
 from rowpattern.sql.arrow.categories import is_ordered, labels_of
 from rowpattern.sql.bind.expressions import columns_in
-from rowpattern.sql.expression.nodes import (
-    Argument,
-    Between,
-    Branch,
-    Call,
-    Case,
-    Cast,
-    Column,
-    Comparison,
-    Conjunction,
-    Lambda,
-    Literal,
-    Operation,
-    OrderItem,
-    TypeName,
-    children,
-    map_children,
-)
+from rowpattern.sql.expression import nodes
 from rowpattern.sql.expression.write import sql_of
 
 if TYPE_CHECKING:
@@ -42,7 +25,6 @@ if TYPE_CHECKING:
 
     from rowpattern.sql.arrow.arrays import Array
     from rowpattern.sql.duckdb.connection import Database
-    from rowpattern.sql.expression.nodes import Node
 
 __all__ = ["InZone", "check_one_zone", "column_zones", "in_columns_zone", "relabelled", "with_categories"]
 
@@ -116,7 +98,7 @@ def _may_have_zone(kind: pa.DataType) -> bool:
 
 def in_columns_zone(
     sql: str,
-    tree: Node | None,
+    tree: nodes.Node | None,
     table: pa.Table,
     database: Database,
     error: Callable[[str], QueryError],
@@ -166,7 +148,7 @@ def in_columns_zone(
 
 
 def check_one_zone(
-    tree: Node, types: Mapping[str, pa.DataType], database: Database, error: Callable[[str], QueryError]
+    tree: nodes.Node, types: Mapping[str, pa.DataType], database: Database, error: Callable[[str], QueryError]
 ) -> None:
     """Refuse an expression that is not computed as a whole, as `in_columns_zone` would.
 
@@ -190,68 +172,73 @@ def _known() -> QueryError:
     raise AssertionError("the zone is known")
 
 
-def _needs_zone(node: Node, zoned: Mapping[str, set[str]]) -> bool:
+def _needs_zone(node: nodes.Node, zoned: Mapping[str, set[str]]) -> bool:
     """Say whether a value depends on the zone in which it is computed; an instant does not."""
-    if isinstance(node, Call) and node.name == "timezone" and _is_text(node.values[0]):
+    if isinstance(node, nodes.Call) and node.name == "timezone" and _is_text(node.values[0]):
         return _needs_zone(node.values[1], zoned)
-    inside = list(children(node))
-    if isinstance(node, Call) and node.operator and node.name == "-" and len(inside) == 2:  # noqa: PLR2004
+    inside = list(nodes.children(node))
+    if isinstance(node, nodes.Call) and node.operator and node.name == "-" and len(inside) == 2:  # noqa: PLR2004
         # A difference of instants.
-        sides = [each.value if isinstance(each, Argument) else each for each in inside]
-        if all(isinstance(each, Column) and each.names[0] in zoned for each in sides):
+        sides = [each.value if isinstance(each, nodes.Argument) else each for each in inside]
+        if all(isinstance(each, nodes.Column) and each.names[0] in zoned for each in sides):
             return False
-    if isinstance(node, (Comparison, Between)) or (isinstance(node, Operation) and node.kind == "IN"):
+    if isinstance(node, (nodes.Comparison, nodes.Between)) or (isinstance(node, nodes.Operation) and node.kind == "IN"):
         # A text is read as a timestamp of the zone.
         if any(map(_is_text, inside)) and _reads(node, zoned):
             return True
         chooses = True
-    elif isinstance(node, Operation):
+    elif isinstance(node, nodes.Operation):
         chooses = node.kind in _CHOOSING_OPERATIONS
-    elif isinstance(node, Call):
+    elif isinstance(node, nodes.Call):
         chooses = node.name in _CHOOSING
     else:
-        chooses = isinstance(node, (Argument, Branch, Case, Column, Conjunction, Literal, OrderItem))
+        chooses = isinstance(
+            node,
+            (nodes.Argument, nodes.Branch, nodes.Case, nodes.Column, nodes.Conjunction, nodes.Literal, nodes.OrderItem),
+        )
     return any(_needs_zone(each, zoned) if chooses else _computed_with(each, zoned) for each in inside)
 
 
-def _computed_with(node: Node, zoned: Mapping[str, set[str]]) -> bool:
+def _computed_with(node: nodes.Node, zoned: Mapping[str, set[str]]) -> bool:
     """Say whether something that is computed reads a timestamp with a zone, other than as one of UTC."""
-    if isinstance(node, Call) and node.name == "timezone" and _is_text(node.values[0]):
+    if isinstance(node, nodes.Call) and node.name == "timezone" and _is_text(node.values[0]):
         return _needs_zone(node.values[1], zoned)
-    if isinstance(node, Column):
+    if isinstance(node, nodes.Column):
         return node.names[0] in zoned
-    return any(_computed_with(each, zoned) for each in children(node))
+    return any(_computed_with(each, zoned) for each in nodes.children(node))
 
 
-def _is_text(node: Node) -> bool:
-    return isinstance(node, Literal) and node.is_text
+def _is_text(node: nodes.Node) -> bool:
+    return isinstance(node, nodes.Literal) and node.is_text
 
 
-def _reads(node: Node, zoned: Mapping[str, set[str]]) -> bool:
+def _reads(node: nodes.Node, zoned: Mapping[str, set[str]]) -> bool:
     return not zoned.keys().isdisjoint(columns_in(node))
 
 
 # Categories. DuckDB orders an ENUM and a text as texts.
 
 
-def with_categories(node: Node, labels: Mapping[str, Sequence[str]]) -> Node:
+def with_categories(node: nodes.Node, labels: Mapping[str, Sequence[str]]) -> nodes.Node:
     """Return an expression in which texts that are compared with ordered categories are such, and so ordered by rank.
 
     Args:
         node: the expression.
         labels: the texts of columns of ordered categories, in order.
     """
-    new = map_children(node, lambda each: with_categories(each, labels))
-    if not isinstance(new, (Comparison, Between)) or (isinstance(new, Comparison) and new.sign not in _ORDERING):
+    new = nodes.map_children(node, lambda each: with_categories(each, labels))
+    if not isinstance(new, (nodes.Comparison, nodes.Between)) or (
+        isinstance(new, nodes.Comparison) and new.sign not in _ORDERING
+    ):
         return new
-    sides = list(children(new))
+    sides = list(nodes.children(new))
     known = next(
-        (labels[each.names[0]] for each in sides if isinstance(each, Column) and each.names[0] in labels), None
+        (labels[each.names[0]] for each in sides if isinstance(each, nodes.Column) and each.names[0] in labels), None
     )
     if known is None:
         return new
-    kind = TypeName("ENUM", tuple((None, Literal("STRING", label)) for label in known))
-    return map_children(new, lambda each: Cast(each, kind, span=each.span) if _is_text(each) else each)
+    kind = nodes.TypeName("ENUM", tuple((None, nodes.Literal("STRING", label)) for label in known))
+    return nodes.map_children(new, lambda each: nodes.Cast(each, kind, span=each.span) if _is_text(each) else each)
 
 
 # Differences. DuckDB's `-` of timestamps with a zone counts calendar days of the zone: 25 hours between two instants
@@ -259,8 +246,8 @@ def with_categories(node: Node, labels: Mapping[str, Sequence[str]]) -> Node:
 
 
 def _with_exact_differences(
-    sql: str, tree: Node, types: Mapping[str, pa.DataType], zoned: Mapping[str, set[str]], database: Database
-) -> Node:
+    sql: str, tree: nodes.Node, types: Mapping[str, pa.DataType], zoned: Mapping[str, set[str]], database: Database
+) -> nodes.Node:
     differences = [
         node
         for node in _differences_in(tree)
@@ -290,25 +277,28 @@ def _with_exact_differences(
     return _exact(tree, chosen) if chosen else tree
 
 
-def _differences_in(node: Node) -> Iterator[Call]:
-    if isinstance(node, Lambda):
+def _differences_in(node: nodes.Node) -> Iterator[nodes.Call]:
+    if isinstance(node, nodes.Lambda):
         # Its parameters' types are not known outside.
         return
-    if isinstance(node, Call) and node.operator and node.name == "-" and len(node.values) == 2:  # noqa: PLR2004
+    if isinstance(node, nodes.Call) and node.operator and node.name == "-" and len(node.values) == 2:  # noqa: PLR2004
         yield node
-    for each in children(node):
+    for each in nodes.children(node):
         yield from _differences_in(each)
 
 
-def _reads_any(node: Node, zoned: Mapping[str, set[str]]) -> bool:
+def _reads_any(node: nodes.Node, zoned: Mapping[str, set[str]]) -> bool:
     # A side without a column may be a timestamp with a zone, as `now()` is.
     return _reads(node, zoned) or not columns_in(node)
 
 
-def _exact(node: Node, chosen: set[int]) -> Node:
-    new = map_children(node, lambda each: _exact(each, chosen))
+def _exact(node: nodes.Node, chosen: set[int]) -> nodes.Node:
+    new = nodes.map_children(node, lambda each: _exact(each, chosen))
     if id(node) not in chosen:
         return new
-    assert isinstance(new, Call)  # noqa: S101 - it was one
-    sides = (Call("timezone", (Argument(Literal("STRING", "UTC")), Argument(each))) for each in new.values)
-    return Call("-", tuple(map(Argument, sides)), operator=True, span=new.span)
+    assert isinstance(new, nodes.Call)  # noqa: S101 - it was one
+    sides = (
+        nodes.Call("timezone", (nodes.Argument(nodes.Literal("STRING", "UTC")), nodes.Argument(each)))
+        for each in new.values
+    )
+    return nodes.Call("-", tuple(map(nodes.Argument, sides)), operator=True, span=new.span)

@@ -6,28 +6,8 @@ what DuckDB executes is what was checked.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from rowpattern.sql.duckdb.names import quoted
-from rowpattern.sql.expression.nodes import (
-    Argument,
-    Between,
-    Call,
-    Case,
-    Cast,
-    Collate,
-    Column,
-    Comparison,
-    Conjunction,
-    Lambda,
-    Literal,
-    Operation,
-    Star,
-    TypeName,
-)
-
-if TYPE_CHECKING:
-    from rowpattern.sql.expression.nodes import Node, OrderItem
+from rowpattern.sql.expression import nodes
 
 __all__ = ["quoted", "sql_of"]
 
@@ -42,37 +22,37 @@ def _text(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
-def sql_of(node: Node) -> str:
+def sql_of(node: nodes.Node) -> str:
     """Write an expression. Takes time linear in its size."""
-    if isinstance(node, Column):
+    if isinstance(node, nodes.Column):
         return ".".join(map(quoted, node.names))
-    if isinstance(node, Literal):
+    if isinstance(node, nodes.Literal):
         return _literal(node)
-    if isinstance(node, Call):
+    if isinstance(node, nodes.Call):
         return _call(node)
-    if isinstance(node, Comparison):
+    if isinstance(node, nodes.Comparison):
         return f"({sql_of(node.left)} {node.sign} {sql_of(node.right)})"
-    if isinstance(node, Conjunction):
+    if isinstance(node, nodes.Conjunction):
         return "(" + f" {node.word} ".join(map(sql_of, node.operands)) + ")"
-    if isinstance(node, Operation):
+    if isinstance(node, nodes.Operation):
         return _operation(node)
-    if isinstance(node, Between):
+    if isinstance(node, nodes.Between):
         return f"({sql_of(node.value)} BETWEEN {sql_of(node.low)} AND {sql_of(node.high)})"
-    if isinstance(node, Case):
+    if isinstance(node, nodes.Case):
         branches = " ".join(f"WHEN {sql_of(each.condition)} THEN {sql_of(each.value)}" for each in node.branches)
         return f"CASE {branches} ELSE {sql_of(node.otherwise)} END"
-    if isinstance(node, Cast):
+    if isinstance(node, nodes.Cast):
         return f"{'TRY_CAST' if node.safe else 'CAST'}({sql_of(node.value)} AS {_type(node.to)})"
-    if isinstance(node, Collate):
+    if isinstance(node, nodes.Collate):
         return f"({sql_of(node.value)} COLLATE {quoted(node.collation)})"
-    if isinstance(node, Lambda):
+    if isinstance(node, nodes.Lambda):
         return f"(lambda {', '.join(map(quoted, node.parameters))}: {sql_of(node.body)})"
-    if isinstance(node, Star):
+    if isinstance(node, nodes.Star):
         return "*" if node.relation is None else f"{quoted(node.relation)}.*"
     raise AssertionError(f"{type(node).__name__} is not written to DuckDB")
 
 
-def _literal(node: Literal) -> str:
+def _literal(node: nodes.Literal) -> str:
     if node.kind == "STRING":
         return _text(node.text)
     if node.kind in {"HEX", "BIT"}:
@@ -83,7 +63,7 @@ def _literal(node: Literal) -> str:
     return f"({node.text})" if node.text.startswith("-") else node.text
 
 
-def _call(node: Call) -> str:
+def _call(node: nodes.Call) -> str:
     if node.operator:
         values = [sql_of(each) for each in node.values]
         if node.name in _ESCAPES:
@@ -99,16 +79,16 @@ def _call(node: Call) -> str:
     return f"{quoted(node.name)}({distinct}{arguments}{order}){where}"
 
 
-def _argument(argument: Argument) -> str:
+def _argument(argument: nodes.Argument) -> str:
     name = "" if argument.name is None else f"{quoted(argument.name)} := "
     return name + sql_of(argument.value)
 
 
-def _order_item(item: OrderItem) -> str:
+def _order_item(item: nodes.OrderItem) -> str:
     return sql_of(item.value) + _DIRECTIONS[item.direction] + _NULL_ORDERS[item.nulls]
 
 
-def _operation(node: Operation) -> str:
+def _operation(node: nodes.Operation) -> str:
     operands = [sql_of(each) for each in node.operands]
     if node.kind in _PREFIX_WORDS:
         return f"({_PREFIX_WORDS[node.kind]}{operands[0]})"
@@ -126,21 +106,21 @@ def _operation(node: Operation) -> str:
         return f"({operands[0]})[{_slice(node)}]"
     assert node.kind == "STRUCT_EXTRACT"  # noqa: S101 - the reader knows no other
     field = node.operands[1]
-    assert isinstance(field, Literal)  # noqa: S101 - the reader takes no other
+    assert isinstance(field, nodes.Literal)  # noqa: S101 - the reader takes no other
     return f"({operands[0]}).{quoted(field.text)}"
 
 
-def _slice(node: Operation) -> str:
+def _slice(node: nodes.Operation) -> str:
     # The parser puts an empty list where a bound is left out.
-    bounds = ["" if bound == Call("list_value") else sql_of(bound) for bound in node.operands[1:]]
+    bounds = ["" if bound == nodes.Call("list_value") else sql_of(bound) for bound in node.operands[1:]]
     if len(bounds) == 3 and not bounds[1]:  # noqa: PLR2004 - a bound is left out before a step
         bounds[1] = "-"
     return ":".join(bounds)
 
 
-def _type(kind: TypeName) -> str:
+def _type(kind: nodes.TypeName) -> str:
     parts = [part for _, part in kind.parts]
-    types = [_type(part) if isinstance(part, TypeName) else sql_of(part) for part in parts]
+    types = [_type(part) if isinstance(part, nodes.TypeName) else sql_of(part) for part in parts]
     if kind.name == "LIST":
         return f"{types[0]}[]"
     if kind.name == "ARRAY":

@@ -1,5 +1,6 @@
 //! What a pass needs to look things up.
 
+use super::compiled::Compiled;
 use super::tables::Tables;
 use crate::automaton::Automaton;
 use crate::budget::{Budget, Stopped, Tick};
@@ -19,7 +20,18 @@ pub struct Context<'a> {
     pub tick: &'a mut Tick<'a>,
 }
 
-impl Context<'_> {
+impl<'a> Context<'a> {
+    /// Of a pattern and rows.
+    pub fn new(
+        compiled: &'a Compiled,
+        symbols: &'a Symbols,
+        tables: &'a mut Tables,
+        budget: &'a Budget,
+        tick: &'a mut Tick<'a>,
+    ) -> Self {
+        Self { automaton: &compiled.automaton, symbols, tables, budget, tick }
+    }
+
     /// Looks at the limits, and at whether the caller asks for an end. To be called after [`Tables::rows_a_look`] rows.
     pub fn check(&mut self) -> Result<(), Stopped> {
         self.budget.check()?;
