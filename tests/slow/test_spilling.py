@@ -122,7 +122,7 @@ def test_memory_that_is_used_up_is_not_a_full_disk(monkeypatch: pytest.MonkeyPat
 class TestClose:
     def begun(self, monkeypatch: pytest.MonkeyPatch, place: Path) -> Any:
         monkeypatch.setattr(tempfile, "tempdir", str(place))
-        monkeypatch.setattr("rowpattern.sql.execute.stream._MOST_BLOCK_BYTES", 10_000)
+        monkeypatch.setattr("rowpattern.sql.execute.stream_batches._MOST_BLOCK_BYTES", 10_000)
         answer = match_recognize(SQL, rows(100_000), stream=True)
         assert answer.read_next_batch().num_rows
         assert list(place.iterdir())

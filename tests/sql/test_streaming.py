@@ -112,7 +112,7 @@ def test_every_source(source: str, rows: str, ticks: pa.Table) -> None:
 
 def test_in_small_pieces(ticks: pa.Table, monkeypatch: pytest.MonkeyPatch) -> None:
     # Blocks of one partition or two.
-    monkeypatch.setattr("rowpattern.sql.execute.stream._MOST_BLOCK_BYTES", 20_000)
+    monkeypatch.setattr("rowpattern.sql.execute.stream_batches._MOST_BLOCK_BYTES", 20_000)
     monkeypatch.setattr("rowpattern.sql.tables.streams._BATCH_BYTES", 1)
     sql = SHAPES.format(rows="ALL ROWS PER MATCH")
     batches = list(match_recognize(sql, ticks, stream=True))
@@ -176,7 +176,7 @@ class TestInOrder:
         assert found.to_pylist() == match_recognize(self.SQL, ordered).to_pylist()
 
     def test_the_answer_begins_before_the_rows_end(self, ticks: pa.Table, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("rowpattern.sql.execute.stream._MOST_BLOCK_BYTES", 100_000)
+        monkeypatch.setattr("rowpattern.sql.execute.stream_batches._MOST_BLOCK_BYTES", 100_000)
         ordered, read = self.in_order(ticks), [0]
 
         def batches() -> Iterator[pa.RecordBatch]:
@@ -283,7 +283,7 @@ def test_sums_that_outgrow_the_column() -> None:
 
 
 def test_time_counts_while_the_query_works(ticks: pa.Table, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rowpattern.sql.execute.stream._MOST_BLOCK_BYTES", 300_000)
+    monkeypatch.setattr("rowpattern.sql.execute.stream_batches._MOST_BLOCK_BYTES", 300_000)
     answer = match_recognize(SHAPES.format(rows=""), ticks, stream=True, timeout_seconds=3)
     rows = answer.read_next_batch().num_rows
     time.sleep(3.2)
@@ -295,7 +295,7 @@ def test_time_counts_while_the_query_works(ticks: pa.Table, monkeypatch: pytest.
 def test_nothing_stays_behind(
     ticks: pa.Table, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, sorted_where: str
 ) -> None:
-    monkeypatch.setattr("rowpattern.sql.execute.stream._MOST_BLOCK_BYTES", 100_000)
+    monkeypatch.setattr("rowpattern.sql.execute.stream_batches._MOST_BLOCK_BYTES", 100_000)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     answer = match_recognize(SHAPES.format(rows=""), ticks, stream=True)
     answer.read_next_batch()

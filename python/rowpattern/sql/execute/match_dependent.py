@@ -4,6 +4,8 @@ The core computes with four kinds of values: whole numbers of 64 bits, doubles, 
 timestamps and intervals microseconds there (nanoseconds where a column has them), ordered categories their places among
 those; decimals become doubles. What it has no operation for is computed before, by DuckDB over whole columns, where it
 reads one row only; the rest is refused by name.
+
+The file is longer than others: all rules of how kinds meet stand together, until typed expressions replace it.
 """
 
 from __future__ import annotations
@@ -20,20 +22,7 @@ from rowpattern.sql.arrow.categories import is_ordered, labels_of, ranks
 from rowpattern.sql.bind.expressions import columns_in
 from rowpattern.sql.bind.references import Classifier, MatchNumber, Navigation, RowExists, RunningAggregate, Value
 from rowpattern.sql.execute.time_zones import check_one_zone, column_zones, in_columns_zone
-from rowpattern.sql.expression.nodes import (
-    Between,
-    Call,
-    Case,
-    Cast,
-    Column,
-    Comparison,
-    Conjunction,
-    Literal,
-    Operation,
-    TypeName,
-    balanced,
-    walk,
-)
+from rowpattern.sql.expression import nodes
 from rowpattern.sql.expression.write import sql_of
 from rowpattern.sql.text.source_location import error_at
 
@@ -44,7 +33,6 @@ if TYPE_CHECKING:
     from rowpattern.sql.bind.bound import Condition
     from rowpattern.sql.duckdb.connection import Database
     from rowpattern.sql.execute.sort import OrderedPartitions
-    from rowpattern.sql.expression.nodes import Node
     from rowpattern.sql.text.source_location import SourceLocation
 
 __all__ = ["dependent_conditions"]
@@ -123,35 +111,35 @@ class _Compiler:
 
     # Expressions.
 
-    def _typed(self, node: Node) -> Typed:
-        if isinstance(node, Column) and len(node.names) == 1 and node.names[0] in self._references:
+    def _typed(self, node: nodes.Node) -> Typed:
+        if isinstance(node, nodes.Column) and len(node.names) == 1 and node.names[0] in self._references:
             return self._reference(self._references[node.names[0]])
-        if isinstance(node, Literal):
+        if isinstance(node, nodes.Literal):
             return self._literal(node)
         if not columns_in(node):
             return self._constant(node)
-        if isinstance(node, Comparison):
+        if isinstance(node, nodes.Comparison):
             return self._comparison(node)
-        if isinstance(node, Conjunction):
+        if isinstance(node, nodes.Conjunction):
             parts = [self._boolean(each) for each in node.operands]
             word = node.word.lower()
-            return balanced(lambda one, other: (word, one, other), parts), "bool"
-        if isinstance(node, Between):
+            return nodes.balanced(lambda one, other: (word, one, other), parts), "bool"
+        if isinstance(node, nodes.Between):
             value = self._typed(node.value)
             low = self._compare(">=", value, self._typed(node.low))[0]
             return ("and", low, self._compare("<=", value, self._typed(node.high))[0]), "bool"
-        if isinstance(node, Case):
+        if isinstance(node, nodes.Case):
             branches = [(self._boolean(each.condition), each.value) for each in node.branches]
             return self._case(branches, node.otherwise)
-        if isinstance(node, Operation):
+        if isinstance(node, nodes.Operation):
             found = self._operation(node)
-        elif isinstance(node, Cast):
+        elif isinstance(node, nodes.Cast):
             found = self._cast(node)
         else:
-            found = self._call(node) if isinstance(node, Call) else None
+            found = self._call(node) if isinstance(node, nodes.Call) else None
         return self._before(node) if found is None else found
 
-    def _literal(self, node: Literal) -> Typed:
+    def _literal(self, node: nodes.Literal) -> Typed:
         if node.is_null:
             return ("null",), "null"
         if node.kind == "BOOLEAN":
@@ -164,7 +152,7 @@ class _Compiler:
             return self._constant(node)
         return ("float", float(node.text)), "float" if "e" in node.text.lower() else "decimal"
 
-    def _comparison(self, node: Comparison) -> Typed:
+    def _comparison(self, node: nodes.Comparison) -> Typed:
         left, right = self._typed(node.left), self._typed(node.right)
         if {left[1], right[1]} in ({"timestamptz", "timestamp"}, {"timestamptz", "date"}):
             # Midnight, and every other time of a day, is one of the column's time zone.
@@ -176,7 +164,7 @@ class _Compiler:
         same: Program = ("coalesce", (equal, ("and", ("is null", left[0]), ("is null", right[0]))))
         return (same if node.sign == "IS NOT DISTINCT FROM" else ("not", same)), "bool"
 
-    def _operation(self, node: Operation) -> Typed | None:
+    def _operation(self, node: nodes.Operation) -> Typed | None:
         first = node.operands[0] if node.operands else node
         if node.kind == "NOT":
             return ("not", self._boolean(first)), "bool"
@@ -190,7 +178,7 @@ class _Compiler:
             return self._together("coalesce", list(node.operands))
         return None
 
-    def _cast(self, node: Cast) -> Typed | None:
+    def _cast(self, node: nodes.Cast) -> Typed | None:
         if node.safe or node.to.parts or node.to.name not in {"DOUBLE", "FLOAT8", "BOOLEAN"}:
             return None
         inner, kind = self._typed(node.value)
@@ -198,7 +186,7 @@ class _Compiler:
             return (inner, kind) if kind in {"bool", "null"} else None
         return (("to float", inner), "float") if kind in _NUMBERS else None
 
-    def _call(self, node: Call) -> Typed | None:
+    def _call(self, node: nodes.Call) -> Typed | None:
         values = node.values
         if node.operator and node.name in _ARITHMETIC and len(values) == 2:  # noqa: PLR2004 - between two values
             return self._arithmetic(node.name, node)
@@ -216,57 +204,57 @@ class _Compiler:
             return self._case([(self._boolean(values[0]), values[1])], values[2])
         if node.name == "nullif" and len(values) == 2:  # noqa: PLR2004 - two values
             equal = self._compare("=", self._typed(values[0]), self._typed(values[1]))[0]
-            return self._case([(equal, Literal("NULL_LITERAL"))], values[0])
+            return self._case([(equal, nodes.Literal("NULL_LITERAL"))], values[0])
         digits = self._round_digits(node)
         if digits is not None:
             inner, kind = self._numeric(values[0])
             return ("round", inner, digits), kind
         return None
 
-    def _boolean(self, node: Node) -> Program:
+    def _boolean(self, node: nodes.Node) -> Program:
         program, kind = self._typed(node)
         if kind not in {"bool", "null"}:
             raise self._wrong(f"{self._shown(node)} is of the kind {kind}; it must be true or false")
         return program
 
-    def _numeric(self, node: Node) -> Typed:
+    def _numeric(self, node: nodes.Node) -> Typed:
         program, kind = self._typed(node)
         if kind not in _NUMBERS | {"null"}:
             raise self._wrong(f"{self._shown(node)} is of the kind {kind}; it must be a number")
         return program, kind
 
-    def _number(self, name: str, node: Node) -> Typed:
+    def _number(self, name: str, node: nodes.Node) -> Typed:
         program, kind = self._numeric(node)
         return (name, program), kind
 
     @staticmethod
-    def _round_digits(node: Call) -> int | None:
+    def _round_digits(node: nodes.Call) -> int | None:
         if node.name != "round" or len(node.values) not in {1, 2}:
             return None
-        digits = Literal("INTEGER", "0") if len(node.values) == 1 else node.values[1]
-        found = digits.integer if isinstance(digits, Literal) else None
+        digits = nodes.Literal("INTEGER", "0") if len(node.values) == 1 else node.values[1]
+        found = digits.integer if isinstance(digits, nodes.Literal) else None
         return found if found is not None and found >= 0 else None
 
-    def _case(self, checks: list[tuple[Program, Node]], otherwise: Node) -> Typed:
+    def _case(self, checks: list[tuple[Program, nodes.Node]], otherwise: nodes.Node) -> Typed:
         typed = [self._typed(value) for _, value in checks]
         programs, kind = self._one_kind([*typed, self._typed(otherwise)], checks[0][1])
         branches = tuple((condition, program) for (condition, _), program in zip(checks, programs, strict=False))
         return ("case", branches, programs[-1]), kind
 
-    def _in(self, value: Typed, items: list[Node]) -> Typed:
+    def _in(self, value: Typed, items: list[nodes.Node]) -> Typed:
         # A date is compared as a timestamp with some and as it is with others: IN of the ones OR IN of the others.
         by_value: dict[Program, list[Program]] = {}
         for each in items:
             (_, left, right), _kind = self._compare("=", value, self._typed(each))
             by_value.setdefault(left, []).append(right)
         parts: list[Program] = [("in", left, tuple(rights)) for left, rights in by_value.items()]
-        return balanced(lambda one, other: ("or", one, other), parts), "bool"
+        return nodes.balanced(lambda one, other: ("or", one, other), parts), "bool"
 
-    def _together(self, name: str, nodes: list[Node]) -> Typed:
+    def _together(self, name: str, nodes: list[nodes.Node]) -> Typed:
         programs, kind = self._one_kind([self._typed(node) for node in nodes], nodes[0])
         return (name, tuple(programs)), kind
 
-    def _one_kind(self, typed: list[Typed], node: Node) -> tuple[list[Program], str]:
+    def _one_kind(self, typed: list[Typed], node: nodes.Node) -> tuple[list[Program], str]:
         typed = [(program, _plainer(kind)) for program, kind in typed]
         kinds = {kind for _, kind in typed} - {"null"}
         if kinds == {"int", "float"}:
@@ -291,7 +279,7 @@ class _Compiler:
         wanted = _plainer(other[1]) if other[1] != "real" else "real"
         if kind == "text" and program[0] == "text":
             if wanted in _TIMES:
-                return self._constant(Cast(Literal("STRING", program[1]), TypeName(wanted.upper())))
+                return self._constant(nodes.Cast(nodes.Literal("STRING", program[1]), nodes.TypeName(wanted.upper())))
             if wanted.startswith("category "):
                 labels = self._categories[int(wanted.split()[1])]
                 return ("int", labels.index(program[1]) if program[1] in labels else -1), wanted
@@ -302,7 +290,7 @@ class _Compiler:
             return ("*", program, ("int", self._day)), "timestamp"
         return typed
 
-    def _arithmetic(self, sign: str, node: Call) -> Typed:
+    def _arithmetic(self, sign: str, node: nodes.Call) -> Typed:
         (left, one), (right, other) = (self._typed(each) for each in node.values)
         if "months" in {one, other} or ("timestamptz" in {one, other} and "calendar" in {one, other}):
             # Months are those of the calendar, and days those of the column's time zone.
@@ -435,7 +423,7 @@ class _Compiler:
 
     # What DuckDB computes before.
 
-    def _computed(self, sql: str, columns: dict[str, str], tree: Node | None) -> pa.ChunkedArray:
+    def _computed(self, sql: str, columns: dict[str, str], tree: nodes.Node | None) -> pa.ChunkedArray:
         if len(columns) == 1 and sql == f'"{next(iter(columns))}"':
             return self._rows.column(next(iter(columns.values())))
         # An aggregate of a constant reads no column, and each row all the same.
@@ -444,11 +432,11 @@ class _Compiler:
             sql, tree, pa.table({name: self._rows.column(column) for name, column in columns.items()} or nothing)
         )
 
-    def _projected(self, sql: str, tree: Node | None, table: pa.Table) -> pa.ChunkedArray:
+    def _projected(self, sql: str, tree: nodes.Node | None, table: pa.Table) -> pa.ChunkedArray:
         computed = in_columns_zone(sql, tree, table, self._database, self._wrong)
         return computed.named(computed.database.project(f"({computed.sql})", table).column(0))
 
-    def _constant(self, node: Node) -> Typed:
+    def _constant(self, node: nodes.Node) -> Typed:
         """Have DuckDB compute what reads no row."""
         sql = sql_of(node)
         try:
@@ -469,7 +457,7 @@ class _Compiler:
             return ("null",), "null"
         return ({"float": "float", "bool": "bool", "text": "text"}.get(kind, "int"), value), kind
 
-    def _before(self, node: Node) -> Typed:
+    def _before(self, node: nodes.Node) -> Typed:
         """Have DuckDB compute over whole columns what reads one row only, and read the answer at that row."""
         reads = {name: self._references[name] for name in columns_in(node)}
         values = {name: item for name, item in reads.items() if isinstance(item, Value)}
@@ -488,7 +476,7 @@ class _Compiler:
         )
         return ("read", number, *self._at(at)), kind
 
-    def _before_shifted(self, node: Node, values: dict[str, Value]) -> Typed:
+    def _before_shifted(self, node: nodes.Node, values: dict[str, Value]) -> Typed:
         sql = sql_of(node)
 
         def compute() -> pa.ChunkedArray:
@@ -498,15 +486,15 @@ class _Compiler:
         number, kind = self._column((sql, tuple(values.items())), lambda: self._try(node, compute))
         return ("read", number, *self._at(Navigation())), kind
 
-    def _try(self, node: Node, compute: Any) -> pa.ChunkedArray:
+    def _try(self, node: nodes.Node, compute: Any) -> pa.ChunkedArray:
         try:
             return compute()
         except QueryError as error:
             raise self._wrong(f"{self._shown(node)}: {error}") from None
 
-    def _shown(self, node: Node) -> str:
+    def _shown(self, node: nodes.Node) -> str:
         """Return a part as the query has it; the whole condition where it is not known which part it is."""
-        spans = [each.span for each in walk(node) if each.span is not None]
+        spans = [each.span for each in nodes.walk(node) if each.span is not None]
         if not spans or self._location is None:
             return self._text
         return " ".join(self._location.sql[min(spans)[0] : max(end for _, end in spans)].split())

@@ -16,8 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from rowpattern.errors import QueryError, QueryLimitError, RowPatternError, UnsupportedQueryError
-from rowpattern.sql.arrow.casting import as_type, has_intervals
-from rowpattern.sql.arrow.categories import empty_column, is_ordered, labels_of
+from rowpattern.sql.arrow.casting import has_intervals
 from rowpattern.sql.bind.bound import Key
 from rowpattern.sql.duckdb.connection import database, spilling_database
 from rowpattern.sql.duckdb.spill_directory import remove_left_behind
@@ -34,12 +33,24 @@ from rowpattern.sql.execute.query import (
 )
 from rowpattern.sql.execute.sort import sort_partitions
 from rowpattern.sql.execute.sort_carriers import SortCarriers
+from rowpattern.sql.execute.stream_batches import (
+    cast_table,
+    empty_table,
+    labels_of_columns,
+    most_block_bytes,
+    numbered,
+    one_batch_table,
+    order_by,
+    plain_table,
+    report_sort,
+    reported_when_sorted,
+    slices,
+)
 from rowpattern.sql.execute.time_zones import column_zones
 from rowpattern.sql.expression.write import quoted
 from rowpattern.sql.parse.parser import result_name
-from rowpattern.sql.runtime.context import Progress
 from rowpattern.sql.tables.answer_reader import AnswerReader
-from rowpattern.sql.tables.answers import AnswerColumn, answer_values, plain_integers
+from rowpattern.sql.tables.answers import AnswerColumn, answer_values
 from rowpattern.sql.tables.inputs import Table
 from rowpattern.sql.tables.reading import counted_batches, size_bytes, supervised_batches
 from rowpattern.sql.tables.streams import batch_rows, read_stream
@@ -55,10 +66,6 @@ if TYPE_CHECKING:
     from rowpattern.sql.tables.streams import Stream
 
 __all__ = ["stream_query"]
-
-# A block has at most this part of the memory: answering it takes some times as much.
-_BLOCK_SHARE = 1 / 16
-_MOST_BLOCK_BYTES = 16 << 20
 
 
 @nesting_limited("query")
@@ -105,11 +112,11 @@ class _StreamedQuery:
         with database(context) as using:
             empty = self._source_empty(using.in_zone(self._source_zone))
             self._source = empty.schema
-            self._labels = _labels(empty)
+            self._labels = labels_of_columns(empty)
             self._keeps_intervals = any(has_intervals(field.type) for field in self._source)
             self._bound = bound_clause(parsed, self._clause, self._source.names)
             answer = self._answer(empty, using, context)
-            self._answer_schema, self._answer_labels = answer.schema, _labels(answer)
+            self._answer_schema, self._answer_labels = answer.schema, labels_of_columns(answer)
             self.schema = self._answer_schema
             self._outer_zone = self._source_zone
             if around:
@@ -135,7 +142,7 @@ class _StreamedQuery:
         """Make tables known to DuckDB that the text reads elsewhere than directly before the clause."""
         for name in self._parsed.duckdb_tables:
             stream = self._streams[name]
-            known = _empty(stream.schema, stream.labels) if empty else self._read(stream, stream.schema.names)
+            known = empty_table(stream.schema, stream.labels) if empty else self._read(stream, stream.schema.names)
             using.register(name, known, stream.labels)
 
     def _read(self, stream: Stream, names: Sequence[str]) -> pa.RecordBatchReader:
@@ -146,11 +153,11 @@ class _StreamedQuery:
         """Return the table before the clause without its rows."""
         if self._clause.table is not None:
             stream = self._streams[self._clause.table]
-            return _empty(stream.schema, stream.labels)
+            return empty_table(stream.schema, stream.labels)
         self._check_reads()
         self._register(using, empty=True)
         found = using.query(self._parsed.sources[self._clause.number])
-        return _plain(named_after(found, self._source_zone, self._schemas))
+        return plain_table(named_after(found, self._source_zone, self._schemas))
 
     def _plain(self, table: pa.Table) -> pa.Table:
         """Return what DuckDB gave around the clause in the types of an answer."""
@@ -201,7 +208,7 @@ class _StreamedQuery:
         self._register(using, empty=False)
         using.register(result_name(self._clause), self._reader(self._answer_schema, answers), self._answer_labels)
         for batch in using.stream(self._parsed.outer, batch_rows(self.schema)):
-            yield from _cast(self._plain(pa.Table.from_batches([batch])), self.schema).to_batches()
+            yield from cast_table(self._plain(pa.Table.from_batches([batch])), self.schema).to_batches()
 
     def _ordered(self, stack: contextlib.ExitStack) -> Iterator[pa.Table]:
         """Read the table before the clause in order."""
@@ -210,15 +217,17 @@ class _StreamedQuery:
         if not self._sorts:
             stream = self._streams[clause.table or ""]
             batches = stream.batches(names)
-            return map(_table, batches if stream.in_memory else supervised_batches(batches, self._parts["blocks"]))
+            return map(
+                one_batch_table, batches if stream.in_memory else supervised_batches(batches, self._parts["blocks"])
+            )
         context = self._parts["sort"]
         using = stack.enter_context(spilling_database(context, self._source_zone))
         self._register(using, empty=False)
         by = (*self._bound.partition_by, *self._bound.order_by)
         keys = [] if self._in_order else [f"{key.sql} {key.direction}" for key in by]
-        sql = f"SELECT {', '.join(map(quoted, names))} FROM ({self._parsed.sources[clause.number]}){_order_by(keys)}"
-        _report_sort(context, done=False)
-        return map(_table, _reported_when_sorted(using.stream(sql, batch_rows(self._columns(names))), context))
+        sql = f"SELECT {', '.join(map(quoted, names))} FROM ({self._parsed.sources[clause.number]}){order_by(keys)}"
+        report_sort(context, done=False)
+        return map(one_batch_table, reported_when_sorted(using.stream(sql, batch_rows(self._columns(names))), context))
 
     def _names_read(self) -> list[str]:
         """Return the columns that the clause reads of the table before it, at least one."""
@@ -234,15 +243,15 @@ class _StreamedQuery:
         stream, names = self._streams[self._clause.table or ""], self._names_read()
         batches = counted_batches(stream.batches(names), context)
         remove_left_behind()
-        _report_sort(context, done=False)
+        report_sort(context, done=False)
         if partition_by and all(key.column is not None for key in partition_by):
             read = batches if stream.in_memory else supervised_batches(batches, context)
             gathered, is_all = gathered_batches(read, context)
             schema = self._columns(names)
-            most = _most_block_bytes(blocks)
+            most = most_block_bytes(blocks)
             brought = partition_blocks(gathered, schema, partition_by, most, context) if is_all else None
             if brought is not None:
-                _report_sort(context, done=True)
+                report_sort(context, done=True)
                 yield from self._brought_together(brought, using, blocks)
                 return
             batches = itertools.chain(given_away(gathered), batches)
@@ -267,11 +276,11 @@ class _StreamedQuery:
         by = (*self._bound.partition_by, *self._bound.order_by)
         labels = self._streams[self._clause.table or ""].labels
         carriers = SortCarriers(self._columns(names), names, by, self._number, labels)
-        numbered = _numbered(batches, self._number)
-        using.register("rowpattern rows", self._reader(carriers.schema, map(carriers.give, numbered)))
-        sql = f'SELECT {", ".join(map(quoted, carriers.columns))} FROM "rowpattern rows"{_order_by(carriers.keys)}'
+        counted = numbered(batches, self._number)
+        using.register("rowpattern rows", self._reader(carriers.schema, map(carriers.give, counted)))
+        sql = f'SELECT {", ".join(map(quoted, carriers.columns))} FROM "rowpattern rows"{order_by(carriers.keys)}'
         found = using.stream(sql, batch_rows(carriers.schema))
-        return map(carriers.take, _reported_when_sorted(found, context))
+        return map(carriers.take, reported_when_sorted(found, context))
 
     def _key_zone(self) -> str | None:
         """Return the time zone in which the sort computes keys; None where none of them needs one."""
@@ -313,7 +322,7 @@ class _StreamedQuery:
         for block in blocks:
             with self._naming_largest(using, context):
                 answer = self._answer(block, using, context)
-            yield from _cast(answer, self._answer_schema).to_batches(max_chunksize=rows)
+            yield from cast_table(answer, self._answer_schema).to_batches(max_chunksize=rows)
 
     def _answer(self, table: pa.Table, using: Database, context: ExecutionContext) -> pa.Table:
         clause, _ = answer_clause(self._bound, Table(table), using, context)
@@ -340,12 +349,12 @@ class _StreamedQuery:
         Raises:
             QueryLimitError: one does not fit into memory.
         """
-        most = _most_block_bytes(context)
+        most = most_block_bytes(context)
         gathered: list[pa.Table] = []
         gathered_bytes = 0
         last: pa.Table | None = None
-        for each in (piece for whole in tables for piece in _slices(whole, most)):
-            table = _cast(each, self._columns(each.schema.names))
+        for each in (piece for whole in tables for piece in slices(whole, most)):
+            table = cast_table(each, self._columns(each.schema.names))
             starts = self._starts(table, last, using, context)
             last = table.slice(table.num_rows - 1)
             table_bytes = size_bytes(table)
@@ -413,71 +422,3 @@ class _StreamedQuery:
         if last is None:
             return rows.starts
         return rows.starts[1:] - 1
-
-
-def _empty(schema: pa.Schema, labels: Mapping[str, Sequence[str]]) -> pa.Table:
-    # `schema.empty_table()` does not know unions.
-    empty = pa.Table.from_batches([], schema)
-    for at, field in enumerate(schema):
-        if field.name in labels:
-            empty = empty.set_column(at, field, empty_column(field.type, labels[field.name]))
-    return empty
-
-
-def _labels(table: pa.Table) -> dict[str, list[str]]:
-    """Return the texts of columns of ordered categories."""
-    return {field.name: labels_of(table.column(field.name)) for field in table.schema if is_ordered(field.type)}
-
-
-def _order_by(keys: Sequence[str]) -> str:
-    return f" ORDER BY {', '.join(keys)}" if keys else ""
-
-
-def _table(batch: pa.RecordBatch) -> pa.Table:
-    return pa.Table.from_batches([batch])
-
-
-def _most_block_bytes(context: ExecutionContext) -> int:
-    """Return how many bytes a block has at most, unless a partition has more."""
-    return min(_MOST_BLOCK_BYTES, int(context.memory_mb * 2**20 * _BLOCK_SHARE))
-
-
-def _report_sort(context: ExecutionContext, *, done: bool) -> None:
-    rows, size = (context.read_rows, context.read_bytes) if done else (0, 0)
-    context.report(Progress("sort", rows, time.perf_counter() - context.begun, done=done, size_bytes=size))
-
-
-def _reported_when_sorted(batches: Iterable[pa.RecordBatch], context: ExecutionContext) -> Iterator[pa.RecordBatch]:
-    """Report that a sort has ended: then its first batch comes."""
-    sorting = True
-    for batch in batches:
-        if sorting:
-            sorting = False
-            _report_sort(context, done=True)
-        yield batch
-
-
-def _slices(table: pa.Table, most_bytes: int) -> Iterator[pa.Table]:
-    """Cut a table of rows that are wider than they seemed into tables of about `most_bytes`."""
-    rows = table.num_rows
-    step = max(1, int(rows * min(1.0, most_bytes / max(1, size_bytes(table)))))
-    for first in range(0, rows, step):
-        yield table.slice(first, step)
-
-
-def _numbered(batches: Iterable[pa.RecordBatch], name: str) -> Iterator[pa.RecordBatch]:
-    first = 0
-    for batch in batches:
-        yield batch.append_column(name, pa.array(np.arange(first, first + batch.num_rows)))
-        first += batch.num_rows
-
-
-def _plain(table: pa.Table) -> pa.Table:
-    """Return what DuckDB gave with its sums as int64 where they fit."""
-    return pa.Table.from_arrays([plain_integers(values) for values in table.columns], names=table.column_names)
-
-
-def _cast(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    """Give columns the types that they were said to have."""
-    columns = [as_type(values, field.type, field.name) for field, values in zip(schema, table.columns)]
-    return pa.Table.from_arrays(columns, schema=schema)
