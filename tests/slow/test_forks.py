@@ -205,7 +205,7 @@ time.sleep(float(sys.argv[1]))
 """,
     "work that does not stop": """
 from rowpattern import QueryLimitError
-from rowpattern.sql.database import abandoned_queries
+from rowpattern.sql.duckdb.connection import abandoned_queries
 slow = "SELECT jaro_similarity(repeat('a', 3000000), repeat('b', 2999999 + x)) FROM range(9) r(x)"
 for _ in range(2):
     try:

@@ -40,6 +40,12 @@ CHILD = """
 """
 
 
+@pytest.fixture(autouse=True)
+def sorted_by_duckdb(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have few rows sorted as those are that do not fit into memory."""
+    monkeypatch.setattr("rowpattern.sql.execute.gathering._GATHERED_SHARE", 0)
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """Give a file system of 24 MB."""
@@ -102,6 +108,9 @@ def test_no_temporary_directory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", "/nowhere")
     with pytest.raises(QueryLimitError, match=r"no temporary directory can be made.*TMPDIR"):
         match_recognize(SQL, rows(10), stream=True).read_all()
+    # What fits into memory needs none.
+    monkeypatch.setattr("rowpattern.sql.execute.gathering._GATHERED_SHARE", 0.5)
+    assert match_recognize(SQL, rows(10), stream=True).read_all().schema.names == ["k", "n"]
 
 
 def test_memory_that_is_used_up_is_not_a_full_disk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -175,6 +184,8 @@ def test_what_a_killed_process_left_goes_with_the_next_stream(
         left = {each.name for each in tmp_path.iterdir()} - others
         assert len(left) == 1
         monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+        # Also where the next one needs no directory itself.
+        monkeypatch.setattr("rowpattern.sql.execute.gathering._GATHERED_SHARE", 0.5)
         match_recognize(SQL, rows(10), stream=True).read_all()
         # What the other process uses stays.
         assert {each.name for each in tmp_path.iterdir()} == others

@@ -323,6 +323,14 @@ class TestProgress:
         assert reads[-1].done
         assert len(reads) <= 2 + 4 * reads[-1].seconds
 
+    def test_large_batches_are_told_in_pieces(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("rowpattern.sql.tables.reading._BETWEEN_REPORTS_SECONDS", 0.0)
+        rows = 1_000_000
+        table = pa.table({"k": pa.array(np.arange(rows) % 7), "o": range(rows), "v": range(rows), "name": ["x"] * rows})
+        told: list[Progress] = []
+        match_recognize(SQL, table, stream=True, progress=told.append).read_all()
+        assert len([each for each in told if each.step == "read"]) > 5
+
     def test_an_error_of_the_caller(self, table: pa.Table) -> None:
         def fail(progress: Progress) -> None:
             if progress.step == "read" and progress.size_bytes is not None:

@@ -17,6 +17,15 @@ _SMALL = st.integers(-(2**31), 2**31 - 1)
 _LARGE = st.integers(-(2**62), 2**62)
 
 
+@pytest.fixture(autouse=True, params=["in memory", "by DuckDB"])
+def sorted_where(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Sort where rows of this size are sorted, and where more are."""
+    if request.param == "by DuckDB":
+        monkeypatch.setattr("rowpattern.sql.execute.gathering._GATHERED_SHARE", 0)
+    where: str = request.param
+    return where
+
+
 def _temporal(kind: pa.DataType, numbers: st.SearchStrategy[int]) -> tuple[pa.DataType, st.SearchStrategy[Any]]:
     return kind, numbers.map(lambda number: pa.scalar(number, pa.int64()).cast(_integer(kind)).cast(kind))
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 from rowpattern.errors import QueryError, UnsupportedQueryError
 from rowpattern.sql import match_recognize
 from rowpattern.sql.execute.query import bound_clause, parsed_query, projected
-from rowpattern.sql.tables.inputs import Answer, AnswerColumn
+from rowpattern.sql.tables.answers import Answer, AnswerColumn
 from rowpattern.sql.text.source_location import error_at, nesting_limited
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     import pyarrow as pa
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import Column, DataFrame, SparkSession
 
     from rowpattern.distributed.plan import Limits, Plan
 
@@ -104,8 +104,8 @@ def match_recognize(
     numbered = data.toDF(*(f"c{at}" for at in range(len(fields))))
     read = [f"c{at}" for at in plan.positions]
     keys = [read[plan.rows.get_field_index(name)] for name in plan.partition_by]
-    hashed = numbered.selectExpr(*read, f"hash({', '.join(keys)}, '{_HASHED_WITH}') AS h")
-    together = hashed.repartition("h").select(*read)
+    # As an expression of the exchange, the hash is not sent.
+    together = numbered.select(*read).repartition(_expression(data, f"hash({', '.join(keys)}, '{_HASHED_WITH}')"))
     answered = together.mapInArrow(_answering(sql, plan, limits, sent), pyspark.sql.types.StructType(answer))
     return answered.toDF(*plan.answer.names)
 
@@ -129,6 +129,16 @@ def _answering(
             raise failed.with_traceback(None)
 
     return answered
+
+
+def _expression(frame: DataFrame, sql: str) -> Column:
+    """Return an expression for a frame; those of Spark Connect are of another class."""
+    if type(frame).__module__.startswith("pyspark.sql.connect."):
+        from pyspark.sql.connect.functions import expr
+    else:
+        from pyspark.sql.functions import expr
+    found: Column = expr(sql)
+    return found
 
 
 def _table(session: SparkSession, name: str) -> DataFrame:

@@ -67,9 +67,9 @@ def match_recognize(
         progress: True prints each step to standard error; a function is called with each, as a
             `rowpattern.sql.runtime.context.Progress`. While a stream is sorted it is called some times a second, in
             another thread, with the rows and bytes read so far; what it raises ends the query.
-        stream: True computes the answer while it is read, in bounded memory, however many rows there are: DuckDB sorts
-            them, writing what does not fit to a temporary directory, and partitions are matched some at a time; the
-            largest has to fit. `"in order"` says that rows come in the order of PARTITION BY (NULLs last) and
+        stream: True computes the answer while it is read, in bounded memory, however many rows there are. What does not
+            fit is sorted by DuckDB, which writes to a temporary directory; partitions are matched some at a time, and
+            the largest has to fit. `"in order"` says that rows come in the order of PARTITION BY (NULLs last) and
             ORDER BY and need not be sorted; that is checked. Tables are read as it goes: Parquet files in slices of
             some megabytes, a relation by its own connection, within that one's limits, a lazy frame by Polars, row
             group by row group. There is one clause in a query.

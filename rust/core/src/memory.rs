@@ -2,7 +2,7 @@
 //!
 //! A fresh page of 4 KiB costs a fault when it is first written; on virtual machines that takes microseconds, and for the
 //! buffers of a match over millions of rows it was measured to take longer than the match itself
-//! (docs/ARCHITECTURE.md). On Linux, large buffers therefore ask for pages of 2 MiB, as numpy's do; elsewhere they are plain
+//! (docs/decisions/0003-tables-of-the-two-passes.md). On Linux, large buffers therefore ask for pages of 2 MiB, as numpy's do; elsewhere they are plain
 //! vectors. It is advice: where it is not taken, nothing but time changes.
 //!
 //! Where the number of items comes from input, use the functions that begin with `try_`: when there is no memory they give

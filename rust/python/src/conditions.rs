@@ -27,7 +27,7 @@ use super::sinks::MatchesSink;
 ///     sets: sets of primary variables, each a list of names, that navigation and aggregates name.
 ///     aggregates: (function, column or None, set or None), with `"count"`, `"sum"`, `"avg"`, `"min"` or `"max"`.
 ///     conditions: for each variable whose condition depends on the match, the condition as nested tuples, as
-///         `rowpattern.sql.dependent` writes them.
+///         `rowpattern.sql.execute.match_dependent` writes them.
 #[pyclass(frozen, module = "rowpattern._core")]
 pub struct Conditions {
     pattern: Py<Pattern>,

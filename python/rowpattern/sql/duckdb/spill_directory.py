@@ -27,7 +27,7 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["SpillDirectory"]
+__all__ = ["SpillDirectory", "remove_left_behind"]
 
 _PREFIX = "rowpattern-spill-"
 _LOCK = "lock"
@@ -46,8 +46,7 @@ class SpillDirectory:
 
     def __init__(self) -> None:
         """Make the directory; remove those of processes that have ended."""
-        for left in _left_behind():
-            shutil.rmtree(left, ignore_errors=True)
+        remove_left_behind()
         directory = tempfile.mkdtemp(prefix=_PREFIX)
         lock = os.open(Path(directory, _LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         if fcntl is not None:
@@ -78,6 +77,12 @@ class SpillDirectory:
             f"{context.limit_mb:g} MB: the query had read {context.read_bytes / 2**20:,.0f} MB, and all that it reads "
             f"has to fit there{free}. Set TMPDIR to a directory on a larger disk, or give a larger memory_limit_mb"
         )
+
+
+def remove_left_behind() -> None:
+    """Remove the directories of this user's processes that have ended, as by a signal that nobody handled."""
+    for left in _left_behind():
+        shutil.rmtree(left, ignore_errors=True)
 
 
 def _remove(directory: str, lock: int) -> None:

@@ -110,7 +110,8 @@ def compute(
     Raises:
         QueryError: one cannot be computed; it is named.
     """
-    found = run_kernels([each.kernel for _, each, _ in expressions], columns, rows, database.threads)
+    kernels = [each.kernel for _, each, _ in expressions]
+    found = run_kernels(kernels, columns, rows, database.threads, database.time_zone if database.zone_given else None)
     left = [each for each, values in zip(expressions, found) if values is None]
     if left:
         by_duckdb = iter(_by_duckdb(left, columns, rows, database))

@@ -18,7 +18,7 @@ from rowpattern.sql.bind.references import Aggregate, Classifier, MatchNumber, N
 from rowpattern.sql.execute.matching import compute
 from rowpattern.sql.execute.time_zones import in_columns_zone
 from rowpattern.sql.runtime.threads import in_threads
-from rowpattern.sql.tables.inputs import plain_integers
+from rowpattern.sql.tables.answers import plain_integers
 from rowpattern.sql.text.source_location import error_at
 
 if TYPE_CHECKING:

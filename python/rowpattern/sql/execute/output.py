@@ -13,7 +13,7 @@ from rowpattern.sql.execute.matching import find_matches
 from rowpattern.sql.execute.measures import Items, measure
 from rowpattern.sql.execute.sort import sort_partitions
 from rowpattern.sql.runtime.threads import in_threads
-from rowpattern.sql.tables.inputs import Answer, AnswerColumn
+from rowpattern.sql.tables.answers import Answer, AnswerColumn
 
 if TYPE_CHECKING:
     from rowpattern.sql.arrow.arrays import Array, Integers
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from rowpattern.sql.duckdb.connection import Database
     from rowpattern.sql.execute.sort import OrderedPartitions
     from rowpattern.sql.runtime.context import ExecutionContext
-    from rowpattern.sql.tables.inputs import PandasValues, Table
+    from rowpattern.sql.tables.inputs import Table
+    from rowpattern.sql.tables.pandas_values import PandasValues
 
 __all__ = ["answer_clause"]
 

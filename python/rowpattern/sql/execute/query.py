@@ -16,16 +16,8 @@ from rowpattern.sql.duckdb.time_zones import UTC
 from rowpattern.sql.execute.output import answer_clause
 from rowpattern.sql.execute.time_zones import column_zones, relabelled
 from rowpattern.sql.parse.parser import check_text, parse, result_name
-from rowpattern.sql.tables.inputs import (
-    Answer,
-    AnswerColumn,
-    Table,
-    as_kind,
-    common_kind,
-    only_table,
-    plain_integers,
-    restored,
-)
+from rowpattern.sql.tables.answers import Answer, AnswerColumn, as_kind, plain_integers, restored
+from rowpattern.sql.tables.inputs import Table, common_kind, only_table
 from rowpattern.sql.tables.reading import table_reader
 from rowpattern.sql.text.source_location import candidates, error_at, nesting_limited
 

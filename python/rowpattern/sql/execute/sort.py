@@ -14,6 +14,7 @@ from rowpattern.sql.arrow.arrays import Booleans, Integers, has_nan
 from rowpattern.sql.arrow.casting import INTERVAL_PARTS, has_intervals
 from rowpattern.sql.arrow.categories import is_ordered, nulls_like, ranks
 from rowpattern.sql.arrow.chunks import take_values
+from rowpattern.sql.execute.packed_sort import packed_order
 from rowpattern.sql.execute.time_zones import in_columns_zone
 from rowpattern.sql.text.source_location import error_at
 
@@ -122,7 +123,11 @@ def sort_partitions(
     computed = _computed(table, [key for key in keys if key.column is None], database)
     values = [table.column(key.column) if key.column is not None else computed[key.sql] for key in keys]
     in_order, together = _in_order(values, keys, len(partition_by), context)
-    order = None if in_order else _sorted(values, keys, database, context)
+    order = None
+    changed = None if together is None else ~_to_numpy(together)
+    if not in_order:
+        packed = packed_order(values, keys, len(partition_by), context)
+        order, changed = (_sorted(values, keys, database, context), None) if packed is None else packed
     rows = OrderedPartitions(table, context, order, np.zeros(1, dtype=np.int64))
     for key in keys:
         if key.column is None:
@@ -131,10 +136,11 @@ def sort_partitions(
         rows.starts = np.zeros(0, dtype=np.int64)
     elif partition_by:
         context.hold(table.rows)
-        changed = np.zeros(table.rows - 1, dtype=bool) if together is None else ~_to_numpy(together)
-        for key in partition_by if together is None else ():
-            context.check()
-            changed |= _changes(rows.key(key), key)
+        if changed is None:
+            changed = np.zeros(table.rows - 1, dtype=bool)
+            for key in partition_by:
+                context.check()
+                changed |= _changes(rows.key(key), key)
         context.hold(8 * int(np.count_nonzero(changed)))
         rows.starts = np.concatenate([np.zeros(1, dtype=np.int64), np.flatnonzero(changed) + 1])
     return rows

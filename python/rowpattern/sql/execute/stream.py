@@ -1,13 +1,14 @@
 """A query over more than fits into memory: partition by partition, the answer batch by batch.
 
-Rows pass through these steps, none of which holds more than a part of them: DuckDB sorts, writing to disk what does not
-fit; whole partitions are gathered to blocks of some megabytes; each block is answered like a table of its own; DuckDB
-computes what is around the clause.
+Rows pass through these steps, none of which holds more than a part of them: partitions are brought together in memory
+where all rows fit, else DuckDB sorts, writing to disk what does not; whole partitions make blocks of some megabytes;
+each block is answered like a table of its own; DuckDB computes what is around the clause.
 """
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,8 @@ from rowpattern.sql.arrow.casting import as_type, has_intervals
 from rowpattern.sql.arrow.categories import empty_column, is_ordered, labels_of
 from rowpattern.sql.bind.bound import Key
 from rowpattern.sql.duckdb.connection import database, spilling_database
+from rowpattern.sql.duckdb.spill_directory import remove_left_behind
+from rowpattern.sql.execute.gathering import gathered_batches, given_away, partition_blocks
 from rowpattern.sql.execute.largest_partition import LargestPartition
 from rowpattern.sql.execute.output import answer_clause
 from rowpattern.sql.execute.query import (
@@ -36,7 +39,8 @@ from rowpattern.sql.expression.write import quoted
 from rowpattern.sql.parse.parser import result_name
 from rowpattern.sql.runtime.context import Progress
 from rowpattern.sql.tables.answer_reader import AnswerReader
-from rowpattern.sql.tables.inputs import AnswerColumn, Table, answer_values, plain_integers
+from rowpattern.sql.tables.answers import AnswerColumn, answer_values, plain_integers
+from rowpattern.sql.tables.inputs import Table
 from rowpattern.sql.tables.reading import counted_batches, size_bytes, supervised_batches
 from rowpattern.sql.tables.streams import batch_rows, read_stream
 from rowpattern.sql.text.source_location import error_at, nesting_limited
@@ -54,7 +58,7 @@ __all__ = ["stream_query"]
 
 # A block has at most this part of the memory: answering it takes some times as much.
 _BLOCK_SHARE = 1 / 16
-_MOST_BLOCK_BYTES = 64 << 20
+_MOST_BLOCK_BYTES = 16 << 20
 
 
 @nesting_limited("query")
@@ -189,7 +193,7 @@ class _StreamedQuery:
                 raise failed from failed.__cause__
 
     def _whole_answer(self, stack: contextlib.ExitStack) -> Iterator[pa.RecordBatch]:
-        answers = self._answers(self._ordered(stack), stack)
+        answers = self._answers(stack)
         if self._parsed.projection is not None:
             yield from answers
             return
@@ -201,32 +205,73 @@ class _StreamedQuery:
 
     def _ordered(self, stack: contextlib.ExitStack) -> Iterator[pa.Table]:
         """Read the table before the clause in order."""
-        clause, bound = self._clause, self._bound
-        names = [name for name in self._source.names if name in set(bound.reads())] or self._source.names[:1]
+        clause = self._clause
+        names = self._names_read()
         if not self._sorts:
             stream = self._streams[clause.table or ""]
             batches = stream.batches(names)
             return map(_table, batches if stream.in_memory else supervised_batches(batches, self._parts["blocks"]))
         context = self._parts["sort"]
-        by = (*bound.partition_by, *bound.order_by)
-        zone = self._source_zone if clause.table is None else self._key_zone()
-        using = stack.enter_context(spilling_database(context, zone))
-        if clause.table is None:
-            self._register(using, empty=False)
-            keys = [] if self._in_order else [f"{key.sql} {key.direction}" for key in by]
-            sql = (
-                f"SELECT {', '.join(map(quoted, names))} FROM ({self._parsed.sources[clause.number]}){_order_by(keys)}"
-            )
-            return map(_table, _sorted(using.stream(sql, batch_rows(self._columns(names))), context))
-        stream = self._streams[clause.table]
-        carriers = SortCarriers(stream.schema, names, by, self._number, stream.labels)
-        read = counted_batches(stream.batches(names), context)
-        using.register(
-            "rowpattern rows", self._reader(carriers.schema, map(carriers.give, _numbered(read, self._number)))
-        )
+        using = stack.enter_context(spilling_database(context, self._source_zone))
+        self._register(using, empty=False)
+        by = (*self._bound.partition_by, *self._bound.order_by)
+        keys = [] if self._in_order else [f"{key.sql} {key.direction}" for key in by]
+        sql = f"SELECT {', '.join(map(quoted, names))} FROM ({self._parsed.sources[clause.number]}){_order_by(keys)}"
+        _report_sort(context, done=False)
+        return map(_table, _reported_when_sorted(using.stream(sql, batch_rows(self._columns(names))), context))
+
+    def _names_read(self) -> list[str]:
+        """Return the columns that the clause reads of the table before it, at least one."""
+        read = set(self._bound.reads())
+        return [name for name in self._source.names if name in read] or self._source.names[:1]
+
+    def _sorted_blocks(
+        self, stack: contextlib.ExitStack, using: Database, blocks: ExecutionContext
+    ) -> Iterator[pa.Table]:
+        """Sort the table that stands before the clause, in memory where it fits, else by DuckDB."""
+        context = self._parts["sort"]
+        partition_by = self._bound.partition_by
+        stream, names = self._streams[self._clause.table or ""], self._names_read()
+        batches = counted_batches(stream.batches(names), context)
+        remove_left_behind()
+        _report_sort(context, done=False)
+        if partition_by and all(key.column is not None for key in partition_by):
+            read = batches if stream.in_memory else supervised_batches(batches, context)
+            gathered, is_all = gathered_batches(read, context)
+            schema = self._columns(names)
+            most = _most_block_bytes(blocks)
+            brought = partition_blocks(gathered, schema, partition_by, most, context) if is_all else None
+            if brought is not None:
+                _report_sort(context, done=True)
+                yield from self._brought_together(brought, using, blocks)
+                return
+            batches = itertools.chain(given_away(gathered), batches)
+        yield from self._blocks(self._sorted_by_duckdb(batches, names, stack), using, blocks)
+
+    def _brought_together(
+        self, brought: Iterable[tuple[pa.Table, Any]], using: Database, context: ExecutionContext
+    ) -> Iterator[pa.Table]:
+        for block, starts in brought:
+            self._largest.forget()
+            self._largest.add(block, starts)
+            context.held_bytes = 0
+            with self._naming_largest(using, context):
+                context.hold(size_bytes(block))
+            yield block
+
+    def _sorted_by_duckdb(
+        self, batches: Iterable[pa.RecordBatch], names: list[str], stack: contextlib.ExitStack
+    ) -> Iterator[pa.Table]:
+        context = self._parts["sort"]
+        using = stack.enter_context(spilling_database(context, self._key_zone()))
+        by = (*self._bound.partition_by, *self._bound.order_by)
+        labels = self._streams[self._clause.table or ""].labels
+        carriers = SortCarriers(self._columns(names), names, by, self._number, labels)
+        numbered = _numbered(batches, self._number)
+        using.register("rowpattern rows", self._reader(carriers.schema, map(carriers.give, numbered)))
         sql = f'SELECT {", ".join(map(quoted, carriers.columns))} FROM "rowpattern rows"{_order_by(carriers.keys)}'
         found = using.stream(sql, batch_rows(carriers.schema))
-        return map(carriers.take, _sorted(found, context))
+        return map(carriers.take, _reported_when_sorted(found, context))
 
     def _key_zone(self) -> str | None:
         """Return the time zone in which the sort computes keys; None where none of them needs one."""
@@ -256,12 +301,16 @@ class _StreamedQuery:
         number = pa.field(self._number, pa.int64())
         return pa.schema([number if name == self._number else self._source.field(name) for name in names])
 
-    def _answers(self, tables: Iterable[pa.Table], stack: contextlib.ExitStack) -> Iterator[pa.RecordBatch]:
+    def _answers(self, stack: contextlib.ExitStack) -> Iterator[pa.RecordBatch]:
         """Answer the clause, block by block."""
         context = self._parts["blocks"]
         using = stack.enter_context(database(context))
         rows = batch_rows(self._answer_schema)
-        for block in self._blocks(tables, using, context):
+        if self._sorts and self._clause.table is not None:
+            blocks = self._sorted_blocks(stack, using, context)
+        else:
+            blocks = self._blocks(self._ordered(stack), using, context)
+        for block in blocks:
             with self._naming_largest(using, context):
                 answer = self._answer(block, using, context)
             yield from _cast(answer, self._answer_schema).to_batches(max_chunksize=rows)
@@ -291,7 +340,7 @@ class _StreamedQuery:
         Raises:
             QueryLimitError: one does not fit into memory.
         """
-        most = min(_MOST_BLOCK_BYTES, int(context.memory_mb * 2**20 * _BLOCK_SHARE))
+        most = _most_block_bytes(context)
         gathered: list[pa.Table] = []
         gathered_bytes = 0
         last: pa.Table | None = None
@@ -388,15 +437,23 @@ def _table(batch: pa.RecordBatch) -> pa.Table:
     return pa.Table.from_batches([batch])
 
 
-def _sorted(batches: Iterable[pa.RecordBatch], context: ExecutionContext) -> Iterator[pa.RecordBatch]:
-    """Tell when a sort begins and when it has ended: then its first batch comes."""
-    context.report(Progress("sort", 0, time.perf_counter() - context.begun, done=False, size_bytes=0))
+def _most_block_bytes(context: ExecutionContext) -> int:
+    """Return how many bytes a block has at most, unless a partition has more."""
+    return min(_MOST_BLOCK_BYTES, int(context.memory_mb * 2**20 * _BLOCK_SHARE))
+
+
+def _report_sort(context: ExecutionContext, *, done: bool) -> None:
+    rows, size = (context.read_rows, context.read_bytes) if done else (0, 0)
+    context.report(Progress("sort", rows, time.perf_counter() - context.begun, done=done, size_bytes=size))
+
+
+def _reported_when_sorted(batches: Iterable[pa.RecordBatch], context: ExecutionContext) -> Iterator[pa.RecordBatch]:
+    """Report that a sort has ended: then its first batch comes."""
     sorting = True
     for batch in batches:
         if sorting:
             sorting = False
-            seconds = time.perf_counter() - context.begun
-            context.report(Progress("sort", context.read_rows, seconds, done=True, size_bytes=context.read_bytes))
+            _report_sort(context, done=True)
         yield batch
 
 

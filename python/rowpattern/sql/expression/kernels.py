@@ -1,8 +1,8 @@
 """Simple expressions over columns and literals by Arrow's kernels, which take a twentieth of a query to DuckDB.
 
 Only what means the same in both is done here: comparisons of columns of one type with each other, of numbers with whole
-literals and of text with text literals; AND, OR, NOT and IS NULL over that; sums, differences and products of doubles
-and of 64-bit integers. Everything else is DuckDB's.
+literals, of text with text literals, and of the time between two columns with intervals of a fixed length; AND, OR, NOT
+and IS NULL over that; sums, differences and products of doubles and of 64-bit integers. Everything else is DuckDB's.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rowpattern.sql.arrow.arrays import has_nan
+from rowpattern.sql.expression.intervals import interval_microseconds
 from rowpattern.sql.expression.nodes import Call, Column, Comparison, Conjunction, Literal, Operation, balanced
 from rowpattern.sql.runtime.threads import MANY_ROWS, in_threads
 
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Kernel", "kernel_of", "run_kernels"]
 
-#: ("reference", name), ("literal", value), or (function, argument, ...).
+#: ("reference", name), ("literal", value), (function, argument, ...), or ("between", comparison, reference, reference,
+#: length), which compares the first time less the second with this number of microseconds.
 Kernel = tuple[Any, ...]
 
 _COMPARISONS = {
@@ -37,17 +39,28 @@ _COMPARISONS = {
     ">=": "greater_equal",
 }
 
+# With the sides changed.
+_TURNED = {"=": "=", "<>": "<>", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
+
 _ARITHMETIC = {"+": "add_checked", "-": "subtract_checked", "*": "multiply_checked"}
 
 _LOGIC = {"AND": "and_kleene", "OR": "or_kleene"}
 
 # Integers up to here are the same as floats.
 _EXACT = 1 << 53
+# Time stamps up to here, in microseconds, are not infinite, and have differences of 64 bits.
+# Zones without changes of the clock.
+_UTC = frozenset({"UTC", "Etc/UTC"})
+
+_FINITE = 1 << 61
 
 
 def kernel_of(node: Node) -> Kernel | None:
     """Return an expression over references as kernels; None where that cannot be."""
     if isinstance(node, Comparison):
+        between = _between(node.sign, node.left, node.right) or _between(_TURNED.get(node.sign), node.right, node.left)
+        if between is not None:
+            return between
         left, right = _operand(node.left), _operand(node.right)
         return (
             None if None in {left, right} or node.sign not in _COMPARISONS else (_COMPARISONS[node.sign], left, right)
@@ -64,6 +77,23 @@ def kernel_of(node: Node) -> Kernel | None:
         operand = _operand(node.operands[0])
         return None if operand is None or operand[0] != "reference" else ("is_null", operand)
     return _operand(node) if _is_arithmetic(node) else None
+
+
+def _between(sign: str | None, left: Node, right: Node) -> Kernel | None:
+    """Return `one - other < INTERVAL ...` or `one < other + INTERVAL ...` as a kernel; None where it is neither."""
+    if sign not in _COMPARISONS:
+        return None
+    for subtracting, difference, constant in ((True, left, right), (False, right, None)):
+        if not isinstance(difference, Call) or not _is_arithmetic(difference):
+            continue
+        one, other = difference.values if subtracting else (left, difference.values[0])
+        microseconds = interval_microseconds(difference.values[1] if constant is None else constant)
+        signs = {"-"} if subtracting else {"+", "-"}
+        inputs = [_operand(each) for each in (one, other) if isinstance(each, Column)]
+        if microseconds is not None and difference.name in signs and len(inputs) == 2 and None not in inputs:  # noqa: PLR2004
+            length = microseconds if subtracting or difference.name == "+" else -microseconds
+            return ("between", _COMPARISONS[sign], *inputs, length)
+    return None
 
 
 def _is_arithmetic(node: Node) -> bool:
@@ -89,7 +119,11 @@ class _OtherTypesError(Exception):
 
 
 def run_kernels(
-    kernels: Sequence[Kernel | None], columns: Mapping[str, Array], rows: int, threads: int
+    kernels: Sequence[Kernel | None],
+    columns: Mapping[str, Array],
+    rows: int,
+    threads: int,
+    zone: str | None = None,
 ) -> list[Array | None]:
     """Compute expressions over references; None for those where types are such that DuckDB must.
 
@@ -98,12 +132,15 @@ def run_kernels(
         columns: the references.
         rows: how many rows these have.
         threads: the most threads; where there are many rows, each takes a stretch of them.
+        zone: that of all expressions; None for their columns' own. Differences of times are computed in UTC only, where
+            all days are equally long.
     """
     references = sorted({name for kernel in kernels if kernel is not None for name in _references(kernel)})
     nan = in_threads(threads, lambda name: has_nan(columns[name]), references, rows)
     with_nan = {name for name, found in zip(references, nan) if found}
     stretch = max(1, -(-rows // threads)) if rows >= MANY_ROWS else max(1, rows)
     firsts = range(0, max(1, rows), stretch)
+    kernels = [None if kernel is None or _needs_zone(kernel, columns, zone) else kernel for kernel in kernels]
     pieces = [(kernel, first, stretch) for kernel in kernels if kernel is not None for first in firsts]
     found = iter(in_threads(threads, lambda piece: _run_piece(piece, columns, with_nan), pieces, rows))
     results: list[Array | None] = []
@@ -112,8 +149,8 @@ def run_kernels(
             results.append(None)
             continue
         parts = [next(found) for _ in firsts]
-        known = [part for part in parts if part is not None]
-        results.append(_joined(known) if len(known) == len(parts) else None)
+        made = [part for part in parts if part is not None]
+        results.append(_joined(made) if len(made) == len(parts) else None)
     return results
 
 
@@ -128,8 +165,19 @@ def _references(kernel: Kernel) -> Iterator[str]:
     if kernel[0] == "reference":
         yield kernel[1]
     elif kernel[0] != "literal":
-        for argument in kernel[1:]:
+        for argument in kernel[2:4] if kernel[0] == "between" else kernel[1:]:
             yield from _references(argument)
+
+
+def _needs_zone(kernel: Kernel, columns: Mapping[str, Array], zone: str | None) -> bool:
+    """Say whether it has a difference of times in a zone whose days are not equally long."""
+    if kernel[0] in {"reference", "literal"}:
+        return False
+    if kernel[0] == "between":
+        kinds = [columns[name].type for name in _references(kernel)]
+        zones = {zone or kind.tz for kind in kinds if pa.types.is_timestamp(kind) and kind.tz is not None}
+        return not zones <= _UTC
+    return any(_needs_zone(each, columns, zone) for each in kernel[1:])
 
 
 def _run_piece(
@@ -145,6 +193,8 @@ def _run_piece(
 
 def _run(kernel: Kernel, columns: Mapping[str, Array], with_nan: AbstractSet[str]) -> Array:
     function, *arguments = kernel
+    if function == "between":
+        return _run_between(kernel, columns)
     if function in {"and_kleene", "or_kleene", "invert"}:
         return pc.call_function(function, [_run(each, columns, with_nan) for each in arguments])
     operands: list[Any] = [_value(each, columns, with_nan) for each in arguments]
@@ -162,6 +212,21 @@ def _run(kernel: Kernel, columns: Mapping[str, Array], with_nan: AbstractSet[str
         # Older DuckDB refuses infinities.
         raise _OtherTypesError
     return found
+
+
+def _run_between(kernel: Kernel, columns: Mapping[str, Array]) -> Array:
+    _, comparison, one, other, length = kernel
+    kinds = {columns[name].type for name in _references(kernel)}
+    kind = kinds.pop()
+    if kinds or not pa.types.is_timestamp(kind) or kind.unit == "ns":
+        raise _OtherTypesError
+    times = []
+    for _, name in (one, other):
+        times.append(columns[name].cast(pa.timestamp("us", kind.tz)).cast(pa.int64()))
+        bounds = pc.min_max(times[-1])
+        if any(bound.is_valid and abs(bound.as_py()) > _FINITE for bound in bounds.values()):
+            raise _OtherTypesError
+    return pc.call_function(comparison, [pc.subtract(*times), pa.scalar(length, pa.int64())])
 
 
 def _value(operand: Kernel, columns: Mapping[str, Array], with_nan: AbstractSet[str]) -> Array | int | str:

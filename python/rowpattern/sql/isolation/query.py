@@ -16,7 +16,7 @@ from rowpattern.sql.isolation.channel import ClosedError
 from rowpattern.sql.isolation.pool import BETWEEN_SIGNALS_SECONDS, MOST_START_SECONDS, pool
 from rowpattern.sql.runtime.context import Progress, Step
 from rowpattern.sql.runtime.supervised import wait_forever
-from rowpattern.sql.tables.inputs import Answer, AnswerColumn, Table, as_kind
+from rowpattern.sql.tables.answers import Answer, AnswerColumn, as_kind
 from rowpattern.sql.tables.reading import table_reader
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from rowpattern.sql.isolation.pool import Worker
     from rowpattern.sql.runtime.context import ExecutionContext
+    from rowpattern.sql.tables.inputs import Table
 
 __all__ = ["answer_isolated", "explain_isolated"]
 

@@ -26,7 +26,8 @@ from rowpattern.sql.execute.query import QueryExecution, parsed_query, tables_of
 from rowpattern.sql.first_use import query_module
 from rowpattern.sql.isolation.channel import Channel, ClosedError, ReceivedTables, SentTables, wait_until_closed
 from rowpattern.sql.runtime.context import ExecutionContext
-from rowpattern.sql.tables.inputs import AnswerColumn, PandasValues, Table, common_kind, only_table
+from rowpattern.sql.tables.inputs import Table, common_kind, only_table
+from rowpattern.sql.tables.pandas_values import PandasValues
 from rowpattern.sql.tables.reading import RemoteTable, table_reader
 from rowpattern.sql.text.source_location import nesting_limited
 
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
     from rowpattern.sql.arrow.arrays import Integers
     from rowpattern.sql.runtime.context import Progress
-    from rowpattern.sql.tables.inputs import Answer
+    from rowpattern.sql.tables.answers import Answer, AnswerColumn
 
 __all__ = ["main"]
 

@@ -101,15 +101,24 @@ class Stream:
         first = 0
         # What reads may have threads.
         with owned(self._open_batches(names)) as batches:
-            for batch in batches:
+            for batch in (piece for whole in batches for piece in _pieces(whole.select(names), batch_rows(schema))):
                 columns = []
-                for name, values in zip(names, batch.select(names).columns):
+                for name, values in zip(names, batch.columns):
                     column = readable(checked(pa.chunked_array([values]), name, first), name, lambda _: None).chunk(0)
                     labels = self.labels.get(name)
                     kind = self.schema.field(name).type
                     columns.append(column if labels is None else with_labels(column, kind, labels, name))
                 first += batch.num_rows
                 yield pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def _pieces(batch: pa.RecordBatch, rows: int) -> Iterator[pa.RecordBatch]:
+    """Cut a large batch, so that it can be told how far reading is, and limits are looked at."""
+    if batch.num_rows <= rows:
+        yield batch
+        return
+    for first in range(0, batch.num_rows, rows):
+        yield batch.slice(first, rows)
 
 
 def read_stream(value: Any, name: str, context: ExecutionContext) -> Stream:

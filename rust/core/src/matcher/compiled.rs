@@ -12,7 +12,7 @@ use crate::sync::atomic::{AtomicUsize, Ordering};
 const RESTING_TABLES: usize = 2;
 
 /// What the allocator takes beside what is asked for, over a pattern's dozens of small allocations; measured
-/// with 10,000 patterns (docs/ARCHITECTURE.md).
+/// with 10,000 patterns.
 const ALLOCATOR_BYTES: usize = 512;
 
 /// An immutable automaton, and the tables that fill while it matches.

@@ -1,0 +1,103 @@
+"""Streams that fit into memory after all: brought together there, by their partitions.
+
+DuckDB's sort takes most of the time of a stream. Rows of a block are sorted when the block is answered, so blocks of
+whole partitions, in the order of partitions, are all that is needed; PARTITION BY alone is mostly a few bits a row.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from rowpattern.sql.execute.packed_sort import packed_order
+from rowpattern.sql.tables.reading import size_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from rowpattern.sql.arrow.arrays import Integers
+    from rowpattern.sql.bind.bound import Key
+    from rowpattern.sql.runtime.context import ExecutionContext
+
+__all__ = ["gathered_batches", "given_away", "partition_blocks"]
+
+# Of the sort's memory, as DuckDB gets the rows, and begins to fill its memory, where there are more.
+_GATHERED_SHARE = 1 / 2
+# What bringing partitions together takes beside the columns.
+_SORT_ROW_BYTES = 34
+# Texts of more bytes do not fit into one array.
+_MOST_ARRAY_BYTES = 1 << 31
+
+
+def gathered_batches(batches: Iterable[pa.RecordBatch], context: ExecutionContext) -> tuple[list[pa.RecordBatch], bool]:
+    """Read all batches, or as many as can be brought together within the memory; say whether it is all."""
+    limit = context.memory_mb * 2**20
+    gathered: list[pa.RecordBatch] = []
+    rows = taken = 0
+    for batch in batches:
+        gathered.append(batch)
+        rows += batch.num_rows
+        taken += size_bytes(batch)
+        if taken > limit * _GATHERED_SHARE or taken + rows * _SORT_ROW_BYTES > limit:
+            return gathered, False
+    return gathered, True
+
+
+def given_away(gathered: list[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Give batches, which are not kept."""
+    gathered.reverse()
+    while gathered:
+        yield gathered.pop()
+
+
+def partition_blocks(
+    gathered: list[pa.RecordBatch],
+    schema: pa.Schema,
+    partition_by: Sequence[Key],
+    most_bytes: int,
+    context: ExecutionContext,
+) -> Iterator[tuple[pa.Table, Integers]] | None:
+    """Bring partitions together; return None where that has to be done by DuckDB.
+
+    Args:
+        gathered: the rows; they are given away where partitions are brought together.
+        schema: their columns.
+        partition_by: columns.
+        most_bytes: what a block has at most, unless a partition has more.
+        context: the limits.
+
+    Returns:
+        blocks of whole partitions in their order, their rows in the order that they had; and where in each partitions
+        begin.
+    """
+    table = pa.Table.from_batches(gathered, schema)
+    if not table.num_rows:
+        return iter(())
+    keys = [table.column(key.column or "") for key in partition_by]
+    found = packed_order(keys, partition_by, len(partition_by), context)
+    if found is None:
+        return None
+    gathered.clear()
+    order, begins = found
+    starts = np.concatenate([np.zeros(1, dtype=np.int64), np.flatnonzero(begins) + 1])
+    return _blocks(list(table.columns), schema, order, starts, max(1, most_bytes * len(order) // size_bytes(table)))
+
+
+def _blocks(
+    columns: list[pa.ChunkedArray], schema: pa.Schema, order: Integers, starts: Integers, most_rows: int
+) -> Iterator[tuple[pa.Table, Integers]]:
+    for at, column in enumerate(columns):
+        # Taking rows from many chunks is slow. What is copied is freed, column by column.
+        if column.num_chunks > 1 and column.nbytes < _MOST_ARRAY_BYTES:
+            columns[at] = pa.chunked_array([column.combine_chunks()])
+    bounds = np.append(starts, len(order))
+    begin = 0
+    while begin < len(starts):
+        # The last border within reach, or the next one.
+        end = max(begin + 1, int(np.searchsorted(bounds, bounds[begin] + most_rows, side="right")) - 1)
+        rows = pa.array(order[bounds[begin] : bounds[end]])
+        block = pa.Table.from_arrays([column.take(rows) for column in columns], schema=schema)
+        yield block, starts[begin:end] - starts[begin]
+        begin = end
