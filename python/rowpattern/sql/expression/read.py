@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from rowpattern.errors import QueryError, QuerySyntaxError, UnsupportedQueryError
 from rowpattern.sql.duckdb.functions import (
     AGGREGATES,
+    AROUND_CLAUSES,
     CALLS_AGGREGATE,
     LAMBDA_FUNCTIONS,
+    NAMES_FIELDS,
     OPERATORS,
     SCALARS,
     WINDOWS,
@@ -50,7 +52,7 @@ if TYPE_CHECKING:
 
     from rowpattern.sql.text.composed import Composed
 
-__all__ = ["NAVIGATION", "SEMANTICS_MARKS", "Fields", "TreeReader"]
+__all__ = ["NAVIGATION", "Fields", "TreeReader"]
 
 Json = dict[str, Any]
 
@@ -58,9 +60,6 @@ _Error = TypeVar("_Error", bound=QueryError)
 
 #: Functions of row patterns (ISO/IEC 19075-5, section 5); some have other meanings in DuckDB outside of a clause.
 NAVIGATION = frozenset({"first", "last", "prev", "next", "classifier", "match_number"})
-
-#: What the tokens `RUNNING f(` and `FINAL f(` become for DuckDB's parser, which does not know them: a name before f's.
-SEMANTICS_MARKS = {"RUNNING": "r:", "FINAL": "f:"}
 
 #: Values of keys that change nothing.
 _NOTHING: tuple[Any, ...] = (None, False, "", [], {}, "STANDARD_HANDLING")
@@ -249,12 +248,15 @@ class TreeReader:
             span = self._span(keys)
             quoted = self._text.quoted_names(span, len(path))[: len(path) - 1]
             arguments = [Argument(Column(tuple(path[:-1]), quoted, span=span)), *arguments]
-        word = next((word for word, mark in SEMANTICS_MARKS.items() if name.startswith(mark)), None)
+        marks = self._text.semantics_marks
+        word = next((word for word, mark in marks.items() if name.startswith(mark)), None)
         if word is not None:
-            name = name.removeprefix(SEMANTICS_MARKS[word])
+            name = name.removeprefix(marks[word])
         if name in {"count_star", "count"} and (not arguments or arguments == [Argument(Star())]):
             name, arguments = "count_star", []
         self._check_function(name, operator, keys)
+        if name in NAMES_FIELDS:
+            arguments = [self._named_field(each, name, keys) for each in arguments]
         if name in CALLS_AGGREGATE and len(arguments) > 1:
             self._check_aggregate_name(arguments[1].value, name, keys)
         call = Call(name, tuple(arguments), operator, distinct, filtered, order_by, span=self._span(keys))
@@ -279,6 +281,9 @@ class TreeReader:
         else:
             known = name in SCALARS or name in AGGREGATES or name in self._more_functions()
         if not known:
+            if name in AROUND_CLAUSES:
+                message = f"{name} cannot stand in MATCH_RECOGNIZE; call it in the query around the clause"
+                raise self.refused(message, keys, QueryError)
             if name in WINDOWS:
                 instead = _INSTEAD_OF_WINDOWS.get(name, "count(*) numbers the rows of a match")
                 message = f"{name} is a window function, which cannot stand in MATCH_RECOGNIZE; {instead}"
@@ -289,6 +294,14 @@ class TreeReader:
                     f"the function {name} does not exist here: a query calls functions that read their arguments only"
                 )
             raise self.refused(message, keys, QueryError)
+
+    def _named_field(self, argument: Argument, function: str, keys: Fields) -> Argument:
+        """Name a field as DuckDB does: what is computed for the argument has another name when it is evaluated."""
+        if argument.name is None and isinstance(argument.value, Column):
+            return replace(argument, name=argument.value.names[-1])
+        if argument.name is None:
+            raise self.refused(f"{function} takes named arguments, as in {function}(a := x)", keys, QueryError)
+        return argument
 
     def _check_aggregate_name(self, node: Node, function: str, keys: Fields) -> None:
         if not isinstance(node, Literal) or not node.is_text or node.text.lower() not in AGGREGATES:
