@@ -9,7 +9,10 @@
 [('START', 'DOWN', 'DOWN', 'UP', 'UP')]
 """
 
-from rowpattern import _hooks  # noqa: F401 - what the extension calls
+from rowpattern import (
+    _hooks,  # noqa: F401 - what the extension calls
+    _interpreter_exit,  # noqa: F401 - daemon threads may drain streams at the end
+)
 from rowpattern._core import (
     Column,
     Match,

@@ -26,7 +26,10 @@ __all__ = [
     "Spans",
     "__version__",
     "_check_column",
+    "_close_streams",
     "_connect",
+    "_forget_streams",
+    "_keep_aborting_threads",
     "_known_weight",
     "_process_cache",
     "cache_pattern",
@@ -65,6 +68,9 @@ def get_cache_key(
 def _known_weight(value: object) -> Optional[int]: ...
 def _process_cache() -> PatternCache: ...
 def _check_column(column: object, name: str) -> bool: ...
+def _close_streams(seconds: float) -> int: ...
+def _forget_streams() -> None: ...
+def _keep_aborting_threads() -> None: ...
 def _connect(
     make_process_cache: Callable[[], PatternCache],
     weigh: Callable[[object], int],

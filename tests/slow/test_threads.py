@@ -263,3 +263,65 @@ atexit.register(ask)
 """
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120)
     assert (result.returncode, result.stderr, result.stdout) == (0, "", "[{'n': 200000}]\n" * 2)
+
+
+ENDLESS = """
+import sys, threading, time
+import numpy as np, pyarrow as pa
+import rowpattern
+from rowpattern import match_recognize
+
+class Endless:
+    def __arrow_c_stream__(self, requested_schema=None):
+        def batches():
+            while True:
+                begun.set()
+                time.sleep({nap})
+                yield pa.record_batch({{"A": np.zeros(10, dtype=bool)}})
+        return pa.RecordBatchReader.from_batches(pa.schema([("A", pa.bool_())]), batches()).__arrow_c_stream__()
+
+class Slow:
+    "Takes long to free, while daemon threads ask for the interpreter."
+    def __del__(self):
+        until = time.perf_counter() + {end}
+        while time.perf_counter() < until:
+            pass
+
+query = "SELECT * FROM t MATCH_RECOGNIZE (MEASURES count(*) AS n PATTERN (X+))"
+begun = threading.Event()
+threading.Thread(target=lambda: {call}, daemon=True).start()
+begun.wait(60)
+time.sleep(0.1)
+sys.last = Slow()
+sys.exit(5)
+"""
+
+
+@pytest.mark.parametrize("call", ['rowpattern.compile("A").count(Endless())', "match_recognize(query, Endless())"])
+@pytest.mark.parametrize(("nap", "end"), [(0.01, 0), (0.01, 0.5), (0.4, 0.8), (30, 0)])
+def test_daemon_threads_that_drain_streams_leave_the_status_alone(call: str, nap: float, end: float) -> None:
+    """The producer comes back soon, while the interpreter ends, or not before the process has ended."""
+    code = ENDLESS.format(call=call, nap=nap, end=end)
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120)
+    assert result.returncode == 5, result.stderr
+    if nap < 0.2:
+        assert result.stderr == ""
+
+
+def test_streams_are_read_in_exit_handlers() -> None:
+    code = """
+import atexit
+def ask():
+    print(rowpattern.compile("A").count(Given()), match_recognize(query, Given()).num_rows)
+atexit.register(ask)  # before the package is imported: it is called after the package's own
+import pyarrow as pa
+import rowpattern
+from rowpattern import match_recognize
+query = "SELECT * FROM t MATCH_RECOGNIZE (MEASURES count(*) AS n PATTERN (X+))"
+class Given:
+    def __arrow_c_stream__(self, requested_schema=None):
+        batches = (pa.record_batch({"A": [True, False]}) for _ in range(3))
+        return pa.RecordBatchReader.from_batches(pa.schema([("A", pa.bool_())]), batches).__arrow_c_stream__()
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120)
+    assert (result.returncode, result.stderr, result.stdout) == (0, "", "3 1\n")

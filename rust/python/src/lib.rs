@@ -52,6 +52,8 @@ mod _core {
     #[pymodule_export]
     use super::ffi::Column;
     #[pymodule_export]
+    use super::ffi::exit::{close_streams, forget_streams, keep_aborting_threads};
+    #[pymodule_export]
     use super::hooks::connect;
     #[pymodule_export]
     use super::iterator::{Match, MatchIterator};

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 __all__ = [
     "AGGREGATES",
+    "AROUND_CLAUSES",
     "CALLS_AGGREGATE",
     "LAMBDA_FUNCTIONS",
+    "NAMES_FIELDS",
     "OPERATORS",
     "REFUSED",
     "SCALARS",
@@ -20,27 +22,26 @@ __all__ = [
 #: Functions of one row.
 SCALARS = frozenset(
     """
-    abs acos acosh add age aggregate ago alias apply array_aggr array_aggregate array_append array_apply
-    array_cat array_concat array_contains array_cosine_distance array_cosine_similarity array_cross_product
-    array_distance array_distinct array_dot_product array_extract array_filter array_grade_up array_has
-    array_has_all array_has_any array_indexof array_inner_product array_intersect array_length
-    array_negative_dot_product array_negative_inner_product array_pop_back array_pop_front array_position
-    array_prepend array_push_back array_push_front array_reduce array_resize array_reverse array_reverse_sort
-    array_select array_slice array_sort array_to_json array_to_string array_to_string_comma_default
-    array_transform array_unique array_value array_where array_zip ascii asin asinh atan atan2 atanh bar base64
-    bin binom bit_count bit_length bit_position bitstring cardinality cbrt ceil ceiling century char_length
-    character_length chr concat concat_ws constant_or_null contains cos cosh cot create_sort_key current_date
-    current_localtime current_localtimestamp damerau_levenshtein date_add date_diff date_part date_sub
-    date_trunc datediff datepart datesub datetrunc day dayname dayofmonth dayofweek dayofyear days_in_month
-    decade decode degrees divide editdist3 element_at encode ends_with enum_code enum_first enum_last enum_range
-    enum_range_boundary epoch epoch_ms epoch_ns epoch_us equi_width_bins era error even exp factorial fdiv
-    filter flatten floor fmod format format_bytes formatreadabledecimalsize formatreadablesize from_base64
-    from_binary from_hex from_json from_json_strict gamma gcd gen_random_uuid generate_series geomean
-    geometric_mean get_bit get_current_time get_current_timestamp grade_up greatest greatest_common_divisor
-    hamming hash hex hour icu_sort_key if ilike_escape instr invoke isfinite isinf isnan isodow isoyear jaccard
-    jaro_similarity jaro_winkler_similarity json json_array json_array_length json_contains json_deep_merge
-    json_exists json_extract json_extract_path json_extract_path_text json_extract_string json_group_array
-    json_group_object json_group_structure json_insert json_keys json_merge_patch json_merge_patch_diff
+    abs acos acosh add age aggregate ago apply array_aggr array_aggregate array_append array_apply array_cat
+    array_concat array_contains array_cosine_distance array_cosine_similarity array_cross_product array_distance
+    array_distinct array_dot_product array_extract array_filter array_grade_up array_has array_has_all
+    array_has_any array_indexof array_inner_product array_intersect array_length array_negative_dot_product
+    array_negative_inner_product array_pop_back array_pop_front array_position array_prepend array_push_back
+    array_push_front array_reduce array_resize array_reverse array_reverse_sort array_select array_slice
+    array_sort array_to_json array_to_string array_to_string_comma_default array_transform array_unique
+    array_value array_where array_zip ascii asin asinh atan atan2 atanh bar base64 bin binom bit_count
+    bit_length bit_position bitstring cardinality cbrt ceil ceiling century char_length character_length chr
+    concat concat_ws constant_or_null contains cos cosh cot create_sort_key current_date current_localtime
+    current_localtimestamp damerau_levenshtein date_add date_diff date_part date_sub date_trunc datediff
+    datepart datesub datetrunc day dayname dayofmonth dayofweek dayofyear days_in_month decade decode degrees
+    divide editdist3 element_at encode ends_with enum_code enum_first enum_last enum_range enum_range_boundary
+    epoch epoch_ms epoch_ns epoch_us equi_width_bins era error even exp factorial fdiv filter flatten floor fmod
+    format format_bytes formatreadabledecimalsize formatreadablesize from_base64 from_binary from_hex from_json
+    from_json_strict gamma gcd gen_random_uuid generate_series get_bit get_current_time get_current_timestamp
+    grade_up greatest greatest_common_divisor hamming hash hex hour icu_sort_key if ilike_escape instr invoke
+    isfinite isinf isnan isodow isoyear jaccard jaro_similarity jaro_winkler_similarity json json_array
+    json_array_length json_contains json_deep_merge json_exists json_extract json_extract_path
+    json_extract_path_text json_extract_string json_insert json_keys json_merge_patch json_merge_patch_diff
     json_normalize json_object json_pretty json_quote json_remove json_replace json_set json_strip_nulls
     json_structure json_transform json_transform_strict json_type json_valid json_value julian last_day lcase
     lcm least least_common_multiple left left_grapheme len length length_grapheme levenshtein lgamma like_escape
@@ -61,20 +62,19 @@ SCALARS = frozenset(
     octet_length ord overlay parse_dirname parse_dirpath parse_filename parse_formatted_bytes parse_path
     path_join pg_typeof pi position pow power prefix printf quarter radians random range reduce regexp_escape
     regexp_extract regexp_extract_all regexp_full_match regexp_matches regexp_replace regexp_split_to_array
-    regexp_split_to_table repeat replace reverse right right_grapheme round round_even roundbankers row
-    row_to_json rpad rtrim second set_bit sha1 sha256 sign signbit sin sinh split split_part sqrt st_asbinary
-    st_asgeojson st_astext st_aswkb st_aswkt st_crs st_geomfromgeojson st_geomfromwkb st_intersects_extent
-    st_setcrs starts_with str_split str_split_regex strftime string_split string_split_regex string_to_array
-    strip_accents strlen strpos strptime struct_concat struct_contains struct_extract struct_extract_at
-    struct_has struct_indexof struct_insert struct_keys struct_pack struct_position struct_update struct_values
-    substr substring substring_grapheme subtract suffix switch tan tanh time_bucket timezone timezone_hour
-    timezone_minute to_base to_base64 to_binary to_centuries to_days to_decades to_hex to_hours to_json
-    to_microseconds to_millennia to_milliseconds to_minutes to_months to_quarters to_seconds to_timestamp
-    to_weeks to_years today transaction_timestamp translate trim trunc try_strptime typeof ucase unbin unhex
-    unicode union_extract union_tag union_value upper url_decode url_encode uuid uuid_extract_timestamp
-    uuid_extract_version uuidv4 uuidv7 variant_array_length variant_contains variant_exists variant_extract
-    variant_extract_string variant_group_array variant_keys variant_type variant_typeof vertex_extract wavg week
-    weekday weekofyear weighted_avg xor year yearweek
+    repeat replace reverse right right_grapheme round round_even roundbankers row row_to_json rpad rtrim second
+    set_bit sha1 sha256 sign signbit sin sinh split split_part sqrt st_asbinary st_asgeojson st_astext st_aswkb
+    st_aswkt st_crs st_geomfromgeojson st_geomfromwkb st_intersects_extent st_setcrs starts_with str_split
+    str_split_regex strftime string_split string_split_regex string_to_array strip_accents strlen strpos
+    strptime struct_concat struct_contains struct_extract struct_extract_at struct_has struct_indexof
+    struct_insert struct_keys struct_pack struct_position struct_update struct_values substr substring
+    substring_grapheme subtract suffix switch tan tanh time_bucket timezone timezone_hour timezone_minute
+    to_base to_base64 to_binary to_centuries to_days to_decades to_hex to_hours to_json to_microseconds
+    to_millennia to_milliseconds to_minutes to_months to_quarters to_seconds to_timestamp to_weeks to_years
+    today transaction_timestamp translate trim trunc try_strptime typeof ucase unbin unhex unicode union_extract
+    union_tag union_value upper url_decode url_encode uuid uuid_extract_timestamp uuid_extract_version uuidv4
+    uuidv7 variant_array_length variant_contains variant_exists variant_extract variant_extract_string
+    variant_keys variant_type variant_typeof vertex_extract week weekday weekofyear xor year yearweek
     """.split()
 )
 
@@ -83,11 +83,12 @@ AGGREGATES = frozenset(
     any_value approx_count_distinct approx_quantile approx_top_k arbitrary arg_max arg_max_null
     arg_max_nulls_last arg_min arg_min_null arg_min_nulls_last argmax argmin array_agg avg bit_and bit_or
     bit_xor bitstring_agg bool_and bool_or corr count count_if count_star countif covar_pop covar_samp
-    decimal_average entropy favg first fsum group_concat histogram histogram_exact kahan_sum kurtosis
-    kurtosis_pop last list listagg lttb mad max max_by mean median min min_by mode product quantile
-    quantile_cont quantile_disc regr_avgx regr_avgy regr_count regr_intercept regr_r2 regr_slope regr_sxx
-    regr_sxy regr_syy reservoir_quantile sem skewness stddev stddev_pop stddev_samp string_agg sum
-    sum_no_overflow sumkahan var_pop var_samp variance variant_group_object
+    decimal_average entropy favg first fsum geomean geometric_mean group_concat histogram histogram_exact
+    json_group_array json_group_object json_group_structure kahan_sum kurtosis kurtosis_pop last list listagg
+    lttb mad max max_by mean median min min_by mode product quantile quantile_cont quantile_disc regr_avgx
+    regr_avgy regr_count regr_intercept regr_r2 regr_slope regr_sxx regr_sxy regr_syy reservoir_quantile sem
+    skewness stddev stddev_pop stddev_samp string_agg sum sum_no_overflow sumkahan var_pop var_samp variance
+    variant_group_array variant_group_object wavg weighted_avg
     """.split()
 )
 
@@ -100,6 +101,13 @@ WINDOWS = frozenset(
     row_number
     """.split()
 )
+
+#: Functions of one row that a clause cannot have: they show the name that a column has where it is evaluated, or give
+#: several rows.
+AROUND_CLAUSES = frozenset({"alias", "regexp_split_to_table"})
+
+#: Their arguments have names, or are columns, whose names are taken.
+NAMES_FIELDS = frozenset({"struct_pack"})
 
 #: Functions in FROM that give rows made of their arguments. Others read files, settings, the catalog, or addresses.
 TABLE_FUNCTIONS = frozenset("generate_series json_each json_tree range repeat repeat_row unnest".split())

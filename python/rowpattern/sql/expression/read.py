@@ -13,35 +13,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from rowpattern.errors import QueryError, QuerySyntaxError, UnsupportedQueryError
 from rowpattern.sql.duckdb.functions import (
     AGGREGATES,
+    AROUND_CLAUSES,
     CALLS_AGGREGATE,
     LAMBDA_FUNCTIONS,
+    NAMES_FIELDS,
     OPERATORS,
     SCALARS,
     WINDOWS,
 )
 from rowpattern.sql.duckdb.names import lowered
-from rowpattern.sql.expression.nodes import (
-    Argument,
-    Between,
-    Branch,
-    Call,
-    Case,
-    Cast,
-    Collate,
-    Column,
-    Comparison,
-    Conjunction,
-    Lambda,
-    Literal,
-    Node,
-    Operation,
-    OrderItem,
-    Semantics,
-    Star,
-    TypeName,
-    map_children,
-    walk,
-)
+from rowpattern.sql.expression import nodes
+from rowpattern.sql.expression.lambdas import free_names, renamed
 from rowpattern.sql.expression.types import check_collation, check_type
 from rowpattern.sql.text.source_location import candidates, error_at
 
@@ -50,7 +32,7 @@ if TYPE_CHECKING:
 
     from rowpattern.sql.text.composed import Composed
 
-__all__ = ["NAVIGATION", "SEMANTICS_MARKS", "Fields", "TreeReader"]
+__all__ = ["NAVIGATION", "Fields", "TreeReader"]
 
 Json = dict[str, Any]
 
@@ -58,9 +40,6 @@ _Error = TypeVar("_Error", bound=QueryError)
 
 #: Functions of row patterns (ISO/IEC 19075-5, section 5); some have other meanings in DuckDB outside of a clause.
 NAVIGATION = frozenset({"first", "last", "prev", "next", "classifier", "match_number"})
-
-#: What the tokens `RUNNING f(` and `FINAL f(` become for DuckDB's parser, which does not know them: a name before f's.
-SEMANTICS_MARKS = {"RUNNING": "r:", "FINAL": "f:"}
 
 #: Values of keys that change nothing.
 _NOTHING: tuple[Any, ...] = (None, False, "", [], {}, "STANDARD_HANDLING")
@@ -165,7 +144,7 @@ class TreeReader:
     def __init__(self, text: Composed) -> None:
         """Take the text that was parsed, which knows what of it stands where in the query."""
         self._text = text
-        self._readers: dict[str, Callable[[Fields, str], Node]] = {
+        self._readers: dict[str, Callable[[Fields, str], nodes.Node]] = {
             "CONSTANT": self._literal,
             "COLUMN_REF": self._column,
             "FUNCTION": self._call,
@@ -185,7 +164,7 @@ class TreeReader:
             "DEFAULT": self._default,
         }
 
-    def expression(self, node: Json) -> Node:
+    def expression(self, node: Json) -> nodes.Node:
         """Read one expression."""
         keys = Fields(node, self)
         kind, form = keys.take("class"), keys.take("type")
@@ -213,23 +192,23 @@ class TreeReader:
     def _span(self, keys: Fields) -> tuple[int, int] | None:
         return self._text.span(keys.location, keys.length)
 
-    def _literal(self, keys: Fields, form: str) -> Node:
+    def _literal(self, keys: Fields, form: str) -> nodes.Node:
         # A copy: a tree may be read twice.
         literal = dict(keys.node("literal"))
         kind, text = literal.pop("kind", None), literal.pop("text", "")
         allowed = _LITERALS.get(kind)
         if form != "VALUE_CONSTANT" or literal or allowed is None or not allowed.fullmatch(text):
             raise self.unknown(f"a constant of the kind {kind}", keys)
-        return Literal(kind, text, span=self._span(keys))
+        return nodes.Literal(kind, text, span=self._span(keys))
 
-    def _column(self, keys: Fields, _: str) -> Node:
+    def _column(self, keys: Fields, _: str) -> nodes.Node:
         names = keys.take("column_names")
         if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
             raise self.unknown("this name", keys)
         span = self._span(keys)
-        return Column(tuple(names), self._text.quoted_names(span, len(names)), span=span)
+        return nodes.Column(tuple(names), self._text.quoted_names(span, len(names)), span=span)
 
-    def _call(self, keys: Fields, _: str) -> Node:
+    def _call(self, keys: Fields, _: str) -> nodes.Node:
         name = keys.take("function_name")
         path = keys.node("qualified_name").get("path")
         keys.take("schema"), keys.take("catalog"), keys.take("is_legacy_function_call")
@@ -248,19 +227,22 @@ class TreeReader:
                 )
             span = self._span(keys)
             quoted = self._text.quoted_names(span, len(path))[: len(path) - 1]
-            arguments = [Argument(Column(tuple(path[:-1]), quoted, span=span)), *arguments]
-        word = next((word for word, mark in SEMANTICS_MARKS.items() if name.startswith(mark)), None)
+            arguments = [nodes.Argument(nodes.Column(tuple(path[:-1]), quoted, span=span)), *arguments]
+        marks = self._text.semantics_marks
+        word = next((word for word, mark in marks.items() if name.startswith(mark)), None)
         if word is not None:
-            name = name.removeprefix(SEMANTICS_MARKS[word])
-        if name in {"count_star", "count"} and (not arguments or arguments == [Argument(Star())]):
+            name = name.removeprefix(marks[word])
+        if name in {"count_star", "count"} and (not arguments or arguments == [nodes.Argument(nodes.Star())]):
             name, arguments = "count_star", []
         self._check_function(name, operator, keys)
+        if name in NAMES_FIELDS:
+            arguments = [self._named_field(each, name, keys) for each in arguments]
         if name in CALLS_AGGREGATE and len(arguments) > 1:
             self._check_aggregate_name(arguments[1].value, name, keys)
-        call = Call(name, tuple(arguments), operator, distinct, filtered, order_by, span=self._span(keys))
-        return call if word is None else Semantics(word, call, span=call.span)
+        call = nodes.Call(name, tuple(arguments), operator, distinct, filtered, order_by, span=self._span(keys))
+        return call if word is None else nodes.Semantics(word, call, span=call.span)
 
-    def _argument(self, node: Json, function: str) -> Argument:
+    def _argument(self, node: Json, function: str) -> nodes.Argument:
         name, value = None, node.get("expression")
         if len(node) != 1 or not isinstance(value, dict):
             keys = Fields(node, self)
@@ -269,8 +251,8 @@ class TreeReader:
             if name is not None and not isinstance(name, str):
                 raise self.unknown("this argument", keys)
         if value.get("class") == "LAMBDA" and function in LAMBDA_FUNCTIONS:
-            return Argument(self._lambda(value), name or None)
-        return Argument(self.expression(value), name or None)
+            return nodes.Argument(self._lambda(value), name or None)
+        return nodes.Argument(self.expression(value), name or None)
 
     def _check_function(self, name: str, operator: bool, keys: Fields) -> None:
         """Refuse a function that may read more than its arguments."""
@@ -279,6 +261,9 @@ class TreeReader:
         else:
             known = name in SCALARS or name in AGGREGATES or name in self._more_functions()
         if not known:
+            if name in AROUND_CLAUSES:
+                message = f"{name} cannot stand in MATCH_RECOGNIZE; call it in the query around the clause"
+                raise self.refused(message, keys, QueryError)
             if name in WINDOWS:
                 instead = _INSTEAD_OF_WINDOWS.get(name, "count(*) numbers the rows of a match")
                 message = f"{name} is a window function, which cannot stand in MATCH_RECOGNIZE; {instead}"
@@ -290,15 +275,23 @@ class TreeReader:
                 )
             raise self.refused(message, keys, QueryError)
 
-    def _check_aggregate_name(self, node: Node, function: str, keys: Fields) -> None:
-        if not isinstance(node, Literal) or not node.is_text or node.text.lower() not in AGGREGATES:
+    def _named_field(self, argument: nodes.Argument, function: str, keys: Fields) -> nodes.Argument:
+        """Name a field as DuckDB does: what is computed for the argument has another name when it is evaluated."""
+        if argument.name is None and isinstance(argument.value, nodes.Column):
+            return replace(argument, name=argument.value.names[-1])
+        if argument.name is None:
+            raise self.refused(f"{function} takes named arguments, as in {function}(a := x)", keys, QueryError)
+        return argument
+
+    def _check_aggregate_name(self, node: nodes.Node, function: str, keys: Fields) -> None:
+        if not isinstance(node, nodes.Literal) or not node.is_text or node.text.lower() not in AGGREGATES:
             message = f"{function} takes the name of an aggregate, written out, as in {function}(x, 'sum')"
             raise self.refused(message, keys, QueryError)
 
     def _more_functions(self) -> frozenset[str]:
         return NAVIGATION
 
-    def _order(self, node: Any, keys: Fields) -> tuple[OrderItem, ...]:
+    def _order(self, node: Any, keys: Fields) -> tuple[nodes.OrderItem, ...]:
         if not node or node == _NO_ORDER:
             return ()
         modifier = Fields(node, self)
@@ -308,59 +301,61 @@ class TreeReader:
         modifier.end()
         return found
 
-    def _order_item(self, node: Json) -> OrderItem:
+    def _order_item(self, node: Json) -> nodes.OrderItem:
         keys = Fields(node, self)
         direction, nulls = keys.take("type"), keys.take("null_order")
         if direction not in _DIRECTIONS or nulls not in _NULL_ORDERS:
             raise self.unknown(f"the order {direction} {nulls}", keys)
-        found = OrderItem(self.expression(keys.node("expression")), direction, nulls)
+        found = nodes.OrderItem(self.expression(keys.node("expression")), direction, nulls)
         keys.end()
         return found
 
-    def _comparison(self, keys: Fields, form: str) -> Node:
+    def _comparison(self, keys: Fields, form: str) -> nodes.Node:
         if form not in _COMPARISONS:
             raise self.unknown(f"the comparison {form}", keys)
         left, right = self.expression(keys.node("left")), self.expression(keys.node("right"))
-        return Comparison(_COMPARISONS[form], left, right, span=self._span(keys))
+        return nodes.Comparison(_COMPARISONS[form], left, right, span=self._span(keys))
 
-    def _conjunction(self, keys: Fields, form: str) -> Node:
+    def _conjunction(self, keys: Fields, form: str) -> nodes.Node:
         word = {"CONJUNCTION_AND": "AND", "CONJUNCTION_OR": "OR"}.get(form)
         operands = tuple(self.expression(each) for each in keys.nodes("children"))
         if word is None or len(operands) < 2:  # noqa: PLR2004 - of one there is nothing to join
             raise self.unknown(f"the conjunction {form}", keys)
-        return Conjunction(word, operands, span=self._span(keys))
+        return nodes.Conjunction(word, operands, span=self._span(keys))
 
-    def _operation(self, keys: Fields, form: str) -> Node:
+    def _operation(self, keys: Fields, form: str) -> nodes.Node:
         kind, least, most = _OPERATIONS.get(form, ("", 1, 0))
         operands = tuple(self.expression(each) for each in keys.nodes("children"))
         if len(operands) < least or (most is not None and len(operands) > most):
             raise self.unknown(f"the operation {form.lower().replace('_', ' ')}", keys)
         field = operands[1] if kind == "STRUCT_EXTRACT" else None
-        if field is not None and not (isinstance(field, Literal) and field.is_text):
+        if field is not None and not (isinstance(field, nodes.Literal) and field.is_text):
             raise self.unknown("a computed field name", keys)
-        return Operation(kind, operands, span=self._span(keys))
+        return nodes.Operation(kind, operands, span=self._span(keys))
 
-    def _between(self, keys: Fields, _: str) -> Node:
+    def _between(self, keys: Fields, _: str) -> nodes.Node:
         value, low, high = (self.expression(keys.node(name)) for name in ("input", "lower", "upper"))
-        return Between(value, low, high, span=self._span(keys))
+        return nodes.Between(value, low, high, span=self._span(keys))
 
-    def _case(self, keys: Fields, _: str) -> Node:
+    def _case(self, keys: Fields, _: str) -> nodes.Node:
         branches = []
         for each in keys.nodes("case_checks"):
             check = Fields(each, self)
-            branches.append(Branch(self.expression(check.node("when_expr")), self.expression(check.node("then_expr"))))
+            branches.append(
+                nodes.Branch(self.expression(check.node("when_expr")), self.expression(check.node("then_expr")))
+            )
             check.end()
         if not branches:
             raise self.unknown("a CASE without WHEN", keys)
-        return Case(tuple(branches), self.expression(keys.node("else_expr")), span=self._span(keys))
+        return nodes.Case(tuple(branches), self.expression(keys.node("else_expr")), span=self._span(keys))
 
-    def _cast(self, keys: Fields, form: str) -> Node:
+    def _cast(self, keys: Fields, form: str) -> nodes.Node:
         value, to, safe = self.expression(keys.node("child")), keys.node("type_expr"), bool(keys.take("try_cast"))
         if form != "OPERATOR_CAST":
             raise self.unknown(f"the cast {form}", keys)
-        return Cast(value, self._type(to), safe, span=self._span(keys))
+        return nodes.Cast(value, self._type(to), safe, span=self._span(keys))
 
-    def _type(self, node: Json) -> TypeName:
+    def _type(self, node: Json) -> nodes.TypeName:
         keys = Fields(node, self)
         keys.take("alias")
         name, path = keys.take("type_name"), keys.node("qualified_name").get("path")
@@ -371,31 +366,33 @@ class TreeReader:
             raise self.refused(
                 f"{'.'.join(map(str, path or [name]))}: a type is named without a schema", keys, UnsupportedQueryError
             )
-        parts: list[tuple[str | None, Node]] = []
+        parts: list[tuple[str | None, nodes.Node]] = []
         for each in keys.nodes("children"):
             part = self._type(dict(each)) if each.get("class") == "TYPE" else self.expression(each)
             parts.append((each.get("alias") or None, part))
         keys.end()
-        found = TypeName(name.upper() if name.isascii() else name, tuple(parts), span=self._span(keys))
+        found = nodes.TypeName(name.upper() if name.isascii() else name, tuple(parts), span=self._span(keys))
         wrong = check_type(found)
         if wrong is not None:
             raise self.refused(wrong, keys, QueryError)
         return found
 
-    def _collate(self, keys: Fields, _: str) -> Node:
+    def _collate(self, keys: Fields, _: str) -> nodes.Node:
         value, collation = self.expression(keys.node("child")), keys.take("collation")
         if not isinstance(collation, str) or not check_collation(collation):
             raise self.refused(f"there is no collation {collation}", keys, QueryError)
-        return Collate(value, collation.lower(), span=self._span(keys))
+        return nodes.Collate(value, collation.lower(), span=self._span(keys))
 
-    def _lambda(self, node: Json) -> Lambda:
+    def _lambda(self, node: Json) -> nodes.Lambda:
         keys = Fields(node, self)
         keys.take("class"), keys.take("type"), keys.take("alias"), keys.take("syntax_type")
         written = self._parameters(keys.node("lhs"), keys)
         body = self.expression(keys.node("expr"))
         keys.end()
-        parameters = _free_names(len(written), body)
-        return Lambda(parameters, _renamed(body, dict(zip(written, parameters, strict=True))), span=self._span(keys))
+        parameters = free_names(len(written), body)
+        return nodes.Lambda(
+            parameters, renamed(body, dict(zip(written, parameters, strict=True))), span=self._span(keys)
+        )
 
     def _parameters(self, node: Json, keys: Fields) -> tuple[str, ...]:
         if node.get("class") == "FUNCTION" and node.get("function_name") == "row":
@@ -413,55 +410,35 @@ class TreeReader:
             raise self.refused(message, keys, QuerySyntaxError)
         return found
 
-    def _arrow(self, keys: Fields, _: str) -> Node:
+    def _arrow(self, keys: Fields, _: str) -> nodes.Node:
         """Read `->` outside of functions that take lambdas, where it reads a part of JSON."""
         if keys.take("syntax_type") != "SINGLE_ARROW":
             raise self.unknown("a lambda", keys)
         left, right = self.expression(keys.node("lhs")), self.expression(keys.node("expr"))
-        return Call("->", (Argument(left), Argument(right)), operator=True, span=self._span(keys))
+        return nodes.Call("->", (nodes.Argument(left), nodes.Argument(right)), operator=True, span=self._span(keys))
 
-    def _star(self, keys: Fields, _: str) -> Node:
+    def _star(self, keys: Fields, _: str) -> nodes.Node:
         relation = keys.take("relation_name")
         if keys.take("columns"):
             raise self.unknown("COLUMNS(...)", keys)
         span = self._span(keys)
-        return Star(relation, self._text.quoted_names(span, 1) == (True,), span=span)
+        return nodes.Star(relation, self._text.quoted_names(span, 1) == (True,), span=span)
 
     # What stands around a clause only.
 
-    def _window(self, keys: Fields, _: str) -> Node:
+    def _window(self, keys: Fields, _: str) -> nodes.Node:
         message = "a window function cannot stand in MATCH_RECOGNIZE; PREV and NEXT read other rows"
         raise self.refused(message, keys, QueryError)
 
-    def _subquery(self, keys: Fields, _: str) -> Node:
+    def _subquery(self, keys: Fields, _: str) -> nodes.Node:
         message = "a subquery cannot stand in MATCH_RECOGNIZE; join its answer to the table before the clause"
         raise self.refused(message, keys, UnsupportedQueryError)
 
-    def _parameter(self, keys: Fields, _: str) -> Node:
+    def _parameter(self, keys: Fields, _: str) -> nodes.Node:
         raise self.refused("a parameter cannot stand here; write its value", keys, QueryError)
 
-    def _position(self, keys: Fields, _: str) -> Node:
+    def _position(self, keys: Fields, _: str) -> nodes.Node:
         raise self.refused("a number sign names no column here; write the column's name", keys, QueryError)
 
-    def _default(self, keys: Fields, _: str) -> Node:
+    def _default(self, keys: Fields, _: str) -> nodes.Node:
         raise self.refused("DEFAULT cannot stand in a query", keys, QueryError)
-
-
-def _free_names(count: int, body: Node) -> tuple[str, ...]:
-    """Return names for a lambda's parameters that no column and no other lambda in its body has.
-
-    Inputs that stand for columns later have names of their own (`i0`), which these never are.
-    """
-    taken = {lowered(each.names[0]) for each in walk(body) if isinstance(each, Column)}
-    taken |= {name for each in walk(body) if isinstance(each, Lambda) for name in each.parameters}
-    names = (f"parameter {number}" for number in range(len(taken) + count))
-    return tuple([name for name in names if name not in taken][:count])
-
-
-def _renamed(node: Node, names: dict[str, str]) -> Node:
-    """Give a lambda's parameters other names; `names` has their names in small letters, as DuckDB compares them."""
-    if isinstance(node, Column) and lowered(node.names[0]) in names:
-        return replace(node, names=(names[lowered(node.names[0])], *node.names[1:]))
-    if isinstance(node, Lambda):
-        names = {name: new for name, new in names.items() if name not in node.parameters}
-    return map_children(node, lambda child: _renamed(child, names))

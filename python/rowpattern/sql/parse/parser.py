@@ -16,13 +16,13 @@ from rowpattern.errors import QuerySyntaxError, UnsupportedQueryError
 from rowpattern.sql.duckdb.names import lowered
 from rowpattern.sql.duckdb.parser import parse_texts
 from rowpattern.sql.expression.nodes import Column, Star
-from rowpattern.sql.expression.read import SEMANTICS_MARKS, TreeReader
+from rowpattern.sql.expression.read import TreeReader
 from rowpattern.sql.expression.write import quoted
 from rowpattern.sql.parse.clause import Definition, ExpressionSource, TextPiece
 from rowpattern.sql.parse.clause_finder import find_clauses
 from rowpattern.sql.parse.keywords import bare_names
 from rowpattern.sql.parse.query_reader import QueryReader
-from rowpattern.sql.text.composed import Composed
+from rowpattern.sql.text.composed import SEMANTICS_WORDS, Composed
 from rowpattern.sql.text.source_location import SourceLocation, error_at, nesting_limited
 from rowpattern.sql.text.tokens import closing_brackets, tokens_of
 
@@ -322,8 +322,9 @@ def _copy(composed: Composed, begin: int, end: int, *, marks: bool) -> Composed:
     changes = [(token.begin, token.end, quoted(token.text)) for token in bare_names(tokens)]
     if marks:
         for token, behind, opening in zip(tokens, tokens[1:], tokens[2:], strict=False):
-            if token.word in SEMANTICS_MARKS and behind.is_name and opening.is_sign("("):
-                changes.append((token.begin, behind.end, quoted(SEMANTICS_MARKS[token.word] + behind.text.lower())))
+            if token.word in SEMANTICS_WORDS and behind.is_name and opening.is_sign("("):
+                name = composed.semantics_marks[token.word] + behind.text.lower()
+                changes.append((token.begin, behind.end, quoted(name)))
     at = begin
     for first, last, text in sorted(changes):
         if begin + first >= at:
@@ -348,7 +349,7 @@ def _statement(text: Composed, tree: dict[str, Any], begin: SourceLocation | Non
 
 
 def _syntax_error(text: Composed, tree: dict[str, Any], begin: SourceLocation | None) -> QuerySyntaxError:
-    message = str(tree.get("error_message", "this is not a query"))
+    message = text.without_marks(str(tree.get("error_message", "this is not a query")))
     if message.startswith("Max expression depth"):
         return QuerySyntaxError("the query nests too deeply; write AND and OR of many in a row, and lists as IN (...)")
     if message.startswith("Only SELECT"):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rowpattern.errors import QueryError, UnsupportedQueryError
-from rowpattern.sql.duckdb.functions import TABLE_FUNCTIONS, WINDOWS
+from rowpattern.sql.duckdb.functions import AROUND_CLAUSES, TABLE_FUNCTIONS, WINDOWS
 from rowpattern.sql.duckdb.names import lowered
 from rowpattern.sql.expression.nodes import Call, Literal, Node, Opaque, Star, children
 from rowpattern.sql.expression.read import Fields, TreeReader
@@ -306,7 +306,7 @@ class QueryReader(TreeReader):
     # Expressions that stand around clauses only.
 
     def _more_functions(self) -> frozenset[str]:
-        return WINDOWS | {"unnest"}
+        return WINDOWS | AROUND_CLAUSES | {"unnest"}
 
     def _window(self, keys: Fields, _: str) -> Node:
         name = keys.take("function_name")

@@ -19,12 +19,13 @@ import time
 
 import duckdb
 
+from rowpattern._core import _keep_aborting_threads
+from rowpattern._interpreter_exit import PATIENCE_SECONDS
 from rowpattern.sql.runtime.ownership import keep_owned_for_ever
 from rowpattern.sql.runtime.supervised import all_supervised_threads
 
 __all__: list[str] = []
 
-_PATIENCE_SECONDS = 0.2
 _BETWEEN_INTERRUPTS_SECONDS = 0.01
 
 
@@ -32,7 +33,7 @@ def _at_exit() -> None:
     for threads in all_supervised_threads():
         # Daemon threads begin nothing more.
         threads.closing = True
-    until = time.perf_counter() + _PATIENCE_SECONDS
+    until = time.perf_counter() + PATIENCE_SECONDS
     while True:
         running = [task for threads in all_supervised_threads() for task in threads.running()]
         if not running or time.perf_counter() > until:
@@ -49,6 +50,8 @@ def _at_exit() -> None:
         # Where the C library or the C++ runtime is another one, nothing can be done.
         with contextlib.suppress(OSError, AttributeError):
             _have_late_threads_wait()
+        # Others, as Polars, take their locks and memory down while they are unwound.
+        _keep_aborting_threads()
         if running:
             with contextlib.suppress(OSError, AttributeError):
                 _exit_before_destructors()

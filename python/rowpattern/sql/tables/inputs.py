@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "RelationTable",
+    "StoppedError",
     "Table",
     "check_names",
     "check_no_objects",
@@ -326,20 +327,44 @@ def is_frame(value: Any, library: str, kind: str) -> bool:
     return module is not None and isinstance(value, getattr(module, kind, ()))
 
 
-def read_table(value: Any, name: str) -> Table:
+class StoppedError(Exception):
+    """What a table gives is wanted no more."""
+
+
+def _never() -> bool:
+    return False
+
+
+def _read_all(reader: pa.RecordBatchReader, stopped: Callable[[], bool]) -> pa.Table:
+    """Read batches one by one: a producer that is written in Python may never end."""
+    batches = []
+    for batch in reader:
+        batches.append(batch)
+        if stopped():
+            raise StoppedError
+    return pa.Table.from_batches(batches, reader.schema)
+
+
+def read_table(value: Any, name: str, stopped: Callable[[], bool] = _never) -> Table:
     """Take a table of any kind that is known.
+
+    Args:
+        value: what is a table.
+        name: its name, for errors.
+        stopped: asked between batches whether the table is wanted no more.
 
     Raises:
         TypeError: it is no table.
         QueryError: two columns have the same name, or a column has one that DuckDB would change.
         RowsError: what it gives through Arrow's interface is no table, as a stream that was read before.
+        StoppedError: it is wanted no more.
     """
     if isinstance(value, pa.Table):
         return Table(value)
     if is_frame(value, "pandas", "DataFrame"):
         return _PandasTable(value)
     if isinstance(value, pa.RecordBatchReader):
-        return Table(value.read_all(), "reader")
+        return Table(_read_all(value, stopped), "reader")
     if is_frame(value, "polars", "DataFrame"):
         return _PolarsTable(value, "polars")
     if is_frame(value, "polars", "LazyFrame"):
@@ -348,7 +373,7 @@ def read_table(value: Any, name: str) -> Table:
         return RelationTable(value)
     if hasattr(value, "__arrow_c_stream__"):
         try:
-            return Table(pa.table(value))
+            return Table(_read_all(pa.RecordBatchReader.from_stream(value), stopped))
         except pa.ArrowInvalid as error:
             # Series have the interface too, and are no tables.
             if "non-struct" not in str(error):

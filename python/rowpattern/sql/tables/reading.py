@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 import time
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -11,7 +12,7 @@ import pyarrow as pa
 
 from rowpattern.sql.runtime.context import Progress
 from rowpattern.sql.runtime.supervised import SupervisedThreads
-from rowpattern.sql.tables.inputs import Table, is_frame, read_table
+from rowpattern.sql.tables.inputs import StoppedError, Table, is_frame, read_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -65,7 +66,11 @@ def table_reader(context: ExecutionContext) -> Callable[[Any, str], Table]:
         if is_in_memory(value):
             table = read_table(value, name)
         else:
-            table = _supervised.supervise(lambda: read_table(value, name), context)
+            stop = threading.Event()
+            try:
+                table = _supervised.supervise(lambda: read_table(value, name, stop.is_set), context, stop.set)
+            except StoppedError:
+                raise context.timeout_error() from None
         table.hold = context.hold
         return table
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
 from bisect import bisect_right
+from functools import cached_property
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
@@ -12,7 +14,10 @@ from rowpattern.sql.text.tokens import tokens_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Composed"]
+__all__ = ["SEMANTICS_WORDS", "Composed"]
+
+#: Words before a call that DuckDB's parser does not know.
+SEMANTICS_WORDS = frozenset({"RUNNING", "FINAL"})
 
 
 class Composed:
@@ -33,6 +38,21 @@ class Composed:
         self._begins: list[int] = []
         self._origins: list[tuple[int, int] | None] = []
         self._byte_ends: list[int] | None = None
+
+    @cached_property
+    def semantics_marks(self) -> dict[str, str]:
+        """What the words RUNNING and FINAL before a call become: a beginning of the called name, for DuckDB's parser.
+
+        A quoted name in the query cannot begin so: the marks are made up after the query was written.
+        """
+        token = secrets.token_hex(8)
+        return {word: f"{word.lower()} {token} " for word in SEMANTICS_WORDS}
+
+    def without_marks(self, message: str) -> str:
+        """Return a message of DuckDB's parser with the words in the place of their marks."""
+        for word, mark in self.semantics_marks.items():
+            message = message.replace(mark, f"{word} ")
+        return message
 
     @property
     def text(self) -> str:

@@ -24,6 +24,7 @@
 mod buffers;
 mod capsules;
 mod column;
+pub mod exit;
 mod import;
 mod stream;
 mod structures;

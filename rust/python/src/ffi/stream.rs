@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use pyo3::prelude::*;
 
+use super::exit::{Caller, may_wait, wait_forever};
 use super::import::import;
 use super::structures::{CArray, CSchema, CStream};
 use crate::arrow::{ArrowArray, ArrowKind, Failure};
@@ -48,10 +49,10 @@ pub fn drain(
     if stream.is_released() {
         return Err(drained.failed("its stream was released: a capsule can be used once"));
     }
-    if !waits {
+    if !(waits && may_wait(py)) {
         let mut messages = Vec::new();
         let sent = py.detach(|| {
-            send_all(stream, |message| {
+            send_all(stream, Caller::Own, |message| {
                 messages.push(message);
                 true
             })
@@ -133,23 +134,27 @@ fn produce(stream: CStream, sender: &Sender<Message>) {
     // The producer may take the interpreter's lock; in an interpreter that is ending, that ends the thread by unwinding it,
     // which Rust must not see (PyO3 does the same for its own threads).
     let hang = HangOnUnwind;
-    let sent = send_all(stream, |message| sender.send(message).is_ok());
+    let sent = send_all(stream, Caller::Background, |message| sender.send(message).is_ok());
     std::mem::forget(hang);
     let _ = sender.send(sent.err().map_or(Message::End, Message::Failed));
 }
 
 /// Sends schema and arrays, until one is not received, and releases the stream: the caller's next step may be to end the
 /// process.
-fn send_all(mut stream: CStream, mut send: impl FnMut(Message) -> bool) -> Result<(), String> {
-    let mut received = send(Message::Schema(call_get_schema(&mut stream)?));
-    while received {
-        let array = call_get_next(&mut stream)?;
-        if array.is_released() {
-            break;
+fn send_all(mut stream: CStream, caller: Caller, mut send: impl FnMut(Message) -> bool) -> Result<(), String> {
+    let sent = (|| {
+        let mut received = send(Message::Schema(caller.call(|| call_get_schema(&mut stream))?));
+        while received {
+            let array = caller.call(|| call_get_next(&mut stream))?;
+            if array.is_released() {
+                break;
+            }
+            received = send(Message::Array(array));
         }
-        received = send(Message::Array(array));
-    }
-    Ok(())
+        Ok(())
+    })();
+    caller.call(|| drop(stream));
+    sent
 }
 
 /// Blocks for ever where a thread is unwound.
@@ -157,9 +162,7 @@ struct HangOnUnwind;
 
 impl Drop for HangOnUnwind {
     fn drop(&mut self) {
-        loop {
-            thread::park();
-        }
+        wait_forever();
     }
 }
 
