@@ -44,10 +44,12 @@ class Table:
         names: its columns, in order.
         rows: how many there are.
         hold: takes the number of bytes that a column is about to take, against the limits of the query.
+        check: raises an error where the query's time is over.
     """
 
     kind = "arrow"
     hold: Callable[[int], None] = staticmethod(lambda _: None)
+    check: Callable[[], None] = staticmethod(lambda: None)
 
     def __init__(self, table: pa.Table, kind: str = "arrow") -> None:
         """Take an Arrow table."""
@@ -179,7 +181,7 @@ class _PandasTable(Table):
     def _convert(self, name: str) -> pa.ChunkedArray:
         series = self._frame[self._labels[name]]
         # Plain arrays cross without pandas' own checks, which take longer than small columns.
-        return from_pandas(series.to_numpy() if _is_plain_dtype(series.dtype) else series, name)
+        return from_pandas(series.to_numpy() if _is_plain_dtype(series.dtype) else series, name, self.check)
 
     def arrow(self) -> pa.Table:
         return pa.table({name: self.column(name) for name in self.names})

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
 from rowpattern.errors import QueryError
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 __all__ = ["PandasValues", "as_objects", "from_pandas"]
+
+# Some 16 ms' work where each takes a microsecond.
+_OBJECTS_A_PIECE = 1 << 14
+_SAMPLES = 64
+# Of others, a million objects take some 20 ms.
+_SLOW_CLASSES = (Decimal, list, tuple, dict, np.ndarray)
+_MOST_DIGITS = 76
 
 
 @dataclass(frozen=True)
@@ -24,14 +35,72 @@ class PandasValues:
         return len(self.values)
 
 
-def from_pandas(values: Any, name: str) -> pa.ChunkedArray:
-    """Return values of pandas as Arrow has them; a `QueryError` where they are of no one type."""
+def _no_limit() -> None:
+    pass
+
+
+def from_pandas(values: Any, name: str, check: Callable[[], None] = _no_limit) -> pa.ChunkedArray:
+    """Return values of pandas as Arrow has them.
+
+    Args:
+        values: the series, or its array.
+        name: the column's, for errors.
+        check: called now and then where it takes long; it raises an error where time is over.
+
+    Raises:
+        QueryError: they are of no one type.
+    """
     try:
-        array = pa.array(values, from_pandas=True)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
+        array = _in_pieces(values, check)
+        if array is None:
+            array = pa.array(values, from_pandas=True)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError) as error:
         message = f"column {name} cannot be read: {str(error).splitlines()[0]}; give it one type, as with astype"
         raise QueryError(message) from None
     return array if isinstance(array, pa.ChunkedArray) else pa.chunked_array([array])
+
+
+def _in_pieces(values: Any, check: Callable[[], None]) -> pa.Array | None:
+    """Convert many objects of slow classes piece by piece; None where they are others, or are converted as one only."""
+    if values.dtype != object or len(values) <= _OBJECTS_A_PIECE:
+        return None
+    objects = np.asarray(values)
+    if not any(isinstance(each, _SLOW_CLASSES) for each in objects[:: max(1, len(objects) // _SAMPLES)]):
+        return None
+    pieces = [objects[first : first + _OBJECTS_A_PIECE] for first in range(0, len(objects), _OBJECTS_A_PIECE)]
+    found = []
+    for piece in pieces:
+        check()
+        try:
+            found.append(pa.array(piece, from_pandas=True))
+        except (pa.ArrowException, OverflowError):
+            # It may be of one type with the others.
+            return None
+    check()
+    kind = _common_type([each.type for each in found])
+    if kind is None:
+        return None
+    for number, piece in enumerate(pieces):
+        if pa.types.is_integer(found[number].type) and pa.types.is_decimal(kind):
+            check()
+            found[number] = pa.array(piece, kind, from_pandas=True)
+    return pa.concat_arrays([each.cast(kind) for each in found])
+
+
+def _common_type(kinds: list[pa.DataType]) -> pa.DataType | None:
+    """Return the type that pyarrow gives for all pieces together, or None where the types of each do not say it."""
+    known = {kind for kind in kinds if not pa.types.is_null(kind)}
+    if len(known) == 1:
+        return known.pop()
+    # Whole numbers beside decimals must fit into the type of those.
+    known = {kind for kind in known if not pa.types.is_integer(kind)}
+    if not known or not all(pa.types.is_decimal(kind) for kind in known):
+        return None
+    scale = max(kind.scale for kind in known)
+    digits = max(kind.precision - kind.scale for kind in known) + scale
+    if digits > _MOST_DIGITS:
+        return None
+    return pa.decimal128(digits, scale) if digits <= 38 else pa.decimal256(digits, scale)  # noqa: PLR2004 - of 128 bits
 
 
 def as_objects(values: list[Any]) -> Any:

@@ -71,7 +71,7 @@ def table_reader(context: ExecutionContext) -> Callable[[Any, str], Table]:
                 table = _supervised.supervise(lambda: read_table(value, name, stop.is_set), context, stop.set)
             except StoppedError:
                 raise context.timeout_error() from None
-        table.hold = context.hold
+        table.hold, table.check = context.hold, context.check
         return table
 
     return read
