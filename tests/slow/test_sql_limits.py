@@ -269,3 +269,41 @@ def test_what_dead_processes_left_is_swept(tmp_path: Path, monkeypatch: pytest.M
         assert list(tmp_path.iterdir()) == [own]
         living.communicate("\n", timeout=30)
     assert list(tmp_path.iterdir()) == []
+
+
+LONG = {
+    "arguments": lambda number: f"concat({', '.join(['x'] * 30_000)}, {number}) <> ''",
+    "branches": lambda number: f"CASE {'WHEN x > 9 THEN 1 ' * 15_000} ELSE {number} END > 0",
+    "a list": lambda number: f"x IN ({', '.join(map(str, range(40_000)))}, {number})",
+}
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_time_limits_hold_while_long_texts_are_read(name: str) -> None:
+    """In some threads at once, beside short queries, which do not wait for DuckDB to parse the long ones."""
+    table = pa.table({"i": [1, 2, 3], "x": [3, 5, 4]})
+    query = "SELECT * FROM t MATCH_RECOGNIZE (ORDER BY i MEASURES count(*) AS n PATTERN (A+) DEFINE A AS {})"
+    assert match_recognize(query.format("x > 0"), table).num_rows == 1
+    seconds, took, refused = 0.05, [], []
+
+    def ask(number: int) -> None:
+        begun = time.perf_counter()
+        try:
+            match_recognize(query.format(LONG[name](number)), table, timeout_seconds=seconds)
+        except rowpattern.QueryLimitError as error:
+            refused.append(str(error))
+        took.append(time.perf_counter() - begun)
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(3)]
+    for thread in threads:
+        thread.start()
+    shorts = 0
+    while any(thread.is_alive() for thread in threads):
+        assert match_recognize(query.format(f"x > 0 AND i <> {-shorts}"), table).num_rows == 1
+        shorts += 1
+    for thread in threads:
+        thread.join()
+    assert len(refused) == 3
+    assert all("limit of 0.05 s" in each for each in refused)
+    # Three of them share two cores, and the interpreter, which reading a tree's JSON does not give up.
+    assert max(took) < seconds + 0.2 * 5

@@ -18,7 +18,7 @@ from rowpattern.sql.expression.write import sql_of
 from rowpattern.sql.text.source_location import SourceLocation, error_at, pattern_error_at
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from rowpattern.patterns import Pattern
     from rowpattern.sql.parse.clause import Clause, Definition, ExpressionSource
@@ -26,12 +26,13 @@ if TYPE_CHECKING:
 __all__ = ["bind", "bind_conditions"]
 
 
-def bind(clause: Clause, names: Sequence[str]) -> BoundClause:
+def bind(clause: Clause, names: Sequence[str], check: Callable[[], None]) -> BoundClause:
     """Look up all names of a clause.
 
     Args:
         clause: as it was read.
         names: the columns of the table before it.
+        check: called now and then; it raises an error where time is over.
 
     Raises:
         PatternSyntaxError, PatternTooLargeError: the pattern is wrong; shown where it stands in the query.
@@ -44,7 +45,7 @@ def bind(clause: Clause, names: Sequence[str]) -> BoundClause:
     pattern = _compiled(clause)
     variables = Variables(pattern.variables, clause.subset)
     _check_exclusion(clause, pattern)
-    scope = Scope(columns, variables)
+    scope = Scope(columns, variables, check=check)
     partition_by = tuple(
         _key(expression, location, scope, "PARTITION BY") for expression, location in clause.partition_by
     )
@@ -56,7 +57,7 @@ def bind(clause: Clause, names: Sequence[str]) -> BoundClause:
         if definition.variable in clause.subset:
             message = f"DEFINE cannot define {definition.variable}: SUBSET makes it of other variables"
             raise error_at(message, definition.location, QueryError)
-    conditions = bind_conditions(clause.define, columns, variables)
+    conditions = bind_conditions(clause.define, columns, variables, check)
     one_row = clause.rows_shown == "one row"
     measures = tuple(
         BoundMeasure(each.name, MeasureReader(scope, each.location, one_row).read(each.expression), each.location)
@@ -88,7 +89,9 @@ def bind(clause: Clause, names: Sequence[str]) -> BoundClause:
     return bound
 
 
-def bind_conditions(define: Sequence[Definition], columns: Columns, variables: Variables) -> tuple[Condition, ...]:
+def bind_conditions(
+    define: Sequence[Definition], columns: Columns, variables: Variables, check: Callable[[], None]
+) -> tuple[Condition, ...]:
     """Look up all names of conditions.
 
     Raises:
@@ -103,7 +106,7 @@ def bind_conditions(define: Sequence[Definition], columns: Columns, variables: V
         if name in conditions:
             raise error_at(f"DEFINE defines {name} twice", definition.location, QueryError)
         # Conditions without a query around them are texts of their own.
-        scope = Scope(columns.within(definition.location.sql), variables, references)
+        scope = Scope(columns.within(definition.location.sql), variables, references, check)
         expression = ConditionReader(scope, definition.location, name).read(definition.condition)
         conditions[name] = Condition(name, expression, definition.location, prefilter(expression))
     return tuple(conditions.values())

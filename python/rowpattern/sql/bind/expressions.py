@@ -35,7 +35,7 @@ from rowpattern.sql.expression.write import sql_of
 from rowpattern.sql.text.source_location import SourceLocation, error_at
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from collections.abc import Set as AbstractSet
 
     from rowpattern.sql.bind.references import Reference
@@ -101,17 +101,26 @@ def with_fields(read: Node, fields: tuple[str, ...]) -> Node:
     return read
 
 
+_NODES_BETWEEN_LOOKS = 256
+
+
+def _no_limit() -> None:
+    pass
+
+
 @dataclass(frozen=True)
 class Scope:
     """What names mean in the expressions of a clause.
 
     Attributes:
         references: what the expressions read; they share it.
+        check: called now and then; it raises an error where time is over.
     """
 
     columns: Columns
     variables: Variables
     references: References = field(default_factory=References)
+    check: Callable[[], None] = _no_limit
 
 
 class ExpressionReader:
@@ -121,6 +130,8 @@ class ExpressionReader:
         self._columns = scope.columns
         self._variables = scope.variables
         self._references = scope.references
+        self._check = scope.check
+        self._looked_up = 0
         self._location = location
         self._final = False
         self._rewritten: Node = _NULL
@@ -150,6 +161,9 @@ class ExpressionReader:
         return Column((self._references.name(item),))
 
     def _rewrite(self, node: Node) -> Node:
+        self._looked_up += 1
+        if not self._looked_up % _NODES_BETWEEN_LOOKS:
+            self._check()
         if isinstance(node, Semantics):
             return self._semantics(node)
         if isinstance(node, Column):

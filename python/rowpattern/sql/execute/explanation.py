@@ -57,7 +57,7 @@ def explained(
     else:
         seen = [(clause, tables[clause.table or ""], None) for clause in parsed.clauses]
     for clause, table, sorted_rows in seen:
-        bound = bound_clause(parsed, clause, table.names)
+        bound = bound_clause(parsed, clause, table.names, context.check)
         lines += [f"clause {clause.number + 1} of {len(parsed.clauses)}"]
         lines += ["  " + line for line in _clause(parsed, clause, bound, table, sorted_rows)]
     lines.append(_around(parsed))

@@ -43,7 +43,8 @@ def find_iter(  # noqa: PLR0917 - one caller, the core
     definitions = [parse_condition(variables[name], text) for name, text in conditions.items()]
     with database(context) as using:
         arranged = OrderedPartitions(table, context, None, starts)
-        bound = bind_conditions(definitions, Columns(table.names, ""), Variables(pattern.variables, pattern.subset))
+        columns, variables_of = Columns(table.names, ""), Variables(pattern.variables, pattern.subset)
+        bound = bind_conditions(definitions, columns, variables_of, context.check)
         given, search = prepared(pattern, bound, arranged, using)
         options: Any = {"partitions": ("starts", starts), "skip": skip, **context.remaining}
         finder: Any = pattern if search is None else search

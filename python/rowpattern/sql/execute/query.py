@@ -51,12 +51,14 @@ def parsed_query(sql: str, context: ExecutionContext | None = None) -> ParsedQue
     cache = get_pattern_cache()
     found: ParsedQuery | None = cache.get(sql, kind="query")
     if found is None:
-        found = parse(sql) if context is None else parse(sql, context.check)
+        found = parse(sql, context)
         cache.put(sql, found, kind="query")
     return found
 
 
-def bound_clause(parsed: ParsedQuery, clause: Clause, names: Sequence[str]) -> BoundClause:
+def bound_clause(
+    parsed: ParsedQuery, clause: Clause, names: Sequence[str], check: Callable[[], None] = lambda: None
+) -> BoundClause:
     """Look up the names of a clause in a table of these columns, or find that done in the pattern cache."""
     cache = get_pattern_cache()
     # Lengths keep names apart that have anything in them.
@@ -64,7 +66,7 @@ def bound_clause(parsed: ParsedQuery, clause: Clause, names: Sequence[str]) -> B
     key = f"{clause.number}\0{len(parsed.sql)}\0{parsed.sql}\0{schema}"
     found: BoundClause | None = cache.get(key, kind="clause")
     if found is None:
-        found = bind(clause, names)
+        found = bind(clause, names, check)
         cache.put(key, found, kind="clause")
     return found
 
@@ -150,7 +152,7 @@ class QueryExecution:
         """Answer the clauses, and then what is around them."""
         for clause in self._parsed.clauses:
             table = self._source(clause)
-            bound = bound_clause(self._parsed, clause, table.names)
+            bound = bound_clause(self._parsed, clause, table.names, self._context.check)
             answer, was_sorted = answer_clause(bound, table, self._database, self._context)
             self.answered.append((clause, table, was_sorted))
             if self._parsed.projection is not None and clause is self._parsed.clauses[-1]:

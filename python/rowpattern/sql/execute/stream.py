@@ -114,7 +114,7 @@ class _StreamedQuery:
             self._source = empty.schema
             self._labels = labels_of_columns(empty)
             self._keeps_intervals = any(has_intervals(field.type) for field in self._source)
-            self._bound = bound_clause(parsed, self._clause, self._source.names)
+            self._bound = bound_clause(parsed, self._clause, self._source.names, self._context.check)
             answer = self._answer(empty, using, context)
             self._answer_schema, self._answer_labels = answer.schema, labels_of_columns(answer)
             self.schema = self._answer_schema

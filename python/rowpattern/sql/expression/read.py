@@ -89,6 +89,8 @@ _SCHEMAS = frozenset({"main", "pg_catalog", "system", "temp", "memory", "informa
 
 _NOWHERE = (1 << 64) - 1
 
+_NODES_BETWEEN_LOOKS = 256
+
 
 # What says the same in a clause.
 _INSTEAD_OF_WINDOWS = {
@@ -98,6 +100,10 @@ _INSTEAD_OF_WINDOWS = {
     "last_value": "write LAST(x)",
     "nth_value": "write FIRST(x, n - 1)",
 }
+
+
+def _no_limit() -> None:
+    pass
 
 
 class Fields:
@@ -141,9 +147,16 @@ class Fields:
 class TreeReader:
     """Reads expressions as they may stand in a MATCH_RECOGNIZE clause."""
 
-    def __init__(self, text: Composed) -> None:
-        """Take the text that was parsed, which knows what of it stands where in the query."""
+    def __init__(self, text: Composed, check: Callable[[], None] = _no_limit) -> None:
+        """Take the text that was parsed, which knows what of it stands where in the query.
+
+        Args:
+            text: the text.
+            check: called now and then; it raises an error where time is over.
+        """
         self._text = text
+        self._check = check
+        self._read = 0
         self._readers: dict[str, Callable[[Fields, str], nodes.Node]] = {
             "CONSTANT": self._literal,
             "COLUMN_REF": self._column,
@@ -166,6 +179,9 @@ class TreeReader:
 
     def expression(self, node: Json) -> nodes.Node:
         """Read one expression."""
+        self._read += 1
+        if not self._read % _NODES_BETWEEN_LOOKS:
+            self._check()
         keys = Fields(node, self)
         kind, form = keys.take("class"), keys.take("type")
         read = self._readers.get(kind) if isinstance(kind, str) else None

@@ -15,6 +15,8 @@ from rowpattern.sql.text.source_location import SourceLocation, error_at
 from rowpattern.sql.text.tokens import closing_brackets, tokens_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rowpattern.sql.parse.clause import Clause
     from rowpattern.sql.text.tokens import Token
 
@@ -43,8 +45,12 @@ class _WithList:
     tables: list[tuple[str, int, int]] = field(default_factory=list)
 
 
-def find_clauses(sql: str) -> tuple[list[Clause], TextPiece]:
+def find_clauses(sql: str, check: Callable[[], None] = lambda: None) -> tuple[list[Clause], TextPiece]:
     """Find the clauses of a query.
+
+    Args:
+        sql: its text.
+        check: called now and then; it raises an error where time is over.
 
     Returns:
         the clauses, inner ones first, and the whole text with those that stand directly in it.
@@ -54,7 +60,8 @@ def find_clauses(sql: str) -> tuple[list[Clause], TextPiece]:
 
     Takes time linear in the text.
     """
-    tokens = tokens_of(sql)
+    tokens = tokens_of(sql, check)
+    check()
     if not tokens:
         raise QuerySyntaxError("expected one query, which begins with SELECT, WITH, FROM or VALUES")
     return _ClauseFinder(sql, tokens).find_clauses()

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from rowpattern.sql.parse.clause import Clause
+    from rowpattern.sql.runtime.context import ExecutionContext
 
 __all__ = ["ParsedQuery", "check_text", "parse", "parse_condition", "result_name"]
 
@@ -76,28 +77,25 @@ def result_name(clause: Clause) -> str:
     return f"{_OWN_NAMES}answer {clause.number}"
 
 
-def _no_limit() -> None:
-    pass
-
-
 @nesting_limited("query")
-def parse(sql: str, check: Callable[[], None] = _no_limit) -> ParsedQuery:
+def parse(sql: str, context: ExecutionContext | None = None) -> ParsedQuery:
     """Read a query.
 
     Args:
         sql: its text.
-        check: called between steps; it raises an error where time is over.
+        context: the limits of the query.
 
     Raises:
         QuerySyntaxError: it is not one query, or a clause in it is wrong.
         UnsupportedQueryError: it reads what it must not, or has a part that is not known here.
+        QueryLimitError: its time is over.
 
     Takes time linear in the text, of 1 MiB at most.
     """
     check_text(sql, "query")
-    clauses, whole = find_clauses(sql)
-    check()
-    return _QueryParser(sql, clauses, whole).parse(check)
+    check = _no_limit if context is None else context.check
+    clauses, whole = find_clauses(sql, check)
+    return _QueryParser(sql, clauses, whole, context).parse()
 
 
 @nesting_limited("condition")
@@ -159,8 +157,9 @@ class _Around:
 
 
 class _QueryParser:
-    def __init__(self, sql: str, clauses: list[Clause], whole: TextPiece) -> None:
+    def __init__(self, sql: str, clauses: list[Clause], whole: TextPiece, context: ExecutionContext | None) -> None:
         self._sql = sql
+        self._context = context
         self._clauses = clauses
         self._answers = {result_name(clause): clause for clause in clauses}
         self._outer = _Around(Composed(sql), Counter())
@@ -170,15 +169,21 @@ class _QueryParser:
         self._duckdb_tables: Counter[str] = Counter()
         self._may_need_zone = False
 
-    def parse(self, check: Callable[[], None]) -> ParsedQuery:
+    def _check(self) -> None:
+        if self._context is not None:
+            self._context.check()
+
+    def parse(self) -> ParsedQuery:
+        self._check()
         written = [each for clause in self._clauses for each in clause.expressions()]
         around = [*self._sources.values(), self._outer]
         expressions = [_expressions_text(self._sql, written)] if written else []
-        trees = parse_texts([*(each.text for each in expressions), *(each.composed.text for each in around)])
-        check()
+        texts = [*(each.text for each in expressions), *(each.composed.text for each in around)]
+        trees = parse_texts(texts, self._context)
+        self._check()
         for text in expressions:
-            _read_expressions(text, trees.pop(0), written)
-        check()
+            _read_expressions(text, trees.pop(0), written, self._check)
+        self._check()
         for clause in self._clauses:
             if clause.table is not None:
                 self._tables.setdefault(clause.table, SourceLocation(self._sql, clause.source.begin))
@@ -234,7 +239,7 @@ class _QueryParser:
         """Check what a text reads, and note the tables; return its statement."""
         text = around.composed
         statement = _statement(text, tree)
-        reader = QueryReader(text)
+        reader = QueryReader(text, self._check)
         reader.read(statement)
         self._may_need_zone |= reader.may_need_zone
         named: Counter[str] = Counter()
@@ -287,7 +292,8 @@ class _QueryParser:
         ):
             return None
         name = lowered(source.get("alias", result_name(last)))
-        reader, stars = TreeReader(self._outer.composed), QueryReader(self._outer.composed)
+        reader = TreeReader(self._outer.composed)
+        stars = QueryReader(self._outer.composed, self._check)
         found: list[tuple[Column, str]] = []
         for each in node["select_list"]:
             if each.get("class") not in {"COLUMN_REF", "STAR"}:
@@ -363,13 +369,23 @@ def _syntax_error(text: Composed, tree: dict[str, Any], begin: SourceLocation | 
     return error_at(message, location, QuerySyntaxError)
 
 
-def _read_expressions(text: Composed, tree: dict[str, Any], written: Sequence[ExpressionSource]) -> None:
+def _no_limit() -> None:
+    pass
+
+
+def _read_expressions(
+    text: Composed,
+    tree: dict[str, Any],
+    written: Sequence[ExpressionSource],
+    check: Callable[[], None] = _no_limit,
+) -> None:
     """Read the trees of the expressions of a text that `_expressions_text` composed."""
     if tree.get("error") and "position" not in tree and len(written) > 1:
         # The parser does not say where; it may be asked again.
         for each in written:
+            check()
             alone = _expressions_text(text.query, [each])
-            _read_expressions(alone, parse_texts([alone.text])[0], [each])
+            _read_expressions(alone, parse_texts([alone.text])[0], [each], check)
     with nesting_limited("expression"):
         statement = _statement(text, tree, SourceLocation(text.query, written[0].begin))
         node = statement.get("node", {})
@@ -380,7 +396,7 @@ def _read_expressions(text: Composed, tree: dict[str, Any], written: Sequence[Ex
             raise _no_expression(written[-1], text)
         if set(statement) - {"node", "named_param_map"}:
             raise _no_expression(written[-1], text)
-        reader = TreeReader(text)
+        reader = TreeReader(text, check)
         for each, found in zip(written, listed, strict=False):
             # Nothing stands between the parentheses but one expression, and each in its own.
             location = text.location(found.get("query_location", -1))

@@ -62,9 +62,9 @@ class QueryReader(TreeReader):
             casts, or compares with a text.
     """
 
-    def __init__(self, text: Composed) -> None:
-        """Take the text that was parsed."""
-        super().__init__(text)
+    def __init__(self, text: Composed, check: Callable[[], None] = lambda: None) -> None:
+        """Take the text that was parsed, and what raises an error where time is over."""
+        super().__init__(text, check)
         self.tables: list[TableRead] = []
         self.made: list[str] = []
         self.may_need_zone = False

@@ -11,10 +11,13 @@ that the two would cut differently is therefore refused by one of them, never ex
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from rowpattern.errors import QuerySyntaxError
 from rowpattern.sql.text.source_location import SourceLocation, error_at
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["DEEPEST_BRACKETS", "Token", "closing_brackets", "tokens_of"]
 
@@ -23,6 +26,7 @@ DEEPEST_BRACKETS = 200
 
 # Reading a query takes some microseconds for each.
 _MOST_TOKENS = 100_000
+_TOKENS_BETWEEN_LOOKS = 4096
 
 # As DuckDB's parser has it: these are spaces, and every other character that is not ASCII is one of a name, as are
 # control characters. `tests/sql/test_sql_hostile.py` asks it about every character.
@@ -93,8 +97,12 @@ class Token(NamedTuple):
         return self.kind == "sign" and self.text == sign
 
 
-def tokens_of(sql: str) -> list[Token]:
+def tokens_of(sql: str, check: Callable[[], None] = lambda: None) -> list[Token]:
     """Cut a text into tokens. Takes time linear in the text.
+
+    Args:
+        sql: the text.
+        check: called now and then; it raises an error where time is over.
 
     Raises:
         QuerySyntaxError: a quote, a comment or a row pattern is not closed, or there are too many tokens.
@@ -133,6 +141,8 @@ def tokens_of(sql: str) -> list[Token]:
             begin, at = at, _pattern_end(sql, at)
             found.append(Token("pattern", sql[begin:at], begin, at))
         behind_pattern = found[-1].word == "PATTERN"
+        if not len(found) % _TOKENS_BETWEEN_LOOKS:
+            check()
         if len(found) > _MOST_TOKENS:
             message = f"the query has more than {_MOST_TOKENS:,} words and signs; put long lists into a table"
             raise error_at(message, SourceLocation(sql, begin), QuerySyntaxError)
