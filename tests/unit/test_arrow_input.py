@@ -394,13 +394,14 @@ def test_sql_names_a_stream_that_was_read_before() -> None:
 
 
 def test_sql_names_a_column_that_arrow_has_no_type_for() -> None:
-    frame = pl.DataFrame({"x": ["a"], "y": pl.Series([2**100], dtype=pl.Int128)})
+    # Columns that no query reads may be of any type.
+    frame = pl.DataFrame({"x": ["a"], "y": pl.Series([object()], dtype=pl.Object)})
     assert match_recognize(QUERY, frame).height == 1
     for query in (
         QUERY.replace("x >= ''", "y > 1"),
         QUERY.replace("SELECT *", "SELECT *, 1").replace("t M", "(FROM t) M"),
     ):
-        with pytest.raises(rowpattern.QueryError, match="column y of the type Int128"):
+        with pytest.raises(rowpattern.QueryError, match="column y of the type Object"):
             match_recognize(query, frame)
 
 
