@@ -142,7 +142,7 @@ fn produce(stream: CStream, sender: &Sender<Message>) {
 /// Sends schema and arrays, until one is not received, and releases the stream: the caller's next step may be to end the
 /// process.
 fn send_all(mut stream: CStream, caller: Caller, mut send: impl FnMut(Message) -> bool) -> Result<(), String> {
-    let sent = (|| {
+    let ended = (|| {
         let mut received = send(Message::Schema(caller.call(|| call_get_schema(&mut stream))?));
         while received {
             let array = caller.call(|| call_get_next(&mut stream))?;
@@ -154,7 +154,7 @@ fn send_all(mut stream: CStream, caller: Caller, mut send: impl FnMut(Message) -
         Ok(())
     })();
     caller.call(|| drop(stream));
-    sent
+    ended
 }
 
 /// Blocks for ever where a thread is unwound.
