@@ -10,6 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
+use rowpattern_macros::catch_panics;
 
 const BETWEEN_LOOKS: Duration = Duration::from_millis(2);
 
@@ -64,6 +65,7 @@ pub fn wait_forever() -> ! {
 
 /// Lets no thread begin to ask a producer for arrays, and waits at most so long for those that have begun. Returns how many
 /// threads are still inside of a producer.
+#[catch_panics]
 #[pyfunction]
 #[pyo3(name = "_close_streams")]
 pub fn close_streams(py: Python<'_>, seconds: f64) -> usize {
@@ -79,6 +81,7 @@ pub fn close_streams(py: Python<'_>, seconds: f64) -> usize {
 }
 
 /// In a forked child, which has none of its parent's threads: forgets them.
+#[catch_panics]
 #[pyfunction]
 #[pyo3(name = "_forget_streams")]
 pub fn forget_streams() {
@@ -88,6 +91,7 @@ pub fn forget_streams() {
 
 /// Has every thread but the main one wait for the end of the process where it would abort it: the interpreter has ended, and
 /// what such a thread was at work on is of no use to anybody. Only on Linux.
+#[catch_panics]
 #[pyfunction]
 #[pyo3(name = "_keep_aborting_threads")]
 pub fn keep_aborting_threads() {
