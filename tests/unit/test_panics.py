@@ -63,6 +63,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "_known_weight": (1,),
     "_check_column": ([1], "x"),
     "_connect": (print,) * 5,
+    "_close_streams": (0.0,),
     "match": ("AA",),
     "spans": ("AA",),
     "count": ("AA",),
