@@ -111,31 +111,22 @@ fn is_main_thread() -> bool {
 mod linux {
     use std::ffi::c_int;
 
-    const SIGABRT: c_int = 6;
-
-    unsafe extern "C" {
-        fn signal(number: c_int, handler: usize) -> usize;
-        fn getpid() -> c_int;
-        fn gettid() -> c_int;
-        fn pause() -> c_int;
-    }
-
     extern "C" fn on_abort(_: c_int) {
         // `abort` raises the signal again, with its default effect, where a handler returns.
         while !is_main_thread() {
             // SAFETY: takes nothing, and may be called from a signal's handler, as `is_main_thread` may.
-            unsafe { pause() };
+            unsafe { libc::pause() };
         }
     }
 
     pub fn is_main_thread() -> bool {
         // SAFETY: these functions take nothing and cannot fail.
-        unsafe { gettid() == getpid() }
+        unsafe { libc::gettid() == libc::getpid() }
     }
 
     pub fn keep_aborting_threads() {
         let handler: extern "C" fn(c_int) = on_abort;
         // SAFETY: the handler has the signature that `signal` asks for, and stays for the life of the process.
-        unsafe { signal(SIGABRT, handler as usize) };
+        unsafe { libc::signal(libc::SIGABRT, handler as libc::sighandler_t) };
     }
 }
