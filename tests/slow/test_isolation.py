@@ -417,36 +417,26 @@ def test_workers_end_with_their_process(end: str) -> None:
     assert set(SHARED.iterdir()) - before == set()
 
 
-def test_a_daemon_thread_that_waits_for_a_worker_says_nothing_at_the_end() -> None:
-    query = CLAUSE.format(UNSTOPPABLE.format("x"))
-    code = (
-        START
-        + f"""
+# A process whose daemon thread waits for a worker that does not stop.
+AT_WORK = (
+    START
+    + f"""
 import threading
-threading.Thread(target=match_recognize, args=({query!r}, pa.table({{"x": [1]}})),
+threading.Thread(target=match_recognize, args=({CLAUSE.format(UNSTOPPABLE.format("x"))!r}, pa.table({{"x": [1]}})),
                  kwargs={{"isolation": "process", "timeout_seconds": 100}}, daemon=True).start()
 time.sleep(1)
-sys.exit(7)
 """
-    )
-    result = run(code)
+)
+
+
+def test_a_daemon_thread_that_waits_for_a_worker_says_nothing_at_the_end() -> None:
+    result = run(AT_WORK + "sys.exit(7)")
     assert (result.returncode, result.stderr) == (7, "")
     assert gone(list(map(int, result.stdout.split())))
 
 
 def test_a_worker_at_work_ends_when_its_process_is_killed() -> None:
-    query = CLAUSE.format(UNSTOPPABLE.format("x"))
-    code = (
-        START
-        + f"""
-import threading
-threading.Thread(target=match_recognize, args=({query!r}, pa.table({{"x": [1]}})),
-                 kwargs={{"isolation": "process", "timeout_seconds": 100}}, daemon=True).start()
-time.sleep(1)
-os.kill(os.getpid(), signal.SIGKILL)
-"""
-    )
-    result = run(code)
+    result = run(AT_WORK + "os.kill(os.getpid(), signal.SIGKILL)")
     assert gone(list(map(int, result.stdout.split())))
 
 
