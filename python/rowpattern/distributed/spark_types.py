@@ -116,7 +116,7 @@ def spark_type(kind: pa.DataType, name: str) -> types.DataType:
     if (is_.is_time64(kind) or is_.is_time32(kind)) and _TIME is not None:
         time: types.DataType = _TIME(_MICROSECOND_DIGITS)
         return time
-    if is_.is_duration(kind) or is_.is_interval(kind):
+    if is_.is_duration(kind):
         return types.DayTimeIntervalType()
     return _spark_nested(kind, name)
 
@@ -125,9 +125,6 @@ def _spark_nested(kind: pa.DataType, name: str) -> types.DataType:
     is_ = pa.types
 
     def inner(field: pa.Field) -> types.DataType:
-        if is_.is_interval(field.type):
-            message = f"{name} has intervals inside of {kind}, which Spark does not have"
-            raise UnsupportedQueryError(f"{message}; write epoch(...), which gives seconds")
         return spark_type(field.type, name)
 
     if is_.is_map(kind):
