@@ -26,6 +26,7 @@ pub mod backtrack;
 pub mod budget;
 pub mod cache;
 pub mod condition;
+pub mod expression;
 pub mod matcher;
 pub mod memory;
 pub mod pattern;
