@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 ROWS = int(os.environ.get("STREAM_SPEED_ROWS", "25000000"))
 USERS = 100_000
 # By the limit in MB; with the smaller one both write to disk.
-AT_LEAST = {512: 1.6, 4096: 2.0}
+AT_LEAST = {512: 2.0, 4096: 2.0}
 
 
 WINDOWS = """

@@ -74,10 +74,12 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     return result
 
 
-@pytest.fixture(params=["in memory", "by DuckDB"])
+@pytest.fixture(params=["in memory", "by runs on disk", "by DuckDB"])
 def sorted_where(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Sort where rows of this size are sorted, and where more are."""
-    if request.param == "by DuckDB":
+    if request.param != "in memory":
         monkeypatch.setattr("rowpattern.sql.execute.gathering._GATHERED_SHARE", 0)
+    if request.param == "by DuckDB":
+        monkeypatch.setattr("rowpattern.sql.execute.gathering.packed_order", lambda *_: None)
     where: str = request.param
     return where

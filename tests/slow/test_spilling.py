@@ -40,10 +40,12 @@ CHILD = """
 """
 
 
-@pytest.fixture(autouse=True)
-def sorted_by_duckdb(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(params=["by runs", "by DuckDB"], autouse=True)
+def sorted_on_disk(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have few rows sorted as those are that do not fit into memory."""
     monkeypatch.setattr("rowpattern.sql.execute.gathering._GATHERED_SHARE", 0)
+    if request.param == "by DuckDB":
+        monkeypatch.setattr("rowpattern.sql.execute.gathering.packed_order", lambda *_: None)
 
 
 @pytest.fixture
@@ -109,7 +111,8 @@ def test_no_temporary_directory(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(QueryLimitError, match=r"no temporary directory can be made.*TMPDIR"):
         match_recognize(SQL, rows(10), stream=True).read_all()
     # What fits into memory needs none.
-    monkeypatch.setattr("rowpattern.sql.execute.gathering._GATHERED_SHARE", 0.5)
+    monkeypatch.undo()
+    monkeypatch.setattr(tempfile, "tempdir", "/nowhere")
     assert match_recognize(SQL, rows(10), stream=True).read_all().schema.names == ["k", "n"]
 
 
@@ -170,22 +173,27 @@ def test_sigterm_that_ends_the_interpreter(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_what_a_killed_process_left_goes_with_the_next_stream(
-    number: signal.Signals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_sigterm_without_a_handler(tmp_path: Path) -> None:
+    process = child(tmp_path, "default")
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGTERM
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_a_killed_process_left_goes_with_the_next_stream(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     living = child(tmp_path, "default")
     others = {each.name for each in tmp_path.iterdir()}
     killed = child(tmp_path, "default")
     try:
-        killed.send_signal(number)
+        killed.kill()
         killed.communicate(timeout=60)
-        assert killed.returncode == -number
+        assert killed.returncode == -signal.SIGKILL
         left = {each.name for each in tmp_path.iterdir()} - others
         assert len(left) == 1
-        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
         # Also where the next one needs no directory itself.
-        monkeypatch.setattr("rowpattern.sql.execute.gathering._GATHERED_SHARE", 0.5)
+        monkeypatch.undo()
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
         match_recognize(SQL, rows(10), stream=True).read_all()
         # What the other process uses stays.
         assert {each.name for each in tmp_path.iterdir()} == others

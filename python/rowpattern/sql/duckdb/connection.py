@@ -7,7 +7,6 @@ time are limited. They rest in a pool, empty, because making one costs more than
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import threading
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -19,7 +18,7 @@ from rowpattern.sql.arrow.categories import marked_ordered
 from rowpattern.sql.arrow.encodings import for_duckdb
 from rowpattern.sql.duckdb.enums import arrow_table, enum_columns
 from rowpattern.sql.duckdb.names import quoted
-from rowpattern.sql.duckdb.spill_directory import SpillDirectory
+from rowpattern.sql.duckdb.spill_directory import FULL_DISK, made_spill_directory
 from rowpattern.sql.duckdb.time_zones import UTC, duckdb_zone
 from rowpattern.sql.runtime import interpreter_exit  # noqa: F401 - the interpreter may end while DuckDB works
 from rowpattern.sql.runtime.ownership import disown, own, owned
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from rowpattern.sql.duckdb.spill_directory import SpillDirectory
     from rowpattern.sql.runtime.context import ExecutionContext
     from rowpattern.sql.runtime.supervised import Task
 
@@ -40,9 +40,6 @@ _MOST_RESTING = 4
 
 # Two threads that sorted 5 GB in 256 MB ran out of it; one did not.
 _SORT_MB_A_THREAD = 192
-
-# A full disk, a quota, and the process's limit of file sizes.
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 # DuckDB refuses a number of bytes that 64 bits do not hold.
 _MOST_MEMORY_MB = 1 << 40
@@ -291,7 +288,7 @@ class Database:
         """Say whether a message of DuckDB's is about the disk for what does not fit into memory."""
         return self._directory is not None and (
             "'max_temp_directory_size'" in text
-            or (self._directory.path in text and any(os.strerror(code) in text for code in _FULL))
+            or (self._directory.path in text and any(os.strerror(code) in text for code in FULL_DISK))
         )
 
     def _too_large(self, text: str) -> QueryLimitError:
@@ -373,11 +370,7 @@ def spilling_database(context: ExecutionContext, time_zone: str | None = None) -
         time_zone: as for `database`.
     """
     zone = time_zone or context.time_zone or UTC
-    try:
-        directory = SpillDirectory()
-    except OSError as error:
-        message = f"no temporary directory can be made for what does not fit into memory: {error}; set TMPDIR"
-        raise QueryLimitError(message) from error
+    directory = made_spill_directory()
     # Each thread that sorts holds blocks of its own.
     threads = max(1, min(context.threads, int(context.memory_mb / _SORT_MB_A_THREAD)))
     try:

@@ -7,9 +7,12 @@ tell what was left behind, whatever the processes' numbers mean where it runs.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
+import signal
 import tempfile
+import threading
 import time
 import weakref
 from pathlib import Path
@@ -19,6 +22,7 @@ from rowpattern.errors import QueryLimitError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import FrameType
 
     from rowpattern.sql.runtime.context import ExecutionContext
 
@@ -27,7 +31,10 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["SpillDirectory", "remove_left_behind"]
+__all__ = ["FULL_DISK", "SpillDirectory", "made_spill_directory", "remove_left_behind"]
+
+#: A full disk, a quota, and the process's limit of file sizes, as numbers of errors of the system.
+FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 _PREFIX = "rowpattern-spill-"
 _LOCK = "lock"
@@ -38,7 +45,11 @@ _BETWEEN_TRIES_SECONDS = 0.02
 
 
 class SpillDirectory:
-    """A directory of this process, removed by `remove`, when it is freed, and when the interpreter ends.
+    """A directory of this process, removed by `remove`, when it is freed, when the interpreter ends, and on SIGTERM.
+
+    The system ends a process without a handler for SIGTERM at once. Where the process has none, and a directory is made
+    in the main thread, a handler of this module removes the directories and lets the system end the process then; it
+    goes with the last directory, since handlers of Python run only when the main thread runs Python.
 
     Attributes:
         path: where what does not fit goes.
@@ -55,9 +66,11 @@ class SpillDirectory:
         self._lock = lock
         self._remove = weakref.finalize(self, _remove, directory, lock)
         _all.add(self)
+        _remove_on_sigterm()
 
     def remove(self) -> None:
         """Remove the directory; in a forked child, nothing happens."""
+        _all.discard(self)
         self._remove()
 
     def forget(self) -> None:
@@ -79,6 +92,19 @@ class SpillDirectory:
         )
 
 
+def made_spill_directory() -> SpillDirectory:
+    """Make a directory.
+
+    Raises:
+        QueryLimitError: the system does not let us.
+    """
+    try:
+        return SpillDirectory()
+    except OSError as error:
+        message = f"no temporary directory can be made for what does not fit into memory: {error}; set TMPDIR"
+        raise QueryLimitError(message) from error
+
+
 def remove_left_behind() -> None:
     """Remove the directories of this user's processes that have ended, as by a signal that nobody handled."""
     for left in _left_behind():
@@ -96,6 +122,26 @@ def _remove(directory: str, lock: int) -> None:
         # DuckDB, which has not noticed yet that the process ends, still writes.
         time.sleep(_BETWEEN_TRIES_SECONDS)
     os.close(lock)
+    if not _all and _is_main_thread() and signal.getsignal(signal.SIGTERM) is _end:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _remove_on_sigterm() -> None:
+    if _is_main_thread() and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
+        # Other interpreters of the process than the main one cannot set handlers.
+        with contextlib.suppress(ValueError):
+            signal.signal(signal.SIGTERM, _end)
+
+
+def _is_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
+
+
+def _end(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a handler's arguments
+    for directory in list(_all):
+        directory.remove()
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
 
 
 def _left_behind() -> Iterator[Path]:

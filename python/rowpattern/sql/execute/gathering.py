@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rowpattern.sql.bind.bound import Key
     from rowpattern.sql.runtime.context import ExecutionContext
 
-__all__ = ["gathered_batches", "given_away", "partition_blocks"]
+__all__ = ["gathered_batches", "given_away", "in_one_chunk", "order_of_partitions", "partition_blocks"]
 
 # Of the sort's memory, as DuckDB gets the rows, and begins to fill its memory, where there are more.
 _GATHERED_SHARE = 1 / 2
@@ -52,6 +52,30 @@ def given_away(gathered: list[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         yield gathered.pop()
 
 
+def order_of_partitions(
+    gathered: list[pa.RecordBatch], schema: pa.Schema, partition_by: Sequence[Key], context: ExecutionContext
+) -> tuple[pa.Table, Integers, Integers] | None:
+    """Find the order of rows by their partitions; None where keys are such that DuckDB has to do that.
+
+    Args:
+        gathered: the rows.
+        schema: their columns.
+        partition_by: columns.
+        context: the limits; eight bytes a row are held.
+
+    Returns:
+        the rows as a table; the row for each place, rows of a partition in the order that they had; and where
+        partitions begin among the places.
+    """
+    table = pa.Table.from_batches(gathered, schema)
+    keys = [table.column(key.column or "") for key in partition_by]
+    found = packed_order(keys, partition_by, len(partition_by), context)
+    if found is None:
+        return None
+    order, begins = found
+    return table, order, np.concatenate([np.zeros(1, dtype=np.int64), np.flatnonzero(begins) + 1])
+
+
 def partition_blocks(
     gathered: list[pa.RecordBatch],
     schema: pa.Schema,
@@ -72,26 +96,30 @@ def partition_blocks(
         blocks of whole partitions in their order, their rows in the order that they had; and where in each partitions
         begin.
     """
-    table = pa.Table.from_batches(gathered, schema)
-    if not table.num_rows:
+    if not any(batch.num_rows for batch in gathered):
         return iter(())
-    keys = [table.column(key.column or "") for key in partition_by]
-    found = packed_order(keys, partition_by, len(partition_by), context)
+    found = order_of_partitions(gathered, schema, partition_by, context)
     if found is None:
         return None
+    table, order, starts = found
     gathered.clear()
-    order, begins = found
-    starts = np.concatenate([np.zeros(1, dtype=np.int64), np.flatnonzero(begins) + 1])
     return _blocks(list(table.columns), schema, order, starts, max(1, most_bytes * len(order) // size_bytes(table)))
+
+
+def in_one_chunk(columns: list[pa.ChunkedArray]) -> None:
+    """Make one chunk of each column, in place: taking rows from many is slow.
+
+    What is copied is freed column by column.
+    """
+    for at, column in enumerate(columns):
+        if column.num_chunks > 1 and column.nbytes < _MOST_ARRAY_BYTES:
+            columns[at] = pa.chunked_array([column.combine_chunks()])
 
 
 def _blocks(
     columns: list[pa.ChunkedArray], schema: pa.Schema, order: Integers, starts: Integers, most_rows: int
 ) -> Iterator[tuple[pa.Table, Integers]]:
-    for at, column in enumerate(columns):
-        # Taking rows from many chunks is slow. What is copied is freed, column by column.
-        if column.num_chunks > 1 and column.nbytes < _MOST_ARRAY_BYTES:
-            columns[at] = pa.chunked_array([column.combine_chunks()])
+    in_one_chunk(columns)
     bounds = np.append(starts, len(order))
     begin = 0
     while begin < len(starts):

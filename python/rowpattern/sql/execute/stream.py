@@ -23,6 +23,7 @@ from rowpattern.sql.duckdb.spill_directory import remove_left_behind
 from rowpattern.sql.execute.gathering import gathered_batches, given_away, partition_blocks
 from rowpattern.sql.execute.largest_partition import LargestPartition
 from rowpattern.sql.execute.output import answer_clause
+from rowpattern.sql.execute.partition_runs import PartitionRuns
 from rowpattern.sql.execute.query import (
     bound_clause,
     named_after,
@@ -245,16 +246,22 @@ class _StreamedQuery:
         remove_left_behind()
         report_sort(context, done=False)
         if partition_by and all(key.column is not None for key in partition_by):
-            read = batches if stream.in_memory else supervised_batches(batches, context)
+            read = iter(batches if stream.in_memory else supervised_batches(batches, context))
+            schema, runs = self._columns(names), None
             gathered, is_all = gathered_batches(read, context)
-            schema = self._columns(names)
-            most = most_block_bytes(blocks)
-            brought = partition_blocks(gathered, schema, partition_by, most, context) if is_all else None
+            if is_all:
+                brought = partition_blocks(gathered, schema, partition_by, most_block_bytes(blocks), context)
+            else:
+                runs = PartitionRuns(schema, partition_by, stack, context)
+                while runs.add(gathered) and not is_all:
+                    gathered, is_all = gathered_batches(read, context)
+                limit_bytes = int(blocks.memory_mb * 2**20)
+                brought = None if gathered else runs.blocks(most_block_bytes(blocks), limit_bytes)
             if brought is not None:
                 report_sort(context, done=True)
                 yield from self._brought_together(brought, using, blocks)
                 return
-            batches = itertools.chain(given_away(gathered), batches)
+            batches = itertools.chain(() if runs is None else runs.batches(), given_away(gathered), batches)
         yield from self._blocks(self._sorted_by_duckdb(batches, names, stack), using, blocks)
 
     def _brought_together(
