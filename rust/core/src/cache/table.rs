@@ -45,12 +45,37 @@ struct Slots<T, V> {
     hand: usize,
 }
 
-/// An entry in the first level, with a copy of its value.
+/// An entry in the first level, with a copy of its value, and of its key as much as tells most keys apart: a hit reads the
+/// entry's first cache line only.
 pub struct Slot<T, V> {
     pub entry: Arc<Entry<T, V>>,
     pub value: V,
+    hash: u64,
+    /// Where the key's text begins.
+    address: usize,
+    /// Bytes of the key's text; the greatest number stands for more.
+    length: u32,
     /// Whether `moka` has it too.
     pub is_published: bool,
+}
+
+impl<T: KeyText, V> Slot<T, V> {
+    fn new(entry: &Arc<Entry<T, V>>, value: V, is_published: bool) -> Self {
+        let (address, length) = identity(&entry.key.text);
+        Self { entry: Arc::clone(entry), value, hash: entry.key.hash, address, length, is_published }
+    }
+
+    /// Whether it has this key. A text that is the same object is not compared, nor read.
+    #[inline]
+    fn has_key(&self, key: KeyRef<'_>) -> bool {
+        self.hash == key.hash()
+            && (identity(key.text()) == (self.address, self.length) || key.is_key_of(&self.entry.key))
+    }
+}
+
+/// Tells whether two texts of the same hash and space are one object.
+fn identity(text: &str) -> (usize, u32) {
+    (text.as_ptr().addr(), u32::try_from(text.len()).unwrap_or(u32::MAX))
 }
 
 impl<T: KeyText, V: Send + Sync + 'static> Table<T, V> {
@@ -72,7 +97,7 @@ impl<T: KeyText, V: Send + Sync + 'static> Table<T, V> {
     #[inline]
     pub fn find<R>(&self, key: KeyRef<'_>, read: impl FnOnce(&Slot<T, V>) -> Option<R>) -> Option<R> {
         let shard = self.shard(key.hash());
-        read(shard.table.find(key.hash(), |slot| key.is_key_of(&slot.entry.key))?)
+        read(shard.table.find(key.hash(), |slot| slot.has_key(key))?)
     }
 
     /// Finds an entry that is not in the first level. It may have left the cache.
@@ -90,7 +115,7 @@ impl<T: KeyText, V: Send + Sync + 'static> Table<T, V> {
     pub fn add(&self, entry: &Arc<Entry<T, V>>, value: V, left: &mut Vec<V>) {
         let mut shard = self.shard(entry.key.hash);
         entry.content().is_in_first_level = true;
-        self.insert(&mut shard, Slot { entry: Arc::clone(entry), value, is_published: false }, left);
+        self.insert(&mut shard, Slot::new(entry, value, false), left);
     }
 
     /// Brings an entry that was found to the levels where it is not, unless it has left the cache; gives what `read` makes of
@@ -116,7 +141,7 @@ impl<T: KeyText, V: Send + Sync + 'static> Table<T, V> {
         }
         drop(content);
         if let Some(value) = value {
-            self.insert(&mut shard, Slot { entry: Arc::clone(entry), value, is_published: true }, left);
+            self.insert(&mut shard, Slot::new(entry, value, true), left);
         }
         Some(result)
     }
@@ -125,7 +150,7 @@ impl<T: KeyText, V: Send + Sync + 'static> Table<T, V> {
         if shard.table.len() >= MOST_OF_A_SHARD {
             self.drop_one(shard, left);
         }
-        shard.table.insert_unique(slot.entry.key.hash, slot, |slot| slot.entry.key.hash);
+        shard.table.insert_unique(slot.hash, slot, |slot| slot.hash);
     }
 
     /// Takes an entry out of the first level.
@@ -162,7 +187,7 @@ impl<T: KeyText, V: Send + Sync + 'static> Table<T, V> {
             take_slot(&mut shard, entry, left);
             let len = shard.table.len();
             if shard.table.capacity() > 64 + 8 * len {
-                shard.table.shrink_to(2 * len, |slot| slot.entry.key.hash);
+                shard.table.shrink_to(2 * len, |slot| slot.hash);
             }
         }
         drop(shard);
