@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +85,7 @@ def test_every_wheel_is_built_and_tested() -> None:
         *("linux-x86_64", "linux-aarch64", "musl-x86_64", "musl-aarch64"),
         *("macos-arm64", "macos-x86_64", "windows-x86_64"),
     }
-    installed, built, _ = RELEASE["wheels"]["steps"][1:]
+    installed, built, _ = RELEASE["wheels"]["steps"][2:]
     assert installed["with"]["python-version"].split() == pythons
     assert built["with"]["args"].split("--interpreter ")[1].split() == [f"python{each}" for each in pythons]
     tested = [RELEASE[job]["strategy"]["matrix"] for job in ("test-linux", "test-others")]
@@ -110,6 +112,23 @@ def test_publishing_is_trusted_and_attested() -> None:
     assert publish["permissions"] == {"contents": "read", "id-token": "write", "attestations": "write"}
     assert {"test-linux", "test-others", "test-sdist"} == set(publish["needs"])
     assert "secrets." not in (ROOT / ".github/workflows/release.yml").read_text()
+
+
+@pytest.mark.parametrize("job", ["sdist", "wheels"])
+def test_what_is_built_names_the_repository_that_builds_it(job: str, tmp_path: Path) -> None:
+    (script,) = [step["run"] for step in RELEASE[job]["steps"] if "[project.urls]" in step.get("run", "")]
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    environment = {**os.environ, "GITHUB_SERVER_URL": "https://github.com", "GITHUB_REPOSITORY": "owner/project"}
+    subprocess.run(["bash", "-euc", script], cwd=tmp_path, env=environment, check=True)
+    project = tomllib.loads((tmp_path / "pyproject.toml").read_text())["project"]
+    assert project["name"] == "rowpattern"
+    address = "https://github.com/owner/project"
+    assert project["urls"] == {
+        "Source": address,
+        "Issues": f"{address}/issues",
+        "Changelog": f"{address}/blob/main/CHANGELOG.md",
+    }
+    assert (ROOT / "CHANGELOG.md").exists()
 
 
 def test_the_gate_is_the_gate() -> None:
