@@ -12,7 +12,7 @@ BASELINE := -q --benchmark-columns=min --benchmark-storage=file://benches/baseli
 # All that users can install beside the package, which tests use.
 EXTRAS := examples,sql,dask,spark,prometheus,cloudwatch,opentelemetry
 
-# The README's first example: many patterns over real prices, through the cache. The environment runs its other examples too.
+# The README's first example: many patterns over real prices, through the cache. Its other examples run in .venv too.
 demo: .venv/demo
 	$(BIN)/python examples/pattern_cache_benchmark.py --num-patterns 100 --complexity 2 --iterations 5
 
