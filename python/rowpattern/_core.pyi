@@ -216,6 +216,14 @@ class Matches:
         timeout_seconds: Optional[float] = None,
         memory_limit_mb: Optional[float] = None,
     ) -> Column: ...
+    def count_rows(
+        self,
+        variables: Sequence[str],
+        *,
+        running: bool = False,
+        timeout_seconds: Optional[float] = None,
+        memory_limit_mb: Optional[float] = None,
+    ) -> Column: ...
     def __len__(self) -> int: ...
     def __arrow_c_stream__(self, requested_schema: object = None) -> object: ...
 

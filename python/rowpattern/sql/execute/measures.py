@@ -309,44 +309,16 @@ class _Reader:
             self._aggregates[item] = each.named(found_values)
 
     def _count(self, variables: tuple[str, ...], *, final: bool) -> Integers:
-        """Count the rows that are mapped to variables, by sums over all rows of matches."""
+        """Count the rows that are mapped to variables, for each item; the counts are held."""
         matched, items, context = self._matched, self._items, self._context
-        if len(variables) == len(self._bound.variables):
-            before = computed_numbers(context, matched.row_count + 1, np.arange)
-        else:
-            before = self._counted_before(variables)
-        begun = before[matched.first]
-        if items.per_row and not final:
-            found = items.rows_then(
-                computed_numbers(
-                    context,
-                    matched.row_count,
-                    lambda begin, end: before[begin + 1 : end + 1] - matched.of_rows(begun, begin, end),
-                ),
-                0,
-            )
-        else:
-            counts: Integers = before[matched.first + matched.length] - begun
-            found = items.of_matches(counts) if items.per_row else counts
-        context.release(before.nbytes)
-        return found
-
-    def _counted_before(self, variables: tuple[str, ...]) -> Integers:
-        """Count the rows of matches that are mapped to variables, before each and behind the last; they are held."""
-        classifiers = self._matched.classifiers()
-        wanted = [self._bound.variables.index(name) for name in variables]
-        counted = 0
-
-        def piece(begin: int, end: int) -> Integers:
-            nonlocal counted
-            found = np.full(end - begin, counted, dtype=np.int64)
-            # The last place is behind all rows, and has none of its own.
-            sums = np.cumsum(np.isin(classifiers[begin:end], wanted))
-            found[1:] += sums[: end - begin - 1]
-            counted += int(sums[-1]) if len(sums) else 0
-            return found
-
-        return computed_numbers(self._context, len(classifiers) + 1, piece)
+        running = items.per_row and not final
+        with context.limited():
+            column = matched.matches.count_rows(list(variables), running=running, **context.remaining)
+        context.hold(8 * len(column))
+        counts = np.asarray(column)
+        if running:
+            return items.rows_then(counts, 0)
+        return items.of_matches(counts) if items.per_row else counts
 
 
 def _list(aggregates: list[tuple[Aggregate, InZone]]) -> str:
