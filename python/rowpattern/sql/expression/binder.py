@@ -137,9 +137,10 @@ def bind_texts(
 
 def _nulls(types: Mapping[str, str]) -> str:
     """Return what to select so that columns of these types are there."""
-    return ", ".join(
-        f"NULL{'' if kind == 'NULL' else f'::{kind}'} AS {quoted(name)}" for name, kind in types.items()
-    ) or "NULL"
+    return (
+        ", ".join(f"NULL{'' if kind == 'NULL' else f'::{kind}'} AS {quoted(name)}" for name, kind in types.items())
+        or "NULL"
+    )
 
 
 def _aggregates(root: Json, names: list[str], row_names: list[str]) -> dict[str, BoundAggregate]:
@@ -223,7 +224,8 @@ class _Reader:
         form = (left.pop("expression_class", ""), left.pop("type", ""), left.pop("aggregate_type", ""))
         arguments = tuple(self.expression(each) for each in left.pop("children", None) or [])
         left.pop("return_type", None), left.pop("arguments", None)
-        if form != ("BOUND_AGGREGATE", "BOUND_AGGREGATE", "NON_DISTINCT") or any(left.values()) or len(name) != 1:
+        plain = left.pop("state_export", "NONE") == "NONE" and not any(left.values())
+        if form != ("BOUND_AGGREGATE", "BOUND_AGGREGATE", "NON_DISTINCT") or not plain or len(name) != 1:
             return BoundAggregate(kind)
         return BoundAggregate(kind, str(name[0]), arguments)
 

@@ -134,14 +134,15 @@ def _constant_sql(bound: Bound) -> str | None:
     if value is None:
         return "NULL" if kind == "NULL" else f"CAST(NULL AS {kind})"
     if kind == "VARCHAR":
-        return "'" + value.replace("'", "''") + "'"
+        return f"""'{value.replace("'", "''")}'"""
     if kind == "INTERVAL":
         months, days, micros = value
         return f"(to_months({months}) + to_days({days}) + to_microseconds({micros}))"
     decimal = _DECIMAL.fullmatch(kind)
     if decimal is not None:
-        digits, scale = f"{abs(value):039}", int(decimal[2])
-        text = f"{'-' if value < 0 else ''}{digits[: 39 - scale]}.{digits[39 - scale :]}"
+        scale = int(decimal[2])
+        digits = f"{abs(value):0{scale + 1}}"
+        text = f"{'-' if value < 0 else ''}{digits[: len(digits) - scale]}.{digits[len(digits) - scale :]}"
         return f"CAST('{text}' AS {kind})"
     return f"CAST('{value!r}' AS {kind})"
 

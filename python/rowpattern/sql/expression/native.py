@@ -43,6 +43,8 @@ _OPERATIONS = {"NOT": "not", "IS_NULL": "is null", "IS_NOT_NULL": "is not null",
 # No category has it.
 _NO_RANK = -1
 _SIDES = 2
+# Functions that are another kind of node to the binder: its kind and name, and theirs.
+_CHOICES = frozenset({("case", "", "if"), ("operator", "coalesce", "ifnull")})
 
 
 class Translator:
@@ -157,12 +159,9 @@ class Translator:
             operands = [each for branch in tree.branches for each in (branch.condition, branch.value)]
             operands.append(tree.otherwise)
         elif isinstance(tree, nodes.Call) and _is_plain(tree):
-            if bound.kind == "case" and tree.name == "if":
-                operands = list(tree.values)
-            elif (bound.kind, bound.name, tree.name) == ("operator", "coalesce", "ifnull"):
-                operands = list(tree.values)
-            elif bound.kind == "function" and tree.name == bound.name:
-                operands = list(tree.values)
+            same = bound.kind == "function" and tree.name == bound.name
+            chosen = (bound.kind, bound.name, tree.name) in _CHOICES
+            operands = list(tree.values) if same or chosen else None
         if operands is None or len(operands) != len(inside):
             return None
         return list(zip(operands, inside))
@@ -192,7 +191,7 @@ class Translator:
         """Return a bound node over arguments that are known, where the engine computes it."""
         if bound.type is None or bound.kind == "unknown":
             return None
-        name = bound.name if bound.name else bound.kind
+        name = bound.name or bound.kind
         if bound.kind == "function":
             if name == "timezone" and len(arguments) == _SIDES and arguments[0] == Literal("VARCHAR", "UTC"):
                 return _retyped(arguments[1], bound.type) if arguments[1].type in INSTANTS else None

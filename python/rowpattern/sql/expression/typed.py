@@ -28,12 +28,9 @@ __all__ = [
 ]
 
 #: Types in which the engine computes, beside DECIMAL.
-_ENGINE_TYPES = frozenset(
-    """
-    NULL BOOLEAN TINYINT SMALLINT INTEGER BIGINT HUGEINT UTINYINT USMALLINT UINTEGER UBIGINT FLOAT DOUBLE DATE TIME
-    TIMESTAMP_S TIMESTAMP_MS TIMESTAMP TIMESTAMP_NS INTERVAL VARCHAR
-    """.split()
-)
+_ENGINE_TYPES = frozenset({"NULL", "BOOLEAN", "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT"})
+_ENGINE_TYPES |= {"USMALLINT", "UINTEGER", "UBIGINT", "FLOAT", "DOUBLE", "DATE", "TIME", "INTERVAL", "VARCHAR"}
+_ENGINE_TYPES |= {"TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP", "TIMESTAMP_NS"}
 _DECIMAL = re.compile(r"DECIMAL\(\d+,\d+\)")
 
 #: Instants are the same numbers as timestamps of UTC. What depends on a zone is never handed to the engine.
