@@ -208,7 +208,7 @@ def test_kinds_and_operations(condition: str) -> None:
         ("abs(A.s) = 1", "QueryError", "it must be a number"),
         ("sum(s) > 1", "QueryError", "sum takes numbers"),
         ("CASE WHEN true THEN A.i ELSE A.s END = 1", "QueryError", "kinds int and text"),
-        ("A.i % (i - 7) = 1", "QueryError", "DEFINE B: a whole number is divided by zero"),
+        ("A.i % (i - 7) = 1", "QueryError", "DEFINE B: a number is divided by zero"),
         ("A.i + 9223372036854775807 > 1", "QueryError", "DEFINE B: a whole number is too large"),
         ("A.nothing > 1", "QueryError", "no column nothing"),
         ("A.i = 1 AND FINAL sum(i) > 1", "QueryError", "FINAL cannot stand in DEFINE"),

@@ -5,6 +5,7 @@ use super::failures::{Failures, Reach};
 use crate::automaton::ACCEPT;
 use crate::budget::{Budget, Stopped};
 use crate::condition::{Aggregate, Expression, MatchSoFar, Surroundings, Value, ValueColumn};
+use crate::expression::{Answers, NoAnswers};
 use crate::matcher::{BackwardPass, Candidate, Context, Output, SearchError, Sink, Strategy};
 use crate::rows::{Skip, Target, VariableSet};
 
@@ -42,6 +43,7 @@ struct Choices {
 pub struct Backtracking<'a> {
     conditions: &'a MatchConditions,
     names: &'a [String],
+    answers: &'a dyn Answers,
     skip: Skip,
     so_far: MatchSoFar<'a>,
     failures: Failures,
@@ -63,6 +65,7 @@ impl<'a> Backtracking<'a> {
         Self {
             conditions,
             names,
+            answers: &NoAnswers,
             skip,
             so_far: MatchSoFar::new(&conditions.sets, &conditions.aggregates, &conditions.columns),
             failures: Failures::new(reach),
@@ -80,6 +83,14 @@ impl<'a> Backtracking<'a> {
     #[must_use]
     pub fn noting_after(mut self, failures: u32) -> Self {
         self.failures_before_notes = failures;
+        self
+    }
+
+    /// Reads what is computed elsewhere here; nothing is unless this is called. A search that needs an answer that is not there
+    /// yet ends with [`crate::expression::EvaluationError::Missing`].
+    #[must_use]
+    pub fn answered_by(mut self, answers: &'a dyn Answers) -> Self {
+        self.answers = answers;
         self
     }
 
@@ -225,8 +236,8 @@ impl Strategy for Backtracking<'_> {
         target: &mut Target,
     ) -> Result<Option<usize>, SearchError> {
         let Candidate { start, begin, end, number, .. } = candidate;
-        let (columns, names) = (&self.conditions.columns, self.names);
-        let around = Surroundings { columns, names, begin, end, number: number as i64 };
+        let (columns, names, answers) = (&self.conditions.columns, self.names, self.answers);
+        let around = Surroundings { columns, names, begin, end, number: number as i64, answers };
         let Some(end) = self.search(context, backward, start, around)? else { return Ok(None) };
         self.hand_on(context, output, target)?;
         Ok(Some(end))

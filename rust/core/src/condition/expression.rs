@@ -1,7 +1,8 @@
 //! The expression of a condition as a tree, evaluated with SQL's three-valued logic.
 
 use super::match_so_far::MatchSoFar;
-use super::values::{EvaluationError, Value, ValueColumn};
+use super::values::{Value, ValueColumn};
+use crate::expression::{Answers, EvaluationError};
 use crate::rows::At;
 
 /// How two numbers become one.
@@ -90,7 +91,7 @@ pub enum Expression {
 }
 
 /// What evaluation reads beside the match so far.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Surroundings<'a> {
     /// Columns by number.
     pub columns: &'a [ValueColumn],
@@ -102,6 +103,8 @@ pub struct Surroundings<'a> {
     pub end: usize,
     /// The number that the match will have.
     pub number: i64,
+    /// What has been computed elsewhere.
+    pub answers: &'a dyn Answers,
 }
 
 impl Expression {

@@ -1,7 +1,8 @@
 //! What the match so far has mapped, kept as rows come and undone as they go.
 
-use super::values::{EvaluationError, Value, ValueColumn};
+use super::values::{Value, ValueColumn};
 use crate::budget::{Budget, Stopped};
+use crate::expression::EvaluationError;
 use crate::rows::{MappedRows, VariableSet};
 
 /// An aggregate's function.

@@ -7,6 +7,7 @@
 //! ```
 //! use rowpattern_core::budget::Budget;
 //! use rowpattern_core::condition::{Comparison, Expression, MatchSoFar, Surroundings, Value, ValueColumn};
+//! use rowpattern_core::expression::NoAnswers;
 //! use rowpattern_core::rows::At;
 //!
 //! // price > FIRST(price)
@@ -16,7 +17,7 @@
 //!
 //! let columns = [ValueColumn::Float(vec![1.0, 3.0], Vec::new())];
 //! let names = ["A".to_owned()];
-//! let around = Surroundings { columns: &columns, names: &names, begin: 0, end: 2, number: 1 };
+//! let around = Surroundings { columns: &columns, names: &names, begin: 0, end: 2, number: 1, answers: &NoAnswers };
 //! let mut so_far = MatchSoFar::new(&[], &[], &columns);
 //! so_far.begin(0);
 //! for _ in 0..2 {
@@ -31,4 +32,4 @@ mod values;
 
 pub use expression::{Arithmetic, Comparison, Expression, Surroundings};
 pub use match_so_far::{Aggregate, Function, MatchSoFar};
-pub use values::{EvaluationError, Value, ValueColumn};
+pub use values::{Value, ValueColumn};

@@ -42,15 +42,6 @@ impl Value<'_> {
     }
 }
 
-/// A computation that has no answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EvaluationError {
-    /// A whole number left 64 bits.
-    Overflow,
-    /// `//` or `%` of whole numbers by zero.
-    DivisionByZero,
-}
-
 /// A column; None is NULL.
 #[derive(Debug)]
 pub enum ValueColumn {
