@@ -22,6 +22,7 @@ from rowpattern.sql.arrow.categories import is_ordered, labels_of, ranks
 from rowpattern.sql.bind.expressions import columns_in
 from rowpattern.sql.bind.references import Classifier, MatchNumber, Navigation, RowExists, RunningAggregate, Value
 from rowpattern.sql.execute.time_zones import check_one_zone, column_zones, in_columns_zone
+from rowpattern.sql.execute.typed_nodes import TypedNodes, column_type
 from rowpattern.sql.expression import nodes
 from rowpattern.sql.expression.write import sql_of
 from rowpattern.sql.text.source_location import error_at
@@ -63,7 +64,23 @@ def dependent_conditions(
     programs: dict[str, Program] = {}
     for condition in conditions:
         programs[condition.variable] = compiler.compile(condition)
-    return Conditions(pattern, compiler.columns, compiler.sets, compiler.aggregates, programs)
+    types = [column_type(each) for each in compiler.columns]
+    results = [
+        _aggregate_type(function, None if column is None else types[column])
+        for function, column, _ in compiler.aggregates
+    ]
+    typed = TypedNodes(types, results)
+    aggregates = [(*each, result) for each, result in zip(compiler.aggregates, results)]
+    typed_conditions = {variable: typed.node(program) for variable, program in programs.items()}
+    return Conditions(pattern, list(zip(types, compiler.columns)), compiler.sets, aggregates, typed_conditions)
+
+
+def _aggregate_type(function: str, argument: str | None) -> str:
+    if function == "count" or argument is None:
+        return "BIGINT"
+    if function == "avg":
+        return "DOUBLE"
+    return "HUGEINT" if (function, argument) == ("sum", "BIGINT") else argument
 
 
 def _unit(conditions: list[Condition], rows: OrderedPartitions) -> str:
