@@ -4,7 +4,9 @@ use super::ambiguity::branches_meet;
 use super::failures::{Failures, Reach};
 use crate::automaton::ACCEPT;
 use crate::budget::{Budget, Stopped};
-use crate::condition::{Aggregate, Expression, MatchSoFar, Surroundings, Value, ValueColumn};
+use crate::expression::{
+    Aggregate, Answers, Condition, Expression, MatchSoFar, NoAnswers, RowContext, Surroundings, ValueColumn,
+};
 use crate::matcher::{BackwardPass, Candidate, Context, Output, SearchError, Sink, Strategy};
 use crate::rows::{Skip, Target, VariableSet};
 
@@ -20,13 +22,13 @@ pub const FAILURES_BEFORE_NOTES: u32 = 32;
 #[derive(Debug, Default)]
 pub struct MatchConditions {
     /// What they read.
-    pub columns: Vec<ValueColumn>,
+    pub columns: Vec<ValueColumn<'static>>,
     /// Sets of variables that they name.
     pub sets: Vec<VariableSet>,
     /// Aggregates that they read.
     pub aggregates: Vec<Aggregate>,
     /// By variable; None where rows alone decide.
-    pub conditions: Vec<Option<Expression>>,
+    pub conditions: Vec<Option<Condition>>,
 }
 
 /// A place in the search: what the match may go on with follows from the position. Small, as there is one a row.
@@ -42,6 +44,7 @@ struct Choices {
 pub struct Backtracking<'a> {
     conditions: &'a MatchConditions,
     names: &'a [String],
+    answers: &'a dyn Answers,
     skip: Skip,
     so_far: MatchSoFar<'a>,
     failures: Failures,
@@ -58,18 +61,20 @@ pub struct Backtracking<'a> {
 impl<'a> Backtracking<'a> {
     /// With these conditions of a pattern with variables of these names.
     pub fn new(conditions: &'a MatchConditions, names: &'a [String], skip: Skip) -> Self {
-        let expressions = conditions.conditions.iter();
+        let expressions = conditions.conditions.iter().map(|condition| condition.as_ref().map(Condition::expression));
         let reach = Reach::of(expressions.clone().flatten(), conditions.sets.len(), conditions.aggregates.len());
+        let cost = |expression: Option<&Expression>| expression.map_or(0, Expression::size) / PARTS_A_STEP;
         Self {
             conditions,
             names,
+            answers: &NoAnswers,
             skip,
             so_far: MatchSoFar::new(&conditions.sets, &conditions.aggregates, &conditions.columns),
             failures: Failures::new(reach),
             notes: None,
             failures_before_notes: FAILURES_BEFORE_NOTES,
             choices: Vec::new(),
-            costs: expressions.map(|condition| condition.as_ref().map_or(0, Expression::size) / PARTS_A_STEP).collect(),
+            costs: expressions.map(cost).collect(),
             steps_since_look: 0,
             taken: 0,
         }
@@ -80,6 +85,14 @@ impl<'a> Backtracking<'a> {
     #[must_use]
     pub fn noting_after(mut self, failures: u32) -> Self {
         self.failures_before_notes = failures;
+        self
+    }
+
+    /// Reads what is computed elsewhere here; nothing is unless this is called. A search that needs an answer that is not there
+    /// yet ends with [`crate::expression::EvaluationError::Missing`].
+    #[must_use]
+    pub fn answered_by(mut self, answers: &'a dyn Answers) -> Self {
+        self.answers = answers;
         self
     }
 
@@ -158,9 +171,9 @@ impl<'a> Backtracking<'a> {
             if let Some(condition) = &self.conditions.conditions[usize::from(variable)] {
                 self.look(context, self.costs[usize::from(variable)])?;
                 let held = condition
-                    .evaluate(&self.so_far, around)
+                    .evaluate(&RowContext::new(&self.so_far, around))
                     .map_err(|error| SearchError::Evaluation(variable, error))?;
-                if held != Value::Bool(true) {
+                if held != Some(true) {
                     self.so_far.pop();
                     continue;
                 }
@@ -225,8 +238,8 @@ impl Strategy for Backtracking<'_> {
         target: &mut Target,
     ) -> Result<Option<usize>, SearchError> {
         let Candidate { start, begin, end, number, .. } = candidate;
-        let (columns, names) = (&self.conditions.columns, self.names);
-        let around = Surroundings { columns, names, begin, end, number: number as i64 };
+        let (columns, names, answers) = (&self.conditions.columns, self.names, self.answers);
+        let around = Surroundings { columns, names, begin, end, number: number as i64, answers };
         let Some(end) = self.search(context, backward, start, around)? else { return Ok(None) };
         self.hand_on(context, output, target)?;
         Ok(Some(end))
