@@ -9,7 +9,7 @@ use std::hash::BuildHasher;
 use hashbrown::HashTable;
 
 use crate::budget::{Budget, Stopped};
-use crate::condition::{Expression, MatchSoFar};
+use crate::condition::{Expression, Given, MatchSoFar};
 use crate::rows::At;
 
 /// Words of all keys together; 64 MiB. Past that nothing more is remembered: the answer stays the same.
@@ -52,7 +52,24 @@ impl Reach {
                 }
             }
             Expression::MatchNumber | Expression::Aggregate(_) => self.start = true,
+            Expression::Computed(_, given) => {
+                for given in given {
+                    match given {
+                        Given::Row(at) => self.read(*at),
+                        Given::Rows(set) => self.read_all(*set),
+                        Given::Value(part) => self.add(part),
+                    }
+                }
+            }
             others => others.for_each_part(|part| self.add(part)),
+        }
+    }
+
+    /// Reads all rows of a set; without one, they follow from where the match began.
+    fn read_all(&mut self, set: Option<usize>) {
+        self.start = true;
+        if let Some(set) = set {
+            self.sets[set].0 = usize::MAX;
         }
     }
 

@@ -35,7 +35,13 @@
 //! ```
 
 mod ambiguity;
+mod answers;
 mod backtracking;
 mod failures;
+mod follows;
+mod look_ahead;
+mod rounds;
 
+pub use answers::{PartitionAnswers, Purpose, Used};
 pub use backtracking::{Backtracking, FAILURES_BEFORE_NOTES, MatchConditions};
+pub use rounds::{Asking, Compute, REQUESTS_A_ROUND, search_in_rounds};

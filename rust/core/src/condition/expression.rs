@@ -2,8 +2,8 @@
 
 use super::match_so_far::MatchSoFar;
 use super::values::{Value, ValueColumn};
-use crate::expression::{Answers, EvaluationError};
-use crate::rows::At;
+use crate::expression::{Answers, Argument, EvaluationError, Request};
+use crate::rows::{At, MappedRows};
 
 /// How two numbers become one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,6 +88,19 @@ pub enum Expression {
     Round(Box<Expression>, i32),
     /// The number as a double.
     ToFloat(Box<Expression>),
+    /// What is computed elsewhere: the expression's number there, and what it is given.
+    Computed(usize, Vec<Given>),
+}
+
+/// What an expression that is computed elsewhere is given.
+#[derive(Debug)]
+pub enum Given {
+    /// A row.
+    Row(At),
+    /// The rows of the match so far that are mapped to a set of variables, or all.
+    Rows(Option<usize>),
+    /// A value.
+    Value(Expression),
 }
 
 /// What evaluation reads beside the match so far.
@@ -136,6 +149,13 @@ impl Expression {
                 call(otherwise);
             }
             Self::Coalesce(items) | Self::Extreme(_, items) => items.iter().for_each(call),
+            Self::Computed(_, given) => {
+                for given in given {
+                    if let Given::Value(part) = given {
+                        call(part);
+                    }
+                }
+            }
         }
     }
 
@@ -147,6 +167,7 @@ impl Expression {
     }
 
     /// Evaluates; takes time linear in the tree.
+    #[expect(clippy::too_many_lines, reason = "a case for each kind of expression")]
     pub fn evaluate<'a>(
         &'a self,
         so_far: &MatchSoFar<'a>,
@@ -251,8 +272,30 @@ impl Expression {
                 whole => whole,
             },
             Self::ToFloat(inner) => of(inner)?.as_float().map_or(Value::Null, Value::Float),
+            Self::Computed(expression, given) => computed(*expression, given, so_far, around)?,
         })
     }
+}
+
+fn computed<'a>(
+    expression: usize,
+    given: &'a [Given],
+    so_far: &MatchSoFar<'a>,
+    around: Surroundings<'a>,
+) -> Result<Value<'a>, EvaluationError> {
+    let argument = |given: &'a Given| {
+        Ok(match given {
+            Given::Row(at) => Argument::Row(row_at(*at, so_far, around)),
+            Given::Rows(set) => Argument::Rows(match so_far.mapped(*set) {
+                MappedRows::All(rows) => rows.collect(),
+                MappedRows::Of(rows) => Box::from(rows),
+            }),
+            Given::Value(part) => Argument::Value(part.evaluate(so_far, around)?.into()),
+        })
+    };
+    let arguments = given.iter().map(argument).collect::<Result<_, _>>()?;
+    let answer = around.answers.answer(&Request { expression, arguments });
+    Ok(answer.ok_or(EvaluationError::Missing)?.into())
 }
 
 #[inline]

@@ -30,6 +30,6 @@ mod expression;
 mod match_so_far;
 mod values;
 
-pub use expression::{Arithmetic, Comparison, Expression, Surroundings};
+pub use expression::{Arithmetic, Comparison, Expression, Given, Surroundings};
 pub use match_so_far::{Aggregate, Function, MatchSoFar};
 pub use values::{Value, ValueColumn};

@@ -17,6 +17,30 @@ pub enum Value<'a> {
     Text(&'a str),
 }
 
+impl<'a> From<&'a crate::expression::Value> for Value<'a> {
+    fn from(value: &'a crate::expression::Value) -> Self {
+        match value {
+            crate::expression::Value::Bool(value) => Self::Bool(*value),
+            crate::expression::Value::Int(value) => Self::Int(*value),
+            crate::expression::Value::Double(value) => Self::Float(*value),
+            crate::expression::Value::Text(value) => Self::Text(value),
+            _ => Self::Null,
+        }
+    }
+}
+
+impl From<Value<'_>> for crate::expression::Value {
+    fn from(value: Value<'_>) -> Self {
+        match value {
+            Value::Null => Self::Null,
+            Value::Bool(value) => Self::Bool(value),
+            Value::Int(value) => Self::Int(value),
+            Value::Float(value) => Self::Double(value),
+            Value::Text(value) => Self::Text(value.into()),
+        }
+    }
+}
+
 impl Value<'_> {
     /// The number as a double.
     pub fn as_float(self) -> Option<f64> {
