@@ -1,15 +1,19 @@
 //! `Conditions`: compiled conditions that depend on the match, from nested tuples and Arrow columns.
 
+use std::cell::RefCell;
+
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
-use rowpattern_core::backtrack::{Backtracking, MatchConditions};
+use rowpattern_core::backtrack::{Backtracking, MatchConditions, search_in_rounds};
 use rowpattern_core::budget::Budget;
-use rowpattern_core::condition::{Aggregate, Arithmetic, Comparison, Expression, Function, ValueColumn};
+use rowpattern_core::condition::{Aggregate, Arithmetic, Comparison, Expression, Function, Given, ValueColumn};
+use rowpattern_core::expression::Type;
 use rowpattern_core::rows::{At, VariableSet};
 use rowpattern_macros::catch_panics;
 
 use super::arguments::variable;
+use super::computing::{ComputedExpression, ComputedExpressions, Computing};
 use super::errors::{QueryError, SkipError, rows_error};
 use super::input::Input;
 use super::iterator::MatchIterator;
@@ -32,6 +36,7 @@ use super::sinks::MatchesSink;
 pub struct Conditions {
     pattern: Py<Pattern>,
     inner: MatchConditions,
+    computed: ComputedExpressions,
     rows: usize,
 }
 
@@ -59,7 +64,12 @@ impl Conditions {
             .iter()
             .map(|names| names.iter().map(variable).collect::<PyResult<VariableSet>>())
             .collect::<PyResult<Vec<_>>>()?;
-        let reader = ConditionReader { columns: columns.len(), sets: sets.len(), aggregates: aggregates.len() };
+        let reader = ConditionReader {
+            columns: columns.len(),
+            sets: sets.len(),
+            aggregates: aggregates.len(),
+            computed: RefCell::default(),
+        };
         let aggregates = aggregates
             .into_iter()
             .map(|(function, column, set)| {
@@ -82,7 +92,7 @@ impl Conditions {
             nodes[usize::from(number)] = Some(reader.node(&node, 0)?);
         }
         let inner = MatchConditions { columns, sets, aggregates, conditions: nodes };
-        Ok(Self { pattern: owner, inner, rows })
+        Ok(Self { pattern: owner, inner, computed: reader.computed.into_inner(), rows })
     }
 
     /// Finds all matches, as columns: as `Pattern.match`, where these conditions have to hold too.
@@ -95,18 +105,26 @@ impl Conditions {
     ///     threads: as for `Pattern.match`; one partition is never cut here.
     ///     timeout_seconds: as for `Pattern.match`.
     ///     memory_limit_mb: as for `Pattern.match`; the conditions' own columns do not count.
+    ///     compute: what computes the parts `("computed", ...)` of conditions, called as `compute(number, arguments, wanted)` with the
+    ///         number of an expression and, for each of its arguments, an Arrow array with a value for each request: row numbers (int64,
+    ///         NULL where there is no such row), lists of them, or values. It gives `(values, known)`: an Arrow array of the
+    ///         expression's values, and one of booleans, or None where all are known. The first `wanted` must be known; the
+    ///         others are what the search will perhaps need. With such parts there is one thread.
     ///
     /// Raises:
-    ///     What `Pattern.match` raises.
+    ///     What `Pattern.match` raises, and what `compute` raises.
     ///     QueryError: a whole number leaves 64 bits or is divided by zero.
+    ///     ValueError: conditions have computed parts and there is no `compute`, or what it gives has another type or number of values.
     ///
     /// Tries ways to match in the order of preferment and goes back where a condition fails; a branch that agrees with one
     /// known to fail in the row, the position and all that conditions can still read is not tried again. Memory: the
-    /// columns, the match, and 64 MiB of branches at most.
+    /// columns, the match, and 64 MiB of branches at most. Computed parts are asked for some 10,000 at a time, for many partitions
+    /// together, and kept while their partition is searched.
     #[pyo3(
         name = "match",
         signature = (
-            rows, *, partitions = None, skip = None, threads = 1, timeout_seconds = None, memory_limit_mb = None
+            rows, *, partitions = None, skip = None, threads = 1, timeout_seconds = None, memory_limit_mb = None,
+            compute = None
         )
     )]
     #[expect(clippy::too_many_arguments, reason = "Python's keyword arguments")]
@@ -119,15 +137,21 @@ impl Conditions {
         #[pyo3(from_py_with = whole)] threads: usize,
         #[pyo3(from_py_with = optional_number)] timeout_seconds: Option<f64>,
         #[pyo3(from_py_with = optional_number)] memory_limit_mb: Option<f64>,
+        compute: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Matches> {
         let mut input = self.input(rows, partitions, skip, threads, (timeout_seconds, memory_limit_mb))?;
-        let (found, failed) = self.search(py, &mut input);
+        let (found, failed) = self.search(py, &mut input, compute)?;
         failed.map_or_else(|| Ok(Matches::new(found, &self.pattern.get().compiled)), Err)
     }
 
     /// Iterates over the matches; they are found before it returns. Arguments and errors are those of `match`; a skip
     /// that has nowhere to go is raised after the matches before it.
-    #[pyo3(signature = (rows, *, partitions = None, skip = None, timeout_seconds = None, memory_limit_mb = None))]
+    #[pyo3(
+        signature = (
+            rows, *, partitions = None, skip = None, timeout_seconds = None, memory_limit_mb = None, compute = None
+        )
+    )]
+    #[expect(clippy::too_many_arguments, reason = "Python's keyword arguments")]
     fn find_iter(
         &self,
         py: Python<'_>,
@@ -136,9 +160,10 @@ impl Conditions {
         skip: Option<&Bound<'_, PyAny>>,
         #[pyo3(from_py_with = optional_number)] timeout_seconds: Option<f64>,
         #[pyo3(from_py_with = optional_number)] memory_limit_mb: Option<f64>,
+        compute: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<MatchIterator> {
         let mut input = self.input(rows, partitions, skip, 1, (timeout_seconds, memory_limit_mb))?;
-        let (found, failed) = self.search(py, &mut input);
+        let (found, failed) = self.search(py, &mut input, compute)?;
         if let Some(error) = failed.as_ref().filter(|error| !error.is_instance_of::<SkipError>(py)) {
             return Err(error.clone_ref(py));
         }
@@ -169,13 +194,30 @@ impl Conditions {
     }
 
     /// Searches, and gives what was found before an error too.
-    fn search(&self, py: Python<'_>, input: &mut Input) -> (MatchesSink, Option<PyErr>) {
+    fn search(
+        &self,
+        py: Python<'_>,
+        input: &mut Input,
+        compute: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<(MatchesSink, Option<PyErr>)> {
         let pattern = self.pattern.bind(py);
         let (names, partitions) = (&pattern.get().compiled.variables, input.partitions.len());
-        input.search(pattern, |search, skip, tick| {
-            let sink = |rows, budget: &Budget| MatchesSink::new(rows, partitions, budget);
-            search.run_with(|| Backtracking::new(&self.inner, names, skip), sink, tick)
-        })
+        if self.computed.is_empty() {
+            return Ok(input.search(pattern, |search, skip, tick| {
+                let sink = |rows, budget: &Budget| MatchesSink::new(rows, partitions, budget);
+                search.run_with(|| Backtracking::new(&self.inner, names, skip), sink, tick)
+            }));
+        }
+        let Some(compute) = compute else {
+            return Err(PyValueError::new_err("conditions have parts that are computed elsewhere; give compute=..."));
+        };
+        let mut computing = Computing::new(compute, &self.computed);
+        let (found, failed) = input.search(pattern, |search, skip, tick| {
+            let strategy = Backtracking::new(&self.inner, names, skip);
+            let compute = &mut |number, requests: &[_], wanted| computing.compute(number, requests, wanted);
+            search_in_rounds(search, strategy, MatchesSink::default(), compute, tick)
+        });
+        Ok((found, computing.raised.or(failed)))
     }
 }
 
@@ -187,6 +229,8 @@ struct ConditionReader {
     columns: usize,
     sets: usize,
     aggregates: usize,
+    /// What was read so far.
+    computed: RefCell<ComputedExpressions>,
 }
 
 /// The number of something of which `known` are known.
@@ -208,6 +252,30 @@ impl ConditionReader {
         })
     }
 
+    /// Reads `("computed", type, number, (arguments...))`.
+    fn computed(&self, item: &Bound<'_, PyTuple>, depth: usize) -> PyResult<Expression> {
+        let (name, number): (String, usize) = (item.get_item(1)?.extract()?, item.get_item(2)?.extract()?);
+        let result = Type::named(&name);
+        let result = result.ok_or_else(|| PyValueError::new_err(format!("conditions have no type {name:?}")))?;
+        let mut given = Vec::new();
+        for argument in item.get_item(3)?.try_iter()? {
+            let argument = argument?.cast_into::<PyTuple>()?;
+            given.push(match argument.get_item(0)?.extract::<String>()?.as_str() {
+                "row" => Given::Row(self.at(&argument, 1)?),
+                "rows" => {
+                    let set: Option<usize> = argument.get_item(1)?.extract()?;
+                    Given::Rows(set.map(|number| checked(number, self.sets, "set")).transpose()?)
+                }
+                _ => Given::Value(self.node(&argument, depth + 1)?),
+            });
+        }
+        let expression = ComputedExpression { result, arguments: given.len() };
+        if *self.computed.borrow_mut().entry(number).or_insert(expression) != expression {
+            return Err(PyValueError::new_err(format!("the computed expression {number} has two types")));
+        }
+        Ok(Expression::Computed(number, given))
+    }
+
     /// Reads a part that stands below `depth` others.
     fn node(&self, item: &Bound<'_, PyAny>, depth: usize) -> PyResult<Expression> {
         if depth >= DEEPEST {
@@ -215,6 +283,9 @@ impl ConditionReader {
         }
         let item = item.cast::<PyTuple>()?;
         let kind: String = item.get_item(0)?.extract()?;
+        if kind == "computed" {
+            return self.computed(item, depth);
+        }
         let inner = |item: &Bound<'_, PyAny>| self.node(item, depth + 1);
         let part = |number: usize| inner(&item.get_item(number)?).map(Box::new);
         let parts =
