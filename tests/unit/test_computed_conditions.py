@@ -205,7 +205,6 @@ def test_a_callable_is_needed_where_something_is_computed_and_not_called_elsewhe
         (computed(("rows", 7)), "there is no set 7"),
         (computed(("row", 7, False, 0, 0)), "there is no set 7"),
         (("and", computed(("rows", None)), computed(("rows", None), result="BIGINT")), "has two types"),
-        (("and", computed(("rows", None)), computed()), "has two types"),
     ],
 )
 def test_parts_that_are_not_as_they_should_be(part: tuple[Any, ...], message: str) -> None:

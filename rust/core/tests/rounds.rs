@@ -9,7 +9,7 @@ use std::time::Duration;
 use found::Found;
 use proptest::prelude::*;
 use rowpattern_core::backtrack::{
-    Backtracking, FAILURES_BEFORE_NOTES, MatchConditions, REQUESTS_A_ROUND, search_in_rounds,
+    Asked as AskedFor, Backtracking, FAILURES_BEFORE_NOTES, MatchConditions, REQUESTS_A_ROUND, search_in_rounds,
 };
 use rowpattern_core::budget::{Budget, Stopped};
 use rowpattern_core::condition::{Aggregate, Arithmetic, Comparison, Expression, Function, Given, ValueColumn};
@@ -188,10 +188,12 @@ impl Query {
         let partitions = Partitions::from_counts(&self.counts).unwrap();
         let search = Search::new(&compiled, &mut symbols, &partitions, 1, budget);
         let strategy = Backtracking::new(&conditions, &compiled.variables, self.skip).noting_after(self.failures);
-        let mut callback = |kind: usize, requests: &[Request], wanted: usize| {
-            assert!((1..=requests.len()).contains(&wanted));
-            let mut values = requests.iter().map(|request| Some(answer(&self.column, kind, request))).collect();
-            compute(requests, wanted, &mut values)?;
+        let mut callback = |asked: &AskedFor| {
+            assert!((1..=asked.requests).contains(&asked.wanted));
+            let requests: Vec<Request> = (0..asked.requests).map(|at| asked.request(at)).collect();
+            let value = |request| Some(answer(&self.column, asked.expression, request));
+            let mut values = requests.iter().map(value).collect();
+            compute(&requests, asked.wanted, &mut values)?;
             Ok(values)
         };
         let ended = search_in_rounds(search, strategy, Found::default(), &mut callback, &mut || Ok(()));

@@ -1,65 +1,56 @@
 //! Parts of conditions that a callable of Python computes, in rounds.
 
 use std::collections::BTreeMap;
+use std::iter::once;
 use std::sync::Arc;
 
-use arrow_array::builder::{BooleanBuilder, Float64Builder, Int64Builder, ListBuilder, StringBuilder};
-use arrow_array::{ArrayRef, Int64Array, NullArray};
+use arrow_array::builder::{BooleanBuilder, Float64Builder, Int64Builder, StringBuilder};
+use arrow_array::{ArrayRef, Int64Array, ListArray, NullArray};
+use arrow_buffer::OffsetBuffer;
+use arrow_schema::{DataType, Field};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
+use rowpattern_core::backtrack::{ArgumentColumn, Asked};
 use rowpattern_core::budget::Stopped;
 use rowpattern_core::condition::ValueColumn;
-use rowpattern_core::expression::{Argument, Physical, Request, Type, Value};
+use rowpattern_core::expression::{Physical, Type, Value};
+use rowpattern_core::rows::NOWHERE;
 
 use super::array::Array;
 use super::ffi;
 use super::readers::{self, condition_column};
 
-/// What is known of an expression that is computed elsewhere.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct ComputedExpression {
-    /// The type of its values.
-    pub result: Type,
-    /// How many arguments it has.
-    pub arguments: usize,
-}
-
-/// By number.
-pub type ComputedExpressions = BTreeMap<usize, ComputedExpression>;
+/// The types of expressions that are computed elsewhere, by number.
+pub type ResultTypes = BTreeMap<usize, Type>;
 
 /// The callable, and what it raised.
 pub struct Computing<'c> {
     callable: Py<PyAny>,
-    expressions: &'c ComputedExpressions,
+    results: &'c ResultTypes,
     /// Ends the search, and comes out of it as it is.
     pub raised: Option<PyErr>,
 }
 
 impl<'c> Computing<'c> {
-    pub fn new(callable: &Bound<'_, PyAny>, expressions: &'c ComputedExpressions) -> Self {
-        Self { callable: callable.clone().unbind(), expressions, raised: None }
+    pub fn new(callable: &Bound<'_, PyAny>, results: &'c ResultTypes) -> Self {
+        Self { callable: callable.clone().unbind(), results, raised: None }
     }
 
     /// Has values computed, from a thread that is detached from the interpreter.
-    pub fn compute(
-        &mut self,
-        number: usize,
-        requests: &[Request],
-        wanted: usize,
-    ) -> Result<Vec<Option<Value>>, Stopped> {
-        let computed = Python::attach(|py| self.call(py, number, requests, wanted));
-        computed.map_err(|error| {
+    pub fn compute(&mut self, asked: &Asked) -> Result<Vec<Option<Value>>, Stopped> {
+        Python::attach(|py| self.call(py, asked)).map_err(|error| {
             self.raised = Some(error);
             Stopped::ByCaller
         })
     }
 
-    fn call(&self, py: Python<'_>, number: usize, requests: &[Request], wanted: usize) -> PyResult<Vec<Option<Value>>> {
-        let Some(&ComputedExpression { result, arguments }) = self.expressions.get(&number) else {
+    fn call(&self, py: Python<'_>, asked: &Asked) -> PyResult<Vec<Option<Value>>> {
+        let (number, wanted) = (asked.expression, asked.wanted);
+        let Some(&result) = self.results.get(&number) else {
             return Err(PyValueError::new_err(format!("there is no computed expression {number}")));
         };
-        let columns = (0..arguments).map(|at| Ok(Array::new(argument_column(requests, at)?)));
+        let columns = asked.arguments.iter().map(|column| Ok(Array::new(argument_array(column)?)));
         let columns = columns.collect::<PyResult<Vec<_>>>()?;
         let given = self.callable.bind(py).call1((number, columns, wanted))?;
         let name = format!("compute({number}, ...)");
@@ -68,9 +59,9 @@ impl<'c> Computing<'c> {
             PyValueError::new_err(format!("{name} must give (values, known), not an object of {kind}"))
         })?;
         let (values, known) = (pair.get_item(0)?, pair.get_item(1)?);
-        let mut values = values_of(&values, result, &format!("the values of {name}"), requests.len())?;
+        let mut values = values_of(&values, result, &format!("the values of {name}"), asked.requests)?;
         if !known.is_none() {
-            let known = known_of(&known, &format!("what is known of {name}"), requests.len())?;
+            let known = known_of(&known, &format!("what is known of {name}"), asked.requests)?;
             for (value, known) in values.iter_mut().zip(known) {
                 if !known {
                     *value = None;
@@ -88,31 +79,24 @@ impl<'c> Computing<'c> {
 }
 
 /// An argument of all requests.
-fn argument_column(requests: &[Request], at: usize) -> PyResult<ArrayRef> {
-    let arguments = || requests.iter().filter_map(|request| request.arguments.get(at));
-    match arguments().next() {
-        Some(Argument::Rows(_)) => {
-            let mut lists = ListBuilder::new(Int64Builder::new());
-            for argument in arguments() {
-                if let Argument::Rows(rows) = argument {
-                    rows.iter().for_each(|&row| lists.values().append_value(row as i64));
-                }
-                lists.append(true);
-            }
-            Ok(Arc::new(lists.finish()))
+fn argument_array(column: &ArgumentColumn) -> PyResult<ArrayRef> {
+    Ok(match column {
+        ArgumentColumn::Row(rows) => {
+            Arc::new(rows.iter().map(|&row| (row != NOWHERE).then_some(row)).collect::<Int64Array>())
         }
-        Some(Argument::Value(_)) => value_column(arguments()),
-        _ => {
-            let row = |argument: &Argument| if let Argument::Row(row) = argument { *row } else { None };
-            Ok(Arc::new(arguments().map(|argument| row(argument).map(|row| row as i64)).collect::<Int64Array>()))
+        ArgumentColumn::Rows { rows, ends } => {
+            let offsets =
+                OffsetBuffer::try_from_lengths(ends.iter().zip(once(&0).chain(ends)).map(|(end, begin)| end - begin));
+            let offsets = offsets.map_err(|error| PyValueError::new_err(error.to_string()))?;
+            let field = Arc::new(Field::new("item", DataType::Int64, true));
+            Arc::new(ListArray::new(field, offsets, Arc::new(Int64Array::from(rows.clone())), None))
         }
-    }
+        ArgumentColumn::Value(values) => value_array(values)?,
+    })
 }
 
 /// Values of one type, of which some may be NULL.
-fn value_column<'a>(arguments: impl Iterator<Item = &'a Argument> + Clone) -> PyResult<ArrayRef> {
-    let values =
-        arguments.filter_map(|argument| if let Argument::Value(value) = argument { Some(value) } else { None });
+fn value_array(values: &[Value]) -> PyResult<ArrayRef> {
     macro_rules! column {
         ($builder:ty, $kind:ident) => {{
             let mut builder = <$builder>::new();
@@ -122,9 +106,9 @@ fn value_column<'a>(arguments: impl Iterator<Item = &'a Argument> + Clone) -> Py
             Arc::new(builder.finish())
         }};
     }
-    let kind = values.clone().find(|value| **value != Value::Null);
+    let kind = values.iter().find(|value| **value != Value::Null);
     Ok(match kind {
-        None => Arc::new(NullArray::new(values.count())),
+        None => Arc::new(NullArray::new(values.len())),
         Some(Value::Bool(_)) => column!(BooleanBuilder, Bool),
         Some(Value::Int(_)) => column!(Int64Builder, Int),
         Some(Value::Double(_)) => column!(Float64Builder, Double),

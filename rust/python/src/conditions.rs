@@ -13,7 +13,7 @@ use rowpattern_core::rows::{At, VariableSet};
 use rowpattern_macros::catch_panics;
 
 use super::arguments::variable;
-use super::computing::{ComputedExpression, ComputedExpressions, Computing};
+use super::computing::{Computing, ResultTypes};
 use super::errors::{QueryError, SkipError, rows_error};
 use super::input::Input;
 use super::iterator::MatchIterator;
@@ -36,7 +36,7 @@ use super::sinks::MatchesSink;
 pub struct Conditions {
     pattern: Py<Pattern>,
     inner: MatchConditions,
-    computed: ComputedExpressions,
+    computed: ResultTypes,
     rows: usize,
 }
 
@@ -214,8 +214,7 @@ impl Conditions {
         let mut computing = Computing::new(compute, &self.computed);
         let (found, failed) = input.search(pattern, |search, skip, tick| {
             let strategy = Backtracking::new(&self.inner, names, skip);
-            let compute = &mut |number, requests: &[_], wanted| computing.compute(number, requests, wanted);
-            search_in_rounds(search, strategy, MatchesSink::default(), compute, tick)
+            search_in_rounds(search, strategy, MatchesSink::default(), &mut |asked| computing.compute(asked), tick)
         });
         Ok((found, computing.raised.or(failed)))
     }
@@ -230,7 +229,7 @@ struct ConditionReader {
     sets: usize,
     aggregates: usize,
     /// What was read so far.
-    computed: RefCell<ComputedExpressions>,
+    computed: RefCell<ResultTypes>,
 }
 
 /// The number of something of which `known` are known.
@@ -269,8 +268,7 @@ impl ConditionReader {
                 _ => Given::Value(self.node(&argument, depth + 1)?),
             });
         }
-        let expression = ComputedExpression { result, arguments: given.len() };
-        if *self.computed.borrow_mut().entry(number).or_insert(expression) != expression {
+        if *self.computed.borrow_mut().entry(number).or_insert(result) != result {
             return Err(PyValueError::new_err(format!("the computed expression {number} has two types")));
         }
         Ok(Expression::Computed(number, given))

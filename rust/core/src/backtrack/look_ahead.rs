@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::iter::repeat;
 use std::ops::Range;
 
-use super::answers::{PartitionAnswers, Purpose, Used};
+use super::answers::{Purpose, Used};
 use crate::budget::Stopped;
 use crate::expression::{Argument, Request};
 
@@ -107,31 +107,34 @@ impl Wanted<'_> {
         (stays, goes_on)
     }
 
-    /// The request some rows on; None where the partition has no such rows.
-    fn moved(&self, step: Step) -> Option<Request> {
+    /// Writes the request some rows on; false where the partition has no such rows.
+    fn has_moved(&self, step: Step, moved: &mut Request) -> bool {
         let inside = |row: i64| usize::try_from(row).ok().filter(|row| self.rows.contains(row));
-        let argument = |(argument, follows): (&Argument, bool)| {
+        for ((argument, follows), moved) in self.arguments().zip(&mut moved.arguments) {
             let more = if follows { step.rows } else { 0 };
-            Some(match argument {
-                Argument::Row(Some(row)) => Argument::Row(Some(inside((row + step.starts) as i64 + more)?)),
-                Argument::Rows(rows) => {
-                    let moved = rows.iter().map(|row| row + step.starts);
-                    let length = usize::try_from(rows.len() as i64 + more.min(0)).ok()?;
-                    let next = rows.last().map_or(0, |last| last + step.starts + 1);
-                    let behind = next..next + more.max(0) as usize;
-                    let rows: Box<[usize]> = moved.take(length).chain(behind).collect();
-                    if let Some(&last) = rows.last() {
-                        inside(last as i64)?;
-                    } else if more < 0 {
-                        return None;
+            match argument {
+                Argument::Row(Some(row)) => {
+                    let row = inside((row + step.starts) as i64 + more);
+                    if row.is_none() {
+                        return false;
                     }
-                    Argument::Rows(rows)
+                    *moved = Argument::Row(row);
                 }
-                other => other.clone(),
-            })
-        };
-        let arguments = self.arguments().map(argument).collect::<Option<_>>()?;
-        Some(Request { expression: self.request.expression, arguments })
+                Argument::Rows(rows) => {
+                    let Some(&last) = rows.last() else { continue };
+                    // What follows has lost its last rows, or got those behind them.
+                    let length = rows.len() as i64 + more.min(0);
+                    let behind = last + step.starts + 1..last + step.starts + 1 + more.max(0) as usize;
+                    if length < 1 || inside(behind.end as i64 - 1).is_none() {
+                        return false;
+                    }
+                    let before = rows.iter().take(length as usize).map(|row| row + step.starts);
+                    *moved = Argument::Rows(before.chain(behind).collect());
+                }
+                Argument::Row(None) | Argument::Value(_) => {}
+            }
+        }
+        true
     }
 
     /// Rows of lists that the request has.
@@ -142,40 +145,43 @@ impl Wanted<'_> {
 }
 
 impl LookAhead {
-    /// Calls with what may be asked for next and is not known, and for what.
+    /// Calls with what may be asked for next, and for what.
     ///
     /// Args:
     ///     wanted: what the search waits for.
     ///     given: what its partition was given before; noted anew.
-    ///     answers: what is known of the partition, and how much of it was of use.
+    ///     used: how much of that was of use.
     ///     most: the most requests, and the most rows in lists of rows, of all requests together.
+    ///     call: says whether the request is new.
     pub fn guess(
         &mut self,
         wanted: &Wanted<'_>,
         given: &mut Given,
-        (answers, round, used): (&PartitionAnswers, u32, Used),
+        used: Used,
         (most, mut most_listed): (usize, usize),
-        mut call: impl FnMut(Request, Purpose) -> Result<(), Stopped>,
+        mut call: impl FnMut(&Request, Purpose) -> Result<bool, Stopped>,
     ) -> Result<(), Stopped> {
         let (stays, goes_on) = wanted.kinds();
         let depth = wanted.depth();
         let size = (given.size * GROWTH).clamp(FIRST_SIZE, usize::MAX / GROWTH);
         given.size = size;
         let size = size.min(most);
+        let mut moved = wanted.request.clone();
         // False where nothing more may be asked for.
         let mut ask = |step: Step, purpose: Purpose| -> Result<bool, Stopped> {
-            let Some(request) = wanted.moved(step) else { return Ok(true) };
-            let listed = Wanted::listed(&request);
+            if !wanted.has_moved(step, &mut moved) {
+                return Ok(true);
+            }
+            let listed = Wanted::listed(&moved);
             if listed > most_listed {
                 return Ok(false);
             }
-            if !answers.contains(&request) {
+            if call(&moved, purpose)? {
                 most_listed -= listed;
-                call(request, purpose)?;
             }
             Ok(true)
         };
-        let purpose = |starts: usize, depth: i64| Purpose { start: wanted.start + starts, depth, round };
+        let purpose = |starts: usize, depth: i64| Purpose { start: wanted.start + starts, depth };
         if !stays {
             // It is the same for all starts.
             for rows in 1..=if goes_on { size.min(wanted.rows.len()) } else { 0 } {

@@ -6,9 +6,10 @@
 //! at hand, with all answers that its partition got so far ([`PartitionAnswers`]). Matches, numbers and errors are those of a search
 //! whose conditions are computed at once.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
-use super::answers::{PartitionAnswers, Purpose, request_bytes};
+use super::answers::{PartitionAnswers, Purpose};
+use super::asked::Asked;
 use super::look_ahead::{Given, LookAhead, Wanted};
 use crate::budget::{Budget, Stopped, Tick};
 use crate::expression::{EvaluationError, Request, Value};
@@ -27,9 +28,9 @@ const MANY_BYTES: usize = 64 << 20;
 /// Partitions or requests between two looks at the limits.
 const ITEMS_A_LOOK: usize = 1 << 8;
 
-/// Computes values: of an expression, by number, for requests of which the first so many are waited for. Gives a value for each, or
-/// None for those that nobody waits for and that could not be computed. An error ends the search.
-pub type Compute<'c> = dyn FnMut(usize, &[Request], usize) -> Result<Vec<Option<Value>>, Stopped> + 'c;
+/// Computes values: one for each request, or None for those that nobody waits for and that could not be computed. An error ends the
+/// search.
+pub type Compute<'c> = dyn FnMut(&Asked) -> Result<Vec<Option<Value>>, Stopped> + 'c;
 
 /// A strategy with conditions that read answers.
 pub trait Asking: Strategy {
@@ -140,7 +141,13 @@ impl<S: Sink + Default, M: Asking> Rounds<'_, S, M> {
 
     /// Begins partitions until enough of them wait or there are no more.
     fn begin_more(&mut self, context: &mut Context<'_>) -> Result<(), SearchError> {
-        while self.next < self.last && self.waiting < MOST_WAITING && self.begun.len() < MOST_BEGUN {
+        // Half of the memory is for answers and what is found.
+        let has_room = |budget: &Budget| budget.charged_bytes() <= budget.memory_bytes() / 2;
+        while self.next < self.last
+            && self.waiting < MOST_WAITING
+            && self.begun.len() < MOST_BEGUN
+            && (self.waiting == 0 || has_room(context.budget))
+        {
             context.budget.charge(size_of::<Partition<S>>())?;
             self.begun.push_back(Partition {
                 place: Place::before(self.partitions, self.next),
@@ -228,67 +235,70 @@ impl<S: Sink + Default, M: Asking> Rounds<'_, S, M> {
 
     /// Has all computed that partitions wait for, and what they are going to need next.
     fn ask(&mut self, context: &mut Context<'_>, compute: &mut Compute<'_>) -> Result<(), SearchError> {
-        for (expression, batch) in self.batches(context)? {
+        for Batch { asked, places } in self.batches(context)? {
             context.check()?;
-            let Batch { requests, purposes, waited_for, bytes } = batch;
-            let values = compute(expression, &requests, waited_for)?;
-            let mut values = values.into_iter();
-            for (at, (request, (number, purpose))) in requests.into_iter().zip(purposes).enumerate() {
+            let mut values = compute(&asked)?.into_iter();
+            for (at, (number, place)) in places.iter().copied().enumerate() {
                 self.look(context)?;
                 let value = values.next().flatten();
                 // Those behind an error are gone.
                 let Some(partition) = self.begun.get_mut(number) else { continue };
                 match &partition.state {
-                    State::Waits(variable, _) if value.is_none() && at < waited_for => {
+                    State::Waits(variable, _) if value.is_none() && at < asked.wanted => {
                         let missing = SearchError::Evaluation(*variable, EvaluationError::Missing);
                         self.end_partition(number, Err(missing), context.budget);
                     }
-                    State::Waits(..) => partition.answers.insert(request, value, purpose, context.budget)?,
+                    State::Waits(..) => partition.answers.put(place, value, context.budget)?,
                     State::Ended(_) => {}
                 }
             }
-            context.budget.release(bytes);
+            asked.release(context.budget);
+            context.budget.release_vector(&places);
         }
         Ok(())
     }
 
-    /// What is asked for in this round, by expression.
-    fn batches(&mut self, context: &mut Context<'_>) -> Result<BTreeMap<usize, Batch>, Stopped> {
-        let mut batches: BTreeMap<usize, Batch> = BTreeMap::new();
-        let mut given = Vec::with_capacity(self.waiting);
+    /// What is asked for in this round.
+    fn batches(&mut self, context: &mut Context<'_>) -> Result<Vec<Batch>, Stopped> {
+        let mut batches: Vec<Batch> = Vec::new();
+        let mut waiting = Vec::with_capacity(self.waiting);
+        let many_bytes = MANY_BYTES / self.waiting.max(1);
         for number in 0..self.begun.len() {
             self.look(context)?;
-            let many_bytes = MANY_BYTES / self.waiting;
             let Partition { place, answers, many_bytes: noted, state, .. } = &mut self.begun[number];
             let State::Waits(variable, request) = state else { continue };
-            if answers.bytes() > many_bytes.max(*noted) {
-                answers.forget_before(place.row, context.budget);
-                *noted = 2 * answers.bytes();
+            if answers.charged_bytes() > many_bytes.max(*noted) {
+                answers.forget_before(place.row, context.budget)?;
+                *noted = 2 * answers.charged_bytes();
             }
             let wanted = wanted(&self.scan, self.partitions, *place, *variable, request);
-            let (round, used) = answers.begin_round();
-            given.push((number, round, used));
-            let purpose = Purpose { start: place.row, depth: wanted.depth(), round };
-            batches.entry(request.expression).or_default().add(request.clone(), number, purpose, context.budget)?;
+            let used = answers.begin_round();
+            let purpose = Purpose { start: place.row, depth: wanted.depth() };
+            let (asked, _) = answers.ask(request, purpose, context.budget)?;
+            let batch = batches.iter().position(|batch| batch.asked.takes(request)).unwrap_or_else(|| {
+                batches.push(Batch { asked: Asked::like(request), places: Vec::new() });
+                batches.len() - 1
+            });
+            batches[batch].add(request, (number, asked), context.budget)?;
+            waiting.push((number, batch, used));
         }
-        for batch in batches.values_mut() {
-            batch.waited_for = batch.requests.len();
+        for batch in &mut batches {
+            batch.asked.wanted = batch.asked.requests;
         }
-        let most = (REQUESTS_A_ROUND / self.waiting.max(1)).saturating_sub(1);
-        let most_listed = MOST_LISTED / self.waiting.max(1);
-        for (number, round, used) in given {
+        let most = (REQUESTS_A_ROUND / waiting.len().max(1)).saturating_sub(1);
+        let most_listed = MOST_LISTED / waiting.len().max(1);
+        for (number, batch, used) in waiting {
             self.look(context)?;
             let Partition { place, answers, given, state, .. } = &mut self.begun[number];
             let State::Waits(variable, request) = state else { continue };
-            let Some(batch) = batches.get_mut(&request.expression) else { continue };
             let wanted = wanted(&self.scan, self.partitions, *place, *variable, request);
-            self.look_ahead.guess(
-                &wanted,
-                given,
-                (answers, round, used),
-                (most, most_listed),
-                |request, purpose| batch.add(request, number, purpose, context.budget),
-            )?;
+            self.look_ahead.guess(&wanted, given, used, (most, most_listed), |request, purpose| {
+                let (asked, is_new) = answers.ask(request, purpose, context.budget)?;
+                if is_new {
+                    batches[batch].add(request, (number, asked), context.budget)?;
+                }
+                Ok(is_new)
+            })?;
         }
         Ok(batches)
     }
@@ -317,24 +327,17 @@ fn wanted<'w, M: Asking>(
     Wanted { variable, request, follows, start: place.row, rows: begin..end }
 }
 
-/// What is asked for of one expression in a round: first what partitions wait for.
-#[derive(Default)]
+/// What is asked for of one expression in a round.
 struct Batch {
-    requests: Vec<Request>,
-    /// For each, the partition's place among those that are begun, and what the answer is for.
-    purposes: Vec<(usize, Purpose)>,
-    waited_for: usize,
-    /// What is charged for them.
-    bytes: usize,
+    asked: Asked,
+    /// For each request, the partition's place among those that are begun, and the request's number there.
+    places: Vec<(usize, usize)>,
 }
 
 impl Batch {
-    fn add(&mut self, request: Request, partition: usize, purpose: Purpose, budget: &Budget) -> Result<(), Stopped> {
-        let bytes = request_bytes(&request) + size_of::<(usize, Purpose)>();
-        budget.charge(bytes)?;
-        self.bytes += bytes;
-        self.requests.push(request);
-        self.purposes.push((partition, purpose));
-        Ok(())
+    fn add(&mut self, request: &Request, place: (usize, usize), budget: &Budget) -> Result<(), Stopped> {
+        budget.reserve(&mut self.places, 1)?;
+        self.places.push(place);
+        self.asked.push(request, budget)
     }
 }
