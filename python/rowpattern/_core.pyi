@@ -12,8 +12,12 @@ _Rows: TypeAlias = Union[Mapping[str, Union[Sequence[Optional[bool]], _Booleans]
 _Numbers: TypeAlias = Union[Sequence[int], _Booleans]
 _Partitions: TypeAlias = Union[_Numbers, tuple[Literal["counts", "starts"], _Numbers], None]
 _Skip: TypeAlias = Union[Literal["past last row", "to next row"], tuple[Literal["to first", "to last"], str], None]
+# Computes parts of conditions: the number of an expression, an Arrow array for each of its arguments, and how many of the requests
+# must be answered; gives the values, and which of them are known.
+_Compute: TypeAlias = Callable[[int, list[Array], int], tuple[object, Optional[object]]]
 
 __all__ = [
+    "Array",
     "Column",
     "Conditions",
     "ManualClock",
@@ -171,6 +175,11 @@ class MatchIterator(Iterator[Match]):
     def __next__(self) -> Match: ...
 
 @final
+class Array:
+    def __len__(self) -> int: ...
+    def __arrow_c_array__(self, requested_schema: object = None) -> tuple[object, object]: ...
+
+@final
 class Column:
     def __len__(self) -> int: ...
     def __getitem__(self, index: int, /) -> Union[int, str, bool]: ...
@@ -255,6 +264,7 @@ class Conditions:
         threads: int = 1,
         timeout_seconds: Optional[float] = None,
         memory_limit_mb: Optional[float] = None,
+        compute: Optional[_Compute] = None,
     ) -> Matches: ...
     def find_iter(
         self,
@@ -264,6 +274,7 @@ class Conditions:
         skip: _Skip = None,
         timeout_seconds: Optional[float] = None,
         memory_limit_mb: Optional[float] = None,
+        compute: Optional[_Compute] = None,
     ) -> MatchIterator: ...
 
 @disjoint_base

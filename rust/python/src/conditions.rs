@@ -3,13 +3,14 @@
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use rowpattern_core::backtrack::{Backtracking, MatchConditions};
+use rowpattern_core::backtrack::{Backtracking, MatchConditions, search_in_rounds};
 use rowpattern_core::budget::Budget;
 use rowpattern_core::expression::{self, Aggregate, Condition, Function, Scope, Type, ValueColumn};
 use rowpattern_core::rows::VariableSet;
 use rowpattern_macros::catch_panics;
 
 use super::arguments::variable;
+use super::computing::{ComputedExpressions, Computing};
 use super::errors::{SkipError, rows_error};
 use super::input::Input;
 use super::iterator::MatchIterator;
@@ -49,6 +50,7 @@ use super::{ffi, nodes};
 pub struct Conditions {
     pattern: Py<Pattern>,
     inner: MatchConditions,
+    computed: ComputedExpressions,
     rows: usize,
 }
 
@@ -105,8 +107,12 @@ impl Conditions {
             let condition = Condition::new(nodes::expression(&node)?, &scope);
             nodes[usize::from(number)] = Some(condition.map_err(|error| PyValueError::new_err(error.to_string()))?);
         }
+        let mut computed = ComputedExpressions::default();
+        for condition in nodes.iter().flatten() {
+            computed.add(condition.expression())?;
+        }
         let inner = MatchConditions { columns, sets, aggregates, conditions: nodes };
-        Ok(Self { pattern: owner, inner, rows })
+        Ok(Self { pattern: owner, inner, computed, rows })
     }
 
     /// Finds all matches, as columns: as `Pattern.match`, where these conditions have to hold too.
@@ -119,18 +125,26 @@ impl Conditions {
     ///     threads: as for `Pattern.match`; one partition is never cut here.
     ///     timeout_seconds: as for `Pattern.match`.
     ///     memory_limit_mb: as for `Pattern.match`; the conditions' own columns do not count.
+    ///     compute: what computes the parts `("computed", ...)` of conditions, called as `compute(number, arguments, wanted)` with the
+    ///         number of an expression and, for each of its arguments, an Arrow array with a value for each request: row numbers (int64,
+    ///         NULL where there is no such row), lists of them, or values. It gives `(values, known)`: an Arrow array of the
+    ///         expression's values, and one of booleans, or None where all are known. The first `wanted` must be known; the
+    ///         others are what the search will perhaps need. With such parts there is one thread.
     ///
     /// Raises:
-    ///     What `Pattern.match` raises.
+    ///     What `Pattern.match` raises, and what `compute` raises.
+    ///     ValueError: conditions have computed parts and there is no `compute`, or what it gives has another number of values.
     ///     QueryError: a value does not fit into its type, or there is another error of that kind.
     ///
     /// Tries ways to match in the order of preferment and goes back where a condition fails; a branch that agrees with one
     /// known to fail in the row, the position and all that conditions can still read is not tried again. Memory: the
-    /// columns, the match, and 64 MiB of branches at most.
+    /// columns, the match, and 64 MiB of branches at most. Computed parts are asked for some 10,000 at a time, for many partitions
+    /// together, and kept while their partition is searched.
     #[pyo3(
         name = "match",
         signature = (
-            rows, *, partitions = None, skip = None, threads = 1, timeout_seconds = None, memory_limit_mb = None
+            rows, *, partitions = None, skip = None, threads = 1, timeout_seconds = None, memory_limit_mb = None,
+            compute = None
         )
     )]
     #[expect(clippy::too_many_arguments, reason = "Python's keyword arguments")]
@@ -143,15 +157,21 @@ impl Conditions {
         #[pyo3(from_py_with = whole)] threads: usize,
         #[pyo3(from_py_with = optional_number)] timeout_seconds: Option<f64>,
         #[pyo3(from_py_with = optional_number)] memory_limit_mb: Option<f64>,
+        compute: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Matches> {
         let mut input = self.input(rows, partitions, skip, threads, (timeout_seconds, memory_limit_mb))?;
-        let (found, failed) = self.search(py, &mut input);
+        let (found, failed) = self.search(py, &mut input, compute)?;
         failed.map_or_else(|| Ok(Matches::new(found, &self.pattern.get().compiled)), Err)
     }
 
     /// Iterates over the matches; they are found before it returns. Arguments and errors are those of `match`; a skip
     /// that has nowhere to go is raised after the matches before it.
-    #[pyo3(signature = (rows, *, partitions = None, skip = None, timeout_seconds = None, memory_limit_mb = None))]
+    #[pyo3(
+        signature = (
+            rows, *, partitions = None, skip = None, timeout_seconds = None, memory_limit_mb = None, compute = None
+        )
+    )]
+    #[expect(clippy::too_many_arguments, reason = "Python's keyword arguments")]
     fn find_iter(
         &self,
         py: Python<'_>,
@@ -160,9 +180,10 @@ impl Conditions {
         skip: Option<&Bound<'_, PyAny>>,
         #[pyo3(from_py_with = optional_number)] timeout_seconds: Option<f64>,
         #[pyo3(from_py_with = optional_number)] memory_limit_mb: Option<f64>,
+        compute: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<MatchIterator> {
         let mut input = self.input(rows, partitions, skip, 1, (timeout_seconds, memory_limit_mb))?;
-        let (found, failed) = self.search(py, &mut input);
+        let (found, failed) = self.search(py, &mut input, compute)?;
         if let Some(error) = failed.as_ref().filter(|error| !error.is_instance_of::<SkipError>(py)) {
             return Err(error.clone_ref(py));
         }
@@ -193,13 +214,29 @@ impl Conditions {
     }
 
     /// Searches, and gives what was found before an error too.
-    fn search(&self, py: Python<'_>, input: &mut Input) -> (MatchesSink, Option<PyErr>) {
+    fn search(
+        &self,
+        py: Python<'_>,
+        input: &mut Input,
+        compute: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<(MatchesSink, Option<PyErr>)> {
         let pattern = self.pattern.bind(py);
         let (names, partitions) = (&pattern.get().compiled.variables, input.partitions.len());
-        input.search(pattern, |search, skip, tick| {
-            let sink = |rows, budget: &Budget| MatchesSink::new(rows, partitions, budget);
-            search.run_with(|| Backtracking::new(&self.inner, names, skip), sink, tick)
-        })
+        if self.computed.is_empty() {
+            return Ok(input.search(pattern, |search, skip, tick| {
+                let sink = |rows, budget: &Budget| MatchesSink::new(rows, partitions, budget);
+                search.run_with(|| Backtracking::new(&self.inner, names, skip), sink, tick)
+            }));
+        }
+        let Some(compute) = compute else {
+            return Err(PyValueError::new_err("conditions have parts that are computed elsewhere; give compute=..."));
+        };
+        let mut computing = Computing::new(compute, &self.computed);
+        let (found, failed) = input.search(pattern, |search, skip, tick| {
+            let strategy = Backtracking::new(&self.inner, names, skip);
+            search_in_rounds(search, strategy, MatchesSink::default(), &mut |asked| computing.compute(asked), tick)
+        });
+        Ok((found, computing.raised.or(failed)))
     }
 }
 

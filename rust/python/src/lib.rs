@@ -3,6 +3,7 @@
 #![expect(clippy::doc_markdown, reason = "docstrings are read in Python, where back quotes mean nothing")]
 
 mod arguments;
+mod array;
 mod arrow;
 mod booleans;
 mod cache;
@@ -10,6 +11,7 @@ mod cache_key;
 mod cache_limits;
 mod checking;
 mod compile;
+mod computing;
 mod conditions;
 mod decoder;
 mod errors;
@@ -41,6 +43,8 @@ use pyo3::prelude::*;
 /// The compiled half of rowpattern; import from `rowpattern` instead.
 #[pymodule(gil_used = false)]
 mod _core {
+    #[pymodule_export]
+    use super::array::Array;
     #[pymodule_export]
     use super::cache::PatternCache;
     #[pymodule_export]

@@ -33,7 +33,16 @@ from rowpattern.sql.execute.row_expressions import RowInputs, compute
 from rowpattern.sql.execute.typed_expressions import Named, constants_now
 from rowpattern.sql.expression.lambdas import renamed
 from rowpattern.sql.expression.nodes import Column
-from rowpattern.sql.expression.typed import Call, Computed, Constant, Literal, Reference, engine_type, walk_typed
+from rowpattern.sql.expression.typed import (
+    Call,
+    Computed,
+    Constant,
+    Literal,
+    Reference,
+    cast_sql,
+    engine_type,
+    walk_typed,
+)
 from rowpattern.sql.expression.write import sql_of
 from rowpattern.sql.text.source_location import error_at
 
@@ -225,7 +234,7 @@ class _Compiler:
                 new[name] = f"{name} {rows}"
                 if new[name] not in columns:
                     columns[new[name]] = self._value_column(item, rows)
-            texts.append(f"CAST({sql_of(renamed(part.tree, new))} AS {part.type})")
+            texts.append(cast_sql(sql_of(renamed(part.tree, new)), part.type))
         return list(self._database.in_zone(zone).project(", ".join(texts), pa.table(columns)).columns)
 
     def _value_column(self, item: Value | RowExists, rows: int) -> pa.ChunkedArray:
@@ -396,7 +405,7 @@ class _Writer:
             (node, self._zone),
             lambda: RoundExpression(
                 self._compiler.named(self._condition),
-                f"CAST({sql_of(node.tree)} AS {node.type})",
+                cast_sql(sql_of(node.tree), node.type),
                 node.type,
                 self._zone,
                 tuple(arguments),

@@ -22,8 +22,8 @@ from rowpattern.sql.execute.engine_columns import literal_of
 from rowpattern.sql.execute.time_zones import in_zone_of
 from rowpattern.sql.expression.binder import bind_texts
 from rowpattern.sql.expression.native import Translator
-from rowpattern.sql.expression.nodes import Call
-from rowpattern.sql.expression.typed import Computed, Constant, Literal, engine_type, map_leaves, walk_typed
+from rowpattern.sql.expression.nodes import Call, Column
+from rowpattern.sql.expression.typed import Computed, Constant, Literal, cast_sql, engine_type, map_leaves, walk_typed
 from rowpattern.sql.expression.write import sql_of
 from rowpattern.sql.text.source_location import error_at
 
@@ -65,6 +65,11 @@ class Named(NamedTuple):
             if isinstance(item, Value):
                 message = message.replace(f'"{name}"', item.column)
         return error_at(f"{self.what}: {message}", self.location, QueryError)
+
+
+# Aggregates that give one of their arguments.
+_GIVING_ONE = frozenset({"any_value", "arbitrary", "arg_max", "arg_min", "first", "last", "max", "max_by", "min"})
+_GIVING_ONE |= {"min_by", "mode", "quantile_disc"}
 
 
 @dataclass(frozen=True)
@@ -204,14 +209,14 @@ class _Typing:
 
     def typed(self) -> TypedExpressions:
         """Type all of them."""
+        types = {name: values.type for name, values in self._sources.columns.items()} | self._zoned_aggregates()
         expressions = [
-            self._in_zone(each.expression.sql, each.expression.tree, self._sources.columns, each.failed)
-            for each in self._expressions
+            self._in_zone(each.expression.sql, each.expression.tree, types, each.failed) for each in self._expressions
         ]
         fail = self._expressions[0].failed if self._expressions else QueryError
+        row_types = {name: values.type for name, values in self._sources.row_columns.items()}
         aggregates = {
-            name: self._in_zone(item.sql, item.tree, self._sources.row_columns, fail)
-            for name, item in self._sources.aggregates.items()
+            name: self._in_zone(item.sql, item.tree, row_types, fail) for name, item in self._sources.aggregates.items()
         }
         of_expressions, of_aggregates = self._bind(expressions, aggregates)
         expressions = [self._translated(*each) for each in zip(expressions, of_expressions)]
@@ -221,13 +226,26 @@ class _Typing:
         return TypedExpressions(tuple(self._with_literals(expressions)), typed_aggregates, self._labels)
 
     def _in_zone(
-        self, sql: str, tree: Node | None, columns: Mapping[str, Array], fail: Callable[[str], QueryError]
+        self, sql: str, tree: Node | None, types: Mapping[str, pa.DataType], fail: Callable[[str], QueryError]
     ) -> TypedExpression:
         reads = set() if tree is None else columns_in(tree)
-        types: dict[str, pa.DataType] = {name: values.type for name, values in columns.items() if name in reads}
+        types = {name: kind for name, kind in types.items() if name in reads}
         labels = {name: self._labels_by_name[name] for name in types if name in self._labels_by_name}
         found = in_zone_of(sql, tree, types, labels, self._database, fail)
         return TypedExpression(None, None, found.sql, found.tree, found.database.time_zone, found.zone)
+
+    def _zoned_aggregates(self) -> dict[str, pa.DataType]:
+        """Return the types of aggregates that give one of their timestamps with a zone."""
+        found = {}
+        for name, item in self._sources.aggregates.items():
+            call = item.tree
+            if not isinstance(call, Call) or call.name not in _GIVING_ONE or not call.values:
+                continue
+            argument = call.values[0]
+            column = self._sources.row_columns.get(argument.names[0]) if isinstance(argument, Column) else None
+            if column is not None and pa.types.is_timestamp(column.type):
+                found[name] = column.type
+        return found
 
     # What the binder says.
 
@@ -305,7 +323,7 @@ class _Typing:
         node = self._translator(placed, lambda _: "row").expression(argument, of)
         if node is None or kind is None or not is_native(bound.name, [kind], own):
             return whole
-        sql = f"CAST({sql_of(argument)} AS {of.type})"
+        sql = cast_sql(sql_of(argument), kind if of.type is None else of.type)
         of_row = replace(placed, node=node, type=of.type, sql=sql, tree=argument)
         return replace(whole, function=bound.name, argument=of_row)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING, Any
 
 from rowpattern.sql.duckdb.functions import CHANGING
 from rowpattern.sql.duckdb.names import quoted
-from rowpattern.sql.expression.typed import Constant, Literal, Typed, engine_type
+from rowpattern.sql.expression.typed import Constant, Literal, Typed, cast_sql, engine_type
 
 if TYPE_CHECKING:
     from rowpattern.sql.expression.binder import Bound
@@ -132,7 +133,7 @@ def _constant_sql(bound: Bound) -> str | None:
     if kind is None or not _is_held(kind, value):
         return None
     if value is None:
-        return "NULL" if kind == "NULL" else f"CAST(NULL AS {kind})"
+        return cast_sql("NULL", kind)
     if kind == "VARCHAR":
         return f"""'{value.replace("'", "''")}'"""
     if kind == "INTERVAL":
@@ -143,8 +144,11 @@ def _constant_sql(bound: Bound) -> str | None:
         scale = int(decimal[2])
         digits = f"{abs(value):0{scale + 1}}"
         text = f"{'-' if value < 0 else ''}{digits[: len(digits) - scale]}.{digits[len(digits) - scale :]}"
-        return f"CAST('{text}' AS {kind})"
-    return f"CAST('{value!r}' AS {kind})"
+    elif isinstance(value, float) and not math.isfinite(value):
+        return None
+    else:
+        text = str(value).lower()
+    return cast_sql(text, kind)
 
 
 def _changes(bound: Bound) -> bool:

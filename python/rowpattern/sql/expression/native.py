@@ -20,6 +20,7 @@ from rowpattern.sql.expression.typed import (
     Literal,
     Reference,
     Typed,
+    cast_sql,
     engine_type,
     walk_typed,
 )
@@ -98,7 +99,7 @@ class Translator:
             return None
         if not any(isinstance(each, nodes.Column) for each in nodes.walk(tree)):
             changes = any(isinstance(each, nodes.Call) and each.name in CHANGING for each in nodes.walk(tree))
-            return Constant(bound.type, f"CAST({sql_of(tree)} AS {bound.type})", changes)
+            return Constant(bound.type, cast_sql(sql_of(tree), bound.type), changes)
         return Computed(bound.type, tree)
 
     def _is_one_place(self, found: Typed) -> bool:

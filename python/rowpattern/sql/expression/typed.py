@@ -22,6 +22,7 @@ __all__ = [
     "Literal",
     "Reference",
     "Typed",
+    "cast_sql",
     "engine_type",
     "map_leaves",
     "walk_typed",
@@ -49,7 +50,12 @@ def engine_type(name: str | None) -> str | None:
     name = INSTANTS.get(name, name)
     if name in _ENGINE_TYPES or _DECIMAL.fullmatch(name):
         return name
-    return "RANK" if name.startswith("ENUM(") else None
+    return "RANK" if name == "RANK" or name.startswith("ENUM(") else None
+
+
+def cast_sql(sql: str, kind: str) -> str:
+    """Return SQL whose value has a type of DuckDB's; NULL alone is left as it is, as its own type cannot be named."""
+    return sql if kind == "NULL" else f"CAST({sql} AS {kind})"
 
 
 @dataclass(frozen=True)

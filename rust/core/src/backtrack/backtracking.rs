@@ -1,11 +1,14 @@
 //! The strategy that tries ways to match one after another, and goes back.
 
 use super::ambiguity::branches_meet;
+use super::answers::PartitionAnswers;
 use super::failures::{Failures, Reach};
+use super::follows::Follows;
+use super::rounds::Asking;
 use crate::automaton::ACCEPT;
 use crate::budget::{Budget, Stopped};
 use crate::expression::{
-    Aggregate, Answers, Condition, Expression, MatchSoFar, NoAnswers, RowContext, Surroundings, ValueColumn,
+    Aggregate, Condition, Expression, MatchSoFar, RowContext, Surroundings, ValueColumn,
 };
 use crate::matcher::{BackwardPass, Candidate, Context, Output, SearchError, Sink, Strategy};
 use crate::rows::{Skip, Target, VariableSet};
@@ -44,9 +47,11 @@ struct Choices {
 pub struct Backtracking<'a> {
     conditions: &'a MatchConditions,
     names: &'a [String],
-    answers: &'a dyn Answers,
+    /// What is computed elsewhere; none unless the search goes in rounds.
+    answers: PartitionAnswers,
     skip: Skip,
     so_far: MatchSoFar<'a>,
+    follows: Follows,
     failures: Failures,
     /// Whether a branch that failed can be come to again; None before the first partition.
     notes: Option<bool>,
@@ -67,9 +72,10 @@ impl<'a> Backtracking<'a> {
         Self {
             conditions,
             names,
-            answers: &NoAnswers,
+            answers: PartitionAnswers::default(),
             skip,
             so_far: MatchSoFar::new(&conditions.sets, &conditions.aggregates, &conditions.columns),
+            follows: Follows::of_conditions(&conditions.conditions, &conditions.sets),
             failures: Failures::new(reach),
             notes: None,
             failures_before_notes: FAILURES_BEFORE_NOTES,
@@ -85,14 +91,6 @@ impl<'a> Backtracking<'a> {
     #[must_use]
     pub fn noting_after(mut self, failures: u32) -> Self {
         self.failures_before_notes = failures;
-        self
-    }
-
-    /// Reads what is computed elsewhere here; nothing is unless this is called. A search that needs an answer that is not there
-    /// yet ends with [`crate::expression::EvaluationError::Missing`].
-    #[must_use]
-    pub fn answered_by(mut self, answers: &'a dyn Answers) -> Self {
-        self.answers = answers;
         self
     }
 
@@ -119,7 +117,7 @@ impl<'a> Backtracking<'a> {
         context: &mut Context<'_>,
         backward: &mut BackwardPass,
         start: usize,
-        around: Surroundings<'a>,
+        around: Surroundings<'_>,
     ) -> Result<Option<usize>, SearchError> {
         let automaton = context.automaton;
         let notes = self.notes.unwrap_or(true);
@@ -238,9 +236,12 @@ impl Strategy for Backtracking<'_> {
         target: &mut Target,
     ) -> Result<Option<usize>, SearchError> {
         let Candidate { start, begin, end, number, .. } = candidate;
-        let (columns, names, answers) = (&self.conditions.columns, self.names, self.answers);
-        let around = Surroundings { columns, names, begin, end, number: number as i64, answers };
-        let Some(end) = self.search(context, backward, start, around)? else { return Ok(None) };
+        let (columns, names) = (&self.conditions.columns, self.names);
+        let answers = std::mem::take(&mut self.answers);
+        let around = Surroundings { columns, names, begin, end, number: number as i64, answers: &answers };
+        let found = self.search(context, backward, start, around);
+        self.answers = answers;
+        let Some(end) = found? else { return Ok(None) };
         self.hand_on(context, output, target)?;
         Ok(Some(end))
     }
@@ -250,5 +251,15 @@ impl Strategy for Backtracking<'_> {
         self.so_far.release(budget);
         budget.release_vector(&self.choices);
         self.choices = Vec::new();
+    }
+}
+
+impl Asking for Backtracking<'_> {
+    fn answers(&mut self) -> &mut PartitionAnswers {
+        &mut self.answers
+    }
+
+    fn follows(&self, variable: u8, expression: usize) -> &[bool] {
+        self.follows.of(variable, expression)
     }
 }

@@ -36,7 +36,15 @@
 //! ```
 
 mod ambiguity;
+mod answers;
+mod asked;
 mod backtracking;
 mod failures;
+mod follows;
+mod look_ahead;
+mod rounds;
 
+pub use answers::{PartitionAnswers, Purpose, Used};
+pub use asked::{ArgumentColumn, Asked};
 pub use backtracking::{Backtracking, FAILURES_BEFORE_NOTES, MatchConditions};
+pub use rounds::{Asking, Compute, REQUESTS_A_ROUND, search_in_rounds};
