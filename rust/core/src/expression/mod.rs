@@ -3,6 +3,7 @@
 //! Types and meanings are DuckDB's ([`Type`]). What is not computed here is asked for ([`Request`]) by the search that needs it.
 
 mod error;
+pub mod functions;
 mod request;
 mod types;
 mod value;
