@@ -74,6 +74,8 @@ def _interval_calls() -> Iterator[Call]:
     yield Call("interval::times", "a * b", (pools.NEAR_INTERVALS, pools.SMALL), 100)
     yield Call("interval::less", "a < b", (pools.INTERVALS, pools.INTERVALS), 300)
     yield Call("interval::equal", "a = b", (pools.INTERVALS, pools.INTERVALS), 300)
+    yield Call("interval::greatest", "greatest(a, b)", (pools.INTERVALS, pools.INTERVALS), 100)
+    yield Call("interval::least", "least(a, b)", (pools.INTERVALS, pools.INTERVALS), 100)
     yield Call("interval::age", "age(a, b)", (pools.TIMESTAMPS, pools.TIMESTAMPS), 300)
     for unit in words("millennia centuries decades years quarters months weeks days hours minutes microseconds"):
         yield Call(f"interval::to_{unit}", f"to_{unit}(a)", (pools.BIGINTS,), 100)

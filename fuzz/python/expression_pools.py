@@ -48,6 +48,22 @@ def _wide(chance: random.Random, digits: int) -> int:
 
 # Dates, times, timestamps and intervals.
 DAY = 86_400_000_000
+
+
+def _date(chance: random.Random) -> int:
+    """A random date, one in two from four years, so that days of months meet."""
+    return chance.randint(10_900, 12_400) if chance.random() < 0.5 else _wide(chance, 9)
+
+
+def _timestamp(chance: random.Random, digits: int, unit: int = DAY) -> int:
+    """A random timestamp of a unit that a day has so many of, one in two from four years at a few times of the day."""
+    if chance.random() < 0.5:
+        return chance.randint(10_900, 12_400) * unit + chance.choice(
+            (0, 1, unit // 2, unit - 1, chance.randrange(unit))
+        )
+    return _wide(chance, digits)
+
+
 DATE_INFINITY = 2**31 - 1
 INFINITY = 2**63 - 1
 
@@ -67,11 +83,11 @@ _FAR_MICROS = (INFINITY, -INFINITY, INFINITY - 1, -9_223_372_022_400_000_000, 1 
 _NANOS = [micros * 1_000 + place % 1_000 for place, micros in enumerate(_MICROS) if abs(micros) < 9 * 10**15]
 _INFINITIES = (INFINITY, -INFINITY)
 
-DATES = Pool("DATE", (*_DAYS, *_DAY_LIMITS, *_FAR_DAYS), partial(_wide, digits=9))
+DATES = Pool("DATE", (*_DAYS, *_DAY_LIMITS, *_FAR_DAYS), _date)
 NEAR_DATES = Pool("DATE", _DAYS, lambda chance: chance.randint(-800_000, 3_000_000))
 TIMES = Pool("TIME", (*_CLOCK, DAY - 1_000_000, DAY), lambda chance: chance.randrange(DAY))
-TIMESTAMPS = Pool("TIMESTAMP", (*_MICROS, *_FAR_MICROS), partial(_wide, digits=18))
-NEAR_TIMESTAMPS = Pool("TIMESTAMP", tuple(_MICROS), partial(_wide, digits=16))
+TIMESTAMPS = Pool("TIMESTAMP", (*_MICROS, *_FAR_MICROS), partial(_timestamp, digits=18))
+NEAR_TIMESTAMPS = Pool("TIMESTAMP", tuple(_MICROS), partial(_timestamp, digits=16))
 TIMESTAMPS_S = Pool(
     "TIMESTAMP_S",
     (
@@ -79,7 +95,7 @@ TIMESTAMPS_S = Pool(
         *_INFINITIES,
         *numbers("9223372036854 9223372036855 -9223372022400 -9223372036855"),
     ),
-    partial(_wide, digits=12),
+    partial(_timestamp, digits=12, unit=DAY // 1_000_000),
 )
 TIMESTAMPS_MS = Pool(
     "TIMESTAMP_MS",
@@ -88,7 +104,7 @@ TIMESTAMPS_MS = Pool(
         *_INFINITIES,
         *numbers("9223372036854775 9223372036854776 -9223372036854776"),
     ),
-    partial(_wide, digits=15),
+    partial(_timestamp, digits=15, unit=DAY // 1_000),
 )
 TIMESTAMPS_NS = Pool(
     "TIMESTAMP_NS",
@@ -97,7 +113,7 @@ TIMESTAMPS_NS = Pool(
         *_INFINITIES,
         *numbers("2**63-2 -2**63-2 -9223286400000000000 1 -1 499 500 501 -499 -500 -501 999 -999 -1500 1500"),
     ),
-    partial(_wide, digits=18),
+    partial(_timestamp, digits=18, unit=DAY * 1_000),
 )
 
 _MONTHS = numbers("0 1 -1 2 11 12 -12 13 -13 25 1200 12000 -24000 2**31-1 -2**31")
@@ -118,6 +134,9 @@ _INTERVALS = (
 
 
 def _interval(chance: random.Random) -> tuple[int, int, int]:
+    if chance.random() < 0.5:
+        # Many of them are equal, or less than a day from each other.
+        return chance.randint(-3, 3), chance.randint(-95, 95), DAY // 2 * chance.randint(-9, 9)
     return (
         chance.choice((0, chance.randint(-40, 40), chance.randint(-(10**6), 10**6))),
         chance.choice((0, chance.randint(-100, 100), chance.randint(-(10**8), 10**8))),

@@ -181,6 +181,8 @@ impl Call {
             "times" => two(given, interval::times),
             "less" => two(given, |left, right| interval::compare(left, right) == Ordering::Less),
             "equal" => two(given, |left, right| interval::compare(left, right) == Ordering::Equal),
+            "greatest" => two(given, interval::greatest),
+            "least" => two(given, interval::least),
             "age" => two(given, interval::age),
             "to_millennia" => one(given, interval::to_millennia),
             "to_centuries" => one(given, interval::to_centuries),
@@ -521,19 +523,41 @@ fn directory() -> PathBuf {
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/expression"), PathBuf::from)
 }
 
+/// What a line of the data is.
+enum Line<'data> {
+    Call(Call),
+    /// Fields: the arguments and the result.
+    Case(Vec<&'data str>),
+}
+
+/// The lines of a family's data.
+fn lines(data: &str) -> impl Iterator<Item = Line<'_>> {
+    data.lines().filter(|line| !line.starts_with('#')).map(|line| match line.strip_prefix("= ") {
+        Some(described) => Line::Call(Call::new(described)),
+        None => Line::Case(line.split('\t').collect()),
+    })
+}
+
+/// The data of a family.
+fn read(family: &str) -> String {
+    let path = directory().join(format!("{family}.tsv"));
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
 /// Compares every case of a family, and says what differs.
 fn check(family: &str) {
-    let path = directory().join(format!("{family}.tsv"));
-    let data = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let mut call: Option<Call> = None;
+    let data = read(family);
+    let mut current: Option<Call> = None;
     let (mut cases, mut differences) = (0, BTreeMap::<String, Vec<String>>::new());
-    for line in data.lines().filter(|line| !line.starts_with('#')) {
-        if let Some(described) = line.strip_prefix("= ") {
-            call = Some(Call::new(described));
-            continue;
-        }
-        let call = call.as_ref().unwrap_or_else(|| panic!("no call before {line}"));
-        let mut fields: Vec<&str> = line.split('\t').collect();
+    for line in lines(&data) {
+        let mut fields = match line {
+            Line::Call(call) => {
+                current = Some(call);
+                continue;
+            }
+            Line::Case(fields) => fields,
+        };
+        let call = current.as_ref().unwrap_or_else(|| panic!("{family}: no call before {fields:?}"));
         let expected = call.expected(fields.pop().unwrap_or_default());
         let given: Vec<String> = fields.into_iter().map(unescaped).collect();
         let answer = call.answer(&given).unwrap_or_else(|| panic!("no function {} {}", call.name, call.detail));
@@ -543,7 +567,7 @@ fn check(family: &str) {
             differences.entry(title).or_default().push(format!("{given:?}: {answer}, DuckDB {expected}"));
         }
     }
-    assert!(cases > 100, "{} has {cases} cases", path.display());
+    assert!(cases > 100, "{family} has {cases} cases");
     let report: Vec<String> = differences
         .iter()
         .map(|(title, found)| {
@@ -554,8 +578,63 @@ fn check(family: &str) {
     assert!(report.is_empty(), "{}", report.join("\n"));
 }
 
+/// A value of a type, in the data's form: the limits of what holds it, and near them, where one in two is taken.
+fn any_value(kind: Type, next: &mut impl FnMut() -> u64) -> String {
+    let whole = |(least, greatest): (i128, i128), next: &mut dyn FnMut() -> u64| match next() % 8 {
+        0 => least,
+        1 => greatest,
+        2 => (least + 1 + i128::from(next() % 3)).min(greatest),
+        3 => (greatest - 1 - i128::from(next() % 3)).max(least),
+        _ => {
+            let bits = (i128::from(next()) << 64 | i128::from(next())) >> (next() % 128);
+            bits.clamp(least, greatest)
+        }
+    };
+    let all = (i128::from(i64::MIN), i128::from(i64::MAX));
+    let days = (i128::from(i32::MIN), i128::from(i32::MAX));
+    match kind {
+        Type::Decimal { width, .. } => {
+            let limit = 10_i128.pow(u32::from(width)) - 1;
+            whole((-limit, limit), next).to_string()
+        }
+        Type::Date => whole(days, next).to_string(),
+        Type::Time => whole((0, i128::from(calendar::DAY)), next).to_string(),
+        Type::Interval => format!("{} {} {}", whole(days, next), whole(days, next), whole(all, next)),
+        Type::Double => f64::from_bits(next()).to_string(),
+        Type::Float => f32::from_bits(next() as u32).to_string(),
+        Type::Boolean => next().is_multiple_of(2).to_string(),
+        Type::Varchar => (0..next() % 6).map(|_| ['a', '%', '_', '\\', 'é', '🦆'][(next() % 6) as usize]).collect(),
+        kind => whole(kind.whole_range().unwrap_or(all), next).to_string(),
+    }
+}
+
+/// Whatever values a column holds, there is an answer or an error; arithmetic that overflows panics in tests.
+#[test]
+fn no_value_makes_a_function_panic() {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut next = move || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state
+    };
+    for family in FAMILIES {
+        let data = read(family);
+        for line in lines(&data) {
+            let Line::Call(call) = line else { continue };
+            for _ in 0..200 {
+                let given: Vec<String> = call.arguments.iter().map(|&kind| any_value(kind, &mut next)).collect();
+                assert!(call.answer(&given).is_some(), "no function {}", call.name);
+            }
+        }
+    }
+}
+
 macro_rules! families {
     ($($name:ident: $family:literal),* $(,)?) => {
+        /// The files of the data.
+        const FAMILIES: &[&str] = &[$($family),*];
+
         $(#[test]
         fn $name() {
             check($family);

@@ -197,16 +197,31 @@ pub fn times(interval: Interval, factor: i64) -> Evaluated<Interval> {
     i32::try_from(factor).ok().and_then(product).ok_or(EvaluationError::Overflow)
 }
 
-/// Months, days and microseconds by which intervals are compared: a month is 30 days, a day 24 hours.
-fn normalised(interval: Interval) -> (i64, i64, i64) {
-    let (days, micros) = (i64::from(interval.days), interval.micros);
-    let days = days + micros / DAY;
-    (i64::from(interval.months) + days / 30, days % 30, micros % DAY)
+/// What intervals are compared by: microseconds, of which a month has 30 days and a day 24 hours.
+fn compared(interval: Interval) -> i128 {
+    let days = i128::from(interval.months) * 30 + i128::from(interval.days);
+    days * i128::from(DAY) + i128::from(interval.micros)
 }
 
-/// The order of intervals, for comparisons, `greatest`, `least` and sorting.
+/// The order of intervals in comparisons, also what makes them equal.
 pub fn compare(left: Interval, right: Interval) -> Ordering {
-    normalised(left).cmp(&normalised(right))
+    compared(left).cmp(&compared(right))
+}
+
+/// The order that `greatest` and `least` have, which is another one than that of comparisons: months, then days, then
+/// microseconds, as they are.
+fn compare_parts(left: Interval, right: Interval) -> Ordering {
+    (left.months, left.days, left.micros).cmp(&(right.months, right.days, right.micros))
+}
+
+/// `greatest(left, right)`
+pub fn greatest(left: Interval, right: Interval) -> Interval {
+    if compare_parts(right, left).is_gt() { right } else { left }
+}
+
+/// `least(left, right)`
+pub fn least(left: Interval, right: Interval) -> Interval {
+    if compare_parts(right, left).is_lt() { right } else { left }
 }
 
 /// `age(end, start)`: years, months and days of the calendar from one timestamp to another, and the time.
