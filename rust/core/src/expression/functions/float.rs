@@ -1,7 +1,8 @@
 //! Floating point: [`double`] and [`float`] have the same functions.
 //!
-//! Not here is what DuckDB answers otherwise on another processor: `round(value, digits)`, which rounds the exact product with
-//! a power of ten where one instruction multiplies and adds, and the nearest double to it elsewhere.
+//! Not here is `round(value, digits)`, as it depends on how DuckDB was compiled: the build that was asked rounds the exact
+//! product with a power of ten, as code does that multiplies and adds in one instruction; other code rounds the nearest
+//! double to it (2.67 and 2.68 for 2.675 at two digits).
 
 /// The functions over one physical type.
 macro_rules! functions {

@@ -1,6 +1,7 @@
 //! Intervals: their arithmetic and order, and the arithmetic of dates, times and timestamps with them.
 //!
-//! Not here is what DuckDB answers otherwise on another processor: intervals times or divided by doubles.
+//! Not here are intervals times and divided by doubles, as they depend on how DuckDB was compiled: the microseconds are those
+//! of code that multiplies and adds in one instruction.
 
 use std::cmp::Ordering;
 
