@@ -15,6 +15,7 @@ _Skip: TypeAlias = Union[Literal["past last row", "to next row"], tuple[Literal[
 
 __all__ = [
     "Column",
+    "ComputedColumn",
     "Conditions",
     "ManualClock",
     "Match",
@@ -34,6 +35,7 @@ __all__ = [
     "_process_cache",
     "cache_pattern",
     "compile",
+    "evaluate",
     "get_cache_key",
     "get_cached_pattern",
     "is_native",
@@ -72,6 +74,16 @@ def _check_column(column: object, name: str) -> bool: ...
 def _close_streams(seconds: float) -> int: ...
 def _forget_streams() -> None: ...
 def _keep_aborting_threads() -> None: ...
+def evaluate(
+    nodes: Sequence[tuple[Any, ...]],
+    columns: Sequence[tuple[str, Any]],
+    rows: int,
+    *,
+    partitions: _Partitions = None,
+    threads: int = 1,
+    timeout_seconds: Optional[float] = None,
+    memory_limit_mb: Optional[float] = None,
+) -> list[ComputedColumn]: ...
 def is_native(name: str, arguments: Sequence[str], result: str) -> bool: ...
 def _connect(
     make_process_cache: Callable[[], PatternCache],
@@ -178,6 +190,11 @@ class Column:
     if sys.version_info >= (3, 12):
         def __buffer__(self, flags: int, /) -> memoryview: ...
 
+    def __arrow_c_array__(self, requested_schema: object = None) -> tuple[object, object]: ...
+
+@final
+class ComputedColumn:
+    def __len__(self) -> int: ...
     def __arrow_c_array__(self, requested_schema: object = None) -> tuple[object, object]: ...
 
 @final

@@ -10,9 +10,11 @@ mod cache_key;
 mod cache_limits;
 mod checking;
 mod compile;
+mod computed_column;
 mod conditions;
 mod decoder;
 mod errors;
+mod evaluation;
 mod ffi;
 mod hooks;
 mod input;
@@ -51,6 +53,10 @@ mod _core {
     use super::compile::compile;
     #[pymodule_export]
     use super::conditions::{Conditions, is_native};
+    #[pymodule_export]
+    use super::computed_column::ComputedColumn;
+    #[pymodule_export]
+    use super::evaluation::evaluate;
     #[pymodule_export]
     use super::ffi::Column;
     #[pymodule_export]
