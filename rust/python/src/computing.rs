@@ -12,10 +12,10 @@ use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use rowpattern_core::backtrack::{ArgumentColumn, Asked};
 use rowpattern_core::budget::Stopped;
-use rowpattern_core::expression::{Expression, Given, Operation, Type, Value};
+use rowpattern_core::expression::{Expression, Given, Operation, Physical, Type, Value, ValueColumn};
 use rowpattern_core::rows::NOWHERE;
 
-use super::array::Array;
+use super::computed_column::ComputedColumn;
 use super::ffi;
 use super::readers;
 use super::typed_columns::typed_column;
@@ -88,7 +88,7 @@ impl<'c> Computing<'c> {
             return Err(PyValueError::new_err(format!("there is no computed expression {number}")));
         };
         let columns = asked.arguments.iter().zip(arguments);
-        let columns = columns.map(|(column, kind)| Ok(Array::new(argument_array(column, *kind)?)));
+        let columns = columns.map(|(column, kind)| argument_column(column, *kind));
         let columns = columns.collect::<PyResult<Vec<_>>>()?;
         let given = self.callable.bind(py).call1((number, columns, wanted))?;
         let name = format!("compute({number}, ...)");
@@ -117,8 +117,8 @@ impl<'c> Computing<'c> {
 }
 
 /// An argument of all requests; of a type, where it is a value.
-fn argument_array(column: &ArgumentColumn, kind: Option<Type>) -> PyResult<ArrayRef> {
-    Ok(match column {
+fn argument_column(column: &ArgumentColumn, kind: Option<Type>) -> PyResult<ComputedColumn> {
+    let array: ArrayRef = match column {
         ArgumentColumn::Row(rows) => {
             Arc::new(rows.iter().map(|&row| (row != NOWHERE).then_some(row)).collect::<Int64Array>())
         }
@@ -129,23 +129,34 @@ fn argument_array(column: &ArgumentColumn, kind: Option<Type>) -> PyResult<Array
             let field = Arc::new(Field::new("item", DataType::Int64, true));
             Arc::new(ListArray::new(field, offsets, Arc::new(Int64Array::from(rows.clone())), None))
         }
-        ArgumentColumn::Value(values) => value_array(values, kind.unwrap_or(Type::Null)),
-    })
+        ArgumentColumn::Value(values) => {
+            let kind = kind.unwrap_or(Type::Null);
+            return ComputedColumn::new(value_column(values, kind), kind);
+        }
+    };
+    Ok(ComputedColumn::of_array(array))
 }
 
-fn value_array(values: &[Value], kind: Type) -> ArrayRef {
+/// Values of a type, of which some may be NULL.
+fn value_column(values: &[Value], kind: Type) -> ValueColumn<'static> {
     macro_rules! of {
-        ($array:ty, $kind:ident) => {
-            Arc::new(values.iter().map(|value| if let Value::$kind(value) = value { Some(value.clone()) } else { None }).collect::<$array>())
+        ($variant:ident) => {
+            values.iter().map(|value| if let Value::$variant(value) = value { Some(*value) } else { None }).collect()
         };
     }
+    if kind == Type::Null {
+        return ValueColumn::Null(values.len());
+    }
     match kind.physical() {
-        rowpattern_core::expression::Physical::Bool => of!(arrow_array::BooleanArray, Bool),
-        rowpattern_core::expression::Physical::Int => of!(Int64Array, Int),
-        rowpattern_core::expression::Physical::Double => of!(arrow_array::Float64Array, Double),
-        rowpattern_core::expression::Physical::Float => of!(arrow_array::Float32Array, Float),
-        rowpattern_core::expression::Physical::Text => of!(arrow_array::StringArray, Text),
-        _ => Arc::new(arrow_array::NullArray::new(values.len())),
+        Physical::Bool => of!(Bool),
+        Physical::Int => of!(Int),
+        Physical::Wide => of!(Wide),
+        Physical::Float => of!(Float),
+        Physical::Double => of!(Double),
+        Physical::Interval => of!(Interval),
+        Physical::Text => {
+            values.iter().map(|value| if let Value::Text(text) = value { Some(&**text) } else { None }).collect()
+        }
     }
 }
 
