@@ -6,12 +6,30 @@ use std::ops::Range;
 use super::backward::BackwardPass;
 use super::context::Context;
 use super::error::SearchError;
-use super::output::Output;
+use super::output::{Buffers, Output};
 use super::sink::Sink;
 use super::strategy::{Candidate, Strategy};
 use super::tables::NOTHING;
-use crate::budget::{ROWS_A_LOOK, Stopped};
+use crate::budget::{Budget, ROWS_A_LOOK, Stopped};
 use crate::rows::{Partitions, SkipError, Span, Target};
+
+/// Where the search in a partition has come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// The partition.
+    pub partition: usize,
+    /// The next row at which a match may begin.
+    pub row: usize,
+    /// How many matches the partition has so far.
+    pub matches: usize,
+}
+
+impl Place {
+    /// Before the first row of a partition.
+    pub fn before(partitions: &Partitions, partition: usize) -> Self {
+        Self { partition, row: partitions.bounds(partition).0, matches: 0 }
+    }
+}
 
 /// A search through partitions, which can pause after each match.
 ///
@@ -34,6 +52,8 @@ pub struct Scan<M> {
     /// Rows since the limits were last checked.
     rows_since_look: usize,
     backward: BackwardPass,
+    /// Kept between the runs of [`Self::run_from`].
+    buffers: Option<Buffers>,
 }
 
 impl<M: Strategy> Scan<M> {
@@ -54,12 +74,18 @@ impl<M: Strategy> Scan<M> {
             reported: 0,
             rows_since_look: 0,
             backward: BackwardPass::default(),
+            buffers: None,
         }
     }
 
     /// What finds the match at a row.
     pub fn strategy(&self) -> &M {
         &self.strategy
+    }
+
+    /// The same, to be changed between runs.
+    pub fn strategy_mut(&mut self) -> &mut M {
+        &mut self.strategy
     }
 
     /// Searches until the matches found have `rows_ahead` rows together (true: paused) or the partitions end (false).
@@ -81,10 +107,38 @@ impl<M: Strategy> Scan<M> {
         let paused = paused?;
         handed_on?;
         if !paused {
-            self.backward.release(context.budget);
-            self.strategy.release(context.budget);
+            self.release(context.budget);
         }
         Ok(paused)
+    }
+
+    /// Searches one partition from a place on, to its end or to an error, and says where it has come to: it can go on from there,
+    /// also when other partitions were searched in between. What was found before an error is handed on too; how many matches the
+    /// partition has is the caller's to tell the sink, once.
+    pub fn run_from<S: Sink>(
+        &mut self,
+        context: &mut Context<'_>,
+        partitions: &Partitions,
+        place: &mut Place,
+        sink: &mut S,
+    ) -> Result<(), SearchError> {
+        let (begin, end) = partitions.bounds(place.partition);
+        if !self.has_begun || self.partition != place.partition {
+            self.begin(context, begin, end, *place)?;
+        }
+        let mut output = Output::with(self.buffers.take().unwrap_or_default(), context.automaton, sink);
+        let mut rows_left = usize::MAX;
+        let ended = self.search_partition(context, begin, end, &mut output, &mut rows_left).map(drop);
+        let handed_on = output.hand_on(context.budget);
+        self.buffers = Some(output.into_buffers());
+        (place.row, place.matches) = (self.row, self.match_count);
+        ended.and(handed_on.map_err(SearchError::from))
+    }
+
+    /// Takes back what was charged, before it is dropped.
+    pub fn release(&mut self, budget: &Budget) {
+        self.backward.release(budget);
+        self.strategy.release(budget);
     }
 
     fn search<S: Sink>(
@@ -98,12 +152,7 @@ impl<M: Strategy> Scan<M> {
         while self.partition < self.partition_end.min(partitions.len()) {
             let (begin, end) = partitions.bounds(self.partition);
             if !self.has_begun {
-                // An empty partition takes time too.
-                self.rows_since_look += end - begin + 1;
-                self.check_limits(context)?;
-                self.backward.prepare(context, begin, end, None)?;
-                self.strategy.begin_partition(context, begin, end)?;
-                (self.row, self.match_count, self.reported, self.has_begun) = (begin, 0, 0, true);
+                self.begin(context, begin, end, Place::before(partitions, self.partition))?;
             }
             if self.search_partition(context, begin, end, output, &mut rows_left)? {
                 return Ok(true);
@@ -113,6 +162,20 @@ impl<M: Strategy> Scan<M> {
             self.has_begun = false;
         }
         Ok(false)
+    }
+
+    /// Begins the passes of a partition, whose rows are given; the search goes on from a place in it.
+    fn begin(&mut self, context: &mut Context<'_>, begin: usize, end: usize, place: Place) -> Result<(), Stopped> {
+        self.has_begun = false;
+        // An empty partition takes time too.
+        self.rows_since_look += end - begin + 1;
+        self.check_limits(context)?;
+        self.backward.prepare(context, begin, end, None)?;
+        self.strategy.begin_partition(context, begin, end)?;
+        let Place { partition, row, matches } = place;
+        (self.partition, self.row, self.match_count, self.reported) = (partition, row, matches, matches);
+        self.has_begun = true;
+        Ok(())
     }
 
     /// Reports to the sink how many more matches of this partition there are.

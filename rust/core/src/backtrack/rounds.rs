@@ -1,0 +1,343 @@
+//! The search in rounds: for conditions of which parts are computed elsewhere, many values at a time.
+//!
+//! Whoever computes them (a database, say) takes about as long for one value as for a thousand. So a search that needs a value that
+//! is not there pauses, and that of another partition goes on. When all are paused, what they need is asked for together, and with
+//! it what they are going to need next ([`LookAhead`]); then all go on. A search that goes on does so at the start of the match
+//! at hand, with all answers that its partition got so far ([`PartitionAnswers`]). Matches, numbers and errors are those of a search
+//! whose conditions are computed at once.
+
+use std::collections::VecDeque;
+
+use super::answers::{PartitionAnswers, Purpose};
+use super::asked::Asked;
+use super::look_ahead::{Given, LookAhead, Wanted};
+use crate::budget::{Budget, Stopped, Tick};
+use crate::expression::{EvaluationError, Request, Value};
+use crate::matcher::{Context, Ended, Place, Scan, Search, SearchError, Sink, Strategy};
+use crate::rows::Partitions;
+
+/// The most requests of a round, unless more partitions wait.
+pub const REQUESTS_A_ROUND: usize = 10_000;
+/// The most partitions that wait, and the most that are begun while one before them waits.
+const MOST_WAITING: usize = 4_096;
+const MOST_BEGUN: usize = 4 * MOST_WAITING;
+/// The most rows in lists of rows that a round asks for beyond what is needed; 2 MiB.
+const MOST_LISTED: usize = 1 << 18;
+/// Bytes of answers, of all partitions together, past which those for matches that were searched are forgotten.
+const MANY_BYTES: usize = 64 << 20;
+/// Partitions or requests between two looks at the limits.
+const ITEMS_A_LOOK: usize = 1 << 8;
+
+/// Computes values: one for each request, or None for those that nobody waits for and that could not be computed. An error ends the
+/// search.
+pub type Compute<'c> = dyn FnMut(&Asked) -> Result<Vec<Option<Value>>, Stopped> + 'c;
+
+/// A strategy with conditions that read answers.
+pub trait Asking: Strategy {
+    /// Those that its conditions read: of the partition that it searches.
+    fn answers(&mut self) -> &mut PartitionAnswers;
+
+    /// For each argument of what a variable's condition asks for, whether it is a row that goes on with the current row (or rows
+    /// to which the current row is added).
+    fn follows(&self, variable: u8, expression: usize) -> &[bool];
+}
+
+/// Finds all matches, in rounds, in this thread.
+///
+/// Args:
+///     search: the rows.
+///     strategy: what finds the match at a row.
+///     found: an empty sink.
+///     compute: computes values.
+///     tick: called now and then.
+pub fn search_in_rounds<S: Sink + Default, M: Asking>(
+    search: Search<'_>,
+    strategy: M,
+    found: S,
+    compute: &mut Compute<'_>,
+    tick: &mut Tick<'_>,
+) -> Ended<S> {
+    search.alone(tick, |context, partitions| {
+        let mut rounds = Rounds {
+            partitions,
+            scan: Scan::new(strategy),
+            found,
+            begun: VecDeque::new(),
+            next: 0,
+            last: partitions.len(),
+            waiting: 0,
+            look_ahead: LookAhead::default(),
+            items: 0,
+        };
+        let ended = rounds.run(context, compute);
+        rounds.end(context);
+        (rounds.found, ended.err())
+    })
+}
+
+/// Searches of partitions.
+struct Rounds<'r, S, M> {
+    partitions: &'r Partitions,
+    scan: Scan<M>,
+    /// What was found in the partitions before those that are begun.
+    found: S,
+    /// Partitions one after another, of which the first one waits.
+    begun: VecDeque<Partition<S>>,
+    /// The partition to begin next, and the one at which to end.
+    next: usize,
+    last: usize,
+    /// How many of those that are begun wait.
+    waiting: usize,
+    look_ahead: LookAhead,
+    /// Since the last look at the limits.
+    items: usize,
+}
+
+/// The search of one partition.
+struct Partition<S> {
+    place: Place,
+    found: S,
+    answers: PartitionAnswers,
+    /// The bytes of answers at which some are forgotten.
+    many_bytes: usize,
+    given: Given,
+    state: State,
+}
+
+impl<S> Partition<S> {
+    /// Takes back what was charged, but for what was found, which it gives.
+    fn release(mut self, budget: &Budget) -> S {
+        self.answers.clear(budget);
+        budget.release(size_of::<Self>());
+        self.found
+    }
+}
+
+enum State {
+    /// The condition of this variable needs a value.
+    Waits(u8, Request),
+    Ended(Result<(), SearchError>),
+}
+
+impl<S: Sink + Default, M: Asking> Rounds<'_, S, M> {
+    fn run(&mut self, context: &mut Context<'_>, compute: &mut Compute<'_>) -> Result<(), SearchError> {
+        loop {
+            self.begin_more(context)?;
+            if self.waiting == 0 {
+                return Ok(());
+            }
+            self.ask(context, compute)?;
+            let mut number = 0;
+            // An error takes those behind it out.
+            while let Some(partition) = self.begun.get(number) {
+                if matches!(partition.state, State::Waits(..)) {
+                    self.search(context, number)?;
+                }
+                number += 1;
+            }
+            self.hand_on(context)?;
+        }
+    }
+
+    /// Begins partitions until enough of them wait or there are no more.
+    fn begin_more(&mut self, context: &mut Context<'_>) -> Result<(), SearchError> {
+        // Half of the memory is for answers and what is found.
+        let has_room = |budget: &Budget| budget.charged_bytes() <= budget.memory_bytes() / 2;
+        while self.next < self.last
+            && self.waiting < MOST_WAITING
+            && self.begun.len() < MOST_BEGUN
+            && (self.waiting == 0 || has_room(context.budget))
+        {
+            context.budget.charge(size_of::<Partition<S>>())?;
+            self.begun.push_back(Partition {
+                place: Place::before(self.partitions, self.next),
+                found: S::default(),
+                answers: PartitionAnswers::default(),
+                many_bytes: 0,
+                given: Given::default(),
+                state: State::Ended(Ok(())),
+            });
+            self.next += 1;
+            self.waiting += 1;
+            self.search(context, self.begun.len() - 1)?;
+            self.hand_on(context)?;
+        }
+        Ok(())
+    }
+
+    /// Searches on in a partition that is counted as waiting, until it needs a value or ends.
+    fn search(&mut self, context: &mut Context<'_>, number: usize) -> Result<(), Stopped> {
+        self.look(context)?;
+        let Partition { place, found, answers, state, .. } = &mut self.begun[number];
+        std::mem::swap(self.scan.strategy_mut().answers(), answers);
+        let ended = self.scan.run_from(context, self.partitions, place, found);
+        std::mem::swap(self.scan.strategy_mut().answers(), answers);
+        if let Err(SearchError::Evaluation(variable, EvaluationError::Missing)) = ended
+            && let Some(request) = answers.take_missing()
+        {
+            *state = State::Waits(variable, request);
+            return Ok(());
+        }
+        self.end_partition(number, ended, context.budget);
+        match ended {
+            Err(SearchError::Stopped(reason)) => Err(reason),
+            _ => Ok(()),
+        }
+    }
+
+    /// Notes how a partition that waited ended. What lies behind an error is of no interest.
+    fn end_partition(&mut self, number: usize, ended: Result<(), SearchError>, budget: &Budget) {
+        self.begun[number].state = State::Ended(ended);
+        self.begun[number].answers.clear(budget);
+        self.waiting -= 1;
+        if ended.is_err() {
+            self.last = 0;
+            for partition in self.begun.drain(number + 1..) {
+                self.waiting -= usize::from(matches!(partition.state, State::Waits(..)));
+                partition.release(budget);
+            }
+        }
+    }
+
+    /// Hands on what was found in the first partitions, up to the first that waits.
+    fn hand_on(&mut self, context: &mut Context<'_>) -> Result<(), SearchError> {
+        while let Some(Partition { state: State::Ended(ended), .. }) = self.begun.front() {
+            let ended = *ended;
+            self.hand_on_first(context)?;
+            ended?;
+        }
+        Ok(())
+    }
+
+    fn hand_on_first(&mut self, context: &mut Context<'_>) -> Result<(), Stopped> {
+        let Some(partition) = self.begun.pop_front() else { return Ok(()) };
+        let (budget, place) = (context.budget, partition.place);
+        let mut found = partition.release(budget);
+        if place.matches > 0 {
+            found.add_partition(place.partition, place.matches, budget)?;
+        }
+        self.found.join(found, budget, context.tick)
+    }
+
+    /// Hands on what was found before an error, and takes back what was charged.
+    fn end(&mut self, context: &mut Context<'_>) {
+        let mut is_whole = true;
+        while is_whole && let Some(first) = self.begun.front() {
+            is_whole = matches!(first.state, State::Ended(Ok(())));
+            // Where there is no room for it, the search has ended for want of it.
+            is_whole &= self.hand_on_first(context).is_ok();
+        }
+        for partition in self.begun.drain(..) {
+            partition.release(context.budget);
+        }
+        self.scan.release(context.budget);
+    }
+
+    /// Has all computed that partitions wait for, and what they are going to need next.
+    fn ask(&mut self, context: &mut Context<'_>, compute: &mut Compute<'_>) -> Result<(), SearchError> {
+        for Batch { asked, places } in self.batches(context)? {
+            context.check()?;
+            let mut values = compute(&asked)?.into_iter();
+            for (at, (number, place)) in places.iter().copied().enumerate() {
+                self.look(context)?;
+                let value = values.next().flatten();
+                // Those behind an error are gone.
+                let Some(partition) = self.begun.get_mut(number) else { continue };
+                match &partition.state {
+                    State::Waits(variable, _) if value.is_none() && at < asked.wanted => {
+                        let missing = SearchError::Evaluation(*variable, EvaluationError::Missing);
+                        self.end_partition(number, Err(missing), context.budget);
+                    }
+                    State::Waits(..) => partition.answers.put(place, value, context.budget)?,
+                    State::Ended(_) => {}
+                }
+            }
+            asked.release(context.budget);
+            context.budget.release_vector(&places);
+        }
+        Ok(())
+    }
+
+    /// What is asked for in this round.
+    fn batches(&mut self, context: &mut Context<'_>) -> Result<Vec<Batch>, Stopped> {
+        let mut batches: Vec<Batch> = Vec::new();
+        let mut waiting = Vec::with_capacity(self.waiting);
+        let many_bytes = MANY_BYTES / self.waiting.max(1);
+        for number in 0..self.begun.len() {
+            self.look(context)?;
+            let Partition { place, answers, many_bytes: noted, state, .. } = &mut self.begun[number];
+            let State::Waits(variable, request) = state else { continue };
+            if answers.charged_bytes() > many_bytes.max(*noted) {
+                answers.forget_before(place.row, context.budget)?;
+                *noted = 2 * answers.charged_bytes();
+            }
+            let wanted = wanted(&self.scan, self.partitions, *place, *variable, request);
+            let used = answers.begin_round();
+            let purpose = Purpose { start: place.row, depth: wanted.depth() };
+            let (asked, _) = answers.ask(request, purpose, context.budget)?;
+            let batch = batches.iter().position(|batch| batch.asked.takes(request)).unwrap_or_else(|| {
+                batches.push(Batch { asked: Asked::like(request), places: Vec::new() });
+                batches.len() - 1
+            });
+            batches[batch].add(request, (number, asked), context.budget)?;
+            waiting.push((number, batch, used));
+        }
+        for batch in &mut batches {
+            batch.asked.wanted = batch.asked.requests;
+        }
+        let most = (REQUESTS_A_ROUND / waiting.len().max(1)).saturating_sub(1);
+        let most_listed = MOST_LISTED / waiting.len().max(1);
+        for (number, batch, used) in waiting {
+            self.look(context)?;
+            let Partition { place, answers, given, state, .. } = &mut self.begun[number];
+            let State::Waits(variable, request) = state else { continue };
+            let wanted = wanted(&self.scan, self.partitions, *place, *variable, request);
+            self.look_ahead.guess(&wanted, given, used, (most, most_listed), |request, purpose| {
+                let (asked, is_new) = answers.ask(request, purpose, context.budget)?;
+                if is_new {
+                    batches[batch].add(request, (number, asked), context.budget)?;
+                }
+                Ok(is_new)
+            })?;
+        }
+        Ok(batches)
+    }
+
+    /// Looks at the limits now and then.
+    fn look(&mut self, context: &mut Context<'_>) -> Result<(), Stopped> {
+        self.items += 1;
+        if self.items >= ITEMS_A_LOOK {
+            self.items = 0;
+            context.check()?;
+        }
+        Ok(())
+    }
+}
+
+/// What a partition waits for, as the look-ahead sees it.
+fn wanted<'w, M: Asking>(
+    scan: &'w Scan<M>,
+    partitions: &Partitions,
+    place: Place,
+    variable: u8,
+    request: &'w Request,
+) -> Wanted<'w> {
+    let follows = scan.strategy().follows(variable, request.expression);
+    let (begin, end) = partitions.bounds(place.partition);
+    Wanted { variable, request, follows, start: place.row, rows: begin..end }
+}
+
+/// What is asked for of one expression in a round.
+struct Batch {
+    asked: Asked,
+    /// For each request, the partition's place among those that are begun, and the request's number there.
+    places: Vec<(usize, usize)>,
+}
+
+impl Batch {
+    fn add(&mut self, request: &Request, place: (usize, usize), budget: &Budget) -> Result<(), Stopped> {
+        budget.reserve(&mut self.places, 1)?;
+        self.places.push(place);
+        self.asked.push(request, budget)
+    }
+}
