@@ -166,7 +166,9 @@ fn partitions(random: &mut Random, rows: usize) -> Partitions {
 /// Compares both for all rows; gives whether there was a value, and not an error.
 fn agree(seed: u64, rows: usize) -> bool {
     let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
-    (0..10).for_each(|_| drop(random.below(2)));
+    for _ in 0..10 {
+        random.below(2);
+    }
     let columns: Vec<ValueColumn<'_>> = TYPES.iter().map(|&kind| random.column(kind, rows)).collect();
     let partitions = partitions(&mut random, rows);
     let result = random.one_of(&TYPES);
@@ -205,8 +207,8 @@ fn agree(seed: u64, rows: usize) -> bool {
 
 #[test]
 fn one_and_many_agree() {
-    let answered = (0..6_000).filter(|&seed| agree(seed, 1 + seed as usize % 23)).count();
-    assert!((2_000..5_990).contains(&answered), "{answered} of 6,000 have a value");
+    let answered = (0..3_000).filter(|&seed| agree(seed, 1 + seed as usize % 23)).count();
+    assert!((1_000..2_990).contains(&answered), "{answered} of 3,000 have a value");
 }
 
 #[test]
