@@ -147,8 +147,8 @@ impl Case {
         let counts: Vec<usize> =
             (0..bytes.int_in_range(1..=2)?).map(|_| bytes.int_in_range(0..=10)).collect::<Result<_>>()?;
         let count = counts.iter().sum();
-        let typed = list(bytes, 3, |bytes| column(bytes, count))?;
-        let (types, columns): (Vec<Type>, Vec<ValueColumn<'_>>) = typed.into_iter().unzip();
+        let given = list(bytes, 3, |bytes| column(bytes, count))?;
+        let (types, columns): (Vec<Type>, Vec<ValueColumn<'_>>) = given.into_iter().unzip();
         let sets = list(bytes, 3, variable_set)?;
         let aggregates: Vec<Aggregate> = list(bytes, 3, |bytes| aggregate(bytes, &types))?;
         let results: Vec<Type> = aggregates.iter().map(|aggregate| aggregate.result).collect();

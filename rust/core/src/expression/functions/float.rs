@@ -11,7 +11,7 @@ macro_rules! functions {
         pub mod $module {
             use std::cmp::Ordering;
 
-            use super::super::super::error::EvaluationError;
+            use crate::expression::error::EvaluationError;
 
             /// `left + right`
             pub fn add(left: $number, right: $number) -> $number {
