@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use arrow_array::types::{
-    ArrowPrimitiveType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
-    IntervalMonthDayNanoType, Time64MicrosecondType, TimestampMicrosecondType, TimestampMillisecondType,
+    ArrowPrimitiveType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type,
+    Int64Type, IntervalMonthDayNanoType, Time64MicrosecondType, TimestampMicrosecondType, TimestampMillisecondType,
     TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow_array::{Array, ArrayRef, BooleanArray, LargeStringArray, NullArray, PrimitiveArray, StringArray};
@@ -115,19 +115,22 @@ fn array(column: ValueColumn<'static>, kind: Type) -> Result<ArrayRef, String> {
         },
         ValueColumn::Float(column) => shared(same::<Float32Type>(column)),
         ValueColumn::Double(column) => shared(same::<Float64Type>(column)),
-        ValueColumn::Interval(column) => shared(primitive::<IntervalMonthDayNanoType, _>(column, |interval: Interval| {
-            let Interval { months, days, micros } = interval;
-            Some(IntervalMonthDayNano::new(months, days, micros.checked_mul(1_000)?))
-        })),
+        ValueColumn::Interval(column) => {
+            shared(primitive::<IntervalMonthDayNanoType, _>(column, |interval: Interval| {
+                let Interval { months, days, micros } = interval;
+                Some(IntervalMonthDayNano::new(months, days, micros.checked_mul(1_000)?))
+            }))
+        }
         ValueColumn::Text(column) => {
             let (text, offsets, valid) = column.into_parts();
             let values = Buffer::from_vec(text.into_owned().into_bytes());
             match offsets {
-                TextOffsets::Small(offsets) => {
-                    shared(StringArray::try_new(ordered(offsets), values, nulls(valid)).map_err(|error| error.to_string()))
-                }
+                TextOffsets::Small(offsets) => shared(
+                    StringArray::try_new(ordered(offsets), values, nulls(valid)).map_err(|error| error.to_string()),
+                ),
                 TextOffsets::Large(offsets) => shared(
-                    LargeStringArray::try_new(ordered(offsets), values, nulls(valid)).map_err(|error| error.to_string()),
+                    LargeStringArray::try_new(ordered(offsets), values, nulls(valid))
+                        .map_err(|error| error.to_string()),
                 ),
             }
         }

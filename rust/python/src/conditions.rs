@@ -94,7 +94,9 @@ impl Conditions {
                 let function = Function::named(&name).filter(|function| function.is_native(argument, result));
                 let Some(function) = function else {
                     let of = argument.map_or_else(|| "rows".to_owned(), |kind| kind.to_string());
-                    return Err(PyValueError::new_err(format!("there is no aggregate {name} of {of} of the type {result}")));
+                    return Err(PyValueError::new_err(format!(
+                        "there is no aggregate {name} of {of} of the type {result}"
+                    )));
                 };
                 Ok(Aggregate { function, column, argument, variables: set.map(|number| sets[number]), result })
             })
@@ -271,9 +273,9 @@ fn checked(number: usize, known: usize, what: &str) -> PyResult<usize> {
 ///
 /// Example:
 ///     >>> from rowpattern import _core
-///     >>> _core.is_native("+", ["BIGINT", "BIGINT"], "BIGINT")
+///     >>> _core.is_native("negate", ("BIGINT",), "BIGINT")
 ///     True
-///     >>> _core.is_native("+", ["BIGINT", "BLOB"], "BIGINT")
+///     >>> _core.is_native("negate", ("BLOB",), "BLOB")
 ///     False
 #[catch_panics]
 #[pyfunction]

@@ -53,9 +53,9 @@ mod _core {
     #[pymodule_export]
     use super::compile::compile;
     #[pymodule_export]
-    use super::conditions::{Conditions, is_native};
-    #[pymodule_export]
     use super::computed_column::ComputedColumn;
+    #[pymodule_export]
+    use super::conditions::{Conditions, is_native};
     #[pymodule_export]
     use super::evaluation::evaluate;
     #[pymodule_export]

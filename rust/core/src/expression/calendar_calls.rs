@@ -153,15 +153,17 @@ fn by_part(name: &str, of: Type, result: Type) -> Option<Build> {
     type S = String;
     let is_whole = |part: Part| !part.is_double();
     match (name, of, result) {
-        ("date_part" | "datepart", Type::Date, Type::BigInt) => {
-            binary::<S, i64, i64, _>(move |part: &str, value| Ok(date_part::date(named(part, is_whole)?, value)) as Evaluated<i64>)
-        }
+        ("date_part" | "datepart", Type::Date, Type::BigInt) => binary::<S, i64, i64, _>(move |part: &str, value| {
+            Ok(date_part::date(named(part, is_whole)?, value)) as Evaluated<i64>
+        }),
         ("date_part" | "datepart", Type::Date, Type::Double) => binary::<S, i64, f64, _>(|part: &str, value| {
             Ok(date_part::date_double(named(part, Part::is_double)?, value)) as Evaluated<f64>
         }),
-        ("date_part" | "datepart", Type::Timestamp, Type::BigInt) => binary::<S, i64, i64, _>(move |part: &str, value| {
-            Ok(date_part::timestamp(named(part, is_whole)?, value)) as Evaluated<i64>
-        }),
+        ("date_part" | "datepart", Type::Timestamp, Type::BigInt) => {
+            binary::<S, i64, i64, _>(move |part: &str, value| {
+                Ok(date_part::timestamp(named(part, is_whole)?, value)) as Evaluated<i64>
+            })
+        }
         ("date_part" | "datepart", Type::Timestamp, Type::Double) => binary::<S, i64, f64, _>(|part: &str, value| {
             Ok(date_part::timestamp_double(named(part, Part::is_double)?, value)) as Evaluated<f64>
         }),
@@ -173,15 +175,18 @@ fn by_part(name: &str, of: Type, result: Type) -> Option<Build> {
                 Ok(Some(date_part::interval(named(part, Part::is_of_interval)?, value))) as Evaluated<i64>
             })
         }
-        ("date_trunc" | "datetrunc", Type::Date, Type::Timestamp) => binary::<S, i64, i64, _>(|part: &str, value| {
-            date_trunc::date(named(part, date_trunc::is_native)?, value)
-        }),
+        ("date_trunc" | "datetrunc", Type::Date, Type::Timestamp) => {
+            binary::<S, i64, i64, _>(|part: &str, value| date_trunc::date(named(part, date_trunc::is_native)?, value))
+        }
         ("date_trunc" | "datetrunc", Type::Timestamp, Type::Timestamp) => {
-            binary::<S, i64, i64, _>(|part: &str, value| date_trunc::timestamp(named(part, date_trunc::is_native)?, value))
+            binary::<S, i64, i64, _>(|part: &str, value| {
+                date_trunc::timestamp(named(part, date_trunc::is_native)?, value)
+            })
         }
         ("date_trunc" | "datetrunc", Type::Interval, Type::Interval) => {
             binary::<S, Interval, Interval, _>(|part: &str, value| {
-                Ok(date_trunc::interval(named(part, date_trunc::is_native)?, value)) as Result<Interval, EvaluationError>
+                Ok(date_trunc::interval(named(part, date_trunc::is_native)?, value))
+                    as Result<Interval, EvaluationError>
             })
         }
         _ => None,

@@ -1,4 +1,4 @@
-//! Casts between types of numbers, booleans, dates and timestamps: CAST and TRY_CAST.
+//! Casts between types of numbers, booleans, dates and timestamps: `CAST` and `TRY_CAST`.
 
 use super::columns::Stored;
 use super::elements::{Build, Native, unary};
@@ -6,7 +6,7 @@ use super::error::EvaluationError;
 use super::functions::{calendar, cast, decimal};
 use super::types::{Physical, Type};
 
-/// A cast that may fail; TRY_CAST gives NULL then.
+/// A cast that may fail; `TRY_CAST` gives NULL then.
 fn checked<A: Native, R: Native>(
     is_try: bool,
     function: impl for<'r> Fn(A::Argument<'r>) -> Result<R, EvaluationError> + Send + Sync + 'static,
@@ -43,13 +43,19 @@ fn numbers(is_try: bool, from: Type, to: Type) -> Option<Build> {
         (Physical::Int, Physical::Int) => checked::<i64, i64>(is_try, move |value| cast::int_to_int(value, range)),
         (Physical::Int, Physical::Wide) => checked::<i64, i128>(is_try, move |value| cast::int_to_wide(value, range)),
         (Physical::Wide, Physical::Int) => checked::<i128, i64>(is_try, move |value| cast::wide_to_int(value, range)),
-        (Physical::Wide, Physical::Wide) => checked::<i128, i128>(is_try, move |value| cast::wide_to_wide(value, range)),
-        (Physical::Double, Physical::Int) => checked::<f64, i64>(is_try, move |value| cast::double_to_int(value, range)),
+        (Physical::Wide, Physical::Wide) => {
+            checked::<i128, i128>(is_try, move |value| cast::wide_to_wide(value, range))
+        }
+        (Physical::Double, Physical::Int) => {
+            checked::<f64, i64>(is_try, move |value| cast::double_to_int(value, range))
+        }
         (Physical::Double, Physical::Wide) => {
             checked::<f64, i128>(is_try, move |value| cast::double_to_whole(value, range))
         }
         (Physical::Float, Physical::Int) => checked::<f32, i64>(is_try, move |value| cast::float_to_int(value, range)),
-        (Physical::Float, Physical::Wide) => checked::<f32, i128>(is_try, move |value| cast::float_to_whole(value, range)),
+        (Physical::Float, Physical::Wide) => {
+            checked::<f32, i128>(is_try, move |value| cast::float_to_whole(value, range))
+        }
         (Physical::Int, Physical::Double) => unary::<i64, f64, _>(cast::int_to_double),
         (Physical::Int, Physical::Float) => unary::<i64, f32, _>(cast::int_to_float),
         (Physical::Wide, Physical::Double) => unary::<i128, f64, _>(cast::wide_to_double),

@@ -89,9 +89,7 @@ macro_rules! floating {
                     "round" => unary::<N, N, _>(functions::round),
                     _ => None,
                 },
-                ([_, Type::Integer], Type::$kind) if name == "trunc" => {
-                    binary::<N, i64, N, _>(functions::trunc_digits)
-                }
+                ([_, Type::Integer], Type::$kind) if name == "trunc" => binary::<N, i64, N, _>(functions::trunc_digits),
                 ([_, Type::$kind], Type::$kind) => match name {
                     "+" | "add" => binary::<N, N, N, _>(functions::add),
                     "-" | "subtract" => binary::<N, N, N, _>(functions::subtract),
