@@ -188,13 +188,12 @@ impl Query {
         let partitions = Partitions::from_counts(&self.counts).unwrap();
         let search = Search::new(&compiled, &mut symbols, &partitions, 1, budget);
         let strategy = Backtracking::new(&conditions, &compiled.variables, self.skip).noting_after(self.failures);
-        let mut callback = |asked: &AskedFor| {
+        let mut callback = |asked: &AskedFor, values: &mut Vec<Option<Value>>| {
             assert!((1..=asked.requests).contains(&asked.wanted));
             let requests: Vec<Request> = (0..asked.requests).map(|at| asked.request(at)).collect();
             let value = |request| Some(answer(&self.column, asked.expression, request));
-            let mut values = requests.iter().map(value).collect();
-            compute(&requests, asked.wanted, &mut values)?;
-            Ok(values)
+            values.extend(requests.iter().map(value));
+            compute(&requests, asked.wanted, values)
         };
         let ended = search_in_rounds(search, strategy, Found::default(), &mut callback, &mut || Ok(()));
         (ended.found, ended.error)

@@ -38,14 +38,14 @@ impl<'c> Computing<'c> {
     }
 
     /// Has values computed, from a thread that is detached from the interpreter.
-    pub fn compute(&mut self, asked: &Asked) -> Result<Vec<Option<Value>>, Stopped> {
-        Python::attach(|py| self.call(py, asked)).map_err(|error| {
+    pub fn compute(&mut self, asked: &Asked, values: &mut Vec<Option<Value>>) -> Result<(), Stopped> {
+        Python::attach(|py| self.call(py, asked, values)).map_err(|error| {
             self.raised = Some(error);
             Stopped::ByCaller
         })
     }
 
-    fn call(&self, py: Python<'_>, asked: &Asked) -> PyResult<Vec<Option<Value>>> {
+    fn call(&self, py: Python<'_>, asked: &Asked, values: &mut Vec<Option<Value>>) -> PyResult<()> {
         let (number, wanted) = (asked.expression, asked.wanted);
         let Some(&result) = self.results.get(&number) else {
             return Err(PyValueError::new_err(format!("there is no computed expression {number}")));
@@ -58,8 +58,8 @@ impl<'c> Computing<'c> {
             let kind = given.get_type();
             PyValueError::new_err(format!("{name} must give (values, known), not an object of {kind}"))
         })?;
-        let (values, known) = (pair.get_item(0)?, pair.get_item(1)?);
-        let mut values = values_of(&values, result, &format!("the values of {name}"), asked.requests)?;
+        let (column, known) = (pair.get_item(0)?, pair.get_item(1)?);
+        read_values(&column, result, &format!("the values of {name}"), asked.requests, values)?;
         if !known.is_none() {
             let known = known_of(&known, &format!("what is known of {name}"), asked.requests)?;
             for (value, known) in values.iter_mut().zip(known) {
@@ -74,7 +74,7 @@ impl<'c> Computing<'c> {
                  cannot be computed"
             )));
         }
-        Ok(values)
+        Ok(())
     }
 }
 
@@ -118,7 +118,13 @@ fn value_array(values: &[Value]) -> PyResult<ArrayRef> {
 }
 
 /// Reads a column of values of a type, of a number of rows.
-fn values_of(column: &Bound<'_, PyAny>, result: Type, name: &str, rows: usize) -> PyResult<Vec<Option<Value>>> {
+fn read_values(
+    column: &Bound<'_, PyAny>,
+    result: Type,
+    name: &str,
+    rows: usize,
+    values: &mut Vec<Option<Value>>,
+) -> PyResult<()> {
     let column = condition_column(column)?;
     expect_rows(name, rows, column.len())?;
     let fits = match (&column, result.physical()) {
@@ -132,7 +138,8 @@ fn values_of(column: &Bound<'_, PyAny>, result: Type, name: &str, rows: usize) -
     if !fits {
         return Err(PyValueError::new_err(format!("{name} are not of the type {result:?}")));
     }
-    Ok((0..rows).map(|row| Some(column.value(row).into())).collect())
+    values.extend((0..rows).map(|row| Some(column.value(row).into())));
+    Ok(())
 }
 
 fn known_of(column: &Bound<'_, PyAny>, name: &str, rows: usize) -> PyResult<Vec<bool>> {

@@ -214,7 +214,13 @@ impl Conditions {
         let mut computing = Computing::new(compute, &self.computed);
         let (found, failed) = input.search(pattern, |search, skip, tick| {
             let strategy = Backtracking::new(&self.inner, names, skip);
-            search_in_rounds(search, strategy, MatchesSink::default(), &mut |asked| computing.compute(asked), tick)
+            search_in_rounds(
+                search,
+                strategy,
+                MatchesSink::default(),
+                &mut |asked, values| computing.compute(asked, values),
+                tick,
+            )
         });
         Ok((found, computing.raised.or(failed)))
     }

@@ -18,8 +18,9 @@ use crate::rows::Partitions;
 
 /// The most requests of a round, unless more partitions wait.
 pub const REQUESTS_A_ROUND: usize = 10_000;
-/// The most partitions that wait, and the most that are begun while one before them waits.
-const MOST_WAITING: usize = 4_096;
+/// The most partitions that wait: few enough that each gets some ten requests a round, since going on with a match takes as long as
+/// some requests. And the most that are begun while one before them waits.
+const MOST_WAITING: usize = 1 << 10;
 const MOST_BEGUN: usize = 4 * MOST_WAITING;
 /// The most rows in lists of rows that a round asks for beyond what is needed; 2 MiB.
 const MOST_LISTED: usize = 1 << 18;
@@ -28,9 +29,9 @@ const MANY_BYTES: usize = 64 << 20;
 /// Partitions or requests between two looks at the limits.
 const ITEMS_A_LOOK: usize = 1 << 8;
 
-/// Computes values: one for each request, or None for those that nobody waits for and that could not be computed. An error ends the
-/// search.
-pub type Compute<'c> = dyn FnMut(&Asked) -> Result<Vec<Option<Value>>, Stopped> + 'c;
+/// Computes values, and adds one for each request: None for those that nobody waits for and that could not be computed. An error
+/// ends the search.
+pub type Compute<'c> = dyn FnMut(&Asked, &mut Vec<Option<Value>>) -> Result<(), Stopped> + 'c;
 
 /// A strategy with conditions that read answers.
 pub trait Asking: Strategy {
@@ -67,6 +68,8 @@ pub fn search_in_rounds<S: Sink + Default, M: Asking>(
             last: partitions.len(),
             waiting: 0,
             look_ahead: LookAhead::default(),
+            batches: Vec::new(),
+            values: Vec::new(),
             items: 0,
         };
         let ended = rounds.run(context, compute);
@@ -89,6 +92,9 @@ struct Rounds<'r, S, M> {
     /// How many of those that are begun wait.
     waiting: usize,
     look_ahead: LookAhead,
+    /// What is asked for in a round, each of one expression, and the values of one; their room is used again.
+    batches: Vec<Batch>,
+    values: Vec<Option<Value>>,
     /// Since the last look at the limits.
     items: usize,
 }
@@ -230,21 +236,29 @@ impl<S: Sink + Default, M: Asking> Rounds<'_, S, M> {
         for partition in self.begun.drain(..) {
             partition.release(context.budget);
         }
+        self.batches.drain(..).for_each(|batch| batch.release(context.budget));
         self.scan.release(context.budget);
     }
 
     /// Has all computed that partitions wait for, and what they are going to need next.
     fn ask(&mut self, context: &mut Context<'_>, compute: &mut Compute<'_>) -> Result<(), SearchError> {
-        for Batch { asked, places } in self.batches(context)? {
+        self.fill_batches(context)?;
+        for batch in 0..self.batches.len() {
             context.check()?;
-            let mut values = compute(&asked)?.into_iter();
-            for (at, (number, place)) in places.iter().copied().enumerate() {
+            self.values.clear();
+            let asked = &self.batches[batch].asked;
+            let wanted = asked.wanted;
+            if asked.requests > 0 {
+                compute(asked, &mut self.values)?;
+            }
+            for at in 0..self.batches[batch].places.len() {
                 self.look(context)?;
-                let value = values.next().flatten();
+                let (number, place) = self.batches[batch].places[at];
+                let value = self.values.get_mut(at).and_then(Option::take);
                 // Those behind an error are gone.
                 let Some(partition) = self.begun.get_mut(number) else { continue };
                 match &partition.state {
-                    State::Waits(variable, _) if value.is_none() && at < asked.wanted => {
+                    State::Waits(variable, _) if value.is_none() && at < wanted => {
                         let missing = SearchError::Evaluation(*variable, EvaluationError::Missing);
                         self.end_partition(number, Err(missing), context.budget);
                     }
@@ -252,26 +266,25 @@ impl<S: Sink + Default, M: Asking> Rounds<'_, S, M> {
                     State::Ended(_) => {}
                 }
             }
-            asked.release(context.budget);
-            context.budget.release_vector(&places);
+            self.batches[batch].clear(context.budget);
         }
         Ok(())
     }
 
-    /// What is asked for in this round.
-    fn batches(&mut self, context: &mut Context<'_>) -> Result<Vec<Batch>, Stopped> {
-        let mut batches: Vec<Batch> = Vec::new();
+    /// Collects what is asked for in this round.
+    fn fill_batches(&mut self, context: &mut Context<'_>) -> Result<(), Stopped> {
         let mut waiting = Vec::with_capacity(self.waiting);
         let many_bytes = MANY_BYTES / self.waiting.max(1);
         for number in 0..self.begun.len() {
             self.look(context)?;
-            let Partition { place, answers, many_bytes: noted, state, .. } = &mut self.begun[number];
+            let Self { begun, scan, partitions, batches, .. } = &mut *self;
+            let Partition { place, answers, many_bytes: noted, state, .. } = &mut begun[number];
             let State::Waits(variable, request) = state else { continue };
             if answers.charged_bytes() > many_bytes.max(*noted) {
                 answers.forget_before(place.row, context.budget)?;
                 *noted = 2 * answers.charged_bytes();
             }
-            let wanted = wanted(&self.scan, self.partitions, *place, *variable, request);
+            let wanted = wanted(scan, partitions, *place, *variable, request);
             let used = answers.begin_round();
             let purpose = Purpose { start: place.row, depth: wanted.depth() };
             let (asked, _) = answers.ask(request, purpose, context.budget)?;
@@ -282,17 +295,18 @@ impl<S: Sink + Default, M: Asking> Rounds<'_, S, M> {
             batches[batch].add(request, (number, asked), context.budget)?;
             waiting.push((number, batch, used));
         }
-        for batch in &mut batches {
+        for batch in &mut self.batches {
             batch.asked.wanted = batch.asked.requests;
         }
         let most = (REQUESTS_A_ROUND / waiting.len().max(1)).saturating_sub(1);
         let most_listed = MOST_LISTED / waiting.len().max(1);
         for (number, batch, used) in waiting {
             self.look(context)?;
-            let Partition { place, answers, given, state, .. } = &mut self.begun[number];
+            let Self { begun, scan, partitions, batches, look_ahead, .. } = &mut *self;
+            let Partition { place, answers, given, state, .. } = &mut begun[number];
             let State::Waits(variable, request) = state else { continue };
-            let wanted = wanted(&self.scan, self.partitions, *place, *variable, request);
-            self.look_ahead.guess(&wanted, given, used, (most, most_listed), |request, purpose| {
+            let wanted = wanted(scan, partitions, *place, *variable, request);
+            look_ahead.guess(&wanted, given, used, (most, most_listed), |request, purpose| {
                 let (asked, is_new) = answers.ask(request, purpose, context.budget)?;
                 if is_new {
                     batches[batch].add(request, (number, asked), context.budget)?;
@@ -300,7 +314,7 @@ impl<S: Sink + Default, M: Asking> Rounds<'_, S, M> {
                 Ok(is_new)
             })?;
         }
-        Ok(batches)
+        Ok(())
     }
 
     /// Looks at the limits now and then.
@@ -339,5 +353,16 @@ impl Batch {
         budget.reserve(&mut self.places, 1)?;
         self.places.push(place);
         self.asked.push(request, budget)
+    }
+
+    fn clear(&mut self, budget: &Budget) {
+        self.places.clear();
+        self.asked.clear(budget);
+    }
+
+    /// Takes back what was charged.
+    fn release(self, budget: &Budget) {
+        budget.release_vector(&self.places);
+        self.asked.release(budget);
     }
 }
