@@ -40,6 +40,7 @@ __all__ = [
     "compile",
     "get_cache_key",
     "get_cached_pattern",
+    "is_native",
 ]
 
 __version__: str
@@ -75,6 +76,7 @@ def _check_column(column: object, name: str) -> bool: ...
 def _close_streams(seconds: float) -> int: ...
 def _forget_streams() -> None: ...
 def _keep_aborting_threads() -> None: ...
+def is_native(name: str, arguments: Sequence[str], result: str) -> bool: ...
 def _connect(
     make_process_cache: Callable[[], PatternCache],
     weigh: Callable[[object], int],
@@ -248,9 +250,9 @@ class Conditions:
     def __new__(
         cls,
         pattern: Pattern,
-        columns: Sequence[Any],
+        columns: Sequence[tuple[str, Any]],
         sets: Sequence[Sequence[str]],
-        aggregates: Sequence[tuple[str, Optional[int], Optional[int]]],
+        aggregates: Sequence[tuple[str, Optional[int], Optional[int], str]],
         conditions: dict[str, tuple[Any, ...]],
     ) -> Conditions: ...
     def match(

@@ -7,6 +7,7 @@ use std::fmt;
 use std::ops::Range;
 
 use arrow_buffer::{ArrowNativeType, BooleanBuffer, Buffer, NullBuffer, ScalarBuffer};
+use arrow_schema::DataType;
 use pyo3::prelude::*;
 use rowpattern_core::memory::OutOfMemory;
 
@@ -29,6 +30,8 @@ pub enum ArrowKind {
     /// Run-end encoding.
     Runs(IntegerKind, Box<ArrowKind>),
     Record(Vec<Field>),
+    /// Values of as many bytes each: numbers of other kinds, dates, times and intervals.
+    Fixed(DataType),
     /// Any other, by name.
     Other(String),
 }
@@ -55,6 +58,7 @@ impl fmt::Display for ArrowKind {
             Self::Dictionary(keys, values) => write!(out, "Dictionary({keys}, {values})"),
             Self::Runs(ends, values) => write!(out, "RunEndEncoded({ends}, {values})"),
             Self::Record(fields) => write!(out, "Struct of {} fields", fields.len()),
+            Self::Fixed(kind) => kind.fmt(out),
             Self::Other(name) => out.write_str(name),
         }
     }
@@ -82,6 +86,7 @@ impl ArrowArray {
             ArrowKind::Record(fields) => {
                 Values::Record(fields.iter().map(|field| (field.name.clone(), Self::empty(&field.kind))).collect())
             }
+            ArrowKind::Fixed(kind) => Values::Fixed(kind.clone(), FixedValues::Floats(ScalarBuffer::default())),
             ArrowKind::Other(name) => Values::Other(name.clone()),
         };
         Self { rows: 0, valid: None, values }
@@ -92,7 +97,8 @@ impl ArrowArray {
         match &self.values {
             Values::Null | Values::Other(_) => 0,
             Values::Booleans(_) => self.rows / 8,
-            Values::Doubles(bits) => bits.inner().len(),
+            Values::Doubles(numbers) => numbers.inner().len(),
+            Values::Fixed(_, values) => values.bytes(),
             Values::Integers(integers) | Values::Dictionary(integers, _) => integers.bytes(),
             Values::Runs { ends, values, .. } => ends.bytes().saturating_add(values.least_bytes()),
             Values::Text(text) => text.least_bytes(),
@@ -107,8 +113,7 @@ pub enum Values {
     Null,
     Booleans(BooleanBuffer),
     Integers(Integers),
-    /// As bits.
-    Doubles(ScalarBuffer<u64>),
+    Doubles(ScalarBuffer<f64>),
     Text(Text),
     Dictionary(Integers, Box<ArrowArray>),
     Runs {
@@ -118,6 +123,8 @@ pub enum Values {
         values: Box<ArrowArray>,
     },
     Record(Vec<(String, ArrowArray)>),
+    /// Of this type.
+    Fixed(DataType, FixedValues),
     /// Of a type of this name, which is not read.
     Other(String),
 }
@@ -136,6 +143,7 @@ impl Values {
             Self::Dictionary(keys, values) => format!("Dictionary({}, {})", keys.kind(), values.values.name()),
             Self::Runs { ends, values, .. } => format!("RunEndEncoded({}, {})", ends.kind(), values.values.name()),
             Self::Record(columns) => format!("Struct of {} fields", columns.len()),
+            Self::Fixed(kind, _) => kind.to_string(),
             Self::Other(name) => name.clone(),
         }
     }
@@ -205,6 +213,29 @@ macro_rules! with_integers {
     };
 }
 pub(super) use with_integers;
+
+/// Values of as many bytes each, whose type says what they mean.
+pub enum FixedValues {
+    Integers(Integers),
+    /// Decimals of 128 bits.
+    Wide(ScalarBuffer<i128>),
+    Floats(ScalarBuffer<f32>),
+    /// Floating point numbers of 16 bits, as bits.
+    Halves(ScalarBuffer<u16>),
+    /// Intervals, of 16 bytes as Arrow lays them out: months and days of 32 bits, nanoseconds of 64.
+    MonthsDaysNanos(ScalarBuffer<i128>),
+}
+
+impl FixedValues {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Integers(integers) => integers.bytes(),
+            Self::Wide(numbers) | Self::MonthsDaysNanos(numbers) => numbers.inner().len(),
+            Self::Floats(numbers) => numbers.inner().len(),
+            Self::Halves(numbers) => numbers.inner().len(),
+        }
+    }
+}
 
 /// Text as bytes that are not known to be UTF-8.
 pub enum Text {

@@ -52,5 +52,5 @@ pub fn check_column(column: &Bound<'_, PyAny>, name: &str) -> PyResult<bool> {
     readers::decode(column.py(), &chunks, Check, name, None)?;
     Ok(chunks
         .iter()
-        .all(|chunk: &ArrowArray| !matches!(readers::innermost(chunk), Values::Other(_) | Values::Record(_))))
+        .all(|chunk: &ArrowArray| !matches!(readers::innermost(chunk), Values::Other(_) | Values::Record(_) | Values::Fixed(..))))
 }

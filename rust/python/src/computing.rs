@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::iter::once;
 use std::sync::Arc;
 
-use arrow_array::builder::{BooleanBuilder, Float64Builder, Int64Builder, StringBuilder};
-use arrow_array::{ArrayRef, Int64Array, ListArray, NullArray};
+use arrow_array::{ArrayRef, Int64Array, ListArray};
 use arrow_buffer::OffsetBuffer;
 use arrow_schema::{DataType, Field};
 use pyo3::exceptions::PyValueError;
@@ -13,28 +12,66 @@ use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use rowpattern_core::backtrack::{ArgumentColumn, Asked};
 use rowpattern_core::budget::Stopped;
-use rowpattern_core::condition::ValueColumn;
-use rowpattern_core::expression::{Physical, Type, Value};
+use rowpattern_core::expression::{Expression, Given, Operation, Type, Value};
 use rowpattern_core::rows::NOWHERE;
 
 use super::array::Array;
 use super::ffi;
-use super::readers::{self, condition_column};
+use super::readers;
+use super::typed_columns::typed_column;
 
-/// The types of expressions that are computed elsewhere, by number.
-pub type ResultTypes = BTreeMap<usize, Type>;
+/// What is known of an expression that is computed elsewhere.
+#[derive(Clone, PartialEq, Eq)]
+struct ComputedExpression {
+    /// The type of its values.
+    result: Type,
+    /// The types of its arguments; None of rows.
+    arguments: Vec<Option<Type>>,
+}
+
+/// The expressions that are computed elsewhere, by number.
+#[derive(Default)]
+pub struct ComputedExpressions(BTreeMap<usize, ComputedExpression>);
+
+impl ComputedExpressions {
+    /// Adds those of a condition.
+    ///
+    /// Raises:
+    ///     ValueError: one number stands for expressions of different types.
+    pub fn add(&mut self, part: &Expression) -> PyResult<()> {
+        if let Operation::Computed(number, given) = &part.operation {
+            let of = |given: &Given| if let Given::Value(value) = given { Some(value.result) } else { None };
+            let expression = ComputedExpression { result: part.result, arguments: given.iter().map(of).collect() };
+            if *self.0.entry(*number).or_insert_with(|| expression.clone()) != expression {
+                return Err(PyValueError::new_err(format!("the computed expression {number} has two types")));
+            }
+        }
+        let mut inside = Ok(());
+        part.for_each_part(|part| {
+            if inside.is_ok() {
+                inside = self.add(part);
+            }
+        });
+        inside
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
 
 /// The callable, and what it raised.
 pub struct Computing<'c> {
     callable: Py<PyAny>,
-    results: &'c ResultTypes,
+    expressions: &'c ComputedExpressions,
     /// Ends the search, and comes out of it as it is.
     pub raised: Option<PyErr>,
 }
 
 impl<'c> Computing<'c> {
-    pub fn new(callable: &Bound<'_, PyAny>, results: &'c ResultTypes) -> Self {
-        Self { callable: callable.clone().unbind(), results, raised: None }
+    pub fn new(callable: &Bound<'_, PyAny>, expressions: &'c ComputedExpressions) -> Self {
+        Self { callable: callable.clone().unbind(), expressions, raised: None }
     }
 
     /// Has values computed, from a thread that is detached from the interpreter.
@@ -47,10 +84,11 @@ impl<'c> Computing<'c> {
 
     fn call(&self, py: Python<'_>, asked: &Asked, values: &mut Vec<Option<Value>>) -> PyResult<()> {
         let (number, wanted) = (asked.expression, asked.wanted);
-        let Some(&result) = self.results.get(&number) else {
+        let Some(ComputedExpression { result, arguments }) = self.expressions.0.get(&number) else {
             return Err(PyValueError::new_err(format!("there is no computed expression {number}")));
         };
-        let columns = asked.arguments.iter().map(|column| Ok(Array::new(argument_array(column)?)));
+        let columns = asked.arguments.iter().zip(arguments);
+        let columns = columns.map(|(column, kind)| Ok(Array::new(argument_array(column, *kind)?)));
         let columns = columns.collect::<PyResult<Vec<_>>>()?;
         let given = self.callable.bind(py).call1((number, columns, wanted))?;
         let name = format!("compute({number}, ...)");
@@ -59,7 +97,7 @@ impl<'c> Computing<'c> {
             PyValueError::new_err(format!("{name} must give (values, known), not an object of {kind}"))
         })?;
         let (column, known) = (pair.get_item(0)?, pair.get_item(1)?);
-        read_values(&column, result, &format!("the values of {name}"), asked.requests, values)?;
+        read_values(&column, *result, &format!("the values of {name}"), asked.requests, values)?;
         if !known.is_none() {
             let known = known_of(&known, &format!("what is known of {name}"), asked.requests)?;
             for (value, known) in values.iter_mut().zip(known) {
@@ -78,8 +116,8 @@ impl<'c> Computing<'c> {
     }
 }
 
-/// An argument of all requests.
-fn argument_array(column: &ArgumentColumn) -> PyResult<ArrayRef> {
+/// An argument of all requests; of a type, where it is a value.
+fn argument_array(column: &ArgumentColumn, kind: Option<Type>) -> PyResult<ArrayRef> {
     Ok(match column {
         ArgumentColumn::Row(rows) => {
             Arc::new(rows.iter().map(|&row| (row != NOWHERE).then_some(row)).collect::<Int64Array>())
@@ -91,30 +129,24 @@ fn argument_array(column: &ArgumentColumn) -> PyResult<ArrayRef> {
             let field = Arc::new(Field::new("item", DataType::Int64, true));
             Arc::new(ListArray::new(field, offsets, Arc::new(Int64Array::from(rows.clone())), None))
         }
-        ArgumentColumn::Value(values) => value_array(values)?,
+        ArgumentColumn::Value(values) => value_array(values, kind.unwrap_or(Type::Null)),
     })
 }
 
-/// Values of one type, of which some may be NULL.
-fn value_array(values: &[Value]) -> PyResult<ArrayRef> {
-    macro_rules! column {
-        ($builder:ty, $kind:ident) => {{
-            let mut builder = <$builder>::new();
-            for value in values {
-                builder.append_option(if let Value::$kind(value) = value { Some(value.clone()) } else { None });
-            }
-            Arc::new(builder.finish())
-        }};
+fn value_array(values: &[Value], kind: Type) -> ArrayRef {
+    macro_rules! of {
+        ($array:ty, $kind:ident) => {
+            Arc::new(values.iter().map(|value| if let Value::$kind(value) = value { Some(value.clone()) } else { None }).collect::<$array>())
+        };
     }
-    let kind = values.iter().find(|value| **value != Value::Null);
-    Ok(match kind {
-        None => Arc::new(NullArray::new(values.len())),
-        Some(Value::Bool(_)) => column!(BooleanBuilder, Bool),
-        Some(Value::Int(_)) => column!(Int64Builder, Int),
-        Some(Value::Double(_)) => column!(Float64Builder, Double),
-        Some(Value::Text(_)) => column!(StringBuilder, Text),
-        Some(other) => return Err(PyValueError::new_err(format!("{other:?} cannot be an argument"))),
-    })
+    match kind.physical() {
+        rowpattern_core::expression::Physical::Bool => of!(arrow_array::BooleanArray, Bool),
+        rowpattern_core::expression::Physical::Int => of!(Int64Array, Int),
+        rowpattern_core::expression::Physical::Double => of!(arrow_array::Float64Array, Double),
+        rowpattern_core::expression::Physical::Float => of!(arrow_array::Float32Array, Float),
+        rowpattern_core::expression::Physical::Text => of!(arrow_array::StringArray, Text),
+        _ => Arc::new(arrow_array::NullArray::new(values.len())),
+    }
 }
 
 /// Reads a column of values of a type, of a number of rows.
@@ -125,20 +157,12 @@ fn read_values(
     rows: usize,
     values: &mut Vec<Option<Value>>,
 ) -> PyResult<()> {
-    let column = condition_column(column)?;
-    expect_rows(name, rows, column.len())?;
-    let fits = match (&column, result.physical()) {
-        (ValueColumn::Bool(_), Physical::Bool)
-        | (ValueColumn::Int(..), Physical::Int)
-        | (ValueColumn::Float(..), Physical::Double)
-        | (ValueColumn::Text(_), Physical::Text) => true,
-        // An array of NULLs alone.
-        (column, _) => (0..rows).all(|row| column.value(row) == rowpattern_core::condition::Value::Null),
+    let Some(chunks) = ffi::arrow_arrays(column, name, None)? else {
+        return Err(PyValueError::new_err(format!("{name} must be an Arrow array")));
     };
-    if !fits {
-        return Err(PyValueError::new_err(format!("{name} are not of the type {result:?}")));
-    }
-    values.extend((0..rows).map(|row| Some(column.value(row).into())));
+    let column = typed_column(column.py(), &chunks, result, name, None)?;
+    expect_rows(name, rows, column.len())?;
+    values.extend((0..rows).map(|row| Some(column.value(row))));
     Ok(())
 }
 

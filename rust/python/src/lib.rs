@@ -24,6 +24,7 @@ mod labels;
 mod limits;
 mod manual_clock;
 mod matches;
+mod nodes;
 mod numbers;
 mod panics;
 mod pattern;
@@ -34,6 +35,7 @@ mod reweighing;
 mod rows;
 mod signals;
 mod sinks;
+mod typed_columns;
 mod weight;
 
 use pyo3::prelude::*;
@@ -52,7 +54,7 @@ mod _core {
     #[pymodule_export]
     use super::compile::compile;
     #[pymodule_export]
-    use super::conditions::Conditions;
+    use super::conditions::{Conditions, is_native};
     #[pymodule_export]
     use super::ffi::Column;
     #[pymodule_export]

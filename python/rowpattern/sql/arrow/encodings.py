@@ -109,10 +109,10 @@ def _without_runs(values: Any, kind: pa.DataType, hold: Callable[[int], None]) -
 
 
 def for_duckdb(table: Any) -> Any:
-    """Return a table in which NULL durations stand for 0.
+    """Return a table that DuckDB can read: with NULL durations for 0, and real numbers of at least 32 bits.
 
     DuckDB makes microseconds of all places of a column, also of what stands where it is NULL, and refuses the whole
-    column when that is out of range. A reader is returned as it is.
+    column when that is out of range. It does not know Arrow's half floats. A reader is returned as it is.
     """
     if not isinstance(table, pa.Table):
         return table
@@ -120,6 +120,8 @@ def for_duckdb(table: Any) -> Any:
         if pa.types.is_duration(field.type) and table.column(at).null_count:
             chunks = [_with_zeros(chunk) for chunk in table.column(at).chunks]
             table = table.set_column(at, field, pa.chunked_array(chunks, field.type))
+        elif pa.types.is_float16(field.type):
+            table = table.set_column(at, field.with_type(pa.float32()), table.column(at).cast(pa.float32()))
     return table
 
 

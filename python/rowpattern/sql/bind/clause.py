@@ -57,7 +57,7 @@ def bind(clause: Clause, names: Sequence[str], check: Callable[[], None]) -> Bou
         if definition.variable in clause.subset:
             message = f"DEFINE cannot define {definition.variable}: SUBSET makes it of other variables"
             raise error_at(message, definition.location, QueryError)
-    conditions = bind_conditions(clause.define, columns, variables, check)
+    conditions = bind_conditions(clause.define, columns, variables, check, scope.references)
     one_row = clause.rows_shown == "one row"
     measures = tuple(
         BoundMeasure(each.name, MeasureReader(scope, each.location, one_row).read(each.expression), each.location)
@@ -90,14 +90,18 @@ def bind(clause: Clause, names: Sequence[str], check: Callable[[], None]) -> Bou
 
 
 def bind_conditions(
-    define: Sequence[Definition], columns: Columns, variables: Variables, check: Callable[[], None]
+    define: Sequence[Definition],
+    columns: Columns,
+    variables: Variables,
+    check: Callable[[], None],
+    references: References | None = None,
 ) -> tuple[Condition, ...]:
-    """Look up all names of conditions.
+    """Look up all names of conditions; `references` are those of the clause, where there is one.
 
     Raises:
         QueryError, UnknownVariableError, UnsupportedQueryError: a name is unknown or an expression is wrong.
     """
-    references = References()
+    references = references or References()
     conditions: dict[str, Condition] = {}
     for definition in define:
         name = definition.variable

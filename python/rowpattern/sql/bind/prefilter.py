@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from rowpattern.sql.bind.expressions import columns_in
 from rowpattern.sql.bind.references import BoundExpression, depends_on_the_match
-from rowpattern.sql.expression.kernels import kernel_of
 from rowpattern.sql.expression.nodes import Conjunction
 from rowpattern.sql.expression.write import sql_of
 
@@ -21,15 +20,15 @@ def prefilter(expression: BoundExpression) -> BoundExpression | None:
 
     The condition itself where it does not depend on the match; None where rows say nothing.
     """
-    if expression.node is None:
+    if expression.tree is None or not expression.depends:
         return expression
     row_only = frozenset(name for name, item in expression.reads if not depends_on_the_match(item))
-    node = _row_only_part(expression.node, row_only)
+    node = _row_only_part(expression.tree, row_only)
     if node is None:
         return None
     names = columns_in(node)
     reads = tuple((name, item) for name, item in expression.reads if name in names)
-    return BoundExpression(sql_of(node), expression.text, reads, kernel_of(node), tree=node)
+    return BoundExpression(sql_of(node), expression.text, reads, node)
 
 
 def _row_only_part(node: Node, row_only: frozenset[str]) -> Node | None:

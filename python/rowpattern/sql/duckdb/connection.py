@@ -47,6 +47,8 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # DuckDB refuses a number of bytes that 64 bits do not hold.
 _MOST_MEMORY_MB = 1 << 40
 
+_PLAN = "SELECT json_serialize_plan(?, skip_null := true, skip_empty := true)"
+
 _Found = TypeVar("_Found")
 
 _SETTINGS = {
@@ -143,6 +145,11 @@ class Database:
         return self._context.threads
 
     @property
+    def remaining(self) -> dict[str, float]:
+        """What is left of the query's limits, as arguments of the core's functions."""
+        return self._context.remaining
+
+    @property
     def zone_given(self) -> bool:
         """Whether the caller named a time zone, so that no column's own counts."""
         return self._context.time_zone is not None
@@ -235,6 +242,15 @@ class Database:
             QueryLimitError: it took too long or too much memory.
         """
         return self._within_limits(lambda: arrow_table(self._connection.sql(sql)))
+
+    def plan(self, sql: str) -> str:
+        """Return DuckDB's plan of a query that reads no table, as JSON; nothing is executed.
+
+        Raises:
+            QueryLimitError: it took too long or too much memory.
+        """
+        found = self._within_limits(lambda: self._connection.execute(_PLAN, [sql]).fetchall())
+        return str(found[0][0])
 
     def stream(self, sql: str, batch_rows: int) -> Iterator[pa.RecordBatch]:
         """Run a query over registered tables, and give its answer in batches as it comes.

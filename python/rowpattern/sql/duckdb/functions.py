@@ -10,6 +10,7 @@ __all__ = [
     "AGGREGATES",
     "AROUND_CLAUSES",
     "CALLS_AGGREGATE",
+    "CHANGING",
     "LAMBDA_FUNCTIONS",
     "NAMES_FIELDS",
     "OPERATORS",
@@ -99,6 +100,14 @@ WINDOWS = frozenset(
     """
     cume_dist dense_rank fill first_value lag last_value lead nth_value ntile percent_rank rank rank_dense
     row_number
+    """.split()
+)
+
+#: Without an argument that differs they give another value in another query, or at another place.
+CHANGING = frozenset(
+    """
+    age ago current_date current_localtime current_localtimestamp error gen_random_uuid get_current_time
+    get_current_timestamp now random today transaction_timestamp uuid uuidv4 uuidv7
     """.split()
 )
 

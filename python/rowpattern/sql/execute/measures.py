@@ -15,8 +15,9 @@ import pyarrow as pa
 from rowpattern.errors import QueryError, QueryLimitError
 from rowpattern.sql.arrow.chunks import computed_numbers, take_numbers, take_values
 from rowpattern.sql.bind.references import Aggregate, Classifier, MatchNumber, Navigation, RowExists, Value
-from rowpattern.sql.execute.matching import compute
+from rowpattern.sql.execute.row_expressions import ItemInputs, compute
 from rowpattern.sql.execute.time_zones import in_columns_zone
+from rowpattern.sql.execute.typed_clause import typed_clause
 from rowpattern.sql.runtime.threads import in_threads
 from rowpattern.sql.tables.answers import plain_integers
 from rowpattern.sql.text.source_location import error_at
@@ -381,8 +382,8 @@ def measure(
     found = {name: read[item] for name, item in alone.items()}
     if left:
         columns = {name: read[item] for name, item in names.items()}
-        computed = [(f"measure {each.name}", each.expression, each.location) for each in left]
-        values = compute(computed, columns, items.count, database)
+        together = typed_clause(bound.conditions, bound.measures, rows.table, database, bound.plans)
+        values = compute(together.measures, ItemInputs(columns, items.count), together.labels, database)
         found.update(zip((each.name for each in left), values))
     return [found[each.name] if each.expression.origin else plain_integers(found[each.name]) for each in bound.measures]
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from rowpattern.sql.arrow.arrays import Array
     from rowpattern.sql.duckdb.connection import Database
 
-__all__ = ["InZone", "check_one_zone", "column_zones", "in_columns_zone", "relabelled", "with_categories"]
+__all__ = ["InZone", "check_one_zone", "column_zones", "in_columns_zone", "in_zone_of", "relabelled", "with_categories"]
 
 # These give one of their arguments, or a number of them.
 _CHOOSING = frozenset({"any_value", "arbitrary", "arg_max", "arg_min", "array_agg", "count", "first", "greatest", "if"})
@@ -45,12 +45,14 @@ class InZone(NamedTuple):
 
     Attributes:
         sql: DuckDB's SQL.
+        tree: the same, where it is known.
         database: the connection.
         zone: what timestamps with a zone that it gives are called; None where that is not known.
         fail: makes the error for a zone that is not known.
     """
 
     sql: str
+    tree: nodes.Node | None
     database: Database
     zone: str | None
     fail: Callable[[], QueryError]
@@ -117,15 +119,26 @@ def in_columns_zone(
         UnsupportedQueryError: DuckDB does not know the columns' zone.
     """
     types: dict[str, pa.DataType] = dict(zip(table.column_names, table.schema.types))
-    if tree is not None and any(map(is_ordered, types.values())):
-        typed = with_categories(
-            tree, {name: labels_of(table.column(name)) for name in types if is_ordered(types[name])}
-        )
+    labels = {name: labels_of(table.column(name)) for name in types if is_ordered(types[name])}
+    return in_zone_of(sql, tree, types, labels, database, error)
+
+
+def in_zone_of(  # noqa: PLR0917 - as in_columns_zone
+    sql: str,
+    tree: nodes.Node | None,
+    types: Mapping[str, pa.DataType],
+    labels: Mapping[str, Sequence[str]],
+    database: Database,
+    error: Callable[[str], QueryError],
+) -> InZone:
+    """Say the same for columns of these types, of which the ordered categories have these texts."""
+    if tree is not None and labels:
+        typed = with_categories(tree, labels)
         if typed is not tree:
             sql, tree = sql_of(typed), typed
     zoned = column_zones(types)
     if not zoned:
-        return InZone(sql, database, database.time_zone, _known)
+        return InZone(sql, tree, database, database.time_zone, _known)
     read = zoned if tree is None else {name: zones for name, zones in zoned.items() if name in columns_in(tree)}
     every = sorted(set().union(*read.values())) if read else []
 
@@ -133,18 +146,18 @@ def in_columns_zone(
         return error(_several_zones(every))
 
     if not every:
-        return InZone(sql, database, database.time_zone, several)
+        return InZone(sql, tree, database, database.time_zone, several)
     if tree is not None:
         exact = _with_exact_differences(sql, tree, types, read, database)
         if exact is not tree:
             sql, tree = sql_of(exact), exact
     if database.zone_given:
-        return InZone(sql, database, database.time_zone, several)
+        return InZone(sql, tree, database, database.time_zone, several)
     if tree is not None and not _needs_zone(tree, read):
-        return InZone(sql, database, every[0] if len(every) == 1 else None, several)
+        return InZone(sql, tree, database, every[0] if len(every) == 1 else None, several)
     if len(every) > 1:
         raise several()
-    return InZone(sql, database.in_zone(every[0]), every[0], several)
+    return InZone(sql, tree, database.in_zone(every[0]), every[0], several)
 
 
 def check_one_zone(

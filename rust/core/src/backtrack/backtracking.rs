@@ -7,7 +7,9 @@ use super::follows::Follows;
 use super::rounds::Asking;
 use crate::automaton::ACCEPT;
 use crate::budget::{Budget, Stopped};
-use crate::condition::{Aggregate, Expression, MatchSoFar, Surroundings, Value, ValueColumn};
+use crate::expression::{
+    Aggregate, Condition, Expression, MatchSoFar, RowContext, Surroundings, ValueColumn,
+};
 use crate::matcher::{BackwardPass, Candidate, Context, Output, SearchError, Sink, Strategy};
 use crate::rows::{Skip, Target, VariableSet};
 
@@ -23,13 +25,13 @@ pub const FAILURES_BEFORE_NOTES: u32 = 32;
 #[derive(Debug, Default)]
 pub struct MatchConditions {
     /// What they read.
-    pub columns: Vec<ValueColumn>,
+    pub columns: Vec<ValueColumn<'static>>,
     /// Sets of variables that they name.
     pub sets: Vec<VariableSet>,
     /// Aggregates that they read.
     pub aggregates: Vec<Aggregate>,
     /// By variable; None where rows alone decide.
-    pub conditions: Vec<Option<Expression>>,
+    pub conditions: Vec<Option<Condition>>,
 }
 
 /// A place in the search: what the match may go on with follows from the position. Small, as there is one a row.
@@ -64,8 +66,9 @@ pub struct Backtracking<'a> {
 impl<'a> Backtracking<'a> {
     /// With these conditions of a pattern with variables of these names.
     pub fn new(conditions: &'a MatchConditions, names: &'a [String], skip: Skip) -> Self {
-        let expressions = conditions.conditions.iter();
+        let expressions = conditions.conditions.iter().map(|condition| condition.as_ref().map(Condition::expression));
         let reach = Reach::of(expressions.clone().flatten(), conditions.sets.len(), conditions.aggregates.len());
+        let cost = |expression: Option<&Expression>| expression.map_or(0, Expression::size) / PARTS_A_STEP;
         Self {
             conditions,
             names,
@@ -77,7 +80,7 @@ impl<'a> Backtracking<'a> {
             notes: None,
             failures_before_notes: FAILURES_BEFORE_NOTES,
             choices: Vec::new(),
-            costs: expressions.map(|condition| condition.as_ref().map_or(0, Expression::size) / PARTS_A_STEP).collect(),
+            costs: expressions.map(cost).collect(),
             steps_since_look: 0,
             taken: 0,
         }
@@ -166,9 +169,9 @@ impl<'a> Backtracking<'a> {
             if let Some(condition) = &self.conditions.conditions[usize::from(variable)] {
                 self.look(context, self.costs[usize::from(variable)])?;
                 let held = condition
-                    .evaluate(&self.so_far, around)
+                    .evaluate(&RowContext::new(&self.so_far, around))
                     .map_err(|error| SearchError::Evaluation(variable, error))?;
-                if held != Value::Bool(true) {
+                if held != Some(true) {
                     self.so_far.pop();
                     continue;
                 }

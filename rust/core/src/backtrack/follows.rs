@@ -1,6 +1,6 @@
 //! Which rows that conditions name go on with the current row of the search.
 
-use crate::condition::{Expression, Given};
+use crate::expression::{Condition, Expression, Given, Operation};
 use crate::rows::{At, VariableSet};
 
 /// For what is computed elsewhere, by variable and expression: whether each argument goes on with the current row.
@@ -9,11 +9,11 @@ pub struct Follows(Vec<(u8, usize, Box<[bool]>)>);
 
 impl Follows {
     /// Of the conditions of variables, by number.
-    pub fn of_conditions(conditions: &[Option<Expression>], sets: &[VariableSet]) -> Self {
+    pub fn of_conditions(conditions: &[Option<Condition>], sets: &[VariableSet]) -> Self {
         let mut follows = Self::default();
         for (variable, condition) in (0..).zip(conditions) {
             if let Some(condition) = condition {
-                follows.add(variable, condition, sets);
+                follows.add(variable, condition.expression(), sets);
             }
         }
         follows
@@ -26,7 +26,7 @@ impl Follows {
     }
 
     fn add(&mut self, variable: u8, part: &Expression, sets: &[VariableSet]) {
-        if let Expression::Computed(number, given) = part {
+        if let Operation::Computed(number, given) = &part.operation {
             // The row that is tested is mapped to the variable, and so is the last one of each set with it.
             let grows = |set: Option<usize>| {
                 set.is_none_or(|set| sets.get(set).is_some_and(|variables| variables.contains(variable)))

@@ -8,10 +8,11 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 
 use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer};
+use arrow_schema::{DataType, IntervalUnit};
 use rowpattern_core::memory;
 
 use super::structures::CArray;
-use crate::arrow::{ArrowArray, ArrowKind, Failure, Integers, Text, TextKind, Values};
+use crate::arrow::{ArrowArray, ArrowKind, Failure, FixedValues, Integers, Text, TextKind, Values};
 
 /// Takes an array over, and checks that it is one of this type.
 pub fn import(array: CArray, kind: &ArrowKind) -> Result<ArrowArray, Failure> {
@@ -61,9 +62,10 @@ impl Importer<'_> {
             ArrowKind::Boolean => Values::Booleans(self.bits(1, &extent)?),
             ArrowKind::Integer(kind) => Values::Integers(self.integers(*kind, &extent)?),
             ArrowKind::Double => {
-                let bits = self.items::<u64>(1, &extent)?;
-                Values::Doubles(bits)
+                let numbers = self.items(1, &extent)?;
+                Values::Doubles(numbers)
             }
+            ArrowKind::Fixed(kind) => Values::Fixed(kind.clone(), self.fixed(kind, &extent)?),
             ArrowKind::Text(kind) => Values::Text(self.text(*kind, &extent)?),
             ArrowKind::Dictionary(keys, of) => {
                 let dictionary = self.part(self.array.dictionary, "dictionary")?;
@@ -130,7 +132,11 @@ impl Importer<'_> {
             ArrowKind::Text(TextKind::Small | TextKind::Large) => (3, 0),
             // Views have one for each buffer of bytes too.
             ArrowKind::Text(TextKind::View) => (self.array.n_buffers.max(3) as usize, 0),
-            ArrowKind::Boolean | ArrowKind::Integer(_) | ArrowKind::Double | ArrowKind::Dictionary(..) => (2, 0),
+            ArrowKind::Boolean
+            | ArrowKind::Integer(_)
+            | ArrowKind::Double
+            | ArrowKind::Fixed(_)
+            | ArrowKind::Dictionary(..) => (2, 0),
         };
         let CArray { n_buffers, n_children, .. } = *self.array;
         if usize::try_from(n_buffers) != Ok(buffers) {
@@ -231,6 +237,22 @@ impl Importer<'_> {
         })
     }
 
+    fn fixed(&self, kind: &DataType, extent: &Extent) -> Result<FixedValues, Failure> {
+        use crate::arrow::IntegerKind as Is;
+        let integers = |kind| self.integers(kind, extent).map(FixedValues::Integers);
+        match kind {
+            DataType::Float16 => Ok(FixedValues::Halves(self.items(1, extent)?)),
+            DataType::Float32 => Ok(FixedValues::Floats(self.items(1, extent)?)),
+            DataType::Decimal128(..) => Ok(FixedValues::Wide(self.items(1, extent)?)),
+            DataType::Interval(IntervalUnit::MonthDayNano) => Ok(FixedValues::MonthsDaysNanos(self.items(1, extent)?)),
+            DataType::Date32
+            | DataType::Time32(_)
+            | DataType::Decimal32(..)
+            | DataType::Interval(IntervalUnit::YearMonth) => integers(Is::I32),
+            _ => integers(Is::I64),
+        }
+    }
+
     fn text(&self, kind: TextKind, extent: &Extent) -> Result<Text, Failure> {
         if extent.rows == 0 {
             // Buffers of an array without rows may be missing.
@@ -286,9 +308,9 @@ macro_rules! item {
     ($($number:ty),*) => {
         $(impl Item for $number {
             fn read(bytes: &[u8]) -> Self {
-                bytes.try_into().map_or(0, Self::from_ne_bytes)
+                bytes.try_into().map_or_else(|_| Self::default(), Self::from_ne_bytes)
             }
         })*
     };
 }
-item!(i8, i16, i32, i64, u8, u16, u32, u64);
+item!(i8, i16, i32, i64, u8, u16, u32, u64, i128, f32, f64);

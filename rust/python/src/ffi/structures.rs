@@ -155,7 +155,10 @@ impl CSchema {
             }
             _ => match integers {
                 Some(integers) => ArrowKind::Integer(integers),
-                None => return other(format),
+                None => match other(format)? {
+                    fixed @ ArrowKind::Fixed(_) => fixed,
+                    other => return Ok(other),
+                },
             },
         };
         self.expect_children(0, format)?;
@@ -194,7 +197,7 @@ fn integer_kind(format: &str) -> Option<IntegerKind> {
     })
 }
 
-/// A type whose values are never read: only its name is wanted.
+/// A type of values of as many bytes each, or one whose values are never read: only its name is wanted.
 fn other(format: &str) -> Result<ArrowKind, String> {
     let nested = [
         ("+l", "List"),
@@ -209,6 +212,20 @@ fn other(format: &str) -> Result<ArrowKind, String> {
     }
     let schema = FFI_ArrowSchema::try_new(format, Vec::new(), None);
     match schema.and_then(|schema| DataType::try_from(&schema)) {
+        Ok(
+            kind @ (DataType::Float16
+            | DataType::Float32
+            | DataType::Decimal32(..)
+            | DataType::Decimal64(..)
+            | DataType::Decimal128(..)
+            | DataType::Date32
+            | DataType::Date64
+            | DataType::Time32(_)
+            | DataType::Time64(_)
+            | DataType::Timestamp(..)
+            | DataType::Duration(_)
+            | DataType::Interval(_)),
+        ) => Ok(ArrowKind::Fixed(kind)),
         Ok(kind) => Ok(ArrowKind::Other(kind.to_string())),
         Err(_) => Err(format!("its type has the format {format:?}, which is not one of Arrow's")),
     }

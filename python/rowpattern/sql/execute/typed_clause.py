@@ -1,0 +1,94 @@
+"""The expressions of a clause with types: all of them in one call to DuckDB's binder."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from rowpattern.sql.bind.references import (
+    Aggregate,
+    Classifier,
+    MatchNumber,
+    RowClassifier,
+    RowExists,
+    RunningAggregate,
+    Value,
+)
+from rowpattern.sql.execute.typed_expressions import Named, Sources, TypedExpressions, typed
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Mapping, Sequence
+
+    from rowpattern.sql.bind.bound import BoundMeasure, Condition, TypedPlans
+    from rowpattern.sql.bind.references import Reference, RowValue
+    from rowpattern.sql.duckdb.connection import Database
+    from rowpattern.sql.execute.typed_expressions import TypedAggregate, TypedExpression
+    from rowpattern.sql.tables.inputs import Table
+
+__all__ = ["TypedClause", "typed_clause"]
+
+# What is no column's value.
+_TYPES = {RowExists: "BOOLEAN", Classifier: "VARCHAR", MatchNumber: "BIGINT"}
+_ROW_TYPES = {RowClassifier: "VARCHAR", MatchNumber: "BIGINT"}
+# What aggregates are given beside what they read: the place of a row, and the number of its variable.
+_OF_ROWS = {"row": "BIGINT", "classifier": "UTINYINT"}
+
+
+class TypedClause(NamedTuple):
+    """A clause's expressions with types, each with what to call it in an error.
+
+    Attributes:
+        rows: what rows alone say of conditions, for those of which they say something.
+        dependent: conditions that depend on the match.
+        measures: those that are more than one reference.
+        aggregates: by the names of their references.
+        labels: the texts of ordered categories, by DuckDB's type of them.
+    """
+
+    rows: list[tuple[Named, TypedExpression]]
+    dependent: list[tuple[Named, TypedExpression]]
+    measures: list[tuple[Named, TypedExpression]]
+    aggregates: Mapping[str, TypedAggregate]
+    labels: Mapping[str, Sequence[str]]
+
+
+def typed_clause(
+    conditions: Sequence[Condition],
+    measures: Sequence[BoundMeasure],
+    table: Table,
+    database: Database,
+    plans: TypedPlans,
+) -> TypedClause:
+    """Type the expressions of a clause for a table, or find that done.
+
+    Raises:
+        QueryError: an expression needs a time zone, and its columns have several.
+    """
+    rows = [Named.condition(each, each.prefilter) for each in conditions if each.prefilter is not None]
+    dependent = [Named.condition(each, each.expression) for each in conditions if each.expression.depends]
+    of_measures = [Named.measure(each) for each in measures if each.expression.only is None]
+    every = [*rows, *dependent, *of_measures]
+    found = typed(every, _sources(every, table), database, plans) if every else TypedExpressions((), {}, {})
+    pairs = list(zip(every, found.expressions))
+    ends = len(rows), len(rows) + len(dependent)
+    return TypedClause(pairs[: ends[0]], pairs[ends[0] : ends[1]], pairs[ends[1] :], found.aggregates, found.labels)
+
+
+def _sources(every: Sequence[Named], table: Table) -> Sources:
+    items: dict[str, Reference] = dict(pair for each in every for pair in each.expression.reads)
+    aggregates = {name: item for name, item in items.items() if isinstance(item, (Aggregate, RunningAggregate))}
+    rows: dict[str, RowValue] = dict(pair for item in aggregates.values() for pair in item.reads)
+
+    def place(names: set[str]) -> Hashable | None:
+        read = [items[name] for name in names]
+        places = {item.at for item in read if isinstance(item, (Value, RowExists))}
+        whole = all(isinstance(item, (Value, RowExists)) for item in read)
+        return places.pop() if whole and len(places) == 1 else None
+
+    return Sources(
+        {name: table.column(item.column) for name, item in items.items() if isinstance(item, Value)},
+        {name: _TYPES[type(item)] for name, item in items.items() if type(item) in _TYPES},
+        aggregates,
+        {name: table.column(item) for name, item in rows.items() if isinstance(item, str)},
+        _OF_ROWS | {name: _ROW_TYPES[type(item)] for name, item in rows.items() if type(item) in _ROW_TYPES},
+        place,
+    )
