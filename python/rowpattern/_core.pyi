@@ -14,11 +14,11 @@ _Partitions: TypeAlias = Union[_Numbers, tuple[Literal["counts", "starts"], _Num
 _Skip: TypeAlias = Union[Literal["past last row", "to next row"], tuple[Literal["to first", "to last"], str], None]
 # Computes parts of conditions: the number of an expression, an Arrow array for each of its arguments, and how many of the requests
 # must be answered; gives the values, and which of them are known.
-_Compute: TypeAlias = Callable[[int, list[Array], int], tuple[object, Optional[object]]]
+_Compute: TypeAlias = Callable[[int, list[ComputedColumn], int], tuple[object, Optional[object]]]
 
 __all__ = [
-    "Array",
     "Column",
+    "ComputedColumn",
     "Conditions",
     "ManualClock",
     "Match",
@@ -38,6 +38,7 @@ __all__ = [
     "_process_cache",
     "cache_pattern",
     "compile",
+    "evaluate",
     "get_cache_key",
     "get_cached_pattern",
     "is_native",
@@ -76,6 +77,16 @@ def _check_column(column: object, name: str) -> bool: ...
 def _close_streams(seconds: float) -> int: ...
 def _forget_streams() -> None: ...
 def _keep_aborting_threads() -> None: ...
+def evaluate(
+    nodes: Sequence[tuple[Any, ...]],
+    columns: Sequence[tuple[str, Any]],
+    rows: int,
+    *,
+    partitions: _Partitions = None,
+    threads: int = 1,
+    timeout_seconds: Optional[float] = None,
+    memory_limit_mb: Optional[float] = None,
+) -> list[ComputedColumn]: ...
 def is_native(name: str, arguments: Sequence[str], result: str) -> bool: ...
 def _connect(
     make_process_cache: Callable[[], PatternCache],
@@ -175,11 +186,6 @@ class MatchIterator(Iterator[Match]):
     def __next__(self) -> Match: ...
 
 @final
-class Array:
-    def __len__(self) -> int: ...
-    def __arrow_c_array__(self, requested_schema: object = None) -> tuple[object, object]: ...
-
-@final
 class Column:
     def __len__(self) -> int: ...
     def __getitem__(self, index: int, /) -> Union[int, str, bool]: ...
@@ -187,6 +193,11 @@ class Column:
     if sys.version_info >= (3, 12):
         def __buffer__(self, flags: int, /) -> memoryview: ...
 
+    def __arrow_c_array__(self, requested_schema: object = None) -> tuple[object, object]: ...
+
+@final
+class ComputedColumn:
+    def __len__(self) -> int: ...
     def __arrow_c_array__(self, requested_schema: object = None) -> tuple[object, object]: ...
 
 @final

@@ -12,8 +12,10 @@ use rowpattern_core::backtrack::{
     Asked as AskedFor, Backtracking, FAILURES_BEFORE_NOTES, MatchConditions, REQUESTS_A_ROUND, search_in_rounds,
 };
 use rowpattern_core::budget::{Budget, Stopped};
-use rowpattern_core::condition::{Aggregate, Arithmetic, Comparison, Expression, Function, Given, ValueColumn};
-use rowpattern_core::expression::{Argument, EvaluationError, Request, Value};
+use rowpattern_core::expression::{
+    Aggregate, Argument, Condition, EvaluationError, Expression, Function, Given, Operation, Request, Scope, Type,
+    Value,
+};
 use rowpattern_core::matcher::{Compiled, Search, SearchError};
 use rowpattern_core::rows::{At, Partitions, Skip, Symbols, SymbolsBuilder, VariableSet};
 
@@ -35,28 +37,44 @@ const NAMED: usize = SUM + 3;
 const KINDS: usize = SUM + 4;
 
 fn read(at: At) -> Expression {
-    Expression::Read(0, at)
+    Expression::read(Type::BigInt, 0, at)
 }
 
-fn compare(left: Expression, right: Expression) -> Expression {
-    Expression::Compare(Comparison::Greater, Box::new(left), Box::new(right))
+fn int(number: i64) -> Expression {
+    Expression::literal(Type::BigInt, Value::Int(number))
+}
+
+fn sum(number: usize) -> Expression {
+    Expression { result: Type::HugeInt, operation: Operation::Aggregate(number) }
+}
+
+fn wide(number: i128) -> Expression {
+    Expression::literal(Type::HugeInt, Value::Wide(number))
+}
+
+fn match_number() -> Expression {
+    Expression { result: Type::BigInt, operation: Operation::MatchNumber }
+}
+
+fn name_before() -> Expression {
+    Expression { result: Type::Varchar, operation: Operation::Classifier(At { offset: 1, ..CURRENT }) }
+}
+
+fn boolean(sign: &str, left: Expression, right: Expression) -> Expression {
+    Expression::call(Type::Boolean, sign, [left, right])
 }
 
 /// A condition that is computed at once.
 fn direct(kind: usize) -> Expression {
     match kind {
-        SUM => compare(Expression::Int(9), Expression::Aggregate(0)),
-        SUM_OF_A => compare(Expression::Int(7), Expression::Aggregate(1)),
-        NUMBERED => compare(read(CURRENT), Expression::MatchNumber),
+        SUM => boolean(">", wide(9), sum(0)),
+        SUM_OF_A => boolean(">", wide(7), sum(1)),
+        NUMBERED => boolean(">", read(CURRENT), match_number()),
         NAMED => {
-            let is_b = Expression::Compare(
-                Comparison::Equal,
-                Box::new(Expression::Classifier(At { offset: 1, ..CURRENT })),
-                Box::new(Expression::Text("B".into())),
-            );
-            Expression::And(Box::new(is_b), Box::new(compare(read(CURRENT), Expression::Int(1))))
+            let is_b = boolean("=", name_before(), Expression::literal(Type::Varchar, Value::Text("B".into())));
+            boolean("and", is_b, boolean(">", read(CURRENT), int(1)))
         }
-        _ => compare(read(PAIRS[kind].0), read(PAIRS[kind].1)),
+        _ => boolean(">", read(PAIRS[kind].0), read(PAIRS[kind].1)),
     }
 }
 
@@ -65,11 +83,11 @@ fn computed(kind: usize) -> Expression {
     let given = match kind {
         SUM => vec![Given::Rows(None)],
         SUM_OF_A => vec![Given::Rows(Some(0))],
-        NUMBERED => vec![Given::Row(CURRENT), Given::Value(Expression::MatchNumber)],
-        NAMED => vec![Given::Value(Expression::Classifier(At { offset: 1, ..CURRENT })), Given::Row(CURRENT)],
+        NUMBERED => vec![Given::Row(CURRENT), Given::Value(match_number())],
+        NAMED => vec![Given::Value(name_before()), Given::Row(CURRENT)],
         _ => vec![Given::Row(PAIRS[kind].0), Given::Row(PAIRS[kind].1)],
     };
-    Expression::Computed(kind, given)
+    Expression { result: Type::Boolean, operation: Operation::Computed(kind, given) }
 }
 
 /// The callback: computes from the column and what it is given alone.
@@ -135,23 +153,25 @@ impl Query {
     fn conditions(&self, names: &[String], make: fn(usize) -> Expression) -> MatchConditions {
         let variable = |name: &str| names.iter().position(|known| known == name).map_or(200, |number| number as u8);
         let sets = vec![VariableSet::of(variable("A")), VariableSet::of(variable("B"))];
-        let sum = |variables| Aggregate { function: Function::Sum, column: Some(0), variables };
+        let (column, argument, result) = (Some(0), Some(Type::BigInt), Type::HugeInt);
+        let sum = |variables| Aggregate { function: Function::Sum, column, argument, variables, result };
         let aggregates = vec![sum(None), sum(Some(sets[0]))];
+        let scope = Scope { columns: &[Type::BigInt; 2], sets: 2, aggregates: &[Type::HugeInt; 2] };
         let conditions = names.iter().map(|name| {
-            let kind = self.kinds[usize::from(name.as_bytes()[0] - b'A')]?;
-            let condition = make(kind);
-            if self.divisors.is_empty() {
-                return Some(condition);
-            }
-            let divisor = Box::new(Expression::Read(1, CURRENT));
-            let rest = Expression::Arithmetic(Arithmetic::Modulo, Box::new(Expression::Int(7)), divisor);
-            let rest = Expression::Compare(Comparison::Less, Box::new(rest), Box::new(Expression::Int(9)));
-            Some(Expression::And(Box::new(condition), Box::new(rest)))
+            let condition = make(self.kinds[usize::from(name.as_bytes()[0] - b'A')]?);
+            let condition = if self.divisors.is_empty() {
+                condition
+            } else {
+                // Fails where it is divided by -1 of the least number.
+                let rest =
+                    Expression::call(Type::BigInt, "//", [int(i64::MIN), Expression::read(Type::BigInt, 1, CURRENT)]);
+                boolean("and", condition, boolean("<", rest, int(9)))
+            };
+            Some(Condition::new(condition, &scope).unwrap())
         });
-        let valid = self.column.iter().map(Option::is_some).collect();
-        let numbers = self.column.iter().map(|value| value.unwrap_or_default()).collect();
-        let columns = vec![ValueColumn::Int(numbers, valid), ValueColumn::Int(self.divisors.clone(), Vec::new())];
-        MatchConditions { columns, sets, aggregates, conditions: conditions.collect() }
+        let conditions = conditions.collect();
+        let divisors = self.divisors.iter().copied().map(Some).collect();
+        MatchConditions { columns: vec![self.column.iter().copied().collect(), divisors], sets, aggregates, conditions }
     }
 
     fn symbols(&self, variables: usize) -> Symbols {
@@ -228,8 +248,10 @@ fn queries() -> impl Strategy<Value = Query> {
         |(pattern, kinds, counts, skip, divides, failures)| {
             let rows: usize = counts.iter().sum();
             let column = prop::collection::vec(prop::option::weighted(0.9, 0..6_i64), rows);
-            let divisors =
-                prop::collection::vec((0..12_i64).prop_map(|number| number.min(1)), if divides { rows } else { 0 });
+            let divisors = prop::collection::vec(
+                (0..12_i64).prop_map(|number| if number == 0 { -1 } else { 1 }),
+                if divides { rows } else { 0 },
+            );
             let masks = prop::collection::vec(0..16_u8, rows);
             (Just((pattern, kinds, counts, skip, failures)), column, divisors, masks).prop_map(
                 |((pattern, kinds, counts, skip, failures), column, divisors, masks)| Query {
@@ -370,12 +392,12 @@ fn three_partitions() -> Query {
 
 #[test]
 fn the_first_error_in_the_order_of_rows_is_given_with_what_was_found_before() {
-    // Divisions by zero in the last two partitions; the last one's comes in the first round.
+    // Overflows in the last two partitions; the last one's comes in the first round.
     let mut query = three_partitions();
     query.divisors = vec![1; 90];
-    (query.divisors[58], query.divisors[62]) = (0, 0);
+    (query.divisors[58], query.divisors[62]) = (-1, -1);
     let (found, error) = query.in_rounds(&Budget::unlimited(), |_, _, _| Ok(()));
-    assert_eq!(error, Some(SearchError::Evaluation(1, EvaluationError::DivisionByZero)));
+    assert_eq!(error, Some(SearchError::Evaluation(1, EvaluationError::Overflow)));
     assert_eq!((found.starts.len(), found.matches.as_slice()), (19, [(0, 10), (1, 9)].as_slice()));
     assert_eq!((found, error), query.at_once());
 }

@@ -7,7 +7,7 @@ use found::Found;
 use proptest::prelude::*;
 use rowpattern_core::backtrack::{Backtracking, MatchConditions, StartConditions};
 use rowpattern_core::budget::{Budget, Stopped};
-use rowpattern_core::condition::{Comparison, Expression, ValueColumn};
+use rowpattern_core::expression::{Condition, Expression, Scope, Type};
 use rowpattern_core::matcher::{Compiled, Context, ForwardPass, Scan, Search, SearchError};
 use rowpattern_core::rows::{At, Partitions, Skip, Symbols, SymbolsBuilder, VariableSet};
 
@@ -52,24 +52,27 @@ impl Query {
 
     /// Conditions, with those of starts (read at the match's first row) or without.
     fn conditions(&self, variables: usize, with_starts: bool) -> MatchConditions {
-        let mut columns = vec![ValueColumn::Int(self.column.clone(), Vec::new())];
-        let mut conditions = Vec::new();
+        let mut columns = vec![self.column.iter().copied().map(Some).collect()];
+        let mut types = vec![Type::BigInt];
+        let mut expressions = Vec::new();
         for variable in 0..variables {
             let rises = (self.rising >> variable & 1 == 1).then(|| {
-                let before = Expression::Read(0, At { offset: 1, ..CURRENT });
-                Expression::Compare(Comparison::Greater, Box::new(Expression::Read(0, CURRENT)), Box::new(before))
+                let read = |offset| Expression::read(Type::BigInt, 0, At { offset, ..CURRENT });
+                Expression::call(Type::Boolean, ">", [read(0), read(1)])
             });
             let start = (with_starts && self.has_start(variable)).then(|| {
-                columns.push(ValueColumn::Bool(
-                    self.starts.iter().map(|starts| Some(starts >> variable & 1 == 1)).collect(),
-                ));
-                Expression::Read(columns.len() - 1, FIRST)
+                columns.push(self.starts.iter().map(|starts| Some(starts >> variable & 1 == 1)).collect());
+                types.push(Type::Boolean);
+                Expression::read(Type::Boolean, columns.len() - 1, FIRST)
             });
-            conditions.push(match (start, rises) {
-                (Some(start), Some(rises)) => Some(Expression::And(Box::new(start), Box::new(rises))),
+            expressions.push(match (start, rises) {
+                (Some(start), Some(rises)) => Some(Expression::call(Type::Boolean, "and", [start, rises])),
                 (start, rises) => start.or(rises),
             });
         }
+        let scope = Scope { columns: &types, sets: 0, aggregates: &[] };
+        let compiled = |each: Option<Expression>| each.map(|each| Condition::new(each, &scope).unwrap());
+        let conditions = expressions.into_iter().map(compiled).collect();
         MatchConditions { columns, conditions, ..MatchConditions::default() }
     }
 
@@ -228,7 +231,7 @@ fn within_a_budget_the_answer_is_whole_or_refused() {
         column: vec![0; 600],
         rising: 0,
         counts: vec![200; 3],
-        skip: Skip::PastLastRow,
+        skip: Skip::ToNextRow,
     };
     let whole = query.by_start(&Budget::unlimited(), 32);
     assert!(whole.0.starts.len() > 10, "{}", whole.0.starts.len());

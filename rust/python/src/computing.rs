@@ -12,10 +12,10 @@ use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use rowpattern_core::backtrack::{ArgumentColumn, Asked};
 use rowpattern_core::budget::Stopped;
-use rowpattern_core::expression::{Expression, Given, Operation, Type, Value};
+use rowpattern_core::expression::{Expression, Given, Operation, Physical, Type, Value, ValueColumn};
 use rowpattern_core::rows::NOWHERE;
 
-use super::array::Array;
+use super::computed_column::ComputedColumn;
 use super::ffi;
 use super::readers;
 use super::typed_columns::typed_column;
@@ -88,7 +88,7 @@ impl<'c> Computing<'c> {
             return Err(PyValueError::new_err(format!("there is no computed expression {number}")));
         };
         let columns = asked.arguments.iter().zip(arguments);
-        let columns = columns.map(|(column, kind)| Ok(Array::new(argument_array(column, *kind)?)));
+        let columns = columns.map(|(column, kind)| argument_column(column, *kind));
         let columns = columns.collect::<PyResult<Vec<_>>>()?;
         let given = self.callable.bind(py).call1((number, columns, wanted))?;
         let name = format!("compute({number}, ...)");
@@ -117,35 +117,42 @@ impl<'c> Computing<'c> {
 }
 
 /// An argument of all requests; of a type, where it is a value.
-fn argument_array(column: &ArgumentColumn, kind: Option<Type>) -> PyResult<ArrayRef> {
-    Ok(match column {
+fn argument_column(column: &ArgumentColumn, kind: Option<Type>) -> PyResult<ComputedColumn> {
+    let array: ArrayRef = match column {
         ArgumentColumn::Row(rows) => {
             Arc::new(rows.iter().map(|&row| (row != NOWHERE).then_some(row)).collect::<Int64Array>())
         }
         ArgumentColumn::Rows { rows, ends } => {
-            let offsets =
-                OffsetBuffer::try_from_lengths(ends.iter().zip(once(&0).chain(ends)).map(|(end, begin)| end - begin));
+            let lengths = ends.iter().zip(once(&0).chain(ends)).map(|(end, begin)| end - begin);
+            let offsets = OffsetBuffer::try_from_lengths(lengths);
             let offsets = offsets.map_err(|error| PyValueError::new_err(error.to_string()))?;
             let field = Arc::new(Field::new("item", DataType::Int64, true));
             Arc::new(ListArray::new(field, offsets, Arc::new(Int64Array::from(rows.clone())), None))
         }
-        ArgumentColumn::Value(values) => value_array(values, kind.unwrap_or(Type::Null)),
-    })
+        ArgumentColumn::Value(values) => {
+            let kind = kind.unwrap_or(Type::Null);
+            return ComputedColumn::new(value_column(values, kind), kind);
+        }
+    };
+    Ok(array.into())
 }
 
-fn value_array(values: &[Value], kind: Type) -> ArrayRef {
-    macro_rules! of {
-        ($array:ty, $kind:ident) => {
-            Arc::new(values.iter().map(|value| if let Value::$kind(value) = value { Some(value.clone()) } else { None }).collect::<$array>())
+/// Values of a type.
+fn value_column(values: &[Value], kind: Type) -> ValueColumn<'static> {
+    macro_rules! column {
+        ($kind:ident, $value:ident => $read:expr) => {
+            values.iter().map(|value| if let Value::$kind($value) = value { Some($read) } else { None }).collect()
         };
     }
     match kind.physical() {
-        rowpattern_core::expression::Physical::Bool => of!(arrow_array::BooleanArray, Bool),
-        rowpattern_core::expression::Physical::Int => of!(Int64Array, Int),
-        rowpattern_core::expression::Physical::Double => of!(arrow_array::Float64Array, Double),
-        rowpattern_core::expression::Physical::Float => of!(arrow_array::Float32Array, Float),
-        rowpattern_core::expression::Physical::Text => of!(arrow_array::StringArray, Text),
-        _ => Arc::new(arrow_array::NullArray::new(values.len())),
+        _ if kind == Type::Null => ValueColumn::Null(values.len()),
+        Physical::Bool => column!(Bool, value => *value),
+        Physical::Int => column!(Int, value => *value),
+        Physical::Wide => column!(Wide, value => *value),
+        Physical::Float => column!(Float, value => *value),
+        Physical::Double => column!(Double, value => *value),
+        Physical::Interval => column!(Interval, value => *value),
+        Physical::Text => column!(Text, value => &**value),
     }
 }
 

@@ -94,7 +94,9 @@ impl Conditions {
                 let function = Function::named(&name).filter(|function| function.is_native(argument, result));
                 let Some(function) = function else {
                     let of = argument.map_or_else(|| "rows".to_owned(), |kind| kind.to_string());
-                    return Err(PyValueError::new_err(format!("there is no aggregate {name} of {of} of the type {result}")));
+                    return Err(PyValueError::new_err(format!(
+                        "there is no aggregate {name} of {of} of the type {result}"
+                    )));
                 };
                 Ok(Aggregate { function, column, argument, variables: set.map(|number| sets[number]), result })
             })

@@ -3,7 +3,6 @@
 #![expect(clippy::doc_markdown, reason = "docstrings are read in Python, where back quotes mean nothing")]
 
 mod arguments;
-mod array;
 mod arrow;
 mod booleans;
 mod cache;
@@ -11,10 +10,12 @@ mod cache_key;
 mod cache_limits;
 mod checking;
 mod compile;
+mod computed_column;
 mod computing;
 mod conditions;
 mod decoder;
 mod errors;
+mod evaluation;
 mod ffi;
 mod hooks;
 mod input;
@@ -44,8 +45,6 @@ use pyo3::prelude::*;
 #[pymodule(gil_used = false)]
 mod _core {
     #[pymodule_export]
-    use super::array::Array;
-    #[pymodule_export]
     use super::cache::PatternCache;
     #[pymodule_export]
     use super::cache_key::get_cache_key;
@@ -54,7 +53,11 @@ mod _core {
     #[pymodule_export]
     use super::compile::compile;
     #[pymodule_export]
+    use super::computed_column::ComputedColumn;
+    #[pymodule_export]
     use super::conditions::{Conditions, is_native};
+    #[pymodule_export]
+    use super::evaluation::evaluate;
     #[pymodule_export]
     use super::ffi::Column;
     #[pymodule_export]

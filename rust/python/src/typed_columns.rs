@@ -35,7 +35,9 @@ pub fn typed_column<'a>(
         let values = innermost(chunk);
         if !matches!(values, Values::Null) && conversion(values, kind).is_none() {
             let found = values.name();
-            return Err(rows_error(format!("{name} is of the type {kind}, which the Arrow type {found} is not read as")));
+            return Err(rows_error(format!(
+                "{name} is of the type {kind}, which the Arrow type {found} is not read as"
+            )));
         }
     }
     if let [chunk] = chunks
@@ -146,9 +148,7 @@ fn in_place(array: &ArrowArray, kind: Type) -> Option<ValueColumn<'_>> {
     let range = held_range(kind);
     match (&array.values, kind.physical()) {
         (Values::Booleans(bits), Physical::Bool) => BoolColumn::new(bitmap(bits)?, valid).map(ValueColumn::Bool),
-        (Values::Doubles(numbers), Physical::Double) => {
-            FixedColumn::new(&numbers[..], valid).map(ValueColumn::Double)
-        }
+        (Values::Doubles(numbers), Physical::Double) => FixedColumn::new(&numbers[..], valid).map(ValueColumn::Double),
         (Values::Fixed(_, FixedValues::Floats(numbers)), Physical::Float) => {
             FixedColumn::new(&numbers[..], valid).map(ValueColumn::Float)
         }

@@ -101,11 +101,7 @@ macro_rules! strict {
                 Ok(Some(K::$of_two(K::argument(&one), K::argument(&two)) != self.is_negated))
             }
 
-            fn many<'v>(
-                &'v self,
-                batch: &Batch<'v>,
-                rows: Selection<'_>,
-            ) -> Result<Vector<'v, bool>, EvaluationError> {
+            fn many<'v>(&'v self, batch: &Batch<'v>, rows: Selection<'_>) -> Result<Vector<'v, bool>, EvaluationError> {
                 let (one, two) = (self.one.many(batch, rows)?, self.two.many(batch, rows)?);
                 let mut values = vec![false; batch.rows];
                 if let Selection::All(_) = rows {

@@ -289,7 +289,7 @@ pub fn extreme<K: Native>(parts: Vec<AnyOperand>, greatest: bool) -> Option<AnyO
 impl<K: Native> Extreme<K> {
     fn is_better(&self, one: &K::Item<'_>, best: &K::Item<'_>) -> bool {
         let (one, best) = (K::argument(one), K::argument(best));
-        if self.greatest { K::less(best, one) } else { K::less(one, best) }
+        if self.greatest { K::less_of_extremes(best, one) } else { K::less_of_extremes(one, best) }
     }
 }
 
@@ -303,7 +303,7 @@ impl<K: Native> Element<K> for Extreme<K> {
                 }
             }
         }
-        Ok(best)
+        Ok(best.map(K::found_extreme))
     }
 
     fn many<'v>(&'v self, batch: &Batch<'v>, rows: Selection<'_>) -> Result<Vector<'v, K>, EvaluationError> {
@@ -313,7 +313,7 @@ impl<K: Native> Element<K> for Extreme<K> {
             rows.for_each(|row| {
                 if let Some(value) = found.get(row) {
                     if !pieces.valid[row] || self.is_better(value, &pieces.values[row]) {
-                        (pieces.values[row], pieces.valid[row]) = (value.clone(), true);
+                        (pieces.values[row], pieces.valid[row]) = (K::found_extreme(value.clone()), true);
                     }
                 }
             });

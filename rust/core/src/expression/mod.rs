@@ -31,24 +31,28 @@
 //! ```
 
 mod aggregates;
-mod arithmetic;
 mod average;
 mod batch;
+mod calendar_calls;
+mod cast_calls;
 mod columns;
 mod comparison;
 mod compile;
 mod elements;
 mod error;
 mod evaluate;
+pub mod functions;
 mod ir;
 mod logic;
 mod match_so_far;
+mod number_calls;
 mod output;
 mod registry;
 mod request;
 mod row_context;
 mod scalar;
 mod sources;
+mod text_calls;
 mod types;
 mod value;
 

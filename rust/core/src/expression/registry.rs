@@ -1,11 +1,9 @@
 //! Which calls are computed here, and how: by name, the types of arguments and that of the result.
 
-use super::arithmetic;
 use super::comparison::Comparison;
-use super::elements::{AnyOperand, Build, binary, unary, with_scalar};
-use super::error::EvaluationError;
-use super::logic;
+use super::elements::{AnyOperand, Build, with_scalar};
 use super::types::Type;
+use super::{calendar_calls, cast_calls, logic, number_calls, text_calls};
 
 /// Whether a call of these types is computed here.
 ///
@@ -23,9 +21,8 @@ pub fn lookup(name: &str, arguments: &[Type], result: Type) -> Option<Build> {
     language(name, arguments, result).or_else(|| {
         // NULL fits every type: that of the other argument, or of the result.
         let given = arguments.iter().copied().find(|&kind| kind != Type::Null).unwrap_or(result);
-        let typed: Vec<Type> =
-            arguments.iter().map(|&kind| if kind == Type::Null { given } else { kind }).collect();
-        operator(name, &typed, result)
+        let typed: Vec<Type> = arguments.iter().map(|&kind| if kind == Type::Null { given } else { kind }).collect();
+        function(name, &typed, result)
     })
 }
 
@@ -86,12 +83,14 @@ fn language(name: &str, arguments: &[Type], result: Type) -> Option<Build> {
                 with_scalar!(kind.physical(), K => logic::is_null::<K>(operand, is_negated))
             })
         }
-        ("in", [_, _, ..]) if is_boolean => of_one_type(one_type(arguments)?, |operands, kind| {
-            with_scalar!(kind.physical(), K => logic::in_list::<K>(operands))
-        }),
-        ("between", [_, _, _]) if is_boolean => of_one_type(one_type(arguments)?, |operands, kind| {
-            with_scalar!(kind.physical(), K => logic::between::<K>(operands))
-        }),
+        ("in", [_, _, ..]) if is_boolean => of_one_type(
+            one_type(arguments)?,
+            |operands, kind| with_scalar!(kind.physical(), K => logic::in_list::<K>(operands)),
+        ),
+        ("between", [_, _, _]) if is_boolean => of_one_type(
+            one_type(arguments)?,
+            |operands, kind| with_scalar!(kind.physical(), K => logic::between::<K>(operands)),
+        ),
         ("case", [_, _, _, ..]) if arguments.len() % 2 == 1 => {
             let (last, branches) = arguments.split_last()?;
             if !are_boolean(branches.iter().step_by(2)) {
@@ -108,9 +107,10 @@ fn language(name: &str, arguments: &[Type], result: Type) -> Option<Build> {
         ("greatest" | "least", [_, ..]) => {
             fits(one_type(arguments)?, result)?;
             let greatest = name == "greatest";
-            of_one_type(result, move |operands, kind| {
-                with_scalar!(kind.physical(), K => logic::extreme::<K>(operands, greatest))
-            })
+            of_one_type(
+                result,
+                move |operands, kind| with_scalar!(kind.physical(), K => logic::extreme::<K>(operands, greatest)),
+            )
         }
         _ => None,
     }
@@ -122,24 +122,13 @@ fn fits(kind: Type, result: Type) -> Option<()> {
 }
 
 /// Operators and functions that are NULL where an argument is.
-fn operator(name: &str, arguments: &[Type], result: Type) -> Option<Build> {
-    match (name, arguments) {
-        ("cast", [Type::BigInt]) if result == Type::Double => unary::<i64, f64, _>(|number: i64| number as f64),
-        ("cast", [Type::BigInt]) if result == Type::HugeInt => unary::<i64, i128, _>(i128::from),
-        ("cast", [Type::HugeInt]) if result == Type::Double => unary::<i128, f64, _>(|number: i128| number as f64),
-        ("abs", [Type::Double]) if result == Type::Double => unary::<f64, f64, _>(f64::abs),
-        ("abs", [Type::BigInt]) if result == Type::BigInt => {
-            unary::<i64, i64, _>(|number: i64| number.checked_abs().ok_or(EvaluationError::Overflow))
-        }
-        ("round", [Type::Double, Type::Integer]) if result == Type::Double => {
-            binary::<f64, i64, f64, _>(|number: f64, digits: i64| {
-                let scale = 10_f64.powi(digits as i32);
-                let rounded = (number * scale).round() / scale;
-                if rounded.is_finite() { rounded } else { number }
-            })
-        }
-        ("negate", [argument]) => arithmetic::negate(*argument, result),
-        (sign, [one, two]) => arithmetic::operator(sign, *one, *two, result),
-        _ => None,
+fn function(name: &str, arguments: &[Type], result: Type) -> Option<Build> {
+    if let [argument] = arguments
+        && let Some(build) = cast_calls::lookup(name, *argument, result)
+    {
+        return Some(build);
     }
+    number_calls::lookup(name, arguments, result)
+        .or_else(|| calendar_calls::lookup(name, arguments, result))
+        .or_else(|| text_calls::lookup(name, arguments, result))
 }

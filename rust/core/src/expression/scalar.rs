@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt;
 
+use super::functions::interval;
 use super::value::{Interval, Value};
 
 /// A Rust type that values are held as, one for each [`super::Physical`]: elements of expressions are generic over it.
@@ -38,6 +39,18 @@ pub trait Scalar: Clone + fmt::Debug + Send + Sync + 'static {
     #[inline]
     fn less(one: Self::Argument<'_>, other: Self::Argument<'_>) -> bool {
         Self::compare(one, other).is_lt()
+    }
+
+    /// Whether the first is below the second for `greatest` and `least`.
+    #[inline]
+    fn less_of_extremes(one: Self::Argument<'_>, other: Self::Argument<'_>) -> bool {
+        Self::less(one, other)
+    }
+
+    /// A value that `greatest` or `least` has found.
+    #[inline]
+    fn found_extreme<'v>(item: Self::Item<'v>) -> Self::Item<'v> {
+        item
     }
 
     /// Whether they are equal.
@@ -116,7 +129,7 @@ ordered! {
 
 /// NaN is equal to itself and above all else; -0.0 is equal to 0.0.
 macro_rules! floating {
-    ($($scalar:ty, $value:ident;)*) => {
+    ($($scalar:ty, $value:ident, $zero:expr;)*) => {
         $(#[expect(clippy::float_cmp, reason = "SQL's comparison is exact")]
         impl Scalar for $scalar {
             copied!($value);
@@ -133,6 +146,11 @@ macro_rules! floating {
             }
 
             #[inline]
+            fn found_extreme<'v>(item: Self::Item<'v>) -> Self::Item<'v> {
+                item + $zero
+            }
+
+            #[inline]
             fn equal(one: Self, other: Self) -> bool {
                 (one == other) | (one.is_nan() & other.is_nan())
             }
@@ -140,29 +158,22 @@ macro_rules! floating {
     };
 }
 
+// `greatest` and `least` of FLOAT are never -0.0 in DuckDB, which adding 0.0 makes 0.0; adding -0.0 leaves all as it is.
 floating! {
-    f32, Float;
-    f64, Double;
+    f32, Float, 0.0;
+    f64, Double, -0.0;
 }
 
 impl Scalar for Interval {
     copied!(Interval);
 
-    /// Months have 30 days and days 24 hours.
     fn compare(one: Self, other: Self) -> Ordering {
-        normalised(one).cmp(&normalised(other))
+        interval::compare(one, other)
     }
-}
 
-/// The parts of an interval after whole months and days in its smaller parts were moved up.
-fn normalised(interval: Interval) -> (i64, i64, i64) {
-    const DAYS_A_MONTH: i64 = 30;
-    const MICROS_A_DAY: i64 = 86_400_000_000;
-    const MICROS_A_MONTH: i64 = DAYS_A_MONTH * MICROS_A_DAY;
-    let (months, days, micros) = (i64::from(interval.months), i64::from(interval.days), interval.micros);
-    let months = months + days / DAYS_A_MONTH + micros / MICROS_A_MONTH;
-    let micros = micros % MICROS_A_MONTH;
-    (months, days % DAYS_A_MONTH + micros / MICROS_A_DAY, micros % MICROS_A_DAY)
+    fn less_of_extremes(one: Self, other: Self) -> bool {
+        interval::compare_parts(one, other).is_lt()
+    }
 }
 
 impl Scalar for String {
@@ -223,15 +234,5 @@ mod tests {
                 assert_eq!(f64::equal(one, other), expected.is_eq(), "{one} {other}");
             }
         }
-    }
-
-    #[test]
-    fn intervals_compare_with_months_of_thirty_days() {
-        let interval = |months, days, micros| Interval { months, days, micros };
-        assert!(Interval::equal(interval(1, 0, 0), interval(0, 30, 0)));
-        assert!(Interval::equal(interval(0, 1, 0), interval(0, 0, 86_400_000_000)));
-        assert!(Interval::less(interval(1, 0, 0), interval(0, 31, 0)));
-        // As DuckDB: whole months are moved up from each part by itself.
-        assert!(Interval::less(interval(0, 29, 86_400_000_000), interval(1, 0, 0)));
     }
 }

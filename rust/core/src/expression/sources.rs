@@ -111,7 +111,9 @@ impl AnyOperand {
                 }
             };
         }
-        Ok(of!(Bool: bool, Int: i64, Wide: i128, Float: f32, Double: f64, Interval: super::value::Interval, Text: String))
+        Ok(
+            of!(Bool: bool, Int: i64, Wide: i128, Float: f32, Double: f64, Interval: super::value::Interval, Text: String),
+        )
     }
 }
 
