@@ -10,10 +10,10 @@ use std::collections::VecDeque;
 
 use super::answers::{PartitionAnswers, Purpose};
 use super::asked::Asked;
-use super::look_ahead::{Given, LookAhead, Wanted};
+use super::look_ahead::{LastGuess, LookAhead, Wanted};
 use crate::budget::{Budget, Stopped, Tick};
 use crate::expression::{EvaluationError, Request, Value};
-use crate::matcher::{Context, Ended, Place, Scan, Search, SearchError, Sink, Strategy};
+use crate::matcher::{Context, Ended, Scan, ScanPlace, Search, SearchError, Sink, Strategy};
 use crate::rows::Partitions;
 
 /// The most requests of a round, unless more partitions wait.
@@ -93,7 +93,7 @@ struct Rounds<'r, S, M> {
     waiting: usize,
     look_ahead: LookAhead,
     /// What is asked for in a round, each of one expression, and the values of one; their room is used again.
-    batches: Vec<Batch>,
+    batches: Vec<RequestBatch>,
     values: Vec<Option<Value>>,
     /// Since the last look at the limits.
     items: usize,
@@ -101,13 +101,13 @@ struct Rounds<'r, S, M> {
 
 /// The search of one partition.
 struct Partition<S> {
-    place: Place,
+    place: ScanPlace,
     found: S,
     answers: PartitionAnswers,
     /// The bytes of answers at which some are forgotten.
     many_bytes: usize,
-    given: Given,
-    state: State,
+    given: LastGuess,
+    state: PartitionState,
 }
 
 impl<S> Partition<S> {
@@ -119,7 +119,7 @@ impl<S> Partition<S> {
     }
 }
 
-enum State {
+enum PartitionState {
     /// The condition of this variable needs a value.
     Waits(u8, Request),
     Ended(Result<(), SearchError>),
@@ -136,7 +136,7 @@ impl<S: Sink + Default, M: Asking> Rounds<'_, S, M> {
             let mut number = 0;
             // An error takes those behind it out.
             while let Some(partition) = self.begun.get(number) {
-                if matches!(partition.state, State::Waits(..)) {
+                if matches!(partition.state, PartitionState::Waits(..)) {
                     self.search(context, number)?;
                 }
                 number += 1;
@@ -156,12 +156,12 @@ impl<S: Sink + Default, M: Asking> Rounds<'_, S, M> {
         {
             context.budget.charge(size_of::<Partition<S>>())?;
             self.begun.push_back(Partition {
-                place: Place::before(self.partitions, self.next),
+                place: ScanPlace::before(self.partitions, self.next),
                 found: S::default(),
                 answers: PartitionAnswers::default(),
                 many_bytes: 0,
-                given: Given::default(),
-                state: State::Ended(Ok(())),
+                given: LastGuess::default(),
+                state: PartitionState::Ended(Ok(())),
             });
             self.next += 1;
             self.waiting += 1;
@@ -181,7 +181,7 @@ impl<S: Sink + Default, M: Asking> Rounds<'_, S, M> {
         if let Err(SearchError::Evaluation(variable, EvaluationError::Missing)) = ended
             && let Some(request) = answers.take_missing()
         {
-            *state = State::Waits(variable, request);
+            *state = PartitionState::Waits(variable, request);
             return Ok(());
         }
         self.end_partition(number, ended, context.budget);
@@ -193,13 +193,13 @@ impl<S: Sink + Default, M: Asking> Rounds<'_, S, M> {
 
     /// Notes how a partition that waited ended. What lies behind an error is of no interest.
     fn end_partition(&mut self, number: usize, ended: Result<(), SearchError>, budget: &Budget) {
-        self.begun[number].state = State::Ended(ended);
+        self.begun[number].state = PartitionState::Ended(ended);
         self.begun[number].answers.clear(budget);
         self.waiting -= 1;
         if ended.is_err() {
             self.last = 0;
             for partition in self.begun.drain(number + 1..) {
-                self.waiting -= usize::from(matches!(partition.state, State::Waits(..)));
+                self.waiting -= usize::from(matches!(partition.state, PartitionState::Waits(..)));
                 partition.release(budget);
             }
         }
@@ -207,7 +207,7 @@ impl<S: Sink + Default, M: Asking> Rounds<'_, S, M> {
 
     /// Hands on what was found in the first partitions, up to the first that waits.
     fn hand_on(&mut self, context: &mut Context<'_>) -> Result<(), SearchError> {
-        while let Some(Partition { state: State::Ended(ended), .. }) = self.begun.front() {
+        while let Some(Partition { state: PartitionState::Ended(ended), .. }) = self.begun.front() {
             let ended = *ended;
             self.hand_on_first(context)?;
             ended?;
@@ -229,7 +229,7 @@ impl<S: Sink + Default, M: Asking> Rounds<'_, S, M> {
     fn end(&mut self, context: &mut Context<'_>) {
         let mut is_whole = true;
         while is_whole && let Some(first) = self.begun.front() {
-            is_whole = matches!(first.state, State::Ended(Ok(())));
+            is_whole = matches!(first.state, PartitionState::Ended(Ok(())));
             // Where there is no room for it, the search has ended for want of it.
             is_whole &= self.hand_on_first(context).is_ok();
         }
@@ -258,12 +258,12 @@ impl<S: Sink + Default, M: Asking> Rounds<'_, S, M> {
                 // Those behind an error are gone.
                 let Some(partition) = self.begun.get_mut(number) else { continue };
                 match &partition.state {
-                    State::Waits(variable, _) if value.is_none() && at < wanted => {
+                    PartitionState::Waits(variable, _) if value.is_none() && at < wanted => {
                         let missing = SearchError::Evaluation(*variable, EvaluationError::Missing);
                         self.end_partition(number, Err(missing), context.budget);
                     }
-                    State::Waits(..) => partition.answers.put(place, value, context.budget)?,
-                    State::Ended(_) => {}
+                    PartitionState::Waits(..) => partition.answers.put(place, value, context.budget)?,
+                    PartitionState::Ended(_) => {}
                 }
             }
             self.batches[batch].clear(context.budget);
@@ -279,7 +279,7 @@ impl<S: Sink + Default, M: Asking> Rounds<'_, S, M> {
             self.look(context)?;
             let Self { begun, scan, partitions, batches, .. } = &mut *self;
             let Partition { place, answers, many_bytes: noted, state, .. } = &mut begun[number];
-            let State::Waits(variable, request) = state else { continue };
+            let PartitionState::Waits(variable, request) = state else { continue };
             if answers.charged_bytes() > many_bytes.max(*noted) {
                 answers.forget_before(place.row, context.budget)?;
                 *noted = 2 * answers.charged_bytes();
@@ -289,7 +289,7 @@ impl<S: Sink + Default, M: Asking> Rounds<'_, S, M> {
             let purpose = Purpose { start: place.row, depth: wanted.depth() };
             let (asked, _) = answers.ask(request, purpose, context.budget)?;
             let batch = batches.iter().position(|batch| batch.asked.takes(request)).unwrap_or_else(|| {
-                batches.push(Batch { asked: Asked::like(request), places: Vec::new() });
+                batches.push(RequestBatch { asked: Asked::like(request), places: Vec::new() });
                 batches.len() - 1
             });
             batches[batch].add(request, (number, asked), context.budget)?;
@@ -304,7 +304,7 @@ impl<S: Sink + Default, M: Asking> Rounds<'_, S, M> {
             self.look(context)?;
             let Self { begun, scan, partitions, batches, look_ahead, .. } = &mut *self;
             let Partition { place, answers, given, state, .. } = &mut begun[number];
-            let State::Waits(variable, request) = state else { continue };
+            let PartitionState::Waits(variable, request) = state else { continue };
             let wanted = wanted(scan, partitions, *place, *variable, request);
             look_ahead.guess(&wanted, given, used, (most, most_listed), |request, purpose| {
                 let (asked, is_new) = answers.ask(request, purpose, context.budget)?;
@@ -332,7 +332,7 @@ impl<S: Sink + Default, M: Asking> Rounds<'_, S, M> {
 fn wanted<'w, M: Asking>(
     scan: &'w Scan<M>,
     partitions: &Partitions,
-    place: Place,
+    place: ScanPlace,
     variable: u8,
     request: &'w Request,
 ) -> Wanted<'w> {
@@ -342,13 +342,13 @@ fn wanted<'w, M: Asking>(
 }
 
 /// What is asked for of one expression in a round.
-struct Batch {
+struct RequestBatch {
     asked: Asked,
     /// For each request, the partition's place among those that are begun, and the request's number there.
     places: Vec<(usize, usize)>,
 }
 
-impl Batch {
+impl RequestBatch {
     fn add(&mut self, request: &Request, place: (usize, usize), budget: &Budget) -> Result<(), Stopped> {
         budget.reserve(&mut self.places, 1)?;
         self.places.push(place);
