@@ -208,7 +208,7 @@ def test_kinds_and_operations(condition: str) -> None:
         ("sum(s) > 1", "QueryError", "DEFINE B: No function matches the given name and argument types 'sum(VARCHAR)'"),
         ("CASE WHEN true THEN A.i ELSE A.s END = 1", "QueryError", "Cannot mix values of type VARCHAR and INTEGER"),
         ("A.i % (i - 7) = 1", "QueryError", "DEFINE B: a number is divided by zero; use CASE to pass over it (line 1"),
-        ("A.i + 9223372036854775807 > 1", "QueryError", "DEFINE B: a number is too large for its type"),
+        ("A.i + 9223372036854775807 > 1", "QueryError", "DEFINE B: a result does not fit into its type"),
         ("A.nothing > 1", "QueryError", "no column nothing"),
         ("A.i = 1 AND FINAL sum(i) > 1", "QueryError", "FINAL cannot stand in DEFINE"),
         ("A.s > INTERVAL 1 DAY", "QueryError", "Cannot compare values of type VARCHAR and type INTERVAL"),

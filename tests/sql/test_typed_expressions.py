@@ -111,7 +111,7 @@ def test_functions_that_change_are_known() -> None:
     ("text", "wanted"),
     [
         ("x > 1", ">(x, 1.0:DOUBLE):BOOLEAN"),
-        ("f = 0.1", "=(f, [CAST(CAST('0.1' AS DECIMAL(2,1)) AS FLOAT)]):BOOLEAN"),
+        ("f = 0.1", "=(f, [CAST(CAST(0.1 AS DECIMAL(2,1)) AS FLOAT)]):BOOLEAN"),
         ("i < 1.5", "<(cast(i):DECIMAL(11,1), 15:DECIMAL(11,1)):BOOLEAN"),
         ("u - 1 = 2", "=(-(u, 1:UBIGINT):UBIGINT, 2:UBIGINT):BOOLEAN"),
         ("d * 2 > d", ">(*(d, 2:DECIMAL(18,0)):DECIMAL(18,2), cast(d):DECIMAL(18,2)):BOOLEAN"),

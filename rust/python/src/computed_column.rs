@@ -22,16 +22,15 @@ use super::ffi;
 #[pyclass(frozen, module = "rowpattern._core")]
 pub struct ComputedColumn(ArrayRef);
 
-impl From<ArrayRef> for ComputedColumn {
-    fn from(array: ArrayRef) -> Self {
-        Self(array)
-    }
-}
-
 impl ComputedColumn {
     /// The values of a type, without a copy where Arrow has them as wide.
     pub fn new(column: ValueColumn<'static>, kind: Type) -> PyResult<Self> {
         array(column, kind).map(Self).map_err(|what| rows_error(format!("a column of the type {kind}: {what}")))
+    }
+
+    /// Values as Arrow has them.
+    pub fn of_array(array: ArrayRef) -> Self {
+        Self(array)
     }
 }
 

@@ -134,25 +134,29 @@ fn argument_column(column: &ArgumentColumn, kind: Option<Type>) -> PyResult<Comp
             return ComputedColumn::new(value_column(values, kind), kind);
         }
     };
-    Ok(array.into())
+    Ok(ComputedColumn::of_array(array))
 }
 
-/// Values of a type.
+/// Values of a type, of which some may be NULL.
 fn value_column(values: &[Value], kind: Type) -> ValueColumn<'static> {
-    macro_rules! column {
-        ($kind:ident, $value:ident => $read:expr) => {
-            values.iter().map(|value| if let Value::$kind($value) = value { Some($read) } else { None }).collect()
+    macro_rules! of {
+        ($variant:ident) => {
+            values.iter().map(|value| if let Value::$variant(value) = value { Some(*value) } else { None }).collect()
         };
     }
+    if kind == Type::Null {
+        return ValueColumn::Null(values.len());
+    }
     match kind.physical() {
-        _ if kind == Type::Null => ValueColumn::Null(values.len()),
-        Physical::Bool => column!(Bool, value => *value),
-        Physical::Int => column!(Int, value => *value),
-        Physical::Wide => column!(Wide, value => *value),
-        Physical::Float => column!(Float, value => *value),
-        Physical::Double => column!(Double, value => *value),
-        Physical::Interval => column!(Interval, value => *value),
-        Physical::Text => column!(Text, value => &**value),
+        Physical::Bool => of!(Bool),
+        Physical::Int => of!(Int),
+        Physical::Wide => of!(Wide),
+        Physical::Float => of!(Float),
+        Physical::Double => of!(Double),
+        Physical::Interval => of!(Interval),
+        Physical::Text => {
+            values.iter().map(|value| if let Value::Text(text) = value { Some(&**text) } else { None }).collect()
+        }
     }
 }
 

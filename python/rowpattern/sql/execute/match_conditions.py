@@ -255,7 +255,8 @@ class _Compiler:
         number = self._column_numbers.get((key, kind))
         if number is None:
             number = self._column_numbers[key, kind] = len(self.columns)
-            self.columns.append((engine_type(kind) or kind, engine_column(make(), kind)))
+            values = pa.chunked_array([pa.nulls(self._rows.count)]) if kind == "NULL" else engine_column(make(), kind)
+            self.columns.append((engine_type(kind) or kind, values))
         return number
 
     def value_column(self, name: str, kind: str) -> int:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RoundAggregate", "RoundExpression", "RoundRow", "RoundValue", "Rounds"]
 
-_TABLE = "rowpattern requests"
+_TABLE = "rowpattern rows"
 
 
 @dataclass(frozen=True)

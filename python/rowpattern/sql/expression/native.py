@@ -97,7 +97,8 @@ class Translator:
     def _duckdb(self, tree: nodes.Node, bound: Bound) -> Typed | None:
         if bound.type is None:
             return None
-        if not any(isinstance(each, nodes.Column) for each in nodes.walk(tree)):
+        reads = any(isinstance(each, nodes.Column) for each in nodes.walk(tree))
+        if not reads and engine_type(bound.type) is not None:
             changes = any(isinstance(each, nodes.Call) and each.name in CHANGING for each in nodes.walk(tree))
             return Constant(bound.type, cast_sql(sql_of(tree), bound.type), changes)
         return Computed(bound.type, tree)

@@ -75,11 +75,6 @@ impl Selection<'_> {
             Self::Some(rows) => rows.len(),
         }
     }
-
-    /// Whether there is none.
-    pub fn is_empty(self) -> bool {
-        self.len() == 0
-    }
 }
 
 /// A value for each row of a batch; those of rows that were not selected may be anything.

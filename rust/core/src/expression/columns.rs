@@ -202,9 +202,36 @@ impl<'a> TextColumn<'a> {
         bounds.and_then(|(begin, end)| self.text.get(begin..end)).unwrap_or_default()
     }
 
+    /// Whether each of the rows from `first` on is this text, whether it is there or not.
+    pub fn equal_each(&self, first: usize, text: &str, equal: &mut [bool]) {
+        match &self.offsets {
+            TextOffsets::Small(offsets) => equal_each(offsets.get(first..), self.text.as_bytes(), text, equal),
+            TextOffsets::Large(offsets) => equal_each(offsets.get(first..), self.text.as_bytes(), text, equal),
+        }
+    }
+
     /// Taken apart.
     pub fn into_parts(self) -> (Cow<'a, str>, TextOffsets<'a>, Option<Bitmap<'a>>) {
         (self.text, self.offsets, self.valid)
+    }
+}
+
+fn equal_each<T: Copy + TryInto<usize>>(offsets: Option<&[T]>, bytes: &[u8], text: &str, equal: &mut [bool]) {
+    const WORD: usize = 8;
+    // Most texts that are compared with are short: as one number, with what stands behind them cut off.
+    let mut word = [0; WORD];
+    let cut = u64::MAX.checked_shr(8 * WORD.saturating_sub(text.len()) as u32).unwrap_or(0);
+    let short = word.get_mut(..text.len()).map(|word| word.copy_from_slice(text.as_bytes())).map(|()| word);
+    let place = |at: usize| offsets.and_then(|offsets| (*offsets.get(at)?).try_into().ok()).unwrap_or(0);
+    let mut begin: usize = place(0);
+    for (row, equal) in equal.iter_mut().enumerate() {
+        let end = place(row + 1);
+        *equal = end.wrapping_sub(begin) == text.len()
+            && match (&short, bytes.get(begin..).and_then(<[u8]>::first_chunk::<WORD>)) {
+                (Some(short), Some(found)) => (u64::from_le_bytes(*found) & cut) == u64::from_le_bytes(*short),
+                _ => bytes.get(begin..end) == Some(text.as_bytes()),
+            };
+        begin = end;
     }
 }
 
@@ -456,6 +483,21 @@ mod tests {
             assert!(!bitmap.get(30));
         }
         assert!(Bitmap::new(&*bytes, 10, 31).is_none());
+    }
+
+    #[test]
+    fn equal_texts() {
+        let texts = ["", "a", "ab", "abcdefgh", "abcdefghi", "abcdefg", "ß", "b", "abcdefghi", ""];
+        let column: ValueColumn<'_> = texts.iter().map(|&text| Some(text)).collect();
+        let ValueColumn::Text(column) = column else { panic!("no text") };
+        for text in texts {
+            for first in 0..texts.len() {
+                let mut equal = vec![false; texts.len() - first];
+                column.equal_each(first, text, &mut equal);
+                let expected: Vec<bool> = texts[first..].iter().map(|&other| other == text).collect();
+                assert_eq!(equal, expected, "{text} from {first}");
+            }
+        }
     }
 
     #[test]

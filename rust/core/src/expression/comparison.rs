@@ -96,8 +96,8 @@ macro_rules! strict {
 
         impl<K: Native> Element<bool> for $name<K> {
             fn one<'v>(&'v self, context: &RowContext<'v>) -> Evaluated<bool> {
-                let Some(one) = self.one.one(context)? else { return Ok(None) };
-                let Some(two) = self.two.one(context)? else { return Ok(None) };
+                let (one, two) = (self.one.one(context)?, self.two.one(context)?);
+                let (Some(one), Some(two)) = (one, two) else { return Ok(None) };
                 Ok(Some(K::$of_two(K::argument(&one), K::argument(&two)) != self.is_negated))
             }
 
@@ -181,7 +181,10 @@ impl Element<bool> for EqualText {
     fn many<'v>(&'v self, batch: &Batch<'v>, rows: Selection<'_>) -> Result<Vector<'v, bool>, EvaluationError> {
         let mut values = vec![false; batch.rows];
         if let (Some(ValueColumn::Text(column)), 0) = (batch.columns.get(self.column), self.at.rows) {
-            rows.for_each(|row| values[row] = (column.text(batch.first + row) == &*self.text) != self.is_negated);
+            column.equal_each(batch.first, &self.text, &mut values);
+            if self.is_negated {
+                values.iter_mut().for_each(|value| *value = !*value);
+            }
             return Ok(Vector::new(values, batch.valid(self.column)));
         }
         let texts = batch.read::<String>(self.column, self.at.rows);

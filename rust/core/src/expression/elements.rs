@@ -245,7 +245,9 @@ macro_rules! functions {
                 F: for<'r> Fn($($scalar::Argument<'r>),*) -> O + Send + Sync,
             {
                 fn one<'v>(&'v self, context: &RowContext<'v>) -> Evaluated<R::Item<'v>> {
-                    $(let Some($argument) = self.$argument.one(context)? else { return Ok(None) };)*
+                    // All are computed, as in a batch and by DuckDB: an error beside NULL is one.
+                    $(let $argument = self.$argument.one(context)?;)*
+                    $(let Some($argument) = $argument else { return Ok(None) };)*
                     Ok((self.function)($($scalar::argument(&$argument)),*).outcome()?.map(R::item))
                 }
 

@@ -418,8 +418,9 @@ impl<K: Native> Between<K> {
 
 impl<K: Native> Element<bool> for Between<K> {
     fn one<'v>(&'v self, context: &RowContext<'v>) -> Evaluated<bool> {
-        let Some(value) = self.value.one(context)? else { return Ok(None) };
+        let value = self.value.one(context)?;
         let (low, high) = (self.low.one(context)?, self.high.one(context)?);
+        let Some(value) = value else { return Ok(None) };
         Ok(Self::of(&value, low.as_ref(), high.as_ref()))
     }
 

@@ -141,14 +141,10 @@ fn trunc_digits(value: f64, digits: i64) -> f64 {
     if truncated.is_finite() { truncated } else { value }
 }
 
-/// `round(value, digits)`: halves away from zero. Computed by way of a power of ten.
+/// `round(value, digits)`: halves away from zero. Computed by way of a power of ten; the value itself where that overflows.
 pub fn round_digits(value: f64, digits: i64) -> f64 {
     let power = 10_f64.powf(digits.unsigned_abs() as f64);
-    if digits < 0 {
-        let rounded = (value / power).round() * power;
-        return if rounded.is_finite() { rounded } else { 0.0 };
-    }
-    let rounded = (value * power).round() / power;
+    let rounded = if digits < 0 { (value / power).round() * power } else { (value * power).round() / power };
     if rounded.is_finite() { rounded } else { value }
 }
 
