@@ -265,6 +265,7 @@ class Conditions:
         sets: Sequence[Sequence[str]],
         aggregates: Sequence[tuple[str, Optional[int], Optional[int], str]],
         conditions: dict[str, tuple[Any, ...]],
+        starts: Optional[dict[str, Any]] = None,
     ) -> Conditions: ...
     def match(
         self,

@@ -7,9 +7,7 @@ use super::follows::Follows;
 use super::rounds::Asking;
 use crate::automaton::ACCEPT;
 use crate::budget::{Budget, Stopped};
-use crate::expression::{
-    Aggregate, Condition, Expression, MatchSoFar, RowContext, Surroundings, ValueColumn,
-};
+use crate::expression::{Aggregate, Condition, Expression, MatchSoFar, RowContext, Surroundings, ValueColumn};
 use crate::matcher::{BackwardPass, Candidate, Context, Output, SearchError, Sink, Strategy};
 use crate::rows::{Skip, Target, VariableSet};
 
