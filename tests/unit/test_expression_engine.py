@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from rowpattern import QueryError, QueryLimitError, RowsError, _core
+from rowpattern import QueryError, _core
 
 duckdb = pytest.importorskip("duckdb", minversion="2.0")
 
@@ -18,7 +18,16 @@ Node = tuple[Any, ...]
 _DOUBLES = [None, 0.0, -0.0, 0.5, -0.5, 1.5, 2.5, -2.5, 1e10, 3.25e18, -1e300, math.inf, -math.inf, math.nan]
 _TEXTS = [None, "", "a", "abc", "ab%c", "ß", "éa🦆b", " a ", "A_b", "%"]
 _MOMENTS = ["1970-01-01 00:00:00", "2024-02-29 23:59:59.999999", "1969-12-31 12:30:00.5", "0001-01-01 00:00:00"]
-_INTERVALS = ["1 month", "30 days", "-1 day", "24 hours", "1 month -30 days", "90 seconds", "0 days", "13 months 5 days"]
+_INTERVALS = [
+    "1 month",
+    "30 days",
+    "-1 day",
+    "24 hours",
+    "1 month -30 days",
+    "90 seconds",
+    "0 days",
+    "13 months 5 days",
+]
 
 #: Values of each type, as SQL's literals.
 VALUES: dict[str, list[str]] = {
@@ -32,7 +41,10 @@ VALUES: dict[str, list[str]] = {
     "USMALLINT": ["NULL", "0", "9", "65535"],
     "UINTEGER": ["NULL", "0", "11", "4294967295"],
     "UBIGINT": ["NULL", "0", "13", "18446744073709551615"],
-    "FLOAT": ["NULL", *(f"'{each}'" for each in _DOUBLES if each is not None and (abs(each) < 1e30 or not math.isfinite(each)))],
+    "FLOAT": [
+        "NULL",
+        *(f"'{each}'" for each in _DOUBLES if each is not None and (abs(each) < 1e30 or not math.isfinite(each))),
+    ],
     "DOUBLE": ["NULL", *(f"'{each}'" for each in _DOUBLES if each is not None)],
     "DECIMAL(5,2)": ["NULL", "0", "1.5", "-1.5", "2.35", "999.99", "-999.99"],
     "DECIMAL(18,3)": ["NULL", "0", "0.0005", "-2.5", "999999999999999.999"],
@@ -79,18 +91,43 @@ CALLS: list[tuple[str, tuple[str, ...], str]] = [
     ),
     *(
         ("cast", (kind, f"-> {to}"), f"cast(a AS {to})")
-        for kind, to in [("DATE", "TIMESTAMP"), ("TIMESTAMP", "DATE"), ("TIMESTAMP_S", "TIMESTAMP"), ("TIMESTAMP_NS", "DATE")]
+        for kind, to in [
+            ("DATE", "TIMESTAMP"),
+            ("TIMESTAMP", "DATE"),
+            ("TIMESTAMP_S", "TIMESTAMP"),
+            ("TIMESTAMP_NS", "DATE"),
+        ]
     ),
     *(("+", (kind, "INTERVAL"), "a + b") for kind in [*MOMENTS, "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS", "TIME"]),
     *(("-", (kind, "INTERVAL"), "a - b") for kind in [*MOMENTS, "TIMESTAMP_NS"]),
     *(("-", (kind, kind), "a - b") for kind in MOMENTS),
     ("+", ("DATE", "INTEGER"), "a + b"),
     ("*", ("INTERVAL", "BIGINT"), "a * b"),
-    *((name, (kind,), f"{name}(a)") for kind in MOMENTS for name in ("year", "month", "quarter", "week", "yearweek", "epoch")),
-    *((name, (kind,), f"{name}(a)") for kind in ["TIMESTAMP", "TIME", "INTERVAL"] for name in ("hour", "minute", "second")),
-    *(("date_trunc", (f"'{part}'", kind), f"date_trunc('{part}', b)") for kind in MOMENTS for part in ("month", "week", "hour")),
-    *(("date_diff", (f"'{part}'", kind, kind), f"date_diff('{part}', b, c)") for kind in MOMENTS for part in ("day", "month")),
-    *(("date_part", (f"'{part}'", kind), f"date_part('{part}', b)") for kind in MOMENTS for part in ("isodow", "century")),
+    *(
+        (name, (kind,), f"{name}(a)")
+        for kind in MOMENTS
+        for name in ("year", "month", "quarter", "week", "yearweek", "epoch")
+    ),
+    *(
+        (name, (kind,), f"{name}(a)")
+        for kind in ["TIMESTAMP", "TIME", "INTERVAL"]
+        for name in ("hour", "minute", "second")
+    ),
+    *(
+        ("date_trunc", (f"'{part}'", kind), f"date_trunc('{part}', b)")
+        for kind in MOMENTS
+        for part in ("month", "week", "hour")
+    ),
+    *(
+        ("date_diff", (f"'{part}'", kind, kind), f"date_diff('{part}', b, c)")
+        for kind in MOMENTS
+        for part in ("day", "month")
+    ),
+    *(
+        ("date_part", (f"'{part}'", kind), f"date_part('{part}', b)")
+        for kind in MOMENTS
+        for part in ("isodow", "century")
+    ),
     *((name, ("VARCHAR",), f"{name}(a)") for name in ("length", "strlen", "trim", "ltrim", "unicode", "ascii")),
     *((name, ("VARCHAR", "VARCHAR"), f"{name}(a, b)") for name in ("starts_with", "ends_with", "contains", "instr")),
     ("||", ("VARCHAR", "VARCHAR"), "a || b"),
@@ -107,7 +144,11 @@ def database() -> Any:
 def _table(database: Any, kinds: tuple[str, ...]) -> Any:
     """All combinations of values of some types, or as many as there are of the first with the others' in turn."""
     pools = [[kind] if kind.startswith("'") else VALUES[kind] for kind in kinds]
-    rows = list(itertools.product(*pools)) if len(pools) < 3 else list(itertools.islice(itertools.product(*pools), 0, None, 3))
+    rows = (
+        list(itertools.product(*pools))
+        if len(pools) < 3
+        else list(itertools.islice(itertools.product(*pools), 0, None, 3))
+    )
     names = "abc"[: len(kinds)]
     types = ["VARCHAR" if kind.startswith("'") else kind for kind in kinds]
     casts = ", ".join(f"CAST({name} AS {kind}) AS {name}" for name, kind in zip(names, types))
@@ -151,7 +192,8 @@ def test_calls_are_those_of_duckdb(name: str, kinds: tuple[str, ...], sql: str, 
     types = ["VARCHAR" if kind.startswith("'") else kind for kind in arguments]
     assert _core.is_native(name, types, result), (name, types, result)
     reads = tuple(
-        ("literal", "VARCHAR", kind[1:-1]) if kind.startswith("'") else _read(kind, at) for at, kind in enumerate(arguments)
+        ("literal", "VARCHAR", kind[1:-1]) if kind.startswith("'") else _read(kind, at)
+        for at, kind in enumerate(arguments)
     )
     node = ("call", result, name, reads)
     columns = list(zip(types, table.columns))
