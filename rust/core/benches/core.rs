@@ -78,9 +78,9 @@ fn columns() -> Vec<ValueColumn<'static>> {
     let numbers = (0..ROWS).map(|row| (row.wrapping_mul(2_654_435_761) % 1000) as i64);
     let texts = ["login", "search", "view", "buy"];
     vec![
-        ValueColumn::from_iter(numbers.clone().map(|number| Some(number as f64))),
-        ValueColumn::from_iter(numbers.clone().map(Some)),
-        ValueColumn::from_iter(numbers.map(|number| Some(texts[number as usize % 4]))),
+        numbers.clone().map(|number| Some(number as f64)).collect(),
+        numbers.clone().map(Some).collect(),
+        numbers.map(|number| Some(texts[number as usize % 4])).collect(),
     ]
 }
 
