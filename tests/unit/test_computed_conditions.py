@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from datetime import date, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -28,7 +30,12 @@ def conditions_of(
 ) -> Conditions:
     """Conditions over one column, with the sets A and B."""
     compiled = rowpattern.compile(pattern)
-    return Conditions(compiled, [pa.array(values, pa.int64())], [["A"], ["B"]], [], {variable: part})
+    column = ("BIGINT", pa.array(values, pa.int64()))
+    return Conditions(compiled, [column], [["A"], ["B"]], [], {variable: part})
+
+
+def literal(kind: str, value: object) -> tuple[Any, ...]:
+    return ("literal", kind, value)
 
 
 def computed(*arguments: tuple[Any, ...], result: str = "BOOLEAN", number: int = 0) -> tuple[Any, ...]:
@@ -60,7 +67,12 @@ def found(matches: rowpattern.Matches) -> list[tuple[int, ...]]:
 
 
 ABOVE_A = computed(("row", *CURRENT), ("row", *LAST_A))
-NATIVE_ABOVE_A = (">", ("read", 0, *CURRENT), ("read", 0, *LAST_A))
+NATIVE_ABOVE_A = (
+    "call",
+    "BOOLEAN",
+    ">",
+    (("read", "BIGINT", 0, *CURRENT), ("read", "BIGINT", 0, *LAST_A)),
+)
 
 
 @settings(max_examples=150, deadline=None)
@@ -106,32 +118,74 @@ def test_arguments_are_arrow_arrays() -> None:
         asked.append((columns, wanted))
         return pa.array([True] * len(columns[0]), pa.bool_()), None
 
-    part = computed(("row", *NEXT), ("rows", None), ("rows", 0), ("label", *LAST_A), ("match number",), ("null",))
+    # Of every kind of value that is held in its own way.
+    constants = [
+        ("NULL", None, pa.null()),
+        ("BOOLEAN", True, pa.bool_()),
+        ("TINYINT", 7, pa.int8()),
+        ("UBIGINT", 2**64 - 1, pa.uint64()),
+        ("DECIMAL(4,2)", 125, pa.decimal128(4, 2)),
+        ("DECIMAL(30,1)", 125, pa.decimal128(30, 1)),
+        ("DATE", 3, pa.date32()),
+        ("TIMESTAMP", 5, pa.timestamp("us")),
+        ("FLOAT", 0.5, pa.float32()),
+        ("DOUBLE", 0.5, pa.float64()),
+        ("INTERVAL", (1, 2, 3), pa.month_day_nano_interval()),
+        ("VARCHAR", "ü", pa.string()),
+    ]
+    part = computed(
+        ("row", *NEXT),
+        ("rows", None),
+        ("rows", 0),
+        ("classifier", "VARCHAR", *LAST_A),
+        ("match number", "BIGINT"),
+        *(literal(kind, value) for kind, value, _ in constants),
+    )
     matches = conditions_of(values, part).match({"A": [True] * 4}, compute=compute)
     assert found(matches) == [(0, 1, 0, 4)]
     types = [column.type for column in asked[0][0]]
     lists = pa.list_(pa.field("item", pa.int64()))
-    assert types == [pa.int64(), lists, lists, pa.string(), pa.int64(), pa.null()]
-    wanted = [[column[0].as_py() for column in columns] for columns, _ in asked]
-    assert wanted[0] == [2, [0, 1], [0], "A", 1, None]
+    assert types[:5] == [pa.int64(), lists, lists, types[3], pa.int64()]
+    assert types[3] in {pa.string(), pa.large_string()}
+    expected = [kind for _, _, kind in constants]
+    assert types[5:-1] == expected[:-1]
+    first = [column[0].as_py() for column in asked[0][0]]
+    assert first[:5] == [2, [0, 1], [0], "A", 1]
+    assert first[5:] == [
+        None,
+        True,
+        7,
+        2**64 - 1,
+        Decimal("1.25"),
+        Decimal("12.5"),
+        date(1970, 1, 4),
+        datetime.fromisoformat("1970-01-01T00:00:00.000005"),
+        0.5,
+        0.5,
+        pa.MonthDayNano((1, 2, 3000)),
+        "ü",
+    ]
     # Behind the last row there is none.
-    assert wanted[-1] == [None, [0, 1, 2, 3], [0], "A", 1, None]
+    assert [column[0].as_py() for column in asked[-1][0]][:5] == [None, [0, 1, 2, 3], [0], "A", 1]
 
 
 def test_values_of_every_kind() -> None:
     for result, values, wanted in [
-        ("BIGINT", pa.array([5, 7]), ("int", 7)),
-        ("DOUBLE", pa.array([0.5, 1.5]), ("float", 1.5)),
-        ("VARCHAR", pa.array(["x", "ü"]), ("text", "ü")),
-        ("VARCHAR", pa.array(["x", "ü"]).dictionary_encode(), ("text", "ü")),
-        ("BOOLEAN", pa.array([None, True]), ("bool", True)),
+        ("BIGINT", pa.array([5, 7]), 7),
+        ("UTINYINT", pa.array([5, 255], pa.uint8()), 255),
+        ("DOUBLE", pa.array([0.5, 1.5]), 1.5),
+        ("DECIMAL(4,2)", pa.array([Decimal("0.5"), Decimal("1.5")], pa.decimal128(4, 2)), 150),
+        ("DATE", pa.array([date(1970, 1, 1), date(1970, 1, 3)]), 2),
+        ("VARCHAR", pa.array(["x", "ü"]), "ü"),
+        ("VARCHAR", pa.array(["x", "ü"]).dictionary_encode(), "ü"),
+        ("BOOLEAN", pa.array([None, True]), True),
     ]:
 
         def compute(_: int, arguments: Sequence[Any], __: int, values: pa.Array = values) -> tuple[Any, Any]:
             rows = pa.array(arguments[0])
             return values.take(rows), pa.array([True] * len(rows))
 
-        part = ("=", computed(("row", *CURRENT), result=result), wanted)
+        part = ("call", "BOOLEAN", "=", (computed(("row", *CURRENT), result=result), literal(result, wanted)))
         matches = conditions_of([0, 0], part, "A | B", "A").match({"B": [False, False]}, compute=compute)
         assert found(matches) == [(0, 1, 1, 2)], result
 
@@ -175,10 +229,10 @@ TRUE = pa.array([True])
         (None, r"must give \(values, known\)"),
         ((pa.array([True, False]), None), "have 2 rows, but 1 were asked for"),
         ((pa.array([], pa.bool_()), None), "have 0 rows, but 1 were asked for"),
-        ((pa.array([1]), None), "are not of the type Boolean"),
-        ((pa.array(["x"]), None), "are not of the type Boolean"),
-        ((pa.array([b"x"]), None), "cannot read a column of the Arrow type Binary"),
-        (([True], None), "must be Arrow's"),
+        ((pa.array([1]), None), "is of the type BOOLEAN, which the Arrow type Int64 is not read as"),
+        ((pa.array(["x"]), None), "which the Arrow type Utf8 is not read as"),
+        ((pa.array([b"x"]), None), "which the Arrow type Binary is not read as"),
+        (([True], None), "must be an Arrow array"),
         ((TRUE, pa.array([True, True])), "have 2 rows, but 1 were asked for"),
         ((TRUE, pa.array([1])), "expected booleans"),
         ((TRUE, [True]), "must be an Arrow array of booleans, or None"),
@@ -201,10 +255,13 @@ def test_a_callable_is_needed_where_something_is_computed_and_not_called_elsewhe
 @pytest.mark.parametrize(
     ("part", "message"),
     [
-        (computed(("row", *CURRENT), result="GEOMETRY"), "no type 'GEOMETRY'|no type \"GEOMETRY\""),
+        (computed(("row", *CURRENT), result="GEOMETRY"), "GEOMETRY"),
         (computed(("rows", 7)), "there is no set 7"),
         (computed(("row", 7, False, 0, 0)), "there is no set 7"),
-        (("and", computed(("rows", None)), computed(("rows", None), result="BIGINT")), "has two types"),
+        (
+            ("call", "BOOLEAN", "and", (computed(("rows", None)), computed(literal("BIGINT", 1)))),
+            "has two types",
+        ),
     ],
 )
 def test_parts_that_are_not_as_they_should_be(part: tuple[Any, ...], message: str) -> None:
@@ -238,3 +295,43 @@ def test_limits_hold_between_and_in_rounds() -> None:
     assert 0 < calls < 100
     with pytest.raises(QueryLimitError, match="more memory than its limit"):
         conditions_of(values, ABOVE_A).match(rows, compute=above, memory_limit_mb=0.5)
+
+
+def test_starts_decide_which_variables_matches_can_have() -> None:
+    # PATTERN (A+ B) DEFINE B AS FIRST(x) < 0: no row of a match that begins elsewhere is B.
+    compiled = rowpattern.compile("A+ B")
+    values = [1, -1, 2, 3, 4, -2, 5]
+    conditions = Conditions(compiled, [], [], [], {}, {"B": pa.array([value < 0 for value in values])})
+    rows = {"A": [True] * 7}
+    assert found(conditions.match(rows)) == [(0, 1, 1, 7)]
+    split = conditions.match(rows, partitions=("counts", [4, 3]), skip="to next row")
+    assert found(split) == [(0, 1, 1, 4), (1, 1, 5, 7)]
+    # With a part that is computed, which holds for rows above A.
+    above = AboveA(values)
+    both = Conditions(
+        compiled,
+        [("BIGINT", pa.array(values))],
+        [["A"]],
+        [],
+        {"B": computed(("row", *CURRENT), ("row", *LAST_A))},
+        {"B": pa.array([None if value == 1 else value < 0 for value in values])},
+    )
+    assert found(both.match(rows, compute=above)) == [(0, 1, 1, 7)]
+    assert all(row > 1 for columns, _ in above.asked for row in columns[0].to_pylist())
+
+
+@pytest.mark.parametrize(
+    ("starts", "message"),
+    [
+        ({"B": pa.array([True])}, "different numbers of rows"),
+        ({"C": pa.array([True, True])}, "no primary variable"),
+        ({"B": pa.array([1, 1])}, "is of the type BOOLEAN, which the Arrow type Int64 is not read as"),
+        ({"B": [True, True]}, "must be Arrow's"),
+    ],
+)
+def test_starts_that_are_not_as_they_should_be(starts: dict[str, Any], message: str) -> None:
+    compiled = rowpattern.compile("A B")
+    with pytest.raises(ValueError, match=message):
+        Conditions(compiled, [("BIGINT", pa.array([1, 2]))], [], [], {}, starts)
+    with pytest.raises(ValueError, match="there are 3 rows, but the columns of conditions have 2"):
+        Conditions(compiled, [], [], [], {}, {"B": pa.array([True, True])}).match({"A": [True] * 3})

@@ -5,11 +5,13 @@
 mod found;
 
 use found::Found;
-use rowpattern_core::backtrack::{Backtracking, FAILURES_BEFORE_NOTES, MatchConditions};
+use rowpattern_core::backtrack::{
+    Asking, Backtracking, FAILURES_BEFORE_NOTES, MatchConditions, PartitionAnswers, Purpose,
+};
 use rowpattern_core::budget::{Budget, Stopped};
 use rowpattern_core::expression::{
-    Aggregate, Answers, Argument, Condition, Expression, Function, Given, Operation, Request, Scope, Type, Value,
-    ValueColumn,
+    Aggregate, Argument, Condition, EvaluationError, Expression, Function, Given, Operation, Request, Scope, Type,
+    Value, ValueColumn,
 };
 use rowpattern_core::matcher::{Compiled, Context, Scan, SearchError};
 use rowpattern_core::rows::{At, Partitions, Skip, SymbolsBuilder, VariableSet};
@@ -52,12 +54,22 @@ fn search_noting_after(
     tables.adopt(&mut symbols);
     let mut tick = || Ok(());
     let mut context = Context::new(&compiled, &symbols, &mut tables, &budget, &mut tick);
-    let strategy = Backtracking::new(conditions, &compiled.variables, Skip::PastLastRow);
-    let answers = Places(int_values());
-    let mut scan = Scan::new(strategy.noting_after(failures).answered_by(&answers));
-    let mut found = Found::default();
-    scan.run(&mut context, &Partitions::one(rows), &mut found, usize::MAX).unwrap();
-    (matches(&found), scan.strategy().steps())
+    let mut answers = PartitionAnswers::default();
+    loop {
+        let strategy = Backtracking::new(conditions, &compiled.variables, Skip::PastLastRow);
+        let mut scan = Scan::new(strategy.noting_after(failures));
+        std::mem::swap(scan.strategy_mut().answers(), &mut answers);
+        let mut found = Found::default();
+        let ended = scan.run(&mut context, &Partitions::one(rows), &mut found, usize::MAX);
+        std::mem::swap(scan.strategy_mut().answers(), &mut answers);
+        let Some(missing) = answers.take_missing() else {
+            ended.unwrap();
+            return (matches(&found), scan.strategy().steps());
+        };
+        assert_eq!(ended, Err(SearchError::Evaluation(2, EvaluationError::Missing)));
+        let (number, _) = answers.ask(&missing, Purpose { start: 0, depth: 0 }, &budget).unwrap();
+        answers.put(number, Some(computed_elsewhere(&missing)), &budget).unwrap();
+    }
 }
 
 fn read(kind: Type, at: At) -> Expression {
@@ -102,23 +114,14 @@ fn conditions(
 }
 
 /// What is computed elsewhere: a number that follows from all that is given.
-#[derive(Debug)]
-struct Places(Vec<Value>);
-
-fn int_values() -> Vec<Value> {
-    (0..16).map(Value::Int).collect()
-}
-
-impl Answers for Places {
-    fn answer(&self, request: &Request) -> Option<&Value> {
-        let place = request.arguments.iter().map(|argument| match argument {
-            Argument::Row(row) => row.unwrap_or(7),
-            Argument::Rows(rows) => rows.iter().sum(),
-            Argument::Value(Value::Text(text)) => text.len() + usize::from(&**text == "B"),
-            Argument::Value(_) => 3,
-        });
-        self.0.get(place.sum::<usize>() % self.0.len())
-    }
+fn computed_elsewhere(request: &Request) -> Value {
+    let place = request.arguments.iter().map(|argument| match argument {
+        Argument::Row(row) => row.unwrap_or(7),
+        Argument::Rows(rows) => rows.iter().sum(),
+        Argument::Value(Value::Text(text)) => text.len() + usize::from(&**text == "B"),
+        Argument::Value(_) => 3,
+    });
+    Value::Int(place.sum::<usize>() as i64 % 16)
 }
 
 fn ints(numbers: impl IntoIterator<Item = i64>) -> ValueColumn<'static> {

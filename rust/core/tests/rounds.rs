@@ -1,205 +1,18 @@
 //! The search in rounds, where parts of conditions are computed by a callback, against the same conditions computed at once.
 
-#[path = "support/found.rs"]
-mod found;
+#[path = "support/computed.rs"]
+mod computed;
 
 use std::collections::HashSet;
 use std::time::Duration;
 
-use found::Found;
+use computed::{ABOVE_A, Found, KINDS, Query, saw};
 use proptest::prelude::*;
-use rowpattern_core::backtrack::{
-    Asked as AskedFor, Backtracking, FAILURES_BEFORE_NOTES, MatchConditions, REQUESTS_A_ROUND, search_in_rounds,
-};
+use rowpattern_core::backtrack::{PartitionAnswers, Purpose};
 use rowpattern_core::budget::{Budget, Stopped};
-use rowpattern_core::condition::{Aggregate, Arithmetic, Comparison, Expression, Function, Given, ValueColumn};
-use rowpattern_core::expression::{Argument, EvaluationError, Request, Value};
-use rowpattern_core::matcher::{Compiled, Search, SearchError};
-use rowpattern_core::rows::{At, Partitions, Skip, Symbols, SymbolsBuilder, VariableSet};
-
-const CURRENT: At = At { set: None, first: false, offset: 0, rows: 0 };
-const PREVIOUS: At = At { rows: -1, ..CURRENT };
-const NEXT: At = At { rows: 1, ..CURRENT };
-const FIRST: At = At { first: true, ..CURRENT };
-/// The last row of A, and the row before the last of B.
-const LAST_A: At = At { set: Some(0), ..CURRENT };
-const LAST_B: At = At { set: Some(1), offset: 1, ..CURRENT };
-
-/// What a condition compares, by number; the last ones are not rows alone.
-const PAIRS: [(At, At); 6] =
-    [(CURRENT, LAST_A), (CURRENT, FIRST), (CURRENT, PREVIOUS), (NEXT, FIRST), (LAST_A, LAST_B), (PREVIOUS, LAST_A)];
-const SUM: usize = PAIRS.len();
-const SUM_OF_A: usize = SUM + 1;
-const NUMBERED: usize = SUM + 2;
-const NAMED: usize = SUM + 3;
-const KINDS: usize = SUM + 4;
-
-fn read(at: At) -> Expression {
-    Expression::Read(0, at)
-}
-
-fn compare(left: Expression, right: Expression) -> Expression {
-    Expression::Compare(Comparison::Greater, Box::new(left), Box::new(right))
-}
-
-/// A condition that is computed at once.
-fn direct(kind: usize) -> Expression {
-    match kind {
-        SUM => compare(Expression::Int(9), Expression::Aggregate(0)),
-        SUM_OF_A => compare(Expression::Int(7), Expression::Aggregate(1)),
-        NUMBERED => compare(read(CURRENT), Expression::MatchNumber),
-        NAMED => {
-            let is_b = Expression::Compare(
-                Comparison::Equal,
-                Box::new(Expression::Classifier(At { offset: 1, ..CURRENT })),
-                Box::new(Expression::Text("B".into())),
-            );
-            Expression::And(Box::new(is_b), Box::new(compare(read(CURRENT), Expression::Int(1))))
-        }
-        _ => compare(read(PAIRS[kind].0), read(PAIRS[kind].1)),
-    }
-}
-
-/// The same condition, computed by the callback.
-fn computed(kind: usize) -> Expression {
-    let given = match kind {
-        SUM => vec![Given::Rows(None)],
-        SUM_OF_A => vec![Given::Rows(Some(0))],
-        NUMBERED => vec![Given::Row(CURRENT), Given::Value(Expression::MatchNumber)],
-        NAMED => vec![Given::Value(Expression::Classifier(At { offset: 1, ..CURRENT })), Given::Row(CURRENT)],
-        _ => vec![Given::Row(PAIRS[kind].0), Given::Row(PAIRS[kind].1)],
-    };
-    Expression::Computed(kind, given)
-}
-
-/// The callback: computes from the column and what it is given alone.
-fn answer(column: &[Option<i64>], kind: usize, request: &Request) -> Value {
-    assert_eq!(request.expression, kind);
-    let number = |argument: &Argument| match argument {
-        Argument::Row(row) => row.and_then(|row| column[row]),
-        Argument::Rows(rows) => rows.iter().filter_map(|&row| column[row]).reduce(|sum, value| sum + value),
-        Argument::Value(Value::Int(number)) => Some(*number),
-        Argument::Value(_) => None,
-    };
-    let greater = |left: Option<i64>, right: Option<i64>| match (left, right) {
-        (Some(left), Some(right)) => Value::Bool(left > right),
-        _ => Value::Null,
-    };
-    match (kind, &*request.arguments) {
-        (SUM, [rows]) => greater(Some(9), number(rows)),
-        (SUM_OF_A, [rows]) => greater(Some(7), number(rows)),
-        (NAMED, [Argument::Value(Value::Text(name)), _]) if &**name != "B" => Value::Bool(false),
-        (NAMED, [Argument::Value(name), row]) => match (name, greater(number(row), Some(1))) {
-            (Value::Null, Value::Bool(true)) => Value::Null,
-            (_, above) => above,
-        },
-        (_, [left, right]) => greater(number(left), number(right)),
-        other => panic!("{other:?}"),
-    }
-}
-
-/// A query over one column of numbers and one of divisors.
-#[derive(Debug, Clone)]
-struct Query {
-    pattern: String,
-    /// By variable.
-    kinds: Vec<Option<usize>>,
-    column: Vec<Option<i64>>,
-    /// Variables divide by these; by none where they are empty.
-    divisors: Vec<i64>,
-    /// Which variables a row can be, as bits.
-    masks: Vec<u8>,
-    counts: Vec<usize>,
-    skip: Skip,
-    /// How many branches fail within a match before failures are noted.
-    failures: u32,
-}
-
-type Outcome = (Found, Option<SearchError>);
-
-impl Query {
-    /// Rows that every variable can take, in one skip mode.
-    fn new(pattern: &str, kinds: &[Option<usize>], column: Vec<i64>, counts: Vec<usize>) -> Self {
-        Self {
-            pattern: pattern.into(),
-            kinds: kinds.to_vec(),
-            masks: vec![0xFF; column.len()],
-            column: column.into_iter().map(Some).collect(),
-            divisors: Vec::new(),
-            counts,
-            skip: Skip::PastLastRow,
-            failures: FAILURES_BEFORE_NOTES,
-        }
-    }
-
-    fn conditions(&self, names: &[String], make: fn(usize) -> Expression) -> MatchConditions {
-        let variable = |name: &str| names.iter().position(|known| known == name).map_or(200, |number| number as u8);
-        let sets = vec![VariableSet::of(variable("A")), VariableSet::of(variable("B"))];
-        let sum = |variables| Aggregate { function: Function::Sum, column: Some(0), variables };
-        let aggregates = vec![sum(None), sum(Some(sets[0]))];
-        let conditions = names.iter().map(|name| {
-            let kind = self.kinds[usize::from(name.as_bytes()[0] - b'A')]?;
-            let condition = make(kind);
-            if self.divisors.is_empty() {
-                return Some(condition);
-            }
-            let divisor = Box::new(Expression::Read(1, CURRENT));
-            let rest = Expression::Arithmetic(Arithmetic::Modulo, Box::new(Expression::Int(7)), divisor);
-            let rest = Expression::Compare(Comparison::Less, Box::new(rest), Box::new(Expression::Int(9)));
-            Some(Expression::And(Box::new(condition), Box::new(rest)))
-        });
-        let valid = self.column.iter().map(Option::is_some).collect();
-        let numbers = self.column.iter().map(|value| value.unwrap_or_default()).collect();
-        let columns = vec![ValueColumn::Int(numbers, valid), ValueColumn::Int(self.divisors.clone(), Vec::new())];
-        MatchConditions { columns, sets, aggregates, conditions: conditions.collect() }
-    }
-
-    fn symbols(&self, variables: usize) -> Symbols {
-        let budget = Budget::unlimited();
-        let mut builder = SymbolsBuilder::new(variables, self.masks.len(), &budget).unwrap();
-        for variable in 0..variables {
-            builder.fill(variable as u8, 0, self.masks.iter().map(|mask| mask >> variable & 1 == 1));
-        }
-        builder.finish(&budget).unwrap()
-    }
-
-    /// With conditions that are computed at once.
-    fn at_once(&self) -> Outcome {
-        let compiled = Compiled::new(&self.pattern).unwrap();
-        let conditions = self.conditions(&compiled.variables, direct);
-        let (mut symbols, budget) = (self.symbols(compiled.variables.len()), Budget::unlimited());
-        let partitions = Partitions::from_counts(&self.counts).unwrap();
-        let search = Search::new(&compiled, &mut symbols, &partitions, 1, &budget);
-        // Without notes of failures.
-        let strategy = || Backtracking::new(&conditions, &compiled.variables, self.skip).noting_after(u32::MAX);
-        let ended = search.run_with(strategy, |_, _| Found::default(), &mut || Ok(()));
-        (ended.found, ended.error)
-    }
-
-    /// In rounds; `compute` is handed the callback's arguments and what it should give.
-    fn in_rounds(
-        &self,
-        budget: &Budget,
-        mut compute: impl FnMut(&[Request], usize, &mut Vec<Option<Value>>) -> Result<(), Stopped>,
-    ) -> Outcome {
-        let compiled = Compiled::new(&self.pattern).unwrap();
-        let conditions = self.conditions(&compiled.variables, computed);
-        let mut symbols = self.symbols(compiled.variables.len());
-        let partitions = Partitions::from_counts(&self.counts).unwrap();
-        let search = Search::new(&compiled, &mut symbols, &partitions, 1, budget);
-        let strategy = Backtracking::new(&conditions, &compiled.variables, self.skip).noting_after(self.failures);
-        let mut callback = |asked: &AskedFor| {
-            assert!((1..=asked.requests).contains(&asked.wanted));
-            let requests: Vec<Request> = (0..asked.requests).map(|at| asked.request(at)).collect();
-            let value = |request| Some(answer(&self.column, asked.expression, request));
-            let mut values = requests.iter().map(value).collect();
-            compute(&requests, asked.wanted, &mut values)?;
-            Ok(values)
-        };
-        let ended = search_in_rounds(search, strategy, Found::default(), &mut callback, &mut || Ok(()));
-        (ended.found, ended.error)
-    }
-}
+use rowpattern_core::expression::{Answers, Argument, EvaluationError, Interval, Request, Value};
+use rowpattern_core::matcher::SearchError;
+use rowpattern_core::rows::{Skip, VariableSet};
 
 /// Row patterns of three variables.
 fn patterns() -> impl Strategy<Value = String> {
@@ -229,8 +42,10 @@ fn queries() -> impl Strategy<Value = Query> {
         |(pattern, kinds, counts, skip, divides, failures)| {
             let rows: usize = counts.iter().sum();
             let column = prop::collection::vec(prop::option::weighted(0.9, 0..6_i64), rows);
-            let divisors =
-                prop::collection::vec((0..12_i64).prop_map(|number| number.min(1)), if divides { rows } else { 0 });
+            let divisors = prop::collection::vec(
+                (0..12_i64).prop_map(|number| if number == 0 { -1 } else { 1 }),
+                if divides { rows } else { 0 },
+            );
             let masks = prop::collection::vec(0..16_u8, rows);
             (Just((pattern, kinds, counts, skip, failures)), column, divisors, masks).prop_map(
                 |((pattern, kinds, counts, skip, failures), column, divisors, masks)| Query {
@@ -284,86 +99,6 @@ proptest! {
     }
 }
 
-/// What the callbacks of a search were.
-#[derive(Debug, Default)]
-struct Asked {
-    callbacks: usize,
-    requests: usize,
-    most: usize,
-    /// Milliseconds, where one takes 1.13 for up to 100 requests and 3.7 for 10,000.
-    cost: f64,
-}
-
-/// Searches in rounds, compares with the search at once, and counts.
-fn asked(query: &Query) -> Asked {
-    let mut asked = Asked::default();
-    let found = query.in_rounds(&Budget::unlimited(), |requests, _, _| {
-        asked.callbacks += 1;
-        asked.requests += requests.len();
-        asked.most = asked.most.max(requests.len());
-        asked.cost += 1.13 + (3.7 - 1.13) * requests.len().saturating_sub(100) as f64 / 9_900.0;
-        Ok(())
-    });
-    assert_eq!(found, query.at_once());
-    assert!(!found.0.starts.is_empty(), "{query:?}");
-    asked
-}
-
-/// Rows of a saw: it falls at every `period`-th row.
-fn saw(rows: usize, period: usize) -> Vec<i64> {
-    (0..rows).map(|row| (row % period) as i64).collect()
-}
-
-/// The callback computes whether x is above A.x.
-const ABOVE_A: [Option<usize>; 3] = [None, Some(0), None];
-
-#[test]
-fn one_partition_needs_few_rounds_however_long_matches_are() {
-    for period in [2, 3, 10, 30, 50, 70, 100, 300, 1_000, 3_000] {
-        let rows = (10 * period).max(6_000);
-        let query = Query::new("A B+", &ABOVE_A, saw(rows, period), vec![rows]);
-        let asked = asked(&query);
-        let speed = rows as f64 / asked.cost * 1_000.0;
-        println!("matches of {period} rows: {asked:?}, {speed:.0} rows/s");
-        assert!(asked.most <= REQUESTS_A_ROUND);
-        assert!(speed > 30_000.0, "matches of {period} rows: {asked:?}");
-    }
-}
-
-#[test]
-fn starts_at_which_matches_fail_are_looked_ahead_too() {
-    // B fails behind each start but the last but one; A is the start.
-    let rows = 6_000;
-    let mut column: Vec<i64> = (0..rows).rev().collect();
-    column.push(9_999);
-    let query = Query::new("A B", &ABOVE_A, column, vec![rows as usize + 1]);
-    let asked = asked(&query);
-    assert!(asked.callbacks <= 12, "{asked:?}");
-    assert!(rows as f64 / asked.cost * 1_000.0 > 30_000.0, "{asked:?}");
-}
-
-#[test]
-fn rows_that_aggregates_take_are_looked_ahead() {
-    let rows = 6_000;
-    let query = Query::new("A B+", &[None, Some(SUM), None], vec![1; rows], vec![rows]);
-    let asked = asked(&query);
-    // The sum stays below 9 for 8 rows.
-    assert!(asked.callbacks <= 40, "{asked:?}");
-    assert!(rows as f64 / asked.cost * 1_000.0 > 30_000.0, "{asked:?}");
-}
-
-#[test]
-fn many_partitions_share_rounds() {
-    for (partitions, rows, period) in [(10_000, 20, 3), (10_000, 20, 10), (1_000, 200, 20)] {
-        let query = Query::new("A B+", &ABOVE_A, saw(partitions * rows, period), vec![rows; partitions]);
-        let asked = asked(&query);
-        let speed = (partitions * rows) as f64 / asked.cost * 1_000.0;
-        println!("{partitions} partitions of {rows}, matches of {period} rows: {asked:?}, {speed:.0} rows/s");
-        assert!(asked.most <= REQUESTS_A_ROUND);
-        assert!(speed > 500_000.0, "matches of {period} rows: {asked:?}");
-    }
-}
-
 /// Three partitions of matches of three rows.
 fn three_partitions() -> Query {
     Query::new("A B+", &ABOVE_A, saw(90, 3), vec![30; 3])
@@ -371,12 +106,12 @@ fn three_partitions() -> Query {
 
 #[test]
 fn the_first_error_in_the_order_of_rows_is_given_with_what_was_found_before() {
-    // Divisions by zero in the last two partitions; the last one's comes in the first round.
+    // Overflows in the last two partitions; the last one's comes in the first round.
     let mut query = three_partitions();
     query.divisors = vec![1; 90];
-    (query.divisors[58], query.divisors[62]) = (0, 0);
+    (query.divisors[58], query.divisors[62]) = (-1, -1);
     let (found, error) = query.in_rounds(&Budget::unlimited(), |_, _, _| Ok(()));
-    assert_eq!(error, Some(SearchError::Evaluation(1, EvaluationError::DivisionByZero)));
+    assert_eq!(error, Some(SearchError::Evaluation(1, EvaluationError::Overflow)));
     assert_eq!((found.starts.len(), found.matches.as_slice()), (19, [(0, 10), (1, 9)].as_slice()));
     assert_eq!((found, error), query.at_once());
 }
@@ -452,4 +187,93 @@ fn time_ends_between_rounds() {
     });
     assert_eq!(error, Some(SearchError::Stopped(Stopped::TimeLimit)));
     assert!(callbacks < 100, "{callbacks}");
+}
+
+#[test]
+fn partitions_behind_one_that_takes_long_come_out_in_order() {
+    // More than are begun while the first one waits.
+    let (first, others) = (3_000, 6_000);
+    let mut counts = vec![2; others + 1];
+    counts[0] = first;
+    let query = Query::new("A B+", &ABOVE_A, saw(first + 2 * others, 2), counts);
+    let (found, error) = query.in_rounds(&Budget::unlimited(), |_, _, _| Ok(()));
+    assert_eq!(found.starts.len(), first / 2 + others);
+    assert_eq!((found, error), query.at_once());
+}
+
+#[test]
+fn answers_for_matches_that_were_searched_can_be_forgotten() {
+    let request = |row| Request { expression: 0, arguments: Box::new([Argument::Row(Some(row))]) };
+    let budget = Budget::unlimited();
+    let mut answers = PartitionAnswers::default();
+    for row in 0..1_000 {
+        let (number, _) = answers.ask(&request(row), Purpose { start: row, depth: 0 }, &budget).unwrap();
+        // Those of every third row are not there yet.
+        let value = Some(Value::Text(row.to_string().into())).filter(|_| row % 3 > 0);
+        answers.put(number, value, &budget).unwrap();
+    }
+    let charged = answers.charged_bytes();
+    assert_eq!(budget.charged_bytes(), charged);
+    answers.forget_before(900, &budget).unwrap();
+    assert!(answers.charged_bytes() < charged / 4, "{} of {charged}", answers.charged_bytes());
+    assert_eq!(budget.charged_bytes(), answers.charged_bytes());
+    for row in 0..1_000 {
+        let known = (row >= 900 && row % 3 > 0).then(|| Value::Text(row.to_string().into()));
+        assert_eq!(answers.answer(&request(row)), known.as_ref(), "{row}");
+        assert_eq!(answers.ask(&request(row), Purpose { start: row, depth: 0 }, &budget).unwrap().1, known.is_none());
+    }
+    answers.clear(&budget);
+    assert_eq!(budget.charged_bytes(), 0);
+}
+
+#[test]
+fn requests_that_differ_in_anything_are_different() {
+    let text = |text: &str| Argument::Value(Value::Text(text.into()));
+    let value = Argument::Value;
+    let rows = |rows: &[usize]| Argument::Rows(rows.into());
+    let interval = |months, days, micros| value(Value::Interval(Interval { months, days, micros }));
+    let arguments: Vec<Vec<Argument>> = vec![
+        vec![],
+        vec![Argument::Row(None)],
+        vec![Argument::Row(Some(0))],
+        vec![Argument::Row(Some(1))],
+        vec![Argument::Row(Some(0)), Argument::Row(Some(1))],
+        vec![Argument::Row(Some(1)), Argument::Row(Some(0))],
+        vec![rows(&[])],
+        vec![rows(&[0])],
+        vec![rows(&[0, 1])],
+        vec![rows(&[0]), Argument::Row(Some(0))],
+        vec![rows(&[]), rows(&[0])],
+        vec![value(Value::Null)],
+        vec![value(Value::Bool(false))],
+        vec![value(Value::Bool(true))],
+        vec![value(Value::Int(0))],
+        vec![value(Value::Int(-1))],
+        vec![value(Value::Wide(0))],
+        vec![value(Value::Wide(1 << 64))],
+        vec![value(Value::Float(0.0))],
+        vec![value(Value::Float(-0.0))],
+        vec![value(Value::Double(0.0))],
+        vec![value(Value::Double(-0.0))],
+        vec![interval(1, 0, 0)],
+        vec![interval(0, 1, 0)],
+        vec![interval(0, 0, 1)],
+        vec![text("")],
+        vec![text("a")],
+        vec![text("a\0")],
+        vec![text("abcdefgh")],
+        vec![text("abcdefghi")],
+        vec![text(""), text("a")],
+        vec![text("a"), text("")],
+    ];
+    let budget = Budget::unlimited();
+    let mut answers = PartitionAnswers::default();
+    let requests = (0..2).flat_map(|expression| {
+        arguments.iter().map(move |arguments| Request { expression, arguments: arguments.clone().into() })
+    });
+    for (number, request) in requests.enumerate() {
+        let asked = answers.ask(&request, Purpose { start: 0, depth: 0 }, &budget);
+        assert_eq!(asked, Ok((number, true)), "{request:?}");
+        assert_eq!(answers.ask(&request, Purpose { start: 0, depth: 0 }, &budget), Ok((number, false)));
+    }
 }

@@ -75,14 +75,14 @@ impl<'c> Computing<'c> {
     }
 
     /// Has values computed, from a thread that is detached from the interpreter.
-    pub fn compute(&mut self, asked: &Asked) -> Result<Vec<Option<Value>>, Stopped> {
-        Python::attach(|py| self.call(py, asked)).map_err(|error| {
+    pub fn compute(&mut self, asked: &Asked, values: &mut Vec<Option<Value>>) -> Result<(), Stopped> {
+        Python::attach(|py| self.call(py, asked, values)).map_err(|error| {
             self.raised = Some(error);
             Stopped::ByCaller
         })
     }
 
-    fn call(&self, py: Python<'_>, asked: &Asked) -> PyResult<Vec<Option<Value>>> {
+    fn call(&self, py: Python<'_>, asked: &Asked, values: &mut Vec<Option<Value>>) -> PyResult<()> {
         let (number, wanted) = (asked.expression, asked.wanted);
         let Some(ComputedExpression { result, arguments }) = self.expressions.0.get(&number) else {
             return Err(PyValueError::new_err(format!("there is no computed expression {number}")));
@@ -96,8 +96,8 @@ impl<'c> Computing<'c> {
             let kind = given.get_type();
             PyValueError::new_err(format!("{name} must give (values, known), not an object of {kind}"))
         })?;
-        let (values, known) = (pair.get_item(0)?, pair.get_item(1)?);
-        let mut values = values_of(&values, *result, &format!("the values of {name}"), asked.requests)?;
+        let (column, known) = (pair.get_item(0)?, pair.get_item(1)?);
+        read_values(&column, *result, &format!("the values of {name}"), asked.requests, values)?;
         if !known.is_none() {
             let known = known_of(&known, &format!("what is known of {name}"), asked.requests)?;
             for (value, known) in values.iter_mut().zip(known) {
@@ -112,7 +112,7 @@ impl<'c> Computing<'c> {
                  cannot be computed"
             )));
         }
-        Ok(values)
+        Ok(())
     }
 }
 
@@ -123,8 +123,8 @@ fn argument_column(column: &ArgumentColumn, kind: Option<Type>) -> PyResult<Comp
             Arc::new(rows.iter().map(|&row| (row != NOWHERE).then_some(row)).collect::<Int64Array>())
         }
         ArgumentColumn::Rows { rows, ends } => {
-            let offsets =
-                OffsetBuffer::try_from_lengths(ends.iter().zip(once(&0).chain(ends)).map(|(end, begin)| end - begin));
+            let lengths = ends.iter().zip(once(&0).chain(ends)).map(|(end, begin)| end - begin);
+            let offsets = OffsetBuffer::try_from_lengths(lengths);
             let offsets = offsets.map_err(|error| PyValueError::new_err(error.to_string()))?;
             let field = Arc::new(Field::new("item", DataType::Int64, true));
             Arc::new(ListArray::new(field, offsets, Arc::new(Int64Array::from(rows.clone())), None))
@@ -161,13 +161,20 @@ fn value_column(values: &[Value], kind: Type) -> ValueColumn<'static> {
 }
 
 /// Reads a column of values of a type, of a number of rows.
-fn values_of(column: &Bound<'_, PyAny>, result: Type, name: &str, rows: usize) -> PyResult<Vec<Option<Value>>> {
+fn read_values(
+    column: &Bound<'_, PyAny>,
+    result: Type,
+    name: &str,
+    rows: usize,
+    values: &mut Vec<Option<Value>>,
+) -> PyResult<()> {
     let Some(chunks) = ffi::arrow_arrays(column, name, None)? else {
         return Err(PyValueError::new_err(format!("{name} must be an Arrow array")));
     };
     let column = typed_column(column.py(), &chunks, result, name, None)?;
     expect_rows(name, rows, column.len())?;
-    Ok((0..rows).map(|row| Some(column.value(row))).collect())
+    values.extend((0..rows).map(|row| Some(column.value(row))));
+    Ok(())
 }
 
 fn known_of(column: &Bound<'_, PyAny>, name: &str, rows: usize) -> PyResult<Vec<bool>> {

@@ -3,9 +3,9 @@
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use rowpattern_core::backtrack::{Backtracking, MatchConditions, search_in_rounds};
+use rowpattern_core::backtrack::{Asked, Backtracking, MatchConditions, StartConditions, search_in_rounds};
 use rowpattern_core::budget::Budget;
-use rowpattern_core::expression::{self, Aggregate, Condition, Function, Scope, Type, ValueColumn};
+use rowpattern_core::expression::{self, Aggregate, Condition, Function, Scope, Type, Value, ValueColumn};
 use rowpattern_core::rows::VariableSet;
 use rowpattern_macros::catch_panics;
 
@@ -38,6 +38,8 @@ use super::{ffi, nodes};
 ///         `("exists", "BOOLEAN", set, first, offset, rows)`, `("classifier", "VARCHAR", set, first, offset, rows)`,
 ///         `("match number", "BIGINT")`, `("aggregate", type, number)`, `("call", type, name, (arguments, ...))` with what
 ///         `is_native` knows, and `("computed", type, number, (given, ...))`.
+///     starts: for each variable with a condition that the match's first row alone decides (`FIRST(price) > 10`), a column of
+///         booleans: whether it is true of a match that begins at the row. Where it is not, the variable cannot be in the match.
 ///
 /// Raises:
 ///     RowsError: a column cannot be read as its type, or the columns have different numbers of rows.
@@ -51,13 +53,17 @@ pub struct Conditions {
     pattern: Py<Pattern>,
     inner: MatchConditions,
     computed: ComputedExpressions,
-    rows: usize,
+    /// By variable, whether the condition of starts is true of a row.
+    starts: Vec<Option<Vec<bool>>>,
+    /// None where there is no column.
+    rows: Option<usize>,
 }
 
 #[catch_panics]
 #[pymethods]
 impl Conditions {
     #[new]
+    #[pyo3(signature = (pattern, columns, sets, aggregates, conditions, starts = None))]
     fn new(
         py: Python<'_>,
         pattern: &Bound<'_, Pattern>,
@@ -65,6 +71,7 @@ impl Conditions {
         sets: Vec<Vec<String>>,
         aggregates: Vec<(String, Option<usize>, Option<usize>, String)>,
         conditions: &Bound<'_, PyDict>,
+        starts: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Self> {
         let owner = pattern.clone().unbind();
         let pattern = pattern.get();
@@ -73,13 +80,21 @@ impl Conditions {
             .iter()
             .zip(&types)
             .enumerate()
-            .map(|(number, ((_, column), &kind))| read_column(column, kind, number))
+            .map(|(number, ((_, column), &kind))| read_column(column, kind, &format!("column {number} of conditions")))
             .collect::<PyResult<Vec<_>>>()?;
-        let rows = columns.first().map_or(0, ValueColumn::len);
-        if columns.iter().any(|column| column.len() != rows) {
+        let variable = |name: &String| variable(py, &pattern.compiled.variables, name);
+        let mut start_columns: Vec<Option<Vec<bool>>> = vec![None; pattern.compiled.variables.len()];
+        for (name, column) in starts.into_iter().flatten() {
+            let name: String = name.extract()?;
+            let column = read_column(&column, Type::Boolean, &format!("the starts of {name}"))?;
+            let holds = |row| column.value(row) == Value::Bool(true);
+            start_columns[usize::from(variable(&name)?)] = Some((0..column.len()).map(holds).collect());
+        }
+        let lengths = columns.iter().map(ValueColumn::len).chain(start_columns.iter().flatten().map(Vec::len));
+        let rows = lengths.clone().next();
+        if lengths.clone().any(|length| Some(length) != rows) {
             return Err(rows_error("the columns of conditions have different numbers of rows"));
         }
-        let variable = |name: &String| variable(py, &pattern.compiled.variables, name);
         let sets = sets
             .iter()
             .map(|names| names.iter().map(variable).collect::<PyResult<VariableSet>>())
@@ -114,7 +129,7 @@ impl Conditions {
             computed.add(condition.expression())?;
         }
         let inner = MatchConditions { columns, sets, aggregates, conditions: nodes };
-        Ok(Self { pattern: owner, inner, computed, rows })
+        Ok(Self { pattern: owner, inner, computed, starts: start_columns, rows })
     }
 
     /// Finds all matches, as columns: as `Pattern.match`, where these conditions have to hold too.
@@ -208,8 +223,8 @@ impl Conditions {
         limits: (Option<f64>, Option<f64>),
     ) -> PyResult<Input> {
         let input = Input::read(self.pattern.get(), rows, partitions, skip, threads, limits)?;
-        if input.symbols.len() != self.rows && !self.inner.columns.is_empty() {
-            let (given, own) = (input.symbols.len(), self.rows);
+        let given = input.symbols.len();
+        if let Some(own) = self.rows.filter(|&own| own != given) {
             return Err(rows_error(format!("there are {given} rows, but the columns of conditions have {own}")));
         }
         Ok(input)
@@ -224,10 +239,11 @@ impl Conditions {
     ) -> PyResult<(MatchesSink, Option<PyErr>)> {
         let pattern = self.pattern.bind(py);
         let (names, partitions) = (&pattern.get().compiled.variables, input.partitions.len());
+        let strategy = |skip| StartConditions::new(Backtracking::new(&self.inner, names, skip), &self.starts);
         if self.computed.is_empty() {
             return Ok(input.search(pattern, |search, skip, tick| {
                 let sink = |rows, budget: &Budget| MatchesSink::new(rows, partitions, budget);
-                search.run_with(|| Backtracking::new(&self.inner, names, skip), sink, tick)
+                search.run_with(|| strategy(skip), sink, tick)
             }));
         }
         let Some(compute) = compute else {
@@ -235,20 +251,19 @@ impl Conditions {
         };
         let mut computing = Computing::new(compute, &self.computed);
         let (found, failed) = input.search(pattern, |search, skip, tick| {
-            let strategy = Backtracking::new(&self.inner, names, skip);
-            search_in_rounds(search, strategy, MatchesSink::default(), &mut |asked| computing.compute(asked), tick)
+            let compute = &mut |asked: &Asked, values: &mut Vec<_>| computing.compute(asked, values);
+            search_in_rounds(search, strategy(skip), MatchesSink::default(), compute, tick)
         });
         Ok((found, computing.raised.or(failed)))
     }
 }
 
 /// Reads a column, and keeps it.
-fn read_column(column: &Bound<'_, PyAny>, kind: Type, number: usize) -> PyResult<ValueColumn<'static>> {
-    let name = format!("column {number} of conditions");
-    let Some(chunks) = ffi::arrow_arrays(column, &name, None)? else {
+fn read_column(column: &Bound<'_, PyAny>, kind: Type, name: &str) -> PyResult<ValueColumn<'static>> {
+    let Some(chunks) = ffi::arrow_arrays(column, name, None)? else {
         return Err(rows_error("the columns of conditions must be Arrow's"));
     };
-    typed_column(column.py(), &chunks, kind, &name, None).map(ValueColumn::into_owned)
+    typed_column(column.py(), &chunks, kind, name, None).map(ValueColumn::into_owned)
 }
 
 /// The number of something of which `known` are known.
@@ -273,9 +288,9 @@ fn checked(number: usize, known: usize, what: &str) -> PyResult<usize> {
 ///
 /// Example:
 ///     >>> from rowpattern import _core
-///     >>> _core.is_native("+", ["BIGINT", "BIGINT"], "BIGINT")
+///     >>> _core.is_native("negate", ("BIGINT",), "BIGINT")
 ///     True
-///     >>> _core.is_native("+", ["BIGINT", "BLOB"], "BIGINT")
+///     >>> _core.is_native("negate", ("BLOB",), "BLOB")
 ///     False
 #[catch_panics]
 #[pyfunction]

@@ -40,7 +40,7 @@ enum Answer {
 
 /// A request that was made.
 #[derive(Debug, Clone, Copy)]
-struct Made {
+struct KnownRequest {
     /// Where its words begin.
     key: usize,
     purpose: Purpose,
@@ -68,7 +68,7 @@ struct Made {
 pub struct PartitionAnswers {
     /// The words of all requests, each behind their number.
     keys: Vec<u64>,
-    made: Vec<Made>,
+    made: Vec<KnownRequest>,
     /// Numbers of requests.
     known: HashTable<usize>,
     answers: Vec<Answer>,
@@ -157,7 +157,7 @@ impl PartitionAnswers {
         budget.reserve(keys, key.len() + 1)?;
         budget.reserve(made, 1)?;
         let number = made.len();
-        made.push(Made { key: keys.len(), purpose });
+        made.push(KnownRequest { key: keys.len(), purpose });
         keys.push(key.len() as u64);
         keys.extend_from_slice(key);
         answers.push(Answer::Unknown);
@@ -202,7 +202,7 @@ impl PartitionAnswers {
 
     /// Bytes that are charged.
     pub fn charged_bytes(&self) -> usize {
-        self.bytes + self.keys.capacity() * size_of::<u64>() + self.made.capacity() * size_of::<Made>()
+        self.bytes + self.keys.capacity() * size_of::<u64>() + self.made.capacity() * size_of::<KnownRequest>()
     }
 
     /// Forgets what was computed for matches that begin before a row. Should another match ask for it, it is computed again.

@@ -63,6 +63,17 @@ impl ArgumentColumn {
         Ok(0)
     }
 
+    fn clear(&mut self) {
+        match self {
+            Self::Row(all) => all.clear(),
+            Self::Rows { rows, ends } => {
+                rows.clear();
+                ends.clear();
+            }
+            Self::Value(all) => all.clear(),
+        }
+    }
+
     fn release(&self, budget: &Budget) {
         match self {
             Self::Row(all) => budget.release_vector(all),
@@ -110,6 +121,13 @@ impl Asked {
         }
         self.requests += 1;
         Ok(())
+    }
+
+    /// Forgets the requests; their room stays.
+    pub fn clear(&mut self, budget: &Budget) {
+        self.arguments.iter_mut().for_each(ArgumentColumn::clear);
+        (self.requests, self.wanted) = (0, 0);
+        budget.release(std::mem::take(&mut self.bytes));
     }
 
     /// Takes back what was charged, before it is dropped.

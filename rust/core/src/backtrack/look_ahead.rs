@@ -19,8 +19,8 @@ const GROWTH: usize = 4;
 const FIRST_DEPTHS: i64 = 8;
 const DEEPER: i64 = 4;
 /// Starts behind are worth their requests where some matches fit into them: one, and one more for so many requests, since a round of
-/// 10,000 takes as long as three of few.
-const SIZE_A_MATCH: usize = 1 << 12;
+/// 10,000 takes, with what it costs here, as long as six of few.
+const SIZE_A_MATCH: usize = 1 << 11;
 
 /// A request that a search waits for.
 pub struct Wanted<'w> {
@@ -38,7 +38,7 @@ pub struct Wanted<'w> {
 
 /// What a partition was given last.
 #[derive(Debug, Default)]
-pub struct Given {
+pub struct LastGuess {
     size: usize,
     start: Option<usize>,
     /// The greatest depth at that start, and whether more were left out there.
@@ -156,7 +156,7 @@ impl LookAhead {
     pub fn guess(
         &mut self,
         wanted: &Wanted<'_>,
-        given: &mut Given,
+        given: &mut LastGuess,
         used: Used,
         (most, mut most_listed): (usize, usize),
         mut call: impl FnMut(&Request, Purpose) -> Result<bool, Stopped>,
@@ -228,7 +228,7 @@ impl Habit {
     }
 
     /// Learns from what a partition asks for after what it was given.
-    fn learn(&mut self, given: &Given, start: usize, depth: i64, used: Used) {
+    fn learn(&mut self, given: &LastGuess, start: usize, depth: i64, used: Used) {
         self.least = self.least.min(depth);
         let Some(before) = given.start else { return };
         if start > before {

@@ -10,16 +10,17 @@ use std::collections::VecDeque;
 
 use super::answers::{PartitionAnswers, Purpose};
 use super::asked::Asked;
-use super::look_ahead::{Given, LookAhead, Wanted};
+use super::look_ahead::{LastGuess, LookAhead, Wanted};
 use crate::budget::{Budget, Stopped, Tick};
 use crate::expression::{EvaluationError, Request, Value};
-use crate::matcher::{Context, Ended, Place, Scan, Search, SearchError, Sink, Strategy};
+use crate::matcher::{Context, Ended, Scan, ScanPlace, Search, SearchError, Sink, Strategy};
 use crate::rows::Partitions;
 
 /// The most requests of a round, unless more partitions wait.
 pub const REQUESTS_A_ROUND: usize = 10_000;
-/// The most partitions that wait, and the most that are begun while one before them waits.
-const MOST_WAITING: usize = 4_096;
+/// The most partitions that wait: few enough that each gets some ten requests a round, since going on with a match takes as long as
+/// some requests. And the most that are begun while one before them waits.
+const MOST_WAITING: usize = 1 << 10;
 const MOST_BEGUN: usize = 4 * MOST_WAITING;
 /// The most rows in lists of rows that a round asks for beyond what is needed; 2 MiB.
 const MOST_LISTED: usize = 1 << 18;
@@ -28,9 +29,9 @@ const MANY_BYTES: usize = 64 << 20;
 /// Partitions or requests between two looks at the limits.
 const ITEMS_A_LOOK: usize = 1 << 8;
 
-/// Computes values: one for each request, or None for those that nobody waits for and that could not be computed. An error ends the
-/// search.
-pub type Compute<'c> = dyn FnMut(&Asked) -> Result<Vec<Option<Value>>, Stopped> + 'c;
+/// Computes values, and adds one for each request: None for those that nobody waits for and that could not be computed. An error
+/// ends the search.
+pub type Compute<'c> = dyn FnMut(&Asked, &mut Vec<Option<Value>>) -> Result<(), Stopped> + 'c;
 
 /// A strategy with conditions that read answers.
 pub trait Asking: Strategy {
@@ -67,6 +68,8 @@ pub fn search_in_rounds<S: Sink + Default, M: Asking>(
             last: partitions.len(),
             waiting: 0,
             look_ahead: LookAhead::default(),
+            batches: Vec::new(),
+            values: Vec::new(),
             items: 0,
         };
         let ended = rounds.run(context, compute);
@@ -89,19 +92,22 @@ struct Rounds<'r, S, M> {
     /// How many of those that are begun wait.
     waiting: usize,
     look_ahead: LookAhead,
+    /// What is asked for in a round, each of one expression, and the values of one; their room is used again.
+    batches: Vec<RequestBatch>,
+    values: Vec<Option<Value>>,
     /// Since the last look at the limits.
     items: usize,
 }
 
 /// The search of one partition.
 struct Partition<S> {
-    place: Place,
+    place: ScanPlace,
     found: S,
     answers: PartitionAnswers,
     /// The bytes of answers at which some are forgotten.
     many_bytes: usize,
-    given: Given,
-    state: State,
+    given: LastGuess,
+    state: PartitionState,
 }
 
 impl<S> Partition<S> {
@@ -113,7 +119,7 @@ impl<S> Partition<S> {
     }
 }
 
-enum State {
+enum PartitionState {
     /// The condition of this variable needs a value.
     Waits(u8, Request),
     Ended(Result<(), SearchError>),
@@ -130,7 +136,7 @@ impl<S: Sink + Default, M: Asking> Rounds<'_, S, M> {
             let mut number = 0;
             // An error takes those behind it out.
             while let Some(partition) = self.begun.get(number) {
-                if matches!(partition.state, State::Waits(..)) {
+                if matches!(partition.state, PartitionState::Waits(..)) {
                     self.search(context, number)?;
                 }
                 number += 1;
@@ -150,12 +156,12 @@ impl<S: Sink + Default, M: Asking> Rounds<'_, S, M> {
         {
             context.budget.charge(size_of::<Partition<S>>())?;
             self.begun.push_back(Partition {
-                place: Place::before(self.partitions, self.next),
+                place: ScanPlace::before(self.partitions, self.next),
                 found: S::default(),
                 answers: PartitionAnswers::default(),
                 many_bytes: 0,
-                given: Given::default(),
-                state: State::Ended(Ok(())),
+                given: LastGuess::default(),
+                state: PartitionState::Ended(Ok(())),
             });
             self.next += 1;
             self.waiting += 1;
@@ -175,7 +181,7 @@ impl<S: Sink + Default, M: Asking> Rounds<'_, S, M> {
         if let Err(SearchError::Evaluation(variable, EvaluationError::Missing)) = ended
             && let Some(request) = answers.take_missing()
         {
-            *state = State::Waits(variable, request);
+            *state = PartitionState::Waits(variable, request);
             return Ok(());
         }
         self.end_partition(number, ended, context.budget);
@@ -187,13 +193,13 @@ impl<S: Sink + Default, M: Asking> Rounds<'_, S, M> {
 
     /// Notes how a partition that waited ended. What lies behind an error is of no interest.
     fn end_partition(&mut self, number: usize, ended: Result<(), SearchError>, budget: &Budget) {
-        self.begun[number].state = State::Ended(ended);
+        self.begun[number].state = PartitionState::Ended(ended);
         self.begun[number].answers.clear(budget);
         self.waiting -= 1;
         if ended.is_err() {
             self.last = 0;
             for partition in self.begun.drain(number + 1..) {
-                self.waiting -= usize::from(matches!(partition.state, State::Waits(..)));
+                self.waiting -= usize::from(matches!(partition.state, PartitionState::Waits(..)));
                 partition.release(budget);
             }
         }
@@ -201,7 +207,7 @@ impl<S: Sink + Default, M: Asking> Rounds<'_, S, M> {
 
     /// Hands on what was found in the first partitions, up to the first that waits.
     fn hand_on(&mut self, context: &mut Context<'_>) -> Result<(), SearchError> {
-        while let Some(Partition { state: State::Ended(ended), .. }) = self.begun.front() {
+        while let Some(Partition { state: PartitionState::Ended(ended), .. }) = self.begun.front() {
             let ended = *ended;
             self.hand_on_first(context)?;
             ended?;
@@ -223,76 +229,84 @@ impl<S: Sink + Default, M: Asking> Rounds<'_, S, M> {
     fn end(&mut self, context: &mut Context<'_>) {
         let mut is_whole = true;
         while is_whole && let Some(first) = self.begun.front() {
-            is_whole = matches!(first.state, State::Ended(Ok(())));
+            is_whole = matches!(first.state, PartitionState::Ended(Ok(())));
             // Where there is no room for it, the search has ended for want of it.
             is_whole &= self.hand_on_first(context).is_ok();
         }
         for partition in self.begun.drain(..) {
             partition.release(context.budget);
         }
+        self.batches.drain(..).for_each(|batch| batch.release(context.budget));
         self.scan.release(context.budget);
     }
 
     /// Has all computed that partitions wait for, and what they are going to need next.
     fn ask(&mut self, context: &mut Context<'_>, compute: &mut Compute<'_>) -> Result<(), SearchError> {
-        for Batch { asked, places } in self.batches(context)? {
+        self.fill_batches(context)?;
+        for batch in 0..self.batches.len() {
             context.check()?;
-            let mut values = compute(&asked)?.into_iter();
-            for (at, (number, place)) in places.iter().copied().enumerate() {
+            self.values.clear();
+            let asked = &self.batches[batch].asked;
+            let wanted = asked.wanted;
+            if asked.requests > 0 {
+                compute(asked, &mut self.values)?;
+            }
+            for at in 0..self.batches[batch].places.len() {
                 self.look(context)?;
-                let value = values.next().flatten();
+                let (number, place) = self.batches[batch].places[at];
+                let value = self.values.get_mut(at).and_then(Option::take);
                 // Those behind an error are gone.
                 let Some(partition) = self.begun.get_mut(number) else { continue };
                 match &partition.state {
-                    State::Waits(variable, _) if value.is_none() && at < asked.wanted => {
+                    PartitionState::Waits(variable, _) if value.is_none() && at < wanted => {
                         let missing = SearchError::Evaluation(*variable, EvaluationError::Missing);
                         self.end_partition(number, Err(missing), context.budget);
                     }
-                    State::Waits(..) => partition.answers.put(place, value, context.budget)?,
-                    State::Ended(_) => {}
+                    PartitionState::Waits(..) => partition.answers.put(place, value, context.budget)?,
+                    PartitionState::Ended(_) => {}
                 }
             }
-            asked.release(context.budget);
-            context.budget.release_vector(&places);
+            self.batches[batch].clear(context.budget);
         }
         Ok(())
     }
 
-    /// What is asked for in this round.
-    fn batches(&mut self, context: &mut Context<'_>) -> Result<Vec<Batch>, Stopped> {
-        let mut batches: Vec<Batch> = Vec::new();
+    /// Collects what is asked for in this round.
+    fn fill_batches(&mut self, context: &mut Context<'_>) -> Result<(), Stopped> {
         let mut waiting = Vec::with_capacity(self.waiting);
         let many_bytes = MANY_BYTES / self.waiting.max(1);
         for number in 0..self.begun.len() {
             self.look(context)?;
-            let Partition { place, answers, many_bytes: noted, state, .. } = &mut self.begun[number];
-            let State::Waits(variable, request) = state else { continue };
+            let Self { begun, scan, partitions, batches, .. } = &mut *self;
+            let Partition { place, answers, many_bytes: noted, state, .. } = &mut begun[number];
+            let PartitionState::Waits(variable, request) = state else { continue };
             if answers.charged_bytes() > many_bytes.max(*noted) {
                 answers.forget_before(place.row, context.budget)?;
                 *noted = 2 * answers.charged_bytes();
             }
-            let wanted = wanted(&self.scan, self.partitions, *place, *variable, request);
+            let wanted = wanted(scan, partitions, *place, *variable, request);
             let used = answers.begin_round();
             let purpose = Purpose { start: place.row, depth: wanted.depth() };
             let (asked, _) = answers.ask(request, purpose, context.budget)?;
             let batch = batches.iter().position(|batch| batch.asked.takes(request)).unwrap_or_else(|| {
-                batches.push(Batch { asked: Asked::like(request), places: Vec::new() });
+                batches.push(RequestBatch { asked: Asked::like(request), places: Vec::new() });
                 batches.len() - 1
             });
             batches[batch].add(request, (number, asked), context.budget)?;
             waiting.push((number, batch, used));
         }
-        for batch in &mut batches {
+        for batch in &mut self.batches {
             batch.asked.wanted = batch.asked.requests;
         }
         let most = (REQUESTS_A_ROUND / waiting.len().max(1)).saturating_sub(1);
         let most_listed = MOST_LISTED / waiting.len().max(1);
         for (number, batch, used) in waiting {
             self.look(context)?;
-            let Partition { place, answers, given, state, .. } = &mut self.begun[number];
-            let State::Waits(variable, request) = state else { continue };
-            let wanted = wanted(&self.scan, self.partitions, *place, *variable, request);
-            self.look_ahead.guess(&wanted, given, used, (most, most_listed), |request, purpose| {
+            let Self { begun, scan, partitions, batches, look_ahead, .. } = &mut *self;
+            let Partition { place, answers, given, state, .. } = &mut begun[number];
+            let PartitionState::Waits(variable, request) = state else { continue };
+            let wanted = wanted(scan, partitions, *place, *variable, request);
+            look_ahead.guess(&wanted, given, used, (most, most_listed), |request, purpose| {
                 let (asked, is_new) = answers.ask(request, purpose, context.budget)?;
                 if is_new {
                     batches[batch].add(request, (number, asked), context.budget)?;
@@ -300,7 +314,7 @@ impl<S: Sink + Default, M: Asking> Rounds<'_, S, M> {
                 Ok(is_new)
             })?;
         }
-        Ok(batches)
+        Ok(())
     }
 
     /// Looks at the limits now and then.
@@ -318,7 +332,7 @@ impl<S: Sink + Default, M: Asking> Rounds<'_, S, M> {
 fn wanted<'w, M: Asking>(
     scan: &'w Scan<M>,
     partitions: &Partitions,
-    place: Place,
+    place: ScanPlace,
     variable: u8,
     request: &'w Request,
 ) -> Wanted<'w> {
@@ -328,16 +342,27 @@ fn wanted<'w, M: Asking>(
 }
 
 /// What is asked for of one expression in a round.
-struct Batch {
+struct RequestBatch {
     asked: Asked,
     /// For each request, the partition's place among those that are begun, and the request's number there.
     places: Vec<(usize, usize)>,
 }
 
-impl Batch {
+impl RequestBatch {
     fn add(&mut self, request: &Request, place: (usize, usize), budget: &Budget) -> Result<(), Stopped> {
         budget.reserve(&mut self.places, 1)?;
         self.places.push(place);
         self.asked.push(request, budget)
+    }
+
+    fn clear(&mut self, budget: &Budget) {
+        self.places.clear();
+        self.asked.clear(budget);
+    }
+
+    /// Takes back what was charged.
+    fn release(self, budget: &Budget) {
+        budget.release_vector(&self.places);
+        self.asked.release(budget);
     }
 }

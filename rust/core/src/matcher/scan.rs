@@ -15,7 +15,7 @@ use crate::rows::{Partitions, SkipError, Span, Target};
 
 /// Where the search in a partition has come to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
+pub struct ScanPlace {
     /// The partition.
     pub partition: usize,
     /// The next row at which a match may begin.
@@ -24,7 +24,7 @@ pub struct Place {
     pub matches: usize,
 }
 
-impl Place {
+impl ScanPlace {
     /// Before the first row of a partition.
     pub fn before(partitions: &Partitions, partition: usize) -> Self {
         Self { partition, row: partitions.bounds(partition).0, matches: 0 }
@@ -119,7 +119,7 @@ impl<M: Strategy> Scan<M> {
         &mut self,
         context: &mut Context<'_>,
         partitions: &Partitions,
-        place: &mut Place,
+        place: &mut ScanPlace,
         sink: &mut S,
     ) -> Result<(), SearchError> {
         let (begin, end) = partitions.bounds(place.partition);
@@ -152,7 +152,7 @@ impl<M: Strategy> Scan<M> {
         while self.partition < self.partition_end.min(partitions.len()) {
             let (begin, end) = partitions.bounds(self.partition);
             if !self.has_begun {
-                self.begin(context, begin, end, Place::before(partitions, self.partition))?;
+                self.begin(context, begin, end, ScanPlace::before(partitions, self.partition))?;
             }
             if self.search_partition(context, begin, end, output, &mut rows_left)? {
                 return Ok(true);
@@ -165,14 +165,14 @@ impl<M: Strategy> Scan<M> {
     }
 
     /// Begins the passes of a partition, whose rows are given; the search goes on from a place in it.
-    fn begin(&mut self, context: &mut Context<'_>, begin: usize, end: usize, place: Place) -> Result<(), Stopped> {
+    fn begin(&mut self, context: &mut Context<'_>, begin: usize, end: usize, place: ScanPlace) -> Result<(), Stopped> {
         self.has_begun = false;
         // An empty partition takes time too.
         self.rows_since_look += end - begin + 1;
         self.check_limits(context)?;
         self.backward.prepare(context, begin, end, None)?;
         self.strategy.begin_partition(context, begin, end)?;
-        let Place { partition, row, matches } = place;
+        let ScanPlace { partition, row, matches } = place;
         (self.partition, self.row, self.match_count, self.reported) = (partition, row, matches, matches);
         self.has_begun = true;
         Ok(())
