@@ -7,6 +7,7 @@ handed to DuckDB, one row for each row of the answer.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Union
 
 if TYPE_CHECKING:
@@ -175,12 +176,12 @@ class BoundExpression:
     reads: tuple[tuple[str, Reference], ...]
     tree: Node | None = field(default=None, compare=False)
 
-    @property
+    @cached_property
     def depends(self) -> bool:
         """Whether it depends on what the match has mapped."""
         return any(depends_on_the_match(item) for _, item in self.reads)
 
-    @property
+    @cached_property
     def only(self) -> Reference | None:
         """The reference that the whole expression is, where it is one."""
         if len(self.reads) == 1 and self.sql == f'"{self.reads[0][0]}"':

@@ -23,7 +23,6 @@ from rowpattern.sql.expression.typed import (
     Reference,
     engine_type,
     map_leaves,
-    walk_typed,
 )
 
 if TYPE_CHECKING:
@@ -200,10 +199,9 @@ def _with_constants(expression: TypedExpression, database: Database) -> Typed:
     """
     node = expression.native
     assert node is not None  # noqa: S101 - only such are computed by the engine
-    changing = list(dict.fromkeys(each for each in walk_typed(node) if isinstance(each, Constant)))
-    if not changing:
+    if not expression.changing:
         return node
-    known = constants_now(changing, expression.zone, database)
+    known = constants_now(expression.changing, expression.zone, database)
     refused = next((each for each in known.values() if isinstance(each, str)), None)
     if refused is not None:
         raise QueryError(refused)

@@ -65,35 +65,70 @@ def typed_clause(
     Raises:
         QueryError: an expression needs a time zone, and its columns have several.
     """
-    groups = [
-        [Named.condition(each, each.prefilter) for each in conditions if each.prefilter is not None],
-        [Named.condition(each, each.start) for each in conditions if each.start is not None],
-        [Named.condition(each, each.expression) for each in conditions if each.expression.depends],
-        [Named.measure(each) for each in measures if each.expression.only is None],
-    ]
-    every = [each for group in groups for each in group]
-    found = typed(every, _sources(every, table), database, plans) if every else TypedExpressions((), {}, {})
+    parts: _Parts | None = plans.get(_Parts)
+    if parts is None:
+        parts = _Parts.of(conditions, measures)
+        plans.put(_Parts, parts)
+    every = [each for group in parts.groups for each in group]
+    found = typed(every, parts.sources(table), database, plans) if every else TypedExpressions((), {}, {})
     expressions = iter(found.expressions)
-    rows, starts, dependent, of_measures = ([(each, next(expressions)) for each in group] for group in groups)
+    rows, starts, dependent, of_measures = ([(each, next(expressions)) for each in group] for group in parts.groups)
     return TypedClause(rows, starts, dependent, of_measures, found.aggregates, found.labels)
 
 
-def _sources(every: Sequence[Named], table: Table) -> Sources:
-    items: dict[str, Reference] = dict(pair for each in every for pair in each.expression.reads)
-    aggregates = {name: item for name, item in items.items() if isinstance(item, (Aggregate, RunningAggregate))}
-    rows: dict[str, RowValue] = dict(pair for item in aggregates.values() for pair in item.reads)
+class _Parts(NamedTuple):
+    """The expressions of a clause, and what they read, whatever the table; kept with the clause's plans.
 
-    def place(names: set[str]) -> Hashable | None:
-        read = [items[name] for name in names]
-        places = {item.at for item in read if isinstance(item, (Value, RowExists))}
-        whole = all(isinstance(item, (Value, RowExists)) for item in read)
-        return places.pop() if whole and len(places) == 1 else None
+    Attributes:
+        groups: what is `rows`, `starts`, `dependent` and `measures` in a `TypedClause`.
+        columns: the table's columns that they read, by the names of references.
+        others: DuckDB's types of references that are no column's values.
+        aggregates: aggregates, by the names of references.
+        row_columns: the table's columns that those read, by their names in them.
+        row_others: DuckDB's types of what else those read.
+        places: where values of rows are read from, by the names of references.
+    """
 
-    return Sources(
-        {name: table.column(item.column) for name, item in items.items() if isinstance(item, Value)},
-        {name: _TYPES[type(item)] for name, item in items.items() if type(item) in _TYPES},
-        aggregates,
-        {name: table.column(item) for name, item in rows.items() if isinstance(item, str)},
-        _OF_ROWS | {name: _ROW_TYPES[type(item)] for name, item in rows.items() if type(item) in _ROW_TYPES},
-        place,
-    )
+    groups: tuple[list[Named], list[Named], list[Named], list[Named]]
+    columns: dict[str, str]
+    others: dict[str, str]
+    aggregates: dict[str, Aggregate | RunningAggregate]
+    row_columns: dict[str, str]
+    row_others: dict[str, str]
+    places: dict[str, Hashable]
+
+    @classmethod
+    def of(cls, conditions: Sequence[Condition], measures: Sequence[BoundMeasure]) -> _Parts:
+        groups = (
+            [Named.condition(each, each.prefilter) for each in conditions if each.prefilter is not None],
+            [Named.condition(each, each.start) for each in conditions if each.start is not None],
+            [Named.condition(each, each.expression) for each in conditions if each.expression.depends],
+            [Named.measure(each) for each in measures if each.expression.only is None],
+        )
+        items: dict[str, Reference] = dict(pair for group in groups for each in group for pair in each.expression.reads)
+        aggregates = {name: item for name, item in items.items() if isinstance(item, (Aggregate, RunningAggregate))}
+        read: dict[str, RowValue] = dict(pair for item in aggregates.values() for pair in item.reads)
+        return cls(
+            groups,
+            {name: item.column for name, item in items.items() if isinstance(item, Value)},
+            {name: _TYPES[type(item)] for name, item in items.items() if type(item) in _TYPES},
+            aggregates,
+            {name: item for name, item in read.items() if isinstance(item, str)},
+            _OF_ROWS | {name: _ROW_TYPES[type(item)] for name, item in read.items() if type(item) in _ROW_TYPES},
+            {name: item.at for name, item in items.items() if isinstance(item, (Value, RowExists))},
+        )
+
+    def sources(self, table: Table) -> Sources:
+        """Say what the expressions read of a table."""
+        return Sources(
+            {name: table.column(column) for name, column in self.columns.items()},
+            self.others,
+            self.aggregates,
+            {name: table.column(column) for name, column in self.row_columns.items()},
+            self.row_others,
+            self._one_place,
+        )
+
+    def _one_place(self, names: set[str]) -> Hashable | None:
+        places = {self.places.get(name) for name in names}
+        return places.pop() if len(places) == 1 else None

@@ -6,6 +6,7 @@ What DuckDB's binder says is kept with the bound clause, so that a query that is
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
@@ -115,12 +116,18 @@ class TypedExpression:
     named: str | None
     problem: str | None = None
 
-    @property
+    @cached_property
     def native(self) -> Typed | None:
         """The expression, where the engine computes all of it."""
         if self.node is None or any(isinstance(each, Computed) for each in walk_typed(self.node)):
             return None
         return self.node
+
+    @cached_property
+    def changing(self) -> tuple[Constant, ...]:
+        """The constants of `native` that each query computes anew."""
+        every = walk_typed(self.native) if self.native is not None else ()
+        return tuple(dict.fromkeys(each for each in every if isinstance(each, Constant)))
 
 
 @dataclass(frozen=True)

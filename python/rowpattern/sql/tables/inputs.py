@@ -152,10 +152,18 @@ class _PandasTable(Table):
         self.rows = len(frame)
         self._labels = dict(zip(self.names, frame.columns))
         self._columns: dict[str, pa.ChunkedArray] = {}
+        self._series: dict[str, Any] = {}
         check_names(self.names)
 
+    def _own(self, name: str) -> Any:
+        """Return a column as pandas has it; looking it up takes as long as converting a hundred rows."""
+        series = self._series.get(name)
+        if series is None:
+            series = self._series[name] = self._frame[self._labels[name]]
+        return series
+
     def native(self, name: str, rows: Callable[[], Integers]) -> PandasValues | None:
-        series = self._frame[self._labels[name]]
+        series = self._own(name)
         if name in self._columns or _is_plain_dtype(series.dtype):
             return None
         # To Arrow and back, a million Python strings take ten times as long.
@@ -163,7 +171,7 @@ class _PandasTable(Table):
         return PandasValues(own.take(rows()))
 
     def _convert(self, name: str) -> pa.ChunkedArray:
-        series = self._frame[self._labels[name]]
+        series = self._own(name)
         # Plain arrays cross without pandas' own checks, which take longer than small columns.
         return from_pandas(series.to_numpy() if _is_plain_dtype(series.dtype) else series, name, self.check)
 
@@ -171,7 +179,7 @@ class _PandasTable(Table):
         return pa.table({name: self.column(name) for name in self.names})
 
     def restore(self, name: str, values: pa.ChunkedArray) -> Any:
-        dtype = self._frame[self._labels[name]].dtype
+        dtype = self._own(name).dtype
         kind = self.column(name).type
         if values.type != kind and pa.types.is_large_string(kind) and pa.types.is_string(values.type):
             # DuckDB's texts.
