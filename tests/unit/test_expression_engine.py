@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from rowpattern import QueryError, _core
+from rowpattern import QueryError, QueryLimitError, RowsError, _core
 
 duckdb = pytest.importorskip("duckdb", minversion="2.0")
 
@@ -281,7 +281,8 @@ def test_reads_stay_in_their_partition() -> None:
 
     def read(rows: int) -> list[Any]:
         found = _core.evaluate([_shifted("BIGINT", rows)], [("BIGINT", column)], 6, partitions=partitions)
-        return pa.array(found[0]).to_pylist()
+        values: list[Any] = pa.array(found[0]).to_pylist()
+        return values
 
     assert read(0) == [1, 2, 3, None, 5, 6]
     assert read(-1) == [None, 1, None, 3, None, None]

@@ -56,8 +56,8 @@ def start_condition(expression: BoundExpression, references: References) -> Boun
     node = decided[0] if len(decided) == 1 else Conjunction("AND", tuple(decided))
     new = {name: references.name(at_start[name]) for name in columns_in(node)}
     reads = tuple((new[name], at_start[name]) for name in new)
-    moved = renamed(node, new)
-    return BoundExpression(sql_of(moved), expression.text, reads, moved)
+    tree = renamed(node, new)
+    return BoundExpression(sql_of(tree), expression.text, reads, tree)
 
 
 def _at_start(item: Reference) -> Reference | None:
