@@ -335,3 +335,17 @@ def test_starts_that_are_not_as_they_should_be(starts: dict[str, Any], message: 
         Conditions(compiled, [("BIGINT", pa.array([1, 2]))], [], [], {}, starts)
     with pytest.raises(ValueError, match="there are 3 rows, but the columns of conditions have 2"):
         Conditions(compiled, [], [], [], {}, {"B": pa.array([True, True])}).match({"A": [True] * 3})
+
+
+def test_conditions_of_the_first_row_are_found_in_conditions() -> None:
+    # PATTERN (A+ B) DEFINE B AS FIRST(x) < 0: where each start is searched, time grows with the square of the rows (some 15 minutes).
+    compiled = rowpattern.compile("A+ B")
+    count = 300_000
+    values = [1] * count
+    first = ("call", "BOOLEAN", "<", (("read", "BIGINT", 0, None, True, 0, 0), literal("BIGINT", 0)))
+    rows = {"A": [True] * count}
+    conditions = Conditions(compiled, [("BIGINT", pa.array(values))], [], [], {"B": first})
+    assert len(conditions.match(rows, timeout_seconds=60)) == 0
+    values[count // 2] = -1
+    conditions = Conditions(compiled, [("BIGINT", pa.array(values))], [], [], {"B": first})
+    assert found(conditions.match(rows, timeout_seconds=60)) == [(0, 1, count // 2, count)]
