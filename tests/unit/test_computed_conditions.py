@@ -248,8 +248,12 @@ def test_what_is_no_answer_is_refused(answer: Any, message: str) -> None:
 def test_a_callable_is_needed_where_something_is_computed_and_not_called_elsewhere() -> None:
     with pytest.raises(ValueError, match="give compute="):
         conditions_of([1, 2], ABOVE_A).match({"A": [True, True]})
+
+    def never(*_: object) -> Any:
+        pytest.fail("nothing is computed")
+
     native = conditions_of([1, 2], NATIVE_ABOVE_A)
-    assert found(native.match({"A": [True, True]}, compute=pytest.fail)) == [(0, 1, 0, 2)]
+    assert found(native.match({"A": [True, True]}, compute=never)) == [(0, 1, 0, 2)]
 
 
 @pytest.mark.parametrize(
@@ -338,7 +342,7 @@ def test_starts_that_are_not_as_they_should_be(starts: dict[str, Any], message: 
 
 
 def test_conditions_of_the_first_row_are_found_in_conditions() -> None:
-    # PATTERN (A+ B) DEFINE B AS FIRST(x) < 0: where each start is searched, time grows with the square of the rows (some 15 minutes).
+    # PATTERN (A+ B) DEFINE B AS FIRST(x) < 0. Where each start is searched, this takes some 15 minutes.
     compiled = rowpattern.compile("A+ B")
     count = 300_000
     values = [1] * count

@@ -62,7 +62,9 @@ fn for_each_conjunct(expression: Option<&Expression>, call: &mut impl FnMut(&Exp
     let Some(expression) = expression else { return };
     match &expression.operation {
         Operation::Call(name, parts) if &**name == "and" => {
-            parts.iter().for_each(|part| for_each_conjunct(Some(part), call));
+            for part in parts {
+                for_each_conjunct(Some(part), call);
+            }
         }
         _ => call(expression),
     }
