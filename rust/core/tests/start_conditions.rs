@@ -5,9 +5,9 @@ mod found;
 
 use found::Found;
 use proptest::prelude::*;
-use rowpattern_core::backtrack::{Backtracking, MatchConditions, StartConditions, StartFilters};
+use rowpattern_core::backtrack::{Backtracking, MatchConditions, StartConditions};
 use rowpattern_core::budget::{Budget, Stopped};
-use rowpattern_core::expression::{Condition, Expression, Operation, Scope, Table, Type, Value};
+use rowpattern_core::expression::{Condition, Expression, Scope, Type};
 use rowpattern_core::matcher::{Compiled, Context, ForwardPass, Scan, Search, SearchError};
 use rowpattern_core::rows::{At, Partitions, Skip, Symbols, SymbolsBuilder, VariableSet};
 
@@ -87,29 +87,6 @@ impl Query {
         (ended.found, ended.error)
     }
 
-    /// With what the conditions themselves say of starts.
-    fn by_filters(&self, failures: u32) -> (Found, Option<SearchError>) {
-        let compiled = Compiled::new(self.pattern).unwrap();
-        let variables = compiled.variables.len();
-        let (conditions, mut symbols) = (self.conditions(variables, true), self.symbols(variables));
-        let (partitions, budget) = (Partitions::from_counts(&self.counts).unwrap(), Budget::unlimited());
-        let types: Vec<Type> = (0..conditions.columns.len())
-            .map(|number| if number == 0 { Type::BigInt } else { Type::Boolean })
-            .collect();
-        let table = Table { columns: &conditions.columns, rows: self.masks.len(), partitions: &partitions };
-        let mut starts = vec![None; variables];
-        let filters = StartFilters::of_conditions(&conditions.conditions, &types);
-        filters.add_to(&mut starts, &table, &budget, &mut || Ok(())).unwrap();
-        assert_eq!(starts, self.starts(variables));
-        let search = Search::new(&compiled, &mut symbols, &partitions, 1, &budget);
-        let strategy = || {
-            let inner = Backtracking::new(&conditions, &compiled.variables, self.skip).noting_after(failures);
-            StartConditions::new(inner, &starts)
-        };
-        let ended = search.run_with(strategy, |_, _| Found::default(), &mut || Ok(()));
-        (ended.found, ended.error)
-    }
-
     fn by_start(&self, budget: &Budget, failures: u32) -> (Found, Option<SearchError>) {
         let compiled = Compiled::new(self.pattern).unwrap();
         let variables = compiled.variables.len();
@@ -178,8 +155,7 @@ proptest! {
     fn starts_decide_what_rows_decide(query in queries(), failures in 0..3_u32) {
         let (budget, other) = (Budget::unlimited(), Budget::unlimited());
         let (found, error) = query.by_start(&budget, failures);
-        prop_assert_eq!((&found, error), (&query.at_each_row(&other).0, query.at_each_row(&Budget::unlimited()).1));
-        prop_assert_eq!((found, error), query.by_filters(failures));
+        prop_assert_eq!((found, error), query.at_each_row(&other));
         if error.is_none() {
             // What passes took is given back.
             prop_assert_eq!(budget.charged_bytes(), other.charged_bytes());
@@ -270,51 +246,4 @@ fn within_a_budget_the_answer_is_whole_or_refused() {
         }
     }
     assert!((1..20).contains(&answered), "{answered} of 20 answered");
-}
-
-#[test]
-fn only_what_the_first_row_alone_decides_is_computed_for_starts() {
-    let read = |at| Expression::read(Type::BigInt, 0, at);
-    let int = |number| Expression::literal(Type::BigInt, Value::Int(number));
-    let call = |name, left, right| Expression::call(Type::Boolean, name, [left, right]);
-    let above = |at| call(">", read(at), int(1));
-    let next = At { rows: 1, ..FIRST };
-    let number = Expression { result: Type::BigInt, operation: Operation::MatchNumber };
-    let divided = Expression::call(Type::BigInt, "//", [int(i64::MIN), read(FIRST)]);
-    let cases = [
-        (above(FIRST), Some([false, true, true, false])),
-        // PREV and NEXT stay in the partition.
-        (above(next), Some([true, false, false, false])),
-        (call("and", above(CURRENT), above(FIRST)), Some([false, true, true, false])),
-        (
-            call("and", call("and", above(next), number_above(&number)), above(CURRENT)),
-            Some([true, false, false, false]),
-        ),
-        (call("and", above(FIRST), above(next)), Some([false; 4])),
-        // NULL is not true.
-        (call(">", read(FIRST), Expression::literal(Type::BigInt, Value::Null)), Some([false; 4])),
-        (call("or", above(FIRST), above(CURRENT)), None),
-        (above(CURRENT), None),
-        (above(At { offset: 1, ..FIRST }), None),
-        (above(At { set: Some(0), ..FIRST }), None),
-        (number_above(&number), None),
-        (call(">", int(1), int(2)), None),
-        // It overflows at the last row, which need not begin a match.
-        (call(">", divided, int(1)), None),
-    ];
-    for (expression, expected) in cases {
-        let shown = format!("{expression:?}");
-        let scope = Scope { columns: &[Type::BigInt], sets: 1, aggregates: &[] };
-        let conditions = [None, Some(Condition::new(expression, &scope).unwrap())];
-        let columns = [[1_i64, 2, 3, -1].map(Some).into_iter().collect()];
-        let table = Table { columns: &columns, rows: 4, partitions: &Partitions::from_counts(&[2, 2]).unwrap() };
-        let mut starts = vec![None; 2];
-        let filters = StartFilters::of_conditions(&conditions, &[Type::BigInt]);
-        filters.add_to(&mut starts, &table, &Budget::unlimited(), &mut || Ok(())).unwrap();
-        assert_eq!(starts, [None, expected.map(|holds| holds.to_vec())], "{shown}");
-    }
-}
-
-fn number_above(number: &Expression) -> Expression {
-    Expression::call(Type::Boolean, ">", [number.clone(), Expression::literal(Type::BigInt, Value::Int(1))])
 }

@@ -3,11 +3,9 @@
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use rowpattern_core::backtrack::{
-    Asked, Backtracking, MatchConditions, StartConditions, StartFilters, search_in_rounds,
-};
+use rowpattern_core::backtrack::{Asked, Backtracking, MatchConditions, StartConditions, search_in_rounds};
 use rowpattern_core::budget::Budget;
-use rowpattern_core::expression::{self, Aggregate, Condition, Function, Scope, Table, Type, Value, ValueColumn};
+use rowpattern_core::expression::{self, Aggregate, Condition, Function, Scope, Type, Value, ValueColumn};
 use rowpattern_core::rows::VariableSet;
 use rowpattern_macros::catch_panics;
 
@@ -19,7 +17,6 @@ use super::iterator::MatchIterator;
 use super::matches::Matches;
 use super::numbers::{optional_number, whole};
 use super::pattern::Pattern;
-use super::signals::Signals;
 use super::sinks::MatchesSink;
 use super::typed_columns::typed_column;
 use super::{ffi, nodes};
@@ -56,9 +53,8 @@ pub struct Conditions {
     pattern: Py<Pattern>,
     inner: MatchConditions,
     computed: ComputedExpressions,
-    /// By variable, whether the condition of starts is true of a row; and what conditions say of starts beside that.
+    /// By variable, whether the condition of starts is true of a row.
     starts: Vec<Option<Vec<bool>>>,
-    start_filters: StartFilters,
     /// None where there is no column.
     rows: Option<usize>,
 }
@@ -132,9 +128,8 @@ impl Conditions {
         for condition in nodes.iter().flatten() {
             computed.add(condition.expression())?;
         }
-        let start_filters = StartFilters::of_conditions(&nodes, &types);
         let inner = MatchConditions { columns, sets, aggregates, conditions: nodes };
-        Ok(Self { pattern: owner, inner, computed, starts: start_columns, start_filters, rows })
+        Ok(Self { pattern: owner, inner, computed, starts: start_columns, rows })
     }
 
     /// Finds all matches, as columns: as `Pattern.match`, where these conditions have to hold too.
@@ -235,17 +230,6 @@ impl Conditions {
         Ok(input)
     }
 
-    /// By variable, whether conditions of starts are true of a match that begins at a row.
-    fn starts(&self, py: Python<'_>, input: &Input) -> PyResult<Vec<Option<Vec<bool>>>> {
-        let mut starts = self.starts.clone();
-        let (columns, partitions, limits) = (&self.inner.columns, &input.partitions, &input.limits);
-        let table = Table { columns, rows: input.symbols.len(), partitions };
-        let mut signals = Signals::new();
-        let done = py.detach(|| self.start_filters.add_to(&mut starts, &table, &limits.budget, &mut || signals.tick()));
-        done.map_err(|reason| signals.raised.unwrap_or_else(|| limits.error(reason)))?;
-        Ok(starts)
-    }
-
     /// Searches, and gives what was found before an error too.
     fn search(
         &self,
@@ -255,11 +239,7 @@ impl Conditions {
     ) -> PyResult<(MatchesSink, Option<PyErr>)> {
         let pattern = self.pattern.bind(py);
         let (names, partitions) = (&pattern.get().compiled.variables, input.partitions.len());
-        let starts = match self.starts(py, input) {
-            Ok(starts) => starts,
-            Err(error) => return Ok((MatchesSink::default(), Some(error))),
-        };
-        let strategy = |skip| StartConditions::new(Backtracking::new(&self.inner, names, skip), &starts);
+        let strategy = |skip| StartConditions::new(Backtracking::new(&self.inner, names, skip), &self.starts);
         if self.computed.is_empty() {
             return Ok(input.search(pattern, |search, skip, tick| {
                 let sink = |rows, budget: &Budget| MatchesSink::new(rows, partitions, budget);

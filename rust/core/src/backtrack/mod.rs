@@ -44,11 +44,9 @@ mod follows;
 mod look_ahead;
 mod rounds;
 mod start_conditions;
-mod start_filters;
 
 pub use answers::{PartitionAnswers, Purpose, Used};
 pub use asked::{ArgumentColumn, Asked};
 pub use backtracking::{Backtracking, FAILURES_BEFORE_NOTES, MatchConditions};
 pub use rounds::{Asking, Compute, REQUESTS_A_ROUND, search_in_rounds};
 pub use start_conditions::StartConditions;
-pub use start_filters::StartFilters;
