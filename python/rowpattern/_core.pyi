@@ -12,8 +12,8 @@ _Rows: TypeAlias = Union[Mapping[str, Union[Sequence[Optional[bool]], _Booleans]
 _Numbers: TypeAlias = Union[Sequence[int], _Booleans]
 _Partitions: TypeAlias = Union[_Numbers, tuple[Literal["counts", "starts"], _Numbers], None]
 _Skip: TypeAlias = Union[Literal["past last row", "to next row"], tuple[Literal["to first", "to last"], str], None]
-# Computes parts of conditions: the number of an expression, an Arrow array for each of its arguments, and how many of the
-# requests must be answered; gives the values, and which of them are known.
+# Computes parts of conditions: from the number of an expression, an Arrow array for each of its arguments, and how many
+# requests must be answered, makes the values and which of them are known.
 _Compute: TypeAlias = Callable[[int, list[ComputedColumn], int], tuple[object, Optional[object]]]
 
 __all__ = [

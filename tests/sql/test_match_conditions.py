@@ -193,3 +193,44 @@ def test_what_duckdb_refuses_is_named(condition: str, message: str) -> None:
     with pytest.raises(rowpattern.QueryError, match=r"\(line 1, column") as caught:
         match_recognize(query, TABLE)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "define",
+    [
+        "B AS FIRST(i) < 0",
+        "B AS FIRST(i) < 0 AND i > A.i",
+        "A AS FIRST(i) > 2, B AS i > FIRST(i) AND NEXT(FIRST(i)) > 1",
+        "B AS FIRST(s) = 'ab' OR FIRST(i) > 5",
+        "A AS PREV(FIRST(i)) > 0 AND FIRST(x) = 1.5, B AS FIRST(i // (i - 1)) > 1",
+    ],
+)
+@pytest.mark.parametrize("pattern", ["A+ B", "A* B?", "(A | B)+", "A? B+ A"])
+def test_what_the_first_row_decides(define: str, pattern: str) -> None:
+    """The same as where it is looked at in each row."""
+    query = f"""SELECT * FROM t MATCH_RECOGNIZE (ORDER BY o MEASURES FIRST(o) AS f, LAST(o) AS l, count(*) AS n
+        PATTERN ({pattern}) DEFINE {define})"""
+    assert "decided once" in str(rowpattern.explain(query, TABLE))
+    for at in range(0, 100, 7):
+        table = TABLE.slice(at, 9)
+        assert outcome(query, table) == outcome_of_first(define, pattern, table), at
+
+
+def outcome(query: str, table: pa.Table) -> Any:
+    try:
+        return match_recognize(query, table).to_pylist()
+    except rowpattern.QueryError:
+        return "error"
+
+
+def outcome_of_first(define: str, pattern: str, table: pa.Table) -> Any:
+    """Answer it with FIRST in a form that is not known to be the same in all rows."""
+    kept = define.replace("FIRST(i // (i - 1)) > 1", "(FIRST(i) // (FIRST(i) - 1) > 1 AND count(*) > 0)")
+    for column in ("i", "s", "x"):
+        kept = kept.replace(f"FIRST({column})", f"coalesce(FIRST({column}), LAST({column}, 99))")
+    kept = kept.replace("NEXT(coalesce(FIRST(i), LAST(i, 99)))", "coalesce(NEXT(FIRST(i)), LAST(i, 99))")
+    kept = kept.replace("PREV(coalesce(FIRST(i), LAST(i, 99)))", "coalesce(PREV(FIRST(i)), LAST(i, 99))")
+    query = f"""SELECT * FROM t MATCH_RECOGNIZE (ORDER BY o MEASURES FIRST(o) AS f, LAST(o) AS l, count(*) AS n
+        PATTERN ({pattern}) DEFINE {kept})"""
+    assert "decided once" not in str(rowpattern.explain(query, TABLE))
+    return outcome(query, table)

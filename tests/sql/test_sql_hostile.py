@@ -74,7 +74,19 @@ HARMLESS_LEAVES |= {name.upper() for name in HARMLESS_IN_FROM}
 # Our own words around checked expressions.
 OURS = {"count_star", "row", "first", "coalesce", "in", "list_value", "to_months", "to_days", "to_microseconds"}
 # Types to which DuckDB's binder casts.
-TYPES = {"bigint", "boolean", "date", "decimal", "double", "float", "hugeint", "integer", "interval", "smallint", "time"}
+TYPES = {
+    "bigint",
+    "boolean",
+    "date",
+    "decimal",
+    "double",
+    "float",
+    "hugeint",
+    "integer",
+    "interval",
+    "smallint",
+    "time",
+}
 TYPES |= {"timestamp", "timestamp with time zone", "tinyint", "ubigint", "uinteger", "usmallint", "utinyint", "varchar"}
 TYPES |= {"timestamp_s", "timestamp_ms", "timestamp_ns", "blob", "uuid"}
 

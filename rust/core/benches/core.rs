@@ -7,8 +7,8 @@ use divan::{Bencher, black_box, counter::ItemsCount};
 use rowpattern_core::budget::Budget;
 use rowpattern_core::cache::{Cache, Clock, KeyRef, Limits, Offered, Policy, Threads};
 use rowpattern_core::expression::{
-    Condition, Expression, MatchSoFar, NoAnswers, RowContext, RowProgram, Scope, Surroundings, Table, Type, Value,
-    ValueColumn,
+    ColumnTable, Condition, Expression, MatchSoFar, NoAnswers, RowContext, RowProgram, Scope, Surroundings, Type,
+    Value, ValueColumn,
 };
 use rowpattern_core::matcher::{BackwardPass, Compiled, Context, Count, Search};
 use rowpattern_core::rows::{At, Partitions, Skip, Symbols, SymbolsBuilder, VariableSet};
@@ -78,9 +78,9 @@ fn columns() -> Vec<ValueColumn<'static>> {
     let numbers = (0..ROWS).map(|row| (row.wrapping_mul(2_654_435_761) % 1000) as i64);
     let texts = ["login", "search", "view", "buy"];
     vec![
-        ValueColumn::from_iter(numbers.clone().map(|number| Some(number as f64))),
-        ValueColumn::from_iter(numbers.clone().map(Some)),
-        ValueColumn::from_iter(numbers.map(|number| Some(texts[number as usize % 4]))),
+        numbers.clone().map(|number| Some(number as f64)).collect(),
+        numbers.clone().map(Some).collect(),
+        numbers.map(|number| Some(texts[number as usize % 4])).collect(),
     ]
 }
 
@@ -143,7 +143,7 @@ fn columns_of_rows(bencher: Bencher<'_, '_>, what: &str) {
     let compiled = |expression| RowProgram::new(expression, &TYPES).expect("types");
     let programs: Vec<RowProgram> = expressions.iter().map(compiled).collect();
     let (partitions, budget) = (Partitions::one(ROWS), Budget::unlimited());
-    let table = Table { columns: &columns, rows: ROWS, partitions: &partitions };
+    let table = ColumnTable { columns: &columns, rows: ROWS, partitions: &partitions };
     bencher.counter(ItemsCount::new(ROWS)).bench_local(|| table.evaluate(&programs, 1, &budget, &mut || Ok(())));
 }
 

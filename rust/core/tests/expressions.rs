@@ -3,8 +3,8 @@
 
 use rowpattern_core::budget::{Budget, Stopped};
 use rowpattern_core::expression::{
-    ColumnsError, Condition, EvaluationError, Expression, Interval, MatchSoFar, NoAnswers, Operation, Physical,
-    RowContext, RowProgram, Scope, Surroundings, Table, Type, Value, ValueColumn, is_native,
+    ColumnTable, ColumnsError, Condition, EvaluationError, Expression, Interval, MatchSoFar, NoAnswers, Operation,
+    Physical, RowContext, RowProgram, Scope, Surroundings, Type, Value, ValueColumn, is_native,
 };
 use rowpattern_core::rows::{At, Partitions};
 
@@ -188,14 +188,16 @@ fn partitions(random: &mut Random, rows: usize) -> Partitions {
 /// Compares both for all rows; gives whether there was a value, and not an error.
 fn agree(seed: u64, rows: usize) -> bool {
     let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
-    (0..10).for_each(|_| drop(random.below(2)));
+    for _ in 0..10 {
+        random.below(2);
+    }
     let columns: Vec<ValueColumn<'_>> = TYPES.iter().map(|&kind| random.column(kind, rows)).collect();
     let partitions = partitions(&mut random, rows);
     let result = random.one_of(&TYPES);
     let expression = random.expression(result, 4);
     let shown = format!("seed {seed}: {expression:?}");
     let program = RowProgram::new(&expression, &TYPES).unwrap_or_else(|error| panic!("{error}: {shown}"));
-    let table = Table { columns: &columns, rows, partitions: &partitions };
+    let table = ColumnTable { columns: &columns, rows, partitions: &partitions };
     assert!(table.fits(&TYPES));
     let budget = Budget::unlimited();
     let many = table.evaluate(&[program], 1, &budget, &mut || Ok(()));
@@ -232,8 +234,8 @@ fn agree(seed: u64, rows: usize) -> bool {
 
 #[test]
 fn one_and_many_agree() {
-    let answered = (0..6_000).filter(|&seed| agree(seed, 1 + seed as usize % 23)).count();
-    assert!((2_000..5_990).contains(&answered), "{answered} of 6,000 have a value");
+    let answered = (0..3_000).filter(|&seed| agree(seed, 1 + seed as usize % 23)).count();
+    assert!((1_000..2_990).contains(&answered), "{answered} of 3,000 have a value");
 }
 
 #[test]
@@ -257,7 +259,7 @@ fn threads_and_limits_change_no_answer() {
     let programs: Vec<RowProgram> =
         expressions.iter().map(|each| RowProgram::new(each, &[Type::BigInt, Type::Varchar]).unwrap()).collect();
     let partitions = Partitions::from_starts((0..rows).step_by(1000).collect(), rows).unwrap();
-    let table = Table { columns: &columns, rows, partitions: &partitions };
+    let table = ColumnTable { columns: &columns, rows, partitions: &partitions };
     let run = |threads, budget: &Budget| table.evaluate(&programs, threads, budget, &mut || Ok(()));
     let one = run(1, &Budget::unlimited()).unwrap();
     let several = run(4, &Budget::unlimited()).unwrap();

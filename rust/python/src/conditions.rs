@@ -288,9 +288,9 @@ fn checked(number: usize, known: usize, what: &str) -> PyResult<usize> {
 ///
 /// Example:
 ///     >>> from rowpattern import _core
-///     >>> _core.is_native("+", ["BIGINT", "BIGINT"], "BIGINT")
+///     >>> _core.is_native("negate", ("BIGINT",), "BIGINT")
 ///     True
-///     >>> _core.is_native("+", ["BIGINT", "BLOB"], "BIGINT")
+///     >>> _core.is_native("negate", ("BLOB",), "BLOB")
 ///     False
 #[catch_panics]
 #[pyfunction]

@@ -2,7 +2,7 @@
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use rowpattern_core::expression::{ColumnsError, RowProgram, Table, Type, ValueColumn};
+use rowpattern_core::expression::{ColumnTable, ColumnsError, RowProgram, Type, ValueColumn};
 use rowpattern_macros::catch_panics;
 
 use super::arrow::ArrowArray;
@@ -85,7 +85,7 @@ pub fn evaluate(
         arrays.push(chunks);
     }
     let columns = read(py, &arrays, &types, rows, &limits)?;
-    let table = Table { columns: &columns, rows, partitions: &partitions };
+    let table = ColumnTable { columns: &columns, rows, partitions: &partitions };
     let mut signals = Signals::new();
     let found = py.detach(|| table.evaluate(&programs, threads, &limits.budget, &mut || signals.tick()));
     if let Some(raised) = signals.raised {

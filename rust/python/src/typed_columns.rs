@@ -169,7 +169,7 @@ fn in_place(array: &ArrowArray, kind: Type) -> Option<ValueColumn<'_>> {
 }
 
 fn texts_in_place<'a>(text: &'a Text, rows: usize, valid: Option<Bitmap<'a>>) -> Option<TextColumn<'a>> {
-    fn whole<'a>(bytes: &'a [u8], last: Option<usize>) -> Option<Cow<'a, str>> {
+    fn whole(bytes: &[u8], last: Option<usize>) -> Option<Cow<'_, str>> {
         std::str::from_utf8(bytes.get(..last?)?).ok().map(Cow::Borrowed)
     }
     match text {
@@ -295,6 +295,8 @@ fn interval(values: &Values, row: usize, _: Type, conversion: Conversion) -> Opt
     }
 }
 
-fn halves([a, b, c, d, e, f, g, h]: [u8; 8]) -> [i32; 2] {
-    [i32::from_ne_bytes([a, b, c, d]), i32::from_ne_bytes([e, f, g, h])]
+/// The two numbers of 32 bits in eight bytes.
+fn halves(bytes: [u8; 8]) -> [i32; 2] {
+    let number = |four: Option<&[u8; 4]>| four.map_or(0, |four| i32::from_ne_bytes(*four));
+    [number(bytes.first_chunk()), number(bytes.last_chunk())]
 }

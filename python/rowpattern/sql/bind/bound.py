@@ -56,14 +56,16 @@ class Condition:
     """The condition of a primary variable.
 
     Attributes:
-        possible: what rows alone can say of it: true wherever it can be true; None where they say nothing. The
+        prefilter: what rows alone can say of it: true wherever it can be true; None where they say nothing. The
             condition itself where it does not depend on the match.
+        start: what the match's first row alone decides of it, over that row; None where that is nothing.
     """
 
     variable: str
     expression: BoundExpression
     location: SourceLocation
     prefilter: BoundExpression | None
+    start: BoundExpression | None = None
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from rowpattern.sql.bind.bound import BoundClause, BoundMeasure, Condition, Key
 from rowpattern.sql.bind.conditions import ConditionReader
 from rowpattern.sql.bind.expressions import Scope, row_expression
 from rowpattern.sql.bind.measures import MeasureReader
-from rowpattern.sql.bind.prefilter import prefilter
+from rowpattern.sql.bind.prefilter import prefilter, start_condition
 from rowpattern.sql.bind.references import References
 from rowpattern.sql.bind.scope import Columns, Variables
 from rowpattern.sql.expression.nodes import Column
@@ -112,7 +112,8 @@ def bind_conditions(
         # Conditions without a query around them are texts of their own.
         scope = Scope(columns.within(definition.location.sql), variables, references, check)
         expression = ConditionReader(scope, definition.location, name).read(definition.condition)
-        conditions[name] = Condition(name, expression, definition.location, prefilter(expression))
+        start = start_condition(expression, references)
+        conditions[name] = Condition(name, expression, definition.location, prefilter(expression), start)
     return tuple(conditions.values())
 
 

@@ -113,9 +113,28 @@ def match_conditions(
     """
     compiler = _Compiler(conditions, together, rows, database)
     compiled = compiler.compile()
-    found = Conditions(pattern, compiler.columns, compiler.sets, compiler.aggregates, compiled)
+    starts = _starts(conditions, together, rows, database)
+    found = Conditions(pattern, compiler.columns, compiler.sets, compiler.aggregates, compiled, starts)
     rounds = Rounds(compiler.expressions, rows, together.labels, database) if compiler.expressions else None
     return MatchConditions(found, rounds)
+
+
+def _starts(
+    conditions: Sequence[Condition], together: TypedClause, rows: OrderedPartitions, database: Database
+) -> dict[str, pa.ChunkedArray]:
+    """Compute for each row what a match that begins there decides of conditions."""
+    starting = [(each.variable, each.start) for each in conditions if each.start is not None]
+    if not starting:
+        return {}
+    items = {name: item for _, start in starting for name, item in start.reads if isinstance(item, (Value, RowExists))}
+    try:
+        found = compute(together.starts, RowInputs(rows, items), together.labels, database)
+    except QueryLimitError:
+        raise
+    except QueryError:
+        # There may be no match that begins at the row of which a value cannot be computed.
+        return {}
+    return {variable: values for (variable, _), values in zip(starting, found) if pa.types.is_boolean(values.type)}
 
 
 def anchor(items: Sequence[Item]) -> Navigation | None:

@@ -60,6 +60,8 @@ def _while_matching(condition: Condition, each: TypedExpression, together: Typed
         yield _over_columns(each)
         return
     yield _ENGINE_WHILE_MATCHING
+    if condition.start is not None:
+        yield f"{condition.start.sql}: decided once for each row where a match can begin"
     items = dict(condition.expression.reads)
     whole = [] if each.tree is None else [Computed("BOOLEAN", each.tree)]
     leaves: list[Typed] = [*whole] if each.node is None else list(dict.fromkeys(walk_typed(each.node)))

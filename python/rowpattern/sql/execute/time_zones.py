@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from rowpattern.sql.arrow.arrays import Array
     from rowpattern.sql.duckdb.connection import Database
 
-__all__ = ["InZone", "check_one_zone", "column_zones", "in_columns_zone", "in_zone_of", "relabelled", "with_categories"]
+__all__ = ["InZone", "column_zones", "in_columns_zone", "in_zone_of", "relabelled", "with_categories"]
 
 # These give one of their arguments, or a number of them.
 _CHOOSING = frozenset({"any_value", "arbitrary", "arg_max", "arg_min", "array_agg", "count", "first", "greatest", "if"})
@@ -158,20 +158,6 @@ def in_zone_of(  # noqa: PLR0917 - as in_columns_zone
     if len(every) > 1:
         raise several()
     return InZone(sql, tree, database.in_zone(every[0]), every[0], several)
-
-
-def check_one_zone(
-    tree: nodes.Node, types: Mapping[str, pa.DataType], database: Database, error: Callable[[str], QueryError]
-) -> None:
-    """Refuse an expression that is not computed as a whole, as `in_columns_zone` would.
-
-    Raises:
-        QueryError: it needs a zone, its columns have several, and the caller named none.
-    """
-    zoned = column_zones(types)
-    every = sorted(set().union(*zoned.values())) if zoned else []
-    if len(every) > 1 and not database.zone_given and _needs_zone(tree, zoned):
-        raise error(_several_zones(every))
 
 
 def _several_zones(every: list[str]) -> str:

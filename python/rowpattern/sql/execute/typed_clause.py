@@ -38,6 +38,7 @@ class TypedClause(NamedTuple):
 
     Attributes:
         rows: what rows alone say of conditions, for those of which they say something.
+        starts: what the match's first row alone decides of conditions, for those of which it decides something.
         dependent: conditions that depend on the match.
         measures: those that are more than one reference.
         aggregates: by the names of their references.
@@ -45,6 +46,7 @@ class TypedClause(NamedTuple):
     """
 
     rows: list[tuple[Named, TypedExpression]]
+    starts: list[tuple[Named, TypedExpression]]
     dependent: list[tuple[Named, TypedExpression]]
     measures: list[tuple[Named, TypedExpression]]
     aggregates: Mapping[str, TypedAggregate]
@@ -63,14 +65,17 @@ def typed_clause(
     Raises:
         QueryError: an expression needs a time zone, and its columns have several.
     """
-    rows = [Named.condition(each, each.prefilter) for each in conditions if each.prefilter is not None]
-    dependent = [Named.condition(each, each.expression) for each in conditions if each.expression.depends]
-    of_measures = [Named.measure(each) for each in measures if each.expression.only is None]
-    every = [*rows, *dependent, *of_measures]
+    groups = [
+        [Named.condition(each, each.prefilter) for each in conditions if each.prefilter is not None],
+        [Named.condition(each, each.start) for each in conditions if each.start is not None],
+        [Named.condition(each, each.expression) for each in conditions if each.expression.depends],
+        [Named.measure(each) for each in measures if each.expression.only is None],
+    ]
+    every = [each for group in groups for each in group]
     found = typed(every, _sources(every, table), database, plans) if every else TypedExpressions((), {}, {})
-    pairs = list(zip(every, found.expressions))
-    ends = len(rows), len(rows) + len(dependent)
-    return TypedClause(pairs[: ends[0]], pairs[ends[0] : ends[1]], pairs[ends[1] :], found.aggregates, found.labels)
+    expressions = iter(found.expressions)
+    rows, starts, dependent, of_measures = ([(each, next(expressions)) for each in group] for group in groups)
+    return TypedClause(rows, starts, dependent, of_measures, found.aggregates, found.labels)
 
 
 def _sources(every: Sequence[Named], table: Table) -> Sources:

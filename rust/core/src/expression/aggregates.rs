@@ -227,7 +227,9 @@ impl Accumulator {
     pub fn value<'c, K: Stored>(&self, columns: &'c [ValueColumn<'_>]) -> Result<Option<K::Item<'c>>, EvaluationError> {
         let value = match self {
             Self::Count { count, .. } => Value::Int(*count),
-            Self::Whole { count: 0, .. } | Self::Floating { count: 0, .. } => return Ok(None),
+            Self::Whole { count: 0, .. }
+            | Self::Floating { count: 0, .. }
+            | Self::Truths { trues: 0, falses: 0, .. } => return Ok(None),
             Self::Whole { count, sum, carries, output, .. } => match output {
                 _ if *carries != 0 => return Err(EvaluationError::Overflow),
                 WholeOutput::Sum => Value::Wide(*sum),
@@ -241,7 +243,6 @@ impl Accumulator {
                 let row = rows.last().copied().filter(|&row| row != NO_ROW);
                 return Ok(row.and_then(|row| K::read(columns.get(*column)?, row)));
             }
-            Self::Truths { trues: 0, falses: 0, .. } => return Ok(None),
             Self::Truths { and: true, falses, .. } => Value::Bool(*falses == 0),
             Self::Truths { and: false, trues, .. } => Value::Bool(*trues > 0),
         };

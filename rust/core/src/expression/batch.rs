@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::columns::{Bitmap, Stored, ValueColumn};
+use super::bitmap::Bitmap;
+use super::columns::{Stored, ValueColumn};
 use super::error::EvaluationError;
 use super::scalar::Scalar;
 use crate::rows::Partitions;
@@ -136,6 +137,13 @@ impl<'v, K: Scalar> Vector<'v, K> {
     }
 }
 
+/// Each of them changed.
+pub fn negate(values: &mut [bool]) {
+    for value in values {
+        *value = !*value;
+    }
+}
+
 /// Which rows of two are both there.
 pub fn both(mut one: Vec<bool>, other: &[bool]) -> Vec<bool> {
     if one.is_empty() {
@@ -204,10 +212,10 @@ impl<'v> Batch<'v> {
             });
         }
         let column_valid = column.valid();
-        if let Some(at) = whole {
-            if let Some(values) = K::slice(column, at, self.rows) {
-                return Vector { values: Cow::Borrowed(values), valid: valid_rows(column_valid, at, self.rows) };
-            }
+        if let Some(at) = whole
+            && let Some(values) = K::slice(column, at, self.rows)
+        {
+            return Vector { values: Cow::Borrowed(values), valid: valid_rows(column_valid, at, self.rows) };
         }
         let (mut values, mut valid) = (vec![K::Item::default(); self.rows], vec![false; self.rows]);
         let mut copy = |from: usize, to: usize, at: usize| {

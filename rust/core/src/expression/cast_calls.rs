@@ -1,4 +1,4 @@
-//! Casts between types of numbers, booleans, dates and timestamps: CAST and TRY_CAST.
+//! Casts between types of numbers, booleans, dates and timestamps: `CAST` and `TRY_CAST`.
 
 use super::columns::Stored;
 use super::elements::{Build, Native, unary};
@@ -6,7 +6,7 @@ use super::error::EvaluationError;
 use super::functions::{calendar, cast, decimal};
 use super::types::{Physical, Type};
 
-/// A cast that may fail; TRY_CAST gives NULL then.
+/// A cast that may fail; `TRY_CAST` gives NULL then.
 fn checked<A: Native, R: Native>(
     is_try: bool,
     function: impl for<'r> Fn(A::Argument<'r>) -> Result<R, EvaluationError> + Send + Sync + 'static,

@@ -1,6 +1,6 @@
 //! Comparisons.
 
-use super::batch::{Batch, Selection, Vector, both};
+use super::batch::{Batch, Selection, Vector, both, negate};
 use super::columns::{Stored, ValueColumn};
 use super::elements::{AnyOperand, Element, Evaluated, Native, Operand, element};
 use super::error::EvaluationError;
@@ -113,7 +113,7 @@ macro_rules! strict {
                     });
                 }
                 if self.is_negated {
-                    values.iter_mut().for_each(|value| *value = !*value);
+                    negate(&mut values);
                 }
                 let valid = both(one.into_valid(), two.valid());
                 Ok(Vector::new(values, valid))
@@ -183,7 +183,7 @@ impl Element<bool> for EqualText {
         if let (Some(ValueColumn::Text(column)), 0) = (batch.columns.get(self.column), self.at.rows) {
             column.equal_each(batch.first, &self.text, &mut values);
             if self.is_negated {
-                values.iter_mut().for_each(|value| *value = !*value);
+                negate(&mut values);
             }
             return Ok(Vector::new(values, batch.valid(self.column)));
         }

@@ -32,7 +32,7 @@ const BETWEEN_LOOKS: Duration = Duration::from_micros(50);
 ///
 /// ```
 /// use rowpattern_core::budget::Budget;
-/// use rowpattern_core::expression::{Expression, RowProgram, Table, Type, Value, ValueColumn};
+/// use rowpattern_core::expression::{Expression, RowProgram, ColumnTable, Type, Value, ValueColumn};
 /// use rowpattern_core::rows::{At, Partitions};
 ///
 /// // x > PREV(x)
@@ -41,7 +41,7 @@ const BETWEEN_LOOKS: Duration = Duration::from_micros(50);
 /// let rises = RowProgram::new(&rises, &[Type::Double]).unwrap();
 ///
 /// let columns = [ValueColumn::from_iter([1.0, 2.0, 1.5].map(Some))];
-/// let table = Table { columns: &columns, rows: 3, partitions: &Partitions::one(3) };
+/// let table = ColumnTable { columns: &columns, rows: 3, partitions: &Partitions::one(3) };
 /// let found = table.evaluate(&[rises], 1, &Budget::unlimited(), &mut || Ok(())).unwrap();
 /// assert_eq!([0, 1, 2].map(|row| found[0].value(row)), [Value::Null, Value::Bool(true), Value::Bool(false)]);
 /// ```
@@ -84,7 +84,7 @@ impl From<Stopped> for ColumnsError {
 
 /// Columns and the partitions of their rows.
 #[derive(Debug, Clone, Copy)]
-pub struct Table<'a> {
+pub struct ColumnTable<'a> {
     /// The columns, each with as many rows.
     pub columns: &'a [ValueColumn<'a>],
     /// How many rows.
@@ -93,7 +93,7 @@ pub struct Table<'a> {
     pub partitions: &'a Partitions,
 }
 
-impl Table<'_> {
+impl ColumnTable<'_> {
     /// Whether the columns are such as programs over columns of these types read.
     pub fn fits(&self, types: &[Type]) -> bool {
         let fits = |(column, &kind)| holds(column, kind) && column.len() == self.rows;

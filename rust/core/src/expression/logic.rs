@@ -1,6 +1,6 @@
 //! Logic of three values, and what computes only what is needed: AND, OR, CASE, COALESCE, IN, BETWEEN, greatest and least.
 
-use super::batch::{Batch, Selection, Vector};
+use super::batch::{Batch, Selection, Vector, negate};
 use super::columns::Stored;
 use super::elements::{AnyOperand, Element, Evaluated, Native, Operand, element};
 use super::error::EvaluationError;
@@ -92,7 +92,7 @@ fn combine(values: &mut [bool], known: &mut Vec<bool>, found: &Vector<'_, bool>,
         known.resize(values.len(), true);
     }
     for (((value, known), &found), &valid) in values.iter_mut().zip(known).zip(found.values()).zip(found.valid()) {
-        let decides = valid & (found == deciding);
+        let decides = valid && found == deciding;
         *value = if decides { deciding } else { *value };
         *known &= valid;
     }
@@ -113,7 +113,7 @@ impl Element<bool> for Not {
 
     fn many<'v>(&'v self, batch: &Batch<'v>, rows: Selection<'_>) -> Result<Vector<'v, bool>, EvaluationError> {
         let (mut values, valid) = self.0.many(batch, rows)?.into_parts();
-        values.iter_mut().for_each(|value| *value = !*value);
+        negate(&mut values);
         Ok(Vector::new(values, valid))
     }
 
@@ -297,10 +297,10 @@ impl<K: Native> Element<K> for Extreme<K> {
     fn one<'v>(&'v self, context: &RowContext<'v>) -> Evaluated<K::Item<'v>> {
         let mut best: Option<K::Item<'v>> = None;
         for operand in &self.operands {
-            if let Some(value) = operand.one(context)? {
-                if best.as_ref().is_none_or(|best| self.is_better(&value, best)) {
-                    best = Some(value);
-                }
+            if let Some(value) = operand.one(context)?
+                && best.as_ref().is_none_or(|best| self.is_better(&value, best))
+            {
+                best = Some(value);
             }
         }
         Ok(best.map(K::found_extreme))
@@ -311,10 +311,10 @@ impl<K: Native> Element<K> for Extreme<K> {
         for operand in &self.operands {
             let found = operand.many(batch, rows)?;
             rows.for_each(|row| {
-                if let Some(value) = found.get(row) {
-                    if !pieces.valid[row] || self.is_better(value, &pieces.values[row]) {
-                        (pieces.values[row], pieces.valid[row]) = (K::found_extreme(value.clone()), true);
-                    }
+                if let Some(value) = found.get(row)
+                    && (!pieces.valid[row] || self.is_better(value, &pieces.values[row]))
+                {
+                    (pieces.values[row], pieces.valid[row]) = (K::found_extreme(value.clone()), true);
                 }
             });
         }

@@ -3,8 +3,10 @@
 use std::borrow::Cow;
 
 use super::batch::Vector;
-use super::columns::{Bitmap, BoolColumn, FixedColumn, TextColumn, TextOffsets, ValueColumn};
+use super::bitmap::Bitmap;
+use super::columns::{BoolColumn, FixedColumn, ValueColumn};
 use super::scalar::Scalar;
+use super::text_column::{TextColumn, TextOffsets};
 use super::value::Interval;
 use crate::budget::{Budget, Stopped};
 

@@ -45,8 +45,8 @@ fn are_boolean<'t>(types: impl IntoIterator<Item = &'t Type>) -> bool {
 }
 
 /// Something of the arguments' own type.
-fn of_one_type(kind: Type, build: impl Fn(Vec<AnyOperand>, Type) -> Option<AnyOperand> + 'static) -> Option<Build> {
-    Some(Box::new(move |operands| build(operands, kind)))
+fn of_one_type(kind: Type, build: impl Fn(Vec<AnyOperand>, Type) -> Option<AnyOperand> + 'static) -> Build {
+    Box::new(move |operands| build(operands, kind))
 }
 
 /// Two operands.
@@ -60,21 +60,21 @@ fn language(name: &str, arguments: &[Type], result: Type) -> Option<Build> {
     let is_boolean = result == Type::Boolean;
     if let Some(comparison) = Comparison::named(name) {
         let ([_, _], true) = (arguments, is_boolean) else { return None };
-        return of_one_type(one_type(arguments)?, move |operands, kind| {
+        return Some(of_one_type(one_type(arguments)?, move |operands, kind| {
             let (one, two) = pair(operands)?;
             if kind == Type::Varchar {
                 return comparison.build_of_texts(one, two);
             }
             with_scalar!(kind.physical(), K => comparison.build::<K>(one, two))
-        });
+        }));
     }
-    match (name, arguments) {
+    Some(match (name, arguments) {
         ("and" | "or", [_, ..]) if is_boolean && are_boolean(arguments) => {
             let deciding = name == "or";
-            Some(Box::new(move |operands| logic::junction(operands, deciding)))
+            Box::new(move |operands| logic::junction(operands, deciding))
         }
         ("not", [_]) if is_boolean && are_boolean(arguments) => {
-            Some(Box::new(|operands| logic::not(operands.into_iter().next()?)))
+            Box::new(|operands| logic::not(operands.into_iter().next()?))
         }
         ("is null" | "is not null", [kind]) if is_boolean => {
             let is_negated = name == "is not null";
@@ -112,8 +112,8 @@ fn language(name: &str, arguments: &[Type], result: Type) -> Option<Build> {
                 move |operands, kind| with_scalar!(kind.physical(), K => logic::extreme::<K>(operands, greatest)),
             )
         }
-        _ => None,
-    }
+        _ => return None,
+    })
 }
 
 /// Whether a value of a type is one of another, as NULL is of each.

@@ -49,7 +49,7 @@ pub trait Scalar: Clone + fmt::Debug + Send + Sync + 'static {
 
     /// A value that `greatest` or `least` has found.
     #[inline]
-    fn found_extreme<'v>(item: Self::Item<'v>) -> Self::Item<'v> {
+    fn found_extreme(item: Self::Item<'_>) -> Self::Item<'_> {
         item
     }
 
@@ -146,7 +146,7 @@ macro_rules! floating {
             }
 
             #[inline]
-            fn found_extreme<'v>(item: Self::Item<'v>) -> Self::Item<'v> {
+            fn found_extreme(item: Self::Item<'_>) -> Self::Item<'_> {
                 item + $zero
             }
 

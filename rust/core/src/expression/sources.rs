@@ -86,13 +86,14 @@ impl GivenOperand {
     fn argument(&self, context: &RowContext<'_>) -> Result<Argument, EvaluationError> {
         Ok(match self {
             Self::Row(at) => Argument::Row(context.row(*at)),
-            Self::Rows(set) => Argument::Rows(match set {
-                Some(set) => context.so_far.rows.get(*set).map(|rows| rows.as_slice().into()).unwrap_or_default(),
-                None => {
-                    let start = context.so_far.start;
-                    (start..start + context.so_far.classifiers.len()).collect()
-                }
-            }),
+            Self::Rows(Some(set)) => {
+                let rows = context.so_far.rows.get(*set);
+                Argument::Rows(rows.map(|rows| rows.as_slice().into()).unwrap_or_default())
+            }
+            Self::Rows(None) => {
+                let start = context.so_far.start;
+                Argument::Rows((start..start + context.so_far.classifiers.len()).collect())
+            }
             Self::Value(operand) => Argument::Value(operand.value(context)?),
         })
     }

@@ -26,9 +26,9 @@ macro_rules! functions {
     ($module:ident, $number:ty, $description:literal) => {
         #[doc = $description]
         pub mod $module {
-            use super::super::super::error::EvaluationError;
-            use super::super::cast::Range;
             use super::{double_to_units, power_of_ten};
+            use crate::expression::error::EvaluationError;
+            use crate::expression::functions::cast::Range;
 
             type Evaluated = Result<$number, EvaluationError>;
 

@@ -11,7 +11,7 @@ macro_rules! functions {
         pub mod $module {
             use std::cmp::Ordering;
 
-            use super::super::super::error::EvaluationError;
+            use crate::expression::error::EvaluationError;
 
             /// `left + right`
             pub fn add(left: $number, right: $number) -> $number {
@@ -141,11 +141,17 @@ fn trunc_digits(value: f64, digits: i64) -> f64 {
     if truncated.is_finite() { truncated } else { value }
 }
 
-/// `round(value, digits)`: halves away from zero. Computed by way of a power of ten; the value itself where that overflows.
+/// `round(value, digits)`: halves away from zero. Computed by way of a power of ten; where that overflows, 0 with fewer digits
+/// than none, else the value itself.
 pub fn round_digits(value: f64, digits: i64) -> f64 {
     let power = 10_f64.powf(digits.unsigned_abs() as f64);
-    let rounded = if digits < 0 { (value / power).round() * power } else { (value * power).round() / power };
-    if rounded.is_finite() { rounded } else { value }
+    let (rounded, otherwise) =
+        if digits < 0 { ((value / power).round() * power, 0.0) } else { ((value * power).round() / power, value) };
+    match (value.is_finite(), rounded.is_finite()) {
+        (false, _) => value,
+        (true, true) => rounded,
+        (true, false) => otherwise,
+    }
 }
 
 /// `sqrt(value)`

@@ -13,21 +13,21 @@ use super::calendar::{
 };
 use super::cast;
 
-type Evaluated<T> = Result<T, EvaluationError>;
+type Checked<T> = Result<T, EvaluationError>;
 
 /// A day number where 32 bits hold it.
-fn fitting_date(date: i64) -> Evaluated<i64> {
+fn fitting_date(date: i64) -> Checked<i64> {
     i32::try_from(date).map(i64::from).map_err(|_| EvaluationError::OutOfRange)
 }
 
 /// A day number where it is a date and no infinity.
-fn finite_date(date: i64) -> Evaluated<i64> {
+fn finite_date(date: i64) -> Checked<i64> {
     if date.unsigned_abs() < INFINITE_DATE.unsigned_abs() { Ok(date) } else { Err(EvaluationError::OutOfRange) }
 }
 
 /// A finite date plus an interval's months, days and whole days of microseconds. A day that the month does not have is
 /// its last.
-fn moved_date(date: i64, interval: Interval) -> Evaluated<i64> {
+fn moved_date(date: i64, interval: Interval) -> Checked<i64> {
     let mut moved = date;
     if interval.months != 0 {
         let (year, month, day) = civil(date);
@@ -49,7 +49,7 @@ fn moved_time(time: i64, micros: i64) -> (i64, i64) {
 }
 
 /// `TIMESTAMP + INTERVAL`: months by the calendar, then days, then microseconds. An infinity stays.
-pub fn timestamp_plus(timestamp: i64, interval: Interval) -> Evaluated<i64> {
+pub fn timestamp_plus(timestamp: i64, interval: Interval) -> Checked<i64> {
     if !timestamp_is_finite(timestamp) {
         return Ok(timestamp);
     }
@@ -58,12 +58,12 @@ pub fn timestamp_plus(timestamp: i64, interval: Interval) -> Evaluated<i64> {
 }
 
 /// `TIMESTAMP - INTERVAL`.
-pub fn timestamp_minus(timestamp: i64, interval: Interval) -> Evaluated<i64> {
+pub fn timestamp_minus(timestamp: i64, interval: Interval) -> Checked<i64> {
     timestamp_plus(timestamp, negate(interval)?)
 }
 
 /// `DATE + INTERVAL`: a `TIMESTAMP`.
-pub fn date_plus(date: i64, interval: Interval) -> Evaluated<i64> {
+pub fn date_plus(date: i64, interval: Interval) -> Checked<i64> {
     if !date_is_finite(date) {
         return Ok(INFINITE_TIMESTAMP * date.signum());
     }
@@ -71,32 +71,32 @@ pub fn date_plus(date: i64, interval: Interval) -> Evaluated<i64> {
 }
 
 /// `DATE - INTERVAL`: a `TIMESTAMP`.
-pub fn date_minus(date: i64, interval: Interval) -> Evaluated<i64> {
+pub fn date_minus(date: i64, interval: Interval) -> Checked<i64> {
     date_plus(date, negate(interval)?)
 }
 
 /// `TIMESTAMP_S + INTERVAL`: a `TIMESTAMP`.
-pub fn timestamp_s_plus(timestamp: i64, interval: Interval) -> Evaluated<i64> {
+pub fn timestamp_s_plus(timestamp: i64, interval: Interval) -> Checked<i64> {
     timestamp_plus(timestamp_s_to_timestamp(timestamp)?, interval)
 }
 
 /// `TIMESTAMP_S - INTERVAL`: a `TIMESTAMP`.
-pub fn timestamp_s_minus(timestamp: i64, interval: Interval) -> Evaluated<i64> {
+pub fn timestamp_s_minus(timestamp: i64, interval: Interval) -> Checked<i64> {
     timestamp_s_plus(timestamp, negate(interval)?)
 }
 
 /// `TIMESTAMP_MS + INTERVAL`: a `TIMESTAMP`.
-pub fn timestamp_ms_plus(timestamp: i64, interval: Interval) -> Evaluated<i64> {
+pub fn timestamp_ms_plus(timestamp: i64, interval: Interval) -> Checked<i64> {
     timestamp_plus(timestamp_ms_to_timestamp(timestamp)?, interval)
 }
 
 /// `TIMESTAMP_MS - INTERVAL`: a `TIMESTAMP`.
-pub fn timestamp_ms_minus(timestamp: i64, interval: Interval) -> Evaluated<i64> {
+pub fn timestamp_ms_minus(timestamp: i64, interval: Interval) -> Checked<i64> {
     timestamp_ms_plus(timestamp, negate(interval)?)
 }
 
 /// `TIMESTAMP_NS + INTERVAL`: a `TIMESTAMP_NS`, the nanoseconds below a microsecond as they are.
-pub fn timestamp_ns_plus(timestamp: i64, interval: Interval) -> Evaluated<i64> {
+pub fn timestamp_ns_plus(timestamp: i64, interval: Interval) -> Checked<i64> {
     if !timestamp_is_finite(timestamp) {
         return Ok(timestamp);
     }
@@ -107,7 +107,7 @@ pub fn timestamp_ns_plus(timestamp: i64, interval: Interval) -> Evaluated<i64> {
 }
 
 /// `TIMESTAMP_NS - INTERVAL`: a `TIMESTAMP_NS`.
-pub fn timestamp_ns_minus(timestamp: i64, interval: Interval) -> Evaluated<i64> {
+pub fn timestamp_ns_minus(timestamp: i64, interval: Interval) -> Checked<i64> {
     timestamp_ns_plus(timestamp, negate(interval)?)
 }
 
@@ -117,13 +117,13 @@ pub fn time_plus(time: i64, interval: Interval) -> i64 {
 }
 
 /// `TIME - INTERVAL`, modulo a day.
-pub fn time_minus(time: i64, interval: Interval) -> Evaluated<i64> {
+pub fn time_minus(time: i64, interval: Interval) -> Checked<i64> {
     let micros = interval.micros.checked_neg().ok_or(EvaluationError::OutOfRange)?;
     Ok(moved_time(time, micros % DAY).0)
 }
 
 /// `TIMESTAMP - TIMESTAMP`: days and microseconds, of one sign.
-pub fn timestamp_difference(left: i64, right: i64) -> Evaluated<Interval> {
+pub fn timestamp_difference(left: i64, right: i64) -> Checked<Interval> {
     if !timestamp_is_finite(left) || !timestamp_is_finite(right) {
         return Err(EvaluationError::OutOfRange);
     }
@@ -137,7 +137,7 @@ pub fn date_difference(left: i64, right: i64) -> i64 {
 }
 
 /// `DATE + INTEGER`: days later. An infinity stays.
-pub fn date_plus_days(date: i64, days: i64) -> Evaluated<i64> {
+pub fn date_plus_days(date: i64, days: i64) -> Checked<i64> {
     if !date_is_finite(date) {
         return Ok(date);
     }
@@ -145,7 +145,7 @@ pub fn date_plus_days(date: i64, days: i64) -> Evaluated<i64> {
 }
 
 /// `DATE - INTEGER`: days earlier. An infinity stays.
-pub fn date_minus_days(date: i64, days: i64) -> Evaluated<i64> {
+pub fn date_minus_days(date: i64, days: i64) -> Checked<i64> {
     if !date_is_finite(date) {
         return Ok(date);
     }
@@ -153,12 +153,12 @@ pub fn date_minus_days(date: i64, days: i64) -> Evaluated<i64> {
 }
 
 /// `DATE + TIME`: a `TIMESTAMP`.
-pub fn date_plus_time(date: i64, time: i64) -> Evaluated<i64> {
+pub fn date_plus_time(date: i64, time: i64) -> Checked<i64> {
     if date_is_finite(date) { timestamp_at(date, time) } else { Ok(INFINITE_TIMESTAMP * date.signum()) }
 }
 
 /// `INTERVAL + INTERVAL`, part by part.
-pub fn plus(left: Interval, right: Interval) -> Evaluated<Interval> {
+pub fn plus(left: Interval, right: Interval) -> Checked<Interval> {
     let sum = || {
         Some(Interval {
             months: left.months.checked_add(right.months)?,
@@ -170,7 +170,7 @@ pub fn plus(left: Interval, right: Interval) -> Evaluated<Interval> {
 }
 
 /// `INTERVAL - INTERVAL`, part by part.
-pub fn minus(left: Interval, right: Interval) -> Evaluated<Interval> {
+pub fn minus(left: Interval, right: Interval) -> Checked<Interval> {
     let difference = || {
         Some(Interval {
             months: left.months.checked_sub(right.months)?,
@@ -182,12 +182,12 @@ pub fn minus(left: Interval, right: Interval) -> Evaluated<Interval> {
 }
 
 /// `-INTERVAL`, part by part.
-pub fn negate(interval: Interval) -> Evaluated<Interval> {
+pub fn negate(interval: Interval) -> Checked<Interval> {
     minus(Interval::default(), interval)
 }
 
 /// `INTERVAL * BIGINT`, part by part.
-pub fn times(interval: Interval, factor: i64) -> Evaluated<Interval> {
+pub fn times(interval: Interval, factor: i64) -> Checked<Interval> {
     let product = |short: i32| {
         Some(Interval {
             months: interval.months.checked_mul(short)?,
@@ -251,90 +251,90 @@ pub fn age(end: i64, start: i64) -> Option<Interval> {
 }
 
 /// `count` times `unit` months.
-fn of_months(count: i64, unit: i64) -> Evaluated<Interval> {
+fn of_months(count: i64, unit: i64) -> Checked<Interval> {
     let months = count.checked_mul(unit).and_then(|months| i32::try_from(months).ok());
     months.map(|months| Interval { months, days: 0, micros: 0 }).ok_or(EvaluationError::OutOfRange)
 }
 
 /// `count` times `unit` days.
-fn of_days(count: i64, unit: i64) -> Evaluated<Interval> {
+fn of_days(count: i64, unit: i64) -> Checked<Interval> {
     let days = count.checked_mul(unit).and_then(|days| i32::try_from(days).ok());
     days.map(|days| Interval { months: 0, days, micros: 0 }).ok_or(EvaluationError::OutOfRange)
 }
 
 /// `count` times `unit` microseconds.
-fn of_micros(count: i64, unit: i64) -> Evaluated<Interval> {
+fn of_micros(count: i64, unit: i64) -> Checked<Interval> {
     let micros = count.checked_mul(unit).ok_or(EvaluationError::OutOfRange)?;
     Ok(Interval { months: 0, days: 0, micros })
 }
 
 /// `count` times `unit` microseconds, rounded.
-fn of_fraction(count: f64, unit: f64) -> Evaluated<Interval> {
+fn of_fraction(count: f64, unit: f64) -> Checked<Interval> {
     let micros = cast::double_to_whole(count * unit, (i128::from(i64::MIN), i128::from(i64::MAX)))?;
     Ok(Interval { months: 0, days: 0, micros: micros as i64 })
 }
 
 /// `to_millennia`.
-pub fn to_millennia(count: i64) -> Evaluated<Interval> {
+pub fn to_millennia(count: i64) -> Checked<Interval> {
     of_months(count, 12_000)
 }
 
 /// `to_centuries`.
-pub fn to_centuries(count: i64) -> Evaluated<Interval> {
+pub fn to_centuries(count: i64) -> Checked<Interval> {
     of_months(count, 1_200)
 }
 
 /// `to_decades`.
-pub fn to_decades(count: i64) -> Evaluated<Interval> {
+pub fn to_decades(count: i64) -> Checked<Interval> {
     of_months(count, 120)
 }
 
 /// `to_years`.
-pub fn to_years(count: i64) -> Evaluated<Interval> {
+pub fn to_years(count: i64) -> Checked<Interval> {
     of_months(count, 12)
 }
 
 /// `to_quarters`.
-pub fn to_quarters(count: i64) -> Evaluated<Interval> {
+pub fn to_quarters(count: i64) -> Checked<Interval> {
     of_months(count, 3)
 }
 
 /// `to_months`.
-pub fn to_months(count: i64) -> Evaluated<Interval> {
+pub fn to_months(count: i64) -> Checked<Interval> {
     of_months(count, 1)
 }
 
 /// `to_weeks`.
-pub fn to_weeks(count: i64) -> Evaluated<Interval> {
+pub fn to_weeks(count: i64) -> Checked<Interval> {
     of_days(count, 7)
 }
 
 /// `to_days`.
-pub fn to_days(count: i64) -> Evaluated<Interval> {
+pub fn to_days(count: i64) -> Checked<Interval> {
     of_days(count, 1)
 }
 
 /// `to_hours`.
-pub fn to_hours(count: i64) -> Evaluated<Interval> {
+pub fn to_hours(count: i64) -> Checked<Interval> {
     of_micros(count, 3_600_000_000)
 }
 
 /// `to_minutes`.
-pub fn to_minutes(count: i64) -> Evaluated<Interval> {
+pub fn to_minutes(count: i64) -> Checked<Interval> {
     of_micros(count, 60_000_000)
 }
 
 /// `to_seconds`.
-pub fn to_seconds(count: f64) -> Evaluated<Interval> {
+pub fn to_seconds(count: f64) -> Checked<Interval> {
     of_fraction(count, 1e6)
 }
 
 /// `to_milliseconds`.
-pub fn to_milliseconds(count: f64) -> Evaluated<Interval> {
+pub fn to_milliseconds(count: f64) -> Checked<Interval> {
     of_fraction(count, 1e3)
 }
 
 /// `to_microseconds`.
-pub fn to_microseconds(count: i64) -> Evaluated<Interval> {
+pub fn to_microseconds(count: i64) -> Checked<Interval> {
     of_micros(count, 1)
 }

@@ -27,7 +27,7 @@ pub fn not_like_escape(text: &str, pattern: &str, escape: &str) -> Result<bool, 
 }
 
 /// What a pattern begins with, and the rest of it.
-enum Element {
+enum PatternElement {
     /// `%`
     Any,
     /// `_`
@@ -37,16 +37,16 @@ enum Element {
 }
 
 /// The first element of a pattern and what is after it; None where it is empty.
-fn split(pattern: &str, escape: Option<char>) -> Result<Option<(Element, &str)>, EvaluationError> {
+fn split(pattern: &str, escape: Option<char>) -> Result<Option<(PatternElement, &str)>, EvaluationError> {
     let mut characters = pattern.chars();
     let element = match characters.next() {
         None => return Ok(None),
         Some(character) if Some(character) == escape => {
-            Element::Literal(characters.next().ok_or(EvaluationError::OutOfRange)?)
+            PatternElement::Literal(characters.next().ok_or(EvaluationError::OutOfRange)?)
         }
-        Some('%') => Element::Any,
-        Some('_') => Element::One,
-        Some(character) => Element::Literal(character),
+        Some('%') => PatternElement::Any,
+        Some('_') => PatternElement::One,
+        Some(character) => PatternElement::Literal(character),
     };
     Ok(Some((element, characters.as_str())))
 }
@@ -60,16 +60,16 @@ fn matches(text: &str, pattern: &str, escape: Option<char>) -> Result<bool, Eval
         let mut rest = text.chars();
         let next = rest.next();
         match split(pattern, escape)? {
-            Some((Element::Any, after)) => {
+            Some((PatternElement::Any, after)) => {
                 last_any = Some((text, after));
                 pattern = after;
                 continue;
             }
-            Some((Element::One, after)) if next.is_some() => {
+            Some((PatternElement::One, after)) if next.is_some() => {
                 (text, pattern) = (rest.as_str(), after);
                 continue;
             }
-            Some((Element::Literal(character), after)) if next == Some(character) => {
+            Some((PatternElement::Literal(character), after)) if next == Some(character) => {
                 (text, pattern) = (rest.as_str(), after);
                 continue;
             }

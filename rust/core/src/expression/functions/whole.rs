@@ -7,8 +7,8 @@ macro_rules! functions {
     ($module:ident, $number:ty, $description:literal) => {
         #[doc = $description]
         pub mod $module {
-            use super::super::super::error::EvaluationError;
-            use super::super::cast::Range;
+            use crate::expression::error::EvaluationError;
+            use crate::expression::functions::cast::Range;
 
             type Evaluated = Result<$number, EvaluationError>;
 
