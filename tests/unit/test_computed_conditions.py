@@ -248,8 +248,11 @@ def test_what_is_no_answer_is_refused(answer: Any, message: str) -> None:
 def test_a_callable_is_needed_where_something_is_computed_and_not_called_elsewhere() -> None:
     with pytest.raises(ValueError, match="give compute="):
         conditions_of([1, 2], ABOVE_A).match({"A": [True, True]})
+
+    def never(*_: object) -> Any:
+        pytest.fail("nothing is computed")
+
     native = conditions_of([1, 2], NATIVE_ABOVE_A)
-    never: Any = pytest.fail
     assert found(native.match({"A": [True, True]}, compute=never)) == [(0, 1, 0, 2)]
 
 
@@ -336,3 +339,16 @@ def test_starts_that_are_not_as_they_should_be(starts: dict[str, Any], message: 
         Conditions(compiled, [("BIGINT", pa.array([1, 2]))], [], [], {}, starts)
     with pytest.raises(ValueError, match="there are 3 rows, but the columns of conditions have 2"):
         Conditions(compiled, [], [], [], {}, {"B": pa.array([True, True])}).match({"A": [True] * 3})
+
+
+def test_starts_where_no_match_is_possible_take_no_time() -> None:
+    # PATTERN (A+ B) DEFINE B AS FIRST(x) < 0. Where each start is searched, this takes some 15 minutes.
+    compiled = rowpattern.compile("A+ B")
+    count = 300_000
+    starts = [False] * count
+    rows = {"A": [True] * count}
+    conditions = Conditions(compiled, [], [], [], {}, {"B": pa.array(starts)})
+    assert len(conditions.match(rows, timeout_seconds=60)) == 0
+    starts[count // 2] = True
+    conditions = Conditions(compiled, [], [], [], {}, {"B": pa.array(starts)})
+    assert found(conditions.match(rows, timeout_seconds=60)) == [(0, 1, count // 2, count)]
