@@ -119,7 +119,7 @@ fn condition_in_a_match(bencher: Bencher<'_, '_>) {
         let mut held = 0;
         for _ in 0..1000 {
             so_far.push(1, &budget).expect("memory");
-            let found = condition.evaluate(&RowContext::new(&so_far, around));
+            let found = condition.evaluate(&RowContext::new(&so_far, &around));
             held += usize::from(found == Ok(Some(true)));
         }
         held

@@ -207,7 +207,7 @@ fn agree(seed: u64, rows: usize) -> bool {
         let around = Surroundings { columns: &columns, names: &[], begin, end, number: 1, answers: &NoAnswers };
         so_far.begin(row);
         so_far.push(0, &budget).unwrap();
-        has_value(&expression, value).evaluate(&RowContext::new(&so_far, around))
+        has_value(&expression, value).evaluate(&RowContext::new(&so_far, &around))
     };
     match many {
         Ok(found) => {

@@ -167,7 +167,7 @@ impl<'a> Backtracking<'a> {
             if let Some(condition) = &self.conditions.conditions[usize::from(variable)] {
                 self.look(context, self.costs[usize::from(variable)])?;
                 let held = condition
-                    .evaluate(&RowContext::new(&self.so_far, around))
+                    .evaluate(&RowContext::new(&self.so_far, &around))
                     .map_err(|error| SearchError::Evaluation(variable, error))?;
                 if held != Some(true) {
                     self.so_far.pop();

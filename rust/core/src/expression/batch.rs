@@ -9,7 +9,7 @@ use super::scalar::Scalar;
 use crate::rows::Partitions;
 
 /// Rows that are computed together: what they take stays in the processor's nearest cache.
-pub const BATCH_ROWS: usize = 1024;
+pub const BATCH_ROWS: usize = 2048;
 
 /// Consecutive rows of columns.
 #[derive(Debug, Clone, Copy)]

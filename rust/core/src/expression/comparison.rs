@@ -79,7 +79,9 @@ fn compare_each<K: Stored>(
     let ((ones, last_ones), (others, last_others)) = (ones.as_chunks::<AT_ONCE>(), others.as_chunks::<AT_ONCE>());
     let (out, last) = out.as_chunks_mut::<AT_ONCE>();
     for ((one, other), out) in ones.iter().zip(others).zip(out) {
-        *out = std::array::from_fn(|at| of(&one[at], &other[at]));
+        for (at, out) in out.iter_mut().enumerate() {
+            *out = of(&one[at], &other[at]);
+        }
     }
     for ((one, other), out) in last_ones.iter().zip(last_others).zip(last) {
         *out = of(one, other);

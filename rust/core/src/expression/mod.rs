@@ -27,7 +27,7 @@
 //! for _ in 0..2 {
 //!     so_far.push(0, &Budget::unlimited()).unwrap();
 //! }
-//! assert_eq!(rises.evaluate(&RowContext::new(&so_far, around)), Ok(Some(true)));
+//! assert_eq!(rises.evaluate(&RowContext::new(&so_far, &around)), Ok(Some(true)));
 //! ```
 
 mod aggregates;

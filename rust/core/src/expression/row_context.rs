@@ -28,7 +28,7 @@ pub struct RowContext<'v> {
     /// The match so far.
     pub so_far: &'v MatchSoFar<'v>,
     /// All else.
-    pub around: Surroundings<'v>,
+    pub around: &'v Surroundings<'v>,
     /// The current row; None before the match has one.
     current: Option<usize>,
 }
@@ -36,7 +36,7 @@ pub struct RowContext<'v> {
 impl<'v> RowContext<'v> {
     /// Of the last row of a match so far.
     #[inline]
-    pub fn new(so_far: &'v MatchSoFar<'v>, around: Surroundings<'v>) -> Self {
+    pub fn new(so_far: &'v MatchSoFar<'v>, around: &'v Surroundings<'v>) -> Self {
         let current = so_far.classifiers.len().checked_sub(1).map(|last| so_far.start + last);
         Self { so_far, around, current }
     }

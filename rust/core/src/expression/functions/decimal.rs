@@ -32,9 +32,20 @@ macro_rules! functions {
 
             type Evaluated = Result<$number, EvaluationError>;
 
+            const POWERS: [$number; <$number>::MAX.ilog10() as usize + 1] = {
+                let mut powers = [1; <$number>::MAX.ilog10() as usize + 1];
+                let mut place = 1;
+                while place < powers.len() {
+                    powers[place] = powers[place - 1] * 10;
+                    place += 1;
+                }
+                powers
+            };
+
             /// Ten to a power; None where the type does not hold it.
+            #[inline]
             fn ten_to(digits: u8) -> Option<$number> {
-                (10 as $number).checked_pow(u32::from(digits))
+                POWERS.get(usize::from(digits)).copied()
             }
 
             /// A result that has at most so many digits.
@@ -51,67 +62,80 @@ macro_rules! functions {
             }
 
             /// `left + right`; the result has `width` digits.
+            #[inline]
             pub fn add(left: $number, right: $number, width: u8) -> Evaluated {
                 fitting(left.checked_add(right), width, EvaluationError::Overflow)
             }
 
             /// `left - right`; the result has `width` digits.
+            #[inline]
             pub fn subtract(left: $number, right: $number, width: u8) -> Evaluated {
                 fitting(left.checked_sub(right), width, EvaluationError::Overflow)
             }
 
             /// `left * right`; the result has `width` digits and the sum of the scales.
+            #[inline]
             pub fn multiply(left: $number, right: $number, width: u8) -> Evaluated {
                 fitting(left.checked_mul(right), width, EvaluationError::Overflow)
             }
 
             /// `left % right`, with the sign of the left one.
+            #[inline]
             pub fn remainder(left: $number, right: $number) -> Evaluated {
                 if right == 0 { Err(EvaluationError::DivisionByZero) } else { Ok(left % right) }
             }
 
             /// `-value`
+            #[inline]
             pub fn negate(value: $number) -> $number {
                 -value
             }
 
             /// `abs(value)`
+            #[inline]
             pub fn abs(value: $number) -> $number {
                 value.abs()
             }
 
             /// `sign(value)`: -1, 0 or 1.
+            #[inline]
             pub fn sign(value: $number) -> i64 {
                 value.signum() as i64
             }
 
             /// `round(value)` of a decimal with a scale: a whole number, halves away from zero.
+            #[inline]
             pub fn round(value: $number, scale: u8) -> $number {
                 ten_to(scale).map_or(0, |unit| rounded(value, unit))
             }
 
             /// `floor(value)` of a decimal with a scale: a whole number.
+            #[inline]
             pub fn floor(value: $number, scale: u8) -> $number {
                 ten_to(scale).map_or(0, |unit| value.div_euclid(unit))
             }
 
             /// `ceil(value)` of a decimal with a scale: a whole number.
+            #[inline]
             pub fn ceil(value: $number, scale: u8) -> $number {
                 ten_to(scale).map_or(0, |unit| -(-value).div_euclid(unit))
             }
 
             /// `trunc(value)` of a decimal with a scale: a whole number.
+            #[inline]
             pub fn trunc(value: $number, scale: u8) -> $number {
                 ten_to(scale).map_or(0, |unit| value / unit)
             }
 
             /// `round(value, digits)` of a decimal with a scale; the result has `width` digits and the scale `digits`, from
             /// 0 to that one.
+            #[inline]
             pub fn round_digits(value: $number, scale: u8, digits: i64, width: u8) -> Evaluated {
                 fitting(Some(at_digits(value, scale, digits, rounded)), width, EvaluationError::Overflow)
             }
 
             /// `trunc(value, digits)` of a decimal with a scale; the result has the scale `digits`, from 0 to that one.
+            #[inline]
             pub fn trunc_digits(value: $number, scale: u8, digits: i64) -> $number {
                 at_digits(value, scale, digits, |value, divisor| value / divisor)
             }
@@ -130,6 +154,7 @@ macro_rules! functions {
 
             /// The other scale of a decimal of `from` (width, scale), cast to `to`, which is held in the same bits: a smaller
             /// scale rounds, halves away from zero.
+            #[inline]
             pub fn rescale(value: $number, from: (u8, u8), to: (u8, u8)) -> Evaluated {
                 let scaled = if to.1 >= from.1 {
                     if value == 0 {
@@ -143,12 +168,14 @@ macro_rules! functions {
             }
 
             /// A decimal with a scale, cast to a type of whole numbers: halves away from zero.
+            #[inline]
             pub fn to_whole(value: $number, scale: u8, (least, greatest): Range) -> Result<i128, EvaluationError> {
                 let whole = i128::from(round(value, scale));
                 if (least..=greatest).contains(&whole) { Ok(whole) } else { Err(EvaluationError::Conversion) }
             }
 
             /// A whole number, cast to a decimal of `to` (width, scale).
+            #[inline]
             pub fn from_whole(value: i128, to: (u8, u8)) -> Evaluated {
                 let scaled = ten_to(to.1).and_then(|unit| i128::from(unit).checked_mul(value));
                 let scaled = scaled.and_then(|scaled| <$number>::try_from(scaled).ok());
@@ -156,6 +183,7 @@ macro_rules! functions {
             }
 
             /// A decimal with a scale, cast to `DOUBLE`: the nearest one.
+            #[inline]
             pub fn to_double(value: $number, scale: u8) -> f64 {
                 // Both are exact, so that their quotient is rounded once.
                 if value.unsigned_abs() <= 1 << f64::MANTISSA_DIGITS && scale <= 22 {
@@ -165,6 +193,7 @@ macro_rules! functions {
             }
 
             /// A decimal with a scale, cast to `FLOAT`: the nearest one.
+            #[inline]
             pub fn to_float(value: $number, scale: u8) -> f32 {
                 if value.unsigned_abs() <= 1 << f32::MANTISSA_DIGITS && scale <= 10 {
                     return value as f32 / power_of_ten(scale) as f32;
@@ -173,22 +202,26 @@ macro_rules! functions {
             }
 
             /// A double, cast to a decimal of `to` (width, scale).
+            #[inline]
             pub fn from_double(value: f64, to: (u8, u8)) -> Evaluated {
                 let units = double_to_units(value * power_of_ten(to.1), to.0)?;
                 <$number>::try_from(units).map_err(|_| EvaluationError::Conversion)
             }
 
             /// A float, cast to a decimal of `to` (width, scale).
+            #[inline]
             pub fn from_float(value: f32, to: (u8, u8)) -> Evaluated {
                 from_double(f64::from(value), to)
             }
 
             /// A decimal, cast to `BOOLEAN`.
+            #[inline]
             pub fn to_bool(value: $number) -> bool {
                 value != 0
             }
 
             /// A boolean, cast to a decimal of `to` (width, scale).
+            #[inline]
             pub fn from_bool(value: bool, to: (u8, u8)) -> Evaluated {
                 from_whole(i128::from(value), to)
             }

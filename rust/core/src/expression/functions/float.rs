@@ -14,106 +14,127 @@ macro_rules! functions {
             use crate::expression::error::EvaluationError;
 
             /// `left + right`
+            #[inline]
             pub fn add(left: $number, right: $number) -> $number {
                 left + right
             }
 
             /// `left - right`
+            #[inline]
             pub fn subtract(left: $number, right: $number) -> $number {
                 left - right
             }
 
             /// `left * right`
+            #[inline]
             pub fn multiply(left: $number, right: $number) -> $number {
                 left * right
             }
 
             /// `left / right`: an infinity or NaN where it is divided by zero.
+            #[inline]
             pub fn divide(left: $number, right: $number) -> $number {
                 left / right
             }
 
             /// `left // right`: with its fraction, an error where it is divided by zero.
+            #[inline]
             pub fn whole_divide(left: $number, right: $number) -> Result<$number, EvaluationError> {
                 if right == 0.0 { Err(EvaluationError::DivisionByZero) } else { Ok(left / right) }
             }
 
             /// `left % right`, with the sign of the left one.
+            #[inline]
             pub fn remainder(left: $number, right: $number) -> $number {
                 left % right
             }
 
             /// `-value`
+            #[inline]
             pub fn negate(value: $number) -> $number {
                 -value
             }
 
             /// The order of comparisons: NaN is equal to itself and greater than all others, the zeros are equal.
+            #[inline]
             pub fn compare(left: $number, right: $number) -> Ordering {
                 left.partial_cmp(&right).unwrap_or_else(|| left.is_nan().cmp(&right.is_nan()))
             }
 
             /// `greatest(left, right)`: the left one of equals.
+            #[inline]
             pub fn greatest(left: $number, right: $number) -> $number {
                 super::$found(if compare(right, left).is_gt() { right } else { left })
             }
 
             /// `least(left, right)`: the left one of equals.
+            #[inline]
             pub fn least(left: $number, right: $number) -> $number {
                 super::$found(if compare(right, left).is_lt() { right } else { left })
             }
 
             /// `floor(value)`
+            #[inline]
             pub fn floor(value: $number) -> $number {
                 value.floor()
             }
 
             /// `ceil(value)`
+            #[inline]
             pub fn ceil(value: $number) -> $number {
                 value.ceil()
             }
 
             /// `trunc(value)`
+            #[inline]
             pub fn trunc(value: $number) -> $number {
                 value.trunc()
             }
 
             /// `round(value)`: halves away from zero.
+            #[inline]
             pub fn round(value: $number) -> $number {
                 value.round()
             }
 
             /// `abs(value)`
+            #[inline]
             pub fn abs(value: $number) -> $number {
                 value.abs()
             }
 
             /// `sign(value)`: -1, 0 or 1; 0 for NaN.
+            #[inline]
             pub fn sign(value: $number) -> i64 {
                 i64::from(value > 0.0) - i64::from(value < 0.0)
             }
 
             /// `isnan(value)`
+            #[inline]
             pub fn is_nan(value: $number) -> bool {
                 value.is_nan()
             }
 
             /// `isinf(value)`
+            #[inline]
             pub fn is_infinite(value: $number) -> bool {
                 value.is_infinite()
             }
 
             /// `isfinite(value)`
+            #[inline]
             pub fn is_finite(value: $number) -> bool {
                 value.is_finite()
             }
 
             /// `signbit(value)`
+            #[inline]
             pub fn sign_bit(value: $number) -> bool {
                 value.is_sign_negative()
             }
 
             /// `trunc(value, digits)`: towards zero. Computed in doubles by way of a power of ten.
+            #[inline]
             pub fn trunc_digits(value: $number, digits: i64) -> $number {
                 super::trunc_digits(f64::from(value), digits) as $number
             }
