@@ -1,16 +1,15 @@
 """The matrix of types, expressions and places: what DuckDB computes over a table of values, and what a query gives.
 
-A case is a type, an expression over two operands and a constant, and a place in a query where it may stand. All pairs of
-the type's values are asked at once, each in a partition of its own. DuckDB computes the same expression over a table
+A case is a type, an expression over two operands and a constant, and a place in a query where it may stand. All pairs
+of the type's values are asked at once, each in a partition of its own. DuckDB computes the same expression over a table
 with a pair in each row. Pairs for which it has an error are asked for one by one, and have to be an error.
 """
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -18,23 +17,24 @@ import pyarrow as pa
 
 import rowpattern
 
+from matrix_comparison import any_months, as_durations, canonical, type_name, unsigned_zero
 from matrix_expressions import AGGREGATES, EXPRESSIONS
 from matrix_places import PLACES
 from matrix_values import TYPES, ValueType
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
-__all__ = ["Case", "Difference", "ask", "cases", "duckdb_answers"]
+__all__ = ["Case", "DifferenceError", "ask", "cases", "duckdb_answers"]
+
+# DuckDB's message has the text that it refuses, which may be no UTF-8.
+_ERRORS = (duckdb.Error, UnicodeDecodeError)
 
 # Of pairs with an error, so many are asked for.
 _MOST_ERRORS = 2
 
 # Of DuckDB's, for which Arrow has no type of its own.
 _HUGE = {"HUGEINT", "UHUGEINT"}
-
-# Microseconds of more days do not fit into 64 bits.
-_MOST_DAYS = 106_751_990
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Case:
 
 
 @dataclass
-class Difference(Exception):
+class DifferenceError(Exception):
     """What a query gives is not what DuckDB computes."""
 
     case: Case
@@ -165,14 +165,14 @@ def taken(values: pa.Array, places: list[int]) -> pa.Array:
     return values.take(rows)
 
 
-@lru_cache(maxsize=None)
+@cache
 def values_of(kind: str) -> Values:
     """Return the values of a type."""
     return Values(TYPES[kind])
 
 
 @lru_cache(maxsize=4096)
-def duckdb_answers(kind: str, expression: str, source: str = "pairs", around: bool = False) -> Answers:  # noqa: FBT002
+def duckdb_answers(kind: str, expression: str, source: str = "pairs", around: bool = False) -> Answers:
     """Compute an expression for all pairs of a type's values by DuckDB.
 
     Args:
@@ -200,11 +200,11 @@ def duckdb_answers(kind: str, expression: str, source: str = "pairs", around: bo
     every = range(values.count**2)
     try:
         kind_of = str(values.connection.sql(f"SELECT ({sql}) AS m FROM {table}").types[0])
-    except duckdb.Error as error:
+    except _ERRORS as error:
         return Answers(refused=str(error))
     try:
         return Answers(kind_of, over("true").column("m").combine_chunks())
-    except duckdb.Error as error:
+    except _ERRORS as error:
         message = str(error)
     if "Unimplemented type for cast" in message:
         # Whether it is an error where an operand is NULL depends on how DuckDB computes the rest.
@@ -213,7 +213,7 @@ def duckdb_answers(kind: str, expression: str, source: str = "pairs", around: bo
     for pair in every:
         try:
             over(f"p = {pair}")
-        except duckdb.Error:
+        except _ERRORS:
             failed.append(pair)
     if len(failed) == len(every):
         return Answers(kind_of, failed=frozenset(failed), refused=message)
@@ -226,19 +226,24 @@ def duckdb_answers(kind: str, expression: str, source: str = "pairs", around: bo
 # Ours.
 
 
-def ask(case: Case) -> int:
+def ask(case: Case, *, refused: bool = True) -> int:
     """Compare a query's answers with DuckDB's.
+
+    Args:
+        case: the question.
+        refused: ask also where DuckDB has a value for no pair.
 
     Returns:
         For how many pairs.
 
     Raises:
-        Difference: they are not the same; for one pair where one shows it.
+        DifferenceError: they are not the same; for one pair where one shows it.
     """
     question = _Question(case)
     every = range(question.values.count**2)
     if question.answers.refused is not None:
-        question.expect_error([*every], question.answers.refused)
+        if refused:
+            question.expect_error([*every], question.answers.refused)
         return 0
     failing = [pair for pair in every if question.fails(pair)]
     good = [pair for pair in every if pair not in failing and question.is_known(pair)]
@@ -334,13 +339,15 @@ class _Question:
             found = rowpattern.match_recognize(query, table)
         except rowpattern.RowPatternError:
             return
-        except Exception as error:  # noqa: BLE001 - what may not be
+        except Exception as error:
             raise self.difference(query, chosen, f"{type(error).__name__}: {error}", theirs) from error
         raise self.difference(query, chosen, str(found.to_pydict())[:300], theirs)
 
-    def difference(self, query: str, chosen: list[int], ours: Any, theirs: Any, *, refused: bool = False) -> Difference:
+    def difference(
+        self, query: str, chosen: list[int], ours: Any, theirs: Any, *, refused: bool = False
+    ) -> DifferenceError:
         pair = self.values.shown(chosen[0]) if len(chosen) == 1 else f"{len(chosen)} pairs"
-        return Difference(self.case, query, pair, ours, theirs, refused)
+        return DifferenceError(self.case, query, pair, ours, theirs, refused)
 
     # Comparing.
 
@@ -357,7 +364,7 @@ class _Question:
                     raise alone
         raise problem
 
-    def problem(self, chosen: list[int]) -> Difference | None:
+    def problem(self, chosen: list[int]) -> DifferenceError | None:
         table, query = self.given(chosen)
         kinds = {"condition": self.truths, "measure": self.shown, "groups": self.groups, "order": self.order}
         wanted = kinds[self.place.kind](chosen)
@@ -367,6 +374,7 @@ class _Question:
             return self.difference(query, chosen, f"UnsupportedQueryError: {error}", "a value", refused=True)
         except Exception as error:  # noqa: BLE001 - what may not be
             return self.difference(query, chosen, f"{type(error).__name__}: {error}", _shown(wanted))
+        ours: list[Any]
         if self.place.kind == "condition":
             ours = sorted(zip(found["p"].to_pylist(), found["how"].to_pylist()))
         elif self.place.kind == "measure":
@@ -441,108 +449,5 @@ def _shown(one: Any, other: Any = ()) -> str:
     """Show a list, without what another one has too."""
     if isinstance(one, list):
         kept = [each for each in one if each not in other]
-        return f"{kept[:6]}{' ...' if len(kept) > 6 else ''}"  # noqa: PLR2004 - enough to read
+        return f"{kept[:6]}{' ...' if len(kept) > 6 else ''}"
     return str(one)
-
-
-# Values that can be compared.
-
-
-def canonical(values: pa.Array | pa.ChunkedArray) -> list[Any]:
-    """Return values as Python's that are equal only where the values are the same: NaN is, -0.0 and 0.0 are not."""
-    if isinstance(values, pa.ChunkedArray):
-        return [each for chunk in values.chunks for each in canonical(chunk)]
-    kind, types = values.type, pa.types
-    if isinstance(kind, pa.ExtensionType):
-        if isinstance(kind, pa.UuidType):
-            return [None if each is None else str(each) for each in values.to_pylist()]
-        return canonical(values.storage)
-    if types.is_dictionary(kind):
-        return canonical(values.cast(kind.value_type))
-    if types.is_floating(kind):
-        return [None if each is None else "nan" if math.isnan(each) else repr(each) for each in values.to_pylist()]
-    if types.is_temporal(kind) and not types.is_interval(kind):
-        return values.cast(pa.int32() if kind.bit_width == 32 else pa.int64()).to_pylist()  # noqa: PLR2004 - bits
-    null = values.is_null().to_pylist()
-    if types.is_struct(kind):
-        parts = [canonical(part) for part in values.flatten()]
-        return [None if none else each for none, each in zip(null, zip(*parts))]
-    if types.is_map(kind) or types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
-        if types.is_map(kind):
-            flat: Iterable[Any] = zip(canonical(values.keys), canonical(values.items))
-        else:
-            flat = canonical(values.values)
-        every = list(flat)
-        if types.is_fixed_size_list(kind):
-            size, begin = kind.list_size, values.offset
-            return [
-                None if none else tuple(every[(begin + at) * size : (begin + at + 1) * size])
-                for at, none in enumerate(null)
-            ]
-        ends = values.offsets.to_pylist()
-        return [None if none else tuple(every[a:b]) for none, a, b in zip(null, ends, ends[1:])]
-    return list(values.to_pylist())
-
-
-def unsigned_zero(value: Any) -> Any:
-    """Return a value of `canonical` in which both zeros are one, as among keys."""
-    if isinstance(value, tuple):
-        return tuple(map(unsigned_zero, value))
-    return "0.0" if value == "-0.0" else value
-
-
-def any_months(value: Any) -> bool:
-    """Say whether a value is an interval that is no duration, or has one inside."""
-    if isinstance(value, pa.MonthDayNano):
-        return bool(value.months) or abs(value.days) > _MOST_DAYS
-    if isinstance(value, dict):
-        return any(map(any_months, value.values()))
-    return isinstance(value, (list, tuple)) and any(map(any_months, value))
-
-
-def as_durations(values: pa.Array) -> pa.Array:
-    """Return intervals without months as durations; other values as they are."""
-    kind, types = values.type, pa.types
-    if types.is_interval(kind):
-        numbers = [
-            None if each is None or any_months(each) else each.days * 86_400_000_000 + each.nanoseconds // 1000
-            for each in values.to_pylist()
-        ]
-        return pa.array(numbers, pa.int64()).view(pa.duration("us"))
-    if "interval" not in str(kind):
-        return values
-    if types.is_map(kind):
-        offsets = pa.array(
-            [None if none else at for none, at in zip([*values.is_null().to_pylist(), False], values.offsets.to_pylist())],
-            pa.int32(),
-        )
-        return pa.MapArray.from_arrays(offsets, as_durations(values.keys), as_durations(values.items))
-    if types.is_list(kind):
-        return pa.ListArray.from_arrays(values.offsets, as_durations(values.values), mask=values.is_null())
-    if types.is_struct(kind):
-        parts = [as_durations(part) for part in values.flatten()]
-        names = [field.name for field in kind]
-        return pa.StructArray.from_arrays(parts, names, mask=values.is_null())
-    return values
-
-
-def type_name(kind: pa.DataType) -> str:
-    """Return a name for a type that is the same for types that DuckDB has one for."""
-    types = pa.types
-    if types.is_dictionary(kind):
-        return "dictionary"
-    if isinstance(kind, pa.UuidType):
-        return "string"
-    if types.is_large_string(kind) or types.is_string_view(kind):
-        return "string"
-    if types.is_large_binary(kind) or types.is_fixed_size_binary(kind):
-        return "binary"
-    if types.is_map(kind):
-        return f"map({type_name(kind.key_type)}, {type_name(kind.item_type)})"
-    if types.is_fixed_size_list(kind):
-        return f"list({type_name(kind.value_type)}, {kind.list_size})"
-    if types.is_list(kind) or types.is_large_list(kind):
-        return f"list({type_name(kind.value_type)})"
-    if types.is_struct(kind):
-        return f"struct({', '.join(f'{field.name}: {type_name(field.type)}' for field in kind)})"
-    return str(kind)

@@ -7,8 +7,11 @@ C where it is false; otherwise where the value is that of column `e`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["PLACES", "Place"]
 
@@ -25,8 +28,8 @@ class Place:
         x: the first operand.
         y: the second one.
         query: with `{e}` for the expression.
-        kind: `"condition"`; `"measure"`: the answer has the value in column `m`; `"groups"`: rows are partitioned by it,
-            `"order"`: sorted by it.
+        kind: `"condition"`; `"measure"`: the answer has the value in column `m`; `"groups"`: partitions are those of
+            equal values; `"order"`: rows are sorted by it.
         chosen: the query for a BOOLEAN in a condition, with `{as C}` for the expression that reads C instead of B.
         source: what the operands are, as for `expression_matrix.duckdb_answers`.
         shows: for values a and b, the values that the answer shows, in order.
@@ -123,9 +126,7 @@ _ALL = [
         every_row=True,
         shows=lambda a, b: [("pairs", a, a), ("pairs", a, b)],
     ),
-    _measure(
-        "measure PREV", "PREV(v)", "v", every_row=True, shows=lambda a, b: [("pairs", 0, a), ("pairs", a, b)]
-    ),
+    _measure("measure PREV", "PREV(v)", "v", every_row=True, shows=lambda a, b: [("pairs", 0, a), ("pairs", a, b)]),
     _measure("measure extremes", "min(v)", "max(v)", source="extremes"),
     _measure("measure list of", "v", "v", source="rows", wrap="list({})"),
     _measure("measure aggregate", "v", "v", source="rows", aggregates=True),

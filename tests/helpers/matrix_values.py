@@ -57,11 +57,13 @@ def _floats() -> list[ValueType]:
     edges = [None, float("nan"), float("inf"), float("-inf"), -0.0, 0.1, 1.5, -3.25]
     double = [*edges, 1.7976931348623157e308, 5e-324]
     single = [*edges, float(np.finfo(np.float32).max)]
-    half = [None if each is None else np.float16(each) for each in [*edges, 65504.0]]
+    half = pa.array([None if each is None else np.float16(each) for each in [*edges, 65504.0]], pa.float16())
     return [
         ValueType("float64", pa.array(double, pa.float64()), "1.5"),
         ValueType("float32", pa.array(single, pa.float32()), "0.1"),
-        ValueType("float16", pa.array(half, pa.float16()), "1.5", given=pa.array(half, pa.float16()).cast(pa.float32())),
+        ValueType(
+            "float16", pa.array(half, pa.float16()), "1.5", given=pa.array(half, pa.float16()).cast(pa.float32())
+        ),
     ]
 
 
