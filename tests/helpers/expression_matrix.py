@@ -137,7 +137,9 @@ class Values:
         """Write an expression as DuckDB has to compute it."""
         ordered = self.kind.constant
         if self.kind.labels and not around:
+            # A text that is compared by order is one of the categories.
             ordered = f"{ordered}::ENUM {self.kind.labels!r}"
+            expression = re.sub(r"(>=?) ('[^']*')", rf"\1 \2::ENUM {self.kind.labels!r}", expression)
         if self.kind.zone and not around:
             # A difference is the time between instants, wherever clocks change.
             expression = re.sub(

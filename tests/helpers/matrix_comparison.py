@@ -31,7 +31,7 @@ def canonical(values: pa.Array | pa.ChunkedArray) -> list[Any]:
     if types.is_floating(kind):
         return [None if each is None else "nan" if math.isnan(each) else repr(each) for each in values.to_pylist()]
     if types.is_temporal(kind) and not types.is_interval(kind):
-        return values.cast(pa.int32() if kind.bit_width == 32 else pa.int64()).to_pylist()
+        return list(values.cast(pa.int32() if kind.bit_width == 32 else pa.int64()).to_pylist())
     null = values.is_null().to_pylist()
     if types.is_struct(kind):
         parts = [canonical(part) for part in values.flatten()]
