@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from rowpattern.errors import QueryError, QueryLimitError
 from rowpattern.sql.arrow.arrays import Booleans, Integers, has_nan
 from rowpattern.sql.arrow.casting import INTERVAL_PARTS, has_intervals
-from rowpattern.sql.arrow.categories import is_ordered, nulls_like, ranks
+from rowpattern.sql.arrow.categories import is_ordered, labels_of, nulls_like, of_ranks, ranks
 from rowpattern.sql.arrow.chunks import take_values
 from rowpattern.sql.execute.packed_sort import packed_order
 from rowpattern.sql.execute.time_zones import in_columns_zone
@@ -111,6 +111,9 @@ class OrderedPartitions:
 def _only_where(flags: pa.Array, values: pa.ChunkedArray) -> pa.ChunkedArray:
     """Return values, NULL where flags are not set."""
     kind = values.type
+    if is_ordered(kind):
+        # Arrow makes a dictionary of the values that are left, in the order in which they come.
+        return of_ranks(_only_where(flags, ranks(values)), kind, labels_of(values))
     if not isinstance(kind, pa.BaseExtensionType):
         return pc.if_else(flags, values, pa.scalar(None, kind))
     # Arrow computes with what these are stored as.

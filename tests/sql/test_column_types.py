@@ -1,4 +1,4 @@
-"""PARTITION BY and ORDER BY of types that Arrow does not compare: nested ones, floats of 16 bits, UUIDs."""
+"""Columns of types for which Arrow has no comparison: as keys, and read by PREV and NEXT."""
 
 from __future__ import annotations
 
@@ -64,3 +64,24 @@ def test_rows_in_another_partition_are_not_read(name: str) -> None:
     kept = "PARTITION BY p ORDER BY i MEASURES LAST(i) AS m PATTERN (A) DEFINE A AS v IS NOT DISTINCT FROM PREV(v)"
     found = rowpattern.match_recognize(f"SELECT m FROM t MATCH_RECOGNIZE ({kept})", given)
     assert found["m"].to_pylist() == [2, 4]
+
+
+def test_ordered_categories_before_keep_their_order() -> None:
+    codes, labels = [2, 0, 1, 0, None, 1, 2], ["low", "mid", "high"]
+    column = pa.DictionaryArray.from_arrays(pa.array(codes, pa.int8()), pa.array(labels), ordered=True)
+    given = pa.table({"p": [0, 0, 0, 1, 1, 1, 1], "i": range(7), "v": column})
+    rows = [
+        row
+        for row in range(1, 7)
+        if row != 3 and None not in codes[row - 1 : row + 1] and codes[row - 1] <= codes[row]  # type: ignore[operator]
+    ]
+    kept = "PARTITION BY p ORDER BY i MEASURES LAST(i) AS m PATTERN (A) DEFINE A AS PREV(v) <= v"
+    found = rowpattern.match_recognize(f"SELECT m FROM t MATCH_RECOGNIZE ({kept})", given)
+    assert found["m"].to_pylist() == rows == [2, 6]
+    kept = "PARTITION BY p ORDER BY i MEASURES LAST(i) AS m PATTERN (A) DEFINE A AS NEXT(v) > 'low'"
+    found = rowpattern.match_recognize(f"SELECT m FROM t MATCH_RECOGNIZE ({kept})", given)
+    assert found["m"].to_pylist() == [1, 4, 5]
+    # Without any category left.
+    given = pa.table({"p": [0, 1], "i": [0, 1], "v": column.take(pa.array([4, 4]))})
+    found = rowpattern.match_recognize(f"SELECT m FROM t MATCH_RECOGNIZE ({kept})", given)
+    assert found.num_rows == 0
