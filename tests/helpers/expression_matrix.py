@@ -280,7 +280,7 @@ class _Question:
     def fails(self, pair: int) -> bool:
         """Say whether an answer for a pair has to be an error."""
         return any(
-            at in self.of(source).failed or (self.place.kind == "measure" and self.has_months(source, at))
+            at in self.of(source).failed or (self.place.kind in {"measure", "groups"} and self.has_months(source, at))
             for source, at in self.places(pair)
         )
 

@@ -302,7 +302,7 @@ max({x}::VARCHAR)
 list({x})[1] = {c}
 histogram({x})
 approx_count_distinct({x})
-entropy({x})
+bool_or({x} IS NULL)
 """
 
 
