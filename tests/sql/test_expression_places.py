@@ -20,8 +20,8 @@ import pytest
 import rowpattern
 from rowpattern import match_recognize
 
-from expression_matrix import duckdb_answers
 from matrix_comparison import canonical
+from matrix_duckdb import duckdb_answers, taken
 from matrix_expressions import EXPRESSIONS
 from matrix_values import TYPES
 
@@ -37,12 +37,14 @@ ROWS = 40
 
 def drawn(kind: str, rng: random.Random) -> pa.Table:
     """Return partitions of rows with any of a type's values."""
+    return table_of(kind, [rng.randrange(len(TYPES[kind].values)) for _ in range(ROWS)])
+
+
+def table_of(kind: str, places: list[int]) -> pa.Table:
+    """Return four partitions of rows with a type's values by their numbers."""
     values = TYPES[kind].values  # noqa: PD011 - a field of ours
-    # Of views of text Arrow cannot take rows.
-    plain = values.cast(pa.string()) if pa.types.is_string_view(values.type) else values
-    column = plain.take(pa.array([rng.randrange(len(values)) for _ in range(ROWS)]))
-    column = column.cast(values.type) if pa.types.is_string_view(values.type) else column
-    return pa.table({"p": sorted(rng.randrange(4) for _ in range(ROWS)), "i": range(ROWS), "v": column})
+    rows = range(len(places))
+    return pa.table({"p": [4 * row // len(rows) for row in rows], "i": rows, "v": taken(values, places)})
 
 
 def conditions(kind: str, rng: random.Random) -> list[str]:
@@ -51,10 +53,11 @@ def conditions(kind: str, rng: random.Random) -> list[str]:
     rng.shuffle(every)
     found = []
     for each in every:
-        answers = duckdb_answers(kind, each)
+        kind_of = duckdb_answers(kind, each).kind
+        condition = each if kind_of == "BOOLEAN" else f"({each}) IS DISTINCT FROM ({each.replace('{x}', '{y}')})"
+        answers = duckdb_answers(kind, condition)
         if answers.refused is None and not answers.failed:
-            boolean = answers.kind == "BOOLEAN"
-            found.append(each if boolean else f"({each}) IS DISTINCT FROM ({each.replace('{x}', '{y}')})")
+            found.append(condition)
         if len(found) == ASKED:
             break
     return found
@@ -102,6 +105,45 @@ def test_a_condition_is_the_same_as_a_measure(kind: str) -> None:
         wanted = [row["i"] for row in measured.to_pylist() if row["m"] is True]
         held = match_recognize(clause(f"DEFINE B AS {condition}", measures="FIRST(i) AS i"), table)
         assert held["i"].to_pylist() == wanted, condition
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_loops_read_the_rows_that_they_began_with(kind: str) -> None:
+    """Which pairs of values hold is known from DuckDB; which rows are a match is counted out here."""
+    rng = random.Random(f"{SEED} loops {kind}")
+    count = len(TYPES[kind].values)
+    places = [rng.randrange(count) for _ in range(ROWS)]
+    table = table_of(kind, places)
+    groups = [[row for row, p in enumerate(table["p"].to_pylist()) if p == part] for part in range(4)]
+    for expression in conditions(kind, rng):
+        truths = duckdb_answers(kind, expression).values.to_pylist()  # noqa: PD011 - a field of ours
+
+        def holds(first: int, row: int, truths: list[Any] = truths) -> bool:
+            return truths[places[first] * count + places[row]] is True
+
+        # B+ takes rows as long as they hold with the first one.
+        wanted = []
+        for group in groups:
+            at = 0
+            while at < len(group):
+                end = at + 1
+                while end < len(group) and holds(group[at], group[end]):
+                    end += 1
+                if end > at + 1:
+                    wanted.append((group[at], group[end - 1]))
+                at = max(end, at + 1) if end > at + 1 else at + 1
+        query = clause(f"DEFINE B AS {written(kind, expression, 'A.v', 'v')}", pattern="A B+")
+        query = query.replace("TO NEXT ROW", "PAST LAST ROW")
+        assert [row[1:] for row in found(query, table)] == wanted, query
+
+        # A+ takes all rows, and gives back until one holds with the first one.
+        wanted = []
+        for group in groups:
+            for at, first in enumerate(group):
+                last = next((row for row in reversed(group[at + 1 :]) if holds(first, row)), None)
+                wanted += [] if last is None else [(first, last)]
+        query = clause(f"DEFINE B AS {written(kind, expression, 'FIRST(v)', 'v')}", pattern="A+ B")
+        assert [row[1:] for row in found(query, table)] == wanted, query
 
 
 # A type, DuckDB's name of another one that has all of these values, and Arrow's.
