@@ -113,6 +113,8 @@ _ALL = [
     _condition("NEXT of FIRST", "PREV(LAST(v))", "NEXT(FIRST(A.v))"),
     _condition("extremes", "min(v)", "max(v)", source="extremes"),
     _condition("max of", "v", "v", source="rows", wrap="max({})"),
+    # Of rows of another variable nothing is computed.
+    _condition("max of A", "A.v", "A.v", source="first row", wrap="max({})"),
     _condition("aggregate", "v", "v", source="rows", aggregates=True),
     _condition("aggregate of A", "A.v", "A.v", source="first row", aggregates=True),
     # Measures.
@@ -129,6 +131,7 @@ _ALL = [
     _measure("measure PREV", "PREV(v)", "v", every_row=True, shows=lambda a, b: [("pairs", 0, a), ("pairs", a, b)]),
     _measure("measure extremes", "min(v)", "max(v)", source="extremes"),
     _measure("measure list of", "v", "v", source="rows", wrap="list({})"),
+    _measure("measure list of A", "A.v", "A.v", source="first row", wrap="list({})"),
     _measure("measure aggregate", "v", "v", source="rows", aggregates=True),
     _measure("measure aggregate of A", "A.v", "A.v", source="first row", aggregates=True),
     _measure(
