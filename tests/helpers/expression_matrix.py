@@ -28,8 +28,8 @@ __all__ = ["Case", "DifferenceError", "ask", "cases"]
 # Of pairs with an error, so many are asked for.
 _MOST_ERRORS = 2
 
-# Of DuckDB's, for which Arrow has no type of its own.
-_HUGE = {"HUGEINT", "UHUGEINT"}
+# Of DuckDB's: what is computed is int64 in an answer where all values fit.
+_WHOLE = {"HUGEINT", "UHUGEINT", "DECIMAL(38,0)"}
 
 
 @dataclass(frozen=True)
@@ -251,7 +251,7 @@ class _Question:
             answers = self.of(source)
             computed = answers.values if kept_interval else as_durations(answers.values)
             parts[source] = canonical(computed)
-            kind = "HUGEINT" if answers.kind in _HUGE else type_name(computed.type)
+            kind = "whole" if answers.kind in _WHOLE else type_name(computed.type)
         if self.template == "{x}" and self.place.source == "pairs":
             # A column's own values are what they were.
             own = self.values.kind.values
@@ -259,7 +259,7 @@ class _Question:
             kind = type_name(own.type)
         for pair in chosen:
             values += [parts[source][at] for source, at in self.places(pair)]
-        if kind == "HUGEINT":
+        if kind == "whole":
             fits = all(each is None or -(2**63) <= each < 2**63 for each in values)
             kind = "int64" if fits else "decimal128(38, 0)"
         return [kind, *values]
