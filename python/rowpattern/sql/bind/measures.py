@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rowpattern.sql.bind.expressions import ExpressionReader, counts_rows
 from rowpattern.sql.bind.references import Aggregate, Classifier, Navigation
-from rowpattern.sql.expression.nodes import Column, Conjunction, Literal, Operation
+from rowpattern.sql.expression.nodes import Branch, Case, Column, Conjunction, Literal, Operation, walk
 from rowpattern.sql.expression.write import sql_of
 
 if TYPE_CHECKING:
@@ -51,4 +51,15 @@ class MeasureReader(ExpressionReader):
             return call
         places = (Literal("INTEGER", str(self._variables.primary.index(name))) for name in variables)
         mapped: Node = Operation("IN", (Column(("classifier",)), *places))
-        return replace(call, filter=mapped if call.filter is None else Conjunction("AND", (mapped, call.filter)))
+
+        def there(node: Node) -> Node:
+            # DuckDB computes an argument before it filters: what is an error in another row must not be computed.
+            computed = not isinstance(node, Column) and any(isinstance(each, Column) for each in walk(node))
+            return Case((Branch(mapped, node),), Literal("NULL_LITERAL")) if computed else node
+
+        return replace(
+            call,
+            arguments=tuple(replace(each, value=there(each.value)) for each in call.arguments),
+            order_by=tuple(replace(each, value=there(each.value)) for each in call.order_by),
+            filter=mapped if call.filter is None else Conjunction("AND", (mapped, there(call.filter))),
+        )

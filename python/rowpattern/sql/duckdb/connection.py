@@ -291,6 +291,9 @@ class Database:
             if self._is_full(str(error)):
                 raise self._too_large(str(error)) from None
             raise QueryError(_message(str(error))) from None
+        except UnicodeDecodeError as error:
+            # DuckDB's message has a part of a value that is no UTF-8.
+            raise QueryError(_message(error.object.decode(errors="replace"))) from None
         except OSError as error:
             # From a reader, through Arrow, which keeps the text only.
             text = str(error)

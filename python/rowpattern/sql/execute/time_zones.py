@@ -10,12 +10,14 @@ of all expressions.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
 
 from rowpattern.errors import QueryError, QueryLimitError
 from rowpattern.sql.arrow.categories import is_ordered, labels_of
+from rowpattern.sql.arrow.nested_types import with_inner_types
 from rowpattern.sql.bind.expressions import columns_in
 from rowpattern.sql.expression import nodes
 from rowpattern.sql.expression.write import sql_of
@@ -71,11 +73,16 @@ class InZone(NamedTuple):
 
 
 def relabelled(values: Array, zone: str) -> Array:
-    """Return timestamps as the same instants of a zone; other values as they are."""
-    kind = values.type
-    if pa.types.is_timestamp(kind) and kind.tz is not None and kind.tz != zone:
-        return values.cast(pa.timestamp(kind.unit, zone))
-    return values
+    """Return timestamps, also inside of lists and the like, as the same instants of a zone; other values unchanged."""
+    if not _may_have_zone(values.type):
+        return values
+    kind = with_inner_types(values.type, partial(_in_zone, zone=zone))
+    return values if kind == values.type else values.cast(kind)
+
+
+def _in_zone(kind: pa.DataType, zone: str) -> pa.DataType:
+    zoned = pa.types.is_timestamp(kind) and kind.tz is not None
+    return pa.timestamp(kind.unit, zone) if zoned else kind
 
 
 def _zones_in(kind: pa.DataType) -> set[str]:
@@ -234,7 +241,8 @@ def with_categories(node: nodes.Node, labels: Mapping[str, Sequence[str]]) -> no
     known = next(
         (labels[each.names[0]] for each in sides if isinstance(each, nodes.Column) and each.names[0] in labels), None
     )
-    if known is None:
+    if not known:
+        # Rows that are all NULL may have lost their categories; they compare as NULL with any text.
         return new
     kind = nodes.TypeName("ENUM", tuple((None, nodes.Literal("STRING", label)) for label in known))
     return nodes.map_children(new, lambda each: nodes.Cast(each, kind, span=each.span) if _is_text(each) else each)
