@@ -60,12 +60,15 @@ impl Selection<'_> {
     /// Those of the rows for which this holds.
     #[inline]
     pub fn filter(self, mut holds: impl FnMut(usize) -> bool) -> Vec<u16> {
-        let mut rows = Vec::with_capacity(self.len());
+        // Without branches, which no processor foresees where a condition holds now and then.
+        let (mut rows, mut count) = (vec![0; self.len()], 0);
         self.for_each(|row| {
-            if holds(row) {
-                rows.push(row as u16);
+            if let Some(place) = rows.get_mut(count) {
+                *place = row as u16;
             }
+            count += usize::from(holds(row));
         });
+        rows.truncate(count);
         rows
     }
 
