@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import uuid
 from typing import Any
 
 import duckdb
@@ -234,3 +235,62 @@ def outcome_of_first(define: str, pattern: str, table: pa.Table) -> Any:
         PATTERN ({pattern}) DEFINE {kept})"""
     assert "decided once" not in str(rowpattern.explain(query, TABLE))
     return outcome(query, table)
+
+
+def first_of(condition: str, table: pa.Table, measure: str = "A.o") -> list[Any]:
+    query = (
+        f"SELECT m FROM t MATCH_RECOGNIZE (ORDER BY o MEASURES {measure} AS m PATTERN (A B) DEFINE B AS {condition})"
+    )
+    return list(match_recognize(query, table).column("m").to_pylist())
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "list(hour(v)) = [1, 2]",
+        "string_agg(v::VARCHAR, ',') LIKE '%+01'",
+        "list(v)[1]::VARCHAR LIKE '%+01'",
+        "count(DISTINCT hour(v)) = 2 AND median(hour(v)) = 1.5",
+        "max(v) >= '1970-01-01 02:00'",
+    ],
+)
+def test_aggregates_in_the_columns_zone(condition: str) -> None:
+    table = pa.table({"o": [0, 1], "v": pa.array([0, 3600], pa.timestamp("s", "Europe/Berlin"))})
+    assert first_of(condition, table) == [0]
+
+
+def test_an_aggregates_argument_is_of_its_variables_rows() -> None:
+    table = pa.table({"o": [0, 1], "v": ["12", "x"]})
+    assert first_of("max(A.v::INTEGER) = 12", table) == [0]
+    with pytest.raises(rowpattern.QueryError, match="DEFINE B: Could not convert string 'x'"):
+        first_of("max(v::INTEGER) = 12", table)
+
+
+def test_what_has_no_type_of_arrows_keeps_its_own_between_two_steps() -> None:
+    one, two = uuid.UUID(int=1), uuid.UUID(int=2)
+    storage = pa.array([one.bytes, two.bytes], pa.binary(16))
+    table = pa.table({"o": [0, 1], "v": pa.ExtensionArray.from_storage(pa.uuid(), storage)})
+    assert first_of(f"min(v) < '{two}'::UUID", table) == [0]
+    assert first_of("true", table, "min(v)::BLOB") == [one.bytes]
+
+
+def test_aggregates_of_ordered_categories_are_categories() -> None:
+    values = pa.DictionaryArray.from_arrays(pa.array([0, 2]), pa.array(["low", "mid", "high"]), ordered=True)
+    table = pa.table({"o": [0, 1], "v": values})
+    assert first_of("min(v) < 'mid'", table) == [0]
+    assert first_of("max(v) < 'mid'", table) == []
+    assert first_of("[A.v] < [v]", table) == [0]
+
+
+def test_constants_that_json_has_not() -> None:
+    table = pa.table({"o": [0, 1], "v": [1.0, 5.0]})
+    assert first_of("v > ('nan')::DOUBLE / 2 OR A.v < 5", table) == [0]
+    assert first_of("v > ('nan')::DOUBLE / 2", table) == []
+
+
+def test_the_type_of_null_alone() -> None:
+    table = pa.table({"o": [0, 1], "v": pa.nulls(2), "e": pa.array([None, None], pa.string())})
+    assert first_of("ifnull(A.v, NULL)::VARCHAR IS NOT DISTINCT FROM e", table) == [0]
+    query = """SELECT * FROM t MATCH_RECOGNIZE (ORDER BY o
+        MEASURES nullif(FIRST(v), NULL) AS a, greatest(min(v), max(v)) AS b PATTERN (A B))"""
+    assert match_recognize(query, table).schema.types == [pa.null(), pa.null()]

@@ -59,8 +59,10 @@ def query_column(values: pa.Array, kind: str, labels: Sequence[str], zone: str) 
         labels: the texts of ordered categories of this type.
         zone: that of timestamps with a zone.
     """
+    if kind == "NULL":
+        return pa.chunked_array([pa.nulls(len(values))])
     column = pa.chunked_array([values])
-    if kind.startswith("ENUM("):
+    if engine_type(kind) == "RANK":
         return of_ranks(column, pa.dictionary(pa.int32(), pa.string(), ordered=True), labels)
     if kind in INSTANTS:
         return column.cast(pa.timestamp(column.type.unit, zone))

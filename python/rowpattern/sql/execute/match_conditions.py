@@ -161,6 +161,7 @@ class _Compiler:
         self._column_numbers: dict[object, int] = {}
         self._set_numbers: dict[tuple[str, ...], int] = {}
         self._aggregate_numbers: dict[RunningAggregate, int] = {}
+        self._by_rounds: set[RunningAggregate] = set()
         self._expression_numbers: dict[object, int] = {}
         self._items: dict[str, Item] = dict(pair for each in conditions for pair in each.expression.reads)
         self._computed: dict[tuple[Computed, str], _Place] = {}
@@ -311,14 +312,23 @@ class _Compiler:
         """Return an aggregate with types."""
         return self._together.aggregates[name]
 
-    def aggregate(self, name: str, item: RunningAggregate, condition: Condition) -> CoreNode:
-        """Return an aggregate that the core keeps."""
+    def aggregate(self, name: str, item: RunningAggregate, condition: Condition) -> CoreNode | None:
+        """Return an aggregate that the core keeps; None where it is asked for in rounds."""
         found = self.typed_aggregate(name)
+        if found.function is None or item in self._by_rounds:
+            return None
         kind = engine_type(found.type) or ""
         if item not in self._aggregate_numbers:
             column = None
             if found.argument is not None:
-                column = self._argument(item, found.argument, condition)
+                try:
+                    column = self._argument(item, found.argument, condition)
+                except QueryLimitError:
+                    raise
+                except QueryError:
+                    # What fails for some row may be no row of the variable's.
+                    self._by_rounds.add(item)
+                    return None
             self._aggregate_numbers[item] = len(self.aggregates)
             self.aggregates.append((found.function or "", column, self.set_number(item.variables), kind))
         return ("aggregate", kind, self._aggregate_numbers[item])
@@ -382,9 +392,8 @@ class _Writer:
         if isinstance(item, Value):
             return ("read", kind, self._compiler.value_column(item.column, kind), *self._compiler.at(item.at))
         if isinstance(item, RunningAggregate):
-            if self._compiler.typed_aggregate(node.name).function is not None:
-                return self._compiler.aggregate(node.name, item, self._condition)
-            return self._rounds(Computed(node.type, Column((node.name,))), kind)
+            kept = self._compiler.aggregate(node.name, item, self._condition)
+            return self._rounds(Computed(node.type, Column((node.name,))), kind) if kept is None else kept
         return self._simple(item)
 
     def _simple(self, item: Item) -> CoreNode:
@@ -409,11 +418,14 @@ class _Writer:
                 by_place.setdefault(item.at, ({}, []))[1].append(name)
             elif isinstance(item, RunningAggregate):
                 found = self._compiler.typed_aggregate(name)
-                if found.function is None:
+                kept = self._compiler.aggregate(name, item, self._condition)
+                if kept is None:
                     given.append(("rows", self._compiler.set_number(item.variables)))
-                    arguments.append(RoundAggregate(name, found.whole.sql, dict(item.reads)))
+                    arguments.append(
+                        RoundAggregate(name, found.whole.sql, dict(item.reads), found.whole.zone, found.type)
+                    )
                 else:
-                    given.append(self._compiler.aggregate(name, item, self._condition))
+                    given.append(kept)
                     arguments.append(RoundValue(name, found.type or ""))
             else:
                 given.append(self._simple(item))

@@ -355,7 +355,8 @@ def measure(
     if left:
         columns = {name: read[item] for name, item in names.items()}
         together = typed_clause(bound.conditions, bound.measures, rows.table, database, bound.plans)
-        values = compute(together.measures, ItemInputs(columns, items.count), together.labels, database)
+        types = {name: each.type for name, each in together.aggregates.items() if each.type is not None}
+        values = compute(together.measures, ItemInputs(columns, items.count), together.labels, database, types)
         found.update(zip((each.name for each in left), values))
     return [found[each.name] if each.expression.origin else plain_integers(found[each.name]) for each in bound.measures]
 

@@ -58,11 +58,15 @@ class RoundAggregate:
         name: what the expression calls the aggregate.
         sql: the call.
         values: columns that it reads, by its names for them.
+        zone: the time zone in which it is computed.
+        type: DuckDB's type of its value; None where that is not known.
     """
 
     name: str
     sql: str
     values: Mapping[str, str]
+    zone: str
+    type: str | None
 
 
 @dataclass(frozen=True)
@@ -175,10 +179,12 @@ class Rounds:
                     given, argument.type, self._labels.get(argument.type, ()), expression.zone
                 )
             else:
-                columns[argument.name] = self._aggregated(argument, given, using)
+                columns[argument.name] = self._aggregated(argument, given, self._database.in_zone(argument.zone))
         table = pa.table(columns or {"none": pa.nulls(len(arrays[0]))})
         sql = f"TRY({expression.sql})" if tried else f"({expression.sql})"
-        return using.project(sql, table).column(0)
+        aggregates = (each for each in expression.arguments if isinstance(each, RoundAggregate))
+        types = {each.name: each.type for each in aggregates if each.type is not None}
+        return using.project(sql, table, types).column(0)
 
     def _aggregated(self, aggregate: RoundAggregate, rows: pa.Array, using: Database) -> pa.ChunkedArray:
         """Compute an aggregate for each request; also of no rows."""

@@ -133,6 +133,7 @@ def compute(
     inputs: Inputs,
     labels: Mapping[str, Sequence[str]],
     database: Database,
+    types: Mapping[str, str] | None = None,
 ) -> list[pa.ChunkedArray]:
     """Compute expressions for each row.
 
@@ -141,6 +142,7 @@ def compute(
         inputs: what they read.
         labels: the texts of ordered categories, by DuckDB's type of them.
         database: the query's connection.
+        types: what references that DuckDB computed before were there.
 
     Raises:
         QueryError: one cannot be computed; it is named.
@@ -150,7 +152,7 @@ def compute(
     for at, values in zip(native, _by_engine([expressions[at][1] for at in native], inputs, labels, database)):
         found[at] = values
     left = [named for (named, _), values in zip(expressions, found) if values is None]
-    by_duckdb = iter(_by_duckdb(left, inputs, database) if left else ())
+    by_duckdb = iter(_by_duckdb(left, inputs, database, types or {}) if left else ())
     return [next(by_duckdb) if values is None else values for values in found]
 
 
@@ -233,7 +235,9 @@ def _node(node: Typed, inputs: Inputs, columns: dict[tuple[str, str], pa.Chunked
 # By DuckDB.
 
 
-def _by_duckdb(expressions: Sequence[Named], inputs: Inputs, database: Database) -> list[pa.ChunkedArray]:
+def _by_duckdb(
+    expressions: Sequence[Named], inputs: Inputs, database: Database, types: Mapping[str, str]
+) -> list[pa.ChunkedArray]:
     used = {name for each in expressions for name, _ in each.expression.reads}
     # A column tells how many rows there are.
     table = pa.table({name: inputs.values(name) for name in used} or {"none": pa.nulls(inputs.count)})
@@ -244,20 +248,22 @@ def _by_duckdb(expressions: Sequence[Named], inputs: Inputs, database: Database)
     for using in {id(each.database): each.database for each in computed}.values():
         places = [at for at, each in enumerate(computed) if each.database is using]
         there = [(expressions[at], computed[at].sql) for at in places]
-        for at, values in zip(places, _projected(there, table, using)):
+        for at, values in zip(places, _projected(there, table, using, types)):
             found[at] = computed[at].named(values)
     return [found[at] for at in range(len(expressions))]
 
 
-def _projected(expressions: Sequence[tuple[Named, str]], table: pa.Table, database: Database) -> list[pa.ChunkedArray]:
+def _projected(
+    expressions: Sequence[tuple[Named, str]], table: pa.Table, database: Database, types: Mapping[str, str]
+) -> list[pa.ChunkedArray]:
     """Compute expressions, each with its SQL, in one query."""
     try:
-        return list(database.project(", ".join(f"({sql})" for _, sql in expressions), table).columns)
+        return list(database.project(", ".join(f"({sql})" for _, sql in expressions), table, types).columns)
     except QueryLimitError:
         raise
     except QueryError as error:
         for each, sql in expressions:
-            refused = database.refuses(f"({sql})", table)
+            refused = database.refuses(f"({sql})", table, types)
             if refused is not None:
                 raise each.failed(refused) from None
         first = expressions[0][0]

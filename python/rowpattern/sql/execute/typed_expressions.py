@@ -21,7 +21,7 @@ from rowpattern.sql.duckdb.enums import enum_type
 from rowpattern.sql.duckdb.time_zones import UTC, duckdb_zone
 from rowpattern.sql.execute.engine_columns import literal_of
 from rowpattern.sql.execute.time_zones import in_zone_of
-from rowpattern.sql.expression.binder import bind_texts
+from rowpattern.sql.expression.binder import BoundTexts, bind_texts
 from rowpattern.sql.expression.native import Translator
 from rowpattern.sql.expression.nodes import Call, Column
 from rowpattern.sql.expression.typed import Computed, Constant, Literal, cast_sql, engine_type, map_leaves, walk_typed
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from rowpattern.sql.bind.bound import BoundMeasure, Condition, TypedPlans
     from rowpattern.sql.bind.references import Aggregate, BoundExpression, RunningAggregate
     from rowpattern.sql.duckdb.connection import Database
-    from rowpattern.sql.expression.binder import Bound, BoundAggregate, BoundTexts
+    from rowpattern.sql.expression.binder import Bound, BoundAggregate
     from rowpattern.sql.expression.nodes import Node
     from rowpattern.sql.expression.typed import Typed
     from rowpattern.sql.text.source_location import SourceLocation
@@ -71,6 +71,8 @@ class Named(NamedTuple):
 # Aggregates that give one of their arguments.
 _GIVING_ONE = frozenset({"any_value", "arbitrary", "arg_max", "arg_min", "first", "last", "max", "max_by", "min"})
 _GIVING_ONE |= {"min_by", "mode", "quantile_disc"}
+# And that give a list of them.
+_GIVING_ALL = frozenset({"array_agg", "list"})
 
 
 @dataclass(frozen=True)
@@ -202,7 +204,7 @@ class _Typing:
         self._expressions = expressions
         self._sources = sources
         self._database = database
-        self._labels_by_name = labels
+        self._labels_by_name = dict(labels)
         self._labels = {enum_type(texts): texts for texts in labels.values()}
         types = {name: self._type(name, values) for name, values in sources.columns.items()} | dict(sources.others)
         row_types = {name: self._type(name, values) for name, values in sources.row_columns.items()}
@@ -216,7 +218,7 @@ class _Typing:
 
     def typed(self) -> TypedExpressions:
         """Type all of them."""
-        types = {name: values.type for name, values in self._sources.columns.items()} | self._zoned_aggregates()
+        types = {name: values.type for name, values in self._sources.columns.items()} | self._given_types()
         expressions = [
             self._in_zone(each.expression.sql, each.expression.tree, types, each.failed) for each in self._expressions
         ]
@@ -241,17 +243,22 @@ class _Typing:
         found = in_zone_of(sql, tree, types, labels, self._database, fail)
         return TypedExpression(None, None, found.sql, found.tree, found.database.time_zone, found.zone)
 
-    def _zoned_aggregates(self) -> dict[str, pa.DataType]:
-        """Return the types of aggregates that give one of their timestamps with a zone."""
+    def _given_types(self) -> dict[str, pa.DataType]:
+        """Return the types of aggregates that give values of a column: its time zone and its categories are theirs."""
         found = {}
         for name, item in self._sources.aggregates.items():
             call = item.tree
-            if not isinstance(call, Call) or call.name not in _GIVING_ONE or not call.values:
+            argument = call.values[0] if isinstance(call, Call) and call.values else None
+            column = argument.names[0] if isinstance(argument, Column) else ""
+            if not isinstance(call, Call) or column not in self._sources.row_columns:
                 continue
-            argument = call.values[0]
-            column = self._sources.row_columns.get(argument.names[0]) if isinstance(argument, Column) else None
-            if column is not None and pa.types.is_timestamp(column.type):
-                found[name] = column.type
+            kind = self._sources.row_columns[column].type
+            if call.name in _GIVING_ONE:
+                found[name] = kind
+                if column in self._labels_by_name:
+                    self._labels_by_name[name] = self._labels_by_name[column]
+            elif call.name in _GIVING_ALL:
+                found[name] = pa.list_(kind)
         return found
 
     # What the binder says.
@@ -276,7 +283,7 @@ class _Typing:
             return [None] * len(expressions), {}
         found: dict[int, Bound | str] = {}
         together = self._ask_or_refusal([each.sql for each in asked], known)
-        if not isinstance(together, str):
+        if isinstance(together, BoundTexts):
             found = dict(zip(map(id, asked), together.expressions))
             return [found.get(id(each)) for each in expressions], together.aggregates
         bound_aggregates: dict[str, BoundAggregate] = {}
@@ -284,16 +291,17 @@ class _Typing:
             alone = self._ask_or_refusal([], {name: sql})
             if isinstance(alone, str):
                 found |= {id(each): alone for each in asked if each.tree and name in columns_in(each.tree)}
-            else:
+            elif alone is not None:
                 bound_aggregates |= alone.aggregates
         plain = {name: sql for name, sql in known.items() if name in bound_aggregates}
         for each in asked:
             if id(each) not in found:
                 answer = self._ask_or_refusal([each.sql], plain)
-                found[id(each)] = answer if isinstance(answer, str) else answer.expressions[0]
+                if answer is not None:
+                    found[id(each)] = answer if isinstance(answer, str) else answer.expressions[0]
         return [found.get(id(each)) for each in expressions], bound_aggregates
 
-    def _ask_or_refusal(self, texts: Sequence[str], aggregates: Mapping[str, str]) -> BoundTexts | str:
+    def _ask_or_refusal(self, texts: Sequence[str], aggregates: Mapping[str, str]) -> BoundTexts | str | None:
         try:
             return bind_texts(texts, self._types, aggregates, self._row_types, self._database)
         except QueryLimitError:

@@ -100,7 +100,7 @@ def bind_texts(
     aggregates: Mapping[str, str],
     row_types: Mapping[str, str],
     database: Database,
-) -> BoundTexts:
+) -> BoundTexts | None:
     """Ask DuckDB what expressions are; one call for all of them, of about a millisecond.
 
     Args:
@@ -110,6 +110,9 @@ def bind_texts(
         row_types: what rows that are aggregated give, by name, and its type.
         database: who is asked.
 
+    Returns:
+        what it says; None where that cannot be read.
+
     Raises:
         QueryError: DuckDB refuses one of them.
     """
@@ -118,7 +121,11 @@ def bind_texts(
         calls = ", ".join(f"{sql} AS {quoted(name)}" for name, sql in aggregates.items())
         source += f", (SELECT {calls} FROM (SELECT {_nulls(row_types)}))"
     sql = f"SELECT {', '.join(f'({text})' for text in texts) or 'NULL'} FROM {source}"
-    plan = json.loads(database.plan(sql))
+    try:
+        plan = json.loads(database.plan(sql))
+    except ValueError:
+        # DuckDB writes constants that are NaN as no JSON has them.
+        return None
     if plan.get("error"):
         raise QueryError(str(plan.get("error_message", "DuckDB refuses it")).split("\nLINE ", maxsplit=1)[0])
     names = [*(types or {"": ""}), *aggregates]

@@ -178,8 +178,11 @@ class Translator:
     def _of_bound(self, bound: Bound) -> Typed | None:
         if engine_type(bound.type) is None or bound.type is None:
             return None
+        if bound.type == "NULL":
+            # All values of this type are.
+            return Literal("NULL", None)
         if bound.kind == "reference":
-            return Literal("NULL", None) if bound.type == "NULL" else Reference(bound.type, bound.name)
+            return Reference(bound.type, bound.name)
         if bound.constant:
             return self._rank(bound) or constant_of(bound)
         ranked = self._of_ranks(bound)

@@ -50,7 +50,8 @@ def engine_type(name: str | None) -> str | None:
     name = INSTANTS.get(name, name)
     if name in _ENGINE_TYPES or _DECIMAL.fullmatch(name):
         return name
-    return "RANK" if name == "RANK" or name.startswith("ENUM(") else None
+    is_enum = name.startswith("ENUM(") and name.endswith(")")
+    return "RANK" if name == "RANK" or is_enum else None
 
 
 def cast_sql(sql: str, kind: str) -> str:
