@@ -292,7 +292,7 @@ quantile_disc({x}, 0.5)
 quantile_cont({x}, 0.5)
 arg_max({x}, {i})
 arg_min({i}, {x})
-any_value({x})
+any_value({x}) IS NOT NULL
 bit_or({x})
 product({x})
 min({x}, 2)
