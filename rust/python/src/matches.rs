@@ -192,7 +192,7 @@ impl Matches {
         let limits = CallLimits::read(timeout_seconds, memory_limit_mb)?;
         let variables = variables.map(|names| self.set(py, &names)).transpose()?;
         let navigation = Navigation { variables, first, offset };
-        self.over_matches(py, &limits, |budget, tick| {
+        numbers_within(py, &limits, |budget, tick| {
             let (starts, lengths) = (&self.spans.start, self.lengths());
             if running {
                 navigation.of_rows(starts, lengths, &self.variables, budget, tick)
@@ -227,7 +227,7 @@ impl Matches {
     ) -> PyResult<Column> {
         let limits = CallLimits::read(timeout_seconds, memory_limit_mb)?;
         let counted = self.set(py, &variables)?;
-        self.over_matches(py, &limits, |budget, tick| {
+        numbers_within(py, &limits, |budget, tick| {
             let count = if running { counts_of_rows } else { counts_of_matches };
             count(counted, self.lengths(), &self.variables, budget, tick)
         })
@@ -252,6 +252,18 @@ impl Matches {
     }
 }
 
+/// Computes numbers within limits, without the interpreter's lock.
+fn numbers_within(
+    py: Python<'_>,
+    limits: &CallLimits,
+    compute: impl FnOnce(&Budget, &mut Tick<'_>) -> Result<Vec<i64>, Stopped> + Send,
+) -> PyResult<Column> {
+    let mut signals = Signals::new();
+    let numbers = py.detach(|| compute(&limits.budget, &mut || signals.tick()));
+    let numbers = numbers.map_err(|reason| signals.raised.unwrap_or_else(|| limits.error(reason)))?;
+    Ok(Column::new(Data::Integers(numbers.into())))
+}
+
 impl Matches {
     /// The set of variables of these names.
     fn set(&self, py: Python<'_>, names: &[String]) -> PyResult<VariableSet> {
@@ -261,19 +273,6 @@ impl Matches {
     /// How many rows each match has.
     fn lengths(&self) -> impl ExactSizeIterator<Item = usize> {
         self.spans.start.iter().zip(self.spans.end.iter()).map(|(&start, &end)| (end - start) as usize)
-    }
-
-    /// Computes numbers within limits, without the interpreter's lock.
-    fn over_matches(
-        &self,
-        py: Python<'_>,
-        limits: &CallLimits,
-        compute: impl FnOnce(&Budget, &mut Tick<'_>) -> Result<Vec<i64>, Stopped> + Send,
-    ) -> PyResult<Column> {
-        let mut signals = Signals::new();
-        let numbers = py.detach(|| compute(&limits.budget, &mut || signals.tick()));
-        let numbers = numbers.map_err(|reason| signals.raised.unwrap_or_else(|| limits.error(reason)))?;
-        Ok(Column::new(Data::Integers(numbers.into())))
     }
 
     /// What was found, of this pattern.
