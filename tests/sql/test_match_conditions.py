@@ -272,6 +272,8 @@ def test_what_has_no_type_of_arrows_keeps_its_own_between_two_steps() -> None:
     table = pa.table({"o": [0, 1], "v": pa.ExtensionArray.from_storage(pa.uuid(), storage)})
     assert first_of(f"min(v) < '{two}'::UUID", table) == [0]
     assert first_of("true", table, "min(v)::BLOB") == [one.bytes]
+    table = pa.table({"o": [0, 1], "v": [0, 1], "e": ["(1, 1)", "(1, 1)"]})
+    assert first_of("(max((v, v)))::VARCHAR = e", table) == [0]
 
 
 def test_aggregates_of_ordered_categories_are_categories() -> None:

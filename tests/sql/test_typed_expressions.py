@@ -13,7 +13,7 @@ from rowpattern.sql.duckdb.arrow_types import duckdb_type
 from rowpattern.sql.duckdb.connection import database
 from rowpattern.sql.duckdb.functions import CHANGING, SCALARS
 from rowpattern.sql.expression import typed
-from rowpattern.sql.expression.binder import UNKNOWN, Bound, bind_texts
+from rowpattern.sql.expression.binder import UNKNOWN, Bound, BoundTexts, bind_texts
 from rowpattern.sql.expression.native import Translator
 from rowpattern.sql.expression.write import sql_of
 from rowpattern.sql.parse.parser import parse_condition
@@ -70,6 +70,12 @@ def using() -> Iterator[Database]:
         yield found
 
 
+def bound(*asked: Any) -> BoundTexts:
+    found = bind_texts(*asked)
+    assert found is not None
+    return found
+
+
 def shown(node: typed.Typed | None) -> str:
     """Write a typed expression: calls of the engine, and DuckDB's parts in angle brackets."""
     if isinstance(node, typed.Literal):
@@ -86,9 +92,9 @@ def shown(node: typed.Typed | None) -> str:
 
 def translated(text: str, using: Database, *, utc: bool = False) -> str:
     tree = parse_condition("A", text).condition.node
-    (bound,) = bind_texts([sql_of(tree)], TYPES, {}, {}, using).expressions
+    (expression,) = bound([sql_of(tree)], TYPES, {}, {}, using).expressions
     labels = {TYPES["e"]: ["low", "high"]}
-    return shown(Translator(small_engine, lambda _: None, labels, utc=utc).expression(tree, bound))
+    return shown(Translator(small_engine, lambda _: None, labels, utc=utc).expression(tree, expression))
 
 
 @pytest.mark.parametrize("kind", ARROW_TYPES, ids=str)
@@ -202,7 +208,7 @@ def test_aggregates_have_types(using: Database) -> None:
         "configured": 'quantile_cont("r0", 0.3)',
     }
     types = {"r0": "BIGINT", "r1": "INTEGER", "r2": "VARCHAR"}
-    found = bind_texts(['"plain" > "i0"'], {"i0": "DOUBLE"}, aggregates, types, using)
+    found = bound(['"plain" > "i0"'], {"i0": "DOUBLE"}, aggregates, types, using)
     kinds = {name: each.type for name, each in found.aggregates.items()}
     assert kinds == {
         "plain": "HUGEINT",
@@ -258,7 +264,7 @@ class Answers:
 )
 def test_plans_of_other_shapes_are_not_guessed_at(change: Any, using: Database) -> None:
     answers: Any = Answers(using, change)
-    (found,) = bind_texts(['"x" > "i"'], TYPES, {}, {}, answers).expressions
+    (found,) = bound(['"x" > "i"'], TYPES, {}, {}, answers).expressions
     tree = parse_condition("A", "x > i").condition.node
     whole = Translator(lambda *_: True, lambda _: None, {}, utc=False).expression(tree, found)
     # Nothing at all, or DuckDB's as a whole.

@@ -17,7 +17,7 @@ import pyarrow as pa
 from rowpattern.errors import QueryError, QueryLimitError
 from rowpattern.patterns import Conditions
 from rowpattern.sql.arrow.categories import nulls_like
-from rowpattern.sql.bind.expressions import columns_in
+from rowpattern.sql.bind.expressions import columns_in, leaves
 from rowpattern.sql.bind.references import (
     BoundExpression,
     Classifier,
@@ -32,7 +32,7 @@ from rowpattern.sql.execute.rounds import RoundAggregate, RoundExpression, Round
 from rowpattern.sql.execute.row_expressions import RowInputs, compute
 from rowpattern.sql.execute.typed_expressions import Named, constants_now
 from rowpattern.sql.expression.lambdas import renamed
-from rowpattern.sql.expression.nodes import Column
+from rowpattern.sql.expression.nodes import Column, replaced
 from rowpattern.sql.expression.typed import (
     Call,
     Computed,
@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from rowpattern.sql.execute.sort import OrderedPartitions
     from rowpattern.sql.execute.typed_clause import TypedClause
     from rowpattern.sql.execute.typed_expressions import TypedAggregate, TypedExpression
+    from rowpattern.sql.expression.nodes import Node
     from rowpattern.sql.expression.typed import Typed
 
 __all__ = ["MatchConditions", "anchor", "located", "match_conditions"]
@@ -433,14 +434,21 @@ class _Writer:
         for at, (values, exists) in by_place.items():
             given.append(("row", *self._compiler.at(at)))
             arguments.append(RoundRow(values, tuple(exists)))
-        number = self._compiler.expression(
-            (node, self._zone),
-            lambda: RoundExpression(
-                self._compiler.named(self._condition),
-                cast_sql(sql_of(node.tree), node.type),
-                node.type,
-                self._zone,
-                tuple(arguments),
-            ),
-        )
+        number = self._compiler.expression((node, self._zone), lambda: self._expression(node, arguments))
         return ("computed", kind, number, tuple(given))
+
+    def _expression(
+        self, node: Computed, arguments: Sequence[RoundRow | RoundValue | RoundAggregate]
+    ) -> RoundExpression:
+        tree: Node = node.tree
+        aggregate = arguments[0] if len(arguments) == 1 else None
+        if isinstance(aggregate, RoundAggregate) and aggregate.zone == self._zone:
+            # Together with the aggregate, so that no value between them has to have a type of Arrow's.
+            call = self._compiler.typed_aggregate(aggregate.name).whole.tree
+            assert call is not None  # noqa: S101 - aggregates have one
+            inside = {id(each): call for each in leaves(tree)}
+            whole = cast_sql(sql_of(replaced(tree, inside)), node.type)
+            arguments, tree = [replace(aggregate, sql=whole, type=node.type)], Column((aggregate.name,))
+        sql = cast_sql(sql_of(tree), node.type)
+        named = self._compiler.named(self._condition)
+        return RoundExpression(named, sql, node.type, self._zone, tuple(arguments))
