@@ -7,7 +7,7 @@ use std::time::Duration;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use rowpattern_core::budget::{Budget, Stopped};
-use rowpattern_core::order::{BitSlice, Key, KeyChunk, KeyTexts, KeyValues, OrderError, RowOrder, order};
+use rowpattern_core::order::{BitSlice, KeyChunk, KeyTexts, KeyValues, OrderError, RowOrder, SortKey, order};
 
 /// A column as its test has it.
 #[derive(Debug, Clone)]
@@ -201,7 +201,7 @@ fn ordered(
             let valid = validity[at].as_ref().map(|bytes| BitSlice::new(bytes, 3 + range.start));
             KeyChunk { rows: range.len(), valid, values }
         };
-        Key { chunks: vec![chunk(0), chunk(1)], descending: key.descending, nulls_first: key.nulls_first }
+        SortKey { chunks: vec![chunk(0), chunk(1)], descending: key.descending, nulls_first: key.nulls_first }
     };
     let keys: Vec<_> = (0..keys.len()).map(of).collect();
     order(&keys, partition_by, rows, threads, budget, &mut || Ok(()))
@@ -334,7 +334,7 @@ fn the_caller_stops_it_at_any_look() {
     let Column::Texts(values) = &texts else { return };
     let listed = Listed(values);
     let chunk = KeyChunk { rows: MANY, valid: None, values: KeyValues::Texts(&listed) };
-    let keys = [Key { chunks: vec![chunk], descending: false, nulls_first: false }];
+    let keys = [SortKey { chunks: vec![chunk], descending: false, nulls_first: false }];
     let looks = Cell::new(0);
     let asked = |most: usize| {
         looks.set(0);
@@ -356,9 +356,9 @@ fn what_cannot_be_read_is_named() {
     let texts = [b"a".to_vec(), b"b".to_vec()];
     let listed = Listed(&texts);
     let of = |rows, values| {
-        [Key { chunks: vec![KeyChunk { rows, valid: None, values }], descending: false, nulls_first: false }]
+        [SortKey { chunks: vec![KeyChunk { rows, valid: None, values }], descending: false, nulls_first: false }]
     };
-    let asked = |keys: &[Key<'_>], rows| order(keys, 0, rows, 1, &Budget::unlimited(), &mut || Ok(())).err();
+    let asked = |keys: &[SortKey<'_>], rows| order(keys, 0, rows, 1, &Budget::unlimited(), &mut || Ok(())).err();
     let unreadable = |row, what| Some(OrderError::Unreadable { key: 0, row, what });
     let out_of_range = unreadable(2, "its offsets or view are out of range or order");
     assert_eq!(asked(&of(3, KeyValues::Texts(&listed)), 3), out_of_range);

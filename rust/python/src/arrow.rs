@@ -29,8 +29,27 @@ pub enum ArrowKind {
     /// Run-end encoding.
     Runs(IntegerKind, Box<ArrowKind>),
     Record(Vec<Field>),
+    /// A type of this name, whose values are read as what they are stored as.
+    Stored(Storage, String),
     /// Any other, by name.
     Other(String),
+}
+
+/// What values of types are stored as that are not read but to order rows by them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Storage {
+    Int32,
+    Int64,
+    /// Numbers that compare as what they are when they are divided, towards 0, by this one.
+    Divided(i64),
+    /// Floating-point numbers of 32 bits.
+    Single,
+    Int128,
+    /// Numbers of 256 bits, which are read where 128 are enough for all of them.
+    Int256,
+    Bytes(TextKind),
+    /// So many bytes each.
+    FixedBytes(usize),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +74,7 @@ impl fmt::Display for ArrowKind {
             Self::Dictionary(keys, values) => write!(out, "Dictionary({keys}, {values})"),
             Self::Runs(ends, values) => write!(out, "RunEndEncoded({ends}, {values})"),
             Self::Record(fields) => write!(out, "Struct of {} fields", fields.len()),
-            Self::Other(name) => out.write_str(name),
+            Self::Stored(_, name) | Self::Other(name) => out.write_str(name),
         }
     }
 }
@@ -82,7 +101,7 @@ impl ArrowArray {
             ArrowKind::Record(fields) => {
                 Values::Record(fields.iter().map(|field| (field.name.clone(), Self::empty(&field.kind))).collect())
             }
-            ArrowKind::Other(name) => Values::Other(name.clone()),
+            ArrowKind::Stored(_, name) | ArrowKind::Other(name) => Values::Other(name.clone()),
         };
         Self { rows: 0, valid: None, values }
     }
@@ -96,6 +115,7 @@ impl ArrowArray {
             Values::Integers(integers) | Values::Dictionary(integers, _) => integers.bytes(),
             Values::Runs { ends, values, .. } => ends.bytes().saturating_add(values.least_bytes()),
             Values::Text(text) => text.least_bytes(),
+            Values::Stored(stored, _) => stored.least_bytes(),
             Values::Record(columns) => {
                 columns.iter().fold(0, |bytes, (_, column)| bytes.saturating_add(column.least_bytes()))
             }
@@ -118,8 +138,41 @@ pub enum Values {
         values: Box<ArrowArray>,
     },
     Record(Vec<(String, ArrowArray)>),
+    /// Of a type of this name.
+    Stored(Stored, String),
     /// Of a type of this name, which is not read.
     Other(String),
+}
+
+/// Values as they are stored: see [`Storage`].
+pub enum Stored {
+    Int32(ScalarBuffer<i32>),
+    Int64(ScalarBuffer<i64>),
+    Divided(ScalarBuffer<i64>, i64),
+    /// As bits.
+    Single(ScalarBuffer<u32>),
+    Int128(ScalarBuffer<i128>),
+    Bytes(Text),
+    FixedBytes(FixedBytes),
+}
+
+impl Stored {
+    fn least_bytes(&self) -> usize {
+        match self {
+            Self::Int32(numbers) => numbers.inner().len(),
+            Self::Int64(numbers) | Self::Divided(numbers, _) => numbers.inner().len(),
+            Self::Single(bits) => bits.inner().len(),
+            Self::Int128(numbers) => numbers.inner().len(),
+            Self::Bytes(bytes) => bytes.least_bytes(),
+            Self::FixedBytes(bytes) => bytes.bytes.len(),
+        }
+    }
+}
+
+/// Rows of the same number of bytes.
+pub struct FixedBytes {
+    pub bytes: Buffer,
+    pub width: usize,
 }
 
 impl Values {
@@ -136,7 +189,7 @@ impl Values {
             Self::Dictionary(keys, values) => format!("Dictionary({}, {})", keys.kind(), values.values.name()),
             Self::Runs { ends, values, .. } => format!("RunEndEncoded({}, {})", ends.kind(), values.values.name()),
             Self::Record(columns) => format!("Struct of {} fields", columns.len()),
-            Self::Other(name) => name.clone(),
+            Self::Stored(_, name) | Self::Other(name) => name.clone(),
         }
     }
 }

@@ -50,7 +50,7 @@ impl Reader<'_> for Check {
 pub fn check_column(column: &Bound<'_, PyAny>, name: &str) -> PyResult<bool> {
     let Some(chunks) = ffi::arrow_arrays(column, name, None)? else { return Ok(false) };
     readers::decode(column.py(), &chunks, Check, name, None)?;
-    Ok(chunks
-        .iter()
-        .all(|chunk: &ArrowArray| !matches!(readers::innermost(chunk), Values::Other(_) | Values::Record(_))))
+    Ok(chunks.iter().all(|chunk: &ArrowArray| {
+        !matches!(readers::innermost(chunk), Values::Stored(..) | Values::Other(_) | Values::Record(_))
+    }))
 }

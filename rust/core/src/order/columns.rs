@@ -93,7 +93,7 @@ pub struct KeyChunk<'a> {
 
 /// A column that rows are partitioned or ordered by.
 #[derive(Clone)]
-pub struct Key<'a> {
+pub struct SortKey<'a> {
     /// Its chunks, in order.
     pub chunks: Vec<KeyChunk<'a>>,
     /// From the largest value to the least.
@@ -102,7 +102,7 @@ pub struct Key<'a> {
     pub nulls_first: bool,
 }
 
-impl Key<'_> {
+impl SortKey<'_> {
     /// How many rows it has.
     pub fn rows(&self) -> usize {
         self.chunks.iter().map(|chunk| chunk.rows).sum()

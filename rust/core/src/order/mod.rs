@@ -10,8 +10,8 @@
 //!
 //! ```
 //! use rowpattern_core::budget::Budget;
-//! use rowpattern_core::order::{Key, KeyChunk, KeyValues, order};
-//! let key = |values| Key { chunks: vec![KeyChunk { rows: 4, valid: None, values }], descending: false, nulls_first: false };
+//! use rowpattern_core::order::{SortKey, KeyChunk, KeyValues, order};
+//! let key = |values| SortKey { chunks: vec![KeyChunk { rows: 4, valid: None, values }], descending: false, nulls_first: false };
 //! let (users, times) = ([7, 5, 7, 5], [1_i64, 2, 3, 4]);
 //! let keys = [key(KeyValues::I32(&users)), key(KeyValues::I64(&times))];
 //! let found = order(&keys, 1, 4, 1, &Budget::unlimited(), &mut || Ok(())).unwrap().unwrap();
@@ -19,10 +19,12 @@
 //! assert_eq!(found.starts, [0, 2]);
 //! ```
 
+mod bucket;
 mod buckets;
 mod columns;
 mod prepare;
 mod scan;
+mod scatter;
 mod source;
 mod texts;
 mod word;
@@ -30,11 +32,11 @@ mod work;
 
 use std::ops::Range;
 
-pub use columns::{BitSlice, Key, KeyChunk, KeyTexts, KeyValues};
+pub use columns::{BitSlice, KeyChunk, KeyTexts, KeyValues, SortKey};
 
 use self::buckets::{Sorted, sort};
 use self::scan::starts_in_order;
-use self::word::{Codes, Word, words};
+use self::word::{RowCodes, Word, words};
 use self::work::{MORSEL_ROWS, Parts, Work};
 use crate::budget::{Budget, Stopped, Tick};
 
@@ -84,7 +86,7 @@ pub struct RowOrder {
 /// otherwise. Takes 4 bytes a row for the order, and up to 10 more while it works; for each further word of keys 12, and for
 /// texts 4 and 48 for each different one.
 pub fn order(
-    keys: &[Key<'_>],
+    keys: &[SortKey<'_>],
     partition_by: usize,
     rows: usize,
     threads: usize,
@@ -168,7 +170,7 @@ struct Permuted<'p> {
     order: &'p [u32],
 }
 
-impl Codes for Permuted<'_> {
+impl RowCodes for Permuted<'_> {
     fn fill(&self, rows: Range<usize>, codes: &mut [u64]) -> Result<(), OrderError> {
         codes.iter_mut().zip(&self.order[rows]).for_each(|(code, &row)| *code = self.codes[row as usize]);
         Ok(())

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::OrderError;
-use super::columns::{Key, KeyChunk, KeyValues};
+use super::columns::{KeyChunk, KeyValues, SortKey};
 use super::source::{Entries, PIECE_ROWS, Read, Source, SourceChunk};
 use super::texts::without_texts;
 use super::work::{MORSEL_ROWS, Work};
@@ -12,7 +12,7 @@ use crate::budget::Tick;
 /// The keys as sources, and how many of these are of the first `partition_by` keys; None where a key's values cannot be
 /// numbered.
 pub fn sources<'a>(
-    keys: &[Key<'a>],
+    keys: &[SortKey<'a>],
     partition_by: usize,
     work: Work<'_>,
     tick: &mut Tick<'_>,
@@ -28,7 +28,7 @@ pub fn sources<'a>(
 
 fn of_key<'a>(
     at: usize,
-    key: &Key<'a>,
+    key: &SortKey<'a>,
     work: Work<'_>,
     tick: &mut Tick<'_>,
 ) -> Result<Option<Vec<Source<'a>>>, OrderError> {
@@ -94,16 +94,16 @@ fn wide_range(
     Ok(range)
 }
 
-type Numbered<'a> = Vec<(&'a KeyChunk<'a>, Arc<Entries>)>;
+type NumberedEntries<'a> = Vec<(&'a KeyChunk<'a>, Arc<Entries>)>;
 
 /// The dictionaries of a key's chunks, their entries numbered as one column; None where these are no texts or numbers that fit
 /// into a word.
 fn entries<'a>(
     at: usize,
-    key: &Key<'a>,
+    key: &SortKey<'a>,
     work: Work<'_>,
     tick: &mut Tick<'_>,
-) -> Result<Option<Numbered<'a>>, OrderError> {
+) -> Result<Option<NumberedEntries<'a>>, OrderError> {
     let mut dictionaries: Vec<&'a KeyChunk<'a>> = Vec::new();
     for chunk in &key.chunks {
         let KeyValues::Places(_, dictionary) = chunk.values else { return Ok(None) };
@@ -116,7 +116,7 @@ fn entries<'a>(
         }
     }
     let column = dictionaries.iter().map(|dictionary| (*dictionary).clone()).collect();
-    let column = Key { chunks: column, descending: false, nulls_first: false };
+    let column = SortKey { chunks: column, descending: false, nulls_first: false };
     let Some(sources) = of_key(at, &column, work, tick)? else { return Ok(None) };
     let [source] = sources.as_slice() else { return Ok(None) };
     let source = without_texts(source, column.rows(), work, tick)?;

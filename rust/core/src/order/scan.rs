@@ -18,7 +18,7 @@ enum Pair {
 }
 
 /// What a thread uses again from piece to piece.
-struct Scratch<'a> {
+struct Comparer<'a> {
     pairs: Vec<u8>,
     numbers: Vec<u64>,
     texts: Vec<&'a [u8]>,
@@ -43,7 +43,7 @@ pub fn starts_in_order(
     let morsels = work.each_morsel(rows, tick, |_, morsel| {
         let mut starts: Vec<i64> = Vec::new();
         let numbers = vec![0; PIECE_ROWS + 1];
-        let mut scratch = Scratch { pairs: Vec::new(), numbers, texts: Vec::new() };
+        let mut scratch = Comparer { pairs: Vec::new(), numbers, texts: Vec::new() };
         for begin in (morsel.start.max(1)..morsel.end).step_by(PIECE_ROWS) {
             if out_of_order.load(Ordering::Relaxed) {
                 break;
@@ -67,7 +67,7 @@ pub fn starts_in_order(
     Ok(Some(starts))
 }
 
-impl<'a> Scratch<'a> {
+impl<'a> Comparer<'a> {
     /// Whether these rows and the one before them are in order; adds those that begin partitions.
     fn is_in_order(
         &mut self,

@@ -8,7 +8,7 @@ use super::work::Work;
 use crate::budget::Tick;
 
 /// Codes of rows, which are sorted.
-pub trait Codes: Sync {
+pub trait RowCodes: Sync {
     /// Writes the codes of some rows.
     fn fill(&self, rows: Range<usize>, codes: &mut [u64]) -> Result<(), OrderError>;
 }
@@ -166,7 +166,7 @@ impl Word<'_> {
     }
 }
 
-impl Codes for Word<'_> {
+impl RowCodes for Word<'_> {
     fn fill(&self, rows: Range<usize>, codes: &mut [u64]) -> Result<(), OrderError> {
         let mut piece = [0; PIECE_ROWS];
         for begin in rows.clone().step_by(PIECE_ROWS) {

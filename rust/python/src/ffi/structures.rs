@@ -12,7 +12,7 @@ use std::str::Utf8Error;
 use arrow_schema::DataType;
 use arrow_schema::ffi::FFI_ArrowSchema;
 
-use crate::arrow::{ArrowKind, Field, IntegerKind, TextKind};
+use crate::arrow::{ArrowKind, Field, IntegerKind, Storage, TextKind};
 
 /// Types nest no deeper than this; reading them is recursive.
 const DEEPEST: usize = 64;
@@ -153,9 +153,10 @@ impl CSchema {
                 };
                 return Ok(ArrowKind::Runs(ends, Box::new(self.child(1)?.field_at(depth + 1)?.kind)));
             }
-            _ => match integers {
-                Some(integers) => ArrowKind::Integer(integers),
-                None => return other(format),
+            _ => match (integers, storage(format)) {
+                (Some(integers), _) => ArrowKind::Integer(integers),
+                (None, Some(storage)) => ArrowKind::Stored(storage, name_of(format)?),
+                (None, None) => return other(format),
             },
         };
         self.expect_children(0, format)?;
@@ -207,11 +208,46 @@ fn other(format: &str) -> Result<ArrowKind, String> {
     if let Some((_, name)) = nested.iter().find(|(prefix, _)| format.starts_with(prefix)) {
         return Ok(ArrowKind::Other((*name).to_owned()));
     }
+    name_of(format).map(ArrowKind::Other)
+}
+
+fn name_of(format: &str) -> Result<String, String> {
     let schema = FFI_ArrowSchema::try_new(format, Vec::new(), None);
     match schema.and_then(|schema| DataType::try_from(&schema)) {
-        Ok(kind) => Ok(ArrowKind::Other(kind.to_string())),
+        Ok(kind) => Ok(kind.to_string()),
         Err(_) => Err(format!("its type has the format {format:?}, which is not one of Arrow's")),
     }
+}
+
+/// What values are stored as that only order rows; None for types that do not.
+fn storage(format: &str) -> Option<Storage> {
+    const DAY_MILLISECONDS: i64 = 86_400_000;
+    Some(match format {
+        "f" => Storage::Single,
+        "z" => Storage::Bytes(TextKind::Small),
+        "Z" => Storage::Bytes(TextKind::Large),
+        "vz" => Storage::Bytes(TextKind::View),
+        "tdD" | "tts" | "ttm" => Storage::Int32,
+        // DuckDB, whose order this is, has days of these, and microseconds of the durations below.
+        "tdm" => Storage::Divided(DAY_MILLISECONDS),
+        "tDn" => Storage::Divided(1000),
+        "ttu" | "ttn" | "tDs" | "tDm" | "tDu" => Storage::Int64,
+        _ => {
+            if ["tss:", "tsm:", "tsu:", "tsn:"].iter().any(|prefix| format.starts_with(prefix)) {
+                return Some(Storage::Int64);
+            }
+            if let Some(width) = format.strip_prefix("w:") {
+                return width.parse().ok().map(Storage::FixedBytes);
+            }
+            match format.strip_prefix("d:")?.split(',').nth(2) {
+                None | Some("128") => Storage::Int128,
+                Some("32") => Storage::Int32,
+                Some("64") => Storage::Int64,
+                Some("256") => Storage::Int256,
+                _ => return None,
+            }
+        }
+    })
 }
 
 /// A C string; None when it is NULL.
