@@ -270,6 +270,10 @@ def test_interrupting(threads: int) -> None:
     rows = 3_000_000
     values = pa.array(np.random.default_rng(1).permutation(rows)).cast(pa.string())
     threading.Timer(0.05, signal.raise_signal, (signal.SIGINT,)).start()
-    with pytest.raises(KeyboardInterrupt):
+
+    def order_again_and_again() -> None:
         while True:
             order([values], threads=threads)
+
+    with pytest.raises(KeyboardInterrupt):
+        order_again_and_again()
