@@ -33,17 +33,17 @@ impl KeyTexts for Listed<'_> {
 
 /// A value as it is compared.
 #[derive(Debug, Clone, PartialEq)]
-enum Value {
+enum Value<'v> {
     Number(i128),
     Double(f64),
-    Text(Vec<u8>),
+    Text(&'v [u8]),
 }
 
 fn compare_doubles(one: f64, other: f64) -> Ordering {
     one.partial_cmp(&other).unwrap_or_else(|| one.is_nan().cmp(&other.is_nan()))
 }
 
-fn compare(one: &Value, other: &Value) -> Ordering {
+fn compare(one: &Value<'_>, other: &Value<'_>) -> Ordering {
     match (one, other) {
         (Value::Number(one), Value::Number(other)) => one.cmp(other),
         (Value::Double(one), Value::Double(other)) => compare_doubles(*one, *other),
@@ -53,7 +53,7 @@ fn compare(one: &Value, other: &Value) -> Ordering {
 }
 
 impl Column {
-    fn value(&self, row: usize) -> Option<Value> {
+    fn value(&self, row: usize) -> Option<Value<'_>> {
         Some(match self {
             Self::Booleans(values) => Value::Number(values[row].into()),
             Self::Small(values) => Value::Number(values[row].into()),
@@ -62,8 +62,8 @@ impl Column {
             Self::Halved(values) => Value::Number((values[row] / 2).into()),
             Self::Doubles(values) => Value::Double(values[row]),
             Self::Wide(values) => Value::Number(values[row]),
-            Self::Texts(values) => Value::Text(values[row].clone()),
-            Self::Places(places, entries) => return entries[usize::from(places[row])].clone().map(Value::Text),
+            Self::Texts(values) => Value::Text(&values[row]),
+            Self::Places(places, entries) => return entries[usize::from(places[row])].as_deref().map(Value::Text),
         })
     }
 }
@@ -107,7 +107,7 @@ fn asked(rows: usize) -> impl Strategy<Value = Asked> {
 }
 
 impl Asked {
-    fn value(&self, row: usize) -> Option<Value> {
+    fn value(&self, row: usize) -> Option<Value<'_>> {
         let is_valid = self.valid.as_ref().is_none_or(|valid| valid[row]);
         self.column.value(row).filter(|_| is_valid)
     }
@@ -255,7 +255,8 @@ fn key(column: Column) -> Asked {
     Asked { column, valid: None, cut: 0, descending: false, nulls_first: false }
 }
 
-const MANY: usize = 700_000;
+// More than one bucket sorts at once.
+const MANY: usize = 300_000;
 
 /// Columns of many rows, whose codes are dense, spread over all bits, or mostly in one bucket.
 fn many() -> Vec<(&'static str, Asked)> {
@@ -299,13 +300,16 @@ fn many_rows() {
     for (at, (name, one)) in many().into_iter().enumerate() {
         println!("{name}");
         check(std::slice::from_ref(&one), at % 2, MANY, 1 + at % 3);
+        if at % 3 > 0 {
+            continue;
+        }
         let mut nulls = one;
         nulls.valid = Some(numbers(20, MANY).map(|number| !number.is_multiple_of(5)).collect());
         nulls.descending = true;
         nulls.nulls_first = at % 2 == 0;
         let other = key(Column::Unsigned(numbers(21, MANY).map(|number| number % 1_000_000).collect()));
         // The second key, for rows whose first one is in few partitions.
-        check(&[nulls, other], at % 3, MANY, 2);
+        check(&[nulls, other], at / 3 % 3, MANY, 2);
     }
 }
 

@@ -114,12 +114,12 @@ fn ordered(
         let mut of_chunks = Vec::new();
         let mut last: Option<&ArrowArray> = None;
         for chunk in &key.chunks {
-            if let Values::Dictionary(_, values) = &chunk.values {
-                if last.is_none_or(|last| !same_memory(last, values)) {
-                    let Some(dictionary) = plain_chunk(values) else { return Ok(None) };
-                    dictionaries.push(dictionary);
-                    last = Some(values);
-                }
+            if let Values::Dictionary(_, values) = &chunk.values
+                && last.is_none_or(|last| !same_memory(last, values))
+            {
+                let Some(dictionary) = plain_chunk(values) else { return Ok(None) };
+                dictionaries.push(dictionary);
+                last = Some(values);
             }
             of_chunks.push(dictionaries.len().saturating_sub(1));
         }

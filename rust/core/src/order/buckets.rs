@@ -26,7 +26,7 @@ pub struct Sorted {
 ///
 /// Args:
 ///     range: no code is outside of it.
-///     same_bits: changes are of codes without this number of their lowest bits.
+///     `same_bits`: changes are of codes without this number of their lowest bits.
 pub fn sort<C: RowCodes>(
     codes: &C,
     rows: usize,

@@ -116,6 +116,7 @@ impl KeyValues<'_> {
     /// Writes some rows of whole numbers, negative ones wrapped around, and gives what to turn so that they are in order; None
     /// where these are no whole numbers of 64 bits, or not so many.
     #[inline]
+    #[allow(clippy::cast_lossless, reason = "one macro for numbers with and without a sign")]
     pub(super) fn integers(&self, rows: Range<usize>, found: &mut [u64]) -> Option<u64> {
         macro_rules! wrapped {
             ($numbers:expr, $turned:expr) => {{
@@ -161,7 +162,9 @@ impl KeyValues<'_> {
             _ => {
                 let turned = self.integers(rows, found)?;
                 if turned != 0 {
-                    found.iter_mut().for_each(|found| *found ^= turned);
+                    for found in found.iter_mut() {
+                        *found ^= turned;
+                    }
                 }
             }
         }

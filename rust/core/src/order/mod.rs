@@ -138,7 +138,7 @@ fn by_words(words: &[Word<'_>], rows: usize, work: Work<'_>, tick: &mut Tick<'_>
             sorted = Some(sort(word, rows, range, word.order_bits, work, tick)?);
             continue;
         };
-        let codes = all_codes(word, rows, work, tick)?;
+        let codes = codes_of_rows(word, rows, work, tick)?;
         let permuted = Permuted { codes: &codes, order: &before.order };
         let mut next = sort(&permuted, rows, range, word.order_bits, work, tick)?;
         work.budget.release_vector(&codes);
@@ -147,7 +147,9 @@ fn by_words(words: &[Word<'_>], rows: usize, work: Work<'_>, tick: &mut Tick<'_>
                 work.budget.check()?;
                 tick()?;
             }
-            places.iter_mut().for_each(|place| *place = before.order[*place as usize]);
+            for place in places {
+                *place = before.order[*place as usize];
+            }
         }
         work.budget.release_vector(&before.order);
         work.budget.release_vector(&before.changes);
@@ -178,10 +180,10 @@ impl RowCodes for Permuted<'_> {
 }
 
 /// The codes of all rows.
-fn all_codes(word: &Word<'_>, rows: usize, work: Work<'_>, tick: &mut Tick<'_>) -> Result<Vec<u64>, OrderError> {
+fn codes_of_rows(keys: &Word<'_>, rows: usize, work: Work<'_>, tick: &mut Tick<'_>) -> Result<Vec<u64>, OrderError> {
     let mut codes: Vec<u64> = work.budget.zeroed(rows)?;
     let parts = Parts::of_length(&mut codes, MORSEL_ROWS);
-    work.each_morsel(rows, tick, |number, morsel| word.fill(morsel, &mut parts.get(number)))?;
+    work.each_morsel(rows, tick, |number, morsel| keys.fill(morsel, &mut parts.get(number)))?;
     drop(parts);
     Ok(codes)
 }
@@ -191,7 +193,7 @@ fn starts_of(order: &[u32], words: &[Word<'_>], work: Work<'_>, tick: &mut Tick<
     let rows = order.len();
     let mut begins: Vec<u8> = work.budget.zeroed(rows)?;
     for word in words.iter().filter(|word| word.bits > word.order_bits) {
-        let codes = all_codes(word, rows, work, tick)?;
+        let codes = codes_of_rows(word, rows, work, tick)?;
         let parts = Parts::of_length(&mut begins, MORSEL_ROWS);
         let upper = |place: usize| codes[order[place] as usize].checked_shr(word.order_bits).unwrap_or(0);
         work.each_morsel(rows, tick, |number, morsel| {

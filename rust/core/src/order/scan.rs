@@ -28,7 +28,7 @@ struct Comparer<'a> {
 ///
 /// Args:
 ///     sources: the keys.
-///     partition_by: how many of them are of PARTITION BY; these are first.
+///     `partition_by`: how many of them are of PARTITION BY; these are first.
 pub fn starts_in_order(
     sources: &[Source<'_>],
     partition_by: usize,

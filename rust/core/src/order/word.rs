@@ -35,7 +35,7 @@ pub struct Word<'s> {
 /// Lays keys out in words, the first ones highest; none where all rows are equal in all keys.
 ///
 /// Args:
-///     partition_by: how many of the sources are of PARTITION BY; these are first.
+///     `partition_by`: how many of the sources are of PARTITION BY; these are first.
 pub fn words<'s>(
     sources: &'s [Source<'s>],
     partition_by: usize,
@@ -139,9 +139,13 @@ impl Code<'_> {
         };
         self.source.fill(rows, codes)?;
         if self.source.descending {
-            codes.iter_mut().for_each(|code| *code = high.wrapping_sub(*code));
+            for code in codes.iter_mut() {
+                *code = high.wrapping_sub(*code);
+            }
         } else {
-            codes.iter_mut().for_each(|code| *code = code.wrapping_sub(low));
+            for code in codes.iter_mut() {
+                *code = code.wrapping_sub(low);
+            }
         }
         match self.nulls_first {
             None => {}
