@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::OrderError;
+use super::columns::KeyValues;
 use super::source::{PIECE_ROWS, Source};
 use super::work::Work;
 use crate::budget::Tick;
@@ -90,18 +91,22 @@ impl<'a> Comparer<'a> {
             if source.has_nulls() {
                 let nulls = &mut self.numbers[..=piece.len()];
                 source.fill_nulls(with_one_before.clone(), nulls)?;
-                if !compare(nulls, source.nulls_first, &mut self.pairs) {
+                if !compare(nulls, source.nulls_first, &mut self.pairs, false) {
                     return Ok(false);
                 }
             }
-            let is_right = if source.has_texts() {
+            // Behind the last key nobody asks which pairs are tied, but where partitions begin.
+            let is_last = at + 1 == sources.len() && at >= partition_by;
+            let is_right = if let Some(is_right) = source.compared(with_one_before.clone(), &mut self.pairs, is_last) {
+                is_right
+            } else if source.has_texts() {
                 self.texts.clear();
                 source.texts(with_one_before.clone(), &mut self.texts)?;
                 compare_texts(&self.texts, source.descending, &mut self.pairs)
             } else {
                 let numbers = &mut self.numbers[..=piece.len()];
                 source.fill(with_one_before.clone(), numbers)?;
-                compare(numbers, source.descending, &mut self.pairs)
+                compare(numbers, source.descending, &mut self.pairs, is_last)
             };
             if !is_right {
                 return Ok(false);
@@ -114,24 +119,65 @@ impl<'a> Comparer<'a> {
     }
 
     fn add_starts(&self, first: usize, starts: &mut Vec<i64>, work: Work<'_>) -> Result<(), OrderError> {
-        let count = self.pairs.iter().filter(|&&pair| pair != Pair::Tied as u8).count();
-        work.budget.reserve(starts, count)?;
-        let begun = self.pairs.iter().enumerate().filter(|&(_, &pair)| pair != Pair::Tied as u8);
-        starts.extend(begun.map(|(at, _)| (first + at) as i64));
+        let (eights, others) = self.pairs.as_chunks::<8>();
+        let mut first = first;
+        // Partitions mostly have more than eight rows.
+        for pairs in eights.iter().map(<[u8; 8]>::as_slice).chain([others]) {
+            if pairs.len() < 8 || pairs != [Pair::Tied as u8; 8] {
+                work.budget.reserve(starts, pairs.len())?;
+                let begun = (first..).zip(pairs).filter(|&(_, &pair)| pair != Pair::Tied as u8);
+                starts.extend(begun.map(|(row, _)| row as i64));
+            }
+            first += pairs.len();
+        }
         Ok(())
     }
 }
 
-/// Whether numbers are in order where those before were tied; notes which pairs are tied no more.
-fn compare(numbers: &[u64], descending: bool, pairs: &mut [u8]) -> bool {
-    let mut wrong = 0;
-    let others = numbers.get(1..).unwrap_or_default();
-    for ((&one, &next), pair) in numbers.iter().zip(others).zip(pairs) {
-        let is_wrong = u8::from(if descending { one < next } else { one > next });
-        wrong |= is_wrong & (*pair ^ Pair::Below as u8);
-        *pair |= u8::from(one != next);
+impl Source<'_> {
+    /// As [`compare`], where rows are whole numbers that lie in one piece of memory; None where they are not.
+    fn compared(&self, rows: Range<usize>, pairs: &mut [u8], is_last: bool) -> Option<bool> {
+        let (values, rows) = self.in_place(rows)?;
+        macro_rules! compared {
+            ($numbers:expr) => {
+                Some(compare($numbers.get(rows)?, self.descending, pairs, is_last))
+            };
+        }
+        match values {
+            KeyValues::I8(numbers) => compared!(numbers),
+            KeyValues::I16(numbers) => compared!(numbers),
+            KeyValues::I32(numbers) => compared!(numbers),
+            KeyValues::I64(numbers) => compared!(numbers),
+            KeyValues::U8(numbers) => compared!(numbers),
+            KeyValues::U16(numbers) => compared!(numbers),
+            KeyValues::U32(numbers) => compared!(numbers),
+            KeyValues::U64(numbers) => compared!(numbers),
+            _ => None,
+        }
     }
-    wrong == 0
+}
+
+/// Whether numbers are in order where those before were tied; notes which pairs are tied no more, unless it is the last time.
+fn compare<T: PartialOrd + Copy>(numbers: &[T], descending: bool, pairs: &mut [u8], is_last: bool) -> bool {
+    if is_last && pairs.iter().all(|&pair| pair == Pair::Tied as u8) {
+        return if descending { numbers.is_sorted_by(|one, next| one >= next) } else { numbers.is_sorted() };
+    }
+    let others = numbers.get(1..).unwrap_or_default();
+    let compared = numbers.iter().zip(others).zip(pairs);
+    // The choice stands outside of the loops, which are short.
+    match (descending, is_last) {
+        (false, true) => compared.fold(0, |wrong, ((one, next), pair)| wrong | u8::from(one > next) & !*pair) == 0,
+        (true, true) => compared.fold(0, |wrong, ((one, next), pair)| wrong | u8::from(one < next) & !*pair) == 0,
+        _ => {
+            let mut wrong = 0;
+            for ((&one, &next), pair) in compared {
+                let is_wrong = u8::from(if descending { one < next } else { one > next });
+                wrong |= is_wrong & !*pair;
+                *pair |= u8::from(one != next);
+            }
+            wrong == 0
+        }
+    }
 }
 
 /// As [`compare`].

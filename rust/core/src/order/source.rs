@@ -169,6 +169,14 @@ impl<'a> Source<'a> {
         self.chunks.iter().any(|chunk| matches!(chunk.read, Read::Texts(_)))
     }
 
+    /// Numbers of which some are these rows, and which; None where they are in several chunks, or may be NULL, or are no numbers.
+    pub fn in_place(&self, rows: Range<usize>) -> Option<(&KeyValues<'a>, Range<usize>)> {
+        let at = self.chunks.partition_point(|chunk| chunk.first + chunk.rows <= rows.start);
+        let chunk = self.chunks.get(at).filter(|chunk| rows.end <= chunk.first + chunk.rows && !chunk.has_nulls())?;
+        let Read::Numbers(values) = &chunk.read else { return None };
+        Some((values, rows.start - chunk.first..rows.end - chunk.first))
+    }
+
     /// Calls with each chunk that has some of the rows, with which of its own, and how many others are before those.
     fn over(
         &self,
