@@ -1,4 +1,4 @@
-# The habits of this project, by name. `make demo` and `make test` set up what they need.
+# Commands for developers; CONTRIBUTING.md lists them. Each sets up what it needs.
 
 PYTHON ?= python3
 # Of `make fuzz`, for each target.
@@ -12,11 +12,11 @@ BASELINE := -q --benchmark-columns=min --benchmark-storage=file://benches/baseli
 # All that users can install beside the package, which tests use.
 EXTRAS := examples,sql,dask,spark,prometheus,cloudwatch,opentelemetry
 
-# The main job: many patterns over real prices, through the cache; and what the README asks in SQL.
+# The README's first example: many patterns over real prices, through the cache. Its other examples run in .venv too.
 demo: .venv/demo
 	$(BIN)/python examples/pattern_cache_benchmark.py --num-patterns 100 --complexity 2 --iterations 5
 
-# Quick tests of the core, the cache and queries: no root, no servers, no network.
+# Quick tests: no root, no servers, no network.
 check: develop
 	$(BIN)/python -m pytest -q tests/unit tests/cache tests/sql -m "not packaging and not wheels"
 

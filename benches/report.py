@@ -30,6 +30,7 @@ QUESTIONS = {
     "test_shift_expressions": "Queries beside shift expressions",
     "test_flink": "Queries beside Apache Flink",
     "test_conditions": "Conditions that depend on the match",
+    "test_match_expressions": "Expressions over several rows of a match",
     "test_growth": "Growth",
     "test_larger_than_memory": "Larger than memory",
     "test_memory": "Memory",
@@ -47,6 +48,7 @@ _NO_PEERS = (
     "1 M rows without a C",
     "10 M rows in one partition",
     "10 M rows: spans",
+    "a condition in rounds",
 )
 
 _MANY = 1.0

@@ -3,7 +3,9 @@
 use arbitrary::{Result, Unstructured};
 use rowpattern_core::backtrack::{Backtracking, FAILURES_BEFORE_NOTES, MatchConditions};
 use rowpattern_core::budget::{Budget, Stopped};
-use rowpattern_core::condition::{Aggregate, Arithmetic, Comparison, Expression, Function, ValueColumn};
+use rowpattern_core::expression::{
+    Aggregate, Condition, Expression, Function, Operation, Scope, Type, Value, ValueColumn, is_native,
+};
 use rowpattern_core::matcher::{Compiled, Context, Scan, SearchError};
 use rowpattern_core::rows::{At, Partitions, VariableSet};
 
@@ -114,8 +116,8 @@ fn expected(case: &Case, compiled: &Compiled) -> Option<(Found, Option<Problem>)
                 variables: &variables,
                 number,
             };
-            let held = surroundings.evaluate(condition).map_err(|_| Problem::Undecided)?;
-            Ok(truth(held) == Some(true))
+            let held = surroundings.evaluate(condition.expression()).map_err(|_| Problem::Undecided)?;
+            Ok(truth(&held) == Some(true))
         };
         let (matches, problem) = reference::scan(&case.pattern, rows, case.skip, &mut holds);
         if problem == Some(Problem::Undecided) {
@@ -145,13 +147,18 @@ impl Case {
         let counts: Vec<usize> =
             (0..bytes.int_in_range(1..=2)?).map(|_| bytes.int_in_range(0..=10)).collect::<Result<_>>()?;
         let count = counts.iter().sum();
-        let columns = list(bytes, 3, |bytes| column(bytes, count))?;
+        let given = list(bytes, 3, |bytes| column(bytes, count))?;
+        let (types, columns): (Vec<Type>, Vec<ValueColumn<'_>>) = given.into_iter().unzip();
         let sets = list(bytes, 3, variable_set)?;
-        let aggregates = list(bytes, 3, |bytes| aggregate(bytes, columns.len()))?;
-        let mut reader = Reader { columns: columns.len(), sets: sets.len(), aggregates: aggregates.len(), left: 40 };
-        let conditions = (0..compiled.variables.len())
-            .map(|_| if bytes.ratio(2, 5)? { Ok(None) } else { reader.condition(bytes).map(Some) })
-            .collect::<Result<_>>()?;
+        let aggregates: Vec<Aggregate> = list(bytes, 3, |bytes| aggregate(bytes, &types))?;
+        let results: Vec<Type> = aggregates.iter().map(|aggregate| aggregate.result).collect();
+        let mut reader = Reader { columns: &types, sets: sets.len(), aggregates: &results, left: 40 };
+        let scope = Scope { columns: &types, sets: sets.len(), aggregates: &results };
+        let mut conditions = Vec::new();
+        for _ in &compiled.variables {
+            let expression = if bytes.ratio(2, 5)? { None } else { Some(reader.condition(bytes)?) };
+            conditions.push(expression.map(|each| Condition::new(each, &scope).expect("types fit")));
+        }
         let stop = if bytes.ratio(1, 8)? { Some(bytes.int_in_range(1..=3)?) } else { None };
         let rows = (0..count)
             .map(|_| if bytes.ratio(7, 8)? { Ok(u32::MAX) } else { bytes.arbitrary() })
@@ -182,27 +189,47 @@ fn variable_set(bytes: &mut Unstructured<'_>) -> Result<VariableSet> {
     Ok((0..VARIABLES).filter(|variable| members >> variable & 1 == 1).collect())
 }
 
-fn aggregate(bytes: &mut Unstructured<'_>, columns: usize) -> Result<Aggregate> {
+fn aggregate(bytes: &mut Unstructured<'_>, columns: &[Type]) -> Result<Aggregate> {
     let functions = [Function::Count, Function::Sum, Function::Avg, Function::Min, Function::Max];
-    let column = if columns > 0 { Some(bytes.choose_index(columns)?) } else { None };
-    // Rows are all that can be counted without a column.
-    let function = if column.is_some() { *bytes.choose(&functions)? } else { Function::Count };
-    let column = if function == Function::Count && bytes.arbitrary()? { None } else { column };
+    let column = if columns.is_empty() { None } else { Some(bytes.choose_index(columns.len())?) };
+    let argument = column.map(|number| columns[number]);
+    let mut function = *bytes.choose(&functions)?;
+    let result = match (function, argument) {
+        (Function::Sum, Some(Type::BigInt)) => Type::HugeInt,
+        (Function::Sum | Function::Avg, Some(_)) => Type::Double,
+        (Function::Min | Function::Max, Some(kind)) => kind,
+        _ => Type::BigInt,
+    };
+    if !function.is_native(argument, result) {
+        function = Function::Count;
+    }
+    let is_count = function == Function::Count;
+    let (column, argument) = if is_count && bytes.arbitrary()? { (None, None) } else { (column, argument) };
     let variables = if bytes.arbitrary()? { Some(variable_set(bytes)?) } else { None };
-    Ok(Aggregate { function, column, variables })
+    Ok(Aggregate { function, column, argument, variables, result: if is_count { Type::BigInt } else { result } })
 }
 
-fn column(bytes: &mut Unstructured<'_>, rows: usize) -> Result<ValueColumn> {
-    let mut valid = Vec::new();
-    if bytes.arbitrary()? {
-        valid = (0..rows).map(|_| bytes.ratio(3, 4)).collect::<Result<_>>()?;
-    }
+fn column(bytes: &mut Unstructured<'_>, rows: usize) -> Result<(Type, ValueColumn<'static>)> {
+    let with_null: bool = bytes.arbitrary()?;
+    let valid = |bytes: &mut Unstructured<'_>| Ok(!with_null || bytes.ratio(3, 4)?);
+    let ints = |bytes: &mut Unstructured<'_>| Ok(if valid(bytes)? { Some(int(bytes)?) } else { None });
     Ok(match bytes.int_in_range(0..=3_u8)? {
-        0 => ValueColumn::Bool(values(bytes, rows, &[Some(true), Some(false), None])?),
-        1 => ValueColumn::Int((0..rows).map(|_| int(bytes)).collect::<Result<_>>()?, valid),
-        2 => ValueColumn::Float((0..rows).map(|_| float(bytes)).collect::<Result<_>>()?, valid),
-        _ => ValueColumn::Text(values(bytes, rows, &[Some("A".into()), Some("".into()), Some("ß".into()), None])?),
+        0 => (Type::Boolean, values(bytes, rows, &[Some(true), Some(false), None])?.into_iter().collect()),
+        1 => (Type::BigInt, each(bytes, rows, ints)?.into_iter().collect()),
+        2 => {
+            let floats = |bytes: &mut Unstructured<'_>| Ok(if valid(bytes)? { Some(float(bytes)?) } else { None });
+            (Type::Double, each(bytes, rows, floats)?.into_iter().collect())
+        }
+        _ => (Type::Varchar, values(bytes, rows, &[Some("A"), Some(""), Some("ß"), None])?.into_iter().collect()),
     })
+}
+
+fn each<T>(
+    bytes: &mut Unstructured<'_>,
+    rows: usize,
+    mut item: impl FnMut(&mut Unstructured<'_>) -> Result<T>,
+) -> Result<Vec<T>> {
+    (0..rows).map(|_| item(bytes)).collect()
 }
 
 fn values<T: Clone>(bytes: &mut Unstructured<'_>, rows: usize, known: &[T]) -> Result<Vec<T>> {
@@ -217,33 +244,21 @@ fn float(bytes: &mut Unstructured<'_>) -> Result<f64> {
     Ok(*bytes.choose(&[0.0, -0.0, 0.5, 1.0, 2.0, 2.5, -1.0, f64::NAN, f64::INFINITY, f64::MAX])?)
 }
 
-const COMPARISONS: [Comparison; 6] = [
-    Comparison::Equal,
-    Comparison::NotEqual,
-    Comparison::Less,
-    Comparison::LessOrEqual,
-    Comparison::Greater,
-    Comparison::GreaterOrEqual,
-];
+const COMPARISONS: [&str; 6] = ["=", "<>", "<", "<=", ">", ">="];
 
-const OPERATIONS: [Arithmetic; 6] = [
-    Arithmetic::Add,
-    Arithmetic::Subtract,
-    Arithmetic::Multiply,
-    Arithmetic::Divide,
-    Arithmetic::IntDivide,
-    Arithmetic::Modulo,
-];
+const OPERATIONS: [&str; 6] = ["+", "-", "*", "/", "//", "%"];
 
-/// Makes conditions over so many columns, sets and aggregates, of so many parts at most.
-struct Reader {
-    columns: usize,
+const TYPES: [Type; 5] = [Type::Boolean, Type::BigInt, Type::HugeInt, Type::Double, Type::Varchar];
+
+/// Makes conditions over columns and aggregates of these types and so many sets, of so many parts at most.
+struct Reader<'t> {
+    columns: &'t [Type],
     sets: usize,
-    aggregates: usize,
+    aggregates: &'t [Type],
     left: usize,
 }
 
-impl Reader {
+impl Reader<'_> {
     fn at(&self, bytes: &mut Unstructured<'_>) -> Result<At> {
         let set = if self.sets > 0 && bytes.arbitrary()? { Some(bytes.choose_index(self.sets)?) } else { None };
         Ok(At {
@@ -257,66 +272,70 @@ impl Reader {
     /// Half of them compare two values, as most conditions do; the others are of any shape.
     fn condition(&mut self, bytes: &mut Unstructured<'_>) -> Result<Expression> {
         if bytes.arbitrary()? {
-            return self.node(bytes, 4);
+            return self.node(bytes, Type::Boolean, 4);
         }
-        let left = if self.aggregates > 0 && bytes.arbitrary()? {
-            Expression::Aggregate(bytes.choose_index(self.aggregates)?)
+        let (kind, left) = if !self.aggregates.is_empty() && bytes.arbitrary()? {
+            let number = bytes.choose_index(self.aggregates.len())?;
+            let result = self.aggregates[number];
+            (result, Expression { result, operation: Operation::Aggregate(number) })
         } else {
-            self.leaf(bytes)?
+            let kind = *bytes.choose(&TYPES)?;
+            (kind, self.leaf(bytes, kind)?)
         };
-        Ok(Expression::Compare(*bytes.choose(&COMPARISONS)?, Box::new(left), Box::new(self.node(bytes, 1)?)))
+        let right = self.node(bytes, kind, 1)?;
+        Ok(Expression::call(Type::Boolean, bytes.choose(&COMPARISONS)?, [left, right]))
     }
 
-    fn node(&mut self, bytes: &mut Unstructured<'_>, depth: u32) -> Result<Expression> {
+    fn node(&mut self, bytes: &mut Unstructured<'_>, result: Type, depth: u32) -> Result<Expression> {
         self.left = self.left.saturating_sub(1);
         if depth == 0 || self.left == 0 {
-            return self.leaf(bytes);
+            return self.leaf(bytes, result);
         }
-        let mut part = |bytes: &mut Unstructured<'_>| self.node(bytes, depth - 1).map(Box::new);
-        Ok(match bytes.int_in_range(0..=16_u8)? {
-            0..=3 => Expression::Compare(*bytes.choose(&COMPARISONS)?, part(bytes)?, part(bytes)?),
-            4 | 5 => Expression::Arithmetic(*bytes.choose(&OPERATIONS)?, part(bytes)?, part(bytes)?),
-            6 => Expression::And(part(bytes)?, part(bytes)?),
-            7 => Expression::Or(part(bytes)?, part(bytes)?),
-            8 => Expression::Not(part(bytes)?),
-            9 => Expression::IsNull(part(bytes)?),
-            10 => Expression::In(part(bytes)?, list(bytes, 3, |bytes| self.node(bytes, depth - 1))?),
+        let kind = *bytes.choose(&TYPES)?;
+        let (name, arguments) = match bytes.int_in_range(0..=15_u8)? {
+            0..=3 => (*bytes.choose(&COMPARISONS)?, vec![kind, kind]),
+            4 | 5 => (*bytes.choose(&OPERATIONS)?, vec![result, result]),
+            6 => ("and", vec![Type::Boolean; 2]),
+            7 => ("or", vec![Type::Boolean; 3]),
+            8 => ("not", vec![Type::Boolean]),
+            9 => (*bytes.choose(&["is null", "is not null"])?, vec![kind]),
+            10 => ("in", vec![kind; bytes.int_in_range(2..=4)?]),
             11 => {
-                let branch =
-                    |bytes: &mut Unstructured<'_>| Ok((self.node(bytes, depth - 1)?, self.node(bytes, depth - 1)?));
-                let branches = list(bytes, 2, branch)?;
-                Expression::Case(branches, Box::new(self.node(bytes, depth - 1)?))
+                let branches = bytes.int_in_range(1..=2)?;
+                let parts = std::iter::repeat_n([Type::Boolean, result], branches).flatten();
+                ("case", parts.chain([result]).collect())
             }
-            12 => Expression::Coalesce(list(bytes, 3, |bytes| self.node(bytes, depth - 1))?),
-            13 => Expression::Extreme(bytes.arbitrary()?, list(bytes, 3, |bytes| self.node(bytes, depth - 1))?),
-            14 => {
-                if bytes.arbitrary()? {
-                    Expression::Abs(part(bytes)?)
-                } else {
-                    Expression::Negate(part(bytes)?)
-                }
-            }
-            15 => Expression::Round(part(bytes)?, *bytes.choose(&[0, 1, -1, 400, i32::MIN, i32::MAX])?),
-            _ => Expression::ToFloat(part(bytes)?),
-        })
+            12 => ("coalesce", vec![result; bytes.int_in_range(1..=3)?]),
+            13 => (*bytes.choose(&["greatest", "least"])?, vec![result; bytes.int_in_range(1..=3)?]),
+            14 => (*bytes.choose(&["abs", "negate"])?, vec![result]),
+            _ => ("cast", vec![kind]),
+        };
+        if !is_native(name, &arguments, result) {
+            return self.leaf(bytes, result);
+        }
+        let parts = arguments.into_iter().map(|kind| self.node(bytes, kind, depth - 1)).collect::<Result<Vec<_>>>()?;
+        Ok(Expression::call(result, name, parts))
     }
 
-    fn leaf(&self, bytes: &mut Unstructured<'_>) -> Result<Expression> {
-        Ok(match bytes.int_in_range(0..=11_u8)? {
-            0..=4 if self.columns > 0 => Expression::Read(bytes.choose_index(self.columns)?, self.at(bytes)?),
-            5 if self.aggregates > 0 => Expression::Aggregate(bytes.choose_index(self.aggregates)?),
-            6 => Expression::Classifier(self.at(bytes)?),
-            7 => Expression::MatchNumber,
-            8 => Expression::Bool(bytes.arbitrary()?),
-            9 => Expression::Float(float(bytes)?),
-            10 => {
-                if bytes.arbitrary()? {
-                    Expression::Null
-                } else {
-                    Expression::Text((*bytes.choose(&["A", "B", ""])?).into())
-                }
-            }
-            _ => Expression::Int(int(bytes)?),
-        })
+    /// A part of a type without others.
+    fn leaf(&self, bytes: &mut Unstructured<'_>, result: Type) -> Result<Expression> {
+        let of_type = |known: &[Type]| -> Vec<usize> { (0..known.len()).filter(|&at| known[at] == result).collect() };
+        let (columns, aggregates) = (of_type(self.columns), of_type(self.aggregates));
+        let operation = match bytes.int_in_range(0..=8_u8)? {
+            0..=4 if !columns.is_empty() => Operation::Read(*bytes.choose(&columns)?, self.at(bytes)?),
+            5 if !aggregates.is_empty() => Operation::Aggregate(*bytes.choose(&aggregates)?),
+            6 if result == Type::Varchar => Operation::Classifier(self.at(bytes)?),
+            6 if result == Type::BigInt => Operation::MatchNumber,
+            6 if result == Type::Boolean => Operation::Exists(self.at(bytes)?),
+            7 => Operation::Literal(Value::Null),
+            _ => Operation::Literal(match result {
+                Type::Boolean => Value::Bool(bytes.arbitrary()?),
+                Type::Double => Value::Double(float(bytes)?),
+                Type::Varchar => Value::Text((*bytes.choose(&["A", "B", ""])?).into()),
+                Type::HugeInt => Value::Wide(i128::from(int(bytes)?)),
+                _ => Value::Int(int(bytes)?),
+            }),
+        };
+        Ok(Expression { result, operation })
     }
 }

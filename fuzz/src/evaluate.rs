@@ -3,14 +3,14 @@
 use std::cmp::Ordering;
 
 use rowpattern_core::backtrack::MatchConditions;
-use rowpattern_core::condition::{Aggregate, Arithmetic, Comparison, Expression, Function, Value, ValueColumn};
+use rowpattern_core::expression::{Aggregate, Expression, Function, Operation, Type, Value};
 use rowpattern_core::rows::{At, VariableSet};
 
 /// A computation that has no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NoAnswer;
 
-type Evaluated<'a> = Result<Value<'a>, NoAnswer>;
+type Evaluated = Result<Value, NoAnswer>;
 
 /// The match so far, the row in question being its last.
 #[derive(Clone, Copy)]
@@ -41,230 +41,237 @@ impl<'a> Surroundings<'a> {
     }
 
     /// Evaluates a condition.
-    pub fn evaluate(self, node: &'a Expression) -> Evaluated<'a> {
-        let of = |node: &'a Expression| self.evaluate(node);
-        Ok(match node {
-            Expression::Null => Value::Null,
-            Expression::Bool(value) => Value::Bool(*value),
-            Expression::Int(value) => Value::Int(*value),
-            Expression::Float(value) => Value::Float(*value),
-            Expression::Text(value) => Value::Text(value),
-            Expression::Read(column, at) => {
-                self.row(at).map_or(Value::Null, |row| value(&self.conditions.columns[*column], row))
+    pub fn evaluate(self, node: &'a Expression) -> Evaluated {
+        Ok(match &node.operation {
+            Operation::Literal(value) => value.clone(),
+            Operation::Read(column, at) => {
+                self.row(at).map_or(Value::Null, |row| self.conditions.columns[*column].value(row))
             }
-            Expression::Classifier(at) => {
+            Operation::Exists(at) => Value::Bool(self.row(at).is_some()),
+            Operation::Classifier(at) => {
                 let place = self.row(at).and_then(|row| row.checked_sub(self.start));
                 let variable = place.and_then(|place| self.variables.get(place));
-                variable.map_or(Value::Null, |&variable| Value::Text(&self.names[usize::from(variable)]))
+                variable.map_or(Value::Null, |&variable| Value::Text(self.names[usize::from(variable)].as_str().into()))
             }
-            Expression::MatchNumber => Value::Int(self.number as i64),
-            Expression::Aggregate(number) => self.aggregate(&self.conditions.aggregates[*number])?,
-            Expression::Arithmetic(operation, left, right) => arithmetic(*operation, of(left)?, of(right)?)?,
-            Expression::Compare(comparison, left, right) => from_truth(compare(*comparison, of(left)?, of(right)?)),
-            Expression::And(left, right) => match truth(of(left)?) {
-                Some(false) => Value::Bool(false),
-                left => match (left, truth(of(right)?)) {
-                    (_, Some(false)) => Value::Bool(false),
-                    (left, right) => from_truth(left.and(right)),
-                },
-            },
-            Expression::Or(left, right) => match truth(of(left)?) {
-                Some(true) => Value::Bool(true),
-                left => match (left, truth(of(right)?)) {
-                    (_, Some(true)) => Value::Bool(true),
-                    (left, right) => from_truth(left.and(right)),
-                },
-            },
-            Expression::Not(inner) => from_truth(truth(of(inner)?).map(|value| !value)),
-            Expression::IsNull(inner) => Value::Bool(is_null(of(inner)?)),
-            Expression::In(inner, items) => {
-                let value = of(inner)?;
-                let mut answer = if is_null(value) { None } else { Some(false) };
-                for item in items {
-                    match compare(Comparison::Equal, value, of(item)?) {
-                        Some(true) => return Ok(Value::Bool(true)),
-                        Some(false) => {}
+            Operation::MatchNumber => Value::Int(self.number as i64),
+            Operation::Aggregate(number) => self.aggregate(&self.conditions.aggregates[*number])?,
+            Operation::Call(name, arguments) => self.call(name, arguments, node.result)?,
+            Operation::Computed(..) => return Err(NoAnswer),
+        })
+    }
+
+    fn call(self, name: &str, arguments: &'a [Expression], result: Type) -> Evaluated {
+        let of = |number: usize| self.evaluate(&arguments[number]);
+        Ok(match name {
+            "and" | "or" => {
+                let deciding = name == "or";
+                let mut answer = Some(!deciding);
+                for argument in arguments {
+                    match truth(&self.evaluate(argument)?) {
+                        Some(value) if value == deciding => return Ok(Value::Bool(deciding)),
+                        None => answer = None,
+                        Some(_) => {}
+                    }
+                }
+                from_truth(answer)
+            }
+            "not" => from_truth(truth(&of(0)?).map(|value| !value)),
+            "is null" => Value::Bool(is_null(&of(0)?)),
+            "is not null" => Value::Bool(!is_null(&of(0)?)),
+            "in" => {
+                let value = of(0)?;
+                if is_null(&value) {
+                    return Ok(Value::Null);
+                }
+                let mut answer = Some(false);
+                for item in &arguments[1..] {
+                    match order(&value, &self.evaluate(item)?) {
+                        Some(Ordering::Equal) => return Ok(Value::Bool(true)),
+                        Some(_) => {}
                         None => answer = None,
                     }
                 }
                 from_truth(answer)
             }
-            Expression::Case(branches, otherwise) => {
-                for (condition, value) in branches {
-                    if truth(of(condition)?) == Some(true) {
-                        return of(value);
+            "case" => {
+                for branch in arguments.chunks_exact(2) {
+                    if truth(&self.evaluate(&branch[0])?) == Some(true) {
+                        return self.evaluate(&branch[1]);
                     }
                 }
-                of(otherwise)?
+                of(arguments.len() - 1)?
             }
-            Expression::Coalesce(items) => {
-                for item in items {
-                    let value = of(item)?;
-                    if !is_null(value) {
+            "coalesce" => {
+                for item in arguments {
+                    let value = self.evaluate(item)?;
+                    if !is_null(&value) {
                         return Ok(value);
                     }
                 }
                 Value::Null
             }
-            Expression::Extreme(greatest, items) => {
-                let wanted = if *greatest { Comparison::Greater } else { Comparison::Less };
-                let mut best = Value::Null;
-                for item in items {
-                    let value = of(item)?;
-                    if is_null(best) || compare(wanted, value, best) == Some(true) {
-                        best = value;
+            "greatest" | "least" => {
+                let wanted = if name == "greatest" { Ordering::Greater } else { Ordering::Less };
+                let mut best_so_far = Value::Null;
+                for item in arguments {
+                    let value = self.evaluate(item)?;
+                    if is_null(&best_so_far) || order(&value, &best_so_far) == Some(wanted) {
+                        best_so_far = value;
                     }
                 }
-                best
+                best_so_far
             }
-            Expression::Abs(inner) => match of(inner)? {
-                Value::Int(i64::MIN) => return Err(NoAnswer),
-                Value::Int(number) => Value::Int(number.abs()),
-                Value::Float(number) => Value::Float(number.abs()),
-                _ => Value::Null,
-            },
-            Expression::Negate(inner) => match of(inner)? {
-                Value::Int(i64::MIN) => return Err(NoAnswer),
-                Value::Int(number) => Value::Int(-number),
-                Value::Float(number) => Value::Float(-number),
-                _ => Value::Null,
-            },
-            Expression::Round(inner, digits) => match of(inner)? {
-                Value::Float(number) => {
-                    let scale = 10_f64.powi(*digits);
-                    let rounded = (number * scale).round() / scale;
-                    Value::Float(if rounded.is_finite() { rounded } else { number })
+            "abs" | "negate" | "cast" => {
+                let value = of(0)?;
+                if is_null(&value) { value } else { of_one(name, &value, result)? }
+            }
+            _ => {
+                let (left, right) = (of(0)?, of(1)?);
+                match (compare(name, &left, &right), is_null(&left) || is_null(&right)) {
+                    (Some(held), _) => Value::Bool(held),
+                    (None, true) => Value::Null,
+                    (None, false) => arithmetic(name, &left, &right, result)?,
                 }
-                other => other,
-            },
-            Expression::ToFloat(inner) => double(of(inner)?).map_or(Value::Null, Value::Float),
+            }
         })
     }
 
-    fn aggregate(self, aggregate: &'a Aggregate) -> Evaluated<'a> {
+    fn aggregate(self, aggregate: &'a Aggregate) -> Evaluated {
         let rows = self.mapped_to(aggregate.variables.as_ref());
         let Some(column) = aggregate.column.map(|number| &self.conditions.columns[number]) else {
             return Ok(Value::Int(rows.count() as i64));
         };
-        let values: Vec<Value<'a>> = rows.map(|row| value(column, row)).filter(|value| !is_null(*value)).collect();
+        let values: Vec<Value> = rows.map(|row| column.value(row)).filter(|value| !is_null(value)).collect();
         let count = values.len();
         match aggregate.function {
             Function::Count => Ok(Value::Int(count as i64)),
-            Function::Min => Ok(best(&values, Ordering::Less)),
-            Function::Max => Ok(best(&values, Ordering::Greater)),
+            Function::Min => Ok(best(values, Ordering::Less)),
+            Function::Max => Ok(best(values, Ordering::Greater)),
             Function::Sum | Function::Avg if count == 0 => Ok(Value::Null),
             Function::Sum | Function::Avg => {
                 let mean = aggregate.function == Function::Avg;
-                if let ValueColumn::Int(..) = column {
-                    let mut numbers =
-                        values.iter().map(|value| if let Value::Int(number) = value { *number } else { 0 });
-                    let sum = numbers.try_fold(0_i64, i64::checked_add).ok_or(NoAnswer)?;
-                    return Ok(if mean { Value::Float(sum as f64 / count as f64) } else { Value::Int(sum) });
+                if let Some(Type::BigInt) = aggregate.argument {
+                    let sum: i128 = values.iter().map(|value| whole(value).unwrap_or(0)).sum();
+                    // Averages of large numbers are rounded in ways of their own; DuckDB is what they are compared with.
+                    return match (mean, sum.unsigned_abs() <= 1 << 53) {
+                        (false, _) => Ok(Value::Wide(sum)),
+                        (true, true) => Ok(Value::Double(sum as f64 / count as f64)),
+                        (true, false) => Err(NoAnswer),
+                    };
                 }
-                let numbers: Option<Vec<f64>> = values.iter().map(|value| double(*value)).collect();
-                let sum = numbers.map(|numbers| numbers.iter().fold(0.0, |sum, number| sum + number));
-                Ok(sum.map_or(Value::Null, |sum| Value::Float(if mean { sum / count as f64 } else { sum })))
+                let numbers = values.iter().map(|value| if let Value::Double(number) = value { *number } else { 0.0 });
+                let sum = numbers.fold(0.0, |sum, number| sum + number);
+                Ok(Value::Double(if mean { sum / count as f64 } else { sum }))
             }
+            Function::BoolAnd | Function::BoolOr => Err(NoAnswer),
         }
     }
 }
 
-fn best<'a>(values: &[Value<'a>], wanted: Ordering) -> Value<'a> {
-    let better = |best: Value<'a>, next: &Value<'a>| if order(*next, best) == Some(wanted) { *next } else { best };
-    let Some((first, others)) = values.split_first() else { return Value::Null };
-    others.iter().fold(*first, better)
+fn best(values: Vec<Value>, wanted: Ordering) -> Value {
+    let better = |best: Value, next: Value| if order(&next, &best) == Some(wanted) { next } else { best };
+    values.into_iter().reduce(better).unwrap_or(Value::Null)
 }
 
-fn value(column: &ValueColumn, row: usize) -> Value<'_> {
-    let valid = |valid: &[bool]| valid.get(row).copied().unwrap_or(true);
-    match column {
-        ValueColumn::Bool(values) => values[row].map_or(Value::Null, Value::Bool),
-        ValueColumn::Text(values) => values[row].as_deref().map_or(Value::Null, Value::Text),
-        ValueColumn::Int(values, given) => {
-            if valid(given) {
-                Value::Int(values[row])
-            } else {
-                Value::Null
-            }
-        }
-        ValueColumn::Float(values, given) => {
-            if valid(given) {
-                Value::Float(values[row])
-            } else {
-                Value::Null
-            }
-        }
-    }
-}
-
-fn is_null(value: Value<'_>) -> bool {
+fn is_null(value: &Value) -> bool {
     matches!(value, Value::Null)
 }
 
 /// Whether a condition is true; None is unknown.
-pub fn truth(value: Value<'_>) -> Option<bool> {
-    if let Value::Bool(value) = value { Some(value) } else { None }
+pub fn truth(value: &Value) -> Option<bool> {
+    if let Value::Bool(value) = value { Some(*value) } else { None }
 }
 
-fn from_truth<'a>(truth: Option<bool>) -> Value<'a> {
+fn from_truth(truth: Option<bool>) -> Value {
     truth.map_or(Value::Null, Value::Bool)
 }
 
-fn double(value: Value<'_>) -> Option<f64> {
+fn whole(value: &Value) -> Option<i128> {
     match value {
-        Value::Int(number) => Some(number as f64),
-        Value::Float(number) => Some(number),
+        Value::Int(number) => Some(i128::from(*number)),
+        Value::Wide(number) => Some(*number),
+        Value::Bool(value) => Some(i128::from(*value)),
         _ => None,
     }
 }
 
-/// How two values stand to each other; as in `DuckDB`, NaN is equal to itself and above all else.
-fn order(left: Value<'_>, right: Value<'_>) -> Option<Ordering> {
-    match (left, right) {
-        (Value::Bool(left), Value::Bool(right)) => Some(left.cmp(&right)),
-        (Value::Text(left), Value::Text(right)) => Some(left.cmp(right)),
-        (Value::Int(left), Value::Int(right)) => Some(left.cmp(&right)),
-        _ => match (double(left)?, double(right)?) {
-            (left, right) if left.is_nan() || right.is_nan() => Some(left.is_nan().cmp(&right.is_nan())),
-            (left, right) if left < right => Some(Ordering::Less),
-            (left, right) if left > right => Some(Ordering::Greater),
-            _ => Some(Ordering::Equal),
-        },
+/// A whole number as a value of a type.
+fn held(number: Option<i128>, result: Type) -> Evaluated {
+    let number = number.ok_or(NoAnswer)?;
+    match result {
+        Type::BigInt => i64::try_from(number).map(Value::Int).map_err(|_| NoAnswer),
+        _ => Ok(Value::Wide(number)),
     }
 }
 
-fn compare(comparison: Comparison, left: Value<'_>, right: Value<'_>) -> Option<bool> {
+fn of_one(name: &str, value: &Value, result: Type) -> Evaluated {
+    let is_abs = name == "abs";
+    match (value, whole(value)) {
+        (Value::Double(number), _) if name == "cast" => match result {
+            Type::Double => Ok(Value::Double(*number)),
+            Type::Boolean => Ok(Value::Bool(*number != 0.0)),
+            // Rounding and range are compared with DuckDB.
+            _ => Err(NoAnswer),
+        },
+        (Value::Double(number), _) => Ok(Value::Double(if is_abs { number.abs() } else { -number })),
+        (_, Some(number)) if name == "cast" => match result {
+            Type::Double => Ok(Value::Double(number as f64)),
+            Type::Boolean => Ok(Value::Bool(number != 0)),
+            _ => held(Some(number), result),
+        },
+        (_, Some(number)) => held(if is_abs { number.checked_abs() } else { number.checked_neg() }, result),
+        (value, None) => Ok(value.clone()),
+    }
+}
+
+/// How two values of a type stand to each other; as in `DuckDB`, NaN is equal to itself and above all else.
+fn order(left: &Value, right: &Value) -> Option<Ordering> {
+    match (left, right) {
+        (Value::Text(left), Value::Text(right)) => Some(left.cmp(right)),
+        (Value::Double(left), Value::Double(right)) => Some(match (left, right) {
+            (left, right) if left.is_nan() || right.is_nan() => left.is_nan().cmp(&right.is_nan()),
+            (left, right) if left < right => Ordering::Less,
+            (left, right) if left > right => Ordering::Greater,
+            _ => Ordering::Equal,
+        }),
+        _ => Some(whole(left)?.cmp(&whole(right)?)),
+    }
+}
+
+fn compare(sign: &str, left: &Value, right: &Value) -> Option<bool> {
     let order = order(left, right)?;
-    Some(match comparison {
-        Comparison::Equal => order == Ordering::Equal,
-        Comparison::NotEqual => order != Ordering::Equal,
-        Comparison::Less => order == Ordering::Less,
-        Comparison::LessOrEqual => order != Ordering::Greater,
-        Comparison::Greater => order == Ordering::Greater,
-        Comparison::GreaterOrEqual => order != Ordering::Less,
+    Some(match sign {
+        "=" => order == Ordering::Equal,
+        "<>" => order != Ordering::Equal,
+        "<" => order == Ordering::Less,
+        "<=" => order != Ordering::Greater,
+        ">" => order == Ordering::Greater,
+        ">=" => order != Ordering::Less,
+        _ => return None,
     })
 }
 
-fn arithmetic<'a>(operation: Arithmetic, left: Value<'a>, right: Value<'a>) -> Evaluated<'a> {
-    if let (Value::Int(left), Value::Int(right)) = (left, right) {
-        let (left, right) = (i128::from(left), i128::from(right));
-        let exact = match operation {
-            Arithmetic::Add => left + right,
-            Arithmetic::Subtract => left - right,
-            Arithmetic::Multiply => left * right,
-            Arithmetic::Divide => return Ok(Value::Float(left as f64 / right as f64)),
-            Arithmetic::IntDivide | Arithmetic::Modulo if right == 0 => return Err(NoAnswer),
-            Arithmetic::IntDivide => left / right,
-            Arithmetic::Modulo => left % right,
-        };
-        return i64::try_from(exact).map(Value::Int).map_err(|_| NoAnswer);
+fn arithmetic(sign: &str, left: &Value, right: &Value, result: Type) -> Evaluated {
+    if let (Some(left), Some(right)) = (whole(left), whole(right)) {
+        return held(
+            match sign {
+                "+" => left.checked_add(right),
+                "-" => left.checked_sub(right),
+                "*" => left.checked_mul(right),
+                "//" => left.checked_div(right),
+                _ if right == 0 => None,
+                _ => Some(left.wrapping_rem(right)),
+            },
+            result,
+        );
     }
-    let (Some(left), Some(right)) = (double(left), double(right)) else { return Ok(Value::Null) };
-    Ok(Value::Float(match operation {
-        Arithmetic::Add => left + right,
-        Arithmetic::Subtract => left - right,
-        Arithmetic::Multiply => left * right,
-        Arithmetic::Divide | Arithmetic::IntDivide => left / right,
-        Arithmetic::Modulo => left % right,
+    let (Value::Double(left), Value::Double(right)) = (left, right) else { return Err(NoAnswer) };
+    Ok(Value::Double(match sign {
+        "+" => left + right,
+        "-" => left - right,
+        "*" => left * right,
+        "//" if *right == 0.0 => return Err(NoAnswer),
+        "/" | "//" => left / right,
+        _ => left % right,
     }))
 }

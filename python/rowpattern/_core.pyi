@@ -14,9 +14,13 @@ _Rows: TypeAlias = Union[Mapping[str, Union[Sequence[Optional[bool]], _Booleans]
 _Numbers: TypeAlias = Union[Sequence[int], _Booleans]
 _Partitions: TypeAlias = Union[_Numbers, tuple[Literal["counts", "starts"], _Numbers], None]
 _Skip: TypeAlias = Union[Literal["past last row", "to next row"], tuple[Literal["to first", "to last"], str], None]
+# Computes parts of conditions: from the number of an expression, an Arrow array for each of its arguments, and how many
+# requests must be answered, makes the values and which of them are known.
+_Compute: TypeAlias = Callable[[int, list[ComputedColumn], int], tuple[object, Optional[object]]]
 
 __all__ = [
     "Column",
+    "ComputedColumn",
     "Conditions",
     "ManualClock",
     "Match",
@@ -36,8 +40,10 @@ __all__ = [
     "_process_cache",
     "cache_pattern",
     "compile",
+    "evaluate",
     "get_cache_key",
     "get_cached_pattern",
+    "is_native",
     "order",
 ]
 
@@ -86,6 +92,17 @@ def _check_column(column: object, name: str) -> bool: ...
 def _close_streams(seconds: float) -> int: ...
 def _forget_streams() -> None: ...
 def _keep_aborting_threads() -> None: ...
+def evaluate(
+    nodes: Sequence[tuple[Any, ...]],
+    columns: Sequence[tuple[str, Any]],
+    rows: int,
+    *,
+    partitions: _Partitions = None,
+    threads: int = 1,
+    timeout_seconds: Optional[float] = None,
+    memory_limit_mb: Optional[float] = None,
+) -> list[ComputedColumn]: ...
+def is_native(name: str, arguments: Sequence[str], result: str) -> bool: ...
 def _connect(
     make_process_cache: Callable[[], PatternCache],
     weigh: Callable[[object], int],
@@ -194,6 +211,11 @@ class Column:
     def __arrow_c_array__(self, requested_schema: object = None) -> tuple[object, object]: ...
 
 @final
+class ComputedColumn:
+    def __len__(self) -> int: ...
+    def __arrow_c_array__(self, requested_schema: object = None) -> tuple[object, object]: ...
+
+@final
 class Spans:
     @property
     def number(self) -> Column: ...
@@ -231,6 +253,14 @@ class Matches:
         timeout_seconds: Optional[float] = None,
         memory_limit_mb: Optional[float] = None,
     ) -> Column: ...
+    def count_rows(
+        self,
+        variables: Sequence[str],
+        *,
+        running: bool = False,
+        timeout_seconds: Optional[float] = None,
+        memory_limit_mb: Optional[float] = None,
+    ) -> Column: ...
     def __len__(self) -> int: ...
     def __arrow_c_stream__(self, requested_schema: object = None) -> object: ...
 
@@ -254,10 +284,11 @@ class Conditions:
     def __new__(
         cls,
         pattern: Pattern,
-        columns: Sequence[Any],
+        columns: Sequence[tuple[str, Any]],
         sets: Sequence[Sequence[str]],
-        aggregates: Sequence[tuple[str, Optional[int], Optional[int]]],
+        aggregates: Sequence[tuple[str, Optional[int], Optional[int], str]],
         conditions: dict[str, tuple[Any, ...]],
+        starts: Optional[dict[str, Any]] = None,
     ) -> Conditions: ...
     def match(
         self,
@@ -268,6 +299,7 @@ class Conditions:
         threads: int = 1,
         timeout_seconds: Optional[float] = None,
         memory_limit_mb: Optional[float] = None,
+        compute: Optional[_Compute] = None,
     ) -> Matches: ...
     def find_iter(
         self,
@@ -277,6 +309,7 @@ class Conditions:
         skip: _Skip = None,
         timeout_seconds: Optional[float] = None,
         memory_limit_mb: Optional[float] = None,
+        compute: Optional[_Compute] = None,
     ) -> MatchIterator: ...
 
 @disjoint_base

@@ -76,6 +76,7 @@ def random_case(seed: int, kinds: list[str]) -> tuple[str, pa.Table]:
         "x": pa.array([row["x"] for row in rows], rng.choice([pa.int16(), pa.int32(), pa.int64()])),
         "y": pa.array([row["y"] for row in rows], pa.float64()),
         "s": pa.array([row["s"] for row in rows], pa.string()),
+        "z": pa.array([row["z"] for row in rows], pa.int64()),
     }
     for name, kind in REST.items():
         if kind in kinds:

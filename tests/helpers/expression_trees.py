@@ -46,6 +46,8 @@ _numeric = st.from_regex(
 literals = st.one_of(
     st.builds(lambda sign, digits: nodes.Literal("INTEGER", sign + digits), _sign, st.integers(0, 10**40).map(str)),
     st.builds(lambda sign, digits: nodes.Literal("NUMERIC", sign + digits), _sign, _numeric),
+    st.sampled_from(["1_000", "-1_0_0", "12_345"]).map(lambda text: nodes.Literal("INTEGER", text)),
+    st.sampled_from(["1_0.5_0", "-1_0.2e3", "1_0e2"]).map(lambda text: nodes.Literal("NUMERIC", text)),
     texts.map(lambda text: nodes.Literal("STRING", text)),
     st.sampled_from(["true", "false"]).map(lambda text: nodes.Literal("BOOLEAN", text)),
     st.just(nodes.Literal("NULL_LITERAL")),
@@ -54,28 +56,13 @@ literals = st.one_of(
 )
 columns = st.lists(names, min_size=1, max_size=4).map(lambda each: nodes.Column(tuple(each)))
 
-_plain_types = st.sampled_from(
-    [
-        "INTEGER",
-        "VARCHAR",
-        "DOUBLE",
-        "DATE",
-        "INTERVAL",
-        "TIMESTAMP WITH TIME ZONE",
-        "TIME WITH TIME ZONE",
-        "HUGEINT",
-        "UUID",
-        "BLOB",
-        "BIT",
-        "JSON",
-        "BIGNUM",
-        "TIMESTAMP_NS",
-        "TIMESTAMP_S",
-        "UTINYINT",
-        "TIME",
-        "BOOLEAN",
-    ]
-).map(nodes.TypeName)
+# As the parser names them: `INT` is INTEGER.
+_PLAIN_TYPES = """
+BIGINT,BIGNUM,BIT,BLOB,BOOLEAN,DATE,DECIMAL,DOUBLE,FLOAT,GEOMETRY,HUGEINT,INTEGER,INTERVAL,JSON,SMALLINT,TIME,
+TIME WITH TIME ZONE,TIMESTAMP,TIMESTAMP WITH TIME ZONE,TIMESTAMPTZ_NS,TIMESTAMP_MS,TIMESTAMP_NS,TIMESTAMP_S,TIMETZ,
+TIME_NS,TINYINT,UBIGINT,UHUGEINT,UINTEGER,USMALLINT,UTINYINT,UUID,VARCHAR,VARIANT
+"""
+_plain_types = st.sampled_from(_PLAIN_TYPES.replace("\n", "").split(",")).map(nodes.TypeName)
 
 
 def _type(name: str, *parts: Any) -> nodes.TypeName:
@@ -172,7 +159,7 @@ def _compound(inner: st.SearchStrategy[nodes.Node]) -> st.SearchStrategy[nodes.N
         st.builds(
             lambda name, left, right: _call(name, left, right, operator=True), st.sampled_from(_BINARY), inner, inner
         ),
-        inner.map(lambda value: _call("~", value, operator=True)),
+        st.builds(lambda name, value: _call(name, value, operator=True), st.sampled_from(["~", "@"]), inner),
         # The parser makes a number of a sign and a number.
         inner.filter(_is_no_number).map(lambda value: _call("-", value, operator=True)),
         st.builds(

@@ -7,29 +7,39 @@ Expressions: ("literal", value), ("column", variable or None, name), ("first" | 
 ("shift", rows, expression), ("classifier", variable or None), ("number",), ("running" | "final", expression),
 ("add" | "and" | "or" | "<" | "=" | ">=", left, right), ("not", expression), ("is null", expression),
 ("coalesce", left, right), ("aggregate", function, distinct, expression or None, variable or None, filter or None).
+With column z, which is of any type: ("value", value of its type), ("<>" | "is distinct from", left, right),
+("in", expression, items), ("between", expression, least, most), ("case", condition, value, otherwise),
+("call", a function of `query_types.FUNCTIONS`, arguments).
 """
 
 from __future__ import annotations
 
+import decimal
 import itertools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import reference
+from query_types import FUNCTIONS, KINDS, NAMES, Kind, order_key
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 Expression = tuple[Any, ...]
 Row = dict[str, Any]
 
-COLUMNS = ("x", "y", "s")
+COLUMNS = ("x", "y", "s", "z")
 
 
 @dataclass
 class Query:
-    """A query over the table `t` of columns p, o, x, y, s."""
+    """A query over the table `t` of columns p, o, x, y, s, z.
+
+    Attributes:
+        kind: the type of z.
+        names: what columns are called.
+    """
 
     pattern: reference.Part
     partition: bool
@@ -39,54 +49,72 @@ class Query:
     define: dict[str, Expression]
     measures: list[Expression]
     subset: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    kind: str = "int64"
+    names: dict[str, str] = field(default_factory=dict)
 
     def members(self, variable: str) -> set[str]:
         return set(self.subset.get(variable, (variable,)))
+
+    def column(self, name: str) -> str:
+        """Write the name of a column."""
+        given = self.names.get(name, name)
+        return given if given == name else '"' + given.replace('"', '""') + '"'
 
 
 # Writing.
 
 
-def sql(e: Expression) -> str:
+def sql(query: Query, e: Expression) -> str:
     kind = e[0]
     if kind == "literal":
         value = e[1]
         return "NULL" if value is None else f"'{value}'" if isinstance(value, str) else str(value)
     if kind == "column":
-        return f"{e[1]}.{e[2]}" if e[1] else str(e[2])
+        name = query.column(e[2])
+        return f"{e[1]}.{name}" if e[1] else name
+    if kind == "value":
+        return KINDS[query.kind].literal(e[1])
+    if kind == "call":
+        return FUNCTIONS[e[1]][0].format(*(sql(query, each) for each in e[2]))
+    if kind == "in":
+        return f"({sql(query, e[1])} IN ({', '.join(sql(query, each) for each in e[2])}))"
+    if kind == "between":
+        return f"({sql(query, e[1])} BETWEEN {sql(query, e[2])} AND {sql(query, e[3])})"
+    if kind == "case":
+        return f"CASE WHEN {sql(query, e[1])} THEN {sql(query, e[2])} ELSE {sql(query, e[3])} END"
     if kind in {"first", "last"}:
-        return f"{kind.upper()}({sql(e[1])}{f', {e[2]}' if e[2] else ''})"
+        return f"{kind.upper()}({sql(query, e[1])}{f', {e[2]}' if e[2] else ''})"
     if kind == "shift":
         name, rows = ("NEXT", e[1]) if e[1] >= 0 else ("PREV", -e[1])
-        return f"{name}({sql(e[2])}{'' if rows == 1 else f', {rows}'})"
+        return f"{name}({sql(query, e[2])}{'' if rows == 1 else f', {rows}'})"
     if kind == "classifier":
         return f"CLASSIFIER({e[1] or ''})"
     if kind == "number":
         return "MATCH_NUMBER()"
     if kind in {"running", "final"}:
-        return f"{kind.upper()} {sql(e[1])}"
+        return f"{kind.upper()} {sql(query, e[1])}"
     if kind == "not":
-        return f"(NOT {sql(e[1])})"
+        return f"(NOT {sql(query, e[1])})"
     if kind == "is null":
-        return f"({sql(e[1])} IS NULL)"
+        return f"({sql(query, e[1])} IS NULL)"
     if kind == "coalesce":
-        return f"COALESCE({sql(e[1])}, {sql(e[2])})"
+        return f"COALESCE({sql(query, e[1])}, {sql(query, e[2])})"
     if kind == "aggregate":
         _, function, distinct, argument, variable, condition = e
-        inner = sql(argument) if argument is not None else f"{variable}.*" if variable else "*"
+        inner = sql(query, argument) if argument is not None else f"{variable}.*" if variable else "*"
         text = f"{function}({'DISTINCT ' if distinct else ''}{inner})"
-        return text + (f" FILTER (WHERE {sql(condition)})" if condition is not None else "")
-    sign = {"add": "+", "and": "AND", "or": "OR"}.get(kind, kind)
-    return f"({sql(e[1])} {sign} {sql(e[2])})"
+        return text + (f" FILTER (WHERE {sql(query, condition)})" if condition is not None else "")
+    sign = {"add": "+", "and": "AND", "or": "OR", "is distinct from": "IS DISTINCT FROM"}.get(kind, kind)
+    return f"({sql(query, e[1])} {sign} {sql(query, e[2])})"
 
 
 def query_text(query: Query) -> str:
     lines = ["SELECT * FROM t MATCH_RECOGNIZE ("]
     if query.partition:
-        lines.append("  PARTITION BY p")
-    lines.append(f"  ORDER BY o{' DESC' if query.descending else ''}")
+        lines.append(f"  PARTITION BY {query.column('p')}")
+    lines.append(f"  ORDER BY {query.column('o')}{' DESC' if query.descending else ''}")
     if query.measures:
-        lines.append("  MEASURES " + ", ".join(f"{sql(e)} AS m{at}" for at, e in enumerate(query.measures)))
+        lines.append("  MEASURES " + ", ".join(f"{sql(query, e)} AS m{at}" for at, e in enumerate(query.measures)))
     lines.append(f"  {query.rows_shown}")
     skip = query.skip if isinstance(query.skip, str) else f"{query.skip[0]} {query.skip[1]}"
     lines.append(f"  AFTER MATCH SKIP {skip.upper()}")
@@ -94,7 +122,7 @@ def query_text(query: Query) -> str:
     if query.subset:
         lines.append("  SUBSET " + ", ".join(f"{name} = ({', '.join(of)})" for name, of in query.subset.items()))
     if query.define:
-        lines.append("  DEFINE " + ", ".join(f"{name} AS {sql(e)}" for name, e in query.define.items()))
+        lines.append("  DEFINE " + ", ".join(f"{name} AS {sql(query, e)}" for name, e in query.define.items()))
     return "\n".join([*lines, ")"])
 
 
@@ -168,6 +196,23 @@ def value(match: Match, e: Expression, final: bool, row: int | None = None) -> A
     if kind == "coalesce":
         left = value(match, e[1], final, row)
         return value(match, e[2], final, row) if left is None else left
+    if kind == "value":
+        return e[1]
+    if kind == "call":
+        arguments = [value(match, each, final, row) for each in e[2]]
+        return None if any(each is None for each in arguments) else FUNCTIONS[e[1]][1](*arguments)
+    if kind == "in":
+        sought, *items = (value(match, each, final, row) for each in (e[1], *e[2]))
+        if sought is None:
+            return None
+        if any(each is not None and order_key(each) == order_key(sought) for each in items):
+            return True
+        return None if None in items else False
+    if kind == "between":
+        least, most = (">=", e[1], e[2]), (">=", e[3], e[1])
+        return value(match, ("and", least, most), final, row)
+    if kind == "case":
+        return value(match, e[2] if value(match, e[1], final, row) is True else e[3], final, row)
     if kind == "not":
         inner = value(match, e[1], final, row)
         return None if inner is None else not inner
@@ -176,14 +221,14 @@ def value(match: Match, e: Expression, final: bool, row: int | None = None) -> A
         return False if left is False or right is False else None if left is None or right is None else True
     if kind == "or":
         return True if left is True or right is True else None if left is None or right is None else False
+    if kind == "is distinct from":
+        return (left is None) != (right is None) or (left is not None and order_key(left) != order_key(right))
     if left is None or right is None:
         return None
-    return {
-        "add": lambda: left + right,
-        "<": lambda: left < right,
-        "=": lambda: left == right,
-        ">=": lambda: left >= right,
-    }[kind]()
+    if kind == "add":
+        return left + right
+    one, other = order_key(left), order_key(right)
+    return {"<": one < other, "=": one == other, "<>": one != other, ">=": one >= other}[kind]
 
 
 def aggregate(match: Match, e: Expression, final: bool) -> Any:
@@ -200,13 +245,19 @@ def aggregate(match: Match, e: Expression, final: bool) -> Any:
         return found or None
     found = [each for each in found if each is not None]
     if distinct:
-        found = list(dict.fromkeys(found))
+        found = list({order_key(each): each for each in found}.values())
     if function == "count":
         return len(found)
     if not found:
         return None
-    total = {"sum": sum, "min": min, "max": max, "avg": lambda each: sum(each) / len(each)}
-    return total[function](found)  # type: ignore[operator]
+    if function in {"min", "max"}:
+        return (min if function == "min" else max)(found, key=order_key)
+    if function in {"bool_and", "bool_or"}:
+        return (all if function == "bool_and" else any)(found)
+    with decimal.localcontext() as exact:
+        exact.prec = 60
+        total = sum(found)
+    return total if function == "sum" else float(total) / len(found)
 
 
 def answer(query: Query, table: list[Row]) -> list[list[Any]]:
@@ -357,7 +408,7 @@ def variables(part: reference.Part) -> list[str]:
 # Making up.
 
 
-def random_table(rng: random.Random) -> list[Row]:
+def random_table(rng: random.Random, kind: Kind = KINDS["int64"]) -> list[Row]:
     count = rng.choice([0, 1, 4, 8, 8, 12])
     order = rng.sample(range(100), count)
     if rng.random() < 0.5:
@@ -373,13 +424,55 @@ def random_table(rng: random.Random) -> list[Row]:
             "x": maybe(rng.randrange(-3, 4)),
             "y": maybe(rng.randrange(-4, 5) / 2),
             "s": maybe(rng.choice("uvw")),
+            "z": maybe(rng.choice(kind.values)),
         }
         for at in order
     ]
 
 
-def random_condition(rng: random.Random, variable: str, depth: int = 2) -> Expression:
+def random_names(rng: random.Random) -> dict[str, str]:
+    """Return names for columns, some of them odd."""
+    return {name: rng.choice(NAMES).format(name, name) for name in ("p", "o", *COLUMNS)}
+
+
+def random_typed(rng: random.Random, kind: Kind, read: Callable[[], Expression]) -> Expression:
+    """A condition over column z, which is read by the expressions that `read` makes up."""
+
+    def operand(depth: int = 1) -> Expression:
+        roll = rng.random()
+        if depth and kind.same and roll < 0.3:
+            name = rng.choice(kind.same)
+            return ("call", name, [operand(0) for _ in range(FUNCTIONS[name][0].count("{}"))])
+        return ("value", rng.choice(kind.values)) if roll < 0.45 else read()
+
+    roll = rng.random()
+    if kind.truths and roll < 0.2:
+        name = rng.choice(kind.truths)
+        return ("call", name, [operand(0) for _ in range(FUNCTIONS[name][0].count("{}"))])
+    if kind.numbers and roll < 0.4:
+        name = rng.choice(kind.numbers)
+        # Of columns: what reads none has no time zone but UTC.
+        one, other = ([read() for _ in range(FUNCTIONS[name][0].count("{}"))] for _ in range(2))
+        return (rng.choice(["<", "=", ">="]), ("call", name, one), ("call", name, other))
+    if roll < 0.5:
+        return ("in", read(), [operand(0), ("value", rng.choice(kind.values))])
+    if roll < 0.58:
+        return ("between", read(), operand(), operand())
+    if roll < 0.66:
+        # A category and a text are a text to DuckDB.
+        chosen: Expression = ("case", ("is null", read()), read(), read())
+        return (rng.choice(["=", "<"]), chosen, operand())
+    if roll < 0.72:
+        return ("=", ("coalesce", read(), ("value", rng.choice(kind.values))), operand())
+    return (rng.choice(["<", ">=", "=", "<>", "is distinct from"]), read(), operand())
+
+
+def random_condition(rng: random.Random, variable: str, kind: Kind, depth: int = 2) -> Expression:
     """A condition that reads rows at fixed places from the current one."""
+
+    def typed() -> Expression:
+        column: Expression = ("column", variable if rng.random() < 0.3 else None, "z")
+        return ("shift", rng.choice([-1, -1, 1, -2]), column) if rng.random() < 0.6 else column
 
     def number() -> Expression:
         name = rng.choice("xy")
@@ -403,11 +496,13 @@ def random_condition(rng: random.Random, variable: str, depth: int = 2) -> Expre
     if depth and roll < 0.3:
         return (
             rng.choice(["and", "or"]),
-            random_condition(rng, variable, depth - 1),
-            random_condition(rng, variable, depth - 1),
+            random_condition(rng, variable, kind, depth - 1),
+            random_condition(rng, variable, kind, depth - 1),
         )
     if depth and roll < 0.36:
-        return ("not", random_condition(rng, variable, depth - 1))
+        return ("not", random_condition(rng, variable, kind, depth - 1))
+    if rng.random() < 0.4:
+        return random_typed(rng, kind, typed)
     if roll < 0.42:
         return ("is null", rng.choice([number(), ("shift", -1, ("column", None, "s"))]))
     if roll < 0.48:
@@ -417,8 +512,19 @@ def random_condition(rng: random.Random, variable: str, depth: int = 2) -> Expre
     return (rng.choice(["<", "=", ">=", "<"]), number(), number())
 
 
-def random_dependent(rng: random.Random, variable: str, names: list[str], depth: int = 2) -> Expression:
+def random_dependent(rng: random.Random, variable: str, names: list[str], kind: Kind, depth: int = 2) -> Expression:
     """A condition that may read whatever the match has mapped so far."""
+
+    def typed() -> Expression:
+        column: Expression = ("column", rng.choice([None, *names]), "z")
+        roll = rng.random()
+        if roll < 0.3:
+            return (rng.choice(["first", "last"]), column, rng.choice([0, 0, 1]))
+        if roll < 0.4:
+            return ("shift", rng.choice([-1, 1]), ("last", column, rng.choice([0, 1])))
+        if roll < 0.6 and "min" in kind.aggregates:
+            return ("aggregate", rng.choice(["min", "max"]), False, column, None, None)
+        return column
 
     def number() -> Expression:
         of = rng.choice([None, *names])
@@ -445,11 +551,15 @@ def random_dependent(rng: random.Random, variable: str, names: list[str], depth:
     if depth and roll < 0.35:
         return (
             rng.choice(["and", "or"]),
-            rng.choice([random_condition(rng, variable, 1), random_dependent(rng, variable, names, depth - 1)]),
-            random_dependent(rng, variable, names, depth - 1),
+            random_condition(rng, variable, kind, 1)
+            if rng.random() < 0.5
+            else random_dependent(rng, variable, names, kind, depth - 1),
+            random_dependent(rng, variable, names, kind, depth - 1),
         )
     if depth and roll < 0.42:
-        return ("not", random_dependent(rng, variable, names, depth - 1))
+        return ("not", random_dependent(rng, variable, names, kind, depth - 1))
+    if rng.random() < 0.4:
+        return random_typed(rng, kind, typed)
     if roll < 0.5:
         return ("is null", number())
     if roll < 0.6:
@@ -461,8 +571,10 @@ def random_dependent(rng: random.Random, variable: str, names: list[str], depth:
     return (rng.choice(["<", "=", ">=", "<"]), number(), number())
 
 
-def random_measure(rng: random.Random, names: list[str]) -> Expression:
+def random_measure(rng: random.Random, names: list[str], kind: Kind) -> Expression:
     variable = rng.choice([None, *names]) if names else None
+    if rng.random() < 0.4:
+        return random_typed_measure(rng, variable, kind)
     column: Expression = ("column", variable, rng.choice("xy"))
     either = rng.choice([column, ("column", variable, "s"), ("classifier", variable)])
 
@@ -507,11 +619,36 @@ def random_measure(rng: random.Random, names: list[str]) -> Expression:
     return ("<", column, ("final", ("last", column, 0)))
 
 
-def random_query(rng: random.Random, *, dependent: bool = False) -> Query:
+def random_typed_measure(rng: random.Random, variable: str | None, kind: Kind) -> Expression:
+    """A measure over column z."""
+    column: Expression = ("column", variable, "z")
+
+    def read() -> Expression:
+        found: Expression = (rng.choice(["first", "last"]), column, rng.choice([0, 0, 1]))
+        return (rng.choice(["running", "final"]), found) if rng.random() < 0.4 else found
+
+    roll = rng.random()
+    if roll < 0.3:
+        return read()
+    if roll < 0.5:
+        function = rng.choice(kind.aggregates)
+        distinct = function == "count" and rng.random() < 0.3
+        made: Expression = ("aggregate", function, distinct, column, None, None)
+        return (rng.choice(["running", "final"]), made) if rng.random() < 0.3 else made
+    if kind.same and roll < 0.7:
+        name = rng.choice(kind.same)
+        return ("call", name, [read() for _ in range(FUNCTIONS[name][0].count("{}"))])
+    return random_typed(rng, kind, read)
+
+
+def random_query(
+    rng: random.Random, *, dependent: bool = False, kind: str = "int64", names: dict[str, str] | None = None
+) -> Query:
     pattern = reference.random_part(rng, "ABC", rng.randint(1, 4))
-    names = variables(pattern)
-    subset: dict[str, tuple[str, ...]] = {"U": ("A", "B")} if {"A", "B"} <= set(names) and rng.random() < 0.5 else {}
-    every = [*names, *subset]
+    variables_of = variables(pattern)
+    both = {"A", "B"} <= set(variables_of) and rng.random() < 0.5
+    subset: dict[str, tuple[str, ...]] = {"U": ("A", "B")} if both else {}
+    every = [*variables_of, *subset]
     excluded = "{-" in reference.text(pattern)
     shown = ["ONE ROW PER MATCH", "ALL ROWS PER MATCH", "ALL ROWS PER MATCH OMIT EMPTY MATCHES"]
     skips: list[Any] = ["past last row"] * 6 + ["to next row"] * 2
@@ -523,12 +660,14 @@ def random_query(rng: random.Random, *, dependent: bool = False) -> Query:
         rows_shown=rng.choice(shown if excluded else [*shown, "ALL ROWS PER MATCH WITH UNMATCHED ROWS"]),
         skip=rng.choice(skips),
         define={
-            name: random_dependent(rng, name, every)
+            name: random_dependent(rng, name, every, KINDS[kind])
             if dependent and rng.random() < 0.7
-            else random_condition(rng, name)
-            for name in names
+            else random_condition(rng, name, KINDS[kind])
+            for name in variables_of
             if rng.random() < 0.8
         },
-        measures=[random_measure(rng, every) for _ in range(rng.randint(1, 4))],
+        measures=[random_measure(rng, every, KINDS[kind]) for _ in range(rng.randint(1, 4))],
         subset=subset,
+        kind=kind,
+        names=names or {},
     )

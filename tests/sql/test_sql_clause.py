@@ -285,7 +285,7 @@ def test_explaining() -> None:
         "over t: 6 rows of 4 columns",
         "columns that cross: k, o, x",
         "A: true of every row",
-        "B AS x < PREV(x): by Arrow's kernels where types allow, else by DuckDB",
+        "B AS x < PREV(x): by the engine, over whole columns",
         "automaton: 2 positions",
         "the classifier of the last row, without DuckDB",
         "two passes over 6 rows",

@@ -7,21 +7,27 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pytest
 from hypothesis import HealthCheck, given, settings
 
 import rowpattern
+from rowpattern.sql.duckdb.functions import OPERATORS
 from rowpattern.sql.duckdb.parser import parse_texts
+from rowpattern.sql.expression import nodes
 from rowpattern.sql.expression.nodes import Node, Star
+from rowpattern.sql.expression.read import _COMPARISONS, _LITERALS, _OPERATIONS
 from rowpattern.sql.expression.write import sql_of
 from rowpattern.sql.parse.query_reader import QueryReader
 from rowpattern.sql.text.composed import Composed
 
 import duckdb_shapes
 from expression_trees import plain, read, trees
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 EXPRESSIONS = duckdb_shapes.lines("expressions.txt")
 QUERIES = duckdb_shapes.lines("queries.txt")
@@ -34,6 +40,41 @@ WRITTEN |= {"Operation", "Star", "Argument", "Branch", "OrderItem", "TypeName"}
 @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 @given(trees)
 def test_what_is_written_is_read_as_the_same_tree(tree: Node) -> None:
+    assert plain(read(sql_of(tree))) == plain(tree)
+
+
+def _labels(node: Node) -> Iterator[str]:
+    """Say what a node is, and which one of its class."""
+    yield type(node).__name__
+    for name in ("kind", "sign", "word"):
+        if hasattr(node, name):
+            yield f"{type(node).__name__} {getattr(node, name)}"
+
+
+def test_trees_of_all_kinds_are_generated() -> None:
+    found: set[str] = set()
+
+    @settings(max_examples=1200, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+    @given(trees)
+    def collect(tree: Node) -> None:
+        found.update(label for node in duckdb_shapes.nodes(tree) for label in _labels(node))
+
+    collect()
+    wanted = WRITTEN | {"Conjunction AND", "Conjunction OR"} | {f"Literal {kind}" for kind in _LITERALS}
+    wanted |= {f"Operation {name}" for name, _, _ in _OPERATIONS.values()}
+    assert sorted(wanted - found) == []
+
+
+A_COLUMN, A_TEXT, A_NUMBER = nodes.Column(("a",)), nodes.Literal("STRING", "x"), nodes.Literal("INTEGER", "-1")
+
+
+@pytest.mark.parametrize("name", sorted(OPERATORS) + sorted(_COMPARISONS.values()))
+@pytest.mark.parametrize("operand", [A_COLUMN, A_TEXT, A_NUMBER], ids=["column", "text", "number"])
+def test_each_operator_is_read_as_it_is_written(name: str, operand: Node) -> None:
+    operands = (nodes.Argument(operand),) * (1 if name in {"~", "@"} else 2)
+    tree: Node = nodes.Call(name, operands, operator=True)
+    if name in _COMPARISONS.values():
+        tree = nodes.Comparison(name, operand, operand)
     assert plain(read(sql_of(tree))) == plain(tree)
 
 

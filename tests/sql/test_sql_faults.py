@@ -306,3 +306,20 @@ def test_long_texts_are_refused_soon(text: str) -> None:
         match_recognize(text, t=TABLE)
     # In quadratic time each would take minutes.
     assert time.thread_time() - begun < 10
+
+
+@pytest.mark.parametrize(
+    ("measure", "wanted"),
+    [
+        ("max(A.s::INTEGER)", 12),
+        ("list(A.s::INTEGER)", [12]),
+        ("count(A.s::INTEGER) + 1", 2),
+        ("string_agg(A.s, ',' ORDER BY A.s::INTEGER)", "12"),
+        ("count(*) FILTER (WHERE A.s::INTEGER > 1)", 1),
+    ],
+)
+@pytest.mark.parametrize("shown", ["ONE ROW PER MATCH", "ALL ROWS PER MATCH"])
+def test_aggregates_do_not_compute_with_rows_of_other_variables(measure: str, wanted: Any, shown: str) -> None:
+    table = pa.table({"i": [0, 1], "s": ["12", "none"]})
+    query = f"SELECT m FROM t MATCH_RECOGNIZE (ORDER BY i MEASURES {measure} AS m {shown} PATTERN (A B))"
+    assert rowpattern.match_recognize(query, table)["m"].to_pylist()[-1] == wanted

@@ -209,9 +209,9 @@ def test_a_long_list_does_not_nest() -> None:
 
 
 def test_the_core_refuses_conditions_that_nest_deeply() -> None:
-    condition: tuple[Any, ...] = ("bool", True)
+    condition: tuple[Any, ...] = ("literal", "BOOLEAN", True)
     for _ in range(100_000):
-        condition = ("not", condition)
+        condition = ("call", "BOOLEAN", "not", (condition,))
     with pytest.raises(rowpattern.QueryError, match="nests more than"):
         rowpattern._core.Conditions(rowpattern.compile("A"), [], [], [], {"A": condition})
 

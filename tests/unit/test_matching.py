@@ -470,3 +470,23 @@ def test_items_that_cannot_be_shown_are_named_by_their_type() -> None:
     with pytest.raises(rowpattern.RowsError) as caught:
         PATTERN.count(cast("Any", [b"A" * 1_000_000]))
     assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize("variables", [["A"], ["B", "C"], []])
+def test_counted_rows(variables: list[str]) -> None:
+    pattern = rowpattern.compile("A (B | C)*")
+    matches = pattern.match("ABCBXAACA")
+    classifiers = list(np.asarray(matches.rows.classifier))
+    counts, running = [], []
+    for start, end in zip(np.asarray(matches.start), np.asarray(matches.end)):
+        mapped, classifiers = classifiers[: end - start], classifiers[end - start :]
+        inside = [pattern.variables[variable] in variables for variable in mapped]
+        counts.append(sum(inside))
+        running += [sum(inside[: at + 1]) for at in range(len(inside))]
+    assert np.asarray(matches.count_rows(variables)).tolist() == counts
+    assert np.asarray(matches.count_rows(variables, running=True)).tolist() == running
+
+
+def test_counted_rows_of_an_unknown_variable() -> None:
+    with pytest.raises(rowpattern.UnknownVariableError, match="X"):
+        rowpattern.compile("A").match("A").count_rows(["X"])

@@ -52,6 +52,7 @@ def _objects() -> dict[str, Any]:
         "PatternCache": rowpattern.PatternCache(),
         "ManualClock": _core.ManualClock(),
         "Conditions": _core.Conditions(pattern, [], [], [], {}),
+        "ComputedColumn": _core.evaluate([("literal", "BIGINT", 1)], [], 1)[0],
     }
 
 
@@ -60,6 +61,8 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "get_cached_pattern": ("A",),
     "get_cache_key": ("A",),
     "cache_pattern": ("k", 1, 2),
+    "evaluate": ([], [], 0),
+    "is_native": ("+", [], "BIGINT"),
     "_known_weight": (1,),
     "_check_column": ([1], "x"),
     "_connect": (print,) * 5,

@@ -6,8 +6,12 @@ use std::time::Duration;
 use divan::{Bencher, black_box, counter::ItemsCount};
 use rowpattern_core::budget::Budget;
 use rowpattern_core::cache::{Cache, Clock, KeyRef, Limits, Offered, Policy, Threads};
+use rowpattern_core::expression::{
+    ColumnTable, Condition, Expression, MatchSoFar, NoAnswers, RowContext, RowProgram, Scope, Surroundings, Type,
+    Value, ValueColumn,
+};
 use rowpattern_core::matcher::{BackwardPass, Compiled, Context, Count, Search};
-use rowpattern_core::rows::{Partitions, Skip, Symbols, SymbolsBuilder};
+use rowpattern_core::rows::{At, Partitions, Skip, Symbols, SymbolsBuilder, VariableSet};
 
 const PATTERNS: [&str; 4] = ["A+ B+", "(A|B)* C", "A (B|C)+ D", "A{1,50} B"];
 const ROWS: usize = 1_000_000;
@@ -64,6 +68,83 @@ fn both_passes<const PAST_LAST_ROW: bool>(bencher: Bencher<'_, '_>, text: &str) 
         compiled.give_back_all(ended.tables);
         ended.found
     });
+}
+
+const CURRENT: At = At { set: None, first: false, offset: 0, rows: 0 };
+const BEFORE: At = At { rows: -1, ..CURRENT };
+
+/// Doubles, whole numbers and texts.
+fn columns() -> Vec<ValueColumn<'static>> {
+    let numbers = (0..ROWS).map(|row| (row.wrapping_mul(2_654_435_761) % 1000) as i64);
+    let texts = ["login", "search", "view", "buy"];
+    vec![
+        numbers.clone().map(|number| Some(number as f64)).collect(),
+        numbers.clone().map(Some).collect(),
+        numbers.map(|number| Some(texts[number as usize % 4])).collect(),
+    ]
+}
+
+const TYPES: [Type; 3] = [Type::Double, Type::BigInt, Type::Varchar];
+
+fn read(column: usize, at: At) -> Expression {
+    Expression::read(TYPES[column], column, at)
+}
+
+/// `(x - PREV(x)) * 2 > A.x AND v + 1 < 500`, where A.x is at this place.
+fn two_parts(of_a: At) -> Expression {
+    let rise = Expression::call(Type::Double, "-", [read(0, CURRENT), read(0, BEFORE)]);
+    let twice = Expression::call(Type::Double, "*", [rise, Expression::literal(Type::Double, Value::Double(2.0))]);
+    let one = Expression::literal(Type::BigInt, Value::Int(1));
+    let next = Expression::call(Type::BigInt, "+", [read(1, CURRENT), one]);
+    let least = Expression::literal(Type::BigInt, Value::Int(500));
+    let parts = [
+        Expression::call(Type::Boolean, ">", [twice, read(0, of_a)]),
+        Expression::call(Type::Boolean, "<", [next, least]),
+    ];
+    Expression::call(Type::Boolean, "and", parts)
+}
+
+/// A condition for the last row of a match so far.
+#[divan::bench]
+fn condition_in_a_match(bencher: Bencher<'_, '_>) {
+    let (columns, sets, budget) = (columns(), [VariableSet::of(0)], Budget::unlimited());
+    let expression = two_parts(At { set: Some(0), ..CURRENT });
+    let condition = Condition::new(expression, &Scope { columns: &TYPES, sets: 1, aggregates: &[] }).expect("types");
+    let names = ["A".to_owned(), "B".to_owned()];
+    let around = Surroundings { columns: &columns, names: &names, begin: 0, end: ROWS, number: 1, answers: &NoAnswers };
+    let mut so_far = MatchSoFar::new(&sets, &[], &columns);
+    bencher.counter(ItemsCount::new(1000_usize)).bench_local(|| {
+        so_far.begin(10);
+        so_far.push(0, &budget).expect("memory");
+        let mut held = 0;
+        for _ in 0..1000 {
+            so_far.push(1, &budget).expect("memory");
+            let found = condition.evaluate(&RowContext::new(&so_far, &around));
+            held += usize::from(found == Ok(Some(true)));
+        }
+        held
+    });
+}
+
+/// Expressions over whole columns.
+#[divan::bench(args = ["two parts", "two shifted comparisons", "text", "sum"])]
+fn columns_of_rows(bencher: Bencher<'_, '_>, what: &str) {
+    let columns = columns();
+    let compare = |sign, two| Expression::call(Type::Boolean, sign, [read(0, CURRENT), two]);
+    let expressions = match what {
+        "two parts" => vec![two_parts(At { rows: 1, ..CURRENT })],
+        "two shifted comparisons" => vec![compare("<", read(0, BEFORE)), compare(">", read(0, BEFORE))],
+        "text" => {
+            let view = Expression::literal(Type::Varchar, Value::Text("view".into()));
+            vec![Expression::call(Type::Boolean, "=", [read(2, CURRENT), view])]
+        }
+        _ => vec![Expression::call(Type::BigInt, "+", [read(1, CURRENT), read(1, BEFORE)])],
+    };
+    let compiled = |expression| RowProgram::new(expression, &TYPES).expect("types");
+    let programs: Vec<RowProgram> = expressions.iter().map(compiled).collect();
+    let (partitions, budget) = (Partitions::one(ROWS), Budget::unlimited());
+    let table = ColumnTable { columns: &columns, rows: ROWS, partitions: &partitions };
+    bencher.counter(ItemsCount::new(ROWS)).bench_local(|| table.evaluate(&programs, 1, &budget, &mut || Ok(())));
 }
 
 type Numbers = Cache<Box<str>, Arc<u64>>;

@@ -8,7 +8,7 @@
 //! | [`automaton`] | the tree | the position automaton |
 //! | [`rows`] | conditions by row | symbols, partitions; the rules of skipping and navigation |
 //! | [`order`] | columns of PARTITION BY and ORDER BY | the order of rows, and where partitions begin |
-//! | [`condition`] | expressions over columns | the values of conditions that depend on the match |
+//! | [`expression`] | typed expressions over columns | their values: for the match so far, or in batches of rows |
 //! | [`matcher`] | rows as symbols, the automaton | matches |
 //! | [`backtrack`] | the same, and conditions that depend on the match | matches, by going back where a condition fails |
 //!
@@ -26,7 +26,6 @@ pub mod automaton;
 pub mod backtrack;
 pub mod budget;
 pub mod cache;
-pub mod condition;
 pub mod expression;
 pub mod matcher;
 pub mod memory;

@@ -5,9 +5,14 @@
 mod found;
 
 use found::Found;
-use rowpattern_core::backtrack::{Backtracking, FAILURES_BEFORE_NOTES, MatchConditions};
+use rowpattern_core::backtrack::{
+    Asking, Backtracking, FAILURES_BEFORE_NOTES, MatchConditions, PartitionAnswers, Purpose,
+};
 use rowpattern_core::budget::{Budget, Stopped};
-use rowpattern_core::condition::{Aggregate, Comparison, Expression, Function, Value, ValueColumn};
+use rowpattern_core::expression::{
+    Aggregate, Argument, Condition, EvaluationError, Expression, Function, Given, Operation, Request, Scope, Type,
+    Value, ValueColumn,
+};
 use rowpattern_core::matcher::{Compiled, Context, Scan, SearchError};
 use rowpattern_core::rows::{At, Partitions, Skip, SymbolsBuilder, VariableSet};
 
@@ -49,27 +54,86 @@ fn search_noting_after(
     tables.adopt(&mut symbols);
     let mut tick = || Ok(());
     let mut context = Context::new(&compiled, &symbols, &mut tables, &budget, &mut tick);
-    let strategy = Backtracking::new(conditions, &compiled.variables, Skip::PastLastRow);
-    let mut scan = Scan::new(strategy.noting_after(failures));
-    let mut found = Found::default();
-    scan.run(&mut context, &Partitions::one(rows), &mut found, usize::MAX).unwrap();
-    (matches(&found), scan.strategy().steps())
+    let mut answers = PartitionAnswers::default();
+    loop {
+        let strategy = Backtracking::new(conditions, &compiled.variables, Skip::PastLastRow);
+        let mut scan = Scan::new(strategy.noting_after(failures));
+        std::mem::swap(scan.strategy_mut().answers(), &mut answers);
+        let mut found = Found::default();
+        let ended = scan.run(&mut context, &Partitions::one(rows), &mut found, usize::MAX);
+        std::mem::swap(scan.strategy_mut().answers(), &mut answers);
+        let Some(missing) = answers.take_missing() else {
+            ended.unwrap();
+            return (matches(&found), scan.strategy().steps());
+        };
+        assert_eq!(ended, Err(SearchError::Evaluation(2, EvaluationError::Missing)));
+        let (number, _) = answers.ask(&missing, Purpose { start: 0, depth: 0 }, &budget).unwrap();
+        answers.put(number, Some(computed_elsewhere(&missing)), &budget).unwrap();
+    }
+}
+
+fn read(kind: Type, at: At) -> Expression {
+    Expression::read(kind, 0, at)
+}
+
+fn int(number: i64) -> Expression {
+    Expression::literal(Type::BigInt, Value::Int(number))
+}
+
+fn compare(sign: &str, one: Expression, two: Expression) -> Expression {
+    Expression::call(Type::Boolean, sign, [one, two])
+}
+
+fn aggregate(number: usize, result: Type) -> Expression {
+    Expression { result, operation: Operation::Aggregate(number) }
+}
+
+/// An aggregate over whole numbers, with DuckDB's type.
+fn of_ints(function: Function, variables: Option<VariableSet>) -> Aggregate {
+    let result = match function {
+        Function::Sum => Type::HugeInt,
+        Function::Avg => Type::Double,
+        _ => Type::BigInt,
+    };
+    Aggregate { function, column: Some(0), argument: Some(Type::BigInt), variables, result }
+}
+
+/// Conditions over one column of a type.
+fn conditions(
+    kind: Type,
+    column: ValueColumn<'static>,
+    sets: Vec<VariableSet>,
+    aggregates: Vec<Aggregate>,
+    expressions: Vec<Option<Expression>>,
+) -> MatchConditions {
+    let results: Vec<Type> = aggregates.iter().map(|aggregate| aggregate.result).collect();
+    let scope = Scope { columns: &[kind], sets: sets.len(), aggregates: &results };
+    let compiled = |expression: Option<Expression>| expression.map(|each| Condition::new(each, &scope).unwrap());
+    let conditions = expressions.into_iter().map(compiled).collect();
+    MatchConditions { columns: vec![column], sets, aggregates, conditions }
+}
+
+/// What is computed elsewhere: a number that follows from all that is given.
+fn computed_elsewhere(request: &Request) -> Value {
+    let place = request.arguments.iter().map(|argument| match argument {
+        Argument::Row(row) => row.unwrap_or(7),
+        Argument::Rows(rows) => rows.iter().sum(),
+        Argument::Value(Value::Text(text)) => text.len() + usize::from(&**text == "B"),
+        Argument::Value(_) => 3,
+    });
+    Value::Int(place.sum::<usize>() as i64 % 16)
+}
+
+fn ints(numbers: impl IntoIterator<Item = i64>) -> ValueColumn<'static> {
+    numbers.into_iter().map(Some).collect()
 }
 
 /// C is false everywhere, and its condition says so only at each row.
 fn never(rows: usize, variables: usize) -> MatchConditions {
-    let above = Expression::Compare(
-        Comparison::Greater,
-        Box::new(Expression::Read(0, CURRENT)),
-        Box::new(Expression::Read(0, FIRST)),
-    );
-    let mut conditions: Vec<Option<Expression>> = (0..variables).map(|_| None).collect();
-    conditions[variables - 1] = Some(above);
-    MatchConditions {
-        columns: vec![ValueColumn::Float(vec![1.0; rows], Vec::new())],
-        conditions,
-        ..MatchConditions::default()
-    }
+    let kind = Type::Double;
+    let mut expressions: Vec<Option<Expression>> = (0..variables).map(|_| None).collect();
+    expressions[variables - 1] = Some(compare(">", read(kind, CURRENT), read(kind, FIRST)));
+    conditions(kind, (0..rows).map(|_| Some(1.0)).collect(), Vec::new(), Vec::new(), expressions)
 }
 
 #[test]
@@ -92,41 +156,37 @@ fn notes_of_failures_change_no_answer() {
     let of_match = |first, offset| At { set: None, first, offset, rows: 0 };
     let b = Some(VariableSet::of(1));
     let functions = [Function::Count, Function::Sum, Function::Avg, Function::Min, Function::Max];
-    let aggregates = functions.map(|function| Aggregate { function, column: Some(0), variables: b });
-    let read = |at| move || Expression::Read(0, at);
-    let classifier = |at| move || Expression::Classifier(at);
-    let aggregate = |slot| move || Expression::Aggregate(slot);
-    let mut reads: Vec<Box<dyn Fn() -> Expression>> = Vec::new();
+    let aggregates = functions.map(|function| of_ints(function, b));
+    let mut reads: Vec<Expression> = Vec::new();
     for place in [at(true, 0), at(true, 1), at(false, 0), at(false, 1), of_match(true, 2), of_match(false, 2)] {
-        reads.push(Box::new(read(place)));
+        reads.push(read(Type::BigInt, place));
     }
     for place in [of_match(true, 1), of_match(false, 1), of_match(false, 2), at(true, 0)] {
-        reads.push(Box::new(classifier(place)));
+        reads.push(Expression { result: Type::Varchar, operation: Operation::Classifier(place) });
     }
-    (0..functions.len()).for_each(|slot| reads.push(Box::new(aggregate(slot))));
-    let number = |number| move || Expression::Int(number);
-    let text = |text: &'static str| move || Expression::Text(text.into());
-    let mut values: Vec<Box<dyn Fn() -> Expression>> = Vec::new();
-    (0..16).for_each(|value| values.push(Box::new(number(value))));
-    for name in ["A", "B"] {
-        values.push(Box::new(text(name)));
+    reads.extend((0..functions.len()).map(|slot| aggregate(slot, aggregates[slot].result)));
+    for given in [Given::Rows(Some(0)), Given::Rows(None), Given::Row(at(true, 1)), Given::Value(reads[7].clone())] {
+        reads.push(Expression { result: Type::BigInt, operation: Operation::Computed(0, vec![given]) });
     }
+    let values = |kind: Type| -> Vec<Value> {
+        match kind {
+            Type::Varchar => ["A", "B"].map(|name| Value::Text(name.into())).to_vec(),
+            Type::Double => (0..16).map(|value| Value::Double(f64::from(value))).collect(),
+            Type::HugeInt => (0..16).map(Value::Wide).collect(),
+            _ => (0..16).map(Value::Int).collect(),
+        }
+    };
     for pattern in ["(A | B)+ C", "A? (A | B)* A? C", "(A* B*)* C"] {
         for read in &reads {
-            for value in &values {
-                let equal = Expression::Compare(Comparison::Equal, Box::new(read()), Box::new(value()));
+            for value in values(read.result) {
+                let equal = compare("=", read.clone(), Expression::literal(read.result, value));
                 let shown = format!("{pattern}: {equal:?}");
-                let conditions = MatchConditions {
-                    columns: vec![ValueColumn::Int((0..ROWS as i64).collect(), Vec::new())],
-                    sets: vec![VariableSet::of(1)],
-                    // Their states are part of what is noted, and would tell branches apart that differ in other things.
-                    aggregates: if matches!(read(), Expression::Aggregate(_)) {
-                        aggregates.to_vec()
-                    } else {
-                        Vec::new()
-                    },
-                    conditions: vec![None, None, Some(equal)],
-                };
+                // States of aggregates are part of what is noted, and would tell branches apart that differ in other things.
+                let is_aggregate = matches!(read.operation, Operation::Aggregate(_));
+                let aggregates = if is_aggregate { aggregates.to_vec() } else { Vec::new() };
+                let sets = vec![VariableSet::of(1)];
+                let column = ints(0..ROWS as i64);
+                let conditions = conditions(Type::BigInt, column, sets, aggregates, vec![None, None, Some(equal)]);
                 let found = |failures| search_noting_after(failures, pattern, &conditions, ROWS).0;
                 assert_eq!(found(0), found(u32::MAX), "{shown}");
             }
@@ -137,23 +197,13 @@ fn notes_of_failures_change_no_answer() {
 #[test]
 fn aggregates_are_undone_on_the_way_back() {
     // B+ takes all rows first; C wants the sum of exactly three rows of B behind it.
-    let columns = vec![ValueColumn::Int((0..50).map(|_| 2).collect(), Vec::new())];
-    let b = VariableSet::of(1);
-    let sum = Aggregate { function: Function::Sum, column: Some(0), variables: Some(b) };
-    let max = Aggregate { function: Function::Max, column: Some(0), variables: Some(b) };
-    let equal = |slot, value| {
-        Box::new(Expression::Compare(
-            Comparison::Equal,
-            Box::new(Expression::Aggregate(slot)),
-            Box::new(Expression::Int(value)),
-        ))
-    };
-    let conditions = MatchConditions {
-        columns,
-        sets: Vec::new(),
-        aggregates: vec![sum, max],
-        conditions: vec![None, None, Some(Expression::And(equal(0, 6), equal(1, 2)))],
-    };
+    let b = Some(VariableSet::of(1));
+    let aggregates = vec![of_ints(Function::Sum, b), of_ints(Function::Max, b)];
+    let six = Expression::literal(Type::HugeInt, Value::Wide(6));
+    let enough = compare("=", aggregate(0, Type::HugeInt), six);
+    let both = Expression::call(Type::Boolean, "and", [enough, compare("=", aggregate(1, Type::BigInt), int(2))]);
+    let column = ints((0..50).map(|_| 2));
+    let conditions = conditions(Type::BigInt, column, Vec::new(), aggregates, vec![None, None, Some(both)]);
     let (found, _) = search("A B+ C", &conditions, 50);
     assert_eq!(found.len(), 10);
     assert!(found.iter().all(|(start, end, variables)| end - start == 5 && variables == &[0, 1, 1, 1, 2]));
@@ -161,15 +211,11 @@ fn aggregates_are_undone_on_the_way_back() {
 
 #[test]
 fn null_is_not_true() {
-    let conditions = MatchConditions {
-        columns: vec![ValueColumn::Float(vec![1.0, 2.0], vec![true, false])],
-        conditions: vec![Some(Expression::Not(Box::new(Expression::Compare(
-            Comparison::Equal,
-            Box::new(Expression::Read(0, CURRENT)),
-            Box::new(Expression::Float(9.0)),
-        ))))],
-        ..MatchConditions::default()
-    };
+    let nine = Expression::literal(Type::Double, Value::Double(9.0));
+    let equal = compare("=", read(Type::Double, CURRENT), nine);
+    let other = Expression::call(Type::Boolean, "not", [equal]);
+    let column = ValueColumn::from_iter([Some(1.0), None]);
+    let conditions = conditions(Type::Double, column, Vec::new(), Vec::new(), vec![Some(other)]);
     assert_eq!(search("A", &conditions, 2).0, [(0, 1, vec![0])]);
     assert_eq!(conditions.columns[0].value(1), Value::Null);
 }
@@ -179,18 +225,17 @@ fn within_a_budget_the_answer_is_whole_or_refused() {
     // It goes back, notes what fails, and keeps an aggregate and a set's rows.
     let compiled = Compiled::new("A (A | B)* C").unwrap();
     let rows = 60;
-    let sum = Aggregate { function: Function::Sum, column: Some(0), variables: None };
     let last = At { set: Some(0), first: false, offset: 0, rows: 0 };
-    let enough =
-        Expression::Compare(Comparison::Equal, Box::new(Expression::Aggregate(0)), Box::new(Expression::Int(10)));
-    let below =
-        Expression::Compare(Comparison::Less, Box::new(Expression::Read(0, last)), Box::new(Expression::Int(3)));
-    let conditions = MatchConditions {
-        columns: vec![ValueColumn::Int((0..rows).map(|row| row % 3).collect(), Vec::new())],
-        sets: vec![VariableSet::of(1)],
-        aggregates: vec![sum],
-        conditions: vec![None, Some(below), Some(enough)],
-    };
+    let ten = Expression::literal(Type::HugeInt, Value::Wide(10));
+    let enough = compare("=", aggregate(0, Type::HugeInt), ten);
+    let below = compare("<", read(Type::BigInt, last), int(3));
+    let conditions = conditions(
+        Type::BigInt,
+        ints((0..rows).map(|row| row % 3)),
+        vec![VariableSet::of(1)],
+        vec![of_ints(Function::Sum, None)],
+        vec![None, Some(below), Some(enough)],
+    );
     let rows = rows as usize;
     let unlimited = Budget::unlimited();
     let mut builder = SymbolsBuilder::new(3, rows, &unlimited).unwrap();
@@ -232,13 +277,10 @@ fn a_navigation_beyond_all_rows_is_null() {
     // An offset that no arithmetic on it can hold.
     for first in [true, false] {
         for set in [None, Some(0)] {
-            let beyond = Expression::Read(0, At { set, first, offset: usize::MAX, rows: 0 });
-            let conditions = MatchConditions {
-                columns: vec![ValueColumn::Int(vec![1; 5], Vec::new())],
-                sets: vec![VariableSet::of(0)],
-                conditions: vec![Some(Expression::IsNull(Box::new(beyond)))],
-                ..MatchConditions::default()
-            };
+            let beyond = read(Type::BigInt, At { set, first, offset: usize::MAX, rows: 0 });
+            let expressions = vec![Some(Expression::call(Type::Boolean, "is null", [beyond]))];
+            let sets = vec![VariableSet::of(0)];
+            let conditions = conditions(Type::BigInt, ints([1; 5]), sets, Vec::new(), expressions);
             assert_eq!(search("A", &conditions, 5).0.len(), 5);
         }
     }

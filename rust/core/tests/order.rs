@@ -147,13 +147,6 @@ fn ordered(
         .iter()
         .map(|key| if let Column::Booleans(values) = &key.column { bits(values, 5) } else { Vec::new() })
         .collect();
-    let double_bits: Vec<Vec<u64>> = keys
-        .iter()
-        .map(|key| match &key.column {
-            Column::Doubles(values) => values.iter().map(|value| value.to_bits()).collect(),
-            _ => Vec::new(),
-        })
-        .collect();
     let texts: Vec<_> = keys
         .iter()
         .map(|key| match &key.column {
@@ -191,7 +184,7 @@ fn ordered(
                 Column::Signed(values) => KeyValues::I64(&values[range.clone()]),
                 Column::Unsigned(values) => KeyValues::U64(&values[range.clone()]),
                 Column::Halved(values) => KeyValues::Divided(&values[range.clone()], 2),
-                Column::Doubles(_) => KeyValues::F64(&double_bits[at][range.clone()]),
+                Column::Doubles(values) => KeyValues::F64(&values[range.clone()]),
                 Column::Wide(values) => KeyValues::I128(&values[range.clone()]),
                 Column::Texts(_) => KeyValues::Texts(&texts[at][number]),
                 Column::Places(places, _) => {

@@ -7,6 +7,7 @@ use std::fmt;
 use std::ops::Range;
 
 use arrow_buffer::{ArrowNativeType, BooleanBuffer, Buffer, NullBuffer, ScalarBuffer};
+use arrow_schema::DataType;
 use pyo3::prelude::*;
 use rowpattern_core::memory::OutOfMemory;
 
@@ -31,6 +32,8 @@ pub enum ArrowKind {
     Record(Vec<Field>),
     /// A type of this name, whose values are read as what they are stored as.
     Stored(Storage, String),
+    /// Values of as many bytes each: numbers of other kinds, dates, times and intervals.
+    Fixed(DataType),
     /// Any other, by name.
     Other(String),
 }
@@ -38,13 +41,6 @@ pub enum ArrowKind {
 /// What values of types are stored as that are not read but to order rows by them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Storage {
-    Int32,
-    Int64,
-    /// Numbers that compare as what they are when they are divided, towards 0, by this one.
-    Divided(i64),
-    /// Floating-point numbers of 32 bits.
-    Single,
-    Int128,
     /// Numbers of 256 bits, which are read where 128 are enough for all of them.
     Int256,
     Bytes(TextKind),
@@ -75,6 +71,7 @@ impl fmt::Display for ArrowKind {
             Self::Runs(ends, values) => write!(out, "RunEndEncoded({ends}, {values})"),
             Self::Record(fields) => write!(out, "Struct of {} fields", fields.len()),
             Self::Stored(_, name) | Self::Other(name) => out.write_str(name),
+            Self::Fixed(kind) => kind.fmt(out),
         }
     }
 }
@@ -101,6 +98,7 @@ impl ArrowArray {
             ArrowKind::Record(fields) => {
                 Values::Record(fields.iter().map(|field| (field.name.clone(), Self::empty(&field.kind))).collect())
             }
+            ArrowKind::Fixed(kind) => Values::Fixed(kind.clone(), FixedValues::Floats(ScalarBuffer::default())),
             ArrowKind::Stored(_, name) | ArrowKind::Other(name) => Values::Other(name.clone()),
         };
         Self { rows: 0, valid: None, values }
@@ -111,7 +109,8 @@ impl ArrowArray {
         match &self.values {
             Values::Null | Values::Other(_) => 0,
             Values::Booleans(_) => self.rows / 8,
-            Values::Doubles(bits) => bits.inner().len(),
+            Values::Doubles(numbers) => numbers.inner().len(),
+            Values::Fixed(_, values) => values.bytes(),
             Values::Integers(integers) | Values::Dictionary(integers, _) => integers.bytes(),
             Values::Runs { ends, values, .. } => ends.bytes().saturating_add(values.least_bytes()),
             Values::Text(text) => text.least_bytes(),
@@ -127,8 +126,7 @@ pub enum Values {
     Null,
     Booleans(BooleanBuffer),
     Integers(Integers),
-    /// As bits.
-    Doubles(ScalarBuffer<u64>),
+    Doubles(ScalarBuffer<f64>),
     Text(Text),
     Dictionary(Integers, Box<ArrowArray>),
     Runs {
@@ -140,17 +138,14 @@ pub enum Values {
     Record(Vec<(String, ArrowArray)>),
     /// Of a type of this name.
     Stored(Stored, String),
+    /// Of this type.
+    Fixed(DataType, FixedValues),
     /// Of a type of this name, which is not read.
     Other(String),
 }
 
 /// Values as they are stored: see [`Storage`].
 pub enum Stored {
-    Int32(ScalarBuffer<i32>),
-    Int64(ScalarBuffer<i64>),
-    Divided(ScalarBuffer<i64>, i64),
-    /// As bits.
-    Single(ScalarBuffer<u32>),
     Int128(ScalarBuffer<i128>),
     Bytes(Text),
     FixedBytes(FixedBytes),
@@ -159,9 +154,6 @@ pub enum Stored {
 impl Stored {
     fn least_bytes(&self) -> usize {
         match self {
-            Self::Int32(numbers) => numbers.inner().len(),
-            Self::Int64(numbers) | Self::Divided(numbers, _) => numbers.inner().len(),
-            Self::Single(bits) => bits.inner().len(),
             Self::Int128(numbers) => numbers.inner().len(),
             Self::Bytes(bytes) => bytes.least_bytes(),
             Self::FixedBytes(bytes) => bytes.bytes.len(),
@@ -190,6 +182,7 @@ impl Values {
             Self::Runs { ends, values, .. } => format!("RunEndEncoded({}, {})", ends.kind(), values.values.name()),
             Self::Record(columns) => format!("Struct of {} fields", columns.len()),
             Self::Stored(_, name) | Self::Other(name) => name.clone(),
+            Self::Fixed(kind, _) => kind.to_string(),
         }
     }
 }
@@ -258,6 +251,29 @@ macro_rules! with_integers {
     };
 }
 pub(super) use with_integers;
+
+/// Values of as many bytes each, whose type says what they mean.
+pub enum FixedValues {
+    Integers(Integers),
+    /// Decimals of 128 bits.
+    Wide(ScalarBuffer<i128>),
+    Floats(ScalarBuffer<f32>),
+    /// Floating point numbers of 16 bits, as bits.
+    Halves(ScalarBuffer<u16>),
+    /// Intervals, of 16 bytes as Arrow lays them out: months and days of 32 bits, nanoseconds of 64.
+    MonthsDaysNanos(ScalarBuffer<i128>),
+}
+
+impl FixedValues {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Integers(integers) => integers.bytes(),
+            Self::Wide(numbers) | Self::MonthsDaysNanos(numbers) => numbers.inner().len(),
+            Self::Floats(numbers) => numbers.inner().len(),
+            Self::Halves(numbers) => numbers.inner().len(),
+        }
+    }
+}
 
 /// Text as bytes that are not known to be UTF-8.
 pub enum Text {

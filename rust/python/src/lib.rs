@@ -10,9 +10,12 @@ mod cache_key;
 mod cache_limits;
 mod checking;
 mod compile;
+mod computed_column;
+mod computing;
 mod conditions;
 mod decoder;
 mod errors;
+mod evaluation;
 mod ffi;
 mod hooks;
 mod input;
@@ -22,6 +25,7 @@ mod labels;
 mod limits;
 mod manual_clock;
 mod matches;
+mod nodes;
 mod numbers;
 mod order;
 mod panics;
@@ -33,6 +37,7 @@ mod reweighing;
 mod rows;
 mod signals;
 mod sinks;
+mod typed_columns;
 mod weight;
 
 use pyo3::prelude::*;
@@ -49,7 +54,11 @@ mod _core {
     #[pymodule_export]
     use super::compile::compile;
     #[pymodule_export]
-    use super::conditions::Conditions;
+    use super::computed_column::ComputedColumn;
+    #[pymodule_export]
+    use super::conditions::{Conditions, is_native};
+    #[pymodule_export]
+    use super::evaluation::evaluate;
     #[pymodule_export]
     use super::ffi::Column;
     #[pymodule_export]

@@ -7,9 +7,10 @@ use arrow_buffer::ScalarBuffer;
 use pyo3::exceptions::{PyIndexError, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
+use rowpattern_core::budget::{Budget, Stopped, Tick};
 use rowpattern_core::matcher::Compiled;
 use rowpattern_core::memory;
-use rowpattern_core::rows::{Navigation, VariableSet};
+use rowpattern_core::rows::{Navigation, VariableSet, counts_of_matches, counts_of_rows};
 use rowpattern_macros::catch_panics;
 
 use super::arguments::variable;
@@ -189,24 +190,47 @@ impl Matches {
         #[pyo3(from_py_with = optional_number)] memory_limit_mb: Option<f64>,
     ) -> PyResult<Column> {
         let limits = CallLimits::read(timeout_seconds, memory_limit_mb)?;
-        let number = |name: &String| variable(py, &self.names, name);
-        let variables =
-            variables.map(|names| names.iter().map(number).collect::<PyResult<VariableSet>>()).transpose()?;
+        let variables = variables.map(|names| self.set(py, &names)).transpose()?;
         let navigation = Navigation { variables, first, offset };
-        let mut signals = Signals::new();
-        let rows = py.detach(|| {
-            let budget = &limits.budget;
-            let tick = &mut || signals.tick();
-            let (starts, ends) = (&self.spans.start, &self.spans.end);
-            let lengths = starts.iter().zip(ends.iter()).map(|(&start, &end)| (end - start) as usize);
+        self.over_matches(py, &limits, |budget, tick| {
+            let (starts, lengths) = (&self.spans.start, self.lengths());
             if running {
                 navigation.of_rows(starts, lengths, &self.variables, budget, tick)
             } else {
                 navigation.of_matches(starts, lengths, &self.variables, budget, tick)
             }
-        });
-        let rows = rows.map_err(|reason| signals.raised.unwrap_or_else(|| limits.error(reason)))?;
-        Ok(Column::new(Data::Integers(rows.into())))
+        })
+    }
+
+    /// How many rows of each match are mapped to some variables; int64.
+    ///
+    /// Args:
+    ///     variables: their names.
+    ///     running: for each row of each match, among the match's rows up to it; otherwise for each match.
+    ///     timeout_seconds: as for `Pattern.match`.
+    ///     memory_limit_mb: as for `Pattern.match`.
+    ///
+    /// Raises:
+    ///     UnknownVariableError: the pattern has no such primary variable.
+    ///     QueryLimitError: a limit was passed.
+    ///     MemoryError: the system has no more memory.
+    ///
+    /// Takes time linear in the rows of matches, and releases the interpreter's lock.
+    #[pyo3(signature = (variables, *, running = false, timeout_seconds = None, memory_limit_mb = None))]
+    fn count_rows(
+        &self,
+        py: Python<'_>,
+        variables: Vec<String>,
+        running: bool,
+        #[pyo3(from_py_with = optional_number)] timeout_seconds: Option<f64>,
+        #[pyo3(from_py_with = optional_number)] memory_limit_mb: Option<f64>,
+    ) -> PyResult<Column> {
+        let limits = CallLimits::read(timeout_seconds, memory_limit_mb)?;
+        let counted = self.set(py, &variables)?;
+        self.over_matches(py, &limits, |budget, tick| {
+            let count = if running { counts_of_rows } else { counts_of_matches };
+            count(counted, self.lengths(), &self.variables, budget, tick)
+        })
     }
 
     fn __len__(&self) -> usize {
@@ -229,6 +253,29 @@ impl Matches {
 }
 
 impl Matches {
+    /// The set of variables of these names.
+    fn set(&self, py: Python<'_>, names: &[String]) -> PyResult<VariableSet> {
+        names.iter().map(|name| variable(py, &self.names, name)).collect()
+    }
+
+    /// How many rows each match has.
+    fn lengths(&self) -> impl ExactSizeIterator<Item = usize> {
+        self.spans.start.iter().zip(self.spans.end.iter()).map(|(&start, &end)| (end - start) as usize)
+    }
+
+    /// Computes numbers within limits, without the interpreter's lock.
+    fn over_matches(
+        &self,
+        py: Python<'_>,
+        limits: &CallLimits,
+        compute: impl FnOnce(&Budget, &mut Tick<'_>) -> Result<Vec<i64>, Stopped> + Send,
+    ) -> PyResult<Column> {
+        let mut signals = Signals::new();
+        let numbers = py.detach(|| compute(&limits.budget, &mut || signals.tick()));
+        let numbers = numbers.map_err(|reason| signals.raised.unwrap_or_else(|| limits.error(reason)))?;
+        Ok(Column::new(Data::Integers(numbers.into())))
+    }
+
     /// What was found, of this pattern.
     pub fn new(found: MatchesSink, compiled: &Compiled) -> Self {
         Self {

@@ -1,6 +1,7 @@
 //! The order of rows by columns of Arrow.
 
 use arrow_buffer::NullBuffer;
+use arrow_schema::{DataType, TimeUnit};
 use pyo3::prelude::*;
 use rowpattern_core::budget::Stopped;
 use rowpattern_core::order::{
@@ -8,13 +9,15 @@ use rowpattern_core::order::{
 };
 use rowpattern_macros::catch_panics;
 
-use super::arrow::{ArrowArray, Failure, FixedBytes, Integers, Stored, Text, Values};
+use super::arrow::{ArrowArray, Failure, FixedBytes, FixedValues, Integers, Stored, Text, Values};
 use super::decoder::same_memory;
 use super::errors::rows_error;
 use super::ffi::{self, Column, Data};
 use super::limits::CallLimits;
 use super::numbers::{optional_number, whole};
 use super::signals::Signals;
+
+const DAY_MILLISECONDS: i64 = 86_400_000;
 
 impl KeyTexts for Text {
     fn bytes_of(&self, row: usize) -> Option<&[u8]> {
@@ -149,13 +152,22 @@ fn plain_chunk(array: &ArrowArray) -> Option<KeyChunk<'_>> {
         Values::Null => KeyValues::Nulls,
         Values::Booleans(values) => KeyValues::Booleans(BitSlice::new(values.values(), values.offset())),
         Values::Integers(numbers) => integers(numbers),
-        Values::Doubles(bits) => KeyValues::F64(bits),
+        Values::Doubles(numbers) => KeyValues::F64(numbers),
+        Values::Fixed(kind, values) => match (kind, values) {
+            // DuckDB, whose order this is, has days of these, and microseconds of these durations.
+            (DataType::Date64, FixedValues::Integers(Integers::I64(numbers))) => {
+                KeyValues::Divided(numbers, DAY_MILLISECONDS)
+            }
+            (DataType::Duration(TimeUnit::Nanosecond), FixedValues::Integers(Integers::I64(numbers))) => {
+                KeyValues::Divided(numbers, 1000)
+            }
+            (DataType::Interval(_), _) | (_, FixedValues::Halves(_) | FixedValues::MonthsDaysNanos(_)) => return None,
+            (_, FixedValues::Integers(numbers)) => integers(numbers),
+            (_, FixedValues::Wide(numbers)) => KeyValues::I128(numbers),
+            (_, FixedValues::Floats(numbers)) => KeyValues::F32(numbers),
+        },
         Values::Text(text) => KeyValues::Texts(text),
         Values::Stored(stored, _) => match stored {
-            Stored::Int32(numbers) => KeyValues::I32(numbers),
-            Stored::Int64(numbers) => KeyValues::I64(numbers),
-            Stored::Divided(numbers, divisor) => KeyValues::Divided(numbers, *divisor),
-            Stored::Single(bits) => KeyValues::F32(bits),
             Stored::Int128(numbers) => KeyValues::I128(numbers),
             Stored::Bytes(bytes) => KeyValues::Texts(bytes),
             Stored::FixedBytes(bytes) => KeyValues::Texts(bytes),

@@ -1,13 +1,10 @@
-//! Arrow's values as booleans, whole numbers, doubles and text, and columns of conditions made of them.
+//! Arrow's values as booleans, whole numbers, doubles and text.
 
 use pyo3::prelude::*;
-use rowpattern_core::condition::ValueColumn;
 use rowpattern_core::memory;
 
 use super::arrow::{ArrowArray, Failure, Text, Values, with_integers};
 use super::decoder::{Decoder, Reader, ValueRows};
-use super::errors::rows_error;
-use super::ffi;
 use super::limits::CallLimits;
 use super::signals::ROWS_A_PIECE;
 
@@ -67,9 +64,9 @@ impl Reader<'_> for Doubles {
 
     fn read(&mut self, rows: ValueRows<'_>, items: &mut Vec<Self::Item>) -> Option<Result<(), Failure>> {
         let ValueRows { values, valid, rows } = rows;
-        let Values::Doubles(bits) = values else { return None };
+        let Values::Doubles(numbers) = values else { return None };
         let is_valid = |row| valid.is_none_or(|valid| valid.is_valid(row));
-        items.extend(rows.map(|row| is_valid(row).then(|| f64::from_bits(bits[row]))));
+        items.extend(rows.map(|row| is_valid(row).then(|| numbers[row])));
         Some(Ok(()))
     }
 }
@@ -148,44 +145,10 @@ where
     Ok(items)
 }
 
-/// Reads a column that conditions read.
-pub fn condition_column(column: &Bound<'_, PyAny>) -> PyResult<ValueColumn> {
-    let (py, name) = (column.py(), "columns of conditions");
-    let Some(chunks) = ffi::arrow_arrays(column, name, None)? else {
-        return Err(rows_error("the columns of conditions must be Arrow's"));
-    };
-    Ok(match chunks.first().map(innermost) {
-        None | Some(Values::Integers(_)) => {
-            let (values, valid) = parts(decode(py, &chunks, WholeNumbers, name, None)?);
-            ValueColumn::Int(values, valid)
-        }
-        Some(Values::Doubles(_)) => {
-            let (values, valid) = parts(decode(py, &chunks, Doubles, name, None)?);
-            ValueColumn::Float(values, valid)
-        }
-        Some(Values::Booleans(_)) => ValueColumn::Bool(decode(py, &chunks, OptionalBooleans, name, None)?),
-        Some(Values::Text(_)) => {
-            let texts = decode(py, &chunks, Texts, name, None)?;
-            ValueColumn::Text(texts.into_iter().map(|text| text.map(Box::from)).collect())
-        }
-        Some(values) => {
-            let kind = values.name();
-            return Err(rows_error(format!("conditions cannot read a column of the Arrow type {kind}")));
-        }
-    })
-}
-
 /// The values that an array encodes.
 pub fn innermost(array: &ArrowArray) -> &Values {
     match &array.values {
         Values::Dictionary(_, values) | Values::Runs { values, .. } => innermost(values),
         values => values,
     }
-}
-
-/// Values, and which of them are there (all, when it is empty).
-fn parts<T: Default>(items: Vec<Option<T>>) -> (Vec<T>, Vec<bool>) {
-    let valid =
-        if items.iter().all(Option::is_some) { Vec::new() } else { items.iter().map(Option::is_some).collect() };
-    (items.into_iter().map(Option::unwrap_or_default).collect(), valid)
 }

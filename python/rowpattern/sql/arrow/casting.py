@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from rowpattern.errors import QueryError
 from rowpattern.sql.arrow.categories import as_categories
+from rowpattern.sql.arrow.nested_types import with_inner_types
 
 __all__ = ["INTERVAL_PARTS", "as_type", "has_intervals", "with_durations"]
 
@@ -66,25 +67,12 @@ def with_durations(values: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
     """
     if not has_intervals(values.type):
         return values
-    kind = _duration_type(values.type)
+    kind = with_inner_types(values.type, _duration_type)
     return pa.chunked_array([_with_durations(chunk, kind, name) for chunk in values.chunks], kind)
 
 
 def _duration_type(kind: pa.DataType) -> pa.DataType:
-    is_ = pa.types
-    if is_.is_interval(kind):
-        return pa.duration("us")
-    if is_.is_struct(kind):
-        return pa.struct([field.with_type(_duration_type(field.type)) for field in kind])
-    if is_.is_map(kind):
-        key, item = kind.key_field, kind.item_field
-        return pa.map_(key.with_type(_duration_type(key.type)), item.with_type(_duration_type(item.type)))
-    if not hasattr(kind, "value_field"):
-        return kind
-    field = kind.value_field.with_type(_duration_type(kind.value_type))
-    if is_.is_fixed_size_list(kind):
-        return pa.list_(field, kind.list_size)
-    return pa.large_list(field) if is_.is_large_list(kind) else pa.list_(field)
+    return pa.duration("us") if pa.types.is_interval(kind) else kind
 
 
 def _with_durations(values: pa.Array, kind: pa.DataType, name: str) -> pa.Array:

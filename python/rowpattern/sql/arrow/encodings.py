@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rowpattern.errors import RowsError
+from rowpattern.sql.arrow.nested_types import with_inner_types
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -109,10 +110,11 @@ def _without_runs(values: Any, kind: pa.DataType, hold: Callable[[int], None]) -
 
 
 def for_duckdb(table: Any) -> Any:
-    """Return a table in which NULL durations stand for 0.
+    """Return a table as DuckDB takes it. A reader is returned as it is.
 
-    DuckDB makes microseconds of all places of a column, also of what stands where it is NULL, and refuses the whole
-    column when that is out of range. A reader is returned as it is.
+    NULL durations stand for 0: DuckDB makes microseconds of all places of a column, also of what stands where it is
+    NULL, and refuses the whole column when that is out of range. Floats of 16 bits, which it does not have, are ones of
+    32, which hold all of their values.
     """
     if not isinstance(table, pa.Table):
         return table
@@ -120,7 +122,20 @@ def for_duckdb(table: Any) -> Any:
         if pa.types.is_duration(field.type) and table.column(at).null_count:
             chunks = [_with_zeros(chunk) for chunk in table.column(at).chunks]
             table = table.set_column(at, field, pa.chunked_array(chunks, field.type))
+        elif _has_float16(field.type):
+            wider = with_inner_types(field.type, _wider)
+            table = table.set_column(at, field.with_type(wider), table.column(at).cast(wider))
     return table
+
+
+def _has_float16(kind: pa.DataType) -> bool:
+    if kind.num_fields:
+        return any(_has_float16(kind.field(at).type) for at in range(kind.num_fields))
+    return bool(pa.types.is_float16(kind))
+
+
+def _wider(kind: pa.DataType) -> pa.DataType:
+    return pa.float32() if pa.types.is_float16(kind) else kind
 
 
 def _with_zeros(values: pa.Array) -> pa.Array:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from rowpattern.patterns import compile as compile_pattern
 from rowpattern.sql.bind.references import Aggregate, RunningAggregate, Value
@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from rowpattern.sql.parse.clause import RowsShown, Skip
     from rowpattern.sql.text.source_location import SourceLocation
 
-__all__ = ["BoundClause", "BoundMeasure", "Condition", "Key"]
+__all__ = ["BoundClause", "BoundMeasure", "Condition", "Key", "TypedPlans"]
+
+# Tables of different types that one text is asked of.
+_MOST_PLANS = 16
 
 
 @dataclass(frozen=True)
@@ -53,14 +56,16 @@ class Condition:
     """The condition of a primary variable.
 
     Attributes:
-        possible: what rows alone can say of it: true wherever it can be true; None where they say nothing. The
+        prefilter: what rows alone can say of it: true wherever it can be true; None where they say nothing. The
             condition itself where it does not depend on the match.
+        start: what the match's first row alone decides of it, over that row; None where that is nothing.
     """
 
     variable: str
     expression: BoundExpression
     location: SourceLocation
     prefilter: BoundExpression | None
+    start: BoundExpression | None = None
 
 
 @dataclass(frozen=True)
@@ -72,12 +77,31 @@ class BoundMeasure:
     location: SourceLocation
 
 
+class TypedPlans:
+    """What was found out about a clause's expressions for the types of a table's columns; kept with the clause."""
+
+    def __init__(self) -> None:
+        """Begin without any."""
+        self._plans: dict[object, Any] = {}
+
+    def get(self, key: object) -> Any:
+        """Return what was put under a key; None where nothing was."""
+        return self._plans.get(key)
+
+    def put(self, key: object, plan: object) -> None:
+        """Keep something; all that was kept before goes where it is too much."""
+        if len(self._plans) >= _MOST_PLANS:
+            self._plans.clear()
+        self._plans[key] = plan
+
+
 @dataclass(frozen=True)
 class BoundClause:
     """What a clause does with a table of known columns.
 
     Attributes:
         rest: columns of the table that ALL ROWS PER MATCH shows behind the measures.
+        plans: its expressions with types, for tables that were asked.
     """
 
     partition_by: tuple[Key, ...]
@@ -91,6 +115,7 @@ class BoundClause:
     pattern: str
     subset: dict[str, tuple[str, ...]]
     variables: tuple[str, ...]
+    plans: TypedPlans = field(default_factory=TypedPlans, compare=False)
 
     def compiled(self) -> Pattern:
         """Return the compiled pattern, from the pattern cache."""
@@ -106,8 +131,6 @@ class BoundClause:
             for _, item in expression.reads:
                 if isinstance(item, Value):
                     read.append(item.column)
-                elif isinstance(item, RunningAggregate):
-                    read += [name for _, name in item.reads]
-                elif isinstance(item, Aggregate):
+                elif isinstance(item, (Aggregate, RunningAggregate)):
                     read += [name for _, name in item.reads if isinstance(name, str)]
         return list(dict.fromkeys([*read, *self.rest]))

@@ -10,7 +10,7 @@ from rowpattern.sql.bind.bound import BoundClause, BoundMeasure, Condition, Key
 from rowpattern.sql.bind.conditions import ConditionReader
 from rowpattern.sql.bind.expressions import Scope, row_expression
 from rowpattern.sql.bind.measures import MeasureReader
-from rowpattern.sql.bind.prefilter import prefilter
+from rowpattern.sql.bind.prefilter import prefilter, start_condition
 from rowpattern.sql.bind.references import References
 from rowpattern.sql.bind.scope import Columns, Variables
 from rowpattern.sql.expression.nodes import Column
@@ -57,7 +57,7 @@ def bind(clause: Clause, names: Sequence[str], check: Callable[[], None]) -> Bou
         if definition.variable in clause.subset:
             message = f"DEFINE cannot define {definition.variable}: SUBSET makes it of other variables"
             raise error_at(message, definition.location, QueryError)
-    conditions = bind_conditions(clause.define, columns, variables, check)
+    conditions = bind_conditions(clause.define, columns, variables, check, scope.references)
     one_row = clause.rows_shown == "one row"
     measures = tuple(
         BoundMeasure(each.name, MeasureReader(scope, each.location, one_row).read(each.expression), each.location)
@@ -90,14 +90,18 @@ def bind(clause: Clause, names: Sequence[str], check: Callable[[], None]) -> Bou
 
 
 def bind_conditions(
-    define: Sequence[Definition], columns: Columns, variables: Variables, check: Callable[[], None]
+    define: Sequence[Definition],
+    columns: Columns,
+    variables: Variables,
+    check: Callable[[], None],
+    references: References | None = None,
 ) -> tuple[Condition, ...]:
-    """Look up all names of conditions.
+    """Look up all names of conditions; `references` are those of the clause, where there is one.
 
     Raises:
         QueryError, UnknownVariableError, UnsupportedQueryError: a name is unknown or an expression is wrong.
     """
-    references = References()
+    references = references or References()
     conditions: dict[str, Condition] = {}
     for definition in define:
         name = definition.variable
@@ -108,7 +112,8 @@ def bind_conditions(
         # Conditions without a query around them are texts of their own.
         scope = Scope(columns.within(definition.location.sql), variables, references, check)
         expression = ConditionReader(scope, definition.location, name).read(definition.condition)
-        conditions[name] = Condition(name, expression, definition.location, prefilter(expression))
+        start = start_condition(expression, references)
+        conditions[name] = Condition(name, expression, definition.location, prefilter(expression), start)
     return tuple(conditions.values())
 
 

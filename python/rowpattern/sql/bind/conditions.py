@@ -6,29 +6,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rowpattern.errors import UnsupportedQueryError
-from rowpattern.sql.bind.expressions import ExpressionReader, counts_rows, leaves, with_fields
-from rowpattern.sql.bind.references import BoundExpression, Classifier, Navigation, RunningAggregate
-from rowpattern.sql.expression.nodes import Column, Literal, replaced
+from rowpattern.sql.bind.expressions import ExpressionReader
+from rowpattern.sql.bind.references import Classifier, Navigation, RunningAggregate
+from rowpattern.sql.expression.nodes import Literal
 from rowpattern.sql.expression.write import sql_of
 
 if TYPE_CHECKING:
     from rowpattern.sql.bind.expressions import Scope
     from rowpattern.sql.expression.nodes import Call, Node
-    from rowpattern.sql.parse.clause import ExpressionSource
     from rowpattern.sql.text.source_location import SourceLocation
 
 __all__ = ["ConditionReader"]
-
-# Aggregates that are kept while matching.
-_RUNNING = {
-    "count": "count",
-    "count_star": "count",
-    "sum": "sum",
-    "avg": "avg",
-    "mean": "avg",
-    "min": "min",
-    "max": "max",
-}
 
 
 class ConditionReader(ExpressionReader):
@@ -44,11 +32,6 @@ class ConditionReader(ExpressionReader):
             raise self._fail("FINAL cannot stand in DEFINE: the match is not known yet", node)
         return False
 
-    def read(self, written: ExpressionSource) -> BoundExpression:
-        """Take the navigation out of a condition."""
-        found = super().read(written)
-        return replace(found, kernel=None, node=self._rewritten) if found.depends else found
-
     def _normalized(self, at: Navigation, whole: Node) -> Navigation:  # noqa: ARG002 - nothing to refuse
         """Make a navigation from the current row, which counts as mapped, one by rows of the partition."""
         current = at.variables is None or self._own in at.variables
@@ -61,23 +44,10 @@ class ConditionReader(ExpressionReader):
         return Literal("STRING", self._own) if at == Navigation() else self._reference(Classifier(at))
 
     def _aggregate(self, node: Call) -> Node:
-        function = _RUNNING.get(node.name)
-        plain = not (node.distinct or node.order_by or node.filter is not None)
-        if function is None or not plain or len(node.values) != (node.name != "count_star"):
-            message = f"{self._text(node)} cannot be kept while matching; count, sum, avg, min and max of rows can"
-            raise self._fail(message, node, UnsupportedQueryError)
         variables = self._aggregated_variables(node)
-        if counts_rows(node):
-            return self._reference(RunningAggregate("count", None, (), variables))
-        (argument,) = node.values
-        names: dict[str, str] = {}
-        new: dict[int, Node] = {}
-        for leaf in leaves(argument, self._bound):
-            if not isinstance(leaf, Column):
-                message = f"{self._text(leaf)} cannot be aggregated while matching"
-                raise self._fail(message, node, UnsupportedQueryError)
-            _, column, fields = self._column(leaf)
-            new[id(leaf)] = with_fields(Column((names.setdefault(column, f"r{len(names)}"),)), fields)
-        rewritten = replaced(argument, new)
-        reads = tuple((name, column) for column, name in names.items())
-        return self._reference(RunningAggregate(function, sql_of(rewritten), reads, variables, rewritten))
+        call, reads = self._aggregate_call(node)
+        columns = tuple((name, item) for name, item in reads if isinstance(item, str))
+        if len(columns) < len(reads):
+            message = f"{self._text(node)}: CLASSIFIER() and MATCH_NUMBER() cannot be aggregated in DEFINE"
+            raise self._fail(message, node, UnsupportedQueryError)
+        return self._reference(RunningAggregate(sql_of(call), columns, variables, call))

@@ -10,10 +10,17 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from rowpattern.errors import QueryError
-from rowpattern.sql.bind.references import BoundExpression, MatchNumber, Navigation, References, RowExists, Value
+from rowpattern.sql.bind.references import (
+    BoundExpression,
+    MatchNumber,
+    Navigation,
+    References,
+    RowClassifier,
+    RowExists,
+    Value,
+)
 from rowpattern.sql.bind.scope import folded
 from rowpattern.sql.duckdb.functions import AGGREGATES
-from rowpattern.sql.expression.kernels import kernel_of
 from rowpattern.sql.expression.nodes import (
     Branch,
     Call,
@@ -23,6 +30,7 @@ from rowpattern.sql.expression.nodes import (
     Literal,
     Node,
     Operation,
+    OrderItem,
     Semantics,
     Star,
     children,
@@ -38,7 +46,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from collections.abc import Set as AbstractSet
 
-    from rowpattern.sql.bind.references import Reference
+    from rowpattern.sql.bind.references import Reference, RowValue
     from rowpattern.sql.bind.scope import Columns, Variables
     from rowpattern.sql.parse.clause import ExpressionSource
 
@@ -54,6 +62,11 @@ __all__ = [
 ]
 
 _NULL = Literal("NULL_LITERAL")
+
+# Their answer depends on the order of rows, which is the match's unless the call says otherwise.
+_ORDERED_AGGREGATES = frozenset(
+    {"array_agg", "list", "string_agg", "group_concat", "listagg", "any_value", "arbitrary"}
+)
 
 # More rows than any table has.
 _FARTHEST = 1 << 48
@@ -134,15 +147,14 @@ class ExpressionReader:
         self._looked_up = 0
         self._location = location
         self._final = False
-        self._rewritten: Node = _NULL
         # The parameters of the lambdas around what is being read.
         self._bound: frozenset[str] = frozenset()
 
     def read(self, written: ExpressionSource) -> BoundExpression:
         """Take the navigation out of an expression."""
-        rewritten = self._rewritten = self._rewrite(written.node)
+        rewritten = self._rewrite(written.node)
         reads = self._references.named(columns_in(rewritten))
-        return BoundExpression(sql_of(rewritten), written.text, reads, kernel_of(rewritten), tree=rewritten)
+        return BoundExpression(sql_of(rewritten), written.text, reads, rewritten)
 
     def _fail(self, message: str, node: Node, kind: type[QueryError] = QueryError) -> QueryError:
         return error_at(message, self._near(node), kind)
@@ -328,6 +340,26 @@ class ExpressionReader:
     def _aggregate(self, node: Call) -> Node:
         raise NotImplementedError
 
+    def _aggregate_call(self, node: Call) -> tuple[Call, tuple[tuple[str, RowValue], ...]]:
+        """Return an aggregate over what rows give to it, and that by its names there."""
+        names: dict[RowValue, str] = {}
+        new: dict[int, Node] = {}
+
+        def row_value(item: RowValue) -> Node:
+            names[item] = self._references.row_name(item)
+            return Column((names[item],))
+
+        call = replace(node, name="count_star", arguments=()) if _counts_star(node) else node
+        for leaf in leaves(call, self._bound):
+            if isinstance(leaf, Column):
+                _, column, fields = self._column(leaf)
+                new[id(leaf)] = with_fields(row_value(column), fields)
+            elif isinstance(leaf, Call):
+                new[id(leaf)] = row_value(RowClassifier() if leaf.name == "classifier" else MatchNumber())
+        over_references = replaced(call, new)
+        assert isinstance(over_references, Call)  # noqa: S101 - a call with other arguments
+        return _in_row_order(over_references), tuple((name, item) for item, name in names.items())
+
     def _aggregated_variables(self, call: Call) -> tuple[str, ...] | None:
         for each in (inside for child in children(call) for inside in walk(child)):
             if is_aggregate(each):
@@ -351,6 +383,18 @@ class ExpressionReader:
         if len(found) > 1:
             raise self._fail("all columns in one navigation or aggregate must be of the same variable", call)
         return next(iter(found), None)
+
+
+def _counts_star(node: Call) -> bool:
+    """Say whether a call is `count(A.*)`, with or without a FILTER."""
+    return node.name == "count" and len(node.values) == 1 and isinstance(node.values[0], Star)
+
+
+def _in_row_order(call: Call) -> Call:
+    """Have an aggregate that depends on the order of rows see them in the match's, unless it says otherwise."""
+    if call.name not in _ORDERED_AGGREGATES or call.order_by or call.distinct:
+        return call
+    return replace(call, order_by=(OrderItem(Column(("row",)), "ASCENDING"),))
 
 
 def row_expression(

@@ -1,19 +1,24 @@
-"""What rows alone can say of a condition that depends on the match, so that fewer starts and branches are tried."""
+"""What rows alone can say of a condition that depends on the match, so that fewer starts and branches are tried.
+
+`FIRST(x) > 0` says the same in all rows of a match: it is decided once, by the row where the match begins.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rowpattern.sql.bind.expressions import columns_in
-from rowpattern.sql.bind.references import BoundExpression, depends_on_the_match
-from rowpattern.sql.expression.kernels import kernel_of
+from rowpattern.sql.bind.references import BoundExpression, Navigation, RowExists, Value, depends_on_the_match
+from rowpattern.sql.expression.lambdas import renamed
 from rowpattern.sql.expression.nodes import Conjunction
 from rowpattern.sql.expression.write import sql_of
 
 if TYPE_CHECKING:
+    from rowpattern.sql.bind.references import Reference, References
     from rowpattern.sql.expression.nodes import Node
 
-__all__ = ["prefilter"]
+__all__ = ["prefilter", "start_condition"]
 
 
 def prefilter(expression: BoundExpression) -> BoundExpression | None:
@@ -21,15 +26,46 @@ def prefilter(expression: BoundExpression) -> BoundExpression | None:
 
     The condition itself where it does not depend on the match; None where rows say nothing.
     """
-    if expression.node is None:
+    if expression.tree is None or not expression.depends:
         return expression
     row_only = frozenset(name for name, item in expression.reads if not depends_on_the_match(item))
-    node = _row_only_part(expression.node, row_only)
+    node = _row_only_part(expression.tree, row_only)
     if node is None:
         return None
     names = columns_in(node)
     reads = tuple((name, item) for name, item in expression.reads if name in names)
-    return BoundExpression(sql_of(node), expression.text, reads, kernel_of(node), tree=node)
+    return BoundExpression(sql_of(node), expression.text, reads, node)
+
+
+def start_condition(expression: BoundExpression, references: References) -> BoundExpression | None:
+    """Return what the match's first row alone decides of a condition, over that row as the current one.
+
+    Args:
+        expression: the condition.
+        references: where the references to that row get their names.
+    """
+    if expression.tree is None or not expression.depends:
+        return None
+    items = dict(expression.reads)
+    at_start = {name: moved for name, item in items.items() if (moved := _at_start(item)) is not None}
+    whole = expression.tree
+    parts = whole.operands if isinstance(whole, Conjunction) and whole.word == "AND" else (whole,)
+    decided = [part for part in parts if (names := columns_in(part)) and names <= at_start.keys()]
+    if not decided:
+        return None
+    node = decided[0] if len(decided) == 1 else Conjunction("AND", tuple(decided))
+    new = {name: references.name(at_start[name]) for name in columns_in(node)}
+    reads = tuple((new[name], at_start[name]) for name in new)
+    tree = renamed(node, new)
+    return BoundExpression(sql_of(tree), expression.text, reads, tree)
+
+
+def _at_start(item: Reference) -> Reference | None:
+    """Return what a reference reads at or near the match's first row, seen from there; None where it reads others."""
+    if not isinstance(item, (Value, RowExists)):
+        return None
+    at = Navigation(rows=item.at.rows)
+    return replace(item, at=at) if item.at == replace(at, first=True) else None
 
 
 def _row_only_part(node: Node, row_only: frozenset[str]) -> Node | None:

@@ -7,7 +7,8 @@ handed to DuckDB, one row for each row of the answer.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Union
+from functools import cached_property
+from typing import TYPE_CHECKING, Union
 
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
@@ -111,15 +112,13 @@ class RunningAggregate:
     """An aggregate over the match so far, in a condition.
 
     Attributes:
-        function: `"count"`, `"sum"`, `"avg"`, `"min"` or `"max"`.
-        argument: DuckDB's SQL over columns named as in `reads`; None where rows are counted.
-        reads: the columns of the row that is aggregated, by name.
-        variables: rows mapped to these primary variables; None for all rows of the match.
-        tree: the argument as a tree.
+        sql: the call, over columns named as in `reads`.
+        reads: the columns of each of the rows that it reads, by its names for them.
+        variables: rows mapped to these primary variables are aggregated; None for all rows of the match.
+        tree: the call as a tree.
     """
 
-    function: str
-    argument: str | None
+    sql: str
     reads: tuple[tuple[str, str], ...]
     variables: tuple[str, ...] | None
     tree: Node | None = field(default=None, compare=False)
@@ -169,24 +168,20 @@ class BoundExpression:
         sql: DuckDB's SQL.
         text: as the query has it, for errors and explanations.
         reads: the references by name.
-        kernel: the same by Arrow's kernels (`rowpattern.sql.expression.kernels`), where that can be.
-        node: the same as a tree over references, where it depends on the match.
         tree: the same as a tree over references.
     """
 
     sql: str
     text: str
     reads: tuple[tuple[str, Reference], ...]
-    kernel: tuple[Any, ...] | None = None
-    node: Node | None = None
     tree: Node | None = field(default=None, compare=False)
 
-    @property
+    @cached_property
     def depends(self) -> bool:
         """Whether it depends on what the match has mapped."""
         return any(depends_on_the_match(item) for _, item in self.reads)
 
-    @property
+    @cached_property
     def only(self) -> Reference | None:
         """The reference that the whole expression is, where it is one."""
         if len(self.reads) == 1 and self.sql == f'"{self.reads[0][0]}"':

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import duckdb
 
 from rowpattern.errors import QueryError, QueryLimitError, UnsupportedQueryError
-from rowpattern.sql.arrow.categories import marked_ordered
+from rowpattern.sql.arrow.categories import is_ordered, marked_ordered
 from rowpattern.sql.arrow.encodings import for_duckdb
+from rowpattern.sql.duckdb.arrow_types import duckdb_type
 from rowpattern.sql.duckdb.enums import arrow_table, enum_columns
 from rowpattern.sql.duckdb.names import quoted
 from rowpattern.sql.duckdb.spill_directory import FULL_DISK, made_spill_directory
@@ -43,6 +44,8 @@ _SORT_MB_A_THREAD = 192
 
 # DuckDB refuses a number of bytes that 64 bits do not hold.
 _MOST_MEMORY_MB = 1 << 40
+
+_PLAN = "SELECT json_serialize_plan(?, skip_null := true, skip_empty := true)"
 
 _Found = TypeVar("_Found")
 
@@ -140,6 +143,11 @@ class Database:
         return self._context.threads
 
     @property
+    def remaining(self) -> dict[str, float]:
+        """What is left of the query's limits, as arguments of the core's functions."""
+        return self._context.remaining
+
+    @property
     def zone_given(self) -> bool:
         """Whether the caller named a time zone, so that no column's own counts."""
         return self._context.time_zone is not None
@@ -233,6 +241,15 @@ class Database:
         """
         return self._within_limits(lambda: arrow_table(self._connection.sql(sql)))
 
+    def plan(self, sql: str) -> str:
+        """Return DuckDB's plan of a query that reads no table, as JSON; nothing is executed.
+
+        Raises:
+            QueryLimitError: it took too long or too much memory.
+        """
+        found = self._within_limits(lambda: self._connection.execute(_PLAN, [sql]).fetchall())
+        return str(found[0][0])
+
     def stream(self, sql: str, batch_rows: int) -> Iterator[pa.RecordBatch]:
         """Run a query over registered tables, and give its answer in batches as it comes.
 
@@ -246,8 +263,13 @@ class Database:
                     return
                 yield marked_ordered(batch)
 
-    def project(self, columns: str, table: pa.Table) -> pa.Table:
+    def project(self, columns: str, table: pa.Table, types: Mapping[str, str] | None = None) -> pa.Table:
         """Compute expressions over one table that is not registered, which is quicker for small ones.
+
+        Args:
+            columns: the expressions.
+            table: what they read.
+            types: what columns were in DuckDB before, by name: Arrow has no type for some, as UUID.
 
         Raises:
             As `query`.
@@ -258,6 +280,8 @@ class Database:
         def projected() -> pa.Table:
             relation = self._connection.from_arrow(given)
             typed = relation if enums is None else relation.project(enums)
+            if types is not None and (casts := _casts(given, types)) is not None:
+                typed = typed.project(casts)
             return arrow_table(typed.project(columns))
 
         return self._within_limits(projected)
@@ -275,6 +299,9 @@ class Database:
             if self._is_full(str(error)):
                 raise self._too_large(str(error)) from None
             raise QueryError(_message(str(error))) from None
+        except UnicodeDecodeError as error:
+            # DuckDB's message has a part of a value that is no UTF-8.
+            raise QueryError(_message(error.object.decode(errors="replace"))) from None
         except OSError as error:
             # From a reader, through Arrow, which keeps the text only.
             text = str(error)
@@ -304,10 +331,10 @@ class Database:
     def _leave(self, work: Task[Any]) -> None:
         self._left = work
 
-    def refuses(self, expression: str, table: pa.Table) -> str | None:
-        """Return why an expression cannot be computed over a table; None when it can."""
+    def refuses(self, expression: str, table: pa.Table, types: Mapping[str, str] | None = None) -> str | None:
+        """Return why an expression cannot be computed over a table, as `project` takes them; None when it can."""
         try:
-            self.project(expression, table)
+            self.project(expression, table, types)
         except QueryLimitError:
             raise
         except QueryError as error:
@@ -318,6 +345,21 @@ class Database:
 def relation_reader(relation: duckdb.DuckDBPyRelation, batch_rows: int) -> pa.RecordBatchReader:
     """Return a reader of what a relation gives; DuckDB computes it as it is read."""
     return relation.to_arrow_reader(batch_rows)
+
+
+def _casts(table: pa.Table, types: Mapping[str, str]) -> str | None:
+    """Return what to select from a table so that columns have these types; None where they have them."""
+    lost = {
+        field.name: types[field.name]
+        for field in table.schema
+        if field.name in types and not is_ordered(field.type) and duckdb_type(field.type) != types[field.name]
+    }
+    if not lost:
+        return None
+    return ", ".join(
+        f"CAST({quoted(name)} AS {lost[name]}) AS {quoted(name)}" if name in lost else quoted(name)
+        for name in table.column_names
+    )
 
 
 def _message(text: str) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rowpattern.sql.bind.references import Aggregate, Classifier, MatchNumber, RowExists, RunningAggregate, Value
 from rowpattern.sql.duckdb.connection import database
+from rowpattern.sql.execute.placement import placements
 from rowpattern.sql.execute.query import QueryExecution, bound_clause, parsed_query, tables_of
 from rowpattern.sql.tables.reading import table_reader
 from rowpattern.sql.text.source_location import nesting_limited
@@ -58,16 +59,23 @@ def explained(
         seen = [(clause, tables[clause.table or ""], None) for clause in parsed.clauses]
     for clause, table, sorted_rows in seen:
         bound = bound_clause(parsed, clause, table.names, context.check)
+        with database(context) as using:
+            ways = placements(bound, table, using)
         lines += [f"clause {clause.number + 1} of {len(parsed.clauses)}"]
-        lines += ["  " + line for line in _clause(parsed, clause, bound, table, sorted_rows)]
+        lines += ["  " + line for line in _clause(parsed, clause, bound, table, sorted_rows, ways)]
     lines.append(_around(parsed))
     if analyze:
         lines += ["steps", *("  " + line for line in _steps(context.steps))]
     return Explanation("\n".join(lines), tuple(context.steps) if analyze else ())
 
 
-def _clause(
-    parsed: ParsedQuery, clause: Clause, bound: BoundClause, table: Table, sorted_rows: bool | None
+def _clause(  # noqa: PLR0917 - used once
+    parsed: ParsedQuery,
+    clause: Clause,
+    bound: BoundClause,
+    table: Table,
+    sorted_rows: bool | None,
+    ways: Mapping[str, list[str]],
 ) -> list[str]:
     source = parsed.sql[clause.source.begin : clause.source.end]
     lines = [f"over {' '.join(source.split())}: {table.rows:,} rows of {len(table.names)} columns"]
@@ -83,11 +91,11 @@ def _clause(
         if variable not in conditions:
             lines.append(f"{variable}: true of every row")
         else:
-            lines += _computed(f"{variable} AS", conditions[variable])
+            lines += _computed(f"{variable} AS", conditions[variable], ways[f"DEFINE {variable}"])
     lines += bound.compiled().explain().split("\n")
     lines.append(f"{bound.rows_shown.upper()} PER MATCH; AFTER MATCH SKIP {' '.join(bound.skip).strip().upper()}")
     for measure in bound.measures:
-        lines += _computed(f"measure {measure.name}:", measure.expression)
+        lines += _computed(f"measure {measure.name}:", measure.expression, ways.get(f"measure {measure.name}", []))
     lines.append(f"cost: {_cost(bound, table.rows)}")
     return lines
 
@@ -96,15 +104,11 @@ def _key(key: Key) -> str:
     return f"{key.name}{' DESC' if key.descending else ''}{' NULLS FIRST' if key.nulls_first else ''}"
 
 
-def _computed(what: str, expression: BoundExpression) -> list[str]:
-    if expression.only is not None:
+def _computed(what: str, expression: BoundExpression, ways: list[str]) -> list[str]:
+    if expression.only is not None and not ways:
         by_duckdb = isinstance(expression.only, Aggregate) and expression.only.counts is None
         return [f"{what} {expression.text}: {_reference(expression.only)}{'' if by_duckdb else ', without DuckDB'}"]
-    if expression.node is not None:
-        lines = [f"{what} {expression.text}: while matching, going back where it fails"]
-        return lines + [f"  {name}: {_reference(item)}" for name, item in expression.reads]
-    how = "by DuckDB" if expression.kernel is None else "by Arrow's kernels where types allow, else by DuckDB"
-    lines = [f"{what} {expression.text}: {how}, as {expression.sql}"]
+    lines = [f"{what} {expression.text}: {ways[0]}", *(f"  {line}" for line in ways[1:])]
     return lines + [f"  {name}: {_reference(item)}" for name, item in expression.reads]
 
 
@@ -118,8 +122,7 @@ def _reference(item: Reference) -> str:
     if isinstance(item, MatchNumber):
         return "the match's number"
     if isinstance(item, RunningAggregate):
-        of = "rows" if item.argument is None else item.argument
-        return f"{item.function} of {of} of the match so far, kept while matching"
+        return f"{item.sql} of the match so far"
     over = "the whole match" if item.final else "the match up to the row"
     return f"a count over {over}" if item.counts is not None else f"{item.sql} over {over}, by DuckDB"
 

@@ -15,8 +15,9 @@ import pyarrow as pa
 from rowpattern.errors import QueryError, QueryLimitError
 from rowpattern.sql.arrow.chunks import computed_numbers, take_numbers, take_values
 from rowpattern.sql.bind.references import Aggregate, Classifier, MatchNumber, Navigation, RowExists, Value
-from rowpattern.sql.execute.matching import compute
+from rowpattern.sql.execute.row_expressions import ItemInputs, compute
 from rowpattern.sql.execute.time_zones import in_columns_zone
+from rowpattern.sql.execute.typed_clause import typed_clause
 from rowpattern.sql.runtime.threads import in_threads
 from rowpattern.sql.tables.answers import plain_integers
 from rowpattern.sql.text.source_location import error_at
@@ -309,44 +310,16 @@ class _Reader:
             self._aggregates[item] = each.named(found_values)
 
     def _count(self, variables: tuple[str, ...], *, final: bool) -> Integers:
-        """Count the rows that are mapped to variables, by sums over all rows of matches."""
+        """Count the rows that are mapped to variables, for each item; the counts are held."""
         matched, items, context = self._matched, self._items, self._context
-        if len(variables) == len(self._bound.variables):
-            before = computed_numbers(context, matched.row_count + 1, np.arange)
-        else:
-            before = self._counted_before(variables)
-        begun = before[matched.first]
-        if items.per_row and not final:
-            found = items.rows_then(
-                computed_numbers(
-                    context,
-                    matched.row_count,
-                    lambda begin, end: before[begin + 1 : end + 1] - matched.of_rows(begun, begin, end),
-                ),
-                0,
-            )
-        else:
-            counts: Integers = before[matched.first + matched.length] - begun
-            found = items.of_matches(counts) if items.per_row else counts
-        context.release(before.nbytes)
-        return found
-
-    def _counted_before(self, variables: tuple[str, ...]) -> Integers:
-        """Count the rows of matches that are mapped to variables, before each and behind the last; they are held."""
-        classifiers = self._matched.classifiers()
-        wanted = [self._bound.variables.index(name) for name in variables]
-        counted = 0
-
-        def piece(begin: int, end: int) -> Integers:
-            nonlocal counted
-            found = np.full(end - begin, counted, dtype=np.int64)
-            # The last place is behind all rows, and has none of its own.
-            sums = np.cumsum(np.isin(classifiers[begin:end], wanted))
-            found[1:] += sums[: end - begin - 1]
-            counted += int(sums[-1]) if len(sums) else 0
-            return found
-
-        return computed_numbers(self._context, len(classifiers) + 1, piece)
+        running = items.per_row and not final
+        with context.limited():
+            column = matched.matches.count_rows(list(variables), running=running, **context.remaining)
+        context.hold(8 * len(column))
+        counts = np.asarray(column)
+        if running:
+            return items.rows_then(counts, 0)
+        return items.of_matches(counts) if items.per_row else counts
 
 
 def _list(aggregates: list[tuple[Aggregate, InZone]]) -> str:
@@ -381,8 +354,9 @@ def measure(
     found = {name: read[item] for name, item in alone.items()}
     if left:
         columns = {name: read[item] for name, item in names.items()}
-        computed = [(f"measure {each.name}", each.expression, each.location) for each in left]
-        values = compute(computed, columns, items.count, database)
+        together = typed_clause(bound.conditions, bound.measures, rows.table, database, bound.plans)
+        types = {name: each.type for name, each in together.aggregates.items() if each.type is not None}
+        values = compute(together.measures, ItemInputs(columns, items.count), together.labels, database, types)
         found.update(zip((each.name for each in left), values))
     return [found[each.name] if each.expression.origin else plain_integers(found[each.name]) for each in bound.measures]
 

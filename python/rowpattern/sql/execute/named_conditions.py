@@ -7,19 +7,25 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rowpattern.cache.api import get_pattern_cache
 from rowpattern.errors import RowsError
+from rowpattern.sql.bind.bound import TypedPlans
 from rowpattern.sql.bind.clause import bind_conditions
 from rowpattern.sql.bind.scope import Columns, Variables
 from rowpattern.sql.duckdb.connection import database
+from rowpattern.sql.execute.match_conditions import located
 from rowpattern.sql.execute.matching import prepared
 from rowpattern.sql.execute.sort import OrderedPartitions
-from rowpattern.sql.parse.parser import parse_condition
+from rowpattern.sql.parse.parser import check_text, parse_condition
 from rowpattern.sql.tables.reading import table_reader
 from rowpattern.sql.text.source_location import nesting_limited
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rowpattern.patterns import MatchIterator, Pattern
     from rowpattern.sql.arrow.arrays import Integers
+    from rowpattern.sql.bind.bound import Condition
     from rowpattern.sql.runtime.context import ExecutionContext
 
 __all__ = ["find_iter"]
@@ -40,17 +46,38 @@ def find_iter(  # noqa: PLR0917 - one caller, the core
     starts = _starts(partitions, table.rows)
     # As in a pattern: a name that was quoted there is meant exactly, any other whatever its case.
     variables = {name: name if name in pattern.variables else name.upper() for name in conditions}
-    definitions = [parse_condition(variables[name], text) for name, text in conditions.items()]
+    texts = {variables[name]: text for name, text in conditions.items()}
+    bound, plans = _bound(pattern, texts, table.names, context)
     with database(context) as using:
         arranged = OrderedPartitions(table, context, None, starts)
-        columns, variables_of = Columns(table.names, ""), Variables(pattern.variables, pattern.subset)
-        bound = bind_conditions(definitions, columns, variables_of, context.check)
-        given, search = prepared(pattern, bound, arranged, using)
+        given, search = prepared(pattern, bound, (), arranged, using, plans)
         options: Any = {"partitions": ("starts", starts), "skip": skip, **context.remaining}
-        finder: Any = pattern if search is None else search
-        with context.limited():
+        finder: Any = pattern if search is None else search.conditions
+        if search is not None and search.compute is not None:
+            options["compute"] = search.compute
+        with context.limited(), located(bound):
             found: MatchIterator = finder.find_iter(given, **options)
         return found
+
+
+def _bound(
+    pattern: Pattern, texts: Mapping[str, str], names: Sequence[str], context: ExecutionContext
+) -> tuple[tuple[Condition, ...], TypedPlans]:
+    """Look up the names of conditions, or find that done in the pattern cache."""
+    for text in texts.values():
+        check_text(text, "condition")
+    cache = get_pattern_cache()
+    subset = [each for name, members in pattern.subset.items() for each in ("", name, *members)]
+    parts = [*pattern.variables, *subset, "", *(each for pair in texts.items() for each in pair), "", *names]
+    # Lengths keep texts apart that have anything in them. Clauses' keys begin with their number.
+    key = "conditions\0" + "\0".join(f"{len(part)}:{part}" for part in parts)
+    found: tuple[tuple[Condition, ...], TypedPlans] | None = cache.get(key, kind="clause")
+    if found is None:
+        definitions = [parse_condition(name, text) for name, text in texts.items()]
+        columns, variables = Columns(names, ""), Variables(pattern.variables, pattern.subset)
+        found = bind_conditions(definitions, columns, variables, context.check), TypedPlans()
+        cache.put(key, found, kind="clause")
+    return found
 
 
 def _starts(partitions: Any, rows: int) -> Integers:

@@ -9,10 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rowpattern.errors import QueryError
+from rowpattern.errors import QueryError, QueryLimitError
 from rowpattern.sql.arrow.arrays import Booleans, Integers, has_nan
 from rowpattern.sql.arrow.casting import INTERVAL_PARTS, has_intervals
-from rowpattern.sql.arrow.categories import is_ordered, nulls_like, ranks
+from rowpattern.sql.arrow.categories import is_ordered, labels_of, nulls_like, of_ranks, ranks
 from rowpattern.sql.arrow.chunks import take_values
 from rowpattern.sql.execute.row_order import RowNumbers, RowOrder, row_order
 from rowpattern.sql.execute.time_zones import in_columns_zone
@@ -88,7 +88,7 @@ class OrderedPartitions:
         moved = pa.chunked_array(parts, column.type)
         if len(self.starts) > 1:
             self._context.hold(column.nbytes)
-            moved = pc.if_else(self.inside(rows), moved, pa.scalar(None, column.type))
+            moved = _only_where(self.inside(rows), moved)
         return moved
 
     def inside(self, rows: int) -> pa.Array:
@@ -106,6 +106,20 @@ class OrderedPartitions:
                 flags[at[(at >= self.starts) & (at < ends)]] = False
             found = self._inside[rows] = pa.array(flags)
         return found
+
+
+def _only_where(flags: pa.Array, values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return values, NULL where flags are not set."""
+    kind = values.type
+    if is_ordered(kind):
+        # Arrow makes a dictionary of the values that are left, in the order in which they come.
+        return of_ranks(_only_where(flags, ranks(values)), kind, labels_of(values))
+    if not isinstance(kind, pa.BaseExtensionType):
+        return pc.if_else(flags, values, pa.scalar(None, kind))
+    # Arrow computes with what these are stored as.
+    stored = pa.chunked_array([chunk.storage for chunk in values.chunks], kind.storage_type)
+    kept = _only_where(flags, stored)
+    return pa.chunked_array([pa.ExtensionArray.from_storage(kind, chunk) for chunk in kept.chunks], kind)
 
 
 def sort_partitions(
@@ -164,6 +178,8 @@ def _comparable(values: pa.ChunkedArray) -> pa.ChunkedArray:
         return ranks(values)
     if isinstance(values.type, pa.DictionaryType):
         return values.cast(values.type.value_type)
+    if pa.types.is_float16(values.type):
+        return values.cast(pa.float32())
     return _interval_lengths(values) if has_intervals(values.type) else values
 
 
@@ -213,23 +229,25 @@ def _ordered_by_duckdb(
     changed = np.zeros(count - 1, dtype=bool)
     for column, key in zip(values[:partition_keys], keys):
         context.check()
-        changed |= _changes(take_values(context, column, pa.array(order)), key)
+        in_order = take_values(context, column, pa.array(order))
+        if pa.types.is_nested(in_order.type):
+            changed |= _nested_changes(in_order, key, database, context)
+        else:
+            changed |= _changes(in_order, key)
     context.hold(8 * int(np.count_nonzero(changed)))
     return RowOrder(order, np.concatenate([np.zeros(1, dtype=np.int64), np.flatnonzero(changed) + 1]))
 
 
 def _changes(column: pa.ChunkedArray, key: Key) -> Booleans:
     """Say for each row but the first whether its value differs from the one before; NULLs are alike, NaNs too."""
-    not_comparable = error_at(f"PARTITION BY cannot compare values of the type {column.type}", key.location, QueryError)
-    if pa.types.is_nested(column.type):
-        raise not_comparable
     if pa.types.is_null(column.type):
         return np.zeros(len(column) - 1, dtype=bool)
     before, after = _neighbours(column)
     try:
         differs = pc.not_equal(before, after)
     except pa.ArrowNotImplementedError:
-        raise not_comparable from None
+        message = f"PARTITION BY cannot compare values of the type {column.type}"
+        raise error_at(message, key.location, QueryError) from None
     if column.null_count:
         one_null = pc.xor(pc.is_null(before), pc.is_null(after))
         differs = pc.or_(pc.fill_null(differs, fill_value=False), one_null)
@@ -238,3 +256,22 @@ def _changes(column: pa.ChunkedArray, key: Key) -> Booleans:
         nan = [_to_numpy(pc.fill_null(pc.is_nan(side), fill_value=False)) for side in (before, after)]
         changed = changed & ~(nan[0] & nan[1])
     return changed
+
+
+def _nested_changes(column: pa.ChunkedArray, key: Key, database: Database, context: ExecutionContext) -> Booleans:
+    """As `_changes`, of lists, structs and maps, which DuckDB compares.
+
+    Raises:
+        QueryError: DuckDB cannot compare them.
+    """
+    context.hold(9 * len(column))
+    row = pa.array(np.arange(len(column), dtype=np.int64))
+    database.register("rowpattern key", pa.table({"k": column, "row": row}))
+    differs = '"k" IS DISTINCT FROM lag("k") OVER (ORDER BY "row")'
+    try:
+        found = database.query(f'SELECT {differs} FROM "rowpattern key" ORDER BY "row"').column(0)
+    except QueryLimitError:
+        raise
+    except QueryError as error:
+        raise _failed(key, str(error)) from None
+    return _to_numpy(found.slice(1))

@@ -10,12 +10,14 @@ of all expressions.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
 
 from rowpattern.errors import QueryError, QueryLimitError
 from rowpattern.sql.arrow.categories import is_ordered, labels_of
+from rowpattern.sql.arrow.nested_types import with_inner_types
 from rowpattern.sql.bind.expressions import columns_in
 from rowpattern.sql.expression import nodes
 from rowpattern.sql.expression.write import sql_of
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from rowpattern.sql.arrow.arrays import Array
     from rowpattern.sql.duckdb.connection import Database
 
-__all__ = ["InZone", "check_one_zone", "column_zones", "in_columns_zone", "relabelled", "with_categories"]
+__all__ = ["InZone", "column_zones", "in_columns_zone", "in_zone_of", "relabelled", "with_categories"]
 
 # These give one of their arguments, or a number of them.
 _CHOOSING = frozenset({"any_value", "arbitrary", "arg_max", "arg_min", "array_agg", "count", "first", "greatest", "if"})
@@ -45,12 +47,14 @@ class InZone(NamedTuple):
 
     Attributes:
         sql: DuckDB's SQL.
+        tree: the same, where it is known.
         database: the connection.
         zone: what timestamps with a zone that it gives are called; None where that is not known.
         fail: makes the error for a zone that is not known.
     """
 
     sql: str
+    tree: nodes.Node | None
     database: Database
     zone: str | None
     fail: Callable[[], QueryError]
@@ -69,11 +73,16 @@ class InZone(NamedTuple):
 
 
 def relabelled(values: Array, zone: str) -> Array:
-    """Return timestamps as the same instants of a zone; other values as they are."""
-    kind = values.type
-    if pa.types.is_timestamp(kind) and kind.tz is not None and kind.tz != zone:
-        return values.cast(pa.timestamp(kind.unit, zone))
-    return values
+    """Return timestamps, also inside of lists and the like, as the same instants of a zone; other values unchanged."""
+    if not _may_have_zone(values.type):
+        return values
+    kind = with_inner_types(values.type, partial(_in_zone, zone=zone))
+    return values if kind == values.type else values.cast(kind)
+
+
+def _in_zone(kind: pa.DataType, zone: str) -> pa.DataType:
+    zoned = pa.types.is_timestamp(kind) and kind.tz is not None
+    return pa.timestamp(kind.unit, zone) if zoned else kind
 
 
 def _zones_in(kind: pa.DataType) -> set[str]:
@@ -117,15 +126,26 @@ def in_columns_zone(
         UnsupportedQueryError: DuckDB does not know the columns' zone.
     """
     types: dict[str, pa.DataType] = dict(zip(table.column_names, table.schema.types))
-    if tree is not None and any(map(is_ordered, types.values())):
-        typed = with_categories(
-            tree, {name: labels_of(table.column(name)) for name in types if is_ordered(types[name])}
-        )
+    labels = {name: labels_of(table.column(name)) for name in types if is_ordered(types[name])}
+    return in_zone_of(sql, tree, types, labels, database, error)
+
+
+def in_zone_of(  # noqa: PLR0917 - as in_columns_zone
+    sql: str,
+    tree: nodes.Node | None,
+    types: Mapping[str, pa.DataType],
+    labels: Mapping[str, Sequence[str]],
+    database: Database,
+    error: Callable[[str], QueryError],
+) -> InZone:
+    """Say the same for columns of these types, of which the ordered categories have these texts."""
+    if tree is not None and labels:
+        typed = with_categories(tree, labels)
         if typed is not tree:
             sql, tree = sql_of(typed), typed
     zoned = column_zones(types)
     if not zoned:
-        return InZone(sql, database, database.time_zone, _known)
+        return InZone(sql, tree, database, database.time_zone, _known)
     read = zoned if tree is None else {name: zones for name, zones in zoned.items() if name in columns_in(tree)}
     every = sorted(set().union(*read.values())) if read else []
 
@@ -133,32 +153,18 @@ def in_columns_zone(
         return error(_several_zones(every))
 
     if not every:
-        return InZone(sql, database, database.time_zone, several)
+        return InZone(sql, tree, database, database.time_zone, several)
     if tree is not None:
         exact = _with_exact_differences(sql, tree, types, read, database)
         if exact is not tree:
             sql, tree = sql_of(exact), exact
     if database.zone_given:
-        return InZone(sql, database, database.time_zone, several)
+        return InZone(sql, tree, database, database.time_zone, several)
     if tree is not None and not _needs_zone(tree, read):
-        return InZone(sql, database, every[0] if len(every) == 1 else None, several)
+        return InZone(sql, tree, database, every[0] if len(every) == 1 else None, several)
     if len(every) > 1:
         raise several()
-    return InZone(sql, database.in_zone(every[0]), every[0], several)
-
-
-def check_one_zone(
-    tree: nodes.Node, types: Mapping[str, pa.DataType], database: Database, error: Callable[[str], QueryError]
-) -> None:
-    """Refuse an expression that is not computed as a whole, as `in_columns_zone` would.
-
-    Raises:
-        QueryError: it needs a zone, its columns have several, and the caller named none.
-    """
-    zoned = column_zones(types)
-    every = sorted(set().union(*zoned.values())) if zoned else []
-    if len(every) > 1 and not database.zone_given and _needs_zone(tree, zoned):
-        raise error(_several_zones(every))
+    return InZone(sql, tree, database.in_zone(every[0]), every[0], several)
 
 
 def _several_zones(every: list[str]) -> str:
@@ -235,7 +241,8 @@ def with_categories(node: nodes.Node, labels: Mapping[str, Sequence[str]]) -> no
     known = next(
         (labels[each.names[0]] for each in sides if isinstance(each, nodes.Column) and each.names[0] in labels), None
     )
-    if known is None:
+    if not known:
+        # Rows that are all NULL may have lost their categories; they compare as NULL with any text.
         return new
     kind = nodes.TypeName("ENUM", tuple((None, nodes.Literal("STRING", label)) for label in known))
     return nodes.map_children(new, lambda each: nodes.Cast(each, kind, span=each.span) if _is_text(each) else each)

@@ -1,10 +1,13 @@
 //! The strategy that tries ways to match one after another, and goes back.
 
 use super::ambiguity::branches_meet;
+use super::answers::PartitionAnswers;
 use super::failures::{Failures, Reach};
+use super::follows::Follows;
+use super::rounds::Asking;
 use crate::automaton::ACCEPT;
 use crate::budget::{Budget, Stopped};
-use crate::condition::{Aggregate, Expression, MatchSoFar, Surroundings, Value, ValueColumn};
+use crate::expression::{Aggregate, Condition, Expression, MatchSoFar, RowContext, Surroundings, ValueColumn};
 use crate::matcher::{BackwardPass, Candidate, Context, Output, SearchError, Sink, Strategy};
 use crate::rows::{Skip, Target, VariableSet};
 
@@ -20,13 +23,13 @@ pub const FAILURES_BEFORE_NOTES: u32 = 32;
 #[derive(Debug, Default)]
 pub struct MatchConditions {
     /// What they read.
-    pub columns: Vec<ValueColumn>,
+    pub columns: Vec<ValueColumn<'static>>,
     /// Sets of variables that they name.
     pub sets: Vec<VariableSet>,
     /// Aggregates that they read.
     pub aggregates: Vec<Aggregate>,
     /// By variable; None where rows alone decide.
-    pub conditions: Vec<Option<Expression>>,
+    pub conditions: Vec<Option<Condition>>,
 }
 
 /// A place in the search: what the match may go on with follows from the position. Small, as there is one a row.
@@ -42,8 +45,11 @@ struct Choices {
 pub struct Backtracking<'a> {
     conditions: &'a MatchConditions,
     names: &'a [String],
+    /// What is computed elsewhere; none unless the search goes in rounds.
+    answers: PartitionAnswers,
     skip: Skip,
     so_far: MatchSoFar<'a>,
+    follows: Follows,
     failures: Failures,
     /// Whether a branch that failed can be come to again; None before the first partition.
     notes: Option<bool>,
@@ -58,18 +64,21 @@ pub struct Backtracking<'a> {
 impl<'a> Backtracking<'a> {
     /// With these conditions of a pattern with variables of these names.
     pub fn new(conditions: &'a MatchConditions, names: &'a [String], skip: Skip) -> Self {
-        let expressions = conditions.conditions.iter();
+        let expressions = conditions.conditions.iter().map(|condition| condition.as_ref().map(Condition::expression));
         let reach = Reach::of(expressions.clone().flatten(), conditions.sets.len(), conditions.aggregates.len());
+        let cost = |expression: Option<&Expression>| expression.map_or(0, Expression::size) / PARTS_A_STEP;
         Self {
             conditions,
             names,
+            answers: PartitionAnswers::default(),
             skip,
             so_far: MatchSoFar::new(&conditions.sets, &conditions.aggregates, &conditions.columns),
+            follows: Follows::of_conditions(&conditions.conditions, &conditions.sets),
             failures: Failures::new(reach),
             notes: None,
             failures_before_notes: FAILURES_BEFORE_NOTES,
             choices: Vec::new(),
-            costs: expressions.map(|condition| condition.as_ref().map_or(0, Expression::size) / PARTS_A_STEP).collect(),
+            costs: expressions.map(cost).collect(),
             steps_since_look: 0,
             taken: 0,
         }
@@ -106,7 +115,7 @@ impl<'a> Backtracking<'a> {
         context: &mut Context<'_>,
         backward: &mut BackwardPass,
         start: usize,
-        around: Surroundings<'a>,
+        around: Surroundings<'_>,
     ) -> Result<Option<usize>, SearchError> {
         let automaton = context.automaton;
         let notes = self.notes.unwrap_or(true);
@@ -158,9 +167,9 @@ impl<'a> Backtracking<'a> {
             if let Some(condition) = &self.conditions.conditions[usize::from(variable)] {
                 self.look(context, self.costs[usize::from(variable)])?;
                 let held = condition
-                    .evaluate(&self.so_far, around)
+                    .evaluate(&RowContext::new(&self.so_far, &around))
                     .map_err(|error| SearchError::Evaluation(variable, error))?;
-                if held != Value::Bool(true) {
+                if held != Some(true) {
                     self.so_far.pop();
                     continue;
                 }
@@ -226,8 +235,11 @@ impl Strategy for Backtracking<'_> {
     ) -> Result<Option<usize>, SearchError> {
         let Candidate { start, begin, end, number, .. } = candidate;
         let (columns, names) = (&self.conditions.columns, self.names);
-        let around = Surroundings { columns, names, begin, end, number: number as i64 };
-        let Some(end) = self.search(context, backward, start, around)? else { return Ok(None) };
+        let answers = std::mem::take(&mut self.answers);
+        let around = Surroundings { columns, names, begin, end, number: number as i64, answers: &answers };
+        let found = self.search(context, backward, start, around);
+        self.answers = answers;
+        let Some(end) = found? else { return Ok(None) };
         self.hand_on(context, output, target)?;
         Ok(Some(end))
     }
@@ -237,5 +249,15 @@ impl Strategy for Backtracking<'_> {
         self.so_far.release(budget);
         budget.release_vector(&self.choices);
         self.choices = Vec::new();
+    }
+}
+
+impl Asking for Backtracking<'_> {
+    fn answers(&mut self) -> &mut PartitionAnswers {
+        &mut self.answers
+    }
+
+    fn follows(&self, variable: u8, expression: usize) -> &[bool] {
+        self.follows.of(variable, expression)
     }
 }

@@ -9,7 +9,7 @@ use std::hash::BuildHasher;
 use hashbrown::HashTable;
 
 use crate::budget::{Budget, Stopped};
-use crate::condition::{Expression, MatchSoFar};
+use crate::expression::{Expression, Given, MatchSoFar, Operation};
 use crate::rows::At;
 
 /// Words of all keys together; 64 MiB. Past that nothing more is remembered: the answer stays the same.
@@ -41,9 +41,9 @@ impl Reach {
     }
 
     fn add(&mut self, expression: &Expression) {
-        match expression {
-            Expression::Read(_, at) => self.read(*at),
-            Expression::Classifier(at) => {
+        match &expression.operation {
+            Operation::Read(_, at) | Operation::Exists(at) => self.read(*at),
+            Operation::Classifier(at) => {
                 self.read(*at);
                 if at.set.is_none() && !at.first && at.rows == 0 {
                     self.classifiers = self.classifiers.max(at.offset.saturating_add(1));
@@ -51,15 +51,34 @@ impl Reach {
                     self.other_classifiers = true;
                 }
             }
-            Expression::MatchNumber | Expression::Aggregate(_) => self.start = true,
-            others => others.for_each_part(|part| self.add(part)),
+            Operation::MatchNumber | Operation::Aggregate(_) => self.start = true,
+            Operation::Computed(_, given) => given.iter().for_each(|given| match given {
+                Given::Row(at) => self.read(*at),
+                Given::Rows(set) => self.read_all(*set),
+                Given::Value(expression) => self.add(expression),
+            }),
+            Operation::Literal(_) => {}
+            Operation::Call(..) => expression.for_each_part(|part| self.add(part)),
+        }
+    }
+
+    /// Whether keys grow with the match.
+    fn reads_whole_matches(&self) -> bool {
+        self.other_classifiers || self.sets.iter().any(|&(first, _)| first == usize::MAX)
+    }
+
+    /// All rows that are mapped to a set, or all rows of the match.
+    fn read_all(&mut self, set: Option<usize>) {
+        self.start = true;
+        if let Some((first, _)) = set.and_then(|set| self.sets.get_mut(set)) {
+            *first = usize::MAX;
         }
     }
 
     fn read(&mut self, at: At) {
         match at.set {
             Some(set) => {
-                let (first, last) = &mut self.sets[set];
+                let Some((first, last)) = self.sets.get_mut(set) else { return };
                 let reached = if at.first { first } else { last };
                 *reached = (*reached).max(at.offset.saturating_add(1));
                 self.start |= at.first;
@@ -188,7 +207,8 @@ impl Failures {
     fn has_written(&mut self, position: u32, state: &MatchSoFar<'_>) -> bool {
         let key = &mut self.key;
         key.clear();
-        if self.reach.other_classifiers && state.classifiers.len() > MOST_KEY_WORDS {
+        // Rows of a set are at most those of the match.
+        if self.reach.reads_whole_matches() && state.classifiers.len() > MOST_KEY_WORDS {
             return false;
         }
         key.extend([(state.start + state.classifiers.len()) as u64, u64::from(position)]);

@@ -8,18 +8,19 @@
 //! ```
 //! use rowpattern_core::backtrack::{Backtracking, MatchConditions};
 //! use rowpattern_core::budget::Budget;
-//! use rowpattern_core::condition::{Comparison, Expression, ValueColumn};
+//! use rowpattern_core::expression::{Condition, Expression, Scope, Type, ValueColumn};
 //! use rowpattern_core::matcher::{Compiled, Count, Search};
 //! use rowpattern_core::rows::{At, Partitions, Skip, SymbolsBuilder};
 //!
 //! // A B+ where B is above A: B.price > FIRST(price).
 //! let compiled = Compiled::new("A B+").unwrap();
 //! let current = At { set: None, first: false, offset: 0, rows: 0 };
-//! let read = |at| Box::new(Expression::Read(0, at));
-//! let above = Expression::Compare(Comparison::Greater, read(current), read(At { first: true, ..current }));
+//! let read = |at| Expression::read(Type::Double, 0, at);
+//! let above = Expression::call(Type::Boolean, ">", [read(current), read(At { first: true, ..current })]);
+//! let scope = Scope { columns: &[Type::Double], sets: 0, aggregates: &[] };
 //! let conditions = MatchConditions {
-//!     columns: vec![ValueColumn::Float(vec![5.0, 6.0, 7.0, 4.0, 3.0], Vec::new())],
-//!     conditions: vec![None, Some(above)],
+//!     columns: vec![ValueColumn::from_iter([5.0, 6.0, 7.0, 4.0, 3.0].map(Some))],
+//!     conditions: vec![None, Some(Condition::new(above, &scope).unwrap())],
 //!     ..MatchConditions::default()
 //! };
 //!
@@ -35,7 +36,17 @@
 //! ```
 
 mod ambiguity;
+mod answers;
+mod asked;
 mod backtracking;
 mod failures;
+mod follows;
+mod look_ahead;
+mod rounds;
+mod start_conditions;
 
+pub use answers::{PartitionAnswers, Purpose, Used};
+pub use asked::{ArgumentColumn, Asked};
 pub use backtracking::{Backtracking, FAILURES_BEFORE_NOTES, MatchConditions};
+pub use rounds::{Asking, Compute, REQUESTS_A_ROUND, search_in_rounds};
+pub use start_conditions::StartConditions;

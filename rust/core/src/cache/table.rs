@@ -20,7 +20,7 @@ use crate::sync::{Mutex, MutexGuard};
 /// The number of locks: with 64, threads that run at once seldom want the same one.
 const SHARDS: usize = 64;
 
-/// Entries of a shard; 65,536 in all, in some 3 MB.
+/// Entries of a shard; 65,536 in all, in some 5 MB.
 const MOST_OF_A_SHARD: usize = 1024;
 
 /// Entries that are looked at for one that nobody has found, when one has to leave a shard.

@@ -1,5 +1,7 @@
 //! The types of expressions: DuckDB's, as far as values of them are computed here.
 
+use std::fmt;
+
 /// A type that values are computed in. Others stay with DuckDB.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Type {
@@ -77,6 +79,43 @@ pub enum Physical {
     Text,
 }
 
+/// All but decimals.
+const NAMES: [(Type, &str); 23] = [
+    (Type::Null, "NULL"),
+    (Type::Boolean, "BOOLEAN"),
+    (Type::TinyInt, "TINYINT"),
+    (Type::SmallInt, "SMALLINT"),
+    (Type::Integer, "INTEGER"),
+    (Type::BigInt, "BIGINT"),
+    (Type::HugeInt, "HUGEINT"),
+    (Type::UTinyInt, "UTINYINT"),
+    (Type::USmallInt, "USMALLINT"),
+    (Type::UInteger, "UINTEGER"),
+    (Type::UBigInt, "UBIGINT"),
+    (Type::Float, "FLOAT"),
+    (Type::Double, "DOUBLE"),
+    (Type::Date, "DATE"),
+    (Type::Time, "TIME"),
+    (Type::TimestampS, "TIMESTAMP_S"),
+    (Type::TimestampMs, "TIMESTAMP_MS"),
+    (Type::Timestamp, "TIMESTAMP"),
+    (Type::TimestampNs, "TIMESTAMP_NS"),
+    (Type::TimestampTz, "TIMESTAMP WITH TIME ZONE"),
+    (Type::Interval, "INTERVAL"),
+    (Type::Varchar, "VARCHAR"),
+    (Type::Rank, "RANK"),
+];
+
+impl fmt::Display for Type {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Self::Decimal { width, scale } = self {
+            return write!(formatter, "DECIMAL({width},{scale})");
+        }
+        let name = NAMES.iter().find(|(kind, _)| kind == self);
+        formatter.write_str(name.map_or("", |(_, name)| name))
+    }
+}
+
 impl Type {
     /// The type that DuckDB calls so; None for those that are not computed here. An ordered category is `RANK`.
     ///
@@ -91,32 +130,7 @@ impl Type {
             let (width, scale) = (width.trim().parse().ok()?, scale.trim().parse().ok()?);
             return ((1..=38).contains(&width) && scale <= width).then_some(Self::Decimal { width, scale });
         }
-        Some(match name {
-            "NULL" => Self::Null,
-            "BOOLEAN" => Self::Boolean,
-            "TINYINT" => Self::TinyInt,
-            "SMALLINT" => Self::SmallInt,
-            "INTEGER" => Self::Integer,
-            "BIGINT" => Self::BigInt,
-            "HUGEINT" => Self::HugeInt,
-            "UTINYINT" => Self::UTinyInt,
-            "USMALLINT" => Self::USmallInt,
-            "UINTEGER" => Self::UInteger,
-            "UBIGINT" => Self::UBigInt,
-            "FLOAT" => Self::Float,
-            "DOUBLE" => Self::Double,
-            "DATE" => Self::Date,
-            "TIME" => Self::Time,
-            "TIMESTAMP_S" => Self::TimestampS,
-            "TIMESTAMP_MS" => Self::TimestampMs,
-            "TIMESTAMP" => Self::Timestamp,
-            "TIMESTAMP_NS" => Self::TimestampNs,
-            "TIMESTAMP WITH TIME ZONE" => Self::TimestampTz,
-            "INTERVAL" => Self::Interval,
-            "VARCHAR" => Self::Varchar,
-            "RANK" => Self::Rank,
-            _ => return None,
-        })
+        NAMES.iter().find(|(_, known)| *known == name).map(|(kind, _)| *kind)
     }
 
     /// What its values are held as.

@@ -1,7 +1,7 @@
 //! Why a search ends early.
 
 use crate::budget::Stopped;
-use crate::condition::EvaluationError;
+use crate::expression::EvaluationError;
 use crate::rows::SkipError;
 
 /// Why a search ended before the rows did.

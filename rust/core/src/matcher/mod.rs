@@ -59,7 +59,7 @@ pub use error::SearchError;
 pub use forward::ForwardPass;
 pub use morsels::{Morsel, StateBefore};
 pub use output::{FreeRows, Output};
-pub use scan::Scan;
+pub use scan::{Scan, ScanPlace};
 pub use search::{Ended, Search};
 pub use sink::{Block, Count, Sink};
 pub use strategy::{Candidate, Strategy};

@@ -10,6 +10,7 @@ pub const ROWS_A_BLOCK: usize = 1024;
 pub const ENDS_A_BLOCK: usize = 4 * ROWS_A_BLOCK;
 
 /// Buffers of one block, and how much of them is used.
+#[derive(Debug)]
 pub struct Buffers {
     pub variables: Vec<u8>,
     pub excluded: Vec<u8>,
@@ -21,8 +22,8 @@ pub struct Buffers {
     pub ended: usize,
 }
 
-impl Buffers {
-    fn new() -> Self {
+impl Default for Buffers {
+    fn default() -> Self {
         Self {
             variables: vec![0; ROWS_A_BLOCK],
             excluded: vec![0; ROWS_A_BLOCK],
@@ -74,7 +75,17 @@ pub struct Output<'o, S> {
 impl<'o, S: Sink> Output<'o, S> {
     /// Empty buffers before a sink.
     pub fn new(automaton: &'o Automaton, sink: &'o mut S) -> Self {
-        Self { sink, buffers: Buffers::new(), automaton }
+        Self::with(Buffers::default(), automaton, sink)
+    }
+
+    /// As [`Self::new`], with buffers from which all was handed on.
+    pub(super) fn with(buffers: Buffers, automaton: &'o Automaton, sink: &'o mut S) -> Self {
+        Self { sink, buffers, automaton }
+    }
+
+    /// The buffers, to be used again.
+    pub(super) fn into_buffers(self) -> Buffers {
+        self.buffers
     }
 
     /// For how many rows there is room, at least one.

@@ -114,14 +114,24 @@ impl<'s> Search<'s> {
 
     /// Whether any row begins a match. Goes backward only, in this thread, and ends at the first match that it sees.
     pub fn is_match(self, tick: &mut Tick<'_>) -> Ended<bool> {
+        self.alone(tick, |context, partitions| match Self::begins_match(context, partitions) {
+            Ok(found) => (found, None),
+            Err(reason) => (false, Some(reason.into())),
+        })
+    }
+
+    /// Does other work on the rows, in this thread alone, and gives what came of it.
+    pub fn alone<R>(
+        self,
+        tick: &mut Tick<'_>,
+        work: impl FnOnce(&mut Context<'_>, &Partitions) -> (R, Option<SearchError>),
+    ) -> Ended<R> {
         let Self { compiled, symbols, partitions, budget, mut tables } = self;
         let own = &mut tables[0];
         own.adopt(symbols);
         let mut context = Context { automaton: &compiled.automaton, symbols, tables: own, budget, tick };
-        match Self::begins_match(&mut context, partitions) {
-            Ok(found) => Ended { found, error: None, tables },
-            Err(reason) => Ended { found: false, error: Some(reason.into()), tables },
-        }
+        let (found, error) = work(&mut context, partitions);
+        Ended { found, error, tables }
     }
 
     fn begins_match(context: &mut Context<'_>, partitions: &Partitions) -> Result<bool, Stopped> {

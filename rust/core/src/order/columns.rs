@@ -68,10 +68,10 @@ pub enum KeyValues<'a> {
     U64(&'a [u64]),
     /// Numbers that compare as what they are when they are divided, towards 0, by a number above 0.
     Divided(&'a [i64], i64),
-    /// The bits of floating-point numbers. NaN is above all others and equal to itself, -0.0 is equal to 0.0.
-    F32(&'a [u32]),
+    /// Floating-point numbers. NaN is above all others and equal to itself, -0.0 is equal to 0.0.
+    F32(&'a [f32]),
     /// As `F32`, of 64 bits.
-    F64(&'a [u64]),
+    F64(&'a [f64]),
     /// Whole numbers of 128 bits, decimals too.
     I128(&'a [i128]),
     /// Texts or bytes.
@@ -142,9 +142,6 @@ impl KeyValues<'_> {
     /// so many.
     #[inline]
     pub(super) fn numbers(&self, rows: Range<usize>, found: &mut [u64]) -> Option<()> {
-        let pairs = |found: &mut [u64], bits: &[u64]| {
-            found.iter_mut().zip(bits).for_each(|(found, &bits)| *found = ordered_double(bits));
-        };
         match self {
             Self::Nulls => found.fill(0),
             Self::Booleans(bits) => found.iter_mut().zip(rows).for_each(|(found, at)| *found = bits.get(at).into()),
@@ -153,12 +150,16 @@ impl KeyValues<'_> {
                     *found = number.checked_div(*divisor).unwrap_or(number) as u64 ^ SIGN;
                 }
             }
-            Self::F32(bits) => {
-                for (found, &bits) in found.iter_mut().zip(bits.get(rows)?) {
-                    *found = ordered_double(f64::from(f32::from_bits(bits)).to_bits());
+            Self::F32(numbers) => {
+                for (found, &number) in found.iter_mut().zip(numbers.get(rows)?) {
+                    *found = ordered_double(number.into());
                 }
             }
-            Self::F64(bits) => pairs(found, bits.get(rows)?),
+            Self::F64(numbers) => {
+                for (found, &number) in found.iter_mut().zip(numbers.get(rows)?) {
+                    *found = ordered_double(number);
+                }
+            }
             _ => {
                 let turned = self.integers(rows, found)?;
                 if turned != 0 {
@@ -172,10 +173,9 @@ impl KeyValues<'_> {
     }
 }
 
-/// The bits of a double as a number that is ordered as doubles are in SQL.
+/// A double as a number that is ordered as doubles are in SQL.
 #[inline]
-fn ordered_double(bits: u64) -> u64 {
-    let number = f64::from_bits(bits);
+fn ordered_double(number: f64) -> u64 {
     if number.is_nan() {
         return u64::MAX;
     }
@@ -191,11 +191,11 @@ mod tests {
     #[test]
     fn doubles_are_ordered_as_in_sql() {
         let ascending = [f64::NEG_INFINITY, -1.5, -f64::MIN_POSITIVE, -0.0, f64::MIN_POSITIVE, 1e300, f64::INFINITY];
-        let codes = ascending.map(|number| ordered_double(number.to_bits()));
+        let codes = ascending.map(|number| ordered_double(number));
         assert!(codes.is_sorted_by(|one, next| one < next), "{codes:?}");
-        assert_eq!(ordered_double(0.0_f64.to_bits()), ordered_double((-0.0_f64).to_bits()));
-        assert_eq!(ordered_double(f64::NAN.to_bits()), ordered_double((-f64::NAN).to_bits()));
-        assert!(ordered_double(f64::INFINITY.to_bits()) < ordered_double(f64::NAN.to_bits()));
+        assert_eq!(ordered_double(0.0), ordered_double(-0.0));
+        assert_eq!(ordered_double(f64::NAN), ordered_double(-f64::NAN));
+        assert!(ordered_double(f64::INFINITY) < ordered_double(f64::NAN));
     }
 
     #[test]

@@ -92,7 +92,7 @@ impl Navigation {
     ) -> Result<Vec<i64>, Stopped> {
         let mut rows = Vec::new();
         budget.reserve(&mut rows, starts.len())?;
-        for_each_match(starts, lengths, variables, budget, tick, |start, variables| {
+        for_each_match(starts.iter().copied(), lengths, variables, budget, tick, |start, variables| {
             rows.push(self.within(variables).map_or(NOWHERE, |at| start + at as i64));
             Ok(())
         })?;
@@ -111,7 +111,7 @@ impl Navigation {
         let mut rows = Vec::new();
         budget.reserve(&mut rows, variables.len())?;
         let mut counted: Vec<i64> = Vec::new();
-        for_each_match(starts, lengths, variables, budget, tick, |start, variables| {
+        for_each_match(starts.iter().copied(), lengths, variables, budget, tick, |start, variables| {
             if self.offset == 0 {
                 let mut held = NOWHERE;
                 rows.extend(variables.iter().zip(start..).map(|(&variable, row)| {
@@ -136,9 +136,58 @@ impl Navigation {
     }
 }
 
+/// How many rows of each match are mapped to some variables. Takes time linear in the rows of matches.
+///
+/// `lengths` has how many rows each match has, `variables` the variables of all, in order.
+pub fn counts_of_matches(
+    counted: VariableSet,
+    lengths: impl ExactSizeIterator<Item = usize>,
+    variables: &[u8],
+    budget: &Budget,
+    tick: &mut Tick<'_>,
+) -> Result<Vec<i64>, Stopped> {
+    let mut counts = Vec::new();
+    budget.reserve(&mut counts, lengths.len())?;
+    let ones = ones(counted);
+    let starts = std::iter::repeat_n(0, lengths.len());
+    for_each_match(starts, lengths, variables, budget, tick, |_, variables| {
+        counts.push(variables.iter().map(|&variable| ones[usize::from(variable)]).sum());
+        Ok(())
+    })?;
+    Ok(counts)
+}
+
+/// As [`counts_of_matches`] for each row of each match, among the match's rows up to it.
+pub fn counts_of_rows(
+    counted: VariableSet,
+    lengths: impl ExactSizeIterator<Item = usize>,
+    variables: &[u8],
+    budget: &Budget,
+    tick: &mut Tick<'_>,
+) -> Result<Vec<i64>, Stopped> {
+    let mut counts = Vec::new();
+    budget.reserve(&mut counts, variables.len())?;
+    let ones = ones(counted);
+    let starts = std::iter::repeat_n(0, lengths.len());
+    for_each_match(starts, lengths, variables, budget, tick, |_, variables| {
+        let mut count = 0;
+        counts.extend(variables.iter().map(|&variable| {
+            count += ones[usize::from(variable)];
+            count
+        }));
+        Ok(())
+    })?;
+    Ok(counts)
+}
+
+/// For each variable, 1 where it is in the set: looked up without a branch.
+fn ones(counted: VariableSet) -> [i64; 256] {
+    std::array::from_fn(|variable| i64::from(u8::try_from(variable).is_ok_and(|variable| counted.contains(variable))))
+}
+
 /// Calls with the first row of each match and the variables of its rows.
 fn for_each_match(
-    starts: &[i64],
+    starts: impl Iterator<Item = i64>,
     lengths: impl Iterator<Item = usize>,
     mut variables: &[u8],
     budget: &Budget,
@@ -146,7 +195,7 @@ fn for_each_match(
     mut call: impl FnMut(i64, &[u8]) -> Result<(), Stopped>,
 ) -> Result<(), Stopped> {
     let mut rows_since_look = 0;
-    for (&start, length) in starts.iter().zip(lengths) {
+    for (start, length) in starts.zip(lengths) {
         let (these, others) = variables.split_at(length);
         variables = others;
         rows_since_look += length + 1;
@@ -181,6 +230,17 @@ mod tests {
         assert_eq!(of(navigation(1, false, 0)), [12, NOWHERE, 15]);
         assert_eq!(of(navigation(1, false, 1)), [11, NOWHERE, NOWHERE]);
         assert_eq!(of(Navigation { variables: None, first: false, offset: 0 }), [13, NOWHERE, 15]);
+    }
+
+    #[test]
+    fn counts() {
+        let budget = Budget::unlimited();
+        let lengths = || [4, 0, 1].into_iter();
+        let ones = VariableSet::of(1);
+        let of_matches = counts_of_matches(ones, lengths(), &VARIABLES, &budget, &mut || Ok(()));
+        assert_eq!(of_matches.unwrap(), [2, 0, 1]);
+        let of_rows = counts_of_rows(ones, lengths(), &VARIABLES, &budget, &mut || Ok(()));
+        assert_eq!(of_rows.unwrap(), [0, 1, 2, 2, 1]);
     }
 
     #[test]

@@ -63,6 +63,23 @@ impl Symbols {
         self.masks.capacity() * size_of::<VariableSet>()
     }
 
+    /// The same rows, where the conditions of some variables hold nowhere.
+    pub fn without(&self, variables: VariableSet, budget: &Budget) -> Result<Self, Stopped> {
+        let mut masks = Vec::new();
+        if !self.masks.is_empty() {
+            budget.reserve(&mut masks, self.masks.len())?;
+            masks.extend(self.masks.iter().map(|mask| mask.without(variables)));
+        }
+        let codes = match &self.codes {
+            Codes::Bytes(codes) => {
+                let kept = if masks.is_empty() { !(variables.0[0] as u8) } else { u8::MAX };
+                Codes::Bytes(collected(codes, budget, |code| code & kept)?)
+            }
+            Codes::Wide(codes) => Codes::Wide(collected(codes, budget, |&code| code)?),
+        };
+        Ok(Self { codes, masks })
+    }
+
     /// Rows with one variable each: `table` gives the variable of each label (`None`: of no variable), `labels`
     /// the label of each row, and `place` where it stands in the table. A label outside of the table is of no variable.
     pub fn from_labels<L>(

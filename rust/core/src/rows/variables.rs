@@ -17,6 +17,14 @@ impl VariableSet {
         self.0[usize::from(variable >> 6)] |= 1 << (variable & 63);
     }
 
+    /// Those that are not in another set.
+    #[must_use]
+    pub fn without(self, others: Self) -> Self {
+        let mut words = self.0;
+        words.iter_mut().zip(others.0).for_each(|(word, others)| *word &= !others);
+        Self(words)
+    }
+
     /// Whether the variable is in the set.
     pub fn contains(&self, variable: u8) -> bool {
         self.0[usize::from(variable >> 6)] >> (variable & 63) & 1 == 1

@@ -8,10 +8,13 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 
 use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer};
+use arrow_schema::{DataType, IntervalUnit};
 use rowpattern_core::memory;
 
 use super::structures::CArray;
-use crate::arrow::{ArrowArray, ArrowKind, Failure, FixedBytes, Integers, Storage, Stored, Text, TextKind, Values};
+use crate::arrow::{
+    ArrowArray, ArrowKind, Failure, FixedBytes, FixedValues, Integers, Storage, Stored, Text, TextKind, Values,
+};
 
 /// Takes an array over, and checks that it is one of this type.
 pub fn import(array: CArray, kind: &ArrowKind) -> Result<ArrowArray, Failure> {
@@ -61,9 +64,10 @@ impl Importer<'_> {
             ArrowKind::Boolean => Values::Booleans(self.bits(1, &extent)?),
             ArrowKind::Integer(kind) => Values::Integers(self.integers(*kind, &extent)?),
             ArrowKind::Double => {
-                let bits = self.items::<u64>(1, &extent)?;
-                Values::Doubles(bits)
+                let numbers = self.items(1, &extent)?;
+                Values::Doubles(numbers)
             }
+            ArrowKind::Fixed(kind) => Values::Fixed(kind.clone(), self.fixed(kind, &extent)?),
             ArrowKind::Text(kind) => Values::Text(self.text(*kind, &extent)?),
             ArrowKind::Stored(storage, name) => match self.stored(*storage, &extent, valid.as_ref())? {
                 Some(stored) => Values::Stored(stored, name.clone()),
@@ -141,6 +145,7 @@ impl Importer<'_> {
             | ArrowKind::Integer(_)
             | ArrowKind::Double
             | ArrowKind::Stored(..)
+            | ArrowKind::Fixed(_)
             | ArrowKind::Dictionary(..) => (2, 0),
         };
         let CArray { n_buffers, n_children, .. } = *self.array;
@@ -245,11 +250,6 @@ impl Importer<'_> {
     /// Values as they are stored; None where they are wider than what is read.
     fn stored(&self, storage: Storage, extent: &Extent, valid: Option<&NullBuffer>) -> Result<Option<Stored>, Failure> {
         Ok(Some(match storage {
-            Storage::Int32 => Stored::Int32(self.items(1, extent)?),
-            Storage::Int64 => Stored::Int64(self.items(1, extent)?),
-            Storage::Divided(divisor) => Stored::Divided(self.items(1, extent)?, divisor),
-            Storage::Single => Stored::Single(self.items(1, extent)?),
-            Storage::Int128 => Stored::Int128(self.items(1, extent)?),
             Storage::Int256 => {
                 let bytes = self.fixed_bytes(32, extent)?;
                 let mut numbers = memory::try_with_capacity(extent.rows)?;
@@ -276,6 +276,22 @@ impl Importer<'_> {
         let bytes = |items: usize| items.checked_mul(width).ok_or_else(|| Failure::of("it is too long"));
         let buffer = self.buffer(1, bytes(extent.end)?)?;
         Ok(buffer.slice_with_length(bytes(extent.first)?, bytes(extent.rows)?))
+    }
+
+    fn fixed(&self, kind: &DataType, extent: &Extent) -> Result<FixedValues, Failure> {
+        use crate::arrow::IntegerKind as Is;
+        let integers = |kind| self.integers(kind, extent).map(FixedValues::Integers);
+        match kind {
+            DataType::Float16 => Ok(FixedValues::Halves(self.items(1, extent)?)),
+            DataType::Float32 => Ok(FixedValues::Floats(self.items(1, extent)?)),
+            DataType::Decimal128(..) => Ok(FixedValues::Wide(self.items(1, extent)?)),
+            DataType::Interval(IntervalUnit::MonthDayNano) => Ok(FixedValues::MonthsDaysNanos(self.items(1, extent)?)),
+            DataType::Date32
+            | DataType::Time32(_)
+            | DataType::Decimal32(..)
+            | DataType::Interval(IntervalUnit::YearMonth) => integers(Is::I32),
+            _ => integers(Is::I64),
+        }
     }
 
     fn text(&self, kind: TextKind, extent: &Extent) -> Result<Text, Failure> {
@@ -333,9 +349,9 @@ macro_rules! item {
     ($($number:ty),*) => {
         $(impl Item for $number {
             fn read(bytes: &[u8]) -> Self {
-                bytes.try_into().map_or(0, Self::from_ne_bytes)
+                bytes.try_into().map_or_else(|_| Self::default(), Self::from_ne_bytes)
             }
         })*
     };
 }
-item!(i8, i16, i32, i64, i128, u8, u16, u32, u64);
+item!(i8, i16, i32, i64, u8, u16, u32, u64, i128, f32, f64);

@@ -30,5 +30,5 @@ mod stream;
 mod structures;
 
 pub use buffers::{buffer_booleans, buffer_integers};
-pub use capsules::{arrow_arrays, stream_capsule};
+pub use capsules::{array_capsules, arrow_arrays, stream_capsule};
 pub use column::{Column, Data};

@@ -155,8 +155,11 @@ impl CSchema {
             }
             _ => match (integers, storage(format)) {
                 (Some(integers), _) => ArrowKind::Integer(integers),
-                (None, Some(storage)) => ArrowKind::Stored(storage, name_of(format)?),
-                (None, None) => return other(format),
+                (None, Some(storage)) => ArrowKind::Stored(storage, type_of(format)?.to_string()),
+                (None, None) => match other(format)? {
+                    fixed @ ArrowKind::Fixed(_) => fixed,
+                    other => return Ok(other),
+                },
             },
         };
         self.expect_children(0, format)?;
@@ -195,7 +198,7 @@ fn integer_kind(format: &str) -> Option<IntegerKind> {
     })
 }
 
-/// A type whose values are never read: only its name is wanted.
+/// A type of values of as many bytes each, or one whose values are never read: only its name is wanted.
 fn other(format: &str) -> Result<ArrowKind, String> {
     let nested = [
         ("+l", "List"),
@@ -208,44 +211,41 @@ fn other(format: &str) -> Result<ArrowKind, String> {
     if let Some((_, name)) = nested.iter().find(|(prefix, _)| format.starts_with(prefix)) {
         return Ok(ArrowKind::Other((*name).to_owned()));
     }
-    name_of(format).map(ArrowKind::Other)
+    Ok(match type_of(format)? {
+        kind @ (DataType::Float16
+        | DataType::Float32
+        | DataType::Decimal32(..)
+        | DataType::Decimal64(..)
+        | DataType::Decimal128(..)
+        | DataType::Date32
+        | DataType::Date64
+        | DataType::Time32(_)
+        | DataType::Time64(_)
+        | DataType::Timestamp(..)
+        | DataType::Duration(_)
+        | DataType::Interval(_)) => ArrowKind::Fixed(kind),
+        kind => ArrowKind::Other(kind.to_string()),
+    })
 }
 
-fn name_of(format: &str) -> Result<String, String> {
+fn type_of(format: &str) -> Result<DataType, String> {
     let schema = FFI_ArrowSchema::try_new(format, Vec::new(), None);
-    match schema.and_then(|schema| DataType::try_from(&schema)) {
-        Ok(kind) => Ok(kind.to_string()),
-        Err(_) => Err(format!("its type has the format {format:?}, which is not one of Arrow's")),
-    }
+    schema
+        .and_then(|schema| DataType::try_from(&schema))
+        .map_err(|_| format!("its type has the format {format:?}, which is not one of Arrow's"))
 }
 
 /// What values are stored as that only order rows; None for types that do not.
 fn storage(format: &str) -> Option<Storage> {
-    const DAY_MILLISECONDS: i64 = 86_400_000;
     Some(match format {
-        "f" => Storage::Single,
         "z" => Storage::Bytes(TextKind::Small),
         "Z" => Storage::Bytes(TextKind::Large),
         "vz" => Storage::Bytes(TextKind::View),
-        "tdD" | "tts" | "ttm" => Storage::Int32,
-        // DuckDB, whose order this is, has days of these, and microseconds of the durations below.
-        "tdm" => Storage::Divided(DAY_MILLISECONDS),
-        "tDn" => Storage::Divided(1000),
-        "ttu" | "ttn" | "tDs" | "tDm" | "tDu" => Storage::Int64,
         _ => {
-            if ["tss:", "tsm:", "tsu:", "tsn:"].iter().any(|prefix| format.starts_with(prefix)) {
-                return Some(Storage::Int64);
-            }
             if let Some(width) = format.strip_prefix("w:") {
                 return width.parse().ok().map(Storage::FixedBytes);
             }
-            match format.strip_prefix("d:")?.split(',').nth(2) {
-                None | Some("128") => Storage::Int128,
-                Some("32") => Storage::Int32,
-                Some("64") => Storage::Int64,
-                Some("256") => Storage::Int256,
-                _ => return None,
-            }
+            (format.strip_prefix("d:")?.split(',').nth(2) == Some("256")).then_some(Storage::Int256)?
         }
     })
 }

@@ -1,0 +1,76 @@
+"""Which way each expression of a clause goes, for people (`rowpattern.explain`).
+
+There are three: the engine computes it; DuckDB computes it, or a part of it, over whole columns; or DuckDB is asked in
+rounds while the search for matches runs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rowpattern.sql.bind.bound import TypedPlans
+from rowpattern.sql.bind.expressions import columns_in
+from rowpattern.sql.bind.references import RunningAggregate
+from rowpattern.sql.execute.match_conditions import anchor
+from rowpattern.sql.execute.typed_clause import typed_clause
+from rowpattern.sql.expression.typed import Computed, Reference, walk_typed
+from rowpattern.sql.expression.write import sql_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rowpattern.sql.bind.bound import BoundClause, Condition
+    from rowpattern.sql.duckdb.connection import Database
+    from rowpattern.sql.execute.typed_clause import TypedClause
+    from rowpattern.sql.execute.typed_expressions import TypedExpression
+    from rowpattern.sql.expression.typed import Typed
+    from rowpattern.sql.tables.inputs import Table
+
+__all__ = ["placements"]
+
+_ENGINE = "by the engine, over whole columns"
+_ENGINE_WHILE_MATCHING = "by the engine while matching, going back where it fails"
+_ROUNDS = "asked of DuckDB in rounds while matching, 1 to 4 ms each for up to 10,000 requests"
+
+
+def placements(bound: BoundClause, table: Table, database: Database) -> dict[str, list[str]]:
+    """Return for each condition and measure, by `DEFINE A` and `measure m`, how it is computed.
+
+    The first line is the way of the whole; the others are about parts that go another way.
+
+    Raises:
+        QueryError: an expression needs a time zone, and its columns have several.
+    """
+    together = typed_clause(bound.conditions, bound.measures, table, database, TypedPlans())
+    depending = [each for each in bound.conditions if each.expression.depends]
+    found = {named.what: [_over_columns(each)] for named, each in (*together.rows, *together.measures)}
+    for condition, (named, each) in zip(depending, together.dependent):
+        found[named.what] = list(_while_matching(condition, each, together))
+    return found
+
+
+def _over_columns(each: TypedExpression) -> str:
+    if each.problem is not None:
+        return f"refused by DuckDB: {each.problem.splitlines()[0]}"
+    return _ENGINE if each.native is not None else f"by DuckDB over whole columns, as {each.sql}"
+
+
+def _while_matching(condition: Condition, each: TypedExpression, together: TypedClause) -> Iterator[str]:
+    if each.problem is not None:
+        yield _over_columns(each)
+        return
+    yield _ENGINE_WHILE_MATCHING
+    if condition.start is not None:
+        yield f"{condition.start.sql}: decided once for each row where a match can begin"
+    items = dict(condition.expression.reads)
+    whole = [] if each.tree is None else [Computed("BOOLEAN", each.tree)]
+    leaves: list[Typed] = [*whole] if each.node is None else list(dict.fromkeys(walk_typed(each.node)))
+    for leaf in leaves:
+        if isinstance(leaf, Computed):
+            placed = anchor([items[name] for name in columns_in(leaf.tree)]) is not None
+            how = "by DuckDB over whole columns before, and read at its row" if placed else _ROUNDS
+            yield f"{sql_of(leaf.tree)}: {how}"
+        elif isinstance(leaf, Reference):
+            item = items[leaf.name]
+            if isinstance(item, RunningAggregate) and together.aggregates[leaf.name].function is None:
+                yield f"{item.sql}: {_ROUNDS}"

@@ -1,0 +1,205 @@
+"""What DuckDB computes while the search for matches waits: expressions that read several rows of a match.
+
+The search gathers what it asks for, goes on with other partitions, and hands over all requests of a round at once
+(`rowpattern._core.Conditions`). So one query answers many requests, and those that the search expects to ask for next.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from rowpattern.errors import QueryError, QueryLimitError
+from rowpattern.sql.arrow.categories import is_ordered, of_ranks
+from rowpattern.sql.execute.engine_columns import engine_column, query_column
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from rowpattern.sql.duckdb.connection import Database
+    from rowpattern.sql.execute.sort import OrderedPartitions
+    from rowpattern.sql.execute.typed_expressions import Named
+
+__all__ = ["RoundAggregate", "RoundExpression", "RoundRow", "RoundValue", "Rounds"]
+
+_TABLE = "rowpattern rows"
+
+
+@dataclass(frozen=True)
+class RoundRow:
+    """An argument that is a row, or none.
+
+    Attributes:
+        values: columns of which the expression reads the value there, by its names for them.
+        exists: its names for whether there is such a row.
+    """
+
+    values: Mapping[str, str]
+    exists: Sequence[str]
+
+
+@dataclass(frozen=True)
+class RoundValue:
+    """An argument that is a value of the engine's, with the expression's name for it, and DuckDB's type."""
+
+    name: str
+    type: str
+
+
+@dataclass(frozen=True)
+class RoundAggregate:
+    """An argument that is rows of the match, which an aggregate takes.
+
+    Attributes:
+        name: what the expression calls the aggregate.
+        sql: the call.
+        values: columns that it reads, by its names for them.
+        zone: the time zone in which it is computed.
+        type: DuckDB's type of its value; None where that is not known.
+    """
+
+    name: str
+    sql: str
+    values: Mapping[str, str]
+    zone: str
+    type: str | None
+
+
+@dataclass(frozen=True)
+class RoundExpression:
+    """An expression that is computed in rounds.
+
+    Attributes:
+        named: the condition in which it stands.
+        sql: over columns by the names that its arguments have.
+        type: DuckDB's type of its value.
+        zone: the time zone in which it is computed.
+        arguments: what a request has.
+    """
+
+    named: Named
+    sql: str
+    type: str
+    zone: str
+    arguments: Sequence[RoundRow | RoundValue | RoundAggregate]
+
+
+class Rounds:
+    """Answers the requests of a search; it is what `rowpattern._core.Conditions` takes as `compute`."""
+
+    def __init__(
+        self,
+        expressions: Sequence[RoundExpression],
+        rows: OrderedPartitions,
+        labels: Mapping[str, Sequence[str]],
+        database: Database,
+    ) -> None:
+        """Take what may be asked for.
+
+        Args:
+            expressions: by their numbers.
+            rows: the table.
+            labels: the texts of ordered categories, by DuckDB's type of them.
+            database: the query's connection.
+        """
+        self._expressions = expressions
+        self._rows = rows
+        self._labels = labels
+        self._database = database
+
+    def __call__(self, number: int, arguments: Sequence[Any], asked: int) -> tuple[pa.Array, pa.Array]:
+        """Answer requests of one expression.
+
+        Args:
+            number: the expression's.
+            arguments: an Arrow array for each, with one item for each request.
+            asked: so many of the requests, the first ones, are wanted; the others may be.
+
+        Returns:
+            a value for each request, and whether it is known: of those that may be wanted, what cannot be computed is
+            left out.
+
+        Raises:
+            QueryError: one that is wanted cannot be computed.
+        """
+        expression = self._expressions[number]
+        arrays = [pa.array(each) for each in arguments]
+        count = len(arrays[0])
+        using = self._database.in_zone(expression.zone)
+        try:
+            values, known = self._values(expression, arrays, using), pa.array(np.ones(count, dtype=bool))
+        except QueryLimitError:
+            raise
+        except QueryError:
+            values, known = self._one_by_one(expression, arrays, asked, using)
+        made = engine_column(values, expression.type)
+        return made.combine_chunks() if made.num_chunks != 1 else made.chunk(0), known
+
+    def _one_by_one(
+        self, expression: RoundExpression, arrays: list[pa.Array], asked: int, using: Database
+    ) -> tuple[pa.ChunkedArray, pa.Array]:
+        """Compute what is wanted by itself, and leave out what else cannot be computed."""
+        count = len(arrays[0])
+        try:
+            values = self._values(expression, [each.slice(0, asked) for each in arrays], using)
+        except QueryLimitError:
+            raise
+        except QueryError as error:
+            raise expression.named.failed(str(error)) from None
+        rest = [each.slice(asked) for each in arrays]
+        known = np.ones(count, dtype=bool)
+        try:
+            more = self._values(expression, rest, using, tried=True)
+            # NULL may be an error; it is asked for again where it is wanted.
+            known[asked:] = np.asarray(more.is_valid().combine_chunks()) if count > asked else True
+        except QueryLimitError:
+            raise
+        except QueryError:
+            more = pa.chunked_array([pa.nulls(count - asked, values.type)])
+            known[asked:] = False
+        if is_ordered(values.type) and not is_ordered(more.type):
+            more = of_ranks(pa.chunked_array([pa.nulls(count - asked, pa.int32())]), values.type, [])
+        return pa.chunked_array([*values.chunks, *more.cast(values.type).chunks], values.type), pa.array(known)
+
+    def _values(
+        self, expression: RoundExpression, arrays: Sequence[pa.Array], using: Database, *, tried: bool = False
+    ) -> pa.ChunkedArray:
+        columns: dict[str, Any] = {}
+        for argument, given in zip(expression.arguments, arrays):
+            if isinstance(argument, RoundRow):
+                for name, column in argument.values.items():
+                    columns[name] = self._rows.column(column).take(given)
+                columns |= dict.fromkeys(argument.exists, pc.is_valid(given))
+            elif isinstance(argument, RoundValue):
+                columns[argument.name] = query_column(
+                    given, argument.type, self._labels.get(argument.type, ()), expression.zone
+                )
+            else:
+                columns[argument.name] = self._aggregated(argument, given, self._database.in_zone(argument.zone))
+        table = pa.table(columns or {"none": pa.nulls(len(arrays[0]))})
+        sql = f"TRY({expression.sql})" if tried else f"({expression.sql})"
+        aggregates = (each for each in expression.arguments if isinstance(each, RoundAggregate))
+        types = {each.name: each.type for each in aggregates if each.type is not None}
+        return using.project(sql, table, types).column(0)
+
+    def _aggregated(self, aggregate: RoundAggregate, rows: pa.Array, using: Database) -> pa.ChunkedArray:
+        """Compute an aggregate for each request; also of no rows."""
+        lengths = np.asarray(pc.list_value_length(rows))
+        number, place = np.repeat(np.arange(len(rows)), lengths), rows.flatten()
+        columns: dict[str, Any] = {"request": pa.array(number), "row": place}
+        for name, column in aggregate.values.items():
+            columns[name] = self._rows.column(column).take(place)
+        using.register(_TABLE, pa.table(columns))
+        found = using.query(
+            f'SELECT "request", {aggregate.sql} FROM "{_TABLE}" GROUP BY "request" '
+            f'UNION ALL SELECT -1, {aggregate.sql} FROM "{_TABLE}" WHERE false'
+        )
+        requests = np.asarray(found.column(0))
+        at = np.full(len(rows), int(np.flatnonzero(requests == -1)[0]), dtype=np.int64)
+        full = requests >= 0
+        at[requests[full]] = np.flatnonzero(full)
+        return found.column(1).take(pa.array(at))

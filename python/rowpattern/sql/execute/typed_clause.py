@@ -1,0 +1,134 @@
+"""The expressions of a clause with types: all of them in one call to DuckDB's binder."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from rowpattern.sql.bind.references import (
+    Aggregate,
+    Classifier,
+    MatchNumber,
+    RowClassifier,
+    RowExists,
+    RunningAggregate,
+    Value,
+)
+from rowpattern.sql.execute.typed_expressions import Named, Sources, TypedExpressions, typed
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Mapping, Sequence
+
+    from rowpattern.sql.bind.bound import BoundMeasure, Condition, TypedPlans
+    from rowpattern.sql.bind.references import Reference, RowValue
+    from rowpattern.sql.duckdb.connection import Database
+    from rowpattern.sql.execute.typed_expressions import TypedAggregate, TypedExpression
+    from rowpattern.sql.tables.inputs import Table
+
+__all__ = ["TypedClause", "typed_clause"]
+
+# What is no column's value.
+_TYPES = {RowExists: "BOOLEAN", Classifier: "VARCHAR", MatchNumber: "BIGINT"}
+_ROW_TYPES = {RowClassifier: "VARCHAR", MatchNumber: "BIGINT"}
+# What aggregates are given beside what they read: the place of a row, and the number of its variable.
+_OF_ROWS = {"row": "BIGINT", "classifier": "UTINYINT"}
+
+
+class TypedClause(NamedTuple):
+    """A clause's expressions with types, each with what to call it in an error.
+
+    Attributes:
+        rows: what rows alone say of conditions, for those of which they say something.
+        starts: what the match's first row alone decides of conditions, for those of which it decides something.
+        dependent: conditions that depend on the match.
+        measures: those that are more than one reference.
+        aggregates: by the names of their references.
+        labels: the texts of ordered categories, by DuckDB's type of them.
+    """
+
+    rows: list[tuple[Named, TypedExpression]]
+    starts: list[tuple[Named, TypedExpression]]
+    dependent: list[tuple[Named, TypedExpression]]
+    measures: list[tuple[Named, TypedExpression]]
+    aggregates: Mapping[str, TypedAggregate]
+    labels: Mapping[str, Sequence[str]]
+
+
+def typed_clause(
+    conditions: Sequence[Condition],
+    measures: Sequence[BoundMeasure],
+    table: Table,
+    database: Database,
+    plans: TypedPlans,
+) -> TypedClause:
+    """Type the expressions of a clause for a table, or find that done.
+
+    Raises:
+        QueryError: an expression needs a time zone, and its columns have several.
+    """
+    parts: _Parts | None = plans.get(_Parts)
+    if parts is None:
+        parts = _Parts.of(conditions, measures)
+        plans.put(_Parts, parts)
+    every = [each for group in parts.groups for each in group]
+    found = typed(every, parts.sources(table), database, plans) if every else TypedExpressions((), {}, {})
+    expressions = iter(found.expressions)
+    rows, starts, dependent, of_measures = ([(each, next(expressions)) for each in group] for group in parts.groups)
+    return TypedClause(rows, starts, dependent, of_measures, found.aggregates, found.labels)
+
+
+class _Parts(NamedTuple):
+    """The expressions of a clause, and what they read, whatever the table; kept with the clause's plans.
+
+    Attributes:
+        groups: what is `rows`, `starts`, `dependent` and `measures` in a `TypedClause`.
+        columns: the table's columns that they read, by the names of references.
+        others: DuckDB's types of references that are no column's values.
+        aggregates: aggregates, by the names of references.
+        row_columns: the table's columns that those read, by their names in them.
+        row_others: DuckDB's types of what else those read.
+        places: where values of rows are read from, by the names of references.
+    """
+
+    groups: tuple[list[Named], list[Named], list[Named], list[Named]]
+    columns: dict[str, str]
+    others: dict[str, str]
+    aggregates: dict[str, Aggregate | RunningAggregate]
+    row_columns: dict[str, str]
+    row_others: dict[str, str]
+    places: dict[str, Hashable]
+
+    @classmethod
+    def of(cls, conditions: Sequence[Condition], measures: Sequence[BoundMeasure]) -> _Parts:
+        groups = (
+            [Named.condition(each, each.prefilter) for each in conditions if each.prefilter is not None],
+            [Named.condition(each, each.start) for each in conditions if each.start is not None],
+            [Named.condition(each, each.expression) for each in conditions if each.expression.depends],
+            [Named.measure(each) for each in measures if each.expression.only is None],
+        )
+        items: dict[str, Reference] = dict(pair for group in groups for each in group for pair in each.expression.reads)
+        aggregates = {name: item for name, item in items.items() if isinstance(item, (Aggregate, RunningAggregate))}
+        read: dict[str, RowValue] = dict(pair for item in aggregates.values() for pair in item.reads)
+        return cls(
+            groups,
+            {name: item.column for name, item in items.items() if isinstance(item, Value)},
+            {name: _TYPES[type(item)] for name, item in items.items() if type(item) in _TYPES},
+            aggregates,
+            {name: item for name, item in read.items() if isinstance(item, str)},
+            _OF_ROWS | {name: _ROW_TYPES[type(item)] for name, item in read.items() if type(item) in _ROW_TYPES},
+            {name: item.at for name, item in items.items() if isinstance(item, (Value, RowExists))},
+        )
+
+    def sources(self, table: Table) -> Sources:
+        """Say what the expressions read of a table."""
+        return Sources(
+            {name: table.column(column) for name, column in self.columns.items()},
+            self.others,
+            self.aggregates,
+            {name: table.column(column) for name, column in self.row_columns.items()},
+            self.row_others,
+            self._one_place,
+        )
+
+    def _one_place(self, names: set[str]) -> Hashable | None:
+        places = {self.places.get(name) for name in names}
+        return places.pop() if len(places) == 1 else None

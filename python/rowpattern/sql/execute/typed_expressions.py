@@ -1,0 +1,392 @@
+"""Bound expressions to typed ones, once for a query and the types of its columns.
+
+What DuckDB's binder says is kept with the bound clause, so that a query that is asked again does not pay for it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+import pyarrow as pa
+
+from rowpattern._core import is_native
+from rowpattern.errors import QueryError, QueryLimitError
+from rowpattern.sql.arrow.categories import is_ordered, labels_of
+from rowpattern.sql.bind.expressions import columns_in
+from rowpattern.sql.bind.references import Value
+from rowpattern.sql.duckdb.arrow_types import duckdb_type
+from rowpattern.sql.duckdb.enums import enum_type
+from rowpattern.sql.duckdb.time_zones import UTC, duckdb_zone
+from rowpattern.sql.execute.engine_columns import literal_of
+from rowpattern.sql.execute.time_zones import in_zone_of
+from rowpattern.sql.expression.binder import BoundTexts, bind_texts
+from rowpattern.sql.expression.native import Translator
+from rowpattern.sql.expression.nodes import Call, Column
+from rowpattern.sql.expression.typed import Computed, Constant, Literal, cast_sql, engine_type, map_leaves, walk_typed
+from rowpattern.sql.expression.write import sql_of
+from rowpattern.sql.text.source_location import error_at
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Mapping, Sequence
+
+    from rowpattern.sql.arrow.arrays import Array
+    from rowpattern.sql.bind.bound import BoundMeasure, Condition, TypedPlans
+    from rowpattern.sql.bind.references import Aggregate, BoundExpression, RunningAggregate
+    from rowpattern.sql.duckdb.connection import Database
+    from rowpattern.sql.expression.binder import Bound, BoundAggregate
+    from rowpattern.sql.expression.nodes import Node
+    from rowpattern.sql.expression.typed import Typed
+    from rowpattern.sql.text.source_location import SourceLocation
+
+__all__ = ["Named", "Sources", "TypedAggregate", "TypedExpression", "TypedExpressions", "constants_now", "typed"]
+
+
+class Named(NamedTuple):
+    """An expression, what to call it in an error, and where it stands."""
+
+    what: str
+    expression: BoundExpression
+    location: SourceLocation
+
+    @classmethod
+    def condition(cls, condition: Condition, expression: BoundExpression) -> Named:
+        """Name the condition of a variable, or what is known of it."""
+        return cls(f"DEFINE {condition.variable}", expression, condition.location)
+
+    @classmethod
+    def measure(cls, measure: BoundMeasure) -> Named:
+        """Name a measure."""
+        return cls(f"measure {measure.name}", measure.expression, measure.location)
+
+    def failed(self, message: str) -> QueryError:
+        """Make the error that it cannot be computed, from what is wrong."""
+        for name, item in self.expression.reads:
+            if isinstance(item, Value):
+                message = message.replace(f'"{name}"', item.column)
+        return error_at(f"{self.what}: {message}", self.location, QueryError)
+
+
+# Aggregates that give one of their arguments.
+_GIVING_ONE = frozenset({"any_value", "arbitrary", "arg_max", "arg_min", "first", "last", "max", "max_by", "min"})
+_GIVING_ONE |= {"min_by", "mode", "quantile_disc"}
+# And that give a list of them.
+_GIVING_ALL = frozenset({"array_agg", "list"})
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What expressions read.
+
+    Attributes:
+        columns: values of columns, by the names of references: their types count, and the texts of categories.
+        others: DuckDB's types of references that are no column's values.
+        aggregates: aggregates over rows of the match, by the names of their references.
+        row_columns: the columns that those read, by their names in them.
+        row_others: DuckDB's types of what else those read.
+        place: of names of references, the one row that they are read from; None where it is not one.
+    """
+
+    columns: Mapping[str, Array]
+    others: Mapping[str, str] = field(default_factory=dict)
+    aggregates: Mapping[str, RunningAggregate | Aggregate] = field(default_factory=dict)
+    row_columns: Mapping[str, Array] = field(default_factory=dict)
+    row_others: Mapping[str, str] = field(default_factory=dict)
+    place: Callable[[set[str]], Hashable | None] = lambda _: None
+
+
+@dataclass(frozen=True)
+class TypedExpression:
+    """An expression with types.
+
+    Attributes:
+        node: None where DuckDB computes all of it, and its type has no name here.
+        type: DuckDB's name of its type; None where it is not known.
+        sql: the whole as DuckDB computes it.
+        tree: the same.
+        zone: the time zone in which it is computed.
+        named: what timestamps with a zone that it gives are called; None where that is not known.
+        problem: why DuckDB refuses it; None where it does not.
+    """
+
+    node: Typed | None
+    type: str | None
+    sql: str
+    tree: Node | None
+    zone: str
+    named: str | None
+    problem: str | None = None
+
+    @cached_property
+    def native(self) -> Typed | None:
+        """The expression, where the engine computes all of it."""
+        if self.node is None or any(isinstance(each, Computed) for each in walk_typed(self.node)):
+            return None
+        return self.node
+
+    @cached_property
+    def changing(self) -> tuple[Constant, ...]:
+        """The constants of `native` that each query computes anew."""
+        every = walk_typed(self.native) if self.native is not None else ()
+        return tuple(dict.fromkeys(each for each in every if isinstance(each, Constant)))
+
+
+@dataclass(frozen=True)
+class TypedAggregate:
+    """An aggregate over the match so far.
+
+    Attributes:
+        type: DuckDB's name of its type; None where it is not known.
+        whole: the call as DuckDB computes it.
+        function: what the engine calls it; None where DuckDB computes it.
+        argument: what it takes of a row; None where rows are counted, and where DuckDB computes it.
+    """
+
+    type: str | None
+    whole: TypedExpression
+    function: str | None = None
+    argument: TypedExpression | None = None
+
+
+@dataclass(frozen=True)
+class TypedExpressions:
+    """Expressions that were typed together.
+
+    Attributes:
+        labels: the texts of ordered categories, by DuckDB's type of them.
+    """
+
+    expressions: tuple[TypedExpression, ...]
+    aggregates: Mapping[str, TypedAggregate]
+    labels: Mapping[str, Sequence[str]]
+
+
+def typed(expressions: Sequence[Named], sources: Sources, database: Database, plans: TypedPlans) -> TypedExpressions:
+    """Type expressions, or find that done.
+
+    Args:
+        expressions: all of a clause, in the same order each time.
+        sources: what they read.
+        database: the query's connection.
+        plans: those of the clause.
+
+    Raises:
+        QueryError: an expression needs a time zone, and its columns have several.
+    """
+    every = [*sources.columns.items(), *sources.row_columns.items()]
+    labels = {name: tuple(labels_of(values)) for name, values in every if is_ordered(values.type)}
+    key = (
+        tuple((name, values.type) for name, values in every),
+        tuple(labels.items()),
+        tuple(sources.others.items()),
+        tuple(sources.row_others.items()),
+        database.time_zone,
+        database.zone_given,
+    )
+    found: TypedExpressions | None = plans.get(key)
+    if found is None:
+        found = _Typing(expressions, sources, labels, database).typed()
+        plans.put(key, found)
+    return found
+
+
+class _Typing:
+    """Types expressions together."""
+
+    def __init__(
+        self,
+        expressions: Sequence[Named],
+        sources: Sources,
+        labels: Mapping[str, Sequence[str]],
+        database: Database,
+    ) -> None:
+        self._expressions = expressions
+        self._sources = sources
+        self._database = database
+        self._labels_by_name = dict(labels)
+        self._labels = {enum_type(texts): texts for texts in labels.values()}
+        types = {name: self._type(name, values) for name, values in sources.columns.items()} | dict(sources.others)
+        row_types = {name: self._type(name, values) for name, values in sources.row_columns.items()}
+        row_types |= dict(sources.row_others)
+        # What reads a column whose type has no name is DuckDB's as a whole.
+        self._types = {name: kind for name, kind in types.items() if kind is not None}
+        self._row_types = {name: kind for name, kind in row_types.items() if kind is not None}
+
+    def _type(self, name: str, values: Array) -> str | None:
+        return enum_type(self._labels_by_name[name]) if name in self._labels_by_name else duckdb_type(values.type)
+
+    def typed(self) -> TypedExpressions:
+        """Type all of them."""
+        types = {name: values.type for name, values in self._sources.columns.items()} | self._given_types()
+        expressions = [
+            self._in_zone(each.expression.sql, each.expression.tree, types, each.failed) for each in self._expressions
+        ]
+        fail = self._expressions[0].failed if self._expressions else QueryError
+        row_types = {name: values.type for name, values in self._sources.row_columns.items()}
+        aggregates = {
+            name: self._in_zone(item.sql, item.tree, row_types, fail) for name, item in self._sources.aggregates.items()
+        }
+        of_expressions, of_aggregates = self._bind(expressions, aggregates)
+        expressions = [self._translated(*each) for each in zip(expressions, of_expressions)]
+        typed_aggregates = {
+            name: self._aggregate(placed, of_aggregates.get(name)) for name, placed in aggregates.items()
+        }
+        return TypedExpressions(tuple(self._with_literals(expressions)), typed_aggregates, self._labels)
+
+    def _in_zone(
+        self, sql: str, tree: Node | None, types: Mapping[str, pa.DataType], fail: Callable[[str], QueryError]
+    ) -> TypedExpression:
+        reads = set() if tree is None else columns_in(tree)
+        types = {name: kind for name, kind in types.items() if name in reads}
+        labels = {name: self._labels_by_name[name] for name in types if name in self._labels_by_name}
+        found = in_zone_of(sql, tree, types, labels, self._database, fail)
+        return TypedExpression(None, None, found.sql, found.tree, found.database.time_zone, found.zone)
+
+    def _given_types(self) -> dict[str, pa.DataType]:
+        """Return the types of aggregates that give values of a column: its time zone and its categories are theirs."""
+        found = {}
+        for name, item in self._sources.aggregates.items():
+            call = item.tree
+            argument = call.values[0] if isinstance(call, Call) and call.values else None
+            column = argument.names[0] if isinstance(argument, Column) else ""
+            if not isinstance(call, Call) or column not in self._sources.row_columns:
+                continue
+            kind = self._sources.row_columns[column].type
+            if call.name in _GIVING_ONE:
+                found[name] = kind
+                if column in self._labels_by_name:
+                    self._labels_by_name[name] = self._labels_by_name[column]
+            elif call.name in _GIVING_ALL:
+                found[name] = pa.list_(kind)
+        return found
+
+    # What the binder says.
+
+    def _bind(
+        self, expressions: Sequence[TypedExpression], aggregates: Mapping[str, TypedExpression]
+    ) -> tuple[list[Bound | str | None], Mapping[str, BoundAggregate]]:
+        """Ask the binder of all at once; of each alone where it refuses one.
+
+        Returns:
+            of each expression what it says, or why it refuses it; None where it was not asked. And what it says of
+            aggregates.
+        """
+        known = {
+            name: each.sql
+            for name, each in aggregates.items()
+            if each.tree is not None and columns_in(each.tree) <= self._row_types.keys()
+        }
+        readable = self._types.keys() | known.keys()
+        asked = [each for each in expressions if each.tree is not None and columns_in(each.tree) <= readable]
+        if not asked and not known:
+            return [None] * len(expressions), {}
+        found: dict[int, Bound | str] = {}
+        together = self._ask_or_refusal([each.sql for each in asked], known)
+        if isinstance(together, BoundTexts):
+            found = dict(zip(map(id, asked), together.expressions))
+            return [found.get(id(each)) for each in expressions], together.aggregates
+        bound_aggregates: dict[str, BoundAggregate] = {}
+        for name, sql in known.items():
+            alone = self._ask_or_refusal([], {name: sql})
+            if isinstance(alone, str):
+                found |= {id(each): alone for each in asked if each.tree and name in columns_in(each.tree)}
+            elif alone is not None:
+                bound_aggregates |= alone.aggregates
+        plain = {name: sql for name, sql in known.items() if name in bound_aggregates}
+        for each in asked:
+            if id(each) not in found:
+                answer = self._ask_or_refusal([each.sql], plain)
+                if answer is not None:
+                    found[id(each)] = answer if isinstance(answer, str) else answer.expressions[0]
+        return [found.get(id(each)) for each in expressions], bound_aggregates
+
+    def _ask_or_refusal(self, texts: Sequence[str], aggregates: Mapping[str, str]) -> BoundTexts | str | None:
+        try:
+            return bind_texts(texts, self._types, aggregates, self._row_types, self._database)
+        except QueryLimitError:
+            raise
+        except QueryError as error:
+            return str(error)
+
+    # What the engine computes.
+
+    def _translated(self, placed: TypedExpression, bound: Bound | str | None) -> TypedExpression:
+        if bound is None or placed.tree is None:
+            return placed
+        if isinstance(bound, str):
+            return replace(placed, problem=bound)
+        translator = self._translator(placed, lambda tree: self._sources.place(columns_in(tree)))
+        return replace(placed, node=translator.expression(placed.tree, bound), type=bound.type)
+
+    def _translator(self, placed: TypedExpression, place: Callable[[Node], Hashable | None]) -> Translator:
+        return Translator(is_native, place, self._labels, utc=duckdb_zone(placed.zone) == UTC)
+
+    def _aggregate(self, placed: TypedExpression, bound: BoundAggregate | None) -> TypedAggregate:
+        whole = TypedAggregate(None if bound is None else bound.type, placed)
+        call = placed.tree
+        if bound is None or bound.type is None or bound.name is None or not isinstance(call, Call):
+            return whole
+        own = engine_type(bound.type)
+        if own is None or len(bound.arguments) > 1 or len(call.values) != len(bound.arguments):
+            return whole
+        if not bound.arguments:
+            counts = bound.name in {"count", "count_star"}
+            return replace(whole, function="count") if counts and is_native("count", [], own) else whole
+        argument, of = call.values[0], bound.arguments[0]
+        kind = engine_type(of.type)
+        node = self._translator(placed, lambda _: "row").expression(argument, of)
+        if node is None or kind is None or not is_native(bound.name, [kind], own):
+            return whole
+        sql = cast_sql(sql_of(argument), kind if of.type is None else of.type)
+        of_row = replace(placed, node=node, type=of.type, sql=sql, tree=argument)
+        return replace(whole, function=bound.name, argument=of_row)
+
+    # Constants.
+
+    def _with_literals(self, expressions: Sequence[TypedExpression]) -> list[TypedExpression]:
+        """Compute constants that are the same in each query."""
+        wanted: dict[str, dict[Constant, None]] = {}
+        for each in expressions:
+            for node in () if each.node is None else walk_typed(each.node):
+                if isinstance(node, Constant) and not node.changes:
+                    wanted.setdefault(each.zone, {})[node] = None
+        known = {zone: constants_now(list(nodes), zone, self._database) for zone, nodes in wanted.items()}
+        return [self._with_literal(each, known.get(each.zone, {})) for each in expressions]
+
+    @staticmethod
+    def _with_literal(each: TypedExpression, known: Mapping[Constant, Literal | str]) -> TypedExpression:
+        if each.node is None or not known:
+            return each
+        problems = [known[node] for node in walk_typed(each.node) if isinstance(node, Constant) and node in known]
+        refused = next((problem for problem in problems if isinstance(problem, str)), None)
+        if refused is not None:
+            return replace(each, node=None, problem=refused)
+
+        def literal(node: Typed) -> Typed:
+            found = known.get(node) if isinstance(node, Constant) else None
+            return found if isinstance(found, Literal) else node
+
+        return replace(each, node=map_leaves(each.node, literal))
+
+
+def constants_now(constants: Sequence[Constant], zone: str, database: Database) -> dict[Constant, Literal | str]:
+    """Have DuckDB compute constants in a time zone: literals, or why it refuses one.
+
+    Raises:
+        QueryLimitError: they took too long or too much memory.
+    """
+    using = database.in_zone(zone)
+    nothing = pa.table({"none": pa.nulls(1)})
+    try:
+        columns = using.project(", ".join(f"({each.sql})" for each in constants), nothing).columns
+        return {each: literal_of(values, each.type) for each, values in zip(constants, columns)}
+    except QueryLimitError:
+        raise
+    except QueryError as error:
+        if len(constants) == 1:
+            return {constants[0]: str(error)}
+    found: dict[Constant, Literal | str] = {}
+    for each in constants:
+        found |= constants_now([each], zone, database)
+    return found

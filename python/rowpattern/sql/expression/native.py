@@ -1,0 +1,299 @@
+"""Bound expressions to typed ones: what the engine computes, and the parts that are left to DuckDB.
+
+DuckDB's bound tree and the tree of the query are gone through side by side. Where the engine computes a bound node,
+the node is taken over; where it does not, the part of the query's tree that stands there is DuckDB's. A bound tree that
+the engine computes as a whole needs no tree beside it: DuckDB has made BETWEEN, CASE and macros plain there.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rowpattern.sql.duckdb.functions import CHANGING
+from rowpattern.sql.expression import nodes
+from rowpattern.sql.expression.constants import constant_of, is_clock_interval
+from rowpattern.sql.expression.typed import (
+    INSTANTS,
+    Call,
+    Computed,
+    Constant,
+    Literal,
+    Reference,
+    Typed,
+    cast_sql,
+    engine_type,
+    walk_typed,
+)
+from rowpattern.sql.expression.write import sql_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Mapping, Sequence
+
+    from rowpattern.sql.expression.binder import Bound
+
+__all__ = ["Translator"]
+
+# They mean the same in every time zone.
+_OF_INSTANTS = frozenset(
+    {"=", "<>", "<", "<=", ">", ">=", "is distinct from", "is not distinct from", "is null", "is not null", "in"}
+) | {"coalesce", "case", "greatest", "least"}
+_EQUALITIES = frozenset({"=", "<>", "is distinct from", "is not distinct from"})
+_WORDS = {"~~": "like", "~~*": "ilike"}
+_NEGATED = {"!~~": "like", "!~~*": "ilike"}
+_OPERATIONS = {"NOT": "not", "IS_NULL": "is null", "IS_NOT_NULL": "is not null", "COALESCE": "coalesce", "IN": "in"}
+# No category has it.
+_NO_RANK = -1
+_SIDES = 2
+# Functions that are another kind of node to the binder: its kind and name, and theirs.
+_CHOICES = frozenset({("case", "", "if"), ("operator", "coalesce", "ifnull")})
+
+
+class Translator:
+    """Translates the expressions of one clause."""
+
+    def __init__(
+        self,
+        is_native: Callable[[str, Sequence[str], str], bool],
+        place: Callable[[nodes.Node], Hashable | None],
+        labels: Mapping[str, Sequence[str]],
+        *,
+        utc: bool,
+    ) -> None:
+        """Take what is known.
+
+        Args:
+            is_native: whether the engine computes a call: its name, its arguments' types, its own.
+            place: of a part that is DuckDB's, the one row that it reads, where it reads one: such parts of one row are
+                computed together.
+            labels: the texts of ordered categories, by DuckDB's type of them.
+            utc: whether the expressions are computed in UTC, where instants are timestamps.
+        """
+        self._is_native = is_native
+        self._place = place
+        self._labels = labels
+        self._utc = utc
+        self._known: dict[int, Typed | None] = {}
+
+    def expression(self, tree: nodes.Node, bound: Bound) -> Typed | None:
+        """Translate an expression; None where it is DuckDB's as a whole, and its type has no name here.
+
+        Args:
+            tree: the query's.
+            bound: DuckDB's.
+        """
+        return self._beside(tree, bound)
+
+    # Side by side.
+
+    def _beside(self, tree: nodes.Node, bound: Bound) -> Typed | None:
+        found = self._whole(bound)
+        if found is not None:
+            return found
+        found = self._parts(tree, bound)
+        if found is None or self._is_one_place(found):
+            return self._duckdb(tree, bound)
+        return found
+
+    def _duckdb(self, tree: nodes.Node, bound: Bound) -> Typed | None:
+        if bound.type is None:
+            return None
+        reads = any(isinstance(each, nodes.Column) for each in nodes.walk(tree))
+        if not reads and engine_type(bound.type) is not None:
+            changes = any(isinstance(each, nodes.Call) and each.name in CHANGING for each in nodes.walk(tree))
+            return Constant(bound.type, cast_sql(sql_of(tree), bound.type), changes)
+        return Computed(bound.type, tree)
+
+    def _is_one_place(self, found: Typed) -> bool:
+        """Say whether nothing but one row of DuckDB's parts is read: then DuckDB computes all of it at once."""
+        leaves = [each for each in walk_typed(found) if isinstance(each, (Reference, Computed))]
+        computed = [each for each in leaves if isinstance(each, Computed)]
+        if not computed or len(computed) < len(leaves):
+            return False
+        places = {self._place(each.tree) for each in computed}
+        return len(computed) == 1 or (len(places) == 1 and places != {None})
+
+    def _parts(self, tree: nodes.Node, bound: Bound) -> Typed | None:
+        """Go into both trees where they have the same parts."""
+        if bound.kind in {"cast", "try_cast"}:
+            return self._cast_parts(tree, bound)
+        pairs = self._pairs(tree, bound)
+        if pairs is None:
+            return None
+        arguments = []
+        for one, other in pairs:
+            found = self._beside(one, other)
+            if found is None:
+                return None
+            arguments.append(found)
+        if bound.kind == "logic" and isinstance(tree, nodes.Between):
+            sides = [self._call(each, arguments[2 * at : 2 * at + 2]) for at, each in enumerate(bound.children)]
+            known = [each for each in sides if each is not None]
+            return self._call(bound, known) if len(known) == len(sides) else None
+        return self._call(bound, arguments)
+
+    def _cast_parts(self, tree: nodes.Node, bound: Bound) -> Typed | None:
+        inner = bound.children[0]
+        own = isinstance(tree, nodes.Cast) and tree.safe == (bound.kind == "try_cast")
+        # Of two casts one above the other, the inner one may be the query's, or have been left out.
+        if own and isinstance(tree, nodes.Cast) and inner.kind not in {"cast", "try_cast"}:
+            found = self._beside(tree.value, inner)
+        elif bound.kind == "cast":
+            found = self._beside(tree, inner)
+        else:
+            found = None
+        if found is None or isinstance(found, Computed):
+            # The cast goes along.
+            return None
+        return self._call(bound, [found])
+
+    def _pairs(self, tree: nodes.Node, bound: Bound) -> list[tuple[nodes.Node, Bound]] | None:
+        inside = bound.children
+        operands: list[nodes.Node] | None = None
+        if bound.kind == "comparison" and isinstance(tree, nodes.Comparison) and tree.sign.lower() == bound.name:
+            operands = [tree.left, tree.right]
+        elif bound.kind == "logic" and isinstance(tree, nodes.Conjunction) and tree.word.lower() == bound.name:
+            operands = list(tree.operands)
+        elif bound.kind == "logic" and isinstance(tree, nodes.Between):
+            return _between_pairs(tree, bound)
+        elif bound.kind == "operator" and isinstance(tree, nodes.Operation):
+            operands = list(tree.operands) if _OPERATIONS.get(tree.kind) == bound.name else None
+        elif bound.kind == "case" and isinstance(tree, nodes.Case):
+            operands = [each for branch in tree.branches for each in (branch.condition, branch.value)]
+            operands.append(tree.otherwise)
+        elif isinstance(tree, nodes.Call) and _is_plain(tree):
+            same = bound.kind == "function" and tree.name == bound.name
+            chosen = (bound.kind, bound.name, tree.name) in _CHOICES
+            operands = list(tree.values) if same or chosen else None
+        if operands is None or len(operands) != len(inside):
+            return None
+        return list(zip(operands, inside))
+
+    # What the engine computes as a whole.
+
+    def _whole(self, bound: Bound) -> Typed | None:
+        if id(bound) not in self._known:
+            self._known[id(bound)] = self._of_bound(bound)
+        return self._known[id(bound)]
+
+    def _of_bound(self, bound: Bound) -> Typed | None:
+        if engine_type(bound.type) is None or bound.type is None:
+            return None
+        if bound.type == "NULL":
+            # All values of this type are.
+            return Literal("NULL", None)
+        if bound.kind == "reference":
+            return Reference(bound.type, bound.name)
+        if bound.constant:
+            return self._rank(bound) or constant_of(bound)
+        ranked = self._of_ranks(bound)
+        if ranked is not None:
+            return ranked
+        arguments = [self._whole(each) for each in bound.children]
+        known = [each for each in arguments if each is not None]
+        return self._call(bound, known) if len(known) == len(arguments) else None
+
+    def _call(self, bound: Bound, arguments: list[Typed]) -> Typed | None:
+        """Return a bound node over arguments that are known, where the engine computes it."""
+        if bound.type is None or bound.kind == "unknown":
+            return None
+        name = bound.name or bound.kind
+        if bound.kind == "function":
+            if name == "timezone" and len(arguments) == _SIDES and arguments[0] == Literal("VARCHAR", "UTC"):
+                return _retyped(arguments[1], bound.type) if arguments[1].type in INSTANTS else None
+            if name in _NEGATED:
+                positive = self._checked(bound, _NEGATED[name], "BOOLEAN", arguments)
+                return None if positive is None else self._checked(bound, "not", "BOOLEAN", [positive])
+            if name == "-" and len(arguments) == 1:
+                name = "negate"
+            name = _WORDS.get(name, name)
+        if bound.kind in {"cast", "try_cast"} and isinstance(arguments[0], Literal) and arguments[0].value is None:
+            return Literal(bound.type, None)
+        return self._checked(bound, name, bound.type, arguments)
+
+    def _checked(self, bound: Bound, name: str, kind: str, arguments: list[Typed]) -> Typed | None:
+        types = [each.type for each in arguments]
+        if not self._is_of_any_zone(bound, name, kind, types):
+            return None
+        own, of_arguments = engine_type(kind), [engine_type(each) for each in types]
+        if own is None or None in of_arguments:
+            return None
+        known = [each for each in of_arguments if each is not None]
+        if name == "cast" and known == [own] and own != "RANK":
+            # Instants, and timestamps of UTC.
+            return _retyped(arguments[0], kind)
+        # Ranks of different categories are no numbers of one row.
+        if "RANK" in {own, *known} and (
+            name in {"cast", "try_cast"} or len({each for each in (kind, *types) if each.startswith("ENUM(")}) > 1
+        ):
+            return None
+        return Call(kind, name, tuple(arguments)) if self._is_native(name, known, own) else None
+
+    def _is_of_any_zone(self, bound: Bound, name: str, kind: str, types: list[str]) -> bool:
+        """Say whether what is computed is the same in the time zone of the expression and in UTC."""
+        if not INSTANTS.keys() & {kind, *types} or name in _OF_INSTANTS:
+            return True
+        if name in {"+", "-"} and len(bound.children) == _SIDES and is_clock_interval(bound.children[1]):
+            return True
+        # Texts of timestamps show the zone; the name of a part of a time is none.
+        texts = [at for at, each in enumerate(types) if each == "VARCHAR"]
+        return self._utc and kind != "VARCHAR" and (not texts or (texts == [0] and bound.kind == "function"))
+
+    # Ordered categories.
+
+    def _rank(self, bound: Bound) -> Literal | None:
+        """Return a text that is cast to ordered categories as its place among them."""
+        labels = self._labels.get(bound.type or "")
+        text = bound.children[0] if bound.kind == "cast" else None
+        if labels is None or bound.type is None or text is None:
+            return None
+        found = constant_of(text)
+        known = isinstance(found, Literal) and found.type == "VARCHAR" and found.value in labels
+        return Literal(bound.type, list(labels).index(found.value)) if known and isinstance(found, Literal) else None
+
+    def _of_ranks(self, bound: Bound) -> Typed | None:
+        """Return whether a category is a text, or one of some texts, as a comparison of its rank."""
+        equality = bound.kind == "comparison" and bound.name in _EQUALITIES
+        if not equality and (bound.kind, bound.name) != ("operator", "in"):
+            return None
+        value, *others = sorted(bound.children, key=lambda each: each.constant) if equality else bound.children
+        category = value.children[0] if value.kind == "cast" and value.type == "VARCHAR" else None
+        labels = self._labels.get(category.type or "") if category is not None else None
+        found = None if category is None or labels is None else self._whole(category)
+        if found is None or labels is None:
+            return None
+        ranks: list[Typed] = []
+        for each in others:
+            text = constant_of(each) if each.constant else None
+            if not isinstance(text, Literal) or text.type != "VARCHAR":
+                return None
+            place = list(labels).index(text.value) if text.value in labels else _NO_RANK
+            ranks.append(Literal(found.type, None if text.value is None else place))
+        return self._checked(bound, bound.name, "BOOLEAN", [found, *ranks])
+
+
+def _retyped(node: Typed, kind: str) -> Typed:
+    """Return a node whose value is the same in another type."""
+    if isinstance(node, Literal):
+        return Literal(kind, node.value)
+    if isinstance(node, Reference):
+        return Reference(kind, node.name)
+    if isinstance(node, Call):
+        return Call(kind, node.name, node.arguments)
+    return node
+
+
+def _is_plain(call: nodes.Call) -> bool:
+    named = any(argument.name for argument in call.arguments)
+    return not (named or call.distinct or call.filter is not None or call.order_by)
+
+
+def _between_pairs(tree: nodes.Between, bound: Bound) -> list[tuple[nodes.Node, Bound]] | None:
+    low, high = bound.children if len(bound.children) == _SIDES else (bound, bound)
+    if bound.name != "and" or (low.name, high.name) != (">=", "<=") or {low.kind, high.kind} != {"comparison"}:
+        return None
+    return [
+        (tree.value, low.children[0]),
+        (tree.low, low.children[1]),
+        (tree.value, high.children[0]),
+        (tree.high, high.children[1]),
+    ]

@@ -1,0 +1,87 @@
+"""Columns of types for which Arrow has no comparison: as keys, and read by PREV and NEXT."""
+
+from __future__ import annotations
+
+import random
+import uuid
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+import rowpattern
+
+NAN = float("nan")
+KEYS: dict[str, tuple[pa.DataType, list[Any]]] = {
+    "list": (pa.list_(pa.float64()), [[], [1.0], [1.0, NAN], [None], [2.0, 1.0]]),
+    "large list": (pa.large_list(pa.string()), [[""], ["é", None], ["a"], ["a", "b"]]),
+    "list of fixed size": (pa.list_(pa.int8(), 2), [[1, 2], [1, 3], [-1, 0]]),
+    "struct": (pa.struct([("a", pa.int64()), ("b", pa.list_(pa.int64()))]), [{"a": 1, "b": [1]}, {"a": 1, "b": None}]),
+    "map": (pa.map_(pa.string(), pa.int64()), [[], [("k", 1)], [("k", None)], [("k", 1), ("l", 2)]]),
+    "float of 16 bits": (pa.float16(), [np.float16(each) for each in (1.5, 0.0, NAN, float("inf"), -3.25)]),
+    "uuid": (pa.uuid(), [uuid.UUID(int=each).bytes for each in (0, 1 << 127, 5)]),
+}
+
+
+def table(name: str, rng: random.Random) -> tuple[pa.Table, list[str]]:
+    """Return a table of keys in any order, and each row's key as a text."""
+    kind, values = KEYS[name]
+    drawn = [rng.choice([None, *values]) for _ in range(40)]
+    if isinstance(kind, pa.UuidType):
+        column = pa.ExtensionArray.from_storage(kind, pa.array(drawn, pa.binary(16)))
+    else:
+        column = pa.array(drawn, kind)
+    return pa.table({"i": range(len(drawn)), "k": column, "j": [0] * len(drawn)}), list(map(repr, drawn))
+
+
+@pytest.mark.parametrize("name", KEYS)
+@pytest.mark.parametrize("by", ["k", "(k, j)", "[k]"])
+def test_rows_of_equal_keys_are_a_partition(name: str, by: str) -> None:
+    given, keys = table(name, random.Random(1))
+    query = f"SELECT * FROM t MATCH_RECOGNIZE (PARTITION BY {by} ORDER BY i DESC MEASURES list(i) AS r PATTERN (A+))"
+    found = rowpattern.match_recognize(query, given)
+    wanted: dict[str, list[int]] = {}
+    for row in reversed(range(len(keys))):
+        wanted.setdefault(keys[row], []).append(row)
+    assert sorted(found["r"].to_pylist()) == sorted(wanted.values())
+    if by == "k":
+        assert found.schema.field("k").type == given.schema.field("k").type
+        # NULL is last.
+        assert found["k"].null_count == 1
+        assert found["k"][-1].as_py() is None
+
+
+@pytest.mark.parametrize("name", KEYS)
+def test_rows_in_another_partition_are_not_read(name: str) -> None:
+    kind, values = KEYS[name]
+    storage = kind.storage_type if isinstance(kind, pa.BaseExtensionType) else kind
+    column = pa.array([values[0]] * 4, storage)
+    given = pa.table({"p": [1, 1, 2, 2], "i": [1, 2, 3, 4], "v": column.cast(kind)})
+    clause = "PARTITION BY p ORDER BY i MEASURES PREV(v) AS m ALL ROWS PER MATCH PATTERN (A+)"
+    found = rowpattern.match_recognize(f"SELECT m FROM t MATCH_RECOGNIZE ({clause})", given)
+    assert found["m"].is_null().to_pylist() == [True, False, True, False]
+    kept = "PARTITION BY p ORDER BY i MEASURES LAST(i) AS m PATTERN (A) DEFINE A AS v IS NOT DISTINCT FROM PREV(v)"
+    found = rowpattern.match_recognize(f"SELECT m FROM t MATCH_RECOGNIZE ({kept})", given)
+    assert found["m"].to_pylist() == [2, 4]
+
+
+def test_ordered_categories_before_keep_their_order() -> None:
+    codes, labels = [2, 0, 1, 0, None, 1, 2], ["low", "mid", "high"]
+    column = pa.DictionaryArray.from_arrays(pa.array(codes, pa.int8()), pa.array(labels), ordered=True)
+    given = pa.table({"p": [0, 0, 0, 1, 1, 1, 1], "i": range(7), "v": column})
+    rows = [
+        row
+        for row in range(1, 7)
+        if row != 3 and None not in codes[row - 1 : row + 1] and codes[row - 1] <= codes[row]  # type: ignore[operator]
+    ]
+    kept = "PARTITION BY p ORDER BY i MEASURES LAST(i) AS m PATTERN (A) DEFINE A AS PREV(v) <= v"
+    found = rowpattern.match_recognize(f"SELECT m FROM t MATCH_RECOGNIZE ({kept})", given)
+    assert found["m"].to_pylist() == rows == [2, 6]
+    kept = "PARTITION BY p ORDER BY i MEASURES LAST(i) AS m PATTERN (A) DEFINE A AS NEXT(v) > 'low'"
+    found = rowpattern.match_recognize(f"SELECT m FROM t MATCH_RECOGNIZE ({kept})", given)
+    assert found["m"].to_pylist() == [1, 4, 5]
+    # Without any category left.
+    given = pa.table({"p": [0, 1], "i": [0, 1], "v": column.take(pa.array([4, 4]))})
+    found = rowpattern.match_recognize(f"SELECT m FROM t MATCH_RECOGNIZE ({kept})", given)
+    assert found.num_rows == 0

@@ -1,0 +1,85 @@
+"""Every type with every expression in every place of a query: the value is DuckDB's, or both have an error.
+
+A sample of some 5,000 cases for which DuckDB has values; ROWPATTERN_LONG=1 asks all of them.
+ROWPATTERN_SEED chooses another sample.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+from dataclasses import dataclass
+from functools import cache
+
+import pytest
+
+import expression_matrix
+from expression_matrix import Case, DifferenceError
+from matrix_values import TYPES
+
+LONG = bool(os.environ.get("ROWPATTERN_LONG"))
+SEED = int(os.environ.get("ROWPATTERN_SEED", "0"))
+SAMPLE = 5000
+PARTS = 20
+SHOWN = 10
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Cases that are refused by an UnsupportedQueryError; patterns of their types, expressions and places."""
+
+    reason: str
+    types: str = ".*"
+    expressions: str = ".*"
+    places: str = ".*"
+
+    def has(self, case: Case) -> bool:
+        parts = ((self.types, case.type), (self.expressions, case.expression), (self.places, case.place))
+        return all(re.fullmatch(pattern, text) for pattern, text in parts)
+
+
+# docs/dialects.md lists them too.
+REFUSED: list[Refusal] = []
+
+
+@cache
+def chosen() -> list[Case]:
+    """Return the cases that are asked, by type, as connections of DuckDB have one time zone."""
+    every = list(expression_matrix.cases())
+    if not LONG:
+        every = random.Random(SEED).sample(every, SAMPLE * 2)
+    return sorted(every, key=lambda case: (TYPES[case.type].zone or "", case.type))
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_a_value_is_duckdbs_wherever_it_stands(part: int) -> None:
+    cases = chosen()[part * len(chosen()) // PARTS : (part + 1) * len(chosen()) // PARTS]
+    different: list[DifferenceError] = []
+    for number, case in enumerate(cases):
+        try:
+            # After an error a connection is not used again, so errors take longer than answers.
+            expression_matrix.ask(case, errors=LONG or number % 5 == 0)
+        except DifferenceError as found:
+            if not (found.refused and any(each.has(case) for each in REFUSED)):
+                different.append(found)
+    assert not different, f"{len(different)} cases:\n\n" + "\n\n".join(map(str, different[:SHOWN]))
+
+
+def test_few_cases_are_refused() -> None:
+    every = list(expression_matrix.cases())
+    refused = [case for case in every if any(each.has(case) for each in REFUSED)]
+    assert len(refused) <= len(every) // 100
+
+
+@pytest.mark.parametrize("refusal", REFUSED, ids=lambda refusal: refusal.reason)
+def test_what_is_listed_as_refused_is_refused(refusal: Refusal) -> None:
+    """Some case is: a list that has more than that hides differences."""
+    cases = [case for case in expression_matrix.cases() if refusal.has(case)]
+    for case in cases[:: max(1, len(cases) // 20)]:
+        try:
+            expression_matrix.ask(case)
+        except DifferenceError as found:
+            if found.refused:
+                return
+    pytest.fail(f"no case is refused of {len(cases)}")
