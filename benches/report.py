@@ -26,6 +26,7 @@ QUESTIONS = {
     "test_hit_ratio": "How often the cache hits",
     "test_kernel": "Matching rows",
     "test_sql": "Queries",
+    "test_order": "Rows in order",
     "test_shift_expressions": "Queries beside shift expressions",
     "test_flink": "Queries beside Apache Flink",
     "test_conditions": "Conditions that depend on the match",

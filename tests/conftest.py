@@ -80,6 +80,6 @@ def sorted_where(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
     if request.param != "in memory":
         monkeypatch.setattr("rowpattern.sql.execute.gathering._GATHERED_SHARE", 0)
     if request.param == "by DuckDB":
-        monkeypatch.setattr("rowpattern.sql.execute.gathering.packed_order", lambda *_: None)
+        monkeypatch.setattr("rowpattern.sql.execute.gathering.row_order", lambda *_: None)
     where: str = request.param
     return where

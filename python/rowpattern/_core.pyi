@@ -8,6 +8,8 @@ from typing_extensions import Self, TypeAlias, disjoint_base
 class _Booleans(Protocol):
     def __len__(self) -> int: ...
 
+# What has Arrow's PyCapsule interface: a column of pyarrow or Polars, say.
+_ArrowColumn: TypeAlias = Any
 _Rows: TypeAlias = Union[Mapping[str, Union[Sequence[Optional[bool]], _Booleans]], Sequence[Optional[str]], _Booleans]
 _Numbers: TypeAlias = Union[Sequence[int], _Booleans]
 _Partitions: TypeAlias = Union[_Numbers, tuple[Literal["counts", "starts"], _Numbers], None]
@@ -42,6 +44,7 @@ __all__ = [
     "get_cache_key",
     "get_cached_pattern",
     "is_native",
+    "order",
 ]
 
 __version__: str
@@ -71,6 +74,18 @@ def get_cache_key(
     subsets: Optional[Mapping[str, Iterable[str]]] = None,
     data_characteristics: Optional[Mapping[str, Any]] = None,
 ) -> str: ...
+
+# The order of rows (uint32; None where they are in order already) and where partitions begin (int64); None where values
+# are of a type that is not ordered here. Columns of ORDER BY stand with whether they are descending, and whether NULLs
+# are first.
+def order(
+    partition_by: Sequence[_ArrowColumn],
+    order_by: Sequence[tuple[_ArrowColumn, bool, bool]] = ...,
+    *,
+    threads: int = 1,
+    timeout_seconds: Optional[float] = None,
+    memory_limit_mb: Optional[float] = None,
+) -> Optional[tuple[Optional[Column], Column]]: ...
 def _known_weight(value: object) -> Optional[int]: ...
 def _process_cache() -> PatternCache: ...
 def _check_column(column: object, name: str) -> bool: ...

@@ -45,7 +45,7 @@ def sorted_on_disk(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPat
     """Have few rows sorted as those are that do not fit into memory."""
     monkeypatch.setattr("rowpattern.sql.execute.gathering._GATHERED_SHARE", 0)
     if request.param == "by DuckDB":
-        monkeypatch.setattr("rowpattern.sql.execute.gathering.packed_order", lambda *_: None)
+        monkeypatch.setattr("rowpattern.sql.execute.gathering.row_order", lambda *_: None)
 
 
 @pytest.fixture

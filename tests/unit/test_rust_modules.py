@@ -14,7 +14,10 @@ ROOT = next(parent for parent in Path(__file__).parents if (parent / "Cargo.toml
 CRATES = [ROOT / "rust" / "core" / "src", ROOT / "rust" / "python" / "src"]
 
 # A module of the core uses those before it. The cache is a library of its own.
-LAYERS = ["sync", "memory", "budget", "pattern", "automaton", "rows", "expression", "matcher", "backtrack"]
+LAYERS = [
+    *("sync", "memory", "budget", "threads", "pattern", "automaton", "rows", "order"),
+    *("expression", "matcher", "backtrack"),
+]
 USED_BY_CACHE = {"sync"}
 
 Module = tuple[str, ...]

@@ -7,6 +7,7 @@
 //! | [`pattern`] | the text inside `PATTERN (...)` | a tree and the list of variables |
 //! | [`automaton`] | the tree | the position automaton |
 //! | [`rows`] | conditions by row | symbols, partitions; the rules of skipping and navigation |
+//! | [`order`] | columns of PARTITION BY and ORDER BY | the order of rows, and where partitions begin |
 //! | [`expression`] | typed expressions over columns | their values: for the match so far, or in batches of rows |
 //! | [`matcher`] | rows as symbols, the automaton | matches |
 //! | [`backtrack`] | the same, and conditions that depend on the match | matches, by going back where a condition fails |
@@ -28,6 +29,8 @@ pub mod cache;
 pub mod expression;
 pub mod matcher;
 pub mod memory;
+pub mod order;
 pub mod pattern;
 pub mod rows;
 mod sync;
+mod threads;

@@ -30,10 +30,22 @@ pub enum ArrowKind {
     /// Run-end encoding.
     Runs(IntegerKind, Box<ArrowKind>),
     Record(Vec<Field>),
+    /// A type of this name, whose values are read as what they are stored as.
+    Stored(Storage, String),
     /// Values of as many bytes each: numbers of other kinds, dates, times and intervals.
     Fixed(DataType),
     /// Any other, by name.
     Other(String),
+}
+
+/// What values of types are stored as that are not read but to order rows by them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Storage {
+    /// Numbers of 256 bits, which are read where 128 are enough for all of them.
+    Int256,
+    Bytes(TextKind),
+    /// So many bytes each.
+    FixedBytes(usize),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,8 +70,8 @@ impl fmt::Display for ArrowKind {
             Self::Dictionary(keys, values) => write!(out, "Dictionary({keys}, {values})"),
             Self::Runs(ends, values) => write!(out, "RunEndEncoded({ends}, {values})"),
             Self::Record(fields) => write!(out, "Struct of {} fields", fields.len()),
+            Self::Stored(_, name) | Self::Other(name) => out.write_str(name),
             Self::Fixed(kind) => kind.fmt(out),
-            Self::Other(name) => out.write_str(name),
         }
     }
 }
@@ -87,7 +99,7 @@ impl ArrowArray {
                 Values::Record(fields.iter().map(|field| (field.name.clone(), Self::empty(&field.kind))).collect())
             }
             ArrowKind::Fixed(kind) => Values::Fixed(kind.clone(), FixedValues::Floats(ScalarBuffer::default())),
-            ArrowKind::Other(name) => Values::Other(name.clone()),
+            ArrowKind::Stored(_, name) | ArrowKind::Other(name) => Values::Other(name.clone()),
         };
         Self { rows: 0, valid: None, values }
     }
@@ -102,6 +114,7 @@ impl ArrowArray {
             Values::Integers(integers) | Values::Dictionary(integers, _) => integers.bytes(),
             Values::Runs { ends, values, .. } => ends.bytes().saturating_add(values.least_bytes()),
             Values::Text(text) => text.least_bytes(),
+            Values::Stored(stored, _) => stored.least_bytes(),
             Values::Record(columns) => {
                 columns.iter().fold(0, |bytes, (_, column)| bytes.saturating_add(column.least_bytes()))
             }
@@ -123,10 +136,35 @@ pub enum Values {
         values: Box<ArrowArray>,
     },
     Record(Vec<(String, ArrowArray)>),
+    /// Of a type of this name.
+    Stored(Stored, String),
     /// Of this type.
     Fixed(DataType, FixedValues),
     /// Of a type of this name, which is not read.
     Other(String),
+}
+
+/// Values as they are stored: see [`Storage`].
+pub enum Stored {
+    Int128(ScalarBuffer<i128>),
+    Bytes(Text),
+    FixedBytes(FixedBytes),
+}
+
+impl Stored {
+    fn least_bytes(&self) -> usize {
+        match self {
+            Self::Int128(numbers) => numbers.inner().len(),
+            Self::Bytes(bytes) => bytes.least_bytes(),
+            Self::FixedBytes(bytes) => bytes.bytes.len(),
+        }
+    }
+}
+
+/// Rows of the same number of bytes.
+pub struct FixedBytes {
+    pub bytes: Buffer,
+    pub width: usize,
 }
 
 impl Values {
@@ -143,8 +181,8 @@ impl Values {
             Self::Dictionary(keys, values) => format!("Dictionary({}, {})", keys.kind(), values.values.name()),
             Self::Runs { ends, values, .. } => format!("RunEndEncoded({}, {})", ends.kind(), values.values.name()),
             Self::Record(columns) => format!("Struct of {} fields", columns.len()),
+            Self::Stored(_, name) | Self::Other(name) => name.clone(),
             Self::Fixed(kind, _) => kind.to_string(),
-            Self::Other(name) => name.clone(),
         }
     }
 }

@@ -51,6 +51,9 @@ pub fn check_column(column: &Bound<'_, PyAny>, name: &str) -> PyResult<bool> {
     let Some(chunks) = ffi::arrow_arrays(column, name, None)? else { return Ok(false) };
     readers::decode(column.py(), &chunks, Check, name, None)?;
     Ok(chunks.iter().all(|chunk: &ArrowArray| {
-        !matches!(readers::innermost(chunk), Values::Other(_) | Values::Record(_) | Values::Fixed(..))
+        !matches!(
+            readers::innermost(chunk),
+            Values::Other(_) | Values::Record(_) | Values::Fixed(..) | Values::Stored(..)
+        )
     }))
 }

@@ -169,7 +169,7 @@ fn shown(keys: &Integers, row: usize) -> String {
 }
 
 /// Whether two arrays of text are views of the same memory.
-fn same_memory(one: &ArrowArray, other: &ArrowArray) -> bool {
+pub fn same_memory(one: &ArrowArray, other: &ArrowArray) -> bool {
     if std::ptr::eq(one, other) {
         return true;
     }

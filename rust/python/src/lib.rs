@@ -27,6 +27,7 @@ mod manual_clock;
 mod matches;
 mod nodes;
 mod numbers;
+mod order;
 mod panics;
 mod pattern;
 mod pattern_methods;
@@ -70,6 +71,8 @@ mod _core {
     use super::manual_clock::ManualClock;
     #[pymodule_export]
     use super::matches::{MatchedRows, Matches, Spans};
+    #[pymodule_export]
+    use super::order::order;
     #[cfg(feature = "panics-for-tests")]
     #[pymodule_export]
     use super::panics::for_tests::ask;

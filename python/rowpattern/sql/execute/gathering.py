@@ -1,7 +1,7 @@
 """Streams that fit into memory after all: brought together there, by their partitions.
 
 DuckDB's sort takes most of the time of a stream. Rows of a block are sorted when the block is answered, so blocks of
-whole partitions, in the order of partitions, are all that is needed; PARTITION BY alone is mostly a few bits a row.
+whole partitions, in the order of partitions, are all that is needed.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from rowpattern.sql.execute.packed_sort import packed_order
+from rowpattern.errors import QueryLimitError
+from rowpattern.sql.execute.row_order import row_order
 from rowpattern.sql.tables.reading import size_bytes
 
 if TYPE_CHECKING:
@@ -19,9 +20,10 @@ if TYPE_CHECKING:
 
     from rowpattern.sql.arrow.arrays import Integers
     from rowpattern.sql.bind.bound import Key
+    from rowpattern.sql.execute.row_order import RowNumbers, RowOrder
     from rowpattern.sql.runtime.context import ExecutionContext
 
-__all__ = ["gathered_batches", "given_away", "in_one_chunk", "order_of_partitions", "partition_blocks"]
+__all__ = ["gathered_batches", "given_away", "in_one_chunk", "order_of_partitions", "partition_blocks", "rows_between"]
 
 # Of the sort's memory, as DuckDB gets the rows, and begins to fill its memory, where there are more.
 _GATHERED_SHARE = 1 / 2
@@ -54,26 +56,28 @@ def given_away(gathered: list[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
 
 def order_of_partitions(
     gathered: list[pa.RecordBatch], schema: pa.Schema, partition_by: Sequence[Key], context: ExecutionContext
-) -> tuple[pa.Table, Integers, Integers] | None:
-    """Find the order of rows by their partitions; None where keys are such that DuckDB has to do that.
+) -> tuple[pa.Table, RowOrder] | None:
+    """Find the order of rows by their partitions; None where DuckDB has to do that.
 
     Args:
         gathered: the rows.
         schema: their columns.
         partition_by: columns.
-        context: the limits; eight bytes a row are held.
+        context: the limits; the order is held.
 
     Returns:
-        the rows as a table; the row for each place, rows of a partition in the order that they had; and where
-        partitions begin among the places.
+        the rows as a table, and their order: rows of a partition in the order that they had. None where Rust does not
+        order the keys, or not within the memory: DuckDB's sort spills.
     """
     table = pa.Table.from_batches(gathered, schema)
     keys = [table.column(key.column or "") for key in partition_by]
-    found = packed_order(keys, partition_by, len(partition_by), context)
-    if found is None:
+    try:
+        found = row_order(keys, partition_by, len(partition_by), context)
+    except QueryLimitError:
+        if not context.seconds_left:
+            raise
         return None
-    order, begins = found
-    return table, order, np.concatenate([np.zeros(1, dtype=np.int64), np.flatnonzero(begins) + 1])
+    return None if found is None else (table, found)
 
 
 def partition_blocks(
@@ -101,9 +105,9 @@ def partition_blocks(
     found = order_of_partitions(gathered, schema, partition_by, context)
     if found is None:
         return None
-    table, order, starts = found
+    table, order = found
     gathered.clear()
-    return _blocks(list(table.columns), schema, order, starts, max(1, most_bytes * len(order) // size_bytes(table)))
+    return _blocks(list(table.columns), schema, order, table.num_rows, most_bytes / max(1, size_bytes(table)))
 
 
 def in_one_chunk(columns: list[pa.ChunkedArray]) -> None:
@@ -116,16 +120,28 @@ def in_one_chunk(columns: list[pa.ChunkedArray]) -> None:
             columns[at] = pa.chunked_array([column.combine_chunks()])
 
 
+def rows_between(
+    columns: Sequence[pa.ChunkedArray], schema: pa.Schema, order: RowNumbers | None, begin: int, end: int
+) -> pa.Table:
+    """Return the rows from one place on up to another; `order` has the row of each, None where rows are in order."""
+    if order is None:
+        return pa.Table.from_arrays([column.slice(begin, end - begin) for column in columns], schema=schema)
+    rows = pa.array(order[begin:end])
+    return pa.Table.from_arrays([column.take(rows) for column in columns], schema=schema)
+
+
 def _blocks(
-    columns: list[pa.ChunkedArray], schema: pa.Schema, order: Integers, starts: Integers, most_rows: int
+    columns: list[pa.ChunkedArray], schema: pa.Schema, order: RowOrder, rows: int, share: float
 ) -> Iterator[tuple[pa.Table, Integers]]:
+    """Give blocks that have this share of the rows each, or one partition more."""
+    most_rows = max(1, int(rows * share))
     in_one_chunk(columns)
-    bounds = np.append(starts, len(order))
+    starts = order.starts
+    bounds = np.append(starts, rows)
     begin = 0
     while begin < len(starts):
         # The last border within reach, or the next one.
         end = max(begin + 1, int(np.searchsorted(bounds, bounds[begin] + most_rows, side="right")) - 1)
-        rows = pa.array(order[bounds[begin] : bounds[end]])
-        block = pa.Table.from_arrays([column.take(rows) for column in columns], schema=schema)
+        block = rows_between(columns, schema, order.order, int(bounds[begin]), int(bounds[end]))
         yield block, starts[begin:end] - starts[begin]
         begin = end

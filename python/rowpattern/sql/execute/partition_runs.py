@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from rowpattern.errors import QueryError
 from rowpattern.sql.duckdb.spill_directory import FULL_DISK, made_spill_directory
-from rowpattern.sql.execute.gathering import in_one_chunk, order_of_partitions
+from rowpattern.sql.execute.gathering import in_one_chunk, order_of_partitions, rows_between
 from rowpattern.sql.tables.reading import size_bytes
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from rowpattern.sql.arrow.arrays import Integers
     from rowpattern.sql.bind.bound import Key
     from rowpattern.sql.duckdb.spill_directory import SpillDirectory
+    from rowpattern.sql.execute.row_order import RowNumbers, RowOrder
     from rowpattern.sql.runtime.context import ExecutionContext
 
 __all__ = ["PartitionRuns"]
@@ -84,11 +85,12 @@ class PartitionRuns:
         found = order_of_partitions(gathered, self._schema, self._partition_by, self._context)
         if found is None:
             return False
-        table, order, starts = found
-        keys = table.select(self._names).take(pa.array(order[starts])).combine_chunks()
-        key_bytes = size_bytes(keys) + _SORT_KEY_BYTES * len(starts)
+        table, order = found
+        firsts = order.starts if order.order is None else order.order[order.starts]
+        keys = table.select(self._names).take(pa.array(firsts)).combine_chunks()
+        key_bytes = size_bytes(keys) + _SORT_KEY_BYTES * len(order.starts)
         if self._key_bytes + key_bytes > limit_bytes * _KEYS_SHARE:
-            self._context.release(8 * len(order))
+            self._context.release(order.held_bytes)
             return False
         self._key_bytes += key_bytes
         gathered.clear()
@@ -97,27 +99,25 @@ class PartitionRuns:
             self._stack.callback(self._directory.remove)
         path = Path(self._directory.path, f"run-{len(self._runs)}.arrows")
         try:
-            self._write(path, table, order)
+            self._write(path, table, order.order)
         except OSError as error:
             if error.errno in FULL_DISK:
                 raise self._directory.full(self._context) from error
             raise
-        self._runs.append(_Run(path, keys, np.diff(np.append(starts, len(order)))))
-        self._context.release(8 * len(order))
+        self._runs.append(_Run(path, keys, _counts(order, table.num_rows)))
+        self._context.release(order.held_bytes)
         return True
 
-    def _write(self, path: Path, table: pa.Table, order: Integers) -> None:
+    def _write(self, path: Path, table: pa.Table, order: RowNumbers | None) -> None:
         path.parent.mkdir(exist_ok=True)
         columns = list(table.columns)
         in_one_chunk(columns)
-        step = max(1, _BATCH_BYTES * len(order) // max(1, size_bytes(table)))
+        rows = table.num_rows
+        step = max(1, _BATCH_BYTES * rows // max(1, size_bytes(table)))
         with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, self._schema) as writer:
-            for first in range(0, len(order), step):
+            for first in range(0, rows, step):
                 self._context.check()
-                places = pa.array(order[first : first + step])
-                writer.write_table(
-                    pa.Table.from_arrays([column.take(places) for column in columns], schema=self._schema)
-                )
+                writer.write_table(rows_between(columns, self._schema, order, first, min(first + step, rows)))
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Read all rows, run by run."""
@@ -141,13 +141,16 @@ class PartitionRuns:
         found = order_of_partitions(keys.to_batches(), keys.schema, self._partition_by, self._context)
         if found is None:
             return None
-        _, order, starts = found
-        places = np.empty(len(order), dtype=np.int64)
-        places[order] = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(order))))
-        self._context.release(8 * len(order))
+        _, order = found
+        partitions = len(order.starts)
+        places = np.repeat(np.arange(partitions), _counts(order, keys.num_rows))
+        if order.order is not None:
+            in_order, places = places, np.empty(keys.num_rows, dtype=np.int64)
+            places[order.order] = in_order
+        self._context.release(order.held_bytes)
         bounds = np.cumsum([0, *(len(run.counts) for run in self._runs)])
         of_runs = [places[begin:end] for begin, end in zip(bounds[:-1], bounds[1:])]
-        return self._merged(of_runs, len(starts), most_bytes, limit_bytes)
+        return self._merged(of_runs, partitions, most_bytes, limit_bytes)
 
     def _merged(
         self, places: list[Integers], partitions: int, most_bytes: int, limit_bytes: int
@@ -183,13 +186,19 @@ class PartitionRuns:
             numbers = np.concatenate(of_pieces)
             columns = list(pa.concat_tables(pieces).columns)
             in_one_chunk(columns)
-            order = pa.array(np.argsort(numbers, kind="stable"))
-            block = pa.Table.from_arrays([column.take(order) for column in columns], schema=self._schema)
+            # Each run has its numbers in order, which are merged.
+            order = np.argsort(numbers, kind="stable")
+            block = rows_between(columns, self._schema, order, 0, len(numbers))
             most_rows = max(1, most_bytes * block.num_rows // max(1, size_bytes(block)))
             yield block, behind[begin:end] - behind[begin]
             begin = end
         for reader in readers:
             reader.close()
+
+
+def _counts(order: RowOrder, rows: int) -> Integers:
+    """Return how many rows each partition has."""
+    return np.diff(np.append(order.starts, rows))
 
 
 class _RunReader:

@@ -14,7 +14,7 @@ from rowpattern.sql.arrow.arrays import Booleans, Integers, has_nan
 from rowpattern.sql.arrow.casting import INTERVAL_PARTS, has_intervals
 from rowpattern.sql.arrow.categories import is_ordered, labels_of, nulls_like, of_ranks, ranks
 from rowpattern.sql.arrow.chunks import take_values
-from rowpattern.sql.execute.packed_sort import packed_order
+from rowpattern.sql.execute.row_order import RowNumbers, RowOrder, row_order
 from rowpattern.sql.execute.time_zones import in_columns_zone
 from rowpattern.sql.text.source_location import error_at
 
@@ -38,7 +38,7 @@ class OrderedPartitions:
         starts: the row where each partition begins, the first is 0; int64.
     """
 
-    def __init__(self, table: Table, context: ExecutionContext, order: Integers | None, starts: Integers) -> None:
+    def __init__(self, table: Table, context: ExecutionContext, order: RowNumbers | None, starts: Integers) -> None:
         """Take the order as `sort_partitions` found it."""
         self.table = table
         self.order = order
@@ -136,33 +136,16 @@ def sort_partitions(
     keys = [*partition_by, *order_by]
     computed = _computed(table, [key for key in keys if key.column is None], database)
     values = [table.column(key.column) if key.column is not None else computed[key.sql] for key in keys]
-    # Ordered categories are sorted by their places, whoever sorts.
-    values = [ranks(column) if is_ordered(column.type) else column for column in values]
-    in_order, together = _in_order(values, keys, len(partition_by), context)
-    order = None
-    changed = None if together is None else ~_to_numpy(together)
-    if not in_order:
-        packed = packed_order(values, keys, len(partition_by), context)
-        order, changed = (_sorted(values, keys, database, context), None) if packed is None else packed
-    rows = OrderedPartitions(table, context, order, np.zeros(1, dtype=np.int64))
+    if table.rows < 2 or not keys:  # noqa: PLR2004 - one row is in order
+        found = RowOrder(None, np.zeros(min(1, table.rows), dtype=np.int64))
+    else:
+        found = row_order(values, keys, len(partition_by), context) or _ordered_by_duckdb(
+            values, keys, len(partition_by), database, context
+        )
+    rows = OrderedPartitions(table, context, found.order, found.starts)
     for key in keys:
         if key.column is None:
             rows.keep_key(key, computed[key.sql])
-    if table.rows == 0:
-        rows.starts = np.zeros(0, dtype=np.int64)
-    elif partition_by:
-        context.hold(table.rows)
-        if changed is None:
-            changed = np.zeros(table.rows - 1, dtype=bool)
-            for key in partition_by:
-                context.check()
-                values_of_key = rows.key(key)
-                if pa.types.is_nested(values_of_key.type):
-                    changed |= _nested_changes(values_of_key, key, database, context)
-                else:
-                    changed |= _changes(values_of_key, key)
-        context.hold(8 * int(np.count_nonzero(changed)))
-        rows.starts = np.concatenate([np.zeros(1, dtype=np.int64), np.flatnonzero(changed) + 1])
     return rows
 
 
@@ -214,52 +197,6 @@ def _interval_lengths(values: pa.ChunkedArray) -> pa.ChunkedArray:
     return pa.chunked_array([pc.if_else(mask, lengths, pa.scalar(None, pa.string()))])
 
 
-def _in_order(
-    values: Sequence[pa.ChunkedArray], keys: Sequence[Key], partition_keys: int, context: ExecutionContext
-) -> tuple[bool, pa.ChunkedArray | None]:
-    """Say whether rows are in order; False too when it would be hard to tell.
-
-    Returns:
-        and, where they are and it was found on the way, for each row but the first whether it is of the partition of
-        the one before: equal in the first `partition_keys` keys.
-    """
-    count = len(values[0]) if values else 0
-    if count < 2:  # noqa: PLR2004 - one row is in order
-        return True, None
-    # Rows for which the keys looked at so far are equal to those of the row before.
-    tied: pa.ChunkedArray | None = None
-    together: pa.ChunkedArray | None = None
-    for at, (column, key) in enumerate(zip(values, keys)):
-        context.check()
-        if column.null_count or _hard_to_compare(column.type):
-            return False, None
-        before, after = _neighbours(column)
-        last = at == len(keys) - 1
-        try:
-            wrong = pc.less(before, after) if key.descending else pc.greater(before, after)
-            equal = pc.equal(before, after) if not last or at < partition_keys else None
-        except pa.ArrowNotImplementedError:
-            return False, None
-        if has_nan(column):
-            return False, None
-        if pc.any(wrong if tied is None else pc.and_(wrong, tied)).as_py():
-            return False, None
-        if equal is not None:
-            tied = equal if tied is None else pc.and_(tied, equal)
-        if at == partition_keys - 1:
-            together = tied
-        if last or (at >= partition_keys - 1 and not pc.any(tied).as_py()):
-            break
-    return True, together
-
-
-def _hard_to_compare(kind: pa.DataType) -> bool:
-    """Say whether it is left to DuckDB how values of a type are ordered."""
-    if isinstance(kind, pa.BaseExtensionType):
-        return not isinstance(kind, pa.UuidType)
-    return bool(pa.types.is_nested(kind) or pa.types.is_null(kind) or has_intervals(kind))
-
-
 def _neighbours(column: pa.ChunkedArray) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
     column = _comparable(column)
     return column.slice(0, len(column) - 1), column.slice(1)
@@ -269,19 +206,36 @@ def _to_numpy(flags: pa.ChunkedArray) -> Booleans:
     return np.asarray(flags.to_numpy(zero_copy_only=False) if isinstance(flags, pa.Array) else flags.to_numpy())
 
 
-def _sorted(
-    values: Sequence[pa.ChunkedArray], keys: Sequence[Key], database: Database, context: ExecutionContext
-) -> Integers:
-    """Sort by DuckDB, and return the row for each place."""
+def _ordered_by_duckdb(
+    values: Sequence[pa.ChunkedArray],
+    keys: Sequence[Key],
+    partition_keys: int,
+    database: Database,
+    context: ExecutionContext,
+) -> RowOrder:
+    """Sort by DuckDB, and compare the keys of PARTITION BY to find where partitions begin."""
     count = len(values[0])
     context.hold(2 * 8 * count)
+    # Ordered categories are sorted by their places, whoever sorts.
+    values = [ranks(column) if is_ordered(column.type) else column for column in values]
     numbers = pa.array(np.arange(count, dtype=np.int64))
     database.register(
         "rowpattern keys", pa.table([*values, numbers], names=[*(f"k{at}" for at in range(len(values))), "row"])
     )
     by = [f'"k{at}" {key.direction}' for at, key in enumerate(keys)]
     found = database.query(f'SELECT "row" FROM "rowpattern keys" ORDER BY {", ".join([*by, "row"])}')
-    return np.asarray(found.column(0).to_numpy())
+    order = np.asarray(found.column(0).to_numpy())
+    context.hold(count)
+    changed = np.zeros(count - 1, dtype=bool)
+    for column, key in zip(values[:partition_keys], keys):
+        context.check()
+        in_order = take_values(context, column, pa.array(order))
+        if pa.types.is_nested(in_order.type):
+            changed |= _nested_changes(in_order, key, database, context)
+        else:
+            changed |= _changes(in_order, key)
+    context.hold(8 * int(np.count_nonzero(changed)))
+    return RowOrder(order, np.concatenate([np.zeros(1, dtype=np.int64), np.flatnonzero(changed) + 1]))
 
 
 def _changes(column: pa.ChunkedArray, key: Key) -> Booleans:

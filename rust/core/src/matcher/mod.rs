@@ -48,7 +48,6 @@ mod search;
 mod sink;
 mod strategy;
 mod tables;
-mod threads;
 mod transducer;
 mod transitions;
 

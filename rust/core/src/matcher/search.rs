@@ -1,8 +1,6 @@
 //! All matches of the rows, found by one or several threads.
 
-use std::num::NonZero;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::thread::available_parallelism;
 
 use super::backward::begins_any;
 use super::compiled::Compiled;
@@ -15,18 +13,16 @@ use super::scan::Scan;
 use super::sink::{Count, Sink};
 use super::strategy::Strategy;
 use super::tables::Tables;
-use super::threads::{Worker, in_threads};
 use super::transducer;
 use crate::budget::{Budget, Stopped, Tick};
 use crate::rows::{Partitions, Skip, Symbols};
+use crate::threads::{Worker, in_threads, started};
 
 /// Fewer rows are not worth another thread.
 const ROWS_A_MORSEL: usize = 1 << 17;
 /// Where partitions take different times, more morsels than threads keep all of them at work.
 const MORSELS_A_THREAD: usize = 8;
 
-/// More threads than cores gain nothing; up to this number are started in any case where they are asked for.
-const LEAST_MOST_THREADS: usize = 16;
 /// The most bytes that tables and buffers of a thread take.
 const BYTES_A_THREAD: usize = 8 << 20;
 
@@ -78,12 +74,8 @@ impl<'s> Search<'s> {
         threads: usize,
         budget: &'s Budget,
     ) -> Self {
-        let mut threads = threads.min(partitions.rows() / ROWS_A_MORSEL).min(budget.memory_bytes() / BYTES_A_THREAD);
-        if threads > LEAST_MOST_THREADS {
-            let cores = available_parallelism().map_or(1, NonZero::get);
-            threads = threads.min(LEAST_MOST_THREADS.max(4 * cores));
-        }
-        let tables = (0..threads.max(1)).map(|_| compiled.take_tables()).collect();
+        let worth = threads.min(partitions.rows() / ROWS_A_MORSEL).min(budget.memory_bytes() / BYTES_A_THREAD);
+        let tables = (0..started(worth)).map(|_| compiled.take_tables()).collect();
         Self { compiled, symbols, partitions, budget, tables }
     }
 
@@ -188,19 +180,20 @@ impl<'s> Search<'s> {
         // Handed to threads, and back; only they know this lock.
         let waiting = Mutex::new(tables);
         let used = Mutex::new(Vec::new());
-        let (found, mut error) = in_threads(morsels.len(), threads, budget, tick, |worker: &mut Worker<'_, S>| {
-            let Some(mut tables) = locked(&waiting).pop() else { return };
-            worker.each(|number, tick| {
-                let morsel = &morsels[number];
-                // What the other morsels give is added to what the first one gives.
-                let rows = if number == 0 { partitions.rows() } else { morsel.high - morsel.low };
-                let mut found = sink(rows, budget);
-                let mut context = Context { automaton, symbols, tables: &mut tables, budget, tick };
-                let ended = work(&mut context, partitions, morsel, &mut found);
-                (found, ended)
+        let (found, mut error) =
+            in_threads(morsels.len(), threads, budget, tick, |worker: &mut Worker<'_, S, SearchError>| {
+                let Some(mut tables) = locked(&waiting).pop() else { return };
+                worker.each(|number, tick| {
+                    let morsel = &morsels[number];
+                    // What the other morsels give is added to what the first one gives.
+                    let rows = if number == 0 { partitions.rows() } else { morsel.high - morsel.low };
+                    let mut found = sink(rows, budget);
+                    let mut context = Context { automaton, symbols, tables: &mut tables, budget, tick };
+                    let ended = work(&mut context, partitions, morsel, &mut found);
+                    (found, ended)
+                });
+                locked(&used).push(tables);
             });
-            locked(&used).push(tables);
-        });
         let mut found = found.into_iter();
         let mut all = found.next().unwrap_or_else(|| sink(0, budget));
         for next in found {

@@ -6,7 +6,7 @@ use std::ptr;
 use std::sync::Arc;
 
 use arrow_array::types::UInt8Type;
-use arrow_array::{Array, BooleanArray, DictionaryArray, Int64Array, StringArray, UInt8Array};
+use arrow_array::{Array, BooleanArray, DictionaryArray, Int64Array, StringArray, UInt8Array, UInt32Array};
 use arrow_buffer::ScalarBuffer;
 use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::{PyBufferError, PyIndexError, PyMemoryError};
@@ -22,6 +22,8 @@ use crate::numbers::place;
 pub enum Data {
     /// Row numbers and counts.
     Integers(ScalarBuffer<i64>),
+    /// Row numbers below 2^32.
+    Rows(ScalarBuffer<u32>),
     /// Variables, as places in the list of names.
     Variables(ScalarBuffer<u8>, Arc<[String]>),
     /// 0 or 1.
@@ -39,6 +41,7 @@ impl Column {
     pub fn new(data: Data) -> Self {
         let length = match &data {
             Data::Integers(values) => values.len(),
+            Data::Rows(values) => values.len(),
             Data::Variables(values, _) | Data::Flags(values) => values.len(),
         };
         Self { data, shape: [length as isize] }
@@ -48,6 +51,7 @@ impl Column {
     pub fn raw(&self) -> (*const u8, isize, &'static CStr) {
         match &self.data {
             Data::Integers(values) => (values.as_ptr().cast(), 8, c"q"),
+            Data::Rows(values) => (values.as_ptr().cast(), 4, c"I"),
             Data::Variables(values, _) => (values.as_ptr(), 1, c"B"),
             Data::Flags(values) => (values.as_ptr(), 1, c"?"),
         }
@@ -69,6 +73,7 @@ impl Column {
     pub fn to_arrow(&self) -> Arc<dyn Array> {
         match &self.data {
             Data::Integers(values) => Arc::new(Int64Array::new(values.clone(), None)),
+            Data::Rows(values) => Arc::new(UInt32Array::new(values.clone(), None)),
             Data::Variables(values, names) => {
                 let keys = UInt8Array::new(values.clone(), None);
                 let names = StringArray::from_iter_values(names.iter());
@@ -81,6 +86,7 @@ impl Column {
     fn item(&self, py: Python<'_>, at: usize) -> PyResult<Py<PyAny>> {
         match &self.data {
             Data::Integers(values) => values[at].into_py_any(py),
+            Data::Rows(values) => values[at].into_py_any(py),
             Data::Variables(values, names) => names[usize::from(values[at])].as_str().into_py_any(py),
             Data::Flags(values) => (values[at] != 0).into_py_any(py),
         }
@@ -116,6 +122,7 @@ impl Column {
     fn __repr__(&self) -> String {
         let kind = match &self.data {
             Data::Integers(_) => "int64",
+            Data::Rows(_) => "uint32",
             Data::Variables(..) => "variables, as uint8",
             Data::Flags(_) => "bool",
         };

@@ -12,7 +12,9 @@ use arrow_schema::{DataType, IntervalUnit};
 use rowpattern_core::memory;
 
 use super::structures::CArray;
-use crate::arrow::{ArrowArray, ArrowKind, Failure, FixedValues, Integers, Text, TextKind, Values};
+use crate::arrow::{
+    ArrowArray, ArrowKind, Failure, FixedBytes, FixedValues, Integers, Storage, Stored, Text, TextKind, Values,
+};
 
 /// Takes an array over, and checks that it is one of this type.
 pub fn import(array: CArray, kind: &ArrowKind) -> Result<ArrowArray, Failure> {
@@ -67,6 +69,10 @@ impl Importer<'_> {
             }
             ArrowKind::Fixed(kind) => Values::Fixed(kind.clone(), self.fixed(kind, &extent)?),
             ArrowKind::Text(kind) => Values::Text(self.text(*kind, &extent)?),
+            ArrowKind::Stored(storage, name) => match self.stored(*storage, &extent, valid.as_ref())? {
+                Some(stored) => Values::Stored(stored, name.clone()),
+                None => Values::Other(name.clone()),
+            },
             ArrowKind::Dictionary(keys, of) => {
                 let dictionary = self.part(self.array.dictionary, "dictionary")?;
                 let values = dictionary.import(of, None).map_err(|failure| failure.within("its dictionary"))?;
@@ -129,12 +135,16 @@ impl Importer<'_> {
             ArrowKind::Null | ArrowKind::Other(_) => (0, 0),
             ArrowKind::Runs(..) => (0, 2),
             ArrowKind::Record(fields) => (1, fields.len()),
-            ArrowKind::Text(TextKind::Small | TextKind::Large) => (3, 0),
+            ArrowKind::Text(TextKind::Small | TextKind::Large)
+            | ArrowKind::Stored(Storage::Bytes(TextKind::Small | TextKind::Large), _) => (3, 0),
             // Views have one for each buffer of bytes too.
-            ArrowKind::Text(TextKind::View) => (self.array.n_buffers.max(3) as usize, 0),
+            ArrowKind::Text(TextKind::View) | ArrowKind::Stored(Storage::Bytes(TextKind::View), _) => {
+                (self.array.n_buffers.max(3) as usize, 0)
+            }
             ArrowKind::Boolean
             | ArrowKind::Integer(_)
             | ArrowKind::Double
+            | ArrowKind::Stored(..)
             | ArrowKind::Fixed(_)
             | ArrowKind::Dictionary(..) => (2, 0),
         };
@@ -235,6 +245,37 @@ impl Importer<'_> {
             Is::U32 => Integers::U32(self.items(1, extent)?),
             Is::U64 => Integers::U64(self.items(1, extent)?),
         })
+    }
+
+    /// Values as they are stored; None where they are wider than what is read.
+    fn stored(&self, storage: Storage, extent: &Extent, valid: Option<&NullBuffer>) -> Result<Option<Stored>, Failure> {
+        Ok(Some(match storage {
+            Storage::Int256 => {
+                let bytes = self.fixed_bytes(32, extent)?;
+                let mut numbers = memory::try_with_capacity(extent.rows)?;
+                for (row, halves) in bytes.chunks_exact(32).enumerate() {
+                    let (low, high) = (i128::read(&halves[..16]), i128::read(&halves[16..]));
+                    if high == low >> 127 {
+                        numbers.push(low);
+                    } else if valid.is_some_and(|valid| valid.is_null(row)) {
+                        numbers.push(0);
+                    } else {
+                        return Ok(None);
+                    }
+                }
+                Stored::Int128(numbers.into())
+            }
+            Storage::Bytes(kind) => Stored::Bytes(self.text(kind, extent)?),
+            Storage::FixedBytes(width) => {
+                Stored::FixedBytes(FixedBytes { bytes: self.fixed_bytes(width, extent)?, width })
+            }
+        }))
+    }
+
+    fn fixed_bytes(&self, width: usize, extent: &Extent) -> Result<Buffer, Failure> {
+        let bytes = |items: usize| items.checked_mul(width).ok_or_else(|| Failure::of("it is too long"));
+        let buffer = self.buffer(1, bytes(extent.end)?)?;
+        Ok(buffer.slice_with_length(bytes(extent.first)?, bytes(extent.rows)?))
     }
 
     fn fixed(&self, kind: &DataType, extent: &Extent) -> Result<FixedValues, Failure> {

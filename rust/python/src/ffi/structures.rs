@@ -12,7 +12,7 @@ use std::str::Utf8Error;
 use arrow_schema::DataType;
 use arrow_schema::ffi::FFI_ArrowSchema;
 
-use crate::arrow::{ArrowKind, Field, IntegerKind, TextKind};
+use crate::arrow::{ArrowKind, Field, IntegerKind, Storage, TextKind};
 
 /// Types nest no deeper than this; reading them is recursive.
 const DEEPEST: usize = 64;
@@ -153,9 +153,10 @@ impl CSchema {
                 };
                 return Ok(ArrowKind::Runs(ends, Box::new(self.child(1)?.field_at(depth + 1)?.kind)));
             }
-            _ => match integers {
-                Some(integers) => ArrowKind::Integer(integers),
-                None => match other(format)? {
+            _ => match (integers, storage(format)) {
+                (Some(integers), _) => ArrowKind::Integer(integers),
+                (None, Some(storage)) => ArrowKind::Stored(storage, type_of(format)?.to_string()),
+                (None, None) => match other(format)? {
                     fixed @ ArrowKind::Fixed(_) => fixed,
                     other => return Ok(other),
                 },
@@ -210,25 +211,43 @@ fn other(format: &str) -> Result<ArrowKind, String> {
     if let Some((_, name)) = nested.iter().find(|(prefix, _)| format.starts_with(prefix)) {
         return Ok(ArrowKind::Other((*name).to_owned()));
     }
+    Ok(match type_of(format)? {
+        kind @ (DataType::Float16
+        | DataType::Float32
+        | DataType::Decimal32(..)
+        | DataType::Decimal64(..)
+        | DataType::Decimal128(..)
+        | DataType::Date32
+        | DataType::Date64
+        | DataType::Time32(_)
+        | DataType::Time64(_)
+        | DataType::Timestamp(..)
+        | DataType::Duration(_)
+        | DataType::Interval(_)) => ArrowKind::Fixed(kind),
+        kind => ArrowKind::Other(kind.to_string()),
+    })
+}
+
+fn type_of(format: &str) -> Result<DataType, String> {
     let schema = FFI_ArrowSchema::try_new(format, Vec::new(), None);
-    match schema.and_then(|schema| DataType::try_from(&schema)) {
-        Ok(
-            kind @ (DataType::Float16
-            | DataType::Float32
-            | DataType::Decimal32(..)
-            | DataType::Decimal64(..)
-            | DataType::Decimal128(..)
-            | DataType::Date32
-            | DataType::Date64
-            | DataType::Time32(_)
-            | DataType::Time64(_)
-            | DataType::Timestamp(..)
-            | DataType::Duration(_)
-            | DataType::Interval(_)),
-        ) => Ok(ArrowKind::Fixed(kind)),
-        Ok(kind) => Ok(ArrowKind::Other(kind.to_string())),
-        Err(_) => Err(format!("its type has the format {format:?}, which is not one of Arrow's")),
-    }
+    schema
+        .and_then(|schema| DataType::try_from(&schema))
+        .map_err(|_| format!("its type has the format {format:?}, which is not one of Arrow's"))
+}
+
+/// What values are stored as that only order rows; None for types that do not.
+fn storage(format: &str) -> Option<Storage> {
+    Some(match format {
+        "z" => Storage::Bytes(TextKind::Small),
+        "Z" => Storage::Bytes(TextKind::Large),
+        "vz" => Storage::Bytes(TextKind::View),
+        _ => {
+            if let Some(width) = format.strip_prefix("w:") {
+                return width.parse().ok().map(Storage::FixedBytes);
+            }
+            (format.strip_prefix("d:")?.split(',').nth(2) == Some("256")).then_some(Storage::Int256)?
+        }
+    })
 }
 
 /// A C string; None when it is NULL.

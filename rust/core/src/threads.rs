@@ -1,18 +1,29 @@
 //! Several threads that do the morsels of one piece of work.
 
+use std::num::NonZero;
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread::{self, Scope, ScopedJoinHandle};
+use std::thread::{self, Scope, ScopedJoinHandle, available_parallelism};
 use std::time::Duration;
 
-use super::error::SearchError;
 use crate::budget::{Budget, Stopped, Tick};
+
+/// More threads than cores gain nothing; up to this number are started in any case where they are asked for.
+const LEAST_MOST_THREADS: usize = 16;
 
 /// How long the caller's thread, out of work, sleeps between two looks at whether it shall stop the others.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(5);
 
 /// What a morsel gave: its number, what was found in it, and why that ended early.
-type Done<R> = (usize, Option<R>, Option<SearchError>);
+type Done<R, E> = (usize, Option<R>, Option<E>);
+
+/// How many threads to start of so many that are asked for: no more than four for a core, 16 where there are few cores.
+pub fn started(threads: usize) -> usize {
+    if threads <= LEAST_MOST_THREADS {
+        return threads.max(1);
+    }
+    threads.min(LEAST_MOST_THREADS.max(4 * available_parallelism().map_or(1, NonZero::get)))
+}
 
 /// Does morsels of work in several threads, and gives their results in order, up to the first one that ended early, and why it
 /// did.
@@ -26,13 +37,13 @@ type Done<R> = (usize, Option<R>, Option<SearchError>);
 ///
 /// A morsel's error stops those behind it, and of several errors the first morsel's is given: it is the one that there would be
 /// with one thread.
-pub fn in_threads<R: Send>(
+pub fn in_threads<R: Send, E: From<Stopped> + Send>(
     morsels: usize,
     threads: usize,
     budget: &Budget,
     tick: &mut Tick<'_>,
-    work: impl Fn(&mut Worker<'_, R>) + Sync,
-) -> (Vec<R>, Option<SearchError>) {
+    work: impl Fn(&mut Worker<'_, R, E>) + Sync,
+) -> (Vec<R>, Option<E>) {
     let common = Common { morsels, budget, next: AtomicUsize::new(0), failed: AtomicUsize::new(usize::MAX) };
     let caller = thread::current();
     let other = || {
@@ -77,7 +88,7 @@ fn spawn<'scope, R: Send + 'scope>(
 ) -> Vec<ScopedJoinHandle<'scope, R>> {
     (0..threads)
         // Where the system gives no more threads, those that there are do the work.
-        .map_while(|_| thread::Builder::new().name("rowpattern-match".into()).spawn_scoped(scope, work).ok())
+        .map_while(|_| thread::Builder::new().name("rowpattern-work".into()).spawn_scoped(scope, work).ok())
         .collect()
 }
 
@@ -92,16 +103,16 @@ struct Common<'c> {
 }
 
 /// One of the threads, as its work sees it.
-pub struct Worker<'w, R> {
+pub struct Worker<'w, R, E> {
     common: &'w Common<'w>,
     /// In the caller's thread.
     tick: Option<&'w mut Tick<'w>>,
-    done: Vec<Done<R>>,
+    done: Vec<Done<R, E>>,
 }
 
-impl<R> Worker<'_, R> {
+impl<R, E> Worker<'_, R, E> {
     /// Does morsels that nobody does yet, until there is none.
-    pub fn each(&mut self, mut morsel: impl FnMut(usize, &mut Tick<'_>) -> (R, Result<(), SearchError>)) {
+    pub fn each(&mut self, mut morsel: impl FnMut(usize, &mut Tick<'_>) -> (R, Result<(), E>)) {
         let common = self.common;
         loop {
             let number = common.next.fetch_add(1, Ordering::Relaxed);

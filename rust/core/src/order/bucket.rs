@@ -1,0 +1,177 @@
+//! The rows of one bucket in order: counted by the lower bits of their codes, or sorted by them.
+
+use super::OrderError;
+use super::scatter::{BUCKET_ROWS, Low, Scattered};
+use super::work::Work;
+
+/// What is sorted at once, some ten milliseconds' work.
+const MOST_AT_ONCE: usize = 1 << 18;
+/// The most lower bits by which rows are counted.
+const MOST_COUNTED_BITS: u32 = 16;
+
+/// What was found of a bucket that has rows.
+pub struct Bucket {
+    /// The upper bits of its first and last code.
+    pub first: u64,
+    pub last: u64,
+    /// The places in it, behind the first, where these change.
+    pub changes: Vec<u32>,
+    /// Whether it has too many rows, and is still to be sorted.
+    pub is_left: bool,
+}
+
+/// Sorts buckets one after another.
+pub struct Sorter<'w> {
+    work: Work<'w>,
+    counts: Vec<u32>,
+    rows: Vec<u32>,
+    /// Rests with places in the bucket.
+    packed: Vec<u64>,
+    /// The same where they do not fit into one number.
+    pairs: Vec<(u64, u32)>,
+}
+
+impl Drop for Sorter<'_> {
+    fn drop(&mut self) {
+        self.work.budget.release_vector(&self.counts);
+        self.work.budget.release_vector(&self.rows);
+        self.work.budget.release_vector(&self.packed);
+        self.work.budget.release_vector(&self.pairs);
+    }
+}
+
+impl<'w> Sorter<'w> {
+    pub fn new(work: Work<'w>) -> Self {
+        Self { work, counts: Vec::new(), rows: Vec::new(), packed: Vec::new(), pairs: Vec::new() }
+    }
+
+    /// Writes the rows of a bucket in order; None where it has none.
+    pub fn sort<K: Low>(
+        &mut self,
+        scattered: &Scattered<'_, K>,
+        bucket: usize,
+        length: usize,
+        order: &mut [u32],
+    ) -> Result<Option<Bucket>, OrderError> {
+        let buckets = scattered.buckets;
+        if length == 0 {
+            return Ok(None);
+        }
+        let upper = |rest| buckets.upper(bucket, rest);
+        let mut changes = Changes { work: self.work, first: None, last: 0, places: Vec::new() };
+        if buckets.bits == 0 {
+            let mut places = order.iter_mut();
+            scattered.each_row(bucket, |_, row| {
+                if let Some(place) = places.next() {
+                    *place = row;
+                }
+            });
+            changes.at(0, upper(0))?;
+        } else if buckets.bits <= MOST_COUNTED_BITS && 1 << buckets.bits <= length.max(BUCKET_ROWS) * 4 {
+            self.count(scattered, bucket, order, |place, rest| changes.at(place, upper(rest)))?;
+        } else if length > MOST_AT_ONCE {
+            // Its ends are known when it has been sorted.
+            let (mut low, mut high) = (u64::MAX, 0);
+            scattered.each_row(bucket, |rest, _| (low, high) = (low.min(rest), high.max(rest)));
+            let (first, last) = (upper(low), upper(high));
+            return Ok(Some(Bucket { first, last, changes: Vec::new(), is_left: true }));
+        } else {
+            self.compare(scattered, bucket, length, order, |place, rest| changes.at(place, upper(rest)))?;
+        }
+        let Changes { first, last, places, .. } = changes;
+        Ok(Some(Bucket { first: first.unwrap_or_default(), last, changes: places, is_left: false }))
+    }
+
+    /// Counts rows by their rests, and writes each behind those before it.
+    fn count<K: Low>(
+        &mut self,
+        scattered: &Scattered<'_, K>,
+        bucket: usize,
+        order: &mut [u32],
+        mut begins: impl FnMut(usize, u64) -> Result<(), OrderError>,
+    ) -> Result<(), OrderError> {
+        let counts = 1_usize << scattered.buckets.bits;
+        self.counts.clear();
+        self.work.budget.reserve(&mut self.counts, counts)?;
+        self.counts.resize(counts, 0);
+        let counts = &mut self.counts;
+        scattered.each_row(bucket, |rest, _| counts[rest as usize] += 1);
+        let mut begin = 0;
+        for (rest, count) in counts.iter_mut().enumerate() {
+            if *count > 0 {
+                begins(begin as usize, rest as u64)?;
+                begin += std::mem::replace(count, begin);
+            }
+        }
+        scattered.each_row(bucket, |rest, row| {
+            let next = &mut counts[rest as usize];
+            order[*next as usize] = row;
+            *next += 1;
+        });
+        Ok(())
+    }
+
+    /// Sorts rests with places in the bucket, which keeps the order of those that are equal.
+    fn compare<K: Low>(
+        &mut self,
+        scattered: &Scattered<'_, K>,
+        bucket: usize,
+        length: usize,
+        order: &mut [u32],
+        mut begins: impl FnMut(usize, u64) -> Result<(), OrderError>,
+    ) -> Result<(), OrderError> {
+        let place_bits = u64::BITS - (length as u64 - 1).leading_zeros();
+        self.rows.clear();
+        self.work.budget.reserve(&mut self.rows, length)?;
+        let rows = &mut self.rows;
+        if scattered.buckets.bits + place_bits > u64::BITS {
+            self.pairs.clear();
+            self.work.budget.reserve(&mut self.pairs, length)?;
+            let pairs = &mut self.pairs;
+            scattered.each_row(bucket, |rest, row| pairs.push((rest, row)));
+            // Rows ascend in the bucket, so they stand for their places.
+            pairs.sort_unstable();
+            for (place, (slot, &(rest, row))) in order.iter_mut().zip(&*pairs).enumerate() {
+                *slot = row;
+                begins(place, rest)?;
+            }
+            return Ok(());
+        }
+        self.packed.clear();
+        self.work.budget.reserve(&mut self.packed, length)?;
+        let packed = &mut self.packed;
+        scattered.each_row(bucket, |rest, row| {
+            packed.push(rest.checked_shl(place_bits).unwrap_or(0) | rows.len() as u64);
+            rows.push(row);
+        });
+        packed.sort_unstable();
+        let mask = (1_u64 << place_bits) - 1;
+        for (place, (slot, &code)) in order.iter_mut().zip(&*packed).enumerate() {
+            *slot = rows[(code & mask) as usize];
+            begins(place, code >> place_bits)?;
+        }
+        Ok(())
+    }
+}
+
+/// Notes where the upper bits of codes change.
+struct Changes<'w> {
+    work: Work<'w>,
+    first: Option<u64>,
+    last: u64,
+    places: Vec<u32>,
+}
+
+impl Changes<'_> {
+    #[inline]
+    fn at(&mut self, place: usize, upper: u64) -> Result<(), OrderError> {
+        if self.first.is_none() {
+            self.first = Some(upper);
+        } else if upper != self.last {
+            self.work.budget.reserve(&mut self.places, 1)?;
+            self.places.push(place as u32);
+        }
+        self.last = upper;
+        Ok(())
+    }
+}

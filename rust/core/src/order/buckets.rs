@@ -1,0 +1,132 @@
+//! Sorting by codes of 64 bits: rows go to buckets by the highest bits, morsel by morsel, and each bucket is sorted by itself.
+//!
+//! A morsel's rows are brought into the order of buckets inside of a core's cache, each as the lower bits of its code and its
+//! place in the morsel. A bucket is what all morsels have for it, one after another, so rows that are equal keep their order.
+//! Where few lower bits are left, rows are counted by them; otherwise they are sorted together with their places, unless they
+//! are in order. A bucket that has too many rows to be sorted at once is brought into buckets again.
+
+use std::ops::Range;
+
+use super::OrderError;
+use super::bucket::{Bucket, Sorter};
+use super::scatter::{Buckets, Low, Scattered, scatter};
+use super::word::RowCodes;
+use super::work::{MORSEL_ROWS, Parts, Work};
+use crate::budget::Tick;
+
+/// Rows in order.
+pub struct Sorted {
+    /// For each place, its row.
+    pub order: Vec<u32>,
+    /// The places, behind the first, where the upper bits of codes change.
+    pub changes: Vec<i64>,
+}
+
+/// Sorts rows by their codes; those that are equal keep their order.
+///
+/// Args:
+///     range: no code is outside of it.
+///     `same_bits`: changes are of codes without this number of their lowest bits.
+pub fn sort<C: RowCodes>(
+    codes: &C,
+    rows: usize,
+    range: (u64, u64),
+    same_bits: u32,
+    work: Work<'_>,
+    tick: &mut Tick<'_>,
+) -> Result<Sorted, OrderError> {
+    let buckets = Buckets::new(rows, range, same_bits);
+    if buckets.bits <= u32::BITS {
+        sort_as::<u32, C>(codes, rows, buckets, work, tick)
+    } else {
+        sort_as::<u64, C>(codes, rows, buckets, work, tick)
+    }
+}
+
+fn sort_as<K: Low, C: RowCodes>(
+    codes: &C,
+    rows: usize,
+    buckets: Buckets,
+    work: Work<'_>,
+    tick: &mut Tick<'_>,
+) -> Result<Sorted, OrderError> {
+    let budget = work.budget;
+    let morsels = rows.div_ceil(MORSEL_ROWS);
+    let mut rest: Vec<K> = budget.zeroed(rows)?;
+    let mut place: Vec<u16> = budget.zeroed(rows)?;
+    let mut begins: Vec<u32> = budget.zeroed(morsels.saturating_mul(buckets.count + 1))?;
+    scatter(codes, rows, buckets, (&mut rest, &mut place, &mut begins), work, tick)?;
+    let scattered = Scattered { rest: &rest, place: &place, begins: &begins, buckets };
+    let lengths = scattered.lengths(work)?;
+    let mut order: Vec<u32> = budget.zeroed(rows)?;
+    let mut found = {
+        let parts = Parts::of_lengths(&mut order, lengths.iter().copied());
+        work.each(
+            buckets.count,
+            tick,
+            || Ok(Sorter::new(work)),
+            |sorter, bucket| sorter.sort(&scattered, bucket, lengths[bucket], &mut parts.get(bucket)),
+        )?
+    };
+    let mut begin = 0;
+    for (bucket, &length) in lengths.iter().enumerate() {
+        if let Some(Some(own)) = found.get_mut(bucket).filter(|own| own.as_ref().is_some_and(|own| own.is_left)) {
+            let (own_rows, own_codes) = scattered.gathered(bucket, length, work, tick)?;
+            let range = (own_codes.iter().min().copied(), own_codes.iter().max().copied());
+            let range = (range.0.unwrap_or_default(), range.1.unwrap_or_default());
+            let sorted = sort(&Listed(&own_codes), length, range, buckets.same_bits, work, tick)?;
+            for (place, &at) in order[begin..begin + length].iter_mut().zip(&sorted.order) {
+                *place = own_rows[at as usize];
+            }
+            budget.reserve(&mut own.changes, sorted.changes.len())?;
+            own.changes.extend(sorted.changes.iter().map(|&change| change as u32));
+            budget.release_vector(&sorted.changes);
+            budget.release_vector(&sorted.order);
+            budget.release_vector(&own_rows);
+            budget.release_vector(&own_codes);
+        }
+        begin += length;
+    }
+    budget.release_vector(&rest);
+    budget.release_vector(&place);
+    budget.release_vector(&begins);
+    let changes = joined(&found, &lengths, work, tick)?;
+    budget.release_vector(&lengths);
+    Ok(Sorted { order, changes })
+}
+
+/// Codes in a list.
+pub struct Listed<'l>(pub &'l [u64]);
+
+impl RowCodes for Listed<'_> {
+    fn fill(&self, rows: Range<usize>, codes: &mut [u64]) -> Result<(), OrderError> {
+        codes.copy_from_slice(&self.0[rows]);
+        Ok(())
+    }
+}
+
+/// The changes of all buckets, and those between buckets.
+fn joined(
+    found: &[Option<Bucket>],
+    lengths: &[usize],
+    work: Work<'_>,
+    tick: &mut Tick<'_>,
+) -> Result<Vec<i64>, OrderError> {
+    let mut changes = Vec::new();
+    let mut begin = 0;
+    let mut last = None;
+    for (bucket, length) in found.iter().zip(lengths) {
+        let Some(bucket) = bucket else { continue };
+        work.budget.check()?;
+        tick()?;
+        work.budget.reserve(&mut changes, bucket.changes.len() + 1)?;
+        if last.is_some_and(|last| last != bucket.first) {
+            changes.push(begin as i64);
+        }
+        changes.extend(bucket.changes.iter().map(|&place| (begin + place as usize) as i64));
+        work.budget.release_vector(&bucket.changes);
+        last = Some(bucket.last);
+        begin += length;
+    }
+    Ok(changes)
+}

@@ -1,0 +1,218 @@
+//! The order of rows by the keys of PARTITION BY and ORDER BY, and where partitions begin in it.
+//!
+//! One look ([`scan`]) says whether rows are in order already, and whether they are by ORDER BY alone: then they are only
+//! brought to their partitions. Otherwise each key becomes a number without a sign of as few bits as the range of its values
+//! needs, texts and dictionaries by the ranks of their different values; numbers of several keys stand side by side in words of
+//! 64 bits, by which rows are sorted ([`buckets`]), the last word first. Rows that are equal keep their order.
+//!
+//! The order is that of SQL as `DuckDB` has it: NaN is above all numbers and equal to itself, -0.0 is equal to 0.0, texts are
+//! compared byte by byte, and NULLs, which are equal to each other, come first or last as each key says.
+//!
+//! ```
+//! use rowpattern_core::budget::Budget;
+//! use rowpattern_core::order::{SortKey, KeyChunk, KeyValues, order};
+//! let key = |values| SortKey { chunks: vec![KeyChunk { rows: 4, valid: None, values }], descending: false, nulls_first: false };
+//! let (users, times) = ([7, 5, 7, 5], [1_i64, 2, 3, 4]);
+//! let keys = [key(KeyValues::I32(&users)), key(KeyValues::I64(&times))];
+//! let found = order(&keys, 1, 4, 1, &Budget::unlimited(), &mut || Ok(())).unwrap().unwrap();
+//! assert_eq!(found.order, Some(vec![1, 3, 0, 2]));
+//! assert_eq!(found.starts, [0, 2]);
+//! ```
+
+mod bucket;
+mod buckets;
+mod columns;
+mod prepare;
+mod scan;
+mod scatter;
+mod source;
+mod texts;
+mod word;
+mod work;
+
+use std::ops::Range;
+
+pub use columns::{BitSlice, KeyChunk, KeyTexts, KeyValues, SortKey};
+
+use self::buckets::{Sorted, sort};
+use self::scan::starts_in_order;
+use self::word::{RowCodes, Word, words};
+use self::work::{MORSEL_ROWS, Parts, Work};
+use crate::budget::{Budget, Stopped, Tick};
+
+/// Why rows could not be ordered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OrderError {
+    /// A limit was passed, or the caller stopped it.
+    Stopped(Stopped),
+    /// A value is not what its column says.
+    Unreadable {
+        /// The number of the key.
+        key: usize,
+        /// The row, or the entry of the dictionary.
+        row: usize,
+        /// What is wrong.
+        what: &'static str,
+    },
+}
+
+impl From<Stopped> for OrderError {
+    fn from(reason: Stopped) -> Self {
+        Self::Stopped(reason)
+    }
+}
+
+/// Rows in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowOrder {
+    /// For each place, the row; None where rows are in order already.
+    pub order: Option<Vec<u32>>,
+    /// The places where partitions begin; the first is 0.
+    pub starts: Vec<i64>,
+}
+
+/// Orders rows. None where that is left to others: there are more than 2^32 rows, or a dictionary's entries are dictionaries, or
+/// numbers of 128 bits too far apart.
+///
+/// Args:
+///     keys: of PARTITION BY, then of ORDER BY.
+///     `partition_by`: how many are of PARTITION BY.
+///     rows: how many rows each has.
+///     threads: the most threads.
+///     budget: the limits.
+///     tick: called now and then in this thread.
+///
+/// Takes time linear in rows that are in order, or whose ORDER BY is, where keys of PARTITION BY are dense; O(n log n)
+/// otherwise. Takes 4 bytes a row for the order, and up to 10 more while it works; for each further word of keys 12, and for
+/// texts 4 and 48 for each different one.
+pub fn order(
+    keys: &[SortKey<'_>],
+    partition_by: usize,
+    rows: usize,
+    threads: usize,
+    budget: &Budget,
+    tick: &mut Tick<'_>,
+) -> Result<Option<RowOrder>, OrderError> {
+    let work = Work { threads: threads.max(1), budget };
+    if u32::try_from(rows).is_err() {
+        return Ok(None);
+    }
+    if let Some(key) = keys.iter().position(|key| key.rows() != rows) {
+        return Err(OrderError::Unreadable { key, row: rows, what: "keys have different numbers of rows" });
+    }
+    let Some((sources, of_partitions)) = prepare::sources(keys, partition_by, work, tick)? else { return Ok(None) };
+    if let Some(starts) = starts_in_order(&sources, of_partitions, rows, work, tick)? {
+        return Ok(Some(RowOrder { order: None, starts: with_first(starts, rows, work)? }));
+    }
+    // Where rows are in the order of ORDER BY as a whole, they are in every partition.
+    let is_ordered = of_partitions > 0 && starts_in_order(&sources[of_partitions..], 0, rows, work, tick)?.is_some();
+    let needed = if is_ordered { &sources[..of_partitions] } else { &sources[..] };
+    let mut numbered = Vec::with_capacity(needed.len());
+    for source in needed {
+        numbered.push(texts::without_texts(source, rows, work, tick)?);
+    }
+    let words = words(&numbered, of_partitions, rows, work, tick)?;
+    let Sorted { order, changes } = by_words(&words, rows, work, tick)?;
+    let starts = if words.iter().skip(1).all(|word| word.bits == word.order_bits) {
+        changes
+    } else {
+        starts_of(&order, &words, work, tick)?
+    };
+    Ok(Some(RowOrder { order: Some(order), starts: with_first(starts, rows, work)? }))
+}
+
+fn with_first(mut starts: Vec<i64>, rows: usize, work: Work<'_>) -> Result<Vec<i64>, OrderError> {
+    if rows > 0 {
+        work.budget.reserve(&mut starts, 1)?;
+        starts.insert(0, 0);
+    }
+    Ok(starts)
+}
+
+/// Sorts by the last word, then by the one before it, and so on: each time, rows that are equal keep their order.
+fn by_words(words: &[Word<'_>], rows: usize, work: Work<'_>, tick: &mut Tick<'_>) -> Result<Sorted, OrderError> {
+    let mut sorted: Option<Sorted> = None;
+    for word in words.iter().rev() {
+        let range = (0, word.highest());
+        let Some(before) = sorted.take() else {
+            sorted = Some(sort(word, rows, range, word.order_bits, work, tick)?);
+            continue;
+        };
+        let codes = codes_of_rows(word, rows, work, tick)?;
+        let permuted = Permuted { codes: &codes, order: &before.order };
+        let mut next = sort(&permuted, rows, range, word.order_bits, work, tick)?;
+        work.budget.release_vector(&codes);
+        for (piece, places) in next.order.chunks_mut(MORSEL_ROWS).enumerate() {
+            if piece.is_multiple_of(16) {
+                work.budget.check()?;
+                tick()?;
+            }
+            for place in places {
+                *place = before.order[*place as usize];
+            }
+        }
+        work.budget.release_vector(&before.order);
+        work.budget.release_vector(&before.changes);
+        sorted = Some(next);
+    }
+    // Without a word all rows are equal.
+    sorted.map_or_else(
+        || {
+            let mut order: Vec<u32> = work.budget.zeroed(rows)?;
+            order.iter_mut().zip(0..).for_each(|(place, row)| *place = row);
+            Ok(Sorted { order, changes: Vec::new() })
+        },
+        Ok,
+    )
+}
+
+/// The codes of rows that are in another order.
+struct Permuted<'p> {
+    codes: &'p [u64],
+    order: &'p [u32],
+}
+
+impl RowCodes for Permuted<'_> {
+    fn fill(&self, rows: Range<usize>, codes: &mut [u64]) -> Result<(), OrderError> {
+        codes.iter_mut().zip(&self.order[rows]).for_each(|(code, &row)| *code = self.codes[row as usize]);
+        Ok(())
+    }
+}
+
+/// The codes of all rows.
+fn codes_of_rows(keys: &Word<'_>, rows: usize, work: Work<'_>, tick: &mut Tick<'_>) -> Result<Vec<u64>, OrderError> {
+    let mut codes: Vec<u64> = work.budget.zeroed(rows)?;
+    let parts = Parts::of_length(&mut codes, MORSEL_ROWS);
+    work.each_morsel(rows, tick, |number, morsel| keys.fill(morsel, &mut parts.get(number)))?;
+    drop(parts);
+    Ok(codes)
+}
+
+/// The places, behind the first, where partitions begin, whose keys are in several words.
+fn starts_of(order: &[u32], words: &[Word<'_>], work: Work<'_>, tick: &mut Tick<'_>) -> Result<Vec<i64>, OrderError> {
+    let rows = order.len();
+    let mut begins: Vec<u8> = work.budget.zeroed(rows)?;
+    for word in words.iter().filter(|word| word.bits > word.order_bits) {
+        let codes = codes_of_rows(word, rows, work, tick)?;
+        let parts = Parts::of_length(&mut begins, MORSEL_ROWS);
+        let upper = |place: usize| codes[order[place] as usize].checked_shr(word.order_bits).unwrap_or(0);
+        work.each_morsel(rows, tick, |number, morsel| {
+            for (begins, place) in parts.get(number).iter_mut().zip(morsel).filter(|(_, place)| *place > 0) {
+                *begins |= u8::from(upper(place) != upper(place - 1));
+            }
+            Ok(())
+        })?;
+        work.budget.release_vector(&codes);
+    }
+    let mut starts = Vec::new();
+    for (piece, begins) in begins.chunks(MORSEL_ROWS).enumerate() {
+        work.budget.check()?;
+        tick()?;
+        for (place, _) in begins.iter().enumerate().filter(|(_, begins)| **begins != 0) {
+            work.budget.reserve(&mut starts, 1)?;
+            starts.push((piece * MORSEL_ROWS + place) as i64);
+        }
+    }
+    work.budget.release_vector(&begins);
+    Ok(starts)
+}

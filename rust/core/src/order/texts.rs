@@ -1,0 +1,350 @@
+//! Texts of rows as ranks among those that are different.
+//!
+//! Each thread numbers the texts of its morsels by a hash table; the tables are joined, and what is in them is sorted. Many
+//! different texts are sorted by eight bytes at a time, as numbers; few by comparing them.
+
+use std::hash::BuildHasher;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use hashbrown::HashTable;
+
+use super::OrderError;
+use super::buckets::{Listed, sort};
+use super::source::{PIECE_ROWS, Ranked, Read, Source, SourceChunk};
+use super::work::{MORSEL_ROWS, Parts, Work};
+use crate::budget::{Stopped, Tick};
+use crate::memory::OutOfMemory;
+
+type Hasher = foldhash::fast::RandomState;
+
+/// So many texts are sorted by comparing them, between two looks at the limits.
+const MOST_COMPARED: usize = 1 << 14;
+/// Texts of no more bytes are compared as numbers.
+const MOST_SHORT_BYTES: usize = 15;
+
+/// A short text as a number of its own, zeros behind it and its length last.
+type Short = (u64, u64);
+
+/// Different texts, numbered in the order in which they were seen.
+struct Dictionary<'a> {
+    /// Short texts stand in their table, so that looking one up reads memory in one place.
+    short: HashTable<(Short, u32)>,
+    long: HashTable<u32>,
+    texts: Vec<(u64, &'a [u8])>,
+}
+
+impl<'a> Dictionary<'a> {
+    fn new() -> Self {
+        Self { short: HashTable::new(), long: HashTable::new(), texts: Vec::new() }
+    }
+
+    #[inline]
+    fn number(&mut self, hasher: &Hasher, text: &'a [u8], work: Work<'_>) -> Result<u32, OrderError> {
+        if text.len() <= MOST_SHORT_BYTES {
+            let key = short(text);
+            let hash = hasher.hash_one(key);
+            match self.short.find(hash, |(known, _)| *known == key) {
+                Some((_, number)) => Ok(*number),
+                None => self.add_short(hasher, hash, key, text, work),
+            }
+        } else {
+            let hash = hasher.hash_one(text);
+            let Self { long, texts, .. } = self;
+            let is_same = |&number: &u32| texts.get(number as usize) == Some(&(hash, text));
+            match long.find(hash, is_same) {
+                Some(number) => Ok(*number),
+                None => self.add_long(hash, text, work),
+            }
+        }
+    }
+
+    #[cold]
+    fn add_short(
+        &mut self,
+        hasher: &Hasher,
+        hash: u64,
+        key: Short,
+        text: &'a [u8],
+        work: Work<'_>,
+    ) -> Result<u32, OrderError> {
+        let hash_of = |(key, _): &(Short, u32)| hasher.hash_one(key);
+        make_room(&mut self.short, hash_of, work)?;
+        let number = self.texts.len() as u32;
+        work.budget.reserve(&mut self.texts, 1)?;
+        self.texts.push((hash, text));
+        self.short.insert_unique(hash, (key, number), hash_of);
+        Ok(number)
+    }
+
+    #[cold]
+    fn add_long(&mut self, hash: u64, text: &'a [u8], work: Work<'_>) -> Result<u32, OrderError> {
+        let number = self.texts.len() as u32;
+        work.budget.reserve(&mut self.texts, 1)?;
+        self.texts.push((hash, text));
+        let texts = &self.texts;
+        let hash_of = |&number: &u32| texts.get(number as usize).map_or(0, |&(hash, _)| hash);
+        make_room(&mut self.long, hash_of, work)?;
+        self.long.insert_unique(hash, number, hash_of);
+        Ok(number)
+    }
+
+    /// Takes back what was charged for it.
+    fn release(self, work: Work<'_>) {
+        work.budget.release_vector(&self.texts);
+        work.budget.release(self.short.capacity() * size_of::<(Short, u32)>());
+        work.budget.release(self.long.capacity() * size_of::<u32>());
+    }
+}
+
+/// Makes room for one more, at least doubling the table when there is none.
+fn make_room<T>(table: &mut HashTable<T>, hash_of: impl Fn(&T) -> u64, work: Work<'_>) -> Result<(), OrderError> {
+    if table.len() < table.capacity() {
+        return Ok(());
+    }
+    let more = table.len().max(64);
+    // At most half of a table that has grown is free, and its places are a power of two.
+    let bytes = more.saturating_mul(3 * (size_of::<T>() + 1));
+    work.budget.charge(bytes)?;
+    table.try_reserve(more, hash_of).map_err(|_| work.budget.stop(OutOfMemory { bytes }.into()))?;
+    Ok(())
+}
+
+/// A text of at most [`MOST_SHORT_BYTES`] bytes as a number.
+#[inline]
+fn short(text: &[u8]) -> Short {
+    const WORD: usize = size_of::<u64>();
+    let rest = match text.last_chunk::<WORD>() {
+        // The last eight bytes, without those that are among the first.
+        Some(last) => u64::from_be_bytes(*last).checked_shl(8 * (2 * WORD - text.len()) as u32).unwrap_or(0),
+        None => 0,
+    };
+    (first_bytes(text), rest | text.len() as u64)
+}
+
+/// The source, its texts as their ranks; itself where it has none.
+pub fn without_texts<'a>(
+    source: &Source<'a>,
+    rows: usize,
+    work: Work<'_>,
+    tick: &mut Tick<'_>,
+) -> Result<Source<'a>, OrderError> {
+    if !source.has_texts() {
+        return Ok(source.clone());
+    }
+    let ranked = Arc::new(ranked(source, rows, work, tick)?);
+    let chunks = source.chunks.iter().map(|chunk| {
+        let read = Read::Ranked(Arc::clone(&ranked), chunk.first);
+        SourceChunk { first: chunk.first, rows: chunk.rows, valid: chunk.valid, read }
+    });
+    Ok(Source { chunks: chunks.collect(), ..source.clone() })
+}
+
+fn ranked(source: &Source<'_>, rows: usize, work: Work<'_>, tick: &mut Tick<'_>) -> Result<Ranked, OrderError> {
+    let mut places: Vec<u32> = work.budget.zeroed(rows)?;
+    let hasher = Hasher::default();
+    let nulls = source.has_nulls();
+    // Dictionaries that no thread uses now, with their numbers; there are no more than threads.
+    let resting = Mutex::new(Vec::new());
+    let made = Mutex::new(0_usize);
+    let lists = {
+        let parts = Parts::of_length(&mut places, MORSEL_ROWS);
+        work.each_morsel(rows, tick, |number, morsel| {
+            let rested = resting.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let (list, mut dictionary) = rested.unwrap_or_else(|| {
+                let mut made = made.lock().unwrap_or_else(PoisonError::into_inner);
+                *made += 1;
+                (*made - 1, Dictionary::new())
+            });
+            number_texts(source, nulls, morsel, &hasher, &mut dictionary, &mut parts.get(number), work)?;
+            resting.lock().unwrap_or_else(PoisonError::into_inner).push((list, dictionary));
+            Ok(list)
+        })?
+    };
+    let mut dictionaries = resting.into_inner().unwrap_or_else(PoisonError::into_inner);
+    dictionaries.sort_by_key(|&(list, _)| list);
+    let mut dictionaries: Vec<_> = dictionaries.into_iter().map(|(_, dictionary)| dictionary).collect();
+    let ranks = if let [only] = dictionaries.as_slice() {
+        vec![ranks(&only.texts, work, tick)?]
+    } else {
+        let mut all = Dictionary::new();
+        let mut numbers = Vec::new();
+        for own in &dictionaries {
+            let mut of_own: Vec<u32> = Vec::new();
+            work.budget.reserve(&mut of_own, own.texts.len())?;
+            for piece in own.texts.chunks(MORSEL_ROWS) {
+                work.budget.check()?;
+                tick()?;
+                for &(_, text) in piece {
+                    of_own.push(all.number(&hasher, text, work)?);
+                }
+            }
+            numbers.push(of_own);
+        }
+        let ranks = ranks(&all.texts, work, tick)?;
+        all.release(work);
+        for number in numbers.iter_mut().flatten() {
+            *number = ranks.get(*number as usize).copied().unwrap_or_default();
+        }
+        work.budget.release_vector(&ranks);
+        numbers
+    };
+    dictionaries.drain(..).for_each(|dictionary| dictionary.release(work));
+    Ok(Ranked { places, ranks, lists, morsel_rows: MORSEL_ROWS })
+}
+
+/// Writes the numbers of a morsel's texts; 0 for those that are NULL.
+fn number_texts<'a>(
+    source: &Source<'a>,
+    nulls: bool,
+    morsel: Range<usize>,
+    hasher: &Hasher,
+    dictionary: &mut Dictionary<'a>,
+    found: &mut [u32],
+    work: Work<'_>,
+) -> Result<(), OrderError> {
+    let mut texts: Vec<&[u8]> = Vec::with_capacity(PIECE_ROWS);
+    let mut flags = [0; PIECE_ROWS];
+    let mut last: Option<(&[u8], u32)> = None;
+    for (begin, found) in morsel.clone().step_by(PIECE_ROWS).zip(found.chunks_mut(PIECE_ROWS)) {
+        let piece = begin..morsel.end.min(begin + PIECE_ROWS);
+        texts.clear();
+        source.texts(piece.clone(), &mut texts)?;
+        if nulls {
+            source.fill_nulls(piece.clone(), &mut flags[..piece.len()])?;
+        }
+        for ((found, &text), flag) in found.iter_mut().zip(&texts).zip(&flags) {
+            if *flag != 0 {
+                continue;
+            }
+            *found = match last {
+                Some((same, number)) if same == text => number,
+                _ => dictionary.number(hasher, text, work)?,
+            };
+            last = Some((text, *found));
+        }
+    }
+    Ok(())
+}
+
+/// For each of different texts, how many others are below it.
+fn ranks(texts: &[(u64, &[u8])], work: Work<'_>, tick: &mut Tick<'_>) -> Result<Vec<u32>, OrderError> {
+    let order = order_of(texts, work, tick)?;
+    let mut ranks: Vec<u32> = work.budget.zeroed(texts.len())?;
+    for (rank, &number) in order.iter().enumerate() {
+        ranks[number as usize] = rank as u32;
+    }
+    work.budget.release_vector(&order);
+    Ok(ranks)
+}
+
+/// The numbers of different texts in their order.
+fn order_of(texts: &[(u64, &[u8])], work: Work<'_>, tick: &mut Tick<'_>) -> Result<Vec<u32>, OrderError> {
+    let mut order: Vec<u32> = Vec::new();
+    work.budget.reserve(&mut order, texts.len())?;
+    order.extend(0..texts.len() as u32);
+    // From this byte on a text that has it.
+    let rest = |number: u32, depth: usize| texts[number as usize].1.get(depth..).unwrap_or_default();
+    // Places whose texts are still to be sorted, with how many bytes they have in common.
+    let mut left = vec![(0..texts.len(), 0)];
+    while let Some((places, depth)) = left.pop() {
+        look(work, tick)?;
+        let own = &mut order[places.clone()];
+        if own.len() <= MOST_COMPARED {
+            own.sort_unstable_by(|&one, &other| rest(one, depth).cmp(rest(other, depth)));
+            continue;
+        }
+        let depth = depth + common_bytes(own, |number| rest(number, depth), work, tick)?;
+        let mut words: Vec<u64> = Vec::new();
+        work.budget.reserve(&mut words, own.len())?;
+        words.extend(own.iter().map(|&number| first_bytes(rest(number, depth))));
+        let range = words.iter().fold((u64::MAX, 0), |(low, high), &word| (low.min(word), high.max(word)));
+        let sorted = sort(&Listed(&words), words.len(), range, 0, work, tick)?;
+        work.budget.release_vector(&words);
+        let mut before: Vec<u32> = Vec::new();
+        work.budget.reserve(&mut before, own.len())?;
+        before.extend_from_slice(own);
+        for (slot, &place) in own.iter_mut().zip(&sorted.order) {
+            *slot = before[place as usize];
+        }
+        work.budget.release_vector(&before);
+        let ends = sorted.changes.iter().map(|&change| change as usize).chain([own.len()]);
+        let mut begin = 0;
+        for end in ends {
+            let mut same = begin..end;
+            begin = end;
+            if same.len() > MOST_COMPARED {
+                // Texts that end within the eight bytes are below those that go on, and the shorter ones below the longer.
+                let length = |number: u32| rest(number, depth).len().min(size_of::<u64>() + 1);
+                let these = &mut own[same.clone()];
+                these.sort_unstable_by_key(|&number| length(number));
+                same.start += these.partition_point(|&number| length(number) <= size_of::<u64>());
+                left.push((places.start + same.start..places.start + same.end, depth + size_of::<u64>()));
+            } else if same.len() > 1 {
+                left.push((places.start + same.start..places.start + same.end, depth));
+            }
+        }
+        work.budget.release_vector(&sorted.order);
+        work.budget.release_vector(&sorted.changes);
+    }
+    Ok(order)
+}
+
+fn look(work: Work<'_>, tick: &mut Tick<'_>) -> Result<(), Stopped> {
+    work.budget.check()?;
+    tick()
+}
+
+/// How many bytes all texts begin with.
+fn common_bytes<'t>(
+    numbers: &[u32],
+    text: impl Fn(u32) -> &'t [u8],
+    work: Work<'_>,
+    tick: &mut Tick<'_>,
+) -> Result<usize, OrderError> {
+    let first = numbers.first().map_or(&[][..], |&number| text(number));
+    let mut common = first.len();
+    for piece in numbers.chunks(MORSEL_ROWS) {
+        look(work, tick)?;
+        for &number in piece {
+            let other = text(number);
+            if other.get(..common) != first.get(..common) {
+                common = first.iter().zip(other).take_while(|(one, other)| one == other).count();
+            }
+        }
+    }
+    Ok(common)
+}
+
+/// The first eight bytes as a number, zeros behind shorter texts.
+#[inline]
+fn first_bytes(text: &[u8]) -> u64 {
+    text.first_chunk().map_or_else(
+        || {
+            let bytes = text.iter().fold(0, |bytes, &byte| bytes << 8 | u64::from(byte));
+            bytes.checked_shl(8 * (size_of::<u64>() - text.len()) as u32).unwrap_or(0)
+        },
+        |bytes| u64::from_be_bytes(*bytes),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_texts_are_numbers_of_their_own_in_their_order() {
+        let mut texts: Vec<Vec<u8>> = vec![Vec::new()];
+        for length in 1..=MOST_SHORT_BYTES {
+            for byte in [0, 1, b'a', 255] {
+                let mut text = b"common beginning"[..length].to_vec();
+                text[length - 1] = byte;
+                texts.push(text);
+            }
+        }
+        texts.sort();
+        texts.dedup();
+        let numbers: Vec<_> = texts.iter().map(|text| short(text)).collect();
+        assert!(numbers.is_sorted_by(|one, next| one < next), "{numbers:?}");
+    }
+}

@@ -1,0 +1,195 @@
+//! The order of rows by columns of Arrow.
+
+use arrow_buffer::NullBuffer;
+use arrow_schema::{DataType, TimeUnit};
+use pyo3::prelude::*;
+use rowpattern_core::budget::Stopped;
+use rowpattern_core::order::{
+    BitSlice, KeyChunk, KeyTexts, KeyValues, OrderError, RowOrder, SortKey, order as order_rows,
+};
+use rowpattern_macros::catch_panics;
+
+use super::arrow::{ArrowArray, Failure, FixedBytes, FixedValues, Integers, Stored, Text, Values};
+use super::decoder::same_memory;
+use super::errors::rows_error;
+use super::ffi::{self, Column, Data};
+use super::limits::CallLimits;
+use super::numbers::{optional_number, whole};
+use super::signals::Signals;
+
+const DAY_MILLISECONDS: i64 = 86_400_000;
+
+impl KeyTexts for Text {
+    fn bytes_of(&self, row: usize) -> Option<&[u8]> {
+        self.bytes(row)
+    }
+}
+
+impl KeyTexts for FixedBytes {
+    fn bytes_of(&self, row: usize) -> Option<&[u8]> {
+        let begin = row.checked_mul(self.width)?;
+        self.bytes.get(begin..begin.checked_add(self.width)?)
+    }
+}
+
+/// A column that rows are partitioned or ordered by, as it was given.
+struct Given {
+    chunks: Vec<ArrowArray>,
+    descending: bool,
+    nulls_first: bool,
+}
+
+impl Given {
+    fn read(column: &Bound<'_, PyAny>, number: usize, descending: bool, nulls_first: bool) -> PyResult<Self> {
+        let name = name_of(number);
+        let chunks = ffi::arrow_arrays(column, &name, None)?
+            .ok_or_else(|| rows_error(format!("{name} must be a column of Arrow, with its PyCapsule interface")))?;
+        Ok(Self { chunks, descending, nulls_first })
+    }
+}
+
+fn name_of(number: usize) -> String {
+    format!("key {}", number + 1)
+}
+
+/// Finds the order of rows by PARTITION BY and ORDER BY, and where partitions begin in it.
+///
+/// Args:
+///     partition_by: Arrow columns; partitions are in the order of their values, NULLs last.
+///     order_by: Arrow columns, each with whether it is descending, and whether NULLs are first.
+///     threads: the most threads.
+///     timeout_seconds: the most time.
+///     memory_limit_mb: the most memory, in MB of 2**20 bytes; the columns do not count.
+///
+/// Returns for each place its row (a `Column` of uint32), or None where rows are in order already; and the places where
+/// partitions begin (a `Column` of int64), the first of which is 0. Rows that are equal keep their order. None instead of
+/// both where values are of a type whose order is not known here: lists and other nested types, intervals with months,
+/// run-end encoding, numbers of 16 bits with a fraction, dictionaries of such; and where there are 2**32 rows or more.
+///
+/// The order is DuckDB's: NaN is above all numbers and equal to itself, -0.0 is equal to 0.0, texts are compared byte by
+/// byte, dictionaries by their values, dates in milliseconds by the day, durations by the microsecond. Extension types
+/// are ordered as their storage.
+///
+/// Raises:
+///     RowsError: columns have different numbers of rows, or a row cannot be read.
+///     QueryLimitError: a limit was passed.
+#[catch_panics]
+#[pyfunction]
+#[pyo3(signature = (partition_by, order_by = Vec::new(), *, threads = 1, timeout_seconds = None, memory_limit_mb = None))]
+pub fn order(
+    py: Python<'_>,
+    partition_by: Vec<Bound<'_, PyAny>>,
+    order_by: Vec<(Bound<'_, PyAny>, bool, bool)>,
+    #[pyo3(from_py_with = whole)] threads: usize,
+    #[pyo3(from_py_with = optional_number)] timeout_seconds: Option<f64>,
+    #[pyo3(from_py_with = optional_number)] memory_limit_mb: Option<f64>,
+) -> PyResult<Option<(Option<Column>, Column)>> {
+    let limits = CallLimits::read(timeout_seconds, memory_limit_mb)?;
+    let of_partitions = partition_by.len();
+    let partition_by = partition_by.into_iter().map(|column| (column, false, false));
+    let given = partition_by.chain(order_by).enumerate();
+    let given =
+        given.map(|(number, (column, descending, nulls_first))| Given::read(&column, number, descending, nulls_first));
+    let given = given.collect::<PyResult<Vec<_>>>()?;
+    let mut signals = Signals::new();
+    let found = py.detach(|| ordered(&given, of_partitions, threads, &limits, &mut signals));
+    let found = found.map_err(|error| match (error, signals.raised) {
+        (OrderError::Stopped(Stopped::ByCaller), Some(raised)) => raised,
+        (OrderError::Stopped(reason), _) => limits.error(reason),
+        (OrderError::Unreadable { key, row, what }, _) => Failure::at(row, what).raise(&name_of(key)),
+    })?;
+    Ok(found.map(|RowOrder { order, starts }| {
+        let order = order.map(|order| Column::new(Data::Rows(order.into())));
+        (order, Column::new(Data::Integers(starts.into())))
+    }))
+}
+
+fn ordered(
+    given: &[Given],
+    of_partitions: usize,
+    threads: usize,
+    limits: &CallLimits,
+    signals: &mut Signals,
+) -> Result<Option<RowOrder>, OrderError> {
+    // Dictionaries of all columns, and which of them the chunks of each have.
+    let (mut dictionaries, mut of_keys) = (Vec::new(), Vec::new());
+    for key in given {
+        let mut of_chunks = Vec::new();
+        let mut last: Option<&ArrowArray> = None;
+        for chunk in &key.chunks {
+            if let Values::Dictionary(_, values) = &chunk.values
+                && last.is_none_or(|last| !same_memory(last, values))
+            {
+                let Some(dictionary) = plain_chunk(values) else { return Ok(None) };
+                dictionaries.push(dictionary);
+                last = Some(values);
+            }
+            of_chunks.push(dictionaries.len().saturating_sub(1));
+        }
+        of_keys.push(of_chunks);
+    }
+    let mut keys = Vec::new();
+    for (key, of_chunks) in given.iter().zip(of_keys) {
+        let chunks = key.chunks.iter().zip(of_chunks).map(|(chunk, dictionary)| match &chunk.values {
+            Values::Dictionary(places, _) => {
+                let values = KeyValues::Places(Box::new(integers(places)), dictionaries.get(dictionary)?);
+                Some(KeyChunk { rows: chunk.rows, valid: bits(chunk.valid.as_ref()), values })
+            }
+            // A column without rows has a chunk that may be of any type.
+            _ if chunk.rows == 0 => Some(KeyChunk { rows: 0, valid: None, values: KeyValues::Nulls }),
+            _ => plain_chunk(chunk),
+        });
+        let Some(chunks) = chunks.collect() else { return Ok(None) };
+        keys.push(SortKey { chunks, descending: key.descending, nulls_first: key.nulls_first });
+    }
+    let rows = keys.first().map_or(0, SortKey::rows);
+    order_rows(&keys, of_partitions, rows, threads, &limits.budget, &mut || signals.tick())
+}
+
+/// A chunk that is not encoded; None where its values are of a type that does not order rows here.
+fn plain_chunk(array: &ArrowArray) -> Option<KeyChunk<'_>> {
+    let values = match &array.values {
+        Values::Null => KeyValues::Nulls,
+        Values::Booleans(values) => KeyValues::Booleans(BitSlice::new(values.values(), values.offset())),
+        Values::Integers(numbers) => integers(numbers),
+        Values::Doubles(numbers) => KeyValues::F64(numbers),
+        Values::Fixed(kind, values) => match (kind, values) {
+            // DuckDB, whose order this is, has days of these, and microseconds of these durations.
+            (DataType::Date64, FixedValues::Integers(Integers::I64(numbers))) => {
+                KeyValues::Divided(numbers, DAY_MILLISECONDS)
+            }
+            (DataType::Duration(TimeUnit::Nanosecond), FixedValues::Integers(Integers::I64(numbers))) => {
+                KeyValues::Divided(numbers, 1000)
+            }
+            (DataType::Interval(_), _) | (_, FixedValues::Halves(_) | FixedValues::MonthsDaysNanos(_)) => return None,
+            (_, FixedValues::Integers(numbers)) => integers(numbers),
+            (_, FixedValues::Wide(numbers)) => KeyValues::I128(numbers),
+            (_, FixedValues::Floats(numbers)) => KeyValues::F32(numbers),
+        },
+        Values::Text(text) => KeyValues::Texts(text),
+        Values::Stored(stored, _) => match stored {
+            Stored::Int128(numbers) => KeyValues::I128(numbers),
+            Stored::Bytes(bytes) => KeyValues::Texts(bytes),
+            Stored::FixedBytes(bytes) => KeyValues::Texts(bytes),
+        },
+        Values::Dictionary(..) | Values::Runs { .. } | Values::Record(_) | Values::Other(_) => return None,
+    };
+    Some(KeyChunk { rows: array.rows, valid: bits(array.valid.as_ref()), values })
+}
+
+fn bits(valid: Option<&NullBuffer>) -> Option<BitSlice<'_>> {
+    valid.map(|valid| BitSlice::new(valid.inner().values(), valid.offset()))
+}
+
+fn integers(numbers: &Integers) -> KeyValues<'_> {
+    match numbers {
+        Integers::I8(numbers) => KeyValues::I8(numbers),
+        Integers::I16(numbers) => KeyValues::I16(numbers),
+        Integers::I32(numbers) => KeyValues::I32(numbers),
+        Integers::I64(numbers) => KeyValues::I64(numbers),
+        Integers::U8(numbers) => KeyValues::U8(numbers),
+        Integers::U16(numbers) => KeyValues::U16(numbers),
+        Integers::U32(numbers) => KeyValues::U32(numbers),
+        Integers::U64(numbers) => KeyValues::U64(numbers),
+    }
+}
