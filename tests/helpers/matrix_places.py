@@ -89,6 +89,7 @@ _ONE = "SELECT p, CLASSIFIER AS how FROM t MATCH_RECOGNIZE (PARTITION BY p MEASU
 _AROUND = "MATCH_RECOGNIZE (PARTITION BY p ORDER BY i MEASURES FIRST(v) AS x, LAST(v) AS y{more} PATTERN (A B))"
 
 _TWICE = lambda a, b: [("pairs", a, b)] * 2  # noqa: E731 - one line
+_OF_B = lambda a, b: [("first row", b, b)]  # noqa: ARG005, E731 - one line
 _FIRST_THEN_BOTH = lambda a, b: [("first row", a, b), ("rows", a, b)]  # noqa: E731 - one line
 
 _ALL = [
@@ -116,7 +117,8 @@ _ALL = [
     # Of rows of another variable nothing is computed.
     _condition("max of A", "A.v", "A.v", source="first row", wrap="max({})"),
     _condition("aggregate", "v", "v", source="rows", aggregates=True),
-    _condition("aggregate of A", "A.v", "A.v", source="first row", aggregates=True),
+    # Some aggregates cast their argument in all rows: whether a value of B that cannot be cast is an error is open.
+    _condition("aggregate of A", "A.v", "A.v", source="first row", reads=_OF_B, aggregates=True),
     # Measures.
     _measure("measure", "A.v", "B.v"),
     _measure("measure FIRST LAST", "FIRST(v)", "LAST(v)"),
@@ -133,7 +135,7 @@ _ALL = [
     _measure("measure list of", "v", "v", source="rows", wrap="list({})"),
     _measure("measure list of A", "A.v", "A.v", source="first row", wrap="list({})"),
     _measure("measure aggregate", "v", "v", source="rows", aggregates=True),
-    _measure("measure aggregate of A", "A.v", "A.v", source="first row", aggregates=True),
+    _measure("measure aggregate of A", "A.v", "A.v", source="first row", reads=_OF_B, aggregates=True),
     _measure(
         "measure RUNNING aggregate", "v", "v", source="rows", every_row=True, shows=_FIRST_THEN_BOTH, aggregates=True
     ),
