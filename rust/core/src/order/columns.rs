@@ -191,7 +191,7 @@ mod tests {
     #[test]
     fn doubles_are_ordered_as_in_sql() {
         let ascending = [f64::NEG_INFINITY, -1.5, -f64::MIN_POSITIVE, -0.0, f64::MIN_POSITIVE, 1e300, f64::INFINITY];
-        let codes = ascending.map(|number| ordered_double(number));
+        let codes = ascending.map(ordered_double);
         assert!(codes.is_sorted_by(|one, next| one < next), "{codes:?}");
         assert_eq!(ordered_double(0.0), ordered_double(-0.0));
         assert_eq!(ordered_double(f64::NAN), ordered_double(-f64::NAN));
