@@ -91,7 +91,7 @@ def take_values(context: ExecutionContext, values: Array, at: pa.Array) -> Array
     """
     context.check()
     lengths = _uneven_lengths(values, len(at))
-    width = 0 if lengths is not None else max(1, values.nbytes // max(1, len(values)))
+    width = _width(values) if lengths is None else 0
 
     def chunk(places: pa.Array) -> Array:
         if lengths is None:
@@ -108,6 +108,15 @@ def take_values(context: ExecutionContext, values: Array, at: pa.Array) -> Array
         found = chunk(at.slice(first, CHUNK_ROWS))
         chunks += found.chunks if isinstance(found, pa.ChunkedArray) else [found]
     return pa.chunked_array(chunks, values.type)
+
+
+def _width(values: Array) -> int:
+    """Return how many bytes a value takes, on average."""
+    kind = values.type
+    if pa.types.is_primitive(kind):
+        # Adding up what buffers take is slower than taking some rows.
+        return max(1, int(kind.bit_width) // 8)
+    return max(1, int(values.nbytes) // max(1, len(values)))
 
 
 def _uneven_lengths(values: Array, count: int) -> Array | None:

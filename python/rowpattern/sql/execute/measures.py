@@ -133,18 +133,19 @@ class _Reader:
             # Each row's own.
             return [(item, self._named(self._matched.classifiers())) for item in items]
         places = self._rows_at(at)
-        outside = computed_numbers(self._context, len(places), lambda begin, end: places[begin:end] < 0, bool)
-        within = not outside.any()
-        rows = pa.array(places) if within else pa.array(places, mask=outside)
+        outside: np.ndarray[Any, Any] | None = None
+        if len(places) and places.min() < 0:
+            outside = computed_numbers(self._context, len(places), lambda begin, end: places[begin:end] < 0, bool)
+        rows = pa.array(places, mask=outside)
         found: list[tuple[Reference, Array]] = []
         for item in items:
             if isinstance(item, Value):
                 found.append((item, take_values(self._context, self._rows.column(item.column), rows)))
             elif isinstance(item, RowExists):
-                found.append((item, pa.array(~outside)))
+                found.append((item, pa.array(np.ones(len(places), dtype=bool) if outside is None else ~outside)))
             else:
                 found.append((item, self._classifiers(places)))
-        self._context.release(places.nbytes + outside.nbytes)
+        self._context.release(places.nbytes + (0 if outside is None else outside.nbytes))
         return found
 
     @property
