@@ -121,7 +121,10 @@ class TypedExpression:
     @cached_property
     def native(self) -> Typed | None:
         """The expression, where the engine computes all of it."""
-        if self.node is None or any(isinstance(each, Computed) for each in walk_typed(self.node)):
+        if self.node is None or engine_type(self.node.type) is None:
+            # A NULL of a type that the engine does not have.
+            return None
+        if any(isinstance(each, Computed) for each in walk_typed(self.node)):
             return None
         return self.node
 

@@ -234,6 +234,9 @@ class Translator:
             return True
         if name in {"+", "-"} and len(bound.children) == _SIDES and is_clock_interval(bound.children[1]):
             return True
+        if name in {"cast", "try_cast"} and kind == "TIME":
+            # DuckDB has no such cast.
+            return False
         # Texts of timestamps show the zone; the name of a part of a time is none.
         texts = [at for at, each in enumerate(types) if each == "VARCHAR"]
         return self._utc and kind != "VARCHAR" and (not texts or (texts == [0] and bound.kind == "function"))

@@ -184,7 +184,12 @@ impl Accumulator {
                 let before = rows.last().copied().unwrap_or(NO_ROW);
                 budget.reserve(rows, 1)?;
                 let better = columns.get(*column).is_some_and(|column| {
-                    column.is_valid(row) && (before == NO_ROW || compare(column, row, before) == *wanted)
+                    if before == NO_ROW || !column.is_valid(row) {
+                        return column.is_valid(row);
+                    }
+                    let order = compare(column, row, before);
+                    // Of intervals that are equally long DuckDB keeps the last (1 month, 30 days).
+                    order == *wanted || (order.is_eq() && matches!(column, ValueColumn::Interval(_)))
                 });
                 rows.push(if better { row } else { before });
             }
