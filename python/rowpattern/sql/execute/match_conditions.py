@@ -4,6 +4,8 @@ Each part of a condition goes one of three ways. What the engine computes, it co
 Other parts that read rows at a fixed distance from one place are computed by DuckDB over whole columns before, and are
 columns that the engine reads at that place. What reads several places of the match is asked for while the search runs
 (`rounds.py`), and so are aggregates that the engine does not keep.
+
+The file is long because what is written for one part decides which columns, sets and expressions the next ones share.
 """
 
 from __future__ import annotations
