@@ -1,8 +1,8 @@
 """The tree that DuckDB's parser gives (`json_serialize_sql`) to this package's nodes; what is not known is refused.
 
 Every class, type and key of the parser's tree is looked at: a key with a value that this file does not know makes the
-expression unsupported, so that a newer DuckDB cannot add a meaning that nobody has looked at. The file is long because all
-kinds of nodes are read in it: only so a reader sees that none is left out.
+expression unsupported, so that a newer DuckDB cannot add a meaning that nobody has looked at. The file is long because
+all kinds of nodes are read in it: only so a reader sees that none is left out.
 """
 
 from __future__ import annotations
