@@ -264,9 +264,9 @@ def watch(monkeypatch: pytest.MonkeyPatch) -> _Watch:
         found.query(self, sql)
         return stream(self, sql, *more)
 
-    def projected(self: Any, columns: str, table: Any) -> Any:
+    def projected(self: Any, columns: str, table: Any, types: Any = None) -> Any:
         found.project(columns)
-        return project(self, columns, table)
+        return project(self, columns, table, types)
 
     monkeypatch.setenv("CANARY", CANARY)
     monkeypatch.setattr(database, "_resting", [])

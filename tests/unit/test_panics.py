@@ -63,6 +63,8 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "cache_pattern": ("k", 1, 2),
     "evaluate": ([], [], 0),
     "is_native": ("+", [], "BIGINT"),
+    "order": ([],),
+    "count_rows": (["A"],),
     "_known_weight": (1,),
     "_check_column": ([1], "x"),
     "_connect": (print,) * 5,

@@ -49,6 +49,9 @@ _PLAN = "SELECT json_serialize_plan(?, skip_null := true, skip_empty := true)"
 
 _Found = TypeVar("_Found")
 
+# What DuckDB makes of a signal that Python raises an exception for while it runs.
+_INTERRUPTED = "Query interrupted"
+
 _SETTINGS = {
     "enable_external_access": "false",
     "autoinstall_known_extensions": "false",
@@ -194,6 +197,10 @@ class Database:
                 self._connection.execute(f"CREATE TEMP VIEW {quoted(name)} AS SELECT {enums} FROM {quoted(own)}")
                 self._views.add(name)
                 return
+        except RuntimeError as error:
+            if str(error) != _INTERRUPTED:
+                raise
+            raise KeyboardInterrupt from None
         except duckdb.Error as error:
             raise QueryError(f"the table cannot be given to DuckDB: {_message(str(error))}") from None
         self._registered.add(name)
@@ -295,6 +302,10 @@ class Database:
             raise self._too_large(str(error)) from None
         except duckdb.InterruptException:
             raise self._context.timeout_error() from None
+        except RuntimeError as error:
+            if str(error) != _INTERRUPTED:
+                raise
+            raise KeyboardInterrupt from None
         except duckdb.Error as error:
             if self._is_full(str(error)):
                 raise self._too_large(str(error)) from None

@@ -83,7 +83,7 @@ def _clause(  # noqa: PLR0917 - used once
         if keys:
             lines.append(f"{words} {', '.join(map(_key, keys))}")
     if bound.partition_by or bound.order_by:
-        how = {None: "sorted by DuckDB where they are not in order already", True: "were sorted by DuckDB"}
+        how = {None: "ordered where they are not in order already", True: "were ordered"}
         lines.append(f"rows {how.get(sorted_rows, 'were in order already, and not copied')}")
     lines.append(f"columns that cross: {', '.join(bound.reads()) or 'none'}")
     conditions = {condition.variable: condition.expression for condition in bound.conditions}
@@ -143,7 +143,10 @@ def _place(at: Any) -> str:
 def _cost(bound: BoundClause, rows: int) -> str:
     columns = len({name for each in bound.conditions for name, _ in each.expression.reads})
     parts = [f"{columns} column{'s' if columns != 1 else ''} in and {len(bound.conditions)} conditions out"]
-    parts.append(f"two passes over {rows:,} rows, whatever the pattern")
+    if any(condition.expression.depends for condition in bound.conditions):
+        parts.append(f"a backward pass over {rows:,} rows, and a search from each start that goes back where it fails")
+    else:
+        parts.append(f"two passes over {rows:,} rows, whatever the pattern")
     if bound.partition_by or bound.order_by:
         parts.insert(0, f"a look at {rows:,} rows' keys, or O(n log n) to sort them")
     references = [item for each in bound.measures for _, item in each.expression.reads]

@@ -66,6 +66,10 @@ __all__ = ["MatchConditions", "anchor", "located", "match_conditions"]
 #: A node as the core takes it.
 CoreNode = tuple[Any, ...]
 
+# A request has at least one argument.
+_NOTHING = ("literal", "BIGINT", 0)
+_OF_NOTHING = RoundValue("none", "BIGINT")
+
 
 class MatchConditions(NamedTuple):
     """Conditions that the core evaluates, and who computes what it asks for; None where it asks for nothing."""
@@ -151,6 +155,11 @@ def anchor(items: Sequence[Item]) -> Navigation | None:
     return anchors.pop() if len(anchors) == 1 else None
 
 
+def _is_known(node: Typed) -> bool:
+    """Say whether computing a node cannot fail."""
+    return not isinstance(node, (Constant, Computed))
+
+
 class _Compiler:
     """Compiles the conditions of one pattern; they share columns, sets and aggregates."""
 
@@ -178,8 +187,8 @@ class _Compiler:
         """Return the conditions as the core takes them."""
         expressions = [each for _, each in self._together.dependent]
         wholes = [self._whole(*each) for each in zip(self._conditions, expressions)]
-        for condition, (whole, node) in zip(self._conditions, wholes):
-            self._compute_columns(condition, whole, node)
+        for whole, node in wholes:
+            self._compute_columns(whole, node)
         return {
             condition.variable: _Writer(self, condition, whole).node(node)
             for condition, (whole, node) in zip(self._conditions, wholes)
@@ -191,30 +200,30 @@ class _Compiler:
 
     def _whole(self, condition: Condition, whole: TypedExpression) -> tuple[TypedExpression, Typed]:
         """Return a condition as a node; it must be true or false."""
-        if whole.problem is not None:
+        if whole.problem is not None and whole.node is None:
             raise self.named(condition).failed(whole.problem)
         kind = whole.type
         if kind not in {None, "BOOLEAN", "NULL"}:
             message = f"the condition of {condition.variable} is of the type {kind}; it must be true or false"
             raise error_at(message, condition.location, QueryError)
-        if kind == "NULL":
+        if whole.node is not None and kind == "NULL" and all(map(_is_known, walk_typed(whole.node))):
             return whole, Literal("BOOLEAN", None)
-        if whole.node is not None:
+        if whole.node is not None and kind != "NULL":
             return whole, whole.node
         assert whole.tree is not None  # noqa: S101 - conditions have one
         return whole, Computed("BOOLEAN", whole.tree)
 
     # What is computed over whole columns.
 
-    def _compute_columns(self, condition: Condition, whole: TypedExpression, node: Typed) -> None:
+    def _compute_columns(self, whole: TypedExpression, node: Typed) -> None:
         """Have DuckDB compute what reads rows at fixed distances from one place, and constants that change."""
         leaves = list(walk_typed(node))
         changing = list(dict.fromkeys(each for each in leaves if isinstance(each, Constant)))
         if changing:
             for constant, found in constants_now(changing, whole.zone, self._database).items():
-                if not isinstance(found, Literal):
-                    raise self.named(condition).failed(found)
-                self._constants[constant, whole.zone] = found
+                # What DuckDB refuses is asked for in rounds: it may stand in a branch that is not taken.
+                if isinstance(found, Literal):
+                    self._constants[constant, whole.zone] = found
         wanted: dict[Computed, Navigation] = {}
         for each in leaves:
             if isinstance(each, Computed) and (each, whole.zone) not in self._computed:
@@ -307,9 +316,9 @@ class _Compiler:
         """Return where a part that DuckDB computed is read; None where it is asked for in rounds."""
         return self._computed.get((node, zone))
 
-    def constant(self, node: Constant, zone: str) -> Literal:
-        """Return a constant that was computed for this query."""
-        return self._constants[node, zone]
+    def constant(self, node: Constant, zone: str) -> Literal | None:
+        """Return a constant that was computed for this query; None where DuckDB refuses it."""
+        return self._constants.get((node, zone))
 
     def typed_aggregate(self, name: str) -> TypedAggregate:
         """Return an aggregate with types."""
@@ -376,7 +385,8 @@ class _Writer:
         if isinstance(node, Call):
             return ("call", kind, node.name, tuple(map(self.node, node.arguments)))
         if isinstance(node, Constant):
-            return self.node(self._compiler.constant(node, self._zone))
+            known = self._compiler.constant(node, self._zone)
+            return self._refused(node, kind) if known is None else self.node(known)
         if isinstance(node, Reference):
             return self._reference(node, kind)
         assert isinstance(node, Computed)  # noqa: S101 - there are no other nodes
@@ -436,8 +446,19 @@ class _Writer:
         for at, (values, exists) in by_place.items():
             given.append(("row", *self._compiler.at(at)))
             arguments.append(RoundRow(values, tuple(exists)))
+        if not given:
+            given.append(_NOTHING)
+            arguments.append(_OF_NOTHING)
         number = self._compiler.expression((node, self._zone), lambda: self._expression(node, arguments))
         return ("computed", kind, number, tuple(given))
+
+    def _refused(self, node: Constant, kind: str) -> CoreNode:
+        """Ask for a constant that DuckDB refuses, so that its error is raised where its value is wanted."""
+        named = self._compiler.named(self._condition)
+        sql = cast_sql(node.sql, node.type)
+        expression = RoundExpression(named, sql, node.type, self._zone, (_OF_NOTHING,))
+        number = self._compiler.expression((node, self._zone), lambda: expression)
+        return ("computed", kind, number, (_NOTHING,))
 
     def _expression(
         self, node: Computed, arguments: Sequence[RoundRow | RoundValue | RoundAggregate]

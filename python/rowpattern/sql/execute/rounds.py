@@ -182,8 +182,9 @@ class Rounds:
                 columns[argument.name] = self._aggregated(argument, given, self._database.in_zone(argument.zone))
         table = pa.table(columns or {"none": pa.nulls(len(arrays[0]))})
         sql = f"TRY({expression.sql})" if tried else f"({expression.sql})"
-        aggregates = (each for each in expression.arguments if isinstance(each, RoundAggregate))
-        types = {each.name: each.type for each in aggregates if each.type is not None}
+        # Arrow has no type for all of DuckDB's, as for sums of whole numbers.
+        given = (each for each in expression.arguments if isinstance(each, (RoundAggregate, RoundValue)))
+        types = {each.name: each.type for each in given if each.type}
         return using.project(sql, table, types).column(0)
 
     def _aggregated(self, aggregate: RoundAggregate, rows: pa.Array, using: Database) -> pa.ChunkedArray:

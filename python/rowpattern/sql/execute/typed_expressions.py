@@ -107,7 +107,7 @@ class TypedExpression:
         tree: the same.
         zone: the time zone in which it is computed.
         named: what timestamps with a zone that it gives are called; None where that is not known.
-        problem: why DuckDB refuses it; None where it does not.
+        problem: why DuckDB refuses it, or, where there is a node, a constant in it; None where it does not.
     """
 
     node: Typed | None
@@ -121,8 +121,8 @@ class TypedExpression:
     @cached_property
     def native(self) -> Typed | None:
         """The expression, where the engine computes all of it."""
-        if self.node is None or engine_type(self.node.type) is None:
-            # A NULL of a type that the engine does not have.
+        if self.node is None or self.problem is not None or engine_type(self.node.type) is None:
+            # The last: a NULL of a type that the engine does not have.
             return None
         if any(isinstance(each, Computed) for each in walk_typed(self.node)):
             return None
@@ -363,14 +363,13 @@ class _Typing:
             return each
         problems = [known[node] for node in walk_typed(each.node) if isinstance(node, Constant) and node in known]
         refused = next((problem for problem in problems if isinstance(problem, str)), None)
-        if refused is not None:
-            return replace(each, node=None, problem=refused)
 
         def literal(node: Typed) -> Typed:
             found = known.get(node) if isinstance(node, Constant) else None
             return found if isinstance(found, Literal) else node
 
-        return replace(each, node=map_leaves(each.node, literal))
+        # What is refused may stand in a branch that is not taken.
+        return replace(each, node=map_leaves(each.node, literal), problem=refused)
 
 
 def constants_now(constants: Sequence[Constant], zone: str, database: Database) -> dict[Constant, Literal | str]:

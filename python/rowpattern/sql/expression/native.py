@@ -179,8 +179,8 @@ class Translator:
         if engine_type(bound.type) is None or bound.type is None:
             return None
         if bound.type == "NULL":
-            # All values of this type are.
-            return Literal("NULL", None)
+            # All values of this type are; only the function `error` does something else than giving one.
+            return None if _raises(bound) else Literal("NULL", None)
         if bound.kind == "reference":
             return Reference(bound.type, bound.name)
         if bound.constant:
@@ -272,6 +272,10 @@ class Translator:
             place = list(labels).index(text.value) if text.value in labels else _NO_RANK
             ranks.append(Literal(found.type, None if text.value is None else place))
         return self._checked(bound, bound.name, "BOOLEAN", [found, *ranks])
+
+
+def _raises(bound: Bound) -> bool:
+    return (bound.kind == "function" and bound.name == "error") or any(map(_raises, bound.children))
 
 
 def _retyped(node: Typed, kind: str) -> Typed:

@@ -103,13 +103,16 @@ pub enum Accumulator {
 /// What becomes of an exact sum.
 #[derive(Debug, Clone, Copy)]
 pub enum WholeOutput {
-    /// A sum.
-    Sum,
+    /// A sum of at most so much, without its sign.
+    Sum { most: i128 },
     /// An average, where the values are units of ten to the power of minus this, of 16 bits or more.
     Average { scale: u8, is_short: bool },
 }
 
 const NO_ROW: usize = usize::MAX;
+
+/// The most units of a decimal of 38 digits.
+const MOST_DECIMAL: i128 = 10_i128.pow(38) - 1;
 
 impl Accumulator {
     /// Over nothing yet.
@@ -126,7 +129,10 @@ impl Accumulator {
             Function::BoolOr => Self::Truths { column, and: false, trues: 0, falses: 0 },
             Function::Sum if floating => Self::Floating { column, count: 0, sums: Vec::new(), average: false },
             Function::Avg if floating => Self::Floating { column, count: 0, sums: Vec::new(), average: true },
-            Function::Sum => whole(WholeOutput::Sum),
+            Function::Sum if matches!(aggregate.argument, Some(Type::Decimal { .. })) => {
+                whole(WholeOutput::Sum { most: MOST_DECIMAL })
+            }
+            Function::Sum => whole(WholeOutput::Sum { most: i128::MAX }),
             Function::Avg => {
                 let (scale, is_short) = match aggregate.argument {
                     Some(Type::Decimal { width, scale }) => (scale, width <= 4),
@@ -237,7 +243,10 @@ impl Accumulator {
             | Self::Truths { trues: 0, falses: 0, .. } => return Ok(None),
             Self::Whole { count, sum, carries, output, .. } => match output {
                 _ if *carries != 0 => return Err(EvaluationError::Overflow),
-                WholeOutput::Sum => Value::Wide(*sum),
+                WholeOutput::Sum { most } if sum.checked_abs().is_none_or(|sum| sum > *most) => {
+                    return Err(EvaluationError::Overflow);
+                }
+                WholeOutput::Sum { .. } => Value::Wide(*sum),
                 WholeOutput::Average { scale, is_short } => Value::Double(average(*sum, *count, *scale, *is_short)),
             },
             Self::Floating { count, sums, average, .. } => {
