@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import decimal
 import random
 import uuid
 from typing import Any
@@ -11,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 import rowpattern
-from rowpattern import match_recognize
+from rowpattern import QueryError, match_recognize
 
 
 def rows(count: int, seed: int = 0) -> pa.Table:
@@ -296,3 +297,58 @@ def test_the_type_of_null_alone() -> None:
     query = """SELECT * FROM t MATCH_RECOGNIZE (ORDER BY o
         MEASURES nullif(FIRST(v), NULL) AS a, greatest(min(v), max(v)) AS b PATTERN (A B))"""
     assert match_recognize(query, table).schema.types == [pa.null(), pa.null()]
+
+
+def matches_two_rows(condition: str, table: pa.Table) -> bool:
+    sql = f"SELECT * FROM t MATCH_RECOGNIZE (ORDER BY i MEASURES count(*) AS n PATTERN (A B) DEFINE B AS {condition})"
+    return bool(match_recognize(sql, table).num_rows)
+
+
+PAIR = pa.table({"i": [1, 2], "x": [7, 4], "s": ["1", "b"], "b": [True, False]})
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "sum(x) // A.x BETWEEN 1 AND 1",
+        "(sum(x) // 2)::VARCHAR = '5'",
+        "(sum(x) // count(*)) || '' = '5'",
+        "format('{}', sum(x)) = '11'",
+        "bit_count(sum(x)) = 3",
+        "greatest(sum(x), 1.5)::VARCHAR = '11.0'",
+    ],
+)
+def test_sums_of_whole_numbers_are_whole_numbers_in_rounds(condition: str) -> None:
+    assert matches_two_rows(condition, PAIR)
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "CASE WHEN A.x = 8 THEN CAST('a' AS INT) = 1 ELSE true END",
+        "if(A.x = 7, 1, 1 // 0) = 1",
+        "coalesce(A.x = 7, CAST('a' AS BOOLEAN))",
+        "CASE WHEN A.x = 7 THEN true ELSE error('boom') END",
+        "CASE WHEN A.x = 7 THEN true ELSE (9223372036854775807 + 1) > A.x END",
+        "list_transform([1], lambda z: z + 1)[1] = 2 AND A.x = 7",
+    ],
+)
+def test_a_constant_that_is_refused_in_a_branch_that_is_not_taken(condition: str) -> None:
+    assert matches_two_rows(condition, PAIR)
+
+
+@pytest.mark.parametrize(
+    ("condition", "message"),
+    [
+        ("CASE WHEN A.x = 7 THEN CAST('a' AS INT) = 1 ELSE true END", "Could not convert string 'a'"),
+        ("A.x > CAST('a' AS INT)", "Could not convert string 'a'"),
+        ("error('boom')", "boom"),
+        ("error(A.s) IS NULL", "DEFINE B: 1"),
+        ("sum(d) IS NOT NULL", "does not fit into its type"),
+        ("sum(d)::VARCHAR > ''", "does not fit into its type|Overflow"),
+    ],
+)
+def test_an_error_that_is_wanted_is_raised(condition: str, message: str) -> None:
+    large = pa.array([decimal.Decimal(10**38 - 1), decimal.Decimal(2)], pa.decimal128(38, 0))
+    with pytest.raises(QueryError, match=message):
+        matches_two_rows(condition, PAIR.append_column("d", large))
