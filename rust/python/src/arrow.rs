@@ -137,7 +137,7 @@ pub enum Values {
     },
     Record(Vec<(String, ArrowArray)>),
     /// Of a type of this name.
-    Stored(Stored, String),
+    Stored(StoredValues, String),
     /// Of this type.
     Fixed(DataType, FixedValues),
     /// Of a type of this name, which is not read.
@@ -145,13 +145,13 @@ pub enum Values {
 }
 
 /// Values as they are stored: see [`Storage`].
-pub enum Stored {
+pub enum StoredValues {
     Int128(ScalarBuffer<i128>),
     Bytes(Text),
     FixedBytes(FixedBytes),
 }
 
-impl Stored {
+impl StoredValues {
     fn least_bytes(&self) -> usize {
         match self {
             Self::Int128(numbers) => numbers.inner().len(),

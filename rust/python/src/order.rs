@@ -9,7 +9,7 @@ use rowpattern_core::order::{
 };
 use rowpattern_macros::catch_panics;
 
-use super::arrow::{ArrowArray, Failure, FixedBytes, FixedValues, Integers, Stored, Text, Values};
+use super::arrow::{ArrowArray, Failure, FixedBytes, FixedValues, Integers, StoredValues, Text, Values};
 use super::decoder::same_memory;
 use super::errors::rows_error;
 use super::ffi::{self, Column, Data};
@@ -33,13 +33,13 @@ impl KeyTexts for FixedBytes {
 }
 
 /// A column that rows are partitioned or ordered by, as it was given.
-struct Given {
+struct KeyArgument {
     chunks: Vec<ArrowArray>,
     descending: bool,
     nulls_first: bool,
 }
 
-impl Given {
+impl KeyArgument {
     fn read(column: &Bound<'_, PyAny>, number: usize, descending: bool, nulls_first: bool) -> PyResult<Self> {
         let name = name_of(number);
         let chunks = ffi::arrow_arrays(column, &name, None)?
@@ -88,8 +88,8 @@ pub fn order(
     let of_partitions = partition_by.len();
     let partition_by = partition_by.into_iter().map(|column| (column, false, false));
     let given = partition_by.chain(order_by).enumerate();
-    let given =
-        given.map(|(number, (column, descending, nulls_first))| Given::read(&column, number, descending, nulls_first));
+    let given = given
+        .map(|(number, (column, descending, nulls_first))| KeyArgument::read(&column, number, descending, nulls_first));
     let given = given.collect::<PyResult<Vec<_>>>()?;
     let mut signals = Signals::new();
     let found = py.detach(|| ordered(&given, of_partitions, threads, &limits, &mut signals));
@@ -105,7 +105,7 @@ pub fn order(
 }
 
 fn ordered(
-    given: &[Given],
+    given: &[KeyArgument],
     of_partitions: usize,
     threads: usize,
     limits: &CallLimits,
@@ -168,9 +168,9 @@ fn plain_chunk(array: &ArrowArray) -> Option<KeyChunk<'_>> {
         },
         Values::Text(text) => KeyValues::Texts(text),
         Values::Stored(stored, _) => match stored {
-            Stored::Int128(numbers) => KeyValues::I128(numbers),
-            Stored::Bytes(bytes) => KeyValues::Texts(bytes),
-            Stored::FixedBytes(bytes) => KeyValues::Texts(bytes),
+            StoredValues::Int128(numbers) => KeyValues::I128(numbers),
+            StoredValues::Bytes(bytes) => KeyValues::Texts(bytes),
+            StoredValues::FixedBytes(bytes) => KeyValues::Texts(bytes),
         },
         Values::Dictionary(..) | Values::Runs { .. } | Values::Record(_) | Values::Other(_) => return None,
     };

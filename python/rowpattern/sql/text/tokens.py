@@ -29,7 +29,7 @@ _MOST_TOKENS = 100_000
 _TOKENS_BETWEEN_LOOKS = 4096
 
 # As DuckDB's parser has it: these are spaces, and every other character that is not ASCII is one of a name, as are
-# control characters. `tests/sql/test_sql_hostile.py` asks it about every character.
+# control characters. `tests/slow/test_sql_hostile.py` asks it about every character.
 _SPACES = r"[\t\n\x0b\f\r \xa0\u2000-\u200b\u202f\u205f\u2060\u3000\ufeff]"
 _LETTERS = (
     r"A-Za-z_\x01-\x08\x0e-\x1f\x7f-\x9f\xa1-\u1fff\u200c-\u202e\u2030-\u205e\u2061-\u2fff\u3001-\ufefe"

@@ -13,7 +13,7 @@ use rowpattern_core::memory;
 
 use super::structures::CArray;
 use crate::arrow::{
-    ArrowArray, ArrowKind, Failure, FixedBytes, FixedValues, Integers, Storage, Stored, Text, TextKind, Values,
+    ArrowArray, ArrowKind, Failure, FixedBytes, FixedValues, Integers, Storage, StoredValues, Text, TextKind, Values,
 };
 
 /// Takes an array over, and checks that it is one of this type.
@@ -248,7 +248,12 @@ impl Importer<'_> {
     }
 
     /// Values as they are stored; None where they are wider than what is read.
-    fn stored(&self, storage: Storage, extent: &Extent, valid: Option<&NullBuffer>) -> Result<Option<Stored>, Failure> {
+    fn stored(
+        &self,
+        storage: Storage,
+        extent: &Extent,
+        valid: Option<&NullBuffer>,
+    ) -> Result<Option<StoredValues>, Failure> {
         Ok(Some(match storage {
             Storage::Int256 => {
                 let bytes = self.fixed_bytes(32, extent)?;
@@ -263,11 +268,11 @@ impl Importer<'_> {
                         return Ok(None);
                     }
                 }
-                Stored::Int128(numbers.into())
+                StoredValues::Int128(numbers.into())
             }
-            Storage::Bytes(kind) => Stored::Bytes(self.text(kind, extent)?),
+            Storage::Bytes(kind) => StoredValues::Bytes(self.text(kind, extent)?),
             Storage::FixedBytes(width) => {
-                Stored::FixedBytes(FixedBytes { bytes: self.fixed_bytes(width, extent)?, width })
+                StoredValues::FixedBytes(FixedBytes { bytes: self.fixed_bytes(width, extent)?, width })
             }
         }))
     }
