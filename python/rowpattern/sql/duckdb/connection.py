@@ -49,9 +49,6 @@ _PLAN = "SELECT json_serialize_plan(?, skip_null := true, skip_empty := true)"
 
 _Found = TypeVar("_Found")
 
-# What DuckDB makes of a signal that Python raises an exception for while it runs.
-_INTERRUPTED = "Query interrupted"
-
 _SETTINGS = {
     "enable_external_access": "false",
     "autoinstall_known_extensions": "false",
@@ -183,27 +180,28 @@ class Database:
         """
         given = for_duckdb(table)
         enums = enum_columns(given, labels)
+        try:
+            # In the main thread DuckDB would make an error of its own of the exception that a signal raises.
+            self._within_limits(lambda: self._register(name, given, enums))
+        except QueryLimitError:
+            raise
+        except QueryError as error:
+            raise QueryError(f"the table cannot be given to DuckDB: {error}") from None
+
+    def _register(self, name: str, given: Any, enums: str | None) -> None:
         if name in self._views:
             self._connection.execute(f"DROP VIEW {quoted(name)}")
             self._views.discard(name)
-        try:
-            if enums is None:
-                self._connection.register(name, given)
-            else:
-                own = f"{name} without types"
-                self._connection.register(own, given)
-                self._registered.add(own)
-                self._connection.unregister(name)
-                self._connection.execute(f"CREATE TEMP VIEW {quoted(name)} AS SELECT {enums} FROM {quoted(own)}")
-                self._views.add(name)
-                return
-        except RuntimeError as error:
-            if str(error) != _INTERRUPTED:
-                raise
-            raise KeyboardInterrupt from None
-        except duckdb.Error as error:
-            raise QueryError(f"the table cannot be given to DuckDB: {_message(str(error))}") from None
-        self._registered.add(name)
+        if enums is None:
+            self._connection.register(name, given)
+            self._registered.add(name)
+            return
+        own = f"{name} without types"
+        self._connection.register(own, given)
+        self._registered.add(own)
+        self._connection.unregister(name)
+        self._connection.execute(f"CREATE TEMP VIEW {quoted(name)} AS SELECT {enums} FROM {quoted(own)}")
+        self._views.add(name)
 
     def forget(self) -> None:
         """Unregister all tables."""
@@ -302,10 +300,6 @@ class Database:
             raise self._too_large(str(error)) from None
         except duckdb.InterruptException:
             raise self._context.timeout_error() from None
-        except RuntimeError as error:
-            if str(error) != _INTERRUPTED:
-                raise
-            raise KeyboardInterrupt from None
         except duckdb.Error as error:
             if self._is_full(str(error)):
                 raise self._too_large(str(error)) from None
