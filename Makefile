@@ -45,7 +45,7 @@ install:
 
 # Measures beside the peers, in an environment of their own: some of them need older libraries. BENCH chooses: of
 # `make bench BENCH="-k cache"` only the cache's peers are installed, and Apache Flink only where all are chosen, or its own.
-PEERS := $(if $(filter cache,$(BENCH)),. --group bench-cache,'.[examples,sql]' --group bench ./benches/lazy_dfa)
+PEERS := $(if $(filter cache,$(BENCH)),. --group bench-cache,'.[examples,sql,dask,spark]' --group bench ./benches/lazy_dfa)
 FLINK := $(if $(BENCH),$(if $(findstring flink,$(BENCH)),.venv-flink/made),.venv-flink/made)
 
 bench: bench-environment $(FLINK)
