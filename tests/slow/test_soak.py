@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-SECONDS = int(os.environ.get("ROWPATTERN_SOAK_SECONDS", "60"))
+SECONDS = int(os.environ.get("ROWPATTERN_SOAK_SECONDS", "30"))
 
 # In a process of its own, so that its memory is its own. Prints a JSON object.
 SOAK = """
