@@ -1,4 +1,4 @@
-"""Everything at once for a minute: eight threads, all limits moving, promises checked throughout.
+"""Everything at once for half a minute: eight threads, all limits moving, promises checked throughout.
 
 `ROWPATTERN_SOAK_SECONDS=600 pytest tests/slow/test_soak.py` takes ten minutes.
 """
