@@ -9,10 +9,10 @@ from rowpattern.errors import QueryError
 from rowpattern.sql.arrow.categories import as_categories
 from rowpattern.sql.arrow.nested_types import with_inner_types
 
-__all__ = ["INTERVAL_PARTS", "as_type", "has_intervals", "with_durations"]
+__all__ = ["as_type", "has_intervals", "with_durations"]
 
 #: Of a value of Arrow's interval type.
-INTERVAL_PARTS = np.dtype([("months", "<i4"), ("days", "<i4"), ("nanoseconds", "<i8")])
+_INTERVAL_PARTS = np.dtype([("months", "<i4"), ("days", "<i4"), ("nanoseconds", "<i8")])
 # Asked of every column of every answer.
 _INTERVAL = pa.month_day_nano_interval().id
 _DAY = 86_400_000_000
@@ -102,11 +102,13 @@ def _with_durations(values: pa.Array, kind: pa.DataType, name: str) -> pa.Array:
 
 
 def _durations(values: pa.Array, name: str) -> pa.Array:
-    parts = np.frombuffer(values.buffers()[1] or b"", dtype=INTERVAL_PARTS)[values.offset : values.offset + len(values)]
+    parts = np.frombuffer(values.buffers()[1] or b"", dtype=_INTERVAL_PARTS)[
+        values.offset : values.offset + len(values)
+    ]
     null = values.is_null().to_numpy(zero_copy_only=False) if values.null_count else None
     if null is not None:
         # What stands where a value is NULL may be anything.
-        parts = np.where(null, np.zeros(1, INTERVAL_PARTS), parts)
+        parts = np.where(null, np.zeros(1, _INTERVAL_PARTS), parts)
     if parts["months"].any():
         message = f"a value of {name} is an interval with months, whose length in seconds is not fixed"
         raise QueryError(f"{message}; give the months apart, as in date_part('month', {name})")

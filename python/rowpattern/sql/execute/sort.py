@@ -10,8 +10,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rowpattern.errors import QueryError, QueryLimitError
-from rowpattern.sql.arrow.arrays import Booleans, Integers, has_nan
-from rowpattern.sql.arrow.casting import INTERVAL_PARTS, has_intervals
 from rowpattern.sql.arrow.categories import is_ordered, labels_of, nulls_like, of_ranks, ranks
 from rowpattern.sql.arrow.chunks import take_values
 from rowpattern.sql.execute.row_order import RowNumbers, RowOrder, row_order
@@ -21,6 +19,7 @@ from rowpattern.sql.text.source_location import error_at
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rowpattern.sql.arrow.arrays import Booleans, Integers
     from rowpattern.sql.bind.bound import Key
     from rowpattern.sql.duckdb.connection import Database
     from rowpattern.sql.runtime.context import ExecutionContext
@@ -168,44 +167,6 @@ def _failed(key: Key, message: str) -> QueryError:
     return error_at(f"{key.name}: {message}", key.location, QueryError)
 
 
-def _comparable(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return values that compare as DuckDB compares them."""
-    if isinstance(values.type, pa.BaseExtensionType):
-        # Of those that DuckDB can compare, UUIDs and JSON are ordered as their bytes.
-        chunks = [chunk.storage for chunk in values.chunks]
-        return pa.chunked_array(chunks, values.type.storage_type)
-    if is_ordered(values.type):
-        return ranks(values)
-    if isinstance(values.type, pa.DictionaryType):
-        return values.cast(values.type.value_type)
-    if pa.types.is_float16(values.type):
-        return values.cast(pa.float32())
-    return _interval_lengths(values) if has_intervals(values.type) else values
-
-
-def _interval_lengths(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return intervals as texts of numbers that are equal where DuckDB compares them as equal: a month has 30 days."""
-    whole = values.combine_chunks()
-    parts = np.frombuffer(whole.buffers()[1] or b"", dtype=INTERVAL_PARTS)[whole.offset : whole.offset + len(whole)]
-    days = parts["months"].astype(np.int64) * 30 + parts["days"]
-    microseconds = parts["nanoseconds"] // 1000
-    more, rest = np.divmod(microseconds, 86_400_000_000)
-    lengths = pc.binary_join_element_wise(
-        pa.array(days + more).cast(pa.string()), pa.array(rest).cast(pa.string()), " "
-    )
-    mask = whole.is_valid()
-    return pa.chunked_array([pc.if_else(mask, lengths, pa.scalar(None, pa.string()))])
-
-
-def _neighbours(column: pa.ChunkedArray) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
-    column = _comparable(column)
-    return column.slice(0, len(column) - 1), column.slice(1)
-
-
-def _to_numpy(flags: pa.ChunkedArray) -> Booleans:
-    return np.asarray(flags.to_numpy(zero_copy_only=False) if isinstance(flags, pa.Array) else flags.to_numpy())
-
-
 def _ordered_by_duckdb(
     values: Sequence[pa.ChunkedArray],
     keys: Sequence[Key],
@@ -213,7 +174,7 @@ def _ordered_by_duckdb(
     database: Database,
     context: ExecutionContext,
 ) -> RowOrder:
-    """Sort by DuckDB, and compare the keys of PARTITION BY to find where partitions begin."""
+    """Sort by DuckDB, and have it compare the keys of PARTITION BY to find where partitions begin."""
     count = len(values[0])
     context.hold(2 * 8 * count)
     # Ordered categories are sorted by their places, whoever sorts.
@@ -229,37 +190,13 @@ def _ordered_by_duckdb(
     changed = np.zeros(count - 1, dtype=bool)
     for column, key in zip(values[:partition_keys], keys):
         context.check()
-        in_order = take_values(context, column, pa.array(order))
-        if pa.types.is_nested(in_order.type):
-            changed |= _nested_changes(in_order, key, database, context)
-        else:
-            changed |= _changes(in_order, key)
+        changed |= _changes(take_values(context, column, pa.array(order)), key, database, context)
     context.hold(8 * int(np.count_nonzero(changed)))
     return RowOrder(order, np.concatenate([np.zeros(1, dtype=np.int64), np.flatnonzero(changed) + 1]))
 
 
-def _changes(column: pa.ChunkedArray, key: Key) -> Booleans:
-    """Say for each row but the first whether its value differs from the one before; NULLs are alike, NaNs too."""
-    if pa.types.is_null(column.type):
-        return np.zeros(len(column) - 1, dtype=bool)
-    before, after = _neighbours(column)
-    try:
-        differs = pc.not_equal(before, after)
-    except pa.ArrowNotImplementedError:
-        message = f"PARTITION BY cannot compare values of the type {column.type}"
-        raise error_at(message, key.location, QueryError) from None
-    if column.null_count:
-        one_null = pc.xor(pc.is_null(before), pc.is_null(after))
-        differs = pc.or_(pc.fill_null(differs, fill_value=False), one_null)
-    changed = _to_numpy(differs)
-    if has_nan(column):
-        nan = [_to_numpy(pc.fill_null(pc.is_nan(side), fill_value=False)) for side in (before, after)]
-        changed = changed & ~(nan[0] & nan[1])
-    return changed
-
-
-def _nested_changes(column: pa.ChunkedArray, key: Key, database: Database, context: ExecutionContext) -> Booleans:
-    """As `_changes`, of lists, structs and maps, which DuckDB compares.
+def _changes(column: pa.ChunkedArray, key: Key, database: Database, context: ExecutionContext) -> Booleans:
+    """Say for each row but the first whether DuckDB tells its value from the one before.
 
     Raises:
         QueryError: DuckDB cannot compare them.
@@ -274,4 +211,4 @@ def _nested_changes(column: pa.ChunkedArray, key: Key, database: Database, conte
         raise
     except QueryError as error:
         raise _failed(key, str(error)) from None
-    return _to_numpy(found.slice(1))
+    return np.asarray(found.slice(1).to_numpy())
