@@ -17,8 +17,8 @@ import rowpattern
 from rowpattern.sql.duckdb.functions import OPERATORS
 from rowpattern.sql.duckdb.parser import parse_texts
 from rowpattern.sql.expression import nodes
-from rowpattern.sql.expression.nodes import Node, Star
-from rowpattern.sql.expression.read import _COMPARISONS, _LITERALS, _OPERATIONS
+from rowpattern.sql.expression.nodes import COMPARISON_SIGNS, Node, Star
+from rowpattern.sql.expression.read import _LITERALS, _OPERATIONS
 from rowpattern.sql.expression.write import sql_of
 from rowpattern.sql.parse.query_reader import QueryReader
 from rowpattern.sql.text.composed import Composed
@@ -68,12 +68,12 @@ def test_trees_of_all_kinds_are_generated() -> None:
 A_COLUMN, A_TEXT, A_NUMBER = nodes.Column(("a",)), nodes.Literal("STRING", "x"), nodes.Literal("INTEGER", "-1")
 
 
-@pytest.mark.parametrize("name", sorted(OPERATORS) + sorted(_COMPARISONS.values()))
+@pytest.mark.parametrize("name", sorted(OPERATORS) + sorted(COMPARISON_SIGNS.values()))
 @pytest.mark.parametrize("operand", [A_COLUMN, A_TEXT, A_NUMBER], ids=["column", "text", "number"])
 def test_each_operator_is_read_as_it_is_written(name: str, operand: Node) -> None:
     operands = (nodes.Argument(operand),) * (1 if name in {"~", "@"} else 2)
     tree: Node = nodes.Call(name, operands, operator=True)
-    if name in _COMPARISONS.values():
+    if name in COMPARISON_SIGNS.values():
         tree = nodes.Comparison(name, operand, operand)
     assert plain(read(sql_of(tree))) == plain(tree)
 

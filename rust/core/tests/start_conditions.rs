@@ -2,6 +2,8 @@
 
 #[path = "support/found.rs"]
 mod found;
+#[path = "support/symbols.rs"]
+mod symbols;
 
 use found::Found;
 use proptest::prelude::*;
@@ -9,7 +11,8 @@ use rowpattern_core::backtrack::{Backtracking, MatchConditions, StartConditions}
 use rowpattern_core::budget::{Budget, Stopped};
 use rowpattern_core::expression::{Condition, Expression, Scope, Type};
 use rowpattern_core::matcher::{Compiled, Context, ForwardPass, Scan, Search, SearchError};
-use rowpattern_core::rows::{At, Partitions, Skip, Symbols, SymbolsBuilder, VariableSet};
+use rowpattern_core::rows::{At, Partitions, Skip, VariableSet};
+use symbols::symbols_of;
 
 const CURRENT: At = At { set: None, first: false, offset: 0, rows: 0 };
 const FIRST: At = At { first: true, ..CURRENT };
@@ -31,15 +34,6 @@ struct Query {
 }
 
 impl Query {
-    fn symbols(&self, variables: usize) -> Symbols {
-        let budget = Budget::unlimited();
-        let mut builder = SymbolsBuilder::new(variables, self.masks.len(), &budget).unwrap();
-        for variable in 0..variables {
-            builder.fill(variable as u8, 0, self.masks.iter().map(|mask| mask >> variable & 1 == 1));
-        }
-        builder.finish(&budget).unwrap()
-    }
-
     fn has_start(&self, variable: usize) -> bool {
         self.with_start >> variable & 1 == 1
     }
@@ -79,7 +73,7 @@ impl Query {
     fn at_each_row(&self, budget: &Budget) -> (Found, Option<SearchError>) {
         let compiled = Compiled::new(self.pattern).unwrap();
         let variables = compiled.variables.len();
-        let (conditions, mut symbols) = (self.conditions(variables, true), self.symbols(variables));
+        let (conditions, mut symbols) = (self.conditions(variables, true), symbols_of(&self.masks, variables));
         let partitions = Partitions::from_counts(&self.counts).unwrap();
         let search = Search::new(&compiled, &mut symbols, &partitions, 1, budget);
         let strategy = || Backtracking::new(&conditions, &compiled.variables, self.skip);
@@ -90,7 +84,7 @@ impl Query {
     fn by_start(&self, budget: &Budget, failures: u32) -> (Found, Option<SearchError>) {
         let compiled = Compiled::new(self.pattern).unwrap();
         let variables = compiled.variables.len();
-        let (conditions, mut symbols) = (self.conditions(variables, false), self.symbols(variables));
+        let (conditions, mut symbols) = (self.conditions(variables, false), symbols_of(&self.masks, variables));
         let (partitions, starts) = (Partitions::from_counts(&self.counts).unwrap(), self.starts(variables));
         let search = Search::new(&compiled, &mut symbols, &partitions, 1, budget);
         let strategy = || {
@@ -176,7 +170,7 @@ fn steps(rows: usize, holds: impl Fn(usize) -> bool) -> (usize, u64) {
         counts: vec![rows],
         skip: Skip::PastLastRow,
     };
-    let (conditions, starts, mut symbols) = (query.conditions(2, false), query.starts(2), query.symbols(2));
+    let (conditions, starts, mut symbols) = (query.conditions(2, false), query.starts(2), symbols_of(&query.masks, 2));
     let budget = Budget::unlimited();
     let mut tables = compiled.take_tables();
     tables.adopt(&mut symbols);
@@ -213,7 +207,7 @@ fn the_forward_pass_can_be_inside() {
         counts: vec![6],
         skip: Skip::ToNextRow,
     };
-    let (mut symbols, starts, budget) = (query.symbols(2), query.starts(2), Budget::unlimited());
+    let (mut symbols, starts, budget) = (symbols_of(&query.masks, 2), query.starts(2), Budget::unlimited());
     let partitions = Partitions::one(6);
     let search = Search::new(&compiled, &mut symbols, &partitions, 1, &budget);
     let strategy = || StartConditions::new(ForwardPass::new::<Found>(query.skip), &starts);

@@ -10,7 +10,7 @@ use pyo3::types::PyCapsule;
 use rowpattern_core::budget::{Budget, Stopped, Tick};
 use rowpattern_core::matcher::Compiled;
 use rowpattern_core::memory;
-use rowpattern_core::rows::{Navigation, VariableSet, counts_of_matches, counts_of_rows};
+use rowpattern_core::rows::{Navigation, VariableSet, mapped_counts};
 use rowpattern_macros::catch_panics;
 
 use super::arguments::variable;
@@ -228,8 +228,7 @@ impl Matches {
         let limits = CallLimits::read(timeout_seconds, memory_limit_mb)?;
         let counted = self.set(py, &variables)?;
         numbers_within(py, &limits, |budget, tick| {
-            let count = if running { counts_of_rows } else { counts_of_matches };
-            count(counted, self.lengths(), &self.variables, budget, tick)
+            mapped_counts(counted, running, self.lengths(), &self.variables, budget, tick)
         })
     }
 

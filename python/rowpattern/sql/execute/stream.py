@@ -238,7 +238,10 @@ class _StreamedQuery:
     def _sorted_blocks(
         self, stack: contextlib.ExitStack, using: Database, blocks: ExecutionContext
     ) -> Iterator[pa.Table]:
-        """Sort the table that stands before the clause, in memory where it fits, else by DuckDB."""
+        """Sort the table that stands before the clause: in memory, by runs on disk, or by DuckDB.
+
+        In memory where the rows fit; by runs where keys are columns that Rust orders.
+        """
         context = self._parts["sort"]
         partition_by = self._bound.partition_by
         stream, names = self._streams[self._clause.table or ""], self._names_read()

@@ -122,7 +122,7 @@ class TypedExpression:
     def native(self) -> Typed | None:
         """The expression, where the engine computes all of it."""
         if self.node is None or self.problem is not None or engine_type(self.node.type) is None:
-            # The last: a NULL of a type that the engine does not have.
+            # The engine has not each type that a NULL can be cast to.
             return None
         if any(isinstance(each, Computed) for each in walk_typed(self.node)):
             return None

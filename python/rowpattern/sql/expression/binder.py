@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from rowpattern.errors import QueryError
 from rowpattern.sql.duckdb.enums import enum_type
 from rowpattern.sql.duckdb.names import quoted
+from rowpattern.sql.expression.nodes import COMPARISON_SIGNS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,16 +25,6 @@ __all__ = ["Bound", "BoundAggregate", "BoundTexts", "bind_texts"]
 
 Json = dict[str, Any]
 
-_COMPARISONS = {
-    "COMPARE_EQUAL": "=",
-    "COMPARE_NOTEQUAL": "<>",
-    "COMPARE_LESSTHAN": "<",
-    "COMPARE_LESSTHANOREQUALTO": "<=",
-    "COMPARE_GREATERTHAN": ">",
-    "COMPARE_GREATERTHANOREQUALTO": ">=",
-    "COMPARE_DISTINCT_FROM": "is distinct from",
-    "COMPARE_NOT_DISTINCT_FROM": "is not distinct from",
-}
 _OPERATORS = {
     "OPERATOR_NOT": "not",
     "OPERATOR_IS_NULL": "is null",
@@ -270,10 +261,10 @@ class _Reader:
             known = set(data) == {"try_cast", "is_default_cast"} and not data["is_default_cast"]
             name = "try_cast" if data.get("try_cast") else "cast"
             return Bound(name if known and len(children) == 1 else "unknown", kind, "", children, constant=constant)
-        if form in _COMPARISONS:
+        if form in COMPARISON_SIGNS:
             known = not data and len(children) == 2  # noqa: PLR2004 - two sides
-            children = tuple(map(_compared, children))
-            return Bound("comparison" if known else "unknown", kind, _COMPARISONS[form], children, constant=constant)
+            children, sign = tuple(map(_compared, children)), COMPARISON_SIGNS[form].lower()
+            return Bound("comparison" if known else "unknown", kind, sign, children, constant=constant)
         known = form == "BOUND_FUNCTION" and path[:-1] == ["system", "main"] and not set(data) - _OF_DECIMALS
         return Bound("function" if known else "unknown", kind, str(path[-1]), children, constant=constant)
 

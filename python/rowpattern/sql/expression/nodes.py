@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 __all__ = [
+    "COMPARISON_SIGNS",
     "Argument",
     "Between",
     "Branch",
@@ -43,6 +44,18 @@ __all__ = [
     "walk",
 ]
 
+
+#: Signs of `Comparison` by DuckDB's names for them, which its parser and its binder share.
+COMPARISON_SIGNS = {
+    "COMPARE_EQUAL": "=",
+    "COMPARE_NOTEQUAL": "<>",
+    "COMPARE_LESSTHAN": "<",
+    "COMPARE_LESSTHANOREQUALTO": "<=",
+    "COMPARE_GREATERTHAN": ">",
+    "COMPARE_GREATERTHANOREQUALTO": ">=",
+    "COMPARE_DISTINCT_FROM": "IS DISTINCT FROM",
+    "COMPARE_NOT_DISTINCT_FROM": "IS NOT DISTINCT FROM",
+}
 
 # 128 bits have 39.
 _MOST_DIGITS = 100

@@ -45,17 +45,6 @@ NAVIGATION = frozenset({"first", "last", "prev", "next", "classifier", "match_nu
 #: Values of keys that change nothing.
 _NOTHING: tuple[Any, ...] = (None, False, "", [], {}, "STANDARD_HANDLING")
 
-_COMPARISONS = {
-    "COMPARE_EQUAL": "=",
-    "COMPARE_NOTEQUAL": "<>",
-    "COMPARE_LESSTHAN": "<",
-    "COMPARE_LESSTHANOREQUALTO": "<=",
-    "COMPARE_GREATERTHAN": ">",
-    "COMPARE_GREATERTHANOREQUALTO": ">=",
-    "COMPARE_DISTINCT_FROM": "IS DISTINCT FROM",
-    "COMPARE_NOT_DISTINCT_FROM": "IS NOT DISTINCT FROM",
-}
-
 #: Each with the least and the most operands.
 _OPERATIONS = {
     "OPERATOR_NOT": ("NOT", 1, 1),
@@ -328,10 +317,10 @@ class TreeReader:
         return found
 
     def _comparison(self, keys: Fields, form: str) -> nodes.Node:
-        if form not in _COMPARISONS:
+        if form not in nodes.COMPARISON_SIGNS:
             raise self.unknown(f"the comparison {form}", keys)
         left, right = self.expression(keys.node("left")), self.expression(keys.node("right"))
-        return nodes.Comparison(_COMPARISONS[form], left, right, span=self._span(keys))
+        return nodes.Comparison(nodes.COMPARISON_SIGNS[form], left, right, span=self._span(keys))
 
     def _conjunction(self, keys: Fields, form: str) -> nodes.Node:
         word = {"CONJUNCTION_AND": "AND", "CONJUNCTION_OR": "OR"}.get(form)

@@ -22,7 +22,7 @@ mod skip;
 mod symbols;
 mod variables;
 
-pub use navigation::{At, MappedRows, NOWHERE, Navigation, counts_of_matches, counts_of_rows};
+pub use navigation::{At, MappedRows, NOWHERE, Navigation, mapped_counts};
 pub use partitions::{Partitions, Span};
 pub use skip::{Skip, SkipError, SkipProblem, Target};
 pub(crate) use symbols::{Codes, NARROW};

@@ -136,53 +136,36 @@ impl Navigation {
     }
 }
 
-/// How many rows of each match are mapped to some variables. Takes time linear in the rows of matches.
+/// How many rows are mapped to some variables: of each match, or, running, for each row of each match among the match's rows up to
+/// it. Takes time linear in the rows of matches.
 ///
 /// `lengths` has how many rows each match has, `variables` the variables of all, in order.
-pub fn counts_of_matches(
+pub fn mapped_counts(
     counted: VariableSet,
+    running: bool,
     lengths: impl ExactSizeIterator<Item = usize>,
     variables: &[u8],
     budget: &Budget,
     tick: &mut Tick<'_>,
 ) -> Result<Vec<i64>, Stopped> {
     let mut counts = Vec::new();
-    budget.reserve(&mut counts, lengths.len())?;
-    let ones = ones(counted);
-    let starts = std::iter::repeat_n(0, lengths.len());
-    for_each_match(starts, lengths, variables, budget, tick, |_, variables| {
-        counts.push(variables.iter().map(|&variable| ones[usize::from(variable)]).sum());
+    budget.reserve(&mut counts, if running { variables.len() } else { lengths.len() })?;
+    // Looked up without a branch.
+    let ones: [i64; 256] = std::array::from_fn(|variable| i64::from(counted.contains(variable as u8)));
+    for_each_match(std::iter::repeat(0), lengths, variables, budget, tick, |_, variables| {
+        let ones = variables.iter().map(|&variable| ones[usize::from(variable)]);
+        if running {
+            let mut count = 0;
+            counts.extend(ones.map(|one| {
+                count += one;
+                count
+            }));
+        } else {
+            counts.push(ones.sum());
+        }
         Ok(())
     })?;
     Ok(counts)
-}
-
-/// As [`counts_of_matches`] for each row of each match, among the match's rows up to it.
-pub fn counts_of_rows(
-    counted: VariableSet,
-    lengths: impl ExactSizeIterator<Item = usize>,
-    variables: &[u8],
-    budget: &Budget,
-    tick: &mut Tick<'_>,
-) -> Result<Vec<i64>, Stopped> {
-    let mut counts = Vec::new();
-    budget.reserve(&mut counts, variables.len())?;
-    let ones = ones(counted);
-    let starts = std::iter::repeat_n(0, lengths.len());
-    for_each_match(starts, lengths, variables, budget, tick, |_, variables| {
-        let mut count = 0;
-        counts.extend(variables.iter().map(|&variable| {
-            count += ones[usize::from(variable)];
-            count
-        }));
-        Ok(())
-    })?;
-    Ok(counts)
-}
-
-/// For each variable, 1 where it is in the set: looked up without a branch.
-fn ones(counted: VariableSet) -> [i64; 256] {
-    std::array::from_fn(|variable| i64::from(u8::try_from(variable).is_ok_and(|variable| counted.contains(variable))))
 }
 
 /// Calls with the first row of each match and the variables of its rows.
@@ -237,10 +220,9 @@ mod tests {
         let budget = Budget::unlimited();
         let lengths = || [4, 0, 1].into_iter();
         let ones = VariableSet::of(1);
-        let of_matches = counts_of_matches(ones, lengths(), &VARIABLES, &budget, &mut || Ok(()));
-        assert_eq!(of_matches.unwrap(), [2, 0, 1]);
-        let of_rows = counts_of_rows(ones, lengths(), &VARIABLES, &budget, &mut || Ok(()));
-        assert_eq!(of_rows.unwrap(), [0, 1, 2, 2, 1]);
+        let of = |running| mapped_counts(ones, running, lengths(), &VARIABLES, &budget, &mut || Ok(())).unwrap();
+        assert_eq!(of(false), [2, 0, 1]);
+        assert_eq!(of(true), [0, 1, 2, 2, 1]);
     }
 
     #[test]

@@ -3,6 +3,8 @@
 
 #[path = "found.rs"]
 mod found;
+#[path = "symbols.rs"]
+mod symbols;
 
 pub use found::Found;
 use rowpattern_core::backtrack::{Asked, Backtracking, FAILURES_BEFORE_NOTES, MatchConditions, search_in_rounds};
@@ -11,7 +13,8 @@ use rowpattern_core::expression::{
     Aggregate, Argument, Condition, Expression, Function, Given, Operation, Request, Scope, Type, Value,
 };
 use rowpattern_core::matcher::{Compiled, Search, SearchError};
-use rowpattern_core::rows::{At, Partitions, Skip, Symbols, SymbolsBuilder, VariableSet};
+use rowpattern_core::rows::{At, Partitions, Skip, VariableSet};
+use symbols::symbols_of;
 
 pub const CURRENT: At = At { set: None, first: false, offset: 0, rows: 0 };
 pub const PREVIOUS: At = At { rows: -1, ..CURRENT };
@@ -168,20 +171,11 @@ impl Query {
         MatchConditions { columns: vec![self.column.iter().copied().collect(), divisors], sets, aggregates, conditions }
     }
 
-    fn symbols(&self, variables: usize) -> Symbols {
-        let budget = Budget::unlimited();
-        let mut builder = SymbolsBuilder::new(variables, self.masks.len(), &budget).unwrap();
-        for variable in 0..variables {
-            builder.fill(variable as u8, 0, self.masks.iter().map(|mask| mask >> variable & 1 == 1));
-        }
-        builder.finish(&budget).unwrap()
-    }
-
     /// With conditions that are computed at once.
     pub fn at_once(&self) -> Outcome {
         let compiled = Compiled::new(&self.pattern).unwrap();
         let conditions = self.conditions(&compiled.variables, direct);
-        let (mut symbols, budget) = (self.symbols(compiled.variables.len()), Budget::unlimited());
+        let (mut symbols, budget) = (symbols_of(&self.masks, compiled.variables.len()), Budget::unlimited());
         let partitions = Partitions::from_counts(&self.counts).unwrap();
         let search = Search::new(&compiled, &mut symbols, &partitions, 1, &budget);
         // Without notes of failures.
@@ -198,7 +192,7 @@ impl Query {
     ) -> Outcome {
         let compiled = Compiled::new(&self.pattern).unwrap();
         let conditions = self.conditions(&compiled.variables, computed);
-        let mut symbols = self.symbols(compiled.variables.len());
+        let mut symbols = symbols_of(&self.masks, compiled.variables.len());
         let partitions = Partitions::from_counts(&self.counts).unwrap();
         let search = Search::new(&compiled, &mut symbols, &partitions, 1, budget);
         let strategy = Backtracking::new(&conditions, &compiled.variables, self.skip).noting_after(self.failures);
