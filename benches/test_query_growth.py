@@ -44,7 +44,7 @@ MATCHES = Curve(
     """Matching looks at each row however many match; from a match in a hundred rows on, the answer shows.""",
 )
 OVERLAP = Curve(
-    "matches that a row is in: A{n} from each row on, all rows shown, 100,000 rows",
+    "matches a row is in: A{n} from each of 100,000 rows, all shown",
     "matches a row",
     """The answer has n rows for each row of the table, and takes the time.""",
 )

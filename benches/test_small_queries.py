@@ -35,6 +35,7 @@ def matcher() -> Callable[[], Any]:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_hundred_rows_asked_again(benchmark: Any, kind: str) -> None:
+    benchmark.group = "100 rows, asked again"
     query, table, alone = V_SHAPE.format(by="", rows=""), KINDS[kind](), matcher()
     assert len(match_recognize(query, table)) == len(alone())
     benchmark.pedantic(match_recognize, (query, table), rounds=1000, warmup_rounds=50)
