@@ -84,11 +84,12 @@ def test_clients(benchmark: Any, processes: int, contender: str) -> None:
     benchmark.extra_info.update(asked)
     reports = measured(benchmark, name, clients=clients, processes=processes)
     each = [seconds for report in reports for seconds in report["each"]]
-    half, most = np.percentile(each, [50, 99])
+    half, most = map(float, np.percentile(each, [50, 99]))
     benchmark.extra_info["columns"] = {
         "queries a second": f"{QUERIES / benchmark.stats.stats.min:,.0f}",
         "p50, ms": f"{half * 1e3:,.1f}",
         "p99, ms": f"{most * 1e3:,.1f}",
+        "CPU, ms a query": f"{sum(report['cpu'] for report in reports) / len(each) * 1e3:,.1f}",
         "threads of the system": f"{max(report['threads'] for report in reports):,}",
     }
     if name == "rowpattern" and clients == 16:
