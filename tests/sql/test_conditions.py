@@ -197,7 +197,11 @@ def test_kinds_and_operations(condition: str) -> None:
 @pytest.mark.parametrize(
     ("condition", "kind", "message"),
     [
-        ("sum(CLASSIFIER()) = 1", "QueryError", "DEFINE B: No function matches the given name and argument types 'sum(VARCHAR)'"),
+        (
+            "sum(CLASSIFIER()) = 1",
+            "QueryError",
+            "DEFINE B: No function matches the given name and argument types 'sum(VARCHAR)'",
+        ),
         ("A.i = A.s", "QueryError", "DEFINE B: Could not convert string 'ab' to INT32"),
         ("A.i", "QueryError", "must be true or false"),
         (

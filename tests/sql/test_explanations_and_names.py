@@ -68,7 +68,7 @@ def test_a_measure_s_error_has_the_query_s_names(measure: str, shown: str) -> No
 def test_a_key_s_error_says_where_it_stands(keys: str) -> None:
     with pytest.raises(rowpattern.QueryError) as caught:
         match_recognize(query(keys=keys), TABLE)
-    wrong = max((keys.find(each) for each in ("s::int", "(x, abs(s))", "s::date")))
+    wrong = max(keys.find(each) for each in ("s::int", "(x, abs(s))", "s::date"))
     assert f"(line 1, column {query(keys=keys).index(keys) + wrong + 1})" in str(caught.value)
 
 

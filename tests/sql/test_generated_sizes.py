@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import duckdb
 import pyarrow as pa
 import pytest
@@ -113,8 +115,8 @@ def test_a_branch_that_is_not_taken_needs_nothing() -> None:
 
 
 def _most_memory_mb() -> float:
-    with open("/proc/self/status", encoding="ascii") as status:
-        return next(int(line.split()[1]) / 1024 for line in status if line.startswith("VmHWM"))
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
 
 
 @pytest.mark.parametrize(
@@ -125,8 +127,7 @@ def test_rows_are_computed_in_pieces_that_fit(measure: str, condition: str) -> N
     """All rows of a chunk together would take some 160 MB in each thread."""
     query = QUERY.format(m=measure, d=condition)
     match_recognize(query.replace("0000)", ")"), TABLE)
-    with open("/proc/self/clear_refs", "w", encoding="ascii") as peak:
-        peak.write("5")
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
     before = _most_memory_mb()
     found = match_recognize(query, TABLE, memory_limit_mb=50)
     assert found.num_rows == ROWS // 2

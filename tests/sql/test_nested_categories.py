@@ -23,7 +23,8 @@ RANKED = sorted(range(len(CODES)), key=lambda row: (LAST if CODES[row] is None e
 @pytest.mark.parametrize("key", ["(v, 1)", "[v]", "[[v], [v]]", "{'a': {'b': [v]}}", "MAP {'k': v}", "[v]::VARCHAR[1]"])
 def test_they_are_ordered_by_rank(key: str) -> None:
     # A cast to texts is ordered as texts.
-    texts = sorted(range(len(CODES)), key=lambda row: ("~" if CODES[row] is None else LABELS[CODES[row]], row))
+    shown = [("~" if code is None else LABELS[code], row) for row, code in enumerate(CODES)]
+    texts = [row for _, row in sorted(shown)]
     query = f"SELECT * FROM t MATCH_RECOGNIZE (ORDER BY {key}, o MEASURES list(o) AS os PATTERN (A+))"
     assert match_recognize(query, TABLE)["os"].to_pylist() == [texts if "VARCHAR" in key else RANKED]
     if "VARCHAR" not in key:

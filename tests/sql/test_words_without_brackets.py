@@ -17,7 +17,8 @@ TABLE = pa.table({"o": [1, 2], "x": [1, 2]})
 @pytest.mark.parametrize("word", WORDS)
 def test_it_is_the_clock(word: str) -> None:
     sql = f"""SELECT * FROM t MATCH_RECOGNIZE (PARTITION BY {word} IS NULL ORDER BY o, {word}
-        MEASURES {word} AS m, list(DISTINCT {word}) AS every PATTERN (A B) DEFINE B AS {word} IS NOT NULL AND x > A.x)"""
+        MEASURES {word} AS m, list(DISTINCT {word}) AS every
+        PATTERN (A B) DEFINE B AS {word} IS NOT NULL AND x > A.x)"""
     (row,) = match_recognize(sql, TABLE).to_pylist()
     assert len(row["every"]) == 1
     assert type(row["every"][0]) is type(row["m"])

@@ -251,7 +251,8 @@ class Rounds:
 
     def _keys(self, number: Integers, place: pa.Array) -> Integers:
         """Return one number for each row of each request; they ascend as both do."""
-        return number * self._rows.count + np.asarray(place)
+        found: Integers = number * self._rows.count + np.asarray(place)
+        return found
 
 
 def _listed(rows: pa.Array) -> tuple[Integers, pa.Array]:
