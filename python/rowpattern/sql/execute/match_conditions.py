@@ -11,7 +11,6 @@ The file is long because what is written for one part decides which columns, set
 from __future__ import annotations
 
 import contextlib
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
@@ -46,6 +45,7 @@ from rowpattern.sql.expression.typed import (
     walk_typed,
 )
 from rowpattern.sql.expression.write import sql_of
+from rowpattern.sql.records import replace
 from rowpattern.sql.text.source_location import error_at
 
 if TYPE_CHECKING:

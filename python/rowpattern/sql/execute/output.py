@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +11,7 @@ from rowpattern.sql.arrow.chunks import take_numbers, take_values
 from rowpattern.sql.execute.matching import find_matches
 from rowpattern.sql.execute.measures import Items, measure
 from rowpattern.sql.execute.sort import sort_partitions
+from rowpattern.sql.records import Record
 from rowpattern.sql.runtime.threads import in_threads
 from rowpattern.sql.tables.answers import Answer, AnswerColumn
 
@@ -56,8 +56,7 @@ def answer_clause(
     return answer, rows.order is not None
 
 
-@dataclass(frozen=True)
-class _Column:
+class _Column(Record):
     """A column of the answer before its rows are taken.
 
     Attributes:

@@ -6,7 +6,6 @@ The search gathers what it asks for, goes on with other partitions, and hands ov
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +15,7 @@ import pyarrow.compute as pc
 from rowpattern.errors import QueryError, QueryLimitError
 from rowpattern.sql.arrow.categories import is_ordered, of_ranks
 from rowpattern.sql.execute.engine_columns import engine_column, query_column
+from rowpattern.sql.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,8 +29,7 @@ __all__ = ["RoundAggregate", "RoundExpression", "RoundRow", "RoundValue", "Round
 _TABLE = "rowpattern rows"
 
 
-@dataclass(frozen=True)
-class RoundRow:
+class RoundRow(Record):
     """An argument that is a row, or none.
 
     Attributes:
@@ -42,16 +41,14 @@ class RoundRow:
     exists: Sequence[str]
 
 
-@dataclass(frozen=True)
-class RoundValue:
+class RoundValue(Record):
     """An argument that is a value of the engine's, with the expression's name for it, and DuckDB's type."""
 
     name: str
     type: str
 
 
-@dataclass(frozen=True)
-class RoundAggregate:
+class RoundAggregate(Record):
     """An argument that is rows of the match, which an aggregate takes.
 
     Attributes:
@@ -69,8 +66,7 @@ class RoundAggregate:
     type: str | None
 
 
-@dataclass(frozen=True)
-class RoundExpression:
+class RoundExpression(Record):
     """An expression that is computed in rounds.
 
     Attributes:

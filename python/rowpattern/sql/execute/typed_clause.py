@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["TypedClause", "typed_clause"]
 
 # What is no column's value.
-_TYPES = {RowExists: "BOOLEAN", Classifier: "VARCHAR", MatchNumber: "BIGINT"}
-_ROW_TYPES = {RowClassifier: "VARCHAR", MatchNumber: "BIGINT"}
+_TYPES: dict[type, str] = {RowExists: "BOOLEAN", Classifier: "VARCHAR", MatchNumber: "BIGINT"}
+_ROW_TYPES: dict[type, str] = {RowClassifier: "VARCHAR", MatchNumber: "BIGINT"}
 # What aggregates are given beside what they read: the place of a row, and the number of its variable.
 _OF_ROWS = {"row": "BIGINT", "classifier": "UTINYINT"}
 

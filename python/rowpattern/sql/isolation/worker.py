@@ -126,9 +126,10 @@ class _RemoteValues(PandasValues):
     """Rows of a column that the caller takes, from values as pandas holds them."""
 
     def __init__(self, table: _OpenedTable, name: str, rows: Integers) -> None:
-        object.__setattr__(self, "table", table)
-        object.__setattr__(self, "name", name)
-        object.__setattr__(self, "rows", rows)
+        super().__init__(None)
+        self.table = table
+        self.name = name
+        self.rows = rows
 
     @property
     def values(self) -> Any:  # computed where a query goes on with them
@@ -136,10 +137,6 @@ class _RemoteValues(PandasValues):
 
     def __len__(self) -> int:
         return len(self.rows)
-
-    table: _OpenedTable
-    name: str
-    rows: Integers
 
 
 class _Memory:

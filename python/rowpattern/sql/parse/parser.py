@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rowpattern.errors import QuerySyntaxError, UnsupportedQueryError
@@ -22,6 +21,7 @@ from rowpattern.sql.parse.clause import Definition, ExpressionSource, TextPiece
 from rowpattern.sql.parse.clause_finder import find_clauses
 from rowpattern.sql.parse.keywords import bare_names
 from rowpattern.sql.parse.query_reader import QueryReader
+from rowpattern.sql.records import Record
 from rowpattern.sql.text.composed import SEMANTICS_WORDS, Composed
 from rowpattern.sql.text.source_location import SourceLocation, error_at, nesting_limited
 from rowpattern.sql.text.tokens import closing_brackets, tokens_of
@@ -47,8 +47,7 @@ _MAY_CHANGE = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class ParsedQuery:
+class ParsedQuery(Record):
     """A query's text and what was found in it.
 
     Attributes:
@@ -148,8 +147,7 @@ def check_text(text: str, what: str) -> None:
         raise error_at(message, SourceLocation(text.replace("\0", " "), text.index("\0")), QuerySyntaxError)
 
 
-@dataclass
-class _Around:
+class _Around(Record, frozen=False):
     """A text around clauses, and how often it reads the answer of each."""
 
     composed: Composed

@@ -6,10 +6,10 @@ import contextlib
 import sys
 import threading
 import time
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Callable
 
 from rowpattern.errors import QueryLimitError
+from rowpattern.sql.records import Record, field
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["ExecutionContext", "Progress", "Step"]
 
 
-@dataclass(frozen=True)
-class Progress:
+class Progress(Record):
     """How far a query is.
 
     Attributes:
@@ -37,8 +36,7 @@ class Progress:
     size_bytes: int | None = None
 
 
-@dataclass
-class Step:
+class Step(Record, frozen=False):
     """A step that was done: its name, its rows, and its time in seconds."""
 
     name: str
@@ -54,8 +52,7 @@ def _print(progress: Progress) -> None:
     )
 
 
-@dataclass
-class ExecutionContext:
+class ExecutionContext(Record, frozen=False):
     """Limits and timings of one query.
 
     Attributes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -12,6 +11,7 @@ from rowpattern.sql.arrow.casting import has_intervals, with_durations
 from rowpattern.sql.arrow.categories import as_categories, is_ordered, labels_of
 from rowpattern.sql.duckdb.enums import enum_columns
 from rowpattern.sql.duckdb.names import quoted
+from rowpattern.sql.records import Record
 from rowpattern.sql.tables.inputs import RelationTable, Table
 from rowpattern.sql.tables.pandas_values import PandasValues, as_objects, from_pandas
 
@@ -30,8 +30,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
-class AnswerColumn:
+class AnswerColumn(Record):
     """A column of an answer.
 
     Attributes:
@@ -47,8 +46,7 @@ class AnswerColumn:
         return from_pandas(self.values.values, self.name) if isinstance(self.values, PandasValues) else self.values
 
 
-@dataclass
-class Answer:
+class Answer(Record, frozen=False):
     """A table that a clause or a query gives."""
 
     columns: list[AnswerColumn]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -24,11 +23,17 @@ _SLOW_CLASSES = (Decimal, list, tuple, dict, np.ndarray)
 _MOST_DIGITS = 76
 
 
-@dataclass(frozen=True)
 class PandasValues:
     """Values of a column as pandas holds them."""
 
-    values: Any
+    def __init__(self, values: Any) -> None:
+        """Take the array."""
+        self._values = values
+
+    @property
+    def values(self) -> Any:
+        """The array."""
+        return self._values
 
     def __len__(self) -> int:
         """Return how many there are."""
