@@ -90,9 +90,8 @@ def _connect(memory_mb: float, threads: int, time_zone: str, spill_directory: st
         "temp_directory": spill_directory,
     }
     connection = duckdb.connect(":memory:", config={**_SETTINGS, **limits})
-    connection.execute("SET python_enable_replacements = false")
-    # It would be printed when a query takes seconds.
-    connection.execute("SET enable_progress_bar = false")
+    # Progress would be printed when a query takes seconds.
+    connection.execute("SET python_enable_replacements = false; SET enable_progress_bar = false")
     try:
         # Never the machine's.
         connection.execute(f"SET TimeZone = '{duckdb_zone(time_zone).replace(chr(39), chr(39) * 2)}'")
@@ -252,8 +251,20 @@ class Database:
         Raises:
             QueryLimitError: it took too long or too much memory.
         """
-        found = self._within_limits(lambda: self._connection.execute(_PLAN, [sql]).fetchall())
-        return str(found[0][0])
+        return str(self.rows(_PLAN, [sql])[0][0])
+
+    def rows(self, sql: str, parameters: list[str], *, quick: bool = False) -> list[tuple[Any, ...]]:
+        """Run a query that reads no table.
+
+        Args:
+            sql: the query.
+            parameters: its parameters.
+            quick: whether it takes too little time to have another thread do it, so that it can be interrupted.
+
+        Raises:
+            QueryLimitError: it took too long or too much memory.
+        """
+        return self._within_limits(lambda: self._connection.execute(sql, parameters).fetchall(), quick=quick)
 
     def stream(self, sql: str, batch_rows: int) -> Iterator[pa.RecordBatch]:
         """Run a query over registered tables, and give its answer in batches as it comes.
@@ -291,11 +302,11 @@ class Database:
 
         return self._within_limits(projected)
 
-    def _within_limits(self, work: Callable[[], _Found]) -> _Found:
+    def _within_limits(self, work: Callable[[], _Found], *, quick: bool = False) -> _Found:
         if not self.own:
             raise QueryError("a stream cannot be read in a forked child of the process that made it")
         try:
-            return _supervised.supervise(work, self._context, self._interrupt, self._leave)
+            return work() if quick else _supervised.supervise(work, self._context, self._interrupt, self._leave)
         except duckdb.OutOfMemoryException as error:
             raise self._too_large(str(error)) from None
         except duckdb.InterruptException:

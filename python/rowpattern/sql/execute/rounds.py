@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rowpattern.errors import QueryError, QueryLimitError
+from rowpattern.sql.arrow.arrays import from_numpy
 from rowpattern.sql.arrow.categories import is_ordered, of_ranks
 from rowpattern.sql.execute.engine_columns import engine_column, query_column
 from rowpattern.sql.records import Record
@@ -127,7 +128,7 @@ class Rounds:
         count = len(arrays[0])
         using = self._database.in_zone(expression.zone)
         try:
-            values, known = self._values(expression, arrays, using), pa.array(np.ones(count, dtype=bool))
+            values, known = self._values(expression, arrays, using), from_numpy(np.ones(count, dtype=bool))
         except QueryLimitError:
             raise
         except QueryError:
@@ -159,7 +160,7 @@ class Rounds:
             known[asked:] = False
         if is_ordered(values.type) and not is_ordered(more.type):
             more = of_ranks(pa.chunked_array([pa.nulls(count - asked, pa.int32())]), values.type, [])
-        return pa.chunked_array([*values.chunks, *more.cast(values.type).chunks], values.type), pa.array(known)
+        return pa.chunked_array([*values.chunks, *more.cast(values.type).chunks], values.type), from_numpy(known)
 
     def _values(
         self, expression: RoundExpression, arrays: Sequence[pa.Array], using: Database, *, tried: bool = False
@@ -187,7 +188,7 @@ class Rounds:
         """Compute an aggregate for each request; also of no rows."""
         lengths = np.asarray(pc.list_value_length(rows))
         number, place = np.repeat(np.arange(len(rows)), lengths), rows.flatten()
-        columns: dict[str, Any] = {"request": pa.array(number), "row": place}
+        columns: dict[str, Any] = {"request": from_numpy(number), "row": place}
         for name, column in aggregate.values.items():
             columns[name] = self._rows.column(column).take(place)
         using.register(_TABLE, pa.table(columns))
@@ -199,4 +200,4 @@ class Rounds:
         at = np.full(len(rows), int(np.flatnonzero(requests == -1)[0]), dtype=np.int64)
         full = requests >= 0
         at[requests[full]] = np.flatnonzero(full)
-        return found.column(1).take(pa.array(at))
+        return found.column(1).take(from_numpy(at))

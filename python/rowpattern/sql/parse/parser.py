@@ -98,8 +98,13 @@ def parse(sql: str, context: ExecutionContext | None = None) -> ParsedQuery:
 
 
 @nesting_limited("condition")
-def parse_condition(variable: str, text: str) -> Definition:
+def parse_condition(variable: str, text: str, context: ExecutionContext | None = None) -> Definition:
     """Read one condition, as it would stand in DEFINE.
+
+    Args:
+        variable: whose it is.
+        text: the condition.
+        context: the limits that it is read within.
 
     Raises:
         QuerySyntaxError: it is not an expression.
@@ -119,7 +124,7 @@ def parse_condition(variable: str, text: str) -> Definition:
     begin, end = tokens[0].begin, tokens[-1].end
     written = ExpressionSource(begin, end, " ".join(text[begin:end].split()))
     composed = _expressions_text(text, [written])
-    (tree,) = parse_texts([composed.text])
+    (tree,) = parse_texts([composed.text], context)
     _read_expressions(composed, tree, [written])
     return Definition(variable, written, SourceLocation(text, begin))
 
