@@ -212,6 +212,8 @@ def _context(
 
 
 def _limit(name: str, value: object) -> float:
+    if type(value) is float and value > 0:
+        return value
     if isinstance(value, numbers.Real) and not isinstance(value, bool):
         try:
             found = float(value)

@@ -251,8 +251,8 @@ def _answered(question: dict[str, Any], caller: _Caller, memory: _Memory) -> tup
     data = _TableOfCaller(caller, "") if question["data"] else None
     explain = question["explain"]
     # The connection then exists already: memory of DuckDB's threads does not count for the query.
-    with database(context):
-        pass
+    with database(context) as using:
+        using.connect()
     if explain is not None:
         with memory.limited(context.memory_mb):
             explanation = explained(question["sql"], data, given, context, analyze=explain)
