@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from rowpattern.sql.arrow.categories import is_ordered
+import pyarrow as pa
+
 from rowpattern.sql.bind.references import (
     Aggregate,
     Classifier,
@@ -60,30 +61,40 @@ def typed_clause(
     table: Table,
     database: Database,
     plans: TypedPlans,
+    *,
+    every: bool = False,
 ) -> TypedClause:
     """Type the expressions of a clause for a table, or find that done.
+
+    Args:
+        conditions: of the clause.
+        measures: of the clause.
+        table: the one before the clause.
+        database: the query's connection.
+        plans: what was found before.
+        every: type also measures that are one reference.
 
     Raises:
         QueryError: an expression needs a time zone, and its columns have several.
     """
     parts: _Parts | None = plans.get(_Parts)
     if parts is None:
-        parts = _Parts.of(conditions, measures)
+        parts = _Parts.of(conditions, [each for each in measures if every or each.expression.only is None])
         plans.put(_Parts, parts)
     types = tuple([table.column(name).type for name in parts.read])
     key = (types, database.time_zone, database.zone_given)
     typed_before: TypedClause | None = plans.get(key)
     if typed_before is None:
         typed_before = _typed(parts, table, database, plans)
-        if not any(map(is_ordered, types)):
+        if not any(kind.num_fields or isinstance(kind, pa.DictionaryType) for kind in types):
             # Of ordered categories the texts count, too.
             plans.put(key, typed_before)
     return typed_before
 
 
 def _typed(parts: _Parts, table: Table, database: Database, plans: TypedPlans) -> TypedClause:
-    every = [each for group in parts.groups for each in group]
-    found = typed(every, parts.sources(table), database, plans) if every else TypedExpressions((), {}, {})
+    named = [each for group in parts.groups for each in group]
+    found = typed(named, parts.sources(table), database, plans) if named else TypedExpressions((), {}, {})
     expressions = iter(found.expressions)
     rows, starts, dependent, of_measures = ([(each, next(expressions)) for each in group] for group in parts.groups)
     return TypedClause(rows, starts, dependent, of_measures, found.aggregates, found.labels)
@@ -118,7 +129,7 @@ class _Parts(NamedTuple):
             [Named.condition(each, each.prefilter) for each in conditions if each.prefilter is not None],
             [Named.condition(each, each.start) for each in conditions if each.start is not None],
             [Named.condition(each, each.expression) for each in conditions if each.expression.depends],
-            [Named.measure(each) for each in measures if each.expression.only is None],
+            [Named.measure(each) for each in measures],
         )
         items: dict[str, Reference] = dict(pair for group in groups for each in group for pair in each.expression.reads)
         aggregates = {name: item for name, item in items.items() if isinstance(item, (Aggregate, RunningAggregate))}

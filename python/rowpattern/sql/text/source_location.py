@@ -12,7 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import TracebackType
 
-__all__ = ["SourceLocation", "candidates", "error_at", "nesting_limited", "pattern_error_at"]
+__all__ = ["TOO_DEEP", "SourceLocation", "candidates", "error_at", "nesting_limited", "pattern_error_at"]
+
+#: Said of a query, a condition, an expression.
+TOO_DEEP = "is nested too deeply; replace long chains of OR by x IN (...), and of + by list_sum([...])"
 
 # A longer line is shown around the place only.
 _WIDEST = 100
@@ -79,7 +82,7 @@ def pattern_error_at(error: PatternSyntaxError, pattern: str, location: SourceLo
 
 
 class nesting_limited(contextlib.ContextDecorator):  # noqa: N801 - used as a decorator and in `with`
-    """Refuse what nests too deeply. Expressions are read, rewritten and written by recursion, as far as Python goes."""
+    """Refuse what is nested too deeply. Expressions are read, rewritten and written by recursion, as Python allows."""
 
     def __init__(self, what: str) -> None:
         """Take what to call it in the error."""
@@ -93,8 +96,7 @@ class nesting_limited(contextlib.ContextDecorator):  # noqa: N801 - used as a de
     ) -> None:
         """Raise the error where Python's own limit was met."""
         if isinstance(error, RecursionError):
-            message = f"the {self._what} nests too deeply; AND, OR and + of many nest, and IN (...) of many does not"
-            raise QuerySyntaxError(message) from None
+            raise QuerySyntaxError(f"the {self._what} {TOO_DEEP}") from None
 
 
 def candidates(name: str, known: Iterable[str], what: str) -> str:
