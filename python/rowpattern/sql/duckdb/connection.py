@@ -167,9 +167,8 @@ class Database:
                 self.close()
                 raise
         self.end(error)
-        # After other errors, what state the connection is in is not known.
-        known = error is None or (isinstance(error, RowPatternError) and not isinstance(error, QueryLimitError))
-        if not known or (error is not None and not self.forgotten()):
+        refused = isinstance(error, RowPatternError) and not isinstance(error, QueryLimitError)
+        if error is not None and not (refused and self.forgotten()):
             self.close()
         elif self._taken is not None and self.own:
             _put_back(self._limits, self._taken)

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rowpattern.errors import QueryError, QueryLimitError
-from rowpattern.sql.arrow.arrays import from_numpy
+from rowpattern.sql.arrow.arrays import from_numpy, from_texts
 from rowpattern.sql.arrow.categories import is_ordered, of_ranks
 from rowpattern.sql.execute.bounded import project_bounded
 from rowpattern.sql.execute.engine_columns import engine_column, query_column
@@ -218,7 +218,7 @@ class Rounds:
             classifiers = self._classifiers(number, place, aggregate.variables, mapped)
             columns |= dict.fromkeys(aggregate.classifiers, classifiers)
         if numbers is not None:
-            columns |= dict.fromkeys(aggregate.numbers, numbers.take(pa.array(number)))
+            columns |= dict.fromkeys(aggregate.numbers, numbers.take(from_numpy(number)))
         using.register(_TABLE, pa.table(columns))
         found = using.query(
             f'SELECT "request", {aggregate.sql} FROM "{_TABLE}" GROUP BY "request" '
@@ -243,8 +243,8 @@ class Rounds:
             inside = at < len(keys)
             at, own = at[inside], own[inside]
             found[at[keys[at] == own]] = variable
-        places = pa.array(found, mask=found < 0)
-        return pa.array(variables, pa.string()).take(places)
+        places = from_numpy(found, found < 0)
+        return from_texts(variables).take(places)
 
     def _keys(self, number: Integers, place: pa.Array) -> Integers:
         """Return one number for each row of each request; they ascend as both do."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from rowpattern.sql.arrow.categories import is_ordered
+import pyarrow as pa
+
 from rowpattern.sql.bind.references import (
     Aggregate,
     Classifier,
@@ -85,7 +86,7 @@ def typed_clause(
     typed_before: TypedClause | None = plans.get(key)
     if typed_before is None:
         typed_before = _typed(parts, table, database, plans)
-        if not any(map(is_ordered, types)):
+        if not any(kind.num_fields or isinstance(kind, pa.DictionaryType) for kind in types):
             # Of ordered categories the texts count, too.
             plans.put(key, typed_before)
     return typed_before

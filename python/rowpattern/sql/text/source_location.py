@@ -82,7 +82,7 @@ def pattern_error_at(error: PatternSyntaxError, pattern: str, location: SourceLo
 
 
 class nesting_limited(contextlib.ContextDecorator):  # noqa: N801 - used as a decorator and in `with`
-    """Refuse what nests too deeply. Expressions are read, rewritten and written by recursion, as far as Python goes."""
+    """Refuse what is nested too deeply. Expressions are read, rewritten and written by recursion, as Python allows."""
 
     def __init__(self, what: str) -> None:
         """Take what to call it in the error."""
