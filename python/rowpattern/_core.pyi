@@ -102,6 +102,26 @@ def evaluate(
     timeout_seconds: Optional[float] = None,
     memory_limit_mb: Optional[float] = None,
 ) -> list[ComputedColumn]: ...
+@final
+class RowSymbols:
+    def __new__(
+        cls,
+        pattern: Pattern,
+        rows: int,
+        conditions: Sequence[tuple[str, tuple[Any, ...]]] = (),
+        columns: Sequence[tuple[str, Any]] = (),
+        *,
+        partitions: _Partitions = None,
+        table_conditions: Sequence[tuple[str, tuple[Any, ...]]] = (),
+        table_columns: Sequence[tuple[str, Any]] = (),
+        order: Optional[Any] = None,
+        computed: Sequence[tuple[str, Any]] = (),
+        threads: int = 1,
+        timeout_seconds: Optional[float] = None,
+        memory_limit_mb: Optional[float] = None,
+    ) -> RowSymbols: ...
+    def __len__(self) -> int: ...
+
 def is_native(name: str, arguments: Sequence[str], result: str) -> bool: ...
 def _connect(
     make_process_cache: Callable[[], PatternCache],

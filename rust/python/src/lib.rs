@@ -34,6 +34,7 @@ mod pattern_methods;
 mod process_cache;
 mod readers;
 mod reweighing;
+mod row_symbols;
 mod rows;
 mod signals;
 mod sinks;
@@ -83,6 +84,8 @@ mod _core {
     #[pymodule_export]
     #[expect(non_upper_case_globals, reason = "named as Python names it")]
     const __version__: &str = env!("CARGO_PKG_VERSION");
+    #[pymodule_export]
+    use super::row_symbols::RowSymbols;
     #[pymodule_export]
     use super::process_cache::{cache_pattern, get_cached_pattern, process_cache};
     #[pymodule_export]

@@ -72,6 +72,27 @@ impl Element<bool> for Junction {
         Ok(Vector::new(values, known))
     }
 
+    fn are(&self, batch: &Batch<'_>, value: &bool, are: &mut [bool]) -> Result<(), EvaluationError> {
+        if self.may_fail() {
+            self.many(batch, Selection::All(batch.rows))?.are(value, are);
+            return Ok(());
+        }
+        // One part that decides is enough; for the other value all parts must have it.
+        let one_is_enough = *value == self.deciding;
+        are.fill(!one_is_enough);
+        let mut own = vec![false; are.len()];
+        for part in &self.parts {
+            part.are(batch, value, &mut own)?;
+            let each = are.iter_mut().zip(&own);
+            if one_is_enough {
+                each.for_each(|(are, own)| *are |= own);
+            } else {
+                each.for_each(|(are, own)| *are &= own);
+            }
+        }
+        Ok(())
+    }
+
     fn may_fail(&self) -> bool {
         self.parts.iter().any(Operand::may_fail)
     }
@@ -115,6 +136,10 @@ impl Element<bool> for Not {
         let (mut values, valid) = self.0.many(batch, rows)?.into_parts();
         negate(&mut values);
         Ok(Vector::new(values, valid))
+    }
+
+    fn are(&self, batch: &Batch<'_>, value: &bool, are: &mut [bool]) -> Result<(), EvaluationError> {
+        self.0.are(batch, &!value, are)
     }
 
     fn may_fail(&self) -> bool {
