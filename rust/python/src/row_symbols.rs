@@ -5,7 +5,11 @@ use std::sync::{Mutex, PoisonError};
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use rowpattern_core::expression::{Before, ColumnTable, RowCondition, SymbolsError, Type, ValueColumn, keep_conditions};
+use rowpattern_core::budget::Tick;
+use rowpattern_core::expression::{
+    Before, ColumnTable, RowCondition, SymbolsError, TextRows, Type, ValueColumn, keep_conditions, keep_text_conditions,
+};
+use rowpattern_core::order::KeyTexts;
 use rowpattern_core::rows::{Partitions, Symbols, SymbolsBuilder};
 use rowpattern_macros::catch_panics;
 
@@ -19,7 +23,7 @@ use super::numbers::{optional_number, whole};
 use super::pattern::Pattern;
 use super::signals::Signals;
 use super::typed_columns::typed_column;
-use super::{ffi, nodes, readers};
+use super::{ffi, nodes, order, readers};
 
 /// Which variables' conditions hold at each row, for one match: `Pattern.match` and the like take it as `rows`.
 ///
@@ -109,6 +113,7 @@ impl RowSymbols {
         let mut before = Before::Nothing;
         let in_table;
         if !of_table.programs.is_empty() {
+            symbols.all_rows().fill(0..rows);
             of_table.keep_in_table(&making, &mut symbols)?;
             before = Before::Noted;
             if let Some(order) = &order {
@@ -188,6 +193,26 @@ impl Making<'_> {
         if found == rows { Ok(()) } else { Err(rows_error(format!("there are {rows} rows, but {name} has {found}"))) }
     }
 
+    /// Does work with the interpreter released.
+    fn without_lock(
+        &self,
+        work: impl FnOnce(&mut Tick<'_>) -> Result<(), SymbolsError> + Send,
+    ) -> PyResult<()> {
+        let mut signals = Signals::new();
+        let done = self.py.detach(|| work(&mut || signals.tick()));
+        if let Some(raised) = signals.raised {
+            return Err(raised);
+        }
+        done.map_err(|error| match error {
+            SymbolsError::Stopped(reason) => self.limits.error(reason),
+            SymbolsError::Evaluation(number, error) => {
+                QueryError::new_err(format!("condition {number}: {}", problem(error)))
+            }
+            SymbolsError::Rows => rows_error("the order names a row that the table does not have"),
+            SymbolsError::Text => rows_error("a text is not valid UTF-8, or out of its column's range"),
+        })
+    }
+
     fn keep_conditions(
         &self,
         symbols: &mut SymbolsBuilder,
@@ -195,21 +220,8 @@ impl Making<'_> {
         conditions: &[RowCondition],
         before: Before<'_>,
     ) -> PyResult<()> {
-        let mut signals = Signals::new();
         let (threads, budget) = (self.threads, &self.limits.budget);
-        let kept = self.py.detach(|| {
-            keep_conditions(symbols, tables, conditions, before, threads, budget, &mut || signals.tick())
-        });
-        if let Some(raised) = signals.raised {
-            return Err(raised);
-        }
-        kept.map_err(|error| match error {
-            SymbolsError::Stopped(reason) => self.limits.error(reason),
-            SymbolsError::Evaluation(number, error) => {
-                QueryError::new_err(format!("condition {number}: {}", problem(error)))
-            }
-            SymbolsError::Rows => rows_error("the order names a row that the table does not have"),
-        })
+        self.without_lock(|tick| keep_conditions(symbols, tables, conditions, before, threads, budget, tick))
     }
 
     fn keep_computed(&self, symbols: &mut SymbolsBuilder, name: &str, column: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -268,14 +280,32 @@ impl OverColumns {
         making.keep_conditions(symbols, &[table], &self.programs, before)
     }
 
-    /// As [`Self::keep`], before anything is known and with each row on its own: chunks are read where they lie.
-    fn keep_in_table(&self, making: &Making<'_>, symbols: &mut SymbolsBuilder) -> PyResult<()> {
+    /// As [`Self::keep`], with each row on its own: chunks are read where they lie, and conditions of one text are computed once
+    /// for each different text.
+    fn keep_in_table(mut self, making: &Making<'_>, symbols: &mut SymbolsBuilder) -> PyResult<()> {
+        for column in 0..self.types.len() {
+            let Some(chunks) = self.texts(column) else { continue };
+            let is_of_it = |program: &RowCondition| program.columns() == [column];
+            let conditions: Vec<_> = self.programs.iter().filter(|&program| is_of_it(program)).collect();
+            if conditions.is_empty() {
+                continue;
+            }
+            making.same_rows(chunks.iter().map(|chunk| chunk.rows).sum(), &self.name(column))?;
+            let (place, threads, budget) = ((column, self.types.len()), making.threads, &making.limits.budget);
+            making.without_lock(|tick| {
+                keep_text_conditions(symbols, &chunks, &conditions, place, threads, budget, tick)
+            })?;
+            drop(chunks);
+            self.programs.retain(|program| !is_of_it(program));
+        }
+        if self.programs.is_empty() {
+            return Ok(());
+        }
         let lengths = |chunks: &[ArrowArray]| chunks.iter().map(|chunk| chunk.rows).collect::<Vec<_>>();
         let chunks = self.arrays.first().map(|chunks| lengths(chunks)).unwrap_or_default();
         if chunks.len() < 2 || self.arrays.iter().any(|other| lengths(other) != chunks) {
-            return self.keep(making, symbols, Before::Nothing, &Partitions::one(making.rows));
+            return self.keep(making, symbols, Before::Noted, &Partitions::one(making.rows));
         }
-        making.same_rows(chunks.iter().sum(), self.called)?;
         let parts = (0..chunks.len()).map(|at| self.columns(making, |arrays| arrays.get(at..=at).unwrap_or_default()));
         let parts = parts.collect::<PyResult<Vec<_>>>()?;
         let partitions: Vec<_> = chunks.iter().map(|&rows| Partitions::one(rows)).collect();
@@ -284,7 +314,25 @@ impl OverColumns {
             .zip(&partitions)
             .map(|(columns, partitions)| ColumnTable { columns, rows: partitions.rows(), partitions })
             .collect();
-        making.keep_conditions(symbols, &tables, &self.programs, Before::Nothing)
+        making.keep_conditions(symbols, &tables, &self.programs, Before::Noted)
+    }
+
+    /// A column as texts; None where it has others, or texts in an encoding that is read otherwise.
+    fn texts(&self, column: usize) -> Option<Vec<TextRows<'_>>> {
+        let (Some(Type::Varchar), Some(chunks)) = (self.types.get(column), self.arrays.get(column)) else { return None };
+        let each = chunks.iter().map(|chunk| {
+            let texts = match &chunk.values {
+                Values::Text(text) => Some(text as &dyn KeyTexts),
+                Values::Null => None,
+                _ => return None,
+            };
+            Some(TextRows { rows: chunk.rows, valid: order::bits(chunk.valid.as_ref()), texts })
+        });
+        each.collect()
+    }
+
+    fn name(&self, column: usize) -> String {
+        format!("{} {column}", self.called)
     }
 
     fn columns<'a>(
@@ -293,9 +341,12 @@ impl OverColumns {
         chunks: impl Fn(&'a [ArrowArray]) -> &'a [ArrowArray],
     ) -> PyResult<Vec<ValueColumn<'a>>> {
         let each = self.arrays.iter().zip(&self.types).enumerate().map(|(number, (arrays, &kind))| {
-            let name = format!("{} {number}", self.called);
+            let name = self.name(number);
             let rows = arrays.iter().fold(0, |rows: usize, chunk| rows.saturating_add(chunk.rows));
             making.same_rows(rows, &name)?;
+            if self.programs.iter().all(|program| !program.columns().contains(&number)) {
+                return Ok(ValueColumn::Null(chunks(arrays).iter().map(|chunk| chunk.rows).sum()));
+            }
             typed_column(making.py, chunks(arrays), kind, &name, Some(making.limits))
         });
         each.collect()

@@ -56,6 +56,7 @@ mod scalar;
 mod sources;
 mod text_calls;
 mod text_column;
+mod text_symbols;
 mod types;
 mod value;
 
@@ -72,5 +73,6 @@ pub use request::{Answers, Argument, NoAnswers, Request};
 pub use row_context::{RowContext, Surroundings};
 pub use row_symbols::{Before, RowCondition, SymbolsError, keep_conditions};
 pub use text_column::{TextColumn, TextOffsets};
+pub use text_symbols::{TextRows, keep_text_conditions};
 pub use types::{Physical, Type};
 pub use value::{Interval, Value};

@@ -18,7 +18,7 @@ use crate::threads::{Worker, in_threads, started};
 const MORSEL_ROWS: usize = 1 << 16;
 
 /// The least rows for which a thread is worth its start.
-const LEAST_ROWS_A_THREAD: usize = 1 << 17;
+pub(super) const LEAST_ROWS_A_THREAD: usize = 1 << 17;
 
 /// A condition of a variable that reads the current row and rows at a fixed distance. A variable may have several, all of which
 /// have to be true.
@@ -27,6 +27,8 @@ pub struct RowCondition {
     program: Operand<bool>,
     /// Whether it reads no other row than its own.
     is_of_one_row: bool,
+    /// The columns that it reads.
+    columns: Vec<usize>,
 }
 
 impl RowCondition {
@@ -42,7 +44,22 @@ impl RowCondition {
         }
         let program = bool::unwrap(compile(expression, &Scope { columns, sets: 0, aggregates: &[] })?);
         let program = program.ok_or_else(|| ExpressionError("a condition is no boolean".into()))?;
-        Ok(Self { variable, program, is_of_one_row: is_of_one_row(expression) })
+        let mut columns = Vec::new();
+        let is_of_one_row = reads_one_row(expression, &mut columns);
+        columns.sort_unstable();
+        columns.dedup();
+        Ok(Self { variable, program, is_of_one_row, columns })
+    }
+
+    /// The columns that it reads, in order.
+    pub fn columns(&self) -> &[usize] {
+        &self.columns
+    }
+
+    /// Whether it is true of the rows of a batch.
+    pub(super) fn holds(&self, batch: &Batch<'_>, holds: &mut [bool]) -> Result<u8, EvaluationError> {
+        self.program.are(batch, &true, holds)?;
+        Ok(self.variable)
     }
 
     /// Whether it reads no other row than its own.
@@ -51,13 +68,18 @@ impl RowCondition {
     }
 }
 
-fn is_of_one_row(expression: &Expression) -> bool {
+/// Whether an expression reads no other row than its own; adds the columns that it reads.
+fn reads_one_row(expression: &Expression, columns: &mut Vec<usize>) -> bool {
     let own = match &expression.operation {
-        Operation::Read(_, at) | Operation::Exists(at) => at.rows == 0,
+        Operation::Read(column, at) => {
+            columns.push(*column);
+            at.rows == 0
+        }
+        Operation::Exists(at) => at.rows == 0,
         _ => true,
     };
     let mut parts = own;
-    expression.for_each_part(|part| parts = parts && is_of_one_row(part));
+    expression.for_each_part(|part| parts = reads_one_row(part, columns) && parts);
     parts
 }
 
@@ -81,6 +103,8 @@ pub enum SymbolsError {
     Evaluation(usize, EvaluationError),
     /// Tables have another number of rows than the symbols, or rows are named that are not there.
     Rows,
+    /// A text cannot be read.
+    Text,
 }
 
 impl From<Stopped> for SymbolsError {
@@ -90,12 +114,25 @@ impl From<Stopped> for SymbolsError {
 }
 
 /// Rows of a table that are done together.
-struct TableRows {
-    table: usize,
+pub(super) struct TableRows {
+    pub table: usize,
     /// In the table.
-    rows: Range<usize>,
+    pub rows: Range<usize>,
     /// Where the first of them stands among the rows of all tables.
     place: usize,
+}
+
+/// The rows of tables, each of so many, in pieces of the work.
+pub(super) fn table_rows(tables: impl Iterator<Item = usize>) -> Vec<TableRows> {
+    let (mut pieces, mut place) = (Vec::new(), 0);
+    for (table, count) in tables.enumerate() {
+        for first in (0..count).step_by(MORSEL_ROWS) {
+            let rows = first..count.min(first + MORSEL_ROWS);
+            pieces.push(TableRows { table, place, rows: rows.clone() });
+            place += rows.len();
+        }
+    }
+    pieces
 }
 
 /// Notes which rows' conditions do not hold. Takes time linear in the rows, divided by the threads where there are many.
@@ -145,15 +182,7 @@ pub fn keep_conditions(
     if symbols.rows() != rows || !is_right {
         return Err(SymbolsError::Rows);
     }
-    let mut morsels = Vec::new();
-    let mut place = 0;
-    for (number, table) in tables.iter().enumerate() {
-        for first in (0..table.rows).step_by(MORSEL_ROWS) {
-            let rows = first..table.rows.min(first + MORSEL_ROWS);
-            morsels.push(TableRows { table: number, place, rows: rows.clone() });
-            place += rows.len();
-        }
-    }
+    let morsels = table_rows(tables.iter().map(|table| table.rows));
     let pieces = symbols.pieces(morsels.iter().map(|morsel| morsel.rows.len()));
     let pieces: Vec<_> = pieces.into_iter().map(Mutex::new).collect();
     let work = |worker: &mut Worker<'_, (), SymbolsError>| {
@@ -201,9 +230,9 @@ impl TableRows {
             let batch = Batch { columns: table.columns, partitions: table.partitions, partition, first, rows };
             for (number, condition) in conditions.iter().enumerate() {
                 let holds = &mut holds[..rows];
-                let found = condition.program.are(&batch, &true, holds);
-                found.map_err(|error| SymbolsError::Evaluation(number, error))?;
-                symbols.keep(condition.variable, own.start, holds.iter().copied());
+                let variable = condition.holds(&batch, holds);
+                let variable = variable.map_err(|error| SymbolsError::Evaluation(number, error))?;
+                symbols.keep(variable, own.start, holds.iter().copied());
             }
         }
         Ok(())

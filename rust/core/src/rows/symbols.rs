@@ -320,6 +320,26 @@ impl SymbolsPiece<'_> {
         }
     }
 
+    /// The conditions of these variables do not hold at rows from `first` on, a set for each.
+    #[inline]
+    pub fn without<'s>(&mut self, first: usize, sets: impl Iterator<Item = &'s VariableSet> + Clone) {
+        match &mut self.columns {
+            PieceColumns::Narrow(bytes) => {
+                for (byte, set) in bytes.get_mut(first..).unwrap_or_default().iter_mut().zip(sets) {
+                    *byte &= !(set.0[0] as u8);
+                }
+            }
+            PieceColumns::Planes(planes) => {
+                for (number, plane) in planes.iter_mut().enumerate() {
+                    let bits = |set: &VariableSet| (set.0[number / 4] >> (number % 4 * PLANE)) as u16;
+                    for (own, set) in plane.get_mut(first..).unwrap_or_default().iter_mut().zip(sets.clone()) {
+                        *own &= !bits(set);
+                    }
+                }
+            }
+        }
+    }
+
     /// What others say of these rows is said of those from `first` on; None where one of the rows is not there.
     pub fn take(&mut self, first: usize, from: &SymbolsBuilder, rows: &[u32]) -> Option<()> {
         fn taken<T: Copy>(own: Option<&mut [T]>, from: &[T], rows: &[u32]) -> Option<()> {
