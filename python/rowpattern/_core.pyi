@@ -29,6 +29,7 @@ __all__ = [
     "Matches",
     "Pattern",
     "PatternCache",
+    "RowSymbols",
     "Spans",
     "__version__",
     "_check_column",
@@ -45,6 +46,7 @@ __all__ = [
     "get_cached_pattern",
     "is_native",
     "order",
+    "placed_texts",
 ]
 
 __version__: str
@@ -102,6 +104,9 @@ def evaluate(
     timeout_seconds: Optional[float] = None,
     memory_limit_mb: Optional[float] = None,
 ) -> list[ComputedColumn]: ...
+def placed_texts(
+    array: Any, *, timeout_seconds: Optional[float] = None, memory_limit_mb: Optional[float] = None
+) -> Optional[ComputedColumn]: ...
 @final
 class RowSymbols:
     def __new__(

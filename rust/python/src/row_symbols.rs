@@ -14,7 +14,7 @@ use rowpattern_core::rows::{Partitions, Symbols, SymbolsBuilder};
 use rowpattern_macros::catch_panics;
 
 use super::arguments::{self, variable};
-use super::arrow::{ArrowArray, Integers, Values};
+use super::arrow::{ArrowArray, Integers, Text, Values, index, with_integers};
 use super::booleans::{Booleans, Run};
 use super::errors::{QueryError, rows_error};
 use super::input::problem;
@@ -194,10 +194,7 @@ impl Making<'_> {
     }
 
     /// Does work with the interpreter released.
-    fn without_lock(
-        &self,
-        work: impl FnOnce(&mut Tick<'_>) -> Result<(), SymbolsError> + Send,
-    ) -> PyResult<()> {
+    fn without_lock(&self, work: impl FnOnce(&mut Tick<'_>) -> Result<(), SymbolsError> + Send) -> PyResult<()> {
         let mut signals = Signals::new();
         let done = self.py.detach(|| work(&mut || signals.tick()));
         if let Some(raised) = signals.raised {
@@ -284,19 +281,9 @@ impl OverColumns {
     /// for each different text.
     fn keep_in_table(mut self, making: &Making<'_>, symbols: &mut SymbolsBuilder) -> PyResult<()> {
         for column in 0..self.types.len() {
-            let Some(chunks) = self.texts(column) else { continue };
-            let is_of_it = |program: &RowCondition| program.columns() == [column];
-            let conditions: Vec<_> = self.programs.iter().filter(|&program| is_of_it(program)).collect();
-            if conditions.is_empty() {
-                continue;
+            if self.has_kept_texts(making, symbols, column)? {
+                self.programs.retain(|program| program.columns() != [column]);
             }
-            making.same_rows(chunks.iter().map(|chunk| chunk.rows).sum(), &self.name(column))?;
-            let (place, threads, budget) = ((column, self.types.len()), making.threads, &making.limits.budget);
-            making.without_lock(|tick| {
-                keep_text_conditions(symbols, &chunks, &conditions, place, threads, budget, tick)
-            })?;
-            drop(chunks);
-            self.programs.retain(|program| !is_of_it(program));
         }
         if self.programs.is_empty() {
             return Ok(());
@@ -317,18 +304,24 @@ impl OverColumns {
         making.keep_conditions(symbols, &tables, &self.programs, Before::Noted)
     }
 
+    /// Whether the conditions that read this column alone were computed, once for each different text.
+    fn has_kept_texts(&self, making: &Making<'_>, symbols: &mut SymbolsBuilder, column: usize) -> PyResult<bool> {
+        let conditions: Vec<_> = self.programs.iter().filter(|program| program.columns() == [column]).collect();
+        let Some(texts) = self.texts(column).filter(|_| !conditions.is_empty()) else { return Ok(false) };
+        let chunks: Vec<_> = texts.iter().map(|(chunk, texts)| texts.rows(chunk)).collect();
+        making.same_rows(chunks.iter().map(|chunk| chunk.rows).sum(), &self.name(column))?;
+        let (place, threads, budget) = ((column, self.types.len()), making.threads, &making.limits.budget);
+        making
+            .without_lock(|tick| keep_text_conditions(symbols, &chunks, &conditions, place, threads, budget, tick))
+            .map(|()| true)
+    }
+
     /// A column as texts; None where it has others, or texts in an encoding that is read otherwise.
-    fn texts(&self, column: usize) -> Option<Vec<TextRows<'_>>> {
-        let (Some(Type::Varchar), Some(chunks)) = (self.types.get(column), self.arrays.get(column)) else { return None };
-        let each = chunks.iter().map(|chunk| {
-            let texts = match &chunk.values {
-                Values::Text(text) => Some(text as &dyn KeyTexts),
-                Values::Null => None,
-                _ => return None,
-            };
-            Some(TextRows { rows: chunk.rows, valid: order::bits(chunk.valid.as_ref()), texts })
-        });
-        each.collect()
+    fn texts(&self, column: usize) -> Option<Vec<(&ArrowArray, ChunkTexts<'_>)>> {
+        let (Some(Type::Varchar), Some(chunks)) = (self.types.get(column), self.arrays.get(column)) else {
+            return None;
+        };
+        chunks.iter().map(|chunk| Some((chunk, ChunkTexts::of(&chunk.values)?))).collect()
     }
 
     fn name(&self, column: usize) -> String {
@@ -350,5 +343,49 @@ impl OverColumns {
             typed_column(making.py, chunks(arrays), kind, &name, Some(making.limits))
         });
         each.collect()
+    }
+}
+
+/// The texts of a chunk.
+enum ChunkTexts<'a> {
+    Nulls,
+    Plain(&'a Text),
+    /// Places in a dictionary.
+    Placed(&'a Integers, &'a Text),
+}
+
+impl<'a> ChunkTexts<'a> {
+    /// None where there are others than texts, or NULLs in a dictionary.
+    fn of(values: &'a Values) -> Option<Self> {
+        Some(match values {
+            Values::Null => Self::Nulls,
+            Values::Text(text) => Self::Plain(text),
+            Values::Dictionary(places, entries) => match (&entries.values, &entries.valid) {
+                (Values::Text(text), None) => Self::Placed(places, text),
+                _ => return None,
+            },
+            _ => return None,
+        })
+    }
+
+    fn rows(&self, chunk: &'a ArrowArray) -> TextRows<'_> {
+        let texts: Option<&dyn KeyTexts> = match self {
+            Self::Nulls => None,
+            Self::Plain(text) => Some(*text),
+            Self::Placed(..) => Some(self),
+        };
+        TextRows { rows: chunk.rows, valid: order::bits(chunk.valid.as_ref()), texts }
+    }
+}
+
+impl KeyTexts for ChunkTexts<'_> {
+    fn bytes_of(&self, row: usize) -> Option<&[u8]> {
+        match self {
+            Self::Nulls => None,
+            Self::Plain(text) => text.bytes(row),
+            Self::Placed(places, entries) => {
+                with_integers!(places, places => entries.bytes(index(*places.get(row)?)?))
+            }
+        }
     }
 }

@@ -19,7 +19,7 @@ from rowpattern.sql.expression.typed import Call, Reference, walk_typed
 from rowpattern.sql.text.source_location import error_at
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from rowpattern.patterns import Pattern
     from rowpattern.sql.bind.bound import Condition
@@ -116,12 +116,12 @@ class _Symbols:
         """Compute conditions: some by the engine, others to columns of booleans before."""
         rows = self._rows
         in_order = EngineColumns(self._inputs, self._inputs.column)
-        in_table = EngineColumns(self._inputs, rows.table.column)
+        in_table = EngineColumns(self._inputs, self._table_column)
         conditions: list[tuple[str, Any]] = []
         table_conditions: list[tuple[str, Any]] = []
         for each in by_engine:
             variable, node = each.condition.variable, with_constants(each.expression, self._database)
-            for part in self._apart(node):
+            for part in _conjuncts(node):
                 if self._is_of_one_row(part):
                     table_conditions.append((variable, in_table.node(part)))
                 else:
@@ -142,11 +142,9 @@ class _Symbols:
             **self._database.remaining,
         )
 
-    def _apart(self, node: Typed) -> Iterable[Typed]:
-        """Return a condition, in parts that must all be true where some of these read their own row alone."""
-        parts = list(_conjuncts(node))
-        of_one_row = sum(map(self._is_of_one_row, parts))
-        return parts if 0 < of_one_row < len(parts) else [node]
+    def _table_column(self, name: str) -> pa.ChunkedArray:
+        texts = self._rows.table.placed_texts(name)
+        return self._rows.table.column(name) if texts is None else texts
 
     def _is_of_one_row(self, node: Typed) -> bool:
         if self._rows.count >= _MOST_NUMBERED:

@@ -82,6 +82,8 @@ class _Parts(NamedTuple):
     Attributes:
         groups: what is `rows`, `starts`, `dependent` and `measures` in a `TypedClause`.
         columns: the table's columns that they read, by the names of references.
+        only_compared: those of which rows alone say something of conditions, each of its own row, and which are not read
+            otherwise.
         others: DuckDB's types of references that are no column's values.
         aggregates: aggregates, by the names of references.
         row_columns: the table's columns that those read, by their names in them.
@@ -91,6 +93,7 @@ class _Parts(NamedTuple):
 
     groups: tuple[list[Named], list[Named], list[Named], list[Named]]
     columns: dict[str, str]
+    only_compared: frozenset[str]
     others: dict[str, str]
     aggregates: dict[str, Aggregate | RunningAggregate]
     row_columns: dict[str, str]
@@ -108,9 +111,14 @@ class _Parts(NamedTuple):
         items: dict[str, Reference] = dict(pair for group in groups for each in group for pair in each.expression.reads)
         aggregates = {name: item for name, item in items.items() if isinstance(item, (Aggregate, RunningAggregate))}
         read: dict[str, RowValue] = dict(pair for item in aggregates.values() for pair in item.reads)
+        read_here = _values(groups[0])
+        read_elsewhere = {item.column for group in groups[1:] for item in _values(group)} | set(read.values())
+        read_elsewhere |= {item.column for item in read_here if item.at.rows}
+        only_compared = frozenset(item.column for item in read_here if item.column not in read_elsewhere)
         return cls(
             groups,
             {name: item.column for name, item in items.items() if isinstance(item, Value)},
+            only_compared,
             {name: _TYPES[type(item)] for name, item in items.items() if type(item) in _TYPES},
             aggregates,
             {name: item for name, item in read.items() if isinstance(item, str)},
@@ -121,7 +129,10 @@ class _Parts(NamedTuple):
     def sources(self, table: Table) -> Sources:
         """Say what the expressions read of a table."""
         return Sources(
-            {name: table.column(column) for name, column in self.columns.items()},
+            {
+                name: table.typed(column) if column in self.only_compared else table.column(column)
+                for name, column in self.columns.items()
+            },
             self.others,
             self.aggregates,
             {name: table.column(column) for name, column in self.row_columns.items()},
@@ -132,3 +143,7 @@ class _Parts(NamedTuple):
     def _one_place(self, names: set[str]) -> Hashable | None:
         places = {self.places.get(name) for name in names}
         return places.pop() if len(places) == 1 else None
+
+
+def _values(expressions: Sequence[Named]) -> list[Value]:
+    return [item for each in expressions for _, item in each.expression.reads if isinstance(item, Value)]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from rowpattern._core import _check_column
+from rowpattern._core import _check_column, placed_texts
 from rowpattern.errors import QueryError, RowsError
 from rowpattern.sql.arrow.casting import has_intervals
 from rowpattern.sql.arrow.categories import marked, with_one_dictionary
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from rowpattern.sql.arrow.arrays import Integers
+
+# So few are converted in less time than another way to read them takes to begin.
+_FEW_OBJECTS = 1000
 
 __all__ = [
     "RelationTable",
@@ -42,11 +45,13 @@ class Table:
         kind: `"pandas"`, `"polars"`, `"polars lazy"`, `"arrow"`, `"reader"` or `"duckdb"`.
         names: its columns, in order.
         rows: how many there are.
+        remaining: gives what is left of the query's limits, as arguments of the core's functions.
         hold: takes the number of bytes that a column is about to take, against the limits of the query.
         check: raises an error where the query's time is over.
     """
 
     kind = "arrow"
+    remaining: Callable[[], Mapping[str, float]] = staticmethod(dict)
     hold: Callable[[int], None] = staticmethod(lambda _: None)
     check: Callable[[], None] = staticmethod(lambda: None)
 
@@ -70,6 +75,21 @@ class Table:
             values = readable(checked(self._convert(name), name), name, self.hold)
             found = self._columns[name] = with_one_dictionary(values, name)
         return found
+
+    def placed_texts(self, name: str) -> pa.ChunkedArray | None:  # noqa: ARG002 - for tables that can
+        """Return texts of a column as places among the different ones; None where they are had as `column` gives them.
+
+        That takes less than converting Python's objects, where conditions are all that reads them.
+        """
+        return None
+
+    def typed(self, name: str) -> pa.ChunkedArray:
+        """Return a column of which only the type, and the categories, count: perhaps without its rows.
+
+        Raises:
+            RowsError: as for `column`.
+        """
+        return self.column(name) if self.placed_texts(name) is None else pa.chunked_array([], pa.string())
 
     def _convert(self, name: str) -> pa.ChunkedArray:
         return self._table.column(name)
@@ -153,7 +173,18 @@ class _PandasTable(Table):
         self._labels = dict(zip(self.names, frame.columns))
         self._columns: dict[str, pa.ChunkedArray] = {}
         self._series: dict[str, Any] = {}
+        self._placed: dict[str, pa.ChunkedArray | None] = {}
         check_names(self.names)
+
+    def placed_texts(self, name: str) -> pa.ChunkedArray | None:
+        series = self._own(name)
+        if name in self._columns or series.dtype != object or self.rows < _FEW_OBJECTS:
+            return None
+        if name not in self._placed:
+            found = placed_texts(series.to_numpy(), **self.remaining())
+            self._placed[name] = None if found is None else pa.chunked_array([pa.array(found)])
+            self.hold(0 if found is None else 2 * self.rows)
+        return self._placed[name]
 
     def _own(self, name: str) -> Any:
         """Return a column as pandas has it; looking it up takes as long as converting a hundred rows."""

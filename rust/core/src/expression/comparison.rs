@@ -96,7 +96,12 @@ enum Side<'v, K: Stored> {
     Nothing,
     Same(K::Item<'v>),
     /// A column's values at a distance, as they lie in memory, and of which rows of the batch they are.
-    InPlace { values: &'v [K::Item<'v>], rows: Range<usize>, column: usize, distance: i64 },
+    InPlace {
+        values: &'v [K::Item<'v>],
+        rows: Range<usize>,
+        column: usize,
+        distance: i64,
+    },
     Computed(Vector<'v, K>),
 }
 

@@ -14,7 +14,7 @@ use crate::order::{BitSlice, Dictionary, Hasher, KeyTexts, MOST_SHORT_BYTES, Sho
 use crate::rows::{Partitions, SymbolsBuilder, SymbolsPiece, VariableSet};
 use crate::threads::{Worker, in_threads, started};
 
-/// The most different texts that a thread remembers.
+/// The most different texts that a thread remembers; a batch that is begun may add some.
 const MOST_TEXTS: usize = 1 << 14;
 
 /// Places for short texts that were seen lately; a power of two.
@@ -92,11 +92,7 @@ struct TextProgram<'p> {
 
 impl TextProgram<'_> {
     /// Calls with each condition's variable, and whether it holds of each of these texts.
-    fn each(
-        &self,
-        texts: &[Option<&str>],
-        mut call: impl FnMut(u8, &[bool]),
-    ) -> Result<(), SymbolsError> {
+    fn each(&self, texts: &[Option<&str>], mut call: impl FnMut(u8, &[bool])) -> Result<(), SymbolsError> {
         let rows = texts.len();
         let mut columns = vec![ValueColumn::Null(rows); self.columns];
         if let Some(column) = columns.get_mut(self.column)
@@ -132,13 +128,15 @@ struct Seen<'s, 't> {
     hasher: &'s Hasher,
     budget: &'s Budget,
     dictionary: Dictionary<'t>,
-    /// Of NULL, which counts only where there was one, and behind it of the dictionary's texts.
+    /// Of the dictionary's texts, by their numbers.
     failing: Vec<VariableSet>,
-    has_null: bool,
-    /// Short texts that were seen lately, at places that follow from them, and their places in `failing`.
+    /// Of NULL, once there was one.
+    of_null: Option<VariableSet>,
+    /// Short texts that were seen lately, at places that follow from them, and their codes.
     recent: [(Short, u16); RECENT],
     /// Of a batch.
     texts: Vec<&'t [u8]>,
+    /// Of a batch: the number of the text, counted from 1; 0 is NULL.
     codes: Vec<u16>,
 }
 
@@ -152,8 +150,8 @@ impl<'s, 't> Seen<'s, 't> {
             hasher,
             budget,
             dictionary: Dictionary::new(),
-            failing: vec![VariableSet::default()],
-            has_null: false,
+            failing: Vec::new(),
+            of_null: None,
             recent: [(NO_TEXT, 0); RECENT],
             texts: Vec::new(),
             codes: Vec::new(),
@@ -188,17 +186,16 @@ impl<'s, 't> Seen<'s, 't> {
             let code = if may_be_null && is_null(row) { self.null()? } else { self.code(text)? };
             self.codes.push(code);
         }
-        let nothing = VariableSet::default();
-        let sets = self.codes.iter().map(|&code| self.failing.get(usize::from(code)).unwrap_or(&nothing));
+        let of_null = self.of_null.unwrap_or_default();
+        let of_text = |code: u16| self.failing.get(usize::from(code).wrapping_sub(1));
+        let sets = self.codes.iter().map(|&code| of_text(code).unwrap_or(&of_null));
         symbols.without(first, sets);
         Ok(())
     }
 
     fn null(&mut self) -> Result<u16, SymbolsError> {
-        if !self.has_null {
-            let failing = self.program.failing(None)?;
-            self.failing.iter_mut().take(1).for_each(|of_null| *of_null = failing);
-            self.has_null = true;
+        if self.of_null.is_none() {
+            self.of_null = Some(self.program.failing(None)?);
         }
         Ok(0)
     }
@@ -225,12 +222,12 @@ impl<'s, 't> Seen<'s, 't> {
     }
 
     fn looked_up(&mut self, text: &'t [u8]) -> Result<u16, SymbolsError> {
-        let place = self.dictionary.number(self.hasher, text, self.budget)? as usize + 1;
-        if place == self.failing.len() {
+        let number = self.dictionary.number(self.hasher, text, self.budget)? as usize;
+        if number == self.failing.len() {
             self.budget.reserve(&mut self.failing, 1)?;
             self.failing.push(self.program.failing(Some(utf8(text)?))?);
         }
-        Ok(place as u16)
+        Ok(number as u16 + 1)
     }
 
     /// Takes back what was charged.
