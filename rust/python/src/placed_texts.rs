@@ -36,9 +36,9 @@ use super::numbers::optional_number;
 /// Example:
 ///     >>> import numpy as np, pyarrow as pa
 ///     >>> from rowpattern import _core
-///     >>> texts = np.array(["view", None, "cart", "view"], dtype=object)
-///     >>> pa.array(_core.placed_texts(texts)).to_pylist()
-///     ['view', None, 'cart', 'view']
+///     >>> found = pa.array(_core.placed_texts(np.array(list("abba"), dtype=object)))
+///     >>> str(found.type), found.to_pylist() == list("abba")
+///     ('dictionary<values=string, indices=uint16, ordered=0>', True)
 #[catch_panics]
 #[pyfunction]
 #[pyo3(signature = (array, *, timeout_seconds = None, memory_limit_mb = None))]

@@ -16,8 +16,7 @@ use rowpattern_macros::catch_panics;
 use super::arguments::{self, variable};
 use super::arrow::{ArrowArray, Integers, Text, Values, index, with_integers};
 use super::booleans::{Booleans, Run};
-use super::errors::{QueryError, rows_error};
-use super::input::problem;
+use super::errors::{QueryError, problem, rows_error};
 use super::limits::CallLimits;
 use super::numbers::{optional_number, whole};
 use super::pattern::Pattern;
@@ -103,7 +102,7 @@ impl RowSymbols {
         }
         let names = &pattern.get().compiled.variables;
         let making = Making { py, names, rows, threads, limits: &limits };
-        let order = order.map(|order| making.imported(order, "the order")).transpose()?;
+        let order = order.map(|order| imported(order, "the order")).transpose()?;
         let order = order.as_deref().map(|chunks| making.order(chunks)).transpose()?;
         let of_table = OverColumns::read(&making, &table_conditions, &table_columns, "column of the table")?;
         if of_table.programs.iter().any(|condition| !condition.is_of_one_row()) {
@@ -165,12 +164,6 @@ impl Making<'_> {
         builder.map_err(|reason| self.limits.error(reason))
     }
 
-    /// The chunks of a column.
-    fn imported(&self, column: &Bound<'_, PyAny>, name: &str) -> PyResult<Vec<ArrowArray>> {
-        let chunks = ffi::arrow_arrays(column, name, None)?;
-        chunks.ok_or_else(|| rows_error(format!("{name} must be a column of Arrow, with its PyCapsule interface")))
-    }
-
     /// The order of rows, as 32 bits each.
     fn order<'o>(&self, chunks: &'o [ArrowArray]) -> PyResult<Cow<'o, [u32]>> {
         let found = if let [ArrowArray { values: Values::Integers(Integers::U32(rows)), valid: None, .. }] = chunks {
@@ -223,7 +216,7 @@ impl Making<'_> {
 
     fn keep_computed(&self, symbols: &mut SymbolsBuilder, name: &str, column: &Bound<'_, PyAny>) -> PyResult<()> {
         let variable = variable(self.py, self.names, name)?;
-        let column = Booleans::Arrow(self.imported(column, &format!("the condition of {name}"))?);
+        let column = Booleans::Arrow(imported(column, &format!("the condition of {name}"))?);
         self.same_rows(column.len(), &format!("the condition of {name}"))?;
         let mut rows = symbols.all_rows();
         column.for_each_run(self.py, name, self.limits, |first, run| match run {
@@ -232,6 +225,12 @@ impl Making<'_> {
             Run::Values(values) => rows.keep(variable, first, values.iter().map(|&value| value == Some(true))),
         })
     }
+}
+
+/// The chunks of a column.
+fn imported(column: &Bound<'_, PyAny>, name: &str) -> PyResult<Vec<ArrowArray>> {
+    let chunks = ffi::arrow_arrays(column, name, None)?;
+    chunks.ok_or_else(|| rows_error(format!("{name} must be a column of Arrow, with its PyCapsule interface")))
 }
 
 /// Conditions and the columns that they read.
@@ -258,7 +257,7 @@ impl OverColumns {
         });
         let programs = programs.collect::<PyResult<_>>()?;
         let arrays = columns.iter().enumerate();
-        let arrays = arrays.map(|(number, (_, column))| making.imported(column, &format!("{called} {number}")));
+        let arrays = arrays.map(|(number, (_, column))| imported(column, &format!("{called} {number}")));
         Ok(Self { programs, types, arrays: arrays.collect::<PyResult<_>>()?, called })
     }
 

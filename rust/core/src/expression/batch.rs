@@ -82,6 +82,11 @@ impl Selection<'_> {
     }
 }
 
+/// Rows that were filtered out of a batch, all of them where none fell away.
+pub fn selected(rows: &[u16], batch_rows: usize) -> Selection<'_> {
+    if rows.len() == batch_rows { Selection::All(batch_rows) } else { Selection::Some(rows) }
+}
+
 /// A value for each row of a batch; those of rows that were not selected may be anything.
 #[derive(Debug, Clone)]
 pub struct Vector<'v, K: Scalar> {

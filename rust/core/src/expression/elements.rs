@@ -151,6 +151,11 @@ native! {
     String, Text;
 }
 
+/// Operands of any type as operands of one.
+pub fn operands<K: Native>(operands: Vec<AnyOperand>) -> Option<Vec<Operand<K>>> {
+    operands.into_iter().map(K::unwrap).collect()
+}
+
 /// Calls with the Rust type that values of a physical type are held as.
 macro_rules! with_scalar {
     ($physical:expr, $scalar:ident => $body:expr) => {

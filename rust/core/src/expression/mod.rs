@@ -44,6 +44,7 @@ mod error;
 mod evaluate;
 pub mod functions;
 mod ir;
+mod junction;
 mod logic;
 mod match_so_far;
 mod number_calls;

@@ -204,15 +204,16 @@ impl SymbolsBuilder {
         match &mut self.columns {
             Columns::Narrow(bytes) => {
                 let mut rest = bytes.as_mut_slice();
-                lengths.map(|length| piece(PieceColumns::Narrow(split_off(&mut rest, length)))).collect()
+                let narrow = |length| rest.split_off_mut(..rest.len().min(length)).unwrap_or_default();
+                lengths.map(narrow).map(|bytes| piece(PieceColumns::Narrow(bytes))).collect()
             }
             Columns::Planes(planes) => {
                 let mut rest: Vec<&mut [u16]> = planes.iter_mut().map(Vec::as_mut_slice).collect();
-                lengths
-                    .map(|length| {
-                        piece(PieceColumns::Planes(rest.iter_mut().map(|rest| split_off(rest, length)).collect()))
-                    })
-                    .collect()
+                let planes = |length| {
+                    let own = rest.iter_mut().map(|rest| rest.split_off_mut(..rest.len().min(length)));
+                    own.map(Option::unwrap_or_default).collect()
+                };
+                lengths.map(planes).map(|planes| piece(PieceColumns::Planes(planes))).collect()
             }
         }
     }
@@ -260,14 +261,6 @@ impl SymbolsBuilder {
             }
         }
     }
-}
-
-/// The first of the items, as far as there are so many; the others are left.
-fn split_off<'r, T>(rest: &mut &'r mut [T], length: usize) -> &'r mut [T] {
-    let length = length.min(rest.len());
-    let (own, behind) = std::mem::take(rest).split_at_mut(length);
-    *rest = behind;
-    own
 }
 
 /// Consecutive rows of a [`SymbolsBuilder`]: all conditions hold until it is said that they do not.

@@ -35,7 +35,7 @@ pub fn placed_texts(array: &Bound<'_, PyAny>, limits: &CallLimits) -> PyResult<O
     let first = buffer.buf_ptr().cast::<*mut pyo3::ffi::PyObject>();
     let mut places: Vec<u16> = Vec::new();
     limits.reserve(&mut places, rows)?;
-    let mut texts = Texts::default();
+    let mut texts = SeenTexts::default();
     // Objects by their addresses, which are theirs as long as no Python code runs.
     let mut recent = vec![(std::ptr::null_mut(), NO_TEXT); RECENT];
     for row in 0..rows {
@@ -73,24 +73,24 @@ pub fn placed_texts(array: &Bound<'_, PyAny>, limits: &CallLimits) -> PyResult<O
             *slot = (object, place);
         }
     }
-    Ok(Some(PlacedTexts { places, texts: texts.texts }))
+    Ok(Some(PlacedTexts { places, texts: texts.in_order }))
 }
 
 /// Different texts, in the order in which they were seen.
-struct Texts {
+struct SeenTexts {
     places: HashMap<Box<str>, u16, foldhash::fast::RandomState>,
-    texts: Vec<String>,
+    in_order: Vec<String>,
     /// Texts of at most eight bytes that were seen lately: their bytes, their lengths and their places.
     recent: Vec<(u64, usize, u16)>,
 }
 
-impl Default for Texts {
+impl Default for SeenTexts {
     fn default() -> Self {
-        Self { places: HashMap::default(), texts: Vec::new(), recent: vec![(0, usize::MAX, 0); RECENT] }
+        Self { places: HashMap::default(), in_order: Vec::new(), recent: vec![(0, usize::MAX, 0); RECENT] }
     }
 }
 
-impl Texts {
+impl SeenTexts {
     /// The place of a text; None where there are too many.
     fn place(&mut self, text: &str) -> Option<u16> {
         let mut word = [0; size_of::<u64>()];
@@ -115,11 +115,11 @@ impl Texts {
         if let Some(&place) = self.places.get(text) {
             return Some(place);
         }
-        if self.texts.len() >= MOST_TEXTS {
+        if self.in_order.len() >= MOST_TEXTS {
             return None;
         }
-        let place = self.texts.len() as u16;
-        self.texts.push(text.to_owned());
+        let place = self.in_order.len() as u16;
+        self.in_order.push(text.to_owned());
         self.places.insert(text.into(), place);
         Some(place)
     }
