@@ -107,6 +107,7 @@ def evaluate(
 def placed_texts(
     array: Any, *, timeout_seconds: Optional[float] = None, memory_limit_mb: Optional[float] = None
 ) -> Optional[ComputedColumn]: ...
+
 @final
 class RowSymbols:
     def __new__(

@@ -1,8 +1,8 @@
 """What rows alone say of conditions, as the symbols that a pattern matches.
 
 The engine computes conditions straight to symbols (`rowpattern._core.RowSymbols`): what reads its own row alone in the
-table's order, so that no column is brought in order for it, and the rest in order. What DuckDB has to compute is a column
-of booleans.
+table's order, so that no column is brought in order for it, and the rest in order. What DuckDB has to compute is a
+column of booleans.
 """
 
 from __future__ import annotations
@@ -49,7 +49,11 @@ class _Part(NamedTuple):
 
 
 def row_symbols(
-    pattern: Pattern, conditions: Sequence[Condition], together: TypedClause, rows: OrderedPartitions, database: Database
+    pattern: Pattern,
+    conditions: Sequence[Condition],
+    together: TypedClause,
+    rows: OrderedPartitions,
+    database: Database,
 ) -> RowSymbols:
     """Compute for each row which conditions hold, as far as rows alone say it. Takes time linear in the rows.
 

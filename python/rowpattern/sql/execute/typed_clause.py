@@ -82,8 +82,7 @@ class _Parts(NamedTuple):
     Attributes:
         groups: what is `rows`, `starts`, `dependent` and `measures` in a `TypedClause`.
         columns: the table's columns that they read, by the names of references.
-        only_compared: those of which rows alone say something of conditions, each of its own row, and which are not read
-            otherwise.
+        only_compared: those that only conditions of rows read, each the value of its own row.
         others: DuckDB's types of references that are no column's values.
         aggregates: aggregates, by the names of references.
         row_columns: the table's columns that those read, by their names in them.
