@@ -206,9 +206,8 @@ def test_errors_of_values_are_those_of_the_whole_condition() -> None:
 
 
 def test_text_that_is_not_utf_8_is_named() -> None:
-    broken = pa.Array.from_buffers(
-        pa.string(), 2, [None, pa.py_buffer(bytes([0, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0])), b"a\xff"]
-    )
+    offsets = pa.py_buffer(np.array([0, 1, 2], dtype=np.int32).tobytes())
+    broken = pa.Array.from_buffers(pa.string(), 2, [None, offsets, pa.py_buffer(b"a\xff")])
     query = "SELECT i FROM t MATCH_RECOGNIZE (MEASURES A.i AS i PATTERN (A) DEFINE A AS t = 'a')"
     with pytest.raises(RowsError, match=r"column t.*row 1"):
         match_recognize(query, pa.table({"t": broken, "i": [1, 2]}))

@@ -136,15 +136,8 @@ class _Symbols:
         if table_conditions:
             options |= {"table_conditions": table_conditions, "table_columns": in_table.columns}
             options["order"] = None if rows.order is None else pa.array(rows.order)
-        return RowSymbols(
-            self._pattern,
-            rows.count,
-            conditions,
-            in_order.columns,
-            threads=self._database.threads,
-            **options,
-            **self._database.remaining,
-        )
+        options |= {"threads": self._database.threads, **self._database.remaining}
+        return RowSymbols(self._pattern, rows.count, conditions, in_order.columns, **options)
 
     def _table_column(self, name: str) -> pa.ChunkedArray:
         texts = self._rows.table.placed_texts(name)
