@@ -13,6 +13,7 @@ from typing import Any
 import duckdb
 import numpy as np
 import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -209,8 +210,22 @@ def test_text_that_is_not_utf_8_is_named() -> None:
     offsets = pa.py_buffer(np.array([0, 1, 2], dtype=np.int32).tobytes())
     broken = pa.Array.from_buffers(pa.string(), 2, [None, offsets, pa.py_buffer(b"a\xff")])
     query = "SELECT i FROM t MATCH_RECOGNIZE (MEASURES A.i AS i PATTERN (A) DEFINE A AS t = 'a')"
-    with pytest.raises(RowsError, match=r"column t.*row 1"):
-        match_recognize(query, pa.table({"t": broken, "i": [1, 2]}))
+    for values in (broken, broken.cast(pa.binary()).cast(pa.binary_view()).view(pa.string_view())):
+        with pytest.raises(RowsError, match=r"column t.*row 1"):
+            match_recognize(query, pa.table({"t": values, "i": [1, 2]}))
+
+
+def test_text_of_polars() -> None:
+    texts = [["view", None, "cart", "a text of sixteen"][row % 4] for row in range(100)]
+    frame = pl.DataFrame({"t": texts, "i": range(100)})
+    query = """SELECT * FROM t MATCH_RECOGNIZE (ORDER BY i DESC MEASURES A.i AS a, B.i AS b PATTERN (A B)
+        DEFINE A AS t = 'cart' OR t IS NULL, B AS t IN ('view', 'a text of sixteen'))"""
+    wanted = [(row, row - 1) for row in range(97, 0, -4)]
+    assert match_recognize(query, frame).rows() == wanted
+    # In pieces, and read by a measure too.
+    frame = pl.concat([frame[:30], frame[30:]], rechunk=False)
+    shown = match_recognize(query.replace("B.i", "B.t"), frame)
+    assert shown["b"].to_list() == [texts[row] for _, row in wanted]
 
 
 OBJECTS = [["view", None, "cart", float("nan"), "a text of sixteen", "ß"][row * 7 % 6] for row in range(3000)]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 
-from rowpattern.errors import QueryError, QueryLimitError
+from rowpattern.errors import QueryError, QueryLimitError, RowsError
 from rowpattern.patterns import RowSymbols
 from rowpattern.sql.bind.references import RowExists, Value
 from rowpattern.sql.execute.row_expressions import EngineColumns, RowInputs, compute, with_constants
@@ -78,8 +78,9 @@ def row_symbols(
             return symbols.make(by_engine, others)
         except QueryLimitError:
             raise
-        except (QueryError, pa.ArrowInvalid):
-            # Whole conditions one by one, and by DuckDB where that is to say what is wrong with a value.
+        except (QueryError, RowsError, pa.ArrowInvalid):
+            # Whole conditions one by one, and by DuckDB where that is to say what is wrong with a value. Where a text
+            # cannot be read, the table says which.
             pass
     return symbols.make([], parts)
 
@@ -140,7 +141,7 @@ class _Symbols:
         return RowSymbols(self._pattern, rows.count, conditions, in_order.columns, **options)
 
     def _table_column(self, name: str) -> pa.ChunkedArray:
-        texts = self._rows.table.placed_texts(name)
+        texts = self._rows.table.texts(name)
         return self._rows.table.column(name) if texts is None else texts
 
     def _is_of_one_row(self, node: Typed) -> bool:

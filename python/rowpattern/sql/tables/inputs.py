@@ -76,12 +76,13 @@ class Table:
             found = self._columns[name] = with_one_dictionary(values, name)
         return found
 
-    def placed_texts(self, name: str) -> pa.ChunkedArray | None:  # noqa: ARG002 - for tables that can
-        """Return texts of a column as places among the different ones; None where they are had as `column` gives them.
+    def texts(self, name: str) -> pa.ChunkedArray | None:
+        """Return a column of texts that are only compared with others, not checked and in whatever encoding it has.
 
-        That takes less than converting Python's objects, where conditions are all that reads them.
+        None where it has no texts, or where `column` gives them as quickly. Whoever reads them has to check each.
         """
-        return None
+        is_text_view = pa.types.is_string_view(self._table.schema.field(name).type)
+        return self._table.column(name) if is_text_view and name not in self._columns else None
 
     def typed(self, name: str) -> pa.ChunkedArray:
         """Return a column of which only the type, and the categories, count: perhaps without its rows.
@@ -89,7 +90,7 @@ class Table:
         Raises:
             RowsError: as for `column`.
         """
-        return self.column(name) if self.placed_texts(name) is None else pa.chunked_array([], pa.string())
+        return self.column(name) if self.texts(name) is None else pa.chunked_array([], pa.string())
 
     def _convert(self, name: str) -> pa.ChunkedArray:
         return self._table.column(name)
@@ -176,7 +177,7 @@ class _PandasTable(Table):
         self._placed: dict[str, pa.ChunkedArray | None] = {}
         check_names(self.names)
 
-    def placed_texts(self, name: str) -> pa.ChunkedArray | None:
+    def texts(self, name: str) -> pa.ChunkedArray | None:
         series = self._own(name)
         if name in self._columns or series.dtype != object or self.rows < _FEW_OBJECTS:
             return None
@@ -240,6 +241,11 @@ class _PolarsTable(Table):
         self.rows = frame.height
         self._columns: dict[str, pa.ChunkedArray] = {}
         check_names(self.names)
+
+    def texts(self, name: str) -> pa.ChunkedArray | None:
+        series = self._frame.get_column(name)
+        is_text = name not in self._columns and series.dtype == sys.modules["polars"].String
+        return pa.chunked_array(series) if is_text else None
 
     def _convert(self, name: str) -> pa.ChunkedArray:
         polars = sys.modules["polars"]
