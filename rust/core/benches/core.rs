@@ -52,7 +52,7 @@ fn backward_pass(bencher: Bencher<'_, '_>, text: &str) {
         let mut tick = || Ok(());
         let (automaton, symbols) = (&compiled.automaton, &symbols);
         let mut context = Context { automaton, symbols, tables: &mut tables, budget: &budget, tick: &mut tick };
-        backward.prepare(&mut context, 0, ROWS, None)
+        backward.prepare(&mut context, (0, ROWS), &[0, ROWS], None)
     });
 }
 

@@ -50,17 +50,17 @@ impl ForwardPass {
             // Within what has numbers, what there is room for and what is due before the next look, rows need no other test.
             let stop = backward.high().min(row + output.room(context.budget)?.min(rows_a_look));
             rows_since_look += stop - row;
-            let numbers = backward.numbers_from(row);
             let mut free = output.free_rows();
             let mut visit = |row, choice| {
                 let variable = (choice >> VARIABLE_SHIFT) as u8;
                 note(row, variable);
                 free.push(variable, choice & POSITION);
             };
-            for &set in &numbers[1..stop - row] {
+            while row + 1 < stop {
                 visit(row, choice);
                 row += 1;
-                choice = context.tables.choice(context.automaton, choice & POSITION, u32::from(set));
+                let set = backward.set(context.tables, row);
+                choice = context.tables.choice(context.automaton, choice & POSITION, set);
                 if choice == ACCEPT {
                     break;
                 }
@@ -78,8 +78,9 @@ impl ForwardPass {
                 rows_since_look = 0;
                 context.check()?;
             }
-            backward.reach(context, begin, row)?;
-            choice = context.tables.choice(context.automaton, choice & POSITION, backward.number(row));
+            backward.reach(context, &[begin, end], row)?;
+            let set = backward.set(context.tables, row);
+            choice = context.tables.choice(context.automaton, choice & POSITION, set);
             if choice == ACCEPT {
                 return Ok(row);
             }
@@ -110,8 +111,9 @@ impl ForwardPass {
             if (row - start).is_multiple_of(rows_a_look) {
                 context.check()?;
             }
-            backward.reach(context, begin, row)?;
-            choice = context.tables.choice(context.automaton, choice & POSITION, backward.number(row));
+            backward.reach(context, &[begin, end], row)?;
+            let set = backward.set(context.tables, row);
+            choice = context.tables.choice(context.automaton, choice & POSITION, set);
             if choice == ACCEPT {
                 break Ending { end: row, target: Target::default() };
             }
