@@ -13,8 +13,8 @@ use super::group_symbols::{Borders, GroupSymbols, MOST_ROWS};
 
 /// A group that has no number yet, and how many there can be.
 pub const UNKNOWN_GROUP: u16 = u16::MAX;
-/// An item that is not computed yet.
-pub const UNKNOWN_ITEM: u64 = u64::MAX;
+/// The state of an item that is not computed yet.
+pub const UNKNOWN_STATE: u16 = u16::MAX;
 
 /// What the backward pass does at a group.
 #[derive(Debug, Clone, Copy)]
@@ -27,6 +27,57 @@ pub struct Step {
 
 /// A step that is not known yet.
 pub const UNKNOWN_STEP: Step = Step { set: 0, group: UNKNOWN_GROUP };
+
+/// What the forward pass does at a group, by the state before it.
+#[derive(Debug, Clone, Copy)]
+pub struct Item {
+    /// The state behind the group.
+    pub state: u16,
+    /// Four times four bits, for the group's rows in order.
+    pub flags: u16,
+    /// The variables of the matched rows, a byte each, without those between.
+    pub variables: u32,
+}
+
+impl Item {
+    /// Where the bits stand that say at which rows a match begins, before which one ends, and which belong to one: where one
+    /// begins and the row belongs to none, it is empty.
+    pub const BEGINS: u32 = 0;
+    pub const ENDS: u32 = 4;
+    pub const MATCHED: u32 = 8;
+    /// Which of the matched rows, without those between, stand in an exclusion.
+    pub const EXCLUDED: u32 = 12;
+
+    /// How many rows belong to a match.
+    #[inline]
+    pub fn matched(self) -> usize {
+        // The number of bits of each number of four bits.
+        (0x4332_3221_3221_2110_u64 >> (self.flags >> Self::MATCHED & 15) * 4 & 7) as usize
+    }
+
+    /// Whether each of the matched rows stands in an exclusion (1) or not (0).
+    #[inline]
+    pub fn excluded(self) -> [u8; MOST_ROWS] {
+        let bits = u32::from(self.flags >> Self::EXCLUDED);
+        (bits.wrapping_mul(0x0020_4081) & 0x0101_0101).to_le_bytes()
+    }
+}
+
+/// The items of groups.
+#[derive(Debug, Clone, Copy)]
+pub struct Items<'g> {
+    items: &'g [Item],
+    states: usize,
+}
+
+impl<'g> Items<'g> {
+    /// The items of a group by state; empty where none is known.
+    #[inline]
+    pub fn of_group(self, group: u16) -> &'g [Item] {
+        let at = usize::from(group) * self.states;
+        self.items.get(at..at + self.states).unwrap_or_default()
+    }
+}
 
 /// There is room for so many sets at least.
 const LEAST_SET_BITS: u32 = 3;
@@ -48,7 +99,7 @@ pub struct Groups {
     begins: Vec<u8>,
     numbers: HashTable<u16>,
     /// What the forward pass does at a group: at `group * states + state`.
-    items: Vec<u64>,
+    items: Vec<Item>,
     /// How many states there are before a row.
     states: usize,
 }
@@ -93,7 +144,7 @@ impl Groups {
             + self.steps.capacity() * size_of::<Step>()
             + self.rows.capacity() * (size_of::<RowSets>() + size_of::<u8>())
             + self.numbers.capacity() * (size_of::<u16>() + size_of::<u8>())
-            + items * size_of::<u64>()
+            + items * size_of::<Item>()
     }
 
     /// The step from a set behind a group of this symbol.
@@ -155,16 +206,16 @@ impl Groups {
         &self.begins
     }
 
-    /// What the forward pass does: at `group * states + state`; and the number of states.
-    pub fn items(&self) -> (&[u64], usize) {
-        (&self.items, self.states)
+    /// What the forward pass does.
+    pub fn items(&self) -> Items<'_> {
+        Items { items: &self.items, states: self.states }
     }
 
     /// Notes an item.
-    pub fn set_item(&mut self, group: u16, state: usize, item: u64) {
+    pub fn set_item(&mut self, group: u16, state: usize, item: Item) {
         let least = self.rows.len() * self.states;
         if self.items.len() < least {
-            self.items.resize(least, UNKNOWN_ITEM);
+            self.items.resize(least, Item { state: UNKNOWN_STATE, flags: 0, variables: 0 });
         }
         self.items[usize::from(group) * self.states + state] = item;
     }
@@ -180,41 +231,34 @@ impl Groups {
         numbers: &mut [u16],
         set: &mut u32,
     ) -> usize {
+        let numbers = &mut numbers[..codes.len()];
         if borders.is_empty() {
-            let symbols = codes.iter().map(|&codes| self.symbols.get(codes, Borders::default()));
-            self.descend_symbols(symbols, numbers, set)
+            self.descend_symbols(|at| self.symbols.get(codes[at], Borders::default()), numbers, set)
         } else {
-            let symbols = codes.iter().zip(borders).map(|(&codes, &borders)| self.symbols.get(codes, borders));
-            self.descend_symbols(symbols, numbers, set)
+            let borders = &borders[..codes.len()];
+            self.descend_symbols(|at| self.symbols.get(codes[at], borders[at]), numbers, set)
         }
     }
 
     /// As [`Self::descend`], for groups of one row whose codes are more than a byte.
     pub fn descend_wide(&self, codes: &[u32], borders: &[Borders], numbers: &mut [u16], set: &mut u32) -> usize {
-        let symbols = codes.iter().zip(borders).map(|(&code, &borders)| self.symbols.get_wide(code, borders));
-        self.descend_symbols(symbols, numbers, set)
+        self.descend_symbols(|at| self.symbols.get_wide(codes[at], borders[at]), &mut numbers[..codes.len()], set)
     }
 
     #[inline]
-    fn descend_symbols(
-        &self,
-        symbols: impl DoubleEndedIterator<Item = usize> + ExactSizeIterator,
-        numbers: &mut [u16],
-        set: &mut u32,
-    ) -> usize {
-        let mut left = symbols.len();
+    fn descend_symbols(&self, symbol: impl Fn(usize) -> usize, numbers: &mut [u16], set: &mut u32) -> usize {
         let mut from = *set;
-        for (symbol, number) in symbols.zip(numbers).rev() {
-            let step = self.step(symbol, from);
+        for at in (0..numbers.len()).rev() {
+            let step = self.step(symbol(at), from);
             if step.group == UNKNOWN_GROUP {
-                break;
+                *set = from;
+                return at + 1;
             }
-            *number = step.group;
+            numbers[at] = step.group;
             from = u32::from(step.set);
-            left -= 1;
         }
         *set = from;
-        left
+        0
     }
 }
 

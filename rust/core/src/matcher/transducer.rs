@@ -12,7 +12,7 @@ use super::context::Context;
 use super::morsels::{Morsel, StateBefore};
 use super::sink::Sink;
 use super::transitions::{self, outside};
-use crate::automaton::Automaton;
+use crate::automaton::{ACCEPT, Automaton};
 use crate::budget::Stopped;
 use crate::rows::{Partitions, Skip};
 
@@ -122,10 +122,11 @@ impl Pass<'_> {
             let item = transitions::item(automaton, tables, group, behind);
             tables.groups.set_item(group, behind, item);
         }
+        let finds_empty = automaton.start.iter().any(|choices| choices.last() == Some(&ACCEPT));
         match tables.rows_a_group() {
-            4 => collected.gather::<4>(),
-            2 => collected.gather::<2>(),
-            _ => collected.gather::<1>(),
+            4 => collected.gather::<4>(finds_empty),
+            2 => collected.gather::<2>(finds_empty),
+            _ => collected.gather::<1>(finds_empty),
         }
     }
 
