@@ -10,9 +10,6 @@ const WORDS: usize = ROWS_A_BLOCK / 64;
 const ROWS_AT_ONCE: usize = 4;
 /// Positions are written in eights, of which fewer may count: how many bits a word has cannot be guessed.
 const POSITIONS_AT_ONCE: usize = 8;
-/// At each row one match can begin, and two can end: one before the row, and an empty one there.
-const STARTS: usize = ROWS_A_BLOCK + POSITIONS_AT_ONCE;
-const ENDS: usize = 2 * ROWS_A_BLOCK + POSITIONS_AT_ONCE;
 
 /// A block of rows, and what is found in it.
 #[derive(Debug)]
@@ -32,15 +29,19 @@ pub struct Collected {
     /// Before which rows empty matches stand.
     empties: [u64; WORDS],
     words: usize,
-    /// [`STARTS`] and [`ENDS`] of them, and how many count.
+    /// As many as there can be, and how many count.
     start_positions: Vec<i64>,
     end_positions: Vec<i64>,
     started: usize,
     ended: usize,
 }
 
-impl Default for Collected {
-    fn default() -> Self {
+impl Collected {
+    /// For blocks of a search of so many rows.
+    pub fn new(rows: usize) -> Self {
+        // At each row one match can begin, and two can end: one before the row, and an empty one there. A word is written as a
+        // whole.
+        let rows = rows.min(ROWS_A_BLOCK).next_multiple_of(64);
         Self {
             variables: [0; ROWS_A_BLOCK + ROWS_AT_ONCE],
             excluded: [0; ROWS_A_BLOCK + ROWS_AT_ONCE],
@@ -52,15 +53,13 @@ impl Default for Collected {
             ends: [0; WORDS],
             empties: [0; WORDS],
             words: 0,
-            start_positions: vec![0; STARTS],
-            end_positions: vec![0; ENDS],
+            start_positions: vec![0; rows + POSITIONS_AT_ONCE],
+            end_positions: vec![0; 2 * rows + POSITIONS_AT_ONCE],
             started: 0,
             ended: 0,
         }
     }
-}
 
-impl Collected {
     /// Bytes on the heap.
     pub fn memory_bytes(&self) -> usize {
         (self.start_positions.capacity() + self.end_positions.capacity()) * size_of::<i64>()

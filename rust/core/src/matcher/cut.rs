@@ -44,6 +44,7 @@ pub fn cut_into_morsels(
     inside: bool,
 ) -> Result<Vec<Morsel>, Stopped> {
     let rows = partitions.rows();
+    let count = count.min(rows);
     let mut found = Vec::with_capacity(count);
     let mut last = Cut { row: 0, partition: 0, start: StateBefore::Partition, set: None };
     for number in 1..count {

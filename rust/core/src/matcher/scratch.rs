@@ -47,3 +47,38 @@ impl<T: Zero> Kept<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buffers_are_used_again_and_charged_for() {
+        let budget = Budget::unlimited();
+        let mut kept = Kept::<u16>::default();
+        let mut buffer = kept.take(1000, &budget).unwrap_or_default();
+        buffer[999] = 7;
+        budget.release_vector(&buffer);
+        kept.put(buffer);
+        let buffer = kept.take(10, &budget).unwrap_or_default();
+        assert_eq!((buffer[999], budget.charged_bytes()), (7, 2000));
+        budget.release_vector(&buffer);
+        kept.put(buffer);
+        // A larger one takes its place, as far as it may stay.
+        let larger = kept.take(2000, &budget).unwrap_or_default();
+        assert_eq!((larger.len(), budget.charged_bytes()), (2000, 4000));
+        budget.release_vector(&larger);
+        kept.put(larger);
+        kept.put(vec![0; MOST_BYTES]);
+        assert_eq!(kept.0.len(), 2000);
+    }
+
+    #[test]
+    fn a_buffer_that_is_larger_than_the_budget_is_not_used() {
+        let budget = Budget::new(None, Some(100));
+        let mut kept = Kept(vec![1_u16; 1000]);
+        assert_eq!(kept.take(50, &budget), Ok(vec![0; 50]));
+        assert_eq!(budget.check(), Ok(()));
+        assert_eq!(kept.take(1, &budget), Err(Stopped::MemoryLimit));
+    }
+}

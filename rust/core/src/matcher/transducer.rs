@@ -19,6 +19,9 @@ use crate::rows::{Partitions, Skip};
 /// Both passes go over partitions of so many rows together, so that what the backward pass leaves stays in the processor's cache.
 const ROWS_AT_ONCE: usize = 1 << 18;
 
+/// Patterns that are used on fewer rows do not keep the buffer of a block.
+const ROWS_TO_KEEP: usize = 1 << 16;
+
 /// Whether this pass can do a search.
 pub fn serves(automaton: &Automaton, skip: Skip) -> bool {
     skip == Skip::PastLastRow && transitions::fit(automaton)
@@ -32,6 +35,9 @@ pub fn run<S: Sink>(
     morsel: &Morsel,
     sink: &mut S,
 ) -> Result<(), Stopped> {
+    let rows = morsel.high - morsel.low;
+    let kept = context.tables.scratch.collected.take();
+    let keeps = kept.is_some() || rows >= ROWS_TO_KEEP;
     let state = match morsel.start {
         StateBefore::Partition => outside(context.automaton),
         StateBefore::State(state) => state,
@@ -45,11 +51,13 @@ pub fn run<S: Sink>(
         matches: 0,
         steps: 0,
         backward: BackwardPass::default(),
-        collected: context.tables.scratch.collected.take().unwrap_or_default(),
+        collected: kept.unwrap_or_else(|| Box::new(Collected::new(rows))),
     };
     let ended = pass.run(context, sink);
     pass.backward.release(context.tables, context.budget);
-    context.tables.scratch.collected = Some(pass.collected);
+    if keeps {
+        context.tables.scratch.collected = Some(pass.collected);
+    }
     ended
 }
 
