@@ -10,9 +10,7 @@ use rowpattern_core::expression::{
     ColumnTable, Condition, Expression, MatchSoFar, NoAnswers, RowContext, RowProgram, Scope, Surroundings, Type,
     Value, ValueColumn,
 };
-use rowpattern_core::matcher::{
-    BackwardPass, Block, Compiled, Context, Count, Morsel, Search, Sink, run_transducer,
-};
+use rowpattern_core::matcher::{BackwardPass, Block, Compiled, Context, Count, Morsel, Search, Sink, run_transducer};
 use rowpattern_core::rows::{At, Partitions, Skip, Symbols, SymbolsBuilder, VariableSet};
 
 const PATTERNS: [&str; 4] = ["A+ B+", "(A|B)* C", "A (B|C)+ D", "A{1,50} B"];
@@ -120,7 +118,8 @@ impl Sink for Kept {
 #[divan::bench(args = ["A+ B+", "A (B|C)+ D", "DOWN+ UP+"], consts = [1, 25])]
 fn all_matches<const PARTITION: usize>(bencher: Bencher<'_, '_>, text: &str) {
     let compiled = Compiled::new(text).expect(text);
-    let (mut symbols, budget) = (if text == "DOWN+ UP+" { walk(&compiled) } else { rows(&compiled) }, Budget::unlimited());
+    let (mut symbols, budget) =
+        (if text == "DOWN+ UP+" { walk(&compiled) } else { rows(&compiled) }, Budget::unlimited());
     let partitions = if PARTITION == 1 {
         Partitions::one(ROWS)
     } else {

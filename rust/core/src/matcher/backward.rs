@@ -43,10 +43,10 @@ impl BackwardPass {
     /// Computes rows; afterwards the first of them have numbers.
     ///
     /// Args:
-    ///     begin, end: the rows.
+    ///     the rows: the first, and the one behind the last.
     ///     borders: where partitions begin and end, in order; what lies outside of the rows does not matter.
-    ///     end_set: the set of row `end`, which must then be a multiple of four rows from `begin`; None where a partition ends
-    ///         there.
+    ///     the set of the row behind the last, which must then be a multiple of four rows from the first; None where a partition
+    ///         ends there.
     pub fn prepare(
         &mut self,
         context: &mut Context<'_>,
@@ -249,7 +249,9 @@ impl Blocks {
                 context.check()?;
             }
         }
-        if missing > 0 && let Some(last) = self.borders.last_mut() {
+        if missing > 0
+            && let Some(last) = self.borders.last_mut()
+        {
             last.set_missing(missing);
         }
         Ok(())

@@ -12,8 +12,8 @@
 //! rows that go on so forever) are matched in one morsel.
 
 use super::context::Context;
-use super::morsels::{Morsel, StateBefore};
 use super::group_symbols::MOST_ROWS;
+use super::morsels::{Morsel, StateBefore};
 use super::sets::END;
 use super::tables::{Full, Tables};
 use super::transitions::{next_state, outside};
@@ -49,7 +49,9 @@ pub fn cut_into_morsels(
     let mut last = Cut { row: 0, partition: 0, start: StateBefore::Partition, set: None };
     for number in 1..count {
         let wanted = rows / count * number;
-        let Some(cut) = cut(context, partitions, wanted, rows / count / 4, inside.then_some(last.row))? else { continue };
+        let Some(cut) = cut(context, partitions, wanted, rows / count / 4, inside.then_some(last.row))? else {
+            continue;
+        };
         if cut.row <= last.row {
             continue;
         }
@@ -132,7 +134,7 @@ fn cut_near(
     (begin, end): (usize, usize),
     wanted: usize,
     reach: usize,
-    last: usize,
+    before: usize,
 ) -> Result<Option<Known>, Unknown> {
     let Context { automaton, symbols, .. } = *context;
     let rows_a_look = context.tables.rows_a_look();
@@ -175,8 +177,8 @@ fn cut_near(
         states.dedup();
         let row = low + at + 1;
         if let [state] = states[..]
-            && row > last
-            && (row - last).is_multiple_of(MOST_ROWS)
+            && row > before
+            && (row - before).is_multiple_of(MOST_ROWS)
         {
             return Ok(Some((row, state, Box::from(context.tables.set(pair[1])))));
         }

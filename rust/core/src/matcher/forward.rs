@@ -5,6 +5,7 @@ use super::context::Context;
 use super::error::SearchError;
 use super::memo::{Ending, Memo};
 use super::output::Output;
+use super::sets::UNKNOWN;
 use super::sink::Sink;
 use super::strategy::{Candidate, Strategy};
 use crate::automaton::ACCEPT;
@@ -15,10 +16,13 @@ use crate::rows::{Skip, Target};
 const POSITION: u32 = ACCEPT;
 const VARIABLE_SHIFT: u32 = 24;
 
+/// Matches of up to so many rows are walked again faster than they are remembered.
+const SHORT: usize = 64;
+
 /// Finds matches where rows alone decide. Never goes back: at each row the most preferred position that can still reach Accept
 /// is taken.
 ///
-/// Time: the rows of the match, or, for a sink without rows where matches may overlap, those that no match before it has walked
+/// Time: the rows of the match, or, for a sink without rows where long matches may overlap, those that no match before it has walked
 /// from the same position; memory is then what `memo.rs` says.
 #[derive(Debug)]
 pub struct ForwardPass {
@@ -56,13 +60,27 @@ impl ForwardPass {
                 note(row, variable);
                 free.push(variable, choice & POSITION);
             };
-            while row + 1 < stop {
-                visit(row, choice);
-                row += 1;
-                let set = backward.set(context.tables, row);
-                choice = context.tables.choice(context.automaton, choice & POSITION, set);
-                if choice == ACCEPT {
-                    break;
+            while row + 1 < stop && choice != ACCEPT {
+                // The tables are not changed in this loop, so what is read of them stays in registers.
+                let tables = &*context.tables;
+                let mut next = UNKNOWN;
+                while row + 1 < stop {
+                    next = tables.known_choice(choice & POSITION, backward.set(tables, row + 1));
+                    if next == UNKNOWN {
+                        break;
+                    }
+                    visit(row, choice);
+                    row += 1;
+                    choice = next;
+                    if choice == ACCEPT {
+                        break;
+                    }
+                }
+                if next == UNKNOWN {
+                    visit(row, choice);
+                    row += 1;
+                    let set = backward.set(context.tables, row);
+                    choice = context.tables.choice(context.automaton, choice & POSITION, set);
                 }
             }
             if choice != ACCEPT {
@@ -128,6 +146,7 @@ impl Strategy for ForwardPass {
     }
 
     fn begin_partition(&mut self, context: &mut Context<'_>, begin: usize, end: usize) -> Result<(), Stopped> {
+        self.remembers &= context.automaton.longest.is_none_or(|rows| rows > SHORT);
         if self.remembers { self.memo.reset(context, begin, end) } else { Ok(()) }
     }
 

@@ -52,7 +52,7 @@ impl Item {
     #[inline]
     pub fn matched(self) -> usize {
         // The number of bits of each number of four bits.
-        (0x4332_3221_3221_2110_u64 >> (self.flags >> Self::MATCHED & 15) * 4 & 7) as usize
+        (0x4332_3221_3221_2110_u64 >> (4 * (self.flags >> Self::MATCHED & 15)) & 7) as usize
     }
 
     /// Whether each of the matched rows stands in an exclusion (1) or not (0).

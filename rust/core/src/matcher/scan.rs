@@ -32,7 +32,7 @@ impl ScanPlace {
 
 /// A search through partitions, which can pause after each match.
 ///
-/// Time: linear in rows, plus what the strategy takes. Memory: two bytes for each row of the largest partition.
+/// Time: linear in rows, plus what the strategy takes. Memory: at most two bytes for each row of the largest partition.
 #[derive(Debug)]
 pub struct Scan<M> {
     strategy: M,

@@ -15,7 +15,7 @@ pub const END: u32 = 0;
 /// No position of a list is viable.
 pub const NOTHING: u32 = u32::MAX - 1;
 /// Not computed yet.
-const UNKNOWN: u32 = u32::MAX;
+pub const UNKNOWN: u32 = u32::MAX;
 /// The most positions with which choices have a row of all positions for each set.
 const DENSE_POSITIONS: usize = 512;
 /// The sparse choices are forgotten when there are this many; some 3 MiB.
@@ -28,7 +28,7 @@ type ChoiceMap = HashMap<(u32, u32), u32, foldhash::fast::FixedState>;
 /// See the module.
 #[derive(Debug)]
 pub struct Sets {
-    sets: Vec<Box<[u64]>>,
+    bits: Vec<Box<[u64]>>,
     numbers: HashTable<u32>,
     words: usize,
     positions: usize,
@@ -43,7 +43,7 @@ impl Sets {
     /// Only [`END`], for an automaton of so many positions.
     pub fn new(positions: usize) -> Self {
         let mut sets = Self {
-            sets: Vec::new(),
+            bits: Vec::new(),
             numbers: HashTable::new(),
             words: positions.div_ceil(64),
             positions,
@@ -56,10 +56,10 @@ impl Sets {
     }
 
     fn push(&mut self, set: Box<[u64]>) -> u32 {
-        self.sets.push(set);
+        self.bits.push(set);
         // END begins no match: there is no empty match after a partition's last row.
         self.start.iter_mut().for_each(|choices| choices.push(NOTHING));
-        self.sets.len() as u32 - 1
+        self.bits.len() as u32 - 1
     }
 
     /// Forgets all sets but [`END`], and gives the memory back.
@@ -70,15 +70,15 @@ impl Sets {
     /// The number of a set, which may be new.
     pub fn intern(&mut self, automaton: &Automaton, set: Box<[u64]>) -> u32 {
         let hash = hash_of(&set);
-        let sets = &self.sets;
-        if let Some(&number) = self.numbers.find(hash, |&number| sets[number as usize] == set) {
+        let known = &self.bits;
+        if let Some(&number) = self.numbers.find(hash, |&number| known[number as usize] == set) {
             return number;
         }
         let number = self.push(set);
-        let sets = &self.sets;
-        self.numbers.insert_unique(hash, number, |&number| hash_of(&sets[number as usize]));
+        let known = &self.bits;
+        self.numbers.insert_unique(hash, number, |&number| hash_of(&known[number as usize]));
         for (choices, list) in self.start.iter_mut().zip(&automaton.start) {
-            choices[number as usize] = choose(automaton, list, &self.sets[number as usize]);
+            choices[number as usize] = choose(automaton, list, &self.bits[number as usize]);
         }
         number
     }
@@ -95,7 +95,7 @@ impl Sets {
             (0..self.positions as u32).filter(|&at| automaton.accepts_at_end[at as usize]).for_each(&mut admit);
         } else {
             automaton.accepting.iter().copied().for_each(&mut admit);
-            for follower in members(&self.sets[next as usize]) {
+            for follower in members(&self.bits[next as usize]) {
                 automaton.predecessors(follower).iter().copied().for_each(&mut admit);
             }
         }
@@ -104,12 +104,12 @@ impl Sets {
 
     /// How many sets have numbers.
     pub fn len(&self) -> usize {
-        self.sets.len()
+        self.bits.len()
     }
 
     /// The positions of a set, as bits.
     pub fn get(&self, number: u32) -> &[u64] {
-        &self.sets[number as usize]
+        &self.bits[number as usize]
     }
 
     /// What a match begins with at a row of this set, as [`Self::choice`] gives it; `first` for a partition's first row.
@@ -122,20 +122,25 @@ impl Sets {
     /// [`ACCEPT`] where the match ends; [`NOTHING`] where nothing is viable.
     #[inline]
     pub fn choice(&mut self, automaton: &Automaton, position: u32, next: u32) -> u32 {
-        let at = next as usize * self.positions + position as usize;
-        match self.dense_choice.get(at) {
-            Some(&known) if known != UNKNOWN => known,
-            _ => self.fill_choice(automaton, position, next),
+        match self.known_choice(position, next) {
+            UNKNOWN => self.fill_choice(automaton, position, next),
+            known => known,
         }
+    }
+
+    /// As [`Self::choice`], or [`UNKNOWN`] where it is not at hand.
+    #[inline]
+    pub fn known_choice(&self, position: u32, next: u32) -> u32 {
+        self.dense_choice.get(next as usize * self.positions + position as usize).copied().unwrap_or(UNKNOWN)
     }
 
     #[cold]
     #[inline(never)]
     fn fill_choice(&mut self, automaton: &Automaton, position: u32, next: u32) -> u32 {
-        let set = &self.sets[next as usize];
+        let set = &self.bits[next as usize];
         let choose = || choose(automaton, automaton.followers(position), set);
         if self.positions <= DENSE_POSITIONS {
-            self.dense_choice.resize(self.sets.len() * self.positions, UNKNOWN);
+            self.dense_choice.resize(self.bits.len() * self.positions, UNKNOWN);
             let chosen = choose();
             self.dense_choice[next as usize * self.positions + position as usize] = chosen;
             return chosen;
@@ -153,8 +158,8 @@ impl Sets {
             + self.dense_choice.capacity()
             + self.numbers.capacity();
         numbers * size_of::<u32>()
-            + self.sets.capacity() * size_of::<Box<[u64]>>()
-            + self.sets.len() * (self.words * size_of::<u64>()).next_multiple_of(32)
+            + self.bits.capacity() * size_of::<Box<[u64]>>()
+            + self.bits.len() * (self.words * size_of::<u64>()).next_multiple_of(32)
             + self.sparse_choice.capacity() * HASH_ITEM_BYTES
     }
 }

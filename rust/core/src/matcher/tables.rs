@@ -208,6 +208,12 @@ impl Tables {
         self.sets.choice(automaton, position, next)
     }
 
+    /// As [`Self::choice`], or [`super::sets::UNKNOWN`] where it is not at hand.
+    #[inline]
+    pub(super) fn known_choice(&self, position: u32, next: u32) -> u32 {
+        self.sets.known_choice(position, next)
+    }
+
     /// The set of a row with symbol `code` whose next row has set `next`. Looked up where it was asked for before.
     pub fn step_to(&mut self, automaton: &Automaton, next: u32, code: u32) -> Result<u32, Full> {
         if let Some(&known) = self.row_steps.get(&(next, code)) {

@@ -153,9 +153,9 @@ impl Pass<'_> {
                 break;
             }
             if begin < end {
-                let begun = self.collected.begun_before(end - row);
-                sink.add_partition(self.partition, self.matches + begun - counted, context.budget)?;
-                (self.matches, counted) = (0, begun);
+                let starts = self.collected.begun_before(end - row);
+                sink.add_partition(self.partition, self.matches + starts - counted, context.budget)?;
+                (self.matches, counted) = (0, starts);
             }
             self.partition += 1;
             self.look(context, 1)?;
