@@ -34,6 +34,7 @@ mod aggregates;
 mod average;
 mod batch;
 mod bitmap;
+mod bits;
 mod calendar_calls;
 mod cast_calls;
 mod columns;
@@ -60,6 +61,7 @@ mod value;
 
 pub use aggregates::{Aggregate, Function};
 pub use bitmap::Bitmap;
+pub(crate) use bits::{Bits, Validity};
 pub use columns::{BoolColumn, FixedColumn, ValueColumn};
 pub use compile::{Condition, ExpressionError, Scope};
 pub use error::EvaluationError;
