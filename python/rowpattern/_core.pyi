@@ -216,8 +216,8 @@ class ComputedColumn:
     def __len__(self) -> int: ...
     def __arrow_c_array__(self, requested_schema: object = None) -> tuple[object, object]: ...
 
-# None is the item's own row; else names of variables, whether from the first, how many of them on or back, rows, running.
-_ReadRow: TypeAlias = Optional[tuple[Optional[Sequence[str]], bool, int, int, bool]]
+# None is the item's own row; else names of variables, whether from the first, how many on or back, rows, running.
+_ReadRow: TypeAlias = Union[tuple[Optional[Sequence[str]], bool, int, int, bool], Literal["partition"], None]
 
 @final
 class AnswerItems:
@@ -255,6 +255,15 @@ class AnswerItems:
         timeout_seconds: Optional[float] = None,
         memory_limit_mb: Optional[float] = None,
     ) -> list[list[ComputedColumn]]: ...
+    def aggregate(
+        self,
+        aggregates: Sequence[tuple[str, Optional[int], Optional[Sequence[str]], bool, str]],
+        columns: Sequence[tuple[str, _ArrowColumn, bool]],
+        *,
+        threads: int = 1,
+        timeout_seconds: Optional[float] = None,
+        memory_limit_mb: Optional[float] = None,
+    ) -> list[ComputedColumn]: ...
 
 @final
 class Spans:

@@ -25,14 +25,18 @@ class Case:
         text = random_.choice(PATTERNS)
         self.pattern = rowpattern.compile(text)
         self.rows = rows
-        self.starts = sorted({0, *(random_.randrange(rows) for _ in range(random_.choice([0, 3, rows // 5])))}) if rows else []
+        self.starts = (
+            sorted({0, *(random_.randrange(rows) for _ in range(random_.choice([0, 3, rows // 5])))}) if rows else []
+        )
         # Runs make long matches.
         labels = "".join(letter * random_.choice([1, 1, 2, 30]) for letter in random_.choices("ABCDX", k=rows))[:rows]
         self.matches = self.pattern.match(labels, partitions=("starts", self.starts), skip=random_.choice(SKIPS))
         mapped = iter(np.asarray(self.matches.rows.classifier).tolist())
         excluded = iter(np.asarray(self.matches.rows.excluded).tolist())
         self.found = []
-        spans = zip(*(np.asarray(getattr(self.matches, name)).tolist() for name in ("start", "end", "number", "partition")))
+        spans = zip(
+            *(np.asarray(getattr(self.matches, name)).tolist() for name in ("start", "end", "number", "partition"))
+        )
         for start, end, number, partition in spans:
             of_rows = [(next(mapped), next(excluded)) for _ in range(start, end)]
             self.found.append((start, end, number, partition, of_rows))
@@ -50,7 +54,11 @@ class Case:
                 if excluded or not is_excluded
             ]
         if unmatched:
-            taken = {row for start, end, *_ in self.found for row in (range(start, end) if start < end or not empty else [start])}
+            taken = {
+                row
+                for start, end, *_ in self.found
+                for row in (range(start, end) if start < end or not empty else [start])
+            }
             found += [(row, 0, None, row, None) for row in range(self.rows) if row not in taken]
         found.sort(key=lambda item: item[:2])
         return [item[2:] for item in found]
@@ -58,15 +66,19 @@ class Case:
     def row(self, item: tuple[int | None, int, int | None], at: Any) -> int | None:
         """The row to which navigation leads from an item."""
         match, own, so_far = item
-        if at is None:
+        if at is None or (at == "partition" and match is None):
             return own
         if match is None:
             return None
+        if at == "partition":
+            return self.starts[self.found[match][3]]
         variables, first, offset, rows, running = at
-        start, end, _, partition, of_rows = self.found[match]
+        start, _, _, partition, of_rows = self.found[match]
         seen = of_rows[:so_far] if running and so_far is not None else of_rows
         names = self.pattern.variables
-        there = [start + at for at, (variable, _) in enumerate(seen) if variables is None or names[variable] in variables]
+        there = [
+            start + at for at, (variable, _) in enumerate(seen) if variables is None or names[variable] in variables
+        ]
         if offset >= len(there):
             return None
         row = (there[offset] if first else there[-1 - offset]) + rows
@@ -93,8 +105,11 @@ def columns(random_: random.Random, rows: int) -> list[pa.Array]:
     numbers = [random_.choice([None, 0, 1, -1, 5, 127, -128]) for _ in range(rows)]
     texts = [None if number is None else "é" * (number % 5) + str(number) for number in numbers]
     whole = [number or 0 for number in numbers]
-    every = [
-        *(pa.array(numbers, kind()) for kind in (pa.int8, pa.int16, pa.int32, pa.int64, pa.float32, pa.float64, pa.date32)),
+    return [
+        *(
+            pa.array(numbers, kind())
+            for kind in (pa.int8, pa.int16, pa.int32, pa.int64, pa.float32, pa.float64, pa.date32)
+        ),
         *(pa.array(numbers, pa.int64()).cast(kind) for kind in (pa.timestamp("ns", "UTC"), pa.duration("s"))),
         pa.array(whole, pa.int64()).view(pa.uint64()),
         pa.array([abs(each) for each in whole], pa.int64()).cast(pa.time64("ns")),
@@ -104,15 +119,21 @@ def columns(random_: random.Random, rows: int) -> list[pa.Array]:
         pa.array([each % 2 == 0 for each in whole]),
         pa.array([None if each is None else decimal.Decimal(each) for each in numbers], pa.decimal128(30, 2)),
         pa.array([None if each is None else decimal.Decimal(each) for each in numbers], pa.decimal64(12, 2)),
-        pa.array([None if each is None else pa.MonthDayNano((each, each, each)) for each in numbers], pa.month_day_nano_interval()),
+        pa.array(
+            [None if each is None else pa.MonthDayNano((each, each, each)) for each in numbers],
+            pa.month_day_nano_interval(),
+        ),
         *(pa.array(texts, kind) for kind in (pa.string(), pa.large_string())),
         *(pa.array([str(each).encode() for each in whole], kind) for kind in (pa.binary(), pa.large_binary())),
         pa.array([None if each is None else f"{each:5}".encode()[:5] for each in numbers], pa.binary(5)),
         pa.array(texts, pa.string()).dictionary_encode(),
-        pa.DictionaryArray.from_arrays(pa.array([each % 3 for each in whole], pa.int8()), ["x", "y", "z"], ordered=True),
-        pa.ExtensionArray.from_storage(pa.uuid(), pa.array([bytes([each % 256] * 16) for each in whole], pa.binary(16))),
+        pa.DictionaryArray.from_arrays(
+            pa.array([each % 3 for each in whole], pa.int8()), ["x", "y", "z"], ordered=True
+        ),
+        pa.ExtensionArray.from_storage(
+            pa.uuid(), pa.array([bytes([each % 256] * 16) for each in whole], pa.binary(16))
+        ),
     ]
-    return every
 
 
 def chunked(random_: random.Random, values: pa.Array) -> pa.ChunkedArray:
@@ -129,18 +150,22 @@ def chunked(random_: random.Random, values: pa.Array) -> pa.ChunkedArray:
 
 def navigation(random_: random.Random, names: tuple[str, ...], running: bool) -> Any:
     variables = random_.choice([None, [random_.choice(names)], random_.sample(names, random_.randint(1, len(names)))])
-    return (variables, random_.random() < 0.5, random_.choice([0, 0, 1, 2, 40]), random_.choice([0, 0, 0, -1, 1, -7, 10**12]), running)
+    return (
+        variables,
+        random_.random() < 0.5,
+        random_.choice([0, 0, 1, 2, 40]),
+        random_.choice([0, 0, 0, -1, 1, -7, 10**12]),
+        running,
+    )
 
 
-def check(random_: random.Random, rows: int, kinds: int) -> None:
+def check(random_: random.Random, rows: int, kinds: int) -> None:  # noqa: PLR0915 - one list of all that is read
     case = Case(random_, rows)
     names = case.pattern.variables
     per_row = random_.random() < 0.7
     flags = {name: per_row and random_.random() < 0.5 for name in ("excluded", "empty", "unmatched")}
-    if per_row:
-        items = case.items(**flags)
-    else:
-        items = [(at, start, None) for at, (start, *_) in enumerate(case.found)]
+    of_matches = [(at, start, None) for at, (start, *_) in enumerate(case.found)]
+    items = case.items(**flags) if per_row else of_matches
     core = AnswerItems(
         case.matches,
         rows,
@@ -154,11 +179,11 @@ def check(random_: random.Random, rows: int, kinds: int) -> None:
     source = [chunked(random_, each) for each in random_.sample(columns(random_, rows), kinds)]
     given = [(each, random_.random() < 0.5) for each in source]
     forms = [stored(each) for each in source]
-    places = [None, *(navigation(random_, names, running) for _ in range(6))]
+    places: list[Any] = [None, "partition", *(navigation(random_, names, running) for _ in range(6))]
     counted = random_.sample(names, random_.randint(0, len(names)))
     reads: list[Any] = [
         *(("value", at, number) for at in places for number in range(len(source)) if rows),
-        *((kind, at) for at in places[1:] for kind in ("exists", "classifier")),
+        *((kind, at) for at in places[2:] for kind in ("exists", "classifier")),
         *(("row", at, random_.random() < 0.5) for at in places),
         *[("number",), ("match",), ("count", counted, running)],
     ]
@@ -233,7 +258,8 @@ def test_long_matches(running: bool, threads: int) -> None:
     items = AnswerItems(matches, len(labels), pa.array([0]), per_row=True, unmatched=True)
     at = (["A"], False, 0, 0, running)
     value = pa.array(np.arange(len(labels)))
-    row, count, last = items.read([("row", None, False), ("count", ["B"], running), ("value", at, 0)], [(value, False)], threads=threads)
+    reads: list[Any] = [("row", None, False), ("count", ["B"], running), ("value", at, 0)]
+    row, count, last = items.read(reads, [(value, False)], threads=threads)
     assert np.array_equal(pa.array(row[0]), np.arange(len(labels)))
     counts = pa.array(count[0])
     assert counts.null_count == 1

@@ -3,23 +3,27 @@
 use arrow_schema::DataType;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
+use pyo3::types::{PyString, PyTuple};
+use rowpattern_core::expression::{Aggregate, ColumnsError, FixedColumn, Function, Type, ValueColumn};
 use rowpattern_core::measures::{
-    ChunkValues, ChunkedColumn, ColumnChunk, Items, Navigation, OrderedRows, Output, PartitionRows, Read, Reference,
-    RowNumbers, Shown, read_items,
+    ChunkValues, ChunkedColumn, ColumnChunk, ItemAggregate, Items, Navigation, OrderedRows, Output, PartitionRows,
+    Read, Reference, RowNumbers, Shown, aggregate_items, read_items,
 };
 use rowpattern_core::rows::VariableSet;
 use rowpattern_macros::catch_panics;
 
 use super::arrow::{ArrowArray, Integers, Values};
 use super::computed_column::ComputedColumn;
-use super::errors::rows_error;
+use super::errors::{QueryError, rows_error};
 use super::ffi;
+use super::input::problem;
 use super::limits::CallLimits;
 use super::matches::Matches;
+use super::nodes;
 use super::numbers::{optional_number, whole};
 use super::signals::Signals;
 use super::taken_columns::{chunked, computed};
+use super::typed_columns::typed_column;
 
 /// What gets measures: the rows of an answer, in its order.
 ///
@@ -107,7 +111,8 @@ impl AnswerItems {
     /// Reads columns of the answer, one value an item.
     ///
     /// Args:
-    ///     reads: what is read, as tuples. A row is None, the item's own (of a match its first one), or what navigation leads to:
+    ///     reads: what is read, as tuples. A row is None, the item's own (of a match its first one), "partition", the first of its
+    ///         partition (of a row in no match, that row), or what navigation leads to:
     ///         (names of variables or None, first, offset, rows, running), as in `rowpattern.sql.bind.references.Navigation`.
     ///         ("value", row, the number of a column): the value there, NULL where there is no row.
     ///         ("exists", row): whether there is a row.
@@ -166,18 +171,105 @@ impl AnswerItems {
             wanted.push(read);
             kinds.push(kind);
         }
-        let starts = match &self.starts[..] {
-            [ArrowArray { values: Values::Integers(Integers::I64(starts)), .. }] => &starts[..],
-            _ => &[],
-        };
-        let rows =
-            OrderedRows { partitions: PartitionRows { starts, rows: self.rows }, order: row_numbers(&self.order) };
+        let rows = self.ordered_rows();
         let (found, mut signals) = (matches.found(), Signals::new());
         let taken = py.detach(|| {
             read_items(&found, &self.items, &rows, &wanted, threads, &limits.budget, &mut || signals.tick())
         });
         let taken = taken.map_err(|reason| signals.raised.unwrap_or_else(|| limits.error(reason)))?;
         taken.into_iter().zip(&kinds).map(|(column, kind)| computed(column, kind)).collect()
+    }
+
+    /// Computes aggregates over the rows of matches, one value an item.
+    ///
+    /// Args:
+    ///     aggregates: (function, the number of a column or None, names of variables or None, running, type of the result), as
+    ///         `Conditions` takes them; over the rows of the match up to the item's where it is running and items are rows.
+    ///     columns: (type, Arrow column, whether its rows are in the table's order and not in that of partitions).
+    ///     threads: the most threads.
+    ///     timeout_seconds: as for `Pattern.match`.
+    ///     memory_limit_mb: as for `Pattern.match`.
+    ///
+    /// Returns a list with a `ComputedColumn` for each, as `evaluate`; NULL where the item is a row in no match. Sums of whole
+    /// numbers are int64 where all of them fit.
+    ///
+    /// Raises:
+    ///     ValueError: an aggregate is none that is computed here.
+    ///     UnknownVariableError: the pattern has no such primary variable.
+    ///     RowsError: a column cannot be read as its type.
+    ///     QueryError: a value does not fit into its type.
+    ///     QueryLimitError: a limit was passed.
+    ///     MemoryError: there is not enough memory.
+    ///
+    /// Takes time linear in the rows of matches; the interpreter is released meanwhile. Sums of floating point numbers are
+    /// added in the order of rows.
+    #[pyo3(signature = (aggregates, columns, *, threads = 1, timeout_seconds = None, memory_limit_mb = None))]
+    fn aggregate(
+        &self,
+        py: Python<'_>,
+        aggregates: Vec<(String, Option<usize>, Option<Vec<String>>, bool, String)>,
+        columns: Vec<(String, Bound<'_, PyAny>, bool)>,
+        #[pyo3(from_py_with = whole)] threads: usize,
+        #[pyo3(from_py_with = optional_number)] timeout_seconds: Option<f64>,
+        #[pyo3(from_py_with = optional_number)] memory_limit_mb: Option<f64>,
+    ) -> PyResult<Vec<ComputedColumn>> {
+        let limits = CallLimits::read(timeout_seconds, memory_limit_mb)?;
+        let matches = self.matches.get();
+        let mut arrays = Vec::new();
+        for (number, (kind, column, _)) in columns.iter().enumerate() {
+            let name = format!("column {number}");
+            let found = ffi::arrow_arrays(column, &name, Some(&limits))?
+                .ok_or_else(|| rows_error(format!("{name} must be a column of Arrow")))?;
+            arrays.push((nodes::typed(kind)?, found, name));
+        }
+        let read = arrays.iter().map(|(kind, found, name)| typed_column(py, found, *kind, name, Some(&limits)));
+        let values = read.collect::<PyResult<Vec<_>>>()?;
+        let mut wanted = Vec::new();
+        for (name, number, variables, running, result) in aggregates {
+            let argument = number.map(|number| arrays.get(number).map(|(kind, ..)| *kind).ok_or(number)).transpose();
+            let argument = argument.map_err(|number| PyValueError::new_err(format!("there is no column {number}")))?;
+            let result = nodes::typed(&result)?;
+            let function = Function::named(&name).filter(|function| function.is_native(argument, result));
+            let Some(function) = function else {
+                return Err(PyValueError::new_err(format!("the aggregate {name} is not computed here")));
+            };
+            let variables = variables.map(|names| matches.set(py, &names)).transpose()?;
+            let aggregate = Aggregate { function, column: number, argument, variables, result };
+            let through_order = number.and_then(|number| columns.get(number)).is_some_and(|(.., through)| *through);
+            wanted.push(ItemAggregate { aggregate, through_order, running });
+        }
+        let (rows, found, mut signals) = (self.ordered_rows(), matches.found(), Signals::new());
+        let computed = py.detach(|| {
+            let mut tick = || signals.tick();
+            aggregate_items(&found, &self.items, &rows, (&wanted, &values), threads, &limits.budget, &mut tick)
+        });
+        if let Some(raised) = signals.raised {
+            return Err(raised);
+        }
+        let computed = computed.map_err(|error| match error {
+            ColumnsError::Stopped(reason) => limits.error(reason),
+            ColumnsError::Evaluation(number, error) => {
+                QueryError::new_err(format!("aggregate {number}: {}", problem(error)))
+            }
+        })?;
+        computed
+            .into_iter()
+            .zip(&wanted)
+            .map(|(column, wanted)| {
+                let (column, kind) = narrowed(column, wanted.aggregate.result);
+                ComputedColumn::new(column, kind)
+            })
+            .collect()
+    }
+}
+
+impl AnswerItems {
+    fn ordered_rows(&self) -> OrderedRows<'_> {
+        let starts = match &self.starts[..] {
+            [ArrowArray { values: Values::Integers(Integers::I64(starts)), .. }] => &starts[..],
+            _ => &[],
+        };
+        OrderedRows { partitions: PartitionRows { starts, rows: self.rows }, order: row_numbers(&self.order) }
     }
 }
 
@@ -186,6 +278,23 @@ fn row_numbers(order: &[ArrowArray]) -> Option<RowNumbers<'_>> {
         [ArrowArray { values: Values::Integers(Integers::U32(rows)), .. }] => Some(RowNumbers::Narrow(rows)),
         [ArrowArray { values: Values::Integers(Integers::I64(rows)), .. }] => Some(RowNumbers::Wide(rows)),
         _ => None,
+    }
+}
+
+/// Sums as numbers of 64 bits, where these are enough for all of them.
+fn narrowed(column: ValueColumn<'static>, kind: Type) -> (ValueColumn<'static>, Type) {
+    match column {
+        ValueColumn::Wide(column) if kind == Type::HugeInt => {
+            let (values, valid) = column.into_parts();
+            // What stands at NULL is 0.
+            let narrow: Option<Vec<i64>> = values.iter().map(|&number| i64::try_from(number).ok()).collect();
+            let narrow = narrow.and_then(|values| FixedColumn::new(values, valid.clone()));
+            match narrow {
+                Some(narrow) => (ValueColumn::Int(narrow), Type::BigInt),
+                None => (FixedColumn::new(values, valid).map_or(ValueColumn::Null(0), ValueColumn::Wide), kind),
+            }
+        }
+        column => (column, kind),
     }
 }
 
@@ -248,6 +357,9 @@ fn read_of<'a>(
 fn row_of(py: Python<'_>, row: &Bound<'_, PyAny>, matches: &Matches) -> PyResult<Reference> {
     if row.is_none() {
         return Ok(Reference::OwnRow);
+    }
+    if row.is_instance_of::<PyString>() {
+        return Ok(Reference::PartitionRow);
     }
     let (variables, first, offset, rows, running): (Option<Vec<String>>, bool, usize, i64, bool) = row.extract()?;
     let variables: Option<VariableSet> = variables.map(|names| matches.set(py, &names)).transpose()?;

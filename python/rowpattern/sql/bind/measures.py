@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rowpattern.sql.bind.expressions import ExpressionReader, counts_rows
-from rowpattern.sql.bind.references import Aggregate, Classifier, Navigation
+from rowpattern.sql.bind.references import Aggregate, Classifier, Navigation, RunningAggregate
 from rowpattern.sql.expression.nodes import Branch, Case, Column, Conjunction, Literal, Operation, walk
 from rowpattern.sql.expression.write import sql_of
 
@@ -43,7 +43,11 @@ class MeasureReader(ExpressionReader):
         over_references, reads = self._aggregate_call(node)
         call = self._filtered(over_references, variables)
         counted = (self._variables.primary if variables is None else variables) if counts_rows(node) else None
-        return self._reference(Aggregate(sql_of(call), reads, self._final, counted, call))
+        columns = tuple((name, item) for name, item in reads if isinstance(item, str))
+        of_rows = None
+        if counted is None and len(columns) == len(reads):
+            of_rows = RunningAggregate(sql_of(over_references), columns, variables, over_references)
+        return self._reference(Aggregate(sql_of(call), reads, self._final, counted, call, of_rows))
 
     def _filtered(self, call: Call, variables: tuple[str, ...] | None) -> Call:
         """Leave out rows that are mapped to other variables."""

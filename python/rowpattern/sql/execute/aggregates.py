@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["aggregate"]
 
 
-def aggregate(
+def aggregate(  # noqa: PLR0917 - used once
     aggregates: Sequence[Aggregate],
     bound: BoundClause,
     rows: OrderedPartitions,
@@ -56,7 +56,7 @@ class _Aggregation:
         table: the rows of matches, with what aggregates read.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - used once
         self,
         aggregates: Sequence[Aggregate],
         bound: BoundClause,

@@ -14,9 +14,11 @@ from rowpattern.sql.text.source_location import nesting_limited
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from collections.abc import Set as AbstractSet
 
     from rowpattern.sql.bind.bound import BoundClause, Key
     from rowpattern.sql.bind.references import BoundExpression, Reference
+    from rowpattern.sql.execute.placement import Placements
     from rowpattern.sql.parse.clause import Clause
     from rowpattern.sql.parse.parser import ParsedQuery
     from rowpattern.sql.runtime.context import ExecutionContext, Step
@@ -60,9 +62,9 @@ def explained(
     for clause, table, sorted_rows in seen:
         bound = bound_clause(parsed, clause, table.names, context.check)
         with database(context) as using:
-            ways = placements(bound, table, using)
+            placed = placements(bound, table, using)
         lines += [f"clause {clause.number + 1} of {len(parsed.clauses)}"]
-        lines += ["  " + line for line in _clause(parsed, clause, bound, table, sorted_rows, ways)]
+        lines += ["  " + line for line in _clause(parsed, clause, bound, table, sorted_rows, placed)]
     lines.append(_around(parsed))
     if analyze:
         lines += ["steps", *("  " + line for line in _steps(context.steps))]
@@ -75,7 +77,7 @@ def _clause(  # noqa: PLR0917 - used once
     bound: BoundClause,
     table: Table,
     sorted_rows: bool | None,
-    ways: Mapping[str, list[str]],
+    placed: Placements,
 ) -> list[str]:
     source = parsed.sql[clause.source.begin : clause.source.end]
     lines = [f"over {' '.join(source.split())}: {table.rows:,} rows of {len(table.names)} columns"]
@@ -91,12 +93,13 @@ def _clause(  # noqa: PLR0917 - used once
         if variable not in conditions:
             lines.append(f"{variable}: true of every row")
         else:
-            lines += _computed(f"{variable} AS", conditions[variable], ways[f"DEFINE {variable}"])
+            lines += _computed(f"{variable} AS", conditions[variable], placed.ways[f"DEFINE {variable}"])
     lines += bound.compiled().explain().split("\n")
     lines.append(f"{bound.rows_shown.upper()} PER MATCH; AFTER MATCH SKIP {' '.join(bound.skip).strip().upper()}")
     for measure in bound.measures:
-        lines += _computed(f"measure {measure.name}:", measure.expression, ways.get(f"measure {measure.name}", []))
-    lines.append(f"cost: {_cost(bound, table.rows)}")
+        what = f"measure {measure.name}"
+        lines += _computed(f"{what}:", measure.expression, placed.ways.get(what, []), placed.aggregates)
+    lines.append(f"cost: {_cost(bound, table.rows, placed.aggregates)}")
     return lines
 
 
@@ -104,15 +107,22 @@ def _key(key: Key) -> str:
     return f"{key.name}{' DESC' if key.descending else ''}{' NULLS FIRST' if key.nulls_first else ''}"
 
 
-def _computed(what: str, expression: BoundExpression, ways: list[str]) -> list[str]:
-    if expression.only is not None and not ways:
-        by_duckdb = isinstance(expression.only, Aggregate) and expression.only.counts is None
-        return [f"{what} {expression.text}: {_reference(expression.only)}{'' if by_duckdb else ', without DuckDB'}"]
+def _computed(
+    what: str, expression: BoundExpression, ways: list[str], by_engine: AbstractSet[Aggregate] = frozenset()
+) -> list[str]:
+    only = expression.only
+    if only is not None and not ways:
+        by_duckdb = _is_by_duckdb(only, by_engine)
+        return [f"{what} {expression.text}: {_reference(only, by_engine)}{'' if by_duckdb else ', without DuckDB'}"]
     lines = [f"{what} {expression.text}: {ways[0]}", *(f"  {line}" for line in ways[1:])]
-    return lines + [f"  {name}: {_reference(item)}" for name, item in expression.reads]
+    return lines + [f"  {name}: {_reference(item, by_engine)}" for name, item in expression.reads]
 
 
-def _reference(item: Reference) -> str:
+def _is_by_duckdb(item: Reference, by_engine: AbstractSet[Aggregate]) -> bool:
+    return isinstance(item, Aggregate) and item.counts is None and item not in by_engine
+
+
+def _reference(item: Reference, by_engine: AbstractSet[Aggregate]) -> str:
     if isinstance(item, Value):
         return f"{item.column} of {_place(item.at)}"
     if isinstance(item, RowExists):
@@ -124,7 +134,9 @@ def _reference(item: Reference) -> str:
     if isinstance(item, RunningAggregate):
         return f"{item.sql} of the match so far"
     over = "the whole match" if item.final else "the match up to the row"
-    return f"a count over {over}" if item.counts is not None else f"{item.sql} over {over}, by DuckDB"
+    if item.counts is not None:
+        return f"a count over {over}"
+    return f"{item.sql} over {over}{', by DuckDB' if _is_by_duckdb(item, by_engine) else ''}"
 
 
 def _place(at: Any) -> str:
@@ -140,7 +152,7 @@ def _place(at: Any) -> str:
     return place
 
 
-def _cost(bound: BoundClause, rows: int) -> str:
+def _cost(bound: BoundClause, rows: int, by_engine: AbstractSet[Aggregate]) -> str:
     columns = len({name for each in bound.conditions for name, _ in each.expression.reads})
     parts = [f"{columns} column{'s' if columns != 1 else ''} in and {len(bound.conditions)} conditions out"]
     if any(condition.expression.depends for condition in bound.conditions):
@@ -150,7 +162,7 @@ def _cost(bound: BoundClause, rows: int) -> str:
     if bound.partition_by or bound.order_by:
         parts.insert(0, f"a look at {rows:,} rows' keys, or O(n log n) to sort them")
     references = [item for each in bound.measures for _, item in each.expression.reads]
-    aggregates = [item for item in references if isinstance(item, Aggregate) and item.counts is None]
+    aggregates = [item for item in references if isinstance(item, Aggregate) and _is_by_duckdb(item, by_engine)]
     if any(each.final for each in aggregates):
         parts.append("a GROUP BY over the rows of matches")
     if any(not each.final for each in aggregates):

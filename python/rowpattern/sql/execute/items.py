@@ -65,10 +65,9 @@ class Items:
         self._rows = rows
         self._context = context
         order = None if rows.order is None else pa.array(rows.order)
+        options: dict[str, Any] = {**shown._asdict(), **context.remaining}
         with context.limited():
-            self._core = AnswerItems(
-                matches, rows.count, pa.array(rows.starts), order, **shown._asdict(), **context.remaining
-            )
+            self._core = AnswerItems(matches, rows.count, pa.array(rows.starts), order, **options)
         self.count = len(self._core)
 
     @cached_property
@@ -98,13 +97,38 @@ class Items:
         items = list(dict.fromkeys(wanted))
         return dict(zip(items, self._read([self._wanted(item) for item in items])))
 
-    def own_values(self, columns: Sequence[PlacedColumn]) -> list[Array]:
-        """Read columns at the items' own rows: of a match its first one. They are held."""
-        return self._read([(("value", None), column) for column in columns])
+    def own_values(self, columns: Sequence[PlacedColumn], partition_keys: int = 0) -> list[Array]:
+        """Read columns at the items' own rows: of a match its first one. They are held.
+
+        Args:
+            columns: the columns.
+            partition_keys: how many of them, which are first, partition the rows.
+        """
+        rows = [
+            "partition" if at < partition_keys and _same_where_equal(each) else None for at, each in enumerate(columns)
+        ]
+        return self._read([(("value", row), column) for row, column in zip(rows, columns)])
 
     def own_classifiers(self) -> Array:
         """Read the classifiers of the items' own rows."""
         return self._read([(("classifier", (None, False, 0, 0, True)), None)])[0]
+
+    def aggregate(
+        self,
+        aggregates: Sequence[tuple[str, int | None, Sequence[str] | None, bool, str]],
+        columns: Sequence[tuple[str, pa.ChunkedArray, bool]],
+    ) -> list[pa.Array]:
+        """Compute aggregates, as the core takes them; columns are held.
+
+        Raises:
+            QueryError: a value does not fit into its type.
+        """
+        context = self._context
+        with context.limited():
+            found = self._core.aggregate(aggregates, columns, threads=context.threads, **context.remaining)
+        arrays = [pa.array(column) for column in found]
+        context.hold(sum(array.nbytes for array in arrays))
+        return arrays
 
     def read_numbers(self, *reads: tuple[Any, ...]) -> list[pa.Array]:
         """Read what the core has as numbers; they are held."""
@@ -155,15 +179,17 @@ class Items:
             found = self._core.read(reads, columns, threads=context.threads, **context.remaining)
         arrays = [[pa.array(chunk) for chunk in chunks] for chunks in found]
         context.hold(sum(chunk.nbytes for chunks in arrays for chunk in chunks))
-        by_arrow = [at for at, (_, column) in enumerate(wanted) if column is not None and reads[at][0] == "row"]
+        by_arrow = [
+            (at, column) for at, (_, column) in enumerate(wanted) if column is not None and reads[at][0] == "row"
+        ]
 
-        def take(at: int) -> Array:
-            (rows,), column = arrays[at], wanted[at][1]
+        def take(item: tuple[int, PlacedColumn]) -> Array:
+            (rows,), column = arrays[item[0]], item[1]
             taken = take_values(context, column.values, rows)
             context.release(rows.nbytes)
             return taken
 
-        taken = dict(zip(by_arrow, in_threads(context.threads, take, by_arrow, self.count)))
+        taken = dict(zip((at for at, _ in by_arrow), in_threads(context.threads, take, by_arrow, self.count)))
         columns_read: list[Array] = []
         for at, read in enumerate(reads):
             if at in taken:
@@ -180,3 +206,18 @@ class Items:
 
 def _core_navigation(at: Navigation) -> tuple[Any, ...]:
     return (at.variables, at.first, at.offset, at.rows, not at.final)
+
+
+def _same_where_equal(column: PlacedColumn) -> bool:
+    """Say whether equal values of a column are the same, so that that of a partition's first row can be read."""
+    types, kind = pa.types, column.values.type
+    return bool(
+        types.is_integer(kind)
+        or types.is_string(kind)
+        or types.is_large_string(kind)
+        or types.is_binary(kind)
+        or types.is_large_binary(kind)
+        or types.is_boolean(kind)
+        or types.is_date32(kind)
+        or types.is_timestamp(kind)
+    )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from rowpattern.sql.bind.references import Aggregate
 from rowpattern.sql.execute.aggregates import aggregate
+from rowpattern.sql.execute.engine_aggregates import engine_aggregates
 from rowpattern.sql.execute.row_expressions import ItemInputs, compute
 from rowpattern.sql.execute.typed_clause import typed_clause
 from rowpattern.sql.tables.answers import plain_integers
@@ -31,17 +32,25 @@ def measure(
     names = dict(pair for each in left for pair in each.expression.reads)
     # Expressions are not computed for rows of no match: they might give something.
     of_matched = items.matched
-    every = dict.fromkeys([*alone.values(), *names.values()])
-    aggregates = [item for item in every if isinstance(item, Aggregate) and item.counts is None]
-    aggregated = aggregate(aggregates, bound, rows, of_matched, database, context) if aggregates else {}
-    read = items.read(item for item in alone.values() if item not in aggregated)
-    read |= {item: items.spread(values) for item, values in aggregated.items() if item in alone.values()}
-    found = {name: read[item] for name, item in alone.items()}
-    if left:
-        known: dict[Reference, Array] = dict(aggregated) if of_matched is not items else {**read, **aggregated}
+    of_measures = dict(pair for each in bound.measures for pair in each.expression.reads)
+    aggregates = {
+        name: item for name, item in of_measures.items() if isinstance(item, Aggregate) and item.counts is None
+    }
+    together = None
+    if left or aggregates:
+        together = typed_clause(bound.conditions, bound.measures, rows.table, database, bound.plans)
+    known: dict[Reference, Array] = {}
+    if together is not None and aggregates:
+        known |= engine_aggregates(aggregates, together, rows, of_matched)
+        others = [item for item in dict.fromkeys(aggregates.values()) if item not in known]
+        known |= aggregate(others, bound, rows, of_matched, database, context) if others else {}
+    read = items.read(item for item in alone.values() if item not in known)
+    found = {name: read[item] if item in read else items.spread(known[item]) for name, item in alone.items()}
+    if together is not None and left:
+        if of_matched is items:
+            known |= read
         known |= of_matched.read(item for item in names.values() if item not in known)
         columns = {name: known[item] for name, item in names.items()}
-        together = typed_clause(bound.conditions, bound.measures, rows.table, database, bound.plans)
         types = {name: each.type for name, each in together.aggregates.items() if each.type is not None}
         values = compute(together.measures, ItemInputs(columns, of_matched.count), together.labels, database, types)
         found.update(zip((each.name for each in left), map(items.spread, values)))

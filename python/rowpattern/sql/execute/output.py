@@ -66,24 +66,24 @@ def _columns(
                 seen.add(key.column)
                 keys.append(key)
     rest = _Rest(rows, items, bound.rest if of_rows else ())
-    taken = _own_values(rows, items, [*(rows.placed_key(key) for key in keys), *rest.placed])
+    placed = [*(rows.placed_key(key) for key in keys), *rest.placed]
+    taken = _own_values(rows, items, placed, len(bound.partition_by))
     return [
         *(AnswerColumn(key.name, values, key.column) for key, values in zip(keys, taken)),
-        *(
-            AnswerColumn(each.name, values, each.expression.origin)
-            for each, values in zip(bound.measures, measures)
-        ),
+        *(AnswerColumn(each.name, values, each.expression.origin) for each, values in zip(bound.measures, measures)),
         *rest.columns(taken[len(keys) :]),
     ]
 
 
-def _own_values(rows: OrderedPartitions, items: Items, columns: Sequence[PlacedColumn]) -> list[Array]:
+def _own_values(
+    rows: OrderedPartitions, items: Items, columns: Sequence[PlacedColumn], partition_keys: int
+) -> list[Array]:
     """Return the values of columns at the items' own rows."""
     first = items.first_row
     # What pandas has can be changed, and so the answer has values of its own.
     if first is not None and rows.table.kind != "pandas":
         return [column.values.slice(first, items.count) for column in columns]
-    return items.own_values(columns)
+    return items.own_values(columns, partition_keys)
 
 
 class _Rest:
@@ -111,6 +111,5 @@ class _Rest:
         """Return all of them, with the values of those that were read as Arrow's."""
         read = iter(taken)
         return [
-            AnswerColumn(name, self._native[name] if name in self._native else next(read), name)
-            for name in self._names
+            AnswerColumn(name, self._native[name] if name in self._native else next(read), name) for name in self._names
         ]

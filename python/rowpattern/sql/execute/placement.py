@@ -6,11 +6,12 @@ rounds while the search for matches runs.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rowpattern.sql.bind.bound import TypedPlans
 from rowpattern.sql.bind.expressions import columns_in
-from rowpattern.sql.bind.references import RunningAggregate
+from rowpattern.sql.bind.references import Aggregate, RunningAggregate
+from rowpattern.sql.execute.engine_aggregates import is_by_engine
 from rowpattern.sql.execute.match_conditions import anchor
 from rowpattern.sql.execute.typed_clause import typed_clause
 from rowpattern.sql.expression.typed import Computed, Reference, walk_typed
@@ -26,17 +27,28 @@ if TYPE_CHECKING:
     from rowpattern.sql.expression.typed import Typed
     from rowpattern.sql.tables.inputs import Table
 
-__all__ = ["placements"]
+__all__ = ["Placements", "placements"]
 
 _ENGINE = "by the engine, over whole columns"
 _ENGINE_WHILE_MATCHING = "by the engine while matching, going back where it fails"
 _ROUNDS = "asked of DuckDB in rounds while matching, 1 to 4 ms each for up to 10,000 requests"
 
 
-def placements(bound: BoundClause, table: Table, database: Database) -> dict[str, list[str]]:
-    """Return for each condition and measure, by `DEFINE A` and `measure m`, how it is computed.
+class Placements(NamedTuple):
+    """How the expressions of a clause are computed.
 
-    The first line is the way of the whole; the others are about parts that go another way.
+    Attributes:
+        ways: for each condition and measure, by `DEFINE A` and `measure m`. The first line is the way of the whole; the
+            others are about parts that go another way.
+        aggregates: those of measures that the engine computes.
+    """
+
+    ways: dict[str, list[str]]
+    aggregates: frozenset[Aggregate]
+
+
+def placements(bound: BoundClause, table: Table, database: Database) -> Placements:
+    """Say how the expressions of a clause are computed.
 
     Raises:
         QueryError: an expression needs a time zone, and its columns have several.
@@ -46,7 +58,13 @@ def placements(bound: BoundClause, table: Table, database: Database) -> dict[str
     found = {named.what: [_over_columns(each)] for named, each in (*together.rows, *together.measures)}
     for condition, (named, each) in zip(depending, together.dependent):
         found[named.what] = list(_while_matching(condition, each, together))
-    return found
+    of_measures = dict(pair for each in bound.measures for pair in each.expression.reads)
+    aggregates = {
+        item
+        for name, item in of_measures.items()
+        if isinstance(item, Aggregate) and name in together.aggregates and is_by_engine(item, together.aggregates[name])
+    }
+    return Placements(found, frozenset(aggregates))
 
 
 def _over_columns(each: TypedExpression) -> str:

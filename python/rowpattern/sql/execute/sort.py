@@ -79,7 +79,7 @@ class OrderedPartitions:
         return found
 
     def placed(self, name: str) -> PlacedColumn:
-        """Return a column of which not all rows are read: as the table has it, where it was not brought in order before."""
+        """Return a column to read some rows of: as the table has it, where it was not brought in order before."""
         found = self._taken.get(name)
         if found is not None:
             return PlacedColumn(found, through_order=False)

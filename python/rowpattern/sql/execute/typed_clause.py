@@ -33,6 +33,14 @@ _ROW_TYPES = {RowClassifier: "VARCHAR", MatchNumber: "BIGINT"}
 _OF_ROWS = {"row": "BIGINT", "classifier": "UTINYINT"}
 
 
+_AGGREGATES = (Aggregate, RunningAggregate)
+
+
+def _over_rows(item: Aggregate | RunningAggregate) -> Aggregate | RunningAggregate:
+    """Return an aggregate without a filter by variables, where that says all."""
+    return item.of_rows or item if isinstance(item, Aggregate) else item
+
+
 class TypedClause(NamedTuple):
     """A clause's expressions with types, each with what to call it in an error.
 
@@ -70,7 +78,8 @@ def typed_clause(
         parts = _Parts.of(conditions, measures)
         plans.put(_Parts, parts)
     every = [each for group in parts.groups for each in group]
-    found = typed(every, parts.sources(table), database, plans) if every else TypedExpressions((), {}, {})
+    known = every or parts.aggregates
+    found = typed(every, parts.sources(table), database, plans) if known else TypedExpressions((), {}, {})
     expressions = iter(found.expressions)
     rows, starts, dependent, of_measures = ([(each, next(expressions)) for each in group] for group in parts.groups)
     return TypedClause(rows, starts, dependent, of_measures, found.aggregates, found.labels)
@@ -87,6 +96,7 @@ class _Parts(NamedTuple):
         row_columns: the table's columns that those read, by their names in them.
         row_others: DuckDB's types of what else those read.
         places: where values of rows are read from, by the names of references.
+        alone: names of aggregates that stand in no expression.
     """
 
     groups: tuple[list[Named], list[Named], list[Named], list[Named]]
@@ -96,6 +106,7 @@ class _Parts(NamedTuple):
     row_columns: dict[str, str]
     row_others: dict[str, str]
     places: dict[str, Hashable]
+    alone: frozenset[str]
 
     @classmethod
     def of(cls, conditions: Sequence[Condition], measures: Sequence[BoundMeasure]) -> _Parts:
@@ -106,7 +117,15 @@ class _Parts(NamedTuple):
             [Named.measure(each) for each in measures if each.expression.only is None],
         )
         items: dict[str, Reference] = dict(pair for group in groups for each in group for pair in each.expression.reads)
-        aggregates = {name: item for name, item in items.items() if isinstance(item, (Aggregate, RunningAggregate))}
+        # A measure that is an aggregate alone is no expression, but the engine may compute the aggregate.
+        of_measures = dict(pair for each in measures for pair in each.expression.reads)
+        alone = {
+            name: item
+            for name, item in of_measures.items()
+            if isinstance(item, Aggregate) and item.of_rows is not None and name not in items
+        }
+        items |= alone
+        aggregates = {name: _over_rows(item) for name, item in items.items() if isinstance(item, _AGGREGATES)}
         read: dict[str, RowValue] = dict(pair for item in aggregates.values() for pair in item.reads)
         return cls(
             groups,
@@ -116,6 +135,7 @@ class _Parts(NamedTuple):
             {name: item for name, item in read.items() if isinstance(item, str)},
             _OF_ROWS | {name: _ROW_TYPES[type(item)] for name, item in read.items() if type(item) in _ROW_TYPES},
             {name: item.at for name, item in items.items() if isinstance(item, (Value, RowExists))},
+            frozenset(alone),
         )
 
     def sources(self, table: Table) -> Sources:
@@ -127,6 +147,7 @@ class _Parts(NamedTuple):
             {name: table.column(column) for name, column in self.row_columns.items()},
             self.row_others,
             self._one_place,
+            self.alone,
         )
 
     def _one_place(self, names: set[str]) -> Hashable | None:

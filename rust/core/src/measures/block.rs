@@ -19,6 +19,16 @@ pub enum Item {
     Unmatched(usize),
 }
 
+/// A row of a match.
+#[derive(Debug, Clone, Copy)]
+pub struct MatchedRow {
+    pub row: usize,
+    /// The first row of its match.
+    pub begin: usize,
+    /// The match, by its place in the block.
+    pub of: u32,
+}
+
 /// Items that follow one another. A match of many rows can be in several blocks.
 #[derive(Debug, Default)]
 pub struct Block {
@@ -26,14 +36,10 @@ pub struct Block {
     pub matches: Range<usize>,
     /// Where the variables of each match begin.
     pub places: Vec<usize>,
-    /// The partition of each match, and its number there.
+    /// The partition of each match, and its number there; nothing where nobody asks for it.
     pub partitions: Vec<(usize, usize)>,
     /// The matched rows; nothing where items are matches. Excluded rows are there too.
-    pub rows: Vec<usize>,
-    /// The match of each of these rows, by its place in the block.
-    pub of: Vec<u32>,
-    /// The first row of the match of each.
-    pub begins: Vec<usize>,
+    pub rows: Vec<MatchedRow>,
     /// Where the variables of the first of these rows stand.
     pub first_place: usize,
     /// The items, where they are not all rows, or all matches.
@@ -46,6 +52,8 @@ pub struct Block {
 pub struct Blocks<'m> {
     found: FoundMatches<'m>,
     shown: Shown,
+    /// Whether the partitions of matches are asked for.
+    with_partitions: bool,
     /// How many rows the table has, where those behind the last match are items.
     end_row: Option<usize>,
     next_match: usize,
@@ -60,11 +68,12 @@ pub struct Blocks<'m> {
 }
 
 impl<'m> Blocks<'m> {
-    pub fn new(found: FoundMatches<'m>, items: &Items, morsel: &Morsel) -> Self {
+    pub fn new(found: FoundMatches<'m>, items: &Items, morsel: &Morsel, with_partitions: bool) -> Self {
         let is_unmatched_shown = matches!(items.shown, Shown::Rows { unmatched: true, .. });
         Self {
             found,
             shown: items.shown,
+            with_partitions,
             end_row: (is_unmatched_shown && morsel.is_last).then_some(items.rows),
             next_match: morsel.matches.start,
             end_match: morsel.matches.end,
@@ -78,12 +87,10 @@ impl<'m> Blocks<'m> {
 
     /// Makes the next block; false where there is none.
     pub fn next(&mut self, block: &mut Block) -> bool {
-        let Block { places, partitions, rows, of, begins, items, .. } = block;
+        let Block { places, partitions, rows, items, .. } = block;
         places.clear();
         partitions.clear();
         rows.clear();
-        of.clear();
-        begins.clear();
         items.clear();
         block.matches = self.next_match..self.next_match;
         block.first_place = self.place + self.within;
@@ -98,16 +105,19 @@ impl<'m> Blocks<'m> {
     }
 
     fn add_matches(&mut self, block: &mut Block) {
-        let end = self.end_match.min(self.next_match + BLOCK);
-        for number in self.next_match..end {
-            let (start, end) = self.found.span(number);
-            block.places.push(self.place);
-            block.partitions.push(self.partition.next(&self.found));
-            self.place += end - start;
+        let matches = self.next_match..self.end_match.min(self.next_match + BLOCK);
+        let place = &mut self.place;
+        block.places.extend(self.found.spans(matches.clone()).map(|(start, end)| {
+            let before = *place;
+            *place += end - start;
+            before
+        }));
+        if self.with_partitions {
+            block.partitions.extend(matches.clone().map(|_| self.partition.next(&self.found)));
         }
-        block.matches.end = end;
-        block.len = end - self.next_match;
-        self.next_match = end;
+        self.next_match = matches.end;
+        block.len = matches.len();
+        block.matches = matches;
     }
 
     fn add_rows(&mut self, block: &mut Block, are_all_shown: bool, are_empty_shown: bool, are_unmatched_shown: bool) {
@@ -125,12 +135,14 @@ impl<'m> Blocks<'m> {
                 }
             }
             let Some((start, end)) = next else { return };
-            if self.within == 0 {
-                self.begun = self.partition.next(&self.found);
-            }
             let number = block.places.len();
             block.places.push(self.place);
-            block.partitions.push(self.begun);
+            if self.with_partitions {
+                if self.within == 0 {
+                    self.begun = self.partition.next(&self.found);
+                }
+                block.partitions.push(self.begun);
+            }
             block.matches.end = self.next_match + 1;
             let from = start + self.within;
             let rows = (end - from).min(BLOCK - block.rows.len());
@@ -141,9 +153,7 @@ impl<'m> Blocks<'m> {
                 self.covered = self.covered.max(start + 1);
             }
             let before = block.rows.len();
-            block.rows.extend(from..from + rows);
-            block.of.extend(std::iter::repeat_n(number as u32, rows));
-            block.begins.extend(std::iter::repeat_n(start, rows));
+            block.rows.extend((from..from + rows).map(|row| MatchedRow { row, begin: start, of: number as u32 }));
             if is_plain {
                 block.len += rows;
             } else {

@@ -1,5 +1,7 @@
 //! Matches that were found, and partitions in which they are.
 
+use std::ops::Range;
+
 /// Matches, in the order of their first rows, no two of which begin at one row.
 #[derive(Debug, Clone, Copy)]
 pub struct FoundMatches<'m> {
@@ -24,6 +26,14 @@ impl FoundMatches<'_> {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.starts.is_empty()
+    }
+
+    /// The first row of each of these matches, and the one behind its last.
+    #[inline]
+    pub(super) fn spans(&self, matches: Range<usize>) -> impl Iterator<Item = (usize, usize)> {
+        let starts = self.starts.get(matches.clone()).unwrap_or_default();
+        let ends = self.ends.get(matches).unwrap_or_default();
+        starts.iter().zip(ends).map(|(&start, &end)| (start as usize, end.max(start) as usize))
     }
 
     /// The first row of a match, and the one behind its last.

@@ -61,24 +61,23 @@ impl Items {
     ) -> Result<Self, Stopped> {
         let mut items = Self { shown, rows, morsels: Vec::new(), first_row: None };
         let mut morsel = Morsel::default();
+        let Shown::Rows { excluded, empty, unmatched } = shown else {
+            return items.of_matches(found, budget, tick);
+        };
         let (mut place, mut covered, mut consecutive) = (0, 0, Consecutive::default());
         for number in 0..found.len() {
             let (start, end) = found.span(number);
-            match shown {
-                Shown::Matches => morsel.items.end += 1,
-                Shown::Rows { excluded, empty, unmatched } => {
-                    if unmatched {
-                        morsel.items.end += start.saturating_sub(covered);
-                        consecutive.add(covered, start.saturating_sub(covered));
-                    }
-                    let all = if start == end { usize::from(empty) } else { end - start };
-                    let left_out = if excluded { 0 } else { count_set(found.excluded, place, end - start) };
-                    morsel.items.end += all - left_out;
-                    consecutive.add(start, all);
-                    consecutive.is_broken |= left_out > 0;
-                    covered = covered.max(if start == end && empty { start + 1 } else { end });
-                }
+            if unmatched {
+                let free = start.saturating_sub(covered);
+                morsel.items.end += free;
+                consecutive.add(covered, free);
             }
+            let all = if start == end { usize::from(empty) } else { end - start };
+            let left_out = if excluded { 0 } else { count_set(found.excluded, place, end - start) };
+            morsel.items.end += all - left_out;
+            consecutive.add(start, all);
+            consecutive.is_broken |= left_out > 0;
+            covered = covered.max(if start == end && empty { start + 1 } else { end });
             place += end - start;
             if morsel.items.len() >= ITEMS_A_MORSEL || number + 1 == found.len() {
                 budget.check()?;
@@ -87,8 +86,7 @@ impl Items {
                 items.push(&mut morsel, found, place, covered, budget)?;
             }
         }
-        let is_unmatched_shown = matches!(shown, Shown::Rows { unmatched: true, .. });
-        if is_unmatched_shown && covered < rows {
+        if unmatched && covered < rows {
             morsel.items.end += rows - covered;
             consecutive.add(covered, rows - covered);
             items.push(&mut morsel, found, place, covered, budget)?;
@@ -96,8 +94,21 @@ impl Items {
         if let Some(last) = items.morsels.last_mut() {
             last.is_last = true;
         }
-        items.first_row = consecutive.first.filter(|_| !consecutive.is_broken && shown != Shown::Matches);
+        items.first_row = consecutive.first.filter(|_| !consecutive.is_broken);
         Ok(items)
+    }
+
+    fn of_matches(mut self, found: &FoundMatches<'_>, budget: &Budget, tick: &mut Tick<'_>) -> Result<Self, Stopped> {
+        let (mut morsel, mut place) = (Morsel::default(), 0);
+        while morsel.matches.start < found.len() {
+            budget.check()?;
+            tick()?;
+            morsel.matches.end = found.len().min(morsel.matches.start + ITEMS_A_MORSEL);
+            morsel.items.end = morsel.matches.end;
+            place += found.spans(morsel.matches.clone()).map(|(start, end)| end - start).sum::<usize>();
+            self.push(&mut morsel, found, place, 0, budget)?;
+        }
+        Ok(self)
     }
 
     /// Adds a morsel, and makes it the next one, still empty.

@@ -34,6 +34,7 @@
 //! assert!(!read[0].valid.as_ref().unwrap().get(1));
 //! ```
 
+mod aggregate;
 mod block;
 mod columns;
 mod found;
@@ -46,6 +47,7 @@ mod taken;
 mod takers;
 mod texts;
 
+pub use aggregate::{ItemAggregate, aggregate_items};
 pub use columns::{ChunkValues, ChunkedColumn, ColumnChunk};
 pub use found::FoundMatches;
 pub use items::{Items, Shown};

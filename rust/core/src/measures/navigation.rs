@@ -1,6 +1,6 @@
 //! Which row FIRST, LAST, PREV and NEXT mean in matches that were found (ISO/IEC 19075-5, section 5.6).
 
-use super::block::Block;
+use super::block::{Block, MatchedRow};
 use super::found::FoundMatches;
 use super::mapped::MappedTo;
 use crate::rows::VariableSet;
@@ -33,7 +33,8 @@ pub struct PartitionRows<'p> {
 }
 
 impl PartitionRows<'_> {
-    fn bounds(&self, partition: usize) -> (usize, usize) {
+    /// The first row of a partition, and the one behind its last.
+    pub(super) fn bounds(&self, partition: usize) -> (usize, usize) {
         let start = |partition| self.starts.get(partition).map(|&row| row as usize);
         (start(partition).unwrap_or(0), start(partition + 1).unwrap_or(self.rows))
     }
@@ -80,11 +81,13 @@ impl Navigator {
     ) {
         rows.clear();
         let Navigation { first, offset, .. } = self.navigation;
-        let spans = block.matches.clone().map(|number| found.span(number));
+        let spans = found.spans(block.matches.clone());
         match &self.mapped {
-            None if first => rows.extend(spans.map(|(start, end)| end_or(start + offset, start, end))),
+            None if first => rows.extend(spans.map(|(start, end)| between(start.saturating_add(offset), start, end))),
             // Before the start it wraps around, and is behind the end.
-            None => rows.extend(spans.map(|(start, end)| end_or(end.wrapping_sub(1 + offset), start, end))),
+            None => {
+                rows.extend(spans.map(|(start, end)| between(end.wrapping_sub(offset).wrapping_sub(1), start, end)));
+            }
             Some(mapped) => {
                 let mut spans = spans.zip(&block.places);
                 if self.last.0 == block.matches.start && spans.next().is_some() {
@@ -121,16 +124,22 @@ impl Navigator {
     ) {
         rows.clear();
         let Navigation { first, offset, .. } = self.navigation;
-        let all = block.rows.iter().zip(&block.begins);
+        let all = block.rows.iter();
         match &self.mapped {
-            None if first => {
-                rows.extend(all.map(|(&row, &begin)| if offset <= row - begin { begin + offset } else { ABSENT }));
-            }
-            None => rows.extend(all.map(|(&row, &begin)| if offset <= row - begin { row - offset } else { ABSENT })),
+            None if first => rows.extend(all.map(
+                |&MatchedRow { row, begin, .. }| {
+                    if offset <= row - begin { begin + offset } else { ABSENT }
+                },
+            )),
+            None => rows.extend(all.map(
+                |&MatchedRow { row, begin, .. }| {
+                    if offset <= row - begin { row - offset } else { ABSENT }
+                },
+            )),
             Some(mapped) if offset == 0 => {
                 let mut held = self.running.held;
                 let variables = found.variables.get(block.first_place..).unwrap_or_default();
-                rows.extend(all.zip(variables).map(|((&row, &begin), &variable)| {
+                rows.extend(all.zip(variables).map(|(&MatchedRow { row, begin, .. }, &variable)| {
                     if row == begin {
                         held = ABSENT;
                     }
@@ -141,13 +150,13 @@ impl Navigator {
                 }));
                 self.running.held = held;
             }
-            Some(mapped) => rows.extend(all.enumerate().map(|(at, (&row, &begin))| {
-                self.running.next(mapped, found.variables, (first, offset), block.first_place + at, (row, begin))
+            Some(mapped) => rows.extend(all.enumerate().map(|(at, row)| {
+                self.running.next(mapped, found.variables, (first, offset), block.first_place + at, *row)
             })),
         }
         if self.navigation.rows != 0 {
-            for (row, &of) in rows.iter_mut().zip(&block.of) {
-                let partition = block.partitions.get(of as usize).map_or(0, |&(partition, _)| partition);
+            for (row, matched) in rows.iter_mut().zip(&block.rows) {
+                let partition = block.partitions.get(matched.of as usize).map_or(0, |&(partition, _)| partition);
                 *row = self.moved(*row, partitions.bounds(partition));
             }
         }
@@ -165,7 +174,7 @@ impl Navigator {
 
 /// The row, where it lies between these.
 #[inline]
-fn end_or(row: usize, start: usize, end: usize) -> usize {
+fn between(row: usize, start: usize, end: usize) -> usize {
     if row >= start && row < end { row } else { ABSENT }
 }
 
@@ -177,7 +186,7 @@ impl Running {
         variables: &[u8],
         (first, offset): (bool, usize),
         place: usize,
-        (row, begin): (usize, usize),
+        MatchedRow { row, begin, .. }: MatchedRow,
     ) -> usize {
         if row == begin {
             *self = Self { held: ABSENT, ..Self::default() };

@@ -78,6 +78,7 @@ pub fn read_items(
     let of_morsel = |_: &_| Mutex::new(takers.iter_mut().filter_map(Iterator::next).collect::<Vec<Taker<'_>>>());
     let of_morsels: Vec<_> = items.morsels.iter().map(of_morsel).collect();
     let groups = grouped(reads);
+    let with_partitions = groups.iter().any(|group| group.reference.needs_partitions());
     let (done, stopped) = threads::in_threads(items.morsels.len(), threads::started(threads), budget, tick, |worker| {
         let (mut block, mut scratch) = (Block::default(), Scratch::default());
         worker.each(|number, tick| {
@@ -86,7 +87,7 @@ pub fn read_items(
             };
             let mut takers = std::mem::take(&mut *takers.lock().unwrap_or_else(PoisonError::into_inner));
             let mut readers: Vec<_> = groups.iter().map(|group| ReferenceReader::new(group.reference)).collect();
-            let mut blocks = Blocks::new(*found, items, morsel);
+            let mut blocks = Blocks::new(*found, items, morsel, with_partitions);
             while blocks.next(&mut block) {
                 let read = budget.check().and_then(|()| tick()).and_then(|()| {
                     groups.iter().zip(&mut readers).try_for_each(|(group, reader)| {

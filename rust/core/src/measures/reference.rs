@@ -12,6 +12,8 @@ use crate::rows::VariableSet;
 pub enum Reference {
     /// The item's own row: of a match, its first.
     OwnRow,
+    /// The first row of its partition; of a row that is in no match, the row itself.
+    PartitionRow,
     /// The row to which navigation leads.
     Row(Navigation),
     /// The variable of the row to which navigation leads; none where it is not in the match.
@@ -32,8 +34,14 @@ pub enum Reference {
 }
 
 impl Reference {
+    /// Whether it needs the partitions of matches.
+    pub(super) fn needs_partitions(&self) -> bool {
+        matches!(self, Self::MatchNumber | Self::PartitionRow)
+            || self.navigation().is_some_and(|navigation| navigation.rows != 0)
+    }
+
     /// The navigation that it follows.
-    pub fn navigation(&self) -> Option<&Navigation> {
+    fn navigation(&self) -> Option<&Navigation> {
         match self {
             Self::Row(navigation) | Self::Classifier(navigation) => Some(navigation),
             _ => None,
@@ -80,7 +88,13 @@ impl ReferenceReader {
     ) {
         let is_of_rows = shown != Shown::Matches;
         let running = match &self.reference {
-            Reference::OwnRow => return own_rows(found, shown, block, out),
+            Reference::OwnRow | Reference::PartitionRow => {
+                own_rows(found, shown, block, out);
+                if self.reference == Reference::PartitionRow {
+                    partition_rows(block, partitions, out);
+                }
+                return;
+            }
             Reference::Place => is_of_rows,
             Reference::Row(navigation) | Reference::Classifier(navigation) => navigation.running && is_of_rows,
             Reference::Count { running, .. } => *running && is_of_rows,
@@ -89,14 +103,13 @@ impl ReferenceReader {
         let mut numbers = std::mem::take(&mut self.numbers);
         if running {
             self.of_rows(found, block, partitions, &mut numbers);
-            spread_rows(block, &numbers, self.without_rows(), out);
+            spread_rows(block, &mut numbers, self.without_rows(), out);
         } else {
             self.of_matches(found, block, partitions, &mut numbers);
             if is_of_rows {
                 spread_matches(block, &numbers, out);
             } else {
-                out.clear();
-                out.extend_from_slice(&numbers);
+                std::mem::swap(out, &mut numbers);
             }
         }
         self.numbers = numbers;
@@ -116,11 +129,10 @@ impl ReferenceReader {
     ) {
         let variables = found.variables.get(block.first_place..).unwrap_or_default();
         if let Some(counted) = &self.counted {
-            let rows = block.rows.iter().zip(&block.begins).zip(variables);
             let mut count = self.count;
             numbers.clear();
-            numbers.extend(rows.map(|((row, begin), &variable)| {
-                count = if row == begin { 0 } else { count } + usize::from(counted.contains(variable));
+            numbers.extend(block.rows.iter().zip(variables).map(|(matched, &variable)| {
+                count = if matched.row == matched.begin { 0 } else { count } + usize::from(counted.contains(variable));
                 count
             }));
             self.count = count;
@@ -133,8 +145,8 @@ impl ReferenceReader {
         };
         navigator.of_rows(found, block, partitions, numbers);
         if matches!(self.reference, Reference::Classifier(_)) {
-            for (number, &of) in numbers.iter_mut().zip(&block.of) {
-                *number = classifier(found, block, of as usize, *number);
+            for (number, matched) in numbers.iter_mut().zip(&block.rows) {
+                *number = classifier(found, block, matched.of as usize, *number);
             }
         }
     }
@@ -157,14 +169,11 @@ impl ReferenceReader {
         }
         numbers.clear();
         if let Some(counted) = &self.counted {
-            let mut spans = block.matches.clone().zip(&block.places);
+            let mut spans = found.spans(block.matches.clone()).zip(&block.places);
             if self.last.0 == block.matches.start && spans.next().is_some() {
                 numbers.push(self.last.1);
             }
-            numbers.extend(spans.map(|(number, &place)| {
-                let (start, end) = found.span(number);
-                counted.count(found.variables, place, end - start)
-            }));
+            numbers.extend(spans.map(|((start, end), &place)| counted.count(found.variables, place, end - start)));
             self.last = (block.matches.end.wrapping_sub(1), numbers.last().copied().unwrap_or(0));
             return;
         }
@@ -189,25 +198,43 @@ fn classifier(found: &FoundMatches<'_>, block: &Block, of: usize, row: usize) ->
 fn own_rows(found: &FoundMatches<'_>, shown: Shown, block: &Block, out: &mut Vec<usize>) {
     out.clear();
     if shown == Shown::Matches {
-        out.extend(block.matches.clone().map(|number| found.span(number).0));
+        out.extend(found.spans(block.matches.clone()).map(|(start, _)| start));
     } else if block.items.is_empty() {
-        out.extend(block.rows.iter().take(block.len));
+        out.extend(block.rows.iter().map(|matched| matched.row).take(block.len));
     } else {
         out.extend(block.items.iter().map(|item| match *item {
-            Item::Row(at) => block.rows.get(at).copied().unwrap_or(ABSENT),
+            Item::Row(at) => block.rows.get(at).map_or(ABSENT, |matched| matched.row),
             Item::Empty(of) => found.span(block.matches.start + of).0,
             Item::Unmatched(row) => row,
         }));
     }
 }
 
-/// Numbers of matched rows to numbers of items.
-fn spread_rows(block: &Block, numbers: &[usize], of_empty: usize, out: &mut Vec<usize>) {
-    out.clear();
-    if block.items.is_empty() {
-        out.extend(numbers.iter().take(block.len));
-        return;
+/// The first row of the partition for items that are matched; others stay.
+fn partition_rows(block: &Block, partitions: PartitionRows<'_>, out: &mut [usize]) {
+    let first = |of: usize| block.partitions.get(of).map_or(ABSENT, |&(partition, _)| partitions.bounds(partition).0);
+    if block.rows.is_empty() && block.items.is_empty() {
+        return out.iter_mut().enumerate().for_each(|(of, row)| *row = first(of));
     }
+    if block.items.is_empty() {
+        return out.iter_mut().zip(&block.rows).for_each(|(row, matched)| *row = first(matched.of as usize));
+    }
+    for (row, item) in out.iter_mut().zip(&block.items) {
+        match *item {
+            Item::Row(at) => *row = block.rows.get(at).map_or(ABSENT, |matched| first(matched.of as usize)),
+            Item::Empty(of) => *row = first(of),
+            Item::Unmatched(_) => {}
+        }
+    }
+}
+
+/// Numbers of matched rows to numbers of items.
+fn spread_rows(block: &Block, numbers: &mut Vec<usize>, of_empty: usize, out: &mut Vec<usize>) {
+    if block.items.is_empty() {
+        numbers.truncate(block.len);
+        return std::mem::swap(out, numbers);
+    }
+    out.clear();
     out.extend(block.items.iter().map(|item| match *item {
         Item::Row(at) => numbers.get(at).copied().unwrap_or(ABSENT),
         Item::Empty(_) => of_empty,
@@ -220,11 +247,11 @@ fn spread_matches(block: &Block, numbers: &[usize], out: &mut Vec<usize>) {
     out.clear();
     let number = |of: usize| numbers.get(of).copied().unwrap_or(ABSENT);
     if block.items.is_empty() {
-        out.extend(block.of.iter().take(block.len).map(|&of| number(of as usize)));
+        out.extend(block.rows.iter().take(block.len).map(|matched| number(matched.of as usize)));
         return;
     }
     out.extend(block.items.iter().map(|item| match *item {
-        Item::Row(at) => block.of.get(at).map_or(ABSENT, |&of| number(of as usize)),
+        Item::Row(at) => block.rows.get(at).map_or(ABSENT, |matched| number(matched.of as usize)),
         Item::Empty(of) => number(of),
         Item::Unmatched(_) => ABSENT,
     }));

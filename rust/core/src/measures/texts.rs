@@ -22,37 +22,61 @@ pub struct TextTaker<'t, O> {
     offsets: Vec<O>,
     bytes: Vec<u8>,
     valid: Validity,
+    /// Of the block.
+    found: Vec<Option<&'t [u8]>>,
+    flags: Vec<bool>,
 }
 
 impl<'t, O: Copy + Default + TryFrom<usize>> TextTaker<'t, O> {
     pub fn new(column: &'t ChunkedColumn<'t>) -> Self {
-        let valid = Validity::default();
-        Self { column, pieces: Vec::new(), offsets: Vec::new(), bytes: Vec::new(), valid }
+        Self {
+            column,
+            pieces: Vec::new(),
+            offsets: Vec::new(),
+            bytes: Vec::new(),
+            valid: Validity::default(),
+            found: Vec::new(),
+            flags: Vec::new(),
+        }
     }
 
     /// Takes the texts of a block.
     pub fn add(&mut self, rows: &[usize], budget: &Budget) -> Result<(), Stopped> {
+        // Found first, so that rows that are far from each other are read from memory at once.
         let mut cursor = ChunkCursor::new(self.column);
-        budget.reserve(&mut self.offsets, rows.len() + 1)?;
-        for &row in rows {
-            let found = cursor.find(row).and_then(|(chunk, row)| bytes_of(&chunk.values, row));
-            let bytes = found.unwrap_or_default();
-            let mut end = O::try_from(self.bytes.len() + bytes.len()).ok();
-            if end.is_none() {
-                self.end_piece();
-                budget.reserve(&mut self.offsets, rows.len() + 1)?;
-                // One text of a column fits.
-                end = O::try_from(bytes.len()).ok();
+        let mut found = std::mem::take(&mut self.found);
+        found.clear();
+        found.extend(rows.iter().map(|&row| cursor.find(row).and_then(|(chunk, row)| bytes_of(&chunk.values, row))));
+        let length = |text: Option<&[u8]>| text.map_or(0, <[u8]>::len);
+        let all: usize = found.iter().copied().map(length).sum();
+        if O::try_from(self.bytes.len() + all).is_ok() {
+            self.extend(&found, all, budget)?;
+        } else {
+            for text in &found {
+                if O::try_from(self.bytes.len() + length(*text)).is_err() {
+                    self.end_piece();
+                }
+                self.extend(std::slice::from_ref(text), length(*text), budget)?;
             }
-            if self.offsets.is_empty() {
-                self.offsets.push(O::default());
-            }
-            budget.reserve(&mut self.bytes, bytes.len())?;
-            self.bytes.extend_from_slice(bytes);
-            self.offsets.push(end.unwrap_or_default());
-            self.valid.push(&[found.is_some()], 1, budget)?;
         }
+        self.found = found;
         Ok(())
+    }
+
+    /// Adds texts that fit into the piece, of so many bytes together.
+    fn extend(&mut self, found: &[Option<&[u8]>], bytes: usize, budget: &Budget) -> Result<(), Stopped> {
+        budget.reserve(&mut self.offsets, found.len() + 1)?;
+        budget.reserve(&mut self.bytes, bytes)?;
+        if self.offsets.is_empty() {
+            self.offsets.push(O::default());
+        }
+        for text in found {
+            self.bytes.extend_from_slice(text.unwrap_or_default());
+            self.offsets.push(O::try_from(self.bytes.len()).unwrap_or_default());
+        }
+        self.flags.clear();
+        self.flags.extend(found.iter().map(Option::is_some));
+        self.valid.push(&self.flags, found.len(), budget)
     }
 
     fn end_piece(&mut self) {
