@@ -71,7 +71,8 @@ class Case:
         if match is None:
             return None
         if at == "partition":
-            return self.starts[self.found[match][3]]
+            of_partition: int = self.starts[self.found[match][3]]
+            return of_partition
         variables, first, offset, rows, running = at
         start, _, _, partition, of_rows = self.found[match]
         seen = of_rows[:so_far] if running and so_far is not None else of_rows
@@ -81,7 +82,7 @@ class Case:
         ]
         if offset >= len(there):
             return None
-        row = (there[offset] if first else there[-1 - offset]) + rows
+        row: int = (there[offset] if first else there[-1 - offset]) + rows
         bounds = [*self.starts, self.rows]
         return row if rows == 0 or bounds[partition] <= row < bounds[partition + 1] else None
 

@@ -6,8 +6,8 @@ use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};
 use rowpattern_core::expression::{Aggregate, ColumnsError, FixedColumn, Function, Type, ValueColumn};
 use rowpattern_core::measures::{
-    ChunkValues, ChunkedColumn, ColumnChunk, ItemAggregate, Items, Navigation, OrderedRows, Output, PartitionRows,
-    Read, Reference, RowNumbers, Shown, aggregate_items, read_items,
+    ChunkValues, ChunkedColumn, ColumnChunk, ItemAggregate, ItemRead, MatchItems, Navigation, OrderedRows,
+    PartitionRows, ReadOutput, Reference, RowNumbers, ShownItems, aggregate_items, read_items,
 };
 use rowpattern_core::rows::VariableSet;
 use rowpattern_macros::catch_panics;
@@ -48,7 +48,7 @@ use super::typed_columns::typed_column;
 #[pyclass(frozen, module = "rowpattern._core")]
 pub struct AnswerItems {
     matches: Py<Matches>,
-    items: Items,
+    items: MatchItems,
     rows: usize,
     starts: Vec<ArrowArray>,
     order: Vec<ArrowArray>,
@@ -77,7 +77,7 @@ impl AnswerItems {
         #[pyo3(from_py_with = optional_number)] memory_limit_mb: Option<f64>,
     ) -> PyResult<Self> {
         let limits = CallLimits::read(timeout_seconds, memory_limit_mb)?;
-        let shown = if per_row { Shown::Rows { excluded, empty, unmatched } } else { Shown::Matches };
+        let shown = if per_row { ShownItems::Rows { excluded, empty, unmatched } } else { ShownItems::Matches };
         let arrays = |column: &Bound<'_, PyAny>, name: &str| {
             let found = ffi::arrow_arrays(column, name, None)?;
             let found = found.filter(|arrays| arrays.len() == 1 && arrays.iter().all(|array| array.valid.is_none()));
@@ -93,7 +93,7 @@ impl AnswerItems {
         }
         let mut signals = Signals::new();
         let found = matches.get().found();
-        let items = py.detach(|| Items::new(&found, shown, rows, &limits.budget, &mut || signals.tick()));
+        let items = py.detach(|| MatchItems::new(&found, shown, rows, &limits.budget, &mut || signals.tick()));
         let items = items.map_err(|reason| signals.raised.unwrap_or_else(|| limits.error(reason)))?;
         Ok(Self { matches, items, rows, starts, order })
     }
@@ -207,7 +207,7 @@ impl AnswerItems {
     fn aggregate(
         &self,
         py: Python<'_>,
-        aggregates: Vec<(String, Option<usize>, Option<Vec<String>>, bool, String)>,
+        aggregates: Vec<AggregateArguments>,
         columns: Vec<(String, Bound<'_, PyAny>, bool)>,
         #[pyo3(from_py_with = whole)] threads: usize,
         #[pyo3(from_py_with = optional_number)] timeout_seconds: Option<f64>,
@@ -309,6 +309,9 @@ fn joined(names: &[String]) -> (Vec<i32>, Vec<u8>) {
     (offsets, bytes)
 }
 
+/// Function, number of a column, variables, running, type of the result.
+type AggregateArguments = (String, Option<usize>, Option<Vec<String>>, bool, String);
+
 type SourceColumn<'a> = (ChunkedColumn<'a>, DataType, bool);
 
 /// Reads one of the tuples; the type of what it gives.
@@ -318,30 +321,30 @@ fn read_of<'a>(
     matches: &Matches,
     sources: &'a [SourceColumn<'a>],
     names: &'a ChunkedColumn<'a>,
-) -> PyResult<(Read<'a>, DataType)> {
+) -> PyResult<(ItemRead<'a>, DataType)> {
     let kind: String = read.get_item(0)?.extract()?;
     let row = || row_of(py, &read.get_item(1)?, matches);
-    let plain = |reference, output| Read { reference, through_order: false, output };
-    let numbers = |reference| (plain(reference, Output::Numbers), DataType::Int64);
+    let plain = |reference, output| ItemRead { reference, through_order: false, output };
+    let numbers = |reference| (plain(reference, ReadOutput::Numbers), DataType::Int64);
     Ok(match kind.as_str() {
         "value" => {
             let number: usize = read.get_item(2)?.extract()?;
             let (column, kind, through_order) =
                 sources.get(number).ok_or_else(|| PyValueError::new_err(format!("there is no column {number}")))?;
-            let output = Output::Values(column);
-            (Read { reference: row()?, through_order: *through_order, output }, kind.clone())
+            let output = ReadOutput::Values(column);
+            (ItemRead { reference: row()?, through_order: *through_order, output }, kind.clone())
         }
-        "exists" => (plain(row()?, Output::Exists), DataType::Boolean),
+        "exists" => (plain(row()?, ReadOutput::Exists), DataType::Boolean),
         "row" => {
             let (found, kind) = numbers(row()?);
-            (Read { through_order: read.get_item(2)?.extract()?, ..found }, kind)
+            (ItemRead { through_order: read.get_item(2)?.extract()?, ..found }, kind)
         }
         "classifier" => {
             let reference = match row()? {
                 Reference::Row(navigation) => Reference::Classifier(navigation),
                 _ => return Err(PyValueError::new_err("a classifier needs navigation")),
             };
-            (plain(reference, Output::Values(names)), DataType::Binary)
+            (plain(reference, ReadOutput::Values(names)), DataType::Binary)
         }
         "number" => numbers(Reference::MatchNumber),
         "match" => numbers(Reference::Match),

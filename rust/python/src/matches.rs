@@ -9,8 +9,8 @@ use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
 use rowpattern_core::matcher::Compiled;
 use rowpattern_core::measures::{
-    FoundMatches, Items, Navigation, OrderedRows, Output, PartitionRows, Read, Reference, Shown, TakenValues,
-    read_items,
+    FoundMatches, ItemRead, MatchItems, Navigation, OrderedRows, PartitionRows, ReadOutput, Reference, ShownItems,
+    TakenValues, read_items,
 };
 use rowpattern_core::memory;
 use rowpattern_core::rows::VariableSet;
@@ -254,15 +254,18 @@ impl Matches {
         reference: Reference,
         per_row: bool,
     ) -> PyResult<Column> {
-        let shown =
-            if per_row { Shown::Rows { excluded: true, empty: false, unmatched: false } } else { Shown::Matches };
-        let reads = [Read { reference, through_order: false, output: Output::Numbers }];
+        let shown = if per_row {
+            ShownItems::Rows { excluded: true, empty: false, unmatched: false }
+        } else {
+            ShownItems::Matches
+        };
+        let reads = [ItemRead { reference, through_order: false, output: ReadOutput::Numbers }];
         // Navigation stays in the match.
         let rows = OrderedRows { partitions: PartitionRows { starts: &[], rows: 0 }, order: None };
         let (found, mut signals) = (self.found(), Signals::new());
         let numbers = py.detach(|| {
             let mut tick = || signals.tick();
-            let items = Items::new(&found, shown, 0, &limits.budget, &mut tick)?;
+            let items = MatchItems::new(&found, shown, 0, &limits.budget, &mut tick)?;
             read_items(&found, &items, &rows, &reads, 1, &limits.budget, &mut tick)
         });
         let numbers = numbers.map_err(|reason| signals.raised.unwrap_or_else(|| limits.error(reason)))?;

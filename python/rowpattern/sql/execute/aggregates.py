@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from rowpattern.sql.arrow.arrays import Array
     from rowpattern.sql.bind.bound import BoundClause
-    from rowpattern.sql.bind.references import Aggregate, RowValue
+    from rowpattern.sql.bind.references import Aggregate, Reference, RowValue
     from rowpattern.sql.duckdb.connection import Database
     from rowpattern.sql.execute.sort import OrderedPartitions
     from rowpattern.sql.execute.time_zones import InZone
@@ -36,7 +36,7 @@ def aggregate(  # noqa: PLR0917 - used once
     items: Items,
     database: Database,
     context: ExecutionContext,
-) -> dict[Aggregate, Array]:
+) -> dict[Reference, Array]:
     """Compute aggregates for items, in one query for those over whole matches and one for the others.
 
     Raises:
@@ -73,10 +73,10 @@ class _Aggregation:
         # Rows in exclusions are aggregated too.
         self._of_rows = Items(items.matches, Shown(per_row=True, excluded=True), rows, context)
         self._rows = rows
-        self._found: dict[Aggregate, Array] = {}
+        self._found: dict[Reference, Array] = {}
         self.table: pa.Table = pa.table({})
 
-    def compute(self) -> dict[Aggregate, Array]:
+    def compute(self) -> dict[Reference, Array]:
         """Compute all of them."""
         self._make_rows()
         computed = [

@@ -8,13 +8,14 @@ import pyarrow as pa
 
 from rowpattern.errors import QueryError, QueryLimitError
 from rowpattern.sql.execute.engine_columns import engine_column, query_column
-from rowpattern.sql.expression.typed import INSTANTS, Call, Reference, engine_type
+from rowpattern.sql.expression import typed
+from rowpattern.sql.expression.typed import INSTANTS, engine_type
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from rowpattern.sql.arrow.arrays import Array
-    from rowpattern.sql.bind.references import Aggregate
+    from rowpattern.sql.bind.references import Aggregate, Reference
     from rowpattern.sql.execute.items import Items
     from rowpattern.sql.execute.sort import OrderedPartitions
     from rowpattern.sql.execute.typed_clause import TypedClause
@@ -37,7 +38,7 @@ class _Argument(NamedTuple):
 
 def engine_aggregates(
     aggregates: Mapping[str, Aggregate], together: TypedClause, rows: OrderedPartitions, items: Items
-) -> dict[Aggregate, Array]:
+) -> dict[Reference, Array]:
     """Compute the aggregates that the engine can; others are left out, and all of them where a value has an error.
 
     Args:
@@ -94,10 +95,14 @@ def is_by_engine(item: Aggregate, found: TypedAggregate) -> bool:
 def _argument(item: Aggregate, found: TypedAggregate) -> _Argument | None:
     """Return what an aggregate takes of a row, where that is the value of a column."""
     node = None if found.argument is None else found.argument.native
-    if isinstance(node, Call) and node.name == "cast" and (node.type, node.arguments[0].type) == ("DOUBLE", "FLOAT"):
+    if (
+        isinstance(node, typed.Call)
+        and node.name == "cast"
+        and (node.type, node.arguments[0].type) == ("DOUBLE", "FLOAT")
+    ):
         # The engine adds them as doubles.
         node = node.arguments[0]
-    if not isinstance(node, Reference) or item.of_rows is None:
+    if not isinstance(node, typed.Reference) or item.of_rows is None:
         return None
     column = dict(item.of_rows.reads).get(node.name)
     return None if column is None else _Argument(column, node.type)

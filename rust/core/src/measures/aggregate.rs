@@ -1,8 +1,8 @@
 //! Aggregates over the rows of matches, one value an item, in threads.
 
-use super::block::{Block, Blocks, Item};
+use super::block::{BlockItem, ItemBlock, ItemBlocks};
 use super::found::FoundMatches;
-use super::items::{Items, Shown};
+use super::items::{MatchItems, ShownItems};
 use super::mapped::MappedTo;
 use super::navigation::ABSENT;
 use super::read::{OrderedRows, RowNumbers};
@@ -31,7 +31,7 @@ pub struct ItemAggregate {
 /// Takes time linear in the rows of matches, and no memory that grows with them but for what is returned, which stays charged.
 pub fn aggregate_items(
     found: &FoundMatches<'_>,
-    items: &Items,
+    items: &MatchItems,
     rows: &OrderedRows<'_>,
     (aggregates, columns): (&[ItemAggregate], &[ValueColumn<'_>]),
     threads: usize,
@@ -39,14 +39,14 @@ pub fn aggregate_items(
     tick: &mut Tick<'_>,
 ) -> Result<Vec<ValueColumn<'static>>, ColumnsError> {
     let (done, stopped) = threads::in_threads(items.morsels.len(), threads::started(threads), budget, tick, |worker| {
-        let mut block = Block::default();
+        let mut block = ItemBlock::default();
         worker.each(|number, tick| {
             let Some(morsel) = items.morsels.get(number) else { return (Vec::new(), Ok(())) };
             let mut all: Vec<AnyFolder<'_>> = aggregates
                 .iter()
                 .map(|aggregate| AnyFolder::new(aggregate, rows.order, columns, items.shown))
                 .collect();
-            let mut blocks = Blocks::new(*found, items, morsel, false);
+            let mut blocks = ItemBlocks::new(*found, items, morsel, false);
             while blocks.next(&mut block) {
                 for (at, folder) in all.iter_mut().enumerate() {
                     if let Err(error) = folder.add(found, &block, budget, tick) {
@@ -111,7 +111,7 @@ macro_rules! folders {
                 aggregate: &ItemAggregate,
                 order: Option<RowNumbers<'c>>,
                 columns: &'c [ValueColumn<'c>],
-                shown: Shown,
+                shown: ShownItems,
             ) -> Self {
                 match aggregate.aggregate.result.physical() {
                     $(Physical::$variant => Self::$variant(Folder::new(aggregate, order, columns, shown)),)*
@@ -121,7 +121,7 @@ macro_rules! folders {
             fn add(
                 &mut self,
                 found: &FoundMatches<'_>,
-                block: &Block,
+                block: &ItemBlock,
                 budget: &Budget,
                 tick: &mut Tick<'_>,
             ) -> Result<(), FoldError> {
@@ -155,7 +155,7 @@ struct Folder<'c, K: Stored + Built> {
     mapped: Option<MappedTo>,
     order: Option<RowNumbers<'c>>,
     columns: &'c [ValueColumn<'c>],
-    shown: Shown,
+    shown: ShownItems,
     running: bool,
     builder: K::Builder,
     /// The value over no rows.
@@ -171,7 +171,7 @@ impl<'c, K: Stored + Built> Folder<'c, K> {
         aggregate: &ItemAggregate,
         order: Option<RowNumbers<'c>>,
         columns: &'c [ValueColumn<'c>],
-        shown: Shown,
+        shown: ShownItems,
     ) -> Self {
         let fold = Fold::of(&aggregate.aggregate, columns);
         Self {
@@ -181,7 +181,7 @@ impl<'c, K: Stored + Built> Folder<'c, K> {
             order: order.filter(|_| aggregate.through_order),
             columns,
             shown,
-            running: aggregate.running && shown != Shown::Matches,
+            running: aggregate.running && shown != ShownItems::Matches,
             builder: K::Builder::default(),
             last: (ABSENT, None),
             values: Vec::new(),
@@ -191,7 +191,7 @@ impl<'c, K: Stored + Built> Folder<'c, K> {
     fn add(
         &mut self,
         found: &FoundMatches<'_>,
-        block: &Block,
+        block: &ItemBlock,
         budget: &Budget,
         tick: &mut Tick<'_>,
     ) -> Result<(), FoldError> {
@@ -209,16 +209,16 @@ impl<'c, K: Stored + Built> Folder<'c, K> {
             Some(matched) => value(matched.of as usize),
             None => None,
         };
-        let values: Vec<Option<K::Item<'c>>> = if self.shown == Shown::Matches {
+        let values: Vec<Option<K::Item<'c>>> = if self.shown == ShownItems::Matches {
             std::mem::take(&mut self.values)
         } else if block.items.is_empty() {
             (0..block.len).map(of_row).collect()
         } else {
-            let item = |item: &Item| match *item {
-                Item::Row(at) => of_row(at),
-                Item::Empty(_) if self.running => self.of_nothing.clone(),
-                Item::Empty(of) => value(of),
-                Item::Unmatched(_) => None,
+            let item = |item: &BlockItem| match *item {
+                BlockItem::Row(at) => of_row(at),
+                BlockItem::Empty(_) if self.running => self.of_nothing.clone(),
+                BlockItem::Empty(of) => value(of),
+                BlockItem::Unmatched(_) => None,
             };
             block.items.iter().map(item).collect()
         };
@@ -232,7 +232,7 @@ impl<'c, K: Stored + Built> Folder<'c, K> {
     fn of_matches(
         &mut self,
         found: &FoundMatches<'_>,
-        block: &Block,
+        block: &ItemBlock,
         budget: &Budget,
         tick: &mut Tick<'_>,
     ) -> Result<(), FoldError> {
@@ -252,7 +252,7 @@ impl<'c, K: Stored + Built> Folder<'c, K> {
             }
             self.values.push(self.fold.value::<K>(self.columns)?);
         }
-        if self.shown != Shown::Matches {
+        if self.shown != ShownItems::Matches {
             self.last = (block.matches.end.wrapping_sub(1), self.values.last().cloned().flatten());
         }
         Ok(())
@@ -285,7 +285,7 @@ impl<'c, K: Stored + Built> Folder<'c, K> {
     }
 
     /// The value for each matched row of a block, of the rows up to it.
-    fn of_rows(&mut self, found: &FoundMatches<'_>, block: &Block) -> Result<(), FoldError> {
+    fn of_rows(&mut self, found: &FoundMatches<'_>, block: &ItemBlock) -> Result<(), FoldError> {
         for (at, matched) in block.rows.iter().enumerate() {
             if matched.row == matched.begin {
                 self.fold.clear();

@@ -3,14 +3,14 @@
 use std::ops::Range;
 
 use super::found::{FoundMatches, PartitionCursor};
-use super::items::{Items, Morsel, Shown};
+use super::items::{ItemMorsel, MatchItems, ShownItems};
 
 /// Items or rows of a block, about: what is kept of each fits into the processor's second cache.
 const BLOCK: usize = 1 << 11;
 
 /// An item that is not one match.
 #[derive(Debug, Clone, Copy)]
-pub enum Item {
+pub enum BlockItem {
     /// A matched row, by its place in the block.
     Row(usize),
     /// An empty match, by its place in the block.
@@ -31,7 +31,7 @@ pub struct MatchedRow {
 
 /// Items that follow one another. A match of many rows can be in several blocks.
 #[derive(Debug, Default)]
-pub struct Block {
+pub struct ItemBlock {
     /// Its matches, or those of its rows.
     pub matches: Range<usize>,
     /// Where the variables of each match begin.
@@ -43,15 +43,15 @@ pub struct Block {
     /// Where the variables of the first of these rows stand.
     pub first_place: usize,
     /// The items, where they are not all rows, or all matches.
-    pub items: Vec<Item>,
+    pub items: Vec<BlockItem>,
     /// How many items there are.
     pub len: usize,
 }
 
 /// Goes through the items of a morsel.
-pub struct Blocks<'m> {
+pub struct ItemBlocks<'m> {
     found: FoundMatches<'m>,
-    shown: Shown,
+    shown: ShownItems,
     /// Whether the partitions of matches are asked for.
     with_partitions: bool,
     /// How many rows the table has, where those behind the last match are items.
@@ -67,9 +67,9 @@ pub struct Blocks<'m> {
     within: usize,
 }
 
-impl<'m> Blocks<'m> {
-    pub fn new(found: FoundMatches<'m>, items: &Items, morsel: &Morsel, with_partitions: bool) -> Self {
-        let is_unmatched_shown = matches!(items.shown, Shown::Rows { unmatched: true, .. });
+impl<'m> ItemBlocks<'m> {
+    pub fn new(found: FoundMatches<'m>, items: &MatchItems, morsel: &ItemMorsel, with_partitions: bool) -> Self {
+        let is_unmatched_shown = matches!(items.shown, ShownItems::Rows { unmatched: true, .. });
         Self {
             found,
             shown: items.shown,
@@ -86,8 +86,8 @@ impl<'m> Blocks<'m> {
     }
 
     /// Makes the next block; false where there is none.
-    pub fn next(&mut self, block: &mut Block) -> bool {
-        let Block { places, partitions, rows, items, .. } = block;
+    pub fn next(&mut self, block: &mut ItemBlock) -> bool {
+        let ItemBlock { places, partitions, rows, items, .. } = block;
         places.clear();
         partitions.clear();
         rows.clear();
@@ -95,8 +95,8 @@ impl<'m> Blocks<'m> {
         block.matches = self.next_match..self.next_match;
         block.first_place = self.place + self.within;
         match self.shown {
-            Shown::Matches => self.add_matches(block),
-            Shown::Rows { excluded, empty, unmatched } => {
+            ShownItems::Matches => self.add_matches(block),
+            ShownItems::Rows { excluded, empty, unmatched } => {
                 block.len = 0;
                 self.add_rows(block, excluded || self.found.excluded.is_empty(), empty, unmatched);
             }
@@ -104,7 +104,7 @@ impl<'m> Blocks<'m> {
         block.len > 0 || !block.matches.is_empty()
     }
 
-    fn add_matches(&mut self, block: &mut Block) {
+    fn add_matches(&mut self, block: &mut ItemBlock) {
         let matches = self.next_match..self.end_match.min(self.next_match + BLOCK);
         let place = &mut self.place;
         block.places.extend(self.found.spans(matches.clone()).map(|(start, end)| {
@@ -120,7 +120,13 @@ impl<'m> Blocks<'m> {
         block.matches = matches;
     }
 
-    fn add_rows(&mut self, block: &mut Block, are_all_shown: bool, are_empty_shown: bool, are_unmatched_shown: bool) {
+    fn add_rows(
+        &mut self,
+        block: &mut ItemBlock,
+        are_all_shown: bool,
+        are_empty_shown: bool,
+        are_unmatched_shown: bool,
+    ) {
         let mut is_plain = are_all_shown;
         while block.rows.len() < BLOCK && block.len < BLOCK {
             let next = (self.next_match < self.end_match).then(|| self.found.span(self.next_match));
@@ -128,7 +134,7 @@ impl<'m> Blocks<'m> {
                 let free = end.saturating_sub(self.covered).min(BLOCK - block.len);
                 if free > 0 {
                     block.list_rows(&mut is_plain);
-                    block.items.extend((self.covered..self.covered + free).map(Item::Unmatched));
+                    block.items.extend((self.covered..self.covered + free).map(BlockItem::Unmatched));
                     block.len += free;
                     self.covered += free;
                     continue;
@@ -148,7 +154,7 @@ impl<'m> Blocks<'m> {
             let rows = (end - from).min(BLOCK - block.rows.len());
             if start == end && are_empty_shown {
                 block.list_rows(&mut is_plain);
-                block.items.push(Item::Empty(number));
+                block.items.push(BlockItem::Empty(number));
                 block.len += 1;
                 self.covered = self.covered.max(start + 1);
             }
@@ -163,7 +169,7 @@ impl<'m> Blocks<'m> {
                 block.items.extend(
                     (before..before + rows)
                         .filter(|row| flags.is_none_or(|flags| flags.get(row - before) == Some(&0)))
-                        .map(Item::Row),
+                        .map(BlockItem::Row),
                 );
                 block.len += block.items.len() - items;
             }
@@ -178,11 +184,11 @@ impl<'m> Blocks<'m> {
     }
 }
 
-impl Block {
+impl ItemBlock {
     /// Lists the rows so far as items, as something else follows.
     fn list_rows(&mut self, is_plain: &mut bool) {
         if *is_plain {
-            self.items.extend((0..self.rows.len()).map(Item::Row));
+            self.items.extend((0..self.rows.len()).map(BlockItem::Row));
             *is_plain = false;
         }
     }

@@ -7,7 +7,7 @@ use crate::budget::{Budget, Stopped, Tick};
 
 /// What is an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shown {
+pub enum ShownItems {
     /// Each match: ONE ROW PER MATCH.
     Matches,
     /// Each row of each match, one match after another: ALL ROWS PER MATCH.
@@ -23,17 +23,17 @@ pub enum Shown {
 
 /// The items of a table's matches.
 #[derive(Debug)]
-pub struct Items {
-    pub(super) shown: Shown,
+pub struct MatchItems {
+    pub(super) shown: ShownItems,
     /// How many rows the table has.
     pub(super) rows: usize,
-    pub(super) morsels: Vec<Morsel>,
+    pub(super) morsels: Vec<ItemMorsel>,
     first_row: Option<usize>,
 }
 
 /// Matches whose items one thread makes.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Morsel {
+pub(super) struct ItemMorsel {
     pub matches: Range<usize>,
     pub items: Range<usize>,
     /// Where the variables of the first match begin.
@@ -49,19 +49,19 @@ pub(super) struct Morsel {
 /// Items of a morsel; some tenths of a millisecond's work.
 const ITEMS_A_MORSEL: usize = 1 << 16;
 
-impl Items {
+impl MatchItems {
     /// The items of matches of a table with so many rows. Takes time linear in the matches, and in their rows where some are
     /// excluded.
     pub fn new(
         found: &FoundMatches<'_>,
-        shown: Shown,
+        shown: ShownItems,
         rows: usize,
         budget: &Budget,
         tick: &mut Tick<'_>,
     ) -> Result<Self, Stopped> {
         let mut items = Self { shown, rows, morsels: Vec::new(), first_row: None };
-        let mut morsel = Morsel::default();
-        let Shown::Rows { excluded, empty, unmatched } = shown else {
+        let mut morsel = ItemMorsel::default();
+        let ShownItems::Rows { excluded, empty, unmatched } = shown else {
             return items.of_matches(found, budget, tick);
         };
         let (mut place, mut covered, mut consecutive) = (0, 0, Consecutive::default());
@@ -99,7 +99,7 @@ impl Items {
     }
 
     fn of_matches(mut self, found: &FoundMatches<'_>, budget: &Budget, tick: &mut Tick<'_>) -> Result<Self, Stopped> {
-        let (mut morsel, mut place) = (Morsel::default(), 0);
+        let (mut morsel, mut place) = (ItemMorsel::default(), 0);
         while morsel.matches.start < found.len() {
             budget.check()?;
             tick()?;
@@ -114,19 +114,20 @@ impl Items {
     /// Adds a morsel, and makes it the next one, still empty.
     fn push(
         &mut self,
-        morsel: &mut Morsel,
+        morsel: &mut ItemMorsel,
         found: &FoundMatches<'_>,
         place: usize,
         covered: usize,
         budget: &Budget,
     ) -> Result<(), Stopped> {
         if self.morsels.len() == self.morsels.capacity() {
-            budget.charge(self.morsels.capacity().max(1) * size_of::<Morsel>())?;
+            budget.charge(self.morsels.capacity().max(1) * size_of::<ItemMorsel>())?;
         }
         let (matches, items) = (morsel.matches.end, morsel.items.end);
         let mut partition = morsel.partition;
         partition.skip(found, morsel.matches.len());
-        let next = Morsel { matches: matches..matches, items: items..items, place, partition, covered, is_last: false };
+        let next =
+            ItemMorsel { matches: matches..matches, items: items..items, place, partition, covered, is_last: false };
         self.morsels.push(std::mem::replace(morsel, next));
         Ok(())
     }

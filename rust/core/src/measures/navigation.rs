@@ -1,6 +1,6 @@
 //! Which row FIRST, LAST, PREV and NEXT mean in matches that were found (ISO/IEC 19075-5, section 5.6).
 
-use super::block::{Block, MatchedRow};
+use super::block::{ItemBlock, MatchedRow};
 use super::found::FoundMatches;
 use super::mapped::MappedTo;
 use crate::rows::VariableSet;
@@ -75,7 +75,7 @@ impl Navigator {
     pub fn of_matches(
         &mut self,
         found: &FoundMatches<'_>,
-        block: &Block,
+        block: &ItemBlock,
         partitions: PartitionRows<'_>,
         rows: &mut Vec<usize>,
     ) {
@@ -118,7 +118,7 @@ impl Navigator {
     pub fn of_rows(
         &mut self,
         found: &FoundMatches<'_>,
-        block: &Block,
+        block: &ItemBlock,
         partitions: PartitionRows<'_>,
         rows: &mut Vec<usize>,
     ) {

@@ -2,12 +2,12 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use super::block::{Block, Blocks};
+use super::block::{ItemBlock, ItemBlocks};
 use super::found::FoundMatches;
-use super::items::Items;
+use super::items::MatchItems;
 use super::navigation::{ABSENT, PartitionRows};
 use super::reference::{Reference, ReferenceReader};
-use super::taken::{Output, TakenColumn, TakenValues};
+use super::taken::{ReadOutput, TakenColumn, TakenValues};
 use super::takers::{MorselTaken, Taker};
 use crate::budget::{Budget, Stopped, Tick};
 use crate::threads;
@@ -47,13 +47,13 @@ impl RowNumbers<'_> {
 
 /// A column of the answer.
 #[derive(Debug, Clone, Copy)]
-pub struct Read<'a> {
+pub struct ItemRead<'a> {
     /// What it reads.
     pub reference: Reference,
     /// Whether rows become those of the table.
     pub through_order: bool,
     /// What it makes of that.
-    pub output: Output<'a>,
+    pub output: ReadOutput<'a>,
 }
 
 /// Reads columns of the answer, one value an item.
@@ -62,9 +62,9 @@ pub struct Read<'a> {
 /// them but for what is returned, which stays charged.
 pub fn read_items(
     found: &FoundMatches<'_>,
-    items: &Items,
+    items: &MatchItems,
     rows: &OrderedRows<'_>,
-    reads: &[Read<'_>],
+    reads: &[ItemRead<'_>],
     threads: usize,
     budget: &Budget,
     tick: &mut Tick<'_>,
@@ -80,14 +80,14 @@ pub fn read_items(
     let groups = grouped(reads);
     let with_partitions = groups.iter().any(|group| group.reference.needs_partitions());
     let (done, stopped) = threads::in_threads(items.morsels.len(), threads::started(threads), budget, tick, |worker| {
-        let (mut block, mut scratch) = (Block::default(), Scratch::default());
+        let (mut block, mut scratch) = (ItemBlock::default(), BlockNumbers::default());
         worker.each(|number, tick| {
             let (Some(morsel), Some(takers)) = (items.morsels.get(number), of_morsels.get(number)) else {
                 return (Vec::new(), Ok(()));
             };
             let mut takers = std::mem::take(&mut *takers.lock().unwrap_or_else(PoisonError::into_inner));
             let mut readers: Vec<_> = groups.iter().map(|group| ReferenceReader::new(group.reference)).collect();
-            let mut blocks = Blocks::new(*found, items, morsel, with_partitions);
+            let mut blocks = ItemBlocks::new(*found, items, morsel, with_partitions);
             while blocks.next(&mut block) {
                 let read = budget.check().and_then(|()| tick()).and_then(|()| {
                     groups.iter().zip(&mut readers).try_for_each(|(group, reader)| {
@@ -115,7 +115,7 @@ pub fn read_items(
 }
 
 #[derive(Default)]
-struct Scratch {
+struct BlockNumbers {
     numbers: Vec<usize>,
     /// As rows of the table.
     rows: Vec<usize>,
@@ -133,7 +133,7 @@ impl Group {
         &self,
         takers: &mut [Taker<'_>],
         order: Option<RowNumbers<'_>>,
-        scratch: &mut Scratch,
+        scratch: &mut BlockNumbers,
         budget: &Budget,
     ) -> Result<(), Stopped> {
         let mut is_ordered = false;
@@ -154,7 +154,7 @@ impl Group {
     }
 }
 
-fn grouped(reads: &[Read<'_>]) -> Vec<Group> {
+fn grouped(reads: &[ItemRead<'_>]) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     for (number, read) in reads.iter().enumerate() {
         let item = (number, read.through_order);

@@ -1,8 +1,8 @@
 //! What a measure reads of each item, as a number.
 
-use super::block::{Block, Item};
+use super::block::{BlockItem, ItemBlock};
 use super::found::FoundMatches;
-use super::items::Shown;
+use super::items::ShownItems;
 use super::mapped::MappedTo;
 use super::navigation::{ABSENT, Navigation, Navigator, PartitionRows};
 use crate::rows::VariableSet;
@@ -81,12 +81,12 @@ impl ReferenceReader {
     pub fn read(
         &mut self,
         found: &FoundMatches<'_>,
-        shown: Shown,
-        block: &Block,
+        shown: ShownItems,
+        block: &ItemBlock,
         partitions: PartitionRows<'_>,
         out: &mut Vec<usize>,
     ) {
-        let is_of_rows = shown != Shown::Matches;
+        let is_of_rows = shown != ShownItems::Matches;
         let running = match &self.reference {
             Reference::OwnRow | Reference::PartitionRow => {
                 own_rows(found, shown, block, out);
@@ -123,7 +123,7 @@ impl ReferenceReader {
     fn of_rows(
         &mut self,
         found: &FoundMatches<'_>,
-        block: &Block,
+        block: &ItemBlock,
         partitions: PartitionRows<'_>,
         numbers: &mut Vec<usize>,
     ) {
@@ -154,7 +154,7 @@ impl ReferenceReader {
     fn of_matches(
         &mut self,
         found: &FoundMatches<'_>,
-        block: &Block,
+        block: &ItemBlock,
         partitions: PartitionRows<'_>,
         numbers: &mut Vec<usize>,
     ) {
@@ -186,7 +186,7 @@ impl ReferenceReader {
 }
 
 /// The variable of a row, where it is in a match of a block.
-fn classifier(found: &FoundMatches<'_>, block: &Block, of: usize, row: usize) -> usize {
+fn classifier(found: &FoundMatches<'_>, block: &ItemBlock, of: usize, row: usize) -> usize {
     let (start, end) = found.span(block.matches.start + of);
     if row < start || row >= end {
         return ABSENT;
@@ -195,23 +195,23 @@ fn classifier(found: &FoundMatches<'_>, block: &Block, of: usize, row: usize) ->
     found.variables.get(place).map_or(ABSENT, |&variable| usize::from(variable))
 }
 
-fn own_rows(found: &FoundMatches<'_>, shown: Shown, block: &Block, out: &mut Vec<usize>) {
+fn own_rows(found: &FoundMatches<'_>, shown: ShownItems, block: &ItemBlock, out: &mut Vec<usize>) {
     out.clear();
-    if shown == Shown::Matches {
+    if shown == ShownItems::Matches {
         out.extend(found.spans(block.matches.clone()).map(|(start, _)| start));
     } else if block.items.is_empty() {
         out.extend(block.rows.iter().map(|matched| matched.row).take(block.len));
     } else {
         out.extend(block.items.iter().map(|item| match *item {
-            Item::Row(at) => block.rows.get(at).map_or(ABSENT, |matched| matched.row),
-            Item::Empty(of) => found.span(block.matches.start + of).0,
-            Item::Unmatched(row) => row,
+            BlockItem::Row(at) => block.rows.get(at).map_or(ABSENT, |matched| matched.row),
+            BlockItem::Empty(of) => found.span(block.matches.start + of).0,
+            BlockItem::Unmatched(row) => row,
         }));
     }
 }
 
 /// The first row of the partition for items that are matched; others stay.
-fn partition_rows(block: &Block, partitions: PartitionRows<'_>, out: &mut [usize]) {
+fn partition_rows(block: &ItemBlock, partitions: PartitionRows<'_>, out: &mut [usize]) {
     let first = |of: usize| block.partitions.get(of).map_or(ABSENT, |&(partition, _)| partitions.bounds(partition).0);
     if block.rows.is_empty() && block.items.is_empty() {
         return out.iter_mut().enumerate().for_each(|(of, row)| *row = first(of));
@@ -221,29 +221,29 @@ fn partition_rows(block: &Block, partitions: PartitionRows<'_>, out: &mut [usize
     }
     for (row, item) in out.iter_mut().zip(&block.items) {
         match *item {
-            Item::Row(at) => *row = block.rows.get(at).map_or(ABSENT, |matched| first(matched.of as usize)),
-            Item::Empty(of) => *row = first(of),
-            Item::Unmatched(_) => {}
+            BlockItem::Row(at) => *row = block.rows.get(at).map_or(ABSENT, |matched| first(matched.of as usize)),
+            BlockItem::Empty(of) => *row = first(of),
+            BlockItem::Unmatched(_) => {}
         }
     }
 }
 
 /// Numbers of matched rows to numbers of items.
-fn spread_rows(block: &Block, numbers: &mut Vec<usize>, of_empty: usize, out: &mut Vec<usize>) {
+fn spread_rows(block: &ItemBlock, numbers: &mut Vec<usize>, of_empty: usize, out: &mut Vec<usize>) {
     if block.items.is_empty() {
         numbers.truncate(block.len);
         return std::mem::swap(out, numbers);
     }
     out.clear();
     out.extend(block.items.iter().map(|item| match *item {
-        Item::Row(at) => numbers.get(at).copied().unwrap_or(ABSENT),
-        Item::Empty(_) => of_empty,
-        Item::Unmatched(_) => ABSENT,
+        BlockItem::Row(at) => numbers.get(at).copied().unwrap_or(ABSENT),
+        BlockItem::Empty(_) => of_empty,
+        BlockItem::Unmatched(_) => ABSENT,
     }));
 }
 
 /// Numbers of matches to numbers of items.
-fn spread_matches(block: &Block, numbers: &[usize], out: &mut Vec<usize>) {
+fn spread_matches(block: &ItemBlock, numbers: &[usize], out: &mut Vec<usize>) {
     out.clear();
     let number = |of: usize| numbers.get(of).copied().unwrap_or(ABSENT);
     if block.items.is_empty() {
@@ -251,8 +251,8 @@ fn spread_matches(block: &Block, numbers: &[usize], out: &mut Vec<usize>) {
         return;
     }
     out.extend(block.items.iter().map(|item| match *item {
-        Item::Row(at) => block.rows.get(at).map_or(ABSENT, |matched| number(matched.of as usize)),
-        Item::Empty(of) => number(of),
-        Item::Unmatched(_) => ABSENT,
+        BlockItem::Row(at) => block.rows.get(at).map_or(ABSENT, |matched| number(matched.of as usize)),
+        BlockItem::Empty(of) => number(of),
+        BlockItem::Unmatched(_) => ABSENT,
     }));
 }

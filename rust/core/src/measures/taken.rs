@@ -8,7 +8,7 @@ use crate::expression::{Bitmap, Bits, Validity};
 
 /// What a column of the answer is made of, where a reference gives numbers.
 #[derive(Debug, Clone, Copy)]
-pub enum Output<'a> {
+pub enum ReadOutput<'a> {
     /// The values of a column at these rows; NULL where there is none.
     Values(&'a ChunkedColumn<'a>),
     /// The numbers themselves; NULL, and -1 there, where there is none.
@@ -53,9 +53,9 @@ pub enum TakenValues {
 
 impl TakenValues {
     /// Room for the values of all items; bits and texts grow.
-    pub(super) fn room(output: &Output<'_>, items: usize, budget: &Budget) -> Result<Self, Stopped> {
+    pub(super) fn room(output: &ReadOutput<'_>, items: usize, budget: &Budget) -> Result<Self, Stopped> {
         Ok(match output.values() {
-            None if matches!(output, Output::Numbers) => Self::Numbers(budget.zeroed(items)?),
+            None if matches!(output, ReadOutput::Numbers) => Self::Numbers(budget.zeroed(items)?),
             None | Some(ChunkValues::Bits(_)) => Self::Bits(Bits::default().finish()),
             Some(ChunkValues::W1(_)) => Self::W1(budget.zeroed(items)?),
             Some(ChunkValues::W2(_)) => Self::W2(budget.zeroed(items)?),
@@ -71,7 +71,7 @@ impl TakenValues {
     /// What writes the values of each morsel, which has so many items.
     pub(super) fn takers<'t>(
         &'t mut self,
-        output: &Output<'t>,
+        output: &ReadOutput<'t>,
         morsels: impl Iterator<Item = usize>,
     ) -> Vec<Taker<'t>> {
         macro_rules! fixed {
@@ -79,7 +79,7 @@ impl TakenValues {
                 split($values, morsels).map(|part| Taker::$kind(FixedTaker::new($column, part))).collect()
             };
         }
-        let Output::Values(column) = output else {
+        let ReadOutput::Values(column) = output else {
             return match self {
                 Self::Numbers(numbers) => {
                     split(numbers, morsels).map(|part| Taker::Numbers(NumberTaker::new(part))).collect()
@@ -133,7 +133,7 @@ impl TakenColumn {
     }
 }
 
-impl<'a> Output<'a> {
+impl<'a> ReadOutput<'a> {
     fn values(&self) -> Option<&ChunkValues<'a>> {
         match self {
             Self::Values(column) => column.chunks.first().map(|chunk| &chunk.values),
