@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from rowpattern.sql.arrow.arrays import number
+
 if TYPE_CHECKING:
     from rowpattern.sql.arrow.arrays import Array
     from rowpattern.sql.runtime.context import ExecutionContext
@@ -71,4 +73,4 @@ def _uneven_lengths(values: Array, count: int) -> Array | None:
     if longest * count <= max(_FEW_BYTES, 2 * count * (values.nbytes // max(1, len(values)))):
         return None
     # And where each begins.
-    return pc.add(lengths.cast(pa.int64()), 8)
+    return pc.add(lengths.cast(pa.int64()), number(8, pa.int64()))

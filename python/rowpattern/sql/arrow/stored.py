@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+
+from rowpattern.sql.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,8 +18,7 @@ __all__ = ["StoredColumn", "stored", "whole"]
 _MOST_DECIMAL_BITS = 128
 
 
-@dataclass(frozen=True)
-class StoredColumn:
+class StoredColumn(Record):
     """A column as what its values are stored as.
 
     Attributes:

@@ -9,11 +9,12 @@ import numpy as np
 import pyarrow as pa
 
 from rowpattern.errors import QueryError, QueryLimitError
+from rowpattern.sql.arrow.arrays import from_numpy
 from rowpattern.sql.arrow.chunks import take_values
 from rowpattern.sql.bind.references import MatchNumber, RowClassifier
 from rowpattern.sql.execute.items import Items, Shown
 from rowpattern.sql.execute.time_zones import in_columns_zone
-from rowpattern.sql.text.source_location import error_at
+from rowpattern.sql.execute.typed_expressions import Named
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -101,8 +102,8 @@ class _Aggregation:
         (match,) = of_rows.read_numbers(("match",))
         columns: dict[str, Array] = {
             "match": match,
-            "row": pa.array(np.arange(of_rows.count)),
-            "classifier": pa.array(np.asarray(of_rows.matches.rows.classifier)),
+            "row": from_numpy(np.arange(of_rows.count)),
+            "classifier": from_numpy(np.asarray(of_rows.matches.rows.classifier)),
         }
         items: dict[str, RowValue] = {name: item for each in self._aggregates for name, item in each.reads}
         names = [name for name, item in items.items() if isinstance(item, str)]
@@ -136,7 +137,7 @@ class _Aggregation:
             return match
         self._context.hold(2 * 8 * len(items.matches))
         full = np.asarray(items.matches.end) > np.asarray(items.matches.start)
-        return pa.array(np.where(full, np.cumsum(full) - 1, groups)[np.asarray(match)])
+        return from_numpy(np.where(full, np.cumsum(full) - 1, groups)[np.asarray(match)])
 
     def _up_to_rows(
         self, running: list[tuple[Aggregate, InZone]], nothing: dict[Aggregate, pa.ChunkedArray], using: Database
@@ -169,7 +170,7 @@ def _list(aggregates: list[tuple[Aggregate, InZone]]) -> str:
 
 def _failed(bound: BoundClause, aggregate: Aggregate, message: str) -> QueryError:
     blamed = next(one for one in bound.measures if aggregate in dict(one.expression.reads).values())
-    return error_at(f"measure {blamed.name}: {message}", blamed.location, QueryError)
+    return Named.measure(blamed).failed(message)
 
 
 def _blamed(
@@ -182,10 +183,5 @@ def _blamed(
     for each in aggregates:
         window = "" if each.final else ' OVER (ORDER BY "row")'
         if (refused := database.refuses(f"{each.sql}{window}", table)) is not None:
-            measures = (one for one in bound.measures if each in dict(one.expression.reads).values())
-            blamed = next(measures)
-            for name, item in each.reads:
-                if isinstance(item, str):
-                    refused = refused.replace(f'"{name}"', item)
-            return error_at(f"measure {blamed.name}: {refused}", blamed.location, QueryError)
+            return _failed(bound, each, refused)
     return error

@@ -104,5 +104,5 @@ def _argument(item: Aggregate, found: TypedAggregate) -> _Argument | None:
         node = node.arguments[0]
     if not isinstance(node, typed.Reference) or item.of_rows is None:
         return None
-    column = dict(item.of_rows.reads).get(node.name)
+    column = item.of_rows.columns.get(node.name)
     return None if column is None else _Argument(column, node.type)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rowpattern.sql.bind.references import Aggregate, Classifier, MatchNumber, RowExists, RunningAggregate, Value
 from rowpattern.sql.duckdb.connection import database
 from rowpattern.sql.execute.placement import placements
 from rowpattern.sql.execute.query import QueryExecution, bound_clause, parsed_query, tables_of
+from rowpattern.sql.records import Record
 from rowpattern.sql.tables.reading import table_reader
 from rowpattern.sql.text.source_location import nesting_limited
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
     from rowpattern.sql.bind.bound import BoundClause, Key
@@ -27,8 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Explanation", "explained"]
 
 
-@dataclass(frozen=True)
-class Explanation:
+class Explanation(Record):
     """How a query is answered; `str()` is for people.
 
     Attributes:
@@ -84,6 +83,7 @@ def _clause(  # noqa: PLR0917 - used once
     for words, keys in (("PARTITION BY", bound.partition_by), ("ORDER BY", bound.order_by)):
         if keys:
             lines.append(f"{words} {', '.join(map(_key, keys))}")
+            lines += [f"  {key.name}: {line}" for key in keys for line in placed.ways.get(f"{words} {key.name}", [])]
     if bound.partition_by or bound.order_by:
         how = {None: "ordered where they are not in order already", True: "were ordered"}
         lines.append(f"rows {how.get(sorted_rows, 'were in order already, and not copied')}")
@@ -93,12 +93,13 @@ def _clause(  # noqa: PLR0917 - used once
         if variable not in conditions:
             lines.append(f"{variable}: true of every row")
         else:
-            lines += _computed(f"{variable} AS", conditions[variable], placed.ways[f"DEFINE {variable}"])
+            own = placed.ways[f"DEFINE {variable}"]
+            lines += _computed(f"{variable} AS", conditions[variable], own, parsed.sql, placed.aggregates)
     lines += bound.compiled().explain().split("\n")
     lines.append(f"{bound.rows_shown.upper()} PER MATCH; AFTER MATCH SKIP {' '.join(bound.skip).strip().upper()}")
     for measure in bound.measures:
-        what = f"measure {measure.name}"
-        lines += _computed(f"{what}:", measure.expression, placed.ways.get(what, []), placed.aggregates)
+        own = placed.ways.get(f"measure {measure.name}", [])
+        lines += _computed(f"measure {measure.name}:", measure.expression, own, parsed.sql, placed.aggregates)
     lines.append(f"cost: {_cost(bound, table.rows, placed.aggregates)}")
     return lines
 
@@ -108,14 +109,15 @@ def _key(key: Key) -> str:
 
 
 def _computed(
-    what: str, expression: BoundExpression, ways: list[str], by_engine: AbstractSet[Aggregate] = frozenset()
+    what: str, expression: BoundExpression, ways: list[str], query: str, by_engine: AbstractSet[Aggregate]
 ) -> list[str]:
     only = expression.only
     if only is not None and not ways:
-        by_duckdb = _is_by_duckdb(only, by_engine)
-        return [f"{what} {expression.text}: {_reference(only, by_engine)}{'' if by_duckdb else ', without DuckDB'}"]
+        how = "" if _is_by_duckdb(only, by_engine) else ", without DuckDB"
+        return [f"{what} {expression.text}: {_reference(only, by_engine)}{how}"]
     lines = [f"{what} {expression.text}: {ways[0]}", *(f"  {line}" for line in ways[1:])]
-    return lines + [f"  {name}: {_reference(item, by_engine)}" for name, item in expression.reads]
+    texts = [(expression.written_as(name, query), item) for name, item in expression.reads]
+    return lines + [f"  {text}: {_reference(item, by_engine)}" for text, item in texts if text]
 
 
 def _is_by_duckdb(item: Reference, by_engine: AbstractSet[Aggregate]) -> bool:
@@ -132,15 +134,19 @@ def _reference(item: Reference, by_engine: AbstractSet[Aggregate]) -> str:
     if isinstance(item, MatchNumber):
         return "the match's number"
     if isinstance(item, RunningAggregate):
-        return f"{item.sql} of the match so far"
+        return f"over the rows {_mapped(item.variables)} so far"
     over = "the whole match" if item.final else "the match up to the row"
     if item.counts is not None:
         return f"a count over {over}"
-    return f"{item.sql} over {over}{', by DuckDB' if _is_by_duckdb(item, by_engine) else ''}"
+    return f"over {over}{', by DuckDB' if _is_by_duckdb(item, by_engine) else ''}"
+
+
+def _mapped(variables: Sequence[str] | None) -> str:
+    return "of the match" if variables is None else f"mapped to {' or '.join(variables)}"
 
 
 def _place(at: Any) -> str:
-    of = "" if at.variables is None else f" mapped to {' or '.join(at.variables)}"
+    of = "" if at.variables is None else f" {_mapped(at.variables)}"
     if at.first or at.offset or at.variables is not None or at.final:
         way = "first" if at.first else "last"
         offset = f" + {at.offset}" if at.offset and at.first else f" - {at.offset}" if at.offset else ""

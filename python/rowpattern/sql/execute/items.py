@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from rowpattern._core import AnswerItems
+from rowpattern.sql.arrow.arrays import from_numpy
 from rowpattern.sql.arrow.chunks import take_values
 from rowpattern.sql.arrow.stored import stored, whole
 from rowpattern.sql.bind.references import Aggregate, Classifier, MatchNumber, RowExists, Value
@@ -64,10 +65,10 @@ class Items:
         self.shown = shown
         self._rows = rows
         self._context = context
-        order = None if rows.order is None else pa.array(rows.order)
+        order = None if rows.order is None else from_numpy(rows.order)
         options: dict[str, Any] = {**shown._asdict(), **context.remaining}
         with context.limited():
-            self._core = AnswerItems(matches, rows.count, pa.array(rows.starts), order, **options)
+            self._core = AnswerItems(matches, rows.count, from_numpy(rows.starts), order, **options)
         self.count = len(self._core)
 
     @cached_property
@@ -90,7 +91,7 @@ class Items:
         (match,) = self.read_numbers(("match",))
         is_matched = np.asarray(match.is_valid())
         self._context.hold(9 * self.count)
-        return take_values(self._context, values, pa.array(np.cumsum(is_matched) - 1, mask=~is_matched))
+        return take_values(self._context, values, from_numpy(np.cumsum(is_matched) - 1, ~is_matched))
 
     def read(self, wanted: Iterable[Reference]) -> dict[Reference, Array]:
         """Read references but aggregates that are more than counts of rows. Columns are held."""

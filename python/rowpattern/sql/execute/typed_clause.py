@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+import pyarrow as pa
+
 from rowpattern.sql.bind.references import (
     Aggregate,
     Classifier,
@@ -27,8 +29,8 @@ if TYPE_CHECKING:
 __all__ = ["TypedClause", "typed_clause"]
 
 # What is no column's value.
-_TYPES = {RowExists: "BOOLEAN", Classifier: "VARCHAR", MatchNumber: "BIGINT"}
-_ROW_TYPES = {RowClassifier: "VARCHAR", MatchNumber: "BIGINT"}
+_TYPES: dict[type, str] = {RowExists: "BOOLEAN", Classifier: "VARCHAR", MatchNumber: "BIGINT"}
+_ROW_TYPES: dict[type, str] = {RowClassifier: "VARCHAR", MatchNumber: "BIGINT"}
 # What aggregates are given beside what they read: the place of a row, and the number of its variable.
 _OF_ROWS = {"row": "BIGINT", "classifier": "UTINYINT"}
 
@@ -37,7 +39,7 @@ _AGGREGATES = (Aggregate, RunningAggregate)
 
 
 def _over_rows(item: Aggregate | RunningAggregate) -> Aggregate | RunningAggregate:
-    """Return an aggregate without a filter by variables, where that says all."""
+    """Return an aggregate without a filter by variables, where it has one."""
     return item.of_rows or item if isinstance(item, Aggregate) else item
 
 
@@ -67,19 +69,41 @@ def typed_clause(
     table: Table,
     database: Database,
     plans: TypedPlans,
+    *,
+    every: bool = False,
 ) -> TypedClause:
     """Type the expressions of a clause for a table, or find that done.
+
+    Args:
+        conditions: of the clause.
+        measures: of the clause.
+        table: the one before the clause.
+        database: the query's connection.
+        plans: what was found before.
+        every: type also measures that are one reference.
 
     Raises:
         QueryError: an expression needs a time zone, and its columns have several.
     """
     parts: _Parts | None = plans.get(_Parts)
     if parts is None:
-        parts = _Parts.of(conditions, measures)
+        parts = _Parts.of(conditions, measures, every=every)
         plans.put(_Parts, parts)
-    every = [each for group in parts.groups for each in group]
-    known = every or parts.aggregates
-    found = typed(every, parts.sources(table), database, plans) if known else TypedExpressions((), {}, {})
+    types = tuple([table.column(name).type for name in parts.read])
+    key = (types, database.time_zone, database.zone_given)
+    typed_before: TypedClause | None = plans.get(key)
+    if typed_before is None:
+        typed_before = _typed(parts, table, database, plans)
+        if not any(kind.num_fields or isinstance(kind, pa.DictionaryType) for kind in types):
+            # Of ordered categories the texts count, too.
+            plans.put(key, typed_before)
+    return typed_before
+
+
+def _typed(parts: _Parts, table: Table, database: Database, plans: TypedPlans) -> TypedClause:
+    named = [each for group in parts.groups for each in group]
+    known = named or parts.aggregates
+    found = typed(named, parts.sources(table), database, plans) if known else TypedExpressions((), {}, {})
     expressions = iter(found.expressions)
     rows, starts, dependent, of_measures = ([(each, next(expressions)) for each in group] for group in parts.groups)
     return TypedClause(rows, starts, dependent, of_measures, found.aggregates, found.labels)
@@ -96,6 +120,7 @@ class _Parts(NamedTuple):
         row_columns: the table's columns that those read, by their names in them.
         row_others: DuckDB's types of what else those read.
         places: where values of rows are read from, by the names of references.
+        read: the table's columns that any of them reads.
         alone: names of aggregates that stand in no expression.
     """
 
@@ -106,15 +131,16 @@ class _Parts(NamedTuple):
     row_columns: dict[str, str]
     row_others: dict[str, str]
     places: dict[str, Hashable]
+    read: tuple[str, ...]
     alone: frozenset[str]
 
     @classmethod
-    def of(cls, conditions: Sequence[Condition], measures: Sequence[BoundMeasure]) -> _Parts:
+    def of(cls, conditions: Sequence[Condition], measures: Sequence[BoundMeasure], *, every: bool) -> _Parts:
         groups = (
             [Named.condition(each, each.prefilter) for each in conditions if each.prefilter is not None],
             [Named.condition(each, each.start) for each in conditions if each.start is not None],
             [Named.condition(each, each.expression) for each in conditions if each.expression.depends],
-            [Named.measure(each) for each in measures if each.expression.only is None],
+            [Named.measure(each) for each in measures if every or each.expression.only is None],
         )
         items: dict[str, Reference] = dict(pair for group in groups for each in group for pair in each.expression.reads)
         # A measure that is an aggregate alone is no expression, but the engine may compute the aggregate.
@@ -127,14 +153,17 @@ class _Parts(NamedTuple):
         items |= alone
         aggregates = {name: _over_rows(item) for name, item in items.items() if isinstance(item, _AGGREGATES)}
         read: dict[str, RowValue] = dict(pair for item in aggregates.values() for pair in item.reads)
+        columns = {name: item.column for name, item in items.items() if isinstance(item, Value)}
+        row_columns = {name: item for name, item in read.items() if isinstance(item, str)}
         return cls(
             groups,
-            {name: item.column for name, item in items.items() if isinstance(item, Value)},
+            columns,
             {name: _TYPES[type(item)] for name, item in items.items() if type(item) in _TYPES},
             aggregates,
-            {name: item for name, item in read.items() if isinstance(item, str)},
+            row_columns,
             _OF_ROWS | {name: _ROW_TYPES[type(item)] for name, item in read.items() if type(item) in _ROW_TYPES},
             {name: item.at for name, item in items.items() if isinstance(item, (Value, RowExists))},
+            tuple(dict.fromkeys([*columns.values(), *row_columns.values()])),
             frozenset(alone),
         )
 
