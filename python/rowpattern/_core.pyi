@@ -19,6 +19,7 @@ _Skip: TypeAlias = Union[Literal["past last row", "to next row"], tuple[Literal[
 _Compute: TypeAlias = Callable[[int, list[ComputedColumn], int], tuple[object, Optional[object]]]
 
 __all__ = [
+    "AnswerItems",
     "Column",
     "ComputedColumn",
     "Conditions",
@@ -240,6 +241,55 @@ class Column:
 class ComputedColumn:
     def __len__(self) -> int: ...
     def __arrow_c_array__(self, requested_schema: object = None) -> tuple[object, object]: ...
+
+# None is the item's own row; else names of variables, whether from the first, how many on or back, rows, running.
+_ReadRow: TypeAlias = Union[tuple[Optional[Sequence[str]], bool, int, int, bool], Literal["partition"], None]
+
+@final
+class AnswerItems:
+    def __new__(
+        cls,
+        matches: Matches,
+        rows: int,
+        starts: _ArrowColumn,
+        order: Optional[_ArrowColumn] = None,
+        *,
+        per_row: bool = False,
+        excluded: bool = False,
+        empty: bool = False,
+        unmatched: bool = False,
+        timeout_seconds: Optional[float] = None,
+        memory_limit_mb: Optional[float] = None,
+    ) -> Self: ...
+    def __len__(self) -> int: ...
+    @property
+    def first_row(self) -> Optional[int]: ...
+    def read(
+        self,
+        reads: Sequence[
+            Union[
+                tuple[Literal["value"], _ReadRow, int],
+                tuple[Literal["row"], _ReadRow, bool],
+                tuple[Literal["exists", "classifier"], _ReadRow],
+                tuple[Literal["number", "match", "place"]],
+                tuple[Literal["count"], Sequence[str], bool],
+            ]
+        ],
+        columns: Sequence[tuple[_ArrowColumn, bool]],
+        *,
+        threads: int = 1,
+        timeout_seconds: Optional[float] = None,
+        memory_limit_mb: Optional[float] = None,
+    ) -> list[list[ComputedColumn]]: ...
+    def aggregate(
+        self,
+        aggregates: Sequence[tuple[str, Optional[int], Optional[Sequence[str]], bool, str]],
+        columns: Sequence[tuple[str, _ArrowColumn, bool]],
+        *,
+        threads: int = 1,
+        timeout_seconds: Optional[float] = None,
+        memory_limit_mb: Optional[float] = None,
+    ) -> list[ComputedColumn]: ...
 
 @final
 class Spans:
