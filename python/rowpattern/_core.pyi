@@ -29,6 +29,7 @@ __all__ = [
     "Matches",
     "Pattern",
     "PatternCache",
+    "RowSymbols",
     "Spans",
     "__version__",
     "_check_column",
@@ -45,6 +46,7 @@ __all__ = [
     "get_cached_pattern",
     "is_native",
     "order",
+    "placed_texts",
 ]
 
 __version__: str
@@ -102,6 +104,30 @@ def evaluate(
     timeout_seconds: Optional[float] = None,
     memory_limit_mb: Optional[float] = None,
 ) -> list[ComputedColumn]: ...
+def placed_texts(
+    array: Any, *, timeout_seconds: Optional[float] = None, memory_limit_mb: Optional[float] = None
+) -> Optional[ComputedColumn]: ...
+
+@final
+class RowSymbols:
+    def __new__(
+        cls,
+        pattern: Pattern,
+        rows: int,
+        conditions: Sequence[tuple[str, tuple[Any, ...]]] = ...,
+        columns: Sequence[tuple[str, Any]] = ...,
+        *,
+        partitions: _Partitions = None,
+        table_conditions: Sequence[tuple[str, tuple[Any, ...]]] = ...,
+        table_columns: Sequence[tuple[str, Any]] = ...,
+        order: Optional[Any] = None,
+        computed: Sequence[tuple[str, Any]] = ...,
+        threads: int = 1,
+        timeout_seconds: Optional[float] = None,
+        memory_limit_mb: Optional[float] = None,
+    ) -> RowSymbols: ...
+    def __len__(self) -> int: ...
+
 def is_native(name: str, arguments: Sequence[str], result: str) -> bool: ...
 def _connect(
     make_process_cache: Callable[[], PatternCache],

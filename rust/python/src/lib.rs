@@ -31,9 +31,11 @@ mod order;
 mod panics;
 mod pattern;
 mod pattern_methods;
+mod placed_texts;
 mod process_cache;
 mod readers;
 mod reweighing;
+mod row_symbols;
 mod rows;
 mod signals;
 mod sinks;
@@ -78,6 +80,8 @@ mod _core {
     use super::panics::for_tests::ask;
     #[pymodule_export]
     use super::pattern::Pattern;
+    #[pymodule_export]
+    use super::placed_texts::placed_texts;
 
     /// The version of the package, which Cargo.toml alone says.
     #[pymodule_export]
@@ -85,6 +89,8 @@ mod _core {
     const __version__: &str = env!("CARGO_PKG_VERSION");
     #[pymodule_export]
     use super::process_cache::{cache_pattern, get_cached_pattern, process_cache};
+    #[pymodule_export]
+    use super::row_symbols::RowSymbols;
     #[pymodule_export]
     use super::weight::known_weight;
 }
