@@ -14,11 +14,11 @@ use rowpattern_core::rows::{Navigation, VariableSet, mapped_counts};
 use rowpattern_macros::catch_panics;
 
 use super::arguments::variable;
+use super::cancel_argument::{Cancel, account};
 use super::errors::out_of_memory;
 use super::ffi::{self, Column, Data};
 use super::limits::CallLimits;
 use super::numbers::{optional_number, place, whole};
-use super::signals::Signals;
 use super::sinks::{MatchesSink, SpansSink, trimmed};
 
 /// Where matches begin and end: one row a match, in the order in which they were found.
@@ -165,6 +165,7 @@ impl Matches {
     ///     running: for each row of each match, among the match's rows up to it; otherwise for each match.
     ///     timeout_seconds: the most time; None is no limit.
     ///     memory_limit_mb: the most memory, in MB of 2**20 bytes; None is no limit.
+    ///     cancel: as for `Pattern.match`.
     ///
     /// Raises:
     ///     UnknownVariableError: the pattern has no such primary variable.
@@ -175,7 +176,7 @@ impl Matches {
     #[pyo3(
         signature = (
             variables = None, *, first = false, offset = 0, running = false, timeout_seconds = None,
-            memory_limit_mb = None
+            memory_limit_mb = None, cancel = None
         )
     )]
     #[expect(clippy::too_many_arguments, reason = "Python's keyword arguments")]
@@ -188,8 +189,9 @@ impl Matches {
         running: bool,
         #[pyo3(from_py_with = optional_number)] timeout_seconds: Option<f64>,
         #[pyo3(from_py_with = optional_number)] memory_limit_mb: Option<f64>,
+        #[pyo3(from_py_with = account)] cancel: Cancel,
     ) -> PyResult<Column> {
-        let limits = CallLimits::read(timeout_seconds, memory_limit_mb)?;
+        let limits = CallLimits::read((timeout_seconds, memory_limit_mb, cancel))?;
         let variables = variables.map(|names| self.set(py, &names)).transpose()?;
         let navigation = Navigation { variables, first, offset };
         numbers_within(py, &limits, |budget, tick| {
@@ -209,6 +211,7 @@ impl Matches {
     ///     running: for each row of each match, among the match's rows up to it; otherwise for each match.
     ///     timeout_seconds: as for `Pattern.match`.
     ///     memory_limit_mb: as for `Pattern.match`.
+    ///     cancel: as for `Pattern.match`.
     ///
     /// Raises:
     ///     UnknownVariableError: the pattern has no such primary variable.
@@ -216,7 +219,8 @@ impl Matches {
     ///     MemoryError: the system has no more memory.
     ///
     /// Takes time linear in the rows of matches, and releases the interpreter's lock.
-    #[pyo3(signature = (variables, *, running = false, timeout_seconds = None, memory_limit_mb = None))]
+    #[pyo3(signature = (variables, *, running = false, timeout_seconds = None, memory_limit_mb = None,
+        cancel = None))]
     fn count_rows(
         &self,
         py: Python<'_>,
@@ -224,8 +228,9 @@ impl Matches {
         running: bool,
         #[pyo3(from_py_with = optional_number)] timeout_seconds: Option<f64>,
         #[pyo3(from_py_with = optional_number)] memory_limit_mb: Option<f64>,
+        #[pyo3(from_py_with = account)] cancel: Cancel,
     ) -> PyResult<Column> {
-        let limits = CallLimits::read(timeout_seconds, memory_limit_mb)?;
+        let limits = CallLimits::read((timeout_seconds, memory_limit_mb, cancel))?;
         let counted = self.set(py, &variables)?;
         numbers_within(py, &limits, |budget, tick| {
             mapped_counts(counted, running, self.lengths(), &self.variables, budget, tick)
@@ -257,7 +262,7 @@ fn numbers_within(
     limits: &CallLimits,
     compute: impl FnOnce(&Budget, &mut Tick<'_>) -> Result<Vec<i64>, Stopped> + Send,
 ) -> PyResult<Column> {
-    let mut signals = Signals::new();
+    let mut signals = limits.signals();
     let numbers = py.detach(|| compute(&limits.budget, &mut || signals.tick()));
     let numbers = numbers.map_err(|reason| signals.raised.unwrap_or_else(|| limits.error(reason)))?;
     Ok(Column::new(Data::Integers(numbers.into())))

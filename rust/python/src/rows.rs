@@ -152,7 +152,7 @@ fn object_labels(compiled: &Compiled, rows: &Bound<'_, PyAny>, limits: &CallLimi
             )));
         }
     }
-    labelled(compiled, &table, &labels, |&label| label, limits)
+    py.detach(|| labelled(compiled, &table, &labels, |&label| label, limits))
 }
 
 /// Iterates; where an object has no items, the error says what it must be.
