@@ -46,7 +46,7 @@ def _imported() -> Any:
 
         from rowpattern.sql.duckdb.parser import parse_texts
         from rowpattern.sql.execute import explanation, named_conditions, query, stream  # noqa: F401 - for later
-        from rowpattern.sql.runtime import context  # noqa: F401
+        from rowpattern.sql.runtime import admission, context, slow_queries  # noqa: F401
     except ImportError as error:
         if error.name is None or error.name.startswith("rowpattern"):
             raise

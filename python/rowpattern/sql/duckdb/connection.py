@@ -138,13 +138,18 @@ class Database:
         own(connection)
 
     @property
+    def context(self) -> ExecutionContext:
+        """The limits of the query."""
+        return self._context
+
+    @property
     def threads(self) -> int:
         """The most threads that work on the query."""
         return self._context.threads
 
     @property
-    def remaining(self) -> dict[str, float]:
-        """What is left of the query's limits, as arguments of the core's functions."""
+    def remaining(self) -> dict[str, Any]:
+        """What is left of the query's limits, and the query, as arguments of the core's functions."""
         return self._context.remaining
 
     @property
@@ -253,6 +258,8 @@ class Database:
             QueryLimitError: it took too long or too much memory.
         """
         found = self._within_limits(lambda: self._connection.execute(_PLAN, [sql]).fetchall())
+        # DuckDB answers an interrupt there as it answers what it refuses, and the plan would be kept.
+        self._context.check()
         return str(found[0][0])
 
     def stream(self, sql: str, batch_rows: int) -> Iterator[pa.RecordBatch]:
