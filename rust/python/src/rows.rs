@@ -45,6 +45,11 @@ fn read(compiled: &Compiled, rows: &Bound<'_, PyAny>, limits: &CallLimits) -> Py
             Err(chunks) => labels::symbols(rows.py(), compiled, &chunks, limits),
         };
     }
+    if let Some((texts, places)) = ffi::buffer_texts(rows, "rows", limits)? {
+        let table: Vec<Option<u8>> = texts.iter().map(|text| compiled.variable(text)).collect();
+        let place = |&place: &u32| place as usize;
+        return rows.py().detach(|| labelled(compiled, &table, &places, place, limits));
+    }
     object_labels(compiled, rows, limits)
 }
 

@@ -24,6 +24,8 @@ pub const ITEMS_BETWEEN_LOOKS: usize = 1 << 13;
 /// queries that wait.
 pub struct Signals {
     last: Instant,
+    /// Of this thread, by the processor, when it was looked at last.
+    processor: Option<f64>,
     account: Option<Arc<Account>>,
     deadline: Option<Instant>,
     /// The exception that a signal handler raised.
@@ -33,7 +35,7 @@ pub struct Signals {
 impl Signals {
     /// For work of a query, where it is that, until its time is over.
     pub fn new(account: Option<Arc<Account>>, deadline: Option<Instant>) -> Self {
-        Self { last: Instant::now(), account, deadline, raised: None }
+        Self { last: Instant::now(), processor: None, account, deadline, raised: None }
     }
 
     pub fn tick(&mut self) -> Result<(), Stopped> {
@@ -44,6 +46,7 @@ impl Signals {
         if let Some(account) = self.account.clone()
             && let Some(place) = account.place()
         {
+            place.add_search(self.searched());
             place.make_way(|turn| self.await_turn(&account, turn))?;
         }
         self.last = Instant::now();
@@ -61,6 +64,15 @@ impl Signals {
             self.raised = Some(error);
             Stopped::ByCaller
         })
+    }
+
+    /// How much time of the processor this thread has taken since this was asked last; none at first, as a look at that
+    /// clock before each search would take longer than a short one.
+    fn searched(&mut self) -> Duration {
+        let now = Python::attach(|py| py.import("time")?.call_method0("thread_time")?.extract::<f64>()).ok();
+        let before = std::mem::replace(&mut self.processor, now);
+        let seconds = now.zip(before).map_or(0.0, |(now, before)| now - before);
+        Duration::try_from_secs_f64(seconds).unwrap_or_default()
     }
 
     fn await_turn(&mut self, account: &Account, turn: &Arc<Turn>) -> Result<(), Stopped> {

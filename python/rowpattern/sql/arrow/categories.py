@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rowpattern.errors import QueryError
+from rowpattern.sql.arrow.nested_types import with_inner_types
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,6 +29,7 @@ __all__ = [
     "nulls_like",
     "of_ranks",
     "ranks",
+    "with_inner_ranks",
     "with_labels",
     "with_one_dictionary",
 ]
@@ -103,6 +105,50 @@ def ranks(values: pa.ChunkedArray) -> pa.ChunkedArray:
     """Return the places of a column's values among its ordered categories."""
     chunks = [chunk.indices for chunk in values.chunks]
     return pa.chunked_array(chunks, values.type.index_type)
+
+
+def with_inner_ranks(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return a column with the places of ordered categories in place of them, also inside of lists, structs and maps.
+
+    Categories inside of others are ordered ones: DuckDB gives its ENUMs so, and texts in an encoding as texts.
+    """
+    if is_ordered(values.type):
+        return ranks(values)
+    kind = with_inner_types(values.type, lambda each: each.index_type if pa.types.is_dictionary(each) else each)
+    if kind == values.type or not pa.types.is_nested(values.type):
+        return values
+    return pa.chunked_array([_inner_ranks(chunk) for chunk in values.chunks], kind)
+
+
+def _inner_ranks(values: pa.Array) -> pa.Array:
+    kind, types = values.type, pa.types
+    if types.is_dictionary(kind):
+        return values.indices
+    if types.is_struct(kind):
+        parts = [_inner_ranks(part) for part in values.flatten()]
+        fields = [field.with_type(part.type) for field, part in zip(kind, parts)]
+        return pa.StructArray.from_arrays(parts, fields=fields, mask=values.is_null())
+    if not types.is_nested(kind):
+        return values
+    changed = with_inner_types(kind, lambda each: each.index_type if types.is_dictionary(each) else each)
+    # What is in the lists stays as long as it is, with what no list shows.
+    inside = _inner_ranks(_stored_inside(values))
+    return pa.Array.from_buffers(
+        changed, len(values), values.buffers()[: _own_buffers(kind)], values.null_count, values.offset, [inside]
+    )
+
+
+def _stored_inside(values: pa.Array) -> pa.Array:
+    """Return all that is stored for the lists of an array."""
+    if not pa.types.is_map(values.type):
+        return values.values
+    keys, items = values.keys, values.items
+    entries = [values.type.key_field, values.type.item_field]
+    return pa.StructArray.from_arrays([keys, items], fields=entries)
+
+
+def _own_buffers(kind: pa.DataType) -> int:
+    return 1 if pa.types.is_fixed_size_list(kind) else 2
 
 
 def empty_column(kind: pa.DataType, labels: Sequence[str] | None) -> pa.ChunkedArray:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Union
 
+from rowpattern.sql.expression.nodes import Column, text_of, walk
+
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
@@ -113,15 +115,20 @@ class RunningAggregate:
 
     Attributes:
         sql: the call, over columns named as in `reads`.
-        reads: the columns of each of the rows that it reads, by its names for them.
+        reads: what each of the rows gives to it, by its names for that.
         variables: rows mapped to these primary variables are aggregated; None for all rows of the match.
         tree: the call as a tree.
     """
 
     sql: str
-    reads: tuple[tuple[str, str], ...]
+    reads: tuple[tuple[str, RowValue], ...]
     variables: tuple[str, ...] | None
     tree: Node | None = field(default=None, compare=False)
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """The columns among what it reads, by its names for them."""
+        return {name: item for name, item in self.reads if isinstance(item, str)}
 
 
 Reference = Union[Value, RowExists, Classifier, MatchNumber, Aggregate, RunningAggregate]
@@ -187,6 +194,11 @@ class BoundExpression:
         if len(self.reads) == 1 and self.sql == f'"{self.reads[0][0]}"':
             return self.reads[0][1]
         return None
+
+    def written_as(self, name: str, query: str) -> str:
+        """Return how the query writes a reference; nothing where it does not. Takes time linear in the expression."""
+        columns = (each for each in walk(self.tree) if isinstance(each, Column)) if self.tree is not None else ()
+        return next((text_of(each, query) for each in columns if each.names[0] == name), "")
 
     @property
     def origin(self) -> str | None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import duckdb
 
-from rowpattern.errors import QueryError, QueryLimitError, UnsupportedQueryError
+from rowpattern.errors import QueryError, QueryLimitError, RowPatternError, UnsupportedQueryError
 from rowpattern.sql.arrow.categories import is_ordered, marked_ordered
 from rowpattern.sql.arrow.encodings import for_duckdb
 from rowpattern.sql.duckdb.arrow_types import duckdb_type
@@ -133,6 +133,7 @@ class Database:
         self._others: dict[str, Database] = {}
         self._until_end: contextlib.ExitStack | None = None
         self._left: Task[Any] | None = None
+        self._broken = False
         self._process = os.getpid()
         # Until `_close`.
         own(connection)
@@ -146,6 +147,15 @@ class Database:
     def threads(self) -> int:
         """The most threads that work on the query."""
         return self._context.threads
+
+    @property
+    def free_bytes(self) -> int:
+        """How much of the query's memory is left."""
+        return max(0, int(min(self._context.memory_mb, _MOST_MEMORY_MB)) * 2**20 - self._context.held_bytes)
+
+    def memory_error(self) -> QueryLimitError:
+        """Make the error for memory that is used up."""
+        return self._context.memory_error()
 
     @property
     def remaining(self) -> dict[str, Any]:
@@ -216,6 +226,16 @@ class Database:
         for name in self._registered:
             self._connection.unregister(name)
         self._registered.clear()
+
+    def forgotten(self) -> bool:
+        """Unregister all tables after an error; say whether the connection can go on: DuckDB only refused something."""
+        if not self.own or self._left is not None or self._broken:
+            return False
+        try:
+            self.forget()
+        except duckdb.Error:
+            return False
+        return True
 
     def end(self, error: BaseException | None) -> None:
         """Give back the connections for other time zones."""
@@ -308,6 +328,7 @@ class Database:
         except duckdb.InterruptException:
             raise self._context.timeout_error() from None
         except duckdb.Error as error:
+            self._broken |= isinstance(error, (duckdb.FatalException, duckdb.InternalException))
             if self._is_full(str(error)):
                 raise self._too_large(str(error)) from None
             raise QueryError(_message(str(error))) from None
@@ -401,13 +422,20 @@ def database(context: ExecutionContext, time_zone: str | None = None) -> Iterato
         if used.own:
             used.forget()
     except BaseException as error:
-        # What state it is in is not known.
         used.end(error)
-        used.close()
+        if not (isinstance(error, RowPatternError) and not isinstance(error, QueryLimitError) and used.forgotten()):
+            # What state it is in is not known.
+            used.close()
+        elif used.own:
+            _rest(limits, connection)
         raise
     used.end(None)
-    if not used.own:
-        return
+    if used.own:
+        _rest(limits, connection)
+
+
+def _rest(limits: tuple[float, int, str], connection: duckdb.DuckDBPyConnection) -> None:
+    """Keep a connection without tables for another query."""
     with _resting_lock:
         _resting.append((limits, connection))
         left = _resting.pop(0)[1] if len(_resting) > _MOST_RESTING else None

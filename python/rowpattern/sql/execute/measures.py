@@ -18,9 +18,9 @@ from rowpattern.sql.bind.references import Aggregate, Classifier, MatchNumber, N
 from rowpattern.sql.execute.row_expressions import ItemInputs, compute
 from rowpattern.sql.execute.time_zones import in_columns_zone
 from rowpattern.sql.execute.typed_clause import typed_clause
+from rowpattern.sql.execute.typed_expressions import Named
 from rowpattern.sql.runtime.threads import in_threads
 from rowpattern.sql.tables.answers import plain_integers
-from rowpattern.sql.text.source_location import error_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -329,7 +329,7 @@ def _list(aggregates: list[tuple[Aggregate, InZone]]) -> str:
 
 def _failed(bound: BoundClause, aggregate: Aggregate, message: str) -> QueryError:
     blamed = next(one for one in bound.measures if aggregate in dict(one.expression.reads).values())
-    return error_at(f"measure {blamed.name}: {message}", blamed.location, QueryError)
+    return Named.measure(blamed).failed(message)
 
 
 def _concatenated(values: pa.ChunkedArray, more: pa.ChunkedArray, times: int) -> pa.ChunkedArray:
@@ -372,10 +372,5 @@ def _blamed(
     for each in aggregates:
         window = "" if each.final else ' OVER (ORDER BY "row")'
         if (refused := database.refuses(f"{each.sql}{window}", table)) is not None:
-            measures = (one for one in bound.measures if each in dict(one.expression.reads).values())
-            blamed = next(measures)
-            for name, item in each.reads:
-                if isinstance(item, str):
-                    refused = refused.replace(f'"{name}"', item)
-            return error_at(f"measure {blamed.name}: {refused}", blamed.location, QueryError)
+            return _failed(bound, each, refused)
     return error

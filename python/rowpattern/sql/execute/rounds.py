@@ -15,14 +15,17 @@ import pyarrow.compute as pc
 
 from rowpattern.errors import QueryError, QueryLimitError
 from rowpattern.sql.arrow.categories import is_ordered, of_ranks
+from rowpattern.sql.execute.bounded import project_bounded
 from rowpattern.sql.execute.engine_columns import engine_column, query_column
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from rowpattern.sql.arrow.arrays import Integers
     from rowpattern.sql.duckdb.connection import Database
     from rowpattern.sql.execute.sort import OrderedPartitions
     from rowpattern.sql.execute.typed_expressions import Named
+    from rowpattern.sql.expression.nodes import Node
 
 __all__ = ["RoundAggregate", "RoundExpression", "RoundRow", "RoundValue", "Rounds"]
 
@@ -60,6 +63,10 @@ class RoundAggregate:
         values: columns that it reads, by its names for them.
         zone: the time zone in which it is computed.
         type: DuckDB's type of its value; None where that is not known.
+        classifiers: its names for the classifier of a row.
+        variables: where it reads that, the variables that a row may be mapped to. For each one, behind the argument
+            itself, there is another one: the rows that are mapped to it.
+        numbers: its names for the match's number, which is one more argument where it reads that.
     """
 
     name: str
@@ -67,6 +74,9 @@ class RoundAggregate:
     values: Mapping[str, str]
     zone: str
     type: str | None
+    classifiers: Sequence[str] = ()
+    variables: Sequence[str] = ()
+    numbers: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -78,6 +88,7 @@ class RoundExpression:
         sql: over columns by the names that its arguments have.
         type: DuckDB's type of its value.
         zone: the time zone in which it is computed.
+        tree: the same as `sql`; None where it is a constant.
         arguments: what a request has.
     """
 
@@ -85,6 +96,7 @@ class RoundExpression:
     sql: str
     type: str
     zone: str
+    tree: Node | None
     arguments: Sequence[RoundRow | RoundValue | RoundAggregate]
 
 
@@ -169,7 +181,9 @@ class Rounds:
         self, expression: RoundExpression, arrays: Sequence[pa.Array], using: Database, *, tried: bool = False
     ) -> pa.ChunkedArray:
         columns: dict[str, Any] = {}
-        for argument, given in zip(expression.arguments, arrays):
+        left = iter(arrays)
+        for argument in expression.arguments:
+            given = next(left)
             if isinstance(argument, RoundRow):
                 for name, column in argument.values.items():
                     columns[name] = self._rows.column(column).take(given)
@@ -179,21 +193,35 @@ class Rounds:
                     given, argument.type, self._labels.get(argument.type, ()), expression.zone
                 )
             else:
-                columns[argument.name] = self._aggregated(argument, given, self._database.in_zone(argument.zone))
+                mapped = [next(left) for _ in argument.variables]
+                numbers = next(left) if argument.numbers else None
+                using_zone = self._database.in_zone(argument.zone)
+                columns[argument.name] = self._aggregated(argument, given, mapped, numbers, using_zone)
         table = pa.table(columns or {"none": pa.nulls(len(arrays[0]))})
         sql = f"TRY({expression.sql})" if tried else f"({expression.sql})"
         # Arrow has no type for all of DuckDB's, as for sums of whole numbers.
         given = (each for each in expression.arguments if isinstance(each, (RoundAggregate, RoundValue)))
         types = {each.name: each.type for each in given if each.type}
-        return using.project(sql, table, types).column(0)
+        return project_bounded([(sql, expression.tree)], table, using, types)[0]
 
-    def _aggregated(self, aggregate: RoundAggregate, rows: pa.Array, using: Database) -> pa.ChunkedArray:
+    def _aggregated(
+        self,
+        aggregate: RoundAggregate,
+        rows: pa.Array,
+        mapped: Sequence[pa.Array],
+        numbers: pa.Array | None,
+        using: Database,
+    ) -> pa.ChunkedArray:
         """Compute an aggregate for each request; also of no rows."""
-        lengths = np.asarray(pc.list_value_length(rows))
-        number, place = np.repeat(np.arange(len(rows)), lengths), rows.flatten()
+        number, place = _listed(rows)
         columns: dict[str, Any] = {"request": pa.array(number), "row": place}
         for name, column in aggregate.values.items():
             columns[name] = self._rows.column(column).take(place)
+        if aggregate.classifiers:
+            classifiers = self._classifiers(number, place, aggregate.variables, mapped)
+            columns |= dict.fromkeys(aggregate.classifiers, classifiers)
+        if numbers is not None:
+            columns |= dict.fromkeys(aggregate.numbers, numbers.take(pa.array(number)))
         using.register(_TABLE, pa.table(columns))
         found = using.query(
             f'SELECT "request", {aggregate.sql} FROM "{_TABLE}" GROUP BY "request" '
@@ -204,3 +232,30 @@ class Rounds:
         full = requests >= 0
         at[requests[full]] = np.flatnonzero(full)
         return found.column(1).take(pa.array(at))
+
+    def _classifiers(
+        self, number: Integers, place: pa.Array, variables: Sequence[str], mapped: Sequence[pa.Array]
+    ) -> pa.Array:
+        """Return the classifier of each row of each request, whose rows are in their order."""
+        keys = self._keys(number, place)
+        found = np.full(len(keys), -1, dtype=np.int64)
+        for variable, rows in enumerate(mapped):
+            own = self._keys(*_listed(rows))
+            at = np.searchsorted(keys, own)
+            # A request that is a guess may name rows that are not among those that are aggregated.
+            inside = at < len(keys)
+            at, own = at[inside], own[inside]
+            found[at[keys[at] == own]] = variable
+        places = pa.array(found, mask=found < 0)
+        return pa.array(variables, pa.string()).take(places)
+
+    def _keys(self, number: Integers, place: pa.Array) -> Integers:
+        """Return one number for each row of each request; they ascend as both do."""
+        found: Integers = number * self._rows.count + np.asarray(place)
+        return found
+
+
+def _listed(rows: pa.Array) -> tuple[Integers, pa.Array]:
+    """Return all rows of lists, and the number of the request that each one is of."""
+    lengths = np.asarray(pc.list_value_length(rows))
+    return np.repeat(np.arange(len(rows)), lengths), rows.flatten()

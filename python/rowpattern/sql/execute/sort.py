@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rowpattern.errors import QueryError, QueryLimitError
-from rowpattern.sql.arrow.categories import is_ordered, labels_of, nulls_like, of_ranks, ranks
+from rowpattern.sql.arrow.categories import is_ordered, labels_of, nulls_like, of_ranks, ranks, with_inner_ranks
 from rowpattern.sql.arrow.chunks import take_values
 from rowpattern.sql.execute.row_order import RowNumbers, RowOrder, row_order
 from rowpattern.sql.execute.time_zones import in_columns_zone
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rowpattern.sql.runtime.context import ExecutionContext
     from rowpattern.sql.tables.inputs import Table
 
-__all__ = ["OrderedPartitions", "sort_partitions"]
+__all__ = ["OrderedPartitions", "key_problem", "sort_partitions"]
 
 
 class OrderedPartitions:
@@ -158,9 +158,30 @@ def _computed(table: Table, keys: Sequence[Key], database: Database) -> dict[str
     found: dict[str, pa.ChunkedArray] = {}
     for using in {id(each.database): each.database for each in computed}.values():
         there = [(key, each) for key, each in zip(keys, computed) if each.database is using]
-        values = using.project(", ".join(each.sql for _, each in there), columns).columns
+        try:
+            values = using.project(", ".join(f"({each.sql})" for _, each in there), columns).columns
+        except QueryLimitError:
+            raise
+        except QueryError as error:
+            for key, each in there:
+                refused = using.refuses(f"({each.sql})", columns)
+                if refused is not None:
+                    raise _failed(key, refused) from None
+            raise _failed(there[0][0], str(error)) from None
         found.update({key.sql: each.named(own) for (key, each), own in zip(there, values)})
     return found
+
+
+def key_problem(key: Key, table: Table, database: Database) -> str | None:
+    """Return why DuckDB refuses a key that is computed, whatever the rows; None where it does not."""
+    columns = pa.table({name: table.column(name).slice(0, 0) for name in key.reads} or {"none": pa.nulls(0)})
+    try:
+        found = in_columns_zone(key.sql, key.tree, columns, database, partial(_failed, key))
+    except QueryLimitError:
+        raise
+    except QueryError as error:
+        return str(error)
+    return found.database.refuses(f"({found.sql})", columns)
 
 
 def _failed(key: Key, message: str) -> QueryError:
@@ -177,8 +198,8 @@ def _ordered_by_duckdb(
     """Sort by DuckDB, and have it compare the keys of PARTITION BY to find where partitions begin."""
     count = len(values[0])
     context.hold(2 * 8 * count)
-    # Ordered categories are sorted by their places, whoever sorts.
-    values = [ranks(column) if is_ordered(column.type) else column for column in values]
+    # Ordered categories are sorted by their places, whoever sorts; also those in lists and the like.
+    values = [with_inner_ranks(column) for column in values]
     numbers = pa.array(np.arange(count, dtype=np.int64))
     database.register(
         "rowpattern keys", pa.table([*values, numbers], names=[*(f"k{at}" for at in range(len(values))), "row"])

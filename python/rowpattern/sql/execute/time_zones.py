@@ -18,7 +18,7 @@ import pyarrow as pa
 from rowpattern.errors import QueryError, QueryLimitError
 from rowpattern.sql.arrow.categories import is_ordered, labels_of
 from rowpattern.sql.arrow.nested_types import with_inner_types
-from rowpattern.sql.bind.expressions import columns_in
+from rowpattern.sql.bind.leaves import columns_in
 from rowpattern.sql.expression import nodes
 from rowpattern.sql.expression.write import sql_of
 

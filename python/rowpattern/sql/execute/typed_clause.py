@@ -59,18 +59,28 @@ def typed_clause(
     table: Table,
     database: Database,
     plans: TypedPlans,
+    *,
+    every: bool = False,
 ) -> TypedClause:
     """Type the expressions of a clause for a table, or find that done.
+
+    Args:
+        conditions: of the clause.
+        measures: of the clause.
+        table: the one before the clause.
+        database: the query's connection.
+        plans: what was found before.
+        every: type also measures that are one reference.
 
     Raises:
         QueryError: an expression needs a time zone, and its columns have several.
     """
     parts: _Parts | None = plans.get(_Parts)
     if parts is None:
-        parts = _Parts.of(conditions, measures)
+        parts = _Parts.of(conditions, [each for each in measures if every or each.expression.only is None])
         plans.put(_Parts, parts)
-    every = [each for group in parts.groups for each in group]
-    found = typed(every, parts.sources(table), database, plans) if every else TypedExpressions((), {}, {})
+    named = [each for group in parts.groups for each in group]
+    found = typed(named, parts.sources(table), database, plans) if named else TypedExpressions((), {}, {})
     expressions = iter(found.expressions)
     rows, starts, dependent, of_measures = ([(each, next(expressions)) for each in group] for group in parts.groups)
     return TypedClause(rows, starts, dependent, of_measures, found.aggregates, found.labels)
@@ -103,7 +113,7 @@ class _Parts(NamedTuple):
             [Named.condition(each, each.prefilter) for each in conditions if each.prefilter is not None],
             [Named.condition(each, each.start) for each in conditions if each.start is not None],
             [Named.condition(each, each.expression) for each in conditions if each.expression.depends],
-            [Named.measure(each) for each in measures if each.expression.only is None],
+            [Named.measure(each) for each in measures],
         )
         items: dict[str, Reference] = dict(pair for group in groups for each in group for pair in each.expression.reads)
         aggregates = {name: item for name, item in items.items() if isinstance(item, (Aggregate, RunningAggregate))}

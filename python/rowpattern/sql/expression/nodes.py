@@ -41,6 +41,8 @@ __all__ = [
     "children",
     "map_children",
     "replaced",
+    "span_of",
+    "text_of",
     "walk",
 ]
 
@@ -319,6 +321,18 @@ def walk(node: Node) -> Iterator[Node]:
         node = waiting.pop()
         yield node
         waiting += reversed(list(children(node)))
+
+
+def span_of(node: Node) -> tuple[int, int] | None:
+    """Return where in the query a node and all that is in it stand; None where none of it is the user's."""
+    spans = [each.span for each in walk(node) if each.span is not None]
+    return (min(spans)[0], max(end for _, end in spans)) if spans else None
+
+
+def text_of(node: Node, query: str) -> str:
+    """Return a node as the query has it, in one line; nothing where none of it is the user's."""
+    begin, end = span_of(node) or (0, 0)
+    return " ".join(query[begin:end].split())
 
 
 def replaced(root: Node, new: dict[int, Node]) -> Node:

@@ -23,7 +23,7 @@ from rowpattern.sql.parse.clause_finder import find_clauses
 from rowpattern.sql.parse.keywords import bare_names
 from rowpattern.sql.parse.query_reader import QueryReader
 from rowpattern.sql.text.composed import SEMANTICS_WORDS, Composed
-from rowpattern.sql.text.source_location import SourceLocation, error_at, nesting_limited
+from rowpattern.sql.text.source_location import TOO_DEEP, SourceLocation, error_at, nesting_limited
 from rowpattern.sql.text.tokens import closing_brackets, tokens_of
 
 if TYPE_CHECKING:
@@ -357,7 +357,7 @@ def _statement(text: Composed, tree: dict[str, Any], begin: SourceLocation | Non
 def _syntax_error(text: Composed, tree: dict[str, Any], begin: SourceLocation | None) -> QuerySyntaxError:
     message = text.without_marks(str(tree.get("error_message", "this is not a query")))
     if message.startswith("Max expression depth"):
-        return QuerySyntaxError("the query nests too deeply; write AND and OR of many in a row, and lists as IN (...)")
+        return QuerySyntaxError(f"the query {TOO_DEEP}")
     if message.startswith("Only SELECT"):
         return QuerySyntaxError("expected one query, which begins with SELECT, WITH, FROM or VALUES")
     position = tree.get("position")

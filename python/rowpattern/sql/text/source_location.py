@@ -11,7 +11,10 @@ from rowpattern.errors import PatternSyntaxError, QueryError, QuerySyntaxError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["SourceLocation", "candidates", "error_at", "nesting_limited", "pattern_error_at"]
+__all__ = ["TOO_DEEP", "SourceLocation", "candidates", "error_at", "nesting_limited", "pattern_error_at"]
+
+#: Said of a query, a condition, an expression.
+TOO_DEEP = "is nested too deeply; replace long chains of OR by x IN (...), and of + by list_sum([...])"
 
 # A longer line is shown around the place only.
 _WIDEST = 100
@@ -79,12 +82,11 @@ def pattern_error_at(error: PatternSyntaxError, pattern: str, location: SourceLo
 
 @contextlib.contextmanager
 def nesting_limited(what: str) -> Iterator[None]:
-    """Refuse what nests too deeply. Expressions are read, rewritten and written by recursion, as far as Python goes."""
+    """Refuse what is nested too deeply. Expressions are read, rewritten and written by recursion, as Python allows."""
     try:
         yield
     except RecursionError:
-        message = f"the {what} nests too deeply; AND, OR and + of many nest, and IN (...) of many does not"
-        raise QuerySyntaxError(message) from None
+        raise QuerySyntaxError(f"the {what} {TOO_DEEP}") from None
 
 
 def candidates(name: str, known: Iterable[str], what: str) -> str:

@@ -184,7 +184,7 @@ def closing_brackets(sql: str, tokens: list[Token]) -> dict[int, int]:
         if token.text in _OPENING:
             opened.append(at)
             if len(opened) > DEEPEST_BRACKETS:
-                message = f"the query nests too deeply: more than {DEEPEST_BRACKETS} brackets stand in each other"
+                message = f"the query is nested too deeply: more than {DEEPEST_BRACKETS} brackets are open here"
                 raise error_at(message, SourceLocation(sql, token.begin), QuerySyntaxError)
         elif token.text in _CLOSING:
             if not opened or _OPENING[tokens[opened[-1]].text] != token.text:

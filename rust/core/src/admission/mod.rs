@@ -2,7 +2,7 @@
 //!
 //! A query takes a [`QueryPlace`] before it works and leaves it afterwards. Those that wait are served in the order in which they
 //! came. A query that works for a long while makes way for others that wait ([`QueryPlace::make_way`]) and queues up again. One
-//! that has worked longer than its rows explain, as a search that explodes, waits in a queue of its own, which gets one part in
+//! whose searches take longer than its rows explain, as those that explode do, waits in a queue of its own, which gets one part in
 //! [`LONG_PART`] of the time while others wait, so that a few such queries do not hold up all the rest.
 //!
 //! ```

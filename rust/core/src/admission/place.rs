@@ -9,15 +9,16 @@ use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Condvar, Mutex, MutexGuard};
 
 /// How long a query works before it makes way for others that wait.
-const SLICE: Duration = Duration::from_millis(100);
+const SLICE: Duration = Duration::from_millis(250);
 
-/// As [`SLICE`], for one that has worked longer than its rows explain.
+/// As [`SLICE`], for one whose searches take longer than its rows explain.
 const LONG_SLICE: Duration = Duration::from_millis(20);
 
-/// How long a query may work whatever its rows, before it counts as long.
-const EXPLAINED: Duration = Duration::from_millis(30);
+/// How much time of the processor the searches of a query may take whatever its rows, before it counts as long. Time by the clock
+/// says little where the machine has other work.
+const EXPLAINED: Duration = Duration::from_millis(15);
 
-/// And for each of its rows: several times what a step over them takes.
+/// And for each of its rows: several times what matching them takes.
 const EXPLAINED_A_ROW: Duration = Duration::from_micros(1);
 
 /// What entering came to.
@@ -47,6 +48,8 @@ struct Held {
     since: Option<Instant>,
     /// How long it worked before.
     worked: Duration,
+    /// How much time of the processor its searches took.
+    searched: Duration,
     rows: u64,
 }
 
@@ -55,10 +58,10 @@ impl Held {
         self.worked + self.since.map_or(Duration::ZERO, |since| since.elapsed())
     }
 
-    /// Whether the query has worked longer than its rows explain.
+    /// Whether the query's searches have taken longer than its rows explain.
     fn is_long(&self) -> bool {
         let rows = u32::try_from(self.rows).unwrap_or(u32::MAX);
-        self.worked() > EXPLAINED_A_ROW.saturating_mul(rows).saturating_add(EXPLAINED)
+        self.searched > EXPLAINED_A_ROW.saturating_mul(rows).saturating_add(EXPLAINED)
     }
 
     /// Whether it has worked at a stretch as long as it should while others wait.
@@ -170,6 +173,11 @@ impl QueryPlace {
     pub fn set_rows(&self, rows: u64) {
         let mut held = self.held();
         held.rows = held.rows.max(rows);
+    }
+
+    /// Says how much time of the processor a search of the query has taken since this was said last.
+    pub fn add_search(&self, time: Duration) {
+        self.held().searched += time;
     }
 
     /// How long the query has worked, without the time that it waited.
