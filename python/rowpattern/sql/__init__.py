@@ -23,16 +23,16 @@ import numbers
 import sys
 from typing import TYPE_CHECKING, Any, Callable, Literal, cast
 
+from rowpattern._core import CancelToken, QueryRun
 from rowpattern.config.process import get_config
 from rowpattern.config.values import threads as read_threads
 from rowpattern.errors import ConfigurationError
 from rowpattern.sql.asynchronous import match_recognize_async
-from rowpattern.sql.first_use import query_module
+from rowpattern.sql.first_use import module, query_module
 from rowpattern.sql.runtime.reports import report_end
 from rowpattern.sql.warming import warm_up
 
 if TYPE_CHECKING:
-    from rowpattern._core import CancelToken
     from rowpattern.patterns import MatchIterator
     from rowpattern.sql.execute.explanation import Explanation
     from rowpattern.sql.runtime.context import ExecutionContext, Progress
@@ -134,24 +134,18 @@ def match_recognize(
         raise ConfigurationError(f'stream is {stream!r}; allowed are True, False and "in order"')
     if isolated:
         raise ConfigurationError('isolation="process" answers whole tables; leave out stream, or isolation')
-    from rowpattern.sql.execute.stream import stream_query
-
+    stream_query = module("execute.stream").stream_query
     with context.admitted():
         return stream_query(sql, data, tables, context, in_order=stream == "in order")
 
 
 def answered(sql: str, data: Any, tables: dict[str, Any], context: ExecutionContext, isolation: str | None) -> Any:
     """Answer a query over whole tables, when its turn has come."""
-    query_module()
-    isolated = _isolated(isolation)
+    answer = module("isolation").answer_isolated if _isolated(isolation) else query_module().answer_query
     failed: BaseException | None = None
     try:
         with context.admitted():
-            if isolated:
-                from rowpattern.sql.isolation import answer_isolated
-
-                return answer_isolated(sql, data, tables, context)
-            return query_module().answer_query(sql, data, tables, context)
+            return answer(sql, data, tables, context)
     except BaseException as error:
         failed = error
         raise
@@ -193,18 +187,14 @@ def explain(
     Raises:
         What `match_recognize` raises. A clause over a subquery is explained after that subquery was run.
     """
-    query_module()
-    from rowpattern.sql.execute.explanation import explained
-
+    explain_query = module("execute.explanation").explained
     context = execution_context(memory_limit_mb, timeout_seconds, threads, None, time_zone, cancel)
-    isolated = _isolated(isolation)
+    if _isolated(isolation):
+        explain_query = module("isolation").explain_isolated
     try:
         with context.admitted():
-            if isolated:
-                from rowpattern.sql.isolation import explain_isolated
-
-                return explain_isolated(sql, data, tables, context, analyze=analyze)
-            return explained(sql, data, tables, context, analyze=analyze)
+            explained: Explanation = explain_query(sql, data, tables, context, analyze=analyze)
+            return explained
     finally:
         context.run.end()
 
@@ -220,12 +210,11 @@ def find_by_conditions(  # noqa: PLR0917 - one caller, the core
     cancel: CancelToken | None,
 ) -> MatchIterator:
     """Find matches by conditions over named columns; `Pattern.find_iter` calls it."""
-    query_module()
-    from rowpattern.sql.execute.named_conditions import find_iter
-
+    find_iter = module("execute.named_conditions").find_iter
     context = execution_context(memory_limit_mb, timeout_seconds, None, None, None, cancel)
     with context.admitted():
-        return find_iter(pattern, rows, conditions, partitions, skip, context)
+        found: MatchIterator = find_iter(pattern, rows, conditions, partitions, skip, context)
+        return found
 
 
 def _isolated(isolation: str | None) -> bool:
@@ -247,8 +236,6 @@ def execution_context(  # noqa: PLR0917 - the arguments of `match_recognize`
     cancel: CancelToken | None,
 ) -> ExecutionContext:
     """Make the context of a query by the arguments of `match_recognize` and the settings."""
-    from rowpattern._core import CancelToken, QueryRun
-    from rowpattern.sql.runtime import admission  # noqa: F401 - it takes the settings over
     from rowpattern.sql.runtime.context import ExecutionContext
     from rowpattern.sql.runtime.threads import available_cores
 
@@ -273,6 +260,8 @@ def execution_context(  # noqa: PLR0917 - the arguments of `match_recognize`
 
 
 def _limit(name: str, value: object) -> float:
+    if type(value) is float and value > 0:
+        return value
     if isinstance(value, numbers.Real) and not isinstance(value, bool):
         try:
             found = float(value)

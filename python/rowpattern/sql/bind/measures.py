@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rowpattern.sql.bind.expressions import ExpressionReader, counts_rows
 from rowpattern.sql.bind.references import Aggregate, Classifier, Navigation
 from rowpattern.sql.expression.nodes import Branch, Case, Column, Conjunction, Literal, Operation, walk
 from rowpattern.sql.expression.write import sql_of
+from rowpattern.sql.records import replace
 
 if TYPE_CHECKING:
     from rowpattern.sql.bind.expressions import Scope

@@ -6,11 +6,11 @@ handed to DuckDB, one row for each row of the answer.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Union
 
 from rowpattern.sql.expression.nodes import Column, text_of, walk
+from rowpattern.sql.records import Record, field
 
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
@@ -34,8 +34,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
-class Navigation:
+class Navigation(Record):
     """Which row to read, seen from a row of a match (ISO/IEC 19075-5, section 5.6).
 
     Attributes:
@@ -53,35 +52,30 @@ class Navigation:
     final: bool = False
 
 
-@dataclass(frozen=True)
-class Value:
+class Value(Record):
     """A column's value at the row to which `at` leads; NULL where there is none."""
 
     column: str
     at: Navigation
 
 
-@dataclass(frozen=True)
-class RowExists:
+class RowExists(Record):
     """Whether `at` leads to a row."""
 
     at: Navigation
 
 
-@dataclass(frozen=True)
-class Classifier:
+class Classifier(Record):
     """The classifier of the row to which `at` leads; NULL where it is not in the match."""
 
     at: Navigation
 
 
-@dataclass(frozen=True)
-class MatchNumber:
+class MatchNumber(Record):
     """The match's number in its partition, from 1."""
 
 
-@dataclass(frozen=True)
-class RowClassifier:
+class RowClassifier(Record):
     """The classifier of a row that is being aggregated."""
 
 
@@ -89,8 +83,7 @@ class RowClassifier:
 RowValue = Union[str, RowClassifier, MatchNumber]
 
 
-@dataclass(frozen=True)
-class Aggregate:
+class Aggregate(Record):
     """An aggregate over rows of the match.
 
     Attributes:
@@ -109,8 +102,7 @@ class Aggregate:
     tree: Node | None = field(default=None, compare=False)
 
 
-@dataclass(frozen=True)
-class RunningAggregate:
+class RunningAggregate(Record):
     """An aggregate over the match so far, in a condition.
 
     Attributes:
@@ -141,8 +133,7 @@ def depends_on_the_match(item: Reference) -> bool:
     return True
 
 
-@dataclass
-class References:
+class References(Record, frozen=False):
     """Gives each reference a name; the same reference has one name in a clause."""
 
     names: dict[Reference, str] = field(default_factory=dict)
@@ -167,8 +158,7 @@ class References:
         return tuple((name, self.by_name[name]) for name in found)
 
 
-@dataclass(frozen=True)
-class BoundExpression:
+class BoundExpression(Record):
     """An expression over references.
 
     Attributes:

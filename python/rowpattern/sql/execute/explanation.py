@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rowpattern.sql.bind.references import Aggregate, Classifier, MatchNumber, RowExists, RunningAggregate, Value
 from rowpattern.sql.duckdb.connection import database
 from rowpattern.sql.execute.placement import placements
 from rowpattern.sql.execute.query import QueryExecution, bound_clause, parsed_query, tables_of
+from rowpattern.sql.records import Record
 from rowpattern.sql.tables.reading import table_reader
 from rowpattern.sql.text.source_location import nesting_limited
 
@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Explanation", "explained"]
 
 
-@dataclass(frozen=True)
-class Explanation:
+class Explanation(Record):
     """How a query is answered; `str()` is for people.
 
     Attributes:

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from rowpattern.errors import QueryError
+from rowpattern.sql.arrow.arrays import from_numpy
 from rowpattern.sql.arrow.chunks import computed_numbers, repeat_numbers, take_numbers
 from rowpattern.sql.bind.references import RowExists, Value
 from rowpattern.sql.execute.match_conditions import located, match_conditions
@@ -174,5 +175,5 @@ def _row_conditions(
         found[condition.variable] = values if pa.types.is_boolean(values.type) else pa.nulls(len(values), pa.bool_())
     if not found and variables:
         # Every row; one column tells how many there are.
-        found[variables[0]] = pa.array(np.ones(rows.count, dtype=bool))
+        found[variables[0]] = from_numpy(np.ones(rows.count, dtype=bool))
     return found

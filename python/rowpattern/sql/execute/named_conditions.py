@@ -72,7 +72,7 @@ def _bound(
     key = "conditions\0" + "\0".join(f"{len(part)}:{part}" for part in parts)
 
     def made() -> tuple[tuple[Condition, ...], TypedPlans]:
-        definitions = [parse_condition(name, text) for name, text in texts.items()]
+        definitions = [parse_condition(name, text, context) for name, text in texts.items()]
         columns, variables = Columns(names, ""), Variables(pattern.variables, pattern.subset)
         return bind_conditions(definitions, columns, variables, context.check), TypedPlans()
 

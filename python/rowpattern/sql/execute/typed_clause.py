@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+import pyarrow as pa
+
 from rowpattern.sql.bind.references import (
     Aggregate,
     Classifier,
@@ -27,8 +29,8 @@ if TYPE_CHECKING:
 __all__ = ["TypedClause", "typed_clause"]
 
 # What is no column's value.
-_TYPES = {RowExists: "BOOLEAN", Classifier: "VARCHAR", MatchNumber: "BIGINT"}
-_ROW_TYPES = {RowClassifier: "VARCHAR", MatchNumber: "BIGINT"}
+_TYPES: dict[type, str] = {RowExists: "BOOLEAN", Classifier: "VARCHAR", MatchNumber: "BIGINT"}
+_ROW_TYPES: dict[type, str] = {RowClassifier: "VARCHAR", MatchNumber: "BIGINT"}
 # What aggregates are given beside what they read: the place of a row, and the number of its variable.
 _OF_ROWS = {"row": "BIGINT", "classifier": "UTINYINT"}
 
@@ -79,6 +81,18 @@ def typed_clause(
     if parts is None:
         parts = _Parts.of(conditions, [each for each in measures if every or each.expression.only is None])
         plans.put(_Parts, parts)
+    types = tuple([table.column(name).type for name in parts.read])
+    key = (types, database.time_zone, database.zone_given)
+    typed_before: TypedClause | None = plans.get(key)
+    if typed_before is None:
+        typed_before = _typed(parts, table, database, plans)
+        if not any(kind.num_fields or isinstance(kind, pa.DictionaryType) for kind in types):
+            # Of ordered categories the texts count, too.
+            plans.put(key, typed_before)
+    return typed_before
+
+
+def _typed(parts: _Parts, table: Table, database: Database, plans: TypedPlans) -> TypedClause:
     named = [each for group in parts.groups for each in group]
     found = typed(named, parts.sources(table), database, plans) if named else TypedExpressions((), {}, {})
     expressions = iter(found.expressions)
@@ -97,6 +111,7 @@ class _Parts(NamedTuple):
         row_columns: the table's columns that those read, by their names in them.
         row_others: DuckDB's types of what else those read.
         places: where values of rows are read from, by the names of references.
+        read: the table's columns that any of them reads.
     """
 
     groups: tuple[list[Named], list[Named], list[Named], list[Named]]
@@ -106,6 +121,7 @@ class _Parts(NamedTuple):
     row_columns: dict[str, str]
     row_others: dict[str, str]
     places: dict[str, Hashable]
+    read: tuple[str, ...]
 
     @classmethod
     def of(cls, conditions: Sequence[Condition], measures: Sequence[BoundMeasure]) -> _Parts:
@@ -118,14 +134,17 @@ class _Parts(NamedTuple):
         items: dict[str, Reference] = dict(pair for group in groups for each in group for pair in each.expression.reads)
         aggregates = {name: item for name, item in items.items() if isinstance(item, (Aggregate, RunningAggregate))}
         read: dict[str, RowValue] = dict(pair for item in aggregates.values() for pair in item.reads)
+        columns = {name: item.column for name, item in items.items() if isinstance(item, Value)}
+        row_columns = {name: item for name, item in read.items() if isinstance(item, str)}
         return cls(
             groups,
-            {name: item.column for name, item in items.items() if isinstance(item, Value)},
+            columns,
             {name: _TYPES[type(item)] for name, item in items.items() if type(item) in _TYPES},
             aggregates,
-            {name: item for name, item in read.items() if isinstance(item, str)},
+            row_columns,
             _OF_ROWS | {name: _ROW_TYPES[type(item)] for name, item in read.items() if type(item) in _ROW_TYPES},
             {name: item.at for name, item in items.items() if isinstance(item, (Value, RowExists))},
+            tuple(dict.fromkeys([*columns.values(), *row_columns.values()])),
         )
 
     def sources(self, table: Table) -> Sources:

@@ -6,7 +6,6 @@ What DuckDB's binder says is kept with the bound clause, so that a query that is
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -28,6 +27,7 @@ from rowpattern.sql.expression.native import Translator
 from rowpattern.sql.expression.nodes import Call, Column
 from rowpattern.sql.expression.typed import Computed, Constant, Literal, cast_sql, engine_type, map_leaves, walk_typed
 from rowpattern.sql.expression.write import sql_of
+from rowpattern.sql.records import Record, field, replace
 from rowpattern.sql.text.source_location import error_at
 
 if TYPE_CHECKING:
@@ -90,8 +90,7 @@ _GIVING_ONE |= {"min_by", "mode", "quantile_disc"}
 _GIVING_ALL = frozenset({"array_agg", "list"})
 
 
-@dataclass(frozen=True)
-class Sources:
+class Sources(Record):
     """What expressions read.
 
     Attributes:
@@ -111,8 +110,7 @@ class Sources:
     place: Callable[[set[str]], Hashable | None] = lambda _: None
 
 
-@dataclass(frozen=True)
-class TypedExpression:
+class TypedExpression(Record):
     """An expression with types.
 
     Attributes:
@@ -150,8 +148,7 @@ class TypedExpression:
         return tuple(dict.fromkeys(each for each in every if isinstance(each, Constant)))
 
 
-@dataclass(frozen=True)
-class TypedAggregate:
+class TypedAggregate(Record):
     """An aggregate over the match so far.
 
     Attributes:
@@ -167,8 +164,7 @@ class TypedAggregate:
     argument: TypedExpression | None = None
 
 
-@dataclass(frozen=True)
-class TypedExpressions:
+class TypedExpressions(Record):
     """Expressions that were typed together.
 
     Attributes:

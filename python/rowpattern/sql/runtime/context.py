@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 import threading
 import time
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
 from rowpattern._core import QueryRun
 from rowpattern.errors import QueryBusyError, QueryCancelledError, QueryLimitError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from types import TracebackType
 
 __all__ = ["ExecutionContext", "Progress", "Step"]
@@ -23,8 +20,7 @@ __all__ = ["ExecutionContext", "Progress", "Step"]
 _BETWEEN_LOOKS_SECONDS = 0.03
 
 
-@dataclass(frozen=True)
-class Progress:
+class Progress(NamedTuple):
     """How far a query is.
 
     Attributes:
@@ -43,8 +39,7 @@ class Progress:
     size_bytes: int | None = None
 
 
-@dataclass
-class Step:
+class Step(NamedTuple):
     """A step that was done: its name, its rows, its time in seconds, and when it began, by `time.perf_counter`."""
 
     name: str
@@ -61,36 +56,10 @@ def _print(progress: Progress) -> None:
     )
 
 
-class _Admitted:
-    """A block in which a query has a place among those that work."""
-
-    __slots__ = ("_again", "_context")
-
-    def __init__(self, context: ExecutionContext, *, again: bool) -> None:
-        self._context = context
-        self._again = again
-
-    def __enter__(self) -> None:
-        context = self._context
-        try:
-            why = context.run.enter(context.seconds_left, again=self._again)
-        except BaseException:
-            # What a signal's handler raised.
-            context.run.leave()
-            raise
-        if why is not None:
-            context.run.leave()
-            raise context.no_place_error(why)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._context.run.leave()
-
-
-@dataclass
 class ExecutionContext:
     """Limits and timings of one query.
+
+    Its blocks are classes with slots, as generators take longer to enter and leave than a small query's steps.
 
     Attributes:
         memory_mb: the most memory, in MB of 2**20 bytes: of DuckDB, and of the columns that are made here.
@@ -102,26 +71,41 @@ class ExecutionContext:
         given_mb: the limit of memory that the caller knows, where this is a part of it.
         read_rows: how many rows the query's tables have, or a stream has read.
         answered_rows: how many rows the answer has, or had so far.
-        read_bytes: how many bytes of columns those have.
+        read_bytes: how many bytes of columns a stream has read.
         run: its place among the process's queries, its part of their memory, and its cancellation.
         cancellable: whether it may be cancelled, so that what waits has to look.
     """
 
-    memory_mb: float
-    seconds: float
-    progress: Callable[[Progress], object] | bool | None = None
-    threads: int = 1
-    steps: list[Step] = field(default_factory=list)
-    begun: float = field(default_factory=time.perf_counter)
-    held_bytes: int = 0
-    time_zone: str | None = None
-    stated_mb: float | None = None
-    read_rows: int = 0
-    read_bytes: int = 0
-    answered_rows: int = 0
-    run: QueryRun = field(default_factory=QueryRun)
-    cancellable: bool = False
-    _holding: threading.Lock = field(default_factory=threading.Lock)
+    def __init__(
+        self,
+        memory_mb: float,
+        seconds: float,
+        progress: Callable[[Progress], object] | bool | None = None,
+        threads: int = 1,
+        *,
+        steps: list[Step] | None = None,
+        begun: float | None = None,
+        time_zone: str | None = None,
+        stated_mb: float | None = None,
+        run: QueryRun | None = None,
+        cancellable: bool = False,
+    ) -> None:
+        """Begin a query, or a part of one that has begun."""
+        self.memory_mb = memory_mb
+        self.seconds = seconds
+        self.progress = progress
+        self.threads = threads
+        self.steps: list[Step] = [] if steps is None else steps
+        self.begun = time.perf_counter() if begun is None else begun
+        self.held_bytes = 0
+        self.time_zone = time_zone
+        self.stated_mb = stated_mb
+        self.read_rows = 0
+        self.read_bytes = 0
+        self.answered_rows = 0
+        self.run = QueryRun() if run is None else run
+        self.cancellable = cancellable
+        self._holding = threading.Lock()
 
     @property
     def deadline(self) -> float:
@@ -156,21 +140,9 @@ class ExecutionContext:
         """
         return _Admitted(self, again=again)
 
-    @contextlib.contextmanager
-    def lent(self) -> Iterator[None]:
-        """Lend the place to other queries while this one waits for what others compute."""
-        inside = self.run.lend()
-        if inside is None:
-            yield
-            return
-        try:
-            yield
-        except BaseException:
-            # The query has failed, and needs its place to end only.
-            self.run.take_back(inside, 0.0)
-            raise
-        if (why := self.run.take_back(inside, self.seconds_left)) is not None:
-            raise self.no_place_error(why)
+    def lent(self) -> _Lent:
+        """Lend the place to other queries within the block, while this one waits for what others compute."""
+        return _Lent(self)
 
     def wait_for(self, event: threading.Event) -> None:
         """Wait for something that another thread of this process does; others work meanwhile.
@@ -201,17 +173,9 @@ class ExecutionContext:
             "at once; ask again later, give timeout_seconds, or set MR_MAX_CONCURRENT_QUERIES"
         )
 
-    @contextlib.contextmanager
-    def step(self, name: str, rows: int) -> Iterator[None]:
-        """Do one step within the limits; where the query has worked for long, others that wait come first."""
-        self.check()
-        if (why := self.run.make_way(rows, self.seconds_left)) is not None:
-            raise self.no_place_error(why)
-        begun = time.perf_counter()
-        self._report(name, rows, done=False)
-        yield
-        self.steps.append(Step(name, rows, time.perf_counter() - begun, begun))
-        self._report(name, rows, done=True)
+    def step(self, name: str, rows: int) -> _Working:
+        """Do one step within the limits."""
+        return _Working(self, name, rows)
 
     def part(self, share: float) -> ExecutionContext:
         """Return the limits of a part of the query that has this share of the memory."""
@@ -220,8 +184,8 @@ class ExecutionContext:
             self.seconds,
             self.progress,
             self.threads,
-            self.steps,
-            self.begun,
+            steps=self.steps,
+            begun=self.begun,
             time_zone=self.time_zone,
             stated_mb=self.limit_mb,
             run=self.run,
@@ -243,13 +207,9 @@ class ExecutionContext:
         if self.run.is_cancelled:
             raise self.cancelled_error()
 
-    @contextlib.contextmanager
-    def limited(self) -> Iterator[None]:
+    def limited(self) -> _Limited:
         """Do what was given what is `remaining`; it raises an error of its own when one is used up."""
-        try:
-            yield
-        except QueryLimitError:
-            raise (self.memory_error() if self.seconds_left else self.timeout_error()) from None
+        return _Limited(self)
 
     def timeout_error(self) -> QueryLimitError:
         """Make the error for time that is over."""
@@ -282,14 +242,9 @@ class ExecutionContext:
         self.release(self.held_bytes)
         self.hold(size_bytes)
 
-    @contextlib.contextmanager
-    def holding(self, size_bytes: int) -> Iterator[None]:
+    def holding(self, size_bytes: int) -> _Holding:
         """Count memory that is free again when the block ends."""
-        self.hold(size_bytes)
-        try:
-            yield
-        finally:
-            self.release(size_bytes)
+        return _Holding(self, size_bytes)
 
     def memory_error(self, what: str = "the query") -> QueryLimitError:
         """Make the error for memory that is used up by something."""
@@ -311,6 +266,121 @@ class ExecutionContext:
         if self.progress:
             (_print if self.progress is True else self.progress)(progress)
 
-    def _report(self, name: str, rows: int, *, done: bool) -> None:
+    def report_step(self, name: str, rows: int, *, done: bool) -> None:
+        """Tell that a step begins, or is done."""
         if self.progress:
             self.report(Progress(name, rows, time.perf_counter() - self.begun, done))
+
+
+class _Working:
+    """A block that is a step; before it others that wait come first, where the query has worked for long."""
+
+    __slots__ = ("_begun", "_context", "_name", "_rows")
+
+    def __init__(self, context: ExecutionContext, name: str, rows: int) -> None:
+        self._context = context
+        self._name = name
+        self._rows = rows
+
+    def __enter__(self) -> None:
+        context = self._context
+        context.check()
+        if (why := context.run.make_way(self._rows, context.seconds_left)) is not None:
+            raise context.no_place_error(why)
+        self._begun = time.perf_counter()
+        self._context.report_step(self._name, self._rows, done=False)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self._context.steps.append(Step(self._name, self._rows, time.perf_counter() - self._begun, self._begun))
+            self._context.report_step(self._name, self._rows, done=True)
+
+
+class _Limited:
+    """A block in which the core keeps the limits."""
+
+    __slots__ = ("_context",)
+
+    def __init__(self, context: ExecutionContext) -> None:
+        self._context = context
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if isinstance(error, QueryLimitError):
+            context = self._context
+            raise (context.memory_error() if context.seconds_left else context.timeout_error()) from None
+
+
+class _Holding:
+    """A block for which memory is counted."""
+
+    __slots__ = ("_context", "_size_bytes")
+
+    def __init__(self, context: ExecutionContext, size_bytes: int) -> None:
+        self._context = context
+        self._size_bytes = size_bytes
+
+    def __enter__(self) -> None:
+        self._context.hold(self._size_bytes)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._context.release(self._size_bytes)
+
+
+class _Admitted:
+    """A block in which a query has a place among those that work."""
+
+    __slots__ = ("_again", "_context")
+
+    def __init__(self, context: ExecutionContext, *, again: bool) -> None:
+        self._context = context
+        self._again = again
+
+    def __enter__(self) -> None:
+        context = self._context
+        try:
+            why = context.run.enter(context.seconds_left, again=self._again)
+        except BaseException:
+            # What a signal's handler raised.
+            context.run.leave()
+            raise
+        if why is not None:
+            context.run.leave()
+            raise context.no_place_error(why)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._context.run.leave()
+
+
+class _Lent:
+    """A block in which others may have the place of a query."""
+
+    __slots__ = ("_context", "_inside")
+
+    def __init__(self, context: ExecutionContext) -> None:
+        self._context = context
+        self._inside: int | None = None
+
+    def __enter__(self) -> None:
+        self._inside = self._context.run.lend()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._inside is None:
+            return
+        context = self._context
+        # A query that has failed needs its place to end only.
+        why = context.run.take_back(self._inside, 0.0 if kind is not None else context.seconds_left)
+        if kind is None and why is not None:
+            raise context.no_place_error(why)
