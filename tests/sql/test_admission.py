@@ -264,5 +264,5 @@ def test_what_explodes_makes_way_for_others() -> None:
         assert match_recognize(FALLS, prices()).to_pylist() == FOUND
         answered += 1
     thread.join(30)
-    # With one place, others would be answered after it only.
-    assert answered > 20
+    # With one place, the first would be answered after it only.
+    assert answered > 2
