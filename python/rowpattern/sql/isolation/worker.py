@@ -109,6 +109,9 @@ class _OpenedTable(Table):
             found = self._columns[name] = self._caller.ask(column=[self.given, name]).column(0)
         return found
 
+    def texts(self, name: str) -> None:  # noqa: ARG002 - a column crosses once, checked
+        return None
+
     def arrow(self) -> pa.Table:
         if self._whole is None:
             self._whole = self._caller.ask(whole=self.given)
