@@ -199,6 +199,8 @@ class _PandasTable(Table):
         check_names(self.names)
 
     def texts(self, name: str) -> pa.ChunkedArray | None:
+        if self._plain(name) is not None:
+            return None
         series = self._own(name)
         if name in self._columns or series.dtype != object or self.rows < _FEW_OBJECTS:
             return None
