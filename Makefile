@@ -12,17 +12,20 @@ BASELINE := -q --benchmark-columns=min --benchmark-storage=file://benches/baseli
 # All that users can install beside the package, which tests use.
 EXTRAS := examples,sql,dask,spark,prometheus,cloudwatch,opentelemetry
 
+# Two processes share the files with tests; one process runs all tests of a file, so that its servers start once.
+IN_PARALLEL := -n 2 --dist loadfile
+
 # The README's first example: many patterns over real prices, through the cache. Its other examples run in .venv too.
 demo: .venv/demo
 	$(BIN)/python examples/pattern_cache_benchmark.py --num-patterns 100 --complexity 2 --iterations 5
 
 # Quick tests: no root, no servers, no network.
 check: develop
-	$(BIN)/python -m pytest -q tests/unit tests/cache tests/sql -m "not packaging and not wheels"
+	$(BIN)/python -m pytest -q $(IN_PARALLEL) tests/unit tests/cache tests/sql -m "not packaging and not wheels"
 
 # All tests.
 test: servers develop
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(IN_PARALLEL)
 
 # What becomes of panics, with an extension that panics on demand; it stays in target/panics.
 test-panics: .venv/test

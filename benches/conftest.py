@@ -28,6 +28,8 @@ PACKAGES = (
     "polars",
     "pyarrow",
     "duckdb",
+    "chdb",
+    "numba",
     "numpy",
 )
 

@@ -14,47 +14,71 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
-import polars as pl
 
 from rowpattern import explain, match_recognize
 
+from questions import (
+    CHAINS,
+    IN_TIME,
+    SESSIONS,
+    THREE_AND_THREE,
+    V_SHAPE,
+    events_of_named_users,
+    prices,
+    visits,
+)
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    import polars as pl
 
 ROUNDS = 9
+MILLION = 1_000_000
 
-SHAPES = """SELECT * FROM prices MATCH_RECOGNIZE ({by} ORDER BY day
-    MEASURES FIRST(DOWN.price) AS high, LAST(DOWN.price) AS low, LAST(UP.price) - LAST(DOWN.price) AS gain
-    {rows} PATTERN (BEGUN DOWN+ UP+) DEFINE DOWN AS price < PREV(price), UP AS price > PREV(price))"""
 CATEGORIES = """SELECT * FROM prices MATCH_RECOGNIZE (ORDER BY day
     MEASURES FIRST(A.day) AS begun, LAST(B.day) AS ended
     PATTERN (A+ B+) DEFINE A AS kind = 'A', B AS kind = 'B')"""
 SO_FAR = """SELECT * FROM prices MATCH_RECOGNIZE (ORDER BY day
     MEASURES FIRST(A.day) AS begun, LAST(C.day) AS ended, COUNT(*) AS rows
     PATTERN (A B+ C) DEFINE B AS B.price > A.price, C AS C.price < AVG(B.price))"""
+IN_PARTITIONS = V_SHAPE.format(by="PARTITION BY part", rows="")
 
-QUERIES = {
-    "V shape, one row a match": SHAPES.format(by="", rows=""),
-    "V shape in partitions of 100": SHAPES.format(by="PARTITION BY part", rows=""),
-    "V shape, all rows": SHAPES.format(by="", rows="ALL ROWS PER MATCH"),
-    "A+ B+ on categories": CATEGORIES,
-    "A B+ C with an average": SO_FAR,
+
+def letters() -> pl.DataFrame:
+    """Days and prices with a letter in each row."""
+    return prices(MILLION).with_columns(kind=np.random.default_rng(0).choice(list("ABC"), MILLION))
+
+
+def in_partitions(partitions: int, *, shuffled: bool = False) -> pl.DataFrame:
+    """Days and prices in partitions of equal size, in order or in none."""
+    frame = prices(MILLION).with_columns(part=np.arange(MILLION) // (MILLION // partitions))
+    return frame.sample(fraction=1, shuffle=True, seed=0) if shuffled else frame
+
+
+# The questions of the benches, with their tables; those of prices are asked of pandas too.
+PRICES: dict[str, tuple[str, Callable[[], pl.DataFrame]]] = {
+    "V shape, 1 M rows": (V_SHAPE.format(by="", rows=""), lambda: prices(MILLION)),
+    "V shape, 1 M rows, in partitions of 100": (IN_PARTITIONS, lambda: in_partitions(10_000)),
+    "V shape, 1 M rows, all rows": (V_SHAPE.format(by="", rows="ALL ROWS PER MATCH"), lambda: prices(MILLION)),
+    "three falls and three rises, 1 M rows": (THREE_AND_THREE, lambda: prices(MILLION)),
+    "A+ B+ on categories, 1 M rows": (CATEGORIES, letters),
+    "A B+ C with an average, 1 M rows": (SO_FAR, lambda: prices(MILLION)),
+}
+UNSORTED: dict[str, tuple[str, Callable[[], pl.DataFrame]]] = {
+    "V shape, 1 M rows in no order, 10,000 partitions": (IN_PARTITIONS, lambda: in_partitions(10_000, shuffled=True)),
+    "V shape, 10 M rows": (V_SHAPE.format(by="", rows=""), lambda: prices(10 * MILLION)),
+    "sessions, 2 M events in no order": (SESSIONS, events_of_named_users),
+    "funnel of three steps, 5 M events in no order": (CHAINS, visits),
+    "funnel within 30 minutes, 5 M events in no order": (IN_TIME, visits),
 }
 
 # Why a step may take more than half of a query.
 REASONS = {
-    ("A B+ C with an average", "match"): "conditions are computed while matching: this step is the query",
-    ("A+ B+ on categories, pandas", "conditions"): "reads a million Python strings, which is reading the input",
-    ("V shape, all rows", "measures"): "three navigations and a difference for each of 827,000 rows, on all threads",
+    ("A B+ C with an average, 1 M rows", "match"): "conditions are computed while matching: this step is the query",
+    ("A+ B+ on categories, 1 M rows, pandas", "conditions"): "reads a million Python strings, which is reading input",
+    ("V shape, 1 M rows, all rows", "measures"): "three navigations for each of 827,000 rows, on all threads",
 }
-
-
-def prices(rows: int) -> pd.DataFrame:
-    """A random walk in partitions of 100, with a letter in each row."""
-    random, number = np.random.default_rng(0), np.arange(rows)
-    walk = random.normal(size=rows).cumsum()
-    return pd.DataFrame({"day": number, "price": walk, "part": number // 100, "kind": random.choice(list("ABC"), rows)})
 
 
 def steps(query: str, table: Any) -> Iterator[tuple[str, float]]:
@@ -78,24 +102,30 @@ def functions(query: str, table: Any) -> list[str]:
     return [f"{seconds * 1e3:8.2f} ms  {name}" for seconds, name in sorted(found, reverse=True)[:6]]
 
 
+def tables() -> Iterator[tuple[str, str, str, Any]]:
+    """Give the name of each question, the kind of its table, the query and the table."""
+    for name, (query, table) in PRICES.items():
+        yield name, "pandas", query, table().to_pandas()
+    for name, (query, table) in (PRICES | UNSORTED).items():
+        yield name, "Polars", query, table()
+
+
 def main() -> int:
     """Print all, and say how many steps lack a reason."""
-    frame = prices(1_000_000)
     unexplained = 0
-    for kind, table in (("pandas", frame), ("Polars", pl.from_pandas(frame))):
-        for name, query in QUERIES.items():
-            print(f"\n{name}, 1 M rows, from {kind}")
-            found = list(steps(query, table))
-            whole = sum(seconds for _, seconds in found)
-            for step, seconds in found:
-                reason = REASONS.get((name, step)) or REASONS.get((f"{name}, {kind}", step))
-                note = ""
-                if seconds > whole / 2:
-                    note = f"more than half: {reason or 'NO REASON IS KNOWN'}"
-                    unexplained += reason is None
-                print(f"  {step:<12}{seconds * 1e3:8.2f} ms {100 * seconds / whole:5.0f} %  {note}".rstrip())
-            print("  functions by their own time, in the calling thread:")
-            print("\n".join(f"  {line}" for line in functions(query, table)))
+    for name, kind, query, table in tables():
+        print(f"\n{name}, from {kind}")
+        found = list(steps(query, table))
+        whole = sum(seconds for _, seconds in found)
+        for step, seconds in found:
+            reason = REASONS.get((name, step)) or REASONS.get((f"{name}, {kind}", step))
+            note = ""
+            if seconds > whole / 2:
+                note = f"more than half: {reason or 'NO REASON IS KNOWN'}"
+                unexplained += reason is None
+            print(f"  {step:<12}{seconds * 1e3:8.2f} ms {100 * seconds / whole:5.0f} %  {note}".rstrip())
+        print("  functions by their own time, in the calling thread:")
+        print("\n".join(f"  {line}" for line in functions(query, table)))
     return unexplained
 
 

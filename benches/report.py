@@ -26,21 +26,29 @@ QUESTIONS = {
     "test_hit_ratio": "How often the cache hits",
     "test_kernel": "Matching rows",
     "test_sql": "Queries",
-    "test_order": "Rows in order",
+    "test_numba_loops": "Queries beside loops compiled by numba",
     "test_shift_expressions": "Queries beside shift expressions",
+    "test_sessions": "Sessions of unsorted events",
+    "test_funnels": "Funnels of unsorted events",
+    "test_order": "Rows in order",
+    "test_first_query": "The first query of a process",
+    "test_small_queries": "Small queries",
     "test_flink": "Queries beside Apache Flink",
     "test_conditions": "Conditions that depend on the match",
     "test_match_expressions": "Expressions over several rows of a match",
     "test_growth": "Growth",
+    "test_query_growth": "Growth of queries",
     "test_larger_than_memory": "Larger than memory",
     "test_memory": "Memory",
     "test_limits": "Limits and signals",
+    "test_load": "Many clients at once",
     "test_production": "Running in production",
 }
 
 # Groups in which the contender is another amount of work or the same thing asked otherwise, not a peer.
 _NO_PEERS = (
     "growth",
+    "hit ratio",
     "from 1 M to 10 M rows",
     "refusing",
     "a match and how late",
@@ -85,16 +93,15 @@ def seconds_shown(seconds: float) -> str:
 def table(group: dict[str, dict[str, Any]]) -> list[str]:
     """Return a group as a Markdown table."""
     ours = group.get(OURS)
-    hit_ratios = any("hit_ratio" in bench["extra_info"] for bench in group.values())
-    heads = ["", "least time", *(["times rowpattern's"] if ours else []), *(["hits, %"] if hit_ratios else [])]
+    more = list(dict.fromkeys(head for bench in group.values() for head in bench["extra_info"].get("columns", ())))
+    heads = ["", "least time", *(["times rowpattern's"] if ours else []), *more]
     lines = ["| " + " | ".join(heads) + " |", "| --- |" + " ---: |" * (len(heads) - 1)]
     for name, bench in sorted(group.items(), key=lambda item: item[1]["stats"]["min"]):
         least = bench["stats"]["min"]
         cells = [name.replace("|", "\\|"), seconds_shown(least)]
         if ours:
             cells.append(f"{least / ours['stats']['min']:,.2f}")
-        if hit_ratios:
-            cells.append(f"{100 * bench['extra_info'].get('hit_ratio', 0):.1f}")
+        cells += [bench["extra_info"].get("columns", {}).get(head, "") for head in more]
         lines.append("| " + " | ".join(cells) + " |")
     return lines
 
@@ -104,11 +111,10 @@ def draw(title: str, groups: dict[str, dict[str, dict[str, Any]]], path: Path) -
     bars: list[tuple[str, float]] = []
     for group, contenders in groups.items():
         ours = contenders.get(OURS)
-        if ours is None or group.startswith(_NO_PEERS) or "hit_ratio" in ours["extra_info"]:
-            # Hit ratios stand in tables: their times are of whole traces.
+        if ours is None or group.startswith(_NO_PEERS):
             continue
         for name, bench in contenders.items():
-            if name != OURS:
+            if not name.startswith(OURS):
                 bars.append((f"{group}: {name}"[:95], bench["stats"]["min"] / ours["stats"]["min"]))
     if not bars:
         return False
@@ -163,10 +169,16 @@ def curves(groups: dict[str, dict[str, dict[str, Any]]], path: Path) -> list[str
     figure, axes = plt.subplots(-(-len(groups) // 3), 3, figsize=(13, 3.2 * -(-len(groups) // 3)))
     lines = []
     for axis, benches in zip(axes.flat, groups.values()):
-        points = sorted((bench["extra_info"]["at"], bench["stats"]["min"]) for bench in benches.values())
         info = next(iter(benches.values()))["extra_info"]
-        at, seconds = zip(*points)
-        axis.loglog(at, seconds, marker="o")
+        points: dict[str, list[tuple[int, float]]] = defaultdict(list)
+        for bench in benches.values():
+            points[bench["extra_info"]["line"]].append((bench["extra_info"]["at"], bench["stats"]["min"]))
+        for line, found in points.items():
+            axis.loglog(*zip(*sorted(found)), marker="o", label=line)
+        if len(points) > 1:
+            axis.legend(fontsize=6)
+        at = sorted({each for found in points.values() for each, _ in found})
+        seconds = [least for found in points.values() for _, least in found]
         # What is nearly flat shall look so: a decade at least.
         middle = (min(seconds) * max(seconds)) ** 0.5
         axis.set_ylim(min(min(seconds) / 1.5, middle / 4), max(max(seconds) * 1.5, middle * 4))
@@ -177,7 +189,10 @@ def curves(groups: dict[str, dict[str, dict[str, Any]]], path: Path) -> list[str
         axis.set_ylabel("seconds", fontsize=7)
         axis.tick_params(labelsize=6)
         axis.grid(alpha=0.3)
-        shown = ", ".join(f"{each:,}: {seconds_shown(least)}" for each, least in points)
+        shown = "; ".join(
+            (line and f"{line} ") + ", ".join(f"{each:,}: {seconds_shown(least)}" for each, least in sorted(found))
+            for line, found in points.items()
+        )
         lines += [f"**{info['curve']}** ({info['axis']}): {shown}. {info['bends']}".replace("|", "\\|"), ""]
     for axis in axes.flat[len(groups) :]:
         axis.set_visible(False)
@@ -233,7 +248,7 @@ def report(saved: dict[str, Any], folder: Path) -> None:
             continue
         lines += ["", f"## {title}", ""]
         chart = f"benchmarks-{file.removeprefix('test_')}.png"
-        if file == "test_growth":
+        if any("curve" in bench["extra_info"] for contenders in groups.values() for bench in contenders.values()):
             points = curves(groups, folder / chart)
             lines += [f"![{title}]({chart})", "", *points]
             continue

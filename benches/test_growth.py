@@ -1,7 +1,4 @@
-"""How time grows: one curve each over rows, variables, partitions, pattern size, cache entries and threads.
-
-Each point is a bench; the report draws the curves on one page, with what is said here of their bends.
-"""
+"""How time grows without queries: over rows, variables, partitions, pattern size, cache entries and threads."""
 
 from __future__ import annotations
 
@@ -9,86 +6,63 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-import polars as pl
 import pytest
 
 import rowpattern
-from rowpattern import PatternCache, match_recognize
+from rowpattern import PatternCache
+
+from growth_curves import Curve, point
 
 MILLION = 1_000_000
 
-SHAPES = """SELECT * FROM prices MATCH_RECOGNIZE ({by} ORDER BY day
-    MEASURES FIRST(DOWN.day) AS begun, LAST(DOWN.price) AS low, LAST(UP.price) AS ended
-    PATTERN (BEGUN DOWN+ UP+) DEFINE DOWN AS price < PREV(price), UP AS price > PREV(price))"""
-
-# What is on the other axis, and why the curve bends where it does.
-CURVES = {
-    "rows: A (B|C)+ D on labels": (
-        "rows",
-        """Below 10,000 rows the call itself shows (some microseconds); from there on it is straight. Large answers are
-        pages that are touched for the first time, so a row costs no less in large inputs.""",
-    ),
-    "rows: V shape by query, from Polars": (
-        "rows",
-        """Flat below 10,000 rows: a millisecond of planning, names and small tables. From 200,000 rows on several
-        threads work.""",
-    ),
-    "variables: one of n letters and then the last, 1 M rows": (
-        "variables",
-        """Each variable is a column of booleans to read. Up to 8, a row's set of variables is a byte. Above, sets are
-        numbered: by a table of all there can be up to 16 variables, by hashing from 17 on. (The step from 8 to 9 was
-        6.5 times the time before this curve was drawn: sets were hashed row by row from 9 on.)""",
-    ),
-    "partitions: 10 M rows of labels": (
-        "partitions",
-        """Flat while partitions have many rows. At 10 rows a partition, beginning and ending each of them shows, and
-        reading where a million begin.""",
-    ),
-    "partitions: V shape by query, 1 M rows": (
-        "partitions",
-        """From one to ten partitions there are two more steps: looking where the key changes, and blanking PREV at the
-        borders. Neither depends on how many there are. With a million there is one row in each.""",
-    ),
-    "pattern size: compiling A{1,n} B": (
-        "n",
-        """A position for each of n, and its followers: linear, after the call itself.""",
-    ),
-    "pattern size: A{1,n} B on 1 M labels": (
-        "n",
-        """A look-up a row whatever n, up to 512 positions (it was 128 before this curve was drawn, and 300 took 4
-        times as long as 100). Above, the forward pass finds its choices in a hash table instead of an array, and
-        follows matches with branches; the sets of positions get longer, and there are more of them to compute. Runs of
-        A are 200 rows long on average, so n of 3,000 meets no more of them than 1,000.""",
-    ),
-    "cache: a hit, by entries": (
-        "entries",
-        """A thousand keys in turn, spread over all entries: what grows are misses of the processor's caches.""",
-    ),
-    "cache: a put that evicts, by entries": (
-        "entries",
-        """Finding the entry used longest ago takes O(log n), and shows as little as that.""",
-    ),
-    "threads: 10 M rows of labels in one partition": (
-        "threads",
-        """There are two cores, so nothing is to be gained past two threads. Two do not halve the time: reading labels
-        and joining the answers of shares is done by one.""",
-    ),
-    "threads: V shape by query, 10 M rows": (
-        "threads",
-        """As above; reading the frame, looking at the order and making the answer are done by one thread.""",
-    ),
-}
-
-
-def point(benchmark: Any, curve: str, at: int, work: Any, rounds: int) -> None:
-    axis, bends = CURVES[curve]
-    benchmark.group = f"growth with {curve}"
-    benchmark.extra_info.update({"curve": curve, "axis": axis, "at": at, "bends": " ".join(bends.split())})
-    benchmark.pedantic(work, rounds=rounds, warmup_rounds=min(2, rounds - 1))
-
-
-def rounds_for(rows: int) -> int:
-    return max(1, min(50, 30 * MILLION // rows))
+ROWS = Curve(
+    "rows: A (B|C)+ D on labels",
+    "rows",
+    """Below 10,000 rows the call itself shows (some microseconds); from there on it is straight. Large answers are
+    pages that are touched for the first time, so a row costs no less in large inputs.""",
+)
+VARIABLES = Curve(
+    "variables: one of n letters and then the last, 1 M rows",
+    "variables",
+    """Each variable is a column of booleans to read. Up to 8, a row's set of variables is a byte. Above, sets are
+    numbered: by a table of all there can be up to 16 variables, by hashing from 17 on. (The step from 8 to 9 was
+    6.5 times the time before this curve was drawn: sets were hashed row by row from 9 on.)""",
+)
+PARTITIONS = Curve(
+    "partitions: 10 M rows of labels",
+    "partitions",
+    """Flat while partitions have many rows. At 10 rows a partition, beginning and ending each of them shows, and
+    reading where a million begin.""",
+)
+COMPILING = Curve(
+    "pattern size: compiling A{1,n} B",
+    "n",
+    """A position for each of n, and its followers: linear, after the call itself.""",
+)
+PATTERN_SIZE = Curve(
+    "pattern size: A{1,n} B on 1 M labels",
+    "n",
+    """A look-up a row whatever n, up to 512 positions (it was 128 before this curve was drawn, and 300 took 4
+    times as long as 100). Above, the forward pass finds its choices in a hash table instead of an array, and
+    follows matches with branches; the sets of positions get longer, and there are more of them to compute. Runs of
+    A are 200 rows long on average, so n of 3,000 meets no more of them than 1,000.""",
+)
+HITS = Curve(
+    "cache: a hit, by entries",
+    "entries",
+    """A thousand keys in turn, spread over all entries: what grows are misses of the processor's caches.""",
+)
+PUTS = Curve(
+    "cache: a put that evicts, by entries",
+    "entries",
+    """Finding the entry used longest ago takes O(log n), and shows as little as that.""",
+)
+THREADS = Curve(
+    "threads: 10 M rows of labels in one partition",
+    "threads",
+    """There are two cores, so nothing is to be gained past two threads. Two do not halve the time: reading labels
+    and joining the answers of shares is done by one.""",
+)
 
 
 @lru_cache(maxsize=1)
@@ -96,24 +70,10 @@ def labels(rows: int) -> str:
     return bytes(np.random.default_rng(1).choice(np.frombuffer(b"ABCD", dtype=np.uint8), rows)).decode()
 
 
-@lru_cache(maxsize=1)
-def prices(rows: int, partitions: int = 1) -> pl.DataFrame:
-    walk = np.random.default_rng(0).normal(size=rows).cumsum()
-    number = np.arange(rows)
-    return pl.DataFrame({"day": number, "price": walk, "part": number // max(1, rows // partitions)})
-
-
 @pytest.mark.parametrize("rows", [10**power for power in range(3, 9)])
 def test_rows(benchmark: Any, rows: int) -> None:
     pattern, text = rowpattern.compile("A (B|C)+ D"), labels(rows)
-    point(benchmark, "rows: A (B|C)+ D on labels", rows, lambda: pattern.match(text), rounds_for(rows))
-
-
-@pytest.mark.parametrize("rows", [10**power for power in range(3, 9)])
-def test_rows_of_a_query(benchmark: Any, rows: int) -> None:
-    query, frame = SHAPES.format(by=""), prices(rows)
-    work = lambda: match_recognize(query, frame, memory_limit_mb=20_000)  # noqa: E731 - one line
-    point(benchmark, "rows: V shape by query, from Polars", rows, work, rounds_for(rows))
+    point(benchmark, ROWS, rows, lambda: pattern.match(text), rounds=max(1, min(50, 30 * MILLION // rows)))
 
 
 @pytest.mark.parametrize("variables", [2, 4, 8, 9, 16, 32, 64])
@@ -122,8 +82,7 @@ def test_variables(benchmark: Any, variables: int) -> None:
     letter = np.random.default_rng(1).integers(0, variables, MILLION)
     conditions = {name: letter == number for number, name in enumerate(names)}
     pattern = rowpattern.compile(f"({' | '.join(names[:-1])})+ {names[-1]}")
-    curve = "variables: one of n letters and then the last, 1 M rows"
-    point(benchmark, curve, variables, lambda: pattern.match(conditions), 15)
+    point(benchmark, VARIABLES, variables, lambda: pattern.match(conditions), rounds=15)
 
 
 @pytest.mark.parametrize("partitions", [10**power for power in range(7)])
@@ -131,13 +90,7 @@ def test_partitions(benchmark: Any, partitions: int) -> None:
     rows = 10 * MILLION
     pattern, text = rowpattern.compile("A (B|C)+ D"), labels(rows)
     starts = ("starts", np.arange(0, rows, rows // partitions))
-    point(benchmark, "partitions: 10 M rows of labels", partitions, lambda: pattern.match(text, partitions=starts), 5)
-
-
-@pytest.mark.parametrize("partitions", [10**power for power in range(7)])
-def test_partitions_of_a_query(benchmark: Any, partitions: int) -> None:
-    query, frame = SHAPES.format(by="PARTITION BY part"), prices(MILLION, partitions)
-    point(benchmark, "partitions: V shape by query, 1 M rows", partitions, lambda: match_recognize(query, frame), 10)
+    point(benchmark, PARTITIONS, partitions, lambda: pattern.match(text, partitions=starts), rounds=5)
 
 
 @pytest.mark.parametrize("size", [1, 10, 100, 300, 1000, 3000])
@@ -145,7 +98,7 @@ def test_compiling(benchmark: Any, size: int) -> None:
     text = f"A{{1,{size}}} B"
     rowpattern.pattern_cache.set_caching_enabled(False)
     try:
-        point(benchmark, "pattern size: compiling A{1,n} B", size, lambda: rowpattern.compile(text), 20)
+        point(benchmark, COMPILING, size, lambda: rowpattern.compile(text), rounds=20)
     finally:
         rowpattern.pattern_cache.set_caching_enabled(True)
 
@@ -156,7 +109,7 @@ def test_pattern_size(benchmark: Any, size: int) -> None:
     # Runs of A that are longer than n, shorter, and between.
     runs = np.random.default_rng(1).geometric(1 / 200, 6_000)
     text = "".join("A" * int(run) + "B" for run in runs)[:MILLION]
-    point(benchmark, "pattern size: A{1,n} B on 1 M labels", size, lambda: pattern.match(text), 5)
+    point(benchmark, PATTERN_SIZE, size, lambda: pattern.match(text), rounds=5)
 
 
 def filled(entries: int) -> PatternCache:
@@ -176,7 +129,7 @@ def test_hits(benchmark: Any, entries: int) -> None:
         for key in keys:
             cache.get(key)
 
-    point(benchmark, "cache: a hit, by entries", entries, ask, 50)
+    point(benchmark, HITS, entries, ask, rounds=50)
 
 
 @pytest.mark.parametrize("entries", [10**power for power in range(2, 7)])
@@ -188,18 +141,10 @@ def test_puts(benchmark: Any, entries: int) -> None:
         for _ in range(1000):
             cache.put(f"pattern {next(number)}", 1, size_bytes=1)
 
-    point(benchmark, "cache: a put that evicts, by entries", entries, put, 30)
+    point(benchmark, PUTS, entries, put, rounds=30)
 
 
 @pytest.mark.parametrize("threads", [1, 2, 4, 8])
 def test_threads(benchmark: Any, threads: int) -> None:
     pattern, text = rowpattern.compile("A (B|C)+ D"), labels(10 * MILLION)
-    curve = "threads: 10 M rows of labels in one partition"
-    point(benchmark, curve, threads, lambda: pattern.match(text, threads=threads), 10)
-
-
-@pytest.mark.parametrize("threads", [1, 2, 4, 8])
-def test_threads_of_a_query(benchmark: Any, threads: int) -> None:
-    query, frame = SHAPES.format(by=""), prices(10 * MILLION)
-    curve = "threads: V shape by query, 10 M rows"
-    point(benchmark, curve, threads, lambda: match_recognize(query, frame, threads=threads), 5)
+    point(benchmark, THREADS, threads, lambda: pattern.match(text, threads=threads), rounds=10)

@@ -1,4 +1,4 @@
-"""Rows in the order of PARTITION BY and ORDER BY: the order alone, and a question most of whose time it takes.
+"""Rows in the order of PARTITION BY and ORDER BY: the order alone, without a query.
 
 Peers sort the same columns: DuckDB by ORDER BY, Polars by `sort`. Ours takes the columns by the order that it found, so
 that all have the columns in order in the end.
@@ -15,10 +15,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from rowpattern import match_recognize
 from rowpattern._core import order
-
-from questions import SESSIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -91,63 +88,3 @@ def test_order(benchmark: Any, rows: str, contender: str) -> None:
     answer = benchmark.pedantic(ORDERS[contender], (table(rows),), rounds=7, warmup_rounds=1)
     # Times may be equal, so rows need not be the same.
     assert pl.DataFrame(answer).equals(pl.DataFrame(ours(table(rows))))
-
-
-@lru_cache(maxsize=1)
-def events() -> pl.DataFrame:
-    """2 M events in no order, of 100,000 users that are named."""
-    generator = np.random.default_rng(3)
-    rows, users = 2_000_000, np.array([f"user-{number:06}" for number in range(100_000)])
-    user, at = users[generator.integers(0, len(users), rows)], generator.integers(0, 30 * 86_400 * 10**6, rows)
-    return pl.DataFrame({"user": user, "at": at.astype("datetime64[us]")})
-
-
-def sessions_by_polars() -> pl.DataFrame:
-    begins = (pl.col("at").diff() > pl.duration(hours=1)) | (pl.col("user") != pl.col("user").shift())
-    return (
-        events()
-        .lazy()
-        .sort("user", "at")
-        .with_columns(begins.fill_null(value=True).cum_sum().alias("session"))
-        .group_by("session", maintain_order=True)
-        .agg(
-            pl.col("user").first(),
-            pl.col("at").first().alias("begun"),
-            pl.col("at").last().alias("ended"),
-            pl.len().cast(pl.Int64).alias("events"),
-        )
-        .drop("session")
-        .collect()
-    )
-
-
-WINDOWS = """
-    SELECT "user", min("at") AS begun, max("at") AS ended, count(*) AS events FROM (
-        SELECT *, count(*) FILTER (begins) OVER (PARTITION BY "user" ORDER BY "at" ROWS UNBOUNDED PRECEDING) AS session
-        FROM (
-            SELECT *,
-               coalesce("at" - lag("at") OVER (PARTITION BY "user" ORDER BY "at") > INTERVAL 1 HOUR, true) AS begins
-            FROM events))
-    GROUP BY "user", session ORDER BY "user", begun"""
-
-
-def sessions_by_duckdb() -> pl.DataFrame:
-    with duckdb.connect() as connection:
-        connection.execute("SET threads = 2")
-        connection.register("events", events().to_arrow())
-        return pl.DataFrame(connection.sql(WINDOWS).to_arrow_table())
-
-
-QUESTIONS: dict[str, Callable[[], pl.DataFrame]] = {
-    "rowpattern": lambda: match_recognize(SESSIONS, events()),
-    "Polars, by hand": sessions_by_polars,
-    "DuckDB, window functions": sessions_by_duckdb,
-}
-
-
-@pytest.mark.parametrize("contender", list(QUESTIONS))
-def test_sessions(benchmark: Any, contender: str) -> None:
-    benchmark.group = "sessions: 2 M events in no order, of 100,000 users that are named"
-    answer = benchmark.pedantic(QUESTIONS[contender], rounds=5, warmup_rounds=1)
-    wanted = sessions_by_polars()
-    assert answer.select(wanted.columns).cast(wanted.schema).equals(wanted)

@@ -19,6 +19,7 @@ _Skip: TypeAlias = Union[Literal["past last row", "to next row"], tuple[Literal[
 _Compute: TypeAlias = Callable[[int, list[ComputedColumn], int], tuple[object, Optional[object]]]
 
 __all__ = [
+    "AnswerItems",
     "Column",
     "ComputedColumn",
     "Conditions",
@@ -29,6 +30,7 @@ __all__ = [
     "Matches",
     "Pattern",
     "PatternCache",
+    "RowSymbols",
     "Spans",
     "__version__",
     "_check_column",
@@ -45,6 +47,7 @@ __all__ = [
     "get_cached_pattern",
     "is_native",
     "order",
+    "placed_texts",
 ]
 
 __version__: str
@@ -102,6 +105,30 @@ def evaluate(
     timeout_seconds: Optional[float] = None,
     memory_limit_mb: Optional[float] = None,
 ) -> list[ComputedColumn]: ...
+def placed_texts(
+    array: Any, *, timeout_seconds: Optional[float] = None, memory_limit_mb: Optional[float] = None
+) -> Optional[ComputedColumn]: ...
+
+@final
+class RowSymbols:
+    def __new__(
+        cls,
+        pattern: Pattern,
+        rows: int,
+        conditions: Sequence[tuple[str, tuple[Any, ...]]] = ...,
+        columns: Sequence[tuple[str, Any]] = ...,
+        *,
+        partitions: _Partitions = None,
+        table_conditions: Sequence[tuple[str, tuple[Any, ...]]] = ...,
+        table_columns: Sequence[tuple[str, Any]] = ...,
+        order: Optional[Any] = None,
+        computed: Sequence[tuple[str, Any]] = ...,
+        threads: int = 1,
+        timeout_seconds: Optional[float] = None,
+        memory_limit_mb: Optional[float] = None,
+    ) -> RowSymbols: ...
+    def __len__(self) -> int: ...
+
 def is_native(name: str, arguments: Sequence[str], result: str) -> bool: ...
 def _connect(
     make_process_cache: Callable[[], PatternCache],
@@ -214,6 +241,55 @@ class Column:
 class ComputedColumn:
     def __len__(self) -> int: ...
     def __arrow_c_array__(self, requested_schema: object = None) -> tuple[object, object]: ...
+
+# None is the item's own row; else names of variables, whether from the first, how many on or back, rows, running.
+_ReadRow: TypeAlias = Union[tuple[Optional[Sequence[str]], bool, int, int, bool], Literal["partition"], None]
+
+@final
+class AnswerItems:
+    def __new__(
+        cls,
+        matches: Matches,
+        rows: int,
+        starts: _ArrowColumn,
+        order: Optional[_ArrowColumn] = None,
+        *,
+        per_row: bool = False,
+        excluded: bool = False,
+        empty: bool = False,
+        unmatched: bool = False,
+        timeout_seconds: Optional[float] = None,
+        memory_limit_mb: Optional[float] = None,
+    ) -> Self: ...
+    def __len__(self) -> int: ...
+    @property
+    def first_row(self) -> Optional[int]: ...
+    def read(
+        self,
+        reads: Sequence[
+            Union[
+                tuple[Literal["value"], _ReadRow, int],
+                tuple[Literal["row"], _ReadRow, bool],
+                tuple[Literal["exists", "classifier"], _ReadRow],
+                tuple[Literal["number", "match", "place"]],
+                tuple[Literal["count"], Sequence[str], bool],
+            ]
+        ],
+        columns: Sequence[tuple[_ArrowColumn, bool]],
+        *,
+        threads: int = 1,
+        timeout_seconds: Optional[float] = None,
+        memory_limit_mb: Optional[float] = None,
+    ) -> list[list[ComputedColumn]]: ...
+    def aggregate(
+        self,
+        aggregates: Sequence[tuple[str, Optional[int], Optional[Sequence[str]], bool, str]],
+        columns: Sequence[tuple[str, _ArrowColumn, bool]],
+        *,
+        threads: int = 1,
+        timeout_seconds: Optional[float] = None,
+        memory_limit_mb: Optional[float] = None,
+    ) -> list[ComputedColumn]: ...
 
 @final
 class Spans:

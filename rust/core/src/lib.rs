@@ -11,6 +11,7 @@
 //! | [`expression`] | typed expressions over columns | their values: for the match so far, or in batches of rows |
 //! | [`matcher`] | rows as symbols, the automaton | matches |
 //! | [`backtrack`] | the same, and conditions that depend on the match | matches, by going back where a condition fails |
+//! | [`measures`] | matches, columns | the columns of an answer |
 //!
 //! [`budget`] limits the time and the memory of all of it, [`memory`] has large buffers. [`cache`] holds values of any type and
 //! knows none of the others. The crate `rowpattern-python` binds all of it.
@@ -28,6 +29,7 @@ pub mod budget;
 pub mod cache;
 pub mod expression;
 pub mod matcher;
+pub mod measures;
 pub mod memory;
 pub mod order;
 pub mod pattern;

@@ -7,8 +7,7 @@ use rowpattern_macros::catch_panics;
 
 use super::arrow::ArrowArray;
 use super::computed_column::ComputedColumn;
-use super::errors::{QueryError, rows_error};
-use super::input::problem;
+use super::errors::{QueryError, problem, rows_error};
 use super::limits::CallLimits;
 use super::numbers::{optional_number, whole};
 use super::signals::Signals;

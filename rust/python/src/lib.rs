@@ -2,6 +2,7 @@
 
 #![expect(clippy::doc_markdown, reason = "docstrings are read in Python, where back quotes mean nothing")]
 
+mod answer_items;
 mod arguments;
 mod arrow;
 mod booleans;
@@ -31,12 +32,15 @@ mod order;
 mod panics;
 mod pattern;
 mod pattern_methods;
+mod placed_texts;
 mod process_cache;
 mod readers;
 mod reweighing;
+mod row_symbols;
 mod rows;
 mod signals;
 mod sinks;
+mod taken_columns;
 mod typed_columns;
 mod weight;
 
@@ -45,6 +49,8 @@ use pyo3::prelude::*;
 /// The compiled half of rowpattern; import from `rowpattern` instead.
 #[pymodule(gil_used = false)]
 mod _core {
+    #[pymodule_export]
+    use super::answer_items::AnswerItems;
     #[pymodule_export]
     use super::cache::PatternCache;
     #[pymodule_export]
@@ -78,6 +84,8 @@ mod _core {
     use super::panics::for_tests::ask;
     #[pymodule_export]
     use super::pattern::Pattern;
+    #[pymodule_export]
+    use super::placed_texts::placed_texts;
 
     /// The version of the package, which Cargo.toml alone says.
     #[pymodule_export]
@@ -85,6 +93,8 @@ mod _core {
     const __version__: &str = env!("CARGO_PKG_VERSION");
     #[pymodule_export]
     use super::process_cache::{cache_pattern, get_cached_pattern, process_cache};
+    #[pymodule_export]
+    use super::row_symbols::RowSymbols;
     #[pymodule_export]
     use super::weight::known_weight;
 }

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rowpattern.errors import QueryError
+from rowpattern.sql.arrow.arrays import from_texts
 from rowpattern.sql.arrow.nested_types import with_inner_types
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def with_one_dictionary(values: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
         return values
     if values.num_chunks > 1:
         values = values.unify_dictionaries()
-    categories = values.chunk(0).dictionary if values.num_chunks else pa.array([], kind.value_type)
+    categories = values.chunk(0).dictionary if values.num_chunks else pa.nulls(0, kind.value_type)
     is_text = pa.types.is_string(kind.value_type) or pa.types.is_large_string(kind.value_type)
     if not is_text:
         if not _ascending(categories):
@@ -155,7 +156,7 @@ def empty_column(kind: pa.DataType, labels: Sequence[str] | None) -> pa.ChunkedA
     """Return a column without rows; of ordered categories it has a dictionary all the same, of these texts."""
     if labels is None:
         return pa.chunked_array([], kind)
-    return pa.chunked_array([_of_labels(pa.array([], kind.index_type), kind, labels)])
+    return pa.chunked_array([_of_labels(pa.nulls(0, kind.index_type), kind, labels)])
 
 
 def with_labels(values: pa.Array, kind: pa.DataType, labels: Sequence[str], name: str) -> pa.Array:
@@ -168,7 +169,7 @@ def with_labels(values: pa.Array, kind: pa.DataType, labels: Sequence[str], name
     if own == list(labels):
         return _of_labels(values.indices.cast(kind.index_type), kind, labels)
     texts = values.cast(kind.value_type)
-    places = pc.index_in(texts, pa.array(labels, kind.value_type))
+    places = pc.index_in(texts, from_texts(labels).cast(kind.value_type))
     if places.null_count != texts.null_count:
         raise QueryError(f"column {name} has a value that is none of its categories {', '.join(labels[:20])}")
     return _of_labels(places.cast(kind.index_type), kind, labels)
@@ -180,7 +181,7 @@ def of_ranks(places: pa.ChunkedArray, kind: pa.DataType, labels: Sequence[str]) 
 
 
 def _of_labels(places: pa.Array, kind: pa.DataType, labels: Sequence[str]) -> pa.DictionaryArray:
-    return pa.DictionaryArray.from_arrays(places, pa.array(labels, kind.value_type), ordered=True)
+    return pa.DictionaryArray.from_arrays(places, from_texts(labels).cast(kind.value_type), ordered=True)
 
 
 def nulls_like(values: pa.ChunkedArray, count: int) -> pa.Array:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rowpattern.sql.bind.expressions import ExpressionReader
 from rowpattern.sql.bind.references import Classifier, Navigation, RunningAggregate
 from rowpattern.sql.expression.nodes import Literal
 from rowpattern.sql.expression.write import sql_of
+from rowpattern.sql.records import replace
 
 if TYPE_CHECKING:
     from rowpattern.sql.bind.expressions import Scope

@@ -6,7 +6,6 @@ variable; physical navigation may stand around logical one, not inside; FINAL is
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from rowpattern.errors import QueryError
@@ -44,6 +43,7 @@ from rowpattern.sql.expression.nodes import (
 )
 from rowpattern.sql.expression.read import NAVIGATION
 from rowpattern.sql.expression.write import sql_of
+from rowpattern.sql.records import Record, field, replace
 from rowpattern.sql.text.source_location import SourceLocation, error_at
 
 if TYPE_CHECKING:
@@ -98,8 +98,7 @@ def _no_limit() -> None:
     pass
 
 
-@dataclass(frozen=True)
-class Scope:
+class Scope(Record):
     """What names mean in the expressions of a clause.
 
     Attributes:

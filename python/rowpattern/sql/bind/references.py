@@ -6,11 +6,11 @@ handed to DuckDB, one row for each row of the answer.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Union
 
 from rowpattern.sql.expression.nodes import Column, text_of, walk
+from rowpattern.sql.records import Record, field
 
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
@@ -34,8 +34,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
-class Navigation:
+class Navigation(Record):
     """Which row to read, seen from a row of a match (ISO/IEC 19075-5, section 5.6).
 
     Attributes:
@@ -53,35 +52,30 @@ class Navigation:
     final: bool = False
 
 
-@dataclass(frozen=True)
-class Value:
+class Value(Record):
     """A column's value at the row to which `at` leads; NULL where there is none."""
 
     column: str
     at: Navigation
 
 
-@dataclass(frozen=True)
-class RowExists:
+class RowExists(Record):
     """Whether `at` leads to a row."""
 
     at: Navigation
 
 
-@dataclass(frozen=True)
-class Classifier:
+class Classifier(Record):
     """The classifier of the row to which `at` leads; NULL where it is not in the match."""
 
     at: Navigation
 
 
-@dataclass(frozen=True)
-class MatchNumber:
+class MatchNumber(Record):
     """The match's number in its partition, from 1."""
 
 
-@dataclass(frozen=True)
-class RowClassifier:
+class RowClassifier(Record):
     """The classifier of a row that is being aggregated."""
 
 
@@ -89,29 +83,8 @@ class RowClassifier:
 RowValue = Union[str, RowClassifier, MatchNumber]
 
 
-@dataclass(frozen=True)
-class Aggregate:
-    """An aggregate over rows of the match.
-
-    Attributes:
-        sql: the call, over columns named as in `reads`; rows of other variables are filtered out in it, by the column
-            `classifier`, the index of the row's variable among the pattern's.
-        reads: what each of the rows gives to it.
-        final: over all rows of the match, or only up to the current one.
-        counts: rows mapped to these primary variables are counted, and that is all; None otherwise.
-        tree: the call as a tree.
-    """
-
-    sql: str
-    reads: tuple[tuple[str, RowValue], ...]
-    final: bool
-    counts: tuple[str, ...] | None
-    tree: Node | None = field(default=None, compare=False)
-
-
-@dataclass(frozen=True)
-class RunningAggregate:
-    """An aggregate over the match so far, in a condition.
+class RunningAggregate(Record):
+    """An aggregate over rows of the match that are mapped to variables; in a condition, of the match so far.
 
     Attributes:
         sql: the call, over columns named as in `reads`.
@@ -131,6 +104,27 @@ class RunningAggregate:
         return {name: item for name, item in self.reads if isinstance(item, str)}
 
 
+class Aggregate(Record):
+    """An aggregate over rows of the match.
+
+    Attributes:
+        sql: the call, over columns named as in `reads`; rows of other variables are filtered out in it, by the column
+            `classifier`, the index of the row's variable among the pattern's.
+        reads: what each of the rows gives to it.
+        final: over all rows of the match, or only up to the current one.
+        counts: rows mapped to these primary variables are counted, and that is all; None otherwise.
+        tree: the call as a tree.
+        of_rows: the same over the rows that are mapped to its variables, without a filter; None where rows are counted.
+    """
+
+    sql: str
+    reads: tuple[tuple[str, RowValue], ...]
+    final: bool
+    counts: tuple[str, ...] | None
+    tree: Node | None = field(default=None, compare=False)
+    of_rows: RunningAggregate | None = field(default=None, compare=False)
+
+
 Reference = Union[Value, RowExists, Classifier, MatchNumber, Aggregate, RunningAggregate]
 
 
@@ -141,8 +135,7 @@ def depends_on_the_match(item: Reference) -> bool:
     return True
 
 
-@dataclass
-class References:
+class References(Record, frozen=False):
     """Gives each reference a name; the same reference has one name in a clause."""
 
     names: dict[Reference, str] = field(default_factory=dict)
@@ -167,8 +160,7 @@ class References:
         return tuple((name, self.by_name[name]) for name in found)
 
 
-@dataclass(frozen=True)
-class BoundExpression:
+class BoundExpression(Record):
     """An expression over references.
 
     Attributes:

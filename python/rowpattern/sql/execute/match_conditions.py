@@ -11,13 +11,14 @@ The file is long because what is written for one part decides which columns, set
 from __future__ import annotations
 
 import contextlib
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 
 from rowpattern.errors import QueryError, QueryLimitError
 from rowpattern.patterns import Conditions
+from rowpattern.sql.arrow.arrays import from_numpy
 from rowpattern.sql.arrow.categories import nulls_like
 from rowpattern.sql.bind.leaves import columns_in, leaves
 from rowpattern.sql.bind.references import (
@@ -48,6 +49,7 @@ from rowpattern.sql.expression.typed import (
     walk_typed,
 )
 from rowpattern.sql.expression.write import sql_of
+from rowpattern.sql.records import replace
 from rowpattern.sql.text.source_location import error_at
 
 if TYPE_CHECKING:
@@ -280,7 +282,7 @@ class _Compiler:
 
     def _value_column(self, item: Value | RowExists, rows: int) -> pa.ChunkedArray:
         if isinstance(item, RowExists):
-            return pa.chunked_array([self._rows.inside(rows), pa.array([False])])
+            return pa.chunked_array([self._rows.inside(rows), from_numpy(np.zeros(1, dtype=bool))])
         values = self._rows.shifted(item.column, rows)
         return pa.chunked_array([*values.chunks, nulls_like(values, 1)], values.type)
 

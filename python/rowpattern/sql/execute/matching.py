@@ -4,95 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import pyarrow as pa
-
-from rowpattern.errors import QueryError
-from rowpattern.sql.arrow.chunks import computed_numbers, repeat_numbers, take_numbers
-from rowpattern.sql.bind.references import RowExists, Value
 from rowpattern.sql.execute.match_conditions import located, match_conditions
-from rowpattern.sql.execute.row_expressions import RowInputs, compute
+from rowpattern.sql.execute.row_symbols import row_symbols
 from rowpattern.sql.execute.typed_clause import typed_clause
-from rowpattern.sql.text.source_location import error_at
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rowpattern.patterns import Matches, Pattern
-    from rowpattern.sql.arrow.arrays import Array, Integers
+    from rowpattern.patterns import Matches, Pattern, RowSymbols
     from rowpattern.sql.bind.bound import BoundClause, BoundMeasure, Condition, TypedPlans
     from rowpattern.sql.duckdb.connection import Database
     from rowpattern.sql.execute.match_conditions import MatchConditions
     from rowpattern.sql.execute.sort import OrderedPartitions
-    from rowpattern.sql.execute.typed_clause import TypedClause
     from rowpattern.sql.runtime.context import ExecutionContext
 
-__all__ = ["Matched", "find_matches", "prepared"]
+__all__ = ["find_matches", "prepared"]
 
 
-class Matched:
-    """The matches of a table's rows.
-
-    Attributes:
-        matches: as the pattern gave them.
-        start: the first row of each match; int64.
-        length: how many rows it has; 0 for an empty match; int64.
-        first: the place of its first row among the rows of all matches; int64.
-    """
-
-    def __init__(self, matches: Matches, rows: OrderedPartitions, context: ExecutionContext) -> None:
-        """Take what matching gave."""
-        self.matches = matches
-        # Five numbers a match; of its rows, the variable and whether they are excluded.
-        context.hold(5 * 8 * len(matches) + 2 * len(matches.rows))
-        self.start: Integers = np.asarray(matches.start)
-        self.length: Integers = np.asarray(matches.end) - self.start
-        self.first: Integers = np.cumsum(self.length)
-        self.first -= self.length
-        # From the place of a row among those of all matches to the input's row.
-        self._shift: Integers = self.start - self.first
-        self._rows = rows
-        self._context = context
-
-    @property
-    def count(self) -> int:
-        """How many there are."""
-        return len(self.start)
-
-    @property
-    def row_count(self) -> int:
-        """How many rows they have together."""
-        return len(self.matches.rows)
-
-    def of_rows(self, values: Integers, begin: int, end: int) -> Integers:
-        """Return, for the rows of matches from one place on up to another, the value of their match."""
-        return repeat_numbers(values, self.first, self.length, begin, end)
-
-    def row(self, begin: int, end: int) -> Integers:
-        """Return the input's row for the rows of matches from one place on up to another."""
-        if begin == 0 and end == self.row_count:
-            # The core makes them all in half the time.
-            return np.asarray(self.matches.rows.row)
-        return self.of_rows(self._shift, begin, end) + np.arange(begin, end)
-
-    def rows(self) -> Integers:
-        """Return the input's row for each row of each match; they are held."""
-        return computed_numbers(self._context, self.row_count, self.row)
-
-    def partition_bounds(self) -> tuple[Integers, Integers]:
-        """Return the first row of each match's partition, and the row behind its last; they are held."""
-        ends = np.append(self._rows.starts[1:], self._rows.count)
-        with self._context.holding(8 * self.count):
-            partition = np.asarray(self.matches.partition)
-            low, high = (take_numbers(self._context, bound, partition) for bound in (self._rows.starts, ends))
-        return low, high
-
-    def classifiers(self) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
-        """Return for each row of each match the place of its variable among the pattern's."""
-        return np.asarray(self.matches.rows.classifier)
-
-
-def find_matches(bound: BoundClause, rows: OrderedPartitions, database: Database, context: ExecutionContext) -> Matched:
+def find_matches(bound: BoundClause, rows: OrderedPartitions, database: Database, context: ExecutionContext) -> Matches:
     """Compute conditions and match. Takes time linear in the rows; see the core for memory."""
     pattern = bound.compiled()
     with context.step("conditions", rows.count):
@@ -117,8 +46,10 @@ def find_matches(bound: BoundClause, rows: OrderedPartitions, database: Database
         if search is not None and search.compute is not None:
             options["compute"] = search.compute
         with context.limited(), located(bound.conditions):
-            matches = finder.match(given, **options)
-        return Matched(matches, rows, context)
+            matches: Matches = finder.match(given, **options)
+        # Two numbers a match; of its rows, the variable and whether they are excluded.
+        context.hold(2 * 8 * len(matches) + 2 * len(matches.rows))
+        return matches
 
 
 def prepared(  # noqa: PLR0917 - two callers
@@ -128,7 +59,7 @@ def prepared(  # noqa: PLR0917 - two callers
     rows: OrderedPartitions,
     database: Database,
     plans: TypedPlans,
-) -> tuple[Any, MatchConditions | None]:
+) -> tuple[RowSymbols, MatchConditions | None]:
     """Make what matching takes: rows, and the search where conditions depend on the match; None where none does.
 
     Args:
@@ -143,36 +74,8 @@ def prepared(  # noqa: PLR0917 - two callers
         QueryError: a condition cannot be computed, or is neither true nor false.
     """
     together = typed_clause(conditions, measures, rows.table, database, plans)
-    # A pattern without variables has no column that could tell how many rows there are.
-    given = _row_conditions(conditions, together, pattern.variables, rows, database)
-    if not given:
-        return pa.nulls(rows.count, pa.string()), None
+    given = row_symbols(pattern, conditions, together, rows, database)
     dependent = [condition for condition in conditions if condition.expression.depends]
     if not dependent:
         return given, None
     return given, match_conditions(pattern, dependent, together, rows, database)
-
-
-def _row_conditions(
-    conditions: Sequence[Condition],
-    together: TypedClause,
-    variables: Sequence[str],
-    rows: OrderedPartitions,
-    database: Database,
-) -> dict[str, Array]:
-    """Compute what rows alone say of conditions: a column of booleans for each that they say something of."""
-    found: dict[str, Array] = {}
-    left = [(each, each.prefilter) for each in conditions if each.prefilter is not None]
-    items: dict[str, Value | RowExists] = {
-        name: item for _, prefilter in left for name, item in prefilter.reads if isinstance(item, (Value, RowExists))
-    }
-    computed = compute(together.rows, RowInputs(rows, items), together.labels, database)
-    for (condition, _), values in zip(left, computed):
-        if not pa.types.is_boolean(values.type) and values.null_count < len(values):
-            message = f"the condition of {condition.variable} is of the type {values.type}; it must be true or false"
-            raise error_at(message, condition.location, QueryError)
-        found[condition.variable] = values if pa.types.is_boolean(values.type) else pa.nulls(len(values), pa.bool_())
-    if not found and variables:
-        # Every row; one column tells how many there are.
-        found[variables[0]] = pa.array(np.ones(rows.count, dtype=bool))
-    return found

@@ -6,7 +6,6 @@ The search gathers what it asks for, goes on with other partitions, and hands ov
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,9 +13,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rowpattern.errors import QueryError, QueryLimitError
+from rowpattern.sql.arrow.arrays import from_numpy, from_texts
 from rowpattern.sql.arrow.categories import is_ordered, of_ranks
 from rowpattern.sql.execute.bounded import project_bounded
 from rowpattern.sql.execute.engine_columns import engine_column, query_column
+from rowpattern.sql.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,8 +33,7 @@ __all__ = ["RoundAggregate", "RoundExpression", "RoundRow", "RoundValue", "Round
 _TABLE = "rowpattern rows"
 
 
-@dataclass(frozen=True)
-class RoundRow:
+class RoundRow(Record):
     """An argument that is a row, or none.
 
     Attributes:
@@ -45,16 +45,14 @@ class RoundRow:
     exists: Sequence[str]
 
 
-@dataclass(frozen=True)
-class RoundValue:
+class RoundValue(Record):
     """An argument that is a value of the engine's, with the expression's name for it, and DuckDB's type."""
 
     name: str
     type: str
 
 
-@dataclass(frozen=True)
-class RoundAggregate:
+class RoundAggregate(Record):
     """An argument that is rows of the match, which an aggregate takes.
 
     Attributes:
@@ -79,8 +77,7 @@ class RoundAggregate:
     numbers: Sequence[str] = ()
 
 
-@dataclass(frozen=True)
-class RoundExpression:
+class RoundExpression(Record):
     """An expression that is computed in rounds.
 
     Attributes:
@@ -143,7 +140,7 @@ class Rounds:
         count = len(arrays[0])
         using = self._database.in_zone(expression.zone)
         try:
-            values, known = self._values(expression, arrays, using), pa.array(np.ones(count, dtype=bool))
+            values, known = self._values(expression, arrays, using), from_numpy(np.ones(count, dtype=bool))
         except QueryLimitError:
             raise
         except QueryError:
@@ -175,7 +172,7 @@ class Rounds:
             known[asked:] = False
         if is_ordered(values.type) and not is_ordered(more.type):
             more = of_ranks(pa.chunked_array([pa.nulls(count - asked, pa.int32())]), values.type, [])
-        return pa.chunked_array([*values.chunks, *more.cast(values.type).chunks], values.type), pa.array(known)
+        return pa.chunked_array([*values.chunks, *more.cast(values.type).chunks], values.type), from_numpy(known)
 
     def _values(
         self, expression: RoundExpression, arrays: Sequence[pa.Array], using: Database, *, tried: bool = False
@@ -214,14 +211,14 @@ class Rounds:
     ) -> pa.ChunkedArray:
         """Compute an aggregate for each request; also of no rows."""
         number, place = _listed(rows)
-        columns: dict[str, Any] = {"request": pa.array(number), "row": place}
+        columns: dict[str, Any] = {"request": from_numpy(number), "row": place}
         for name, column in aggregate.values.items():
             columns[name] = self._rows.column(column).take(place)
         if aggregate.classifiers:
             classifiers = self._classifiers(number, place, aggregate.variables, mapped)
             columns |= dict.fromkeys(aggregate.classifiers, classifiers)
         if numbers is not None:
-            columns |= dict.fromkeys(aggregate.numbers, numbers.take(pa.array(number)))
+            columns |= dict.fromkeys(aggregate.numbers, numbers.take(from_numpy(number)))
         using.register(_TABLE, pa.table(columns))
         found = using.query(
             f'SELECT "request", {aggregate.sql} FROM "{_TABLE}" GROUP BY "request" '
@@ -231,7 +228,7 @@ class Rounds:
         at = np.full(len(rows), int(np.flatnonzero(requests == -1)[0]), dtype=np.int64)
         full = requests >= 0
         at[requests[full]] = np.flatnonzero(full)
-        return found.column(1).take(pa.array(at))
+        return found.column(1).take(from_numpy(at))
 
     def _classifiers(
         self, number: Integers, place: pa.Array, variables: Sequence[str], mapped: Sequence[pa.Array]
@@ -246,8 +243,8 @@ class Rounds:
             inside = at < len(keys)
             at, own = at[inside], own[inside]
             found[at[keys[at] == own]] = variable
-        places = pa.array(found, mask=found < 0)
-        return pa.array(variables, pa.string()).take(places)
+        places = from_numpy(found, found < 0)
+        return from_texts(variables).take(places)
 
     def _keys(self, number: Integers, place: pa.Array) -> Integers:
         """Return one number for each row of each request; they ascend as both do."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from rowpattern.errors import QueryError, QueryLimitError
+from rowpattern.sql.arrow.arrays import from_numpy
 from rowpattern.sql.arrow.categories import is_ordered, labels_of, nulls_like, of_ranks, ranks, with_inner_ranks
 from rowpattern.sql.arrow.chunks import take_values
 from rowpattern.sql.execute.row_order import RowNumbers, RowOrder, row_order
@@ -25,7 +26,18 @@ if TYPE_CHECKING:
     from rowpattern.sql.runtime.context import ExecutionContext
     from rowpattern.sql.tables.inputs import Table
 
-__all__ = ["OrderedPartitions", "key_problem", "sort_partitions"]
+__all__ = ["OrderedPartitions", "PlacedColumn", "key_problem", "sort_partitions"]
+
+
+class PlacedColumn(NamedTuple):
+    """A column to read rows from.
+
+    Attributes:
+        through_order: its rows are in the table's order, and not in that of partitions.
+    """
+
+    values: pa.ChunkedArray
+    through_order: bool
 
 
 class OrderedPartitions:
@@ -58,7 +70,7 @@ class OrderedPartitions:
         if found is None:
             found = self.table.column(name)
             if self.order is not None:
-                found = take_values(self._context, found, pa.array(self.order))
+                found = take_values(self._context, found, from_numpy(self.order))
             if found.num_chunks > 1:
                 # Reading rows here and there is slow over many chunks.
                 self._context.check()
@@ -67,13 +79,24 @@ class OrderedPartitions:
             self._taken[name] = found
         return found
 
-    def key(self, key: Key) -> pa.ChunkedArray:
-        """Return the values of a key of PARTITION BY or ORDER BY, in order."""
-        return self.column(key.column) if key.column is not None else self._keys[key.sql]
+    def placed(self, name: str) -> PlacedColumn:
+        """Return a column to read some rows of: as the table has it, where it was not brought in order before."""
+        found = self._taken.get(name)
+        if found is not None:
+            return PlacedColumn(found, through_order=False)
+        return PlacedColumn(self.table.column(name), through_order=self.order is not None)
+
+    def placed_key(self, key: Key) -> PlacedColumn:
+        """Return the values of a key, as `placed`."""
+        if key.column is not None:
+            return self.placed(key.column)
+        return PlacedColumn(self._keys[key.sql], through_order=False)
 
     def keep_key(self, key: Key, values: pa.ChunkedArray) -> None:
         """Keep values that were computed for a key, in the table's order."""
-        self._keys[key.sql] = values if self.order is None else take_values(self._context, values, pa.array(self.order))
+        self._keys[key.sql] = (
+            values if self.order is None else take_values(self._context, values, from_numpy(self.order))
+        )
 
     def shifted(self, name: str, rows: int) -> pa.ChunkedArray:
         """Return a column's values `rows` rows further on (negative: back), NULL outside of the partition."""
@@ -103,7 +126,7 @@ class OrderedPartitions:
                 self._context.check()
                 at = ends - 1 - step if rows > 0 else self.starts + step
                 flags[at[(at >= self.starts) & (at < ends)]] = False
-            found = self._inside[rows] = pa.array(flags)
+            found = self._inside[rows] = from_numpy(flags)
         return found
 
 
@@ -114,7 +137,7 @@ def _only_where(flags: pa.Array, values: pa.ChunkedArray) -> pa.ChunkedArray:
         # Arrow makes a dictionary of the values that are left, in the order in which they come.
         return of_ranks(_only_where(flags, ranks(values)), kind, labels_of(values))
     if not isinstance(kind, pa.BaseExtensionType):
-        return pc.if_else(flags, values, pa.scalar(None, kind))
+        return pc.if_else(flags, values, pa.nulls(1, kind)[0])
     # Arrow computes with what these are stored as.
     stored = pa.chunked_array([chunk.storage for chunk in values.chunks], kind.storage_type)
     kept = _only_where(flags, stored)
@@ -200,7 +223,7 @@ def _ordered_by_duckdb(
     context.hold(2 * 8 * count)
     # Ordered categories are sorted by their places, whoever sorts; also those in lists and the like.
     values = [with_inner_ranks(column) for column in values]
-    numbers = pa.array(np.arange(count, dtype=np.int64))
+    numbers = from_numpy(np.arange(count, dtype=np.int64))
     database.register(
         "rowpattern keys", pa.table([*values, numbers], names=[*(f"k{at}" for at in range(len(values))), "row"])
     )
@@ -211,7 +234,7 @@ def _ordered_by_duckdb(
     changed = np.zeros(count - 1, dtype=bool)
     for column, key in zip(values[:partition_keys], keys):
         context.check()
-        changed |= _changes(take_values(context, column, pa.array(order)), key, database, context)
+        changed |= _changes(take_values(context, column, from_numpy(order)), key, database, context)
     context.hold(8 * int(np.count_nonzero(changed)))
     return RowOrder(order, np.concatenate([np.zeros(1, dtype=np.int64), np.flatnonzero(changed) + 1]))
 
@@ -223,7 +246,7 @@ def _changes(column: pa.ChunkedArray, key: Key, database: Database, context: Exe
         QueryError: DuckDB cannot compare them.
     """
     context.hold(9 * len(column))
-    row = pa.array(np.arange(len(column), dtype=np.int64))
+    row = from_numpy(np.arange(len(column), dtype=np.int64))
     database.register("rowpattern key", pa.table({"k": column, "row": row}))
     differs = '"k" IS DISTINCT FROM lag("k") OVER (ORDER BY "row")'
     try:

@@ -267,7 +267,7 @@ def _with_exact_differences(
     instants = _differences.get(key)
     if instants is None:
         sides = [sql_of(each) for node in differences for each in node.values]
-        empty = pa.table({name: pa.array([], kind) for name, kind in used.items()})
+        empty = pa.table({name: pa.nulls(0, kind) for name, kind in used.items()})
         try:
             found = database.project(", ".join(f"({side})" for side in sides), empty)
         except QueryLimitError:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+import pyarrow as pa
+
 from rowpattern.sql.bind.references import (
     Aggregate,
     Classifier,
@@ -27,10 +29,18 @@ if TYPE_CHECKING:
 __all__ = ["TypedClause", "typed_clause"]
 
 # What is no column's value.
-_TYPES = {RowExists: "BOOLEAN", Classifier: "VARCHAR", MatchNumber: "BIGINT"}
-_ROW_TYPES = {RowClassifier: "VARCHAR", MatchNumber: "BIGINT"}
+_TYPES: dict[type, str] = {RowExists: "BOOLEAN", Classifier: "VARCHAR", MatchNumber: "BIGINT"}
+_ROW_TYPES: dict[type, str] = {RowClassifier: "VARCHAR", MatchNumber: "BIGINT"}
 # What aggregates are given beside what they read: the place of a row, and the number of its variable.
 _OF_ROWS = {"row": "BIGINT", "classifier": "UTINYINT"}
+
+
+_AGGREGATES = (Aggregate, RunningAggregate)
+
+
+def _over_rows(item: Aggregate | RunningAggregate) -> Aggregate | RunningAggregate:
+    """Return an aggregate without a filter by variables, where it has one."""
+    return item.of_rows or item if isinstance(item, Aggregate) else item
 
 
 class TypedClause(NamedTuple):
@@ -77,10 +87,23 @@ def typed_clause(
     """
     parts: _Parts | None = plans.get(_Parts)
     if parts is None:
-        parts = _Parts.of(conditions, [each for each in measures if every or each.expression.only is None])
+        parts = _Parts.of(conditions, measures, every=every)
         plans.put(_Parts, parts)
+    types = tuple([parts.column(table, name).type for name in parts.read])
+    key = (types, database.time_zone, database.zone_given)
+    typed_before: TypedClause | None = plans.get(key)
+    if typed_before is None:
+        typed_before = _typed(parts, table, database, plans)
+        if not any(kind.num_fields or isinstance(kind, pa.DictionaryType) for kind in types):
+            # Of ordered categories the texts count, too.
+            plans.put(key, typed_before)
+    return typed_before
+
+
+def _typed(parts: _Parts, table: Table, database: Database, plans: TypedPlans) -> TypedClause:
     named = [each for group in parts.groups for each in group]
-    found = typed(named, parts.sources(table), database, plans) if named else TypedExpressions((), {}, {})
+    known = named or parts.aggregates
+    found = typed(named, parts.sources(table), database, plans) if known else TypedExpressions((), {}, {})
     expressions = iter(found.expressions)
     rows, starts, dependent, of_measures = ([(each, next(expressions)) for each in group] for group in parts.groups)
     return TypedClause(rows, starts, dependent, of_measures, found.aggregates, found.labels)
@@ -92,53 +115,85 @@ class _Parts(NamedTuple):
     Attributes:
         groups: what is `rows`, `starts`, `dependent` and `measures` in a `TypedClause`.
         columns: the table's columns that they read, by the names of references.
+        only_compared: those that only conditions of rows read, each the value of its own row.
         others: DuckDB's types of references that are no column's values.
         aggregates: aggregates, by the names of references.
         row_columns: the table's columns that those read, by their names in them.
         row_others: DuckDB's types of what else those read.
         places: where values of rows are read from, by the names of references.
+        read: the table's columns that any of them reads.
+        alone: names of aggregates that stand in no expression.
     """
 
     groups: tuple[list[Named], list[Named], list[Named], list[Named]]
     columns: dict[str, str]
+    only_compared: frozenset[str]
     others: dict[str, str]
     aggregates: dict[str, Aggregate | RunningAggregate]
     row_columns: dict[str, str]
     row_others: dict[str, str]
     places: dict[str, Hashable]
+    read: tuple[str, ...]
+    alone: frozenset[str]
 
     @classmethod
-    def of(cls, conditions: Sequence[Condition], measures: Sequence[BoundMeasure]) -> _Parts:
+    def of(cls, conditions: Sequence[Condition], measures: Sequence[BoundMeasure], *, every: bool) -> _Parts:
         groups = (
             [Named.condition(each, each.prefilter) for each in conditions if each.prefilter is not None],
             [Named.condition(each, each.start) for each in conditions if each.start is not None],
             [Named.condition(each, each.expression) for each in conditions if each.expression.depends],
-            [Named.measure(each) for each in measures],
+            [Named.measure(each) for each in measures if every or each.expression.only is None],
         )
         items: dict[str, Reference] = dict(pair for group in groups for each in group for pair in each.expression.reads)
-        aggregates = {name: item for name, item in items.items() if isinstance(item, (Aggregate, RunningAggregate))}
+        # A measure that is an aggregate alone is no expression, but the engine may compute the aggregate.
+        of_measures = dict(pair for each in measures for pair in each.expression.reads)
+        alone = {
+            name: item
+            for name, item in of_measures.items()
+            if isinstance(item, Aggregate) and item.of_rows is not None and name not in items
+        }
+        items |= alone
+        aggregates = {name: _over_rows(item) for name, item in items.items() if isinstance(item, _AGGREGATES)}
         read: dict[str, RowValue] = dict(pair for item in aggregates.values() for pair in item.reads)
+        columns = {name: item.column for name, item in items.items() if isinstance(item, Value)}
+        row_columns = {name: item for name, item in read.items() if isinstance(item, str)}
+        read_here = _values(groups[0])
+        read_elsewhere = {item.column for group in groups[1:] for item in _values(group)} | set(read.values())
+        read_elsewhere |= {item.column for item in read_here if item.at.rows}
+        only_compared = frozenset(item.column for item in read_here if item.column not in read_elsewhere)
         return cls(
             groups,
-            {name: item.column for name, item in items.items() if isinstance(item, Value)},
+            columns,
+            only_compared,
             {name: _TYPES[type(item)] for name, item in items.items() if type(item) in _TYPES},
             aggregates,
-            {name: item for name, item in read.items() if isinstance(item, str)},
+            row_columns,
             _OF_ROWS | {name: _ROW_TYPES[type(item)] for name, item in read.items() if type(item) in _ROW_TYPES},
             {name: item.at for name, item in items.items() if isinstance(item, (Value, RowExists))},
+            tuple(dict.fromkeys([*columns.values(), *row_columns.values()])),
+            frozenset(alone),
         )
+
+    def column(self, table: Table, name: str) -> pa.ChunkedArray:
+        """Return a column of the table's; of those that are only compared, perhaps the type alone."""
+        return table.typed(name) if name in self.only_compared else table.column(name)
 
     def sources(self, table: Table) -> Sources:
         """Say what the expressions read of a table."""
         return Sources(
-            {name: table.column(column) for name, column in self.columns.items()},
+            {name: self.column(table, column) for name, column in self.columns.items()},
             self.others,
             self.aggregates,
             {name: table.column(column) for name, column in self.row_columns.items()},
             self.row_others,
             self._one_place,
+            self.alone,
         )
 
     def _one_place(self, names: set[str]) -> Hashable | None:
         places = {self.places.get(name) for name in names}
         return places.pop() if len(places) == 1 else None
+
+
+def _values(expressions: Sequence[Named]) -> list[Value]:
+    return [item for each in expressions for _, item in each.expression.reads if isinstance(item, Value)]

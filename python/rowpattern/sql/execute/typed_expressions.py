@@ -6,7 +6,6 @@ What DuckDB's binder says is kept with the bound clause, so that a query that is
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -28,10 +27,12 @@ from rowpattern.sql.expression.native import Translator
 from rowpattern.sql.expression.nodes import Call, Column
 from rowpattern.sql.expression.typed import Computed, Constant, Literal, cast_sql, engine_type, map_leaves, walk_typed
 from rowpattern.sql.expression.write import sql_of
+from rowpattern.sql.records import Record, field, replace
 from rowpattern.sql.text.source_location import error_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from rowpattern.sql.arrow.arrays import Array
     from rowpattern.sql.bind.bound import BoundMeasure, Condition, TypedPlans
@@ -90,8 +91,7 @@ _GIVING_ONE |= {"min_by", "mode", "quantile_disc"}
 _GIVING_ALL = frozenset({"array_agg", "list"})
 
 
-@dataclass(frozen=True)
-class Sources:
+class Sources(Record):
     """What expressions read.
 
     Attributes:
@@ -101,6 +101,7 @@ class Sources:
         row_columns: the columns that those read, by their names in them.
         row_others: DuckDB's types of what else those read.
         place: of names of references, the one row that they are read from; None where it is not one.
+        optional: names of aggregates that are left out where they need a time zone and their columns have several.
     """
 
     columns: Mapping[str, Array]
@@ -109,10 +110,10 @@ class Sources:
     row_columns: Mapping[str, Array] = field(default_factory=dict)
     row_others: Mapping[str, str] = field(default_factory=dict)
     place: Callable[[set[str]], Hashable | None] = lambda _: None
+    optional: AbstractSet[str] = frozenset()
 
 
-@dataclass(frozen=True)
-class TypedExpression:
+class TypedExpression(Record):
     """An expression with types.
 
     Attributes:
@@ -150,8 +151,7 @@ class TypedExpression:
         return tuple(dict.fromkeys(each for each in every if isinstance(each, Constant)))
 
 
-@dataclass(frozen=True)
-class TypedAggregate:
+class TypedAggregate(Record):
     """An aggregate over the match so far.
 
     Attributes:
@@ -167,8 +167,7 @@ class TypedAggregate:
     argument: TypedExpression | None = None
 
 
-@dataclass(frozen=True)
-class TypedExpressions:
+class TypedExpressions(Record):
     """Expressions that were typed together.
 
     Attributes:
@@ -243,9 +242,9 @@ class _Typing:
         check_constants([each.tree for each in expressions if each.tree is not None], self._database)
         fail = self._expressions[0].failed if self._expressions else QueryError
         row_types = {name: values.type for name, values in self._sources.row_columns.items()}
-        aggregates = {
-            name: self._in_zone(item.sql, item.tree, row_types, fail) for name, item in self._sources.aggregates.items()
-        }
+        given = self._sources.aggregates
+        placed = {name: self._aggregate_in_zone(name, item, row_types, fail) for name, item in given.items()}
+        aggregates = {name: each for name, each in placed.items() if each is not None}
         of_expressions, of_aggregates = self._bind(expressions, aggregates)
         expressions = [self._translated(*each) for each in zip(expressions, of_expressions)]
         typed_aggregates = {
@@ -262,6 +261,22 @@ class _Typing:
         labels = {name: self._labels_by_name[name] for name in types if name in self._labels_by_name}
         found = in_zone_of(sql, tree, types, labels, self._database, fail)
         return TypedExpression(None, None, found.sql, found.tree, found.database.time_zone, found.zone)
+
+    def _aggregate_in_zone(
+        self,
+        name: str,
+        item: Aggregate | RunningAggregate,
+        types: Mapping[str, pa.DataType],
+        fail: Callable[[str], QueryError],
+    ) -> TypedExpression | None:
+        try:
+            return self._in_zone(item.sql, item.tree, types, fail)
+        except QueryLimitError:
+            raise
+        except QueryError:
+            if name not in self._sources.optional:
+                raise
+            return None
 
     def _given_types(self) -> dict[str, pa.DataType]:
         """Return the types of aggregates that give values of a column: its time zone and its categories are theirs."""

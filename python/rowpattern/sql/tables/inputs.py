@@ -5,9 +5,10 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 
-from rowpattern._core import _check_column
+from rowpattern._core import _check_column, placed_texts
 from rowpattern.errors import QueryError, RowsError
 from rowpattern.sql.arrow.casting import has_intervals
 from rowpattern.sql.arrow.categories import marked, with_one_dictionary
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from rowpattern.sql.arrow.arrays import Integers
+
+# So few are converted in less time than another way to read them takes to begin.
+_FEW_OBJECTS = 1000
 
 __all__ = [
     "RelationTable",
@@ -35,6 +39,21 @@ __all__ = [
 ]
 
 
+# Types that are read as they are: numbers, times and texts.
+_PLAIN = frozenset(
+    kind.id
+    for kind in (
+        *(pa.bool_(), pa.int8(), pa.int16(), pa.int32(), pa.int64(), pa.uint8(), pa.uint16(), pa.uint32(), pa.uint64()),
+        *(pa.float32(), pa.float64(), pa.date32(), pa.timestamp("us"), pa.string(), pa.large_string()),
+    )
+)
+
+
+# Types of Polars' that Arrow has too.
+_POLARS_NUMBERS = frozenset({"Boolean", "Int8", "Int16", "Int32", "Int64", "UInt8", "UInt16", "UInt32", "UInt64"})
+_POLARS_NUMBERS |= {"Float32", "Float64"}
+
+
 class Table:
     """A table that a query reads.
 
@@ -42,11 +61,13 @@ class Table:
         kind: `"pandas"`, `"polars"`, `"polars lazy"`, `"arrow"`, `"reader"` or `"duckdb"`.
         names: its columns, in order.
         rows: how many there are.
+        remaining: gives what is left of the query's limits, as arguments of the core's functions.
         hold: takes the number of bytes that a column is about to take, against the limits of the query.
         check: raises an error where the query's time is over.
     """
 
     kind = "arrow"
+    remaining: Callable[[], Mapping[str, float]] = staticmethod(dict)
     hold: Callable[[int], None] = staticmethod(lambda _: None)
     check: Callable[[], None] = staticmethod(lambda: None)
 
@@ -67,9 +88,27 @@ class Table:
         """
         found = self._columns.get(name)
         if found is None:
-            values = readable(checked(self._convert(name), name), name, self.hold)
-            found = self._columns[name] = with_one_dictionary(values, name)
+            found = checked(self._convert(name), name)
+            if found.type.id not in _PLAIN:
+                found = with_one_dictionary(readable(found, name, self.hold), name)
+            self._columns[name] = found
         return found
+
+    def texts(self, name: str) -> pa.ChunkedArray | None:
+        """Return a column of texts that are only compared with others, not checked and in whatever encoding it has.
+
+        None where it has no texts, or where `column` gives them as quickly. Whoever reads them has to check each.
+        """
+        is_text_view = pa.types.is_string_view(self._table.schema.field(name).type)
+        return self._table.column(name) if is_text_view and name not in self._columns else None
+
+    def typed(self, name: str) -> pa.ChunkedArray:
+        """Return a column of which only the type, and the categories, count: perhaps without its rows.
+
+        Raises:
+            RowsError: as for `column`.
+        """
+        return self.column(name) if self.texts(name) is None else pa.chunked_array([], pa.string())
 
     def _convert(self, name: str) -> pa.ChunkedArray:
         return self._table.column(name)
@@ -126,8 +165,8 @@ def checked(values: pa.ChunkedArray, name: str, first: int = 0) -> pa.ChunkedArr
     Raises:
         RowsError: a value cannot be read; the message names the column and, where it is known, the row.
     """
-    called = f"column {name}" if not first else f"column {name}, of the rows from {first} on,"
     kind = values.type
+    called = f"column {name}" if not first else f"column {name}, of the rows from {first} on,"
     try:
         for chunk in values.chunks:
             # Whether buffers are as long as they must be, in constant time.
@@ -148,21 +187,49 @@ class _PandasTable(Table):
     def __init__(self, frame: Any) -> None:
         self._frame = frame
         self.kind = "pandas"
-        self.names = [str(name) for name in frame.columns]
+        labels = frame.columns.tolist()
+        self.names = list(map(str, labels))
         self.rows = len(frame)
-        self._labels = dict(zip(self.names, frame.columns))
+        self._labels = labels
+        self._places = {name: at for at, name in enumerate(self.names)}
         self._columns: dict[str, pa.ChunkedArray] = {}
+        self._arrays: dict[str, Any] = {}
         self._series: dict[str, Any] = {}
+        self._placed: dict[str, pa.ChunkedArray | None] = {}
         check_names(self.names)
+
+    def texts(self, name: str) -> pa.ChunkedArray | None:
+        series = self._own(name)
+        if name in self._columns or series.dtype != object or self.rows < _FEW_OBJECTS:
+            return None
+        if name not in self._placed:
+            found = placed_texts(series.to_numpy(), **self.remaining())
+            self._placed[name] = None if found is None else pa.chunked_array([pa.array(found)])
+            self.hold(0 if found is None else 2 * self.rows)
+        return self._placed[name]
 
     def _own(self, name: str) -> Any:
         """Return a column as pandas has it; looking it up takes as long as converting a hundred rows."""
         series = self._series.get(name)
         if series is None:
-            series = self._series[name] = self._frame[self._labels[name]]
+            series = self._series[name] = self._frame[self._labels[self._places[name]]]
         return series
 
+    def _plain(self, name: str) -> Any:
+        """Return a column as a numpy array of numbers or times; None where it is another.
+
+        Its series takes ten times as long to make, which is most of what reading a small table takes.
+        """
+        if name not in self._arrays:
+            column = getattr(self._frame, "_get_column_array", None)
+            values = None if column is None else column(self._places[name])
+            is_plain = type(values) is np.ndarray and _is_plain_dtype(values.dtype)
+            self._arrays[name] = values if is_plain else None
+        return self._arrays[name]
+
     def native(self, name: str, rows: Callable[[], Integers]) -> PandasValues | None:
+        if self._plain(name) is not None:
+            return None
         series = self._own(name)
         if name in self._columns or _is_plain_dtype(series.dtype):
             return None
@@ -171,6 +238,9 @@ class _PandasTable(Table):
         return PandasValues(own.take(rows()))
 
     def _convert(self, name: str) -> pa.ChunkedArray:
+        values = self._plain(name)
+        if values is not None:
+            return from_pandas(values, name, self.check)
         series = self._own(name)
         # Plain arrays cross without pandas' own checks, which take longer than small columns.
         return from_pandas(series.to_numpy() if _is_plain_dtype(series.dtype) else series, name, self.check)
@@ -179,6 +249,8 @@ class _PandasTable(Table):
         return pa.table({name: self.column(name) for name in self.names})
 
     def restore(self, name: str, values: pa.ChunkedArray) -> Any:
+        if self._plain(name) is not None:
+            return None
         dtype = self._own(name).dtype
         kind = self.column(name).type
         if values.type != kind and pa.types.is_large_string(kind) and pa.types.is_string(values.type):
@@ -210,10 +282,17 @@ class _PolarsTable(Table):
         self._columns: dict[str, pa.ChunkedArray] = {}
         check_names(self.names)
 
+    def texts(self, name: str) -> pa.ChunkedArray | None:
+        series = self._frame.get_column(name)
+        is_text = name not in self._columns and series.dtype == sys.modules["polars"].String
+        return pa.chunked_array(series) if is_text else None
+
     def _convert(self, name: str) -> pa.ChunkedArray:
         polars = sys.modules["polars"]
         series = self._frame.get_column(name)
         dtype = series.dtype
+        if type(dtype).__name__ in _POLARS_NUMBERS:
+            return pa.chunked_array(series)
         check_no_objects(name, dtype)
         try:
             if dtype == polars.String:
@@ -243,7 +322,7 @@ class _PolarsTable(Table):
         return table
 
     def restore(self, name: str, values: pa.ChunkedArray) -> Any:
-        dtype = self._frame.schema[name]
+        dtype = self._frame.get_column(name).dtype
         if is_wide(dtype) and pa.types.is_decimal(values.type):
             return sys.modules["polars"].from_arrow(values).cast(dtype)
         # Polars has its own types of Arrow's.

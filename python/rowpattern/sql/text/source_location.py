@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, TypeVar
 from rowpattern.errors import PatternSyntaxError, QueryError, QuerySyntaxError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
+    from types import TracebackType
 
 __all__ = ["TOO_DEEP", "SourceLocation", "candidates", "error_at", "nesting_limited", "pattern_error_at"]
 
@@ -80,13 +81,22 @@ def pattern_error_at(error: PatternSyntaxError, pattern: str, location: SourceLo
     return PatternSyntaxError(text, there.line, there.column)
 
 
-@contextlib.contextmanager
-def nesting_limited(what: str) -> Iterator[None]:
+class nesting_limited(contextlib.ContextDecorator):  # noqa: N801 - used as a decorator and in `with`
     """Refuse what is nested too deeply. Expressions are read, rewritten and written by recursion, as Python allows."""
-    try:
-        yield
-    except RecursionError:
-        raise QuerySyntaxError(f"the {what} {TOO_DEEP}") from None
+
+    def __init__(self, what: str) -> None:
+        """Take what to call it in the error."""
+        self._what = what
+
+    def __enter__(self) -> None:
+        """Begin to look."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Raise the error where Python's own limit was met."""
+        if isinstance(error, RecursionError):
+            raise QuerySyntaxError(f"the {self._what} {TOO_DEEP}") from None
 
 
 def candidates(name: str, known: Iterable[str], what: str) -> str:

@@ -86,6 +86,12 @@ pub fn buffer_integers(values: &Bound<'_, PyAny>, name: &str, limits: &CallLimit
     .map(Some)
 }
 
+/// A buffer of one dimension of pointers to Python's objects; None where there is none.
+pub fn object_buffer(array: &Bound<'_, PyAny>) -> PyResult<Option<PyUntypedBuffer>> {
+    let found = buffer(array, "an array of objects")?;
+    Ok(found.filter(|buffer| buffer.format().to_bytes() == b"O" && buffer.item_size() == size_of::<usize>()))
+}
+
 /// What does not fit is more rows than there can be.
 fn wide<N: TryInto<i64>>(number: N) -> i64 {
     number.try_into().unwrap_or(i64::MAX)
