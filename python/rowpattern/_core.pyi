@@ -20,6 +20,7 @@ _Compute: TypeAlias = Callable[[int, list[ComputedColumn], int], tuple[object, O
 
 __all__ = [
     "AnswerItems",
+    "CancelToken",
     "Column",
     "ComputedColumn",
     "Conditions",
@@ -30,16 +31,20 @@ __all__ = [
     "Matches",
     "Pattern",
     "PatternCache",
+    "QueryRun",
     "RowSymbols",
     "Spans",
     "__version__",
     "_check_column",
     "_close_streams",
     "_connect",
+    "_forget_queries",
     "_forget_streams",
     "_keep_aborting_threads",
     "_known_weight",
     "_process_cache",
+    "_query_figures",
+    "_set_query_limits",
     "cache_pattern",
     "compile",
     "evaluate",
@@ -88,6 +93,7 @@ def order(
     threads: int = 1,
     timeout_seconds: Optional[float] = None,
     memory_limit_mb: Optional[float] = None,
+    cancel: Union[CancelToken, QueryRun, None] = None,
 ) -> Optional[tuple[Optional[Column], Column]]: ...
 def _known_weight(value: object) -> Optional[int]: ...
 def _process_cache() -> PatternCache: ...
@@ -104,9 +110,14 @@ def evaluate(
     threads: int = 1,
     timeout_seconds: Optional[float] = None,
     memory_limit_mb: Optional[float] = None,
+    cancel: Union[CancelToken, QueryRun, None] = None,
 ) -> list[ComputedColumn]: ...
 def placed_texts(
-    array: Any, *, timeout_seconds: Optional[float] = None, memory_limit_mb: Optional[float] = None
+    array: Any,
+    *,
+    timeout_seconds: Optional[float] = None,
+    memory_limit_mb: Optional[float] = None,
+    cancel: Union[CancelToken, QueryRun, None] = None,
 ) -> Optional[ComputedColumn]: ...
 
 @final
@@ -126,9 +137,14 @@ class RowSymbols:
         threads: int = 1,
         timeout_seconds: Optional[float] = None,
         memory_limit_mb: Optional[float] = None,
+        cancel: Union[CancelToken, QueryRun, None] = None,
     ) -> RowSymbols: ...
     def __len__(self) -> int: ...
 
+# How many queries of the process work at once, how many more may wait, and the memory that they share.
+def _set_query_limits(most_running: int, most_waiting: int, memory_bytes: int) -> None: ...
+def _query_figures() -> dict[str, int]: ...
+def _forget_queries() -> None: ...
 def is_native(name: str, arguments: Sequence[str], result: str) -> bool: ...
 def _connect(
     make_process_cache: Callable[[], PatternCache],
@@ -137,6 +153,42 @@ def _connect(
     general_key: Callable[..., str],
     find_by_conditions: Callable[..., MatchIterator],
 ) -> None: ...
+
+@final
+class CancelToken:
+    def __new__(cls, parent: Optional[CancelToken] = None) -> Self: ...
+    def cancel(self, reason: Optional[str] = None) -> bool: ...
+    @property
+    def is_cancelled(self) -> bool: ...
+    @property
+    def reason(self) -> Optional[str]: ...
+
+# Why a query has no place among those that work.
+_WhyNot: TypeAlias = Optional[Literal["full", "time", "cancelled"]]
+
+@final
+class QueryRun:
+    def __new__(cls, cancel: Optional[CancelToken] = None) -> Self: ...
+    def enter(self, seconds: float, *, again: bool = False) -> _WhyNot: ...
+    def leave(self) -> None: ...
+    def lend(self) -> Optional[int]: ...
+    def take_back(self, inside: int, seconds: float) -> _WhyNot: ...
+    def make_way(self, rows: int, seconds: float) -> _WhyNot: ...
+    def end(self) -> None: ...
+    def hold(self, size_bytes: int) -> bool: ...
+    def release(self, size_bytes: int) -> None: ...
+    @property
+    def is_cancelled(self) -> bool: ...
+    @property
+    def reason(self) -> Optional[str]: ...
+    @property
+    def was_refused(self) -> bool: ...
+    @property
+    def held_bytes(self) -> int: ...
+    @property
+    def most_bytes(self) -> int: ...
+    @property
+    def worked_seconds(self) -> float: ...
 
 @final
 class Pattern:
@@ -162,6 +214,7 @@ class Pattern:
         conditions: Optional[Mapping[str, str]] = None,
         timeout_seconds: Optional[float] = None,
         memory_limit_mb: Optional[float] = None,
+        cancel: Union[CancelToken, QueryRun, None] = None,
     ) -> MatchIterator: ...
     def match(
         self,
@@ -172,6 +225,7 @@ class Pattern:
         threads: int = 1,
         timeout_seconds: Optional[float] = None,
         memory_limit_mb: Optional[float] = None,
+        cancel: Union[CancelToken, QueryRun, None] = None,
     ) -> Matches: ...
     def spans(
         self,
@@ -182,6 +236,7 @@ class Pattern:
         threads: int = 1,
         timeout_seconds: Optional[float] = None,
         memory_limit_mb: Optional[float] = None,
+        cancel: Union[CancelToken, QueryRun, None] = None,
     ) -> Spans: ...
     def count(
         self,
@@ -192,6 +247,7 @@ class Pattern:
         threads: int = 1,
         timeout_seconds: Optional[float] = None,
         memory_limit_mb: Optional[float] = None,
+        cancel: Union[CancelToken, QueryRun, None] = None,
     ) -> int: ...
     def is_match(
         self,
@@ -200,6 +256,7 @@ class Pattern:
         partitions: _Partitions = None,
         timeout_seconds: Optional[float] = None,
         memory_limit_mb: Optional[float] = None,
+        cancel: Union[CancelToken, QueryRun, None] = None,
     ) -> bool: ...
     def __hash__(self) -> int: ...
     def __eq__(self, value: object, /) -> bool: ...
@@ -260,6 +317,7 @@ class AnswerItems:
         unmatched: bool = False,
         timeout_seconds: Optional[float] = None,
         memory_limit_mb: Optional[float] = None,
+        cancel: Union[CancelToken, QueryRun, None] = None,
     ) -> Self: ...
     def __len__(self) -> int: ...
     @property
@@ -280,6 +338,7 @@ class AnswerItems:
         threads: int = 1,
         timeout_seconds: Optional[float] = None,
         memory_limit_mb: Optional[float] = None,
+        cancel: Union[CancelToken, QueryRun, None] = None,
     ) -> list[list[ComputedColumn]]: ...
     def aggregate(
         self,
@@ -289,6 +348,7 @@ class AnswerItems:
         threads: int = 1,
         timeout_seconds: Optional[float] = None,
         memory_limit_mb: Optional[float] = None,
+        cancel: Union[CancelToken, QueryRun, None] = None,
     ) -> list[ComputedColumn]: ...
 
 @final
@@ -328,6 +388,7 @@ class Matches:
         running: bool = False,
         timeout_seconds: Optional[float] = None,
         memory_limit_mb: Optional[float] = None,
+        cancel: Union[CancelToken, QueryRun, None] = None,
     ) -> Column: ...
     def count_rows(
         self,
@@ -336,6 +397,7 @@ class Matches:
         running: bool = False,
         timeout_seconds: Optional[float] = None,
         memory_limit_mb: Optional[float] = None,
+        cancel: Union[CancelToken, QueryRun, None] = None,
     ) -> Column: ...
     def __len__(self) -> int: ...
     def __arrow_c_stream__(self, requested_schema: object = None) -> object: ...
@@ -375,6 +437,7 @@ class Conditions:
         threads: int = 1,
         timeout_seconds: Optional[float] = None,
         memory_limit_mb: Optional[float] = None,
+        cancel: Union[CancelToken, QueryRun, None] = None,
         compute: Optional[_Compute] = None,
     ) -> Matches: ...
     def find_iter(
@@ -385,6 +448,7 @@ class Conditions:
         skip: _Skip = None,
         timeout_seconds: Optional[float] = None,
         memory_limit_mb: Optional[float] = None,
+        cancel: Union[CancelToken, QueryRun, None] = None,
         compute: Optional[_Compute] = None,
     ) -> MatchIterator: ...
 

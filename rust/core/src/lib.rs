@@ -13,7 +13,8 @@
 //! | [`backtrack`] | the same, and conditions that depend on the match | matches, by going back where a condition fails |
 //! | [`measures`] | matches, columns | the columns of an answer |
 //!
-//! [`budget`] limits the time and the memory of all of it, [`memory`] has large buffers. [`cache`] holds values of any type and
+//! [`budget`] limits the time and the memory of all of it, [`memory`] has large buffers. [`admission`] says which of several queries
+//! work, [`cancellation`] ends one, and [`account`] is what all work of one query shares. [`cache`] holds values of any type and
 //! knows none of the others. The crate `rowpattern-python` binds all of it.
 //!
 //! ```
@@ -23,10 +24,13 @@
 //! assert!(Compiled::new("A (B").is_err());
 //! ```
 
+pub mod account;
+pub mod admission;
 pub mod automaton;
 pub mod backtrack;
 pub mod budget;
 pub mod cache;
+pub mod cancellation;
 pub mod expression;
 pub mod matcher;
 pub mod measures;

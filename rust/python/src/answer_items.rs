@@ -13,15 +13,14 @@ use rowpattern_core::rows::VariableSet;
 use rowpattern_macros::catch_panics;
 
 use super::arrow::{ArrowArray, Integers, Values};
+use super::cancel_argument::{Cancel, account};
 use super::computed_column::ComputedColumn;
-use super::errors::{QueryError, rows_error};
+use super::errors::{QueryError, problem, rows_error};
 use super::ffi;
-use super::input::problem;
 use super::limits::CallLimits;
 use super::matches::Matches;
 use super::nodes;
 use super::numbers::{optional_number, whole};
-use super::signals::Signals;
 use super::taken_columns::{chunked, computed};
 use super::typed_columns::typed_column;
 
@@ -39,6 +38,7 @@ use super::typed_columns::typed_column;
 ///     unmatched: with `per_row`, rows that are in no match are items.
 ///     timeout_seconds: as for `Pattern.match`.
 ///     memory_limit_mb: as for `Pattern.match`.
+///     cancel: as for `Pattern.match`.
 ///
 /// Raises:
 ///     RowsError: `starts` or `order` are of another type.
@@ -60,7 +60,7 @@ impl AnswerItems {
     #[new]
     #[pyo3(signature = (
         matches, rows, starts, order = None, *, per_row = false, excluded = false, empty = false, unmatched = false,
-        timeout_seconds = None, memory_limit_mb = None
+        timeout_seconds = None, memory_limit_mb = None, cancel = None
     ))]
     #[expect(clippy::too_many_arguments, reason = "Python's keyword arguments")]
     fn new(
@@ -75,8 +75,9 @@ impl AnswerItems {
         unmatched: bool,
         #[pyo3(from_py_with = optional_number)] timeout_seconds: Option<f64>,
         #[pyo3(from_py_with = optional_number)] memory_limit_mb: Option<f64>,
+        #[pyo3(from_py_with = account)] cancel: Cancel,
     ) -> PyResult<Self> {
-        let limits = CallLimits::read(timeout_seconds, memory_limit_mb)?;
+        let limits = CallLimits::read((timeout_seconds, memory_limit_mb, cancel))?;
         let shown = if per_row { ShownItems::Rows { excluded, empty, unmatched } } else { ShownItems::Matches };
         let arrays = |column: &Bound<'_, PyAny>, name: &str| {
             let found = ffi::arrow_arrays(column, name, None)?;
@@ -91,7 +92,7 @@ impl AnswerItems {
         if row_numbers(&order).is_none() && !order.is_empty() {
             return Err(rows_error("order must be uint32 or int64".to_owned()));
         }
-        let mut signals = Signals::new();
+        let mut signals = limits.signals();
         let found = matches.get().found();
         let items = py.detach(|| MatchItems::new(&found, shown, rows, &limits.budget, &mut || signals.tick()));
         let items = items.map_err(|reason| signals.raised.unwrap_or_else(|| limits.error(reason)))?;
@@ -126,6 +127,7 @@ impl AnswerItems {
     ///     threads: the most threads.
     ///     timeout_seconds: as for `Pattern.match`.
     ///     memory_limit_mb: as for `Pattern.match`.
+    ///     cancel: as for `Pattern.match`.
     ///
     /// Returns a list with the chunks of each: one, or several of text. Texts are bytes.
     ///
@@ -138,7 +140,7 @@ impl AnswerItems {
     ///
     /// Takes time linear in the items, and, where navigation names variables, in the rows of matches; the interpreter is
     /// released meanwhile.
-    #[pyo3(signature = (reads, columns, *, threads = 1, timeout_seconds = None, memory_limit_mb = None))]
+    #[pyo3(signature = (reads, columns, *, threads = 1, timeout_seconds = None, memory_limit_mb = None, cancel = None))]
     fn read(
         &self,
         py: Python<'_>,
@@ -147,8 +149,9 @@ impl AnswerItems {
         #[pyo3(from_py_with = whole)] threads: usize,
         #[pyo3(from_py_with = optional_number)] timeout_seconds: Option<f64>,
         #[pyo3(from_py_with = optional_number)] memory_limit_mb: Option<f64>,
+        #[pyo3(from_py_with = account)] cancel: Cancel,
     ) -> PyResult<Vec<Vec<ComputedColumn>>> {
-        let limits = CallLimits::read(timeout_seconds, memory_limit_mb)?;
+        let limits = CallLimits::read((timeout_seconds, memory_limit_mb, cancel))?;
         let matches = self.matches.get();
         let mut arrays = Vec::new();
         for (number, (column, through_order)) in columns.iter().enumerate() {
@@ -172,7 +175,7 @@ impl AnswerItems {
             kinds.push(kind);
         }
         let rows = self.ordered_rows();
-        let (found, mut signals) = (matches.found(), Signals::new());
+        let (found, mut signals) = (matches.found(), limits.signals());
         let taken = py.detach(|| {
             read_items(&found, &self.items, &rows, &wanted, threads, &limits.budget, &mut || signals.tick())
         });
@@ -189,6 +192,7 @@ impl AnswerItems {
     ///     threads: the most threads.
     ///     timeout_seconds: as for `Pattern.match`.
     ///     memory_limit_mb: as for `Pattern.match`.
+    ///     cancel: as for `Pattern.match`.
     ///
     /// Returns a list with a `ComputedColumn` for each, as `evaluate`; NULL where the item is a row in no match. Sums of whole
     /// numbers are int64 where all of them fit.
@@ -203,7 +207,7 @@ impl AnswerItems {
     ///
     /// Takes time linear in the rows of matches; the interpreter is released meanwhile. Sums of floating point numbers are
     /// added in the order of rows.
-    #[pyo3(signature = (aggregates, columns, *, threads = 1, timeout_seconds = None, memory_limit_mb = None))]
+    #[pyo3(signature = (aggregates, columns, *, threads = 1, timeout_seconds = None, memory_limit_mb = None, cancel = None))]
     fn aggregate(
         &self,
         py: Python<'_>,
@@ -212,8 +216,9 @@ impl AnswerItems {
         #[pyo3(from_py_with = whole)] threads: usize,
         #[pyo3(from_py_with = optional_number)] timeout_seconds: Option<f64>,
         #[pyo3(from_py_with = optional_number)] memory_limit_mb: Option<f64>,
+        #[pyo3(from_py_with = account)] cancel: Cancel,
     ) -> PyResult<Vec<ComputedColumn>> {
-        let limits = CallLimits::read(timeout_seconds, memory_limit_mb)?;
+        let limits = CallLimits::read((timeout_seconds, memory_limit_mb, cancel))?;
         let matches = self.matches.get();
         let mut arrays = Vec::new();
         for (number, (kind, column, _)) in columns.iter().enumerate() {
@@ -238,7 +243,7 @@ impl AnswerItems {
             let through_order = number.and_then(|number| columns.get(number)).is_some_and(|(.., through)| *through);
             wanted.push(ItemAggregate { aggregate, through_order, running });
         }
-        let (rows, found, mut signals) = (self.ordered_rows(), matches.found(), Signals::new());
+        let (rows, found, mut signals) = (self.ordered_rows(), matches.found(), limits.signals());
         let computed = py.detach(|| {
             let mut tick = || signals.tick();
             aggregate_items(&found, &self.items, &rows, (&wanted, &values), threads, &limits.budget, &mut tick)

@@ -9,6 +9,8 @@ mod booleans;
 mod cache;
 mod cache_key;
 mod cache_limits;
+mod cancel_argument;
+mod cancel_token;
 mod checking;
 mod compile;
 mod computed_column;
@@ -34,6 +36,7 @@ mod pattern;
 mod pattern_methods;
 mod placed_texts;
 mod process_cache;
+mod query_run;
 mod readers;
 mod reweighing;
 mod row_symbols;
@@ -55,6 +58,8 @@ mod _core {
     use super::cache::PatternCache;
     #[pymodule_export]
     use super::cache_key::get_cache_key;
+    #[pymodule_export]
+    use super::cancel_token::CancelToken;
     #[pymodule_export]
     use super::checking::check_column;
     #[pymodule_export]
@@ -93,6 +98,8 @@ mod _core {
     const __version__: &str = env!("CARGO_PKG_VERSION");
     #[pymodule_export]
     use super::process_cache::{cache_pattern, get_cached_pattern, process_cache};
+    #[pymodule_export]
+    use super::query_run::{QueryRun, forget_queries, query_figures, set_query_limits};
     #[pymodule_export]
     use super::row_symbols::RowSymbols;
     #[pymodule_export]

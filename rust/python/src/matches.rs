@@ -17,11 +17,11 @@ use rowpattern_core::rows::VariableSet;
 use rowpattern_macros::catch_panics;
 
 use super::arguments::variable;
+use super::cancel_argument::{Cancel, account};
 use super::errors::out_of_memory;
 use super::ffi::{self, Column, Data};
 use super::limits::CallLimits;
 use super::numbers::{optional_number, place, whole};
-use super::signals::Signals;
 use super::sinks::{MatchesSink, SpansSink, trimmed};
 
 /// Where matches begin and end: one row a match, in the order in which they were found.
@@ -168,6 +168,7 @@ impl Matches {
     ///     running: for each row of each match, among the match's rows up to it; otherwise for each match.
     ///     timeout_seconds: the most time; None is no limit.
     ///     memory_limit_mb: the most memory, in MB of 2**20 bytes; None is no limit.
+    ///     cancel: as for `Pattern.match`.
     ///
     /// Raises:
     ///     UnknownVariableError: the pattern has no such primary variable.
@@ -178,7 +179,7 @@ impl Matches {
     #[pyo3(
         signature = (
             variables = None, *, first = false, offset = 0, running = false, timeout_seconds = None,
-            memory_limit_mb = None
+            memory_limit_mb = None, cancel = None
         )
     )]
     #[expect(clippy::too_many_arguments, reason = "Python's keyword arguments")]
@@ -191,8 +192,9 @@ impl Matches {
         running: bool,
         #[pyo3(from_py_with = optional_number)] timeout_seconds: Option<f64>,
         #[pyo3(from_py_with = optional_number)] memory_limit_mb: Option<f64>,
+        #[pyo3(from_py_with = account)] cancel: Cancel,
     ) -> PyResult<Column> {
-        let limits = CallLimits::read(timeout_seconds, memory_limit_mb)?;
+        let limits = CallLimits::read((timeout_seconds, memory_limit_mb, cancel))?;
         let variables = variables.map(|names| self.set(py, &names)).transpose()?;
         let navigation = Navigation { variables, first, offset, rows: 0, running };
         self.numbers_within(py, &limits, Reference::Row(navigation), running)
@@ -205,6 +207,7 @@ impl Matches {
     ///     running: for each row of each match, among the match's rows up to it; otherwise for each match.
     ///     timeout_seconds: as for `Pattern.match`.
     ///     memory_limit_mb: as for `Pattern.match`.
+    ///     cancel: as for `Pattern.match`.
     ///
     /// Raises:
     ///     UnknownVariableError: the pattern has no such primary variable.
@@ -212,7 +215,8 @@ impl Matches {
     ///     MemoryError: the system has no more memory.
     ///
     /// Takes time linear in the rows of matches, and releases the interpreter's lock.
-    #[pyo3(signature = (variables, *, running = false, timeout_seconds = None, memory_limit_mb = None))]
+    #[pyo3(signature = (variables, *, running = false, timeout_seconds = None, memory_limit_mb = None,
+        cancel = None))]
     fn count_rows(
         &self,
         py: Python<'_>,
@@ -220,8 +224,9 @@ impl Matches {
         running: bool,
         #[pyo3(from_py_with = optional_number)] timeout_seconds: Option<f64>,
         #[pyo3(from_py_with = optional_number)] memory_limit_mb: Option<f64>,
+        #[pyo3(from_py_with = account)] cancel: Cancel,
     ) -> PyResult<Column> {
-        let limits = CallLimits::read(timeout_seconds, memory_limit_mb)?;
+        let limits = CallLimits::read((timeout_seconds, memory_limit_mb, cancel))?;
         let variables = self.set(py, &variables)?;
         self.numbers_within(py, &limits, Reference::Count { variables, running }, running)
     }
@@ -262,7 +267,7 @@ impl Matches {
         let reads = [ItemRead { reference, through_order: false, output: ReadOutput::Numbers }];
         // Navigation stays in the match.
         let rows = OrderedRows { partitions: PartitionRows { starts: &[], rows: 0 }, order: None };
-        let (found, mut signals) = (self.found(), Signals::new());
+        let (found, mut signals) = (self.found(), limits.signals());
         let numbers = py.detach(|| {
             let mut tick = || signals.tick();
             let items = MatchItems::new(&found, shown, 0, &limits.budget, &mut tick)?;

@@ -59,7 +59,7 @@ def explained(
     else:
         seen = [(clause, tables[clause.table or ""], None) for clause in parsed.clauses]
     for clause, table, sorted_rows in seen:
-        bound = bound_clause(parsed, clause, table.names, context.check)
+        bound = bound_clause(parsed, clause, table.names, context)
         with database(context) as using:
             placed = placements(bound, table, using)
         lines += [f"clause {clause.number + 1} of {len(parsed.clauses)}"]

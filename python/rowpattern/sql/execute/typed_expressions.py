@@ -201,10 +201,9 @@ def typed(expressions: Sequence[Named], sources: Sources, database: Database, pl
         database.time_zone,
         database.zone_given,
     )
-    found: TypedExpressions | None = plans.get(key)
-    if found is None:
-        found = _Typing(expressions, sources, labels, database).typed()
-        plans.put(key, found)
+    found: TypedExpressions = plans.planned(
+        key, lambda: _Typing(expressions, sources, labels, database).typed(), database.context
+    )
     return found
 
 
