@@ -31,6 +31,7 @@ __all__ = [
     "Pattern",
     "PatternCache",
     "QueryRun",
+    "RowSymbols",
     "Spans",
     "__version__",
     "_check_column",
@@ -50,6 +51,7 @@ __all__ = [
     "get_cached_pattern",
     "is_native",
     "order",
+    "placed_texts",
 ]
 
 __version__: str
@@ -114,6 +116,35 @@ def evaluate(
 def _set_query_limits(most_running: int, most_waiting: int, memory_bytes: int) -> None: ...
 def _query_figures() -> dict[str, int]: ...
 def _forget_queries() -> None: ...
+def placed_texts(
+    array: Any,
+    *,
+    timeout_seconds: Optional[float] = None,
+    memory_limit_mb: Optional[float] = None,
+    cancel: Union[CancelToken, QueryRun, None] = None,
+) -> Optional[ComputedColumn]: ...
+
+@final
+class RowSymbols:
+    def __new__(
+        cls,
+        pattern: Pattern,
+        rows: int,
+        conditions: Sequence[tuple[str, tuple[Any, ...]]] = ...,
+        columns: Sequence[tuple[str, Any]] = ...,
+        *,
+        partitions: _Partitions = None,
+        table_conditions: Sequence[tuple[str, tuple[Any, ...]]] = ...,
+        table_columns: Sequence[tuple[str, Any]] = ...,
+        order: Optional[Any] = None,
+        computed: Sequence[tuple[str, Any]] = ...,
+        threads: int = 1,
+        timeout_seconds: Optional[float] = None,
+        memory_limit_mb: Optional[float] = None,
+        cancel: Union[CancelToken, QueryRun, None] = None,
+    ) -> RowSymbols: ...
+    def __len__(self) -> int: ...
+
 def is_native(name: str, arguments: Sequence[str], result: str) -> bool: ...
 def _connect(
     make_process_cache: Callable[[], PatternCache],

@@ -98,6 +98,7 @@ TOO_LARGE = [
     ("1", "len(range(300000000)) > n"),
     ("length(repeat(LAST(s), 100000000))", "true"),
     ("len(range(300000000))", "true"),
+    ("repeat(FIRST(s) || LAST(s), 20000)", "true"),
     ("1", "length(format('{:>{}}', A.s || s, 100000000 + n)) > 0"),
 ]
 

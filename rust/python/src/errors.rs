@@ -3,6 +3,7 @@
 use pyo3::exceptions::{PyException, PyMemoryError};
 use pyo3::import_exception;
 use pyo3::prelude::*;
+use rowpattern_core::expression::EvaluationError;
 use rowpattern_core::memory::OutOfMemory;
 use rowpattern_core::pattern::{CompileError, SyntaxError};
 
@@ -70,4 +71,15 @@ pub fn unknown_variable(py: Python<'_>, name: &str, known: &[&str], what: &str) 
 
 fn nearest(py: Python<'_>, name: &str, known: &[&str]) -> PyResult<Vec<String>> {
     py.import("difflib")?.call_method1("get_close_matches", (name.to_uppercase(), known.to_vec(), 2))?.extract()
+}
+
+/// What is wrong with a value, and what to write instead.
+pub fn problem(error: EvaluationError) -> &'static str {
+    match error {
+        EvaluationError::Overflow => "a result does not fit into its type; cast to a wider one",
+        EvaluationError::DivisionByZero => "a number is divided by zero; use CASE to pass over it",
+        EvaluationError::OutOfRange => "an argument is outside the domain of its function",
+        EvaluationError::Conversion => "a value cannot be cast to the type asked for; try TRY_CAST",
+        EvaluationError::Missing => "a value that is computed elsewhere is not there",
+    }
 }

@@ -4,11 +4,10 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 use rowpattern_core::budget::{Stopped, Tick};
-use rowpattern_core::expression::EvaluationError;
 use rowpattern_core::matcher::{Compiled, Ended, Search, SearchError};
 use rowpattern_core::rows::{Partitions, Skip, Symbols};
 
-use super::errors::{QueryError, SkipError, unknown_variable};
+use super::errors::{QueryError, SkipError, problem, unknown_variable};
 use super::limits::CallLimits;
 use super::numbers::shown;
 use super::pattern::Pattern;
@@ -88,17 +87,6 @@ impl Input {
                 QueryError::new_err(format!("DEFINE {name}: {}", problem(error)))
             }
         }
-    }
-}
-
-/// What is wrong with a value, and what to write instead.
-pub fn problem(error: EvaluationError) -> &'static str {
-    match error {
-        EvaluationError::Overflow => "a result does not fit into its type; cast to a wider one",
-        EvaluationError::DivisionByZero => "a number is divided by zero; use CASE to pass over it",
-        EvaluationError::OutOfRange => "an argument is outside the domain of its function",
-        EvaluationError::Conversion => "a value cannot be cast to the type asked for; try TRY_CAST",
-        EvaluationError::Missing => "a value that is computed elsewhere is not there",
     }
 }
 

@@ -33,10 +33,12 @@ mod order;
 mod panics;
 mod pattern;
 mod pattern_methods;
+mod placed_texts;
 mod process_cache;
 mod query_run;
 mod readers;
 mod reweighing;
+mod row_symbols;
 mod rows;
 mod signals;
 mod sinks;
@@ -83,6 +85,8 @@ mod _core {
     use super::panics::for_tests::ask;
     #[pymodule_export]
     use super::pattern::Pattern;
+    #[pymodule_export]
+    use super::placed_texts::placed_texts;
 
     /// The version of the package, which Cargo.toml alone says.
     #[pymodule_export]
@@ -92,6 +96,8 @@ mod _core {
     use super::process_cache::{cache_pattern, get_cached_pattern, process_cache};
     #[pymodule_export]
     use super::query_run::{QueryRun, forget_queries, query_figures, set_query_limits};
+    #[pymodule_export]
+    use super::row_symbols::RowSymbols;
     #[pymodule_export]
     use super::weight::known_weight;
 }

@@ -181,7 +181,8 @@ fn plain_chunk(array: &ArrowArray) -> Option<KeyChunk<'_>> {
     Some(KeyChunk { rows: array.rows, valid: bits(array.valid.as_ref()), values })
 }
 
-fn bits(valid: Option<&NullBuffer>) -> Option<BitSlice<'_>> {
+/// Which rows are there.
+pub fn bits(valid: Option<&NullBuffer>) -> Option<BitSlice<'_>> {
     valid.map(|valid| BitSlice::new(valid.inner().values(), valid.offset()))
 }
 

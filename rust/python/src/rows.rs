@@ -14,6 +14,7 @@ use super::booleans::{Booleans, Run};
 use super::errors::rows_error;
 use super::limits::CallLimits;
 use super::numbers::shown;
+use super::row_symbols::RowSymbols;
 use super::signals::ITEMS_BETWEEN_LOOKS;
 use super::{ffi, labels};
 
@@ -26,6 +27,11 @@ pub fn symbols(compiled: &Compiled, rows: &Bound<'_, PyAny>, limits: &CallLimits
 }
 
 fn read(compiled: &Compiled, rows: &Bound<'_, PyAny>, limits: &CallLimits) -> PyResult<Symbols> {
+    if let Ok(made) = rows.cast::<RowSymbols>() {
+        let symbols = made.get().take(compiled.variables.len())?;
+        limits.charge(symbols.memory_bytes())?;
+        return Ok(symbols);
+    }
     if let Ok(text) = rows.cast::<PyString>() {
         return text_labels(compiled, text, limits);
     }

@@ -2,16 +2,17 @@
 
 use std::borrow::Cow;
 
-use arrow_buffer::{BooleanBuffer, NullBuffer};
+use arrow_buffer::{BooleanBuffer, BooleanBufferBuilder, NullBuffer};
 use arrow_schema::{DataType, TimeUnit};
 use pyo3::prelude::*;
 use rowpattern_core::expression::{
     Bitmap, BoolColumn, FixedColumn, Interval, Physical, TextColumn, TextOffsets, Type, ValueColumn,
 };
+use rowpattern_core::memory;
 
 use super::arrow::{ArrowArray, Failure, FixedValues, Integers, Text, Values, with_integers};
 use super::decoder::{Reader, ValueRows};
-use super::errors::rows_error;
+use super::errors::{out_of_memory, rows_error};
 use super::limits::CallLimits;
 use super::readers::{self, decode, innermost};
 
@@ -43,6 +44,9 @@ pub fn typed_column<'a>(
     if let [chunk] = chunks
         && let Some(column) = in_place(chunk, kind)
     {
+        return Ok(column);
+    }
+    if let Some(column) = joined(chunks, rows, kind, limits)? {
         return Ok(column);
     }
     let copied = Copying { kind };
@@ -125,7 +129,8 @@ fn conversion(values: &Values, kind: Type) -> Option<Conversion> {
 fn held_range(kind: Type) -> (i128, i128) {
     match kind {
         Type::Decimal { width, .. } => {
-            let most = 10_i128.saturating_pow(u32::from(width)) - 1;
+            // One more than its digits can show: DuckDB's `median` of decimals rounds to that.
+            let most = 10_i128.saturating_pow(u32::from(width));
             (-most, most)
         }
         _ => kind.whole_range().unwrap_or((i128::from(i64::MIN), i128::from(i64::MAX))),
@@ -166,6 +171,111 @@ fn in_place(array: &ArrowArray, kind: Type) -> Option<ValueColumn<'_>> {
         (Values::Text(text), Physical::Text) => texts_in_place(text, array.rows, valid).map(ValueColumn::Text),
         _ => None,
     }
+}
+
+/// The chunks of a column one after another, copied as a whole, where they hold values as the engine does, but that numbers may be
+/// narrower; None where values have to be looked at one by one.
+fn joined(
+    chunks: &[ArrowArray],
+    rows: usize,
+    kind: Type,
+    limits: Option<&CallLimits>,
+) -> PyResult<Option<ValueColumn<'static>>> {
+    if chunks.iter().any(|chunk| conversion(&chunk.values, kind) != Some(SAME)) {
+        return Ok(None);
+    }
+    let (least, most) = held_range(kind);
+    macro_rules! column {
+        ($variant:ident, |$chunk:ident, $found:ident| $append:expr) => {{
+            let mut $found = Vec::new();
+            match limits {
+                Some(limits) => limits.reserve(&mut $found, rows)?,
+                None => memory::try_reserve_exact(&mut $found, rows).map_err(out_of_memory)?,
+            }
+            for $chunk in chunks {
+                let added: Option<()> = $append;
+                if added.is_none() {
+                    if let Some(limits) = limits {
+                        limits.budget.release_vector(&$found);
+                    }
+                    return Ok(None);
+                }
+            }
+            Ok(FixedColumn::new($found, joined_validity(chunks, rows)).map(ValueColumn::$variant))
+        }};
+    }
+    match kind.physical() {
+        Physical::Double => column!(Double, |chunk, found| match &chunk.values {
+            Values::Doubles(numbers) => numbers.get(..chunk.rows).map(|numbers| found.extend_from_slice(numbers)),
+            _ => None,
+        }),
+        Physical::Float => column!(Float, |chunk, found| match &chunk.values {
+            Values::Fixed(_, FixedValues::Floats(numbers)) => {
+                numbers.get(..chunk.rows).map(|numbers| found.extend_from_slice(numbers))
+            }
+            _ => None,
+        }),
+        Physical::Int => column!(Int, |chunk, found| match &chunk.values {
+            Values::Integers(integers) | Values::Fixed(_, FixedValues::Integers(integers)) => {
+                with_integers!(integers, numbers => widened(numbers, chunk.rows, (least, most), &mut found))
+            }
+            _ => None,
+        }),
+        _ => Ok(None),
+    }
+}
+
+/// Adds numbers as wider ones; None, having added none, where their type has some that are out of range, or there are not so many.
+fn widened<N>(numbers: &[N], rows: usize, (least, most): (i128, i128), found: &mut Vec<i64>) -> Option<()>
+where
+    N: Copy + Bounded + Into<i128>,
+{
+    if N::MIN.into() < least || N::MAX.into() > most {
+        return None;
+    }
+    found.extend(numbers.get(..rows)?.iter().map(|&number| number.wide()));
+    Some(())
+}
+
+/// The bounds of a type of whole numbers.
+trait Bounded {
+    const MIN: Self;
+    const MAX: Self;
+
+    /// As 64 bits, which hold it where a range of 64 bits with a sign holds the bounds.
+    fn wide(self) -> i64;
+}
+
+macro_rules! bounded {
+    ($($number:ident),*) => {
+        $(impl Bounded for $number {
+            const MIN: Self = $number::MIN;
+            const MAX: Self = $number::MAX;
+
+            #[allow(clippy::cast_lossless, reason = "one macro for all widths")]
+            fn wide(self) -> i64 {
+                self as i64
+            }
+        })*
+    };
+}
+
+bounded!(i8, i16, i32, i64, u8, u16, u32, u64);
+
+/// Which rows of chunks are there; None where all are.
+fn joined_validity(chunks: &[ArrowArray], rows: usize) -> Option<Bitmap<'static>> {
+    if chunks.iter().all(|chunk| chunk.valid.is_none()) {
+        return None;
+    }
+    let mut bits = BooleanBufferBuilder::new(rows);
+    for chunk in chunks {
+        match &chunk.valid {
+            Some(valid) => bits.append_buffer(valid.inner()),
+            None => bits.append_n(chunk.rows, true),
+        }
+    }
+    let bits = bits.finish();
+    Bitmap::new(bits.values().to_vec(), bits.offset(), bits.len())
 }
 
 fn texts_in_place<'a>(text: &'a Text, rows: usize, valid: Option<Bitmap<'a>>) -> Option<TextColumn<'a>> {

@@ -66,10 +66,13 @@ def project_bounded(
     needed = np.nan_to_num(found.to_numpy(), nan=0.0)
     if needed.max() > most:
         raise database.memory_error()
-    pieces = [
-        database.project(columns, table.slice(begin, end - begin), types)
-        for begin, end in _pieces(needed, most, database.threads)
-    ]
+    pieces: list[pa.Table] = []
+    free = database.free_bytes
+    for begin, end in _pieces(needed, most, database.threads):
+        pieces.append(database.project(columns, table.slice(begin, end - begin), types))
+        free -= pieces[-1].nbytes
+        if free < 0:
+            raise database.memory_error()
     return list(pa.concat_tables(pieces).columns)
 
 

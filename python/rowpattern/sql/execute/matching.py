@@ -5,27 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
 
-from rowpattern.errors import QueryError
-from rowpattern.sql.arrow.arrays import from_numpy
 from rowpattern.sql.arrow.chunks import computed_numbers, repeat_numbers, take_numbers
-from rowpattern.sql.bind.references import RowExists, Value
 from rowpattern.sql.execute.match_conditions import located, match_conditions
-from rowpattern.sql.execute.row_expressions import RowInputs, compute
+from rowpattern.sql.execute.row_symbols import row_symbols
 from rowpattern.sql.execute.typed_clause import typed_clause
-from rowpattern.sql.text.source_location import error_at
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rowpattern.patterns import Matches, Pattern
-    from rowpattern.sql.arrow.arrays import Array, Integers
+    from rowpattern.patterns import Matches, Pattern, RowSymbols
+    from rowpattern.sql.arrow.arrays import Integers
     from rowpattern.sql.bind.bound import BoundClause, BoundMeasure, Condition, TypedPlans
     from rowpattern.sql.duckdb.connection import Database
     from rowpattern.sql.execute.match_conditions import MatchConditions
     from rowpattern.sql.execute.sort import OrderedPartitions
-    from rowpattern.sql.execute.typed_clause import TypedClause
     from rowpattern.sql.runtime.context import ExecutionContext
 
 __all__ = ["Matched", "find_matches", "prepared"]
@@ -129,7 +123,7 @@ def prepared(  # noqa: PLR0917 - two callers
     rows: OrderedPartitions,
     database: Database,
     plans: TypedPlans,
-) -> tuple[Any, MatchConditions | None]:
+) -> tuple[RowSymbols, MatchConditions | None]:
     """Make what matching takes: rows, and the search where conditions depend on the match; None where none does.
 
     Args:
@@ -144,36 +138,8 @@ def prepared(  # noqa: PLR0917 - two callers
         QueryError: a condition cannot be computed, or is neither true nor false.
     """
     together = typed_clause(conditions, measures, rows.table, database, plans)
-    # A pattern without variables has no column that could tell how many rows there are.
-    given = _row_conditions(conditions, together, pattern.variables, rows, database)
-    if not given:
-        return pa.nulls(rows.count, pa.string()), None
+    given = row_symbols(pattern, conditions, together, rows, database)
     dependent = [condition for condition in conditions if condition.expression.depends]
     if not dependent:
         return given, None
     return given, match_conditions(pattern, dependent, together, rows, database)
-
-
-def _row_conditions(
-    conditions: Sequence[Condition],
-    together: TypedClause,
-    variables: Sequence[str],
-    rows: OrderedPartitions,
-    database: Database,
-) -> dict[str, Array]:
-    """Compute what rows alone say of conditions: a column of booleans for each that they say something of."""
-    found: dict[str, Array] = {}
-    left = [(each, each.prefilter) for each in conditions if each.prefilter is not None]
-    items: dict[str, Value | RowExists] = {
-        name: item for _, prefilter in left for name, item in prefilter.reads if isinstance(item, (Value, RowExists))
-    }
-    computed = compute(together.rows, RowInputs(rows, items), together.labels, database)
-    for (condition, _), values in zip(left, computed):
-        if not pa.types.is_boolean(values.type) and values.null_count < len(values):
-            message = f"the condition of {condition.variable} is of the type {values.type}; it must be true or false"
-            raise error_at(message, condition.location, QueryError)
-        found[condition.variable] = values if pa.types.is_boolean(values.type) else pa.nulls(len(values), pa.bool_())
-    if not found and variables:
-        # Every row; one column tells how many there are.
-        found[variables[0]] = from_numpy(np.ones(rows.count, dtype=bool))
-    return found

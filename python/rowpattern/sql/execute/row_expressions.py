@@ -27,7 +27,7 @@ from rowpattern.sql.expression.typed import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from rowpattern.sql.arrow.arrays import Array, Integers
     from rowpattern.sql.bind.references import RowExists
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from rowpattern.sql.expression.nodes import Node
     from rowpattern.sql.expression.typed import Typed
 
-__all__ = ["Inputs", "ItemInputs", "RowInputs", "compute"]
+__all__ = ["EngineColumns", "Inputs", "ItemInputs", "RowInputs", "compute", "with_constants"]
 
 CoreNode = tuple[Any, ...]
 
@@ -166,18 +166,51 @@ def _is_native(expression: TypedExpression) -> bool:
 # By the engine.
 
 
+class EngineColumns:
+    """The columns that expressions of the engine's read.
+
+    Attributes:
+        columns: each with the engine's type, as `evaluate` takes them.
+    """
+
+    def __init__(self, inputs: Inputs, column: Callable[[str], pa.ChunkedArray]) -> None:
+        """Take what expressions read, and what gives a column by its name."""
+        self.columns: list[tuple[str, pa.ChunkedArray]] = []
+        self._inputs = inputs
+        self._column = column
+        self._numbers: dict[tuple[str, str], int] = {}
+
+    def node(self, node: Typed) -> CoreNode:
+        """Return a node as the core takes it; columns that it reads are added."""
+        kind = engine_type(node.type) or node.type
+        if isinstance(node, Literal):
+            return ("literal", kind, node.value)
+        if isinstance(node, Call):
+            return ("call", kind, node.name, tuple(map(self.node, node.arguments)))
+        assert isinstance(node, Reference)  # noqa: S101 - an expression of the engine's has no other nodes
+        column, rows = self._inputs.place(node.name)
+        at = (None, False, 0, rows)
+        if column is None:
+            return ("exists", "BOOLEAN", *at)
+        number = self._numbers.get((column, kind))
+        if number is None:
+            number = self._numbers[column, kind] = len(self.columns)
+            self.columns.append((kind, engine_column(self._column(column), node.type)))
+        return ("read", kind, number, *at)
+
+
 def _by_engine(
     expressions: Sequence[TypedExpression], inputs: Inputs, labels: Mapping[str, Sequence[str]], database: Database
 ) -> list[pa.ChunkedArray | None]:
     """Compute expressions; None for those that DuckDB has to compute, as it says what is wrong with a value."""
     if not expressions:
         return []
-    columns: dict[tuple[str, str], pa.ChunkedArray] = {}
+    columns = EngineColumns(inputs, inputs.column)
     try:
-        nodes = [_node(_with_constants(each, database), inputs, columns) for each in expressions]
+        nodes = [columns.node(with_constants(each, database)) for each in expressions]
         found = evaluate(
             nodes,
-            [(kind, values) for (_, kind), values in columns.items()],
+            columns.columns,
             inputs.count,
             partitions=None if inputs.starts is None else ("starts", inputs.starts),
             threads=database.threads,
@@ -195,7 +228,7 @@ def _by_engine(
     ]
 
 
-def _with_constants(expression: TypedExpression, database: Database) -> Typed:
+def with_constants(expression: TypedExpression, database: Database) -> Typed:
     """Return an expression with the constants that each query computes anew.
 
     Raises:
@@ -215,23 +248,6 @@ def _with_constants(expression: TypedExpression, database: Database) -> Typed:
         return found if isinstance(found, Literal) else leaf
 
     return map_leaves(node, literal)
-
-
-def _node(node: Typed, inputs: Inputs, columns: dict[tuple[str, str], pa.ChunkedArray]) -> CoreNode:
-    """Return a node as the core takes it; columns that it reads are added."""
-    kind = engine_type(node.type) or node.type
-    if isinstance(node, Literal):
-        return ("literal", kind, node.value)
-    if isinstance(node, Call):
-        return ("call", kind, node.name, tuple(_node(each, inputs, columns) for each in node.arguments))
-    assert isinstance(node, Reference)  # noqa: S101 - an expression of the engine's has no other nodes
-    column, rows = inputs.place(node.name)
-    at = (None, False, 0, rows)
-    if column is None:
-        return ("exists", "BOOLEAN", *at)
-    if (column, kind) not in columns:
-        columns[column, kind] = engine_column(inputs.column(column), node.type)
-    return ("read", kind, list(columns).index((column, kind)), *at)
 
 
 # By DuckDB.

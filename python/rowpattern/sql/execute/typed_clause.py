@@ -81,7 +81,7 @@ def typed_clause(
     if parts is None:
         parts = _Parts.of(conditions, [each for each in measures if every or each.expression.only is None])
         plans.put(_Parts, parts)
-    types = tuple([table.column(name).type for name in parts.read])
+    types = tuple([parts.column(table, name).type for name in parts.read])
     key = (types, database.time_zone, database.zone_given)
     typed_before: TypedClause | None = plans.get(key)
     if typed_before is None:
@@ -106,6 +106,7 @@ class _Parts(NamedTuple):
     Attributes:
         groups: what is `rows`, `starts`, `dependent` and `measures` in a `TypedClause`.
         columns: the table's columns that they read, by the names of references.
+        only_compared: those that only conditions of rows read, each the value of its own row.
         others: DuckDB's types of references that are no column's values.
         aggregates: aggregates, by the names of references.
         row_columns: the table's columns that those read, by their names in them.
@@ -116,6 +117,7 @@ class _Parts(NamedTuple):
 
     groups: tuple[list[Named], list[Named], list[Named], list[Named]]
     columns: dict[str, str]
+    only_compared: frozenset[str]
     others: dict[str, str]
     aggregates: dict[str, Aggregate | RunningAggregate]
     row_columns: dict[str, str]
@@ -136,9 +138,14 @@ class _Parts(NamedTuple):
         read: dict[str, RowValue] = dict(pair for item in aggregates.values() for pair in item.reads)
         columns = {name: item.column for name, item in items.items() if isinstance(item, Value)}
         row_columns = {name: item for name, item in read.items() if isinstance(item, str)}
+        read_here = _values(groups[0])
+        read_elsewhere = {item.column for group in groups[1:] for item in _values(group)} | set(read.values())
+        read_elsewhere |= {item.column for item in read_here if item.at.rows}
+        only_compared = frozenset(item.column for item in read_here if item.column not in read_elsewhere)
         return cls(
             groups,
             columns,
+            only_compared,
             {name: _TYPES[type(item)] for name, item in items.items() if type(item) in _TYPES},
             aggregates,
             row_columns,
@@ -147,10 +154,14 @@ class _Parts(NamedTuple):
             tuple(dict.fromkeys([*columns.values(), *row_columns.values()])),
         )
 
+    def column(self, table: Table, name: str) -> pa.ChunkedArray:
+        """Return a column of the table's; of those that are only compared, perhaps the type alone."""
+        return table.typed(name) if name in self.only_compared else table.column(name)
+
     def sources(self, table: Table) -> Sources:
         """Say what the expressions read of a table."""
         return Sources(
-            {name: table.column(column) for name, column in self.columns.items()},
+            {name: self.column(table, column) for name, column in self.columns.items()},
             self.others,
             self.aggregates,
             {name: table.column(column) for name, column in self.row_columns.items()},
@@ -161,3 +172,7 @@ class _Parts(NamedTuple):
     def _one_place(self, names: set[str]) -> Hashable | None:
         places = {self.places.get(name) for name in names}
         return places.pop() if len(places) == 1 else None
+
+
+def _values(expressions: Sequence[Named]) -> list[Value]:
+    return [item for each in expressions for _, item in each.expression.reads if isinstance(item, Value)]

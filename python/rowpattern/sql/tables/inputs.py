@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from rowpattern._core import _check_column
+from rowpattern._core import _check_column, placed_texts
 from rowpattern.errors import QueryError, RowsError
 from rowpattern.sql.arrow.casting import has_intervals
 from rowpattern.sql.arrow.categories import marked, with_one_dictionary
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from rowpattern.sql.arrow.arrays import Integers
+
+# So few are converted in less time than another way to read them takes to begin.
+_FEW_OBJECTS = 1000
 
 __all__ = [
     "RelationTable",
@@ -53,11 +56,13 @@ class Table:
         kind: `"pandas"`, `"polars"`, `"polars lazy"`, `"arrow"`, `"reader"` or `"duckdb"`.
         names: its columns, in order.
         rows: how many there are.
+        remaining: gives what is left of the query's limits, as arguments of the core's functions.
         hold: takes the number of bytes that a column is about to take, against the limits of the query.
         check: raises an error where the query's time is over.
     """
 
     kind = "arrow"
+    remaining: Callable[[], Mapping[str, Any]] = staticmethod(dict)
     hold: Callable[[int], None] = staticmethod(lambda _: None)
     check: Callable[[], None] = staticmethod(lambda: None)
 
@@ -83,6 +88,22 @@ class Table:
                 found = with_one_dictionary(readable(found, name, self.hold), name)
             self._columns[name] = found
         return found
+
+    def texts(self, name: str) -> pa.ChunkedArray | None:
+        """Return a column of texts that are only compared with others, not checked and in whatever encoding it has.
+
+        None where it has no texts, or where `column` gives them as quickly. Whoever reads them has to check each.
+        """
+        is_text_view = pa.types.is_string_view(self._table.schema.field(name).type)
+        return self._table.column(name) if is_text_view and name not in self._columns else None
+
+    def typed(self, name: str) -> pa.ChunkedArray:
+        """Return a column of which only the type, and the categories, count: perhaps without its rows.
+
+        Raises:
+            RowsError: as for `column`.
+        """
+        return self.column(name) if self.texts(name) is None else pa.chunked_array([], pa.string())
 
     def _convert(self, name: str) -> pa.ChunkedArray:
         return self._table.column(name)
@@ -169,7 +190,18 @@ class _PandasTable(Table):
         self._columns: dict[str, pa.ChunkedArray] = {}
         self._arrays: dict[str, Any] = {}
         self._series: dict[str, Any] = {}
+        self._placed: dict[str, pa.ChunkedArray | None] = {}
         check_names(self.names)
+
+    def texts(self, name: str) -> pa.ChunkedArray | None:
+        series = self._own(name)
+        if name in self._columns or series.dtype != object or self.rows < _FEW_OBJECTS:
+            return None
+        if name not in self._placed:
+            found = placed_texts(series.to_numpy(), **self.remaining())
+            self._placed[name] = None if found is None else pa.chunked_array([pa.array(found)])
+            self.hold(0 if found is None else 2 * self.rows)
+        return self._placed[name]
 
     def _own(self, name: str) -> Any:
         """Return a column as pandas has it; looking it up takes as long as converting a hundred rows."""
@@ -244,6 +276,11 @@ class _PolarsTable(Table):
         self.rows = frame.height
         self._columns: dict[str, pa.ChunkedArray] = {}
         check_names(self.names)
+
+    def texts(self, name: str) -> pa.ChunkedArray | None:
+        series = self._frame.get_column(name)
+        is_text = name not in self._columns and series.dtype == sys.modules["polars"].String
+        return pa.chunked_array(series) if is_text else None
 
     def _convert(self, name: str) -> pa.ChunkedArray:
         polars = sys.modules["polars"]

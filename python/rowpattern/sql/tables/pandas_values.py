@@ -64,6 +64,9 @@ def from_pandas(values: Any, name: str, check: Callable[[], None] = _no_limit) -
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError) as error:
         message = f"column {name} cannot be read: {str(error).splitlines()[0]}; give it one type, as with astype"
         raise QueryError(message) from None
+    except UnicodeEncodeError:
+        message = f"column {name} has text with half of a surrogate pair, which is no character; replace it"
+        raise QueryError(message) from None
     return array if isinstance(array, pa.ChunkedArray) else pa.chunked_array([array])
 
 

@@ -73,7 +73,7 @@ def table_reader(context: ExecutionContext) -> Callable[[Any, str], Table]:
                     table = _supervised.supervise(lambda: read_table(value, name, stop.is_set), context, stop.set)
             except StoppedError:
                 raise context.timeout_error() from None
-        table.hold, table.check = context.hold, context.check
+        table.hold, table.check, table.remaining = context.hold, context.check, lambda: context.remaining
         return table
 
     return read

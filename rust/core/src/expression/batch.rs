@@ -1,6 +1,7 @@
 //! Batches of rows, and the vectors of values that are computed of them.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use super::bitmap::Bitmap;
 use super::columns::{Stored, ValueColumn};
@@ -81,6 +82,11 @@ impl Selection<'_> {
     }
 }
 
+/// Rows that were filtered out of a batch, all of them where none fell away.
+pub fn selected(rows: &[u16], batch_rows: usize) -> Selection<'_> {
+    if rows.len() == batch_rows { Selection::All(batch_rows) } else { Selection::Some(rows) }
+}
+
 /// A value for each row of a batch; those of rows that were not selected may be anything.
 #[derive(Debug, Clone)]
 pub struct Vector<'v, K: Scalar> {
@@ -127,6 +133,14 @@ impl<'v, K: Scalar> Vector<'v, K> {
     #[inline]
     pub fn get(&self, row: usize) -> Option<&K::Item<'v>> {
         if self.is_valid(row) { self.values.get(row) } else { None }
+    }
+
+    /// Says of each row whether it has this value; NULL is no value.
+    pub fn are(&self, value: &K::Item<'_>, are: &mut [bool]) {
+        for (is, own) in are.iter_mut().zip(self.values()) {
+            *is = K::equal(K::argument(own), K::argument(value));
+        }
+        are.iter_mut().zip(&self.valid).for_each(|(is, valid)| *is &= valid);
     }
 
     /// Taken apart.
@@ -184,6 +198,46 @@ impl<'v> Batch<'v> {
                 let from = (least - self.first as i64) as usize;
                 call(from, (most - self.first as i64) as usize, least.saturating_add(distance) as usize);
             }
+        });
+    }
+
+    /// Where the rows at a distance stand in a column, whatever partition they are in, and of which of the batch's rows they are.
+    pub fn window(&self, column: &ValueColumn<'_>, distance: i64) -> (usize, Range<usize>) {
+        let (first, rows, count) = (self.first as i64, self.rows as i64, column.len() as i64);
+        let at = first.saturating_add(distance);
+        let (begin, end) = (at.clamp(0, count), at.saturating_add(rows).clamp(0, count));
+        let from = begin.saturating_sub(at).clamp(0, rows);
+        (begin as usize, from as usize..(from + (end - begin).max(0)) as usize)
+    }
+
+    /// The values at a distance as they lie in memory, whatever partition they are in, and of which of the batch's rows they are;
+    /// None where values do not lie one after another.
+    pub fn slice<K: Stored>(&self, column: usize, distance: i64) -> Option<(&'v [K::Item<'v>], Range<usize>)> {
+        let column = self.columns.get(column)?;
+        let (begin, rows) = self.window(column, distance);
+        Some((K::slice(column, begin, rows.len())?, rows))
+    }
+
+    /// Makes those of the batch's rows false whose row at a distance is not there: in another partition, or NULL in a column.
+    pub fn keep_there(&self, column: usize, distance: i64, rows: &mut [bool]) {
+        if let Some(valid) = self.columns.get(column).and_then(ValueColumn::valid) {
+            let at = (self.first as i64).saturating_add(distance);
+            let (skipped, first) = if at < 0 { (at.unsigned_abs() as usize, 0) } else { (0, at as usize) };
+            valid.keep(first, rows.get_mut(skipped..).unwrap_or_default());
+        }
+        if distance == 0 {
+            return;
+        }
+        let reach = usize::try_from(distance.unsigned_abs()).unwrap_or(usize::MAX);
+        self.for_each_partition(|from, to, (begin, end)| {
+            let outside = if distance < 0 {
+                let reached = begin.saturating_add(reach).saturating_sub(self.first);
+                from..reached.clamp(from, to)
+            } else {
+                let reached = end.saturating_sub(reach).max(begin).saturating_sub(self.first);
+                reached.clamp(from, to)..to
+            };
+            rows.get_mut(outside).unwrap_or_default().fill(false);
         });
     }
 

@@ -66,6 +66,32 @@ impl<'a> Bitmap<'a> {
             *out = self.bytes.get(at / 8).is_some_and(|byte| byte >> (at % 8) & 1 == 1);
         }
     }
+
+    /// Makes those rows false whose bit is not set, of consecutive rows from `first` on; also those past the last bit.
+    pub fn keep(&self, first: usize, rows: &mut [bool]) {
+        let there = self.len.saturating_sub(first).min(rows.len());
+        let (rows, past) = rows.split_at_mut(there);
+        past.fill(false);
+        let at = self.offset + first;
+        let bytes = self.bytes.get(at / 8..).unwrap_or_default();
+        let (eights, others) = rows.as_chunks_mut::<8>();
+        // Bits of eight rows are in two bytes, unless the first bit is a byte's first.
+        let bits = |number: usize| {
+            let byte = |number: usize| u32::from(bytes.get(number).copied().unwrap_or_default());
+            (byte(number) | byte(number + 1) << 8) >> (at % 8)
+        };
+        let whole = eights.len();
+        for (number, eight) in eights.iter_mut().enumerate() {
+            let bits = bits(number);
+            for (bit, row) in eight.iter_mut().enumerate() {
+                *row &= bits >> bit & 1 == 1;
+            }
+        }
+        let bits = bits(whole);
+        for (bit, row) in others.iter_mut().enumerate() {
+            *row &= bits >> bit & 1 == 1;
+        }
+    }
 }
 
 impl FromIterator<bool> for Bitmap<'static> {
@@ -99,6 +125,12 @@ mod tests {
                 let mut written = [false; 10];
                 bitmap.write(first, &mut written);
                 assert_eq!(written, bits[offset + first..offset + first + 10]);
+                for rows in 0..25 {
+                    let mut kept = vec![true; rows];
+                    bitmap.keep(first, &mut kept);
+                    let expected: Vec<bool> = (first..first + rows).map(|row| bitmap.get(row)).collect();
+                    assert_eq!(kept, expected, "{offset} {first} {rows}");
+                }
                 for rows in 0..5 {
                     let all = bits[offset + first..offset + first + rows].iter().all(|&bit| bit);
                     assert_eq!(bitmap.all(first, rows), all, "{offset} {first} {rows}");

@@ -1,5 +1,7 @@
 //! Comparisons.
 
+use std::ops::Range;
+
 use super::batch::{Batch, Selection, Vector, both, negate};
 use super::columns::{Stored, ValueColumn};
 use super::elements::{AnyOperand, Element, Evaluated, Native, Operand, element};
@@ -88,6 +90,115 @@ fn compare_each<K: Stored>(
     }
 }
 
+/// One side of a comparison that is true or false of a batch's rows, and only looked at there.
+enum Side<'v, K: Stored> {
+    /// NULL.
+    Nothing,
+    Same(K::Item<'v>),
+    /// A column's values at a distance, as they lie in memory, and of which rows of the batch they are.
+    InPlace {
+        values: &'v [K::Item<'v>],
+        rows: Range<usize>,
+        column: usize,
+        distance: i64,
+    },
+    Computed(Vector<'v, K>),
+}
+
+impl<'v, K: Native> Side<'v, K> {
+    fn of(operand: &'v Operand<K>, batch: &Batch<'v>) -> Result<Self, EvaluationError> {
+        Ok(match operand {
+            Operand::Null => Self::Nothing,
+            Operand::Literal(value) => Self::Same(K::borrow(value)),
+            Operand::Read(column, at) => match batch.slice::<K>(*column, at.rows) {
+                Some((values, rows)) => Self::InPlace { values, rows, column: *column, distance: at.rows },
+                None => Self::Computed(batch.read(*column, at.rows)),
+            },
+            Operand::Element(element) => Self::Computed(element.many(batch, Selection::All(batch.rows))?),
+        })
+    }
+
+    /// Of which rows there are values.
+    fn rows(&self, batch: &Batch<'_>) -> Range<usize> {
+        match self {
+            Self::Nothing => 0..0,
+            Self::InPlace { rows, .. } => rows.clone(),
+            Self::Same(_) | Self::Computed(_) => 0..batch.rows,
+        }
+    }
+
+    /// The values of these rows; None where all are the same.
+    fn values(&self, of: &Range<usize>) -> Option<&[K::Item<'v>]> {
+        match self {
+            Self::Nothing | Self::Same(_) => None,
+            Self::InPlace { values, rows, .. } => values.get(of.start.checked_sub(rows.start)?..of.end - rows.start),
+            Self::Computed(vector) => vector.values().get(of.clone()),
+        }
+    }
+
+    /// Makes rows false of which the value is NULL.
+    fn keep_there(&self, batch: &Batch<'_>, rows: &mut [bool]) {
+        match self {
+            Self::Nothing | Self::Same(_) => {}
+            Self::InPlace { column, distance, .. } => batch.keep_there(*column, *distance, rows),
+            Self::Computed(vector) => rows.iter_mut().zip(vector.valid()).for_each(|(row, valid)| *row &= valid),
+        }
+    }
+}
+
+/// Says of each row of a batch whether two values that are both there compare so.
+fn compare_sides<K: Native>(
+    (one, two): (&Operand<K>, &Operand<K>),
+    batch: &Batch<'_>,
+    out: &mut [bool],
+    of_two: impl Fn(K::Argument<'_>, K::Argument<'_>) -> bool,
+) -> Result<(), EvaluationError> {
+    let (one, two) = (Side::of(one, batch)?, Side::of(two, batch)?);
+    let (ones, twos) = (one.rows(batch), two.rows(batch));
+    let rows = ones.start.max(twos.start)..ones.end.min(twos.end);
+    let Some((before, rest)) = out.split_at_mut_checked(rows.start).filter(|_| rows.start < rows.end) else {
+        out.fill(false);
+        return Ok(());
+    };
+    let (these, behind) = rest.split_at_mut(rows.len().min(rest.len()));
+    match (one.values(&rows), two.values(&rows)) {
+        (Some(ones), Some(twos)) => compare_each::<K>(ones, twos, these, of_two),
+        (Some(ones), None) => {
+            let Side::Same(two) = &two else { return Ok(()) };
+            compare_with::<K>(ones, these, |one| of_two(one, K::argument(two)));
+        }
+        (None, Some(twos)) => {
+            let Side::Same(one) = &one else { return Ok(()) };
+            compare_with::<K>(twos, these, |two| of_two(K::argument(one), two));
+        }
+        (None, None) => {
+            let (Side::Same(one), Side::Same(two)) = (&one, &two) else { return Ok(()) };
+            these.fill(of_two(K::argument(one), K::argument(two)));
+        }
+    }
+    before.fill(false);
+    behind.fill(false);
+    one.keep_there(batch, out);
+    two.keep_there(batch, out);
+    Ok(())
+}
+
+/// As [`compare_each`], with something that is the same for all.
+#[inline]
+fn compare_with<K: Stored>(values: &[K::Item<'_>], out: &mut [bool], of_one: impl Fn(K::Argument<'_>) -> bool) {
+    const AT_ONCE: usize = 16;
+    let (values, last_values) = values.as_chunks::<AT_ONCE>();
+    let (out, last) = out.as_chunks_mut::<AT_ONCE>();
+    for (values, out) in values.iter().zip(out) {
+        for (value, out) in values.iter().zip(out.iter_mut()) {
+            *out = of_one(K::argument(value));
+        }
+    }
+    for (value, out) in last_values.iter().zip(last) {
+        *out = of_one(K::argument(value));
+    }
+}
+
 macro_rules! strict {
     ($name:ident, $of_two:ident) => {
         struct $name<K: Stored> {
@@ -119,6 +230,16 @@ macro_rules! strict {
                 }
                 let valid = both(one.into_valid(), two.valid());
                 Ok(Vector::new(values, valid))
+            }
+
+            fn are(&self, batch: &Batch<'_>, value: &bool, are: &mut [bool]) -> Result<(), EvaluationError> {
+                // The choice stands outside of the loops.
+                let sides = (&self.one, &self.two);
+                if *value == self.is_negated {
+                    compare_sides::<K>(sides, batch, are, |one, two| !K::$of_two(one, two))
+                } else {
+                    compare_sides::<K>(sides, batch, are, |one, two| K::$of_two(one, two))
+                }
             }
 
             fn may_fail(&self) -> bool {
@@ -192,6 +313,19 @@ impl Element<bool> for EqualText {
         let texts = batch.read::<String>(self.column, self.at.rows);
         rows.for_each(|row| values[row] = (texts.values()[row] == *self.text) != self.is_negated);
         Ok(Vector::new(values, texts.into_valid()))
+    }
+
+    fn are(&self, batch: &Batch<'_>, value: &bool, are: &mut [bool]) -> Result<(), EvaluationError> {
+        are.fill(false);
+        let Some(column @ ValueColumn::Text(texts)) = batch.columns.get(self.column) else { return Ok(()) };
+        let (begin, rows) = batch.window(column, self.at.rows);
+        let these = are.get_mut(rows).unwrap_or_default();
+        texts.equal_each(begin, &self.text, these);
+        if *value == self.is_negated {
+            negate(these);
+        }
+        batch.keep_there(self.column, self.at.rows, are);
+        Ok(())
     }
 
     fn may_fail(&self) -> bool {

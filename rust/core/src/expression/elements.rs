@@ -24,6 +24,13 @@ pub trait Element<K: Scalar>: Send + Sync {
     /// The values of the selected rows of a batch.
     fn many<'v>(&'v self, batch: &Batch<'v>, rows: Selection<'_>) -> Result<Vector<'v, K>, EvaluationError>;
 
+    /// Says of each row of a batch whether it has this value; NULL is no value. Those whose answer needs less than their values
+    /// have another definition.
+    fn are(&self, batch: &Batch<'_>, value: &K::Item<'_>, are: &mut [bool]) -> Result<(), EvaluationError> {
+        self.many(batch, Selection::All(batch.rows))?.are(value, are);
+        Ok(())
+    }
+
     /// Whether it may have an error; where it may not, it can be computed for rows whose value nobody needs.
     fn may_fail(&self) -> bool {
         true
@@ -65,6 +72,17 @@ impl<K: Stored> Operand<K> {
             Self::Read(column, at) => batch.read(*column, at.rows),
             Self::Element(element) => return element.many(batch, rows),
         })
+    }
+
+    /// [`Element::are`].
+    pub fn are(&self, batch: &Batch<'_>, value: &K::Item<'_>, are: &mut [bool]) -> Result<(), EvaluationError> {
+        match self {
+            Self::Null => are.fill(false),
+            Self::Literal(literal) => are.fill(K::equal(K::argument(literal), K::argument(value))),
+            Self::Read(column, at) => batch.read::<K>(*column, at.rows).are(value, are),
+            Self::Element(element) => return element.are(batch, value, are),
+        }
+        Ok(())
     }
 
     /// [`Element::may_fail`].
@@ -131,6 +149,11 @@ native! {
     f64, Double;
     Interval, Interval;
     String, Text;
+}
+
+/// Operands of any type as operands of one.
+pub fn operands<K: Native>(operands: Vec<AnyOperand>) -> Option<Vec<Operand<K>>> {
+    operands.into_iter().map(K::unwrap).collect()
 }
 
 /// Calls with the Rust type that values of a physical type are held as.

@@ -3,7 +3,7 @@
 use super::comparison::Comparison;
 use super::elements::{AnyOperand, Build, with_scalar};
 use super::types::Type;
-use super::{calendar_calls, cast_calls, logic, number_calls, text_calls};
+use super::{calendar_calls, cast_calls, junction, logic, number_calls, text_calls};
 
 /// Whether a call of these types is computed here.
 ///
@@ -71,10 +71,10 @@ fn language(name: &str, arguments: &[Type], result: Type) -> Option<Build> {
     Some(match (name, arguments) {
         ("and" | "or", [_, ..]) if is_boolean && are_boolean(arguments) => {
             let deciding = name == "or";
-            Box::new(move |operands| logic::junction(operands, deciding))
+            Box::new(move |operands| junction::junction(operands, deciding))
         }
         ("not", [_]) if is_boolean && are_boolean(arguments) => {
-            Box::new(|operands| logic::not(operands.into_iter().next()?))
+            Box::new(|operands| junction::not(operands.into_iter().next()?))
         }
         ("is null" | "is not null", [kind]) if is_boolean => {
             let is_negated = name == "is not null";

@@ -130,7 +130,7 @@ ordered! {
 /// NaN is equal to itself and above all else; -0.0 is equal to 0.0.
 macro_rules! floating {
     ($($scalar:ty, $value:ident, $zero:expr;)*) => {
-        $(#[expect(clippy::float_cmp, reason = "SQL's comparison is exact")]
+        $(#[expect(clippy::float_cmp, clippy::neg_cmp_op_on_partial_ord, reason = "SQL's comparison is exact, and has NaN")]
         impl Scalar for $scalar {
             copied!($value);
 
@@ -142,7 +142,8 @@ macro_rules! floating {
             // Without branches, so that loops over many take several at once.
             #[inline]
             fn less(one: Self, other: Self) -> bool {
-                (one < other) | (other.is_nan() & !one.is_nan())
+                // No comparison with NaN is true, so that NaN is not below anything, and all others are below it.
+                !(one >= other) & !one.is_nan()
             }
 
             #[inline]

@@ -22,6 +22,7 @@
 mod bucket;
 mod buckets;
 mod columns;
+mod dictionary;
 mod prepare;
 mod scan;
 mod scatter;
@@ -35,6 +36,7 @@ use std::ops::Range;
 pub use columns::{BitSlice, KeyChunk, KeyTexts, KeyValues, SortKey};
 
 use self::buckets::{Sorted, sort};
+pub(crate) use self::dictionary::{Dictionary, Hasher, MOST_SHORT_BYTES, Short, short};
 use self::scan::starts_in_order;
 use self::word::{RowCodes, Word, words};
 use self::work::{MORSEL_ROWS, Parts, Work};

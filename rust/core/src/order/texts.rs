@@ -3,125 +3,18 @@
 //! Each thread numbers the texts of its morsels by a hash table; the tables are joined, and what is in them is sorted. Many
 //! different texts are sorted by eight bytes at a time, as numbers; few by comparing them.
 
-use std::hash::BuildHasher;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use hashbrown::HashTable;
-
 use super::OrderError;
 use super::buckets::{Listed, sort};
+use super::dictionary::{Dictionary, Hasher, first_bytes};
 use super::source::{PIECE_ROWS, Ranked, Read, Source, SourceChunk};
 use super::work::{MORSEL_ROWS, Parts, Work};
 use crate::budget::{Stopped, Tick};
-use crate::memory::OutOfMemory;
-
-type Hasher = foldhash::fast::RandomState;
 
 /// So many texts are sorted by comparing them, between two looks at the limits.
 const MOST_COMPARED: usize = 1 << 14;
-/// Texts of no more bytes are compared as numbers.
-const MOST_SHORT_BYTES: usize = 15;
-
-/// A short text as a number of its own, zeros behind it and its length last.
-type Short = (u64, u64);
-
-/// Different texts, numbered in the order in which they were seen.
-struct Dictionary<'a> {
-    /// Short texts stand in their table, so that looking one up reads memory in one place.
-    short: HashTable<(Short, u32)>,
-    long: HashTable<u32>,
-    texts: Vec<(u64, &'a [u8])>,
-}
-
-impl<'a> Dictionary<'a> {
-    fn new() -> Self {
-        Self { short: HashTable::new(), long: HashTable::new(), texts: Vec::new() }
-    }
-
-    #[inline]
-    fn number(&mut self, hasher: &Hasher, text: &'a [u8], work: Work<'_>) -> Result<u32, OrderError> {
-        if text.len() <= MOST_SHORT_BYTES {
-            let key = short(text);
-            let hash = hasher.hash_one(key);
-            match self.short.find(hash, |(known, _)| *known == key) {
-                Some((_, number)) => Ok(*number),
-                None => self.add_short(hasher, hash, key, text, work),
-            }
-        } else {
-            let hash = hasher.hash_one(text);
-            let Self { long, texts, .. } = self;
-            let is_same = |&number: &u32| texts.get(number as usize) == Some(&(hash, text));
-            match long.find(hash, is_same) {
-                Some(number) => Ok(*number),
-                None => self.add_long(hash, text, work),
-            }
-        }
-    }
-
-    #[cold]
-    fn add_short(
-        &mut self,
-        hasher: &Hasher,
-        hash: u64,
-        key: Short,
-        text: &'a [u8],
-        work: Work<'_>,
-    ) -> Result<u32, OrderError> {
-        let hash_of = |(key, _): &(Short, u32)| hasher.hash_one(key);
-        make_room(&mut self.short, hash_of, work)?;
-        let number = self.texts.len() as u32;
-        work.budget.reserve(&mut self.texts, 1)?;
-        self.texts.push((hash, text));
-        self.short.insert_unique(hash, (key, number), hash_of);
-        Ok(number)
-    }
-
-    #[cold]
-    fn add_long(&mut self, hash: u64, text: &'a [u8], work: Work<'_>) -> Result<u32, OrderError> {
-        let number = self.texts.len() as u32;
-        work.budget.reserve(&mut self.texts, 1)?;
-        self.texts.push((hash, text));
-        let texts = &self.texts;
-        let hash_of = |&number: &u32| texts.get(number as usize).map_or(0, |&(hash, _)| hash);
-        make_room(&mut self.long, hash_of, work)?;
-        self.long.insert_unique(hash, number, hash_of);
-        Ok(number)
-    }
-
-    /// Takes back what was charged for it.
-    fn release(self, work: Work<'_>) {
-        work.budget.release_vector(&self.texts);
-        work.budget.release(self.short.capacity() * size_of::<(Short, u32)>());
-        work.budget.release(self.long.capacity() * size_of::<u32>());
-    }
-}
-
-/// Makes room for one more, at least doubling the table when there is none.
-fn make_room<T>(table: &mut HashTable<T>, hash_of: impl Fn(&T) -> u64, work: Work<'_>) -> Result<(), OrderError> {
-    if table.len() < table.capacity() {
-        return Ok(());
-    }
-    let more = table.len().max(64);
-    // At most half of a table that has grown is free, and its places are a power of two.
-    let bytes = more.saturating_mul(3 * (size_of::<T>() + 1));
-    work.budget.charge(bytes)?;
-    table.try_reserve(more, hash_of).map_err(|_| work.budget.stop(OutOfMemory { bytes }.into()))?;
-    Ok(())
-}
-
-/// A text of at most [`MOST_SHORT_BYTES`] bytes as a number.
-#[inline]
-fn short(text: &[u8]) -> Short {
-    const WORD: usize = size_of::<u64>();
-    let rest = match text.last_chunk::<WORD>() {
-        // The last eight bytes, without those that are among the first.
-        Some(last) => u64::from_be_bytes(*last).checked_shl(8 * (2 * WORD - text.len()) as u32).unwrap_or(0),
-        None => 0,
-    };
-    (first_bytes(text), rest | text.len() as u64)
-}
-
 /// The source, its texts as their ranks; itself where it has none.
 pub fn without_texts<'a>(
     source: &Source<'a>,
@@ -165,31 +58,31 @@ fn ranked(source: &Source<'_>, rows: usize, work: Work<'_>, tick: &mut Tick<'_>)
     dictionaries.sort_by_key(|&(list, _)| list);
     let mut dictionaries: Vec<_> = dictionaries.into_iter().map(|(_, dictionary)| dictionary).collect();
     let ranks = if let [only] = dictionaries.as_slice() {
-        vec![ranks(&only.texts, work, tick)?]
+        vec![ranks(only.texts(), work, tick)?]
     } else {
         let mut all = Dictionary::new();
         let mut numbers = Vec::new();
         for own in &dictionaries {
             let mut of_own: Vec<u32> = Vec::new();
-            work.budget.reserve(&mut of_own, own.texts.len())?;
-            for piece in own.texts.chunks(MORSEL_ROWS) {
+            work.budget.reserve(&mut of_own, own.len())?;
+            for piece in own.texts().chunks(MORSEL_ROWS) {
                 work.budget.check()?;
                 tick()?;
                 for &(_, text) in piece {
-                    of_own.push(all.number(&hasher, text, work)?);
+                    of_own.push(all.number(&hasher, text, work.budget)?);
                 }
             }
             numbers.push(of_own);
         }
-        let ranks = ranks(&all.texts, work, tick)?;
-        all.release(work);
+        let ranks = ranks(all.texts(), work, tick)?;
+        all.release(work.budget);
         for number in numbers.iter_mut().flatten() {
             *number = ranks.get(*number as usize).copied().unwrap_or_default();
         }
         work.budget.release_vector(&ranks);
         numbers
     };
-    dictionaries.drain(..).for_each(|dictionary| dictionary.release(work));
+    dictionaries.drain(..).for_each(|dictionary| dictionary.release(work.budget));
     Ok(Ranked { places, ranks, lists, morsel_rows: MORSEL_ROWS })
 }
 
@@ -219,7 +112,7 @@ fn number_texts<'a>(
             }
             *found = match last {
                 Some((same, number)) if same == text => number,
-                _ => dictionary.number(hasher, text, work)?,
+                _ => dictionary.number(hasher, text, work.budget)?,
             };
             last = Some((text, *found));
         }
@@ -314,37 +207,4 @@ fn common_bytes<'t>(
         }
     }
     Ok(common)
-}
-
-/// The first eight bytes as a number, zeros behind shorter texts.
-#[inline]
-fn first_bytes(text: &[u8]) -> u64 {
-    text.first_chunk().map_or_else(
-        || {
-            let bytes = text.iter().fold(0, |bytes, &byte| bytes << 8 | u64::from(byte));
-            bytes.checked_shl(8 * (size_of::<u64>() - text.len()) as u32).unwrap_or(0)
-        },
-        |bytes| u64::from_be_bytes(*bytes),
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn short_texts_are_numbers_of_their_own_in_their_order() {
-        let mut texts: Vec<Vec<u8>> = vec![Vec::new()];
-        for length in 1..=MOST_SHORT_BYTES {
-            for byte in [0, 1, b'a', 255] {
-                let mut text = b"common beginning"[..length].to_vec();
-                text[length - 1] = byte;
-                texts.push(text);
-            }
-        }
-        texts.sort();
-        texts.dedup();
-        let numbers: Vec<_> = texts.iter().map(|text| short(text)).collect();
-        assert!(numbers.is_sorted_by(|one, next| one < next), "{numbers:?}");
-    }
 }

@@ -26,5 +26,5 @@ pub use navigation::{At, MappedRows, NOWHERE, Navigation, mapped_counts};
 pub use partitions::{Partitions, Span};
 pub use skip::{Skip, SkipError, SkipProblem, Target};
 pub(crate) use symbols::{Codes, NARROW};
-pub use symbols::{Symbols, SymbolsBuilder};
+pub use symbols::{Symbols, SymbolsBuilder, SymbolsPiece};
 pub use variables::VariableSet;

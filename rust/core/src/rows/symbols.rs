@@ -1,6 +1,7 @@
 //! The rows as symbols: which variables' conditions hold at each row.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use super::variables::VariableSet;
 use crate::budget::{Budget, ROWS_A_LOOK, Stopped};
@@ -42,6 +43,15 @@ impl Symbols {
             Codes::Bytes(codes) => u32::from(codes[row]),
             Codes::Wide(codes) => codes[row],
         }
+    }
+
+    /// The variables whose conditions hold at a row.
+    ///
+    /// # Panics
+    /// When there is no such row.
+    pub fn set(&self, row: usize) -> VariableSet {
+        let code = self.code(row);
+        self.masks.get(code as usize).copied().unwrap_or(VariableSet([u64::from(code), 0, 0, 0]))
     }
 
     /// Whether there are no rows.
@@ -124,6 +134,7 @@ fn collected<I, T: Copy>(items: &[I], budget: &Budget, number: impl Fn(&I) -> T 
 #[derive(Debug)]
 pub struct SymbolsBuilder {
     rows: usize,
+    variable_count: usize,
     columns: Columns,
 }
 
@@ -143,7 +154,7 @@ impl SymbolsBuilder {
             let planes = (0..variable_count.div_ceil(PLANE)).map(|_| budget.zeroed(rows));
             Columns::Planes(planes.collect::<Result<_, _>>()?)
         };
-        Ok(Self { rows, columns })
+        Ok(Self { rows, variable_count, columns })
     }
 
     /// Says of consecutive rows from `first` on whether the variable's condition holds.
@@ -170,6 +181,41 @@ impl SymbolsBuilder {
     pub fn fill_all(&mut self, variable: u8) {
         let rows = self.rows;
         self.fill(variable, 0, std::iter::repeat_n(true, rows));
+    }
+
+    /// How many rows.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// All rows.
+    pub fn all_rows(&mut self) -> SymbolsPiece<'_> {
+        let columns = match &mut self.columns {
+            Columns::Narrow(bytes) => PieceColumns::Narrow(bytes),
+            Columns::Planes(planes) => PieceColumns::Planes(planes.iter_mut().map(Vec::as_mut_slice).collect()),
+        };
+        SymbolsPiece { variable_count: self.variable_count, columns }
+    }
+
+    /// The rows in pieces of so many, which threads can fill; those behind them are left out.
+    pub fn pieces(&mut self, lengths: impl Iterator<Item = usize>) -> Vec<SymbolsPiece<'_>> {
+        let variable_count = self.variable_count;
+        let piece = |columns| SymbolsPiece { variable_count, columns };
+        match &mut self.columns {
+            Columns::Narrow(bytes) => {
+                let mut rest = bytes.as_mut_slice();
+                let narrow = |length| rest.split_off_mut(..rest.len().min(length)).unwrap_or_default();
+                lengths.map(narrow).map(|bytes| piece(PieceColumns::Narrow(bytes))).collect()
+            }
+            Columns::Planes(planes) => {
+                let mut rest: Vec<&mut [u16]> = planes.iter_mut().map(Vec::as_mut_slice).collect();
+                let planes = |length| {
+                    let own = rest.iter_mut().map(|rest| rest.split_off_mut(..rest.len().min(length)));
+                    own.map(Option::unwrap_or_default).collect()
+                };
+                lengths.map(planes).map(|planes| piece(PieceColumns::Planes(planes))).collect()
+            }
+        }
     }
 
     /// The symbols. Interns the distinct sets when there are more than `NARROW` variables.
@@ -213,6 +259,94 @@ impl SymbolsBuilder {
                 }
                 interner.finish(codes, budget)
             }
+        }
+    }
+}
+
+/// Consecutive rows of a [`SymbolsBuilder`]: all conditions hold until it is said that they do not.
+#[derive(Debug)]
+pub struct SymbolsPiece<'b> {
+    variable_count: usize,
+    columns: PieceColumns<'b>,
+}
+
+#[derive(Debug)]
+enum PieceColumns<'b> {
+    Narrow(&'b mut [u8]),
+    Planes(Vec<&'b mut [u16]>),
+}
+
+impl SymbolsPiece<'_> {
+    /// All conditions hold at these rows.
+    pub fn fill(&mut self, rows: Range<usize>) {
+        // Bits of the variables from one on.
+        let set = |from: usize| {
+            let count = self.variable_count.saturating_sub(from).min(PLANE) as u32;
+            u32::MAX.checked_shr(u32::BITS - count).unwrap_or(0)
+        };
+        match &mut self.columns {
+            PieceColumns::Narrow(bytes) => bytes.get_mut(rows).unwrap_or_default().fill(set(0) as u8),
+            PieceColumns::Planes(planes) => {
+                for (number, plane) in planes.iter_mut().enumerate() {
+                    plane.get_mut(rows.clone()).unwrap_or_default().fill(set(number * PLANE) as u16);
+                }
+            }
+        }
+    }
+
+    /// A variable's condition does not hold at those of the rows from `first` on of which this is false.
+    #[inline]
+    pub fn keep(&mut self, variable: u8, first: usize, holds: impl Iterator<Item = bool>) {
+        match &mut self.columns {
+            PieceColumns::Narrow(bytes) => {
+                for (byte, holds) in bytes.get_mut(first..).unwrap_or_default().iter_mut().zip(holds) {
+                    *byte &= !(u8::from(!holds) << variable);
+                }
+            }
+            PieceColumns::Planes(planes) => {
+                let (plane, bit) = (usize::from(variable) / PLANE, usize::from(variable) % PLANE);
+                let Some(plane) = planes.get_mut(plane).and_then(|plane| plane.get_mut(first..)) else { return };
+                for (bits, holds) in plane.iter_mut().zip(holds) {
+                    *bits &= !(u16::from(!holds) << bit);
+                }
+            }
+        }
+    }
+
+    /// The conditions of these variables do not hold at rows from `first` on, a set for each.
+    #[inline]
+    pub fn without<'s>(&mut self, first: usize, sets: impl Iterator<Item = &'s VariableSet> + Clone) {
+        match &mut self.columns {
+            PieceColumns::Narrow(bytes) => {
+                for (byte, set) in bytes.get_mut(first..).unwrap_or_default().iter_mut().zip(sets) {
+                    *byte &= !(set.0[0] as u8);
+                }
+            }
+            PieceColumns::Planes(planes) => {
+                for (number, plane) in planes.iter_mut().enumerate() {
+                    let bits = |set: &VariableSet| (set.0[number / 4] >> (number % 4 * PLANE)) as u16;
+                    for (own, set) in plane.get_mut(first..).unwrap_or_default().iter_mut().zip(sets.clone()) {
+                        *own &= !bits(set);
+                    }
+                }
+            }
+        }
+    }
+
+    /// What others say of these rows is said of those from `first` on; None where one of the rows is not there.
+    pub fn take(&mut self, first: usize, from: &SymbolsBuilder, rows: &[u32]) -> Option<()> {
+        fn taken<T: Copy>(own: Option<&mut [T]>, from: &[T], rows: &[u32]) -> Option<()> {
+            for (own, &row) in own?.iter_mut().zip(rows) {
+                *own = *from.get(row as usize)?;
+            }
+            Some(())
+        }
+        match (&mut self.columns, &from.columns) {
+            (PieceColumns::Narrow(bytes), Columns::Narrow(from)) => taken(bytes.get_mut(first..), from, rows),
+            (PieceColumns::Planes(planes), Columns::Planes(from)) => {
+                planes.iter_mut().zip(from).try_for_each(|(plane, from)| taken(plane.get_mut(first..), from, rows))
+            }
+            _ => None,
         }
     }
 }

@@ -155,6 +155,12 @@ fn text_of(bytes: &[u8], row: usize) -> PyResult<String> {
     Ok(text.trim_end_matches('\0').to_owned())
 }
 
+/// A buffer of one dimension of pointers to Python's objects; None where there is none.
+pub fn object_buffer(array: &Bound<'_, PyAny>) -> PyResult<Option<PyUntypedBuffer>> {
+    let found = buffer(array, "an array of objects")?;
+    Ok(found.filter(|buffer| buffer.format().to_bytes() == b"O" && buffer.item_size() == size_of::<usize>()))
+}
+
 /// What does not fit is more rows than there can be.
 fn wide<N: TryInto<i64>>(number: N) -> i64 {
     number.try_into().unwrap_or(i64::MAX)

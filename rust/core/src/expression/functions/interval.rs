@@ -127,6 +127,10 @@ pub fn timestamp_difference(left: i64, right: i64) -> Checked<Interval> {
     if !timestamp_is_finite(left) || !timestamp_is_finite(right) {
         return Err(EvaluationError::OutOfRange);
     }
+    if let Some(micros) = left.checked_sub(right) {
+        return Ok(Interval { months: 0, days: (micros / DAY) as i32, micros: micros % DAY });
+    }
+    // Division of 128 bits takes ten times as long.
     let (micros, day) = (i128::from(left) - i128::from(right), i128::from(DAY));
     Ok(Interval { months: 0, days: (micros / day) as i32, micros: (micros % day) as i64 })
 }
@@ -200,8 +204,8 @@ pub fn times(interval: Interval, factor: i64) -> Checked<Interval> {
 
 /// What intervals are compared by: microseconds, of which a month has 30 days and a day 24 hours.
 fn compared(interval: Interval) -> i128 {
-    let days = i128::from(interval.months) * 30 + i128::from(interval.days);
-    days * i128::from(DAY) + i128::from(interval.micros)
+    let days = i64::from(interval.months) * 30 + i64::from(interval.days);
+    i128::from(days) * i128::from(DAY) + i128::from(interval.micros)
 }
 
 /// The order of intervals in comparisons, also what makes them equal.

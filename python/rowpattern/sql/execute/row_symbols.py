@@ -1,0 +1,166 @@
+"""What rows alone say of conditions, as the symbols that a pattern matches.
+
+The engine computes conditions straight to symbols (`rowpattern._core.RowSymbols`): what reads its own row alone in the
+table's order, so that no column is brought in order for it, and the rest in order. What DuckDB has to compute is a
+column of booleans.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pyarrow as pa
+
+from rowpattern.errors import QueryError, QueryLimitError, RowsError
+from rowpattern.patterns import RowSymbols
+from rowpattern.sql.bind.references import RowExists, Value
+from rowpattern.sql.execute.row_expressions import EngineColumns, RowInputs, compute, with_constants
+from rowpattern.sql.expression.typed import Call, Reference, walk_typed
+from rowpattern.sql.text.source_location import error_at
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from rowpattern.patterns import Pattern
+    from rowpattern.sql.bind.bound import Condition
+    from rowpattern.sql.duckdb.connection import Database
+    from rowpattern.sql.execute.sort import OrderedPartitions
+    from rowpattern.sql.execute.typed_clause import TypedClause
+    from rowpattern.sql.execute.typed_expressions import Named, TypedExpression
+    from rowpattern.sql.expression.typed import Typed
+
+__all__ = ["row_symbols"]
+
+# Rows that have a number of 32 bits.
+_MOST_NUMBERED = 1 << 32
+
+
+class _Part(NamedTuple):
+    """What rows alone say of a condition."""
+
+    condition: Condition
+    named: Named
+    expression: TypedExpression
+
+    @property
+    def is_native(self) -> bool:
+        """Whether the engine computes it, and it is a condition."""
+        return self.expression.native is not None and self.expression.type in {"BOOLEAN", "NULL"}
+
+
+def row_symbols(
+    pattern: Pattern,
+    conditions: Sequence[Condition],
+    together: TypedClause,
+    rows: OrderedPartitions,
+    database: Database,
+) -> RowSymbols:
+    """Compute for each row which conditions hold, as far as rows alone say it. Takes time linear in the rows.
+
+    Args:
+        pattern: whose variables the conditions are of.
+        conditions: those of a clause.
+        together: the clause with types.
+        rows: the table.
+        database: the query's connection.
+
+    Raises:
+        QueryError: one cannot be computed, or is neither true nor false; it is named.
+    """
+    left = [each for each in conditions if each.prefilter is not None]
+    parts = [_Part(condition, *typed) for condition, typed in zip(left, together.rows)]
+    inputs = RowInputs(rows, dict(_items(left)))
+    by_engine = [each for each in parts if each.is_native]
+    others = [each for each in parts if not each.is_native]
+    symbols = _Symbols(pattern, rows, inputs, together.labels, database)
+    if by_engine:
+        try:
+            return symbols.make(by_engine, others)
+        except QueryLimitError:
+            raise
+        except (QueryError, RowsError, pa.ArrowInvalid):
+            # Whole conditions one by one, and by DuckDB where that is to say what is wrong with a value. Where a text
+            # cannot be read, the table says which.
+            pass
+    return symbols.make([], parts)
+
+
+def _items(conditions: Sequence[Condition]) -> Iterator[tuple[str, Value | RowExists]]:
+    for each in conditions:
+        if each.prefilter is not None:
+            yield from ((name, item) for name, item in each.prefilter.reads if isinstance(item, (Value, RowExists)))
+
+
+def _conjuncts(node: Typed) -> Iterator[Typed]:
+    """Give the parts of a condition that must all be true."""
+    if isinstance(node, Call) and node.name == "and":
+        for each in node.arguments:
+            yield from _conjuncts(each)
+    else:
+        yield node
+
+
+class _Symbols:
+    """Makes the symbols of a table's rows."""
+
+    def __init__(
+        self,
+        pattern: Pattern,
+        rows: OrderedPartitions,
+        inputs: RowInputs,
+        labels: Mapping[str, Sequence[str]],
+        database: Database,
+    ) -> None:
+        self._pattern = pattern
+        self._rows = rows
+        self._inputs = inputs
+        self._labels = labels
+        self._database = database
+
+    def make(self, by_engine: Sequence[_Part], others: Sequence[_Part]) -> RowSymbols:
+        """Compute conditions: some by the engine, others to columns of booleans before."""
+        rows = self._rows
+        in_order = EngineColumns(self._inputs, self._inputs.column)
+        in_table = EngineColumns(self._inputs, self._table_column)
+        conditions: list[tuple[str, Any]] = []
+        table_conditions: list[tuple[str, Any]] = []
+        for each in by_engine:
+            variable, node = each.condition.variable, with_constants(each.expression, self._database)
+            for part in _conjuncts(node):
+                if self._is_of_one_row(part):
+                    table_conditions.append((variable, in_table.node(part)))
+                else:
+                    conditions.append((variable, in_order.node(part)))
+        options: dict[str, Any] = {"computed": self._computed(others)} if others else {}
+        if conditions:
+            options["partitions"] = ("starts", rows.starts)
+        if table_conditions:
+            options |= {"table_conditions": table_conditions, "table_columns": in_table.columns}
+            options["order"] = None if rows.order is None else pa.array(rows.order)
+        options |= {"threads": self._database.threads, **self._database.remaining}
+        return RowSymbols(self._pattern, rows.count, conditions, in_order.columns, **options)
+
+    def _table_column(self, name: str) -> pa.ChunkedArray:
+        texts = self._rows.table.texts(name)
+        return self._rows.table.column(name) if texts is None else texts
+
+    def _is_of_one_row(self, node: Typed) -> bool:
+        if self._rows.count >= _MOST_NUMBERED:
+            return False
+        leaves = (each for each in walk_typed(node) if isinstance(each, Reference))
+        return all(self._inputs.place(leaf.name)[1] == 0 for leaf in leaves)
+
+    def _computed(self, parts: Sequence[_Part]) -> list[tuple[str, pa.ChunkedArray]]:
+        """Compute conditions as columns of booleans."""
+        named = [(each.named, each.expression) for each in parts]
+        computed = compute(named, self._inputs, self._labels, self._database)
+        return [(each.condition.variable, _booleans(each.condition, values)) for each, values in zip(parts, computed)]
+
+
+def _booleans(condition: Condition, values: pa.ChunkedArray) -> pa.ChunkedArray:
+    if pa.types.is_boolean(values.type):
+        return values
+    if values.null_count < len(values):
+        message = f"the condition of {condition.variable} is of the type {values.type}; it must be true or false"
+        raise error_at(message, condition.location, QueryError)
+    return pa.chunked_array([pa.nulls(len(values), pa.bool_())])

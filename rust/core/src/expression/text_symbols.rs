@@ -1,0 +1,242 @@
+//! Conditions that read one text of their row and nothing else: computed once for each different text.
+//!
+//! Columns of names of events, states and the like have few different texts. Looking a text up takes less than comparing it with
+//! several others, and it need not be known to be UTF-8, nor lie one behind the other with all others, before it is seen first.
+
+use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
+
+use super::batch::{BATCH_ROWS, Batch};
+use super::columns::ValueColumn;
+use super::row_symbols::{LEAST_ROWS_A_THREAD, RowCondition, SymbolsError, table_rows};
+use crate::budget::{Budget, Tick};
+use crate::order::{BitSlice, Dictionary, Hasher, KeyTexts, MOST_SHORT_BYTES, Short, short};
+use crate::rows::{Partitions, SymbolsBuilder, SymbolsPiece, VariableSet};
+use crate::threads::{Worker, in_threads, started};
+
+/// The most different texts that a thread remembers; a batch that is begun may add some.
+const MOST_TEXTS: usize = 1 << 14;
+
+/// Places for short texts that were seen lately; a power of two.
+const RECENT: usize = 1 << 8;
+
+/// Texts of consecutive rows.
+#[derive(Clone, Copy)]
+pub struct TextRows<'a> {
+    /// How many.
+    pub rows: usize,
+    /// Which are not NULL; all without it.
+    pub valid: Option<BitSlice<'a>>,
+    /// What they are; None where all are NULL.
+    pub texts: Option<&'a dyn KeyTexts>,
+}
+
+/// Notes which rows' conditions do not hold; the others are left as they are. Takes time linear in the rows, divided by the threads
+/// where there are many.
+///
+/// Args:
+///     symbols: of as many rows as the chunks have together.
+///     chunks: the texts, one chunk after another.
+///     conditions: all read this column, of `columns`, of their own row and nothing else.
+///     threads: the most threads.
+///     budget: the limits.
+///     tick: called now and then in this thread.
+pub fn keep_text_conditions(
+    symbols: &mut SymbolsBuilder,
+    chunks: &[TextRows<'_>],
+    conditions: &[&RowCondition],
+    (column, columns): (usize, usize),
+    threads: usize,
+    budget: &Budget,
+    tick: &mut Tick<'_>,
+) -> Result<(), SymbolsError> {
+    let rows = chunks.iter().map(|chunk| chunk.rows).sum();
+    if symbols.rows() != rows {
+        return Err(SymbolsError::Rows);
+    }
+    let morsels = table_rows(chunks.iter().map(|chunk| chunk.rows));
+    let pieces = symbols.pieces(morsels.iter().map(|morsel| morsel.rows.len()));
+    let pieces: Vec<_> = pieces.into_iter().map(Mutex::new).collect();
+    let program = TextProgram { conditions, column, columns };
+    let hasher = Hasher::default();
+    let work = |worker: &mut Worker<'_, (), SymbolsError>| {
+        let mut seen = Seen::new(&program, &hasher, budget);
+        worker.each(|number, tick| {
+            let mut done = || {
+                budget.check()?;
+                tick()?;
+                let (Some(morsel), Some(piece)) = (morsels.get(number), pieces.get(number)) else { return Ok(()) };
+                let Some(chunk) = chunks.get(morsel.table) else { return Ok(()) };
+                let mut piece = piece.lock().unwrap_or_else(PoisonError::into_inner);
+                for first in morsel.rows.clone().step_by(BATCH_ROWS) {
+                    let rows = first..morsel.rows.end.min(first + BATCH_ROWS);
+                    seen.keep(chunk, rows, first - morsel.rows.start, &mut piece)?;
+                }
+                Ok(())
+            };
+            ((), done())
+        });
+        seen.release();
+    };
+    let threads = started(threads.min(rows / LEAST_ROWS_A_THREAD));
+    let (_, error) = in_threads(morsels.len(), threads, budget, tick, work);
+    error.map_or(Ok(()), Err)
+}
+
+/// Conditions of one text.
+struct TextProgram<'p> {
+    conditions: &'p [&'p RowCondition],
+    column: usize,
+    columns: usize,
+}
+
+impl TextProgram<'_> {
+    /// Calls with each condition's variable, and whether it holds of each of these texts.
+    fn each(&self, texts: &[Option<&str>], mut call: impl FnMut(u8, &[bool])) -> Result<(), SymbolsError> {
+        let rows = texts.len();
+        let mut columns = vec![ValueColumn::Null(rows); self.columns];
+        if let Some(column) = columns.get_mut(self.column)
+            && texts.iter().any(Option::is_some)
+        {
+            *column = texts.iter().copied().collect();
+        }
+        let partitions = Partitions::one(rows);
+        let batch = Batch { columns: &columns, partitions: &partitions, partition: 0, first: 0, rows };
+        let mut holds = vec![false; rows];
+        for (number, condition) in self.conditions.iter().enumerate() {
+            let variable = condition.holds(&batch, &mut holds);
+            call(variable.map_err(|error| SymbolsError::Evaluation(number, error))?, &holds);
+        }
+        Ok(())
+    }
+
+    /// The variables whose conditions do not hold of a text.
+    fn failing(&self, text: Option<&str>) -> Result<VariableSet, SymbolsError> {
+        let mut failing = VariableSet::default();
+        self.each(&[text], |variable, holds| {
+            if holds != [true] {
+                failing.insert(variable);
+            }
+        })?;
+        Ok(failing)
+    }
+}
+
+/// The texts that a thread has seen, and which conditions do not hold of them.
+struct Seen<'s, 't> {
+    program: &'s TextProgram<'s>,
+    hasher: &'s Hasher,
+    budget: &'s Budget,
+    dictionary: Dictionary<'t>,
+    /// Of the dictionary's texts, by their numbers.
+    failing: Vec<VariableSet>,
+    /// Of NULL, once there was one.
+    of_null: Option<VariableSet>,
+    /// Short texts that were seen lately, at places that follow from them, and their codes.
+    recent: [(Short, u16); RECENT],
+    /// Of a batch.
+    texts: Vec<&'t [u8]>,
+    /// Of a batch: the number of the text, counted from 1; 0 is NULL.
+    codes: Vec<u16>,
+}
+
+/// No text's key: short ones are shorter.
+const NO_TEXT: Short = (0, u64::MAX);
+
+impl<'s, 't> Seen<'s, 't> {
+    fn new(program: &'s TextProgram<'s>, hasher: &'s Hasher, budget: &'s Budget) -> Self {
+        Self {
+            program,
+            hasher,
+            budget,
+            dictionary: Dictionary::new(),
+            failing: Vec::new(),
+            of_null: None,
+            recent: [(NO_TEXT, 0); RECENT],
+            texts: Vec::new(),
+            codes: Vec::new(),
+        }
+    }
+
+    /// Notes which conditions do not hold of some of a chunk's rows, which stand in symbols from one on.
+    fn keep(
+        &mut self,
+        chunk: &TextRows<'t>,
+        rows: Range<usize>,
+        first: usize,
+        symbols: &mut SymbolsPiece<'_>,
+    ) -> Result<(), SymbolsError> {
+        let is_null = |row: usize| chunk.texts.is_none() || chunk.valid.is_some_and(|valid| !valid.get(row));
+        self.texts.clear();
+        match chunk.texts {
+            Some(texts) => {
+                texts.slices(rows.clone(), chunk.valid, &mut self.texts).map_err(|_| SymbolsError::Text)?;
+            }
+            None => self.texts.resize(rows.len(), &[]),
+        }
+        if self.dictionary.len() >= MOST_TEXTS {
+            let text = |(&text, row)| if is_null(row) { Ok(None) } else { utf8(text).map(Some) };
+            let texts = self.texts.iter().zip(rows).map(text).collect::<Result<Vec<_>, _>>()?;
+            return self.program.each(&texts, |variable, holds| symbols.keep(variable, first, holds.iter().copied()));
+        }
+        self.codes.clear();
+        let may_be_null = chunk.texts.is_none() || chunk.valid.is_some();
+        for (at, row) in rows.enumerate() {
+            let Some(&text) = self.texts.get(at) else { break };
+            let code = if may_be_null && is_null(row) { self.null()? } else { self.code(text)? };
+            self.codes.push(code);
+        }
+        let of_null = self.of_null.unwrap_or_default();
+        let of_text = |code: u16| self.failing.get(usize::from(code).wrapping_sub(1));
+        let sets = self.codes.iter().map(|&code| of_text(code).unwrap_or(&of_null));
+        symbols.without(first, sets);
+        Ok(())
+    }
+
+    fn null(&mut self) -> Result<u16, SymbolsError> {
+        if self.of_null.is_none() {
+            self.of_null = Some(self.program.failing(None)?);
+        }
+        Ok(0)
+    }
+
+    #[inline]
+    fn code(&mut self, text: &'t [u8]) -> Result<u16, SymbolsError> {
+        if text.len() > MOST_SHORT_BYTES {
+            return self.looked_up(text);
+        }
+        let key = short(text);
+        // The top bits of a product depend on all bits of the other number.
+        let mixed = (key.0 ^ key.1.rotate_left(29)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let place = (mixed >> 56) as usize & (RECENT - 1);
+        if let Some((known, code)) = self.recent.get(place)
+            && *known == key
+        {
+            return Ok(*code);
+        }
+        let code = self.looked_up(text)?;
+        if let Some(recent) = self.recent.get_mut(place) {
+            *recent = (key, code);
+        }
+        Ok(code)
+    }
+
+    fn looked_up(&mut self, text: &'t [u8]) -> Result<u16, SymbolsError> {
+        let number = self.dictionary.number(self.hasher, text, self.budget)? as usize;
+        if number == self.failing.len() {
+            self.budget.reserve(&mut self.failing, 1)?;
+            self.failing.push(self.program.failing(Some(utf8(text)?))?);
+        }
+        Ok(number as u16 + 1)
+    }
+
+    /// Takes back what was charged.
+    fn release(self) {
+        self.budget.release_vector(&self.failing);
+        self.dictionary.release(self.budget);
+    }
+}
+
+fn utf8(text: &[u8]) -> Result<&str, SymbolsError> {
+    std::str::from_utf8(text).map_err(|_| SymbolsError::Text)
+}
