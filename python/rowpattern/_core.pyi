@@ -19,6 +19,7 @@ _Skip: TypeAlias = Union[Literal["past last row", "to next row"], tuple[Literal[
 _Compute: TypeAlias = Callable[[int, list[ComputedColumn], int], tuple[object, Optional[object]]]
 
 __all__ = [
+    "AnswerItems",
     "CancelToken",
     "Column",
     "ComputedColumn",
@@ -111,11 +112,6 @@ def evaluate(
     memory_limit_mb: Optional[float] = None,
     cancel: Union[CancelToken, QueryRun, None] = None,
 ) -> list[ComputedColumn]: ...
-
-# How many queries of the process work at once, how many more may wait, and the memory that they share.
-def _set_query_limits(most_running: int, most_waiting: int, memory_bytes: int) -> None: ...
-def _query_figures() -> dict[str, int]: ...
-def _forget_queries() -> None: ...
 def placed_texts(
     array: Any,
     *,
@@ -145,6 +141,10 @@ class RowSymbols:
     ) -> RowSymbols: ...
     def __len__(self) -> int: ...
 
+# How many queries of the process work at once, how many more may wait, and the memory that they share.
+def _set_query_limits(most_running: int, most_waiting: int, memory_bytes: int) -> None: ...
+def _query_figures() -> dict[str, int]: ...
+def _forget_queries() -> None: ...
 def is_native(name: str, arguments: Sequence[str], result: str) -> bool: ...
 def _connect(
     make_process_cache: Callable[[], PatternCache],
@@ -298,6 +298,58 @@ class Column:
 class ComputedColumn:
     def __len__(self) -> int: ...
     def __arrow_c_array__(self, requested_schema: object = None) -> tuple[object, object]: ...
+
+# None is the item's own row; else names of variables, whether from the first, how many on or back, rows, running.
+_ReadRow: TypeAlias = Union[tuple[Optional[Sequence[str]], bool, int, int, bool], Literal["partition"], None]
+
+@final
+class AnswerItems:
+    def __new__(
+        cls,
+        matches: Matches,
+        rows: int,
+        starts: _ArrowColumn,
+        order: Optional[_ArrowColumn] = None,
+        *,
+        per_row: bool = False,
+        excluded: bool = False,
+        empty: bool = False,
+        unmatched: bool = False,
+        timeout_seconds: Optional[float] = None,
+        memory_limit_mb: Optional[float] = None,
+        cancel: Union[CancelToken, QueryRun, None] = None,
+    ) -> Self: ...
+    def __len__(self) -> int: ...
+    @property
+    def first_row(self) -> Optional[int]: ...
+    def read(
+        self,
+        reads: Sequence[
+            Union[
+                tuple[Literal["value"], _ReadRow, int],
+                tuple[Literal["row"], _ReadRow, bool],
+                tuple[Literal["exists", "classifier"], _ReadRow],
+                tuple[Literal["number", "match", "place"]],
+                tuple[Literal["count"], Sequence[str], bool],
+            ]
+        ],
+        columns: Sequence[tuple[_ArrowColumn, bool]],
+        *,
+        threads: int = 1,
+        timeout_seconds: Optional[float] = None,
+        memory_limit_mb: Optional[float] = None,
+        cancel: Union[CancelToken, QueryRun, None] = None,
+    ) -> list[list[ComputedColumn]]: ...
+    def aggregate(
+        self,
+        aggregates: Sequence[tuple[str, Optional[int], Optional[Sequence[str]], bool, str]],
+        columns: Sequence[tuple[str, _ArrowColumn, bool]],
+        *,
+        threads: int = 1,
+        timeout_seconds: Optional[float] = None,
+        memory_limit_mb: Optional[float] = None,
+        cancel: Union[CancelToken, QueryRun, None] = None,
+    ) -> list[ComputedColumn]: ...
 
 @final
 class Spans:

@@ -243,8 +243,7 @@ def execution_context(  # noqa: PLR0917 - the arguments of `match_recognize`
     memory = performance.max_memory_mb if memory_limit_mb is None else memory_limit_mb
     seconds = performance.execution_timeout_seconds if timeout_seconds is None else timeout_seconds
     limits = (_limit("memory_limit_mb", memory), _limit("timeout_seconds", seconds))
-    if threads is None:
-        threads = min(available_cores(), performance.max_workers)
+    most = min(available_cores(), performance.max_workers) if threads is None else read_threads("threads", threads)
     if time_zone is not None and (not isinstance(time_zone, str) or not time_zone):
         raise ConfigurationError(f"time_zone is {_shown(time_zone)}; allowed is the name of one, as 'Europe/Berlin'")
     if cancel is not None and not isinstance(cancel, CancelToken):
@@ -252,7 +251,7 @@ def execution_context(  # noqa: PLR0917 - the arguments of `match_recognize`
     return ExecutionContext(
         *limits,
         progress,
-        read_threads("threads", threads),
+        most,
         time_zone=time_zone,
         run=QueryRun(cancel),
         cancellable=cancel is not None,

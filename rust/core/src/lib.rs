@@ -11,6 +11,7 @@
 //! | [`expression`] | typed expressions over columns | their values: for the match so far, or in batches of rows |
 //! | [`matcher`] | rows as symbols, the automaton | matches |
 //! | [`backtrack`] | the same, and conditions that depend on the match | matches, by going back where a condition fails |
+//! | [`measures`] | matches, columns | the columns of an answer |
 //!
 //! [`budget`] limits the time and the memory of all of it, [`memory`] has large buffers. [`admission`] says which of several queries
 //! work, [`cancellation`] ends one, and [`account`] is what all work of one query shares. [`cache`] holds values of any type and
@@ -32,6 +33,7 @@ pub mod cache;
 pub mod cancellation;
 pub mod expression;
 pub mod matcher;
+pub mod measures;
 pub mod memory;
 pub mod order;
 pub mod pattern;

@@ -2,6 +2,7 @@
 
 #![expect(clippy::doc_markdown, reason = "docstrings are read in Python, where back quotes mean nothing")]
 
+mod answer_items;
 mod arguments;
 mod arrow;
 mod booleans;
@@ -42,6 +43,7 @@ mod row_symbols;
 mod rows;
 mod signals;
 mod sinks;
+mod taken_columns;
 mod typed_columns;
 mod weight;
 
@@ -50,6 +52,8 @@ use pyo3::prelude::*;
 /// The compiled half of rowpattern; import from `rowpattern` instead.
 #[pymodule(gil_used = false)]
 mod _core {
+    #[pymodule_export]
+    use super::answer_items::AnswerItems;
     #[pymodule_export]
     use super::cache::PatternCache;
     #[pymodule_export]

@@ -7,10 +7,13 @@ use arrow_buffer::ScalarBuffer;
 use pyo3::exceptions::{PyIndexError, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
-use rowpattern_core::budget::{Budget, Stopped, Tick};
 use rowpattern_core::matcher::Compiled;
+use rowpattern_core::measures::{
+    FoundMatches, ItemRead, MatchItems, Navigation, OrderedRows, PartitionRows, ReadOutput, Reference, ShownItems,
+    TakenValues, read_items,
+};
 use rowpattern_core::memory;
-use rowpattern_core::rows::{Navigation, VariableSet, mapped_counts};
+use rowpattern_core::rows::VariableSet;
 use rowpattern_macros::catch_panics;
 
 use super::arguments::variable;
@@ -193,15 +196,8 @@ impl Matches {
     ) -> PyResult<Column> {
         let limits = CallLimits::read((timeout_seconds, memory_limit_mb, cancel))?;
         let variables = variables.map(|names| self.set(py, &names)).transpose()?;
-        let navigation = Navigation { variables, first, offset };
-        numbers_within(py, &limits, |budget, tick| {
-            let (starts, lengths) = (&self.spans.start, self.lengths());
-            if running {
-                navigation.of_rows(starts, lengths, &self.variables, budget, tick)
-            } else {
-                navigation.of_matches(starts, lengths, &self.variables, budget, tick)
-            }
-        })
+        let navigation = Navigation { variables, first, offset, rows: 0, running };
+        self.numbers_within(py, &limits, Reference::Row(navigation), running)
     }
 
     /// How many rows of each match are mapped to some variables; int64.
@@ -231,10 +227,8 @@ impl Matches {
         #[pyo3(from_py_with = account)] cancel: Cancel,
     ) -> PyResult<Column> {
         let limits = CallLimits::read((timeout_seconds, memory_limit_mb, cancel))?;
-        let counted = self.set(py, &variables)?;
-        numbers_within(py, &limits, |budget, tick| {
-            mapped_counts(counted, running, self.lengths(), &self.variables, budget, tick)
-        })
+        let variables = self.set(py, &variables)?;
+        self.numbers_within(py, &limits, Reference::Count { variables, running }, running)
     }
 
     fn __len__(&self) -> usize {
@@ -256,27 +250,56 @@ impl Matches {
     }
 }
 
-/// Computes numbers within limits, without the interpreter's lock.
-fn numbers_within(
-    py: Python<'_>,
-    limits: &CallLimits,
-    compute: impl FnOnce(&Budget, &mut Tick<'_>) -> Result<Vec<i64>, Stopped> + Send,
-) -> PyResult<Column> {
-    let mut signals = limits.signals();
-    let numbers = py.detach(|| compute(&limits.budget, &mut || signals.tick()));
-    let numbers = numbers.map_err(|reason| signals.raised.unwrap_or_else(|| limits.error(reason)))?;
-    Ok(Column::new(Data::Integers(numbers.into())))
-}
-
 impl Matches {
-    /// The set of variables of these names.
-    fn set(&self, py: Python<'_>, names: &[String]) -> PyResult<VariableSet> {
-        names.iter().map(|name| variable(py, &self.names, name)).collect()
+    /// Computes a number for each match or row within limits, without the interpreter's lock; -1 where there is none.
+    fn numbers_within(
+        &self,
+        py: Python<'_>,
+        limits: &CallLimits,
+        reference: Reference,
+        per_row: bool,
+    ) -> PyResult<Column> {
+        let shown = if per_row {
+            ShownItems::Rows { excluded: true, empty: false, unmatched: false }
+        } else {
+            ShownItems::Matches
+        };
+        let reads = [ItemRead { reference, through_order: false, output: ReadOutput::Numbers }];
+        // Navigation stays in the match.
+        let rows = OrderedRows { partitions: PartitionRows { starts: &[], rows: 0 }, order: None };
+        let (found, mut signals) = (self.found(), limits.signals());
+        let numbers = py.detach(|| {
+            let mut tick = || signals.tick();
+            let items = MatchItems::new(&found, shown, 0, &limits.budget, &mut tick)?;
+            read_items(&found, &items, &rows, &reads, 1, &limits.budget, &mut tick)
+        });
+        let numbers = numbers.map_err(|reason| signals.raised.unwrap_or_else(|| limits.error(reason)))?;
+        let numbers = match numbers.into_iter().next().map(|column| column.values) {
+            Some(TakenValues::Numbers(numbers)) => numbers,
+            _ => Vec::new(),
+        };
+        Ok(Column::new(Data::Integers(numbers.into())))
     }
 
-    /// How many rows each match has.
-    fn lengths(&self) -> impl ExactSizeIterator<Item = usize> {
-        self.spans.start.iter().zip(self.spans.end.iter()).map(|(&start, &end)| (end - start) as usize)
+    /// As the core has them.
+    pub fn found(&self) -> FoundMatches<'_> {
+        FoundMatches {
+            starts: &self.spans.start,
+            ends: &self.spans.end,
+            variables: &self.variables,
+            excluded: self.excluded.as_deref().unwrap_or_default(),
+            partitions: &self.spans.partitions,
+        }
+    }
+
+    /// The names of the variables.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// The set of variables of these names.
+    pub fn set(&self, py: Python<'_>, names: &[String]) -> PyResult<VariableSet> {
+        names.iter().map(|name| variable(py, &self.names, name)).collect()
     }
 
     /// What was found, of this pattern.

@@ -90,6 +90,12 @@ pub fn buffer_integers(values: &Bound<'_, PyAny>, name: &str, limits: &CallLimit
     .map(Some)
 }
 
+/// A buffer of one dimension of pointers to Python's objects; None where there is none.
+pub fn object_buffer(array: &Bound<'_, PyAny>) -> PyResult<Option<PyUntypedBuffer>> {
+    let found = buffer(array, "an array of objects")?;
+    Ok(found.filter(|buffer| buffer.format().to_bytes() == b"O" && buffer.item_size() == size_of::<usize>()))
+}
+
 /// Reads a buffer of texts of as many characters each (numpy's `str_`): the distinct ones, and the place of each row's among
 /// them. None where there is no such buffer, or where it has very many distinct texts.
 pub fn buffer_texts(
@@ -153,12 +159,6 @@ fn text_of(bytes: &[u8], row: usize) -> PyResult<String> {
         rows_error(format!("row {row} has a label with half of a surrogate pair, which is no character"))
     })?;
     Ok(text.trim_end_matches('\0').to_owned())
-}
-
-/// A buffer of one dimension of pointers to Python's objects; None where there is none.
-pub fn object_buffer(array: &Bound<'_, PyAny>) -> PyResult<Option<PyUntypedBuffer>> {
-    let found = buffer(array, "an array of objects")?;
-    Ok(found.filter(|buffer| buffer.format().to_bytes() == b"O" && buffer.item_size() == size_of::<usize>()))
 }
 
 /// What does not fit is more rows than there can be.
