@@ -277,7 +277,7 @@ def _answered(question: dict[str, Any], caller: _Caller, memory: _Memory) -> tup
 
 
 def _steps(context: ExecutionContext) -> list[list[Any]]:
-    return [[step.name, step.rows, step.seconds] for step in context.steps]
+    return [[step.name, step.rows, step.seconds, step.begun] for step in context.steps]
 
 
 def _sent(answer: Answer) -> tuple[list[dict[str, Any]], pa.Table]:
