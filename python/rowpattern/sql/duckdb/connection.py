@@ -193,6 +193,11 @@ class Database:
             self._taken = connection
 
     @property
+    def context(self) -> ExecutionContext:
+        """The limits of the query."""
+        return self._context
+
+    @property
     def threads(self) -> int:
         """The most threads that work on the query."""
         return self._context.threads
@@ -207,8 +212,8 @@ class Database:
         return self._context.memory_error()
 
     @property
-    def remaining(self) -> dict[str, float]:
-        """What is left of the query's limits, as arguments of the core's functions."""
+    def remaining(self) -> dict[str, Any]:
+        """What is left of the query's limits, and the query, as arguments of the core's functions."""
         return self._context.remaining
 
     @property
@@ -327,7 +332,10 @@ class Database:
         Raises:
             QueryLimitError: it took too long or too much memory.
         """
-        return str(self.rows(_PLAN, [sql])[0][0])
+        found = self.rows(_PLAN, [sql])
+        # DuckDB answers an interrupt there as it answers what it refuses, and the plan would be kept.
+        self._context.check()
+        return str(found[0][0])
 
     def rows(self, sql: str, parameters: list[str], *, quick: bool = False) -> list[tuple[Any, ...]]:
         """Run a query that reads no table.

@@ -67,7 +67,7 @@ class Table:
     """
 
     kind = "arrow"
-    remaining: Callable[[], Mapping[str, float]] = staticmethod(dict)
+    remaining: Callable[[], Mapping[str, Any]] = staticmethod(dict)
     hold: Callable[[int], None] = staticmethod(lambda _: None)
     check: Callable[[], None] = staticmethod(lambda: None)
 

@@ -249,7 +249,7 @@ impl<S: Sink + Default, M: Asking> Rounds<'_, S, M> {
         }
         self.batches.drain(..).for_each(|batch| batch.release(context.budget));
         self.spare.drain(..).for_each(|mut answers| answers.clear(context.budget));
-        self.scan.release(context.budget);
+        self.scan.release(context);
     }
 
     /// Has all computed that partitions wait for, and what they are going to need next.
