@@ -3,60 +3,31 @@
 A case is a type, an expression over two operands and a constant, and a place in a query where it may stand. All pairs
 of the type's values are asked at once, each in a partition of its own. DuckDB computes the same expression over a table
 with a pair in each row. Pairs for which it has an error are asked for one by one, and have to be an error.
+
+Many cases of one type and place can be one query. What is different there is asked alone.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+from matrix_question import Case, DifferenceError, Question
 
 import rowpattern
 
-from matrix_comparison import any_months, as_durations, canonical, type_name, unsigned_zero
-from matrix_duckdb import Answers, duckdb_answers, taken, values_of
 from matrix_expressions import AGGREGATES, EXPRESSIONS
 from matrix_places import PLACES
 from matrix_values import TYPES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-__all__ = ["Case", "DifferenceError", "ask", "cases"]
+__all__ = ["Case", "DifferenceError", "ask", "ask_together", "cases"]
 
-# Of pairs with an error, so many are asked for.
-_MOST_ERRORS = 2
-
-# Of DuckDB's: what is computed is int64 in an answer where all values fit.
-_WHOLE = {"HUGEINT", "UHUGEINT", "DECIMAL(38,0)"}
-
-
-@dataclass(frozen=True)
-class Case:
-    """A question of the matrix."""
-
-    type: str
-    expression: str
-    place: str
-
-    def __str__(self) -> str:
-        return f"{self.type} | {self.expression} | {self.place}"
-
-
-@dataclass
-class DifferenceError(Exception):
-    """What a query gives is not what DuckDB computes."""
-
-    case: Case
-    query: str
-    pair: str
-    ours: Any
-    theirs: Any
-    refused: bool = False
-
-    def __str__(self) -> str:
-        return f"{self.case}\n  {self.query}\n  values {self.pair}\n  ours   {self.ours}\n  DuckDB {self.theirs}"
+# Expressions of a query.
+_TOGETHER = 16
 
 
 def cases() -> Iterator[Case]:
@@ -80,216 +51,126 @@ def ask(case: Case, *, errors: bool = True) -> int:
     Raises:
         DifferenceError: they are not the same; for one pair where one shows it.
     """
-    question = _Question(case)
-    every = range(question.values.count**2)
-    if question.answers.refused is not None:
-        if errors:
-            question.expect_error([*every], question.answers.refused)
-        return 0
-    failing = [pair for pair in every if question.fails(pair)]
-    good = [pair for pair in every if pair not in failing and question.is_known(pair)]
+    question = Question(case)
+    good, _ = question.pairs
     if good:
         question.compare(good)
     if errors:
-        # Not always the first ones.
-        for pair in failing[:: max(1, len(failing) // _MOST_ERRORS)][:_MOST_ERRORS]:
-            question.expect_error([pair], "an error")
+        question.expect_errors()
     return len(good)
 
 
-class _Question:
-    def __init__(self, case: Case) -> None:
-        self.case = case
-        self.place = PLACES[case.place]
-        self.values = values_of(case.type)
-        self.template = self.place.wrap.replace("{}", case.expression)
+def ask_together(every: Sequence[Case]) -> list[DifferenceError]:
+    """Compare the answers to cases of one type and one place with DuckDB's, with few queries.
 
-    def of(self, source: str, template: str | None = None) -> Answers:
-        """Return what DuckDB computes."""
-        return duckdb_answers(self.case.type, template or self.template, source, self.place.around)
+    Returns:
+        What is different, as `ask` says it.
+    """
+    different: list[DifferenceError] = []
+    by_pairs: dict[tuple[bool, tuple[int, ...]], list[Question]] = defaultdict(list)
+    for question in map(Question, every):
+        # A SELECT of nothing but columns gives them as they are.
+        alone = question.place.around and question.template == "{x}"
+        by_pairs[alone, tuple(question.pairs[0])].append(question)
+    for (_, pairs), questions in by_pairs.items():
+        size = _TOGETHER if questions[0].place.takes_several else 1
+        for begin in range(0, len(questions) if pairs else 0, size):
+            different += _compare(questions[begin : begin + size], [*pairs])
+        different += [found for question in questions if (found := _not_refused(question)) is not None]
+    return different
 
-    @property
-    def answers(self) -> Answers:
-        return self.of(self.place.source)
 
-    def places(self, pair: int) -> list[tuple[str, int]]:
-        """Return the values that the answer shows for a pair."""
-        count = self.values.count
-        return [(source, a * count + b) for source, a, b in self.place.shown(pair // count, pair % count)]
+def _not_refused(question: Question) -> DifferenceError | None:
+    try:
+        question.expect_errors()
+    except DifferenceError as found:
+        return found
+    return None
 
-    def fails(self, pair: int) -> bool:
-        """Say whether an answer for a pair has to be an error."""
-        return any(
-            at in self.of(source).failed or (self.place.kind in {"measure", "groups"} and self.has_months(source, at))
-            for source, at in self.places(pair)
-        )
 
-    def has_months(self, source: str, pair: int) -> bool:
-        """Say whether a value is an interval whose length is not fixed, or longer than a duration can be."""
-        values = self.of(source).values
-        return self.case.type != "interval" and "interval" in str(values.type) and any_months(values[pair].as_py())
-
-    def is_known(self, pair: int) -> bool:
-        """Say whether no value that is computed besides is an error."""
-        count = self.values.count
-        reads = self.place.reads(pair // count, pair % count)
-        return all(a * count + b not in self.of(source).failed for source, a, b in reads)
-
-    # Asking.
-
-    def given(self, chosen: list[int]) -> tuple[pa.Table, str]:
-        """Return a table and a query; a condition is compared with what is expected by column e."""
-        own, place = self.values.kind.values, self.place
-        table = self.values.pairs(own, chosen) if place.one_row else self.values.rows(own, chosen)
-        words = {"x": place.x, "y": place.y, "c": self.values.kind.constant, "k": self.values.kind.constant}
-        words["i"] = place.x.replace("v", "i")
-        expression = self.template.format(**words)
-        if self.place.source == "first row":
-            expression = expression.replace("(*)", f"({place.x[0]}.*)")
-        if place.kind != "condition":
-            return table, place.query.replace("{e}", expression)
-        if self.answers.kind == "BOOLEAN" and not place.text:
-            return table, place.chosen.replace("{e}", expression).replace("{as C}", expression.replace("B.v", "C.v"))
-        if self.answers.refused is not None:
-            return table, place.query.replace("{e}", f"({expression}) IS NOT NULL")
-        expected, text = self.expected(chosen)
-        # Once with the value that is right, and once with that of another pair.
-        times = 1 if place.one_row else 2
-        each = [at for part in (range(len(chosen)), self.others(chosen)) for at in part for _ in range(times)]
-        second = table.set_column(0, "p", pa.array([-1 - p for p in table["p"].to_pylist()], pa.int64()))
-        both = pa.concat_tables([table, second]).append_column("e", expected.take(pa.array(each, pa.int64())))
-        left = f"({expression})::VARCHAR" if text else f"({expression})"
-        return both, place.query.replace("{e}", f"{left} IS NOT DISTINCT FROM e")
-
-    @staticmethod
-    def others(chosen: list[int]) -> list[int]:
-        return [*range(1, len(chosen)), 0]
-
-    def expected(self, chosen: list[int]) -> tuple[pa.Array, bool]:
-        """Return what the values of pairs are, as a column that can be given; or texts of them."""
-        rows = pa.array(chosen, pa.int64())
-        answers = self.answers
-        if not self.place.text and not self.values.kind.labels:
-            back = self.values.connection.from_arrow(pa.table({"e": answers.values})).types[0]
-            if str(back) == answers.kind and answers.kind != '"NULL"':
-                return answers.values.take(rows), False
-        return self.of(self.place.source, f"({self.template})::VARCHAR").values.take(rows), True
-
-    def expect_error(self, chosen: list[int], theirs: str) -> None:
-        table, query = self.given(chosen)
+def _compare(questions: Sequence[Question], pairs: list[int]) -> list[DifferenceError]:
+    """Compare the answers of one query with several expressions; those of each alone where it is different."""
+    differ: list[tuple[Question, str]] = []
+    if len(questions) > 1 and (questions[0].place.kind == "measure" or 0 in pairs):
+        of_measures = questions[0].place.kind == "measure"
+        table, query = (_measures if of_measures else _conditions)(questions, pairs)
         try:
-            found = rowpattern.match_recognize(query, table)
-        except rowpattern.RowPatternError:
-            return
-        except Exception as error:
-            raise self.difference(query, chosen, f"{type(error).__name__}: {error}", theirs) from error
-        raise self.difference(query, chosen, str(found.to_pydict())[:300], theirs)
-
-    def difference(
-        self, query: str, chosen: list[int], ours: Any, theirs: Any, *, refused: bool = False
-    ) -> DifferenceError:
-        pair = self.values.shown(chosen[0]) if len(chosen) == 1 else f"{len(chosen)} pairs"
-        return DifferenceError(self.case, query, pair, ours, theirs, refused)
-
-    # Comparing.
-
-    def compare(self, chosen: list[int]) -> None:
-        """Compare the answers for pairs, which all have values."""
-        problem = self.problem(chosen)
-        if problem is None:
-            return
-        if not problem.refused:
-            # Look for one pair that shows it alone.
-            for pair in chosen:
-                alone = self.problem([pair])
-                if alone is not None:
-                    raise alone
-        raise problem
-
-    def problem(self, chosen: list[int]) -> DifferenceError | None:
-        table, query = self.given(chosen)
-        kinds = {"condition": self.truths, "measure": self.shown, "groups": self.groups, "order": self.order}
-        wanted = kinds[self.place.kind](chosen)
-        try:
-            found = rowpattern.match_recognize(query, table)
-        except rowpattern.UnsupportedQueryError as error:
-            return self.difference(query, chosen, f"UnsupportedQueryError: {error}", "a value", refused=True)
+            answer = rowpattern.match_recognize(query, table)
         except Exception as error:  # noqa: BLE001 - what may not be
-            return self.difference(query, chosen, f"{type(error).__name__}: {error}", _shown(wanted))
-        ours: list[Any]
-        if self.place.kind == "condition":
-            ours = sorted(zip(found["p"].to_pylist(), found["how"].to_pylist()))
-        elif self.place.kind == "measure":
-            ours = [type_name(found["m"].type), *canonical(found["m"])]
+            differ = [(question, f"{type(error).__name__}: {error}") for question in questions]
         else:
-            key = [tuple(map(unsigned_zero, canonical(found.column(0))))] if self.place.kind == "groups" else []
-            ours = [*key, *map(tuple, found["ps"].to_pylist())]
-        return None if ours == wanted else self.difference(query, chosen, _shown(ours, wanted), _shown(wanted, ours))
+            found = (_of_measures if of_measures else _of_conditions)(questions, answer)
+            wanted = [question.wanted(pairs) for question in questions]
+            of_each = zip(questions, found, wanted)
+            differ = [(question, "another answer") for question, ours, theirs in of_each if ours != theirs]
+    else:
+        query, differ = "", [(question, "") for question in questions]
+    different: list[DifferenceError] = []
+    for question, _ in differ:
+        try:
+            question.compare(pairs)
+        except DifferenceError as problem:
+            different.append(problem)
+    if differ and query and not different:
+        # Only together.
+        question, ours = differ[0]
+        different.append(question.difference(query, pairs, ours, "a value"))
+    return different
 
-    def truths(self, chosen: list[int]) -> list[Any]:
-        """Return what a query with a condition has to give."""
-        rows = pa.array(chosen, pa.int64())
-        values = self.answers.values.take(rows)
-        if self.answers.kind == "BOOLEAN" and not self.place.text:
-            pairs = zip(chosen, values.to_pylist())
-            return sorted((pair, "B" if value else "C") for pair, value in pairs if value is not None)
-        expected, text = self.expected(chosen)
-        rotated = expected.take(pa.array(self.others(chosen), pa.int64()))
-        if text:
-            same = [one == other for one, other in zip(expected.to_pylist(), rotated.to_pylist())]
+
+def _measures(questions: Sequence[Question], pairs: list[int]) -> tuple[pa.Table, str]:
+    first = questions[0]
+    return first.table(pairs), first.place.measures([each.expression for each in questions])
+
+
+def _of_measures(questions: Sequence[Question], answer: pa.Table) -> list[list[Any]]:
+    return [each.measured(answer[f"m{number}"]) for number, each in enumerate(questions)]
+
+
+def _conditions(questions: Sequence[Question], pairs: list[int]) -> tuple[pa.Table, str]:
+    """Return a table and a query: each condition has the pairs in partitions of its own, once or (`e`) twice."""
+    first = questions[0]
+    table = first.table(pairs)
+    if first.place.one_row:
+        # The row that chooses the condition, with a pair of NULLs.
+        nothing = first.table([0] * len(pairs)).set_column(0, "p", table["p"])
+        both = pa.concat_tables([nothing, table])
+        table = both.take(pa.array([at for pair in range(len(pairs)) for at in (pair, len(pairs) + pair)]))
+    parts: list[pa.Table] = []
+    chosen: list[int] = []
+    written: list[tuple[str, bool]] = []
+    compared: list[tuple[int, int, pa.Array]] = []
+    for number, question in enumerate(questions):
+        if not question.chooses:
+            values, left = question.compared(pairs)
+            written.append((f"{left} IS NOT DISTINCT FROM e{number}", False))
+            each = pa.array([at for at in range(len(values)) for _ in range(2)], pa.int64())
+            compared.append((number, len(parts), values.take(each)))
         else:
-            given = self.values.connection.from_arrow(pa.table({"a": values, "b": rotated}))
-            same = [bool(row[0]) for row in given.project("a IS NOT DISTINCT FROM b").fetchall()]
-        return sorted([(pair, "B") for pair in chosen] + [(-1 - pair, "B") for pair, one in zip(chosen, same) if one])
-
-    def shown(self, chosen: list[int]) -> list[Any]:
-        """Return the type and the values of a measure."""
-        kept_interval = self.case.type == "interval"
-        kind, values = "", []
-        parts: dict[str, list[Any]] = {}
-        for source in {source for pair in chosen[:1] for source, _ in self.places(pair)}:
-            answers = self.of(source)
-            computed = answers.values if kept_interval else as_durations(answers.values)
-            parts[source] = canonical(computed)
-            kind = "whole" if answers.kind in _WHOLE else type_name(computed.type)
-        if self.template == "{x}" and self.place.source == "pairs":
-            # A column's own values are what they were.
-            own = self.values.kind.values
-            parts = {source: canonical(self.values.pairs(own)["x"]) for source in parts}
-            kind = type_name(own.type)
-        for pair in chosen:
-            values += [parts[source][at] for source, at in self.places(pair)]
-        if kind == "whole":
-            fits = all(each is None or -(2**63) <= each < 2**63 for each in values)
-            kind = "int64" if fits else "decimal128(38, 0)"
-        return [kind, *values]
-
-    def groups(self, chosen: list[int]) -> list[Any]:
-        """Return the keys of partitions, and then the pairs in each."""
-        key = self.values.sql(self.template)
-        query = f"SELECT ({key}) AS k, list(p ORDER BY p) AS ps FROM pairs WHERE {_among(chosen)} GROUP BY 1 ORDER BY 1"
-        found = self.values.fetch(query)
-        keys = found["k"].combine_chunks()
-        if self.template == "{x}":
-            own = self.values.pairs(self.values.kind.values)["x"].combine_chunks()
-            keys = taken(own, [pairs[0] for pairs in found["ps"].to_pylist()])
-        keys = keys if self.case.type == "interval" else as_durations(keys)
-        return [tuple(map(unsigned_zero, canonical(keys))), *map(tuple, found["ps"].to_pylist())]
-
-    def order(self, chosen: list[int]) -> list[Any]:
-        """Return the pairs in order."""
-        key, down = self.values.sql(self.template), " DESC" if self.place.name.endswith("DESC") else ""
-        found = self.values.fetch(f"SELECT p FROM pairs WHERE {_among(chosen)} ORDER BY ({key}){down}, p")
-        return [tuple(found["p"].to_pylist())]
+            written.append((question.expression, True))
+        for part in range(1 if question.chooses else 2):
+            begin = _partition(questions, number, part)
+            parts.append(table.set_column(0, "p", pa.array([begin + p for p in table["p"].to_pylist()], pa.int64())))
+            chosen += [number] * table.num_rows
+    every = pa.concat_tables(parts).append_column("k", pa.array(chosen, pa.int64()))
+    for number, before, values in compared:
+        first_row = before * table.num_rows
+        behind = every.num_rows - first_row - len(values)
+        column = pa.chunked_array([pa.nulls(first_row, values.type), values, pa.nulls(behind, values.type)])
+        every = every.append_column(f"e{number}", column)
+    return every, first.place.conditions(written)
 
 
-def _among(chosen: list[int]) -> str:
-    return f"p IN ({', '.join(map(str, chosen))})"
+def _partition(questions: Sequence[Question], number: int, part: int) -> int:
+    """Return the number from which the partitions of a condition count, with the right values or with others."""
+    return (2 * number + part) * questions[0].values.count ** 2
 
 
-def _shown(one: Any, other: Any = ()) -> str:
-    """Show a list, without what another one has too."""
-    if isinstance(one, list):
-        kept = [each for each in one if each not in other]
-        return f"{kept[:6]}{' ...' if len(kept) > 6 else ''}"
-    return str(one)
+def _of_conditions(questions: Sequence[Question], answer: pa.Table) -> list[list[Any]]:
+    found: list[list[Any]] = [[] for _ in questions]
+    for at, how in zip(answer["p"].to_pylist(), answer["how"].to_pylist()):
+        block, pair = divmod(at, questions[0].values.count ** 2)
+        number, part = divmod(block, 2)
+        # A variable of another condition's is kept as it is.
+        found[number].append((-1 - pair if part else pair, how.removesuffix(str(number))))
+    return [sorted(each) for each in found]

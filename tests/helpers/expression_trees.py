@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from hypothesis import strategies as st
@@ -11,6 +10,7 @@ from rowpattern.sql.duckdb.functions import AGGREGATES, CALLS_AGGREGATE, LAMBDA_
 from rowpattern.sql.duckdb.parser import parse_texts
 from rowpattern.sql.expression import nodes
 from rowpattern.sql.expression.read import TreeReader
+from rowpattern.sql.records import replace
 from rowpattern.sql.text.composed import Composed
 
 # What is looked for in names and texts: quotes, comments, ends of statements, other scripts, spaces that are none.

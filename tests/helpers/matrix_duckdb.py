@@ -157,12 +157,17 @@ def duckdb_answers(kind: str, expression: str, source: str = "pairs", around: bo
     if "Unimplemented type for cast" in message:
         # Whether it is an error where an operand is NULL depends on how DuckDB computes the rest.
         return Answers(kind_of, refused=message)
-    failed = []
-    for pair in every:
+    # Halves of which one has an error, down to single pairs.
+    failed: list[int] = []
+    waiting = [[*every]]
+    while waiting:
+        some = waiting.pop()
         try:
-            over(f"p = {pair}")
+            over(f"p BETWEEN {some[0]} AND {some[-1]}")
         except _ERRORS:
-            failed.append(pair)
+            middle = len(some) // 2
+            waiting += [some[middle:], some[:middle]] if middle else []
+            failed += [] if middle else some
     if len(failed) == len(every):
         return Answers(kind_of, failed=frozenset(failed), refused=message)
     good = [pair for pair in every if pair not in failed]

@@ -7,11 +7,12 @@ C where it is false; otherwise where the value is that of column `e`.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 __all__ = ["PLACES", "Place"]
 
@@ -27,10 +28,11 @@ class Place:
         name: what it is called.
         x: the first operand.
         y: the second one.
-        query: with `{e}` for the expression.
+        query: with `{e}` for the expression; of a condition with `{pattern}` and `{define}`.
         kind: `"condition"`; `"measure"`: the answer has the value in column `m`; `"groups"`: partitions are those of
             equal values; `"order"`: rows are sorted by it.
-        chosen: the query for a BOOLEAN in a condition, with `{as C}` for the expression that reads C instead of B.
+        pattern: of a condition, in which the expression is that of B.
+        chosen: where there is no pattern, the query for a BOOLEAN.
         source: what the operands are, as for `expression_matrix.duckdb_answers`.
         shows: for values a and b, the values that the answer shows, in order.
         reads: other values that are computed; whether an error there is one of the query is left open.
@@ -46,6 +48,7 @@ class Place:
     y: str
     query: str
     kind: str = "condition"
+    pattern: str = ""
     chosen: str = ""
     source: str = "pairs"
     shows: Callable[[int, int], list[Read]] | None = None
@@ -60,6 +63,54 @@ class Place:
         """Return the values that the answer has for a pair."""
         return [(self.source, a, b)] if self.shows is None else self.shows(a, b)
 
+    def equal(self, expression: str) -> str:
+        """Return a query with an expression that is a condition or a value."""
+        if not self.pattern:
+            return self.query.replace("{e}", expression)
+        return self._matching(self.pattern, f"B AS {expression}")
+
+    def either(self, expression: str) -> str:
+        """Return a query that tells by the variable whether an expression is true or false."""
+        if not self.pattern:
+            return self.chosen.replace("{e}", expression)
+        return self._matching(self.pattern.replace("B", "(B | C)"), _b_or_c("B", "C", expression))
+
+    @property
+    def takes_several(self) -> bool:
+        """Whether a query can have several expressions in this place."""
+        return bool(self.pattern) or self.kind == "measure"
+
+    def measures(self, expressions: Sequence[str]) -> str:
+        """Return a query with measures m0, m1, ..."""
+        several = ", ".join(f"{expression} AS m{number}" for number, expression in enumerate(expressions))
+        return self.query.replace("{e} AS m", several)
+
+    def conditions(self, expressions: Sequence[tuple[str, bool]]) -> str:
+        """Return a query with conditions, of which a partition's column `k` chooses one by its number.
+
+        The other row of a match chooses, so that a condition is the expression and nothing else. Variables have the
+        condition's number behind their letter.
+
+        Args:
+            expressions: each with whether it tells true from false (`either`) or not (`equal`).
+        """
+        # Where a pair is one row, another one is put before it.
+        pattern = self.pattern if "A" in self.pattern else f"A {self.pattern}"
+        patterns, defined = [], []
+        for number, (expression, both) in enumerate(expressions):
+            each = re.sub(r"\b([AB])\.", rf"\g<1>{number}.", expression)
+            b, c = f"B{number}", f"C{number}"
+            patterns.append(pattern.replace("B", f"({b} | {c})" if both else b).replace("A", f"A{number}"))
+            defined += [f"A{number} AS k = {number}", _b_or_c(b, c, each) if both else f"{b} AS {each}"]
+        return self._matching(" | ".join(patterns), ", ".join(defined))
+
+    def _matching(self, pattern: str, define: str) -> str:
+        return self.query.replace("{pattern}", pattern).replace("{define}", define)
+
+
+def _b_or_c(b: str, c: str, expression: str) -> str:
+    return f"{b} AS {expression}, {c} AS NOT ({expression.replace(f'{b}.', f'{c}.')})"
+
 
 _CLAUSE = "SELECT * FROM t MATCH_RECOGNIZE (PARTITION BY p ORDER BY i MEASURES {measures} {rest})"
 
@@ -67,15 +118,8 @@ _CLAUSE = "SELECT * FROM t MATCH_RECOGNIZE (PARTITION BY p ORDER BY i MEASURES {
 def _condition(name: str, x: str, y: str, *, first: bool = False, **more: object) -> Place:
     """Let the second row's condition have the expression, or the first one's."""
     how = f"{'FIRST' if first else 'LAST'}(CLASSIFIER()) AS how"
-    equal, chosen = ("(B A)", "((B | C) A)") if first else ("(A B)", "(A (B | C))")
-    return Place(
-        name,
-        x,
-        y,
-        _CLAUSE.format(measures=how, rest=f"PATTERN {equal} DEFINE B AS {{e}}"),
-        chosen=_CLAUSE.format(measures=how, rest=f"PATTERN {chosen} DEFINE B AS {{e}}, C AS NOT ({{as C}})"),
-        **more,  # type: ignore[arg-type]
-    )
+    query = _CLAUSE.format(measures=how, rest="PATTERN ({pattern}) DEFINE {define}")
+    return Place(name, x, y, query, pattern="B A" if first else "A B", **more)  # type: ignore[arg-type]
 
 
 def _measure(name: str, x: str, y: str, *, every_row: bool = False, **more: object) -> Place:
@@ -85,7 +129,10 @@ def _measure(name: str, x: str, y: str, *, every_row: bool = False, **more: obje
 
 
 _ROWS = "SELECT * FROM t MATCH_RECOGNIZE ({keys} MEASURES {measures} {rest})"
-_ONE = "SELECT p, CLASSIFIER AS how FROM t MATCH_RECOGNIZE (PARTITION BY p MEASURES CLASSIFIER() AS classifier PATTERN "
+_ONE = (
+    "SELECT p, how FROM t MATCH_RECOGNIZE (PARTITION BY p MEASURES CLASSIFIER() AS how PATTERN ({pattern}) "
+    "DEFINE {define})"
+)
 _AROUND = "MATCH_RECOGNIZE (PARTITION BY p ORDER BY i MEASURES FIRST(v) AS x, LAST(v) AS y{more} PATTERN (A B))"
 
 _TWICE = lambda a, b: [("pairs", a, b)] * 2  # noqa: E731 - one line
@@ -97,14 +144,7 @@ _ALL = [
     _condition("PREV", "PREV(v)", "v", reads=lambda a, b: [("pairs", 0, a)]),  # noqa: ARG005
     _condition("NEXT", "v", "NEXT(v)", first=True, reads=lambda a, b: [("pairs", b, 0)]),  # noqa: ARG005
     _condition("PREV as text", "PREV(v, 1)", "v", text=True, reads=lambda a, b: [("pairs", 0, a)]),  # noqa: ARG005
-    Place(
-        "row",
-        "x",
-        "y",
-        _ONE + "(B) DEFINE B AS {e})",
-        chosen=_ONE + "(B | C) DEFINE B AS {e}, C AS NOT ({as C}))",
-        one_row=True,
-    ),
+    Place("row", "x", "y", _ONE, pattern="B", one_row=True),
     # Depending on the match.
     _condition("A.v", "A.v", "v"),
     _condition("A.v as text", "A.v", "v", text=True),

@@ -6,6 +6,7 @@ ROWPATTERN_SEED chooses another sample.
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import re
@@ -45,25 +46,38 @@ REFUSED: list[Refusal] = []
 
 @cache
 def chosen() -> list[Case]:
-    """Return the cases that are asked, by type, as connections of DuckDB have one time zone."""
+    """Return the cases that are asked, by type and place: connections of DuckDB have one time zone."""
     every = list(expression_matrix.cases())
     if not LONG:
         every = random.Random(SEED).sample(every, SAMPLE * 2)
-    return sorted(every, key=lambda case: (TYPES[case.type].zone or "", case.type))
+    return sorted(every, key=lambda case: (TYPES[case.type].zone or "", case.type, case.place))
 
 
 @pytest.mark.parametrize("part", range(PARTS))
 def test_a_value_is_duckdbs_wherever_it_stands(part: int) -> None:
     cases = chosen()[part * len(chosen()) // PARTS : (part + 1) * len(chosen()) // PARTS]
+    found = _together(cases) if LONG else _alone(cases)
+    different = [each for each in found if not (each.refused and any(refusal.has(each.case) for refusal in REFUSED))]
+    shown = different if LONG else different[:SHOWN]
+    assert not different, f"{len(different)} cases:\n\n" + "\n\n".join(map(str, shown))
+
+
+def _together(cases: list[Case]) -> list[DifferenceError]:
+    """Ask many cases with each query."""
+    different: list[DifferenceError] = []
+    for _, group in itertools.groupby(cases, key=lambda case: (case.type, case.place)):
+        different += expression_matrix.ask_together(list(group))
+    return different
+
+
+def _alone(cases: list[Case]) -> list[DifferenceError]:
     different: list[DifferenceError] = []
     for number, case in enumerate(cases):
         try:
-            # After an error a connection is not used again, so errors take longer than answers.
-            expression_matrix.ask(case, errors=LONG or number % 5 == 0)
+            expression_matrix.ask(case, errors=number % 5 == 0)
         except DifferenceError as found:
-            if not (found.refused and any(each.has(case) for each in REFUSED)):
-                different.append(found)
-    assert not different, f"{len(different)} cases:\n\n" + "\n\n".join(map(str, different[:SHOWN]))
+            different.append(found)
+    return different
 
 
 def test_few_cases_are_refused() -> None:

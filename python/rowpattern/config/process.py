@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import logging
-import logging.handlers
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -225,6 +224,9 @@ class MatchRecognizeConfig:
         Raises:
             ConfigurationError: the file cannot be opened.
         """
+        # Here, as it takes a tenth of the time of importing this package.
+        from logging.handlers import RotatingFileHandler
+
         root = logging.getLogger()
         logging.basicConfig(format=self.logging.format)
         root.setLevel(_LEVEL("logging.level", self.logging.level))
@@ -235,7 +237,7 @@ class MatchRecognizeConfig:
         ):
             return
         try:
-            handler = logging.handlers.RotatingFileHandler(
+            handler = RotatingFileHandler(
                 path,
                 maxBytes=self.logging.max_log_size_mb * 1024 * 1024,
                 backupCount=self.logging.backup_count,

@@ -6,7 +6,6 @@ A mistake has one text, wherever it was made: the place (a file, a variable) is 
 from __future__ import annotations
 
 import contextlib
-import difflib
 import math
 from typing import TYPE_CHECKING, Any, Callable
 
@@ -191,6 +190,8 @@ def mapping(name: str, data: object) -> dict[str, Any]:
 
 def not_a_setting(name: str, known: Collection[str]) -> str:
     """Return what there is to say of a name that is no setting: the nearest one, or all where none is near."""
+    import difflib
+
     near = difflib.get_close_matches(name, known, 1)
     help_ = f"the nearest is {near[0]}" if near else f"the settings are {listed(sorted(known))}"
     return f"{shown(name)[1:-1]} is not a setting; {help_}"

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, Callable, Literal, cast
 from rowpattern.config.process import get_config
 from rowpattern.config.values import threads as read_threads
 from rowpattern.errors import ConfigurationError
-from rowpattern.sql.first_use import query_module
+from rowpattern.sql.first_use import module, query_module
 
 if TYPE_CHECKING:
     from rowpattern.patterns import MatchIterator
@@ -117,17 +117,13 @@ def match_recognize(
     isolated = _isolated(isolation)
     if not stream:
         if isolated:
-            from rowpattern.sql.isolation import answer_isolated
-
-            return answer_isolated(sql, data, tables, context)
+            return module("isolation").answer_isolated(sql, data, tables, context)
         return query_module().answer_query(sql, data, tables, context)
     if stream is not True and stream != "in order":
         raise ConfigurationError(f'stream is {stream!r}; allowed are True, False and "in order"')
     if isolated:
         raise ConfigurationError('isolation="process" answers whole tables; leave out stream, or isolation')
-    from rowpattern.sql.execute.stream import stream_query
-
-    return stream_query(sql, data, tables, context, in_order=stream == "in order")
+    return module("execute.stream").stream_query(sql, data, tables, context, in_order=stream == "in order")
 
 
 def explain(
@@ -159,15 +155,12 @@ def explain(
     Raises:
         What `match_recognize` raises. A clause over a subquery is explained after that subquery was run.
     """
-    query_module()
-    from rowpattern.sql.execute.explanation import explained
-
+    explain_query = module("execute.explanation").explained
     context = _context(memory_limit_mb, timeout_seconds, threads, None, time_zone)
     if _isolated(isolation):
-        from rowpattern.sql.isolation import explain_isolated
-
-        return explain_isolated(sql, data, tables, context, analyze=analyze)
-    return explained(sql, data, tables, context, analyze=analyze)
+        explain_query = module("isolation").explain_isolated
+    explained: Explanation = explain_query(sql, data, tables, context, analyze=analyze)
+    return explained
 
 
 def find_by_conditions(  # noqa: PLR0917 - one caller, the core
@@ -180,12 +173,11 @@ def find_by_conditions(  # noqa: PLR0917 - one caller, the core
     memory_limit_mb: float | None,
 ) -> MatchIterator:
     """Find matches by conditions over named columns; `Pattern.find_iter` calls it."""
-    query_module()
-    from rowpattern.sql.execute.named_conditions import find_iter
-
-    return find_iter(
-        pattern, rows, conditions, partitions, skip, _context(memory_limit_mb, timeout_seconds, None, None)
+    context = _context(memory_limit_mb, timeout_seconds, None, None)
+    found: MatchIterator = module("execute.named_conditions").find_iter(
+        pattern, rows, conditions, partitions, skip, context
     )
+    return found
 
 
 def _isolated(isolation: str | None) -> bool:
@@ -220,6 +212,8 @@ def _context(
 
 
 def _limit(name: str, value: object) -> float:
+    if type(value) is float and value > 0:
+        return value
     if isinstance(value, numbers.Real) and not isinstance(value, bool):
         try:
             found = float(value)

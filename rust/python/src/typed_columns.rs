@@ -129,7 +129,8 @@ fn conversion(values: &Values, kind: Type) -> Option<Conversion> {
 fn held_range(kind: Type) -> (i128, i128) {
     match kind {
         Type::Decimal { width, .. } => {
-            let most = 10_i128.saturating_pow(u32::from(width)) - 1;
+            // One more than its digits can show: DuckDB's `median` of decimals rounds to that.
+            let most = 10_i128.saturating_pow(u32::from(width));
             (-most, most)
         }
         _ => kind.whole_range().unwrap_or((i128::from(i64::MIN), i128::from(i64::MAX))),

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from rowpattern.errors import QueryError
+from rowpattern.sql.arrow.arrays import from_numpy
 from rowpattern.sql.arrow.categories import as_categories
 from rowpattern.sql.arrow.nested_types import with_inner_types
 
@@ -115,4 +116,4 @@ def _durations(values: pa.Array, name: str) -> pa.Array:
     days = parts["days"].astype(np.int64)
     if len(days) and max(int(days.max()), -int(days.min())) > _MOST_DAYS:
         raise QueryError(f"a value of {name} is longer than {_MOST_DAYS} days; write epoch({name})")
-    return pa.array(days * _DAY + parts["nanoseconds"] // 1000, mask=null).view(pa.duration("us"))
+    return from_numpy(days * _DAY + parts["nanoseconds"] // 1000, null).view(pa.duration("us"))

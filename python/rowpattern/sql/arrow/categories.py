@@ -12,6 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rowpattern.errors import QueryError
+from rowpattern.sql.arrow.arrays import from_texts
+from rowpattern.sql.arrow.nested_types import with_inner_types
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,6 +30,7 @@ __all__ = [
     "nulls_like",
     "of_ranks",
     "ranks",
+    "with_inner_ranks",
     "with_labels",
     "with_one_dictionary",
 ]
@@ -53,7 +56,7 @@ def with_one_dictionary(values: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
         return values
     if values.num_chunks > 1:
         values = values.unify_dictionaries()
-    categories = values.chunk(0).dictionary if values.num_chunks else pa.array([], kind.value_type)
+    categories = values.chunk(0).dictionary if values.num_chunks else pa.nulls(0, kind.value_type)
     is_text = pa.types.is_string(kind.value_type) or pa.types.is_large_string(kind.value_type)
     if not is_text:
         if not _ascending(categories):
@@ -105,11 +108,55 @@ def ranks(values: pa.ChunkedArray) -> pa.ChunkedArray:
     return pa.chunked_array(chunks, values.type.index_type)
 
 
+def with_inner_ranks(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return a column with the places of ordered categories in place of them, also inside of lists, structs and maps.
+
+    Categories inside of others are ordered ones: DuckDB gives its ENUMs so, and texts in an encoding as texts.
+    """
+    if is_ordered(values.type):
+        return ranks(values)
+    kind = with_inner_types(values.type, lambda each: each.index_type if pa.types.is_dictionary(each) else each)
+    if kind == values.type or not pa.types.is_nested(values.type):
+        return values
+    return pa.chunked_array([_inner_ranks(chunk) for chunk in values.chunks], kind)
+
+
+def _inner_ranks(values: pa.Array) -> pa.Array:
+    kind, types = values.type, pa.types
+    if types.is_dictionary(kind):
+        return values.indices
+    if types.is_struct(kind):
+        parts = [_inner_ranks(part) for part in values.flatten()]
+        fields = [field.with_type(part.type) for field, part in zip(kind, parts)]
+        return pa.StructArray.from_arrays(parts, fields=fields, mask=values.is_null())
+    if not types.is_nested(kind):
+        return values
+    changed = with_inner_types(kind, lambda each: each.index_type if types.is_dictionary(each) else each)
+    # What is in the lists stays as long as it is, with what no list shows.
+    inside = _inner_ranks(_stored_inside(values))
+    return pa.Array.from_buffers(
+        changed, len(values), values.buffers()[: _own_buffers(kind)], values.null_count, values.offset, [inside]
+    )
+
+
+def _stored_inside(values: pa.Array) -> pa.Array:
+    """Return all that is stored for the lists of an array."""
+    if not pa.types.is_map(values.type):
+        return values.values
+    keys, items = values.keys, values.items
+    entries = [values.type.key_field, values.type.item_field]
+    return pa.StructArray.from_arrays([keys, items], fields=entries)
+
+
+def _own_buffers(kind: pa.DataType) -> int:
+    return 1 if pa.types.is_fixed_size_list(kind) else 2
+
+
 def empty_column(kind: pa.DataType, labels: Sequence[str] | None) -> pa.ChunkedArray:
     """Return a column without rows; of ordered categories it has a dictionary all the same, of these texts."""
     if labels is None:
         return pa.chunked_array([], kind)
-    return pa.chunked_array([_of_labels(pa.array([], kind.index_type), kind, labels)])
+    return pa.chunked_array([_of_labels(pa.nulls(0, kind.index_type), kind, labels)])
 
 
 def with_labels(values: pa.Array, kind: pa.DataType, labels: Sequence[str], name: str) -> pa.Array:
@@ -122,7 +169,7 @@ def with_labels(values: pa.Array, kind: pa.DataType, labels: Sequence[str], name
     if own == list(labels):
         return _of_labels(values.indices.cast(kind.index_type), kind, labels)
     texts = values.cast(kind.value_type)
-    places = pc.index_in(texts, pa.array(labels, kind.value_type))
+    places = pc.index_in(texts, from_texts(labels).cast(kind.value_type))
     if places.null_count != texts.null_count:
         raise QueryError(f"column {name} has a value that is none of its categories {', '.join(labels[:20])}")
     return _of_labels(places.cast(kind.index_type), kind, labels)
@@ -134,7 +181,7 @@ def of_ranks(places: pa.ChunkedArray, kind: pa.DataType, labels: Sequence[str]) 
 
 
 def _of_labels(places: pa.Array, kind: pa.DataType, labels: Sequence[str]) -> pa.DictionaryArray:
-    return pa.DictionaryArray.from_arrays(places, pa.array(labels, kind.value_type), ordered=True)
+    return pa.DictionaryArray.from_arrays(places, from_texts(labels).cast(kind.value_type), ordered=True)
 
 
 def nulls_like(values: pa.ChunkedArray, count: int) -> pa.Array:

@@ -12,6 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from rowpattern.sql.arrow.arrays import number
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -131,4 +133,4 @@ def _uneven_lengths(values: Array, count: int) -> Array | None:
     if longest * count <= max(_FEW_BYTES, 2 * count * (values.nbytes // max(1, len(values)))):
         return None
     # And where each begins.
-    return pc.add(lengths.cast(pa.int64()), 8)
+    return pc.add(lengths.cast(pa.int64()), number(8, pa.int64()))

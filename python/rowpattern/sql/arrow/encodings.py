@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rowpattern.errors import RowsError
+from rowpattern.sql.arrow.arrays import from_numpy, number
 from rowpattern.sql.arrow.nested_types import with_inner_types
 
 if TYPE_CHECKING:
@@ -91,8 +92,8 @@ def _plain(values: Any, kind: pa.DataType, hold: Callable[[int], None]) -> pa.Ar
         return pa.StructArray.from_arrays(fields, fields=list(kind), mask=values.is_null())
     if types.is_list(kind) or types.is_large_list(kind):
         # Arrow's own cast of lists inside of views of lists gives offsets that are one too few (pyarrow 26).
-        lengths = pc.fill_null(pc.list_value_length(values), 0).to_numpy().astype(np.int64)
-        offsets = pa.array(np.concatenate([[0], np.cumsum(lengths)]), pa.int64())
+        lengths = pc.fill_null(pc.list_value_length(values).cast(pa.int64()), number(0, pa.int64())).to_numpy()
+        offsets = from_numpy(np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)]))
         made = pa.ListArray if types.is_list(kind) else pa.LargeListArray
         width = pa.int32() if types.is_list(kind) else pa.int64()
         items = _plain(values.flatten(), kind.value_type, hold)
@@ -106,7 +107,7 @@ def _without_runs(values: Any, kind: pa.DataType, hold: Callable[[int], None]) -
     # A run of billions of rows takes no memory until here: its place for each row, and the values.
     hold(len(values) * (8 + -(-each.nbytes // max(1, runs))))
     ends = np.minimum(values.run_ends.slice(first, runs).to_numpy().astype(np.int64) - values.offset, len(values))
-    return each.take(pa.array(np.repeat(np.arange(runs), np.diff(ends, prepend=0))))
+    return each.take(from_numpy(np.repeat(np.arange(runs), np.diff(ends, prepend=0))))
 
 
 def for_duckdb(table: Any) -> Any:
@@ -140,5 +141,5 @@ def _wider(kind: pa.DataType) -> pa.DataType:
 
 def _with_zeros(values: pa.Array) -> pa.Array:
     null = np.asarray(values.is_null())
-    numbers = np.asarray(values.view(pa.int64()).fill_null(0))
-    return pa.array(numbers, mask=null).view(values.type)
+    numbers = np.asarray(values.view(pa.int64()).fill_null(number(0, pa.int64())))
+    return from_numpy(numbers, null).view(values.type)

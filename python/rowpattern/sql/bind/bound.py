@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from rowpattern.patterns import compile as compile_pattern
 from rowpattern.sql.bind.references import Aggregate, RunningAggregate, Value
+from rowpattern.sql.records import Record, field
 
 if TYPE_CHECKING:
     from rowpattern.patterns import Pattern
@@ -21,8 +21,7 @@ __all__ = ["BoundClause", "BoundMeasure", "Condition", "Key", "TypedPlans"]
 _MOST_PLANS = 16
 
 
-@dataclass(frozen=True)
-class Key:
+class Key(Record):
     """What partitions or orders rows.
 
     Attributes:
@@ -51,8 +50,7 @@ class Key:
         return f"{'DESC' if self.descending else 'ASC'} NULLS {'FIRST' if self.nulls_first else 'LAST'}"
 
 
-@dataclass(frozen=True)
-class Condition:
+class Condition(Record):
     """The condition of a primary variable.
 
     Attributes:
@@ -68,8 +66,7 @@ class Condition:
     start: BoundExpression | None = None
 
 
-@dataclass(frozen=True)
-class BoundMeasure:
+class BoundMeasure(Record):
     """A measure and its name."""
 
     name: str
@@ -95,8 +92,7 @@ class TypedPlans:
         self._plans[key] = plan
 
 
-@dataclass(frozen=True)
-class BoundClause:
+class BoundClause(Record):
     """What a clause does with a table of known columns.
 
     Attributes:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rowpattern.errors import UnsupportedQueryError
 from rowpattern.sql.bind.expressions import ExpressionReader
 from rowpattern.sql.bind.references import Classifier, Navigation, RunningAggregate
 from rowpattern.sql.expression.nodes import Literal
 from rowpattern.sql.expression.write import sql_of
+from rowpattern.sql.records import replace
 
 if TYPE_CHECKING:
     from rowpattern.sql.bind.expressions import Scope
@@ -40,14 +39,12 @@ class ConditionReader(ExpressionReader):
     def _may_lead_outside(self, at: Navigation) -> bool:
         return at != Navigation()
 
-    def _classifier(self, at: Navigation) -> Node:
-        return Literal("STRING", self._own) if at == Navigation() else self._reference(Classifier(at))
+    def _classifier(self, at: Navigation, written: Node) -> Node:
+        if at == Navigation():
+            return Literal("STRING", self._own, span=written.span)
+        return self._reference(Classifier(at), written)
 
     def _aggregate(self, node: Call) -> Node:
         variables = self._aggregated_variables(node)
         call, reads = self._aggregate_call(node)
-        columns = tuple((name, item) for name, item in reads if isinstance(item, str))
-        if len(columns) < len(reads):
-            message = f"{self._text(node)}: CLASSIFIER() and MATCH_NUMBER() cannot be aggregated in DEFINE"
-            raise self._fail(message, node, UnsupportedQueryError)
-        return self._reference(RunningAggregate(sql_of(call), columns, variables, call))
+        return self._reference(RunningAggregate(sql_of(call), reads, variables, call), node)

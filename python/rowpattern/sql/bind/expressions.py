@@ -6,10 +6,11 @@ variable; physical navigation may stand around logical one, not inside; FINAL is
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from rowpattern.errors import QueryError
+from rowpattern.sql.bind.keywords import with_calls
+from rowpattern.sql.bind.leaves import columns_in, is_navigation, leaves
 from rowpattern.sql.bind.references import (
     BoundExpression,
     MatchNumber,
@@ -36,15 +37,17 @@ from rowpattern.sql.expression.nodes import (
     children,
     map_children,
     replaced,
+    span_of,
+    text_of,
     walk,
 )
 from rowpattern.sql.expression.read import NAVIGATION
 from rowpattern.sql.expression.write import sql_of
+from rowpattern.sql.records import Record, field, replace
 from rowpattern.sql.text.source_location import SourceLocation, error_at
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from collections.abc import Set as AbstractSet
+    from collections.abc import Callable
 
     from rowpattern.sql.bind.references import Reference, RowValue
     from rowpattern.sql.bind.scope import Columns, Variables
@@ -53,10 +56,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ExpressionReader",
     "Scope",
-    "columns_in",
     "counts_rows",
-    "is_navigation",
-    "leaves",
     "row_expression",
     "with_fields",
 ]
@@ -72,32 +72,9 @@ _ORDERED_AGGREGATES = frozenset(
 _FARTHEST = 1 << 48
 
 
-def is_navigation(node: Node) -> bool:
-    """Say whether a node is FIRST, LAST, PREV, NEXT, CLASSIFIER or MATCH_NUMBER."""
-    return isinstance(node, Call) and node.name in NAVIGATION
-
-
 def is_aggregate(node: Node) -> bool:
     """Say whether a node is a call of an aggregate."""
     return isinstance(node, Call) and node.name in AGGREGATES and node.name not in NAVIGATION
-
-
-def leaves(node: Node, bound: AbstractSet[str] = frozenset()) -> Iterator[Node]:
-    """Give the columns, stars and navigation in a node from left to right, without the parameters of lambdas."""
-    if isinstance(node, Column):
-        if node.names[0] not in bound:
-            yield node
-    elif isinstance(node, Star) or is_navigation(node):
-        yield node
-    else:
-        inside = bound | set(node.parameters) if isinstance(node, Lambda) else bound
-        for child in children(node):
-            yield from leaves(child, inside)
-
-
-def columns_in(node: Node) -> set[str]:
-    """Return the names of the columns in an expression over references."""
-    return {leaf.names[0] for leaf in leaves(node) if isinstance(leaf, Column)}
 
 
 def counts_rows(call: Call) -> bool:
@@ -121,8 +98,7 @@ def _no_limit() -> None:
     pass
 
 
-@dataclass(frozen=True)
-class Scope:
+class Scope(Record):
     """What names mean in the expressions of a clause.
 
     Attributes:
@@ -152,7 +128,7 @@ class ExpressionReader:
 
     def read(self, written: ExpressionSource) -> BoundExpression:
         """Take the navigation out of an expression."""
-        rewritten = self._rewrite(written.node)
+        rewritten = self._rewrite(with_calls(written.node, self._columns))
         reads = self._references.named(columns_in(rewritten))
         return BoundExpression(sql_of(rewritten), written.text, reads, rewritten)
 
@@ -160,17 +136,16 @@ class ExpressionReader:
         return error_at(message, self._near(node), kind)
 
     def _near(self, node: Node) -> SourceLocation:
-        spans = [each.span for each in walk(node) if each.span is not None]
-        return SourceLocation(self._location.sql, min(spans)[0]) if spans else self._location
+        span = span_of(node)
+        return self._location if span is None else SourceLocation(self._location.sql, span[0])
 
     def _text(self, node: Node) -> str:
         """Return an expression as the query has it."""
-        spans = [each.span for each in walk(node) if each.span is not None]
-        text = self._location.sql[min(spans)[0] : max(end for _, end in spans)] if spans else ""
-        return " ".join(text.split())
+        return text_of(node, self._location.sql)
 
-    def _reference(self, item: Reference) -> Node:
-        return Column((self._references.name(item),))
+    def _reference(self, item: Reference, written: Node) -> Node:
+        """Return a reference in the place of what the query has for it."""
+        return Column((self._references.name(item),), span=span_of(written))
 
     def _rewrite(self, node: Node) -> Node:
         self._looked_up += 1
@@ -221,7 +196,7 @@ class ExpressionReader:
         if name == "MATCH_NUMBER":
             if node.arguments:
                 raise self._fail("MATCH_NUMBER() takes no argument", node)
-            return self._reference(MatchNumber())
+            return self._reference(MatchNumber(), node)
         if name == "CLASSIFIER":
             return self._navigate(node, node, Navigation(final=self._final))
         if name in {"FIRST", "LAST"}:
@@ -287,22 +262,22 @@ class ExpressionReader:
             elif isinstance(leaf, Call):
                 if leaf.arguments:
                     raise self._fail("MATCH_NUMBER() takes no argument", leaf)
-                new[id(leaf)] = self._reference(MatchNumber())
+                new[id(leaf)] = self._reference(MatchNumber(), leaf)
         if len(qualifiers) > 1:
             raise self._fail("all columns in one navigation or aggregate must be of the same variable", whole)
         at = replace(at, variables=next(iter(qualifiers), None))
         at = self._normalized(at, whole)
         for leaf, column, fields in columns:
-            new[id(leaf)] = with_fields(self._reference(Value(column, at)), fields)
+            new[id(leaf)] = with_fields(self._reference(Value(column, at), whole if leaf is inner else leaf), fields)
         for call in classifiers:
-            new[id(call)] = self._classifier(at)
+            new[id(call)] = self._classifier(at, whole if call is inner else call)
         result = replaced(inner, new)
         # A column and a classifier are NULL where there is no row; the match's number is not.
         read_there = isinstance(inner, Column) or (isinstance(inner, Call) and inner.name == "classifier")
         if read_there or not self._may_lead_outside(at):
             return result
         # Where navigation leads nowhere the answer is NULL, whatever the expression makes of NULLs.
-        return Case((Branch(self._reference(RowExists(at)), result),), _NULL)
+        return Case((Branch(Column((self._references.name(RowExists(at)),)), result),), _NULL, span=span_of(whole))
 
     def _may_lead_outside(self, at: Navigation) -> bool:
         raise NotImplementedError
@@ -334,7 +309,7 @@ class ExpressionReader:
     def _normalized(self, at: Navigation, whole: Node) -> Navigation:
         raise NotImplementedError
 
-    def _classifier(self, at: Navigation) -> Node:
+    def _classifier(self, at: Navigation, written: Node) -> Node:
         raise NotImplementedError
 
     def _aggregate(self, node: Call) -> Node:
@@ -411,11 +386,12 @@ def row_expression(
     columns, variables = scope.columns, scope.variables
     names: dict[str, None] = {}
     new: dict[int, Node] = {}
-    for node in walk(written.node):
+    whole = with_calls(written.node, columns)
+    for node in walk(whole):
         if isinstance(node, (Star, Semantics)) or is_navigation(node) or is_aggregate(node):
             message = f"{what} takes expressions over one row; {written.text} is not"
             raise error_at(message, location, QueryError)
-    for leaf in leaves(written.node):
+    for leaf in leaves(whole):
         if isinstance(leaf, Column):
             if len(leaf.names) > 1 and columns.find(leaf) is None and not columns.is_table(leaf.names[0]):
                 members = variables.members(folded(leaf))
@@ -425,4 +401,4 @@ def row_expression(
             _, name, fields = columns.resolve(leaf)
             names[name] = None
             new[id(leaf)] = with_fields(Column((name,), span=leaf.span), fields)
-    return replaced(written.node, new), tuple(names)
+    return replaced(whole, new), tuple(names)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rowpattern.sql.bind.expressions import ExpressionReader, counts_rows
 from rowpattern.sql.bind.references import Aggregate, Classifier, Navigation
 from rowpattern.sql.expression.nodes import Branch, Case, Column, Conjunction, Literal, Operation, walk
 from rowpattern.sql.expression.write import sql_of
+from rowpattern.sql.records import replace
 
 if TYPE_CHECKING:
     from rowpattern.sql.bind.expressions import Scope
@@ -35,15 +35,15 @@ class MeasureReader(ExpressionReader):
     def _may_lead_outside(self, at: Navigation) -> bool:  # noqa: ARG002 - a match may be empty
         return True
 
-    def _classifier(self, at: Navigation) -> Node:
-        return self._reference(Classifier(at))
+    def _classifier(self, at: Navigation, written: Node) -> Node:
+        return self._reference(Classifier(at), written)
 
     def _aggregate(self, node: Call) -> Node:
         variables = self._aggregated_variables(node)
         over_references, reads = self._aggregate_call(node)
         call = self._filtered(over_references, variables)
         counted = (self._variables.primary if variables is None else variables) if counts_rows(node) else None
-        return self._reference(Aggregate(sql_of(call), reads, self._final, counted, call))
+        return self._reference(Aggregate(sql_of(call), reads, self._final, counted, call), node)
 
     def _filtered(self, call: Call, variables: tuple[str, ...] | None) -> Call:
         """Leave out rows that are mapped to other variables."""

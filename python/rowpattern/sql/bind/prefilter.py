@@ -5,14 +5,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rowpattern.sql.bind.expressions import columns_in
+from rowpattern.sql.bind.leaves import columns_in
 from rowpattern.sql.bind.references import BoundExpression, Navigation, RowExists, Value, depends_on_the_match
 from rowpattern.sql.expression.lambdas import renamed
 from rowpattern.sql.expression.nodes import Conjunction
 from rowpattern.sql.expression.write import sql_of
+from rowpattern.sql.records import replace
 
 if TYPE_CHECKING:
     from rowpattern.sql.bind.references import Reference, References

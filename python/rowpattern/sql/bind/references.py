@@ -6,9 +6,11 @@ handed to DuckDB, one row for each row of the answer.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Union
+
+from rowpattern.sql.expression.nodes import Column, text_of, walk
+from rowpattern.sql.records import Record, field
 
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
@@ -32,8 +34,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
-class Navigation:
+class Navigation(Record):
     """Which row to read, seen from a row of a match (ISO/IEC 19075-5, section 5.6).
 
     Attributes:
@@ -51,35 +52,30 @@ class Navigation:
     final: bool = False
 
 
-@dataclass(frozen=True)
-class Value:
+class Value(Record):
     """A column's value at the row to which `at` leads; NULL where there is none."""
 
     column: str
     at: Navigation
 
 
-@dataclass(frozen=True)
-class RowExists:
+class RowExists(Record):
     """Whether `at` leads to a row."""
 
     at: Navigation
 
 
-@dataclass(frozen=True)
-class Classifier:
+class Classifier(Record):
     """The classifier of the row to which `at` leads; NULL where it is not in the match."""
 
     at: Navigation
 
 
-@dataclass(frozen=True)
-class MatchNumber:
+class MatchNumber(Record):
     """The match's number in its partition, from 1."""
 
 
-@dataclass(frozen=True)
-class RowClassifier:
+class RowClassifier(Record):
     """The classifier of a row that is being aggregated."""
 
 
@@ -87,8 +83,7 @@ class RowClassifier:
 RowValue = Union[str, RowClassifier, MatchNumber]
 
 
-@dataclass(frozen=True)
-class Aggregate:
+class Aggregate(Record):
     """An aggregate over rows of the match.
 
     Attributes:
@@ -107,21 +102,25 @@ class Aggregate:
     tree: Node | None = field(default=None, compare=False)
 
 
-@dataclass(frozen=True)
-class RunningAggregate:
+class RunningAggregate(Record):
     """An aggregate over the match so far, in a condition.
 
     Attributes:
         sql: the call, over columns named as in `reads`.
-        reads: the columns of each of the rows that it reads, by its names for them.
+        reads: what each of the rows gives to it, by its names for that.
         variables: rows mapped to these primary variables are aggregated; None for all rows of the match.
         tree: the call as a tree.
     """
 
     sql: str
-    reads: tuple[tuple[str, str], ...]
+    reads: tuple[tuple[str, RowValue], ...]
     variables: tuple[str, ...] | None
     tree: Node | None = field(default=None, compare=False)
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """The columns among what it reads, by its names for them."""
+        return {name: item for name, item in self.reads if isinstance(item, str)}
 
 
 Reference = Union[Value, RowExists, Classifier, MatchNumber, Aggregate, RunningAggregate]
@@ -134,8 +133,7 @@ def depends_on_the_match(item: Reference) -> bool:
     return True
 
 
-@dataclass
-class References:
+class References(Record, frozen=False):
     """Gives each reference a name; the same reference has one name in a clause."""
 
     names: dict[Reference, str] = field(default_factory=dict)
@@ -160,8 +158,7 @@ class References:
         return tuple((name, self.by_name[name]) for name in found)
 
 
-@dataclass(frozen=True)
-class BoundExpression:
+class BoundExpression(Record):
     """An expression over references.
 
     Attributes:
@@ -187,6 +184,11 @@ class BoundExpression:
         if len(self.reads) == 1 and self.sql == f'"{self.reads[0][0]}"':
             return self.reads[0][1]
         return None
+
+    def written_as(self, name: str, query: str) -> str:
+        """Return how the query writes a reference; nothing where it does not. Takes time linear in the expression."""
+        columns = (each for each in walk(self.tree) if isinstance(each, Column)) if self.tree is not None else ()
+        return next((text_of(each, query) for each in columns if each.names[0] == name), "")
 
     @property
     def origin(self) -> str | None:

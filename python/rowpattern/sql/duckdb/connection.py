@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import duckdb
 
-from rowpattern.errors import QueryError, QueryLimitError, UnsupportedQueryError
+from rowpattern.errors import QueryError, QueryLimitError, RowPatternError, UnsupportedQueryError
 from rowpattern.sql.arrow.categories import is_ordered, marked_ordered
 from rowpattern.sql.arrow.encodings import for_duckdb
 from rowpattern.sql.duckdb.arrow_types import duckdb_type
@@ -27,8 +27,10 @@ from rowpattern.sql.runtime.supervised import SupervisedThreads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from types import TracebackType
 
     import pyarrow as pa
+    from typing_extensions import Self
 
     from rowpattern.sql.duckdb.spill_directory import SpillDirectory
     from rowpattern.sql.runtime.context import ExecutionContext
@@ -90,9 +92,8 @@ def _connect(memory_mb: float, threads: int, time_zone: str, spill_directory: st
         "temp_directory": spill_directory,
     }
     connection = duckdb.connect(":memory:", config={**_SETTINGS, **limits})
-    connection.execute("SET python_enable_replacements = false")
-    # It would be printed when a query takes seconds.
-    connection.execute("SET enable_progress_bar = false")
+    # Progress would be printed when a query takes seconds.
+    connection.execute("SET python_enable_replacements = false; SET enable_progress_bar = false")
     try:
         # Never the machine's.
         connection.execute(f"SET TimeZone = '{duckdb_zone(time_zone).replace(chr(39), chr(39) * 2)}'")
@@ -112,20 +113,30 @@ def _close(connection: duckdb.DuckDBPyConnection) -> None:
 class Database:
     """A connection for one query, with the tables that are registered in it.
 
+    It is taken when DuckDB is first asked for something: what the engine computes needs none.
+
     Attributes:
         time_zone: in which it computes.
     """
 
     def __init__(
         self,
-        connection: duckdb.DuckDBPyConnection,
         context: ExecutionContext,
         time_zone: str,
+        connection: duckdb.DuckDBPyConnection | None = None,
         directory: SpillDirectory | None = None,
     ) -> None:
-        """Use a connection within the limits of a run; what does not fit into memory is in a directory."""
+        """Work within the limits of a run.
+
+        Args:
+            context: the limits.
+            time_zone: in which it computes.
+            connection: one of its own; without one, one of the pool.
+            directory: where is what does not fit into memory.
+        """
         self.time_zone = time_zone
-        self._connection = connection
+        self._taken = connection
+        self._limits = (context.memory_mb, context.threads, time_zone)
         self._context = context
         self._directory = directory
         self._registered: set[str] = set()
@@ -133,14 +144,67 @@ class Database:
         self._others: dict[str, Database] = {}
         self._until_end: contextlib.ExitStack | None = None
         self._left: Task[Any] | None = None
+        self._broken = False
         self._process = os.getpid()
-        # Until `_close`.
-        own(connection)
+        if connection is not None:
+            # Until `_close`.
+            own(connection)
+
+    def __enter__(self) -> Self:
+        """Begin a query."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Give the connection back to the pool, without tables; close it where what state it is in is not known."""
+        if error is None:
+            try:
+                if self.own:
+                    self.forget()
+            except BaseException as failed:
+                self.end(failed)
+                self.close()
+                raise
+        self.end(error)
+        refused = isinstance(error, RowPatternError) and not isinstance(error, QueryLimitError)
+        if error is not None and not (refused and self.forgotten()):
+            self.close()
+        elif self._taken is not None and self.own:
+            _put_back(self._limits, self._taken)
+
+    @property
+    def _connection(self) -> duckdb.DuckDBPyConnection:
+        assert self._taken is not None  # noqa: S101 - `connect` was called
+        return self._taken
+
+    def connect(self) -> None:
+        """Take the connection, where it was not taken yet.
+
+        Raises:
+            QueryLimitError: it took too long.
+            UnsupportedQueryError: DuckDB does not know the time zone.
+        """
+        if self._taken is None:
+            connection = _resting_connection(self._limits)
+            if connection is None:
+                connection = _supervised.supervise(lambda: _connect(*self._limits), self._context)
+            own(connection)
+            self._taken = connection
 
     @property
     def threads(self) -> int:
         """The most threads that work on the query."""
         return self._context.threads
+
+    @property
+    def free_bytes(self) -> int:
+        """How much of the query's memory is left."""
+        return max(0, int(min(self._context.memory_mb, _MOST_MEMORY_MB)) * 2**20 - self._context.held_bytes)
+
+    def memory_error(self) -> QueryLimitError:
+        """Make the error for memory that is used up."""
+        return self._context.memory_error()
 
     @property
     def remaining(self) -> dict[str, float]:
@@ -212,6 +276,16 @@ class Database:
             self._connection.unregister(name)
         self._registered.clear()
 
+    def forgotten(self) -> bool:
+        """Unregister all tables after an error; say whether the connection can go on: DuckDB only refused something."""
+        if not self.own or self._left is not None or self._broken:
+            return False
+        try:
+            self.forget()
+        except duckdb.Error:
+            return False
+        return True
+
     def end(self, error: BaseException | None) -> None:
         """Give back the connections for other time zones."""
         if self._until_end is not None:
@@ -229,7 +303,8 @@ class Database:
             return
 
         def end() -> None:
-            _close(self._connection)
+            if self._taken is not None:
+                _close(self._taken)
             and_then()
 
         if self._left is None:
@@ -252,8 +327,20 @@ class Database:
         Raises:
             QueryLimitError: it took too long or too much memory.
         """
-        found = self._within_limits(lambda: self._connection.execute(_PLAN, [sql]).fetchall())
-        return str(found[0][0])
+        return str(self.rows(_PLAN, [sql])[0][0])
+
+    def rows(self, sql: str, parameters: list[str], *, quick: bool = False) -> list[tuple[Any, ...]]:
+        """Run a query that reads no table.
+
+        Args:
+            sql: the query.
+            parameters: its parameters.
+            quick: whether it takes too little time to have another thread do it, so that it can be interrupted.
+
+        Raises:
+            QueryLimitError: it took too long or too much memory.
+        """
+        return self._within_limits(lambda: self._connection.execute(sql, parameters).fetchall(), quick=quick)
 
     def stream(self, sql: str, batch_rows: int) -> Iterator[pa.RecordBatch]:
         """Run a query over registered tables, and give its answer in batches as it comes.
@@ -291,16 +378,18 @@ class Database:
 
         return self._within_limits(projected)
 
-    def _within_limits(self, work: Callable[[], _Found]) -> _Found:
+    def _within_limits(self, work: Callable[[], _Found], *, quick: bool = False) -> _Found:
         if not self.own:
             raise QueryError("a stream cannot be read in a forked child of the process that made it")
+        self.connect()
         try:
-            return _supervised.supervise(work, self._context, self._interrupt, self._leave)
+            return work() if quick else _supervised.supervise(work, self._context, self._interrupt, self._leave)
         except duckdb.OutOfMemoryException as error:
             raise self._too_large(str(error)) from None
         except duckdb.InterruptException:
             raise self._context.timeout_error() from None
         except duckdb.Error as error:
+            self._broken |= isinstance(error, (duckdb.FatalException, duckdb.InternalException))
             if self._is_full(str(error)):
                 raise self._too_large(str(error)) from None
             raise QueryError(_message(str(error))) from None
@@ -374,33 +463,27 @@ def _message(text: str) -> str:
     return (rest if kind.endswith("Error") else text).strip()
 
 
-@contextlib.contextmanager
-def database(context: ExecutionContext, time_zone: str | None = None) -> Iterator[Database]:
-    """Take a connection for one query; it is given back without tables.
+def database(context: ExecutionContext, time_zone: str | None = None) -> Database:
+    """Return a connection for one query, which `with` gives back to the pool.
 
     Args:
         context: the query's limits.
         time_zone: in which it computes; by default the one that the caller named, or UTC.
     """
-    limits = (context.memory_mb, context.threads, time_zone or context.time_zone or UTC)
+    return Database(context, time_zone or context.time_zone or UTC)
+
+
+def _resting_connection(limits: tuple[float, int, str]) -> duckdb.DuckDBPyConnection | None:
+    """Take a connection with these limits out of the pool, the one that was used last; None where there is none."""
     with _resting_lock:
         fitting = [each for each in _resting if each[0] == limits]
-        if fitting:
-            _resting.remove(fitting[-1])
-    connection = fitting[-1][1] if fitting else _supervised.supervise(lambda: _connect(*limits), context)
-    used = Database(connection, context, limits[2])
-    try:
-        yield used
-        if used.own:
-            used.forget()
-    except BaseException as error:
-        # What state it is in is not known.
-        used.end(error)
-        used.close()
-        raise
-    used.end(None)
-    if not used.own:
-        return
+        if not fitting:
+            return None
+        _resting.remove(fitting[-1])
+    return fitting[-1][1]
+
+
+def _put_back(limits: tuple[float, int, str], connection: duckdb.DuckDBPyConnection) -> None:
     with _resting_lock:
         _resting.append((limits, connection))
         left = _resting.pop(0)[1] if len(_resting) > _MOST_RESTING else None
@@ -425,7 +508,7 @@ def spilling_database(context: ExecutionContext, time_zone: str | None = None) -
     except BaseException:
         directory.remove()
         raise
-    used = Database(connection, context, zone, directory)
+    used = Database(context, zone, connection, directory)
     try:
         yield used
     finally:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
+from rowpattern.sql.duckdb.connection import database
 from rowpattern.sql.runtime.ownership import own
-from rowpattern.sql.runtime.supervised import SupervisedThreads
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,11 +21,8 @@ __all__ = ["parse_texts"]
 
 # Texts in one call: the statement has a parameter for each.
 _MOST_TEXTS = 64
-# DuckDB's parser cannot be interrupted: what is longer is parsed in a thread, by a connection that shorter texts do not
-# wait for.
+# DuckDB's parser cannot be interrupted: what is longer is parsed in another thread.
 _LONG = 1 << 14
-
-_supervised = SupervisedThreads("rowpattern-parsing", "texts of queries")
 
 
 class _Parser:
@@ -35,24 +32,21 @@ class _Parser:
         self._lock = threading.Lock()
         self._connection: duckdb.DuckDBPyConnection | None = None
 
-    def trees(self, texts: Sequence[str]) -> list[dict[str, Any]]:
-        calls = ", ".join(["json_serialize_sql(?, skip_null := true, skip_empty := true)"] * len(texts))
+    def rows(self, sql: str, parameters: list[str]) -> list[tuple[Any, ...]]:
         with self._lock:
             if self._connection is None:
                 self._connection = duckdb.connect(":memory:", config={"threads": "1"})
                 own(self._connection)
-            found = self._connection.execute(f"SELECT {calls}", list(texts)).fetchone()
-        return [json.loads(tree) for tree in found or ()]
+            return self._connection.execute(sql, parameters).fetchall()
 
 
 _parser = _Parser()
-_parser_of_long_texts = _Parser()
 
 
 def _forget() -> None:
     # The parent's connection stays (it is owned), and another thread of the parent's may have held its lock.
-    global _parser, _parser_of_long_texts
-    _parser, _parser_of_long_texts = _Parser(), _Parser()
+    global _parser  # noqa: PLW0603 - one for the process
+    _parser = _Parser()
 
 
 if hasattr(os, "register_at_fork"):
@@ -64,18 +58,21 @@ def parse_texts(texts: Sequence[str], context: ExecutionContext | None = None) -
 
     One call for all of a query's texts: 0.3 ms and some hundredths for each (DuckDB 2.0.1).
 
+    Args:
+        texts: each of them.
+        context: the query that they are of, whose connection parses them; without one, another connection does.
+
     Raises:
         QueryLimitError: the time of the query was over.
     """
-    if sum(map(len, texts)) <= _LONG:
-        return _parsed(_parser, texts)
-    if context is None:
-        return _parsed(_parser_of_long_texts, texts)
-    return _supervised.supervise(lambda: _parsed(_parser_of_long_texts, texts), context)
-
-
-def _parsed(parser: _Parser, texts: Sequence[str]) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for first in range(0, len(texts), _MOST_TEXTS):
-        found += parser.trees(texts[first : first + _MOST_TEXTS])
+        some = list(texts[first : first + _MOST_TEXTS])
+        calls = ", ".join(["json_serialize_sql(?, skip_null := true, skip_empty := true)"] * len(some))
+        if context is None:
+            ((*trees,),) = _parser.rows(f"SELECT {calls}", some)
+        else:
+            with database(context) as using:
+                ((*trees,),) = using.rows(f"SELECT {calls}", some, quick=sum(map(len, some)) <= _LONG)
+        found += map(json.loads, trees)
     return found

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rowpattern.sql.bind.references import Aggregate, Classifier, MatchNumber, RowExists, RunningAggregate, Value
 from rowpattern.sql.duckdb.connection import database
 from rowpattern.sql.execute.placement import placements
 from rowpattern.sql.execute.query import QueryExecution, bound_clause, parsed_query, tables_of
+from rowpattern.sql.records import Record
 from rowpattern.sql.tables.reading import table_reader
 from rowpattern.sql.text.source_location import nesting_limited
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from rowpattern.sql.bind.bound import BoundClause, Key
     from rowpattern.sql.bind.references import BoundExpression, Reference
@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Explanation", "explained"]
 
 
-@dataclass(frozen=True)
-class Explanation:
+class Explanation(Record):
     """How a query is answered; `str()` is for people.
 
     Attributes:
@@ -82,6 +81,7 @@ def _clause(  # noqa: PLR0917 - used once
     for words, keys in (("PARTITION BY", bound.partition_by), ("ORDER BY", bound.order_by)):
         if keys:
             lines.append(f"{words} {', '.join(map(_key, keys))}")
+            lines += [f"  {key.name}: {line}" for key in keys for line in ways.get(f"{words} {key.name}", [])]
     if bound.partition_by or bound.order_by:
         how = {None: "ordered where they are not in order already", True: "were ordered"}
         lines.append(f"rows {how.get(sorted_rows, 'were in order already, and not copied')}")
@@ -91,11 +91,12 @@ def _clause(  # noqa: PLR0917 - used once
         if variable not in conditions:
             lines.append(f"{variable}: true of every row")
         else:
-            lines += _computed(f"{variable} AS", conditions[variable], ways[f"DEFINE {variable}"])
+            lines += _computed(f"{variable} AS", conditions[variable], ways[f"DEFINE {variable}"], parsed.sql)
     lines += bound.compiled().explain().split("\n")
     lines.append(f"{bound.rows_shown.upper()} PER MATCH; AFTER MATCH SKIP {' '.join(bound.skip).strip().upper()}")
     for measure in bound.measures:
-        lines += _computed(f"measure {measure.name}:", measure.expression, ways.get(f"measure {measure.name}", []))
+        own = ways.get(f"measure {measure.name}", [])
+        lines += _computed(f"measure {measure.name}:", measure.expression, own, parsed.sql)
     lines.append(f"cost: {_cost(bound, table.rows)}")
     return lines
 
@@ -104,12 +105,13 @@ def _key(key: Key) -> str:
     return f"{key.name}{' DESC' if key.descending else ''}{' NULLS FIRST' if key.nulls_first else ''}"
 
 
-def _computed(what: str, expression: BoundExpression, ways: list[str]) -> list[str]:
+def _computed(what: str, expression: BoundExpression, ways: list[str], query: str) -> list[str]:
     if expression.only is not None and not ways:
         by_duckdb = isinstance(expression.only, Aggregate) and expression.only.counts is None
         return [f"{what} {expression.text}: {_reference(expression.only)}{'' if by_duckdb else ', without DuckDB'}"]
     lines = [f"{what} {expression.text}: {ways[0]}", *(f"  {line}" for line in ways[1:])]
-    return lines + [f"  {name}: {_reference(item)}" for name, item in expression.reads]
+    texts = [(expression.written_as(name, query), item) for name, item in expression.reads]
+    return lines + [f"  {text}: {_reference(item)}" for text, item in texts if text]
 
 
 def _reference(item: Reference) -> str:
@@ -122,13 +124,17 @@ def _reference(item: Reference) -> str:
     if isinstance(item, MatchNumber):
         return "the match's number"
     if isinstance(item, RunningAggregate):
-        return f"{item.sql} of the match so far"
+        return f"over the rows {_mapped(item.variables)} so far"
     over = "the whole match" if item.final else "the match up to the row"
-    return f"a count over {over}" if item.counts is not None else f"{item.sql} over {over}, by DuckDB"
+    return f"a count over {over}" if item.counts is not None else f"over {over}, by DuckDB"
+
+
+def _mapped(variables: Sequence[str] | None) -> str:
+    return "of the match" if variables is None else f"mapped to {' or '.join(variables)}"
 
 
 def _place(at: Any) -> str:
-    of = "" if at.variables is None else f" mapped to {' or '.join(at.variables)}"
+    of = "" if at.variables is None else f" {_mapped(at.variables)}"
     if at.first or at.offset or at.variables is not None or at.final:
         way = "first" if at.first else "last"
         offset = f" + {at.offset}" if at.offset and at.first else f" - {at.offset}" if at.offset else ""

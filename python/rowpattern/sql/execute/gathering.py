@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from rowpattern.errors import QueryLimitError
+from rowpattern.sql.arrow.arrays import from_numpy
 from rowpattern.sql.execute.row_order import row_order
 from rowpattern.sql.tables.reading import size_bytes
 
@@ -126,7 +127,7 @@ def rows_between(
     """Return the rows from one place on up to another; `order` has the row of each, None where rows are in order."""
     if order is None:
         return pa.Table.from_arrays([column.slice(begin, end - begin) for column in columns], schema=schema)
-    rows = pa.array(order[begin:end])
+    rows = from_numpy(order[begin:end])
     return pa.Table.from_arrays([column.take(rows) for column in columns], schema=schema)
 
 

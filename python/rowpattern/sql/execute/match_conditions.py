@@ -11,24 +11,27 @@ The file is long because what is written for one part decides which columns, set
 from __future__ import annotations
 
 import contextlib
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 
 from rowpattern.errors import QueryError, QueryLimitError
 from rowpattern.patterns import Conditions
+from rowpattern.sql.arrow.arrays import from_numpy
 from rowpattern.sql.arrow.categories import nulls_like
-from rowpattern.sql.bind.expressions import columns_in, leaves
+from rowpattern.sql.bind.leaves import columns_in, leaves
 from rowpattern.sql.bind.references import (
     BoundExpression,
     Classifier,
     MatchNumber,
     Navigation,
+    RowClassifier,
     RowExists,
     RunningAggregate,
     Value,
 )
+from rowpattern.sql.execute.bounded import project_bounded
 from rowpattern.sql.execute.engine_columns import engine_column, literal_of
 from rowpattern.sql.execute.rounds import RoundAggregate, RoundExpression, RoundRow, Rounds, RoundValue
 from rowpattern.sql.execute.row_expressions import RowInputs, compute
@@ -46,6 +49,7 @@ from rowpattern.sql.expression.typed import (
     walk_typed,
 )
 from rowpattern.sql.expression.write import sql_of
+from rowpattern.sql.records import replace
 from rowpattern.sql.text.source_location import error_at
 
 if TYPE_CHECKING:
@@ -118,7 +122,7 @@ def match_conditions(
     Raises:
         QueryError: one cannot be computed, or is neither true nor false; it is named.
     """
-    compiler = _Compiler(conditions, together, rows, database)
+    compiler = _Compiler(pattern.variables, conditions, together, rows, database)
     compiled = compiler.compile()
     starts = _starts(conditions, together, rows, database)
     found = Conditions(pattern, compiler.columns, compiler.sets, compiler.aggregates, compiled, starts)
@@ -164,8 +168,14 @@ class _Compiler:
     """Compiles the conditions of one pattern; they share columns, sets and aggregates."""
 
     def __init__(
-        self, conditions: Sequence[Condition], together: TypedClause, rows: OrderedPartitions, database: Database
+        self,
+        variables: Sequence[str],
+        conditions: Sequence[Condition],
+        together: TypedClause,
+        rows: OrderedPartitions,
+        database: Database,
     ) -> None:
+        self.variables = tuple(variables)
         self._conditions = conditions
         self._together = together
         self._rows = rows
@@ -254,7 +264,7 @@ class _Compiler:
     def _over_columns(self, parts: Sequence[Computed], zone: str) -> list[pa.ChunkedArray]:
         """Compute parts for each row, and, last, for none."""
         columns: dict[str, pa.ChunkedArray] = {"none": pa.chunked_array([pa.nulls(self._rows.count + 1)])}
-        texts = []
+        parts_there: list[tuple[str, Node]] = []
         for part in parts:
             items = {name: self._items[name] for name in columns_in(part.tree)}
             read = {name: item for name, item in items.items() if isinstance(item, (Value, RowExists))}
@@ -266,12 +276,13 @@ class _Compiler:
                 new[name] = f"{name} {rows}"
                 if new[name] not in columns:
                     columns[new[name]] = self._value_column(item, rows)
-            texts.append(cast_sql(sql_of(renamed(part.tree, new)), part.type))
-        return list(self._database.in_zone(zone).project(", ".join(texts), pa.table(columns)).columns)
+            tree = renamed(part.tree, new)
+            parts_there.append((cast_sql(sql_of(tree), part.type), tree))
+        return project_bounded(parts_there, pa.table(columns), self._database.in_zone(zone))
 
     def _value_column(self, item: Value | RowExists, rows: int) -> pa.ChunkedArray:
         if isinstance(item, RowExists):
-            return pa.chunked_array([self._rows.inside(rows), pa.array([False])])
+            return pa.chunked_array([self._rows.inside(rows), from_numpy(np.zeros(1, dtype=bool))])
         values = self._rows.shifted(item.column, rows)
         return pa.chunked_array([*values.chunks, nulls_like(values, 1)], values.type)
 
@@ -347,7 +358,7 @@ class _Compiler:
 
     def _argument(self, item: RunningAggregate, argument: TypedExpression, condition: Condition) -> int:
         node, kind = argument.node, argument.type or ""
-        columns = dict(item.reads)
+        columns = item.columns
         if isinstance(node, Reference):
             return self.value_column(columns[node.name], kind)
         inputs = RowInputs(self._rows, {name: Value(column, Navigation()) for name, column in columns.items()})
@@ -433,10 +444,9 @@ class _Writer:
                 found = self._compiler.typed_aggregate(name)
                 kept = self._compiler.aggregate(name, item, self._condition)
                 if kept is None:
-                    given.append(("rows", self._compiler.set_number(item.variables)))
-                    arguments.append(
-                        RoundAggregate(name, found.whole.sql, dict(item.reads), found.whole.zone, found.type)
-                    )
+                    asked, argument = self._aggregated(item, name, found)
+                    given += asked
+                    arguments.append(argument)
                 else:
                     given.append(kept)
                     arguments.append(RoundValue(name, found.type or ""))
@@ -452,11 +462,26 @@ class _Writer:
         number = self._compiler.expression((node, self._zone), lambda: self._expression(node, arguments))
         return ("computed", kind, number, tuple(given))
 
+    def _aggregated(
+        self, item: RunningAggregate, name: str, found: TypedAggregate
+    ) -> tuple[list[CoreNode], RoundAggregate]:
+        """Return what a request has for an aggregate that is computed in rounds."""
+        classifiers = tuple(each for each, value in item.reads if isinstance(value, RowClassifier))
+        numbers = tuple(each for each, value in item.reads if isinstance(value, MatchNumber))
+        # The classifier of a row is the variable to which it is mapped.
+        variables = (item.variables or self._compiler.variables) if classifiers else ()
+        given: list[CoreNode] = [("rows", self._compiler.set_number(item.variables))]
+        given += [("rows", self._compiler.set_number((variable,))) for variable in variables]
+        given += [("match number", "BIGINT")] if numbers else []
+        return given, RoundAggregate(
+            name, found.whole.sql, item.columns, found.whole.zone, found.type, classifiers, variables, numbers
+        )
+
     def _refused(self, node: Constant, kind: str) -> CoreNode:
         """Ask for a constant that DuckDB refuses, so that its error is raised where its value is wanted."""
         named = self._compiler.named(self._condition)
         sql = cast_sql(node.sql, node.type)
-        expression = RoundExpression(named, sql, node.type, self._zone, (_OF_NOTHING,))
+        expression = RoundExpression(named, sql, node.type, self._zone, None, (_OF_NOTHING,))
         number = self._compiler.expression((node, self._zone), lambda: expression)
         return ("computed", kind, number, (_NOTHING,))
 
@@ -474,4 +499,4 @@ class _Writer:
             arguments, tree = [replace(aggregate, sql=whole, type=node.type)], Column((aggregate.name,))
         sql = cast_sql(sql_of(tree), node.type)
         named = self._compiler.named(self._condition)
-        return RoundExpression(named, sql, node.type, self._zone, tuple(arguments))
+        return RoundExpression(named, sql, node.type, self._zone, tree, tuple(arguments))

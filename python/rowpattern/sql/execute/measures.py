@@ -13,14 +13,15 @@ import numpy as np
 import pyarrow as pa
 
 from rowpattern.errors import QueryError, QueryLimitError
+from rowpattern.sql.arrow.arrays import from_numpy, from_texts
 from rowpattern.sql.arrow.chunks import computed_numbers, take_numbers, take_values
 from rowpattern.sql.bind.references import Aggregate, Classifier, MatchNumber, Navigation, RowExists, Value
 from rowpattern.sql.execute.row_expressions import ItemInputs, compute
 from rowpattern.sql.execute.time_zones import in_columns_zone
 from rowpattern.sql.execute.typed_clause import typed_clause
+from rowpattern.sql.execute.typed_expressions import Named
 from rowpattern.sql.runtime.threads import in_threads
 from rowpattern.sql.tables.answers import plain_integers
-from rowpattern.sql.text.source_location import error_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -117,7 +118,7 @@ class _Reader:
         for item in dict.fromkeys(wanted):
             if isinstance(item, MatchNumber):
                 with self._context.holding(8 * self._matched.count):
-                    found[item] = pa.array(self._items.of_matches(np.asarray(self._matched.matches.number)))
+                    found[item] = from_numpy(self._items.of_matches(np.asarray(self._matched.matches.number)))
             elif isinstance(item, Aggregate):
                 found[item] = self._aggregates[item]
             else:
@@ -136,13 +137,13 @@ class _Reader:
         outside: np.ndarray[Any, Any] | None = None
         if len(places) and places.min() < 0:
             outside = computed_numbers(self._context, len(places), lambda begin, end: places[begin:end] < 0, bool)
-        rows = pa.array(places, mask=outside)
+        rows = from_numpy(places, outside)
         found: list[tuple[Reference, Array]] = []
         for item in items:
             if isinstance(item, Value):
                 found.append((item, take_values(self._context, self._rows.column(item.column), rows)))
             elif isinstance(item, RowExists):
-                found.append((item, pa.array(np.ones(len(places), dtype=bool) if outside is None else ~outside)))
+                found.append((item, from_numpy(np.ones(len(places), dtype=bool) if outside is None else ~outside)))
             else:
                 found.append((item, self._classifiers(places)))
         self._context.release(places.nbytes + (0 if outside is None else outside.nbytes))
@@ -226,8 +227,8 @@ class _Reader:
         return named
 
     def _named(self, codes: np.ndarray[Any, Any]) -> Array:
-        names = pa.array([*self._bound.variables, None], pa.string())
-        return take_values(self._context, names, pa.array(codes))
+        names = from_texts([*self._bound.variables, None])
+        return take_values(self._context, names, from_numpy(codes))
 
     # Aggregates.
 
@@ -236,7 +237,7 @@ class _Reader:
         left = []
         for each in aggregates:
             if each.counts is not None:
-                self._aggregates[each] = pa.array(self._count(each.counts, final=each.final))
+                self._aggregates[each] = from_numpy(self._count(each.counts, final=each.final))
             else:
                 left.append(each)
         if not left:
@@ -278,18 +279,18 @@ class _Reader:
         every = np.arange(matched.count)
         match = computed_numbers(context, count, lambda begin, end: matched.of_rows(every, begin, end))
         columns: dict[str, Array] = {
-            "match": pa.array(match),
-            "row": pa.array(computed_numbers(context, count, np.arange)),
-            "classifier": pa.array(matched.classifiers()),
+            "match": from_numpy(match),
+            "row": from_numpy(computed_numbers(context, count, np.arange)),
+            "classifier": from_numpy(matched.classifiers()),
         }
         items: dict[str, RowValue] = {name: item for each in aggregates for name, item in each.reads}
-        rows = pa.array(matched.rows())
+        rows = from_numpy(matched.rows())
         for name, item in items.items():
             if isinstance(item, str):
                 columns[name] = take_values(context, self._rows.column(item), rows)
             elif isinstance(item, MatchNumber):
                 number = np.asarray(matched.matches.number)
-                columns[name] = pa.array(take_numbers(context, number, match))
+                columns[name] = from_numpy(take_numbers(context, number, match))
             else:
                 columns[name] = self._named(matched.classifiers())
         self.table = pa.table(columns)
@@ -307,7 +308,7 @@ class _Reader:
         for (item, each), values in zip(final, found.columns):
             if nothing:
                 values = _concatenated(values, nothing[item], 1)  # noqa: PLW2901
-            found_values = values if place is None else take_values(self._context, values, pa.array(place))
+            found_values = values if place is None else take_values(self._context, values, from_numpy(place))
             self._aggregates[item] = each.named(found_values)
 
     def _count(self, variables: tuple[str, ...], *, final: bool) -> Integers:
@@ -329,7 +330,7 @@ def _list(aggregates: list[tuple[Aggregate, InZone]]) -> str:
 
 def _failed(bound: BoundClause, aggregate: Aggregate, message: str) -> QueryError:
     blamed = next(one for one in bound.measures if aggregate in dict(one.expression.reads).values())
-    return error_at(f"measure {blamed.name}: {message}", blamed.location, QueryError)
+    return Named.measure(blamed).failed(message)
 
 
 def _concatenated(values: pa.ChunkedArray, more: pa.ChunkedArray, times: int) -> pa.ChunkedArray:
@@ -372,10 +373,5 @@ def _blamed(
     for each in aggregates:
         window = "" if each.final else ' OVER (ORDER BY "row")'
         if (refused := database.refuses(f"{each.sql}{window}", table)) is not None:
-            measures = (one for one in bound.measures if each in dict(one.expression.reads).values())
-            blamed = next(measures)
-            for name, item in each.reads:
-                if isinstance(item, str):
-                    refused = refused.replace(f'"{name}"', item)
-            return error_at(f"measure {blamed.name}: {refused}", blamed.location, QueryError)
+            return _failed(bound, each, refused)
     return error

@@ -73,7 +73,7 @@ def _bound(
     key = "conditions\0" + "\0".join(f"{len(part)}:{part}" for part in parts)
     found: tuple[tuple[Condition, ...], TypedPlans] | None = cache.get(key, kind="clause")
     if found is None:
-        definitions = [parse_condition(name, text) for name, text in texts.items()]
+        definitions = [parse_condition(name, text, context) for name, text in texts.items()]
         columns, variables = Columns(names, ""), Variables(pattern.variables, pattern.subset)
         found = bind_conditions(definitions, columns, variables, context.check), TypedPlans()
         cache.put(key, found, kind="clause")

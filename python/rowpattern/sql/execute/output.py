@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
 
+from rowpattern.sql.arrow.arrays import from_numpy
 from rowpattern.sql.arrow.chunks import take_numbers, take_values
 from rowpattern.sql.execute.matching import find_matches
 from rowpattern.sql.execute.measures import Items, measure
 from rowpattern.sql.execute.sort import sort_partitions
+from rowpattern.sql.records import Record
 from rowpattern.sql.runtime.threads import in_threads
 from rowpattern.sql.tables.answers import Answer, AnswerColumn
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from rowpattern.sql.arrow.arrays import Array, Integers
     from rowpattern.sql.bind.bound import BoundClause, Key
     from rowpattern.sql.duckdb.connection import Database
@@ -56,8 +58,7 @@ def answer_clause(
     return answer, rows.order is not None
 
 
-@dataclass(frozen=True)
-class _Column:
+class _Column(Record):
     """A column of the answer before its rows are taken.
 
     Attributes:
@@ -80,7 +81,7 @@ def _key_column(key: Key, rows: OrderedPartitions, at: pa.Array) -> _Column:
 
 
 def _one_row(bound: BoundClause, rows: OrderedPartitions, start: Integers, measures: list[Array]) -> list[_Column]:
-    at = pa.array(start)
+    at = from_numpy(start)
     return [_key_column(key, rows, at) for key in bound.partition_by] + _measure_columns(bound, measures, None)
 
 
@@ -92,8 +93,8 @@ def _all_rows(
     bound: BoundClause, rows: OrderedPartitions, items: Items, measures: list[Array], context: ExecutionContext
 ) -> list[_Column]:
     shown, row, without = _shown(bound, rows, items, context)
-    run_rows = pa.array(row)
-    at = None if shown is None else pa.array(shown, mask=shown < 0) if without else pa.array(shown)
+    run_rows = from_numpy(row)
+    at = None if shown is None else from_numpy(shown, shown < 0) if without else from_numpy(shown)
     columns = [_key_column(key, rows, run_rows) for key in bound.partition_by]
     seen = {key.column for key in bound.partition_by}
     for key in bound.order_by:
@@ -114,7 +115,7 @@ def _rest_column(name: str, rows: OrderedPartitions, at: Integers, context: Exec
     native = rows.table.native(name, places)
     if native is not None:
         return _Column(name, native, None, name)
-    return _Column(name, rows.column(name), pa.array(at), name)
+    return _Column(name, rows.column(name), from_numpy(at), name)
 
 
 def _shown(

@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from rowpattern.errors import QueryError
+from rowpattern.sql.arrow.arrays import from_numpy
 from rowpattern.sql.duckdb.spill_directory import FULL_DISK, made_spill_directory
 from rowpattern.sql.execute.gathering import in_one_chunk, order_of_partitions, rows_between
 from rowpattern.sql.tables.reading import size_bytes
@@ -87,7 +88,7 @@ class PartitionRuns:
             return False
         table, order = found
         firsts = order.starts if order.order is None else order.order[order.starts]
-        keys = table.select(self._names).take(pa.array(firsts)).combine_chunks()
+        keys = table.select(self._names).take(from_numpy(np.asarray(firsts, dtype=np.int64))).combine_chunks()
         key_bytes = size_bytes(keys) + _SORT_KEY_BYTES * len(order.starts)
         if self._key_bytes + key_bytes > limit_bytes * _KEYS_SHARE:
             self._context.release(order.held_bytes)

@@ -9,12 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rowpattern.sql.bind.bound import TypedPlans
-from rowpattern.sql.bind.expressions import columns_in
+from rowpattern.sql.bind.leaves import columns_in
 from rowpattern.sql.bind.references import RunningAggregate
+from rowpattern.sql.duckdb.time_zones import UTC
 from rowpattern.sql.execute.match_conditions import anchor
+from rowpattern.sql.execute.sort import key_problem
 from rowpattern.sql.execute.typed_clause import typed_clause
+from rowpattern.sql.expression.nodes import text_of
 from rowpattern.sql.expression.typed import Computed, Reference, walk_typed
-from rowpattern.sql.expression.write import sql_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,23 +38,53 @@ _ROUNDS = "asked of DuckDB in rounds while matching, 1 to 4 ms each for up to 10
 def placements(bound: BoundClause, table: Table, database: Database) -> dict[str, list[str]]:
     """Return for each condition and measure, by `DEFINE A` and `measure m`, how it is computed.
 
-    The first line is the way of the whole; the others are about parts that go another way.
+    The first line is the way of the whole; the others are about parts that go another way. Keys of PARTITION BY and
+    ORDER BY are there (`ORDER BY k`) where DuckDB refuses them.
 
     Raises:
         QueryError: an expression needs a time zone, and its columns have several.
     """
-    together = typed_clause(bound.conditions, bound.measures, table, database, TypedPlans())
+    together = typed_clause(bound.conditions, bound.measures, table, database, TypedPlans(), every=True)
+    found: dict[str, list[str]] = {}
+    for named, each in together.measures:
+        if each.problem is not None or named.expression.only is None:
+            found[named.what] = [_over_columns(each)]
     depending = [each for each in bound.conditions if each.expression.depends]
-    found = {named.what: [_over_columns(each)] for named, each in (*together.rows, *together.measures)}
-    for condition, (named, each) in zip(depending, together.dependent):
-        found[named.what] = list(_while_matching(condition, each, together))
+    whole = [each for each in bound.conditions if not each.expression.depends]
+    of_rows = {named.what: (named, each) for named, each in together.rows}
+    conditions = [*zip(depending, together.dependent), *((each, of_rows[f"DEFINE {each.variable}"]) for each in whole)]
+    for condition, (named, each) in conditions:
+        refused = _not_boolean(each)
+        if refused is not None:
+            found[named.what] = [refused]
+        elif condition.expression.depends:
+            found[named.what] = list(_while_matching(condition, each, together))
+        else:
+            found[named.what] = [_over_columns(each)]
+    for words, keys in (("PARTITION BY", bound.partition_by), ("ORDER BY", bound.order_by)):
+        for key in keys:
+            problem = None if key.column is not None else key_problem(key, table, database)
+            if problem is not None:
+                found[f"{words} {key.name}"] = [_refused(problem)]
     return found
+
+
+def _refused(problem: str) -> str:
+    return f"refused by DuckDB: {problem.splitlines()[0]}"
+
+
+def _not_boolean(each: TypedExpression) -> str | None:
+    if each.problem is not None or each.type in {None, "BOOLEAN", "NULL"}:
+        return None
+    return f"refused: it is of the type {each.type}, and a condition must be true or false"
 
 
 def _over_columns(each: TypedExpression) -> str:
     if each.problem is not None:
-        return f"refused by DuckDB: {each.problem.splitlines()[0]}"
-    return _ENGINE if each.native is not None else f"by DuckDB over whole columns, as {each.sql}"
+        return _refused(each.problem)
+    if each.native is not None:
+        return _ENGINE
+    return f"by DuckDB over whole columns{'' if each.zone == UTC else f', in the time zone {each.zone}'}"
 
 
 def _while_matching(condition: Condition, each: TypedExpression, together: TypedClause) -> Iterator[str]:
@@ -60,8 +92,9 @@ def _while_matching(condition: Condition, each: TypedExpression, together: Typed
         yield _over_columns(each)
         return
     yield _ENGINE_WHILE_MATCHING
-    if condition.start is not None:
-        yield f"{condition.start.sql}: decided once for each row where a match can begin"
+    query = condition.location.sql
+    if condition.start is not None and condition.start.tree is not None:
+        yield f"{text_of(condition.start.tree, query)}: decided once for each row where a match can begin"
     items = dict(condition.expression.reads)
     whole = [] if each.tree is None else [Computed("BOOLEAN", each.tree)]
     leaves: list[Typed] = [*whole] if each.node is None else list(dict.fromkeys(walk_typed(each.node)))
@@ -69,8 +102,8 @@ def _while_matching(condition: Condition, each: TypedExpression, together: Typed
         if isinstance(leaf, Computed):
             placed = anchor([items[name] for name in columns_in(leaf.tree)]) is not None
             how = "by DuckDB over whole columns before, and read at its row" if placed else _ROUNDS
-            yield f"{sql_of(leaf.tree)}: {how}"
+            yield f"{text_of(leaf.tree, query)}: {how}"
         elif isinstance(leaf, Reference):
             item = items[leaf.name]
             if isinstance(item, RunningAggregate) and together.aggregates[leaf.name].function is None:
-                yield f"{item.sql}: {_ROUNDS}"
+                yield f"{condition.expression.written_as(leaf.name, query)}: {_ROUNDS}"

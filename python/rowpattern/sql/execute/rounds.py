@@ -6,7 +6,6 @@ The search gathers what it asks for, goes on with other partitions, and hands ov
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,23 +13,27 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rowpattern.errors import QueryError, QueryLimitError
+from rowpattern.sql.arrow.arrays import from_numpy, from_texts
 from rowpattern.sql.arrow.categories import is_ordered, of_ranks
+from rowpattern.sql.execute.bounded import project_bounded
 from rowpattern.sql.execute.engine_columns import engine_column, query_column
+from rowpattern.sql.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from rowpattern.sql.arrow.arrays import Integers
     from rowpattern.sql.duckdb.connection import Database
     from rowpattern.sql.execute.sort import OrderedPartitions
     from rowpattern.sql.execute.typed_expressions import Named
+    from rowpattern.sql.expression.nodes import Node
 
 __all__ = ["RoundAggregate", "RoundExpression", "RoundRow", "RoundValue", "Rounds"]
 
 _TABLE = "rowpattern rows"
 
 
-@dataclass(frozen=True)
-class RoundRow:
+class RoundRow(Record):
     """An argument that is a row, or none.
 
     Attributes:
@@ -42,16 +45,14 @@ class RoundRow:
     exists: Sequence[str]
 
 
-@dataclass(frozen=True)
-class RoundValue:
+class RoundValue(Record):
     """An argument that is a value of the engine's, with the expression's name for it, and DuckDB's type."""
 
     name: str
     type: str
 
 
-@dataclass(frozen=True)
-class RoundAggregate:
+class RoundAggregate(Record):
     """An argument that is rows of the match, which an aggregate takes.
 
     Attributes:
@@ -60,6 +61,10 @@ class RoundAggregate:
         values: columns that it reads, by its names for them.
         zone: the time zone in which it is computed.
         type: DuckDB's type of its value; None where that is not known.
+        classifiers: its names for the classifier of a row.
+        variables: where it reads that, the variables that a row may be mapped to. For each one, behind the argument
+            itself, there is another one: the rows that are mapped to it.
+        numbers: its names for the match's number, which is one more argument where it reads that.
     """
 
     name: str
@@ -67,10 +72,12 @@ class RoundAggregate:
     values: Mapping[str, str]
     zone: str
     type: str | None
+    classifiers: Sequence[str] = ()
+    variables: Sequence[str] = ()
+    numbers: Sequence[str] = ()
 
 
-@dataclass(frozen=True)
-class RoundExpression:
+class RoundExpression(Record):
     """An expression that is computed in rounds.
 
     Attributes:
@@ -78,6 +85,7 @@ class RoundExpression:
         sql: over columns by the names that its arguments have.
         type: DuckDB's type of its value.
         zone: the time zone in which it is computed.
+        tree: the same as `sql`; None where it is a constant.
         arguments: what a request has.
     """
 
@@ -85,6 +93,7 @@ class RoundExpression:
     sql: str
     type: str
     zone: str
+    tree: Node | None
     arguments: Sequence[RoundRow | RoundValue | RoundAggregate]
 
 
@@ -131,7 +140,7 @@ class Rounds:
         count = len(arrays[0])
         using = self._database.in_zone(expression.zone)
         try:
-            values, known = self._values(expression, arrays, using), pa.array(np.ones(count, dtype=bool))
+            values, known = self._values(expression, arrays, using), from_numpy(np.ones(count, dtype=bool))
         except QueryLimitError:
             raise
         except QueryError:
@@ -163,13 +172,15 @@ class Rounds:
             known[asked:] = False
         if is_ordered(values.type) and not is_ordered(more.type):
             more = of_ranks(pa.chunked_array([pa.nulls(count - asked, pa.int32())]), values.type, [])
-        return pa.chunked_array([*values.chunks, *more.cast(values.type).chunks], values.type), pa.array(known)
+        return pa.chunked_array([*values.chunks, *more.cast(values.type).chunks], values.type), from_numpy(known)
 
     def _values(
         self, expression: RoundExpression, arrays: Sequence[pa.Array], using: Database, *, tried: bool = False
     ) -> pa.ChunkedArray:
         columns: dict[str, Any] = {}
-        for argument, given in zip(expression.arguments, arrays):
+        left = iter(arrays)
+        for argument in expression.arguments:
+            given = next(left)
             if isinstance(argument, RoundRow):
                 for name, column in argument.values.items():
                     columns[name] = self._rows.column(column).take(given)
@@ -179,21 +190,35 @@ class Rounds:
                     given, argument.type, self._labels.get(argument.type, ()), expression.zone
                 )
             else:
-                columns[argument.name] = self._aggregated(argument, given, self._database.in_zone(argument.zone))
+                mapped = [next(left) for _ in argument.variables]
+                numbers = next(left) if argument.numbers else None
+                using_zone = self._database.in_zone(argument.zone)
+                columns[argument.name] = self._aggregated(argument, given, mapped, numbers, using_zone)
         table = pa.table(columns or {"none": pa.nulls(len(arrays[0]))})
         sql = f"TRY({expression.sql})" if tried else f"({expression.sql})"
         # Arrow has no type for all of DuckDB's, as for sums of whole numbers.
         given = (each for each in expression.arguments if isinstance(each, (RoundAggregate, RoundValue)))
         types = {each.name: each.type for each in given if each.type}
-        return using.project(sql, table, types).column(0)
+        return project_bounded([(sql, expression.tree)], table, using, types)[0]
 
-    def _aggregated(self, aggregate: RoundAggregate, rows: pa.Array, using: Database) -> pa.ChunkedArray:
+    def _aggregated(
+        self,
+        aggregate: RoundAggregate,
+        rows: pa.Array,
+        mapped: Sequence[pa.Array],
+        numbers: pa.Array | None,
+        using: Database,
+    ) -> pa.ChunkedArray:
         """Compute an aggregate for each request; also of no rows."""
-        lengths = np.asarray(pc.list_value_length(rows))
-        number, place = np.repeat(np.arange(len(rows)), lengths), rows.flatten()
-        columns: dict[str, Any] = {"request": pa.array(number), "row": place}
+        number, place = _listed(rows)
+        columns: dict[str, Any] = {"request": from_numpy(number), "row": place}
         for name, column in aggregate.values.items():
             columns[name] = self._rows.column(column).take(place)
+        if aggregate.classifiers:
+            classifiers = self._classifiers(number, place, aggregate.variables, mapped)
+            columns |= dict.fromkeys(aggregate.classifiers, classifiers)
+        if numbers is not None:
+            columns |= dict.fromkeys(aggregate.numbers, numbers.take(from_numpy(number)))
         using.register(_TABLE, pa.table(columns))
         found = using.query(
             f'SELECT "request", {aggregate.sql} FROM "{_TABLE}" GROUP BY "request" '
@@ -203,4 +228,31 @@ class Rounds:
         at = np.full(len(rows), int(np.flatnonzero(requests == -1)[0]), dtype=np.int64)
         full = requests >= 0
         at[requests[full]] = np.flatnonzero(full)
-        return found.column(1).take(pa.array(at))
+        return found.column(1).take(from_numpy(at))
+
+    def _classifiers(
+        self, number: Integers, place: pa.Array, variables: Sequence[str], mapped: Sequence[pa.Array]
+    ) -> pa.Array:
+        """Return the classifier of each row of each request, whose rows are in their order."""
+        keys = self._keys(number, place)
+        found = np.full(len(keys), -1, dtype=np.int64)
+        for variable, rows in enumerate(mapped):
+            own = self._keys(*_listed(rows))
+            at = np.searchsorted(keys, own)
+            # A request that is a guess may name rows that are not among those that are aggregated.
+            inside = at < len(keys)
+            at, own = at[inside], own[inside]
+            found[at[keys[at] == own]] = variable
+        places = from_numpy(found, found < 0)
+        return from_texts(variables).take(places)
+
+    def _keys(self, number: Integers, place: pa.Array) -> Integers:
+        """Return one number for each row of each request; they ascend as both do."""
+        found: Integers = number * self._rows.count + np.asarray(place)
+        return found
+
+
+def _listed(rows: pa.Array) -> tuple[Integers, pa.Array]:
+    """Return all rows of lists, and the number of the request that each one is of."""
+    lengths = np.asarray(pc.list_value_length(rows))
+    return np.repeat(np.arange(len(rows)), lengths), rows.flatten()

@@ -12,6 +12,7 @@ import pyarrow as pa
 from rowpattern._core import evaluate
 from rowpattern.errors import QueryError, QueryLimitError
 from rowpattern.sql.bind.references import Value
+from rowpattern.sql.execute.bounded import project_bounded
 from rowpattern.sql.execute.engine_columns import engine_column, query_column
 from rowpattern.sql.execute.time_zones import in_columns_zone
 from rowpattern.sql.execute.typed_expressions import constants_now
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from rowpattern.sql.duckdb.connection import Database
     from rowpattern.sql.execute.sort import OrderedPartitions
     from rowpattern.sql.execute.typed_expressions import Named, TypedExpression
+    from rowpattern.sql.expression.nodes import Node
     from rowpattern.sql.expression.typed import Typed
 
 __all__ = ["EngineColumns", "Inputs", "ItemInputs", "RowInputs", "compute", "with_constants"]
@@ -263,22 +265,25 @@ def _by_duckdb(
     found: dict[int, pa.ChunkedArray] = {}
     for using in {id(each.database): each.database for each in computed}.values():
         places = [at for at, each in enumerate(computed) if each.database is using]
-        there = [(expressions[at], computed[at].sql) for at in places]
+        there = [(expressions[at], computed[at].sql, computed[at].tree) for at in places]
         for at, values in zip(places, _projected(there, table, using, types)):
             found[at] = computed[at].named(values)
     return [found[at] for at in range(len(expressions))]
 
 
 def _projected(
-    expressions: Sequence[tuple[Named, str]], table: pa.Table, database: Database, types: Mapping[str, str]
+    expressions: Sequence[tuple[Named, str, Node | None]],
+    table: pa.Table,
+    database: Database,
+    types: Mapping[str, str],
 ) -> list[pa.ChunkedArray]:
-    """Compute expressions, each with its SQL, in one query."""
+    """Compute expressions, each with its SQL and the same as a tree, together."""
     try:
-        return list(database.project(", ".join(f"({sql})" for _, sql in expressions), table, types).columns)
+        return project_bounded([(f"({sql})", tree) for _, sql, tree in expressions], table, database, types)
     except QueryLimitError:
         raise
     except QueryError as error:
-        for each, sql in expressions:
+        for each, sql, _ in expressions:
             refused = database.refuses(f"({sql})", table, types)
             if refused is not None:
                 raise each.failed(refused) from None

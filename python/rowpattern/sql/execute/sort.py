@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rowpattern.errors import QueryError, QueryLimitError
-from rowpattern.sql.arrow.categories import is_ordered, labels_of, nulls_like, of_ranks, ranks
+from rowpattern.sql.arrow.arrays import from_numpy
+from rowpattern.sql.arrow.categories import is_ordered, labels_of, nulls_like, of_ranks, ranks, with_inner_ranks
 from rowpattern.sql.arrow.chunks import take_values
 from rowpattern.sql.execute.row_order import RowNumbers, RowOrder, row_order
 from rowpattern.sql.execute.time_zones import in_columns_zone
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from rowpattern.sql.runtime.context import ExecutionContext
     from rowpattern.sql.tables.inputs import Table
 
-__all__ = ["OrderedPartitions", "sort_partitions"]
+__all__ = ["OrderedPartitions", "key_problem", "sort_partitions"]
 
 
 class OrderedPartitions:
@@ -58,7 +59,7 @@ class OrderedPartitions:
         if found is None:
             found = self.table.column(name)
             if self.order is not None:
-                found = take_values(self._context, found, pa.array(self.order))
+                found = take_values(self._context, found, from_numpy(self.order))
             if found.num_chunks > 1:
                 # Reading rows here and there is slow over many chunks.
                 self._context.check()
@@ -73,7 +74,9 @@ class OrderedPartitions:
 
     def keep_key(self, key: Key, values: pa.ChunkedArray) -> None:
         """Keep values that were computed for a key, in the table's order."""
-        self._keys[key.sql] = values if self.order is None else take_values(self._context, values, pa.array(self.order))
+        self._keys[key.sql] = (
+            values if self.order is None else take_values(self._context, values, from_numpy(self.order))
+        )
 
     def shifted(self, name: str, rows: int) -> pa.ChunkedArray:
         """Return a column's values `rows` rows further on (negative: back), NULL outside of the partition."""
@@ -103,7 +106,7 @@ class OrderedPartitions:
                 self._context.check()
                 at = ends - 1 - step if rows > 0 else self.starts + step
                 flags[at[(at >= self.starts) & (at < ends)]] = False
-            found = self._inside[rows] = pa.array(flags)
+            found = self._inside[rows] = from_numpy(flags)
         return found
 
 
@@ -114,7 +117,7 @@ def _only_where(flags: pa.Array, values: pa.ChunkedArray) -> pa.ChunkedArray:
         # Arrow makes a dictionary of the values that are left, in the order in which they come.
         return of_ranks(_only_where(flags, ranks(values)), kind, labels_of(values))
     if not isinstance(kind, pa.BaseExtensionType):
-        return pc.if_else(flags, values, pa.scalar(None, kind))
+        return pc.if_else(flags, values, pa.nulls(1, kind)[0])
     # Arrow computes with what these are stored as.
     stored = pa.chunked_array([chunk.storage for chunk in values.chunks], kind.storage_type)
     kept = _only_where(flags, stored)
@@ -158,9 +161,30 @@ def _computed(table: Table, keys: Sequence[Key], database: Database) -> dict[str
     found: dict[str, pa.ChunkedArray] = {}
     for using in {id(each.database): each.database for each in computed}.values():
         there = [(key, each) for key, each in zip(keys, computed) if each.database is using]
-        values = using.project(", ".join(each.sql for _, each in there), columns).columns
+        try:
+            values = using.project(", ".join(f"({each.sql})" for _, each in there), columns).columns
+        except QueryLimitError:
+            raise
+        except QueryError as error:
+            for key, each in there:
+                refused = using.refuses(f"({each.sql})", columns)
+                if refused is not None:
+                    raise _failed(key, refused) from None
+            raise _failed(there[0][0], str(error)) from None
         found.update({key.sql: each.named(own) for (key, each), own in zip(there, values)})
     return found
+
+
+def key_problem(key: Key, table: Table, database: Database) -> str | None:
+    """Return why DuckDB refuses a key that is computed, whatever the rows; None where it does not."""
+    columns = pa.table({name: table.column(name).slice(0, 0) for name in key.reads} or {"none": pa.nulls(0)})
+    try:
+        found = in_columns_zone(key.sql, key.tree, columns, database, partial(_failed, key))
+    except QueryLimitError:
+        raise
+    except QueryError as error:
+        return str(error)
+    return found.database.refuses(f"({found.sql})", columns)
 
 
 def _failed(key: Key, message: str) -> QueryError:
@@ -177,9 +201,9 @@ def _ordered_by_duckdb(
     """Sort by DuckDB, and have it compare the keys of PARTITION BY to find where partitions begin."""
     count = len(values[0])
     context.hold(2 * 8 * count)
-    # Ordered categories are sorted by their places, whoever sorts.
-    values = [ranks(column) if is_ordered(column.type) else column for column in values]
-    numbers = pa.array(np.arange(count, dtype=np.int64))
+    # Ordered categories are sorted by their places, whoever sorts; also those in lists and the like.
+    values = [with_inner_ranks(column) for column in values]
+    numbers = from_numpy(np.arange(count, dtype=np.int64))
     database.register(
         "rowpattern keys", pa.table([*values, numbers], names=[*(f"k{at}" for at in range(len(values))), "row"])
     )
@@ -190,7 +214,7 @@ def _ordered_by_duckdb(
     changed = np.zeros(count - 1, dtype=bool)
     for column, key in zip(values[:partition_keys], keys):
         context.check()
-        changed |= _changes(take_values(context, column, pa.array(order)), key, database, context)
+        changed |= _changes(take_values(context, column, from_numpy(order)), key, database, context)
     context.hold(8 * int(np.count_nonzero(changed)))
     return RowOrder(order, np.concatenate([np.zeros(1, dtype=np.int64), np.flatnonzero(changed) + 1]))
 
@@ -202,7 +226,7 @@ def _changes(column: pa.ChunkedArray, key: Key, database: Database, context: Exe
         QueryError: DuckDB cannot compare them.
     """
     context.hold(9 * len(column))
-    row = pa.array(np.arange(len(column), dtype=np.int64))
+    row = from_numpy(np.arange(len(column), dtype=np.int64))
     database.register("rowpattern key", pa.table({"k": column, "row": row}))
     differs = '"k" IS DISTINCT FROM lag("k") OVER (ORDER BY "row")'
     try:

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from rowpattern.sql.arrow.arrays import from_numpy, number
 from rowpattern.sql.arrow.casting import as_type
 from rowpattern.sql.arrow.categories import is_ordered, of_ranks
-from rowpattern.sql.bind.expressions import leaves
+from rowpattern.sql.bind.leaves import leaves
 from rowpattern.sql.execute.time_zones import with_categories
 from rowpattern.sql.expression.nodes import Cast, Column, Literal, TypeName, replaced
 from rowpattern.sql.expression.write import quoted, sql_of
@@ -197,14 +198,15 @@ def _listed(views: pa.Array) -> pa.Array:
     """Return a list view as lists; pyarrow's cast gives a last offset too few where the views happen to be in order."""
     form = pa.LargeListArray if pa.types.is_large_list_view(views.type) else pa.ListArray
     offset = pa.int64() if form is pa.LargeListArray else pa.int32()
-    ends = np.cumsum(views.value_lengths().fill_null(0).to_numpy(zero_copy_only=False))
+    ends = np.cumsum(views.value_lengths().fill_null(number(0, offset)).to_numpy(zero_copy_only=False))
     mask = views.is_null() if views.null_count else None
-    return form.from_arrays(pa.array(np.append(0, ends), offset), views.flatten(), mask=mask)
+    return form.from_arrays(from_numpy(np.append(0, ends)).cast(offset), views.flatten(), mask=mask)
 
 
 def _viewed(lists: pa.Array, kind: pa.DataType) -> pa.Array:
     """Return lists as a list view."""
     form = pa.LargeListViewArray if pa.types.is_large_list_view(kind) else pa.ListViewArray
-    lengths = lists.value_lengths().fill_null(0)
+    lengths = lists.value_lengths()
+    lengths = lengths.fill_null(number(0, lengths.type))
     mask = lists.is_null() if lists.null_count else None
     return form.from_arrays(lists.offsets[:-1], lengths, lists.values, type=kind, mask=mask)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from rowpattern.sql.arrow.arrays import from_numpy
 from rowpattern.sql.arrow.casting import as_type
 from rowpattern.sql.arrow.categories import empty_column, is_ordered, labels_of
 from rowpattern.sql.runtime.context import Progress
@@ -96,7 +97,7 @@ def numbered(batches: Iterable[pa.RecordBatch], name: str) -> Iterator[pa.Record
     """Add the number of each row, as a column of this name."""
     first = 0
     for batch in batches:
-        yield batch.append_column(name, pa.array(np.arange(first, first + batch.num_rows)))
+        yield batch.append_column(name, from_numpy(np.arange(first, first + batch.num_rows)))
         first += batch.num_rows
 
 

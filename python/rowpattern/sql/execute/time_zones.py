@@ -18,7 +18,7 @@ import pyarrow as pa
 from rowpattern.errors import QueryError, QueryLimitError
 from rowpattern.sql.arrow.categories import is_ordered, labels_of
 from rowpattern.sql.arrow.nested_types import with_inner_types
-from rowpattern.sql.bind.expressions import columns_in
+from rowpattern.sql.bind.leaves import columns_in
 from rowpattern.sql.expression import nodes
 from rowpattern.sql.expression.write import sql_of
 
@@ -267,7 +267,7 @@ def _with_exact_differences(
     instants = _differences.get(key)
     if instants is None:
         sides = [sql_of(each) for node in differences for each in node.values]
-        empty = pa.table({name: pa.array([], kind) for name, kind in used.items()})
+        empty = pa.table({name: pa.nulls(0, kind) for name, kind in used.items()})
         try:
             found = database.project(", ".join(f"({side})" for side in sides), empty)
         except QueryLimitError:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+import pyarrow as pa
+
 from rowpattern.sql.bind.references import (
     Aggregate,
     Classifier,
@@ -27,8 +29,8 @@ if TYPE_CHECKING:
 __all__ = ["TypedClause", "typed_clause"]
 
 # What is no column's value.
-_TYPES = {RowExists: "BOOLEAN", Classifier: "VARCHAR", MatchNumber: "BIGINT"}
-_ROW_TYPES = {RowClassifier: "VARCHAR", MatchNumber: "BIGINT"}
+_TYPES: dict[type, str] = {RowExists: "BOOLEAN", Classifier: "VARCHAR", MatchNumber: "BIGINT"}
+_ROW_TYPES: dict[type, str] = {RowClassifier: "VARCHAR", MatchNumber: "BIGINT"}
 # What aggregates are given beside what they read: the place of a row, and the number of its variable.
 _OF_ROWS = {"row": "BIGINT", "classifier": "UTINYINT"}
 
@@ -59,18 +61,40 @@ def typed_clause(
     table: Table,
     database: Database,
     plans: TypedPlans,
+    *,
+    every: bool = False,
 ) -> TypedClause:
     """Type the expressions of a clause for a table, or find that done.
+
+    Args:
+        conditions: of the clause.
+        measures: of the clause.
+        table: the one before the clause.
+        database: the query's connection.
+        plans: what was found before.
+        every: type also measures that are one reference.
 
     Raises:
         QueryError: an expression needs a time zone, and its columns have several.
     """
     parts: _Parts | None = plans.get(_Parts)
     if parts is None:
-        parts = _Parts.of(conditions, measures)
+        parts = _Parts.of(conditions, [each for each in measures if every or each.expression.only is None])
         plans.put(_Parts, parts)
-    every = [each for group in parts.groups for each in group]
-    found = typed(every, parts.sources(table), database, plans) if every else TypedExpressions((), {}, {})
+    types = tuple([parts.column(table, name).type for name in parts.read])
+    key = (types, database.time_zone, database.zone_given)
+    typed_before: TypedClause | None = plans.get(key)
+    if typed_before is None:
+        typed_before = _typed(parts, table, database, plans)
+        if not any(kind.num_fields or isinstance(kind, pa.DictionaryType) for kind in types):
+            # Of ordered categories the texts count, too.
+            plans.put(key, typed_before)
+    return typed_before
+
+
+def _typed(parts: _Parts, table: Table, database: Database, plans: TypedPlans) -> TypedClause:
+    named = [each for group in parts.groups for each in group]
+    found = typed(named, parts.sources(table), database, plans) if named else TypedExpressions((), {}, {})
     expressions = iter(found.expressions)
     rows, starts, dependent, of_measures = ([(each, next(expressions)) for each in group] for group in parts.groups)
     return TypedClause(rows, starts, dependent, of_measures, found.aggregates, found.labels)
@@ -88,6 +112,7 @@ class _Parts(NamedTuple):
         row_columns: the table's columns that those read, by their names in them.
         row_others: DuckDB's types of what else those read.
         places: where values of rows are read from, by the names of references.
+        read: the table's columns that any of them reads.
     """
 
     groups: tuple[list[Named], list[Named], list[Named], list[Named]]
@@ -98,6 +123,7 @@ class _Parts(NamedTuple):
     row_columns: dict[str, str]
     row_others: dict[str, str]
     places: dict[str, Hashable]
+    read: tuple[str, ...]
 
     @classmethod
     def of(cls, conditions: Sequence[Condition], measures: Sequence[BoundMeasure]) -> _Parts:
@@ -105,33 +131,37 @@ class _Parts(NamedTuple):
             [Named.condition(each, each.prefilter) for each in conditions if each.prefilter is not None],
             [Named.condition(each, each.start) for each in conditions if each.start is not None],
             [Named.condition(each, each.expression) for each in conditions if each.expression.depends],
-            [Named.measure(each) for each in measures if each.expression.only is None],
+            [Named.measure(each) for each in measures],
         )
         items: dict[str, Reference] = dict(pair for group in groups for each in group for pair in each.expression.reads)
         aggregates = {name: item for name, item in items.items() if isinstance(item, (Aggregate, RunningAggregate))}
         read: dict[str, RowValue] = dict(pair for item in aggregates.values() for pair in item.reads)
+        columns = {name: item.column for name, item in items.items() if isinstance(item, Value)}
+        row_columns = {name: item for name, item in read.items() if isinstance(item, str)}
         read_here = _values(groups[0])
         read_elsewhere = {item.column for group in groups[1:] for item in _values(group)} | set(read.values())
         read_elsewhere |= {item.column for item in read_here if item.at.rows}
         only_compared = frozenset(item.column for item in read_here if item.column not in read_elsewhere)
         return cls(
             groups,
-            {name: item.column for name, item in items.items() if isinstance(item, Value)},
+            columns,
             only_compared,
             {name: _TYPES[type(item)] for name, item in items.items() if type(item) in _TYPES},
             aggregates,
-            {name: item for name, item in read.items() if isinstance(item, str)},
+            row_columns,
             _OF_ROWS | {name: _ROW_TYPES[type(item)] for name, item in read.items() if type(item) in _ROW_TYPES},
             {name: item.at for name, item in items.items() if isinstance(item, (Value, RowExists))},
+            tuple(dict.fromkeys([*columns.values(), *row_columns.values()])),
         )
+
+    def column(self, table: Table, name: str) -> pa.ChunkedArray:
+        """Return a column of the table's; of those that are only compared, perhaps the type alone."""
+        return table.typed(name) if name in self.only_compared else table.column(name)
 
     def sources(self, table: Table) -> Sources:
         """Say what the expressions read of a table."""
         return Sources(
-            {
-                name: table.typed(column) if column in self.only_compared else table.column(column)
-                for name, column in self.columns.items()
-            },
+            {name: self.column(table, column) for name, column in self.columns.items()},
             self.others,
             self.aggregates,
             {name: table.column(column) for name, column in self.row_columns.items()},

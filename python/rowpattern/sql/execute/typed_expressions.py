@@ -5,7 +5,7 @@ What DuckDB's binder says is kept with the bound clause, so that a query that is
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+import re
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,11 +14,12 @@ import pyarrow as pa
 from rowpattern._core import is_native
 from rowpattern.errors import QueryError, QueryLimitError
 from rowpattern.sql.arrow.categories import is_ordered, labels_of
-from rowpattern.sql.bind.expressions import columns_in
-from rowpattern.sql.bind.references import Value
+from rowpattern.sql.bind.leaves import columns_in
+from rowpattern.sql.bind.references import Aggregate, RunningAggregate
 from rowpattern.sql.duckdb.arrow_types import duckdb_type
 from rowpattern.sql.duckdb.enums import enum_type
 from rowpattern.sql.duckdb.time_zones import UTC, duckdb_zone
+from rowpattern.sql.execute.bounded import check_constants
 from rowpattern.sql.execute.engine_columns import literal_of
 from rowpattern.sql.execute.time_zones import in_zone_of
 from rowpattern.sql.expression.binder import BoundTexts, bind_texts
@@ -26,6 +27,7 @@ from rowpattern.sql.expression.native import Translator
 from rowpattern.sql.expression.nodes import Call, Column
 from rowpattern.sql.expression.typed import Computed, Constant, Literal, cast_sql, engine_type, map_leaves, walk_typed
 from rowpattern.sql.expression.write import sql_of
+from rowpattern.sql.records import Record, field, replace
 from rowpattern.sql.text.source_location import error_at
 
 if TYPE_CHECKING:
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
 
     from rowpattern.sql.arrow.arrays import Array
     from rowpattern.sql.bind.bound import BoundMeasure, Condition, TypedPlans
-    from rowpattern.sql.bind.references import Aggregate, BoundExpression, RunningAggregate
+    from rowpattern.sql.bind.references import BoundExpression
     from rowpattern.sql.duckdb.connection import Database
     from rowpattern.sql.expression.binder import Bound, BoundAggregate
     from rowpattern.sql.expression.nodes import Node
@@ -41,6 +43,12 @@ if TYPE_CHECKING:
     from rowpattern.sql.text.source_location import SourceLocation
 
 __all__ = ["Named", "Sources", "TypedAggregate", "TypedExpression", "TypedExpressions", "constants_now", "typed"]
+
+
+# As `"i0"` or `source column i0`; brought to another row (`match_conditions.py`) a name has a number behind it.
+_INNER_NAME = re.compile(
+    r"\"(?P<quoted>[ir][0-9]+)(?: -?[0-9]+)?\"|(?<=column )(?P<plain>[ir][0-9]+)(?: -?[0-9]+)?(?!\w)"
+)
 
 
 class Named(NamedTuple):
@@ -62,10 +70,17 @@ class Named(NamedTuple):
 
     def failed(self, message: str) -> QueryError:
         """Make the error that it cannot be computed, from what is wrong."""
-        for name, item in self.expression.reads:
-            if isinstance(item, Value):
-                message = message.replace(f'"{name}"', item.column)
-        return error_at(f"{self.what}: {message}", self.location, QueryError)
+        return error_at(f"{self.what}: {_INNER_NAME.sub(self._written, message)}", self.location, QueryError)
+
+    def _written(self, found: re.Match[str]) -> str:
+        """Return what the query has for one of our names in a message of DuckDB's."""
+        name = found["quoted"] or found["plain"]
+        text = self.expression.written_as(name, self.location.sql)
+        for _, item in self.expression.reads:
+            if not text and isinstance(item, (Aggregate, RunningAggregate)):
+                value = dict(item.reads).get(name)
+                text = value if isinstance(value, str) else ""
+        return text or found[0]
 
 
 # Aggregates that give one of their arguments.
@@ -75,8 +90,7 @@ _GIVING_ONE |= {"min_by", "mode", "quantile_disc"}
 _GIVING_ALL = frozenset({"array_agg", "list"})
 
 
-@dataclass(frozen=True)
-class Sources:
+class Sources(Record):
     """What expressions read.
 
     Attributes:
@@ -96,8 +110,7 @@ class Sources:
     place: Callable[[set[str]], Hashable | None] = lambda _: None
 
 
-@dataclass(frozen=True)
-class TypedExpression:
+class TypedExpression(Record):
     """An expression with types.
 
     Attributes:
@@ -135,8 +148,7 @@ class TypedExpression:
         return tuple(dict.fromkeys(each for each in every if isinstance(each, Constant)))
 
 
-@dataclass(frozen=True)
-class TypedAggregate:
+class TypedAggregate(Record):
     """An aggregate over the match so far.
 
     Attributes:
@@ -152,8 +164,7 @@ class TypedAggregate:
     argument: TypedExpression | None = None
 
 
-@dataclass(frozen=True)
-class TypedExpressions:
+class TypedExpressions(Record):
     """Expressions that were typed together.
 
     Attributes:
@@ -225,6 +236,7 @@ class _Typing:
         expressions = [
             self._in_zone(each.expression.sql, each.expression.tree, types, each.failed) for each in self._expressions
         ]
+        check_constants([each.tree for each in expressions if each.tree is not None], self._database)
         fail = self._expressions[0].failed if self._expressions else QueryError
         row_types = {name: values.type for name, values in self._sources.row_columns.items()}
         aggregates = {
@@ -233,7 +245,8 @@ class _Typing:
         of_expressions, of_aggregates = self._bind(expressions, aggregates)
         expressions = [self._translated(*each) for each in zip(expressions, of_expressions)]
         typed_aggregates = {
-            name: self._aggregate(placed, of_aggregates.get(name)) for name, placed in aggregates.items()
+            name: self._aggregate(self._sources.aggregates[name], placed, of_aggregates.get(name))
+            for name, placed in aggregates.items()
         }
         return TypedExpressions(tuple(self._with_literals(expressions)), typed_aggregates, self._labels)
 
@@ -325,9 +338,14 @@ class _Typing:
     def _translator(self, placed: TypedExpression, place: Callable[[Node], Hashable | None]) -> Translator:
         return Translator(is_native, place, self._labels, utc=duckdb_zone(placed.zone) == UTC)
 
-    def _aggregate(self, placed: TypedExpression, bound: BoundAggregate | None) -> TypedAggregate:
+    def _aggregate(
+        self, item: RunningAggregate | Aggregate, placed: TypedExpression, bound: BoundAggregate | None
+    ) -> TypedAggregate:
         whole = TypedAggregate(None if bound is None else bound.type, placed)
         call = placed.tree
+        if not all(isinstance(each, str) for _, each in item.reads):
+            # The engine takes values of columns.
+            return whole
         if bound is None or bound.type is None or bound.name is None or not isinstance(call, Call):
             return whole
         own = engine_type(bound.type)

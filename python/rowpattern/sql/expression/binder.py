@@ -8,13 +8,13 @@ computed by DuckDB, which is slower and never another meaning.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rowpattern.errors import QueryError
 from rowpattern.sql.duckdb.enums import enum_type
 from rowpattern.sql.duckdb.names import quoted
 from rowpattern.sql.expression.nodes import COMPARISON_SIGNS
+from rowpattern.sql.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -41,8 +41,7 @@ _TYPES_WITHOUT_MORE = {"alias", "extension_info"}
 _WIDE = 1 << 64
 
 
-@dataclass(frozen=True)
-class Bound:
+class Bound(Record):
     """A node of DuckDB's bound expression.
 
     Attributes:
@@ -64,8 +63,7 @@ class Bound:
 UNKNOWN = Bound("unknown", None)
 
 
-@dataclass(frozen=True)
-class BoundAggregate:
+class BoundAggregate(Record):
     """An aggregate: its type, and what it is where it is a plain call.
 
     Attributes:
@@ -77,8 +75,7 @@ class BoundAggregate:
     arguments: tuple[Bound, ...] = ()
 
 
-@dataclass(frozen=True)
-class BoundTexts:
+class BoundTexts(Record):
     """What the binder says of some expressions and aggregates."""
 
     expressions: tuple[Bound, ...]

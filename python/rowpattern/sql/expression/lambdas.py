@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from rowpattern.sql.duckdb.names import lowered
 from rowpattern.sql.expression import nodes
+from rowpattern.sql.records import replace
 
 __all__ = ["free_names", "renamed"]
 

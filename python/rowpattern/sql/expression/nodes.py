@@ -10,8 +10,9 @@ True
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from rowpattern.sql.records import Record, field, field_names, replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -41,6 +42,8 @@ __all__ = [
     "children",
     "map_children",
     "replaced",
+    "span_of",
+    "text_of",
     "walk",
 ]
 
@@ -61,18 +64,16 @@ COMPARISON_SIGNS = {
 _MOST_DIGITS = 100
 
 
-@dataclass(frozen=True, kw_only=True)
-class Node:
+class Node(Record):
     """A part of an expression.
 
     Attributes:
         span: its first character in the query, and the character behind its last; None where it is not the user's.
     """
 
-    span: tuple[int, int] | None = field(default=None, compare=False)
+    span: tuple[int, int] | None = field(default=None, compare=False, kw_only=True)
 
 
-@dataclass(frozen=True)
 class Literal(Node):
     """A constant as it was written.
 
@@ -104,7 +105,6 @@ class Literal(Node):
         return int(digits) if len(digits) <= _MOST_DIGITS else int(digits[:_MOST_DIGITS])
 
 
-@dataclass(frozen=True)
 class Column(Node):
     """A name with its qualifiers, outermost first; `quoted` says of each whether it stood in double quotes."""
 
@@ -116,7 +116,6 @@ class Column(Node):
         return at < len(self.quoted) and self.quoted[at]
 
 
-@dataclass(frozen=True)
 class Star(Node):
     """`*`, or `A.*` with the name before it."""
 
@@ -124,7 +123,6 @@ class Star(Node):
     quoted: bool = field(default=False, compare=False)
 
 
-@dataclass(frozen=True)
 class Argument(Node):
     """An argument of a call, and its name where it has one (`f(name := value)`)."""
 
@@ -132,7 +130,6 @@ class Argument(Node):
     name: str | None = None
 
 
-@dataclass(frozen=True)
 class OrderItem(Node):
     """An expression of an ORDER BY inside a call; `direction` and `nulls` as DuckDB's parser names them."""
 
@@ -141,7 +138,6 @@ class OrderItem(Node):
     nulls: str = "ORDER_DEFAULT"
 
 
-@dataclass(frozen=True)
 class Call(Node):
     """A call of a function, an aggregate or an operator.
 
@@ -163,7 +159,6 @@ class Call(Node):
         return tuple(argument.value for argument in self.arguments)
 
 
-@dataclass(frozen=True)
 class Comparison(Node):
     """A comparison: `=`, `<>`, `<`, `<=`, `>`, `>=`, `IS DISTINCT FROM` or `IS NOT DISTINCT FROM`."""
 
@@ -172,7 +167,6 @@ class Comparison(Node):
     right: Node
 
 
-@dataclass(frozen=True)
 class Conjunction(Node):
     """AND or OR of two or more conditions."""
 
@@ -180,7 +174,6 @@ class Conjunction(Node):
     operands: tuple[Node, ...]
 
 
-@dataclass(frozen=True)
 class Operation(Node):
     """What has a syntax of its own: NOT, IS NULL, IN, COALESCE, TRY, `x[1]`, `x[1:2]`, `(x).field`, `ARRAY[...]`.
 
@@ -192,7 +185,6 @@ class Operation(Node):
     operands: tuple[Node, ...]
 
 
-@dataclass(frozen=True)
 class Between(Node):
     """`value BETWEEN low AND high`."""
 
@@ -201,7 +193,6 @@ class Between(Node):
     high: Node
 
 
-@dataclass(frozen=True)
 class Branch(Node):
     """WHEN and THEN of a CASE."""
 
@@ -209,7 +200,6 @@ class Branch(Node):
     value: Node
 
 
-@dataclass(frozen=True)
 class Case(Node):
     """CASE WHEN ... THEN ... ELSE ... END; the parser compares the operand of the other form in each condition."""
 
@@ -217,7 +207,6 @@ class Case(Node):
     otherwise: Node
 
 
-@dataclass(frozen=True)
 class TypeName(Node):
     """A type: its name in upper case, and what stands in its parentheses: types (with field names) and literals."""
 
@@ -225,7 +214,6 @@ class TypeName(Node):
     parts: tuple[tuple[str | None, Node], ...] = ()
 
 
-@dataclass(frozen=True)
 class Cast(Node):
     """CAST or TRY_CAST to a type."""
 
@@ -234,7 +222,6 @@ class Cast(Node):
     safe: bool = False
 
 
-@dataclass(frozen=True)
 class Collate(Node):
     """`value COLLATE collation`."""
 
@@ -242,7 +229,6 @@ class Collate(Node):
     collation: str
 
 
-@dataclass(frozen=True)
 class Lambda(Node):
     """`lambda x, y: body`; its parameters are names of their own inside the body."""
 
@@ -250,7 +236,6 @@ class Lambda(Node):
     body: Node
 
 
-@dataclass(frozen=True)
 class Semantics(Node):
     """RUNNING or FINAL before a call (ISO/IEC 19075-5, section 5.4); never written to DuckDB."""
 
@@ -258,7 +243,6 @@ class Semantics(Node):
     call: Node
 
 
-@dataclass(frozen=True)
 class Opaque(Node):
     """What may stand around a clause but not in one: a window, a subquery, a parameter, `COLUMNS(...)`.
 
@@ -278,7 +262,7 @@ def _links(kind: type[Node]) -> tuple[str, ...]:
     if found is None:
         plain = {"span", "quoted", "kind", "text", "names", "name", "relation", "sign", "word", "operator", "distinct"}
         plain |= {"direction", "nulls", "safe", "collation", "parameters", "to"}
-        found = _LINKS[kind] = tuple(each.name for each in fields(kind) if each.name not in plain)
+        found = _LINKS[kind] = tuple(name for name in field_names(kind) if name not in plain)
     return found
 
 
@@ -319,6 +303,18 @@ def walk(node: Node) -> Iterator[Node]:
         node = waiting.pop()
         yield node
         waiting += reversed(list(children(node)))
+
+
+def span_of(node: Node) -> tuple[int, int] | None:
+    """Return where in the query a node and all that is in it stand; None where none of it is the user's."""
+    spans = [each.span for each in walk(node) if each.span is not None]
+    return (min(spans)[0], max(end for _, end in spans)) if spans else None
+
+
+def text_of(node: Node, query: str) -> str:
+    """Return a node as the query has it, in one line; nothing where none of it is the user's."""
+    begin, end = span_of(node) or (0, 0)
+    return " ".join(query[begin:end].split())
 
 
 def replaced(root: Node, new: dict[int, Node]) -> Node:

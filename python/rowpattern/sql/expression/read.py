@@ -8,7 +8,6 @@ all kinds of nodes are read in it: only so a reader sees that none is left out.
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from rowpattern.errors import QueryError, QuerySyntaxError, UnsupportedQueryError
@@ -26,6 +25,7 @@ from rowpattern.sql.duckdb.names import lowered
 from rowpattern.sql.expression import nodes
 from rowpattern.sql.expression.lambdas import free_names, renamed
 from rowpattern.sql.expression.types import check_collation, check_type
+from rowpattern.sql.records import replace
 from rowpattern.sql.text.source_location import candidates, error_at
 
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ that it inserts are nodes of their own. `type` is DuckDB's name of a type; `engi
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from rowpattern.sql.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -59,8 +60,7 @@ def cast_sql(sql: str, kind: str) -> str:
     return sql if kind == "NULL" else f"CAST({sql} AS {kind})"
 
 
-@dataclass(frozen=True)
-class Typed:
+class Typed(Record):
     """A part of a typed expression.
 
     Attributes:
@@ -70,14 +70,12 @@ class Typed:
     type: str
 
 
-@dataclass(frozen=True)
 class Literal(Typed):
     """A constant as the engine holds it: decimals, dates and times are whole numbers in the type's unit."""
 
     value: Any
 
 
-@dataclass(frozen=True)
 class Constant(Typed):
     """What reads nothing, and which DuckDB computes before: its SQL, and whether each query computes it anew."""
 
@@ -85,14 +83,12 @@ class Constant(Typed):
     changes: bool = False
 
 
-@dataclass(frozen=True)
 class Reference(Typed):
     """What a bound expression reads, by its name there."""
 
     name: str
 
 
-@dataclass(frozen=True)
 class Call(Typed):
     """A function, an operator, a cast or a choice that the engine computes."""
 
@@ -100,7 +96,6 @@ class Call(Typed):
     arguments: tuple[Typed, ...]
 
 
-@dataclass(frozen=True)
 class Computed(Typed):
     """What DuckDB computes: an expression over references."""
 

@@ -20,6 +20,7 @@ import numpy as np
 import pyarrow as pa
 
 from rowpattern.errors import InternalError, QueryLimitError, RowPatternError
+from rowpattern.sql.arrow.arrays import from_numpy
 from rowpattern.sql.duckdb.connection import abandoned_queries, database
 from rowpattern.sql.execute.explanation import explained
 from rowpattern.sql.execute.query import QueryExecution, parsed_query, tables_of
@@ -126,9 +127,10 @@ class _RemoteValues(PandasValues):
     """Rows of a column that the caller takes, from values as pandas holds them."""
 
     def __init__(self, table: _OpenedTable, name: str, rows: Integers) -> None:
-        object.__setattr__(self, "table", table)
-        object.__setattr__(self, "name", name)
-        object.__setattr__(self, "rows", rows)
+        super().__init__(None)
+        self.table = table
+        self.name = name
+        self.rows = rows
 
     @property
     def values(self) -> Any:  # computed where a query goes on with them
@@ -136,10 +138,6 @@ class _RemoteValues(PandasValues):
 
     def __len__(self) -> int:
         return len(self.rows)
-
-    table: _OpenedTable
-    name: str
-    rows: Integers
 
 
 class _Memory:
@@ -252,19 +250,20 @@ def _answered(question: dict[str, Any], caller: _Caller, memory: _Memory) -> tup
     given = {name: _TableOfCaller(caller, name) for name in question["names"]}
     data = _TableOfCaller(caller, "") if question["data"] else None
     explain = question["explain"]
+    # The connection then exists already: memory of DuckDB's threads does not count for the query.
+    with database(context) as using:
+        using.connect()
     if explain is not None:
-        # The connection then exists already: memory of DuckDB's threads does not count for the query.
-        with database(context):
-            pass
         with memory.limited(context.memory_mb):
             explanation = explained(question["sql"], data, given, context, analyze=explain)
         return {"explanation": explanation.text, "steps": _steps(context)}, None
-    with database(context) as using, memory.limited(context.memory_mb):
+    with memory.limited(context.memory_mb):
         with nesting_limited("query"):
-            parsed = parsed_query(question["sql"])
+            parsed = parsed_query(question["sql"], context)
             with context.step("read", 0):
                 tables = tables_of(parsed, data, given, table_reader(context))
-            answer = QueryExecution(parsed, tables, using, context).answer()
+            with database(context) as using:
+                answer = QueryExecution(parsed, tables, using, context).answer()
         columns, sent = _sent(answer)
         caller.answers.begin()
         place, descriptor = caller.answers.write(sent)
@@ -296,5 +295,5 @@ def _sent(answer: Answer) -> tuple[list[dict[str, Any]], pa.Table]:
 
 def _array(column: AnswerColumn, values: Any) -> Any:
     if isinstance(values, _RemoteValues):
-        return pa.array(np.asarray(values.rows))
+        return from_numpy(np.asarray(values.rows))
     return column.arrow()

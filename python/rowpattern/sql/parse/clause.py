@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from rowpattern.sql.expression.nodes import Literal as Constant
+from rowpattern.sql.records import Record, field
 
 if TYPE_CHECKING:
     from rowpattern.sql.expression.nodes import Node
@@ -29,8 +29,7 @@ RowsShown = Literal["one row", "all rows", "all rows omit empty", "all rows with
 Skip = tuple[Literal["past last row", "to next row", "to first", "to last"], str]
 
 
-@dataclass
-class ExpressionSource:
+class ExpressionSource(Record, frozen=False):
     """An expression as the query has it.
 
     Attributes:
@@ -46,8 +45,7 @@ class ExpressionSource:
     node: Node = field(default_factory=lambda: Constant("NULL_LITERAL"))
 
 
-@dataclass(frozen=True)
-class Measure:
+class Measure(Record):
     """An expression of MEASURES and its name."""
 
     name: str
@@ -55,8 +53,7 @@ class Measure:
     location: SourceLocation
 
 
-@dataclass(frozen=True)
-class Definition:
+class Definition(Record):
     """A variable of DEFINE, as the pattern writes it, and its condition."""
 
     variable: str
@@ -64,8 +61,7 @@ class Definition:
     location: SourceLocation
 
 
-@dataclass(frozen=True)
-class OrderKey:
+class OrderKey(Record):
     """An expression of ORDER BY, and how it orders."""
 
     expression: ExpressionSource
@@ -74,8 +70,7 @@ class OrderKey:
     location: SourceLocation
 
 
-@dataclass
-class TextPiece:
+class TextPiece(Record, frozen=False):
     """A piece of the query's text in which clauses are to be replaced by the tables that they give.
 
     Attributes:
@@ -89,16 +84,14 @@ class TextPiece:
     clauses: list[Clause] = field(default_factory=list)
 
 
-@dataclass
-class CommonTables:
+class CommonTables(Record, frozen=False):
     """The part of a WITH list that a table sees: pieces of text, `name AS (...)`."""
 
     recursive: bool
     pieces: list[TextPiece]
 
 
-@dataclass
-class Clause:
+class Clause(Record, frozen=False):
     """One MATCH_RECOGNIZE and the table before it.
 
     Attributes:

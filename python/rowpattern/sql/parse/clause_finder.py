@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rowpattern.errors import QuerySyntaxError
@@ -11,6 +10,7 @@ from rowpattern.sql.duckdb.names import lowered
 from rowpattern.sql.parse.clause import CommonTables, TextPiece
 from rowpattern.sql.parse.clause_reader import ClauseReader
 from rowpattern.sql.parse.keywords import BEHIND_A_TABLE, NOT_A_NAME
+from rowpattern.sql.records import Record, field
 from rowpattern.sql.text.source_location import SourceLocation, error_at
 from rowpattern.sql.text.tokens import closing_brackets, tokens_of
 
@@ -37,8 +37,7 @@ _MOST_COPIED = 1 << 22
 _MOST_TOKENS_OF_A_TABLE = 1000
 
 
-@dataclass
-class _WithList:
+class _WithList(Record, frozen=False):
     """A WITH list: each table's name with its piece of the text."""
 
     recursive: bool

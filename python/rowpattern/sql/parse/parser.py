@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rowpattern.errors import QuerySyntaxError, UnsupportedQueryError
@@ -22,8 +21,9 @@ from rowpattern.sql.parse.clause import Definition, ExpressionSource, TextPiece
 from rowpattern.sql.parse.clause_finder import find_clauses
 from rowpattern.sql.parse.keywords import bare_names
 from rowpattern.sql.parse.query_reader import QueryReader
+from rowpattern.sql.records import Record
 from rowpattern.sql.text.composed import SEMANTICS_WORDS, Composed
-from rowpattern.sql.text.source_location import SourceLocation, error_at, nesting_limited
+from rowpattern.sql.text.source_location import TOO_DEEP, SourceLocation, error_at, nesting_limited
 from rowpattern.sql.text.tokens import closing_brackets, tokens_of
 
 if TYPE_CHECKING:
@@ -47,8 +47,7 @@ _MAY_CHANGE = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class ParsedQuery:
+class ParsedQuery(Record):
     """A query's text and what was found in it.
 
     Attributes:
@@ -99,8 +98,13 @@ def parse(sql: str, context: ExecutionContext | None = None) -> ParsedQuery:
 
 
 @nesting_limited("condition")
-def parse_condition(variable: str, text: str) -> Definition:
+def parse_condition(variable: str, text: str, context: ExecutionContext | None = None) -> Definition:
     """Read one condition, as it would stand in DEFINE.
+
+    Args:
+        variable: whose it is.
+        text: the condition.
+        context: the limits that it is read within.
 
     Raises:
         QuerySyntaxError: it is not an expression.
@@ -120,7 +124,7 @@ def parse_condition(variable: str, text: str) -> Definition:
     begin, end = tokens[0].begin, tokens[-1].end
     written = ExpressionSource(begin, end, " ".join(text[begin:end].split()))
     composed = _expressions_text(text, [written])
-    (tree,) = parse_texts([composed.text])
+    (tree,) = parse_texts([composed.text], context)
     _read_expressions(composed, tree, [written])
     return Definition(variable, written, SourceLocation(text, begin))
 
@@ -148,8 +152,7 @@ def check_text(text: str, what: str) -> None:
         raise error_at(message, SourceLocation(text.replace("\0", " "), text.index("\0")), QuerySyntaxError)
 
 
-@dataclass
-class _Around:
+class _Around(Record, frozen=False):
     """A text around clauses, and how often it reads the answer of each."""
 
     composed: Composed
@@ -357,7 +360,7 @@ def _statement(text: Composed, tree: dict[str, Any], begin: SourceLocation | Non
 def _syntax_error(text: Composed, tree: dict[str, Any], begin: SourceLocation | None) -> QuerySyntaxError:
     message = text.without_marks(str(tree.get("error_message", "this is not a query")))
     if message.startswith("Max expression depth"):
-        return QuerySyntaxError("the query nests too deeply; write AND and OR of many in a row, and lists as IN (...)")
+        return QuerySyntaxError(f"the query {TOO_DEEP}")
     if message.startswith("Only SELECT"):
         return QuerySyntaxError("expected one query, which begins with SELECT, WITH, FROM or VALUES")
     position = tree.get("position")

@@ -7,7 +7,6 @@ refused, as in expressions (`rowpattern.sql.expression.read`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rowpattern.errors import QueryError, UnsupportedQueryError
@@ -15,6 +14,7 @@ from rowpattern.sql.duckdb.functions import AROUND_CLAUSES, TABLE_FUNCTIONS, WIN
 from rowpattern.sql.duckdb.names import lowered
 from rowpattern.sql.expression.nodes import Call, Literal, Node, Opaque, Star, children
 from rowpattern.sql.expression.read import Fields, TreeReader
+from rowpattern.sql.records import Record
 from rowpattern.sql.text.source_location import candidates
 
 if TYPE_CHECKING:
@@ -39,8 +39,7 @@ _WITHOUT_ZONE |= {"least", "list", "max", "min"}
 _CLOSED = "a query sees the tables that it was given and nothing else"
 
 
-@dataclass(frozen=True)
-class TableRead:
+class TableRead(Record):
     """A table that a query names and does not make itself.
 
     Attributes:

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 import threading
 import time
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Callable
+from typing import TYPE_CHECKING, Callable, NamedTuple
 
 from rowpattern.errors import QueryLimitError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from types import TracebackType
 
 __all__ = ["ExecutionContext", "Progress", "Step"]
 
 
-@dataclass(frozen=True)
-class Progress:
+class Progress(NamedTuple):
     """How far a query is.
 
     Attributes:
@@ -37,8 +34,7 @@ class Progress:
     size_bytes: int | None = None
 
 
-@dataclass
-class Step:
+class Step(NamedTuple):
     """A step that was done: its name, its rows, and its time in seconds."""
 
     name: str
@@ -54,9 +50,10 @@ def _print(progress: Progress) -> None:
     )
 
 
-@dataclass
 class ExecutionContext:
     """Limits and timings of one query.
+
+    Its blocks are classes with slots, as generators take longer to enter and leave than a small query's steps.
 
     Attributes:
         memory_mb: the most memory, in MB of 2**20 bytes: of DuckDB, and of the columns that are made here.
@@ -70,18 +67,31 @@ class ExecutionContext:
         read_bytes: how many bytes of columns those have.
     """
 
-    memory_mb: float
-    seconds: float
-    progress: Callable[[Progress], object] | bool | None = None
-    threads: int = 1
-    steps: list[Step] = field(default_factory=list)
-    begun: float = field(default_factory=time.perf_counter)
-    held_bytes: int = 0
-    time_zone: str | None = None
-    stated_mb: float | None = None
-    read_rows: int = 0
-    read_bytes: int = 0
-    _holding: threading.Lock = field(default_factory=threading.Lock)
+    def __init__(
+        self,
+        memory_mb: float,
+        seconds: float,
+        progress: Callable[[Progress], object] | bool | None = None,
+        threads: int = 1,
+        *,
+        steps: list[Step] | None = None,
+        begun: float | None = None,
+        time_zone: str | None = None,
+        stated_mb: float | None = None,
+    ) -> None:
+        """Begin a query, or a part of one that has begun."""
+        self.memory_mb = memory_mb
+        self.seconds = seconds
+        self.progress = progress
+        self.threads = threads
+        self.steps: list[Step] = [] if steps is None else steps
+        self.begun = time.perf_counter() if begun is None else begun
+        self.held_bytes = 0
+        self.time_zone = time_zone
+        self.stated_mb = stated_mb
+        self.read_rows = 0
+        self.read_bytes = 0
+        self._holding = threading.Lock()
 
     @property
     def deadline(self) -> float:
@@ -104,15 +114,9 @@ class ExecutionContext:
         memory_mb = max(0.0, self.memory_mb - self.held_bytes / 2**20)
         return {"timeout_seconds": self.seconds_left, "memory_limit_mb": memory_mb}
 
-    @contextlib.contextmanager
-    def step(self, name: str, rows: int) -> Iterator[None]:
+    def step(self, name: str, rows: int) -> _Working:
         """Do one step within the limits."""
-        self.check()
-        begun = time.perf_counter()
-        self._report(name, rows, done=False)
-        yield
-        self.steps.append(Step(name, rows, time.perf_counter() - begun))
-        self._report(name, rows, done=True)
+        return _Working(self, name, rows)
 
     def part(self, share: float) -> ExecutionContext:
         """Return the limits of a part of the query that has this share of the memory."""
@@ -121,8 +125,8 @@ class ExecutionContext:
             self.seconds,
             self.progress,
             self.threads,
-            self.steps,
-            self.begun,
+            steps=self.steps,
+            begun=self.begun,
             time_zone=self.time_zone,
             stated_mb=self.limit_mb,
         )
@@ -136,13 +140,9 @@ class ExecutionContext:
         if time.perf_counter() >= self.begun + self.seconds:
             raise self.timeout_error()
 
-    @contextlib.contextmanager
-    def limited(self) -> Iterator[None]:
+    def limited(self) -> _Limited:
         """Do what was given what is `remaining`; it raises an error of its own when one is used up."""
-        try:
-            yield
-        except QueryLimitError:
-            raise (self.memory_error() if self.seconds_left else self.timeout_error()) from None
+        return _Limited(self)
 
     def timeout_error(self) -> QueryLimitError:
         """Make the error for time that is over."""
@@ -163,14 +163,9 @@ class ExecutionContext:
         with self._holding:
             self.held_bytes = max(0, self.held_bytes - size_bytes)
 
-    @contextlib.contextmanager
-    def holding(self, size_bytes: int) -> Iterator[None]:
+    def holding(self, size_bytes: int) -> _Holding:
         """Count memory that is free again when the block ends."""
-        self.hold(size_bytes)
-        try:
-            yield
-        finally:
-            self.release(size_bytes)
+        return _Holding(self, size_bytes)
 
     def memory_error(self, what: str = "the query") -> QueryLimitError:
         """Make the error for memory that is used up by something."""
@@ -184,6 +179,67 @@ class ExecutionContext:
         if self.progress:
             (_print if self.progress is True else self.progress)(progress)
 
-    def _report(self, name: str, rows: int, *, done: bool) -> None:
+    def report_step(self, name: str, rows: int, *, done: bool) -> None:
+        """Tell that a step begins, or is done."""
         if self.progress:
             self.report(Progress(name, rows, time.perf_counter() - self.begun, done))
+
+
+class _Working:
+    """A block that is a step."""
+
+    __slots__ = ("_begun", "_context", "_name", "_rows")
+
+    def __init__(self, context: ExecutionContext, name: str, rows: int) -> None:
+        self._context = context
+        self._name = name
+        self._rows = rows
+
+    def __enter__(self) -> None:
+        self._context.check()
+        self._begun = time.perf_counter()
+        self._context.report_step(self._name, self._rows, done=False)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self._context.steps.append(Step(self._name, self._rows, time.perf_counter() - self._begun))
+            self._context.report_step(self._name, self._rows, done=True)
+
+
+class _Limited:
+    """A block in which the core keeps the limits."""
+
+    __slots__ = ("_context",)
+
+    def __init__(self, context: ExecutionContext) -> None:
+        self._context = context
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if isinstance(error, QueryLimitError):
+            context = self._context
+            raise (context.memory_error() if context.seconds_left else context.timeout_error()) from None
+
+
+class _Holding:
+    """A block for which memory is counted."""
+
+    __slots__ = ("_context", "_size_bytes")
+
+    def __init__(self, context: ExecutionContext, size_bytes: int) -> None:
+        self._context = context
+        self._size_bytes = size_bytes
+
+    def __enter__(self) -> None:
+        self._context.hold(self._size_bytes)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._context.release(self._size_bytes)

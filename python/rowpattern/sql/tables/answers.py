@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 
 from rowpattern.sql.arrow.casting import has_intervals, with_durations
@@ -30,8 +31,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
-class AnswerColumn:
+class AnswerColumn(NamedTuple):
     """A column of an answer.
 
     Attributes:
@@ -47,11 +47,12 @@ class AnswerColumn:
         return from_pandas(self.values.values, self.name) if isinstance(self.values, PandasValues) else self.values
 
 
-@dataclass
 class Answer:
     """A table that a clause or a query gives."""
 
-    columns: list[AnswerColumn]
+    def __init__(self, columns: list[AnswerColumn]) -> None:
+        """Take its columns, in order."""
+        self.columns = columns
 
     def arrow(self, source: Table | None = None) -> pa.Table:
         """Return it as an Arrow table, with what the fields of the one table behind it say of extension types."""
@@ -129,7 +130,7 @@ def as_kind(answer: Answer, kind: str, source: Table | None) -> Any:
         kind: as `Table.kind`.
         source: the one table that origins are columns of.
     """
-    if kind != "duckdb" and any(_has_intervals(column) for column in answer.columns):
+    if kind != "duckdb" and any(map(_has_intervals, answer.columns)):
         keep = source is not None and source.has_intervals
         answer = Answer([_answered(column, keep_intervals=keep) for column in answer.columns])
     if kind == "pandas":
@@ -211,35 +212,59 @@ def _restored_view(column: AnswerColumn, source: Table) -> AnswerColumn:
 def _as_pandas(answer: Answer, source: Table | None) -> Any:
     import pandas as pd
 
-    arrays: dict[int, Any] = {}
-    for at, column in enumerate(answer.columns):
-        values = column.values
-        if isinstance(values, PandasValues):
-            # With its type said: pandas would guess that Python strings are texts of its own.
-            arrays[at] = pd.Series(values.values, dtype=values.values.dtype, copy=False)
-            continue
-        chunked = values if isinstance(values, pa.ChunkedArray) else pa.chunked_array([values])
-        restored_values = None
-        if column.origin is not None and source is not None:
-            restored_values = source.restore(column.origin, chunked)
-        if restored_values is not None:
-            arrays[at] = restored_values
-        elif _is_plain(chunked.type) and not chunked.null_count:
-            # As pandas' own conversion does, without a series for each column.
-            arrays[at] = chunked.to_numpy()
-        elif pa.types.is_integer(chunked.type):
-            # pandas' own conversion makes doubles of them, which have 53 bits.
-            dtype = pd.api.types.pandas_dtype(str(chunked.type).replace("int", "Int").replace("uI", "UI"))
-            arrays[at] = pd.Series(dtype.__from_arrow__(chunked), copy=False)
-        elif isinstance(chunked.type, pa.UuidType):
-            arrays[at] = as_objects(chunked.to_pylist())
-        else:
-            arrays[at] = chunked.to_pandas()
+    arrays = [_pandas_array(column, source) for column in answer.columns]
     rows = len(answer.columns[0].values) if answer.columns else 0
-    frame = pd.DataFrame(arrays, index=pd.RangeIndex(rows), copy=False)
-    frame.columns = pd.Index([column.name for column in answer.columns])
+    # What an index is called can be changed, by all who have it.
+    names = _pandas_index(tuple(column.name for column in answer.columns)).view()
+    index = pd.RangeIndex(rows)
+    # pandas 3 takes numbers as they are, in less than half of the time.
+    made = getattr(getattr(pd.api, "internals", None), "create_dataframe_from_blocks", None)
+    if made is not None and arrays and all(type(each) is np.ndarray and each.dtype != object for each in arrays):
+        blocks = [(values.reshape(1, -1), np.array([at])) for at, values in enumerate(arrays)]
+        return made(blocks, index=index, columns=names)
+    frame = pd.DataFrame(dict(enumerate(arrays)), index=index, copy=False)
+    frame.columns = names
     return frame
 
 
-def _is_plain(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind))
+@lru_cache(maxsize=100)
+def _pandas_index(names: tuple[str, ...]) -> Any:
+    """Return names as pandas' index, which takes longer to make than a small frame does."""
+    import pandas as pd
+
+    return pd.Index(names)
+
+
+def _pandas_array(column: AnswerColumn, source: Table | None) -> Any:
+    """Return a column as pandas holds it: a series, or an array of numbers or objects."""
+    import pandas as pd
+
+    values = column.values
+    if isinstance(values, PandasValues):
+        # With its type said: pandas would guess that Python strings are texts of its own.
+        return pd.Series(values.values, dtype=values.values.dtype, copy=False)
+    chunked = values if isinstance(values, pa.ChunkedArray) else pa.chunked_array([values])
+    if column.origin is not None and source is not None:
+        restored_values = source.restore(column.origin, chunked)
+        if restored_values is not None:
+            return restored_values
+    if chunked.type.id in _NUMBERS and not chunked.null_count:
+        # As pandas' own conversion does, without a series for each column.
+        return chunked.to_numpy()
+    if pa.types.is_integer(chunked.type):
+        # pandas' own conversion makes doubles of them, which have 53 bits.
+        dtype = pd.api.types.pandas_dtype(str(chunked.type).replace("int", "Int").replace("uI", "UI"))
+        return pd.Series(dtype.__from_arrow__(chunked), copy=False)
+    if isinstance(chunked.type, pa.UuidType):
+        return as_objects(chunked.to_pylist())
+    return chunked.to_pandas()
+
+
+# Types that numpy has too.
+_NUMBERS = frozenset(
+    kind.id
+    for kind in (
+        *(pa.bool_(), pa.int8(), pa.int16(), pa.int32(), pa.int64(), pa.uint8(), pa.uint16(), pa.uint32(), pa.uint64()),
+        *(pa.float16(), pa.float32(), pa.float64()),
+    )
+)

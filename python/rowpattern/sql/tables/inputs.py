@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 
 from rowpattern._core import _check_column, placed_texts
@@ -36,6 +37,16 @@ __all__ = [
     "only_table",
     "read_table",
 ]
+
+
+# Types that are read as they are: numbers, times and texts.
+_PLAIN = frozenset(
+    kind.id
+    for kind in (
+        *(pa.bool_(), pa.int8(), pa.int16(), pa.int32(), pa.int64(), pa.uint8(), pa.uint16(), pa.uint32(), pa.uint64()),
+        *(pa.float32(), pa.float64(), pa.date32(), pa.timestamp("us"), pa.string(), pa.large_string()),
+    )
+)
 
 
 class Table:
@@ -72,8 +83,10 @@ class Table:
         """
         found = self._columns.get(name)
         if found is None:
-            values = readable(checked(self._convert(name), name), name, self.hold)
-            found = self._columns[name] = with_one_dictionary(values, name)
+            found = checked(self._convert(name), name)
+            if found.type.id not in _PLAIN:
+                found = with_one_dictionary(readable(found, name, self.hold), name)
+            self._columns[name] = found
         return found
 
     def texts(self, name: str) -> pa.ChunkedArray | None:
@@ -147,8 +160,8 @@ def checked(values: pa.ChunkedArray, name: str, first: int = 0) -> pa.ChunkedArr
     Raises:
         RowsError: a value cannot be read; the message names the column and, where it is known, the row.
     """
-    called = f"column {name}" if not first else f"column {name}, of the rows from {first} on,"
     kind = values.type
+    called = f"column {name}" if not first else f"column {name}, of the rows from {first} on,"
     try:
         for chunk in values.chunks:
             # Whether buffers are as long as they must be, in constant time.
@@ -169,10 +182,13 @@ class _PandasTable(Table):
     def __init__(self, frame: Any) -> None:
         self._frame = frame
         self.kind = "pandas"
-        self.names = [str(name) for name in frame.columns]
+        labels = frame.columns.tolist()
+        self.names = list(map(str, labels))
         self.rows = len(frame)
-        self._labels = dict(zip(self.names, frame.columns))
+        self._labels = labels
+        self._places = {name: at for at, name in enumerate(self.names)}
         self._columns: dict[str, pa.ChunkedArray] = {}
+        self._arrays: dict[str, Any] = {}
         self._series: dict[str, Any] = {}
         self._placed: dict[str, pa.ChunkedArray | None] = {}
         check_names(self.names)
@@ -191,10 +207,24 @@ class _PandasTable(Table):
         """Return a column as pandas has it; looking it up takes as long as converting a hundred rows."""
         series = self._series.get(name)
         if series is None:
-            series = self._series[name] = self._frame[self._labels[name]]
+            series = self._series[name] = self._frame[self._labels[self._places[name]]]
         return series
 
+    def _plain(self, name: str) -> Any:
+        """Return a column as a numpy array of numbers or times; None where it is another.
+
+        Its series takes ten times as long to make, which is most of what reading a small table takes.
+        """
+        if name not in self._arrays:
+            column = getattr(self._frame, "_get_column_array", None)
+            values = None if column is None else column(self._places[name])
+            is_plain = type(values) is np.ndarray and _is_plain_dtype(values.dtype)
+            self._arrays[name] = values if is_plain else None
+        return self._arrays[name]
+
     def native(self, name: str, rows: Callable[[], Integers]) -> PandasValues | None:
+        if self._plain(name) is not None:
+            return None
         series = self._own(name)
         if name in self._columns or _is_plain_dtype(series.dtype):
             return None
@@ -203,6 +233,9 @@ class _PandasTable(Table):
         return PandasValues(own.take(rows()))
 
     def _convert(self, name: str) -> pa.ChunkedArray:
+        values = self._plain(name)
+        if values is not None:
+            return from_pandas(values, name, self.check)
         series = self._own(name)
         # Plain arrays cross without pandas' own checks, which take longer than small columns.
         return from_pandas(series.to_numpy() if _is_plain_dtype(series.dtype) else series, name, self.check)
@@ -211,6 +244,8 @@ class _PandasTable(Table):
         return pa.table({name: self.column(name) for name in self.names})
 
     def restore(self, name: str, values: pa.ChunkedArray) -> Any:
+        if self._plain(name) is not None:
+            return None
         dtype = self._own(name).dtype
         kind = self.column(name).type
         if values.type != kind and pa.types.is_large_string(kind) and pa.types.is_string(values.type):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from rowpattern.errors import QueryError
+from rowpattern.sql.arrow.arrays import from_python
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,11 +24,17 @@ _SLOW_CLASSES = (Decimal, list, tuple, dict, np.ndarray)
 _MOST_DIGITS = 76
 
 
-@dataclass(frozen=True)
 class PandasValues:
     """Values of a column as pandas holds them."""
 
-    values: Any
+    def __init__(self, values: Any) -> None:
+        """Take the array."""
+        self._values = values
+
+    @property
+    def values(self) -> Any:
+        """The array."""
+        return self._values
 
     def __len__(self) -> int:
         """Return how many there are."""
@@ -53,7 +59,7 @@ def from_pandas(values: Any, name: str, check: Callable[[], None] = _no_limit) -
     try:
         array = _in_pieces(values, check)
         if array is None:
-            array = pa.array(values, from_pandas=True)
+            array = from_python(values, from_pandas=True)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError) as error:
         message = f"column {name} cannot be read: {str(error).splitlines()[0]}; give it one type, as with astype"
         raise QueryError(message) from None
@@ -75,7 +81,7 @@ def _in_pieces(values: Any, check: Callable[[], None]) -> pa.Array | None:
     for piece in pieces:
         check()
         try:
-            found.append(pa.array(piece, from_pandas=True))
+            found.append(from_python(piece, from_pandas=True))
         except (pa.ArrowException, OverflowError):
             # It may be of one type with the others.
             return None
@@ -86,7 +92,7 @@ def _in_pieces(values: Any, check: Callable[[], None]) -> pa.Array | None:
     for number, piece in enumerate(pieces):
         if pa.types.is_integer(found[number].type) and pa.types.is_decimal(kind):
             check()
-            found[number] = pa.array(piece, kind, from_pandas=True)
+            found[number] = from_python(piece, kind, from_pandas=True)
     return pa.concat_arrays([each.cast(kind) for each in found])
 
 

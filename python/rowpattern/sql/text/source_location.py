@@ -9,9 +9,13 @@ from typing import TYPE_CHECKING, TypeVar
 from rowpattern.errors import PatternSyntaxError, QueryError, QuerySyntaxError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
+    from types import TracebackType
 
-__all__ = ["SourceLocation", "candidates", "error_at", "nesting_limited", "pattern_error_at"]
+__all__ = ["TOO_DEEP", "SourceLocation", "candidates", "error_at", "nesting_limited", "pattern_error_at"]
+
+#: Said of a query, a condition, an expression.
+TOO_DEEP = "is nested too deeply; replace long chains of OR by x IN (...), and of + by list_sum([...])"
 
 # A longer line is shown around the place only.
 _WIDEST = 100
@@ -77,14 +81,22 @@ def pattern_error_at(error: PatternSyntaxError, pattern: str, location: SourceLo
     return PatternSyntaxError(text, there.line, there.column)
 
 
-@contextlib.contextmanager
-def nesting_limited(what: str) -> Iterator[None]:
-    """Refuse what nests too deeply. Expressions are read, rewritten and written by recursion, as far as Python goes."""
-    try:
-        yield
-    except RecursionError:
-        message = f"the {what} nests too deeply; AND, OR and + of many nest, and IN (...) of many does not"
-        raise QuerySyntaxError(message) from None
+class nesting_limited(contextlib.ContextDecorator):  # noqa: N801 - used as a decorator and in `with`
+    """Refuse what is nested too deeply. Expressions are read, rewritten and written by recursion, as Python allows."""
+
+    def __init__(self, what: str) -> None:
+        """Take what to call it in the error."""
+        self._what = what
+
+    def __enter__(self) -> None:
+        """Begin to look."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Raise the error where Python's own limit was met."""
+        if isinstance(error, RecursionError):
+            raise QuerySyntaxError(f"the {self._what} {TOO_DEEP}") from None
 
 
 def candidates(name: str, known: Iterable[str], what: str) -> str:

@@ -11,6 +11,7 @@ that the two would cut differently is therefore refused by one of them, never ex
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from rowpattern.errors import QuerySyntaxError
@@ -30,33 +31,41 @@ _TOKENS_BETWEEN_LOOKS = 4096
 
 # As DuckDB's parser has it: these are spaces, and every other character that is not ASCII is one of a name, as are
 # control characters. `tests/slow/test_sql_hostile.py` asks it about every character.
-_SPACES = r"[\t\n\x0b\f\r \xa0\u2000-\u200b\u202f\u205f\u2060\u3000\ufeff]"
-_LETTERS = (
-    r"A-Za-z_\x01-\x08\x0e-\x1f\x7f-\x9f\xa1-\u1fff\u200c-\u202e\u2030-\u205e\u2061-\u2fff\u3001-\ufefe"
-    r"\uff00-\U0010ffff"
-)
+_SPACES = r"\t\n\x0b\f\r "
+_LETTERS = r"A-Za-z_\x01-\x08\x0e-\x1f\x7f"
+_OTHER_SPACES = r"\xa0\u2000-\u200b\u202f\u205f\u2060\u3000\ufeff"
+_OTHER_LETTERS = r"\x80-\x9f\xa1-\u1fff\u200c-\u202e\u2030-\u205e\u2061-\u2fff\u3001-\ufefe\uff00-\U0010ffff"
 
-# Every text has a match at every place, so that nothing is ever tried again from another one.
-_TOKENS = re.compile(
-    rf"""
-    {_SPACES}*(?:--[^\r\n]*{_SPACES}*)*
-    (?:
-        (?P<comment>/\*)
-        |(?P<escaped>[eE]'[^'\\]*(?:(?:''|\\.)[^'\\]*)*')
-        |(?P<literal>[xXbB]'[^']*')
-        |(?P<text>'[^']*(?:''[^']*)*')
-        |(?P<quoted>"[^"]*(?:""[^"]*)*")
-        |(?P<dollars>\$(?:[{_LETTERS}][0-9{_LETTERS}]*)?\$)
-        |(?P<parameter>\$[0-9{_LETTERS}]+)
-        |(?P<number>(?:[0-9][0-9_]*(?:\.[0-9_]*)?|\.[0-9][0-9_]*)(?:[eE][+-]?[0-9]*)?)
-        |(?P<word>[{_LETTERS}][$0-9{_LETTERS}]*)
-        |(?P<unclosed>["'])
-        |(?P<sign>.)
-        |(?P<end>)
+
+@cache
+def _token_pattern(*, ascii_only: bool) -> re.Pattern[str]:
+    """Return the expression for one token; compiling the one for all characters takes ten times as long.
+
+    Every text has a match at every place, so that nothing is ever tried again from another one.
+    """
+    spaces = f"[{_SPACES if ascii_only else _SPACES + _OTHER_SPACES}]*"
+    letters = _LETTERS if ascii_only else _LETTERS + _OTHER_LETTERS
+    return re.compile(
+        rf"""
+        {spaces}(?:--[^\r\n]*{spaces})*
+        (?:
+            (?P<comment>/\*)
+            |(?P<escaped>[eE]'[^'\\]*(?:(?:''|\\.)[^'\\]*)*')
+            |(?P<literal>[xXbB]'[^']*')
+            |(?P<text>'[^']*(?:''[^']*)*')
+            |(?P<quoted>"[^"]*(?:""[^"]*)*")
+            |(?P<dollars>\$(?:[{letters}][0-9{letters}]*)?\$)
+            |(?P<parameter>\$[0-9{letters}]+)
+            |(?P<number>(?:[0-9][0-9_]*(?:\.[0-9_]*)?|\.[0-9][0-9_]*)(?:[eE][+-]?[0-9]*)?)
+            |(?P<word>[{letters}][$0-9{letters}]*)
+            |(?P<unclosed>["'])
+            |(?P<sign>.)
+            |(?P<end>)
+        )
+        """,
+        re.VERBOSE | re.DOTALL,
     )
-    """,
-    re.VERBOSE | re.DOTALL,
-)
+
 
 # What a group of the expression is as a token, where it has another name.
 _KINDS = {"escaped": "text", "literal": "text", "dollars": "text", "parameter": "sign"}
@@ -109,8 +118,9 @@ def tokens_of(sql: str, check: Callable[[], None] = lambda: None) -> list[Token]
     """
     found: list[Token] = []
     at, behind_pattern = 0, False
+    pattern = _token_pattern(ascii_only=sql.isascii())
     while True:
-        match = _TOKENS.match(sql, at)
+        match = pattern.match(sql, at)
         kind = match.lastgroup if match else None
         if match is None or kind is None or kind == "end":
             return found
@@ -184,7 +194,7 @@ def closing_brackets(sql: str, tokens: list[Token]) -> dict[int, int]:
         if token.text in _OPENING:
             opened.append(at)
             if len(opened) > DEEPEST_BRACKETS:
-                message = f"the query nests too deeply: more than {DEEPEST_BRACKETS} brackets stand in each other"
+                message = f"the query is nested too deeply: more than {DEEPEST_BRACKETS} brackets are open here"
                 raise error_at(message, SourceLocation(sql, token.begin), QuerySyntaxError)
         elif token.text in _CLOSING:
             if not opened or _OPENING[tokens[opened[-1]].text] != token.text:

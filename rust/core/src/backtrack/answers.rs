@@ -79,8 +79,9 @@ pub struct PartitionAnswers {
     /// The first request of the last round.
     round: usize,
     used: Cell<Used>,
-    /// What is charged beside `keys` and `made`.
+    /// What is charged for `known` and `answers`, and for texts among the answers.
     bytes: usize,
+    text_bytes: usize,
 }
 
 /// What a place of the table takes, with its share of free places.
@@ -183,7 +184,7 @@ impl PartitionAnswers {
         let (Some(answer), Some(value)) = (self.answers.get_mut(number), value) else { return Ok(()) };
         if let Value::Text(text) = &value {
             budget.charge(text.len())?;
-            self.bytes += text.len();
+            self.text_bytes += text.len();
         }
         *answer = Answer::Known(value);
         Ok(())
@@ -202,7 +203,10 @@ impl PartitionAnswers {
 
     /// Bytes that are charged.
     pub fn charged_bytes(&self) -> usize {
-        self.bytes + self.keys.capacity() * size_of::<u64>() + self.made.capacity() * size_of::<KnownRequest>()
+        self.bytes
+            + self.text_bytes
+            + self.keys.capacity() * size_of::<u64>()
+            + self.made.capacity() * size_of::<KnownRequest>()
     }
 
     /// Forgets what was computed for matches that begin before a row. Should another match ask for it, it is computed again.
@@ -221,6 +225,18 @@ impl PartitionAnswers {
         }
         old.clear(budget);
         Ok(())
+    }
+
+    /// Forgets all, and keeps the room for another partition, which stays charged.
+    pub fn reset(&mut self, budget: &Budget) {
+        self.keys.clear();
+        self.made.clear();
+        self.known.clear();
+        self.answers.clear();
+        self.missing.take();
+        self.round = 0;
+        self.used.take();
+        budget.release(std::mem::take(&mut self.text_bytes));
     }
 
     /// Forgets all.

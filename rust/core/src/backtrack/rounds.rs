@@ -18,14 +18,16 @@ use crate::rows::Partitions;
 
 /// The most requests of a round, unless more partitions wait.
 pub const REQUESTS_A_ROUND: usize = 10_000;
-/// The most partitions that wait: few enough that each gets some ten requests a round, since going on with a match takes as long as
-/// some requests. And the most that are begun while one before them waits.
-const MOST_WAITING: usize = 1 << 10;
-const MOST_BEGUN: usize = 4 * MOST_WAITING;
+/// The most partitions that wait: few enough that each gets some forty requests a round, since going on with a match takes as long as
+/// some requests, and that their answers fit into the processor's caches. And the most that are begun while one before them waits.
+const MOST_WAITING: usize = 1 << 8;
+const MOST_BEGUN: usize = 16 * MOST_WAITING;
 /// The most rows in lists of rows that a round asks for beyond what is needed; 2 MiB.
 const MOST_LISTED: usize = 1 << 18;
 /// Bytes of answers, of all partitions together, past which those for matches that were searched are forgotten.
 const MANY_BYTES: usize = 64 << 20;
+/// The most bytes of a partition's answers whose room is kept for another one.
+const MOST_SPARE_BYTES: usize = 1 << 15;
 /// Partitions or requests between two looks at the limits.
 const ITEMS_A_LOOK: usize = 1 << 8;
 
@@ -70,6 +72,7 @@ pub fn search_in_rounds<S: Sink + Default, M: Asking>(
             look_ahead: LookAhead::default(),
             batches: Vec::new(),
             values: Vec::new(),
+            spare: Vec::new(),
             items: 0,
         };
         let ended = rounds.run(context, compute);
@@ -95,6 +98,8 @@ struct Rounds<'r, S, M> {
     /// What is asked for in a round, each of one expression, and the values of one; their room is used again.
     batches: Vec<RequestBatch>,
     values: Vec<Option<Value>>,
+    /// The room for answers of partitions that have ended, so that it need not grow anew for others.
+    spare: Vec<PartitionAnswers>,
     /// Since the last look at the limits.
     items: usize,
 }
@@ -158,7 +163,7 @@ impl<S: Sink + Default, M: Asking> Rounds<'_, S, M> {
             self.begun.push_back(Partition {
                 place: ScanPlace::before(self.partitions, self.next),
                 found: S::default(),
-                answers: PartitionAnswers::default(),
+                answers: self.spare.pop().unwrap_or_default(),
                 many_bytes: 0,
                 given: LastGuess::default(),
                 state: PartitionState::Ended(Ok(())),
@@ -194,7 +199,13 @@ impl<S: Sink + Default, M: Asking> Rounds<'_, S, M> {
     /// Notes how a partition that waited ended. What lies behind an error is of no interest.
     fn end_partition(&mut self, number: usize, ended: Result<(), SearchError>, budget: &Budget) {
         self.begun[number].state = PartitionState::Ended(ended);
-        self.begun[number].answers.clear(budget);
+        let mut answers = std::mem::take(&mut self.begun[number].answers);
+        if answers.charged_bytes() <= MOST_SPARE_BYTES && budget.charged_bytes() <= budget.memory_bytes() / 4 {
+            answers.reset(budget);
+            self.spare.push(answers);
+        } else {
+            answers.clear(budget);
+        }
         self.waiting -= 1;
         if ended.is_err() {
             self.last = 0;
@@ -237,7 +248,8 @@ impl<S: Sink + Default, M: Asking> Rounds<'_, S, M> {
             partition.release(context.budget);
         }
         self.batches.drain(..).for_each(|batch| batch.release(context.budget));
-        self.scan.release(context.budget);
+        self.spare.drain(..).for_each(|mut answers| answers.clear(context.budget));
+        self.scan.release(context);
     }
 
     /// Has all computed that partitions wait for, and what they are going to need next.

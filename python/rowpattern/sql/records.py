@@ -1,0 +1,136 @@
+"""Records: classes of named fields, as `dataclasses` makes them, which cost nearly nothing to define.
+
+`dataclasses.dataclass` writes and compiles the methods of each class: 0.3 ms a class, of which a first query imports
+sixty. Here all classes share their methods. They are compared and hashed by their class and fields.
+
+>>> from rowpattern.sql.records import Record, replace
+>>> class Point(Record):
+...     x: int
+...     y: int = 0
+>>> replace(Point(1), y=2)
+Point(x=1, y=2)
+"""
+
+from __future__ import annotations
+
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from typing_extensions import dataclass_transform
+else:
+
+    def dataclass_transform(**_: object) -> Callable[[type], type]:
+        """Tell type checkers that classes are as dataclasses are; they read this, and nothing else does."""
+        return lambda kind: kind
+
+
+__all__ = ["Record", "field", "field_names", "replace"]
+
+_MISSING = object()
+
+_Kind = TypeVar("_Kind", bound="Record")
+
+
+class _Field:
+    """What is said of a field beside its type."""
+
+    __slots__ = ("compare", "default", "default_factory", "kw_only")
+
+    def __init__(
+        self, default: object, default_factory: Callable[[], object] | None, compare: bool, kw_only: bool
+    ) -> None:
+        self.default = default
+        self.default_factory = default_factory
+        self.compare = compare
+        self.kw_only = kw_only
+
+
+def field(
+    *,
+    default: Any = _MISSING,
+    default_factory: Callable[[], Any] | None = None,
+    compare: bool = True,
+    kw_only: bool = False,
+) -> Any:
+    """Say more of a field.
+
+    Args:
+        default: its value where none is given.
+        default_factory: makes that value.
+        compare: whether records are compared and hashed by it.
+        kw_only: whether it is given by name only.
+    """
+    return _Field(default, default_factory, compare, kw_only)
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(field,))
+class Record:
+    """A class of named fields; `class Name(Record, frozen=False)` has fields that can be set."""
+
+    # Names of fields by kind, and what stands for those that are not given.
+    _fields: ClassVar[dict[str, _Field]] = {}
+    _positional: ClassVar[tuple[str, ...]] = ()
+    _defaults: ClassVar[dict[str, object]] = {}
+    _factories: ClassVar[dict[str, Callable[[], object]]] = {}
+    _compared: ClassVar[staticmethod[[Any], object]] = staticmethod(lambda _: ())
+
+    def __init_subclass__(cls, *, frozen: bool = True) -> None:
+        """Find the fields."""
+        fields = dict(cls._fields)
+        for name in cls.__annotations__:
+            said = cls.__dict__.get(name, _MISSING)
+            fields[name] = said if isinstance(said, _Field) else _Field(said, None, compare=True, kw_only=False)
+            if isinstance(said, _Field):
+                delattr(cls, name)
+        cls._fields = fields
+        cls._positional = tuple(name for name, each in fields.items() if not each.kw_only)
+        cls._defaults = {name: each.default for name, each in fields.items() if each.default is not _MISSING}
+        cls._factories = {
+            name: each.default_factory for name, each in fields.items() if each.default_factory is not None
+        }
+        compared = [name for name, each in fields.items() if each.compare]
+        cls._compared = staticmethod(attrgetter(*compared) if compared else lambda _: ())
+        if not frozen:
+            cls.__setattr__ = object.__setattr__  # type: ignore[assignment,method-assign] # its own
+            cls.__hash__ = None  # type: ignore[assignment] # what may change has none
+
+    def __init__(self, *values: object, **named: object) -> None:
+        """Take the fields, in order or by name."""
+        held = self.__dict__
+        held.update(self._defaults)
+        held.update(zip(self._positional, values))
+        held.update(named)
+        for name, make in self._factories.items():
+            if name not in held:
+                held[name] = make()
+        if held.keys() != self._fields.keys() or len(values) > len(self._positional):
+            raise TypeError(f"{type(self).__name__} has the fields {', '.join(self._fields)}")
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"{name} of {type(self).__name__} cannot be set")
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return self._compared(self) == self._compared(other)
+
+    def __hash__(self) -> int:
+        return hash(self._compared(self))
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name}={self.__dict__[name]!r}" for name in self._fields)
+        return f"{type(self).__name__}({shown})"
+
+
+def field_names(kind: type[Record]) -> list[str]:
+    """Return the names of a class's fields, in order."""
+    return list(kind._fields)
+
+
+def replace(record: _Kind, **changes: Any) -> _Kind:
+    """Return a record of the same class, with other values of some fields."""
+    held = record.__dict__
+    return type(record)(**{name: held[name] for name in record._fields} | changes)
