@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -12,8 +13,10 @@ class WaitingProcess:
     """A new interpreter. Its program writes the line `ready`, reads a line, works, and writes its answer as a line."""
 
     def __init__(self, *arguments: str) -> None:
+        # An installed package has byte code; that of this tree is written by the first process.
+        environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
         self._child = subprocess.Popen(
-            [sys.executable, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
         )
         ready = self.answer()
         assert ready == "ready\n", ready

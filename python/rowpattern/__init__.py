@@ -14,6 +14,7 @@ from rowpattern import (
     _interpreter_exit,  # noqa: F401 - daemon threads may drain streams at the end
 )
 from rowpattern._core import (
+    CancelToken,
     Column,
     Match,
     MatchedRows,
@@ -33,6 +34,8 @@ from rowpattern.errors import (
     MissingDependencyError,
     PatternSyntaxError,
     PatternTooLargeError,
+    QueryBusyError,
+    QueryCancelledError,
     QueryError,
     QueryLimitError,
     QuerySyntaxError,
@@ -42,12 +45,13 @@ from rowpattern.errors import (
     UnknownVariableError,
     UnsupportedQueryError,
 )
-from rowpattern.sql import explain, match_recognize
+from rowpattern.sql import explain, match_recognize, match_recognize_async, warm_up
 
 # So that `import rowpattern` is enough to use them.
 from rowpattern import pattern_cache, production_config  # isort: skip # noqa: F401
 
 __all__ = [
+    "CancelToken",
     "Column",
     "ConfigurationError",
     "ConfigurationWarning",
@@ -62,6 +66,8 @@ __all__ = [
     "PatternCache",
     "PatternSyntaxError",
     "PatternTooLargeError",
+    "QueryBusyError",
+    "QueryCancelledError",
     "QueryError",
     "QueryLimitError",
     "QuerySyntaxError",
@@ -75,4 +81,6 @@ __all__ = [
     "compile",
     "explain",
     "match_recognize",
+    "match_recognize_async",
+    "warm_up",
 ]

@@ -19,6 +19,8 @@ _Skip: TypeAlias = Union[Literal["past last row", "to next row"], tuple[Literal[
 _Compute: TypeAlias = Callable[[int, list[ComputedColumn], int], tuple[object, Optional[object]]]
 
 __all__ = [
+    "AnswerItems",
+    "CancelToken",
     "Column",
     "ComputedColumn",
     "Conditions",
@@ -29,16 +31,20 @@ __all__ = [
     "Matches",
     "Pattern",
     "PatternCache",
+    "QueryRun",
     "RowSymbols",
     "Spans",
     "__version__",
     "_check_column",
     "_close_streams",
     "_connect",
+    "_forget_queries",
     "_forget_streams",
     "_keep_aborting_threads",
     "_known_weight",
     "_process_cache",
+    "_query_figures",
+    "_set_query_limits",
     "cache_pattern",
     "compile",
     "evaluate",
@@ -87,6 +93,7 @@ def order(
     threads: int = 1,
     timeout_seconds: Optional[float] = None,
     memory_limit_mb: Optional[float] = None,
+    cancel: Union[CancelToken, QueryRun, None] = None,
 ) -> Optional[tuple[Optional[Column], Column]]: ...
 def _known_weight(value: object) -> Optional[int]: ...
 def _process_cache() -> PatternCache: ...
@@ -103,9 +110,14 @@ def evaluate(
     threads: int = 1,
     timeout_seconds: Optional[float] = None,
     memory_limit_mb: Optional[float] = None,
+    cancel: Union[CancelToken, QueryRun, None] = None,
 ) -> list[ComputedColumn]: ...
 def placed_texts(
-    array: Any, *, timeout_seconds: Optional[float] = None, memory_limit_mb: Optional[float] = None
+    array: Any,
+    *,
+    timeout_seconds: Optional[float] = None,
+    memory_limit_mb: Optional[float] = None,
+    cancel: Union[CancelToken, QueryRun, None] = None,
 ) -> Optional[ComputedColumn]: ...
 
 @final
@@ -125,9 +137,14 @@ class RowSymbols:
         threads: int = 1,
         timeout_seconds: Optional[float] = None,
         memory_limit_mb: Optional[float] = None,
+        cancel: Union[CancelToken, QueryRun, None] = None,
     ) -> RowSymbols: ...
     def __len__(self) -> int: ...
 
+# How many queries of the process work at once, how many more may wait, and the memory that they share.
+def _set_query_limits(most_running: int, most_waiting: int, memory_bytes: int) -> None: ...
+def _query_figures() -> dict[str, int]: ...
+def _forget_queries() -> None: ...
 def is_native(name: str, arguments: Sequence[str], result: str) -> bool: ...
 def _connect(
     make_process_cache: Callable[[], PatternCache],
@@ -136,6 +153,42 @@ def _connect(
     general_key: Callable[..., str],
     find_by_conditions: Callable[..., MatchIterator],
 ) -> None: ...
+
+@final
+class CancelToken:
+    def __new__(cls, parent: Optional[CancelToken] = None) -> Self: ...
+    def cancel(self, reason: Optional[str] = None) -> bool: ...
+    @property
+    def is_cancelled(self) -> bool: ...
+    @property
+    def reason(self) -> Optional[str]: ...
+
+# Why a query has no place among those that work.
+_WhyNot: TypeAlias = Optional[Literal["full", "time", "cancelled"]]
+
+@final
+class QueryRun:
+    def __new__(cls, cancel: Optional[CancelToken] = None) -> Self: ...
+    def enter(self, seconds: float, *, again: bool = False) -> _WhyNot: ...
+    def leave(self) -> None: ...
+    def lend(self) -> Optional[int]: ...
+    def take_back(self, inside: int, seconds: float) -> _WhyNot: ...
+    def make_way(self, rows: int, seconds: float) -> _WhyNot: ...
+    def end(self) -> None: ...
+    def hold(self, size_bytes: int) -> bool: ...
+    def release(self, size_bytes: int) -> None: ...
+    @property
+    def is_cancelled(self) -> bool: ...
+    @property
+    def reason(self) -> Optional[str]: ...
+    @property
+    def was_refused(self) -> bool: ...
+    @property
+    def held_bytes(self) -> int: ...
+    @property
+    def most_bytes(self) -> int: ...
+    @property
+    def worked_seconds(self) -> float: ...
 
 @final
 class Pattern:
@@ -161,6 +214,7 @@ class Pattern:
         conditions: Optional[Mapping[str, str]] = None,
         timeout_seconds: Optional[float] = None,
         memory_limit_mb: Optional[float] = None,
+        cancel: Union[CancelToken, QueryRun, None] = None,
     ) -> MatchIterator: ...
     def match(
         self,
@@ -171,6 +225,7 @@ class Pattern:
         threads: int = 1,
         timeout_seconds: Optional[float] = None,
         memory_limit_mb: Optional[float] = None,
+        cancel: Union[CancelToken, QueryRun, None] = None,
     ) -> Matches: ...
     def spans(
         self,
@@ -181,6 +236,7 @@ class Pattern:
         threads: int = 1,
         timeout_seconds: Optional[float] = None,
         memory_limit_mb: Optional[float] = None,
+        cancel: Union[CancelToken, QueryRun, None] = None,
     ) -> Spans: ...
     def count(
         self,
@@ -191,6 +247,7 @@ class Pattern:
         threads: int = 1,
         timeout_seconds: Optional[float] = None,
         memory_limit_mb: Optional[float] = None,
+        cancel: Union[CancelToken, QueryRun, None] = None,
     ) -> int: ...
     def is_match(
         self,
@@ -199,6 +256,7 @@ class Pattern:
         partitions: _Partitions = None,
         timeout_seconds: Optional[float] = None,
         memory_limit_mb: Optional[float] = None,
+        cancel: Union[CancelToken, QueryRun, None] = None,
     ) -> bool: ...
     def __hash__(self) -> int: ...
     def __eq__(self, value: object, /) -> bool: ...
@@ -241,6 +299,58 @@ class ComputedColumn:
     def __len__(self) -> int: ...
     def __arrow_c_array__(self, requested_schema: object = None) -> tuple[object, object]: ...
 
+# None is the item's own row; else names of variables, whether from the first, how many on or back, rows, running.
+_ReadRow: TypeAlias = Union[tuple[Optional[Sequence[str]], bool, int, int, bool], Literal["partition"], None]
+
+@final
+class AnswerItems:
+    def __new__(
+        cls,
+        matches: Matches,
+        rows: int,
+        starts: _ArrowColumn,
+        order: Optional[_ArrowColumn] = None,
+        *,
+        per_row: bool = False,
+        excluded: bool = False,
+        empty: bool = False,
+        unmatched: bool = False,
+        timeout_seconds: Optional[float] = None,
+        memory_limit_mb: Optional[float] = None,
+        cancel: Union[CancelToken, QueryRun, None] = None,
+    ) -> Self: ...
+    def __len__(self) -> int: ...
+    @property
+    def first_row(self) -> Optional[int]: ...
+    def read(
+        self,
+        reads: Sequence[
+            Union[
+                tuple[Literal["value"], _ReadRow, int],
+                tuple[Literal["row"], _ReadRow, bool],
+                tuple[Literal["exists", "classifier"], _ReadRow],
+                tuple[Literal["number", "match", "place"]],
+                tuple[Literal["count"], Sequence[str], bool],
+            ]
+        ],
+        columns: Sequence[tuple[_ArrowColumn, bool]],
+        *,
+        threads: int = 1,
+        timeout_seconds: Optional[float] = None,
+        memory_limit_mb: Optional[float] = None,
+        cancel: Union[CancelToken, QueryRun, None] = None,
+    ) -> list[list[ComputedColumn]]: ...
+    def aggregate(
+        self,
+        aggregates: Sequence[tuple[str, Optional[int], Optional[Sequence[str]], bool, str]],
+        columns: Sequence[tuple[str, _ArrowColumn, bool]],
+        *,
+        threads: int = 1,
+        timeout_seconds: Optional[float] = None,
+        memory_limit_mb: Optional[float] = None,
+        cancel: Union[CancelToken, QueryRun, None] = None,
+    ) -> list[ComputedColumn]: ...
+
 @final
 class Spans:
     @property
@@ -278,6 +388,7 @@ class Matches:
         running: bool = False,
         timeout_seconds: Optional[float] = None,
         memory_limit_mb: Optional[float] = None,
+        cancel: Union[CancelToken, QueryRun, None] = None,
     ) -> Column: ...
     def count_rows(
         self,
@@ -286,6 +397,7 @@ class Matches:
         running: bool = False,
         timeout_seconds: Optional[float] = None,
         memory_limit_mb: Optional[float] = None,
+        cancel: Union[CancelToken, QueryRun, None] = None,
     ) -> Column: ...
     def __len__(self) -> int: ...
     def __arrow_c_stream__(self, requested_schema: object = None) -> object: ...
@@ -325,6 +437,7 @@ class Conditions:
         threads: int = 1,
         timeout_seconds: Optional[float] = None,
         memory_limit_mb: Optional[float] = None,
+        cancel: Union[CancelToken, QueryRun, None] = None,
         compute: Optional[_Compute] = None,
     ) -> Matches: ...
     def find_iter(
@@ -335,6 +448,7 @@ class Conditions:
         skip: _Skip = None,
         timeout_seconds: Optional[float] = None,
         memory_limit_mb: Optional[float] = None,
+        cancel: Union[CancelToken, QueryRun, None] = None,
         compute: Optional[_Compute] = None,
     ) -> MatchIterator: ...
 

@@ -85,6 +85,20 @@ class QueryLimitError(QueryError):
     """A query passed the limit of time or memory that it was given, which the message names."""
 
 
+class QueryBusyError(QueryLimitError):
+    """A query was not begun, or not gone on with: others were at work until its time was over, or too many wait.
+
+    The same query may be answered a moment later; a service can say so (status 503 of HTTP).
+    """
+
+
+class QueryCancelledError(RowPatternError, RuntimeError):
+    """A call was ended by the `rowpattern.CancelToken` that it was given. Nothing is wrong with the query.
+
+    It is no `QueryError`, so that what handles errors of queries does not take it for one.
+    """
+
+
 class InternalError(RowPatternError, RuntimeError):
     """The package has failed by an error of its own, a bug. The message says what to report."""
 

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 
-# 3 patterns in a cache of 2: known figures. Then it goes on, so that rates are not all zero.
+# 3 patterns in a cache of 2: known figures. Queries: two that are answered, of two rows each, one that is wrong and one
+# whose time is over. Then it goes on, so that rates are not all zero.
 WATCHED = """
 import sys, time
 import rowpattern
@@ -37,6 +38,23 @@ pattern_cache.resize_cache(2, max_memory_mb=64)
 for text in ("A B", "A C", "A D", "A D", "A D", "A B"):
     rowpattern.compile(text)
 server, _ = prometheus.serve(int(sys.argv[1]))
+import pyarrow as pa
+# Their patterns would change the figures above.
+pattern_cache.set_caching_enabled(False)
+sql = "SELECT * FROM t MATCH_RECOGNIZE (MEASURES A.x AS secret_measure PATTERN (A))"
+explodes = '''SELECT * FROM t MATCH_RECOGNIZE (
+    MEASURES COUNT(*) AS n PATTERN ((A | B)+ C) DEFINE A AS SUM(A.x) > -1, C AS SUM(A.x) = 0.123)'''
+for text, table, seconds in (
+    (sql, {"x": [1, 2]}, 60),
+    (sql, {"x": [3, 4]}, 60),
+    ("SELECT", {"x": [1]}, 60),
+    (explodes, {"x": [1.0 + 1 / (number + 3) for number in range(60)]}, 0.1),
+):
+    try:
+        rowpattern.match_recognize(text, pa.table(table), timeout_seconds=seconds)
+    except rowpattern.QueryError:
+        pass
+pattern_cache.set_caching_enabled(True)
 print("serving", flush=True)
 while True:
     time.sleep(3600)
@@ -149,6 +167,20 @@ scrape_configs:
         ("rowpattern_compile_seconds_count", 4),
         ("rowpattern_cache_insertions_total - on() sum(rowpattern_cache_evictions_total)", 2),
         ('up{job="rowpattern"}', 1),
+        ("rowpattern_query_seconds_count", 4),
+        ("rowpattern_query_wait_seconds_count", 4),
+        ('rowpattern_query_step_seconds_count{step="answer"}', 2),
+        ("rowpattern_query_rows_in_total", 64),
+        ("rowpattern_query_rows_out_total", 4),
+        ('rowpattern_query_failures_total{cause="time"}', 1),
+        ('rowpattern_query_failures_total{cause="syntax"}', 1),
+        ("sum(rowpattern_query_failures_total)", 2),
+        ("rowpattern_queries_running", 0),
+        ("rowpattern_queries_waiting", 0),
+        ("rowpattern_queries_waiting_limit", 1000),
+        ("rowpattern_queries_refused_total", 0),
+        ("rowpattern_query_memory_bytes", 0),
+        ("rowpattern_query_connections > bool 0", 1),
     ],
 )
 def test_promql_gives_the_right_numbers(query: Any, expression: str, value: float) -> None:
@@ -173,17 +205,26 @@ def test_each_query_of_the_dashboard_answers(query: Any, title: str, expression:
 
 
 def test_the_server_has_read_the_alerts(query: Any) -> None:
-    (group,) = get_json(f"{query.base}/api/v1/rules")["data"]["groups"]
-    assert [rule["name"] for rule in group["rules"]] == [
-        "PatternCacheInefficient",
-        "PatternCacheAboveThreshold",
-        "PatternCacheEvictionStorm",
-    ]
+    groups = get_json(f"{query.base}/api/v1/rules")["data"]["groups"]
+    assert {group["name"]: [rule["name"] for rule in group["rules"]] for group in groups} == {
+        "rowpattern-cache": ["PatternCacheInefficient", "PatternCacheAboveThreshold", "PatternCacheEvictionStorm"],
+        "rowpattern-queries": ["QueriesTimeOut", "QueryQueueNearlyFull", "QueriesRefused", "QueryMemoryNearLimit"],
+    }
     wait_for(
         lambda: all(
-            rule["health"] == "ok" for rule in get_json(f"{query.base}/api/v1/rules")["data"]["groups"][0]["rules"]
+            rule["health"] == "ok"
+            for group in get_json(f"{query.base}/api/v1/rules")["data"]["groups"]
+            for rule in group["rules"]
         )
     )
+
+
+def test_a_query_s_text_is_in_no_label(query: Any) -> None:
+    series = urllib.parse.urlencode({"match[]": '{job="rowpattern"}'})
+    labels = get_json(f"{query.base}/api/v1/series?{series}")
+    assert labels["data"]
+    assert "MATCH" not in str(labels)
+    assert "secret_measure" not in str(labels)
 
 
 @pytest.mark.parametrize("arguments", [["check", "rules", "alerts.yml"], ["test", "rules", "alerts_test.yml"]])

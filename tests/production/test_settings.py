@@ -106,6 +106,12 @@ MISTAKES: dict[str, tuple[Any, str]] = {
     "execution_timeout_seconds": ("nan", "nan; allowed is a number of at least 0.001 and"),
     "max_memory_mb": (2**41, "2199023255552; allowed is a number of at least 0 and at most"),
     "max_workers": (0, "0; allowed is a whole number of at least 1 and at most 1024"),
+    "max_concurrent_queries": ("all", "'all'; allowed is a whole number of at least 1 and at most 1024"),
+    "query_queue_size": (-1, "-1; allowed is a whole number of at least 0 and at most 281474976710656"),
+    "plan_cache_size_limit": (0.5, "0.5; allowed is a whole number of at least 0 and at most 281474976710656"),
+    "plan_cache_memory_limit_mb": ("little", "'little'; allowed is a number of at least 0 and at most 1099511627776"),
+    "slow_query_seconds": (-1, "-1; allowed is a number of at least 0 and at most 1000000000"),
+    "slow_query_literals": ("some", "'some'; allowed are true, false, 1, 0, yes, no, on and off"),
 }
 
 

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 import pytest
 
 import rowpattern
@@ -52,6 +53,7 @@ def _objects() -> dict[str, Any]:
         "PatternCache": rowpattern.PatternCache(),
         "ManualClock": _core.ManualClock(),
         "Conditions": _core.Conditions(pattern, [], [], [], {}),
+        "AnswerItems": _core.AnswerItems(matches, 2, pa.array([0])),
         "ComputedColumn": _core.evaluate([("literal", "BIGINT", 1)], [], 1)[0],
     }
 
@@ -64,6 +66,8 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "evaluate": ([], [], 0),
     "is_native": ("+", [], "BIGINT"),
     "order": ([],),
+    "read": ([], []),
+    "aggregate": ([], []),
     "count_rows": (["A"],),
     "_known_weight": (1,),
     "_check_column": ([1], "x"),
@@ -118,6 +122,7 @@ def _uses() -> Iterator[tuple[str, Callable[[], Any]]]:
                 yield label, partial(_call, value, member)
     yield "PatternCache()", rowpattern.PatternCache
     yield "ManualClock()", _core.ManualClock
+    yield "AnswerItems()", partial(_core.AnswerItems, objects["Matches"], 2, pa.array([0]))
     yield "Conditions()", partial(_core.Conditions, objects["Pattern"], [], [], [], {})
     yield "memoryview", partial(_view, objects["Column"])
     yield "for", partial(list, objects["MatchIterator"])

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from rowpattern._core import _process_cache
+from rowpattern.cache.plans import clear_plan_cache, get_plan_cache
 from rowpattern.cache.process import ProcessCache
 
 __all__ = [
@@ -85,7 +86,8 @@ def invalidate(key: str) -> bool:
 
 
 def clear_pattern_cache() -> None:
-    """Remove all entries, set the counts to zero, and give what was freed back to the system."""
+    """Remove all entries, and plans of queries; set counts to zero, and give what was freed back to the system."""
+    clear_plan_cache()
     cache = get_pattern_cache()
     cache.clear()
     cache.reset_statistics()
@@ -106,5 +108,6 @@ def is_caching_enabled() -> bool:
 
 
 def set_caching_enabled(enabled: bool) -> None:
-    """Turn caching on or off, for every caller; entries stay."""
+    """Turn caching on or off, of patterns and of plans, for every caller; entries stay."""
     get_pattern_cache().set_enabled(enabled)
+    get_plan_cache().set_enabled(enabled)

@@ -16,13 +16,13 @@ from rowpattern.events import log_event
 if TYPE_CHECKING:
     from rowpattern.config.process import MatchRecognizeConfig
 
-__all__ = ["ProcessCache", "configured_cache"]
+__all__ = ["ProcessCache", "WeighingCache", "configured_cache"]
 
 _Cache = TypeVar("_Cache", bound="ProcessCache")
 
 
-class ProcessCache(PatternCache):
-    """The cache of the process. It logs under `rowpattern.cache`."""
+class WeighingCache(PatternCache):
+    """A cache that weighs what is put into it."""
 
     def put(
         self,
@@ -50,6 +50,10 @@ class ProcessCache(PatternCache):
             return False
         weight = weigh(value) if size_bytes is None else size_bytes
         return super().put(key, value, size_bytes=weight, compilation_time=compilation_time, kind=kind)
+
+
+class ProcessCache(WeighingCache):
+    """The cache of the process. It logs under `rowpattern.cache`."""
 
     def get_statistics(self) -> dict[str, Any]:
         """Return the same as `statistics`."""

@@ -1,12 +1,16 @@
-"""How much memory this process may have: the limit of its container (cgroups of version 1 and 2), or of the process."""
+"""How much memory and how many cores this process may have.
+
+Of memory, the limit of its container (cgroups of version 1 and 2), or of the process.
+"""
 
 from __future__ import annotations
 
 import functools
+import os
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-__all__ = ["MemoryLimit", "memory_limit"]
+__all__ = ["MemoryLimit", "available_cores", "memory_limit"]
 
 # Version 1 says "no limit" by the largest number of pages that fits 63 bits; no machine has this much.
 _NO_LIMIT = 1 << 60
@@ -25,6 +29,12 @@ class MemoryLimit(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.bytes / 2**20:,.0f} MB of memory that this process may have ({self.source})"
+
+
+def available_cores() -> int:
+    """Return how many cores this process may use."""
+    affinity: Any = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
 
 
 @functools.lru_cache(maxsize=1)

@@ -6,7 +6,7 @@ import warnings
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from rowpattern.config.container import memory_limit
+from rowpattern.config.container import available_cores, memory_limit
 from rowpattern.config.values import (
     choice,
     count,
@@ -17,6 +17,7 @@ from rowpattern.config.values import (
     optional_text,
     placed,
     positive_seconds,
+    seconds,
     shown,
     threads,
 )
@@ -44,6 +45,12 @@ READERS: dict[str, Reader] = {
     "execution_timeout_seconds": positive_seconds,
     "max_memory_mb": megabytes,
     "max_workers": threads,
+    "max_concurrent_queries": threads,
+    "query_queue_size": count,
+    "plan_cache_size_limit": count,
+    "plan_cache_memory_limit_mb": megabytes,
+    "slow_query_seconds": seconds,
+    "slow_query_literals": flag,
 }
 
 _PRESETS: dict[str, dict[str, Any]] = {
@@ -67,6 +74,7 @@ class _MemoryDefault(NamedTuple):
 _MEMORY_DEFAULTS = {
     "cache_memory_limit_mb": _MemoryDefault(500, 4, "a quarter", 2, "half"),
     "max_memory_mb": _MemoryDefault(8192, 2, "half", 1, "all"),
+    "plan_cache_memory_limit_mb": _MemoryDefault(64, 16, "a sixteenth", 4, "a quarter"),
 }
 
 
@@ -132,9 +140,18 @@ class PerformanceConfig(_Attributed):
         warm_file: a file of `rowpattern.pattern_cache.dump`, which services of `deploy/` load when they start.
         warm_strict: whether a warm file that cannot be read is an error; otherwise it is a warning.
         execution_timeout_seconds: the most time that a query of `match_recognize` may take, in seconds.
-        max_memory_mb: the most memory that it may take beyond the tables given, in MB of 2**20 bytes. By default 8192,
-            or half of the memory that the process may have, whichever is less.
+        max_memory_mb: the most memory that all queries of the process may take together beyond the tables given, in MB
+            of 2**20 bytes, and one of them where its call says nothing else. By default 8192, or half of the memory
+            that the process may have, whichever is less.
         max_workers: the most threads that work on it, where there are as many cores.
+        max_concurrent_queries: how many queries work at once; others wait for their turn. By default one for each core
+            that the process may use.
+        query_queue_size: the most queries that wait; more are refused with `QueryBusyError`.
+        plan_cache_size_limit: the most plans of queries that are kept, two for each query of one clause.
+        plan_cache_memory_limit_mb: the most memory of these, in MB of 2**20 bytes. By default 64, or a sixteenth of the
+            memory that the process may have, whichever is less.
+        slow_query_seconds: queries that take as long or longer are logged, under `rowpattern.queries`; 0 logs none.
+        slow_query_literals: whether the log shows numbers and texts of a query, or `?` in their places.
 
     The others are the pure-Python system's and not read here.
 
@@ -165,6 +182,12 @@ class PerformanceConfig(_Attributed):
     cache_policy: str = "lru"
     warm_file: str | None = None
     warm_strict: bool = False
+    max_concurrent_queries: int = None  # type: ignore[assignment]
+    query_queue_size: int = 1000
+    plan_cache_size_limit: int = 2000
+    plan_cache_memory_limit_mb: float = None  # type: ignore[assignment]
+    slow_query_seconds: float = 0
+    slow_query_literals: bool = True
 
     @classmethod
     def from_origins(cls, given: dict[str, Origin]) -> PerformanceConfig:
@@ -196,6 +219,8 @@ class PerformanceConfig(_Attributed):
                 self._record(setting, read(setting, value), given.source, given.detail)
             elif setting in _MEMORY_DEFAULTS:
                 self._take_memory_default(setting)
+            elif value is None and setting == "max_concurrent_queries":
+                self._record(setting, available_cores(), "default", "one for each core")
             else:
                 self._record(setting, value, "default")
         self._settle_threshold()

@@ -58,7 +58,7 @@ class MonitoringConfig:
 
 @dataclass
 class ResourceConfig:
-    """Not used here."""
+    """Not used here: how many queries work and wait is said by settings of the same names in `performance`."""
 
     max_concurrent_queries: int = 10
     query_queue_size: int = 100

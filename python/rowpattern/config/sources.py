@@ -38,9 +38,7 @@ VARIABLES = {
 }
 
 # The pure-Python system's, for what only that system does.
-_NOT_OURS = frozenset(
-    {"MR_MAX_PARTITION_SIZE", "MR_PARALLEL_PROCESSING", "MR_MAX_CONCURRENT_QUERIES", "MR_QUERY_QUEUE_SIZE"}
-)
+_NOT_OURS = frozenset({"MR_MAX_PARTITION_SIZE", "MR_PARALLEL_PROCESSING"})
 
 
 def given_by_environment(variables: Mapping[str, str]) -> Given:

@@ -27,6 +27,7 @@ __all__ = [
     "optional_text",
     "placed",
     "positive_seconds",
+    "seconds",
     "shown",
     "text",
     "threads",
@@ -149,6 +150,11 @@ def threads(name: str, value: object) -> int:
 def megabytes(name: str, value: object) -> float:
     """Read a size in MB."""
     return _number(name, value, 0, _MOST_MEGABYTES, whole=False)
+
+
+def seconds(name: str, value: object) -> float:
+    """Read a duration, of nothing too."""
+    return _number(name, value, 0, 10**9, whole=False)
 
 
 def positive_seconds(name: str, value: object) -> float:

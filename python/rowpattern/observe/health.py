@@ -1,18 +1,25 @@
-"""Whether the pattern cache of this process is well."""
+"""Whether the pattern cache of this process, and its queries, are well."""
 
 from __future__ import annotations
 
 import os
 from typing import Any
 
+from rowpattern._core import _query_figures
 from rowpattern.cache.api import get_pattern_cache
 from rowpattern.cache.monitor import get_cache_monitor
 from rowpattern.config.process import get_config
 from rowpattern.errors import ConfigurationError
+from rowpattern.observe.query_figures import recent_queries
 
 __all__ = ["health_check"]
 
 _LOW_EFFICIENCY = 20.0
+# The queue is nearly full.
+_MUCH_WAITING = 0.8
+# In percent of the queries of the last five minutes, where there are enough of them to say so.
+_MANY_TIMEOUTS = 5.0
+_ENOUGH_QUERIES = 20
 
 
 def health_check() -> dict[str, Any]:
@@ -25,8 +32,13 @@ def health_check() -> dict[str, Any]:
           cannot be compiled, because a setting cannot be read.
         - reasons: a list of sentences, empty when it is healthy.
         - statistics: those of `rowpattern.pattern_cache.get_cache_stats`; empty when unhealthy.
+        - queries: how many queries run and wait, the limits of both, how many have ended in the last five minutes
+          (`recent`), and in percent of these how many as their time was over or as they waited in vain (`timeouts`).
         - monitor_running: whether the process's monitor runs.
         - process: the process's number.
+
+    It is degraded too where four fifths of the queries that may wait do, and where 5 % or more of at least 20 recent
+    queries had their time over; queries are counted from the first call on, or since metrics are.
 
     Efficiency is the monitor's, of its last interval; without a monitor it is not judged. Takes time linear in the
     entries that have expired, well below a millisecond otherwise.
@@ -36,6 +48,7 @@ def health_check() -> dict[str, Any]:
         "status": "healthy",
         "reasons": [],
         "statistics": {},
+        "queries": {},
         "monitor_running": monitor is not None and monitor.running,
         "process": os.getpid(),
     }
@@ -57,6 +70,30 @@ def health_check() -> dict[str, Any]:
     efficiency = None if monitor is None else monitor.interval_efficiency
     if efficiency is not None and efficiency < _LOW_EFFICIENCY:
         reasons.append(f"the cache hit in {efficiency:.1f} % of its look-ups, less than {_LOW_EFFICIENCY:.0f} %")
+    answer["queries"] = queries = _queries()
+    if queries["waiting"] and queries["waiting"] >= _MUCH_WAITING * queries["waiting_limit"]:
+        reasons.append(
+            f"{queries['waiting']} queries wait for their turn, of the {queries['waiting_limit']} that may, while "
+            f"{queries['running']} run"
+        )
+    if queries["recent"] >= _ENOUGH_QUERIES and queries["timeouts"] >= _MANY_TIMEOUTS:
+        reasons.append(
+            f"{queries['timeouts']:.1f} % of the last {queries['recent']} queries had their time over, more than "
+            f"{_MANY_TIMEOUTS:.0f} %"
+        )
     answer["status"] = "degraded" if reasons else "healthy"
     answer["statistics"] = statistics
     return answer
+
+
+def _queries() -> dict[str, Any]:
+    now = _query_figures()
+    recent, timeouts = recent_queries()
+    return {
+        "running": now["running"],
+        "waiting": now["waiting"],
+        "running_limit": now["most_running"],
+        "waiting_limit": now["most_waiting"],
+        "recent": recent,
+        "timeouts": 100.0 * timeouts / recent if recent else 0.0,
+    }

@@ -23,17 +23,21 @@ import numbers
 import sys
 from typing import TYPE_CHECKING, Any, Callable, Literal, cast
 
+from rowpattern._core import CancelToken, QueryRun
 from rowpattern.config.process import get_config
 from rowpattern.config.values import threads as read_threads
 from rowpattern.errors import ConfigurationError
+from rowpattern.sql.asynchronous import match_recognize_async
 from rowpattern.sql.first_use import module, query_module
+from rowpattern.sql.runtime.reports import report_end
+from rowpattern.sql.warming import warm_up
 
 if TYPE_CHECKING:
     from rowpattern.patterns import MatchIterator
     from rowpattern.sql.execute.explanation import Explanation
     from rowpattern.sql.runtime.context import ExecutionContext, Progress
 
-__all__ = ["explain", "match_recognize"]
+__all__ = ["explain", "match_recognize", "match_recognize_async", "warm_up"]
 
 
 def match_recognize(
@@ -48,6 +52,7 @@ def match_recognize(
     stream: bool | Literal["in order"] = False,
     isolation: Literal["process"] | None = None,
     time_zone: str | None = None,
+    cancel: CancelToken | None = None,
     **tables: Any,
 ) -> Any:
     """Answer a query with MATCH_RECOGNIZE (ISO/IEC 9075-2, 7.6).
@@ -81,6 +86,7 @@ def match_recognize(
             the columns that an expression reads, as pandas and Polars do it, and UTC where they have none; that of the
             machine never matters. Columns of a table keep their own zone in the answer; timestamps that are computed
             have the one that they were computed in.
+        cancel: a token by which another thread ends the query: the caller gets control within 0.1 s.
         tables: tables by the names that the query has for them.
 
     Returns:
@@ -104,26 +110,50 @@ def match_recognize(
         QueryLimitError: it took too long, too much memory, or more than the disk for temporary files has; the caller
             gets control within 0.2 s of the time limit. DuckDB may go on in the background
             (`rowpattern.sql.database.abandoned_queries`), a worker process does not.
+        QueryBusyError: too many queries wait for their turn, or time was over before this one's had come.
+        QueryCancelledError: `cancel` was cancelled.
         InternalError: with `isolation`, a worker process has crashed; please report it.
         SkipError: AFTER MATCH SKIP has nowhere to go.
         MissingDependencyError: duckdb, pyarrow or numpy is not installed.
         TypeError: what was given is no table.
 
+    So many queries of the process work at once as `max_concurrent_queries` of its settings says
+    (`MR_MAX_CONCURRENT_QUERIES`, by default one for each core); others wait in the order in which they came, at most
+    `query_queue_size` of them (`MR_QUERY_QUEUE_SIZE`, 1,000). That time counts. A query within another's callback has
+    that one's place. All of them together take no more memory than `max_memory_mb`, what DuckDB holds not counted.
+
     The query sees the tables that it is given and nothing else: no file, no network, no variable of the caller. Takes
     time linear in the rows where they are in order already, O(n log n) otherwise, and what DuckDB takes for the rest.
     """
     query_module()
-    context = _context(memory_limit_mb, timeout_seconds, threads, progress, time_zone)
-    isolated = _isolated(isolation)
+    context = execution_context(memory_limit_mb, timeout_seconds, threads, progress, time_zone, cancel)
     if not stream:
-        if isolated:
-            return module("isolation").answer_isolated(sql, data, tables, context)
-        return query_module().answer_query(sql, data, tables, context)
+        return answered(sql, data, tables, context, isolation)
+    isolated = _isolated(isolation)
     if stream is not True and stream != "in order":
         raise ConfigurationError(f'stream is {stream!r}; allowed are True, False and "in order"')
     if isolated:
         raise ConfigurationError('isolation="process" answers whole tables; leave out stream, or isolation')
-    return module("execute.stream").stream_query(sql, data, tables, context, in_order=stream == "in order")
+    stream_query = module("execute.stream").stream_query
+    with context.admitted():
+        return stream_query(sql, data, tables, context, in_order=stream == "in order")
+
+
+def answered(sql: str, data: Any, tables: dict[str, Any], context: ExecutionContext, isolation: str | None) -> Any:
+    """Answer a query over whole tables, when its turn has come."""
+    answer = module("isolation").answer_isolated if _isolated(isolation) else query_module().answer_query
+    failed: BaseException | None = None
+    try:
+        with context.admitted():
+            return answer(sql, data, tables, context)
+    except BaseException as error:
+        failed = error
+        raise
+    finally:
+        context.run.end()
+        report_end(sql, context, failed)
+        # The error's traceback has this frame.
+        del failed
 
 
 def explain(
@@ -137,6 +167,7 @@ def explain(
     threads: int | None = None,
     isolation: Literal["process"] | None = None,
     time_zone: str | None = None,
+    cancel: CancelToken | None = None,
     **tables: Any,
 ) -> Explanation:
     """Say how a query is answered: where each condition is computed, the automaton, which columns cross, what it costs.
@@ -150,17 +181,22 @@ def explain(
         threads: as for `match_recognize`.
         isolation: as for `match_recognize`.
         time_zone: as for `match_recognize`.
+        cancel: as for `match_recognize`.
         tables: as for `match_recognize`.
 
     Raises:
         What `match_recognize` raises. A clause over a subquery is explained after that subquery was run.
     """
     explain_query = module("execute.explanation").explained
-    context = _context(memory_limit_mb, timeout_seconds, threads, None, time_zone)
+    context = execution_context(memory_limit_mb, timeout_seconds, threads, None, time_zone, cancel)
     if _isolated(isolation):
         explain_query = module("isolation").explain_isolated
-    explained: Explanation = explain_query(sql, data, tables, context, analyze=analyze)
-    return explained
+    try:
+        with context.admitted():
+            explained: Explanation = explain_query(sql, data, tables, context, analyze=analyze)
+            return explained
+    finally:
+        context.run.end()
 
 
 def find_by_conditions(  # noqa: PLR0917 - one caller, the core
@@ -171,13 +207,14 @@ def find_by_conditions(  # noqa: PLR0917 - one caller, the core
     skip: Any,
     timeout_seconds: float | None,
     memory_limit_mb: float | None,
+    cancel: CancelToken | None,
 ) -> MatchIterator:
     """Find matches by conditions over named columns; `Pattern.find_iter` calls it."""
-    context = _context(memory_limit_mb, timeout_seconds, None, None)
-    found: MatchIterator = module("execute.named_conditions").find_iter(
-        pattern, rows, conditions, partitions, skip, context
-    )
-    return found
+    find_iter = module("execute.named_conditions").find_iter
+    context = execution_context(memory_limit_mb, timeout_seconds, None, None, None, cancel)
+    with context.admitted():
+        found: MatchIterator = find_iter(pattern, rows, conditions, partitions, skip, context)
+        return found
 
 
 def _isolated(isolation: str | None) -> bool:
@@ -190,13 +227,15 @@ def _isolated(isolation: str | None) -> bool:
     return True
 
 
-def _context(
+def execution_context(  # noqa: PLR0917 - the arguments of `match_recognize`
     memory_limit_mb: float | None,
     timeout_seconds: float | None,
     threads: int | None,
     progress: bool | Callable[[Progress], object] | None,
-    time_zone: str | None = None,
+    time_zone: str | None,
+    cancel: CancelToken | None,
 ) -> ExecutionContext:
+    """Make the context of a query by the arguments of `match_recognize` and the settings."""
     from rowpattern.sql.runtime.context import ExecutionContext
     from rowpattern.sql.runtime.threads import available_cores
 
@@ -204,11 +243,19 @@ def _context(
     memory = performance.max_memory_mb if memory_limit_mb is None else memory_limit_mb
     seconds = performance.execution_timeout_seconds if timeout_seconds is None else timeout_seconds
     limits = (_limit("memory_limit_mb", memory), _limit("timeout_seconds", seconds))
-    if threads is None:
-        threads = min(available_cores(), performance.max_workers)
+    most = min(available_cores(), performance.max_workers) if threads is None else read_threads("threads", threads)
     if time_zone is not None and (not isinstance(time_zone, str) or not time_zone):
         raise ConfigurationError(f"time_zone is {_shown(time_zone)}; allowed is the name of one, as 'Europe/Berlin'")
-    return ExecutionContext(*limits, progress, read_threads("threads", threads), time_zone=time_zone)
+    if cancel is not None and not isinstance(cancel, CancelToken):
+        raise TypeError(f"cancel is {_shown(cancel)}; allowed are a rowpattern.CancelToken and None")
+    return ExecutionContext(
+        *limits,
+        progress,
+        most,
+        time_zone=time_zone,
+        run=QueryRun(cancel),
+        cancellable=cancel is not None,
+    )
 
 
 def _limit(name: str, value: object) -> float:

@@ -39,6 +39,9 @@ def module(name: str) -> Any:
 def _first_imported() -> Any:
     try:
         found = imported("rowpattern.sql.execute.query")
+        # They take the settings over.
+        imported("rowpattern.sql.runtime.admission")
+        imported("rowpattern.sql.runtime.slow_queries")
     except ImportError as error:
         if error.name is None or error.name.startswith("rowpattern"):
             raise

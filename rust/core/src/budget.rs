@@ -14,10 +14,11 @@
 //! assert_eq!(budget.check(), Err(Stopped::MemoryLimit));
 //! ```
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use crate::account::Account;
 use crate::memory::{self, OutOfMemory, Zero};
 
 /// Why a search ended before it was done.
@@ -25,6 +26,8 @@ use crate::memory::{self, OutOfMemory, Zero};
 pub enum Stopped {
     /// The caller asked for an end.
     ByCaller,
+    /// Its query was cancelled.
+    Cancelled,
     /// It took longer than its limit.
     TimeLimit,
     /// It would take more memory than its limit.
@@ -53,12 +56,13 @@ const ITEMS_A_LOOK: usize = 1 << 20;
 const LEAST_ITEMS: usize = 64;
 
 /// What one search may take.
-#[derive(Debug)]
 pub struct Budget {
     deadline: Option<Instant>,
     memory_bytes: usize,
     charged_bytes: AtomicUsize,
     stopped: OnceLock<Stopped>,
+    /// Of the query that the search is a part of.
+    account: Option<Arc<Account>>,
 }
 
 impl Budget {
@@ -69,7 +73,20 @@ impl Budget {
             memory_bytes: memory_bytes.unwrap_or(usize::MAX),
             charged_bytes: AtomicUsize::new(0),
             stopped: OnceLock::new(),
+            account: None,
         }
+    }
+
+    /// As a part of a query: it ends when the query is cancelled, and what it takes counts to the query's memory too.
+    #[must_use]
+    pub fn of(mut self, account: Option<Arc<Account>>) -> Self {
+        self.account = account;
+        self
+    }
+
+    /// The account of the query that the search is a part of.
+    pub fn account(&self) -> Option<&Arc<Account>> {
+        self.account.as_ref()
     }
 
     /// Without limits.
@@ -86,6 +103,14 @@ impl Budget {
     pub fn check(&self) -> Result<(), Stopped> {
         if let Some(&reason) = self.stopped.get() {
             return Err(reason);
+        }
+        if let Some(account) = &self.account {
+            if let Some(place) = account.place() {
+                place.wait_while_away();
+            }
+            if account.is_cancelled() {
+                return Err(self.stop(Stopped::Cancelled));
+            }
         }
         match self.deadline {
             Some(deadline) if Instant::now() >= deadline => Err(self.stop(Stopped::TimeLimit)),
@@ -110,9 +135,10 @@ impl Budget {
             return false;
         }
         let before = self.charged_bytes.fetch_add(bytes, Ordering::Relaxed);
-        let fits = before.saturating_add(bytes) <= self.memory_bytes;
+        let fits = before.saturating_add(bytes) <= self.memory_bytes
+            && self.account.as_ref().is_none_or(|account| account.hold(bytes));
         if !fits {
-            self.release(bytes);
+            self.charged_bytes.fetch_sub(bytes, Ordering::Relaxed);
         }
         fits
     }
@@ -121,6 +147,9 @@ impl Budget {
     pub fn release(&self, bytes: usize) {
         if bytes > 0 {
             self.charged_bytes.fetch_sub(bytes, Ordering::Relaxed);
+            if let Some(account) = &self.account {
+                account.release(bytes);
+            }
         }
     }
 
@@ -205,6 +234,15 @@ impl Budget {
     pub fn zeroed<T: Zero>(&self, items: usize) -> Result<Vec<T>, Stopped> {
         self.charge(items.saturating_mul(size_of::<T>()))?;
         memory::try_zeroed(items).map_err(|error| self.stop(error.into()))
+    }
+}
+
+impl Drop for Budget {
+    fn drop(&mut self) {
+        // What the search found is its caller's from now on, who counts it.
+        if let Some(account) = &self.account {
+            account.release(self.charged_bytes());
+        }
     }
 }
 

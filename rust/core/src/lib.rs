@@ -11,8 +11,10 @@
 //! | [`expression`] | typed expressions over columns | their values: for the match so far, or in batches of rows |
 //! | [`matcher`] | rows as symbols, the automaton | matches |
 //! | [`backtrack`] | the same, and conditions that depend on the match | matches, by going back where a condition fails |
+//! | [`measures`] | matches, columns | the columns of an answer |
 //!
-//! [`budget`] limits the time and the memory of all of it, [`memory`] has large buffers. [`cache`] holds values of any type and
+//! [`budget`] limits the time and the memory of all of it, [`memory`] has large buffers. [`admission`] says which of several queries
+//! work, [`cancellation`] ends one, and [`account`] is what all work of one query shares. [`cache`] holds values of any type and
 //! knows none of the others. The crate `rowpattern-python` binds all of it.
 //!
 //! ```
@@ -22,12 +24,16 @@
 //! assert!(Compiled::new("A (B").is_err());
 //! ```
 
+pub mod account;
+pub mod admission;
 pub mod automaton;
 pub mod backtrack;
 pub mod budget;
 pub mod cache;
+pub mod cancellation;
 pub mod expression;
 pub mod matcher;
+pub mod measures;
 pub mod memory;
 pub mod order;
 pub mod pattern;

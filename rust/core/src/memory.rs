@@ -105,7 +105,7 @@ macro_rules! zero {
         )*
     };
 }
-zero!(u8, u16, u32, u64, usize, i64);
+zero!(u8, u16, u32, u64, usize, i64, i128);
 
 #[cfg(target_os = "linux")]
 fn advise<T: Copy>(vector: &Vec<T>) {

@@ -58,12 +58,14 @@ impl ComputedColumn {
     }
 }
 
-fn bits(bitmap: Bitmap<'static>) -> BooleanBuffer {
+/// Bits as Arrow has them.
+pub fn bits(bitmap: Bitmap<'static>) -> BooleanBuffer {
     let (bytes, offset, len) = bitmap.into_parts();
     BooleanBuffer::new(Buffer::from_vec(bytes.into_owned()), offset, len)
 }
 
-fn nulls(valid: Option<Bitmap<'static>>) -> Option<NullBuffer> {
+/// Which values are there, as Arrow has it.
+pub fn nulls(valid: Option<Bitmap<'static>>) -> Option<NullBuffer> {
     valid.map(|valid| NullBuffer::new(bits(valid)))
 }
 

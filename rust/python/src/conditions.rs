@@ -10,10 +10,12 @@ use rowpattern_core::rows::VariableSet;
 use rowpattern_macros::catch_panics;
 
 use super::arguments::variable;
+use super::cancel_argument::{Cancel, account};
 use super::computing::{ComputedExpressions, Computing};
 use super::errors::{SkipError, rows_error};
 use super::input::Input;
 use super::iterator::MatchIterator;
+use super::limits::CallLimits;
 use super::matches::Matches;
 use super::numbers::{optional_number, whole};
 use super::pattern::Pattern;
@@ -142,6 +144,7 @@ impl Conditions {
     ///     threads: as for `Pattern.match`; one partition is never cut here.
     ///     timeout_seconds: as for `Pattern.match`.
     ///     memory_limit_mb: as for `Pattern.match`; the conditions' own columns do not count.
+    ///     cancel: as for `Pattern.match`.
     ///     compute: what computes the parts `("computed", ...)` of conditions, called as `compute(number, arguments, wanted)` with the
     ///         number of an expression and, for each of its arguments, an Arrow array with a value for each request: row numbers (int64,
     ///         NULL where there is no such row), lists of them, or values. It gives `(values, known)`: an Arrow array of the
@@ -161,7 +164,7 @@ impl Conditions {
         name = "match",
         signature = (
             rows, *, partitions = None, skip = None, threads = 1, timeout_seconds = None, memory_limit_mb = None,
-            compute = None
+            cancel = None, compute = None
         )
     )]
     #[expect(clippy::too_many_arguments, reason = "Python's keyword arguments")]
@@ -174,9 +177,11 @@ impl Conditions {
         #[pyo3(from_py_with = whole)] threads: usize,
         #[pyo3(from_py_with = optional_number)] timeout_seconds: Option<f64>,
         #[pyo3(from_py_with = optional_number)] memory_limit_mb: Option<f64>,
+        #[pyo3(from_py_with = account)] cancel: Cancel,
         compute: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Matches> {
-        let mut input = self.input(rows, partitions, skip, threads, (timeout_seconds, memory_limit_mb))?;
+        let limits = CallLimits::read((timeout_seconds, memory_limit_mb, cancel))?;
+        let mut input = self.input(rows, partitions, skip, threads, limits)?;
         let (found, failed) = self.search(py, &mut input, compute)?;
         failed.map_or_else(|| Ok(Matches::new(found, &self.pattern.get().compiled)), Err)
     }
@@ -185,7 +190,8 @@ impl Conditions {
     /// that has nowhere to go is raised after the matches before it.
     #[pyo3(
         signature = (
-            rows, *, partitions = None, skip = None, timeout_seconds = None, memory_limit_mb = None, compute = None
+            rows, *, partitions = None, skip = None, timeout_seconds = None, memory_limit_mb = None, cancel = None,
+            compute = None
         )
     )]
     #[expect(clippy::too_many_arguments, reason = "Python's keyword arguments")]
@@ -197,9 +203,11 @@ impl Conditions {
         skip: Option<&Bound<'_, PyAny>>,
         #[pyo3(from_py_with = optional_number)] timeout_seconds: Option<f64>,
         #[pyo3(from_py_with = optional_number)] memory_limit_mb: Option<f64>,
+        #[pyo3(from_py_with = account)] cancel: Cancel,
         compute: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<MatchIterator> {
-        let mut input = self.input(rows, partitions, skip, 1, (timeout_seconds, memory_limit_mb))?;
+        let limits = CallLimits::read((timeout_seconds, memory_limit_mb, cancel))?;
+        let mut input = self.input(rows, partitions, skip, 1, limits)?;
         let (found, failed) = self.search(py, &mut input, compute)?;
         if let Some(error) = failed.as_ref().filter(|error| !error.is_instance_of::<SkipError>(py)) {
             return Err(error.clone_ref(py));
@@ -220,7 +228,7 @@ impl Conditions {
         partitions: Option<&Bound<'_, PyAny>>,
         skip: Option<&Bound<'_, PyAny>>,
         threads: usize,
-        limits: (Option<f64>, Option<f64>),
+        limits: CallLimits,
     ) -> PyResult<Input> {
         let input = Input::read(self.pattern.get(), rows, partitions, skip, threads, limits)?;
         let given = input.symbols.len();

@@ -10,6 +10,7 @@ use rowpattern_core::pattern::{CompileError, SyntaxError};
 import_exception!(rowpattern.errors, InternalError);
 import_exception!(rowpattern.errors, PatternSyntaxError);
 import_exception!(rowpattern.errors, PatternTooLargeError);
+import_exception!(rowpattern.errors, QueryCancelledError);
 import_exception!(rowpattern.errors, QueryError);
 import_exception!(rowpattern.errors, QueryLimitError);
 import_exception!(rowpattern.errors, RowPatternError);

@@ -6,11 +6,11 @@ use rowpattern_core::expression::{ColumnTable, ColumnsError, RowProgram, Type, V
 use rowpattern_macros::catch_panics;
 
 use super::arrow::ArrowArray;
+use super::cancel_argument::{Cancel, account};
 use super::computed_column::ComputedColumn;
 use super::errors::{QueryError, problem, rows_error};
 use super::limits::CallLimits;
 use super::numbers::{optional_number, whole};
-use super::signals::Signals;
 use super::typed_columns::typed_column;
 use super::{arguments, ffi, nodes};
 
@@ -26,6 +26,7 @@ use super::{arguments, ffi, nodes};
 ///     threads: the most threads; where there are many rows, each takes a stretch of them.
 ///     timeout_seconds: the most seconds that it may take; None is no limit.
 ///     memory_limit_mb: the most megabytes of 2**20 bytes for what is computed, and for columns that are copied.
+///     cancel: as for `Pattern.match`.
 ///
 /// Returns a list with a `ComputedColumn` for each expression: of the Arrow type of its type, as DuckDB gives it, but that RANK is
 /// int64 and instants are in UTC.
@@ -50,7 +51,8 @@ use super::{arguments, ffi, nodes};
 #[catch_panics]
 #[pyfunction]
 #[pyo3(signature = (
-    nodes, columns, rows, *, partitions = None, threads = 1, timeout_seconds = None, memory_limit_mb = None
+    nodes, columns, rows, *, partitions = None, threads = 1, timeout_seconds = None, memory_limit_mb = None,
+    cancel = None
 ))]
 #[expect(clippy::too_many_arguments, reason = "Python's keyword arguments")]
 pub fn evaluate(
@@ -62,8 +64,9 @@ pub fn evaluate(
     #[pyo3(from_py_with = whole)] threads: usize,
     #[pyo3(from_py_with = optional_number)] timeout_seconds: Option<f64>,
     #[pyo3(from_py_with = optional_number)] memory_limit_mb: Option<f64>,
+    #[pyo3(from_py_with = account)] cancel: Cancel,
 ) -> PyResult<Vec<ComputedColumn>> {
-    let limits = CallLimits::read(timeout_seconds, memory_limit_mb)?;
+    let limits = CallLimits::read((timeout_seconds, memory_limit_mb, cancel))?;
     if threads == 0 {
         return Err(PyValueError::new_err("threads must be at least 1"));
     }
@@ -85,7 +88,7 @@ pub fn evaluate(
     }
     let columns = read(py, &arrays, &types, rows, &limits)?;
     let table = ColumnTable { columns: &columns, rows, partitions: &partitions };
-    let mut signals = Signals::new();
+    let mut signals = limits.signals();
     let found = py.detach(|| table.evaluate(&programs, threads, &limits.budget, &mut || signals.tick()));
     if let Some(raised) = signals.raised {
         return Err(raised);

@@ -32,9 +32,8 @@ impl Input {
         partitions: Option<&Bound<'_, PyAny>>,
         skip: Option<&Bound<'_, PyAny>>,
         threads: usize,
-        (timeout_seconds, memory_limit_mb): (Option<f64>, Option<f64>),
+        limits: CallLimits,
     ) -> PyResult<Self> {
-        let limits = CallLimits::read(timeout_seconds, memory_limit_mb)?;
         if threads == 0 {
             return Err(PyValueError::new_err("threads must be at least 1"));
         }
@@ -54,7 +53,7 @@ impl Input {
         search: impl FnOnce(Search<'_>, Skip, &mut Tick<'_>) -> Ended<R> + Send,
     ) -> (R, Option<PyErr>) {
         let compiled = &pattern.get().compiled;
-        let mut signals = Signals::new();
+        let mut signals = self.limits.signals();
         let given = Search::new(compiled, &mut self.symbols, &self.partitions, self.threads, &self.limits.budget);
         let skip = self.skip;
         let Ended { found, error, tables } = pattern.py().detach(|| search(given, skip, &mut || signals.tick()));

@@ -12,7 +12,6 @@ use rowpattern_macros::catch_panics;
 use super::input::Input;
 use super::pattern::Pattern;
 use super::reweighing::reweigh;
-use super::signals::Signals;
 use super::sinks::MatchesSink;
 
 /// Rows of matches to find ahead: enough that releasing the interpreter's lock costs little for each match.
@@ -186,11 +185,11 @@ impl MatchIterator {
     fn refill(&self, py: Python<'_>, progress: &mut Progress, mut tables: Tables) {
         let pattern = self.pattern.bind(py);
         let compiled = &pattern.get().compiled;
-        let mut signals = Signals::new();
         let Progress { input, scan, found, .. } = progress;
         // Those that were found before are the caller's.
         found.matches.release(&input.limits.budget);
         input.limits.resume();
+        let mut signals = input.limits.signals();
         let Input { symbols, partitions, limits, .. } = &*input;
         let (result, matches) = py.detach(|| {
             let tick = &mut || signals.tick();

@@ -2,12 +2,15 @@
 
 #![expect(clippy::doc_markdown, reason = "docstrings are read in Python, where back quotes mean nothing")]
 
+mod answer_items;
 mod arguments;
 mod arrow;
 mod booleans;
 mod cache;
 mod cache_key;
 mod cache_limits;
+mod cancel_argument;
+mod cancel_token;
 mod checking;
 mod compile;
 mod computed_column;
@@ -33,12 +36,14 @@ mod pattern;
 mod pattern_methods;
 mod placed_texts;
 mod process_cache;
+mod query_run;
 mod readers;
 mod reweighing;
 mod row_symbols;
 mod rows;
 mod signals;
 mod sinks;
+mod taken_columns;
 mod typed_columns;
 mod weight;
 
@@ -48,9 +53,13 @@ use pyo3::prelude::*;
 #[pymodule(gil_used = false)]
 mod _core {
     #[pymodule_export]
+    use super::answer_items::AnswerItems;
+    #[pymodule_export]
     use super::cache::PatternCache;
     #[pymodule_export]
     use super::cache_key::get_cache_key;
+    #[pymodule_export]
+    use super::cancel_token::CancelToken;
     #[pymodule_export]
     use super::checking::check_column;
     #[pymodule_export]
@@ -89,6 +98,8 @@ mod _core {
     const __version__: &str = env!("CARGO_PKG_VERSION");
     #[pymodule_export]
     use super::process_cache::{cache_pattern, get_cached_pattern, process_cache};
+    #[pymodule_export]
+    use super::query_run::{QueryRun, forget_queries, query_figures, set_query_limits};
     #[pymodule_export]
     use super::row_symbols::RowSymbols;
     #[pymodule_export]

@@ -7,18 +7,21 @@ use arrow_buffer::ScalarBuffer;
 use pyo3::exceptions::{PyIndexError, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
-use rowpattern_core::budget::{Budget, Stopped, Tick};
 use rowpattern_core::matcher::Compiled;
+use rowpattern_core::measures::{
+    FoundMatches, ItemRead, MatchItems, Navigation, OrderedRows, PartitionRows, ReadOutput, Reference, ShownItems,
+    TakenValues, read_items,
+};
 use rowpattern_core::memory;
-use rowpattern_core::rows::{Navigation, VariableSet, mapped_counts};
+use rowpattern_core::rows::VariableSet;
 use rowpattern_macros::catch_panics;
 
 use super::arguments::variable;
+use super::cancel_argument::{Cancel, account};
 use super::errors::out_of_memory;
 use super::ffi::{self, Column, Data};
 use super::limits::CallLimits;
 use super::numbers::{optional_number, place, whole};
-use super::signals::Signals;
 use super::sinks::{MatchesSink, SpansSink, trimmed};
 
 /// Where matches begin and end: one row a match, in the order in which they were found.
@@ -165,6 +168,7 @@ impl Matches {
     ///     running: for each row of each match, among the match's rows up to it; otherwise for each match.
     ///     timeout_seconds: the most time; None is no limit.
     ///     memory_limit_mb: the most memory, in MB of 2**20 bytes; None is no limit.
+    ///     cancel: as for `Pattern.match`.
     ///
     /// Raises:
     ///     UnknownVariableError: the pattern has no such primary variable.
@@ -175,7 +179,7 @@ impl Matches {
     #[pyo3(
         signature = (
             variables = None, *, first = false, offset = 0, running = false, timeout_seconds = None,
-            memory_limit_mb = None
+            memory_limit_mb = None, cancel = None
         )
     )]
     #[expect(clippy::too_many_arguments, reason = "Python's keyword arguments")]
@@ -188,18 +192,12 @@ impl Matches {
         running: bool,
         #[pyo3(from_py_with = optional_number)] timeout_seconds: Option<f64>,
         #[pyo3(from_py_with = optional_number)] memory_limit_mb: Option<f64>,
+        #[pyo3(from_py_with = account)] cancel: Cancel,
     ) -> PyResult<Column> {
-        let limits = CallLimits::read(timeout_seconds, memory_limit_mb)?;
+        let limits = CallLimits::read((timeout_seconds, memory_limit_mb, cancel))?;
         let variables = variables.map(|names| self.set(py, &names)).transpose()?;
-        let navigation = Navigation { variables, first, offset };
-        numbers_within(py, &limits, |budget, tick| {
-            let (starts, lengths) = (&self.spans.start, self.lengths());
-            if running {
-                navigation.of_rows(starts, lengths, &self.variables, budget, tick)
-            } else {
-                navigation.of_matches(starts, lengths, &self.variables, budget, tick)
-            }
-        })
+        let navigation = Navigation { variables, first, offset, rows: 0, running };
+        self.numbers_within(py, &limits, Reference::Row(navigation), running)
     }
 
     /// How many rows of each match are mapped to some variables; int64.
@@ -209,6 +207,7 @@ impl Matches {
     ///     running: for each row of each match, among the match's rows up to it; otherwise for each match.
     ///     timeout_seconds: as for `Pattern.match`.
     ///     memory_limit_mb: as for `Pattern.match`.
+    ///     cancel: as for `Pattern.match`.
     ///
     /// Raises:
     ///     UnknownVariableError: the pattern has no such primary variable.
@@ -216,7 +215,8 @@ impl Matches {
     ///     MemoryError: the system has no more memory.
     ///
     /// Takes time linear in the rows of matches, and releases the interpreter's lock.
-    #[pyo3(signature = (variables, *, running = false, timeout_seconds = None, memory_limit_mb = None))]
+    #[pyo3(signature = (variables, *, running = false, timeout_seconds = None, memory_limit_mb = None,
+        cancel = None))]
     fn count_rows(
         &self,
         py: Python<'_>,
@@ -224,12 +224,11 @@ impl Matches {
         running: bool,
         #[pyo3(from_py_with = optional_number)] timeout_seconds: Option<f64>,
         #[pyo3(from_py_with = optional_number)] memory_limit_mb: Option<f64>,
+        #[pyo3(from_py_with = account)] cancel: Cancel,
     ) -> PyResult<Column> {
-        let limits = CallLimits::read(timeout_seconds, memory_limit_mb)?;
-        let counted = self.set(py, &variables)?;
-        numbers_within(py, &limits, |budget, tick| {
-            mapped_counts(counted, running, self.lengths(), &self.variables, budget, tick)
-        })
+        let limits = CallLimits::read((timeout_seconds, memory_limit_mb, cancel))?;
+        let variables = self.set(py, &variables)?;
+        self.numbers_within(py, &limits, Reference::Count { variables, running }, running)
     }
 
     fn __len__(&self) -> usize {
@@ -251,27 +250,56 @@ impl Matches {
     }
 }
 
-/// Computes numbers within limits, without the interpreter's lock.
-fn numbers_within(
-    py: Python<'_>,
-    limits: &CallLimits,
-    compute: impl FnOnce(&Budget, &mut Tick<'_>) -> Result<Vec<i64>, Stopped> + Send,
-) -> PyResult<Column> {
-    let mut signals = Signals::new();
-    let numbers = py.detach(|| compute(&limits.budget, &mut || signals.tick()));
-    let numbers = numbers.map_err(|reason| signals.raised.unwrap_or_else(|| limits.error(reason)))?;
-    Ok(Column::new(Data::Integers(numbers.into())))
-}
-
 impl Matches {
-    /// The set of variables of these names.
-    fn set(&self, py: Python<'_>, names: &[String]) -> PyResult<VariableSet> {
-        names.iter().map(|name| variable(py, &self.names, name)).collect()
+    /// Computes a number for each match or row within limits, without the interpreter's lock; -1 where there is none.
+    fn numbers_within(
+        &self,
+        py: Python<'_>,
+        limits: &CallLimits,
+        reference: Reference,
+        per_row: bool,
+    ) -> PyResult<Column> {
+        let shown = if per_row {
+            ShownItems::Rows { excluded: true, empty: false, unmatched: false }
+        } else {
+            ShownItems::Matches
+        };
+        let reads = [ItemRead { reference, through_order: false, output: ReadOutput::Numbers }];
+        // Navigation stays in the match.
+        let rows = OrderedRows { partitions: PartitionRows { starts: &[], rows: 0 }, order: None };
+        let (found, mut signals) = (self.found(), limits.signals());
+        let numbers = py.detach(|| {
+            let mut tick = || signals.tick();
+            let items = MatchItems::new(&found, shown, 0, &limits.budget, &mut tick)?;
+            read_items(&found, &items, &rows, &reads, 1, &limits.budget, &mut tick)
+        });
+        let numbers = numbers.map_err(|reason| signals.raised.unwrap_or_else(|| limits.error(reason)))?;
+        let numbers = match numbers.into_iter().next().map(|column| column.values) {
+            Some(TakenValues::Numbers(numbers)) => numbers,
+            _ => Vec::new(),
+        };
+        Ok(Column::new(Data::Integers(numbers.into())))
     }
 
-    /// How many rows each match has.
-    fn lengths(&self) -> impl ExactSizeIterator<Item = usize> {
-        self.spans.start.iter().zip(self.spans.end.iter()).map(|(&start, &end)| (end - start) as usize)
+    /// As the core has them.
+    pub fn found(&self) -> FoundMatches<'_> {
+        FoundMatches {
+            starts: &self.spans.start,
+            ends: &self.spans.end,
+            variables: &self.variables,
+            excluded: self.excluded.as_deref().unwrap_or_default(),
+            partitions: &self.spans.partitions,
+        }
+    }
+
+    /// The names of the variables.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// The set of variables of these names.
+    pub fn set(&self, py: Python<'_>, names: &[String]) -> PyResult<VariableSet> {
+        names.iter().map(|name| variable(py, &self.names, name)).collect()
     }
 
     /// What was found, of this pattern.

@@ -13,6 +13,7 @@ use rowpattern_core::order::{
 use rowpattern_macros::catch_panics;
 
 use super::arrow::{ArrowArray, Failure, FixedBytes, FixedValues, Integers, StoredValues, Text, Values, index};
+use super::cancel_argument::{Cancel, account};
 use super::decoder::same_memory;
 use super::errors::rows_error;
 use super::ffi::{self, Column, Data};
@@ -115,6 +116,7 @@ fn name_of(number: usize) -> String {
 ///     threads: the most threads.
 ///     timeout_seconds: the most time.
 ///     memory_limit_mb: the most memory, in MB of 2**20 bytes; the columns do not count.
+///     cancel: as for `Pattern.match`.
 ///
 /// Returns for each place its row (a `Column` of uint32), or None where rows are in order already; and the places where
 /// partitions begin (a `Column` of int64), the first of which is 0. Rows that are equal keep their order. None instead of
@@ -130,7 +132,8 @@ fn name_of(number: usize) -> String {
 ///     QueryLimitError: a limit was passed.
 #[catch_panics]
 #[pyfunction]
-#[pyo3(signature = (partition_by, order_by = Vec::new(), *, threads = 1, timeout_seconds = None, memory_limit_mb = None))]
+#[pyo3(signature = (partition_by, order_by = Vec::new(), *, threads = 1, timeout_seconds = None, memory_limit_mb = None,
+    cancel = None))]
 pub fn order(
     py: Python<'_>,
     partition_by: Vec<Bound<'_, PyAny>>,
@@ -138,15 +141,16 @@ pub fn order(
     #[pyo3(from_py_with = whole)] threads: usize,
     #[pyo3(from_py_with = optional_number)] timeout_seconds: Option<f64>,
     #[pyo3(from_py_with = optional_number)] memory_limit_mb: Option<f64>,
+    #[pyo3(from_py_with = account)] cancel: Cancel,
 ) -> PyResult<Option<(Option<Column>, Column)>> {
-    let limits = CallLimits::read(timeout_seconds, memory_limit_mb)?;
+    let limits = CallLimits::read((timeout_seconds, memory_limit_mb, cancel))?;
     let of_partitions = partition_by.len();
     let partition_by = partition_by.into_iter().map(|column| (column, false, false));
     let given = partition_by.chain(order_by).enumerate();
     let given = given
         .map(|(number, (column, descending, nulls_first))| KeyArgument::read(&column, number, descending, nulls_first));
     let given = given.collect::<PyResult<Vec<_>>>()?;
-    let mut signals = Signals::new();
+    let mut signals = limits.signals();
     let found = py.detach(|| ordered(&given, of_partitions, threads, &limits, &mut signals));
     let found = found.map_err(|error| match (error, signals.raised) {
         (OrderError::Stopped(Stopped::ByCaller), Some(raised)) => raised,

@@ -7,9 +7,11 @@ use pyo3::types::{PyDict, PyString, PyTuple};
 use rowpattern_core::budget::Budget;
 use rowpattern_macros::catch_panics;
 
+use super::cancel_argument::{Cancel, account, given};
 use super::hooks::hooks;
 use super::input::Input;
 use super::iterator::MatchIterator;
+use super::limits::CallLimits;
 use super::matches::{Matches, Spans};
 use super::numbers::{optional_number, whole};
 use super::pattern::Pattern;
@@ -94,11 +96,13 @@ impl Pattern {
     ///         two matches does not count. None is no limit; with conditions, that of `match_recognize`.
     ///     memory_limit_mb: the most memory that it may take beyond what is given, in MB of 2**20 bytes; for matches that are
     ///         handed out it is the caller's. None as for `timeout_seconds`.
+    ///     cancel: a `rowpattern.CancelToken`, by which another thread can end the call.
     ///
     /// Raises:
     ///     RowsError, UnknownVariableError: rows or partitions cannot be read as given.
     ///     SkipError: a skip has nowhere to go; raised after the matches before it.
     ///     QueryLimitError: a limit was passed.
+    ///     QueryCancelledError: `cancel` was cancelled.
     ///     MemoryError: the system has no more memory.
     ///     QueryError, QuerySyntaxError, UnsupportedQueryError: as for `match_recognize`, by conditions.
     ///
@@ -106,10 +110,11 @@ impl Pattern {
     /// takes. Memory is at most two bytes a row of the largest partition; with conditions, all matches.
     #[pyo3(
         signature = (
-            rows, *, partitions = None, skip = None, conditions = None, timeout_seconds = None, memory_limit_mb = None
+            rows, *, partitions = None, skip = None, conditions = None, timeout_seconds = None, memory_limit_mb = None,
+            cancel = None
         ),
         text_signature = "($self, rows, *, partitions=None, skip='past last row', conditions=None, \
-                          timeout_seconds=None, memory_limit_mb=None)"
+                          timeout_seconds=None, memory_limit_mb=None, cancel=None)"
     )]
     fn find_iter(
         slf: &Bound<'_, Self>,
@@ -119,13 +124,16 @@ impl Pattern {
         conditions: Option<&Bound<'_, PyAny>>,
         #[pyo3(from_py_with = optional_number)] timeout_seconds: Option<f64>,
         #[pyo3(from_py_with = optional_number)] memory_limit_mb: Option<f64>,
+        cancel: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Py<MatchIterator>> {
         if let Some(conditions) = conditions {
             let find = hooks(slf.py())?.find_by_conditions.bind(slf.py());
-            let found = find.call1((slf, rows, conditions, partitions, skip, timeout_seconds, memory_limit_mb))?;
+            let given = (slf, rows, conditions, partitions, skip, timeout_seconds, memory_limit_mb, cancel);
+            let found = find.call1(given)?;
             return Ok(found.cast_into::<MatchIterator>()?.unbind());
         }
-        let mut input = Input::read(slf.get(), rows, partitions, skip, 1, (timeout_seconds, memory_limit_mb))?;
+        let limits = CallLimits::read((timeout_seconds, memory_limit_mb, given(cancel)?))?;
+        let mut input = Input::read(slf.get(), rows, partitions, skip, 1, limits)?;
         input.limits.pause();
         Py::new(slf.py(), MatchIterator::new(slf.clone().unbind(), input))
     }
@@ -140,10 +148,11 @@ impl Pattern {
     #[pyo3(
         name = "match",
         signature = (
-            rows, *, partitions = None, skip = None, threads = 1, timeout_seconds = None, memory_limit_mb = None
+            rows, *, partitions = None, skip = None, threads = 1, timeout_seconds = None, memory_limit_mb = None,
+            cancel = None
         ),
         text_signature = "($self, rows, *, partitions=None, skip='past last row', threads=1, timeout_seconds=None, \
-                          memory_limit_mb=None)"
+                          memory_limit_mb=None, cancel=None)"
     )]
     fn find_all(
         slf: &Bound<'_, Self>,
@@ -153,8 +162,10 @@ impl Pattern {
         #[pyo3(from_py_with = whole)] threads: usize,
         #[pyo3(from_py_with = optional_number)] timeout_seconds: Option<f64>,
         #[pyo3(from_py_with = optional_number)] memory_limit_mb: Option<f64>,
+        #[pyo3(from_py_with = account)] cancel: Cancel,
     ) -> PyResult<Matches> {
-        let mut input = Input::read(slf.get(), rows, partitions, skip, threads, (timeout_seconds, memory_limit_mb))?;
+        let limits = CallLimits::read((timeout_seconds, memory_limit_mb, cancel))?;
+        let mut input = Input::read(slf.get(), rows, partitions, skip, threads, limits)?;
         let partitions = input.partitions.len();
         let sink = |rows, budget: &Budget| MatchesSink::new(rows, partitions, budget);
         let found = input.find(slf, |search, skip, tick| search.run(skip, sink, tick))?;
@@ -165,10 +176,11 @@ impl Pattern {
     /// in the rows however matches overlap.
     #[pyo3(
         signature = (
-            rows, *, partitions = None, skip = None, threads = 1, timeout_seconds = None, memory_limit_mb = None
+            rows, *, partitions = None, skip = None, threads = 1, timeout_seconds = None, memory_limit_mb = None,
+            cancel = None
         ),
         text_signature = "($self, rows, *, partitions=None, skip='past last row', threads=1, timeout_seconds=None, \
-                          memory_limit_mb=None)"
+                          memory_limit_mb=None, cancel=None)"
     )]
     fn spans(
         slf: &Bound<'_, Self>,
@@ -178,8 +190,10 @@ impl Pattern {
         #[pyo3(from_py_with = whole)] threads: usize,
         #[pyo3(from_py_with = optional_number)] timeout_seconds: Option<f64>,
         #[pyo3(from_py_with = optional_number)] memory_limit_mb: Option<f64>,
+        #[pyo3(from_py_with = account)] cancel: Cancel,
     ) -> PyResult<Spans> {
-        let mut input = Input::read(slf.get(), rows, partitions, skip, threads, (timeout_seconds, memory_limit_mb))?;
+        let limits = CallLimits::read((timeout_seconds, memory_limit_mb, cancel))?;
+        let mut input = Input::read(slf.get(), rows, partitions, skip, threads, limits)?;
         let partitions = input.partitions.len();
         let sink = |rows, budget: &Budget| SpansSink::new(rows, partitions, budget);
         let found = input.find(slf, |search, skip, tick| search.run(skip, sink, tick))?;
@@ -189,10 +203,11 @@ impl Pattern {
     /// Counts the matches. As `spans`, without keeping them.
     #[pyo3(
         signature = (
-            rows, *, partitions = None, skip = None, threads = 1, timeout_seconds = None, memory_limit_mb = None
+            rows, *, partitions = None, skip = None, threads = 1, timeout_seconds = None, memory_limit_mb = None,
+            cancel = None
         ),
         text_signature = "($self, rows, *, partitions=None, skip='past last row', threads=1, timeout_seconds=None, \
-                          memory_limit_mb=None)"
+                          memory_limit_mb=None, cancel=None)"
     )]
     fn count(
         slf: &Bound<'_, Self>,
@@ -202,22 +217,26 @@ impl Pattern {
         #[pyo3(from_py_with = whole)] threads: usize,
         #[pyo3(from_py_with = optional_number)] timeout_seconds: Option<f64>,
         #[pyo3(from_py_with = optional_number)] memory_limit_mb: Option<f64>,
+        #[pyo3(from_py_with = account)] cancel: Cancel,
     ) -> PyResult<usize> {
-        let mut input = Input::read(slf.get(), rows, partitions, skip, threads, (timeout_seconds, memory_limit_mb))?;
+        let limits = CallLimits::read((timeout_seconds, memory_limit_mb, cancel))?;
+        let mut input = Input::read(slf.get(), rows, partitions, skip, threads, limits)?;
         input.find(slf, |search, skip, tick| search.count(skip, tick))
     }
 
     /// Whether there is a match; looks from the end of the rows and no further than to the first match seen. Arguments and
     /// errors are those of `match`.
-    #[pyo3(signature = (rows, *, partitions = None, timeout_seconds = None, memory_limit_mb = None))]
+    #[pyo3(signature = (rows, *, partitions = None, timeout_seconds = None, memory_limit_mb = None, cancel = None))]
     fn is_match(
         slf: &Bound<'_, Self>,
         rows: &Bound<'_, PyAny>,
         partitions: Option<&Bound<'_, PyAny>>,
         #[pyo3(from_py_with = optional_number)] timeout_seconds: Option<f64>,
         #[pyo3(from_py_with = optional_number)] memory_limit_mb: Option<f64>,
+        #[pyo3(from_py_with = account)] cancel: Cancel,
     ) -> PyResult<bool> {
-        let mut input = Input::read(slf.get(), rows, partitions, None, 1, (timeout_seconds, memory_limit_mb))?;
+        let limits = CallLimits::read((timeout_seconds, memory_limit_mb, cancel))?;
+        let mut input = Input::read(slf.get(), rows, partitions, None, 1, limits)?;
         input.find(slf, |search, _, tick| search.is_match(tick))
     }
 

@@ -10,6 +10,7 @@ use rowpattern_core::cache::Threads;
 use rowpattern_macros::catch_panics;
 
 use super::cache_limits::threads;
+use super::cancel_argument::{Cancel, account};
 use super::computed_column::ComputedColumn;
 use super::errors::rows_error;
 use super::ffi::{self, NO_TEXT, PlacedTexts};
@@ -22,6 +23,7 @@ use super::numbers::optional_number;
 ///     array: a numpy array of objects: exact `str`, None and NaN, of which the last two are NULL.
 ///     timeout_seconds: the most seconds that it may take; None is no limit.
 ///     memory_limit_mb: the most megabytes of 2**20 bytes for the places.
+///     cancel: as for `Pattern.match`.
 ///
 /// Returns an Arrow dictionary of texts with places of 16 bits; None where the array has other objects, no text, more than some
 /// thousand different ones, or text with half of a surrogate pair; and in interpreters without a global lock, where others can change the
@@ -31,7 +33,7 @@ use super::numbers::optional_number;
 ///     QueryLimitError: a limit was passed.
 ///     MemoryError: there is not enough memory.
 ///
-/// Takes time linear in the rows, with the interpreter's lock held.
+/// Takes time linear in the rows, with the interpreter's lock held, some milliseconds at a time.
 ///
 /// Example:
 ///     >>> import numpy as np, pyarrow as pa
@@ -41,13 +43,14 @@ use super::numbers::optional_number;
 ///     ('dictionary<values=string, indices=uint16, ordered=0>', True)
 #[catch_panics]
 #[pyfunction]
-#[pyo3(signature = (array, *, timeout_seconds = None, memory_limit_mb = None))]
+#[pyo3(signature = (array, *, timeout_seconds = None, memory_limit_mb = None, cancel = None))]
 pub fn placed_texts(
     array: &Bound<'_, PyAny>,
     #[pyo3(from_py_with = optional_number)] timeout_seconds: Option<f64>,
     #[pyo3(from_py_with = optional_number)] memory_limit_mb: Option<f64>,
+    #[pyo3(from_py_with = account)] cancel: Cancel,
 ) -> PyResult<Option<ComputedColumn>> {
-    let limits = CallLimits::read(timeout_seconds, memory_limit_mb)?;
+    let limits = CallLimits::read((timeout_seconds, memory_limit_mb, cancel))?;
     if matches!(threads(array.py())?, Threads::Parallel) {
         return Ok(None);
     }

@@ -16,11 +16,11 @@ use rowpattern_macros::catch_panics;
 use super::arguments::{self, variable};
 use super::arrow::{ArrowArray, Integers, Text, Values, index, with_integers};
 use super::booleans::{Booleans, Run};
+use super::cancel_argument::{Cancel, account};
 use super::errors::{QueryError, problem, rows_error};
 use super::limits::CallLimits;
 use super::numbers::{optional_number, whole};
 use super::pattern::Pattern;
-use super::signals::Signals;
 use super::typed_columns::typed_column;
 use super::{ffi, nodes, order, readers};
 
@@ -42,6 +42,7 @@ use super::{ffi, nodes, order, readers};
 ///     threads: the most threads; where there are many rows, each takes some of them.
 ///     timeout_seconds: the most seconds that it may take; None is no limit.
 ///     memory_limit_mb: the most megabytes of 2**20 bytes for the symbols, and for columns that are copied.
+///     cancel: as for `Pattern.match`.
 ///
 /// Raises:
 ///     RowsError: a column cannot be read as its type, or has another number of rows.
@@ -78,7 +79,7 @@ impl RowSymbols {
     #[pyo3(signature = (
         pattern, rows, conditions = Vec::new(), columns = Vec::new(), *, partitions = None, table_conditions = Vec::new(),
         table_columns = Vec::new(), order = None, computed = Vec::new(), threads = 1, timeout_seconds = None,
-        memory_limit_mb = None
+        memory_limit_mb = None, cancel = None
     ))]
     #[expect(clippy::too_many_arguments, reason = "Python's keyword arguments")]
     fn new(
@@ -95,8 +96,9 @@ impl RowSymbols {
         #[pyo3(from_py_with = whole)] threads: usize,
         #[pyo3(from_py_with = optional_number)] timeout_seconds: Option<f64>,
         #[pyo3(from_py_with = optional_number)] memory_limit_mb: Option<f64>,
+        #[pyo3(from_py_with = account)] cancel: Cancel,
     ) -> PyResult<Self> {
-        let limits = CallLimits::read(timeout_seconds, memory_limit_mb)?;
+        let limits = CallLimits::read((timeout_seconds, memory_limit_mb, cancel))?;
         if threads == 0 {
             return Err(PyValueError::new_err("threads must be at least 1"));
         }
@@ -188,7 +190,7 @@ impl Making<'_> {
 
     /// Does work with the interpreter released.
     fn without_lock(&self, work: impl FnOnce(&mut Tick<'_>) -> Result<(), SymbolsError> + Send) -> PyResult<()> {
-        let mut signals = Signals::new();
+        let mut signals = self.limits.signals();
         let done = self.py.detach(|| work(&mut || signals.tick()));
         if let Some(raised) = signals.raised {
             return Err(raised);

@@ -51,6 +51,11 @@ fn read(compiled: &Compiled, rows: &Bound<'_, PyAny>, limits: &CallLimits) -> Py
             Err(chunks) => labels::symbols(rows.py(), compiled, &chunks, limits),
         };
     }
+    if let Some((texts, places)) = ffi::buffer_texts(rows, "rows", limits)? {
+        let table: Vec<Option<u8>> = texts.iter().map(|text| compiled.variable(text)).collect();
+        let place = |&place: &u32| place as usize;
+        return rows.py().detach(|| labelled(compiled, &table, &places, place, limits));
+    }
     object_labels(compiled, rows, limits)
 }
 
@@ -158,7 +163,7 @@ fn object_labels(compiled: &Compiled, rows: &Bound<'_, PyAny>, limits: &CallLimi
             )));
         }
     }
-    labelled(compiled, &table, &labels, |&label| label, limits)
+    py.detach(|| labelled(compiled, &table, &labels, |&label| label, limits))
 }
 
 /// Iterates; where an object has no items, the error says what it must be.

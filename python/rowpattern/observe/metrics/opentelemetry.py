@@ -1,4 +1,7 @@
-"""The cache's figures as OpenTelemetry instruments (extra `opentelemetry`), observed when they are collected."""
+"""Figures of the cache and of queries as OpenTelemetry instruments, and queries as spans (extra `opentelemetry`).
+
+Those of the cache, and gauges of queries, are observed when they are collected; durations are recorded as queries end.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,17 @@ from typing import TYPE_CHECKING, Any, Callable
 from opentelemetry.metrics import CallbackOptions, MeterProvider, Observation, get_meter_provider
 
 from rowpattern.cache.api import get_pattern_cache
+from rowpattern.observe.metrics.query_metrics import query_counters, query_gauges, query_totals
+from rowpattern.observe.query_figures import BOUNDS
+from rowpattern.sql.runtime.reports import observe_queries
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from opentelemetry.metrics import Meter
+
+    from rowpattern.observe.metrics.query_metrics import Figure
+    from rowpattern.sql.runtime.reports import QueryReport
 
 __all__ = ["instrument"]
 
@@ -43,9 +54,13 @@ _CAUSES = {"size": "evictions_size", "memory": "evictions_memory", "threshold": 
 
 
 def instrument(meter_provider: MeterProvider | None = None) -> None:
-    """Add the cache's instruments: observable counters and gauges named `rowpattern.cache...`.
+    """Add the instruments of the cache, named `rowpattern.cache...`, and of queries.
 
-    Evictions (`rowpattern.cache.evictions`) have the attribute `cause`: `size`, `memory` or `threshold`.
+    Evictions (`rowpattern.cache.evictions`) have the attribute `cause`: `size`, `memory` or `threshold`. Of queries
+    there are histograms `rowpattern.query.duration`, `rowpattern.query.wait` and `rowpattern.query.step.duration`
+    (attribute `step`) in seconds, the counter `rowpattern.query.failures` (attribute `cause`, as in
+    `rowpattern.metrics.prometheus`), and what Prometheus has as `rowpattern_queries_running` and so on, as
+    `rowpattern.queries.running`. The text of a query is in none of them.
 
     Args:
         meter_provider: the global one by default.
@@ -62,6 +77,53 @@ def instrument(meter_provider: MeterProvider | None = None) -> None:
     for name, (read, unit, meaning) in _GAUGES.items():
         meter.create_observable_gauge(name, [_observe(read)], unit, meaning)
     meter.create_observable_counter("rowpattern.cache.evictions", [_evictions], "{entry}", "Entries evicted, by cause.")
+    _instrument_queries(meter)
+
+
+def _instrument_queries(meter: Meter) -> None:
+    for counter in query_counters():
+        name = counter.name
+        meter.create_observable_counter(
+            _dotted(name), [_observe_query(query_counters, name)], counter.unit, counter.meaning
+        )
+    for gauge in query_gauges():
+        name = gauge.name
+        read = _observe_query(query_gauges, name)
+        meter.create_observable_gauge(_dotted(name), [read], gauge.unit, gauge.meaning)
+    meter.create_observable_counter(
+        "rowpattern.query.failures", [_failures], "{query}", "Queries that failed, by cause."
+    )
+    bounds = list(BOUNDS)
+    duration, wait, steps = (
+        meter.create_histogram(name, "s", meaning, explicit_bucket_boundaries_advisory=bounds)
+        for name, meaning in (
+            ("rowpattern.query.duration", "Time that queries took, their waits included."),
+            ("rowpattern.query.wait", "Time that queries had no place among those that work."),
+            ("rowpattern.query.step.duration", "Time that steps took."),
+        )
+    )
+
+    def record(report: QueryReport) -> None:
+        duration.record(report.seconds)
+        wait.record(report.waited_seconds)
+        for step in report.steps:
+            steps.record(step.seconds, {"step": step.name})
+
+    observe_queries(record)
+
+
+def _dotted(name: str) -> str:
+    """Return a name as OpenTelemetry has it: `rowpattern.query.rows_in`."""
+    package, of, rest = name.split("_", 2) if name.count("_") > 1 else (*name.split("_"), "")
+    return ".".join(part for part in (package, of, rest) if part)
+
+
+def _observe_query(read: Callable[[], list[Figure]], name: str) -> Callable[[CallbackOptions], Iterable[Observation]]:
+    return lambda _: [Observation(each.value) for each in read() if each.name == name]
+
+
+def _failures(_: CallbackOptions) -> Iterable[Observation]:
+    return [Observation(count, {"cause": cause}) for cause, count in query_totals().failures.items()]
 
 
 def _observe(read: Callable[[dict[str, Any]], float]) -> Callable[[CallbackOptions], Iterable[Observation]]:

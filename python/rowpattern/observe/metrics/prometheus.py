@@ -1,4 +1,4 @@
-"""The cache's figures for Prometheus (extra `prometheus`), read when they are scraped.
+"""Figures of the cache and of queries for Prometheus (extra `prometheus`), read when they are scraped.
 
 >>> from prometheus_client import CollectorRegistry, generate_latest
 >>> from rowpattern.metrics.prometheus import register
@@ -14,6 +14,14 @@ Gauges by the deployment guide's names: `pattern_cache_size`, `pattern_cache_mem
 `..._oversize_total`, `..._evicted_misses_total`, `..._saved_seconds_total`; gauges `rowpattern_cache_entries`,
 `..._bytes`, `..._max_entries`, `..._max_bytes`, `..._clear_threshold_mb`, `..._enabled`; and the histogram
 `rowpattern_compile_seconds`.
+
+Of queries: histograms `rowpattern_query_seconds`, `rowpattern_query_wait_seconds` and
+`rowpattern_query_step_seconds{step}`; counters `rowpattern_query_rows_in_total`, `..._rows_out_total`,
+`rowpattern_query_failures_total{cause}` (`time`, `memory`, `busy`, `cancelled`, `syntax`, `unsupported`, `query`,
+`interrupted`, `internal`, `other`) and `rowpattern_queries_refused_total`; gauges `rowpattern_queries_running`,
+`..._waiting`, `..._running_limit`, `..._waiting_limit`, `rowpattern_query_memory_bytes`, `..._memory_limit_bytes`,
+`..._largest_bytes`, `..._abandoned`, `..._connections`, and `rowpattern_plans`, `..._bytes`, `..._efficiency`. They
+are added up from the first time on that a collector is made; the text of a query is in none of them.
 
 **Several processes.** Each process has a cache of its own. `rowpattern.metrics.workers` shows those of several workers
 on one page. `prometheus_client`'s multiprocess mode adds up values that its own metrics write to files; a collector,
@@ -35,6 +43,7 @@ from rowpattern.cache.api import get_pattern_cache
 from rowpattern.cache.monitor import get_cache_monitor
 from rowpattern.config.process import get_config
 from rowpattern.errors import ConfigurationError
+from rowpattern.observe.metrics.query_metrics import query_counters, query_gauges, query_totals
 
 if TYPE_CHECKING:
     import threading
@@ -42,6 +51,8 @@ if TYPE_CHECKING:
     from wsgiref.simple_server import WSGIServer
 
     from prometheus_client import Metric
+
+    from rowpattern.observe.query_figures import Histogram
 
 __all__ = ["CacheCollector", "exposition", "register", "serve"]
 
@@ -72,7 +83,11 @@ _CAUSES = {"size": "evictions_size", "memory": "evictions_memory", "threshold": 
 
 
 class CacheCollector(Collector):
-    """Reads the process's cache when it is asked. O(entries that have expired)."""
+    """Reads the process's cache, and what its queries do, when it is asked. O(entries that have expired)."""
+
+    def __init__(self) -> None:
+        """Have queries added up from now on."""
+        query_totals()
 
     def describe(self) -> Iterable[Metric]:
         """Give the names, by which a registry sees that they are in it already."""
@@ -112,6 +127,34 @@ class CacheCollector(Collector):
             buckets=[("+Inf" if bound == float("inf") else repr(bound), float(count)) for bound, count in buckets],
             sum_value=seconds,
         )
+        yield from _queries()
+
+
+def _queries() -> Iterable[Metric]:
+    totals = query_totals()
+    for gauge in query_gauges():
+        yield GaugeMetricFamily(gauge.name, gauge.meaning, value=float(gauge.value))
+    for counter in query_counters():
+        yield CounterMetricFamily(counter.name, counter.meaning, value=float(counter.value))
+    failures = CounterMetricFamily("rowpattern_query_failures", "Queries that failed, by cause.", labels=["cause"])
+    for cause, count in totals.failures.items():
+        failures.add_metric([cause], count)
+    yield failures
+    for name, meaning, histogram in (
+        ("rowpattern_query_seconds", "Time that queries took, their waits included, in seconds.", totals.whole),
+        ("rowpattern_query_wait_seconds", "Time that queries had no place among those that work.", totals.waits),
+    ):
+        buckets, seconds = _buckets(histogram)
+        yield HistogramMetricFamily(name, meaning, buckets=buckets, sum_value=seconds)
+    steps = HistogramMetricFamily("rowpattern_query_step_seconds", "Time that steps took, in seconds.", labels=["step"])
+    for step, histogram in sorted(totals.steps.items()):
+        steps.add_metric([step], *_buckets(histogram))
+    yield steps
+
+
+def _buckets(histogram: Histogram) -> tuple[list[tuple[str, float]], float]:
+    buckets = [("+Inf" if bound == float("inf") else repr(bound), float(count)) for bound, count in histogram.buckets()]
+    return buckets, histogram.seconds
 
 
 def register(registry: CollectorRegistry = REGISTRY) -> CacheCollector:

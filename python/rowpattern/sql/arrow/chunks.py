@@ -6,83 +6,23 @@ table is made here: its memory is counted before it is taken, and limits are che
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from rowpattern.sql.arrow.arrays import number
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from rowpattern.sql.arrow.arrays import Array
     from rowpattern.sql.runtime.context import ExecutionContext
 
-__all__ = ["computed_numbers", "repeat_numbers", "take_numbers", "take_values"]
+__all__ = ["take_values"]
 
 # Some milliseconds of work.
 CHUNK_ROWS = 1 << 20
 # Texts differ in length; whether they do is of no interest below.
 _FEW_BYTES = 16 << 20
-
-_Numbers = np.ndarray[tuple[int], np.dtype[Any]]
-
-
-def computed_numbers(
-    context: ExecutionContext, count: int, chunk: Callable[[int, int], _Numbers], kind: Any = np.int64
-) -> _Numbers:
-    """Make a column of numbers; it is held until it is released.
-
-    Args:
-        context: the limits.
-        count: how many there are.
-        chunk: gives those from one place on up to another.
-        kind: their type in numpy.
-
-    Raises:
-        QueryLimitError: a limit was passed.
-    """
-    context.check()
-    context.hold(count * np.dtype(kind).itemsize)
-    if count <= CHUNK_ROWS:
-        return np.asarray(chunk(0, count), dtype=kind)
-    found = np.empty(count, dtype=kind)
-    for first in range(0, count, CHUNK_ROWS):
-        context.check()
-        last = min(first + CHUNK_ROWS, count)
-        found[first:last] = chunk(first, last)
-    return found
-
-
-def take_numbers(context: ExecutionContext, values: _Numbers, at: _Numbers) -> _Numbers:
-    """Return numbers at places; they are held until they are released.
-
-    Raises:
-        QueryLimitError: a limit was passed.
-    """
-    return computed_numbers(context, len(at), lambda begin, end: values[at[begin:end]], values.dtype)
-
-
-def repeat_numbers(values: _Numbers, first: _Numbers, length: _Numbers, begin: int, end: int) -> _Numbers:
-    """Return items `begin` to `end` of values that are each repeated `length` times.
-
-    Args:
-        values: what is repeated.
-        first: the place of each one's first item, which is the sum of the lengths before it.
-        length: how many times each is repeated.
-        begin: the first item wanted.
-        end: the item behind the last wanted.
-    """
-    if begin == 0 and len(first) and end == first[-1] + length[-1]:
-        return np.repeat(values, length)
-    # Only the first and the last of those that have items here can reach beyond them.
-    low = int(np.searchsorted(first, begin, side="right")) - 1
-    high = int(np.searchsorted(first, end, side="left"))
-    firsts = first[low:high]
-    times = np.minimum(firsts + length[low:high], end) - np.maximum(firsts, begin)
-    return np.repeat(values[low:high], np.maximum(times, 0))
 
 
 def take_values(context: ExecutionContext, values: Array, at: pa.Array) -> Array:

@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING, Any
 from rowpattern.patterns import compile as compile_pattern
 from rowpattern.sql.bind.references import Aggregate, RunningAggregate, Value
 from rowpattern.sql.records import Record, field
+from rowpattern.sql.runtime.single_flight import SingleFlight
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rowpattern.patterns import Pattern
     from rowpattern.sql.bind.references import BoundExpression
     from rowpattern.sql.expression.nodes import Node
     from rowpattern.sql.parse.clause import RowsShown, Skip
+    from rowpattern.sql.runtime.context import ExecutionContext
     from rowpattern.sql.text.source_location import SourceLocation
 
 __all__ = ["BoundClause", "BoundMeasure", "Condition", "Key", "TypedPlans"]
@@ -80,6 +84,7 @@ class TypedPlans:
     def __init__(self) -> None:
         """Begin without any."""
         self._plans: dict[object, Any] = {}
+        self._flights = SingleFlight()
 
     def get(self, key: object) -> Any:
         """Return what was put under a key; None where nothing was."""
@@ -90,6 +95,19 @@ class TypedPlans:
         if len(self._plans) >= _MOST_PLANS:
             self._plans.clear()
         self._plans[key] = plan
+
+    def planned(self, key: object, make: Callable[[], Any], context: ExecutionContext) -> Any:
+        """Return what is kept under a key, or make it, once however many threads ask, and keep it."""
+        found = self._plans.get(key)
+        if found is not None:
+            return found
+
+        def made() -> Any:
+            plan = make()
+            self.put(key, plan)
+            return plan
+
+        return self._flights.make(key, made, context)
 
 
 class BoundClause(Record):

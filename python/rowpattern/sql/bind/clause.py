@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rowpattern.patterns import Pattern
     from rowpattern.sql.parse.clause import Clause, Definition, ExpressionSource
 
-__all__ = ["bind", "bind_conditions"]
+__all__ = ["bind", "bind_conditions", "compiled_pattern"]
 
 
 def bind(clause: Clause, names: Sequence[str], check: Callable[[], None]) -> BoundClause:
@@ -42,7 +42,7 @@ def bind(clause: Clause, names: Sequence[str], check: Callable[[], None]) -> Bou
     """
     sql = clause.location.sql
     columns = Columns(names, sql, clause.source_name)
-    pattern = _compiled(clause)
+    pattern = compiled_pattern(clause)
     variables = Variables(pattern.variables, clause.subset)
     _check_exclusion(clause, pattern)
     scope = Scope(columns, variables, check=check)
@@ -117,7 +117,8 @@ def bind_conditions(
     return tuple(conditions.values())
 
 
-def _compiled(clause: Clause) -> Pattern:
+def compiled_pattern(clause: Clause) -> Pattern:
+    """Return a clause's compiled pattern, from the pattern cache; errors are located in the query."""
     try:
         return compile_pattern(clause.pattern, subset=clause.subset or None)
     except PatternSyntaxError as error:

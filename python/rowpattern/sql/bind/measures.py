@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rowpattern.sql.bind.expressions import ExpressionReader, counts_rows
-from rowpattern.sql.bind.references import Aggregate, Classifier, Navigation
+from rowpattern.sql.bind.references import Aggregate, Classifier, Navigation, RunningAggregate
 from rowpattern.sql.expression.nodes import Branch, Case, Column, Conjunction, Literal, Operation, walk
 from rowpattern.sql.expression.write import sql_of
 from rowpattern.sql.records import replace
@@ -43,7 +43,10 @@ class MeasureReader(ExpressionReader):
         over_references, reads = self._aggregate_call(node)
         call = self._filtered(over_references, variables)
         counted = (self._variables.primary if variables is None else variables) if counts_rows(node) else None
-        return self._reference(Aggregate(sql_of(call), reads, self._final, counted, call), node)
+        of_rows = None
+        if counted is None:
+            of_rows = RunningAggregate(sql_of(over_references), reads, variables, over_references)
+        return self._reference(Aggregate(sql_of(call), reads, self._final, counted, call, of_rows), node)
 
     def _filtered(self, call: Call, variables: tuple[str, ...] | None) -> Call:
         """Leave out rows that are mapped to other variables."""

@@ -83,27 +83,8 @@ class RowClassifier(Record):
 RowValue = Union[str, RowClassifier, MatchNumber]
 
 
-class Aggregate(Record):
-    """An aggregate over rows of the match.
-
-    Attributes:
-        sql: the call, over columns named as in `reads`; rows of other variables are filtered out in it, by the column
-            `classifier`, the index of the row's variable among the pattern's.
-        reads: what each of the rows gives to it.
-        final: over all rows of the match, or only up to the current one.
-        counts: rows mapped to these primary variables are counted, and that is all; None otherwise.
-        tree: the call as a tree.
-    """
-
-    sql: str
-    reads: tuple[tuple[str, RowValue], ...]
-    final: bool
-    counts: tuple[str, ...] | None
-    tree: Node | None = field(default=None, compare=False)
-
-
 class RunningAggregate(Record):
-    """An aggregate over the match so far, in a condition.
+    """An aggregate over rows of the match that are mapped to variables; in a condition, of the match so far.
 
     Attributes:
         sql: the call, over columns named as in `reads`.
@@ -121,6 +102,27 @@ class RunningAggregate(Record):
     def columns(self) -> dict[str, str]:
         """The columns among what it reads, by its names for them."""
         return {name: item for name, item in self.reads if isinstance(item, str)}
+
+
+class Aggregate(Record):
+    """An aggregate over rows of the match.
+
+    Attributes:
+        sql: the call, over columns named as in `reads`; rows of other variables are filtered out in it, by the column
+            `classifier`, the index of the row's variable among the pattern's.
+        reads: what each of the rows gives to it.
+        final: over all rows of the match, or only up to the current one.
+        counts: rows mapped to these primary variables are counted, and that is all; None otherwise.
+        tree: the call as a tree.
+        of_rows: the same over the rows that are mapped to its variables, without a filter; None where rows are counted.
+    """
+
+    sql: str
+    reads: tuple[tuple[str, RowValue], ...]
+    final: bool
+    counts: tuple[str, ...] | None
+    tree: Node | None = field(default=None, compare=False)
+    of_rows: RunningAggregate | None = field(default=None, compare=False)
 
 
 Reference = Union[Value, RowExists, Classifier, MatchNumber, Aggregate, RunningAggregate]

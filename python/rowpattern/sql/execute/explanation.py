@@ -14,9 +14,11 @@ from rowpattern.sql.text.source_location import nesting_limited
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from rowpattern.sql.bind.bound import BoundClause, Key
     from rowpattern.sql.bind.references import BoundExpression, Reference
+    from rowpattern.sql.execute.placement import Placements
     from rowpattern.sql.parse.clause import Clause
     from rowpattern.sql.parse.parser import ParsedQuery
     from rowpattern.sql.runtime.context import ExecutionContext, Step
@@ -57,11 +59,11 @@ def explained(
     else:
         seen = [(clause, tables[clause.table or ""], None) for clause in parsed.clauses]
     for clause, table, sorted_rows in seen:
-        bound = bound_clause(parsed, clause, table.names, context.check)
+        bound = bound_clause(parsed, clause, table.names, context)
         with database(context) as using:
-            ways = placements(bound, table, using)
+            placed = placements(bound, table, using)
         lines += [f"clause {clause.number + 1} of {len(parsed.clauses)}"]
-        lines += ["  " + line for line in _clause(parsed, clause, bound, table, sorted_rows, ways)]
+        lines += ["  " + line for line in _clause(parsed, clause, bound, table, sorted_rows, placed)]
     lines.append(_around(parsed))
     if analyze:
         lines += ["steps", *("  " + line for line in _steps(context.steps))]
@@ -74,14 +76,14 @@ def _clause(  # noqa: PLR0917 - used once
     bound: BoundClause,
     table: Table,
     sorted_rows: bool | None,
-    ways: Mapping[str, list[str]],
+    placed: Placements,
 ) -> list[str]:
     source = parsed.sql[clause.source.begin : clause.source.end]
     lines = [f"over {' '.join(source.split())}: {table.rows:,} rows of {len(table.names)} columns"]
     for words, keys in (("PARTITION BY", bound.partition_by), ("ORDER BY", bound.order_by)):
         if keys:
             lines.append(f"{words} {', '.join(map(_key, keys))}")
-            lines += [f"  {key.name}: {line}" for key in keys for line in ways.get(f"{words} {key.name}", [])]
+            lines += [f"  {key.name}: {line}" for key in keys for line in placed.ways.get(f"{words} {key.name}", [])]
     if bound.partition_by or bound.order_by:
         how = {None: "ordered where they are not in order already", True: "were ordered"}
         lines.append(f"rows {how.get(sorted_rows, 'were in order already, and not copied')}")
@@ -91,13 +93,14 @@ def _clause(  # noqa: PLR0917 - used once
         if variable not in conditions:
             lines.append(f"{variable}: true of every row")
         else:
-            lines += _computed(f"{variable} AS", conditions[variable], ways[f"DEFINE {variable}"], parsed.sql)
+            own = placed.ways[f"DEFINE {variable}"]
+            lines += _computed(f"{variable} AS", conditions[variable], own, parsed.sql, placed.aggregates)
     lines += bound.compiled().explain().split("\n")
     lines.append(f"{bound.rows_shown.upper()} PER MATCH; AFTER MATCH SKIP {' '.join(bound.skip).strip().upper()}")
     for measure in bound.measures:
-        own = ways.get(f"measure {measure.name}", [])
-        lines += _computed(f"measure {measure.name}:", measure.expression, own, parsed.sql)
-    lines.append(f"cost: {_cost(bound, table.rows)}")
+        own = placed.ways.get(f"measure {measure.name}", [])
+        lines += _computed(f"measure {measure.name}:", measure.expression, own, parsed.sql, placed.aggregates)
+    lines.append(f"cost: {_cost(bound, table.rows, placed.aggregates)}")
     return lines
 
 
@@ -105,16 +108,23 @@ def _key(key: Key) -> str:
     return f"{key.name}{' DESC' if key.descending else ''}{' NULLS FIRST' if key.nulls_first else ''}"
 
 
-def _computed(what: str, expression: BoundExpression, ways: list[str], query: str) -> list[str]:
-    if expression.only is not None and not ways:
-        by_duckdb = isinstance(expression.only, Aggregate) and expression.only.counts is None
-        return [f"{what} {expression.text}: {_reference(expression.only)}{'' if by_duckdb else ', without DuckDB'}"]
+def _computed(
+    what: str, expression: BoundExpression, ways: list[str], query: str, by_engine: AbstractSet[Aggregate]
+) -> list[str]:
+    only = expression.only
+    if only is not None and not ways:
+        how = "" if _is_by_duckdb(only, by_engine) else ", without DuckDB"
+        return [f"{what} {expression.text}: {_reference(only, by_engine)}{how}"]
     lines = [f"{what} {expression.text}: {ways[0]}", *(f"  {line}" for line in ways[1:])]
     texts = [(expression.written_as(name, query), item) for name, item in expression.reads]
-    return lines + [f"  {text}: {_reference(item)}" for text, item in texts if text]
+    return lines + [f"  {text}: {_reference(item, by_engine)}" for text, item in texts if text]
 
 
-def _reference(item: Reference) -> str:
+def _is_by_duckdb(item: Reference, by_engine: AbstractSet[Aggregate]) -> bool:
+    return isinstance(item, Aggregate) and item.counts is None and item not in by_engine
+
+
+def _reference(item: Reference, by_engine: AbstractSet[Aggregate]) -> str:
     if isinstance(item, Value):
         return f"{item.column} of {_place(item.at)}"
     if isinstance(item, RowExists):
@@ -126,7 +136,9 @@ def _reference(item: Reference) -> str:
     if isinstance(item, RunningAggregate):
         return f"over the rows {_mapped(item.variables)} so far"
     over = "the whole match" if item.final else "the match up to the row"
-    return f"a count over {over}" if item.counts is not None else f"over {over}, by DuckDB"
+    if item.counts is not None:
+        return f"a count over {over}"
+    return f"over {over}{', by DuckDB' if _is_by_duckdb(item, by_engine) else ''}"
 
 
 def _mapped(variables: Sequence[str] | None) -> str:
@@ -146,7 +158,7 @@ def _place(at: Any) -> str:
     return place
 
 
-def _cost(bound: BoundClause, rows: int) -> str:
+def _cost(bound: BoundClause, rows: int, by_engine: AbstractSet[Aggregate]) -> str:
     columns = len({name for each in bound.conditions for name, _ in each.expression.reads})
     parts = [f"{columns} column{'s' if columns != 1 else ''} in and {len(bound.conditions)} conditions out"]
     if any(condition.expression.depends for condition in bound.conditions):
@@ -156,7 +168,7 @@ def _cost(bound: BoundClause, rows: int) -> str:
     if bound.partition_by or bound.order_by:
         parts.insert(0, f"a look at {rows:,} rows' keys, or O(n log n) to sort them")
     references = [item for each in bound.measures for _, item in each.expression.reads]
-    aggregates = [item for item in references if isinstance(item, Aggregate) and item.counts is None]
+    aggregates = [item for item in references if isinstance(item, Aggregate) and _is_by_duckdb(item, by_engine)]
     if any(each.final for each in aggregates):
         parts.append("a GROUP BY over the rows of matches")
     if any(not each.final for each in aggregates):

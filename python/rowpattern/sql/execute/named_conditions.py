@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rowpattern.cache.api import get_pattern_cache
 from rowpattern.errors import RowsError
 from rowpattern.sql.bind.bound import TypedPlans
 from rowpattern.sql.bind.clause import bind_conditions
@@ -17,6 +16,7 @@ from rowpattern.sql.execute.match_conditions import located
 from rowpattern.sql.execute.matching import prepared
 from rowpattern.sql.execute.sort import OrderedPartitions
 from rowpattern.sql.parse.parser import check_text, parse_condition
+from rowpattern.sql.planning import planned
 from rowpattern.sql.tables.reading import table_reader
 from rowpattern.sql.text.source_location import nesting_limited
 
@@ -63,20 +63,20 @@ def find_iter(  # noqa: PLR0917 - one caller, the core
 def _bound(
     pattern: Pattern, texts: Mapping[str, str], names: Sequence[str], context: ExecutionContext
 ) -> tuple[tuple[Condition, ...], TypedPlans]:
-    """Look up the names of conditions, or find that done in the pattern cache."""
+    """Look up the names of conditions, or find that done in the cache of plans."""
     for text in texts.values():
         check_text(text, "condition")
-    cache = get_pattern_cache()
     subset = [each for name, members in pattern.subset.items() for each in ("", name, *members)]
     parts = [*pattern.variables, *subset, "", *(each for pair in texts.items() for each in pair), "", *names]
     # Lengths keep texts apart that have anything in them. Clauses' keys begin with their number.
     key = "conditions\0" + "\0".join(f"{len(part)}:{part}" for part in parts)
-    found: tuple[tuple[Condition, ...], TypedPlans] | None = cache.get(key, kind="clause")
-    if found is None:
+
+    def made() -> tuple[tuple[Condition, ...], TypedPlans]:
         definitions = [parse_condition(name, text, context) for name, text in texts.items()]
         columns, variables = Columns(names, ""), Variables(pattern.variables, pattern.subset)
-        found = bind_conditions(definitions, columns, variables, context.check), TypedPlans()
-        cache.put(key, found, kind="clause")
+        return bind_conditions(definitions, columns, variables, context.check), TypedPlans()
+
+    found: tuple[tuple[Condition, ...], TypedPlans] = planned("clause", key, made, context)
     return found
 
 

@@ -6,12 +6,13 @@ rounds while the search for matches runs.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rowpattern.sql.bind.bound import TypedPlans
 from rowpattern.sql.bind.leaves import columns_in
-from rowpattern.sql.bind.references import RunningAggregate
+from rowpattern.sql.bind.references import Aggregate, RunningAggregate
 from rowpattern.sql.duckdb.time_zones import UTC
+from rowpattern.sql.execute.engine_aggregates import is_by_engine
 from rowpattern.sql.execute.match_conditions import anchor
 from rowpattern.sql.execute.sort import key_problem
 from rowpattern.sql.execute.typed_clause import typed_clause
@@ -28,18 +29,29 @@ if TYPE_CHECKING:
     from rowpattern.sql.expression.typed import Typed
     from rowpattern.sql.tables.inputs import Table
 
-__all__ = ["placements"]
+__all__ = ["Placements", "placements"]
 
 _ENGINE = "by the engine, over whole columns"
 _ENGINE_WHILE_MATCHING = "by the engine while matching, going back where it fails"
 _ROUNDS = "asked of DuckDB in rounds while matching, 1 to 4 ms each for up to 10,000 requests"
 
 
-def placements(bound: BoundClause, table: Table, database: Database) -> dict[str, list[str]]:
-    """Return for each condition and measure, by `DEFINE A` and `measure m`, how it is computed.
+class Placements(NamedTuple):
+    """How the expressions of a clause are computed.
 
-    The first line is the way of the whole; the others are about parts that go another way. Keys of PARTITION BY and
-    ORDER BY are there (`ORDER BY k`) where DuckDB refuses them.
+    Attributes:
+        ways: for each condition and measure, by `DEFINE A` and `measure m`. The first line is the way of the whole; the
+            others are about parts that go another way. Keys of PARTITION BY and ORDER BY are there (`ORDER BY k`) where
+            DuckDB refuses them.
+        aggregates: those of measures that the engine computes.
+    """
+
+    ways: dict[str, list[str]]
+    aggregates: frozenset[Aggregate]
+
+
+def placements(bound: BoundClause, table: Table, database: Database) -> Placements:
+    """Say how the expressions of a clause are computed.
 
     Raises:
         QueryError: an expression needs a time zone, and its columns have several.
@@ -66,7 +78,13 @@ def placements(bound: BoundClause, table: Table, database: Database) -> dict[str
             problem = None if key.column is not None else key_problem(key, table, database)
             if problem is not None:
                 found[f"{words} {key.name}"] = [_refused(problem)]
-    return found
+    of_measures = dict(pair for each in bound.measures for pair in each.expression.reads)
+    aggregates = {
+        item
+        for name, item in of_measures.items()
+        if isinstance(item, Aggregate) and name in together.aggregates and is_by_engine(item, together.aggregates[name])
+    }
+    return Placements(found, frozenset(aggregates))
 
 
 def _refused(problem: str) -> str:

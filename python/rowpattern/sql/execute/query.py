@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pyarrow as pa
 
-from rowpattern.cache.api import get_pattern_cache
 from rowpattern.errors import QueryError
 from rowpattern.sql.bind.clause import bind
 from rowpattern.sql.bind.scope import Columns
@@ -16,6 +15,7 @@ from rowpattern.sql.duckdb.time_zones import UTC
 from rowpattern.sql.execute.output import answer_clause
 from rowpattern.sql.execute.time_zones import column_zones, relabelled
 from rowpattern.sql.parse.parser import check_text, parse, result_name
+from rowpattern.sql.planning import planned
 from rowpattern.sql.tables.answers import Answer, AnswerColumn, as_kind, plain_integers, restored
 from rowpattern.sql.tables.inputs import Table, common_kind, only_table
 from rowpattern.sql.tables.reading import table_reader
@@ -46,29 +46,26 @@ _Read = TypeVar("_Read")
 
 
 def parsed_query(sql: str, context: ExecutionContext | None = None) -> ParsedQuery:
-    """Read a query, within limits where there are some, or find it in the pattern cache."""
+    """Read a query, within limits where there are some, or find it in the cache of plans."""
     check_text(sql, "query")
-    cache = get_pattern_cache()
-    found: ParsedQuery | None = cache.get(sql, kind="query")
-    if found is None:
-        found = parse(sql, context)
-        cache.put(sql, found, kind="query")
+    found: ParsedQuery = planned("query", sql, lambda: parse(sql, context), context)
     return found
 
 
 def bound_clause(
-    parsed: ParsedQuery, clause: Clause, names: Sequence[str], check: Callable[[], None] = lambda: None
+    parsed: ParsedQuery, clause: Clause, names: Sequence[str], context: ExecutionContext | None = None
 ) -> BoundClause:
-    """Look up the names of a clause in a table of these columns, or find that done in the pattern cache."""
-    cache = get_pattern_cache()
+    """Look up the names of a clause in a table of these columns, or find that done in the cache of plans."""
     # Lengths keep names apart that have anything in them.
     schema = "\0".join(f"{len(name)}:{name}" for name in names)
     key = f"{clause.number}\0{len(parsed.sql)}\0{parsed.sql}\0{schema}"
-    found: BoundClause | None = cache.get(key, kind="clause")
-    if found is None:
-        found = bind(clause, names, check)
-        cache.put(key, found, kind="clause")
+    check = _no_limit if context is None else context.check
+    found: BoundClause = planned("clause", key, lambda: bind(clause, names, check), context)
     return found
+
+
+def _no_limit() -> None:
+    """Check nothing."""
 
 
 def tables_of(
@@ -152,7 +149,7 @@ class QueryExecution:
         """Answer the clauses, and then what is around them."""
         for clause in self._parsed.clauses:
             table = self._source(clause)
-            bound = bound_clause(self._parsed, clause, table.names, self._context.check)
+            bound = bound_clause(self._parsed, clause, table.names, self._context)
             answer, was_sorted = answer_clause(bound, table, self._database, self._context)
             self.answered.append((clause, table, was_sorted))
             if self._parsed.projection is not None and clause is self._parsed.clauses[-1]:
@@ -223,7 +220,9 @@ def answer_query(sql: str, data: Any, named: Mapping[str, Any], context: Executi
     parsed = parsed_query(sql, context)
     with context.step("read", 0):
         tables = tables_of(parsed, data, named, table_reader(context))
+        context.read_rows = sum(table.rows for table in {id(table): table for table in tables.values()}.values())
     with database(context) as using:
         answer = QueryExecution(parsed, tables, using, context).answer()
-    with context.step("answer", len(answer.columns[0].values) if answer.columns else 0):
+    context.answered_rows = len(answer.columns[0].values) if answer.columns else 0
+    with context.step("answer", context.answered_rows):
         return as_kind(answer, common_kind(tables), only_table(tables))

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from rowpattern.errors import QueryError, QueryLimitError, RowsError
 from rowpattern.patterns import RowSymbols
+from rowpattern.sql.arrow.arrays import from_numpy
 from rowpattern.sql.bind.references import RowExists, Value
 from rowpattern.sql.execute.row_expressions import EngineColumns, RowInputs, compute, with_constants
 from rowpattern.sql.expression.typed import Call, Reference, walk_typed
@@ -136,7 +137,7 @@ class _Symbols:
             options["partitions"] = ("starts", rows.starts)
         if table_conditions:
             options |= {"table_conditions": table_conditions, "table_columns": in_table.columns}
-            options["order"] = None if rows.order is None else pa.array(rows.order)
+            options["order"] = None if rows.order is None else from_numpy(rows.order)
         options |= {"threads": self._database.threads, **self._database.remaining}
         return RowSymbols(self._pattern, rows.count, conditions, in_order.columns, **options)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -26,7 +26,18 @@ if TYPE_CHECKING:
     from rowpattern.sql.runtime.context import ExecutionContext
     from rowpattern.sql.tables.inputs import Table
 
-__all__ = ["OrderedPartitions", "key_problem", "sort_partitions"]
+__all__ = ["OrderedPartitions", "PlacedColumn", "key_problem", "sort_partitions"]
+
+
+class PlacedColumn(NamedTuple):
+    """A column to read rows from.
+
+    Attributes:
+        through_order: its rows are in the table's order, and not in that of partitions.
+    """
+
+    values: pa.ChunkedArray
+    through_order: bool
 
 
 class OrderedPartitions:
@@ -68,9 +79,18 @@ class OrderedPartitions:
             self._taken[name] = found
         return found
 
-    def key(self, key: Key) -> pa.ChunkedArray:
-        """Return the values of a key of PARTITION BY or ORDER BY, in order."""
-        return self.column(key.column) if key.column is not None else self._keys[key.sql]
+    def placed(self, name: str) -> PlacedColumn:
+        """Return a column to read some rows of: as the table has it, where it was not brought in order before."""
+        found = self._taken.get(name)
+        if found is not None:
+            return PlacedColumn(found, through_order=False)
+        return PlacedColumn(self.table.column(name), through_order=self.order is not None)
+
+    def placed_key(self, key: Key) -> PlacedColumn:
+        """Return the values of a key, as `placed`."""
+        if key.column is not None:
+            return self.placed(key.column)
+        return PlacedColumn(self._keys[key.sql], through_order=False)
 
     def keep_key(self, key: Key, values: pa.ChunkedArray) -> None:
         """Keep values that were computed for a key, in the table's order."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from rowpattern.errors import QueryError, QueryLimitError, RowPatternError, UnsupportedQueryError
+from rowpattern.errors import QueryCancelledError, QueryError, QueryLimitError, RowPatternError, UnsupportedQueryError
 from rowpattern.sql.arrow.casting import has_intervals
 from rowpattern.sql.bind.bound import Key
 from rowpattern.sql.duckdb.connection import database, spilling_database
@@ -50,10 +50,11 @@ from rowpattern.sql.execute.stream_batches import (
 from rowpattern.sql.execute.time_zones import column_zones
 from rowpattern.sql.expression.write import quoted
 from rowpattern.sql.parse.parser import result_name
+from rowpattern.sql.runtime.reports import report_end
 from rowpattern.sql.tables.answer_reader import AnswerReader
 from rowpattern.sql.tables.answers import AnswerColumn, answer_values
 from rowpattern.sql.tables.inputs import Table
-from rowpattern.sql.tables.reading import counted_batches, size_bytes, supervised_batches
+from rowpattern.sql.tables.reading import counted_batches, lent_batches, size_bytes, supervised_batches
 from rowpattern.sql.tables.streams import batch_rows, read_stream
 from rowpattern.sql.text.source_location import error_at, nesting_limited
 
@@ -115,7 +116,7 @@ class _StreamedQuery:
             self._source = empty.schema
             self._labels = labels_of_columns(empty)
             self._keeps_intervals = any(has_intervals(field.type) for field in self._source)
-            self._bound = bound_clause(parsed, self._clause, self._source.names, self._context.check)
+            self._bound = bound_clause(parsed, self._clause, self._source.names, self._context)
             answer = self._answer(empty, using, context)
             self._answer_schema, self._answer_labels = answer.schema, labels_of_columns(answer)
             self.schema = self._answer_schema
@@ -148,7 +149,13 @@ class _StreamedQuery:
 
     def _read(self, stream: Stream, names: Sequence[str]) -> pa.RecordBatchReader:
         schema = pa.schema([stream.schema.field(name) for name in names])
-        return self._reader(schema, counted_batches(stream.batches(names), self._parts["sort"]))
+        return self._reader(schema, self._batches_of(stream, names, self._parts["sort"]))
+
+    @staticmethod
+    def _batches_of(stream: Stream, names: Sequence[str], context: ExecutionContext) -> Iterator[pa.RecordBatch]:
+        """Read columns of a table, counted; others work while its batches are computed elsewhere."""
+        batches = stream.batches(names)
+        return counted_batches(batches if stream.in_memory else lent_batches(batches, context), context)
 
     def _source_empty(self, using: Database) -> pa.Table:
         """Return the table before the clause without its rows."""
@@ -184,21 +191,47 @@ class _StreamedQuery:
     def batches(self) -> Generator[pa.RecordBatch, None, None]:
         """Compute the answer batch by batch. The clock stands still while the caller works."""
         runs = list(self._parts.values())
-        with contextlib.ExitStack() as stack:
+        with contextlib.ExitStack() as stack, self._reported():
             for each in runs:
                 each.exclude_since(self._context.begun)
+            # What it holds is free when it ends, and its connections and files are gone.
+            stack.callback(self._context.run.end)
             try:
-                for batch in self._whole_answer(stack):
+                answer, at_work = self._whole_answer(stack), self._parts["blocks"]
+                while True:
+                    # The caller's own work needs no place.
+                    with at_work.admitted(again=True):
+                        batch = next(answer, None)
+                    if batch is None:
+                        return
                     stopped = time.perf_counter()
+                    at_work.answered_rows += batch.num_rows
                     yield batch
                     for each in runs:
                         each.exclude_since(stopped)
-            except QueryError:
+            except (QueryError, QueryCancelledError):
                 failed, self._failed = self._failed, None
                 if failed is None:
                     raise
                 # DuckDB and Arrow have changed the error's type and message.
                 raise failed from failed.__cause__
+
+    @contextlib.contextmanager
+    def _reported(self) -> Iterator[None]:
+        """Tell who wants to know when the answer was read, or the reader was closed."""
+        failed: BaseException | None = None
+        try:
+            yield
+        except GeneratorExit:
+            raise
+        except BaseException as error:
+            failed = error
+            raise
+        finally:
+            at_work = self._parts["blocks"]
+            at_work.read_rows += self._parts["sort"].read_rows
+            report_end(self._parsed.sql, at_work, failed)
+            del failed
 
     def _whole_answer(self, stack: contextlib.ExitStack) -> Iterator[pa.RecordBatch]:
         answers = self._answers(stack)
@@ -245,7 +278,7 @@ class _StreamedQuery:
         context = self._parts["sort"]
         partition_by = self._bound.partition_by
         stream, names = self._streams[self._clause.table or ""], self._names_read()
-        batches = counted_batches(stream.batches(names), context)
+        batches = self._batches_of(stream, names, context)
         remove_left_behind()
         report_sort(context, done=False)
         if partition_by and all(key.column is not None for key in partition_by):
@@ -273,9 +306,8 @@ class _StreamedQuery:
         for block, starts in brought:
             self._largest.forget()
             self._largest.add(block, starts)
-            context.held_bytes = 0
             with self._naming_largest(using, context):
-                context.hold(size_bytes(block))
+                context.hold_only(size_bytes(block))
             yield block
 
     def _sorted_by_duckdb(
@@ -382,7 +414,8 @@ class _StreamedQuery:
                 gathered, gathered_bytes, table = [], 0, table.slice(at)
                 self._largest.forget()
                 self._largest.add(table, [0])
-                context.held_bytes = table_bytes = size_bytes(table)
+                table_bytes = size_bytes(table)
+                context.hold_only(table_bytes)
                 pa.default_memory_pool().release_unused()
             gathered.append(table)
             gathered_bytes += table_bytes

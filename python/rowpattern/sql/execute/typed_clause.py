@@ -35,6 +35,14 @@ _ROW_TYPES: dict[type, str] = {RowClassifier: "VARCHAR", MatchNumber: "BIGINT"}
 _OF_ROWS = {"row": "BIGINT", "classifier": "UTINYINT"}
 
 
+_AGGREGATES = (Aggregate, RunningAggregate)
+
+
+def _over_rows(item: Aggregate | RunningAggregate) -> Aggregate | RunningAggregate:
+    """Return an aggregate without a filter by variables, where it has one."""
+    return item.of_rows or item if isinstance(item, Aggregate) else item
+
+
 class TypedClause(NamedTuple):
     """A clause's expressions with types, each with what to call it in an error.
 
@@ -79,7 +87,7 @@ def typed_clause(
     """
     parts: _Parts | None = plans.get(_Parts)
     if parts is None:
-        parts = _Parts.of(conditions, [each for each in measures if every or each.expression.only is None])
+        parts = _Parts.of(conditions, measures, every=every)
         plans.put(_Parts, parts)
     types = tuple([parts.column(table, name).type for name in parts.read])
     key = (types, database.time_zone, database.zone_given)
@@ -94,7 +102,8 @@ def typed_clause(
 
 def _typed(parts: _Parts, table: Table, database: Database, plans: TypedPlans) -> TypedClause:
     named = [each for group in parts.groups for each in group]
-    found = typed(named, parts.sources(table), database, plans) if named else TypedExpressions((), {}, {})
+    known = named or parts.aggregates
+    found = typed(named, parts.sources(table), database, plans) if known else TypedExpressions((), {}, {})
     expressions = iter(found.expressions)
     rows, starts, dependent, of_measures = ([(each, next(expressions)) for each in group] for group in parts.groups)
     return TypedClause(rows, starts, dependent, of_measures, found.aggregates, found.labels)
@@ -113,6 +122,7 @@ class _Parts(NamedTuple):
         row_others: DuckDB's types of what else those read.
         places: where values of rows are read from, by the names of references.
         read: the table's columns that any of them reads.
+        alone: names of aggregates that stand in no expression.
     """
 
     groups: tuple[list[Named], list[Named], list[Named], list[Named]]
@@ -124,17 +134,26 @@ class _Parts(NamedTuple):
     row_others: dict[str, str]
     places: dict[str, Hashable]
     read: tuple[str, ...]
+    alone: frozenset[str]
 
     @classmethod
-    def of(cls, conditions: Sequence[Condition], measures: Sequence[BoundMeasure]) -> _Parts:
+    def of(cls, conditions: Sequence[Condition], measures: Sequence[BoundMeasure], *, every: bool) -> _Parts:
         groups = (
             [Named.condition(each, each.prefilter) for each in conditions if each.prefilter is not None],
             [Named.condition(each, each.start) for each in conditions if each.start is not None],
             [Named.condition(each, each.expression) for each in conditions if each.expression.depends],
-            [Named.measure(each) for each in measures],
+            [Named.measure(each) for each in measures if every or each.expression.only is None],
         )
         items: dict[str, Reference] = dict(pair for group in groups for each in group for pair in each.expression.reads)
-        aggregates = {name: item for name, item in items.items() if isinstance(item, (Aggregate, RunningAggregate))}
+        # A measure that is an aggregate alone is no expression, but the engine may compute the aggregate.
+        of_measures = dict(pair for each in measures for pair in each.expression.reads)
+        alone = {
+            name: item
+            for name, item in of_measures.items()
+            if isinstance(item, Aggregate) and item.of_rows is not None and name not in items
+        }
+        items |= alone
+        aggregates = {name: _over_rows(item) for name, item in items.items() if isinstance(item, _AGGREGATES)}
         read: dict[str, RowValue] = dict(pair for item in aggregates.values() for pair in item.reads)
         columns = {name: item.column for name, item in items.items() if isinstance(item, Value)}
         row_columns = {name: item for name, item in read.items() if isinstance(item, str)}
@@ -152,6 +171,7 @@ class _Parts(NamedTuple):
             _OF_ROWS | {name: _ROW_TYPES[type(item)] for name, item in read.items() if type(item) in _ROW_TYPES},
             {name: item.at for name, item in items.items() if isinstance(item, (Value, RowExists))},
             tuple(dict.fromkeys([*columns.values(), *row_columns.values()])),
+            frozenset(alone),
         )
 
     def column(self, table: Table, name: str) -> pa.ChunkedArray:
@@ -167,6 +187,7 @@ class _Parts(NamedTuple):
             {name: table.column(column) for name, column in self.row_columns.items()},
             self.row_others,
             self._one_place,
+            self.alone,
         )
 
     def _one_place(self, names: set[str]) -> Hashable | None:

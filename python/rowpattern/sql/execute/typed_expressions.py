@@ -32,6 +32,7 @@ from rowpattern.sql.text.source_location import error_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from rowpattern.sql.arrow.arrays import Array
     from rowpattern.sql.bind.bound import BoundMeasure, Condition, TypedPlans
@@ -100,6 +101,7 @@ class Sources(Record):
         row_columns: the columns that those read, by their names in them.
         row_others: DuckDB's types of what else those read.
         place: of names of references, the one row that they are read from; None where it is not one.
+        optional: names of aggregates that are left out where they need a time zone and their columns have several.
     """
 
     columns: Mapping[str, Array]
@@ -108,6 +110,7 @@ class Sources(Record):
     row_columns: Mapping[str, Array] = field(default_factory=dict)
     row_others: Mapping[str, str] = field(default_factory=dict)
     place: Callable[[set[str]], Hashable | None] = lambda _: None
+    optional: AbstractSet[str] = frozenset()
 
 
 class TypedExpression(Record):
@@ -198,10 +201,9 @@ def typed(expressions: Sequence[Named], sources: Sources, database: Database, pl
         database.time_zone,
         database.zone_given,
     )
-    found: TypedExpressions | None = plans.get(key)
-    if found is None:
-        found = _Typing(expressions, sources, labels, database).typed()
-        plans.put(key, found)
+    found: TypedExpressions = plans.planned(
+        key, lambda: _Typing(expressions, sources, labels, database).typed(), database.context
+    )
     return found
 
 
@@ -239,9 +241,9 @@ class _Typing:
         check_constants([each.tree for each in expressions if each.tree is not None], self._database)
         fail = self._expressions[0].failed if self._expressions else QueryError
         row_types = {name: values.type for name, values in self._sources.row_columns.items()}
-        aggregates = {
-            name: self._in_zone(item.sql, item.tree, row_types, fail) for name, item in self._sources.aggregates.items()
-        }
+        given = self._sources.aggregates
+        placed = {name: self._aggregate_in_zone(name, item, row_types, fail) for name, item in given.items()}
+        aggregates = {name: each for name, each in placed.items() if each is not None}
         of_expressions, of_aggregates = self._bind(expressions, aggregates)
         expressions = [self._translated(*each) for each in zip(expressions, of_expressions)]
         typed_aggregates = {
@@ -258,6 +260,22 @@ class _Typing:
         labels = {name: self._labels_by_name[name] for name in types if name in self._labels_by_name}
         found = in_zone_of(sql, tree, types, labels, self._database, fail)
         return TypedExpression(None, None, found.sql, found.tree, found.database.time_zone, found.zone)
+
+    def _aggregate_in_zone(
+        self,
+        name: str,
+        item: Aggregate | RunningAggregate,
+        types: Mapping[str, pa.DataType],
+        fail: Callable[[str], QueryError],
+    ) -> TypedExpression | None:
+        try:
+            return self._in_zone(item.sql, item.tree, types, fail)
+        except QueryLimitError:
+            raise
+        except QueryError:
+            if name not in self._sources.optional:
+                raise
+            return None
 
     def _given_types(self) -> dict[str, pa.DataType]:
         """Return the types of aggregates that give values of a column: its time zone and its categories are theirs."""

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rowpattern.errors import ConfigurationError, InternalError, QueryLimitError
+from rowpattern.errors import ConfigurationError, InternalError, QueryBusyError
 from rowpattern.sql.isolation.channel import Channel, ClosedError, ReceivedTables, SentTables
 from rowpattern.sql.runtime.threads import available_cores
 
@@ -156,12 +156,14 @@ class WorkerPool:
         """Wait for a worker. Time counts while all are at work, not while one starts.
 
         Raises:
-            QueryLimitError: all were at work until time was over.
+            QueryBusyError: all were at work until time was over.
+            QueryCancelledError: the run was cancelled.
             InternalError: none can be started.
         """
         main = threading.current_thread() is threading.main_thread()
         while True:
             began = time.perf_counter()
+            context.check_cancelled()
             with self._changed:
                 self._reap()
                 self._leave_out_dead()
@@ -174,12 +176,12 @@ class WorkerPool:
                 starting = bool(self._starting)
                 left = context.seconds_left
                 if not starting and not left:
-                    raise QueryLimitError(
+                    raise QueryBusyError(
                         f"all {self.most} worker processes were at work for the query's limit of "
                         f"{context.seconds:g} s; give timeout_seconds, or have fewer queries at once"
                     )
                 wait = MOST_START_SECONDS if starting else left
-                self._changed.wait(min(wait, BETWEEN_SIGNALS_SECONDS) if main else wait)
+                self._changed.wait(min(wait, BETWEEN_SIGNALS_SECONDS) if main or context.cancellable else wait)
             if starting:
                 context.exclude_since(began)
 

@@ -67,6 +67,8 @@ class _Query:
         reply, table = self._exchange(None)
         if table is None:
             raise InternalError("a worker process gave no answer")
+        self._context.read_rows = sum(each.rows for each in self._tables.values())
+        self._context.answered_rows = table.num_rows
         with self._context.step("answer", table.num_rows):
             source = None if reply["source"] is None else self._tables[reply["source"]]
             columns = [_column(each, table, source) for each in reply["columns"]]
@@ -119,9 +121,14 @@ class _Query:
         self._failure: Exception | None = None
         deadline = self._context.deadline + _GRACE_SECONDS
         main = threading.current_thread() is threading.main_thread()
-        look = BETWEEN_SIGNALS_SECONDS if main else MOST_START_SECONDS
+        look = BETWEEN_SIGNALS_SECONDS if main or self._context.cancellable else MOST_START_SECONDS
+
+        def seconds_left() -> float:
+            self._context.check_cancelled()
+            return max(0.0, deadline - time.perf_counter())
+
         while True:
-            message, descriptor = worker.channel.receive(lambda: max(0.0, deadline - time.perf_counter()), look)
+            message, descriptor = worker.channel.receive(seconds_left, look)
             if "columns" in message:
                 return message, worker.answers.copy(message["place"], descriptor)
             if "error" in message or "explanation" in message:

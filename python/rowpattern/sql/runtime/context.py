@@ -5,14 +5,19 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING, Callable, NamedTuple
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
-from rowpattern.errors import QueryLimitError
+from rowpattern._core import QueryRun
+from rowpattern.errors import QueryBusyError, QueryCancelledError, QueryLimitError
 
 if TYPE_CHECKING:
     from types import TracebackType
 
 __all__ = ["ExecutionContext", "Progress", "Step"]
+
+
+# How often one who waits looks at signals and at its cancellation.
+_BETWEEN_LOOKS_SECONDS = 0.03
 
 
 class Progress(NamedTuple):
@@ -35,11 +40,12 @@ class Progress(NamedTuple):
 
 
 class Step(NamedTuple):
-    """A step that was done: its name, its rows, and its time in seconds."""
+    """A step that was done: its name, its rows, its time in seconds, and when it began, by `time.perf_counter`."""
 
     name: str
     rows: int
     seconds: float
+    begun: float = 0.0
 
 
 def _print(progress: Progress) -> None:
@@ -63,8 +69,11 @@ class ExecutionContext:
         steps: what was done.
         time_zone: that of expressions that need one; None for that of the columns which they read.
         given_mb: the limit of memory that the caller knows, where this is a part of it.
-        read_rows: how many rows a stream has read.
-        read_bytes: how many bytes of columns those have.
+        read_rows: how many rows the query's tables have, or a stream has read.
+        answered_rows: how many rows the answer has, or had so far.
+        read_bytes: how many bytes of columns a stream has read.
+        run: its place among the process's queries, its part of their memory, and its cancellation.
+        cancellable: whether it may be cancelled, so that what waits has to look.
     """
 
     def __init__(
@@ -78,6 +87,8 @@ class ExecutionContext:
         begun: float | None = None,
         time_zone: str | None = None,
         stated_mb: float | None = None,
+        run: QueryRun | None = None,
+        cancellable: bool = False,
     ) -> None:
         """Begin a query, or a part of one that has begun."""
         self.memory_mb = memory_mb
@@ -91,6 +102,9 @@ class ExecutionContext:
         self.stated_mb = stated_mb
         self.read_rows = 0
         self.read_bytes = 0
+        self.answered_rows = 0
+        self.run = QueryRun() if run is None else run
+        self.cancellable = cancellable
         self._holding = threading.Lock()
 
     @property
@@ -109,10 +123,55 @@ class ExecutionContext:
         return max(0.0, self.deadline - time.perf_counter())
 
     @property
-    def remaining(self) -> dict[str, float]:
-        """What is left of both limits, as arguments of the core's methods."""
+    def remaining(self) -> dict[str, Any]:
+        """What is left of both limits, and the query, as arguments of the core's methods."""
         memory_mb = max(0.0, self.memory_mb - self.held_bytes / 2**20)
-        return {"timeout_seconds": self.seconds_left, "memory_limit_mb": memory_mb}
+        return {"timeout_seconds": self.seconds_left, "memory_limit_mb": memory_mb, "cancel": self.run}
+
+    def admitted(self, *, again: bool = False) -> _Admitted:
+        """Wait for a place among the queries that work, and have it within the block.
+
+        Args:
+            again: whether the query had a place before; it may then wait whatever the queue's limit.
+
+        Raises:
+            QueryBusyError: as many queries wait as may, or the time of this one was over while it waited.
+            QueryCancelledError: it was cancelled.
+        """
+        return _Admitted(self, again=again)
+
+    def lent(self) -> _Lent:
+        """Lend the place to other queries within the block, while this one waits for what others compute."""
+        return _Lent(self)
+
+    def wait_for(self, event: threading.Event) -> None:
+        """Wait for something that another thread of this process does; others work meanwhile.
+
+        Raises:
+            QueryLimitError: time is over.
+            QueryCancelledError: the query was cancelled.
+        """
+        looks = self.cancellable or threading.current_thread() is threading.main_thread()
+        with self.lent():
+            while not event.wait(min(self.seconds_left, _BETWEEN_LOOKS_SECONDS) if looks else self.seconds_left):
+                self.check()
+
+    def no_place_error(self, why: str) -> Exception:
+        """Make the error for a query that has no place, by what the core says of it."""
+        if why == "cancelled":
+            return self.cancelled_error()
+        from rowpattern.sql.runtime.admission import query_figures
+
+        figures = query_figures()
+        if why == "full":
+            return QueryBusyError(
+                f"{figures.most_running} queries work and {figures.waiting} wait, as many as may; ask again later, or "
+                "set MR_MAX_CONCURRENT_QUERIES or MR_QUERY_QUEUE_SIZE"
+            )
+        return QueryBusyError(
+            f"the query waited for others until its limit of {self.seconds:g} s was over: {figures.most_running} work "
+            "at once; ask again later, give timeout_seconds, or set MR_MAX_CONCURRENT_QUERIES"
+        )
 
     def step(self, name: str, rows: int) -> _Working:
         """Do one step within the limits."""
@@ -129,6 +188,8 @@ class ExecutionContext:
             begun=self.begun,
             time_zone=self.time_zone,
             stated_mb=self.limit_mb,
+            run=self.run,
+            cancellable=self.cancellable,
         )
 
     def exclude_since(self, begun: float) -> None:
@@ -136,9 +197,15 @@ class ExecutionContext:
         self.begun += time.perf_counter() - begun
 
     def check(self) -> None:
-        """Raise `QueryLimitError` when time is over."""
+        """Raise `QueryLimitError` when time is over, `QueryCancelledError` when the query was cancelled."""
+        self.check_cancelled()
         if time.perf_counter() >= self.begun + self.seconds:
             raise self.timeout_error()
+
+    def check_cancelled(self) -> None:
+        """Raise `QueryCancelledError` when the query was cancelled."""
+        if self.run.is_cancelled:
+            raise self.cancelled_error()
 
     def limited(self) -> _Limited:
         """Do what was given what is `remaining`; it raises an error of its own when one is used up."""
@@ -151,17 +218,29 @@ class ExecutionContext:
             "MR_EXECUTION_TIMEOUT_SECONDS"
         )
 
+    def cancelled_error(self) -> QueryCancelledError:
+        """Make the error for a query that was cancelled."""
+        reason = self.run.reason
+        return QueryCancelledError("the call was cancelled" if reason is None else f"the call was cancelled: {reason}")
+
     def hold(self, size_bytes: int) -> None:
         """Count memory about to be taken; raise `QueryLimitError` when it is too much."""
         with self._holding:
             self.held_bytes += size_bytes
-        if self.held_bytes > self.memory_mb * 2**20:
+        if self.held_bytes > self.memory_mb * 2**20 or not self.run.hold(size_bytes):
             raise self.memory_error()
 
     def release(self, size_bytes: int) -> None:
         """Take back what `hold` counted, for memory that is free again."""
         with self._holding:
-            self.held_bytes = max(0, self.held_bytes - size_bytes)
+            released = min(size_bytes, self.held_bytes)
+            self.held_bytes -= released
+        self.run.release(released)
+
+    def hold_only(self, size_bytes: int) -> None:
+        """Count memory in place of all that was counted before; raise `QueryLimitError` when it is too much."""
+        self.release(self.held_bytes)
+        self.hold(size_bytes)
 
     def holding(self, size_bytes: int) -> _Holding:
         """Count memory that is free again when the block ends."""
@@ -169,6 +248,14 @@ class ExecutionContext:
 
     def memory_error(self, what: str = "the query") -> QueryLimitError:
         """Make the error for memory that is used up by something."""
+        if self.run.was_refused:
+            from rowpattern.sql.runtime.admission import query_figures
+
+            return QueryLimitError(
+                f"{what} needs more memory than the queries of this process may take together, "
+                f"{query_figures().limit_bytes / 2**20:g} MB; set MR_MAX_MEMORY_MB, or have fewer queries at once "
+                "(MR_MAX_CONCURRENT_QUERIES)"
+            )
         return QueryLimitError(
             f"{what} needs more memory than its limit of {self.limit_mb:g} MB; give memory_limit_mb or set "
             "MR_MAX_MEMORY_MB"
@@ -186,7 +273,7 @@ class ExecutionContext:
 
 
 class _Working:
-    """A block that is a step."""
+    """A block that is a step; before it others that wait come first, where the query has worked for long."""
 
     __slots__ = ("_begun", "_context", "_name", "_rows")
 
@@ -196,7 +283,10 @@ class _Working:
         self._rows = rows
 
     def __enter__(self) -> None:
-        self._context.check()
+        context = self._context
+        context.check()
+        if (why := context.run.make_way(self._rows, context.seconds_left)) is not None:
+            raise context.no_place_error(why)
         self._begun = time.perf_counter()
         self._context.report_step(self._name, self._rows, done=False)
 
@@ -204,7 +294,7 @@ class _Working:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         if kind is None:
-            self._context.steps.append(Step(self._name, self._rows, time.perf_counter() - self._begun))
+            self._context.steps.append(Step(self._name, self._rows, time.perf_counter() - self._begun, self._begun))
             self._context.report_step(self._name, self._rows, done=True)
 
 
@@ -243,3 +333,54 @@ class _Holding:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._context.release(self._size_bytes)
+
+
+class _Admitted:
+    """A block in which a query has a place among those that work."""
+
+    __slots__ = ("_again", "_context")
+
+    def __init__(self, context: ExecutionContext, *, again: bool) -> None:
+        self._context = context
+        self._again = again
+
+    def __enter__(self) -> None:
+        context = self._context
+        try:
+            why = context.run.enter(context.seconds_left, again=self._again)
+        except BaseException:
+            # What a signal's handler raised.
+            context.run.leave()
+            raise
+        if why is not None:
+            context.run.leave()
+            raise context.no_place_error(why)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._context.run.leave()
+
+
+class _Lent:
+    """A block in which others may have the place of a query."""
+
+    __slots__ = ("_context", "_inside")
+
+    def __init__(self, context: ExecutionContext) -> None:
+        self._context = context
+        self._inside: int | None = None
+
+    def __enter__(self) -> None:
+        self._inside = self._context.run.lend()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._inside is None:
+            return
+        context = self._context
+        # A query that has failed needs its place to end only.
+        why = context.run.take_back(self._inside, 0.0 if kind is not None else context.seconds_left)
+        if kind is None and why is not None:
+            raise context.no_place_error(why)

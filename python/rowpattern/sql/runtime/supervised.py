@@ -14,7 +14,7 @@ import time
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from rowpattern.errors import QueryLimitError
+from rowpattern.errors import QueryBusyError
 from rowpattern.sql.runtime.ownership import keep_for_ever
 from rowpattern.sql.runtime.threads import available_cores
 
@@ -27,11 +27,12 @@ __all__ = ["SupervisedThreads", "Task", "all_supervised_threads", "wait_forever"
 
 _Found = TypeVar("_Found")
 
-# A signal may be taken by another thread, which does not wake the main one: it looks so often.
+# A signal may be taken by another thread, which does not wake the main one, and a cancellation wakes nobody here: one
+# looks so often.
 _BETWEEN_SIGNALS_SECONDS = 0.03
 # How long work may take to end once it is interrupted, before it is left to end alone.
 _PATIENCE_SECONDS = 0.1
-# After Ctrl-C: a person waits.
+# After Ctrl-C, or a cancellation: somebody waits.
 _SIGNAL_PATIENCE_SECONDS = 0.04
 _BETWEEN_INTERRUPTS_SECONDS = 0.01
 # More would hold memory for nothing.
@@ -187,7 +188,9 @@ class SupervisedThreads:
             when_abandoned: called with the work where it did not stop and was left to end in the background.
 
         Raises:
-            QueryLimitError: time is over, or before that too much work goes on in the background.
+            QueryLimitError: time is over.
+            QueryBusyError: it was over before the work was begun, as too much goes on in the background.
+            QueryCancelledError: the run was cancelled.
         """
         main = threading.current_thread() is threading.main_thread()
         if self.closing and not main:
@@ -198,7 +201,9 @@ class SupervisedThreads:
             self._submit(task)
             while True:
                 left = context.seconds_left
-                ended = task.wait(min(left, _BETWEEN_SIGNALS_SECONDS) if main else left)
+                ended = task.wait(min(left, _BETWEEN_SIGNALS_SECONDS) if main or context.cancellable else left)
+                if not ended:
+                    context.check_cancelled()
                 if ended or (not left and task.stop(_PATIENCE_SECONDS)):
                     if self.closing and not main:
                         wait_forever()
@@ -206,7 +211,7 @@ class SupervisedThreads:
                 if not left:
                     break
         except BaseException:
-            # Ctrl-C, or what another signal's handler raised; or the work's own.
+            # Ctrl-C, or what another signal's handler raised; a cancellation; or the work's own.
             if task in self._running and not task.stop(_SIGNAL_PATIENCE_SECONDS):
                 self._abandon(task, when_abandoned)
             raise
@@ -218,14 +223,15 @@ class SupervisedThreads:
             return
         with self._slot_freed:
             while len(self._abandoned) >= self.most_abandoned:
+                context.check_cancelled()
                 left = context.seconds_left
                 if not left:
-                    raise QueryLimitError(
+                    raise QueryBusyError(
                         f"{len(self._abandoned)} {self._what} that passed their limits have not stopped yet, and no "
                         f"more are begun until one has; waited for the limit of {context.seconds:g} s. Give "
                         'isolation="process", which ends them'
                     )
-                self._slot_freed.wait(min(left, _BETWEEN_SIGNALS_SECONDS) if main else left)
+                self._slot_freed.wait(min(left, _BETWEEN_SIGNALS_SECONDS) if main or context.cancellable else left)
 
     def _submit(self, task: Task[Any]) -> None:
         with self._lock:

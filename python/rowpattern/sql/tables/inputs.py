@@ -49,6 +49,11 @@ _PLAIN = frozenset(
 )
 
 
+# Types of Polars' that Arrow has too.
+_POLARS_NUMBERS = frozenset({"Boolean", "Int8", "Int16", "Int32", "Int64", "UInt8", "UInt16", "UInt32", "UInt64"})
+_POLARS_NUMBERS |= {"Float32", "Float64"}
+
+
 class Table:
     """A table that a query reads.
 
@@ -62,7 +67,7 @@ class Table:
     """
 
     kind = "arrow"
-    remaining: Callable[[], Mapping[str, float]] = staticmethod(dict)
+    remaining: Callable[[], Mapping[str, Any]] = staticmethod(dict)
     hold: Callable[[int], None] = staticmethod(lambda _: None)
     check: Callable[[], None] = staticmethod(lambda: None)
 
@@ -194,6 +199,8 @@ class _PandasTable(Table):
         check_names(self.names)
 
     def texts(self, name: str) -> pa.ChunkedArray | None:
+        if self._plain(name) is not None:
+            return None
         series = self._own(name)
         if name in self._columns or series.dtype != object or self.rows < _FEW_OBJECTS:
             return None
@@ -286,6 +293,8 @@ class _PolarsTable(Table):
         polars = sys.modules["polars"]
         series = self._frame.get_column(name)
         dtype = series.dtype
+        if type(dtype).__name__ in _POLARS_NUMBERS:
+            return pa.chunked_array(series)
         check_no_objects(name, dtype)
         try:
             if dtype == polars.String:
@@ -315,7 +324,7 @@ class _PolarsTable(Table):
         return table
 
     def restore(self, name: str, values: pa.ChunkedArray) -> Any:
-        dtype = self._frame.schema[name]
+        dtype = self._frame.get_column(name).dtype
         if is_wide(dtype) and pa.types.is_decimal(values.type):
             return sys.modules["polars"].from_arrow(values).cast(dtype)
         # Polars has its own types of Arrow's.

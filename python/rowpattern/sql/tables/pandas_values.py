@@ -16,10 +16,11 @@ if TYPE_CHECKING:
 
 __all__ = ["PandasValues", "as_objects", "from_pandas"]
 
-# Some 16 ms' work where each takes a microsecond.
-_OBJECTS_A_PIECE = 1 << 14
+# Some 10 ms' work for each piece, in which other threads have no interpreter: where an object takes a microsecond, and
+# where a million take some 20 ms.
+_SLOW_OBJECTS_A_PIECE = 1 << 13
+_OBJECTS_A_PIECE = 1 << 18
 _SAMPLES = 64
-# Of others, a million objects take some 20 ms.
 _SLOW_CLASSES = (Decimal, list, tuple, dict, np.ndarray)
 _MOST_DIGITS = 76
 
@@ -70,13 +71,15 @@ def from_pandas(values: Any, name: str, check: Callable[[], None] = _no_limit) -
 
 
 def _in_pieces(values: Any, check: Callable[[], None]) -> pa.Array | None:
-    """Convert many objects of slow classes piece by piece; None where they are others, or are converted as one only."""
-    if values.dtype != object or len(values) <= _OBJECTS_A_PIECE:
+    """Convert many objects piece by piece; None where they are few, or are converted as one only."""
+    if values.dtype != object or len(values) <= _SLOW_OBJECTS_A_PIECE:
         return None
     objects = np.asarray(values)
-    if not any(isinstance(each, _SLOW_CLASSES) for each in objects[:: max(1, len(objects) // _SAMPLES)]):
+    slow = any(isinstance(each, _SLOW_CLASSES) for each in objects[:: max(1, len(objects) // _SAMPLES)])
+    size = _SLOW_OBJECTS_A_PIECE if slow else _OBJECTS_A_PIECE
+    if len(objects) <= size:
         return None
-    pieces = [objects[first : first + _OBJECTS_A_PIECE] for first in range(0, len(objects), _OBJECTS_A_PIECE)]
+    pieces = [objects[first : first + size] for first in range(0, len(objects), size)]
     found = []
     for piece in pieces:
         check()

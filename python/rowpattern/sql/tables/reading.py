@@ -24,6 +24,7 @@ __all__ = [
     "abandoned_reads",
     "counted_batches",
     "is_in_memory",
+    "lent_batches",
     "size_bytes",
     "supervised",
     "supervised_batches",
@@ -68,7 +69,8 @@ def table_reader(context: ExecutionContext) -> Callable[[Any, str], Table]:
         else:
             stop = threading.Event()
             try:
-                table = _supervised.supervise(lambda: read_table(value, name, stop.is_set), context, stop.set)
+                with context.lent():
+                    table = _supervised.supervise(lambda: read_table(value, name, stop.is_set), context, stop.set)
             except StoppedError:
                 raise context.timeout_error() from None
         table.hold, table.check, table.remaining = context.hold, context.check, lambda: context.remaining
@@ -79,14 +81,30 @@ def table_reader(context: ExecutionContext) -> Callable[[Any, str], Table]:
 
 def supervised(read: Callable[[], _Found], context: ExecutionContext) -> _Found:
     """Read something within the time of a run."""
-    return _supervised.supervise(read, context)
+    with context.lent():
+        return _supervised.supervise(read, context)
 
 
 def supervised_batches(batches: Iterable[pa.RecordBatch], context: ExecutionContext) -> Iterator[pa.RecordBatch]:
     """Read batches within the limits of a run."""
     iterator = iter(batches)
     following = functools.partial(next, iterator, None)
-    while (batch := _supervised.supervise(following, context)) is not None:
+    while True:
+        with context.lent():
+            batch = _supervised.supervise(following, context)
+        if batch is None:
+            return
+        yield batch
+
+
+def lent_batches(batches: Iterable[pa.RecordBatch], context: ExecutionContext) -> Iterator[pa.RecordBatch]:
+    """Read batches that others compute, in whatever thread asks for them; other queries work meanwhile."""
+    iterator = iter(batches)
+    while True:
+        with context.lent():
+            batch = next(iterator, None)
+        if batch is None:
+            return
         yield batch
 
 

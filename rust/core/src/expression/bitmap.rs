@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 /// Bits, the lowest of a byte first.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Bitmap<'a> {
     bytes: Cow<'a, [u8]>,
     /// Where the first of them stands.

@@ -1,6 +1,7 @@
 //! What the match so far has mapped, kept as rows come and undone as they go.
 
-use super::aggregates::{Accumulator, Aggregate};
+use super::accumulator::Accumulator;
+use super::aggregates::Aggregate;
 use super::columns::{Stored, ValueColumn};
 use super::error::EvaluationError;
 use crate::budget::{Budget, Stopped};

@@ -30,10 +30,12 @@
 //! assert_eq!(rises.evaluate(&RowContext::new(&so_far, &around)), Ok(Some(true)));
 //! ```
 
+mod accumulator;
 mod aggregates;
 mod average;
 mod batch;
 mod bitmap;
+mod bits;
 mod calendar_calls;
 mod cast_calls;
 mod columns;
@@ -42,6 +44,7 @@ mod compile;
 mod elements;
 mod error;
 mod evaluate;
+mod fold;
 pub mod functions;
 mod ir;
 mod junction;
@@ -62,13 +65,18 @@ mod types;
 mod value;
 
 pub use aggregates::{Aggregate, Function};
+pub(crate) use batch::Vector;
 pub use bitmap::Bitmap;
+pub(crate) use bits::{Bits, Validity};
+pub(crate) use columns::Stored;
 pub use columns::{BoolColumn, FixedColumn, ValueColumn};
 pub use compile::{Condition, ExpressionError, Scope};
 pub use error::EvaluationError;
 pub use evaluate::{ColumnTable, ColumnsError, RowProgram};
+pub(crate) use fold::Fold;
 pub use ir::{Expression, Given, Operation};
 pub use match_so_far::MatchSoFar;
+pub(crate) use output::{Builder, Built};
 pub use registry::is_native;
 pub use request::{Answers, Argument, NoAnswers, Request};
 pub use row_context::{RowContext, Surroundings};

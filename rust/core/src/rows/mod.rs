@@ -1,8 +1,8 @@
 //! Rows as the matcher reads them, and the rules of the standard about rows of a match.
 //!
 //! A row is a symbol: the set of variables whose conditions hold there ([`Symbols`], made by [`SymbolsBuilder`]). Rows are laid
-//! out in [`Partitions`]. [`Skip`] says where the search goes on behind a match, [`At`] and [`Navigation`] which row FIRST, LAST,
-//! PREV and NEXT mean.
+//! out in [`Partitions`]. [`Skip`] says where the search goes on behind a match, [`At`] which row FIRST, LAST, PREV and
+//! NEXT mean.
 //!
 //! ```
 //! use rowpattern_core::budget::Budget;
@@ -22,9 +22,9 @@ mod skip;
 mod symbols;
 mod variables;
 
-pub use navigation::{At, MappedRows, NOWHERE, Navigation, mapped_counts};
+pub use navigation::{At, MappedRows, NOWHERE};
 pub use partitions::{Partitions, Span};
 pub use skip::{Skip, SkipError, SkipProblem, Target};
-pub(crate) use symbols::{Codes, NARROW};
+pub(crate) use symbols::Codes;
 pub use symbols::{Symbols, SymbolsBuilder, SymbolsPiece};
 pub use variables::VariableSet;

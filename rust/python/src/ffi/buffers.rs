@@ -1,13 +1,17 @@
 //! Python's buffers (PEP 3118), read.
 #![allow(unsafe_code, reason = "the buffer protocol; each block says what it relies on")]
 
+use hashbrown::HashMap;
 use pyo3::buffer::PyUntypedBuffer;
 use pyo3::prelude::*;
 use rowpattern_core::memory;
 
 use crate::errors::{out_of_memory, rows_error};
 use crate::limits::CallLimits;
-use crate::signals::ROWS_A_PIECE;
+use crate::signals::{ITEMS_BETWEEN_LOOKS, ROWS_A_PIECE};
+
+/// More distinct texts than this are read one by one, elsewhere.
+const MOST_TEXTS: usize = 1 << 16;
 
 /// What the items of a buffer are, and the order of their bytes.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -90,6 +94,71 @@ pub fn buffer_integers(values: &Bound<'_, PyAny>, name: &str, limits: &CallLimit
 pub fn object_buffer(array: &Bound<'_, PyAny>) -> PyResult<Option<PyUntypedBuffer>> {
     let found = buffer(array, "an array of objects")?;
     Ok(found.filter(|buffer| buffer.format().to_bytes() == b"O" && buffer.item_size() == size_of::<usize>()))
+}
+
+/// Reads a buffer of texts of as many characters each (numpy's `str_`): the distinct ones, and the place of each row's among
+/// them. None where there is no such buffer, or where it has very many distinct texts.
+pub fn buffer_texts(
+    values: &Bound<'_, PyAny>,
+    name: &str,
+    limits: &CallLimits,
+) -> PyResult<Option<(Vec<String>, Vec<u32>)>> {
+    let Some(buffer) = buffer(values, name)? else { return Ok(None) };
+    let width = buffer.item_size();
+    let format = buffer.format().to_bytes();
+    let is_text = format.ends_with(b"w") && width > 0 && width.is_multiple_of(4);
+    let swapped = if cfg!(target_endian = "little") { b'>' } else { b'<' };
+    if !is_text || format.first() == Some(&swapped) {
+        return Ok(None);
+    }
+    let (rows, step) = (buffer.shape()[0], buffer.strides()[0]);
+    let first = buffer.buf_ptr().cast::<u8>();
+    // SAFETY: as in `read`: the view is held and has one dimension of `rows` items of `width` bytes, `step` bytes apart. A
+    // slice is used up before the interpreter's lock is released, so nobody writes to it meanwhile.
+    let item =
+        |row: usize| unsafe { std::slice::from_raw_parts(first.byte_offset((row as isize).wrapping_mul(step)), width) };
+    let mut texts = Vec::new();
+    let mut known: HashMap<Box<[u8]>, u32, foldhash::fast::RandomState> = HashMap::default();
+    let mut last: (Vec<u8>, u32) = (Vec::new(), 0);
+    let mut places = Vec::new();
+    limits.reserve(&mut places, rows)?;
+    for row in 0..rows {
+        if row.is_multiple_of(ITEMS_BETWEEN_LOOKS) {
+            limits.check(values.py())?;
+        }
+        let bytes = item(row);
+        if last.0 != bytes {
+            let place = match known.get(bytes) {
+                Some(&place) => place,
+                None if texts.len() == MOST_TEXTS => {
+                    limits.budget.release_vector(&places);
+                    return Ok(None);
+                }
+                None => {
+                    texts.push(text_of(bytes, row)?);
+                    let place = texts.len() as u32 - 1;
+                    known.insert(Box::from(bytes), place);
+                    place
+                }
+            };
+            last.0.clear();
+            last.0.extend_from_slice(bytes);
+            last.1 = place;
+        }
+        places.push(last.1);
+    }
+    Ok(Some((texts, places)))
+}
+
+/// Characters of 32 bits each, without the zeros behind them.
+fn text_of(bytes: &[u8], row: usize) -> PyResult<String> {
+    let (characters, _) = bytes.as_chunks::<4>();
+    let text: Option<String> =
+        characters.iter().map(|&character| char::from_u32(u32::from_ne_bytes(character))).collect();
+    let text = text.ok_or_else(|| {
+        rows_error(format!("row {row} has a label with half of a surrogate pair, which is no character"))
+    })?;
+    Ok(text.trim_end_matches('\0').to_owned())
 }
 
 /// What does not fit is more rows than there can be.

@@ -1,0 +1,74 @@
+"""What several threads ask for at once is made once: the first makes it, the others wait for that.
+
+Parsing and binding the same text in every thread of a burst took as many times as long, and all of them waited for each
+other's locks.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rowpattern.sql.runtime.context import ExecutionContext
+
+__all__ = ["SingleFlight"]
+
+_Made = TypeVar("_Made")
+
+
+class _Flight:
+    """Something that a thread makes."""
+
+    def __init__(self) -> None:
+        self.thread = threading.get_ident()
+        self.ended = threading.Event()
+        self.was_made = False
+        self.made: Any = None
+
+
+class SingleFlight:
+    """Things that are being made, by key."""
+
+    def __init__(self) -> None:
+        """Begin without any."""
+        self._under_way: dict[object, _Flight] = {}
+
+    def make(self, key: object, make: Callable[[], _Made], context: ExecutionContext | None = None) -> _Made:
+        """Make something, or wait for the thread that makes it.
+
+        Args:
+            key: what it is.
+            make: makes it, and puts it where later callers find it. What it raises is raised by the thread that called
+                it; of those that waited another one tries, as limits are each query's own.
+            context: the limits within which to wait.
+
+        Raises:
+            QueryLimitError, QueryCancelledError: while it waited.
+            What `make` raises.
+        """
+        while True:
+            own = _Flight()
+            flight = self._under_way.setdefault(key, own)
+            if flight is own:
+                try:
+                    own.made = make()
+                    own.was_made = True
+                    return own.made  # type: ignore[no-any-return]
+                finally:
+                    del self._under_way[key]
+                    own.ended.set()
+            if flight.thread == own.thread:
+                return make()
+            if context is None:
+                flight.ended.wait()
+            else:
+                context.wait_for(flight.ended)
+            if flight.was_made:
+                return flight.made  # type: ignore[no-any-return]
+
+    def forget(self) -> None:
+        """In a forked child: forget what threads of the parent were making."""
+        self._under_way.clear()

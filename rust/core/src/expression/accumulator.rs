@@ -1,0 +1,80 @@
+//! Aggregates over the match so far, whose states are undone as rows go.
+//!
+//! Matches can be as long as tables, so states are small. What is exact is undone by taking a value away again; sums of floating
+//! point numbers and best values are kept for each row that was taken in.
+
+use super::aggregates::Aggregate;
+use super::columns::{Stored, ValueColumn};
+use super::error::EvaluationError;
+use super::fold::{Fold, NO_ROW};
+use crate::budget::{Budget, Stopped};
+
+/// An aggregate's state, which is undone as rows go.
+#[derive(Debug)]
+pub struct Accumulator {
+    fold: Fold,
+    /// Before each row that was taken in: the sum of floating point numbers.
+    sums: Vec<f64>,
+    /// The same, the row of the best value.
+    best: Vec<usize>,
+}
+
+impl Accumulator {
+    /// Over nothing yet.
+    pub fn of(aggregate: &Aggregate, columns: &[ValueColumn<'_>]) -> Self {
+        Self { fold: Fold::of(aggregate, columns), sums: Vec::new(), best: Vec::new() }
+    }
+
+    /// Forgets all rows.
+    pub fn clear(&mut self) {
+        self.fold.clear();
+        self.sums.clear();
+        self.best.clear();
+    }
+
+    /// Takes back what was charged, before it is dropped.
+    pub fn release(&self, budget: &Budget) {
+        budget.release_vector(&self.sums);
+        budget.release_vector(&self.best);
+    }
+
+    /// Takes a row in.
+    #[inline]
+    pub fn push(&mut self, row: usize, columns: &[ValueColumn<'_>], budget: &Budget) -> Result<(), Stopped> {
+        match &self.fold {
+            Fold::Floating { sum, .. } => {
+                budget.reserve(&mut self.sums, 1)?;
+                self.sums.push(*sum);
+            }
+            Fold::Best { row, .. } => {
+                budget.reserve(&mut self.best, 1)?;
+                self.best.push(*row);
+            }
+            _ => {}
+        }
+        self.fold.push(row, columns);
+        Ok(())
+    }
+
+    /// Takes back the row that was taken in last.
+    #[inline]
+    pub fn pop(&mut self, row: usize, columns: &[ValueColumn<'_>]) {
+        self.fold.pop(row, columns);
+        match &mut self.fold {
+            Fold::Floating { sum, .. } => *sum = self.sums.pop().unwrap_or(0.0),
+            Fold::Best { row, .. } => *row = self.best.pop().unwrap_or(NO_ROW),
+            _ => {}
+        }
+    }
+
+    /// The value now; an error where it does not fit into its type.
+    #[inline]
+    pub fn value<'c, K: Stored>(&self, columns: &'c [ValueColumn<'_>]) -> Result<Option<K::Item<'c>>, EvaluationError> {
+        self.fold.value::<K>(columns)
+    }
+
+    /// All that its future depends on.
+    pub fn words(&self, words: &mut Vec<u64>) {
+        self.fold.words(words);
+    }
+}

@@ -1,0 +1,153 @@
+//! Columns of values that were taken.
+
+use super::columns::{ChunkValues, ChunkedColumn};
+use super::takers::{FixedTaker, MorselTaken, NumberTaker, Taker};
+use super::texts::{TextPiece, TextTaker};
+use crate::budget::{Budget, Stopped};
+use crate::expression::{Bitmap, Bits, Validity};
+
+/// What a column of the answer is made of, where a reference gives numbers.
+#[derive(Debug, Clone, Copy)]
+pub enum ReadOutput<'a> {
+    /// The values of a column at these rows; NULL where there is none.
+    Values(&'a ChunkedColumn<'a>),
+    /// The numbers themselves; NULL, and -1 there, where there is none.
+    Numbers,
+    /// Whether there is a number.
+    Exists,
+}
+
+/// Values that were taken.
+#[derive(Debug)]
+pub struct TakenColumn {
+    /// The values.
+    pub values: TakenValues,
+    /// Which of them are there; all without it. Pieces of text have their own.
+    pub valid: Option<Bitmap<'static>>,
+}
+
+/// As [`ChunkValues`].
+#[derive(Debug)]
+pub enum TakenValues {
+    /// Booleans.
+    Bits(Bitmap<'static>),
+    /// Of one byte each.
+    W1(Vec<u8>),
+    /// Of two bytes.
+    W2(Vec<u16>),
+    /// Of four bytes.
+    W4(Vec<u32>),
+    /// Of eight bytes.
+    W8(Vec<u64>),
+    /// Of sixteen bytes.
+    W16(Vec<i128>),
+    /// Numbers.
+    Numbers(Vec<i64>),
+    /// Of so many bytes each.
+    Bytes(Vec<u8>, usize),
+    /// Texts or bytes, in pieces.
+    Small(Vec<TextPiece<i32>>),
+    /// The same, with offsets of 64 bits.
+    Large(Vec<TextPiece<i64>>),
+}
+
+impl TakenValues {
+    /// Room for the values of all items; bits and texts grow.
+    pub(super) fn room(output: &ReadOutput<'_>, items: usize, budget: &Budget) -> Result<Self, Stopped> {
+        Ok(match output.values() {
+            None if matches!(output, ReadOutput::Numbers) => Self::Numbers(budget.zeroed(items)?),
+            None | Some(ChunkValues::Bits(_)) => Self::Bits(Bits::default().finish()),
+            Some(ChunkValues::W1(_)) => Self::W1(budget.zeroed(items)?),
+            Some(ChunkValues::W2(_)) => Self::W2(budget.zeroed(items)?),
+            Some(ChunkValues::W4(_)) => Self::W4(budget.zeroed(items)?),
+            Some(ChunkValues::W8(_)) => Self::W8(budget.zeroed(items)?),
+            Some(ChunkValues::W16(_)) => Self::W16(budget.zeroed(items)?),
+            Some(ChunkValues::Bytes(_, width)) => Self::Bytes(budget.zeroed(items.saturating_mul(*width))?, *width),
+            Some(ChunkValues::Small(..)) => Self::Small(Vec::new()),
+            Some(ChunkValues::Large(..)) => Self::Large(Vec::new()),
+        })
+    }
+
+    /// What writes the values of each morsel, which has so many items.
+    pub(super) fn takers<'t>(
+        &'t mut self,
+        output: &ReadOutput<'t>,
+        morsels: impl Iterator<Item = usize>,
+    ) -> Vec<Taker<'t>> {
+        macro_rules! fixed {
+            ($values:expr, $kind:ident, $column:expr) => {
+                split($values, morsels).map(|part| Taker::$kind(FixedTaker::new($column, part))).collect()
+            };
+        }
+        let ReadOutput::Values(column) = output else {
+            return match self {
+                Self::Numbers(numbers) => {
+                    split(numbers, morsels).map(|part| Taker::Numbers(NumberTaker::new(part))).collect()
+                }
+                _ => morsels.map(|_| Taker::Exists(Bits::default())).collect(),
+            };
+        };
+        match self {
+            Self::W1(values) => fixed!(values, W1, column),
+            Self::W2(values) => fixed!(values, W2, column),
+            Self::W4(values) => fixed!(values, W4, column),
+            Self::W8(values) => fixed!(values, W8, column),
+            Self::W16(values) => fixed!(values, W16, column),
+            Self::Bytes(values, width) => {
+                let width = *width;
+                split(values, morsels.map(|items| items * width))
+                    .map(|part| Taker::Bytes(FixedTaker::new(column, part), width))
+                    .collect()
+            }
+            Self::Small(_) => morsels.map(|_| Taker::Small(TextTaker::new(column))).collect(),
+            Self::Large(_) => morsels.map(|_| Taker::Large(TextTaker::new(column))).collect(),
+            Self::Bits(_) | Self::Numbers(_) => morsels.map(|_| Taker::bits(column)).collect(),
+        }
+    }
+}
+
+impl TakenColumn {
+    /// All values, with what morsels gave beside what they wrote.
+    pub(super) fn of(
+        mut values: TakenValues,
+        morsels: impl Iterator<Item = MorselTaken>,
+        budget: &Budget,
+    ) -> Result<Self, Stopped> {
+        let (mut all, mut valid) = (Bits::default(), Validity::default());
+        for morsel in morsels {
+            match (&mut values, morsel) {
+                (TakenValues::Small(pieces), MorselTaken::Small(more)) => pieces.extend(more),
+                (TakenValues::Large(pieces), MorselTaken::Large(more)) => pieces.extend(more),
+                (_, MorselTaken::Bits(bits, more)) => {
+                    all.append(bits, budget)?;
+                    valid.append(more, budget)?;
+                }
+                (_, MorselTaken::Written(more)) => valid.append(more, budget)?,
+                _ => {}
+            }
+        }
+        if let TakenValues::Bits(bits) = &mut values {
+            *bits = all.finish();
+        }
+        Ok(Self { values, valid: valid.finish() })
+    }
+}
+
+impl<'a> ReadOutput<'a> {
+    fn values(&self) -> Option<&ChunkValues<'a>> {
+        match self {
+            Self::Values(column) => column.chunks.first().map(|chunk| &chunk.values),
+            _ => None,
+        }
+    }
+}
+
+/// The parts of all values that are of each morsel.
+fn split<T>(mut rest: &mut [T], morsels: impl Iterator<Item = usize>) -> impl Iterator<Item = &mut [T]> {
+    morsels.map(move |items| {
+        let values = std::mem::take(&mut rest);
+        let (part, others) = values.split_at_mut(items.min(values.len()));
+        rest = others;
+        part
+    })
+}
