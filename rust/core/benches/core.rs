@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use divan::{Bencher, black_box, counter::ItemsCount};
-use rowpattern_core::budget::Budget;
+use rowpattern_core::budget::{Budget, Stopped, Tick};
 use rowpattern_core::cache::{Cache, Clock, KeyRef, Limits, Offered, Policy, Threads};
 use rowpattern_core::expression::{
     ColumnTable, Condition, Expression, MatchSoFar, NoAnswers, RowContext, RowProgram, Scope, Surroundings, Type,
     Value, ValueColumn,
 };
-use rowpattern_core::matcher::{BackwardPass, Compiled, Context, Count, Search};
+use rowpattern_core::matcher::{BackwardPass, Block, Compiled, Context, Count, Morsel, Search, Sink, run_transducer};
 use rowpattern_core::rows::{At, Partitions, Skip, Symbols, SymbolsBuilder, VariableSet};
 
 const PATTERNS: [&str; 4] = ["A+ B+", "(A|B)* C", "A (B|C)+ D", "A{1,50} B"];
@@ -37,6 +37,22 @@ fn rows(compiled: &Compiled) -> Symbols {
     builder.finish(&budget).expect("memory")
 }
 
+/// Rows of a random walk, which goes down or up.
+fn walk(compiled: &Compiled) -> Symbols {
+    let mut state = 1_u64;
+    let downs: Vec<bool> = (0..ROWS)
+        .map(|_| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            state >> 63 == 0
+        })
+        .collect();
+    let budget = Budget::unlimited();
+    let mut builder = SymbolsBuilder::new(compiled.variables.len(), ROWS, &budget).expect("memory");
+    builder.fill(0, 0, downs.iter().copied());
+    builder.fill(1, 0, downs.iter().map(|down| !down));
+    builder.finish(&budget).expect("memory")
+}
+
 #[divan::bench(args = PATTERNS)]
 fn compile(text: &str) -> Compiled {
     Compiled::new(black_box(text)).expect(text)
@@ -52,7 +68,7 @@ fn backward_pass(bencher: Bencher<'_, '_>, text: &str) {
         let mut tick = || Ok(());
         let (automaton, symbols) = (&compiled.automaton, &symbols);
         let mut context = Context { automaton, symbols, tables: &mut tables, budget: &budget, tick: &mut tick };
-        backward.prepare(&mut context, 0, ROWS, None)
+        backward.prepare(&mut context, (0, ROWS), &[0, ROWS], None)
     });
 }
 
@@ -67,6 +83,59 @@ fn both_passes<const PAST_LAST_ROW: bool>(bencher: Bencher<'_, '_>, text: &str) 
         let ended = search.run(skip, |_, _| Count::default(), &mut || Ok(()));
         compiled.give_back_all(ended.tables);
         ended.found
+    });
+}
+
+/// Keeps what it is given, in vectors that are there already.
+#[derive(Default)]
+struct Kept {
+    variables: Vec<u8>,
+    starts: Vec<i64>,
+    ends: Vec<i64>,
+}
+
+impl Sink for Kept {
+    const ROWS: bool = true;
+
+    fn add(&mut self, block: Block<'_>, _: &Budget) -> Result<(), Stopped> {
+        self.variables.extend_from_slice(block.variables);
+        self.starts.extend_from_slice(block.starts);
+        self.ends.extend_from_slice(block.ends);
+        Ok(())
+    }
+
+    fn add_partition(&mut self, _: usize, matches: usize, _: &Budget) -> Result<(), Stopped> {
+        black_box(matches);
+        Ok(())
+    }
+
+    fn join(&mut self, _: Self, _: &Budget, _: &mut Tick<'_>) -> Result<(), Stopped> {
+        Ok(())
+    }
+}
+
+/// Both passes, with all that is found: in one partition, and in partitions of 25 rows.
+#[divan::bench(args = ["A+ B+", "A (B|C)+ D", "DOWN+ UP+"], consts = [1, 25])]
+fn all_matches<const PARTITION: usize>(bencher: Bencher<'_, '_>, text: &str) {
+    let compiled = Compiled::new(text).expect(text);
+    let (mut symbols, budget) =
+        (if text == "DOWN+ UP+" { walk(&compiled) } else { rows(&compiled) }, Budget::unlimited());
+    let partitions = if PARTITION == 1 {
+        Partitions::one(ROWS)
+    } else {
+        Partitions::from_counts(&vec![PARTITION; ROWS / PARTITION]).expect("memory")
+    };
+    let morsel = Morsel::whole(&partitions);
+    let mut tables = compiled.take_tables();
+    tables.adopt(&mut symbols);
+    let mut found = Kept::default();
+    bencher.counter(ItemsCount::new(ROWS)).bench_local(|| {
+        found.variables.clear();
+        found.starts.clear();
+        found.ends.clear();
+        let mut tick = || Ok(());
+        let mut context = Context::new(&compiled, &symbols, &mut tables, &budget, &mut tick);
+        run_transducer(&mut context, &partitions, &morsel, &mut found)
     });
 }
 

@@ -103,7 +103,7 @@ impl Pattern {
     ///     QueryError, QuerySyntaxError, UnsupportedQueryError: as for `match_recognize`, by conditions.
     ///
     /// Time is linear in the rows, plus the rows of the matches; with conditions that depend on the match, what going back
-    /// takes. Memory is two bytes a row of the largest partition; with conditions, all matches.
+    /// takes. Memory is at most two bytes a row of the largest partition; with conditions, all matches.
     #[pyo3(
         signature = (
             rows, *, partitions = None, skip = None, conditions = None, timeout_seconds = None, memory_limit_mb = None

@@ -41,6 +41,8 @@ pub struct Automaton {
     pub accepts_at_end: Vec<bool>,
     /// Positions behind which a match may end while rows are left.
     pub accepting: Vec<u32>,
+    /// The most rows that a match can have; None where there is no bound.
+    pub longest: Option<usize>,
     followers: Lists,
     predecessors: Lists,
 }
@@ -94,6 +96,7 @@ impl Automaton {
         }
         let predecessors = invert(&followers, behind.len());
         Ok(Self {
+            longest: longest(&followers, &predecessors),
             excludes: written.positions.iter().any(|position| position.excluded),
             positions: written.positions,
             variable_count,
@@ -129,6 +132,27 @@ impl Automaton {
             .sum::<usize>();
         numbers * size_of::<u32>() + self.positions.capacity() * size_of::<Position>() + self.accepts_at_end.capacity()
     }
+}
+
+/// The positions on the longest way from one to another; None where one can follow itself.
+fn longest(followers: &Lists, predecessors: &Lists) -> Option<usize> {
+    let count = predecessors.begins.len() - 1;
+    let mut before: Vec<usize> = (0..count as u32).map(|at| predecessors.get(at).len()).collect();
+    let mut ready: Vec<u32> = (0..count as u32).filter(|&at| before[at as usize] == 0).collect();
+    let mut rows = vec![1; count];
+    let mut ordered = 0;
+    while let Some(from) = ready.pop() {
+        ordered += 1;
+        for &to in followers.get(from).iter().filter(|&&to| to != ACCEPT) {
+            let rows_to = rows[from as usize] + 1;
+            rows[to as usize] = rows_to.max(rows[to as usize]);
+            before[to as usize] -= 1;
+            if before[to as usize] == 0 {
+                ready.push(to);
+            }
+        }
+    }
+    (ordered == count).then(|| rows.into_iter().max().unwrap_or_default())
 }
 
 fn invert(followers: &Lists, count: usize) -> Lists {
@@ -262,6 +286,28 @@ impl<'n> Closure<'n> {
             State::BinaryUnion { alt1, .. } if begun == 0 => (*alt1, 0),
             State::BinaryUnion { alt2, .. } => (*alt2, begun - 1),
             _ => (branch, begun),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pattern::parse;
+
+    #[test]
+    fn the_most_rows_of_a_match() {
+        for (text, rows) in [
+            ("A B? C{2,3}", Some(5)),
+            ("(A | B C) {- D -}", Some(3)),
+            ("PERMUTE(A, B{2})", Some(3)),
+            ("()", Some(0)),
+            ("A B* C", None),
+            ("(A | B+)", None),
+        ] {
+            let parsed = parse(text).unwrap();
+            let automaton = Automaton::new(&parsed.root, parsed.variables.len()).unwrap();
+            assert_eq!(automaton.longest, rows, "{text}");
         }
     }
 }

@@ -157,8 +157,8 @@ impl<'a> Backtracking<'a> {
             }
             self.taken += 1;
             self.look(context, 1)?;
-            backward.reach(context, around.begin, row)?;
-            let set = context.tables.set(backward.number(row));
+            backward.reach(context, &[around.begin, around.end], row)?;
+            let set = context.tables.set(backward.set(context.tables, row));
             if set[choice as usize / 64] >> (choice % 64) & 1 == 0 {
                 continue;
             }

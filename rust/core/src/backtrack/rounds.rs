@@ -237,7 +237,7 @@ impl<S: Sink + Default, M: Asking> Rounds<'_, S, M> {
             partition.release(context.budget);
         }
         self.batches.drain(..).for_each(|batch| batch.release(context.budget));
-        self.scan.release(context.budget);
+        self.scan.release(context);
     }
 
     /// Has all computed that partitions wait for, and what they are going to need next.

@@ -75,7 +75,7 @@ impl<'a, M: Strategy> StartConditions<'a, M> {
         let pass = &mut self.passes[number];
         pass.used = self.clock;
         if !pass.is_prepared {
-            pass.with(context, |context, backward| backward.prepare(context, begin, end, None))?;
+            pass.with(context, |context, backward| backward.prepare(context, (begin, end), &[begin, end], None))?;
             pass.is_prepared = true;
             let needed = pass.symbols.memory_bytes() + pass.tables.memory_bytes();
             context.budget.charge(needed.saturating_sub(pass.bytes))?;
@@ -103,7 +103,7 @@ impl<'a, M: Strategy> StartConditions<'a, M> {
 impl Pass {
     /// Takes back what was charged.
     fn release(mut self, budget: &Budget) {
-        self.backward.release(budget);
+        self.backward.release(&mut self.tables, budget);
         budget.release(self.bytes);
     }
 
@@ -150,8 +150,8 @@ impl<M: Strategy> Strategy for StartConditions<'_, M> {
         let number = self.pass(context, lacks)?;
         let inner = &mut self.inner;
         self.passes[number].with(context, |context, backward| {
-            backward.reach(context, begin, start)?;
-            let set = backward.number(start);
+            backward.reach(context, &[begin, end], start)?;
+            let set = backward.set(context.tables, start);
             if !context.tables.begins(set, start == begin) {
                 return Ok(None);
             }

@@ -1,26 +1,37 @@
 //! The backward pass: for each row, the set of co-accessible positions: those that can consume it and still reach Accept.
 //!
-//! The pass keeps one set number a row. When the tables fill up, the numbers kept so far would lose their meaning,
-//! so the pass notes a *checkpoint* (a row and its set, in full), clears the tables and goes on. Afterwards the rows
+//! The pass keeps one number for each group of rows ([`super::groups`]). When the tables fill up, the numbers kept so far would
+//! lose their meaning. Where groups have several rows, the pass then begins again with smaller groups, which need less room. Where
+//! they have one, it notes a *checkpoint* (a row and its set, in full), clears the tables and goes on. Afterwards the rows
 //! below the last checkpoint have numbers; the forward pass asks for others as it reaches them, and the
 //! stretch between two checkpoints is computed once more, from the upper one. Each row is thus computed at most
 //! twice by a forward pass that only moves on, in memory of one number a row and one table.
 
 use super::context::Context;
-use super::tables::{END, Full, GROUPED_SETS, Tables, UNKNOWN, UNKNOWN_GROUP};
+use super::group_symbols::{Borders, MOST_ROWS};
+use super::groups::UNKNOWN_GROUP;
+use super::sets::END;
+use super::tables::{Full, Tables};
 use crate::automaton::Automaton;
 use crate::budget::{Budget, Stopped};
 use crate::rows::Codes;
 
-/// Numbers of the sets of a stretch of rows of one partition.
+/// The most rows of a block.
+const ROWS_A_BLOCK: usize = 1 << 12;
+
+/// Numbers of the groups of a stretch of rows.
 #[derive(Debug, Default)]
 pub struct BackwardPass {
-    /// Numbers of the rows `low..high`.
+    /// Numbers of the groups from row `low` on.
     numbers: Vec<u16>,
     low: usize,
     high: usize,
-    /// The row behind the last that was asked for, and its set; None where the partition ends there.
+    /// How many rows a group has, as a power of two.
+    group_bits: u32,
+    /// The rows that were asked for.
+    begin: usize,
     end: usize,
+    /// The set of row `end`; None where a partition begins there.
     end_set: Option<Box<[u64]>>,
     /// Rows in falling order, each with its set; below each, tables were cleared.
     checkpoints: Vec<(usize, Box<[u64]>)>,
@@ -29,28 +40,32 @@ pub struct BackwardPass {
 }
 
 impl BackwardPass {
-    /// Computes rows of a partition; afterwards the first of them has a number.
+    /// Computes rows; afterwards the first of them have numbers.
     ///
-    /// Args: the rows, and the set of row `end`; None where the partition ends there.
+    /// Args:
+    ///     the rows: the first, and the one behind the last.
+    ///     borders: where partitions begin and end, in order; what lies outside of the rows does not matter.
+    ///     the set of the row behind the last, which must then be a multiple of four rows from the first; None where a partition
+    ///         ends there.
     pub fn prepare(
         &mut self,
         context: &mut Context<'_>,
-        begin: usize,
-        end: usize,
+        (begin, end): (usize, usize),
+        borders: &[usize],
         end_set: Option<&[u64]>,
     ) -> Result<(), Stopped> {
         self.forget_checkpoints(context.budget);
-        self.end = end;
+        (self.begin, self.end) = (begin, end);
         self.end_set = end_set.map(Box::from);
         let from = self.end_number(context);
-        self.stretch(context, begin, end, from)
+        self.stretch(context, borders, (begin, end), from)
     }
 
-    /// Takes back what was charged, before it is dropped.
-    pub fn release(&mut self, budget: &Budget) {
-        budget.release_vector(&self.numbers);
-        self.numbers = Vec::new();
+    /// Takes back what was charged, before it is dropped, and leaves the buffer for the next search with these tables.
+    pub fn release(&mut self, tables: &mut Tables, budget: &Budget) {
         self.forget_checkpoints(budget);
+        budget.release_vector(&self.numbers);
+        tables.scratch.numbers.put(std::mem::take(&mut self.numbers));
     }
 
     fn forget_checkpoints(&mut self, budget: &Budget) {
@@ -65,10 +80,11 @@ impl BackwardPass {
         self.end_set.as_ref().map_or(END, |set| context.tables.intern(context.automaton, set.clone()))
     }
 
-    /// The set number of a row that lies in `low..high`.
+    /// The set of a row that has a number.
     #[inline]
-    pub fn number(&self, row: usize) -> u32 {
-        u32::from(self.numbers[row - self.low])
+    pub fn set(&self, tables: &Tables, row: usize) -> u32 {
+        let at = row - self.low;
+        tables.groups.set(self.numbers[at >> self.group_bits], at & ((1 << self.group_bits) - 1))
     }
 
     /// The row behind the last that has a number.
@@ -77,91 +93,95 @@ impl BackwardPass {
         self.high
     }
 
-    /// Makes sure that `row`, of the same partition, has a number.
+    /// Makes sure that `row` has a number; `borders` are those of [`Self::prepare`].
     #[inline]
-    pub fn reach(&mut self, context: &mut Context<'_>, begin: usize, row: usize) -> Result<(), Stopped> {
+    pub fn reach(&mut self, context: &mut Context<'_>, borders: &[usize], row: usize) -> Result<(), Stopped> {
         if row < self.low || row >= self.high {
-            self.load(context, begin, row)?;
+            self.load(context, borders, row)?;
         }
         Ok(())
     }
 
-    /// The numbers of the rows `from..high`.
-    pub fn numbers_from(&self, from: usize) -> &[u16] {
-        &self.numbers[from - self.low..self.high - self.low]
+    /// The numbers of the groups that have rows in `from..to`; the first of them begins at `from`.
+    pub fn groups(&self, from: usize, to: usize) -> &[u16] {
+        let groups = |rows: usize| (rows - self.low).div_ceil(1 << self.group_bits);
+        &self.numbers[groups(from)..groups(to)]
+    }
+
+    /// The first row from `from` on, and before `to`, at which a match can begin; `to` where there is none.
+    pub fn next_start(&self, tables: &Tables, from: usize, to: usize) -> usize {
+        let begins = tables.groups.begins();
+        let (first, within) = ((from - self.low) >> self.group_bits, (from - self.low) & ((1 << self.group_bits) - 1));
+        let numbers = &self.numbers[first..(to - self.low).div_ceil(1 << self.group_bits)];
+        let Some((&number, rest)) = numbers.split_first() else { return to };
+        let of_first = begins[usize::from(number)] >> within;
+        if of_first != 0 {
+            return to.min(from + of_first.trailing_zeros() as usize);
+        }
+        let Some(skipped) = rest.iter().position(|&number| begins[usize::from(number)] != 0) else { return to };
+        let group = self.low + ((first + 1 + skipped) << self.group_bits);
+        to.min(group + begins[usize::from(rest[skipped])].trailing_zeros() as usize)
     }
 
     #[cold]
-    fn load(&mut self, context: &mut Context<'_>, begin: usize, row: usize) -> Result<(), Stopped> {
+    fn load(&mut self, context: &mut Context<'_>, borders: &[usize], row: usize) -> Result<(), Stopped> {
         let above = self.checkpoints.partition_point(|&(at, _)| at > row);
-        let low = self.checkpoints.get(above).map_or(begin, |&(at, _)| at);
+        let low = self.checkpoints.get(above).map_or(self.begin, |&(at, _)| at);
         context.tables.clear();
         let (high, from) = match above.checked_sub(1).map(|at| &self.checkpoints[at]) {
             Some((at, set)) => (*at, context.tables.intern(context.automaton, set.clone())),
             None => (self.end, self.end_number(context)),
         };
         // The stretch fitted into one table before; should it not now, more checkpoints are noted.
-        self.stretch(context, low, high, from)
+        self.stretch(context, borders, (low, high), from)
     }
 
     /// Computes `begin..high` from the set of row `high`.
-    #[inline]
     fn stretch(
         &mut self,
         context: &mut Context<'_>,
-        begin: usize,
-        mut high: usize,
+        borders: &[usize],
+        (begin, mut high): (usize, usize),
         mut from: u32,
     ) -> Result<(), Stopped> {
-        let mut row = high;
-        if self.numbers.len() < high - begin {
-            // What stands there is not needed, so it is not copied.
-            context.budget.release_vector(&self.numbers);
-            self.numbers = Vec::new();
-            self.numbers = context.budget.zeroed(high - begin)?;
-        }
-        let rows_a_look = context.tables.rows_a_look();
-        while row > begin {
-            let low = begin.max(row.saturating_sub(rows_a_look));
-            let numbers = &mut self.numbers[low - begin..row - begin];
-            match &context.symbols.codes {
-                Codes::Bytes(codes) => {
-                    let (automaton, tables, codes) = (context.automaton, &mut *context.tables, &codes[low..row]);
-                    match tables.group() {
-                        _ if context.symbols.len() < GROUPED_ROWS => {}
-                        4 => grouped_pass::<4>(automaton, tables, codes, numbers, &mut row, &mut from),
-                        2 => grouped_pass::<2>(automaton, tables, codes, numbers, &mut row, &mut from),
-                        _ => {}
-                    }
-                    if row > low {
-                        // What is left, be it all.
-                        let (codes, numbers) = (&codes[..row - low], &mut numbers[..row - low]);
-                        narrow_pass(automaton, tables, codes, numbers, &mut row, &mut from);
-                    }
-                }
-                Codes::Wide(codes) => {
-                    wide_pass(context.automaton, context.tables, &codes[low..row], numbers, &mut row, &mut from);
-                }
-            }
-            if row > low {
+        self.make_room(context, high - begin)?;
+        let mut blocks = Blocks::new(context.tables, begin, high);
+        while blocks.row > begin {
+            blocks.mark(context, borders)?;
+            let group = (blocks.low() - begin) >> self.group_bits;
+            if let Err(full) = blocks.next(context, &mut self.numbers[group..], &mut from) {
                 let set = Box::from(context.tables.set(from));
-                context.tables.clear();
-                if row < high {
-                    self.note(context.budget, row, &set)?;
-                    high = row;
+                context.tables.make_room(full);
+                if self.group_bits > 0 {
+                    // The numbers of larger groups have lost their meaning. There are no checkpoints yet.
+                    self.make_room(context, high - begin)?;
+                    blocks = Blocks::new(context.tables, begin, high);
+                } else if blocks.row < high {
+                    self.note(context.budget, blocks.row, &set)?;
+                    high = blocks.row;
                 }
-                from = if row == self.end {
+                from = if blocks.row == self.end {
                     self.end_number(context)
                 } else {
                     context.tables.intern(context.automaton, set)
                 };
             }
-            if row > begin {
-                context.check()?;
-            }
         }
         self.low = begin;
         self.high = high;
+        Ok(())
+    }
+
+    /// Makes room for the groups of so many rows.
+    fn make_room(&mut self, context: &mut Context<'_>, rows: usize) -> Result<(), Stopped> {
+        self.group_bits = context.tables.rows_a_group().trailing_zeros();
+        let groups = rows.div_ceil(1 << self.group_bits);
+        if self.numbers.len() < groups {
+            // What stands there is not needed, so it is not copied.
+            context.budget.release_vector(&self.numbers);
+            self.numbers = Vec::new();
+            self.numbers = context.tables.scratch.numbers.take(groups, context.budget)?;
+        }
         Ok(())
     }
 
@@ -175,124 +195,176 @@ impl BackwardPass {
     }
 }
 
-/// Inputs of fewer rows do not pay for filling the table of grouped steps.
-const GROUPED_ROWS: usize = 4096;
+/// Goes down over rows, a block at a time.
+struct Blocks {
+    begin: usize,
+    /// The last row that is computed.
+    row: usize,
+    rows_a_block: usize,
+    rows_since_look: usize,
+    /// The borders of the groups of the block below; empty where it has none.
+    borders: Vec<Borders>,
+}
 
-/// As [`narrow_pass`], `N` rows a look-up: the pass waits for one look-up to end before the next can begin, so
-/// fewer look-ups are less waiting. Leaves less than `N` rows, more when the tables are full.
-fn grouped_pass<const N: usize>(
+impl Blocks {
+    fn new(tables: &Tables, begin: usize, end: usize) -> Self {
+        let rows_a_block = ROWS_A_BLOCK.min(tables.rows_a_look().next_multiple_of(MOST_ROWS));
+        Self { begin, row: end, rows_a_block, rows_since_look: 0, borders: Vec::new() }
+    }
+
+    /// The first row of the block below.
+    fn low(&self) -> usize {
+        self.begin + (self.row - 1 - self.begin) / self.rows_a_block * self.rows_a_block
+    }
+
+    /// Finds the borders of the block below, to be called before [`Self::next`], and looks at the limits where it is time to.
+    fn mark(&mut self, context: &mut Context<'_>, borders: &[usize]) -> Result<(), Stopped> {
+        let (low, rows_a_look) = (self.low(), context.tables.rows_a_look());
+        if self.rows_since_look >= rows_a_look {
+            self.rows_since_look = 0;
+            context.check()?;
+        }
+        self.borders.clear();
+        let near = &borders[borders.partition_point(|&row| row < low)..borders.partition_point(|&row| row <= self.row)];
+        let rows = context.tables.rows_a_group();
+        let groups = (self.row - low).div_ceil(rows);
+        let missing = groups * rows - (self.row - low);
+        let is_wide = matches!(context.symbols.codes, Codes::Wide(_));
+        if near.is_empty() && missing == 0 && !is_wide {
+            return Ok(());
+        }
+        self.borders.resize(groups, Borders::default());
+        // Of empty partitions there can be any number.
+        for borders in near.chunks(rows_a_look) {
+            for &row in borders {
+                let (group, at) = ((row - low) / rows, (row - low) % rows);
+                if let Some(borders) = self.borders.get_mut(group) {
+                    borders.add(at);
+                }
+                if at == 0 && group > 0 {
+                    self.borders[group - 1].add(rows);
+                }
+            }
+            if borders.len() == rows_a_look {
+                context.check()?;
+            }
+        }
+        if missing > 0
+            && let Some(last) = self.borders.last_mut()
+        {
+            last.set_missing(missing);
+        }
+        Ok(())
+    }
+
+    /// Computes the block below, or its upper part where the tables get full.
+    ///
+    /// Args: where the numbers of its groups go, and the set of row `row`.
+    fn next(&mut self, context: &mut Context<'_>, numbers: &mut [u16], set: &mut u32) -> Result<(), Full> {
+        let (low, rows) = (self.low(), context.tables.rows_a_group());
+        let Context { automaton, symbols, tables, .. } = context;
+        let numbers = &mut numbers[..(self.row - low).div_ceil(rows)];
+        self.rows_since_look += self.row - low;
+        tables.groups.grow(tables.sets.len());
+        let done = match (&symbols.codes, rows) {
+            (Codes::Bytes(codes), 4) => {
+                descend::<4>(automaton, tables, &codes[low..self.row], &self.borders, numbers, set)
+            }
+            (Codes::Bytes(codes), 2) => {
+                descend::<2>(automaton, tables, &codes[low..self.row], &self.borders, numbers, set)
+            }
+            (Codes::Bytes(codes), _) => {
+                descend::<1>(automaton, tables, &codes[low..self.row], &self.borders, numbers, set)
+            }
+            (Codes::Wide(codes), _) => {
+                descend_wide(automaton, tables, &codes[low..self.row], &self.borders, numbers, set)
+            }
+        };
+        let (left, result) = done.map_or_else(|(left, full)| (left, Err(full)), |()| (0, Ok(())));
+        self.row = self.row.min(low + left * rows);
+        result
+    }
+}
+
+/// How many groups are left, and why.
+type Left = (usize, Full);
+
+/// Goes down over rows of which the last group may lack some.
+fn descend<const ROWS: usize>(
     automaton: &Automaton,
     tables: &mut Tables,
     codes: &[u8],
+    borders: &[Borders],
     numbers: &mut [u16],
-    row: &mut usize,
-    from: &mut u32,
-) {
-    let shift = tables.shift;
-    let mut set = *from;
-    tables.grow_groups();
-    for (codes, numbers) in codes.rchunks_exact(N).zip(numbers.rchunks_exact_mut(N)) {
-        let group = codes.iter().fold(0, |group, &code| group << shift | usize::from(code));
-        let at = (set as usize) << 8 | group;
-        let mut sets = tables.grouped_step.get(at).copied().unwrap_or(UNKNOWN_GROUP);
-        if sets == UNKNOWN_GROUP {
-            if (set as usize) < GROUPED_SETS {
-                match tables.fill_group(automaton, set, codes, at) {
-                    Ok(filled) => sets = filled,
-                    Err(Full) => break,
-                }
-            } else {
-                let (mut left, mut last) = (N, set);
-                narrow_pass(automaton, tables, codes, numbers, &mut left, &mut last);
-                if left > 0 {
-                    break;
-                }
-                set = last;
-                *row -= N;
-                continue;
-            }
-        }
-        for (at, number) in numbers.iter_mut().enumerate() {
-            *number = (sets >> (16 * at)) as u16;
-        }
-        set = u32::from(sets as u16);
-        *row -= N;
+    set: &mut u32,
+) -> Result<(), Left> {
+    let (groups, rest) = codes.as_chunks::<ROWS>();
+    let (numbers, last_number) = numbers.split_at_mut(groups.len());
+    let (borders, last_borders) = borders.split_at_checked(groups.len()).unwrap_or_default();
+    if let Some(&code) = rest.first() {
+        let mut last = [code; ROWS];
+        last[..rest.len()].copy_from_slice(rest);
+        let done = descend_groups(automaton, tables, &[last], last_borders, last_number, set);
+        done.map_err(|(left, full)| (groups.len() + left, full))?;
     }
-    *from = set;
+    descend_groups(automaton, tables, groups, borders, numbers, set)
 }
 
-/// Goes down over `codes`; stops early, with `row` and `from` at the last row computed, when the tables are full.
-fn narrow_pass(
+fn descend_groups<const ROWS: usize>(
     automaton: &Automaton,
     tables: &mut Tables,
-    codes: &[u8],
+    groups: &[[u8; ROWS]],
+    borders: &[Borders],
     numbers: &mut [u16],
-    row: &mut usize,
-    from: &mut u32,
-) {
-    let shift = tables.shift;
-    let mut state = *from << shift;
-    for (code, number) in codes.iter().zip(numbers.iter_mut()).rev() {
-        let mut next = tables.step[state as usize | usize::from(*code)];
-        if next == UNKNOWN {
-            match tables.fill_step(automaton, state >> shift, u32::from(*code)) {
-                Ok(set) => next = set << shift,
-                Err(Full) => break,
-            }
-        }
-        *number = (next >> shift) as u16;
-        state = next;
-        *row -= 1;
+    set: &mut u32,
+) -> Result<(), Left> {
+    let mut left = groups.len();
+    loop {
+        let borders_left = borders.get(..left).unwrap_or_default();
+        left = tables.groups.descend(&groups[..left], borders_left, &mut numbers[..left], set);
+        let Some(at) = left.checked_sub(1) else { return Ok(()) };
+        let borders = borders.get(at).copied().unwrap_or_default();
+        let step = tables.fill_step(automaton, *set, &groups[at], borders).map_err(|full| (left, full))?;
+        (numbers[at], *set, left) = (step.group, u32::from(step.set), at);
     }
-    *from = state >> shift;
 }
 
-/// As [`narrow_pass`], for symbols that are more than a byte.
-fn wide_pass(
+/// As [`descend`], for codes that are more than a byte.
+fn descend_wide(
     automaton: &Automaton,
     tables: &mut Tables,
     codes: &[u32],
+    borders: &[Borders],
     numbers: &mut [u16],
-    row: &mut usize,
-    from: &mut u32,
-) {
-    for (&code, number) in codes.iter().zip(numbers.iter_mut()).rev() {
-        let mut next = tables.known_step(*from, code);
-        if next == UNKNOWN {
-            match tables.fill_step(automaton, *from, code) {
-                Ok(set) => next = set,
-                Err(Full) => break,
-            }
-        }
-        *number = next as u16;
-        *from = next;
-        *row -= 1;
+    set: &mut u32,
+) -> Result<(), Left> {
+    let mut left = codes.len();
+    loop {
+        left = tables.groups.descend_wide(&codes[..left], &borders[..left], &mut numbers[..left], set);
+        let Some(at) = left.checked_sub(1) else { return Ok(()) };
+        let step = tables.fill_step_wide(automaton, *set, codes[at], borders[at]).map_err(|full| (left, full))?;
+        (numbers[at], *set, left) = (step.group, u32::from(step.set), at);
     }
 }
 
-/// Whether a match begins in the partition; goes backward no further than to the first row that begins one.
-pub fn begins_any(context: &mut Context<'_>, begin: usize, end: usize) -> Result<bool, Stopped> {
+/// Whether a match begins at any row; goes backward no further than to the first row that begins one.
+pub fn begins_any(context: &mut Context<'_>, borders: &[usize]) -> Result<bool, Stopped> {
+    let rows = context.symbols.len();
+    let mut blocks = Blocks::new(context.tables, 0, rows);
+    let mut numbers = vec![UNKNOWN_GROUP; ROWS_A_BLOCK.min(rows)];
     let mut set = END;
-    let mut row = end;
-    while row > begin {
-        let low = begin.max(row.saturating_sub(context.tables.rows_a_look()));
-        let Context { automaton, symbols, tables, .. } = context;
-        for row in (low..row).rev() {
-            set = loop {
-                if let Ok(next) = tables.step_to(automaton, set, symbols.code(row)) {
-                    break next;
-                }
-                let kept = Box::from(tables.set(set));
-                tables.clear();
-                set = if set == END { END } else { tables.intern(automaton, kept) };
-            };
-            if tables.begins(set, row == begin) {
-                return Ok(true);
-            }
+    while blocks.row > 0 {
+        blocks.mark(context, borders)?;
+        numbers.fill(UNKNOWN_GROUP);
+        let done = blocks.next(context, &mut numbers, &mut set);
+        let begins = context.tables.groups.begins();
+        if numbers.iter().any(|&number| begins.get(usize::from(number)).is_some_and(|&rows| rows != 0)) {
+            return Ok(true);
         }
-        row = low;
-        if row > begin {
-            context.check()?;
+        if let Err(full) = done {
+            let kept = Box::from(context.tables.set(set));
+            context.tables.make_room(full);
+            set = if set == END { END } else { context.tables.intern(context.automaton, kept) };
         }
     }
     Ok(false)

@@ -12,9 +12,11 @@
 //! rows that go on so forever) are matched in one morsel.
 
 use super::context::Context;
+use super::group_symbols::MOST_ROWS;
 use super::morsels::{Morsel, StateBefore};
-use super::tables::{END, Full, Tables, UNKNOWN};
-use super::transducer;
+use super::sets::END;
+use super::tables::{Full, Tables};
+use super::transitions::{next_state, outside};
 use crate::automaton::Automaton;
 use crate::budget::Stopped;
 use crate::rows::Partitions;
@@ -42,11 +44,14 @@ pub fn cut_into_morsels(
     inside: bool,
 ) -> Result<Vec<Morsel>, Stopped> {
     let rows = partitions.rows();
+    let count = count.min(rows);
     let mut found = Vec::with_capacity(count);
     let mut last = Cut { row: 0, partition: 0, start: StateBefore::Partition, set: None };
     for number in 1..count {
         let wanted = rows / count * number;
-        let Some(cut) = cut(context, partitions, wanted, rows / count / 4, inside)? else { continue };
+        let Some(cut) = cut(context, partitions, wanted, rows / count / 4, inside.then_some(last.row))? else {
+            continue;
+        };
         if cut.row <= last.row {
             continue;
         }
@@ -70,29 +75,29 @@ fn cut(
     partitions: &Partitions,
     wanted: usize,
     tolerance: usize,
-    inside: bool,
+    inside: Option<usize>,
 ) -> Result<Option<Cut>, Stopped> {
     let partition = partitions.of_row(wanted);
     let (begin, end) = partitions.bounds(partition);
     let border = |row, partition| Ok(Some(Cut { row, partition, start: StateBefore::Partition, set: None }));
     let (before, behind) = (wanted - begin, end - wanted);
-    if before.min(behind) <= tolerance || !inside {
+    let Some(last) = inside.filter(|_| before.min(behind) > tolerance) else {
         return if before <= behind { border(begin, partition) } else { border(end, partition + 1) };
-    }
+    };
     let mut reach = NEAR;
     while reach <= FAR {
         // Tables that are full are cleared and tried once more.
-        let mut result = cut_near(context, begin, end, wanted, reach);
-        if let Err(Unknown::Full) = result {
-            context.tables.clear();
-            result = cut_near(context, begin, end, wanted, reach);
+        let mut result = cut_near(context, (begin, end), wanted, reach, last);
+        if let Err(Unknown::Full(full)) = result {
+            context.tables.make_room(full);
+            result = cut_near(context, (begin, end), wanted, reach, last);
         }
         match result {
             Ok(Some((row, state, set))) => {
                 return Ok(Some(Cut { row, partition, start: StateBefore::State(state), set: Some(set) }));
             }
             Err(Unknown::Stopped(reason)) => return Err(reason),
-            Ok(None) | Err(Unknown::Full) => {}
+            Ok(None) | Err(Unknown::Full(_)) => {}
         }
         context.check()?;
         reach *= 8;
@@ -106,14 +111,14 @@ type Known = (usize, usize, Box<[u64]>);
 /// Why a cut is not known.
 enum Unknown {
     /// The tables have no room for the sets.
-    Full,
+    Full(Full),
     /// The search ends.
     Stopped(Stopped),
 }
 
 impl From<Full> for Unknown {
-    fn from(Full: Full) -> Self {
-        Self::Full
+    fn from(full: Full) -> Self {
+        Self::Full(full)
     }
 }
 
@@ -123,13 +128,13 @@ impl From<Stopped> for Unknown {
     }
 }
 
-/// Looks for a row around one of a partition's where both passes are known.
+/// Looks for a row around one of a partition's where both passes are known, and that lies whole groups behind the cut before.
 fn cut_near(
     context: &mut Context<'_>,
-    begin: usize,
-    end: usize,
+    (begin, end): (usize, usize),
     wanted: usize,
     reach: usize,
+    before: usize,
 ) -> Result<Option<Known>, Unknown> {
     let Context { automaton, symbols, .. } = *context;
     let rows_a_look = context.tables.rows_a_look();
@@ -138,7 +143,7 @@ fn cut_near(
     let (mut least, mut most) =
         if high == end { (END, END) } else { (nothing(automaton, tables), all(automaton, tables)) };
     // The sets of the rows from `low` on, as far as they are known.
-    let mut sets = vec![UNKNOWN; high - low];
+    let mut sets = vec![None; high - low];
     for row in (low..high).rev() {
         if (high - row).is_multiple_of(rows_a_look) {
             context.check()?;
@@ -148,14 +153,15 @@ fn cut_near(
         most = tables.step_to(automaton, most, symbols.code(row))?;
         least = if same { most } else { tables.step_to(automaton, least, symbols.code(row))? };
         if least == most {
-            sets[row - low] = most;
+            sets[row - low] = Some(most);
         }
     }
     // Once both are the same they stay so, going down.
-    let known = sets.iter().position(|&set| set == UNKNOWN).unwrap_or(sets.len());
-    let mut states = context.tables.transitions.before_a_row(low == begin);
+    let sets: Vec<u32> = sets.into_iter().map_while(|set| set).collect();
+    let is_first = low == begin;
+    let mut states: Vec<usize> = if is_first { vec![outside(automaton)] } else { (0..=outside(automaton)).collect() };
     let (mut steps, mut steps_before_look) = (0, 0);
-    for at in 0..known.saturating_sub(1) {
+    for (at, pair) in sets.windows(2).enumerate() {
         steps += states.len();
         if steps > STEPS {
             break;
@@ -165,12 +171,16 @@ fn cut_near(
             context.check()?;
         }
         for state in &mut states {
-            *state = transducer::next_state(automaton, context.tables, sets[at], *state);
+            *state = next_state(automaton, context.tables, pair[0], is_first && at == 0, *state);
         }
         states.sort_unstable();
         states.dedup();
-        if let [state] = states[..] {
-            return Ok(Some((low + at + 1, state, Box::from(context.tables.set(sets[at + 1])))));
+        let row = low + at + 1;
+        if let [state] = states[..]
+            && row > before
+            && (row - before).is_multiple_of(MOST_ROWS)
+        {
+            return Ok(Some((row, state, Box::from(context.tables.set(pair[1])))));
         }
     }
     Ok(None)

@@ -5,6 +5,7 @@ use super::context::Context;
 use super::error::SearchError;
 use super::memo::{Ending, Memo};
 use super::output::Output;
+use super::sets::UNKNOWN;
 use super::sink::Sink;
 use super::strategy::{Candidate, Strategy};
 use crate::automaton::ACCEPT;
@@ -15,10 +16,13 @@ use crate::rows::{Skip, Target};
 const POSITION: u32 = ACCEPT;
 const VARIABLE_SHIFT: u32 = 24;
 
+/// Matches of up to so many rows are walked again faster than they are remembered.
+const SHORT: usize = 64;
+
 /// Finds matches where rows alone decide. Never goes back: at each row the most preferred position that can still reach Accept
 /// is taken.
 ///
-/// Time: the rows of the match, or, for a sink without rows where matches may overlap, those that no match before it has walked
+/// Time: the rows of the match, or, for a sink without rows where long matches may overlap, those that no match before it has walked
 /// from the same position; memory is then what `memo.rs` says.
 #[derive(Debug)]
 pub struct ForwardPass {
@@ -50,19 +54,33 @@ impl ForwardPass {
             // Within what has numbers, what there is room for and what is due before the next look, rows need no other test.
             let stop = backward.high().min(row + output.room(context.budget)?.min(rows_a_look));
             rows_since_look += stop - row;
-            let numbers = backward.numbers_from(row);
             let mut free = output.free_rows();
             let mut visit = |row, choice| {
                 let variable = (choice >> VARIABLE_SHIFT) as u8;
                 note(row, variable);
                 free.push(variable, choice & POSITION);
             };
-            for &set in &numbers[1..stop - row] {
-                visit(row, choice);
-                row += 1;
-                choice = context.tables.choice(context.automaton, choice & POSITION, u32::from(set));
-                if choice == ACCEPT {
-                    break;
+            while row + 1 < stop && choice != ACCEPT {
+                // The tables are not changed in this loop, so what is read of them stays in registers.
+                let tables = &*context.tables;
+                let mut next = UNKNOWN;
+                while row + 1 < stop {
+                    next = tables.known_choice(choice & POSITION, backward.set(tables, row + 1));
+                    if next == UNKNOWN {
+                        break;
+                    }
+                    visit(row, choice);
+                    row += 1;
+                    choice = next;
+                    if choice == ACCEPT {
+                        break;
+                    }
+                }
+                if next == UNKNOWN {
+                    visit(row, choice);
+                    row += 1;
+                    let set = backward.set(context.tables, row);
+                    choice = context.tables.choice(context.automaton, choice & POSITION, set);
                 }
             }
             if choice != ACCEPT {
@@ -78,8 +96,9 @@ impl ForwardPass {
                 rows_since_look = 0;
                 context.check()?;
             }
-            backward.reach(context, begin, row)?;
-            choice = context.tables.choice(context.automaton, choice & POSITION, backward.number(row));
+            backward.reach(context, &[begin, end], row)?;
+            let set = backward.set(context.tables, row);
+            choice = context.tables.choice(context.automaton, choice & POSITION, set);
             if choice == ACCEPT {
                 return Ok(row);
             }
@@ -110,8 +129,9 @@ impl ForwardPass {
             if (row - start).is_multiple_of(rows_a_look) {
                 context.check()?;
             }
-            backward.reach(context, begin, row)?;
-            choice = context.tables.choice(context.automaton, choice & POSITION, backward.number(row));
+            backward.reach(context, &[begin, end], row)?;
+            let set = backward.set(context.tables, row);
+            choice = context.tables.choice(context.automaton, choice & POSITION, set);
             if choice == ACCEPT {
                 break Ending { end: row, target: Target::default() };
             }
@@ -126,6 +146,7 @@ impl Strategy for ForwardPass {
     }
 
     fn begin_partition(&mut self, context: &mut Context<'_>, begin: usize, end: usize) -> Result<(), Stopped> {
+        self.remembers &= context.automaton.longest.is_none_or(|rows| rows > SHORT);
         if self.remembers { self.memo.reset(context, begin, end) } else { Ok(()) }
     }
 

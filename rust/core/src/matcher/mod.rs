@@ -35,16 +35,21 @@
 //! ```
 
 mod backward;
+mod collected;
 mod compiled;
 mod context;
 mod cut;
 mod error;
 mod forward;
+mod group_symbols;
+mod groups;
 mod memo;
 mod morsels;
 mod output;
 mod scan;
+mod scratch;
 mod search;
+mod sets;
 mod sink;
 mod strategy;
 mod tables;

@@ -9,8 +9,7 @@ use super::error::SearchError;
 use super::output::{Buffers, Output};
 use super::sink::Sink;
 use super::strategy::{Candidate, Strategy};
-use super::tables::NOTHING;
-use crate::budget::{Budget, ROWS_A_LOOK, Stopped};
+use crate::budget::{ROWS_A_LOOK, Stopped};
 use crate::rows::{Partitions, SkipError, Span, Target};
 
 /// Where the search in a partition has come to.
@@ -33,7 +32,7 @@ impl ScanPlace {
 
 /// A search through partitions, which can pause after each match.
 ///
-/// Time: linear in rows, plus what the strategy takes. Memory: two bytes for each row of the largest partition.
+/// Time: linear in rows, plus what the strategy takes. Memory: at most two bytes for each row of the largest partition.
 #[derive(Debug)]
 pub struct Scan<M> {
     strategy: M,
@@ -107,7 +106,7 @@ impl<M: Strategy> Scan<M> {
         let paused = paused?;
         handed_on?;
         if !paused {
-            self.release(context.budget);
+            self.release(context);
         }
         Ok(paused)
     }
@@ -136,9 +135,9 @@ impl<M: Strategy> Scan<M> {
     }
 
     /// Takes back what was charged, before it is dropped.
-    pub fn release(&mut self, budget: &Budget) {
-        self.backward.release(budget);
-        self.strategy.release(budget);
+    pub fn release(&mut self, context: &mut Context<'_>) {
+        self.backward.release(context.tables, context.budget);
+        self.strategy.release(context.budget);
     }
 
     fn search<S: Sink>(
@@ -170,7 +169,7 @@ impl<M: Strategy> Scan<M> {
         // An empty partition takes time too.
         self.rows_since_look += end - begin + 1;
         self.check_limits(context)?;
-        self.backward.prepare(context, begin, end, None)?;
+        self.backward.prepare(context, (begin, end), &[begin, end], None)?;
         self.strategy.begin_partition(context, begin, end)?;
         let ScanPlace { partition, row, matches } = place;
         (self.partition, self.row, self.match_count, self.reported) = (partition, row, matches, matches);
@@ -207,30 +206,16 @@ impl<M: Strategy> Scan<M> {
         while self.row < end {
             self.rows_since_look += 1;
             self.check_limits(context)?;
-            self.backward.reach(context, begin, self.row)?;
-            // `^` holds at a partition's first row only, so that row has start choices of its own.
-            let choice = if self.row == begin {
-                let choice = context.tables.first_choice(self.backward.number(begin), true);
-                if choice == NOTHING {
-                    self.row += 1;
-                    continue;
-                }
-                choice
-            } else {
-                // In many inputs most rows begin no match: one tight loop passes over them, up to the next check.
-                let starts = context.tables.first_choices();
-                let numbers = self.backward.numbers_from(self.row);
-                let numbers = &numbers[..numbers.len().min(ROWS_A_LOOK)];
-                let found = numbers.iter().position(|&set| starts[usize::from(set)] != NOTHING);
-                let skipped = found.unwrap_or(numbers.len());
-                self.row += skipped;
-                self.rows_since_look += skipped;
-                if found.is_none() {
-                    continue;
-                }
-                starts[usize::from(numbers[skipped])]
-            };
-            let start = self.row;
+            self.backward.reach(context, &[begin, end], self.row)?;
+            // In many inputs most rows begin no match: one tight loop passes over them, up to the next check.
+            let stop = self.backward.high().min(self.row + ROWS_A_LOOK);
+            let start = self.backward.next_start(context.tables, self.row, stop);
+            self.rows_since_look += start - self.row;
+            self.row = start;
+            if start == stop {
+                continue;
+            }
+            let choice = context.tables.first_choice(self.backward.set(context.tables, start), start == begin);
             let candidate = Candidate { start, begin, end, number: self.match_count + 1, choice };
             let mut target = Target::default();
             let found = self.strategy.match_at(context, &mut self.backward, candidate, output, &mut target)?;

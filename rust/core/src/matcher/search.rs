@@ -14,7 +14,7 @@ use super::sink::{Count, Sink};
 use super::strategy::Strategy;
 use super::tables::Tables;
 use super::transducer;
-use crate::budget::{Budget, Stopped, Tick};
+use crate::budget::{Budget, Tick};
 use crate::rows::{Partitions, Skip, Symbols};
 use crate::threads::{Worker, in_threads, started};
 
@@ -114,7 +114,7 @@ impl<'s> Search<'s> {
 
     /// Whether any row begins a match. Goes backward only, in this thread, and ends at the first match that it sees.
     pub fn is_match(self, tick: &mut Tick<'_>) -> Ended<bool> {
-        self.alone(tick, |context, partitions| match Self::begins_match(context, partitions) {
+        self.alone(tick, |context, partitions| match begins_any(context, partitions.borders(&(0..partitions.len()))) {
             Ok(found) => (found, None),
             Err(reason) => (false, Some(reason.into())),
         })
@@ -132,21 +132,6 @@ impl<'s> Search<'s> {
         let mut context = Context { automaton: &compiled.automaton, symbols, tables: own, budget, tick };
         let (found, error) = work(&mut context, partitions);
         Ended { found, error, tables }
-    }
-
-    fn begins_match(context: &mut Context<'_>, partitions: &Partitions) -> Result<bool, Stopped> {
-        let mut rows_since_look = 0;
-        for (begin, end) in (0..partitions.len()).rev().map(|number| partitions.bounds(number)) {
-            if begins_any(context, begin, end)? {
-                return Ok(true);
-            }
-            rows_since_look += end - begin + 1;
-            if rows_since_look > context.tables.rows_a_look() {
-                rows_since_look = 0;
-                context.check()?;
-            }
-        }
-        Ok(false)
     }
 
     /// Does work on morsels; `inside` says whether large partitions may be cut.

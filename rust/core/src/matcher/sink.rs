@@ -20,6 +20,8 @@ pub struct Block<'b> {
 pub trait Sink: Send + Sized {
     /// Whether it wants the rows of matches; if not, time does not depend on how matches overlap, and blocks may have none.
     const ROWS: bool;
+    /// Whether it wants the bounds of matches; if not, blocks may have none.
+    const BOUNDS: bool = true;
 
     /// Adds a piece of what was found.
     fn add(&mut self, block: Block<'_>, budget: &Budget) -> Result<(), Stopped>;
@@ -38,6 +40,7 @@ pub struct Count(pub usize);
 
 impl Sink for Count {
     const ROWS: bool = false;
+    const BOUNDS: bool = false;
 
     fn add(&mut self, _: Block<'_>, _: &Budget) -> Result<(), Stopped> {
         Ok(())

@@ -1,120 +1,93 @@
 //! The lazily filled tables of both passes.
 //!
-//! A *set* is the set of positions that can consume a row and still reach Accept. Sets are numbered; number
-//! [`END`] stands for "no row left in the partition". `step` (set of the next row, symbol of this row) -> set of
-//! this row is what the backward pass looks up; `choice` (position, set of the next row) -> next position or
-//! Accept is what the forward pass looks up. Both fill when first asked, as in a lazy DFA, and stay with the
-//! compiled pattern, so that a cached pattern is warm. Memory is bounded: when [`Tables::is_full`], the caller
-//! clears and goes on.
+//! What they know stays with the compiled pattern, so that a cached pattern is warm. Memory is bounded: where there is no more
+//! room ([`Full`]), the caller has room made and goes on.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, Hasher};
 
-use hashbrown::HashTable;
-
-use super::transitions::Transitions;
-use crate::automaton::{ACCEPT, Automaton};
+use super::group_symbols::{Borders, MOST_ROWS, TooManyClasses, UNKNOWN_SYMBOL};
+use super::groups::{Groups, Step, UNKNOWN_GROUP};
+use super::scratch::Scratch;
+use super::sets::{END, HASH_ITEM_BYTES, NOTHING, Sets};
+use super::transitions;
+use crate::automaton::Automaton;
 use crate::budget::ROWS_A_LOOK;
-use crate::rows::{Codes, NARROW, Symbols, VariableSet};
+use crate::rows::{Codes, Symbols, VariableSet};
 
-/// The set after the partition's last row.
-pub const END: u32 = 0;
-/// Not computed yet.
-pub const UNKNOWN: u32 = u32::MAX;
-/// No position of a list is viable.
-pub const NOTHING: u32 = u32::MAX - 1;
-/// Sets fit in 16 bits, as the backward pass keeps one number a row.
-const MAX_SETS: usize = (1 << 16) - 1;
+/// Sets fit in 16 bits, with room for those of one group more.
+const MAX_SETS: usize = (1 << 16) - 1 - MOST_ROWS;
 /// The bytes that tables may take.
 const MAX_BYTES: usize = 4 << 20;
-/// The least number of sets that are kept before the tables are cleared, however large a set is, to avoid thrashing.
+/// The least numbers of sets and of symbols that are kept before the tables of single rows are cleared, however large they are,
+/// to avoid thrashing.
 const MIN_SETS: usize = 64;
-/// How many sets have grouped steps.
-pub const GROUPED_SETS: usize = 16;
-/// A grouped step that is not computed yet. No set has its number in the lowest 16 bits.
-pub const UNKNOWN_GROUP: u64 = u64::MAX;
-/// The most positions with which `choice` has a row of all positions for each set.
-const DENSE_POSITIONS: usize = 512;
-/// What one item of a hash map takes, with its share of free places.
-const HASH_ITEM_BYTES: usize = 24;
-/// The sparse choices are forgotten when there are this many; some 3 MiB.
-const MAX_SPARSE_CHOICES: usize = 1 << 17;
+const MIN_SYMBOLS: usize = 4096;
 /// The most followers that are looked at between two looks at the limits: some 20 ms.
 const FOLLOWERS_A_LOOK: usize = 1 << 24;
 /// Filling an item costs as much as looking at this number of followers, however few there are.
 const FOLLOWERS_AN_ITEM: usize = 256;
 
-type StepMap<K> = HashMap<K, u32, foldhash::fast::FixedState>;
-
 /// See the module.
 #[derive(Debug)]
 pub struct Tables {
-    /// Codes are `1 << shift` at most; a dense row of `step` has that many items.
-    pub(super) shift: u32,
-    /// Dense steps: at `set << shift | code`, the next set's number, shifted too.
-    pub(super) step: Vec<u32>,
-    /// Several steps at once, for few variables: at `set << 8 | codes`, the numbers of the sets of [`Self::group`] rows,
-    /// the first row's in the lowest 16 bits. Only for the first [`GROUPED_SETS`] sets, which stay in the first cache.
-    pub(super) grouped_step: Vec<u64>,
-    sparse_step: StepMap<(u32, u32)>,
-    /// What codes stand for, beyond [`NARROW`] variables.
+    pub(super) sets: Sets,
+    pub(super) groups: Groups,
+    /// The set of a row, by that of the next row and the row's code, where several rows are a group.
+    row_steps: HashMap<(u32, u32), u32, foldhash::fast::FixedState>,
+    /// What codes stand for, beyond the variables that fit into a byte.
     masks: Vec<VariableSet>,
     wide: bool,
-    sets: Vec<Box<[u64]>>,
-    numbers: HashTable<u32>,
-    words: usize,
-    /// The first choice of a match, for each set: at the partition's first row, and elsewhere.
-    start: [Vec<u32>; 2],
-    /// At `set * positions + position`.
-    dense_choice: Vec<u32>,
-    sparse_choice: StepMap<(u32, u32)>,
-    positions: usize,
+    max_bytes: usize,
     rows_a_look: usize,
-    /// The transducer's table.
-    pub(super) transitions: Transitions,
+    /// Whether the transducer can use them.
+    transduced: bool,
+    /// Buffers of the search before.
+    pub(super) scratch: Scratch,
 }
 
-/// There is no room for another set.
+/// There is no room for what should be put into the tables.
 #[derive(Debug)]
-pub struct Full;
+pub struct Full {
+    /// With how many rows a group there may be.
+    rows_a_group: usize,
+}
 
 impl Tables {
     /// Empty tables for an automaton.
     pub fn new(automaton: &Automaton) -> Self {
-        let mut tables = Self {
-            shift: if automaton.variable_count <= NARROW { automaton.variable_count as u32 } else { NARROW as u32 },
-            step: Vec::new(),
-            grouped_step: Vec::new(),
-            sparse_step: StepMap::default(),
-            masks: Vec::new(),
-            wide: false,
-            sets: Vec::new(),
-            numbers: HashTable::new(),
-            words: automaton.positions.len().div_ceil(64),
-            start: [Vec::new(), Vec::new()],
-            dense_choice: Vec::new(),
-            sparse_choice: StepMap::default(),
-            positions: automaton.positions.len(),
-            // Where nothing is known yet, a row's set takes a look at each follower.
-            rows_a_look: (FOLLOWERS_A_LOOK / (automaton.followers_len() + FOLLOWERS_AN_ITEM)).clamp(8, ROWS_A_LOOK),
-            transitions: Transitions::new(automaton.positions.len()),
-        };
-        tables.clear();
-        tables
+        Self::with_limits(automaton, MAX_BYTES, MOST_ROWS)
     }
 
-    /// Forgets all sets but that of the end of a partition.
+    /// As [`Self::new`], with another limit than 4 MiB, and with 4, 2 or 1 rows a look-up at most.
+    pub fn with_limits(automaton: &Automaton, max_bytes: usize, rows_a_group: usize) -> Self {
+        let states = automaton.positions.len() + 1;
+        Self {
+            sets: Sets::new(automaton.positions.len()),
+            groups: Groups::new(rows_a_group, states),
+            row_steps: HashMap::default(),
+            masks: Vec::new(),
+            wide: false,
+            max_bytes,
+            // Where nothing is known yet, a row's set takes a look at each follower.
+            rows_a_look: (FOLLOWERS_A_LOOK / (automaton.followers_len() + FOLLOWERS_AN_ITEM)).clamp(8, ROWS_A_LOOK),
+            transduced: transitions::fit(automaton),
+            scratch: Scratch::default(),
+        }
+    }
+
+    /// Forgets all sets but that of the end of a partition, and all that is numbered by them.
     pub fn clear(&mut self) {
-        self.step.clear();
-        self.grouped_step.clear();
-        self.sparse_step.clear();
         self.sets.clear();
-        self.numbers.clear();
-        self.start.iter_mut().for_each(Vec::clear);
-        self.dense_choice.clear();
-        self.sparse_choice.clear();
-        self.transitions.clear();
-        self.push(vec![0; self.words].into_boxed_slice());
+        self.groups.clear();
+        self.row_steps = HashMap::default();
+    }
+
+    /// Clears the tables, so that there is room again; groups may have fewer rows afterwards.
+    pub fn make_room(&mut self, full: Full) {
+        if full.rows_a_group < self.rows_a_group() {
+            self.groups = Groups::new(full.rows_a_group, self.groups.states());
+        }
+        self.clear();
     }
 
     /// Makes codes mean what they mean in `symbols`, rewriting the codes where that keeps the tables warm.
@@ -146,9 +119,8 @@ impl Tables {
                 return;
             }
         }
-        self.wide = wide;
+        self.forget_codes(wide);
         self.masks.clone_from(&symbols.masks);
-        self.clear();
     }
 
     /// As [`Self::adopt`], for symbols that other tables use too: their codes stay as they are.
@@ -158,10 +130,22 @@ impl Tables {
             return;
         }
         if wide || self.wide || !symbols.masks.starts_with(&self.masks) {
-            self.wide = wide;
-            self.clear();
+            self.forget_codes(wide);
         }
         self.masks.clone_from(&symbols.masks);
+    }
+
+    /// Codes are going to mean something else.
+    fn forget_codes(&mut self, wide: bool) {
+        self.wide = wide;
+        self.groups = Groups::new(if wide { 1 } else { MOST_ROWS }, self.groups.states());
+        self.clear();
+    }
+
+    /// How many rows one look-up is for: 4, 2 or 1.
+    #[inline]
+    pub fn rows_a_group(&self) -> usize {
+        self.groups.symbols.rows()
     }
 
     /// How many rows a pass may go on before it looks at the limits again.
@@ -169,71 +153,40 @@ impl Tables {
         self.rows_a_look
     }
 
-    /// Whether a cleared table should take the place of this one before another set comes.
-    fn is_full(&self) -> bool {
-        // The transducer will make a row of its table for each set.
-        let coming = if self.positions <= DENSE_POSITIONS {
-            self.transitions.bytes_of(self.sets.len()).saturating_sub(self.transitions.memory_bytes())
-        } else {
-            0
-        };
-        self.sets.len() >= MAX_SETS || (self.sets.len() >= MIN_SETS && self.memory_bytes() + coming > MAX_BYTES)
+    /// Whether there is no room for another group.
+    fn check_room(&self) -> Result<(), Full> {
+        let (groups, symbols) = (self.groups.len(), self.groups.symbols.len());
+        let at_least = self.rows_a_group() > 1 || self.sets.len() >= MIN_SETS || symbols >= MIN_SYMBOLS;
+        if self.sets.len() >= MAX_SETS
+            || groups + 1 >= usize::from(UNKNOWN_GROUP)
+            || symbols + 1 >= UNKNOWN_SYMBOL
+            || (at_least && self.table_bytes() > self.max_bytes)
+        {
+            return Err(Full { rows_a_group: 1 });
+        }
+        Ok(())
+    }
+
+    fn table_bytes(&self) -> usize {
+        self.sets.memory_bytes()
+            + self.groups.memory_bytes(self.transduced)
+            + self.row_steps.capacity() * HASH_ITEM_BYTES
+            + self.masks.capacity() * size_of::<VariableSet>()
     }
 
     /// Bytes on the heap.
     pub fn memory_bytes(&self) -> usize {
-        let numbers = self.step.capacity()
-            + self.start[0].capacity()
-            + self.start[1].capacity()
-            + self.dense_choice.capacity()
-            + self.numbers.capacity();
-        numbers * size_of::<u32>()
-            + self.sets.capacity() * size_of::<Box<[u64]>>()
-            + self.sets.len() * (self.words * size_of::<u64>()).next_multiple_of(32)
-            + (self.sparse_step.capacity() + self.sparse_choice.capacity()) * HASH_ITEM_BYTES
-            + self.masks.capacity() * size_of::<VariableSet>()
-            + self.transitions.memory_bytes()
-            + self.grouped_step.capacity() * size_of::<u64>()
-    }
-
-    fn push(&mut self, set: Box<[u64]>) -> u32 {
-        let number = self.sets.len() as u32;
-        self.sets.push(set);
-        if !self.wide {
-            self.step.resize(self.sets.len() << self.shift, UNKNOWN);
-        }
-        if self.positions <= DENSE_POSITIONS {
-            self.dense_choice.resize(self.sets.len() * self.positions, UNKNOWN);
-        }
-        // END begins no match: there is no empty match after a partition's last row.
-        self.start.iter_mut().for_each(|choices| choices.push(NOTHING));
-        number
+        self.table_bytes() + self.scratch.memory_bytes()
     }
 
     /// The number of a set, which may be new.
     pub fn intern(&mut self, automaton: &Automaton, set: Box<[u64]>) -> u32 {
-        let hash = hash_of(&set);
-        let sets = &self.sets;
-        if let Some(&number) = self.numbers.find(hash, |&number| sets[number as usize] == set) {
-            return number;
-        }
-        let number = self.push(set);
-        let sets = &self.sets;
-        self.numbers.insert_unique(hash, number, |&number| hash_of(&sets[number as usize]));
-        for (choices, list) in self.start.iter_mut().zip(&automaton.start) {
-            choices[number as usize] = choose(automaton, list, &self.sets[number as usize]);
-        }
-        number
-    }
-
-    /// How many sets have numbers.
-    pub fn sets_len(&self) -> usize {
-        self.sets.len()
+        self.sets.intern(automaton, set)
     }
 
     /// The positions of a set, as bits.
     pub fn set(&self, number: u32) -> &[u64] {
-        &self.sets[number as usize]
+        self.sets.get(number)
     }
 
     /// Whether a match can begin at a row of this set; `first` for a partition's first row.
@@ -242,147 +195,107 @@ impl Tables {
         self.first_choice(number, first) != NOTHING
     }
 
-    /// What a match begins with at a row of this set, as `choose` gives it; `first` for a partition's first row.
+    /// What a match begins with at a row of this set, as [`Self::choice`] gives it; `first` for a partition's first row.
     #[inline]
     pub fn first_choice(&self, number: u32, first: bool) -> u32 {
-        self.start[usize::from(!first)][number as usize]
+        self.sets.first_choice(number, first)
     }
 
-    /// By set, what a match begins with at a row that is not its partition's first.
-    pub fn first_choices(&self) -> &[u32] {
-        &self.start[1]
-    }
-
-    /// The set of a row with symbol `code` whose next row has set `next`, computed and put in the table.
-    #[cold]
-    #[inline(never)]
-    pub fn fill_step(&mut self, automaton: &Automaton, next: u32, code: u32) -> Result<u32, Full> {
-        if self.is_full() {
-            return Err(Full);
-        }
-        let mut set = vec![0_u64; self.words].into_boxed_slice();
-        let narrow = self.masks.is_empty();
-        let mask = self.masks.get(code as usize).copied().unwrap_or_default();
-        let mut admit = |position: u32| {
-            let variable = automaton.positions[position as usize].variable;
-            if if narrow { code >> variable & 1 == 1 } else { mask.contains(variable) } {
-                set[position as usize >> 6] |= 1 << (position & 63);
-            }
-        };
-        if next == END {
-            (0..self.positions as u32).filter(|&at| automaton.accepts_at_end[at as usize]).for_each(&mut admit);
-        } else {
-            automaton.accepting.iter().copied().for_each(&mut admit);
-            for follower in members(&self.sets[next as usize]) {
-                automaton.predecessors(follower).iter().copied().for_each(&mut admit);
-            }
-        }
-        let number = self.intern(automaton, set);
-        if self.wide {
-            self.sparse_step.insert((next, code), number);
-        } else {
-            self.step[(next << self.shift | code) as usize] = number << self.shift;
-        }
-        Ok(number)
-    }
-
-    /// The set of a row with symbol `code` whose next row has set `next`, or `UNKNOWN`.
-    pub fn known_step(&self, next: u32, code: u32) -> u32 {
-        if self.wide {
-            return self.sparse_step.get(&(next, code)).copied().unwrap_or(UNKNOWN);
-        }
-        let known = self.step[(next << self.shift | code) as usize];
-        if known == UNKNOWN { UNKNOWN } else { known >> self.shift }
-    }
-
-    /// As [`Self::known_step`], computed where it is not known.
-    pub fn step_to(&mut self, automaton: &Automaton, next: u32, code: u32) -> Result<u32, Full> {
-        match self.known_step(next, code) {
-            UNKNOWN => self.fill_step(automaton, next, code),
-            known => Ok(known),
-        }
-    }
-
-    /// How many rows one grouped step takes, all their codes together in a byte.
-    pub fn group(&self) -> usize {
-        match self.shift {
-            0..=2 => 4,
-            3 | 4 => 2,
-            _ => 1,
-        }
-    }
-
-    /// Makes room for the grouped steps of all sets that have them.
-    pub fn grow_groups(&mut self) {
-        let items = self.sets.len().min(GROUPED_SETS) << 8;
-        if self.grouped_step.len() < items {
-            self.grouped_step.resize(items, UNKNOWN_GROUP);
-        }
-    }
-
-    /// The sets of a group of rows, whose codes are given from the first row on; the last row comes first.
-    #[cold]
-    #[inline(never)]
-    pub fn fill_group(&mut self, automaton: &Automaton, next: u32, codes: &[u8], at: usize) -> Result<u64, Full> {
-        let mut set = next;
-        let mut numbers = 0;
-        for &code in codes.iter().rev() {
-            set = self.step_to(automaton, set, u32::from(code))?;
-            numbers = numbers << 16 | u64::from(set);
-        }
-        self.grow_groups();
-        self.grouped_step[at] = numbers;
-        Ok(numbers)
-    }
-
-    /// What follows `position` when the next row has set `next`, as `choose` gives it.
+    /// What follows `position` when the next row has set `next`: a position, with its variable in the upper eight bits, or that
+    /// the match ends.
     #[inline]
     pub fn choice(&mut self, automaton: &Automaton, position: u32, next: u32) -> u32 {
-        if self.positions <= DENSE_POSITIONS {
-            let at = next as usize * self.positions + position as usize;
-            let known = self.dense_choice[at];
-            if known == UNKNOWN {
-                self.dense_choice[at] = choose(automaton, automaton.followers(position), &self.sets[next as usize]);
-            }
-            self.dense_choice[at]
-        } else {
-            let set = &self.sets[next as usize];
-            if self.sparse_choice.len() >= MAX_SPARSE_CHOICES {
-                self.sparse_choice.clear();
-            }
-            *self
-                .sparse_choice
-                .entry((position, next))
-                .or_insert_with(|| choose(automaton, automaton.followers(position), set))
+        self.sets.choice(automaton, position, next)
+    }
+
+    /// As [`Self::choice`], or [`super::sets::UNKNOWN`] where it is not at hand.
+    #[inline]
+    pub(super) fn known_choice(&self, position: u32, next: u32) -> u32 {
+        self.sets.known_choice(position, next)
+    }
+
+    /// The set of a row with symbol `code` whose next row has set `next`. Looked up where it was asked for before.
+    pub fn step_to(&mut self, automaton: &Automaton, next: u32, code: u32) -> Result<u32, Full> {
+        if let Some(&known) = self.row_steps.get(&(next, code)) {
+            return Ok(known);
         }
+        self.check_room()?;
+        let set = self.before(automaton, next, code);
+        self.row_steps.insert((next, code), set);
+        Ok(set)
     }
-}
 
-/// The first of `list` that is viable: its position, with its variable in the upper eight bits; [`ACCEPT`] where
-/// that comes first; [`NOTHING`] where nothing is viable.
-fn choose(automaton: &Automaton, list: &[u32], viable: &[u64]) -> u32 {
-    list.iter().find(|&&next| next == ACCEPT || viable[next as usize >> 6] >> (next & 63) & 1 == 1).map_or(
-        NOTHING,
-        |&next| {
-            if next == ACCEPT { ACCEPT } else { next | u32::from(automaton.positions[next as usize].variable) << 24 }
-        },
-    )
-}
-
-fn members(set: &[u64]) -> impl Iterator<Item = u32> {
-    set.iter().enumerate().flat_map(|(word, &bits)| {
-        std::iter::successors((bits != 0).then_some(bits), |&rest| {
-            let rest = rest & (rest - 1);
-            (rest != 0).then_some(rest)
-        })
-        .map(move |rest| word as u32 * 64 + rest.trailing_zeros())
-    })
-}
-
-fn hash_of(set: &[u64]) -> u64 {
-    let mut hasher = foldhash::fast::FixedState::default().build_hasher();
-    for &word in set {
-        hasher.write_u64(word);
+    fn before(&mut self, automaton: &Automaton, next: u32, code: u32) -> u32 {
+        if self.masks.is_empty() {
+            return self.sets.before(automaton, next, |variable| code >> variable & 1 == 1);
+        }
+        let mask = self.masks.get(code as usize).copied().unwrap_or_default();
+        self.sets.before(automaton, next, |variable| mask.contains(variable))
     }
-    hasher.finish()
+
+    /// Computes the step from a set behind a group of rows, and puts it into the tables.
+    ///
+    /// Args: the rows' codes, of which missing ones may be any, and the partition borders in the group.
+    #[cold]
+    #[inline(never)]
+    pub fn fill_step(
+        &mut self,
+        automaton: &Automaton,
+        next: u32,
+        codes: &[u8],
+        borders: Borders,
+    ) -> Result<Step, Full> {
+        self.check_room()?;
+        let symbol = self.groups.symbols.intern(codes, borders);
+        let symbol = symbol.map_err(|TooManyClasses| Full { rows_a_group: self.rows_a_group() / 2 })?;
+        self.fill_symbol(automaton, next, symbol, codes.iter().map(|&code| u32::from(code)), borders)
+    }
+
+    /// As [`Self::fill_step`], for one row with a larger code.
+    #[cold]
+    #[inline(never)]
+    pub fn fill_step_wide(
+        &mut self,
+        automaton: &Automaton,
+        next: u32,
+        code: u32,
+        borders: Borders,
+    ) -> Result<Step, Full> {
+        self.check_room()?;
+        let symbol = self.groups.symbols.intern_wide(code, borders);
+        self.fill_symbol(automaton, next, symbol, std::iter::once(code), borders)
+    }
+
+    fn fill_symbol(
+        &mut self,
+        automaton: &Automaton,
+        next: u32,
+        symbol: usize,
+        codes: impl DoubleEndedIterator<Item = u32> + ExactSizeIterator,
+        borders: Borders,
+    ) -> Result<Step, Full> {
+        let rows = codes.len();
+        let (mut sets, mut firsts, mut begins) = ([0; MOST_ROWS], 0, 0);
+        let mut set = if borders.begins(rows) { END } else { next };
+        for (at, code) in codes.enumerate().rev() {
+            set = if at + borders.missing() >= rows {
+                END
+            } else if rows > 1 {
+                self.step_to(automaton, set, code)?
+            } else {
+                self.before(automaton, set, code)
+            };
+            sets[at] = set as u16;
+            let first = borders.begins(at);
+            firsts |= u8::from(first) << at;
+            begins |= u8::from(self.begins(set, first)) << at;
+            if first {
+                set = END;
+            }
+        }
+        let step = Step { set: sets[0], group: self.groups.intern((sets, firsts), begins) };
+        self.groups.grow(self.sets.len());
+        self.groups.set_step(symbol, next, step);
+        Ok(step)
+    }
 }

@@ -1,57 +1,82 @@
-//! The table of the transducer: what the forward pass does at a row, by the state before it and the row's set.
+//! What the transducer does at a group of rows, by the state before it.
+//!
+//! A state is the position of the row before, or, outside of matches, the number of positions.
 
-/// An item: the next state, the row's variable, and what happens.
-pub const STATE: u32 = 0xFFFF;
-pub const VARIABLE_SHIFT: u32 = 16;
-pub const IN_MATCH: u32 = 1 << 24;
-pub const BEGINS: u32 = 1 << 25;
-pub const ENDS: u32 = 1 << 26;
-pub const EMPTY: u32 = 1 << 27;
-/// The row stands in an exclusion.
-pub const EXCLUDED: u32 = 1 << 28;
+use super::groups::Item;
+use super::sets::{NOTHING, Sets};
+use super::tables::Tables;
+use crate::automaton::{ACCEPT, Automaton};
 
-/// Items for all sets and states that were met.
-#[derive(Debug, Default)]
-pub struct Transitions {
-    /// At `set * states + state`.
-    pub items: Vec<u32>,
-    /// The positions, the state outside of matches, and the state before a partition's first row.
-    pub states: usize,
+/// The most positions: for each group there is a row of all states.
+const MAX_POSITIONS: usize = 512;
+
+/// The low bits of a choice are its position, the others its variable.
+const POSITION: u32 = ACCEPT;
+const VARIABLE_SHIFT: u32 = 24;
+
+/// Whether an automaton has as few states as the tables can hold.
+pub fn fit(automaton: &Automaton) -> bool {
+    automaton.positions.len() <= MAX_POSITIONS
 }
 
-impl Transitions {
-    /// For an automaton of this number of positions.
-    pub fn new(positions: usize) -> Self {
-        Self { items: Vec::new(), states: positions + 2 }
-    }
+/// The state of rows that belong to no match.
+pub fn outside(automaton: &Automaton) -> usize {
+    automaton.positions.len()
+}
 
-    /// The state of rows that belong to no match.
-    pub fn outside(&self) -> usize {
-        self.states - 2
-    }
+/// What happens at a row.
+struct Transition {
+    /// A match ends before the row.
+    ends: bool,
+    /// A match begins at the row.
+    begins: bool,
+    /// What the row is mapped to, or that an empty match stands before it, or that no match is there.
+    choice: u32,
+}
 
-    /// The state before a partition's first row, where `^` holds.
-    pub fn before(&self) -> usize {
-        self.states - 1
+impl Transition {
+    fn state(&self, automaton: &Automaton) -> usize {
+        if self.choice == ACCEPT || self.choice == NOTHING {
+            outside(automaton)
+        } else {
+            (self.choice & POSITION) as usize
+        }
     }
+}
 
-    /// All states that there can be before a row.
-    pub fn before_a_row(&self, is_first: bool) -> Vec<usize> {
-        if is_first { vec![self.before()] } else { (0..=self.outside()).collect() }
+fn transition(automaton: &Automaton, sets: &mut Sets, set: u32, is_first: bool, state: usize) -> Transition {
+    let in_match = state < outside(automaton);
+    if in_match && !is_first {
+        let choice = sets.choice(automaton, state as u32, set);
+        if choice != ACCEPT {
+            return Transition { ends: false, begins: false, choice };
+        }
     }
+    let choice = sets.first_choice(set, is_first);
+    Transition { ends: in_match, begins: choice != NOTHING, choice }
+}
 
-    /// Forgets everything.
-    pub fn clear(&mut self) {
-        self.items.clear();
-    }
+/// The state behind a row of this set; `is_first` for a partition's first row.
+pub fn next_state(automaton: &Automaton, tables: &mut Tables, set: u32, is_first: bool, state: usize) -> usize {
+    transition(automaton, &mut tables.sets, set, is_first, state).state(automaton)
+}
 
-    /// Bytes on the heap.
-    pub fn memory_bytes(&self) -> usize {
-        self.items.capacity() * size_of::<u32>()
+/// Computes the item of a group and the state before it.
+pub fn item(automaton: &Automaton, tables: &mut Tables, group: u16, state: usize) -> Item {
+    let (row_sets, firsts) = tables.groups.row_sets(group);
+    let (mut state, mut matched) = (state, 0);
+    let mut item = Item { state: 0, flags: 0, variables: 0 };
+    for (at, set) in row_sets.into_iter().enumerate().take(tables.rows_a_group()) {
+        let done = transition(automaton, &mut tables.sets, u32::from(set), firsts >> at & 1 == 1, state);
+        state = done.state(automaton);
+        let flag = |is_set: bool, shift: u32, at: usize| u16::from(is_set) << shift << at;
+        item.flags |= flag(done.begins, Item::BEGINS, at) | flag(done.ends, Item::ENDS, at);
+        if let Some(position) = automaton.positions.get(state) {
+            item.flags |= flag(true, Item::MATCHED, at) | flag(position.excluded, Item::EXCLUDED, matched);
+            item.variables |= done.choice >> VARIABLE_SHIFT << (8 * matched);
+            matched += 1;
+        }
     }
-
-    /// Bytes on the heap with items of this number of sets.
-    pub fn bytes_of(&self, sets: usize) -> usize {
-        sets * self.states * size_of::<u32>()
-    }
+    item.state = state as u16;
+    item
 }

@@ -25,6 +25,6 @@ mod variables;
 pub use navigation::{At, MappedRows, NOWHERE, Navigation, mapped_counts};
 pub use partitions::{Partitions, Span};
 pub use skip::{Skip, SkipError, SkipProblem, Target};
-pub(crate) use symbols::{Codes, NARROW};
+pub(crate) use symbols::Codes;
 pub use symbols::{Symbols, SymbolsBuilder};
 pub use variables::VariableSet;

@@ -1,5 +1,7 @@
 //! Where partitions begin, and where matches lie in them.
 
+use std::ops::Range;
+
 use crate::memory::{self, OutOfMemory};
 
 /// Partitions laid one after another, as the rows where they begin and, last, the number of rows.
@@ -54,6 +56,11 @@ impl Partitions {
     /// The partition of a row.
     pub fn of_row(&self, row: usize) -> usize {
         self.0.partition_point(|&begin| begin <= row) - 1
+    }
+
+    /// Where some partitions begin, in order, and where the last of them ends.
+    pub fn borders(&self, numbers: &Range<usize>) -> &[usize] {
+        &self.0[numbers.start..=numbers.end]
     }
 
     /// The rows of one partition.
