@@ -135,11 +135,12 @@ def test_labels_of_every_form_give_the_same_matches() -> None:
 
 @pytest.mark.parametrize("value", ["texts", "decimals", "lists"])
 def test_reading_objects_ends_at_the_limit(value: str) -> None:
-    made: Any = {
+    makers: dict[str, Callable[[], list[Any]]] = {
         "texts": lambda: [f"text {number % 1000}" for number in range(ROWS)],
         "decimals": lambda: list(itertools.repeat(Decimal("1.25"), ROWS)),
         "lists": lambda: [[number] for number in range(500_000)],
-    }[value]()
+    }
+    made = makers[value]()
     frame = pd.DataFrame({"day": range(len(made)), "price": pd.Series(made, dtype=object)})
     sql = """SELECT * FROM t MATCH_RECOGNIZE (
         ORDER BY day MEASURES LAST(A.price) AS p PATTERN (A+) DEFINE A AS price IS NOT NULL)"""
