@@ -45,7 +45,9 @@ from rowpattern.errors import (
     UnknownVariableError,
     UnsupportedQueryError,
 )
-from rowpattern.sql import explain, match_recognize, match_recognize_async, warm_up
+from rowpattern.serving.asynchronous import match_recognize_async
+from rowpattern.serving.warm_up import warm_up
+from rowpattern.sql import explain, match_recognize
 
 # So that `import rowpattern` is enough to use them.
 from rowpattern import pattern_cache, production_config  # isort: skip # noqa: F401

@@ -133,9 +133,8 @@ def _conditions(questions: Sequence[Question], pairs: list[int]) -> tuple[pa.Tab
     table = first.table(pairs)
     if first.place.one_row:
         # The row that chooses the condition, with a pair of NULLs.
-        nothing = first.table([0] * len(pairs)).set_column(0, "p", table["p"])
-        both = pa.concat_tables([nothing, table])
-        table = both.take(pa.array([at for pair in range(len(pairs)) for at in (pair, len(pairs) + pair)]))
+        table = first.table([each for pair in pairs for each in (0, pair)])
+        table = table.set_column(0, "p", pa.array([pair for pair in pairs for _ in range(2)], pa.int64()))
     parts: list[pa.Table] = []
     chosen: list[int] = []
     written: list[tuple[str, bool]] = []

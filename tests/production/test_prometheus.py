@@ -45,10 +45,11 @@ sql = "SELECT * FROM t MATCH_RECOGNIZE (MEASURES A.x AS secret_measure PATTERN (
 explodes = '''SELECT * FROM t MATCH_RECOGNIZE (
     MEASURES COUNT(*) AS n PATTERN ((A | B)+ C) DEFINE A AS SUM(A.x) > -1, C AS SUM(A.x) = 0.123)'''
 for text, table, seconds in (
-    (sql, {"x": [1, 2]}, 60),
-    (sql, {"x": [3, 4]}, 60),
     ("SELECT", {"x": [1]}, 60),
+    # Its connection is closed with it.
     (explodes, {"x": [1.0 + 1 / (number + 3) for number in range(60)]}, 0.1),
+    (sql, {"x": [1, 2]}, 60),
+    (sql.replace("*", "secret_measure + 1 AS s"), {"x": [3, 4]}, 60),
 ):
     try:
         rowpattern.match_recognize(text, pa.table(table), timeout_seconds=seconds)

@@ -20,6 +20,7 @@ import rowpattern
 from rowpattern import QueryLimitError, match_recognize
 from rowpattern.production_config import reload, reset_config
 from rowpattern.sql.runtime.admission import query_figures
+from rowpattern.sql.runtime.ownership import owned_kinds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -48,14 +49,14 @@ def system_threads() -> int:
 @pytest.mark.skipif(sys.platform != "linux", reason="counts threads in /proc")
 def test_threads_of_the_system_do_not_grow_with_clients() -> None:
     reload(max_concurrent_queries=2)
-    wanted = match_recognize(AROUND, prices()).to_pylist()
+    wanted = match_recognize(FALLS, prices()).to_pylist()
     most = {}
     for clients in (4, 48):
         before, seen = system_threads(), 0
 
         def ask(_: int) -> Any:
             nonlocal seen
-            answer = match_recognize(AROUND, prices()).to_pylist()
+            answer = match_recognize(FALLS, prices()).to_pylist()
             seen = max(seen, system_threads())
             return answer
 
@@ -134,11 +135,12 @@ def test_labels_of_every_form_give_the_same_matches() -> None:
 
 @pytest.mark.parametrize("value", ["texts", "decimals", "lists"])
 def test_reading_objects_ends_at_the_limit(value: str) -> None:
-    made: Any = {
+    makers: dict[str, Callable[[], list[Any]]] = {
         "texts": lambda: [f"text {number % 1000}" for number in range(ROWS)],
         "decimals": lambda: list(itertools.repeat(Decimal("1.25"), ROWS)),
         "lists": lambda: [[number] for number in range(500_000)],
-    }[value]()
+    }
+    made = makers[value]()
     frame = pd.DataFrame({"day": range(len(made)), "price": pd.Series(made, dtype=object)})
     sql = """SELECT * FROM t MATCH_RECOGNIZE (
         ORDER BY day MEASURES LAST(A.price) AS p PATTERN (A+) DEFINE A AS price IS NOT NULL)"""
@@ -146,6 +148,16 @@ def test_reading_objects_ends_at_the_limit(value: str) -> None:
     with pytest.raises(QueryLimitError):
         match_recognize(sql, frame, timeout_seconds=0.05)
     assert time.perf_counter() - begun < 2.5
+
+
+def test_what_duckdb_holds_after_large_queries_is_released() -> None:
+    match_recognize(AROUND, prices())
+    resting = owned_kinds().count("DuckDBPyConnection")
+    assert resting
+    for _ in range(3):
+        match_recognize(AROUND, prices(1_200_000))
+    # Their connections were closed with them.
+    assert owned_kinds().count("DuckDBPyConnection") <= resting
 
 
 def test_a_cold_burst_is_answered_once_planned() -> None:

@@ -164,7 +164,7 @@ def check(random_: random.Random, rows: int, kinds: int) -> None:  # noqa: PLR09
     case = Case(random_, rows)
     names = case.pattern.variables
     per_row = random_.random() < 0.7
-    flags = {name: per_row and random_.random() < 0.5 for name in ("excluded", "empty", "unmatched")}
+    flags: dict[str, Any] = {name: per_row and random_.random() < 0.5 for name in ("excluded", "empty", "unmatched")}
     of_matches = [(at, start, None) for at, (start, *_) in enumerate(case.found)]
     items = case.items(**flags) if per_row else of_matches
     core = AnswerItems(

@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 from opentelemetry.trace import SpanKind, Status, StatusCode, TracerProvider, get_tracer_provider, set_span_in_context
@@ -76,9 +75,8 @@ def trace_queries(
 
 def _trace_steps(tracer: Tracer, report: QueryReport, span: Span) -> None:
     within = set_span_in_context(span)
-    now = time.perf_counter()
     for step in report.steps:
-        begun = _nanoseconds(report.ended - (now - step.begun))
+        begun = _nanoseconds(report.ended - (report.clock - step.begun))
         child = tracer.start_span(
             f"match_recognize {step.name}",
             within,

@@ -27,17 +27,15 @@ from rowpattern._core import CancelToken, QueryRun
 from rowpattern.config.process import get_config
 from rowpattern.config.values import threads as read_threads
 from rowpattern.errors import ConfigurationError
-from rowpattern.sql.asynchronous import match_recognize_async
 from rowpattern.sql.first_use import module, query_module
 from rowpattern.sql.runtime.reports import report_end
-from rowpattern.sql.warming import warm_up
 
 if TYPE_CHECKING:
     from rowpattern.patterns import MatchIterator
     from rowpattern.sql.execute.explanation import Explanation
     from rowpattern.sql.runtime.context import ExecutionContext, Progress
 
-__all__ = ["explain", "match_recognize", "match_recognize_async", "warm_up"]
+__all__ = ["explain", "match_recognize"]
 
 
 def match_recognize(

@@ -141,6 +141,7 @@ impl AnswerItems {
     /// Takes time linear in the items, and, where navigation names variables, in the rows of matches; the interpreter is
     /// released meanwhile.
     #[pyo3(signature = (reads, columns, *, threads = 1, timeout_seconds = None, memory_limit_mb = None, cancel = None))]
+    #[expect(clippy::too_many_arguments, reason = "Python's keyword arguments")]
     fn read(
         &self,
         py: Python<'_>,
@@ -208,6 +209,7 @@ impl AnswerItems {
     /// Takes time linear in the rows of matches; the interpreter is released meanwhile. Sums of floating point numbers are
     /// added in the order of rows.
     #[pyo3(signature = (aggregates, columns, *, threads = 1, timeout_seconds = None, memory_limit_mb = None, cancel = None))]
+    #[expect(clippy::too_many_arguments, reason = "Python's keyword arguments")]
     fn aggregate(
         &self,
         py: Python<'_>,

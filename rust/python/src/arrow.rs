@@ -333,7 +333,7 @@ impl Text {
         match self {
             Self::Small { offsets, bytes } => throughout(offsets, bytes, rows),
             Self::Large { offsets, bytes } => throughout(offsets, bytes, rows),
-            Self::Views { .. } => false,
+            Self::Views { .. } => rows.into_iter().all(|row| self.bytes(row).is_some_and(<[u8]>::is_ascii)),
         }
     }
 }

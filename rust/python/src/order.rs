@@ -1,15 +1,18 @@
 //! The order of rows by columns of Arrow.
 
+use std::ops::Range;
+
 use arrow_buffer::NullBuffer;
 use arrow_schema::{DataType, TimeUnit};
 use pyo3::prelude::*;
 use rowpattern_core::budget::Stopped;
 use rowpattern_core::order::{
-    BitSlice, KeyChunk, KeyTexts, KeyValues, OrderError, RowOrder, SortKey, order as order_rows,
+    BitSlice, KeyChunk, KeyTexts, KeyValues, LONG, MOST_SHORT_BYTES, OrderError, RowOrder, Short, SortKey,
+    order as order_rows, short_of,
 };
 use rowpattern_macros::catch_panics;
 
-use super::arrow::{ArrowArray, Failure, FixedBytes, FixedValues, Integers, StoredValues, Text, Values};
+use super::arrow::{ArrowArray, Failure, FixedBytes, FixedValues, Integers, StoredValues, Text, Values, index};
 use super::cancel_argument::{Cancel, account};
 use super::decoder::same_memory;
 use super::errors::rows_error;
@@ -23,6 +26,58 @@ const DAY_MILLISECONDS: i64 = 86_400_000;
 impl KeyTexts for Text {
     fn bytes_of(&self, row: usize) -> Option<&[u8]> {
         self.bytes(row)
+    }
+
+    fn shorts(&self, rows: Range<usize>, valid: Option<BitSlice<'_>>, found: &mut Vec<Short>) -> Result<(), usize> {
+        let each = |row: usize, bounds: Option<(usize, usize)>, bytes: &[u8]| {
+            let is_null = || valid.is_some_and(|valid| !valid.get(row));
+            let Some((begin, end)) = bounds.filter(|(begin, end)| begin <= end) else {
+                return if is_null() { Ok(LONG) } else { Err(row) };
+            };
+            let length = end - begin;
+            if length > MOST_SHORT_BYTES {
+                return Ok(LONG);
+            }
+            if let Some(following) = bytes.get(begin..).and_then(<[u8]>::first_chunk) {
+                return Ok(short_of(following, length));
+            }
+            let mut last = [0; 16];
+            match (bytes.get(begin..end), last.get_mut(..length)) {
+                (Some(text), Some(last)) => last.copy_from_slice(text),
+                _ if is_null() => {}
+                _ => return Err(row),
+            }
+            Ok(short_of(&last, length))
+        };
+        macro_rules! shorts {
+            ($offsets:expr, $bytes:expr) => {{
+                let offset = |row: usize| $offsets.get(row).and_then(|&offset| index(offset));
+                let mut begin = offset(rows.start);
+                for row in rows {
+                    let end = offset(row + 1);
+                    found.push(each(row, begin.zip(end), $bytes)?);
+                    begin = end;
+                }
+            }};
+        }
+        match self {
+            Self::Small { offsets, bytes } => shorts!(offsets, bytes),
+            Self::Large { offsets, bytes } => shorts!(offsets, bytes),
+            Self::Views { .. } => {
+                for row in rows {
+                    let text = if valid.is_none_or(|valid| valid.get(row)) { self.bytes(row).ok_or(row)? } else { &[] };
+                    let mut bytes = [0; 16];
+                    found.push(match bytes.get_mut(..text.len()).filter(|own| own.len() <= MOST_SHORT_BYTES) {
+                        Some(own) => {
+                            own.copy_from_slice(text);
+                            short_of(&bytes, text.len())
+                        }
+                        None => LONG,
+                    });
+                }
+            }
+        }
+        Ok(())
     }
 }
 

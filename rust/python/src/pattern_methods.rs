@@ -116,6 +116,7 @@ impl Pattern {
         text_signature = "($self, rows, *, partitions=None, skip='past last row', conditions=None, \
                           timeout_seconds=None, memory_limit_mb=None, cancel=None)"
     )]
+    #[expect(clippy::too_many_arguments, reason = "Python's keyword arguments")]
     fn find_iter(
         slf: &Bound<'_, Self>,
         rows: &Bound<'_, PyAny>,
@@ -154,6 +155,7 @@ impl Pattern {
         text_signature = "($self, rows, *, partitions=None, skip='past last row', threads=1, timeout_seconds=None, \
                           memory_limit_mb=None, cancel=None)"
     )]
+    #[expect(clippy::too_many_arguments, reason = "Python's keyword arguments")]
     fn find_all(
         slf: &Bound<'_, Self>,
         rows: &Bound<'_, PyAny>,
@@ -182,6 +184,7 @@ impl Pattern {
         text_signature = "($self, rows, *, partitions=None, skip='past last row', threads=1, timeout_seconds=None, \
                           memory_limit_mb=None, cancel=None)"
     )]
+    #[expect(clippy::too_many_arguments, reason = "Python's keyword arguments")]
     fn spans(
         slf: &Bound<'_, Self>,
         rows: &Bound<'_, PyAny>,
@@ -209,6 +212,7 @@ impl Pattern {
         text_signature = "($self, rows, *, partitions=None, skip='past last row', threads=1, timeout_seconds=None, \
                           memory_limit_mb=None, cancel=None)"
     )]
+    #[expect(clippy::too_many_arguments, reason = "Python's keyword arguments")]
     fn count(
         slf: &Bound<'_, Self>,
         rows: &Bound<'_, PyAny>,

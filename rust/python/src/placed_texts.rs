@@ -33,7 +33,7 @@ use super::numbers::optional_number;
 ///     QueryLimitError: a limit was passed.
 ///     MemoryError: there is not enough memory.
 ///
-/// Takes time linear in the rows, with the interpreter's lock held.
+/// Takes time linear in the rows, with the interpreter's lock held, some milliseconds at a time.
 ///
 /// Example:
 ///     >>> import numpy as np, pyarrow as pa

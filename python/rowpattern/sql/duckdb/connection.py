@@ -40,6 +40,9 @@ __all__ = ["Database", "abandoned_queries", "database", "relation_reader", "spil
 
 # The most idle connections that are kept.
 _MOST_RESTING = 4
+# After a query over more rows its connection is closed: DuckDB may hold hundreds of megabytes as long as it is open.
+# Making another one takes little beside such a query.
+_MOST_ROWS_RESTING = 1 << 20
 
 # Two threads that sorted 5 GB in 256 MB ran out of it; one did not.
 _SORT_MB_A_THREAD = 192
@@ -69,7 +72,7 @@ def abandoned_queries() -> int:
     """Return how many queries passed a limit or were given up, and go on in the background as DuckDB has not stopped.
 
     At most as many as this process has cores, or 4 where it has fewer, go on while more are begun: a further one waits
-    until one of them has ended, and when its own time is over it fails with `QueryLimitError`.
+    until one of them has ended, and when its own time is over it fails with `QueryBusyError`.
     """
     return _supervised.abandoned
 
@@ -168,7 +171,8 @@ class Database:
                 raise
         self.end(error)
         refused = isinstance(error, RowPatternError) and not isinstance(error, QueryLimitError)
-        if error is not None and not (refused and self.forgotten()):
+        broken = error is not None and not (refused and self.forgotten())
+        if broken or self._context.read_rows > _MOST_ROWS_RESTING:
             self.close()
         elif self._taken is not None and self.own:
             _put_back(self._limits, self._taken)

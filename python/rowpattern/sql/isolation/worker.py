@@ -109,6 +109,9 @@ class _OpenedTable(Table):
             found = self._columns[name] = self._caller.ask(column=[self.given, name]).column(0)
         return found
 
+    def texts(self, name: str) -> None:  # noqa: ARG002 - a column crosses once, checked
+        return None
+
     def arrow(self) -> pa.Table:
         if self._whole is None:
             self._whole = self._caller.ask(whole=self.given)
@@ -274,7 +277,7 @@ def _answered(question: dict[str, Any], caller: _Caller, memory: _Memory) -> tup
 
 
 def _steps(context: ExecutionContext) -> list[list[Any]]:
-    return [[step.name, step.rows, step.seconds] for step in context.steps]
+    return [[step.name, step.rows, step.seconds, step.begun] for step in context.steps]
 
 
 def _sent(answer: Answer) -> tuple[list[dict[str, Any]], pa.Table]:

@@ -47,6 +47,7 @@ class QueryReport(NamedTuple):
     Attributes:
         sql: its text.
         ended: when, by `time.time`.
+        clock: when, by `time.perf_counter`, as steps say when they began.
         seconds: how long it took, its wait for a place included; of a stream without the time of its caller.
         waited_seconds: how long it had no place: it waited for one, or for what others computed.
         steps: what was done. Of those that were not ended there is nothing.
@@ -60,6 +61,7 @@ class QueryReport(NamedTuple):
 
     sql: str
     ended: float
+    clock: float
     seconds: float
     waited_seconds: float
     steps: tuple[Step, ...]
@@ -97,10 +99,12 @@ def report_end(sql: str, context: ExecutionContext, error: BaseException | None)
     """Tell who wants to know that a query has ended."""
     if not _observers:
         return
-    seconds = time.perf_counter() - context.begun
+    clock = time.perf_counter()
+    seconds = clock - context.begun
     report = QueryReport(
         sql,
         time.time(),
+        clock,
         seconds,
         max(0.0, seconds - context.run.worked_seconds),
         tuple(context.steps),

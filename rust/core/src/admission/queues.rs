@@ -94,7 +94,7 @@ impl Queues {
         self.running = self.running.saturating_sub(1);
         let worked = i64::try_from(worked.as_micros()).unwrap_or(MOST_DEBT);
         self.long_credit = if !is_long {
-            self.long_credit.saturating_add(worked / (LONG_PART - 1)).min(0)
+            self.long_credit.saturating_add(worked / (LONG_PART - 1) + 1).min(0)
         } else if self.queue.is_empty() {
             // Nobody else wanted the time.
             self.long_credit

@@ -10,7 +10,7 @@ use super::batch::{BATCH_ROWS, Batch};
 use super::columns::ValueColumn;
 use super::row_symbols::{LEAST_ROWS_A_THREAD, RowCondition, SymbolsError, table_rows};
 use crate::budget::{Budget, Tick};
-use crate::order::{BitSlice, Dictionary, Hasher, KeyTexts, MOST_SHORT_BYTES, Short, short};
+use crate::order::{BitSlice, Dictionary, Hasher, KeyTexts, LONG, Short};
 use crate::rows::{Partitions, SymbolsBuilder, SymbolsPiece, VariableSet};
 use crate::threads::{Worker, in_threads, started};
 
@@ -135,13 +135,10 @@ struct Seen<'s, 't> {
     /// Short texts that were seen lately, at places that follow from them, and their codes.
     recent: [(Short, u16); RECENT],
     /// Of a batch.
-    texts: Vec<&'t [u8]>,
+    keys: Vec<Short>,
     /// Of a batch: the number of the text, counted from 1; 0 is NULL.
     codes: Vec<u16>,
 }
-
-/// No text's key: short ones are shorter.
-const NO_TEXT: Short = (0, u64::MAX);
 
 impl<'s, 't> Seen<'s, 't> {
     fn new(program: &'s TextProgram<'s>, hasher: &'s Hasher, budget: &'s Budget) -> Self {
@@ -152,8 +149,8 @@ impl<'s, 't> Seen<'s, 't> {
             dictionary: Dictionary::new(),
             failing: Vec::new(),
             of_null: None,
-            recent: [(NO_TEXT, 0); RECENT],
-            texts: Vec::new(),
+            recent: [(LONG, 0); RECENT],
+            keys: Vec::new(),
             codes: Vec::new(),
         }
     }
@@ -166,31 +163,39 @@ impl<'s, 't> Seen<'s, 't> {
         first: usize,
         symbols: &mut SymbolsPiece<'_>,
     ) -> Result<(), SymbolsError> {
-        let is_null = |row: usize| chunk.texts.is_none() || chunk.valid.is_some_and(|valid| !valid.get(row));
-        self.texts.clear();
-        match chunk.texts {
-            Some(texts) => {
-                texts.slices(rows.clone(), chunk.valid, &mut self.texts).map_err(|_| SymbolsError::Text)?;
-            }
-            None => self.texts.resize(rows.len(), &[]),
-        }
+        let is_null = |row: usize| chunk.valid.is_some_and(|valid| !valid.get(row));
+        let Some(texts) = chunk.texts else {
+            return self.keep_each(&vec![None; rows.len()], first, symbols);
+        };
+        let text = |row: usize| texts.bytes_of(row).ok_or(SymbolsError::Text);
         if self.dictionary.len() >= MOST_TEXTS {
-            let text = |(&text, row)| if is_null(row) { Ok(None) } else { utf8(text).map(Some) };
-            let texts = self.texts.iter().zip(rows).map(text).collect::<Result<Vec<_>, _>>()?;
-            return self.program.each(&texts, |variable, holds| symbols.keep(variable, first, holds.iter().copied()));
+            let each = rows.map(|row| if is_null(row) { Ok(None) } else { utf8(text(row)?).map(Some) });
+            return self.keep_each(&each.collect::<Result<Vec<_>, _>>()?, first, symbols);
         }
+        let mut keys = std::mem::take(&mut self.keys);
+        keys.clear();
+        texts.shorts(rows.clone(), chunk.valid, &mut keys).map_err(|_| SymbolsError::Text)?;
         self.codes.clear();
-        let may_be_null = chunk.texts.is_none() || chunk.valid.is_some();
-        for (at, row) in rows.enumerate() {
-            let Some(&text) = self.texts.get(at) else { break };
-            let code = if may_be_null && is_null(row) { self.null()? } else { self.code(text)? };
+        for (row, &key) in rows.zip(&keys) {
+            let code = if is_null(row) { self.null()? } else { self.code(key, || text(row))? };
             self.codes.push(code);
         }
+        self.keys = keys;
         let of_null = self.of_null.unwrap_or_default();
         let of_text = |code: u16| self.failing.get(usize::from(code).wrapping_sub(1));
         let sets = self.codes.iter().map(|&code| of_text(code).unwrap_or(&of_null));
         symbols.without(first, sets);
         Ok(())
+    }
+
+    /// As [`Self::keep`], without looking texts up.
+    fn keep_each(
+        &self,
+        texts: &[Option<&str>],
+        first: usize,
+        symbols: &mut SymbolsPiece<'_>,
+    ) -> Result<(), SymbolsError> {
+        self.program.each(texts, |variable, holds| symbols.keep(variable, first, holds.iter().copied()))
     }
 
     fn null(&mut self) -> Result<u16, SymbolsError> {
@@ -201,20 +206,17 @@ impl<'s, 't> Seen<'s, 't> {
     }
 
     #[inline]
-    fn code(&mut self, text: &'t [u8]) -> Result<u16, SymbolsError> {
-        if text.len() > MOST_SHORT_BYTES {
-            return self.looked_up(text);
-        }
-        let key = short(text);
+    fn code(&mut self, key: Short, text: impl Fn() -> Result<&'t [u8], SymbolsError>) -> Result<u16, SymbolsError> {
         // The top bits of a product depend on all bits of the other number.
         let mixed = (key.0 ^ key.1.rotate_left(29)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         let place = (mixed >> 56) as usize & (RECENT - 1);
         if let Some((known, code)) = self.recent.get(place)
             && *known == key
+            && key != LONG
         {
             return Ok(*code);
         }
-        let code = self.looked_up(text)?;
+        let code = self.looked_up(text()?)?;
         if let Some(recent) = self.recent.get_mut(place) {
             *recent = (key, code);
         }

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use super::dictionary::{LONG, MOST_SHORT_BYTES, Short, short};
+
 /// Bits of a buffer, as Arrow has booleans and validity: the lowest bit of a byte is the first.
 #[derive(Debug, Clone, Copy)]
 pub struct BitSlice<'a> {
@@ -38,6 +40,16 @@ pub trait KeyTexts: Sync {
     ) -> Result<(), usize> {
         for row in rows {
             found.push(if valid.is_none_or(|valid| valid.get(row)) { self.bytes_of(row).ok_or(row)? } else { &[] });
+        }
+        Ok(())
+    }
+
+    /// As [`Self::slices`], short ones as numbers of their own and [`LONG`] for the others.
+    fn shorts(&self, rows: Range<usize>, valid: Option<BitSlice<'_>>, found: &mut Vec<Short>) -> Result<(), usize> {
+        for row in rows {
+            let there = valid.is_none_or(|valid| valid.get(row));
+            let text = if there { self.bytes_of(row).ok_or(row)? } else { &[] };
+            found.push(if text.len() <= MOST_SHORT_BYTES { short(text) } else { LONG });
         }
         Ok(())
     }

@@ -15,6 +15,9 @@ pub const MOST_SHORT_BYTES: usize = 15;
 /// A short text as a number of its own, zeros behind it and its length last.
 pub type Short = (u64, u64);
 
+/// What stands for longer texts, which no short one is.
+pub const LONG: Short = (0, u64::MAX);
+
 /// Different texts, numbered in the order in which they were seen.
 pub struct Dictionary<'a> {
     /// Short texts stand in their table, so that looking one up reads memory in one place.
@@ -122,6 +125,15 @@ pub fn short(text: &[u8]) -> Short {
     (first_bytes(text), rest | text.len() as u64)
 }
 
+/// As [`short`], of the first bytes of sixteen: so many, at most [`MOST_SHORT_BYTES`], which others follow.
+#[inline]
+pub fn short_of(bytes: &[u8; 16], length: usize) -> Short {
+    let both = u128::from_be_bytes(*bytes);
+    // Without a branch, which no processor foresees where lengths differ.
+    let kept = both & !u128::MAX.checked_shr(8 * length as u32).unwrap_or(0);
+    ((kept >> u64::BITS) as u64, kept as u64 | length as u64)
+}
+
 /// The first eight bytes as a number, zeros behind shorter texts.
 #[inline]
 pub fn first_bytes(text: &[u8]) -> u64 {
@@ -155,6 +167,12 @@ mod tests {
         texts.sort();
         texts.dedup();
         let numbers: Vec<_> = texts.iter().map(|text| short(text)).collect();
+        for (text, &number) in texts.iter().zip(&numbers) {
+            let mut bytes = [b'?'; 16];
+            bytes[..text.len()].copy_from_slice(text);
+            assert_eq!(short_of(&bytes, text.len()), number, "{text:?}");
+            assert_ne!(number, LONG);
+        }
         assert!(numbers.is_sorted_by(|one, next| one < next), "{numbers:?}");
     }
 }

@@ -34,9 +34,10 @@ mod work;
 use std::ops::Range;
 
 pub use columns::{BitSlice, KeyChunk, KeyTexts, KeyValues, SortKey};
+pub use dictionary::{LONG, MOST_SHORT_BYTES, Short, short_of};
 
 use self::buckets::{Sorted, sort};
-pub(crate) use self::dictionary::{Dictionary, Hasher, MOST_SHORT_BYTES, Short, short};
+pub(crate) use self::dictionary::{Dictionary, Hasher};
 use self::scan::starts_in_order;
 use self::word::{RowCodes, Word, words};
 use self::work::{MORSEL_ROWS, Parts, Work};

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from rowpattern.sql import match_recognize
+from rowpattern.sql.first_use import query_module
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -37,9 +40,6 @@ def warm_up(queries: Iterable[str | tuple[str, Any]] = ()) -> int:
     >>> rowpattern.warm_up([(sql, pa.schema({"day": pa.date32(), "price": pa.float64()}))])
     1
     """
-    from rowpattern.sql import match_recognize
-    from rowpattern.sql.first_use import query_module
-
     module = query_module()
     from rowpattern.sql.bind.clause import compiled_pattern
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rowpattern._core import CancelToken
 from rowpattern.config.process import get_config
+from rowpattern.sql import answered, execution_context
 
 if TYPE_CHECKING:
     import concurrent.futures
@@ -81,8 +82,6 @@ async def match_recognize_async(
         print(asyncio.run(main()).to_pylist())
     """
     import asyncio
-
-    from rowpattern.sql import answered, execution_context
 
     token = CancelToken(cancel)
     context = execution_context(memory_limit_mb, timeout_seconds, threads, progress, time_zone, token)

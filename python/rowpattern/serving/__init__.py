@@ -1,0 +1,1 @@
+"""For services: queries that are awaited, and planned before there is traffic."""

@@ -1,0 +1,89 @@
+"""Nothing that DuckDB computes over two rows is refused in DEFINE: every function, with arguments that it takes."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING
+
+import duckdb
+import pyarrow as pa
+import pytest
+
+from rowpattern import match_recognize
+from rowpattern.sql.duckdb.functions import AROUND_CLAUSES, LAMBDA_FUNCTIONS, NAMES_FIELDS, SCALARS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TABLE = pa.table(
+    {
+        "o": [1, 2],
+        "i": pa.array([3, 5], pa.int32()),
+        "d": [1.5, 2.5],
+        "s": ["abc", "b-c"],
+        "ts": pa.array([0, 10**12], pa.timestamp("us")),
+        "l": [[1, 2], [3]],
+        "b": [True, False],
+        "day": pa.array([1, 400], pa.date32()),
+        "iv": pa.array([10**6, 10**9], pa.duration("us")),
+        "bl": [b"ab", b"c"],
+        "m": pa.array([[("k", 1)], [("j", 2)]], pa.map_(pa.string(), pa.int64())),
+        "st": [{"a": 1, "b": "x"}, {"a": 2, "b": "y"}],
+        "fl": pa.array([[1.0, 2.0], [3.0, 4.0]], pa.list_(pa.float32(), 2)),
+    }
+)
+COLUMNS = [name for name in TABLE.column_names if name != "o"]
+PARTS = 10
+QUERY = "SELECT * FROM t MATCH_RECOGNIZE (ORDER BY o MEASURES 1 AS m PATTERN (A B) DEFINE B AS {})"
+# Of each number of arguments so many ways to call a function are tried, and so many that DuckDB computes are asked.
+TRIED = 150
+ASKED = 2
+
+
+@pytest.fixture(scope="module")
+def connection() -> Iterator[duckdb.DuckDBPyConnection]:
+    made = duckdb.connect()
+    made.register("t", TABLE)
+    both = ", ".join(
+        f"(SELECT {name} FROM t WHERE o = 1) AS A_{name}, (SELECT {name} FROM t WHERE o = 2) AS {name}"
+        for name in COLUMNS
+    )
+    made.execute(f"CREATE TABLE two AS SELECT {both}")
+    yield made
+    made.close()
+
+
+def calls(function: str) -> Iterator[list[tuple[str, str]]]:
+    """Give ways to call a function, as it stands in DEFINE and as over columns of two rows."""
+    for count in (1, 2, 3, 0):
+        every = itertools.islice(itertools.product(COLUMNS, repeat=count), TRIED)
+        yield [
+            (
+                f'"{function}"({", ".join([*(f"A.{each}" for each in names[:1]), *names[1:]])})',
+                f'"{function}"({", ".join([*(f"A_{each}" for each in names[:1]), *names[1:]])})',
+            )
+            for names in every
+        ]
+
+
+def is_computed(connection: duckdb.DuckDBPyConnection, sql: str) -> bool:
+    try:
+        connection.sql(f"SELECT {sql} FROM two").fetchall()
+    except (duckdb.Error, UnicodeDecodeError, ValueError, OverflowError):
+        return False
+    return True
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_it_is_computed_in_define(connection: duckdb.DuckDBPyConnection, part: int) -> None:
+    asked = 0
+    # Of two rows' columns of one name a struct cannot be made: the names are those of its fields.
+    left = SCALARS - AROUND_CLAUSES - set(LAMBDA_FUNCTIONS) - set(NAMES_FIELDS)
+    for function in sorted(left)[part::PARTS]:
+        for ways in calls(function):
+            computed = (ours for ours, theirs in ways if is_computed(connection, theirs))
+            for call in itertools.islice(computed, ASKED):
+                condition = f"({call}) IS NOT NULL OR ({call}) IS NULL"
+                assert match_recognize(QUERY.format(condition), TABLE).num_rows == 1, call
+                asked += 1
+    assert asked > 40
