@@ -124,15 +124,16 @@ def match_recognize(
     time linear in the rows where they are in order already, O(n log n) otherwise, and what DuckDB takes for the rest.
     """
     query_module()
+    # Imports do not count in the query's time.
+    stream_query = module("execute.stream").stream_query if stream else None
     context = execution_context(memory_limit_mb, timeout_seconds, threads, progress, time_zone, cancel)
-    if not stream:
+    if stream_query is None:
         return answered(sql, data, tables, context, isolation)
     isolated = _isolated(isolation)
     if stream is not True and stream != "in order":
         raise ConfigurationError(f'stream is {stream!r}; allowed are True, False and "in order"')
     if isolated:
         raise ConfigurationError('isolation="process" answers whole tables; leave out stream, or isolation')
-    stream_query = module("execute.stream").stream_query
     with context.admitted():
         return stream_query(sql, data, tables, context, in_order=stream == "in order")
 
