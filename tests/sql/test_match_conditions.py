@@ -352,3 +352,12 @@ def test_an_error_that_is_wanted_is_raised(condition: str, message: str) -> None
     large = pa.array([decimal.Decimal(10**38 - 1), decimal.Decimal(2)], pa.decimal128(38, 0))
     with pytest.raises(QueryError, match=message):
         matches_two_rows(condition, PAIR.append_column("d", large))
+
+
+@pytest.mark.parametrize("kind", [pa.binary(2), pa.binary(), pa.large_binary()])
+def test_binary_values_of_every_arrow_type_are_blobs(kind: pa.DataType) -> None:
+    """An aggregate that is computed beside a row's value has the text that DuckDB gives it."""
+    table = pa.table({"o": [1, 2], "v": pa.array([b"aa", None], kind), "e": ["(aa, aa)"] * 2})
+    query = """SELECT * FROM t MATCH_RECOGNIZE (ORDER BY o MEASURES count(*) AS n PATTERN (A B)
+        DEFINE B AS (max((A.v, A.v)))::VARCHAR IS NOT DISTINCT FROM e)"""
+    assert match_recognize(query, table)["n"].to_pylist() == [2]

@@ -69,6 +69,8 @@ def duckdb_type(kind: pa.DataType) -> str | None:
         return "INTERVAL"
     if types.is_decimal128(kind) or types.is_decimal32(kind) or types.is_decimal64(kind):
         return f"DECIMAL({kind.precision},{kind.scale})" if kind.scale >= 0 else None
+    if types.is_fixed_size_binary(kind):
+        return "BLOB"
     if types.is_dictionary(kind):
         return None if kind.ordered else duckdb_type(kind.value_type)
     if types.is_list(kind) or types.is_large_list(kind):
