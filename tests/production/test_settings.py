@@ -225,7 +225,7 @@ def test_files_that_are_damaged(name: str, content: bytes, message: str, tmp_pat
     with pytest.raises(FileNotFoundError):
         MatchRecognizeConfig.from_file(tmp_path / "none.json")
     with pytest.raises(
-        rowpattern.ConfigurationError, match=r"MR_CONFIG_FILE is '.*', which cannot be read: No such file"
+        rowpattern.ConfigurationError, match=r"MR_CONFIG_FILE is '.*, which cannot be read: No such file"
     ):
         MatchRecognizeConfig.from_env({"MR_CONFIG_FILE": str(tmp_path / "none.json")})
 

@@ -102,7 +102,8 @@ def test_many_partitions_are_asked_for_together() -> None:
     counts = ("counts", [3] * 1000)
     matches = conditions_of(values, ABOVE_A).match({"A": [True] * 3000}, partitions=counts, compute=compute)
     assert len(matches) == 1000
-    assert len(compute.asked) <= 3
+    # Some hundreds of partitions wait at once.
+    assert len(compute.asked) <= 5
     columns, asked = compute.asked[0]
     assert asked == 1000
     assert columns[0].to_pylist()[:3] == [1, 4, 7]

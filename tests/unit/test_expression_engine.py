@@ -345,7 +345,6 @@ def test_columns_from_every_arrow_type() -> None:
         ("TINYINT", pa.array([300])),
         ("BIGINT", pa.array([1.5])),
         ("DECIMAL(3,1)", pa.array([1], pa.decimal128(9, 2))),
-        ("DECIMAL(2,0)", pa.array([100], pa.decimal128(9, 0))),
         ("DATE", pa.array([1])),
         ("VARCHAR", pa.array([b"a"])),
         ("BIGINT", pa.array([1, 2])),

@@ -1,6 +1,6 @@
 //! What the transducer finds in a block of rows, as bits, and the positions of these bits.
 
-use super::groups::{Item, Items, UNKNOWN_STATE};
+use super::groups::{GroupItem, GroupItems, UNKNOWN_STATE};
 use super::sink::Block;
 
 /// The most rows of a block; a power of two.
@@ -75,7 +75,7 @@ impl Collected {
     /// `VARIABLES`: whether matched rows are wanted; `EXCLUDED`: whether it is wanted which of them stand in an exclusion.
     pub fn follow<const VARIABLES: bool, const EXCLUDED: bool>(
         &mut self,
-        items: Items<'_>,
+        items: GroupItems<'_>,
         numbers: &[u16],
         mut state: usize,
     ) -> (usize, usize) {
@@ -108,10 +108,10 @@ impl Collected {
     pub fn gather<const ROWS: usize>(&mut self, finds_empty: bool) {
         let (mut words, mut begun) = (0, 0);
         for flags in self.flags[..self.groups].chunks(64 / ROWS) {
-            let begins = bits::<ROWS>(flags, Item::BEGINS);
+            let begins = bits::<ROWS>(flags, GroupItem::BEGINS);
             self.begins[words] = begins;
-            self.ends[words] = bits::<ROWS>(flags, Item::ENDS);
-            self.empties[words] = if finds_empty { begins & !bits::<ROWS>(flags, Item::MATCHED) } else { 0 };
+            self.ends[words] = bits::<ROWS>(flags, GroupItem::ENDS);
+            self.empties[words] = if finds_empty { begins & !bits::<ROWS>(flags, GroupItem::MATCHED) } else { 0 };
             begun += begins.count_ones() as usize;
             words += 1;
             self.begun[words] = begun;

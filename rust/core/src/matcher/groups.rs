@@ -18,7 +18,7 @@ pub const UNKNOWN_STATE: u16 = u16::MAX;
 
 /// What the backward pass does at a group.
 #[derive(Debug, Clone, Copy)]
-pub struct Step {
+pub struct GroupStep {
     /// The set of the group's first row.
     pub set: u16,
     /// The group's number.
@@ -26,11 +26,11 @@ pub struct Step {
 }
 
 /// A step that is not known yet.
-pub const UNKNOWN_STEP: Step = Step { set: 0, group: UNKNOWN_GROUP };
+pub const UNKNOWN_STEP: GroupStep = GroupStep { set: 0, group: UNKNOWN_GROUP };
 
 /// What the forward pass does at a group, by the state before it.
 #[derive(Debug, Clone, Copy)]
-pub struct Item {
+pub struct GroupItem {
     /// The state behind the group.
     pub state: u16,
     /// Four times four bits, for the group's rows in order.
@@ -39,7 +39,7 @@ pub struct Item {
     pub variables: u32,
 }
 
-impl Item {
+impl GroupItem {
     /// Where the bits stand that say at which rows a match begins, before which one ends, and which belong to one: where one
     /// begins and the row belongs to none, it is empty.
     pub const BEGINS: u32 = 0;
@@ -65,15 +65,15 @@ impl Item {
 
 /// The items of groups.
 #[derive(Debug, Clone, Copy)]
-pub struct Items<'g> {
-    items: &'g [Item],
+pub struct GroupItems<'g> {
+    items: &'g [GroupItem],
     states: usize,
 }
 
-impl<'g> Items<'g> {
+impl<'g> GroupItems<'g> {
     /// The items of a group by state; empty where none is known.
     #[inline]
-    pub fn of_group(self, group: u16) -> &'g [Item] {
+    pub fn of_group(self, group: u16) -> &'g [GroupItem] {
         let at = usize::from(group) * self.states;
         self.items.get(at..at + self.states).unwrap_or_default()
     }
@@ -93,13 +93,13 @@ pub struct Groups {
     /// There is room for `1 << set_bits` sets.
     set_bits: u32,
     /// At `symbol << set_bits | set`.
-    steps: Vec<Step>,
+    steps: Vec<GroupStep>,
     rows: Vec<RowSets>,
     /// Which rows begin a match where no other match holds them, as bits.
     begins: Vec<u8>,
     numbers: HashTable<u16>,
     /// What the forward pass does at a group: at `group * states + state`.
-    items: Vec<Item>,
+    items: Vec<GroupItem>,
     /// How many states there are before a row.
     states: usize,
 }
@@ -141,15 +141,15 @@ impl Groups {
     pub fn memory_bytes(&self, transduced: bool) -> usize {
         let items = if transduced { self.items.capacity().max(self.rows.len() * self.states) } else { 0 };
         self.symbols.memory_bytes()
-            + self.steps.capacity() * size_of::<Step>()
+            + self.steps.capacity() * size_of::<GroupStep>()
             + self.rows.capacity() * (size_of::<RowSets>() + size_of::<u8>())
             + self.numbers.capacity() * (size_of::<u16>() + size_of::<u8>())
-            + items * size_of::<Item>()
+            + items * size_of::<GroupItem>()
     }
 
     /// The step from a set behind a group of this symbol.
     #[inline]
-    pub fn step(&self, symbol: usize, set: u32) -> Step {
+    pub fn step(&self, symbol: usize, set: u32) -> GroupStep {
         self.steps.get(symbol << self.set_bits | set as usize).copied().unwrap_or(UNKNOWN_STEP)
     }
 
@@ -167,7 +167,7 @@ impl Groups {
     }
 
     /// Notes a step, of a symbol that there is and a set that there is room for.
-    pub fn set_step(&mut self, symbol: usize, set: u32, step: Step) {
+    pub fn set_step(&mut self, symbol: usize, set: u32, step: GroupStep) {
         let least = self.symbols.len() << self.set_bits;
         if self.steps.len() < least {
             self.steps.resize(least, UNKNOWN_STEP);
@@ -207,15 +207,15 @@ impl Groups {
     }
 
     /// What the forward pass does.
-    pub fn items(&self) -> Items<'_> {
-        Items { items: &self.items, states: self.states }
+    pub fn items(&self) -> GroupItems<'_> {
+        GroupItems { items: &self.items, states: self.states }
     }
 
     /// Notes an item.
-    pub fn set_item(&mut self, group: u16, state: usize, item: Item) {
+    pub fn set_item(&mut self, group: u16, state: usize, item: GroupItem) {
         let least = self.rows.len() * self.states;
         if self.items.len() < least {
-            self.items.resize(least, Item { state: UNKNOWN_STATE, flags: 0, variables: 0 });
+            self.items.resize(least, GroupItem { state: UNKNOWN_STATE, flags: 0, variables: 0 });
         }
         self.items[usize::from(group) * self.states + state] = item;
     }

@@ -10,14 +10,14 @@ const MOST_BYTES: usize = 1 << 20;
 
 /// The buffers.
 #[derive(Debug, Default)]
-pub struct Scratch {
+pub struct KeptBuffers {
     /// Of the backward pass.
     pub numbers: Kept<u16>,
     /// Of the transducer.
     pub collected: Option<Box<Collected>>,
 }
 
-impl Scratch {
+impl KeptBuffers {
     /// Bytes on the heap.
     pub fn memory_bytes(&self) -> usize {
         self.numbers.0.capacity() * size_of::<u16>()

@@ -25,6 +25,14 @@ pub const HASH_ITEM_BYTES: usize = 24;
 
 type ChoiceMap = HashMap<(u32, u32), u32, foldhash::fast::FixedState>;
 
+/// The most positions: for each group there is a row of all states.
+const MAX_POSITIONS: usize = 512;
+
+/// Whether an automaton has as few states as the tables can hold.
+pub fn fit_states(automaton: &Automaton) -> bool {
+    automaton.positions.len() <= MAX_POSITIONS
+}
+
 /// See the module.
 #[derive(Debug)]
 pub struct Sets {

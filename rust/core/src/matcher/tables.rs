@@ -6,10 +6,9 @@
 use std::collections::HashMap;
 
 use super::group_symbols::{Borders, MOST_ROWS, TooManyClasses, UNKNOWN_SYMBOL};
-use super::groups::{Groups, Step, UNKNOWN_GROUP};
-use super::scratch::Scratch;
-use super::sets::{END, HASH_ITEM_BYTES, NOTHING, Sets};
-use super::transitions;
+use super::groups::{GroupStep, Groups, UNKNOWN_GROUP};
+use super::scratch::KeptBuffers;
+use super::sets::{END, HASH_ITEM_BYTES, NOTHING, Sets, fit_states};
 use crate::automaton::Automaton;
 use crate::budget::ROWS_A_LOOK;
 use crate::rows::{Codes, Symbols, VariableSet};
@@ -42,7 +41,7 @@ pub struct Tables {
     /// Whether the transducer can use them.
     transduced: bool,
     /// Buffers of the search before.
-    pub(super) scratch: Scratch,
+    pub(super) scratch: KeptBuffers,
 }
 
 /// There is no room for what should be put into the tables.
@@ -70,8 +69,8 @@ impl Tables {
             max_bytes,
             // Where nothing is known yet, a row's set takes a look at each follower.
             rows_a_look: (FOLLOWERS_A_LOOK / (automaton.followers_len() + FOLLOWERS_AN_ITEM)).clamp(8, ROWS_A_LOOK),
-            transduced: transitions::fit(automaton),
-            scratch: Scratch::default(),
+            transduced: fit_states(automaton),
+            scratch: KeptBuffers::default(),
         }
     }
 
@@ -244,7 +243,7 @@ impl Tables {
         next: u32,
         codes: &[u8],
         borders: Borders,
-    ) -> Result<Step, Full> {
+    ) -> Result<GroupStep, Full> {
         self.check_room()?;
         let symbol = self.groups.symbols.intern(codes, borders);
         let symbol = symbol.map_err(|TooManyClasses| Full { rows_a_group: self.rows_a_group() / 2 })?;
@@ -260,7 +259,7 @@ impl Tables {
         next: u32,
         code: u32,
         borders: Borders,
-    ) -> Result<Step, Full> {
+    ) -> Result<GroupStep, Full> {
         self.check_room()?;
         let symbol = self.groups.symbols.intern_wide(code, borders);
         self.fill_symbol(automaton, next, symbol, std::iter::once(code), borders)
@@ -273,7 +272,7 @@ impl Tables {
         symbol: usize,
         codes: impl DoubleEndedIterator<Item = u32> + ExactSizeIterator,
         borders: Borders,
-    ) -> Result<Step, Full> {
+    ) -> Result<GroupStep, Full> {
         let rows = codes.len();
         let (mut sets, mut firsts, mut begins) = ([0; MOST_ROWS], 0, 0);
         let mut set = if borders.begins(rows) { END } else { next };
@@ -293,7 +292,7 @@ impl Tables {
                 set = END;
             }
         }
-        let step = Step { set: sets[0], group: self.groups.intern((sets, firsts), begins) };
+        let step = GroupStep { set: sets[0], group: self.groups.intern((sets, firsts), begins) };
         self.groups.grow(self.sets.len());
         self.groups.set_step(symbol, next, step);
         Ok(step)

@@ -10,6 +10,7 @@ use super::backward::BackwardPass;
 use super::collected::{Collected, ROWS_A_BLOCK};
 use super::context::Context;
 use super::morsels::{Morsel, StateBefore};
+use super::sets::fit_states;
 use super::sink::Sink;
 use super::transitions::{self, outside};
 use crate::automaton::{ACCEPT, Automaton};
@@ -24,7 +25,7 @@ const ROWS_TO_KEEP: usize = 1 << 16;
 
 /// Whether this pass can do a search.
 pub fn serves(automaton: &Automaton, skip: Skip) -> bool {
-    skip == Skip::PastLastRow && transitions::fit(automaton)
+    skip == Skip::PastLastRow && fit_states(automaton)
 }
 
 /// Finds the matches of a morsel, skipping past the last row of each. A match that reaches over the morsel's end is
@@ -42,7 +43,7 @@ pub fn run<S: Sink>(
         StateBefore::Partition => outside(context.automaton),
         StateBefore::State(state) => state,
     };
-    let mut pass = Pass {
+    let mut pass = TransducerPass {
         partitions,
         borders: partitions.borders(&morsel.partitions),
         morsel,
@@ -61,7 +62,7 @@ pub fn run<S: Sink>(
     ended
 }
 
-struct Pass<'p> {
+struct TransducerPass<'p> {
     partitions: &'p Partitions,
     /// Where the morsel's partitions begin and end.
     borders: &'p [usize],
@@ -77,7 +78,7 @@ struct Pass<'p> {
     collected: Box<Collected>,
 }
 
-impl Pass<'_> {
+impl TransducerPass<'_> {
     fn run<S: Sink>(&mut self, context: &mut Context<'_>, sink: &mut S) -> Result<(), Stopped> {
         let Morsel { low, high, ref set, .. } = *self.morsel;
         let mut row = low;

@@ -2,22 +2,14 @@
 //!
 //! A state is the position of the row before, or, outside of matches, the number of positions.
 
-use super::groups::Item;
+use super::groups::GroupItem;
 use super::sets::{NOTHING, Sets};
 use super::tables::Tables;
 use crate::automaton::{ACCEPT, Automaton};
 
-/// The most positions: for each group there is a row of all states.
-const MAX_POSITIONS: usize = 512;
-
 /// The low bits of a choice are its position, the others its variable.
 const POSITION: u32 = ACCEPT;
 const VARIABLE_SHIFT: u32 = 24;
-
-/// Whether an automaton has as few states as the tables can hold.
-pub fn fit(automaton: &Automaton) -> bool {
-    automaton.positions.len() <= MAX_POSITIONS
-}
 
 /// The state of rows that belong to no match.
 pub fn outside(automaton: &Automaton) -> usize {
@@ -62,17 +54,17 @@ pub fn next_state(automaton: &Automaton, tables: &mut Tables, set: u32, is_first
 }
 
 /// Computes the item of a group and the state before it.
-pub fn item(automaton: &Automaton, tables: &mut Tables, group: u16, state: usize) -> Item {
+pub fn item(automaton: &Automaton, tables: &mut Tables, group: u16, state: usize) -> GroupItem {
     let (row_sets, firsts) = tables.groups.row_sets(group);
     let (mut state, mut matched) = (state, 0);
-    let mut item = Item { state: 0, flags: 0, variables: 0 };
+    let mut item = GroupItem { state: 0, flags: 0, variables: 0 };
     for (at, set) in row_sets.into_iter().enumerate().take(tables.rows_a_group()) {
         let done = transition(automaton, &mut tables.sets, u32::from(set), firsts >> at & 1 == 1, state);
         state = done.state(automaton);
         let flag = |is_set: bool, shift: u32, at: usize| u16::from(is_set) << shift << at;
-        item.flags |= flag(done.begins, Item::BEGINS, at) | flag(done.ends, Item::ENDS, at);
+        item.flags |= flag(done.begins, GroupItem::BEGINS, at) | flag(done.ends, GroupItem::ENDS, at);
         if let Some(position) = automaton.positions.get(state) {
-            item.flags |= flag(true, Item::MATCHED, at) | flag(position.excluded, Item::EXCLUDED, matched);
+            item.flags |= flag(true, GroupItem::MATCHED, at) | flag(position.excluded, GroupItem::EXCLUDED, matched);
             item.variables |= done.choice >> VARIABLE_SHIFT << (8 * matched);
             matched += 1;
         }
