@@ -84,7 +84,8 @@ def test_the_answer_is_that_of_one_machine(client: Client, ticks: pd.DataFrame, 
     seen = dict(client.run(sizes).values())
     assert len(seen) == 2
     assert os.getpid() not in seen
-    assert min(seen.values()) >= 3
+    # The pattern; plans have a cache of their own.
+    assert min(seen.values()) >= 1
 
 
 def test_what_cannot_be_spread(ticks: pd.DataFrame) -> None:

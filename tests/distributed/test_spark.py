@@ -107,7 +107,8 @@ def test_both_workers_match_with_caches_of_their_own(session: SparkSession, tick
     assert len(set(seen["executor"].to_pylist())) == 2
     assert os.getpid() not in seen["process"].to_pylist()
     # In each: the query's tree, the clause bound to the columns, and the pattern.
-    assert min(seen["size"].to_pylist()) >= 3
+    # The pattern; plans have a cache of their own.
+    assert min(seen["size"].to_pylist()) >= 1
 
 
 def test_columns_chosen_and_spark_around_it(session: SparkSession) -> None:

@@ -371,7 +371,7 @@ def test_waiting_for_a_worker_counts() -> None:
         ]
         time.sleep(0.5)
         begun = time.monotonic()
-        with pytest.raises(rowpattern.QueryLimitError, match="worker processes were at work for the query's limit of"):
+        with pytest.raises(rowpattern.QueryLimitError, match="waited for others until its limit of"):
             match_recognize(CLAUSE.format("x > 0"), SMALL, isolation="process", timeout_seconds=0.5)
         assert time.monotonic() - begun < 1.5
         assert all(isinstance(each.result(), rowpattern.QueryLimitError) for each in slow)

