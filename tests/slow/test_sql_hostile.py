@@ -194,7 +194,8 @@ class _Watch:
                 assert node["function"]["function_name"] in HARMLESS_IN_FROM, sql
             assert node.get("type") != "SHOW_REF", sql
         try:
-            (_, plan), *_ = using._connection.execute(f"EXPLAIN (FORMAT JSON) {sql}").fetchall()
+            using.connect()
+        (_, plan), *_ = using._connection.execute(f"EXPLAIN (FORMAT JSON) {sql}").fetchall()
         except duckdb.Error:
             # It will be refused as it is executed.
             return

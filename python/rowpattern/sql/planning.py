@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any, Literal
 
 from rowpattern.cache.plans import get_plan_cache
@@ -16,9 +15,6 @@ if TYPE_CHECKING:
 __all__ = ["planned"]
 
 _flights = SingleFlight()
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_flights.forget)
 
 
 def planned(

@@ -1,6 +1,7 @@
 //! One query while it runs: its place among the process's queries, their memory, and its cancellation.
 
 use std::cell::Cell;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -35,6 +36,8 @@ fn admission() -> Arc<Admission> {
 #[pyclass(frozen, module = "rowpattern._core")]
 pub struct QueryRun {
     pub account: Arc<Account>,
+    /// Work that was left takes no place when it wakes.
+    has_ended: AtomicBool,
 }
 
 #[catch_panics]
@@ -45,7 +48,8 @@ impl QueryRun {
     fn new(cancel: Option<PyRef<'_, CancelToken>>) -> Self {
         let cancellation = cancel.map(|token| Arc::clone(&token.cancellation));
         let place = QueryPlace::new(admission());
-        Self { account: Arc::new(Account::new(cancellation, Some(place), Some(&MEMORY))) }
+        let account = Arc::new(Account::new(cancellation, Some(place), Some(&MEMORY)));
+        Self { account, has_ended: AtomicBool::new(false) }
     }
 
     /// Takes a place, or waits for one; `leave` must follow in the same thread, whatever is returned or raised.
@@ -91,11 +95,18 @@ impl QueryRun {
     /// Takes a place again, in the thread that lent it. Returns what `enter` does.
     fn take_back(&self, py: Python<'_>, inside: usize, seconds: f64) -> PyResult<Option<&'static str>> {
         INSIDE.set(inside);
+        if self.has_ended.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
         self.account.place().map_or(Ok(None), |place| self.enter_again(py, place, seconds))
     }
 
-    /// Gives back the query's memory: it has ended.
+    /// Gives back the query's memory, and its place where work that was left has taken it again: it has ended.
     fn end(&self) {
+        self.has_ended.store(true, Ordering::Relaxed);
+        if let Some(place) = self.account.place() {
+            place.leave();
+        }
         self.account.release(self.account.held_bytes());
     }
 

@@ -6,6 +6,7 @@ other's locks.
 
 from __future__ import annotations
 
+import os
 import threading
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -23,6 +24,7 @@ class _Flight:
     """Something that a thread makes."""
 
     def __init__(self) -> None:
+        self.process = os.getpid()
         self.thread = threading.get_ident()
         self.ended = threading.Event()
         self.was_made = False
@@ -58,8 +60,12 @@ class SingleFlight:
                     own.was_made = True
                     return own.made  # type: ignore[no-any-return]
                 finally:
-                    del self._under_way[key]
+                    self._under_way.pop(key, None)
                     own.ended.set()
+            if flight.process != own.process:
+                # This is a forked child, which has no threads of its parent's.
+                self._under_way.pop(key, None)
+                continue
             if flight.thread == own.thread:
                 return make()
             if context is None:
@@ -68,7 +74,3 @@ class SingleFlight:
                 context.wait_for(flight.ended)
             if flight.was_made:
                 return flight.made  # type: ignore[no-any-return]
-
-    def forget(self) -> None:
-        """In a forked child: forget what threads of the parent were making."""
-        self._under_way.clear()
