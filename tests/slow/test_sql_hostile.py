@@ -195,7 +195,7 @@ class _Watch:
             assert node.get("type") != "SHOW_REF", sql
         try:
             using.connect()
-        (_, plan), *_ = using._connection.execute(f"EXPLAIN (FORMAT JSON) {sql}").fetchall()
+            (_, plan), *_ = using._connection.execute(f"EXPLAIN (FORMAT JSON) {sql}").fetchall()
         except duckdb.Error:
             # It will be refused as it is executed.
             return
