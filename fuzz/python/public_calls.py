@@ -102,6 +102,7 @@ RECEIVERS: dict[str, Callable[[], Any]] = {
     "Column": lambda: _pattern().match(_ROWS).start,
     "Match": lambda: next(_pattern().find_iter(_ROWS)),
     "MatchIterator": lambda: _pattern().find_iter(_ROWS),
+    "CancelToken": rowpattern.CancelToken,
     "PatternCache": lambda: rowpattern.PatternCache(3, 1.0, None, clock=ManualClock()),
     "ProcessCache": lambda: ProcessCache(3, 1.0, None),
     "CacheMonitor": cache_monitor.CacheMonitor,

@@ -54,6 +54,9 @@ def _objects() -> dict[str, Any]:
         "ManualClock": _core.ManualClock(),
         "Conditions": _core.Conditions(pattern, [], [], [], {}),
         "AnswerItems": _core.AnswerItems(matches, 2, pa.array([0])),
+        "CancelToken": _core.CancelToken(),
+        "QueryRun": _core.QueryRun(),
+        "RowSymbols": _core.RowSymbols(pattern, 0),
         "ComputedColumn": _core.evaluate([("literal", "BIGINT", 1)], [], 1)[0],
     }
 
@@ -85,6 +88,13 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "set_enabled": (True,),
     "_redirect": (None,),
     "advance": (1.0,),
+    "placed_texts": ([],),
+    "_set_query_limits": (2, 1000, 1 << 33),
+    "enter": (1.0,),
+    "take_back": (0, 1.0),
+    "make_way": (0, 1.0),
+    "hold": (1,),
+    "release": (1,),
     "__getitem__": (0,),
     "__buffer__": (0,),
 }
@@ -123,6 +133,9 @@ def _uses() -> Iterator[tuple[str, Callable[[], Any]]]:
     yield "PatternCache()", rowpattern.PatternCache
     yield "ManualClock()", _core.ManualClock
     yield "AnswerItems()", partial(_core.AnswerItems, objects["Matches"], 2, pa.array([0]))
+    yield "CancelToken()", _core.CancelToken
+    yield "QueryRun()", _core.QueryRun
+    yield "RowSymbols()", partial(_core.RowSymbols, objects["Pattern"], 0)
     yield "Conditions()", partial(_core.Conditions, objects["Pattern"], [], [], [], {})
     yield "memoryview", partial(_view, objects["Column"])
     yield "for", partial(list, objects["MatchIterator"])
