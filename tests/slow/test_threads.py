@@ -304,7 +304,8 @@ def test_daemon_threads_that_drain_streams_leave_the_status_alone(call: str, nap
     code = ENDLESS.format(call=call, nap=nap, end=end)
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120)
     assert result.returncode == 5, result.stderr
-    if nap < 0.2:
+    if nap + end < 0.2:
+        # Where the interpreter takes longer to end, a producer that comes back may have Python print a fatal error.
         assert result.stderr == ""
 
 
