@@ -2,46 +2,20 @@
 
 #[path = "support/found.rs"]
 mod found;
+#[path = "support/random_patterns.rs"]
+mod random_patterns;
 
 use found::Found;
 use proptest::prelude::*;
+use random_patterns::{FEW, pattern, symbols};
 use rowpattern_core::budget::{Budget, Stopped};
 use rowpattern_core::matcher::{
     Compiled, Context, Count, ForwardPass, Morsel, Scan, SearchError, Sink, Tables, cut_into_morsels, run_transducer,
 };
-use rowpattern_core::rows::{Partitions, Skip, Symbols, SymbolsBuilder, VariableSet};
+use rowpattern_core::rows::{Partitions, Skip, Symbols, VariableSet};
 
-const FEW: [&str; 3] = ["A", "B", "C"];
 /// More than fit into a byte.
 const MANY: [&str; 12] = ["A", "B", "C", "D", "E", "F", "G", "H", "I", "J", "K", "L"];
-
-fn pattern(names: &'static [&'static str]) -> impl Strategy<Value = String> {
-    let leaf = prop_oneof![
-        8 => prop::sample::select(names).prop_map(str::to_owned),
-        1 => prop::sample::select(vec!["()", "^", "$"]).prop_map(str::to_owned),
-    ];
-    leaf.prop_recursive(4, 16, 4, |inner| {
-        let quantifier = prop::sample::select(vec!["*", "+", "?", "*?", "+?", "??", "{2}", "{1,3}", "{0,2}?", "{3,}"]);
-        prop_oneof![
-            prop::collection::vec(inner.clone(), 2..5).prop_map(|parts| format!("({})", parts.join(" "))),
-            prop::collection::vec(inner.clone(), 2..4).prop_map(|parts| format!("({})", parts.join("|"))),
-            prop::collection::vec(inner.clone(), 2..3).prop_map(|parts| format!("PERMUTE({})", parts.join(","))),
-            inner.clone().prop_map(|part| format!("{{- {part} -}}")),
-            (inner, quantifier).prop_map(|(part, quantifier)| format!("({part}){quantifier}")),
-        ]
-    })
-}
-
-/// Each variable holds where a bit of the row is set.
-fn symbols(compiled: &Compiled, rows: &[u16]) -> Symbols {
-    let budget = Budget::unlimited();
-    let mut builder = SymbolsBuilder::new(compiled.variables.len(), rows.len(), &budget).unwrap();
-    for (number, name) in compiled.variables.iter().enumerate() {
-        let bit = name.as_bytes()[0] - b'A';
-        builder.fill(number as u8, 0, rows.iter().map(|row| row >> bit & 1 == 1));
-    }
-    builder.finish(&budget).unwrap()
-}
 
 /// Partitions of any sizes, which together have so many rows.
 fn partitions(sizes: &[usize], rows: usize) -> Partitions {

@@ -2,46 +2,22 @@
 
 #[path = "support/found.rs"]
 mod found;
+#[path = "support/random_patterns.rs"]
+mod random_patterns;
 
 use found::Found;
 use proptest::prelude::*;
+use random_patterns::{FEW, pattern, symbols};
 use rowpattern_core::budget::{Budget, Stopped, Tick};
 use rowpattern_core::matcher::{
     Block, Compiled, Context, ForwardPass, Morsel, Scan, Search, SearchError, Sink, cut_into_morsels, run_transducer,
     transducer_serves,
 };
-use rowpattern_core::rows::{Partitions, Skip, Symbols, SymbolsBuilder};
+use rowpattern_core::rows::{Partitions, Skip, Symbols};
 
 /// Each match by the automaton, follower by follower.
 fn forward(skip: Skip) -> Scan<ForwardPass> {
     Scan::new(ForwardPass::new::<Found>(skip))
-}
-
-fn pattern() -> impl Strategy<Value = String> {
-    let leaf = prop_oneof![
-        8 => prop::sample::select(vec!["A", "B", "C"]).prop_map(str::to_owned),
-        1 => prop::sample::select(vec!["()", "^", "$"]).prop_map(str::to_owned),
-    ];
-    leaf.prop_recursive(4, 12, 3, |inner| {
-        let quantifier = prop::sample::select(vec!["*", "+", "?", "*?", "+?", "??", "{2}", "{1,3}", "{0,2}?"]);
-        prop_oneof![
-            prop::collection::vec(inner.clone(), 2..4).prop_map(|parts| format!("({})", parts.join(" "))),
-            prop::collection::vec(inner.clone(), 2..4).prop_map(|parts| format!("({})", parts.join("|"))),
-            prop::collection::vec(inner.clone(), 2..3).prop_map(|parts| format!("PERMUTE({})", parts.join(","))),
-            inner.clone().prop_map(|part| format!("{{- {part} -}}")),
-            (inner, quantifier).prop_map(|(part, quantifier)| format!("({part}){quantifier}")),
-        ]
-    })
-}
-
-fn symbols(compiled: &Compiled, rows: &[u8]) -> Symbols {
-    let budget = Budget::unlimited();
-    let mut builder = SymbolsBuilder::new(compiled.variables.len(), rows.len(), &budget).unwrap();
-    for (number, name) in compiled.variables.iter().enumerate() {
-        let bit = name.as_bytes()[0] - b'A';
-        builder.fill(number as u8, 0, rows.iter().map(|row| row >> bit & 1 == 1));
-    }
-    builder.finish(&budget).unwrap()
 }
 
 proptest! {
@@ -49,7 +25,7 @@ proptest! {
 
     #[test]
     fn forward_passes_agree(
-        text in pattern(),
+        text in pattern(&FEW),
         rows in prop::collection::vec(0_u8..8, 0..40),
         repeat in prop_oneof![4 => Just(1_usize), 1 => Just(300)],
         cut in 0.0..1.0_f64,
@@ -112,7 +88,7 @@ proptest! {
 
     #[test]
     fn morsels_find_what_one_pass_finds(
-        text in pattern(),
+        text in pattern(&FEW),
         rows in prop::collection::vec(0_u8..8, 1..40),
         repeat in prop_oneof![4 => Just(1_usize), 1 => Just(100)],
         cut in 0.0..1.0_f64,
@@ -203,7 +179,7 @@ proptest! {
 
     #[test]
     fn within_a_budget_the_answer_is_whole_or_refused(
-        text in pattern(),
+        text in pattern(&FEW),
         rows in prop::collection::vec(0_u8..8, 0..40),
         repeat in prop_oneof![4 => Just(1_usize), 2 => Just(50)],
         cut in 0.0..1.0_f64,
