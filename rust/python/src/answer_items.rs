@@ -4,7 +4,7 @@ use arrow_schema::DataType;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};
-use rowpattern_core::expression::{Aggregate, ColumnsError, FixedColumn, Function, Type, ValueColumn};
+use rowpattern_core::expression::{Aggregate, FixedColumn, Function, Type, ValueColumn};
 use rowpattern_core::measures::{
     ChunkValues, ChunkedColumn, ColumnChunk, ItemAggregate, ItemRead, MatchItems, Navigation, OrderedRows,
     PartitionRows, ReadOutput, Reference, RowNumbers, ShownItems, aggregate_items, read_items,
@@ -15,7 +15,7 @@ use rowpattern_macros::catch_panics;
 use super::arrow::{ArrowArray, Integers, Values};
 use super::cancel_argument::{Cancel, account};
 use super::computed_column::ComputedColumn;
-use super::errors::{QueryError, problem, rows_error};
+use super::errors::rows_error;
 use super::ffi;
 use super::limits::CallLimits;
 use super::matches::Matches;
@@ -253,12 +253,7 @@ impl AnswerItems {
         if let Some(raised) = signals.raised {
             return Err(raised);
         }
-        let computed = computed.map_err(|error| match error {
-            ColumnsError::Stopped(reason) => limits.error(reason),
-            ColumnsError::Evaluation(number, error) => {
-                QueryError::new_err(format!("aggregate {number}: {}", problem(error)))
-            }
-        })?;
+        let computed = computed.map_err(|error| limits.columns_error("aggregate", error))?;
         computed
             .into_iter()
             .zip(&wanted)

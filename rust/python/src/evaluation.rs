@@ -2,13 +2,13 @@
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use rowpattern_core::expression::{ColumnTable, ColumnsError, RowProgram, Type, ValueColumn};
+use rowpattern_core::expression::{ColumnTable, RowProgram, Type, ValueColumn};
 use rowpattern_macros::catch_panics;
 
 use super::arrow::ArrowArray;
 use super::cancel_argument::{Cancel, account};
 use super::computed_column::ComputedColumn;
-use super::errors::{QueryError, problem, rows_error};
+use super::errors::rows_error;
 use super::limits::CallLimits;
 use super::numbers::{optional_number, whole};
 use super::typed_columns::typed_column;
@@ -93,12 +93,7 @@ pub fn evaluate(
     if let Some(raised) = signals.raised {
         return Err(raised);
     }
-    let found = found.map_err(|error| match error {
-        ColumnsError::Stopped(reason) => limits.error(reason),
-        ColumnsError::Evaluation(number, error) => {
-            QueryError::new_err(format!("expression {number}: {}", problem(error)))
-        }
-    })?;
+    let found = found.map_err(|error| limits.columns_error("expression", error))?;
     found.into_iter().zip(&programs).map(|(column, program)| ComputedColumn::new(column, program.result())).collect()
 }
 

@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 use pyo3::exceptions::{PyMemoryError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use rowpattern_core::budget::{Budget, Stopped};
+use rowpattern_core::expression::ColumnsError;
 
 use super::cancel_argument::Cancel;
-use super::errors::{QueryCancelledError, QueryLimitError};
+use super::errors::{QueryCancelledError, QueryError, QueryLimitError, problem};
 use super::signals::Signals;
 
 const BYTES_A_MEGABYTE: f64 = (1 << 20) as f64;
@@ -73,6 +74,16 @@ impl CallLimits {
     pub fn resume(&mut self) {
         self.begun = Instant::now();
         self.budget.resume(self.left);
+    }
+
+    /// The error for values that could not be computed; `what` they are of, by its number.
+    pub fn columns_error(&self, what: &str, error: ColumnsError) -> PyErr {
+        match error {
+            ColumnsError::Stopped(reason) => self.error(reason),
+            ColumnsError::Evaluation(number, error) => {
+                QueryError::new_err(format!("{what} {number}: {}", problem(error)))
+            }
+        }
     }
 
     /// The error for a search that ended early.
