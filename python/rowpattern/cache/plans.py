@@ -9,15 +9,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rowpattern.cache.process import WeighingCache
-from rowpattern.config.process import get_config, on_set_config
+from rowpattern.cache.process import WeighingCache, configured_cache, follow_settings
+from rowpattern.config.process import on_set_config
 
 if TYPE_CHECKING:
-    from rowpattern.config.process import MatchRecognizeConfig
+    from rowpattern.config.performance import PerformanceConfig
 
 __all__ = ["clear_plan_cache", "get_plan_cache", "get_plan_stats"]
 
 _cache: WeighingCache | None = None
+
+
+def _limits(performance: PerformanceConfig) -> tuple[int, float]:
+    return performance.plan_cache_size_limit, performance.plan_cache_memory_limit_mb
 
 
 def get_plan_cache() -> WeighingCache:
@@ -28,14 +32,7 @@ def get_plan_cache() -> WeighingCache:
     """
     global _cache  # noqa: PLW0603 - one for the process
     if _cache is None:
-        performance = get_config().performance
-        made = WeighingCache(
-            performance.plan_cache_size_limit,
-            performance.plan_cache_memory_limit_mb,
-            performance.cache_ttl_seconds,
-            policy=performance.cache_policy,
-        )
-        made.set_enabled(performance.enable_caching)
+        made = configured_cache(WeighingCache, _limits)
         _cache = _cache or made
     return _cache
 
@@ -55,16 +52,4 @@ def clear_plan_cache() -> None:
     cache.reset_statistics()
 
 
-def _follow(config: MatchRecognizeConfig) -> None:
-    """Bring the cache to new settings."""
-    cache, performance = get_plan_cache(), config.performance
-    cache.resize(
-        performance.plan_cache_size_limit,
-        max_memory_mb=performance.plan_cache_memory_limit_mb,
-        policy=performance.cache_policy,
-    )
-    cache.set_ttl(performance.cache_ttl_seconds)
-    cache.set_enabled(performance.enable_caching)
-
-
-on_set_config(_follow)
+on_set_config(lambda config: follow_settings(get_plan_cache(), config, _limits))

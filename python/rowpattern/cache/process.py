@@ -14,11 +14,14 @@ from rowpattern.config.process import get_config, on_set_config
 from rowpattern.events import log_event
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rowpattern.config.performance import PerformanceConfig
     from rowpattern.config.process import MatchRecognizeConfig
 
-__all__ = ["ProcessCache", "WeighingCache", "configured_cache"]
+__all__ = ["ProcessCache", "WeighingCache", "configured_cache", "follow_settings"]
 
-_Cache = TypeVar("_Cache", bound="ProcessCache")
+_Cache = TypeVar("_Cache", bound=PatternCache)
 
 
 class WeighingCache(PatternCache):
@@ -100,33 +103,36 @@ class ProcessCache(WeighingCache):
             log_event("cache", logging.INFO, event, f"caching {event}d")
 
 
-def configured_cache(kind: type[_Cache]) -> _Cache:
-    """Make a cache of a class with the limits that the process's settings give.
+def pattern_cache_limits(performance: PerformanceConfig) -> tuple[int, float]:
+    """Return the most entries of the pattern cache, and their most memory in MB."""
+    return performance.cache_size_limit, performance.cache_memory_limit_mb
+
+
+def configured_cache(
+    kind: type[_Cache], limits: Callable[[PerformanceConfig], tuple[int, float]] = pattern_cache_limits
+) -> _Cache:
+    """Make a cache of a class by the process's settings; `limits` says which of these are its own.
 
     Raises:
         ConfigurationError: an `MR_` variable cannot be read.
     """
     performance = get_config().performance
-    cache = kind(
-        performance.cache_size_limit,
-        performance.cache_memory_limit_mb,
-        performance.cache_ttl_seconds,
-        policy=performance.cache_policy,
-    )
+    cache = kind(*limits(performance), performance.cache_ttl_seconds, policy=performance.cache_policy)
     cache.set_enabled(performance.enable_caching)
     return cache
 
 
-def _follow(config: MatchRecognizeConfig) -> None:
-    """Bring the cache to new settings."""
-    cache, performance = _process_cache(), config.performance
-    cache.resize(
-        performance.cache_size_limit,
-        max_memory_mb=performance.cache_memory_limit_mb,
-        policy=performance.cache_policy,
-    )
+def follow_settings(
+    cache: PatternCache,
+    config: MatchRecognizeConfig,
+    limits: Callable[[PerformanceConfig], tuple[int, float]] = pattern_cache_limits,
+) -> None:
+    """Bring a cache that `configured_cache` made to new settings."""
+    performance = config.performance
+    max_size, max_memory_mb = limits(performance)
+    cache.resize(max_size, max_memory_mb=max_memory_mb, policy=performance.cache_policy)
     cache.set_ttl(performance.cache_ttl_seconds)
     cache.set_enabled(performance.enable_caching)
 
 
-on_set_config(_follow)
+on_set_config(lambda config: follow_settings(_process_cache(), config))
