@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 from botocore.config import Config
+from metric_points import collected
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
@@ -156,17 +157,7 @@ def test_opentelemetry_observes_when_collected(some_figures: dict[str, Any]) -> 
     provider = MeterProvider([reader])
     instrument(provider)
 
-    def collected() -> dict[str, Any]:
-        data = reader.get_metrics_data()
-        assert data is not None
-        return {
-            metric.name: metric.data.data_points
-            for resource in data.resource_metrics
-            for scope in resource.scope_metrics
-            for metric in scope.metrics
-        }
-
-    points = collected()
+    points = collected(reader)
     values = {name: found[0].value for name, found in points.items() if len(found) == 1}
     assert values["rowpattern.cache.size"] == 2
     assert values["rowpattern.cache.hits"] == 1
@@ -177,5 +168,5 @@ def test_opentelemetry_observes_when_collected(some_figures: dict[str, Any]) -> 
     causes = {point.attributes["cause"]: point.value for point in points["rowpattern.cache.evictions"]}
     assert causes == {"size": 1, "memory": 0, "threshold": 0}
     rowpattern.compile("A D")
-    assert collected()["rowpattern.cache.hits"][0].value == 2
+    assert collected(reader)["rowpattern.cache.hits"][0].value == 2
     provider.shutdown()

@@ -12,12 +12,14 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from metric_points import collected
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import StatusCode
+from queries_at_work import EXPLODES, hard_rows
 
 import rowpattern
 from rowpattern import match_recognize
@@ -35,16 +37,10 @@ if TYPE_CHECKING:
 
 FALLS = """SELECT * FROM prices MATCH_RECOGNIZE (
     ORDER BY day MEASURES FIRST(DOWN.day) AS begun PATTERN (DOWN+) DEFINE DOWN AS price < PREV(price) + 0.25)"""
-EXPLODES = """SELECT * FROM rows MATCH_RECOGNIZE (
-    MEASURES COUNT(*) AS n PATTERN ((A | B)+ C) DEFINE A AS SUM(A.x) > -1, C AS SUM(A.x) = 0.123)"""
 
 
 def prices() -> pa.Table:
     return pa.table({"day": [0, 1, 2], "price": [5.0, 4.0, 3.0]})
-
-
-def hard_rows() -> pa.Table:
-    return pa.table({"x": [1.0 + 1 / (number + 3) for number in range(60)]})
 
 
 def fail_by_time(seconds: float = 0.05) -> None:
@@ -60,17 +56,6 @@ def _as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     reload()
     reset_config()
-
-
-def collected(reader: InMemoryMetricReader) -> dict[str, Any]:
-    data = reader.get_metrics_data()
-    assert data is not None
-    return {
-        metric.name: metric.data.data_points
-        for resource in data.resource_metrics
-        for scope in resource.scope_metrics
-        for metric in scope.metrics
-    }
 
 
 def test_opentelemetry_metrics() -> None:

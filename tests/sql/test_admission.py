@@ -7,11 +7,11 @@ import signal
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pytest
+from queries_at_work import EXPLODES, hard_rows, working_query
 
 import rowpattern
 from rowpattern import QueryBusyError, QueryLimitError, match_recognize
@@ -26,17 +26,9 @@ FALLS = """SELECT * FROM prices MATCH_RECOGNIZE (
     PATTERN (DOWN+) DEFINE DOWN AS price < PREV(price))"""
 FOUND = [{"begun": 1, "ended": 2}, {"begun": 4, "ended": 4}]
 
-# Each way to choose rows of A has another sum, and no row makes it true: 2 ** 40 ways.
-EXPLODES = """SELECT * FROM rows MATCH_RECOGNIZE (
-    MEASURES COUNT(*) AS n PATTERN ((A | B)+ C) DEFINE A AS SUM(A.x) > -1, C AS SUM(A.x) = 0.123)"""
-
 
 def prices() -> pa.Table:
     return pa.table({"day": [0, 1, 2, 3, 4], "price": [5, 4, 3, 9, 8]})
-
-
-def hard_rows() -> pa.Table:
-    return pa.table({"x": [1.0 + 1 / (number + 3) for number in range(60)]})
 
 
 @pytest.fixture(autouse=True)
@@ -47,26 +39,6 @@ def _settings_again() -> Iterator[None]:
     reset_config()
     assert query_figures()[:2] == (0, 0)
     assert query_figures().held_bytes == 0
-
-
-@contextmanager
-def working_query() -> Iterator[None]:
-    """Have a query that works until the block ends."""
-    begun, may_end = threading.Event(), threading.Event()
-
-    def wait(_: object) -> None:
-        begun.set()
-        may_end.wait(30)
-
-    thread = threading.Thread(target=match_recognize, args=(FALLS, prices()), kwargs={"progress": wait})
-    thread.start()
-    try:
-        assert begun.wait(30)
-        yield
-    finally:
-        may_end.set()
-        thread.join(30)
-        assert not thread.is_alive()
 
 
 def until(condition: Any, seconds: float = 30) -> None:
@@ -113,7 +85,7 @@ def test_who_comes_first_is_answered_first() -> None:
     reload(max_concurrent_queries=1)
     order: list[int] = []
     threads = []
-    with working_query():
+    with working_query(FALLS, prices()):
         for number in range(6):
 
             def note(progress: Any, number: int = number) -> None:
@@ -132,7 +104,7 @@ def test_who_comes_first_is_answered_first() -> None:
 def test_a_full_queue_refuses() -> None:
     reload(max_concurrent_queries=1, query_queue_size=1)
     refused = query_figures().refused
-    with working_query():
+    with working_query(FALLS, prices()):
         waiting = threading.Thread(target=match_recognize, args=(FALLS, prices()))
         waiting.start()
         until(lambda: query_figures().waiting == 1)
@@ -145,7 +117,7 @@ def test_a_full_queue_refuses() -> None:
 
 def test_waiting_counts_in_the_time_limit() -> None:
     reload(max_concurrent_queries=1)
-    with working_query():
+    with working_query(FALLS, prices()):
         begun = time.perf_counter()
         with pytest.raises(QueryBusyError, match=r"waited for others until its limit of 0\.2 s was over"):
             match_recognize(FALLS, prices(), timeout_seconds=0.2)
@@ -155,7 +127,7 @@ def test_waiting_counts_in_the_time_limit() -> None:
 
 def test_ctrl_c_ends_the_wait() -> None:
     reload(max_concurrent_queries=1)
-    with working_query():
+    with working_query(FALLS, prices()):
         timer = threading.Timer(0.2, lambda: os.kill(os.getpid(), signal.SIGINT))
         timer.start()
         with pytest.raises(KeyboardInterrupt):
@@ -216,7 +188,7 @@ def test_a_stream_has_a_place_only_while_it_works() -> None:
         assert match_recognize(FALLS, prices()).to_pylist() == FOUND
     assert rows == 4
     reader = match_recognize(sql, table, stream="in order")
-    with working_query(), pytest.raises(QueryBusyError):
+    with working_query(FALLS, prices()), pytest.raises(QueryBusyError):
         next(match_recognize(sql, table, stream="in order", timeout_seconds=0.3))
     reader.close()
 
@@ -224,7 +196,7 @@ def test_a_stream_has_a_place_only_while_it_works() -> None:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks")
 def test_a_forked_child_has_places_of_its_own() -> None:
     reload(max_concurrent_queries=1)
-    with working_query():
+    with working_query(FALLS, prices()):
         child = os.fork()
         if child == 0:
             # It forgets what its parent's threads do, whatever happens here.

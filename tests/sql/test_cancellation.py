@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pytest
+from queries_at_work import EXPLODES, hard_rows, working_query
 
 import rowpattern
 from rowpattern import CancelToken, QueryBusyError, QueryCancelledError, QueryLimitError, match_recognize
@@ -25,16 +26,10 @@ MOST_SECONDS = 2.0
 
 FALLS = """SELECT * FROM prices MATCH_RECOGNIZE (
     ORDER BY day MEASURES FIRST(DOWN.day) AS begun PATTERN (DOWN+) DEFINE DOWN AS price < PREV(price))"""
-EXPLODES = """SELECT * FROM rows MATCH_RECOGNIZE (
-    MEASURES COUNT(*) AS n PATTERN ((A | B)+ C) DEFINE A AS SUM(A.x) > -1, C AS SUM(A.x) = 0.123)"""
 
 
 def prices() -> pa.Table:
     return pa.table({"day": [0, 1, 2], "price": [5, 4, 3]})
-
-
-def hard_rows() -> pa.Table:
-    return pa.table({"x": [1.0 + 1 / (number + 3) for number in range(60)]})
 
 
 def endless() -> Iterator[pa.RecordBatch]:
@@ -153,19 +148,9 @@ def test_a_stream(stream: Any) -> None:
 
 def test_a_wait_for_a_place() -> None:
     reload(max_concurrent_queries=1)
-    begun, may_end = threading.Event(), threading.Event()
-
-    def wait(_: object) -> None:
-        begun.set()
-        may_end.wait(30)
-
-    thread = threading.Thread(target=match_recognize, args=(FALLS, prices()), kwargs={"progress": wait})
-    thread.start()
-    assert begun.wait(30)
-    assert cancelled_after(lambda token: match_recognize(FALLS, prices(), cancel=token)) < MOST_SECONDS
-    assert query_figures()[:2] == (1, 0)
-    may_end.set()
-    thread.join(30)
+    with working_query(FALLS, prices()):
+        assert cancelled_after(lambda token: match_recognize(FALLS, prices(), cancel=token)) < MOST_SECONDS
+        assert query_figures()[:2] == (1, 0)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="workers need Linux")

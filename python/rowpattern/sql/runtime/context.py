@@ -242,10 +242,6 @@ class ExecutionContext:
         self.release(self.held_bytes)
         self.hold(size_bytes)
 
-    def holding(self, size_bytes: int) -> _Holding:
-        """Count memory that is free again when the block ends."""
-        return _Holding(self, size_bytes)
-
     def memory_error(self, what: str = "the query") -> QueryLimitError:
         """Make the error for memory that is used up by something."""
         if self.run.was_refused:
@@ -315,24 +311,6 @@ class _Limited:
         if isinstance(error, QueryLimitError):
             context = self._context
             raise (context.memory_error() if context.seconds_left else context.timeout_error()) from None
-
-
-class _Holding:
-    """A block for which memory is counted."""
-
-    __slots__ = ("_context", "_size_bytes")
-
-    def __init__(self, context: ExecutionContext, size_bytes: int) -> None:
-        self._context = context
-        self._size_bytes = size_bytes
-
-    def __enter__(self) -> None:
-        self._context.hold(self._size_bytes)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._context.release(self._size_bytes)
 
 
 class _Admitted:

@@ -1,0 +1,44 @@
+"""Queries that work while a test looks, and ones that would take for ever."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from rowpattern import match_recognize
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@contextmanager
+def working_query(sql: str, table: pa.Table) -> Iterator[None]:
+    """Have a query that works until the block ends."""
+    begun, may_end = threading.Event(), threading.Event()
+
+    def wait(_: object) -> None:
+        begun.set()
+        may_end.wait(30)
+
+    thread = threading.Thread(target=match_recognize, args=(sql, table), kwargs={"progress": wait})
+    thread.start()
+    try:
+        assert begun.wait(30)
+        yield
+    finally:
+        may_end.set()
+        thread.join(30)
+        assert not thread.is_alive()
+
+
+# Each way to choose rows of A has another sum, and no row makes it true.
+EXPLODES = """SELECT * FROM rows MATCH_RECOGNIZE (
+    MEASURES COUNT(*) AS n PATTERN ((A | B)+ C) DEFINE A AS SUM(A.x) > -1, C AS SUM(A.x) = 0.123)"""
+
+
+def hard_rows() -> pa.Table:
+    """Return rows for which `EXPLODES` does not end."""
+    return pa.table({"x": [1.0 + 1 / (number + 3) for number in range(60)]})
