@@ -76,7 +76,9 @@ impl<'c> Computing<'c> {
 
     /// Has values computed, from a thread that is detached from the interpreter.
     pub fn compute(&mut self, asked: &Asked, values: &mut Vec<Option<Value>>) -> Result<(), Stopped> {
-        Python::attach(|py| self.call(py, asked, values)).map_err(|error| {
+        // None where the interpreter has ended, as a daemon thread may work on.
+        let called = Python::try_attach(|py| self.call(py, asked, values));
+        called.ok_or(Stopped::ByCaller)?.map_err(|error| {
             self.raised = Some(error);
             Stopped::ByCaller
         })

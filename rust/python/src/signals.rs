@@ -58,9 +58,10 @@ impl Signals {
             clippy::redundant_closure_for_method_calls,
             reason = "the method is not general enough in its lifetime"
         )]
-        let checked = Python::attach(|py| py.check_signals());
+        let checked = Python::try_attach(|py| py.check_signals());
         self.last = Instant::now();
-        checked.map_err(|error| {
+        // In a daemon thread that works on while the interpreter ends, there may be none any more.
+        checked.ok_or(Stopped::ByCaller)?.map_err(|error| {
             self.raised = Some(error);
             Stopped::ByCaller
         })
@@ -69,7 +70,8 @@ impl Signals {
     /// How much time of the processor this thread has taken since this was asked last; none at first, as a look at that
     /// clock before each search would take longer than a short one.
     fn searched(&mut self) -> Duration {
-        let now = Python::attach(|py| py.import("time")?.call_method0("thread_time")?.extract::<f64>()).ok();
+        let now = Python::try_attach(|py| py.import("time")?.call_method0("thread_time")?.extract::<f64>());
+        let now = now.and_then(PyResult::ok);
         let before = std::mem::replace(&mut self.processor, now);
         let seconds = now.zip(before).map_or(0.0, |(now, before)| now - before);
         Duration::try_from_secs_f64(seconds).unwrap_or_default()
