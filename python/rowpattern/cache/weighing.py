@@ -72,29 +72,26 @@ class _Weighing:
         self._seen = seen
         self._blocks = blocks
         self._waiting: list[Any] = []
-        self._skipped = 0
+        self._skipped = self._followed = 0
         self.objects = self.buffers = 0
 
     def of(self, values: Iterable[Any]) -> int:
         """Return the weight of some objects together."""
         self.follow(values)
-        followed = 0
-        while self._waiting and followed < _MOST_OBJECTS_WEIGHED:
+        while self._waiting and self._followed < _MOST_OBJECTS_WEIGHED:
             item = self._waiting.pop()
-            followed += 1
+            self._followed += 1
             kind = type(item)
-            if kind in _ATOMS:
-                self.objects += sys.getsizeof(item)
-            elif kind in _CONTAINERS or kind in _own_containers:
+            if kind in _CONTAINERS or kind in _own_containers:
                 self.objects += sys.getsizeof(item)
                 self.follow(gc.get_referents(item))
             else:
                 self._weigh_one(item)
         rest = len(self._waiting) + self._skipped
-        return self.buffers + self.objects * (followed + rest) // max(followed, 1)
+        return self.buffers + self.objects * (self._followed + rest) // max(self._followed, 1)
 
     def follow(self, items: Iterable[Any], skipped: int = 0) -> None:
-        """Weigh objects later, where that was not done before.
+        """Weigh objects that refer to nothing, and others later, where that was not done before.
 
         Args:
             items: the objects.
@@ -102,7 +99,13 @@ class _Weighing:
         """
         seen = self._seen
         for item in items:
-            if id(item) not in seen and not isinstance(item, _SHARED):
+            if id(item) in seen:
+                continue
+            if type(item) in _ATOMS:
+                seen.add(id(item))
+                self._followed += 1
+                self.objects += sys.getsizeof(item)
+            elif not isinstance(item, _SHARED):
                 seen.add(id(item))
                 self._waiting.append(item)
         self._skipped += skipped
