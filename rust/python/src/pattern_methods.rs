@@ -58,6 +58,12 @@ impl Pattern {
         Ok(define)
     }
 
+    /// For each primary variable the least number of rows of a match before one that is mapped to it; None where no
+    /// row can be.
+    fn _rows_before(&self) -> Vec<Option<usize>> {
+        self.compiled.automaton.rows_before()
+    }
+
     /// Bytes that this pattern holds now: matching fills tables, up to a limit.
     #[getter]
     fn memory_bytes(&self) -> usize {

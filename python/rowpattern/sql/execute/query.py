@@ -14,6 +14,7 @@ from rowpattern.sql.duckdb.names import check_name, lowered
 from rowpattern.sql.duckdb.time_zones import UTC
 from rowpattern.sql.execute.output import answer_clause
 from rowpattern.sql.execute.time_zones import column_zones, relabelled
+from rowpattern.sql.execute.window_steps import WindowSteps
 from rowpattern.sql.parse.parser import check_text, parse, result_name
 from rowpattern.sql.planning import planned
 from rowpattern.sql.tables.answers import Answer, AnswerColumn, as_kind, plain_integers, restored
@@ -130,6 +131,7 @@ class QueryExecution:
 
     Attributes:
         answered: clauses that were answered, each with the table before it and whether its rows had to be sorted.
+        windows: what was done for row patterns in windows.
     """
 
     def __init__(
@@ -144,6 +146,7 @@ class QueryExecution:
         # What the text around clauses may read, and which of it each connection knows.
         self._readable: dict[str, Any] = {}
         self._known: dict[int, set[str]] = {}
+        self.windows = WindowSteps(parsed, self._query, using, context)
 
     def answer(self) -> Answer:
         """Answer the clauses, and then what is around them."""
@@ -156,7 +159,7 @@ class QueryExecution:
                 answer = projected(self._parsed, answer)
                 return answer if clause.table is not None else self._restored(answer.arrow())
             self._readable[result_name(clause)] = answer.arrow()
-        return self._restored(self._query(self._parsed.outer))
+        return self._restored(self._text(None, self._parsed.outer))
 
     def _restored(self, table: Any) -> Answer:
         """Give what went through DuckDB the types of the one table's columns of the same names."""
@@ -171,7 +174,14 @@ class QueryExecution:
     def _source(self, clause: Clause) -> Table:
         if clause.table is not None:
             return self._tables[clause.table]
-        return Table(self._query(self._parsed.sources[clause.number]))
+        return Table(self._text(clause.number, self._parsed.sources[clause.number]))
+
+    def _text(self, number: int | None, sql: str) -> Any:
+        """Answer the text before a clause, by the clause's number, or the whole query's (None)."""
+        steps = self._parsed.windows.get(number, ())
+        for step in steps:
+            self._readable[step.table] = self.windows.answer(step)
+        return self._query(self.windows.filled(sql) if steps else sql)
 
     def _query(self, sql: str) -> Any:
         for name in self._parsed.duckdb_tables:

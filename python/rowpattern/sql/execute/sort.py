@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from rowpattern.sql.runtime.context import ExecutionContext
     from rowpattern.sql.tables.inputs import Table
 
-__all__ = ["OrderedPartitions", "PlacedColumn", "key_problem", "sort_partitions"]
+__all__ = ["OrderedPartitions", "PlacedColumn", "key_problem", "key_values", "sort_partitions"]
 
 
 class PlacedColumn(NamedTuple):
@@ -156,7 +156,7 @@ def sort_partitions(
         QueryError: a key cannot be computed.
     """
     keys = [*partition_by, *order_by]
-    computed = _computed(table, [key for key in keys if key.column is None], database)
+    computed = key_values(table, [key for key in keys if key.column is None], database)
     values = [table.column(key.column) if key.column is not None else computed[key.sql] for key in keys]
     if table.rows < 2 or not keys:  # noqa: PLR2004 - one row is in order
         found = RowOrder(None, np.zeros(min(1, table.rows), dtype=np.int64))
@@ -171,8 +171,12 @@ def sort_partitions(
     return rows
 
 
-def _computed(table: Table, keys: Sequence[Key], database: Database) -> dict[str, pa.ChunkedArray]:
-    """Compute keys that are not columns, in one query."""
+def key_values(table: Table, keys: Sequence[Key], database: Database) -> dict[str, pa.ChunkedArray]:
+    """Compute keys that are not columns, in one query; return their values by their SQL, in the table's order.
+
+    Raises:
+        QueryError: a key cannot be computed.
+    """
     if not keys:
         return {}
     names = sorted({name for key in keys for name in key.reads}) or table.names[:1]

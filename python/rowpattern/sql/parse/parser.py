@@ -8,12 +8,13 @@ what was checked, which is the text with "table and clause" replaced by the name
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from rowpattern.errors import QuerySyntaxError, UnsupportedQueryError
 from rowpattern.sql.duckdb.names import lowered
-from rowpattern.sql.duckdb.parser import parse_texts
+from rowpattern.sql.duckdb.parser import parse_texts, write_trees
 from rowpattern.sql.expression.nodes import Column, Star
 from rowpattern.sql.expression.read import TreeReader
 from rowpattern.sql.expression.write import quoted
@@ -21,7 +22,10 @@ from rowpattern.sql.parse.clause import Definition, ExpressionSource, TextPiece
 from rowpattern.sql.parse.clause_finder import find_clauses
 from rowpattern.sql.parse.keywords import bare_names
 from rowpattern.sql.parse.query_reader import QueryReader
-from rowpattern.sql.records import Record
+from rowpattern.sql.parse.window import WindowMarks
+from rowpattern.sql.parse.window_split import LOCATION_KEYS, Splitter
+from rowpattern.sql.parse.window_step import WINDOWS_TABLES
+from rowpattern.sql.records import Record, field, replace
 from rowpattern.sql.text.composed import SEMANTICS_WORDS, Composed
 from rowpattern.sql.text.source_location import TOO_DEEP, SourceLocation, error_at, nesting_limited
 from rowpattern.sql.text.tokens import closing_brackets, tokens_of
@@ -30,6 +34,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from rowpattern.sql.parse.clause import Clause
+    from rowpattern.sql.parse.window import FoundWindows
+    from rowpattern.sql.parse.window_split import PlannedStep
+    from rowpattern.sql.parse.window_step import WindowStep
     from rowpattern.sql.runtime.context import ExecutionContext
 
 __all__ = ["ParsedQuery", "check_text", "parse", "parse_condition", "result_name"]
@@ -56,6 +63,8 @@ class ParsedQuery(Record):
         sources: the same for the table before each clause, by the clause's number; none where it is only a name.
         tables: names of tables that the query does not make itself, each with the place where it stands first.
         duckdb_tables: those that `outer` and `sources` read, each with how often one of these texts names it at most.
+        windows: for `outer` (None) and for clauses' sources (by their numbers) what is to be done before them, where
+            they have row patterns in windows.
         projection: where the query is a SELECT of columns from one clause and nothing more, those columns, each with
             the name that it gets; empty for `SELECT *`. None otherwise.
         may_need_zone: whether `outer` and `sources` may compute something for which timestamps need a time zone.
@@ -69,6 +78,7 @@ class ParsedQuery(Record):
     duckdb_tables: Counter[str]
     projection: list[tuple[Column, str]] | None
     may_need_zone: bool = False
+    windows: dict[int | None, tuple[WindowStep, ...]] = field(default_factory=dict)
 
 
 def result_name(clause: Clause) -> str:
@@ -93,8 +103,9 @@ def parse(sql: str, context: ExecutionContext | None = None) -> ParsedQuery:
     """
     check_text(sql, "query")
     check = _no_limit if context is None else context.check
-    clauses, whole = find_clauses(sql, check)
-    return _QueryParser(sql, clauses, whole, context).parse()
+    marks = WindowMarks()
+    clauses, whole, windows = find_clauses(sql, marks, check)
+    return _QueryParser(sql, clauses, whole, windows, marks, context).parse()
 
 
 @nesting_limited("condition")
@@ -160,10 +171,21 @@ class _Around(Record, frozen=False):
 
 
 class _QueryParser:
-    def __init__(self, sql: str, clauses: list[Clause], whole: TextPiece, context: ExecutionContext | None) -> None:
+    def __init__(  # noqa: PLR0917 - used once
+        self,
+        sql: str,
+        clauses: list[Clause],
+        whole: TextPiece,
+        windows: FoundWindows,
+        marks: WindowMarks,
+        context: ExecutionContext | None,
+    ) -> None:
         self._sql = sql
         self._context = context
         self._clauses = clauses
+        self._windows = windows.windows
+        self._edits = windows.edits
+        self._marks = marks
         self._answers = {result_name(clause): clause for clause in clauses}
         self._outer = _Around(Composed(sql), Counter())
         self._add_piece(whole, self._outer)
@@ -178,7 +200,7 @@ class _QueryParser:
 
     def parse(self) -> ParsedQuery:
         self._check()
-        written = [each for clause in self._clauses for each in clause.expressions()]
+        written = [each for part in (*self._clauses, *self._windows) for each in part.expressions()]
         around = [*self._sources.values(), self._outer]
         expressions = [_expressions_text(self._sql, written)] if written else []
         texts = [*(each.text for each in expressions), *(each.composed.text for each in around)]
@@ -191,16 +213,25 @@ class _QueryParser:
             if clause.table is not None:
                 self._tables.setdefault(clause.table, SourceLocation(self._sql, clause.source.begin))
         statement: dict[str, Any] = {}
-        for each, tree in zip(around, trees, strict=True):
+        texts_around: list[str] = []
+        steps: dict[int | None, tuple[WindowStep, ...]] = {}
+        for number, each, tree in zip((*self._sources, None), around, trees, strict=True):
             statement = self._query(each, tree)
+            text, own = each.composed.text, ()
+            if self._windows:
+                text, own = self._split(each.composed, statement, sum(map(len, steps.values())))
+            texts_around.append(text)
+            if own:
+                steps[number] = own
         return ParsedQuery(
             sql=self._sql,
             clauses=self._clauses,
-            outer=self._outer.composed.text,
-            sources={number: text.composed.text for number, text in self._sources.items()},
+            outer=texts_around.pop(),
+            sources=dict(zip(self._sources, texts_around, strict=True)),
+            windows=steps,
             tables=dict(sorted(self._tables.items(), key=lambda item: item[1].offset)),
             duckdb_tables=self._duckdb_tables,
-            projection=self._projection(statement),
+            projection=None if None in steps else self._projection(statement),
             may_need_zone=self._may_need_zone,
         )
 
@@ -213,12 +244,26 @@ class _QueryParser:
         for clause in piece.clauses:
             name = result_name(clause)
             around.answers[name] += 1
-            _copy(composed, at, clause.source.begin, marks=False).insert(quoted(name))
+            self._copy_around(composed, at, clause.source.begin).insert(quoted(name))
             if clause.alias is None and clause.source_name is not None:
                 # The query may go on to call it by the name of the table before it.
                 composed.insert(f" AS {quoted(clause.source_name)}")
             at = clause.end
-        _copy(composed, at, piece.end, marks=False)
+        self._copy_around(composed, at, piece.end)
+
+    def _copy_around(self, composed: Composed, begin: int, end: int) -> Composed:
+        """Add a piece of the text around clauses, in which calls over windows with row patterns are marked."""
+        for edit in self._edits[bisect_left(self._edits, (begin,)) :]:
+            if edit.begin >= end:
+                break
+            _copy(composed, begin, edit.begin, marks=False)
+            for each in edit.pieces:
+                if isinstance(each, str):
+                    composed.put(each, edit.begin, edit.end)
+                else:
+                    _copy(composed, *each, marks=False)
+            begin = edit.end
+        return _copy(composed, begin, end, marks=False)
 
     def _source(self, clause: Clause) -> _Around:
         """Compose the text that gives the table before a clause."""
@@ -242,7 +287,7 @@ class _QueryParser:
         """Check what a text reads, and note the tables; return its statement."""
         text = around.composed
         statement = _statement(text, tree)
-        reader = QueryReader(text, self._check)
+        reader = QueryReader(text, self._check, self._marks)
         reader.read(statement)
         self._may_need_zone |= reader.may_need_zone
         named: Counter[str] = Counter()
@@ -269,6 +314,58 @@ class _QueryParser:
                 raise self._taken(name, None)
         self._duckdb_tables |= named
         return statement
+
+    # Texts that are executed in parts, because row patterns in their windows are computed between these.
+
+    def _split(
+        self, text: Composed, statement: dict[str, Any], begin: int
+    ) -> tuple[str, tuple[WindowStep, ...]]:
+        """Cut a text that was checked: what is left of it over the tables of steps, and these steps."""
+        splitter = Splitter(text, self._marks, self._windows, begin, self._check)
+        left = splitter.split(statement)
+        planned = splitter.steps
+        if not planned:
+            return text.text, ()
+        self._name_columns(planned)
+        trees: list[dict[str, Any]] = [left]
+        for step in planned:
+            trees += [step.first, *([] if step.source is None else [step.source]), *step.qualified.values()]
+        written = iter(self._written(trees))
+        outer = next(written)
+        steps = []
+        for each in planned:
+            first = next(written)
+            source = None if each.source is None else next(written)
+            qualified = {alias: next(written) for alias in each.qualified}
+            steps.append(replace(each.step, first=first, source=source, qualified=qualified))
+        return outer, tuple(steps)
+
+    def _name_columns(self, planned: Sequence[PlannedStep]) -> None:
+        """Name columns that the query does not name as DuckDB would."""
+        named = [pair for step in planned for pair in step.names]
+        if not named:
+            return
+        begin = "SELECT "
+        items = [{"node": {**_EMPTY_SELECT, "select_list": [original]}} for _, original in named]
+        for (node, _), text in zip(named, write_trees(items, self._context), strict=True):
+            node["alias"] = text.removeprefix(begin)
+
+    def _written(self, statements: Sequence[dict[str, Any]]) -> list[str]:
+        """Write statements, and check what was written as what the user wrote is checked."""
+        texts = write_trees(statements, self._context)
+        for text, tree, statement in zip(texts, parse_texts(texts, self._context), statements, strict=True):
+            composed = Composed(self._sql).insert(text)
+            again = {} if tree.get("error") else _statement(composed, tree)
+            if _plain(again) != _plain(statement):
+                message = "this query has a part that cannot stand beside row patterns in windows; put it into WITH"
+                raise UnsupportedQueryError(message)
+            reader = QueryReader(composed, self._check)
+            reader.read(again)
+            for table in reader.tables:
+                known = table.name in self._tables or table.name in self._answers
+                if not (known or table.name.startswith(WINDOWS_TABLES)):
+                    raise self._taken(table.name, None)
+        return texts
 
     def _taken(self, name: str, location: SourceLocation | None) -> UnsupportedQueryError:
         message = f'the name "{name}" is taken: those that begin with "{_OWN_NAMES}" are for answers of clauses'
@@ -311,6 +408,26 @@ class _QueryParser:
             own = Column(shown.names[-1:], shown.quoted[-1:], span=shown.span)
             found.append((own, each.get("alias", "")))
         return found
+
+
+_EMPTY_SELECT: dict[str, Any] = {
+    "type": "SELECT_NODE",
+    "cte_map": {},
+    "from_table": {"type": "EMPTY"},
+    "aggregate_handling": "STANDARD_HANDLING",
+}
+
+
+def _plain(value: Any) -> Any:
+    """Return a tree without what says nothing, for comparison."""
+    if isinstance(value, dict):
+        # The type of a window says no more than the function's name.
+        unsaid = LOCATION_KEYS | {"type"} if value.get("class") == "WINDOW" else LOCATION_KEYS
+        left = {name: _plain(each) for name, each in value.items() if name not in unsaid}
+        return {name: each for name, each in left.items() if each not in (None, False, "", [], {})}
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    return value
 
 
 def _expressions_text(sql: str, written: Sequence[ExpressionSource]) -> Composed:

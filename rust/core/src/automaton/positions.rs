@@ -118,6 +118,28 @@ impl Automaton {
         self.predecessors.get(position)
     }
 
+    /// For each primary variable the least number of rows that a match has before a row that is mapped to it; None
+    /// where no row can be. Takes time linear in the followers.
+    pub fn rows_before(&self) -> Vec<Option<usize>> {
+        let mut found = vec![None; self.variable_count];
+        let mut entered = vec![false; self.positions.len()];
+        let mut these: Vec<u32> = self.start.concat();
+        let mut depth = 0;
+        while !these.is_empty() {
+            let mut next = Vec::new();
+            for position in these.into_iter().filter(|&position| position != ACCEPT) {
+                if !std::mem::replace(&mut entered[position as usize], true) {
+                    let variable = usize::from(self.positions[position as usize].variable);
+                    found[variable].get_or_insert(depth);
+                    next.extend_from_slice(self.followers(position));
+                }
+            }
+            these = next;
+            depth += 1;
+        }
+        found
+    }
+
     /// How many followers all positions have together.
     pub fn followers_len(&self) -> usize {
         self.followers.items.len()
