@@ -146,9 +146,9 @@ def answered(window: Window, rows: list[Row]) -> Iterator[tuple[list[Any], list[
             yield nothing, []
             continue
         start, mapped = found
+        skipped_to = here + skip(query, start, mapped)
         match = Match(query, frame, start, mapped, 1, len(mapped))
         yield [value(match, e, final=True) for e in query.measures], frame[start : start + len(mapped)]
-        skipped_to = here + skip(query, start, mapped)
 
 
 def match_in(window: Window, frame: list[Row]) -> tuple[int, list[str]] | None:

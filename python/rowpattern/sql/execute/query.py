@@ -146,7 +146,7 @@ class QueryExecution:
         # What the text around clauses may read, and which of it each connection knows.
         self._readable: dict[str, Any] = {}
         self._known: dict[int, set[str]] = {}
-        self.windows = WindowSteps(parsed, self._query, using, context)
+        self.windows = WindowSteps(parsed, tables, self._query, using, context)
 
     def answer(self) -> Answer:
         """Answer the clauses, and then what is around them."""
@@ -159,6 +159,11 @@ class QueryExecution:
                 answer = projected(self._parsed, answer)
                 return answer if clause.table is not None else self._restored(answer.arrow())
             self._readable[result_name(clause)] = answer.arrow()
+        steps = self._parsed.windows.get(None, ())
+        if len(steps) == 1 and self._parsed.shows_windows:
+            shown = self.windows.shown(steps[0])
+            if shown is not None:
+                return shown
         return self._restored(self._text(None, self._parsed.outer))
 
     def _restored(self, table: Any) -> Answer:

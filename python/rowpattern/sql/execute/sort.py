@@ -64,6 +64,11 @@ class OrderedPartitions:
         """How many rows there are."""
         return self.table.rows
 
+    @property
+    def ends(self) -> Integers:
+        """The row behind the last one of each partition; int64."""
+        return np.append(self.starts[1:], self.count)[: len(self.starts)]
+
     def column(self, name: str) -> pa.ChunkedArray:
         """Return a column in order."""
         found = self._taken.get(name)
@@ -120,7 +125,7 @@ class OrderedPartitions:
             # And as bits.
             self._context.hold(2 * self.count)
             flags = np.ones(self.count, dtype=bool)
-            ends = np.append(self.starts[1:], self.count)
+            ends = self.ends
             # Partitions are mostly longer than a step: mark the few rows at their borders.
             for step in range(min(abs(rows), self.count)):
                 self._context.check()

@@ -149,13 +149,12 @@ def _seek(window: BoundWindow, rows: OrderedPartitions, matches: Matches, match:
         return
     partition = np.asarray(matches.partition).astype(np.int64)
     if mode == "to next row":
-        ends = np.append(rows.starts[1:], rows.count)
         every = np.arange(rows.count, dtype=np.int64)
         # The first match that begins at the row or behind it.
         found = np.searchsorted(start, every)
         there = found < len(start)
         found[~there] = 0
-        there &= start[found] < ends[np.searchsorted(rows.starts, every, side="right") - 1]
+        there &= start[found] < rows.ends[np.searchsorted(rows.starts, every, side="right") - 1]
         match[there] = found[there]
         return
     begins = rows.starts[partition].astype(np.int64)
@@ -176,9 +175,8 @@ def _last_rows(window: BoundWindow, rows: OrderedPartitions, database: Database)
     Raises:
         QueryError: the number of rows behind one is not a whole number from 0 on.
     """
-    ends = np.append(rows.starts[1:], rows.count)
     here = np.arange(rows.count, dtype=np.int64)
-    last = np.repeat(ends - 1, ends - rows.starts)
+    last = np.repeat(rows.ends - 1, rows.ends - rows.starts)
     if not window.bounded:
         return last
     if window.following is None:

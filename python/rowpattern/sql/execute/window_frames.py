@@ -21,7 +21,6 @@ from rowpattern.sql.execute.measures import measure
 from rowpattern.sql.execute.sort import OrderedPartitions
 from rowpattern.sql.records import replace
 from rowpattern.sql.tables.inputs import Table
-from rowpattern.sql.text.source_location import error_at
 
 if TYPE_CHECKING:
     from rowpattern._core import Matches
@@ -92,7 +91,6 @@ class _Frames:
         pattern = bound.pattern if window.seek else f"^ ({bound.pattern}\n)"
         self._bound: BoundClause = replace(bound, pattern=pattern, skip=("past last row", ""))
         self._skip = bound.skip
-        self._skip_location = bound.skip_location
         self._rows = rows
         self._last = last
         self._database = database
@@ -145,7 +143,7 @@ class _Frames:
         following = self._chosen(begin, behind, matches, starts, measures)
         kept = sum(values.nbytes for values in (self._starts[-1], self._ends[-1], *self._measures[-1]))
         # The rest is free again.
-        context.release(context.held_bytes - held - kept)
+        context.release(max(0, context.held_bytes - held - kept))
         return following
 
     def _chosen(
@@ -205,8 +203,7 @@ class _Frames:
             problem = "it is at the first row of the match, which would be found again for ever"
         else:
             return row
-        message = f"AFTER MATCH SKIP has nowhere to go to {self._skip[1]}: {problem}"
-        raise error_at(message, self._skip_location, SkipError)
+        raise SkipError(f"AFTER MATCH SKIP has nowhere to go to {self._skip[1]}: {problem}")
 
 
 def _columns_read(bound: BoundClause) -> list[str]:

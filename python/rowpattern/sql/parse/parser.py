@@ -65,6 +65,7 @@ class ParsedQuery(Record):
         duckdb_tables: those that `outer` and `sources` read, each with how often one of these texts names it at most.
         windows: for `outer` (None) and for clauses' sources (by their numbers) what is to be done before them, where
             they have row patterns in windows.
+        shows_windows: whether the query is the second half of a step, which is a list of columns, and nothing more.
         projection: where the query is a SELECT of columns from one clause and nothing more, those columns, each with
             the name that it gets; empty for `SELECT *`. None otherwise.
         may_need_zone: whether `outer` and `sources` may compute something for which timestamps need a time zone.
@@ -79,6 +80,7 @@ class ParsedQuery(Record):
     projection: list[tuple[Column, str]] | None
     may_need_zone: bool = False
     windows: dict[int | None, tuple[WindowStep, ...]] = field(default_factory=dict)
+    shows_windows: bool = False
 
 
 def result_name(clause: Clause) -> str:
@@ -229,6 +231,7 @@ class _QueryParser:
             outer=texts_around.pop(),
             sources=dict(zip(self._sources, texts_around, strict=True)),
             windows=steps,
+            shows_windows=_is_second_half(statement, steps.get(None, ())),
             tables=dict(sorted(self._tables.items(), key=lambda item: item[1].offset)),
             duckdb_tables=self._duckdb_tables,
             projection=None if None in steps else self._projection(statement),
@@ -408,6 +411,12 @@ class _QueryParser:
             own = Column(shown.names[-1:], shown.quoted[-1:], span=shown.span)
             found.append((own, each.get("alias", "")))
         return found
+
+
+def _is_second_half(statement: dict[str, Any], steps: Sequence[WindowStep]) -> bool:
+    """Say whether a statement is the second half of its one step, which is a list of columns."""
+    source = statement["node"].get("from_table", {})
+    return len(steps) == 1 and steps[0].shown is not None and source.get("table_name") == steps[0].table
 
 
 _EMPTY_SELECT: dict[str, Any] = {

@@ -15,6 +15,7 @@ from rowpattern.sql.duckdb.names import lowered
 from rowpattern.sql.parse.window_step import (
     WINDOWS_TABLES,
     AliasOrColumn,
+    PlainSource,
     SelectItem,
     WindowStep,
     frame_column,
@@ -386,6 +387,8 @@ class _Cut:
             items=tuple(items),
             leaves=tuple(name for name, _ in self._leaves.values()),
             ambiguous=tuple(self._ambiguous.values()),
+            plain=self._plain(before),
+            shown=self._only_columns(shown) if qualify is None and not modifiers else None,
         )
         empty = _select([_star()], source, self._common, modifiers=[_no_rows()])
         qualified = {
@@ -399,6 +402,51 @@ class _Cut:
         if self._shadowing:
             node = _select([_star()], {"type": "SUBQUERY", "subquery": {"node": node}}, self._shadowing)
         return _statement(node)
+
+    def _plain(self, items: list[Json]) -> PlainSource | None:
+        """Say what the first half reads, where that is nothing but columns of one table that the query does not make."""
+        node = self._node
+        source = node["from_table"]
+        parts = ("where_clause", "group_expressions", "having", "sample")
+        name = source.get("table_name")
+        made = {lowered(entry["key"]) for entry in (*self._common, *self._shadowing)}
+        if (
+            source.get("type") != "BASE_TABLE"
+            or source.get("column_name_alias")
+            or source.get("sample")
+            or any(node.get(part) for part in parts)
+            or lowered(name) in made
+        ):
+            return None
+        called = source.get("alias") or name
+        listed = []
+        for each in items:
+            if each.get("alias", "").startswith(self._hidden):
+                # Where the columns of `*` end.
+                continue
+            column = _plain_name(each, called)
+            if column is None and not _is_plain_star(each, called):
+                return None
+            listed.append(column)
+        leaves = [_plain_name(leaf, called) for _, leaf in self._leaves.values()]
+        known = tuple(each for each in leaves if each is not None)
+        return PlainSource(name, called, tuple(listed), known) if len(known) == len(leaves) else None
+
+    def _only_columns(self, shown: list[Json]) -> tuple[str | tuple[int, str, str], ...] | None:
+        """Return what the second half shows, where that is nothing but columns."""
+        measures = {measure_column(*each): each for each in self._measures}
+        found: list[str | tuple[int, str, str]] = []
+        for each in shown:
+            if each["class"] != "COLUMN_REF":
+                return None
+            (name,) = each["column_names"]
+            if name in measures:
+                found.append((*measures[name], each["alias"]))
+            elif name.startswith(f"{self._hidden}item "):
+                found.append(name)
+            else:
+                return None
+        return tuple(found)
 
     # The second half.
 
@@ -515,6 +563,23 @@ class _Cut:
         found["orders"] = [position]
         found |= {"start": "EXPR_FOLLOWING_ROWS", "end": "EXPR_FOLLOWING_ROWS"}
         return {**found, "start_expr": about("first"), "end_expr": about("last")}
+
+
+def _plain_name(node: Json, called: str) -> str | None:
+    """Return the name of a column of a table, without the table's; None where it is anything else."""
+    names = node.get("column_names", [])
+    if node["class"] != "COLUMN_REF" or len(names) not in {1, 2}:
+        return None
+    if len(names) == 2 and lowered(names[0]) != lowered(called):  # noqa: PLR2004 - a table's name and a column's
+        return None
+    return str(names[-1])
+
+
+def _is_plain_star(node: Json, called: str) -> bool:
+    changed = ("exclude_list", "replace_list", "rename_list", "qualified_exclude_list", "columns", "expr")
+    relation = node.get("relation_name")
+    plain = node["class"] == "STAR" and not any(node.get(each) for each in changed)
+    return plain and (not relation or lowered(relation) == lowered(called))
 
 
 def _shadowed(entry: Json, own: list[Json]) -> bool:

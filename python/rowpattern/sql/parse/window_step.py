@@ -14,7 +14,7 @@ from rowpattern.sql.records import Record
 if TYPE_CHECKING:
     from rowpattern.sql.parse.window import PatternWindow
 
-__all__ = ["WINDOWS_TABLES", "AliasOrColumn", "SelectItem", "WindowStep", "frame_column", "measure_column"]
+__all__ = ["WINDOWS_TABLES", "AliasOrColumn", "PlainSource", "SelectItem", "WindowStep", "frame_column", "measure_column"]
 
 #: How the names of tables begin that the second halves read.
 WINDOWS_TABLES = "rowpattern windows "
@@ -48,6 +48,22 @@ class AliasOrColumn(NamedTuple):
     name: str
 
 
+class PlainSource(NamedTuple):
+    """A first half that only reads columns of one table.
+
+    Attributes:
+        table: the table's name.
+        called: what the query calls it.
+        items: for each element of the SELECT list the column's name; None for `*`.
+        leaves: the same for what else the second half reads.
+    """
+
+    table: str
+    called: str
+    items: tuple[str | None, ...]
+    leaves: tuple[str, ...]
+
+
 class WindowStep(Record):
     """One SELECT with row patterns in windows.
 
@@ -64,6 +80,9 @@ class WindowStep(Record):
         items: the elements of the SELECT list that the first half computes, in order.
         leaves: the columns behind these, under the names that the second half has for them.
         ambiguous: names that are columns of FROM or aliases.
+        plain: what the first half reads, where it needs no DuckDB; None otherwise.
+        shown: where the whole second half is a list of columns, for each the placeholder of an element of the first
+            one, or a measure (window, name) and what it is called; None otherwise.
     """
 
     table: str
@@ -78,6 +97,8 @@ class WindowStep(Record):
     items: tuple[SelectItem, ...]
     leaves: tuple[str, ...]
     ambiguous: tuple[AliasOrColumn, ...]
+    plain: PlainSource | None
+    shown: tuple[str | tuple[int, str, str], ...] | None
 
 
 def measure_column(window: int, measure: str) -> str:
