@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pyarrow as pa
 
-from rowpattern.errors import QueryError
+from rowpattern.errors import QueryError, UnsupportedQueryError
 from rowpattern.sql.bind.clause import bind
 from rowpattern.sql.bind.scope import Columns
 from rowpattern.sql.duckdb.connection import database
@@ -38,6 +38,7 @@ __all__ = [
     "named_after",
     "parsed_query",
     "projected",
+    "refuse_windows",
     "tables_of",
     "zone_around",
 ]
@@ -51,6 +52,16 @@ def parsed_query(sql: str, context: ExecutionContext | None = None) -> ParsedQue
     check_text(sql, "query")
     found: ParsedQuery = planned("query", sql, lambda: parse(sql, context), context)
     return found
+
+
+def refuse_windows(parsed: ParsedQuery, message: str) -> None:
+    """Refuse a query with row patterns in windows.
+
+    Raises:
+        UnsupportedQueryError: it has some; shown where.
+    """
+    for steps in parsed.windows.values():
+        raise error_at(message, steps[0].windows[0].clause.location, UnsupportedQueryError)
 
 
 def bound_clause(

@@ -48,6 +48,10 @@ class WindowColumns(NamedTuple):
         first: how many rows behind each row its match begins, and more than `last` where the match has no rows, or
             there is none.
         last: how many rows behind each row its match has its last row.
+        seen: the table that the window's expressions read.
+        was_sorted: whether its rows had to be sorted.
+        frame_rows: how many rows all frames have together, where each is matched by itself; None where matches are
+            found in the rows as they are.
     """
 
     measures: dict[str, Array]
@@ -55,6 +59,9 @@ class WindowColumns(NamedTuple):
     position: pa.Array
     first: pa.Array
     last: pa.Array
+    seen: Table
+    was_sorted: bool
+    frame_rows: int | None
 
 
 def window_columns(
@@ -80,12 +87,16 @@ def window_columns(
     with context.step("order", table.rows):
         rows = sort_partitions(table, bound.partition_by, bound.order_by, database, context)
     context.hold(6 * 8 * rows.count)
+    frame_rows = None
     if window.in_place:
-        found = _in_place(window, _with_positions(rows, context), database, context)
+        rows = _with_positions(rows, context)
+        found = _in_place(window, rows, database, context)
     else:
-        found = matches_of_frames(window, rows, _last_rows(window, rows, database), database, context)
+        last = _last_rows(window, rows, database)
+        frame_rows = int((last - np.arange(rows.count) + 1).sum())
+        found = matches_of_frames(window, rows, last, database, context)
     with context.step("output", rows.count):
-        return _spread(found, rows, context)
+        return _spread(found, rows, context)._replace(frame_rows=frame_rows)
 
 
 def _with_positions(rows: OrderedPartitions, context: ExecutionContext) -> OrderedPartitions:
@@ -221,4 +232,4 @@ def _spread(found: FramedMatches, rows: OrderedPartitions, context: ExecutionCon
         name: take_values(context, values, places) for name, values in found.measures.items()
     }
     columns = [from_numpy(in_table(values)) for values in (number, here, first, last)]
-    return WindowColumns(measures, *columns)
+    return WindowColumns(measures, *columns, rows.table, rows.order is not None, None)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from rowpattern.sql.arrow.arrays import Array
     from rowpattern.sql.bind.window import BoundWindow
     from rowpattern.sql.duckdb.connection import Database
+    from rowpattern.sql.execute.window_columns import WindowColumns
     from rowpattern.sql.parse.parser import ParsedQuery
     from rowpattern.sql.parse.window_step import SelectItem, WindowStep
     from rowpattern.sql.runtime.context import ExecutionContext
@@ -32,8 +33,9 @@ __all__ = ["AnsweredWindow", "WindowSteps"]
 class AnsweredWindow(NamedTuple):
     """A window that was answered, for explanations."""
 
+    step: WindowStep
     window: BoundWindow
-    table: Table
+    columns: WindowColumns
 
 
 class _Visible(NamedTuple):
@@ -228,7 +230,7 @@ class WindowSteps:
         number = window.number
         measures = [measure for of, measure in step.measures if of == number]
         found = window_columns(window, table, measures, self._database, self._context)
-        self.answered.append(AnsweredWindow(window, table))
+        self.answered.append(AnsweredWindow(step, window, found))
         columns = {measure_column(number, name): values for name, values in found.measures.items()}
         if number in step.framed:
             columns[frame_column(number, "partition")] = found.partition
