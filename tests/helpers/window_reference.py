@@ -7,7 +7,6 @@ be seen; which rows are tried, and what is seen of a match, is decided here.
 
 from __future__ import annotations
 
-import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ from query_reference import Match, Query, Row, Search, value
 from query_types import KINDS, order_key
 
 if TYPE_CHECKING:
+    import random
     from collections.abc import Iterator
 
 Expression = tuple[Any, ...]
@@ -141,8 +141,7 @@ def answered(window: Window, rows: list[Row]) -> Iterator[tuple[list[Any], list[
             frame = rows[here : here + behind + 1]
             found = match_in(window, frame)
         if found is None:
-            if here > skipped_to:
-                skipped_to = here
+            skipped_to = max(skipped_to, here)
             yield nothing, []
             continue
         start, mapped = found

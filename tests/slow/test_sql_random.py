@@ -38,10 +38,14 @@ def check(seed: int, *, dependent: bool) -> None:
         return
     answer = rowpattern.match_recognize(text, arrow)
     wanted = [[random_tables.plain(value) for value in row] for row in wanted]
-    found = [[random_tables.plain(value) for value in row] for row in zip(*(column.to_pylist() for column in answer.columns))]
+    found = [
+        [random_tables.plain(value) for value in row] for row in zip(*(column.to_pylist() for column in answer.columns))
+    ]
     if not answer.num_columns:
         found = [[] for _ in range(answer.num_rows)]
-    assert random_tables.same(found, wanted), f"seed {seed}\n{text}\n{table}\n{arrow.schema}\nfound  {found}\nwanted {wanted}"
+    assert random_tables.same(found, wanted), (
+        f"seed {seed}\n{text}\n{table}\n{arrow.schema}\nfound  {found}\nwanted {wanted}"
+    )
 
 
 @pytest.mark.parametrize("chunk", range(CHUNKS))

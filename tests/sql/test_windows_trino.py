@@ -262,13 +262,16 @@ SOUGHT = {
 }
 
 
+SOUGHT_FROM_EACH = "p1:1:[80,70,60] p1:2:[80,70,60] p1:3:[70,60] p1:4:[60] p1:5:- "
+SOUGHT_FROM_EACH += "p2:1:[40] p2:2:[40] p2:3:[40] p2:4:[40] p2:5:- p3:1:- p3:2:-"
+
+
 @pytest.mark.parametrize(
     ("skip", "wanted"),
     [
         (
             "TO NEXT ROW",
-            "p1:1:[80,70,60] p1:2:[80,70,60] p1:3:[70,60] p1:4:[60] p1:5:- "
-            "p2:1:[40] p2:2:[40] p2:3:[40] p2:4:[40] p2:5:- p3:1:- p3:2:-",
+            SOUGHT_FROM_EACH,
         ),
         (
             "PAST LAST ROW",

@@ -1,13 +1,16 @@
 """Conditions that see nothing before the row where a match begins, as in a window, whose frame begins there.
 
-`PREV(x)` becomes `CASE WHEN position - 1 >= FIRST(position) THEN PREV(x) END`, with the number of each row in the order
-of partitions as a column; nothing is changed where a match has enough rows before the one that is tested.
+Conditions of rows alone are those of a pattern in layers, with `PREV(x)` NULL in the first one (`layered`). Where a
+condition depends on the match, `PREV(x)` becomes `CASE WHEN position - 1 >= FIRST(position) THEN PREV(x) END`, with the
+number of each row in the order of partitions as a column (`within_frame`). Nothing is changed where a match has enough
+rows before the one that is tested.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rowpattern.sql.bind.bound import LAYER_MARK
 from rowpattern.sql.bind.leaves import columns_in, leaves
 from rowpattern.sql.bind.prefilter import prefilter, start_condition
 from rowpattern.sql.bind.references import (
@@ -32,16 +35,19 @@ from rowpattern.sql.expression.write import sql_of
 from rowpattern.sql.records import replace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from rowpattern.sql.bind.bound import Condition
     from rowpattern.sql.bind.references import Reference, References
     from rowpattern.sql.expression.nodes import Node
 
-__all__ = ["POSITION", "reads_back", "within_frame"]
+__all__ = ["POSITION", "layered", "reads_back", "within_frame"]
 
 #: The column that holds the number of each row in the order of partitions.
 POSITION = "rowpattern position"
+
+# Each layer has all conditions of the pattern.
+_MOST_LAYERS = 15
 
 _NULL = Literal("NULL_LITERAL")
 _FALSE = Literal("BOOLEAN", "false")
@@ -56,6 +62,62 @@ def _is_back(item: Reference) -> bool:
     return isinstance(item, (Value, RowExists)) and item.at.rows < 0
 
 
+def layered(
+    conditions: Sequence[Condition], references: References, least: Mapping[str, int | None]
+) -> tuple[Condition, ...] | None:
+    """Return conditions of rows for a pattern in layers: each of a match's first rows has variables of its own there.
+
+    So conditions that read rows before others are still conditions of rows alone, and take no search.
+
+    Args:
+        conditions: as they are bound in MATCH_RECOGNIZE.
+        references: what the clause reads.
+        least: as for `within_frame`.
+
+    Returns:
+        a condition for each variable and layer, in the order of layers; nothing where no condition can see a row before
+        the match; None where one depends on the match, or too many layers were needed.
+    """
+    if any(each.expression.depends for each in conditions):
+        return None
+    farthest = max((rows for each in conditions for rows in _leaving(each, least).values()), default=0)
+    if farthest == 0:
+        return ()
+    if farthest > _MOST_LAYERS:
+        return None
+    found: list[Condition] = []
+    for layer in range(farthest + 1):
+        for each in conditions:
+            gone = {name for name, rows in _leaving(each, least).items() if rows > layer}
+            expression = _without(each.expression, gone, references)
+            variable = f"{each.variable}{LAYER_MARK}{layer}"
+            found.append(replace(each, variable=variable, expression=expression, prefilter=expression))
+    return tuple(found)
+
+
+def _leaving(condition: Condition, least: Mapping[str, int | None]) -> dict[str, int]:
+    """Return what a condition may read before the match: how many rows before another one, by the reference's name."""
+    own = least.get(condition.variable)
+    if own is None or condition.expression.tree is None:
+        return {}
+    return {
+        name: -item.at.rows
+        for name, item in condition.expression.reads
+        if isinstance(item, (Value, RowExists)) and _rows_before(item.at, own, least) < -item.at.rows
+    }
+
+
+def _without(expression: BoundExpression, names: Collection[str], references: References) -> BoundExpression:
+    """Return an expression in which some references lead nowhere."""
+    items = dict(expression.reads)
+    return _with(
+        expression,
+        lambda name: _nothing(name, _FALSE if isinstance(items[name], RowExists) else _NULL),
+        names,
+        references,
+    )
+
+
 def within_frame(condition: Condition, references: References, least: Mapping[str, int | None]) -> Condition:
     """Return a condition for which there are no rows before the match's first one.
 
@@ -66,12 +128,13 @@ def within_frame(condition: Condition, references: References, least: Mapping[st
             is.
     """
     expression = condition.expression
-    own = least.get(condition.variable)
-    leaving: dict[str, Value | RowExists] = {}
-    for name, item in expression.reads:
-        if isinstance(item, (Value, RowExists)) and _is_back(item) and _rows_before(item.at, own, least) < -item.at.rows:
-            leaving[name] = item
-    if not leaving or expression.tree is None or own is None:
+    own = least.get(condition.variable) or 0
+    leaving = {
+        name: item
+        for name, item in expression.reads
+        if name in _leaving(condition, least) and isinstance(item, (Value, RowExists))
+    }
+    if not leaving:
         return condition
     guards = {name: _guarded(name, item, references) for name, item in leaving.items()}
     whole = _with(expression, guards.__getitem__, leaving, references)
@@ -79,10 +142,10 @@ def within_frame(condition: Condition, references: References, least: Mapping[st
     return replace(condition, expression=whole, prefilter=filtered, start=start_condition(whole, references))
 
 
-def _rows_before(at: Navigation, own: int | None, least: Mapping[str, int | None]) -> int:
+def _rows_before(at: Navigation, own: int, least: Mapping[str, int | None]) -> int:
     """Return how many rows of the match are before the one from which rows are counted back, at least."""
     if at == Navigation(rows=at.rows):
-        return own or 0
+        return own
     if at.variables is None:
         return at.offset if at.first else 0
     known = [rows for rows in map(least.get, at.variables) if rows is not None]
@@ -130,15 +193,10 @@ def _prefilter(
 ) -> BoundExpression | None:
     """Return what rows alone say: whether the condition can hold with any number of the match's rows before."""
     near = {name: -item.at.rows for name, item in leaving.items() if not depends_on_the_match(item)}
-    items = dict(expression.reads)
     parts: list[BoundExpression] = []
     for before in sorted({own, *near.values()}):
         gone = [name for name, rows in near.items() if rows > before]
-
-        def nothing(name: str) -> Node:
-            return _nothing(name, _FALSE if isinstance(items[name], RowExists) else _NULL)
-
-        part = prefilter(_with(expression, nothing, gone, references))
+        part = prefilter(_without(expression, gone, references))
         if part is None:
             return None
         parts.append(part)

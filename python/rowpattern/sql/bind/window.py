@@ -6,10 +6,10 @@ import re
 from typing import TYPE_CHECKING
 
 from rowpattern.errors import QueryError
-from rowpattern.sql.bind.bound import BoundClause
+from rowpattern.sql.bind.bound import TypedPlans
 from rowpattern.sql.bind.clause import bind_key, bind_parts
 from rowpattern.sql.bind.expressions import Scope
-from rowpattern.sql.bind.frame import reads_back, within_frame
+from rowpattern.sql.bind.frame import layered, reads_back, within_frame
 from rowpattern.sql.bind.references import References
 from rowpattern.sql.bind.scope import ColumnMeant, Columns, Variables, folded
 from rowpattern.sql.duckdb.names import lowered
@@ -20,7 +20,7 @@ from rowpattern.sql.text.source_location import SourceLocation, error_at
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from rowpattern.sql.bind.bound import Key
+    from rowpattern.sql.bind.bound import BoundClause, Key
     from rowpattern.sql.expression.nodes import Column
     from rowpattern.sql.parse.window import PatternWindow
 
@@ -35,12 +35,16 @@ class BoundWindow(Record):
 
     Attributes:
         number: the window's.
-        bound: its parts. Conditions see the frame alone where `in_place`, and as in MATCH_RECOGNIZE otherwise.
+        bound: its parts. Conditions see the frame alone where matches are found `in_place` and not `in_layers`, and as
+            in MATCH_RECOGNIZE otherwise.
         bounded: whether frames end before the partition does.
         following: how many rows behind the current one are in a frame, where that is computed; None otherwise.
         rows_following: the same number where it is written out, 0 for CURRENT ROW.
         seek: whether a match may begin behind the current row.
         in_place: whether matches are found in the rows as they are; otherwise each frame is matched by itself.
+        in_layers: the same parts with the conditions of the pattern in layers, which is matched in the pattern's place;
+            None where the pattern itself is.
+        layers: how many layers that has.
     """
 
     number: int
@@ -50,6 +54,8 @@ class BoundWindow(Record):
     rows_following: int
     seek: bool
     in_place: bool
+    in_layers: BoundClause | None = None
+    layers: int = 0
 
 
 class _JoinedColumns(Columns):
@@ -124,12 +130,26 @@ def bind_window(
     back = reads_back(each.expression for each in bound.conditions)
     back_in_measures = reads_back(each.expression for each in bound.measures)
     in_place = not window.bounded and not (window.seek and (back or back_in_measures))
+    in_layers, layers = None, 0
     if in_place and back:
         least = dict(zip(pattern.variables, pattern._rows_before()))  # noqa: SLF001 - the extension's, for this
-        conditions = tuple(within_frame(each, references, least) for each in bound.conditions)
-        bound = replace(bound, conditions=conditions)
+        found = layered(bound.conditions, references, least)
+        layers = len(found or ()) // max(1, len(bound.conditions))
+        if found and pattern._layered(layers) is not None:  # noqa: SLF001 - the same
+            in_layers = replace(bound, conditions=found, plans=TypedPlans())
+        elif found is None or found:
+            conditions = tuple(within_frame(each, references, least) for each in bound.conditions)
+            bound = replace(bound, conditions=conditions)
     return BoundWindow(
-        window.number, bound, window.bounded, following, rows_following, window.seek, in_place=in_place
+        window.number,
+        bound,
+        window.bounded,
+        following,
+        rows_following,
+        window.seek,
+        in_place=in_place,
+        in_layers=in_layers,
+        layers=layers,
     )
 
 

@@ -106,7 +106,9 @@ def _with_positions(rows: OrderedPartitions, context: ExecutionContext) -> Order
         position = np.empty(rows.count, dtype=np.int64)
         position[rows.order] = np.arange(rows.count, dtype=np.int64)
     columns = {name: rows.table.column(name) for name in rows.table.names}
-    return OrderedPartitions(Table(pa.table({**columns, POSITION: from_numpy(position)})), context, rows.order, rows.starts)
+    return OrderedPartitions(
+        Table(pa.table({**columns, POSITION: from_numpy(position)})), context, rows.order, rows.starts
+    )
 
 
 class _ItemsInFrames(Items):
@@ -139,7 +141,13 @@ def _in_place(
 ) -> FramedMatches:
     """Find matches in the rows as they are."""
     bound = window.bound
-    matches = find_matches(bound, rows, database, context)
+    if window.in_layers is not None:
+        pattern = bound.compiled()
+        layers = pattern._layered(window.layers)  # noqa: SLF001 - the extension's, for this
+        found = find_matches(window.in_layers, rows, database, context, layers)
+        matches = found._of_layers(pattern)  # noqa: SLF001 - the same
+    else:
+        matches = find_matches(bound, rows, database, context)
     items = _ItemsInFrames(matches, Shown(per_row=False), rows, context)
     start, end = np.asarray(matches.start).astype(np.int64), np.asarray(matches.end).astype(np.int64)
     match = np.full(rows.count, -1, dtype=np.int64)
@@ -193,7 +201,9 @@ def _last_rows(window: BoundWindow, rows: OrderedPartitions, database: Database)
     if window.following is None:
         return np.minimum(here + min(window.rows_following, rows.count), last)
     key = window.following
-    values = rows.table.column(key.column) if key.column is not None else key_values(rows.table, [key], database)[key.sql]
+    values = (
+        rows.table.column(key.column) if key.column is not None else key_values(rows.table, [key], database)[key.sql]
+    )
     if not pa.types.is_integer(values.type):
         message = f"the frame's number of rows is of the type {values.type}; it must be a whole number"
         raise error_at(message, key.location, QueryError)
@@ -228,8 +238,6 @@ def _spread(found: FramedMatches, rows: OrderedPartitions, context: ExecutionCon
 
     match = in_table(found.match)
     places = from_numpy(match, match < 0)
-    measures: dict[str, Array] = {
-        name: take_values(context, values, places) for name, values in found.measures.items()
-    }
+    measures: dict[str, Array] = {name: take_values(context, values, places) for name, values in found.measures.items()}
     columns = [from_numpy(in_table(values)) for values in (number, here, first, last)]
     return WindowColumns(measures, *columns, rows.table, rows.order is not None, None)

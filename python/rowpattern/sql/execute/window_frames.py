@@ -13,8 +13,8 @@ import numpy as np
 import pyarrow as pa
 
 from rowpattern.errors import SkipError
-from rowpattern.sql.arrow.chunks import take_values
 from rowpattern.sql.arrow.arrays import from_numpy
+from rowpattern.sql.arrow.chunks import take_values
 from rowpattern.sql.execute.items import Items, Shown
 from rowpattern.sql.execute.matching import find_matches
 from rowpattern.sql.execute.measures import measure
@@ -84,7 +84,12 @@ def matches_of_frames(
 
 class _Frames:
     def __init__(
-        self, window: BoundWindow, rows: OrderedPartitions, last: Integers, database: Database, context: ExecutionContext
+        self,
+        window: BoundWindow,
+        rows: OrderedPartitions,
+        last: Integers,
+        database: Database,
+        context: ExecutionContext,
     ) -> None:
         bound = window.bound
         # A match begins at the frame's first row; with SEEK the first match of the frame counts.
@@ -146,9 +151,7 @@ class _Frames:
         context.release(max(0, context.held_bytes - held - kept))
         return following
 
-    def _chosen(
-        self, begin: int, behind: int, matches: Matches, starts: Integers, measures: list[Array]
-    ) -> int:
+    def _chosen(self, begin: int, behind: int, matches: Matches, starts: Integers, measures: list[Array]) -> int:
         """Note the first match of each frame whose row is not skipped."""
         frame, number = np.unique(np.asarray(matches.partition).astype(np.int64), return_index=True)
         rows = begin + frame
@@ -166,7 +169,7 @@ class _Frames:
         self._measures.append(measures)
         return max(behind, skipped + 1)
 
-    def _unskipped(
+    def _unskipped(  # noqa: PLR0917 - used once
         self, rows: Integers, start: Integers, end: Integers, number: Integers, move: Integers, matches: Matches
     ) -> tuple[Integers, int]:
         """Return which of some rows with a match are not skipped, and the last row that is."""

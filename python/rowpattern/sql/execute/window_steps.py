@@ -102,7 +102,9 @@ class WindowSteps:
         origins: dict[str, str | None] = {}
         for window in found.windows:
             measures.update(self._columns(step, window, found.table))
-            origins |= {measure_column(window.number, each.name): each.expression.origin for each in window.bound.measures}
+            origins |= {
+                measure_column(window.number, each.name): each.expression.origin for each in window.bound.measures
+            }
         columns: list[AnswerColumn] = []
         for each in step.shown:
             if isinstance(each, str):

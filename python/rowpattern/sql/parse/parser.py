@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from rowpattern.errors import QuerySyntaxError, UnsupportedQueryError
 from rowpattern.sql.duckdb.names import lowered
-from rowpattern.sql.duckdb.parser import parse_texts, write_trees
+from rowpattern.sql.duckdb.parser import parse_texts
 from rowpattern.sql.expression.nodes import Column, Star
 from rowpattern.sql.expression.read import TreeReader
 from rowpattern.sql.expression.write import quoted
@@ -23,9 +23,8 @@ from rowpattern.sql.parse.clause_finder import find_clauses
 from rowpattern.sql.parse.keywords import bare_names
 from rowpattern.sql.parse.query_reader import QueryReader
 from rowpattern.sql.parse.window import WindowMarks
-from rowpattern.sql.parse.window_split import LOCATION_KEYS, Splitter
-from rowpattern.sql.parse.window_step import WINDOWS_TABLES
-from rowpattern.sql.records import Record, field, replace
+from rowpattern.sql.parse.window_texts import is_second_half, split_at_windows
+from rowpattern.sql.records import Record, field
 from rowpattern.sql.text.composed import SEMANTICS_WORDS, Composed
 from rowpattern.sql.text.source_location import TOO_DEEP, SourceLocation, error_at, nesting_limited
 from rowpattern.sql.text.tokens import closing_brackets, tokens_of
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
 
     from rowpattern.sql.parse.clause import Clause
     from rowpattern.sql.parse.window import FoundWindows
-    from rowpattern.sql.parse.window_split import PlannedStep
     from rowpattern.sql.parse.window_step import WindowStep
     from rowpattern.sql.runtime.context import ExecutionContext
 
@@ -221,7 +219,15 @@ class _QueryParser:
             statement = self._query(each, tree)
             text, own = each.composed.text, ()
             if self._windows:
-                text, own = self._split(each.composed, statement, sum(map(len, steps.values())))
+                text, own = split_at_windows(
+                    each.composed,
+                    statement,
+                    self._windows,
+                    self._marks,
+                    begin=sum(map(len, steps.values())),
+                    tables={*self._tables, *self._answers},
+                    context=self._context,
+                )
             texts_around.append(text)
             if own:
                 steps[number] = own
@@ -231,7 +237,7 @@ class _QueryParser:
             outer=texts_around.pop(),
             sources=dict(zip(self._sources, texts_around, strict=True)),
             windows=steps,
-            shows_windows=_is_second_half(statement, steps.get(None, ())),
+            shows_windows=is_second_half(statement, steps.get(None, ())),
             tables=dict(sorted(self._tables.items(), key=lambda item: item[1].offset)),
             duckdb_tables=self._duckdb_tables,
             projection=None if None in steps else self._projection(statement),
@@ -318,58 +324,6 @@ class _QueryParser:
         self._duckdb_tables |= named
         return statement
 
-    # Texts that are executed in parts, because row patterns in their windows are computed between these.
-
-    def _split(
-        self, text: Composed, statement: dict[str, Any], begin: int
-    ) -> tuple[str, tuple[WindowStep, ...]]:
-        """Cut a text that was checked: what is left of it over the tables of steps, and these steps."""
-        splitter = Splitter(text, self._marks, self._windows, begin, self._check)
-        left = splitter.split(statement)
-        planned = splitter.steps
-        if not planned:
-            return text.text, ()
-        self._name_columns(planned)
-        trees: list[dict[str, Any]] = [left]
-        for step in planned:
-            trees += [step.first, *([] if step.source is None else [step.source]), *step.qualified.values()]
-        written = iter(self._written(trees))
-        outer = next(written)
-        steps = []
-        for each in planned:
-            first = next(written)
-            source = None if each.source is None else next(written)
-            qualified = {alias: next(written) for alias in each.qualified}
-            steps.append(replace(each.step, first=first, source=source, qualified=qualified))
-        return outer, tuple(steps)
-
-    def _name_columns(self, planned: Sequence[PlannedStep]) -> None:
-        """Name columns that the query does not name as DuckDB would."""
-        named = [pair for step in planned for pair in step.names]
-        if not named:
-            return
-        begin = "SELECT "
-        items = [{"node": {**_EMPTY_SELECT, "select_list": [original]}} for _, original in named]
-        for (node, _), text in zip(named, write_trees(items, self._context), strict=True):
-            node["alias"] = text.removeprefix(begin)
-
-    def _written(self, statements: Sequence[dict[str, Any]]) -> list[str]:
-        """Write statements, and check what was written as what the user wrote is checked."""
-        texts = write_trees(statements, self._context)
-        for text, tree, statement in zip(texts, parse_texts(texts, self._context), statements, strict=True):
-            composed = Composed(self._sql).insert(text)
-            again = {} if tree.get("error") else _statement(composed, tree)
-            if _plain(again) != _plain(statement):
-                message = "this query has a part that cannot stand beside row patterns in windows; put it into WITH"
-                raise UnsupportedQueryError(message)
-            reader = QueryReader(composed, self._check)
-            reader.read(again)
-            for table in reader.tables:
-                known = table.name in self._tables or table.name in self._answers
-                if not (known or table.name.startswith(WINDOWS_TABLES)):
-                    raise self._taken(table.name, None)
-        return texts
-
     def _taken(self, name: str, location: SourceLocation | None) -> UnsupportedQueryError:
         message = f'the name "{name}" is taken: those that begin with "{_OWN_NAMES}" are for answers of clauses'
         return error_at(message, location or self._location_of(name), UnsupportedQueryError)
@@ -411,32 +365,6 @@ class _QueryParser:
             own = Column(shown.names[-1:], shown.quoted[-1:], span=shown.span)
             found.append((own, each.get("alias", "")))
         return found
-
-
-def _is_second_half(statement: dict[str, Any], steps: Sequence[WindowStep]) -> bool:
-    """Say whether a statement is the second half of its one step, which is a list of columns."""
-    source = statement["node"].get("from_table", {})
-    return len(steps) == 1 and steps[0].shown is not None and source.get("table_name") == steps[0].table
-
-
-_EMPTY_SELECT: dict[str, Any] = {
-    "type": "SELECT_NODE",
-    "cte_map": {},
-    "from_table": {"type": "EMPTY"},
-    "aggregate_handling": "STANDARD_HANDLING",
-}
-
-
-def _plain(value: Any) -> Any:
-    """Return a tree without what says nothing, for comparison."""
-    if isinstance(value, dict):
-        # The type of a window says no more than the function's name.
-        unsaid = LOCATION_KEYS | {"type"} if value.get("class") == "WINDOW" else LOCATION_KEYS
-        left = {name: _plain(each) for name, each in value.items() if name not in unsaid}
-        return {name: each for name, each in left.items() if each not in (None, False, "", [], {})}
-    if isinstance(value, list):
-        return [_plain(each) for each in value]
-    return value
 
 
 def _expressions_text(sql: str, written: Sequence[ExpressionSource]) -> Composed:

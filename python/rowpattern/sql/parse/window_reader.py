@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from rowpattern.errors import QuerySyntaxError
 from rowpattern.sql.parse.clause import Clause, ExpressionSource, OrderKey, TextPiece
 from rowpattern.sql.parse.clause_reader import PART_BEGINNINGS, ClauseReader
 from rowpattern.sql.parse.window import PatternWindow
 from rowpattern.sql.records import Record, field
 
 if TYPE_CHECKING:
+    from rowpattern.errors import QuerySyntaxError
     from rowpattern.sql.text.source_location import SourceLocation
     from rowpattern.sql.text.tokens import Token
 
@@ -95,7 +95,9 @@ class WindowReader(ClauseReader):
             at = self._closing.get(at, at) + 1
         return False
 
-    def pattern_window(self, number: int, keys: WindowKeys, name: str | None, location: SourceLocation) -> PatternWindow:
+    def pattern_window(
+        self, number: int, keys: WindowKeys, name: str | None, location: SourceLocation
+    ) -> PatternWindow:
         """Read what stands behind the keys.
 
         Raises:

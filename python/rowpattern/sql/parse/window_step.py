@@ -14,7 +14,15 @@ from rowpattern.sql.records import Record
 if TYPE_CHECKING:
     from rowpattern.sql.parse.window import PatternWindow
 
-__all__ = ["WINDOWS_TABLES", "AliasOrColumn", "PlainSource", "SelectItem", "WindowStep", "frame_column", "measure_column"]
+__all__ = [
+    "WINDOWS_TABLES",
+    "AliasOrColumn",
+    "PlainSource",
+    "SelectItem",
+    "WindowStep",
+    "frame_column",
+    "measure_column",
+]
 
 #: How the names of tables begin that the second halves read.
 WINDOWS_TABLES = "rowpattern windows "

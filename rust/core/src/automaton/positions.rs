@@ -43,15 +43,15 @@ pub struct Automaton {
     pub accepting: Vec<u32>,
     /// The most rows that a match can have; None where there is no bound.
     pub longest: Option<usize>,
-    followers: Lists,
-    predecessors: Lists,
+    pub(super) followers: Lists,
+    pub(super) predecessors: Lists,
 }
 
 /// Many lists in one allocation.
 #[derive(Debug)]
-struct Lists {
-    begins: Vec<u32>,
-    items: Vec<u32>,
+pub(super) struct Lists {
+    pub(super) begins: Vec<u32>,
+    pub(super) items: Vec<u32>,
 }
 
 impl Lists {
@@ -177,7 +177,8 @@ fn longest(followers: &Lists, predecessors: &Lists) -> Option<usize> {
     (ordered == count).then(|| rows.into_iter().max().unwrap_or_default())
 }
 
-fn invert(followers: &Lists, count: usize) -> Lists {
+/// For each position those that it may follow.
+pub(super) fn invert(followers: &Lists, count: usize) -> Lists {
     let targets = |from: u32| followers.get(from).iter().filter(|&&to| to != ACCEPT);
     let mut begins = vec![0_u32; count + 1];
     for from in 0..count as u32 {
