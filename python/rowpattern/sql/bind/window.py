@@ -125,7 +125,7 @@ def bind_window(
             scope = Scope(columns, Variables(pattern.variables, clause.subset), check=check)
             following = bind_key(window.following, location, scope, "the frame")
         elif rows < 0:
-            raise error_at("a frame has no fewer than 0 rows behind the current one", location, QueryError)
+            raise error_at("the frame's number of rows is below 0; write 0 or more", location, QueryError)
         rows_following = rows or 0
     back = reads_back(each.expression for each in bound.conditions)
     back_in_measures = reads_back(each.expression for each in bound.measures)

@@ -199,7 +199,8 @@ def _last_rows(window: BoundWindow, rows: OrderedPartitions, database: Database)
     if not window.bounded:
         return last
     if window.following is None:
-        return np.minimum(here + min(window.rows_following, rows.count), last)
+        near: Integers = np.minimum(here + min(window.rows_following, rows.count), last)
+        return near
     key = window.following
     values = (
         rows.table.column(key.column) if key.column is not None else key_values(rows.table, [key], database)[key.sql]
@@ -213,7 +214,8 @@ def _last_rows(window: BoundWindow, rows: OrderedPartitions, database: Database)
     if len(counts) and counts.min() < 0:
         raise error_at("the frame's number of rows is below 0 in some row", key.location, QueryError)
     counts = np.minimum(counts, rows.count).astype(np.int64)
-    return np.minimum(here + (counts if rows.order is None else counts[rows.order]), last)
+    found: Integers = np.minimum(here + (counts if rows.order is None else counts[rows.order]), last)
+    return found
 
 
 def _spread(found: FramedMatches, rows: OrderedPartitions, context: ExecutionContext) -> WindowColumns:
@@ -239,5 +241,13 @@ def _spread(found: FramedMatches, rows: OrderedPartitions, context: ExecutionCon
     match = in_table(found.match)
     places = from_numpy(match, match < 0)
     measures: dict[str, Array] = {name: take_values(context, values, places) for name, values in found.measures.items()}
-    columns = [from_numpy(in_table(values)) for values in (number, here, first, last)]
-    return WindowColumns(measures, *columns, rows.table, rows.order is not None, None)
+    return WindowColumns(
+        measures,
+        partition=from_numpy(in_table(number)),
+        position=from_numpy(in_table(here)),
+        first=from_numpy(in_table(first)),
+        last=from_numpy(in_table(last)),
+        seen=rows.table,
+        was_sorted=rows.order is not None,
+        frame_rows=None,
+    )

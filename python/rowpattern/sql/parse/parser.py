@@ -200,7 +200,8 @@ class _QueryParser:
 
     def parse(self) -> ParsedQuery:
         self._check()
-        written = [each for part in (*self._clauses, *self._windows) for each in part.expressions()]
+        written = [each for clause in self._clauses for each in clause.expressions()]
+        written += [each for window in self._windows for each in window.expressions()]
         around = [*self._sources.values(), self._outer]
         expressions = [_expressions_text(self._sql, written)] if written else []
         texts = [*(each.text for each in expressions), *(each.composed.text for each in around)]
@@ -217,9 +218,10 @@ class _QueryParser:
         steps: dict[int | None, tuple[WindowStep, ...]] = {}
         for number, each, tree in zip((*self._sources, None), around, trees, strict=True):
             statement = self._query(each, tree)
-            text, own = each.composed.text, ()
+            own: tuple[WindowStep, ...] = ()
+            written_text = each.composed.text
             if self._windows:
-                text, own = split_at_windows(
+                written_text, own = split_at_windows(
                     each.composed,
                     statement,
                     self._windows,
@@ -228,7 +230,7 @@ class _QueryParser:
                     tables={*self._tables, *self._answers},
                     context=self._context,
                 )
-            texts_around.append(text)
+            texts_around.append(written_text)
             if own:
                 steps[number] = own
         return ParsedQuery(

@@ -8,6 +8,7 @@ from rowpattern.errors import UnsupportedQueryError
 from rowpattern.sql.duckdb.names import lowered
 from rowpattern.sql.parse.tree_parts import (
     Json,
+    and_a_window,
     column,
     expressions,
     has_window,
@@ -150,8 +151,11 @@ class SelectHalves:
         qualify = None if node.get("qualify") is None else self._rewritten(node["qualify"])
         modifiers = [self._modifier(each) for each in node.get("modifiers", [])]
         self.second = select(shown, table(self._table), [], modifiers=modifiers)
-        if qualify is not None:
-            self.second["qualify"] = qualify
+        if qualify is not None and has_window([shown, qualify, modifiers]):
+            # DuckDB takes QUALIFY only where it, or the SELECT list, has a window.
+            self.second["qualify"] = qualify if has_window([shown, qualify]) else and_a_window(qualify)
+        elif qualify is not None:
+            self.second["where_clause"] = qualify
         source = node["from_table"]
         inputs = f"{self._hidden}inputs"
         first = {
@@ -249,7 +253,7 @@ class SelectHalves:
             if each["class"] == "STAR":
                 message = "* and COLUMNS(...) cannot stand in one expression with a window; write the columns"
                 raise self._fail(message, each)
-        found = self._rewritten(item)
+        found: Json = self._rewritten(item)
         alias = self._alias(item) or _own_name(item)
         if alias is None:
             self._names.append((found, self._unmarked(item)))

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 __all__ = [
     "LOCATION_KEYS",
     "Json",
+    "and_a_window",
     "column",
     "expressions",
     "has_window",
@@ -85,6 +86,22 @@ def no_rows() -> Json:
     """Return LIMIT 0."""
     zero = {"class": "CONSTANT", "type": "VALUE_CONSTANT", "literal": {"kind": "INTEGER", "text": "0"}}
     return {"type": "LIMIT_MODIFIER", "limit": zero, "limit_type": "ROW_COUNT"}
+
+
+def and_a_window(condition: Json) -> Json:
+    """Return a condition with a window in it that changes nothing."""
+    number = {
+        "class": "WINDOW",
+        "type": "WINDOW_ROW_NUMBER",
+        "function_name": "row_number",
+        "start": "UNBOUNDED_PRECEDING",
+        "end": "CURRENT_ROW_RANGE",
+        "exclude_clause": "NO_OTHER",
+        "qualified_name": {"path": ["row_number"]},
+    }
+    zero = {"class": "CONSTANT", "type": "VALUE_CONSTANT", "literal": {"kind": "INTEGER", "text": "0"}}
+    holds = {"class": "COMPARISON", "type": "COMPARE_GREATERTHAN", "left": number, "right": zero}
+    return {"class": "CONJUNCTION", "type": "CONJUNCTION_AND", "children": [condition, holds]}
 
 
 def statement(node: Json) -> Json:

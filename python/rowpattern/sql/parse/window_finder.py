@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["find_windows"]
 
-# A query is looked through only where it has both of these.
-_NEEDED = ("OVER", "WINDOW")
 _PATTERN_WORDS = frozenset({"MEASURES", "PATTERN", "DEFINE", "SUBSET", "INITIAL", "SEEK"})
 
 _BEGIN_A_QUERY = frozenset({"SELECT", "WITH", "FROM", "VALUES", "TABLE"})
@@ -89,8 +87,7 @@ def find_windows(
 
     Takes time linear in the text.
     """
-    words = {token.word for token in tokens}
-    if not (words & _PATTERN_WORDS and words & set(_NEEDED)):
+    if not any(token.word in {"OVER", "WINDOW"} for token in tokens):
         return FoundWindows()
     return _WindowFinder(sql, tokens, closing, marks, check).find()
 

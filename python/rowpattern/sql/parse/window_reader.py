@@ -47,10 +47,7 @@ class WindowReader(ClauseReader):
     parts: ClassVar[tuple[str, ...]] = (
         *("PARTITION BY", "ORDER BY", "MEASURES", "ROWS", "AFTER", "INITIAL", "SEEK", "PATTERN", "SUBSET", "DEFINE"),
     )
-    beginnings: ClassVar[dict[str, frozenset[str]]] = {
-        **{word: PART_BEGINNINGS[word] for word in PART_BEGINNINGS if word not in {"ONE", "ALL"}},
-        **dict.fromkeys(_FRAME_UNITS, _BEHIND_UNITS),
-    }
+    beginnings: ClassVar[dict[str, frozenset[str]]] = {**PART_BEGINNINGS, **dict.fromkeys(_FRAME_UNITS, _BEHIND_UNITS)}
     whole: ClassVar[str] = "a window with a row pattern"
 
     def base(self) -> Token | None:
@@ -140,8 +137,9 @@ class WindowReader(ClauseReader):
         if not self._take_words("ROWS"):
             if self._word() in {"ONE", "ALL"}:
                 raise self._rows_per_match()
-            raise self._misplaced(f"expected the frame; write {_FRAME}")
-        if not self._take_words("BETWEEN", "CURRENT", "ROW", "AND"):
+            raise self._fail(f"expected the frame; write {_FRAME}")
+        self._take_words("BETWEEN")
+        if not self._take_words("CURRENT", "ROW", "AND"):
             raise self._fail(f"the frame of a row pattern begins at the current row; write {_FRAME}")
         bounded, following = True, None
         if self._take_words("UNBOUNDED", "FOLLOWING"):
@@ -165,6 +163,14 @@ class WindowReader(ClauseReader):
             raise self._fail(f"the frame of a row pattern ends at or behind the current row; write {_FRAME}")
         self._at += 1
         return self._written(begin, end, f"expected how many rows; write {_FRAME}")
+
+    def _written(self, begin: int, end: int, expected: str) -> ExpressionSource:
+        for at in range(begin + 1, end - 1):
+            behind = self._tokens[at + 1]
+            if self._tokens[at].word == "OVER" and (behind.is_sign("(") or behind.is_name):
+                message = "a window cannot stand in a window with a row pattern; PREV and NEXT read other rows"
+                raise self._fail(message, self._tokens[at])
+        return super()._written(begin, end, expected)
 
     def _rows_per_match(self) -> QuerySyntaxError:
         message = "a window gives each row an answer, so it has no ONE ROW or ALL ROWS PER MATCH; leave it out"
