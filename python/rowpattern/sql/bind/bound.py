@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rowpattern.sql.runtime.context import ExecutionContext
     from rowpattern.sql.text.source_location import SourceLocation
 
-__all__ = ["BoundClause", "BoundMeasure", "Condition", "Key", "TypedPlans"]
+__all__ = ["LAYER_MARK", "BoundClause", "BoundMeasure", "Condition", "Key", "TypedPlans"]
 
 # Tables of different types that one text is asked of.
 _MOST_PLANS = 16
@@ -54,6 +54,11 @@ class Key(Record):
         return f"{'DESC' if self.descending else 'ASC'} NULLS {'FIRST' if self.nulls_first else 'LAST'}"
 
 
+#: What stands between a variable's name and the number of the layer in which it is a variable of its own
+#: (`Pattern._layered`).
+LAYER_MARK = "\x01"
+
+
 class Condition(Record):
     """The condition of a primary variable.
 
@@ -68,6 +73,11 @@ class Condition(Record):
     location: SourceLocation
     prefilter: BoundExpression | None
     start: BoundExpression | None = None
+
+    @property
+    def called(self) -> str:
+        """The variable's name in the query."""
+        return self.variable.split(LAYER_MARK, maxsplit=1)[0]
 
 
 class BoundMeasure(Record):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pyarrow as pa
 
-from rowpattern.errors import QueryError
+from rowpattern.errors import QueryError, UnsupportedQueryError
 from rowpattern.sql.bind.clause import bind
 from rowpattern.sql.bind.scope import Columns
 from rowpattern.sql.duckdb.connection import database
@@ -14,6 +14,7 @@ from rowpattern.sql.duckdb.names import check_name, lowered
 from rowpattern.sql.duckdb.time_zones import UTC
 from rowpattern.sql.execute.output import answer_clause
 from rowpattern.sql.execute.time_zones import column_zones, relabelled
+from rowpattern.sql.execute.window_steps import WindowSteps
 from rowpattern.sql.parse.parser import check_text, parse, result_name
 from rowpattern.sql.planning import planned
 from rowpattern.sql.tables.answers import Answer, AnswerColumn, as_kind, plain_integers, restored
@@ -37,6 +38,7 @@ __all__ = [
     "named_after",
     "parsed_query",
     "projected",
+    "refuse_windows",
     "tables_of",
     "zone_around",
 ]
@@ -50,6 +52,16 @@ def parsed_query(sql: str, context: ExecutionContext | None = None) -> ParsedQue
     check_text(sql, "query")
     found: ParsedQuery = planned("query", sql, lambda: parse(sql, context), context)
     return found
+
+
+def refuse_windows(parsed: ParsedQuery, message: str) -> None:
+    """Refuse a query with row patterns in windows.
+
+    Raises:
+        UnsupportedQueryError: it has some; shown where.
+    """
+    for steps in parsed.windows.values():
+        raise error_at(message, steps[0].windows[0].clause.location, UnsupportedQueryError)
 
 
 def bound_clause(
@@ -130,6 +142,7 @@ class QueryExecution:
 
     Attributes:
         answered: clauses that were answered, each with the table before it and whether its rows had to be sorted.
+        windows: what was done for row patterns in windows.
     """
 
     def __init__(
@@ -144,6 +157,7 @@ class QueryExecution:
         # What the text around clauses may read, and which of it each connection knows.
         self._readable: dict[str, Any] = {}
         self._known: dict[int, set[str]] = {}
+        self.windows = WindowSteps(parsed, tables, self._query, using, context)
 
     def answer(self) -> Answer:
         """Answer the clauses, and then what is around them."""
@@ -156,7 +170,12 @@ class QueryExecution:
                 answer = projected(self._parsed, answer)
                 return answer if clause.table is not None else self._restored(answer.arrow())
             self._readable[result_name(clause)] = answer.arrow()
-        return self._restored(self._query(self._parsed.outer))
+        steps = self._parsed.windows.get(None, ())
+        if len(steps) == 1 and self._parsed.shows_windows:
+            shown = self.windows.shown(steps[0])
+            if shown is not None:
+                return shown
+        return self._restored(self._text(None, self._parsed.outer))
 
     def _restored(self, table: Any) -> Answer:
         """Give what went through DuckDB the types of the one table's columns of the same names."""
@@ -171,7 +190,14 @@ class QueryExecution:
     def _source(self, clause: Clause) -> Table:
         if clause.table is not None:
             return self._tables[clause.table]
-        return Table(self._query(self._parsed.sources[clause.number]))
+        return Table(self._text(clause.number, self._parsed.sources[clause.number]))
+
+    def _text(self, number: int | None, sql: str) -> Any:
+        """Answer the text before a clause, by the clause's number, or the whole query's (None)."""
+        steps = self._parsed.windows.get(number, ())
+        for step in steps:
+            self._readable[step.table] = self.windows.answer(step)
+        return self._query(self.windows.filled(sql) if steps else sql)
 
     def _query(self, sql: str) -> Any:
         for name in self._parsed.duckdb_tables:

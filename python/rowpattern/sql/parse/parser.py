@@ -8,6 +8,7 @@ what was checked, which is the text with "table and clause" replaced by the name
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,9 @@ from rowpattern.sql.parse.clause import Definition, ExpressionSource, TextPiece
 from rowpattern.sql.parse.clause_finder import find_clauses
 from rowpattern.sql.parse.keywords import bare_names
 from rowpattern.sql.parse.query_reader import QueryReader
-from rowpattern.sql.records import Record
+from rowpattern.sql.parse.window import WindowMarks
+from rowpattern.sql.parse.window_texts import is_second_half, split_at_windows
+from rowpattern.sql.records import Record, field
 from rowpattern.sql.text.composed import SEMANTICS_WORDS, Composed
 from rowpattern.sql.text.source_location import TOO_DEEP, SourceLocation, error_at, nesting_limited
 from rowpattern.sql.text.tokens import closing_brackets, tokens_of
@@ -30,6 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from rowpattern.sql.parse.clause import Clause
+    from rowpattern.sql.parse.window import FoundWindows
+    from rowpattern.sql.parse.window_step import WindowStep
     from rowpattern.sql.runtime.context import ExecutionContext
 
 __all__ = ["ParsedQuery", "check_text", "parse", "parse_condition", "result_name"]
@@ -56,6 +61,9 @@ class ParsedQuery(Record):
         sources: the same for the table before each clause, by the clause's number; none where it is only a name.
         tables: names of tables that the query does not make itself, each with the place where it stands first.
         duckdb_tables: those that `outer` and `sources` read, each with how often one of these texts names it at most.
+        windows: for `outer` (None) and for clauses' sources (by their numbers) what is to be done before them, where
+            they have row patterns in windows.
+        shows_windows: whether the query is the second half of a step, which is a list of columns, and nothing more.
         projection: where the query is a SELECT of columns from one clause and nothing more, those columns, each with
             the name that it gets; empty for `SELECT *`. None otherwise.
         may_need_zone: whether `outer` and `sources` may compute something for which timestamps need a time zone.
@@ -69,6 +77,8 @@ class ParsedQuery(Record):
     duckdb_tables: Counter[str]
     projection: list[tuple[Column, str]] | None
     may_need_zone: bool = False
+    windows: dict[int | None, tuple[WindowStep, ...]] = field(default_factory=dict)
+    shows_windows: bool = False
 
 
 def result_name(clause: Clause) -> str:
@@ -93,8 +103,9 @@ def parse(sql: str, context: ExecutionContext | None = None) -> ParsedQuery:
     """
     check_text(sql, "query")
     check = _no_limit if context is None else context.check
-    clauses, whole = find_clauses(sql, check)
-    return _QueryParser(sql, clauses, whole, context).parse()
+    marks = WindowMarks()
+    clauses, whole, windows = find_clauses(sql, marks, check)
+    return _QueryParser(sql, clauses, whole, windows, marks, context).parse()
 
 
 @nesting_limited("condition")
@@ -160,10 +171,21 @@ class _Around(Record, frozen=False):
 
 
 class _QueryParser:
-    def __init__(self, sql: str, clauses: list[Clause], whole: TextPiece, context: ExecutionContext | None) -> None:
+    def __init__(  # noqa: PLR0917 - used once
+        self,
+        sql: str,
+        clauses: list[Clause],
+        whole: TextPiece,
+        windows: FoundWindows,
+        marks: WindowMarks,
+        context: ExecutionContext | None,
+    ) -> None:
         self._sql = sql
         self._context = context
         self._clauses = clauses
+        self._windows = windows.windows
+        self._edits = windows.edits
+        self._marks = marks
         self._answers = {result_name(clause): clause for clause in clauses}
         self._outer = _Around(Composed(sql), Counter())
         self._add_piece(whole, self._outer)
@@ -179,6 +201,7 @@ class _QueryParser:
     def parse(self) -> ParsedQuery:
         self._check()
         written = [each for clause in self._clauses for each in clause.expressions()]
+        written += [each for window in self._windows for each in window.expressions()]
         around = [*self._sources.values(), self._outer]
         expressions = [_expressions_text(self._sql, written)] if written else []
         texts = [*(each.text for each in expressions), *(each.composed.text for each in around)]
@@ -191,16 +214,35 @@ class _QueryParser:
             if clause.table is not None:
                 self._tables.setdefault(clause.table, SourceLocation(self._sql, clause.source.begin))
         statement: dict[str, Any] = {}
-        for each, tree in zip(around, trees, strict=True):
+        texts_around: list[str] = []
+        steps: dict[int | None, tuple[WindowStep, ...]] = {}
+        for number, each, tree in zip((*self._sources, None), around, trees, strict=True):
             statement = self._query(each, tree)
+            own: tuple[WindowStep, ...] = ()
+            written_text = each.composed.text
+            if self._windows:
+                written_text, own = split_at_windows(
+                    each.composed,
+                    statement,
+                    self._windows,
+                    self._marks,
+                    begin=sum(map(len, steps.values())),
+                    tables={*self._tables, *self._answers},
+                    context=self._context,
+                )
+            texts_around.append(written_text)
+            if own:
+                steps[number] = own
         return ParsedQuery(
             sql=self._sql,
             clauses=self._clauses,
-            outer=self._outer.composed.text,
-            sources={number: text.composed.text for number, text in self._sources.items()},
+            outer=texts_around.pop(),
+            sources=dict(zip(self._sources, texts_around, strict=True)),
+            windows=steps,
+            shows_windows=is_second_half(statement, steps.get(None, ())),
             tables=dict(sorted(self._tables.items(), key=lambda item: item[1].offset)),
             duckdb_tables=self._duckdb_tables,
-            projection=self._projection(statement),
+            projection=None if None in steps else self._projection(statement),
             may_need_zone=self._may_need_zone,
         )
 
@@ -213,12 +255,26 @@ class _QueryParser:
         for clause in piece.clauses:
             name = result_name(clause)
             around.answers[name] += 1
-            _copy(composed, at, clause.source.begin, marks=False).insert(quoted(name))
+            self._copy_around(composed, at, clause.source.begin).insert(quoted(name))
             if clause.alias is None and clause.source_name is not None:
                 # The query may go on to call it by the name of the table before it.
                 composed.insert(f" AS {quoted(clause.source_name)}")
             at = clause.end
-        _copy(composed, at, piece.end, marks=False)
+        self._copy_around(composed, at, piece.end)
+
+    def _copy_around(self, composed: Composed, begin: int, end: int) -> Composed:
+        """Add a piece of the text around clauses, in which calls over windows with row patterns are marked."""
+        for edit in self._edits[bisect_left(self._edits, (begin,)) :]:
+            if edit.begin >= end:
+                break
+            _copy(composed, begin, edit.begin, marks=False)
+            for each in edit.pieces:
+                if isinstance(each, str):
+                    composed.put(each, edit.begin, edit.end)
+                else:
+                    _copy(composed, *each, marks=False)
+            begin = edit.end
+        return _copy(composed, begin, end, marks=False)
 
     def _source(self, clause: Clause) -> _Around:
         """Compose the text that gives the table before a clause."""
@@ -242,7 +298,7 @@ class _QueryParser:
         """Check what a text reads, and note the tables; return its statement."""
         text = around.composed
         statement = _statement(text, tree)
-        reader = QueryReader(text, self._check)
+        reader = QueryReader(text, self._check, self._marks)
         reader.read(statement)
         self._may_need_zone |= reader.may_need_zone
         named: Counter[str] = Counter()

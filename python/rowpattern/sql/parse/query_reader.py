@@ -20,6 +20,7 @@ from rowpattern.sql.text.source_location import candidates
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from rowpattern.sql.parse.window import WindowMarks
     from rowpattern.sql.text.composed import Composed
     from rowpattern.sql.text.source_location import SourceLocation
 
@@ -61,9 +62,18 @@ class QueryReader(TreeReader):
             casts, or compares with a text.
     """
 
-    def __init__(self, text: Composed, check: Callable[[], None] = lambda: None) -> None:
-        """Take the text that was parsed, and what raises an error where time is over."""
+    def __init__(
+        self, text: Composed, check: Callable[[], None] = lambda: None, marks: WindowMarks | None = None
+    ) -> None:
+        """Take the text that was parsed.
+
+        Args:
+            text: it knows what stands where in the query.
+            check: called now and then; it raises an error where time is over.
+            marks: what calls over windows with row patterns have become in the text, where there are some.
+        """
         super().__init__(text, check)
+        self._marks = marks
         self.tables: list[TableRead] = []
         self.made: list[str] = []
         self.may_need_zone = False
@@ -312,7 +322,11 @@ class QueryReader(TreeReader):
         path = keys.take("qualified_name")
         if path is not None and path.get("path") != [name]:
             raise self.unknown("a window function with a schema", keys)
-        self._check_function(str(name), operator=False, keys=keys)
+        marked = None if self._marks is None else self._marks.read(name)
+        if marked is not None:
+            name = marked.name
+        if marked is None or not marked.measure:
+            self._check_function(str(name), operator=False, keys=keys)
         for argument in keys.nodes("arguments"):
             self._argument(argument, str(name))
         self._expressions(keys, "partitions", "children")
