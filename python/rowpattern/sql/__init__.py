@@ -21,7 +21,7 @@ from __future__ import annotations
 import math
 import numbers
 import sys
-from typing import TYPE_CHECKING, Any, Callable, Literal, cast
+from typing import TYPE_CHECKING, Any, Callable, Literal, Optional, Union, cast
 
 from rowpattern._core import CancelToken, QueryRun
 from rowpattern.config.process import get_config
@@ -33,9 +33,20 @@ from rowpattern.sql.runtime.reports import report_end
 if TYPE_CHECKING:
     from rowpattern.patterns import MatchIterator
     from rowpattern.sql.execute.explanation import Explanation
+    from rowpattern.sql.parse.clause_arguments import Question
     from rowpattern.sql.runtime.context import ExecutionContext, Progress
 
-__all__ = ["explain", "match_recognize"]
+    #: What `execution_context` takes.
+    Limits = tuple[
+        Optional[float],
+        Optional[float],
+        Optional[int],
+        Union[bool, Callable[[Progress], object], None],
+        Optional[str],
+        Optional[CancelToken],
+    ]
+
+__all__ = ["answer", "answered", "execution_context", "explain", "find_by_conditions", "match_recognize"]
 
 
 def match_recognize(
@@ -123,34 +134,49 @@ def match_recognize(
     The query sees the tables that it is given and nothing else: no file, no network, no variable of the caller. Takes
     time linear in the rows where they are in order already, O(n log n) otherwise, and what DuckDB takes for the rest.
     """
+    limits = (memory_limit_mb, timeout_seconds, threads, progress, time_zone, cancel)
+    return answer(sql, data, tables, limits, stream, isolation)
+
+
+def answer(  # noqa: PLR0917 - the arguments of `match_recognize`
+    question: Question,
+    data: Any,
+    tables: dict[str, Any],
+    limits: Limits,
+    stream: bool | Literal["in order"],
+    isolation: str | None,
+) -> Any:
+    """Answer a question, as `match_recognize` does, within what `execution_context` takes as `limits`."""
     query_module()
     # Imports do not count in the query's time.
     stream_query = module("execute.stream").stream_query if stream else None
-    context = execution_context(memory_limit_mb, timeout_seconds, threads, progress, time_zone, cancel)
+    context = execution_context(*limits)
     if stream_query is None:
-        return answered(sql, data, tables, context, isolation)
+        return answered(question, data, tables, context, isolation)
     isolated = _isolated(isolation)
     if stream is not True and stream != "in order":
         raise ConfigurationError(f'stream is {stream!r}; allowed are True, False and "in order"')
     if isolated:
         raise ConfigurationError('isolation="process" answers whole tables; leave out stream, or isolation')
     with context.admitted():
-        return stream_query(sql, data, tables, context, in_order=stream == "in order")
+        return stream_query(question, data, tables, context, in_order=stream == "in order")
 
 
-def answered(sql: str, data: Any, tables: dict[str, Any], context: ExecutionContext, isolation: str | None) -> Any:
-    """Answer a query over whole tables, when its turn has come."""
+def answered(
+    question: Question, data: Any, tables: dict[str, Any], context: ExecutionContext, isolation: str | None
+) -> Any:
+    """Answer a question over whole tables, when its turn has come."""
     answer = module("isolation").answer_isolated if _isolated(isolation) else query_module().answer_query
     failed: BaseException | None = None
     try:
         with context.admitted():
-            return answer(sql, data, tables, context)
+            return answer(question, data, tables, context)
     except BaseException as error:
         failed = error
         raise
     finally:
         context.run.end()
-        report_end(sql, context, failed)
+        report_end(question, context, failed)
         # The error's traceback has this frame.
         del failed
 

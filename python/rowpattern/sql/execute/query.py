@@ -14,6 +14,7 @@ from rowpattern.sql.duckdb.names import check_name, lowered
 from rowpattern.sql.duckdb.time_zones import UTC
 from rowpattern.sql.execute.output import answer_clause
 from rowpattern.sql.execute.time_zones import column_zones, relabelled
+from rowpattern.sql.parse.clause_arguments import ClauseArguments, parse_arguments
 from rowpattern.sql.parse.parser import check_text, parse, result_name
 from rowpattern.sql.planning import planned
 from rowpattern.sql.tables.answers import Answer, AnswerColumn, as_kind, plain_integers, restored
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from rowpattern.sql.bind.bound import BoundClause
     from rowpattern.sql.duckdb.connection import Database
     from rowpattern.sql.parse.clause import Clause
+    from rowpattern.sql.parse.clause_arguments import Question
     from rowpattern.sql.parse.parser import ParsedQuery
     from rowpattern.sql.runtime.context import ExecutionContext
 
@@ -45,10 +47,16 @@ __all__ = [
 _Read = TypeVar("_Read")
 
 
-def parsed_query(sql: str, context: ExecutionContext | None = None) -> ParsedQuery:
-    """Read a query, within limits where there are some, or find it in the cache of plans."""
-    check_text(sql, "query")
-    found: ParsedQuery = planned("query", sql, lambda: parse(sql, context), context)
+def parsed_query(question: Question, context: ExecutionContext | None = None) -> ParsedQuery:
+    """Read a query or a clause, within limits where there are some, or find it in the cache of plans."""
+    found: ParsedQuery
+    if isinstance(question, ClauseArguments):
+        # No query's text has a NUL character.
+        key = f"arguments\0{question.key}"
+        found = planned("query", key, lambda: parse_arguments(question, context), context)
+        return found
+    check_text(question, "query")
+    found = planned("query", question, lambda: parse(question, context), context)
     return found
 
 
@@ -58,7 +66,7 @@ def bound_clause(
     """Look up the names of a clause in a table of these columns, or find that done in the cache of plans."""
     # Lengths keep names apart that have anything in them.
     schema = "\0".join(f"{len(name)}:{name}" for name in names)
-    key = f"{clause.number}\0{len(parsed.sql)}\0{parsed.sql}\0{schema}"
+    key = f"{clause.number}\0{parsed.key}\0{schema}"
     check = _no_limit if context is None else context.check
     found: BoundClause = planned("clause", key, lambda: bind(clause, names, check), context)
     return found
@@ -215,9 +223,9 @@ def named_after(table: pa.Table, zone: str, schemas: Sequence[pa.Schema]) -> pa.
 
 
 @nesting_limited("query")
-def answer_query(sql: str, data: Any, named: Mapping[str, Any], context: ExecutionContext) -> Any:
-    """Answer a query with the kind of table that was given."""
-    parsed = parsed_query(sql, context)
+def answer_query(question: Question, data: Any, named: Mapping[str, Any], context: ExecutionContext) -> Any:
+    """Answer a question with the kind of table that was given."""
+    parsed = parsed_query(question, context)
     with context.step("read", 0):
         tables = tables_of(parsed, data, named, table_reader(context))
         context.read_rows = sum(table.rows for table in {id(table): table for table in tables.values()}.values())

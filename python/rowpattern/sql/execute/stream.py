@@ -63,6 +63,7 @@ if TYPE_CHECKING:
 
     from rowpattern.sql.duckdb.connection import Database
     from rowpattern.sql.parse.clause import Clause
+    from rowpattern.sql.parse.clause_arguments import Question
     from rowpattern.sql.parse.parser import ParsedQuery
     from rowpattern.sql.runtime.context import ExecutionContext
     from rowpattern.sql.tables.streams import Stream
@@ -72,10 +73,10 @@ __all__ = ["stream_query"]
 
 @nesting_limited("query")
 def stream_query(
-    sql: str, data: Any, named: Mapping[str, Any], context: ExecutionContext, *, in_order: bool
+    question: Question, data: Any, named: Mapping[str, Any], context: ExecutionContext, *, in_order: bool
 ) -> pa.RecordBatchReader:
     """Answer a query as it is read; see `rowpattern.match_recognize`."""
-    parsed = parsed_query(sql, context)
+    parsed = parsed_query(question, context)
     if len(parsed.clauses) != 1:
         location = parsed.clauses[1].location if parsed.clauses else None
         message = (

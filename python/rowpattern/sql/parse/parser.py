@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from rowpattern.errors import QuerySyntaxError, UnsupportedQueryError
@@ -32,7 +33,15 @@ if TYPE_CHECKING:
     from rowpattern.sql.parse.clause import Clause
     from rowpattern.sql.runtime.context import ExecutionContext
 
-__all__ = ["ParsedQuery", "check_text", "parse", "parse_condition", "result_name"]
+__all__ = [
+    "ParsedQuery",
+    "check_text",
+    "expressions_text",
+    "parse",
+    "parse_condition",
+    "read_expressions",
+    "result_name",
+]
 
 # A stranger's query can be long; what is refused here has cost no more than a look at its characters.
 _LONGEST_QUERY = 1 << 20
@@ -59,6 +68,7 @@ class ParsedQuery(Record):
         projection: where the query is a SELECT of columns from one clause and nothing more, those columns, each with
             the name that it gets; empty for `SELECT *`. None otherwise.
         may_need_zone: whether `outer` and `sources` may compute something for which timestamps need a time zone.
+        arguments_key: tells the arguments of a clause without SQL around it from others; None where there is a text.
     """
 
     sql: str
@@ -69,6 +79,14 @@ class ParsedQuery(Record):
     duckdb_tables: Counter[str]
     projection: list[tuple[Column, str]] | None
     may_need_zone: bool = False
+    arguments_key: str | None = None
+
+    @cached_property
+    def key(self) -> str:
+        """What its plans are kept under; no text and no arguments have the key of others."""
+        if self.arguments_key is not None:
+            return f"arguments\0{len(self.arguments_key)}\0{self.arguments_key}"
+        return f"{len(self.sql)}\0{self.sql}"
 
 
 def result_name(clause: Clause) -> str:
@@ -123,9 +141,9 @@ def parse_condition(variable: str, text: str, context: ExecutionContext | None =
         at = closing.get(at, at) + 1
     begin, end = tokens[0].begin, tokens[-1].end
     written = ExpressionSource(begin, end, " ".join(text[begin:end].split()))
-    composed = _expressions_text(text, [written])
+    composed = expressions_text(text, [written])
     (tree,) = parse_texts([composed.text], context)
-    _read_expressions(composed, tree, [written])
+    read_expressions(composed, tree, [written])
     return Definition(variable, written, SourceLocation(text, begin))
 
 
@@ -180,12 +198,12 @@ class _QueryParser:
         self._check()
         written = [each for clause in self._clauses for each in clause.expressions()]
         around = [*self._sources.values(), self._outer]
-        expressions = [_expressions_text(self._sql, written)] if written else []
+        expressions = [expressions_text(self._sql, written)] if written else []
         texts = [*(each.text for each in expressions), *(each.composed.text for each in around)]
         trees = parse_texts(texts, self._context)
         self._check()
         for text in expressions:
-            _read_expressions(text, trees.pop(0), written, self._check)
+            read_expressions(text, trees.pop(0), written, self._check)
         self._check()
         for clause in self._clauses:
             if clause.table is not None:
@@ -313,7 +331,7 @@ class _QueryParser:
         return found
 
 
-def _expressions_text(sql: str, written: Sequence[ExpressionSource]) -> Composed:
+def expressions_text(sql: str, written: Sequence[ExpressionSource]) -> Composed:
     """Compose `SELECT (expression), (expression), ...`.
 
     RUNNING and FINAL before a call are marks in its name. One text takes DuckDB's parser half of the time of many.
@@ -376,19 +394,19 @@ def _no_limit() -> None:
     pass
 
 
-def _read_expressions(
+def read_expressions(
     text: Composed,
     tree: dict[str, Any],
     written: Sequence[ExpressionSource],
     check: Callable[[], None] = _no_limit,
 ) -> None:
-    """Read the trees of the expressions of a text that `_expressions_text` composed."""
+    """Read the trees of the expressions of a text that `expressions_text` composed."""
     if tree.get("error") and "position" not in tree and len(written) > 1:
         # The parser does not say where; it may be asked again.
         for each in written:
             check()
-            alone = _expressions_text(text.query, [each])
-            _read_expressions(alone, parse_texts([alone.text])[0], [each], check)
+            alone = expressions_text(text.query, [each])
+            read_expressions(alone, parse_texts([alone.text])[0], [each], check)
     with nesting_limited("expression"):
         statement = _statement(text, tree, SourceLocation(text.query, written[0].begin))
         node = statement.get("node", {})
