@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from typing_extensions import Required, TypedDict
 
     from rowpattern._core import CancelToken
+    from rowpattern.sql import Parameters
+    from rowpattern.sql.parse.clause import RowsShown, Skip
     from rowpattern.sql.parse.clause_arguments import ClauseArguments
     from rowpattern.sql.runtime.context import Progress
 
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
         rows_per_match: RowsPerMatch
         after_match: AfterMatch
         subset: Subset
+        parameters: Parameters
         memory_limit_mb: float | None
         timeout_seconds: float | None
         threads: int | None
@@ -63,14 +66,12 @@ if TYPE_CHECKING:
         cancel: CancelToken | None
 
 
-_ROWS_SHOWN = {
+_ROWS_SHOWN: dict[str, RowsShown] = {
     "one": "one row",
     "all": "all rows",
     "all with unmatched": "all rows with unmatched",
     "all omit empty": "all rows omit empty",
 }
-_SKIPS = ("past last row", "to next row")
-_SKIPS_TO = ("to first", "to last")
 
 
 def table_of(data: Any) -> tuple[str | None, Any]:
@@ -153,10 +154,10 @@ def _keys(part: str, given: Keys) -> tuple[tuple[str, str], ...]:
     return tuple((f"{part}[{at}]", text) for at, text in enumerate(given))
 
 
-def _skip(given: AfterMatch) -> tuple[str, str]:
-    if isinstance(given, str) and given in _SKIPS:
+def _skip(given: AfterMatch) -> Skip:
+    if given == "past last row" or given == "to next row":  # noqa: PLR1714 - so that types are known
         return given, ""
-    if isinstance(given, (tuple, list)) and len(given) == 2 and given[0] in _SKIPS_TO:  # noqa: PLR2004 - mode, variable
+    if isinstance(given, (tuple, list)) and len(given) == 2 and given[0] in {"to first", "to last"}:  # noqa: PLR2004
         mode, variable = given
         if not isinstance(variable, str):
             raise TypeError(f"after_match[1] is the name of a variable, not {_kind(variable)}")

@@ -10,6 +10,7 @@ from rowpattern.sql import answer
 if TYPE_CHECKING:
     from rowpattern._core import CancelToken
     from rowpattern.recognition.arguments import AfterMatch, Conditions, Keys, Measures, RowsPerMatch, Subset
+    from rowpattern.sql import Parameters
     from rowpattern.sql.runtime.context import Progress
 
 __all__ = ["recognize"]
@@ -27,6 +28,7 @@ def recognize(
     rows_per_match: RowsPerMatch = "one",
     after_match: AfterMatch = "past last row",
     subset: Subset = None,
+    parameters: Parameters = None,
     memory_limit_mb: float | None = None,
     timeout_seconds: float | None = None,
     threads: int | None = None,
@@ -55,6 +57,7 @@ def recognize(
         after_match: where the search goes on: `"past last row"`, `"to next row"`, `("to first", "A")` or
             `("to last", "A")`.
         subset: union variables, as `{"MOVE": ["DOWN", "UP"]}`.
+        parameters: values for `$name`, as for `match_recognize`; `?` has no place among arguments.
         memory_limit_mb: as for `match_recognize`.
         timeout_seconds: as for `match_recognize`.
         threads: as for `match_recognize`.
@@ -89,5 +92,5 @@ def recognize(
     """
     name, table = table_of(data)
     clause = clause_of(pattern, define, measures, partition_by, order_by, rows_per_match, after_match, subset, name)
-    limits = (memory_limit_mb, timeout_seconds, threads, progress, time_zone, cancel)
+    limits = (memory_limit_mb, timeout_seconds, threads, progress, time_zone, cancel, parameters)
     return answer(clause, table, {}, limits, stream, isolation)

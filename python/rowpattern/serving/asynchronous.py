@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
 
     from rowpattern.recognition.arguments import AfterMatch, Conditions, Keys, Measures, RowsPerMatch, Subset
+    from rowpattern.sql import Parameters
     from rowpattern.sql.runtime.context import ExecutionContext, Progress
 
 __all__ = ["match_recognize_async", "recognize_async"]
@@ -42,6 +43,7 @@ async def match_recognize_async(
     isolation: Literal["process"] | None = None,
     time_zone: str | None = None,
     cancel: CancelToken | None = None,
+    parameters: Parameters = None,
     **tables: Any,
 ) -> Any:
     """Answer a query as `match_recognize` does, in a thread, while the event loop goes on.
@@ -59,6 +61,7 @@ async def match_recognize_async(
         isolation: as for `match_recognize`.
         time_zone: as for `match_recognize`.
         cancel: as for `match_recognize`, besides the task.
+        parameters: as for `match_recognize`.
         tables: as for `match_recognize`.
 
     Returns:
@@ -84,7 +87,7 @@ async def match_recognize_async(
         print(asyncio.run(main()).to_pylist())
     """
     token = CancelToken(cancel)
-    context = execution_context(memory_limit_mb, timeout_seconds, threads, progress, time_zone, token)
+    context = execution_context(memory_limit_mb, timeout_seconds, threads, progress, time_zone, token, parameters)
     return await _answered_in_thread(lambda: answered(sql, data, tables, context, isolation), context, token)
 
 
@@ -100,6 +103,7 @@ async def recognize_async(
     rows_per_match: RowsPerMatch = "one",
     after_match: AfterMatch = "past last row",
     subset: Subset = None,
+    parameters: Parameters = None,
     memory_limit_mb: float | None = None,
     timeout_seconds: float | None = None,
     threads: int | None = None,
@@ -120,6 +124,7 @@ async def recognize_async(
         rows_per_match: as for `recognize`.
         after_match: as for `recognize`.
         subset: as for `recognize`.
+        parameters: as for `recognize`.
         memory_limit_mb: as for `match_recognize_async`.
         timeout_seconds: as for `match_recognize_async`.
         threads: as for `match_recognize_async`.
@@ -138,7 +143,7 @@ async def recognize_async(
     Its threads and places are those of `match_recognize_async`.
     """
     token = CancelToken(cancel)
-    context = execution_context(memory_limit_mb, timeout_seconds, threads, progress, time_zone, token)
+    context = execution_context(memory_limit_mb, timeout_seconds, threads, progress, time_zone, token, parameters)
 
     def work() -> Any:
         # The first query of the process imports what queries need.

@@ -21,6 +21,7 @@ from __future__ import annotations
 import math
 import numbers
 import sys
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Callable, Literal, Optional, Union, cast
 
 from rowpattern._core import CancelToken, QueryRun
@@ -44,7 +45,11 @@ if TYPE_CHECKING:
         Union[bool, Callable[[Progress], object], None],
         Optional[str],
         Optional[CancelToken],
+        "Parameters",
     ]
+
+#: Values for `$name` by name, or for `?` in order.
+Parameters = Union[Mapping[str, Any], Sequence[Any], None]
 
 __all__ = ["answer", "answered", "execution_context", "explain", "find_by_conditions", "match_recognize"]
 
@@ -62,6 +67,7 @@ def match_recognize(
     isolation: Literal["process"] | None = None,
     time_zone: str | None = None,
     cancel: CancelToken | None = None,
+    parameters: Parameters = None,
     **tables: Any,
 ) -> Any:
     """Answer a query with MATCH_RECOGNIZE (ISO/IEC 9075-2, 7.6).
@@ -96,6 +102,12 @@ def match_recognize(
             machine never matters. Columns of a table keep their own zone in the answer; timestamps that are computed
             have the one that they were computed in.
         cancel: a token by which another thread ends the query: the caller gets control within 0.1 s.
+        parameters: values for `$name`, by name, or for `?` and `$1`, in order. They may stand wherever an expression
+            may, in the clause and around it, and as bounds of quantifiers (`A{$n}`, `A{?,5}`) and offsets of
+            navigation, where they are whole numbers from 0 on. A value is None, a bool, an int of 128 bits, a float, str, bytes,
+            Decimal, date, time, datetime (with a zone or without), timedelta or UUID, or a list or a dict of such,
+            and has the type that DuckDB gives it; a text is also what it stands beside. Values are never part of a text
+            that is read, and plans are kept without them, but for bounds and offsets.
         tables: tables by the names that the query has for them.
 
     Returns:
@@ -111,9 +123,10 @@ def match_recognize(
 
     Raises:
         QuerySyntaxError, PatternSyntaxError: the text is wrong; the message shows where.
-        QueryError: a name is unknown, or an expression cannot be computed, or needs a time zone where its columns have
-            different ones and `time_zone` is not given, or an interval of the answer has months; in a stream also that
-            a file, a dataset, a relation or a lazy frame cannot be read, with the library's error as the cause.
+        QueryError: a name is unknown, a parameter has no value, or a value no parameter; or an expression cannot be
+            computed, or needs a time zone where its columns have different ones and `time_zone` is not given, or an
+            interval of the answer has months; in a stream also that a file, a dataset, a relation or a lazy frame
+            cannot be read, with the library's error as the cause.
         UnknownVariableError: a variable is named that the pattern does not have.
         UnsupportedQueryError: the query is right, and cannot be answered here.
         QueryLimitError: it took too long, too much memory, or more than the disk for temporary files has; the caller
@@ -134,7 +147,7 @@ def match_recognize(
     The query sees the tables that it is given and nothing else: no file, no network, no variable of the caller. Takes
     time linear in the rows where they are in order already, O(n log n) otherwise, and what DuckDB takes for the rest.
     """
-    limits = (memory_limit_mb, timeout_seconds, threads, progress, time_zone, cancel)
+    limits = (memory_limit_mb, timeout_seconds, threads, progress, time_zone, cancel, parameters)
     return answer(sql, data, tables, limits, stream, isolation)
 
 
@@ -193,6 +206,7 @@ def explain(
     isolation: Literal["process"] | None = None,
     time_zone: str | None = None,
     cancel: CancelToken | None = None,
+    parameters: Parameters = None,
     **tables: Any,
 ) -> Explanation:
     """Say how a query is answered: where each condition is computed, the automaton, which columns cross, what it costs.
@@ -207,13 +221,14 @@ def explain(
         isolation: as for `match_recognize`.
         time_zone: as for `match_recognize`.
         cancel: as for `match_recognize`.
+        parameters: as for `match_recognize`.
         tables: as for `match_recognize`.
 
     Raises:
         What `match_recognize` raises. A clause over a subquery is explained after that subquery was run.
     """
     explain_query = module("execute.explanation").explained
-    context = execution_context(memory_limit_mb, timeout_seconds, threads, None, time_zone, cancel)
+    context = execution_context(memory_limit_mb, timeout_seconds, threads, None, time_zone, cancel, parameters)
     if _isolated(isolation):
         explain_query = module("isolation").explain_isolated
     try:
@@ -259,6 +274,7 @@ def execution_context(  # noqa: PLR0917 - the arguments of `match_recognize`
     progress: bool | Callable[[Progress], object] | None,
     time_zone: str | None,
     cancel: CancelToken | None,
+    parameters: Parameters = None,
 ) -> ExecutionContext:
     """Make the context of a query by the arguments of `match_recognize` and the settings."""
     from rowpattern.sql.runtime.context import ExecutionContext
@@ -280,6 +296,8 @@ def execution_context(  # noqa: PLR0917 - the arguments of `match_recognize`
         time_zone=time_zone,
         run=QueryRun(cancel),
         cancellable=cancel is not None,
+        # Not before it is needed: it imports what queries need.
+        parameters=None if parameters is None else module("expression.parameters").ParameterValues(parameters),
     )
 
 

@@ -122,7 +122,8 @@ def compiled_pattern(clause: Clause) -> Pattern:
     try:
         return compile_pattern(clause.pattern, subset=clause.subset or None)
     except PatternSyntaxError as error:
-        raise pattern_error_at(error, clause.pattern, clause.pattern_location) from None
+        located = None if clause.pattern_source is None else clause.pattern_source.location
+        raise pattern_error_at(error, clause.pattern, clause.pattern_location, located) from None
     except PatternTooLargeError as error:
         raise PatternTooLargeError(clause.pattern_location.added_to(str(error))) from None
     except UnknownVariableError as error:

@@ -47,6 +47,7 @@ from rowpattern.sql.execute.stream_batches import (
     reported_when_sorted,
     slices,
 )
+from rowpattern.sql.execute.text_parameters import with_constants
 from rowpattern.sql.execute.time_zones import column_zones
 from rowpattern.sql.expression.write import quoted
 from rowpattern.sql.parse.parser import result_name
@@ -129,7 +130,7 @@ class _StreamedQuery:
                 self._register(outer, empty=True)
                 outer.register(result_name(self._clause), answer)
                 self._check_reads()
-                self.schema = self._plain(outer.query(parsed.outer)).schema
+                self.schema = self._plain(outer.query(self._text(parsed.outer))).schema
         sorts = not in_order and bool(self._bound.partition_by or self._bound.order_by)
         self._sorts = sorts or self._clause.table is None
         self._largest = LargestPartition(self._bound.partition_by)
@@ -165,8 +166,12 @@ class _StreamedQuery:
             return empty_table(stream.schema, stream.labels)
         self._check_reads()
         self._register(using, empty=True)
-        found = using.query(self._parsed.sources[self._clause.number])
+        found = using.query(self._text(self._parsed.sources[self._clause.number]))
         return plain_table(named_after(found, self._source_zone, self._schemas))
+
+    def _text(self, text: str) -> str:
+        """Return a text around the clause with the values of its parameters."""
+        return with_constants(self._parsed, text, self._context)
 
     def _plain(self, table: pa.Table) -> pa.Table:
         """Return what DuckDB gave around the clause in the types of an answer."""
@@ -242,7 +247,7 @@ class _StreamedQuery:
         using = stack.enter_context(spilling_database(self._parts["outer"], self._outer_zone))
         self._register(using, empty=False)
         using.register(result_name(self._clause), self._reader(self._answer_schema, answers), self._answer_labels)
-        for batch in using.stream(self._parsed.outer, batch_rows(self.schema)):
+        for batch in using.stream(self._text(self._parsed.outer), batch_rows(self.schema)):
             yield from cast_table(self._plain(pa.Table.from_batches([batch])), self.schema).to_batches()
 
     def _ordered(self, stack: contextlib.ExitStack) -> Iterator[pa.Table]:
@@ -260,7 +265,8 @@ class _StreamedQuery:
         self._register(using, empty=False)
         by = (*self._bound.partition_by, *self._bound.order_by)
         keys = [] if self._in_order else [f"{key.sql} {key.direction}" for key in by]
-        sql = f"SELECT {', '.join(map(quoted, names))} FROM ({self._parsed.sources[clause.number]}){order_by(keys)}"
+        source = self._text(self._parsed.sources[clause.number])
+        sql = f"SELECT {', '.join(map(quoted, names))} FROM ({source}){order_by(keys)}"
         report_sort(context, done=False)
         return map(one_batch_table, reported_when_sorted(using.stream(sql, batch_rows(self._columns(names))), context))
 

@@ -24,6 +24,7 @@ from rowpattern.sql.arrow.arrays import from_numpy
 from rowpattern.sql.duckdb.connection import abandoned_queries, database
 from rowpattern.sql.execute.explanation import explained
 from rowpattern.sql.execute.query import QueryExecution, parsed_query, tables_of
+from rowpattern.sql.expression.parameters import ParameterValues
 from rowpattern.sql.first_use import query_module
 from rowpattern.sql.isolation.channel import Channel, ClosedError, ReceivedTables, SentTables, wait_until_closed
 from rowpattern.sql.parse.clause_arguments import ClauseArguments
@@ -250,6 +251,7 @@ def _answered(question: dict[str, Any], caller: _Caller, memory: _Memory) -> tup
         question["threads"],
         begun=question["begun"],
         time_zone=question["time_zone"],
+        parameters=None if question["parameters"] is None else ParameterValues.decoded(question["parameters"]),
     )
     given = {name: _TableOfCaller(caller, name) for name in question["names"]}
     data = _TableOfCaller(caller, "") if question["data"] else None

@@ -15,10 +15,12 @@ from rowpattern.errors import QuerySyntaxError
 from rowpattern.sql.duckdb.names import check_name, quoted
 from rowpattern.sql.duckdb.parser import parse_texts
 from rowpattern.sql.parse.clause import Clause, Definition, Measure, RowsShown, Skip, TextPiece
+from rowpattern.sql.parse.clause_parameters import parameters_of
 from rowpattern.sql.parse.clause_reader import ClauseReader
 from rowpattern.sql.parse.parser import ParsedQuery, check_text, expressions_text, read_expressions
 from rowpattern.sql.records import Record
 from rowpattern.sql.text.argument_text import ArgumentText, ArgumentTextWriter
+from rowpattern.sql.text.parameters import find_parameters
 from rowpattern.sql.text.source_location import SourceLocation, error_at, nesting_limited
 from rowpattern.sql.text.tokens import Token, closing_brackets, tokens_of
 
@@ -203,11 +205,13 @@ class _ArgumentsParser:
 
     def parse(self, context: ExecutionContext | None) -> ParsedQuery:
         clause = self._clause()
+        parameters = find_parameters(self._text)
         written = clause.expressions()
         if written:
-            composed = expressions_text(self._text, written)
+            composed = expressions_text(self._text, written, {each.begin: each.name for each in parameters})
             (tree,) = parse_texts([composed.text], context)
             read_expressions(composed, tree, written)
+        clause.parameters = parameters_of(clause, parameters)
         table = clause.table or ""
         return ParsedQuery(
             sql=self._text,
@@ -218,6 +222,7 @@ class _ArgumentsParser:
             duckdb_tables=Counter(),
             projection=[],
             arguments_key=self._arguments.key,
+            parameters=parameters,
         )
 
     def _clause(self) -> Clause:

@@ -20,15 +20,17 @@ from rowpattern.sql.expression.read import TreeReader
 from rowpattern.sql.expression.write import quoted
 from rowpattern.sql.parse.clause import Definition, ExpressionSource, TextPiece
 from rowpattern.sql.parse.clause_finder import find_clauses
+from rowpattern.sql.parse.clause_parameters import parameters_of
 from rowpattern.sql.parse.keywords import bare_names
-from rowpattern.sql.parse.query_reader import QueryReader
-from rowpattern.sql.records import Record
+from rowpattern.sql.parse.query_reader import QueryReader, TextParameter
+from rowpattern.sql.records import Record, field
 from rowpattern.sql.text.composed import SEMANTICS_WORDS, Composed
+from rowpattern.sql.text.parameters import PlacedParameter, find_parameters
 from rowpattern.sql.text.source_location import TOO_DEEP, SourceLocation, error_at, nesting_limited
 from rowpattern.sql.text.tokens import closing_brackets, tokens_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from rowpattern.sql.parse.clause import Clause
     from rowpattern.sql.runtime.context import ExecutionContext
@@ -69,6 +71,8 @@ class ParsedQuery(Record):
             the name that it gets; empty for `SELECT *`. None otherwise.
         may_need_zone: whether `outer` and `sources` may compute something for which timestamps need a time zone.
         arguments_key: tells the arguments of a clause without SQL around it from others; None where there is a text.
+        parameters: all of the query, in order.
+        text_parameters: those in `outer` and in `sources`, by these texts.
     """
 
     sql: str
@@ -80,6 +84,8 @@ class ParsedQuery(Record):
     projection: list[tuple[Column, str]] | None
     may_need_zone: bool = False
     arguments_key: str | None = None
+    parameters: tuple[PlacedParameter, ...] = ()
+    text_parameters: dict[str, list[TextParameter]] = field(default_factory=dict)
 
     @cached_property
     def key(self) -> str:
@@ -112,7 +118,7 @@ def parse(sql: str, context: ExecutionContext | None = None) -> ParsedQuery:
     check_text(sql, "query")
     check = _no_limit if context is None else context.check
     clauses, whole = find_clauses(sql, check)
-    return _QueryParser(sql, clauses, whole, context).parse()
+    return _QueryParser(sql, clauses, whole, find_parameters(sql), context).parse()
 
 
 @nesting_limited("condition")
@@ -178,12 +184,22 @@ class _Around(Record, frozen=False):
 
 
 class _QueryParser:
-    def __init__(self, sql: str, clauses: list[Clause], whole: TextPiece, context: ExecutionContext | None) -> None:
+    def __init__(
+        self,
+        sql: str,
+        clauses: list[Clause],
+        whole: TextPiece,
+        parameters: tuple[PlacedParameter, ...],
+        context: ExecutionContext | None,
+    ) -> None:
         self._sql = sql
+        self._parameters = parameters
+        self._names = {each.begin: each.name for each in parameters}
+        self._text_parameters: dict[str, list[TextParameter]] = {}
         self._context = context
         self._clauses = clauses
         self._answers = {result_name(clause): clause for clause in clauses}
-        self._outer = _Around(Composed(sql), Counter())
+        self._outer = _Around(Composed(sql, self._names), Counter())
         self._add_piece(whole, self._outer)
         self._sources = {clause.number: self._source(clause) for clause in clauses if clause.table is None}
         self._tables: dict[str, SourceLocation] = {}
@@ -198,7 +214,7 @@ class _QueryParser:
         self._check()
         written = [each for clause in self._clauses for each in clause.expressions()]
         around = [*self._sources.values(), self._outer]
-        expressions = [expressions_text(self._sql, written)] if written else []
+        expressions = [expressions_text(self._sql, written, self._names)] if written else []
         texts = [*(each.text for each in expressions), *(each.composed.text for each in around)]
         trees = parse_texts(texts, self._context)
         self._check()
@@ -206,6 +222,7 @@ class _QueryParser:
             read_expressions(text, trees.pop(0), written, self._check)
         self._check()
         for clause in self._clauses:
+            clause.parameters = parameters_of(clause, self._parameters)
             if clause.table is not None:
                 self._tables.setdefault(clause.table, SourceLocation(self._sql, clause.source.begin))
         statement: dict[str, Any] = {}
@@ -220,6 +237,8 @@ class _QueryParser:
             duckdb_tables=self._duckdb_tables,
             projection=self._projection(statement),
             may_need_zone=self._may_need_zone,
+            parameters=self._parameters,
+            text_parameters=self._text_parameters,
         )
 
     # Texts around clauses.
@@ -240,7 +259,7 @@ class _QueryParser:
 
     def _source(self, clause: Clause) -> _Around:
         """Compose the text that gives the table before a clause."""
-        around = _Around(Composed(self._sql), Counter())
+        around = _Around(Composed(self._sql, self._names), Counter())
         composed = around.composed
         for common in clause.common:
             if composed.text:
@@ -263,6 +282,7 @@ class _QueryParser:
         reader = QueryReader(text, self._check)
         reader.read(statement)
         self._may_need_zone |= reader.may_need_zone
+        self._text_parameters[text.text] = reader.parameters
         named: Counter[str] = Counter()
         answers: Counter[str] = Counter()
         for table in reader.tables:
@@ -331,12 +351,14 @@ class _QueryParser:
         return found
 
 
-def expressions_text(sql: str, written: Sequence[ExpressionSource]) -> Composed:
+def expressions_text(
+    sql: str, written: Sequence[ExpressionSource], parameters: Mapping[int, str] | None = None
+) -> Composed:
     """Compose `SELECT (expression), (expression), ...`.
 
     RUNNING and FINAL before a call are marks in its name. One text takes DuckDB's parser half of the time of many.
     """
-    composed = Composed(sql).insert("SELECT (")
+    composed = Composed(sql, parameters).insert("SELECT (")
     for number, each in enumerate(written):
         _copy(composed.insert("), (") if number else composed, each.begin, each.end, marks=True)
     return composed.insert(")")
@@ -405,7 +427,7 @@ def read_expressions(
         # The parser does not say where; it may be asked again.
         for each in written:
             check()
-            alone = expressions_text(text.query, [each])
+            alone = expressions_text(text.query, [each], text.parameters)
             read_expressions(alone, parse_texts([alone.text])[0], [each], check)
     with nesting_limited("expression"):
         statement = _statement(text, tree, SourceLocation(text.query, written[0].begin))

@@ -10,7 +10,7 @@ from rowpattern.errors import PatternSyntaxError, QueryError, QuerySyntaxError
 from rowpattern.sql.text.argument_text import ArgumentText
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from types import TracebackType
 
 __all__ = ["TOO_DEEP", "SourceLocation", "candidates", "error_at", "nesting_limited", "pattern_error_at"]
@@ -84,17 +84,25 @@ def error_at(message: str, location: SourceLocation | None, kind: type[_Error]) 
     return kind(location.added_to(message), location.line, location.column)
 
 
-def pattern_error_at(error: PatternSyntaxError, pattern: str, location: SourceLocation) -> PatternSyntaxError:
+def pattern_error_at(
+    error: PatternSyntaxError,
+    pattern: str,
+    location: SourceLocation,
+    located: Callable[[int], SourceLocation | None] | None = None,
+) -> PatternSyntaxError:
     """Make a row pattern's error show its place in the query.
 
     Args:
         error: it counts lines and columns in the pattern.
         pattern: the text inside `PATTERN (...)`.
         location: where that text begins in the query.
+        located: gives the place of a byte of the text, where it is not a piece of the query as it is.
     """
     lines = pattern.split("\n")
     offset = sum(len(line) + 1 for line in lines[: error.line - 1]) + error.column - 1
     there = SourceLocation(location.sql, location.offset + offset)
+    if located is not None:
+        there = located(len(pattern[:offset].encode())) or location
     message = str(error).split(" (line ")[0]
     return PatternSyntaxError(there.added_to(message), there.line, there.column)
 
