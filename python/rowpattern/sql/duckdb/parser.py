@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
-import threading
+import math
 from typing import TYPE_CHECKING, Any
 
-import duckdb
-
+from rowpattern.config.process import get_config
 from rowpattern.sql.duckdb.connection import database
-from rowpattern.sql.runtime.ownership import own
+from rowpattern.sql.runtime.context import ExecutionContext
+from rowpattern.sql.runtime.threads import available_cores
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from rowpattern.sql.runtime.context import ExecutionContext
 
 __all__ = ["parse_texts"]
 
@@ -25,34 +22,6 @@ _MOST_TEXTS = 64
 _LONG = 1 << 14
 
 
-class _Parser:
-    """A connection that only parses, for one thread at a time; made when it is first asked for."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._connection: duckdb.DuckDBPyConnection | None = None
-
-    def rows(self, sql: str, parameters: list[str]) -> list[tuple[Any, ...]]:
-        with self._lock:
-            if self._connection is None:
-                self._connection = duckdb.connect(":memory:", config={"threads": "1"})
-                own(self._connection)
-            return self._connection.execute(sql, parameters).fetchall()
-
-
-_parser = _Parser()
-
-
-def _forget() -> None:
-    # The parent's connection stays (it is owned), and another thread of the parent's may have held its lock.
-    global _parser  # noqa: PLW0603 - one for the process
-    _parser = _Parser()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget)
-
-
 def parse_texts(texts: Sequence[str], context: ExecutionContext | None = None) -> list[dict[str, Any]]:
     """Return the tree of each text, or `{"error": true, "error_message": ..., "position": ...}`.
 
@@ -60,19 +29,20 @@ def parse_texts(texts: Sequence[str], context: ExecutionContext | None = None) -
 
     Args:
         texts: each of them.
-        context: the query that they are of, whose connection parses them; without one, another connection does.
+        context: the query that they are of; without one there is no limit of time.
 
     Raises:
         QueryLimitError: the time of the query was over.
     """
+    if context is None:
+        performance = get_config().performance
+        threads = min(available_cores(), performance.max_workers)
+        context = ExecutionContext(performance.max_memory_mb, math.inf, threads=threads)
     found: list[dict[str, Any]] = []
     for first in range(0, len(texts), _MOST_TEXTS):
         some = list(texts[first : first + _MOST_TEXTS])
         calls = ", ".join(["json_serialize_sql(?, skip_null := true, skip_empty := true)"] * len(some))
-        if context is None:
-            ((*trees,),) = _parser.rows(f"SELECT {calls}", some)
-        else:
-            with database(context) as using:
-                ((*trees,),) = using.rows(f"SELECT {calls}", some, quick=sum(map(len, some)) <= _LONG)
+        with database(context) as using:
+            ((*trees,),) = using.rows(f"SELECT {calls}", some, quick=sum(map(len, some)) <= _LONG)
         found += map(json.loads, trees)
     return found

@@ -252,4 +252,4 @@ def answer_query(question: Question, data: Any, named: Mapping[str, Any], contex
         answer = QueryExecution(parsed, tables, using, context).answer()
     context.answered_rows = len(answer.columns[0].values) if answer.columns else 0
     with context.step("answer", context.answered_rows):
-        return as_kind(answer, common_kind(tables), only_table(tables))
+        return as_kind(answer, common_kind(tables), only_table(tables), context.check)

@@ -73,7 +73,7 @@ class _Query:
         with self._context.step("answer", table.num_rows):
             source = None if reply["source"] is None else self._tables[reply["source"]]
             columns = [_column(each, table, source) for each in reply["columns"]]
-            return as_kind(Answer(columns), reply["kind"], source)
+            return as_kind(Answer(columns), reply["kind"], source, self._context.check)
 
     def explanation(self, *, analyze: bool) -> Explanation:
         reply, _ = self._exchange(analyze)
