@@ -55,8 +55,8 @@ VALUES: list[tuple[Any, str]] = [
     (dt.date(2020, 2, 29), "DATE '2020-02-29'"),
     (dt.date(1, 1, 1), "DATE '0001-01-01'"),
     (dt.time(1, 2, 3, 4), "TIME '01:02:03.000004'"),
-    (dt.datetime(2020, 2, 29, 1, 2, 3, 4), "TIMESTAMP '2020-02-29 01:02:03.000004'"),
-    (dt.datetime(1900, 1, 1), "TIMESTAMP '1900-01-01'"),
+    (dt.datetime(2020, 2, 29, 1, 2, 3, 4), "TIMESTAMP '2020-02-29 01:02:03.000004'"),  # noqa: DTZ001 - without a zone
+    (dt.datetime(1900, 1, 1), "TIMESTAMP '1900-01-01'"),  # noqa: DTZ001 - without a zone
     (dt.datetime(2020, 2, 29, 1, 2, 3, tzinfo=BERLIN), "TIMESTAMPTZ '2020-02-29 01:02:03+02'"),
     (dt.timedelta(days=1, seconds=2, microseconds=3), "INTERVAL '1 day 2.000003 seconds'"),
     (dt.timedelta(seconds=-90), "INTERVAL '-1 day 86310 seconds'"),
@@ -69,8 +69,8 @@ VALUES: list[tuple[Any, str]] = [
     ({"key": ["a"], "value": [1]}, "MAP {'a': 1}"),
 ]
 
-#: Where a value may stand: conditions over rows and over the match, by the engine, over columns and in rounds; measures,
-#: aggregates, keys, and around the clause. `z` is a column of the value's type.
+#: Where a value may stand: conditions over rows and over the match, by the engine, over columns and in rounds;
+#: measures, aggregates, keys, and around the clause. `z` is a column of the value's type.
 PLACES = {
     "condition": "SELECT * FROM t MATCH_RECOGNIZE (ORDER BY o MEASURES count(*) AS n PATTERN (A+) DEFINE A AS z = {p})",
     "NULL-safe": "SELECT * FROM t MATCH_RECOGNIZE (ORDER BY o MEASURES count(*) AS n PATTERN (A+) "
@@ -161,7 +161,8 @@ def test_types_are_those_that_duckdb_gives() -> None:
 def test_numpy_and_pandas_values_are_those_of_python() -> None:
     sql = "SELECT * FROM t MATCH_RECOGNIZE (ORDER BY o MEASURES $p AS m PATTERN (A))"
     values = [(np.int64(3), 3), (np.float32(1.5), 1.5), (np.bool_(1), True), (np.str_("a"), "a")]
-    values += [(pd.Timestamp("2020-01-01"), dt.datetime(2020, 1, 1)), (pd.Timedelta("1h"), dt.timedelta(hours=1))]
+    midnight = dt.datetime(2020, 1, 1)  # noqa: DTZ001 - without a zone
+    values += [(pd.Timestamp(midnight), midnight), (pd.Timedelta("1h"), dt.timedelta(hours=1))]
     values += [((1, 2), [1, 2]), (bytearray(b"x"), b"x")]
     for given, plain in values:
         found = match_recognize(sql, ROWS, parameters={"p": given})["m"][0].as_py()
@@ -325,8 +326,8 @@ def test_plans_are_kept_without_values(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_values_do_not_stay() -> None:
     """What depends on a value is found anew in each query, in every place."""
+    table = table_with("1")
     for place, text in PLACES.items():
-        table = table_with("1")
         for value in (1, 2, 1, 3):
             wanted = outcome(lambda text=text, value=value: match_recognize(text.format(p=value), table))
             found = outcome(

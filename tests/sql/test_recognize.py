@@ -50,12 +50,15 @@ def random_table(rng: random.Random, kind: str, names: dict[str, str]) -> pa.Tab
     return pa.table({names[name]: values for name, values in columns.items()})
 
 
+def read(answer: Any) -> Any:
+    """Return a whole answer; what is wrong with the rows of a stream is raised when they are read."""
+    return answer.read_all() if isinstance(answer, pa.RecordBatchReader) else answer
+
+
 def outcome(ask: Any) -> Any:
     """Return the answer, or what error there is without its place."""
     try:
-        answer = ask()
-        # What is wrong with rows is raised when they are read.
-        return answer.read_all() if isinstance(answer, pa.RecordBatchReader) else answer
+        return read(ask())
     except rowpattern.RowPatternError as error:
         return type(error), str(error).split(" (", maxsplit=1)[0]
 
@@ -91,7 +94,7 @@ def test_random_clauses_have_the_answer_of_their_sql(kind: str, dependent: bool)
 FORMS: dict[str, Any] = {
     "pandas": lambda table: table.to_pandas(),
     "polars": pl.from_arrow,
-    "polars lazy": lambda table: pl.LazyFrame(table),
+    "polars lazy": pl.LazyFrame,
     "arrow": lambda table: table,
     "reader": lambda table: table.to_reader(),
     "duckdb": lambda table: duckdb.connect().from_arrow(table),
@@ -191,9 +194,7 @@ def test_errors_point_into_the_argument(  # noqa: PLR0917 - parameters of the te
     arguments: dict[str, Any], kind: type[Exception], name: str, line: int, column: int, options: dict[str, Any]
 ) -> None:
     with pytest.raises(kind) as raised:
-        found = recognize(PRICES, **changed(**arguments), **options)
-        if isinstance(found, pa.RecordBatchReader):
-            found.read_all()
+        read(recognize(PRICES, **changed(**arguments), **options))
     shown = str(raised.value).split("\n")
     assert shown[0].endswith(f"({name}, line {line}, column {column})")
     part, _, key = name.partition("[")

@@ -104,10 +104,10 @@ def match_recognize(
         cancel: a token by which another thread ends the query: the caller gets control within 0.1 s.
         parameters: values for `$name`, by name, or for `?` and `$1`, in order. They may stand wherever an expression
             may, in the clause and around it, and as bounds of quantifiers (`A{$n}`, `A{?,5}`) and offsets of
-            navigation, where they are whole numbers from 0 on. A value is None, a bool, an int of 128 bits, a float, str, bytes,
-            Decimal, date, time, datetime (with a zone or without), timedelta or UUID, or a list or a dict of such,
-            and has the type that DuckDB gives it; a text is also what it stands beside. Values are never part of a text
-            that is read, and plans are kept without them, but for bounds and offsets.
+            navigation, where they are whole numbers from 0 on. A value is None, a bool, an int of 128 bits, a float,
+            str, bytes, Decimal, date, time, datetime (with a zone or without), timedelta or UUID, or a list or a dict
+            of such, and has the type that DuckDB gives it; a text is also what it stands beside. Values are never part
+            of a text that is read, and plans are kept without them, but for bounds and offsets.
         tables: tables by the names that the query has for them.
 
     Returns:

@@ -38,7 +38,7 @@ _CHOOSING_OPERATIONS = frozenset({"NOT", "IS_NULL", "IS_NOT_NULL", "IN", "COALES
 _ORDERING = frozenset({"<", "<=", ">", ">="})
 
 # Whether both sides of each difference in an expression are timestamps with a zone, by its SQL and its columns' types.
-_differences: dict[tuple[str, tuple[tuple[str, pa.DataType], ...]], tuple[bool, ...]] = {}
+_differences: dict[tuple[str, tuple[str, ...], tuple[tuple[str, pa.DataType], ...]], tuple[bool, ...]] = {}
 _MOST_DIFFERENCES = 1000
 
 

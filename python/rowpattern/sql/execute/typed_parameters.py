@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar, Union
+from typing import TYPE_CHECKING, TypeVar
 
 from rowpattern.sql.bind.leaves import columns_in
 from rowpattern.sql.execute.bounded import check_constants
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["aggregate_with_values", "is_refused", "named_with_values", "running_with_values", "typed_with_values"]
 
-_Aggregating = TypeVar("_Aggregating", bound="Union[Aggregate, RunningAggregate]")
+_Aggregating = TypeVar("_Aggregating", bound="Aggregate | RunningAggregate")
 
 
 def is_refused(typed: TypedExpression) -> bool:
