@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rowpattern.patterns import Pattern
     from rowpattern.sql.bind.references import BoundExpression
     from rowpattern.sql.expression.nodes import Node
+    from rowpattern.sql.expression.parameters import ParameterValues
     from rowpattern.sql.parse.clause import RowsShown, Skip
     from rowpattern.sql.runtime.context import ExecutionContext
     from rowpattern.sql.text.source_location import SourceLocation
@@ -89,12 +90,23 @@ class BoundMeasure(Record):
 
 
 class TypedPlans:
-    """What was found out about a clause's expressions for the types of a table's columns; kept with the clause."""
+    """What was found out about a clause's expressions for the types of a table's columns; kept with the clause.
+
+    Attributes:
+        values: those of the query's parameters, with which the plans are used; None where the clause has none.
+    """
 
     def __init__(self) -> None:
         """Begin without any."""
         self._plans: dict[object, Any] = {}
         self._flights = SingleFlight()
+        self.values: ParameterValues | None = None
+
+    def for_values(self, values: ParameterValues) -> TypedPlans:
+        """Return the same plans for other values of parameters."""
+        found = TypedPlans()
+        found._plans, found._flights, found.values = self._plans, self._flights, values
+        return found
 
     def get(self, key: object) -> Any:
         """Return what was put under a key; None where nothing was."""

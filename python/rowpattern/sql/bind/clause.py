@@ -137,12 +137,13 @@ def compiled_pattern(clause: Clause) -> Pattern:
     try:
         return compile_pattern(clause.pattern, subset=clause.subset or None)
     except PatternSyntaxError as error:
-        raise pattern_error_at(error, clause.pattern, clause.pattern_location) from None
+        located = None if clause.pattern_source is None else clause.pattern_source.location
+        raise pattern_error_at(error, clause.pattern, clause.pattern_location, located) from None
     except PatternTooLargeError as error:
-        raise PatternTooLargeError(f"{error} (line {clause.pattern_location.line})") from None
+        raise PatternTooLargeError(clause.pattern_location.added_to(str(error))) from None
     except UnknownVariableError as error:
         location = next(iter(clause.subset_locations.values()))
-        raise UnknownVariableError(f"{error} (in SUBSET, line {location.line})\n{location.excerpt()}") from None
+        raise UnknownVariableError(location.added_to(f"SUBSET: {error}")) from None
     except ValueError as error:
         # A union variable that has a primary variable's name.
         raise error_at(f"SUBSET: {error}", next(iter(clause.subset_locations.values())), QueryError) from None

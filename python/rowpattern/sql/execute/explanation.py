@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rowpattern.sql.execute.placement import Placements
     from rowpattern.sql.execute.window_steps import AnsweredWindow
     from rowpattern.sql.parse.clause import Clause
+    from rowpattern.sql.parse.clause_arguments import Question
     from rowpattern.sql.parse.parser import ParsedQuery
     from rowpattern.sql.runtime.context import ExecutionContext, Step
     from rowpattern.sql.tables.inputs import Table
@@ -46,10 +47,10 @@ class Explanation(Record):
 
 @nesting_limited("query")
 def explained(
-    sql: str, data: Any, named: Mapping[str, Any], context: ExecutionContext, *, analyze: bool
+    question: Question, data: Any, named: Mapping[str, Any], context: ExecutionContext, *, analyze: bool
 ) -> Explanation:
     """Explain a query; see `rowpattern.explain`."""
-    parsed = parsed_query(sql, context)
+    parsed = parsed_query(question, context)
     tables = tables_of(parsed, data, named, table_reader(context))
     lines: list[str] = []
     windows: Sequence[AnsweredWindow] = ()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections import Counter
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from rowpattern.errors import QuerySyntaxError, UnsupportedQueryError
@@ -20,24 +21,34 @@ from rowpattern.sql.expression.read import TreeReader
 from rowpattern.sql.expression.write import quoted
 from rowpattern.sql.parse.clause import Definition, ExpressionSource, TextPiece
 from rowpattern.sql.parse.clause_finder import find_clauses
+from rowpattern.sql.parse.clause_parameters import parameters_of
 from rowpattern.sql.parse.keywords import bare_names
-from rowpattern.sql.parse.query_reader import QueryReader
+from rowpattern.sql.parse.query_reader import QueryReader, TextParameter
 from rowpattern.sql.parse.window import WindowMarks
 from rowpattern.sql.parse.window_texts import is_second_half, split_at_windows
 from rowpattern.sql.records import Record, field
 from rowpattern.sql.text.composed import SEMANTICS_WORDS, Composed
+from rowpattern.sql.text.parameters import PlacedParameter, find_parameters
 from rowpattern.sql.text.source_location import TOO_DEEP, SourceLocation, error_at, nesting_limited
 from rowpattern.sql.text.tokens import closing_brackets, tokens_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from rowpattern.sql.parse.clause import Clause
     from rowpattern.sql.parse.window import FoundWindows
     from rowpattern.sql.parse.window_step import WindowStep
     from rowpattern.sql.runtime.context import ExecutionContext
 
-__all__ = ["ParsedQuery", "check_text", "parse", "parse_condition", "result_name"]
+__all__ = [
+    "ParsedQuery",
+    "check_text",
+    "expressions_text",
+    "parse",
+    "parse_condition",
+    "read_expressions",
+    "result_name",
+]
 
 # A stranger's query can be long; what is refused here has cost no more than a look at its characters.
 _LONGEST_QUERY = 1 << 20
@@ -67,6 +78,9 @@ class ParsedQuery(Record):
         projection: where the query is a SELECT of columns from one clause and nothing more, those columns, each with
             the name that it gets; empty for `SELECT *`. None otherwise.
         may_need_zone: whether `outer` and `sources` may compute something for which timestamps need a time zone.
+        arguments_key: tells the arguments of a clause without SQL around it from others; None where there is a text.
+        parameters: all of the query, in order.
+        text_parameters: those in `outer` and in `sources`, by these texts.
     """
 
     sql: str
@@ -79,6 +93,16 @@ class ParsedQuery(Record):
     may_need_zone: bool = False
     windows: dict[int | None, tuple[WindowStep, ...]] = field(default_factory=dict)
     shows_windows: bool = False
+    arguments_key: str | None = None
+    parameters: tuple[PlacedParameter, ...] = ()
+    text_parameters: dict[str, list[TextParameter]] = field(default_factory=dict)
+
+    @cached_property
+    def key(self) -> str:
+        """What its plans are kept under; no text and no arguments have the key of others."""
+        if self.arguments_key is not None:
+            return f"arguments\0{len(self.arguments_key)}\0{self.arguments_key}"
+        return f"{len(self.sql)}\0{self.sql}"
 
 
 def result_name(clause: Clause) -> str:
@@ -105,7 +129,7 @@ def parse(sql: str, context: ExecutionContext | None = None) -> ParsedQuery:
     check = _no_limit if context is None else context.check
     marks = WindowMarks()
     clauses, whole, windows = find_clauses(sql, marks, check)
-    return _QueryParser(sql, clauses, whole, windows, marks, context).parse()
+    return _QueryParser(sql, clauses, whole, windows, marks, find_parameters(sql), context).parse()
 
 
 @nesting_limited("condition")
@@ -134,9 +158,9 @@ def parse_condition(variable: str, text: str, context: ExecutionContext | None =
         at = closing.get(at, at) + 1
     begin, end = tokens[0].begin, tokens[-1].end
     written = ExpressionSource(begin, end, " ".join(text[begin:end].split()))
-    composed = _expressions_text(text, [written])
+    composed = expressions_text(text, [written])
     (tree,) = parse_texts([composed.text], context)
-    _read_expressions(composed, tree, [written])
+    read_expressions(composed, tree, [written])
     return Definition(variable, written, SourceLocation(text, begin))
 
 
@@ -178,16 +202,20 @@ class _QueryParser:
         whole: TextPiece,
         windows: FoundWindows,
         marks: WindowMarks,
+        parameters: tuple[PlacedParameter, ...],
         context: ExecutionContext | None,
     ) -> None:
         self._sql = sql
+        self._parameters = parameters
+        self._names = {each.begin: each.name for each in parameters}
+        self._text_parameters: dict[str, list[TextParameter]] = {}
         self._context = context
         self._clauses = clauses
         self._windows = windows.windows
         self._edits = windows.edits
         self._marks = marks
         self._answers = {result_name(clause): clause for clause in clauses}
-        self._outer = _Around(Composed(sql), Counter())
+        self._outer = _Around(Composed(sql, self._names), Counter())
         self._add_piece(whole, self._outer)
         self._sources = {clause.number: self._source(clause) for clause in clauses if clause.table is None}
         self._tables: dict[str, SourceLocation] = {}
@@ -203,14 +231,15 @@ class _QueryParser:
         written = [each for clause in self._clauses for each in clause.expressions()]
         written += [each for window in self._windows for each in window.expressions()]
         around = [*self._sources.values(), self._outer]
-        expressions = [_expressions_text(self._sql, written)] if written else []
+        expressions = [expressions_text(self._sql, written, self._names)] if written else []
         texts = [*(each.text for each in expressions), *(each.composed.text for each in around)]
         trees = parse_texts(texts, self._context)
         self._check()
         for text in expressions:
-            _read_expressions(text, trees.pop(0), written, self._check)
+            read_expressions(text, trees.pop(0), written, self._check)
         self._check()
         for clause in self._clauses:
+            clause.parameters = parameters_of(clause, self._parameters)
             if clause.table is not None:
                 self._tables.setdefault(clause.table, SourceLocation(self._sql, clause.source.begin))
         statement: dict[str, Any] = {}
@@ -244,6 +273,8 @@ class _QueryParser:
             duckdb_tables=self._duckdb_tables,
             projection=None if None in steps else self._projection(statement),
             may_need_zone=self._may_need_zone,
+            parameters=self._parameters,
+            text_parameters=self._text_parameters,
         )
 
     # Texts around clauses.
@@ -278,7 +309,7 @@ class _QueryParser:
 
     def _source(self, clause: Clause) -> _Around:
         """Compose the text that gives the table before a clause."""
-        around = _Around(Composed(self._sql), Counter())
+        around = _Around(Composed(self._sql, self._names), Counter())
         composed = around.composed
         for common in clause.common:
             if composed.text:
@@ -301,6 +332,7 @@ class _QueryParser:
         reader = QueryReader(text, self._check, self._marks)
         reader.read(statement)
         self._may_need_zone |= reader.may_need_zone
+        self._text_parameters[text.text] = reader.parameters
         named: Counter[str] = Counter()
         answers: Counter[str] = Counter()
         for table in reader.tables:
@@ -369,12 +401,14 @@ class _QueryParser:
         return found
 
 
-def _expressions_text(sql: str, written: Sequence[ExpressionSource]) -> Composed:
+def expressions_text(
+    sql: str, written: Sequence[ExpressionSource], parameters: Mapping[int, str] | None = None
+) -> Composed:
     """Compose `SELECT (expression), (expression), ...`.
 
     RUNNING and FINAL before a call are marks in its name. One text takes DuckDB's parser half of the time of many.
     """
-    composed = Composed(sql).insert("SELECT (")
+    composed = Composed(sql, parameters).insert("SELECT (")
     for number, each in enumerate(written):
         _copy(composed.insert("), (") if number else composed, each.begin, each.end, marks=True)
     return composed.insert(")")
@@ -432,19 +466,19 @@ def _no_limit() -> None:
     pass
 
 
-def _read_expressions(
+def read_expressions(
     text: Composed,
     tree: dict[str, Any],
     written: Sequence[ExpressionSource],
     check: Callable[[], None] = _no_limit,
 ) -> None:
-    """Read the trees of the expressions of a text that `_expressions_text` composed."""
+    """Read the trees of the expressions of a text that `expressions_text` composed."""
     if tree.get("error") and "position" not in tree and len(written) > 1:
         # The parser does not say where; it may be asked again.
         for each in written:
             check()
-            alone = _expressions_text(text.query, [each])
-            _read_expressions(alone, parse_texts([alone.text])[0], [each], check)
+            alone = expressions_text(text.query, [each], text.parameters)
+            read_expressions(alone, parse_texts([alone.text])[0], [each], check)
     with nesting_limited("expression"):
         statement = _statement(text, tree, SourceLocation(text.query, written[0].begin))
         node = statement.get("node", {})
