@@ -235,14 +235,20 @@ class Database:
         else:
             self._left.when_ended(end)
 
-    def query(self, sql: str) -> pa.Table:
+    def query(self, sql: str, parameters: dict[str, Any] | None = None) -> pa.Table:
         """Run a query over registered tables.
+
+        Args:
+            sql: the query.
+            parameters: the values that are bound to its parameters.
 
         Raises:
             QueryError: DuckDB refuses it, with DuckDB's message.
             QueryLimitError: it took too long or too much memory.
         """
-        return self._within_limits(lambda: arrow_table(self._connection.sql(sql)))
+        if parameters is None:
+            return self._within_limits(lambda: arrow_table(self._connection.sql(sql)))
+        return self._within_limits(lambda: arrow_table(self._connection.sql(sql, params=parameters)))
 
     def plan(self, sql: str) -> str:
         """Return DuckDB's plan of a query that reads no table, as JSON; nothing is executed.
