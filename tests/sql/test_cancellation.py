@@ -70,7 +70,7 @@ def cancelled_after(call: Callable[[CancelToken], object], seconds: float = 0.3)
 
 
 def assert_ends_soon(call: Callable[[CancelToken], object], seconds: float = 0.3) -> None:
-    late = []
+    late: list[float] = []
     while not late or late[-1] >= MOST_SECONDS:
         assert len(late) < TRIES, late
         late.append(cancelled_after(call, seconds))
