@@ -95,6 +95,19 @@ def given(
     return rows, pa.table({names[name]: values for name, values in columns.items()})
 
 
+def limit_length(rng: random.Random, query: query_reference.Query, kind: pa.DataType) -> None:
+    """Give some queries a WITHIN, in the type of column o."""
+    steps = rng.randrange(60)
+    if rng.random() < 0.7:
+        return
+    if pa.types.is_integer(kind):
+        query.within, query.within_text = steps, str(steps)
+    elif pa.types.is_duration(kind):
+        query.within, query.within_text = dt.timedelta(seconds=steps), f"INTERVAL '{steps}' SECOND"
+    else:
+        query.within, query.within_text = dt.timedelta(minutes=30 * steps), f"INTERVAL {30 * steps} MINUTE"
+
+
 def plain(value: Any) -> Any:
     """Return a value of an answer as the reference has it."""
     if isinstance(value, list):
@@ -126,14 +139,15 @@ def check(seed: int, *, dependent: bool) -> None:
     rows = query_reference.random_table(rng, KINDS[name])
     table, arrow = given(random.Random(~seed), rows, KINDS[name], names)
     query = query_reference.random_query(rng, dependent=dependent, kind=name, names=names)
+    limit_length(rng, query, arrow[names["o"]].type)
     text = query_reference.query_text(query)
     try:
         wanted = query_reference.answer(query, table)
     except reference.SkipFailedError:
         with pytest.raises(rowpattern.SkipError):
-            rowpattern.match_recognize(text, arrow)
+            rowpattern.match_recognize(text, arrow, prefer=query.prefer)
         return
-    answer = rowpattern.match_recognize(text, arrow)
+    answer = rowpattern.match_recognize(text, arrow, prefer=query.prefer)
     wanted = [[plain(value) for value in row] for row in wanted]
     found = [[plain(value) for value in row] for row in zip(*(column.to_pylist() for column in answer.columns))]
     if not answer.num_columns:

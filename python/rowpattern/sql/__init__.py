@@ -50,6 +50,7 @@ def match_recognize(
     stream: bool | Literal["in order"] = False,
     isolation: Literal["process"] | None = None,
     time_zone: str | None = None,
+    prefer: Literal["first", "longest"] = "first",
     cancel: CancelToken | None = None,
     **tables: Any,
 ) -> Any:
@@ -84,6 +85,8 @@ def match_recognize(
             the columns that an expression reads, as pandas and Polars do it, and UTC where they have none; that of the
             machine never matters. Columns of a table keep their own zone in the answer; timestamps that are computed
             have the one that they were computed in.
+        prefer: which of the possible matches at a row is taken: `"first"`, the most preferred one, as the standard has
+            it, or `"longest"`, the one with the most rows, and of several as long the most preferred one.
         cancel: a token by which another thread ends the query: the caller gets control within 0.1 s.
         tables: tables by the names that the query has for them.
 
@@ -126,7 +129,7 @@ def match_recognize(
     query_module()
     # Imports do not count in the query's time.
     stream_query = module("execute.stream").stream_query if stream else None
-    context = execution_context(memory_limit_mb, timeout_seconds, threads, progress, time_zone, cancel)
+    context = execution_context(memory_limit_mb, timeout_seconds, threads, progress, time_zone, cancel, prefer)
     if stream_query is None:
         return answered(sql, data, tables, context, isolation)
     isolated = _isolated(isolation)
@@ -166,6 +169,7 @@ def explain(
     threads: int | None = None,
     isolation: Literal["process"] | None = None,
     time_zone: str | None = None,
+    prefer: Literal["first", "longest"] = "first",
     cancel: CancelToken | None = None,
     **tables: Any,
 ) -> Explanation:
@@ -180,6 +184,7 @@ def explain(
         threads: as for `match_recognize`.
         isolation: as for `match_recognize`.
         time_zone: as for `match_recognize`.
+        prefer: as for `match_recognize`.
         cancel: as for `match_recognize`.
         tables: as for `match_recognize`.
 
@@ -187,7 +192,7 @@ def explain(
         What `match_recognize` raises. A clause over a subquery is explained after that subquery was run.
     """
     explain_query = module("execute.explanation").explained
-    context = execution_context(memory_limit_mb, timeout_seconds, threads, None, time_zone, cancel)
+    context = execution_context(memory_limit_mb, timeout_seconds, threads, None, time_zone, cancel, prefer)
     if _isolated(isolation):
         explain_query = module("isolation").explain_isolated
     try:
@@ -233,6 +238,7 @@ def execution_context(  # noqa: PLR0917 - the arguments of `match_recognize`
     progress: bool | Callable[[Progress], object] | None,
     time_zone: str | None,
     cancel: CancelToken | None,
+    prefer: Literal["first", "longest"] = "first",
 ) -> ExecutionContext:
     """Make the context of a query by the arguments of `match_recognize` and the settings."""
     from rowpattern.sql.runtime.context import ExecutionContext
@@ -245,6 +251,8 @@ def execution_context(  # noqa: PLR0917 - the arguments of `match_recognize`
     most = min(available_cores(), performance.max_workers) if threads is None else read_threads("threads", threads)
     if time_zone is not None and (not isinstance(time_zone, str) or not time_zone):
         raise ConfigurationError(f"time_zone is {_shown(time_zone)}; allowed is the name of one, as 'Europe/Berlin'")
+    if prefer not in {"first", "longest"}:
+        raise ConfigurationError(f'prefer is {_shown(prefer)}; allowed are "first" and "longest"')
     if cancel is not None and not isinstance(cancel, CancelToken):
         raise TypeError(f"cancel is {_shown(cancel)}; allowed are a rowpattern.CancelToken and None")
     return ExecutionContext(
@@ -254,6 +262,7 @@ def execution_context(  # noqa: PLR0917 - the arguments of `match_recognize`
         time_zone=time_zone,
         run=QueryRun(cancel),
         cancellable=cancel is not None,
+        prefer=prefer,
     )
 
 

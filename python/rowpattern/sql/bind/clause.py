@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from rowpattern.errors import PatternSyntaxError, PatternTooLargeError, QueryError, UnknownVariableError
 from rowpattern.patterns import compile as compile_pattern
-from rowpattern.sql.bind.bound import BoundClause, BoundMeasure, Condition, Key
+from rowpattern.sql.bind.bound import BoundClause, BoundMeasure, Condition, Key, Within
 from rowpattern.sql.bind.conditions import ConditionReader
 from rowpattern.sql.bind.expressions import Scope, row_expression
-from rowpattern.sql.bind.measures import MeasureReader
+from rowpattern.sql.bind.measures import EarlierMeasures, MeasureReader
 from rowpattern.sql.bind.prefilter import prefilter, start_condition
 from rowpattern.sql.bind.references import References
 from rowpattern.sql.bind.scope import Columns, Variables
@@ -59,8 +59,13 @@ def bind(clause: Clause, names: Sequence[str], check: Callable[[], None]) -> Bou
             raise error_at(message, definition.location, QueryError)
     conditions = bind_conditions(clause.define, columns, variables, check, scope.references)
     one_row = clause.rows_shown == "one row"
+    earlier = EarlierMeasures(columns)
     measures = tuple(
-        BoundMeasure(each.name, MeasureReader(scope, each.location, one_row).read(each.expression), each.location)
+        BoundMeasure(
+            each.name,
+            MeasureReader(scope, each.location, one_row).read(each.expression, earlier.within(each)),
+            each.location,
+        )
         for each in clause.measures
     )
     keys = [key.name for key in partition_by]
@@ -78,6 +83,7 @@ def bind(clause: Clause, names: Sequence[str], check: Callable[[], None]) -> Bou
         pattern=clause.pattern,
         subset=clause.subset,
         variables=pattern.variables,
+        within=_within(clause, scope),
     )
     others = set() if one_row else {key.column for key in order_by if key.column is not None} | set(rest)
     _check_names(bound, {*keys, *others})
@@ -150,6 +156,20 @@ def _key(  # noqa: PLR0917 - used here only
     node, reads = row_expression(written, scope, location, what)
     column = reads[0] if isinstance(node, Column) else None
     return Key(column or written.text, column, sql_of(node), reads, descending, nulls_first, location, node)
+
+
+def _within(clause: Clause, scope: Scope) -> Within | None:
+    if clause.within is None:
+        return None
+    location = SourceLocation(clause.location.sql, clause.within.begin)
+    if not clause.order_by:
+        message = "WITHIN measures in the first key of ORDER BY, and there is none; write ORDER BY"
+        raise error_at(message, location, QueryError)
+    node, reads = row_expression(clause.within, scope, location, "WITHIN")
+    if reads:
+        message = f"WITHIN takes one length for all rows, as INTERVAL 1 HOUR; {clause.within.text} is not"
+        raise error_at(message, location, QueryError)
+    return Within(sql_of(node), clause.within.text, location, node)
 
 
 def _check_names(bound: BoundClause, others: set[str | None]) -> None:

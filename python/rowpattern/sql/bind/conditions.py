@@ -44,7 +44,7 @@ class ConditionReader(ExpressionReader):
             return Literal("STRING", self._own, span=written.span)
         return self._reference(Classifier(at), written)
 
-    def _aggregate(self, node: Call) -> Node:
+    def _aggregate(self, node: Call, *, by_row: bool = False) -> Node:
         variables = self._aggregated_variables(node)
-        call, reads = self._aggregate_call(node)
+        call, reads = self._aggregate_call(node, by_row=by_row)
         return self._reference(RunningAggregate(sql_of(call), reads, variables, call), node)

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 __all__ = ["ColumnMeant", "Columns", "Variables", "folded"]
 
 
+# Functions without an argument, whose brackets are left out now and then.
+_CALLS = frozenset({"CLASSIFIER", "MATCH_NUMBER", "MATCH_SEQUENCE_NUMBER"})
+
+
 def folded(column: Column, at: int = 0) -> str:
     """Return one of a column's names as the name of a variable: in upper case unless it is quoted."""
     return column.names[at] if column.is_quoted(at) else column.names[at].upper()
@@ -118,6 +122,8 @@ class Columns:
         if at == 0 and len(column.names) > 1:
             found = candidates(name, [*self._table_names(), *self.names], "tables and columns")
             message = f"there is no table or column {name} that {column.names[1]} could be of; {found}"
+        elif name.upper() in _CALLS:
+            message = f"there is no column {name}; {name.upper()} is a function: write {name.upper()}()"
         else:
             message = f"there is no column {name}; {candidates(name, self.names, 'columns')}"
         return error_at(message, self.location(column, at), QueryError)

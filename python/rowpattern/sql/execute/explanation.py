@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from rowpattern.sql.bind.references import Aggregate, Classifier, MatchNumber, RowExists, RunningAggregate, Value
 from rowpattern.sql.duckdb.connection import database
 from rowpattern.sql.execute.placement import placements
-from rowpattern.sql.execute.query import QueryExecution, bound_clause, parsed_query, tables_of
+from rowpattern.sql.execute.query import QueryExecution, parsed_query, tables_of
 from rowpattern.sql.records import Record
 from rowpattern.sql.tables.reading import table_reader
 from rowpattern.sql.text.source_location import nesting_limited
@@ -51,19 +51,19 @@ def explained(
     parsed = parsed_query(sql, context)
     tables = tables_of(parsed, data, named, table_reader(context))
     lines: list[str] = []
-    if analyze or any(clause.table is None for clause in parsed.clauses):
-        with database(context) as using:
-            running = QueryExecution(parsed, tables, using, context)
+    with database(context) as using:
+        running = QueryExecution(parsed, tables, using, context)
+        if analyze or any(clause.table is None for clause in parsed.clauses):
             running.answer()
-        seen = running.answered
-    else:
-        seen = [(clause, tables[clause.table or ""], None) for clause in parsed.clauses]
-    for clause, table, sorted_rows in seen:
-        bound = bound_clause(parsed, clause, table.names, context)
+            seen = running.answered
+        else:
+            seen = [(clause, tables[clause.table or ""], None) for clause in parsed.clauses]
+        bounds = [running.bound(clause, table) for clause, table, _ in seen]
+    for (clause, table, sorted_rows), bound in zip(seen, bounds):
         with database(context) as using:
             placed = placements(bound, table, using)
         lines += [f"clause {clause.number + 1} of {len(parsed.clauses)}"]
-        lines += ["  " + line for line in _clause(parsed, clause, bound, table, sorted_rows, placed)]
+        lines += ["  " + line for line in _clause(parsed, clause, bound, table, sorted_rows, placed, context.prefer)]
     lines.append(_around(parsed))
     if analyze:
         lines += ["steps", *("  " + line for line in _steps(context.steps))]
@@ -77,6 +77,7 @@ def _clause(  # noqa: PLR0917 - used once
     table: Table,
     sorted_rows: bool | None,
     placed: Placements,
+    prefer: str,
 ) -> list[str]:
     source = parsed.sql[clause.source.begin : clause.source.end]
     lines = [f"over {' '.join(source.split())}: {table.rows:,} rows of {len(table.names)} columns"]
@@ -97,10 +98,15 @@ def _clause(  # noqa: PLR0917 - used once
             lines += _computed(f"{variable} AS", conditions[variable], own, parsed.sql, placed.aggregates)
     lines += bound.compiled().explain().split("\n")
     lines.append(f"{bound.rows_shown.upper()} PER MATCH; AFTER MATCH SKIP {' '.join(bound.skip).strip().upper()}")
+    if bound.within is not None:
+        key = bound.order_by[0].name
+        lines.append(f"WITHIN {bound.within.text}: a match's last row is at most that far from its first, in {key}")
+    if prefer == "longest":
+        lines.append("of the possible matches at a row the longest is taken")
     for measure in bound.measures:
         own = placed.ways.get(f"measure {measure.name}", [])
         lines += _computed(f"measure {measure.name}:", measure.expression, own, parsed.sql, placed.aggregates)
-    lines.append(f"cost: {_cost(bound, table.rows, placed.aggregates)}")
+    lines.append(f"cost: {_cost(bound, table.rows, placed.aggregates, prefer)}")
     return lines
 
 
@@ -158,11 +164,18 @@ def _place(at: Any) -> str:
     return place
 
 
-def _cost(bound: BoundClause, rows: int, by_engine: AbstractSet[Aggregate]) -> str:
+def _cost(bound: BoundClause, rows: int, by_engine: AbstractSet[Aggregate], prefer: str) -> str:
     columns = len({name for each in bound.conditions for name, _ in each.expression.reads})
     parts = [f"{columns} column{'s' if columns != 1 else ''} in and {len(bound.conditions)} conditions out"]
     if any(condition.expression.depends for condition in bound.conditions):
         parts.append(f"a backward pass over {rows:,} rows, and a search from each start that goes back where it fails")
+        if prefer == "longest":
+            parts.append("all ways from a start are tried, each branch once")
+    elif bound.within is not None or prefer == "longest":
+        which = " and ".join(
+            word for word, is_so in (("earliest", bound.within), ("latest", prefer == "longest")) if is_so
+        )
+        parts.append(f"a backward pass over {rows:,} rows, one for the {which} ends of matches, one forward")
     else:
         parts.append(f"two passes over {rows:,} rows, whatever the pattern")
     if bound.partition_by or bound.order_by:

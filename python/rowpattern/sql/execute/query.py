@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pyarrow as pa
 
-from rowpattern.errors import QueryError
+from rowpattern.errors import QueryError, UnsupportedQueryError
 from rowpattern.sql.bind.clause import bind
 from rowpattern.sql.bind.scope import Columns
 from rowpattern.sql.duckdb.connection import database
 from rowpattern.sql.duckdb.names import check_name, lowered
 from rowpattern.sql.duckdb.time_zones import UTC
 from rowpattern.sql.execute.output import answer_clause
+from rowpattern.sql.execute.subqueries import with_computed_subqueries
 from rowpattern.sql.execute.time_zones import column_zones, relabelled
 from rowpattern.sql.parse.parser import check_text, parse, result_name
 from rowpattern.sql.planning import planned
@@ -56,6 +57,10 @@ def bound_clause(
     parsed: ParsedQuery, clause: Clause, names: Sequence[str], context: ExecutionContext | None = None
 ) -> BoundClause:
     """Look up the names of a clause in a table of these columns, or find that done in the cache of plans."""
+    subqueries = clause.subqueries()
+    if subqueries:
+        message = "a subquery in MATCH_RECOGNIZE needs whole tables; in a stream, on Spark and on Dask write its value"
+        raise error_at(message, subqueries[0].location, UnsupportedQueryError)
     # Lengths keep names apart that have anything in them.
     schema = "\0".join(f"{len(name)}:{name}" for name in names)
     key = f"{clause.number}\0{len(parsed.sql)}\0{parsed.sql}\0{schema}"
@@ -149,7 +154,7 @@ class QueryExecution:
         """Answer the clauses, and then what is around them."""
         for clause in self._parsed.clauses:
             table = self._source(clause)
-            bound = bound_clause(self._parsed, clause, table.names, self._context)
+            bound = self.bound(clause, table)
             answer, was_sorted = answer_clause(bound, table, self._database, self._context)
             self.answered.append((clause, table, was_sorted))
             if self._parsed.projection is not None and clause is self._parsed.clauses[-1]:
@@ -157,6 +162,14 @@ class QueryExecution:
                 return answer if clause.table is not None else self._restored(answer.arrow())
             self._readable[result_name(clause)] = answer.arrow()
         return self._restored(self._query(self._parsed.outer))
+
+    def bound(self, clause: Clause, table: Table) -> BoundClause:
+        """Look up the names of a clause in the table before it, its subqueries computed."""
+        if not clause.subqueries():
+            return bound_clause(self._parsed, clause, table.names, self._context)
+        # What it says depends on the tables, so that it is not kept.
+        computed = with_computed_subqueries(clause, self._parsed, self._query, self._context)
+        return bind(computed, table.names, self._context.check)
 
     def _restored(self, table: Any) -> Answer:
         """Give what went through DuckDB the types of the one table's columns of the same names."""
@@ -185,7 +198,14 @@ class QueryExecution:
                 using.register(name, table)
                 known.add(name)
         with self._context.step("query", sum(table.rows for table in self._tables.values())):
-            return named_after(using.query(sql), zone, [table.schema for table in self._readable.values()])
+            try:
+                found = using.query(sql)
+            except QueryError as error:
+                if "QUALIFY clause" in str(error):
+                    message = f"{error}; measures are columns of the clause's answer: filter them with WHERE"
+                    raise QueryError(message) from None
+                raise
+            return named_after(found, zone, [table.schema for table in self._readable.values()])
 
 
 def zone_around(parsed: ParsedQuery, schemas: Sequence[pa.Schema], context: ExecutionContext) -> str:

@@ -179,7 +179,9 @@ class TypedExpressions(Record):
     labels: Mapping[str, Sequence[str]]
 
 
-def typed(expressions: Sequence[Named], sources: Sources, database: Database, plans: TypedPlans) -> TypedExpressions:
+def typed(
+    expressions: Sequence[Named], sources: Sources, database: Database, plans: TypedPlans, *, changed: bool = False
+) -> TypedExpressions:
     """Type expressions, or find that done.
 
     Args:
@@ -187,6 +189,7 @@ def typed(expressions: Sequence[Named], sources: Sources, database: Database, pl
         sources: what they read.
         database: the query's connection.
         plans: those of the clause.
+        changed: whether these are other expressions than those of the clause, which follow from their types.
 
     Raises:
         QueryError: an expression needs a time zone, and its columns have several.
@@ -200,6 +203,7 @@ def typed(expressions: Sequence[Named], sources: Sources, database: Database, pl
         tuple(sources.row_others.items()),
         database.time_zone,
         database.zone_given,
+        changed,
     )
     found: TypedExpressions = plans.planned(
         key, lambda: _Typing(expressions, sources, labels, database).typed(), database.context

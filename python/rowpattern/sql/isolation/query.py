@@ -93,6 +93,7 @@ class _Query:
                 "begun": context.begun,
                 "threads": context.threads,
                 "time_zone": context.time_zone,
+                "prefer": context.prefer,
                 "progress": bool(context.progress),
                 "explain": explain,
             }

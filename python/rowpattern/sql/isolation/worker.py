@@ -249,6 +249,7 @@ def _answered(question: dict[str, Any], caller: _Caller, memory: _Memory) -> tup
         question["threads"],
         begun=question["begun"],
         time_zone=question["time_zone"],
+        prefer=question["prefer"],
     )
     given = {name: _TableOfCaller(caller, name) for name in question["names"]}
     data = _TableOfCaller(caller, "") if question["data"] else None

@@ -20,6 +20,8 @@ __all__ = [
     "OrderKey",
     "RowsShown",
     "Skip",
+    "Subquery",
+    "SubqueryForm",
     "TextPiece",
 ]
 
@@ -27,6 +29,28 @@ RowsShown = Literal["one row", "all rows", "all rows omit empty", "all rows with
 
 #: As `Pattern.match` takes it.
 Skip = tuple[Literal["past last row", "to next row", "to first", "to last"], str]
+
+
+SubqueryForm = Literal["value", "exists", "list"]
+
+
+class Subquery(Record):
+    """A subquery in an expression of a clause.
+
+    Attributes:
+        form: whether it gives one value, whether it has a row, or the values of IN.
+        begin: the first character of its text.
+        end: the character behind that.
+        first: the first character of what its value takes the place of; no other subquery has the same.
+        behind: the character behind that.
+    """
+
+    form: SubqueryForm
+    begin: int
+    end: int
+    first: int
+    behind: int
+    location: SourceLocation
 
 
 class ExpressionSource(Record, frozen=False):
@@ -37,12 +61,14 @@ class ExpressionSource(Record, frozen=False):
         end: the character behind its last.
         text: all between them, in one line.
         node: its tree; NULL until it is read.
+        subqueries: those in it, in order.
     """
 
     begin: int
     end: int
     text: str
     node: Node = field(default_factory=lambda: Constant("NULL_LITERAL"))
+    subqueries: tuple[Subquery, ...] = ()
 
 
 class Measure(Record):
@@ -99,9 +125,10 @@ class Clause(Record, frozen=False):
         source: the text of the table before the clause.
         table: that table's name, where it is a name (with an alias or without one) and nothing else.
         source_name: what the table before the clause is called: its alias, or its name; None where it has neither.
+        within: how far a match reaches at most, in the first key of ORDER BY; None where nothing says it.
         end: the character behind the clause, before its alias.
         alias: what the query calls the result; None where it does not.
-        common: the WITH lists that the table before the clause sees, outer ones first.
+        common: the WITH lists that the clause sees, outer ones first; none where it reads nothing but a table by name.
     """
 
     number: int
@@ -117,6 +144,7 @@ class Clause(Record, frozen=False):
     skip_location: SourceLocation
     pattern: str
     pattern_location: SourceLocation
+    within: ExpressionSource | None
     subset: dict[str, tuple[str, ...]]
     subset_locations: dict[str, SourceLocation]
     define: list[Definition]
@@ -124,7 +152,13 @@ class Clause(Record, frozen=False):
     alias: str | None = None
     common: list[CommonTables] = field(default_factory=list)
 
+    def subqueries(self) -> list[Subquery]:
+        """Return the subqueries in its expressions."""
+        return [subquery for each in self.expressions() for subquery in each.subqueries]
+
     def expressions(self) -> list[ExpressionSource]:
         """Return all its expressions."""
         keys = [expression for expression, _ in self.partition_by] + [key.expression for key in self.order_by]
+        if self.within is not None:
+            keys.append(self.within)
         return keys + [each.expression for each in self.measures] + [each.condition for each in self.define]

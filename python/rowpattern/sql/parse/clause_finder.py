@@ -5,11 +5,12 @@ from __future__ import annotations
 from bisect import bisect_left
 from typing import TYPE_CHECKING
 
-from rowpattern.errors import QuerySyntaxError
+from rowpattern.errors import QuerySyntaxError, UnsupportedQueryError
 from rowpattern.sql.duckdb.names import lowered
 from rowpattern.sql.parse.clause import CommonTables, TextPiece
 from rowpattern.sql.parse.clause_reader import ClauseReader
 from rowpattern.sql.parse.keywords import BEHIND_A_TABLE, NOT_A_NAME
+from rowpattern.sql.parse.other_systems import instead_of_word
 from rowpattern.sql.records import Record, field
 from rowpattern.sql.text.source_location import SourceLocation, error_at
 from rowpattern.sql.text.tokens import closing_brackets, tokens_of
@@ -30,6 +31,9 @@ _BEFORE_A_TABLE = frozenset({"FROM", "JOIN"})
 # Reserved words that can stand in a key of a window.
 _IN_A_KEY = frozenset({"AND", "ASC", "CASE", "CAST", "COLLATE", "DESC", "ELSE", "END", "FALSE", "IN", "NOT", "NULL"})
 _IN_A_KEY |= {"OR", "THEN", "TRUE", "WHEN"}
+
+# Those that can stand in a table, or in a join with its condition.
+_IN_A_JOIN = (_IN_A_KEY - {"ASC", "DESC"}) | {"AS", "LATERAL", "ON", "USING", "WITH"}
 
 # The time that a query takes before its first row is read grows with these.
 _MOST_CLAUSES = 100
@@ -112,19 +116,30 @@ class _ClauseFinder:
     def _scan(self, begin: int, end: int) -> None:
         """Look through the tokens of one pair of brackets, or of the whole query."""
         outer = len(self._lists)
-        table = at = begin
+        table = at = item = begin
+        is_on = False
         behind_by = False
         while at < end:
             token = self._tokens[at]
             word = token.word
             if word in _BEFORE_A_TABLE or token.is_sign(","):
-                table = at + 1
+                table, is_on = at + 1, False
+                if word != "JOIN":
+                    item = at + 1
+            elif word in {"ON", "USING"} and not is_on and table > item:
+                # Behind the condition of a join stands what is made of the whole join.
+                table, is_on = item, True
             elif word == "WITH":
                 self._with_list(at, end)
             elif word == "MATCH_RECOGNIZE" and self._is_sign(at + 1, "("):
                 self._clause(table, at)
                 at = self._closing[at + 1] + 1
                 continue
+            elif self._is_sign(at + 1, "(") and (instead := instead_of_word(word)) is not None:
+                raise self._fail(f"{token.text} is no clause here; {instead}", token)
+            elif token.is_sign("|") and self._is_sign(at + 1, ">") and self._tokens[at + 1].begin == token.end:
+                message = "DuckDB has no pipe syntax (|>); write SELECT ... FROM ... MATCH_RECOGNIZE (...)"
+                raise error_at(message, SourceLocation(self._sql, token.begin), UnsupportedQueryError)
             elif behind_by and word in _WINDOW_WORDS and self._is_window_word(at):
                 message = f"{word} belongs in MATCH_RECOGNIZE (...) after a table, not in a window"
                 raise self._fail(message, token)
@@ -198,7 +213,7 @@ class _ClauseFinder:
             source, name, source_name, location
         )
         clause.alias = self._alias(closing + 1)
-        if name is None:
+        if name is None or clause.subqueries():
             self._copied += sum(each.tables[-1][2] - each.tables[0][1] for each in seen)
             if self._copied > _MOST_COPIED:
                 message = "the tables before clauses see too long a WITH list; pass what it makes as tables"
@@ -220,10 +235,7 @@ class _ClauseFinder:
         tokens = self._tokens[begin:end]
         for at in outside:
             word = self._word(at)
-            if word in {"ON", "USING"} and at > begin:
-                message = "MATCH_RECOGNIZE stands directly behind its table; write it before ON or USING"
-                raise self._fail(message, self._tokens[end])
-            if word in NOT_A_NAME - {"AS", "LATERAL", "WITH"}:
+            if word in NOT_A_NAME - _IN_A_JOIN:
                 raise self._fail("MATCH_RECOGNIZE stands behind a table in FROM", self._tokens[end])
         first = tokens[0]
         text = first.kind == "text" and first.text.startswith("'")

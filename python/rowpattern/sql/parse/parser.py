@@ -17,19 +17,20 @@ from rowpattern.sql.duckdb.parser import parse_texts
 from rowpattern.sql.expression.nodes import Column, Star
 from rowpattern.sql.expression.read import TreeReader
 from rowpattern.sql.expression.write import quoted
+from rowpattern.sql.parse.call_words import call_words
 from rowpattern.sql.parse.clause import Definition, ExpressionSource, TextPiece
 from rowpattern.sql.parse.clause_finder import find_clauses
 from rowpattern.sql.parse.keywords import bare_names
 from rowpattern.sql.parse.query_reader import QueryReader
 from rowpattern.sql.records import Record
-from rowpattern.sql.text.composed import SEMANTICS_WORDS, Composed
+from rowpattern.sql.text.composed import Composed
 from rowpattern.sql.text.source_location import TOO_DEEP, SourceLocation, error_at, nesting_limited
 from rowpattern.sql.text.tokens import closing_brackets, tokens_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from rowpattern.sql.parse.clause import Clause
+    from rowpattern.sql.parse.clause import Clause, Subquery
     from rowpattern.sql.runtime.context import ExecutionContext
 
 __all__ = ["ParsedQuery", "check_text", "parse", "parse_condition", "result_name"]
@@ -37,12 +38,18 @@ __all__ = ["ParsedQuery", "check_text", "parse", "parse_condition", "result_name
 # A stranger's query can be long; what is refused here has cost no more than a look at its characters.
 _LONGEST_QUERY = 1 << 20
 
+# Each is a query of its own.
+_MOST_SUBQUERIES = 20
+
+_TEXTS_OF = "SELECT CAST(COLUMNS(*) AS VARCHAR), typeof(COLUMNS(*)) FROM ("
+_AROUND_SUBQUERIES = {"value": ("SELECT (", "))"), "exists": ("SELECT EXISTS (", "))"), "list": ("", ")")}
+
 # Names of tables that this package registers for a query begin with this; no other table's name may.
 _OWN_NAMES = "rowpattern "
 
 # A piece without any of these goes to DuckDB's parser as it is.
 _MAY_CHANGE = re.compile(
-    r"\b(?:running|final|at|authorization|binary|collation|concurrently|freeze|full|glob|left|right|verbose)\b",
+    r"\b(?:running|final|nulls|at|authorization|binary|collation|concurrently|freeze|full|glob|left|right|verbose)\b",
     re.IGNORECASE,
 )
 
@@ -54,8 +61,10 @@ class ParsedQuery(Record):
         clauses: in the order in which they are answered: inner ones first.
         outer: what DuckDB executes for the whole query, over the tables given and the clauses' answers.
         sources: the same for the table before each clause, by the clause's number; none where it is only a name.
+        subqueries: what DuckDB executes for each subquery in a clause, by its place: rows of texts and types.
         tables: names of tables that the query does not make itself, each with the place where it stands first.
-        duckdb_tables: those that `outer` and `sources` read, each with how often one of these texts names it at most.
+        duckdb_tables: those that `outer`, `sources` and `subqueries` read, each with how often one of these texts names
+            it at most.
         projection: where the query is a SELECT of columns from one clause and nothing more, those columns, each with
             the name that it gets; empty for `SELECT *`. None otherwise.
         may_need_zone: whether `outer` and `sources` may compute something for which timestamps need a time zone.
@@ -65,6 +74,7 @@ class ParsedQuery(Record):
     clauses: list[Clause]
     outer: str
     sources: dict[int, str]
+    subqueries: dict[int, str]
     tables: dict[str, SourceLocation]
     duckdb_tables: Counter[str]
     projection: list[tuple[Column, str]] | None
@@ -168,6 +178,12 @@ class _QueryParser:
         self._outer = _Around(Composed(sql), Counter())
         self._add_piece(whole, self._outer)
         self._sources = {clause.number: self._source(clause) for clause in clauses if clause.table is None}
+        self._subqueries = {
+            subquery.first: self._subquery(clause, subquery) for clause in clauses for subquery in clause.subqueries()
+        }
+        if len(self._subqueries) > _MOST_SUBQUERIES:
+            message = f"the clauses have more than {_MOST_SUBQUERIES} subqueries; put what they give into a table"
+            raise error_at(message, clauses[-1].location, QuerySyntaxError)
         self._tables: dict[str, SourceLocation] = {}
         self._duckdb_tables: Counter[str] = Counter()
         self._may_need_zone = False
@@ -179,7 +195,7 @@ class _QueryParser:
     def parse(self) -> ParsedQuery:
         self._check()
         written = [each for clause in self._clauses for each in clause.expressions()]
-        around = [*self._sources.values(), self._outer]
+        around = [*self._sources.values(), *self._subqueries.values(), self._outer]
         expressions = [_expressions_text(self._sql, written)] if written else []
         texts = [*(each.text for each in expressions), *(each.composed.text for each in around)]
         trees = parse_texts(texts, self._context)
@@ -198,6 +214,7 @@ class _QueryParser:
             clauses=self._clauses,
             outer=self._outer.composed.text,
             sources={number: text.composed.text for number, text in self._sources.items()},
+            subqueries={place: text.composed.text for place, text in self._subqueries.items()},
             tables=dict(sorted(self._tables.items(), key=lambda item: item[1].offset)),
             duckdb_tables=self._duckdb_tables,
             projection=self._projection(statement),
@@ -222,20 +239,29 @@ class _QueryParser:
 
     def _source(self, clause: Clause) -> _Around:
         """Compose the text that gives the table before a clause."""
+        return self._with_common(clause, "SELECT * FROM ", clause.source, "")
+
+    def _subquery(self, clause: Clause, subquery: Subquery) -> _Around:
+        """Compose the text that gives the values of a subquery, as texts, and their types."""
+        before, behind = _AROUND_SUBQUERIES[subquery.form]
+        return self._with_common(clause, _TEXTS_OF + before, TextPiece(subquery.begin, subquery.end), behind)
+
+    def _with_common(self, clause: Clause, before: str, piece: TextPiece, behind: str) -> _Around:
+        """Compose a text of a piece of the query that sees what a clause sees."""
         around = _Around(Composed(self._sql), Counter())
         composed = around.composed
         for common in clause.common:
             if composed.text:
                 composed.insert("SELECT * FROM (")
             composed.insert("WITH RECURSIVE " if common.recursive else "WITH ")
-            for number, piece in enumerate(common.pieces):
+            for number, each in enumerate(common.pieces):
                 if number:
                     composed.insert(", ")
-                self._add_piece(piece, around)
+                self._add_piece(each, around)
             composed.insert(" ")
-        composed.insert("SELECT * FROM ")
-        self._add_piece(clause.source, around)
-        composed.insert(")" * (len(clause.common) - 1))
+        composed.insert(before)
+        self._add_piece(piece, around)
+        composed.insert(behind + ")" * (len(clause.common) - 1))
         return around
 
     def _query(self, around: _Around, tree: dict[str, Any]) -> dict[str, Any]:
@@ -320,7 +346,14 @@ def _expressions_text(sql: str, written: Sequence[ExpressionSource]) -> Composed
     """
     composed = Composed(sql).insert("SELECT (")
     for number, each in enumerate(written):
-        _copy(composed.insert("), (") if number else composed, each.begin, each.end, marks=True)
+        at = each.begin
+        if number:
+            composed.insert("), (")
+        for subquery in each.subqueries:
+            call = f"{quoted(f'{composed.subquery_mark}{subquery.first}')}()"
+            _copy(composed, at, subquery.first, marks=True).put(call, subquery.first, subquery.behind)
+            at = subquery.behind
+        _copy(composed, at, each.end, marks=True)
     return composed.insert(")")
 
 
@@ -330,10 +363,7 @@ def _copy(composed: Composed, begin: int, end: int, *, marks: bool) -> Composed:
     tokens = tokens_of(piece) if _MAY_CHANGE.search(piece) else []
     changes = [(token.begin, token.end, quoted(token.text)) for token in bare_names(tokens)]
     if marks:
-        for token, behind, opening in zip(tokens, tokens[1:], tokens[2:], strict=False):
-            if token.word in SEMANTICS_WORDS and behind.is_name and opening.is_sign("("):
-                name = composed.semantics_marks[token.word] + behind.text.lower()
-                changes.append((token.begin, behind.end, quoted(name)))
+        changes += call_words(tokens, composed.semantics_marks)
     at = begin
     for first, last, text in sorted(changes):
         if begin + first >= at:
