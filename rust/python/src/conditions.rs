@@ -34,7 +34,8 @@ use super::{ffi, nodes};
 ///         TIMESTAMP_NS, TIMESTAMP WITH TIME ZONE, INTERVAL, VARCHAR; RANK is the place of an ordered category (whole numbers).
 ///     sets: sets of primary variables, each a list of names, that navigation and aggregates name.
 ///     aggregates: (function, column or None, set or None, type of its value), with `"count"`, `"sum"`, `"avg"`, `"min"`, `"max"`,
-///         `"bool_and"` or `"bool_or"`, and DuckDB's type for it. Rows are counted without a column.
+///         `"bool_and"`, `"bool_or"`, `"any_value"` or `"last_not_null"`, and DuckDB's type for it. Rows are counted without a
+///         column.
 ///     conditions: for each variable whose condition depends on the match, the condition as nested tuples, whose types are those
 ///         of DuckDB's binder, with all casts written out:
 ///         `("literal", type, value)` (decimals as whole numbers of units, dates as days, times and timestamps as whole numbers of

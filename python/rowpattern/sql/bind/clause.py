@@ -41,7 +41,8 @@ def bind(clause: Clause, names: Sequence[str], check: Callable[[], None]) -> Bou
     Takes time linear in the clause and the number of columns.
     """
     sql = clause.location.sql
-    columns = Columns(names, sql, clause.source_name)
+    outer = frozenset() if clause.outer is None else frozenset(table for table, _ in clause.outer.columns)
+    columns = Columns(names, sql, clause.source_name, outer)
     pattern = compiled_pattern(clause)
     variables = Variables(pattern.variables, clause.subset)
     _check_exclusion(clause, pattern)

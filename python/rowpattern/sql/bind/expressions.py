@@ -58,6 +58,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ExpressionReader",
     "Scope",
+    "by_place",
     "counts_rows",
     "row_expression",
     "with_fields",
@@ -205,6 +206,8 @@ class ExpressionReader:
         first = name == "FIRST"
         if first and not offset:
             return self._aggregate(Call("any_value", (Argument(inner),), span=node.span))
+        if not offset and isinstance(inner, Column):
+            return self._aggregate(Call("arg_max", (Argument(inner),), span=node.span), by_row=True)
         # Of the first or last few rows with a value, by their places: DuckDB keeps so many however long the match is.
         function = "arg_min" if first else "arg_max"
         count = Argument(Literal("INTEGER", str(offset + 1)))
@@ -292,7 +295,8 @@ class ExpressionReader:
             if isinstance(leaf, Column):
                 variables, column, fields = self._column(leaf)
                 columns.append((leaf, column, fields))
-                qualifiers.add(variables)
+                if column not in self._columns.outer:
+                    qualifiers.add(variables)
             elif isinstance(leaf, Call) and leaf.name == "classifier":
                 classifiers.append(leaf)
                 qualifiers.add(self._classifier_variables(leaf))
@@ -391,7 +395,9 @@ class ExpressionReader:
                 is_table = self._variables.members(folded(named)) is None and self._columns.is_table(each.relation)
                 found.add(None if is_table else self._variable(named))
             elif isinstance(each, Column):
-                found.add(self._column(each)[0])
+                variables, column, _ = self._column(each)
+                if column not in self._columns.outer:
+                    found.add(variables)
             elif isinstance(each, Call) and each.name == "classifier":
                 found.add(self._classifier_variables(each))
             elif isinstance(each, Call) and each.name != "match_number":
@@ -404,6 +410,15 @@ class ExpressionReader:
 def _counts_star(node: Call) -> bool:
     """Say whether a call is `count(A.*)`, with or without a FILTER."""
     return node.name == "count" and len(node.values) == 1 and isinstance(node.values[0], Star)
+
+
+def by_place(call: Call, *, by_row: bool) -> str | None:
+    """Return what the engine calls an aggregate that gives the first or the last value, NULLs left out."""
+    if call.distinct or call.filter is not None or call.order_by or len(call.arguments) != 1:
+        return None
+    if by_row:
+        return "last_not_null" if call.name == "arg_max" else None
+    return "any_value" if call.name in {"any_value", "arbitrary"} else None
 
 
 def _in_row_order(call: Call) -> Call:

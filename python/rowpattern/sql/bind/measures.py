@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rowpattern.errors import QueryError
-from rowpattern.sql.bind.expressions import ExpressionReader, counts_rows
+from rowpattern.sql.bind.expressions import ExpressionReader, by_place, counts_rows
 from rowpattern.sql.bind.leaves import leaves
 from rowpattern.sql.bind.references import Aggregate, Classifier, Navigation, RunningAggregate
 from rowpattern.sql.expression.nodes import Branch, Case, Column, Conjunction, Literal, Operation, replaced, walk
@@ -90,7 +90,8 @@ class MeasureReader(ExpressionReader):
         counted = (self._variables.primary if variables is None else variables) if counts_rows(node) else None
         of_rows = None
         if counted is None:
-            of_rows = RunningAggregate(sql_of(over_references), reads, variables, over_references)
+            place = by_place(node, by_row=by_row)
+            of_rows = RunningAggregate(sql_of(over_references), reads, variables, over_references, place)
         return self._reference(Aggregate(sql_of(call), reads, self._final, counted, call, of_rows), node)
 
     def _filtered(self, call: Call, variables: tuple[str, ...] | None) -> Call:

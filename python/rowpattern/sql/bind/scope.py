@@ -44,8 +44,18 @@ class ColumnMeant(NamedTuple):
 class Columns:
     """The columns of a table; unquoted names are found whatever their case, quoted ones exactly."""
 
-    def __init__(self, names: Sequence[str], sql: str, table: str | None = None) -> None:
-        """Take the names in order; `sql` is for errors, `table` what the table before the clause is called."""
+    def __init__(
+        self, names: Sequence[str], sql: str, table: str | None = None, outer: frozenset[str] = frozenset()
+    ) -> None:
+        """Take the names in order; `sql` is for errors.
+
+        Args:
+            names: the columns.
+            sql: the text in which they are named.
+            table: what the table before the clause is called.
+            outer: columns that stand for the tables before LATERAL: they have one value in all rows of a match.
+        """
+        self.outer = outer
         self.names = list(names)
         self._sql = sql
         self._table = None if table is None else lowered(table)
@@ -55,7 +65,7 @@ class Columns:
 
     def within(self, sql: str) -> Columns:
         """Return the same columns for expressions of another text."""
-        return self if sql == self._sql else Columns(self.names, sql, self._table)
+        return self if sql == self._sql else Columns(self.names, sql, self._table, self.outer)
 
     def find(self, column: Column, at: int = 0) -> str | None:
         """Return the table's column that one of the names means, or None.

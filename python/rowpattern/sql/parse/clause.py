@@ -18,6 +18,7 @@ __all__ = [
     "ExpressionSource",
     "Measure",
     "OrderKey",
+    "OuterTables",
     "RowsShown",
     "Skip",
     "Subquery",
@@ -117,6 +118,20 @@ class CommonTables(Record, frozen=False):
     pieces: list[TextPiece]
 
 
+class OuterTables(Record, frozen=False):
+    """What stands before LATERAL in FROM, and which of its columns a clause in LATERAL names.
+
+    Attributes:
+        piece: its text.
+        names: what its tables are called, as they are compared.
+        columns: the columns that are named, each by its table and its name, and where it is named first.
+    """
+
+    piece: TextPiece
+    names: frozenset[str]
+    columns: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
+
+
 class Clause(Record, frozen=False):
     """One MATCH_RECOGNIZE and the table before it.
 
@@ -128,6 +143,7 @@ class Clause(Record, frozen=False):
         within: how far a match reaches at most, in the first key of ORDER BY; None where nothing says it.
         end: the character behind the clause, before its alias.
         alias: what the query calls the result; None where it does not.
+        outer: what it reads of the tables before LATERAL; None where it reads nothing of them.
         common: the WITH lists that the clause sees, outer ones first; none where it reads nothing but a table by name.
     """
 
@@ -150,6 +166,7 @@ class Clause(Record, frozen=False):
     define: list[Definition]
     end: int
     alias: str | None = None
+    outer: OuterTables | None = None
     common: list[CommonTables] = field(default_factory=list)
 
     def subqueries(self) -> list[Subquery]:

@@ -41,11 +41,15 @@ _LONGEST_QUERY = 1 << 20
 # Each is a query of its own.
 _MOST_SUBQUERIES = 20
 
+# Names of tables that this package registers for a query begin with this; no other table's name may.
+_OWN_NAMES = "rowpattern "
+
+# What the different rows of the tables before LATERAL are called.
+_OUTER_ROWS = f"{_OWN_NAMES}outer"
+
 _TEXTS_OF = "SELECT CAST(COLUMNS(*) AS VARCHAR), typeof(COLUMNS(*)) FROM ("
 _AROUND_SUBQUERIES = {"value": ("SELECT (", "))"), "exists": ("SELECT EXISTS (", "))"), "list": ("", ")")}
 
-# Names of tables that this package registers for a query begin with this; no other table's name may.
-_OWN_NAMES = "rowpattern "
 
 # A piece without any of these goes to DuckDB's parser as it is.
 _MAY_CHANGE = re.compile(
@@ -230,24 +234,54 @@ class _QueryParser:
         for clause in piece.clauses:
             name = result_name(clause)
             around.answers[name] += 1
-            _copy(composed, at, clause.source.begin, marks=False).insert(quoted(name))
+            _copy(composed, at, clause.source.begin, marks=False)
+            self._add_answer(clause, composed)
             if clause.alias is None and clause.source_name is not None:
                 # The query may go on to call it by the name of the table before it.
                 composed.insert(f" AS {quoted(clause.source_name)}")
             at = clause.end
         _copy(composed, at, piece.end, marks=False)
 
+    def _add_answer(self, clause: Clause, composed: Composed) -> None:
+        """Add the name of a clause's answer; in LATERAL, what of it is for the row of the tables before."""
+        name = quoted(result_name(clause))
+        if clause.outer is None:
+            composed.insert(name)
+            return
+        hidden = [f"{table}.{column}" for table, column in clause.outer.columns]
+        if clause.rows_shown != "one row":
+            hidden += dict.fromkeys(table for table, _ in clause.outer.columns)
+        keys = [f"{_OWN_NAMES}key {number}" for number in range(len(clause.outer.columns))]
+        composed.insert(f"(SELECT * EXCLUDE ({', '.join(map(quoted, [*hidden, *keys]))}) FROM (SELECT ")
+        # Apart from the answer, so that none of its columns is meant by these names.
+        for number, (key, (begin, end)) in enumerate(zip(keys, clause.outer.columns.values(), strict=True)):
+            composed.insert(", " if number else "").copy(begin, end).insert(f" AS {quoted(key)}")
+        same = (
+            f"{quoted(f'{table}.{column}')} IS NOT DISTINCT FROM {quoted(key)}"
+            for (table, column), key in zip(clause.outer.columns, keys, strict=True)
+        )
+        composed.insert(f") AS {quoted(_OUTER_ROWS)}, {name} WHERE {' AND '.join(same)})")
+
     def _source(self, clause: Clause) -> _Around:
         """Compose the text that gives the table before a clause."""
-        return self._with_common(clause, "SELECT * FROM ", clause.source, "")
+        if clause.outer is None:
+            return self._with_common(clause, "SELECT * FROM ", clause.source)
+        # Tables before LATERAL become columns with fields, so that names of their columns mean the same.
+        fields: dict[str, list[str]] = {}
+        for table, column in clause.outer.columns:
+            fields.setdefault(table, []).append(f"{quoted(column)}: {quoted(table)}.{quoted(column)}")
+        structs = ", ".join(f"{{{', '.join(of)}}} AS {quoted(table)}" for table, of in fields.items())
+        lateral = f") AS {quoted(_OUTER_ROWS)}, LATERAL (SELECT * FROM "
+        distinct = f"SELECT * FROM (SELECT DISTINCT {structs} FROM "
+        return self._with_common(clause, distinct, clause.outer.piece, lateral, clause.source, ")")
 
     def _subquery(self, clause: Clause, subquery: Subquery) -> _Around:
         """Compose the text that gives the values of a subquery, as texts, and their types."""
         before, behind = _AROUND_SUBQUERIES[subquery.form]
         return self._with_common(clause, _TEXTS_OF + before, TextPiece(subquery.begin, subquery.end), behind)
 
-    def _with_common(self, clause: Clause, before: str, piece: TextPiece, behind: str) -> _Around:
-        """Compose a text of a piece of the query that sees what a clause sees."""
+    def _with_common(self, clause: Clause, *parts: str | TextPiece) -> _Around:
+        """Compose a text of words and pieces of the query that sees the WITH lists that a clause sees."""
         around = _Around(Composed(self._sql), Counter())
         composed = around.composed
         for common in clause.common:
@@ -259,9 +293,12 @@ class _QueryParser:
                     composed.insert(", ")
                 self._add_piece(each, around)
             composed.insert(" ")
-        composed.insert(before)
-        self._add_piece(piece, around)
-        composed.insert(behind + ")" * (len(clause.common) - 1))
+        for part in parts:
+            if isinstance(part, TextPiece):
+                self._add_piece(part, around)
+            else:
+                composed.insert(part)
+        composed.insert(")" * (len(clause.common) - 1))
         return around
 
     def _query(self, around: _Around, tree: dict[str, Any]) -> dict[str, Any]:
