@@ -45,7 +45,8 @@ from rowpattern.errors import (
     UnknownVariableError,
     UnsupportedQueryError,
 )
-from rowpattern.serving.asynchronous import match_recognize_async
+from rowpattern.recognition.recognize import recognize
+from rowpattern.serving.asynchronous import match_recognize_async, recognize_async
 from rowpattern.serving.warm_up import warm_up
 from rowpattern.sql import explain, match_recognize
 
@@ -84,5 +85,7 @@ __all__ = [
     "explain",
     "match_recognize",
     "match_recognize_async",
+    "recognize",
+    "recognize_async",
     "warm_up",
 ]

@@ -71,13 +71,18 @@ class Items:
             self._core = AnswerItems(matches, rows.count, from_numpy(rows.starts), order, **options)
         self.count = len(self._core)
 
-    @cached_property
+    @property
     def matched(self) -> Items:
         """The items that are not rows of no match."""
+        # None where these are all: a reference to itself would keep the rows until the interpreter looks for cycles.
+        return self if self._matched is None else self._matched
+
+    @cached_property
+    def _matched(self) -> Items | None:
         if not self.shown.unmatched:
-            return self
+            return None
         found = Items(self.matches, self.shown._replace(unmatched=False), self._rows, self._context)
-        return self if found.count == self.count else found
+        return None if found.count == self.count else found
 
     @property
     def first_row(self) -> int | None:

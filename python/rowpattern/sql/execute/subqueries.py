@@ -8,6 +8,7 @@ from rowpattern.errors import QueryError, QueryLimitError
 from rowpattern.sql.duckdb.parser import parse_texts
 from rowpattern.sql.expression.nodes import Cast, Literal, TypeName
 from rowpattern.sql.expression.read import TreeReader
+from rowpattern.sql.parse.parser import step_number
 from rowpattern.sql.parse.subqueries import with_constants
 from rowpattern.sql.text.composed import Composed
 from rowpattern.sql.text.source_location import error_at
@@ -32,14 +33,14 @@ _MOST_VALUES = 10_000
 
 
 def with_computed_subqueries(
-    clause: Clause, parsed: ParsedQuery, query: Callable[[str], pa.Table], context: ExecutionContext
+    clause: Clause, parsed: ParsedQuery, query: Callable[[int, str], pa.Table], context: ExecutionContext
 ) -> Clause:
     """Return a clause with constants in the place of its subqueries.
 
     Args:
         clause: as it was read.
         parsed: the query, which has their texts.
-        query: executes a text.
+        query: executes a text, which has this number.
         context: the query's limits.
 
     Raises:
@@ -48,7 +49,7 @@ def with_computed_subqueries(
     constants = {}
     for subquery in clause.subqueries():
         try:
-            found = query(parsed.subqueries[subquery.first])
+            found = query(step_number(subquery.first), parsed.subqueries[subquery.first])
         except QueryLimitError:
             raise
         except QueryError as error:

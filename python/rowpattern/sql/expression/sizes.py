@@ -7,7 +7,7 @@ none. What a lambda makes by growing its own result (`list_reduce(l, lambda a, b
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from rowpattern.sql.expression import nodes
 from rowpattern.sql.expression.write import sql_of
@@ -44,19 +44,6 @@ class _Sizes:
     def __init__(self, most: int) -> None:
         self._most = most
         self._made: dict[int, list[str]] = {}
-        self._formulas: dict[str, Callable[[Sequence[nodes.Node]], str]] = {
-            "repeat": lambda of: f"{self._bytes(of[0])} * {self._number(of[1])}",
-            "lpad": lambda of: f"{_UTF8} * {self._number(of[1])}",
-            "rpad": lambda of: f"{_UTF8} * {self._number(of[1])}",
-            "range": self._range,
-            "generate_series": self._range,
-            "list_resize": self._resized,
-            "array_resize": self._resized,
-            "bar": lambda of: f"{_UTF8} * {self._number(of[3]) if of[3:] else 80}",
-            "printf": self._formatted,
-            "format": self._formatted,
-            "to_base": lambda of: f"{self._number(of[2]) if of[2:] else 64}",
-        }
 
     def made(self, node: nodes.Node) -> list[str]:
         """Return the sizes of all values that are made in a node; they are to be added."""
@@ -86,7 +73,7 @@ class _Sizes:
             return len(values) > 1 and not _is_short(values[1])
         if call.name in {"printf", "format"}:
             return not (isinstance(values[0], nodes.Literal) and _is_short(values[0]) and not _has_width(values[0]))
-        return call.name in self._formulas and len(values) > (0 if call.name in {"range", "generate_series"} else 1)
+        return call.name in self._FORMULAS and len(values) > (0 if call.name in {"range", "generate_series"} else 1)
 
     # Sizes of values.
 
@@ -98,7 +85,7 @@ class _Sizes:
                 return f"({self._bytes(values[0])} * (1 + {self._bytes(values[2])}))"
             if node.name in _JOINING:
                 return f"({self._bytes(values[0])} * (1 + {self._bytes(values[1])}))"
-            return f"({self._formulas[node.name](values)})"
+            return f"({self._FORMULAS[node.name](self, values)})"
         if isinstance(node, nodes.Case) and not any(self.made(each.condition) for each in node.branches):
             return (self._chosen(node, lambda each: [self._bytes(each)]) or ["0"])[0]
         if self.made(node):
@@ -162,6 +149,21 @@ class _Sizes:
             return []
         whens = " ".join(f"WHEN {sql_of(each.condition)} THEN {size}" for each, size in zip(node.branches, found))
         return [f"CASE {whens} ELSE {found[-1]} END"]
+
+    # By function, the bytes of its value, as SQL over its arguments.
+    _FORMULAS: ClassVar[dict[str, Callable[[_Sizes, Sequence[nodes.Node]], str]]] = {
+        "repeat": lambda self, of: f"{self._bytes(of[0])} * {self._number(of[1])}",
+        "lpad": lambda self, of: f"{_UTF8} * {self._number(of[1])}",
+        "rpad": lambda self, of: f"{_UTF8} * {self._number(of[1])}",
+        "range": _range,
+        "generate_series": _range,
+        "list_resize": _resized,
+        "array_resize": _resized,
+        "bar": lambda self, of: f"{_UTF8} * {self._number(of[3]) if of[3:] else 80}",
+        "printf": _formatted,
+        "format": _formatted,
+        "to_base": lambda self, of: f"{self._number(of[2]) if of[2:] else 64}",
+    }
 
 
 def _as(sql: str, kind: str) -> str:

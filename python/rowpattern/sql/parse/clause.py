@@ -9,10 +9,13 @@ from rowpattern.sql.records import Record, field
 
 if TYPE_CHECKING:
     from rowpattern.sql.expression.nodes import Node
+    from rowpattern.sql.text.composed import Composed
+    from rowpattern.sql.text.parameters import PlacedParameter
     from rowpattern.sql.text.source_location import SourceLocation
 
 __all__ = [
     "Clause",
+    "ClauseParameters",
     "CommonTables",
     "Definition",
     "ExpressionSource",
@@ -132,6 +135,20 @@ class OuterTables(Record, frozen=False):
     columns: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
 
 
+class ClauseParameters(Record):
+    """The parameters of a clause.
+
+    Attributes:
+        names: those in its expressions.
+        bounds: those that are bounds of quantifiers in its pattern, in order.
+        offsets: those that are offsets of navigation.
+    """
+
+    names: tuple[str, ...]
+    bounds: tuple[PlacedParameter, ...]
+    offsets: tuple[PlacedParameter, ...]
+
+
 class Clause(Record, frozen=False):
     """One MATCH_RECOGNIZE and the table before it.
 
@@ -145,6 +162,8 @@ class Clause(Record, frozen=False):
         alias: what the query calls the result; None where it does not.
         outer: what it reads of the tables before LATERAL; None where it reads nothing of them.
         common: the WITH lists that the clause sees, outer ones first; none where it reads nothing but a table by name.
+        parameters: those of its pattern and expressions; None where there is none.
+        pattern_source: the pattern with the place of each part in the query, where parameters of it have values.
     """
 
     number: int
@@ -160,14 +179,16 @@ class Clause(Record, frozen=False):
     skip_location: SourceLocation
     pattern: str
     pattern_location: SourceLocation
-    within: ExpressionSource | None
     subset: dict[str, tuple[str, ...]]
     subset_locations: dict[str, SourceLocation]
     define: list[Definition]
     end: int
     alias: str | None = None
+    within: ExpressionSource | None = None
     outer: OuterTables | None = None
     common: list[CommonTables] = field(default_factory=list)
+    parameters: ClauseParameters | None = None
+    pattern_source: Composed | None = None
 
     def subqueries(self) -> list[Subquery]:
         """Return the subqueries in its expressions."""

@@ -75,6 +75,7 @@ class ExecutionContext:
         run: its place among the process's queries, its part of their memory, and its cancellation.
         cancellable: whether it may be cancelled, so that what waits has to look.
         prefer: which of the possible matches at a row is taken: the most preferred one, or the longest.
+        parameters: the values of the query's parameters; None where none are given.
     """
 
     def __init__(
@@ -91,6 +92,7 @@ class ExecutionContext:
         run: QueryRun | None = None,
         cancellable: bool = False,
         prefer: Literal["first", "longest"] = "first",
+        parameters: Any = None,
     ) -> None:
         """Begin a query, or a part of one that has begun."""
         self.memory_mb = memory_mb
@@ -108,6 +110,7 @@ class ExecutionContext:
         self.run = QueryRun() if run is None else run
         self.cancellable = cancellable
         self.prefer = prefer
+        self.parameters = parameters
         self._holding = threading.Lock()
 
     @property
@@ -194,6 +197,7 @@ class ExecutionContext:
             run=self.run,
             cancellable=self.cancellable,
             prefer=self.prefer,
+            parameters=self.parameters,
         )
 
     def exclude_since(self, begun: float) -> None:
