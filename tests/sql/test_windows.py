@@ -50,7 +50,9 @@ FORMS = [
     ("SELECT id, low OVER w FROM t {w} ORDER BY 1", "SELECT id, low FROM c ORDER BY 1"),
     ("SELECT t.id, low OVER w FROM t {w} ORDER BY t.id", "SELECT id, low FROM c ORDER BY id"),
     (
-        "SELECT t.*, u.name, low OVER w AS low FROM t LEFT JOIN u ON t.p = u.p {w} ORDER BY t.id".replace("{w}", WINDOW.replace("BY p", "BY t.p")),
+        "SELECT t.*, u.name, low OVER w AS low FROM t LEFT JOIN u ON t.p = u.p {w} ORDER BY t.id".replace(
+            "{w}", WINDOW.replace("BY p", "BY t.p")
+        ),
         "SELECT c.id, value, c.p, day, u.name, low FROM c LEFT JOIN u ON c.p = u.p ORDER BY c.id",
     ),
     (
@@ -166,7 +168,9 @@ def test_functions_that_look_at_no_frame_see_the_partition() -> None:
     wanted = [(1, 1, 1, None, 70), (2, 2, 2, 90, 80), (3, 3, 3, 80, -1), (4, 4, 4, 70, -1)]
     assert rows(match_recognize(query, PRICES)) == wanted
     ties = pa.table({"k": [1, 1, 2], "v": [5, 6, 7]})
-    ranked = f"SELECT v, rank() OVER w, dense_rank() OVER w FROM t WINDOW w AS (ORDER BY k {FRAME} PATTERN (A)) ORDER BY v"
+    ranked = (
+        f"SELECT v, rank() OVER w, dense_rank() OVER w FROM t WINDOW w AS (ORDER BY k {FRAME} PATTERN (A)) ORDER BY v"
+    )
     assert rows(match_recognize(ranked, ties)) == [(5, 1, 1), (6, 1, 1), (7, 3, 2)]
 
 
@@ -226,14 +230,16 @@ KINDS = {
     "arrow": lambda: PRICES,
     "pandas": PRICES.to_pandas,
     "polars": lambda: pl.from_arrow(PRICES),
-    "polars lazy": lambda: pl.from_arrow(PRICES).lazy(),
+    "polars lazy": lambda: pl.DataFrame(PRICES).lazy(),
     "reader": PRICES.to_reader,
     "duckdb": lambda: duckdb.from_arrow(PRICES),
 }
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("query", [f"SELECT *, low OVER w AS low FROM t {WINDOW}", f"SELECT id, low OVER w FROM t {WINDOW} ORDER BY 1"])
+@pytest.mark.parametrize(
+    "query", [f"SELECT *, low OVER w AS low FROM t {WINDOW}", f"SELECT id, low OVER w FROM t {WINDOW} ORDER BY 1"]
+)
 def test_kinds_of_tables(kind: str, query: str) -> None:
     given = KINDS[kind]()
     found = match_recognize(query, given)
@@ -308,8 +314,8 @@ def test_frames_together_are_as_the_rows_alone() -> None:
 
 def test_limits() -> None:
     table = many()
-    query = f"""SELECT m OVER (ORDER BY id MEASURES LAST(id) AS m ROWS BETWEEN CURRENT ROW AND 150000 FOLLOWING
-        AFTER MATCH SKIP TO NEXT ROW SEEK PATTERN (A{{60}}) DEFINE A AS value < 5) AS m FROM t"""
+    query = """SELECT m OVER (ORDER BY id MEASURES LAST(id) AS m ROWS BETWEEN CURRENT ROW AND 150000 FOLLOWING
+        AFTER MATCH SKIP TO NEXT ROW SEEK PATTERN (A{60}) DEFINE A AS value < 5) AS m FROM t"""
     with pytest.raises(QueryLimitError, match="longer than its limit"):
         match_recognize(query, table, timeout_seconds=0.5)
     with pytest.raises(QueryLimitError, match="more memory"):

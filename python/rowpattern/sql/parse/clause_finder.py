@@ -10,8 +10,9 @@ from rowpattern.sql.duckdb.names import lowered
 from rowpattern.sql.parse.clause import CommonTables, TextPiece
 from rowpattern.sql.parse.clause_reader import ClauseReader
 from rowpattern.sql.parse.keywords import BEHIND_A_TABLE, NOT_A_NAME
-from rowpattern.sql.parse.window_finder import find_windows
+from rowpattern.sql.parse.window import FoundWindows
 from rowpattern.sql.records import Record, field
+from rowpattern.sql.runtime.imports import imported
 from rowpattern.sql.text.source_location import SourceLocation, error_at
 from rowpattern.sql.text.tokens import closing_brackets, tokens_of
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rowpattern.sql.parse.clause import Clause
-    from rowpattern.sql.parse.window import FoundWindows, WindowMarks
+    from rowpattern.sql.parse.window import WindowMarks
     from rowpattern.sql.text.tokens import Token
 
 __all__ = ["find_clauses"]
@@ -63,7 +64,10 @@ def find_clauses(
     if not tokens:
         raise QuerySyntaxError("expected one query, which begins with SELECT, WITH, FROM or VALUES")
     finder = _ClauseFinder(sql, tokens)
-    windows = find_windows(sql, tokens, finder.closing, marks, check)
+    windows = FoundWindows()
+    if any(token.word in {"OVER", "WINDOW"} for token in tokens):
+        finder_module = imported("rowpattern.sql.parse.window_finder")
+        windows = finder_module.find_windows(sql, tokens, finder.closing, marks, check)
     return (*finder.find_clauses(), windows)
 
 
