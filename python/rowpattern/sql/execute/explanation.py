@@ -58,7 +58,8 @@ def explained(
         running = QueryExecution(parsed, tables, using, context)
         if analyze or parsed.windows or any(clause.table is None for clause in parsed.clauses):
             running.answer()
-            seen, windows = running.answered, running.windows.answered
+            seen = running.answered
+            windows = [] if running.windows is None else running.windows.answered
         else:
             seen = [(clause, tables[clause.table or ""], None) for clause in parsed.clauses]
         bounds = [running.bound(clause, table) for clause, table, _ in seen]
@@ -89,7 +90,7 @@ def _clause(  # noqa: PLR0917 - used once
     source = parsed.sql[clause.source.begin : clause.source.end]
     return [
         f"over {' '.join(source.split())}: {table.rows:,} rows of {len(table.names)} columns",
-        *_parts(parsed, bound, sorted_rows, placed),
+        *_parts(parsed, bound, sorted_rows, placed, f"{bound.rows_shown.upper()} PER MATCH; "),
         *(["of the possible matches at a row the longest is taken"] if prefer == "longest" else []),
         f"cost: {_cost(bound, table.rows, placed.aggregates, prefer)}",
     ]
@@ -103,7 +104,7 @@ def _window(parsed: ParsedQuery, answered: AnsweredWindow, placed: Placements) -
     bounded = "ends before the partition" if window.bounded else "ends with the partition"
     lines = [
         f"a frame begins at each of {rows:,} rows, and {bounded}",
-        *_parts(parsed, window.bound, columns.was_sorted, placed),
+        *_parts(parsed, window.bound, columns.was_sorted, placed, ""),
         "SEEK: a match may begin at any row of the frame" if window.seek else "INITIAL: a match begins at its row",
     ]
     cost = _cost(window.bound, rows, placed.aggregates)
@@ -114,7 +115,9 @@ def _window(parsed: ParsedQuery, answered: AnsweredWindow, placed: Placements) -
     return [f"window {written.name or 'without a name'}{where}", *("  " + line for line in [*lines, f"cost: {cost}"])]
 
 
-def _parts(parsed: ParsedQuery, bound: BoundClause, sorted_rows: bool | None, placed: Placements) -> list[str]:
+def _parts(
+    parsed: ParsedQuery, bound: BoundClause, sorted_rows: bool | None, placed: Placements, rows_shown: str
+) -> list[str]:
     """Describe what a clause and a window have in common."""
     lines: list[str] = []
     for words, keys in (("PARTITION BY", bound.partition_by), ("ORDER BY", bound.order_by)):
@@ -134,7 +137,7 @@ def _parts(parsed: ParsedQuery, bound: BoundClause, sorted_rows: bool | None, pl
             lines += _computed(f"{variable} AS", conditions[variable], own, parsed.sql, placed.aggregates)
     lines += bound.compiled().explain().split("\n")
     skip = " ".join(bound.skip).strip().upper()
-    lines.append(f"{bound.rows_shown.upper()} PER MATCH; AFTER MATCH SKIP {skip}")
+    lines.append(f"{rows_shown}AFTER MATCH SKIP {skip}")
     if bound.within is not None:
         key = bound.order_by[0].name
         lines.append(f"WITHIN {bound.within.text}: a match's last row is at most that far from its first, in {key}")

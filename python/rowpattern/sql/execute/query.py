@@ -17,10 +17,10 @@ from rowpattern.sql.execute.output import answer_clause
 from rowpattern.sql.execute.subqueries import with_computed_subqueries
 from rowpattern.sql.execute.text_parameters import bound_values, check_parameters
 from rowpattern.sql.execute.time_zones import column_zones, relabelled
-from rowpattern.sql.execute.window_steps import WindowSteps
 from rowpattern.sql.parse.clause_arguments import ClauseArguments, parse_arguments
 from rowpattern.sql.parse.parser import check_text, parse, result_name
 from rowpattern.sql.planning import planned
+from rowpattern.sql.runtime.imports import imported
 from rowpattern.sql.tables.answers import Answer, AnswerColumn, as_kind, plain_integers, restored
 from rowpattern.sql.tables.inputs import Table, common_kind, only_table
 from rowpattern.sql.tables.reading import table_reader
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from rowpattern.sql.bind.bound import BoundClause
     from rowpattern.sql.duckdb.connection import Database
+    from rowpattern.sql.execute.window_steps import WindowSteps
     from rowpattern.sql.parse.clause import Clause
     from rowpattern.sql.parse.clause_arguments import Question
     from rowpattern.sql.parse.parser import ParsedQuery
@@ -173,7 +174,7 @@ class QueryExecution:
 
     Attributes:
         answered: clauses that were answered, each with the table before it and whether its rows had to be sorted.
-        windows: what was done for row patterns in windows.
+        windows: what does the steps for row patterns in windows; None where there are none.
     """
 
     def __init__(
@@ -188,7 +189,10 @@ class QueryExecution:
         # What the text around clauses may read, and which of it each connection knows.
         self._readable: dict[str, Any] = {}
         self._known: dict[int, set[str]] = {}
-        self.windows = WindowSteps(parsed, tables, self._query, using, context)
+        self.windows: WindowSteps | None = None
+        if parsed.windows:
+            steps = imported("rowpattern.sql.execute.window_steps")
+            self.windows = steps.WindowSteps(parsed, tables, self._query, using, context)
 
     def answer(self) -> Answer:
         """Answer the clauses, and then what is around them."""
@@ -202,7 +206,7 @@ class QueryExecution:
                 return answer if clause.table is not None else self._restored(answer.arrow())
             self._readable[result_name(clause)] = answer.arrow()
         steps = self._parsed.windows.get(None, ())
-        if len(steps) == 1 and self._parsed.shows_windows:
+        if self.windows is not None and len(steps) == 1 and self._parsed.shows_windows:
             shown = self.windows.shown(steps[0])
             if shown is not None:
                 return shown
@@ -234,9 +238,11 @@ class QueryExecution:
     def _text(self, number: int | None, sql: str) -> Any:
         """Answer the text before a clause, by the clause's number, or the whole query's (None)."""
         steps = self._parsed.windows.get(number, ())
+        if self.windows is None or not steps:
+            return self._query(sql)
         for step in steps:
             self._readable[step.table] = self.windows.answer(step)
-        return self._query(self.windows.filled(sql) if steps else sql)
+        return self._query(self.windows.filled(sql))
 
     def _query(self, sql: str) -> Any:
         for name in self._parsed.duckdb_tables:
