@@ -45,6 +45,8 @@ from rowpattern.errors import (
     UnknownVariableError,
     UnsupportedQueryError,
 )
+from rowpattern.match_spans import MatchSpan
+from rowpattern.pictures.series import plot
 from rowpattern.serving.asynchronous import match_recognize_async
 from rowpattern.serving.warm_up import warm_up
 from rowpattern.sql import explain, match_recognize
@@ -61,6 +63,7 @@ __all__ = [
     "InternalError",
     "Match",
     "MatchIterator",
+    "MatchSpan",
     "MatchedRows",
     "Matches",
     "MissingDependencyError",
@@ -84,5 +87,6 @@ __all__ = [
     "explain",
     "match_recognize",
     "match_recognize_async",
+    "plot",
     "warm_up",
 ]
