@@ -47,7 +47,7 @@ def bind(clause: Clause, names: Sequence[str], check: Callable[[], None]) -> Bou
     _check_exclusion(clause, pattern)
     scope = Scope(columns, variables, check=check)
     partition_by = tuple(
-        _key(expression, location, scope, "PARTITION BY") for expression, location in clause.partition_by
+        _key(key.expression, key.location, scope, "PARTITION BY", name=key.name) for key in clause.partition_by
     )
     order_by = tuple(
         _key(key.expression, key.location, scope, "ORDER BY", key.descending, key.nulls_first)
@@ -80,6 +80,7 @@ def bind(clause: Clause, names: Sequence[str], check: Callable[[], None]) -> Bou
         variables=pattern.variables,
     )
     others = set() if one_row else {key.column for key in order_by if key.column is not None} | set(rest)
+    _check_key_names(clause, bound, others)
     _check_names(bound, {*keys, *others})
     if clause.skip[1] and variables.members(clause.skip[1]) is None:
         raise variables.unknown(clause.skip[1], clause.skip_location)
@@ -146,10 +147,21 @@ def _key(  # noqa: PLR0917 - used here only
     what: str,
     descending: bool = False,
     nulls_first: bool = False,
+    name: str | None = None,
 ) -> Key:
     node, reads = row_expression(written, scope, location, what)
     column = reads[0] if isinstance(node, Column) else None
-    return Key(column or written.text, column, sql_of(node), reads, descending, nulls_first, location, node)
+    return Key(name or column or written.text, column, sql_of(node), reads, descending, nulls_first, location, node)
+
+
+def _check_key_names(clause: Clause, bound: BoundClause, others: set[str]) -> None:
+    """Check that names which PARTITION BY gives are those of no other column of the answer."""
+    taken = {name.lower() for name in others}
+    for written, key in zip(clause.partition_by, bound.partition_by):
+        if key.name.lower() in taken and written.name is not None:
+            message = f"the answer would have two columns {written.name}; give the key another name"
+            raise error_at(message, written.location, QueryError)
+        taken.add(key.name.lower())
 
 
 def _check_names(bound: BoundClause, others: set[str | None]) -> None:

@@ -18,6 +18,7 @@ __all__ = [
     "ExpressionSource",
     "Measure",
     "OrderKey",
+    "PartitionKey",
     "RowsShown",
     "Skip",
     "TextPiece",
@@ -43,6 +44,14 @@ class ExpressionSource(Record, frozen=False):
     end: int
     text: str
     node: Node = field(default_factory=lambda: Constant("NULL_LITERAL"))
+
+
+class PartitionKey(Record):
+    """An expression of PARTITION BY, and the name that it gets in the answer; None where it gets none."""
+
+    expression: ExpressionSource
+    location: SourceLocation
+    name: str | None = None
 
 
 class Measure(Record):
@@ -109,7 +118,7 @@ class Clause(Record, frozen=False):
     source: TextPiece
     table: str | None
     source_name: str | None
-    partition_by: list[tuple[ExpressionSource, SourceLocation]]
+    partition_by: list[PartitionKey]
     order_by: list[OrderKey]
     measures: list[Measure]
     rows_shown: RowsShown
@@ -126,5 +135,5 @@ class Clause(Record, frozen=False):
 
     def expressions(self) -> list[ExpressionSource]:
         """Return all its expressions."""
-        keys = [expression for expression, _ in self.partition_by] + [key.expression for key in self.order_by]
+        keys = [key.expression for key in self.partition_by] + [key.expression for key in self.order_by]
         return keys + [each.expression for each in self.measures] + [each.condition for each in self.define]
