@@ -52,7 +52,7 @@ def _matches(matches: Matches) -> str:
     count, classifier, rows, first = len(matches), matches.rows.classifier, [], 0
     for span, _ in zip(matches, range(_MOST_MATCHES)):
         length = span.end - span.start
-        labels = " ".join(classifier[at] for at in range(first, first + min(length, _MOST_LABELS)))
+        labels = " ".join(str(classifier[at]) for at in range(first, first + min(length, _MOST_LABELS)))
         rows.append((*span, f"{labels} …" if length > _MOST_LABELS else labels))
         first += length
     left_out = f"and {count - _MOST_MATCHES:,} more" if count > _MOST_MATCHES else ""

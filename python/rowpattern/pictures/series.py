@@ -75,13 +75,14 @@ def plot(
 
     Takes time linear in rows.
 
-    >>> import rowpattern
-    >>> prices = {"day": [1, 2, 3, 4, 5], "price": [9, 8, 7, 8, 9]}
-    >>> down = [False] + [b < a for a, b in zip(prices["price"], prices["price"][1:])]
-    >>> matches = rowpattern.compile("START DOWN+ UP+").match({"DOWN": down, "UP": [not each for each in down]})
-    >>> figure = rowpattern.plot(prices, matches, x="day", y="price")
-    >>> [axes.get_title() for axes in figure.axes]
-    ['1 match']
+    Examples:
+        >>> import rowpattern
+        >>> prices = {"day": [1, 2, 3, 4, 5], "price": [9, 8, 7, 8, 9]}
+        >>> down = [False] + [b < a for a, b in zip(prices["price"], prices["price"][1:])]
+        >>> matches = rowpattern.compile("START DOWN+ UP+").match({"DOWN": down, "UP": [not each for each in down]})
+        >>> figure = rowpattern.plot(prices, matches, x="day", y="price")
+        >>> [axes.get_title() for axes in figure.axes]
+        ['1 match']
     """
     try:
         from matplotlib.figure import Figure

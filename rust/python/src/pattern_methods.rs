@@ -167,7 +167,7 @@ impl Pattern {
     }
 
     /// Finds all matches, as columns. Arguments, errors and cost are those of `find_iter` without conditions; limits
-    /// count the whole call and what it returns. And:
+    /// count the whole call and what it returns.
     ///
     /// Args:
     ///     threads: the most threads that work on it, where there are some 100,000 rows for each, and no more than four for
