@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
+use rowpattern_core::automaton::ACCEPT;
 use rowpattern_core::budget::Budget;
 use rowpattern_macros::catch_panics;
 
@@ -99,6 +100,32 @@ impl Pattern {
         text
     }
 
+    /// The automaton, for drawings: for each position its variable and whether it is excluded; what a match can begin with
+    /// at a partition's first row, and elsewhere; what may follow each position, most preferred first; whether a match may
+    /// end behind each where the partition ends. The end of a match is -1. None where there are more positions.
+    #[expect(clippy::type_complexity, reason = "a tuple of Python's")]
+    fn _automaton(
+        &self,
+        most_positions: usize,
+    ) -> Option<(Vec<(&str, bool)>, Vec<i64>, Vec<i64>, Vec<Vec<i64>>, Vec<bool>)> {
+        let automaton = &self.compiled.automaton;
+        if automaton.positions.len() > most_positions {
+            return None;
+        }
+        let names = &self.compiled.variables;
+        let positions = automaton.positions.iter();
+        let positions = positions.map(|at| (names[usize::from(at.variable)].as_str(), at.excluded)).collect();
+        let numbers = |list: &[u32]| list.iter().map(|&at| if at == ACCEPT { -1 } else { i64::from(at) }).collect();
+        let followers = (0..automaton.positions.len() as u32).map(|at| numbers(automaton.followers(at))).collect();
+        let [first, elsewhere] = &automaton.start;
+        Some((positions, numbers(first), numbers(elsewhere), followers, automaton.accepts_at_end.clone()))
+    }
+
+    /// The automaton as a drawing; notebooks show it.
+    fn _repr_svg_<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        hooks(slf.py())?.display.bind(slf.py()).call1((slf, "svg"))
+    }
+
     /// Iterates over the matches, found a few thousand rows ahead of what is asked for.
     ///
     /// Args:
@@ -159,20 +186,27 @@ impl Pattern {
     }
 
     /// Finds all matches, as columns. Arguments, errors and cost are those of `find_iter` without conditions; limits
-    /// count the whole call and what it returns. And:
+    /// count the whole call and what it returns.
     ///
     /// Args:
     ///     threads: the most threads that work on it, where there are some 100,000 rows for each, and no more than four for
     ///         each core (16 where there are few cores). Answers do not depend on it. Partitions are matched apart; one large partition is cut where a few hundred rows around a place say how
     ///         matches lie there, if the search goes on past the last row of each match.
+    ///     prefer: "first" takes the most preferred of all possible matches at a row, as the standard has it, "longest" the
+    ///         longest, and of several as long the most preferred.
+    ///     latest_ends: for each row, the row behind the last that a match may have which begins there; of the possible matches at
+    ///         a row only those that end by then count. None is no limit.
+    ///
+    /// With `prefer="longest"` or `latest_ends`, time is linear in rows times followers of the automaton, in one thread for each partition; with both,
+    /// a row at which a match begins takes as long as the rows that it could have.
     #[pyo3(
         name = "match",
         signature = (
-            rows, *, partitions = None, skip = None, threads = 1, timeout_seconds = None, memory_limit_mb = None,
-            cancel = None
+            rows, *, partitions = None, skip = None, threads = 1, prefer = "first", latest_ends = None,
+            timeout_seconds = None, memory_limit_mb = None, cancel = None
         ),
-        text_signature = "($self, rows, *, partitions=None, skip='past last row', threads=1, timeout_seconds=None, \
-                          memory_limit_mb=None, cancel=None)"
+        text_signature = "($self, rows, *, partitions=None, skip='past last row', threads=1, prefer='first', \
+                          latest_ends=None, timeout_seconds=None, memory_limit_mb=None, cancel=None)"
     )]
     #[expect(clippy::too_many_arguments, reason = "Python's keyword arguments")]
     fn find_all(
@@ -181,15 +215,18 @@ impl Pattern {
         partitions: Option<&Bound<'_, PyAny>>,
         skip: Option<&Bound<'_, PyAny>>,
         #[pyo3(from_py_with = whole)] threads: usize,
+        prefer: &str,
+        latest_ends: Option<&Bound<'_, PyAny>>,
         #[pyo3(from_py_with = optional_number)] timeout_seconds: Option<f64>,
         #[pyo3(from_py_with = optional_number)] memory_limit_mb: Option<f64>,
         #[pyo3(from_py_with = account)] cancel: Cancel,
     ) -> PyResult<Matches> {
         let limits = CallLimits::read((timeout_seconds, memory_limit_mb, cancel))?;
-        let mut input = Input::read(slf.get(), rows, partitions, skip, threads, limits)?;
+        let input = Input::read(slf.get(), rows, partitions, skip, threads, limits)?;
+        let mut input = input.choosing(slf.get(), prefer, latest_ends)?;
         let partitions = input.partitions.len();
         let sink = |rows, budget: &Budget| MatchesSink::new(rows, partitions, budget);
-        let found = input.find(slf, |search, skip, tick| search.run(skip, sink, tick))?;
+        let found = input.find(slf, |search, asked, tick| search.run_chosen(asked.skip, asked.choice, sink, tick))?;
         Ok(Matches::new(found, &slf.get().compiled))
     }
 
@@ -218,7 +255,7 @@ impl Pattern {
         let mut input = Input::read(slf.get(), rows, partitions, skip, threads, limits)?;
         let partitions = input.partitions.len();
         let sink = |rows, budget: &Budget| SpansSink::new(rows, partitions, budget);
-        let found = input.find(slf, |search, skip, tick| search.run(skip, sink, tick))?;
+        let found = input.find(slf, |search, asked, tick| search.run(asked.skip, sink, tick))?;
         Ok(found.into())
     }
 
@@ -244,7 +281,7 @@ impl Pattern {
     ) -> PyResult<usize> {
         let limits = CallLimits::read((timeout_seconds, memory_limit_mb, cancel))?;
         let mut input = Input::read(slf.get(), rows, partitions, skip, threads, limits)?;
-        input.find(slf, |search, skip, tick| search.count(skip, tick))
+        input.find(slf, |search, asked, tick| search.count(asked.skip, tick))
     }
 
     /// Whether there is a match; looks from the end of the rows and no further than to the first match seen. Arguments and
