@@ -194,6 +194,7 @@ class _Compiler:
         self.sets: list[tuple[str, ...]] = []
         self.aggregates: list[tuple[str, int | None, int | None, str]] = []
         self.expressions: list[RoundExpression] = []
+        self.base_zone = database.time_zone
         self.rounds = Rounds(self.expressions, rows, together.labels, database)
         self._combinations: dict[object, Combinations | None] = {}
         self._numbered: dict[tuple[str, ...], NumberedRows | None] = {}
@@ -523,8 +524,9 @@ class _Writer:
     ) -> RoundExpression:
         tree: Node = node.tree
         aggregate = arguments[0] if len(arguments) == 1 else None
-        if isinstance(aggregate, RoundAggregate) and aggregate.zone == self._zone:
-            # Together with the aggregate, so that no value between them has to have a type of Arrow's.
+        if isinstance(aggregate, RoundAggregate) and self._zone in {aggregate.zone, self._compiler.base_zone}:
+            # Together with the aggregate, so that no value between them has to have a type of Arrow's. What is not
+            # known to have a zone can be computed in that of the aggregate.
             call = self._compiler.typed_aggregate(aggregate.name).whole.tree
             assert call is not None  # noqa: S101 - aggregates have one
             inside = {id(each): call for each in leaves(tree)}
