@@ -131,11 +131,23 @@ def number_values(columns: Sequence[Array], count: int, most: int) -> NumberedRo
         codes = _codes(values)
         if codes is None:
             return None
-        numbers = numbers * (int(codes.max(initial=0)) + 1) + codes
-        _, first, numbers = np.unique(numbers, return_index=True, return_inverse=True)
+        bound = int(codes.max(initial=0)) + 1
+        numbers, first = _renumbered(numbers * bound + codes, len(first) * bound)
         if len(first) > most:
             return None
     return NumberedRows(numbers, first)
+
+
+def _renumbered(numbers: Integers, bound: int) -> tuple[Integers, Integers]:
+    """Return numbers from 0 on in the place of some below a bound, and for each of them its first row."""
+    if bound > max(_SAMPLE, 2 * len(numbers)):
+        _, first, new = np.unique(numbers, return_index=True, return_inverse=True)
+        return new, first
+    rows = np.full(bound, -1, dtype=np.int64)
+    # Of what is put into one place the last stays.
+    rows[numbers[::-1]] = np.arange(len(numbers) - 1, -1, -1)
+    is_there = rows >= 0
+    return (np.cumsum(is_there) - 1)[numbers], rows[is_there]
 
 
 def _codes(values: Array) -> Integers | None:
