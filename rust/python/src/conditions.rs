@@ -42,7 +42,9 @@ use super::{ffi, nodes};
 ///         their type's unit, intervals as months, days and microseconds), `("read", type, column, set, first, offset, rows)`,
 ///         `("exists", "BOOLEAN", set, first, offset, rows)`, `("classifier", "VARCHAR", set, first, offset, rows)`,
 ///         `("match number", "BIGINT")`, `("aggregate", type, number)`, `("call", type, name, (arguments, ...))` with what
-///         `is_native` knows, and `("computed", type, number, (given, ...))`.
+///         `is_native` knows, `("computed", type, number, (given, ...))`, and `("combined", type, Arrow column, ((column, count, set, first,
+///         offset, rows), ...))`: what was computed before for all combinations of what some rows have. The `column` of each has the
+///         number of what a row has, below `count - 1`, which is the number of no row; the last one changes first.
 ///     starts: for each variable with a condition that the match's first row alone decides (`FIRST(price) > 10`), a column of
 ///         booleans: whether it is true of a match that begins at the row. Where it is not, the variable cannot be in the match.
 ///

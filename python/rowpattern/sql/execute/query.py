@@ -17,12 +17,14 @@ from rowpattern.sql.execute.output import answer_clause
 from rowpattern.sql.execute.subqueries import with_computed_subqueries
 from rowpattern.sql.execute.text_parameters import bound_values, check_parameters
 from rowpattern.sql.execute.time_zones import column_zones, relabelled
-from rowpattern.sql.execute.window_steps import WindowSteps
 from rowpattern.sql.parse.clause_arguments import ClauseArguments, parse_arguments
 from rowpattern.sql.parse.parser import check_text, parse, result_name
 from rowpattern.sql.planning import planned
+from rowpattern.sql.runtime.imports import imported
 from rowpattern.sql.tables.answers import Answer, AnswerColumn, as_kind, plain_integers, restored
+from rowpattern.sql.tables.foreign import is_file_name
 from rowpattern.sql.tables.inputs import Table, common_kind, only_table
+from rowpattern.sql.tables.pandas_index import with_index_levels
 from rowpattern.sql.tables.reading import table_reader
 from rowpattern.sql.text.source_location import candidates, error_at, nesting_limited
 
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
     from rowpattern.sql.bind.bound import BoundClause
     from rowpattern.sql.duckdb.connection import Database
+    from rowpattern.sql.execute.window_steps import WindowSteps
     from rowpattern.sql.parse.clause import Clause
     from rowpattern.sql.parse.clause_arguments import Question
     from rowpattern.sql.parse.parser import ParsedQuery
@@ -123,7 +126,8 @@ def tables_of(
         read_one: takes a table and what to call it in errors; each table is read once.
 
     Raises:
-        QueryError: there is none of that name, or a name is no text.
+        QueryError: there is none of that name, or a name is no text, or one table was given for several names or for
+            that of a file.
         TypeError: what was given is no table, or nothing was given by name and more than one needed.
     """
     given: dict[str, tuple[str, Any]] = {}
@@ -135,7 +139,9 @@ def tables_of(
         given[lowered(name)] = (name, value)
     if data is not None and given:
         raise TypeError("give one table by its place or several by name, not both")
-    one = None if data is None else read_one(data, "data")
+    if data is not None:
+        _check_one_table(parsed)
+    one = None if data is None else read_one(with_index_levels(data, parsed.sql), "data")
     found: dict[str, _Read] = {}
     read: dict[str, _Read] = {}
     for name, location in parsed.tables.items():
@@ -147,9 +153,26 @@ def tables_of(
             raise error_at(message, location, QueryError)
         own, value = given[lowered(name)]
         if own not in read:
-            read[own] = read_one(value, own)
+            read[own] = read_one(with_index_levels(value, parsed.sql), own)
         found[name] = read[own]
     return found
+
+
+def _check_one_table(parsed: ParsedQuery) -> None:
+    """Check that a query over one table has one name for it, and that this is no file's.
+
+    Raises:
+        QueryError: it has another; a query never reads files, and which of several tables is meant is not known.
+    """
+    names = {lowered(name): (name, location) for name, location in parsed.tables.items()}
+    for name, location in names.values():
+        if is_file_name(name):
+            message = f"{name} is the name of a file, and a query reads no files; give the table another name"
+            raise error_at(message, location, QueryError)
+    if len(names) > 1:
+        (first, _), (second, location), *_ = names.values()
+        message = f"the query reads the tables {first} and {second}, and one table was given; give each by its name"
+        raise error_at(f"{message}, as in match_recognize(sql, {first}=..., {second}=...)", location, QueryError)
 
 
 def projected(parsed: ParsedQuery, answer: Answer) -> Answer:
@@ -173,7 +196,7 @@ class QueryExecution:
 
     Attributes:
         answered: clauses that were answered, each with the table before it and whether its rows had to be sorted.
-        windows: what was done for row patterns in windows.
+        windows: what does the steps for row patterns in windows; None where there are none.
     """
 
     def __init__(
@@ -188,7 +211,10 @@ class QueryExecution:
         # What the text around clauses may read, and which of it each connection knows.
         self._readable: dict[str, Any] = {}
         self._known: dict[int, set[str]] = {}
-        self.windows = WindowSteps(parsed, tables, self._query, using, context)
+        self.windows: WindowSteps | None = None
+        if parsed.windows:
+            steps = imported("rowpattern.sql.execute.window_steps")
+            self.windows = steps.WindowSteps(parsed, tables, self._query, using, context)
 
     def answer(self) -> Answer:
         """Answer the clauses, and then what is around them."""
@@ -202,7 +228,7 @@ class QueryExecution:
                 return answer if clause.table is not None else self._restored(answer.arrow())
             self._readable[result_name(clause)] = answer.arrow()
         steps = self._parsed.windows.get(None, ())
-        if len(steps) == 1 and self._parsed.shows_windows:
+        if self.windows is not None and len(steps) == 1 and self._parsed.shows_windows:
             shown = self.windows.shown(steps[0])
             if shown is not None:
                 return shown
@@ -237,9 +263,11 @@ class QueryExecution:
     def _text(self, number: int | None, sql: str) -> Any:
         """Answer the text before a clause, by the clause's number, or the whole query's (None)."""
         steps = self._parsed.windows.get(number, ())
+        if self.windows is None or not steps:
+            return self._query(sql)
         for step in steps:
             self._readable[step.table] = self.windows.answer(step)
-        return self._query(self.windows.filled(sql) if steps else sql)
+        return self._query(self.windows.filled(sql))
 
     def _query(self, sql: str) -> Any:
         for name in self._parsed.duckdb_tables:

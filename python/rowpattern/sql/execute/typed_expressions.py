@@ -98,6 +98,8 @@ _GIVING_ONE = frozenset({"any_value", "arbitrary", "arg_max", "arg_min", "first"
 _GIVING_ONE |= {"min_by", "mode", "quantile_disc"}
 # And that give a list of them.
 _GIVING_ALL = frozenset({"array_agg", "list"})
+# Functions whose value has those of all arguments in it.
+_PUTTING_TOGETHER = frozenset({"list_value", "row", "struct_pack"})
 
 
 class Sources(Record):
@@ -296,17 +298,27 @@ class _Typing:
         for name, item in self._sources.aggregates.items():
             call = item.tree
             argument = call.values[0] if isinstance(call, Call) and call.values else None
-            column = argument.names[0] if isinstance(argument, Column) else ""
-            if not isinstance(call, Call) or column not in self._sources.row_columns:
+            kind = None if argument is None else self._type_of(argument)
+            if not isinstance(call, Call) or kind is None:
                 continue
-            kind = self._sources.row_columns[column].type
             if call.name in _GIVING_ONE:
                 found[name] = kind
+                column = argument.names[0] if isinstance(argument, Column) else ""
                 if column in self._labels_by_name:
                     self._labels_by_name[name] = self._labels_by_name[column]
             elif call.name in _GIVING_ALL:
                 found[name] = pa.list_(kind)
         return found
+
+    def _type_of(self, node: Node) -> pa.DataType | None:
+        """Return the type of a column of the rows, or of what is put together of such; None of anything else."""
+        if isinstance(node, Column):
+            values = self._sources.row_columns.get(node.names[0])
+            return None if values is None else values.type
+        if not isinstance(node, Call) or node.name not in _PUTTING_TOGETHER:
+            return None
+        inside = [self._type_of(each) or pa.null() for each in node.values]
+        return pa.struct([pa.field(str(at), kind) for at, kind in enumerate(inside)])
 
     # What the binder says.
 

@@ -12,8 +12,9 @@ from rowpattern.sql.parse.clause_reader import ClauseReader
 from rowpattern.sql.parse.keywords import BEHIND_A_TABLE, NOT_A_NAME
 from rowpattern.sql.parse.lateral import name_outer_columns
 from rowpattern.sql.parse.other_systems import instead_of_word
-from rowpattern.sql.parse.window_finder import find_windows
+from rowpattern.sql.parse.window import FoundWindows
 from rowpattern.sql.records import Record, field
+from rowpattern.sql.runtime.imports import imported
 from rowpattern.sql.text.source_location import SourceLocation, error_at
 from rowpattern.sql.text.tokens import closing_brackets, tokens_of
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rowpattern.sql.parse.clause import Clause
-    from rowpattern.sql.parse.window import FoundWindows, WindowMarks
+    from rowpattern.sql.parse.window import WindowMarks
     from rowpattern.sql.text.tokens import Token
 
 __all__ = ["find_clauses"]
@@ -72,7 +73,10 @@ def find_clauses(
     if not tokens:
         raise QuerySyntaxError("expected one query, which begins with SELECT, WITH, FROM or VALUES")
     finder = _ClauseFinder(sql, tokens)
-    windows = find_windows(sql, tokens, finder.closing, marks, check)
+    windows = FoundWindows()
+    if any(token.word in {"OVER", "WINDOW"} for token in tokens):
+        finder_module = imported("rowpattern.sql.parse.window_finder")
+        windows = finder_module.find_windows(sql, tokens, finder.closing, marks, check)
     return (*finder.find_clauses(), windows)
 
 

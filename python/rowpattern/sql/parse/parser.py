@@ -26,8 +26,8 @@ from rowpattern.sql.parse.clause_parameters import parameters_of
 from rowpattern.sql.parse.keywords import bare_names
 from rowpattern.sql.parse.query_reader import QueryReader, TextParameter
 from rowpattern.sql.parse.window import WindowMarks
-from rowpattern.sql.parse.window_texts import is_second_half, split_at_windows
 from rowpattern.sql.records import Record, field
+from rowpattern.sql.runtime.imports import imported
 from rowpattern.sql.text.composed import Composed
 from rowpattern.sql.text.parameters import PlacedParameter, find_parameters
 from rowpattern.sql.text.source_location import TOO_DEEP, SourceLocation, error_at, nesting_limited
@@ -254,6 +254,9 @@ class _QueryParser:
 
     def parse(self) -> ParsedQuery:
         self._check()
+        if self._windows and self._parameters:
+            message = "a parameter cannot stand in a query with row patterns in windows; write its value"
+            raise error_at(message, SourceLocation(self._sql, self._parameters[0].begin), UnsupportedQueryError)
         written = [each for clause in self._clauses for each in clause.expressions()]
         in_windows = [each for window in self._windows for each in window.expressions()]
         for each in in_windows:
@@ -276,15 +279,15 @@ class _QueryParser:
         statement: dict[str, Any] = {}
         texts_around: list[str] = []
         steps: dict[int | None, tuple[WindowStep, ...]] = {}
-        for number, each, tree in zip(
+        for number, piece, tree in zip(
             (*self._sources, *map(step_number, self._subqueries), None), around, trees, strict=True
         ):
-            statement = self._query(each, tree)
+            statement = self._query(piece, tree)
             own: tuple[WindowStep, ...] = ()
-            written_text = each.composed.text
+            written_text = piece.composed.text
             if self._windows:
-                written_text, own = split_at_windows(
-                    each.composed,
+                written_text, own = imported("rowpattern.sql.parse.window_texts").split_at_windows(
+                    piece.composed,
                     statement,
                     self._windows,
                     self._marks,
@@ -302,7 +305,7 @@ class _QueryParser:
             sources=dict(zip(self._sources, texts_around)),
             subqueries=dict(zip(self._subqueries, texts_around[len(self._sources) :])),
             windows=steps,
-            shows_windows=is_second_half(statement, steps.get(None, ())),
+            shows_windows=_is_second_half(statement, steps.get(None, ())),
             tables=dict(sorted(self._tables.items(), key=lambda item: item[1].offset)),
             duckdb_tables=self._duckdb_tables,
             projection=None if None in steps else self._projection(statement),
@@ -475,6 +478,12 @@ class _QueryParser:
             own = Column(shown.names[-1:], shown.quoted[-1:], span=shown.span)
             found.append((own, each.get("alias", "")))
         return found
+
+
+def _is_second_half(statement: dict[str, Any], steps: Sequence[WindowStep]) -> bool:
+    """Say whether a statement is the second half of its one step, which is a list of columns."""
+    source = statement["node"].get("from_table", {})
+    return len(steps) == 1 and steps[0].shown is not None and source.get("table_name") == steps[0].table
 
 
 def expressions_text(

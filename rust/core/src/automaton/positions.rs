@@ -130,6 +130,14 @@ impl Automaton {
 
     /// For each primary variable the least number of rows that a match has before a row that is mapped to it; None
     /// where no row can be. Takes time linear in the followers.
+    ///
+    /// ```
+    /// use rowpattern_core::automaton::Automaton;
+    /// use rowpattern_core::pattern::parse;
+    /// let parsed = parse("A (B | C A)* C").unwrap();
+    /// let automaton = Automaton::new(&parsed.root, parsed.variables.len()).unwrap();
+    /// assert_eq!(automaton.rows_before(), [Some(0), Some(1), Some(1)]);
+    /// ```
     pub fn rows_before(&self) -> Vec<Option<usize>> {
         let mut found = vec![None; self.variable_count];
         let mut entered = vec![false; self.positions.len()];

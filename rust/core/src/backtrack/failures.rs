@@ -57,6 +57,7 @@ impl Reach {
                 Given::Rows(set) => self.read_all(*set),
                 Given::Value(expression) => self.add(expression),
             }),
+            Operation::Combined(_, rows) => rows.iter().for_each(|row| self.read(row.at)),
             Operation::Literal(_) => {}
             Operation::Call(..) => expression.for_each_part(|part| self.add(part)),
         }
