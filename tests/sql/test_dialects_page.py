@@ -78,7 +78,7 @@ ROWS = {
     "computed whole numbers of 128 bits, and decimals of 38 digits before the point": (
         "test_measure_aggregates.py::test_sums_beyond_64_bits"
     ),
-    "lists, structs and maps in PARTITION BY and ORDER BY": "test_column_types.py::test_rows_of_equal_keys_are_a_partition",
+    "lists, structs and maps in PARTITION BY and ORDER BY": "test_column_types.py::test_rows_of_equal_keys",
     "integers with NULL in pandas": "test_sql_values.py::test_integers_of_pandas_are_exact",
     "UUID": "test_sql_values.py::test_uuids_are_keys",
     "geometry and other extension types": "test_sql_values.py::test_extension_types_pass_through",
