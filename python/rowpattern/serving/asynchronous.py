@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rowpattern._core import CancelToken
 from rowpattern.config.process import get_config
-from rowpattern.recognition.arguments import clause_of, table_of
+from rowpattern.recognition.arguments import clause_of, given_conditions, table_of
 from rowpattern.sql import answered, execution_context
 
 if TYPE_CHECKING:
@@ -148,8 +148,11 @@ async def recognize_async(
     def work() -> Any:
         # The first query of the process imports what queries need.
         name, table = table_of(data)
-        clause = clause_of(pattern, define, measures, partition_by, order_by, rows_per_match, after_match, subset, name)
-        return answered(clause, table, {}, context, isolation)
+        given = given_conditions(define, table)
+        clause = clause_of(
+            pattern, define, measures, partition_by, order_by, rows_per_match, after_match, subset, name, given
+        )
+        return answered(clause, table, {}, context, isolation, given)
 
     return await _answered_in_thread(work, context, token)
 

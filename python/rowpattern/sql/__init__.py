@@ -32,6 +32,8 @@ from rowpattern.sql.first_use import module, query_module
 from rowpattern.sql.runtime.reports import report_end
 
 if TYPE_CHECKING:
+    from typing import Protocol
+
     from rowpattern.patterns import MatchIterator
     from rowpattern.sql.execute.explanation import Explanation
     from rowpattern.sql.parse.clause_arguments import Question
@@ -50,6 +52,17 @@ if TYPE_CHECKING:
 
 #: Values for `$name` by name, or for `?` in order.
 Parameters = Union[Mapping[str, Any], Sequence[Any], None]
+
+if TYPE_CHECKING:
+
+    class GivenCondition(Protocol):
+        """A condition that is no text, and what computes it."""
+
+        @property
+        def compute(self) -> Callable[..., Any]:
+            """Takes the table, the order of its rows, where partitions begin, and what raises where time is over."""
+            ...
+
 
 __all__ = ["answer", "answered", "execution_context", "explain", "find_by_conditions", "match_recognize"]
 
@@ -158,6 +171,7 @@ def answer(  # noqa: PLR0917 - the arguments of `match_recognize`
     limits: Limits,
     stream: bool | Literal["in order"],
     isolation: str | None,
+    given: Mapping[str, GivenCondition] | None = None,
 ) -> Any:
     """Answer a question, as `match_recognize` does, within what `execution_context` takes as `limits`."""
     query_module()
@@ -165,7 +179,8 @@ def answer(  # noqa: PLR0917 - the arguments of `match_recognize`
     stream_query = module("execute.stream").stream_query if stream else None
     context = execution_context(*limits)
     if stream_query is None:
-        return answered(question, data, tables, context, isolation)
+        return answered(question, data, tables, context, isolation, given)
+    _take_given(context, given, isolation)
     isolated = _isolated(isolation)
     if stream is not True and stream != "in order":
         raise ConfigurationError(f'stream is {stream!r}; allowed are True, False and "in order"')
@@ -175,10 +190,16 @@ def answer(  # noqa: PLR0917 - the arguments of `match_recognize`
         return stream_query(question, data, tables, context, in_order=stream == "in order")
 
 
-def answered(
-    question: Question, data: Any, tables: dict[str, Any], context: ExecutionContext, isolation: str | None
+def answered(  # noqa: PLR0917 - as `answer`
+    question: Question,
+    data: Any,
+    tables: dict[str, Any],
+    context: ExecutionContext,
+    isolation: str | None,
+    given: Mapping[str, GivenCondition] | None = None,
 ) -> Any:
     """Answer a question over whole tables, when its turn has come."""
+    _take_given(context, given, isolation)
     answer = module("isolation").answer_isolated if _isolated(isolation) else query_module().answer_query
     failed: BaseException | None = None
     try:
@@ -255,6 +276,15 @@ def find_by_conditions(  # noqa: PLR0917 - one caller, the core
     with context.admitted():
         found: MatchIterator = find_iter(pattern, rows, conditions, partitions, skip, context)
         return found
+
+
+def _take_given(context: ExecutionContext, given: Mapping[str, GivenCondition] | None, isolation: str | None) -> None:
+    """Have a query compute conditions that are no texts."""
+    if given:
+        if isolation is not None:
+            message = f"define[{next(iter(given))!r}] is no text, and is computed in this process; write a text"
+            raise ConfigurationError(f"{message}, or leave out isolation")
+        context.given = {name: each.compute for name, each in given.items()}
 
 
 def _isolated(isolation: str | None) -> bool:

@@ -127,6 +127,7 @@ class BoundClause(Record):
 
     Attributes:
         rest: columns of the table that ALL ROWS PER MATCH shows behind the measures.
+        given: conditions that the caller's library computes: the name that it has for each, and the column that it is.
         plans: its expressions with types, for tables that were asked.
     """
 
@@ -141,6 +142,7 @@ class BoundClause(Record):
     pattern: str
     subset: dict[str, tuple[str, ...]]
     variables: tuple[str, ...]
+    given: tuple[tuple[str, str], ...] = ()
     plans: TypedPlans = field(default_factory=TypedPlans, compare=False)
 
     def compiled(self) -> Pattern:

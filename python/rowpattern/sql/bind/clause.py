@@ -9,6 +9,7 @@ from rowpattern.patterns import compile as compile_pattern
 from rowpattern.sql.bind.bound import BoundClause, BoundMeasure, Condition, Key
 from rowpattern.sql.bind.conditions import ConditionReader
 from rowpattern.sql.bind.expressions import Scope, row_expression
+from rowpattern.sql.bind.given import given_column, given_conditions
 from rowpattern.sql.bind.measures import MeasureReader
 from rowpattern.sql.bind.prefilter import prefilter, start_condition
 from rowpattern.sql.bind.references import References
@@ -58,6 +59,7 @@ def bind(clause: Clause, names: Sequence[str], check: Callable[[], None]) -> Bou
             message = f"DEFINE cannot define {definition.variable}: SUBSET makes it of other variables"
             raise error_at(message, definition.location, QueryError)
     conditions = bind_conditions(clause.define, columns, variables, check, scope.references)
+    conditions += given_conditions(clause.given, conditions, variables, scope.references)
     one_row = clause.rows_shown == "one row"
     measures = tuple(
         BoundMeasure(each.name, MeasureReader(scope, each.location, one_row).read(each.expression), each.location)
@@ -78,6 +80,7 @@ def bind(clause: Clause, names: Sequence[str], check: Callable[[], None]) -> Bou
         pattern=clause.pattern,
         subset=clause.subset,
         variables=pattern.variables,
+        given=tuple((each.name, given_column(each.variable)) for each in clause.given),
     )
     others = set() if one_row else {key.column for key in order_by if key.column is not None} | set(rest)
     _check_names(bound, {*keys, *others})

@@ -19,6 +19,7 @@ __all__ = [
     "CommonTables",
     "Definition",
     "ExpressionSource",
+    "GivenCondition",
     "Measure",
     "OrderKey",
     "RowsShown",
@@ -61,6 +62,20 @@ class Definition(Record):
 
     variable: str
     condition: ExpressionSource
+    location: SourceLocation
+
+
+class GivenCondition(Record):
+    """A variable whose condition the caller's library computes.
+
+    Attributes:
+        variable: as the pattern writes it.
+        name: as the caller writes it.
+        location: where it stands in the clause's text.
+    """
+
+    variable: str
+    name: str
     location: SourceLocation
 
 
@@ -119,6 +134,7 @@ class Clause(Record, frozen=False):
         end: the character behind the clause, before its alias.
         alias: what the query calls the result; None where it does not.
         common: the WITH lists that the table before the clause sees, outer ones first.
+        given: conditions that are no expressions of the query.
         parameters: those of its pattern and expressions; None where there is none.
         pattern_source: the pattern with the place of each part in the query, where parameters of it have values.
     """
@@ -142,6 +158,7 @@ class Clause(Record, frozen=False):
     end: int
     alias: str | None = None
     common: list[CommonTables] = field(default_factory=list)
+    given: list[GivenCondition] = field(default_factory=list)
     parameters: ClauseParameters | None = None
     pattern_source: Composed | None = None
 

@@ -11,6 +11,7 @@ from rowpattern._core import QueryRun
 from rowpattern.errors import QueryBusyError, QueryCancelledError, QueryLimitError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from types import TracebackType
 
 __all__ = ["ExecutionContext", "Progress", "Step"]
@@ -75,6 +76,7 @@ class ExecutionContext:
         run: its place among the process's queries, its part of their memory, and its cancellation.
         cancellable: whether it may be cancelled, so that what waits has to look.
         parameters: the values of the query's parameters; None where none are given.
+        given: by the name of a variable, what computes its condition in the caller's library.
     """
 
     def __init__(
@@ -91,6 +93,7 @@ class ExecutionContext:
         run: QueryRun | None = None,
         cancellable: bool = False,
         parameters: Any = None,
+        given: Mapping[str, Callable[..., Any]] | None = None,
     ) -> None:
         """Begin a query, or a part of one that has begun."""
         self.memory_mb = memory_mb
@@ -108,6 +111,7 @@ class ExecutionContext:
         self.run = QueryRun() if run is None else run
         self.cancellable = cancellable
         self.parameters = parameters
+        self.given: Mapping[str, Callable[..., Any]] = {} if given is None else given
         self._holding = threading.Lock()
 
     @property
@@ -194,6 +198,7 @@ class ExecutionContext:
             run=self.run,
             cancellable=self.cancellable,
             parameters=self.parameters,
+            given=self.given,
         )
 
     def exclude_since(self, begun: float) -> None:
