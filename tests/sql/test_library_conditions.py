@@ -34,7 +34,7 @@ def rows(seed: int) -> pd.DataFrame:
     count = int(rng.integers(0, 60))
     frame = pd.DataFrame(
         {
-            "symbol": rng.choice(["a", "b", None], count),
+            "symbol": [("a", "b", None)[at] for at in rng.integers(0, 3, count)],
             "t": rng.permutation(count),
             "price": rng.integers(0, 6, count).astype(float),
         },

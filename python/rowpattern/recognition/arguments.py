@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from rowpattern._core import CancelToken
     from rowpattern.recognition.library_conditions import GivenCondition
-    from rowpattern.sql import Parameters
+    from rowpattern.sql.kinds import Parameters
     from rowpattern.sql.parse.clause import RowsShown, Skip
     from rowpattern.sql.parse.clause_arguments import ClauseArguments
     from rowpattern.sql.runtime.context import Progress
@@ -48,7 +48,7 @@ AfterMatch = Union[Literal["past last row", "to next row"], tuple[Literal["to fi
 if TYPE_CHECKING:
 
     class RecognizeArguments(TypedDict, total=False):
-        """The arguments of `recognize` beside the table, for type checkers."""
+        """The arguments of `recognize` beside the table and `stream`, for type checkers."""
 
         pattern: Required[str]
         define: Conditions
@@ -63,7 +63,6 @@ if TYPE_CHECKING:
         timeout_seconds: float | None
         threads: int | None
         progress: bool | Callable[[Progress], object] | None
-        stream: bool | Literal["in order"]
         isolation: Literal["process"] | None
         time_zone: str | None
         cancel: CancelToken | None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import ibis
 
@@ -19,12 +19,19 @@ if TYPE_CHECKING:
 __all__ = ["recognize"]
 
 
-def recognize(table: ibis.Table | Mapping[str, ibis.Table], /, **arguments: Unpack[RecognizeArguments]) -> Any:
+def recognize(
+    table: ibis.Table | Mapping[str, ibis.Table],
+    /,
+    *,
+    stream: bool | Literal["in order"] = False,
+    **arguments: Unpack[RecognizeArguments],
+) -> Any:
     """Find rows of an Ibis table that match a pattern; see `rowpattern.recognize` for arguments and errors.
 
     Args:
         table: the table, of any backend, or a mapping of its name to it. It is read as Arrow, as a whole, and
             answered here.
+        stream: as for `rowpattern.recognize`.
         arguments: those of `rowpattern.recognize`. A condition may be an expression of Ibis, over this table or
             deferred (`_.price < _.price.lag()`), or a function of the table that gives one; it is computed by Ibis's
             default backend over the partitions, in order.
@@ -48,5 +55,5 @@ def recognize(table: ibis.Table | Mapping[str, ibis.Table], /, **arguments: Unpa
         more = {key: IbisCondition(each) for key, each in expressions.items()}
         arguments["define"] = {**define, **more}
     rows = given.to_pyarrow()
-    answer = recognize_rows(rows if name is None else {name: rows}, **arguments)
-    return answer if arguments.get("stream") else ibis.memtable(answer)
+    answer = recognize_rows(rows if name is None else {name: rows}, stream=stream, **arguments)
+    return answer if stream else ibis.memtable(answer)

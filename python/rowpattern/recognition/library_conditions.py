@@ -88,8 +88,9 @@ class _PolarsExpression:
         import polars as pl
 
         check()
-        frame = self._data if table.kind == "polars" and isinstance(self._data, pl.DataFrame) else None
-        frame = pl.from_arrow(table.arrow()) if frame is None else frame
+        frame: Any = self._data
+        if table.kind != "polars" or not isinstance(frame, pl.DataFrame):
+            frame = pl.from_arrow(table.arrow())
         meta = self._expression.meta
         # An expression may name columns by a pattern.
         if not meta.has_multiple_outputs():

@@ -2,20 +2,45 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Callable, Literal
+from typing import TYPE_CHECKING, Any, Callable, Literal, overload
 
 from rowpattern.recognition.arguments import clause_of, given_conditions, table_of
 from rowpattern.sql import answer
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pyarrow as pa
+    from typing_extensions import Unpack
+
     from rowpattern._core import CancelToken
-    from rowpattern.recognition.arguments import AfterMatch, Conditions, Keys, Measures, RowsPerMatch, Subset
-    from rowpattern.sql import Parameters
+    from rowpattern.recognition.arguments import (
+        AfterMatch,
+        Conditions,
+        Keys,
+        Measures,
+        RecognizeArguments,
+        RowsPerMatch,
+        Subset,
+    )
+    from rowpattern.sql.kinds import Frame, Parameters, Streamed
     from rowpattern.sql.runtime.context import Progress
 
 __all__ = ["recognize"]
 
 
+@overload
+def recognize(data: Any, /, *, stream: Streamed, **arguments: Unpack[RecognizeArguments]) -> pa.RecordBatchReader: ...
+@overload
+def recognize(
+    data: Mapping[str, Frame], /, *, stream: Literal[False] = False, **arguments: Unpack[RecognizeArguments]
+) -> Frame: ...
+@overload
+def recognize(data: Frame, /, *, stream: Literal[False] = False, **arguments: Unpack[RecognizeArguments]) -> Frame: ...
+@overload
+def recognize(
+    data: Any, /, *, stream: bool | Literal["in order"] = False, **arguments: Unpack[RecognizeArguments]
+) -> Any: ...
 def recognize(
     data: Any,
     /,

@@ -21,8 +21,7 @@ from __future__ import annotations
 import math
 import numbers
 import sys
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Callable, Literal, Optional, Union, cast
+from typing import TYPE_CHECKING, Any, Callable, Literal, Optional, Union, cast, overload
 
 from rowpattern._core import CancelToken, QueryRun
 from rowpattern.config.process import get_config
@@ -32,10 +31,15 @@ from rowpattern.sql.first_use import module, query_module
 from rowpattern.sql.runtime.reports import report_end
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Protocol
+
+    import pyarrow as pa
+    from typing_extensions import Unpack
 
     from rowpattern.patterns import MatchIterator
     from rowpattern.sql.execute.explanation import Explanation
+    from rowpattern.sql.kinds import Frame, Parameters, QueryOptions, Streamed
     from rowpattern.sql.parse.clause_arguments import Question
     from rowpattern.sql.runtime.context import ExecutionContext, Progress
 
@@ -47,11 +51,8 @@ if TYPE_CHECKING:
         Union[bool, Callable[[Progress], object], None],
         Optional[str],
         Optional[CancelToken],
-        "Parameters",
+        Parameters,
     ]
-
-#: Values for `$name` by name, or for `?` in order.
-Parameters = Union[Mapping[str, Any], Sequence[Any], None]
 
 if TYPE_CHECKING:
 
@@ -67,6 +68,44 @@ if TYPE_CHECKING:
 __all__ = ["answer", "answered", "execution_context", "explain", "find_by_conditions", "match_recognize"]
 
 
+@overload
+def match_recognize(
+    sql: str, data: Frame, /, *, stream: Literal[False] = False, **options: Unpack[QueryOptions]
+) -> Frame: ...
+@overload
+def match_recognize(
+    sql: str,
+    data: Any = None,
+    /,
+    *,
+    stream: Streamed,
+    memory_limit_mb: float | None = None,
+    timeout_seconds: float | None = None,
+    threads: int | None = None,
+    progress: bool | Callable[[Progress], object] | None = None,
+    isolation: Literal["process"] | None = None,
+    time_zone: str | None = None,
+    cancel: CancelToken | None = None,
+    parameters: Parameters = None,
+    **tables: Any,
+) -> pa.RecordBatchReader: ...
+@overload
+def match_recognize(
+    sql: str,
+    data: Any = None,
+    /,
+    *,
+    stream: bool | Literal["in order"] = False,
+    memory_limit_mb: float | None = None,
+    timeout_seconds: float | None = None,
+    threads: int | None = None,
+    progress: bool | Callable[[Progress], object] | None = None,
+    isolation: Literal["process"] | None = None,
+    time_zone: str | None = None,
+    cancel: CancelToken | None = None,
+    parameters: Parameters = None,
+    **tables: Any,
+) -> Any: ...
 def match_recognize(
     sql: str,
     data: Any = None,

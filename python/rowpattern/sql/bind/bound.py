@@ -84,6 +84,7 @@ class TypedPlans:
 
     Attributes:
         values: those of the query's parameters, with which the plans are used; None where the clause has none.
+        used: the last plan that was used with these values, and what it is with them.
     """
 
     def __init__(self) -> None:
@@ -91,6 +92,7 @@ class TypedPlans:
         self._plans: dict[object, Any] = {}
         self._flights = SingleFlight()
         self.values: ParameterValues | None = None
+        self.used: tuple[object, Any] | None = None
 
     def for_values(self, values: ParameterValues) -> TypedPlans:
         """Return the same plans for other values of parameters."""
