@@ -95,6 +95,15 @@ def order(
     memory_limit_mb: Optional[float] = None,
     cancel: Union[CancelToken, QueryRun, None] = None,
 ) -> Optional[tuple[Optional[Column], Column]]: ...
+def latest_ends(
+    keys: _Numbers,
+    bounds: _Numbers,
+    *,
+    partitions: _Partitions = None,
+    timeout_seconds: Optional[float] = None,
+    memory_limit_mb: Optional[float] = None,
+    cancel: Union[CancelToken, QueryRun, None] = None,
+) -> Column: ...
 def _known_weight(value: object) -> Optional[int]: ...
 def _process_cache() -> PatternCache: ...
 def _check_column(column: object, name: str) -> bool: ...
@@ -204,6 +213,8 @@ class Pattern:
     def define(self) -> dict[str, str]: ...
     @property
     def memory_bytes(self) -> int: ...
+    def _rows_before(self) -> list[Optional[int]]: ...
+    def _layered(self, layers: int) -> Optional[Pattern]: ...
     def explain(self) -> str: ...
     def find_iter(
         self,
@@ -223,6 +234,8 @@ class Pattern:
         partitions: _Partitions = None,
         skip: _Skip = "past last row",
         threads: int = 1,
+        prefer: Literal["first", "longest"] = "first",
+        latest_ends: Any = None,
         timeout_seconds: Optional[float] = None,
         memory_limit_mb: Optional[float] = None,
         cancel: Union[CancelToken, QueryRun, None] = None,
@@ -367,6 +380,7 @@ class Spans:
 
 @final
 class Matches:
+    def _of_layers(self, pattern: Pattern) -> Matches: ...
     @property
     def number(self) -> Column: ...
     @property
@@ -439,6 +453,8 @@ class Conditions:
         memory_limit_mb: Optional[float] = None,
         cancel: Union[CancelToken, QueryRun, None] = None,
         compute: Optional[_Compute] = None,
+        prefer: Literal["first", "longest"] = "first",
+        latest_ends: Any = None,
     ) -> Matches: ...
     def find_iter(
         self,

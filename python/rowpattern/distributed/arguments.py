@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         rows_per_match: RowsPerMatch
         after_match: AfterMatch
         subset: Subset
+        within: str | None
 
 
 __all__ = ["Asked", "ClauseTexts", "asked"]
@@ -48,6 +49,7 @@ def asked(
     rows_per_match: RowsPerMatch = "one",
     after_match: AfterMatch = "past last row",
     subset: Subset = None,
+    within: str | None = None,
 ) -> Asked:
     """Return what is asked of a frame.
 
@@ -61,6 +63,6 @@ def asked(
         message = f"define[{next(iter(given))!r}] is no text, and other machines are sent texts only; write a text"
         raise UnsupportedQueryError(f'{message}, as in "price < PREV(price)"')
     clause = clause_of(
-        pattern, define, measures, partition_by, order_by, rows_per_match, after_match, subset, name, given
+        pattern, define, measures, partition_by, order_by, rows_per_match, after_match, subset, within, name, given
     )
     return Asked(clause, frame)

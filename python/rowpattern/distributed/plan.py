@@ -9,13 +9,14 @@ import pyarrow as pa
 
 from rowpattern.errors import QueryError, UnsupportedQueryError
 from rowpattern.sql import answer, execution_context
-from rowpattern.sql.execute.query import bound_clause, parsed_query, projected
+from rowpattern.sql.execute.query import bound_clause, parsed_query, projected, refuse_windows
 from rowpattern.sql.tables.answers import Answer, AnswerColumn
 from rowpattern.sql.text.source_location import error_at, nesting_limited
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from rowpattern.sql import Limits as QueryLimits
     from rowpattern.sql.bind.bound import BoundClause
     from rowpattern.sql.kinds import Parameters
     from rowpattern.sql.parse.clause import Clause
@@ -43,10 +44,14 @@ class Limits:
     parameters: Parameters = None
 
     @property
+    def _limits(self) -> QueryLimits:
+        # A task has one core.
+        return (self.memory_limit_mb, self.timeout_seconds, 1, None, self.time_zone, None, self.parameters, "first")
+
+    @property
     def context(self) -> ExecutionContext:
         """The limits of a query on this machine, which plans the others' work."""
-        limits = (self.memory_limit_mb, self.timeout_seconds, 1, None, self.time_zone, None, self.parameters)
-        return execution_context(*limits)
+        return execution_context(*self._limits)
 
     def answer(self, question: Question, rows: pa.Table | pa.RecordBatchReader, *, stream: bool = False) -> Any:
         """Answer the question over rows that hold whole partitions, with one thread: a task has one core.
@@ -59,8 +64,7 @@ class Limits:
         Raises:
             What `rowpattern.match_recognize` raises.
         """
-        limits = (self.memory_limit_mb, self.timeout_seconds, 1, None, self.time_zone, None, self.parameters)
-        return answer(question, rows, {}, limits, stream, None)
+        return answer(question, rows, {}, self._limits, stream, None)
 
 
 @dataclass(frozen=True)
@@ -146,6 +150,10 @@ def plan_query(question: Question, names: Sequence[str], field_of: Callable[[int
 
 
 def _only_clause(parsed: ParsedQuery) -> Clause:
+    refuse_windows(
+        parsed,
+        "a row pattern in a window cannot be spread; write MATCH_RECOGNIZE, or answer it by rowpattern.match_recognize",
+    )
     clause = parsed.clauses[-1] if parsed.clauses else None
     if clause is None or len(parsed.clauses) > 1 or parsed.projection is None or clause.table is None:
         message = (

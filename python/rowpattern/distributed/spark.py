@@ -95,8 +95,8 @@ def recognize(
         memory_limit_mb: as for `match_recognize`.
         timeout_seconds: as for `match_recognize`.
         parameters: as for `match_recognize`.
-        arguments: pattern, define, measures, partition_by (which there must be), order_by, rows_per_match, after_match
-            and subset, as for `rowpattern.recognize`; conditions are texts.
+        arguments: pattern, define, measures, partition_by (which there must be), order_by, rows_per_match, after_match,
+            subset and within, as for `rowpattern.recognize`; conditions are texts.
 
     Returns:
         what `match_recognize` returns for the clause with these parts.

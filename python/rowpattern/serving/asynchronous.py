@@ -57,6 +57,7 @@ async def match_recognize_async(
     time_zone: str | None = None,
     cancel: CancelToken | None = None,
     parameters: Parameters = None,
+    prefer: Literal["first", "longest"] = "first",
     **tables: Any,
 ) -> Any: ...
 async def match_recognize_async(
@@ -70,6 +71,7 @@ async def match_recognize_async(
     progress: bool | Callable[[Progress], object] | None = None,
     isolation: Literal["process"] | None = None,
     time_zone: str | None = None,
+    prefer: Literal["first", "longest"] = "first",
     cancel: CancelToken | None = None,
     parameters: Parameters = None,
     **tables: Any,
@@ -88,6 +90,7 @@ async def match_recognize_async(
         progress: as for `match_recognize`; a function is called in the query's thread.
         isolation: as for `match_recognize`.
         time_zone: as for `match_recognize`.
+        prefer: as for `match_recognize`.
         cancel: as for `match_recognize`, besides the task.
         parameters: as for `match_recognize`.
         tables: as for `match_recognize`.
@@ -115,7 +118,9 @@ async def match_recognize_async(
         print(asyncio.run(main()).to_pylist())
     """
     token = CancelToken(cancel)
-    context = execution_context(memory_limit_mb, timeout_seconds, threads, progress, time_zone, token, parameters)
+    context = execution_context(
+        memory_limit_mb, timeout_seconds, threads, progress, time_zone, token, parameters, prefer
+    )
     return await _answered_in_thread(lambda: answered(sql, data, tables, context, isolation), context, token)
 
 
@@ -137,6 +142,8 @@ async def recognize_async(
     rows_per_match: RowsPerMatch = "one",
     after_match: AfterMatch = "past last row",
     subset: Subset = None,
+    within: str | None = None,
+    prefer: Literal["first", "longest"] = "first",
     parameters: Parameters = None,
     memory_limit_mb: float | None = None,
     timeout_seconds: float | None = None,
@@ -158,6 +165,8 @@ async def recognize_async(
         rows_per_match: as for `recognize`.
         after_match: as for `recognize`.
         subset: as for `recognize`.
+        within: as for `recognize`.
+        prefer: as for `recognize`.
         parameters: as for `recognize`.
         memory_limit_mb: as for `match_recognize_async`.
         timeout_seconds: as for `match_recognize_async`.
@@ -177,14 +186,16 @@ async def recognize_async(
     Its threads and places are those of `match_recognize_async`.
     """
     token = CancelToken(cancel)
-    context = execution_context(memory_limit_mb, timeout_seconds, threads, progress, time_zone, token, parameters)
+    context = execution_context(
+        memory_limit_mb, timeout_seconds, threads, progress, time_zone, token, parameters, prefer
+    )
 
     def work() -> Any:
         # The first query of the process imports what queries need.
         name, table = table_of(data)
         given = given_conditions(define, table)
         clause = clause_of(
-            pattern, define, measures, partition_by, order_by, rows_per_match, after_match, subset, name, given
+            pattern, define, measures, partition_by, order_by, rows_per_match, after_match, subset, within, name, given
         )
         return answered(clause, table, {}, context, isolation, given)
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         time_zone: str | None
         cancel: CancelToken | None
         parameters: Parameters
+        prefer: Literal["first", "longest"]
 
 
 __all__ = ["Frame", "Parameters", "QueryOptions", "Streamed"]

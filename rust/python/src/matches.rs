@@ -22,10 +22,12 @@ use super::errors::out_of_memory;
 use super::ffi::{self, Column, Data};
 use super::limits::CallLimits;
 use super::numbers::{optional_number, place, whole};
+use super::pattern::Pattern;
 use super::sinks::{MatchesSink, SpansSink, trimmed};
 
 /// Where matches begin and end: one row a match, in the order in which they were found.
 #[pyclass(frozen, module = "rowpattern", sequence)]
+#[derive(Clone)]
 pub struct Spans {
     /// As in [`SpansSink`].
     partitions: Vec<(i64, i64)>,
@@ -123,6 +125,14 @@ pub struct Matches {
 #[catch_panics]
 #[pymethods]
 impl Matches {
+    /// Matches of a pattern that `Pattern._layered` gave, as those of the pattern from which it was made.
+    fn _of_layers(&self, pattern: &Pattern) -> Self {
+        let names: Arc<[String]> = pattern.compiled.variables.as_slice().into();
+        let own = |variable: &u8| (usize::from(*variable) % names.len().max(1)) as u8;
+        let variables = self.variables.iter().map(own).collect();
+        Self { spans: self.spans.clone(), variables, names, excluded: self.excluded.clone() }
+    }
+
     /// The number of each match in its partition, from 1; int64.
     #[getter]
     fn number(&self) -> PyResult<Column> {

@@ -55,8 +55,8 @@ async def main() -> None:
 asyncio.run(main())
 
 # What is wrong is refused.
-match_recognize(SQL, frame, threads="two")  # type: ignore[call-overload] # pyright: ignore
-recognize(frame)  # type: ignore[call-overload] # pyright: ignore
-recognize(frame, pattern="A", rows_per_match="every")  # type: ignore[call-overload] # pyright: ignore
-recognize(frame, pattern="A", after_match=("to first",))  # type: ignore[call-overload] # pyright: ignore
-recognize(frame, pattern="A", streams=True)  # type: ignore[call-overload] # pyright: ignore
+match_recognize(SQL, frame, threads="two")  # type: ignore[call-overload]
+recognize(frame)  # type: ignore[call-overload]
+recognize(frame, pattern="A", rows_per_match="every")  # type: ignore[call-overload]
+recognize(frame, pattern="A", after_match=("to first",))  # type: ignore[call-overload]
+recognize(frame, pattern="A", streams=True)  # type: ignore[call-overload]

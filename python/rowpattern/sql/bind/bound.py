@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rowpattern.sql.runtime.context import ExecutionContext
     from rowpattern.sql.text.source_location import SourceLocation
 
-__all__ = ["BoundClause", "BoundMeasure", "Condition", "Key", "TypedPlans"]
+__all__ = ["LAYER_MARK", "BoundClause", "BoundMeasure", "Condition", "Key", "TypedPlans", "Within"]
 
 # Tables of different types that one text is asked of.
 _MOST_PLANS = 16
@@ -55,6 +55,11 @@ class Key(Record):
         return f"{'DESC' if self.descending else 'ASC'} NULLS {'FIRST' if self.nulls_first else 'LAST'}"
 
 
+#: What stands between a variable's name and the number of the layer in which it is a variable of its own
+#: (`Pattern._layered`).
+LAYER_MARK = "\x01"
+
+
 class Condition(Record):
     """The condition of a primary variable.
 
@@ -69,6 +74,20 @@ class Condition(Record):
     location: SourceLocation
     prefilter: BoundExpression | None
     start: BoundExpression | None = None
+
+    @property
+    def called(self) -> str:
+        """The variable's name in the query."""
+        return self.variable.split(LAYER_MARK, maxsplit=1)[0]
+
+
+class Within(Record):
+    """The most that a match reaches, in the first key of ORDER BY: an expression that reads nothing."""
+
+    sql: str
+    text: str
+    location: SourceLocation
+    tree: Node
 
 
 class BoundMeasure(Record):
@@ -129,6 +148,7 @@ class BoundClause(Record):
 
     Attributes:
         rest: columns of the table that ALL ROWS PER MATCH shows behind the measures.
+        within: how far a match reaches at most; None where nothing says it.
         given: conditions that the caller's library computes: the name that it has for each, and the column that it is.
         plans: its expressions with types, for tables that were asked.
     """
@@ -144,6 +164,7 @@ class BoundClause(Record):
     pattern: str
     subset: dict[str, tuple[str, ...]]
     variables: tuple[str, ...]
+    within: Within | None = None
     given: tuple[tuple[str, str], ...] = ()
     plans: TypedPlans = field(default_factory=TypedPlans, compare=False)
 

@@ -12,9 +12,9 @@ from rowpattern.sql.runtime.context import ExecutionContext
 from rowpattern.sql.runtime.threads import available_cores
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-__all__ = ["parse_texts"]
+__all__ = ["parse_texts", "write_trees"]
 
 # Texts in one call: the statement has a parameter for each.
 _MOST_TEXTS = 64
@@ -34,15 +34,33 @@ def parse_texts(texts: Sequence[str], context: ExecutionContext | None = None) -
     Raises:
         QueryLimitError: the time of the query was over.
     """
+    found: list[dict[str, Any]] = []
+    for trees in _asked("json_serialize_sql(?, skip_null := true, skip_empty := true)", texts, context):
+        found += map(json.loads, trees)
+    return found
+
+
+def write_trees(statements: Sequence[dict[str, Any]], context: ExecutionContext | None = None) -> list[str]:
+    """Return the SQL of each statement of a tree as `parse_texts` gives it, as DuckDB writes it.
+
+    Whoever executes it has to read it again and compare: DuckDB does not quote names of functions.
+
+    Raises:
+        QueryLimitError: the time of the query was over.
+    """
+    trees = [json.dumps({"error": False, "statements": [each]}) for each in statements]
+    return [text for texts in _asked("json_deserialize_sql(?::JSON)", trees, context) for text in texts]
+
+
+def _asked(call: str, texts: Sequence[str], context: ExecutionContext | None) -> Iterator[list[Any]]:
+    """Give what a function makes of some texts at a time."""
     if context is None:
         performance = get_config().performance
         threads = min(available_cores(), performance.max_workers)
         context = ExecutionContext(performance.max_memory_mb, math.inf, threads=threads)
-    found: list[dict[str, Any]] = []
     for first in range(0, len(texts), _MOST_TEXTS):
         some = list(texts[first : first + _MOST_TEXTS])
-        calls = ", ".join(["json_serialize_sql(?, skip_null := true, skip_empty := true)"] * len(some))
+        calls = ", ".join([call] * len(some))
         with database(context) as using:
-            ((*trees,),) = using.rows(f"SELECT {calls}", some, quick=sum(map(len, some)) <= _LONG)
-        found += map(json.loads, trees)
-    return found
+            ((*answers,),) = using.rows(f"SELECT {calls}", some, quick=sum(map(len, some)) <= _LONG)
+        yield answers

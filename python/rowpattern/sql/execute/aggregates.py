@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from rowpattern.errors import QueryError, QueryLimitError
 from rowpattern.sql.arrow.arrays import from_numpy
+from rowpattern.sql.arrow.casting import appended
 from rowpattern.sql.arrow.chunks import take_values
 from rowpattern.sql.bind.references import MatchNumber, RowClassifier
 from rowpattern.sql.execute.items import Items, Shown
@@ -162,8 +163,7 @@ class _Aggregation:
         """Return values at places, of which the one behind the last is that of an aggregate over no rows."""
         if place is None:
             return values
-        both = pa.chunked_array([*values.chunks, *of_nothing.cast(values.type).chunks], values.type)
-        found = take_values(self._context, both, place)
+        found = take_values(self._context, appended(values, of_nothing), place)
         return found if isinstance(found, pa.ChunkedArray) else pa.chunked_array([found])
 
 

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from rowpattern.errors import QueryError, QueryLimitError
 from rowpattern.sql.arrow.arrays import from_numpy, from_texts
+from rowpattern.sql.arrow.casting import appended
 from rowpattern.sql.arrow.categories import is_ordered, of_ranks
 from rowpattern.sql.execute.bounded import project_bounded
 from rowpattern.sql.execute.engine_columns import engine_column, query_column
@@ -145,8 +146,16 @@ class Rounds:
             raise
         except QueryError:
             values, known = self._one_by_one(expression, arrays, asked, using)
-        made = engine_column(values, expression.type)
-        return made.combine_chunks() if made.num_chunks != 1 else made.chunk(0), known
+        return _engine_array(values, expression), known
+
+    def computed(self, expression: RoundExpression, arguments: Sequence[pa.Array]) -> pa.Array:
+        """Compute an expression for requests, all of which are wanted.
+
+        Raises:
+            QueryError: one cannot be computed.
+        """
+        values = self._values(expression, arguments, self._database.in_zone(expression.zone))
+        return _engine_array(values, expression)
 
     def _one_by_one(
         self, expression: RoundExpression, arrays: list[pa.Array], asked: int, using: Database
@@ -172,7 +181,7 @@ class Rounds:
             known[asked:] = False
         if is_ordered(values.type) and not is_ordered(more.type):
             more = of_ranks(pa.chunked_array([pa.nulls(count - asked, pa.int32())]), values.type, [])
-        return pa.chunked_array([*values.chunks, *more.cast(values.type).chunks], values.type), from_numpy(known)
+        return appended(values, more), from_numpy(known)
 
     def _values(
         self, expression: RoundExpression, arrays: Sequence[pa.Array], using: Database, *, tried: bool = False
@@ -250,6 +259,11 @@ class Rounds:
         """Return one number for each row of each request; they ascend as both do."""
         found: Integers = number * self._rows.count + np.asarray(place)
         return found
+
+
+def _engine_array(values: pa.ChunkedArray, expression: RoundExpression) -> pa.Array:
+    made = engine_column(values, expression.type)
+    return made.combine_chunks() if made.num_chunks != 1 else made.chunk(0)
 
 
 def _listed(rows: pa.Array) -> tuple[Integers, pa.Array]:

@@ -29,6 +29,7 @@ from rowpattern.sql.execute.query import (
     named_after,
     parsed_query,
     projected,
+    refuse_windows,
     tables_of,
     zone_around,
 )
@@ -78,6 +79,11 @@ def stream_query(
 ) -> pa.RecordBatchReader:
     """Answer a query as it is read; see `rowpattern.match_recognize`."""
     parsed = parsed_query(question, context)
+    refuse_windows(
+        parsed,
+        "a row pattern in a window is not answered as a stream: each row's answer goes to what is around the window; "
+        "leave out stream, or write MATCH_RECOGNIZE",
+    )
     if len(parsed.clauses) != 1:
         location = parsed.clauses[1].location if parsed.clauses else None
         message = (

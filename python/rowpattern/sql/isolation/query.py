@@ -94,6 +94,7 @@ class _Query:
                 "begun": context.begun,
                 "threads": context.threads,
                 "time_zone": context.time_zone,
+                "prefer": context.prefer,
                 "parameters": None if context.parameters is None else context.parameters.encoded(),
                 "progress": bool(context.progress),
                 "explain": explain,

@@ -11,7 +11,7 @@ from collections import Counter
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from rowpattern.errors import QuerySyntaxError
+from rowpattern.errors import QuerySyntaxError, UnsupportedQueryError
 from rowpattern.sql.duckdb.names import check_name, quoted
 from rowpattern.sql.duckdb.parser import parse_texts
 from rowpattern.sql.parse.clause import Clause, Definition, GivenCondition, Measure, RowsShown, Skip, TextPiece
@@ -57,6 +57,7 @@ class ClauseArguments(Record):
         skip: where the search goes on; the variable as the caller writes it.
         subset: union variables with their variables.
         table: the name of the table; None where it has none.
+        within: how far a match reaches; None where nothing says it.
         given: variables whose conditions the caller's library computes, each with what to show for it.
     """
 
@@ -69,6 +70,7 @@ class ClauseArguments(Record):
     skip: Skip = ("past last row", "")
     subset: tuple[tuple[str, tuple[str, ...]], ...] = ()
     table: str | None = None
+    within: str | None = None
     given: tuple[tuple[str, str], ...] = ()
 
     @cached_property
@@ -119,6 +121,7 @@ class Layout(Record):
     measures: list[PlacedArgument]
     skip: list[PlacedArgument]
     pattern: PlacedArgument
+    within: list[PlacedArgument]
     subset: list[PlacedArgument]
     define: list[PlacedArgument]
     given: list[PlacedArgument]
@@ -155,6 +158,7 @@ def _laid_out(arguments: ClauseArguments) -> Layout:
     skip = writer.arguments[first:]
     writer.insert("\n    PATTERN (").argument("pattern", arguments.pattern).insert(")")
     pattern = writer.arguments[-1]
+    within = listed("WITHIN", [] if arguments.within is None else [("within", "", arguments.within, "")], False)
     subset = listed(
         "SUBSET",
         [(_item("subset", name), f"{_written(name)} = (", ", ".join(of), ")") for name, of in arguments.subset],
@@ -168,7 +172,7 @@ def _laid_out(arguments: ClauseArguments) -> Layout:
     )
     define, given = conditions[: len(arguments.define)], conditions[len(arguments.define) :]
     text = writer.insert("\n)").text()
-    return Layout(text, piece, partition_by, order_by, measures, skip, pattern, subset, define, given)
+    return Layout(text, piece, partition_by, order_by, measures, skip, pattern, within, subset, define, given)
 
 
 def _item(part: str, name: str) -> str:
@@ -215,6 +219,12 @@ class _ArgumentsParser:
         shown = tuple(each.name for each in self._layout.given)
         parameters = find_parameters(self._text, shown)
         written = clause.expressions()
+        for each in written:
+            if each.subqueries:
+                message = (
+                    "a subquery cannot stand in an argument: there are no tables but one; give its value in parameters"
+                )
+                raise error_at(message, each.subqueries[0].location, UnsupportedQueryError)
         if written:
             composed = expressions_text(self._text, written, {each.begin: each.name for each in parameters})
             (tree,) = parse_texts([composed.text], context)
@@ -269,6 +279,7 @@ class _ArgumentsParser:
                 for (name, _), placed in zip(arguments.define, layout.define, strict=True)
             ],
             end=len(self._text),
+            within=next((self._reader(placed).expression() for placed in layout.within), None),
             given=[
                 GivenCondition(self._variable(name), name, self._location(placed))
                 for (name, _), placed in zip(arguments.given, layout.given, strict=True)
@@ -342,6 +353,7 @@ def _named_texts(arguments: ClauseArguments) -> list[tuple[str, str]]:
     found += [(_item("measures", name), text) for name, text in arguments.measures]
     found += [(_item("define", name), text) for name, text in arguments.define]
     found += [("the name of a variable in define", name) for name, _ in (*arguments.define, *arguments.given)]
+    found += [] if arguments.within is None else [("within", arguments.within)]
     found += [("subset", each) for name, members in arguments.subset for each in (name, *members)]
     return [*found, ("after_match[1]", arguments.skip[1])]
 

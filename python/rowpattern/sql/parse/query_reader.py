@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rowpattern.errors import UnsupportedQueryError
 from rowpattern.sql.duckdb.functions import AROUND_CLAUSES, TABLE_FUNCTIONS, WINDOWS
 from rowpattern.sql.duckdb.names import lowered
-from rowpattern.sql.expression.nodes import Call, Literal, Node, Opaque, Parameter, Star, children
+from rowpattern.sql.expression.nodes import Argument, Call, Literal, Node, Opaque, Parameter, Star, children
 from rowpattern.sql.expression.read import Fields, TreeReader
 from rowpattern.sql.records import Record
 from rowpattern.sql.text.source_location import candidates
@@ -20,6 +20,7 @@ from rowpattern.sql.text.source_location import candidates
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from rowpattern.sql.parse.window import WindowMarks
     from rowpattern.sql.text.composed import Composed
     from rowpattern.sql.text.source_location import SourceLocation
 
@@ -78,9 +79,18 @@ class QueryReader(TreeReader):
         parameters: in no order.
     """
 
-    def __init__(self, text: Composed, check: Callable[[], None] = lambda: None) -> None:
-        """Take the text that was parsed, and what raises an error where time is over."""
+    def __init__(
+        self, text: Composed, check: Callable[[], None] = lambda: None, marks: WindowMarks | None = None
+    ) -> None:
+        """Take the text that was parsed.
+
+        Args:
+            text: it knows what stands where in the query.
+            check: called now and then; it raises an error where time is over.
+            marks: what calls over windows with row patterns have become in the text, where there are some.
+        """
         super().__init__(text, check)
+        self._marks = marks
         self.tables: list[TableRead] = []
         self.made: list[str] = []
         self.may_need_zone = False
@@ -321,6 +331,9 @@ class QueryReader(TreeReader):
 
     # Expressions that stand around clauses only.
 
+    def _own_name(self, name: str, arguments: list[Argument], keys: Fields) -> str:  # noqa: ARG002 - nothing to refuse
+        return name
+
     def _more_functions(self) -> frozenset[str]:
         return WINDOWS | AROUND_CLAUSES | {"unnest"}
 
@@ -329,7 +342,11 @@ class QueryReader(TreeReader):
         path = keys.take("qualified_name")
         if path is not None and path.get("path") != [name]:
             raise self.unknown("a window function with a schema", keys)
-        self._check_function(str(name), operator=False, keys=keys)
+        marked = None if self._marks is None else self._marks.read(name)
+        if marked is not None:
+            name = marked.name
+        if marked is None or not marked.measure:
+            self._check_function(str(name), operator=False, keys=keys)
         for argument in keys.nodes("arguments"):
             self._argument(argument, str(name))
         self._expressions(keys, "partitions", "children")
