@@ -482,9 +482,9 @@ class _Writer:
             given.append(_NOTHING)
             arguments.append(_OF_NOTHING)
         key = (node, self._zone)
-        found = self._compiler.combinations(key, lambda: self._expression(node, arguments))
-        if found is not None:
-            return self._combined(found, kind, list(by_place))
+        combined = self._compiler.combinations(key, lambda: self._expression(node, arguments))
+        if combined is not None:
+            return self._combined(combined, kind, list(by_place))
         number = self._compiler.expression(key, lambda: self._expression(node, arguments))
         return ("computed", kind, number, tuple(given))
 
@@ -525,8 +525,8 @@ class _Writer:
         tree: Node = node.tree
         aggregate = arguments[0] if len(arguments) == 1 else None
         if isinstance(aggregate, RoundAggregate) and self._zone in {aggregate.zone, self._compiler.base_zone}:
-            # Together with the aggregate, so that no value between them has to have a type of Arrow's. What nothing is known of
-            # to have a zone can be computed in that of the aggregate.
+            # Together with the aggregate, so that no value between them has to have a type of Arrow's. What is not
+            # known to have a zone can be computed in that of the aggregate.
             call = self._compiler.typed_aggregate(aggregate.name).whole.tree
             assert call is not None  # noqa: S101 - aggregates have one
             inside = {id(each): call for each in leaves(tree)}
