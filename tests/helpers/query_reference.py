@@ -18,7 +18,7 @@ from __future__ import annotations
 import decimal
 import itertools
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import reference
 from query_types import FUNCTIONS, KINDS, NAMES, Kind, order_key
@@ -57,7 +57,7 @@ class Query:
     names: dict[str, str] = field(default_factory=dict)
     within: Any = None
     within_text: str = ""
-    prefer: str = "first"
+    prefer: Literal["first", "longest"] = "first"
 
     def members(self, variable: str) -> set[str]:
         return set(self.subset.get(variable, (variable,)))
@@ -399,7 +399,7 @@ def scan(query: Query, rows: list[Row]) -> Iterator[tuple[int, int, reference.Ma
         if query.within is None or not way:
             return True
         first, last = rows[search.start]["o"], rows[search.start + len(way) - 1]["o"]
-        return abs(last - first) <= query.within
+        return bool(abs(last - first) <= query.within)
 
     search = Search(len(rows), holds)
     while search.start < len(rows):

@@ -125,7 +125,7 @@ def plan_query(question: Question, names: Sequence[str], field_of: Callable[[int
         raise error_at(message, clause.location, UnsupportedQueryError)
     bound = bound_clause(parsed, clause, list(dict.fromkeys(names)), context)
     keys = (*bound.partition_by, *bound.order_by)
-    places = [location for _, location in clause.partition_by] + [key.location for key in clause.order_by]
+    places = [key.location for key in clause.partition_by] + [key.location for key in clause.order_by]
     for key, location in zip(keys, places):
         if key.column is None:
             message = f"{key.name} is computed, which is not done before rows are spread; make it a column first"
@@ -136,14 +136,15 @@ def plan_query(question: Question, names: Sequence[str], field_of: Callable[[int
         twice = next(name for name in names if name in read and list(names).count(name) > 1)
         raise error_at(f"the frame has two columns {twice}; give each a name of its own", clause.location, QueryError)
     rows = pa.schema([field_of(at).with_name(names[at]) for at in positions])
-    for key, (_, location) in zip(bound.partition_by, clause.partition_by):
-        if pa.types.is_nested(rows.field(key.name).type):
-            message = f"PARTITION BY cannot compare values of the type {rows.field(key.name).type}"
+    for key, location in zip(bound.partition_by, places):
+        kind = rows.field(key.column or "").type
+        if pa.types.is_nested(kind):
+            message = f"PARTITION BY cannot compare values of the type {kind}"
             raise error_at(f"{message}; make a column of its parts first", location, UnsupportedQueryError)
     return Plan(
         rows=rows,
         positions=positions,
-        partition_by=tuple(key.name for key in bound.partition_by),
+        partition_by=tuple(key.column or "" for key in bound.partition_by),
         answer=limits.answer(question, rows.empty_table(), stream=True).schema,
         passed_on=_passed_on(parsed, bound),
     )
@@ -167,11 +168,12 @@ def _only_clause(parsed: ParsedQuery) -> Clause:
 def _passed_on(parsed: ParsedQuery, bound: BoundClause) -> tuple[str | None, ...]:
     """Say for each column of the answer which column of the row it is, if it is one."""
     one_row = bound.rows_shown == "one row"
-    keys = [key.name for key in bound.partition_by]
-    if not one_row:
-        keys += [name for name in dict.fromkeys(key.name for key in bound.order_by) if name not in keys]
     nothing = pa.nulls(0)
-    columns = [AnswerColumn(name, nothing, name) for name in keys]
+    columns = [AnswerColumn(key.name, nothing, key.column) for key in bound.partition_by]
+    if not one_row:
+        partitioned = {key.column for key in bound.partition_by}
+        ordered = [name for name in dict.fromkeys(key.name for key in bound.order_by) if name not in partitioned]
+        columns += [AnswerColumn(name, nothing, name) for name in ordered]
     columns += [AnswerColumn(measure.name, nothing) for measure in bound.measures]
     columns += [AnswerColumn(name, nothing, name) for name in bound.rest]
     return tuple(column.origin for column in projected(parsed, Answer(columns)).columns)

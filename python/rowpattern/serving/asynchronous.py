@@ -99,7 +99,7 @@ async def match_recognize_async(
         what `match_recognize` returns. There is no `stream`: a reader is read by threads of the caller's.
 
     Raises:
-        What `match_recognize` raises.
+        RowPatternError: what `match_recognize` raises.
         asyncio.CancelledError: the task was cancelled.
 
     The threads are four for each query that works at once, and 8 at least, however many tasks wait. The first query of

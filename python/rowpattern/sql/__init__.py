@@ -293,7 +293,8 @@ def explain(
         tables: as for `match_recognize`.
 
     Raises:
-        What `match_recognize` raises. A clause over a subquery is explained after that subquery was run.
+        RowPatternError: what `match_recognize` raises. A clause over a subquery is explained when that subquery was
+            run.
     """
     explain_query = module("execute.explanation").explained
     context = execution_context(memory_limit_mb, timeout_seconds, threads, None, time_zone, cancel, parameters, prefer)

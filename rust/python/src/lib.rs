@@ -35,6 +35,7 @@ mod order;
 mod panics;
 mod pattern;
 mod pattern_methods;
+mod pickling;
 mod placed_texts;
 mod process_cache;
 mod query_run;
@@ -92,6 +93,8 @@ mod _core {
     use super::panics::for_tests::ask;
     #[pymodule_export]
     use super::pattern::Pattern;
+    #[pymodule_export]
+    use super::pickling::{restore_column, restore_match, restore_matches, restore_spans};
     #[pymodule_export]
     use super::placed_texts::placed_texts;
 

@@ -20,9 +20,11 @@ use super::arguments::variable;
 use super::cancel_argument::{Cancel, account};
 use super::errors::out_of_memory;
 use super::ffi::{self, Column, Data};
+use super::hooks::hooks;
 use super::limits::CallLimits;
 use super::numbers::{optional_number, place, whole};
 use super::pattern::Pattern;
+use super::pickling::{Reduced, reduced};
 use super::sinks::{MatchesSink, SpansSink, trimmed};
 
 /// Where matches begin and end: one row a match, in the order in which they were found.
@@ -42,6 +44,17 @@ impl From<SpansSink> for Spans {
 }
 
 impl Spans {
+    /// Of columns that fit together.
+    pub fn from_columns(partitions: Vec<(i64, i64)>, start: ScalarBuffer<i64>, end: ScalarBuffer<i64>) -> Self {
+        Self { partitions, start, end }
+    }
+
+    /// How many rows all matches have, a row in two of them counted twice.
+    pub fn matched_rows(&self) -> Option<usize> {
+        let mut rows = self.start.iter().zip(self.end.iter()).map(|(&start, &end)| end - start);
+        usize::try_from(rows.try_fold(0_i64, i64::checked_add)?).ok()
+    }
+
     fn numbers(&self) -> impl Iterator<Item = i64> {
         self.partitions.iter().flat_map(|&(_, matches)| 1..=matches)
     }
@@ -94,6 +107,10 @@ impl Spans {
             return Err(PyIndexError::new_err(format!("match {index} of {length}")));
         }
         Ok((self.start[at as usize], self.end[at as usize]))
+    }
+
+    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<Reduced<'py>> {
+        reduced(py, "restore_spans", (self.partition()?, self.start()?, self.end()?))
     }
 
     fn __repr__(&self) -> String {
@@ -245,6 +262,21 @@ impl Matches {
         self.spans.start.len()
     }
 
+    fn __iter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        hooks(slf.py())?.iterate_spans.bind(slf.py()).call1((slf,))
+    }
+
+    /// The first matches as a table; notebooks show it.
+    fn _repr_html_<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        hooks(slf.py())?.display.bind(slf.py()).call1((slf, "html"))
+    }
+
+    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<Reduced<'py>> {
+        let classifier = Column::new(Data::Variables(self.variables.clone(), Arc::clone(&self.names)));
+        let excluded = self.excluded.clone().map(|flags| Column::new(Data::Flags(flags)));
+        reduced(py, "restore_matches", (self.spans.clone(), classifier, excluded))
+    }
+
     fn __repr__(&self) -> String {
         format!("<rowpattern.Matches: {} matches of {} rows>", self.spans.start.len(), self.variables.len())
     }
@@ -261,6 +293,16 @@ impl Matches {
 }
 
 impl Matches {
+    /// Of columns that fit together.
+    pub fn from_columns(
+        spans: Spans,
+        variables: ScalarBuffer<u8>,
+        names: Arc<[String]>,
+        excluded: Option<ScalarBuffer<u8>>,
+    ) -> Self {
+        Self { spans, variables, names, excluded }
+    }
+
     /// Computes a number for each match or row within limits, without the interpreter's lock; -1 where there is none.
     fn numbers_within(
         &self,
@@ -393,6 +435,10 @@ impl MatchedRows {
 
     fn __len__(&self) -> usize {
         self.matches.get().variables.len()
+    }
+
+    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<Reduced<'py>> {
+        reduced(py, "restore_rows", (&self.matches,))
     }
 
     fn __repr__(&self) -> String {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
+use rowpattern_core::automaton::ACCEPT;
 use rowpattern_core::budget::Budget;
 use rowpattern_macros::catch_panics;
 
@@ -99,6 +100,32 @@ impl Pattern {
         text
     }
 
+    /// The automaton, for drawings: for each position its variable and whether it is excluded; what a match can begin with
+    /// at a partition's first row, and elsewhere; what may follow each position, most preferred first; whether a match may
+    /// end behind each where the partition ends. The end of a match is -1. None where there are more positions.
+    #[expect(clippy::type_complexity, reason = "a tuple of Python's")]
+    fn _automaton(
+        &self,
+        most_positions: usize,
+    ) -> Option<(Vec<(&str, bool)>, Vec<i64>, Vec<i64>, Vec<Vec<i64>>, Vec<bool>)> {
+        let automaton = &self.compiled.automaton;
+        if automaton.positions.len() > most_positions {
+            return None;
+        }
+        let names = &self.compiled.variables;
+        let positions = automaton.positions.iter();
+        let positions = positions.map(|at| (names[usize::from(at.variable)].as_str(), at.excluded)).collect();
+        let numbers = |list: &[u32]| list.iter().map(|&at| if at == ACCEPT { -1 } else { i64::from(at) }).collect();
+        let followers = (0..automaton.positions.len() as u32).map(|at| numbers(automaton.followers(at))).collect();
+        let [first, elsewhere] = &automaton.start;
+        Some((positions, numbers(first), numbers(elsewhere), followers, automaton.accepts_at_end.clone()))
+    }
+
+    /// The automaton as a drawing; notebooks show it.
+    fn _repr_svg_<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        hooks(slf.py())?.display.bind(slf.py()).call1((slf, "svg"))
+    }
+
     /// Iterates over the matches, found a few thousand rows ahead of what is asked for.
     ///
     /// Args:
@@ -159,7 +186,7 @@ impl Pattern {
     }
 
     /// Finds all matches, as columns. Arguments, errors and cost are those of `find_iter` without conditions; limits
-    /// count the whole call and what it returns. And:
+    /// count the whole call and what it returns.
     ///
     /// Args:
     ///     threads: the most threads that work on it, where there are some 100,000 rows for each, and no more than four for

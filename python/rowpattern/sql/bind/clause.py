@@ -50,6 +50,7 @@ def bind(clause: Clause, names: Sequence[str], check: Callable[[], None]) -> Bou
     rest = () if one_row else tuple(name for name in names if name not in shown_keys)
     bound = replace(bound, rest=rest)
     others = set() if one_row else {key.column for key in bound.order_by if key.column is not None} | set(rest)
+    _check_key_names(clause, bound, others)
     _check_names(bound, {*keys, *others})
     if one_row and not bound.partition_by and not bound.measures:
         message = "the answer would have no column; add MEASURES, PARTITION BY, or ALL ROWS PER MATCH"
@@ -73,7 +74,7 @@ def bind_parts(
     _check_exclusion(clause, pattern)
     scope = Scope(columns, variables, References() if references is None else references, check)
     partition_by = tuple(
-        bind_key(expression, location, scope, "PARTITION BY") for expression, location in clause.partition_by
+        bind_key(key.expression, key.location, scope, "PARTITION BY", name=key.name) for key in clause.partition_by
     )
     order_by = tuple(
         bind_key(key.expression, key.location, scope, "ORDER BY", key.descending, key.nulls_first)
@@ -172,6 +173,7 @@ def bind_key(  # noqa: PLR0917 - two callers
     what: str,
     descending: bool = False,
     nulls_first: bool = False,
+    name: str | None = None,
 ) -> Key:
     """Look up the names of an expression over one row; `what` is what it stands in, for errors.
 
@@ -180,7 +182,17 @@ def bind_key(  # noqa: PLR0917 - two callers
     """
     node, reads = row_expression(written, scope, location, what)
     column = reads[0] if isinstance(node, Column) else None
-    return Key(column or written.text, column, sql_of(node), reads, descending, nulls_first, location, node)
+    return Key(name or column or written.text, column, sql_of(node), reads, descending, nulls_first, location, node)
+
+
+def _check_key_names(clause: Clause, bound: BoundClause, others: set[str]) -> None:
+    """Check that names which PARTITION BY gives are those of no other column of the answer."""
+    taken = {name.lower() for name in others}
+    for written, key in zip(clause.partition_by, bound.partition_by):
+        if key.name.lower() in taken and written.name is not None:
+            message = f"the answer would have two columns {written.name}; give the key another name"
+            raise error_at(message, written.location, QueryError)
+        taken.add(key.name.lower())
 
 
 def _within(clause: Clause, scope: Scope) -> Within | None:

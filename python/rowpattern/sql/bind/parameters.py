@@ -80,7 +80,7 @@ def with_types(clause: Clause, values: ParameterValues) -> Clause:
         clause,
         pattern=pattern.text,
         pattern_source=pattern,
-        partition_by=[(source(key), location) for key, location in clause.partition_by],
+        partition_by=[replace(key, expression=source(key.expression)) for key in clause.partition_by],
         order_by=[replace(key, expression=source(key.expression)) for key in clause.order_by],
         measures=[replace(each, expression=source(each.expression)) for each in clause.measures],
         define=[replace(each, condition=source(each.condition)) for each in clause.define],

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import TYPE_CHECKING, Any
 
+from rowpattern.pictures.automaton import automaton_svg
 from rowpattern.sql.bind.references import Aggregate, Classifier, MatchNumber, RowExists, RunningAggregate, Value
 from rowpattern.sql.duckdb.connection import database
 from rowpattern.sql.execute.placement import placements
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
+    from rowpattern.patterns import Pattern
     from rowpattern.sql.bind.bound import BoundClause, Key
     from rowpattern.sql.bind.references import BoundExpression, Reference
     from rowpattern.sql.execute.placement import Placements
@@ -35,14 +38,23 @@ class Explanation(Record):
     Attributes:
         text: all of it.
         steps: what was done, with rows and seconds, where the query was run.
+        patterns: the row pattern of each clause, compiled, inner clauses first.
     """
 
     text: str
     steps: tuple[Step, ...]
+    patterns: tuple[Pattern, ...]
 
     def __str__(self) -> str:
         """Return the text."""
         return self.text
+
+    def svg(self) -> str:
+        """Return a drawing of the automaton of each clause's row pattern, one below the other."""
+        return automaton_svg(self.patterns)
+
+    def _repr_html_(self) -> str:
+        return f"<div>{self.svg()}<pre>{escape(self.text)}</pre></div>"
 
 
 @nesting_limited("query")
@@ -63,6 +75,7 @@ def explained(
         else:
             seen = [(clause, tables[clause.table or ""], None) for clause in parsed.clauses]
         bounds = [running.bound(clause, table) for clause, table, _ in seen]
+    patterns = [bound.compiled() for bound in bounds]
     for (clause, table, sorted_rows), bound in zip(seen, bounds):
         with database(context) as using:
             placed = placements(bound, table, using)
@@ -75,7 +88,7 @@ def explained(
     lines.append(_around(parsed))
     if analyze:
         lines += ["steps", *("  " + line for line in _steps(context.steps))]
-    return Explanation("\n".join(lines), tuple(context.steps) if analyze else ())
+    return Explanation("\n".join(lines), tuple(context.steps) if analyze else (), tuple(patterns))
 
 
 def _clause(  # noqa: PLR0917 - used once

@@ -22,7 +22,9 @@ from rowpattern.sql.parse.parser import check_text, parse, result_name
 from rowpattern.sql.planning import planned
 from rowpattern.sql.runtime.imports import imported
 from rowpattern.sql.tables.answers import Answer, AnswerColumn, as_kind, plain_integers, restored
+from rowpattern.sql.tables.foreign import is_file_name
 from rowpattern.sql.tables.inputs import Table, common_kind, only_table
+from rowpattern.sql.tables.pandas_index import with_index_levels
 from rowpattern.sql.tables.reading import table_reader
 from rowpattern.sql.text.source_location import candidates, error_at, nesting_limited
 
@@ -124,7 +126,8 @@ def tables_of(
         read_one: takes a table and what to call it in errors; each table is read once.
 
     Raises:
-        QueryError: there is none of that name, or a name is no text.
+        QueryError: there is none of that name, or a name is no text, or one table was given for several names or for
+            that of a file.
         TypeError: what was given is no table, or nothing was given by name and more than one needed.
     """
     given: dict[str, tuple[str, Any]] = {}
@@ -136,7 +139,9 @@ def tables_of(
         given[lowered(name)] = (name, value)
     if data is not None and given:
         raise TypeError("give one table by its place or several by name, not both")
-    one = None if data is None else read_one(data, "data")
+    if data is not None:
+        _check_one_table(parsed)
+    one = None if data is None else read_one(with_index_levels(data, parsed.sql), "data")
     found: dict[str, _Read] = {}
     read: dict[str, _Read] = {}
     for name, location in parsed.tables.items():
@@ -148,9 +153,26 @@ def tables_of(
             raise error_at(message, location, QueryError)
         own, value = given[lowered(name)]
         if own not in read:
-            read[own] = read_one(value, own)
+            read[own] = read_one(with_index_levels(value, parsed.sql), own)
         found[name] = read[own]
     return found
+
+
+def _check_one_table(parsed: ParsedQuery) -> None:
+    """Check that a query over one table has one name for it, and that this is no file's.
+
+    Raises:
+        QueryError: it has another; a query never reads files, and which of several tables is meant is not known.
+    """
+    names = {lowered(name): (name, location) for name, location in parsed.tables.items()}
+    for name, location in names.values():
+        if is_file_name(name):
+            message = f"{name} is the name of a file, and a query reads no files; give the table another name"
+            raise error_at(message, location, QueryError)
+    if len(names) > 1:
+        (first, _), (second, location), *_ = names.values()
+        message = f"the query reads the tables {first} and {second}, and one table was given; give each by its name"
+        raise error_at(f"{message}, as in match_recognize(sql, {first}=..., {second}=...)", location, QueryError)
 
 
 def projected(parsed: ParsedQuery, answer: Answer) -> Answer:

@@ -34,10 +34,10 @@ def call_words(tokens: Sequence[Token], marks: Mapping[str, str]) -> list[tuple[
     for at, (token, behind, opening) in enumerate(zip(tokens, tokens[1:], tokens[2:])):
         if token.word in SEMANTICS_WORDS and behind.is_name and opening.is_sign("("):
             words[at + 1], begins[at + 1] = [token.word], token.begin
-    for name, at in _words_about_nulls(tokens):
+    for called, at in _words_about_nulls(tokens):
         changes.append((tokens[at].begin, tokens[at + 1].end, ""))
         if tokens[at].word == "IGNORE":
-            words.setdefault(name, []).append(IGNORE_NULLS)
+            words.setdefault(called, []).append(IGNORE_NULLS)
     for at, of_name in words.items():
         name = "".join(marks[word] for word in of_name) + tokens[at].text.lower()
         changes.append((begins.get(at, tokens[at].begin), tokens[at].end, quoted(name)))

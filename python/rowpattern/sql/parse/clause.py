@@ -23,6 +23,7 @@ __all__ = [
     "Measure",
     "OrderKey",
     "OuterTables",
+    "PartitionKey",
     "RowsShown",
     "Skip",
     "Subquery",
@@ -74,6 +75,14 @@ class ExpressionSource(Record, frozen=False):
     text: str
     node: Node = field(default_factory=lambda: Constant("NULL_LITERAL"))
     subqueries: tuple[Subquery, ...] = ()
+
+
+class PartitionKey(Record):
+    """An expression of PARTITION BY, and the name that it gets in the answer; None where it gets none."""
+
+    expression: ExpressionSource
+    location: SourceLocation
+    name: str | None = None
 
 
 class Measure(Record):
@@ -187,7 +196,7 @@ class Clause(Record, frozen=False):
     source: TextPiece
     table: str | None
     source_name: str | None
-    partition_by: list[tuple[ExpressionSource, SourceLocation]]
+    partition_by: list[PartitionKey]
     order_by: list[OrderKey]
     measures: list[Measure]
     rows_shown: RowsShown
@@ -213,7 +222,7 @@ class Clause(Record, frozen=False):
 
     def expressions(self) -> list[ExpressionSource]:
         """Return all its expressions."""
-        keys = [expression for expression, _ in self.partition_by] + [key.expression for key in self.order_by]
+        keys = [key.expression for key in self.partition_by] + [key.expression for key in self.order_by]
         if self.within is not None:
             keys.append(self.within)
         return keys + [each.expression for each in self.measures] + [each.condition for each in self.define]

@@ -25,11 +25,11 @@ from rowpattern.sql.text.source_location import SourceLocation, error_at, nestin
 from rowpattern.sql.text.tokens import Token, closing_brackets, tokens_of
 
 if TYPE_CHECKING:
-    from rowpattern.sql.parse.clause import ExpressionSource, OrderKey
+    from rowpattern.sql.parse.clause import ExpressionSource, OrderKey, PartitionKey
     from rowpattern.sql.runtime.context import ExecutionContext
     from rowpattern.sql.text.argument_text import PlacedArgument
 
-__all__ = ["ClauseArguments", "Question", "parse_arguments"]
+__all__ = ["ClauseArguments", "Question", "parse_arguments", "question_text"]
 
 _ROWS_SHOWN: dict[RowsShown, str] = {
     "one row": "ONE ROW PER MATCH",
@@ -125,6 +125,11 @@ class Layout(Record):
     subset: list[PlacedArgument]
     define: list[PlacedArgument]
     given: list[PlacedArgument]
+
+
+def question_text(question: Question) -> str:
+    """Return a query's text, or the text that arguments are laid out in."""
+    return question if isinstance(question, str) else question.layout.text
 
 
 def _laid_out(arguments: ClauseArguments) -> Layout:
@@ -326,9 +331,9 @@ class _ArgumentReader(ClauseReader):
         # No part of a clause follows.
         return False
 
-    def partition_keys(self) -> list[tuple[ExpressionSource, SourceLocation]]:
+    def partition_keys(self) -> list[PartitionKey]:
         """Read keys of PARTITION BY."""
-        return self._ended(self._list(self._key))
+        return self._ended(self._list(self._partition_key))
 
     def order_keys(self) -> list[OrderKey]:
         """Read keys of ORDER BY."""

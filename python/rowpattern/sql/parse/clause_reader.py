@@ -14,6 +14,7 @@ from rowpattern.sql.parse.clause import (
     ExpressionSource,
     Measure,
     OrderKey,
+    PartitionKey,
     RowsShown,
     Skip,
     TextPiece,
@@ -133,7 +134,7 @@ class ClauseReader:
         Raises:
             QuerySyntaxError: it is wrong; the message shows where and what was expected.
         """
-        partition_by = self._list(self._key) if self._take_words("PARTITION", "BY") else []
+        partition_by = self._list(self._partition_key) if self._take_words("PARTITION", "BY") else []
         order_by = self._list(self._order_key) if self._take_words("ORDER", "BY") else []
         measures = self._list(self._measure) if self._take_words("MEASURES") else []
         rows_shown = self._rows_shown()
@@ -225,9 +226,14 @@ class ClauseReader:
         subqueries = find_subqueries(self._sql, self._tokens, self._closing, begin, end)
         return ExpressionSource(first, last, " ".join(self._sql[first:last].split()), subqueries=subqueries)
 
-    def _key(self) -> tuple[ExpressionSource, SourceLocation]:
+    def _partition_key(self) -> PartitionKey:
         location = self._location()
-        return self._written(*self._skip_expression(), "expected an expression"), location
+        begin, end = self._skip_expression()
+        name = None
+        if end - begin > 2 and self._tokens[end - 2].word == "AS" and self._tokens[end - 1].is_name:  # noqa: PLR2004
+            name = self._tokens[end - 1].text
+            end -= 2
+        return PartitionKey(self._written(begin, end, "expected an expression"), location, name)
 
     def _order_key(self) -> OrderKey:
         location = self._location()

@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from rowpattern.sql.duckdb.names import lowered
-from rowpattern.sql.parse.clause import ExpressionSource
+from rowpattern.sql.parse.clause import ExpressionSource, PartitionKey
 from rowpattern.sql.text.source_location import SourceLocation
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def name_outer_columns(clause: Clause, outer: OuterTables, sql: str, tokens: Seq
     clause.outer = outer
     clause.table = None
     keys = [
-        (ExpressionSource(begin, end, f"{table}.{column}"), SourceLocation(sql, begin))
+        PartitionKey(ExpressionSource(begin, end, f"{table}.{column}"), SourceLocation(sql, begin))
         for (table, column), (begin, end) in columns.items()
     ]
     clause.partition_by = [*keys, *clause.partition_by]

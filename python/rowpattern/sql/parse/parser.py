@@ -279,15 +279,15 @@ class _QueryParser:
         statement: dict[str, Any] = {}
         texts_around: list[str] = []
         steps: dict[int | None, tuple[WindowStep, ...]] = {}
-        for number, each, tree in zip(
+        for number, piece, tree in zip(
             (*self._sources, *map(step_number, self._subqueries), None), around, trees, strict=True
         ):
-            statement = self._query(each, tree)
+            statement = self._query(piece, tree)
             own: tuple[WindowStep, ...] = ()
-            written_text = each.composed.text
+            written_text = piece.composed.text
             if self._windows:
                 written_text, own = imported("rowpattern.sql.parse.window_texts").split_at_windows(
-                    each.composed,
+                    piece.composed,
                     statement,
                     self._windows,
                     self._marks,

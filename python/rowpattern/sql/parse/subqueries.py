@@ -76,7 +76,7 @@ def with_constants(clause: Clause, constants: Mapping[int, Sequence[Node]]) -> C
 
     return replace(
         clause,
-        partition_by=[(changed(expression), location) for expression, location in clause.partition_by],
+        partition_by=[replace(key, expression=changed(key.expression)) for key in clause.partition_by],
         order_by=[replace(key, expression=changed(key.expression)) for key in clause.order_by],
         measures=[replace(each, expression=changed(each.expression)) for each in clause.measures],
         define=[replace(each, condition=changed(each.condition)) for each in clause.define],

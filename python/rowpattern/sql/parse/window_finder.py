@@ -255,7 +255,7 @@ class _WindowFinder:
         own = reader.keys()
         if base is not None and own.partition_by:
             message = f"this window extends {base.text} and so has its PARTITION BY; leave this one out"
-            raise error_at(message, own.partition_by[0][1], QuerySyntaxError)
+            raise error_at(message, own.partition_by[0].location, QuerySyntaxError)
         if base is not None and own.order_by and keys.order_by:
             message = f"this window extends {base.text}, which has an ORDER BY already; leave this one out"
             raise error_at(message, own.order_by[0].location, QuerySyntaxError)
