@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from typing_extensions import Unpack
 
-    from rowpattern.patterns import MatchIterator
+    from rowpattern.patterns import Pattern
     from rowpattern.sql.execute.explanation import Explanation
     from rowpattern.sql.kinds import Frame, Parameters, QueryOptions, Streamed
     from rowpattern.sql.parse.clause_arguments import Question
@@ -309,21 +309,25 @@ def explain(
 
 
 def find_by_conditions(  # noqa: PLR0917 - one caller, the core
-    pattern: Any,
+    asked: tuple[Literal["find_iter", "match", "spans", "count"], int | None, Literal["first", "longest"]],
+    pattern: Pattern,
     rows: Any,
     conditions: Any,
     partitions: Any,
     skip: Any,
-    timeout_seconds: float | None,
-    memory_limit_mb: float | None,
-    cancel: CancelToken | None,
-) -> MatchIterator:
-    """Find matches by conditions over named columns; `Pattern.find_iter` calls it."""
-    find_iter = module("execute.named_conditions").find_iter
-    context = execution_context(memory_limit_mb, timeout_seconds, None, None, None, cancel)
+    limits: tuple[float | None, float | None, CancelToken | None],
+) -> Any:
+    """Find matches by conditions over named columns; methods of `Pattern` call it.
+
+    Returns:
+        what the method gives; in place of spans matches, where conditions depend on the match.
+    """
+    find = module("execute.named_conditions").find
+    method, threads, prefer = asked
+    timeout_seconds, memory_limit_mb, cancel = limits
+    context = execution_context(memory_limit_mb, timeout_seconds, threads, None, None, cancel, prefer=prefer)
     with context.admitted():
-        found: MatchIterator = find_iter(pattern, rows, conditions, partitions, skip, context)
-        return found
+        return find(method, pattern, rows, conditions, partitions, skip, context)
 
 
 def _take_given(context: ExecutionContext, given: Mapping[str, GivenCondition] | None, isolation: str | None) -> None:
