@@ -47,7 +47,8 @@ from rowpattern.errors import (
 )
 from rowpattern.match_spans import MatchSpan
 from rowpattern.pictures.series import plot
-from rowpattern.serving.asynchronous import match_recognize_async
+from rowpattern.recognition.recognize import recognize
+from rowpattern.serving.asynchronous import match_recognize_async, recognize_async
 from rowpattern.serving.warm_up import warm_up
 from rowpattern.sql import explain, match_recognize
 
@@ -88,5 +89,7 @@ __all__ = [
     "match_recognize",
     "match_recognize_async",
     "plot",
+    "recognize",
+    "recognize_async",
     "warm_up",
 ]

@@ -20,7 +20,6 @@ import rowpattern
 from rowpattern import QueryLimitError, match_recognize
 from rowpattern.production_config import reload, reset_config
 from rowpattern.sql.runtime.admission import query_figures
-from rowpattern.sql.runtime.ownership import owned_kinds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -148,16 +147,6 @@ def test_reading_objects_ends_at_the_limit(value: str) -> None:
     with pytest.raises(QueryLimitError):
         match_recognize(sql, frame, timeout_seconds=0.05)
     assert time.perf_counter() - begun < 2.5
-
-
-def test_what_duckdb_holds_after_large_queries_is_released() -> None:
-    match_recognize(AROUND, prices())
-    resting = owned_kinds().count("DuckDBPyConnection")
-    assert resting
-    for _ in range(3):
-        match_recognize(AROUND, prices(1_200_000))
-    # Their connections were closed with them.
-    assert owned_kinds().count("DuckDBPyConnection") <= resting
 
 
 def test_a_cold_burst_is_answered_once_planned() -> None:

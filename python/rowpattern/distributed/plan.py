@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from rowpattern.errors import QueryError, UnsupportedQueryError
 from rowpattern.sql import match_recognize
-from rowpattern.sql.execute.query import bound_clause, parsed_query, projected
+from rowpattern.sql.execute.query import bound_clause, parsed_query, projected, refuse_windows
 from rowpattern.sql.tables.answers import Answer, AnswerColumn
 from rowpattern.sql.text.source_location import error_at, nesting_limited
 
@@ -142,6 +142,10 @@ def plan_query(sql: str, names: Sequence[str], field_of: Callable[[int], pa.Fiel
 
 def _only_clause(sql: str) -> tuple[ParsedQuery, Clause]:
     parsed = parsed_query(sql)
+    refuse_windows(
+        parsed,
+        "a row pattern in a window cannot be spread; write MATCH_RECOGNIZE, or answer it by rowpattern.match_recognize",
+    )
     clause = parsed.clauses[-1] if parsed.clauses else None
     if clause is None or len(parsed.clauses) > 1 or parsed.projection is None or clause.table is None:
         message = (

@@ -1,4 +1,4 @@
-"""`match_recognize_async`: queries awaited in asyncio, which end with their tasks."""
+"""`match_recognize_async` and `recognize_async`: queries awaited in asyncio, which end with their tasks."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rowpattern._core import CancelToken
 from rowpattern.config.process import get_config
+from rowpattern.recognition.arguments import clause_of, table_of
 from rowpattern.sql import answered, execution_context
 
 if TYPE_CHECKING:
@@ -17,9 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import ThreadPoolExecutor
 
-    from rowpattern.sql.runtime.context import Progress
+    from rowpattern.recognition.arguments import AfterMatch, Conditions, Keys, Measures, RowsPerMatch, Subset
+    from rowpattern.sql import Parameters
+    from rowpattern.sql.runtime.context import ExecutionContext, Progress
 
-__all__ = ["match_recognize_async"]
+__all__ = ["match_recognize_async", "recognize_async"]
 
 # Threads for each query that works at once: one that makes way for others keeps its thread.
 _THREADS_A_PLACE = 4
@@ -40,6 +43,7 @@ async def match_recognize_async(
     isolation: Literal["process"] | None = None,
     time_zone: str | None = None,
     cancel: CancelToken | None = None,
+    parameters: Parameters = None,
     **tables: Any,
 ) -> Any:
     """Answer a query as `match_recognize` does, in a thread, while the event loop goes on.
@@ -57,6 +61,7 @@ async def match_recognize_async(
         isolation: as for `match_recognize`.
         time_zone: as for `match_recognize`.
         cancel: as for `match_recognize`, besides the task.
+        parameters: as for `match_recognize`.
         tables: as for `match_recognize`.
 
     Returns:
@@ -81,11 +86,79 @@ async def match_recognize_async(
 
         print(asyncio.run(main()).to_pylist())
     """
+    token = CancelToken(cancel)
+    context = execution_context(memory_limit_mb, timeout_seconds, threads, progress, time_zone, token, parameters)
+    return await _answered_in_thread(lambda: answered(sql, data, tables, context, isolation), context, token)
+
+
+async def recognize_async(
+    data: Any,
+    /,
+    *,
+    pattern: str,
+    define: Conditions = None,
+    measures: Measures = None,
+    partition_by: Keys = None,
+    order_by: Keys = None,
+    rows_per_match: RowsPerMatch = "one",
+    after_match: AfterMatch = "past last row",
+    subset: Subset = None,
+    parameters: Parameters = None,
+    memory_limit_mb: float | None = None,
+    timeout_seconds: float | None = None,
+    threads: int | None = None,
+    progress: bool | Callable[[Progress], object] | None = None,
+    isolation: Literal["process"] | None = None,
+    time_zone: str | None = None,
+    cancel: CancelToken | None = None,
+) -> Any:
+    """Answer as `recognize` does, in a thread, while the event loop goes on; it ends with its task.
+
+    Args:
+        data: as for `recognize`.
+        pattern: as for `recognize`.
+        define: as for `recognize`.
+        measures: as for `recognize`.
+        partition_by: as for `recognize`.
+        order_by: as for `recognize`.
+        rows_per_match: as for `recognize`.
+        after_match: as for `recognize`.
+        subset: as for `recognize`.
+        parameters: as for `recognize`.
+        memory_limit_mb: as for `match_recognize_async`.
+        timeout_seconds: as for `match_recognize_async`.
+        threads: as for `match_recognize_async`.
+        progress: as for `match_recognize_async`.
+        isolation: as for `match_recognize_async`.
+        time_zone: as for `match_recognize_async`.
+        cancel: as for `match_recognize_async`.
+
+    Returns:
+        what `recognize` returns without `stream`.
+
+    Raises:
+        What `recognize` raises.
+        asyncio.CancelledError: the task was cancelled.
+
+    Its threads and places are those of `match_recognize_async`.
+    """
+    token = CancelToken(cancel)
+    context = execution_context(memory_limit_mb, timeout_seconds, threads, progress, time_zone, token, parameters)
+
+    def work() -> Any:
+        # The first query of the process imports what queries need.
+        name, table = table_of(data)
+        clause = clause_of(pattern, define, measures, partition_by, order_by, rows_per_match, after_match, subset, name)
+        return answered(clause, table, {}, context, isolation)
+
+    return await _answered_in_thread(work, context, token)
+
+
+async def _answered_in_thread(answer: Callable[[], Any], context: ExecutionContext, token: CancelToken) -> Any:
+    """Have a query answered in a thread; `token` ends it where the task is cancelled."""
     import asyncio
 
-    token = CancelToken(cancel)
-    context = execution_context(memory_limit_mb, timeout_seconds, threads, progress, time_zone, token)
-    work = _threads.submit(copy_context().run, answered, sql, data, tables, context, isolation)
+    work = _threads.submit(copy_context().run, answer)
     if work is None:
         raise context.no_place_error("full")
     future = asyncio.wrap_future(work)

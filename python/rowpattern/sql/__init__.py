@@ -21,7 +21,8 @@ from __future__ import annotations
 import math
 import numbers
 import sys
-from typing import TYPE_CHECKING, Any, Callable, Literal, cast
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Callable, Literal, Optional, Union, cast
 
 from rowpattern._core import CancelToken, QueryRun
 from rowpattern.config.process import get_config
@@ -33,9 +34,24 @@ from rowpattern.sql.runtime.reports import report_end
 if TYPE_CHECKING:
     from rowpattern.patterns import MatchIterator
     from rowpattern.sql.execute.explanation import Explanation
+    from rowpattern.sql.parse.clause_arguments import Question
     from rowpattern.sql.runtime.context import ExecutionContext, Progress
 
-__all__ = ["explain", "match_recognize"]
+    #: What `execution_context` takes.
+    Limits = tuple[
+        Optional[float],
+        Optional[float],
+        Optional[int],
+        Union[bool, Callable[[Progress], object], None],
+        Optional[str],
+        Optional[CancelToken],
+        "Parameters",
+    ]
+
+#: Values for `$name` by name, or for `?` in order.
+Parameters = Union[Mapping[str, Any], Sequence[Any], None]
+
+__all__ = ["answer", "answered", "execution_context", "explain", "find_by_conditions", "match_recognize"]
 
 
 def match_recognize(
@@ -51,6 +67,7 @@ def match_recognize(
     isolation: Literal["process"] | None = None,
     time_zone: str | None = None,
     cancel: CancelToken | None = None,
+    parameters: Parameters = None,
     **tables: Any,
 ) -> Any:
     """Answer a query with MATCH_RECOGNIZE (ISO/IEC 9075-2, 7.6).
@@ -85,6 +102,12 @@ def match_recognize(
             machine never matters. Columns of a table keep their own zone in the answer; timestamps that are computed
             have the one that they were computed in.
         cancel: a token by which another thread ends the query: the caller gets control within 0.1 s.
+        parameters: values for `$name`, by name, or for `?` and `$1`, in order. They may stand wherever an expression
+            may, in the clause and around it, and as bounds of quantifiers (`A{$n}`, `A{?,5}`) and offsets of
+            navigation, where they are whole numbers from 0 on. A value is None, a bool, an int of 128 bits, a float,
+            str, bytes, Decimal, date, time, datetime (with a zone or without), timedelta or UUID, or a list or a dict
+            of such, and has the type that DuckDB gives it; a text is also what it stands beside. Values are never part
+            of a text that is read, and plans are kept without them, but for bounds and offsets.
         tables: tables by the names that the query has for them.
 
     Returns:
@@ -100,9 +123,10 @@ def match_recognize(
 
     Raises:
         QuerySyntaxError, PatternSyntaxError: the text is wrong; the message shows where.
-        QueryError: a name is unknown, or an expression cannot be computed, or needs a time zone where its columns have
-            different ones and `time_zone` is not given, or an interval of the answer has months; in a stream also that
-            a file, a dataset, a relation or a lazy frame cannot be read, with the library's error as the cause.
+        QueryError: a name is unknown, a parameter has no value, or a value no parameter; or an expression cannot be
+            computed, or needs a time zone where its columns have different ones and `time_zone` is not given, or an
+            interval of the answer has months; in a stream also that a file, a dataset, a relation or a lazy frame
+            cannot be read, with the library's error as the cause.
         UnknownVariableError: a variable is named that the pattern does not have.
         UnsupportedQueryError: the query is right, and cannot be answered here.
         QueryLimitError: it took too long, too much memory, or more than the disk for temporary files has; the caller
@@ -123,34 +147,49 @@ def match_recognize(
     The query sees the tables that it is given and nothing else: no file, no network, no variable of the caller. Takes
     time linear in the rows where they are in order already, O(n log n) otherwise, and what DuckDB takes for the rest.
     """
+    limits = (memory_limit_mb, timeout_seconds, threads, progress, time_zone, cancel, parameters)
+    return answer(sql, data, tables, limits, stream, isolation)
+
+
+def answer(  # noqa: PLR0917 - the arguments of `match_recognize`
+    question: Question,
+    data: Any,
+    tables: dict[str, Any],
+    limits: Limits,
+    stream: bool | Literal["in order"],
+    isolation: str | None,
+) -> Any:
+    """Answer a question, as `match_recognize` does, within what `execution_context` takes as `limits`."""
     query_module()
     # Imports do not count in the query's time.
     stream_query = module("execute.stream").stream_query if stream else None
-    context = execution_context(memory_limit_mb, timeout_seconds, threads, progress, time_zone, cancel)
+    context = execution_context(*limits)
     if stream_query is None:
-        return answered(sql, data, tables, context, isolation)
+        return answered(question, data, tables, context, isolation)
     isolated = _isolated(isolation)
     if stream is not True and stream != "in order":
         raise ConfigurationError(f'stream is {stream!r}; allowed are True, False and "in order"')
     if isolated:
         raise ConfigurationError('isolation="process" answers whole tables; leave out stream, or isolation')
     with context.admitted():
-        return stream_query(sql, data, tables, context, in_order=stream == "in order")
+        return stream_query(question, data, tables, context, in_order=stream == "in order")
 
 
-def answered(sql: str, data: Any, tables: dict[str, Any], context: ExecutionContext, isolation: str | None) -> Any:
-    """Answer a query over whole tables, when its turn has come."""
+def answered(
+    question: Question, data: Any, tables: dict[str, Any], context: ExecutionContext, isolation: str | None
+) -> Any:
+    """Answer a question over whole tables, when its turn has come."""
     answer = module("isolation").answer_isolated if _isolated(isolation) else query_module().answer_query
     failed: BaseException | None = None
     try:
         with context.admitted():
-            return answer(sql, data, tables, context)
+            return answer(question, data, tables, context)
     except BaseException as error:
         failed = error
         raise
     finally:
         context.run.end()
-        report_end(sql, context, failed)
+        report_end(question, context, failed)
         # The error's traceback has this frame.
         del failed
 
@@ -167,6 +206,7 @@ def explain(
     isolation: Literal["process"] | None = None,
     time_zone: str | None = None,
     cancel: CancelToken | None = None,
+    parameters: Parameters = None,
     **tables: Any,
 ) -> Explanation:
     """Say how a query is answered: where each condition is computed, the automaton, which columns cross, what it costs.
@@ -181,13 +221,15 @@ def explain(
         isolation: as for `match_recognize`.
         time_zone: as for `match_recognize`.
         cancel: as for `match_recognize`.
+        parameters: as for `match_recognize`.
         tables: as for `match_recognize`.
 
     Raises:
-        RowPatternError: what `match_recognize` raises. A clause over a subquery is explained after that subquery was run.
+        RowPatternError: what `match_recognize` raises. A clause over a subquery is explained after that subquery was
+            run.
     """
     explain_query = module("execute.explanation").explained
-    context = execution_context(memory_limit_mb, timeout_seconds, threads, None, time_zone, cancel)
+    context = execution_context(memory_limit_mb, timeout_seconds, threads, None, time_zone, cancel, parameters)
     if _isolated(isolation):
         explain_query = module("isolation").explain_isolated
     try:
@@ -233,6 +275,7 @@ def execution_context(  # noqa: PLR0917 - the arguments of `match_recognize`
     progress: bool | Callable[[Progress], object] | None,
     time_zone: str | None,
     cancel: CancelToken | None,
+    parameters: Parameters = None,
 ) -> ExecutionContext:
     """Make the context of a query by the arguments of `match_recognize` and the settings."""
     from rowpattern.sql.runtime.context import ExecutionContext
@@ -254,6 +297,8 @@ def execution_context(  # noqa: PLR0917 - the arguments of `match_recognize`
         time_zone=time_zone,
         run=QueryRun(cancel),
         cancellable=cancel is not None,
+        # Not before it is needed: it imports what queries need.
+        parameters=None if parameters is None else module("expression.parameters").ParameterValues(parameters),
     )
 
 

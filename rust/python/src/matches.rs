@@ -23,6 +23,7 @@ use super::ffi::{self, Column, Data};
 use super::hooks::hooks;
 use super::limits::CallLimits;
 use super::numbers::{optional_number, place, whole};
+use super::pattern::Pattern;
 use super::pickling::{Reduced, reduced};
 use super::sinks::{MatchesSink, SpansSink, trimmed};
 
@@ -141,6 +142,14 @@ pub struct Matches {
 #[catch_panics]
 #[pymethods]
 impl Matches {
+    /// Matches of a pattern that `Pattern._layered` gave, as those of the pattern from which it was made.
+    fn _of_layers(&self, pattern: &Pattern) -> Self {
+        let names: Arc<[String]> = pattern.compiled.variables.as_slice().into();
+        let own = |variable: &u8| (usize::from(*variable) % names.len().max(1)) as u8;
+        let variables = self.variables.iter().map(own).collect();
+        Self { spans: self.spans.clone(), variables, names, excluded: self.excluded.clone() }
+    }
+
     /// The number of each match in its partition, from 1; int64.
     #[getter]
     fn number(&self) -> PyResult<Column> {

@@ -1,6 +1,7 @@
 //! What can be done with a `Pattern` in Python.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
@@ -15,7 +16,7 @@ use super::iterator::MatchIterator;
 use super::limits::CallLimits;
 use super::matches::{Matches, Spans};
 use super::numbers::{optional_number, whole};
-use super::pattern::Pattern;
+use super::pattern::{Options, Pattern};
 use super::sinks::{MatchesSink, SpansSink};
 
 #[catch_panics]
@@ -57,6 +58,24 @@ impl Pattern {
             define.set_item(name, condition)?;
         }
         Ok(define)
+    }
+
+    /// For each primary variable the least number of rows of a match before one that is mapped to it; None where no
+    /// row can be.
+    fn _rows_before(&self) -> Vec<Option<usize>> {
+        self.compiled.automaton.rows_before()
+    }
+
+    /// The same pattern with variables of their own for each of a match's first rows, and for all further ones: `A`
+    /// becomes a union variable of `"A\x010"`, `"A\x011"`, ... None where these would be too many.
+    fn _layered(&self, py: Python<'_>, layers: usize) -> PyResult<Option<Self>> {
+        let Some(compiled) = self.compiled.layered(layers) else { return Ok(None) };
+        let each = |name: &String| (0..layers).map(|layer| format!("{name}\u{1}{layer}")).collect::<Vec<_>>();
+        let primary = self.compiled.variables.iter().map(|name| (name.clone(), each(name)));
+        let unions = self.options.subset.iter();
+        let unions = unions.map(|(name, members)| (name.clone(), members.iter().flat_map(each).collect()));
+        let options = Options { subset: primary.chain(unions).collect(), ..Options::default() };
+        Self::new(py, &self.text, options, Arc::new(compiled)).map(Some)
     }
 
     /// Bytes that this pattern holds now: matching fills tables, up to a limit.

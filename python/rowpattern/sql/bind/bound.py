@@ -15,11 +15,12 @@ if TYPE_CHECKING:
     from rowpattern.patterns import Pattern
     from rowpattern.sql.bind.references import BoundExpression
     from rowpattern.sql.expression.nodes import Node
+    from rowpattern.sql.expression.parameters import ParameterValues
     from rowpattern.sql.parse.clause import RowsShown, Skip
     from rowpattern.sql.runtime.context import ExecutionContext
     from rowpattern.sql.text.source_location import SourceLocation
 
-__all__ = ["BoundClause", "BoundMeasure", "Condition", "Key", "TypedPlans"]
+__all__ = ["LAYER_MARK", "BoundClause", "BoundMeasure", "Condition", "Key", "TypedPlans"]
 
 # Tables of different types that one text is asked of.
 _MOST_PLANS = 16
@@ -54,6 +55,11 @@ class Key(Record):
         return f"{'DESC' if self.descending else 'ASC'} NULLS {'FIRST' if self.nulls_first else 'LAST'}"
 
 
+#: What stands between a variable's name and the number of the layer in which it is a variable of its own
+#: (`Pattern._layered`).
+LAYER_MARK = "\x01"
+
+
 class Condition(Record):
     """The condition of a primary variable.
 
@@ -69,6 +75,11 @@ class Condition(Record):
     prefilter: BoundExpression | None
     start: BoundExpression | None = None
 
+    @property
+    def called(self) -> str:
+        """The variable's name in the query."""
+        return self.variable.split(LAYER_MARK, maxsplit=1)[0]
+
 
 class BoundMeasure(Record):
     """A measure and its name."""
@@ -79,12 +90,23 @@ class BoundMeasure(Record):
 
 
 class TypedPlans:
-    """What was found out about a clause's expressions for the types of a table's columns; kept with the clause."""
+    """What was found out about a clause's expressions for the types of a table's columns; kept with the clause.
+
+    Attributes:
+        values: those of the query's parameters, with which the plans are used; None where the clause has none.
+    """
 
     def __init__(self) -> None:
         """Begin without any."""
         self._plans: dict[object, Any] = {}
         self._flights = SingleFlight()
+        self.values: ParameterValues | None = None
+
+    def for_values(self, values: ParameterValues) -> TypedPlans:
+        """Return the same plans for other values of parameters."""
+        found = TypedPlans()
+        found._plans, found._flights, found.values = self._plans, self._flights, values
+        return found
 
     def get(self, key: object) -> Any:
         """Return what was put under a key; None where nothing was."""

@@ -15,6 +15,7 @@ from rowpattern.sql.bind.references import References
 from rowpattern.sql.bind.scope import Columns, Variables
 from rowpattern.sql.expression.nodes import Column
 from rowpattern.sql.expression.write import sql_of
+from rowpattern.sql.records import replace
 from rowpattern.sql.text.source_location import SourceLocation, error_at, pattern_error_at
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from rowpattern.patterns import Pattern
     from rowpattern.sql.parse.clause import Clause, Definition, ExpressionSource
 
-__all__ = ["bind", "bind_conditions", "compiled_pattern"]
+__all__ = ["bind", "bind_conditions", "bind_key", "bind_parts", "compiled_pattern"]
 
 
 def bind(clause: Clause, names: Sequence[str], check: Callable[[], None]) -> BoundClause:
@@ -40,17 +41,41 @@ def bind(clause: Clause, names: Sequence[str], check: Callable[[], None]) -> Bou
 
     Takes time linear in the clause and the number of columns.
     """
-    sql = clause.location.sql
-    columns = Columns(names, sql, clause.source_name)
+    bound = bind_parts(clause, Columns(names, clause.location.sql, clause.source_name), check)
+    one_row = clause.rows_shown == "one row"
+    keys = [key.name for key in bound.partition_by]
+    shown_keys = {key.column for key in (*bound.partition_by, *bound.order_by)}
+    rest = () if one_row else tuple(name for name in names if name not in shown_keys)
+    bound = replace(bound, rest=rest)
+    others = set() if one_row else {key.column for key in bound.order_by if key.column is not None} | set(rest)
+    _check_key_names(clause, bound, others)
+    _check_names(bound, {*keys, *others})
+    if one_row and not bound.partition_by and not bound.measures:
+        message = "the answer would have no column; add MEASURES, PARTITION BY, or ALL ROWS PER MATCH"
+        raise error_at(message, clause.location, QueryError)
+    return bound
+
+
+def bind_parts(
+    clause: Clause, columns: Columns, check: Callable[[], None], references: References | None = None
+) -> BoundClause:
+    """Look up all names of a clause, whatever columns its answer has; as `bind`.
+
+    Args:
+        clause: as it was read.
+        columns: those of the table before it.
+        check: called now and then; it raises an error where time is over.
+        references: what its expressions read is noted in these.
+    """
     pattern = compiled_pattern(clause)
     variables = Variables(pattern.variables, clause.subset)
     _check_exclusion(clause, pattern)
-    scope = Scope(columns, variables, check=check)
+    scope = Scope(columns, variables, References() if references is None else references, check)
     partition_by = tuple(
-        _key(key.expression, key.location, scope, "PARTITION BY", name=key.name) for key in clause.partition_by
+        bind_key(key.expression, key.location, scope, "PARTITION BY", name=key.name) for key in clause.partition_by
     )
     order_by = tuple(
-        _key(key.expression, key.location, scope, "ORDER BY", key.descending, key.nulls_first)
+        bind_key(key.expression, key.location, scope, "ORDER BY", key.descending, key.nulls_first)
         for key in clause.order_by
     )
     for definition in clause.define:
@@ -63,15 +88,14 @@ def bind(clause: Clause, names: Sequence[str], check: Callable[[], None]) -> Bou
         BoundMeasure(each.name, MeasureReader(scope, each.location, one_row).read(each.expression), each.location)
         for each in clause.measures
     )
-    keys = [key.name for key in partition_by]
-    shown_keys = {key.column for key in (*partition_by, *order_by)}
-    rest = () if one_row else tuple(name for name in names if name not in shown_keys)
-    bound = BoundClause(
+    if clause.skip[1] and variables.members(clause.skip[1]) is None:
+        raise variables.unknown(clause.skip[1], clause.skip_location)
+    return BoundClause(
         partition_by=partition_by,
         order_by=order_by,
         conditions=conditions,
         measures=measures,
-        rest=rest,
+        rest=(),
         rows_shown=clause.rows_shown,
         skip=clause.skip,
         skip_location=clause.skip_location,
@@ -79,15 +103,6 @@ def bind(clause: Clause, names: Sequence[str], check: Callable[[], None]) -> Bou
         subset=clause.subset,
         variables=pattern.variables,
     )
-    others = set() if one_row else {key.column for key in order_by if key.column is not None} | set(rest)
-    _check_key_names(clause, bound, others)
-    _check_names(bound, {*keys, *others})
-    if clause.skip[1] and variables.members(clause.skip[1]) is None:
-        raise variables.unknown(clause.skip[1], clause.skip_location)
-    if one_row and not partition_by and not measures:
-        message = "the answer would have no column; add MEASURES, PARTITION BY, or ALL ROWS PER MATCH"
-        raise error_at(message, clause.location, QueryError)
-    return bound
 
 
 def bind_conditions(
@@ -123,12 +138,13 @@ def compiled_pattern(clause: Clause) -> Pattern:
     try:
         return compile_pattern(clause.pattern, subset=clause.subset or None)
     except PatternSyntaxError as error:
-        raise pattern_error_at(error, clause.pattern, clause.pattern_location) from None
+        located = None if clause.pattern_source is None else clause.pattern_source.location
+        raise pattern_error_at(error, clause.pattern, clause.pattern_location, located) from None
     except PatternTooLargeError as error:
-        raise PatternTooLargeError(f"{error} (line {clause.pattern_location.line})") from None
+        raise PatternTooLargeError(clause.pattern_location.added_to(str(error))) from None
     except UnknownVariableError as error:
         location = next(iter(clause.subset_locations.values()))
-        raise UnknownVariableError(f"{error} (in SUBSET, line {location.line})\n{location.excerpt()}") from None
+        raise UnknownVariableError(location.added_to(f"SUBSET: {error}")) from None
     except ValueError as error:
         # A union variable that has a primary variable's name.
         raise error_at(f"SUBSET: {error}", next(iter(clause.subset_locations.values())), QueryError) from None
@@ -140,7 +156,7 @@ def _check_exclusion(clause: Clause, pattern: Pattern) -> None:
         raise error_at(message, clause.pattern_location, QueryError)
 
 
-def _key(  # noqa: PLR0917 - used here only
+def bind_key(  # noqa: PLR0917 - two callers
     written: ExpressionSource,
     location: SourceLocation,
     scope: Scope,
@@ -149,6 +165,11 @@ def _key(  # noqa: PLR0917 - used here only
     nulls_first: bool = False,
     name: str | None = None,
 ) -> Key:
+    """Look up the names of an expression over one row; `what` is what it stands in, for errors.
+
+    Raises:
+        QueryError: a column does not exist, or the expression reads more than one row.
+    """
     node, reads = row_expression(written, scope, location, what)
     column = reads[0] if isinstance(node, Column) else None
     return Key(name or column or written.text, column, sql_of(node), reads, descending, nulls_first, location, node)

@@ -147,6 +147,4 @@ class Variables:
         """Make the error for a variable that the pattern lacks, where also a name of `tables` could stand."""
         known = [*self._members, *difflib.get_close_matches(name.lower(), tables)]
         message = f"the pattern has no variable {name}; {candidates(name, known, 'variables')}"
-        if location is not None:
-            message += f" (line {location.line}, column {location.column})\n{location.excerpt()}"
-        return UnknownVariableError(message)
+        return UnknownVariableError(message if location is None else location.added_to(message))

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from rowpattern.sql.bind.bound import BoundClause, Key
     from rowpattern.sql.bind.references import BoundExpression, Reference
     from rowpattern.sql.execute.placement import Placements
+    from rowpattern.sql.execute.window_steps import AnsweredWindow
     from rowpattern.sql.parse.clause import Clause
+    from rowpattern.sql.parse.clause_arguments import Question
     from rowpattern.sql.parse.parser import ParsedQuery
     from rowpattern.sql.runtime.context import ExecutionContext, Step
     from rowpattern.sql.tables.inputs import Table
@@ -57,18 +59,19 @@ class Explanation(Record):
 
 @nesting_limited("query")
 def explained(
-    sql: str, data: Any, named: Mapping[str, Any], context: ExecutionContext, *, analyze: bool
+    question: Question, data: Any, named: Mapping[str, Any], context: ExecutionContext, *, analyze: bool
 ) -> Explanation:
     """Explain a query; see `rowpattern.explain`."""
-    parsed = parsed_query(sql, context)
+    parsed = parsed_query(question, context)
     tables = tables_of(parsed, data, named, table_reader(context))
     lines: list[str] = []
     patterns: list[Pattern] = []
-    if analyze or any(clause.table is None for clause in parsed.clauses):
+    windows: Sequence[AnsweredWindow] = ()
+    if analyze or parsed.windows or any(clause.table is None for clause in parsed.clauses):
         with database(context) as using:
             running = QueryExecution(parsed, tables, using, context)
             running.answer()
-        seen = running.answered
+        seen, windows = running.answered, running.windows.answered
     else:
         seen = [(clause, tables[clause.table or ""], None) for clause in parsed.clauses]
     for clause, table, sorted_rows in seen:
@@ -78,6 +81,10 @@ def explained(
             placed = placements(bound, table, using)
         lines += [f"clause {clause.number + 1} of {len(parsed.clauses)}"]
         lines += ["  " + line for line in _clause(parsed, clause, bound, table, sorted_rows, placed)]
+    for each in windows:
+        with database(context) as using:
+            placed = placements(each.window.bound, each.columns.seen, using)
+        lines += _window(parsed, each, placed)
     lines.append(_around(parsed))
     if analyze:
         lines += ["steps", *("  " + line for line in _steps(context.steps))]
@@ -93,7 +100,35 @@ def _clause(  # noqa: PLR0917 - used once
     placed: Placements,
 ) -> list[str]:
     source = parsed.sql[clause.source.begin : clause.source.end]
-    lines = [f"over {' '.join(source.split())}: {table.rows:,} rows of {len(table.names)} columns"]
+    return [
+        f"over {' '.join(source.split())}: {table.rows:,} rows of {len(table.names)} columns",
+        *_parts(parsed, bound, sorted_rows, placed),
+        f"cost: {_cost(bound, table.rows, placed.aggregates)}",
+    ]
+
+
+def _window(parsed: ParsedQuery, answered: AnsweredWindow, placed: Placements) -> list[str]:
+    window, columns = answered.window, answered.columns
+    written = next(each for each in answered.step.windows if each.number == window.number)
+    rows = columns.seen.rows
+    where = "" if written.name is not None else f" at line {written.clause.location.line}"
+    bounded = "ends before the partition" if window.bounded else "ends with the partition"
+    lines = [
+        f"a frame begins at each of {rows:,} rows, and {bounded}",
+        *_parts(parsed, window.bound, columns.was_sorted, placed),
+        "SEEK: a match may begin at any row of the frame" if window.seek else "INITIAL: a match begins at its row",
+    ]
+    cost = _cost(window.bound, rows, placed.aggregates)
+    if columns.frame_rows is not None:
+        what = "frames are bounded" if window.bounded else "with SEEK, PREV sees other rows from each row"
+        average = columns.frame_rows / max(1, rows)
+        cost += f"; each frame is matched by itself, as {what}: {rows:,} rows x {average:,.1f} rows of a frame at most"
+    return [f"window {written.name or 'without a name'}{where}", *("  " + line for line in [*lines, f"cost: {cost}"])]
+
+
+def _parts(parsed: ParsedQuery, bound: BoundClause, sorted_rows: bool | None, placed: Placements) -> list[str]:
+    """Describe what a clause and a window have in common."""
+    lines: list[str] = []
     for words, keys in (("PARTITION BY", bound.partition_by), ("ORDER BY", bound.order_by)):
         if keys:
             lines.append(f"{words} {', '.join(map(_key, keys))}")
@@ -110,11 +145,11 @@ def _clause(  # noqa: PLR0917 - used once
             own = placed.ways[f"DEFINE {variable}"]
             lines += _computed(f"{variable} AS", conditions[variable], own, parsed.sql, placed.aggregates)
     lines += bound.compiled().explain().split("\n")
-    lines.append(f"{bound.rows_shown.upper()} PER MATCH; AFTER MATCH SKIP {' '.join(bound.skip).strip().upper()}")
+    skip = " ".join(bound.skip).strip().upper()
+    lines.append(f"{bound.rows_shown.upper()} PER MATCH; AFTER MATCH SKIP {skip}")
     for measure in bound.measures:
         own = placed.ways.get(f"measure {measure.name}", [])
         lines += _computed(f"measure {measure.name}:", measure.expression, own, parsed.sql, placed.aggregates)
-    lines.append(f"cost: {_cost(bound, table.rows, placed.aggregates)}")
     return lines
 
 
@@ -191,8 +226,10 @@ def _cost(bound: BoundClause, rows: int, by_engine: AbstractSet[Aggregate]) -> s
 
 
 def _around(parsed: ParsedQuery) -> str:
-    if parsed.projection is not None:
+    if parsed.projection is not None or (parsed.shows_windows and parsed.windows[None][0].plain is not None):
         return "around it: nothing for DuckDB to do"
+    if parsed.windows:
+        return "around the windows: DuckDB runs what is before them and behind them, with their columns in a table"
     return "around the clauses: DuckDB runs the query, with the answers in their places"
 
 

@@ -21,9 +21,23 @@ if TYPE_CHECKING:
 __all__ = ["find_matches", "prepared"]
 
 
-def find_matches(bound: BoundClause, rows: OrderedPartitions, database: Database, context: ExecutionContext) -> Matches:
-    """Compute conditions and match. Takes time linear in the rows; see the core for memory."""
-    pattern = bound.compiled()
+def find_matches(
+    bound: BoundClause,
+    rows: OrderedPartitions,
+    database: Database,
+    context: ExecutionContext,
+    pattern: Pattern | None = None,
+) -> Matches:
+    """Compute conditions and match. Takes time linear in the rows; see the core for memory.
+
+    Args:
+        bound: the clause.
+        rows: the table.
+        database: the query's connection.
+        context: the limits of the query.
+        pattern: what is matched in the place of the clause's pattern; the clause's conditions are of its variables.
+    """
+    pattern = bound.compiled() if pattern is None else pattern
     with context.step("conditions", rows.count):
         given, search = prepared(
             pattern,

@@ -62,7 +62,7 @@ class Named(NamedTuple):
     @classmethod
     def condition(cls, condition: Condition, expression: BoundExpression) -> Named:
         """Name the condition of a variable, or what is known of it."""
-        return cls(f"DEFINE {condition.variable}", expression, condition.location)
+        return cls(f"DEFINE {condition.called}", expression, condition.location)
 
     @classmethod
     def measure(cls, measure: BoundMeasure) -> Named:

@@ -441,7 +441,12 @@ class TreeReader:
         raise self.refused(message, keys, UnsupportedQueryError)
 
     def _parameter(self, keys: Fields, _: str) -> nodes.Node:
-        raise self.refused("a parameter cannot stand here; write its value", keys, QueryError)
+        # Those without a name have a number among all of the query.
+        name = self._text.parameters.get(self._text.origin(keys.location) or 0)
+        keys.take("identifier")
+        if name is None:
+            raise self.refused("a parameter cannot stand here; write its value", keys, QueryError)
+        return nodes.Parameter(name, span=self._span(keys))
 
     def _position(self, keys: Fields, _: str) -> nodes.Node:
         raise self.refused("a number sign names no column here; write the column's name", keys, QueryError)

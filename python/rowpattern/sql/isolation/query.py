@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from rowpattern.sql.isolation.pool import Worker
+    from rowpattern.sql.parse.clause_arguments import Question
     from rowpattern.sql.runtime.context import ExecutionContext
     from rowpattern.sql.tables.inputs import Table
 
@@ -43,23 +44,31 @@ _KINDS: dict[str, type[Exception]] = {
 } | {"TypeError": TypeError, "ValueError": ValueError}
 
 
-def answer_isolated(sql: str, data: Any, named: Mapping[str, Any], context: ExecutionContext) -> Any:
+def answer_isolated(question: Question, data: Any, named: Mapping[str, Any], context: ExecutionContext) -> Any:
     """Answer a query in a worker process; see `rowpattern.match_recognize`."""
-    return _Query(sql, data, named, context).answer()
+    return _Query(question, data, named, context).answer()
 
 
 def explain_isolated(
-    sql: str, data: Any, named: Mapping[str, Any], context: ExecutionContext, *, analyze: bool
+    question: Question, data: Any, named: Mapping[str, Any], context: ExecutionContext, *, analyze: bool
 ) -> Explanation:
     """Explain a query in a worker process; see `rowpattern.explain`."""
-    return _Query(sql, data, named, context).explanation(analyze=bool(analyze))
+    return _Query(question, data, named, context).explanation(analyze=bool(analyze))
+
+
+def _text(question: Question) -> str:
+    """Return a text in which everything stands that a question names."""
+    if isinstance(question, str):
+        return question
+    parts = (question.define, question.measures, question.partition_by, question.order_by)
+    return "\n".join(text for part in parts for _, text in part)
 
 
 class _Query:
     """A query that a worker answers, and the tables that it may ask for."""
 
-    def __init__(self, sql: str, data: Any, named: Mapping[str, Any], context: ExecutionContext) -> None:
-        self._sql = sql
+    def __init__(self, question: Question, data: Any, named: Mapping[str, Any], context: ExecutionContext) -> None:
+        self._question = question
         self._given = dict(named) if data is None else {**named, "": data}
         self._has_data = data is not None
         self._context = context
@@ -74,7 +83,7 @@ class _Query:
         with self._context.step("answer", table.num_rows):
             source = None if reply["source"] is None else self._tables[reply["source"]]
             columns = [_column(each, table, source) for each in reply["columns"]]
-            return as_kind(Answer(columns), reply["kind"], source)
+            return as_kind(Answer(columns), reply["kind"], source, self._context.check)
 
     def explanation(self, *, analyze: bool) -> Explanation:
         reply, _ = self._exchange(analyze)
@@ -87,7 +96,7 @@ class _Query:
         rests = False
         try:
             question = {
-                "sql": self._sql,
+                "asked": self._question if isinstance(self._question, str) else self._question.plain(),
                 "names": [name for name in self._given if name],
                 "data": self._has_data,
                 "memory_mb": context.memory_mb,
@@ -96,6 +105,7 @@ class _Query:
                 "begun": context.begun,
                 "threads": context.threads,
                 "time_zone": context.time_zone,
+                "parameters": None if context.parameters is None else context.parameters.encoded(),
                 "progress": bool(context.progress),
                 "explain": explain,
             }
@@ -164,7 +174,7 @@ class _Query:
     def _table(self, name: str) -> Table:
         found = self._tables.get(name)
         if found is None:
-            given = with_index_levels(self._given[name], self._sql)
+            given = with_index_levels(self._given[name], _text(self._question))
             found = table_reader(self._context)(given, name or "data")
             self._tables[name] = found
         return found

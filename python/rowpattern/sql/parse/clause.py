@@ -9,10 +9,13 @@ from rowpattern.sql.records import Record, field
 
 if TYPE_CHECKING:
     from rowpattern.sql.expression.nodes import Node
+    from rowpattern.sql.text.composed import Composed
+    from rowpattern.sql.text.parameters import PlacedParameter
     from rowpattern.sql.text.source_location import SourceLocation
 
 __all__ = [
     "Clause",
+    "ClauseParameters",
     "CommonTables",
     "Definition",
     "ExpressionSource",
@@ -100,6 +103,20 @@ class CommonTables(Record, frozen=False):
     pieces: list[TextPiece]
 
 
+class ClauseParameters(Record):
+    """The parameters of a clause.
+
+    Attributes:
+        names: those in its expressions.
+        bounds: those that are bounds of quantifiers in its pattern, in order.
+        offsets: those that are offsets of navigation.
+    """
+
+    names: tuple[str, ...]
+    bounds: tuple[PlacedParameter, ...]
+    offsets: tuple[PlacedParameter, ...]
+
+
 class Clause(Record, frozen=False):
     """One MATCH_RECOGNIZE and the table before it.
 
@@ -111,6 +128,8 @@ class Clause(Record, frozen=False):
         end: the character behind the clause, before its alias.
         alias: what the query calls the result; None where it does not.
         common: the WITH lists that the table before the clause sees, outer ones first.
+        parameters: those of its pattern and expressions; None where there is none.
+        pattern_source: the pattern with the place of each part in the query, where parameters of it have values.
     """
 
     number: int
@@ -132,6 +151,8 @@ class Clause(Record, frozen=False):
     end: int
     alias: str | None = None
     common: list[CommonTables] = field(default_factory=list)
+    parameters: ClauseParameters | None = None
+    pattern_source: Composed | None = None
 
     def expressions(self) -> list[ExpressionSource]:
         """Return all its expressions."""

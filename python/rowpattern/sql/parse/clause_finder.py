@@ -10,6 +10,7 @@ from rowpattern.sql.duckdb.names import lowered
 from rowpattern.sql.parse.clause import CommonTables, TextPiece
 from rowpattern.sql.parse.clause_reader import ClauseReader
 from rowpattern.sql.parse.keywords import BEHIND_A_TABLE, NOT_A_NAME
+from rowpattern.sql.parse.window_finder import find_windows
 from rowpattern.sql.records import Record, field
 from rowpattern.sql.text.source_location import SourceLocation, error_at
 from rowpattern.sql.text.tokens import closing_brackets, tokens_of
@@ -18,18 +19,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rowpattern.sql.parse.clause import Clause
+    from rowpattern.sql.parse.window import FoundWindows, WindowMarks
     from rowpattern.sql.text.tokens import Token
 
 __all__ = ["find_clauses"]
 
-_WINDOW_WORDS = frozenset({"MEASURES", "PATTERN", "DEFINE", "SUBSET", "INITIAL", "SEEK"})
-
 # Behind each of these a table begins.
 _BEFORE_A_TABLE = frozenset({"FROM", "JOIN"})
-
-# Reserved words that can stand in a key of a window.
-_IN_A_KEY = frozenset({"AND", "ASC", "CASE", "CAST", "COLLATE", "DESC", "ELSE", "END", "FALSE", "IN", "NOT", "NULL"})
-_IN_A_KEY |= {"OR", "THEN", "TRUE", "WHEN"}
 
 # The time that a query takes before its first row is read grows with these.
 _MOST_CLAUSES = 100
@@ -44,15 +40,18 @@ class _WithList(Record, frozen=False):
     tables: list[tuple[str, int, int]] = field(default_factory=list)
 
 
-def find_clauses(sql: str, check: Callable[[], None] = lambda: None) -> tuple[list[Clause], TextPiece]:
-    """Find the clauses of a query.
+def find_clauses(
+    sql: str, marks: WindowMarks, check: Callable[[], None] = lambda: None
+) -> tuple[list[Clause], TextPiece, FoundWindows]:
+    """Find the clauses of a query, and its windows with row patterns.
 
     Args:
         sql: its text.
+        marks: what calls over such windows become.
         check: called now and then; it raises an error where time is over.
 
     Returns:
-        the clauses, inner ones first, and the whole text with those that stand directly in it.
+        the clauses, inner ones first, the whole text with those that stand directly in it, and the windows.
 
     Raises:
         QuerySyntaxError: brackets or quotes do not fit, it is more than one statement, or a clause is wrong.
@@ -63,14 +62,22 @@ def find_clauses(sql: str, check: Callable[[], None] = lambda: None) -> tuple[li
     check()
     if not tokens:
         raise QuerySyntaxError("expected one query, which begins with SELECT, WITH, FROM or VALUES")
-    return _ClauseFinder(sql, tokens).find_clauses()
+    finder = _ClauseFinder(sql, tokens)
+    windows = find_windows(sql, tokens, finder.closing, marks, check)
+    return (*finder.find_clauses(), windows)
 
 
 class _ClauseFinder:
+    """Finds clauses by tokens.
+
+    Attributes:
+        closing: which bracket closes which.
+    """
+
     def __init__(self, sql: str, tokens: list[Token]) -> None:
         self._sql = sql
         self._tokens = tokens
-        self._closing = closing_brackets(sql, tokens)
+        self.closing = closing_brackets(sql, tokens)
         self._clauses: list[Clause] = []
         # Those of the brackets around the place that is looked at, outer ones first.
         self._lists: list[_WithList] = []
@@ -113,7 +120,6 @@ class _ClauseFinder:
         """Look through the tokens of one pair of brackets, or of the whole query."""
         outer = len(self._lists)
         table = at = begin
-        behind_by = False
         while at < end:
             token = self._tokens[at]
             word = token.word
@@ -123,24 +129,13 @@ class _ClauseFinder:
                 self._with_list(at, end)
             elif word == "MATCH_RECOGNIZE" and self._is_sign(at + 1, "("):
                 self._clause(table, at)
-                at = self._closing[at + 1] + 1
+                at = self.closing[at + 1] + 1
                 continue
-            elif behind_by and word in _WINDOW_WORDS and self._is_window_word(at):
-                message = f"{word} belongs in MATCH_RECOGNIZE (...) after a table, not in a window"
-                raise self._fail(message, token)
-            behind_by = word == "BY" or (behind_by and word not in NOT_A_NAME - _IN_A_KEY)
-            if at in self._closing:
-                self._scan(at + 1, self._closing[at])
-                at = self._closing[at]
+            if at in self.closing:
+                self._scan(at + 1, self.closing[at])
+                at = self.closing[at]
             at += 1
         del self._lists[outer:]
-
-    def _is_window_word(self, at: int) -> bool:
-        """Say whether a word behind BY stands where a window has its row pattern, which is behind a whole key."""
-        behind = self._tokens[at + 1] if at + 1 < len(self._tokens) else None
-        if behind is None or behind.word in NOT_A_NAME or not (behind.is_name or behind.is_sign("(")):
-            return False
-        return self._tokens[at - 1].is_name or self._is_sign(at - 1, ")")
 
     # WITH lists.
 
@@ -150,10 +145,10 @@ class _ClauseFinder:
         while at < end and self._tokens[at].is_name:
             name, first = self._tokens[at].text, self._tokens[at].begin
             at += 1
-            at = self._closing[at] + 1 if self._is_sign(at, "(") else at
+            at = self.closing[at] + 1 if self._is_sign(at, "(") else at
             if self._word(at) == "USING":
                 # USING KEY (...) of a recursive one.
-                at = self._closing[at + 2] + 1 if self._is_sign(at + 2, "(") else at
+                at = self.closing[at + 2] + 1 if self._is_sign(at + 2, "(") else at
             if self._word(at) != "AS":
                 break
             at += 1
@@ -161,7 +156,7 @@ class _ClauseFinder:
             at += self._word(at) == "MATERIALIZED"
             if not self._is_sign(at, "("):
                 break
-            at = self._closing[at]
+            at = self.closing[at]
             found.tables.append((name, first, self._tokens[at].end))
             at += 1
             if not self._is_sign(at, ","):
@@ -189,12 +184,12 @@ class _ClauseFinder:
             )
         location = SourceLocation(self._sql, self._tokens[at].begin)
         name, source_name = self._table(table, at)
-        closing = self._closing[at + 1]
+        closing = self.closing[at + 1]
         source = TextPiece(self._tokens[table].begin, self._tokens[at - 1].end)
         seen = self._seen(table)
         if name is not None and any(lowered(name) == lowered(each) for one in seen for each, _, _ in one.tables):
             name = None
-        clause = ClauseReader(self._sql, self._tokens, self._closing, at + 2, closing).read(
+        clause = ClauseReader(self._sql, self._tokens, self.closing, at + 2, closing).read(
             source, name, source_name, location
         )
         clause.alias = self._alias(closing + 1)
@@ -262,7 +257,7 @@ class _ClauseFinder:
             if len(found) == _MOST_TOKENS_OF_A_TABLE:
                 raise self._fail("MATCH_RECOGNIZE stands behind a table in FROM", self._tokens[end])
             found.append(begin)
-            begin = self._closing.get(begin, begin) + 1
+            begin = self.closing.get(begin, begin) + 1
         return found
 
     def _alias(self, at: int) -> str | None:

@@ -5,7 +5,7 @@ Expressions are found by their ends only; their text is read by DuckDB's parser.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from rowpattern.errors import QuerySyntaxError
 from rowpattern.sql.parse.clause import (
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 
     from rowpattern.sql.text.tokens import Token
 
-__all__ = ["ClauseReader"]
+__all__ = ["PART_BEGINNINGS", "ClauseReader"]
 
-_PARTS = ("PARTITION BY", "ORDER BY", "MEASURES", "ONE", "ALL", "AFTER", "PATTERN", "SUBSET", "DEFINE")
+_CLAUSE_PARTS = ("PARTITION BY", "ORDER BY", "MEASURES", "ONE", "ALL", "AFTER", "PATTERN", "SUBSET", "DEFINE")
 
-# A part begins with these words, where an expression may end before it. Each with what may stand behind it, which
-# tells it from a column of that name; empty where anything may.
-_BEGINNINGS: dict[str, frozenset[str]] = {
+#: A part begins with these words, where an expression may end before it. Each with what may stand behind it, which
+#: tells it from a column of that name; empty where anything may.
+PART_BEGINNINGS: dict[str, frozenset[str]] = {
     "PARTITION": frozenset({"BY"}),
     "ORDER": frozenset({"BY"}),
     "MEASURES": frozenset(),
@@ -51,7 +51,17 @@ _Item = TypeVar("_Item")
 
 
 class ClauseReader:
-    """Reads one clause from tokens; the sentinel behind the last one is the clause's closing parenthesis."""
+    """Reads one clause from tokens; the sentinel behind the last one is the clause's closing parenthesis.
+
+    Attributes:
+        parts: what it is made of, in order, for errors.
+        beginnings: the words with which a part may begin, as `PART_BEGINNINGS`.
+        whole: what it is, for errors.
+    """
+
+    parts: ClassVar[tuple[str, ...]] = _CLAUSE_PARTS
+    beginnings: ClassVar[dict[str, frozenset[str]]] = PART_BEGINNINGS
+    whole: ClassVar[str] = "MATCH_RECOGNIZE"
 
     def __init__(self, sql: str, tokens: Sequence[Token], closing: Mapping[int, int], begin: int, end: int) -> None:
         """Take the tokens between the parentheses of a clause: those from `begin` on and before `end`."""
@@ -119,12 +129,7 @@ class ClauseReader:
         if self._word() in {"INITIAL", "SEEK"}:
             raise self._fail("INITIAL and SEEK are for row patterns in windows")
         pattern, pattern_location = self._pattern()
-        subset_locations: dict[str, SourceLocation] = {}
-        subset = self._subset(subset_locations) if self._take_words("SUBSET") else {}
-        define = self._list(self._definition) if self._take_words("DEFINE") else []
-        if self._at < self._end:
-            separator = ", or " if define else ""
-            raise self._misplaced(f"expected {separator}) at the end of MATCH_RECOGNIZE")
+        subset, subset_locations, define = self._subset_and_define()
         return Clause(
             number=-1,
             location=location,
@@ -145,17 +150,29 @@ class ClauseReader:
             end=self._token.end,
         )
 
+    def _subset_and_define(
+        self,
+    ) -> tuple[dict[str, tuple[str, ...]], dict[str, SourceLocation], list[Definition]]:
+        """Read SUBSET, with where each union variable stands, and DEFINE, behind which nothing may stand."""
+        subset_locations: dict[str, SourceLocation] = {}
+        subset = self._subset(subset_locations) if self._take_words("SUBSET") else {}
+        define = self._list(self._definition) if self._take_words("DEFINE") else []
+        if self._at < self._end:
+            separator = ", or " if define else ""
+            raise self._misplaced(f"expected {separator}) at the end of {self.whole}")
+        return subset, subset_locations, define
+
     def _misplaced(self, otherwise: str) -> QuerySyntaxError:
         """Make the error for what stands here: a part of the clause out of order, or anything else."""
-        words = {part.split()[0]: part for part in _PARTS}
+        words = {part.split()[0]: part for part in self.parts}
         if self._word() in words:
-            return self._fail(f"{words[self._word()]} cannot stand here; the order is {', '.join(_PARTS)}")
+            return self._fail(f"{words[self._word()]} cannot stand here; the order is {', '.join(self.parts)}")
         return self._fail(otherwise)
 
     # Expressions.
 
     def _begins_part(self) -> bool:
-        needed = _BEGINNINGS.get(self._word())
+        needed = self.beginnings.get(self._word())
         if needed is None:
             return False
         behind = self._peek()

@@ -8,7 +8,9 @@ what was checked, which is the text with "table and clause" replaced by the name
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections import Counter
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from rowpattern.errors import QuerySyntaxError, UnsupportedQueryError
@@ -19,20 +21,34 @@ from rowpattern.sql.expression.read import TreeReader
 from rowpattern.sql.expression.write import quoted
 from rowpattern.sql.parse.clause import Definition, ExpressionSource, TextPiece
 from rowpattern.sql.parse.clause_finder import find_clauses
+from rowpattern.sql.parse.clause_parameters import parameters_of
 from rowpattern.sql.parse.keywords import bare_names
-from rowpattern.sql.parse.query_reader import QueryReader
-from rowpattern.sql.records import Record
+from rowpattern.sql.parse.query_reader import QueryReader, TextParameter
+from rowpattern.sql.parse.window import WindowMarks
+from rowpattern.sql.parse.window_texts import is_second_half, split_at_windows
+from rowpattern.sql.records import Record, field
 from rowpattern.sql.text.composed import SEMANTICS_WORDS, Composed
+from rowpattern.sql.text.parameters import PlacedParameter, find_parameters
 from rowpattern.sql.text.source_location import TOO_DEEP, SourceLocation, error_at, nesting_limited
 from rowpattern.sql.text.tokens import closing_brackets, tokens_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from rowpattern.sql.parse.clause import Clause
+    from rowpattern.sql.parse.window import FoundWindows
+    from rowpattern.sql.parse.window_step import WindowStep
     from rowpattern.sql.runtime.context import ExecutionContext
 
-__all__ = ["ParsedQuery", "check_text", "parse", "parse_condition", "result_name"]
+__all__ = [
+    "ParsedQuery",
+    "check_text",
+    "expressions_text",
+    "parse",
+    "parse_condition",
+    "read_expressions",
+    "result_name",
+]
 
 # A stranger's query can be long; what is refused here has cost no more than a look at its characters.
 _LONGEST_QUERY = 1 << 20
@@ -56,9 +72,15 @@ class ParsedQuery(Record):
         sources: the same for the table before each clause, by the clause's number; none where it is only a name.
         tables: names of tables that the query does not make itself, each with the place where it stands first.
         duckdb_tables: those that `outer` and `sources` read, each with how often one of these texts names it at most.
+        windows: for `outer` (None) and for clauses' sources (by their numbers) what is to be done before them, where
+            they have row patterns in windows.
+        shows_windows: whether the query is the second half of a step, which is a list of columns, and nothing more.
         projection: where the query is a SELECT of columns from one clause and nothing more, those columns, each with
             the name that it gets; empty for `SELECT *`. None otherwise.
         may_need_zone: whether `outer` and `sources` may compute something for which timestamps need a time zone.
+        arguments_key: tells the arguments of a clause without SQL around it from others; None where there is a text.
+        parameters: all of the query, in order.
+        text_parameters: those in `outer` and in `sources`, by these texts.
     """
 
     sql: str
@@ -69,6 +91,18 @@ class ParsedQuery(Record):
     duckdb_tables: Counter[str]
     projection: list[tuple[Column, str]] | None
     may_need_zone: bool = False
+    windows: dict[int | None, tuple[WindowStep, ...]] = field(default_factory=dict)
+    shows_windows: bool = False
+    arguments_key: str | None = None
+    parameters: tuple[PlacedParameter, ...] = ()
+    text_parameters: dict[str, list[TextParameter]] = field(default_factory=dict)
+
+    @cached_property
+    def key(self) -> str:
+        """What its plans are kept under; no text and no arguments have the key of others."""
+        if self.arguments_key is not None:
+            return f"arguments\0{len(self.arguments_key)}\0{self.arguments_key}"
+        return f"{len(self.sql)}\0{self.sql}"
 
 
 def result_name(clause: Clause) -> str:
@@ -93,8 +127,9 @@ def parse(sql: str, context: ExecutionContext | None = None) -> ParsedQuery:
     """
     check_text(sql, "query")
     check = _no_limit if context is None else context.check
-    clauses, whole = find_clauses(sql, check)
-    return _QueryParser(sql, clauses, whole, context).parse()
+    marks = WindowMarks()
+    clauses, whole, windows = find_clauses(sql, marks, check)
+    return _QueryParser(sql, clauses, whole, windows, marks, find_parameters(sql), context).parse()
 
 
 @nesting_limited("condition")
@@ -123,9 +158,9 @@ def parse_condition(variable: str, text: str, context: ExecutionContext | None =
         at = closing.get(at, at) + 1
     begin, end = tokens[0].begin, tokens[-1].end
     written = ExpressionSource(begin, end, " ".join(text[begin:end].split()))
-    composed = _expressions_text(text, [written])
+    composed = expressions_text(text, [written])
     (tree,) = parse_texts([composed.text], context)
-    _read_expressions(composed, tree, [written])
+    read_expressions(composed, tree, [written])
     return Definition(variable, written, SourceLocation(text, begin))
 
 
@@ -160,12 +195,27 @@ class _Around(Record, frozen=False):
 
 
 class _QueryParser:
-    def __init__(self, sql: str, clauses: list[Clause], whole: TextPiece, context: ExecutionContext | None) -> None:
+    def __init__(  # noqa: PLR0917 - used once
+        self,
+        sql: str,
+        clauses: list[Clause],
+        whole: TextPiece,
+        windows: FoundWindows,
+        marks: WindowMarks,
+        parameters: tuple[PlacedParameter, ...],
+        context: ExecutionContext | None,
+    ) -> None:
         self._sql = sql
+        self._parameters = parameters
+        self._names = {each.begin: each.name for each in parameters}
+        self._text_parameters: dict[str, list[TextParameter]] = {}
         self._context = context
         self._clauses = clauses
+        self._windows = windows.windows
+        self._edits = windows.edits
+        self._marks = marks
         self._answers = {result_name(clause): clause for clause in clauses}
-        self._outer = _Around(Composed(sql), Counter())
+        self._outer = _Around(Composed(sql, self._names), Counter())
         self._add_piece(whole, self._outer)
         self._sources = {clause.number: self._source(clause) for clause in clauses if clause.table is None}
         self._tables: dict[str, SourceLocation] = {}
@@ -179,29 +229,52 @@ class _QueryParser:
     def parse(self) -> ParsedQuery:
         self._check()
         written = [each for clause in self._clauses for each in clause.expressions()]
+        written += [each for window in self._windows for each in window.expressions()]
         around = [*self._sources.values(), self._outer]
-        expressions = [_expressions_text(self._sql, written)] if written else []
+        expressions = [expressions_text(self._sql, written, self._names)] if written else []
         texts = [*(each.text for each in expressions), *(each.composed.text for each in around)]
         trees = parse_texts(texts, self._context)
         self._check()
         for text in expressions:
-            _read_expressions(text, trees.pop(0), written, self._check)
+            read_expressions(text, trees.pop(0), written, self._check)
         self._check()
         for clause in self._clauses:
+            clause.parameters = parameters_of(clause, self._parameters)
             if clause.table is not None:
                 self._tables.setdefault(clause.table, SourceLocation(self._sql, clause.source.begin))
         statement: dict[str, Any] = {}
-        for each, tree in zip(around, trees, strict=True):
+        texts_around: list[str] = []
+        steps: dict[int | None, tuple[WindowStep, ...]] = {}
+        for number, each, tree in zip((*self._sources, None), around, trees, strict=True):
             statement = self._query(each, tree)
+            own: tuple[WindowStep, ...] = ()
+            written_text = each.composed.text
+            if self._windows:
+                written_text, own = split_at_windows(
+                    each.composed,
+                    statement,
+                    self._windows,
+                    self._marks,
+                    begin=sum(map(len, steps.values())),
+                    tables={*self._tables, *self._answers},
+                    context=self._context,
+                )
+            texts_around.append(written_text)
+            if own:
+                steps[number] = own
         return ParsedQuery(
             sql=self._sql,
             clauses=self._clauses,
-            outer=self._outer.composed.text,
-            sources={number: text.composed.text for number, text in self._sources.items()},
+            outer=texts_around.pop(),
+            sources=dict(zip(self._sources, texts_around, strict=True)),
+            windows=steps,
+            shows_windows=is_second_half(statement, steps.get(None, ())),
             tables=dict(sorted(self._tables.items(), key=lambda item: item[1].offset)),
             duckdb_tables=self._duckdb_tables,
-            projection=self._projection(statement),
+            projection=None if None in steps else self._projection(statement),
             may_need_zone=self._may_need_zone,
+            parameters=self._parameters,
+            text_parameters=self._text_parameters,
         )
 
     # Texts around clauses.
@@ -213,16 +286,30 @@ class _QueryParser:
         for clause in piece.clauses:
             name = result_name(clause)
             around.answers[name] += 1
-            _copy(composed, at, clause.source.begin, marks=False).insert(quoted(name))
+            self._copy_around(composed, at, clause.source.begin).insert(quoted(name))
             if clause.alias is None and clause.source_name is not None:
                 # The query may go on to call it by the name of the table before it.
                 composed.insert(f" AS {quoted(clause.source_name)}")
             at = clause.end
-        _copy(composed, at, piece.end, marks=False)
+        self._copy_around(composed, at, piece.end)
+
+    def _copy_around(self, composed: Composed, begin: int, end: int) -> Composed:
+        """Add a piece of the text around clauses, in which calls over windows with row patterns are marked."""
+        for edit in self._edits[bisect_left(self._edits, (begin,)) :]:
+            if edit.begin >= end:
+                break
+            _copy(composed, begin, edit.begin, marks=False)
+            for each in edit.pieces:
+                if isinstance(each, str):
+                    composed.put(each, edit.begin, edit.end)
+                else:
+                    _copy(composed, *each, marks=False)
+            begin = edit.end
+        return _copy(composed, begin, end, marks=False)
 
     def _source(self, clause: Clause) -> _Around:
         """Compose the text that gives the table before a clause."""
-        around = _Around(Composed(self._sql), Counter())
+        around = _Around(Composed(self._sql, self._names), Counter())
         composed = around.composed
         for common in clause.common:
             if composed.text:
@@ -242,9 +329,10 @@ class _QueryParser:
         """Check what a text reads, and note the tables; return its statement."""
         text = around.composed
         statement = _statement(text, tree)
-        reader = QueryReader(text, self._check)
+        reader = QueryReader(text, self._check, self._marks)
         reader.read(statement)
         self._may_need_zone |= reader.may_need_zone
+        self._text_parameters[text.text] = reader.parameters
         named: Counter[str] = Counter()
         answers: Counter[str] = Counter()
         for table in reader.tables:
@@ -313,12 +401,14 @@ class _QueryParser:
         return found
 
 
-def _expressions_text(sql: str, written: Sequence[ExpressionSource]) -> Composed:
+def expressions_text(
+    sql: str, written: Sequence[ExpressionSource], parameters: Mapping[int, str] | None = None
+) -> Composed:
     """Compose `SELECT (expression), (expression), ...`.
 
     RUNNING and FINAL before a call are marks in its name. One text takes DuckDB's parser half of the time of many.
     """
-    composed = Composed(sql).insert("SELECT (")
+    composed = Composed(sql, parameters).insert("SELECT (")
     for number, each in enumerate(written):
         _copy(composed.insert("), (") if number else composed, each.begin, each.end, marks=True)
     return composed.insert(")")
@@ -376,19 +466,19 @@ def _no_limit() -> None:
     pass
 
 
-def _read_expressions(
+def read_expressions(
     text: Composed,
     tree: dict[str, Any],
     written: Sequence[ExpressionSource],
     check: Callable[[], None] = _no_limit,
 ) -> None:
-    """Read the trees of the expressions of a text that `_expressions_text` composed."""
+    """Read the trees of the expressions of a text that `expressions_text` composed."""
     if tree.get("error") and "position" not in tree and len(written) > 1:
         # The parser does not say where; it may be asked again.
         for each in written:
             check()
-            alone = _expressions_text(text.query, [each])
-            _read_expressions(alone, parse_texts([alone.text])[0], [each], check)
+            alone = expressions_text(text.query, [each], text.parameters)
+            read_expressions(alone, parse_texts([alone.text])[0], [each], check)
     with nesting_limited("expression"):
         statement = _statement(text, tree, SourceLocation(text.query, written[0].begin))
         node = statement.get("node", {})

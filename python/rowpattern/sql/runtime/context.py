@@ -74,6 +74,7 @@ class ExecutionContext:
         read_bytes: how many bytes of columns a stream has read.
         run: its place among the process's queries, its part of their memory, and its cancellation.
         cancellable: whether it may be cancelled, so that what waits has to look.
+        parameters: the values of the query's parameters; None where none are given.
     """
 
     def __init__(
@@ -89,6 +90,7 @@ class ExecutionContext:
         stated_mb: float | None = None,
         run: QueryRun | None = None,
         cancellable: bool = False,
+        parameters: Any = None,
     ) -> None:
         """Begin a query, or a part of one that has begun."""
         self.memory_mb = memory_mb
@@ -105,6 +107,7 @@ class ExecutionContext:
         self.answered_rows = 0
         self.run = QueryRun() if run is None else run
         self.cancellable = cancellable
+        self.parameters = parameters
         self._holding = threading.Lock()
 
     @property
@@ -190,6 +193,7 @@ class ExecutionContext:
             stated_mb=self.limit_mb,
             run=self.run,
             cancellable=self.cancellable,
+            parameters=self.parameters,
         )
 
     def exclude_since(self, begun: float) -> None:

@@ -12,7 +12,7 @@ from rowpattern.sql.text.source_location import SourceLocation
 from rowpattern.sql.text.tokens import tokens_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 __all__ = ["SEMANTICS_WORDS", "Composed"]
 
@@ -29,9 +29,15 @@ class Composed:
     ('SELECT (PREV(x) < y)', (5, 6))
     """
 
-    def __init__(self, query: str) -> None:
-        """Begin with an empty text."""
+    def __init__(self, query: str, parameters: Mapping[int, str] | None = None) -> None:
+        """Begin with an empty text.
+
+        Args:
+            query: the query.
+            parameters: the names of its parameters by their first characters.
+        """
         self.query = query
+        self.parameters = parameters or {}
         self._parts: list[str] = []
         self._length = 0
         # Where each part begins in the text, where in the query (None where it was inserted), and where it ends there.
@@ -94,6 +100,10 @@ class Composed:
         part = bisect_right(self._begins, at) - 1
         origin = self._origins[part]
         return None if origin is None else min(origin[0] + at - self._begins[part], origin[1])
+
+    def place(self, byte: int, length: int) -> tuple[int, int]:
+        """Return the characters of the text that some of its bytes are: the first, and the one behind the last."""
+        return self._characters(byte), self._characters(byte + length)
 
     def location(self, byte: int) -> SourceLocation | None:
         """Return the place in the query of a byte of the text."""

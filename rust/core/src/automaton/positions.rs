@@ -43,15 +43,15 @@ pub struct Automaton {
     pub accepting: Vec<u32>,
     /// The most rows that a match can have; None where there is no bound.
     pub longest: Option<usize>,
-    followers: Lists,
-    predecessors: Lists,
+    pub(super) followers: Lists,
+    pub(super) predecessors: Lists,
 }
 
 /// Many lists in one allocation.
 #[derive(Debug)]
-struct Lists {
-    begins: Vec<u32>,
-    items: Vec<u32>,
+pub(super) struct Lists {
+    pub(super) begins: Vec<u32>,
+    pub(super) items: Vec<u32>,
 }
 
 impl Lists {
@@ -118,6 +118,28 @@ impl Automaton {
         self.predecessors.get(position)
     }
 
+    /// For each primary variable the least number of rows that a match has before a row that is mapped to it; None
+    /// where no row can be. Takes time linear in the followers.
+    pub fn rows_before(&self) -> Vec<Option<usize>> {
+        let mut found = vec![None; self.variable_count];
+        let mut entered = vec![false; self.positions.len()];
+        let mut these: Vec<u32> = self.start.concat();
+        let mut depth = 0;
+        while !these.is_empty() {
+            let mut next = Vec::new();
+            for position in these.into_iter().filter(|&position| position != ACCEPT) {
+                if !std::mem::replace(&mut entered[position as usize], true) {
+                    let variable = usize::from(self.positions[position as usize].variable);
+                    found[variable].get_or_insert(depth);
+                    next.extend_from_slice(self.followers(position));
+                }
+            }
+            these = next;
+            depth += 1;
+        }
+        found
+    }
+
     /// How many followers all positions have together.
     pub fn followers_len(&self) -> usize {
         self.followers.items.len()
@@ -155,7 +177,8 @@ fn longest(followers: &Lists, predecessors: &Lists) -> Option<usize> {
     (ordered == count).then(|| rows.into_iter().max().unwrap_or_default())
 }
 
-fn invert(followers: &Lists, count: usize) -> Lists {
+/// For each position those that it may follow.
+pub(super) fn invert(followers: &Lists, count: usize) -> Lists {
     let targets = |from: u32| followers.get(from).iter().filter(|&&to| to != ACCEPT);
     let mut begins = vec![0_u32; count + 1];
     for from in 0..count as u32 {

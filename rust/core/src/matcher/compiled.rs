@@ -57,6 +57,16 @@ impl Compiled {
         Ok(Self { root, variables, automaton, tables: SharedTables::default() })
     }
 
+    /// The same pattern with variables of their own for each of a match's first rows ([`Automaton::layered`]).
+    ///
+    /// Their names are those of the variables, U+0001 and the layer's number. None where there would be too many.
+    pub fn layered(&self, layers: usize) -> Option<Self> {
+        let automaton = self.automaton.layered(layers)?;
+        let named = |layer| self.variables.iter().map(move |name| format!("{name}\u{1}{layer}"));
+        let variables = (0..layers).flat_map(named).collect();
+        Some(Self { root: self.root.clone(), variables, automaton, tables: SharedTables::default() })
+    }
+
     /// The number of a primary variable: its exact name, or else the name folded to upper case.
     pub fn variable(&self, name: &str) -> Option<u8> {
         number_of(&self.variables, name)
