@@ -101,6 +101,15 @@ def order(
     memory_limit_mb: Optional[float] = None,
     cancel: Union[CancelToken, QueryRun, None] = None,
 ) -> Optional[tuple[Optional[Column], Column]]: ...
+def latest_ends(
+    keys: _Numbers,
+    bounds: _Numbers,
+    *,
+    partitions: _Partitions = None,
+    timeout_seconds: Optional[float] = None,
+    memory_limit_mb: Optional[float] = None,
+    cancel: Union[CancelToken, QueryRun, None] = None,
+) -> Column: ...
 def _known_weight(value: object) -> Optional[int]: ...
 def _process_cache() -> PatternCache: ...
 def _check_column(column: object, name: str) -> bool: ...
@@ -246,6 +255,8 @@ class Pattern:
         partitions: _Partitions = None,
         skip: _Skip = "past last row",
         threads: int = 1,
+        prefer: Literal["first", "longest"] = "first",
+        latest_ends: Any = None,
         timeout_seconds: Optional[float] = None,
         memory_limit_mb: Optional[float] = None,
         cancel: Union[CancelToken, QueryRun, None] = None,
@@ -472,6 +483,8 @@ class Conditions:
         memory_limit_mb: Optional[float] = None,
         cancel: Union[CancelToken, QueryRun, None] = None,
         compute: Optional[_Compute] = None,
+        prefer: Literal["first", "longest"] = "first",
+        latest_ends: Any = None,
     ) -> Matches: ...
     def find_iter(
         self,

@@ -115,7 +115,7 @@ def test_patterns_past_a_limit() -> None:
         ("SELECT FROM WHERE", r"line 1, column"),
         ("SELECT * FROM t WHERE (o = 1", r"line 1, column"),
         ("SELECT 'open", "not closed"),
-        ("SELECT sum(o) OVER (ORDER BY o MEASURES o AS x PATTERN (A) DEFINE A AS true) FROM t", "not in a window"),
+        ("SELECT sum(o) OVER (ORDER BY o MEASURES o AS x PATTERN (A) DEFINE A AS true) FROM t", "expected the frame"),
         ("SELECT nothing FROM t", "nothing"),
         ("SELECT * FROM a.t MATCH_RECOGNIZE (PATTERN (A))", "one name, without a schema"),
         ("SELECT nothing FROM t MATCH_RECOGNIZE (MEASURES 1 AS x PATTERN (A))", "no column nothing; the columns are x"),

@@ -55,6 +55,8 @@ if TYPE_CHECKING:
         rows_per_match: RowsPerMatch
         after_match: AfterMatch
         subset: Subset
+        within: str | None
+        prefer: Literal["first", "longest"]
         parameters: Parameters
         memory_limit_mb: float | None
         timeout_seconds: float | None
@@ -100,6 +102,7 @@ def clause_of(  # noqa: PLR0917 - the arguments of `recognize`
     rows_per_match: RowsPerMatch,
     after_match: AfterMatch,
     subset: Subset,
+    within: str | None,
     table: str | None,
 ) -> ClauseArguments:
     """Return what the arguments say.
@@ -111,6 +114,8 @@ def clause_of(  # noqa: PLR0917 - the arguments of `recognize`
     """
     if not isinstance(pattern, str):
         raise TypeError(f"pattern is a text, as 'DOWN+ UP+', not {_kind(pattern)}")
+    if within is not None and not isinstance(within, str):
+        raise TypeError(f"within is a text, as 'INTERVAL 10 MINUTES', not {_kind(within)}")
     if not isinstance(rows_per_match, str) or rows_per_match not in _ROWS_SHOWN:
         allowed = ", ".join(map(repr, _ROWS_SHOWN))
         raise ConfigurationError(f"rows_per_match is {rows_per_match!r}; allowed are {allowed}")
@@ -125,6 +130,7 @@ def clause_of(  # noqa: PLR0917 - the arguments of `recognize`
         _skip(after_match),
         _unions(subset),
         table,
+        within,
     )
 
 

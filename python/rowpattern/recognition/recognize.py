@@ -28,6 +28,8 @@ def recognize(
     rows_per_match: RowsPerMatch = "one",
     after_match: AfterMatch = "past last row",
     subset: Subset = None,
+    within: str | None = None,
+    prefer: Literal["first", "longest"] = "first",
     parameters: Parameters = None,
     memory_limit_mb: float | None = None,
     timeout_seconds: float | None = None,
@@ -57,6 +59,9 @@ def recognize(
         after_match: where the search goes on: `"past last row"`, `"to next row"`, `("to first", "A")` or
             `("to last", "A")`.
         subset: union variables, as `{"MOVE": ["DOWN", "UP"]}`.
+        within: how far a match's last row is at most from its first, in the first key of ORDER BY, as
+            `"INTERVAL 10 MINUTES"` or `"5"`.
+        prefer: as for `match_recognize`.
         parameters: values for `$name`, as for `match_recognize`; `?` has no place among arguments.
         memory_limit_mb: as for `match_recognize`.
         timeout_seconds: as for `match_recognize`.
@@ -91,6 +96,8 @@ def recognize(
     [{'begun': 2, 'lowest': 70, 'ended': 5}]
     """
     name, table = table_of(data)
-    clause = clause_of(pattern, define, measures, partition_by, order_by, rows_per_match, after_match, subset, name)
-    limits = (memory_limit_mb, timeout_seconds, threads, progress, time_zone, cancel, parameters)
+    clause = clause_of(
+        pattern, define, measures, partition_by, order_by, rows_per_match, after_match, subset, within, name
+    )
+    limits = (memory_limit_mb, timeout_seconds, threads, progress, time_zone, cancel, parameters, prefer)
     return answer(clause, table, {}, limits, stream, isolation)

@@ -42,6 +42,7 @@ async def match_recognize_async(
     progress: bool | Callable[[Progress], object] | None = None,
     isolation: Literal["process"] | None = None,
     time_zone: str | None = None,
+    prefer: Literal["first", "longest"] = "first",
     cancel: CancelToken | None = None,
     parameters: Parameters = None,
     **tables: Any,
@@ -60,6 +61,7 @@ async def match_recognize_async(
         progress: as for `match_recognize`; a function is called in the query's thread.
         isolation: as for `match_recognize`.
         time_zone: as for `match_recognize`.
+        prefer: as for `match_recognize`.
         cancel: as for `match_recognize`, besides the task.
         parameters: as for `match_recognize`.
         tables: as for `match_recognize`.
@@ -87,7 +89,9 @@ async def match_recognize_async(
         print(asyncio.run(main()).to_pylist())
     """
     token = CancelToken(cancel)
-    context = execution_context(memory_limit_mb, timeout_seconds, threads, progress, time_zone, token, parameters)
+    context = execution_context(
+        memory_limit_mb, timeout_seconds, threads, progress, time_zone, token, parameters, prefer
+    )
     return await _answered_in_thread(lambda: answered(sql, data, tables, context, isolation), context, token)
 
 
@@ -103,6 +107,8 @@ async def recognize_async(
     rows_per_match: RowsPerMatch = "one",
     after_match: AfterMatch = "past last row",
     subset: Subset = None,
+    within: str | None = None,
+    prefer: Literal["first", "longest"] = "first",
     parameters: Parameters = None,
     memory_limit_mb: float | None = None,
     timeout_seconds: float | None = None,
@@ -124,6 +130,8 @@ async def recognize_async(
         rows_per_match: as for `recognize`.
         after_match: as for `recognize`.
         subset: as for `recognize`.
+        within: as for `recognize`.
+        prefer: as for `recognize`.
         parameters: as for `recognize`.
         memory_limit_mb: as for `match_recognize_async`.
         timeout_seconds: as for `match_recognize_async`.
@@ -143,12 +151,16 @@ async def recognize_async(
     Its threads and places are those of `match_recognize_async`.
     """
     token = CancelToken(cancel)
-    context = execution_context(memory_limit_mb, timeout_seconds, threads, progress, time_zone, token, parameters)
+    context = execution_context(
+        memory_limit_mb, timeout_seconds, threads, progress, time_zone, token, parameters, prefer
+    )
 
     def work() -> Any:
         # The first query of the process imports what queries need.
         name, table = table_of(data)
-        clause = clause_of(pattern, define, measures, partition_by, order_by, rows_per_match, after_match, subset, name)
+        clause = clause_of(
+            pattern, define, measures, partition_by, order_by, rows_per_match, after_match, subset, within, name
+        )
         return answered(clause, table, {}, context, isolation)
 
     return await _answered_in_thread(work, context, token)

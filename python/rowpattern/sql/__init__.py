@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         Optional[str],
         Optional[CancelToken],
         "Parameters",
+        Literal["first", "longest"],
     ]
 
 #: Values for `$name` by name, or for `?` in order.
@@ -66,6 +67,7 @@ def match_recognize(
     stream: bool | Literal["in order"] = False,
     isolation: Literal["process"] | None = None,
     time_zone: str | None = None,
+    prefer: Literal["first", "longest"] = "first",
     cancel: CancelToken | None = None,
     parameters: Parameters = None,
     **tables: Any,
@@ -101,6 +103,8 @@ def match_recognize(
             the columns that an expression reads, as pandas and Polars do it, and UTC where they have none; that of the
             machine never matters. Columns of a table keep their own zone in the answer; timestamps that are computed
             have the one that they were computed in.
+        prefer: which of the possible matches at a row is taken: `"first"`, the most preferred one, as the standard has
+            it, or `"longest"`, the one with the most rows, and of several as long the most preferred one.
         cancel: a token by which another thread ends the query: the caller gets control within 0.1 s.
         parameters: values for `$name`, by name, or for `?` and `$1`, in order. They may stand wherever an expression
             may, in the clause and around it, and as bounds of quantifiers (`A{$n}`, `A{?,5}`) and offsets of
@@ -147,7 +151,7 @@ def match_recognize(
     The query sees the tables that it is given and nothing else: no file, no network, no variable of the caller. Takes
     time linear in the rows where they are in order already, O(n log n) otherwise, and what DuckDB takes for the rest.
     """
-    limits = (memory_limit_mb, timeout_seconds, threads, progress, time_zone, cancel, parameters)
+    limits = (memory_limit_mb, timeout_seconds, threads, progress, time_zone, cancel, parameters, prefer)
     return answer(sql, data, tables, limits, stream, isolation)
 
 
@@ -205,6 +209,7 @@ def explain(
     threads: int | None = None,
     isolation: Literal["process"] | None = None,
     time_zone: str | None = None,
+    prefer: Literal["first", "longest"] = "first",
     cancel: CancelToken | None = None,
     parameters: Parameters = None,
     **tables: Any,
@@ -220,16 +225,17 @@ def explain(
         threads: as for `match_recognize`.
         isolation: as for `match_recognize`.
         time_zone: as for `match_recognize`.
+        prefer: as for `match_recognize`.
         cancel: as for `match_recognize`.
         parameters: as for `match_recognize`.
         tables: as for `match_recognize`.
 
     Raises:
-        RowPatternError: what `match_recognize` raises. A clause over a subquery is explained after that subquery was
+        RowPatternError: what `match_recognize` raises. A clause over a subquery is explained when that subquery was
             run.
     """
     explain_query = module("execute.explanation").explained
-    context = execution_context(memory_limit_mb, timeout_seconds, threads, None, time_zone, cancel, parameters)
+    context = execution_context(memory_limit_mb, timeout_seconds, threads, None, time_zone, cancel, parameters, prefer)
     if _isolated(isolation):
         explain_query = module("isolation").explain_isolated
     try:
@@ -276,6 +282,7 @@ def execution_context(  # noqa: PLR0917 - the arguments of `match_recognize`
     time_zone: str | None,
     cancel: CancelToken | None,
     parameters: Parameters = None,
+    prefer: Literal["first", "longest"] = "first",
 ) -> ExecutionContext:
     """Make the context of a query by the arguments of `match_recognize` and the settings."""
     from rowpattern.sql.runtime.context import ExecutionContext
@@ -288,6 +295,8 @@ def execution_context(  # noqa: PLR0917 - the arguments of `match_recognize`
     most = min(available_cores(), performance.max_workers) if threads is None else read_threads("threads", threads)
     if time_zone is not None and (not isinstance(time_zone, str) or not time_zone):
         raise ConfigurationError(f"time_zone is {_shown(time_zone)}; allowed is the name of one, as 'Europe/Berlin'")
+    if prefer not in {"first", "longest"}:
+        raise ConfigurationError(f'prefer is {_shown(prefer)}; allowed are "first" and "longest"')
     if cancel is not None and not isinstance(cancel, CancelToken):
         raise TypeError(f"cancel is {_shown(cancel)}; allowed are a rowpattern.CancelToken and None")
     return ExecutionContext(
@@ -297,6 +306,7 @@ def execution_context(  # noqa: PLR0917 - the arguments of `match_recognize`
         time_zone=time_zone,
         run=QueryRun(cancel),
         cancellable=cancel is not None,
+        prefer=prefer,
         # Not before it is needed: it imports what queries need.
         parameters=None if parameters is None else module("expression.parameters").ParameterValues(parameters),
     )

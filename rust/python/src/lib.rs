@@ -12,6 +12,7 @@ mod cache_limits;
 mod cancel_argument;
 mod cancel_token;
 mod checking;
+mod choice;
 mod compile;
 mod computed_column;
 mod computing;
@@ -63,6 +64,8 @@ mod _core {
     use super::cancel_token::CancelToken;
     #[pymodule_export]
     use super::checking::check_column;
+    #[pymodule_export]
+    use super::choice::latest_ends;
     #[pymodule_export]
     use super::compile::compile;
     #[pymodule_export]

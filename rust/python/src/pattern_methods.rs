@@ -192,14 +192,21 @@ impl Pattern {
     ///     threads: the most threads that work on it, where there are some 100,000 rows for each, and no more than four for
     ///         each core (16 where there are few cores). Answers do not depend on it. Partitions are matched apart; one large partition is cut where a few hundred rows around a place say how
     ///         matches lie there, if the search goes on past the last row of each match.
+    ///     prefer: "first" takes the most preferred of all possible matches at a row, as the standard has it, "longest" the
+    ///         longest, and of several as long the most preferred.
+    ///     latest_ends: for each row, the row behind the last that a match may have which begins there; of the possible matches at
+    ///         a row only those that end by then count. None is no limit.
+    ///
+    /// With `prefer="longest"` or `latest_ends`, time is linear in rows times followers of the automaton, in one thread for each partition; with both,
+    /// a row at which a match begins takes as long as the rows that it could have.
     #[pyo3(
         name = "match",
         signature = (
-            rows, *, partitions = None, skip = None, threads = 1, timeout_seconds = None, memory_limit_mb = None,
-            cancel = None
+            rows, *, partitions = None, skip = None, threads = 1, prefer = "first", latest_ends = None,
+            timeout_seconds = None, memory_limit_mb = None, cancel = None
         ),
-        text_signature = "($self, rows, *, partitions=None, skip='past last row', threads=1, timeout_seconds=None, \
-                          memory_limit_mb=None, cancel=None)"
+        text_signature = "($self, rows, *, partitions=None, skip='past last row', threads=1, prefer='first', \
+                          latest_ends=None, timeout_seconds=None, memory_limit_mb=None, cancel=None)"
     )]
     #[expect(clippy::too_many_arguments, reason = "Python's keyword arguments")]
     fn find_all(
@@ -208,15 +215,18 @@ impl Pattern {
         partitions: Option<&Bound<'_, PyAny>>,
         skip: Option<&Bound<'_, PyAny>>,
         #[pyo3(from_py_with = whole)] threads: usize,
+        prefer: &str,
+        latest_ends: Option<&Bound<'_, PyAny>>,
         #[pyo3(from_py_with = optional_number)] timeout_seconds: Option<f64>,
         #[pyo3(from_py_with = optional_number)] memory_limit_mb: Option<f64>,
         #[pyo3(from_py_with = account)] cancel: Cancel,
     ) -> PyResult<Matches> {
         let limits = CallLimits::read((timeout_seconds, memory_limit_mb, cancel))?;
-        let mut input = Input::read(slf.get(), rows, partitions, skip, threads, limits)?;
+        let input = Input::read(slf.get(), rows, partitions, skip, threads, limits)?;
+        let mut input = input.choosing(slf.get(), prefer, latest_ends)?;
         let partitions = input.partitions.len();
         let sink = |rows, budget: &Budget| MatchesSink::new(rows, partitions, budget);
-        let found = input.find(slf, |search, skip, tick| search.run(skip, sink, tick))?;
+        let found = input.find(slf, |search, asked, tick| search.run_chosen(asked.skip, asked.choice, sink, tick))?;
         Ok(Matches::new(found, &slf.get().compiled))
     }
 
@@ -245,7 +255,7 @@ impl Pattern {
         let mut input = Input::read(slf.get(), rows, partitions, skip, threads, limits)?;
         let partitions = input.partitions.len();
         let sink = |rows, budget: &Budget| SpansSink::new(rows, partitions, budget);
-        let found = input.find(slf, |search, skip, tick| search.run(skip, sink, tick))?;
+        let found = input.find(slf, |search, asked, tick| search.run(asked.skip, sink, tick))?;
         Ok(found.into())
     }
 
@@ -271,7 +281,7 @@ impl Pattern {
     ) -> PyResult<usize> {
         let limits = CallLimits::read((timeout_seconds, memory_limit_mb, cancel))?;
         let mut input = Input::read(slf.get(), rows, partitions, skip, threads, limits)?;
-        input.find(slf, |search, skip, tick| search.count(skip, tick))
+        input.find(slf, |search, asked, tick| search.count(asked.skip, tick))
     }
 
     /// Whether there is a match; looks from the end of the rows and no further than to the first match seen. Arguments and

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from rowpattern.errors import PatternSyntaxError, PatternTooLargeError, QueryError, UnknownVariableError
 from rowpattern.patterns import compile as compile_pattern
-from rowpattern.sql.bind.bound import BoundClause, BoundMeasure, Condition, Key
+from rowpattern.sql.bind.bound import BoundClause, BoundMeasure, Condition, Key, Within
 from rowpattern.sql.bind.conditions import ConditionReader
 from rowpattern.sql.bind.expressions import Scope, row_expression
-from rowpattern.sql.bind.measures import MeasureReader
+from rowpattern.sql.bind.measures import EarlierMeasures, MeasureReader
 from rowpattern.sql.bind.prefilter import prefilter, start_condition
 from rowpattern.sql.bind.references import References
 from rowpattern.sql.bind.scope import Columns, Variables
@@ -41,7 +41,8 @@ def bind(clause: Clause, names: Sequence[str], check: Callable[[], None]) -> Bou
 
     Takes time linear in the clause and the number of columns.
     """
-    bound = bind_parts(clause, Columns(names, clause.location.sql, clause.source_name), check)
+    outer = frozenset() if clause.outer is None else frozenset(table for table, _ in clause.outer.columns)
+    bound = bind_parts(clause, Columns(names, clause.location.sql, clause.source_name, outer), check)
     one_row = clause.rows_shown == "one row"
     keys = [key.name for key in bound.partition_by]
     shown_keys = {key.column for key in (*bound.partition_by, *bound.order_by)}
@@ -84,8 +85,13 @@ def bind_parts(
             raise error_at(message, definition.location, QueryError)
     conditions = bind_conditions(clause.define, columns, variables, check, scope.references)
     one_row = clause.rows_shown == "one row"
+    earlier = EarlierMeasures(columns)
     measures = tuple(
-        BoundMeasure(each.name, MeasureReader(scope, each.location, one_row).read(each.expression), each.location)
+        BoundMeasure(
+            each.name,
+            MeasureReader(scope, each.location, one_row).read(each.expression, earlier.within(each)),
+            each.location,
+        )
         for each in clause.measures
     )
     if clause.skip[1] and variables.members(clause.skip[1]) is None:
@@ -102,6 +108,7 @@ def bind_parts(
         pattern=clause.pattern,
         subset=clause.subset,
         variables=pattern.variables,
+        within=_within(clause, scope),
     )
 
 
@@ -183,6 +190,20 @@ def _check_key_names(clause: Clause, bound: BoundClause, others: set[str]) -> No
             message = f"the answer would have two columns {written.name}; give the key another name"
             raise error_at(message, written.location, QueryError)
         taken.add(key.name.lower())
+
+
+def _within(clause: Clause, scope: Scope) -> Within | None:
+    if clause.within is None:
+        return None
+    location = SourceLocation(clause.location.sql, clause.within.begin)
+    if not clause.order_by:
+        message = "WITHIN measures in the first key of ORDER BY, and there is none; write ORDER BY"
+        raise error_at(message, location, QueryError)
+    node, reads = row_expression(clause.within, scope, location, "WITHIN")
+    if reads:
+        message = f"WITHIN takes one length for all rows, as INTERVAL 1 HOUR; {clause.within.text} is not"
+        raise error_at(message, location, QueryError)
+    return Within(sql_of(node), clause.within.text, location, node)
 
 
 def _check_names(bound: BoundClause, others: set[str | None]) -> None:

@@ -214,7 +214,7 @@ def _plain(value: Any, name: str) -> Any:
         return bytes(value)
     if isinstance(value, str):
         return _text(value, name)
-    if isinstance(value, dt.datetime) and getattr(value, "nanosecond", 0):
+    if isinstance(value, dt.datetime) and getattr(value, "nanosecond", None):
         raise QueryError(f"the parameter {name} is {value!s}, and a datetime has no nanoseconds; round it")
     if isinstance(value, dt.datetime) and type(value) is not dt.datetime:
         return value.to_pydatetime() if hasattr(value, "to_pydatetime") else value

@@ -15,6 +15,7 @@ from rowpattern.patterns import compile  # noqa: A004
 from rowpattern.sql.execute.explanation import Explanation
 from rowpattern.sql.isolation.channel import ClosedError
 from rowpattern.sql.isolation.pool import BETWEEN_SIGNALS_SECONDS, MOST_START_SECONDS, pool
+from rowpattern.sql.parse.clause_arguments import question_text
 from rowpattern.sql.runtime.context import Progress, Step
 from rowpattern.sql.runtime.supervised import wait_forever
 from rowpattern.sql.tables.answers import Answer, AnswerColumn, as_kind
@@ -54,14 +55,6 @@ def explain_isolated(
 ) -> Explanation:
     """Explain a query in a worker process; see `rowpattern.explain`."""
     return _Query(question, data, named, context).explanation(analyze=bool(analyze))
-
-
-def _text(question: Question) -> str:
-    """Return a text in which everything stands that a question names."""
-    if isinstance(question, str):
-        return question
-    parts = (question.define, question.measures, question.partition_by, question.order_by)
-    return "\n".join(text for part in parts for _, text in part)
 
 
 class _Query:
@@ -105,6 +98,7 @@ class _Query:
                 "begun": context.begun,
                 "threads": context.threads,
                 "time_zone": context.time_zone,
+                "prefer": context.prefer,
                 "parameters": None if context.parameters is None else context.parameters.encoded(),
                 "progress": bool(context.progress),
                 "explain": explain,
@@ -174,7 +168,7 @@ class _Query:
     def _table(self, name: str) -> Table:
         found = self._tables.get(name)
         if found is None:
-            given = with_index_levels(self._given[name], _text(self._question))
+            given = with_index_levels(self._given[name], question_text(self._question))
             found = table_reader(self._context)(given, name or "data")
             self._tables[name] = found
         return found

@@ -251,6 +251,7 @@ def _answered(question: dict[str, Any], caller: _Caller, memory: _Memory) -> tup
         question["threads"],
         begun=question["begun"],
         time_zone=question["time_zone"],
+        prefer=question["prefer"],
         parameters=None if question["parameters"] is None else ParameterValues.decoded(question["parameters"]),
     )
     given = {name: _TableOfCaller(caller, name) for name in question["names"]}

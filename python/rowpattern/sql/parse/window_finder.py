@@ -87,8 +87,6 @@ def find_windows(
 
     Takes time linear in the text.
     """
-    if not any(token.word in {"OVER", "WINDOW"} for token in tokens):
-        return FoundWindows()
     return _WindowFinder(sql, tokens, closing, marks, check).find()
 
 

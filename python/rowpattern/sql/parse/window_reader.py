@@ -9,14 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from rowpattern.errors import QuerySyntaxError
-from rowpattern.sql.parse.clause import Clause, OrderKey, PartitionKey, TextPiece
+from rowpattern.sql.parse.clause import Clause, ExpressionSource, OrderKey, PartitionKey, TextPiece
 from rowpattern.sql.parse.clause_reader import PART_BEGINNINGS, ClauseReader
 from rowpattern.sql.parse.window import PatternWindow
 from rowpattern.sql.records import Record, field
 from rowpattern.sql.text.source_location import error_at
 
 if TYPE_CHECKING:
-    from rowpattern.sql.parse.clause import ExpressionSource
     from rowpattern.sql.text.source_location import SourceLocation
     from rowpattern.sql.text.tokens import Token
 

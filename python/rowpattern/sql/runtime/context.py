@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Callable, NamedTuple
+from typing import TYPE_CHECKING, Any, Callable, Literal, NamedTuple
 
 from rowpattern._core import QueryRun
 from rowpattern.errors import QueryBusyError, QueryCancelledError, QueryLimitError
@@ -74,6 +74,7 @@ class ExecutionContext:
         read_bytes: how many bytes of columns a stream has read.
         run: its place among the process's queries, its part of their memory, and its cancellation.
         cancellable: whether it may be cancelled, so that what waits has to look.
+        prefer: which of the possible matches at a row is taken: the most preferred one, or the longest.
         parameters: the values of the query's parameters; None where none are given.
     """
 
@@ -90,6 +91,7 @@ class ExecutionContext:
         stated_mb: float | None = None,
         run: QueryRun | None = None,
         cancellable: bool = False,
+        prefer: Literal["first", "longest"] = "first",
         parameters: Any = None,
     ) -> None:
         """Begin a query, or a part of one that has begun."""
@@ -107,6 +109,7 @@ class ExecutionContext:
         self.answered_rows = 0
         self.run = QueryRun() if run is None else run
         self.cancellable = cancellable
+        self.prefer = prefer
         self.parameters = parameters
         self._holding = threading.Lock()
 
@@ -193,6 +196,7 @@ class ExecutionContext:
             stated_mb=self.limit_mb,
             run=self.run,
             cancellable=self.cancellable,
+            prefer=self.prefer,
             parameters=self.parameters,
         )
 

@@ -1,10 +1,10 @@
 //! A compiled row pattern: the unit that is cached and that threads share.
 
-use std::sync::PoisonError;
+use std::sync::{OnceLock, PoisonError};
 
 use super::tables::Tables;
 use crate::automaton::Automaton;
-use crate::pattern::{CompileError, Node, RowPattern, parse};
+use crate::pattern::{CompileError, LimitError, Node, RowPattern, parse};
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicUsize, Ordering};
 
@@ -34,6 +34,8 @@ pub struct Compiled {
     /// What matching uses.
     pub automaton: Automaton,
     tables: SharedTables,
+    /// The same pattern for searches of the longest match; made when it is first asked for.
+    all_ways: OnceLock<Box<Compiled>>,
 }
 
 /// Tables at rest.
@@ -54,7 +56,19 @@ impl Compiled {
     pub fn new(text: &str) -> Result<Self, CompileError> {
         let RowPattern { root, variables } = parse(text)?;
         let automaton = Automaton::new(&root, variables.len())?;
-        Ok(Self { root, variables, automaton, tables: SharedTables::default() })
+        Ok(Self { root, variables, automaton, tables: SharedTables::default(), all_ways: OnceLock::new() })
+    }
+
+    /// The same pattern with an automaton that has all ways to match ([`Automaton::with_all_ways`]). Where this fails, it does so
+    /// whenever it is asked.
+    pub fn with_all_ways(&self) -> Result<&Self, LimitError> {
+        if let Some(made) = self.all_ways.get() {
+            return Ok(made);
+        }
+        let automaton = Automaton::with_all_ways(&self.root, self.variables.len())?;
+        let (root, variables) = (self.root.clone(), self.variables.clone());
+        let made = Self { root, variables, automaton, tables: SharedTables::default(), all_ways: OnceLock::new() };
+        Ok(self.all_ways.get_or_init(|| Box::new(made)))
     }
 
     /// The same pattern with variables of their own for each of a match's first rows ([`Automaton::layered`]).
@@ -109,6 +123,7 @@ impl Compiled {
             + node_bytes(&self.root)
             + names
             + self.tables.bytes.load(Ordering::Relaxed)
+            + self.all_ways.get().map_or(0, |made| made.memory_bytes())
     }
 }
 
