@@ -78,7 +78,13 @@ impl Compiled {
         let automaton = self.automaton.layered(layers)?;
         let named = |layer| self.variables.iter().map(move |name| format!("{name}\u{1}{layer}"));
         let variables = (0..layers).flat_map(named).collect();
-        Some(Self { root: self.root.clone(), variables, automaton, tables: SharedTables::default() })
+        Some(Self {
+            root: self.root.clone(),
+            variables,
+            automaton,
+            tables: SharedTables::default(),
+            all_ways: OnceLock::new(),
+        })
     }
 
     /// The number of a primary variable: its exact name, or else the name folded to upper case.
