@@ -3,7 +3,7 @@
 use std::sync::{OnceLock, PoisonError};
 
 use super::tables::Tables;
-use crate::automaton::Automaton;
+use crate::automaton::{Automaton, MAX_FOLLOWERS};
 use crate::pattern::{CompileError, LimitError, Node, RowPattern, parse};
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicUsize, Ordering};
@@ -36,6 +36,8 @@ pub struct Compiled {
     tables: SharedTables,
     /// The same pattern for searches of the longest match; made when it is first asked for.
     all_ways: OnceLock<Box<Compiled>>,
+    /// How many layers of variables it has ([`Self::layered`]); 1 where it has none.
+    layers: usize,
 }
 
 /// Tables at rest.
@@ -56,7 +58,7 @@ impl Compiled {
     pub fn new(text: &str) -> Result<Self, CompileError> {
         let RowPattern { root, variables } = parse(text)?;
         let automaton = Automaton::new(&root, variables.len())?;
-        Ok(Self { root, variables, automaton, tables: SharedTables::default(), all_ways: OnceLock::new() })
+        Ok(Self { root, variables, automaton, tables: SharedTables::default(), all_ways: OnceLock::new(), layers: 1 })
     }
 
     /// The same pattern with an automaton that has all ways to match ([`Automaton::with_all_ways`]). Where this fails, it does so
@@ -65,9 +67,14 @@ impl Compiled {
         if let Some(made) = self.all_ways.get() {
             return Ok(made);
         }
-        let automaton = Automaton::with_all_ways(&self.root, self.variables.len())?;
+        let layers = self.layers;
+        let plain = Automaton::with_all_ways(&self.root, self.variables.len() / layers)?;
+        let automaton = if layers == 1 { Some(plain) } else { plain.layered(layers) };
+        let hint = "fewer rows before a match that conditions read";
+        let automaton = automaton.ok_or_else(|| LimitError::new("steps between rows", MAX_FOLLOWERS, None, hint))?;
         let (root, variables) = (self.root.clone(), self.variables.clone());
-        let made = Self { root, variables, automaton, tables: SharedTables::default(), all_ways: OnceLock::new() };
+        let made =
+            Self { root, variables, automaton, tables: SharedTables::default(), all_ways: OnceLock::new(), layers };
         Ok(self.all_ways.get_or_init(|| Box::new(made)))
     }
 
@@ -84,6 +91,7 @@ impl Compiled {
             automaton,
             tables: SharedTables::default(),
             all_ways: OnceLock::new(),
+            layers,
         })
     }
 
