@@ -1,4 +1,4 @@
-"""An extension of griffe: classes of the extension module have their docstrings at run time, and their types in the stub."""
+"""An extension of griffe: what the stub describes has its docstrings in the extension module."""
 
 from __future__ import annotations
 

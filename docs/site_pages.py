@@ -1,4 +1,4 @@
-"""A hook of mkdocs: pages that stand outside of docs/ for their readers on the code's site, and decisions, are pages here too."""
+"""A hook of mkdocs: texts that stand beside the README are pages of the site too."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from mkdocs.structure.files import File
 
 ROOT = Path(__file__).parents[1]
-OUTSIDE = ("CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")
+OUTSIDE = ("CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "CODE_OF_CONDUCT.md")
 
 
 def on_files(files: Any, config: Any) -> Any:

@@ -11,11 +11,16 @@ import contextlib
 import io
 import os
 import re
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
-__all__ = ["Snippet", "printed_by", "snippets"]
+__all__ = ["PICTURES", "Snippet", "printed_by", "snippets"]
+
+#: Files that pages draw.
+PICTURES = (".png", ".svg")
 
 _SNIPPET = re.compile(
     r"^```python\n(?P<code>.*?)^```\n(?:\s*prints\s*```text\n(?P<printed>.*?)^```\n)?", re.DOTALL | re.MULTILINE
@@ -52,11 +57,15 @@ def _write(path: Path) -> None:
         return f"```python\n{found['code']}```\n{block}"
 
     here = Path.cwd()
-    os.chdir(path.parent)
-    try:
-        path.write_text(_SNIPPET.sub(written, path.read_text(encoding="utf-8")), encoding="utf-8")
-    finally:
-        os.chdir(here)
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        try:
+            path.write_text(_SNIPPET.sub(written, path.read_text(encoding="utf-8")), encoding="utf-8")
+        finally:
+            os.chdir(here)
+        for picture in sorted(Path(folder).iterdir()):
+            if picture.suffix in PICTURES:
+                shutil.copy(picture, path.parent)
 
 
 if __name__ == "__main__":

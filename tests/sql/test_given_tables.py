@@ -108,3 +108,6 @@ def test_a_key_of_partition_by_has_a_name(options: dict[str, Any]) -> None:
             asked(keys, rows)
     with pytest.raises(rowpattern.QuerySyntaxError):
         asked("x % 2 AS")
+    window = "PARTITION BY y AS g ORDER BY x ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING PATTERN (A)"
+    with pytest.raises(rowpattern.QuerySyntaxError, match="PARTITION BY of a window makes no column; leave out AS g"):
+        match_recognize(f"SELECT count(*) OVER ({window}) FROM t", table)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from rowpattern.dependencies import missing
 from rowpattern.errors import QueryError
 from rowpattern.patterns import Matches
 
@@ -87,6 +86,8 @@ def plot(
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
+        from rowpattern.dependencies import missing
+
         raise missing(error, "plot") from None
     keys = (partition_by,) if isinstance(partition_by, str) else tuple(partition_by)
     table = _Columns(data, "data")

@@ -58,7 +58,11 @@ impl Compiled {
     pub fn new(text: &str) -> Result<Self, CompileError> {
         let RowPattern { root, variables } = parse(text)?;
         let automaton = Automaton::new(&root, variables.len())?;
-        Ok(Self { root, variables, automaton, tables: SharedTables::default(), all_ways: OnceLock::new(), layers: 1 })
+        Ok(Self::of(root, variables, automaton, 1))
+    }
+
+    fn of(root: Node, variables: Vec<String>, automaton: Automaton, layers: usize) -> Self {
+        Self { root, variables, automaton, tables: SharedTables::default(), all_ways: OnceLock::new(), layers }
     }
 
     /// The same pattern with an automaton that has all ways to match ([`Automaton::with_all_ways`]). Where this fails, it does so
@@ -72,9 +76,7 @@ impl Compiled {
         let automaton = if layers == 1 { Some(plain) } else { plain.layered(layers) };
         let hint = "fewer rows before a match that conditions read";
         let automaton = automaton.ok_or_else(|| LimitError::new("steps between rows", MAX_FOLLOWERS, None, hint))?;
-        let (root, variables) = (self.root.clone(), self.variables.clone());
-        let made =
-            Self { root, variables, automaton, tables: SharedTables::default(), all_ways: OnceLock::new(), layers };
+        let made = Self::of(self.root.clone(), self.variables.clone(), automaton, layers);
         Ok(self.all_ways.get_or_init(|| Box::new(made)))
     }
 
@@ -85,14 +87,7 @@ impl Compiled {
         let automaton = self.automaton.layered(layers)?;
         let named = |layer| self.variables.iter().map(move |name| format!("{name}\u{1}{layer}"));
         let variables = (0..layers).flat_map(named).collect();
-        Some(Self {
-            root: self.root.clone(),
-            variables,
-            automaton,
-            tables: SharedTables::default(),
-            all_ways: OnceLock::new(),
-            layers,
-        })
+        Some(Self::of(self.root.clone(), variables, automaton, layers))
     }
 
     /// The number of a primary variable: its exact name, or else the name folded to upper case.
