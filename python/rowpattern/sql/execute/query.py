@@ -92,10 +92,9 @@ def bound_clause(
         QueryError: a parameter is the bound of a quantifier or an offset, and has no value that can be one.
         What looking up names raises.
     """
-    subqueries = clause.subqueries()
-    if subqueries:
+    if clause.has_subqueries:
         message = "a subquery in MATCH_RECOGNIZE needs whole tables; in a stream, on Spark and on Dask write its value"
-        raise error_at(message, subqueries[0].location, UnsupportedQueryError)
+        raise error_at(message, clause.subqueries()[0].location, UnsupportedQueryError)
     # Lengths keep names apart that have anything in them.
     schema = "\0".join(f"{len(name)}:{name}" for name in names)
     key = f"{clause.number}\0{parsed.key}\0{schema}"
@@ -236,7 +235,7 @@ class QueryExecution:
 
     def bound(self, clause: Clause, table: Table) -> BoundClause:
         """Look up the names of a clause in the table before it, its subqueries computed."""
-        if not clause.subqueries():
+        if not clause.has_subqueries:
             return bound_clause(self._parsed, clause, table.names, self._context)
         # What it says depends on the tables, so that it is not kept.
         computed = with_computed_subqueries(clause, self._parsed, self._text, self._context)
