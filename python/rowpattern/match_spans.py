@@ -20,6 +20,11 @@ class MatchSpan(NamedTuple):
         partition: the partition, from 0.
         start: the first row, counted over all partitions.
         end: the row after the last; the same as `start` for an empty match.
+
+    Examples:
+        >>> import rowpattern
+        >>> [(span.start, span.end) for span in rowpattern.compile("A+").match(["A", "A", "B", "A"])]
+        [(0, 2), (3, 4)]
     """
 
     number: int

@@ -150,6 +150,18 @@ def match_recognize(
 
     The query sees the tables that it is given and nothing else: no file, no network, no variable of the caller. Takes
     time linear in the rows where they are in order already, O(n log n) otherwise, and what DuckDB takes for the rest.
+
+    Examples:
+        >>> import pyarrow as pa
+        >>> from rowpattern import match_recognize
+        >>> logins = pa.table({"at": [1, 2, 3, 4], "event": ["failure", "failure", "failure", "success"]})
+        >>> match_recognize('''
+        ...     SELECT * FROM logins MATCH_RECOGNIZE (
+        ...         ORDER BY at
+        ...         MEASURES count(FAILED.*) AS failures, SUCCEEDED.at AS at
+        ...         PATTERN (FAILED{3,} SUCCEEDED)
+        ...         DEFINE FAILED AS event = 'failure', SUCCEEDED AS event = 'success')''', logins).to_pylist()
+        [{'failures': 3, 'at': 4}]
     """
     limits = (memory_limit_mb, timeout_seconds, threads, progress, time_zone, cancel, parameters, prefer)
     return answer(sql, data, tables, limits, stream, isolation)
@@ -233,6 +245,18 @@ def explain(
     Raises:
         RowPatternError: what `match_recognize` raises. A clause over a subquery is explained when that subquery was
             run.
+
+    Examples:
+        >>> import pyarrow as pa
+        >>> import rowpattern
+        >>> explained = rowpattern.explain(
+        ...     "SELECT * FROM t MATCH_RECOGNIZE (ORDER BY x MEASURES LAST(x) AS x PATTERN (A+) DEFINE A AS x > PREV(x))",
+        ...     pa.table({"x": [1, 2, 3]}),
+        ... )
+        >>> print(explained.text.splitlines()[5].strip())
+        A AS x > PREV(x): by the engine, over whole columns
+        >>> explained.svg()[:4]
+        '<svg'
     """
     explain_query = module("execute.explanation").explained
     context = execution_context(memory_limit_mb, timeout_seconds, threads, None, time_zone, cancel, parameters, prefer)
