@@ -250,10 +250,11 @@ class Pattern:
     ) -> MatchIterator: ...
     def match(
         self,
-        rows: _Rows,
+        rows: Any,
         *,
         partitions: _Partitions = None,
         skip: _Skip = "past last row",
+        conditions: Optional[Mapping[str, str]] = None,
         threads: int = 1,
         prefer: Literal["first", "longest"] = "first",
         latest_ends: Any = None,
@@ -263,10 +264,11 @@ class Pattern:
     ) -> Matches: ...
     def spans(
         self,
-        rows: _Rows,
+        rows: Any,
         *,
         partitions: _Partitions = None,
         skip: _Skip = "past last row",
+        conditions: Optional[Mapping[str, str]] = None,
         threads: int = 1,
         timeout_seconds: Optional[float] = None,
         memory_limit_mb: Optional[float] = None,
@@ -274,10 +276,11 @@ class Pattern:
     ) -> Spans: ...
     def count(
         self,
-        rows: _Rows,
+        rows: Any,
         *,
         partitions: _Partitions = None,
         skip: _Skip = "past last row",
+        conditions: Optional[Mapping[str, str]] = None,
         threads: int = 1,
         timeout_seconds: Optional[float] = None,
         memory_limit_mb: Optional[float] = None,

@@ -9,7 +9,7 @@ from rowpattern._core import _connect
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rowpattern._core import Match, Matches, MatchIterator, Pattern, PatternCache
+    from rowpattern._core import Match, Matches, Pattern, PatternCache
     from rowpattern.match_spans import MatchSpan
 
 
@@ -37,7 +37,7 @@ def _general_key(*arguments: Any) -> str:
     return general_key(*arguments)
 
 
-def _find_by_conditions(*arguments: Any) -> MatchIterator:
+def _find_by_conditions(*arguments: Any) -> Any:
     from rowpattern.sql import find_by_conditions
 
     return find_by_conditions(*arguments)

@@ -116,3 +116,21 @@ def test_streams_and_explanations() -> None:
     with pytest.raises(rowpattern.UnsupportedQueryError, match="a subquery in MATCH_RECOGNIZE needs whole tables"):
         match_recognize(query, t=TABLE, u=OTHER, stream=True)
     assert "(SELECT max(y) FROM u)" in str(explain(query, t=TABLE, u=OTHER))
+
+
+def test_parameters_in_subqueries() -> None:
+    query = """SELECT * FROM t MATCH_RECOGNIZE (ORDER BY i MEASURES count(*) AS n PATTERN (A{$least,})
+        DEFINE A AS i <= (SELECT max(y) FROM u WHERE y < $most) + $more)"""
+    for most, more, wanted in ((4, 0, [3]), (9, 1, [5])):
+        found = match_recognize(query, t=TABLE, u=OTHER, parameters={"most": most, "more": more, "least": 2})
+        assert found["n"].to_pylist() == wanted
+
+
+def test_windows_in_subqueries_and_subqueries_in_windows() -> None:
+    window = "(ORDER BY i MEASURES LAST(i) AS l ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING PATTERN (B{2}))"
+    last = f"SELECT max(l) FROM (SELECT l OVER w AS l FROM t WINDOW w AS {window})"
+    found = answer(f"ORDER BY i MEASURES count(*) AS n PATTERN (A+) DEFINE A AS i < ({last})")
+    assert found == [{"n": 5}]
+    query = f"SELECT l OVER w FROM t WINDOW w AS {window.replace('(B{2})', '(B{2}) DEFINE B AS i < (SELECT 4)')}"
+    with pytest.raises(rowpattern.UnsupportedQueryError, match="a subquery cannot stand in a window"):
+        match_recognize(query, t=TABLE)

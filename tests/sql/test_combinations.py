@@ -49,7 +49,7 @@ def texts(count: int, different: int) -> pa.Table:
 
 @pytest.mark.parametrize(
     ("rows", "different", "ways"),
-    [(3, 3, {"before"}), (5000, 60, {"before"}), (5000, 5000, {"round"}), (200, 200, {"round"})],
+    [(3, 3, {"before"}), (20_000, 120, {"before"}), (5000, 5000, {"round"}), (200, 200, {"round"})],
 )
 def test_few_combinations_are_computed_before(rows: int, different: int, ways: set[str], asked: list[str]) -> None:
     """As many as rows, or a thousand, are few; a row can be missing too."""
@@ -82,6 +82,15 @@ def test_an_error_of_a_combination_that_no_match_has_is_none(asked: list[str]) -
     query = "SELECT o FROM t MATCH_RECOGNIZE (ORDER BY o MEASURES FIRST(o) AS o PATTERN (^A B) DEFINE B AS {})"
     assert match_recognize(query.format("(A.s || s)::int = 12"), table).column("o").to_pylist() == [0]
     assert asked == ["before", "round"]
+
+
+@pytest.mark.parametrize(("width", "ways"), [(1, {"before"}), (600, {"before", "round"})])
+def test_values_that_take_much_memory_are_asked_for_in_rounds(width: int, ways: set[str], asked: list[str]) -> None:
+    """10,000 texts of 6 KB are more than an eighth of the limit."""
+    table = texts(10_000, 99)
+    query = QUERY.format(f"repeat(A.s || s, {width}) > s").replace("(ORDER", "(PARTITION BY o // 2 ORDER")
+    match_recognize(query, table, memory_limit_mb=400)
+    assert set(asked) == ways
 
 
 def test_one_numbering_of_rows_serves_all_expressions(asked: list[str], monkeypatch: pytest.MonkeyPatch) -> None:

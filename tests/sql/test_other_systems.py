@@ -56,8 +56,10 @@ def test_words_of_other_systems(name: str) -> None:
 
 def test_words_that_are_names_too() -> None:
     """None of these words is reserved."""
-    table = pa.table({"options": [1, 2], "duration": [3, 4], "matches": [5, 6], "within": [1, 2], "ignore": [1, 2]})
+    table = pa.table(
+        {"options": [1, 2], "duration": [3, 4], "matches": [5, 6], "within": [1, 2], "ignore": [1, 2], "values": [7, 8]}
+    )
     text = """SELECT * FROM t MATCH_RECOGNIZE (ORDER BY within MEASURES LAST(options) AS omit, sum(duration) AS within,
-        FIRST(matches) AS show, LAST(ignore) AS nulls PATTERN (OPTIONS DURATION+)
+        FIRST(matches) AS show, LAST(ignore) options, sum(values) AS v PATTERN (OPTIONS DURATION+)
         DEFINE OPTIONS AS options = 1 AND within = 1, DURATION AS duration > PREV(duration) AND ignore > 0)"""
-    assert match_recognize(text, table).to_pylist() == [{"omit": 2, "within": 7, "show": 5, "nulls": 2}]
+    assert match_recognize(text, table).to_pylist() == [{"omit": 2, "within": 7, "show": 5, "options": 2, "v": 15}]

@@ -167,3 +167,30 @@ def test_explain_says_it() -> None:
     text = str(explain(TICKER.format(order="", clause="PATTERN (A+) WITHIN 5"), table))
     assert "WITHIN 5: a match's last row is at most that far from its first, in o" in text
     assert "a backward pass over 1 rows, one for the earliest ends of matches, one forward" in text
+
+
+def test_parameters_and_arguments() -> None:
+    values = [1, 2, 3, 4, 6]
+    table = pa.table({"n": range(5), "o": values})
+    query = TICKER.format(order="", clause="PATTERN (A+) WITHIN $length")
+    for length, wanted in ((2, [0, 3]), (1, [0, 2, 4]), (2, [0, 3])):
+        assert match_recognize(query, table, parameters={"length": length})["a"].to_pylist() == wanted
+    days = pa.table({"n": range(3), "o": [DAY, after(hours=1), after(hours=3)]})
+    answered = match_recognize(query, days, parameters={"length": dt.timedelta(hours=1)})
+    assert answered["a"].to_pylist() == [0, 2]
+    found = rowpattern.recognize(table, pattern="A+", order_by="o", measures={"a": "FIRST(n)"}, within="2")
+    assert found["a"].to_pylist() == [0, 3]
+    found = rowpattern.recognize(
+        table,
+        pattern="A | A A",
+        order_by="o",
+        measures={"a": "FIRST(n)"},
+        within="$w",
+        prefer="longest",
+        parameters={"w": 1},
+    )
+    assert found["a"].to_pylist() == [0, 2, 4]
+    with pytest.raises(rowpattern.QueryError, match="within"):
+        rowpattern.recognize(table, pattern="A+", order_by="o", measures={"a": "FIRST(n)"}, within="n")
+    with pytest.raises(TypeError, match="within is a text"):
+        rowpattern.recognize(table, pattern="A+", order_by="o", within=2)  # type: ignore[arg-type]

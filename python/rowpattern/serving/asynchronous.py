@@ -5,21 +5,31 @@ from __future__ import annotations
 import os
 import threading
 from contextvars import copy_context
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from rowpattern._core import CancelToken
 from rowpattern.config.process import get_config
-from rowpattern.recognition.arguments import clause_of, table_of
+from rowpattern.recognition.arguments import clause_of, given_conditions, table_of
 from rowpattern.sql import answered, execution_context
 
 if TYPE_CHECKING:
     import concurrent.futures
     from asyncio import Future
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from concurrent.futures import ThreadPoolExecutor
 
-    from rowpattern.recognition.arguments import AfterMatch, Conditions, Keys, Measures, RowsPerMatch, Subset
-    from rowpattern.sql import Parameters
+    from typing_extensions import Unpack
+
+    from rowpattern.recognition.arguments import (
+        AfterMatch,
+        Conditions,
+        Keys,
+        Measures,
+        RecognizeArguments,
+        RowsPerMatch,
+        Subset,
+    )
+    from rowpattern.sql.kinds import Frame, Parameters, QueryOptions
     from rowpattern.sql.runtime.context import ExecutionContext, Progress
 
 __all__ = ["match_recognize_async", "recognize_async"]
@@ -31,6 +41,25 @@ _LEAST_THREADS = 8
 _PATIENCE_SECONDS = 0.1
 
 
+@overload
+async def match_recognize_async(sql: str, data: Frame, /, **options: Unpack[QueryOptions]) -> Frame: ...
+@overload
+async def match_recognize_async(
+    sql: str,
+    data: Any = None,
+    /,
+    *,
+    memory_limit_mb: float | None = None,
+    timeout_seconds: float | None = None,
+    threads: int | None = None,
+    progress: bool | Callable[[Progress], object] | None = None,
+    isolation: Literal["process"] | None = None,
+    time_zone: str | None = None,
+    cancel: CancelToken | None = None,
+    parameters: Parameters = None,
+    prefer: Literal["first", "longest"] = "first",
+    **tables: Any,
+) -> Any: ...
 async def match_recognize_async(
     sql: str,
     data: Any = None,
@@ -95,6 +124,12 @@ async def match_recognize_async(
     return await _answered_in_thread(lambda: answered(sql, data, tables, context, isolation), context, token)
 
 
+@overload
+async def recognize_async(data: Mapping[str, Frame], /, **arguments: Unpack[RecognizeArguments]) -> Frame: ...
+@overload
+async def recognize_async(data: Frame, /, **arguments: Unpack[RecognizeArguments]) -> Frame: ...
+@overload
+async def recognize_async(data: Any, /, **arguments: Unpack[RecognizeArguments]) -> Any: ...
 async def recognize_async(
     data: Any,
     /,
@@ -158,10 +193,11 @@ async def recognize_async(
     def work() -> Any:
         # The first query of the process imports what queries need.
         name, table = table_of(data)
+        given = given_conditions(define, table)
         clause = clause_of(
-            pattern, define, measures, partition_by, order_by, rows_per_match, after_match, subset, within, name
+            pattern, define, measures, partition_by, order_by, rows_per_match, after_match, subset, within, name, given
         )
-        return answered(clause, table, {}, context, isolation)
+        return answered(clause, table, {}, context, isolation, given)
 
     return await _answered_in_thread(work, context, token)
 

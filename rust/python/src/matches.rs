@@ -311,6 +311,11 @@ impl Matches {
 }
 
 impl Matches {
+    /// Where they begin and end.
+    pub fn spans(&self) -> Spans {
+        self.spans.clone()
+    }
+
     /// Of columns that fit together.
     pub fn from_columns(
         spans: Spans,

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
 use rowpattern_core::automaton::ACCEPT;
@@ -18,6 +19,41 @@ use super::matches::{Matches, Spans};
 use super::numbers::{optional_number, whole};
 use super::pattern::{Options, Pattern};
 use super::sinks::{MatchesSink, SpansSink};
+
+/// The limits of a call as the caller gives them: seconds, MB, and what cancels it.
+type GivenLimits<'a, 'py> = (Option<f64>, Option<f64>, Option<&'a Bound<'py, PyAny>>);
+
+/// What is asked of a pattern by conditions that are written as in DEFINE, beside the arguments that all methods have.
+struct Asked<'a> {
+    method: &'a str,
+    threads: Option<usize>,
+    prefer: &'a str,
+}
+
+impl Asked<'_> {
+    /// Has the package answer.
+    fn by_conditions<'py>(
+        &self,
+        pattern: &Bound<'py, Pattern>,
+        rows: &Bound<'py, PyAny>,
+        conditions: &Bound<'py, PyAny>,
+        partitions: Option<&Bound<'py, PyAny>>,
+        skip: Option<&Bound<'py, PyAny>>,
+        limits: GivenLimits<'_, 'py>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let find = hooks(pattern.py())?.find_by_conditions.bind(pattern.py());
+        let asked = (self.method, self.threads, self.prefer);
+        find.call1((asked, pattern, rows, conditions, partitions, skip, limits))
+    }
+}
+
+/// The spans of an answer; a search by conditions that depend on the match finds whole matches.
+fn spans_of(found: &Bound<'_, PyAny>) -> PyResult<Py<Spans>> {
+    if let Ok(spans) = found.cast::<Spans>() {
+        return Ok(spans.clone().unbind());
+    }
+    Py::new(found.py(), found.cast::<Matches>()?.get().spans())
+}
 
 #[catch_panics]
 #[pymethods]
@@ -174,9 +210,9 @@ impl Pattern {
         cancel: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Py<MatchIterator>> {
         if let Some(conditions) = conditions {
-            let find = hooks(slf.py())?.find_by_conditions.bind(slf.py());
-            let given = (slf, rows, conditions, partitions, skip, timeout_seconds, memory_limit_mb, cancel);
-            let found = find.call1(given)?;
+            let limits = (timeout_seconds, memory_limit_mb, cancel);
+            let asked = Asked { method: "find_iter", threads: None, prefer: "first" };
+            let found = asked.by_conditions(slf, rows, conditions, partitions, skip, limits)?;
             return Ok(found.cast_into::<MatchIterator>()?.unbind());
         }
         let limits = CallLimits::read((timeout_seconds, memory_limit_mb, given(cancel)?))?;
@@ -185,7 +221,7 @@ impl Pattern {
         Py::new(slf.py(), MatchIterator::new(slf.clone().unbind(), input))
     }
 
-    /// Finds all matches, as columns. Arguments, errors and cost are those of `find_iter` without conditions; limits
+    /// Finds all matches, as columns. Arguments, errors and cost are those of `find_iter`; limits
     /// count the whole call and what it returns.
     ///
     /// Args:
@@ -202,11 +238,11 @@ impl Pattern {
     #[pyo3(
         name = "match",
         signature = (
-            rows, *, partitions = None, skip = None, threads = 1, prefer = "first", latest_ends = None,
-            timeout_seconds = None, memory_limit_mb = None, cancel = None
+            rows, *, partitions = None, skip = None, conditions = None, threads = 1, prefer = "first",
+            latest_ends = None, timeout_seconds = None, memory_limit_mb = None, cancel = None
         ),
-        text_signature = "($self, rows, *, partitions=None, skip='past last row', threads=1, prefer='first', \
-                          latest_ends=None, timeout_seconds=None, memory_limit_mb=None, cancel=None)"
+        text_signature = "($self, rows, *, partitions=None, skip='past last row', conditions=None, threads=1, \
+                          prefer='first', latest_ends=None, timeout_seconds=None, memory_limit_mb=None, cancel=None)"
     )]
     #[expect(clippy::too_many_arguments, reason = "Python's keyword arguments")]
     fn find_all(
@@ -214,31 +250,43 @@ impl Pattern {
         rows: &Bound<'_, PyAny>,
         partitions: Option<&Bound<'_, PyAny>>,
         skip: Option<&Bound<'_, PyAny>>,
+        conditions: Option<&Bound<'_, PyAny>>,
         #[pyo3(from_py_with = whole)] threads: usize,
         prefer: &str,
         latest_ends: Option<&Bound<'_, PyAny>>,
         #[pyo3(from_py_with = optional_number)] timeout_seconds: Option<f64>,
         #[pyo3(from_py_with = optional_number)] memory_limit_mb: Option<f64>,
-        #[pyo3(from_py_with = account)] cancel: Cancel,
-    ) -> PyResult<Matches> {
-        let limits = CallLimits::read((timeout_seconds, memory_limit_mb, cancel))?;
+        cancel: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Py<Matches>> {
+        if let Some(conditions) = conditions {
+            if latest_ends.is_some() {
+                return Err(PyValueError::new_err(
+                    "latest_ends is for rows without conditions; leave out one of the two",
+                ));
+            }
+            let limits = (timeout_seconds, memory_limit_mb, cancel);
+            let asked = Asked { method: "match", threads: Some(threads), prefer };
+            let found = asked.by_conditions(slf, rows, conditions, partitions, skip, limits)?;
+            return Ok(found.cast_into::<Matches>()?.unbind());
+        }
+        let limits = CallLimits::read((timeout_seconds, memory_limit_mb, given(cancel)?))?;
         let input = Input::read(slf.get(), rows, partitions, skip, threads, limits)?;
         let mut input = input.choosing(slf.get(), prefer, latest_ends)?;
         let partitions = input.partitions.len();
         let sink = |rows, budget: &Budget| MatchesSink::new(rows, partitions, budget);
         let found = input.find(slf, |search, asked, tick| search.run_chosen(asked.skip, asked.choice, sink, tick))?;
-        Ok(Matches::new(found, &slf.get().compiled))
+        Py::new(slf.py(), Matches::new(found, &slf.get().compiled))
     }
 
     /// Finds where all matches begin and end, as columns. Arguments and errors are those of `match`; time is linear
     /// in the rows however matches overlap.
     #[pyo3(
         signature = (
-            rows, *, partitions = None, skip = None, threads = 1, timeout_seconds = None, memory_limit_mb = None,
-            cancel = None
+            rows, *, partitions = None, skip = None, conditions = None, threads = 1, timeout_seconds = None,
+            memory_limit_mb = None, cancel = None
         ),
-        text_signature = "($self, rows, *, partitions=None, skip='past last row', threads=1, timeout_seconds=None, \
-                          memory_limit_mb=None, cancel=None)"
+        text_signature = "($self, rows, *, partitions=None, skip='past last row', conditions=None, threads=1, \
+                          timeout_seconds=None, memory_limit_mb=None, cancel=None)"
     )]
     #[expect(clippy::too_many_arguments, reason = "Python's keyword arguments")]
     fn spans(
@@ -246,27 +294,34 @@ impl Pattern {
         rows: &Bound<'_, PyAny>,
         partitions: Option<&Bound<'_, PyAny>>,
         skip: Option<&Bound<'_, PyAny>>,
+        conditions: Option<&Bound<'_, PyAny>>,
         #[pyo3(from_py_with = whole)] threads: usize,
         #[pyo3(from_py_with = optional_number)] timeout_seconds: Option<f64>,
         #[pyo3(from_py_with = optional_number)] memory_limit_mb: Option<f64>,
-        #[pyo3(from_py_with = account)] cancel: Cancel,
-    ) -> PyResult<Spans> {
-        let limits = CallLimits::read((timeout_seconds, memory_limit_mb, cancel))?;
+        cancel: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Py<Spans>> {
+        if let Some(conditions) = conditions {
+            let limits = (timeout_seconds, memory_limit_mb, cancel);
+            let asked = Asked { method: "spans", threads: Some(threads), prefer: "first" };
+            let found = asked.by_conditions(slf, rows, conditions, partitions, skip, limits)?;
+            return spans_of(&found);
+        }
+        let limits = CallLimits::read((timeout_seconds, memory_limit_mb, given(cancel)?))?;
         let mut input = Input::read(slf.get(), rows, partitions, skip, threads, limits)?;
         let partitions = input.partitions.len();
         let sink = |rows, budget: &Budget| SpansSink::new(rows, partitions, budget);
         let found = input.find(slf, |search, asked, tick| search.run(asked.skip, sink, tick))?;
-        Ok(found.into())
+        Py::new(slf.py(), Spans::from(found))
     }
 
     /// Counts the matches. As `spans`, without keeping them.
     #[pyo3(
         signature = (
-            rows, *, partitions = None, skip = None, threads = 1, timeout_seconds = None, memory_limit_mb = None,
-            cancel = None
+            rows, *, partitions = None, skip = None, conditions = None, threads = 1, timeout_seconds = None,
+            memory_limit_mb = None, cancel = None
         ),
-        text_signature = "($self, rows, *, partitions=None, skip='past last row', threads=1, timeout_seconds=None, \
-                          memory_limit_mb=None, cancel=None)"
+        text_signature = "($self, rows, *, partitions=None, skip='past last row', conditions=None, threads=1, \
+                          timeout_seconds=None, memory_limit_mb=None, cancel=None)"
     )]
     #[expect(clippy::too_many_arguments, reason = "Python's keyword arguments")]
     fn count(
@@ -274,12 +329,19 @@ impl Pattern {
         rows: &Bound<'_, PyAny>,
         partitions: Option<&Bound<'_, PyAny>>,
         skip: Option<&Bound<'_, PyAny>>,
+        conditions: Option<&Bound<'_, PyAny>>,
         #[pyo3(from_py_with = whole)] threads: usize,
         #[pyo3(from_py_with = optional_number)] timeout_seconds: Option<f64>,
         #[pyo3(from_py_with = optional_number)] memory_limit_mb: Option<f64>,
-        #[pyo3(from_py_with = account)] cancel: Cancel,
+        cancel: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<usize> {
-        let limits = CallLimits::read((timeout_seconds, memory_limit_mb, cancel))?;
+        if let Some(conditions) = conditions {
+            let limits = (timeout_seconds, memory_limit_mb, cancel);
+            let asked = Asked { method: "count", threads: Some(threads), prefer: "first" };
+            let found = asked.by_conditions(slf, rows, conditions, partitions, skip, limits)?;
+            return found.extract();
+        }
+        let limits = CallLimits::read((timeout_seconds, memory_limit_mb, given(cancel)?))?;
         let mut input = Input::read(slf.get(), rows, partitions, skip, threads, limits)?;
         input.find(slf, |search, asked, tick| search.count(asked.skip, tick))
     }

@@ -103,6 +103,7 @@ class TypedPlans:
 
     Attributes:
         values: those of the query's parameters, with which the plans are used; None where the clause has none.
+        used: the last plan that was used with these values, and what it is with them.
     """
 
     def __init__(self) -> None:
@@ -110,6 +111,7 @@ class TypedPlans:
         self._plans: dict[object, Any] = {}
         self._flights = SingleFlight()
         self.values: ParameterValues | None = None
+        self.used: tuple[object, Any] | None = None
 
     def for_values(self, values: ParameterValues) -> TypedPlans:
         """Return the same plans for other values of parameters."""
@@ -147,6 +149,7 @@ class BoundClause(Record):
     Attributes:
         rest: columns of the table that ALL ROWS PER MATCH shows behind the measures.
         within: how far a match reaches at most; None where nothing says it.
+        given: conditions that the caller's library computes: the name that it has for each, and the column that it is.
         plans: its expressions with types, for tables that were asked.
     """
 
@@ -162,6 +165,7 @@ class BoundClause(Record):
     subset: dict[str, tuple[str, ...]]
     variables: tuple[str, ...]
     within: Within | None = None
+    given: tuple[tuple[str, str], ...] = ()
     plans: TypedPlans = field(default_factory=TypedPlans, compare=False)
 
     def compiled(self) -> Pattern:

@@ -9,6 +9,7 @@ from rowpattern.patterns import compile as compile_pattern
 from rowpattern.sql.bind.bound import BoundClause, BoundMeasure, Condition, Key, Within
 from rowpattern.sql.bind.conditions import ConditionReader
 from rowpattern.sql.bind.expressions import Scope, row_expression
+from rowpattern.sql.bind.given import given_column, given_conditions
 from rowpattern.sql.bind.measures import EarlierMeasures, MeasureReader
 from rowpattern.sql.bind.prefilter import prefilter, start_condition
 from rowpattern.sql.bind.references import References
@@ -84,6 +85,7 @@ def bind_parts(
             message = f"DEFINE cannot define {definition.variable}: SUBSET makes it of other variables"
             raise error_at(message, definition.location, QueryError)
     conditions = bind_conditions(clause.define, columns, variables, check, scope.references)
+    conditions += given_conditions(clause.given, conditions, variables, scope.references)
     one_row = clause.rows_shown == "one row"
     earlier = EarlierMeasures(columns)
     measures = tuple(
@@ -109,6 +111,7 @@ def bind_parts(
         subset=clause.subset,
         variables=pattern.variables,
         within=_within(clause, scope),
+        given=tuple((each.name, given_column(each.variable)) for each in clause.given),
     )
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from rowpattern.sql.arrow.arrays import Array, Integers
+    from rowpattern.sql.duckdb.connection import Database
     from rowpattern.sql.execute.rounds import RoundExpression, Rounds
     from rowpattern.sql.execute.sort import OrderedPartitions
 
@@ -30,6 +31,10 @@ __all__ = ["Combinations", "NumberedRows", "combinations"]
 
 # So many are computed in less time than a round takes. In larger tables as many as rows: a search asks for more.
 _FEW = 1_000
+# So many are computed by one query, as by a round; their texts are copied for it.
+_AT_ONCE = 10_000
+# The part of the memory that is left that values and numbers of rows may take: in rounds they take less.
+_SHARE = 8
 # Rows by which one says that a column has too many different values, before all are looked at.
 _SAMPLE = 10_000
 
@@ -63,14 +68,16 @@ def combinations(
     expression: RoundExpression,
     rows: OrderedPartitions,
     rounds: Rounds,
+    database: Database,
     numbered: Callable[[tuple[str, ...], Callable[[], NumberedRows | None]], NumberedRows | None],
 ) -> Combinations | None:
-    """Compute an expression for all combinations; None where these are many, or one has an error.
+    """Compute an expression for all combinations; None where these are many, take much memory, or one has an error.
 
     Args:
         expression: what is asked for.
         rows: the table.
         rounds: computes the expression.
+        database: the query's connection.
         numbered: gives the numbers of rows by some columns, or makes them.
 
     Raises:
@@ -81,6 +88,9 @@ def combinations(
     if expression.tree is None or any(isinstance(e, Call) and e.name in CHANGING for e in walk(expression.tree)):
         return None
     most = max(_FEW, rows.count)
+    room = database.free_bytes // _SHARE - np.dtype(np.int64).itemsize * rows.count
+    if room < 0:
+        return None
     total = 1
     found: list[tuple[tuple[str, ...], NumberedRows]] = []
     for argument in expression.arguments:
@@ -94,21 +104,24 @@ def combinations(
             return None
         found.append((columns, own))
         total *= len(own.first) + 1
-    try:
-        values = rounds.computed(expression, _requests([own for _, own in found]))
-    except QueryLimitError:
-        raise
-    except QueryError:
-        # The combination that has an error may be one that no match has.
-        return None
-    return Combinations(values, found)
-
-
-def _requests(rows: Sequence[NumberedRows]) -> list[pa.Array]:
-    """Return a row, or none, of each number: for each argument, those of all combinations."""
-    each = [np.append(own.first, -1) for own in rows]
-    grids = np.meshgrid(*each, indexing="ij")
-    return [from_numpy(grid.ravel(), grid.ravel() < 0) for grid in grids]
+    # Of each number a row, or none.
+    each = [np.append(own.first, -1) for _, own in found]
+    pieces: list[pa.Array] = []
+    for begin in range(0, total, _AT_ONCE):
+        numbers = np.unravel_index(np.arange(begin, min(begin + _AT_ONCE, total)), [len(one) for one in each])
+        requests = [one[own] for one, own in zip(each, numbers)]
+        try:
+            pieces.append(rounds.computed(expression, [from_numpy(one, one < 0) for one in requests]))
+        except QueryLimitError:
+            raise
+        except QueryError:
+            # The combination that has an error may be one that no match has.
+            return None
+        room -= pieces[-1].nbytes
+        if room < 0:
+            return None
+    database.context.hold(sum(piece.nbytes for piece in pieces))
+    return Combinations(pa.chunked_array(pieces), found)
 
 
 def number_rows(columns: Sequence[str], rows: OrderedPartitions, most: int) -> NumberedRows | None:
@@ -132,11 +145,23 @@ def number_values(columns: Sequence[Array], count: int, most: int) -> NumberedRo
         codes = _codes(values)
         if codes is None:
             return None
-        numbers = numbers * (int(codes.max(initial=0)) + 1) + codes
-        _, first, numbers = np.unique(numbers, return_index=True, return_inverse=True)
+        bound = int(codes.max(initial=0)) + 1
+        numbers, first = _renumbered(numbers * bound + codes, len(first) * bound)
         if len(first) > most:
             return None
     return NumberedRows(numbers, first)
+
+
+def _renumbered(numbers: Integers, bound: int) -> tuple[Integers, Integers]:
+    """Return numbers from 0 on in the place of some below a bound, and for each of them its first row."""
+    if bound > max(_SAMPLE, 2 * len(numbers)):
+        _, first, new = np.unique(numbers, return_index=True, return_inverse=True)
+        return new, first
+    rows = np.full(bound, -1, dtype=np.int64)
+    # Of what is put into one place the last stays.
+    rows[numbers[::-1]] = np.arange(len(numbers) - 1, -1, -1)
+    is_there = rows >= 0
+    return (np.cumsum(is_there) - 1)[numbers], rows[is_there]
 
 
 def _codes(values: Array) -> Integers | None:

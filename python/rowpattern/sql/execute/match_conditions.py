@@ -381,12 +381,13 @@ class _Compiler:
     def combinations(self, key: object, make: Callable[[], RoundExpression]) -> Combinations | None:
         """Return the values of an expression for all combinations of rows; None where it is asked for in rounds."""
         if key not in self._combinations:
-            self._combinations[key] = combinations(make(), self._rows, self.rounds, self._numbered_rows)
+            self._combinations[key] = combinations(make(), self._rows, self.rounds, self._database, self._numbered_rows)
         return self._combinations[key]
 
     def _numbered_rows(self, columns: tuple[str, ...], make: Callable[[], NumberedRows | None]) -> NumberedRows | None:
         if columns not in self._numbered:
-            self._numbered[columns] = make()
+            found = self._numbered[columns] = make()
+            self._database.context.hold(0 if found is None else found.numbers.nbytes)
         return self._numbered[columns]
 
     def number_column(self, columns: tuple[str, ...], numbered: NumberedRows) -> int:

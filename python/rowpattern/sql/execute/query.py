@@ -240,7 +240,10 @@ class QueryExecution:
             return bound_clause(self._parsed, clause, table.names, self._context)
         # What it says depends on the tables, so that it is not kept.
         computed = with_computed_subqueries(clause, self._parsed, self._text, self._context)
-        return bind(computed, table.names, self._context.check)
+        values = None if computed.parameters is None else self._context.parameters
+        if values is None:
+            return bind(computed, table.names, self._context.check)
+        return bound_with_values(bind(with_types(computed, values), table.names, self._context.check), values)
 
     def _restored(self, table: Any) -> Answer:
         """Give what went through DuckDB the types of the one table's columns of the same names."""

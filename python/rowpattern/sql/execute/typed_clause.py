@@ -115,7 +115,12 @@ def typed_clause(
             # Of ordered categories the texts count, too.
             plans.put(key, typed_before)
     if parts.parameters and plans.values is not None:
-        return _for_values(typed_before, parts, table, database, plans.values)
+        used = plans.used
+        if used is None or used[0] is not typed_before:
+            # Conditions and measures ask one after the other.
+            used = plans.used = typed_before, _for_values(typed_before, parts, table, database, plans.values)
+        found: TypedClause = used[1]
+        return found
     return typed_before
 
 

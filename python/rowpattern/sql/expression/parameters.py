@@ -206,7 +206,7 @@ def with_values(node: Node, values: ParameterValues, *, typed: bool) -> Node:
 
 def _plain(value: Any, name: str) -> Any:
     """Return a value as one of the types that are allowed."""
-    if type(value).__module__ == "numpy" and hasattr(value, "item") and not getattr(value, "shape", True):
+    if type(value).__module__ == "numpy" and hasattr(value, "item") and getattr(value, "shape", None) == ():
         value = value.item()
     if value is None or type(value).__name__ in {"NAType", "NaTType"}:
         return None

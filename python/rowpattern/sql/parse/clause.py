@@ -19,6 +19,7 @@ __all__ = [
     "CommonTables",
     "Definition",
     "ExpressionSource",
+    "GivenCondition",
     "Measure",
     "OrderKey",
     "OuterTables",
@@ -100,6 +101,20 @@ class Definition(Record):
     location: SourceLocation
 
 
+class GivenCondition(Record):
+    """A variable whose condition the caller's library computes.
+
+    Attributes:
+        variable: as the pattern writes it.
+        name: as the caller writes it.
+        location: where it stands in the clause's text.
+    """
+
+    variable: str
+    name: str
+    location: SourceLocation
+
+
 class OrderKey(Record):
     """An expression of ORDER BY, and how it orders."""
 
@@ -171,6 +186,7 @@ class Clause(Record, frozen=False):
         alias: what the query calls the result; None where it does not.
         outer: what it reads of the tables before LATERAL; None where it reads nothing of them.
         common: the WITH lists that the clause sees, outer ones first; none where it reads nothing but a table by name.
+        given: conditions that are no expressions of the query.
         parameters: those of its pattern and expressions; None where there is none.
         pattern_source: the pattern with the place of each part in the query, where parameters of it have values.
     """
@@ -196,6 +212,7 @@ class Clause(Record, frozen=False):
     within: ExpressionSource | None = None
     outer: OuterTables | None = None
     common: list[CommonTables] = field(default_factory=list)
+    given: list[GivenCondition] = field(default_factory=list)
     parameters: ClauseParameters | None = None
     pattern_source: Composed | None = None
 

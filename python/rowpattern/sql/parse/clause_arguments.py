@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from rowpattern.errors import QuerySyntaxError, UnsupportedQueryError
 from rowpattern.sql.duckdb.names import check_name, quoted
 from rowpattern.sql.duckdb.parser import parse_texts
-from rowpattern.sql.parse.clause import Clause, Definition, Measure, RowsShown, Skip, TextPiece
+from rowpattern.sql.parse.clause import Clause, Definition, GivenCondition, Measure, RowsShown, Skip, TextPiece
 from rowpattern.sql.parse.clause_parameters import parameters_of
 from rowpattern.sql.parse.clause_reader import ClauseReader
 from rowpattern.sql.parse.parser import ParsedQuery, check_text, expressions_text, read_expressions
@@ -58,6 +58,7 @@ class ClauseArguments(Record):
         subset: union variables with their variables.
         table: the name of the table; None where it has none.
         within: how far a match reaches; None where nothing says it.
+        given: variables whose conditions the caller's library computes, each with what to show for it.
     """
 
     pattern: str
@@ -70,6 +71,7 @@ class ClauseArguments(Record):
     subset: tuple[tuple[str, tuple[str, ...]], ...] = ()
     table: str | None = None
     within: str | None = None
+    given: tuple[tuple[str, str], ...] = ()
 
     @cached_property
     def key(self) -> str:
@@ -122,6 +124,7 @@ class Layout(Record):
     within: list[PlacedArgument]
     subset: list[PlacedArgument]
     define: list[PlacedArgument]
+    given: list[PlacedArgument]
 
 
 def question_text(question: Question) -> str:
@@ -165,12 +168,16 @@ def _laid_out(arguments: ClauseArguments) -> Layout:
         "SUBSET",
         [(_item("subset", name), f"{_written(name)} = (", ", ".join(of), ")") for name, of in arguments.subset],
     )
-    define = listed(
+    conditions = listed(
         "DEFINE",
-        [(_item("define", name), f"{_written(name)} AS ", text, "") for name, text in arguments.define],
+        [
+            (_item("define", name), f"{_written(name)} AS ", text, "")
+            for name, text in (*arguments.define, *arguments.given)
+        ],
     )
+    define, given = conditions[: len(arguments.define)], conditions[len(arguments.define) :]
     text = writer.insert("\n)").text()
-    return Layout(text, piece, partition_by, order_by, measures, skip, pattern, within, subset, define)
+    return Layout(text, piece, partition_by, order_by, measures, skip, pattern, within, subset, define, given)
 
 
 def _item(part: str, name: str) -> str:
@@ -214,7 +221,8 @@ class _ArgumentsParser:
 
     def parse(self, context: ExecutionContext | None) -> ParsedQuery:
         clause = self._clause()
-        parameters = find_parameters(self._text)
+        shown = tuple(each.name for each in self._layout.given)
+        parameters = find_parameters(self._text, shown)
         written = clause.expressions()
         for each in written:
             if each.subqueries:
@@ -277,6 +285,10 @@ class _ArgumentsParser:
             ],
             end=len(self._text),
             within=next((self._reader(placed).expression() for placed in layout.within), None),
+            given=[
+                GivenCondition(self._variable(name), name, self._location(placed))
+                for (name, _), placed in zip(arguments.given, layout.given, strict=True)
+            ],
         )
 
     def _location(self, placed: PlacedArgument) -> SourceLocation:
@@ -345,7 +357,7 @@ def _named_texts(arguments: ClauseArguments) -> list[tuple[str, str]]:
     found = [("pattern", arguments.pattern), *arguments.partition_by, *arguments.order_by]
     found += [(_item("measures", name), text) for name, text in arguments.measures]
     found += [(_item("define", name), text) for name, text in arguments.define]
-    found += [("the name of a variable in define", name) for name, _ in arguments.define]
+    found += [("the name of a variable in define", name) for name, _ in (*arguments.define, *arguments.given)]
     found += [] if arguments.within is None else [("within", arguments.within)]
     found += [("subset", each) for name, members in arguments.subset for each in (name, *members)]
     return [*found, ("after_match[1]", arguments.skip[1])]

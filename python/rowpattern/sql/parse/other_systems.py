@@ -28,7 +28,7 @@ def instead_in_clause(peek: Callable[[int], Token]) -> str | None:
         peek: gives the token so many tokens further on.
     """
     word, next_word = peek(0).word, peek(1).word
-    if word == "OPTIONS":
+    if word == "OPTIONS" and peek(1).is_sign("("):
         return 'OPTIONS cannot stand here; for use_longest_match give match_recognize(..., prefer="longest")'
     if word == "INTERVAL":
         return "INTERVAL cannot stand here; write WITHIN INTERVAL ... behind PATTERN (...)"

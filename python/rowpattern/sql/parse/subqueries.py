@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["find_subqueries", "with_constants"]
 
-_BEGINNINGS = frozenset({"SELECT", "WITH", "FROM", "VALUES", "TABLE"})
+_BEGINNINGS = frozenset({"SELECT", "WITH", "FROM", "TABLE"})
 _QUANTIFIERS = frozenset({"ANY", "SOME", "ALL"})
 
 
@@ -39,7 +39,7 @@ def find_subqueries(
     at = begin
     while at < end:
         token = tokens[at]
-        if not (token.is_sign("(") and at + 1 < end and tokens[at + 1].word in _BEGINNINGS):
+        if not (token.is_sign("(") and _begins_query(tokens, at + 1)):
             at += 1
             continue
         before = tokens[at - 1] if at > begin else None
@@ -55,6 +55,11 @@ def find_subqueries(
         found.append(Subquery(form, token.end, close.begin, first, behind, location))
         at = closing[at] + 1
     return tuple(found)
+
+
+def _begins_query(tokens: Sequence[Token], at: int) -> bool:
+    # A column may be called VALUES.
+    return tokens[at].word in _BEGINNINGS or (tokens[at].word == "VALUES" and tokens[at + 1].is_sign("("))
 
 
 def with_constants(clause: Clause, constants: Mapping[int, Sequence[Node]]) -> Clause:

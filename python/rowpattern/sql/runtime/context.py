@@ -11,6 +11,7 @@ from rowpattern._core import QueryRun
 from rowpattern.errors import QueryBusyError, QueryCancelledError, QueryLimitError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from types import TracebackType
 
 __all__ = ["ExecutionContext", "Progress", "Step"]
@@ -76,6 +77,7 @@ class ExecutionContext:
         cancellable: whether it may be cancelled, so that what waits has to look.
         prefer: which of the possible matches at a row is taken: the most preferred one, or the longest.
         parameters: the values of the query's parameters; None where none are given.
+        given: by the name of a variable, what computes its condition in the caller's library.
     """
 
     def __init__(
@@ -93,6 +95,7 @@ class ExecutionContext:
         cancellable: bool = False,
         prefer: Literal["first", "longest"] = "first",
         parameters: Any = None,
+        given: Mapping[str, Callable[..., Any]] | None = None,
     ) -> None:
         """Begin a query, or a part of one that has begun."""
         self.memory_mb = memory_mb
@@ -111,6 +114,7 @@ class ExecutionContext:
         self.cancellable = cancellable
         self.prefer = prefer
         self.parameters = parameters
+        self.given: Mapping[str, Callable[..., Any]] = {} if given is None else given
         self._holding = threading.Lock()
 
     @property
@@ -198,6 +202,7 @@ class ExecutionContext:
             cancellable=self.cancellable,
             prefer=self.prefer,
             parameters=self.parameters,
+            given=self.given,
         )
 
     def exclude_since(self, begun: float) -> None:

@@ -56,7 +56,11 @@ impl Compiled {
     pub fn new(text: &str) -> Result<Self, CompileError> {
         let RowPattern { root, variables } = parse(text)?;
         let automaton = Automaton::new(&root, variables.len())?;
-        Ok(Self { root, variables, automaton, tables: SharedTables::default(), all_ways: OnceLock::new() })
+        Ok(Self::of(root, variables, automaton))
+    }
+
+    fn of(root: Node, variables: Vec<String>, automaton: Automaton) -> Self {
+        Self { root, variables, automaton, tables: SharedTables::default(), all_ways: OnceLock::new() }
     }
 
     /// The same pattern with an automaton that has all ways to match ([`Automaton::with_all_ways`]). Where this fails, it does so
@@ -66,8 +70,7 @@ impl Compiled {
             return Ok(made);
         }
         let automaton = Automaton::with_all_ways(&self.root, self.variables.len())?;
-        let (root, variables) = (self.root.clone(), self.variables.clone());
-        let made = Self { root, variables, automaton, tables: SharedTables::default(), all_ways: OnceLock::new() };
+        let made = Self::of(self.root.clone(), self.variables.clone(), automaton);
         Ok(self.all_ways.get_or_init(|| Box::new(made)))
     }
 
@@ -78,8 +81,7 @@ impl Compiled {
         let automaton = self.automaton.layered(layers)?;
         let named = |layer| self.variables.iter().map(move |name| format!("{name}\u{1}{layer}"));
         let variables = (0..layers).flat_map(named).collect();
-        let tables = SharedTables::default();
-        Some(Self { root: self.root.clone(), variables, automaton, tables, all_ways: OnceLock::new() })
+        Some(Self::of(self.root.clone(), variables, automaton))
     }
 
     /// The number of a primary variable: its exact name, or else the name folded to upper case.
