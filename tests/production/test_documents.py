@@ -6,17 +6,15 @@ Pages are listed in mkdocs.yml; docs/deployment.md, whose snippets need processe
 from __future__ import annotations
 
 import re
-import struct
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree as ET
 
 import pytest
 
 import rowpattern
 from rowpattern import errors
 
-from documents import PICTURES, printed_by, snippets
+from documents import PICTURES, picture_size, printed_by, snippets
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -32,16 +30,6 @@ def test_there_are_pages() -> None:
         assert len(snippets(page)) == page.count("```python"), path
 
 
-def size(picture: Path) -> tuple[float, float]:
-    """Return the width and the height of a picture."""
-    if picture.suffix == ".png":
-        head = picture.read_bytes()[:24]
-        assert head.startswith(b"\x89PNG")
-        return struct.unpack(">II", head[16:])
-    root = ET.fromstring(picture.read_text(encoding="utf-8"))  # noqa: S314 - our own
-    return float(root.get("width", "")), float(root.get("height", ""))
-
-
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(DOCS)))
 def test_snippets_print_what_the_page_says(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
@@ -55,10 +43,12 @@ def test_snippets_print_what_the_page_says(path: Path, tmp_path: Path, monkeypat
     assert set(drawn) <= set(shown), "pictures that the page does not show"
     for name, picture in drawn.items():
         # A picture's size changes a little with the versions of fonts.
-        assert size(picture) == pytest.approx(size(path.parent / name), rel=0.2)
+        assert picture_size(picture) == pytest.approx(picture_size(path.parent / name), rel=0.2)
 
 
-@pytest.mark.parametrize("path", sorted(DOCS.rglob("*.md")), ids=lambda path: str(path.relative_to(DOCS)))
+@pytest.mark.parametrize(
+    "path", sorted([*DOCS.rglob("*.md"), *ROOT.glob("*.md")]), ids=lambda path: str(path.relative_to(ROOT))
+)
 def test_links_lead_somewhere(path: Path) -> None:
     page = re.sub(r"```.*?```", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
     for target in re.findall(r"\]\(([^)\s]+)\)", page):
