@@ -132,6 +132,7 @@ def test_values_of_all_types(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert main(["query", ALL, str(source), "--format", "csv"]) == 0
     (row,) = csv.DictReader(io.StringIO(capsys.readouterr().out))
     assert (row["list"], row["text"], row["category"], row["nothing"]) == ("[1, 2]", "a\x1b[31m,\nb", "c", "")
+    assert row["bytes"] == "00ff"
     assert main(["query", ALL, str(source), "--output", str(tmp_path / "t.parquet")]) == 0
     assert pq.read_table(tmp_path / "t.parquet")["list"].to_pylist() == [[1, 2]]
 
@@ -172,7 +173,10 @@ def test_explain_reads_no_row(prices: Path, capsys: pytest.CaptureFixture[str]) 
 def test_what_is_wrong_is_said_in_the_querys_text(
     parquet: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    output = tmp_path / "shapes.csv"
+    output, text = tmp_path / "shapes.csv", tmp_path / "prices.csv"
+    pyarrow.csv.write_csv(PRICES, text)
+    assert main(["query", SHAPES, str(text), "--memory-mb", "inf", "--format", "csv"]) == 0
+    capsys.readouterr()
     assert main(["query", SHAPES.replace("LAST(DOWN.price)", "LAST(DOWN.cost)"), parquet, "--output", str(output)]) == 1
     out, err = capsys.readouterr()
     assert out == ""
@@ -185,6 +189,7 @@ def test_what_is_wrong_is_said_in_the_querys_text(
         ([parquet, "--output", str(tmp_path / "x.bin")], "does not say its format"),
         ([parquet, "--timeout", "0"], "timeout_seconds is 0.0"),
         ([parquet, "--memory-mb", "-1"], "memory_limit_mb is -1.0"),
+        ([str(text), "--memory-mb", "-1"], "memory_limit_mb is -1.0"),
     ):
         assert main(["query", SHAPES, *arguments]) == 1
         assert message in capsys.readouterr().err

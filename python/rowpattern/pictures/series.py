@@ -164,7 +164,9 @@ class _Columns:
 
         values = np.asarray(self._table[name])
         # Of times: as a list they would be integers.
-        return list(values) if values.dtype.kind in "mM" else values.tolist()
+        found = list(values) if values.dtype.kind in "mM" else values.tolist()
+        # pandas' NA has no truth value and is no number; None is a gap in a line.
+        return [None if type(value).__name__ == "NAType" else value for value in found]
 
     def keys(self, names: Sequence[str]) -> Iterator[tuple[Any, ...]]:
         """Return the values of some columns, row by row."""

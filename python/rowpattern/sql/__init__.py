@@ -68,6 +68,9 @@ if TYPE_CHECKING:
 
 __all__ = ["answer", "answered", "execution_context", "explain", "find_by_conditions", "match_recognize"]
 
+# Whoever gives infinity, or a number that no memory has, means no limit; shares of it are whole numbers of bytes.
+_MOST_MEMORY_MB = float(1 << 40)
+
 
 @overload
 def match_recognize(
@@ -312,7 +315,7 @@ def explain(
         >>> import pyarrow as pa
         >>> import rowpattern
         >>> explained = rowpattern.explain(
-        ...     "SELECT * FROM t MATCH_RECOGNIZE (ORDER BY x MEASURES LAST(x) AS x PATTERN (A+) DEFINE A AS x > PREV(x))",
+        ...     "SELECT * FROM t MATCH_RECOGNIZE (ORDER BY x MEASURES x AS x PATTERN (A+) DEFINE A AS x > PREV(x))",
         ...     pa.table({"x": [1, 2, 3]}),
         ... )
         >>> print(explained.text.splitlines()[5].strip())
@@ -390,7 +393,7 @@ def execution_context(  # noqa: PLR0917 - the arguments of `match_recognize`
     performance = get_config().performance
     memory = performance.max_memory_mb if memory_limit_mb is None else memory_limit_mb
     seconds = performance.execution_timeout_seconds if timeout_seconds is None else timeout_seconds
-    limits = (_limit("memory_limit_mb", memory), _limit("timeout_seconds", seconds))
+    limits = (min(_limit("memory_limit_mb", memory), _MOST_MEMORY_MB), _limit("timeout_seconds", seconds))
     most = min(available_cores(), performance.max_workers) if threads is None else read_threads("threads", threads)
     if time_zone is not None and (not isinstance(time_zone, str) or not time_zone):
         raise ConfigurationError(f"time_zone is {_shown(time_zone)}; allowed is the name of one, as 'Europe/Berlin'")
