@@ -24,7 +24,8 @@ def test_mypy_says_the_same(script: Path, tmp_path: Path) -> None:
     """Strict mypy refuses a type that is another one, and an `ignore` where nothing is wrong."""
     config = tmp_path / "mypy.ini"
     config.write_text("[mypy]\nstrict = true\nignore_missing_imports = true\n", encoding="utf-8")
-    command = [sys.executable, "-m", "mypy", "--config-file", config, "--cache-dir", tmp_path / "cache", script]
+    files = ["--config-file", str(config), "--cache-dir", str(tmp_path / "cache"), str(script)]
+    command = [sys.executable, "-m", "mypy", *files]
     environment = {**os.environ, "MYPYPATH": str(ROOT / "python")}
     result = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr

@@ -143,7 +143,7 @@ def test_the_types_of_durations_in_each_library() -> None:
     table = pa.table({"i": [1, 2], "t": [NEW_YEAR, NEW_YEAR + dt.timedelta(days=1)]})
     query = clause("LAST(t) - FIRST(t) AS d")
     assert match_recognize(query, table.to_pandas()).dtypes.to_dict() == {"d": np.dtype("timedelta64[us]")}
-    assert match_recognize(query, pl.from_arrow(table)).schema == {"d": pl.Duration("us")}
+    assert match_recognize(query, pl.DataFrame(table)).schema == {"d": pl.Duration("us")}
     # DuckDB has one type for durations and intervals.
     assert [str(kind) for kind in match_recognize(query, duckdb.from_arrow(table)).types] == ["INTERVAL"]
 

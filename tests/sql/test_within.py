@@ -193,4 +193,4 @@ def test_parameters_and_arguments() -> None:
     with pytest.raises(rowpattern.QueryError, match="within"):
         rowpattern.recognize(table, pattern="A+", order_by="o", measures={"a": "FIRST(n)"}, within="n")
     with pytest.raises(TypeError, match="within is a text"):
-        rowpattern.recognize(table, pattern="A+", order_by="o", within=2)  # type: ignore[arg-type]
+        rowpattern.recognize(table, pattern="A+", order_by="o", within=2)  # type: ignore[call-overload]
