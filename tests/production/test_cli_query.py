@@ -242,13 +242,30 @@ def test_check_of_a_query(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_the_progress_bar() -> None:
     bar = _ProgressBar([100, 100])
-    assert bar.line(Progress("read", 50, 3.0, done=False, size_bytes=1)) == (
-        "[#######-----------------------]  25%  read       50 rows  3 s"
-    )
-    assert bar.line(Progress("match", 50, 3.0, done=False)) == "match      50 rows  3 s"
-    assert (
-        _ProgressBar([None]).line(Progress("read", 5000, 3.0, done=False, size_bytes=1)) == "read       5,000 rows  3 s"
-    )
+    bar.note(Progress("read", 50, 3.0, done=False, size_bytes=1))
+    assert bar.line(3.0) == "[#######-----------------------]  25%  50 rows read, 3 s"
+    # Of a file of unknown length the rows are known when it was read.
+    bar = _ProgressBar([100, None])
+    bar.note(Progress("read", 5000, 3.0, done=False, size_bytes=1))
+    assert bar.line(3.0) == "5,000 rows read, 3 s"
+    bar.note(Progress("sort", 6000, 3.0, done=True, size_bytes=1))
+    for _ in range(2):
+        bar.note(Progress("conditions", 1500, 4.0, done=True))
+        bar.note(Progress("match", 1500, 4.0, done=True))
+    assert bar.line(4.0) == "[###############---------------]  50%  3,000 rows matched, 4 s"
+
+
+def test_progress_is_drawn_and_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rowpattern.cli.query._BEFORE_BAR_SECONDS", 0)
+    monkeypatch.setattr("rowpattern.cli.query._BETWEEN_SECONDS", 0)
+    shown = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", shown)
+    path = tmp_path / "t.parquet"
+    pq.write_table(pa.table({"x": range(1000)}), path)
+    assert main(["query", ALL, str(path), "--progress", "--output", str(tmp_path / "answer.csv")]) == 0
+    lines = shown.getvalue().split("\r")
+    assert any("100%  1,000 rows matched" in line for line in lines)
+    assert lines[-1].startswith("\x1b[K1,000 rows written")
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["query", "--help"], ["check", "--help"]])
