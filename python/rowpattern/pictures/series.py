@@ -84,7 +84,7 @@ def plot(
         ['1 match']
     """
     try:
-        from matplotlib.figure import Figure
+        from rowpattern.pictures.figure import ShownFigure
     except ImportError as error:
         from rowpattern.dependencies import missing
 
@@ -101,7 +101,7 @@ def plot(
     else:
         shapes = list(_of_rows(_Columns(found, "found"), x, y, keys, classifier, number))
     shown = dict(list(panels.items())[:_MOST_PANELS])
-    figure = Figure(figsize=(10, 1 + 2.6 * max(1, len(shown))), layout="constrained")
+    figure = ShownFigure(figsize=(10, 1 + 2.6 * max(1, len(shown))), layout="constrained")
     if title:
         figure.suptitle(title)
     variables = list(dict.fromkeys(name for shape in shapes for _, _, name in shape.rows))
