@@ -13,7 +13,9 @@ __all__ = ["MatchSpan", "iterate_spans"]
 
 
 class MatchSpan(NamedTuple):
-    """Where a match is; pandas makes columns of these names of them.
+    """Where a match is. `pandas.DataFrame(matches)` makes columns of these names.
+
+    Of no match pandas makes a frame without columns; `pyarrow.table(matches).to_pandas()` has them always.
 
     Attributes:
         number: the number of the match in its partition, from 1.
