@@ -120,6 +120,9 @@ pub struct Matches {
     names: Arc<[String]>,
     /// `None`: the pattern excludes nothing.
     excluded: Option<ScalarBuffer<u8>>,
+    /// As in [`Compiled`].
+    first_variables: VariableSet,
+    last_variables: VariableSet,
 }
 
 #[catch_panics]
@@ -127,10 +130,18 @@ pub struct Matches {
 impl Matches {
     /// Matches of a pattern that `Pattern._layered` gave, as those of the pattern from which it was made.
     fn _of_layers(&self, pattern: &Pattern) -> Self {
-        let names: Arc<[String]> = pattern.compiled.variables.as_slice().into();
+        let compiled = &pattern.compiled;
+        let names: Arc<[String]> = compiled.variables.as_slice().into();
         let own = |variable: &u8| (usize::from(*variable) % names.len().max(1)) as u8;
         let variables = self.variables.iter().map(own).collect();
-        Self { spans: self.spans.clone(), variables, names, excluded: self.excluded.clone() }
+        Self {
+            spans: self.spans.clone(),
+            variables,
+            names,
+            excluded: self.excluded.clone(),
+            first_variables: compiled.first_variables,
+            last_variables: compiled.last_variables,
+        }
     }
 
     /// The number of each match in its partition, from 1; int64.
@@ -299,6 +310,8 @@ impl Matches {
             variables: &self.variables,
             excluded: self.excluded.as_deref().unwrap_or_default(),
             partitions: &self.spans.partitions,
+            first_variables: self.first_variables,
+            last_variables: self.last_variables,
         }
     }
 
@@ -319,6 +332,8 @@ impl Matches {
             variables: trimmed(found.variables),
             names: compiled.variables.clone().into(),
             excluded: compiled.automaton.excludes.then(|| trimmed(found.excluded)),
+            first_variables: compiled.first_variables,
+            last_variables: compiled.last_variables,
         }
     }
 

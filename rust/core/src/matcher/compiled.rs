@@ -5,6 +5,7 @@ use std::sync::PoisonError;
 use super::tables::Tables;
 use crate::automaton::Automaton;
 use crate::pattern::{CompileError, Node, RowPattern, parse};
+use crate::rows::VariableSet;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicUsize, Ordering};
 
@@ -33,6 +34,10 @@ pub struct Compiled {
     pub variables: Vec<String>,
     /// What matching uses.
     pub automaton: Automaton,
+    /// The variables to one of which the first row of every match is mapped.
+    pub first_variables: VariableSet,
+    /// As `first_variables`, of the last row.
+    pub last_variables: VariableSet,
     tables: SharedTables,
 }
 
@@ -54,7 +59,16 @@ impl Compiled {
     pub fn new(text: &str) -> Result<Self, CompileError> {
         let RowPattern { root, variables } = parse(text)?;
         let automaton = Automaton::new(&root, variables.len())?;
-        Ok(Self { root, variables, automaton, tables: SharedTables::default() })
+        Ok(Self::of(root, variables, automaton))
+    }
+
+    fn of(root: Node, variables: Vec<String>, automaton: Automaton) -> Self {
+        let variable = |position: u32| automaton.positions.get(position as usize).map(|position| position.variable);
+        // A match may also be empty; that is no position.
+        let first_variables = automaton.start.iter().flatten().filter_map(|&choice| variable(choice)).collect();
+        let ends = automaton.positions.iter().zip(&automaton.accepts_at_end).filter(|(_, accepts)| **accepts);
+        let last_variables = ends.map(|(position, _)| position.variable).collect();
+        Self { root, variables, automaton, first_variables, last_variables, tables: SharedTables::default() }
     }
 
     /// The same pattern with variables of their own for each of a match's first rows ([`Automaton::layered`]).
@@ -64,7 +78,7 @@ impl Compiled {
         let automaton = self.automaton.layered(layers)?;
         let named = |layer| self.variables.iter().map(move |name| format!("{name}\u{1}{layer}"));
         let variables = (0..layers).flat_map(named).collect();
-        Some(Self { root: self.root.clone(), variables, automaton, tables: SharedTables::default() })
+        Some(Self::of(self.root.clone(), variables, automaton))
     }
 
     /// The number of a primary variable: its exact name, or else the name folded to upper case.

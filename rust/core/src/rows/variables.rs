@@ -25,6 +25,11 @@ impl VariableSet {
         Self(words)
     }
 
+    /// Whether all of them are in another set.
+    pub fn is_within(self, others: Self) -> bool {
+        self.without(others) == Self::default()
+    }
+
     /// Whether the variable is in the set.
     pub fn contains(&self, variable: u8) -> bool {
         self.0[usize::from(variable >> 6)] >> (variable & 63) & 1 == 1
