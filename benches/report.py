@@ -59,6 +59,7 @@ _NO_PEERS = (
     "10 M rows in one partition",
     "10 M rows: spans",
     "a condition in rounds",
+    "a condition of few combinations",
 )
 
 _MANY = 1.0

@@ -45,6 +45,8 @@ from rowpattern.errors import (
     UnknownVariableError,
     UnsupportedQueryError,
 )
+from rowpattern.match_spans import MatchSpan
+from rowpattern.pictures.series import plot
 from rowpattern.recognition.recognize import recognize
 from rowpattern.serving.asynchronous import match_recognize_async, recognize_async
 from rowpattern.serving.warm_up import warm_up
@@ -62,6 +64,7 @@ __all__ = [
     "InternalError",
     "Match",
     "MatchIterator",
+    "MatchSpan",
     "MatchedRows",
     "Matches",
     "MissingDependencyError",
@@ -85,6 +88,7 @@ __all__ = [
     "explain",
     "match_recognize",
     "match_recognize_async",
+    "plot",
     "recognize",
     "recognize_async",
     "warm_up",

@@ -4,6 +4,8 @@ from typing import Any, Literal, Optional, Protocol, Union, final
 
 from typing_extensions import Self, TypeAlias, disjoint_base
 
+from rowpattern.match_spans import MatchSpan
+
 # A numpy array, a pandas or Polars series, anything with Arrow's PyCapsule interface.
 class _Booleans(Protocol):
     def __len__(self) -> int: ...
@@ -44,6 +46,10 @@ __all__ = [
     "_known_weight",
     "_process_cache",
     "_query_figures",
+    "_restore_column",
+    "_restore_match",
+    "_restore_matches",
+    "_restore_spans",
     "_set_query_limits",
     "cache_pattern",
     "compile",
@@ -95,6 +101,15 @@ def order(
     memory_limit_mb: Optional[float] = None,
     cancel: Union[CancelToken, QueryRun, None] = None,
 ) -> Optional[tuple[Optional[Column], Column]]: ...
+def latest_ends(
+    keys: _Numbers,
+    bounds: _Numbers,
+    *,
+    partitions: _Partitions = None,
+    timeout_seconds: Optional[float] = None,
+    memory_limit_mb: Optional[float] = None,
+    cancel: Union[CancelToken, QueryRun, None] = None,
+) -> Column: ...
 def _known_weight(value: object) -> Optional[int]: ...
 def _process_cache() -> PatternCache: ...
 def _check_column(column: object, name: str) -> bool: ...
@@ -152,7 +167,17 @@ def _connect(
     log_failure: Callable[[str, object, BaseException], None],
     general_key: Callable[..., str],
     find_by_conditions: Callable[..., MatchIterator],
+    display: Callable[[Any, str], str],
+    iterate_spans: Callable[[Matches], Iterator[MatchSpan]],
 ) -> None: ...
+
+# What pickles are made of; they come out of `rowpattern._restore`.
+def _restore_column(kind: str, values: bytes, names: Optional[list[str]]) -> Column: ...
+def _restore_spans(partition: Column, start: Column, end: Column) -> Spans: ...
+def _restore_matches(spans: Spans, classifier: Column, excluded: Optional[Column]) -> Matches: ...
+def _restore_match(
+    partition: int, number: int, start: int, classifier: Column, excluded: Optional[Column]
+) -> Match: ...
 
 @final
 class CancelToken:
@@ -207,6 +232,11 @@ class Pattern:
     def _rows_before(self) -> list[Optional[int]]: ...
     def _layered(self, layers: int) -> Optional[Pattern]: ...
     def explain(self) -> str: ...
+    # Positions (variable, excluded), what comes first in a partition and elsewhere, followers, where `$` ends a match.
+    def _automaton(
+        self, most_positions: int
+    ) -> Optional[tuple[list[tuple[str, bool]], list[int], list[int], list[list[int]], list[bool]]]: ...
+    def _repr_svg_(self) -> str: ...
     def find_iter(
         self,
         rows: Any,
@@ -220,21 +250,25 @@ class Pattern:
     ) -> MatchIterator: ...
     def match(
         self,
-        rows: _Rows,
+        rows: Any,
         *,
         partitions: _Partitions = None,
         skip: _Skip = "past last row",
+        conditions: Optional[Mapping[str, str]] = None,
         threads: int = 1,
+        prefer: Literal["first", "longest"] = "first",
+        latest_ends: Any = None,
         timeout_seconds: Optional[float] = None,
         memory_limit_mb: Optional[float] = None,
         cancel: Union[CancelToken, QueryRun, None] = None,
     ) -> Matches: ...
     def spans(
         self,
-        rows: _Rows,
+        rows: Any,
         *,
         partitions: _Partitions = None,
         skip: _Skip = "past last row",
+        conditions: Optional[Mapping[str, str]] = None,
         threads: int = 1,
         timeout_seconds: Optional[float] = None,
         memory_limit_mb: Optional[float] = None,
@@ -242,10 +276,11 @@ class Pattern:
     ) -> Spans: ...
     def count(
         self,
-        rows: _Rows,
+        rows: Any,
         *,
         partitions: _Partitions = None,
         skip: _Skip = "past last row",
+        conditions: Optional[Mapping[str, str]] = None,
         threads: int = 1,
         timeout_seconds: Optional[float] = None,
         memory_limit_mb: Optional[float] = None,
@@ -278,8 +313,10 @@ class Match:
     def labels(self) -> tuple[str, ...]: ...
     @property
     def excluded(self) -> tuple[bool, ...]: ...
+    def _repr_html_(self) -> str: ...
     def __len__(self) -> int: ...
     def __bool__(self) -> bool: ...
+    def __reduce__(self) -> tuple[Any, ...]: ...
 
 @final
 class MatchIterator(Iterator[Match]):
@@ -290,6 +327,8 @@ class MatchIterator(Iterator[Match]):
 class Column:
     def __len__(self) -> int: ...
     def __getitem__(self, index: int, /) -> Union[int, str, bool]: ...
+    def __iter__(self) -> Iterator[Any]: ...
+    def __reduce__(self) -> tuple[Any, ...]: ...
     def to_list(self) -> list[Any]: ...
     if sys.version_info >= (3, 12):
         def __buffer__(self, flags: int, /) -> memoryview: ...
@@ -365,6 +404,7 @@ class Spans:
     def end(self) -> Column: ...
     def __len__(self) -> int: ...
     def __getitem__(self, index: int, /) -> tuple[int, int]: ...
+    def __reduce__(self) -> tuple[Any, ...]: ...
     def __arrow_c_stream__(self, requested_schema: object = None) -> object: ...
 
 @final
@@ -402,6 +442,9 @@ class Matches:
         memory_limit_mb: Optional[float] = None,
         cancel: Union[CancelToken, QueryRun, None] = None,
     ) -> Column: ...
+    def __iter__(self) -> Iterator[MatchSpan]: ...
+    def _repr_html_(self) -> str: ...
+    def __reduce__(self) -> tuple[Any, ...]: ...
     def __len__(self) -> int: ...
     def __arrow_c_stream__(self, requested_schema: object = None) -> object: ...
 
@@ -417,6 +460,7 @@ class MatchedRows:
     def classifier(self) -> Column: ...
     @property
     def excluded(self) -> Column: ...
+    def __reduce__(self) -> tuple[Any, ...]: ...
     def __len__(self) -> int: ...
     def __arrow_c_stream__(self, requested_schema: object = None) -> object: ...
 
@@ -442,6 +486,8 @@ class Conditions:
         memory_limit_mb: Optional[float] = None,
         cancel: Union[CancelToken, QueryRun, None] = None,
         compute: Optional[_Compute] = None,
+        prefer: Literal["first", "longest"] = "first",
+        latest_ends: Any = None,
     ) -> Matches: ...
     def find_iter(
         self,

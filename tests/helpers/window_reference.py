@@ -225,9 +225,7 @@ def random_window(rng: random.Random, *, dependent: bool, kind: str, names: dict
         query = query_reference.random_query(rng, dependent=dependent, kind=kind, names=names)
         query.measures = [e for e in query.measures if plain_expression(e, left_out)]
         text = reference.text(query.pattern)
-        if "^" not in text and "$" not in text and all(
-            plain_expression(e, left_out) for e in query.define.values()
-        ):
+        if "^" not in text and "$" not in text and all(plain_expression(e, left_out) for e in query.define.values()):
             break
     columns = {"sum": "xy", "filtered": "xy", "min": "xyz", "array_agg": "xs"}
     functions = []

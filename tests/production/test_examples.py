@@ -45,6 +45,16 @@ def test_options(tmp_path: Path) -> None:
     assert chart.read_bytes().startswith(b"\x89PNG")
 
 
+def test_with_and_without_the_cache_side_by_side() -> None:
+    command = ["examples/pattern_cache_benchmark.py", "--num-patterns", "10", "--iterations", "2", "--compare"]
+    lines = [re.split(r"\s{2,}", line.strip()) for line in run(*command).splitlines()]
+    assert lines[0] == ["with the cache", "without the cache"]
+    table = {name: (cached, uncached) for name, cached, uncached in lines[1:]}
+    assert table["hits, misses"] == ("10, 10", "0, 0")
+    assert table["matches found"][0] == table["matches found"][1]
+    assert table["cache efficiency"] == ("50.0 %", "0.0 %")
+
+
 def test_wrong_options() -> None:
     result = subprocess.run(
         [sys.executable, "examples/pattern_cache_benchmark.py", "--num-patterns", "0"],

@@ -5,9 +5,11 @@ ROWPATTERN_QUERIES sets their number (5,000 by default), ROWPATTERN_SEED the fir
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import random
 
+import pyarrow as pa
 import pytest
 
 import rowpattern
@@ -22,6 +24,19 @@ FIRST_SEED = int(os.environ.get("ROWPATTERN_SEED", "0"))
 CHUNKS = 10
 
 
+def limit_length(rng: random.Random, query: query_reference.Query, kind: pa.DataType) -> None:
+    """Give some queries a WITHIN, in the type of column o."""
+    steps = rng.randrange(60)
+    if rng.random() < 0.7:
+        return
+    if pa.types.is_integer(kind):
+        query.within, query.within_text = steps, str(steps)
+    elif pa.types.is_duration(kind):
+        query.within, query.within_text = dt.timedelta(seconds=steps), f"INTERVAL '{steps}' SECOND"
+    else:
+        query.within, query.within_text = dt.timedelta(minutes=30 * steps), f"INTERVAL {30 * steps} MINUTE"
+
+
 def check(seed: int, *, dependent: bool) -> None:
     rng = random.Random(seed)
     name = rng.choice(list(KINDS))
@@ -29,14 +44,15 @@ def check(seed: int, *, dependent: bool) -> None:
     rows = query_reference.random_table(rng, KINDS[name])
     table, arrow = random_tables.given(random.Random(~seed), rows, KINDS[name], names)
     query = query_reference.random_query(rng, dependent=dependent, kind=name, names=names)
+    limit_length(rng, query, arrow[names["o"]].type)
     text = query_reference.query_text(query)
     try:
         wanted = query_reference.answer(query, table)
     except reference.SkipFailedError:
         with pytest.raises(rowpattern.SkipError):
-            rowpattern.match_recognize(text, arrow)
+            rowpattern.match_recognize(text, arrow, prefer=query.prefer)
         return
-    answer = rowpattern.match_recognize(text, arrow)
+    answer = rowpattern.match_recognize(text, arrow, prefer=query.prefer)
     wanted = [[random_tables.plain(value) for value in row] for row in wanted]
     found = [
         [random_tables.plain(value) for value in row] for row in zip(*(column.to_pylist() for column in answer.columns))

@@ -276,16 +276,19 @@ class Endless:
         def batches():
             while True:
                 begun.set()
-                time.sleep({nap})
+                {work}({nap})
                 yield pa.record_batch({{"A": np.zeros(10, dtype=bool)}})
         return pa.RecordBatchReader.from_batches(pa.schema([("A", pa.bool_())]), batches()).__arrow_c_stream__()
+
+def compute(seconds):
+    until = time.thread_time() + seconds
+    while time.thread_time() < until:
+        pass
 
 class Slow:
     "Takes long to free, while daemon threads ask for the interpreter."
     def __del__(self):
-        until = time.perf_counter() + {end}
-        while time.perf_counter() < until:
-            pass
+        compute({end})
 
 query = "SELECT * FROM t MATCH_RECOGNIZE (MEASURES count(*) AS n PATTERN (X+))"
 begun = threading.Event()
@@ -298,13 +301,25 @@ sys.exit(5)
 
 
 @pytest.mark.parametrize("call", ['rowpattern.compile("A").count(Endless())', "match_recognize(query, Endless())"])
-@pytest.mark.parametrize(("nap", "end"), [(0.01, 0), (0.01, 0.5), (0.4, 0.8), (30, 0)])
-def test_daemon_threads_that_drain_streams_leave_the_status_alone(call: str, nap: float, end: float) -> None:
-    """The producer comes back soon, while the interpreter ends, or not before the process has ended."""
-    code = ENDLESS.format(call=call, nap=nap, end=end)
+@pytest.mark.parametrize(
+    ("work", "nap", "end"),
+    [
+        ("time.sleep", 0.01, 0),
+        ("time.sleep", 0.01, 0.5),
+        ("compute", 0.4, 0.5),
+        ("time.sleep", 0.4, 0.8),
+        ("time.sleep", 30, 0),
+    ],
+)
+def test_daemon_threads_that_drain_streams_leave_the_status_alone(call: str, work: str, nap: float, end: float) -> None:
+    """The producer comes back soon, while the interpreter ends, or not before the process has ended.
+
+    One that computes is waited for, as all do that import pandas for their first batch.
+    """
+    code = ENDLESS.format(call=call, work=work, nap=nap, end=end)
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120)
     assert result.returncode == 5, result.stderr
-    if nap < 0.2:
+    if nap < 0.2 or work == "compute":
         assert result.stderr == ""
 
 

@@ -199,7 +199,7 @@ def test_threads_of_the_system_do_not_grow_with_clients() -> None:
     most = []
     for clients in (2, 24):
         ended = threading.Event()
-        seen = []
+        seen: list[int] = []
 
         def count(seen: list[int] = seen, ended: threading.Event = ended) -> None:
             while not ended.is_set():

@@ -278,7 +278,7 @@ ERRORS: list[tuple[str, Any, type[Exception], str]] = [
 
 
 @pytest.mark.parametrize("options", [{}, {"stream": True}, {"isolation": "process"}], ids=str)
-@pytest.mark.parametrize(("sql", "parameters", "kind", "message"), ERRORS, ids=lambda value: str(value)[:50])
+@pytest.mark.parametrize(("sql", "parameters", "kind", "message"), ERRORS, ids=map(str, range(len(ERRORS))))
 def test_errors(sql: str, parameters: Any, kind: type[Exception], message: str, options: dict[str, Any]) -> None:
     with pytest.raises(kind, match=message):
         match_recognize(sql, ROWS, parameters=parameters, **options)

@@ -172,7 +172,7 @@ PLACES: list[tuple[dict[str, Any], type[Exception], str, int, int]] = [
     ({"define": {"DOWN": "price <\n  PREV(pric)"}}, rowpattern.QueryError, 'define["DOWN"]', 2, 8),
     ({"define": {"UP": "price < "}}, rowpattern.QuerySyntaxError, 'define["UP"]', 1, 7),
     ({"define": {"X": "price < 1"}}, rowpattern.UnknownVariableError, 'define["X"]', 1, 1),
-    ({"define": {"UP": "price"}}, rowpattern.QueryError, 'define["UP"]', 1, 1),
+    ({"define": {"UP": "price::VARCHAR"}}, rowpattern.QueryError, 'define["UP"]', 1, 1),
     ({"define": {"UP": "day", "up": "day"}}, rowpattern.QueryError, 'define["up"]', 1, 1),
     ({"measures": {"m": "1 + FIRST(Q.day)"}}, rowpattern.UnknownVariableError, 'measures["m"]', 1, 11),
     ({"measures": {"m": "day", "M": " day"}}, rowpattern.QueryError, 'measures["M"]', 1, 1),

@@ -91,7 +91,7 @@ def test_expressions_read_rows_and_nothing_else(place: str, expression: str) -> 
     condition, measure = (f"x = {expression}", "1") if place == "condition" else ("x > 0", expression)
     query = f"SELECT * FROM t MATCH_RECOGNIZE (ORDER BY x MEASURES {measure} AS m PATTERN (A+) DEFINE A AS {condition})"
     with pytest.raises(rowpattern.QueryError):
-        match_recognize(query, TABLE)
+        match_recognize(query, t=TABLE)
 
 
 def test_tables_do_not_stay_behind() -> None:

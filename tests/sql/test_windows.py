@@ -44,99 +44,125 @@ def computed() -> pa.Table:
     return pa.table({**{name: PRICES.column(name) for name in PRICES.column_names}, **columns})
 
 
-# A query with the window, and the same over the table that has its columns.
-FORMS = [
-    ("SELECT *, low OVER w AS low FROM t {w} ORDER BY id", "SELECT id, value, p, day, low FROM c ORDER BY id"),
-    ("SELECT id, low OVER w FROM t {w} ORDER BY 1", "SELECT id, low FROM c ORDER BY 1"),
-    ("SELECT t.id, low OVER w FROM t {w} ORDER BY t.id", "SELECT id, low FROM c ORDER BY id"),
-    (
-        "SELECT t.*, u.name, low OVER w AS low FROM t LEFT JOIN u ON t.p = u.p {w} ORDER BY t.id".replace("{w}", WINDOW.replace("BY p", "BY t.p")),
-        "SELECT c.id, value, c.p, day, u.name, low FROM c LEFT JOIN u ON c.p = u.p ORDER BY c.id",
-    ),
-    (
-        "SELECT *, top OVER w AS top FROM t JOIN u USING (p) {w} ORDER BY id",
-        "SELECT id, value, p, day, name, number, top FROM c JOIN u USING (p) ORDER BY id",
-    ),
-    (
-        "SELECT id, low OVER w AS low, low - value AS d FROM t {w} QUALIFY low > 10 AND top OVER w > 66 ORDER BY d LIMIT 2",
-        "SELECT id, low, low - value AS d FROM c WHERE low > 10 AND top > 66 ORDER BY d LIMIT 2",
-    ),
-    (
-        "SELECT id, row_number() OVER (ORDER BY id DESC) AS r, n OVER w + 0 AS s FROM t {w} QUALIFY n OVER w > 2 "
-        "ORDER BY id",
-        "SELECT * FROM (SELECT id, row_number() OVER (ORDER BY id DESC) AS r, n + 0 AS s FROM c) WHERE s > 2 ORDER BY id",
-    ),
-    (
-        "SELECT id FROM t {w} QUALIFY n OVER w > 2 ORDER BY count(*) OVER (ORDER BY id)",
-        "SELECT id FROM c WHERE n > 2 ORDER BY id",
-    ),
-    (
-        "WITH x AS (SELECT *, low OVER w AS low FROM t {w}), y AS (SELECT p, max(low) AS m FROM x GROUP BY p) "
-        "SELECT x.id, y.m FROM x JOIN y USING (p) ORDER BY 1",
-        "SELECT c.id, m FROM c JOIN (SELECT p, max(low) AS m FROM c GROUP BY p) USING (p) ORDER BY 1",
-    ),
-    (
-        "SELECT id, (SELECT max(v) FROM (SELECT low OVER w AS v FROM t {w}) q) AS m FROM t ORDER BY id",
-        "SELECT id, (SELECT max(low) FROM c) AS m FROM c ORDER BY id",
-    ),
-    (
-        "SELECT id, low OVER w AS v FROM t {w} UNION ALL SELECT id, top OVER w FROM t {w} ORDER BY 1, 2",
-        "SELECT id, low AS v FROM c UNION ALL SELECT id, top FROM c ORDER BY 1, 2",
-    ),
-    ("SELECT DISTINCT low OVER w AS low FROM t {w} ORDER BY ALL", "SELECT DISTINCT low FROM c ORDER BY ALL"),
-    (
-        "SELECT DISTINCT ON (p) p, id, low OVER w AS low FROM t {w} ORDER BY p, low NULLS LAST, id",
-        "SELECT DISTINCT ON (p) p, id, low FROM c ORDER BY p, low NULLS LAST, id",
-    ),
-    (
-        "SELECT id, CASE WHEN low OVER w IS NULL THEN 'none' ELSE 'low ' || (low OVER w)::VARCHAR END AS c, "
-        "coalesce(n OVER w, 0) AS n FROM t {w} ORDER BY id",
-        "SELECT id, CASE WHEN low IS NULL THEN 'none' ELSE 'low ' || low::VARCHAR END AS c, coalesce(n, 0) AS n "
-        "FROM c ORDER BY id",
-    ),
-    ("SELECT COLUMNS('id|p'), low OVER w AS low FROM t {w} ORDER BY id", "SELECT id, p, low FROM c ORDER BY id"),
-    ("SELECT * EXCLUDE (value), low OVER w FROM t {w} ORDER BY id", "SELECT id, p, day, low FROM c ORDER BY id"),
-    (
-        "SELECT * REPLACE (value + 1 AS value), low OVER w FROM t {w} ORDER BY id",
-        "SELECT id, value + 1 AS value, p, day, low FROM c ORDER BY id",
-    ),
-    ("SELECT id AS low, low OVER w AS x FROM t {w} ORDER BY low", "SELECT id AS low, low AS x FROM c ORDER BY id"),
-    (
-        "SELECT id x, x + 1 AS y, low OVER w AS z, y + z AS zz FROM t {w} ORDER BY x",
-        "SELECT id AS x, id + 1 AS y, low AS z, id + 1 + low AS zz FROM c ORDER BY id",
-    ),
-    (
-        "SELECT id, list_transform([1, 2], lambda e: e + id) AS l, low OVER w AS z FROM t {w} ORDER BY id",
-        "SELECT id, [1 + id, 2 + id] AS l, low AS z FROM c ORDER BY id",
-    ),
-    (
-        "SELECT (low OVER w) AS z, id FROM t {w} ORDER BY low OVER w DESC NULLS LAST, t.id",
-        "SELECT low AS z, id FROM c ORDER BY low DESC NULLS LAST, id",
-    ),
-    ("FROM t SELECT id, low OVER w AS low {w} ORDER BY id LIMIT 3 OFFSET 1", "SELECT id, low FROM c LIMIT 3 OFFSET 1"),
-    (
-        "SELECT id FROM t {w} ORDER BY n OVER w NULLS FIRST, id DESC",
-        "SELECT id FROM c ORDER BY n NULLS FIRST, id DESC",
-    ),
-    (
-        "SELECT id, sum(value) OVER (PARTITION BY p ORDER BY id) AS run, low OVER w FROM t {w} ORDER BY id",
-        "SELECT id, sum(value) OVER (PARTITION BY p ORDER BY id) AS run, low FROM c ORDER BY id",
-    ),
-    (
-        "SELECT q.id, q.z FROM (SELECT t.id, low OVER w AS z FROM t {w}) q WHERE z IN (SELECT value FROM t) ORDER BY 1",
-        "SELECT id, low AS z FROM c WHERE low IN (SELECT value FROM t) ORDER BY 1",
-    ),
-    (
-        "SELECT id, m FROM (SELECT *, low OVER w AS low FROM t {w}) MATCH_RECOGNIZE (PARTITION BY p ORDER BY id "
-        "MEASURES max(low) AS m, FIRST(id) AS id PATTERN (X+)) ORDER BY 1",
-        "SELECT min(id) AS id, max(low) AS m FROM c GROUP BY p ORDER BY 1",
-    ),
-]
+# A query with the window ({w}; {t.w} with its table), and the same over the table that has its columns.
+FORMS = """
+SELECT *, low OVER w AS low FROM t {w} ORDER BY id
+=
+SELECT id, value, p, day, low FROM c ORDER BY id
+
+SELECT id, low OVER w FROM t {w} ORDER BY 1
+=
+SELECT id, low FROM c ORDER BY 1
+
+SELECT t.id, low OVER w FROM t {w} ORDER BY t.id
+=
+SELECT id, low FROM c ORDER BY id
+
+SELECT t.*, u.name, low OVER w AS low FROM t LEFT JOIN u ON t.p = u.p {t.w} ORDER BY t.id
+=
+SELECT c.id, value, c.p, day, u.name, low FROM c LEFT JOIN u ON c.p = u.p ORDER BY c.id
+
+SELECT *, top OVER w AS top FROM t JOIN u USING (p) {w} ORDER BY id
+=
+SELECT id, value, p, day, name, number, top FROM c JOIN u USING (p) ORDER BY id
+
+SELECT id, low OVER w AS low, low - value AS d FROM t {w} QUALIFY low > 10 AND top OVER w > 66 ORDER BY d LIMIT
+    2
+=
+SELECT id, low, low - value AS d FROM c WHERE low > 10 AND top > 66 ORDER BY d LIMIT 2
+
+SELECT id, row_number() OVER (ORDER BY id DESC) AS r, n OVER w + 0 AS s FROM t {w} QUALIFY n OVER w > 2 ORDER BY
+    id
+=
+SELECT * FROM (SELECT id, row_number() OVER (ORDER BY id DESC) AS r, n + 0 AS s FROM c) WHERE s > 2 ORDER BY id
+
+SELECT id FROM t {w} QUALIFY n OVER w > 2 ORDER BY count(*) OVER (ORDER BY id)
+=
+SELECT id FROM c WHERE n > 2 ORDER BY id
+
+WITH x AS (SELECT *, low OVER w AS low FROM t {w}), y AS (SELECT p, max(low) AS m FROM x GROUP BY p) SELECT
+    x.id, y.m FROM x JOIN y USING (p) ORDER BY 1
+=
+SELECT c.id, m FROM c JOIN (SELECT p, max(low) AS m FROM c GROUP BY p) USING (p) ORDER BY 1
+
+SELECT id, (SELECT max(v) FROM (SELECT low OVER w AS v FROM t {w}) q) AS m FROM t ORDER BY id
+=
+SELECT id, (SELECT max(low) FROM c) AS m FROM c ORDER BY id
+
+SELECT id, low OVER w AS v FROM t {w} UNION ALL SELECT id, top OVER w FROM t {w} ORDER BY 1, 2
+=
+SELECT id, low AS v FROM c UNION ALL SELECT id, top FROM c ORDER BY 1, 2
+
+SELECT DISTINCT low OVER w AS low FROM t {w} ORDER BY ALL
+=
+SELECT DISTINCT low FROM c ORDER BY ALL
+
+SELECT DISTINCT ON (p) p, id, low OVER w AS low FROM t {w} ORDER BY p, low NULLS LAST, id
+=
+SELECT DISTINCT ON (p) p, id, low FROM c ORDER BY p, low NULLS LAST, id
+
+SELECT id, CASE WHEN low OVER w IS NULL THEN 'none' ELSE 'low ' || (low OVER w)::VARCHAR END AS c, coalesce(n
+    OVER w, 0) AS n FROM t {w} ORDER BY id
+=
+SELECT id, CASE WHEN low IS NULL THEN 'none' ELSE 'low ' || low::VARCHAR END AS c, coalesce(n, 0) AS n FROM c
+    ORDER BY id
+
+SELECT COLUMNS('id|p'), low OVER w AS low FROM t {w} ORDER BY id
+=
+SELECT id, p, low FROM c ORDER BY id
+
+SELECT * EXCLUDE (value), low OVER w FROM t {w} ORDER BY id
+=
+SELECT id, p, day, low FROM c ORDER BY id
+
+SELECT * REPLACE (value + 1 AS value), low OVER w FROM t {w} ORDER BY id
+=
+SELECT id, value + 1 AS value, p, day, low FROM c ORDER BY id
+
+SELECT id AS low, low OVER w AS x FROM t {w} ORDER BY low
+=
+SELECT id AS low, low AS x FROM c ORDER BY id
+
+SELECT id x, x + 1 AS y, low OVER w AS z, y + z AS zz FROM t {w} ORDER BY x
+=
+SELECT id AS x, id + 1 AS y, low AS z, id + 1 + low AS zz FROM c ORDER BY id
+
+SELECT id, list_transform([1, 2], lambda e: e + id) AS l, low OVER w AS z FROM t {w} ORDER BY id
+=
+SELECT id, [1 + id, 2 + id] AS l, low AS z FROM c ORDER BY id
+
+SELECT (low OVER w) AS z, id FROM t {w} ORDER BY low OVER w DESC NULLS LAST, t.id
+=
+SELECT low AS z, id FROM c ORDER BY low DESC NULLS LAST, id
+
+FROM t SELECT id, low OVER w AS low {w} ORDER BY id LIMIT 3 OFFSET 1
+=
+SELECT id, low FROM c LIMIT 3 OFFSET 1
+
+SELECT id FROM t {w} ORDER BY n OVER w NULLS FIRST, id DESC
+=
+SELECT id FROM c ORDER BY n NULLS FIRST, id DESC
+
+SELECT id, sum(value) OVER (PARTITION BY p ORDER BY id) AS run, low OVER w FROM t {w} ORDER BY id
+=
+SELECT id, sum(value) OVER (PARTITION BY p ORDER BY id) AS run, low FROM c ORDER BY id
+
+SELECT q.id, q.z FROM (SELECT t.id, low OVER w AS z FROM t {w}) q WHERE z IN (SELECT value FROM t) ORDER BY 1
+=
+SELECT id, low AS z FROM c WHERE low IN (SELECT value FROM t) ORDER BY 1
+
+SELECT id, m FROM (SELECT *, low OVER w AS low FROM t {w}) MATCH_RECOGNIZE (PARTITION BY p ORDER BY id MEASURES
+    max(low) AS m, FIRST(id) AS id PATTERN (X+)) ORDER BY 1
+=
+SELECT min(id) AS id, max(low) AS m FROM c GROUP BY p ORDER BY 1
+"""
 
 
-@pytest.mark.parametrize(("query", "same"), FORMS, ids=[query[:60] for query, _ in FORMS])
-def test_forms(query: str, same: str) -> None:
-    found = match_recognize(query.replace("{w}", WINDOW), t=PRICES, u=NAMES)
+@pytest.mark.parametrize("form", FORMS.strip().split("\n\n"))
+def test_forms(form: str) -> None:
+    query, same = form.split("\n=\n")
+    query = query.replace("{w}", WINDOW).replace("{t.w}", WINDOW.replace("BY p", "BY t.p"))
+    found = match_recognize(query, t=PRICES, u=NAMES)
     connection = duckdb.connect()
     for name, table in {"t": PRICES, "u": NAMES, "c": computed()}.items():
         connection.register(name, table)
@@ -166,7 +192,9 @@ def test_functions_that_look_at_no_frame_see_the_partition() -> None:
     wanted = [(1, 1, 1, None, 70), (2, 2, 2, 90, 80), (3, 3, 3, 80, -1), (4, 4, 4, 70, -1)]
     assert rows(match_recognize(query, PRICES)) == wanted
     ties = pa.table({"k": [1, 1, 2], "v": [5, 6, 7]})
-    ranked = f"SELECT v, rank() OVER w, dense_rank() OVER w FROM t WINDOW w AS (ORDER BY k {FRAME} PATTERN (A)) ORDER BY v"
+    ranked = (
+        f"SELECT v, rank() OVER w, dense_rank() OVER w FROM t WINDOW w AS (ORDER BY k {FRAME} PATTERN (A)) ORDER BY v"
+    )
     assert rows(match_recognize(ranked, ties)) == [(5, 1, 1), (6, 1, 1), (7, 3, 2)]
 
 
@@ -196,7 +224,7 @@ def test_columns_of_several_tables_in_a_window() -> None:
             {FRAME} PATTERN (X Y*) DEFINE Y AS b.value < PREV(b.value)) AS m
         FROM t AS a JOIN (SELECT id, value FROM t) AS b ON a.id = b.id ORDER BY a.id LIMIT 5"""
     assert rows(match_recognize(query, PRICES)) == [(1, 70), (2, None), (3, None), (4, 80), (5, 40)]
-    with pytest.raises(rowpattern.QueryError, match="[Aa]mbiguous"):
+    with pytest.raises(rowpattern.QueryError, match="Ambiguous"):
         match_recognize(query.replace("a.p ORDER BY b.id", "a.p ORDER BY id"), PRICES)
     with pytest.raises(rowpattern.QueryError, match="there is no column day"):
         match_recognize(query.replace("LAST(b.value)", "LAST(b.day)"), PRICES)
@@ -226,14 +254,16 @@ KINDS = {
     "arrow": lambda: PRICES,
     "pandas": PRICES.to_pandas,
     "polars": lambda: pl.from_arrow(PRICES),
-    "polars lazy": lambda: pl.from_arrow(PRICES).lazy(),
+    "polars lazy": lambda: pl.DataFrame(PRICES).lazy(),
     "reader": PRICES.to_reader,
     "duckdb": lambda: duckdb.from_arrow(PRICES),
 }
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("query", [f"SELECT *, low OVER w AS low FROM t {WINDOW}", f"SELECT id, low OVER w FROM t {WINDOW} ORDER BY 1"])
+@pytest.mark.parametrize(
+    "query", [f"SELECT *, low OVER w AS low FROM t {WINDOW}", f"SELECT id FROM t {WINDOW} ORDER BY n OVER w, id"]
+)
 def test_kinds_of_tables(kind: str, query: str) -> None:
     given = KINDS[kind]()
     found = match_recognize(query, given)
@@ -308,8 +338,8 @@ def test_frames_together_are_as_the_rows_alone() -> None:
 
 def test_limits() -> None:
     table = many()
-    query = f"""SELECT m OVER (ORDER BY id MEASURES LAST(id) AS m ROWS BETWEEN CURRENT ROW AND 150000 FOLLOWING
-        AFTER MATCH SKIP TO NEXT ROW SEEK PATTERN (A{{60}}) DEFINE A AS value < 5) AS m FROM t"""
+    query = """SELECT m OVER (ORDER BY id MEASURES LAST(id) AS m ROWS BETWEEN CURRENT ROW AND 150000 FOLLOWING
+        AFTER MATCH SKIP TO NEXT ROW SEEK PATTERN (A{60}) DEFINE A AS value < 5) AS m FROM t"""
     with pytest.raises(QueryLimitError, match="longer than its limit"):
         match_recognize(query, table, timeout_seconds=0.5)
     with pytest.raises(QueryLimitError, match="more memory"):

@@ -141,7 +141,7 @@ def test_too_many_windows() -> None:
 
 
 def test_a_stream_is_refused() -> None:
-    with pytest.raises(UnsupportedQueryError, match="not answered as a stream.*leave out stream"):
+    with pytest.raises(UnsupportedQueryError, match=r"not answered as a stream.*leave out stream"):
         match_recognize(f"SELECT m OVER ({WHOLE}) FROM t", TABLE, stream=True)
 
 

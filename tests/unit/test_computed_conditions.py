@@ -23,15 +23,18 @@ CURRENT = (None, False, 0, 0)
 LAST_A = (0, False, 0, 0)
 NEXT = (None, False, 0, 1)
 Asked = tuple[list[pa.Array], int]
+# Of combinations of values from 0 to 5: the number of NULL, and how many there are with that of no row.
+NULL_NUMBER, NUMBERS = 6, 8
 
 
 def conditions_of(
     values: Sequence[int | None], part: tuple[Any, ...], pattern: str = "A B+", variable: str = "B"
 ) -> Conditions:
-    """Conditions over one column, with the sets A and B."""
+    """Conditions over a column and one of numbers of its values, with the sets A and B."""
     compiled = rowpattern.compile(pattern)
     column = ("BIGINT", pa.array(values, pa.int64()))
-    return Conditions(compiled, [column], [["A"], ["B"]], [], {variable: part})
+    numbers = ("BIGINT", pa.array([NULL_NUMBER if value is None else value for value in values], pa.int64()))
+    return Conditions(compiled, [column, numbers], [["A"], ["B"]], [], {variable: part})
 
 
 def literal(kind: str, value: object) -> tuple[Any, ...]:
@@ -73,13 +76,21 @@ NATIVE_ABOVE_A = (
     ">",
     (("read", "BIGINT", 0, *CURRENT), ("read", "BIGINT", 0, *LAST_A)),
 )
+COMBINED_ABOVE_A = (
+    "combined",
+    "BOOLEAN",
+    pa.array(
+        [own > of_a if max(own, of_a) < NULL_NUMBER else None for own in range(NUMBERS) for of_a in range(NUMBERS)]
+    ),
+    ((1, NUMBERS, *CURRENT), (1, NUMBERS, *LAST_A)),
+)
 
 
 @settings(max_examples=150, deadline=None)
 @given(
     st.lists(st.lists(st.none() | st.integers(0, 5), max_size=9), min_size=1, max_size=6),
     st.sampled_from(["past last row", "to next row"]),
-    st.sampled_from(["A B+", "A B", "(A B*)+ B", "A+? B+", "A (B | A)* B"]),
+    st.sampled_from(["A B+", "A B", "(A B*)+ B", "A+? B+", "A (B | A)* B", "A* B"]),
 )
 def test_computed_parts_give_what_native_ones_give(partitions: list[list[int | None]], skip: Any, pattern: str) -> None:
     values = [value for partition in partitions for value in partition]
@@ -94,6 +105,9 @@ def test_computed_parts_give_what_native_ones_give(partitions: list[list[int | N
     assert given.rows.classifier.to_list() == expected.rows.classifier.to_list()
     matches = list(computing.find_iter(rows, partitions=counts, skip=skip, compute=compute))
     assert [(match.partition, match.number, match.start, match.end) for match in matches] == found(expected)
+    combined = conditions_of(values, COMBINED_ABOVE_A, pattern).match(rows, partitions=counts, skip=skip)
+    assert found(combined) == found(expected)
+    assert combined.rows.classifier.to_list() == expected.rows.classifier.to_list()
 
 
 def test_many_partitions_are_asked_for_together() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Optional, Union
 
 from rowpattern.errors import ConfigurationError
+from rowpattern.recognition.library_conditions import given_condition
 from rowpattern.sql.first_use import module
 
 if TYPE_CHECKING:
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
     from typing_extensions import Required, TypedDict
 
     from rowpattern._core import CancelToken
-    from rowpattern.sql import Parameters
+    from rowpattern.recognition.library_conditions import GivenCondition
+    from rowpattern.sql.kinds import Parameters
     from rowpattern.sql.parse.clause import RowsShown, Skip
     from rowpattern.sql.parse.clause_arguments import ClauseArguments
     from rowpattern.sql.runtime.context import Progress
@@ -28,13 +30,14 @@ __all__ = [
     "RowsPerMatch",
     "Subset",
     "clause_of",
+    "given_conditions",
     "table_of",
 ]
 
 #: One list of keys, or several keys.
 Keys = Union[str, Sequence[str], None]
-#: Expressions by the names of variables.
-Conditions = Optional[Mapping[str, str]]
+#: Expressions by the names of variables: texts, expressions of Polars or Ibis, or functions of a frame.
+Conditions = Optional[Mapping[str, Any]]
 #: Expressions by the names of the answer's columns.
 Measures = Optional[Mapping[str, str]]
 #: Variables by the name of their union.
@@ -45,7 +48,7 @@ AfterMatch = Union[Literal["past last row", "to next row"], tuple[Literal["to fi
 if TYPE_CHECKING:
 
     class RecognizeArguments(TypedDict, total=False):
-        """The arguments of `recognize` beside the table, for type checkers."""
+        """The arguments of `recognize` beside the table and `stream`, for type checkers."""
 
         pattern: Required[str]
         define: Conditions
@@ -55,12 +58,13 @@ if TYPE_CHECKING:
         rows_per_match: RowsPerMatch
         after_match: AfterMatch
         subset: Subset
+        within: str | None
+        prefer: Literal["first", "longest"]
         parameters: Parameters
         memory_limit_mb: float | None
         timeout_seconds: float | None
         threads: int | None
         progress: bool | Callable[[Progress], object] | None
-        stream: bool | Literal["in order"]
         isolation: Literal["process"] | None
         time_zone: str | None
         cancel: CancelToken | None
@@ -91,6 +95,19 @@ def table_of(data: Any) -> tuple[str | None, Any]:
     return name, table
 
 
+def given_conditions(define: Conditions, data: Any) -> dict[str, GivenCondition]:
+    """Return the conditions that are no texts: expressions of a library, and functions."""
+    if not isinstance(define, Mapping):
+        return {}
+    found = {}
+    for name, value in define.items():
+        if isinstance(name, str) and not isinstance(value, str):
+            given = given_condition(f"define[{name!r}]", value, data)
+            if given is not None:
+                found[name] = given
+    return found
+
+
 def clause_of(  # noqa: PLR0917 - the arguments of `recognize`
     pattern: str,
     define: Conditions,
@@ -100,9 +117,11 @@ def clause_of(  # noqa: PLR0917 - the arguments of `recognize`
     rows_per_match: RowsPerMatch,
     after_match: AfterMatch,
     subset: Subset,
+    within: str | None,
     table: str | None,
+    given: Mapping[str, GivenCondition],
 ) -> ClauseArguments:
-    """Return what the arguments say.
+    """Return what the arguments say; `given` are the conditions among them that are no texts.
 
     Raises:
         TypeError: an argument is of another type.
@@ -111,34 +130,46 @@ def clause_of(  # noqa: PLR0917 - the arguments of `recognize`
     """
     if not isinstance(pattern, str):
         raise TypeError(f"pattern is a text, as 'DOWN+ UP+', not {_kind(pattern)}")
+    if within is not None and not isinstance(within, str):
+        raise TypeError(f"within is a text, as 'INTERVAL 10 MINUTES', not {_kind(within)}")
     if not isinstance(rows_per_match, str) or rows_per_match not in _ROWS_SHOWN:
         allowed = ", ".join(map(repr, _ROWS_SHOWN))
         raise ConfigurationError(f"rows_per_match is {rows_per_match!r}; allowed are {allowed}")
     kind: type[ClauseArguments] = module("parse.clause_arguments").ClauseArguments
     return kind(
         pattern,
-        _expressions("define", define, "the name of a variable"),
-        _expressions("measures", measures, "the name of a measure"),
+        _expressions("define", define, "the name of a variable", given),
+        _expressions("measures", measures, "the name of a measure", {}),
         _keys("partition_by", partition_by),
         _keys("order_by", order_by),
         _ROWS_SHOWN[rows_per_match],
         _skip(after_match),
         _unions(subset),
         table,
+        within,
+        tuple((name, condition.shown) for name, condition in given.items()),
     )
 
 
-def _expressions(part: str, given: Mapping[str, str] | None, what: str) -> tuple[tuple[str, str], ...]:
-    if given is None:
+def _expressions(
+    part: str, written: Mapping[str, Any] | None, what: str, given: Mapping[str, GivenCondition]
+) -> tuple[tuple[str, str], ...]:
+    if written is None:
         return ()
-    if not isinstance(given, Mapping):
-        raise TypeError(f"{part} is a mapping of names to expressions, not {_kind(given)}")
-    for name, text in given.items():
+    if not isinstance(written, Mapping):
+        raise TypeError(f"{part} is a mapping of names to expressions, not {_kind(written)}")
+    for name, text in written.items():
         if not isinstance(name, str):
             raise TypeError(f"{what} in {part} is a text, not {_kind(name)}")
-        if not isinstance(text, str):
-            raise TypeError(f"{part}[{name!r}] is an expression as a text, not {_kind(text)}")
-    return tuple(given.items())
+        if isinstance(text, str) or name in given:
+            continue
+        message = f"{part}[{name!r}] is an expression as a text, not {_kind(text)}"
+        if part == "measures" and given_condition("", text, None) is not None:
+            message += "; a measure reads rows of a match, which other libraries do not know"
+        elif part == "define":
+            message += "; it may also be an expression of Polars or Ibis, or a function of a frame"
+        raise TypeError(message)
+    return tuple((name, text) for name, text in written.items() if name not in given)
 
 
 def _keys(part: str, given: Keys) -> tuple[tuple[str, str], ...]:

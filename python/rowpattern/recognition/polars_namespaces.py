@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import polars as pl
 
 from rowpattern.recognition.recognize import recognize
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from typing_extensions import Unpack
 
     from rowpattern.recognition.arguments import RecognizeArguments
+    from rowpattern.sql.kinds import Streamed
 
 __all__ = ["FrameNamespace", "LazyFrameNamespace"]
 
@@ -24,13 +26,17 @@ class FrameNamespace:
         """Take the frame."""
         self._frame = frame
 
-    def recognize(self, **arguments: Unpack[RecognizeArguments]) -> Any:
+    @overload
+    def recognize(self, *, stream: Streamed, **arguments: Unpack[RecognizeArguments]) -> pa.RecordBatchReader: ...
+    @overload
+    def recognize(self, *, stream: Literal[False] = False, **arguments: Unpack[RecognizeArguments]) -> pl.DataFrame: ...
+    def recognize(self, *, stream: bool | Literal["in order"] = False, **arguments: Unpack[RecognizeArguments]) -> Any:
         """Find rows that match a pattern; see `rowpattern.recognize` for arguments, answers and errors.
 
         Returns:
             a `polars.DataFrame`; with `stream` a `pyarrow.RecordBatchReader`.
         """
-        return recognize(self._frame, **arguments)
+        return recognize(self._frame, stream=stream, **arguments)
 
 
 @pl.api.register_lazyframe_namespace("rowpattern")
@@ -41,10 +47,14 @@ class LazyFrameNamespace:
         """Take the frame."""
         self._frame = frame
 
-    def recognize(self, **arguments: Unpack[RecognizeArguments]) -> Any:
+    @overload
+    def recognize(self, *, stream: Streamed, **arguments: Unpack[RecognizeArguments]) -> pa.RecordBatchReader: ...
+    @overload
+    def recognize(self, *, stream: Literal[False] = False, **arguments: Unpack[RecognizeArguments]) -> pl.LazyFrame: ...
+    def recognize(self, *, stream: bool | Literal["in order"] = False, **arguments: Unpack[RecognizeArguments]) -> Any:
         """Find rows that match a pattern, now; see `rowpattern.recognize` for arguments, answers and errors.
 
         Returns:
             a `polars.LazyFrame` over the answer; with `stream` a `pyarrow.RecordBatchReader`.
         """
-        return recognize(self._frame, **arguments)
+        return recognize(self._frame, stream=stream, **arguments)

@@ -2,20 +2,45 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Callable, Literal
+from typing import TYPE_CHECKING, Any, Callable, Literal, overload
 
-from rowpattern.recognition.arguments import clause_of, table_of
+from rowpattern.recognition.arguments import clause_of, given_conditions, table_of
 from rowpattern.sql import answer
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pyarrow as pa
+    from typing_extensions import Unpack
+
     from rowpattern._core import CancelToken
-    from rowpattern.recognition.arguments import AfterMatch, Conditions, Keys, Measures, RowsPerMatch, Subset
-    from rowpattern.sql import Parameters
+    from rowpattern.recognition.arguments import (
+        AfterMatch,
+        Conditions,
+        Keys,
+        Measures,
+        RecognizeArguments,
+        RowsPerMatch,
+        Subset,
+    )
+    from rowpattern.sql.kinds import Frame, Parameters, Streamed
     from rowpattern.sql.runtime.context import Progress
 
 __all__ = ["recognize"]
 
 
+@overload
+def recognize(data: Any, /, *, stream: Streamed, **arguments: Unpack[RecognizeArguments]) -> pa.RecordBatchReader: ...
+@overload
+def recognize(
+    data: Mapping[str, Frame], /, *, stream: Literal[False] = False, **arguments: Unpack[RecognizeArguments]
+) -> Frame: ...
+@overload
+def recognize(data: Frame, /, *, stream: Literal[False] = False, **arguments: Unpack[RecognizeArguments]) -> Frame: ...
+@overload
+def recognize(
+    data: Any, /, *, stream: bool | Literal["in order"] = False, **arguments: Unpack[RecognizeArguments]
+) -> Any: ...
 def recognize(
     data: Any,
     /,
@@ -28,6 +53,8 @@ def recognize(
     rows_per_match: RowsPerMatch = "one",
     after_match: AfterMatch = "past last row",
     subset: Subset = None,
+    within: str | None = None,
+    prefer: Literal["first", "longest"] = "first",
     parameters: Parameters = None,
     memory_limit_mb: float | None = None,
     timeout_seconds: float | None = None,
@@ -48,7 +75,11 @@ def recognize(
         pattern: the row pattern, as `"START DOWN+ UP+"`.
         define: for each variable that has a condition, the condition, in DuckDB's SQL with the clause's functions, as
             `{"DOWN": "price < PREV(price)"}`. A name is that of the pattern's variable whatever its case, and exactly
-            where the pattern, or the name here, has it in double quotes.
+            where the pattern, or the name here, has it in double quotes. What reads rows at fixed distances may also be
+            an expression of Polars (`pl.col("price") < pl.col("price").shift()`) or Ibis, or a function that gives a
+            boolean for each row of a frame (`lambda df: df.price < df.price.shift()`): the library computes it over
+            each partition, with the rows in order, and NULL is not true. A function gets a frame of pandas or Polars
+            where such a frame was given, and an Arrow table otherwise.
         measures: for each column of the answer that is computed, its expression, as `{"lowest": "LAST(DOWN.price)"}`.
         partition_by: keys, as `"symbol"`, `"symbol, day"` or `["symbol", "day"]`.
         order_by: keys with how they order, as `"ts"`, `"ts DESC NULLS LAST"`, or a list of such.
@@ -57,6 +88,9 @@ def recognize(
         after_match: where the search goes on: `"past last row"`, `"to next row"`, `("to first", "A")` or
             `("to last", "A")`.
         subset: union variables, as `{"MOVE": ["DOWN", "UP"]}`.
+        within: how far a match's last row is at most from its first, in the first key of ORDER BY, as
+            `"INTERVAL 10 MINUTES"` or `"5"`.
+        prefer: as for `match_recognize`.
         parameters: values for `$name`, as for `match_recognize`; `?` has no place among arguments.
         memory_limit_mb: as for `match_recognize`.
         timeout_seconds: as for `match_recognize`.
@@ -73,7 +107,10 @@ def recognize(
     Raises:
         What `match_recognize` raises. Errors name the argument: `define["DOWN"], line 1, column 9`.
         TypeError: an argument is of another type; or `data` is no table, or a mapping of several.
-        ConfigurationError: an argument has a value that it cannot have.
+        ConfigurationError: an argument has a value that it cannot have; or a condition is no text, and `isolation` is
+            given: it is computed in this process.
+        QueryError: also that a library refuses a condition, or gives something else than a boolean for each row. What a
+            function raises comes out as it is.
 
     Each text is read by itself, as exactly one expression or one list of keys: it cannot add to the clause. Takes the
     time that `match_recognize` takes. An example:
@@ -91,6 +128,9 @@ def recognize(
     [{'begun': 2, 'lowest': 70, 'ended': 5}]
     """
     name, table = table_of(data)
-    clause = clause_of(pattern, define, measures, partition_by, order_by, rows_per_match, after_match, subset, name)
-    limits = (memory_limit_mb, timeout_seconds, threads, progress, time_zone, cancel, parameters)
-    return answer(clause, table, {}, limits, stream, isolation)
+    given = given_conditions(define, table)
+    clause = clause_of(
+        pattern, define, measures, partition_by, order_by, rows_per_match, after_match, subset, within, name, given
+    )
+    limits = (memory_limit_mb, timeout_seconds, threads, progress, time_zone, cancel, parameters, prefer)
+    return answer(clause, table, {}, limits, stream, isolation, given)

@@ -5,21 +5,31 @@ from __future__ import annotations
 import os
 import threading
 from contextvars import copy_context
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from rowpattern._core import CancelToken
 from rowpattern.config.process import get_config
-from rowpattern.recognition.arguments import clause_of, table_of
+from rowpattern.recognition.arguments import clause_of, given_conditions, table_of
 from rowpattern.sql import answered, execution_context
 
 if TYPE_CHECKING:
     import concurrent.futures
     from asyncio import Future
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from concurrent.futures import ThreadPoolExecutor
 
-    from rowpattern.recognition.arguments import AfterMatch, Conditions, Keys, Measures, RowsPerMatch, Subset
-    from rowpattern.sql import Parameters
+    from typing_extensions import Unpack
+
+    from rowpattern.recognition.arguments import (
+        AfterMatch,
+        Conditions,
+        Keys,
+        Measures,
+        RecognizeArguments,
+        RowsPerMatch,
+        Subset,
+    )
+    from rowpattern.sql.kinds import Frame, Parameters, QueryOptions
     from rowpattern.sql.runtime.context import ExecutionContext, Progress
 
 __all__ = ["match_recognize_async", "recognize_async"]
@@ -31,6 +41,9 @@ _LEAST_THREADS = 8
 _PATIENCE_SECONDS = 0.1
 
 
+@overload
+async def match_recognize_async(sql: str, data: Frame, /, **options: Unpack[QueryOptions]) -> Frame: ...
+@overload
 async def match_recognize_async(
     sql: str,
     data: Any = None,
@@ -42,6 +55,23 @@ async def match_recognize_async(
     progress: bool | Callable[[Progress], object] | None = None,
     isolation: Literal["process"] | None = None,
     time_zone: str | None = None,
+    cancel: CancelToken | None = None,
+    parameters: Parameters = None,
+    prefer: Literal["first", "longest"] = "first",
+    **tables: Any,
+) -> Any: ...
+async def match_recognize_async(
+    sql: str,
+    data: Any = None,
+    /,
+    *,
+    memory_limit_mb: float | None = None,
+    timeout_seconds: float | None = None,
+    threads: int | None = None,
+    progress: bool | Callable[[Progress], object] | None = None,
+    isolation: Literal["process"] | None = None,
+    time_zone: str | None = None,
+    prefer: Literal["first", "longest"] = "first",
     cancel: CancelToken | None = None,
     parameters: Parameters = None,
     **tables: Any,
@@ -60,6 +90,7 @@ async def match_recognize_async(
         progress: as for `match_recognize`; a function is called in the query's thread.
         isolation: as for `match_recognize`.
         time_zone: as for `match_recognize`.
+        prefer: as for `match_recognize`.
         cancel: as for `match_recognize`, besides the task.
         parameters: as for `match_recognize`.
         tables: as for `match_recognize`.
@@ -68,7 +99,7 @@ async def match_recognize_async(
         what `match_recognize` returns. There is no `stream`: a reader is read by threads of the caller's.
 
     Raises:
-        What `match_recognize` raises.
+        RowPatternError: what `match_recognize` raises.
         asyncio.CancelledError: the task was cancelled.
 
     The threads are four for each query that works at once, and 8 at least, however many tasks wait. The first query of
@@ -87,10 +118,16 @@ async def match_recognize_async(
         print(asyncio.run(main()).to_pylist())
     """
     token = CancelToken(cancel)
-    context = execution_context(memory_limit_mb, timeout_seconds, threads, progress, time_zone, token, parameters)
+    context = execution_context(
+        memory_limit_mb, timeout_seconds, threads, progress, time_zone, token, parameters, prefer
+    )
     return await _answered_in_thread(lambda: answered(sql, data, tables, context, isolation), context, token)
 
 
+@overload
+async def recognize_async(data: Mapping[str, Frame], /, **arguments: Unpack[RecognizeArguments]) -> Frame: ...
+@overload
+async def recognize_async(data: Frame, /, **arguments: Unpack[RecognizeArguments]) -> Frame: ...
 async def recognize_async(
     data: Any,
     /,
@@ -103,6 +140,8 @@ async def recognize_async(
     rows_per_match: RowsPerMatch = "one",
     after_match: AfterMatch = "past last row",
     subset: Subset = None,
+    within: str | None = None,
+    prefer: Literal["first", "longest"] = "first",
     parameters: Parameters = None,
     memory_limit_mb: float | None = None,
     timeout_seconds: float | None = None,
@@ -124,6 +163,8 @@ async def recognize_async(
         rows_per_match: as for `recognize`.
         after_match: as for `recognize`.
         subset: as for `recognize`.
+        within: as for `recognize`.
+        prefer: as for `recognize`.
         parameters: as for `recognize`.
         memory_limit_mb: as for `match_recognize_async`.
         timeout_seconds: as for `match_recognize_async`.
@@ -143,13 +184,18 @@ async def recognize_async(
     Its threads and places are those of `match_recognize_async`.
     """
     token = CancelToken(cancel)
-    context = execution_context(memory_limit_mb, timeout_seconds, threads, progress, time_zone, token, parameters)
+    context = execution_context(
+        memory_limit_mb, timeout_seconds, threads, progress, time_zone, token, parameters, prefer
+    )
 
     def work() -> Any:
         # The first query of the process imports what queries need.
         name, table = table_of(data)
-        clause = clause_of(pattern, define, measures, partition_by, order_by, rows_per_match, after_match, subset, name)
-        return answered(clause, table, {}, context, isolation)
+        given = given_conditions(define, table)
+        clause = clause_of(
+            pattern, define, measures, partition_by, order_by, rows_per_match, after_match, subset, within, name, given
+        )
+        return answered(clause, table, {}, context, isolation, given)
 
     return await _answered_in_thread(work, context, token)
 

@@ -21,8 +21,7 @@ from __future__ import annotations
 import math
 import numbers
 import sys
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Callable, Literal, Optional, Union, cast
+from typing import TYPE_CHECKING, Any, Callable, Literal, Optional, Union, cast, overload
 
 from rowpattern._core import CancelToken, QueryRun
 from rowpattern.config.process import get_config
@@ -32,8 +31,15 @@ from rowpattern.sql.first_use import module, query_module
 from rowpattern.sql.runtime.reports import report_end
 
 if TYPE_CHECKING:
-    from rowpattern.patterns import MatchIterator
+    from collections.abc import Mapping
+    from typing import Protocol
+
+    import pyarrow as pa
+    from typing_extensions import Unpack
+
+    from rowpattern.patterns import Pattern
     from rowpattern.sql.execute.explanation import Explanation
+    from rowpattern.sql.kinds import Frame, Parameters, QueryOptions, Streamed
     from rowpattern.sql.parse.clause_arguments import Question
     from rowpattern.sql.runtime.context import ExecutionContext, Progress
 
@@ -45,15 +51,64 @@ if TYPE_CHECKING:
         Union[bool, Callable[[Progress], object], None],
         Optional[str],
         Optional[CancelToken],
-        "Parameters",
+        Parameters,
+        Literal["first", "longest"],
     ]
 
-#: Values for `$name` by name, or for `?` in order.
-Parameters = Union[Mapping[str, Any], Sequence[Any], None]
+if TYPE_CHECKING:
+
+    class GivenCondition(Protocol):
+        """A condition that is no text, and what computes it."""
+
+        @property
+        def compute(self) -> Callable[..., Any]:
+            """Takes the table, the order of its rows, where partitions begin, and what raises where time is over."""
+            ...
+
 
 __all__ = ["answer", "answered", "execution_context", "explain", "find_by_conditions", "match_recognize"]
 
 
+@overload
+def match_recognize(
+    sql: str, data: Frame, /, *, stream: Literal[False] = False, **options: Unpack[QueryOptions]
+) -> Frame: ...
+@overload
+def match_recognize(
+    sql: str,
+    data: Any = None,
+    /,
+    *,
+    stream: Streamed,
+    memory_limit_mb: float | None = None,
+    timeout_seconds: float | None = None,
+    threads: int | None = None,
+    progress: bool | Callable[[Progress], object] | None = None,
+    isolation: Literal["process"] | None = None,
+    time_zone: str | None = None,
+    cancel: CancelToken | None = None,
+    parameters: Parameters = None,
+    prefer: Literal["first", "longest"] = "first",
+    **tables: Any,
+) -> pa.RecordBatchReader: ...
+@overload
+def match_recognize(
+    sql: str,
+    data: Any = None,
+    /,
+    *,
+    stream: bool | Literal["in order"] = False,
+    memory_limit_mb: float | None = None,
+    timeout_seconds: float | None = None,
+    threads: int | None = None,
+    progress: bool | Callable[[Progress], object] | None = None,
+    isolation: Literal["process"] | None = None,
+    time_zone: str | None = None,
+    cancel: CancelToken | None = None,
+    parameters: Parameters = None,
+    prefer: Literal["first", "longest"] = "first",
+    **tables: Any,
+) -> Any: ...
 def match_recognize(
     sql: str,
     data: Any = None,
@@ -66,6 +121,7 @@ def match_recognize(
     stream: bool | Literal["in order"] = False,
     isolation: Literal["process"] | None = None,
     time_zone: str | None = None,
+    prefer: Literal["first", "longest"] = "first",
     cancel: CancelToken | None = None,
     parameters: Parameters = None,
     **tables: Any,
@@ -101,6 +157,8 @@ def match_recognize(
             the columns that an expression reads, as pandas and Polars do it, and UTC where they have none; that of the
             machine never matters. Columns of a table keep their own zone in the answer; timestamps that are computed
             have the one that they were computed in.
+        prefer: which of the possible matches at a row is taken: `"first"`, the most preferred one, as the standard has
+            it, or `"longest"`, the one with the most rows, and of several as long the most preferred one.
         cancel: a token by which another thread ends the query: the caller gets control within 0.1 s.
         parameters: values for `$name`, by name, or for `?` and `$1`, in order. They may stand wherever an expression
             may, in the clause and around it, and as bounds of quantifiers (`A{$n}`, `A{?,5}`) and offsets of
@@ -147,7 +205,7 @@ def match_recognize(
     The query sees the tables that it is given and nothing else: no file, no network, no variable of the caller. Takes
     time linear in the rows where they are in order already, O(n log n) otherwise, and what DuckDB takes for the rest.
     """
-    limits = (memory_limit_mb, timeout_seconds, threads, progress, time_zone, cancel, parameters)
+    limits = (memory_limit_mb, timeout_seconds, threads, progress, time_zone, cancel, parameters, prefer)
     return answer(sql, data, tables, limits, stream, isolation)
 
 
@@ -158,6 +216,7 @@ def answer(  # noqa: PLR0917 - the arguments of `match_recognize`
     limits: Limits,
     stream: bool | Literal["in order"],
     isolation: str | None,
+    given: Mapping[str, GivenCondition] | None = None,
 ) -> Any:
     """Answer a question, as `match_recognize` does, within what `execution_context` takes as `limits`."""
     query_module()
@@ -165,7 +224,8 @@ def answer(  # noqa: PLR0917 - the arguments of `match_recognize`
     stream_query = module("execute.stream").stream_query if stream else None
     context = execution_context(*limits)
     if stream_query is None:
-        return answered(question, data, tables, context, isolation)
+        return answered(question, data, tables, context, isolation, given)
+    _take_given(context, given, isolation)
     isolated = _isolated(isolation)
     if stream is not True and stream != "in order":
         raise ConfigurationError(f'stream is {stream!r}; allowed are True, False and "in order"')
@@ -175,10 +235,16 @@ def answer(  # noqa: PLR0917 - the arguments of `match_recognize`
         return stream_query(question, data, tables, context, in_order=stream == "in order")
 
 
-def answered(
-    question: Question, data: Any, tables: dict[str, Any], context: ExecutionContext, isolation: str | None
+def answered(  # noqa: PLR0917 - as `answer`
+    question: Question,
+    data: Any,
+    tables: dict[str, Any],
+    context: ExecutionContext,
+    isolation: str | None,
+    given: Mapping[str, GivenCondition] | None = None,
 ) -> Any:
     """Answer a question over whole tables, when its turn has come."""
+    _take_given(context, given, isolation)
     answer = module("isolation").answer_isolated if _isolated(isolation) else query_module().answer_query
     failed: BaseException | None = None
     try:
@@ -205,6 +271,7 @@ def explain(
     threads: int | None = None,
     isolation: Literal["process"] | None = None,
     time_zone: str | None = None,
+    prefer: Literal["first", "longest"] = "first",
     cancel: CancelToken | None = None,
     parameters: Parameters = None,
     **tables: Any,
@@ -220,15 +287,17 @@ def explain(
         threads: as for `match_recognize`.
         isolation: as for `match_recognize`.
         time_zone: as for `match_recognize`.
+        prefer: as for `match_recognize`.
         cancel: as for `match_recognize`.
         parameters: as for `match_recognize`.
         tables: as for `match_recognize`.
 
     Raises:
-        What `match_recognize` raises. A clause over a subquery is explained after that subquery was run.
+        RowPatternError: what `match_recognize` raises. A clause over a subquery is explained when that subquery was
+            run.
     """
     explain_query = module("execute.explanation").explained
-    context = execution_context(memory_limit_mb, timeout_seconds, threads, None, time_zone, cancel, parameters)
+    context = execution_context(memory_limit_mb, timeout_seconds, threads, None, time_zone, cancel, parameters, prefer)
     if _isolated(isolation):
         explain_query = module("isolation").explain_isolated
     try:
@@ -240,21 +309,34 @@ def explain(
 
 
 def find_by_conditions(  # noqa: PLR0917 - one caller, the core
-    pattern: Any,
+    asked: tuple[Literal["find_iter", "match", "spans", "count"], int | None, Literal["first", "longest"]],
+    pattern: Pattern,
     rows: Any,
     conditions: Any,
     partitions: Any,
     skip: Any,
-    timeout_seconds: float | None,
-    memory_limit_mb: float | None,
-    cancel: CancelToken | None,
-) -> MatchIterator:
-    """Find matches by conditions over named columns; `Pattern.find_iter` calls it."""
-    find_iter = module("execute.named_conditions").find_iter
-    context = execution_context(memory_limit_mb, timeout_seconds, None, None, None, cancel)
+    limits: tuple[float | None, float | None, CancelToken | None],
+) -> Any:
+    """Find matches by conditions over named columns; methods of `Pattern` call it.
+
+    Returns:
+        what the method gives; in place of spans matches, where conditions depend on the match.
+    """
+    find = module("execute.named_conditions").find
+    method, threads, prefer = asked
+    timeout_seconds, memory_limit_mb, cancel = limits
+    context = execution_context(memory_limit_mb, timeout_seconds, threads, None, None, cancel, prefer=prefer)
     with context.admitted():
-        found: MatchIterator = find_iter(pattern, rows, conditions, partitions, skip, context)
-        return found
+        return find(method, pattern, rows, conditions, partitions, skip, context)
+
+
+def _take_given(context: ExecutionContext, given: Mapping[str, GivenCondition] | None, isolation: str | None) -> None:
+    """Have a query compute conditions that are no texts."""
+    if given:
+        if isolation is not None:
+            message = f"define[{next(iter(given))!r}] is no text, and is computed in this process; write a text"
+            raise ConfigurationError(f"{message}, or leave out isolation")
+        context.given = {name: each.compute for name, each in given.items()}
 
 
 def _isolated(isolation: str | None) -> bool:
@@ -275,6 +357,7 @@ def execution_context(  # noqa: PLR0917 - the arguments of `match_recognize`
     time_zone: str | None,
     cancel: CancelToken | None,
     parameters: Parameters = None,
+    prefer: Literal["first", "longest"] = "first",
 ) -> ExecutionContext:
     """Make the context of a query by the arguments of `match_recognize` and the settings."""
     from rowpattern.sql.runtime.context import ExecutionContext
@@ -287,6 +370,8 @@ def execution_context(  # noqa: PLR0917 - the arguments of `match_recognize`
     most = min(available_cores(), performance.max_workers) if threads is None else read_threads("threads", threads)
     if time_zone is not None and (not isinstance(time_zone, str) or not time_zone):
         raise ConfigurationError(f"time_zone is {_shown(time_zone)}; allowed is the name of one, as 'Europe/Berlin'")
+    if prefer not in {"first", "longest"}:
+        raise ConfigurationError(f'prefer is {_shown(prefer)}; allowed are "first" and "longest"')
     if cancel is not None and not isinstance(cancel, CancelToken):
         raise TypeError(f"cancel is {_shown(cancel)}; allowed are a rowpattern.CancelToken and None")
     return ExecutionContext(
@@ -296,6 +381,7 @@ def execution_context(  # noqa: PLR0917 - the arguments of `match_recognize`
         time_zone=time_zone,
         run=QueryRun(cancel),
         cancellable=cancel is not None,
+        prefer=prefer,
         # Not before it is needed: it imports what queries need.
         parameters=None if parameters is None else module("expression.parameters").ParameterValues(parameters),
     )

@@ -7,7 +7,7 @@ use arrow_buffer::ScalarBuffer;
 use pyo3::exceptions::{PyIndexError, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
-use rowpattern_core::matcher::Compiled;
+use rowpattern_core::matcher::{Compiled, EndVariables};
 use rowpattern_core::measures::{
     FoundMatches, ItemRead, MatchItems, Navigation, OrderedRows, PartitionRows, ReadOutput, Reference, ShownItems,
     TakenValues, read_items,
@@ -20,9 +20,11 @@ use super::arguments::variable;
 use super::cancel_argument::{Cancel, account};
 use super::errors::out_of_memory;
 use super::ffi::{self, Column, Data};
+use super::hooks::hooks;
 use super::limits::CallLimits;
 use super::numbers::{optional_number, place, whole};
 use super::pattern::Pattern;
+use super::pickling::{Reduced, reduced};
 use super::sinks::{MatchesSink, SpansSink, trimmed};
 
 /// Where matches begin and end: one row a match, in the order in which they were found.
@@ -42,6 +44,17 @@ impl From<SpansSink> for Spans {
 }
 
 impl Spans {
+    /// Of columns that fit together.
+    pub fn from_columns(partitions: Vec<(i64, i64)>, start: ScalarBuffer<i64>, end: ScalarBuffer<i64>) -> Self {
+        Self { partitions, start, end }
+    }
+
+    /// How many rows all matches have, a row in two of them counted twice.
+    pub fn matched_rows(&self) -> Option<usize> {
+        let mut rows = self.start.iter().zip(self.end.iter()).map(|(&start, &end)| end - start);
+        usize::try_from(rows.try_fold(0_i64, i64::checked_add)?).ok()
+    }
+
     fn numbers(&self) -> impl Iterator<Item = i64> {
         self.partitions.iter().flat_map(|&(_, matches)| 1..=matches)
     }
@@ -96,6 +109,10 @@ impl Spans {
         Ok((self.start[at as usize], self.end[at as usize]))
     }
 
+    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<Reduced<'py>> {
+        reduced(py, "restore_spans", (self.partition()?, self.start()?, self.end()?))
+    }
+
     fn __repr__(&self) -> String {
         format!("<rowpattern.Spans of {} matches>", self.start.len())
     }
@@ -121,8 +138,7 @@ pub struct Matches {
     /// `None`: the pattern excludes nothing.
     excluded: Option<ScalarBuffer<u8>>,
     /// As in [`Compiled`].
-    first_variables: VariableSet,
-    last_variables: VariableSet,
+    ends: EndVariables,
 }
 
 #[catch_panics]
@@ -134,14 +150,7 @@ impl Matches {
         let names: Arc<[String]> = compiled.variables.as_slice().into();
         let own = |variable: &u8| (usize::from(*variable) % names.len().max(1)) as u8;
         let variables = self.variables.iter().map(own).collect();
-        Self {
-            spans: self.spans.clone(),
-            variables,
-            names,
-            excluded: self.excluded.clone(),
-            first_variables: compiled.first_variables,
-            last_variables: compiled.last_variables,
-        }
+        Self { spans: self.spans.clone(), variables, names, excluded: self.excluded.clone(), ends: compiled.ends }
     }
 
     /// The number of each match in its partition, from 1; int64.
@@ -256,6 +265,21 @@ impl Matches {
         self.spans.start.len()
     }
 
+    fn __iter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        hooks(slf.py())?.iterate_spans.bind(slf.py()).call1((slf,))
+    }
+
+    /// The first matches as a table; notebooks show it.
+    fn _repr_html_<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        hooks(slf.py())?.display.bind(slf.py()).call1((slf, "html"))
+    }
+
+    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<Reduced<'py>> {
+        let classifier = Column::new(Data::Variables(self.variables.clone(), Arc::clone(&self.names)));
+        let excluded = self.excluded.clone().map(|flags| Column::new(Data::Flags(flags)));
+        reduced(py, "restore_matches", (self.spans.clone(), classifier, excluded))
+    }
+
     fn __repr__(&self) -> String {
         format!("<rowpattern.Matches: {} matches of {} rows>", self.spans.start.len(), self.variables.len())
     }
@@ -272,6 +296,21 @@ impl Matches {
 }
 
 impl Matches {
+    /// Where they begin and end.
+    pub fn spans(&self) -> Spans {
+        self.spans.clone()
+    }
+
+    /// Of columns that fit together.
+    pub fn from_columns(
+        spans: Spans,
+        variables: ScalarBuffer<u8>,
+        names: Arc<[String]>,
+        excluded: Option<ScalarBuffer<u8>>,
+    ) -> Self {
+        Self { spans, variables, names, excluded }
+    }
+
     /// Computes a number for each match or row within limits, without the interpreter's lock; -1 where there is none.
     fn numbers_within(
         &self,
@@ -310,8 +349,8 @@ impl Matches {
             variables: &self.variables,
             excluded: self.excluded.as_deref().unwrap_or_default(),
             partitions: &self.spans.partitions,
-            first_variables: self.first_variables,
-            last_variables: self.last_variables,
+            first_variables: self.ends.first,
+            last_variables: self.ends.last,
         }
     }
 
@@ -332,8 +371,7 @@ impl Matches {
             variables: trimmed(found.variables),
             names: compiled.variables.clone().into(),
             excluded: compiled.automaton.excludes.then(|| trimmed(found.excluded)),
-            first_variables: compiled.first_variables,
-            last_variables: compiled.last_variables,
+            ends: compiled.ends,
         }
     }
 
@@ -408,6 +446,10 @@ impl MatchedRows {
 
     fn __len__(&self) -> usize {
         self.matches.get().variables.len()
+    }
+
+    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<Reduced<'py>> {
+        reduced(py, "restore_rows", (&self.matches,))
     }
 
     fn __repr__(&self) -> String {

@@ -1,13 +1,17 @@
 //! Nested tuples as typed expressions.
 
+use std::sync::Arc;
+
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
-use rowpattern_core::expression::{Expression, Given, Interval, Operation, Physical, Type, Value};
+use rowpattern_core::expression::{Expression, Given, Interval, NumberedRow, Operation, Physical, Type, Value};
 use rowpattern_core::rows::At;
 
 use super::errors::QueryError;
+use super::ffi;
 use super::numbers::shown;
+use super::typed_columns::typed_column;
 
 /// Expressions are read, compiled, evaluated and dropped by recursion; deeper ones could leave a thread's stack.
 const DEEPEST: usize = 1_000;
@@ -58,6 +62,16 @@ fn node(item: &Bound<'_, PyAny>, depth: usize) -> PyResult<Expression> {
             let given = parts(3)?.map(|part| given(&part?, depth + 1)).collect::<PyResult<Vec<_>>>()?;
             Operation::Computed(item.get_item(2)?.extract()?, given)
         }
+        "combined" => {
+            let values = item.get_item(2)?;
+            let name = "the values of combinations";
+            let Some(chunks) = ffi::arrow_arrays(&values, name, None)? else {
+                return Err(PyValueError::new_err(format!("{name} must be an Arrow array")));
+            };
+            let values = typed_column(item.py(), &chunks, result, name, None)?.into_owned();
+            let rows = parts(3)?.map(|row| numbered_row(&row?)).collect::<PyResult<Vec<_>>>()?;
+            Operation::Combined(Arc::new(values), rows)
+        }
         other => return Err(PyValueError::new_err(format!("expressions have no part {other:?}"))),
     };
     Ok(Expression { result, operation })
@@ -70,6 +84,11 @@ fn given(item: &Bound<'_, PyAny>, depth: usize) -> PyResult<Given> {
         "rows" => Given::Rows(parts.get_item(1)?.extract()?),
         _ => Given::Value(node(item, depth)?),
     })
+}
+
+fn numbered_row(item: &Bound<'_, PyAny>) -> PyResult<NumberedRow> {
+    let parts = item.cast::<PyTuple>()?;
+    Ok(NumberedRow { column: parts.get_item(0)?.extract()?, count: parts.get_item(1)?.extract()?, at: at(parts, 2)? })
 }
 
 /// Reads the row that is meant, which begins at this place.

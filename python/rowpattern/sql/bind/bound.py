@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rowpattern.sql.runtime.context import ExecutionContext
     from rowpattern.sql.text.source_location import SourceLocation
 
-__all__ = ["LAYER_MARK", "BoundClause", "BoundMeasure", "Condition", "Key", "TypedPlans"]
+__all__ = ["LAYER_MARK", "BoundClause", "BoundMeasure", "Condition", "Key", "TypedPlans", "Within"]
 
 # Tables of different types that one text is asked of.
 _MOST_PLANS = 16
@@ -81,6 +81,15 @@ class Condition(Record):
         return self.variable.split(LAYER_MARK, maxsplit=1)[0]
 
 
+class Within(Record):
+    """The most that a match reaches, in the first key of ORDER BY: an expression that reads nothing."""
+
+    sql: str
+    text: str
+    location: SourceLocation
+    tree: Node
+
+
 class BoundMeasure(Record):
     """A measure and its name."""
 
@@ -94,6 +103,7 @@ class TypedPlans:
 
     Attributes:
         values: those of the query's parameters, with which the plans are used; None where the clause has none.
+        used: the last plan that was used with these values, and what it is with them.
     """
 
     def __init__(self) -> None:
@@ -101,6 +111,7 @@ class TypedPlans:
         self._plans: dict[object, Any] = {}
         self._flights = SingleFlight()
         self.values: ParameterValues | None = None
+        self.used: tuple[object, Any] | None = None
 
     def for_values(self, values: ParameterValues) -> TypedPlans:
         """Return the same plans for other values of parameters."""
@@ -137,6 +148,8 @@ class BoundClause(Record):
 
     Attributes:
         rest: columns of the table that ALL ROWS PER MATCH shows behind the measures.
+        within: how far a match reaches at most; None where nothing says it.
+        given: conditions that the caller's library computes: the name that it has for each, and the column that it is.
         plans: its expressions with types, for tables that were asked.
     """
 
@@ -151,6 +164,8 @@ class BoundClause(Record):
     pattern: str
     subset: dict[str, tuple[str, ...]]
     variables: tuple[str, ...]
+    within: Within | None = None
+    given: tuple[tuple[str, str], ...] = ()
     plans: TypedPlans = field(default_factory=TypedPlans, compare=False)
 
     def compiled(self) -> Pattern:

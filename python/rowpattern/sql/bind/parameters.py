@@ -80,10 +80,11 @@ def with_types(clause: Clause, values: ParameterValues) -> Clause:
         clause,
         pattern=pattern.text,
         pattern_source=pattern,
-        partition_by=[(source(key), location) for key, location in clause.partition_by],
+        partition_by=[replace(key, expression=source(key.expression)) for key in clause.partition_by],
         order_by=[replace(key, expression=source(key.expression)) for key in clause.order_by],
         measures=[replace(each, expression=source(each.expression)) for each in clause.measures],
         define=[replace(each, condition=source(each.condition)) for each in clause.define],
+        within=None if clause.within is None else source(clause.within),
     )
 
 
@@ -109,8 +110,13 @@ def bound_with_values(bound: BoundClause, values: ParameterValues) -> BoundClaus
         tree = with_values(key.tree, values, typed=False)
         return replace(key, tree=tree, sql=sql_of(tree))
 
+    within = bound.within
+    if within is not None and has_parameter(within.tree):
+        tree = with_values(within.tree, values, typed=False)
+        within = replace(within, tree=tree, sql=sql_of(tree))
     return replace(
         bound,
+        within=within,
         partition_by=tuple(map(key_with_values, bound.partition_by)),
         order_by=tuple(map(key_with_values, bound.order_by)),
         plans=bound.plans.for_values(values),

@@ -335,8 +335,12 @@ def own_lease(limits: Limits, context: ExecutionContext) -> Lease:
         made.append(_pool.added(limits))
         return made[0]
 
+    def end() -> None:
+        for each in made:
+            each.end()
+
     def end_later(task: Task[Lease]) -> None:
-        task.when_ended(lambda: [each.end() for each in made])
+        task.when_ended(end)
 
     return supervised.supervise(make, context, when_abandoned=end_later)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import TYPE_CHECKING, Any
 
+from rowpattern.pictures.automaton import automaton_svg
 from rowpattern.sql.bind.references import Aggregate, Classifier, MatchNumber, RowExists, RunningAggregate, Value
 from rowpattern.sql.duckdb.connection import database
 from rowpattern.sql.execute.placement import placements
-from rowpattern.sql.execute.query import QueryExecution, bound_clause, parsed_query, tables_of
+from rowpattern.sql.execute.query import QueryExecution, parsed_query, tables_of
 from rowpattern.sql.records import Record
 from rowpattern.sql.tables.reading import table_reader
 from rowpattern.sql.text.source_location import nesting_limited
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
+    from rowpattern.patterns import Pattern
     from rowpattern.sql.bind.bound import BoundClause, Key
     from rowpattern.sql.bind.references import BoundExpression, Reference
     from rowpattern.sql.execute.placement import Placements
@@ -35,14 +38,23 @@ class Explanation(Record):
     Attributes:
         text: all of it.
         steps: what was done, with rows and seconds, where the query was run.
+        patterns: the row pattern of each clause, compiled, inner clauses first.
     """
 
     text: str
     steps: tuple[Step, ...]
+    patterns: tuple[Pattern, ...]
 
     def __str__(self) -> str:
         """Return the text."""
         return self.text
+
+    def svg(self) -> str:
+        """Return a drawing of the automaton of each clause's row pattern, one below the other."""
+        return automaton_svg(self.patterns)
+
+    def _repr_html_(self) -> str:
+        return f"<div>{self.svg()}<pre>{escape(self.text)}</pre></div>"
 
 
 @nesting_limited("query")
@@ -54,19 +66,21 @@ def explained(
     tables = tables_of(parsed, data, named, table_reader(context))
     lines: list[str] = []
     windows: Sequence[AnsweredWindow] = ()
-    if analyze or parsed.windows or any(clause.table is None for clause in parsed.clauses):
-        with database(context) as using:
-            running = QueryExecution(parsed, tables, using, context)
+    with database(context) as using:
+        running = QueryExecution(parsed, tables, using, context)
+        if analyze or parsed.windows or any(clause.table is None for clause in parsed.clauses):
             running.answer()
-        seen, windows = running.answered, running.windows.answered
-    else:
-        seen = [(clause, tables[clause.table or ""], None) for clause in parsed.clauses]
-    for clause, table, sorted_rows in seen:
-        bound = bound_clause(parsed, clause, table.names, context)
+            seen = running.answered
+            windows = [] if running.windows is None else running.windows.answered
+        else:
+            seen = [(clause, tables[clause.table or ""], None) for clause in parsed.clauses]
+        bounds = [running.bound(clause, table) for clause, table, _ in seen]
+    patterns = [bound.compiled() for bound in bounds]
+    for (clause, table, sorted_rows), bound in zip(seen, bounds):
         with database(context) as using:
             placed = placements(bound, table, using)
         lines += [f"clause {clause.number + 1} of {len(parsed.clauses)}"]
-        lines += ["  " + line for line in _clause(parsed, clause, bound, table, sorted_rows, placed)]
+        lines += ["  " + line for line in _clause(parsed, clause, bound, table, sorted_rows, placed, context.prefer)]
     for each in windows:
         with database(context) as using:
             placed = placements(each.window.bound, each.columns.seen, using)
@@ -74,7 +88,7 @@ def explained(
     lines.append(_around(parsed))
     if analyze:
         lines += ["steps", *("  " + line for line in _steps(context.steps))]
-    return Explanation("\n".join(lines), tuple(context.steps) if analyze else ())
+    return Explanation("\n".join(lines), tuple(context.steps) if analyze else (), tuple(patterns))
 
 
 def _clause(  # noqa: PLR0917 - used once
@@ -84,12 +98,14 @@ def _clause(  # noqa: PLR0917 - used once
     table: Table,
     sorted_rows: bool | None,
     placed: Placements,
+    prefer: str,
 ) -> list[str]:
     source = parsed.sql[clause.source.begin : clause.source.end]
     return [
         f"over {' '.join(source.split())}: {table.rows:,} rows of {len(table.names)} columns",
-        *_parts(parsed, bound, sorted_rows, placed),
-        f"cost: {_cost(bound, table.rows, placed.aggregates)}",
+        *_parts(parsed, bound, sorted_rows, placed, f"{bound.rows_shown.upper()} PER MATCH; "),
+        *(["of the possible matches at a row the longest is taken"] if prefer == "longest" else []),
+        f"cost: {_cost(bound, table.rows, placed.aggregates, prefer)}",
     ]
 
 
@@ -101,7 +117,7 @@ def _window(parsed: ParsedQuery, answered: AnsweredWindow, placed: Placements) -
     bounded = "ends before the partition" if window.bounded else "ends with the partition"
     lines = [
         f"a frame begins at each of {rows:,} rows, and {bounded}",
-        *_parts(parsed, window.bound, columns.was_sorted, placed),
+        *_parts(parsed, window.bound, columns.was_sorted, placed, ""),
         "SEEK: a match may begin at any row of the frame" if window.seek else "INITIAL: a match begins at its row",
     ]
     cost = _cost(window.bound, rows, placed.aggregates)
@@ -112,7 +128,9 @@ def _window(parsed: ParsedQuery, answered: AnsweredWindow, placed: Placements) -
     return [f"window {written.name or 'without a name'}{where}", *("  " + line for line in [*lines, f"cost: {cost}"])]
 
 
-def _parts(parsed: ParsedQuery, bound: BoundClause, sorted_rows: bool | None, placed: Placements) -> list[str]:
+def _parts(
+    parsed: ParsedQuery, bound: BoundClause, sorted_rows: bool | None, placed: Placements, rows_shown: str
+) -> list[str]:
     """Describe what a clause and a window have in common."""
     lines: list[str] = []
     for words, keys in (("PARTITION BY", bound.partition_by), ("ORDER BY", bound.order_by)):
@@ -132,7 +150,10 @@ def _parts(parsed: ParsedQuery, bound: BoundClause, sorted_rows: bool | None, pl
             lines += _computed(f"{variable} AS", conditions[variable], own, parsed.sql, placed.aggregates)
     lines += bound.compiled().explain().split("\n")
     skip = " ".join(bound.skip).strip().upper()
-    lines.append(f"{bound.rows_shown.upper()} PER MATCH; AFTER MATCH SKIP {skip}")
+    lines.append(f"{rows_shown}AFTER MATCH SKIP {skip}")
+    if bound.within is not None:
+        key = bound.order_by[0].name
+        lines.append(f"WITHIN {bound.within.text}: a match's last row is at most that far from its first, in {key}")
     for measure in bound.measures:
         own = placed.ways.get(f"measure {measure.name}", [])
         lines += _computed(f"measure {measure.name}:", measure.expression, own, parsed.sql, placed.aggregates)
@@ -193,11 +214,18 @@ def _place(at: Any) -> str:
     return place
 
 
-def _cost(bound: BoundClause, rows: int, by_engine: AbstractSet[Aggregate]) -> str:
+def _cost(bound: BoundClause, rows: int, by_engine: AbstractSet[Aggregate], prefer: str = "first") -> str:
     columns = len({name for each in bound.conditions for name, _ in each.expression.reads})
     parts = [f"{columns} column{'s' if columns != 1 else ''} in and {len(bound.conditions)} conditions out"]
     if any(condition.expression.depends for condition in bound.conditions):
         parts.append(f"a backward pass over {rows:,} rows, and a search from each start that goes back where it fails")
+        if prefer == "longest":
+            parts.append("all ways from a start are tried, each branch once")
+    elif bound.within is not None or prefer == "longest":
+        which = " and ".join(
+            word for word, is_so in (("earliest", bound.within), ("latest", prefer == "longest")) if is_so
+        )
+        parts.append(f"a backward pass over {rows:,} rows, one for the {which} ends of matches, one forward")
     else:
         parts.append(f"two passes over {rows:,} rows, whatever the pattern")
     if bound.partition_by or bound.order_by:

@@ -2,7 +2,8 @@
 
 Each part of a condition goes one of three ways. What the engine computes, it computes on each combination of rows.
 Other parts that read rows at a fixed distance from one place are computed by DuckDB over whole columns before, and are
-columns that the engine reads at that place. What reads several places of the match is asked for while the search runs
+columns that the engine reads at that place. What reads several places of the match is computed before for all
+combinations of what these may have, where they are few (`combinations.py`). Else it is asked for while the search runs
 (`rounds.py`), and so are aggregates that the engine does not keep.
 
 The file is long because what is written for one part decides which columns, sets and expressions the next ones share.
@@ -32,6 +33,7 @@ from rowpattern.sql.bind.references import (
     Value,
 )
 from rowpattern.sql.execute.bounded import project_bounded
+from rowpattern.sql.execute.combinations import combinations
 from rowpattern.sql.execute.engine_columns import engine_column, literal_of
 from rowpattern.sql.execute.rounds import RoundAggregate, RoundExpression, RoundRow, Rounds, RoundValue
 from rowpattern.sql.execute.row_expressions import RowInputs, compute
@@ -59,6 +61,7 @@ if TYPE_CHECKING:
     from rowpattern.sql.bind.bound import Condition
     from rowpattern.sql.bind.references import Reference as Item
     from rowpattern.sql.duckdb.connection import Database
+    from rowpattern.sql.execute.combinations import Combinations, NumberedRows
     from rowpattern.sql.execute.sort import OrderedPartitions
     from rowpattern.sql.execute.typed_clause import TypedClause
     from rowpattern.sql.execute.typed_expressions import TypedAggregate, TypedExpression
@@ -126,8 +129,7 @@ def match_conditions(
     compiled = compiler.compile()
     starts = _starts(conditions, together, rows, database)
     found = Conditions(pattern, compiler.columns, compiler.sets, compiler.aggregates, compiled, starts)
-    rounds = Rounds(compiler.expressions, rows, together.labels, database) if compiler.expressions else None
-    return MatchConditions(found, rounds)
+    return MatchConditions(found, compiler.rounds if compiler.expressions else None)
 
 
 def _starts(
@@ -192,6 +194,10 @@ class _Compiler:
         self.sets: list[tuple[str, ...]] = []
         self.aggregates: list[tuple[str, int | None, int | None, str]] = []
         self.expressions: list[RoundExpression] = []
+        self.base_zone = database.time_zone
+        self.rounds = Rounds(self.expressions, rows, together.labels, database)
+        self._combinations: dict[object, Combinations | None] = {}
+        self._numbered: dict[tuple[str, ...], NumberedRows | None] = {}
 
     def compile(self) -> dict[str, CoreNode]:
         """Return the conditions as the core takes them."""
@@ -372,6 +378,23 @@ class _Compiler:
 
         return self.column((argument.sql, item.reads), kind, make)
 
+    def combinations(self, key: object, make: Callable[[], RoundExpression]) -> Combinations | None:
+        """Return the values of an expression for all combinations of rows; None where it is asked for in rounds."""
+        if key not in self._combinations:
+            self._combinations[key] = combinations(make(), self._rows, self.rounds, self._database, self._numbered_rows)
+        return self._combinations[key]
+
+    def _numbered_rows(self, columns: tuple[str, ...], make: Callable[[], NumberedRows | None]) -> NumberedRows | None:
+        if columns not in self._numbered:
+            found = self._numbered[columns] = make()
+            self._database.context.hold(0 if found is None else found.numbers.nbytes)
+        return self._numbered[columns]
+
+    def number_column(self, columns: tuple[str, ...], numbered: NumberedRows) -> int:
+        """Return the number of a column of the numbers of rows."""
+        numbers = pa.chunked_array([from_numpy(numbered.numbers)])
+        return self.column(("numbers", columns), "BIGINT", lambda: numbers)
+
     def expression(self, key: object, make: Callable[[], RoundExpression]) -> int:
         """Return the number of an expression that is computed in rounds."""
         if key not in self._expression_numbers:
@@ -459,8 +482,20 @@ class _Writer:
         if not given:
             given.append(_NOTHING)
             arguments.append(_OF_NOTHING)
-        number = self._compiler.expression((node, self._zone), lambda: self._expression(node, arguments))
+        key = (node, self._zone)
+        combined = self._compiler.combinations(key, lambda: self._expression(node, arguments))
+        if combined is not None:
+            return self._combined(combined, kind, list(by_place))
+        number = self._compiler.expression(key, lambda: self._expression(node, arguments))
         return ("computed", kind, number, tuple(given))
+
+    def _combined(self, found: Combinations, kind: str, places: Sequence[Navigation]) -> CoreNode:
+        """Return a look-up of what was computed for all combinations of rows."""
+        rows = [
+            (self._compiler.number_column(columns, numbered), len(numbered.first) + 1, *self._compiler.at(at))
+            for (columns, numbered), at in zip(found.rows, places)
+        ]
+        return ("combined", kind, found.values, tuple(rows))
 
     def _aggregated(
         self, item: RunningAggregate, name: str, found: TypedAggregate
@@ -490,8 +525,9 @@ class _Writer:
     ) -> RoundExpression:
         tree: Node = node.tree
         aggregate = arguments[0] if len(arguments) == 1 else None
-        if isinstance(aggregate, RoundAggregate) and aggregate.zone == self._zone:
-            # Together with the aggregate, so that no value between them has to have a type of Arrow's.
+        if isinstance(aggregate, RoundAggregate) and self._zone in {aggregate.zone, self._compiler.base_zone}:
+            # Together with the aggregate, so that no value between them has to have a type of Arrow's. What is not
+            # known to have a zone can be computed in that of the aggregate.
             call = self._compiler.typed_aggregate(aggregate.name).whole.tree
             assert call is not None  # noqa: S101 - aggregates have one
             inside = {id(each): call for each in leaves(tree)}

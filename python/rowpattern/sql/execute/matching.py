@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from rowpattern.sql.execute.match_conditions import located, match_conditions
 from rowpattern.sql.execute.row_symbols import row_symbols
 from rowpattern.sql.execute.typed_clause import typed_clause
+from rowpattern.sql.execute.within import latest_ends
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,6 +48,7 @@ def find_matches(
             database,
             bound.plans,
         )
+        ends = latest_ends(bound, rows, database, context)
     with context.step("match", rows.count):
         mode, target = bound.skip
         skip = (mode, target) if target else mode
@@ -56,6 +58,10 @@ def find_matches(
             "threads": context.threads,
             **context.remaining,
         }
+        if ends is not None:
+            options["latest_ends"] = ends
+        if context.prefer != "first":
+            options["prefer"] = context.prefer
         finder: Any = pattern if search is None else search.conditions
         if search is not None and search.compute is not None:
             options["compute"] = search.compute

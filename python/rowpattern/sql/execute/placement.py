@@ -1,7 +1,8 @@
 """Which way each expression of a clause goes, for people (`rowpattern.explain`).
 
 There are three: the engine computes it; DuckDB computes it, or a part of it, over whole columns; or DuckDB is asked in
-rounds while the search for matches runs.
+rounds while the search for matches runs. Where the rows of such a part have few different values, DuckDB computes it
+for all combinations of them before; how many there are is not known before the rows are read.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ __all__ = ["Placements", "placements"]
 _ENGINE = "by the engine, over whole columns"
 _ENGINE_WHILE_MATCHING = "by the engine while matching, going back where it fails"
 _ROUNDS = "asked of DuckDB in rounds while matching, 1 to 4 ms each for up to 10,000 requests"
+_ROUNDS_OR_BEFORE = f"{_ROUNDS}; or computed before, where its rows have few combinations of values"
 
 
 class Placements(NamedTuple):
@@ -120,7 +122,7 @@ def _while_matching(condition: Condition, each: TypedExpression, together: Typed
     for leaf in leaves:
         if isinstance(leaf, Computed):
             placed = anchor([items[name] for name in columns_in(leaf.tree)]) is not None
-            how = "by DuckDB over whole columns before, and read at its row" if placed else _ROUNDS
+            how = "by DuckDB over whole columns before, and read at its row" if placed else _ROUNDS_OR_BEFORE
             yield f"{text_of(leaf.tree, query)}: {how}"
         elif isinstance(leaf, Reference):
             item = items[leaf.name]

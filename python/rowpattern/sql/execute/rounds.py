@@ -146,8 +146,16 @@ class Rounds:
             raise
         except QueryError:
             values, known = self._one_by_one(expression, arrays, asked, using)
-        made = engine_column(values, expression.type)
-        return made.combine_chunks() if made.num_chunks != 1 else made.chunk(0), known
+        return _engine_array(values, expression), known
+
+    def computed(self, expression: RoundExpression, arguments: Sequence[pa.Array]) -> pa.Array:
+        """Compute an expression for requests, all of which are wanted.
+
+        Raises:
+            QueryError: one cannot be computed.
+        """
+        values = self._values(expression, arguments, self._database.in_zone(expression.zone))
+        return _engine_array(values, expression)
 
     def _one_by_one(
         self, expression: RoundExpression, arrays: list[pa.Array], asked: int, using: Database
@@ -251,6 +259,11 @@ class Rounds:
         """Return one number for each row of each request; they ascend as both do."""
         found: Integers = number * self._rows.count + np.asarray(place)
         return found
+
+
+def _engine_array(values: pa.ChunkedArray, expression: RoundExpression) -> pa.Array:
+    made = engine_column(values, expression.type)
+    return made.combine_chunks() if made.num_chunks != 1 else made.chunk(0)
 
 
 def _listed(rows: pa.Array) -> tuple[Integers, pa.Array]:

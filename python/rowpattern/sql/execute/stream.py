@@ -278,6 +278,9 @@ class _StreamedQuery:
 
     def _names_read(self) -> list[str]:
         """Return the columns that the clause reads of the table before it, at least one."""
+        if self._bound.given:
+            # What the caller's library reads is not known.
+            return list(self._source.names)
         read = set(self._bound.reads())
         return [name for name in self._source.names if name in read] or self._source.names[:1]
 

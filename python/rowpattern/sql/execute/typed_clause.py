@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
@@ -24,10 +25,12 @@ from rowpattern.sql.execute.typed_parameters import (
     running_with_values,
     typed_with_values,
 )
-from rowpattern.sql.expression.nodes import Parameter, walk
+from rowpattern.sql.expression.nodes import Cast, Parameter, TypeName, walk
+from rowpattern.sql.expression.write import sql_of
+from rowpattern.sql.records import replace
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping, Sequence
+    from collections.abc import Hashable, Iterable, Mapping, Sequence
 
     from rowpattern.sql.bind.bound import BoundMeasure, Condition
     from rowpattern.sql.bind.references import Reference, RowValue
@@ -45,6 +48,9 @@ _ROW_TYPES: dict[type, str] = {RowClassifier: "VARCHAR", MatchNumber: "BIGINT"}
 # What aggregates are given beside what they read: the place of a row, and the number of its variable.
 _OF_ROWS = {"row": "BIGINT", "classifier": "UTINYINT"}
 
+
+# DuckDB's names of numbers' types.
+_NUMBER = re.compile(r"(?:U?(?:TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL\(\d+,\s*\d+\))\Z")
 
 _AGGREGATES = (Aggregate, RunningAggregate)
 
@@ -111,7 +117,12 @@ def typed_clause(
             # Of ordered categories the texts count, too.
             plans.put(key, typed_before)
     if parts.parameters and plans.values is not None:
-        return _for_values(typed_before, parts, table, database, plans.values)
+        used = plans.used
+        if used is None or used[0] is not typed_before:
+            # Conditions and measures ask one after the other.
+            used = plans.used = typed_before, _for_values(typed_before, parts, table, database, plans.values)
+        found: TypedClause = used[1]
+        return found
     return typed_before
 
 
@@ -133,9 +144,27 @@ def _typed(parts: _Parts, table: Table, database: Database, plans: TypedPlans) -
     named = [each for group in parts.groups for each in group]
     known = named or parts.aggregates
     found = typed(named, parts.sources(table), database, plans) if known else TypedExpressions((), {}, {})
+    numbers = _numbers_as_conditions(parts, found)
+    if numbers:
+        parts = parts.with_groups([numbers.get(id(each), each) for each in group] for group in parts.groups)
+        named = [each for group in parts.groups for each in group]
+        found = typed(named, parts.sources(table), database, plans, changed=True)
     expressions = iter(found.expressions)
     rows, starts, dependent, of_measures = ([(each, next(expressions)) for each in group] for group in parts.groups)
     return TypedClause(rows, starts, dependent, of_measures, found.aggregates, found.labels, {})
+
+
+def _numbers_as_conditions(parts: _Parts, found: TypedExpressions) -> dict[int, Named]:
+    """Return for conditions that are numbers what DuckDB takes them for: true where they are not 0."""
+    *of_conditions, _ = parts.groups
+    conditions = [each for group in of_conditions for each in group]
+    changed = {}
+    for each, typed_one in zip(conditions, found.expressions):
+        tree = each.expression.tree
+        if tree is not None and _NUMBER.match(typed_one.type or ""):
+            cast = Cast(tree, TypeName("BOOLEAN"), safe=False)
+            changed[id(each)] = each._replace(expression=replace(each.expression, sql=sql_of(cast), tree=cast))
+    return changed
 
 
 class _Parts(NamedTuple):
@@ -210,6 +239,11 @@ class _Parts(NamedTuple):
                 ]
             ),
         )
+
+    def with_groups(self, groups: Iterable[list[Named]]) -> _Parts:
+        """Return the same with other expressions over the same references."""
+        rows, starts, dependent, measures = groups
+        return self._replace(groups=(rows, starts, dependent, measures))
 
     def with_constants(self, values: ParameterValues) -> _Parts:
         """Return the same with the values of parameters as constants of the query."""

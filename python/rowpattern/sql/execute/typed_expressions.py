@@ -25,7 +25,16 @@ from rowpattern.sql.execute.time_zones import in_zone_of
 from rowpattern.sql.expression.binder import BoundTexts, bind_texts
 from rowpattern.sql.expression.native import Translator
 from rowpattern.sql.expression.nodes import Call, Column
-from rowpattern.sql.expression.typed import Computed, Constant, Literal, cast_sql, engine_type, map_leaves, walk_typed
+from rowpattern.sql.expression.typed import (
+    Computed,
+    Constant,
+    Literal,
+    Reference,
+    cast_sql,
+    engine_type,
+    map_leaves,
+    walk_typed,
+)
 from rowpattern.sql.expression.write import sql_of
 from rowpattern.sql.records import Record, field, replace
 from rowpattern.sql.text.source_location import error_at
@@ -89,6 +98,8 @@ _GIVING_ONE = frozenset({"any_value", "arbitrary", "arg_max", "arg_min", "first"
 _GIVING_ONE |= {"min_by", "mode", "quantile_disc"}
 # And that give a list of them.
 _GIVING_ALL = frozenset({"array_agg", "list"})
+# Functions whose value has those of all arguments in it.
+_PUTTING_TOGETHER = frozenset({"list_value", "row", "struct_pack"})
 
 
 class Sources(Record):
@@ -179,7 +190,9 @@ class TypedExpressions(Record):
     labels: Mapping[str, Sequence[str]]
 
 
-def typed(expressions: Sequence[Named], sources: Sources, database: Database, plans: TypedPlans) -> TypedExpressions:
+def typed(
+    expressions: Sequence[Named], sources: Sources, database: Database, plans: TypedPlans, *, changed: bool = False
+) -> TypedExpressions:
     """Type expressions, or find that done.
 
     Args:
@@ -187,6 +200,7 @@ def typed(expressions: Sequence[Named], sources: Sources, database: Database, pl
         sources: what they read.
         database: the query's connection.
         plans: those of the clause.
+        changed: whether these are other expressions than those of the clause, which follow from their types.
 
     Raises:
         QueryError: an expression needs a time zone, and its columns have several.
@@ -200,6 +214,7 @@ def typed(expressions: Sequence[Named], sources: Sources, database: Database, pl
         tuple(sources.row_others.items()),
         database.time_zone,
         database.zone_given,
+        changed,
     )
     found: TypedExpressions = plans.planned(
         key, lambda: _Typing(expressions, sources, labels, database).typed(), database.context
@@ -283,17 +298,27 @@ class _Typing:
         for name, item in self._sources.aggregates.items():
             call = item.tree
             argument = call.values[0] if isinstance(call, Call) and call.values else None
-            column = argument.names[0] if isinstance(argument, Column) else ""
-            if not isinstance(call, Call) or column not in self._sources.row_columns:
+            kind = None if argument is None else self._type_of(argument)
+            if not isinstance(call, Call) or kind is None:
                 continue
-            kind = self._sources.row_columns[column].type
             if call.name in _GIVING_ONE:
                 found[name] = kind
+                column = argument.names[0] if isinstance(argument, Column) else ""
                 if column in self._labels_by_name:
                     self._labels_by_name[name] = self._labels_by_name[column]
             elif call.name in _GIVING_ALL:
                 found[name] = pa.list_(kind)
         return found
+
+    def _type_of(self, node: Node) -> pa.DataType | None:
+        """Return the type of a column of the rows, or of what is put together of such; None of anything else."""
+        if isinstance(node, Column):
+            values = self._sources.row_columns.get(node.names[0])
+            return None if values is None else values.type
+        if not isinstance(node, Call) or node.name not in _PUTTING_TOGETHER:
+            return None
+        inside = [self._type_of(each) or pa.null() for each in node.values]
+        return pa.struct([pa.field(str(at), kind) for at, kind in enumerate(inside)])
 
     # What the binder says.
 
@@ -364,7 +389,11 @@ class _Typing:
         if not all(isinstance(each, str) for _, each in item.reads):
             # The engine takes values of columns.
             return whole
-        if bound is None or bound.type is None or bound.name is None or not isinstance(call, Call):
+        if bound is None or bound.type is None or not isinstance(call, Call):
+            return whole
+        if isinstance(item, RunningAggregate) and item.by_place is not None:
+            return self._by_place(whole, item.by_place, call.values[0], bound.type)
+        if bound.name is None:
             return whole
         own = engine_type(bound.type)
         if own is None or len(bound.arguments) > 1 or len(call.values) != len(bound.arguments):
@@ -380,6 +409,16 @@ class _Typing:
         sql = cast_sql(sql_of(argument), kind if of.type is None else of.type)
         of_row = replace(placed, node=node, type=of.type, sql=sql, tree=argument)
         return replace(whole, function=bound.name, argument=of_row)
+
+    @staticmethod
+    def _by_place(whole: TypedAggregate, function: str, argument: Node, kind: str) -> TypedAggregate:
+        """Have the engine give the first or the last value of a column, where it has the column's type."""
+        own = engine_type(kind)
+        if own is None or not isinstance(argument, Column) or not is_native(function, [own], own):
+            return whole
+        node = Reference(kind, argument.names[0])
+        of_row = replace(whole.whole, node=node, type=kind, sql=sql_of(argument), tree=argument)
+        return replace(whole, function=function, argument=of_row)
 
     # Constants.
 

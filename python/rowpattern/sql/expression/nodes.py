@@ -121,6 +121,12 @@ class Column(Node):
         return at < len(self.quoted) and self.quoted[at]
 
 
+class SubqueryValue(Node):
+    """What a subquery gives; `place` is where in the query its text stands."""
+
+    place: int
+
+
 class Star(Node):
     """`*`, or `A.*` with the name before it."""
 
@@ -286,7 +292,7 @@ def _links(kind: type[Node]) -> tuple[str, ...]:
     found = _LINKS.get(kind)
     if found is None:
         plain = {"span", "quoted", "kind", "text", "names", "name", "relation", "sign", "word", "operator", "distinct"}
-        plain |= {"direction", "nulls", "safe", "collation", "parameters", "to"}
+        plain |= {"direction", "nulls", "safe", "collation", "parameters", "to", "place"}
         found = _LINKS[kind] = tuple(name for name in field_names(kind) if name not in plain)
     return found
 

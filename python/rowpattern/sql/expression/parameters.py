@@ -206,7 +206,7 @@ def with_values(node: Node, values: ParameterValues, *, typed: bool) -> Node:
 
 def _plain(value: Any, name: str) -> Any:
     """Return a value as one of the types that are allowed."""
-    if type(value).__module__ == "numpy" and hasattr(value, "item") and not getattr(value, "shape", True):
+    if type(value).__module__ == "numpy" and hasattr(value, "item") and getattr(value, "shape", None) == ():
         value = value.item()
     if value is None or type(value).__name__ in {"NAType", "NaTType"}:
         return None
@@ -214,7 +214,7 @@ def _plain(value: Any, name: str) -> Any:
         return bytes(value)
     if isinstance(value, str):
         return _text(value, name)
-    if isinstance(value, dt.datetime) and getattr(value, "nanosecond", 0):
+    if isinstance(value, dt.datetime) and getattr(value, "nanosecond", None):
         raise QueryError(f"the parameter {name} is {value!s}, and a datetime has no nanoseconds; round it")
     if isinstance(value, dt.datetime) and type(value) is not dt.datetime:
         return value.to_pydatetime() if hasattr(value, "to_pydatetime") else value

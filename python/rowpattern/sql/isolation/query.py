@@ -11,12 +11,15 @@ import pyarrow as pa
 
 from rowpattern import errors
 from rowpattern.errors import InternalError, RowPatternError
+from rowpattern.patterns import compile  # noqa: A004
 from rowpattern.sql.execute.explanation import Explanation
 from rowpattern.sql.isolation.channel import ClosedError
 from rowpattern.sql.isolation.pool import BETWEEN_SIGNALS_SECONDS, MOST_START_SECONDS, pool
+from rowpattern.sql.parse.clause_arguments import question_text
 from rowpattern.sql.runtime.context import Progress, Step
 from rowpattern.sql.runtime.supervised import wait_forever
 from rowpattern.sql.tables.answers import Answer, AnswerColumn, as_kind
+from rowpattern.sql.tables.pandas_index import with_index_levels
 from rowpattern.sql.tables.reading import table_reader
 
 if TYPE_CHECKING:
@@ -77,7 +80,8 @@ class _Query:
 
     def explanation(self, *, analyze: bool) -> Explanation:
         reply, _ = self._exchange(analyze)
-        return Explanation(reply["explanation"], tuple(self._context.steps) if analyze else ())
+        patterns = tuple(compile(text, subset=subset or None) for text, subset in reply["patterns"])
+        return Explanation(reply["explanation"], tuple(self._context.steps) if analyze else (), patterns)
 
     def _exchange(self, explain: bool | None) -> tuple[dict[str, Any], pa.Table | None]:
         context = self._context
@@ -94,6 +98,7 @@ class _Query:
                 "begun": context.begun,
                 "threads": context.threads,
                 "time_zone": context.time_zone,
+                "prefer": context.prefer,
                 "parameters": None if context.parameters is None else context.parameters.encoded(),
                 "progress": bool(context.progress),
                 "explain": explain,
@@ -163,7 +168,8 @@ class _Query:
     def _table(self, name: str) -> Table:
         found = self._tables.get(name)
         if found is None:
-            found = table_reader(self._context)(self._given[name], name or "data")
+            given = with_index_levels(self._given[name], question_text(self._question))
+            found = table_reader(self._context)(given, name or "data")
             self._tables[name] = found
         return found
 

@@ -251,6 +251,7 @@ def _answered(question: dict[str, Any], caller: _Caller, memory: _Memory) -> tup
         question["threads"],
         begun=question["begun"],
         time_zone=question["time_zone"],
+        prefer=question["prefer"],
         parameters=None if question["parameters"] is None else ParameterValues.decoded(question["parameters"]),
     )
     given = {name: _TableOfCaller(caller, name) for name in question["names"]}
@@ -265,7 +266,8 @@ def _answered(question: dict[str, Any], caller: _Caller, memory: _Memory) -> tup
     if explain is not None:
         with memory.limited(context.memory_mb):
             explanation = explained(asked, data, given, context, analyze=explain)
-        return {"explanation": explanation.text, "steps": _steps(context)}, None
+        patterns = [(pattern.pattern, pattern.subset) for pattern in explanation.patterns]
+        return {"explanation": explanation.text, "patterns": patterns, "steps": _steps(context)}, None
     with memory.limited(context.memory_mb):
         with nesting_limited("query"):
             parsed = parsed_query(asked, context)

@@ -11,10 +11,10 @@ from collections import Counter
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from rowpattern.errors import QuerySyntaxError
+from rowpattern.errors import QuerySyntaxError, UnsupportedQueryError
 from rowpattern.sql.duckdb.names import check_name, quoted
 from rowpattern.sql.duckdb.parser import parse_texts
-from rowpattern.sql.parse.clause import Clause, Definition, Measure, RowsShown, Skip, TextPiece
+from rowpattern.sql.parse.clause import Clause, Definition, GivenCondition, Measure, RowsShown, Skip, TextPiece
 from rowpattern.sql.parse.clause_parameters import parameters_of
 from rowpattern.sql.parse.clause_reader import ClauseReader
 from rowpattern.sql.parse.parser import ParsedQuery, check_text, expressions_text, read_expressions
@@ -25,11 +25,11 @@ from rowpattern.sql.text.source_location import SourceLocation, error_at, nestin
 from rowpattern.sql.text.tokens import Token, closing_brackets, tokens_of
 
 if TYPE_CHECKING:
-    from rowpattern.sql.parse.clause import ExpressionSource, OrderKey
+    from rowpattern.sql.parse.clause import ExpressionSource, OrderKey, PartitionKey
     from rowpattern.sql.runtime.context import ExecutionContext
     from rowpattern.sql.text.argument_text import PlacedArgument
 
-__all__ = ["ClauseArguments", "Question", "parse_arguments"]
+__all__ = ["ClauseArguments", "Question", "parse_arguments", "question_text"]
 
 _ROWS_SHOWN: dict[RowsShown, str] = {
     "one row": "ONE ROW PER MATCH",
@@ -57,6 +57,8 @@ class ClauseArguments(Record):
         skip: where the search goes on; the variable as the caller writes it.
         subset: union variables with their variables.
         table: the name of the table; None where it has none.
+        within: how far a match reaches; None where nothing says it.
+        given: variables whose conditions the caller's library computes, each with what to show for it.
     """
 
     pattern: str
@@ -68,6 +70,8 @@ class ClauseArguments(Record):
     skip: Skip = ("past last row", "")
     subset: tuple[tuple[str, tuple[str, ...]], ...] = ()
     table: str | None = None
+    within: str | None = None
+    given: tuple[tuple[str, str], ...] = ()
 
     @cached_property
     def key(self) -> str:
@@ -117,8 +121,15 @@ class Layout(Record):
     measures: list[PlacedArgument]
     skip: list[PlacedArgument]
     pattern: PlacedArgument
+    within: list[PlacedArgument]
     subset: list[PlacedArgument]
     define: list[PlacedArgument]
+    given: list[PlacedArgument]
+
+
+def question_text(question: Question) -> str:
+    """Return a query's text, or the text that arguments are laid out in."""
+    return question if isinstance(question, str) else question.layout.text
 
 
 def _laid_out(arguments: ClauseArguments) -> Layout:
@@ -152,16 +163,21 @@ def _laid_out(arguments: ClauseArguments) -> Layout:
     skip = writer.arguments[first:]
     writer.insert("\n    PATTERN (").argument("pattern", arguments.pattern).insert(")")
     pattern = writer.arguments[-1]
+    within = listed("WITHIN", [] if arguments.within is None else [("within", "", arguments.within, "")], False)
     subset = listed(
         "SUBSET",
         [(_item("subset", name), f"{_written(name)} = (", ", ".join(of), ")") for name, of in arguments.subset],
     )
-    define = listed(
+    conditions = listed(
         "DEFINE",
-        [(_item("define", name), f"{_written(name)} AS ", text, "") for name, text in arguments.define],
+        [
+            (_item("define", name), f"{_written(name)} AS ", text, "")
+            for name, text in (*arguments.define, *arguments.given)
+        ],
     )
+    define, given = conditions[: len(arguments.define)], conditions[len(arguments.define) :]
     text = writer.insert("\n)").text()
-    return Layout(text, piece, partition_by, order_by, measures, skip, pattern, subset, define)
+    return Layout(text, piece, partition_by, order_by, measures, skip, pattern, within, subset, define, given)
 
 
 def _item(part: str, name: str) -> str:
@@ -205,8 +221,15 @@ class _ArgumentsParser:
 
     def parse(self, context: ExecutionContext | None) -> ParsedQuery:
         clause = self._clause()
-        parameters = find_parameters(self._text)
+        shown = tuple(each.name for each in self._layout.given)
+        parameters = find_parameters(self._text, shown)
         written = clause.expressions()
+        for each in written:
+            if each.subqueries:
+                message = (
+                    "a subquery cannot stand in an argument: there are no tables but one; give its value in parameters"
+                )
+                raise error_at(message, each.subqueries[0].location, UnsupportedQueryError)
         if written:
             composed = expressions_text(self._text, written, {each.begin: each.name for each in parameters})
             (tree,) = parse_texts([composed.text], context)
@@ -261,6 +284,11 @@ class _ArgumentsParser:
                 for (name, _), placed in zip(arguments.define, layout.define, strict=True)
             ],
             end=len(self._text),
+            within=next((self._reader(placed).expression() for placed in layout.within), None),
+            given=[
+                GivenCondition(self._variable(name), name, self._location(placed))
+                for (name, _), placed in zip(arguments.given, layout.given, strict=True)
+            ],
         )
 
     def _location(self, placed: PlacedArgument) -> SourceLocation:
@@ -303,9 +331,9 @@ class _ArgumentReader(ClauseReader):
         # No part of a clause follows.
         return False
 
-    def partition_keys(self) -> list[tuple[ExpressionSource, SourceLocation]]:
+    def partition_keys(self) -> list[PartitionKey]:
         """Read keys of PARTITION BY."""
-        return self._ended(self._list(self._key))
+        return self._ended(self._list(self._partition_key))
 
     def order_keys(self) -> list[OrderKey]:
         """Read keys of ORDER BY."""
@@ -329,7 +357,8 @@ def _named_texts(arguments: ClauseArguments) -> list[tuple[str, str]]:
     found = [("pattern", arguments.pattern), *arguments.partition_by, *arguments.order_by]
     found += [(_item("measures", name), text) for name, text in arguments.measures]
     found += [(_item("define", name), text) for name, text in arguments.define]
-    found += [("the name of a variable in define", name) for name, _ in arguments.define]
+    found += [("the name of a variable in define", name) for name, _ in (*arguments.define, *arguments.given)]
+    found += [] if arguments.within is None else [("within", arguments.within)]
     found += [("subset", each) for name, members in arguments.subset for each in (name, *members)]
     return [*found, ("after_match[1]", arguments.skip[1])]
 

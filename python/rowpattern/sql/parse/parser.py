@@ -19,15 +19,16 @@ from rowpattern.sql.duckdb.parser import parse_texts
 from rowpattern.sql.expression.nodes import Column, Star
 from rowpattern.sql.expression.read import TreeReader
 from rowpattern.sql.expression.write import quoted
+from rowpattern.sql.parse.call_words import call_words
 from rowpattern.sql.parse.clause import Definition, ExpressionSource, TextPiece
 from rowpattern.sql.parse.clause_finder import find_clauses
 from rowpattern.sql.parse.clause_parameters import parameters_of
 from rowpattern.sql.parse.keywords import bare_names
 from rowpattern.sql.parse.query_reader import QueryReader, TextParameter
 from rowpattern.sql.parse.window import WindowMarks
-from rowpattern.sql.parse.window_texts import is_second_half, split_at_windows
 from rowpattern.sql.records import Record, field
-from rowpattern.sql.text.composed import SEMANTICS_WORDS, Composed
+from rowpattern.sql.runtime.imports import imported
+from rowpattern.sql.text.composed import Composed
 from rowpattern.sql.text.parameters import PlacedParameter, find_parameters
 from rowpattern.sql.text.source_location import TOO_DEEP, SourceLocation, error_at, nesting_limited
 from rowpattern.sql.text.tokens import closing_brackets, tokens_of
@@ -35,7 +36,7 @@ from rowpattern.sql.text.tokens import closing_brackets, tokens_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from rowpattern.sql.parse.clause import Clause
+    from rowpattern.sql.parse.clause import Clause, Subquery
     from rowpattern.sql.parse.window import FoundWindows
     from rowpattern.sql.parse.window_step import WindowStep
     from rowpattern.sql.runtime.context import ExecutionContext
@@ -48,17 +49,28 @@ __all__ = [
     "parse_condition",
     "read_expressions",
     "result_name",
+    "step_number",
 ]
 
 # A stranger's query can be long; what is refused here has cost no more than a look at its characters.
 _LONGEST_QUERY = 1 << 20
 
+# Each is a query of its own.
+_MOST_SUBQUERIES = 20
+
 # Names of tables that this package registers for a query begin with this; no other table's name may.
 _OWN_NAMES = "rowpattern "
 
+# What the different rows of the tables before LATERAL are called.
+_OUTER_ROWS = f"{_OWN_NAMES}outer"
+
+_TEXTS_OF = "SELECT CAST(COLUMNS(*) AS VARCHAR), typeof(COLUMNS(*)) FROM ("
+_AROUND_SUBQUERIES = {"value": ("SELECT (", "))"), "exists": ("SELECT EXISTS (", "))"), "list": ("", ")")}
+
+
 # A piece without any of these goes to DuckDB's parser as it is.
 _MAY_CHANGE = re.compile(
-    r"\b(?:running|final|at|authorization|binary|collation|concurrently|freeze|full|glob|left|right|verbose)\b",
+    r"\b(?:running|final|nulls|at|authorization|binary|collation|concurrently|freeze|full|glob|left|right|verbose)\b",
     re.IGNORECASE,
 )
 
@@ -70,10 +82,12 @@ class ParsedQuery(Record):
         clauses: in the order in which they are answered: inner ones first.
         outer: what DuckDB executes for the whole query, over the tables given and the clauses' answers.
         sources: the same for the table before each clause, by the clause's number; none where it is only a name.
+        subqueries: what DuckDB executes for each subquery in a clause, by its place: rows of texts and types.
         tables: names of tables that the query does not make itself, each with the place where it stands first.
-        duckdb_tables: those that `outer` and `sources` read, each with how often one of these texts names it at most.
-        windows: for `outer` (None) and for clauses' sources (by their numbers) what is to be done before them, where
-            they have row patterns in windows.
+        duckdb_tables: those that `outer`, `sources` and `subqueries` read, each with how often one of these texts names
+            it at most.
+        windows: for `outer` (None), for clauses' sources (by their numbers) and for subqueries in clauses (by
+            `step_number`) what is to be done before them, where they have row patterns in windows.
         shows_windows: whether the query is the second half of a step, which is a list of columns, and nothing more.
         projection: where the query is a SELECT of columns from one clause and nothing more, those columns, each with
             the name that it gets; empty for `SELECT *`. None otherwise.
@@ -91,6 +105,7 @@ class ParsedQuery(Record):
     duckdb_tables: Counter[str]
     projection: list[tuple[Column, str]] | None
     may_need_zone: bool = False
+    subqueries: dict[int, str] = field(default_factory=dict)
     windows: dict[int | None, tuple[WindowStep, ...]] = field(default_factory=dict)
     shows_windows: bool = False
     arguments_key: str | None = None
@@ -103,6 +118,11 @@ class ParsedQuery(Record):
         if self.arguments_key is not None:
             return f"arguments\0{len(self.arguments_key)}\0{self.arguments_key}"
         return f"{len(self.sql)}\0{self.sql}"
+
+
+def step_number(place: int) -> int:
+    """Return the number under which a query has what is to be done before a subquery in a clause."""
+    return -1 - place
 
 
 def result_name(clause: Clause) -> str:
@@ -218,6 +238,12 @@ class _QueryParser:
         self._outer = _Around(Composed(sql, self._names), Counter())
         self._add_piece(whole, self._outer)
         self._sources = {clause.number: self._source(clause) for clause in clauses if clause.table is None}
+        self._subqueries = {
+            subquery.first: self._subquery(clause, subquery) for clause in clauses for subquery in clause.subqueries()
+        }
+        if len(self._subqueries) > _MOST_SUBQUERIES:
+            message = f"the clauses have more than {_MOST_SUBQUERIES} subqueries; put what they give into a table"
+            raise error_at(message, clauses[-1].location, QuerySyntaxError)
         self._tables: dict[str, SourceLocation] = {}
         self._duckdb_tables: Counter[str] = Counter()
         self._may_need_zone = False
@@ -228,9 +254,17 @@ class _QueryParser:
 
     def parse(self) -> ParsedQuery:
         self._check()
+        if self._windows and self._parameters:
+            message = "a parameter cannot stand in a query with row patterns in windows; write its value"
+            raise error_at(message, SourceLocation(self._sql, self._parameters[0].begin), UnsupportedQueryError)
         written = [each for clause in self._clauses for each in clause.expressions()]
-        written += [each for window in self._windows for each in window.expressions()]
-        around = [*self._sources.values(), self._outer]
+        in_windows = [each for window in self._windows for each in window.expressions()]
+        for each in in_windows:
+            if each.subqueries:
+                message = "a subquery cannot stand in a window with a row pattern; join its answer to the table"
+                raise error_at(message, each.subqueries[0].location, UnsupportedQueryError)
+        written += in_windows
+        around = [*self._sources.values(), *self._subqueries.values(), self._outer]
         expressions = [expressions_text(self._sql, written, self._names)] if written else []
         texts = [*(each.text for each in expressions), *(each.composed.text for each in around)]
         trees = parse_texts(texts, self._context)
@@ -245,13 +279,15 @@ class _QueryParser:
         statement: dict[str, Any] = {}
         texts_around: list[str] = []
         steps: dict[int | None, tuple[WindowStep, ...]] = {}
-        for number, each, tree in zip((*self._sources, None), around, trees, strict=True):
-            statement = self._query(each, tree)
+        for number, piece, tree in zip(
+            (*self._sources, *map(step_number, self._subqueries), None), around, trees, strict=True
+        ):
+            statement = self._query(piece, tree)
             own: tuple[WindowStep, ...] = ()
-            written_text = each.composed.text
+            written_text = piece.composed.text
             if self._windows:
-                written_text, own = split_at_windows(
-                    each.composed,
+                written_text, own = imported("rowpattern.sql.parse.window_texts").split_at_windows(
+                    piece.composed,
                     statement,
                     self._windows,
                     self._marks,
@@ -266,9 +302,10 @@ class _QueryParser:
             sql=self._sql,
             clauses=self._clauses,
             outer=texts_around.pop(),
-            sources=dict(zip(self._sources, texts_around, strict=True)),
+            sources=dict(zip(self._sources, texts_around)),
+            subqueries=dict(zip(self._subqueries, texts_around[len(self._sources) :])),
             windows=steps,
-            shows_windows=is_second_half(statement, steps.get(None, ())),
+            shows_windows=_is_second_half(statement, steps.get(None, ())),
             tables=dict(sorted(self._tables.items(), key=lambda item: item[1].offset)),
             duckdb_tables=self._duckdb_tables,
             projection=None if None in steps else self._projection(statement),
@@ -286,7 +323,8 @@ class _QueryParser:
         for clause in piece.clauses:
             name = result_name(clause)
             around.answers[name] += 1
-            self._copy_around(composed, at, clause.source.begin).insert(quoted(name))
+            self._copy_around(composed, at, clause.source.begin)
+            self._add_answer(clause, composed)
             if clause.alias is None and clause.source_name is not None:
                 # The query may go on to call it by the name of the table before it.
                 composed.insert(f" AS {quoted(clause.source_name)}")
@@ -307,21 +345,62 @@ class _QueryParser:
             begin = edit.end
         return _copy(composed, begin, end, marks=False)
 
+    def _add_answer(self, clause: Clause, composed: Composed) -> None:
+        """Add the name of a clause's answer; in LATERAL, what of it is for the row of the tables before."""
+        name = quoted(result_name(clause))
+        if clause.outer is None:
+            composed.insert(name)
+            return
+        hidden = [f"{table}.{column}" for table, column in clause.outer.columns]
+        if clause.rows_shown != "one row":
+            hidden += dict.fromkeys(table for table, _ in clause.outer.columns)
+        keys = [f"{_OWN_NAMES}key {number}" for number in range(len(clause.outer.columns))]
+        composed.insert(f"(SELECT * EXCLUDE ({', '.join(map(quoted, [*hidden, *keys]))}) FROM (SELECT ")
+        # Apart from the answer, so that none of its columns is meant by these names.
+        for number, (key, (begin, end)) in enumerate(zip(keys, clause.outer.columns.values(), strict=True)):
+            composed.insert(", " if number else "").copy(begin, end).insert(f" AS {quoted(key)}")
+        same = (
+            f"{quoted(f'{table}.{column}')} IS NOT DISTINCT FROM {quoted(key)}"
+            for (table, column), key in zip(clause.outer.columns, keys, strict=True)
+        )
+        composed.insert(f") AS {quoted(_OUTER_ROWS)}, {name} WHERE {' AND '.join(same)})")
+
     def _source(self, clause: Clause) -> _Around:
         """Compose the text that gives the table before a clause."""
+        if clause.outer is None:
+            return self._with_common(clause, "SELECT * FROM ", clause.source)
+        # Tables before LATERAL become columns with fields, so that names of their columns mean the same.
+        fields: dict[str, list[str]] = {}
+        for table, column in clause.outer.columns:
+            fields.setdefault(table, []).append(f"{quoted(column)}: {quoted(table)}.{quoted(column)}")
+        structs = ", ".join(f"{{{', '.join(of)}}} AS {quoted(table)}" for table, of in fields.items())
+        lateral = f") AS {quoted(_OUTER_ROWS)}, LATERAL (SELECT * FROM "
+        distinct = f"SELECT * FROM (SELECT DISTINCT {structs} FROM "
+        return self._with_common(clause, distinct, clause.outer.piece, lateral, clause.source, ")")
+
+    def _subquery(self, clause: Clause, subquery: Subquery) -> _Around:
+        """Compose the text that gives the values of a subquery, as texts, and their types."""
+        before, behind = _AROUND_SUBQUERIES[subquery.form]
+        return self._with_common(clause, _TEXTS_OF + before, TextPiece(subquery.begin, subquery.end), behind)
+
+    def _with_common(self, clause: Clause, *parts: str | TextPiece) -> _Around:
+        """Compose a text of words and pieces of the query that sees the WITH lists that a clause sees."""
         around = _Around(Composed(self._sql, self._names), Counter())
         composed = around.composed
         for common in clause.common:
             if composed.text:
                 composed.insert("SELECT * FROM (")
             composed.insert("WITH RECURSIVE " if common.recursive else "WITH ")
-            for number, piece in enumerate(common.pieces):
+            for number, each in enumerate(common.pieces):
                 if number:
                     composed.insert(", ")
-                self._add_piece(piece, around)
+                self._add_piece(each, around)
             composed.insert(" ")
-        composed.insert("SELECT * FROM ")
-        self._add_piece(clause.source, around)
+        for part in parts:
+            if isinstance(part, TextPiece):
+                self._add_piece(part, around)
+            else:
+                composed.insert(part)
         composed.insert(")" * (len(clause.common) - 1))
         return around
 
@@ -401,6 +480,12 @@ class _QueryParser:
         return found
 
 
+def _is_second_half(statement: dict[str, Any], steps: Sequence[WindowStep]) -> bool:
+    """Say whether a statement is the second half of its one step, which is a list of columns."""
+    source = statement["node"].get("from_table", {})
+    return len(steps) == 1 and steps[0].shown is not None and source.get("table_name") == steps[0].table
+
+
 def expressions_text(
     sql: str, written: Sequence[ExpressionSource], parameters: Mapping[int, str] | None = None
 ) -> Composed:
@@ -410,7 +495,14 @@ def expressions_text(
     """
     composed = Composed(sql, parameters).insert("SELECT (")
     for number, each in enumerate(written):
-        _copy(composed.insert("), (") if number else composed, each.begin, each.end, marks=True)
+        at = each.begin
+        if number:
+            composed.insert("), (")
+        for subquery in each.subqueries:
+            call = f"{quoted(f'{composed.subquery_mark}{subquery.first}')}()"
+            _copy(composed, at, subquery.first, marks=True).put(call, subquery.first, subquery.behind)
+            at = subquery.behind
+        _copy(composed, at, each.end, marks=True)
     return composed.insert(")")
 
 
@@ -420,10 +512,7 @@ def _copy(composed: Composed, begin: int, end: int, *, marks: bool) -> Composed:
     tokens = tokens_of(piece) if _MAY_CHANGE.search(piece) else []
     changes = [(token.begin, token.end, quoted(token.text)) for token in bare_names(tokens)]
     if marks:
-        for token, behind, opening in zip(tokens, tokens[1:], tokens[2:], strict=False):
-            if token.word in SEMANTICS_WORDS and behind.is_name and opening.is_sign("("):
-                name = composed.semantics_marks[token.word] + behind.text.lower()
-                changes.append((token.begin, behind.end, quoted(name)))
+        changes += call_words(tokens, composed.semantics_marks)
     at = begin
     for first, last, text in sorted(changes):
         if begin + first >= at:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rowpattern.errors import UnsupportedQueryError
 from rowpattern.sql.duckdb.functions import AROUND_CLAUSES, TABLE_FUNCTIONS, WINDOWS
 from rowpattern.sql.duckdb.names import lowered
-from rowpattern.sql.expression.nodes import Call, Literal, Node, Opaque, Parameter, Star, children
+from rowpattern.sql.expression.nodes import Argument, Call, Literal, Node, Opaque, Parameter, Star, children
 from rowpattern.sql.expression.read import Fields, TreeReader
 from rowpattern.sql.records import Record
 from rowpattern.sql.text.source_location import candidates
@@ -330,6 +330,9 @@ class QueryReader(TreeReader):
         return found
 
     # Expressions that stand around clauses only.
+
+    def _own_name(self, name: str, arguments: list[Argument], keys: Fields) -> str:  # noqa: ARG002 - nothing to refuse
+        return name
 
     def _more_functions(self) -> frozenset[str]:
         return WINDOWS | AROUND_CLAUSES | {"unnest"}

@@ -87,8 +87,6 @@ def find_windows(
 
     Takes time linear in the text.
     """
-    if not any(token.word in {"OVER", "WINDOW"} for token in tokens):
-        return FoundWindows()
     return _WindowFinder(sql, tokens, closing, marks, check).find()
 
 
@@ -257,7 +255,7 @@ class _WindowFinder:
         own = reader.keys()
         if base is not None and own.partition_by:
             message = f"this window extends {base.text} and so has its PARTITION BY; leave this one out"
-            raise error_at(message, own.partition_by[0][1], QuerySyntaxError)
+            raise error_at(message, own.partition_by[0].location, QuerySyntaxError)
         if base is not None and own.order_by and keys.order_by:
             message = f"this window extends {base.text}, which has an ORDER BY already; leave this one out"
             raise error_at(message, own.order_by[0].location, QuerySyntaxError)

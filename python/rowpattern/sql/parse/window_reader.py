@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from rowpattern.sql.parse.clause import Clause, ExpressionSource, OrderKey, TextPiece
+from rowpattern.errors import QuerySyntaxError
+from rowpattern.sql.parse.clause import Clause, ExpressionSource, OrderKey, PartitionKey, TextPiece
 from rowpattern.sql.parse.clause_reader import PART_BEGINNINGS, ClauseReader
 from rowpattern.sql.parse.window import PatternWindow
 from rowpattern.sql.records import Record, field
+from rowpattern.sql.text.source_location import error_at
 
 if TYPE_CHECKING:
-    from rowpattern.errors import QuerySyntaxError
     from rowpattern.sql.text.source_location import SourceLocation
     from rowpattern.sql.text.tokens import Token
 
@@ -36,7 +37,7 @@ class WindowKeys(Record, frozen=False):
         texts: as `PatternWindow.keys`.
     """
 
-    partition_by: list[tuple[ExpressionSource, SourceLocation]] = field(default_factory=list)
+    partition_by: list[PartitionKey] = field(default_factory=list)
     order_by: list[OrderKey] = field(default_factory=list)
     texts: list[tuple[int, int]] = field(default_factory=list)
 
@@ -63,7 +64,11 @@ class WindowReader(ClauseReader):
         found = WindowKeys()
         begin = self._at
         if self._take_words("PARTITION", "BY"):
-            found.partition_by = self._list(self._key)
+            found.partition_by = self._list(self._partition_key)
+            for key in found.partition_by:
+                if key.name is not None:
+                    message = f"PARTITION BY of a window makes no column; leave out AS {key.name}"
+                    raise error_at(message, key.location, QuerySyntaxError)
             begin = self._passed(begin, found)
         if self._take_words("ORDER", "BY"):
             found.order_by = self._list(self._order_key)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from rowpattern.sql.parse.window_step import WindowStep
     from rowpattern.sql.runtime.context import ExecutionContext
 
-__all__ = ["is_second_half", "split_at_windows"]
+__all__ = ["split_at_windows"]
 
 _EMPTY_SELECT: dict[str, Any] = {
     "type": "SELECT_NODE",
@@ -103,12 +103,6 @@ def split_at_windows(
         qualified = {alias: next(rest) for alias in each.qualified}
         steps.append(replace(each.step, first=first, source=source, qualified=qualified))
     return outer, tuple(steps)
-
-
-def is_second_half(statement: dict[str, Any], steps: Sequence[WindowStep]) -> bool:
-    """Say whether a statement is the second half of its one step, which is a list of columns."""
-    source = statement["node"].get("from_table", {})
-    return len(steps) == 1 and steps[0].shown is not None and source.get("table_name") == steps[0].table
 
 
 def _no_limit() -> None:

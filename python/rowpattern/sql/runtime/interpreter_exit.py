@@ -16,31 +16,31 @@ import os
 import sys
 import threading
 import time
+from typing import TYPE_CHECKING
 
 import duckdb
 
 from rowpattern._core import _keep_aborting_threads
-from rowpattern._interpreter_exit import PATIENCE_SECONDS
+from rowpattern._interpreter_exit import PATIENCE_SECONDS, have_stopped
 from rowpattern.sql.runtime.ownership import keep_owned_for_ever
 from rowpattern.sql.runtime.supervised import all_supervised_threads
 
-__all__: list[str] = []
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-_BETWEEN_INTERRUPTS_SECONDS = 0.01
+    from rowpattern.sql.runtime.supervised import SupervisedThreads
+
+__all__: list[str] = []
 
 
 def _at_exit() -> None:
-    for threads in all_supervised_threads():
+    every = all_supervised_threads()
+    for threads in every:
         # Daemon threads begin nothing more.
         threads.closing = True
-    until = time.perf_counter() + PATIENCE_SECONDS
-    while True:
-        running = [task for threads in all_supervised_threads() for task in threads.running()]
-        if not running or time.perf_counter() > until:
-            break
-        for task in running:
-            task.interrupt()
-        time.sleep(_BETWEEN_INTERRUPTS_SECONDS)
+    if not _have_ended(every, PATIENCE_SECONDS):
+        _have_ended([threads for threads in every if threads.calls_python])
+    running = any(threads.running() for threads in every)
     if running:
         # Freeing a connection waits for its work.
         keep_owned_for_ever()
@@ -55,6 +55,20 @@ def _at_exit() -> None:
         if running:
             with contextlib.suppress(OSError, AttributeError):
                 _exit_before_destructors()
+
+
+def _have_ended(kinds: Sequence[SupervisedThreads], most_seconds: float | None = None) -> bool:
+    """Interrupt the work of some kinds until it ends; say whether it has."""
+
+    def wait(seconds: float) -> bool:
+        running = [task for threads in kinds for task in threads.running()]
+        for task in running:
+            task.interrupt()
+        if running:
+            time.sleep(seconds)
+        return not running
+
+    return have_stopped(wait) if most_seconds is None else have_stopped(wait, most_seconds)
 
 
 def _unregister_duckdbs_exit_functions() -> None:

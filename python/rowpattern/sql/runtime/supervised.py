@@ -140,15 +140,17 @@ class Task(Generic[_Found]):
 class SupervisedThreads:
     """Threads for one kind of work, and what of it was abandoned."""
 
-    def __init__(self, name: str, what: str) -> None:
+    def __init__(self, name: str, what: str, *, calls_python: bool = False) -> None:
         """Prepare; threads are made when they are needed.
 
         Args:
             name: of the threads.
             what: what the work is, in errors.
+            calls_python: whether most of it may be the caller's Python code: the interpreter's end waits for it longer.
         """
         self._name = name
         self._what = what
+        self.calls_python = calls_python
         #: The most work that goes on in the background.
         self.most_abandoned = max(4, available_cores())
         self.closing = False

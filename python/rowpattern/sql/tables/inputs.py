@@ -14,6 +14,7 @@ from rowpattern.sql.arrow.casting import has_intervals
 from rowpattern.sql.arrow.categories import marked, with_one_dictionary
 from rowpattern.sql.arrow.encodings import is_view, readable
 from rowpattern.sql.duckdb.names import check_name
+from rowpattern.sql.tables.foreign import adapter_hint
 from rowpattern.sql.tables.pandas_values import PandasValues, from_pandas, taken
 
 if TYPE_CHECKING:
@@ -472,6 +473,9 @@ def read_table(value: Any, name: str, stopped: Callable[[], bool] = _never) -> T
             if "non-struct" not in str(error):
                 message = f"{name} cannot be read from Arrow: {str(error).splitlines()[0]}"
                 raise RowsError(f"{message}; a stream can be read once") from None
+    hint = adapter_hint(value)
+    if hint is not None:
+        raise TypeError(f"{name} is {hint}")
     raise TypeError(
         f"{name} is a {type(value).__name__}; a table is a pandas or Polars frame, an Arrow table or reader, a DuckDB "
         "relation, or anything with __arrow_c_stream__"

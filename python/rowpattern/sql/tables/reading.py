@@ -35,7 +35,7 @@ _Found = TypeVar("_Found")
 
 _BETWEEN_REPORTS_SECONDS = 0.25
 
-_supervised = SupervisedThreads("rowpattern-reading", "readings of tables")
+_supervised = SupervisedThreads("rowpattern-reading", "readings of tables", calls_python=True)
 
 
 def abandoned_reads() -> int:

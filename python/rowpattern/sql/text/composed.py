@@ -14,10 +14,12 @@ from rowpattern.sql.text.tokens import tokens_of
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["SEMANTICS_WORDS", "Composed"]
+__all__ = ["IGNORE_NULLS", "SEMANTICS_WORDS", "Composed"]
 
 #: Words before a call that DuckDB's parser does not know.
 SEMANTICS_WORDS = frozenset({"RUNNING", "FINAL"})
+#: Words in or behind a call that it knows in windows only.
+IGNORE_NULLS = "IGNORE NULLS"
 
 
 class Composed:
@@ -47,12 +49,17 @@ class Composed:
 
     @cached_property
     def semantics_marks(self) -> dict[str, str]:
-        """What the words RUNNING and FINAL before a call become: a beginning of the called name, for DuckDB's parser.
+        """What RUNNING, FINAL and IGNORE NULLS at a call become: a beginning of its name, for DuckDB's parser.
 
         A quoted name in the query cannot begin so: the marks are made up after the query was written.
         """
         token = secrets.token_hex(8)
-        return {word: f"{word.lower()} {token} " for word in SEMANTICS_WORDS}
+        return {word: f"{word.lower()} {token} " for word in (*SEMANTICS_WORDS, IGNORE_NULLS)}
+
+    @cached_property
+    def subquery_mark(self) -> str:
+        """What the name of the call begins with that stands for a subquery; its place in the query is behind it."""
+        return f"subquery {secrets.token_hex(8)} "
 
     def without_marks(self, message: str) -> str:
         """Return a message of DuckDB's parser with the words in the place of their marks."""

@@ -11,7 +11,7 @@ from rowpattern.sql.text.source_location import SourceLocation, error_at
 from rowpattern.sql.text.tokens import tokens_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
 __all__ = ["PlacedParameter", "find_parameters"]
 
@@ -41,8 +41,12 @@ class PlacedParameter(NamedTuple):
     is_bound: bool = False
 
 
-def find_parameters(text: str) -> tuple[PlacedParameter, ...]:
+def find_parameters(text: str, shown: Collection[str] = ()) -> tuple[PlacedParameter, ...]:
     """Find the parameters of a query's text, in order. Takes time linear in the text.
+
+    Args:
+        text: the text.
+        shown: names of arguments that are no expressions.
 
     Raises:
         QuerySyntaxError: some have a name and others have none, or one without a name stands in an argument.
@@ -53,7 +57,7 @@ def find_parameters(text: str) -> tuple[PlacedParameter, ...]:
     """
     if "$" not in text and "?" not in text:
         return ()
-    written = list(_written(text))
+    written = list(_written(text, shown))
     nameless = [each for each in written if text[each.begin] == "?"]
     if nameless and isinstance(text, ArgumentText):
         message = "? has no number here, as arguments have no order; give it a name, as in $low"
@@ -67,11 +71,13 @@ def find_parameters(text: str) -> tuple[PlacedParameter, ...]:
     return tuple(written)
 
 
-def _written(text: str) -> Iterator[PlacedParameter]:
+def _written(text: str, shown: Collection[str]) -> Iterator[PlacedParameter]:
     if not isinstance(text, ArgumentText):
         yield from _in_sql(text, 0)
         return
     for each in text.arguments:
+        if each.name in shown:
+            continue
         argument = text[each.begin : each.end]
         yield from _in_pattern(argument, each.begin) if each.name == "pattern" else _in_sql(argument, each.begin)
 

@@ -13,6 +13,18 @@ impl Automaton {
     ///
     /// None where there would be more variables or followers than an automaton may have. Takes time linear in the
     /// followers of all layers.
+    ///
+    /// ```
+    /// use rowpattern_core::automaton::{ACCEPT, Automaton};
+    /// use rowpattern_core::pattern::parse;
+    /// let parsed = parse("A+").unwrap();
+    /// let automaton = Automaton::new(&parsed.root, 1).unwrap().layered(3).unwrap();
+    /// let variables: Vec<u8> = automaton.positions.iter().map(|position| position.variable).collect();
+    /// assert_eq!(variables, [0, 1, 2]);
+    /// // A match begins in the first layer, and stays in the last one.
+    /// assert_eq!(automaton.start[0], [0]);
+    /// assert_eq!([0, 1, 2].map(|position| automaton.followers(position)), [[1, ACCEPT], [2, ACCEPT], [2, ACCEPT]]);
+    /// ```
     pub fn layered(&self, layers: usize) -> Option<Self> {
         let count = self.positions.len();
         let variable_count = self.variable_count.checked_mul(layers)?;

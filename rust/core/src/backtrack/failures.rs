@@ -57,6 +57,7 @@ impl Reach {
                 Given::Rows(set) => self.read_all(*set),
                 Given::Value(expression) => self.add(expression),
             }),
+            Operation::Combined(_, rows) => rows.iter().for_each(|row| self.read(row.at)),
             Operation::Literal(_) => {}
             Operation::Call(..) => expression.for_each_part(|part| self.add(part)),
         }
@@ -124,6 +125,11 @@ impl Failures {
             key: Vec::new(),
             known_bytes: 0,
         }
+    }
+
+    /// Notes are of one start only: a branch that fails from there may succeed from another.
+    pub fn keep_to_one_start(&mut self) {
+        self.reach.start = true;
     }
 
     /// Whether what fails from one start fails from another.

@@ -14,14 +14,17 @@ pub trait KeyText: Deref<Target = str> + Send + Sync + 'static {}
 impl<T: Deref<Target = str> + Send + Sync + 'static> KeyText for T {}
 
 /// A key: a text in a name space, so that texts of different kinds never collide.
+///
+/// What a comparison reads stands first.
 #[derive(Debug)]
+#[repr(C)]
 pub struct Key<T> {
+    /// Any text.
+    pub text: T,
     /// The hash of space and text.
     pub hash: u64,
     /// The name space.
     pub space: u8,
-    /// Any text.
-    pub text: T,
 }
 
 /// A key that borrows its text, for look-ups.
@@ -55,7 +58,7 @@ impl<'a> KeyRef<'a> {
     /// The same key, owned; `text` is an owned copy of its text.
     pub fn with_text<T: KeyText>(&self, text: T) -> Key<T> {
         debug_assert_eq!(&*text, self.text);
-        Key { hash: self.hash, space: self.space, text }
+        Key { text, hash: self.hash, space: self.space }
     }
 
     /// The name space.
@@ -72,7 +75,8 @@ impl<'a> KeyRef<'a> {
     #[inline]
     pub fn is_key_of<T: KeyText>(&self, key: &Key<T>) -> bool {
         let text = &*key.text;
-        self.space == key.space && (std::ptr::eq(self.text, text) || (self.hash == key.hash && self.text == text))
+        // Where the text and the hash are the same, the space is, as the hash of a text differs from space to space.
+        self.hash == key.hash && (std::ptr::eq(self.text, text) || self.text == text)
     }
 }
 
@@ -85,7 +89,7 @@ impl<T: KeyText> Key<T> {
 
 /// One cached thing. Only the writer changes what is in it, but for `used` and `hits`.
 ///
-/// A hit reads and writes the fields that stand first, so they share a cache line.
+/// A hit reads and writes the fields that stand first, up to the key's text.
 #[repr(C)]
 pub struct Entry<T, V> {
     /// The tick of the last use; unique among entries.

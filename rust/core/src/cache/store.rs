@@ -107,7 +107,7 @@ impl<T: KeyText, V: Send + Sync + 'static> Cache<T, V> {
                 return None;
             }
             let result = read(&slot.value);
-            self.count_hit(&slot.entry);
+            self.count_hit(&slot.entry, key.hash());
             Some(result)
         });
         if found.is_some() { found } else { self.get_further(key, left, copy, read) }
@@ -128,7 +128,7 @@ impl<T: KeyText, V: Send + Sync + 'static> Cache<T, V> {
                 break;
             }
             if let Some(found) = self.table.promote(&entry, &copy, &read, left) {
-                self.count_hit(&entry);
+                self.count_hit(&entry, key.hash());
                 return Some(found);
             }
             // It left between the two look-ups; if it was replaced, the next one finds its successor.
@@ -144,14 +144,14 @@ impl<T: KeyText, V: Send + Sync + 'static> Cache<T, V> {
     }
 
     #[inline]
-    fn count_hit(&self, entry: &Entry<T, V>) {
+    fn count_hit(&self, entry: &Entry<T, V>, hash: u64) {
         entry.used.store(self.add(&self.tick, 1), Ordering::Relaxed);
         self.add(&entry.hits, 1);
         let cost = entry.cost_nanoseconds.load(Ordering::Relaxed);
         if cost > 0 {
             self.add(&self.saved_nanoseconds, cost);
         }
-        self.sample(entry.key.hash);
+        self.sample(hash);
     }
 
     /// Counts a look-up for the policy that asks how many there were.

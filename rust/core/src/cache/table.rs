@@ -46,15 +46,18 @@ struct Slots<T, V> {
 }
 
 /// An entry in the first level, with a copy of its value, and of its key as much as tells most keys apart: a hit reads the
-/// entry's first cache line only.
+/// entry's first fields only. It takes 32 bytes, as where many keys are asked for in turn what counts is how many cache lines
+/// they take together.
+#[repr(align(32))]
 pub struct Slot<T, V> {
     pub entry: Arc<Entry<T, V>>,
     pub value: V,
-    hash: u64,
     /// Where the key's text begins.
     address: usize,
+    /// The lower half of the key's hash, in which the hashes of a text in two spaces differ.
+    tag: u32,
     /// Bytes of the key's text; the greatest number stands for more.
-    length: u32,
+    length: u16,
     /// Whether `moka` has it too.
     pub is_published: bool,
 }
@@ -62,20 +65,21 @@ pub struct Slot<T, V> {
 impl<T: KeyText, V> Slot<T, V> {
     fn new(entry: &Arc<Entry<T, V>>, value: V, is_published: bool) -> Self {
         let (address, length) = identity(&entry.key.text);
-        Self { entry: Arc::clone(entry), value, hash: entry.key.hash, address, length, is_published }
+        Self { entry: Arc::clone(entry), value, address, tag: entry.key.hash as u32, length, is_published }
     }
 
     /// Whether it has this key. A text that is the same object is not compared, nor read.
     #[inline]
     fn has_key(&self, key: KeyRef<'_>) -> bool {
-        self.hash == key.hash()
-            && (identity(key.text()) == (self.address, self.length) || key.is_key_of(&self.entry.key))
+        let (address, length) = identity(key.text());
+        let is_same_object = (address, length) == (self.address, self.length) && length < u16::MAX;
+        self.tag == key.hash() as u32 && (is_same_object || *self.entry.key.text == *key.text())
     }
 }
 
-/// Tells whether two texts of the same hash and space are one object.
-fn identity(text: &str) -> (usize, u32) {
-    (text.as_ptr().addr(), u32::try_from(text.len()).unwrap_or(u32::MAX))
+/// Tells whether two texts of less than 64 KiB are one object.
+fn identity(text: &str) -> (usize, u16) {
+    (text.as_ptr().addr(), u16::try_from(text.len()).unwrap_or(u16::MAX))
 }
 
 impl<T: KeyText, V: Send + Sync + 'static> Table<T, V> {
@@ -150,7 +154,7 @@ impl<T: KeyText, V: Send + Sync + 'static> Table<T, V> {
         if shard.table.len() >= MOST_OF_A_SHARD {
             self.drop_one(shard, left);
         }
-        shard.table.insert_unique(slot.hash, slot, |slot| slot.hash);
+        shard.table.insert_unique(slot.entry.key.hash, slot, |slot| slot.entry.key.hash);
     }
 
     /// Takes an entry out of the first level.
@@ -187,7 +191,7 @@ impl<T: KeyText, V: Send + Sync + 'static> Table<T, V> {
             take_slot(&mut shard, entry, left);
             let len = shard.table.len();
             if shard.table.capacity() > 64 + 8 * len {
-                shard.table.shrink_to(2 * len, |slot| slot.hash);
+                shard.table.shrink_to(2 * len, |slot| slot.entry.key.hash);
             }
         }
         drop(shard);

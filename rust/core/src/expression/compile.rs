@@ -1,13 +1,17 @@
 //! Expressions as trees to elements, with all numbers and types checked.
 
 use std::fmt;
+use std::sync::Arc;
 
 use super::columns::ValueColumn;
 use super::elements::{AnyOperand, Evaluated, Native, Operand, element, literal, with_scalar};
-use super::ir::{Expression, Given, Operation};
+use super::ir::{Expression, Given, NumberedRow, Operation};
 use super::registry::lookup;
 use super::row_context::RowContext;
-use super::sources::{Classifier, ComputedValue, Exists, GivenOperand, MatchNumber, aggregate_value, computed_value};
+use super::sources::{
+    Classifier, CombinedValue, ComputedValue, Exists, GivenOperand, MatchNumber, aggregate_value, combined_value,
+    computed_value,
+};
 use super::types::Type;
 use crate::rows::At;
 
@@ -127,6 +131,20 @@ pub fn compile(expression: &Expression, scope: &Scope<'_>) -> Result<AnyOperand,
             let value = ComputedValue { expression: *number, given: given.collect::<Result<_, _>>()? };
             computed_value(value, result.physical())
         }
+        Operation::Combined(values, rows) => {
+            for row in rows {
+                at(row.at)?;
+                if scope.columns.get(row.column) != Some(&Type::BigInt) {
+                    return wrong(&format!("there is no column {} of numbers of rows", row.column));
+                }
+            }
+            let combinations = rows.iter().try_fold(1_usize, |count, row: &NumberedRow| count.checked_mul(row.count));
+            if combinations != Some(values.len()) || !holds(values, result) {
+                return wrong(&format!("there are not as many values of the type {result} as combinations of rows"));
+            }
+            let value = CombinedValue { values: Arc::clone(values), rows: rows.clone() };
+            combined_value(value, result.physical())
+        }
     })
 }
 
@@ -147,7 +165,11 @@ fn unknown(name: &str, types: &[Type], result: Type) -> ExpressionError {
 pub fn is_over_rows(expression: &Expression) -> bool {
     let own = match &expression.operation {
         Operation::Read(_, at) | Operation::Exists(at) => at.set.is_none() && !at.first && at.offset == 0,
-        Operation::Classifier(_) | Operation::MatchNumber | Operation::Aggregate(_) | Operation::Computed(..) => false,
+        Operation::Classifier(_)
+        | Operation::MatchNumber
+        | Operation::Aggregate(_)
+        | Operation::Computed(..)
+        | Operation::Combined(..) => false,
         Operation::Literal(_) | Operation::Call(..) => true,
     };
     let mut parts = own;

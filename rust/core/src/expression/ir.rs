@@ -1,5 +1,8 @@
 //! Expressions as trees, with the types that `DuckDB`'s binder gave them.
 
+use std::sync::Arc;
+
+use super::columns::ValueColumn;
 use super::types::Type;
 use super::value::Value;
 use crate::rows::At;
@@ -32,6 +35,19 @@ pub enum Operation {
     Call(Box<str>, Vec<Expression>),
     /// An expression that is computed elsewhere, by its number there, and what it is given.
     Computed(usize, Vec<Given>),
+    /// An expression of rows that was computed elsewhere for each combination of what the rows may have.
+    Combined(Arc<ValueColumn<'static>>, Vec<NumberedRow>),
+}
+
+/// A row of a combination. Combinations are numbered by the numbers of their rows, of which the last one changes first.
+#[derive(Debug, Clone, Copy)]
+pub struct NumberedRow {
+    /// Which row.
+    pub at: At,
+    /// The column with the number of what each row has, from 0 on.
+    pub column: usize,
+    /// How many numbers there are. The last one is that of no row.
+    pub count: usize,
 }
 
 /// What an expression that is computed elsewhere is given.

@@ -74,7 +74,7 @@ pub use compile::{Condition, ExpressionError, Scope};
 pub use error::EvaluationError;
 pub use evaluate::{ColumnTable, ColumnsError, RowProgram};
 pub(crate) use fold::Fold;
-pub use ir::{Expression, Given, Operation};
+pub use ir::{Expression, Given, NumberedRow, Operation};
 pub use match_so_far::MatchSoFar;
 pub(crate) use output::{Builder, Built};
 pub use registry::is_native;

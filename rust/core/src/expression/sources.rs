@@ -1,10 +1,13 @@
 //! Elements that read the match and what is computed elsewhere, beside columns.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use super::batch::{Batch, Selection, Vector};
+use super::columns::{Stored, ValueColumn};
 use super::elements::{AnyOperand, Element, Evaluated, Native, element, with_scalar};
 use super::error::EvaluationError;
+use super::ir::NumberedRow;
 use super::request::{Argument, Request};
 use super::row_context::RowContext;
 use super::types::Physical;
@@ -137,6 +140,47 @@ impl<K: Native> Element<K> for ComputedValue {
     fn many<'v>(&'v self, _: &Batch<'v>, _: Selection<'_>) -> Result<Vector<'v, K>, EvaluationError> {
         only_in_a_match()
     }
+}
+
+/// The value of a combination of rows, which was computed before.
+pub struct CombinedValue {
+    /// The values, by the numbers of combinations.
+    pub values: Arc<ValueColumn<'static>>,
+    /// The rows of a combination.
+    pub rows: Vec<NumberedRow>,
+}
+
+impl CombinedValue {
+    /// The number of a combination; None where a column has no number for one of the rows.
+    #[inline]
+    fn number(&self, context: &RowContext<'_>) -> Option<usize> {
+        self.rows.iter().try_fold(0_usize, |number, &NumberedRow { at, column, count }| {
+            let own = match context.row(at) {
+                Some(row) => usize::try_from(i64::read(context.around.columns.get(column)?, row)?).ok()?,
+                None => count.checked_sub(1)?,
+            };
+            number.checked_mul(count)?.checked_add(own)
+        })
+    }
+}
+
+impl<K: Native> Element<K> for CombinedValue {
+    fn one<'v>(&'v self, context: &RowContext<'v>) -> Evaluated<K::Item<'v>> {
+        Ok(self.number(context).and_then(|number| K::read(&self.values, number)))
+    }
+
+    fn many<'v>(&'v self, _: &Batch<'v>, _: Selection<'_>) -> Result<Vector<'v, K>, EvaluationError> {
+        only_in_a_match()
+    }
+
+    fn may_fail(&self) -> bool {
+        false
+    }
+}
+
+/// The value of a combination of rows as an operand of a physical type.
+pub fn combined_value(value: CombinedValue, physical: Physical) -> AnyOperand {
+    with_scalar!(physical, K => element::<K>(value))
 }
 
 /// An aggregate's value as an operand of a physical type.

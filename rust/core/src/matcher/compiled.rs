@@ -1,11 +1,11 @@
 //! A compiled row pattern: the unit that is cached and that threads share.
 
-use std::sync::PoisonError;
+use std::sync::{OnceLock, PoisonError};
 
+use super::end_variables::EndVariables;
 use super::tables::Tables;
 use crate::automaton::Automaton;
-use crate::pattern::{CompileError, Node, RowPattern, parse};
-use crate::rows::VariableSet;
+use crate::pattern::{CompileError, LimitError, Node, RowPattern, parse};
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicUsize, Ordering};
 
@@ -34,11 +34,11 @@ pub struct Compiled {
     pub variables: Vec<String>,
     /// What matching uses.
     pub automaton: Automaton,
-    /// The variables to one of which the first row of every match is mapped.
-    pub first_variables: VariableSet,
-    /// As `first_variables`, of the last row.
-    pub last_variables: VariableSet,
+    /// The variables of the first and last rows of matches.
+    pub ends: EndVariables,
     tables: SharedTables,
+    /// The same pattern for searches of the longest match; made when it is first asked for.
+    all_ways: OnceLock<Box<Compiled>>,
 }
 
 /// Tables at rest.
@@ -63,12 +63,19 @@ impl Compiled {
     }
 
     fn of(root: Node, variables: Vec<String>, automaton: Automaton) -> Self {
-        let variable = |position: u32| automaton.positions.get(position as usize).map(|position| position.variable);
-        // A match may also be empty; that is no position.
-        let first_variables = automaton.start.iter().flatten().filter_map(|&choice| variable(choice)).collect();
-        let ends = automaton.positions.iter().zip(&automaton.accepts_at_end).filter(|(_, accepts)| **accepts);
-        let last_variables = ends.map(|(position, _)| position.variable).collect();
-        Self { root, variables, automaton, first_variables, last_variables, tables: SharedTables::default() }
+        let ends = EndVariables::of(&root);
+        Self { root, variables, automaton, ends, tables: SharedTables::default(), all_ways: OnceLock::new() }
+    }
+
+    /// The same pattern with an automaton that has all ways to match ([`Automaton::with_all_ways`]). Where this fails, it does so
+    /// whenever it is asked.
+    pub fn with_all_ways(&self) -> Result<&Self, LimitError> {
+        if let Some(made) = self.all_ways.get() {
+            return Ok(made);
+        }
+        let automaton = Automaton::with_all_ways(&self.root, self.variables.len())?;
+        let made = Self::of(self.root.clone(), self.variables.clone(), automaton);
+        Ok(self.all_ways.get_or_init(|| Box::new(made)))
     }
 
     /// The same pattern with variables of their own for each of a match's first rows ([`Automaton::layered`]).
@@ -78,7 +85,8 @@ impl Compiled {
         let automaton = self.automaton.layered(layers)?;
         let named = |layer| self.variables.iter().map(move |name| format!("{name}\u{1}{layer}"));
         let variables = (0..layers).flat_map(named).collect();
-        Some(Self::of(self.root.clone(), variables, automaton))
+        // The tree has the numbers of the pattern's own variables.
+        Some(Self { ends: EndVariables::ANY, ..Self::of(self.root.clone(), variables, automaton) })
     }
 
     /// The number of a primary variable: its exact name, or else the name folded to upper case.
@@ -123,6 +131,7 @@ impl Compiled {
             + node_bytes(&self.root)
             + names
             + self.tables.bytes.load(Ordering::Relaxed)
+            + self.all_ways.get().map_or(0, |made| made.memory_bytes())
     }
 }
 
