@@ -308,7 +308,8 @@ impl Matches {
         names: Arc<[String]>,
         excluded: Option<ScalarBuffer<u8>>,
     ) -> Self {
-        Self { spans, variables, names, excluded }
+        // Of a pattern that is not known.
+        Self { spans, variables, names, excluded, ends: EndVariables::ANY }
     }
 
     /// Computes a number for each match or row within limits, without the interpreter's lock; -1 where there is none.
