@@ -138,8 +138,7 @@ pub fn compile(expression: &Expression, scope: &Scope<'_>) -> Result<AnyOperand,
                     return wrong(&format!("there is no column {} of numbers of rows", row.column));
                 }
             }
-            let combinations =
-                rows.iter().try_fold(1_usize, |count, row: &NumberedRow| count.checked_mul(row.count));
+            let combinations = rows.iter().try_fold(1_usize, |count, row: &NumberedRow| count.checked_mul(row.count));
             if combinations != Some(values.len()) || !holds(values, result) {
                 return wrong(&format!("there are not as many values of the type {result} as combinations of rows"));
             }
