@@ -6,18 +6,20 @@ SECONDS ?= 60
 BIN := .venv/bin
 BASELINE := -q --benchmark-columns=min --benchmark-storage=file://benches/baseline
 
-.PHONY: demo check test test-panics bench bench-compare bench-report profile bench-environment develop format lint types rust-test \
+.PHONY: demo check test docs docs-update test-panics bench bench-compare bench-report profile bench-environment develop format lint types rust-test \
   fuzz fuzz-short test-oldest-duckdb sanitize sanitize-short deny servers install wheels test-wheels clean
 
 # All that users can install beside the package, which tests use.
-EXTRAS := examples,sql,dask,spark,prometheus,cloudwatch,opentelemetry
+EXTRAS := examples,sql,plot,dask,spark,prometheus,cloudwatch,opentelemetry
 
 # Two processes share the files with tests; one process runs all tests of a file, so that its servers start once.
 IN_PARALLEL := -n 2 --dist loadfile
 
-# The README's first example: many patterns over real prices, through the cache. Its other examples run in .venv too.
+# Many patterns over real prices, with and without the cache; then shapes in these prices, and a picture of them.
 demo: .venv/demo
-	$(BIN)/python examples/pattern_cache_benchmark.py --num-patterns 100 --complexity 2 --iterations 5
+	$(BIN)/python examples/pattern_cache_benchmark.py --num-patterns 100 --complexity 2 --iterations 5 --compare
+	@mkdir -p target
+	$(BIN)/python examples/price_shapes.py --plot target/shapes.png
 
 # Quick tests: no root, no servers, no network.
 check: develop
@@ -26,6 +28,14 @@ check: develop
 # All tests.
 test: servers develop
 	$(BIN)/python -m pytest $(IN_PARALLEL)
+
+# The documentation's site, in target/site; a warning is an error. Its snippets and pictures are tests of `make test`.
+docs: develop .venv/docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
+# What pages say that their snippets print, and their pictures, after a change of either.
+docs-update: develop
+	$(BIN)/python tests/helpers/documents.py $$(grep -l '^```python' $$(find docs -name '*.md' ! -name deployment.md))
 
 # What becomes of panics, with an extension that panics on demand; it stays in target/panics.
 test-panics: .venv/test
@@ -56,7 +66,7 @@ bench: bench-environment $(FLINK)
 
 # docs/benchmarks.md and its charts, from one run, which is kept for bench-compare.
 bench-report: bench-environment .venv-flink/made
-	.venv-bench/bin/pip install -q --group docs
+	.venv-bench/bin/pip install -q --group charts
 	rm -rf benches/baseline
 	.venv-bench/bin/python -m pytest benches --benchmark-only $(BASELINE) --benchmark-save=baseline; missed=$$?; \
 	  .venv-bench/bin/python benches/report.py benches/baseline/*/0001_baseline.json docs && exit $$missed
@@ -87,13 +97,13 @@ develop: .venv/test
 
 format: .venv/test
 	cargo fmt
-	$(BIN)/ruff format python tests examples benches deploy fuzz
+	$(BIN)/ruff format python tests examples benches deploy fuzz docs
 
 lint: .venv/test
 	cargo fmt --check
 	cargo clippy --workspace --all-targets -- -D warnings
-	$(BIN)/ruff format --check python tests examples benches deploy fuzz
-	$(BIN)/ruff check python tests examples benches deploy fuzz
+	$(BIN)/ruff format --check python tests examples benches deploy fuzz docs
+	$(BIN)/ruff check python tests examples benches deploy fuzz docs
 	$(BIN)/lint-imports --no-cache
 
 # Benches apart: they have a conftest.py of their own.
@@ -166,6 +176,10 @@ clean:
 
 .venv/demo: .venv/pip pyproject.toml
 	$(BIN)/pip install -q '.[examples,sql]'
+	touch $@
+
+.venv/docs: .venv/test pyproject.toml
+	$(BIN)/pip install -q --group docs
 	touch $@
 
 .venv/test: .venv/pip pyproject.toml

@@ -41,6 +41,8 @@ QUESTIONS = {
     "test_larger_than_memory": "Larger than memory",
     "test_memory": "Memory",
     "test_limits": "Limits and signals",
+    "test_interpreter": "Other threads while columns are read",
+    "test_cancellation": "Cancelled queries",
     "test_load": "Many clients at once",
     "test_production": "Running in production",
 }

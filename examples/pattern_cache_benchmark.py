@@ -128,25 +128,32 @@ def run(arguments: argparse.Namespace, prices: Prices, *, cached: bool) -> Run:
     return measured
 
 
-def report(arguments: argparse.Namespace, prices: Prices, measured: Run) -> str:
-    """Write the table."""
-    statistics = measured.statistics
+def report(arguments: argparse.Namespace, prices: Prices, runs: dict[str, Run]) -> str:
+    """Write the table: a column for each run."""
     rows = prices.rows * arguments.num_patterns * arguments.iterations
-    lines = [
-        ("patterns, iterations", f"{arguments.num_patterns}, {arguments.iterations}"),
-        ("rows, tickers", f"{prices.rows:,}, {len(prices.counts)}"),
-        ("matches found", f"{measured.matches:,}"),
-        ("total time", f"{sum(measured.iterations):.3f} s"),
-        ("mean time of an iteration", f"{sum(measured.iterations) / len(measured.iterations) * 1e3:.2f} ms"),
-        ("time asking for patterns", f"{measured.compiling * 1e3:.2f} ms"),
-        ("compile time saved by hits", f"{statistics['compilation_time_saved'] * 1e3:.2f} ms"),
-        ("hits, misses", f"{statistics['hits']:,}, {statistics['misses']:,}"),
-        ("cache efficiency", f"{statistics['cache_efficiency']:.1f} %"),
-        ("memory, entries", f"{statistics['memory_used_mb']:.2f} MB, {statistics['size']:,}"),
-        ("rows matched a second", f"{rows / measured.matching / 1e6:.1f} million"),
-    ]
-    width = max(len(name) for name, _ in lines)
-    return "\n".join(f"{name:<{width}}  {value:>20}" for name, value in lines)
+    columns = []
+    for measured in runs.values():
+        statistics = measured.statistics
+        columns.append(
+            {
+                "patterns, iterations": f"{arguments.num_patterns}, {arguments.iterations}",
+                "rows, tickers": f"{prices.rows:,}, {len(prices.counts)}",
+                "matches found": f"{measured.matches:,}",
+                "total time": f"{sum(measured.iterations):.3f} s",
+                "mean time of an iteration": f"{sum(measured.iterations) / len(measured.iterations) * 1e3:.2f} ms",
+                "time asking for patterns": f"{measured.compiling * 1e3:.2f} ms",
+                "compile time saved by hits": f"{statistics['compilation_time_saved'] * 1e3:.2f} ms",
+                "hits, misses": f"{statistics['hits']:,}, {statistics['misses']:,}",
+                "cache efficiency": f"{statistics['cache_efficiency']:.1f} %",
+                "memory, entries": f"{statistics['memory_used_mb']:.2f} MB, {statistics['size']:,}",
+                "rows matched a second": f"{rows / measured.matching / 1e6:.1f} million",
+            }
+        )
+    width = max(map(len, columns[0]))
+    lines = [f"{name:<{width}}" + "".join(f"  {column[name]:>20}" for column in columns) for name in columns[0]]
+    if len(runs) > 1:
+        lines.insert(0, " " * width + "".join(f"  {name:>20}" for name in runs))
+    return "\n".join(lines)
 
 
 def plot(path: str, runs: dict[str, Run]) -> None:
@@ -186,21 +193,19 @@ def main(options: list[str] | None = None) -> int:
     parser.add_argument("--cache-size", type=int, help="the cache's limit of entries")
     parser.add_argument("--disable-cache", action="store_true", help="compile every time")
     parser.add_argument("--clear-between-iterations", action="store_true", help="begin each iteration cold")
+    parser.add_argument("--compare", action="store_true", help="with and without the cache, side by side")
     parser.add_argument("--plot", metavar="FILE.png", help="draw iterations with and without the cache")
     arguments = parser.parse_args(options)
     if arguments.cache_size is not None:
         pattern_cache.resize_cache(arguments.cache_size)
     prices = read_prices()
-    measured = run(arguments, prices, cached=not arguments.disable_cache)
-    print(report(arguments, prices, measured))
+    cached = [not arguments.disable_cache]
+    if arguments.plot or arguments.compare:
+        cached.append(arguments.disable_cache)
+    runs = {"with the cache" if each else "without the cache": run(arguments, prices, cached=each) for each in cached}
+    print(report(arguments, prices, runs if arguments.compare else dict(list(runs.items())[:1])))
     if arguments.plot:
-        other = run(arguments, prices, cached=arguments.disable_cache)
-        names = (
-            ("without the cache", "with the cache")
-            if arguments.disable_cache
-            else ("with the cache", "without the cache")
-        )
-        plot(arguments.plot, dict(zip(names, (measured, other))))
+        plot(arguments.plot, runs)
         print(f"drawn in {arguments.plot}")
     return 0
 

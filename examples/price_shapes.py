@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 from bokeh_sampledata import stocks
 
-from rowpattern import match_recognize
+from rowpattern import match_recognize, plot
 
 TICKERS = ("AAPL", "FB", "GOOG", "IBM", "MSFT")
 
@@ -29,6 +29,18 @@ SELECT * FROM prices MATCH_RECOGNIZE (
 ORDER BY lowest_price / first_price
 LIMIT 8"""
 
+# The rows of the same shapes: the last one wins the loss back.
+ROWS = """
+SELECT * FROM prices MATCH_RECOGNIZE (
+    PARTITION BY ticker ORDER BY date
+    MEASURES MATCH_NUMBER() AS match_number, CLASSIFIER() AS classifier
+    ALL ROWS PER MATCH
+    PATTERN (HIGH DOWN{4,} UP{3,} BACK)
+    DEFINE DOWN AS close < PREV(close), UP AS close > PREV(close),
+        BACK AS close > PREV(close) AND close >= HIGH.close
+)"""
+PANELS = ("AAPL 2010", "GOOG 2011")
+
 
 def read_prices() -> pd.DataFrame:
     """Return daily closing prices of all tickers: ticker, date, close."""
@@ -37,32 +49,17 @@ def read_prices() -> pd.DataFrame:
     return prices.assign(date=pd.to_datetime(prices["date"]))
 
 
-def draw(prices: pd.DataFrame, shapes: pd.DataFrame, path: Path) -> None:
-    """Draw each shape on its part of the price line."""
-    import matplotlib as mpl
+def draw(prices: pd.DataFrame, path: Path) -> None:
+    """Draw two years of prices with their shapes, by `rowpattern.plot`."""
+    rows = match_recognize(ROWS, prices)
 
-    mpl.use("Agg")
-    import matplotlib.pyplot as plt
+    def panels(table: pd.DataFrame) -> pd.DataFrame:
+        names = table["ticker"] + " " + table["date"].dt.year.astype(str)
+        return table.assign(panel=names)[names.isin(PANELS)]
 
-    figure, axes = plt.subplots(2, 4, figsize=(16, 7))
-    month = pd.Timedelta(days=20)
-    for axis, shape in zip(axes.flat, shapes.itertuples()):
-        near = prices[
-            (prices["ticker"] == shape.ticker) & prices["date"].between(shape.begun - month, shape.ended + month)
-        ]
-        axis.plot(near["date"], near["close"], color="0.6", linewidth=1)
-        for part, colour in (((shape.begun, shape.lowest), "tab:red"), ((shape.lowest, shape.ended), "tab:green")):
-            inside = near[near["date"].between(*part)]
-            axis.plot(inside["date"], inside["close"], color=colour, linewidth=2.5, marker="o", markersize=3)
-        fall = 100 * (1 - shape.lowest_price / shape.first_price)
-        axis.set_title(f"{shape.ticker} {shape.begun:%Y-%m-%d}, down {fall:.1f} %", fontsize=10)
-        axis.tick_params(axis="x", labelrotation=30, labelsize=7)
-        axis.set_ylabel("closing price, USD", fontsize=8)
-    for axis in axes.flat[len(shapes) :]:
-        axis.axis("off")
-    figure.suptitle("V shapes: four or more falling days (red), four or more rising ones (green)")
-    figure.tight_layout()
-    figure.savefig(path, dpi=110)
+    title = "Four or more falling days, then four or more rising ones that win the loss back"
+    figure = plot(panels(prices), panels(rows), x="date", y="close", partition_by="panel", title=title)
+    figure.savefig(path, dpi=100)
 
 
 def main() -> None:
@@ -74,7 +71,7 @@ def main() -> None:
     shapes = match_recognize(SHAPES, prices)
     print(shapes.to_string(index=False))
     if path is not None:
-        draw(prices, shapes, path)
+        draw(prices, path)
         print(f"drawn to {path}")
 
 

@@ -45,7 +45,10 @@ from rowpattern.errors import (
     UnknownVariableError,
     UnsupportedQueryError,
 )
-from rowpattern.serving.asynchronous import match_recognize_async
+from rowpattern.match_spans import MatchSpan
+from rowpattern.pictures.series import plot
+from rowpattern.recognition.recognize import recognize
+from rowpattern.serving.asynchronous import match_recognize_async, recognize_async
 from rowpattern.serving.warm_up import warm_up
 from rowpattern.sql import explain, match_recognize
 
@@ -61,6 +64,7 @@ __all__ = [
     "InternalError",
     "Match",
     "MatchIterator",
+    "MatchSpan",
     "MatchedRows",
     "Matches",
     "MissingDependencyError",
@@ -84,5 +88,8 @@ __all__ = [
     "explain",
     "match_recognize",
     "match_recognize_async",
+    "plot",
+    "recognize",
+    "recognize_async",
     "warm_up",
 ]

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Any
 from rowpattern._core import _connect
 
 if TYPE_CHECKING:
-    from rowpattern._core import MatchIterator, PatternCache
+    from collections.abc import Iterator
+
+    from rowpattern._core import Match, Matches, Pattern, PatternCache
+    from rowpattern.match_spans import MatchSpan
 
 
 def _make_process_cache() -> PatternCache:
@@ -34,10 +37,22 @@ def _general_key(*arguments: Any) -> str:
     return general_key(*arguments)
 
 
-def _find_by_conditions(*arguments: Any) -> MatchIterator:
+def _find_by_conditions(*arguments: Any) -> Any:
     from rowpattern.sql import find_by_conditions
 
     return find_by_conditions(*arguments)
+
+
+def _display(value: Match | Matches | Pattern, form: str) -> str:
+    from rowpattern.pictures.notebook import display
+
+    return display(value, form)
+
+
+def _iterate_spans(matches: Matches) -> Iterator[MatchSpan]:
+    from rowpattern.match_spans import iterate_spans
+
+    return iterate_spans(matches)
 
 
 _connect(
@@ -46,4 +61,6 @@ _connect(
     log_failure=_log_failure,
     general_key=_general_key,
     find_by_conditions=_find_by_conditions,
+    display=_display,
+    iterate_spans=_iterate_spans,
 )

@@ -1,5 +1,5 @@
 """MATCH_RECOGNIZE over Apache Spark (extra `spark`)."""
 
-from rowpattern.distributed.spark import match_recognize
+from rowpattern.distributed.spark import match_recognize, recognize
 
-__all__ = ["match_recognize"]
+__all__ = ["match_recognize", "recognize"]

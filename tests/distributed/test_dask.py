@@ -199,3 +199,38 @@ def test_names_that_are_no_texts() -> None:
         PARTITION BY "0" ORDER BY "1" MEASURES count(*) AS n, LAST("1") AS last PATTERN (A+))"""
     with alone():
         assert rowpattern_dask.match_recognize(sql, frame).compute().to_numpy().tolist() == [[1, 2, 3]]
+
+
+ARGUMENTS: dict[str, Any] = {
+    "partition_by": "symbol",
+    "order_by": "at DESC",
+    "pattern": "START DOWN{1,$most} UP+",
+    "define": {"DOWN": "price < PREV(price)", "UP": "price > PREV(price) AND price > FIRST(DOWN.price) - $most"},
+    "measures": {"high": "FIRST(DOWN.price)", "number": "MATCH_NUMBER()"},
+}
+
+
+@pytest.mark.usefixtures("client")
+def test_the_clause_without_sql_text(ticks: pd.DataFrame) -> None:
+    frame = dd.from_pandas(ticks, npartitions=5)
+    found = rowpattern_dask.recognize({"ticks": frame}, **ARGUMENTS, parameters={"most": 2}).compute()
+    wanted = rowpattern.recognize(ticks, **ARGUMENTS, parameters={"most": 2})
+    by = ["symbol", "number"]
+    found, wanted = (each.sort_values(by).reset_index(drop=True)[[*by, "high"]] for each in (found, wanted))
+    assert len(wanted) > 1000
+    assert found.to_numpy().tolist() == wanted.to_numpy().tolist()
+
+
+def test_what_the_clause_without_sql_text_cannot_be(ticks: pd.DataFrame) -> None:
+    frame = dd.from_pandas(ticks.head(10), npartitions=1)
+    cases: list[tuple[dict[str, Any], type[Exception], str]] = [
+        ({"define": {"UP": lambda _: True}}, rowpattern.UnsupportedQueryError, "other machines are sent texts only"),
+        ({"partition_by": None}, rowpattern.UnsupportedQueryError, "without PARTITION BY cannot be spread"),
+        ({"stream": True}, TypeError, "unexpected keyword argument 'stream'"),
+        ({"measures": {"m": "nothing + $most"}}, rowpattern.QueryError, r'measures\["m"\], line 1, column 1'),
+    ]
+    for changed, kind, message in cases:
+        with pytest.raises(kind, match=message):
+            rowpattern_dask.recognize(frame, **ARGUMENTS | changed, parameters={"most": 2})
+    with pytest.raises(rowpattern.QueryError, match=r"no value for the parameter \$most"):
+        rowpattern_dask.recognize(frame, **ARGUMENTS)

@@ -333,3 +333,26 @@ def test_intervals_inside_of_arrays(either: Any) -> None:
     data = either.sql("SELECT 1 AS k, 2 AS o, 3 AS c")
     answer = rowpattern_spark.match_recognize(once("array_agg(INTERVAL (c) DAY) AS h"), data)
     assert answer.collect()[0]["h"] == [dt.timedelta(days=3)]
+
+
+def test_the_clause_without_sql_text_and_parameters(either: Any) -> None:
+    rows = pa.table({"k": ["a", "b", "a", "a"], "t": [1, 2, 3, 4], "price": [5, 4, 3, 9]})
+    arguments: dict[str, Any] = {
+        "partition_by": "k",
+        "order_by": "t",
+        "pattern": "DOWN{1,$most}",
+        "define": {"DOWN": "price < $limit"},
+        "measures": {"last": "LAST(t) + $more"},
+    }
+    parameters = {"most": 1, "limit": 6, "more": 0}
+    wanted = rowpattern.recognize(rows, **arguments, parameters=parameters)
+    found = rowpattern_spark.recognize(frame(either, rows), **arguments, parameters=parameters)
+    assert in_some_order(found.toArrow()) == in_some_order(wanted)
+    sql = """SELECT * FROM t MATCH_RECOGNIZE (PARTITION BY k ORDER BY t MEASURES LAST(t) + ? AS last
+        PATTERN (DOWN{1,?}) DEFINE DOWN AS price < ?)"""
+    found = rowpattern_spark.match_recognize(sql, frame(either, rows), parameters=[0, 1, 6])
+    assert in_some_order(found.toArrow()) == in_some_order(wanted)
+    with pytest.raises(rowpattern.UnsupportedQueryError, match="other machines are sent texts only"):
+        rowpattern_spark.recognize(frame(either, rows), **arguments | {"define": {"DOWN": lambda _: True}})
+    with pytest.raises(rowpattern.QueryError, match=r"no value for the parameter \$more"):
+        rowpattern_spark.recognize(frame(either, rows), **arguments)

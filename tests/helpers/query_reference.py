@@ -6,7 +6,8 @@ written as in `reference`.
 Expressions: ("literal", value), ("column", variable or None, name), ("first" | "last", expression, offset),
 ("shift", rows, expression), ("classifier", variable or None), ("number",), ("running" | "final", expression),
 ("add" | "and" | "or" | "<" | "=" | ">=", left, right), ("not", expression), ("is null", expression),
-("coalesce", left, right), ("aggregate", function, distinct, expression or None, variable or None, filter or None).
+("coalesce", left, right), ("over values", "first" | "last", expression, offset),
+("aggregate", function, distinct, expression or None, variable or None, filter or None).
 With column z, which is of any type: ("value", value of its type), ("<>" | "is distinct from", left, right),
 ("in", expression, items), ("between", expression, least, most), ("case", condition, value, otherwise),
 ("call", a function of `query_types.FUNCTIONS`, arguments).
@@ -17,7 +18,7 @@ from __future__ import annotations
 import decimal
 import itertools
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import reference
 from query_types import FUNCTIONS, KINDS, NAMES, Kind, order_key
@@ -39,6 +40,9 @@ class Query:
     Attributes:
         kind: the type of z.
         names: what columns are called.
+        within: how far a match's last row is at most from its first in column o; None where it is not said.
+        within_text: the same in SQL.
+        prefer: which of the possible matches at a row is taken, "first" or "longest".
     """
 
     pattern: reference.Part
@@ -51,6 +55,9 @@ class Query:
     subset: dict[str, tuple[str, ...]] = field(default_factory=dict)
     kind: str = "int64"
     names: dict[str, str] = field(default_factory=dict)
+    within: Any = None
+    within_text: str = ""
+    prefer: Literal["first", "longest"] = "first"
 
     def members(self, variable: str) -> set[str]:
         return set(self.subset.get(variable, (variable,)))
@@ -84,6 +91,14 @@ def sql(query: Query, e: Expression) -> str:
         return f"CASE WHEN {sql(query, e[1])} THEN {sql(query, e[2])} ELSE {sql(query, e[3])} END"
     if kind in {"first", "last"}:
         return f"{kind.upper()}({sql(query, e[1])}{f', {e[2]}' if e[2] else ''})"
+    if kind == "over values":
+        offset = f", {e[3]}" if e[3] else ""
+        # Both forms are known.
+        return (
+            f"{e[1].upper()}({sql(query, e[2])}{offset}) IGNORE NULLS"
+            if offset
+            else f"{e[1].upper()}({sql(query, e[2])} IGNORE NULLS)"
+        )
     if kind == "shift":
         name, rows = ("NEXT", e[1]) if e[1] >= 0 else ("PREV", -e[1])
         return f"{name}({sql(query, e[2])}{'' if rows == 1 else f', {rows}'})"
@@ -119,6 +134,8 @@ def query_text(query: Query) -> str:
     skip = query.skip if isinstance(query.skip, str) else f"{query.skip[0]} {query.skip[1]}"
     lines.append(f"  AFTER MATCH SKIP {skip.upper()}")
     lines.append(f"  PATTERN ({reference.text(query.pattern)})")
+    if query.within_text:
+        lines.append(f"  WITHIN {query.within_text}")
     if query.subset:
         lines.append("  SUBSET " + ", ".join(f"{name} = ({', '.join(of)})" for name, of in query.subset.items()))
     if query.define:
@@ -182,6 +199,10 @@ def value(match: Match, e: Expression, final: bool, row: int | None = None) -> A
         return value(match, e[1], kind == "final", row)
     if kind == "aggregate":
         return aggregate(match, e, final)
+    if kind == "over values":
+        at = places(match, (variables_in(e[2]) or [None])[0], final)
+        known = [found for each in at if (found := value(match, e[2], final, each)) is not None]
+        return None if e[3] >= len(known) else known[e[3] if e[1] == "first" else -1 - e[3]]
     if row is None and kind in {"column", "classifier", "first", "last", "shift"}:
         there, inner = place(match, e, final)
         return None if there is None else value(match, inner, final, there)
@@ -374,9 +395,16 @@ def scan(query: Query, rows: list[Row]) -> Iterator[tuple[int, int, reference.Ma
         match = Match(query, rows, start, names, number, len(names))
         return condition is None or value(match, condition, final=False) is True
 
+    def is_near(way: reference.Mapped) -> bool:
+        if query.within is None or not way:
+            return True
+        first, last = rows[search.start]["o"], rows[search.start + len(way) - 1]["o"]
+        return bool(abs(last - first) <= query.within)
+
     search = Search(len(rows), holds)
     while search.start < len(rows):
-        found = next(search.ways(query.pattern, (), excluded=False), None)
+        ways = filter(is_near, search.ways(query.pattern, (), excluded=False))
+        found = max(ways, key=len, default=None) if query.prefer == "longest" else next(ways, None)
         start = search.start
         if found is None:
             search.start += 1
@@ -530,8 +558,10 @@ def random_dependent(rng: random.Random, variable: str, names: list[str], kind: 
         of = rng.choice([None, *names])
         column: Expression = ("column", of, rng.choice("xy"))
         roll = rng.random()
-        if roll < 0.3:
+        if roll < 0.25:
             return column
+        if roll < 0.3:
+            return ("over values", rng.choice(["first", "last"]), column, rng.choice([0, 0, 1]))
         if roll < 0.5:
             return (rng.choice(["first", "last"]), column, rng.choice([0, 0, 1, 2]))
         if roll < 0.6:
@@ -582,6 +612,8 @@ def random_measure(rng: random.Random, names: list[str], kind: Kind) -> Expressi
         inner = rng.choice([either, column, ("coalesce", ("add", column, ("literal", 1)), ("literal", 0))])
         logical: Expression = (rng.choice(["first", "last"]), inner, rng.choice([0, 0, 0, 1, 2]))
         roll = rng.random()
+        if roll < 0.15:
+            return ("over values", rng.choice(["first", "last"]), inner, rng.choice([0, 0, 1]))
         if roll < 0.25:
             return ("shift", rng.choice([-2, -1, 1]), logical)
         if roll < 0.4:
@@ -670,4 +702,5 @@ def random_query(
         subset=subset,
         kind=kind,
         names=names or {},
+        prefer=rng.choice(["first", "first", "first", "longest"]),
     )

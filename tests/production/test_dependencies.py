@@ -18,7 +18,7 @@ from rowpattern import dependencies
 if TYPE_CHECKING:
     from pathlib import Path
 
-EXTRAS = ["sql", "dask", "spark", "prometheus", "cloudwatch", "opentelemetry", "examples"]
+EXTRAS = ["sql", "dask", "spark", "prometheus", "cloudwatch", "opentelemetry", "plot", "examples"]
 
 
 @pytest.mark.parametrize("extra", EXTRAS)
@@ -119,9 +119,16 @@ sys.modules[{module!r}] = None
             "from rowpattern.cli import main; sys.exit(main(['stats', 'http://127.0.0.1:9/metrics']))",
             "prometheus",
         ),
+        (
+            "duckdb",
+            "from rowpattern.cli import main; sys.exit(main(['query', 'SELECT 1', 't.csv']))",
+            "sql",
+        ),
+        ("matplotlib", "import rowpattern; rowpattern.plot({'x': [1]}, x='x', y='x')", "plot"),
     ],
 )
 def test_each_way_to_meet_it(module: str, code: str, extra: str, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("x\n1\n")
     code = BLOCKED.format(module=module, code=code)
     result = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert result.returncode == 1

@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import textwrap
 import urllib.parse
 from importlib import metadata
 from pathlib import Path
@@ -446,3 +447,29 @@ def test_the_lambda_handler_and_a_setting_that_is_wrong(tmp_path: Path) -> None:
         (answer,), log = run_handler("[event]", MR_WARM_FILE=str(tmp_path / name))
         assert (answer["statusCode"], answer["loaded"]) == (200, 0)
         assert "WARNING - the process starts without the patterns of " in log
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks")
+@pytest.mark.parametrize("settings", ["gunicorn.conf.py", "several_workers.conf.py"])
+def test_workers_that_are_forked_after_the_import_answer_queries_over_polars(settings: str) -> None:
+    """`preload_app` is safe as the files set it: nothing has asked Polars or DuckDB for anything before the fork."""
+    pytest.importorskip("polars")
+    code = """
+    import os, runpy, sys
+    assert runpy.run_path(sys.argv[1])["preload_app"]
+    import service
+    assert not {"polars", "duckdb"} & set(sys.modules)
+    child = os.fork()
+    if child:
+        sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    import polars
+    import rowpattern
+    rows = polars.DataFrame({"price": [3.0, 2.0, 1.0]})
+    sql = "SELECT * FROM t MATCH_RECOGNIZE (MEASURES count(*) AS n PATTERN (A+) DEFINE A AS price < PREV(price))"
+    assert rowpattern.match_recognize(sql, rows).to_dicts() == [{"n": 2}]
+    os._exit(0)
+    """
+    folder = DEPLOY / "service"
+    asked = [sys.executable, "-c", textwrap.dedent(code), settings]
+    result = subprocess.run(asked, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+    assert result.returncode == 0, result.stderr

@@ -181,7 +181,9 @@ scrape_configs:
         ("rowpattern_queries_waiting_limit", 1000),
         ("rowpattern_queries_refused_total", 0),
         ("rowpattern_query_memory_bytes", 0),
-        ("rowpattern_query_connections > bool 0", 1),
+        ("rowpattern_query_connections", 0),
+        ("rowpattern_duckdb_instances > bool 0", 1),
+        ("rowpattern_duckdb_memory_bytes >= bool 0", 1),
     ],
 )
 def test_promql_gives_the_right_numbers(query: Any, expression: str, value: float) -> None:

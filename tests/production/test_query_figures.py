@@ -62,7 +62,6 @@ def test_opentelemetry_metrics() -> None:
     reader = InMemoryMetricReader()
     provider = MeterProvider([reader])
     instrument(provider)
-    # Its connection is closed with it.
     fail_by_time()
     # DuckDB computes what is around the clause.
     match_recognize(FALLS.replace("SELECT *", "SELECT begun + 1 AS b"), prices())
@@ -81,7 +80,9 @@ def test_opentelemetry_metrics() -> None:
     failures = {point.attributes["cause"]: point.value for point in found["rowpattern.query.failures"]}
     assert failures == {**dict.fromkeys(reports.FAILURES, 0), "time": 1}
     assert found["rowpattern.queries.running"][0].value == 0
-    assert found["rowpattern.query.connections"][0].value >= 1
+    assert found["rowpattern.query.connections"][0].value == 0
+    assert found["rowpattern.duckdb.instances"][0].value >= 1
+    assert found["rowpattern.duckdb.memory_bytes"][0].value >= 0
     assert "MATCH_RECOGNIZE" not in str(found)
     provider.shutdown()
 

@@ -20,7 +20,6 @@ import rowpattern
 from rowpattern import QueryLimitError, match_recognize
 from rowpattern.production_config import reload, reset_config
 from rowpattern.sql.runtime.admission import query_figures
-from rowpattern.sql.runtime.ownership import owned_kinds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -67,51 +66,7 @@ def test_threads_of_the_system_do_not_grow_with_clients() -> None:
     assert most[48] <= most[4] + 30
 
 
-def counted_meanwhile(call: Callable[[], object]) -> tuple[int, float]:
-    """How often another thread had the interpreter while something was called, and how long that took."""
-    ended = threading.Event()
-    turns = 0
-
-    def count() -> None:
-        nonlocal turns
-        while not ended.is_set():
-            turns += 1
-            time.sleep(0.001)
-
-    thread = threading.Thread(target=count)
-    thread.start()
-    until = time.perf_counter() + 30
-    while not turns:
-        assert time.perf_counter() < until
-        time.sleep(0.001)
-    before, begun = turns, time.perf_counter()
-    call()
-    seconds = time.perf_counter() - begun
-    found = turns - before
-    ended.set()
-    thread.join()
-    return found, seconds
-
-
 ROWS = 2_000_000
-NAMES = ["UP", "DOWN", "FLAT"]
-TEXTS = [NAMES[number * 7 % 3] for number in range(ROWS)]
-LABELS: dict[str, Callable[[], Any]] = {
-    "list": lambda: TEXTS,
-    "Arrow": lambda: pa.array(TEXTS),
-    "numpy text": lambda: np.array(TEXTS),
-    "numpy objects": lambda: np.array(TEXTS, dtype=object),
-    "list of booleans": lambda: {"UP": [True] * ROWS},
-}
-
-
-@pytest.mark.parametrize("kind", LABELS)
-def test_others_have_the_interpreter_while_rows_are_read(kind: str) -> None:
-    rows = LABELS[kind]()
-    pattern = rowpattern.compile("UP+ DOWN?")
-    turns, seconds = counted_meanwhile(lambda: pattern.count(rows))
-    # At least once in each fiftieth of a second, by far: the machine may be loaded.
-    assert turns >= min(3, seconds / 0.2)
 
 
 def test_labels_of_every_form_give_the_same_matches() -> None:
@@ -144,20 +99,13 @@ def test_reading_objects_ends_at_the_limit(value: str) -> None:
     frame = pd.DataFrame({"day": range(len(made)), "price": pd.Series(made, dtype=object)})
     sql = """SELECT * FROM t MATCH_RECOGNIZE (
         ORDER BY day MEASURES LAST(A.price) AS p PATTERN (A+) DEFINE A AS price IS NOT NULL)"""
+    # Imports do not count.
+    match_recognize(sql, frame[:1])
     begun = time.perf_counter()
     with pytest.raises(QueryLimitError):
         match_recognize(sql, frame, timeout_seconds=0.05)
-    assert time.perf_counter() - begun < 2.5
-
-
-def test_what_duckdb_holds_after_large_queries_is_released() -> None:
-    match_recognize(AROUND, prices())
-    resting = owned_kinds().count("DuckDBPyConnection")
-    assert resting
-    for _ in range(3):
-        match_recognize(AROUND, prices(1_200_000))
-    # Their connections were closed with them.
-    assert owned_kinds().count("DuckDBPyConnection") <= resting
+    # Within 0.2 s after it; the machine may be loaded.
+    assert time.perf_counter() - begun < 0.05 + 0.2 * 3
 
 
 def test_a_cold_burst_is_answered_once_planned() -> None:

@@ -20,17 +20,31 @@ WORKFLOWS: dict[str, dict[str, Any]] = {path.stem: yaml.safe_load(path.read_text
 RELEASE = WORKFLOWS["release"]["jobs"]
 
 
-def check(*paths: Path) -> subprocess.CompletedProcess[str]:
+def check(*paths: Path, schema: str = "vendor.github-workflows") -> subprocess.CompletedProcess[str]:
     """Ask the schema of GitHub's workflows, as check-jsonschema ships it."""
     command = [
         sys.executable,
         "-m",
         "check_jsonschema",
         "--builtin-schema",
-        "vendor.github-workflows",
+        schema,
         *map(str, paths),
     ]
     return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_forms_of_issues_and_hooks_fit_their_schemas() -> None:
+    forms = sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml"))
+    assert [path.stem for path in forms] == ["bug", "config", "feature"]
+    for path in forms:
+        kind = "config" if path.stem == "config" else "forms"
+        result = check(path, schema=f"vendor.github-issue-{kind}")
+        assert result.returncode == 0, result.stdout + result.stderr
+    # What the hooks run is what `make lint` runs.
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
+    makefile = (ROOT / "Makefile").read_text()
+    for hook in hooks:
+        assert hook["entry"].replace(".venv/bin/", "$(BIN)/").removesuffix(" format") in makefile, hook
 
 
 def test_they_fit_the_schema() -> None:

@@ -176,7 +176,7 @@ def test_what_fails_here_is_raised_as_it_is() -> None:
     with pytest.raises(LookupError, match="the wire was cut"):
         match_recognize(CLAUSE.format("x > 1"), reader, isolation="process")
     with pytest.raises(rowpattern.ConfigurationError, match="isolation is 'thread'; allowed are None and \"process\""):
-        match_recognize("SELECT 1", isolation="thread")  # type: ignore[arg-type]
+        match_recognize("SELECT 1", isolation="thread")  # type: ignore[call-overload]
     with pytest.raises(rowpattern.ConfigurationError, match="leave out stream"):
         match_recognize("SELECT 1", isolation="process", stream=True)
 

@@ -62,7 +62,7 @@ def test_what_the_wheel_holds(wheel: Path) -> None:
     assert version == rowpattern.__version__
     # Nothing but what users can install is an extra.
     extras = set(re.findall(r"^Provides-Extra: (\S+)$", metadata, re.MULTILINE))
-    assert extras == {"examples", "sql", "dask", "spark", "prometheus", "cloudwatch", "opentelemetry"}
+    assert extras == {"examples", "sql", "dask", "spark", "prometheus", "cloudwatch", "opentelemetry", "plot"}
     # Optional dependencies are extras, all of them.
     requirements = [line for line in metadata.splitlines() if line.startswith("Requires-Dist:")]
     assert all("extra ==" in line for line in requirements)

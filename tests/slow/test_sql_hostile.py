@@ -20,6 +20,7 @@ import pytest
 import rowpattern
 from rowpattern import match_recognize
 from rowpattern.sql.duckdb import connection as database
+from rowpattern.sql.duckdb import instances
 from rowpattern.sql.execute import query
 from rowpattern.sql.expression.nodes import Call, Collate, Column, Literal, Node, TypeName
 from rowpattern.sql.parse.parser import parse
@@ -231,8 +232,9 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture
 def watch(monkeypatch: pytest.MonkeyPatch) -> _Watch:
     found = _Watch()
-    connect, run_query, project, stream = (
-        database._connect,
+    connect, cursor_of, run_query, project, stream = (
+        instances._connect,
+        instances._Instance.cursor,
         database.Database.query,
         database.Database.project,
         database.Database.stream,
@@ -241,14 +243,16 @@ def watch(monkeypatch: pytest.MonkeyPatch) -> _Watch:
 
     made: dict[Any, duckdb.DuckDBPyConnection] = {}
 
-    def connected(*limits: Any) -> Any:
-        # One database for all, as making one takes longer than most queries; a second line of defence less: its cursors
-        # look at Python's variables.
+    def connected(limits: Any) -> Any:
+        # Instances are kept for all tests, as making one takes longer than most queries.
         if limits not in made:
-            made[limits] = connect(*limits)
+            made[limits] = connect(limits)
             made[limits].execute(f"CREATE TABLE hidden AS SELECT '{CANARY}' AS v")
             made[limits].execute(f"CREATE MACRO peek() AS '{CANARY}'")
-        cursor = made[limits].cursor()
+        return made[limits].cursor()
+
+    def cursor_with_secret(instance: Any) -> Any:
+        cursor = cursor_of(instance)
         cursor.execute(f"SET VARIABLE canary = '{CANARY}'")
         return cursor
 
@@ -257,9 +261,9 @@ def watch(monkeypatch: pytest.MonkeyPatch) -> _Watch:
         found.begin(answer)
         return answer
 
-    def queried(self: Any, sql: str) -> Any:
+    def queried(self: Any, sql: str, *more: Any) -> Any:
         found.query(self, sql)
-        return run_query(self, sql)
+        return run_query(self, sql, *more)
 
     def streamed(self: Any, sql: str, *more: Any) -> Any:
         found.query(self, sql)
@@ -270,8 +274,9 @@ def watch(monkeypatch: pytest.MonkeyPatch) -> _Watch:
         return project(self, columns, table, types)
 
     monkeypatch.setenv("CANARY", CANARY)
-    monkeypatch.setattr(database, "_resting", [])
-    monkeypatch.setattr(database, "_connect", connected)
+    monkeypatch.setattr(instances, "_pool", instances._Pool())
+    monkeypatch.setattr(instances, "_connect", connected)
+    monkeypatch.setattr(instances._Instance, "cursor", cursor_with_secret)
     monkeypatch.setattr(query, "parsed_query", parsed)
     monkeypatch.setattr(database.Database, "query", queried)
     monkeypatch.setattr(database.Database, "stream", streamed)

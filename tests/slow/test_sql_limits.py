@@ -23,6 +23,7 @@ from pyarrow import fs
 import rowpattern
 from rowpattern import match_recognize
 from rowpattern.sql.duckdb import connection as database
+from rowpattern.sql.duckdb import instances
 from rowpattern.sql.duckdb.spill_directory import SpillDirectory
 from rowpattern.sql.tables import reading
 
@@ -76,7 +77,7 @@ def test_work_that_does_not_stop_is_left(in_thread: bool) -> None:
 
 def test_work_that_was_left_is_bounded_in_number(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settled()
-    monkeypatch.setattr(database._supervised, "most_abandoned", 2)
+    monkeypatch.setattr(instances.supervised, "most_abandoned", 2)
     for _ in range(2):
         control_after(lambda: match_recognize(UNSTOPPABLE, TABLE, timeout_seconds=0.5), 0.5)
     begun = time.monotonic()

@@ -245,7 +245,7 @@ def test_two_clauses() -> None:
 
 def test_wrong_arguments() -> None:
     with pytest.raises(ConfigurationError, match="stream is 'sorted'"):
-        match_recognize("SELECT 1", pa.table({"a": [1]}), stream="sorted")  # type: ignore[arg-type]
+        match_recognize("SELECT 1", pa.table({"a": [1]}), stream="sorted")  # type: ignore[call-overload]
     sql = "SELECT * FROM t MATCH_RECOGNIZE (PARTITION BY a PATTERN (X))"
     with pytest.raises(TypeError, match="is a list"):
         match_recognize(sql, [1], stream=True)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import random
 import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from queries_at_work import EXPLODES, hard_rows, working_query
@@ -21,8 +23,9 @@ from rowpattern.sql.runtime.admission import query_figures
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-# A cancelled call ends within a tenth of a second; this machine may be loaded.
-MOST_SECONDS = 2.0
+# A cancelled call ends within a tenth of a second (benches/test_cancellation.py); here the machine may be loaded.
+MOST_SECONDS = 0.5
+TRIES = 3
 
 FALLS = """SELECT * FROM prices MATCH_RECOGNIZE (
     ORDER BY day MEASURES FIRST(DOWN.day) AS begun PATTERN (DOWN+) DEFINE DOWN AS price < PREV(price))"""
@@ -64,6 +67,13 @@ def cancelled_after(call: Callable[[CancelToken], object], seconds: float = 0.3)
         call(token)
     timer.join()
     return time.perf_counter() - when[0]
+
+
+def assert_ends_soon(call: Callable[[CancelToken], object], seconds: float = 0.3) -> None:
+    late: list[float] = []
+    while not late or late[-1] >= MOST_SECONDS:
+        assert len(late) < TRIES, late
+        late.append(cancelled_after(call, seconds))
 
 
 def test_token() -> None:
@@ -121,12 +131,12 @@ def test_a_cancelled_token_ends_every_call_at_once() -> None:
 
 
 def test_a_search_that_explodes() -> None:
-    assert cancelled_after(lambda token: match_recognize(EXPLODES, hard_rows(), cancel=token)) < MOST_SECONDS
+    assert_ends_soon(lambda token: match_recognize(EXPLODES, hard_rows(), cancel=token))
 
 
 def test_a_query_of_duckdb() -> None:
     sql = FALLS.replace("SELECT *", "SELECT (SELECT count(*) FROM range(100000000000) r(i) WHERE sin(i) > 2) AS n")
-    assert cancelled_after(lambda token: match_recognize(sql, prices(), cancel=token)) < MOST_SECONDS
+    assert_ends_soon(lambda token: match_recognize(sql, prices(), cancel=token))
 
 
 def test_the_rows_of_a_reader_that_does_not_end() -> None:
@@ -135,7 +145,7 @@ def test_the_rows_of_a_reader_that_does_not_end() -> None:
     def call(token: CancelToken) -> object:
         return match_recognize(FALLS, pa.RecordBatchReader.from_batches(schema, endless()), cancel=token)
 
-    assert cancelled_after(call) < MOST_SECONDS
+    assert_ends_soon(call)
 
 
 @pytest.mark.parametrize("stream", [True, "in order"])
@@ -143,13 +153,13 @@ def test_a_stream(stream: Any) -> None:
     def call(token: CancelToken) -> object:
         return match_recognize(FALLS, endless(), stream=stream, cancel=token).read_all()
 
-    assert cancelled_after(call) < MOST_SECONDS
+    assert_ends_soon(call)
 
 
 def test_a_wait_for_a_place() -> None:
     reload(max_concurrent_queries=1)
     with working_query(FALLS, prices()):
-        assert cancelled_after(lambda token: match_recognize(FALLS, prices(), cancel=token)) < MOST_SECONDS
+        assert_ends_soon(lambda token: match_recognize(FALLS, prices(), cancel=token))
         assert query_figures()[:2] == (1, 0)
 
 
@@ -160,7 +170,7 @@ def test_a_worker_process() -> None:
     def call(token: CancelToken) -> object:
         return match_recognize(EXPLODES, hard_rows(), isolation="process", cancel=token)
 
-    assert cancelled_after(call) < MOST_SECONDS
+    assert_ends_soon(call)
     assert match_recognize(FALLS, prices(), isolation="process").num_rows == 1
 
 
@@ -172,7 +182,7 @@ def test_matches_of_a_pattern(threads: int) -> None:
     call: Callable[[CancelToken], object] = lambda token: pattern.match(  # noqa: E731
         rows, skip="to next row", threads=threads, cancel=token
     )
-    assert cancelled_after(call, 0.1) < MOST_SECONDS
+    assert_ends_soon(call, 0.1)
 
 
 def test_labels_in_a_list_that_does_not_end() -> None:
@@ -183,7 +193,73 @@ def test_labels_in_a_list_that_does_not_end() -> None:
             return itertools.repeat("A")
 
     rows: Any = Labels()
-    assert cancelled_after(lambda token: pattern.count(rows, cancel=token)) < MOST_SECONDS
+    assert_ends_soon(lambda token: pattern.count(rows, cancel=token))
+
+
+# Others than a search: what takes long, and the query.
+STEPS = {
+    "ordering": "PARTITION BY name ORDER BY price MEASURES count(*) AS n PATTERN (A+) DEFINE A AS price > 0.2",
+    "conditions": """ORDER BY day MEASURES count(*) AS n PATTERN (A+)
+        DEFINE A AS name LIKE '%12%' OR price * 2 > PREV(price) + 0.1""",
+    "conditions of DuckDB": "MEASURES count(*) AS n PATTERN (A+) DEFINE A AS levenshtein(name, 'abc') > 2",
+    "rounds": """PARTITION BY user ORDER BY day MEASURES count(*) AS n PATTERN (A B+)
+        DEFINE B AS levenshtein(name, FIRST(A.name)) > 2""",
+    "aggregates": """PARTITION BY user ORDER BY day MEASURES median(A.price) AS m PATTERN (A+ B?)
+        DEFINE A AS price > 0.2""",
+    "measures": """PARTITION BY user ORDER BY day MEASURES upper(concat(FIRST(name), LAST(name))) AS m
+        PATTERN (A B?)""",
+    "output": "PARTITION BY user ORDER BY day ALL ROWS PER MATCH PATTERN (A+ B?) DEFINE A AS price > 0.2",
+    "what is around": """PARTITION BY user ORDER BY day ALL ROWS PER MATCH PATTERN (A+)
+        DEFINE A AS price > 0.2) ORDER BY (name""",
+}
+
+
+@pytest.mark.parametrize("kind", ["Arrow", "pandas"])
+@pytest.mark.parametrize("step", STEPS)
+def test_a_query_ends_at_any_moment(step: str, kind: str) -> None:
+    rows, numbers = 300_000, np.random.default_rng(0)
+    table: Any = pa.table(
+        {
+            "day": numbers.permutation(rows),
+            "user": numbers.integers(0, rows // 10, rows),
+            "price": numbers.random(rows),
+            "name": pa.array(numbers.integers(0, rows, rows)).cast(pa.string()),
+        }
+    )
+    table = table.to_pandas() if kind == "pandas" else table
+    sql = f"SELECT * FROM t MATCH_RECOGNIZE ({STEPS[step]})"
+    begun = time.perf_counter()
+    match_recognize(sql, table)
+    seconds = time.perf_counter() - begun
+    moments = random.Random(step)
+    for _ in range(4):
+        late: list[float | None] = []
+        while not late or (late[-1] or 0) >= MOST_SECONDS:
+            assert len(late) < TRIES, late
+            late.append(late_or_ended(sql, table, moments.random() * seconds))
+        assert query_figures()[:2] == (0, 0)
+        assert query_figures().held_bytes == 0
+
+
+def late_or_ended(sql: str, table: Any, after: float) -> float | None:
+    """How long a query goes on after it was cancelled; None where it had ended before."""
+    token = CancelToken()
+    ended: list[float] = []
+
+    def ask() -> None:
+        try:
+            match_recognize(sql, table, cancel=token)
+        except QueryCancelledError:
+            ended.append(time.perf_counter())
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    time.sleep(after)
+    cancelled = time.perf_counter()
+    token.cancel()
+    asking.join(60)
+    assert not asking.is_alive()
+    return ended[0] - cancelled if ended else None
 
 
 # In asyncio.
@@ -232,7 +308,7 @@ def test_a_query_ends_with_its_task() -> None:
             await asyncio.wait_for(rowpattern.match_recognize_async(EXPLODES, hard_rows()), 0.3)
         begun = time.perf_counter()
         await asyncio.to_thread(until_none_runs)
-        assert time.perf_counter() - begun < MOST_SECONDS
+        assert time.perf_counter() - begun < 2 * MOST_SECONDS
         # And others are answered.
         assert (await rowpattern.match_recognize_async(FALLS, prices())).num_rows == 1
 
@@ -253,7 +329,7 @@ def test_tasks_that_wait_end_too_and_have_no_threads() -> None:
             each.cancel()
         await asyncio.wait(waiting)
         assert all(each.cancelled() for each in waiting)
-        assert time.perf_counter() - begun < MOST_SECONDS
+        assert time.perf_counter() - begun < 2 * MOST_SECONDS
         assert not first.done()
         first.cancel()
         await asyncio.wait([first])

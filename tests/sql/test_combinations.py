@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pyarrow as pa
@@ -19,6 +19,9 @@ from rowpattern.sql.execute import combinations as module
 from rowpattern.sql.execute.combinations import number_values
 from rowpattern.sql.execute.rounds import Rounds
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 QUERY = "SELECT o FROM t MATCH_RECOGNIZE (ORDER BY o MEASURES FIRST(o) AS o PATTERN (A B) DEFINE B AS {})"
 
 
@@ -27,8 +30,16 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Which expressions are asked for in rounds, and which for all combinations."""
     made: list[str] = []
     in_round, computed = Rounds.__call__, Rounds.computed
-    monkeypatch.setattr(Rounds, "__call__", lambda *given: made.append("round") or in_round(*given))
-    monkeypatch.setattr(Rounds, "computed", lambda *given: made.append("before") or computed(*given))
+
+    def noted(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        def noting(*given: Any) -> Any:
+            made.append(name)
+            return call(*given)
+
+        return noting
+
+    monkeypatch.setattr(Rounds, "__call__", noted("round", in_round))
+    monkeypatch.setattr(Rounds, "computed", noted("before", computed))
     return made
 
 
@@ -85,9 +96,12 @@ def test_values_that_take_much_memory_are_asked_for_in_rounds(width: int, ways: 
 def test_one_numbering_of_rows_serves_all_expressions(asked: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[tuple[str, ...]] = []
     number_rows = module.number_rows
-    monkeypatch.setattr(
-        module, "number_rows", lambda columns, *given: made.append(columns) or number_rows(columns, *given)
-    )
+
+    def noting(columns: tuple[str, ...], *given: Any) -> Any:
+        made.append(columns)
+        return number_rows(columns, *given)
+
+    monkeypatch.setattr(module, "number_rows", noting)
     match_recognize(QUERY.format("levenshtein(A.s, s) < 3 AND md5(A.s || s) > '1'"), texts(100, 9))
     assert (asked, made) == (["before"] * 2, [("s",)])
 

@@ -356,3 +356,42 @@ def test_conditions_of_odd_types_over_named_columns() -> None:
             pattern.find_iter(table, conditions=wrong)  # type: ignore[arg-type]
     with pytest.raises(rowpattern.RowsError, match="larger than there can be rows"):
         pattern.find_iter(table, partitions=("counts", [2**70]), conditions={"A": "x > 0"})
+
+
+@pytest.mark.parametrize("up", ["price > PREV(price)", "price > PREV(price) AND price > FIRST(DOWN.price) - 3"])
+@pytest.mark.parametrize("skip", ["past last row", "to next row"])
+def test_all_methods_take_conditions(up: str, skip: Any) -> None:
+    """What depends on the match is searched match by match; the answers are those of `find_iter`."""
+    random = np.random.default_rng(4)
+    table = pa.table({"price": random.integers(0, 9, 300)})
+    pattern = rowpattern.compile("DOWN+ UP+")
+    options: dict[str, Any] = {
+        "conditions": {"DOWN": "price < PREV(price)", "UP": up},
+        "partitions": ("counts", [100, 0, 200]),
+        "skip": skip,
+    }
+    wanted = [(each.partition, each.number, each.start, each.end) for each in pattern.find_iter(table, **options)]
+    assert len(wanted) > 20
+    for found in (pattern.match(table, **options, threads=2), pattern.spans(table, **options)):
+        columns = (found.partition, found.number, found.start, found.end)
+        assert list(zip(*(each.to_list() for each in columns))) == wanted
+    assert pattern.count(table, **options) == len(wanted)
+    labels = [label for each in pattern.find_iter(table, **options) for label in each.labels]
+    assert pattern.match(table, **options).rows.classifier.to_list() == labels
+
+
+def test_methods_with_conditions_have_the_limits_and_errors_of_queries() -> None:
+    table = pa.table({"price": [1, 2, 3]})
+    pattern = rowpattern.compile("A B*")
+    for method in (pattern.match, pattern.spans, pattern.count, pattern.find_iter):
+        ask: Any = method
+        with pytest.raises(rowpattern.QueryError, match="there is no column x"):
+            ask(table, conditions={"A": "x > 1"})
+        with pytest.raises(rowpattern.UnknownVariableError, match="no variable C"):
+            ask(table, conditions={"C": "price > 1"})
+        with pytest.raises(rowpattern.ConfigurationError, match="timeout_seconds is -1"):
+            ask(table, conditions={"A": "price > 1"}, timeout_seconds=-1)
+    longest = pattern.match(table, conditions={"B": "price > 1"}, prefer="longest")
+    assert longest.end.to_list() == [3]
+    with pytest.raises(ValueError, match="latest_ends is for rows without conditions"):
+        pattern.match(table, conditions={"B": "price > 1"}, latest_ends=[3, 3, 3])

@@ -205,7 +205,7 @@ def test_many_partitions_in_one_round() -> None:
 @pytest.mark.parametrize(
     ("condition", "message"),
     [
-        ("A.i + 1", "must be true or false"),
+        ("A.i || 'x'", "must be true or false"),
         ("nosuch(A.i) = 1", "there is no function nosuch"),
         ("abs(A.d) = 1", "DEFINE B: "),
         ("sum(A.s) > 1", "DEFINE B: "),

@@ -219,3 +219,13 @@ def test_what_explain_says() -> None:
     assert "by DuckDB" in median
     assert "GROUP BY" in text
     assert "GROUP BY" not in str(rowpattern.explain(CLAUSE.format("sum(x) AS s", ""), t))
+
+
+@pytest.mark.parametrize("rows", ["ONE ROW PER MATCH", "ALL ROWS PER MATCH", "ALL ROWS PER MATCH WITH UNMATCHED ROWS"])
+def test_a_map_s_keys_may_have_the_type_of_null(rows: str) -> None:
+    """Arrow ends the process where such a map is cast to its own type."""
+    data = pa.table({"i": [1, 2, 3], "v": pa.nulls(3)})
+    sql = f"MEASURES histogram(v) AS h {rows} PATTERN (A B)"
+    answer = rowpattern.match_recognize(f"SELECT h FROM t MATCH_RECOGNIZE (ORDER BY i {sql})", data)
+    assert str(answer.schema.field("h").type) == "map<null, uint64>"
+    assert set(answer.column("h").to_pylist()) == {None}

@@ -74,7 +74,8 @@ def converted(convert: Callable[[], Any]) -> Any:
 
 @pytest.mark.parametrize("name", CASES)
 def test_pieces_give_what_the_whole_gives(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pandas_values, "_OBJECTS_A_PIECE", 2)
+    monkeypatch.setattr(pandas_values, "_FIRST_PIECE", 2)
+    monkeypatch.setattr(pandas_values, "_LARGEST_PIECE", 2)
     series = objects(*CASES[name])
     whole = converted(lambda: pa.chunked_array([pa.array(series, from_pandas=True)]))
     pieces = converted(lambda: from_pandas(series, "x"))

@@ -91,7 +91,7 @@ def test_expressions_read_rows_and_nothing_else(place: str, expression: str) -> 
     condition, measure = (f"x = {expression}", "1") if place == "condition" else ("x > 0", expression)
     query = f"SELECT * FROM t MATCH_RECOGNIZE (ORDER BY x MEASURES {measure} AS m PATTERN (A+) DEFINE A AS {condition})"
     with pytest.raises(rowpattern.QueryError):
-        match_recognize(query, TABLE)
+        match_recognize(query, t=TABLE)
 
 
 def test_tables_do_not_stay_behind() -> None:
@@ -214,31 +214,3 @@ def test_the_core_refuses_conditions_that_nest_deeply() -> None:
         condition = ("call", "BOOLEAN", "not", (condition,))
     with pytest.raises(rowpattern.QueryError, match="nests more than"):
         rowpattern._core.Conditions(rowpattern.compile("A"), [], [], [], {"A": condition})
-
-
-def test_few_connections_rest_whatever_limits_queries_have() -> None:
-    from rowpattern.sql.duckdb import connection as database
-
-    for megabytes in range(50, 70):
-        query = f"SELECT count(*) AS n FROM t {CLAUSE.replace('count(*)', 'sum(x)')}"
-        assert match_recognize(query, TABLE, memory_limit_mb=megabytes).to_pylist() == [{"n": 1}]
-    assert 0 < len(database._resting) <= database._MOST_RESTING
-
-
-def test_a_connection_goes_on_after_what_duckdb_refuses() -> None:
-    """Its tables are gone; after a limit it is not used again."""
-    from rowpattern.sql.duckdb import connection as database
-
-    query = "SELECT nosuch.n FROM t MATCH_RECOGNIZE (ORDER BY x MEASURES sum(x) AS n PATTERN (A+) DEFINE A AS {}) AS m"
-    match_recognize(query.format("true").replace("nosuch", "m"), TABLE, memory_limit_mb=77)
-    before = [connection for limits, connection in database._resting if limits[0] == 77]
-    assert before
-    for condition in ("true", "abs('a') = 1", "error('no') IS NULL", "x < 'a'", "median(nosuch) > 1"):
-        with pytest.raises(rowpattern.QueryError):
-            match_recognize(query.format(condition), TABLE, memory_limit_mb=77)
-        after = [connection for limits, connection in database._resting if limits[0] == 77]
-        assert after == before
-        assert after[0].sql("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall() == []
-    with pytest.raises(rowpattern.QueryLimitError):
-        match_recognize(query.format("len(range(100000000)) > sum(x)"), TABLE, memory_limit_mb=77)
-    assert not [connection for limits, connection in database._resting if limits[0] == 77]

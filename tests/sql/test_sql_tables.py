@@ -60,7 +60,8 @@ def test_arrow() -> None:
     reader = match_recognize(ONE_ROW, table.to_reader())
     assert isinstance(reader, pa.RecordBatchReader)
     assert reader.read_all().equals(pa.table(ANSWER))
-    assert match_recognize(ONE_ROW, Capsule()).equals(pa.table(ANSWER))
+    capsule: Any = Capsule()
+    assert match_recognize(ONE_ROW, capsule).equals(pa.table(ANSWER))
     chunked = pa.concat_tables([table.slice(0, 2), table.slice(2, 0), table.slice(2)])
     assert match_recognize(ONE_ROW, chunked).equals(pa.table(ANSWER))
 

@@ -385,7 +385,7 @@ class _Exported:
 
 
 def test_sql_names_a_stream_that_was_read_before() -> None:
-    table = _Exported(pa.table({"x": ["a", "b"]}))
+    table: Any = _Exported(pa.table({"x": ["a", "b"]}))
     assert match_recognize(QUERY, table).num_rows == 2
     with pytest.raises(RowsError, match=r"data cannot be read from Arrow: .*released.*once"):
         match_recognize(QUERY, table)

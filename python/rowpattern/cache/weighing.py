@@ -32,6 +32,13 @@ _MOST_OBJECTS_WEIGHED = 20_000
 
 _SHARED = (type, ModuleType, BuiltinFunctionType)
 
+# They refer to nothing.
+_ATOMS = frozenset({str, bytes, int, float, complex, bool, type(None)})
+# They weigh what they are and what they refer to.
+_CONTAINERS = frozenset({tuple, list, dict, set, frozenset})
+# Classes of this package of which that is so too, as they are found: plans consist of a thousand of such objects.
+_own_containers: set[type] = set()
+
 
 def weigh(value: object) -> int:
     """Return the bytes that a value keeps alive: of all objects that it reaches, and of the buffers that those hold.
@@ -65,30 +72,41 @@ class _Weighing:
         self._seen = seen
         self._blocks = blocks
         self._waiting: list[Any] = []
-        self._skipped = 0
+        self._skipped = self._followed = 0
         self.objects = self.buffers = 0
 
     def of(self, values: Iterable[Any]) -> int:
         """Return the weight of some objects together."""
         self.follow(values)
-        followed = 0
-        while self._waiting and followed < _MOST_OBJECTS_WEIGHED:
+        while self._waiting and self._followed < _MOST_OBJECTS_WEIGHED:
             item = self._waiting.pop()
-            followed += 1
-            self._weigh_one(item)
+            self._followed += 1
+            kind = type(item)
+            if kind in _CONTAINERS or kind in _own_containers:
+                self.objects += sys.getsizeof(item)
+                self.follow(gc.get_referents(item))
+            else:
+                self._weigh_one(item)
         rest = len(self._waiting) + self._skipped
-        return self.buffers + self.objects * (followed + rest) // max(followed, 1)
+        return self.buffers + self.objects * (self._followed + rest) // max(self._followed, 1)
 
     def follow(self, items: Iterable[Any], skipped: int = 0) -> None:
-        """Weigh objects later, where that was not done before.
+        """Weigh objects that refer to nothing, and others later, where that was not done before.
 
         Args:
             items: the objects.
             skipped: how many others are like them.
         """
+        seen = self._seen
         for item in items:
-            if not isinstance(item, _SHARED) and id(item) not in self._seen:
-                self._seen.add(id(item))
+            if id(item) in seen:
+                continue
+            if type(item) in _ATOMS:
+                seen.add(id(item))
+                self._followed += 1
+                self.objects += sys.getsizeof(item)
+            elif not isinstance(item, _SHARED):
+                seen.add(id(item))
                 self._waiting.append(item)
         self._skipped += skipped
 
@@ -112,7 +130,10 @@ class _Weighing:
         if special is not None:
             special(item, self)
             return
-        is_pandas = _root(kind) == "pandas"
+        root = _root(kind)
+        if root == "rowpattern" and not hasattr(item, "nbytes") and not isinstance(item, FunctionType):
+            _own_containers.add(kind)
+        is_pandas = root == "pandas"
         # pandas says of an object what its columns weigh, which are followed.
         self.objects += object.__sizeof__(item) if is_pandas else sys.getsizeof(item, 64)
         if isinstance(item, FunctionType):

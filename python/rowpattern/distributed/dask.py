@@ -12,17 +12,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rowpattern.dependencies import missing
-from rowpattern.errors import QueryError
+from rowpattern.distributed.arguments import asked
+from rowpattern.errors import MissingDependencyError, QueryError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import pandas as pd
     import pyarrow as pa
+    from typing_extensions import Unpack
 
+    from rowpattern.distributed.arguments import ClauseTexts
     from rowpattern.distributed.plan import Limits, Plan
+    from rowpattern.sql.kinds import Parameters
+    from rowpattern.sql.parse.clause_arguments import Question
 
-__all__ = ["match_recognize"]
+__all__ = ["match_recognize", "recognize"]
 
 _HASH, _NUMBER = "hash", "number"
 # A row's number is that of its partition, moved by this number of bits, and that of the row in it.
@@ -30,7 +35,13 @@ _ROW_BITS = 40
 
 
 def match_recognize(
-    sql: str, data: Any, /, *, memory_limit_mb: float | None = None, timeout_seconds: float | None = None
+    sql: str,
+    data: Any,
+    /,
+    *,
+    memory_limit_mb: float | None = None,
+    timeout_seconds: float | None = None,
+    parameters: Parameters = None,
 ) -> Any:
     """Answer a query with MATCH_RECOGNIZE over a Dask frame, lazily.
 
@@ -40,6 +51,7 @@ def match_recognize(
         memory_limit_mb: the most memory that the query may take for one of Dask's partitions, in MB of 2**20 bytes; by
             default `max_memory_mb` of the settings in the worker's process.
         timeout_seconds: the most time for each; by default `execution_timeout_seconds` there.
+        parameters: values for `$name` or `?`, as for `rowpattern.match_recognize`; workers are sent them.
 
     Returns:
         a Dask frame with the columns that `rowpattern.match_recognize` gives for the same rows in one pandas frame, in
@@ -56,6 +68,49 @@ def match_recognize(
 
     Takes a shuffle, and for each of Dask's partitions what `rowpattern.match_recognize` takes.
     """
+    return _answered(sql, data, memory_limit_mb, timeout_seconds, parameters)
+
+
+def recognize(
+    data: Any,
+    /,
+    *,
+    memory_limit_mb: float | None = None,
+    timeout_seconds: float | None = None,
+    parameters: Parameters = None,
+    **arguments: Unpack[ClauseTexts],
+) -> Any:
+    """Find rows of a Dask frame that match a pattern, lazily: the clause, argument by argument.
+
+    Args:
+        data: a `dask.dataframe.DataFrame`, or a mapping of its name to it.
+        memory_limit_mb: as for `match_recognize`.
+        timeout_seconds: as for `match_recognize`.
+        parameters: as for `match_recognize`.
+        arguments: as for `rowpattern.spark.recognize`.
+
+    Returns:
+        what `match_recognize` returns for the clause with these parts.
+
+    Raises:
+        What `match_recognize` raises; errors name the argument.
+        UnsupportedQueryError: also that a condition is no text.
+        TypeError, ConfigurationError: as for `rowpattern.recognize`.
+    """
+    try:
+        clause, frame = asked(data, **arguments)
+    except MissingDependencyError as error:
+        raise missing(error, "dask") from error
+    return _answered(clause, frame, memory_limit_mb, timeout_seconds, parameters)
+
+
+def _answered(
+    question: Question,
+    data: Any,
+    memory_limit_mb: float | None,
+    timeout_seconds: float | None,
+    parameters: Parameters,
+) -> Any:
     try:
         import dask.dataframe
 
@@ -69,8 +124,8 @@ def match_recognize(
         raise TypeError(f"data is a {kind}; give a Dask frame, as dask.dataframe.from_pandas makes it")
     nothing: pd.DataFrame = data._meta  # noqa: SLF001 - Dask's own name for the frame without rows, which extensions use
     names = [str(label) for label in nothing.columns]
-    limits = Limits(memory_limit_mb, timeout_seconds)
-    plan = plan_query(sql, names, lambda at: _field(nothing.iloc[:, at]), limits)
+    limits = Limits(memory_limit_mb, timeout_seconds, parameters=parameters)
+    plan = plan_query(question, names, lambda at: _field(nothing.iloc[:, at]), limits)
 
     given = {names[at]: nothing.dtypes.iloc[at] for at in plan.positions}
     dtypes = [
@@ -84,7 +139,7 @@ def match_recognize(
     # The hash column itself is not sent.
     together = prepared.drop(columns=_HASH).shuffle(on=prepared[_HASH], ignore_index=True)
     return together.map_partitions(
-        _answer, sql, plan, limits, dtypes, meta=_pandas(plan.answer.empty_table(), dtypes), enforce_metadata=False
+        _answer, question, plan, limits, dtypes, meta=_pandas(plan.answer.empty_table(), dtypes), enforce_metadata=False
     )
 
 
@@ -175,7 +230,7 @@ def _hashed(key: pa.ChunkedArray) -> Any:
     return key.fill_null(False if is_.is_boolean(key.type) else 0).to_numpy().astype(np.uint64)
 
 
-def _answer(frame: pd.DataFrame, sql: str, plan: Plan, limits: Limits, dtypes: list[Any]) -> pd.DataFrame:
+def _answer(frame: pd.DataFrame, question: Question, plan: Plan, limits: Limits, dtypes: list[Any]) -> pd.DataFrame:
     """Answer the query over whole partitions."""
     import numpy as np
     import pyarrow as pa
@@ -185,7 +240,7 @@ def _answer(frame: pd.DataFrame, sql: str, plan: Plan, limits: Limits, dtypes: l
     rows = pa.Table.from_arrays([values.cast(field.type) for values, field in zip(columns, plan.rows)], plan.rows.names)
     if np.any(number[1:] < number[:-1]):
         rows = rows.take(np.argsort(number, kind="stable"))
-    return _pandas(limits.answer(sql, rows), dtypes, plan.answer)
+    return _pandas(limits.answer(question, rows), dtypes, plan.answer)
 
 
 def _dtype(kind: pa.DataType, origin: Any | None) -> Any:

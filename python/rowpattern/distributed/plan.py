@@ -8,17 +8,21 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from rowpattern.errors import QueryError, UnsupportedQueryError
-from rowpattern.sql import match_recognize
-from rowpattern.sql.execute.query import bound_clause, parsed_query, projected
+from rowpattern.sql import answer, execution_context
+from rowpattern.sql.execute.query import bound_clause, parsed_query, projected, refuse_windows
 from rowpattern.sql.tables.answers import Answer, AnswerColumn
 from rowpattern.sql.text.source_location import error_at, nesting_limited
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from rowpattern.sql import Limits as QueryLimits
     from rowpattern.sql.bind.bound import BoundClause
+    from rowpattern.sql.kinds import Parameters
     from rowpattern.sql.parse.clause import Clause
+    from rowpattern.sql.parse.clause_arguments import Question
     from rowpattern.sql.parse.parser import ParsedQuery
+    from rowpattern.sql.runtime.context import ExecutionContext
 
 __all__ = ["Limits", "Plan", "plan_query", "table_named"]
 
@@ -31,32 +35,36 @@ class Limits:
         memory_limit_mb: the most memory; None for the settings of the process that does it.
         timeout_seconds: the most time; None for the settings of the process that does it.
         time_zone: of expressions that need one; None for that of the columns which they read.
+        parameters: the values of the query's parameters.
     """
 
     memory_limit_mb: float | None = None
     timeout_seconds: float | None = None
     time_zone: str | None = None
+    parameters: Parameters = None
 
-    def answer(self, sql: str, rows: pa.Table | pa.RecordBatchReader, *, stream: bool = False) -> Any:
-        """Answer the query over rows that hold whole partitions, with one thread: a task has one core.
+    @property
+    def _limits(self) -> QueryLimits:
+        # A task has one core.
+        return (self.memory_limit_mb, self.timeout_seconds, 1, None, self.time_zone, None, self.parameters, "first")
+
+    @property
+    def context(self) -> ExecutionContext:
+        """The limits of a query on this machine, which plans the others' work."""
+        return execution_context(*self._limits)
+
+    def answer(self, question: Question, rows: pa.Table | pa.RecordBatchReader, *, stream: bool = False) -> Any:
+        """Answer the question over rows that hold whole partitions, with one thread: a task has one core.
 
         Args:
-            sql: the query.
+            question: the query, or the clause.
             rows: in any order.
             stream: as for `rowpattern.match_recognize`, to give a reader.
 
         Raises:
             What `rowpattern.match_recognize` raises.
         """
-        return match_recognize(
-            sql,
-            rows,
-            time_zone=self.time_zone,
-            stream=stream,
-            memory_limit_mb=self.memory_limit_mb,
-            timeout_seconds=self.timeout_seconds,
-            threads=1,
-        )
+        return answer(question, rows, {}, self._limits, stream, None)
 
 
 @dataclass(frozen=True)
@@ -86,16 +94,16 @@ def table_named(sql: str) -> str:
         UnsupportedQueryError: it cannot be distributed, or reads more than a table.
         QuerySyntaxError: as for `rowpattern.match_recognize`.
     """
-    _, clause = _only_clause(sql)
-    return str(clause.table)
+    parsed = parsed_query(sql)
+    return str(_only_clause(parsed).table)
 
 
 @nesting_limited("query")
-def plan_query(sql: str, names: Sequence[str], field_of: Callable[[int], pa.Field], limits: Limits) -> Plan:
+def plan_query(question: Question, names: Sequence[str], field_of: Callable[[int], pa.Field], limits: Limits) -> Plan:
     """Find out how to distribute a query over a frame.
 
     Args:
-        sql: the query.
+        question: the query, or the clause.
         names: the frame's columns.
         field_of: gives a column by its position; called for those that the query reads. It may raise.
         limits: of each task; they are checked here.
@@ -106,16 +114,18 @@ def plan_query(sql: str, names: Sequence[str], field_of: Callable[[int], pa.Fiel
         ConfigurationError: a limit is not one.
         What `rowpattern.match_recognize` raises for a table of these columns without rows.
     """
-    parsed, clause = _only_clause(sql)
+    context = limits.context
+    parsed = parsed_query(question, context)
+    clause = _only_clause(parsed)
     if not clause.partition_by:
         message = (
             "a query without PARTITION BY cannot be spread: all rows are one partition, which one machine has to match;"
             " add PARTITION BY, or use rowpattern.match_recognize"
         )
         raise error_at(message, clause.location, UnsupportedQueryError)
-    bound = bound_clause(parsed, clause, list(dict.fromkeys(names)))
+    bound = bound_clause(parsed, clause, list(dict.fromkeys(names)), context)
     keys = (*bound.partition_by, *bound.order_by)
-    places = [location for _, location in clause.partition_by] + [key.location for key in clause.order_by]
+    places = [key.location for key in clause.partition_by] + [key.location for key in clause.order_by]
     for key, location in zip(keys, places):
         if key.column is None:
             message = f"{key.name} is computed, which is not done before rows are spread; make it a column first"
@@ -126,21 +136,25 @@ def plan_query(sql: str, names: Sequence[str], field_of: Callable[[int], pa.Fiel
         twice = next(name for name in names if name in read and list(names).count(name) > 1)
         raise error_at(f"the frame has two columns {twice}; give each a name of its own", clause.location, QueryError)
     rows = pa.schema([field_of(at).with_name(names[at]) for at in positions])
-    for key, (_, location) in zip(bound.partition_by, clause.partition_by):
-        if pa.types.is_nested(rows.field(key.name).type):
-            message = f"PARTITION BY cannot compare values of the type {rows.field(key.name).type}"
+    for key, location in zip(bound.partition_by, places):
+        kind = rows.field(key.column or "").type
+        if pa.types.is_nested(kind):
+            message = f"PARTITION BY cannot compare values of the type {kind}"
             raise error_at(f"{message}; make a column of its parts first", location, UnsupportedQueryError)
     return Plan(
         rows=rows,
         positions=positions,
-        partition_by=tuple(key.name for key in bound.partition_by),
-        answer=limits.answer(sql, rows.empty_table(), stream=True).schema,
+        partition_by=tuple(key.column or "" for key in bound.partition_by),
+        answer=limits.answer(question, rows.empty_table(), stream=True).schema,
         passed_on=_passed_on(parsed, bound),
     )
 
 
-def _only_clause(sql: str) -> tuple[ParsedQuery, Clause]:
-    parsed = parsed_query(sql)
+def _only_clause(parsed: ParsedQuery) -> Clause:
+    refuse_windows(
+        parsed,
+        "a row pattern in a window cannot be spread; write MATCH_RECOGNIZE, or answer it by rowpattern.match_recognize",
+    )
     clause = parsed.clauses[-1] if parsed.clauses else None
     if clause is None or len(parsed.clauses) > 1 or parsed.projection is None or clause.table is None:
         message = (
@@ -148,17 +162,18 @@ def _only_clause(sql: str) -> tuple[ParsedQuery, Clause]:
             "before, or with the answer"
         )
         raise error_at(message, None if clause is None else clause.location, UnsupportedQueryError)
-    return parsed, clause
+    return clause
 
 
 def _passed_on(parsed: ParsedQuery, bound: BoundClause) -> tuple[str | None, ...]:
     """Say for each column of the answer which column of the row it is, if it is one."""
     one_row = bound.rows_shown == "one row"
-    keys = [key.name for key in bound.partition_by]
-    if not one_row:
-        keys += [name for name in dict.fromkeys(key.name for key in bound.order_by) if name not in keys]
     nothing = pa.nulls(0)
-    columns = [AnswerColumn(name, nothing, name) for name in keys]
+    columns = [AnswerColumn(key.name, nothing, key.column) for key in bound.partition_by]
+    if not one_row:
+        partitioned = {key.column for key in bound.partition_by}
+        ordered = [name for name in dict.fromkeys(key.name for key in bound.order_by) if name not in partitioned]
+        columns += [AnswerColumn(name, nothing, name) for name in ordered]
     columns += [AnswerColumn(measure.name, nothing) for measure in bound.measures]
     columns += [AnswerColumn(name, nothing, name) for name in bound.rest]
     return tuple(column.origin for column in projected(parsed, Answer(columns)).columns)

@@ -11,20 +11,25 @@ each compiles the pattern once, into a cache of its own.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rowpattern.dependencies import missing
-from rowpattern.errors import QueryError, UnsupportedQueryError
+from rowpattern.distributed.arguments import asked
+from rowpattern.errors import MissingDependencyError, QueryError, UnsupportedQueryError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     import pyarrow as pa
     from pyspark.sql import Column, DataFrame, SparkSession
+    from typing_extensions import Unpack
 
+    from rowpattern.distributed.arguments import ClauseTexts
     from rowpattern.distributed.plan import Limits, Plan
+    from rowpattern.sql.kinds import Parameters
+    from rowpattern.sql.parse.clause_arguments import Question
 
-__all__ = ["match_recognize"]
+__all__ = ["match_recognize", "recognize"]
 
 # So that no other operator of the plan distributes by the same hash.
 _HASHED_WITH = "rowpattern.match_recognize"
@@ -37,6 +42,7 @@ def match_recognize(
     *,
     memory_limit_mb: float | None = None,
     timeout_seconds: float | None = None,
+    parameters: Parameters = None,
 ) -> DataFrame:
     """Answer a query with MATCH_RECOGNIZE over a Spark data frame, lazily. Spark Connect is as good.
 
@@ -49,6 +55,7 @@ def match_recognize(
             `max_memory_mb` of the settings in the executor's process where that is less. What a task sorts beyond
             that is written to the executor's temporary directory; a partition has to fit.
         timeout_seconds: the most time that a task's query may work; by default `execution_timeout_seconds` there.
+        parameters: values for `$name` or `?`, as for `rowpattern.match_recognize`; tasks are sent them.
 
     Returns:
         a data frame with the columns that `rowpattern.match_recognize` gives for the same rows. Columns of the frame
@@ -69,6 +76,50 @@ def match_recognize(
     What is wrong with rows is raised when Spark computes the answer, as its PythonException with our message.
     Takes an exchange of the columns read, and then in each task what `rowpattern.match_recognize` takes.
     """
+    return _answered(sql, data, memory_limit_mb, timeout_seconds, parameters)
+
+
+def recognize(
+    data: DataFrame | Mapping[str, DataFrame],
+    /,
+    *,
+    memory_limit_mb: float | None = None,
+    timeout_seconds: float | None = None,
+    parameters: Parameters = None,
+    **arguments: Unpack[ClauseTexts],
+) -> DataFrame:
+    """Find rows of a Spark data frame that match a pattern, lazily: the clause, argument by argument.
+
+    Args:
+        data: the frame, or a mapping of its name to it.
+        memory_limit_mb: as for `match_recognize`.
+        timeout_seconds: as for `match_recognize`.
+        parameters: as for `match_recognize`.
+        arguments: pattern, define, measures, partition_by (which there must be), order_by, rows_per_match, after_match,
+            subset and within, as for `rowpattern.recognize`; conditions are texts.
+
+    Returns:
+        what `match_recognize` returns for the clause with these parts.
+
+    Raises:
+        What `match_recognize` raises; errors name the argument.
+        UnsupportedQueryError: also that a condition is no text.
+        TypeError, ConfigurationError: as for `rowpattern.recognize`.
+    """
+    try:
+        clause, frame = asked(data, **arguments)
+    except MissingDependencyError as error:
+        raise missing(error, "spark") from error
+    return _answered(clause, frame, memory_limit_mb, timeout_seconds, parameters)
+
+
+def _answered(
+    question: Question,
+    data: Any,
+    memory_limit_mb: float | None,
+    timeout_seconds: float | None,
+    parameters: Parameters,
+) -> DataFrame:
     try:
         import pyarrow as pa
         import pyspark.sql
@@ -79,9 +130,10 @@ def match_recognize(
         if error.name is None or error.name.startswith("rowpattern"):
             raise
         raise missing(error, "spark") from error
+    is_session = hasattr(data, "table") and hasattr(data, "createDataFrame")
     # Spark Connect's session is of another class.
-    if not isinstance(data, pyspark.sql.DataFrame) and hasattr(data, "table") and hasattr(data, "createDataFrame"):
-        data = _table(data, table_named(sql))
+    if isinstance(question, str) and is_session and not isinstance(data, pyspark.sql.DataFrame):
+        data = _table(data, table_named(question))
     if not isinstance(data, pyspark.sql.DataFrame):
         kind = f"{type(data).__module__.split('.')[0]}.{type(data).__name__}"
         raise TypeError(f"data is a {kind}; give a Spark data frame, as session.createDataFrame makes it, or a session")
@@ -89,8 +141,8 @@ def match_recognize(
         raise UnsupportedQueryError("a streaming frame does not end; use foreachBatch, or a frame of what has come")
     zone = data.sparkSession.conf.get("spark.sql.session.timeZone") or "UTC"
     fields = data.schema.fields
-    limits = Limits(memory_limit_mb, timeout_seconds, zone)
-    plan = plan_query(sql, data.columns, lambda at: spark_types.arrow_field(fields[at], zone), limits)
+    limits = Limits(memory_limit_mb, timeout_seconds, zone, parameters)
+    plan = plan_query(question, data.columns, lambda at: spark_types.arrow_field(fields[at], zone), limits)
 
     given = {fields[at].name: fields[at] for at in plan.positions}
     answer = [
@@ -106,12 +158,12 @@ def match_recognize(
     keys = [read[plan.rows.get_field_index(name)] for name in plan.partition_by]
     # As an expression of the exchange, the hash is not sent.
     together = numbered.select(*read).repartition(_expression(data, f"hash({', '.join(keys)}, '{_HASHED_WITH}')"))
-    answered = together.mapInArrow(_answering(sql, plan, limits, sent), pyspark.sql.types.StructType(answer))
+    answered = together.mapInArrow(_answering(question, plan, limits, sent), pyspark.sql.types.StructType(answer))
     return answered.toDF(*plan.answer.names)
 
 
 def _answering(
-    sql: str, plan: Plan, limits: Limits, sent: pa.Schema
+    question: Question, plan: Plan, limits: Limits, sent: pa.Schema
 ) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     """Return what a task does; it is sent to executors with the query's text and Arrow's schemas."""
 
@@ -121,7 +173,7 @@ def _answering(
 
         failed = None
         try:
-            yield from answer_task(sql, batches, plan, limits, sent)
+            yield from answer_task(question, batches, plan, limits, sent)
         except RowPatternError as error:
             failed = error
         if failed is not None:

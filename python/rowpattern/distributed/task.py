@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from rowpattern.distributed.plan import Limits, Plan
+    from rowpattern.sql.parse.clause_arguments import Question
 
 __all__ = ["answer_task"]
 
@@ -24,12 +25,12 @@ _IN_MEMORY_SHARE = 1 / 8
 
 
 def answer_task(
-    sql: str, batches: Iterable[pa.RecordBatch], plan: Plan, limits: Limits, sent: pa.Schema
+    question: Question, batches: Iterable[pa.RecordBatch], plan: Plan, limits: Limits, sent: pa.Schema
 ) -> Iterator[pa.RecordBatch]:
     """Answer a query over whole partitions in any order.
 
     Args:
-        sql: the query.
+        question: the query, or the clause.
         batches: of the plan's columns, in their order, under any names and in types that can be cast to the plan's.
         plan: of the query.
         limits: of this task; by default it has 1,024 MB, or what the process's settings say where that is less.
@@ -54,10 +55,10 @@ def answer_task(
         return
     answers: Iterator[pa.Table]
     if size <= most:
-        answers = iter([limits.answer(sql, pa.Table.from_batches(gathered, plan.rows))])
+        answers = iter([limits.answer(question, pa.Table.from_batches(gathered, plan.rows))])
     else:
         reader = pa.RecordBatchReader.from_batches(plan.rows, _first(gathered, rows))
-        answers = (pa.Table.from_batches([batch]) for batch in limits.answer(sql, reader, stream=True))
+        answers = (pa.Table.from_batches([batch]) for batch in limits.answer(question, reader, stream=True))
     for answer in answers:
         yield from _typed(answer, sent, plan.answer.names).to_batches()
 

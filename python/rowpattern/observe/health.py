@@ -25,17 +25,16 @@ _ENOUGH_QUERIES = 20
 def health_check() -> dict[str, Any]:
     """Return the state of the cache, as JSON can say it.
 
-    Returns:
-        a dict of
+    It has these items:
 
-        - status: `"healthy"`; `"degraded"` when it works and something should be looked at; `"unhealthy"` when patterns
-          cannot be compiled, because a setting cannot be read.
-        - reasons: a list of sentences, empty when it is healthy.
-        - statistics: those of `rowpattern.pattern_cache.get_cache_stats`; empty when unhealthy.
-        - queries: how many queries run and wait, the limits of both, how many have ended in the last five minutes
-          (`recent`), and in percent of these how many as their time was over or as they waited in vain (`timeouts`).
-        - monitor_running: whether the process's monitor runs.
-        - process: the process's number.
+    - status: `"healthy"`; `"degraded"` when it works and something should be looked at; `"unhealthy"` when patterns
+      cannot be compiled, because a setting cannot be read.
+    - reasons: a list of sentences, empty when it is healthy.
+    - statistics: those of `rowpattern.pattern_cache.get_cache_stats`; empty when unhealthy.
+    - queries: how many queries run and wait, the limits of both, how many have ended in the last five minutes
+      (`recent`), and in percent of these how many as their time was over or as they waited in vain (`timeouts`).
+    - monitor_running: whether the process's monitor runs.
+    - process: the process's number.
 
     It is degraded too where four fifths of the queries that may wait do, and where 5 % or more of at least 20 recent
     queries had their time over; queries are counted from the first call on, or since metrics are.

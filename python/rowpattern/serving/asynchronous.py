@@ -1,25 +1,38 @@
-"""`match_recognize_async`: queries awaited in asyncio, which end with their tasks."""
+"""`match_recognize_async` and `recognize_async`: queries awaited in asyncio, which end with their tasks."""
 
 from __future__ import annotations
 
 import os
 import threading
 from contextvars import copy_context
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from rowpattern._core import CancelToken
 from rowpattern.config.process import get_config
+from rowpattern.recognition.arguments import clause_of, given_conditions, table_of
 from rowpattern.sql import answered, execution_context
 
 if TYPE_CHECKING:
     import concurrent.futures
     from asyncio import Future
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from concurrent.futures import ThreadPoolExecutor
 
-    from rowpattern.sql.runtime.context import Progress
+    from typing_extensions import Unpack
 
-__all__ = ["match_recognize_async"]
+    from rowpattern.recognition.arguments import (
+        AfterMatch,
+        Conditions,
+        Keys,
+        Measures,
+        RecognizeArguments,
+        RowsPerMatch,
+        Subset,
+    )
+    from rowpattern.sql.kinds import Frame, Parameters, QueryOptions
+    from rowpattern.sql.runtime.context import ExecutionContext, Progress
+
+__all__ = ["match_recognize_async", "recognize_async"]
 
 # Threads for each query that works at once: one that makes way for others keeps its thread.
 _THREADS_A_PLACE = 4
@@ -28,6 +41,9 @@ _LEAST_THREADS = 8
 _PATIENCE_SECONDS = 0.1
 
 
+@overload
+async def match_recognize_async(sql: str, data: Frame, /, **options: Unpack[QueryOptions]) -> Frame: ...
+@overload
 async def match_recognize_async(
     sql: str,
     data: Any = None,
@@ -40,6 +56,24 @@ async def match_recognize_async(
     isolation: Literal["process"] | None = None,
     time_zone: str | None = None,
     cancel: CancelToken | None = None,
+    parameters: Parameters = None,
+    prefer: Literal["first", "longest"] = "first",
+    **tables: Any,
+) -> Any: ...
+async def match_recognize_async(
+    sql: str,
+    data: Any = None,
+    /,
+    *,
+    memory_limit_mb: float | None = None,
+    timeout_seconds: float | None = None,
+    threads: int | None = None,
+    progress: bool | Callable[[Progress], object] | None = None,
+    isolation: Literal["process"] | None = None,
+    time_zone: str | None = None,
+    prefer: Literal["first", "longest"] = "first",
+    cancel: CancelToken | None = None,
+    parameters: Parameters = None,
     **tables: Any,
 ) -> Any:
     """Answer a query as `match_recognize` does, in a thread, while the event loop goes on.
@@ -56,36 +90,121 @@ async def match_recognize_async(
         progress: as for `match_recognize`; a function is called in the query's thread.
         isolation: as for `match_recognize`.
         time_zone: as for `match_recognize`.
+        prefer: as for `match_recognize`.
         cancel: as for `match_recognize`, besides the task.
+        parameters: as for `match_recognize`.
         tables: as for `match_recognize`.
 
     Returns:
         what `match_recognize` returns. There is no `stream`: a reader is read by threads of the caller's.
 
     Raises:
-        What `match_recognize` raises.
+        RowPatternError: what `match_recognize` raises.
         asyncio.CancelledError: the task was cancelled.
 
     The threads are four for each query that works at once, and 8 at least, however many tasks wait. The first query of
-    the process imports what queries need, in one of them. An example:
+    the process imports what queries need, in one of them.
 
-        import asyncio
-        import pyarrow as pa
-        import rowpattern
-
-        async def main():
-            prices = pa.table({"day": [1, 2, 3], "price": [3, 2, 4]})
-            sql = '''SELECT * FROM prices MATCH_RECOGNIZE (
-                ORDER BY day MEASURES LAST(DOWN.day) AS ended PATTERN (DOWN+) DEFINE DOWN AS price < PREV(price))'''
-            return await asyncio.wait_for(rowpattern.match_recognize_async(sql, prices), 10)
-
-        print(asyncio.run(main()).to_pylist())
+    Examples:
+        >>> import asyncio
+        >>> import pyarrow as pa
+        >>> import rowpattern
+        >>> async def main():
+        ...     prices = pa.table({"day": [1, 2, 3], "price": [3, 2, 4]})
+        ...     sql = '''SELECT * FROM prices MATCH_RECOGNIZE (
+        ...         ORDER BY day MEASURES LAST(DOWN.day) AS ended PATTERN (DOWN+) DEFINE DOWN AS price < PREV(price))'''
+        ...     return await asyncio.wait_for(rowpattern.match_recognize_async(sql, prices), 10)
+        >>> asyncio.run(main()).to_pylist()
+        [{'ended': 2}]
     """
+    token = CancelToken(cancel)
+    context = execution_context(
+        memory_limit_mb, timeout_seconds, threads, progress, time_zone, token, parameters, prefer
+    )
+    return await _answered_in_thread(lambda: answered(sql, data, tables, context, isolation), context, token)
+
+
+@overload
+async def recognize_async(data: Mapping[str, Frame], /, **arguments: Unpack[RecognizeArguments]) -> Frame: ...
+@overload
+async def recognize_async(data: Frame, /, **arguments: Unpack[RecognizeArguments]) -> Frame: ...
+async def recognize_async(
+    data: Any,
+    /,
+    *,
+    pattern: str,
+    define: Conditions = None,
+    measures: Measures = None,
+    partition_by: Keys = None,
+    order_by: Keys = None,
+    rows_per_match: RowsPerMatch = "one",
+    after_match: AfterMatch = "past last row",
+    subset: Subset = None,
+    within: str | None = None,
+    prefer: Literal["first", "longest"] = "first",
+    parameters: Parameters = None,
+    memory_limit_mb: float | None = None,
+    timeout_seconds: float | None = None,
+    threads: int | None = None,
+    progress: bool | Callable[[Progress], object] | None = None,
+    isolation: Literal["process"] | None = None,
+    time_zone: str | None = None,
+    cancel: CancelToken | None = None,
+) -> Any:
+    """Answer as `recognize` does, in a thread, while the event loop goes on; it ends with its task.
+
+    Args:
+        data: as for `recognize`.
+        pattern: as for `recognize`.
+        define: as for `recognize`.
+        measures: as for `recognize`.
+        partition_by: as for `recognize`.
+        order_by: as for `recognize`.
+        rows_per_match: as for `recognize`.
+        after_match: as for `recognize`.
+        subset: as for `recognize`.
+        within: as for `recognize`.
+        prefer: as for `recognize`.
+        parameters: as for `recognize`.
+        memory_limit_mb: as for `match_recognize_async`.
+        timeout_seconds: as for `match_recognize_async`.
+        threads: as for `match_recognize_async`.
+        progress: as for `match_recognize_async`.
+        isolation: as for `match_recognize_async`.
+        time_zone: as for `match_recognize_async`.
+        cancel: as for `match_recognize_async`.
+
+    Returns:
+        what `recognize` returns without `stream`.
+
+    Raises:
+        What `recognize` raises.
+        asyncio.CancelledError: the task was cancelled.
+
+    Its threads and places are those of `match_recognize_async`.
+    """
+    token = CancelToken(cancel)
+    context = execution_context(
+        memory_limit_mb, timeout_seconds, threads, progress, time_zone, token, parameters, prefer
+    )
+
+    def work() -> Any:
+        # The first query of the process imports what queries need.
+        name, table = table_of(data)
+        given = given_conditions(define, table)
+        clause = clause_of(
+            pattern, define, measures, partition_by, order_by, rows_per_match, after_match, subset, within, name, given
+        )
+        return answered(clause, table, {}, context, isolation, given)
+
+    return await _answered_in_thread(work, context, token)
+
+
+async def _answered_in_thread(answer: Callable[[], Any], context: ExecutionContext, token: CancelToken) -> Any:
+    """Have a query answered in a thread; `token` ends it where the task is cancelled."""
     import asyncio
 
-    token = CancelToken(cancel)
-    context = execution_context(memory_limit_mb, timeout_seconds, threads, progress, time_zone, token)
-    work = _threads.submit(copy_context().run, answered, sql, data, tables, context, isolation)
+    work = _threads.submit(copy_context().run, answer)
     if work is None:
         raise context.no_place_error("full")
     future = asyncio.wrap_future(work)

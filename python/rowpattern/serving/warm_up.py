@@ -28,7 +28,7 @@ def warm_up(queries: Iterable[str | tuple[str, Any]] = ()) -> int:
         how many queries there were.
 
     Raises:
-        What `match_recognize` raises; queries before the one that is wrong are planned.
+        RowPatternError: what `match_recognize` raises; queries before the one that is wrong are planned.
 
     Takes about a second where nothing was imported before, and some milliseconds a query. Call it when a worker begins:
     what is planned before a fork is there in its children, but for connections and threads.
@@ -42,7 +42,10 @@ def warm_up(queries: Iterable[str | tuple[str, Any]] = ()) -> int:
     """
     module = query_module()
     from rowpattern.sql.bind.clause import compiled_pattern
+    from rowpattern.sql.duckdb.parser import parse_texts
 
+    # By the connection that queries share.
+    parse_texts(["SELECT 1"])
     count = 0
     for each in queries:
         sql, data = (each, None) if isinstance(each, str) else each

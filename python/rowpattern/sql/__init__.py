@@ -21,7 +21,7 @@ from __future__ import annotations
 import math
 import numbers
 import sys
-from typing import TYPE_CHECKING, Any, Callable, Literal, cast
+from typing import TYPE_CHECKING, Any, Callable, Literal, Optional, Union, cast, overload
 
 from rowpattern._core import CancelToken, QueryRun
 from rowpattern.config.process import get_config
@@ -31,13 +31,87 @@ from rowpattern.sql.first_use import module, query_module
 from rowpattern.sql.runtime.reports import report_end
 
 if TYPE_CHECKING:
-    from rowpattern.patterns import MatchIterator
+    from collections.abc import Mapping
+    from typing import Protocol
+
+    import pyarrow as pa
+    from typing_extensions import Unpack
+
+    from rowpattern.patterns import Pattern
     from rowpattern.sql.execute.explanation import Explanation
+    from rowpattern.sql.kinds import Frame, Parameters, QueryOptions, Streamed
+    from rowpattern.sql.parse.clause_arguments import Question
     from rowpattern.sql.runtime.context import ExecutionContext, Progress
 
-__all__ = ["explain", "match_recognize"]
+    #: What `execution_context` takes.
+    Limits = tuple[
+        Optional[float],
+        Optional[float],
+        Optional[int],
+        Union[bool, Callable[[Progress], object], None],
+        Optional[str],
+        Optional[CancelToken],
+        Parameters,
+        Literal["first", "longest"],
+    ]
+
+if TYPE_CHECKING:
+
+    class GivenCondition(Protocol):
+        """A condition that is no text, and what computes it."""
+
+        @property
+        def compute(self) -> Callable[..., Any]:
+            """Takes the table, the order of its rows, where partitions begin, and what raises where time is over."""
+            ...
 
 
+__all__ = ["answer", "answered", "execution_context", "explain", "find_by_conditions", "match_recognize"]
+
+# Whoever gives infinity, or a number that no memory has, means no limit; shares of it are whole numbers of bytes.
+_MOST_MEMORY_MB = float(1 << 40)
+
+
+@overload
+def match_recognize(
+    sql: str, data: Frame, /, *, stream: Literal[False] = False, **options: Unpack[QueryOptions]
+) -> Frame: ...
+@overload
+def match_recognize(
+    sql: str,
+    data: Any = None,
+    /,
+    *,
+    stream: Streamed,
+    memory_limit_mb: float | None = None,
+    timeout_seconds: float | None = None,
+    threads: int | None = None,
+    progress: bool | Callable[[Progress], object] | None = None,
+    isolation: Literal["process"] | None = None,
+    time_zone: str | None = None,
+    cancel: CancelToken | None = None,
+    parameters: Parameters = None,
+    prefer: Literal["first", "longest"] = "first",
+    **tables: Any,
+) -> pa.RecordBatchReader: ...
+@overload
+def match_recognize(
+    sql: str,
+    data: Any = None,
+    /,
+    *,
+    stream: bool | Literal["in order"] = False,
+    memory_limit_mb: float | None = None,
+    timeout_seconds: float | None = None,
+    threads: int | None = None,
+    progress: bool | Callable[[Progress], object] | None = None,
+    isolation: Literal["process"] | None = None,
+    time_zone: str | None = None,
+    cancel: CancelToken | None = None,
+    parameters: Parameters = None,
+    prefer: Literal["first", "longest"] = "first",
+    **tables: Any,
+) -> Any: ...
 def match_recognize(
     sql: str,
     data: Any = None,
@@ -50,7 +124,9 @@ def match_recognize(
     stream: bool | Literal["in order"] = False,
     isolation: Literal["process"] | None = None,
     time_zone: str | None = None,
+    prefer: Literal["first", "longest"] = "first",
     cancel: CancelToken | None = None,
+    parameters: Parameters = None,
     **tables: Any,
 ) -> Any:
     """Answer a query with MATCH_RECOGNIZE (ISO/IEC 9075-2, 7.6).
@@ -84,7 +160,15 @@ def match_recognize(
             the columns that an expression reads, as pandas and Polars do it, and UTC where they have none; that of the
             machine never matters. Columns of a table keep their own zone in the answer; timestamps that are computed
             have the one that they were computed in.
+        prefer: which of the possible matches at a row is taken: `"first"`, the most preferred one, as the standard has
+            it, or `"longest"`, the one with the most rows, and of several as long the most preferred one.
         cancel: a token by which another thread ends the query: the caller gets control within 0.1 s.
+        parameters: values for `$name`, by name, or for `?` and `$1`, in order. They may stand wherever an expression
+            may, in the clause and around it, and as bounds of quantifiers (`A{$n}`, `A{?,5}`) and offsets of
+            navigation, where they are whole numbers from 0 on. A value is None, a bool, an int of 128 bits, a float,
+            str, bytes, Decimal, date, time, datetime (with a zone or without), timedelta or UUID, or a list or a dict
+            of such, and has the type that DuckDB gives it; a text is also what it stands beside. Values are never part
+            of a text that is read, and plans are kept without them, but for bounds and offsets.
         tables: tables by the names that the query has for them.
 
     Returns:
@@ -100,9 +184,10 @@ def match_recognize(
 
     Raises:
         QuerySyntaxError, PatternSyntaxError: the text is wrong; the message shows where.
-        QueryError: a name is unknown, or an expression cannot be computed, or needs a time zone where its columns have
-            different ones and `time_zone` is not given, or an interval of the answer has months; in a stream also that
-            a file, a dataset, a relation or a lazy frame cannot be read, with the library's error as the cause.
+        QueryError: a name is unknown, a parameter has no value, or a value no parameter; or an expression cannot be
+            computed, or needs a time zone where its columns have different ones and `time_zone` is not given, or an
+            interval of the answer has months; in a stream also that a file, a dataset, a relation or a lazy frame
+            cannot be read, with the library's error as the cause.
         UnknownVariableError: a variable is named that the pattern does not have.
         UnsupportedQueryError: the query is right, and cannot be answered here.
         QueryLimitError: it took too long, too much memory, or more than the disk for temporary files has; the caller
@@ -122,35 +207,70 @@ def match_recognize(
 
     The query sees the tables that it is given and nothing else: no file, no network, no variable of the caller. Takes
     time linear in the rows where they are in order already, O(n log n) otherwise, and what DuckDB takes for the rest.
+
+    Examples:
+        >>> import pyarrow as pa
+        >>> from rowpattern import match_recognize
+        >>> logins = pa.table({"at": [1, 2, 3, 4], "event": ["failure", "failure", "failure", "success"]})
+        >>> match_recognize('''
+        ...     SELECT * FROM logins MATCH_RECOGNIZE (
+        ...         ORDER BY at
+        ...         MEASURES count(FAILED.*) AS failures, SUCCEEDED.at AS at
+        ...         PATTERN (FAILED{3,} SUCCEEDED)
+        ...         DEFINE FAILED AS event = 'failure', SUCCEEDED AS event = 'success')''', logins).to_pylist()
+        [{'failures': 3, 'at': 4}]
     """
+    limits = (memory_limit_mb, timeout_seconds, threads, progress, time_zone, cancel, parameters, prefer)
+    return answer(sql, data, tables, limits, stream, isolation)
+
+
+def answer(  # noqa: PLR0917 - the arguments of `match_recognize`
+    question: Question,
+    data: Any,
+    tables: dict[str, Any],
+    limits: Limits,
+    stream: bool | Literal["in order"],
+    isolation: str | None,
+    given: Mapping[str, GivenCondition] | None = None,
+) -> Any:
+    """Answer a question, as `match_recognize` does, within what `execution_context` takes as `limits`."""
     query_module()
     # Imports do not count in the query's time.
     stream_query = module("execute.stream").stream_query if stream else None
-    context = execution_context(memory_limit_mb, timeout_seconds, threads, progress, time_zone, cancel)
+    context = execution_context(*limits)
     if stream_query is None:
-        return answered(sql, data, tables, context, isolation)
+        return answered(question, data, tables, context, isolation, given)
+    _take_given(context, given, isolation)
     isolated = _isolated(isolation)
     if stream is not True and stream != "in order":
         raise ConfigurationError(f'stream is {stream!r}; allowed are True, False and "in order"')
     if isolated:
         raise ConfigurationError('isolation="process" answers whole tables; leave out stream, or isolation')
     with context.admitted():
-        return stream_query(sql, data, tables, context, in_order=stream == "in order")
+        return stream_query(question, data, tables, context, in_order=stream == "in order")
 
 
-def answered(sql: str, data: Any, tables: dict[str, Any], context: ExecutionContext, isolation: str | None) -> Any:
-    """Answer a query over whole tables, when its turn has come."""
+def answered(  # noqa: PLR0917 - as `answer`
+    question: Question,
+    data: Any,
+    tables: dict[str, Any],
+    context: ExecutionContext,
+    isolation: str | None,
+    given: Mapping[str, GivenCondition] | None = None,
+) -> Any:
+    """Answer a question over whole tables, when its turn has come."""
+    _take_given(context, given, isolation)
     answer = module("isolation").answer_isolated if _isolated(isolation) else query_module().answer_query
     failed: BaseException | None = None
     try:
         with context.admitted():
-            return answer(sql, data, tables, context)
+            return answer(question, data, tables, context)
     except BaseException as error:
         failed = error
         raise
     finally:
         context.run.end()
-        report_end(sql, context, failed)
+        report_end(question, context, failed)
         # The error's traceback has this frame.
         del failed
 
@@ -166,7 +286,9 @@ def explain(
     threads: int | None = None,
     isolation: Literal["process"] | None = None,
     time_zone: str | None = None,
+    prefer: Literal["first", "longest"] = "first",
     cancel: CancelToken | None = None,
+    parameters: Parameters = None,
     **tables: Any,
 ) -> Explanation:
     """Say how a query is answered: where each condition is computed, the automaton, which columns cross, what it costs.
@@ -180,14 +302,29 @@ def explain(
         threads: as for `match_recognize`.
         isolation: as for `match_recognize`.
         time_zone: as for `match_recognize`.
+        prefer: as for `match_recognize`.
         cancel: as for `match_recognize`.
+        parameters: as for `match_recognize`.
         tables: as for `match_recognize`.
 
     Raises:
-        What `match_recognize` raises. A clause over a subquery is explained after that subquery was run.
+        RowPatternError: what `match_recognize` raises. A clause over a subquery is explained when that subquery was
+            run.
+
+    Examples:
+        >>> import pyarrow as pa
+        >>> import rowpattern
+        >>> explained = rowpattern.explain(
+        ...     "SELECT * FROM t MATCH_RECOGNIZE (ORDER BY x MEASURES x AS x PATTERN (A+) DEFINE A AS x > PREV(x))",
+        ...     pa.table({"x": [1, 2, 3]}),
+        ... )
+        >>> print(explained.text.splitlines()[5].strip())
+        A AS x > PREV(x): by the engine, over whole columns
+        >>> explained.svg()[:4]
+        '<svg'
     """
     explain_query = module("execute.explanation").explained
-    context = execution_context(memory_limit_mb, timeout_seconds, threads, None, time_zone, cancel)
+    context = execution_context(memory_limit_mb, timeout_seconds, threads, None, time_zone, cancel, parameters, prefer)
     if _isolated(isolation):
         explain_query = module("isolation").explain_isolated
     try:
@@ -199,21 +336,34 @@ def explain(
 
 
 def find_by_conditions(  # noqa: PLR0917 - one caller, the core
-    pattern: Any,
+    asked: tuple[Literal["find_iter", "match", "spans", "count"], int | None, Literal["first", "longest"]],
+    pattern: Pattern,
     rows: Any,
     conditions: Any,
     partitions: Any,
     skip: Any,
-    timeout_seconds: float | None,
-    memory_limit_mb: float | None,
-    cancel: CancelToken | None,
-) -> MatchIterator:
-    """Find matches by conditions over named columns; `Pattern.find_iter` calls it."""
-    find_iter = module("execute.named_conditions").find_iter
-    context = execution_context(memory_limit_mb, timeout_seconds, None, None, None, cancel)
+    limits: tuple[float | None, float | None, CancelToken | None],
+) -> Any:
+    """Find matches by conditions over named columns; methods of `Pattern` call it.
+
+    Returns:
+        what the method gives; in place of spans matches, where conditions depend on the match.
+    """
+    find = module("execute.named_conditions").find
+    method, threads, prefer = asked
+    timeout_seconds, memory_limit_mb, cancel = limits
+    context = execution_context(memory_limit_mb, timeout_seconds, threads, None, None, cancel, prefer=prefer)
     with context.admitted():
-        found: MatchIterator = find_iter(pattern, rows, conditions, partitions, skip, context)
-        return found
+        return find(method, pattern, rows, conditions, partitions, skip, context)
+
+
+def _take_given(context: ExecutionContext, given: Mapping[str, GivenCondition] | None, isolation: str | None) -> None:
+    """Have a query compute conditions that are no texts."""
+    if given:
+        if isolation is not None:
+            message = f"define[{next(iter(given))!r}] is no text, and is computed in this process; write a text"
+            raise ConfigurationError(f"{message}, or leave out isolation")
+        context.given = {name: each.compute for name, each in given.items()}
 
 
 def _isolated(isolation: str | None) -> bool:
@@ -233,6 +383,8 @@ def execution_context(  # noqa: PLR0917 - the arguments of `match_recognize`
     progress: bool | Callable[[Progress], object] | None,
     time_zone: str | None,
     cancel: CancelToken | None,
+    parameters: Parameters = None,
+    prefer: Literal["first", "longest"] = "first",
 ) -> ExecutionContext:
     """Make the context of a query by the arguments of `match_recognize` and the settings."""
     from rowpattern.sql.runtime.context import ExecutionContext
@@ -241,10 +393,12 @@ def execution_context(  # noqa: PLR0917 - the arguments of `match_recognize`
     performance = get_config().performance
     memory = performance.max_memory_mb if memory_limit_mb is None else memory_limit_mb
     seconds = performance.execution_timeout_seconds if timeout_seconds is None else timeout_seconds
-    limits = (_limit("memory_limit_mb", memory), _limit("timeout_seconds", seconds))
+    limits = (min(_limit("memory_limit_mb", memory), _MOST_MEMORY_MB), _limit("timeout_seconds", seconds))
     most = min(available_cores(), performance.max_workers) if threads is None else read_threads("threads", threads)
     if time_zone is not None and (not isinstance(time_zone, str) or not time_zone):
         raise ConfigurationError(f"time_zone is {_shown(time_zone)}; allowed is the name of one, as 'Europe/Berlin'")
+    if prefer not in {"first", "longest"}:
+        raise ConfigurationError(f'prefer is {_shown(prefer)}; allowed are "first" and "longest"')
     if cancel is not None and not isinstance(cancel, CancelToken):
         raise TypeError(f"cancel is {_shown(cancel)}; allowed are a rowpattern.CancelToken and None")
     return ExecutionContext(
@@ -254,6 +408,9 @@ def execution_context(  # noqa: PLR0917 - the arguments of `match_recognize`
         time_zone=time_zone,
         run=QueryRun(cancel),
         cancellable=cancel is not None,
+        prefer=prefer,
+        # Not before it is needed: it imports what queries need.
+        parameters=None if parameters is None else module("expression.parameters").ParameterValues(parameters),
     )
 
 

@@ -100,6 +100,9 @@ class Record:
     def __init__(self, *values: object, **named: object) -> None:
         """Take the fields, in order or by name."""
         held = self.__dict__
+        if not named and len(values) == len(self._fields) == len(self._positional):
+            held.update(zip(self._positional, values))
+            return
         held.update(self._defaults)
         held.update(zip(self._positional, values))
         held.update(named)

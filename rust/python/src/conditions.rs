@@ -3,7 +3,9 @@
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use rowpattern_core::backtrack::{Asked, Backtracking, MatchConditions, StartConditions, search_in_rounds};
+use rowpattern_core::backtrack::{
+    Asked as AskedValues, Backtracking, MatchConditions, StartConditions, search_in_rounds,
+};
 use rowpattern_core::budget::Budget;
 use rowpattern_core::expression::{self, Aggregate, Condition, Function, Scope, Type, Value, ValueColumn};
 use rowpattern_core::rows::VariableSet;
@@ -13,7 +15,7 @@ use super::arguments::variable;
 use super::cancel_argument::{Cancel, account};
 use super::computing::{ComputedExpressions, Computing};
 use super::errors::{SkipError, rows_error};
-use super::input::Input;
+use super::input::{Asked, Input};
 use super::iterator::MatchIterator;
 use super::limits::CallLimits;
 use super::matches::Matches;
@@ -32,7 +34,8 @@ use super::{ffi, nodes};
 ///         TIMESTAMP_NS, TIMESTAMP WITH TIME ZONE, INTERVAL, VARCHAR; RANK is the place of an ordered category (whole numbers).
 ///     sets: sets of primary variables, each a list of names, that navigation and aggregates name.
 ///     aggregates: (function, column or None, set or None, type of its value), with `"count"`, `"sum"`, `"avg"`, `"min"`, `"max"`,
-///         `"bool_and"` or `"bool_or"`, and DuckDB's type for it. Rows are counted without a column.
+///         `"bool_and"`, `"bool_or"`, `"any_value"` or `"last_not_null"`, and DuckDB's type for it. Rows are counted without a
+///         column.
 ///     conditions: for each variable whose condition depends on the match, the condition as nested tuples, whose types are those
 ///         of DuckDB's binder, with all casts written out:
 ///         `("literal", type, value)` (decimals as whole numbers of units, dates as days, times and timestamps as whole numbers of
@@ -152,6 +155,8 @@ impl Conditions {
     ///         NULL where there is no such row), lists of them, or values. It gives `(values, known)`: an Arrow array of the
     ///         expression's values, and one of booleans, or None where all are known. The first `wanted` must be known; the
     ///         others are what the search will perhaps need. With such parts there is one thread.
+    ///     prefer: as for `Pattern.match`. For the longest match all ways from a row are tried, each branch once.
+    ///     latest_ends: as for `Pattern.match`.
     ///
     /// Raises:
     ///     What `Pattern.match` raises, and what `compute` raises.
@@ -166,7 +171,7 @@ impl Conditions {
         name = "match",
         signature = (
             rows, *, partitions = None, skip = None, threads = 1, timeout_seconds = None, memory_limit_mb = None,
-            cancel = None, compute = None
+            cancel = None, compute = None, prefer = "first", latest_ends = None
         )
     )]
     #[expect(clippy::too_many_arguments, reason = "Python's keyword arguments")]
@@ -181,9 +186,12 @@ impl Conditions {
         #[pyo3(from_py_with = optional_number)] memory_limit_mb: Option<f64>,
         #[pyo3(from_py_with = account)] cancel: Cancel,
         compute: Option<&Bound<'_, PyAny>>,
+        prefer: &str,
+        latest_ends: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Matches> {
         let limits = CallLimits::read((timeout_seconds, memory_limit_mb, cancel))?;
-        let mut input = self.input(rows, partitions, skip, threads, limits)?;
+        let mut input =
+            self.input(rows, partitions, skip, threads, limits)?.choosing(self.pattern.get(), prefer, latest_ends)?;
         let (found, failed) = self.search(py, &mut input, compute)?;
         failed.map_or_else(|| Ok(Matches::new(found, &self.pattern.get().compiled)), Err)
     }
@@ -249,23 +257,33 @@ impl Conditions {
     ) -> PyResult<(MatchesSink, Option<PyErr>)> {
         let pattern = self.pattern.bind(py);
         let (names, partitions) = (&pattern.get().compiled.variables, input.partitions.len());
-        let strategy = |skip| StartConditions::new(Backtracking::new(&self.inner, names, skip), &self.starts);
+        let (inner, starts) = (&self.inner, self.starts.as_slice());
         if self.computed.is_empty() {
-            return Ok(input.search(pattern, |search, skip, tick| {
+            return Ok(input.search(pattern, |search, asked, tick| {
                 let sink = |rows, budget: &Budget| MatchesSink::new(rows, partitions, budget);
-                search.run_with(|| strategy(skip), sink, tick)
+                search.run_with(|| strategy(inner, names, starts, asked), sink, tick)
             }));
         }
         let Some(compute) = compute else {
             return Err(PyValueError::new_err("conditions have parts that are computed elsewhere; give compute=..."));
         };
         let mut computing = Computing::new(compute, &self.computed);
-        let (found, failed) = input.search(pattern, |search, skip, tick| {
-            let compute = &mut |asked: &Asked, values: &mut Vec<_>| computing.compute(asked, values);
-            search_in_rounds(search, strategy(skip), MatchesSink::default(), compute, tick)
+        let (found, failed) = input.search(pattern, |search, asked, tick| {
+            let compute = &mut |asked: &AskedValues, values: &mut Vec<_>| computing.compute(asked, values);
+            search_in_rounds(search, strategy(inner, names, starts, asked), MatchesSink::default(), compute, tick)
         });
         Ok((found, computing.raised.or(failed)))
     }
+}
+
+/// What finds the match at a row.
+fn strategy<'a>(
+    inner: &'a MatchConditions,
+    names: &'a [String],
+    starts: &'a [Option<Vec<bool>>],
+    asked: Asked<'a>,
+) -> StartConditions<'a, Backtracking<'a>> {
+    StartConditions::new(Backtracking::new(inner, names, asked.skip).choosing(asked.choice), starts)
 }
 
 /// Reads a column, and keeps it.

@@ -18,6 +18,10 @@ pub struct Hooks {
     pub general_key: Py<PyAny>,
     /// Finds matches by conditions that are written as in DEFINE.
     pub find_by_conditions: Py<PyAny>,
+    /// Writes an object for notebooks, as "html" or "svg".
+    pub display: Py<PyAny>,
+    /// Iterates over the spans of matches.
+    pub iterate_spans: Py<PyAny>,
 }
 
 static HOOKS: PyOnceLock<Hooks> = PyOnceLock::new();
@@ -25,7 +29,8 @@ static HOOKS: PyOnceLock<Hooks> = PyOnceLock::new();
 /// Takes the functions over; the first call counts.
 #[catch_panics]
 #[pyfunction]
-#[pyo3(name = "_connect", signature = (make_process_cache, weigh, log_failure, general_key, find_by_conditions))]
+#[pyo3(name = "_connect", signature = (make_process_cache, weigh, log_failure, general_key, find_by_conditions, display,
+    iterate_spans))]
 pub fn connect(
     py: Python<'_>,
     make_process_cache: Py<PyAny>,
@@ -33,8 +38,11 @@ pub fn connect(
     log_failure: Py<PyAny>,
     general_key: Py<PyAny>,
     find_by_conditions: Py<PyAny>,
+    display: Py<PyAny>,
+    iterate_spans: Py<PyAny>,
 ) {
-    let hooks = Hooks { make_process_cache, weigh, log_failure, general_key, find_by_conditions };
+    let hooks =
+        Hooks { make_process_cache, weigh, log_failure, general_key, find_by_conditions, display, iterate_spans };
     HOOKS.get_or_init(py, || hooks);
 }
 

@@ -5,8 +5,9 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 use rowpattern_core::budget::{Stopped, Tick};
 use rowpattern_core::matcher::{Compiled, Ended, Search, SearchError};
-use rowpattern_core::rows::{Partitions, Skip, Symbols};
+use rowpattern_core::rows::{Choice, Partitions, Skip, Symbols};
 
+use super::choice::GivenChoice;
 use super::errors::{QueryError, SkipError, problem, unknown_variable};
 use super::limits::CallLimits;
 use super::numbers::shown;
@@ -15,6 +16,13 @@ use super::reweighing::reweigh;
 use super::signals::Signals;
 use super::{arguments, rows};
 
+/// Which matches a search finds.
+#[derive(Clone, Copy)]
+pub struct Asked<'a> {
+    pub skip: Skip,
+    pub choice: Choice<'a>,
+}
+
 /// The arguments, read.
 pub struct Input {
     pub symbols: Symbols,
@@ -22,6 +30,8 @@ pub struct Input {
     pub skip: Skip,
     skip_variable: Option<String>,
     pub threads: usize,
+    /// The standard's unless the caller asks for another one.
+    pub choice: GivenChoice,
     pub limits: CallLimits,
 }
 
@@ -43,20 +53,33 @@ impl Input {
         // The numbers that were read are free again.
         limits.budget.release(limits.budget.charged_bytes().saturating_sub(symbols.memory_bytes()));
         limits.charge(partitions.memory_bytes())?;
-        Ok(Self { symbols, partitions, skip, skip_variable, threads, limits })
+        Ok(Self { symbols, partitions, skip, skip_variable, threads, choice: GivenChoice::default(), limits })
+    }
+
+    /// The same, with another rule by which matches of a pattern are chosen.
+    pub fn choosing(
+        mut self,
+        pattern: &Pattern,
+        prefer: &str,
+        latest_ends: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Self> {
+        self.choice = GivenChoice::read(prefer, latest_ends, self.symbols.len(), &self.limits)?;
+        self.choice.compiled(pattern)?;
+        Ok(self)
     }
 
     /// Searches with the interpreter's lock released. Gives what was found before an error too.
     pub fn search<R: Send>(
         &mut self,
         pattern: &Bound<'_, Pattern>,
-        search: impl FnOnce(Search<'_>, Skip, &mut Tick<'_>) -> Ended<R> + Send,
+        search: impl FnOnce(Search<'_>, Asked<'_>, &mut Tick<'_>) -> Ended<R> + Send,
     ) -> (R, Option<PyErr>) {
-        let compiled = &pattern.get().compiled;
+        // That it can be compiled was seen when the rule was read.
+        let compiled = self.choice.compiled(pattern.get()).unwrap_or(&pattern.get().compiled);
         let mut signals = self.limits.signals();
         let given = Search::new(compiled, &mut self.symbols, &self.partitions, self.threads, &self.limits.budget);
-        let skip = self.skip;
-        let Ended { found, error, tables } = pattern.py().detach(|| search(given, skip, &mut || signals.tick()));
+        let asked = Asked { skip: self.skip, choice: self.choice.rule() };
+        let Ended { found, error, tables } = pattern.py().detach(|| search(given, asked, &mut || signals.tick()));
         if compiled.give_back_all(tables) {
             reweigh(pattern);
         }
@@ -67,7 +90,7 @@ impl Input {
     pub fn find<R: Send>(
         &mut self,
         pattern: &Bound<'_, Pattern>,
-        search: impl FnOnce(Search<'_>, Skip, &mut Tick<'_>) -> Ended<R> + Send,
+        search: impl FnOnce(Search<'_>, Asked<'_>, &mut Tick<'_>) -> Ended<R> + Send,
     ) -> PyResult<R> {
         let (found, error) = self.search(pattern, search);
         error.map_or(Ok(found), Err)

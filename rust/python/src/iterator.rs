@@ -9,8 +9,11 @@ use rowpattern_core::matcher::{Compiled, Context, ForwardPass, Scan, Tables};
 use rowpattern_core::rows::Span;
 use rowpattern_macros::catch_panics;
 
+use super::ffi::{Column, Data};
+use super::hooks::hooks;
 use super::input::Input;
 use super::pattern::Pattern;
+use super::pickling::{Reduced, reduced};
 use super::reweighing::reweigh;
 use super::sinks::MatchesSink;
 
@@ -18,6 +21,12 @@ use super::sinks::MatchesSink;
 const ROWS_AHEAD: usize = 4096;
 
 /// One match.
+///
+/// Examples:
+///     >>> import rowpattern
+///     >>> match = next(rowpattern.compile("A B+").find_iter(["C", "A", "B", "B"]))
+///     >>> match.number, match.partition, match.start, match.end, match.labels
+///     (1, 0, 1, 4, ('A', 'B', 'B'))
 #[pyclass(frozen, module = "rowpattern")]
 pub struct Match {
     span: Span,
@@ -25,7 +34,27 @@ pub struct Match {
     variables: Box<[u8]>,
     /// Whether each row is excluded; empty where the pattern excludes nothing.
     excluded: Box<[u8]>,
-    compiled: Arc<Compiled>,
+    names: Names,
+}
+
+/// Where the names of variables are: with the pattern, or with the match itself, where it was restored from a pickle.
+enum Names {
+    Compiled(Arc<Compiled>),
+    Own(Arc<[String]>),
+}
+
+impl Match {
+    /// Of columns that fit together.
+    pub fn from_columns(span: Span, variables: &[u8], excluded: &[u8], names: Arc<[String]>) -> Self {
+        Self { span, variables: variables.into(), excluded: excluded.into(), names: Names::Own(names) }
+    }
+
+    fn names(&self) -> &[String] {
+        match &self.names {
+            Names::Compiled(compiled) => &compiled.variables,
+            Names::Own(names) => names,
+        }
+    }
 }
 
 #[catch_panics]
@@ -58,7 +87,7 @@ impl Match {
     /// The primary variable to which each row is mapped; made anew each time.
     #[getter]
     fn labels<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        let names: Vec<_> = self.compiled.variables.iter().map(|name| PyString::new(py, name)).collect();
+        let names: Vec<_> = self.names().iter().map(|name| PyString::new(py, name)).collect();
         PyTuple::new(py, self.variables.iter().map(|&variable| &names[usize::from(variable)]))
     }
 
@@ -77,11 +106,22 @@ impl Match {
         true
     }
 
+    /// The match as a table; notebooks show it.
+    fn _repr_html_<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        hooks(slf.py())?.display.bind(slf.py()).call1((slf, "html"))
+    }
+
+    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<Reduced<'py>> {
+        let classifier = Column::new(Data::Variables(self.variables.to_vec().into(), self.names().into()));
+        let excluded = (!self.excluded.is_empty()).then(|| Column::new(Data::Flags(self.excluded.to_vec().into())));
+        let Span { partition, number, start, .. } = self.span;
+        reduced(py, "restore_match", (partition, number, start, classifier, excluded))
+    }
+
     fn __repr__(&self) -> String {
         let Span { partition, number, start, end } = self.span;
         let first = self.variables.iter().take(8);
-        let mut labels: Vec<&str> =
-            first.map(|&variable| self.compiled.variables[usize::from(variable)].as_str()).collect();
+        let mut labels: Vec<&str> = first.map(|&variable| self.names()[usize::from(variable)].as_str()).collect();
         if self.variables.len() > labels.len() {
             labels.push("...");
         }
@@ -91,6 +131,12 @@ impl Match {
 }
 
 /// Iterates over matches. Finds a few thousand rows of them ahead; an error comes after the matches before it.
+///
+/// Examples:
+///     >>> import rowpattern
+///     >>> matches = rowpattern.compile("A").find_iter(["A", "B", "A"])
+///     >>> [match.start for match in matches]
+///     [0, 2]
 #[pyclass(frozen, module = "rowpattern")]
 pub struct MatchIterator {
     pattern: Py<Pattern>,
@@ -148,7 +194,7 @@ impl Found {
             span: Span { partition, number, start, end },
             variables: Box::from(&self.matches.variables[rows.clone()]),
             excluded: self.matches.excluded.get(rows).map_or_else(Box::default, Box::from),
-            compiled: Arc::clone(compiled),
+            names: Names::Compiled(Arc::clone(compiled)),
         })
     }
 }

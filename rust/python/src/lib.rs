@@ -12,6 +12,7 @@ mod cache_limits;
 mod cancel_argument;
 mod cancel_token;
 mod checking;
+mod choice;
 mod compile;
 mod computed_column;
 mod computing;
@@ -34,6 +35,7 @@ mod order;
 mod panics;
 mod pattern;
 mod pattern_methods;
+mod pickling;
 mod placed_texts;
 mod process_cache;
 mod query_run;
@@ -63,6 +65,8 @@ mod _core {
     #[pymodule_export]
     use super::checking::check_column;
     #[pymodule_export]
+    use super::choice::latest_ends;
+    #[pymodule_export]
     use super::compile::compile;
     #[pymodule_export]
     use super::computed_column::ComputedColumn;
@@ -89,6 +93,8 @@ mod _core {
     use super::panics::for_tests::ask;
     #[pymodule_export]
     use super::pattern::Pattern;
+    #[pymodule_export]
+    use super::pickling::{restore_column, restore_match, restore_matches, restore_spans};
     #[pymodule_export]
     use super::placed_texts::placed_texts;
 

@@ -20,12 +20,22 @@ use super::arguments::variable;
 use super::cancel_argument::{Cancel, account};
 use super::errors::out_of_memory;
 use super::ffi::{self, Column, Data};
+use super::hooks::hooks;
 use super::limits::CallLimits;
 use super::numbers::{optional_number, place, whole};
+use super::pattern::Pattern;
+use super::pickling::{Reduced, reduced};
 use super::sinks::{MatchesSink, SpansSink, trimmed};
 
 /// Where matches begin and end: one row a match, in the order in which they were found.
+///
+/// Examples:
+///     >>> import rowpattern
+///     >>> spans = rowpattern.compile("A B+").spans(["A", "B", "B", "A", "B"])
+///     >>> spans[0], spans[1], len(spans)
+///     ((0, 3), (3, 5), 2)
 #[pyclass(frozen, module = "rowpattern", sequence)]
+#[derive(Clone)]
 pub struct Spans {
     /// As in [`SpansSink`].
     partitions: Vec<(i64, i64)>,
@@ -40,6 +50,17 @@ impl From<SpansSink> for Spans {
 }
 
 impl Spans {
+    /// Of columns that fit together.
+    pub fn from_columns(partitions: Vec<(i64, i64)>, start: ScalarBuffer<i64>, end: ScalarBuffer<i64>) -> Self {
+        Self { partitions, start, end }
+    }
+
+    /// How many rows all matches have, a row in two of them counted twice.
+    pub fn matched_rows(&self) -> Option<usize> {
+        let mut rows = self.start.iter().zip(self.end.iter()).map(|(&start, &end)| end - start);
+        usize::try_from(rows.try_fold(0_i64, i64::checked_add)?).ok()
+    }
+
     fn numbers(&self) -> impl Iterator<Item = i64> {
         self.partitions.iter().flat_map(|&(_, matches)| 1..=matches)
     }
@@ -94,6 +115,10 @@ impl Spans {
         Ok((self.start[at as usize], self.end[at as usize]))
     }
 
+    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<Reduced<'py>> {
+        reduced(py, "restore_spans", (self.partition()?, self.start()?, self.end()?))
+    }
+
     fn __repr__(&self) -> String {
         format!("<rowpattern.Spans of {} matches>", self.start.len())
     }
@@ -110,7 +135,19 @@ impl Spans {
     }
 }
 
-/// Matches as columns: one row a match in `spans`, one row a matched row in `rows`.
+/// Matches as columns: one item a match; in `rows`, one a matched row. Iterating over it gives a `MatchSpan` for each match.
+///
+/// Examples:
+///     >>> import rowpattern
+///     >>> matches = rowpattern.compile("A B+").match(["A", "B", "B", "A", "B"])
+///     >>> matches.start.to_list(), matches.end.to_list()
+///     ([0, 3], [3, 5])
+///     >>> next(iter(matches))
+///     MatchSpan(number=1, partition=0, start=0, end=3)
+///     >>> matches.rows.classifier.to_list()
+///     ['A', 'B', 'B', 'A', 'B']
+///     >>> matches.navigate(["B"]).to_list(), matches.count_rows(["B"]).to_list()
+///     ([2, 4], [2, 1])
 #[pyclass(frozen, module = "rowpattern")]
 pub struct Matches {
     spans: Spans,
@@ -123,6 +160,14 @@ pub struct Matches {
 #[catch_panics]
 #[pymethods]
 impl Matches {
+    /// Matches of a pattern that `Pattern._layered` gave, as those of the pattern from which it was made.
+    fn _of_layers(&self, pattern: &Pattern) -> Self {
+        let names: Arc<[String]> = pattern.compiled.variables.as_slice().into();
+        let own = |variable: &u8| (usize::from(*variable) % names.len().max(1)) as u8;
+        let variables = self.variables.iter().map(own).collect();
+        Self { spans: self.spans.clone(), variables, names, excluded: self.excluded.clone() }
+    }
+
     /// The number of each match in its partition, from 1; int64.
     #[getter]
     fn number(&self) -> PyResult<Column> {
@@ -235,6 +280,21 @@ impl Matches {
         self.spans.start.len()
     }
 
+    fn __iter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        hooks(slf.py())?.iterate_spans.bind(slf.py()).call1((slf,))
+    }
+
+    /// The first matches as a table; notebooks show it.
+    fn _repr_html_<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        hooks(slf.py())?.display.bind(slf.py()).call1((slf, "html"))
+    }
+
+    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<Reduced<'py>> {
+        let classifier = Column::new(Data::Variables(self.variables.clone(), Arc::clone(&self.names)));
+        let excluded = self.excluded.clone().map(|flags| Column::new(Data::Flags(flags)));
+        reduced(py, "restore_matches", (self.spans.clone(), classifier, excluded))
+    }
+
     fn __repr__(&self) -> String {
         format!("<rowpattern.Matches: {} matches of {} rows>", self.spans.start.len(), self.variables.len())
     }
@@ -251,6 +311,21 @@ impl Matches {
 }
 
 impl Matches {
+    /// Where they begin and end.
+    pub fn spans(&self) -> Spans {
+        self.spans.clone()
+    }
+
+    /// Of columns that fit together.
+    pub fn from_columns(
+        spans: Spans,
+        variables: ScalarBuffer<u8>,
+        names: Arc<[String]>,
+        excluded: Option<ScalarBuffer<u8>>,
+    ) -> Self {
+        Self { spans, variables, names, excluded }
+    }
+
     /// Computes a number for each match or row within limits, without the interpreter's lock; -1 where there is none.
     fn numbers_within(
         &self,
@@ -330,6 +405,14 @@ fn integers(count: usize, fill: impl FnOnce(&mut Vec<i64>)) -> PyResult<Column> 
 }
 
 /// The rows of matches, as columns. Numbers are computed when a column is asked for.
+///
+/// Examples:
+///     >>> import rowpattern
+///     >>> rows = rowpattern.compile("A {- B -}").match(["A", "B", "C", "A", "B"]).rows
+///     >>> rows.row.to_list(), rows.number.to_list()
+///     ([0, 1, 3, 4], [1, 1, 2, 2])
+///     >>> rows.excluded.to_list()
+///     [False, True, False, True]
 #[pyclass(frozen, module = "rowpattern")]
 pub struct MatchedRows {
     matches: Py<Matches>,
@@ -383,6 +466,10 @@ impl MatchedRows {
 
     fn __len__(&self) -> usize {
         self.matches.get().variables.len()
+    }
+
+    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<Reduced<'py>> {
+        reduced(py, "restore_rows", (&self.matches,))
     }
 
     fn __repr__(&self) -> String {

@@ -1,9 +1,12 @@
 //! What can be done with a `Pattern` in Python.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
+use rowpattern_core::automaton::ACCEPT;
 use rowpattern_core::budget::Budget;
 use rowpattern_macros::catch_panics;
 
@@ -14,8 +17,43 @@ use super::iterator::MatchIterator;
 use super::limits::CallLimits;
 use super::matches::{Matches, Spans};
 use super::numbers::{optional_number, whole};
-use super::pattern::Pattern;
+use super::pattern::{Options, Pattern};
 use super::sinks::{MatchesSink, SpansSink};
+
+/// The limits of a call as the caller gives them: seconds, MB, and what cancels it.
+type GivenLimits<'a, 'py> = (Option<f64>, Option<f64>, Option<&'a Bound<'py, PyAny>>);
+
+/// What is asked of a pattern by conditions that are written as in DEFINE, beside the arguments that all methods have.
+struct Asked<'a> {
+    method: &'a str,
+    threads: Option<usize>,
+    prefer: &'a str,
+}
+
+impl Asked<'_> {
+    /// Has the package answer.
+    fn by_conditions<'py>(
+        &self,
+        pattern: &Bound<'py, Pattern>,
+        rows: &Bound<'py, PyAny>,
+        conditions: &Bound<'py, PyAny>,
+        partitions: Option<&Bound<'py, PyAny>>,
+        skip: Option<&Bound<'py, PyAny>>,
+        limits: GivenLimits<'_, 'py>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let find = hooks(pattern.py())?.find_by_conditions.bind(pattern.py());
+        let asked = (self.method, self.threads, self.prefer);
+        find.call1((asked, pattern, rows, conditions, partitions, skip, limits))
+    }
+}
+
+/// The spans of an answer; a search by conditions that depend on the match finds whole matches.
+fn spans_of(found: &Bound<'_, PyAny>) -> PyResult<Py<Spans>> {
+    if let Ok(spans) = found.cast::<Spans>() {
+        return Ok(spans.clone().unbind());
+    }
+    Py::new(found.py(), found.cast::<Matches>()?.get().spans())
+}
 
 #[catch_panics]
 #[pymethods]
@@ -58,6 +96,24 @@ impl Pattern {
         Ok(define)
     }
 
+    /// For each primary variable the least number of rows of a match before one that is mapped to it; None where no
+    /// row can be.
+    fn _rows_before(&self) -> Vec<Option<usize>> {
+        self.compiled.automaton.rows_before()
+    }
+
+    /// The same pattern with variables of their own for each of a match's first rows, and for all further ones: `A`
+    /// becomes a union variable of `"A\x010"`, `"A\x011"`, ... None where these would be too many.
+    fn _layered(&self, py: Python<'_>, layers: usize) -> PyResult<Option<Self>> {
+        let Some(compiled) = self.compiled.layered(layers) else { return Ok(None) };
+        let each = |name: &String| (0..layers).map(|layer| format!("{name}\u{1}{layer}")).collect::<Vec<_>>();
+        let primary = self.compiled.variables.iter().map(|name| (name.clone(), each(name)));
+        let unions = self.options.subset.iter();
+        let unions = unions.map(|(name, members)| (name.clone(), members.iter().flat_map(each).collect()));
+        let options = Options { subset: primary.chain(unions).collect(), ..Options::default() };
+        Self::new(py, &self.text, options, Arc::new(compiled)).map(Some)
+    }
+
     /// Bytes that this pattern holds now: matching fills tables, up to a limit.
     #[getter]
     fn memory_bytes(&self) -> usize {
@@ -78,6 +134,32 @@ impl Pattern {
         let plural = if positions == 1 { "" } else { "s" };
         let _ = write!(text, "automaton: {positions} position{plural}, {} bytes", self.total_bytes());
         text
+    }
+
+    /// The automaton, for drawings: for each position its variable and whether it is excluded; what a match can begin with
+    /// at a partition's first row, and elsewhere; what may follow each position, most preferred first; whether a match may
+    /// end behind each where the partition ends. The end of a match is -1. None where there are more positions.
+    #[expect(clippy::type_complexity, reason = "a tuple of Python's")]
+    fn _automaton(
+        &self,
+        most_positions: usize,
+    ) -> Option<(Vec<(&str, bool)>, Vec<i64>, Vec<i64>, Vec<Vec<i64>>, Vec<bool>)> {
+        let automaton = &self.compiled.automaton;
+        if automaton.positions.len() > most_positions {
+            return None;
+        }
+        let names = &self.compiled.variables;
+        let positions = automaton.positions.iter();
+        let positions = positions.map(|at| (names[usize::from(at.variable)].as_str(), at.excluded)).collect();
+        let numbers = |list: &[u32]| list.iter().map(|&at| if at == ACCEPT { -1 } else { i64::from(at) }).collect();
+        let followers = (0..automaton.positions.len() as u32).map(|at| numbers(automaton.followers(at))).collect();
+        let [first, elsewhere] = &automaton.start;
+        Some((positions, numbers(first), numbers(elsewhere), followers, automaton.accepts_at_end.clone()))
+    }
+
+    /// The automaton as a drawing; notebooks show it.
+    fn _repr_svg_<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        hooks(slf.py())?.display.bind(slf.py()).call1((slf, "svg"))
     }
 
     /// Iterates over the matches, found a few thousand rows ahead of what is asked for.
@@ -128,9 +210,9 @@ impl Pattern {
         cancel: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Py<MatchIterator>> {
         if let Some(conditions) = conditions {
-            let find = hooks(slf.py())?.find_by_conditions.bind(slf.py());
-            let given = (slf, rows, conditions, partitions, skip, timeout_seconds, memory_limit_mb, cancel);
-            let found = find.call1(given)?;
+            let limits = (timeout_seconds, memory_limit_mb, cancel);
+            let asked = Asked { method: "find_iter", threads: None, prefer: "first" };
+            let found = asked.by_conditions(slf, rows, conditions, partitions, skip, limits)?;
             return Ok(found.cast_into::<MatchIterator>()?.unbind());
         }
         let limits = CallLimits::read((timeout_seconds, memory_limit_mb, given(cancel)?))?;
@@ -139,21 +221,28 @@ impl Pattern {
         Py::new(slf.py(), MatchIterator::new(slf.clone().unbind(), input))
     }
 
-    /// Finds all matches, as columns. Arguments, errors and cost are those of `find_iter` without conditions; limits
-    /// count the whole call and what it returns. And:
+    /// Finds all matches, as columns. Arguments, errors and cost are those of `find_iter`; limits
+    /// count the whole call and what it returns.
     ///
     /// Args:
     ///     threads: the most threads that work on it, where there are some 100,000 rows for each, and no more than four for
     ///         each core (16 where there are few cores). Answers do not depend on it. Partitions are matched apart; one large partition is cut where a few hundred rows around a place say how
     ///         matches lie there, if the search goes on past the last row of each match.
+    ///     prefer: "first" takes the most preferred of all possible matches at a row, as the standard has it, "longest" the
+    ///         longest, and of several as long the most preferred.
+    ///     latest_ends: for each row, the row behind the last that a match may have which begins there; of the possible matches at
+    ///         a row only those that end by then count. None is no limit.
+    ///
+    /// With `prefer="longest"` or `latest_ends`, time is linear in rows times followers of the automaton, in one thread for each partition; with both,
+    /// a row at which a match begins takes as long as the rows that it could have.
     #[pyo3(
         name = "match",
         signature = (
-            rows, *, partitions = None, skip = None, threads = 1, timeout_seconds = None, memory_limit_mb = None,
-            cancel = None
+            rows, *, partitions = None, skip = None, conditions = None, threads = 1, prefer = "first",
+            latest_ends = None, timeout_seconds = None, memory_limit_mb = None, cancel = None
         ),
-        text_signature = "($self, rows, *, partitions=None, skip='past last row', threads=1, timeout_seconds=None, \
-                          memory_limit_mb=None, cancel=None)"
+        text_signature = "($self, rows, *, partitions=None, skip='past last row', conditions=None, threads=1, \
+                          prefer='first', latest_ends=None, timeout_seconds=None, memory_limit_mb=None, cancel=None)"
     )]
     #[expect(clippy::too_many_arguments, reason = "Python's keyword arguments")]
     fn find_all(
@@ -161,28 +250,43 @@ impl Pattern {
         rows: &Bound<'_, PyAny>,
         partitions: Option<&Bound<'_, PyAny>>,
         skip: Option<&Bound<'_, PyAny>>,
+        conditions: Option<&Bound<'_, PyAny>>,
         #[pyo3(from_py_with = whole)] threads: usize,
+        prefer: &str,
+        latest_ends: Option<&Bound<'_, PyAny>>,
         #[pyo3(from_py_with = optional_number)] timeout_seconds: Option<f64>,
         #[pyo3(from_py_with = optional_number)] memory_limit_mb: Option<f64>,
-        #[pyo3(from_py_with = account)] cancel: Cancel,
-    ) -> PyResult<Matches> {
-        let limits = CallLimits::read((timeout_seconds, memory_limit_mb, cancel))?;
-        let mut input = Input::read(slf.get(), rows, partitions, skip, threads, limits)?;
+        cancel: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Py<Matches>> {
+        if let Some(conditions) = conditions {
+            if latest_ends.is_some() {
+                return Err(PyValueError::new_err(
+                    "latest_ends is for rows without conditions; leave out one of the two",
+                ));
+            }
+            let limits = (timeout_seconds, memory_limit_mb, cancel);
+            let asked = Asked { method: "match", threads: Some(threads), prefer };
+            let found = asked.by_conditions(slf, rows, conditions, partitions, skip, limits)?;
+            return Ok(found.cast_into::<Matches>()?.unbind());
+        }
+        let limits = CallLimits::read((timeout_seconds, memory_limit_mb, given(cancel)?))?;
+        let input = Input::read(slf.get(), rows, partitions, skip, threads, limits)?;
+        let mut input = input.choosing(slf.get(), prefer, latest_ends)?;
         let partitions = input.partitions.len();
         let sink = |rows, budget: &Budget| MatchesSink::new(rows, partitions, budget);
-        let found = input.find(slf, |search, skip, tick| search.run(skip, sink, tick))?;
-        Ok(Matches::new(found, &slf.get().compiled))
+        let found = input.find(slf, |search, asked, tick| search.run_chosen(asked.skip, asked.choice, sink, tick))?;
+        Py::new(slf.py(), Matches::new(found, &slf.get().compiled))
     }
 
     /// Finds where all matches begin and end, as columns. Arguments and errors are those of `match`; time is linear
     /// in the rows however matches overlap.
     #[pyo3(
         signature = (
-            rows, *, partitions = None, skip = None, threads = 1, timeout_seconds = None, memory_limit_mb = None,
-            cancel = None
+            rows, *, partitions = None, skip = None, conditions = None, threads = 1, timeout_seconds = None,
+            memory_limit_mb = None, cancel = None
         ),
-        text_signature = "($self, rows, *, partitions=None, skip='past last row', threads=1, timeout_seconds=None, \
-                          memory_limit_mb=None, cancel=None)"
+        text_signature = "($self, rows, *, partitions=None, skip='past last row', conditions=None, threads=1, \
+                          timeout_seconds=None, memory_limit_mb=None, cancel=None)"
     )]
     #[expect(clippy::too_many_arguments, reason = "Python's keyword arguments")]
     fn spans(
@@ -190,27 +294,34 @@ impl Pattern {
         rows: &Bound<'_, PyAny>,
         partitions: Option<&Bound<'_, PyAny>>,
         skip: Option<&Bound<'_, PyAny>>,
+        conditions: Option<&Bound<'_, PyAny>>,
         #[pyo3(from_py_with = whole)] threads: usize,
         #[pyo3(from_py_with = optional_number)] timeout_seconds: Option<f64>,
         #[pyo3(from_py_with = optional_number)] memory_limit_mb: Option<f64>,
-        #[pyo3(from_py_with = account)] cancel: Cancel,
-    ) -> PyResult<Spans> {
-        let limits = CallLimits::read((timeout_seconds, memory_limit_mb, cancel))?;
+        cancel: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Py<Spans>> {
+        if let Some(conditions) = conditions {
+            let limits = (timeout_seconds, memory_limit_mb, cancel);
+            let asked = Asked { method: "spans", threads: Some(threads), prefer: "first" };
+            let found = asked.by_conditions(slf, rows, conditions, partitions, skip, limits)?;
+            return spans_of(&found);
+        }
+        let limits = CallLimits::read((timeout_seconds, memory_limit_mb, given(cancel)?))?;
         let mut input = Input::read(slf.get(), rows, partitions, skip, threads, limits)?;
         let partitions = input.partitions.len();
         let sink = |rows, budget: &Budget| SpansSink::new(rows, partitions, budget);
-        let found = input.find(slf, |search, skip, tick| search.run(skip, sink, tick))?;
-        Ok(found.into())
+        let found = input.find(slf, |search, asked, tick| search.run(asked.skip, sink, tick))?;
+        Py::new(slf.py(), Spans::from(found))
     }
 
     /// Counts the matches. As `spans`, without keeping them.
     #[pyo3(
         signature = (
-            rows, *, partitions = None, skip = None, threads = 1, timeout_seconds = None, memory_limit_mb = None,
-            cancel = None
+            rows, *, partitions = None, skip = None, conditions = None, threads = 1, timeout_seconds = None,
+            memory_limit_mb = None, cancel = None
         ),
-        text_signature = "($self, rows, *, partitions=None, skip='past last row', threads=1, timeout_seconds=None, \
-                          memory_limit_mb=None, cancel=None)"
+        text_signature = "($self, rows, *, partitions=None, skip='past last row', conditions=None, threads=1, \
+                          timeout_seconds=None, memory_limit_mb=None, cancel=None)"
     )]
     #[expect(clippy::too_many_arguments, reason = "Python's keyword arguments")]
     fn count(
@@ -218,14 +329,21 @@ impl Pattern {
         rows: &Bound<'_, PyAny>,
         partitions: Option<&Bound<'_, PyAny>>,
         skip: Option<&Bound<'_, PyAny>>,
+        conditions: Option<&Bound<'_, PyAny>>,
         #[pyo3(from_py_with = whole)] threads: usize,
         #[pyo3(from_py_with = optional_number)] timeout_seconds: Option<f64>,
         #[pyo3(from_py_with = optional_number)] memory_limit_mb: Option<f64>,
-        #[pyo3(from_py_with = account)] cancel: Cancel,
+        cancel: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<usize> {
-        let limits = CallLimits::read((timeout_seconds, memory_limit_mb, cancel))?;
+        if let Some(conditions) = conditions {
+            let limits = (timeout_seconds, memory_limit_mb, cancel);
+            let asked = Asked { method: "count", threads: Some(threads), prefer: "first" };
+            let found = asked.by_conditions(slf, rows, conditions, partitions, skip, limits)?;
+            return found.extract();
+        }
+        let limits = CallLimits::read((timeout_seconds, memory_limit_mb, given(cancel)?))?;
         let mut input = Input::read(slf.get(), rows, partitions, skip, threads, limits)?;
-        input.find(slf, |search, skip, tick| search.count(skip, tick))
+        input.find(slf, |search, asked, tick| search.count(asked.skip, tick))
     }
 
     /// Whether there is a match; looks from the end of the rows and no further than to the first match seen. Arguments and

@@ -5,13 +5,16 @@ use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
 use rowpattern_core::account::Account;
-use rowpattern_core::admission::Turn;
+use rowpattern_core::admission::{Turn, thread_time};
 use rowpattern_core::budget::Stopped;
 use rowpattern_core::cancellation::Sleeper;
 
 /// How often signals are looked at: often enough to stop within a tenth of a second, and seldom enough that taking
 /// the interpreter's lock costs nothing.
 pub const INTERVAL: Duration = Duration::from_millis(30);
+
+/// How often a query looks at whether it has to make way, where others wait.
+const TURN_INTERVAL: Duration = Duration::from_millis(5);
 
 /// Rows that are read between two looks: some milliseconds' work.
 pub const ROWS_A_PIECE: usize = 1 << 20;
@@ -24,8 +27,10 @@ pub const ITEMS_BETWEEN_LOOKS: usize = 1 << 13;
 /// queries that wait.
 pub struct Signals {
     last: Instant,
-    /// Of this thread, by the processor, when it was looked at last.
-    processor: Option<f64>,
+    /// When it was last looked at whether others wait.
+    last_turn: Instant,
+    /// What this thread had taken of the processor then, of a query.
+    worked: Duration,
     account: Option<Arc<Account>>,
     deadline: Option<Instant>,
     /// The exception that a signal handler raised.
@@ -35,21 +40,33 @@ pub struct Signals {
 impl Signals {
     /// For work of a query, where it is that, until its time is over.
     pub fn new(account: Option<Arc<Account>>, deadline: Option<Instant>) -> Self {
-        Self { last: Instant::now(), processor: None, account, deadline, raised: None }
+        let now = Instant::now();
+        // In half a microsecond.
+        let worked = if account.is_some() { thread_time() } else { Duration::ZERO };
+        Self { last: now, last_turn: now, worked, account, deadline, raised: None }
     }
 
     pub fn tick(&mut self) -> Result<(), Stopped> {
+        self.make_way()?;
         if self.last.elapsed() < INTERVAL {
             return Ok(());
         }
-        self.look()?;
+        self.look()
+    }
+
+    /// Says how much the query has worked, and lets others work where some wait.
+    fn make_way(&mut self) -> Result<(), Stopped> {
+        if self.account.is_none() || self.last_turn.elapsed() < TURN_INTERVAL {
+            return Ok(());
+        }
         if let Some(account) = self.account.clone()
             && let Some(place) = account.place()
         {
-            place.add_search(self.searched());
+            let before = std::mem::replace(&mut self.worked, thread_time());
+            place.add_search(self.worked.saturating_sub(before));
             place.make_way(|turn| self.await_turn(&account, turn))?;
         }
-        self.last = Instant::now();
+        self.last_turn = Instant::now();
         Ok(())
     }
 
@@ -65,16 +82,6 @@ impl Signals {
             self.raised = Some(error);
             Stopped::ByCaller
         })
-    }
-
-    /// How much time of the processor this thread has taken since this was asked last; none at first, as a look at that
-    /// clock before each search would take longer than a short one.
-    fn searched(&mut self) -> Duration {
-        let now = Python::try_attach(|py| py.import("time")?.call_method0("thread_time")?.extract::<f64>());
-        let now = now.and_then(PyResult::ok);
-        let before = std::mem::replace(&mut self.processor, now);
-        let seconds = now.zip(before).map_or(0.0, |(now, before)| now - before);
-        Duration::try_from_secs_f64(seconds).unwrap_or_default()
     }
 
     fn await_turn(&mut self, account: &Account, turn: &Arc<Turn>) -> Result<(), Stopped> {

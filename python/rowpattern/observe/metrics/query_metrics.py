@@ -48,6 +48,7 @@ def query_counters() -> list[Figure]:
 def query_gauges() -> list[Figure]:
     """Return what is so now. Takes no lock that a query holds for long."""
     now = _query_figures()
+    instances, connections, memory_bytes = _duckdb()
     gauges = [
         Figure("rowpattern_queries_running", now["running"], "{query}", "Queries that work."),
         Figure("rowpattern_queries_waiting", now["waiting"], "{query}", "Queries that wait for their turn."),
@@ -57,7 +58,9 @@ def query_gauges() -> list[Figure]:
         Figure("rowpattern_query_memory_limit_bytes", now["limit_bytes"], "By", "The most that they take together."),
         Figure("rowpattern_query_largest_bytes", query_totals().most_bytes, "By", "The most counted for one query."),
         Figure("rowpattern_query_abandoned", _abandoned(), "{query}", "Work past its limit that has not stopped yet."),
-        Figure("rowpattern_query_connections", _connections(), "{connection}", "Connections to DuckDB that are open."),
+        Figure("rowpattern_query_connections", connections, "{connection}", "Connections to DuckDB that queries use."),
+        Figure("rowpattern_duckdb_instances", instances, "{instance}", "Instances of DuckDB that are open."),
+        Figure("rowpattern_duckdb_memory_bytes", memory_bytes, "By", "Memory that DuckDB counts for all of them."),
     ]
     if (plans := _plans()) is not None:
         gauges += [
@@ -74,9 +77,9 @@ def _abandoned() -> int:
     return 0 if module is None else sum(each.abandoned for each in module.all_supervised_threads())
 
 
-def _connections() -> int:
-    module = sys.modules.get("rowpattern.sql.runtime.ownership")
-    return 0 if module is None else sum(kind == "DuckDBPyConnection" for kind in module.owned_kinds())
+def _duckdb() -> tuple[int, int, int]:
+    module = sys.modules.get("rowpattern.sql.duckdb.instances")
+    return (0, 0, 0) if module is None else module.duckdb_figures()
 
 
 def _plans() -> dict[str, float] | None:

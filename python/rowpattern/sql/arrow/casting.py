@@ -10,7 +10,7 @@ from rowpattern.sql.arrow.arrays import from_numpy
 from rowpattern.sql.arrow.categories import as_categories
 from rowpattern.sql.arrow.nested_types import with_inner_types
 
-__all__ = ["as_type", "has_intervals", "with_durations"]
+__all__ = ["appended", "as_type", "has_intervals", "with_durations"]
 
 #: Of a value of Arrow's interval type.
 _INTERVAL_PARTS = np.dtype([("months", "<i4"), ("days", "<i4"), ("nanoseconds", "<i8")])
@@ -45,6 +45,13 @@ def as_type(values: pa.ChunkedArray, kind: pa.DataType, name: str) -> pa.Chunked
     except pa.ArrowInvalid:
         message = f"a value of {name} does not fit into {kind}, the type that the answer has there"
         raise QueryError(f"{message}; cast it in the query, as in {name}::DOUBLE") from None
+
+
+def appended(values: pa.ChunkedArray, more: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return a column with further values behind it, in its type."""
+    # Arrow ends the process where it casts a map to its own type and the keys are of the type null.
+    same = more if more.type == values.type else more.cast(values.type)
+    return pa.chunked_array([*values.chunks, *same.chunks], values.type)
 
 
 def has_intervals(kind: pa.DataType) -> bool:

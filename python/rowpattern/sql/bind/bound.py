@@ -15,11 +15,12 @@ if TYPE_CHECKING:
     from rowpattern.patterns import Pattern
     from rowpattern.sql.bind.references import BoundExpression
     from rowpattern.sql.expression.nodes import Node
+    from rowpattern.sql.expression.parameters import ParameterValues
     from rowpattern.sql.parse.clause import RowsShown, Skip
     from rowpattern.sql.runtime.context import ExecutionContext
     from rowpattern.sql.text.source_location import SourceLocation
 
-__all__ = ["BoundClause", "BoundMeasure", "Condition", "Key", "TypedPlans"]
+__all__ = ["LAYER_MARK", "BoundClause", "BoundMeasure", "Condition", "Key", "TypedPlans", "Within"]
 
 # Tables of different types that one text is asked of.
 _MOST_PLANS = 16
@@ -54,6 +55,11 @@ class Key(Record):
         return f"{'DESC' if self.descending else 'ASC'} NULLS {'FIRST' if self.nulls_first else 'LAST'}"
 
 
+#: What stands between a variable's name and the number of the layer in which it is a variable of its own
+#: (`Pattern._layered`).
+LAYER_MARK = "\x01"
+
+
 class Condition(Record):
     """The condition of a primary variable.
 
@@ -69,6 +75,20 @@ class Condition(Record):
     prefilter: BoundExpression | None
     start: BoundExpression | None = None
 
+    @property
+    def called(self) -> str:
+        """The variable's name in the query."""
+        return self.variable.split(LAYER_MARK, maxsplit=1)[0]
+
+
+class Within(Record):
+    """The most that a match reaches, in the first key of ORDER BY: an expression that reads nothing."""
+
+    sql: str
+    text: str
+    location: SourceLocation
+    tree: Node
+
 
 class BoundMeasure(Record):
     """A measure and its name."""
@@ -79,12 +99,25 @@ class BoundMeasure(Record):
 
 
 class TypedPlans:
-    """What was found out about a clause's expressions for the types of a table's columns; kept with the clause."""
+    """What was found out about a clause's expressions for the types of a table's columns; kept with the clause.
+
+    Attributes:
+        values: those of the query's parameters, with which the plans are used; None where the clause has none.
+        used: the last plan that was used with these values, and what it is with them.
+    """
 
     def __init__(self) -> None:
         """Begin without any."""
         self._plans: dict[object, Any] = {}
         self._flights = SingleFlight()
+        self.values: ParameterValues | None = None
+        self.used: tuple[object, Any] | None = None
+
+    def for_values(self, values: ParameterValues) -> TypedPlans:
+        """Return the same plans for other values of parameters."""
+        found = TypedPlans()
+        found._plans, found._flights, found.values = self._plans, self._flights, values
+        return found
 
     def get(self, key: object) -> Any:
         """Return what was put under a key; None where nothing was."""
@@ -115,6 +148,8 @@ class BoundClause(Record):
 
     Attributes:
         rest: columns of the table that ALL ROWS PER MATCH shows behind the measures.
+        within: how far a match reaches at most; None where nothing says it.
+        given: conditions that the caller's library computes: the name that it has for each, and the column that it is.
         plans: its expressions with types, for tables that were asked.
     """
 
@@ -129,6 +164,8 @@ class BoundClause(Record):
     pattern: str
     subset: dict[str, tuple[str, ...]]
     variables: tuple[str, ...]
+    within: Within | None = None
+    given: tuple[tuple[str, str], ...] = ()
     plans: TypedPlans = field(default_factory=TypedPlans, compare=False)
 
     def compiled(self) -> Pattern:

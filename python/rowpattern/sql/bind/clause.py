@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING
 
 from rowpattern.errors import PatternSyntaxError, PatternTooLargeError, QueryError, UnknownVariableError
 from rowpattern.patterns import compile as compile_pattern
-from rowpattern.sql.bind.bound import BoundClause, BoundMeasure, Condition, Key
+from rowpattern.sql.bind.bound import BoundClause, BoundMeasure, Condition, Key, Within
 from rowpattern.sql.bind.conditions import ConditionReader
 from rowpattern.sql.bind.expressions import Scope, row_expression
-from rowpattern.sql.bind.measures import MeasureReader
+from rowpattern.sql.bind.given import given_column, given_conditions
+from rowpattern.sql.bind.measures import EarlierMeasures, MeasureReader
 from rowpattern.sql.bind.prefilter import prefilter, start_condition
 from rowpattern.sql.bind.references import References
 from rowpattern.sql.bind.scope import Columns, Variables
 from rowpattern.sql.expression.nodes import Column
 from rowpattern.sql.expression.write import sql_of
+from rowpattern.sql.records import replace
 from rowpattern.sql.text.source_location import SourceLocation, error_at, pattern_error_at
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from rowpattern.patterns import Pattern
     from rowpattern.sql.parse.clause import Clause, Definition, ExpressionSource
 
-__all__ = ["bind", "bind_conditions", "compiled_pattern"]
+__all__ = ["bind", "bind_conditions", "bind_key", "bind_parts", "compiled_pattern"]
 
 
 def bind(clause: Clause, names: Sequence[str], check: Callable[[], None]) -> BoundClause:
@@ -40,17 +42,42 @@ def bind(clause: Clause, names: Sequence[str], check: Callable[[], None]) -> Bou
 
     Takes time linear in the clause and the number of columns.
     """
-    sql = clause.location.sql
-    columns = Columns(names, sql, clause.source_name)
+    outer = frozenset() if clause.outer is None else frozenset(table for table, _ in clause.outer.columns)
+    bound = bind_parts(clause, Columns(names, clause.location.sql, clause.source_name, outer), check)
+    one_row = clause.rows_shown == "one row"
+    keys = [key.name for key in bound.partition_by]
+    shown_keys = {key.column for key in (*bound.partition_by, *bound.order_by)}
+    rest = () if one_row else tuple(name for name in names if name not in shown_keys)
+    bound = replace(bound, rest=rest)
+    others = set() if one_row else {key.column for key in bound.order_by if key.column is not None} | set(rest)
+    _check_key_names(clause, bound, others)
+    _check_names(bound, {*keys, *others})
+    if one_row and not bound.partition_by and not bound.measures:
+        message = "the answer would have no column; add MEASURES, PARTITION BY, or ALL ROWS PER MATCH"
+        raise error_at(message, clause.location, QueryError)
+    return bound
+
+
+def bind_parts(
+    clause: Clause, columns: Columns, check: Callable[[], None], references: References | None = None
+) -> BoundClause:
+    """Look up all names of a clause, whatever columns its answer has; as `bind`.
+
+    Args:
+        clause: as it was read.
+        columns: those of the table before it.
+        check: called now and then; it raises an error where time is over.
+        references: what its expressions read is noted in these.
+    """
     pattern = compiled_pattern(clause)
     variables = Variables(pattern.variables, clause.subset)
     _check_exclusion(clause, pattern)
-    scope = Scope(columns, variables, check=check)
+    scope = Scope(columns, variables, References() if references is None else references, check)
     partition_by = tuple(
-        _key(expression, location, scope, "PARTITION BY") for expression, location in clause.partition_by
+        bind_key(key.expression, key.location, scope, "PARTITION BY", name=key.name) for key in clause.partition_by
     )
     order_by = tuple(
-        _key(key.expression, key.location, scope, "ORDER BY", key.descending, key.nulls_first)
+        bind_key(key.expression, key.location, scope, "ORDER BY", key.descending, key.nulls_first)
         for key in clause.order_by
     )
     for definition in clause.define:
@@ -58,35 +85,34 @@ def bind(clause: Clause, names: Sequence[str], check: Callable[[], None]) -> Bou
             message = f"DEFINE cannot define {definition.variable}: SUBSET makes it of other variables"
             raise error_at(message, definition.location, QueryError)
     conditions = bind_conditions(clause.define, columns, variables, check, scope.references)
+    conditions += given_conditions(clause.given, conditions, variables, scope.references)
     one_row = clause.rows_shown == "one row"
+    earlier = EarlierMeasures(columns)
     measures = tuple(
-        BoundMeasure(each.name, MeasureReader(scope, each.location, one_row).read(each.expression), each.location)
+        BoundMeasure(
+            each.name,
+            MeasureReader(scope, each.location, one_row).read(each.expression, earlier.within(each)),
+            each.location,
+        )
         for each in clause.measures
     )
-    keys = [key.name for key in partition_by]
-    shown_keys = {key.column for key in (*partition_by, *order_by)}
-    rest = () if one_row else tuple(name for name in names if name not in shown_keys)
-    bound = BoundClause(
+    if clause.skip[1] and variables.members(clause.skip[1]) is None:
+        raise variables.unknown(clause.skip[1], clause.skip_location)
+    return BoundClause(
         partition_by=partition_by,
         order_by=order_by,
         conditions=conditions,
         measures=measures,
-        rest=rest,
+        rest=(),
         rows_shown=clause.rows_shown,
         skip=clause.skip,
         skip_location=clause.skip_location,
         pattern=clause.pattern,
         subset=clause.subset,
         variables=pattern.variables,
+        within=_within(clause, scope),
+        given=tuple((each.name, given_column(each.variable)) for each in clause.given),
     )
-    others = set() if one_row else {key.column for key in order_by if key.column is not None} | set(rest)
-    _check_names(bound, {*keys, *others})
-    if clause.skip[1] and variables.members(clause.skip[1]) is None:
-        raise variables.unknown(clause.skip[1], clause.skip_location)
-    if one_row and not partition_by and not measures:
-        message = "the answer would have no column; add MEASURES, PARTITION BY, or ALL ROWS PER MATCH"
-        raise error_at(message, clause.location, QueryError)
-    return bound
 
 
 def bind_conditions(
@@ -122,12 +148,13 @@ def compiled_pattern(clause: Clause) -> Pattern:
     try:
         return compile_pattern(clause.pattern, subset=clause.subset or None)
     except PatternSyntaxError as error:
-        raise pattern_error_at(error, clause.pattern, clause.pattern_location) from None
+        located = None if clause.pattern_source is None else clause.pattern_source.location
+        raise pattern_error_at(error, clause.pattern, clause.pattern_location, located) from None
     except PatternTooLargeError as error:
-        raise PatternTooLargeError(f"{error} (line {clause.pattern_location.line})") from None
+        raise PatternTooLargeError(clause.pattern_location.added_to(str(error))) from None
     except UnknownVariableError as error:
         location = next(iter(clause.subset_locations.values()))
-        raise UnknownVariableError(f"{error} (in SUBSET, line {location.line})\n{location.excerpt()}") from None
+        raise UnknownVariableError(location.added_to(f"SUBSET: {error}")) from None
     except ValueError as error:
         # A union variable that has a primary variable's name.
         raise error_at(f"SUBSET: {error}", next(iter(clause.subset_locations.values())), QueryError) from None
@@ -139,17 +166,47 @@ def _check_exclusion(clause: Clause, pattern: Pattern) -> None:
         raise error_at(message, clause.pattern_location, QueryError)
 
 
-def _key(  # noqa: PLR0917 - used here only
+def bind_key(  # noqa: PLR0917 - two callers
     written: ExpressionSource,
     location: SourceLocation,
     scope: Scope,
     what: str,
     descending: bool = False,
     nulls_first: bool = False,
+    name: str | None = None,
 ) -> Key:
+    """Look up the names of an expression over one row; `what` is what it stands in, for errors.
+
+    Raises:
+        QueryError: a column does not exist, or the expression reads more than one row.
+    """
     node, reads = row_expression(written, scope, location, what)
     column = reads[0] if isinstance(node, Column) else None
-    return Key(column or written.text, column, sql_of(node), reads, descending, nulls_first, location, node)
+    return Key(name or column or written.text, column, sql_of(node), reads, descending, nulls_first, location, node)
+
+
+def _check_key_names(clause: Clause, bound: BoundClause, others: set[str]) -> None:
+    """Check that names which PARTITION BY gives are those of no other column of the answer."""
+    taken = {name.lower() for name in others}
+    for written, key in zip(clause.partition_by, bound.partition_by):
+        if key.name.lower() in taken and written.name is not None:
+            message = f"the answer would have two columns {written.name}; give the key another name"
+            raise error_at(message, written.location, QueryError)
+        taken.add(key.name.lower())
+
+
+def _within(clause: Clause, scope: Scope) -> Within | None:
+    if clause.within is None:
+        return None
+    location = SourceLocation(clause.location.sql, clause.within.begin)
+    if not clause.order_by:
+        message = "WITHIN measures in the first key of ORDER BY, and there is none; write ORDER BY"
+        raise error_at(message, location, QueryError)
+    node, reads = row_expression(clause.within, scope, location, "WITHIN")
+    if reads:
+        message = f"WITHIN takes one length for all rows, as INTERVAL 1 HOUR; {clause.within.text} is not"
+        raise error_at(message, location, QueryError)
+    return Within(sql_of(node), clause.within.text, location, node)
 
 
 def _check_names(bound: BoundClause, others: set[str | None]) -> None:

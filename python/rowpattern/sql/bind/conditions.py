@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rowpattern.sql.bind.expressions import ExpressionReader
+from rowpattern.sql.bind.expressions import ExpressionReader, by_place
 from rowpattern.sql.bind.references import Classifier, Navigation, RunningAggregate
 from rowpattern.sql.expression.nodes import Literal
 from rowpattern.sql.expression.write import sql_of
@@ -44,7 +44,9 @@ class ConditionReader(ExpressionReader):
             return Literal("STRING", self._own, span=written.span)
         return self._reference(Classifier(at), written)
 
-    def _aggregate(self, node: Call) -> Node:
+    def _aggregate(self, node: Call, *, by_row: bool = False) -> Node:
         variables = self._aggregated_variables(node)
-        call, reads = self._aggregate_call(node)
-        return self._reference(RunningAggregate(sql_of(call), reads, variables, call), node)
+        call, reads = self._aggregate_call(node, by_row=by_row)
+        return self._reference(
+            RunningAggregate(sql_of(call), reads, variables, call, by_place(node, by_row=by_row)), node
+        )

@@ -23,6 +23,7 @@ from rowpattern.sql.bind.references import (
 from rowpattern.sql.bind.scope import folded
 from rowpattern.sql.duckdb.functions import AGGREGATES
 from rowpattern.sql.expression.nodes import (
+    Argument,
     Branch,
     Call,
     Case,
@@ -44,6 +45,7 @@ from rowpattern.sql.expression.nodes import (
 from rowpattern.sql.expression.read import NAVIGATION
 from rowpattern.sql.expression.write import sql_of
 from rowpattern.sql.records import Record, field, replace
+from rowpattern.sql.text.composed import IGNORE_NULLS
 from rowpattern.sql.text.source_location import SourceLocation, error_at
 
 if TYPE_CHECKING:
@@ -56,6 +58,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ExpressionReader",
     "Scope",
+    "by_place",
     "counts_rows",
     "row_expression",
     "with_fields",
@@ -126,9 +129,9 @@ class ExpressionReader:
         # The parameters of the lambdas around what is being read.
         self._bound: frozenset[str] = frozenset()
 
-    def read(self, written: ExpressionSource) -> BoundExpression:
-        """Take the navigation out of an expression."""
-        rewritten = self._rewrite(with_calls(written.node, self._columns))
+    def read(self, written: ExpressionSource, node: Node | None = None) -> BoundExpression:
+        """Take the navigation out of an expression; `node` is what it means, where that is more than was written."""
+        rewritten = self._rewrite(with_calls(written.node if node is None else node, self._columns))
         reads = self._references.named(columns_in(rewritten))
         return BoundExpression(sql_of(rewritten), written.text, reads, rewritten)
 
@@ -175,14 +178,41 @@ class ExpressionReader:
 
     def _semantics(self, node: Semantics) -> Node:
         call = node.call
+        if node.word == IGNORE_NULLS:
+            return self._navigation_over_values(node)
+        if isinstance(call, Semantics) and call.word == IGNORE_NULLS:
+            call = call.call
         physical = isinstance(call, Call) and call.name in {"prev", "next"}
         if physical or not (is_aggregate(call) or is_navigation(call)):
             raise self._fail(f"{node.word} stands before FIRST, LAST or an aggregate only", node)
         before, self._final = self._final, self._is_final(node.word, call)
         try:
-            return self._rewrite(call)
+            return self._rewrite(node.call)
         finally:
             self._final = before
+
+    def _navigation_over_values(self, node: Semantics) -> Node:
+        """Read FIRST or LAST with IGNORE NULLS: over rows where the expression is not NULL, which is an aggregate."""
+        call = node.call
+        assert isinstance(call, Call)  # noqa: S101 - the parser marks calls only
+        name = call.name.upper()
+        if name not in {"FIRST", "LAST"}:
+            message = f"IGNORE NULLS is for FIRST and LAST; {name} counts rows, and has no other row to go to"
+            raise self._fail(message, node)
+        if call.distinct or call.filter is not None or call.order_by:
+            raise self._fail(f"{name} takes an expression and, if need be, an offset", node)
+        inner, offset = self._operand(call, 0)
+        self._refuse_navigation(inner, name)
+        first = name == "FIRST"
+        if first and not offset:
+            return self._aggregate(Call("any_value", (Argument(inner),), span=node.span))
+        if not offset and isinstance(inner, Column):
+            return self._aggregate(Call("arg_max", (Argument(inner),), span=node.span), by_row=True)
+        # Of the first or last few rows with a value, by their places: DuckDB keeps so many however long the match is.
+        function = "arg_min" if first else "arg_max"
+        count = Argument(Literal("INTEGER", str(offset + 1)))
+        values = self._aggregate(Call(function, (Argument(inner), count), span=node.span), by_row=True)
+        return Operation("ARRAY_EXTRACT", (values, count.value), span=node.span)
 
     def _is_final(self, word: str, node: Node) -> bool:
         raise NotImplementedError
@@ -191,6 +221,10 @@ class ExpressionReader:
 
     def _navigation(self, node: Call) -> Node:
         name = node.name.upper()
+        if node.order_by and name in {"FIRST", "LAST"}:
+            other = "arg_min" if name == "FIRST" else "arg_max"
+            message = f"{name} reads rows in the order of the clause's ORDER BY; for another one write {other}(x, key)"
+            raise self._fail(message, node)
         if node.distinct or node.filter is not None or node.order_by:
             raise self._fail(f"{name} takes an expression and, if need be, an offset", node)
         if name == "MATCH_NUMBER":
@@ -207,6 +241,7 @@ class ExpressionReader:
         rows = offset if name == "NEXT" else -offset
         final = self._final
         if isinstance(inner, Semantics):
+            self._refuse_passing_over_nulls(inner, name)
             final = self._is_final(inner.word, inner)
             inner = inner.call
             if not (isinstance(inner, Call) and inner.name in {"first", "last"}):
@@ -230,7 +265,12 @@ class ExpressionReader:
             if is_aggregate(each):
                 raise self._fail(f"an aggregate cannot stand inside {outer}", each)
             if isinstance(each, Semantics):
+                self._refuse_passing_over_nulls(each, outer)
                 raise self._fail(f"{each.word} cannot stand inside {outer}; write it before {outer}", each)
+
+    def _refuse_passing_over_nulls(self, node: Semantics, outer: str) -> None:
+        if IGNORE_NULLS in {node.word, getattr(node.call, "word", None)}:
+            raise self._fail(f"a call with IGNORE NULLS cannot stand inside {outer}", node)
 
     def _operand(self, node: Call, default: int) -> tuple[Node, int]:
         name, arguments = node.name.upper(), node.values
@@ -255,7 +295,8 @@ class ExpressionReader:
             if isinstance(leaf, Column):
                 variables, column, fields = self._column(leaf)
                 columns.append((leaf, column, fields))
-                qualifiers.add(variables)
+                if column not in self._columns.outer:
+                    qualifiers.add(variables)
             elif isinstance(leaf, Call) and leaf.name == "classifier":
                 classifiers.append(leaf)
                 qualifiers.add(self._classifier_variables(leaf))
@@ -312,10 +353,11 @@ class ExpressionReader:
     def _classifier(self, at: Navigation, written: Node) -> Node:
         raise NotImplementedError
 
-    def _aggregate(self, node: Call) -> Node:
+    def _aggregate(self, node: Call, *, by_row: bool = False) -> Node:
+        """Read an aggregate; with `by_row` it is given the place of each row behind its first argument."""
         raise NotImplementedError
 
-    def _aggregate_call(self, node: Call) -> tuple[Call, tuple[tuple[str, RowValue], ...]]:
+    def _aggregate_call(self, node: Call, *, by_row: bool) -> tuple[Call, tuple[tuple[str, RowValue], ...]]:
         """Return an aggregate over what rows give to it, and that by its names there."""
         names: dict[RowValue, str] = {}
         new: dict[int, Node] = {}
@@ -333,6 +375,9 @@ class ExpressionReader:
                 new[id(leaf)] = row_value(RowClassifier() if leaf.name == "classifier" else MatchNumber())
         over_references = replaced(call, new)
         assert isinstance(over_references, Call)  # noqa: S101 - a call with other arguments
+        if by_row:
+            value, *more = over_references.arguments
+            over_references = replace(over_references, arguments=(value, Argument(Column(("row",))), *more))
         return _in_row_order(over_references), tuple((name, item) for item, name in names.items())
 
     def _aggregated_variables(self, call: Call) -> tuple[str, ...] | None:
@@ -350,7 +395,9 @@ class ExpressionReader:
                 is_table = self._variables.members(folded(named)) is None and self._columns.is_table(each.relation)
                 found.add(None if is_table else self._variable(named))
             elif isinstance(each, Column):
-                found.add(self._column(each)[0])
+                variables, column, _ = self._column(each)
+                if column not in self._columns.outer:
+                    found.add(variables)
             elif isinstance(each, Call) and each.name == "classifier":
                 found.add(self._classifier_variables(each))
             elif isinstance(each, Call) and each.name != "match_number":
@@ -363,6 +410,15 @@ class ExpressionReader:
 def _counts_star(node: Call) -> bool:
     """Say whether a call is `count(A.*)`, with or without a FILTER."""
     return node.name == "count" and len(node.values) == 1 and isinstance(node.values[0], Star)
+
+
+def by_place(call: Call, *, by_row: bool) -> str | None:
+    """Return what the engine calls an aggregate that gives the first or the last value, NULLs left out."""
+    if call.distinct or call.filter is not None or call.order_by or len(call.arguments) != 1:
+        return None
+    if by_row:
+        return "last_not_null" if call.name == "arg_max" else None
+    return "any_value" if call.name in {"any_value", "arbitrary"} else None
 
 
 def _in_row_order(call: Call) -> Call:

@@ -4,18 +4,63 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rowpattern.sql.bind.expressions import ExpressionReader, counts_rows
+from rowpattern.errors import QueryError
+from rowpattern.sql.bind.expressions import ExpressionReader, by_place, counts_rows
+from rowpattern.sql.bind.leaves import leaves
 from rowpattern.sql.bind.references import Aggregate, Classifier, Navigation, RunningAggregate
-from rowpattern.sql.expression.nodes import Branch, Case, Column, Conjunction, Literal, Operation, walk
+from rowpattern.sql.expression.nodes import Branch, Case, Column, Conjunction, Literal, Operation, replaced, walk
 from rowpattern.sql.expression.write import sql_of
 from rowpattern.sql.records import replace
+from rowpattern.sql.text.source_location import error_at
 
 if TYPE_CHECKING:
     from rowpattern.sql.bind.expressions import Scope
+    from rowpattern.sql.bind.scope import Columns
     from rowpattern.sql.expression.nodes import Call, Node
+    from rowpattern.sql.parse.clause import Measure
     from rowpattern.sql.text.source_location import SourceLocation
 
-__all__ = ["MeasureReader"]
+__all__ = ["EarlierMeasures", "MeasureReader"]
+
+
+# A measure with all that is put into it from earlier ones.
+_MOST_NODES = 20_000
+
+
+class EarlierMeasures:
+    """Measures by their names, for later ones that name them; a column of the table hides a measure of its name."""
+
+    def __init__(self, columns: Columns) -> None:
+        """Begin with none."""
+        self._columns = columns
+        self._known: dict[str, tuple[Measure, Node, int]] = {}
+
+    def within(self, measure: Measure) -> Node:
+        """Return a measure's expression with earlier ones in the place of their names, and keep it for later ones.
+
+        Raises:
+            QueryError: it becomes too large.
+        """
+        node = measure.expression.node
+        size, new = 1, {}
+        for leaf in leaves(node):
+            size += 1
+            earlier = self._named(leaf)
+            if earlier is not None:
+                new[id(leaf)] = earlier[1]
+                size += earlier[2]
+        if size > _MOST_NODES:
+            message = f"measure {measure.name}: it becomes too large with the earlier measures that it names"
+            raise error_at(message, measure.location, QueryError)
+        whole = replaced(node, new) if new else node
+        self._known[measure.name.lower()] = (measure, whole, size)
+        return whole
+
+    def _named(self, leaf: Node) -> tuple[Measure, Node, int] | None:
+        if not isinstance(leaf, Column) or len(leaf.names) != 1 or self._columns.find(leaf) is not None:
+            return None
+        found = self._known.get(leaf.names[0].lower())
+        return None if found is not None and leaf.is_quoted(0) and found[0].name != leaf.names[0] else found
 
 
 class MeasureReader(ExpressionReader):
@@ -38,14 +83,15 @@ class MeasureReader(ExpressionReader):
     def _classifier(self, at: Navigation, written: Node) -> Node:
         return self._reference(Classifier(at), written)
 
-    def _aggregate(self, node: Call) -> Node:
+    def _aggregate(self, node: Call, *, by_row: bool = False) -> Node:
         variables = self._aggregated_variables(node)
-        over_references, reads = self._aggregate_call(node)
+        over_references, reads = self._aggregate_call(node, by_row=by_row)
         call = self._filtered(over_references, variables)
         counted = (self._variables.primary if variables is None else variables) if counts_rows(node) else None
         of_rows = None
         if counted is None:
-            of_rows = RunningAggregate(sql_of(over_references), reads, variables, over_references)
+            place = by_place(node, by_row=by_row)
+            of_rows = RunningAggregate(sql_of(over_references), reads, variables, over_references, place)
         return self._reference(Aggregate(sql_of(call), reads, self._final, counted, call, of_rows), node)
 
     def _filtered(self, call: Call, variables: tuple[str, ...] | None) -> Call:

@@ -91,12 +91,14 @@ class RunningAggregate(Record):
         reads: what each of the rows gives to it, by its names for that.
         variables: rows mapped to these primary variables are aggregated; None for all rows of the match.
         tree: the call as a tree.
+        by_place: what the engine calls it where it is the first or the last value that is not NULL; None otherwise.
     """
 
     sql: str
     reads: tuple[tuple[str, RowValue], ...]
     variables: tuple[str, ...] | None
     tree: Node | None = field(default=None, compare=False)
+    by_place: str | None = field(default=None, compare=False)
 
     @property
     def columns(self) -> dict[str, str]:

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 __all__ = ["ColumnMeant", "Columns", "Variables", "folded"]
 
 
+# Functions without an argument, whose brackets are left out now and then.
+_CALLS = frozenset({"CLASSIFIER", "MATCH_NUMBER", "MATCH_SEQUENCE_NUMBER"})
+
+
 def folded(column: Column, at: int = 0) -> str:
     """Return one of a column's names as the name of a variable: in upper case unless it is quoted."""
     return column.names[at] if column.is_quoted(at) else column.names[at].upper()
@@ -40,8 +44,18 @@ class ColumnMeant(NamedTuple):
 class Columns:
     """The columns of a table; unquoted names are found whatever their case, quoted ones exactly."""
 
-    def __init__(self, names: Sequence[str], sql: str, table: str | None = None) -> None:
-        """Take the names in order; `sql` is for errors, `table` what the table before the clause is called."""
+    def __init__(
+        self, names: Sequence[str], sql: str, table: str | None = None, outer: frozenset[str] = frozenset()
+    ) -> None:
+        """Take the names in order; `sql` is for errors.
+
+        Args:
+            names: the columns.
+            sql: the text in which they are named.
+            table: what the table before the clause is called.
+            outer: columns that stand for the tables before LATERAL: they have one value in all rows of a match.
+        """
+        self.outer = outer
         self.names = list(names)
         self._sql = sql
         self._table = None if table is None else lowered(table)
@@ -51,7 +65,7 @@ class Columns:
 
     def within(self, sql: str) -> Columns:
         """Return the same columns for expressions of another text."""
-        return self if sql == self._sql else Columns(self.names, sql, self._table)
+        return self if sql == self._sql else Columns(self.names, sql, self._table, self.outer)
 
     def find(self, column: Column, at: int = 0) -> str | None:
         """Return the table's column that one of the names means, or None.
@@ -118,6 +132,8 @@ class Columns:
         if at == 0 and len(column.names) > 1:
             found = candidates(name, [*self._table_names(), *self.names], "tables and columns")
             message = f"there is no table or column {name} that {column.names[1]} could be of; {found}"
+        elif name.upper() in _CALLS:
+            message = f"there is no column {name}; {name.upper()} is a function: write {name.upper()}()"
         else:
             message = f"there is no column {name}; {candidates(name, self.names, 'columns')}"
         return error_at(message, self.location(column, at), QueryError)
@@ -147,6 +163,4 @@ class Variables:
         """Make the error for a variable that the pattern lacks, where also a name of `tables` could stand."""
         known = [*self._members, *difflib.get_close_matches(name.lower(), tables)]
         message = f"the pattern has no variable {name}; {candidates(name, known, 'variables')}"
-        if location is not None:
-            message += f" (line {location.line}, column {location.column})\n{location.excerpt()}"
-        return UnknownVariableError(message)
+        return UnknownVariableError(message if location is None else location.added_to(message))

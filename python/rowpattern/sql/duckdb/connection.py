@@ -1,29 +1,27 @@
 """Connections of DuckDB, which evaluate plain SQL over the tables that they are given, and nothing else.
 
 Connections have no access to files, the network, extensions, or the caller's variables; settings are locked; memory and
-time are limited. They rest in a pool, empty, because making one costs more than most queries on small tables.
+time are limited. Each is one query's own, of an instance that others may use too (`instances.py`).
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import threading
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import duckdb
 
-from rowpattern.errors import QueryError, QueryLimitError, RowPatternError, UnsupportedQueryError
+from rowpattern.errors import QueryError, QueryLimitError, RowPatternError
 from rowpattern.sql.arrow.categories import is_ordered, marked_ordered
 from rowpattern.sql.arrow.encodings import for_duckdb
 from rowpattern.sql.duckdb.arrow_types import duckdb_type
 from rowpattern.sql.duckdb.enums import arrow_table, enum_columns
+from rowpattern.sql.duckdb.instances import MOST_MEMORY_MB, lease, limits_of, own_lease, supervised
 from rowpattern.sql.duckdb.names import quoted
 from rowpattern.sql.duckdb.spill_directory import FULL_DISK, made_spill_directory
-from rowpattern.sql.duckdb.time_zones import UTC, duckdb_zone
-from rowpattern.sql.runtime import interpreter_exit  # noqa: F401 - the interpreter may end while DuckDB works
-from rowpattern.sql.runtime.ownership import disown, own, owned
-from rowpattern.sql.runtime.supervised import SupervisedThreads
+from rowpattern.sql.duckdb.time_zones import UTC
+from rowpattern.sql.runtime.ownership import owned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -32,40 +30,23 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from typing_extensions import Self
 
+    from rowpattern.sql.duckdb.instances import Lease
     from rowpattern.sql.duckdb.spill_directory import SpillDirectory
     from rowpattern.sql.runtime.context import ExecutionContext
     from rowpattern.sql.runtime.supervised import Task
 
 __all__ = ["Database", "abandoned_queries", "database", "relation_reader", "spilling_database"]
 
-# The most idle connections that are kept.
-_MOST_RESTING = 4
-# After a query over more rows its connection is closed: DuckDB may hold hundreds of megabytes as long as it is open.
-# Making another one takes little beside such a query.
+# After a query over more rows its instance begins no other one: it may hold hundreds of megabytes as long as it is
+# open. Making another one takes little beside such a query.
 _MOST_ROWS_RESTING = 1 << 20
 
 # Two threads that sorted 5 GB in 256 MB ran out of it; one did not.
 _SORT_MB_A_THREAD = 192
 
-# DuckDB refuses a number of bytes that 64 bits do not hold.
-_MOST_MEMORY_MB = 1 << 40
-
 _PLAN = "SELECT json_serialize_plan(?, skip_null := true, skip_empty := true)"
 
 _Found = TypeVar("_Found")
-
-_SETTINGS = {
-    "enable_external_access": "false",
-    "autoinstall_known_extensions": "false",
-    "autoload_known_extensions": "false",
-}
-
-# Idle connections, each with its limits and time zone, which cannot be changed; the one idle longest is first.
-_resting: list[tuple[tuple[float, int, str], duckdb.DuckDBPyConnection]] = []
-_resting_lock = threading.Lock()
-
-
-_supervised = SupervisedThreads("rowpattern-duckdb", "queries")
 
 
 def abandoned_queries() -> int:
@@ -74,43 +55,7 @@ def abandoned_queries() -> int:
     At most as many as this process has cores, or 4 where it has fewer, go on while more are begun: a further one waits
     until one of them has ended, and when its own time is over it fails with `QueryBusyError`.
     """
-    return _supervised.abandoned
-
-
-def _forget() -> None:
-    # A child does not have the threads of its parent's connections.
-    global _resting_lock  # noqa: PLW0603 - another thread of the parent may have held it
-    _resting.clear()
-    _resting_lock = threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget)
-
-
-def _connect(memory_mb: float, threads: int, time_zone: str, spill_directory: str = "") -> duckdb.DuckDBPyConnection:
-    limits = {
-        "memory_limit": f"{min(memory_mb, _MOST_MEMORY_MB):.3f}MiB",
-        "threads": str(threads),
-        "temp_directory": spill_directory,
-    }
-    connection = duckdb.connect(":memory:", config={**_SETTINGS, **limits})
-    # Progress would be printed when a query takes seconds.
-    connection.execute("SET python_enable_replacements = false; SET enable_progress_bar = false")
-    try:
-        # Never the machine's.
-        connection.execute(f"SET TimeZone = '{duckdb_zone(time_zone).replace(chr(39), chr(39) * 2)}'")
-    except duckdb.Error:
-        connection.close()
-        message = f"DuckDB knows no time zone {time_zone}; name a region, as Europe/Paris"
-        raise UnsupportedQueryError(message) from None
-    connection.execute("SET lock_configuration = true")
-    return connection
-
-
-def _close(connection: duckdb.DuckDBPyConnection) -> None:
-    connection.close()
-    disown(connection)
+    return supervised.abandoned
 
 
 class Database:
@@ -126,7 +71,7 @@ class Database:
         self,
         context: ExecutionContext,
         time_zone: str,
-        connection: duckdb.DuckDBPyConnection | None = None,
+        taken: Lease | None = None,
         directory: SpillDirectory | None = None,
     ) -> None:
         """Work within the limits of a run.
@@ -134,12 +79,11 @@ class Database:
         Args:
             context: the limits.
             time_zone: in which it computes.
-            connection: one of its own; without one, one of the pool.
+            taken: the connection; without one it is taken when it is needed.
             directory: where is what does not fit into memory.
         """
         self.time_zone = time_zone
-        self._taken = connection
-        self._limits = (context.memory_mb, context.threads, time_zone)
+        self._taken = taken
         self._context = context
         self._directory = directory
         self._registered: set[str] = set()
@@ -149,9 +93,6 @@ class Database:
         self._left: Task[Any] | None = None
         self._broken = False
         self._process = os.getpid()
-        if connection is not None:
-            # Until `_close`.
-            own(connection)
 
     def __enter__(self) -> Self:
         """Begin a query."""
@@ -160,27 +101,17 @@ class Database:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Give the connection back to the pool, without tables; close it where what state it is in is not known."""
-        if error is None:
-            try:
-                if self.own:
-                    self.forget()
-            except BaseException as failed:
-                self.end(failed)
-                self.close()
-                raise
+        """Close the connection, and the connections for other time zones."""
         self.end(error)
         refused = isinstance(error, RowPatternError) and not isinstance(error, QueryLimitError)
-        broken = error is not None and not (refused and self.forgotten())
-        if broken or self._context.read_rows > _MOST_ROWS_RESTING:
-            self.close()
-        elif self._taken is not None and self.own:
-            _put_back(self._limits, self._taken)
+        # Of an instance that is this query's alone it is not known in which state it is.
+        is_unknown = error is not None and not refused and self._taken is not None and not self._taken.is_shared
+        self.close(retire=self._broken or is_unknown or self._context.read_rows > _MOST_ROWS_RESTING)
 
     @property
     def _connection(self) -> duckdb.DuckDBPyConnection:
         assert self._taken is not None  # noqa: S101 - `connect` was called
-        return self._taken
+        return self._taken.connection
 
     def connect(self) -> None:
         """Take the connection, where it was not taken yet.
@@ -190,11 +121,7 @@ class Database:
             UnsupportedQueryError: DuckDB does not know the time zone.
         """
         if self._taken is None:
-            connection = _resting_connection(self._limits)
-            if connection is None:
-                connection = _supervised.supervise(lambda: _connect(*self._limits), self._context)
-            own(connection)
-            self._taken = connection
+            self._taken = lease(limits_of(self._context, self.time_zone), self._context)
 
     @property
     def context(self) -> ExecutionContext:
@@ -209,7 +136,7 @@ class Database:
     @property
     def free_bytes(self) -> int:
         """How much of the query's memory is left."""
-        return max(0, int(min(self._context.memory_mb, _MOST_MEMORY_MB)) * 2**20 - self._context.held_bytes)
+        return max(0, int(min(self._context.memory_mb, MOST_MEMORY_MB)) * 2**20 - self._context.held_bytes)
 
     def memory_error(self) -> QueryLimitError:
         """Make the error for memory that is used up."""
@@ -276,25 +203,6 @@ class Database:
         self._connection.execute(f"CREATE TEMP VIEW {quoted(name)} AS SELECT {enums} FROM {quoted(own)}")
         self._views.add(name)
 
-    def forget(self) -> None:
-        """Unregister all tables."""
-        for name in self._views:
-            self._connection.execute(f"DROP VIEW {quoted(name)}")
-        self._views.clear()
-        for name in self._registered:
-            self._connection.unregister(name)
-        self._registered.clear()
-
-    def forgotten(self) -> bool:
-        """Unregister all tables after an error; say whether the connection can go on: DuckDB only refused something."""
-        if not self.own or self._left is not None or self._broken:
-            return False
-        try:
-            self.forget()
-        except duckdb.Error:
-            return False
-        return True
-
     def end(self, error: BaseException | None) -> None:
         """Give back the connections for other time zones."""
         if self._until_end is not None:
@@ -306,14 +214,20 @@ class Database:
         """Whether this process made it; a forked child must leave it alone."""
         return self._process == os.getpid()
 
-    def close(self, and_then: Callable[[], object] = lambda: None) -> None:
-        """Close the connection, and then do something; later, and elsewhere, where work was left that has not ended."""
+    def close(self, and_then: Callable[[], object] = lambda: None, *, retire: bool = False) -> None:
+        """Close the connection; later, and elsewhere, where work was left that has not ended.
+
+        Args:
+            and_then: called when it is closed.
+            retire: whether no other query is to begin with its instance.
+        """
         if not self.own:
             return
+        taken, self._taken = self._taken, None
 
         def end() -> None:
-            if self._taken is not None:
-                _close(self._taken)
+            if taken is not None:
+                taken.end(retire=retire)
             and_then()
 
         if self._left is None:
@@ -321,14 +235,20 @@ class Database:
         else:
             self._left.when_ended(end)
 
-    def query(self, sql: str) -> pa.Table:
+    def query(self, sql: str, parameters: dict[str, Any] | None = None) -> pa.Table:
         """Run a query over registered tables.
+
+        Args:
+            sql: the query.
+            parameters: the values that are bound to its parameters.
 
         Raises:
             QueryError: DuckDB refuses it, with DuckDB's message.
             QueryLimitError: it took too long or too much memory.
         """
-        return self._within_limits(lambda: arrow_table(self._connection.sql(sql)))
+        if parameters is None:
+            return self._within_limits(lambda: arrow_table(self._connection.sql(sql)))
+        return self._within_limits(lambda: arrow_table(self._connection.sql(sql, params=parameters)))
 
     def plan(self, sql: str) -> str:
         """Return DuckDB's plan of a query that reads no table, as JSON; nothing is executed.
@@ -395,7 +315,7 @@ class Database:
             raise QueryError("a stream cannot be read in a forked child of the process that made it")
         self.connect()
         try:
-            return work() if quick else _supervised.supervise(work, self._context, self._interrupt, self._leave)
+            return work() if quick else supervised.supervise(work, self._context, self._interrupt, self._leave)
         except duckdb.OutOfMemoryException as error:
             raise self._too_large(str(error)) from None
         except duckdb.InterruptException:
@@ -432,7 +352,8 @@ class Database:
     def _interrupt(self) -> None:
         # It may have been closed just now.
         with contextlib.suppress(duckdb.Error):
-            self._connection.interrupt()
+            if (taken := self._taken) is not None:
+                taken.connection.interrupt()
 
     def _leave(self, work: Task[Any]) -> None:
         self._left = work
@@ -476,31 +397,13 @@ def _message(text: str) -> str:
 
 
 def database(context: ExecutionContext, time_zone: str | None = None) -> Database:
-    """Return a connection for one query, which `with` gives back to the pool.
+    """Return a connection for one query, which `with` closes.
 
     Args:
         context: the query's limits.
         time_zone: in which it computes; by default the one that the caller named, or UTC.
     """
     return Database(context, time_zone or context.time_zone or UTC)
-
-
-def _resting_connection(limits: tuple[float, int, str]) -> duckdb.DuckDBPyConnection | None:
-    """Take a connection with these limits out of the pool, the one that was used last; None where there is none."""
-    with _resting_lock:
-        fitting = [each for each in _resting if each[0] == limits]
-        if not fitting:
-            return None
-        _resting.remove(fitting[-1])
-    return fitting[-1][1]
-
-
-def _put_back(limits: tuple[float, int, str], connection: duckdb.DuckDBPyConnection) -> None:
-    with _resting_lock:
-        _resting.append((limits, connection))
-        left = _resting.pop(0)[1] if len(_resting) > _MOST_RESTING else None
-    if left is not None:
-        _close(left)
 
 
 @contextlib.contextmanager
@@ -515,12 +418,13 @@ def spilling_database(context: ExecutionContext, time_zone: str | None = None) -
     directory = made_spill_directory()
     # Each thread that sorts holds blocks of its own.
     threads = max(1, min(context.threads, int(context.memory_mb / _SORT_MB_A_THREAD)))
+    limits = limits_of(context, zone)._replace(threads=threads, spill_directory=directory.path)
     try:
-        connection = _supervised.supervise(lambda: _connect(context.memory_mb, threads, zone, directory.path), context)
+        taken = own_lease(limits, context)
     except BaseException:
         directory.remove()
         raise
-    used = Database(context, zone, connection, directory)
+    used = Database(context, zone, taken, directory)
     try:
         yield used
     finally:

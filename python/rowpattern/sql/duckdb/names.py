@@ -20,8 +20,8 @@ def lowered(name: str) -> str:
     `str.lower` makes an ASCII letter of some that are none: a WITH list that makes such a name would seem to make
     another one too, which DuckDB then looks up in its catalog.
 
-    >>> lowered("Duc\u212aDB")
-    'ducKdb'
+    >>> lowered("Duc\u212aDB").encode("unicode_escape")
+    b'duc\\u212adb'
     """
     return name.translate(_LOWER)
 

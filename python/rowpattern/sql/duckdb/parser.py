@@ -3,54 +3,23 @@
 from __future__ import annotations
 
 import json
-import os
-import threading
+import math
 from typing import TYPE_CHECKING, Any
 
-import duckdb
-
+from rowpattern.config.process import get_config
 from rowpattern.sql.duckdb.connection import database
-from rowpattern.sql.runtime.ownership import own
+from rowpattern.sql.runtime.context import ExecutionContext
+from rowpattern.sql.runtime.threads import available_cores
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    from rowpattern.sql.runtime.context import ExecutionContext
-
-__all__ = ["parse_texts"]
+__all__ = ["parse_texts", "write_trees"]
 
 # Texts in one call: the statement has a parameter for each.
 _MOST_TEXTS = 64
 # DuckDB's parser cannot be interrupted: what is longer is parsed in another thread.
 _LONG = 1 << 14
-
-
-class _Parser:
-    """A connection that only parses, for one thread at a time; made when it is first asked for."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._connection: duckdb.DuckDBPyConnection | None = None
-
-    def rows(self, sql: str, parameters: list[str]) -> list[tuple[Any, ...]]:
-        with self._lock:
-            if self._connection is None:
-                self._connection = duckdb.connect(":memory:", config={"threads": "1"})
-                own(self._connection)
-            return self._connection.execute(sql, parameters).fetchall()
-
-
-_parser = _Parser()
-
-
-def _forget() -> None:
-    # The parent's connection stays (it is owned), and another thread of the parent's may have held its lock.
-    global _parser  # noqa: PLW0603 - one for the process
-    _parser = _Parser()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget)
 
 
 def parse_texts(texts: Sequence[str], context: ExecutionContext | None = None) -> list[dict[str, Any]]:
@@ -60,19 +29,38 @@ def parse_texts(texts: Sequence[str], context: ExecutionContext | None = None) -
 
     Args:
         texts: each of them.
-        context: the query that they are of, whose connection parses them; without one, another connection does.
+        context: the query that they are of; without one there is no limit of time.
 
     Raises:
         QueryLimitError: the time of the query was over.
     """
     found: list[dict[str, Any]] = []
-    for first in range(0, len(texts), _MOST_TEXTS):
-        some = list(texts[first : first + _MOST_TEXTS])
-        calls = ", ".join(["json_serialize_sql(?, skip_null := true, skip_empty := true)"] * len(some))
-        if context is None:
-            ((*trees,),) = _parser.rows(f"SELECT {calls}", some)
-        else:
-            with database(context) as using:
-                ((*trees,),) = using.rows(f"SELECT {calls}", some, quick=sum(map(len, some)) <= _LONG)
+    for trees in _asked("json_serialize_sql(?, skip_null := true, skip_empty := true)", texts, context):
         found += map(json.loads, trees)
     return found
+
+
+def write_trees(statements: Sequence[dict[str, Any]], context: ExecutionContext | None = None) -> list[str]:
+    """Return the SQL of each statement of a tree as `parse_texts` gives it, as DuckDB writes it.
+
+    Whoever executes it has to read it again and compare: DuckDB does not quote names of functions.
+
+    Raises:
+        QueryLimitError: the time of the query was over.
+    """
+    trees = [json.dumps({"error": False, "statements": [each]}) for each in statements]
+    return [text for texts in _asked("json_deserialize_sql(?::JSON)", trees, context) for text in texts]
+
+
+def _asked(call: str, texts: Sequence[str], context: ExecutionContext | None) -> Iterator[list[Any]]:
+    """Give what a function makes of some texts at a time."""
+    if context is None:
+        performance = get_config().performance
+        threads = min(available_cores(), performance.max_workers)
+        context = ExecutionContext(performance.max_memory_mb, math.inf, threads=threads)
+    for first in range(0, len(texts), _MOST_TEXTS):
+        some = list(texts[first : first + _MOST_TEXTS])
+        calls = ", ".join([call] * len(some))
+        with database(context) as using:
+            ((*answers,),) = using.rows(f"SELECT {calls}", some, quick=sum(map(len, some)) <= _LONG)
+        yield answers

@@ -10,11 +10,13 @@ import pyarrow as pa
 
 from rowpattern.errors import QueryError, QueryLimitError
 from rowpattern.sql.arrow.arrays import from_numpy
+from rowpattern.sql.arrow.casting import appended
 from rowpattern.sql.arrow.chunks import take_values
 from rowpattern.sql.bind.references import MatchNumber, RowClassifier
 from rowpattern.sql.execute.items import Items, Shown
 from rowpattern.sql.execute.time_zones import in_columns_zone
 from rowpattern.sql.execute.typed_expressions import Named
+from rowpattern.sql.execute.typed_parameters import running_with_values
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,12 +82,14 @@ class _Aggregation:
     def compute(self) -> dict[Reference, Array]:
         """Compute all of them."""
         self._make_rows()
+        values = self._bound.plans.values
+        given = [(each, each if values is None else running_with_values(each, values)) for each in self._aggregates]
         computed = [
             (
                 each,
-                in_columns_zone(each.sql, each.tree, self.table, self._database, partial(_failed, self._bound, each)),
+                in_columns_zone(own.sql, own.tree, self.table, self._database, partial(_failed, self._bound, each)),
             )
-            for each in self._aggregates
+            for each, own in given
         ]
         for using in {id(each.database): each.database for _, each in computed}.values():
             using.register("rowpattern rows", self.table)
@@ -159,8 +163,7 @@ class _Aggregation:
         """Return values at places, of which the one behind the last is that of an aggregate over no rows."""
         if place is None:
             return values
-        both = pa.chunked_array([*values.chunks, *of_nothing.cast(values.type).chunks], values.type)
-        found = take_values(self._context, both, place)
+        found = take_values(self._context, appended(values, of_nothing), place)
         return found if isinstance(found, pa.ChunkedArray) else pa.chunked_array([found])
 
 
@@ -180,8 +183,10 @@ def _blamed(
     if isinstance(error, QueryLimitError) or not table.num_columns:
         # Without columns it was one of the table's that cannot be read.
         return error
+    values = bound.plans.values
     for each in aggregates:
         window = "" if each.final else ' OVER (ORDER BY "row")'
-        if (refused := database.refuses(f"{each.sql}{window}", table)) is not None:
+        own = each if values is None else running_with_values(each, values)
+        if (refused := database.refuses(f"{own.sql}{window}", table)) is not None:
             return _failed(bound, each, refused)
     return error

@@ -6,6 +6,7 @@ computes them at once, and the search looks them up; where they are many, it ask
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -98,7 +99,7 @@ def combinations(
         columns = tuple(sorted(set(argument.values.values())))
         # Each row has one number at least, and there is one for none.
         limit = most // total - 1
-        own = numbered(columns, lambda columns=columns, limit=limit: number_rows(columns, rows, limit))
+        own = numbered(columns, partial(number_rows, columns, rows, limit))
         if own is None or len(own.first) > limit:
             return None
         found.append((columns, own))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import TYPE_CHECKING, Any
 
+from rowpattern.pictures.automaton import automaton_svg
 from rowpattern.sql.bind.references import Aggregate, Classifier, MatchNumber, RowExists, RunningAggregate, Value
 from rowpattern.sql.duckdb.connection import database
 from rowpattern.sql.execute.placement import placements
-from rowpattern.sql.execute.query import QueryExecution, bound_clause, parsed_query, tables_of
+from rowpattern.sql.execute.query import QueryExecution, parsed_query, tables_of
 from rowpattern.sql.records import Record
 from rowpattern.sql.tables.reading import table_reader
 from rowpattern.sql.text.source_location import nesting_limited
@@ -16,10 +18,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
+    from rowpattern.patterns import Pattern
     from rowpattern.sql.bind.bound import BoundClause, Key
     from rowpattern.sql.bind.references import BoundExpression, Reference
     from rowpattern.sql.execute.placement import Placements
+    from rowpattern.sql.execute.window_steps import AnsweredWindow
     from rowpattern.sql.parse.clause import Clause
+    from rowpattern.sql.parse.clause_arguments import Question
     from rowpattern.sql.parse.parser import ParsedQuery
     from rowpattern.sql.runtime.context import ExecutionContext, Step
     from rowpattern.sql.tables.inputs import Table
@@ -33,41 +38,57 @@ class Explanation(Record):
     Attributes:
         text: all of it.
         steps: what was done, with rows and seconds, where the query was run.
+        patterns: the row pattern of each clause, compiled, inner clauses first.
     """
 
     text: str
     steps: tuple[Step, ...]
+    patterns: tuple[Pattern, ...]
 
     def __str__(self) -> str:
         """Return the text."""
         return self.text
 
+    def svg(self) -> str:
+        """Return a drawing of the automaton of each clause's row pattern, one below the other."""
+        return automaton_svg(self.patterns)
+
+    def _repr_html_(self) -> str:
+        return f"<div>{self.svg()}<pre>{escape(self.text)}</pre></div>"
+
 
 @nesting_limited("query")
 def explained(
-    sql: str, data: Any, named: Mapping[str, Any], context: ExecutionContext, *, analyze: bool
+    question: Question, data: Any, named: Mapping[str, Any], context: ExecutionContext, *, analyze: bool
 ) -> Explanation:
     """Explain a query; see `rowpattern.explain`."""
-    parsed = parsed_query(sql, context)
+    parsed = parsed_query(question, context)
     tables = tables_of(parsed, data, named, table_reader(context))
     lines: list[str] = []
-    if analyze or any(clause.table is None for clause in parsed.clauses):
-        with database(context) as using:
-            running = QueryExecution(parsed, tables, using, context)
+    windows: Sequence[AnsweredWindow] = ()
+    with database(context) as using:
+        running = QueryExecution(parsed, tables, using, context)
+        if analyze or parsed.windows or any(clause.table is None for clause in parsed.clauses):
             running.answer()
-        seen = running.answered
-    else:
-        seen = [(clause, tables[clause.table or ""], None) for clause in parsed.clauses]
-    for clause, table, sorted_rows in seen:
-        bound = bound_clause(parsed, clause, table.names, context)
+            seen = running.answered
+            windows = [] if running.windows is None else running.windows.answered
+        else:
+            seen = [(clause, tables[clause.table or ""], None) for clause in parsed.clauses]
+        bounds = [running.bound(clause, table) for clause, table, _ in seen]
+    patterns = [bound.compiled() for bound in bounds]
+    for (clause, table, sorted_rows), bound in zip(seen, bounds):
         with database(context) as using:
             placed = placements(bound, table, using)
         lines += [f"clause {clause.number + 1} of {len(parsed.clauses)}"]
-        lines += ["  " + line for line in _clause(parsed, clause, bound, table, sorted_rows, placed)]
+        lines += ["  " + line for line in _clause(parsed, clause, bound, table, sorted_rows, placed, context.prefer)]
+    for each in windows:
+        with database(context) as using:
+            placed = placements(each.window.bound, each.columns.seen, using)
+        lines += _window(parsed, each, placed)
     lines.append(_around(parsed))
     if analyze:
         lines += ["steps", *("  " + line for line in _steps(context.steps))]
-    return Explanation("\n".join(lines), tuple(context.steps) if analyze else ())
+    return Explanation("\n".join(lines), tuple(context.steps) if analyze else (), tuple(patterns))
 
 
 def _clause(  # noqa: PLR0917 - used once
@@ -77,9 +98,41 @@ def _clause(  # noqa: PLR0917 - used once
     table: Table,
     sorted_rows: bool | None,
     placed: Placements,
+    prefer: str,
 ) -> list[str]:
     source = parsed.sql[clause.source.begin : clause.source.end]
-    lines = [f"over {' '.join(source.split())}: {table.rows:,} rows of {len(table.names)} columns"]
+    return [
+        f"over {' '.join(source.split())}: {table.rows:,} rows of {len(table.names)} columns",
+        *_parts(parsed, bound, sorted_rows, placed, f"{bound.rows_shown.upper()} PER MATCH; "),
+        *(["of the possible matches at a row the longest is taken"] if prefer == "longest" else []),
+        f"cost: {_cost(bound, table.rows, placed.aggregates, prefer)}",
+    ]
+
+
+def _window(parsed: ParsedQuery, answered: AnsweredWindow, placed: Placements) -> list[str]:
+    window, columns = answered.window, answered.columns
+    written = next(each for each in answered.step.windows if each.number == window.number)
+    rows = columns.seen.rows
+    where = "" if written.name is not None else f" at line {written.clause.location.line}"
+    bounded = "ends before the partition" if window.bounded else "ends with the partition"
+    lines = [
+        f"a frame begins at each of {rows:,} rows, and {bounded}",
+        *_parts(parsed, window.bound, columns.was_sorted, placed, ""),
+        "SEEK: a match may begin at any row of the frame" if window.seek else "INITIAL: a match begins at its row",
+    ]
+    cost = _cost(window.bound, rows, placed.aggregates)
+    if columns.frame_rows is not None:
+        what = "frames are bounded" if window.bounded else "with SEEK, PREV sees other rows from each row"
+        average = columns.frame_rows / max(1, rows)
+        cost += f"; each frame is matched by itself, as {what}: {rows:,} rows x {average:,.1f} rows of a frame at most"
+    return [f"window {written.name or 'without a name'}{where}", *("  " + line for line in [*lines, f"cost: {cost}"])]
+
+
+def _parts(
+    parsed: ParsedQuery, bound: BoundClause, sorted_rows: bool | None, placed: Placements, rows_shown: str
+) -> list[str]:
+    """Describe what a clause and a window have in common."""
+    lines: list[str] = []
     for words, keys in (("PARTITION BY", bound.partition_by), ("ORDER BY", bound.order_by)):
         if keys:
             lines.append(f"{words} {', '.join(map(_key, keys))}")
@@ -96,11 +149,14 @@ def _clause(  # noqa: PLR0917 - used once
             own = placed.ways[f"DEFINE {variable}"]
             lines += _computed(f"{variable} AS", conditions[variable], own, parsed.sql, placed.aggregates)
     lines += bound.compiled().explain().split("\n")
-    lines.append(f"{bound.rows_shown.upper()} PER MATCH; AFTER MATCH SKIP {' '.join(bound.skip).strip().upper()}")
+    skip = " ".join(bound.skip).strip().upper()
+    lines.append(f"{rows_shown}AFTER MATCH SKIP {skip}")
+    if bound.within is not None:
+        key = bound.order_by[0].name
+        lines.append(f"WITHIN {bound.within.text}: a match's last row is at most that far from its first, in {key}")
     for measure in bound.measures:
         own = placed.ways.get(f"measure {measure.name}", [])
         lines += _computed(f"measure {measure.name}:", measure.expression, own, parsed.sql, placed.aggregates)
-    lines.append(f"cost: {_cost(bound, table.rows, placed.aggregates)}")
     return lines
 
 
@@ -158,11 +214,18 @@ def _place(at: Any) -> str:
     return place
 
 
-def _cost(bound: BoundClause, rows: int, by_engine: AbstractSet[Aggregate]) -> str:
+def _cost(bound: BoundClause, rows: int, by_engine: AbstractSet[Aggregate], prefer: str = "first") -> str:
     columns = len({name for each in bound.conditions for name, _ in each.expression.reads})
     parts = [f"{columns} column{'s' if columns != 1 else ''} in and {len(bound.conditions)} conditions out"]
     if any(condition.expression.depends for condition in bound.conditions):
         parts.append(f"a backward pass over {rows:,} rows, and a search from each start that goes back where it fails")
+        if prefer == "longest":
+            parts.append("all ways from a start are tried, each branch once")
+    elif bound.within is not None or prefer == "longest":
+        which = " and ".join(
+            word for word, is_so in (("earliest", bound.within), ("latest", prefer == "longest")) if is_so
+        )
+        parts.append(f"a backward pass over {rows:,} rows, one for the {which} ends of matches, one forward")
     else:
         parts.append(f"two passes over {rows:,} rows, whatever the pattern")
     if bound.partition_by or bound.order_by:
@@ -177,8 +240,10 @@ def _cost(bound: BoundClause, rows: int, by_engine: AbstractSet[Aggregate]) -> s
 
 
 def _around(parsed: ParsedQuery) -> str:
-    if parsed.projection is not None:
+    if parsed.projection is not None or (parsed.shows_windows and parsed.windows[None][0].plain is not None):
         return "around it: nothing for DuckDB to do"
+    if parsed.windows:
+        return "around the windows: DuckDB runs what is before them and behind them, with their columns in a table"
     return "around the clauses: DuckDB runs the query, with the answers in their places"
 
 

@@ -483,9 +483,9 @@ class _Writer:
             given.append(_NOTHING)
             arguments.append(_OF_NOTHING)
         key = (node, self._zone)
-        found = self._compiler.combinations(key, lambda: self._expression(node, arguments))
-        if found is not None:
-            return self._combined(found, kind, list(by_place))
+        combined = self._compiler.combinations(key, lambda: self._expression(node, arguments))
+        if combined is not None:
+            return self._combined(combined, kind, list(by_place))
         number = self._compiler.expression(key, lambda: self._expression(node, arguments))
         return ("computed", kind, number, tuple(given))
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from rowpattern.sql.execute.match_conditions import located, match_conditions
 from rowpattern.sql.execute.row_symbols import row_symbols
 from rowpattern.sql.execute.typed_clause import typed_clause
+from rowpattern.sql.execute.within import latest_ends
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,9 +22,23 @@ if TYPE_CHECKING:
 __all__ = ["find_matches", "prepared"]
 
 
-def find_matches(bound: BoundClause, rows: OrderedPartitions, database: Database, context: ExecutionContext) -> Matches:
-    """Compute conditions and match. Takes time linear in the rows; see the core for memory."""
-    pattern = bound.compiled()
+def find_matches(
+    bound: BoundClause,
+    rows: OrderedPartitions,
+    database: Database,
+    context: ExecutionContext,
+    pattern: Pattern | None = None,
+) -> Matches:
+    """Compute conditions and match. Takes time linear in the rows; see the core for memory.
+
+    Args:
+        bound: the clause.
+        rows: the table.
+        database: the query's connection.
+        context: the limits of the query.
+        pattern: what is matched in the place of the clause's pattern; the clause's conditions are of its variables.
+    """
+    pattern = bound.compiled() if pattern is None else pattern
     with context.step("conditions", rows.count):
         given, search = prepared(
             pattern,
@@ -33,6 +48,7 @@ def find_matches(bound: BoundClause, rows: OrderedPartitions, database: Database
             database,
             bound.plans,
         )
+        ends = latest_ends(bound, rows, database, context)
     with context.step("match", rows.count):
         mode, target = bound.skip
         skip = (mode, target) if target else mode
@@ -42,6 +58,10 @@ def find_matches(bound: BoundClause, rows: OrderedPartitions, database: Database
             "threads": context.threads,
             **context.remaining,
         }
+        if ends is not None:
+            options["latest_ends"] = ends
+        if context.prefer != "first":
+            options["prefer"] = context.prefer
         finder: Any = pattern if search is None else search.conditions
         if search is not None and search.compute is not None:
             options["compute"] = search.compute

@@ -1,9 +1,9 @@
-"""Conditions without SQL around them: `Pattern.find_iter(rows, conditions={"B": "B.price > A.price"})`."""
+"""Conditions without SQL around them: `Pattern.match(rows, conditions={"B": "B.price > A.price"})`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -23,19 +23,25 @@ from rowpattern.sql.text.source_location import nesting_limited
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rowpattern.patterns import MatchIterator, Pattern
+    from rowpattern.patterns import Pattern
     from rowpattern.sql.arrow.arrays import Integers
     from rowpattern.sql.bind.bound import Condition
     from rowpattern.sql.runtime.context import ExecutionContext
 
-__all__ = ["find_iter"]
+__all__ = ["find"]
 
 
 @nesting_limited("condition")
-def find_iter(  # noqa: PLR0917 - one caller, the core
-    pattern: Pattern, rows: Any, conditions: Mapping[str, str], partitions: Any, skip: Any, context: ExecutionContext
-) -> MatchIterator:
-    """Find matches of a pattern in a table; see `Pattern.find_iter`."""
+def find(  # noqa: PLR0917 - one caller, the core
+    method: Literal["find_iter", "match", "spans", "count"],
+    pattern: Pattern,
+    rows: Any,
+    conditions: Mapping[str, str],
+    partitions: Any,
+    skip: Any,
+    context: ExecutionContext,
+) -> Any:
+    """Find matches of a pattern in a table; see the methods of `Pattern`."""
     if not isinstance(conditions, Mapping):
         kind = type(conditions).__name__
         raise TypeError(f'conditions must be a mapping like {{"B": "B.price > A.price"}}, not {kind}')
@@ -55,9 +61,15 @@ def find_iter(  # noqa: PLR0917 - one caller, the core
         finder: Any = pattern if search is None else search.conditions
         if search is not None and search.compute is not None:
             options["compute"] = search.compute
+        if method != "find_iter":
+            options["threads"] = context.threads
+        if context.prefer != "first":
+            options["prefer"] = context.prefer
+        # What depends on the match is searched match by match.
+        whole = search is not None and method in {"spans", "count"}
         with context.limited(), located(bound):
-            found: MatchIterator = finder.find_iter(given, **options)
-        return found
+            found = getattr(finder, "match" if whole else method)(given, **options)
+        return len(found) if whole and method == "count" else found
 
 
 def _bound(

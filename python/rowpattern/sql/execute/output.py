@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rowpattern.sql.execute.given_conditions import compute_given
 from rowpattern.sql.execute.items import Items, Shown
 from rowpattern.sql.execute.matching import find_matches
 from rowpattern.sql.execute.measures import measure
@@ -37,6 +38,7 @@ def answer_clause(
     """
     with context.step("order", table.rows):
         rows = sort_partitions(table, bound.partition_by, bound.order_by, database, context)
+    compute_given(bound, rows, context)
     matches = find_matches(bound, rows, database, context)
     items = Items(matches, _shown(bound), rows, context)
     with context.step("measures", items.count):

@@ -58,7 +58,8 @@ def placements(bound: BoundClause, table: Table, database: Database) -> Placemen
     Raises:
         QueryError: an expression needs a time zone, and its columns have several.
     """
-    together = typed_clause(bound.conditions, bound.measures, table, database, TypedPlans(), every=True)
+    plans = TypedPlans() if bound.plans.values is None else TypedPlans().for_values(bound.plans.values)
+    together = typed_clause(bound.conditions, bound.measures, table, database, plans, every=True)
     found: dict[str, list[str]] = {}
     for named, each in together.measures:
         if each.problem is not None or named.expression.only is None:

@@ -6,18 +6,25 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pyarrow as pa
 
-from rowpattern.errors import QueryError
+from rowpattern.errors import QueryError, UnsupportedQueryError
 from rowpattern.sql.bind.clause import bind
+from rowpattern.sql.bind.parameters import bound_with_values, parameters_key, with_types
 from rowpattern.sql.bind.scope import Columns
 from rowpattern.sql.duckdb.connection import database
 from rowpattern.sql.duckdb.names import check_name, lowered
 from rowpattern.sql.duckdb.time_zones import UTC
 from rowpattern.sql.execute.output import answer_clause
+from rowpattern.sql.execute.subqueries import with_computed_subqueries
+from rowpattern.sql.execute.text_parameters import bound_values, check_parameters
 from rowpattern.sql.execute.time_zones import column_zones, relabelled
+from rowpattern.sql.parse.clause_arguments import ClauseArguments, parse_arguments
 from rowpattern.sql.parse.parser import check_text, parse, result_name
 from rowpattern.sql.planning import planned
+from rowpattern.sql.runtime.imports import imported
 from rowpattern.sql.tables.answers import Answer, AnswerColumn, as_kind, plain_integers, restored
+from rowpattern.sql.tables.foreign import is_file_name
 from rowpattern.sql.tables.inputs import Table, common_kind, only_table
+from rowpattern.sql.tables.pandas_index import with_index_levels
 from rowpattern.sql.tables.reading import table_reader
 from rowpattern.sql.text.source_location import candidates, error_at, nesting_limited
 
@@ -26,7 +33,9 @@ if TYPE_CHECKING:
 
     from rowpattern.sql.bind.bound import BoundClause
     from rowpattern.sql.duckdb.connection import Database
+    from rowpattern.sql.execute.window_steps import WindowSteps
     from rowpattern.sql.parse.clause import Clause
+    from rowpattern.sql.parse.clause_arguments import Question
     from rowpattern.sql.parse.parser import ParsedQuery
     from rowpattern.sql.runtime.context import ExecutionContext
 
@@ -37,6 +46,7 @@ __all__ = [
     "named_after",
     "parsed_query",
     "projected",
+    "refuse_windows",
     "tables_of",
     "zone_around",
 ]
@@ -45,23 +55,58 @@ __all__ = [
 _Read = TypeVar("_Read")
 
 
-def parsed_query(sql: str, context: ExecutionContext | None = None) -> ParsedQuery:
-    """Read a query, within limits where there are some, or find it in the cache of plans."""
-    check_text(sql, "query")
-    found: ParsedQuery = planned("query", sql, lambda: parse(sql, context), context)
+def parsed_query(question: Question, context: ExecutionContext | None = None) -> ParsedQuery:
+    """Read a query or a clause, within limits where there are some, or find it in the cache of plans.
+
+    Raises:
+        QueryError: a value of a parameter is missing, or is not used.
+    """
+    found: ParsedQuery
+    if isinstance(question, ClauseArguments):
+        # No query's text has a NUL character.
+        key = f"arguments\0{question.key}"
+        found = planned("query", key, lambda: parse_arguments(question, context), context)
+    else:
+        check_text(question, "query")
+        found = planned("query", question, lambda: parse(question, context), context)
+    check_parameters(found, context)
     return found
+
+
+def refuse_windows(parsed: ParsedQuery, message: str) -> None:
+    """Refuse a query with row patterns in windows.
+
+    Raises:
+        UnsupportedQueryError: it has some; shown where.
+    """
+    for steps in parsed.windows.values():
+        raise error_at(message, steps[0].windows[0].clause.location, UnsupportedQueryError)
 
 
 def bound_clause(
     parsed: ParsedQuery, clause: Clause, names: Sequence[str], context: ExecutionContext | None = None
 ) -> BoundClause:
-    """Look up the names of a clause in a table of these columns, or find that done in the cache of plans."""
+    """Look up the names of a clause in a table of these columns, or find that done in the cache of plans.
+
+    Raises:
+        QueryError: a parameter is the bound of a quantifier or an offset, and has no value that can be one.
+        What looking up names raises.
+    """
+    if clause.has_subqueries:
+        message = "a subquery in MATCH_RECOGNIZE needs whole tables; in a stream, on Spark and on Dask write its value"
+        raise error_at(message, clause.subqueries()[0].location, UnsupportedQueryError)
     # Lengths keep names apart that have anything in them.
     schema = "\0".join(f"{len(name)}:{name}" for name in names)
-    key = f"{clause.number}\0{len(parsed.sql)}\0{parsed.sql}\0{schema}"
+    key = f"{clause.number}\0{parsed.key}\0{schema}"
     check = _no_limit if context is None else context.check
-    found: BoundClause = planned("clause", key, lambda: bind(clause, names, check), context)
-    return found
+    found: BoundClause
+    values = None if context is None or clause.parameters is None else context.parameters
+    if values is None:
+        found = planned("clause", key, lambda: bind(clause, names, check), context)
+        return found
+    key = f"{key}\0parameters {parameters_key(clause, values)}"
+    found = planned("clause", key, lambda: bind(with_types(clause, values), names, check), context)
+    return bound_with_values(found, values)
 
 
 def _no_limit() -> None:
@@ -80,7 +125,8 @@ def tables_of(
         read_one: takes a table and what to call it in errors; each table is read once.
 
     Raises:
-        QueryError: there is none of that name, or a name is no text.
+        QueryError: there is none of that name, or a name is no text, or one table was given for several names or for
+            that of a file.
         TypeError: what was given is no table, or nothing was given by name and more than one needed.
     """
     given: dict[str, tuple[str, Any]] = {}
@@ -92,7 +138,9 @@ def tables_of(
         given[lowered(name)] = (name, value)
     if data is not None and given:
         raise TypeError("give one table by its place or several by name, not both")
-    one = None if data is None else read_one(data, "data")
+    if data is not None:
+        _check_one_table(parsed)
+    one = None if data is None else read_one(with_index_levels(data, parsed.sql), "data")
     found: dict[str, _Read] = {}
     read: dict[str, _Read] = {}
     for name, location in parsed.tables.items():
@@ -104,9 +152,26 @@ def tables_of(
             raise error_at(message, location, QueryError)
         own, value = given[lowered(name)]
         if own not in read:
-            read[own] = read_one(value, own)
+            read[own] = read_one(with_index_levels(value, parsed.sql), own)
         found[name] = read[own]
     return found
+
+
+def _check_one_table(parsed: ParsedQuery) -> None:
+    """Check that a query over one table has one name for it, and that this is no file's.
+
+    Raises:
+        QueryError: it has another; a query never reads files, and which of several tables is meant is not known.
+    """
+    names = {lowered(name): (name, location) for name, location in parsed.tables.items()}
+    for name, location in names.values():
+        if is_file_name(name):
+            message = f"{name} is the name of a file, and a query reads no files; give the table another name"
+            raise error_at(message, location, QueryError)
+    if len(names) > 1:
+        (first, _), (second, location), *_ = names.values()
+        message = f"the query reads the tables {first} and {second}, and one table was given; give each by its name"
+        raise error_at(f"{message}, as in match_recognize(sql, {first}=..., {second}=...)", location, QueryError)
 
 
 def projected(parsed: ParsedQuery, answer: Answer) -> Answer:
@@ -130,6 +195,7 @@ class QueryExecution:
 
     Attributes:
         answered: clauses that were answered, each with the table before it and whether its rows had to be sorted.
+        windows: what does the steps for row patterns in windows; None where there are none.
     """
 
     def __init__(
@@ -144,19 +210,39 @@ class QueryExecution:
         # What the text around clauses may read, and which of it each connection knows.
         self._readable: dict[str, Any] = {}
         self._known: dict[int, set[str]] = {}
+        self.windows: WindowSteps | None = None
+        if parsed.windows:
+            steps = imported("rowpattern.sql.execute.window_steps")
+            self.windows = steps.WindowSteps(parsed, tables, self._query, using, context)
 
     def answer(self) -> Answer:
         """Answer the clauses, and then what is around them."""
         for clause in self._parsed.clauses:
             table = self._source(clause)
-            bound = bound_clause(self._parsed, clause, table.names, self._context)
+            bound = self.bound(clause, table)
             answer, was_sorted = answer_clause(bound, table, self._database, self._context)
             self.answered.append((clause, table, was_sorted))
             if self._parsed.projection is not None and clause is self._parsed.clauses[-1]:
                 answer = projected(self._parsed, answer)
                 return answer if clause.table is not None else self._restored(answer.arrow())
             self._readable[result_name(clause)] = answer.arrow()
-        return self._restored(self._query(self._parsed.outer))
+        steps = self._parsed.windows.get(None, ())
+        if self.windows is not None and len(steps) == 1 and self._parsed.shows_windows:
+            shown = self.windows.shown(steps[0])
+            if shown is not None:
+                return shown
+        return self._restored(self._text(None, self._parsed.outer))
+
+    def bound(self, clause: Clause, table: Table) -> BoundClause:
+        """Look up the names of a clause in the table before it, its subqueries computed."""
+        if not clause.has_subqueries:
+            return bound_clause(self._parsed, clause, table.names, self._context)
+        # What it says depends on the tables, so that it is not kept.
+        computed = with_computed_subqueries(clause, self._parsed, self._text, self._context)
+        values = None if computed.parameters is None else self._context.parameters
+        if values is None:
+            return bind(computed, table.names, self._context.check)
+        return bound_with_values(bind(with_types(computed, values), table.names, self._context.check), values)
 
     def _restored(self, table: Any) -> Answer:
         """Give what went through DuckDB the types of the one table's columns of the same names."""
@@ -171,7 +257,16 @@ class QueryExecution:
     def _source(self, clause: Clause) -> Table:
         if clause.table is not None:
             return self._tables[clause.table]
-        return Table(self._query(self._parsed.sources[clause.number]))
+        return Table(self._text(clause.number, self._parsed.sources[clause.number]))
+
+    def _text(self, number: int | None, sql: str) -> Any:
+        """Answer the text before a clause, by the clause's number, or the whole query's (None)."""
+        steps = self._parsed.windows.get(number, ())
+        if self.windows is None or not steps:
+            return self._query(sql)
+        for step in steps:
+            self._readable[step.table] = self.windows.answer(step)
+        return self._query(self.windows.filled(sql))
 
     def _query(self, sql: str) -> Any:
         for name in self._parsed.duckdb_tables:
@@ -185,7 +280,14 @@ class QueryExecution:
                 using.register(name, table)
                 known.add(name)
         with self._context.step("query", sum(table.rows for table in self._tables.values())):
-            return named_after(using.query(sql), zone, [table.schema for table in self._readable.values()])
+            try:
+                found = using.query(sql, bound_values(self._parsed, sql, self._context))
+            except QueryError as error:
+                if "QUALIFY clause" in str(error):
+                    message = f"{error}; measures are columns of the clause's answer: filter them with WHERE"
+                    raise QueryError(message) from None
+                raise
+            return named_after(found, zone, [table.schema for table in self._readable.values()])
 
 
 def zone_around(parsed: ParsedQuery, schemas: Sequence[pa.Schema], context: ExecutionContext) -> str:
@@ -215,9 +317,9 @@ def named_after(table: pa.Table, zone: str, schemas: Sequence[pa.Schema]) -> pa.
 
 
 @nesting_limited("query")
-def answer_query(sql: str, data: Any, named: Mapping[str, Any], context: ExecutionContext) -> Any:
-    """Answer a query with the kind of table that was given."""
-    parsed = parsed_query(sql, context)
+def answer_query(question: Question, data: Any, named: Mapping[str, Any], context: ExecutionContext) -> Any:
+    """Answer a question with the kind of table that was given."""
+    parsed = parsed_query(question, context)
     with context.step("read", 0):
         tables = tables_of(parsed, data, named, table_reader(context))
         context.read_rows = sum(table.rows for table in {id(table): table for table in tables.values()}.values())
@@ -225,4 +327,4 @@ def answer_query(sql: str, data: Any, named: Mapping[str, Any], context: Executi
         answer = QueryExecution(parsed, tables, using, context).answer()
     context.answered_rows = len(answer.columns[0].values) if answer.columns else 0
     with context.step("answer", context.answered_rows):
-        return as_kind(answer, common_kind(tables), only_table(tables))
+        return as_kind(answer, common_kind(tables), only_table(tables), context.check)

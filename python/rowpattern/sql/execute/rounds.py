@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from rowpattern.errors import QueryError, QueryLimitError
 from rowpattern.sql.arrow.arrays import from_numpy, from_texts
+from rowpattern.sql.arrow.casting import appended
 from rowpattern.sql.arrow.categories import is_ordered, of_ranks
 from rowpattern.sql.execute.bounded import project_bounded
 from rowpattern.sql.execute.engine_columns import engine_column, query_column
@@ -182,7 +183,7 @@ class Rounds:
             known[asked:] = False
         if is_ordered(values.type) and not is_ordered(more.type):
             more = of_ranks(pa.chunked_array([pa.nulls(count - asked, pa.int32())]), values.type, [])
-        return pa.chunked_array([*values.chunks, *more.cast(values.type).chunks], values.type), from_numpy(known)
+        return appended(values, more), from_numpy(known)
 
     def _values(
         self, expression: RoundExpression, arrays: Sequence[pa.Array], using: Database, *, tried: bool = False

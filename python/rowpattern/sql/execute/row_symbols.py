@@ -162,6 +162,6 @@ def _booleans(condition: Condition, values: pa.ChunkedArray) -> pa.ChunkedArray:
     if pa.types.is_boolean(values.type):
         return values
     if values.null_count < len(values):
-        message = f"the condition of {condition.variable} is of the type {values.type}; it must be true or false"
+        message = f"the condition of {condition.called} is of the type {values.type}; it must be true or false"
         raise error_at(message, condition.location, QueryError)
     return pa.chunked_array([pa.nulls(len(values), pa.bool_())])

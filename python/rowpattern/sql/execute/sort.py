@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from rowpattern.sql.runtime.context import ExecutionContext
     from rowpattern.sql.tables.inputs import Table
 
-__all__ = ["OrderedPartitions", "PlacedColumn", "key_problem", "sort_partitions"]
+__all__ = ["OrderedPartitions", "PlacedColumn", "key_problem", "key_values", "sort_partitions"]
 
 
 class PlacedColumn(NamedTuple):
@@ -63,6 +63,11 @@ class OrderedPartitions:
     def count(self) -> int:
         """How many rows there are."""
         return self.table.rows
+
+    @property
+    def ends(self) -> Integers:
+        """The row behind the last one of each partition; int64."""
+        return np.append(self.starts[1:], self.count)[: len(self.starts)]
 
     def column(self, name: str) -> pa.ChunkedArray:
         """Return a column in order."""
@@ -120,7 +125,7 @@ class OrderedPartitions:
             # And as bits.
             self._context.hold(2 * self.count)
             flags = np.ones(self.count, dtype=bool)
-            ends = np.append(self.starts[1:], self.count)
+            ends = self.ends
             # Partitions are mostly longer than a step: mark the few rows at their borders.
             for step in range(min(abs(rows), self.count)):
                 self._context.check()
@@ -156,7 +161,7 @@ def sort_partitions(
         QueryError: a key cannot be computed.
     """
     keys = [*partition_by, *order_by]
-    computed = _computed(table, [key for key in keys if key.column is None], database)
+    computed = key_values(table, [key for key in keys if key.column is None], database)
     values = [table.column(key.column) if key.column is not None else computed[key.sql] for key in keys]
     if table.rows < 2 or not keys:  # noqa: PLR2004 - one row is in order
         found = RowOrder(None, np.zeros(min(1, table.rows), dtype=np.int64))
@@ -171,8 +176,12 @@ def sort_partitions(
     return rows
 
 
-def _computed(table: Table, keys: Sequence[Key], database: Database) -> dict[str, pa.ChunkedArray]:
-    """Compute keys that are not columns, in one query."""
+def key_values(table: Table, keys: Sequence[Key], database: Database) -> dict[str, pa.ChunkedArray]:
+    """Compute keys that are not columns, in one query; return their values by their SQL, in the table's order.
+
+    Raises:
+        QueryError: a key cannot be computed.
+    """
     if not keys:
         return {}
     names = sorted({name for key in keys for name in key.reads}) or table.names[:1]

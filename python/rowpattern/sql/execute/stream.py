@@ -29,6 +29,7 @@ from rowpattern.sql.execute.query import (
     named_after,
     parsed_query,
     projected,
+    refuse_windows,
     tables_of,
     zone_around,
 )
@@ -47,6 +48,7 @@ from rowpattern.sql.execute.stream_batches import (
     reported_when_sorted,
     slices,
 )
+from rowpattern.sql.execute.text_parameters import with_constants
 from rowpattern.sql.execute.time_zones import column_zones
 from rowpattern.sql.expression.write import quoted
 from rowpattern.sql.parse.parser import result_name
@@ -63,6 +65,7 @@ if TYPE_CHECKING:
 
     from rowpattern.sql.duckdb.connection import Database
     from rowpattern.sql.parse.clause import Clause
+    from rowpattern.sql.parse.clause_arguments import Question
     from rowpattern.sql.parse.parser import ParsedQuery
     from rowpattern.sql.runtime.context import ExecutionContext
     from rowpattern.sql.tables.streams import Stream
@@ -72,10 +75,15 @@ __all__ = ["stream_query"]
 
 @nesting_limited("query")
 def stream_query(
-    sql: str, data: Any, named: Mapping[str, Any], context: ExecutionContext, *, in_order: bool
+    question: Question, data: Any, named: Mapping[str, Any], context: ExecutionContext, *, in_order: bool
 ) -> pa.RecordBatchReader:
     """Answer a query as it is read; see `rowpattern.match_recognize`."""
-    parsed = parsed_query(sql, context)
+    parsed = parsed_query(question, context)
+    refuse_windows(
+        parsed,
+        "a row pattern in a window is not answered as a stream: each row's answer goes to what is around the window; "
+        "leave out stream, or write MATCH_RECOGNIZE",
+    )
     if len(parsed.clauses) != 1:
         location = parsed.clauses[1].location if parsed.clauses else None
         message = (
@@ -128,7 +136,7 @@ class _StreamedQuery:
                 self._register(outer, empty=True)
                 outer.register(result_name(self._clause), answer)
                 self._check_reads()
-                self.schema = self._plain(outer.query(parsed.outer)).schema
+                self.schema = self._plain(outer.query(self._text(parsed.outer))).schema
         sorts = not in_order and bool(self._bound.partition_by or self._bound.order_by)
         self._sorts = sorts or self._clause.table is None
         self._largest = LargestPartition(self._bound.partition_by)
@@ -164,8 +172,12 @@ class _StreamedQuery:
             return empty_table(stream.schema, stream.labels)
         self._check_reads()
         self._register(using, empty=True)
-        found = using.query(self._parsed.sources[self._clause.number])
+        found = using.query(self._text(self._parsed.sources[self._clause.number]))
         return plain_table(named_after(found, self._source_zone, self._schemas))
+
+    def _text(self, text: str) -> str:
+        """Return a text around the clause with the values of its parameters."""
+        return with_constants(self._parsed, text, self._context)
 
     def _plain(self, table: pa.Table) -> pa.Table:
         """Return what DuckDB gave around the clause in the types of an answer."""
@@ -241,7 +253,7 @@ class _StreamedQuery:
         using = stack.enter_context(spilling_database(self._parts["outer"], self._outer_zone))
         self._register(using, empty=False)
         using.register(result_name(self._clause), self._reader(self._answer_schema, answers), self._answer_labels)
-        for batch in using.stream(self._parsed.outer, batch_rows(self.schema)):
+        for batch in using.stream(self._text(self._parsed.outer), batch_rows(self.schema)):
             yield from cast_table(self._plain(pa.Table.from_batches([batch])), self.schema).to_batches()
 
     def _ordered(self, stack: contextlib.ExitStack) -> Iterator[pa.Table]:
@@ -259,12 +271,16 @@ class _StreamedQuery:
         self._register(using, empty=False)
         by = (*self._bound.partition_by, *self._bound.order_by)
         keys = [] if self._in_order else [f"{key.sql} {key.direction}" for key in by]
-        sql = f"SELECT {', '.join(map(quoted, names))} FROM ({self._parsed.sources[clause.number]}){order_by(keys)}"
+        source = self._text(self._parsed.sources[clause.number])
+        sql = f"SELECT {', '.join(map(quoted, names))} FROM ({source}){order_by(keys)}"
         report_sort(context, done=False)
         return map(one_batch_table, reported_when_sorted(using.stream(sql, batch_rows(self._columns(names))), context))
 
     def _names_read(self) -> list[str]:
         """Return the columns that the clause reads of the table before it, at least one."""
+        if self._bound.given:
+            # What the caller's library reads is not known.
+            return list(self._source.names)
         read = set(self._bound.reads())
         return [name for name in self._source.names if name in read] or self._source.names[:1]
 

@@ -38,7 +38,7 @@ _CHOOSING_OPERATIONS = frozenset({"NOT", "IS_NULL", "IS_NOT_NULL", "IN", "COALES
 _ORDERING = frozenset({"<", "<=", ">", ">="})
 
 # Whether both sides of each difference in an expression are timestamps with a zone, by its SQL and its columns' types.
-_differences: dict[tuple[str, tuple[tuple[str, pa.DataType], ...]], tuple[bool, ...]] = {}
+_differences: dict[tuple[str, tuple[str, ...], tuple[tuple[str, pa.DataType], ...]], tuple[bool, ...]] = {}
 _MOST_DIFFERENCES = 1000
 
 
@@ -215,7 +215,9 @@ def _computed_with(node: nodes.Node, zoned: Mapping[str, set[str]]) -> bool:
 
 
 def _is_text(node: nodes.Node) -> bool:
-    return isinstance(node, nodes.Literal) and node.is_text
+    return (isinstance(node, nodes.Literal) and node.is_text) or (
+        isinstance(node, nodes.Parameter) and node.kind == "VARCHAR"
+    )
 
 
 def _reads(node: nodes.Node, zoned: Mapping[str, set[str]]) -> bool:
@@ -248,6 +250,8 @@ def with_categories(node: nodes.Node, labels: Mapping[str, Sequence[str]]) -> no
     return nodes.map_children(new, lambda each: nodes.Cast(each, kind, span=each.span) if _is_text(each) else each)
 
 
+_NULL = nodes.Literal("NULL_LITERAL")
+
 # Differences. DuckDB's `-` of timestamps with a zone counts calendar days of the zone: 25 hours between two instants
 # that are 24 hours apart. A difference of timestamps is the time between them, here as in pandas and Polars.
 
@@ -263,10 +267,11 @@ def _with_exact_differences(
     if not differences:
         return tree
     used = {name: kind for name, kind in types.items() if name in columns_in(tree)}
-    key = (sql, tuple(sorted(used.items(), key=lambda item: item[0])))
+    kinds = tuple(each.kind for each in nodes.walk(tree) if isinstance(each, nodes.Parameter))
+    key = (sql, kinds, tuple(sorted(used.items(), key=lambda item: item[0])))
     instants = _differences.get(key)
     if instants is None:
-        sides = [sql_of(each) for node in differences for each in node.values]
+        sides = [sql_of(_of_types(each)) for node in differences for each in node.values]
         empty = pa.table({name: pa.nulls(0, kind) for name, kind in used.items()})
         try:
             found = database.project(", ".join(f"({side})" for side in sides), empty)
@@ -282,6 +287,13 @@ def _with_exact_differences(
         _differences[key] = instants
     chosen = {id(node) for node, both in zip(differences, instants) if both}
     return _exact(tree, chosen) if chosen else tree
+
+
+def _of_types(node: nodes.Node) -> nodes.Node:
+    """Return an expression of the same type, with NULL in the place of parameters."""
+    if isinstance(node, nodes.Parameter):
+        return nodes.Cast(nodes.Literal("NULL_LITERAL"), nodes.TypeName(node.kind)) if node.kind != "NULL" else _NULL
+    return nodes.map_children(node, _of_types)
 
 
 def _differences_in(node: nodes.Node) -> Iterator[nodes.Call]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
 
+from rowpattern.sql.bind.bound import TypedPlans
 from rowpattern.sql.bind.references import (
     Aggregate,
     Classifier,
@@ -16,14 +18,26 @@ from rowpattern.sql.bind.references import (
     Value,
 )
 from rowpattern.sql.execute.typed_expressions import Named, Sources, TypedExpressions, typed
+from rowpattern.sql.execute.typed_parameters import (
+    aggregate_with_values,
+    is_refused,
+    named_with_values,
+    running_with_values,
+    typed_with_values,
+)
+from rowpattern.sql.expression.nodes import Cast, Parameter, TypeName, walk
+from rowpattern.sql.expression.write import sql_of
+from rowpattern.sql.records import replace
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping, Sequence
+    from collections.abc import Hashable, Iterable, Mapping, Sequence
 
-    from rowpattern.sql.bind.bound import BoundMeasure, Condition, TypedPlans
+    from rowpattern.sql.bind.bound import BoundMeasure, Condition
     from rowpattern.sql.bind.references import Reference, RowValue
     from rowpattern.sql.duckdb.connection import Database
     from rowpattern.sql.execute.typed_expressions import TypedAggregate, TypedExpression
+    from rowpattern.sql.expression.nodes import Node
+    from rowpattern.sql.expression.parameters import ParameterValues
     from rowpattern.sql.tables.inputs import Table
 
 __all__ = ["TypedClause", "typed_clause"]
@@ -34,6 +48,9 @@ _ROW_TYPES: dict[type, str] = {RowClassifier: "VARCHAR", MatchNumber: "BIGINT"}
 # What aggregates are given beside what they read: the place of a row, and the number of its variable.
 _OF_ROWS = {"row": "BIGINT", "classifier": "UTINYINT"}
 
+
+# DuckDB's names of numbers' types.
+_NUMBER = re.compile(r"(?:U?(?:TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL\(\d+,\s*\d+\))\Z")
 
 _AGGREGATES = (Aggregate, RunningAggregate)
 
@@ -97,16 +114,55 @@ def typed_clause(
         if not any(kind.num_fields or isinstance(kind, pa.DictionaryType) for kind in types):
             # Of ordered categories the texts count, too.
             plans.put(key, typed_before)
+    if parts.parameters and plans.values is not None:
+        used = plans.used
+        if used is None or used[0] is not typed_before:
+            # Conditions and measures ask one after the other.
+            used = plans.used = typed_before, _for_values(typed_before, parts, table, database, plans.values)
+        found: TypedClause = used[1]
+        return found
     return typed_before
+
+
+def _for_values(
+    together: TypedClause, parts: _Parts, table: Table, database: Database, values: ParameterValues
+) -> TypedClause:
+    """Return a typed clause with the values of its parameters."""
+    groups = (together.rows, together.starts, together.dependent, together.measures)
+    if any(is_refused(each) for group in groups for _, each in group):
+        return _typed(parts.with_constants(values), table, database, TypedPlans())
+    rows, starts, dependent, measures = (
+        [typed_with_values(*each, values, database) for each in group] for group in groups
+    )
+    aggregates = {name: aggregate_with_values(each, values) for name, each in together.aggregates.items()}
+    return TypedClause(rows, starts, dependent, measures, aggregates, together.labels)
 
 
 def _typed(parts: _Parts, table: Table, database: Database, plans: TypedPlans) -> TypedClause:
     named = [each for group in parts.groups for each in group]
     known = named or parts.aggregates
     found = typed(named, parts.sources(table), database, plans) if known else TypedExpressions((), {}, {})
+    numbers = _numbers_as_conditions(parts, found)
+    if numbers:
+        parts = parts.with_groups([numbers.get(id(each), each) for each in group] for group in parts.groups)
+        named = [each for group in parts.groups for each in group]
+        found = typed(named, parts.sources(table), database, plans, changed=True)
     expressions = iter(found.expressions)
     rows, starts, dependent, of_measures = ([(each, next(expressions)) for each in group] for group in parts.groups)
     return TypedClause(rows, starts, dependent, of_measures, found.aggregates, found.labels)
+
+
+def _numbers_as_conditions(parts: _Parts, found: TypedExpressions) -> dict[int, Named]:
+    """Return for conditions that are numbers what DuckDB takes them for: true where they are not 0."""
+    *of_conditions, _ = parts.groups
+    conditions = [each for group in of_conditions for each in group]
+    changed = {}
+    for each, typed_one in zip(conditions, found.expressions):
+        tree = each.expression.tree
+        if tree is not None and _NUMBER.match(typed_one.type or ""):
+            cast = Cast(tree, TypeName("BOOLEAN"), safe=False)
+            changed[id(each)] = each._replace(expression=replace(each.expression, sql=sql_of(cast), tree=cast))
+    return changed
 
 
 class _Parts(NamedTuple):
@@ -123,6 +179,7 @@ class _Parts(NamedTuple):
         places: where values of rows are read from, by the names of references.
         read: the table's columns that any of them reads.
         alone: names of aggregates that stand in no expression.
+        parameters: DuckDB's types of parameters, by the names of the columns that stand for them.
     """
 
     groups: tuple[list[Named], list[Named], list[Named], list[Named]]
@@ -135,6 +192,7 @@ class _Parts(NamedTuple):
     places: dict[str, Hashable]
     read: tuple[str, ...]
     alone: frozenset[str]
+    parameters: dict[str, str]
 
     @classmethod
     def of(cls, conditions: Sequence[Condition], measures: Sequence[BoundMeasure], *, every: bool) -> _Parts:
@@ -172,7 +230,26 @@ class _Parts(NamedTuple):
             {name: item.at for name, item in items.items() if isinstance(item, (Value, RowExists))},
             tuple(dict.fromkeys([*columns.values(), *row_columns.values()])),
             frozenset(alone),
+            _parameters(
+                [
+                    *(each.expression.tree for group in groups for each in group),
+                    *(item.tree for item in aggregates.values()),
+                ]
+            ),
         )
+
+    def with_groups(self, groups: Iterable[list[Named]]) -> _Parts:
+        """Return the same with other expressions over the same references."""
+        rows, starts, dependent, measures = groups
+        return self._replace(groups=(rows, starts, dependent, measures))
+
+    def with_constants(self, values: ParameterValues) -> _Parts:
+        """Return the same with the values of parameters as constants of the query."""
+        rows, starts, dependent, measures = (
+            [named_with_values(each, values, typed=False) for each in group] for group in self.groups
+        )
+        aggregates = {name: running_with_values(item, values) for name, item in self.aggregates.items()}
+        return self._replace(groups=(rows, starts, dependent, measures), aggregates=aggregates, parameters={})
 
     def column(self, table: Table, name: str) -> pa.ChunkedArray:
         """Return a column of the table's; of those that are only compared, perhaps the type alone."""
@@ -182,10 +259,10 @@ class _Parts(NamedTuple):
         """Say what the expressions read of a table."""
         return Sources(
             {name: self.column(table, column) for name, column in self.columns.items()},
-            self.others,
+            self.others | self.parameters,
             self.aggregates,
             {name: table.column(column) for name, column in self.row_columns.items()},
-            self.row_others,
+            self.row_others | self.parameters,
             self._one_place,
             self.alone,
         )
@@ -197,3 +274,8 @@ class _Parts(NamedTuple):
 
 def _values(expressions: Sequence[Named]) -> list[Value]:
     return [item for each in expressions for _, item in each.expression.reads if isinstance(item, Value)]
+
+
+def _parameters(trees: Sequence[Node | None]) -> dict[str, str]:
+    found = (each for tree in trees if tree is not None for each in walk(tree) if isinstance(each, Parameter))
+    return {each.column: each.kind for each in found}

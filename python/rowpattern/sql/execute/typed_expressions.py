@@ -25,7 +25,16 @@ from rowpattern.sql.execute.time_zones import in_zone_of
 from rowpattern.sql.expression.binder import BoundTexts, bind_texts
 from rowpattern.sql.expression.native import Translator
 from rowpattern.sql.expression.nodes import Call, Column
-from rowpattern.sql.expression.typed import Computed, Constant, Literal, cast_sql, engine_type, map_leaves, walk_typed
+from rowpattern.sql.expression.typed import (
+    Computed,
+    Constant,
+    Literal,
+    Reference,
+    cast_sql,
+    engine_type,
+    map_leaves,
+    walk_typed,
+)
 from rowpattern.sql.expression.write import sql_of
 from rowpattern.sql.records import Record, field, replace
 from rowpattern.sql.text.source_location import error_at
@@ -62,7 +71,7 @@ class Named(NamedTuple):
     @classmethod
     def condition(cls, condition: Condition, expression: BoundExpression) -> Named:
         """Name the condition of a variable, or what is known of it."""
-        return cls(f"DEFINE {condition.variable}", expression, condition.location)
+        return cls(f"DEFINE {condition.called}", expression, condition.location)
 
     @classmethod
     def measure(cls, measure: BoundMeasure) -> Named:
@@ -181,7 +190,9 @@ class TypedExpressions(Record):
     labels: Mapping[str, Sequence[str]]
 
 
-def typed(expressions: Sequence[Named], sources: Sources, database: Database, plans: TypedPlans) -> TypedExpressions:
+def typed(
+    expressions: Sequence[Named], sources: Sources, database: Database, plans: TypedPlans, *, changed: bool = False
+) -> TypedExpressions:
     """Type expressions, or find that done.
 
     Args:
@@ -189,6 +200,7 @@ def typed(expressions: Sequence[Named], sources: Sources, database: Database, pl
         sources: what they read.
         database: the query's connection.
         plans: those of the clause.
+        changed: whether these are other expressions than those of the clause, which follow from their types.
 
     Raises:
         QueryError: an expression needs a time zone, and its columns have several.
@@ -202,6 +214,7 @@ def typed(expressions: Sequence[Named], sources: Sources, database: Database, pl
         tuple(sources.row_others.items()),
         database.time_zone,
         database.zone_given,
+        changed,
     )
     found: TypedExpressions = plans.planned(
         key, lambda: _Typing(expressions, sources, labels, database).typed(), database.context
@@ -376,7 +389,11 @@ class _Typing:
         if not all(isinstance(each, str) for _, each in item.reads):
             # The engine takes values of columns.
             return whole
-        if bound is None or bound.type is None or bound.name is None or not isinstance(call, Call):
+        if bound is None or bound.type is None or not isinstance(call, Call):
+            return whole
+        if isinstance(item, RunningAggregate) and item.by_place is not None:
+            return self._by_place(whole, item.by_place, call.values[0], bound.type)
+        if bound.name is None:
             return whole
         own = engine_type(bound.type)
         if own is None or len(bound.arguments) > 1 or len(call.values) != len(bound.arguments):
@@ -392,6 +409,16 @@ class _Typing:
         sql = cast_sql(sql_of(argument), kind if of.type is None else of.type)
         of_row = replace(placed, node=node, type=of.type, sql=sql, tree=argument)
         return replace(whole, function=bound.name, argument=of_row)
+
+    @staticmethod
+    def _by_place(whole: TypedAggregate, function: str, argument: Node, kind: str) -> TypedAggregate:
+        """Have the engine give the first or the last value of a column, where it has the column's type."""
+        own = engine_type(kind)
+        if own is None or not isinstance(argument, Column) or not is_native(function, [own], own):
+            return whole
+        node = Reference(kind, argument.names[0])
+        of_row = replace(whole.whole, node=node, type=kind, sql=sql_of(argument), tree=argument)
+        return replace(whole, function=function, argument=of_row)
 
     # Constants.
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "COMPARISON_SIGNS",
+    "PARAMETER_COLUMN",
     "Argument",
     "Between",
     "Branch",
@@ -35,6 +36,7 @@ __all__ = [
     "Opaque",
     "Operation",
     "OrderItem",
+    "Parameter",
     "Semantics",
     "Star",
     "TypeName",
@@ -59,6 +61,9 @@ COMPARISON_SIGNS = {
     "COMPARE_DISTINCT_FROM": "IS DISTINCT FROM",
     "COMPARE_NOT_DISTINCT_FROM": "IS NOT DISTINCT FROM",
 }
+
+#: Names of columns that stand for parameters begin with this.
+PARAMETER_COLUMN = "parameter "
 
 # 128 bits have 39.
 _MOST_DIGITS = 100
@@ -114,6 +119,12 @@ class Column(Node):
     def is_quoted(self, at: int) -> bool:
         """Say whether the name at this place stood in double quotes."""
         return at < len(self.quoted) and self.quoted[at]
+
+
+class SubqueryValue(Node):
+    """What a subquery gives; `place` is where in the query its text stands."""
+
+    place: int
 
 
 class Star(Node):
@@ -243,6 +254,26 @@ class Semantics(Node):
     call: Node
 
 
+class Parameter(Node):
+    """A value that is given with the query, `$name` or `?`.
+
+    Written, it is a column of its name, so that DuckDB's binder tells it from constants; only the binder is given
+    that. What is computed has the value in its place (`rowpattern.sql.expression.parameters`).
+
+    Attributes:
+        name: without the `$`; of `?` its number.
+        kind: DuckDB's name of its type; empty where that is not known yet.
+    """
+
+    name: str
+    kind: str = ""
+
+    @property
+    def column(self) -> str:
+        """The name of the column."""
+        return f"{PARAMETER_COLUMN}{self.name}"
+
+
 class Opaque(Node):
     """What may stand around a clause but not in one: a window, a subquery, a parameter, `COLUMNS(...)`.
 
@@ -261,7 +292,7 @@ def _links(kind: type[Node]) -> tuple[str, ...]:
     found = _LINKS.get(kind)
     if found is None:
         plain = {"span", "quoted", "kind", "text", "names", "name", "relation", "sign", "word", "operator", "distinct"}
-        plain |= {"direction", "nulls", "safe", "collation", "parameters", "to"}
+        plain |= {"direction", "nulls", "safe", "collation", "parameters", "to", "place"}
         found = _LINKS[kind] = tuple(name for name in field_names(kind) if name not in plain)
     return found
 

@@ -24,6 +24,7 @@ from rowpattern.sql.duckdb.functions import (
 from rowpattern.sql.duckdb.names import lowered
 from rowpattern.sql.expression import nodes
 from rowpattern.sql.expression.lambdas import free_names, renamed
+from rowpattern.sql.expression.other_functions import INSTEAD_OF_FUNCTIONS
 from rowpattern.sql.expression.types import check_collation, check_type
 from rowpattern.sql.records import replace
 from rowpattern.sql.text.source_location import candidates, error_at
@@ -82,10 +83,11 @@ _NOWHERE = (1 << 64) - 1
 _NODES_BETWEEN_LOOKS = 256
 
 
+# Names that Snowflake has for functions of the clause.
+_OTHER_NAMES = {"lag": "prev", "lead": "next", "match_sequence_number": "count_star"}
+
 # What says the same in a clause.
 _INSTEAD_OF_WINDOWS = {
-    "lag": "write PREV(x), or PREV(x, n)",
-    "lead": "write NEXT(x), or NEXT(x, n)",
     "first_value": "write FIRST(x)",
     "last_value": "write LAST(x)",
     "nth_value": "write FIRST(x, n - 1)",
@@ -235,9 +237,13 @@ class TreeReader:
             quoted = self._text.quoted_names(span, len(path))[: len(path) - 1]
             arguments = [nodes.Argument(nodes.Column(tuple(path[:-1]), quoted, span=span)), *arguments]
         marks = self._text.semantics_marks
-        word = next((word for word, mark in marks.items() if name.startswith(mark)), None)
-        if word is not None:
+        if name.startswith(self._text.subquery_mark):
+            return nodes.SubqueryValue(int(name.removeprefix(self._text.subquery_mark)), span=self._span(keys))
+        words: list[str] = []
+        while (word := next((word for word, mark in marks.items() if name.startswith(mark)), None)) is not None:
+            words.append(word)
             name = name.removeprefix(marks[word])
+        name = self._own_name(name, arguments, keys)
         if name in {"count_star", "count"} and (not arguments or arguments == [nodes.Argument(nodes.Star())]):
             name, arguments = "count_star", []
         self._check_function(name, operator, keys)
@@ -245,8 +251,12 @@ class TreeReader:
             arguments = [self._named_field(each, name, keys) for each in arguments]
         if name in CALLS_AGGREGATE and len(arguments) > 1:
             self._check_aggregate_name(arguments[1].value, name, keys)
-        call = nodes.Call(name, tuple(arguments), operator, distinct, filtered, order_by, span=self._span(keys))
-        return call if word is None else nodes.Semantics(word, call, span=call.span)
+        call: nodes.Node = nodes.Call(
+            name, tuple(arguments), operator, distinct, filtered, order_by, span=self._span(keys)
+        )
+        for word in reversed(words):
+            call = nodes.Semantics(word, call, span=call.span)
+        return call
 
     def _argument(self, node: Json, function: str) -> nodes.Argument:
         name, value = None, node.get("expression")
@@ -274,7 +284,11 @@ class TreeReader:
                 instead = _INSTEAD_OF_WINDOWS.get(name, "count(*) numbers the rows of a match")
                 message = f"{name} is a window function, which cannot stand in MATCH_RECOGNIZE; {instead}"
                 raise self.refused(message, keys, QueryError)
-            message = f"there is no function {name} here; {candidates(name, sorted(SCALARS | AGGREGATES), 'functions')}"
+            if name in INSTEAD_OF_FUNCTIONS:
+                message = f"there is no function {name} here; write {INSTEAD_OF_FUNCTIONS[name]}"
+                raise self.refused(message, keys, QueryError)
+            functions = sorted(SCALARS | AGGREGATES | self._more_functions())
+            message = f"there is no function {name} here; {candidates(name, functions, 'functions')}"
             if len(message) > 200:  # noqa: PLR2004 - no near name: all of them would not help
                 message = (
                     f"the function {name} does not exist here: a query calls functions that read their arguments only"
@@ -293,6 +307,12 @@ class TreeReader:
         if not isinstance(node, nodes.Literal) or not node.is_text or node.text.lower() not in AGGREGATES:
             message = f"{function} takes the name of an aggregate, written out, as in {function}(x, 'sum')"
             raise self.refused(message, keys, QueryError)
+
+    def _own_name(self, name: str, arguments: list[nodes.Argument], keys: Fields) -> str:
+        """Return what a function of Snowflake's clause is called in the standard's."""
+        if name == "match_sequence_number" and arguments:
+            raise self.refused("MATCH_SEQUENCE_NUMBER() takes no argument", keys, QueryError)
+        return _OTHER_NAMES.get(name, name)
 
     def _more_functions(self) -> frozenset[str]:
         return NAVIGATION
@@ -441,7 +461,12 @@ class TreeReader:
         raise self.refused(message, keys, UnsupportedQueryError)
 
     def _parameter(self, keys: Fields, _: str) -> nodes.Node:
-        raise self.refused("a parameter cannot stand here; write its value", keys, QueryError)
+        # Those without a name have a number among all of the query.
+        name = self._text.parameters.get(self._text.origin(keys.location) or 0)
+        keys.take("identifier")
+        if name is None:
+            raise self.refused("a parameter cannot stand here; write its value", keys, QueryError)
+        return nodes.Parameter(name, span=self._span(keys))
 
     def _position(self, keys: Fields, _: str) -> nodes.Node:
         raise self.refused("a number sign names no column here; write the column's name", keys, QueryError)

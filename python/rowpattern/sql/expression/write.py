@@ -47,6 +47,8 @@ def sql_of(node: nodes.Node) -> str:
         return f"({sql_of(node.value)} COLLATE {quoted(node.collation)})"
     if isinstance(node, nodes.Lambda):
         return f"(lambda {', '.join(map(quoted, node.parameters))}: {sql_of(node.body)})"
+    if isinstance(node, nodes.Parameter):
+        return quoted(node.column)
     if isinstance(node, nodes.Star):
         return "*" if node.relation is None else f"{quoted(node.relation)}.*"
     raise AssertionError(f"{type(node).__name__} is not written to DuckDB")

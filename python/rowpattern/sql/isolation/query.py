@@ -11,18 +11,22 @@ import pyarrow as pa
 
 from rowpattern import errors
 from rowpattern.errors import InternalError, RowPatternError
+from rowpattern.patterns import compile  # noqa: A004
 from rowpattern.sql.execute.explanation import Explanation
 from rowpattern.sql.isolation.channel import ClosedError
 from rowpattern.sql.isolation.pool import BETWEEN_SIGNALS_SECONDS, MOST_START_SECONDS, pool
+from rowpattern.sql.parse.clause_arguments import question_text
 from rowpattern.sql.runtime.context import Progress, Step
 from rowpattern.sql.runtime.supervised import wait_forever
 from rowpattern.sql.tables.answers import Answer, AnswerColumn, as_kind
+from rowpattern.sql.tables.pandas_index import with_index_levels
 from rowpattern.sql.tables.reading import table_reader
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from rowpattern.sql.isolation.pool import Worker
+    from rowpattern.sql.parse.clause_arguments import Question
     from rowpattern.sql.runtime.context import ExecutionContext
     from rowpattern.sql.tables.inputs import Table
 
@@ -41,23 +45,23 @@ _KINDS: dict[str, type[Exception]] = {
 } | {"TypeError": TypeError, "ValueError": ValueError}
 
 
-def answer_isolated(sql: str, data: Any, named: Mapping[str, Any], context: ExecutionContext) -> Any:
+def answer_isolated(question: Question, data: Any, named: Mapping[str, Any], context: ExecutionContext) -> Any:
     """Answer a query in a worker process; see `rowpattern.match_recognize`."""
-    return _Query(sql, data, named, context).answer()
+    return _Query(question, data, named, context).answer()
 
 
 def explain_isolated(
-    sql: str, data: Any, named: Mapping[str, Any], context: ExecutionContext, *, analyze: bool
+    question: Question, data: Any, named: Mapping[str, Any], context: ExecutionContext, *, analyze: bool
 ) -> Explanation:
     """Explain a query in a worker process; see `rowpattern.explain`."""
-    return _Query(sql, data, named, context).explanation(analyze=bool(analyze))
+    return _Query(question, data, named, context).explanation(analyze=bool(analyze))
 
 
 class _Query:
     """A query that a worker answers, and the tables that it may ask for."""
 
-    def __init__(self, sql: str, data: Any, named: Mapping[str, Any], context: ExecutionContext) -> None:
-        self._sql = sql
+    def __init__(self, question: Question, data: Any, named: Mapping[str, Any], context: ExecutionContext) -> None:
+        self._question = question
         self._given = dict(named) if data is None else {**named, "": data}
         self._has_data = data is not None
         self._context = context
@@ -72,11 +76,12 @@ class _Query:
         with self._context.step("answer", table.num_rows):
             source = None if reply["source"] is None else self._tables[reply["source"]]
             columns = [_column(each, table, source) for each in reply["columns"]]
-            return as_kind(Answer(columns), reply["kind"], source)
+            return as_kind(Answer(columns), reply["kind"], source, self._context.check)
 
     def explanation(self, *, analyze: bool) -> Explanation:
         reply, _ = self._exchange(analyze)
-        return Explanation(reply["explanation"], tuple(self._context.steps) if analyze else ())
+        patterns = tuple(compile(text, subset=subset or None) for text, subset in reply["patterns"])
+        return Explanation(reply["explanation"], tuple(self._context.steps) if analyze else (), patterns)
 
     def _exchange(self, explain: bool | None) -> tuple[dict[str, Any], pa.Table | None]:
         context = self._context
@@ -84,7 +89,7 @@ class _Query:
         rests = False
         try:
             question = {
-                "sql": self._sql,
+                "asked": self._question if isinstance(self._question, str) else self._question.plain(),
                 "names": [name for name in self._given if name],
                 "data": self._has_data,
                 "memory_mb": context.memory_mb,
@@ -93,6 +98,8 @@ class _Query:
                 "begun": context.begun,
                 "threads": context.threads,
                 "time_zone": context.time_zone,
+                "prefer": context.prefer,
+                "parameters": None if context.parameters is None else context.parameters.encoded(),
                 "progress": bool(context.progress),
                 "explain": explain,
             }
@@ -161,7 +168,8 @@ class _Query:
     def _table(self, name: str) -> Table:
         found = self._tables.get(name)
         if found is None:
-            found = table_reader(self._context)(self._given[name], name or "data")
+            given = with_index_levels(self._given[name], question_text(self._question))
+            found = table_reader(self._context)(given, name or "data")
             self._tables[name] = found
         return found
 

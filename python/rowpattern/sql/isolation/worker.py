@@ -24,8 +24,10 @@ from rowpattern.sql.arrow.arrays import from_numpy
 from rowpattern.sql.duckdb.connection import abandoned_queries, database
 from rowpattern.sql.execute.explanation import explained
 from rowpattern.sql.execute.query import QueryExecution, parsed_query, tables_of
+from rowpattern.sql.expression.parameters import ParameterValues
 from rowpattern.sql.first_use import query_module
 from rowpattern.sql.isolation.channel import Channel, ClosedError, ReceivedTables, SentTables, wait_until_closed
+from rowpattern.sql.parse.clause_arguments import ClauseArguments
 from rowpattern.sql.runtime.context import ExecutionContext
 from rowpattern.sql.tables.inputs import Table, common_kind, only_table
 from rowpattern.sql.tables.pandas_values import PandasValues
@@ -249,20 +251,26 @@ def _answered(question: dict[str, Any], caller: _Caller, memory: _Memory) -> tup
         question["threads"],
         begun=question["begun"],
         time_zone=question["time_zone"],
+        prefer=question["prefer"],
+        parameters=None if question["parameters"] is None else ParameterValues.decoded(question["parameters"]),
     )
     given = {name: _TableOfCaller(caller, name) for name in question["names"]}
     data = _TableOfCaller(caller, "") if question["data"] else None
     explain = question["explain"]
+    asked = question["asked"]
+    if not isinstance(asked, str):
+        asked = ClauseArguments.of_plain(asked)
     # The connection then exists already: memory of DuckDB's threads does not count for the query.
     with database(context) as using:
         using.connect()
     if explain is not None:
         with memory.limited(context.memory_mb):
-            explanation = explained(question["sql"], data, given, context, analyze=explain)
-        return {"explanation": explanation.text, "steps": _steps(context)}, None
+            explanation = explained(asked, data, given, context, analyze=explain)
+        patterns = [(pattern.pattern, pattern.subset) for pattern in explanation.patterns]
+        return {"explanation": explanation.text, "patterns": patterns, "steps": _steps(context)}, None
     with memory.limited(context.memory_mb):
         with nesting_limited("query"):
-            parsed = parsed_query(question["sql"], context)
+            parsed = parsed_query(asked, context)
             with context.step("read", 0):
                 tables = tables_of(parsed, data, given, table_reader(context))
             with database(context) as using:

@@ -9,17 +9,25 @@ from rowpattern.sql.records import Record, field
 
 if TYPE_CHECKING:
     from rowpattern.sql.expression.nodes import Node
+    from rowpattern.sql.text.composed import Composed
+    from rowpattern.sql.text.parameters import PlacedParameter
     from rowpattern.sql.text.source_location import SourceLocation
 
 __all__ = [
     "Clause",
+    "ClauseParameters",
     "CommonTables",
     "Definition",
     "ExpressionSource",
+    "GivenCondition",
     "Measure",
     "OrderKey",
+    "OuterTables",
+    "PartitionKey",
     "RowsShown",
     "Skip",
+    "Subquery",
+    "SubqueryForm",
     "TextPiece",
 ]
 
@@ -27,6 +35,28 @@ RowsShown = Literal["one row", "all rows", "all rows omit empty", "all rows with
 
 #: As `Pattern.match` takes it.
 Skip = tuple[Literal["past last row", "to next row", "to first", "to last"], str]
+
+
+SubqueryForm = Literal["value", "exists", "list"]
+
+
+class Subquery(Record):
+    """A subquery in an expression of a clause.
+
+    Attributes:
+        form: whether it gives one value, whether it has a row, or the values of IN.
+        begin: the first character of its text.
+        end: the character behind that.
+        first: the first character of what its value takes the place of; no other subquery has the same.
+        behind: the character behind that.
+    """
+
+    form: SubqueryForm
+    begin: int
+    end: int
+    first: int
+    behind: int
+    location: SourceLocation
 
 
 class ExpressionSource(Record, frozen=False):
@@ -37,12 +67,22 @@ class ExpressionSource(Record, frozen=False):
         end: the character behind its last.
         text: all between them, in one line.
         node: its tree; NULL until it is read.
+        subqueries: those in it, in order.
     """
 
     begin: int
     end: int
     text: str
     node: Node = field(default_factory=lambda: Constant("NULL_LITERAL"))
+    subqueries: tuple[Subquery, ...] = ()
+
+
+class PartitionKey(Record):
+    """An expression of PARTITION BY, and the name that it gets in the answer; None where it gets none."""
+
+    expression: ExpressionSource
+    location: SourceLocation
+    name: str | None = None
 
 
 class Measure(Record):
@@ -58,6 +98,20 @@ class Definition(Record):
 
     variable: str
     condition: ExpressionSource
+    location: SourceLocation
+
+
+class GivenCondition(Record):
+    """A variable whose condition the caller's library computes.
+
+    Attributes:
+        variable: as the pattern writes it.
+        name: as the caller writes it.
+        location: where it stands in the clause's text.
+    """
+
+    variable: str
+    name: str
     location: SourceLocation
 
 
@@ -91,6 +145,34 @@ class CommonTables(Record, frozen=False):
     pieces: list[TextPiece]
 
 
+class OuterTables(Record, frozen=False):
+    """What stands before LATERAL in FROM, and which of its columns a clause in LATERAL names.
+
+    Attributes:
+        piece: its text.
+        names: what its tables are called, as they are compared.
+        columns: the columns that are named, each by its table and its name, and where it is named first.
+    """
+
+    piece: TextPiece
+    names: frozenset[str]
+    columns: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
+
+
+class ClauseParameters(Record):
+    """The parameters of a clause.
+
+    Attributes:
+        names: those in its expressions.
+        bounds: those that are bounds of quantifiers in its pattern, in order.
+        offsets: those that are offsets of navigation.
+    """
+
+    names: tuple[str, ...]
+    bounds: tuple[PlacedParameter, ...]
+    offsets: tuple[PlacedParameter, ...]
+
+
 class Clause(Record, frozen=False):
     """One MATCH_RECOGNIZE and the table before it.
 
@@ -99,9 +181,15 @@ class Clause(Record, frozen=False):
         source: the text of the table before the clause.
         table: that table's name, where it is a name (with an alias or without one) and nothing else.
         source_name: what the table before the clause is called: its alias, or its name; None where it has neither.
+        within: how far a match reaches at most, in the first key of ORDER BY; None where nothing says it.
         end: the character behind the clause, before its alias.
         alias: what the query calls the result; None where it does not.
-        common: the WITH lists that the table before the clause sees, outer ones first.
+        has_subqueries: whether its expressions have any.
+        outer: what it reads of the tables before LATERAL; None where it reads nothing of them.
+        common: the WITH lists that the clause sees, outer ones first; none where it reads nothing but a table by name.
+        given: conditions that are no expressions of the query.
+        parameters: those of its pattern and expressions; None where there is none.
+        pattern_source: the pattern with the place of each part in the query, where parameters of it have values.
     """
 
     number: int
@@ -109,7 +197,7 @@ class Clause(Record, frozen=False):
     source: TextPiece
     table: str | None
     source_name: str | None
-    partition_by: list[tuple[ExpressionSource, SourceLocation]]
+    partition_by: list[PartitionKey]
     order_by: list[OrderKey]
     measures: list[Measure]
     rows_shown: RowsShown
@@ -122,9 +210,21 @@ class Clause(Record, frozen=False):
     define: list[Definition]
     end: int
     alias: str | None = None
+    within: ExpressionSource | None = None
+    has_subqueries: bool = False
+    outer: OuterTables | None = None
     common: list[CommonTables] = field(default_factory=list)
+    given: list[GivenCondition] = field(default_factory=list)
+    parameters: ClauseParameters | None = None
+    pattern_source: Composed | None = None
+
+    def subqueries(self) -> list[Subquery]:
+        """Return the subqueries in its expressions."""
+        return [subquery for each in self.expressions() for subquery in each.subqueries]
 
     def expressions(self) -> list[ExpressionSource]:
         """Return all its expressions."""
-        keys = [expression for expression, _ in self.partition_by] + [key.expression for key in self.order_by]
+        keys = [key.expression for key in self.partition_by] + [key.expression for key in self.order_by]
+        if self.within is not None:
+            keys.append(self.within)
         return keys + [each.expression for each in self.measures] + [each.condition for each in self.define]

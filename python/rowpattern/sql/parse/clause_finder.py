@@ -5,12 +5,16 @@ from __future__ import annotations
 from bisect import bisect_left
 from typing import TYPE_CHECKING
 
-from rowpattern.errors import QuerySyntaxError
+from rowpattern.errors import QuerySyntaxError, UnsupportedQueryError
 from rowpattern.sql.duckdb.names import lowered
-from rowpattern.sql.parse.clause import CommonTables, TextPiece
+from rowpattern.sql.parse.clause import CommonTables, OuterTables, TextPiece
 from rowpattern.sql.parse.clause_reader import ClauseReader
 from rowpattern.sql.parse.keywords import BEHIND_A_TABLE, NOT_A_NAME
+from rowpattern.sql.parse.lateral import name_outer_columns
+from rowpattern.sql.parse.other_systems import instead_of_word
+from rowpattern.sql.parse.window import FoundWindows
 from rowpattern.sql.records import Record, field
+from rowpattern.sql.runtime.imports import imported
 from rowpattern.sql.text.source_location import SourceLocation, error_at
 from rowpattern.sql.text.tokens import closing_brackets, tokens_of
 
@@ -18,18 +22,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rowpattern.sql.parse.clause import Clause
+    from rowpattern.sql.parse.window import WindowMarks
     from rowpattern.sql.text.tokens import Token
 
 __all__ = ["find_clauses"]
 
-_WINDOW_WORDS = frozenset({"MEASURES", "PATTERN", "DEFINE", "SUBSET", "INITIAL", "SEEK"})
-
 # Behind each of these a table begins.
 _BEFORE_A_TABLE = frozenset({"FROM", "JOIN"})
 
-# Reserved words that can stand in a key of a window.
-_IN_A_KEY = frozenset({"AND", "ASC", "CASE", "CAST", "COLLATE", "DESC", "ELSE", "END", "FALSE", "IN", "NOT", "NULL"})
-_IN_A_KEY |= {"OR", "THEN", "TRUE", "WHEN"}
+# Those that can stand in a table, or in a join with its condition.
+_IN_A_JOIN = frozenset({"AND", "AS", "CASE", "CAST", "COLLATE", "ELSE", "END", "FALSE", "IN", "LATERAL", "NOT", "NULL"})
+_IN_A_JOIN |= {"ON", "OR", "THEN", "TRUE", "USING", "WHEN", "WITH"}
+
+# Words before LATERAL that are no part of the tables before it.
+_JOINING = frozenset({"CROSS", "INNER", "JOIN", "LATERAL", "LEFT", "OUTER"})
 
 # The time that a query takes before its first row is read grows with these.
 _MOST_CLAUSES = 100
@@ -44,15 +50,18 @@ class _WithList(Record, frozen=False):
     tables: list[tuple[str, int, int]] = field(default_factory=list)
 
 
-def find_clauses(sql: str, check: Callable[[], None] = lambda: None) -> tuple[list[Clause], TextPiece]:
-    """Find the clauses of a query.
+def find_clauses(
+    sql: str, marks: WindowMarks, check: Callable[[], None] = lambda: None
+) -> tuple[list[Clause], TextPiece, FoundWindows]:
+    """Find the clauses of a query, and its windows with row patterns.
 
     Args:
         sql: its text.
+        marks: what calls over such windows become.
         check: called now and then; it raises an error where time is over.
 
     Returns:
-        the clauses, inner ones first, and the whole text with those that stand directly in it.
+        the clauses, inner ones first, the whole text with those that stand directly in it, and the windows.
 
     Raises:
         QuerySyntaxError: brackets or quotes do not fit, it is more than one statement, or a clause is wrong.
@@ -63,18 +72,31 @@ def find_clauses(sql: str, check: Callable[[], None] = lambda: None) -> tuple[li
     check()
     if not tokens:
         raise QuerySyntaxError("expected one query, which begins with SELECT, WITH, FROM or VALUES")
-    return _ClauseFinder(sql, tokens).find_clauses()
+    finder = _ClauseFinder(sql, tokens)
+    windows = FoundWindows()
+    if any(token.word in {"OVER", "WINDOW"} for token in tokens):
+        finder_module = imported("rowpattern.sql.parse.window_finder")
+        windows = finder_module.find_windows(sql, tokens, finder.closing, marks, check)
+    return (*finder.find_clauses(), windows)
 
 
 class _ClauseFinder:
+    """Finds clauses by tokens.
+
+    Attributes:
+        closing: which bracket closes which.
+    """
+
     def __init__(self, sql: str, tokens: list[Token]) -> None:
         self._sql = sql
         self._tokens = tokens
-        self._closing = closing_brackets(sql, tokens)
+        self.closing = closing_brackets(sql, tokens)
         self._clauses: list[Clause] = []
         # Those of the brackets around the place that is looked at, outer ones first.
         self._lists: list[_WithList] = []
         self._copied = 0
+        # What stands before each LATERAL around the place that is looked at: its first token, and the one behind.
+        self._before_lateral: list[tuple[int, int]] = []
 
     def find_clauses(self) -> tuple[list[Clause], TextPiece]:
         last = len(self._tokens)
@@ -94,6 +116,8 @@ class _ClauseFinder:
             clause.number = number
             pieces.append(clause.source)
             pieces += [piece for common in clause.common for piece in common.pieces]
+            if clause.outer is not None:
+                pieces.append(clause.outer.piece)
         begins = [clause.source.begin for clause in by_begin]
         for piece in pieces:
             among = by_begin[bisect_left(begins, piece.begin) : bisect_left(begins, piece.end)]
@@ -112,35 +136,39 @@ class _ClauseFinder:
     def _scan(self, begin: int, end: int) -> None:
         """Look through the tokens of one pair of brackets, or of the whole query."""
         outer = len(self._lists)
-        table = at = begin
-        behind_by = False
+        table = at = item = first = begin
+        is_on = False
         while at < end:
             token = self._tokens[at]
             word = token.word
             if word in _BEFORE_A_TABLE or token.is_sign(","):
-                table = at + 1
+                table, is_on = at + 1, False
+                if word != "JOIN":
+                    item = at + 1
+                if word == "FROM":
+                    first = at + 1
+            elif word in {"ON", "USING"} and not is_on and table > item:
+                # Behind the condition of a join stands what is made of the whole join.
+                table, is_on = item, True
             elif word == "WITH":
                 self._with_list(at, end)
             elif word == "MATCH_RECOGNIZE" and self._is_sign(at + 1, "("):
                 self._clause(table, at)
-                at = self._closing[at + 1] + 1
+                at = self.closing[at + 1] + 1
                 continue
-            elif behind_by and word in _WINDOW_WORDS and self._is_window_word(at):
-                message = f"{word} belongs in MATCH_RECOGNIZE (...) after a table, not in a window"
-                raise self._fail(message, token)
-            behind_by = word == "BY" or (behind_by and word not in NOT_A_NAME - _IN_A_KEY)
-            if at in self._closing:
-                self._scan(at + 1, self._closing[at])
-                at = self._closing[at]
+            if self._is_sign(at + 1, "(") and (instead := instead_of_word(word)) is not None:
+                raise self._fail(f"{token.text} is no clause here; {instead}", token)
+            if token.is_sign("|") and self._is_sign(at + 1, ">") and self._tokens[at + 1].begin == token.end:
+                message = "DuckDB has no pipe syntax (|>); write SELECT ... FROM ... MATCH_RECOGNIZE (...)"
+                raise error_at(message, SourceLocation(self._sql, token.begin), UnsupportedQueryError)
+            if at in self.closing:
+                lateral = [(first, at - 1)] if self._word(at - 1) == "LATERAL" and first < at - 1 else []
+                self._before_lateral += lateral
+                self._scan(at + 1, self.closing[at])
+                del self._before_lateral[len(self._before_lateral) - len(lateral) :]
+                at = self.closing[at]
             at += 1
         del self._lists[outer:]
-
-    def _is_window_word(self, at: int) -> bool:
-        """Say whether a word behind BY stands where a window has its row pattern, which is behind a whole key."""
-        behind = self._tokens[at + 1] if at + 1 < len(self._tokens) else None
-        if behind is None or behind.word in NOT_A_NAME or not (behind.is_name or behind.is_sign("(")):
-            return False
-        return self._tokens[at - 1].is_name or self._is_sign(at - 1, ")")
 
     # WITH lists.
 
@@ -150,10 +178,10 @@ class _ClauseFinder:
         while at < end and self._tokens[at].is_name:
             name, first = self._tokens[at].text, self._tokens[at].begin
             at += 1
-            at = self._closing[at] + 1 if self._is_sign(at, "(") else at
+            at = self.closing[at] + 1 if self._is_sign(at, "(") else at
             if self._word(at) == "USING":
                 # USING KEY (...) of a recursive one.
-                at = self._closing[at + 2] + 1 if self._is_sign(at + 2, "(") else at
+                at = self.closing[at + 2] + 1 if self._is_sign(at + 2, "(") else at
             if self._word(at) != "AS":
                 break
             at += 1
@@ -161,7 +189,7 @@ class _ClauseFinder:
             at += self._word(at) == "MATERIALIZED"
             if not self._is_sign(at, "("):
                 break
-            at = self._closing[at]
+            at = self.closing[at]
             found.tables.append((name, first, self._tokens[at].end))
             at += 1
             if not self._is_sign(at, ","):
@@ -189,16 +217,21 @@ class _ClauseFinder:
             )
         location = SourceLocation(self._sql, self._tokens[at].begin)
         name, source_name = self._table(table, at)
-        closing = self._closing[at + 1]
+        closing = self.closing[at + 1]
         source = TextPiece(self._tokens[table].begin, self._tokens[at - 1].end)
         seen = self._seen(table)
         if name is not None and any(lowered(name) == lowered(each) for one in seen for each, _, _ in one.tables):
             name = None
-        clause = ClauseReader(self._sql, self._tokens, self._closing, at + 2, closing).read(
+        clause = ClauseReader(self._sql, self._tokens, self.closing, at + 2, closing).read(
             source, name, source_name, location
         )
         clause.alias = self._alias(closing + 1)
-        if name is None:
+        if self._before_lateral:
+            outer = self._outer_tables(*self._before_lateral[-1])
+            name_outer_columns(clause, outer, self._sql, self._tokens[table:closing])
+            name = clause.table if clause.outer is not None else name
+        clause.has_subqueries = bool(clause.subqueries())
+        if name is None or clause.has_subqueries:
             self._copied += sum(each.tables[-1][2] - each.tables[0][1] for each in seen)
             if self._copied > _MOST_COPIED:
                 message = "the tables before clauses see too long a WITH list; pass what it makes as tables"
@@ -207,6 +240,28 @@ class _ClauseFinder:
                 CommonTables(each.recursive, [TextPiece(begin, end) for _, begin, end in each.tables]) for each in seen
             ]
         self._clauses.append(clause)
+
+    def _outer_tables(self, begin: int, end: int) -> OuterTables:
+        """Return what stands before LATERAL, of which the last comma or JOIN is no part."""
+        while end > begin and (self._is_sign(end - 1, ",") or self._word(end - 1) in _JOINING):
+            end -= 1
+        names = set()
+        of_table: list[int] = []
+        is_condition = False
+        for at in [*self._outside_brackets(begin, end), end]:
+            word = self._word(at)
+            if at == end or word == "JOIN" or self._is_sign(at, ","):
+                while of_table and self._word(of_table[-1]) in _JOINING:
+                    of_table.pop()
+                called = self._called(of_table)
+                names |= set() if called is None else {lowered(called)}
+                of_table, is_condition = [], False
+                continue
+            is_condition |= word in {"ON", "USING"}
+            if not is_condition:
+                of_table.append(at)
+        piece = TextPiece(self._tokens[begin].begin, self._tokens[end - 1].end)
+        return OuterTables(piece, frozenset(names))
 
     def _table(self, begin: int, end: int) -> tuple[str | None, str | None]:
         """Look at the tokens before a clause: a table with or without an alias.
@@ -220,10 +275,7 @@ class _ClauseFinder:
         tokens = self._tokens[begin:end]
         for at in outside:
             word = self._word(at)
-            if word in {"ON", "USING"} and at > begin:
-                message = "MATCH_RECOGNIZE stands directly behind its table; write it before ON or USING"
-                raise self._fail(message, self._tokens[end])
-            if word in NOT_A_NAME - {"AS", "LATERAL", "WITH"}:
+            if word in NOT_A_NAME - _IN_A_JOIN:
                 raise self._fail("MATCH_RECOGNIZE stands behind a table in FROM", self._tokens[end])
         first = tokens[0]
         text = first.kind == "text" and first.text.startswith("'")
@@ -262,7 +314,7 @@ class _ClauseFinder:
             if len(found) == _MOST_TOKENS_OF_A_TABLE:
                 raise self._fail("MATCH_RECOGNIZE stands behind a table in FROM", self._tokens[end])
             found.append(begin)
-            begin = self._closing.get(begin, begin) + 1
+            begin = self.closing.get(begin, begin) + 1
         return found
 
     def _alias(self, at: int) -> str | None:

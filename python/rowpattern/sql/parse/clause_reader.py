@@ -5,7 +5,7 @@ Expressions are found by their ends only; their text is read by DuckDB's parser.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from rowpattern.errors import QuerySyntaxError
 from rowpattern.sql.parse.clause import (
@@ -14,11 +14,14 @@ from rowpattern.sql.parse.clause import (
     ExpressionSource,
     Measure,
     OrderKey,
+    PartitionKey,
     RowsShown,
     Skip,
     TextPiece,
 )
 from rowpattern.sql.parse.keywords import NOT_A_NAME, ends_expression
+from rowpattern.sql.parse.other_systems import instead_in_clause, instead_of_length, instead_of_skip
+from rowpattern.sql.parse.subqueries import find_subqueries
 from rowpattern.sql.text.source_location import SourceLocation, error_at
 
 if TYPE_CHECKING:
@@ -26,13 +29,24 @@ if TYPE_CHECKING:
 
     from rowpattern.sql.text.tokens import Token
 
-__all__ = ["ClauseReader"]
+__all__ = ["PART_BEGINNINGS", "ClauseReader"]
 
-_PARTS = ("PARTITION BY", "ORDER BY", "MEASURES", "ONE", "ALL", "AFTER", "PATTERN", "SUBSET", "DEFINE")
+_CLAUSE_PARTS = (
+    "PARTITION BY",
+    "ORDER BY",
+    "MEASURES",
+    "ONE",
+    "ALL",
+    "AFTER",
+    "PATTERN",
+    "WITHIN",
+    "SUBSET",
+    "DEFINE",
+)
 
-# A part begins with these words, where an expression may end before it. Each with what may stand behind it, which
-# tells it from a column of that name; empty where anything may.
-_BEGINNINGS: dict[str, frozenset[str]] = {
+#: A part begins with these words, where an expression may end before it. Each with what may stand behind it, which
+#: tells it from a column of that name; empty where anything may.
+PART_BEGINNINGS: dict[str, frozenset[str]] = {
     "PARTITION": frozenset({"BY"}),
     "ORDER": frozenset({"BY"}),
     "MEASURES": frozenset(),
@@ -42,6 +56,7 @@ _BEGINNINGS: dict[str, frozenset[str]] = {
     "INITIAL": frozenset(),
     "SEEK": frozenset(),
     "PATTERN": frozenset({"("}),
+    "WITHIN": frozenset({"INTERVAL", "("}),
     "SUBSET": frozenset(),
     "DEFINE": frozenset(),
 }
@@ -50,7 +65,17 @@ _Item = TypeVar("_Item")
 
 
 class ClauseReader:
-    """Reads one clause from tokens; the sentinel behind the last one is the clause's closing parenthesis."""
+    """Reads one clause from tokens; the sentinel behind the last one is the clause's closing parenthesis.
+
+    Attributes:
+        parts: what it is made of, in order, for errors.
+        beginnings: the words with which a part may begin, as `PART_BEGINNINGS`.
+        whole: what it is, for errors.
+    """
+
+    parts: ClassVar[tuple[str, ...]] = _CLAUSE_PARTS
+    beginnings: ClassVar[dict[str, frozenset[str]]] = PART_BEGINNINGS
+    whole: ClassVar[str] = "MATCH_RECOGNIZE"
 
     def __init__(self, sql: str, tokens: Sequence[Token], closing: Mapping[int, int], begin: int, end: int) -> None:
         """Take the tokens between the parentheses of a clause: those from `begin` on and before `end`."""
@@ -109,7 +134,7 @@ class ClauseReader:
         Raises:
             QuerySyntaxError: it is wrong; the message shows where and what was expected.
         """
-        partition_by = self._list(self._key) if self._take_words("PARTITION", "BY") else []
+        partition_by = self._list(self._partition_key) if self._take_words("PARTITION", "BY") else []
         order_by = self._list(self._order_key) if self._take_words("ORDER", "BY") else []
         measures = self._list(self._measure) if self._take_words("MEASURES") else []
         rows_shown = self._rows_shown()
@@ -118,12 +143,8 @@ class ClauseReader:
         if self._word() in {"INITIAL", "SEEK"}:
             raise self._fail("INITIAL and SEEK are for row patterns in windows")
         pattern, pattern_location = self._pattern()
-        subset_locations: dict[str, SourceLocation] = {}
-        subset = self._subset(subset_locations) if self._take_words("SUBSET") else {}
-        define = self._list(self._definition) if self._take_words("DEFINE") else []
-        if self._at < self._end:
-            separator = ", or " if define else ""
-            raise self._misplaced(f"expected {separator}) at the end of MATCH_RECOGNIZE")
+        within = self._length() if self._take_words("WITHIN") else None
+        subset, subset_locations, define = self._subset_and_define()
         return Clause(
             number=-1,
             location=location,
@@ -138,26 +159,44 @@ class ClauseReader:
             skip_location=skip_location,
             pattern=pattern,
             pattern_location=pattern_location,
+            within=within,
             subset=subset,
             subset_locations=subset_locations,
             define=define,
             end=self._token.end,
         )
 
+    def _subset_and_define(
+        self,
+    ) -> tuple[dict[str, tuple[str, ...]], dict[str, SourceLocation], list[Definition]]:
+        """Read SUBSET, with where each union variable stands, and DEFINE, behind which nothing may stand."""
+        subset_locations: dict[str, SourceLocation] = {}
+        subset = self._subset(subset_locations) if self._take_words("SUBSET") else {}
+        define = self._list(self._definition) if self._take_words("DEFINE") else []
+        if self._at < self._end:
+            separator = ", or " if define else ""
+            raise self._misplaced(f"expected {separator}) at the end of {self.whole}")
+        return subset, subset_locations, define
+
     def _misplaced(self, otherwise: str) -> QuerySyntaxError:
         """Make the error for what stands here: a part of the clause out of order, or anything else."""
-        words = {part.split()[0]: part for part in _PARTS}
+        instead = instead_in_clause(self._peek)
+        if instead is not None and self._at < self._end:
+            return self._fail(instead)
+        words = {part.split()[0]: part for part in self.parts}
         if self._word() in words:
-            return self._fail(f"{words[self._word()]} cannot stand here; the order is {', '.join(_PARTS)}")
+            return self._fail(f"{words[self._word()]} cannot stand here; the order is {', '.join(self.parts)}")
         return self._fail(otherwise)
 
     # Expressions.
 
     def _begins_part(self) -> bool:
-        needed = _BEGINNINGS.get(self._word())
+        needed = self.beginnings.get(self._word())
         if needed is None:
             return False
         behind = self._peek()
+        if self._word() == "WITHIN" and behind.kind == "number":
+            return True
         return not needed or behind.word in needed or (behind.kind == "sign" and behind.text in needed)
 
     def _may_end(self, begin: int) -> bool:
@@ -184,11 +223,17 @@ class ClauseReader:
         inside = next((each for each in self._tokens[begin:end] if each.word == "MATCH_RECOGNIZE"), None)
         if inside is not None:
             raise self._fail("MATCH_RECOGNIZE cannot stand in an expression of MATCH_RECOGNIZE", inside)
-        return ExpressionSource(first, last, " ".join(self._sql[first:last].split()))
+        subqueries = find_subqueries(self._sql, self._tokens, self._closing, begin, end)
+        return ExpressionSource(first, last, " ".join(self._sql[first:last].split()), subqueries=subqueries)
 
-    def _key(self) -> tuple[ExpressionSource, SourceLocation]:
+    def _partition_key(self) -> PartitionKey:
         location = self._location()
-        return self._written(*self._skip_expression(), "expected an expression"), location
+        begin, end = self._skip_expression()
+        name = None
+        if end - begin > 2 and self._tokens[end - 2].word == "AS" and self._tokens[end - 1].is_name:  # noqa: PLR2004
+            name = self._tokens[end - 1].text
+            end -= 2
+        return PartitionKey(self._written(begin, end, "expected an expression"), location, name)
 
     def _order_key(self) -> OrderKey:
         location = self._location()
@@ -207,6 +252,7 @@ class ClauseReader:
         location = self._location()
         begin, end = self._skip_expression()
         tokens = self._tokens[begin:end]
+        self._check_between_parts(begin, end)
         needs_name = "a measure needs a name: write AS and the name behind it"
         expected = "expected a measure, as in LAST(A.price) AS price"
         if not tokens:
@@ -222,12 +268,32 @@ class ClauseReader:
         expression = self._written(begin, end - (2 if named else 1), expected)
         return Measure(alias.text, expression, location)
 
+    def _length(self) -> ExpressionSource:
+        begin, end = self._skip_expression()
+        instead = instead_of_length(list(self._tokens[begin:end]))
+        if instead is not None:
+            raise self._fail(instead, self._tokens[begin])
+        return self._written(begin, end, "expected a length, as INTERVAL 1 HOUR")
+
     def _definition(self) -> Definition:
         location = self._location()
         name = self._variable()
         if not self._take_words("AS"):
             raise self._fail(f"expected AS and a condition after {name}")
-        return Definition(name, self._written(*self._skip_expression(), "expected an expression"), location)
+        begin, end = self._skip_expression()
+        self._check_between_parts(begin, end)
+        return Definition(name, self._written(begin, end, "expected an expression"), location)
+
+    def _check_between_parts(self, begin: int, end: int) -> None:
+        """Refuse what other systems write between an expression and the next part of the clause."""
+        at, self._at = self._at, begin + 1
+        while self._at < end:
+            instead = instead_in_clause(self._peek)
+            # An interval may stand in an expression.
+            if instead is not None and self._word() not in {"INTERVAL", "DURATION"} and self._may_end(begin):
+                raise self._fail(instead)
+            self._at = self._closing.get(self._at, self._at) + 1
+        self._at = at
 
     # What is no expression.
 
@@ -249,6 +315,9 @@ class ClauseReader:
         if not self._take_words("AFTER"):
             return ("past last row", "")
         if self._take_words("MATCH", "SKIP"):
+            instead = instead_of_skip(self._peek)
+            if instead is not None:
+                raise self._fail(instead)
             if self._take_words("PAST", "LAST", "ROW"):
                 return ("past last row", "")
             if self._take_words("TO", "NEXT", "ROW"):

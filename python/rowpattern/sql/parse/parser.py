@@ -8,7 +8,9 @@ what was checked, which is the text with "table and clause" replaced by the name
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections import Counter
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from rowpattern.errors import QuerySyntaxError, UnsupportedQueryError
@@ -17,32 +19,58 @@ from rowpattern.sql.duckdb.parser import parse_texts
 from rowpattern.sql.expression.nodes import Column, Star
 from rowpattern.sql.expression.read import TreeReader
 from rowpattern.sql.expression.write import quoted
+from rowpattern.sql.parse.call_words import call_words
 from rowpattern.sql.parse.clause import Definition, ExpressionSource, TextPiece
 from rowpattern.sql.parse.clause_finder import find_clauses
+from rowpattern.sql.parse.clause_parameters import parameters_of
 from rowpattern.sql.parse.keywords import bare_names
-from rowpattern.sql.parse.query_reader import QueryReader
-from rowpattern.sql.records import Record
-from rowpattern.sql.text.composed import SEMANTICS_WORDS, Composed
+from rowpattern.sql.parse.query_reader import QueryReader, TextParameter
+from rowpattern.sql.parse.window import WindowMarks
+from rowpattern.sql.records import Record, field
+from rowpattern.sql.runtime.imports import imported
+from rowpattern.sql.text.composed import Composed
+from rowpattern.sql.text.parameters import PlacedParameter, find_parameters
 from rowpattern.sql.text.source_location import TOO_DEEP, SourceLocation, error_at, nesting_limited
 from rowpattern.sql.text.tokens import closing_brackets, tokens_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from rowpattern.sql.parse.clause import Clause
+    from rowpattern.sql.parse.clause import Clause, Subquery
+    from rowpattern.sql.parse.window import FoundWindows
+    from rowpattern.sql.parse.window_step import WindowStep
     from rowpattern.sql.runtime.context import ExecutionContext
 
-__all__ = ["ParsedQuery", "check_text", "parse", "parse_condition", "result_name"]
+__all__ = [
+    "ParsedQuery",
+    "check_text",
+    "expressions_text",
+    "parse",
+    "parse_condition",
+    "read_expressions",
+    "result_name",
+    "step_number",
+]
 
 # A stranger's query can be long; what is refused here has cost no more than a look at its characters.
 _LONGEST_QUERY = 1 << 20
 
+# Each is a query of its own.
+_MOST_SUBQUERIES = 20
+
 # Names of tables that this package registers for a query begin with this; no other table's name may.
 _OWN_NAMES = "rowpattern "
 
+# What the different rows of the tables before LATERAL are called.
+_OUTER_ROWS = f"{_OWN_NAMES}outer"
+
+_TEXTS_OF = "SELECT CAST(COLUMNS(*) AS VARCHAR), typeof(COLUMNS(*)) FROM ("
+_AROUND_SUBQUERIES = {"value": ("SELECT (", "))"), "exists": ("SELECT EXISTS (", "))"), "list": ("", ")")}
+
+
 # A piece without any of these goes to DuckDB's parser as it is.
 _MAY_CHANGE = re.compile(
-    r"\b(?:running|final|at|authorization|binary|collation|concurrently|freeze|full|glob|left|right|verbose)\b",
+    r"\b(?:running|final|nulls|at|authorization|binary|collation|concurrently|freeze|full|glob|left|right|verbose)\b",
     re.IGNORECASE,
 )
 
@@ -54,11 +82,19 @@ class ParsedQuery(Record):
         clauses: in the order in which they are answered: inner ones first.
         outer: what DuckDB executes for the whole query, over the tables given and the clauses' answers.
         sources: the same for the table before each clause, by the clause's number; none where it is only a name.
+        subqueries: what DuckDB executes for each subquery in a clause, by its place: rows of texts and types.
         tables: names of tables that the query does not make itself, each with the place where it stands first.
-        duckdb_tables: those that `outer` and `sources` read, each with how often one of these texts names it at most.
+        duckdb_tables: those that `outer`, `sources` and `subqueries` read, each with how often one of these texts names
+            it at most.
+        windows: for `outer` (None), for clauses' sources (by their numbers) and for subqueries in clauses (by
+            `step_number`) what is to be done before them, where they have row patterns in windows.
+        shows_windows: whether the query is the second half of a step, which is a list of columns, and nothing more.
         projection: where the query is a SELECT of columns from one clause and nothing more, those columns, each with
             the name that it gets; empty for `SELECT *`. None otherwise.
         may_need_zone: whether `outer` and `sources` may compute something for which timestamps need a time zone.
+        arguments_key: tells the arguments of a clause without SQL around it from others; None where there is a text.
+        parameters: all of the query, in order.
+        text_parameters: those in `outer` and in `sources`, by these texts.
     """
 
     sql: str
@@ -69,6 +105,24 @@ class ParsedQuery(Record):
     duckdb_tables: Counter[str]
     projection: list[tuple[Column, str]] | None
     may_need_zone: bool = False
+    subqueries: dict[int, str] = field(default_factory=dict)
+    windows: dict[int | None, tuple[WindowStep, ...]] = field(default_factory=dict)
+    shows_windows: bool = False
+    arguments_key: str | None = None
+    parameters: tuple[PlacedParameter, ...] = ()
+    text_parameters: dict[str, list[TextParameter]] = field(default_factory=dict)
+
+    @cached_property
+    def key(self) -> str:
+        """What its plans are kept under; no text and no arguments have the key of others."""
+        if self.arguments_key is not None:
+            return f"arguments\0{len(self.arguments_key)}\0{self.arguments_key}"
+        return f"{len(self.sql)}\0{self.sql}"
+
+
+def step_number(place: int) -> int:
+    """Return the number under which a query has what is to be done before a subquery in a clause."""
+    return -1 - place
 
 
 def result_name(clause: Clause) -> str:
@@ -93,8 +147,9 @@ def parse(sql: str, context: ExecutionContext | None = None) -> ParsedQuery:
     """
     check_text(sql, "query")
     check = _no_limit if context is None else context.check
-    clauses, whole = find_clauses(sql, check)
-    return _QueryParser(sql, clauses, whole, context).parse()
+    marks = WindowMarks()
+    clauses, whole, windows = find_clauses(sql, marks, check)
+    return _QueryParser(sql, clauses, whole, windows, marks, find_parameters(sql), context).parse()
 
 
 @nesting_limited("condition")
@@ -123,9 +178,9 @@ def parse_condition(variable: str, text: str, context: ExecutionContext | None =
         at = closing.get(at, at) + 1
     begin, end = tokens[0].begin, tokens[-1].end
     written = ExpressionSource(begin, end, " ".join(text[begin:end].split()))
-    composed = _expressions_text(text, [written])
+    composed = expressions_text(text, [written])
     (tree,) = parse_texts([composed.text], context)
-    _read_expressions(composed, tree, [written])
+    read_expressions(composed, tree, [written])
     return Definition(variable, written, SourceLocation(text, begin))
 
 
@@ -160,14 +215,35 @@ class _Around(Record, frozen=False):
 
 
 class _QueryParser:
-    def __init__(self, sql: str, clauses: list[Clause], whole: TextPiece, context: ExecutionContext | None) -> None:
+    def __init__(  # noqa: PLR0917 - used once
+        self,
+        sql: str,
+        clauses: list[Clause],
+        whole: TextPiece,
+        windows: FoundWindows,
+        marks: WindowMarks,
+        parameters: tuple[PlacedParameter, ...],
+        context: ExecutionContext | None,
+    ) -> None:
         self._sql = sql
+        self._parameters = parameters
+        self._names = {each.begin: each.name for each in parameters}
+        self._text_parameters: dict[str, list[TextParameter]] = {}
         self._context = context
         self._clauses = clauses
+        self._windows = windows.windows
+        self._edits = windows.edits
+        self._marks = marks
         self._answers = {result_name(clause): clause for clause in clauses}
-        self._outer = _Around(Composed(sql), Counter())
+        self._outer = _Around(Composed(sql, self._names), Counter())
         self._add_piece(whole, self._outer)
         self._sources = {clause.number: self._source(clause) for clause in clauses if clause.table is None}
+        self._subqueries = {
+            subquery.first: self._subquery(clause, subquery) for clause in clauses for subquery in clause.subqueries()
+        }
+        if len(self._subqueries) > _MOST_SUBQUERIES:
+            message = f"the clauses have more than {_MOST_SUBQUERIES} subqueries; put what they give into a table"
+            raise error_at(message, clauses[-1].location, QuerySyntaxError)
         self._tables: dict[str, SourceLocation] = {}
         self._duckdb_tables: Counter[str] = Counter()
         self._may_need_zone = False
@@ -178,30 +254,64 @@ class _QueryParser:
 
     def parse(self) -> ParsedQuery:
         self._check()
+        if self._windows and self._parameters:
+            message = "a parameter cannot stand in a query with row patterns in windows; write its value"
+            raise error_at(message, SourceLocation(self._sql, self._parameters[0].begin), UnsupportedQueryError)
         written = [each for clause in self._clauses for each in clause.expressions()]
-        around = [*self._sources.values(), self._outer]
-        expressions = [_expressions_text(self._sql, written)] if written else []
+        in_windows = [each for window in self._windows for each in window.expressions()]
+        for each in in_windows:
+            if each.subqueries:
+                message = "a subquery cannot stand in a window with a row pattern; join its answer to the table"
+                raise error_at(message, each.subqueries[0].location, UnsupportedQueryError)
+        written += in_windows
+        around = [*self._sources.values(), *self._subqueries.values(), self._outer]
+        expressions = [expressions_text(self._sql, written, self._names)] if written else []
         texts = [*(each.text for each in expressions), *(each.composed.text for each in around)]
         trees = parse_texts(texts, self._context)
         self._check()
         for text in expressions:
-            _read_expressions(text, trees.pop(0), written, self._check)
+            read_expressions(text, trees.pop(0), written, self._check)
         self._check()
         for clause in self._clauses:
+            clause.parameters = parameters_of(clause, self._parameters)
             if clause.table is not None:
                 self._tables.setdefault(clause.table, SourceLocation(self._sql, clause.source.begin))
         statement: dict[str, Any] = {}
-        for each, tree in zip(around, trees, strict=True):
-            statement = self._query(each, tree)
+        texts_around: list[str] = []
+        steps: dict[int | None, tuple[WindowStep, ...]] = {}
+        for number, piece, tree in zip(
+            (*self._sources, *map(step_number, self._subqueries), None), around, trees, strict=True
+        ):
+            statement = self._query(piece, tree)
+            own: tuple[WindowStep, ...] = ()
+            written_text = piece.composed.text
+            if self._windows:
+                written_text, own = imported("rowpattern.sql.parse.window_texts").split_at_windows(
+                    piece.composed,
+                    statement,
+                    self._windows,
+                    self._marks,
+                    begin=sum(map(len, steps.values())),
+                    tables={*self._tables, *self._answers},
+                    context=self._context,
+                )
+            texts_around.append(written_text)
+            if own:
+                steps[number] = own
         return ParsedQuery(
             sql=self._sql,
             clauses=self._clauses,
-            outer=self._outer.composed.text,
-            sources={number: text.composed.text for number, text in self._sources.items()},
+            outer=texts_around.pop(),
+            sources=dict(zip(self._sources, texts_around)),
+            subqueries=dict(zip(self._subqueries, texts_around[len(self._sources) :])),
+            windows=steps,
+            shows_windows=_is_second_half(statement, steps.get(None, ())),
             tables=dict(sorted(self._tables.items(), key=lambda item: item[1].offset)),
             duckdb_tables=self._duckdb_tables,
-            projection=self._projection(statement),
+            projection=None if None in steps else self._projection(statement),
             may_need_zone=self._may_need_zone,
+            parameters=self._parameters,
+            text_parameters=self._text_parameters,
         )
 
     # Texts around clauses.
@@ -213,28 +323,84 @@ class _QueryParser:
         for clause in piece.clauses:
             name = result_name(clause)
             around.answers[name] += 1
-            _copy(composed, at, clause.source.begin, marks=False).insert(quoted(name))
+            self._copy_around(composed, at, clause.source.begin)
+            self._add_answer(clause, composed)
             if clause.alias is None and clause.source_name is not None:
                 # The query may go on to call it by the name of the table before it.
                 composed.insert(f" AS {quoted(clause.source_name)}")
             at = clause.end
-        _copy(composed, at, piece.end, marks=False)
+        self._copy_around(composed, at, piece.end)
+
+    def _copy_around(self, composed: Composed, begin: int, end: int) -> Composed:
+        """Add a piece of the text around clauses, in which calls over windows with row patterns are marked."""
+        for edit in self._edits[bisect_left(self._edits, (begin,)) :]:
+            if edit.begin >= end:
+                break
+            _copy(composed, begin, edit.begin, marks=False)
+            for each in edit.pieces:
+                if isinstance(each, str):
+                    composed.put(each, edit.begin, edit.end)
+                else:
+                    _copy(composed, *each, marks=False)
+            begin = edit.end
+        return _copy(composed, begin, end, marks=False)
+
+    def _add_answer(self, clause: Clause, composed: Composed) -> None:
+        """Add the name of a clause's answer; in LATERAL, what of it is for the row of the tables before."""
+        name = quoted(result_name(clause))
+        if clause.outer is None:
+            composed.insert(name)
+            return
+        hidden = [f"{table}.{column}" for table, column in clause.outer.columns]
+        if clause.rows_shown != "one row":
+            hidden += dict.fromkeys(table for table, _ in clause.outer.columns)
+        keys = [f"{_OWN_NAMES}key {number}" for number in range(len(clause.outer.columns))]
+        composed.insert(f"(SELECT * EXCLUDE ({', '.join(map(quoted, [*hidden, *keys]))}) FROM (SELECT ")
+        # Apart from the answer, so that none of its columns is meant by these names.
+        for number, (key, (begin, end)) in enumerate(zip(keys, clause.outer.columns.values(), strict=True)):
+            composed.insert(", " if number else "").copy(begin, end).insert(f" AS {quoted(key)}")
+        same = (
+            f"{quoted(f'{table}.{column}')} IS NOT DISTINCT FROM {quoted(key)}"
+            for (table, column), key in zip(clause.outer.columns, keys, strict=True)
+        )
+        composed.insert(f") AS {quoted(_OUTER_ROWS)}, {name} WHERE {' AND '.join(same)})")
 
     def _source(self, clause: Clause) -> _Around:
         """Compose the text that gives the table before a clause."""
-        around = _Around(Composed(self._sql), Counter())
+        if clause.outer is None:
+            return self._with_common(clause, "SELECT * FROM ", clause.source)
+        # Tables before LATERAL become columns with fields, so that names of their columns mean the same.
+        fields: dict[str, list[str]] = {}
+        for table, column in clause.outer.columns:
+            fields.setdefault(table, []).append(f"{quoted(column)}: {quoted(table)}.{quoted(column)}")
+        structs = ", ".join(f"{{{', '.join(of)}}} AS {quoted(table)}" for table, of in fields.items())
+        lateral = f") AS {quoted(_OUTER_ROWS)}, LATERAL (SELECT * FROM "
+        distinct = f"SELECT * FROM (SELECT DISTINCT {structs} FROM "
+        return self._with_common(clause, distinct, clause.outer.piece, lateral, clause.source, ")")
+
+    def _subquery(self, clause: Clause, subquery: Subquery) -> _Around:
+        """Compose the text that gives the values of a subquery, as texts, and their types."""
+        before, behind = _AROUND_SUBQUERIES[subquery.form]
+        return self._with_common(clause, _TEXTS_OF + before, TextPiece(subquery.begin, subquery.end), behind)
+
+    def _with_common(self, clause: Clause, *parts: str | TextPiece) -> _Around:
+        """Compose a text of words and pieces of the query that sees the WITH lists that a clause sees."""
+        around = _Around(Composed(self._sql, self._names), Counter())
         composed = around.composed
         for common in clause.common:
             if composed.text:
                 composed.insert("SELECT * FROM (")
             composed.insert("WITH RECURSIVE " if common.recursive else "WITH ")
-            for number, piece in enumerate(common.pieces):
+            for number, each in enumerate(common.pieces):
                 if number:
                     composed.insert(", ")
-                self._add_piece(piece, around)
+                self._add_piece(each, around)
             composed.insert(" ")
-        composed.insert("SELECT * FROM ")
-        self._add_piece(clause.source, around)
+        for part in parts:
+            if isinstance(part, TextPiece):
+                self._add_piece(part, around)
+            else:
+                composed.insert(part)
         composed.insert(")" * (len(clause.common) - 1))
         return around
 
@@ -242,9 +408,10 @@ class _QueryParser:
         """Check what a text reads, and note the tables; return its statement."""
         text = around.composed
         statement = _statement(text, tree)
-        reader = QueryReader(text, self._check)
+        reader = QueryReader(text, self._check, self._marks)
         reader.read(statement)
         self._may_need_zone |= reader.may_need_zone
+        self._text_parameters[text.text] = reader.parameters
         named: Counter[str] = Counter()
         answers: Counter[str] = Counter()
         for table in reader.tables:
@@ -313,14 +480,29 @@ class _QueryParser:
         return found
 
 
-def _expressions_text(sql: str, written: Sequence[ExpressionSource]) -> Composed:
+def _is_second_half(statement: dict[str, Any], steps: Sequence[WindowStep]) -> bool:
+    """Say whether a statement is the second half of its one step, which is a list of columns."""
+    source = statement["node"].get("from_table", {})
+    return len(steps) == 1 and steps[0].shown is not None and source.get("table_name") == steps[0].table
+
+
+def expressions_text(
+    sql: str, written: Sequence[ExpressionSource], parameters: Mapping[int, str] | None = None
+) -> Composed:
     """Compose `SELECT (expression), (expression), ...`.
 
     RUNNING and FINAL before a call are marks in its name. One text takes DuckDB's parser half of the time of many.
     """
-    composed = Composed(sql).insert("SELECT (")
+    composed = Composed(sql, parameters).insert("SELECT (")
     for number, each in enumerate(written):
-        _copy(composed.insert("), (") if number else composed, each.begin, each.end, marks=True)
+        at = each.begin
+        if number:
+            composed.insert("), (")
+        for subquery in each.subqueries:
+            call = f"{quoted(f'{composed.subquery_mark}{subquery.first}')}()"
+            _copy(composed, at, subquery.first, marks=True).put(call, subquery.first, subquery.behind)
+            at = subquery.behind
+        _copy(composed, at, each.end, marks=True)
     return composed.insert(")")
 
 
@@ -330,10 +512,7 @@ def _copy(composed: Composed, begin: int, end: int, *, marks: bool) -> Composed:
     tokens = tokens_of(piece) if _MAY_CHANGE.search(piece) else []
     changes = [(token.begin, token.end, quoted(token.text)) for token in bare_names(tokens)]
     if marks:
-        for token, behind, opening in zip(tokens, tokens[1:], tokens[2:], strict=False):
-            if token.word in SEMANTICS_WORDS and behind.is_name and opening.is_sign("("):
-                name = composed.semantics_marks[token.word] + behind.text.lower()
-                changes.append((token.begin, behind.end, quoted(name)))
+        changes += call_words(tokens, composed.semantics_marks)
     at = begin
     for first, last, text in sorted(changes):
         if begin + first >= at:
@@ -376,19 +555,19 @@ def _no_limit() -> None:
     pass
 
 
-def _read_expressions(
+def read_expressions(
     text: Composed,
     tree: dict[str, Any],
     written: Sequence[ExpressionSource],
     check: Callable[[], None] = _no_limit,
 ) -> None:
-    """Read the trees of the expressions of a text that `_expressions_text` composed."""
+    """Read the trees of the expressions of a text that `expressions_text` composed."""
     if tree.get("error") and "position" not in tree and len(written) > 1:
         # The parser does not say where; it may be asked again.
         for each in written:
             check()
-            alone = _expressions_text(text.query, [each])
-            _read_expressions(alone, parse_texts([alone.text])[0], [each], check)
+            alone = expressions_text(text.query, [each], text.parameters)
+            read_expressions(alone, parse_texts([alone.text])[0], [each], check)
     with nesting_limited("expression"):
         statement = _statement(text, tree, SourceLocation(text.query, written[0].begin))
         node = statement.get("node", {})

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rowpattern.errors import QueryError, UnsupportedQueryError
+from rowpattern.errors import UnsupportedQueryError
 from rowpattern.sql.duckdb.functions import AROUND_CLAUSES, TABLE_FUNCTIONS, WINDOWS
 from rowpattern.sql.duckdb.names import lowered
-from rowpattern.sql.expression.nodes import Call, Literal, Node, Opaque, Star, children
+from rowpattern.sql.expression.nodes import Argument, Call, Literal, Node, Opaque, Parameter, Star, children
 from rowpattern.sql.expression.read import Fields, TreeReader
 from rowpattern.sql.records import Record
 from rowpattern.sql.text.source_location import candidates
@@ -20,10 +20,11 @@ from rowpattern.sql.text.source_location import candidates
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from rowpattern.sql.parse.window import WindowMarks
     from rowpattern.sql.text.composed import Composed
     from rowpattern.sql.text.source_location import SourceLocation
 
-__all__ = ["QueryReader", "TableRead"]
+__all__ = ["QueryReader", "TableRead", "TextParameter"]
 
 Json = dict[str, Any]
 Scope = frozenset[str]
@@ -51,6 +52,22 @@ class TableRead(Record):
     location: SourceLocation | None
 
 
+class TextParameter(Record):
+    """A parameter in a text that DuckDB executes.
+
+    Attributes:
+        name: in the query.
+        identifier: in the text, to DuckDB: of those without a name, the number in this text.
+        begin: its first character in the text.
+        end: the character behind its last.
+    """
+
+    name: str
+    identifier: str
+    begin: int
+    end: int
+
+
 class QueryReader(TreeReader):
     """Reads a query.
 
@@ -59,14 +76,25 @@ class QueryReader(TreeReader):
         made: names of those that it makes itself.
         may_need_zone: whether it may compute something for which timestamps need a time zone: it calls a function,
             casts, or compares with a text.
+        parameters: in no order.
     """
 
-    def __init__(self, text: Composed, check: Callable[[], None] = lambda: None) -> None:
-        """Take the text that was parsed, and what raises an error where time is over."""
+    def __init__(
+        self, text: Composed, check: Callable[[], None] = lambda: None, marks: WindowMarks | None = None
+    ) -> None:
+        """Take the text that was parsed.
+
+        Args:
+            text: it knows what stands where in the query.
+            check: called now and then; it raises an error where time is over.
+            marks: what calls over windows with row patterns have become in the text, where there are some.
+        """
         super().__init__(text, check)
+        self._marks = marks
         self.tables: list[TableRead] = []
         self.made: list[str] = []
         self.may_need_zone = False
+        self.parameters: list[TextParameter] = []
         self._scope: Scope = frozenset()
         self._query_kinds: dict[str, Callable[[Fields], None]] = {
             "SELECT_NODE": self._select,
@@ -96,8 +124,7 @@ class QueryReader(TreeReader):
     def _statement(self, statement: Json) -> None:
         keys = Fields(statement, self)
         node = keys.node("node")
-        if keys.take("named_param_map"):
-            raise self.refused("a parameter cannot stand in a query; write its value", keys, QueryError)
+        keys.take("named_param_map")
         keys.end()
         self._query(node)
 
@@ -304,6 +331,9 @@ class QueryReader(TreeReader):
 
     # Expressions that stand around clauses only.
 
+    def _own_name(self, name: str, arguments: list[Argument], keys: Fields) -> str:  # noqa: ARG002 - nothing to refuse
+        return name
+
     def _more_functions(self) -> frozenset[str]:
         return WINDOWS | AROUND_CLAUSES | {"unnest"}
 
@@ -312,7 +342,11 @@ class QueryReader(TreeReader):
         path = keys.take("qualified_name")
         if path is not None and path.get("path") != [name]:
             raise self.unknown("a window function with a schema", keys)
-        self._check_function(str(name), operator=False, keys=keys)
+        marked = None if self._marks is None else self._marks.read(name)
+        if marked is not None:
+            name = marked.name
+        if marked is None or not marked.measure:
+            self._check_function(str(name), operator=False, keys=keys)
         for argument in keys.nodes("arguments"):
             self._argument(argument, str(name))
         self._expressions(keys, "partitions", "children")
@@ -338,6 +372,16 @@ class QueryReader(TreeReader):
             return Opaque(form.lower())
         found = super()._operation(keys, form)
         return self._compared(found) if form == "COMPARE_IN" else found
+
+    def _parameter(self, keys: Fields, form: str) -> Node:
+        identifier = keys.take("identifier")
+        found = super()._parameter(keys, form)
+        assert isinstance(found, Parameter)  # noqa: S101 - it is read as one
+        place = self._text.place(keys.location, keys.length)
+        self.parameters.append(TextParameter(found.name, str(identifier), *place))
+        # It may be a text, and be compared with a timestamp.
+        self.may_need_zone = True
+        return found
 
     def _position(self, keys: Fields, _: str) -> Node:
         keys.take("index")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Callable, NamedTuple
+from typing import TYPE_CHECKING, Any, Callable, Literal, NamedTuple
 
 from rowpattern._core import QueryRun
 from rowpattern.errors import QueryBusyError, QueryCancelledError, QueryLimitError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from types import TracebackType
 
 __all__ = ["ExecutionContext", "Progress", "Step"]
@@ -74,6 +75,9 @@ class ExecutionContext:
         read_bytes: how many bytes of columns a stream has read.
         run: its place among the process's queries, its part of their memory, and its cancellation.
         cancellable: whether it may be cancelled, so that what waits has to look.
+        prefer: which of the possible matches at a row is taken: the most preferred one, or the longest.
+        parameters: the values of the query's parameters; None where none are given.
+        given: by the name of a variable, what computes its condition in the caller's library.
     """
 
     def __init__(
@@ -89,6 +93,9 @@ class ExecutionContext:
         stated_mb: float | None = None,
         run: QueryRun | None = None,
         cancellable: bool = False,
+        prefer: Literal["first", "longest"] = "first",
+        parameters: Any = None,
+        given: Mapping[str, Callable[..., Any]] | None = None,
     ) -> None:
         """Begin a query, or a part of one that has begun."""
         self.memory_mb = memory_mb
@@ -105,6 +112,9 @@ class ExecutionContext:
         self.answered_rows = 0
         self.run = QueryRun() if run is None else run
         self.cancellable = cancellable
+        self.prefer = prefer
+        self.parameters = parameters
+        self.given: Mapping[str, Callable[..., Any]] = {} if given is None else given
         self._holding = threading.Lock()
 
     @property
@@ -190,6 +200,9 @@ class ExecutionContext:
             stated_mb=self.limit_mb,
             run=self.run,
             cancellable=self.cancellable,
+            prefer=self.prefer,
+            parameters=self.parameters,
+            given=self.given,
         )
 
     def exclude_since(self, begun: float) -> None:

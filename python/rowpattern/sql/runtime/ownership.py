@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["disown", "keep_for_ever", "keep_owned_for_ever", "own", "owned", "owned_kinds"]
+__all__ = ["disown", "keep_for_ever", "keep_owned_for_ever", "own", "owned"]
 
 _owned: dict[int, Any] = {}
 _lock = threading.Lock()
@@ -41,11 +41,6 @@ def owned(thing: Any) -> Iterator[Any]:
         yield thing
     finally:
         disown(thing)
-
-
-def owned_kinds() -> list[str]:
-    """Return the names of the classes of all that is owned now."""
-    return [type(thing).__name__ for thing in list(_owned.values())]
 
 
 def keep_for_ever(thing: Any) -> None:

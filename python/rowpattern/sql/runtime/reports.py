@@ -95,14 +95,14 @@ def stop_observing_queries(observer: Callable[[QueryReport], object]) -> None:
     _observers = tuple(each for each in _observers if each != observer)
 
 
-def report_end(sql: str, context: ExecutionContext, error: BaseException | None) -> None:
-    """Tell who wants to know that a query has ended."""
+def report_end(question: object, context: ExecutionContext, error: BaseException | None) -> None:
+    """Tell who wants to know that a query has ended; the question's text is `str` of it."""
     if not _observers:
         return
     clock = time.perf_counter()
     seconds = clock - context.begun
     report = QueryReport(
-        sql,
+        str(question),
         time.time(),
         clock,
         seconds,

@@ -30,6 +30,7 @@ _Found = TypeVar("_Found")
 # A signal may be taken by another thread, which does not wake the main one, and a cancellation wakes nobody here: one
 # looks so often.
 _BETWEEN_SIGNALS_SECONDS = 0.03
+_BETWEEN_CANCELLATIONS_SECONDS = 0.01
 # How long work may take to end once it is interrupted, before it is left to end alone.
 _PATIENCE_SECONDS = 0.1
 # After Ctrl-C, or a cancellation: somebody waits.
@@ -43,6 +44,12 @@ _FAULTS = {
     for name in ("SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT", "SIGTRAP", "SIGSYS")
     if hasattr(signal, name)
 }
+
+
+def _between_looks(context: ExecutionContext, *, main: bool) -> float:
+    if context.cancellable:
+        return _BETWEEN_CANCELLATIONS_SECONDS
+    return _BETWEEN_SIGNALS_SECONDS if main else threading.TIMEOUT_MAX
 
 
 def _nothing() -> None:
@@ -203,7 +210,7 @@ class SupervisedThreads:
             self._submit(task)
             while True:
                 left = context.seconds_left
-                ended = task.wait(min(left, _BETWEEN_SIGNALS_SECONDS) if main or context.cancellable else left)
+                ended = task.wait(min(left, _between_looks(context, main=main)))
                 if not ended:
                     context.check_cancelled()
                 if ended or (not left and task.stop(_PATIENCE_SECONDS)):
@@ -233,7 +240,7 @@ class SupervisedThreads:
                         f"more are begun until one has; waited for the limit of {context.seconds:g} s. Give "
                         'isolation="process", which ends them'
                     )
-                self._slot_freed.wait(min(left, _BETWEEN_SIGNALS_SECONDS) if main or context.cancellable else left)
+                self._slot_freed.wait(min(left, _between_looks(context, main=main)))
 
     def _submit(self, task: Task[Any]) -> None:
         with self._lock:

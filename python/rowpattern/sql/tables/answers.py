@@ -14,10 +14,10 @@ from rowpattern.sql.arrow.categories import as_categories, is_ordered, labels_of
 from rowpattern.sql.duckdb.enums import enum_columns
 from rowpattern.sql.duckdb.names import quoted
 from rowpattern.sql.tables.inputs import RelationTable, Table
-from rowpattern.sql.tables.pandas_values import PandasValues, as_objects, from_pandas
+from rowpattern.sql.tables.pandas_values import PandasValues, from_pandas, objects_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from rowpattern.sql.arrow.arrays import Array
 
@@ -71,6 +71,10 @@ class Answer:
         return pa.Table.from_arrays(columns, schema=pa.schema(fields))
 
 
+# Columns of so few bytes are copied in less time than pandas takes to make a block.
+_SMALL_COLUMN_BYTES = 1 << 16
+
+
 def answer_values(values: Array, name: str, *, keep_intervals: bool) -> Array:
     """Return what was computed in the types of an answer: an interval is a duration, a sum of integers int64.
 
@@ -122,19 +126,24 @@ def restored(table: pa.Table, origins: Mapping[str, str], source: Table) -> Answ
     return Answer(columns)
 
 
-def as_kind(answer: Answer, kind: str, source: Table | None) -> Any:
+def _no_limit() -> None:
+    pass
+
+
+def as_kind(answer: Answer, kind: str, source: Table | None, check: Callable[[], None] = _no_limit) -> Any:
     """Return an answer as the kind of table that was given.
 
     Args:
         answer: its columns.
         kind: as `Table.kind`.
         source: the one table that origins are columns of.
+        check: called now and then where it takes long; it raises an error where time is over.
     """
     if kind != "duckdb" and any(map(_has_intervals, answer.columns)):
         keep = source is not None and source.has_intervals
         answer = Answer([_answered(column, keep_intervals=keep) for column in answer.columns])
     if kind == "pandas":
-        frame = _as_pandas(answer, source)
+        frame = _as_pandas(answer, source, check)
         return frame if source is None else source.like(frame)
     if kind in {"polars", "polars lazy"}:
         frame = _as_polars(answer, source)
@@ -209,10 +218,10 @@ def _restored_view(column: AnswerColumn, source: Table) -> AnswerColumn:
     return column if values is None else AnswerColumn(column.name, values, column.origin)
 
 
-def _as_pandas(answer: Answer, source: Table | None) -> Any:
+def _as_pandas(answer: Answer, source: Table | None, check: Callable[[], None]) -> Any:
     import pandas as pd
 
-    arrays = [_pandas_array(column, source) for column in answer.columns]
+    arrays = [_pandas_array(column, source, check) for column in answer.columns]
     rows = len(answer.columns[0].values) if answer.columns else 0
     # What an index is called can be changed, by all who have it.
     names = _pandas_index(tuple(column.name for column in answer.columns)).view()
@@ -220,11 +229,24 @@ def _as_pandas(answer: Answer, source: Table | None) -> Any:
     # pandas 3 takes numbers as they are, in less than half of the time.
     made = getattr(getattr(pd.api, "internals", None), "create_dataframe_from_blocks", None)
     if made is not None and arrays and all(type(each) is np.ndarray and each.dtype != object for each in arrays):
-        blocks = [(values.reshape(1, -1), np.array([at])) for at, values in enumerate(arrays)]
-        return made(blocks, index=index, columns=names)
+        return made(_blocks(arrays), index=index, columns=names)
     frame = pd.DataFrame(dict(enumerate(arrays)), index=index, copy=False)
     frame.columns = names
     return frame
+
+
+def _blocks(arrays: list[Any]) -> list[tuple[Any, Any]]:
+    """Return columns as pandas' blocks, with their places: small ones of one type together, as a block takes longer."""
+    by_type: dict[Any, list[int]] = {}
+    for at, values in enumerate(arrays):
+        by_type.setdefault(values.dtype if values.nbytes <= _SMALL_COLUMN_BYTES else at, []).append(at)
+    return [
+        (
+            np.stack([arrays[at] for at in places]) if len(places) > 1 else arrays[places[0]].reshape(1, -1),
+            np.array(places),
+        )
+        for places in by_type.values()
+    ]
 
 
 @lru_cache(maxsize=100)
@@ -235,12 +257,14 @@ def _pandas_index(names: tuple[str, ...]) -> Any:
     return pd.Index(names)
 
 
-def _pandas_array(column: AnswerColumn, source: Table | None) -> Any:
+def _pandas_array(column: AnswerColumn, source: Table | None, check: Callable[[], None]) -> Any:
     """Return a column as pandas holds it: a series, or an array of numbers or objects."""
     import pandas as pd
 
     values = column.values
     if isinstance(values, PandasValues):
+        if type(values.values) is np.ndarray and values.values.dtype != object:
+            return values.values
         # With its type said: pandas would guess that Python strings are texts of its own.
         return pd.Series(values.values, dtype=values.values.dtype, copy=False)
     chunked = values if isinstance(values, pa.ChunkedArray) else pa.chunked_array([values])
@@ -255,9 +279,28 @@ def _pandas_array(column: AnswerColumn, source: Table | None) -> Any:
         # pandas' own conversion makes doubles of them, which have 53 bits.
         dtype = pd.api.types.pandas_dtype(str(chunked.type).replace("int", "Int").replace("uI", "UI"))
         return pd.Series(dtype.__from_arrow__(chunked), copy=False)
-    if isinstance(chunked.type, pa.UuidType):
-        return as_objects(chunked.to_pylist())
+    check()
+    if _becomes_objects(chunked.type):
+        return pd.Series(objects_of(chunked, check), dtype=object, copy=False)
     return chunked.to_pandas()
+
+
+def _becomes_objects(kind: pa.DataType) -> bool:
+    """Say whether pandas has values of a type as Python's objects, whatever their values are."""
+    types = pa.types
+    return bool(
+        isinstance(kind, pa.UuidType)
+        or types.is_decimal(kind)
+        or types.is_date(kind)
+        or types.is_time(kind)
+        or types.is_list(kind)
+        or types.is_large_list(kind)
+        or types.is_fixed_size_list(kind)
+        or types.is_struct(kind)
+        or types.is_map(kind)
+        or types.is_binary(kind)
+        or types.is_large_binary(kind)
+    )
 
 
 # Types that numpy has too.

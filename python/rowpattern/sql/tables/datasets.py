@@ -7,6 +7,7 @@ with the least read-ahead that it has: what it holds at a time is a record batch
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,13 +32,14 @@ def file_dataset(path: str | os.PathLike[str], name: str) -> Any:
     """Return the dataset that a Parquet or Arrow IPC file is, or a directory of Parquet files.
 
     Raises:
-        QueryError: there is no such file, or it is of another format.
+        QueryError: there is no such file, or it is of another format or damaged.
     """
     import pyarrow.dataset as ds
 
     found = Path(path)
     if found.is_dir():
-        return ds.dataset(str(found), format="parquet", partitioning="hive")
+        with _readable(name, found):
+            return ds.dataset(str(found), format="parquet", partitioning="hive")
     try:
         with found.open("rb") as file:
             begin = file.read(8)
@@ -45,11 +47,20 @@ def file_dataset(path: str | os.PathLike[str], name: str) -> Any:
         raise QueryError(f"{name}, the file {found}, cannot be read: {error.strerror}") from error
     for magic, format_name in _FORMATS.items():
         if begin.startswith(magic):
-            return ds.dataset(str(found), format=format_name)
+            with _readable(name, found):
+                return ds.dataset(str(found), format=format_name)
     raise QueryError(
         f"{name}, the file {found}, is neither a Parquet file nor an Arrow IPC file; for another format give "
         "a relation of DuckDB's, as duckdb.read_csv(path)"
     )
+
+
+@contextlib.contextmanager
+def _readable(name: str, path: Path) -> Iterator[None]:
+    try:
+        yield
+    except pa.ArrowException as error:
+        raise QueryError(f"{name}, the file {path}, cannot be read: {str(error).splitlines()[0]}") from error
 
 
 def dataset_batches(

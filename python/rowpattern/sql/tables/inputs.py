@@ -14,7 +14,8 @@ from rowpattern.sql.arrow.casting import has_intervals
 from rowpattern.sql.arrow.categories import marked, with_one_dictionary
 from rowpattern.sql.arrow.encodings import is_view, readable
 from rowpattern.sql.duckdb.names import check_name
-from rowpattern.sql.tables.pandas_values import PandasValues, as_objects, from_pandas
+from rowpattern.sql.tables.foreign import adapter_hint
+from rowpattern.sql.tables.pandas_values import PandasValues, from_pandas, taken
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 # So few are converted in less time than another way to read them takes to begin.
 _FEW_OBJECTS = 1000
+# Of so few rows, numpy takes a column's in less time than going through Arrow takes beside them.
+_FEW_ROWS = 1 << 16
 
 __all__ = [
     "RelationTable",
@@ -230,14 +233,25 @@ class _PandasTable(Table):
         return self._arrays[name]
 
     def native(self, name: str, rows: Callable[[], Integers]) -> PandasValues | None:
-        if self._plain(name) is not None:
-            return None
+        plain = self._plain(name)
+        if plain is not None:
+            if self.rows > _FEW_ROWS or plain.dtype.kind == "M" or not plain.dtype.isnative:
+                return None
+            wanted = rows()
+            # Matches that overlap have more rows than the table.
+            if len(wanted) > _FEW_ROWS:
+                return None
+            self.check()
+            self.hold(len(wanted) * plain.itemsize)
+            return PandasValues(plain.take(wanted))
         series = self._own(name)
         if name in self._columns or _is_plain_dtype(series.dtype):
             return None
         # To Arrow and back, a million Python strings take ten times as long.
         own = series.to_numpy() if series.dtype == object else series.array
-        return PandasValues(own.take(rows()))
+        wanted = rows()
+        self.hold(8 * len(wanted))
+        return PandasValues(taken(own, wanted, self.check))
 
     def _convert(self, name: str) -> pa.ChunkedArray:
         values = self._plain(name)
@@ -255,16 +269,29 @@ class _PandasTable(Table):
             return None
         dtype = self._own(name).dtype
         kind = self.column(name).type
+        if pa.types.is_dictionary(values.type):
+            return self._categories(name, values)
         if values.type != kind and pa.types.is_large_string(kind) and pa.types.is_string(values.type):
             # DuckDB's texts.
             values = values.cast(kind)
-        if isinstance(values.type, pa.UuidType) and dtype.kind == "O":
-            return as_objects(values.to_pylist())
         if hasattr(dtype, "__from_arrow__") and values.type == kind:
             import pandas as pd
 
             return pd.Series(dtype.__from_arrow__(values), copy=False)
         return None
+
+    def _categories(self, name: str, values: pa.ChunkedArray) -> Any:
+        """Return values with the column's own categories, as new ones take long to make; None where they differ."""
+        dtype, own = self._own(name).dtype, self.column(name)
+        if values.type != own.type or not values.num_chunks or not hasattr(dtype, "categories"):
+            return None
+        labels = own.chunk(0).dictionary
+        if len(labels) != len(dtype.categories) or any(not each.dictionary.equals(labels) for each in values.chunks):
+            return None
+        import pandas as pd
+
+        codes = pa.chunked_array([each.indices for each in values.chunks]).fill_null(-1)
+        return pd.Series(pd.Categorical.from_codes(codes.to_numpy(), dtype=dtype), copy=False)
 
     def metadata(self, name: str) -> dict[bytes, bytes] | None:  # noqa: ARG002 - its types say everything
         return None
@@ -452,6 +479,9 @@ def read_table(value: Any, name: str, stopped: Callable[[], bool] = _never) -> T
             if "non-struct" not in str(error):
                 message = f"{name} cannot be read from Arrow: {str(error).splitlines()[0]}"
                 raise RowsError(f"{message}; a stream can be read once") from None
+    hint = adapter_hint(value)
+    if hint is not None:
+        raise TypeError(f"{name} is {hint}")
     raise TypeError(
         f"{name} is a {type(value).__name__}; a table is a pandas or Polars frame, an Arrow table or reader, a DuckDB "
         "relation, or anything with __arrow_c_stream__"

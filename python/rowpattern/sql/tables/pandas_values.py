@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,16 +12,15 @@ from rowpattern.errors import QueryError
 from rowpattern.sql.arrow.arrays import from_python
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-__all__ = ["PandasValues", "as_objects", "from_pandas"]
+__all__ = ["PandasValues", "from_pandas", "objects_of", "taken"]
 
-# Some 10 ms' work for each piece, in which other threads have no interpreter: where an object takes a microsecond, and
-# where a million take some 20 ms.
-_SLOW_OBJECTS_A_PIECE = 1 << 13
-_OBJECTS_A_PIECE = 1 << 18
-_SAMPLES = 64
-_SLOW_CLASSES = (Decimal, list, tuple, dict, np.ndarray)
+# Objects of a piece: that of the first, and the most. In between as many as were converted in so long before: other
+# threads have no interpreter meanwhile, and a text takes 20 ns, a decimal half a microsecond, a list one.
+_FIRST_PIECE = 1 << 12
+_LARGEST_PIECE = 1 << 18
+_PIECE_SECONDS = 0.004
 _MOST_DIGITS = 76
 
 
@@ -70,25 +69,47 @@ def from_pandas(values: Any, name: str, check: Callable[[], None] = _no_limit) -
     return array if isinstance(array, pa.ChunkedArray) else pa.chunked_array([array])
 
 
+class _Pieces:
+    """Ranges of rows, each of which takes about as long as other threads may have to wait."""
+
+    def __init__(self, rows: int, check: Callable[[], None]) -> None:
+        self._rows = rows
+        self._check = check
+
+    def __iter__(self) -> Iterator[slice]:
+        size, first = _FIRST_PIECE, 0
+        while first < self._rows:
+            self._check()
+            begun = time.perf_counter()
+            yield slice(first, min(first + size, self._rows))
+            first += size
+            wanted = size * _PIECE_SECONDS / max(time.perf_counter() - begun, 1e-6)
+            size = min(_LARGEST_PIECE, 8 * size, max(_FIRST_PIECE // 4, int(wanted)))
+        self._check()
+
+
+def _values_of(values: Any) -> Any:
+    """Return what can be converted piece by piece; None where the whole takes no longer, or pieces are no smaller."""
+    dtype = values.dtype
+    if isinstance(dtype, np.dtype):
+        return np.asarray(values) if dtype.kind == "O" else None
+    # Categories of each piece would be all of them; what Arrow has is not converted.
+    is_arrow = hasattr(dtype, "pyarrow_dtype") or getattr(dtype, "storage", None) == "pyarrow"
+    return None if is_arrow or hasattr(dtype, "categories") else values.array
+
+
 def _in_pieces(values: Any, check: Callable[[], None]) -> pa.Array | None:
     """Convert many objects piece by piece; None where they are few, or are converted as one only."""
-    if values.dtype != object or len(values) <= _SLOW_OBJECTS_A_PIECE:
+    if len(values) <= _FIRST_PIECE or (own := _values_of(values)) is None:
         return None
-    objects = np.asarray(values)
-    slow = any(isinstance(each, _SLOW_CLASSES) for each in objects[:: max(1, len(objects) // _SAMPLES)])
-    size = _SLOW_OBJECTS_A_PIECE if slow else _OBJECTS_A_PIECE
-    if len(objects) <= size:
-        return None
-    pieces = [objects[first : first + size] for first in range(0, len(objects), size)]
-    found = []
-    for piece in pieces:
-        check()
+    pieces, found = [], []
+    for rows in _Pieces(len(own), check):
+        pieces.append(own[rows])
         try:
-            found.append(from_python(piece, from_pandas=True))
+            found.append(from_python(pieces[-1], from_pandas=True))
         except (pa.ArrowException, OverflowError):
             # It may be of one type with the others.
             return None
-    check()
     kind = _common_type([each.type for each in found])
     if kind is None:
         return None
@@ -96,7 +117,7 @@ def _in_pieces(values: Any, check: Callable[[], None]) -> pa.Array | None:
         if pa.types.is_integer(found[number].type) and pa.types.is_decimal(kind):
             check()
             found[number] = from_python(piece, kind, from_pandas=True)
-    return pa.concat_arrays([each.cast(kind) for each in found])
+    return pa.concat_arrays([each if each.type == kind else each.cast(kind) for each in found])
 
 
 def _common_type(kinds: list[pa.DataType]) -> pa.DataType | None:
@@ -115,8 +136,37 @@ def _common_type(kinds: list[pa.DataType]) -> pa.DataType | None:
     return pa.decimal128(digits, scale) if digits <= 38 else pa.decimal256(digits, scale)  # noqa: PLR2004 - of 128 bits
 
 
-def as_objects(values: list[Any]) -> Any:
-    """Return a numpy array of Python objects, whatever they are (lists too)."""
+def taken(array: Any, rows: Any, check: Callable[[], None]) -> Any:
+    """Return some rows of a pandas array, or of one of Python's objects.
+
+    Args:
+        array: the array.
+        rows: the numbers of the rows.
+        check: called now and then where there are many; it raises an error where time is over.
+    """
+    if type(array) is not np.ndarray or array.dtype != object or len(rows) <= _FIRST_PIECE:
+        return array.take(rows)
+    # Each object is referred to once more, with the interpreter's lock held.
+    found = np.empty(len(rows), dtype=object)
+    for piece in _Pieces(len(rows), check):
+        found[piece] = array.take(rows[piece])
+    return found
+
+
+def objects_of(values: pa.ChunkedArray, check: Callable[[], None] = _no_limit) -> Any:
+    """Return values of a type that numpy does not have as an array of Python's objects, as pandas has them.
+
+    Args:
+        values: the column.
+        check: called now and then where there are many; it raises an error where time is over.
+    """
     found = np.empty(len(values), dtype=object)
-    found[:] = values
+    first = 0
+    for chunk in values.chunks:
+        for rows in _Pieces(len(chunk), check):
+            piece = chunk.slice(rows.start, rows.stop - rows.start)
+            # pandas knows of no UUID.
+            made = piece.to_pylist() if isinstance(values.type, pa.UuidType) else piece.to_pandas().to_numpy()
+            found[first + rows.start : first + rows.stop] = made
+        first += len(chunk)
     return found

@@ -12,12 +12,14 @@ from rowpattern.sql.text.source_location import SourceLocation
 from rowpattern.sql.text.tokens import tokens_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-__all__ = ["SEMANTICS_WORDS", "Composed"]
+__all__ = ["IGNORE_NULLS", "SEMANTICS_WORDS", "Composed"]
 
 #: Words before a call that DuckDB's parser does not know.
 SEMANTICS_WORDS = frozenset({"RUNNING", "FINAL"})
+#: Words in or behind a call that it knows in windows only.
+IGNORE_NULLS = "IGNORE NULLS"
 
 
 class Composed:
@@ -29,9 +31,15 @@ class Composed:
     ('SELECT (PREV(x) < y)', (5, 6))
     """
 
-    def __init__(self, query: str) -> None:
-        """Begin with an empty text."""
+    def __init__(self, query: str, parameters: Mapping[int, str] | None = None) -> None:
+        """Begin with an empty text.
+
+        Args:
+            query: the query.
+            parameters: the names of its parameters by their first characters.
+        """
         self.query = query
+        self.parameters = parameters or {}
         self._parts: list[str] = []
         self._length = 0
         # Where each part begins in the text, where in the query (None where it was inserted), and where it ends there.
@@ -41,12 +49,17 @@ class Composed:
 
     @cached_property
     def semantics_marks(self) -> dict[str, str]:
-        """What the words RUNNING and FINAL before a call become: a beginning of the called name, for DuckDB's parser.
+        """What RUNNING, FINAL and IGNORE NULLS at a call become: a beginning of its name, for DuckDB's parser.
 
         A quoted name in the query cannot begin so: the marks are made up after the query was written.
         """
         token = secrets.token_hex(8)
-        return {word: f"{word.lower()} {token} " for word in SEMANTICS_WORDS}
+        return {word: f"{word.lower()} {token} " for word in (*SEMANTICS_WORDS, IGNORE_NULLS)}
+
+    @cached_property
+    def subquery_mark(self) -> str:
+        """What the name of the call begins with that stands for a subquery; its place in the query is behind it."""
+        return f"subquery {secrets.token_hex(8)} "
 
     def without_marks(self, message: str) -> str:
         """Return a message of DuckDB's parser with the words in the place of their marks."""
@@ -94,6 +107,10 @@ class Composed:
         part = bisect_right(self._begins, at) - 1
         origin = self._origins[part]
         return None if origin is None else min(origin[0] + at - self._begins[part], origin[1])
+
+    def place(self, byte: int, length: int) -> tuple[int, int]:
+        """Return the characters of the text that some of its bytes are: the first, and the one behind the last."""
+        return self._characters(byte), self._characters(byte + length)
 
     def location(self, byte: int) -> SourceLocation | None:
         """Return the place in the query of a byte of the text."""

@@ -7,9 +7,10 @@ import difflib
 from typing import TYPE_CHECKING, TypeVar
 
 from rowpattern.errors import PatternSyntaxError, QueryError, QuerySyntaxError
+from rowpattern.sql.text.argument_text import ArgumentText
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from types import TracebackType
 
 __all__ = ["TOO_DEEP", "SourceLocation", "candidates", "error_at", "nesting_limited", "pattern_error_at"]
@@ -26,6 +27,8 @@ _Error = TypeVar("_Error", bound=QueryError)
 class SourceLocation:
     """Somewhere in a query's text.
 
+    Where the text is made of arguments (`ArgumentText`), lines and columns are those of the argument.
+
     Attributes:
         offset: in characters, from 0.
     """
@@ -36,49 +39,72 @@ class SourceLocation:
         self.sql = sql
         self.offset = min(offset, len(sql))
 
+    def _argument(self) -> tuple[str, str, int] | None:
+        """Return the name of the argument, its text, and the place in it; None where no text can be shown."""
+        if not isinstance(self.sql, ArgumentText):
+            return "", self.sql, self.offset
+        found = self.sql.argument_at(self.offset)
+        if found is None:
+            return None
+        return found.name, self.sql[found.begin : found.end], self.offset - found.begin
+
     @property
     def line(self) -> int:
-        """The line, from 1."""
-        return self.sql.count("\n", 0, self.offset) + 1
+        """The line, from 1; 0 where no argument stands there."""
+        found = self._argument()
+        return 0 if found is None else found[1].count("\n", 0, found[2]) + 1
 
     @property
     def column(self) -> int:
-        """The column in characters, from 1."""
-        return self.offset - (self.sql.rfind("\n", 0, self.offset) + 1) + 1
+        """The column in characters, from 1; 0 where no argument stands there."""
+        found = self._argument()
+        return 0 if found is None else found[2] - (found[1].rfind("\n", 0, found[2]) + 1) + 1
 
-    def excerpt(self) -> str:
-        """Return the line and, below it, a caret."""
-        begin = self.sql.rfind("\n", 0, self.offset) + 1
-        end = self.sql.find("\n", self.offset)
-        line, at = self.sql[begin : None if end < 0 else end], self.offset - begin
+    def added_to(self, message: str) -> str:
+        """Return a message with the place behind it and, below it, the line with a caret."""
+        found = self._argument()
+        if found is None:
+            return message
+        name, text, offset = found
+        named = f"{name}, " if name else ""
+        begin = text.rfind("\n", 0, offset) + 1
+        end = text.find("\n", offset)
+        line, at = text[begin : None if end < 0 else end], offset - begin
         first = max(0, at - _WIDEST // 2)
         # Tabs would put the caret elsewhere than where a reader sees the place.
         shown = line[first : first + _WIDEST].expandtabs(1)
-        return f"{shown}\n{' ' * (at - first)}^"
+        place = f"{named}line {self.line}, column {self.column}"
+        return f"{message} ({place})\n{shown}\n{' ' * (at - first)}^"
 
 
 def error_at(message: str, location: SourceLocation | None, kind: type[_Error]) -> _Error:
     """Make an error of a kind that shows its place."""
     if location is None:
         return kind(message)
-    text = f"{message} (line {location.line}, column {location.column})\n{location.excerpt()}"
-    return kind(text, location.line, location.column)
+    return kind(location.added_to(message), location.line, location.column)
 
 
-def pattern_error_at(error: PatternSyntaxError, pattern: str, location: SourceLocation) -> PatternSyntaxError:
+def pattern_error_at(
+    error: PatternSyntaxError,
+    pattern: str,
+    location: SourceLocation,
+    located: Callable[[int], SourceLocation | None] | None = None,
+) -> PatternSyntaxError:
     """Make a row pattern's error show its place in the query.
 
     Args:
         error: it counts lines and columns in the pattern.
         pattern: the text inside `PATTERN (...)`.
         location: where that text begins in the query.
+        located: gives the place of a byte of the text, where it is not a piece of the query as it is.
     """
     lines = pattern.split("\n")
     offset = sum(len(line) + 1 for line in lines[: error.line - 1]) + error.column - 1
     there = SourceLocation(location.sql, location.offset + offset)
+    if located is not None:
+        there = located(len(pattern[:offset].encode())) or location
     message = str(error).split(" (line ")[0]
-    text = f"{message} (line {there.line}, column {there.column})\n{there.excerpt()}"
-    return PatternSyntaxError(text, there.line, there.column)
+    return PatternSyntaxError(there.added_to(message), there.line, there.column)
 
 
 class nesting_limited(contextlib.ContextDecorator):  # noqa: N801 - used as a decorator and in `with`

@@ -20,7 +20,9 @@
 mod place;
 mod queues;
 mod turn;
+mod work_clock;
 
 pub use place::{Entrance, QueryPlace};
 pub use queues::{Admission, Figures, LONG_PART};
 pub use turn::Turn;
+pub use work_clock::thread_time;

@@ -16,7 +16,7 @@ const LONG_SLICE: Duration = Duration::from_millis(if cfg!(shuttle) { 0 } else {
 
 /// How much time of the processor the searches of a query may take whatever its rows, before it counts as long. Time by the clock
 /// says little where the machine has other work.
-const EXPLAINED: Duration = Duration::from_millis(15);
+const EXPLAINED: Duration = Duration::from_millis(5);
 
 /// And for each of its rows: several times what matching them takes.
 const EXPLAINED_A_ROW: Duration = Duration::from_micros(1);
@@ -190,12 +190,18 @@ impl QueryPlace {
         self.held().since.is_some()
     }
 
+    /// Whether others wait for a place: a look without the lock.
+    #[inline]
+    fn others_wait(&self) -> bool {
+        self.admission.waiting.load(Ordering::Relaxed) > 0
+    }
+
     /// Lets others work where some wait and the query has worked for long enough, and waits for its turn again.
     ///
     /// Args:
     ///     wait: waits for the turn; its error means that the query ends, and that it has no place any more.
     pub fn make_way<E>(&self, wait: impl FnOnce(&Arc<Turn>) -> Result<(), E>) -> Result<(), E> {
-        if self.admission.waiting.load(Ordering::Relaxed) == 0 || !self.is_own() || !self.held().is_due() {
+        if !self.others_wait() || !self.is_own() || !self.held().is_due() {
             return Ok(());
         }
         let Some((worked, is_long)) = self.held().give_up() else { return Ok(()) };

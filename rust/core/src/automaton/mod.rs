@@ -19,6 +19,7 @@
 //! assert_eq!(automaton.followers(a), [b, ACCEPT]);
 //! ```
 
+mod layers;
 mod nfa;
 mod positions;
 

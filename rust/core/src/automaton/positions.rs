@@ -3,7 +3,7 @@
 //! From the start, and from behind each consuming state, an ordered depth-first walk over the states that consume
 //! nothing lists what may come next, most preferred first. A state is entered once: a second way into it would
 //! only repeat, less preferred, what the first gave. Nothing behind Accept can ever be chosen, so Accept ends a
-//! list.
+//! list; but where the longest match is asked for, which is a less preferred one perhaps, lists go on.
 //!
 //! "The same state" must include what the rule for empty iterations remembers: which of the loops around a state
 //! began an iteration within this walk, and have consumed nothing since. Loops stand in each other, and
@@ -43,15 +43,15 @@ pub struct Automaton {
     pub accepting: Vec<u32>,
     /// The most rows that a match can have; None where there is no bound.
     pub longest: Option<usize>,
-    followers: Lists,
-    predecessors: Lists,
+    pub(super) followers: Lists,
+    pub(super) predecessors: Lists,
 }
 
 /// Many lists in one allocation.
 #[derive(Debug)]
-struct Lists {
-    begins: Vec<u32>,
-    items: Vec<u32>,
+pub(super) struct Lists {
+    pub(super) begins: Vec<u32>,
+    pub(super) items: Vec<u32>,
 }
 
 impl Lists {
@@ -64,8 +64,18 @@ impl Lists {
 impl Automaton {
     /// Compiles a tree. Takes time linear in states and followers together, within the limits.
     pub fn new(root: &Node, variable_count: usize) -> Result<Self, LimitError> {
+        Self::compile(root, variable_count, false)
+    }
+
+    /// The same with all ways to match: also those that are less preferred than to end the match. Accept may then stand anywhere in
+    /// a list.
+    pub fn with_all_ways(root: &Node, variable_count: usize) -> Result<Self, LimitError> {
+        Self::compile(root, variable_count, true)
+    }
+
+    fn compile(root: &Node, variable_count: usize, all_ways: bool) -> Result<Self, LimitError> {
         let written = nfa::write(root)?;
-        let mut walk = Closure::new(&written)?;
+        let mut walk = Closure::new(&written, all_ways)?;
         let first = walk.nfa.start_anchored();
         let start = [
             walk.followers(first, Anchors { first: true, end: false })?.to_vec(),
@@ -82,7 +92,7 @@ impl Automaton {
         let mut accepting = Vec::new();
         for (number, &state) in behind.iter().enumerate() {
             let list = walk.followers(state, Anchors { first: false, end: false })?;
-            let accepts = list.last() == Some(&ACCEPT);
+            let accepts = list.contains(&ACCEPT);
             followers.items.extend_from_slice(list);
             followers.begins.push(followers.items.len() as u32);
             if followers.items.len() > MAX_FOLLOWERS {
@@ -108,7 +118,7 @@ impl Automaton {
         })
     }
 
-    /// What may follow `position`, most preferred first; [`ACCEPT`], if present, is last.
+    /// What may follow `position`, most preferred first; [`ACCEPT`], if present, is last, unless there are all ways.
     pub fn followers(&self, position: u32) -> &[u32] {
         self.followers.get(position)
     }
@@ -116,6 +126,36 @@ impl Automaton {
     /// The positions that `position` may follow.
     pub fn predecessors(&self, position: u32) -> &[u32] {
         self.predecessors.get(position)
+    }
+
+    /// For each primary variable the least number of rows that a match has before a row that is mapped to it; None
+    /// where no row can be. Takes time linear in the followers.
+    ///
+    /// ```
+    /// use rowpattern_core::automaton::Automaton;
+    /// use rowpattern_core::pattern::parse;
+    /// let parsed = parse("A (B | C A)* C").unwrap();
+    /// let automaton = Automaton::new(&parsed.root, parsed.variables.len()).unwrap();
+    /// assert_eq!(automaton.rows_before(), [Some(0), Some(1), Some(1)]);
+    /// ```
+    pub fn rows_before(&self) -> Vec<Option<usize>> {
+        let mut found = vec![None; self.variable_count];
+        let mut entered = vec![false; self.positions.len()];
+        let mut these: Vec<u32> = self.start.concat();
+        let mut depth = 0;
+        while !these.is_empty() {
+            let mut next = Vec::new();
+            for position in these.into_iter().filter(|&position| position != ACCEPT) {
+                if !std::mem::replace(&mut entered[position as usize], true) {
+                    let variable = usize::from(self.positions[position as usize].variable);
+                    found[variable].get_or_insert(depth);
+                    next.extend_from_slice(self.followers(position));
+                }
+            }
+            these = next;
+            depth += 1;
+        }
+        found
     }
 
     /// How many followers all positions have together.
@@ -155,7 +195,8 @@ fn longest(followers: &Lists, predecessors: &Lists) -> Option<usize> {
     (ordered == count).then(|| rows.into_iter().max().unwrap_or_default())
 }
 
-fn invert(followers: &Lists, count: usize) -> Lists {
+/// For each position those that it may follow.
+pub(super) fn invert(followers: &Lists, count: usize) -> Lists {
     let targets = |from: u32| followers.get(from).iter().filter(|&&to| to != ACCEPT);
     let mut begins = vec![0_u32; count + 1];
     for from in 0..count as u32 {
@@ -189,6 +230,8 @@ struct Anchors {
 struct Closure<'n> {
     nfa: &'n NFA,
     has_end_anchor: bool,
+    /// Whether a walk goes on behind Accept.
+    all_ways: bool,
     /// Position number of each consuming state.
     numbers: Vec<u32>,
     /// For (state, loops begun): the walk that entered it last.
@@ -201,7 +244,7 @@ struct Closure<'n> {
 }
 
 impl<'n> Closure<'n> {
-    fn new(written: &'n RowNfa) -> Result<Self, LimitError> {
+    fn new(written: &'n RowNfa, all_ways: bool) -> Result<Self, LimitError> {
         let states = written.nfa.states();
         let heights = written.marked_depth + 1;
         if states.len() * heights > MAX_CLOSURE_STEPS {
@@ -221,6 +264,7 @@ impl<'n> Closure<'n> {
         Ok(Self {
             nfa: &written.nfa,
             has_end_anchor: states.iter().any(|state| matches!(state, State::Look { look: Look::End, .. })),
+            all_ways,
             numbers,
             entered: vec![0; states.len() * heights],
             heights,
@@ -233,7 +277,7 @@ impl<'n> Closure<'n> {
 
     fn accepts_at_end(&mut self, from: StateID) -> Result<bool, LimitError> {
         let list = self.followers(from, Anchors { first: false, end: true })?;
-        Ok(list.last() == Some(&ACCEPT))
+        Ok(list.contains(&ACCEPT))
     }
 
     fn followers(&mut self, from: StateID, anchors: Anchors) -> Result<&[u32], LimitError> {
@@ -256,7 +300,9 @@ impl<'n> Closure<'n> {
                 State::ByteRange { .. } => self.list.push(self.numbers[state.as_usize()]),
                 State::Match { .. } => {
                     self.list.push(ACCEPT);
-                    break;
+                    if !self.all_ways {
+                        break;
+                    }
                 }
                 State::Look { look, next } => {
                     if if *look == Look::Start { anchors.first } else { anchors.end } {

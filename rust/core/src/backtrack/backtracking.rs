@@ -9,7 +9,7 @@ use crate::automaton::ACCEPT;
 use crate::budget::{Budget, Stopped};
 use crate::expression::{Aggregate, Condition, Expression, MatchSoFar, RowContext, Surroundings, ValueColumn};
 use crate::matcher::{BackwardPass, Candidate, Context, Output, SearchError, Sink, Strategy};
-use crate::rows::{Skip, Target, VariableSet};
+use crate::rows::{Choice, Prefer, Skip, Target, VariableSet};
 
 /// Steps between two looks at the limits: about a tenth of a millisecond.
 const STEPS_A_LOOK: usize = 1 << 10;
@@ -55,6 +55,9 @@ pub struct Backtracking<'a> {
     notes: Option<bool>,
     failures_before_notes: u32,
     choices: Vec<Choices>,
+    choice: Choice<'a>,
+    /// The match that was found: for each of its rows, the variable and the position.
+    found: Vec<(u8, u32)>,
     /// By variable, the steps that evaluating its condition takes as long as.
     costs: Vec<usize>,
     steps_since_look: usize,
@@ -78,6 +81,8 @@ impl<'a> Backtracking<'a> {
             notes: None,
             failures_before_notes: FAILURES_BEFORE_NOTES,
             choices: Vec::new(),
+            choice: Choice::default(),
+            found: Vec::new(),
             costs: expressions.map(cost).collect(),
             steps_since_look: 0,
             taken: 0,
@@ -89,6 +94,17 @@ impl<'a> Backtracking<'a> {
     #[must_use]
     pub fn noting_after(mut self, failures: u32) -> Self {
         self.failures_before_notes = failures;
+        self
+    }
+
+    /// Takes another match than the standard's, by a rule. For the longest match all ways are tried, each branch once; the automaton
+    /// must have them ([`crate::matcher::Compiled::with_all_ways`]).
+    #[must_use]
+    pub fn choosing(mut self, choice: Choice<'a>) -> Self {
+        if !choice.is_standard() {
+            self.failures.keep_to_one_start();
+        }
+        self.choice = choice;
         self
     }
 
@@ -108,8 +124,7 @@ impl<'a> Backtracking<'a> {
         Ok(())
     }
 
-    /// Finds the preferred match that begins at a row, and gives the row behind it. Afterwards the match so far and the choices
-    /// are those of the match.
+    /// Finds the match that begins at a row, and gives the row behind it; its rows are in `found`.
     fn search(
         &mut self,
         context: &mut Context<'_>,
@@ -119,6 +134,8 @@ impl<'a> Backtracking<'a> {
     ) -> Result<Option<usize>, SearchError> {
         let automaton = context.automaton;
         let notes = self.notes.unwrap_or(true);
+        let latest_end = self.choice.latest_end(start, around.end);
+        let mut longest = None;
         self.so_far.begin(start);
         self.failures.begin_match();
         self.choices.clear();
@@ -128,14 +145,15 @@ impl<'a> Backtracking<'a> {
         let mut failed = 0_u32;
         loop {
             let row = start + self.choices.len() - 1;
-            let Some(here) = self.choices.last_mut() else { return Ok(None) };
+            let Some(here) = self.choices.last_mut() else { return Ok(longest) };
             let list = if here.position == ACCEPT { begins } else { automaton.followers(here.position) };
             if row == around.end && here.position != ACCEPT {
                 // No row is left; whether the match may end here is all there is to ask.
+                here.tried = list.len() as u32;
                 if automaton.accepts_at_end[here.position as usize] {
+                    self.keep(context)?;
                     return Ok(Some(row));
                 }
-                here.tried = list.len() as u32;
             }
             let Some(&choice) = list.get(here.tried as usize) else {
                 let position = here.position;
@@ -146,17 +164,27 @@ impl<'a> Backtracking<'a> {
                 }
                 self.choices.pop();
                 if self.choices.is_empty() {
-                    return Ok(None);
+                    return Ok(longest);
                 }
                 self.so_far.pop();
                 continue;
             };
             here.tried += 1;
             if choice == ACCEPT {
-                return Ok(Some(row));
+                if longest.is_none_or(|longest| longest < row) {
+                    self.keep(context)?;
+                    longest = Some(row);
+                }
+                if self.choice.prefer == Prefer::First || row == latest_end {
+                    return Ok(longest);
+                }
+                continue;
             }
             self.taken += 1;
             self.look(context, 1)?;
+            if row == latest_end {
+                continue;
+            }
             backward.reach(context, &[around.begin, around.end], row)?;
             let set = context.tables.set(backward.set(context.tables, row));
             if set[choice as usize / 64] >> (choice % 64) & 1 == 0 {
@@ -187,6 +215,16 @@ impl<'a> Backtracking<'a> {
         }
     }
 
+    /// Keeps the match so far as the one that was found.
+    fn keep(&mut self, context: &mut Context<'_>) -> Result<(), Stopped> {
+        let rows = self.so_far.classifiers.len();
+        self.found.clear();
+        context.budget.reserve(&mut self.found, rows)?;
+        let positions = self.choices.iter().skip(1).map(|choice| choice.position);
+        self.found.extend(self.so_far.classifiers.iter().copied().zip(positions));
+        self.look(context, rows / PARTS_A_STEP)
+    }
+
     /// Hands on the rows of the match that was found, and says where the skip's variables stand in it.
     fn hand_on<S: Sink>(
         &mut self,
@@ -195,15 +233,15 @@ impl<'a> Backtracking<'a> {
         target: &mut Target,
     ) -> Result<(), Stopped> {
         let mut at = 0;
-        while at < self.so_far.classifiers.len() {
-            let rows = output.room(context.budget)?.min(self.so_far.classifiers.len() - at);
+        while at < self.found.len() {
+            let rows = output.room(context.budget)?.min(self.found.len() - at);
             self.look(context, rows / PARTS_A_STEP)?;
             let mut free = output.free_rows();
-            for (&variable, choice) in self.so_far.classifiers[at..at + rows].iter().zip(&self.choices[at + 1..]) {
+            for &(variable, position) in &self.found[at..at + rows] {
                 if self.skip.variables().is_some_and(|variables| variables.contains(variable)) {
                     target.note(self.so_far.start + at);
                 }
-                free.push(variable, choice.position);
+                free.push(variable, position);
                 at += 1;
             }
             let used = free.used();
@@ -248,7 +286,8 @@ impl Strategy for Backtracking<'_> {
         self.failures.release(budget);
         self.so_far.release(budget);
         budget.release_vector(&self.choices);
-        self.choices = Vec::new();
+        budget.release_vector(&self.found);
+        (self.choices, self.found) = (Vec::new(), Vec::new());
     }
 }
 

@@ -127,6 +127,11 @@ impl Failures {
         }
     }
 
+    /// Notes are of one start only: a branch that fails from there may succeed from another.
+    pub fn keep_to_one_start(&mut self) {
+        self.reach.start = true;
+    }
+
     /// Whether what fails from one start fails from another.
     pub fn outlive_starts(&self) -> bool {
         !self.reach.start && !self.reach.other_classifiers

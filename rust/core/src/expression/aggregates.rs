@@ -20,10 +20,14 @@ pub enum Function {
     BoolAnd,
     /// NULL over nothing.
     BoolOr,
+    /// The first value that is not NULL; NULL over nothing.
+    AnyValue,
+    /// The last value that is not NULL; NULL over nothing.
+    LastNotNull,
 }
 
 impl Function {
-    /// The function that `DuckDB` calls so.
+    /// The function that `DuckDB` calls so; `last_not_null` is a name of our own.
     pub fn named(name: &str) -> Option<Self> {
         Some(match name {
             "count" => Self::Count,
@@ -33,6 +37,8 @@ impl Function {
             "max" => Self::Max,
             "bool_and" => Self::BoolAnd,
             "bool_or" => Self::BoolOr,
+            "any_value" => Self::AnyValue,
+            "last_not_null" => Self::LastNotNull,
             _ => return None,
         })
     }
@@ -43,7 +49,7 @@ impl Function {
         let is_whole = argument.whole_range().is_some();
         match self {
             Self::Count => result == Type::BigInt,
-            Self::Min | Self::Max => result == argument,
+            Self::Min | Self::Max | Self::AnyValue | Self::LastNotNull => result == argument,
             Self::BoolAnd | Self::BoolOr => (argument, result) == (Type::Boolean, Type::Boolean),
             Self::Sum => match argument {
                 Type::Float | Type::Double => result == Type::Double,

@@ -20,9 +20,31 @@ pub enum Fold {
     /// Floating point numbers, in order.
     Floating { column: usize, count: i64, sum: f64, average: bool },
     /// The row of the best value; [`NO_ROW`] before there is one.
-    Best { column: usize, wanted: Ordering, row: usize },
+    Best { column: usize, wanted: Wanted, row: usize },
     /// How many values are true and how many false.
     Truths { column: usize, and: bool, trues: i64, falses: i64 },
+}
+
+/// Which value is the best.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    Least,
+    Greatest,
+    First,
+    Last,
+}
+
+impl Wanted {
+    /// Whether the value of a row, which is not NULL, takes the place of that of a row before it.
+    #[inline]
+    fn replaces(self, column: &ValueColumn<'_>, row: usize, before: usize) -> bool {
+        match self {
+            Self::Least => is_better(column, row, before, Ordering::Less),
+            Self::Greatest => is_better(column, row, before, Ordering::Greater),
+            Self::First => false,
+            Self::Last => true,
+        }
+    }
 }
 
 /// Of whole numbers: how many, and their sum, which is `sum` and `carries` times two to the power of 128.
@@ -73,8 +95,10 @@ impl Fold {
         let whole = |output| Self::Whole { column, sum: WholeSum::default(), output };
         match aggregate.function {
             Function::Count => Self::Count { column: Some(column), count: 0 },
-            Function::Min => Self::Best { column, wanted: Ordering::Less, row: NO_ROW },
-            Function::Max => Self::Best { column, wanted: Ordering::Greater, row: NO_ROW },
+            Function::Min => Self::Best { column, wanted: Wanted::Least, row: NO_ROW },
+            Function::Max => Self::Best { column, wanted: Wanted::Greatest, row: NO_ROW },
+            Function::AnyValue => Self::Best { column, wanted: Wanted::First, row: NO_ROW },
+            Function::LastNotNull => Self::Best { column, wanted: Wanted::Last, row: NO_ROW },
             Function::BoolAnd => Self::Truths { column, and: true, trues: 0, falses: 0 },
             Function::BoolOr => Self::Truths { column, and: false, trues: 0, falses: 0 },
             Function::Sum if floating => Self::Floating { column, count: 0, sum: 0.0, average: false },
@@ -140,7 +164,7 @@ impl Fold {
             Self::Best { column, wanted, row: best } => {
                 let Some(column) = columns.get(*column) else { return };
                 for row in rows.filter(|&row| column.is_valid(row)) {
-                    if *best == NO_ROW || is_better(column, row, *best, *wanted) {
+                    if *best == NO_ROW || wanted.replaces(column, row, *best) {
                         *best = row;
                     }
                 }

@@ -1,10 +1,10 @@
 //! A compiled row pattern: the unit that is cached and that threads share.
 
-use std::sync::PoisonError;
+use std::sync::{OnceLock, PoisonError};
 
 use super::tables::Tables;
-use crate::automaton::Automaton;
-use crate::pattern::{CompileError, Node, RowPattern, parse};
+use crate::automaton::{Automaton, MAX_FOLLOWERS};
+use crate::pattern::{CompileError, LimitError, Node, RowPattern, parse};
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicUsize, Ordering};
 
@@ -34,6 +34,10 @@ pub struct Compiled {
     /// What matching uses.
     pub automaton: Automaton,
     tables: SharedTables,
+    /// The same pattern for searches of the longest match; made when it is first asked for.
+    all_ways: OnceLock<Box<Compiled>>,
+    /// How many layers of variables it has ([`Self::layered`]); 1 where it has none.
+    layers: usize,
 }
 
 /// Tables at rest.
@@ -54,7 +58,36 @@ impl Compiled {
     pub fn new(text: &str) -> Result<Self, CompileError> {
         let RowPattern { root, variables } = parse(text)?;
         let automaton = Automaton::new(&root, variables.len())?;
-        Ok(Self { root, variables, automaton, tables: SharedTables::default() })
+        Ok(Self::of(root, variables, automaton, 1))
+    }
+
+    fn of(root: Node, variables: Vec<String>, automaton: Automaton, layers: usize) -> Self {
+        Self { root, variables, automaton, tables: SharedTables::default(), all_ways: OnceLock::new(), layers }
+    }
+
+    /// The same pattern with an automaton that has all ways to match ([`Automaton::with_all_ways`]). Where this fails, it does so
+    /// whenever it is asked.
+    pub fn with_all_ways(&self) -> Result<&Self, LimitError> {
+        if let Some(made) = self.all_ways.get() {
+            return Ok(made);
+        }
+        let layers = self.layers;
+        let plain = Automaton::with_all_ways(&self.root, self.variables.len() / layers)?;
+        let automaton = if layers == 1 { Some(plain) } else { plain.layered(layers) };
+        let hint = "fewer rows before a match that conditions read";
+        let automaton = automaton.ok_or_else(|| LimitError::new("steps between rows", MAX_FOLLOWERS, None, hint))?;
+        let made = Self::of(self.root.clone(), self.variables.clone(), automaton, layers);
+        Ok(self.all_ways.get_or_init(|| Box::new(made)))
+    }
+
+    /// The same pattern with variables of their own for each of a match's first rows ([`Automaton::layered`]).
+    ///
+    /// Their names are those of the variables, U+0001 and the layer's number. None where there would be too many.
+    pub fn layered(&self, layers: usize) -> Option<Self> {
+        let automaton = self.automaton.layered(layers)?;
+        let named = |layer| self.variables.iter().map(move |name| format!("{name}\u{1}{layer}"));
+        let variables = (0..layers).flat_map(named).collect();
+        Some(Self::of(self.root.clone(), variables, automaton, layers))
     }
 
     /// The number of a primary variable: its exact name, or else the name folded to upper case.
@@ -99,6 +132,7 @@ impl Compiled {
             + node_bytes(&self.root)
             + names
             + self.tables.bytes.load(Ordering::Relaxed)
+            + self.all_ways.get().map_or(0, |made| made.memory_bytes())
     }
 }
 

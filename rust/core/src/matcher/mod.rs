@@ -9,6 +9,8 @@
 //! - **forward** ([`ForwardPass`]): at each start the most preferred position that is in the row's set, then follower by
 //!   follower. No step is ever taken back. The transducer pass is the same for matches that do not overlap, without branches.
 //!
+//! Where matches must end by some row or are to be the longest, [`ChosenPass`] takes the place of the forward pass.
+//!
 //! A [`Scan`] goes through partitions and starts, whatever [`Strategy`] finds the match at a row, and hands what is found to a
 //! [`Sink`]. A [`Search`] does that for all rows, cut into [`Morsel`]s for several threads. [`Compiled`] is what is cached and
 //! shared.
@@ -35,10 +37,12 @@
 //! ```
 
 mod backward;
+mod chosen;
 mod collected;
 mod compiled;
 mod context;
 mod cut;
+mod ends;
 mod error;
 mod forward;
 mod group_symbols;
@@ -57,6 +61,7 @@ mod transducer;
 mod transitions;
 
 pub use backward::BackwardPass;
+pub use chosen::ChosenPass;
 pub use compiled::{Compiled, number_of};
 pub use context::Context;
 pub use cut::cut_into_morsels;

@@ -3,6 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::backward::begins_any;
+use super::chosen::ChosenPass;
 use super::compiled::Compiled;
 use super::context::Context;
 use super::cut::cut_into_morsels;
@@ -15,7 +16,7 @@ use super::strategy::Strategy;
 use super::tables::Tables;
 use super::transducer;
 use crate::budget::{Budget, Tick};
-use crate::rows::{Partitions, Skip, Symbols};
+use crate::rows::{Choice, Partitions, Skip, Symbols};
 use crate::threads::{Worker, in_threads, started};
 
 /// Fewer rows are not worth another thread.
@@ -93,6 +94,20 @@ impl<'s> Search<'s> {
             });
         }
         self.run_with(|| ForwardPass::new::<S>(skip), sink, tick)
+    }
+
+    /// As [`Self::run`], where matches are chosen by a rule, which may be another one than the standard's.
+    pub fn run_chosen<S: Sink>(
+        self,
+        skip: Skip,
+        choice: Choice<'_>,
+        sink: impl Fn(usize, &Budget) -> S + Sync,
+        tick: &mut Tick<'_>,
+    ) -> Ended<S> {
+        if choice.is_standard() {
+            return self.run(skip, sink, tick);
+        }
+        self.run_with(|| ChosenPass::new(skip, choice), sink, tick)
     }
 
     /// As [`Self::run`], with another strategy; each thread makes its own.

@@ -69,12 +69,17 @@ impl Parser<'_> {
     }
 
     fn alternation(&mut self) -> Result<Node, CompileError> {
-        let mut alternatives = vec![self.concatenation()?];
+        let mut alternatives = vec![if self.token == Token::Bar { Node::Empty } else { self.concatenation()? }];
         while self.token == Token::Bar {
             self.advance()?;
-            alternatives.push(self.concatenation()?);
+            alternatives.push(if self.ends_alternative() { Node::Empty } else { self.concatenation()? });
         }
         Ok(one_or(alternatives, Node::Alternation))
+    }
+
+    /// Whether an alternative behind a `|` is empty: it matches no row, as `()` does.
+    fn ends_alternative(&self) -> bool {
+        matches!(self.token, Token::Bar | Token::Close | Token::CloseExclusion | Token::Comma | Token::End)
     }
 
     fn concatenation(&mut self) -> Result<Node, CompileError> {
@@ -219,7 +224,8 @@ impl Parser<'_> {
             let message = "a quantifier cannot follow a quantifier; put parentheses around what it should repeat";
             return Err(self.error(message));
         }
-        Ok(Node::Repetition { body: Box::new(body), min, max, greedy })
+        // What is repeated no times is known as a variable, and matches no row.
+        Ok(if max == Some(0) { Node::Empty } else { Node::Repetition { body: Box::new(body), min, max, greedy } })
     }
 
     /// `{n}`, `{n,}`, `{n,m}`, `{,m}` or `{,}`, up to but not past the closing brace.
@@ -236,10 +242,6 @@ impl Parser<'_> {
             let found = self.token.describe();
             let message = format!("expected a quantifier {{n}}, {{n,}}, {{n,m}}, {{,m}} or {{,}}, found {found}");
             return Err(self.error(&message));
-        }
-        if max == Some(0) {
-            self.at = opened;
-            return Err(self.error("the upper bound of a quantifier must be at least 1; write () to match no row"));
         }
         let min = min.unwrap_or(0);
         if max.is_some_and(|max| max < min) {

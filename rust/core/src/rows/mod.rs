@@ -16,12 +16,16 @@
 //! assert_eq!(Partitions::from_counts(&[2, 3]).unwrap().bounds(1), (2, 5));
 //! ```
 
+mod choice;
+mod latest_ends;
 mod navigation;
 mod partitions;
 mod skip;
 mod symbols;
 mod variables;
 
+pub use choice::{Choice, Prefer};
+pub use latest_ends::latest_ends;
 pub use navigation::{At, MappedRows, NOWHERE};
 pub use partitions::{Partitions, Span};
 pub use skip::{Skip, SkipError, SkipProblem, Target};

@@ -16,6 +16,7 @@ use rowpattern_macros::catch_panics;
 
 use super::capsules::array_capsules;
 use crate::numbers::place;
+use crate::pickling::{Reduced, reduced_column};
 
 /// What a column holds.
 #[derive(Clone)]
@@ -31,6 +32,12 @@ pub enum Data {
 }
 
 /// A read-only column, for numpy by the buffer protocol and for Arrow by the PyCapsule interface.
+///
+/// Examples:
+///     >>> import rowpattern
+///     >>> column = rowpattern.compile("A").match(["A", "B", "A"]).start
+///     >>> column.to_list(), column[1], len(column), memoryview(column).format
+///     ([0, 2], 2, 2, 'q')
 #[pyclass(frozen, module = "rowpattern", sequence)]
 pub struct Column {
     data: Data,
@@ -59,6 +66,11 @@ impl Column {
 
     fn rows(&self) -> usize {
         self.shape[0] as usize
+    }
+
+    /// What it holds.
+    pub fn data(&self) -> &Data {
+        &self.data
     }
 
     pub fn length(&self) -> isize {
@@ -117,6 +129,16 @@ impl Column {
             items.push(self.item(py, at)?);
         }
         PyList::new(py, items)
+    }
+
+    fn __iter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        let builtins = slf.py().import("builtins")?;
+        let rows = builtins.getattr("range")?.call1((slf.get().rows(),))?;
+        builtins.getattr("map")?.call1((slf.getattr("__getitem__")?, rows))
+    }
+
+    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<Reduced<'py>> {
+        reduced_column(py, &self.data)
     }
 
     fn __repr__(&self) -> String {

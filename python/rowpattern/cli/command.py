@@ -1,4 +1,4 @@
-"""The command `rowpattern` (also `python -m rowpattern`): look at patterns, and at the cache of a running process."""
+"""The command's arguments, and what it does with patterns, settings and the cache of a running process."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Callable
+from typing import TYPE_CHECKING, Any, Callable
 
 from rowpattern import pattern_cache, patterns
+from rowpattern.cli.answers import FORMATS
+from rowpattern.cli.query import check_query, run_query
 from rowpattern.config.process import describe
 from rowpattern.dependencies import missing
 from rowpattern.errors import ConfigurationError, RowPatternError
@@ -33,6 +35,23 @@ _INTERRUPTED = 130
 
 _MOST_ROWS = 10**9
 _LONGEST_WAIT = 86_400
+
+_EXAMPLES = """\
+examples:
+  rowpattern query "SELECT * FROM prices MATCH_RECOGNIZE (ORDER BY day MEASURES LAST(UP.day) AS ended
+      PATTERN (DOWN+ UP+) DEFINE DOWN AS price < PREV(price), UP AS price > PREV(price))" prices.csv
+  rowpattern check 'START DOWN{2,} UP+'
+  rowpattern stats http://127.0.0.1:8000/metrics --watch
+
+rowpattern COMMAND --help says more about each."""
+
+_QUERY_EXAMPLES = """\
+examples:
+  rowpattern query "SELECT * FROM events MATCH_RECOGNIZE (PARTITION BY account ORDER BY at
+      MEASURES count(FAILED.*) AS failures PATTERN (FAILED{3,} SUCCEEDED)
+      DEFINE FAILED AS event = 'failure', SUCCEEDED AS event = 'success')" events.parquet
+  rowpattern query - ticks=2026-11.parquet --output shapes.csv < shapes.sql
+  rowpattern query - ticks.csv --explain < shapes.sql"""
 
 # More than any metrics page of this package.
 _LARGEST_PAGE = 16 << 20
@@ -64,12 +83,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="rowpattern", description="Row patterns: check, explain, measure, watch.")
+    parser = argparse.ArgumentParser(
+        prog="rowpattern",
+        description="Row patterns: ask files in SQL, check, explain, measure, watch.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--version", action="version", version=f"rowpattern {patterns.__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_query(commands)
 
-    check = commands.add_parser("check", help="say whether a text is a row pattern; exit code 1 when not")
-    check.add_argument("pattern", help="the text inside PATTERN (...); - reads it from standard input")
+    check = commands.add_parser(
+        "check",
+        help="say whether a text is a row pattern or a query; exit code 1, and where it is wrong, when not",
+        epilog="example:\n  rowpattern check 'START DOWN{2,} UP+'",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    check.add_argument(
+        "pattern", help="the text inside PATTERN (...), or a query with MATCH_RECOGNIZE; - reads it from standard input"
+    )
     check.set_defaults(command=_check)
 
     explain = commands.add_parser("explain", help="show what a row pattern compiles to")
@@ -108,6 +140,43 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_query(commands: Any) -> None:
+    query = commands.add_parser(
+        "query",
+        help="answer a query with MATCH_RECOGNIZE over files",
+        description="Answer a query over CSV, Parquet and Arrow IPC files, which may be larger than memory. The query "
+        "reads these files and no others.",
+        epilog=_QUERY_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    query.add_argument("sql", help="the query; - reads it from standard input")
+    query.add_argument(
+        "files",
+        nargs="+",
+        metavar="FILE",
+        help="a file, or NAME=FILE; a single one has any name in the query, one of several is called as its file is, "
+        "without what follows the first dot",
+    )
+    query.add_argument("--output", type=Path, metavar="FILE", help="write the answer there, not to the terminal")
+    query.add_argument(
+        "--format", choices=FORMATS, help="of the answer; by default what the name of --output says, or table"
+    )
+    query.add_argument("--rows", type=_positive, default=100, help="the most rows of a table (100)")
+    query.add_argument(
+        "--explain", action="store_true", help="say how the query would be answered, and do not answer it"
+    )
+    query.add_argument(
+        "--progress",
+        action=argparse.BooleanOptionalAction,
+        help="draw how far it is, after a second; by default where standard error is a terminal",
+    )
+    query.add_argument("--timeout", type=float, metavar="SECONDS", help="the most time (MR_EXECUTION_TIMEOUT_SECONDS)")
+    query.add_argument("--memory-mb", type=float, metavar="MB", help="the most memory (MR_MAX_MEMORY_MB)")
+    query.add_argument("--threads", type=_positive, help="the most threads (MR_MAX_WORKERS)")
+    query.add_argument("--time-zone", help="in which expressions are computed that need one, as Europe/Berlin")
+    query.set_defaults(command=run_query)
+
+
 def _positive(text: str) -> int:
     number = int(text)
     if not 1 <= number <= _MOST_ROWS:
@@ -127,7 +196,11 @@ def _text(options: argparse.Namespace) -> str:
 
 
 def _check(options: argparse.Namespace) -> int:
-    pattern = patterns.compile(_text(options))
+    text = _text(options)
+    if re.search(r"\bmatch_recognize\b", text, re.IGNORECASE):
+        print(check_query(text))
+        return 0
+    pattern = patterns.compile(text)
     print(f"a row pattern of {len(pattern.variables)} variables: {', '.join(pattern.variables)}")
     return 0
 

@@ -1,0 +1,1 @@
+"""Pictures: automata as SVG, matches as HTML tables for notebooks, series with their matches by matplotlib."""

@@ -1,0 +1,1 @@
+"""The MATCH_RECOGNIZE clause without SQL text: `rowpattern.recognize`."""

@@ -1,0 +1,221 @@
+"""The arguments of `recognize`, from what callers write to what a clause is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, Optional, Union
+
+from rowpattern.errors import ConfigurationError
+from rowpattern.recognition.library_conditions import given_condition
+from rowpattern.sql.first_use import module
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from typing_extensions import Required, TypedDict
+
+    from rowpattern._core import CancelToken
+    from rowpattern.recognition.library_conditions import GivenCondition
+    from rowpattern.sql.kinds import Parameters
+    from rowpattern.sql.parse.clause import RowsShown, Skip
+    from rowpattern.sql.parse.clause_arguments import ClauseArguments
+    from rowpattern.sql.runtime.context import Progress
+
+__all__ = [
+    "AfterMatch",
+    "Conditions",
+    "Keys",
+    "Measures",
+    "RecognizeArguments",
+    "RowsPerMatch",
+    "Subset",
+    "clause_of",
+    "given_conditions",
+    "table_of",
+]
+
+#: One list of keys, or several keys.
+Keys = Union[str, Sequence[str], None]
+#: Expressions by the names of variables: texts, expressions of Polars or Ibis, or functions of a frame.
+Conditions = Optional[Mapping[str, Any]]
+#: Expressions by the names of the answer's columns.
+Measures = Optional[Mapping[str, str]]
+#: Variables by the name of their union.
+Subset = Optional[Mapping[str, Sequence[str]]]
+RowsPerMatch = Literal["one", "all", "all with unmatched", "all omit empty"]
+AfterMatch = Union[Literal["past last row", "to next row"], tuple[Literal["to first", "to last"], str]]
+
+if TYPE_CHECKING:
+
+    class RecognizeArguments(TypedDict, total=False):
+        """The arguments of `recognize` beside the table and `stream`, for type checkers."""
+
+        pattern: Required[str]
+        define: Conditions
+        measures: Measures
+        partition_by: Keys
+        order_by: Keys
+        rows_per_match: RowsPerMatch
+        after_match: AfterMatch
+        subset: Subset
+        within: str | None
+        prefer: Literal["first", "longest"]
+        parameters: Parameters
+        memory_limit_mb: float | None
+        timeout_seconds: float | None
+        threads: int | None
+        progress: bool | Callable[[Progress], object] | None
+        isolation: Literal["process"] | None
+        time_zone: str | None
+        cancel: CancelToken | None
+
+
+_ROWS_SHOWN: dict[str, RowsShown] = {
+    "one": "one row",
+    "all": "all rows",
+    "all with unmatched": "all rows with unmatched",
+    "all omit empty": "all rows omit empty",
+}
+
+
+def table_of(data: Any) -> tuple[str | None, Any]:
+    """Return the name of the table, where it has one, and the table.
+
+    Raises:
+        TypeError: it is a mapping of other than one table.
+    """
+    if not isinstance(data, Mapping):
+        return None, data
+    if len(data) != 1:
+        names = ", ".join(map(str, data)) or "none"
+        raise TypeError(f"recognize reads one table, and data has {len(data)}: {names}; give one of them")
+    ((name, table),) = data.items()
+    if not isinstance(name, str):
+        raise TypeError(f"the name of the table in data is a text, not {_kind(name)}")
+    return name, table
+
+
+def given_conditions(define: Conditions, data: Any) -> dict[str, GivenCondition]:
+    """Return the conditions that are no texts: expressions of a library, and functions."""
+    if not isinstance(define, Mapping):
+        return {}
+    found = {}
+    for name, value in define.items():
+        if isinstance(name, str) and not isinstance(value, str):
+            given = given_condition(f"define[{name!r}]", value, data)
+            if given is not None:
+                found[name] = given
+    return found
+
+
+def clause_of(  # noqa: PLR0917 - the arguments of `recognize`
+    pattern: str,
+    define: Conditions,
+    measures: Measures,
+    partition_by: Keys,
+    order_by: Keys,
+    rows_per_match: RowsPerMatch,
+    after_match: AfterMatch,
+    subset: Subset,
+    within: str | None,
+    table: str | None,
+    given: Mapping[str, GivenCondition],
+) -> ClauseArguments:
+    """Return what the arguments say; `given` are the conditions among them that are no texts.
+
+    Raises:
+        TypeError: an argument is of another type.
+        ConfigurationError: an argument has a value that is not one of those that it can have.
+        MissingDependencyError: a package of the extra `sql` is not installed.
+    """
+    if not isinstance(pattern, str):
+        raise TypeError(f"pattern is a text, as 'DOWN+ UP+', not {_kind(pattern)}")
+    if within is not None and not isinstance(within, str):
+        raise TypeError(f"within is a text, as 'INTERVAL 10 MINUTES', not {_kind(within)}")
+    if not isinstance(rows_per_match, str) or rows_per_match not in _ROWS_SHOWN:
+        allowed = ", ".join(map(repr, _ROWS_SHOWN))
+        raise ConfigurationError(f"rows_per_match is {rows_per_match!r}; allowed are {allowed}")
+    kind: type[ClauseArguments] = module("parse.clause_arguments").ClauseArguments
+    return kind(
+        pattern,
+        _expressions("define", define, "the name of a variable", given),
+        _expressions("measures", measures, "the name of a measure", {}),
+        _keys("partition_by", partition_by),
+        _keys("order_by", order_by),
+        _ROWS_SHOWN[rows_per_match],
+        _skip(after_match),
+        _unions(subset),
+        table,
+        within,
+        tuple((name, condition.shown) for name, condition in given.items()),
+    )
+
+
+def _expressions(
+    part: str, written: Mapping[str, Any] | None, what: str, given: Mapping[str, GivenCondition]
+) -> tuple[tuple[str, str], ...]:
+    if written is None:
+        return ()
+    if not isinstance(written, Mapping):
+        raise TypeError(f"{part} is a mapping of names to expressions, not {_kind(written)}")
+    for name, text in written.items():
+        if not isinstance(name, str):
+            raise TypeError(f"{what} in {part} is a text, not {_kind(name)}")
+        if isinstance(text, str) or name in given:
+            continue
+        message = f"{part}[{name!r}] is an expression as a text, not {_kind(text)}"
+        if part == "measures" and given_condition("", text, None) is not None:
+            message += "; a measure reads rows of a match, which other libraries do not know"
+        elif part == "define":
+            message += "; it may also be an expression of Polars or Ibis, or a function of a frame"
+        raise TypeError(message)
+    return tuple((name, text) for name, text in written.items() if name not in given)
+
+
+def _keys(part: str, given: Keys) -> tuple[tuple[str, str], ...]:
+    if given is None:
+        return ()
+    if isinstance(given, str):
+        return ((part, given),)
+    if not isinstance(given, Sequence):
+        raise TypeError(f"{part} is a text or a list of texts, not {_kind(given)}")
+    for at, text in enumerate(given):
+        if not isinstance(text, str):
+            raise TypeError(f"{part}[{at}] is a text, not {_kind(text)}")
+    return tuple((f"{part}[{at}]", text) for at, text in enumerate(given))
+
+
+def _skip(given: AfterMatch) -> Skip:
+    if given == "past last row" or given == "to next row":  # noqa: PLR1714 - so that types are known
+        return given, ""
+    if isinstance(given, (tuple, list)) and len(given) == 2 and given[0] in {"to first", "to last"}:  # noqa: PLR2004
+        mode, variable = given
+        if not isinstance(variable, str):
+            raise TypeError(f"after_match[1] is the name of a variable, not {_kind(variable)}")
+        return mode, variable
+    allowed = """'past last row', 'to next row', ('to first', 'A') and ('to last', 'A')"""
+    raise ConfigurationError(f"after_match is {given!r}; allowed are {allowed}, with a variable in place of A")
+
+
+def _unions(given: Mapping[str, Sequence[str]] | None) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    if given is None:
+        return ()
+    if not isinstance(given, Mapping):
+        raise TypeError(f"subset is a mapping of names to lists of variables, not {_kind(given)}")
+    found = []
+    for name, members in given.items():
+        if not isinstance(name, str):
+            raise TypeError(f"the name of a union variable in subset is a text, not {_kind(name)}")
+        if isinstance(members, str) or not isinstance(members, Sequence):
+            raise TypeError(f'subset[{name!r}] is a list of variables, as ["A", "B"], not {_kind(members)}')
+        for each in members:
+            if not isinstance(each, str):
+                raise TypeError(f"subset[{name!r}] has names of variables, not {_kind(each)}")
+        if not members:
+            raise ConfigurationError(f"subset[{name!r}] is empty; give it one variable or more")
+        found.append((name, tuple(members)))
+    return tuple(found)
+
+
+def _kind(value: object) -> str:
+    return type(value).__name__

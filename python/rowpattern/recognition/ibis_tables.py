@@ -1,0 +1,59 @@
+"""The clause over tables of Ibis."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+import ibis
+
+from rowpattern.recognition.arguments import table_of
+from rowpattern.recognition.library_conditions import IbisCondition
+from rowpattern.recognition.recognize import recognize as recognize_rows
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from rowpattern.recognition.arguments import RecognizeArguments
+
+__all__ = ["recognize"]
+
+
+def recognize(
+    table: ibis.Table | Mapping[str, ibis.Table],
+    /,
+    *,
+    stream: bool | Literal["in order"] = False,
+    **arguments: Unpack[RecognizeArguments],
+) -> Any:
+    """Find rows of an Ibis table that match a pattern; see `rowpattern.recognize` for arguments and errors.
+
+    Args:
+        table: the table, of any backend, or a mapping of its name to it. It is read as Arrow, as a whole, and
+            answered here.
+        stream: as for `rowpattern.recognize`.
+        arguments: those of `rowpattern.recognize`. A condition may be an expression of Ibis, over this table or
+            deferred (`_.price < _.price.lag()`), or a function of the table that gives one; it is computed by Ibis's
+            default backend over the partitions, in order.
+
+    Returns:
+        an Ibis table in memory (`ibis.memtable`), which queries of any backend can go on with; with `stream` a
+        `pyarrow.RecordBatchReader`.
+
+    Raises:
+        What `rowpattern.recognize` raises.
+        TypeError: it is no table of Ibis.
+    """
+    name, given = table_of(table)
+    if not isinstance(given, ibis.Table):
+        raise TypeError(
+            f"the table is a {type(given).__module__.split('.')[0]}.{type(given).__name__}; give one of Ibis"
+        )
+    define = arguments.get("define")
+    if isinstance(define, Mapping):
+        expressions = {key: each for key, each in define.items() if callable(each) and not isinstance(each, ibis.Value)}
+        more = {key: IbisCondition(each) for key, each in expressions.items()}
+        arguments["define"] = {**define, **more}
+    rows = given.to_pyarrow()
+    answer = recognize_rows(rows if name is None else {name: rows}, stream=stream, **arguments)
+    return answer if stream else ibis.memtable(answer)

@@ -1,0 +1,158 @@
+"""Conditions that are expressions of the caller's library, which computes them over each partition in order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional
+
+from rowpattern.errors import QueryError
+from rowpattern.recognition.truth_values import truths
+from rowpattern.sql.text.source_location import candidates
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy as np
+
+    #: The table, the place of each row in it (None where rows are in order), where partitions begin, and what raises an
+    #: error where time is over; gives a truth value for each row, in order.
+    Compute = Callable[[Any, Optional[np.ndarray[Any, Any]], np.ndarray[Any, Any], Callable[[], None]], Any]
+
+__all__ = ["GivenCondition", "IbisCondition", "given_condition"]
+
+
+class GivenCondition(NamedTuple):
+    """A condition that is no text.
+
+    Attributes:
+        shown: what stands for it in the text of the clause.
+        compute: computes it.
+    """
+
+    shown: str
+    compute: Compute
+
+
+def given_condition(name: str, value: Any, data: Any) -> GivenCondition | None:
+    """Return what computes a condition; None where it is no expression of a library and no function.
+
+    Args:
+        name: what errors call it.
+        value: the condition.
+        data: the table that it is for.
+    """
+    library = type(value).__module__.split(".")[0]
+    if library == "polars" and hasattr(value, "meta"):
+        return GivenCondition("(an expression of Polars)", _PolarsExpression(name, value, data))
+    if isinstance(value, IbisCondition):
+        return GivenCondition("(an expression of Ibis)", value.named(name))
+    if library == "ibis" and (hasattr(value, "resolve") or hasattr(value, "op")):
+        return GivenCondition("(an expression of Ibis)", IbisCondition(value).named(name))
+    if callable(value):
+        return GivenCondition("(a function)", _Function(name, value, data))
+    return None
+
+
+def _frame(table: Any, data: Any) -> Any:
+    """Return the table in the form in which the caller has it: of pandas, of Polars, or of Arrow.
+
+    A block of a stream has it in Arrow's form.
+    """
+    kind = type(data).__module__.split(".")[0]
+    if table.kind == kind:
+        return data
+    rows = table.arrow()
+    if kind == "pandas":
+        return rows.to_pandas()
+    if kind == "polars":
+        import polars as pl
+
+        return pl.from_arrow(rows)
+    return rows
+
+
+def _partitions(starts: Any, count: int) -> Iterator[tuple[int, int]]:
+    ends = [*starts[1:].tolist(), count] if len(starts) else []
+    return zip(starts.tolist(), ends)
+
+
+class _PolarsExpression:
+    """An expression of Polars, computed over each partition (`over`)."""
+
+    def __init__(self, name: str, expression: Any, data: Any) -> None:
+        self._name = name
+        self._expression = expression
+        self._data = data
+
+    def __call__(self, table: Any, order: Any, starts: Any, check: Callable[[], None]) -> Any:
+        import numpy as np
+        import polars as pl
+
+        check()
+        frame: Any = self._data
+        if table.kind != "polars" or not isinstance(frame, pl.DataFrame):
+            frame = pl.from_arrow(table.arrow())
+        meta = self._expression.meta
+        # An expression may name columns by a pattern.
+        if not meta.has_multiple_outputs():
+            names = list(dict.fromkeys(meta.root_names()))
+            missing = next((each for each in names if each not in frame.columns), None)
+            if missing is not None:
+                there = candidates(missing, frame.columns, "columns")
+                raise QueryError(f"{self._name}: there is no column {missing}; {there}")
+            frame = frame.select(names)
+        partition = np.zeros(table.rows, dtype=np.int64)
+        partition[starts] = 1
+        number = "rowpattern partition"
+        rows = pl.Series(number, partition.cumsum())
+        frame = frame[order] if order is not None and frame.width else frame
+        frame = frame.with_columns(rows) if frame.width else rows.to_frame()
+        try:
+            found = frame.select(self._expression.over(number).alias("condition"))
+        except pl.exceptions.DuplicateError as error:
+            raise QueryError(f"{self._name} is several expressions; give one") from error
+        except pl.exceptions.PolarsError as error:
+            raise QueryError(f"{self._name}: {str(error).splitlines()[0]}") from error
+        return truths(self._name, found.to_series(), table.rows)
+
+
+class IbisCondition:
+    """An expression of Ibis, or a function of a table of Ibis."""
+
+    def __init__(self, expression: Any) -> None:
+        self._expression = expression
+
+    def named(self, name: str) -> Compute:
+        """Return what computes it; Ibis is imported then."""
+
+        def compute(table: Any, order: Any, starts: Any, check: Callable[[], None]) -> Any:
+            from rowpattern.recognition.ibis_conditions import computed
+
+            return computed(name, self._expression, table, order, starts, check)
+
+        return compute
+
+
+class _Function:
+    """A function of a frame, called for each partition with its rows in order."""
+
+    def __init__(self, name: str, function: Callable[[Any], Any], data: Any) -> None:
+        self._name = name
+        self._function = function
+        self._data = data
+
+    def __call__(self, table: Any, order: Any, starts: Any, check: Callable[[], None]) -> Any:
+        import numpy as np
+
+        found = np.zeros(table.rows, dtype=bool)
+        frame = _frame(table, self._data)
+        is_pandas = hasattr(frame, "iloc")
+        if order is not None:
+            frame = frame.iloc[order] if is_pandas else frame[order] if hasattr(frame, "height") else frame.take(order)
+        for begin, end in _partitions(starts, table.rows):
+            check()
+            part = frame.iloc[begin:end] if is_pandas else frame.slice(begin, end - begin)
+            values = self._function(part)
+            if type(values).__module__.split(".")[0] == "polars" and hasattr(values, "meta"):
+                values = part.select(values).to_series()
+            found[begin:end] = truths(self._name, values, end - begin)
+        return found

@@ -1,0 +1,136 @@
+"""`recognize`: rows that match a pattern, asked for by arguments in place of SQL."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Callable, Literal, overload
+
+from rowpattern.recognition.arguments import clause_of, given_conditions, table_of
+from rowpattern.sql import answer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pyarrow as pa
+    from typing_extensions import Unpack
+
+    from rowpattern._core import CancelToken
+    from rowpattern.recognition.arguments import (
+        AfterMatch,
+        Conditions,
+        Keys,
+        Measures,
+        RecognizeArguments,
+        RowsPerMatch,
+        Subset,
+    )
+    from rowpattern.sql.kinds import Frame, Parameters, Streamed
+    from rowpattern.sql.runtime.context import Progress
+
+__all__ = ["recognize"]
+
+
+@overload
+def recognize(data: Any, /, *, stream: Streamed, **arguments: Unpack[RecognizeArguments]) -> pa.RecordBatchReader: ...
+@overload
+def recognize(
+    data: Mapping[str, Frame], /, *, stream: Literal[False] = False, **arguments: Unpack[RecognizeArguments]
+) -> Frame: ...
+@overload
+def recognize(data: Frame, /, *, stream: Literal[False] = False, **arguments: Unpack[RecognizeArguments]) -> Frame: ...
+@overload
+def recognize(
+    data: Any, /, *, stream: bool | Literal["in order"] = False, **arguments: Unpack[RecognizeArguments]
+) -> Any: ...
+def recognize(
+    data: Any,
+    /,
+    *,
+    pattern: str,
+    define: Conditions = None,
+    measures: Measures = None,
+    partition_by: Keys = None,
+    order_by: Keys = None,
+    rows_per_match: RowsPerMatch = "one",
+    after_match: AfterMatch = "past last row",
+    subset: Subset = None,
+    within: str | None = None,
+    prefer: Literal["first", "longest"] = "first",
+    parameters: Parameters = None,
+    memory_limit_mb: float | None = None,
+    timeout_seconds: float | None = None,
+    threads: int | None = None,
+    progress: bool | Callable[[Progress], object] | None = None,
+    stream: bool | Literal["in order"] = False,
+    isolation: Literal["process"] | None = None,
+    time_zone: str | None = None,
+    cancel: CancelToken | None = None,
+) -> Any:
+    """Find rows that match a pattern: the MATCH_RECOGNIZE clause, argument by argument.
+
+    The answer, the limits and the errors are those of `match_recognize` for the clause with the same parts.
+
+    Args:
+        data: one table, of any kind that `match_recognize` takes, or a mapping of its name to it; expressions may put
+            that name before a column's.
+        pattern: the row pattern, as `"START DOWN+ UP+"`.
+        define: for each variable that has a condition, the condition, in DuckDB's SQL with the clause's functions, as
+            `{"DOWN": "price < PREV(price)"}`. A name is that of the pattern's variable whatever its case, and exactly
+            where the pattern, or the name here, has it in double quotes. What reads rows at fixed distances may also be
+            an expression of Polars (`pl.col("price") < pl.col("price").shift()`) or Ibis, or a function that gives a
+            boolean for each row of a frame (`lambda df: df.price < df.price.shift()`): the library computes it over
+            each partition, with the rows in order, and NULL is not true. A function gets a frame of pandas or Polars
+            where such a frame was given, and an Arrow table otherwise.
+        measures: for each column of the answer that is computed, its expression, as `{"lowest": "LAST(DOWN.price)"}`.
+        partition_by: keys, as `"symbol"`, `"symbol, day"` or `["symbol", "day"]`.
+        order_by: keys with how they order, as `"ts"`, `"ts DESC NULLS LAST"`, or a list of such.
+        rows_per_match: `"one"` gives a row for each match, `"all"` each row of each match, empty matches included,
+            `"all omit empty"` without these, and `"all with unmatched"` also the rows of no match.
+        after_match: where the search goes on: `"past last row"`, `"to next row"`, `("to first", "A")` or
+            `("to last", "A")`.
+        subset: union variables, as `{"MOVE": ["DOWN", "UP"]}`.
+        within: how far a match's last row is at most from its first, in the first key of ORDER BY, as
+            `"INTERVAL 10 MINUTES"` or `"5"`.
+        prefer: as for `match_recognize`.
+        parameters: values for `$name`, as for `match_recognize`; `?` has no place among arguments.
+        memory_limit_mb: as for `match_recognize`.
+        timeout_seconds: as for `match_recognize`.
+        threads: as for `match_recognize`.
+        progress: as for `match_recognize`.
+        stream: as for `match_recognize`.
+        isolation: as for `match_recognize`.
+        time_zone: as for `match_recognize`.
+        cancel: as for `match_recognize`.
+
+    Returns:
+        what `match_recognize` returns for `SELECT * FROM data MATCH_RECOGNIZE (...)`: a table of the kind given.
+
+    Raises:
+        What `match_recognize` raises. Errors name the argument: `define["DOWN"], line 1, column 9`.
+        TypeError: an argument is of another type; or `data` is no table, or a mapping of several.
+        ConfigurationError: an argument has a value that it cannot have; or a condition is no text, and `isolation` is
+            given: it is computed in this process.
+        QueryError: also that a library refuses a condition, or gives something else than a boolean for each row. What a
+            function raises comes out as it is.
+
+    Each text is read by itself, as exactly one expression or one list of keys: it cannot add to the clause. Takes the
+    time that `match_recognize` takes. An example:
+
+    >>> import pyarrow as pa
+    >>> import rowpattern
+    >>> prices = pa.table({"day": [1, 2, 3, 4, 5], "price": [90, 80, 70, 85, 95]})
+    >>> rowpattern.recognize(
+    ...     prices,
+    ...     order_by="day",
+    ...     pattern="DOWN+ UP+",
+    ...     define={"DOWN": "price < PREV(price)", "UP": "price > PREV(price)"},
+    ...     measures={"begun": "FIRST(DOWN.day)", "lowest": "LAST(DOWN.price)", "ended": "LAST(UP.day)"},
+    ... ).to_pylist()
+    [{'begun': 2, 'lowest': 70, 'ended': 5}]
+    """
+    name, table = table_of(data)
+    given = given_conditions(define, table)
+    clause = clause_of(
+        pattern, define, measures, partition_by, order_by, rows_per_match, after_match, subset, within, name, given
+    )
+    limits = (memory_limit_mb, timeout_seconds, threads, progress, time_zone, cancel, parameters, prefer)
+    return answer(clause, table, {}, limits, stream, isolation, given)

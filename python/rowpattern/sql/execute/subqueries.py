@@ -1,0 +1,93 @@
+"""Subqueries in a clause: computed once, before matching, and put into its expressions as constants."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rowpattern.errors import QueryError, QueryLimitError
+from rowpattern.sql.duckdb.parser import parse_texts
+from rowpattern.sql.expression.nodes import Cast, Literal, TypeName
+from rowpattern.sql.expression.read import TreeReader
+from rowpattern.sql.parse.parser import step_number
+from rowpattern.sql.parse.subqueries import with_constants
+from rowpattern.sql.text.composed import Composed
+from rowpattern.sql.text.source_location import error_at
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pyarrow as pa
+
+    from rowpattern.sql.expression.nodes import Node
+    from rowpattern.sql.parse.clause import Clause, Subquery
+    from rowpattern.sql.parse.parser import ParsedQuery
+    from rowpattern.sql.runtime.context import ExecutionContext
+
+__all__ = ["with_computed_subqueries"]
+
+# What DuckDB calls the type of NULL.
+_NULL = '"NULL"'
+
+# Each is a node of the expression, which is bound and typed.
+_MOST_VALUES = 10_000
+
+
+def with_computed_subqueries(
+    clause: Clause, parsed: ParsedQuery, query: Callable[[int, str], pa.Table], context: ExecutionContext
+) -> Clause:
+    """Return a clause with constants in the place of its subqueries.
+
+    Args:
+        clause: as it was read.
+        parsed: the query, which has their texts.
+        query: executes a text, which has this number.
+        context: the query's limits.
+
+    Raises:
+        QueryError: one cannot be computed, gives more than one row where one value is needed, or several columns.
+    """
+    constants = {}
+    for subquery in clause.subqueries():
+        try:
+            found = query(step_number(subquery.first), parsed.subqueries[subquery.first])
+        except QueryLimitError:
+            raise
+        except QueryError as error:
+            raise _failed(subquery, str(error)) from None
+        constants[subquery.first] = _constants(subquery, found, context)
+    return with_constants(clause, constants)
+
+
+def _failed(subquery: Subquery, message: str) -> QueryError:
+    if "not found" in message:
+        message += "; a subquery in MATCH_RECOGNIZE is computed before matching, and reads no column outside of it"
+    return error_at(f"subquery: {message}", subquery.location, QueryError)
+
+
+def _constants(subquery: Subquery, found: pa.Table, context: ExecutionContext) -> list[Node]:
+    if found.num_columns != 2:  # noqa: PLR2004 - the values' texts and their types
+        message = f"a subquery in MATCH_RECOGNIZE gives one column; this one gives {found.num_columns // 2}"
+        raise error_at(message, subquery.location, QueryError)
+    values, types = found.columns
+    if len(values) > _MOST_VALUES:
+        message = f"IN takes at most {_MOST_VALUES:,} values of a subquery here, and this one gives {len(values):,}"
+        raise error_at(f"{message}; join it to the table before the clause", subquery.location, QueryError)
+    if not len(values):
+        return []
+    name = types[0].as_py()
+    if name == _NULL:
+        return [Literal("NULL_LITERAL")]
+    kind = _type(name, context)
+    texts = dict.fromkeys(values.to_pylist())
+    return [Cast(Literal("NULL_LITERAL") if text is None else Literal("STRING", text), kind) for text in texts]
+
+
+def _type(name: str, context: ExecutionContext) -> TypeName:
+    """Read DuckDB's name of a type; ordered categories are texts."""
+    if name.startswith("ENUM("):
+        return TypeName("VARCHAR")
+    text = Composed("").insert(f"SELECT CAST(NULL AS {name})")
+    (tree,) = parse_texts([text.text], context)
+    found = TreeReader(text).expression(tree["statements"][0]["node"]["select_list"][0])
+    assert isinstance(found, Cast)  # noqa: S101 - that is what was written
+    return found.to

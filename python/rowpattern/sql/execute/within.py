@@ -1,0 +1,175 @@
+"""WITHIN: how far from its first row a match may reach, in the first key of ORDER BY.
+
+A match's last row is at most the given length away from its first row, that length included. Where a key is NULL its
+distance is not known, so its row is in no match.
+"""
+
+from __future__ import annotations
+
+import decimal
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from rowpattern._core import latest_ends as core_latest_ends
+from rowpattern.errors import QueryError
+from rowpattern.sql.execute.time_zones import in_columns_zone
+from rowpattern.sql.expression.nodes import Argument, Call, Column
+from rowpattern.sql.expression.write import sql_of
+from rowpattern.sql.text.source_location import error_at
+
+if TYPE_CHECKING:
+    from rowpattern.sql.arrow.arrays import Integers
+    from rowpattern.sql.bind.bound import BoundClause, Within
+    from rowpattern.sql.duckdb.connection import Database
+    from rowpattern.sql.execute.sort import OrderedPartitions
+    from rowpattern.sql.runtime.context import ExecutionContext
+
+__all__ = ["latest_ends"]
+
+_LARGEST = np.iinfo(np.int64).max
+_SMALLEST = np.iinfo(np.int64).min
+_NANOSECONDS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
+_NANOSECONDS_A_DAY = 86_400 * 10**9
+# To see whether a length is negative.
+_DAYS_A_MONTH = 30
+
+
+def latest_ends(
+    bound: BoundClause, rows: OrderedPartitions, database: Database, context: ExecutionContext
+) -> Integers | None:
+    """Return for each row the row behind the last that a match which begins there may have; None without WITHIN.
+
+    Raises:
+        QueryError: the length is NULL or negative, or does not fit to the key.
+
+    Takes time linear in the rows; O(n log n) for keys that are neither instants nor whole numbers of up to 64 bits.
+    """
+    within = bound.within
+    if within is None:
+        return None
+    key = bound.order_by[0]
+    values = rows.placed_key(key).values if key.column is None else rows.column(key.column)
+    length = _length(within, database)
+    context.hold(4 * 8 * rows.count)
+    exact = _exact(values, length, descending=key.descending)
+    keys, bounds = exact or _computed(values, within, database, descending=key.descending)
+    missing = np.asarray(values.is_null().to_numpy())
+    has_missing = bool(missing.any())
+    if has_missing:
+        keys[missing] = _SMALLEST if key.nulls_first else _LARGEST
+    found = np.asarray(
+        core_latest_ends(keys, bounds, partitions=("starts", rows.starts), **context.remaining), dtype=np.int64
+    )
+    if has_missing:
+        found = _before_missing(found, missing)
+    return found
+
+
+def _length(within: Within, database: Database) -> pa.Scalar:
+    try:
+        found = database.project(f"({within.sql})", pa.table({"none": pa.nulls(1)})).column(0)
+    except QueryError as error:
+        raise _failed(within, str(error)) from None
+    length = found[0]
+    if not length.is_valid:
+        raise _failed(within, "the length is NULL; write one, as INTERVAL 1 HOUR")
+    value = length.as_py()
+    if pa.types.is_interval(length.type):
+        months, days, nanoseconds = value
+        value = (months * _DAYS_A_MONTH + days) * _NANOSECONDS_A_DAY + nanoseconds
+    if isinstance(value, (int, float, decimal.Decimal)) and value < 0:
+        raise _failed(within, "the length is negative; write it without its sign, also for a falling ORDER BY")
+    return length
+
+
+def _failed(within: Within, message: str) -> QueryError:
+    return error_at(f"WITHIN: {message}", within.location, QueryError)
+
+
+def _exact(values: pa.ChunkedArray, length: pa.Scalar, *, descending: bool) -> tuple[Integers, Integers] | None:
+    """Return keys, rising, and bounds as whole numbers of the key's own unit; None where these do not say it."""
+    unit = _unit(values.type)
+    width = _width(values.type, length, unit)
+    if width is None:
+        return None
+    stored = values.cast(pa.int32()) if pa.types.is_date32(values.type) or pa.types.is_time32(values.type) else values
+    keys = np.array(stored.cast(pa.int64()).fill_null(0).to_numpy())
+    if descending:
+        # It turns the order round, and changes no distance.
+        np.invert(keys, out=keys)
+    if width > _LARGEST:
+        return keys, np.full(len(keys), _LARGEST)
+    bounds = keys + width
+    bounds[keys > _LARGEST - width] = _LARGEST
+    return keys, bounds
+
+
+def _unit(kind: pa.DataType) -> int | None:
+    """Return how many nanoseconds a unit of a temporal type has; None for other types."""
+    if pa.types.is_date32(kind):
+        return _NANOSECONDS_A_DAY
+    if pa.types.is_date64(kind):
+        return _NANOSECONDS["ms"]
+    if pa.types.is_timestamp(kind) or pa.types.is_duration(kind) or pa.types.is_time(kind):
+        return _NANOSECONDS[kind.unit]
+    return None
+
+
+def _width(kind: pa.DataType, length: pa.Scalar, unit: int | None) -> int | None:
+    """Return a length in units of a key, rounded down; None where it has no such length, or needs the calendar."""
+    if pa.types.is_signed_integer(kind) and pa.types.is_integer(length.type):
+        return int(length.as_py())
+    if unit is None or not pa.types.is_interval(length.type):
+        return None
+    months, days, nanoseconds = length.as_py()
+    if months or (days and pa.types.is_timestamp(kind) and kind.tz is not None):
+        return None
+    return int((days * _NANOSECONDS_A_DAY + nanoseconds) // unit)
+
+
+def _computed(
+    values: pa.ChunkedArray, within: Within, database: Database, *, descending: bool
+) -> tuple[Integers, Integers]:
+    """Have DuckDB add the length to the keys, by the calendar where it has months or days; return both as numbers."""
+    sign = "-" if descending else "+"
+    tree = Call(sign, (Argument(Column(("key",))), Argument(within.tree)), operator=True)
+    if pa.types.is_integer(values.type):
+        # Below 0 there is room, too.
+        values = values.cast(pa.decimal128(20, 0))
+    table = pa.table({"key": values})
+    in_zone = in_columns_zone(sql_of(tree), tree, table, database, partial(_failed, within))
+    try:
+        bounds = in_zone.database.project(f"({in_zone.sql})", table).column(0)
+    except QueryError as error:
+        raise _failed(within, str(error)) from None
+    keys = values.cast(bounds.type)
+    if _unit(bounds.type) is not None:
+        found = [np.array(each.cast(pa.int64()).fill_null(0).to_numpy()) for each in (keys, bounds)]
+    else:
+        found = _ranks(keys, bounds)
+    if descending:
+        found = [np.invert(each) for each in found]
+    return found[0], found[1]
+
+
+def _ranks(keys: pa.ChunkedArray, bounds: pa.ChunkedArray) -> list[Integers]:
+    """Return keys and bounds as their places in the order of both."""
+    together = pa.chunked_array([*keys.chunks, *bounds.chunks], keys.type)
+    if pa.types.is_floating(keys.type):
+        # NaN is one value, above all others.
+        _, places = np.unique(together.fill_null(0).to_numpy(), return_inverse=True)
+    else:
+        places = np.asarray(pc.rank(together, sort_keys="ascending", tiebreaker="dense"))
+    return np.split(places.astype(np.int64), [len(keys)])
+
+
+def _before_missing(found: Integers, missing: Any) -> Integers:
+    """Have rows without a key in no match: they are the first or the last ones of a partition."""
+    rows = np.arange(len(found))
+    # For each row the next one from there on, in its partition or another one, that has no key.
+    next_missing = np.minimum.accumulate(np.where(missing, rows, len(found))[::-1])[::-1]
+    return np.maximum(rows, np.minimum(found, next_missing))

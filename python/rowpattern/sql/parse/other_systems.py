@@ -1,0 +1,62 @@
+"""What other systems write in or around a clause and this one does not take: what to write here instead."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rowpattern.sql.text.tokens import Token
+
+__all__ = ["instead_in_clause", "instead_of_length", "instead_of_skip", "instead_of_word"]
+
+_UNITS = frozenset(
+    {"MICROSECOND", "MILLISECOND", "SECOND", "SEC", "MINUTE", "MIN", "HOUR", "DAY", "WEEK", "MONTH", "YEAR"}
+)
+
+
+def instead_of_word(word: str) -> str | None:
+    """Return what to write in the place of a word that stands before a bracket in FROM, where it means the clause."""
+    return "write MATCH_RECOGNIZE" if word in {"MATCH_RECOGNISE", "MATCHRECOGNIZE", "MATCH_RECOGNITION"} else None
+
+
+def instead_in_clause(peek: Callable[[int], Token]) -> str | None:
+    """Return what to write in the place of the words that come next in a clause; None where nothing is known of them.
+
+    Args:
+        peek: gives the token so many tokens further on.
+    """
+    word, next_word = peek(0).word, peek(1).word
+    if word == "OPTIONS" and peek(1).is_sign("("):
+        return 'OPTIONS cannot stand here; for use_longest_match give match_recognize(..., prefer="longest")'
+    if word == "INTERVAL":
+        return "INTERVAL cannot stand here; write WITHIN INTERVAL ... behind PATTERN (...)"
+    if word == "DURATION":
+        return "DURATION cannot stand here; a length stands behind PATTERN (...), as in WITHIN INTERVAL 10 SECONDS"
+    if (word, next_word) == ("ALL", "MATCHES"):
+        return "ALL MATCHES cannot stand here; write AFTER MATCH SKIP TO NEXT ROW before PATTERN"
+    if (word, next_word) == ("ROWS", "MATCH"):
+        return "ROWS MATCH cannot stand here; write ONE ROW PER MATCH or ALL ROWS PER MATCH behind MEASURES"
+    if word in {"SHOW", "OMIT"} and next_word == "EMPTY":
+        return f"{word} EMPTY MATCHES stands behind ALL ROWS PER MATCH"
+    return None
+
+
+def instead_of_skip(peek: Callable[[int], Token]) -> str | None:
+    """Return what to write in the place of the words behind AFTER MATCH SKIP; None where nothing is known of them."""
+    words = (peek(0).word, peek(1).word, peek(2).word)
+    if words[:2] == ("TO", "NEXT") and words[2] != "ROW":
+        return "write AFTER MATCH SKIP TO NEXT ROW"
+    if words[:2] == ("PAST", "LAST") and words[2] != "ROW":
+        return "write AFTER MATCH SKIP PAST LAST ROW"
+    if words[0] == "TO" and words[1] == "CURRENT":
+        return "the current row would be found again for ever; write AFTER MATCH SKIP TO NEXT ROW"
+    return None
+
+
+def instead_of_length(tokens: list[Token]) -> str | None:
+    """Return what to write for a length as `10 SECONDS`; None where it is another one."""
+    if len(tokens) == 2 and tokens[1].word.removesuffix("S") in _UNITS:  # noqa: PLR2004 - a number and a unit
+        return f"write WITHIN INTERVAL {tokens[0].text} {tokens[1].text}"
+    return None

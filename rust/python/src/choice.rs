@@ -1,0 +1,109 @@
+//! The arguments by which another match is taken than the standard's; and how far matches may reach.
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use rowpattern_core::budget::Stopped;
+use rowpattern_core::matcher::Compiled;
+use rowpattern_core::rows::{Choice, Prefer, latest_ends as core_latest_ends};
+use rowpattern_macros::catch_panics;
+
+use super::arguments;
+use super::cancel_argument::{Cancel, account};
+use super::errors::{compile_error, rows_error};
+use super::ffi::{Column, Data};
+use super::limits::CallLimits;
+use super::numbers::optional_number;
+use super::pattern::Pattern;
+
+/// `prefer` and `latest_ends`, read.
+#[derive(Default)]
+pub struct GivenChoice {
+    prefer: Prefer,
+    latest_ends: Option<Vec<i64>>,
+}
+
+impl GivenChoice {
+    /// Reads the arguments of a search over so many rows.
+    pub fn read(
+        prefer: &str,
+        latest_ends: Option<&Bound<'_, PyAny>>,
+        rows: usize,
+        limits: &CallLimits,
+    ) -> PyResult<Self> {
+        let prefer = match prefer {
+            "first" => Prefer::First,
+            "longest" => Prefer::Longest,
+            other => {
+                return Err(PyValueError::new_err(format!("prefer must be \"first\" or \"longest\", not {other:?}")));
+            }
+        };
+        let read = |ends| arguments::integers(ends, "latest_ends", limits);
+        let latest_ends = latest_ends.map(read).transpose()?;
+        if let Some(ends) = latest_ends.as_ref().filter(|ends| ends.len() != rows) {
+            return Err(rows_error(format!("there are {rows} rows, but {} latest_ends", ends.len())));
+        }
+        Ok(Self { prefer, latest_ends })
+    }
+
+    /// What of a pattern is searched with.
+    pub fn compiled<'p>(&self, pattern: &'p Pattern) -> PyResult<&'p Compiled> {
+        match self.prefer {
+            Prefer::First => Ok(&pattern.compiled),
+            Prefer::Longest => pattern.compiled.with_all_ways().map_err(|error| compile_error(&error.into())),
+        }
+    }
+
+    /// The rule.
+    pub fn rule(&self) -> Choice<'_> {
+        Choice { prefer: self.prefer, latest_ends: self.latest_ends.as_deref() }
+    }
+}
+
+/// Finds for each row the row behind the last of its partition up to which all keys are at most the row's bound.
+///
+/// Args:
+///     keys: whole numbers, in rising order within each partition.
+///     bounds: a bound for each row.
+///     partitions: as for `Pattern.match`.
+///     timeout_seconds: the most time.
+///     memory_limit_mb: the most memory, in MB of 2**20 bytes.
+///     cancel: as for `Pattern.match`.
+///
+/// Returns a `Column` of int64, as `Pattern.match` takes it for `latest_ends`; the row itself where its own key is above its
+/// bound. Takes time linear in the rows where bounds are in order.
+///
+/// Raises:
+///     RowsError: there are not as many bounds as keys, or one of them cannot be read.
+///     QueryLimitError: a limit was passed.
+///
+/// Example:
+///     >>> from rowpattern import _core
+///     >>> _core.latest_ends([1, 2, 4, 9], [3, 4, 6, 11]).to_list()
+///     [2, 3, 3, 4]
+#[catch_panics]
+#[pyfunction]
+#[pyo3(signature = (keys, bounds, *, partitions = None, timeout_seconds = None, memory_limit_mb = None, cancel = None))]
+pub fn latest_ends(
+    py: Python<'_>,
+    keys: &Bound<'_, PyAny>,
+    bounds: &Bound<'_, PyAny>,
+    partitions: Option<&Bound<'_, PyAny>>,
+    #[pyo3(from_py_with = optional_number)] timeout_seconds: Option<f64>,
+    #[pyo3(from_py_with = optional_number)] memory_limit_mb: Option<f64>,
+    #[pyo3(from_py_with = account)] cancel: Cancel,
+) -> PyResult<Column> {
+    let limits = CallLimits::read((timeout_seconds, memory_limit_mb, cancel))?;
+    let keys = arguments::integers(keys, "keys", &limits)?;
+    let bounds = arguments::integers(bounds, "bounds", &limits)?;
+    if keys.len() != bounds.len() {
+        return Err(rows_error(format!("there are {} keys, but {} bounds", keys.len(), bounds.len())));
+    }
+    let partitions = arguments::partitions(partitions, keys.len(), &limits)?;
+    let mut signals = limits.signals();
+    let found = py.detach(|| core_latest_ends(&keys, &bounds, &partitions, &limits.budget, &mut || signals.tick()));
+    match (found, signals.raised) {
+        (Ok(found), _) => Ok(Column::new(Data::Integers(found.into()))),
+        (Err(Stopped::ByCaller), Some(raised)) => Err(raised),
+        (Err(reason), _) => Err(limits.error(reason)),
+    }
+}

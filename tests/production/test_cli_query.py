@@ -1,0 +1,278 @@
+"""`rowpattern query` and `rowpattern check` over files."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+import pytest
+
+from rowpattern.cli import main
+from rowpattern.cli.query import _ProgressBar
+from rowpattern.sql.runtime.context import Progress
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PRICES = pa.table(
+    {
+        "symbol": ["a"] * 5 + ["b"] * 3,
+        "day": [1, 2, 3, 4, 5, 1, 2, 3],
+        "price": [9.0, 8.0, 7.5, 8.5, 9.5, 5.0, 4.0, 6.0],
+    }
+)
+SHAPES = """
+    SELECT * FROM prices MATCH_RECOGNIZE (PARTITION BY symbol ORDER BY day
+        MEASURES LAST(DOWN.price) AS lowest, LAST(UP.day) AS ended
+        PATTERN (DOWN+ UP+) DEFINE DOWN AS price < PREV(price), UP AS price > PREV(price))"""
+EXPECTED = [{"symbol": "a", "lowest": 7.5, "ended": 5}, {"symbol": "b", "lowest": 4.0, "ended": 3}]
+TABLE = "symbol  lowest  ended\n------  ------  -----\na          7.5      5\nb          4.0      3\n"
+
+
+@pytest.fixture(params=["csv", "csv.gz", "parquet", "arrow"])
+def prices(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """Write the prices in a format."""
+    path = tmp_path / f"prices.{request.param}"
+    if request.param == "parquet":
+        pq.write_table(PRICES, path)
+    elif request.param == "arrow":
+        with pa.ipc.new_file(path, PRICES.schema) as writer:
+            writer.write_table(PRICES)
+    else:
+        with pa.CompressedOutputStream(path, "gzip") if request.param.endswith("gz") else path.open("wb") as file:
+            pyarrow.csv.write_csv(PRICES, file)
+    return path
+
+
+@pytest.fixture
+def parquet(tmp_path: Path) -> str:
+    pq.write_table(PRICES, tmp_path / "prices.parquet")
+    return str(tmp_path / "prices.parquet")
+
+
+def test_a_table_on_the_terminal(prices: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["query", SHAPES, str(prices)]) == 0
+    assert capsys.readouterr() == (TABLE, "")
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    if path.suffix == ".jsonl":
+        return [json.loads(line) for line in path.read_text().splitlines()]
+    readers: dict[str, Any] = {
+        ".csv": lambda: pyarrow.csv.read_csv(path).to_pylist(),
+        ".json": lambda: json.loads(path.read_text()),
+        ".parquet": lambda: pq.read_table(path).to_pylist(),
+        ".arrow": lambda: pa.ipc.open_file(path).read_all().to_pylist(),
+    }
+    found: list[dict[str, Any]] = readers[path.suffix]()
+    return found
+
+
+@pytest.mark.parametrize("form", ["csv", "json", "jsonl", "parquet", "arrow"])
+def test_a_file_of_each_format(form: str, parquet: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    output = tmp_path / f"shapes.{form}"
+    assert main(["query", SHAPES, parquet, "--output", str(output)]) == 0
+    assert read(output) == EXPECTED
+    assert capsys.readouterr() == ("", f"2 rows written to {output}\n")
+    nothing = SHAPES.replace("DOWN+", "DOWN{9}")
+    assert main(["query", nothing, parquet, "--output", str(output)]) == 0
+    assert read(output) == []
+    # The name says nothing where the format is given.
+    assert main(["query", SHAPES, parquet, "--format", form, "--output", str(tmp_path / "shapes")]) == 0
+    assert (tmp_path / "shapes").read_bytes()[:4] != b""
+
+
+def test_formats_on_standard_output(parquet: str) -> None:
+    def run(form: str) -> bytes:
+        command = [sys.executable, "-m", "rowpattern", "query", SHAPES, parquet, "--format", form]
+        return subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout
+
+    assert json.loads(run("json")) == EXPECTED
+    assert list(csv.DictReader(io.StringIO(run("csv").decode())))[1] == {"symbol": "b", "lowest": "4", "ended": "3"}
+    assert pq.read_table(io.BytesIO(run("parquet"))).to_pylist() == EXPECTED
+
+
+TYPES = pa.table(
+    {
+        "x": pa.array([1]),
+        "list": pa.array([[1, 2]]),
+        "row": pa.array([{"a": 1.5, "b": float("nan")}]),
+        "time": pa.array([0], pa.timestamp("us", "UTC")),
+        "money": pa.array([Decimal("1.50")], pa.decimal128(9, 2)),
+        "text": pa.array(["a\x1b[31m,\nb"]),
+        "category": pa.array(["c"]).dictionary_encode(),
+        "bytes": pa.array([b"\0\xff"]),
+        "nothing": pa.array([None], pa.int32()),
+    }
+)
+ALL = "SELECT * FROM t MATCH_RECOGNIZE (ORDER BY x ALL ROWS PER MATCH PATTERN (A))"
+
+
+def test_values_of_all_types(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = tmp_path / "t.arrow"
+    with pa.ipc.new_file(source, TYPES.schema) as writer:
+        writer.write_table(TYPES)
+    assert main(["query", ALL, str(source)]) == 0
+    shown = capsys.readouterr().out
+    # Nothing that a terminal would act on.
+    assert "\x1b" not in shown
+    assert "a\\x1b[31m,\\nb" in shown
+    assert "NULL" in shown
+    assert main(["query", ALL, str(source), "--format", "json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert (row["list"], row["row"], row["money"], row["nothing"]) == ([1, 2], {"a": 1.5, "b": None}, "1.50", None)
+    assert main(["query", ALL, str(source), "--format", "csv"]) == 0
+    (row,) = csv.DictReader(io.StringIO(capsys.readouterr().out))
+    assert (row["list"], row["text"], row["category"], row["nothing"]) == ("[1, 2]", "a\x1b[31m,\nb", "c", "")
+    assert row["bytes"] == "00ff"
+    assert main(["query", ALL, str(source), "--output", str(tmp_path / "t.parquet")]) == 0
+    assert pq.read_table(tmp_path / "t.parquet")["list"].to_pylist() == [[1, 2]]
+
+
+def test_several_files(tmp_path: Path, parquet: str, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "names.2026.csv").write_text("id,name\na,Alpha\nb,Beta\n")
+    sql = f"SELECT name, ended FROM ({SHAPES}) JOIN names ON id = symbol ORDER BY name"
+    assert main(["query", sql, parquet, str(tmp_path / "names.2026.csv")]) == 0
+    assert capsys.readouterr().out.splitlines()[2:] == ["Alpha      5", "Beta       3"]
+    other = sql.replace("names", "n")
+    assert main(["query", other, parquet, f"n={tmp_path / 'names.2026.csv'}", "--format", "jsonl"]) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[0]) == {"name": "Alpha", "ended": 5}
+    assert main(["query", sql, parquet, parquet]) == 1
+    assert "are both called prices; write NAME=" in capsys.readouterr().err
+
+
+def test_several_clauses_and_none(parquet: str, capsys: pytest.CaptureFixture[str]) -> None:
+    twice = f"SELECT * FROM ({SHAPES}) MATCH_RECOGNIZE (ORDER BY symbol MEASURES count(*) AS n PATTERN (A+))"
+    assert main(["query", twice, parquet]) == 0
+    assert capsys.readouterr().out == "n\n-\n2\n"
+    assert main(["query", "SELECT count(*) AS n FROM prices", parquet]) == 0
+    assert capsys.readouterr().out == "n\n-\n8\n"
+
+
+def test_few_rows_of_many(parquet: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["query", SHAPES, parquet, "--rows", "1"]) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert out[2:] == ["a          7.5      5", "the first 1 rows; --rows shows more, --output writes all"]
+
+
+def test_explain_reads_no_row(prices: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["query", SHAPES, str(prices), "--explain"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("explained by the columns of the files; no row was read\n")
+    assert "PARTITION BY symbol" in out
+
+
+def test_what_is_wrong_is_said_in_the_querys_text(
+    parquet: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output, text = tmp_path / "shapes.csv", tmp_path / "prices.csv"
+    pyarrow.csv.write_csv(PRICES, text)
+    assert main(["query", SHAPES, str(text), "--memory-mb", "inf", "--format", "csv"]) == 0
+    capsys.readouterr()
+    assert main(["query", SHAPES.replace("LAST(DOWN.price)", "LAST(DOWN.cost)"), parquet, "--output", str(output)]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "there is no column cost" in err
+    assert err.splitlines()[-1].strip() == "^"
+    assert not output.exists()
+    for arguments, message in (
+        ([str(tmp_path / "none.csv")], "No such file"),
+        ([str(tmp_path)], "Is a directory"),
+        ([parquet, "--output", str(tmp_path / "x.bin")], "does not say its format"),
+        ([parquet, "--timeout", "0"], "timeout_seconds is 0.0"),
+        ([parquet, "--memory-mb", "-1"], "memory_limit_mb is -1.0"),
+        ([str(text), "--memory-mb", "-1"], "memory_limit_mb is -1.0"),
+    ):
+        assert main(["query", SHAPES, *arguments]) == 1
+        assert message in capsys.readouterr().err
+    (tmp_path / "x.bin").write_bytes(b"nothing")
+    assert main(["query", SHAPES, str(tmp_path / "x.bin")]) == 1
+    assert "is no Parquet and no Arrow IPC file" in capsys.readouterr().err
+    (tmp_path / "a*.csv").write_text("x\n1\n")
+    assert main(["query", "SELECT * FROM t", str(tmp_path / "a*.csv")]) == 1
+    assert "by which DuckDB means several files" in capsys.readouterr().err
+    (tmp_path / "damaged.parquet").write_bytes(b"PAR1" + b"\0" * 50)
+    assert main(["query", SHAPES, str(tmp_path / "damaged.parquet")]) == 1
+    assert "cannot be read" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "sql",
+    ["SELECT * FROM read_csv('{other}')", "SELECT * FROM '{other}'", "SELECT * FROM prices JOIN '{other}' ON true",
+     "COPY prices TO '{other}'", "ATTACH '{other}'"],
+)  # fmt: skip
+def test_a_query_reads_the_files_given_and_no_others(
+    sql: str, parquet: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = tmp_path / "other.csv"
+    other.write_text("secret\n1\n")
+    assert main(["query", sql.format(other=other), parquet]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err
+    assert other.read_text() == "secret\n1\n"
+
+
+def test_limits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "t.parquet"
+    pq.write_table(pa.table({"x": range(300_000)}), path)
+    clause = "ORDER BY x MEASURES count(*) AS n PATTERN ((A | B)* C) DEFINE C AS sum(x) < 0"
+    sql = f"SELECT * FROM t MATCH_RECOGNIZE ({clause})"
+    assert main(["query", sql, str(path), "--timeout", "0.2"]) == 1
+    assert "0.2" in capsys.readouterr().err
+
+
+def test_check_of_a_query(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", SHAPES]) == 0
+    assert capsys.readouterr().out == "a query of 1 MATCH_RECOGNIZE clause over prices\n"
+    assert main(["check", SHAPES.replace("UP+)", "UP+")]) == 1
+    assert main(["check", SHAPES.replace("DOWN+ UP+", "DOWN{3,1}")]) == 1
+    err = capsys.readouterr().err
+    assert "the lower bound of this quantifier is above its upper bound" in err
+    assert err.splitlines()[-1].strip() == "^"
+
+
+def test_the_progress_bar() -> None:
+    bar = _ProgressBar([100, 100])
+    bar.note(Progress("read", 50, 3.0, done=False, size_bytes=1))
+    assert bar.line(3.0) == "[#######-----------------------]  25%  50 rows read, 3 s"
+    # Of a file of unknown length the rows are known when it was read.
+    bar = _ProgressBar([100, None])
+    bar.note(Progress("read", 5000, 3.0, done=False, size_bytes=1))
+    assert bar.line(3.0) == "5,000 rows read, 3 s"
+    bar.note(Progress("sort", 6000, 3.0, done=True, size_bytes=1))
+    for _ in range(2):
+        bar.note(Progress("conditions", 1500, 4.0, done=True))
+        bar.note(Progress("match", 1500, 4.0, done=True))
+    assert bar.line(4.0) == "[###############---------------]  50%  3,000 rows matched, 4 s"
+
+
+def test_progress_is_drawn_and_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rowpattern.cli.query._BEFORE_BAR_SECONDS", 0)
+    monkeypatch.setattr("rowpattern.cli.query._BETWEEN_SECONDS", 0)
+    shown = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", shown)
+    path = tmp_path / "t.parquet"
+    pq.write_table(pa.table({"x": range(1000)}), path)
+    assert main(["query", ALL, str(path), "--progress", "--output", str(tmp_path / "answer.csv")]) == 0
+    lines = shown.getvalue().split("\r")
+    assert any("100%  1,000 rows matched" in line for line in lines)
+    assert lines[-1].startswith("\x1b[K1,000 rows written")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["query", "--help"], ["check", "--help"]])
+def test_help_has_examples(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 0
+    out = capsys.readouterr().out
+    assert "example" in out
+    assert "  rowpattern " in out

@@ -1,0 +1,130 @@
+"""Clauses in LATERAL that name columns of the tables before it: the same as one clause for each of their rows."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+import rowpattern
+from rowpattern import explain, match_recognize
+
+ROWS = pa.table({"i": range(1, 9), "g": list("aaaabbbb"), "x": [3, 1, 4, 1, 5, 9, 2, 6]})
+LIMITS = pa.table({"k": ["a", "b", "c", None, "a"], "lim": [3, 5, 9, 2, 3]})
+
+
+def answer(query: str, **tables: Any) -> list[tuple[Any, ...]]:
+    found = match_recognize(query, **{"t": ROWS, "u": LIMITS, **tables})
+    return list(zip(*(column.to_pylist() for column in found.columns)))
+
+
+def one_by_one(parts: str, source: str = "t") -> list[tuple[Any, ...]]:
+    """Answer a clause for each row of `u`, its values written out."""
+    found = []
+    for row in LIMITS.to_pylist():
+        k = "NULL" if row["k"] is None else f"'{row['k']}'"
+        texts = [text.replace("u.k", k).replace("u.lim", str(row["lim"])) for text in (source, parts)]
+        found += [(*row.values(), *each) for each in answer(f"SELECT * FROM {texts[0]} MATCH_RECOGNIZE ({texts[1]})")]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("parts", "source"),
+    [
+        ("ORDER BY i MEASURES count(*) AS n PATTERN (A+) DEFINE A AS A.x < u.lim", "t"),
+        ("ORDER BY i MEASURES LAST(A.x) - u.lim AS d PATTERN (A+ B) DEFINE A AS x < u.lim, B AS x >= u.lim", "t"),
+        ("ORDER BY i MEASURES sum(A.x * u.lim) AS s, FIRST(A.x + u.lim) AS f PATTERN (A+) DEFINE A AS g = u.k", "t"),
+        ("PARTITION BY g ORDER BY i MEASURES MATCH_NUMBER() AS n PATTERN (A+) DEFINE A AS x < u.lim", "t"),
+        ("ORDER BY i MEASURES count(*) AS n PATTERN (A+) DEFINE A AS sum(A.x) <= u.lim", "t"),
+        ("ORDER BY i MEASURES count(*) AS n PATTERN (A+)", "(SELECT * FROM t WHERE t.g = u.k)"),
+        ("ORDER BY x * u.lim DESC, i MEASURES LAST(i) AS l PATTERN (A{2})", "(SELECT * FROM t WHERE t.x < u.lim)"),
+        (
+            """ORDER BY i MEASURES CLASSIFIER() AS c ALL ROWS PER MATCH WITH UNMATCHED ROWS
+            AFTER MATCH SKIP TO NEXT ROW PATTERN (A B) DEFINE A AS A.x < u.lim, B AS B.x > A.x""",
+            "t",
+        ),
+        ("ORDER BY i MEASURES count(*) AS n PATTERN (A+) DEFINE A AS x < u.lim AND x < (SELECT max(x) FROM t)", "t"),
+    ],
+)
+@pytest.mark.parametrize("join", ["u, LATERAL", "u CROSS JOIN LATERAL", "u JOIN LATERAL"])
+def test_as_one_clause_for_each_row(parts: str, source: str, join: str) -> None:
+    on = "ON TRUE" if join == "u JOIN LATERAL" else ""
+    found = answer(f"SELECT * FROM {join} (SELECT * FROM {source} MATCH_RECOGNIZE ({parts})) AS m {on}")
+    assert sorted(found, key=repr) == sorted(one_by_one(parts, source), key=repr)
+
+
+def test_left_joins_keep_rows_without_a_match() -> None:
+    query = """SELECT u.k, u.lim, m.n FROM u LEFT JOIN LATERAL (SELECT * FROM t
+        MATCH_RECOGNIZE (ORDER BY i MEASURES count(*) AS n PATTERN (A+) DEFINE A AS A.g = u.k)) AS m ON TRUE"""
+    assert sorted(answer(query), key=repr) == sorted(
+        [("a", 3, 4), ("a", 3, 4), ("b", 5, 4), ("c", 9, None), (None, 2, None)], key=repr
+    )
+
+
+def test_several_tables_and_with_lists() -> None:
+    query = """WITH w AS (SELECT 4 AS z), v AS (SELECT * FROM w)
+        SELECT v.z, u.k, m.n FROM v JOIN u ON u.lim < v.z, LATERAL (SELECT * FROM t MATCH_RECOGNIZE (ORDER BY i
+            MEASURES count(*) AS n PATTERN (A+) DEFINE A AS A.x <= u.lim AND A.x < v.z)) AS m"""
+    wanted = [(4, "a", n) for n in (1, 1, 1, 1, 2, 2)] + [(4, None, 1)] * 3
+    assert sorted(answer(query), key=repr) == sorted(wanted, key=repr)
+
+
+def test_names_of_the_answer_hide_nothing() -> None:
+    """Measures may have the names of the tables before LATERAL."""
+    query = """SELECT o.k, m.u, m.o FROM u AS o, LATERAL (SELECT * FROM t
+        MATCH_RECOGNIZE (ORDER BY i MEASURES count(*) AS o, 1 AS u PATTERN (A+) DEFINE A AS A.g = o.k)) AS m"""
+    with pytest.raises(rowpattern.QueryError, match="two columns o"):
+        answer(query.replace("1 AS u", "1 AS u ALL ROWS PER MATCH"))
+    assert sorted(answer(query)) == [("a", 1, 4), ("a", 1, 4), ("b", 1, 4)]
+
+
+def test_no_rows_before_lateral() -> None:
+    query = """SELECT * FROM u, LATERAL (SELECT * FROM t
+        MATCH_RECOGNIZE (ORDER BY i MEASURES count(*) AS n PATTERN (A+) DEFINE A AS A.x < u.lim))"""
+    assert answer(query, u=LIMITS.slice(0, 0)) == []
+
+
+def test_variables_come_before_tables() -> None:
+    """Where a variable has the name of a table before LATERAL, the variable is meant."""
+    query = """SELECT n FROM u, LATERAL (SELECT * FROM t
+        MATCH_RECOGNIZE (ORDER BY i MEASURES count(*) AS n PATTERN (U+) DEFINE U AS u.x < 3)) WHERE u.k = 'b'"""
+    assert answer(query) == [(1,), (1,), (1,)]
+
+
+def test_random_rows() -> None:
+    rng = random.Random(7)
+    rows = pa.table(
+        {"i": range(200), "g": [rng.choice("abc") for _ in range(200)], "x": [rng.randrange(10) for _ in range(200)]}
+    )
+    limits = pa.table({"k": list("abcabc"), "lim": [1, 3, 5, 7, 9, 4]})
+    query = """SELECT u.k, u.lim, m.* FROM u, LATERAL (SELECT * FROM t MATCH_RECOGNIZE (ORDER BY i
+        MEASURES FIRST(i) AS a, LAST(i) AS z, count(B.*) AS n PATTERN (A B*)
+        DEFINE A AS g = u.k, B AS x < u.lim)) AS m"""
+    wanted = []
+    for row in limits.to_pylist():
+        text = f"""SELECT '{row["k"]}' AS k, {row["lim"]} AS lim, * FROM t MATCH_RECOGNIZE (ORDER BY i
+            MEASURES FIRST(i) AS a, LAST(i) AS z, count(B.*) AS n PATTERN (A B*)
+            DEFINE A AS g = '{row["k"]}', B AS x < {row["lim"]})"""
+        wanted += answer(text, t=rows)
+    assert sorted(answer(query, t=rows, u=limits)) == sorted(wanted)
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("SELECT * FROM u, LATERAL (SELECT * FROM t MATCH_RECOGNIZE (PATTERN (A) DEFINE A AS v.x = 1))", "variable V"),
+        ("SELECT * FROM u, LATERAL (SELECT * FROM t MATCH_RECOGNIZE (MEASURES u.y AS n PATTERN (A)))", "y"),
+        ("SELECT (SELECT n FROM t MATCH_RECOGNIZE (MEASURES u.lim AS n PATTERN (A))) FROM u", "variable U"),
+    ],
+)
+def test_errors(query: str, message: str) -> None:
+    with pytest.raises(rowpattern.RowPatternError, match=message):
+        answer(query)
+
+
+def test_explain() -> None:
+    query = """SELECT * FROM u, LATERAL (SELECT * FROM t
+        MATCH_RECOGNIZE (ORDER BY i MEASURES count(*) AS n PATTERN (A+) DEFINE A AS A.x < u.lim))"""
+    assert "PARTITION BY u.lim" in str(explain(query, t=ROWS, u=LIMITS))

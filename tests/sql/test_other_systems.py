@@ -1,0 +1,86 @@
+"""Words of other systems: the error says what to write here."""
+
+from __future__ import annotations
+
+import re
+
+import pyarrow as pa
+import pytest
+
+import rowpattern
+from rowpattern import match_recognize
+from rowpattern.sql.expression.other_functions import INSTEAD_OF_FUNCTIONS
+
+TABLE = pa.table({"i": [1, 2, 3], "v": [1, 2, 3]})
+CLAUSE = "MATCH_RECOGNIZE (ORDER BY i {measures} {rows} PATTERN (A+) {behind})"
+
+
+def query(
+    measures: str = "MEASURES count(*) AS n", rows: str = "", behind: str = "", select: str = "SELECT * FROM t"
+) -> str:
+    return f"{select} {CLAUSE.format(measures=measures, rows=rows, behind=behind)}"
+
+
+CASES = {
+    "BigQuery's options": (query(behind="DEFINE A AS v > 0 OPTIONS (use_longest_match = TRUE)"), 'prefer="longest"'),
+    "BigQuery's options without DEFINE": (query(behind="OPTIONS (use_longest_match = TRUE)"), 'prefer="longest"'),
+    "Esper's interval": (query(behind="INTERVAL 10 SECONDS"), "write WITHIN INTERVAL ..."),
+    "Esper's interval behind DEFINE": (query(behind="DEFINE A AS v > 0 WITHIN 5"), "WITHIN cannot stand here"),
+    "all matches": (query(rows="ALL MATCHES"), "write AFTER MATCH SKIP TO NEXT ROW"),
+    "Oracle's length of a stream": (
+        query(behind="WITHIN 3000 MILLISECONDS"),
+        "write WITHIN INTERVAL 3000 MILLISECONDS",
+    ),
+    "Oracle's duration": (query(behind="DURATION 10 MINUTES"), "WITHIN INTERVAL 10 SECONDS"),
+    "British spelling": (query().replace("RECOGNIZE", "RECOGNISE"), "write MATCH_RECOGNIZE"),
+    "skip to next": (query(rows="AFTER MATCH SKIP TO NEXT"), "write AFTER MATCH SKIP TO NEXT ROW"),
+    "skip past last": (query(rows="AFTER MATCH SKIP PAST LAST"), "write AFTER MATCH SKIP PAST LAST ROW"),
+    "skip to current row": (query(rows="AFTER MATCH SKIP TO CURRENT ROW"), "write AFTER MATCH SKIP TO NEXT ROW"),
+    "empty matches alone": (query(rows="SHOW EMPTY MATCHES"), "stands behind ALL ROWS PER MATCH"),
+    "qualify": (f"{query()} QUALIFY n > 1", "filter them with WHERE"),
+    "an order in FIRST": (query("MEASURES first(v ORDER BY i) AS n"), "arg_min(x, key)"),
+    "windows": (query("MEASURES first_value(v) AS n"), "write FIRST(x)"),
+    "CLASSIFIER without brackets": (query("MEASURES CLASSIFIER AS n"), "write CLASSIFIER()"),
+    "MATCH_NUMBER without brackets": (query("MEASURES MATCH_NUMBER AS n"), "write MATCH_NUMBER()"),
+    "a mistyped function": (query("MEASURES CLASIFIER() AS n"), "did you mean classifier or"),
+    "pipes": (query(select="FROM t") + " |> SELECT n", "DuckDB has no pipe syntax"),
+    "pipes before it": (query(select="FROM t |> "), "DuckDB has no pipe syntax"),
+    "any of a subquery": (query(behind="DEFINE A AS v > ANY (SELECT 1)"), "compare with its max or min, or use IN"),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_words_of_other_systems(name: str) -> None:
+    text, instead = CASES[name]
+    with pytest.raises(rowpattern.QueryError) as raised:
+        match_recognize(text, TABLE)
+    assert instead in str(raised.value)
+
+
+@pytest.mark.parametrize(("name", "instead"), INSTEAD_OF_FUNCTIONS.items())
+def test_functions_of_other_systems(name: str, instead: str) -> None:
+    """DuckDB does not have them, and has what the error says."""
+    for text in (query(f"MEASURES {name}(v) AS n"), query(select=f"SELECT {name}(n) FROM t")):
+        with pytest.raises(rowpattern.QueryError) as raised:
+            match_recognize(text, TABLE)
+        assert f"write {instead}" in str(raised.value)
+    if instead.startswith("LAST"):
+        return
+    values = {"x": "TIMESTAMP '2024-01-01'", "y": "TIMESTAMP '2024-01-02'", "z": "NULL", "condition": "TRUE"}
+    if "strptime" in instead:
+        values["x"] = "'2024-01-01'"
+    if "DECIMAL" in instead or "0)" in instead:
+        values["x"] = "5"
+    written = re.sub(r"\b[xyz]\b|\bcondition\b", lambda found: values[found[0]], instead)
+    assert match_recognize(query(f"MEASURES {written} AS n"), TABLE).num_rows == 1
+
+
+def test_words_that_are_names_too() -> None:
+    """None of these words is reserved."""
+    table = pa.table(
+        {"options": [1, 2], "duration": [3, 4], "matches": [5, 6], "within": [1, 2], "ignore": [1, 2], "values": [7, 8]}
+    )
+    text = """SELECT * FROM t MATCH_RECOGNIZE (ORDER BY within MEASURES LAST(options) AS omit, sum(duration) AS within,
+        FIRST(matches) AS show, LAST(ignore) options, sum(values) AS v PATTERN (OPTIONS DURATION+)
+        DEFINE OPTIONS AS options = 1 AND within = 1, DURATION AS duration > PREV(duration) AND ignore > 0)"""
+    assert match_recognize(text, table).to_pylist() == [{"omit": 2, "within": 7, "show": 5, "options": 2, "v": 15}]
