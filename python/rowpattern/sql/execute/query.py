@@ -213,7 +213,7 @@ class QueryExecution:
         self.windows: WindowSteps | None = None
         if parsed.windows:
             steps = imported("rowpattern.sql.execute.window_steps")
-            self.windows = steps.WindowSteps(parsed, tables, self._query, using, context)
+            self.windows = steps.WindowSteps(parsed, tables, self._query, self._text, using, context)
 
     def answer(self) -> Answer:
         """Answer the clauses, and then what is around them."""

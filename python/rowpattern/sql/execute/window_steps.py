@@ -10,9 +10,11 @@ import pyarrow as pa
 from rowpattern.sql.arrow.arrays import from_numpy
 from rowpattern.sql.bind.window import bind_window, joined_name
 from rowpattern.sql.duckdb.names import lowered, quoted
+from rowpattern.sql.execute.subqueries import with_computed_subqueries
 from rowpattern.sql.execute.window_columns import window_columns
 from rowpattern.sql.parse.window_step import frame_column, measure_column
 from rowpattern.sql.planning import planned
+from rowpattern.sql.records import replace
 from rowpattern.sql.tables.answers import Answer, AnswerColumn
 from rowpattern.sql.tables.inputs import Table
 
@@ -61,19 +63,21 @@ class WindowSteps:
         answered: the windows so far.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - used once
         self,
         parsed: ParsedQuery,
         tables: Mapping[str, Table],
         query: Callable[[str], pa.Table],
+        text: Callable[[int | None, str], pa.Table],
         database: Database,
         context: ExecutionContext,
     ) -> None:
-        """Take the tables that the query names, and what asks DuckDB for something over them."""
+        """Take the tables that the query names, and what executes SQL over them, and a text with its own steps."""
         self.answered: list[AnsweredWindow] = []
         self._parsed = parsed
         self._tables = tables
         self._query = query
+        self._text = text
         self._database = database
         self._context = context
         # What stands in the place of columns that were made up.
@@ -202,22 +206,22 @@ class WindowSteps:
     def _bound(self, step: WindowStep, at: int, visible: _Visible) -> BoundWindow:
         """Look up the names of a window, or find that done in the cache of plans."""
         window = step.windows[at]
+        names = [*visible.names, *visible.aliases]
+        if window.clause.has_subqueries:
+            # What it says depends on the tables, so that it is not kept.
+            computed = with_computed_subqueries(window.clause, self._parsed, self._text, self._context)
+            window = replace(window, clause=computed)
+            return bind_window(window, names, step.source_name, visible.qualified, self._context.check)
         parts = [*visible.names, "", *visible.aliases, ""]
-        for table, names in visible.qualified.items():
-            parts += [table, *names, ""]
+        for table, columns in visible.qualified.items():
+            parts += [table, *columns, ""]
         # Lengths keep names apart that have anything in them.
         schema = "\0".join(f"{len(part)}:{part}" for part in parts)
-        key = f"window {window.number}\0{len(self._parsed.sql)}\0{self._parsed.sql}\0{schema}"
+        key = f"window {window.number}\0{self._parsed.key}\0{schema}"
         found: BoundWindow = planned(
             "clause",
             key,
-            lambda: bind_window(
-                window,
-                [*visible.names, *visible.aliases],
-                step.source_name,
-                visible.qualified,
-                self._context.check,
-            ),
+            lambda: bind_window(window, names, step.source_name, visible.qualified, self._context.check),
             self._context,
         )
         return found

@@ -238,12 +238,13 @@ class _QueryParser:
         self._outer = _Around(Composed(sql, self._names), Counter())
         self._add_piece(whole, self._outer)
         self._sources = {clause.number: self._source(clause) for clause in clauses if clause.table is None}
+        owners = [*clauses, *(each.clause for each in windows.windows)]
         self._subqueries = {
-            subquery.first: self._subquery(clause, subquery) for clause in clauses for subquery in clause.subqueries()
+            subquery.first: self._subquery(clause, subquery) for clause in owners for subquery in clause.subqueries()
         }
         if len(self._subqueries) > _MOST_SUBQUERIES:
             message = f"the clauses have more than {_MOST_SUBQUERIES} subqueries; put what they give into a table"
-            raise error_at(message, clauses[-1].location, QuerySyntaxError)
+            raise error_at(message, owners[-1].location, QuerySyntaxError)
         self._tables: dict[str, SourceLocation] = {}
         self._duckdb_tables: Counter[str] = Counter()
         self._may_need_zone = False
@@ -258,12 +259,11 @@ class _QueryParser:
             message = "a parameter cannot stand in a query with row patterns in windows; write its value"
             raise error_at(message, SourceLocation(self._sql, self._parameters[0].begin), UnsupportedQueryError)
         written = [each for clause in self._clauses for each in clause.expressions()]
-        in_windows = [each for window in self._windows for each in window.expressions()]
-        for each in in_windows:
-            if each.subqueries:
-                message = "a subquery cannot stand in a window with a row pattern; join its answer to the table"
-                raise error_at(message, each.subqueries[0].location, UnsupportedQueryError)
-        written += in_windows
+        written += [each for window in self._windows for each in window.expressions()]
+        for window in self._windows:
+            if window.following is not None and window.following.subqueries:
+                message = "a subquery cannot be the number of a frame's rows; write the number, or join it to the table"
+                raise error_at(message, window.following.subqueries[0].location, UnsupportedQueryError)
         around = [*self._sources.values(), *self._subqueries.values(), self._outer]
         expressions = [expressions_text(self._sql, written, self._names)] if written else []
         texts = [*(each.text for each in expressions), *(each.composed.text for each in around)]
