@@ -259,6 +259,21 @@ def test_previous_rows_are_not_seen_at_the_first_row() -> None:
     assert "search from each start" not in str(explain(query, PRICES))
 
 
+@pytest.mark.parametrize("back", [1, 3, 15, 16, 40])
+@pytest.mark.parametrize("variables", [1, 30])
+def test_so_many_rows_of_a_match_see_none_before_them(back: int, variables: int) -> None:
+    """By layers of the automaton where these are few enough, and by a search otherwise."""
+    table = pa.table({"id": range(100), "value": [1] * 100})
+    names = [f"V{at}" for at in range(variables)]
+    define = ", ".join(f"{name} AS PREV(value, {back}) IS NULL" for name in names)
+    query = f"""SELECT n OVER w FROM t WINDOW w AS (ORDER BY id MEASURES count(*) AS n {FRAME}
+        PATTERN (({" | ".join(names)})+) DEFINE {define}) ORDER BY id"""
+    wanted = [min(back, 100 - row) if row % back == 0 else None for row in range(100)]
+    assert [row[0] for row in rows(match_recognize(query, table))] == wanted
+    seen = str(explain(query, table))
+    assert ("search from each start" in seen) == (back > 15 or (back + 1) * variables > 256)
+
+
 KINDS = {
     "arrow": lambda: PRICES,
     "pandas": PRICES.to_pandas,
