@@ -148,6 +148,11 @@ SELECT (SELECT count(*) FROM t i WHERE i.id < t.id) AS before, low OVER w IN (SE
 =
 SELECT id - 1 AS before, low IN (SELECT value FROM t) AS seen FROM c ORDER BY id
 
+SELECT id AS z, value AS v, m OVER (ORDER BY z MEASURES LAST(v) AS m ROWS BETWEEN CURRENT ROW AND 1 FOLLOWING
+    AFTER MATCH SKIP TO NEXT ROW PATTERN (A+)) AS m FROM t ORDER BY z
+=
+SELECT id AS z, value AS v, coalesce(lead(value) OVER (ORDER BY id), value) AS m FROM c ORDER BY id
+
 SELECT id FROM t {w} ORDER BY n OVER w NULLS FIRST, id DESC
 =
 SELECT id FROM c ORDER BY n NULLS FIRST, id DESC

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from rowpattern.errors import QueryError, QueryLimitError, UnknownVariableError
 from rowpattern.sql.arrow.arrays import from_numpy
 from rowpattern.sql.bind.window import bind_window, joined_name
 from rowpattern.sql.duckdb.names import lowered, quoted
@@ -129,7 +130,13 @@ class WindowSteps:
         if len(names) < len(table.names) or not names.keys() >= set(wanted):
             return None
         visible = _Visible(table.names, [], {}, {})
-        windows = [self._bound(step, number, visible) for number in range(len(step.windows))]
+        try:
+            windows = [self._bound(step, number, visible) for number in range(len(step.windows))]
+        except (QueryError, UnknownVariableError):
+            if all(item.alias is None for item in step.items):
+                raise
+            # It may be a name of the SELECT list.
+            return None
         found = _FirstHalf(table, windows)
         for number, (item, column) in enumerate(zip(step.items, step.plain.items)):
             own = table.names if column is None else [names[lowered(column)]]
@@ -158,7 +165,7 @@ class WindowSteps:
         inputs = [*columns.values(), *(quoted(each.name) for each in ambiguous)]
         listed = ", ".join(f"{sql} AS {quoted(f'input {at}')}" for at, sql in enumerate(inputs)) or "NULL AS nothing"
         self._filled[step.inputs] = listed
-        half = self._query(self.filled(step.first))
+        half = self._of_query(step.first)
         self._context.hold(half.nbytes)
         found = _FirstHalf(Table(pa.table({})), windows)
         values = half.columns
@@ -188,15 +195,27 @@ class WindowSteps:
         self._filled |= found.texts
         return found
 
+    def _of_query(self, sql: str) -> pa.Table:
+        """Execute a part of a SELECT that was written for it alone."""
+        try:
+            return self._query(self.filled(sql))
+        except QueryLimitError:
+            raise
+        except QueryError as error:
+            if "not found" not in str(error):
+                raise
+            message = "a SELECT with row patterns in windows reads no column of a query around it"
+            raise QueryError(f"{error}\n{message}") from None
+
     def _visible(self, step: WindowStep) -> _Visible:
         names: list[str] = []
         if step.source is not None:
             # A name that several tables have is there several times.
-            names = list(dict.fromkeys(self._query(self.filled(step.source)).column_names))
+            names = list(dict.fromkeys(self._of_query(step.source).column_names))
         sql = {name: quoted(name) for name in names}
         qualified: dict[str, list[str]] = {}
         for table, source in step.qualified.items():
-            qualified[table] = list(dict.fromkeys(self._query(self.filled(source)).column_names))
+            qualified[table] = list(dict.fromkeys(self._of_query(source).column_names))
             for name in qualified[table]:
                 sql.setdefault(joined_name(table, name), f"{quoted(table)}.{quoted(name)}")
         known = {lowered(name) for name in names}
