@@ -158,11 +158,6 @@ def test_tasks_of_clusters_are_refused() -> None:
         table_named(f"SELECT m OVER ({WHOLE}) FROM t")
 
 
-def test_parameters_are_refused() -> None:
-    with pytest.raises(UnsupportedQueryError, match="a parameter cannot stand in a query with row patterns in windows"):
-        match_recognize(f"SELECT m OVER ({WHOLE}) FROM t WHERE x > $least", TABLE, parameters={"least": 1})
-
-
 def test_errors_of_conditions_name_the_variable_as_the_query_has_it() -> None:
     window = WHOLE.replace("x < PREV(x)", "PREV(x)::VARCHAR")
     error = refused(f"SELECT m OVER ({window.replace('A B*', 'B+')}) FROM t", QueryError)

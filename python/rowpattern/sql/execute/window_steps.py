@@ -9,10 +9,12 @@ import pyarrow as pa
 
 from rowpattern.errors import QueryError, QueryLimitError, UnknownVariableError
 from rowpattern.sql.arrow.arrays import from_numpy
+from rowpattern.sql.bind.parameters import bound_with_values, parameters_key, with_types
 from rowpattern.sql.bind.window import bind_window, joined_name
 from rowpattern.sql.duckdb.names import lowered, quoted
 from rowpattern.sql.execute.subqueries import with_computed_subqueries
 from rowpattern.sql.execute.window_columns import window_columns
+from rowpattern.sql.expression.parameters import has_parameter, with_values
 from rowpattern.sql.parse.window_step import frame_column, measure_column
 from rowpattern.sql.planning import planned
 from rowpattern.sql.records import replace
@@ -68,12 +70,21 @@ class WindowSteps:
         self,
         parsed: ParsedQuery,
         tables: Mapping[str, Table],
-        query: Callable[[str], pa.Table],
+        query: Callable[[str, str], pa.Table],
         text: Callable[[int | None, str], pa.Table],
         database: Database,
         context: ExecutionContext,
     ) -> None:
-        """Take the tables that the query names, and what executes SQL over them, and a text with its own steps."""
+        """Take the tables that the query names, and what executes SQL over them.
+
+        Args:
+            parsed: the query.
+            tables: those that it names.
+            query: executes SQL that was made of a text of the query's, which comes behind it.
+            text: executes a text of the query's with its own steps.
+            database: the query's connection.
+            context: the limits of the query.
+        """
         self.answered: list[AnsweredWindow] = []
         self._parsed = parsed
         self._tables = tables
@@ -198,7 +209,7 @@ class WindowSteps:
     def _of_query(self, sql: str) -> pa.Table:
         """Execute a part of a SELECT that was written for it alone."""
         try:
-            return self._query(self.filled(sql))
+            return self._query(self.filled(sql), sql)
         except QueryLimitError:
             raise
         except QueryError as error:
@@ -226,24 +237,37 @@ class WindowSteps:
         """Look up the names of a window, or find that done in the cache of plans."""
         window = step.windows[at]
         names = [*visible.names, *visible.aliases]
-        if window.clause.has_subqueries:
+        check = self._context.check
+        clause, following, values_key = window.clause, window.following, ""
+        has_values = clause.parameters is not None or (following is not None and has_parameter(following.node))
+        values = self._context.parameters if has_values else None
+        if values is not None:
+            if following is not None:
+                following = replace(following, node=with_values(following.node, values, typed=False))
+            values_key = f"\0parameters {parameters_key(clause, values)}\0{'' if following is None else following.node}"
+
+        def made() -> BoundWindow:
+            typed = clause if values is None else with_types(clause, values)
+            given = replace(window, clause=typed, following=following)
+            return bind_window(given, names, step.source_name, visible.qualified, check)
+
+        found: BoundWindow
+        if clause.has_subqueries:
             # What it says depends on the tables, so that it is not kept.
-            computed = with_computed_subqueries(window.clause, self._parsed, self._text, self._context)
-            window = replace(window, clause=computed)
-            return bind_window(window, names, step.source_name, visible.qualified, self._context.check)
-        parts = [*visible.names, "", *visible.aliases, ""]
-        for table, columns in visible.qualified.items():
-            parts += [table, *columns, ""]
-        # Lengths keep names apart that have anything in them.
-        schema = "\0".join(f"{len(part)}:{part}" for part in parts)
-        key = f"window {window.number}\0{self._parsed.key}\0{schema}"
-        found: BoundWindow = planned(
-            "clause",
-            key,
-            lambda: bind_window(window, names, step.source_name, visible.qualified, self._context.check),
-            self._context,
-        )
-        return found
+            clause = with_computed_subqueries(clause, self._parsed, self._text, self._context)
+            found = made()
+        else:
+            parts = [*visible.names, "", *visible.aliases, ""]
+            for table, columns in visible.qualified.items():
+                parts += [table, *columns, ""]
+            # Lengths keep names apart that have anything in them.
+            schema = "\0".join(f"{len(part)}:{part}" for part in parts)
+            key = f"window {window.number}\0{self._parsed.key}\0{schema}{values_key}"
+            found = planned("clause", key, made, self._context)
+        if values is None:
+            return found
+        in_layers = None if found.in_layers is None else bound_with_values(found.in_layers, values)
+        return replace(found, bound=bound_with_values(found.bound, values), in_layers=in_layers)
 
     @staticmethod
     def _reads(windows: Sequence[BoundWindow]) -> set[str]:

@@ -255,9 +255,6 @@ class _QueryParser:
 
     def parse(self) -> ParsedQuery:
         self._check()
-        if self._windows and self._parameters:
-            message = "a parameter cannot stand in a query with row patterns in windows; write its value"
-            raise error_at(message, SourceLocation(self._sql, self._parameters[0].begin), UnsupportedQueryError)
         written = [each for clause in self._clauses for each in clause.expressions()]
         written += [each for window in self._windows for each in window.expressions()]
         for window in self._windows:
@@ -272,6 +269,8 @@ class _QueryParser:
         for text in expressions:
             read_expressions(text, trees.pop(0), written, self._check)
         self._check()
+        for window in self._windows:
+            window.clause.parameters = parameters_of(window.clause, self._parameters)
         for clause in self._clauses:
             clause.parameters = parameters_of(clause, self._parameters)
             if clause.table is not None:
@@ -286,15 +285,17 @@ class _QueryParser:
             own: tuple[WindowStep, ...] = ()
             written_text = piece.composed.text
             if self._windows:
-                written_text, own = imported("rowpattern.sql.parse.window_texts").split_at_windows(
+                written_text, own, parameters = imported("rowpattern.sql.parse.window_texts").split_at_windows(
                     piece.composed,
                     statement,
                     self._windows,
                     self._marks,
                     begin=sum(map(len, steps.values())),
                     tables={*self._tables, *self._answers},
+                    parameters=self._text_parameters.get(piece.composed.text, ()),
                     context=self._context,
                 )
+                self._text_parameters |= parameters
             texts_around.append(written_text)
             if own:
                 steps[number] = own
