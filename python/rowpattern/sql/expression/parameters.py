@@ -50,6 +50,8 @@ _WHOLE = (
 _MOST_DIGITS = 38
 # As the words of a query's text.
 _MOST_VALUES = 100_000
+# Arrow has some levels more.
+_DEEPEST = 32
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
 _MICROSECOND = dt.timedelta(microseconds=1)
 _ALLOWED = (
@@ -209,18 +211,17 @@ def with_values(node: Node, values: ParameterValues, *, typed: bool) -> Node:
 def _checked(value: Any, name: str) -> Any:
     """Return a value as one of the types that are allowed, where it is not too large to be written into a query."""
     left = _MOST_VALUES
-    waiting = [value]
+    waiting = [(value, 0)]
     while waiting:
-        each = waiting.pop()
+        each, depth = waiting.pop()
         inside = [*each.values()] if isinstance(each, Mapping) else each if isinstance(each, (list, tuple)) else ()
         left -= len(inside)
         if left < 0:
             raise QueryError(f"the parameter {name} has more than {_MOST_VALUES:,} values in it; put them into a table")
-        waiting += inside
-    try:
-        return _plain(value, name)
-    except RecursionError:
-        raise QueryError(f"the parameter {name} is nested too deeply") from None
+        if depth > _DEEPEST:
+            raise QueryError(f"the parameter {name} is nested too deeply: in more than {_DEEPEST} lists or dicts")
+        waiting += [(one, depth + 1) for one in inside]
+    return _plain(value, name)
 
 
 def _plain(value: Any, name: str) -> Any:
