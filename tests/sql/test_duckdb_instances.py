@@ -240,6 +240,14 @@ def test_a_burst_makes_one_instance(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(made) == 1
 
 
+def test_warm_up_connects() -> None:
+    assert rowpattern.warm_up() == 0
+    assert duckdb_figures()[:2] == (1, 0)
+    # That is the one of queries.
+    match_recognize(AROUND, t=numbers(1))
+    assert duckdb_figures()[:2] == (1, 0)
+
+
 def test_few_instances_rest_whatever_limits_queries_have() -> None:
     for megabytes in range(50, 70):
         assert match_recognize(AROUND, t=numbers(1), memory_limit_mb=megabytes).num_rows == 1

@@ -139,6 +139,15 @@ FROM t SELECT id, low OVER w AS low {w} ORDER BY id LIMIT 3 OFFSET 1
 =
 SELECT id, low FROM c LIMIT 3 OFFSET 1
 
+SELECT id, low OVER w FROM t SEMI JOIN (SELECT 'a' AS p) q USING (p) {w} ORDER BY id
+=
+SELECT id, low FROM c WHERE p = 'a' ORDER BY id
+
+SELECT (SELECT count(*) FROM t i WHERE i.id < t.id) AS before, low OVER w IN (SELECT value FROM t) AS seen FROM t {w}
+    ORDER BY id
+=
+SELECT id - 1 AS before, low IN (SELECT value FROM t) AS seen FROM c ORDER BY id
+
 SELECT id FROM t {w} ORDER BY n OVER w NULLS FIRST, id DESC
 =
 SELECT id FROM c ORDER BY n NULLS FIRST, id DESC

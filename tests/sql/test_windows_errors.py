@@ -7,6 +7,7 @@ import pytest
 
 import rowpattern
 from rowpattern import match_recognize
+from rowpattern.distributed.plan import table_named
 from rowpattern.errors import QueryError, QuerySyntaxError, RowPatternError, UnsupportedQueryError
 
 TABLE = pa.table({"id": [1, 2, 3], "x": [3, 2, 1], "p": ["a", "a", "b"]})
@@ -143,6 +144,16 @@ def test_too_many_windows() -> None:
 def test_a_stream_is_refused() -> None:
     with pytest.raises(UnsupportedQueryError, match=r"not answered as a stream.*leave out stream"):
         match_recognize(f"SELECT m OVER ({WHOLE}) FROM t", TABLE, stream=True)
+
+
+def test_tasks_of_clusters_are_refused() -> None:
+    with pytest.raises(UnsupportedQueryError, match="cannot be spread; write MATCH_RECOGNIZE"):
+        table_named(f"SELECT m OVER ({WHOLE}) FROM t")
+
+
+def test_parameters_are_refused() -> None:
+    with pytest.raises(UnsupportedQueryError, match="a parameter cannot stand in a query with row patterns in windows"):
+        match_recognize(f"SELECT m OVER ({WHOLE}) FROM t WHERE x > $least", TABLE, parameters={"least": 1})
 
 
 def test_errors_of_conditions_name_the_variable_as_the_query_has_it() -> None:

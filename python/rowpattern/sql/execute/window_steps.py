@@ -231,14 +231,12 @@ class WindowSteps:
         """Return what a window gives, as the second half calls it."""
         number = window.number
         measures = [measure for of, measure in step.measures if of == number]
-        found = window_columns(window, table, measures, self._database, self._context)
+        found = window_columns(window, table, measures, self._database, self._context, framed=number in step.framed)
         self.answered.append(AnsweredWindow(step, window, found))
         columns = {measure_column(number, name): values for name, values in found.measures.items()}
-        if number in step.framed:
-            columns[frame_column(number, "partition")] = found.partition
-            columns[frame_column(number, "position")] = found.position
-            columns[frame_column(number, "first")] = found.first
-            columns[frame_column(number, "last")] = found.last
+        if found.frames is not None:
+            for what, values in found.frames._asdict().items():
+                columns[frame_column(number, what)] = values
         return columns
 
 
