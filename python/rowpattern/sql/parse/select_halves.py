@@ -121,7 +121,7 @@ class SelectHalves:
         """Say whether an element of the SELECT list has a window, or a name that may be that of one before it."""
         return any(
             each["class"] == "WINDOW"
-            or (each["class"] == "COLUMN_REF" and self._windowed.issuperset(map(lowered, each["column_names"])))
+            or (len(each.get("column_names", [])) == 1 and lowered(each["column_names"][0]) in self._windowed)
             for each in expressions(item)
         )
 
