@@ -186,7 +186,7 @@ def projected(parsed: ParsedQuery, answer: Answer) -> Answer:
         if name is None:
             raise columns.unknown(shown_column)
         column = by_name[name]
-        shown.append(AnswerColumn(alias or name, column.values, column.origin))
+        shown.append(column._replace(name=alias or name))
     return Answer(shown)
 
 
