@@ -6,6 +6,7 @@ least of five tries, as it may have to wait for a processor too. The columns are
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -32,7 +33,7 @@ def test_the_longest_hold(benchmark: Any, column: str) -> None:
     benchmark.group = f"a query over a column of {ROWS:,} rows"
     table = COLUMNS[column](ROWS)
     benchmark.pedantic(match_recognize, (QUERIES["read"], table), rounds=1)
-    found = {what: holds(lambda sql=sql: match_recognize(sql, table)).longest for what, sql in QUERIES.items()}
+    found = {what: holds(partial(match_recognize, sql, table)).longest for what, sql in QUERIES.items()}
     shown = ", ".join(f"{what} {longest * 1e3:.0f} ms" for what, longest in found.items())
     asked = f"{column}: the interpreter is held at most 20 ms at a time"
     keep(benchmark, asked, shown, reached=max(found.values()) <= ASKED)

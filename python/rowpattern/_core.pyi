@@ -57,6 +57,7 @@ __all__ = [
     "get_cache_key",
     "get_cached_pattern",
     "is_native",
+    "latest_ends",
     "order",
     "placed_texts",
 ]

@@ -13,13 +13,20 @@ __all__ = ["MatchSpan", "iterate_spans"]
 
 
 class MatchSpan(NamedTuple):
-    """Where a match is; pandas makes columns of these names of them.
+    """Where a match is. `pandas.DataFrame(matches)` makes columns of these names.
+
+    Of no match pandas makes a frame without columns; `pyarrow.table(matches).to_pandas()` has them always.
 
     Attributes:
         number: the number of the match in its partition, from 1.
         partition: the partition, from 0.
         start: the first row, counted over all partitions.
         end: the row after the last; the same as `start` for an empty match.
+
+    Examples:
+        >>> import rowpattern
+        >>> [(span.start, span.end) for span in rowpattern.compile("A+").match(["A", "A", "B", "A"])]
+        [(0, 2), (3, 4)]
     """
 
     number: int

@@ -12,12 +12,14 @@ import io
 import os
 import re
 import shutil
+import struct
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
+from xml.etree import ElementTree as ET
 
-__all__ = ["PICTURES", "Snippet", "printed_by", "snippets"]
+__all__ = ["PICTURES", "Snippet", "picture_size", "printed_by", "snippets"]
 
 #: Files that pages draw.
 PICTURES = (".png", ".svg")
@@ -45,6 +47,18 @@ def printed_by(code: str, name: str, names: dict[str, Any]) -> str:
     with contextlib.redirect_stdout(output):
         exec(compile(code, name, "exec"), names)  # noqa: S102 - our own text
     return output.getvalue()
+
+
+def picture_size(picture: Path) -> tuple[float, float]:
+    """Return the width and the height of a picture."""
+    if picture.suffix == ".png":
+        head = picture.read_bytes()[:24]
+        if not head.startswith(b"\x89PNG"):
+            raise ValueError(f"{picture} is no PNG")
+        width, height = struct.unpack(">II", head[16:])
+        return width, height
+    root = ET.fromstring(picture.read_text(encoding="utf-8"))  # noqa: S314 - our own
+    return float(root.get("width", "")), float(root.get("height", ""))
 
 
 def _write(path: Path) -> None:

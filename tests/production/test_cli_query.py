@@ -132,6 +132,7 @@ def test_values_of_all_types(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert main(["query", ALL, str(source), "--format", "csv"]) == 0
     (row,) = csv.DictReader(io.StringIO(capsys.readouterr().out))
     assert (row["list"], row["text"], row["category"], row["nothing"]) == ("[1, 2]", "a\x1b[31m,\nb", "c", "")
+    assert row["bytes"] == "00ff"
     assert main(["query", ALL, str(source), "--output", str(tmp_path / "t.parquet")]) == 0
     assert pq.read_table(tmp_path / "t.parquet")["list"].to_pylist() == [[1, 2]]
 
@@ -172,7 +173,10 @@ def test_explain_reads_no_row(prices: Path, capsys: pytest.CaptureFixture[str]) 
 def test_what_is_wrong_is_said_in_the_querys_text(
     parquet: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    output = tmp_path / "shapes.csv"
+    output, text = tmp_path / "shapes.csv", tmp_path / "prices.csv"
+    pyarrow.csv.write_csv(PRICES, text)
+    assert main(["query", SHAPES, str(text), "--memory-mb", "inf", "--format", "csv"]) == 0
+    capsys.readouterr()
     assert main(["query", SHAPES.replace("LAST(DOWN.price)", "LAST(DOWN.cost)"), parquet, "--output", str(output)]) == 1
     out, err = capsys.readouterr()
     assert out == ""
@@ -185,6 +189,7 @@ def test_what_is_wrong_is_said_in_the_querys_text(
         ([parquet, "--output", str(tmp_path / "x.bin")], "does not say its format"),
         ([parquet, "--timeout", "0"], "timeout_seconds is 0.0"),
         ([parquet, "--memory-mb", "-1"], "memory_limit_mb is -1.0"),
+        ([str(text), "--memory-mb", "-1"], "memory_limit_mb is -1.0"),
     ):
         assert main(["query", SHAPES, *arguments]) == 1
         assert message in capsys.readouterr().err
@@ -237,13 +242,30 @@ def test_check_of_a_query(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_the_progress_bar() -> None:
     bar = _ProgressBar([100, 100])
-    assert bar.line(Progress("read", 50, 3.0, done=False, size_bytes=1)) == (
-        "[#######-----------------------]  25%  read       50 rows  3 s"
-    )
-    assert bar.line(Progress("match", 50, 3.0, done=False)) == "match      50 rows  3 s"
-    assert (
-        _ProgressBar([None]).line(Progress("read", 5000, 3.0, done=False, size_bytes=1)) == "read       5,000 rows  3 s"
-    )
+    bar.note(Progress("read", 50, 3.0, done=False, size_bytes=1))
+    assert bar.line(3.0) == "[#######-----------------------]  25%  50 rows read, 3 s"
+    # Of a file of unknown length the rows are known when it was read.
+    bar = _ProgressBar([100, None])
+    bar.note(Progress("read", 5000, 3.0, done=False, size_bytes=1))
+    assert bar.line(3.0) == "5,000 rows read, 3 s"
+    bar.note(Progress("sort", 6000, 3.0, done=True, size_bytes=1))
+    for _ in range(2):
+        bar.note(Progress("conditions", 1500, 4.0, done=True))
+        bar.note(Progress("match", 1500, 4.0, done=True))
+    assert bar.line(4.0) == "[###############---------------]  50%  3,000 rows matched, 4 s"
+
+
+def test_progress_is_drawn_and_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rowpattern.cli.query._BEFORE_BAR_SECONDS", 0)
+    monkeypatch.setattr("rowpattern.cli.query._BETWEEN_SECONDS", 0)
+    shown = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", shown)
+    path = tmp_path / "t.parquet"
+    pq.write_table(pa.table({"x": range(1000)}), path)
+    assert main(["query", ALL, str(path), "--progress", "--output", str(tmp_path / "answer.csv")]) == 0
+    lines = shown.getvalue().split("\r")
+    assert any("100%  1,000 rows matched" in line for line in lines)
+    assert lines[-1].startswith("\x1b[K1,000 rows written")
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["query", "--help"], ["check", "--help"]])

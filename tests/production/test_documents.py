@@ -5,18 +5,18 @@ Pages are listed in mkdocs.yml; docs/deployment.md, whose snippets need processe
 
 from __future__ import annotations
 
+import ast
+import json
 import re
-import struct
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree as ET
 
 import pytest
 
 import rowpattern
 from rowpattern import errors
 
-from documents import PICTURES, printed_by, snippets
+from documents import PICTURES, picture_size, printed_by, snippets
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -32,16 +32,6 @@ def test_there_are_pages() -> None:
         assert len(snippets(page)) == page.count("```python"), path
 
 
-def size(picture: Path) -> tuple[float, float]:
-    """Return the width and the height of a picture."""
-    if picture.suffix == ".png":
-        head = picture.read_bytes()[:24]
-        assert head.startswith(b"\x89PNG")
-        return struct.unpack(">II", head[16:])
-    root = ET.fromstring(picture.read_text(encoding="utf-8"))  # noqa: S314 - our own
-    return float(root.get("width", "")), float(root.get("height", ""))
-
-
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(DOCS)))
 def test_snippets_print_what_the_page_says(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
@@ -55,10 +45,31 @@ def test_snippets_print_what_the_page_says(path: Path, tmp_path: Path, monkeypat
     assert set(drawn) <= set(shown), "pictures that the page does not show"
     for name, picture in drawn.items():
         # A picture's size changes a little with the versions of fonts.
-        assert size(picture) == pytest.approx(size(path.parent / name), rel=0.2)
+        assert picture_size(picture) == pytest.approx(picture_size(path.parent / name), rel=0.2)
 
 
-@pytest.mark.parametrize("path", sorted(DOCS.rglob("*.md")), ids=lambda path: str(path.relative_to(DOCS)))
+def test_the_notebook_runs() -> None:
+    """`make docs` executes it too, in a kernel; here each cell that ends with a value shows it as a notebook can."""
+    cells = json.loads((DOCS / "tutorials" / "notebook.ipynb").read_text(encoding="utf-8"))["cells"]
+    names: dict[str, Any] = {"__name__": "__main__"}
+    shown = []
+    for cell in cells:
+        assert not cell.get("outputs"), "outputs are made when the site is built"
+        if cell["cell_type"] == "code":
+            tree = ast.parse("".join(cell["source"]))
+            *_, last = tree.body
+            assert isinstance(last, ast.Expr)
+            exec(compile(ast.Module(tree.body[:-1], []), "notebook", "exec"), names)  # noqa: S102 - our own
+            value = eval(compile(ast.Expression(last.value), "notebook", "eval"), names)  # noqa: S307 - our own
+            shown.append({form for form in ("html", "svg", "png") if callable(getattr(value, f"_repr_{form}_", None))})
+    assert all(shown)
+    assert {"svg"} in shown
+    assert any("png" in forms for forms in shown)
+
+
+@pytest.mark.parametrize(
+    "path", sorted([*DOCS.rglob("*.md"), *ROOT.glob("*.md")]), ids=lambda path: str(path.relative_to(ROOT))
+)
 def test_links_lead_somewhere(path: Path) -> None:
     page = re.sub(r"```.*?```", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
     for target in re.findall(r"\]\(([^)\s]+)\)", page):
@@ -67,8 +78,8 @@ def test_links_lead_somewhere(path: Path) -> None:
 
 
 def test_every_page_is_on_the_site() -> None:
-    listed = set(re.findall(r"[\w/.-]+\.md", (ROOT / "mkdocs.yml").read_text(encoding="utf-8")))
-    pages = {path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md")}
+    listed = set(re.findall(r"[\w/.-]+\.(?:md|ipynb)", (ROOT / "mkdocs.yml").read_text(encoding="utf-8")))
+    pages = {path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*") if path.suffix in {".md", ".ipynb"}}
     assert {page for page in pages if not page.startswith("decisions/0")} <= listed
     index = (DOCS / "recipes" / "index.md").read_text(encoding="utf-8")
     assert [path.name for path in RECIPES if f"({path.name})" not in index] == []

@@ -18,6 +18,15 @@ def test_there_are_snippets() -> None:
     assert len(SNIPPETS) >= 3
 
 
+def test_the_first_example_is_short_and_asks_in_both_ways() -> None:
+    code = SNIPPETS[0][0]
+    assert len(code.splitlines()) <= 15
+    assert "match_recognize(" in code
+    assert "recognize(prices" in code
+    assert (ROOT / "docs" / "shapes.png").exists()
+    assert "](docs/shapes.png)" in README
+
+
 @pytest.mark.parametrize(("code", "printed"), SNIPPETS)
 def test_snippets_print_what_the_readme_says(code: str, printed: str, capsys: pytest.CaptureFixture[str]) -> None:
     if "SparkSession" in code:

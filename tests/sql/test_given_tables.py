@@ -68,6 +68,14 @@ def test_one_table_for_two_names(options: dict[str, Any]) -> None:
     assert (answer.read_all() if options else answer).num_rows == 3
 
 
+@pytest.mark.parametrize("options", [{}, {"stream": True}, {"stream": "in order"}])
+@pytest.mark.parametrize("limit", [float("inf"), 10**400, 1e300])
+def test_no_memory_has_so_much(limit: float, options: dict[str, Any]) -> None:
+    table = pa.table({"k": ["a", "a", "b"], "at": [1, 2, 1], "x": [6, 5, 7]})
+    answer = match_recognize(LAST, table, memory_limit_mb=limit, timeout_seconds=limit, **options)
+    assert (answer.read_all() if options else answer).to_pydict() == EXPECTED
+
+
 class _Foreign:
     dask = None
 

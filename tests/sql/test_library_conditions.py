@@ -110,6 +110,29 @@ def test_streams(define: dict[str, Any]) -> None:
     assert recognize(frame, define=define, stream=True, **arguments).read_all() == wanted
 
 
+class Prices(pd.DataFrame):
+    """A frame of a class of its own."""
+
+    @property
+    def _constructor(self) -> type[Prices]:
+        return Prices
+
+
+def test_frames_of_a_class_of_their_own() -> None:
+    frame = Prices(rows(2))
+    seen = []
+
+    def down(part: Any) -> Any:
+        seen.append(type(part))
+        return part.price < part.price.shift()
+
+    arguments = ARGUMENTS | KEYS[0]
+    found = recognize(frame, define=TEXTS | {"DOWN": down}, **arguments)
+    assert type(found) is Prices
+    pd.testing.assert_frame_equal(found, recognize(frame, define=TEXTS, **arguments))
+    assert set(seen) == {Prices}
+
+
 def test_they_stand_beside_conditions_on_the_match() -> None:
     for seed in range(5):
         frame = rows(seed)

@@ -32,7 +32,7 @@ def found(clause: str, rows: int = 6, **options: Any) -> list[tuple[int, str]]:
         ("PATTERN (A | B B | C C C C) WITHIN 2", [(n, "A") for n in range(6)], [(0, "BB"), (2, "BB"), (4, "BB")]),
         # Conditions that depend on the match.
         ("PATTERN (A | B+) DEFINE B AS n < FIRST(n) + 4", [(n, "A") for n in range(6)], [(0, "BBBB"), (4, "BB")]),
-        ("PATTERN (A+? C?) DEFINE A AS count(*) < 4", [(0, "AC"), (2, "AC"), (4, "AC")], [(0, "AAAC"), (4, "AA")]),
+        ("PATTERN (A+? C?) DEFINE A AS count(*) < 4", [(0, "AC"), (2, "AC"), (4, "AC")], [(0, "AAAC"), (4, "AC")]),
         ("PATTERN (A | B+) DEFINE B AS median(n) < 2", [(n, "A") for n in range(6)], [(0, "BBBB"), (4, "A"), (5, "A")]),
     ],
 )
@@ -67,3 +67,13 @@ def test_pattern_match() -> None:
 def test_unknown_preference() -> None:
     with pytest.raises(rowpattern.ConfigurationError, match=r'prefer is .*; allowed are "first" and "longest"'):
         found("PATTERN (A)", prefer="last")
+
+
+@pytest.mark.parametrize("condition", ["TRUE", "n >= COALESCE(PREV(n), 0)"])
+def test_windows(condition: str) -> None:
+    """In a window, too, the longest match of its frame is taken, also where conditions read rows before it."""
+    query = f"""SELECT c OVER w AS c FROM t WINDOW w AS (ORDER BY n MEASURES count(*) AS c
+        ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING PATTERN (A | B+) DEFINE B AS {condition})"""
+    table = pa.table({"n": range(6)})
+    assert match_recognize(query, table)["c"].to_pylist() == [1] * 6
+    assert match_recognize(query, table, prefer="longest")["c"].to_pylist() == [6, *[None] * 5]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pyarrow as pa
 import pytest
 
 import rowpattern
 from rowpattern import match_recognize
+from rowpattern.sql.expression.other_functions import INSTEAD_OF_FUNCTIONS
 
 TABLE = pa.table({"i": [1, 2, 3], "v": [1, 2, 3]})
 CLAUSE = "MATCH_RECOGNIZE (ORDER BY i {measures} {rows} PATTERN (A+) {behind})"
@@ -52,6 +55,24 @@ def test_words_of_other_systems(name: str) -> None:
     with pytest.raises(rowpattern.QueryError) as raised:
         match_recognize(text, TABLE)
     assert instead in str(raised.value)
+
+
+@pytest.mark.parametrize(("name", "instead"), INSTEAD_OF_FUNCTIONS.items())
+def test_functions_of_other_systems(name: str, instead: str) -> None:
+    """DuckDB does not have them, and has what the error says."""
+    for text in (query(f"MEASURES {name}(v) AS n"), query(select=f"SELECT {name}(n) FROM t")):
+        with pytest.raises(rowpattern.QueryError) as raised:
+            match_recognize(text, TABLE)
+        assert f"write {instead}" in str(raised.value)
+    if instead.startswith("LAST"):
+        return
+    values = {"x": "TIMESTAMP '2024-01-01'", "y": "TIMESTAMP '2024-01-02'", "z": "NULL", "condition": "TRUE"}
+    if "strptime" in instead:
+        values["x"] = "'2024-01-01'"
+    if "DECIMAL" in instead or "0)" in instead:
+        values["x"] = "5"
+    written = re.sub(r"\b[xyz]\b|\bcondition\b", lambda found: values[found[0]], instead)
+    assert match_recognize(query(f"MEASURES {written} AS n"), TABLE).num_rows == 1
 
 
 def test_words_that_are_names_too() -> None:

@@ -188,6 +188,12 @@ def test_texts_are_categories_beside_ordered_ones() -> None:
         pd.testing.assert_frame_equal(match_recognize(sql.format(p="$p"), frame, parameters={"p": label}), wanted)
 
 
+def test_values_may_be_nested() -> None:
+    sql = "SELECT * FROM t MATCH_RECOGNIZE (ORDER BY o MEASURES $p AS m PATTERN (A))"
+    for value in (nested(20), {"a": [{"b": [1, None]}, {"b": []}]}, [dt.date(2020, 1, 1)] * 5000):
+        assert match_recognize(sql, ROWS, parameters={"p": value})["m"][4].as_py() == value
+
+
 def test_zones_are_those_of_constants() -> None:
     start = pd.Timestamp("2024-03-30 20:00", tz="Europe/Berlin")
     frame = pd.DataFrame({"at": pd.date_range(start, periods=10, freq="h")})
@@ -233,6 +239,15 @@ CLAUSE = (
     "SELECT * FROM t MATCH_RECOGNIZE (ORDER BY o\nMEASURES count(*) AS n PATTERN (A{1,$most})\nDEFINE A AS x > $low)"
 )
 
+
+def nested(depth: int) -> list[Any]:
+    """Return lists in lists."""
+    value: list[Any] = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
 ERRORS: list[tuple[str, Any, type[Exception], str]] = [
     (CLAUSE, {"low": 1}, rowpattern.QueryError, r"no value for the parameter \$most; .* (?s:.)*line 2, column 37"),
     (CLAUSE, {"most": 1}, rowpattern.QueryError, r"no value for the parameter \$low; .* (?s:.)*line 3, column 17"),
@@ -252,6 +267,9 @@ ERRORS: list[tuple[str, Any, type[Exception], str]] = [
     (CLAUSE, {"most": 1, "low": [object()]}, TypeError, "the parameter low is of the type object"),
     (CLAUSE, {"most": 1, "low": 1 << 128}, rowpattern.QueryError, "low is a whole number that 128 bits do not hold"),
     (CLAUSE, {"most": 1, "low": decimal.Decimal("1" * 39)}, rowpattern.QueryError, "low has more than 38 digits"),
+    (CLAUSE, {"most": 1, "low": [[0] * 1000] * 1000}, rowpattern.QueryError, "low has more than 100,000 values in it"),
+    (CLAUSE, {"most": 1, "low": nested(100_000)}, rowpattern.QueryError, "low is nested too deeply"),
+    (CLAUSE, {"most": 1, "low": {"a": (nested(33),)}}, rowpattern.QueryError, "low is nested too deeply"),
     (CLAUSE, {"most": 1, "low": "a\0b"}, rowpattern.QueryError, "low has a NUL character"),
     (CLAUSE, {"most": 1, "low": "\ud800"}, rowpattern.QueryError, "low has half of a surrogate pair"),
     (CLAUSE, {"most": 1, "low": pd.Timestamp(1)}, rowpattern.QueryError, "a datetime has no nanoseconds"),

@@ -129,5 +129,8 @@ def test_frames_and_series_are_made_of_matches() -> None:
     assert pd.Series(matches.start).dtype == np.dtype("int64")
     assert pd.Series(matches.rows.classifier).tolist() == ["A", "B", "B", "A", "B"]
     assert pd.Series(matches.rows.excluded).dtype == np.dtype("bool")
+    nothing = rowpattern.compile("D").match(["A"])
+    assert pd.DataFrame(nothing).empty
+    assert list(pa.table(nothing).to_pandas().columns) == list(expected)
     first, _ = matches
     assert first == rowpattern.MatchSpan(1, 0, 0, 3)

@@ -187,6 +187,14 @@ def test_a_panel_says_how_many_matches_it_leaves_out() -> None:
     assert len(rowpattern.plot(many, nothing, x="x", y="y", partition_by="p").axes) == 12
 
 
+def test_values_that_are_not_there_are_gaps() -> None:
+    data = pd.DataFrame({"x": [1, 2, 3], "y": pd.array([1, None, 3], "Int64")})
+    figure = rowpattern.plot(data, rowpattern.compile("A").match(["A", "A", "A"]), x="x", y="y")
+    assert np.isnan(np.asarray(figure.axes[0].lines[0].get_ydata(), float)).tolist() == [False, True, False]
+    # Notebooks show it, without pyplot.
+    assert figure._repr_png_().startswith(b"\x89PNG")
+
+
 def test_columns_that_are_not_there() -> None:
     nothing = rowpattern.compile("A").match(["B"] * 8)
     with pytest.raises(rowpattern.QueryError, match="data has no column cost; its columns are day, price, symbol"):

@@ -157,7 +157,7 @@ def _as_text(column: pa.Array, kind: pa.DataType) -> pa.Array:
 
 
 def _text(value: Any) -> str:
-    return json.dumps(_plain(value), default=str) if isinstance(value, (list, dict)) else str(value)
+    return json.dumps(_plain(value), default=str) if isinstance(value, (list, dict)) else str(_plain(value))
 
 
 def _json(reader: pa.RecordBatchReader, file: Any, _: int) -> int:
@@ -187,7 +187,9 @@ def _json_rows(reader: pa.RecordBatchReader) -> Iterator[bytes]:
 
 
 def _plain(value: Any) -> Any:
-    """Return a value that JSON has: no NaN and no infinity, which become null."""
+    """Return a value that JSON has: null for NaN and infinity, hexadecimal digits for bytes."""
+    if isinstance(value, bytes):
+        return value.hex()
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, list):

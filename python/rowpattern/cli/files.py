@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 __all__ = ["InputFile", "empty_tables", "input_files", "streams", "whole_tables"]
 
 _CSV = frozenset({".csv", ".tsv", ".txt", ".gz", ".zst"})
+# A petabyte; DuckDB takes no limit of any size.
+_MOST_MB = 1 << 30
 _MAGIC = {b"PAR1": "parquet", b"ARROW1": "arrow"}
 
 
@@ -90,9 +92,15 @@ def _csv(path: Path, memory_limit_mb: float | None) -> Any:
         raise QueryError(
             f"the name of the file {path} has one of the letters * ? [, by which DuckDB means several files"
         )
-    settings: dict[str, Any] = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
-    if memory_limit_mb is not None:
-        settings["memory_limit"] = f"{memory_limit_mb}MiB"
+    settings: dict[str, Any] = {
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+        # Reading in order needs no temporary files.
+        "temp_directory": "",
+    }
+    # The query refuses limits that are none.
+    if memory_limit_mb is not None and 1 <= memory_limit_mb < _MOST_MB:
+        settings["memory_limit"] = f"{memory_limit_mb:.0f}MiB"
     try:
         return duckdb.connect(config=settings).read_csv(str(path.resolve()))
     except duckdb.Error as error:

@@ -106,23 +106,34 @@ class _ProgressBar:
 
     def __init__(self, rows: list[int | None]) -> None:
         self._all = None if None in rows else sum(each or 0 for each in rows)
+        self._read = self._matched = 0
         self._begun = self._drawn = time.monotonic()
         self._is_there = False
 
     def __call__(self, progress: Progress) -> None:
+        self.note(progress)
         now = time.monotonic()
         if now - self._begun < _BEFORE_BAR_SECONDS or now - self._drawn < _BETWEEN_SECONDS:
             return
         self._drawn, self._is_there = now, True
-        sys.stderr.write(f"\r{self.line(progress)}\x1b[K")
+        sys.stderr.write(f"\r{self.line(progress.seconds)}\x1b[K")
         sys.stderr.flush()
 
-    def line(self, progress: Progress) -> str:
+    def note(self, progress: Progress) -> None:
+        """Count the rows that were read and matched; a stream is matched block by block."""
+        if progress.size_bytes is not None:
+            self._read = progress.rows
+            self._all = progress.rows if progress.done else self._all
+        elif progress.step == "match" and progress.done:
+            self._matched += progress.rows
+
+    def line(self, seconds: float) -> str:
         """Return what is drawn: a bar where it is known how many rows there are, else how many were read."""
-        text = f"{progress.step:<10} {progress.rows:,} rows  {progress.seconds:,.0f} s"
-        if not self._all or progress.size_bytes is None:
+        what, rows = ("matched", self._matched) if self._matched else ("read", self._read)
+        text = f"{rows:,} rows {what}, {seconds:,.0f} s"
+        if not self._all:
             return text
-        share = min(1.0, progress.rows / self._all)
+        share = min(1.0, rows / self._all)
         full = int(share * _WIDTH)
         return f"[{'#' * full}{'-' * (_WIDTH - full)}] {share:4.0%}  {text}"
 

@@ -84,7 +84,7 @@ def plot(
         ['1 match']
     """
     try:
-        from matplotlib.figure import Figure
+        from rowpattern.pictures.figure import ShownFigure
     except ImportError as error:
         from rowpattern.dependencies import missing
 
@@ -101,7 +101,7 @@ def plot(
     else:
         shapes = list(_of_rows(_Columns(found, "found"), x, y, keys, classifier, number))
     shown = dict(list(panels.items())[:_MOST_PANELS])
-    figure = Figure(figsize=(10, 1 + 2.6 * max(1, len(shown))), layout="constrained")
+    figure = ShownFigure(figsize=(10, 1 + 2.6 * max(1, len(shown))), layout="constrained")
     if title:
         figure.suptitle(title)
     variables = list(dict.fromkeys(name for shape in shapes for _, _, name in shape.rows))
@@ -164,7 +164,9 @@ class _Columns:
 
         values = np.asarray(self._table[name])
         # Of times: as a list they would be integers.
-        return list(values) if values.dtype.kind in "mM" else values.tolist()
+        found = list(values) if values.dtype.kind in "mM" else values.tolist()
+        # pandas' NA has no truth value and is no number; None is a gap in a line.
+        return [None if type(value).__name__ == "NAType" else value for value in found]
 
     def keys(self, names: Sequence[str]) -> Iterator[tuple[Any, ...]]:
         """Return the values of some columns, row by row."""

@@ -57,13 +57,13 @@ def _frame(table: Any, data: Any) -> Any:
 
     A block of a stream has it in Arrow's form.
     """
-    kind = type(data).__module__.split(".")[0]
-    if table.kind == kind:
+    if table.kind in {"pandas", "polars"}:
         return data
     rows = table.arrow()
-    if kind == "pandas":
+    # A frame may be of a class of its own.
+    if hasattr(data, "iloc"):
         return rows.to_pandas()
-    if kind == "polars":
+    if any(each.__module__.split(".")[0] == "polars" for each in type(data).__mro__):
         import polars as pl
 
         return pl.from_arrow(rows)

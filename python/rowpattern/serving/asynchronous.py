@@ -103,19 +103,19 @@ async def match_recognize_async(
         asyncio.CancelledError: the task was cancelled.
 
     The threads are four for each query that works at once, and 8 at least, however many tasks wait. The first query of
-    the process imports what queries need, in one of them. An example:
+    the process imports what queries need, in one of them.
 
-        import asyncio
-        import pyarrow as pa
-        import rowpattern
-
-        async def main():
-            prices = pa.table({"day": [1, 2, 3], "price": [3, 2, 4]})
-            sql = '''SELECT * FROM prices MATCH_RECOGNIZE (
-                ORDER BY day MEASURES LAST(DOWN.day) AS ended PATTERN (DOWN+) DEFINE DOWN AS price < PREV(price))'''
-            return await asyncio.wait_for(rowpattern.match_recognize_async(sql, prices), 10)
-
-        print(asyncio.run(main()).to_pylist())
+    Examples:
+        >>> import asyncio
+        >>> import pyarrow as pa
+        >>> import rowpattern
+        >>> async def main():
+        ...     prices = pa.table({"day": [1, 2, 3], "price": [3, 2, 4]})
+        ...     sql = '''SELECT * FROM prices MATCH_RECOGNIZE (
+        ...         ORDER BY day MEASURES LAST(DOWN.day) AS ended PATTERN (DOWN+) DEFINE DOWN AS price < PREV(price))'''
+        ...     return await asyncio.wait_for(rowpattern.match_recognize_async(sql, prices), 10)
+        >>> asyncio.run(main()).to_pylist()
+        [{'ended': 2}]
     """
     token = CancelToken(cancel)
     context = execution_context(

@@ -42,7 +42,10 @@ def warm_up(queries: Iterable[str | tuple[str, Any]] = ()) -> int:
     """
     module = query_module()
     from rowpattern.sql.bind.clause import compiled_pattern
+    from rowpattern.sql.duckdb.parser import parse_texts
 
+    # By the connection that queries share.
+    parse_texts(["SELECT 1"])
     count = 0
     for each in queries:
         sql, data = (each, None) if isinstance(each, str) else each

@@ -68,6 +68,9 @@ if TYPE_CHECKING:
 
 __all__ = ["answer", "answered", "execution_context", "explain", "find_by_conditions", "match_recognize"]
 
+# Whoever gives infinity, or a number that no memory has, means no limit; shares of it are whole numbers of bytes.
+_MOST_MEMORY_MB = float(1 << 40)
+
 
 @overload
 def match_recognize(
@@ -204,6 +207,18 @@ def match_recognize(
 
     The query sees the tables that it is given and nothing else: no file, no network, no variable of the caller. Takes
     time linear in the rows where they are in order already, O(n log n) otherwise, and what DuckDB takes for the rest.
+
+    Examples:
+        >>> import pyarrow as pa
+        >>> from rowpattern import match_recognize
+        >>> logins = pa.table({"at": [1, 2, 3, 4], "event": ["failure", "failure", "failure", "success"]})
+        >>> match_recognize('''
+        ...     SELECT * FROM logins MATCH_RECOGNIZE (
+        ...         ORDER BY at
+        ...         MEASURES count(FAILED.*) AS failures, SUCCEEDED.at AS at
+        ...         PATTERN (FAILED{3,} SUCCEEDED)
+        ...         DEFINE FAILED AS event = 'failure', SUCCEEDED AS event = 'success')''', logins).to_pylist()
+        [{'failures': 3, 'at': 4}]
     """
     limits = (memory_limit_mb, timeout_seconds, threads, progress, time_zone, cancel, parameters, prefer)
     return answer(sql, data, tables, limits, stream, isolation)
@@ -295,6 +310,18 @@ def explain(
     Raises:
         RowPatternError: what `match_recognize` raises. A clause over a subquery is explained when that subquery was
             run.
+
+    Examples:
+        >>> import pyarrow as pa
+        >>> import rowpattern
+        >>> explained = rowpattern.explain(
+        ...     "SELECT * FROM t MATCH_RECOGNIZE (ORDER BY x MEASURES x AS x PATTERN (A+) DEFINE A AS x > PREV(x))",
+        ...     pa.table({"x": [1, 2, 3]}),
+        ... )
+        >>> print(explained.text.splitlines()[5].strip())
+        A AS x > PREV(x): by the engine, over whole columns
+        >>> explained.svg()[:4]
+        '<svg'
     """
     explain_query = module("execute.explanation").explained
     context = execution_context(memory_limit_mb, timeout_seconds, threads, None, time_zone, cancel, parameters, prefer)
@@ -366,7 +393,7 @@ def execution_context(  # noqa: PLR0917 - the arguments of `match_recognize`
     performance = get_config().performance
     memory = performance.max_memory_mb if memory_limit_mb is None else memory_limit_mb
     seconds = performance.execution_timeout_seconds if timeout_seconds is None else timeout_seconds
-    limits = (_limit("memory_limit_mb", memory), _limit("timeout_seconds", seconds))
+    limits = (min(_limit("memory_limit_mb", memory), _MOST_MEMORY_MB), _limit("timeout_seconds", seconds))
     most = min(available_cores(), performance.max_workers) if threads is None else read_threads("threads", threads)
     if time_zone is not None and (not isinstance(time_zone, str) or not time_zone):
         raise ConfigurationError(f"time_zone is {_shown(time_zone)}; allowed is the name of one, as 'Europe/Berlin'")

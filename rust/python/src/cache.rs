@@ -37,6 +37,14 @@ pub type Made = Result<Arc<Compiled>, CompileError>;
 ///
 /// `policy` says which entries stay when there are too many: "lru", those used most recently, or "tinylfu", where the entry
 /// used longest ago makes room only for a key that was asked for more often than it lately.
+///
+/// Examples:
+///     >>> import rowpattern
+///     >>> cache = rowpattern.PatternCache(max_size=1, max_memory_mb=10, ttl_seconds=None)
+///     >>> cache.put("first", 1, size_bytes=8), cache.put("second", 2, size_bytes=8)
+///     (True, True)
+///     >>> cache.get("first"), cache.get("second"), len(cache)
+///     (None, 2, 1)
 #[pyclass(frozen, subclass, module = "rowpattern")]
 pub struct PatternCache {
     /// Apart: parts of it begin at lines of the processor's cache, where Python's allocator puts no object.

@@ -32,6 +32,15 @@ use super::process_cache::the_cache;
 ///
 /// A cached pattern costs one look-up. A new one takes time linear in its automaton. When several threads ask for one
 /// missing pattern, one of them compiles it.
+///
+/// Examples:
+///     >>> import rowpattern
+///     >>> rowpattern.compile("LOGIN FAILURE{3,} TRANSFER?").variables
+///     ('LOGIN', 'FAILURE', 'TRANSFER')
+///     >>> rowpattern.compile("LOGIN (")
+///     Traceback (most recent call last):
+///         ...
+///     rowpattern.errors.PatternSyntaxError: ...
 #[catch_panics]
 #[pyfunction]
 #[pyo3(signature = (pattern, *, subset = None, define = None))]

@@ -21,6 +21,12 @@ use super::sinks::MatchesSink;
 const ROWS_AHEAD: usize = 4096;
 
 /// One match.
+///
+/// Examples:
+///     >>> import rowpattern
+///     >>> match = next(rowpattern.compile("A B+").find_iter(["C", "A", "B", "B"]))
+///     >>> match.number, match.partition, match.start, match.end, match.labels
+///     (1, 0, 1, 4, ('A', 'B', 'B'))
 #[pyclass(frozen, module = "rowpattern")]
 pub struct Match {
     span: Span,
@@ -125,6 +131,12 @@ impl Match {
 }
 
 /// Iterates over matches. Finds a few thousand rows of them ahead; an error comes after the matches before it.
+///
+/// Examples:
+///     >>> import rowpattern
+///     >>> matches = rowpattern.compile("A").find_iter(["A", "B", "A"])
+///     >>> [match.start for match in matches]
+///     [0, 2]
 #[pyclass(frozen, module = "rowpattern")]
 pub struct MatchIterator {
     pattern: Py<Pattern>,

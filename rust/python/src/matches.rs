@@ -28,6 +28,12 @@ use super::pickling::{Reduced, reduced};
 use super::sinks::{MatchesSink, SpansSink, trimmed};
 
 /// Where matches begin and end: one row a match, in the order in which they were found.
+///
+/// Examples:
+///     >>> import rowpattern
+///     >>> spans = rowpattern.compile("A B+").spans(["A", "B", "B", "A", "B"])
+///     >>> spans[0], spans[1], len(spans)
+///     ((0, 3), (3, 5), 2)
 #[pyclass(frozen, module = "rowpattern", sequence)]
 #[derive(Clone)]
 pub struct Spans {
@@ -129,7 +135,19 @@ impl Spans {
     }
 }
 
-/// Matches as columns: one row a match in `spans`, one row a matched row in `rows`.
+/// Matches as columns: one item a match; in `rows`, one a matched row. Iterating over it gives a `MatchSpan` for each match.
+///
+/// Examples:
+///     >>> import rowpattern
+///     >>> matches = rowpattern.compile("A B+").match(["A", "B", "B", "A", "B"])
+///     >>> matches.start.to_list(), matches.end.to_list()
+///     ([0, 3], [3, 5])
+///     >>> next(iter(matches))
+///     MatchSpan(number=1, partition=0, start=0, end=3)
+///     >>> matches.rows.classifier.to_list()
+///     ['A', 'B', 'B', 'A', 'B']
+///     >>> matches.navigate(["B"]).to_list(), matches.count_rows(["B"]).to_list()
+///     ([2, 4], [2, 1])
 #[pyclass(frozen, module = "rowpattern")]
 pub struct Matches {
     spans: Spans,
@@ -394,6 +412,14 @@ fn integers(count: usize, fill: impl FnOnce(&mut Vec<i64>)) -> PyResult<Column> 
 }
 
 /// The rows of matches, as columns. Numbers are computed when a column is asked for.
+///
+/// Examples:
+///     >>> import rowpattern
+///     >>> rows = rowpattern.compile("A {- B -}").match(["A", "B", "C", "A", "B"]).rows
+///     >>> rows.row.to_list(), rows.number.to_list()
+///     ([0, 1, 3, 4], [1, 1, 2, 2])
+///     >>> rows.excluded.to_list()
+///     [False, True, False, True]
 #[pyclass(frozen, module = "rowpattern")]
 pub struct MatchedRows {
     matches: Py<Matches>,

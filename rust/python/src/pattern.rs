@@ -101,6 +101,19 @@ fn items<'py>(
 }
 
 /// A compiled row pattern. Made by `rowpattern.compile`; immutable; threads may share it.
+///
+/// Examples:
+///     >>> import rowpattern
+///     >>> pattern = rowpattern.compile("START DOWN+ UP+")
+///     >>> pattern.variables
+///     ('START', 'DOWN', 'UP')
+///     >>> rows = {"DOWN": [False, True, True, False], "UP": [False, False, False, True]}
+///     >>> [match.labels for match in pattern.find_iter(rows)]
+///     [('START', 'DOWN', 'DOWN', 'UP')]
+///     >>> pattern.match(rows).end.to_list(), pattern.count(rows), pattern.is_match(rows)
+///     ([4], 1, True)
+///     >>> pattern.spans(rows)[0]
+///     (0, 4)
 #[pyclass(frozen, module = "rowpattern", eq, hash)]
 pub struct Pattern {
     pub text: String,

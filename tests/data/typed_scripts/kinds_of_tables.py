@@ -58,5 +58,5 @@ asyncio.run(main())
 match_recognize(SQL, frame, threads="two")  # type: ignore[call-overload]
 recognize(frame)  # type: ignore[call-overload]
 recognize(frame, pattern="A", rows_per_match="every")  # type: ignore[call-overload]
-recognize(frame, pattern="A", after_match=("to first",))  # type: ignore[call-overload]
+recognize(frame, pattern="A", after_match=("to first",))  # type: ignore[arg-type]
 recognize(frame, pattern="A", streams=True)  # type: ignore[call-overload]

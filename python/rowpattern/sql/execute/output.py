@@ -9,6 +9,7 @@ from rowpattern.sql.execute.items import Items, Shown
 from rowpattern.sql.execute.matching import find_matches
 from rowpattern.sql.execute.measures import measure
 from rowpattern.sql.execute.sort import sort_partitions
+from rowpattern.sql.execute.values_away import compute_values_away
 from rowpattern.sql.tables.answers import Answer, AnswerColumn
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def answer_clause(
     with context.step("order", table.rows):
         rows = sort_partitions(table, bound.partition_by, bound.order_by, database, context)
     compute_given(bound, rows, context)
+    compute_values_away(bound, rows, context)
     matches = find_matches(bound, rows, database, context)
     items = Items(matches, _shown(bound), rows, context)
     with context.step("measures", items.count):

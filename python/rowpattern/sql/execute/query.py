@@ -92,10 +92,9 @@ def bound_clause(
         QueryError: a parameter is the bound of a quantifier or an offset, and has no value that can be one.
         What looking up names raises.
     """
-    subqueries = clause.subqueries()
-    if subqueries:
+    if clause.has_subqueries:
         message = "a subquery in MATCH_RECOGNIZE needs whole tables; in a stream, on Spark and on Dask write its value"
-        raise error_at(message, subqueries[0].location, UnsupportedQueryError)
+        raise error_at(message, clause.subqueries()[0].location, UnsupportedQueryError)
     # Lengths keep names apart that have anything in them.
     schema = "\0".join(f"{len(name)}:{name}" for name in names)
     key = f"{clause.number}\0{parsed.key}\0{schema}"
@@ -214,7 +213,7 @@ class QueryExecution:
         self.windows: WindowSteps | None = None
         if parsed.windows:
             steps = imported("rowpattern.sql.execute.window_steps")
-            self.windows = steps.WindowSteps(parsed, tables, self._query, using, context)
+            self.windows = steps.WindowSteps(parsed, tables, self._query, self._text, using, context)
 
     def answer(self) -> Answer:
         """Answer the clauses, and then what is around them."""
@@ -236,7 +235,7 @@ class QueryExecution:
 
     def bound(self, clause: Clause, table: Table) -> BoundClause:
         """Look up the names of a clause in the table before it, its subqueries computed."""
-        if not clause.subqueries():
+        if not clause.has_subqueries:
             return bound_clause(self._parsed, clause, table.names, self._context)
         # What it says depends on the tables, so that it is not kept.
         computed = with_computed_subqueries(clause, self._parsed, self._text, self._context)
@@ -267,9 +266,10 @@ class QueryExecution:
             return self._query(sql)
         for step in steps:
             self._readable[step.table] = self.windows.answer(step)
-        return self._query(self.windows.filled(sql))
+        return self._query(self.windows.filled(sql), sql)
 
-    def _query(self, sql: str) -> Any:
+    def _query(self, sql: str, text: str | None = None) -> Any:
+        """Execute SQL; `text` is that of the query from which it was made, where it was changed."""
         for name in self._parsed.duckdb_tables:
             if name not in self._readable:
                 self._readable[name] = self._tables[name].arrow()
@@ -282,7 +282,7 @@ class QueryExecution:
                 known.add(name)
         with self._context.step("query", sum(table.rows for table in self._tables.values())):
             try:
-                found = using.query(sql, bound_values(self._parsed, sql, self._context))
+                found = using.query(sql, bound_values(self._parsed, text or sql, self._context))
             except QueryError as error:
                 if "QUALIFY clause" in str(error):
                     message = f"{error}; measures are columns of the clause's answer: filter them with WHERE"

@@ -35,19 +35,35 @@ if TYPE_CHECKING:
     from rowpattern.sql.duckdb.connection import Database
     from rowpattern.sql.runtime.context import ExecutionContext
 
-__all__ = ["WindowColumns", "window_columns"]
+__all__ = ["FrameColumns", "WindowColumns", "window_columns"]
+
+# Types of numpy in which values of so many bits are moved.
+_INTEGERS: dict[int, Any] = {8: np.dtype("i1"), 16: np.dtype("i2"), 32: np.dtype("i4"), 64: np.dtype("i8")}
+
+
+class FrameColumns(NamedTuple):
+    """What functions over a window's matches need of each row, in the table's order.
+
+    Attributes:
+        partition: the number of its partition.
+        position: its number in the order of partitions.
+        first: how many rows behind it its match begins, and more than `last` where the match has no rows, or there is
+            none.
+        last: how many rows behind it its match has its last row.
+    """
+
+    partition: pa.Array
+    position: pa.Array
+    first: pa.Array
+    last: pa.Array
 
 
 class WindowColumns(NamedTuple):
-    """Columns in the table's order.
+    """What a window gives.
 
     Attributes:
-        measures: by their names; NULL where a row has no match.
-        partition: the number of each row's partition.
-        position: the number of each row in the order of partitions.
-        first: how many rows behind each row its match begins, and more than `last` where the match has no rows, or
-            there is none.
-        last: how many rows behind each row its match has its last row.
+        measures: columns in the table's order, by their names; NULL where a row has no match.
+        frames: for functions; None where they are not asked for.
         seen: the table that the window's expressions read.
         was_sorted: whether its rows had to be sorted.
         frame_rows: how many rows all frames have together, where each is matched by itself; None where matches are
@@ -55,17 +71,20 @@ class WindowColumns(NamedTuple):
     """
 
     measures: dict[str, Array]
-    partition: pa.Array
-    position: pa.Array
-    first: pa.Array
-    last: pa.Array
+    frames: FrameColumns | None
     seen: Table
     was_sorted: bool
     frame_rows: int | None
 
 
 def window_columns(
-    window: BoundWindow, table: Table, measures: Sequence[str], database: Database, context: ExecutionContext
+    window: BoundWindow,
+    table: Table,
+    measures: Sequence[str],
+    database: Database,
+    context: ExecutionContext,
+    *,
+    framed: bool,
 ) -> WindowColumns:
     """Compute what a window gives.
 
@@ -73,6 +92,7 @@ def window_columns(
         window: with its names looked up.
         table: the rows that it sees.
         measures: which of its measures are called; the others are not computed.
+        framed: whether functions are called over its matches.
         database: the query's connection.
         context: the limits of the query.
 
@@ -86,25 +106,23 @@ def window_columns(
     bound = window.bound
     with context.step("order", table.rows):
         rows = sort_partitions(table, bound.partition_by, bound.order_by, database, context)
-    context.hold(6 * 8 * rows.count)
     frame_rows = None
     if window.in_place:
-        rows = _with_positions(rows, context)
+        if POSITION in bound.reads():
+            rows = _with_positions(rows, context)
         found = _in_place(window, rows, database, context)
     else:
         last = _last_rows(window, rows, database)
         frame_rows = int((last - np.arange(rows.count) + 1).sum())
         found = matches_of_frames(window, rows, last, database, context)
     with context.step("output", rows.count):
-        return _spread(found, rows, context)._replace(frame_rows=frame_rows)
+        return _spread(found, rows, context, framed=framed)._replace(frame_rows=frame_rows)
 
 
 def _with_positions(rows: OrderedPartitions, context: ExecutionContext) -> OrderedPartitions:
     """Return the rows with a column of their numbers, which conditions may read that see a frame alone."""
-    position = np.arange(rows.count, dtype=np.int64)
-    if rows.order is not None:
-        position = np.empty(rows.count, dtype=np.int64)
-        position[rows.order] = np.arange(rows.count, dtype=np.int64)
+    context.hold(2 * 8 * rows.count)
+    position = _in_table(np.arange(rows.count, dtype=np.int64), rows)
     columns = {name: rows.table.column(name) for name in rows.table.names}
     return OrderedPartitions(
         Table(pa.table({**columns, POSITION: from_numpy(position)})), context, rows.order, rows.starts
@@ -150,23 +168,19 @@ def _in_place(
         matches = find_matches(bound, rows, database, context)
     items = _ItemsInFrames(matches, Shown(per_row=False), rows, context)
     start, end = np.asarray(matches.start).astype(np.int64), np.asarray(matches.end).astype(np.int64)
-    match = np.full(rows.count, -1, dtype=np.int64)
-    if window.seek:
-        _seek(window, rows, matches, match)
-    else:
-        match[start] = np.arange(len(start), dtype=np.int64)
+    at, number = _sought(window, rows, matches, start, end) if window.seek else (start, None)
     with context.step("measures", items.count):
         measures = measure(bound, rows, items, database, context)
-    return FramedMatches(match, start, end, dict(zip((each.name for each in bound.measures), measures)))
+    return FramedMatches(at, number, start, end, dict(zip((each.name for each in bound.measures), measures)))
 
 
-def _seek(window: BoundWindow, rows: OrderedPartitions, matches: Matches, match: Integers) -> None:
-    """Note for each row from which a match is sought and found the number of that match."""
+def _sought(
+    window: BoundWindow, rows: OrderedPartitions, matches: Matches, start: Integers, end: Integers
+) -> tuple[Integers, Integers | None]:
+    """Return the rows from which a match is sought and found, and which that is, as `FramedMatches` has it."""
     mode, variable = window.bound.skip
-    start, end = np.asarray(matches.start).astype(np.int64), np.asarray(matches.end).astype(np.int64)
     if not len(start):
-        return
-    partition = np.asarray(matches.partition).astype(np.int64)
+        return start, None
     if mode == "to next row":
         every = np.arange(rows.count, dtype=np.int64)
         # The first match that begins at the row or behind it.
@@ -174,9 +188,9 @@ def _seek(window: BoundWindow, rows: OrderedPartitions, matches: Matches, match:
         there = found < len(start)
         found[~there] = 0
         there &= start[found] < rows.ends[np.searchsorted(rows.starts, every, side="right") - 1]
-        match[there] = found[there]
-        return
-    begins = rows.starts[partition].astype(np.int64)
+        return every[there], found[there]
+    partition = np.asarray(matches.partition).astype(np.int64)
+    begins: Integers = rows.starts[partition].astype(np.int64)
     behind = np.where(end > start, end, start + 1)
     if variable:
         members = window.bound.subset.get(variable, (variable,))
@@ -185,7 +199,7 @@ def _seek(window: BoundWindow, rows: OrderedPartitions, matches: Matches, match:
         behind = np.where(end > start, np.asarray(target).astype(np.int64), behind)
     follows = partition[1:] == partition[:-1]
     begins[1:][follows] = behind[:-1][follows]
-    match[begins] = np.arange(len(start), dtype=np.int64)
+    return begins, None
 
 
 def _last_rows(window: BoundWindow, rows: OrderedPartitions, database: Database) -> Integers:
@@ -218,36 +232,50 @@ def _last_rows(window: BoundWindow, rows: OrderedPartitions, database: Database)
     return found
 
 
-def _spread(found: FramedMatches, rows: OrderedPartitions, context: ExecutionContext) -> WindowColumns:
-    """Give each row of the table what its match has."""
-    here = np.arange(rows.count, dtype=np.int64)
-    number = np.searchsorted(rows.starts, here, side="right") - 1
-    matched = found.match >= 0
-    of_row = found.match[matched]
-    first, last = np.ones(rows.count, dtype=np.int64), np.zeros(rows.count, dtype=np.int64)
-    full = np.zeros(rows.count, dtype=bool)
-    full[matched] = found.end[of_row] > found.start[of_row]
-    of_full = found.match[full]
-    first[full] = found.start[of_full] - here[full]
-    last[full] = found.end[of_full] - 1 - here[full]
+def _spread(found: FramedMatches, rows: OrderedPartitions, context: ExecutionContext, *, framed: bool) -> WindowColumns:
+    """Give each row of the table what its match has; what is about frames only where it is asked for."""
+    at = found.rows if rows.order is None else rows.order[found.rows].astype(np.int64)
+    measures: dict[str, Array] = {}
+    for name, values in found.measures.items():
+        own = values if found.match is None else take_values(context, values, from_numpy(found.match))
+        measures[name] = _placed(own, at, rows.count, context)
+    frames = None
+    if framed:
+        context.hold(4 * 8 * rows.count)
+        here = np.arange(rows.count, dtype=np.int64)
+        number = np.repeat(np.arange(len(rows.starts), dtype=np.int64), rows.ends - rows.starts)
+        first, last = np.ones(rows.count, dtype=np.int64), np.zeros(rows.count, dtype=np.int64)
+        start, end = (each if found.match is None else each[found.match] for each in (found.start, found.end))
+        full = end > start
+        first[found.rows[full]] = (start - found.rows)[full]
+        last[found.rows[full]] = (end - 1 - found.rows)[full]
+        frames = FrameColumns(*(from_numpy(_in_table(each, rows)) for each in (number, here, first, last)))
+    return WindowColumns(measures, frames, rows.table, rows.order is not None, None)
 
-    def in_table(values: Integers) -> Integers:
-        if rows.order is None:
-            return values
-        moved = np.empty_like(values)
-        moved[rows.order] = values
-        return moved
 
-    match = in_table(found.match)
-    places = from_numpy(match, match < 0)
-    measures: dict[str, Array] = {name: take_values(context, values, places) for name, values in found.measures.items()}
-    return WindowColumns(
-        measures,
-        partition=from_numpy(in_table(number)),
-        position=from_numpy(in_table(here)),
-        first=from_numpy(in_table(first)),
-        last=from_numpy(in_table(last)),
-        seen=rows.table,
-        was_sorted=rows.order is not None,
-        frame_rows=None,
-    )
+def _in_table(values: Integers, rows: OrderedPartitions) -> Integers:
+    """Return values of rows in order in the table's order."""
+    if rows.order is None:
+        return values
+    moved = np.empty_like(values)
+    moved[rows.order] = values
+    return moved
+
+
+def _placed(values: Array, at: Integers, count: int, context: ExecutionContext) -> Array:
+    """Return a column of so many rows with values at some of them, and NULL elsewhere."""
+    kind = values.type
+    whole = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+    is_number = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_temporal(kind)
+    if not (is_number and isinstance(whole, pa.Array) and len(whole) and kind.bit_width in _INTEGERS):
+        places, nowhere = np.zeros(count, dtype=np.int64), np.ones(count, dtype=bool)
+        places[at] = np.arange(len(at), dtype=np.int64)
+        nowhere[at] = False
+        return take_values(context, values, from_numpy(places, nowhere))
+    stored = _INTEGERS[kind.bit_width]
+    context.hold(count * (kind.bit_width // 8) + count)
+    numbers = np.frombuffer(whole.buffers()[1], dtype=stored)[whole.offset : whole.offset + len(whole)]
+    column, nulls = np.zeros(count, dtype=stored), np.ones(count, dtype=bool)
+    column[at] = numbers
+    nulls[at] = np.asarray(whole.is_null())
+    return from_numpy(column, nulls).view(kind)

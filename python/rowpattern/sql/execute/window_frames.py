@@ -43,13 +43,15 @@ class FramedMatches(NamedTuple):
     """The matches of a window's rows, all in the order of partitions.
 
     Attributes:
-        match: for each row the number of its match; -1 where it has none.
+        rows: those that have a match, in ascending order.
+        match: for each of these the number of its match; None where it is the row's own number among them.
         start: for each match its first row.
         end: for each match the row behind its last.
         measures: for each match the values of the measures, by their names.
     """
 
-    match: Integers
+    rows: Integers
+    match: Integers | None
     start: Integers
     end: Integers
     measures: dict[str, Array]
@@ -101,11 +103,10 @@ class _Frames:
         self._database = database
         self._context = context
         self._reads = _columns_read(bound) or rows.table.names[:1]
-        self._match = np.full(rows.count, -1, dtype=np.int64)
+        self._matched_rows: list[Integers] = []
         self._starts: list[Integers] = []
         self._ends: list[Integers] = []
         self._measures: list[list[Array]] = []
-        self._count = 0
 
     def found(self) -> FramedMatches:
         """Match all frames."""
@@ -119,8 +120,10 @@ class _Frames:
         names = [each.name for each in self._bound.measures]
         measures = {name: _joined([some[at] for some in self._measures]) for at, name in enumerate(names)}
         nothing = [np.zeros(0, dtype=np.int64)]
-        start, end = np.concatenate(self._starts or nothing), np.concatenate(self._ends or nothing)
-        return FramedMatches(self._match, start, end, measures)
+        matched, start, end = (
+            np.concatenate(each or nothing) for each in (self._matched_rows, self._starts, self._ends)
+        )
+        return FramedMatches(matched, None, start, end, measures)
 
     def _together(self, begin: int) -> int:
         """Return the row behind the last of those whose frames are matched together with that of `begin`."""
@@ -146,7 +149,7 @@ class _Frames:
         with context.step("measures", items.count):
             measures = measure(self._bound, frames, items, self._database, context)
         following = self._chosen(begin, behind, matches, starts, measures)
-        kept = sum(values.nbytes for values in (self._starts[-1], self._ends[-1], *self._measures[-1]))
+        kept = sum(values.nbytes for values in (*3 * [self._starts[-1]], *self._measures[-1]))
         # The rest is free again.
         context.release(max(0, context.held_bytes - held - kept))
         return following
@@ -159,8 +162,7 @@ class _Frames:
         start = np.asarray(matches.start).astype(np.int64)[number] + move
         end = np.asarray(matches.end).astype(np.int64)[number] + move
         chosen, skipped = self._unskipped(rows, start, end, number, move, matches)
-        self._match[rows[chosen]] = np.arange(self._count, self._count + len(chosen), dtype=np.int64)
-        self._count += len(chosen)
+        self._matched_rows.append(rows[chosen])
         self._starts.append(start[chosen])
         self._ends.append(end[chosen])
         if len(chosen) < len(matches) or not len(matches):

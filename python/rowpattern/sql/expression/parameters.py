@@ -48,6 +48,10 @@ _WHOLE = (
     ("UHUGEINT", 0, (1 << 128) - 1),
 )
 _MOST_DIGITS = 38
+# As the words of a query's text.
+_MOST_VALUES = 100_000
+# Arrow has some levels more.
+_DEEPEST = 32
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
 _MICROSECOND = dt.timedelta(microseconds=1)
 _ALLOWED = (
@@ -85,7 +89,7 @@ class ParameterValues:
                 raise TypeError(
                     f"the parameters {self._written[key]} and {name} have one name: its case does not count"
                 )
-            self._values[key] = _plain(value, name)
+            self._values[key] = _checked(value, name)
             self._written[key] = name
         self._types: dict[str, str | None] = {}
 
@@ -202,6 +206,22 @@ def with_values(node: Node, values: ParameterValues, *, typed: bool) -> Node:
 
 
 # Values.
+
+
+def _checked(value: Any, name: str) -> Any:
+    """Return a value as one of the types that are allowed, where it is not too large to be written into a query."""
+    left = _MOST_VALUES
+    waiting = [(value, 0)]
+    while waiting:
+        each, depth = waiting.pop()
+        inside = [*each.values()] if isinstance(each, Mapping) else each if isinstance(each, (list, tuple)) else ()
+        left -= len(inside)
+        if left < 0:
+            raise QueryError(f"the parameter {name} has more than {_MOST_VALUES:,} values in it; put them into a table")
+        if depth > _DEEPEST:
+            raise QueryError(f"the parameter {name} is nested too deeply: in more than {_DEEPEST} lists or dicts")
+        waiting += [(one, depth + 1) for one in inside]
+    return _plain(value, name)
 
 
 def _plain(value: Any, name: str) -> Any:

@@ -24,6 +24,7 @@ from rowpattern.sql.duckdb.functions import (
 from rowpattern.sql.duckdb.names import lowered
 from rowpattern.sql.expression import nodes
 from rowpattern.sql.expression.lambdas import free_names, renamed
+from rowpattern.sql.expression.other_functions import INSTEAD_OF_FUNCTIONS
 from rowpattern.sql.expression.types import check_collation, check_type
 from rowpattern.sql.records import replace
 from rowpattern.sql.text.source_location import candidates, error_at
@@ -282,6 +283,9 @@ class TreeReader:
             if name in WINDOWS:
                 instead = _INSTEAD_OF_WINDOWS.get(name, "count(*) numbers the rows of a match")
                 message = f"{name} is a window function, which cannot stand in MATCH_RECOGNIZE; {instead}"
+                raise self.refused(message, keys, QueryError)
+            if name in INSTEAD_OF_FUNCTIONS:
+                message = f"there is no function {name} here; write {INSTEAD_OF_FUNCTIONS[name]}"
                 raise self.refused(message, keys, QueryError)
             functions = sorted(SCALARS | AGGREGATES | self._more_functions())
             message = f"there is no function {name} here; {candidates(name, functions, 'functions')}"

@@ -184,6 +184,7 @@ class Clause(Record, frozen=False):
         within: how far a match reaches at most, in the first key of ORDER BY; None where nothing says it.
         end: the character behind the clause, before its alias.
         alias: what the query calls the result; None where it does not.
+        has_subqueries: whether its expressions have any.
         outer: what it reads of the tables before LATERAL; None where it reads nothing of them.
         common: the WITH lists that the clause sees, outer ones first; none where it reads nothing but a table by name.
         given: conditions that are no expressions of the query.
@@ -210,6 +211,7 @@ class Clause(Record, frozen=False):
     end: int
     alias: str | None = None
     within: ExpressionSource | None = None
+    has_subqueries: bool = False
     outer: OuterTables | None = None
     common: list[CommonTables] = field(default_factory=list)
     given: list[GivenCondition] = field(default_factory=list)

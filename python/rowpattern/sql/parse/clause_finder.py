@@ -230,7 +230,8 @@ class _ClauseFinder:
             outer = self._outer_tables(*self._before_lateral[-1])
             name_outer_columns(clause, outer, self._sql, self._tokens[table:closing])
             name = clause.table if clause.outer is not None else name
-        if name is None or clause.subqueries():
+        clause.has_subqueries = bool(clause.subqueries())
+        if name is None or clause.has_subqueries:
             self._copied += sum(each.tables[-1][2] - each.tables[0][1] for each in seen)
             if self._copied > _MOST_COPIED:
                 message = "the tables before clauses see too long a WITH list; pass what it makes as tables"

@@ -272,7 +272,8 @@ class SelectHalves:
             return column(call.name)
         found = {name: self._unmarked(each) for name, each in node.items()}
         if call is not None:
-            found |= {"function_name": call.name, "qualified_name": {"path": [call.name]}}
+            name = "count_star" if call.name == "count" and not node.get("arguments") else call.name
+            found |= {"function_name": name, "qualified_name": {"path": [name]}}
         return found
 
     def _modifier(self, modifier: Json) -> Json:

@@ -142,6 +142,8 @@ def is_aggregate(node: Json) -> bool:
 def sources(node: Json) -> list[tuple[str | None, Json]]:
     """Return the tables of FROM, each with what it is called."""
     kind = node.get("type")
+    if kind == "JOIN" and node.get("join_type") in {"SEMI", "ANTI"}:
+        return sources(node["left"])
     if kind == "JOIN":
         return [*sources(node["left"]), *sources(node["right"])]
     if kind == "EMPTY":

@@ -237,15 +237,21 @@ class _PandasTable(Table):
         if plain is not None:
             if self.rows > _FEW_ROWS or plain.dtype.kind == "M" or not plain.dtype.isnative:
                 return None
+            wanted = rows()
+            # Matches that overlap have more rows than the table.
+            if len(wanted) > _FEW_ROWS:
+                return None
             self.check()
-            self.hold(self.rows * plain.itemsize)
-            return PandasValues(plain.take(rows()))
+            self.hold(len(wanted) * plain.itemsize)
+            return PandasValues(plain.take(wanted))
         series = self._own(name)
         if name in self._columns or _is_plain_dtype(series.dtype):
             return None
         # To Arrow and back, a million Python strings take ten times as long.
         own = series.to_numpy() if series.dtype == object else series.array
-        return PandasValues(taken(own, rows(), self.check))
+        wanted = rows()
+        self.hold(8 * len(wanted))
+        return PandasValues(taken(own, wanted, self.check))
 
     def _convert(self, name: str) -> pa.ChunkedArray:
         values = self._plain(name)

@@ -170,8 +170,11 @@ def taken(array: Any, rows: Any, check: Callable[[], None]) -> Any:
         rows: the numbers of the rows.
         check: called now and then where there are many; it raises an error where time is over.
     """
-    if type(array) is not np.ndarray or array.dtype != object or len(rows) <= _FIRST_PIECE:
+    if len(rows) <= (_FIRST_PIECE if type(array) is np.ndarray else _LARGEST_PIECE):
         return array.take(rows)
+    if type(array) is not np.ndarray:
+        pieces = [array.take(rows[piece]) for piece in _Pieces(len(rows), check)]
+        return type(array)._concat_same_type(pieces)  # noqa: SLF001 - pandas' name for what its classes must have
     # Each object is referred to once more, with the interpreter's lock held.
     found = np.empty(len(rows), dtype=object)
     for piece in _Pieces(len(rows), check):

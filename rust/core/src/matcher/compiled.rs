@@ -4,7 +4,7 @@ use std::sync::{OnceLock, PoisonError};
 
 use super::end_variables::EndVariables;
 use super::tables::Tables;
-use crate::automaton::Automaton;
+use crate::automaton::{Automaton, MAX_FOLLOWERS};
 use crate::pattern::{CompileError, LimitError, Node, RowPattern, parse};
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicUsize, Ordering};
@@ -39,6 +39,8 @@ pub struct Compiled {
     tables: SharedTables,
     /// The same pattern for searches of the longest match; made when it is first asked for.
     all_ways: OnceLock<Box<Compiled>>,
+    /// How many layers of variables it has ([`Self::layered`]); 1 where it has none.
+    layers: usize,
 }
 
 /// Tables at rest.
@@ -59,12 +61,12 @@ impl Compiled {
     pub fn new(text: &str) -> Result<Self, CompileError> {
         let RowPattern { root, variables } = parse(text)?;
         let automaton = Automaton::new(&root, variables.len())?;
-        Ok(Self::of(root, variables, automaton))
+        Ok(Self::of(root, variables, automaton, 1))
     }
 
-    fn of(root: Node, variables: Vec<String>, automaton: Automaton) -> Self {
+    fn of(root: Node, variables: Vec<String>, automaton: Automaton, layers: usize) -> Self {
         let ends = EndVariables::of(&root);
-        Self { root, variables, automaton, ends, tables: SharedTables::default(), all_ways: OnceLock::new() }
+        Self { root, variables, automaton, ends, tables: SharedTables::default(), all_ways: OnceLock::new(), layers }
     }
 
     /// The same pattern with an automaton that has all ways to match ([`Automaton::with_all_ways`]). Where this fails, it does so
@@ -73,8 +75,12 @@ impl Compiled {
         if let Some(made) = self.all_ways.get() {
             return Ok(made);
         }
-        let automaton = Automaton::with_all_ways(&self.root, self.variables.len())?;
-        let made = Self::of(self.root.clone(), self.variables.clone(), automaton);
+        let layers = self.layers;
+        let plain = Automaton::with_all_ways(&self.root, self.variables.len() / layers)?;
+        let automaton = if layers == 1 { Some(plain) } else { plain.layered(layers) };
+        let hint = "fewer rows before a match that conditions read";
+        let automaton = automaton.ok_or_else(|| LimitError::new("steps between rows", MAX_FOLLOWERS, None, hint))?;
+        let made = Self::of(self.root.clone(), self.variables.clone(), automaton, layers);
         Ok(self.all_ways.get_or_init(|| Box::new(made)))
     }
 
@@ -86,7 +92,7 @@ impl Compiled {
         let named = |layer| self.variables.iter().map(move |name| format!("{name}\u{1}{layer}"));
         let variables = (0..layers).flat_map(named).collect();
         // The tree has the numbers of the pattern's own variables.
-        Some(Self { ends: EndVariables::ANY, ..Self::of(self.root.clone(), variables, automaton) })
+        Some(Self { ends: EndVariables::ANY, ..Self::of(self.root.clone(), variables, automaton, layers) })
     }
 
     /// The number of a primary variable: its exact name, or else the name folded to upper case.

@@ -32,6 +32,12 @@ pub enum Data {
 }
 
 /// A read-only column, for numpy by the buffer protocol and for Arrow by the PyCapsule interface.
+///
+/// Examples:
+///     >>> import rowpattern
+///     >>> column = rowpattern.compile("A").match(["A", "B", "A"]).start
+///     >>> column.to_list(), column[1], len(column), memoryview(column).format
+///     ([0, 2], 2, 2, 'q')
 #[pyclass(frozen, module = "rowpattern", sequence)]
 pub struct Column {
     data: Data,
