@@ -17,6 +17,7 @@ from rowpattern.sql.arrow.stored import stored
 PATTERNS = ["A+ B*", "(A | B C)+ D?", "A*", "(A B{0,3})+? {- C -}? D*", "A {- B* -} C?", "(A | B | C | D)+"]
 PATTERNS += ["A+ B+ C??", "(A | B)?? C+? D??"]
 SKIPS: list[Any] = ["past last row", "to next row"]
+PREFERRED: list[Any] = ["first", "first", "longest"]
 
 
 class Case:
@@ -31,7 +32,7 @@ class Case:
         )
         # Runs make long matches.
         labels = "".join(letter * random_.choice([1, 1, 2, 30]) for letter in random_.choices("ABCDX", k=rows))[:rows]
-        skip, prefer = random_.choice(SKIPS), random_.choice(["first", "first", "longest"])
+        skip, prefer = random_.choice(SKIPS), random_.choice(PREFERRED)
         self.matches = self.pattern.match(labels, partitions=("starts", self.starts), skip=skip, prefer=prefer)
         mapped = iter(np.asarray(self.matches.rows.classifier).tolist())
         excluded = iter(np.asarray(self.matches.rows.excluded).tolist())
