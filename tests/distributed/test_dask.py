@@ -88,6 +88,16 @@ def test_the_answer_is_that_of_one_machine(client: Client, ticks: pd.DataFrame, 
     assert min(seen.values()) >= 1
 
 
+def test_the_longest_match_within_a_length(ticks: pd.DataFrame) -> None:
+    sql = """SELECT * FROM t MATCH_RECOGNIZE (PARTITION BY symbol ORDER BY at MEASURES count(*) AS n
+        PATTERN (A | A B{1,9} C) WITHIN 900 DEFINE B AS B.price > A.price)"""
+    frame = dd.from_pandas(ticks[:5000], npartitions=3)
+    local = rowpattern.match_recognize(sql, frame.compute(), prefer="longest")
+    found = rowpattern_dask.match_recognize(sql, frame, prefer="longest").compute(scheduler="synchronous")
+    assert sorted(zip(found["symbol"], found["n"])) == sorted(zip(local["symbol"], local["n"]))
+    assert set(local["n"]) > {1, 3, 4}
+
+
 def test_what_cannot_be_spread(ticks: pd.DataFrame) -> None:
     with pytest.raises(rowpattern.UnsupportedQueryError, match="without PARTITION BY cannot be spread"):
         rowpattern_dask.match_recognize(

@@ -6,7 +6,7 @@ written as in `reference`.
 Expressions: ("literal", value), ("column", variable or None, name), ("first" | "last", expression, offset),
 ("shift", rows, expression), ("classifier", variable or None), ("number",), ("running" | "final", expression),
 ("add" | "and" | "or" | "<" | "=" | ">=", left, right), ("not", expression), ("is null", expression),
-("coalesce", left, right), ("over values", "first" | "last", expression, offset),
+("coalesce", left, right), ("over values", "first" | "last", expression, offset), ("values away", how many, column),
 ("aggregate", function, distinct, expression or None, variable or None, filter or None).
 With column z, which is of any type: ("value", value of its type), ("<>" | "is distinct from", left, right),
 ("in", expression, items), ("between", expression, least, most), ("case", condition, value, otherwise),
@@ -91,6 +91,9 @@ def sql(query: Query, e: Expression) -> str:
         return f"CASE WHEN {sql(query, e[1])} THEN {sql(query, e[2])} ELSE {sql(query, e[3])} END"
     if kind in {"first", "last"}:
         return f"{kind.upper()}({sql(query, e[1])}{f', {e[2]}' if e[2] else ''})"
+    if kind == "values away":
+        name, count = ("NEXT", e[1]) if e[1] > 0 else ("PREV", -e[1])
+        return f"{name}({sql(query, e[2])} IGNORE NULLS{'' if count == 1 else f', {count}'})"
     if kind == "over values":
         offset = f", {e[3]}" if e[3] else ""
         # Both forms are known.
@@ -199,6 +202,13 @@ def value(match: Match, e: Expression, final: bool, row: int | None = None) -> A
         return value(match, e[1], kind == "final", row)
     if kind == "aggregate":
         return aggregate(match, e, final)
+    if kind == "values away":
+        there, column = place(match, e[2], final)
+        if there is None:
+            return None
+        rows = match.partition[there + 1 :] if e[1] > 0 else match.partition[:there][::-1]
+        known = [each[column[2]] for each in rows if each[column[2]] is not None]
+        return known[abs(e[1]) - 1] if len(known) >= abs(e[1]) else None
     if kind == "over values":
         at = places(match, (variables_in(e[2]) or [None])[0], final)
         known = [found for each in at if (found := value(match, e[2], final, each)) is not None]
@@ -506,8 +516,10 @@ def random_condition(rng: random.Random, variable: str, kind: Kind, depth: int =
         name = rng.choice("xy")
         column: Expression = ("column", variable if rng.random() < 0.3 else None, name)
         roll = rng.random()
-        if roll < 0.4:
+        if roll < 0.35:
             return column
+        if roll < 0.4:
+            return ("values away", rng.choice([-1, 1, 2]), column)
         if roll < 0.6:
             return ("shift", rng.choice([-2, -1, -1, 1, 2, 0]), column)
         if roll < 0.7:
@@ -612,6 +624,8 @@ def random_measure(rng: random.Random, names: list[str], kind: Kind) -> Expressi
         inner = rng.choice([either, column, ("coalesce", ("add", column, ("literal", 1)), ("literal", 0))])
         logical: Expression = (rng.choice(["first", "last"]), inner, rng.choice([0, 0, 0, 1, 2]))
         roll = rng.random()
+        if roll < 0.08:
+            return ("values away", rng.choice([-2, -1, 1]), column)
         if roll < 0.15:
             return ("over values", rng.choice(["first", "last"]), inner, rng.choice([0, 0, 1]))
         if roll < 0.25:

@@ -46,6 +46,11 @@ def answer(
         ("LAST(x * 2 IGNORE NULLS) + FIRST(i)", 15, [None, 5, 5, 9, 11, 11, 15, 15]),
         ("LAST(B.x IGNORE NULLS)", 7, [None, None, None, 4, 4, 4, 7, 7]),
         ("LAST(nullif(CLASSIFIER(), 'A') IGNORE NULLS)", "B", [None, None, "B", "B", "B", "B", "B", "B"]),
+        ("PREV(x IGNORE NULLS)", 7, [None, None, 2, 2, 4, 5, 5, 7]),
+        ("LAG(x, 2 IGNORE NULLS)", 5, [None, None, None, None, 2, 4, 4, 5]),
+        ("NEXT(x) IGNORE NULLS", None, [2, 4, 4, 5, 7, 7, None, None]),
+        ("PREV(x RESPECT NULLS)", 7, [None, None, 2, None, 4, 5, None, 7]),
+        ("PREV(A.x IGNORE NULLS)", 5, [None, None, None, None, 4, 5, 5, 5]),
         ("FIRST(x RESPECT NULLS)", None, [None] * 8),
         ("LAST(x) RESPECT NULLS", None, [None, 2, None, 4, 5, None, 7, None]),
     ],
@@ -66,8 +71,8 @@ def test_ignore_nulls_in_conditions() -> None:
 @pytest.mark.parametrize(
     ("measure", "message"),
     [
-        ("PREV(x IGNORE NULLS)", "IGNORE NULLS is for FIRST and LAST; PREV counts rows"),
-        ("LEAD(x) IGNORE NULLS", "IGNORE NULLS is for FIRST and LAST; NEXT counts rows"),
+        ("PREV(x + 1 IGNORE NULLS)", "PREV and NEXT with IGNORE NULLS take a column of the table"),
+        ("LEAD(x, 0) IGNORE NULLS", "PREV and NEXT with IGNORE NULLS take an offset above 0"),
         ("FIRST(PREV(x) IGNORE NULLS)", "a call with IGNORE NULLS cannot stand inside FIRST"),
         ("FIRST(A.x + B.x IGNORE NULLS)", "all columns in one navigation or aggregate must be of the same variable"),
         ("PREV(LAST(x IGNORE NULLS))", "a call with IGNORE NULLS cannot stand inside PREV"),

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from rowpattern import QueryLimitError, match_recognize
+from rowpattern.sql.tables import pandas_values
 
 COLUMNS = {
     "floats": np.array([1.5, np.nan, -0.0, 4.0, np.inf]),
@@ -52,6 +53,29 @@ def test_values_and_types(sql: str, order: list[int]) -> None:
         assert answer[name].dtype == frame[name].dtype, name
     if "c" in answer.columns:
         assert answer["c"].dtype == frame["category"].dtype
+
+
+EXTENSIONS = {
+    "str": pd.array(["a", None, "c", "d", "e"], dtype="str"),
+    "string": pd.array(["a", None, "c", "d", "e"], dtype=pd.StringDtype("python")),
+    "Int64": pd.array([1, None, 3, 4, 5], dtype="Int64"),
+    "boolean": pd.array([True, None, True, False, False], dtype="boolean"),
+    "category": COLUMNS["category"],
+    "times": pd.date_range("2020", periods=5, tz="Asia/Tokyo").array,
+    "periods": pd.period_range("2020", periods=5).array,
+    "decimals": pd.arrays.ArrowExtensionArray(pa.array([1, None, 3, 4, 5]).cast(pa.decimal128(21, 2))),
+}
+
+
+@pytest.mark.parametrize("kind", EXTENSIONS)
+def test_rows_that_are_taken_in_pieces(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    frame = pd.DataFrame({"i": [3, 1, 4, 0, 2], "x": EXTENSIONS[kind]})
+    sql = "SELECT * FROM t MATCH_RECOGNIZE (ORDER BY i ALL ROWS PER MATCH PATTERN (A+))"
+    whole = match_recognize(sql, frame)
+    monkeypatch.setattr(pandas_values, "_FIRST_PIECE", 2)
+    monkeypatch.setattr(pandas_values, "_LARGEST_PIECE", 2)
+    pd.testing.assert_frame_equal(match_recognize(sql, frame), whole)
+    pd.testing.assert_series_equal(whole["x"], frame["x"].iloc[[3, 1, 4, 0, 2]], check_index=False)
 
 
 def test_the_answer_is_the_caller_s_to_change() -> None:

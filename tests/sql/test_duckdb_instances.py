@@ -211,11 +211,12 @@ def test_threads_of_the_system_do_not_grow_with_clients() -> None:
         with ThreadPoolExecutor(clients) as pool:
             for found in pool.map(lambda number: match_recognize(AROUND, t=numbers(number)), range(10 * clients)):
                 assert found.num_rows == 1
-        ended.set()
-        counting.join()
+            # Before the clients' threads end: Python counts them no more while the system still does.
+            ended.set()
+            counting.join()
         most.append(max(seen))
     # Without those of Python, of which each client has one.
-    assert most[1] <= most[0] + 2
+    assert most[1] <= most[0] + 4
 
 
 def test_a_burst_makes_one_instance(monkeypatch: pytest.MonkeyPatch) -> None:

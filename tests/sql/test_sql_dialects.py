@@ -120,7 +120,7 @@ def test_snowflake_all_rows_with_classifier() -> None:
       MATCH_SEQUENCE_NUMBER() AS msq,
       CLASSIFIER() AS cl
     ALL ROWS PER MATCH
-    AFTER MATCH SKIP TO LAST row_with_price_increase""".replace("MATCH_SEQUENCE_NUMBER()", "COUNT(*)")
+    AFTER MATCH SKIP TO LAST row_with_price_increase"""
     found = [row for row in rows(SNOWFLAKE.format(measures) + ", msq", STOCK_PRICE_HISTORY) if row[0] == "ABCD"]
     assert [(row[1], row[2], row[3], row[4]) for row in found[:4]] == [
         (1, 1, 1, "ROW_BEFORE_DECREASE"),

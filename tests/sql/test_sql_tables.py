@@ -47,6 +47,26 @@ def test_pandas() -> None:
     pd.testing.assert_frame_equal(answer, pd.DataFrame(ANSWER))
 
 
+def test_answers_of_pandas_can_be_changed_in_place() -> None:
+    # Of every kind of column that an answer has: keys, measures, two names for one measure, NULLs, rows of the table.
+    frame = pd.DataFrame(PRICES | {"number": np.arange(7), "time": pd.date_range("2020", periods=7)})
+    before = frame.copy()
+    query = """SELECT * FROM t MATCH_RECOGNIZE (
+        PARTITION BY symbol ORDER BY day
+        MEASURES FIRST(DOWN.day) AS one, FIRST(DOWN.day) AS two, LAST(UP.price) AS high, count(UP.price) AS rows_up,
+            LAST(UP.time) AS at, LAST(UP.number) AS place, LAST(UP.price) > 8 AS is_high, max(price) + 1 AS above
+        {rows} PATTERN (DOWN+ UP+) DEFINE DOWN AS price < PREV(price), UP AS price > PREV(price))"""
+    for rows in ("", "ALL ROWS PER MATCH"):
+        answer = match_recognize(query.format(rows=rows), frame)
+        expected = answer.copy(deep=True)
+        for name in answer.columns:
+            numbers = [each for each in frame if frame[each].dtype != "str"]
+            assert not any(np.shares_memory(answer[name], frame[each]) for each in numbers)
+            answer.loc[0, name] = expected.loc[0, name] = answer[name].iloc[-1]
+            pd.testing.assert_frame_equal(answer, expected)
+    pd.testing.assert_frame_equal(frame, before)
+
+
 def test_polars() -> None:
     assert match_recognize(ONE_ROW, pl.DataFrame(PRICES)).equals(pl.DataFrame(ANSWER))
     lazy = match_recognize(ONE_ROW, pl.DataFrame(PRICES).lazy())

@@ -148,6 +148,11 @@ SELECT (SELECT count(*) FROM t i WHERE i.id < t.id) AS before, low OVER w IN (SE
 =
 SELECT id - 1 AS before, low IN (SELECT value FROM t) AS seen FROM c ORDER BY id
 
+SELECT id AS z, value AS v, m OVER (ORDER BY z MEASURES LAST(v) AS m ROWS BETWEEN CURRENT ROW AND 1 FOLLOWING
+    AFTER MATCH SKIP TO NEXT ROW PATTERN (A+)) AS m FROM t ORDER BY z
+=
+SELECT id AS z, value AS v, coalesce(lead(value) OVER (ORDER BY id), value) AS m FROM c ORDER BY id
+
 SELECT id FROM t {w} ORDER BY n OVER w NULLS FIRST, id DESC
 =
 SELECT id FROM c ORDER BY n NULLS FIRST, id DESC
@@ -239,6 +244,46 @@ def test_columns_of_several_tables_in_a_window() -> None:
         match_recognize(query.replace("LAST(b.value)", "LAST(b.day)"), PRICES)
 
 
+PARAMETERS = [
+    (
+        f"""SELECT id, $k AS k, m OVER w + $k AS m, count(*) OVER w FROM t WHERE value > $least
+        WINDOW w AS (ORDER BY id MEASURES LAST(value) * $k AS m {FRAME}
+            PATTERN (A B{{0,$most}}) DEFINE B AS value < PREV(value, $back) - $d)
+        QUALIFY id < $last ORDER BY id""",
+        {"k": 10, "least": 45, "most": 2, "back": 1, "d": 0, "last": 5},
+        [(1, 10, 710, 3), (2, 10, None, 0), (3, 10, None, 0), (4, 10, 810, 1)],
+    ),
+    (
+        f"""SELECT ? AS a, m OVER w AS m FROM t WHERE value > ?
+        WINDOW w AS (ORDER BY id MEASURES LAST(value) + ? AS m {FRAME} PATTERN (A B*) DEFINE B AS value > ?)
+        ORDER BY id LIMIT ?""",
+        [7, 0, 100, 75, 3],
+        [(7, 180), (7, None), (7, 190)],
+    ),
+    (
+        """SELECT id, m OVER (ORDER BY id MEASURES LAST(id) AS m ROWS BETWEEN CURRENT ROW AND $n + 1 FOLLOWING
+            PATTERN (A+)) AS m FROM t ORDER BY id LIMIT 4""",
+        {"n": 2},
+        [(1, 4), (2, None), (3, None), (4, None)],
+    ),
+    (
+        f"""SELECT id, m OVER (ORDER BY id MEASURES LAST(id) AS m {FRAME} PATTERN (B+)
+            DEFINE B AS coalesce(value < PREV(value), $first)) AS m FROM t ORDER BY id LIMIT 3""",
+        {"first": True},
+        [(1, 3), (2, None), (3, None)],
+    ),
+]
+
+
+@pytest.mark.parametrize(("query", "parameters", "wanted"), PARAMETERS)
+def test_parameters(query: str, parameters: Any, wanted: list[tuple[Any, ...]]) -> None:
+    assert rows(match_recognize(query, PRICES, parameters=parameters)) == wanted
+    if "$n" in query:
+        # The plan of other values is another one.
+        again = rows(match_recognize(query, PRICES, parameters={"n": 0}))
+        assert again == [(1, 2), (2, None), (3, 4), (4, None)]
+
+
 def test_empty_matches_and_rows_without_a_match() -> None:
     query = f"""SELECT id, five OVER w, n OVER w, c OVER w, v OVER w, count(*) OVER w, max(value) OVER w
         FROM t WINDOW w AS (ORDER BY id MEASURES 5 AS five, count(*) AS n, CLASSIFIER() AS c, LAST(value) AS v
@@ -257,6 +302,21 @@ def test_previous_rows_are_not_seen_at_the_first_row() -> None:
     depends = query.replace("coalesce(PREV(value), 75)", "coalesce(PREV(value), 75 + count(*) - count(*))")
     assert [row[0] for row in rows(match_recognize(depends, PRICES))] == found
     assert "search from each start" not in str(explain(query, PRICES))
+
+
+@pytest.mark.parametrize("back", [1, 3, 15, 16, 40])
+@pytest.mark.parametrize("variables", [1, 30])
+def test_so_many_rows_of_a_match_see_none_before_them(back: int, variables: int) -> None:
+    """By layers of the automaton where these are few enough, and by a search otherwise."""
+    table = pa.table({"id": range(100), "value": [1] * 100})
+    names = [f"V{at}" for at in range(variables)]
+    define = ", ".join(f"{name} AS PREV(value, {back}) IS NULL" for name in names)
+    query = f"""SELECT n OVER w FROM t WINDOW w AS (ORDER BY id MEASURES count(*) AS n {FRAME}
+        PATTERN (({" | ".join(names)})+) DEFINE {define}) ORDER BY id"""
+    wanted = [min(back, 100 - row) if row % back == 0 else None for row in range(100)]
+    assert [row[0] for row in rows(match_recognize(query, table))] == wanted
+    seen = str(explain(query, table))
+    assert ("search from each start" in seen) == (back > 15 or (back + 1) * variables > 256)
 
 
 KINDS = {

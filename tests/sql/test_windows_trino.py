@@ -1,7 +1,6 @@
 """Trino's published cases of row patterns in windows (core/trino-main, TestRowPatternMatchingInWindow).
 
-Its tables and answers, written as a table: rows as `id:value:label`, with `-` for NULL. Those with subqueries in
-MEASURES and DEFINE are left out: subqueries are an error there (`test_windows_errors.py`).
+Its tables and answers, written as a table: rows as `id:value:label`, with `-` for NULL.
 """
 
 from __future__ import annotations
@@ -346,6 +345,29 @@ def test_in(measure: str, wanted: list[bool]) -> None:
     query = f"""SELECT val OVER w FROM t WINDOW w AS (ORDER BY id MEASURES {measure} AS val {FRAME}
         AFTER MATCH SKIP TO NEXT ROW PATTERN (A+) DEFINE A AS true) ORDER BY id"""
     assert match_recognize(query, table([100, 200, 300, 400])).column(0).to_pylist() == wanted
+
+
+# testSubqueries
+@pytest.mark.parametrize(
+    ("measure", "condition", "wanted"),
+    [
+        ("(SELECT 'x')", "(SELECT true)", "x"),
+        ("LAST(A.value + (SELECT 1000))", "FIRST(A.value < 0 OR (SELECT true))", 1400),
+        ("LAST(A.id < 0 OR 1 IN (SELECT 1))", "FIRST(A.id > 0 AND 1 IN (SELECT 1))", True),
+        ("LAST(id + 50 IN (SELECT 100))", "LAST(id NOT IN (SELECT 100))", False),
+        ("LAST(A.value < 0 OR EXISTS(SELECT 1))", "FIRST(A.value < 0 OR EXISTS(SELECT 1))", True),
+    ],
+)
+def test_subqueries(measure: str, condition: str, wanted: Any) -> None:
+    query = f"""SELECT val OVER w FROM t WINDOW w AS (ORDER BY id MEASURES {measure} AS val {FRAME}
+        AFTER MATCH SKIP TO NEXT ROW PATTERN (A+) DEFINE A AS {condition}) ORDER BY id"""
+    assert match_recognize(query, table([100, 200, 300, 400])).column(0).to_pylist() == [wanted] * 4
+
+
+def test_a_subquery_without_measures() -> None:
+    query = f"""SELECT id, max(value) OVER w FROM t WINDOW w AS (
+        ORDER BY id {FRAME} AFTER MATCH SKIP TO NEXT ROW PATTERN (A+) DEFINE A AS (SELECT true)) ORDER BY id"""
+    assert shown(match_recognize(query, table([100, 200, 300, 400]))) == "1:400 2:400 3:400 4:400"
 
 
 def test_no_measures() -> None:

@@ -15,6 +15,7 @@ from rowpattern._core import AnswerItems
 from rowpattern.sql.arrow.stored import stored
 
 PATTERNS = ["A+ B*", "(A | B C)+ D?", "A*", "(A B{0,3})+? {- C -}? D*", "A {- B* -} C?", "(A | B | C | D)+"]
+PATTERNS += ["A+ B+ C??", "(A | B)?? C+? D??"]
 SKIPS: list[Any] = ["past last row", "to next row"]
 
 
@@ -30,7 +31,8 @@ class Case:
         )
         # Runs make long matches.
         labels = "".join(letter * random_.choice([1, 1, 2, 30]) for letter in random_.choices("ABCDX", k=rows))[:rows]
-        self.matches = self.pattern.match(labels, partitions=("starts", self.starts), skip=random_.choice(SKIPS))
+        skip, prefer = random_.choice(SKIPS), random_.choice(["first", "first", "longest"])
+        self.matches = self.pattern.match(labels, partitions=("starts", self.starts), skip=skip, prefer=prefer)
         mapped = iter(np.asarray(self.matches.rows.classifier).tolist())
         excluded = iter(np.asarray(self.matches.rows.excluded).tolist())
         self.found = []

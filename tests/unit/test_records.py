@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import pickle
 from functools import cached_property
 from typing import Any
 
@@ -95,6 +96,22 @@ def test_as_dataclasses(one: Any, other: Any, changes: dict[str, Any]) -> None:
 def test_classes_are_told_apart() -> None:
     assert Made(1) != Other(1)
     assert len({Made(1), Made(1, span=2), Other(1)}) == 2
+
+
+def copied(record: Record) -> Any:
+    return pickle.loads(pickle.dumps(record))  # noqa: S301 - what was pickled here
+
+
+def test_a_hash_is_of_this_process() -> None:
+    # Texts have other hashes in another process.
+    record = Made("text", Made("inside"))
+    before = hash(record)
+    assert b"_hash" not in pickle.dumps(record)
+    again = copied(record)
+    assert again == record
+    assert hash(again) == before
+    assert repr(again) == repr(record)
+    assert hash(records.replace(record, a="other")) == hash(Made("other", Made("inside")))
 
 
 def test_what_can_be_set() -> None:

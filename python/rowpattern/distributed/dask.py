@@ -9,7 +9,7 @@ whole partitions of the query, and is answered in memory by the worker that hold
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from rowpattern.dependencies import missing
 from rowpattern.distributed.arguments import asked
@@ -42,6 +42,7 @@ def match_recognize(
     memory_limit_mb: float | None = None,
     timeout_seconds: float | None = None,
     parameters: Parameters = None,
+    prefer: Literal["first", "longest"] = "first",
 ) -> Any:
     """Answer a query with MATCH_RECOGNIZE over a Dask frame, lazily.
 
@@ -52,6 +53,7 @@ def match_recognize(
             default `max_memory_mb` of the settings in the worker's process.
         timeout_seconds: the most time for each; by default `execution_timeout_seconds` there.
         parameters: values for `$name` or `?`, as for `rowpattern.match_recognize`; workers are sent them.
+        prefer: as for `rowpattern.match_recognize`.
 
     Returns:
         a Dask frame with the columns that `rowpattern.match_recognize` gives for the same rows in one pandas frame, in
@@ -68,7 +70,7 @@ def match_recognize(
 
     Takes a shuffle, and for each of Dask's partitions what `rowpattern.match_recognize` takes.
     """
-    return _answered(sql, data, memory_limit_mb, timeout_seconds, parameters)
+    return _answered(sql, data, memory_limit_mb, timeout_seconds, parameters, prefer)
 
 
 def recognize(
@@ -78,6 +80,7 @@ def recognize(
     memory_limit_mb: float | None = None,
     timeout_seconds: float | None = None,
     parameters: Parameters = None,
+    prefer: Literal["first", "longest"] = "first",
     **arguments: Unpack[ClauseTexts],
 ) -> Any:
     """Find rows of a Dask frame that match a pattern, lazily: the clause, argument by argument.
@@ -87,6 +90,7 @@ def recognize(
         memory_limit_mb: as for `match_recognize`.
         timeout_seconds: as for `match_recognize`.
         parameters: as for `match_recognize`.
+        prefer: as for `match_recognize`.
         arguments: as for `rowpattern.spark.recognize`.
 
     Returns:
@@ -101,15 +105,16 @@ def recognize(
         clause, frame = asked(data, **arguments)
     except MissingDependencyError as error:
         raise missing(error, "dask") from error
-    return _answered(clause, frame, memory_limit_mb, timeout_seconds, parameters)
+    return _answered(clause, frame, memory_limit_mb, timeout_seconds, parameters, prefer)
 
 
-def _answered(
+def _answered(  # noqa: PLR0917 - the arguments of `match_recognize`
     question: Question,
     data: Any,
     memory_limit_mb: float | None,
     timeout_seconds: float | None,
     parameters: Parameters,
+    prefer: Literal["first", "longest"],
 ) -> Any:
     try:
         import dask.dataframe
@@ -124,7 +129,7 @@ def _answered(
         raise TypeError(f"data is a {kind}; give a Dask frame, as dask.dataframe.from_pandas makes it")
     nothing: pd.DataFrame = data._meta  # noqa: SLF001 - Dask's own name for the frame without rows, which extensions use
     names = [str(label) for label in nothing.columns]
-    limits = Limits(memory_limit_mb, timeout_seconds, parameters=parameters)
+    limits = Limits(memory_limit_mb, timeout_seconds, parameters=parameters, prefer=prefer)
     plan = plan_query(question, names, lambda at: _field(nothing.iloc[:, at]), limits)
 
     given = {names[at]: nothing.dtypes.iloc[at] for at in plan.positions}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
 
@@ -36,17 +36,19 @@ class Limits:
         timeout_seconds: the most time; None for the settings of the process that does it.
         time_zone: of expressions that need one; None for that of the columns which they read.
         parameters: the values of the query's parameters.
+        prefer: which of the possible matches at a row is taken.
     """
 
     memory_limit_mb: float | None = None
     timeout_seconds: float | None = None
     time_zone: str | None = None
     parameters: Parameters = None
+    prefer: Literal["first", "longest"] = "first"
 
     @property
     def _limits(self) -> QueryLimits:
         # A task has one core.
-        return (self.memory_limit_mb, self.timeout_seconds, 1, None, self.time_zone, None, self.parameters, "first")
+        return (self.memory_limit_mb, self.timeout_seconds, 1, None, self.time_zone, None, self.parameters, self.prefer)
 
     @property
     def context(self) -> ExecutionContext:

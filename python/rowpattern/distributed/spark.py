@@ -11,7 +11,7 @@ each compiles the pattern once, into a cache of its own.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from rowpattern.dependencies import missing
 from rowpattern.distributed.arguments import asked
@@ -43,6 +43,7 @@ def match_recognize(
     memory_limit_mb: float | None = None,
     timeout_seconds: float | None = None,
     parameters: Parameters = None,
+    prefer: Literal["first", "longest"] = "first",
 ) -> DataFrame:
     """Answer a query with MATCH_RECOGNIZE over a Spark data frame, lazily. Spark Connect is as good.
 
@@ -56,6 +57,7 @@ def match_recognize(
             that is written to the executor's temporary directory; a partition has to fit.
         timeout_seconds: the most time that a task's query may work; by default `execution_timeout_seconds` there.
         parameters: values for `$name` or `?`, as for `rowpattern.match_recognize`; tasks are sent them.
+        prefer: as for `rowpattern.match_recognize`.
 
     Returns:
         a data frame with the columns that `rowpattern.match_recognize` gives for the same rows. Columns of the frame
@@ -76,7 +78,7 @@ def match_recognize(
     What is wrong with rows is raised when Spark computes the answer, as its PythonException with our message.
     Takes an exchange of the columns read, and then in each task what `rowpattern.match_recognize` takes.
     """
-    return _answered(sql, data, memory_limit_mb, timeout_seconds, parameters)
+    return _answered(sql, data, memory_limit_mb, timeout_seconds, parameters, prefer)
 
 
 def recognize(
@@ -86,6 +88,7 @@ def recognize(
     memory_limit_mb: float | None = None,
     timeout_seconds: float | None = None,
     parameters: Parameters = None,
+    prefer: Literal["first", "longest"] = "first",
     **arguments: Unpack[ClauseTexts],
 ) -> DataFrame:
     """Find rows of a Spark data frame that match a pattern, lazily: the clause, argument by argument.
@@ -95,6 +98,7 @@ def recognize(
         memory_limit_mb: as for `match_recognize`.
         timeout_seconds: as for `match_recognize`.
         parameters: as for `match_recognize`.
+        prefer: as for `match_recognize`.
         arguments: pattern, define, measures, partition_by (which there must be), order_by, rows_per_match, after_match,
             subset and within, as for `rowpattern.recognize`; conditions are texts.
 
@@ -110,15 +114,16 @@ def recognize(
         clause, frame = asked(data, **arguments)
     except MissingDependencyError as error:
         raise missing(error, "spark") from error
-    return _answered(clause, frame, memory_limit_mb, timeout_seconds, parameters)
+    return _answered(clause, frame, memory_limit_mb, timeout_seconds, parameters, prefer)
 
 
-def _answered(
+def _answered(  # noqa: PLR0917 - the arguments of `match_recognize`
     question: Question,
     data: Any,
     memory_limit_mb: float | None,
     timeout_seconds: float | None,
     parameters: Parameters,
+    prefer: Literal["first", "longest"],
 ) -> DataFrame:
     try:
         import pyarrow as pa
@@ -141,7 +146,7 @@ def _answered(
         raise UnsupportedQueryError("a streaming frame does not end; use foreachBatch, or a frame of what has come")
     zone = data.sparkSession.conf.get("spark.sql.session.timeZone") or "UTC"
     fields = data.schema.fields
-    limits = Limits(memory_limit_mb, timeout_seconds, zone, parameters)
+    limits = Limits(memory_limit_mb, timeout_seconds, zone, parameters, prefer)
     plan = plan_query(question, data.columns, lambda at: spark_types.arrow_field(fields[at], zone), limits)
 
     given = {fields[at].name: fields[at] for at in plan.positions}

@@ -121,7 +121,16 @@ class Record:
         return self._compared(self) == self._compared(other)
 
     def __hash__(self) -> int:
-        return hash(self._compared(self))
+        # Records stand in others, and are looked up often: each is asked once.
+        held = self.__dict__
+        found: int | None = held.get("_hash")
+        if found is None:
+            found = held["_hash"] = hash(self._compared(self))
+        return found
+
+    def __getstate__(self) -> dict[str, object]:
+        # Texts have other hashes in another process.
+        return {name: value for name, value in self.__dict__.items() if name != "_hash"}
 
     def __repr__(self) -> str:
         shown = ", ".join(f"{name}={self.__dict__[name]!r}" for name in self._fields)

@@ -7,7 +7,7 @@ use arrow_buffer::ScalarBuffer;
 use pyo3::exceptions::{PyIndexError, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
-use rowpattern_core::matcher::Compiled;
+use rowpattern_core::matcher::{Compiled, EndVariables};
 use rowpattern_core::measures::{
     FoundMatches, ItemRead, MatchItems, Navigation, OrderedRows, PartitionRows, ReadOutput, Reference, ShownItems,
     TakenValues, read_items,
@@ -155,6 +155,8 @@ pub struct Matches {
     names: Arc<[String]>,
     /// `None`: the pattern excludes nothing.
     excluded: Option<ScalarBuffer<u8>>,
+    /// As in [`Compiled`].
+    ends: EndVariables,
 }
 
 #[catch_panics]
@@ -162,10 +164,11 @@ pub struct Matches {
 impl Matches {
     /// Matches of a pattern that `Pattern._layered` gave, as those of the pattern from which it was made.
     fn _of_layers(&self, pattern: &Pattern) -> Self {
-        let names: Arc<[String]> = pattern.compiled.variables.as_slice().into();
+        let compiled = &pattern.compiled;
+        let names: Arc<[String]> = compiled.variables.as_slice().into();
         let own = |variable: &u8| (usize::from(*variable) % names.len().max(1)) as u8;
         let variables = self.variables.iter().map(own).collect();
-        Self { spans: self.spans.clone(), variables, names, excluded: self.excluded.clone() }
+        Self { spans: self.spans.clone(), variables, names, excluded: self.excluded.clone(), ends: compiled.ends }
     }
 
     /// The number of each match in its partition, from 1; int64.
@@ -323,7 +326,8 @@ impl Matches {
         names: Arc<[String]>,
         excluded: Option<ScalarBuffer<u8>>,
     ) -> Self {
-        Self { spans, variables, names, excluded }
+        // Of a pattern that is not known.
+        Self { spans, variables, names, excluded, ends: EndVariables::ANY }
     }
 
     /// Computes a number for each match or row within limits, without the interpreter's lock; -1 where there is none.
@@ -364,6 +368,8 @@ impl Matches {
             variables: &self.variables,
             excluded: self.excluded.as_deref().unwrap_or_default(),
             partitions: &self.spans.partitions,
+            first_variables: self.ends.first,
+            last_variables: self.ends.last,
         }
     }
 
@@ -384,6 +390,7 @@ impl Matches {
             variables: trimmed(found.variables),
             names: compiled.variables.clone().into(),
             excluded: compiled.automaton.excludes.then(|| trimmed(found.excluded)),
+            ends: compiled.ends,
         }
     }
 

@@ -27,7 +27,9 @@ pub fn chunked<'a>(arrays: &'a [ArrowArray], name: &str) -> PyResult<(ChunkedCol
         chunks.push(ColumnChunk { rows: array.rows, valid, values });
         kind = of_chunk;
     }
-    Ok((ChunkedColumn::new(chunks), kind))
+    let column = ChunkedColumn::new(chunks);
+    let is_floating = matches!(kind, DataType::Float32 | DataType::Float64);
+    Ok((if is_floating { column.floating() } else { column }, kind))
 }
 
 fn bit_slice(bits: &BooleanBuffer) -> BitSlice<'_> {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rowpattern.patterns import compile as compile_pattern
-from rowpattern.sql.bind.references import Aggregate, RunningAggregate, Value
+from rowpattern.sql.bind.references import Aggregate, RunningAggregate, Value, value_away
 from rowpattern.sql.records import Record, field
 from rowpattern.sql.runtime.single_flight import SingleFlight
 
@@ -150,6 +150,7 @@ class BoundClause(Record):
         rest: columns of the table that ALL ROWS PER MATCH shows behind the measures.
         within: how far a match reaches at most; None where nothing says it.
         given: conditions that the caller's library computes: the name that it has for each, and the column that it is.
+        away: columns that it reads beside the table's: what PREV and NEXT with IGNORE NULLS give for each row.
         plans: its expressions with types, for tables that were asked.
     """
 
@@ -166,6 +167,7 @@ class BoundClause(Record):
     variables: tuple[str, ...]
     within: Within | None = None
     given: tuple[tuple[str, str], ...] = ()
+    away: tuple[str, ...] = ()
     plans: TypedPlans = field(default_factory=TypedPlans, compare=False)
 
     def compiled(self) -> Pattern:
@@ -181,7 +183,8 @@ class BoundClause(Record):
         ):
             for _, item in expression.reads:
                 if isinstance(item, Value):
-                    read.append(item.column)
+                    away = value_away(item.column)
+                    read.append(item.column if away is None else away[0])
                 elif isinstance(item, (Aggregate, RunningAggregate)):
                     read += [name for _, name in item.reads if isinstance(name, str)]
         return list(dict.fromkeys([*read, *self.rest]))

@@ -12,7 +12,7 @@ from rowpattern.sql.bind.expressions import Scope, row_expression
 from rowpattern.sql.bind.given import given_column, given_conditions
 from rowpattern.sql.bind.measures import EarlierMeasures, MeasureReader
 from rowpattern.sql.bind.prefilter import prefilter, start_condition
-from rowpattern.sql.bind.references import References
+from rowpattern.sql.bind.references import References, Value, value_away
 from rowpattern.sql.bind.scope import Columns, Variables
 from rowpattern.sql.expression.nodes import Column
 from rowpattern.sql.expression.write import sql_of
@@ -111,6 +111,7 @@ def bind_parts(
         subset=clause.subset,
         variables=pattern.variables,
         within=_within(clause, scope),
+        away=_columns_away(scope.references),
         given=tuple((each.name, given_column(each.variable)) for each in clause.given),
     )
 
@@ -127,6 +128,7 @@ def bind_conditions(
     Raises:
         QueryError, UnknownVariableError, UnsupportedQueryError: a name is unknown or an expression is wrong.
     """
+    is_alone = references is None
     references = references or References()
     conditions: dict[str, Condition] = {}
     for definition in define:
@@ -139,6 +141,9 @@ def bind_conditions(
         scope = Scope(columns.within(definition.location.sql), variables, references, check)
         expression = ConditionReader(scope, definition.location, name).read(definition.condition)
         start = start_condition(expression, references)
+        if is_alone and _columns_away(references):
+            message = "PREV and NEXT with IGNORE NULLS stand in MATCH_RECOGNIZE only"
+            raise error_at(message, definition.location, QueryError)
         conditions[name] = Condition(name, expression, definition.location, prefilter(expression), start)
     return tuple(conditions.values())
 
@@ -193,6 +198,11 @@ def _check_key_names(clause: Clause, bound: BoundClause, others: set[str]) -> No
             message = f"the answer would have two columns {written.name}; give the key another name"
             raise error_at(message, written.location, QueryError)
         taken.add(key.name.lower())
+
+
+def _columns_away(references: References) -> tuple[str, ...]:
+    columns = (item.column for item in references.by_name.values() if isinstance(item, Value))
+    return tuple(dict.fromkeys(column for column in columns if value_away(column) is not None))
 
 
 def _within(clause: Clause, scope: Scope) -> Within | None:

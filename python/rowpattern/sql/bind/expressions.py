@@ -19,6 +19,7 @@ from rowpattern.sql.bind.references import (
     RowClassifier,
     RowExists,
     Value,
+    column_away,
 )
 from rowpattern.sql.bind.scope import folded
 from rowpattern.sql.duckdb.functions import AGGREGATES
@@ -196,13 +197,13 @@ class ExpressionReader:
         call = node.call
         assert isinstance(call, Call)  # noqa: S101 - the parser marks calls only
         name = call.name.upper()
-        if name not in {"FIRST", "LAST"}:
-            message = f"IGNORE NULLS is for FIRST and LAST; {name} counts rows, and has no other row to go to"
-            raise self._fail(message, node)
         if call.distinct or call.filter is not None or call.order_by:
             raise self._fail(f"{name} takes an expression and, if need be, an offset", node)
-        inner, offset = self._operand(call, 0)
+        physical = name in {"PREV", "NEXT"}
+        inner, offset = self._operand(call, 1 if physical else 0)
         self._refuse_navigation(inner, name)
+        if physical:
+            return self._value_away(node, inner, offset if name == "NEXT" else -offset)
         first = name == "FIRST"
         if first and not offset:
             return self._aggregate(Call("any_value", (Argument(inner),), span=node.span))
@@ -213,6 +214,20 @@ class ExpressionReader:
         count = Argument(Literal("INTEGER", str(offset + 1)))
         values = self._aggregate(Call(function, (Argument(inner), count), span=node.span), by_row=True)
         return Operation("ARRAY_EXTRACT", (values, count.value), span=node.span)
+
+    def _value_away(self, node: Semantics, inner: Node, distance: int) -> Node:
+        """Read PREV or NEXT with IGNORE NULLS: the value so many values away from the row is a column of its own."""
+        if not isinstance(inner, Column) or not distance:
+            return self._refused_value(node, distance)
+        variables, column, fields = self._column(inner)
+        if fields or len(inner.names) > 2:  # noqa: PLR2004 - a variable and a column
+            return self._refused_value(node, distance)
+        at = self._normalized(Navigation(variables=variables, final=self._final), node)
+        return self._reference(Value(column_away(column, distance), at), node)
+
+    def _refused_value(self, node: Semantics, distance: int) -> Node:
+        what = "a column of the table" if distance else "an offset above 0"
+        raise self._fail(f"PREV and NEXT with IGNORE NULLS take {what}", node)
 
     def _is_final(self, word: str, node: Node) -> bool:
         raise NotImplementedError

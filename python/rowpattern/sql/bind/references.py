@@ -30,7 +30,9 @@ __all__ = [
     "RowValue",
     "RunningAggregate",
     "Value",
+    "column_away",
     "depends_on_the_match",
+    "value_away",
 ]
 
 
@@ -130,6 +132,22 @@ class Aggregate(Record):
 Reference = Union[Value, RowExists, Classifier, MatchNumber, Aggregate, RunningAggregate]
 
 
+_AWAY = "rowpattern value"
+
+
+def column_away(column: str, distance: int) -> str:
+    """Return the name of the column that has for each row the value so many values on in another one."""
+    return f"{_AWAY} {distance} of {column}"
+
+
+def value_away(name: str) -> tuple[str, int] | None:
+    """Return of what column, and how many values on, a column has the values; None where it is one of the table's."""
+    if not name.startswith(_AWAY):
+        return None
+    distance, _, column = name.removeprefix(_AWAY).strip().partition(" of ")
+    return column, int(distance)
+
+
 def depends_on_the_match(item: Reference) -> bool:
     """Say whether a reference of a condition is more than the value of a row at a fixed distance."""
     if isinstance(item, (Value, RowExists)):
@@ -198,4 +216,7 @@ class BoundExpression(Record):
     def origin(self) -> str | None:
         """The column of which every value is one, where the expression is nothing but navigation."""
         only = self.only
-        return only.column if isinstance(only, Value) else None
+        if not isinstance(only, Value):
+            return None
+        away = value_away(only.column)
+        return only.column if away is None else away[0]

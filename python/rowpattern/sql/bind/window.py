@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from rowpattern.errors import QueryError
+from rowpattern.errors import QueryError, UnsupportedQueryError
 from rowpattern.sql.bind.bound import TypedPlans
 from rowpattern.sql.bind.clause import bind_key, bind_parts
 from rowpattern.sql.bind.expressions import Scope
@@ -116,6 +116,9 @@ def bind_window(
     references = References()
     _refuse(window)
     bound = bind_parts(clause, columns, check, references)
+    if bound.away:
+        message = "PREV and NEXT with IGNORE NULLS cannot stand in a window with a row pattern"
+        raise error_at(message, clause.location, UnsupportedQueryError)
     pattern = bound.compiled()
     following, rows_following = None, 0
     if window.following is not None:

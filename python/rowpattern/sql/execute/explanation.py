@@ -6,10 +6,19 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from rowpattern.pictures.automaton import automaton_svg
-from rowpattern.sql.bind.references import Aggregate, Classifier, MatchNumber, RowExists, RunningAggregate, Value
+from rowpattern.sql.bind.references import (
+    Aggregate,
+    Classifier,
+    MatchNumber,
+    RowExists,
+    RunningAggregate,
+    Value,
+    value_away,
+)
 from rowpattern.sql.duckdb.connection import database
 from rowpattern.sql.execute.placement import placements
 from rowpattern.sql.execute.query import QueryExecution, parsed_query, tables_of
+from rowpattern.sql.execute.values_away import without_values_away
 from rowpattern.sql.records import Record
 from rowpattern.sql.tables.reading import table_reader
 from rowpattern.sql.text.source_location import nesting_limited
@@ -78,7 +87,7 @@ def explained(
     patterns = [bound.compiled() for bound in bounds]
     for (clause, table, sorted_rows), bound in zip(seen, bounds):
         with database(context) as using:
-            placed = placements(bound, table, using)
+            placed = placements(bound, without_values_away(bound, table), using)
         lines += [f"clause {clause.number + 1} of {len(parsed.clauses)}"]
         lines += ["  " + line for line in _clause(parsed, clause, bound, table, sorted_rows, placed, context.prefer)]
     for each in windows:
@@ -182,6 +191,11 @@ def _is_by_duckdb(item: Reference, by_engine: AbstractSet[Aggregate]) -> bool:
 
 def _reference(item: Reference, by_engine: AbstractSet[Aggregate]) -> str:
     if isinstance(item, Value):
+        away = value_away(item.column)
+        if away is not None:
+            column, distance = away
+            way = "before" if distance < 0 else "after"
+            return f"the value of {column} {abs(distance)} values {way} {_place(item.at)}"
         return f"{item.column} of {_place(item.at)}"
     if isinstance(item, RowExists):
         return f"whether there is {_place(item.at)}"

@@ -65,6 +65,7 @@ class Items:
         self.shown = shown
         self._rows = rows
         self._context = context
+        self._own: list[Array] = []
         order = None if rows.order is None else from_numpy(rows.order)
         options: dict[str, Any] = {**shown._asdict(), **context.remaining}
         with context.limited():
@@ -102,6 +103,10 @@ class Items:
         """Read references but aggregates that are more than counts of rows. Columns are held."""
         items = list(dict.fromkeys(wanted))
         return dict(zip(items, self._read([self._wanted(item) for item in items])))
+
+    def has_made(self, values: Array) -> bool:
+        """Say whether the memory of values was made here, so that nobody else has it."""
+        return any(values is own for own in self._own)
 
     def own_values(self, columns: Sequence[PlacedColumn], partition_keys: int = 0) -> list[Array]:
         """Read columns at the items' own rows: of a match its first one. They are held.
@@ -161,6 +166,8 @@ class Items:
 
     def _read(self, wanted: Sequence[_Wanted]) -> list[Array]:
         """Read what the core takes in one call; other columns' rows too, which Arrow takes then."""
+        if not wanted:
+            return []
         numbers: dict[tuple[int, bool], int] = {}
         columns: list[tuple[pa.ChunkedArray, bool]] = []
         forms: list[StoredColumn] = []
@@ -203,10 +210,12 @@ class Items:
             elif read[0] == "value":
                 form = forms[read[2]]
                 columns_read.append(whole([form.of_type(chunk) for chunk in arrays[at]], form.kind))
+                self._own.append(columns_read[-1])
             elif read[0] == "classifier":
                 columns_read.append(whole([chunk.view(pa.string()) for chunk in arrays[at]], pa.string()))
             else:
                 columns_read.append(arrays[at][0])
+                self._own.append(columns_read[-1])
         return columns_read
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rowpattern.sql.bind.references import Aggregate
 from rowpattern.sql.execute.aggregates import aggregate
@@ -12,8 +12,10 @@ from rowpattern.sql.execute.typed_clause import typed_clause
 from rowpattern.sql.tables.answers import plain_integers
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rowpattern.sql.arrow.arrays import Array
-    from rowpattern.sql.bind.bound import BoundClause
+    from rowpattern.sql.bind.bound import BoundClause, BoundMeasure
     from rowpattern.sql.bind.references import Reference
     from rowpattern.sql.duckdb.connection import Database
     from rowpattern.sql.execute.items import Items
@@ -23,19 +25,44 @@ if TYPE_CHECKING:
 __all__ = ["measure"]
 
 
+class _MeasureParts(NamedTuple):
+    """The measures of a clause, whatever the table; kept with the clause's plans.
+
+    Attributes:
+        left: those that are more than one reference.
+        alone: what the others are, by their names.
+        names: what `left` reads, by the names of references.
+        aggregates: those that are more than counts of rows, of all measures, by the names of references.
+    """
+
+    left: list[BoundMeasure]
+    alone: dict[str, Reference]
+    names: dict[str, Reference]
+    aggregates: dict[str, Aggregate]
+
+    @classmethod
+    def of(cls, measures: Sequence[BoundMeasure]) -> _MeasureParts:
+        left = [each for each in measures if each.expression.only is None]
+        read = dict(pair for each in measures for pair in each.expression.reads)
+        return cls(
+            left,
+            {each.name: each.expression.only for each in measures if each.expression.only is not None},
+            dict(pair for each in left for pair in each.expression.reads),
+            {name: item for name, item in read.items() if isinstance(item, Aggregate) and item.counts is None},
+        )
+
+
 def measure(
     bound: BoundClause, rows: OrderedPartitions, items: Items, database: Database, context: ExecutionContext
 ) -> list[Array]:
     """Compute the measures of a clause, one value an item. O(items) and the cost of DuckDB's aggregates."""
-    left = [each for each in bound.measures if each.expression.only is None]
-    alone = {each.name: each.expression.only for each in bound.measures if each.expression.only is not None}
-    names = dict(pair for each in left for pair in each.expression.reads)
+    parts: _MeasureParts | None = bound.plans.get(_MeasureParts)
+    if parts is None:
+        parts = _MeasureParts.of(bound.measures)
+        bound.plans.put(_MeasureParts, parts)
+    left, alone, names, aggregates = parts
     # Expressions are not computed for rows of no match: they might give something.
     of_matched = items.matched
-    of_measures = dict(pair for each in bound.measures for pair in each.expression.reads)
-    aggregates = {
-        name: item for name, item in of_measures.items() if isinstance(item, Aggregate) and item.counts is None
-    }
     together = None
     if left or aggregates:
         together = typed_clause(bound.conditions, bound.measures, rows.table, database, bound.plans)

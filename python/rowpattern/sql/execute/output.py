@@ -9,6 +9,7 @@ from rowpattern.sql.execute.items import Items, Shown
 from rowpattern.sql.execute.matching import find_matches
 from rowpattern.sql.execute.measures import measure
 from rowpattern.sql.execute.sort import sort_partitions
+from rowpattern.sql.execute.values_away import compute_values_away
 from rowpattern.sql.tables.answers import Answer, AnswerColumn
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def answer_clause(
     with context.step("order", table.rows):
         rows = sort_partitions(table, bound.partition_by, bound.order_by, database, context)
     compute_given(bound, rows, context)
+    compute_values_away(bound, rows, context)
     matches = find_matches(bound, rows, database, context)
     items = Items(matches, _shown(bound), rows, context)
     with context.step("measures", items.count):
@@ -71,8 +73,11 @@ def _columns(
     placed = [*(rows.placed_key(key) for key in keys), *rest.placed]
     taken = _own_values(rows, items, placed, len(bound.partition_by))
     return [
-        *(AnswerColumn(key.name, values, key.column) for key, values in zip(keys, taken)),
-        *(AnswerColumn(each.name, values, each.expression.origin) for each, values in zip(bound.measures, measures)),
+        *(AnswerColumn(key.name, values, key.column, items.has_made(values)) for key, values in zip(keys, taken)),
+        *(
+            AnswerColumn(each.name, values, each.expression.origin, items.has_made(values))
+            for each, values in zip(bound.measures, measures)
+        ),
         *rest.columns(taken[len(keys) :]),
     ]
 
@@ -112,6 +117,10 @@ class _Rest:
     def columns(self, taken: Sequence[Array]) -> list[AnswerColumn]:
         """Return all of them, with the values of those that were read as Arrow's."""
         read = iter(taken)
-        return [
-            AnswerColumn(name, self._native[name] if name in self._native else next(read), name) for name in self._names
-        ]
+        columns = []
+        for name in self._names:
+            native = self._native.get(name)
+            values = next(read) if native is None else native
+            is_own = native is None and self._items.has_made(values)
+            columns.append(AnswerColumn(name, values, name, is_own))
+        return columns

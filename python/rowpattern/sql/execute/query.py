@@ -186,7 +186,7 @@ def projected(parsed: ParsedQuery, answer: Answer) -> Answer:
         if name is None:
             raise columns.unknown(shown_column)
         column = by_name[name]
-        shown.append(AnswerColumn(alias or name, column.values, column.origin))
+        shown.append(column._replace(name=alias or name))
     return Answer(shown)
 
 
@@ -213,7 +213,7 @@ class QueryExecution:
         self.windows: WindowSteps | None = None
         if parsed.windows:
             steps = imported("rowpattern.sql.execute.window_steps")
-            self.windows = steps.WindowSteps(parsed, tables, self._query, using, context)
+            self.windows = steps.WindowSteps(parsed, tables, self._query, self._text, using, context)
 
     def answer(self) -> Answer:
         """Answer the clauses, and then what is around them."""
@@ -266,9 +266,10 @@ class QueryExecution:
             return self._query(sql)
         for step in steps:
             self._readable[step.table] = self.windows.answer(step)
-        return self._query(self.windows.filled(sql))
+        return self._query(self.windows.filled(sql), sql)
 
-    def _query(self, sql: str) -> Any:
+    def _query(self, sql: str, text: str | None = None) -> Any:
+        """Execute SQL; `text` is that of the query from which it was made, where it was changed."""
         for name in self._parsed.duckdb_tables:
             if name not in self._readable:
                 self._readable[name] = self._tables[name].arrow()
@@ -281,7 +282,7 @@ class QueryExecution:
                 known.add(name)
         with self._context.step("query", sum(table.rows for table in self._tables.values())):
             try:
-                found = using.query(sql, bound_values(self._parsed, sql, self._context))
+                found = using.query(sql, bound_values(self._parsed, text or sql, self._context))
             except QueryError as error:
                 if "QUALIFY clause" in str(error):
                     message = f"{error}; measures are columns of the clause's answer: filter them with WHERE"

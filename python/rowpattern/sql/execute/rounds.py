@@ -18,7 +18,8 @@ from rowpattern.sql.arrow.casting import appended
 from rowpattern.sql.arrow.categories import is_ordered, of_ranks
 from rowpattern.sql.execute.bounded import project_bounded
 from rowpattern.sql.execute.engine_columns import engine_column, query_column
-from rowpattern.sql.records import Record
+from rowpattern.sql.expression.sizes import generated_bytes
+from rowpattern.sql.records import Record, replace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -120,8 +121,9 @@ class Rounds:
         self._rows = rows
         self._labels = labels
         self._database = database
+        self._known: dict[int, RoundExpression] = {}
 
-    def __call__(self, number: int, arguments: Sequence[Any], asked: int) -> tuple[pa.Array, pa.Array]:
+    def __call__(self, number: int, arguments: Sequence[Any], asked: int) -> tuple[pa.Array, pa.Array | None]:
         """Answer requests of one expression.
 
         Args:
@@ -130,18 +132,18 @@ class Rounds:
             asked: so many of the requests, the first ones, are wanted; the others may be.
 
         Returns:
-            a value for each request, and whether it is known: of those that may be wanted, what cannot be computed is
-            left out.
+            a value for each request, and whether it is known (None where all are): of those that may be wanted, what
+            cannot be computed is left out.
 
         Raises:
             QueryError: one that is wanted cannot be computed.
         """
-        expression = self._expressions[number]
+        expression = self._prepared(number)
         arrays = [pa.array(each) for each in arguments]
-        count = len(arrays[0])
         using = self._database.in_zone(expression.zone)
+        known: pa.Array | None = None
         try:
-            values, known = self._values(expression, arrays, using), from_numpy(np.ones(count, dtype=bool))
+            values = self._values(expression, arrays, using)
         except QueryLimitError:
             raise
         except QueryError:
@@ -209,6 +211,16 @@ class Rounds:
         given = (each for each in expression.arguments if isinstance(each, (RoundAggregate, RoundValue)))
         types = {each.name: each.type for each in given if each.type}
         return project_bounded([(sql, expression.tree)], table, using, types)[0]
+
+    def _prepared(self, number: int) -> RoundExpression:
+        """Return an expression; without its tree where no function in it makes large values: that is looked at once."""
+        found = self._known.get(number)
+        if found is None:
+            found = self._expressions[number]
+            if found.tree is not None and generated_bytes(found.tree, self._database.free_bytes) is None:
+                found = replace(found, tree=None)
+            self._known[number] = found
+        return found
 
     def _aggregated(
         self,

@@ -5,7 +5,7 @@ An expression that the engine computes as a whole is its own; all others are com
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import pyarrow as pa
 
@@ -37,7 +37,16 @@ if TYPE_CHECKING:
     from rowpattern.sql.expression.nodes import Node
     from rowpattern.sql.expression.typed import Typed
 
-__all__ = ["EngineColumns", "Inputs", "ItemInputs", "RowInputs", "compute", "with_constants"]
+__all__ = [
+    "EngineColumn",
+    "EngineNodes",
+    "Inputs",
+    "ItemInputs",
+    "RowInputs",
+    "compute",
+    "read_columns",
+    "with_constants",
+]
 
 CoreNode = tuple[Any, ...]
 
@@ -166,18 +175,38 @@ def _is_native(expression: TypedExpression) -> bool:
 # By the engine.
 
 
-class EngineColumns:
-    """The columns that expressions of the engine's read.
+class EngineColumn(NamedTuple):
+    """A column that expressions of the engine's read.
 
     Attributes:
-        columns: each with the engine's type, as `evaluate` takes them.
+        kind: the engine's type.
+        name: as of the inputs' columns.
+        own: its type in the expression.
     """
 
-    def __init__(self, inputs: Inputs, column: Callable[[str], pa.ChunkedArray]) -> None:
-        """Take what expressions read, and what gives a column by its name."""
-        self.columns: list[tuple[str, pa.ChunkedArray]] = []
+    kind: str
+    name: str
+    own: str
+
+
+def read_columns(
+    columns: Sequence[EngineColumn], column: Callable[[str], pa.ChunkedArray]
+) -> list[tuple[str, pa.ChunkedArray]]:
+    """Return columns with the engine's types, as `evaluate` takes them, by what gives a column by its name."""
+    return [(kind, engine_column(column(name), own)) for kind, name, own in columns]
+
+
+class EngineNodes:
+    """Nodes as the core takes them.
+
+    Attributes:
+        columns: those that nodes read so far.
+    """
+
+    def __init__(self, inputs: Inputs) -> None:
+        """Take what says which column a reference reads."""
+        self.columns: list[EngineColumn] = []
         self._inputs = inputs
-        self._column = column
         self._numbers: dict[tuple[str, str], int] = {}
 
     def node(self, node: Typed) -> CoreNode:
@@ -195,7 +224,7 @@ class EngineColumns:
         number = self._numbers.get((column, kind))
         if number is None:
             number = self._numbers[column, kind] = len(self.columns)
-            self.columns.append((kind, engine_column(self._column(column), node.type)))
+            self.columns.append(EngineColumn(kind, column, node.type))
         return ("read", kind, number, *at)
 
 
@@ -205,12 +234,12 @@ def _by_engine(
     """Compute expressions; None for those that DuckDB has to compute, as it says what is wrong with a value."""
     if not expressions:
         return []
-    columns = EngineColumns(inputs, inputs.column)
+    engine = EngineNodes(inputs)
     try:
-        nodes = [columns.node(with_constants(each, database)) for each in expressions]
+        nodes = [engine.node(with_constants(each, database)) for each in expressions]
         found = evaluate(
             nodes,
-            columns.columns,
+            read_columns(engine.columns, inputs.column),
             inputs.count,
             partitions=None if inputs.starts is None else ("starts", inputs.starts),
             threads=database.threads,

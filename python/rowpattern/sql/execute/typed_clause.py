@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 
@@ -70,6 +70,7 @@ class TypedClause(NamedTuple):
         measures: those that are more than one reference.
         aggregates: by the names of their references.
         labels: the texts of ordered categories, by DuckDB's type of them.
+        programs: what follows from it, kept by who made it.
     """
 
     rows: list[tuple[Named, TypedExpression]]
@@ -78,6 +79,7 @@ class TypedClause(NamedTuple):
     measures: list[tuple[Named, TypedExpression]]
     aggregates: Mapping[str, TypedAggregate]
     labels: Mapping[str, Sequence[str]]
+    programs: dict[Hashable, Any]
 
 
 def typed_clause(
@@ -149,7 +151,7 @@ def _typed(parts: _Parts, table: Table, database: Database, plans: TypedPlans) -
         found = typed(named, parts.sources(table), database, plans, changed=True)
     expressions = iter(found.expressions)
     rows, starts, dependent, of_measures = ([(each, next(expressions)) for each in group] for group in parts.groups)
-    return TypedClause(rows, starts, dependent, of_measures, found.aggregates, found.labels)
+    return TypedClause(rows, starts, dependent, of_measures, found.aggregates, found.labels, {})
 
 
 def _numbers_as_conditions(parts: _Parts, found: TypedExpressions) -> dict[int, Named]:

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["FrameColumns", "WindowColumns", "window_columns"]
 
 # Types of numpy in which values of so many bits are moved.
-_INTEGERS = {8: np.dtype("i1"), 16: np.dtype("i2"), 32: np.dtype("i4"), 64: np.dtype("i8")}
+_INTEGERS: dict[int, Any] = {8: np.dtype("i1"), 16: np.dtype("i2"), 32: np.dtype("i4"), 64: np.dtype("i8")}
 
 
 class FrameColumns(NamedTuple):

@@ -7,12 +7,17 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from rowpattern.errors import QueryError, QueryLimitError, UnknownVariableError
 from rowpattern.sql.arrow.arrays import from_numpy
+from rowpattern.sql.bind.parameters import bound_with_values, parameters_key, with_types
 from rowpattern.sql.bind.window import bind_window, joined_name
 from rowpattern.sql.duckdb.names import lowered, quoted
+from rowpattern.sql.execute.subqueries import with_computed_subqueries
 from rowpattern.sql.execute.window_columns import window_columns
+from rowpattern.sql.expression.parameters import has_parameter, with_values
 from rowpattern.sql.parse.window_step import frame_column, measure_column
 from rowpattern.sql.planning import planned
+from rowpattern.sql.records import replace
 from rowpattern.sql.tables.answers import Answer, AnswerColumn
 from rowpattern.sql.tables.inputs import Table
 
@@ -61,19 +66,30 @@ class WindowSteps:
         answered: the windows so far.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - used once
         self,
         parsed: ParsedQuery,
         tables: Mapping[str, Table],
-        query: Callable[[str], pa.Table],
+        query: Callable[[str, str], pa.Table],
+        text: Callable[[int | None, str], pa.Table],
         database: Database,
         context: ExecutionContext,
     ) -> None:
-        """Take the tables that the query names, and what asks DuckDB for something over them."""
+        """Take the tables that the query names, and what executes SQL over them.
+
+        Args:
+            parsed: the query.
+            tables: those that it names.
+            query: executes SQL that was made of a text of the query's, which comes behind it.
+            text: executes a text of the query's with its own steps.
+            database: the query's connection.
+            context: the limits of the query.
+        """
         self.answered: list[AnsweredWindow] = []
         self._parsed = parsed
         self._tables = tables
         self._query = query
+        self._text = text
         self._database = database
         self._context = context
         # What stands in the place of columns that were made up.
@@ -125,7 +141,13 @@ class WindowSteps:
         if len(names) < len(table.names) or not names.keys() >= set(wanted):
             return None
         visible = _Visible(table.names, [], {}, {})
-        windows = [self._bound(step, number, visible) for number in range(len(step.windows))]
+        try:
+            windows = [self._bound(step, number, visible) for number in range(len(step.windows))]
+        except (QueryError, UnknownVariableError):
+            if all(item.alias is None for item in step.items):
+                raise
+            # It may be a name of the SELECT list.
+            return None
         found = _FirstHalf(table, windows)
         for number, (item, column) in enumerate(zip(step.items, step.plain.items)):
             own = table.names if column is None else [names[lowered(column)]]
@@ -154,7 +176,7 @@ class WindowSteps:
         inputs = [*columns.values(), *(quoted(each.name) for each in ambiguous)]
         listed = ", ".join(f"{sql} AS {quoted(f'input {at}')}" for at, sql in enumerate(inputs)) or "NULL AS nothing"
         self._filled[step.inputs] = listed
-        half = self._query(self.filled(step.first))
+        half = self._of_query(step.first)
         self._context.hold(half.nbytes)
         found = _FirstHalf(Table(pa.table({})), windows)
         values = half.columns
@@ -184,15 +206,27 @@ class WindowSteps:
         self._filled |= found.texts
         return found
 
+    def _of_query(self, sql: str) -> pa.Table:
+        """Execute a part of a SELECT that was written for it alone."""
+        try:
+            return self._query(self.filled(sql), sql)
+        except QueryLimitError:
+            raise
+        except QueryError as error:
+            if "not found" not in str(error):
+                raise
+            message = "a SELECT with row patterns in windows reads no column of a query around it"
+            raise QueryError(f"{error}\n{message}") from None
+
     def _visible(self, step: WindowStep) -> _Visible:
         names: list[str] = []
         if step.source is not None:
             # A name that several tables have is there several times.
-            names = list(dict.fromkeys(self._query(self.filled(step.source)).column_names))
+            names = list(dict.fromkeys(self._of_query(step.source).column_names))
         sql = {name: quoted(name) for name in names}
         qualified: dict[str, list[str]] = {}
         for table, source in step.qualified.items():
-            qualified[table] = list(dict.fromkeys(self._query(self.filled(source)).column_names))
+            qualified[table] = list(dict.fromkeys(self._of_query(source).column_names))
             for name in qualified[table]:
                 sql.setdefault(joined_name(table, name), f"{quoted(table)}.{quoted(name)}")
         known = {lowered(name) for name in names}
@@ -202,25 +236,38 @@ class WindowSteps:
     def _bound(self, step: WindowStep, at: int, visible: _Visible) -> BoundWindow:
         """Look up the names of a window, or find that done in the cache of plans."""
         window = step.windows[at]
-        parts = [*visible.names, "", *visible.aliases, ""]
-        for table, names in visible.qualified.items():
-            parts += [table, *names, ""]
-        # Lengths keep names apart that have anything in them.
-        schema = "\0".join(f"{len(part)}:{part}" for part in parts)
-        key = f"window {window.number}\0{len(self._parsed.sql)}\0{self._parsed.sql}\0{schema}"
-        found: BoundWindow = planned(
-            "clause",
-            key,
-            lambda: bind_window(
-                window,
-                [*visible.names, *visible.aliases],
-                step.source_name,
-                visible.qualified,
-                self._context.check,
-            ),
-            self._context,
-        )
-        return found
+        names = [*visible.names, *visible.aliases]
+        check = self._context.check
+        clause, following, values_key = window.clause, window.following, ""
+        has_values = clause.parameters is not None or (following is not None and has_parameter(following.node))
+        values = self._context.parameters if has_values else None
+        if values is not None:
+            if following is not None:
+                following = replace(following, node=with_values(following.node, values, typed=False))
+            values_key = f"\0parameters {parameters_key(clause, values)}\0{'' if following is None else following.node}"
+
+        def made() -> BoundWindow:
+            typed = clause if values is None else with_types(clause, values)
+            given = replace(window, clause=typed, following=following)
+            return bind_window(given, names, step.source_name, visible.qualified, check)
+
+        found: BoundWindow
+        if clause.has_subqueries:
+            # What it says depends on the tables, so that it is not kept.
+            clause = with_computed_subqueries(clause, self._parsed, self._text, self._context)
+            found = made()
+        else:
+            parts = [*visible.names, "", *visible.aliases, ""]
+            for table, columns in visible.qualified.items():
+                parts += [table, *columns, ""]
+            # Lengths keep names apart that have anything in them.
+            schema = "\0".join(f"{len(part)}:{part}" for part in parts)
+            key = f"window {window.number}\0{self._parsed.key}\0{schema}{values_key}"
+            found = planned("clause", key, made, self._context)
+        if values is None:
+            return found
+        in_layers = None if found.in_layers is None else bound_with_values(found.in_layers, values)
+        return replace(found, bound=bound_with_values(found.bound, values), in_layers=in_layers)
 
     @staticmethod
     def _reads(windows: Sequence[BoundWindow]) -> set[str]:

@@ -137,7 +137,8 @@ def _computed(
     """Have DuckDB add the length to the keys, by the calendar where it has months or days; return both as numbers."""
     sign = "-" if descending else "+"
     tree = Call(sign, (Argument(Column(("key",))), Argument(within.tree)), operator=True)
-    if pa.types.is_integer(values.type):
+    given = values.type
+    if pa.types.is_integer(given):
         # Below 0 there is room, too.
         values = values.cast(pa.decimal128(20, 0))
     table = pa.table({"key": values})
@@ -145,7 +146,10 @@ def _computed(
     try:
         bounds = in_zone.database.project(f"({in_zone.sql})", table).column(0)
     except QueryError as error:
-        raise _failed(within, str(error)) from None
+        message = str(error)
+        if message.startswith("No function matches"):
+            message = f"{within.text} is no length for a key of the type {given}; write an interval or a number"
+        raise _failed(within, message) from None
     keys = values.cast(bounds.type)
     if _unit(bounds.type) is not None:
         found = [np.array(each.cast(pa.int64()).fill_null(0).to_numpy()) for each in (keys, bounds)]

@@ -238,12 +238,13 @@ class _QueryParser:
         self._outer = _Around(Composed(sql, self._names), Counter())
         self._add_piece(whole, self._outer)
         self._sources = {clause.number: self._source(clause) for clause in clauses if clause.table is None}
+        owners = [*clauses, *(each.clause for each in windows.windows)]
         self._subqueries = {
-            subquery.first: self._subquery(clause, subquery) for clause in clauses for subquery in clause.subqueries()
+            subquery.first: self._subquery(clause, subquery) for clause in owners for subquery in clause.subqueries()
         }
         if len(self._subqueries) > _MOST_SUBQUERIES:
             message = f"the clauses have more than {_MOST_SUBQUERIES} subqueries; put what they give into a table"
-            raise error_at(message, clauses[-1].location, QuerySyntaxError)
+            raise error_at(message, owners[-1].location, QuerySyntaxError)
         self._tables: dict[str, SourceLocation] = {}
         self._duckdb_tables: Counter[str] = Counter()
         self._may_need_zone = False
@@ -254,16 +255,12 @@ class _QueryParser:
 
     def parse(self) -> ParsedQuery:
         self._check()
-        if self._windows and self._parameters:
-            message = "a parameter cannot stand in a query with row patterns in windows; write its value"
-            raise error_at(message, SourceLocation(self._sql, self._parameters[0].begin), UnsupportedQueryError)
         written = [each for clause in self._clauses for each in clause.expressions()]
-        in_windows = [each for window in self._windows for each in window.expressions()]
-        for each in in_windows:
-            if each.subqueries:
-                message = "a subquery cannot stand in a window with a row pattern; join its answer to the table"
-                raise error_at(message, each.subqueries[0].location, UnsupportedQueryError)
-        written += in_windows
+        written += [each for window in self._windows for each in window.expressions()]
+        for window in self._windows:
+            if window.following is not None and window.following.subqueries:
+                message = "a subquery cannot be the number of a frame's rows; write the number, or join it to the table"
+                raise error_at(message, window.following.subqueries[0].location, UnsupportedQueryError)
         around = [*self._sources.values(), *self._subqueries.values(), self._outer]
         expressions = [expressions_text(self._sql, written, self._names)] if written else []
         texts = [*(each.text for each in expressions), *(each.composed.text for each in around)]
@@ -272,6 +269,8 @@ class _QueryParser:
         for text in expressions:
             read_expressions(text, trees.pop(0), written, self._check)
         self._check()
+        for window in self._windows:
+            window.clause.parameters = parameters_of(window.clause, self._parameters)
         for clause in self._clauses:
             clause.parameters = parameters_of(clause, self._parameters)
             if clause.table is not None:
@@ -286,15 +285,17 @@ class _QueryParser:
             own: tuple[WindowStep, ...] = ()
             written_text = piece.composed.text
             if self._windows:
-                written_text, own = imported("rowpattern.sql.parse.window_texts").split_at_windows(
+                written_text, own, parameters = imported("rowpattern.sql.parse.window_texts").split_at_windows(
                     piece.composed,
                     statement,
                     self._windows,
                     self._marks,
                     begin=sum(map(len, steps.values())),
                     tables={*self._tables, *self._answers},
+                    parameters=self._text_parameters.get(piece.composed.text, ()),
                     context=self._context,
                 )
+                self._text_parameters |= parameters
             texts_around.append(written_text)
             if own:
                 steps[number] = own

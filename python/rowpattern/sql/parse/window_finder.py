@@ -228,11 +228,7 @@ class _WindowFinder:
             return
         definition.is_read = True
         if self._is_pattern(definition.opening):
-            earlier = {}
-            for name, each in select.definitions.items():
-                if each is definition:
-                    break
-                earlier[name] = each
+            earlier = _before(definition, select.definitions)
             definition.pattern = self._window(definition.opening, earlier, definition.name)
         else:
             base = self._reader(definition.opening).base()
@@ -263,6 +259,7 @@ class _WindowFinder:
             keys.partition_by or own.partition_by, keys.order_by or own.order_by, [*keys.texts, *own.texts]
         )
         window = reader.pattern_window(len(self._found.windows), every, name, self._location(opening))
+        window.clause.has_subqueries = bool(window.clause.subqueries())
         seen: set[str] = set()
         for measure in window.clause.measures:
             if lowered(measure.name) in seen:
@@ -272,7 +269,7 @@ class _WindowFinder:
         self._found.windows.append(window)
         return window
 
-    def _inherited(self, base: Token, definitions: Mapping[str, _Definition], depth: int = 0) -> WindowKeys:
+    def _inherited(self, base: Token, definitions: Mapping[str, _Definition]) -> WindowKeys:
         """Return the keys of a window that is extended."""
         found = definitions.get(lowered(base.text))
         location = SourceLocation(self._sql, base.begin)
@@ -285,12 +282,7 @@ class _WindowFinder:
         inner = reader.base()
         keys = WindowKeys()
         if inner is not None:
-            earlier = {}
-            for name, each in definitions.items():
-                if each is found:
-                    break
-                earlier[name] = each
-            keys = self._inherited(inner, earlier, depth + 1)
+            keys = self._inherited(inner, _before(found, definitions))
         own = reader.keys()
         if not reader.is_at_end:
             message = f"the window {base.text} has a frame, so that no other can extend it; leave its frame out"
@@ -366,3 +358,8 @@ class _WindowFinder:
             raise self._fail("expected the call of a function, or the name of a measure, before OVER", max(name, 0))
         called = token.text if token.kind == "quoted" else token.text.lower()
         self._mark(name, MarkedCall(window.number, False, called))
+
+
+def _before(definition: _Definition, definitions: Mapping[str, _Definition]) -> dict[str, _Definition]:
+    """Return the windows of a WINDOW clause that stand before one of them."""
+    return {name: each for name, each in definitions.items() if each.at < definition.at}

@@ -113,6 +113,9 @@ class WindowReader(ClauseReader):
         if not seek:
             self._take_words("INITIAL")
         pattern, pattern_location = self._pattern()
+        if self._word() == "WITHIN":
+            message = "WITHIN is for MATCH_RECOGNIZE; in a window write a condition, as x - FIRST(x) <= INTERVAL 1 HOUR"
+            raise self._fail(message)
         subset, subset_locations, define = self._subset_and_define()
         clause = Clause(
             number=-1,

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from rowpattern.errors import UnsupportedQueryError
 from rowpattern.sql.duckdb.parser import parse_texts, write_trees
-from rowpattern.sql.parse.query_reader import QueryReader
+from rowpattern.sql.expression.nodes import Parameter
+from rowpattern.sql.parse.query_reader import QueryReader, TextParameter
 from rowpattern.sql.parse.tree_parts import LOCATION_KEYS
 from rowpattern.sql.parse.window_split import Splitter
 from rowpattern.sql.parse.window_step import WINDOWS_TABLES
@@ -19,8 +20,10 @@ from rowpattern.sql.text.composed import Composed
 from rowpattern.sql.text.source_location import error_at
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
+    from rowpattern.sql.expression.nodes import Node
+    from rowpattern.sql.expression.read import Fields
     from rowpattern.sql.parse.select_halves import PlannedStep
     from rowpattern.sql.parse.window import PatternWindow, WindowMarks
     from rowpattern.sql.parse.window_step import WindowStep
@@ -47,8 +50,9 @@ def split_at_windows(
     *,
     begin: int,
     tables: Collection[str],
+    parameters: Sequence[TextParameter],
     context: ExecutionContext | None,
-) -> tuple[str, tuple[WindowStep, ...]]:
+) -> tuple[str, tuple[WindowStep, ...], dict[str, list[TextParameter]]]:
     """Cut a text that was checked.
 
     Args:
@@ -58,10 +62,11 @@ def split_at_windows(
         marks: what calls over these have become in the text.
         begin: how many steps other texts of the query have.
         tables: names of the tables that the query may read.
+        parameters: those of the text.
         context: the limits of the query.
 
     Returns:
-        what is left of the text over the tables of steps, and these steps.
+        what is left of the text over the tables of steps, these steps, and the parameters of each written text.
 
     Raises:
         QueryError, UnsupportedQueryError: a call stands where it cannot, or DuckDB does not read a part of the query as
@@ -73,24 +78,26 @@ def split_at_windows(
     left = splitter.split(statement)
     planned = splitter.steps
     if not planned:
-        return text.text, ()
+        return text.text, (), {}
     _name_columns(planned, context)
     trees: list[dict[str, Any]] = [left]
     for step in planned:
         trees += [step.first, *([] if step.source is None else [step.source]), *step.qualified.values()]
     texts = write_trees(trees, context)
+    written_parameters: dict[str, list[TextParameter]] = {}
     for written, again, tree in zip(texts, parse_texts(texts, context), trees, strict=True):
         composed = Composed(text.query).insert(written)
         found = (again.get("statements") or [{}])[0]
-        if again.get("error") or _plain(found) != _plain(tree):
+        if again.get("error") or _plain(found.get("node")) != _plain(tree["node"]):
             location = planned[0].step.windows[0].clause.location
             message = (
                 "the query has a part that cannot stand beside row patterns in windows; answer that part before, as a "
                 "table of its own, and give it to this query"
             )
             raise error_at(message, location, UnsupportedQueryError)
-        reader = QueryReader(composed, check)
+        reader = _WrittenReader(composed, check, {each.identifier: each.name for each in parameters})
         reader.read(found)
+        written_parameters[written] = reader.parameters
         unknown = [each.name for each in reader.tables if each.name not in tables]
         if not all(name.startswith(WINDOWS_TABLES) for name in unknown):
             raise UnsupportedQueryError(f"what was written for the query reads other tables: {unknown}")
@@ -102,7 +109,24 @@ def split_at_windows(
         source = None if each.source is None else next(rest)
         qualified = {alias: next(rest) for alias in each.qualified}
         steps.append(replace(each.step, first=first, source=source, qualified=qualified))
-    return outer, tuple(steps)
+    return outer, tuple(steps), written_parameters
+
+
+class _WrittenReader(QueryReader):
+    """Reads a query that DuckDB wrote, in which parameters have DuckDB's names."""
+
+    def __init__(self, text: Composed, check: Callable[[], None], names: Mapping[str, str]) -> None:
+        """Take the names of parameters in the query by those that DuckDB has for them."""
+        super().__init__(text, check)
+        self._names = names
+
+    def _parameter(self, keys: Fields, _: str) -> Node:
+        identifier = str(keys.take("identifier"))
+        name = self._names.get(identifier)
+        if name is None:
+            raise self.unknown("a parameter", keys)
+        self.parameters.append(TextParameter(name, identifier, 0, 0))
+        return Parameter(name)
 
 
 def _no_limit() -> None:

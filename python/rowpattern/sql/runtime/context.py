@@ -135,8 +135,14 @@ class ExecutionContext:
     @property
     def remaining(self) -> dict[str, Any]:
         """What is left of both limits, and the query, as arguments of the core's methods."""
-        memory_mb = max(0.0, self.memory_mb - self.held_bytes / 2**20)
-        return {"timeout_seconds": self.seconds_left, "memory_limit_mb": memory_mb, "cancel": self.run}
+        # Written out, as small queries ask for it several times.
+        seconds = self.begun + self.seconds - time.perf_counter()
+        memory_mb = self.memory_mb - self.held_bytes / 2**20
+        return {
+            "timeout_seconds": seconds if seconds > 0 else 0.0,
+            "memory_limit_mb": memory_mb if memory_mb > 0 else 0.0,
+            "cancel": self.run,
+        }
 
     def admitted(self, *, again: bool = False) -> _Admitted:
         """Wait for a place among the queries that work, and have it within the block.
@@ -292,19 +298,26 @@ class _Working:
         self._rows = rows
 
     def __enter__(self) -> None:
-        context = self._context
-        context.check()
-        if (why := context.run.make_way(self._rows, context.seconds_left)) is not None:
+        context, run = self._context, self._context.run
+        if run.is_cancelled:
+            raise context.cancelled_error()
+        seconds = context.begun + context.seconds - time.perf_counter()
+        if seconds <= 0:
+            raise context.timeout_error()
+        if (why := run.make_way(self._rows, seconds)) is not None:
             raise context.no_place_error(why)
         self._begun = time.perf_counter()
-        self._context.report_step(self._name, self._rows, done=False)
+        if context.progress:
+            context.report_step(self._name, self._rows, done=False)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         if kind is None:
-            self._context.steps.append(Step(self._name, self._rows, time.perf_counter() - self._begun, self._begun))
-            self._context.report_step(self._name, self._rows, done=True)
+            context = self._context
+            context.steps.append(Step(self._name, self._rows, time.perf_counter() - self._begun, self._begun))
+            if context.progress:
+                context.report_step(self._name, self._rows, done=True)
 
 
 class _Limited:

@@ -14,10 +14,11 @@ from rowpattern.sql.arrow.categories import as_categories, is_ordered, labels_of
 from rowpattern.sql.duckdb.enums import enum_columns
 from rowpattern.sql.duckdb.names import quoted
 from rowpattern.sql.tables.inputs import RelationTable, Table
+from rowpattern.sql.tables.own_memory import own_numbers, writable
 from rowpattern.sql.tables.pandas_values import PandasValues, from_pandas, objects_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from rowpattern.sql.arrow.arrays import Array
 
@@ -36,11 +37,13 @@ class AnswerColumn(NamedTuple):
 
     Attributes:
         origin: the column of the one table behind it, whose values it holds.
+        is_own: whether its memory was made for this answer by the core, so that whoever has the answer may write there.
     """
 
     name: str
     values: Array | PandasValues
     origin: str | None = None
+    is_own: bool = False
 
     def arrow(self) -> Array:
         """Return its values as Arrow's."""
@@ -221,7 +224,7 @@ def _restored_view(column: AnswerColumn, source: Table) -> AnswerColumn:
 def _as_pandas(answer: Answer, source: Table | None, check: Callable[[], None]) -> Any:
     import pandas as pd
 
-    arrays = [_pandas_array(column, source, check) for column in answer.columns]
+    arrays = [writable(_pandas_array(column, source, check)) for column in _without_shared(answer.columns)]
     rows = len(answer.columns[0].values) if answer.columns else 0
     # What an index is called can be changed, by all who have it.
     names = _pandas_index(tuple(column.name for column in answer.columns)).view()
@@ -233,6 +236,14 @@ def _as_pandas(answer: Answer, source: Table | None, check: Callable[[], None]) 
     frame = pd.DataFrame(dict(enumerate(arrays)), index=index, copy=False)
     frame.columns = names
     return frame
+
+
+def _without_shared(columns: Sequence[AnswerColumn]) -> Iterator[AnswerColumn]:
+    """Give columns, of which those that share their values with one before are no longer their own."""
+    seen = set()
+    for column in columns:
+        yield column._replace(is_own=False) if column.is_own and id(column.values) in seen else column
+        seen.add(id(column.values))
 
 
 def _blocks(arrays: list[Any]) -> list[tuple[Any, Any]]:
@@ -272,6 +283,10 @@ def _pandas_array(column: AnswerColumn, source: Table | None, check: Callable[[]
         restored_values = source.restore(column.origin, chunked)
         if restored_values is not None:
             return restored_values
+    if column.is_own and chunked.num_chunks == 1 and chunked.type.id in _NUMBERS:
+        own = own_numbers(chunked.chunk(0))
+        if own is not None:
+            return own
     if chunked.type.id in _NUMBERS and not chunked.null_count:
         # As pandas' own conversion does, without a series for each column.
         return chunked.to_numpy()

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from rowpattern.errors import QueryError
-from rowpattern.sql.arrow.arrays import from_python
+from rowpattern.sql.arrow.arrays import from_numpy, from_python
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,6 +22,10 @@ _FIRST_PIECE = 1 << 12
 _LARGEST_PIECE = 1 << 18
 _PIECE_SECONDS = 0.004
 _MOST_DIGITS = 76
+_FLOAT_BYTES = (4, 8)
+# Of times, which Arrow has too; and what stands for no time.
+_UNITS = frozenset({"s", "ms", "us", "ns"})
+_NO_TIME = np.iinfo(np.int64).min
 
 
 class PandasValues:
@@ -57,7 +61,9 @@ def from_pandas(values: Any, name: str, check: Callable[[], None] = _no_limit) -
         QueryError: they are of no one type.
     """
     try:
-        array = _in_pieces(values, check)
+        array = _numbers(values) if isinstance(values, np.ndarray) else None
+        if array is None:
+            array = _in_pieces(values, check)
         if array is None:
             array = from_python(values, from_pandas=True)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError) as error:
@@ -67,6 +73,26 @@ def from_pandas(values: Any, name: str, check: Callable[[], None] = _no_limit) -
         message = f"column {name} has text with half of a surrogate pair, which is no character; replace it"
         raise QueryError(message) from None
     return array if isinstance(array, pa.ChunkedArray) else pa.chunked_array([array])
+
+
+def _numbers(values: np.ndarray[Any, Any]) -> pa.Array | None:
+    """Return numbers with a fraction and times, NaN and NaT as NULL, without a copy; None for other values.
+
+    pyarrow looks at each in a loop of its own, which takes longer than to compare all of them with others.
+    """
+    dtype = values.dtype
+    if dtype.kind == "f" and dtype.itemsize in _FLOAT_BYTES and dtype.isnative:
+        # The least number is NaN where any is.
+        has_nulls = len(values) > 0 and np.isnan(values.min())
+        return from_numpy(values, np.isnan(values) if has_nulls else None)
+    if dtype.kind in "mM" and dtype.isnative:
+        unit, count = np.datetime_data(dtype)
+        if unit in _UNITS and count == 1:
+            whole = values.view(np.int64)
+            has_nulls = len(values) > 0 and whole.min() == _NO_TIME
+            kind = pa.timestamp(unit) if dtype.kind == "M" else pa.duration(unit)
+            return from_numpy(whole, np.isnat(values) if has_nulls else None).view(kind)
+    return None
 
 
 class _Pieces:
@@ -144,8 +170,11 @@ def taken(array: Any, rows: Any, check: Callable[[], None]) -> Any:
         rows: the numbers of the rows.
         check: called now and then where there are many; it raises an error where time is over.
     """
-    if type(array) is not np.ndarray or array.dtype != object or len(rows) <= _FIRST_PIECE:
+    if len(rows) <= (_FIRST_PIECE if type(array) is np.ndarray else _LARGEST_PIECE):
         return array.take(rows)
+    if type(array) is not np.ndarray:
+        pieces = [array.take(rows[piece]) for piece in _Pieces(len(rows), check)]
+        return type(array)._concat_same_type(pieces)  # noqa: SLF001 - pandas' name for what its classes must have
     # Each object is referred to once more, with the interpreter's lock held.
     found = np.empty(len(rows), dtype=object)
     for piece in _Pieces(len(rows), check):

@@ -28,6 +28,23 @@ pub struct Used {
     pub starts: usize,
     /// The greatest depth.
     pub depth: i64,
+    /// The greatest depth at the furthest start.
+    pub last_depth: i64,
+    /// How many rows matches went on from their first depths to their greatest, all starts together.
+    pub rows: i64,
+}
+
+impl Used {
+    /// Takes note of an answer that was of use.
+    fn add(self, Purpose { start, depth }: Purpose) -> Self {
+        if self.start < Some(start) {
+            let (starts, depth_so_far) = (self.starts + 1, self.depth.max(depth));
+            return Self { start: Some(start), starts, depth: depth_so_far, last_depth: depth, ..self };
+        }
+        let more = if self.start == Some(start) { (depth - self.last_depth).max(0) } else { 0 };
+        let (last_depth, rows) = (self.last_depth + more, self.rows + more);
+        Self { depth: self.depth.max(depth), last_depth, rows, ..self }
+    }
 }
 
 /// What became of a request.
@@ -259,14 +276,7 @@ impl Answers for PartitionAnswers {
             return None;
         };
         if number >= self.round {
-            let purpose = self.made[number].purpose;
-            let Used { start, starts, depth } = self.used.get();
-            let is_next = start < Some(purpose.start);
-            self.used.set(Used {
-                start: if is_next { Some(purpose.start) } else { start },
-                starts: starts + usize::from(is_next),
-                depth: depth.max(purpose.depth),
-            });
+            self.used.set(self.used.get().add(self.made[number].purpose));
         }
         Some(value)
     }

@@ -18,6 +18,13 @@ const GROWTH: usize = 4;
 /// How deep into a match is looked at first, and how many times as deep where that was not deep enough.
 const FIRST_DEPTHS: i64 = 8;
 const DEEPER: i64 = 4;
+/// A request is worth making where the chance that it is of use is at least this part of the requests that the partition gets in a
+/// round: a partition that has to wait for the next round takes, with its part of what a round costs, as long as a fifth of them.
+const WORTH: f64 = 5.0;
+/// Of what was learned of chances, what is kept each time that a partition asks.
+const KEPT: f64 = 0.99;
+/// Fewer starts than this say nothing of chances.
+const LEAST_STARTS: f64 = 16.0;
 /// Starts behind are worth their requests where some matches fit into them: one, and one more for so many requests, since a round of
 /// 10,000 takes, with what it costs here, as long as six of few.
 const SIZE_A_MATCH: usize = 1 << 11;
@@ -54,6 +61,9 @@ struct Habit {
     greatest: i64,
     /// How many rows lie between two starts.
     stride: usize,
+    /// How many starts were left, and how many rows matches went on there, of late.
+    starts: f64,
+    rows: f64,
 }
 
 /// Guesses for all partitions of a search.
@@ -197,7 +207,8 @@ impl LookAhead {
         if !goes_on {
             (habit.least, habit.greatest) = (depth, depth);
         }
-        let left = habit.greatest - depth;
+        let least_chance = WORTH / most.max(1) as f64;
+        let left = (habit.greatest - depth).min(habit.likely(least_chance));
         let here = left.min(size as i64).max(0);
         for rows in 1..=here {
             if !ask(Step { starts: 0, rows }, purpose(0, depth + rows))? {
@@ -205,13 +216,17 @@ impl LookAhead {
             }
         }
         (given.start, given.depth, given.cut) = (Some(wanted.start), depth + here, here < left);
-        let depths = habit.greatest - habit.least + 1;
+        // A start behind is of use itself by one chance in so many rows.
+        let least_chance = least_chance * habit.stride as f64;
+        let (least, greatest) =
+            (habit.least, habit.greatest.min(habit.least.saturating_add(habit.likely(least_chance))));
+        let depths = greatest - least + 1;
         let starts = (size - here as usize) / depths.max(1) as usize;
         if starts < habit.stride.saturating_mul(1 + size / SIZE_A_MATCH) {
             return Ok(());
         }
         for starts in 1..=starts.min(wanted.rows.end - wanted.start) {
-            for at in habit.least..=habit.greatest {
+            for at in least..=greatest {
                 if !ask(Step { starts, rows: at - depth }, purpose(starts, at))? {
                     return Ok(());
                 }
@@ -224,12 +239,25 @@ impl LookAhead {
 impl Habit {
     /// Of a condition that asks for the first time.
     fn new(depth: i64) -> Self {
-        Self { least: depth, greatest: depth + FIRST_DEPTHS - 1, stride: 1 }
+        Self { least: depth, greatest: depth + FIRST_DEPTHS - 1, stride: 1, starts: 0.0, rows: 0.0 }
+    }
+
+    /// How many rows further a match goes on by at least this chance, where each row is as likely to be its last.
+    fn likely(&self, least_chance: f64) -> i64 {
+        if self.starts < LEAST_STARTS {
+            return i64::MAX;
+        }
+        let goes_on = self.rows / (self.rows + self.starts);
+        // Whole numbers of any size are left out by `as`.
+        if least_chance >= 1.0 { 0 } else { (least_chance.ln() / goes_on.ln()) as i64 }
     }
 
     /// Learns from what a partition asks for after what it was given.
     fn learn(&mut self, given: &LastGuess, start: usize, depth: i64, used: Used) {
         self.least = self.least.min(depth);
+        let left = if used.start < Some(start) { used.starts } else { used.starts.saturating_sub(1) };
+        self.starts = KEPT * self.starts + left as f64;
+        self.rows = KEPT * self.rows + used.rows as f64;
         let Some(before) = given.start else { return };
         if start > before {
             let depths = used.depth.max(depth) - self.least + 1;

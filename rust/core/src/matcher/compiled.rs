@@ -2,6 +2,7 @@
 
 use std::sync::{OnceLock, PoisonError};
 
+use super::end_variables::EndVariables;
 use super::tables::Tables;
 use crate::automaton::{Automaton, MAX_FOLLOWERS};
 use crate::pattern::{CompileError, LimitError, Node, RowPattern, parse};
@@ -33,6 +34,8 @@ pub struct Compiled {
     pub variables: Vec<String>,
     /// What matching uses.
     pub automaton: Automaton,
+    /// The variables of the first and last rows of matches.
+    pub ends: EndVariables,
     tables: SharedTables,
     /// The same pattern for searches of the longest match; made when it is first asked for.
     all_ways: OnceLock<Box<Compiled>>,
@@ -62,7 +65,8 @@ impl Compiled {
     }
 
     fn of(root: Node, variables: Vec<String>, automaton: Automaton, layers: usize) -> Self {
-        Self { root, variables, automaton, tables: SharedTables::default(), all_ways: OnceLock::new(), layers }
+        let ends = EndVariables::of(&root);
+        Self { root, variables, automaton, ends, tables: SharedTables::default(), all_ways: OnceLock::new(), layers }
     }
 
     /// The same pattern with an automaton that has all ways to match ([`Automaton::with_all_ways`]). Where this fails, it does so
@@ -87,7 +91,8 @@ impl Compiled {
         let automaton = self.automaton.layered(layers)?;
         let named = |layer| self.variables.iter().map(move |name| format!("{name}\u{1}{layer}"));
         let variables = (0..layers).flat_map(named).collect();
-        Some(Self::of(self.root.clone(), variables, automaton, layers))
+        // The tree has the numbers of the pattern's own variables.
+        Some(Self { ends: EndVariables::ANY, ..Self::of(self.root.clone(), variables, automaton, layers) })
     }
 
     /// The number of a primary variable: its exact name, or else the name folded to upper case.

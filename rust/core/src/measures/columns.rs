@@ -42,6 +42,8 @@ pub struct ChunkedColumn<'a> {
     pub(super) chunks: Vec<ColumnChunk<'a>>,
     /// The row behind each chunk.
     ends: Vec<usize>,
+    /// See [`Self::floating`].
+    pub(super) is_floating: bool,
 }
 
 impl<'a> ChunkedColumn<'a> {
@@ -52,7 +54,14 @@ impl<'a> ChunkedColumn<'a> {
             end = end.saturating_add(chunk.rows);
             end
         });
-        Self { ends: ends.collect(), chunks }
+        Self { ends: ends.collect(), chunks, is_floating: false }
+    }
+
+    /// Says that values are numbers with a fraction, of four or eight bytes: where a value is NULL, NaN is written then, which is
+    /// what pandas has there.
+    #[must_use]
+    pub fn floating(self) -> Self {
+        Self { is_floating: true, ..self }
     }
 
     /// How many rows it has.

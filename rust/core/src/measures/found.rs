@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use crate::rows::VariableSet;
+
 /// Matches, in the order of their first rows, no two of which begin at one row.
 #[derive(Debug, Clone, Copy)]
 pub struct FoundMatches<'m> {
@@ -15,6 +17,10 @@ pub struct FoundMatches<'m> {
     pub excluded: &'m [u8],
     /// The partitions that have matches, each with how many.
     pub partitions: &'m [(i64, i64)],
+    /// The variables to one of which the first row of every match is mapped.
+    pub first_variables: VariableSet,
+    /// As `first_variables`, of the last row.
+    pub last_variables: VariableSet,
 }
 
 impl FoundMatches<'_> {

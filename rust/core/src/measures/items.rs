@@ -46,8 +46,11 @@ pub(super) struct ItemMorsel {
     pub is_last: bool,
 }
 
-/// Items of a morsel; some tenths of a millisecond's work.
-const ITEMS_A_MORSEL: usize = 1 << 16;
+/// Rows of a morsel; some tenths of a millisecond's work.
+const ROWS_A_MORSEL: usize = 1 << 16;
+
+/// Matches of a morsel where each is an item; about as much work, as each has several rows.
+const MATCHES_A_MORSEL: usize = 1 << 14;
 
 impl MatchItems {
     /// The items of matches of a table with so many rows. Takes time linear in the matches, and in their rows where some are
@@ -79,7 +82,7 @@ impl MatchItems {
             consecutive.is_broken |= left_out > 0;
             covered = covered.max(if start == end && empty { start + 1 } else { end });
             place += end - start;
-            if morsel.items.len() >= ITEMS_A_MORSEL || number + 1 == found.len() {
+            if morsel.items.len() >= ROWS_A_MORSEL || number + 1 == found.len() {
                 budget.check()?;
                 tick()?;
                 morsel.matches.end = number + 1;
@@ -103,7 +106,7 @@ impl MatchItems {
         while morsel.matches.start < found.len() {
             budget.check()?;
             tick()?;
-            morsel.matches.end = found.len().min(morsel.matches.start + ITEMS_A_MORSEL);
+            morsel.matches.end = found.len().min(morsel.matches.start + MATCHES_A_MORSEL);
             morsel.items.end = morsel.matches.end;
             place += found.spans(morsel.matches.clone()).map(|(start, end)| end - start).sum::<usize>();
             self.push(&mut morsel, found, place, 0, budget)?;

@@ -46,6 +46,35 @@ impl MappedTo {
         marks & u64::MAX.checked_shr(8 * ROWS_A_WORD.saturating_sub(rows) as u32).unwrap_or(0)
     }
 
+    /// The place of the first row that is mapped, among `rows` rows whose variables begin at `place`.
+    #[inline]
+    pub fn first(&self, all: &[u8], place: usize, rows: usize) -> Option<usize> {
+        let mut from = 0;
+        while from < rows {
+            let marks = self.marks(all, place + from, rows - from);
+            if marks != 0 {
+                return Some(from + marks.trailing_zeros() as usize / 8);
+            }
+            from += ROWS_A_WORD;
+        }
+        None
+    }
+
+    /// As [`Self::first`], of the last one.
+    #[inline]
+    pub fn last(&self, all: &[u8], place: usize, rows: usize) -> Option<usize> {
+        let mut to = rows;
+        while to > 0 {
+            let from = to.saturating_sub(ROWS_A_WORD);
+            let marks = self.marks(all, place + from, to - from);
+            if marks != 0 {
+                return Some(from + marks.checked_ilog2().unwrap_or(0) as usize / 8);
+            }
+            to = from;
+        }
+        None
+    }
+
     /// The place of the row that is `offset` mapped rows behind the first one, among `rows` rows whose variables begin at `place`.
     #[inline]
     pub fn nth(&self, all: &[u8], place: usize, rows: usize, mut offset: usize) -> Option<usize> {
@@ -107,6 +136,8 @@ mod tests {
                 for rows in 0..=(all.len() - place).min(30) {
                     let places: Vec<usize> = (0..rows).filter(|at| set.contains(&all[place + at])).collect();
                     assert_eq!(mapped.count(&all, place, rows), places.len());
+                    assert_eq!(mapped.first(&all, place, rows), places.first().copied());
+                    assert_eq!(mapped.last(&all, place, rows), places.last().copied());
                     for offset in 0..=places.len() {
                         assert_eq!(mapped.nth(&all, place, rows, offset), places.get(offset).copied());
                         let back = places.iter().nth_back(offset).copied();

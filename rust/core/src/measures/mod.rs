@@ -20,6 +20,8 @@
 //!     variables: &[0, 1, 1, 0],
 //!     excluded: &[],
 //!     partitions: &[(0, 2)],
+//!     first_variables: VariableSet::of(0),
+//!     last_variables: [0, 1].into_iter().collect(),
 //! };
 //! let budget = Budget::unlimited();
 //! let items = MatchItems::new(&found, ShownItems::Matches, 6, &budget, &mut || Ok(())).unwrap();

@@ -2,6 +2,7 @@
 
 use super::block::{ItemBlock, MatchedRow};
 use super::found::FoundMatches;
+use super::items::ShownItems;
 use super::mapped::MappedTo;
 use crate::rows::VariableSet;
 
@@ -21,6 +22,18 @@ pub struct Navigation {
     pub rows: i64,
     /// Among the rows of the match up to the item's, where items are rows; among all rows of the match otherwise.
     pub running: bool,
+}
+
+impl Navigation {
+    /// The same rows without a look at variables, where these are those of the first row, or the last, of every match.
+    fn simplified(mut self, found: &FoundMatches<'_>, shown: ShownItems) -> Self {
+        let is_of_all = !self.running || shown == ShownItems::Matches;
+        let of_bound = if self.first { found.first_variables } else { found.last_variables };
+        if self.offset == 0 && (self.first || is_of_all) && self.variables.is_some_and(|set| of_bound.is_within(set)) {
+            self.variables = None;
+        }
+        self
+    }
 }
 
 /// Rows of partitions.
@@ -62,7 +75,8 @@ struct Running {
 }
 
 impl Navigator {
-    pub fn new(navigation: Navigation) -> Self {
+    pub fn new(navigation: Navigation, found: &FoundMatches<'_>, shown: ShownItems) -> Self {
+        let navigation = navigation.simplified(found, shown);
         Self {
             navigation,
             mapped: navigation.variables.as_ref().map(MappedTo::new),
@@ -94,16 +108,21 @@ impl Navigator {
                     // A long match is in many blocks.
                     rows.push(self.last.1);
                 }
-                let row = |((start, end), &place): ((usize, usize), &usize)| {
-                    let (all, length) = (found.variables, end - start);
-                    let within = if first {
-                        mapped.nth(all, place, length, offset)
-                    } else {
-                        mapped.nth_back(all, place, length, offset)
+                // The choice stands outside of the loops, which are short.
+                macro_rules! extend {
+                    ($within:expr) => {
+                        rows.extend(spans.map(|((start, end), &place)| {
+                            $within(place, end - start).map_or(ABSENT, |within| start + within)
+                        }))
                     };
-                    within.map_or(ABSENT, |within| start + within)
-                };
-                rows.extend(spans.map(row));
+                }
+                let all = found.variables;
+                match (first, offset) {
+                    (true, 0) => extend!(|place, length| mapped.first(all, place, length)),
+                    (false, 0) => extend!(|place, length| mapped.last(all, place, length)),
+                    (true, _) => extend!(|place, length| mapped.nth(all, place, length, offset)),
+                    (false, _) => extend!(|place, length| mapped.nth_back(all, place, length, offset)),
+                }
                 self.last = (block.matches.end.wrapping_sub(1), rows.last().copied().unwrap_or(ABSENT));
             }
         }

@@ -86,7 +86,8 @@ pub fn read_items(
                 return (Vec::new(), Ok(()));
             };
             let mut takers = std::mem::take(&mut *takers.lock().unwrap_or_else(PoisonError::into_inner));
-            let mut readers: Vec<_> = groups.iter().map(|group| ReferenceReader::new(group.reference)).collect();
+            let reader = |group: &Group| ReferenceReader::new(group.reference, found, items.shown);
+            let mut readers: Vec<_> = groups.iter().map(reader).collect();
             let mut blocks = ItemBlocks::new(*found, items, morsel, with_partitions);
             while blocks.next(&mut block) {
                 let read = budget.check().and_then(|()| tick()).and_then(|()| {

@@ -63,9 +63,9 @@ pub struct ReferenceReader {
 }
 
 impl ReferenceReader {
-    pub fn new(reference: Reference) -> Self {
+    pub fn new(reference: Reference, found: &FoundMatches<'_>, shown: ShownItems) -> Self {
         Self {
-            navigator: reference.navigation().copied().map(Navigator::new),
+            navigator: reference.navigation().map(|navigation| Navigator::new(*navigation, found, shown)),
             counted: match &reference {
                 Reference::Count { variables, .. } => Some(MappedTo::new(variables)),
                 _ => None,

@@ -76,7 +76,10 @@ impl TakenValues {
     ) -> Vec<Taker<'t>> {
         macro_rules! fixed {
             ($values:expr, $kind:ident, $column:expr) => {
-                split($values, morsels).map(|part| Taker::$kind(FixedTaker::new($column, part))).collect()
+                fixed!($values, $kind, $column, 0)
+            };
+            ($values:expr, $kind:ident, $column:expr, $absent:expr) => {
+                split($values, morsels).map(|part| Taker::$kind(FixedTaker::new($column, part, $absent))).collect()
             };
         }
         let ReadOutput::Values(column) = output else {
@@ -90,13 +93,13 @@ impl TakenValues {
         match self {
             Self::W1(values) => fixed!(values, W1, column),
             Self::W2(values) => fixed!(values, W2, column),
-            Self::W4(values) => fixed!(values, W4, column),
-            Self::W8(values) => fixed!(values, W8, column),
+            Self::W4(values) => fixed!(values, W4, column, if column.is_floating { f32::NAN.to_bits() } else { 0 }),
+            Self::W8(values) => fixed!(values, W8, column, if column.is_floating { f64::NAN.to_bits() } else { 0 }),
             Self::W16(values) => fixed!(values, W16, column),
             Self::Bytes(values, width) => {
                 let width = *width;
                 split(values, morsels.map(|items| items * width))
-                    .map(|part| Taker::Bytes(FixedTaker::new(column, part), width))
+                    .map(|part| Taker::Bytes(FixedTaker::new(column, part, 0), width))
                     .collect()
             }
             Self::Small(_) => morsels.map(|_| Taker::Small(TextTaker::new(column))).collect(),

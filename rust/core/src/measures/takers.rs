@@ -87,13 +87,15 @@ pub struct FixedTaker<'t, T> {
     column: &'t ChunkedColumn<'t>,
     /// What is still to be written.
     rest: &'t mut [T],
+    /// What is written where there is no value.
+    absent: T,
     valid: Validity,
     flags: Vec<bool>,
 }
 
-impl<'t, T: Copy + Default> FixedTaker<'t, T> {
-    pub fn new(column: &'t ChunkedColumn<'t>, part: &'t mut [T]) -> Self {
-        Self { column, rest: part, valid: Validity::default(), flags: Vec::new() }
+impl<'t, T: Copy> FixedTaker<'t, T> {
+    pub fn new(column: &'t ChunkedColumn<'t>, part: &'t mut [T], absent: T) -> Self {
+        Self { column, rest: part, absent, valid: Validity::default(), flags: Vec::new() }
     }
 
     /// The part for so many values more.
@@ -110,14 +112,14 @@ impl<'t, T: Copy + Default> FixedTaker<'t, T> {
         budget: &Budget,
         of: impl for<'c> Fn(&'c ChunkValues<'t>) -> &'c [T],
     ) -> Result<(), Stopped> {
-        let (part, column) = (self.next(rows.len()), self.column);
+        let (part, column, absent) = (self.next(rows.len()), self.column, self.absent);
         if let [chunk] = &column.chunks[..]
             && chunk.valid.is_none()
         {
             let values = of(&chunk.values);
             let mut last = 0;
             for (out, &row) in part.iter_mut().zip(rows) {
-                *out = values.get(row).copied().unwrap_or_default();
+                *out = values.get(row).copied().unwrap_or(absent);
                 last = last.max(row);
             }
             if last < values.len() {
@@ -129,7 +131,7 @@ impl<'t, T: Copy + Default> FixedTaker<'t, T> {
         let mut cursor = ChunkCursor::new(column);
         let flags = part.iter_mut().zip(rows).map(|(out, &row)| {
             let value = cursor.find(row).and_then(|(chunk, row)| of(&chunk.values).get(row));
-            *out = value.copied().unwrap_or_default();
+            *out = value.copied().unwrap_or(absent);
             value.is_some()
         });
         push_flags(&mut self.valid, &mut self.flags, flags, budget)

@@ -23,9 +23,25 @@ pub struct TextTaker<'t, O> {
     bytes: Vec<u8>,
     valid: Validity,
     /// Of the block.
-    found: Vec<Option<&'t [u8]>>,
+    found: Vec<Option<FoundText<'t>>>,
     flags: Vec<bool>,
 }
+
+/// A text, and what follows it in memory.
+#[derive(Clone, Copy)]
+struct FoundText<'t> {
+    following: &'t [u8],
+    length: usize,
+}
+
+impl<'t> FoundText<'t> {
+    fn bytes(self) -> &'t [u8] {
+        self.following.get(..self.length).unwrap_or_default()
+    }
+}
+
+/// Short texts are copied as so many bytes, of which those behind the text are written over.
+const AT_ONCE: usize = 16;
 
 impl<'t, O: Copy + Default + TryFrom<usize>> TextTaker<'t, O> {
     pub fn new(column: &'t ChunkedColumn<'t>) -> Self {
@@ -46,8 +62,8 @@ impl<'t, O: Copy + Default + TryFrom<usize>> TextTaker<'t, O> {
         let mut cursor = ChunkCursor::new(self.column);
         let mut found = std::mem::take(&mut self.found);
         found.clear();
-        found.extend(rows.iter().map(|&row| cursor.find(row).and_then(|(chunk, row)| bytes_of(&chunk.values, row))));
-        let length = |text: Option<&[u8]>| text.map_or(0, <[u8]>::len);
+        found.extend(rows.iter().map(|&row| cursor.find(row).and_then(|(chunk, row)| text_of(&chunk.values, row))));
+        let length = |text: Option<FoundText<'_>>| text.map_or(0, |text| text.length);
         let all: usize = found.iter().copied().map(length).sum();
         if O::try_from(self.bytes.len() + all).is_ok() {
             self.extend(&found, all, budget)?;
@@ -64,18 +80,38 @@ impl<'t, O: Copy + Default + TryFrom<usize>> TextTaker<'t, O> {
     }
 
     /// Adds texts that fit into the piece, of so many bytes together.
-    fn extend(&mut self, found: &[Option<&[u8]>], bytes: usize, budget: &Budget) -> Result<(), Stopped> {
+    fn extend(&mut self, found: &[Option<FoundText<'_>>], bytes: usize, budget: &Budget) -> Result<(), Stopped> {
         budget.reserve(&mut self.offsets, found.len() + 1)?;
-        budget.reserve(&mut self.bytes, bytes)?;
+        budget.reserve(&mut self.bytes, bytes + AT_ONCE)?;
         if self.offsets.is_empty() {
             self.offsets.push(O::default());
         }
-        for text in found {
-            self.bytes.extend_from_slice(text.unwrap_or_default());
-            self.offsets.push(O::try_from(self.bytes.len()).unwrap_or_default());
-        }
+        let mut at = self.bytes.len();
+        let end = at + bytes;
+        self.bytes.resize(end + AT_ONCE, 0);
+        let mut is_any_absent = false;
+        let out = self.bytes.as_mut_slice();
+        self.offsets.extend(found.iter().map(|text| {
+            if let Some(text) = text {
+                if text.length <= AT_ONCE
+                    && let Some(bytes) = text.following.first_chunk::<AT_ONCE>()
+                    && let Some(out) = out.get_mut(at..at + AT_ONCE)
+                {
+                    out.copy_from_slice(bytes);
+                } else if let Some(out) = out.get_mut(at..at + text.length) {
+                    out.copy_from_slice(text.bytes());
+                }
+                at += text.length;
+            } else {
+                is_any_absent = true;
+            }
+            O::try_from(at).unwrap_or_default()
+        }));
+        self.bytes.truncate(end);
         self.flags.clear();
-        self.flags.extend(found.iter().map(Option::is_some));
+        if is_any_absent {
+            self.flags.extend(found.iter().map(Option::is_some));
+        }
         self.valid.push(&self.flags, found.len(), budget)
     }
 
@@ -94,11 +130,13 @@ impl<'t, O: Copy + Default + TryFrom<usize>> TextTaker<'t, O> {
     }
 }
 
-/// The bytes of a row; None where they are out of range or order.
-fn bytes_of<'c>(values: &'c ChunkValues<'_>, row: usize) -> Option<&'c [u8]> {
-    fn between<'c, T: Copy + TryInto<usize>>(offsets: &[T], bytes: &'c [u8], row: usize) -> Option<&'c [u8]> {
-        let (begin, end) = (*offsets.get(row)?, *offsets.get(row + 1)?);
-        bytes.get(begin.try_into().ok()?..end.try_into().ok()?)
+/// The text of a row; None where it is out of range or order.
+fn text_of<'c>(values: &'c ChunkValues<'_>, row: usize) -> Option<FoundText<'c>> {
+    fn between<'c, T: Copy + TryInto<usize>>(offsets: &[T], bytes: &'c [u8], row: usize) -> Option<FoundText<'c>> {
+        let (begin, end): (usize, usize) =
+            ((*offsets.get(row)?).try_into().ok()?, (*offsets.get(row + 1)?).try_into().ok()?);
+        let (following, length) = (bytes.get(begin..)?, end.checked_sub(begin)?);
+        (length <= following.len()).then_some(FoundText { following, length })
     }
     match values {
         ChunkValues::Small(offsets, bytes) => between(offsets, bytes, row),

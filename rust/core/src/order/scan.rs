@@ -18,6 +18,15 @@ enum Pair {
     Below = 1,
 }
 
+/// Where a key stands among all.
+#[derive(Clone, Copy)]
+struct Keys {
+    /// No key before it was compared, so that all pairs are tied.
+    are_tied: bool,
+    /// No key is compared behind it.
+    is_last: bool,
+}
+
 /// What a thread uses again from piece to piece.
 struct Comparer<'a> {
     pairs: Vec<u8>,
@@ -80,6 +89,7 @@ impl<'a> Comparer<'a> {
     ) -> Result<bool, OrderError> {
         self.pairs.clear();
         self.pairs.resize(piece.len(), Pair::Tied as u8);
+        let mut are_tied = true;
         let with_one_before = piece.start - 1..piece.end;
         for (at, source) in sources.iter().enumerate() {
             if at == partition_by && at > 0 {
@@ -91,13 +101,15 @@ impl<'a> Comparer<'a> {
             if source.has_nulls() {
                 let nulls = &mut self.numbers[..=piece.len()];
                 source.fill_nulls(with_one_before.clone(), nulls)?;
-                if !compare(nulls, source.nulls_first, &mut self.pairs, false) {
+                if !compare(nulls, source.nulls_first, &mut self.pairs, Keys { are_tied, is_last: false }) {
                     return Ok(false);
                 }
+                are_tied = false;
             }
             // Behind the last key nobody asks which pairs are tied, but where partitions begin.
             let is_last = at + 1 == sources.len() && at >= partition_by;
-            let is_right = if let Some(is_right) = source.compared(with_one_before.clone(), &mut self.pairs, is_last) {
+            let keys = Keys { are_tied, is_last };
+            let is_right = if let Some(is_right) = source.compared(with_one_before.clone(), &mut self.pairs, keys) {
                 is_right
             } else if source.has_texts() {
                 self.texts.clear();
@@ -106,8 +118,9 @@ impl<'a> Comparer<'a> {
             } else {
                 let numbers = &mut self.numbers[..=piece.len()];
                 source.fill(with_one_before.clone(), numbers)?;
-                compare(numbers, source.descending, &mut self.pairs, is_last)
+                compare(numbers, source.descending, &mut self.pairs, keys)
             };
+            are_tied = false;
             if !is_right {
                 return Ok(false);
             }
@@ -136,11 +149,11 @@ impl<'a> Comparer<'a> {
 
 impl Source<'_> {
     /// As [`compare`], where rows are whole numbers that lie in one piece of memory; None where they are not.
-    fn compared(&self, rows: Range<usize>, pairs: &mut [u8], is_last: bool) -> Option<bool> {
+    fn compared(&self, rows: Range<usize>, pairs: &mut [u8], keys: Keys) -> Option<bool> {
         let (values, rows) = self.in_place(rows)?;
         macro_rules! compared {
             ($numbers:expr) => {
-                Some(compare($numbers.get(rows)?, self.descending, pairs, is_last))
+                Some(compare($numbers.get(rows)?, self.descending, pairs, keys))
             };
         }
         match values {
@@ -158,8 +171,9 @@ impl Source<'_> {
 }
 
 /// Whether numbers are in order where those before were tied; notes which pairs are tied no more, unless it is the last time.
-fn compare<T: PartialOrd + Copy>(numbers: &[T], descending: bool, pairs: &mut [u8], is_last: bool) -> bool {
-    if is_last && pairs.iter().all(|&pair| pair == Pair::Tied as u8) {
+fn compare<T: PartialOrd + Copy>(numbers: &[T], descending: bool, pairs: &mut [u8], keys: Keys) -> bool {
+    let Keys { are_tied, is_last } = keys;
+    if are_tied && is_last {
         return if descending { numbers.is_sorted_by(|one, next| one >= next) } else { numbers.is_sorted() };
     }
     let others = numbers.get(1..).unwrap_or_default();

@@ -44,6 +44,8 @@ pub struct Ranked {
     pub lists: Vec<usize>,
     /// The rows of a morsel.
     pub morsel_rows: usize,
+    /// How many different texts there are; each has a rank below.
+    pub count: usize,
 }
 
 impl Ranked {
@@ -167,6 +169,14 @@ impl<'a> Source<'a> {
 
     pub fn has_texts(&self) -> bool {
         self.chunks.iter().any(|chunk| matches!(chunk.read, Read::Texts(_)))
+    }
+
+    /// How many ranks there are, where rows are texts that were numbered, so that each rank is that of some row.
+    pub fn ranks(&self) -> Option<usize> {
+        match self.chunks.first().map(|chunk| &chunk.read) {
+            Some(Read::Ranked(ranked, _)) => Some(ranked.count),
+            _ => None,
+        }
     }
 
     /// Numbers of which some are these rows, and which; None where they are in several chunks, or may be NULL, or are no numbers.

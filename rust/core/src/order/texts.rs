@@ -57,8 +57,8 @@ fn ranked(source: &Source<'_>, rows: usize, work: Work<'_>, tick: &mut Tick<'_>)
     let mut dictionaries = resting.into_inner().unwrap_or_else(PoisonError::into_inner);
     dictionaries.sort_by_key(|&(list, _)| list);
     let mut dictionaries: Vec<_> = dictionaries.into_iter().map(|(_, dictionary)| dictionary).collect();
-    let ranks = if let [only] = dictionaries.as_slice() {
-        vec![ranks(only.texts(), work, tick)?]
+    let (count, ranks) = if let [only] = dictionaries.as_slice() {
+        (only.len(), vec![ranks(only.texts(), work, tick)?])
     } else {
         let mut all = Dictionary::new();
         let mut numbers = Vec::new();
@@ -74,16 +74,16 @@ fn ranked(source: &Source<'_>, rows: usize, work: Work<'_>, tick: &mut Tick<'_>)
             }
             numbers.push(of_own);
         }
-        let ranks = ranks(all.texts(), work, tick)?;
+        let (count, ranks) = (all.len(), ranks(all.texts(), work, tick)?);
         all.release(work.budget);
         for number in numbers.iter_mut().flatten() {
             *number = ranks.get(*number as usize).copied().unwrap_or_default();
         }
         work.budget.release_vector(&ranks);
-        numbers
+        (count, numbers)
     };
     dictionaries.drain(..).for_each(|dictionary| dictionary.release(work.budget));
-    Ok(Ranked { places, ranks, lists, morsel_rows: MORSEL_ROWS })
+    Ok(Ranked { places, ranks, lists, morsel_rows: MORSEL_ROWS, count })
 }
 
 /// Writes the numbers of a morsel's texts; 0 for those that are NULL.

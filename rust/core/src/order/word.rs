@@ -92,6 +92,9 @@ fn range(
     work: Work<'_>,
     tick: &mut Tick<'_>,
 ) -> Result<Option<(u64, u64)>, OrderError> {
+    if let Some(ranks) = source.ranks() {
+        return Ok((ranks as u64).checked_sub(1).map(|last| (0, last)));
+    }
     let of_morsels = work.each_morsel(rows, tick, |_, morsel| {
         let (mut numbers, mut flags) = ([0; PIECE_ROWS], [0; PIECE_ROWS]);
         let mut range: Option<(u64, u64)> = None;

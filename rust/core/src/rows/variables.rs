@@ -5,6 +5,12 @@
 pub struct VariableSet(pub(super) [u64; 4]);
 
 impl VariableSet {
+    /// No variable.
+    pub const NONE: Self = Self([0; 4]);
+
+    /// All that there can be.
+    pub const ALL: Self = Self([u64::MAX; 4]);
+
     /// The set of one variable.
     pub fn of(variable: u8) -> Self {
         let mut set = Self::default();
@@ -23,6 +29,19 @@ impl VariableSet {
         let mut words = self.0;
         words.iter_mut().zip(others.0).for_each(|(word, others)| *word &= !others);
         Self(words)
+    }
+
+    /// And those of another set.
+    #[must_use]
+    pub fn with(self, others: Self) -> Self {
+        let mut words = self.0;
+        words.iter_mut().zip(others.0).for_each(|(word, others)| *word |= others);
+        Self(words)
+    }
+
+    /// Whether all of them are in another set.
+    pub fn is_within(self, others: Self) -> bool {
+        self.without(others) == Self::default()
     }
 
     /// Whether the variable is in the set.

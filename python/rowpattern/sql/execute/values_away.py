@@ -1,0 +1,71 @@
+"""PREV and NEXT with IGNORE NULLS: for each row the value so many values back or on, as a column of the table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from rowpattern.sql.arrow.arrays import from_numpy
+from rowpattern.sql.arrow.chunks import take_values
+from rowpattern.sql.bind.references import value_away
+from rowpattern.sql.tables.extended import ExtendedTable
+
+if TYPE_CHECKING:
+    from rowpattern.sql.arrow.arrays import Integers
+    from rowpattern.sql.bind.bound import BoundClause
+    from rowpattern.sql.execute.sort import OrderedPartitions
+    from rowpattern.sql.runtime.context import ExecutionContext
+    from rowpattern.sql.tables.inputs import Table
+
+__all__ = ["compute_values_away", "without_values_away"]
+
+
+def compute_values_away(bound: BoundClause, rows: OrderedPartitions, context: ExecutionContext) -> None:
+    """Compute what navigation over values reads; `rows` has it as columns then.
+
+    Takes time linear in the rows for each column and distance.
+
+    Raises:
+        QueryLimitError: a limit was passed.
+    """
+    if not bound.away:
+        return
+    columns: dict[str, pa.ChunkedArray] = {}
+    ends = np.append(rows.starts, rows.count)[1:]
+    for name in bound.away:
+        column, distance = value_away(name) or ("", 0)
+        values = rows.column(column)
+        context.hold(5 * 8 * rows.count)
+        lengths = ends - rows.starts
+        bounds = np.repeat(rows.starts if distance < 0 else ends, lengths)
+        places = _places(np.asarray(values.is_valid().to_numpy()), distance, bounds)
+        if rows.order is not None:
+            # In the table's order, as all of its columns are.
+            in_order, places = places, np.empty_like(places)
+            places[rows.order] = in_order
+        context.check()
+        columns[name] = take_values(context, values, pa.array(places, mask=places < 0))
+    rows.table = ExtendedTable(rows.table, columns)
+
+
+def _places(valid: np.ndarray, distance: int, bounds: Integers) -> Integers:
+    """Return for each row the row with the value so many values away; -1 where its partition has none there."""
+    known = np.append(np.flatnonzero(valid), -1)
+    if distance < 0:
+        at = np.cumsum(valid) - valid + distance
+        found = known[np.where(at < 0, len(known) - 1, at)]
+        return np.where(found >= bounds, found, -1)
+    at = np.cumsum(valid) + distance - 1
+    found = known[np.minimum(at, len(known) - 1)]
+    return np.where(found < bounds, found, -1)
+
+
+def without_values_away(bound: BoundClause, table: Table) -> Table:
+    """Return a table with these columns for their types alone."""
+    if not bound.away:
+        return table
+    nothing = from_numpy(np.empty(0, dtype=np.int64))
+    sources = {name: (value_away(name) or ("", 0))[0] for name in bound.away}
+    return ExtendedTable(table, {name: table.column(source).take(nothing) for name, source in sources.items()})
