@@ -137,7 +137,7 @@ def _for_values(
         [typed_with_values(*each, values, database) for each in group] for group in groups
     )
     aggregates = {name: aggregate_with_values(each, values) for name, each in together.aggregates.items()}
-    return TypedClause(rows, starts, dependent, measures, aggregates, together.labels)
+    return TypedClause(rows, starts, dependent, measures, aggregates, together.labels, programs={})
 
 
 def _typed(parts: _Parts, table: Table, database: Database, plans: TypedPlans) -> TypedClause:
