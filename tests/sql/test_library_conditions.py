@@ -110,7 +110,7 @@ def test_streams(define: dict[str, Any]) -> None:
     assert recognize(frame, define=define, stream=True, **arguments).read_all() == wanted
 
 
-class Prices(pd.DataFrame):  # type: ignore[misc] # pandas has no types here
+class Prices(pd.DataFrame):  # type: ignore[misc]  # pandas is not typed here
     """A frame of a class of its own."""
 
     @property

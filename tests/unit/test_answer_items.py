@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import decimal
 import random
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -31,7 +31,8 @@ class Case:
         )
         # Runs make long matches.
         labels = "".join(letter * random_.choice([1, 1, 2, 30]) for letter in random_.choices("ABCDX", k=rows))[:rows]
-        skip, prefer = random_.choice(SKIPS), random_.choice(["first", "first", "longest"])
+        skip = random_.choice(SKIPS)
+        prefer: Literal["first", "longest"] = random_.choice(["first", "first", "longest"])
         self.matches = self.pattern.match(labels, partitions=("starts", self.starts), skip=skip, prefer=prefer)
         mapped = iter(np.asarray(self.matches.rows.classifier).tolist())
         excluded = iter(np.asarray(self.matches.rows.excluded).tolist())
