@@ -203,7 +203,7 @@ def test_kinds_and_operations(condition: str) -> None:
             "DEFINE B: No function matches the given name and argument types 'sum(VARCHAR)'",
         ),
         ("A.i = A.s", "QueryError", "DEFINE B: Could not convert string 'ab' to INT32"),
-        ("A.i", "QueryError", "must be true or false"),
+        ("A.s", "QueryError", "must be true or false"),
         (
             "abs(A.s) = 1",
             "QueryError",

@@ -59,12 +59,8 @@ def test_names() -> None:
     [
         ("", 1, 1, "is empty; write ()"),
         ("A B{3,2}", 1, 4, "lower bound"),
-        ("A\nB\n  C{0}", 3, 4, "at least 1"),
-        ("A{,0}", 1, 2, "at least 1"),
         ("A{}", 1, 3, r"expected a quantifier \{n\}"),
         ("A{1 2}", 1, 5, "expected a quantifier"),
-        ("A |", 1, 4, "expected a variable"),
-        ("| A", 1, 1, "expected a variable"),
         ("(A", 1, 1, "is not closed"),
         ("A)", 1, 2, "closes nothing"),
         ("{- A", 1, 1, "is not closed"),
@@ -132,7 +128,7 @@ def test_limits_hold_before_memory_is_spent(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["\0" * 1000, "A\udc80" * 1000, "{-" * 100_000, '"' * 200_001, "|" * 100_000, "A{" * 100_000]
+    "text", ["\0" * 1000, "A\udc80" * 1000, "{-" * 100_000, '"' * 200_001, "A{" * 100_000]
 )
 def test_strange_texts_are_errors(text: str) -> None:
     with pytest.raises((rowpattern.PatternSyntaxError, rowpattern.PatternTooLargeError)):

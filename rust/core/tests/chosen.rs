@@ -163,7 +163,7 @@ fn long_partitions() {
         [(Prefer::First, true, 10), (Prefer::Longest, true, 10), (Prefer::Longest, false, 16)]
     {
         let found = ends_of(Choice { prefer, latest_ends: limited.then_some(&latest_ends) });
-        assert_eq!(found.starts, (0..rows as i64 - length + 1).step_by(20).collect::<Vec<_>>(), "{prefer:?} {limited}");
+        assert_eq!(found.starts, (0..=rows as i64 - length).step_by(20).collect::<Vec<_>>(), "{prefer:?} {limited}");
         assert!(found.starts.iter().zip(&found.ends).all(|(start, end)| end - start == length), "{prefer:?} {limited}");
     }
 }

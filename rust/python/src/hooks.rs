@@ -27,6 +27,7 @@ pub struct Hooks {
 static HOOKS: PyOnceLock<Hooks> = PyOnceLock::new();
 
 /// Takes the functions over; the first call counts.
+#[expect(clippy::too_many_arguments, reason = "each is called elsewhere")]
 #[catch_panics]
 #[pyfunction]
 #[pyo3(name = "_connect", signature = (make_process_cache, weigh, log_failure, general_key, find_by_conditions, display,
