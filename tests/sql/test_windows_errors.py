@@ -128,6 +128,11 @@ CALLS = [
         QueryError,
         "not found.*reads no column of a query around it",
     ),
+    (
+        f"SELECT m OVER ({WHOLE.replace('x < PREV(x)', 'x < PREV(x IGNORE NULLS)')}) FROM t",
+        UnsupportedQueryError,
+        "PREV and NEXT with IGNORE NULLS cannot stand in a window.*use FIRST or LAST",
+    ),
     (f"SELECT no_such(x) OVER w FROM t WINDOW w AS ({WHOLE})", QueryError, "no function|does not exist"),
     (f"SELECT read_csv(x) OVER w FROM t WINDOW w AS ({WHOLE})", QueryError, "no function|does not exist"),
     (f"SELECT main.sum(x) OVER w FROM t WINDOW w AS ({WHOLE})", QuerySyntaxError, "expected the call of a function"),

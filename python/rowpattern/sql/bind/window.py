@@ -117,7 +117,10 @@ def bind_window(
     _refuse(window)
     bound = bind_parts(clause, columns, check, references)
     if bound.away:
-        message = "PREV and NEXT with IGNORE NULLS cannot stand in a window with a row pattern"
+        message = (
+            "PREV and NEXT with IGNORE NULLS cannot stand in a window with a row pattern; use FIRST or LAST with "
+            "IGNORE NULLS, or MATCH_RECOGNIZE"
+        )
         raise error_at(message, clause.location, UnsupportedQueryError)
     pattern = bound.compiled()
     following, rows_following = None, 0
