@@ -56,7 +56,7 @@ impl<'a> Surroundings<'a> {
             Operation::MatchNumber => Value::Int(self.number as i64),
             Operation::Aggregate(number) => self.aggregate(&self.conditions.aggregates[*number])?,
             Operation::Call(name, arguments) => self.call(name, arguments, node.result)?,
-            Operation::Computed(..) => return Err(NoAnswer),
+            Operation::Computed(..) | Operation::Combined(..) => return Err(NoAnswer),
         })
     }
 
@@ -163,6 +163,8 @@ impl<'a> Surroundings<'a> {
                 let sum = numbers.fold(0.0, |sum, number| sum + number);
                 Ok(Value::Double(if mean { sum / count as f64 } else { sum }))
             }
+            Function::AnyValue => Ok(values.into_iter().next().unwrap_or(Value::Null)),
+            Function::LastNotNull => Ok(values.into_iter().next_back().unwrap_or(Value::Null)),
             Function::BoolAnd | Function::BoolOr => Err(NoAnswer),
         }
     }

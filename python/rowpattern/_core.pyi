@@ -74,7 +74,33 @@ def compile(
     *,
     subset: Optional[Mapping[str, Iterable[str]]] = None,
     define: Optional[Mapping[str, str]] = None,
-) -> Pattern: ...
+) -> Pattern:
+    """Compiles a row pattern, or returns it from the process-wide cache.
+
+    Args:
+        pattern: the text inside `PATTERN (...)`.
+        subset: union variables, each with the primary variables it is made of (SQL's SUBSET).
+        define: conditions by primary variable, as text. They are kept with the pattern and part of what it equals;
+            rows are matched by the booleans given to `match`.
+
+    Raises:
+        PatternSyntaxError: the text is not a row pattern.
+        PatternTooLargeError: it passes a limit; nothing large was built.
+        UnknownVariableError: `subset` or `define` name a variable that the pattern lacks.
+
+    A cached pattern costs one look-up. A new one takes time linear in its automaton. When several threads ask for one
+    missing pattern, one of them compiles it.
+
+    Examples:
+        >>> import rowpattern
+        >>> rowpattern.compile("LOGIN FAILURE{3,} TRANSFER?").variables
+        ('LOGIN', 'FAILURE', 'TRANSFER')
+        >>> rowpattern.compile("LOGIN (")
+        Traceback (most recent call last):
+            ...
+        rowpattern.errors.PatternSyntaxError: ...
+    """
+
 def get_cached_pattern(key: str) -> Optional[tuple[Any, Any, float]]: ...
 def cache_pattern(
     key: str,
@@ -182,12 +208,40 @@ def _restore_match(
 
 @final
 class CancelToken:
+    """Ends calls that it was given to, from any thread: `match_recognize(..., cancel=token)`, `pattern.match(..., cancel=token)`.
+
+    A call ends with `QueryCancelledError` within a tenth of a second, where it reads, computes, or waits for its turn, and
+    gives back its memory. A token may be given to several calls, and is of no use once it is cancelled: a call that is given
+    such a token ends at once.
+
+    Args:
+        parent: another token, with which this one is cancelled too.
+
+    >>> import rowpattern
+    >>> token = rowpattern.CancelToken()
+    >>> token.cancel("the client has gone")
+    True
+    >>> rowpattern.compile("A+").count({"A": [True]}, cancel=token)
+    Traceback (most recent call last):
+        ...
+    rowpattern.errors.QueryCancelledError: the call was cancelled: the client has gone
+    """
+
     def __new__(cls, parent: Optional[CancelToken] = None) -> Self: ...
-    def cancel(self, reason: Optional[str] = None) -> bool: ...
+    def cancel(self, reason: Optional[str] = None) -> bool:
+        """Cancels, from any thread or signal handler. O(calls that wait for their turn).
+
+        Args:
+            reason: stands in the errors of the calls that end.
+
+        Returns whether this call cancelled: the first one's reason counts.
+        """
     @property
-    def is_cancelled(self) -> bool: ...
+    def is_cancelled(self) -> bool:
+        """Whether it was cancelled."""
     @property
-    def reason(self) -> Optional[str]: ...
+    def reason(self) -> Optional[str]:
+        """What `cancel` was given; None before, or where it was given nothing."""
 
 # Why a query has no place among those that work.
 _WhyNot: TypeAlias = Optional[Literal["full", "time", "cancelled"]]
@@ -218,21 +272,44 @@ class QueryRun:
 
 @final
 class Pattern:
+    """A compiled row pattern. Made by `rowpattern.compile`; immutable; threads may share it.
+
+    Examples:
+        >>> import rowpattern
+        >>> pattern = rowpattern.compile("START DOWN+ UP+")
+        >>> pattern.variables
+        ('START', 'DOWN', 'UP')
+        >>> rows = {"DOWN": [False, True, True, False], "UP": [False, False, False, True]}
+        >>> [match.labels for match in pattern.find_iter(rows)]
+        [('START', 'DOWN', 'DOWN', 'UP')]
+        >>> pattern.match(rows).end.to_list(), pattern.count(rows), pattern.is_match(rows)
+        ([4], 1, True)
+        >>> pattern.spans(rows)[0]
+        (0, 4)
+    """
+
     @property
-    def pattern(self) -> str: ...
+    def pattern(self) -> str:
+        """The text that was compiled."""
     @property
-    def variables(self) -> tuple[str, ...]: ...
+    def variables(self) -> tuple[str, ...]:
+        """The primary variables, in the order in which they first stand in the pattern."""
     @property
-    def has_exclusion(self) -> bool: ...
+    def has_exclusion(self) -> bool:
+        """Whether the pattern excludes rows, by `{- -}`."""
     @property
-    def subset(self) -> dict[str, tuple[str, ...]]: ...
+    def subset(self) -> dict[str, tuple[str, ...]]:
+        """The union variables, each with its primary variables; a new dict each time."""
     @property
-    def define(self) -> dict[str, str]: ...
+    def define(self) -> dict[str, str]:
+        """The conditions given to `compile`, by primary variable; a new dict each time."""
     @property
-    def memory_bytes(self) -> int: ...
+    def memory_bytes(self) -> int:
+        """Bytes that this pattern holds now: matching fills tables, up to a limit."""
     def _rows_before(self) -> list[Optional[int]]: ...
     def _layered(self, layers: int) -> Optional[Pattern]: ...
-    def explain(self) -> str: ...
+    def explain(self) -> str:
+        """The pattern as an indented tree, for people."""
     # Positions (variable, excluded), what comes first in a partition and elsewhere, followers, where `$` ends a match.
     def _automaton(
         self, most_positions: int
@@ -248,7 +325,36 @@ class Pattern:
         timeout_seconds: Optional[float] = None,
         memory_limit_mb: Optional[float] = None,
         cancel: Union[CancelToken, QueryRun, None] = None,
-    ) -> MatchIterator: ...
+    ) -> MatchIterator:
+        """Iterates over the matches, found a few thousand rows ahead of what is asked for.
+
+        Args:
+            rows: a mapping of primary variables to booleans (lists, numpy, pandas, Polars, Arrow; NULL is not true), where
+                a variable left out is true of every row; or a sequence of labels, the variable of each row.
+            partitions: the rows of each partition, counted, or the rows where partitions start (the first is 0);
+                `("counts", ...)` or `("starts", ...)` says which. None is one partition.
+            skip: where the search goes on: "past last row", "to next row", ("to first", variable) or
+                ("to last", variable).
+
+            conditions: a mapping of primary variables to conditions, written as in DEFINE ("B.price > A.price"), over named
+                columns; `rows` is then a table of those (as for `match_recognize`), in order. Needs the extra `sql`.
+            timeout_seconds: the most time that reading rows and finding matches may take together; the caller's own between
+                two matches does not count. None is no limit; with conditions, that of `match_recognize`.
+            memory_limit_mb: the most memory that it may take beyond what is given, in MB of 2**20 bytes; for matches that are
+                handed out it is the caller's. None as for `timeout_seconds`.
+            cancel: a `rowpattern.CancelToken`, by which another thread can end the call.
+
+        Raises:
+            RowsError, UnknownVariableError: rows or partitions cannot be read as given.
+            SkipError: a skip has nowhere to go; raised after the matches before it.
+            QueryLimitError: a limit was passed.
+            QueryCancelledError: `cancel` was cancelled.
+            MemoryError: the system has no more memory.
+            QueryError, QuerySyntaxError, UnsupportedQueryError: as for `match_recognize`, by conditions.
+
+        Time is linear in the rows, plus the rows of the matches; with conditions that depend on the match, what going back
+        takes. Memory is at most two bytes a row of the largest partition; with conditions, all matches.
+        """
     def match(
         self,
         rows: Any,
@@ -262,7 +368,22 @@ class Pattern:
         timeout_seconds: Optional[float] = None,
         memory_limit_mb: Optional[float] = None,
         cancel: Union[CancelToken, QueryRun, None] = None,
-    ) -> Matches: ...
+    ) -> Matches:
+        """Finds all matches, as columns. Arguments, errors and cost are those of `find_iter`; limits
+        count the whole call and what it returns.
+
+        Args:
+            threads: the most threads that work on it, where there are some 100,000 rows for each, and no more than four for
+                each core (16 where there are few cores). Answers do not depend on it. Partitions are matched apart; one large partition is cut where a few hundred rows around a place say how
+                matches lie there, if the search goes on past the last row of each match.
+            prefer: "first" takes the most preferred of all possible matches at a row, as the standard has it, "longest" the
+                longest, and of several as long the most preferred.
+            latest_ends: for each row, the row behind the last that a match may have which begins there; of the possible matches at
+                a row only those that end by then count. None is no limit.
+
+        With `prefer="longest"` or `latest_ends`, time is linear in rows times followers of the automaton, in one thread for each partition; with both,
+        a row at which a match begins takes as long as the rows that it could have.
+        """
     def spans(
         self,
         rows: Any,
@@ -274,7 +395,10 @@ class Pattern:
         timeout_seconds: Optional[float] = None,
         memory_limit_mb: Optional[float] = None,
         cancel: Union[CancelToken, QueryRun, None] = None,
-    ) -> Spans: ...
+    ) -> Spans:
+        """Finds where all matches begin and end, as columns. Arguments and errors are those of `match`; time is linear
+        in the rows however matches overlap.
+        """
     def count(
         self,
         rows: Any,
@@ -286,7 +410,8 @@ class Pattern:
         timeout_seconds: Optional[float] = None,
         memory_limit_mb: Optional[float] = None,
         cancel: Union[CancelToken, QueryRun, None] = None,
-    ) -> int: ...
+    ) -> int:
+        """Counts the matches. As `spans`, without keeping them."""
     def is_match(
         self,
         rows: _Rows,
@@ -295,25 +420,43 @@ class Pattern:
         timeout_seconds: Optional[float] = None,
         memory_limit_mb: Optional[float] = None,
         cancel: Union[CancelToken, QueryRun, None] = None,
-    ) -> bool: ...
+    ) -> bool:
+        """Whether there is a match; looks from the end of the rows and no further than to the first match seen. Arguments and
+        errors are those of `match`.
+        """
     def __hash__(self) -> int: ...
     def __eq__(self, value: object, /) -> bool: ...
     def __reduce__(self) -> tuple[Any, ...]: ...
 
 @final
 class Match:
+    """One match.
+
+    Examples:
+        >>> import rowpattern
+        >>> match = next(rowpattern.compile("A B+").find_iter(["C", "A", "B", "B"]))
+        >>> match.number, match.partition, match.start, match.end, match.labels
+        (1, 0, 1, 4, ('A', 'B', 'B'))
+    """
+
     @property
-    def number(self) -> int: ...
+    def number(self) -> int:
+        """The number of the match in its partition, from 1."""
     @property
-    def partition(self) -> int: ...
+    def partition(self) -> int:
+        """The partition, from 0."""
     @property
-    def start(self) -> int: ...
+    def start(self) -> int:
+        """The first row, counted over all partitions."""
     @property
-    def end(self) -> int: ...
+    def end(self) -> int:
+        """The row after the last; the same as `start` in an empty match."""
     @property
-    def labels(self) -> tuple[str, ...]: ...
+    def labels(self) -> tuple[str, ...]:
+        """The primary variable to which each row is mapped; made anew each time."""
     @property
-    def excluded(self) -> tuple[bool, ...]: ...
+    def excluded(self) -> tuple[bool, ...]:
+        """Whether each row stands in an exclusion, `{- -}`; made anew each time."""
     def _repr_html_(self) -> str: ...
     def __len__(self) -> int: ...
     def __bool__(self) -> bool: ...
@@ -321,16 +464,35 @@ class Match:
 
 @final
 class MatchIterator(Iterator[Match]):
+    """Iterates over matches. Finds a few thousand rows of them ahead; an error comes after the matches before it.
+
+    Examples:
+        >>> import rowpattern
+        >>> matches = rowpattern.compile("A").find_iter(["A", "B", "A"])
+        >>> [match.start for match in matches]
+        [0, 2]
+    """
+
     def __iter__(self) -> MatchIterator: ...
     def __next__(self) -> Match: ...
 
 @final
 class Column:
+    """A read-only column, for numpy by the buffer protocol and for Arrow by the PyCapsule interface.
+
+    Examples:
+        >>> import rowpattern
+        >>> column = rowpattern.compile("A").match(["A", "B", "A"]).start
+        >>> column.to_list(), column[1], len(column), memoryview(column).format
+        ([0, 2], 2, 2, 'q')
+    """
+
     def __len__(self) -> int: ...
     def __getitem__(self, index: int, /) -> Union[int, str, bool]: ...
     def __iter__(self) -> Iterator[Any]: ...
     def __reduce__(self) -> tuple[Any, ...]: ...
-    def to_list(self) -> list[Any]: ...
+    def to_list(self) -> list[Any]:
+        """The column as a list: int, str of the variable, or bool."""
     if sys.version_info >= (3, 12):
         def __buffer__(self, flags: int, /) -> memoryview: ...
 
@@ -395,14 +557,27 @@ class AnswerItems:
 
 @final
 class Spans:
+    """Where matches begin and end: one row a match, in the order in which they were found.
+
+    Examples:
+        >>> import rowpattern
+        >>> spans = rowpattern.compile("A B+").spans(["A", "B", "B", "A", "B"])
+        >>> spans[0], spans[1], len(spans)
+        ((0, 3), (3, 5), 2)
+    """
+
     @property
-    def number(self) -> Column: ...
+    def number(self) -> Column:
+        """The number of each match in its partition, from 1; int64."""
     @property
-    def partition(self) -> Column: ...
+    def partition(self) -> Column:
+        """The partition of each match, from 0; int64."""
     @property
-    def start(self) -> Column: ...
+    def start(self) -> Column:
+        """The first row of each match; int64."""
     @property
-    def end(self) -> Column: ...
+    def end(self) -> Column:
+        """The row after the last of each match; the same as `start` for an empty match; int64."""
     def __len__(self) -> int: ...
     def __getitem__(self, index: int, /) -> tuple[int, int]: ...
     def __reduce__(self) -> tuple[Any, ...]: ...
@@ -410,19 +585,40 @@ class Spans:
 
 @final
 class Matches:
+    """Matches as columns: one item a match; in `rows`, one a matched row. Iterating over it gives a `MatchSpan` for each match.
+
+    Examples:
+        >>> import rowpattern
+        >>> matches = rowpattern.compile("A B+").match(["A", "B", "B", "A", "B"])
+        >>> matches.start.to_list(), matches.end.to_list()
+        ([0, 3], [3, 5])
+        >>> next(iter(matches))
+        MatchSpan(number=1, partition=0, start=0, end=3)
+        >>> matches.rows.classifier.to_list()
+        ['A', 'B', 'B', 'A', 'B']
+        >>> matches.navigate(["B"]).to_list(), matches.count_rows(["B"]).to_list()
+        ([2, 4], [2, 1])
+    """
+
     def _of_layers(self, pattern: Pattern) -> Matches: ...
     @property
-    def number(self) -> Column: ...
+    def number(self) -> Column:
+        """The number of each match in its partition, from 1; int64."""
     @property
-    def partition(self) -> Column: ...
+    def partition(self) -> Column:
+        """The partition of each match, from 0; int64."""
     @property
-    def start(self) -> Column: ...
+    def start(self) -> Column:
+        """The first row of each match; int64."""
     @property
-    def end(self) -> Column: ...
+    def end(self) -> Column:
+        """The row after the last of each match; the same as `start` for an empty match; int64."""
     @property
-    def variables(self) -> list[str]: ...
+    def variables(self) -> list[str]:
+        """The names that the numbers of a classifier column stand for."""
     @property
-    def rows(self) -> MatchedRows: ...
+    def rows(self) -> MatchedRows:
+        """The rows of all matches, one match after another. A row in two overlapping matches stands twice."""
     def navigate(
         self,
         variables: Optional[Sequence[str]] = None,
@@ -433,7 +629,25 @@ class Matches:
         timeout_seconds: Optional[float] = None,
         memory_limit_mb: Optional[float] = None,
         cancel: Union[CancelToken, QueryRun, None] = None,
-    ) -> Column: ...
+    ) -> Column:
+        """The row that FIRST or LAST means (ISO/IEC 19075-5, section 5.6.2); int64, -1 where there is no such row.
+
+        Args:
+            variables: rows mapped to these primary variables count; None for all rows of the match.
+            first: from the first such row on, instead of from the last one back.
+            offset: how many such rows on or back.
+            running: for each row of each match, among the match's rows up to it; otherwise for each match.
+            timeout_seconds: the most time; None is no limit.
+            memory_limit_mb: the most memory, in MB of 2**20 bytes; None is no limit.
+            cancel: as for `Pattern.match`.
+
+        Raises:
+            UnknownVariableError: the pattern has no such primary variable.
+            QueryLimitError: a limit was passed.
+            MemoryError: the system has no more memory.
+
+        Takes time linear in the rows of matches.
+        """
     def count_rows(
         self,
         variables: Sequence[str],
@@ -442,7 +656,23 @@ class Matches:
         timeout_seconds: Optional[float] = None,
         memory_limit_mb: Optional[float] = None,
         cancel: Union[CancelToken, QueryRun, None] = None,
-    ) -> Column: ...
+    ) -> Column:
+        """How many rows of each match are mapped to some variables; int64.
+
+        Args:
+            variables: their names.
+            running: for each row of each match, among the match's rows up to it; otherwise for each match.
+            timeout_seconds: as for `Pattern.match`.
+            memory_limit_mb: as for `Pattern.match`.
+            cancel: as for `Pattern.match`.
+
+        Raises:
+            UnknownVariableError: the pattern has no such primary variable.
+            QueryLimitError: a limit was passed.
+            MemoryError: the system has no more memory.
+
+        Takes time linear in the rows of matches, and releases the interpreter's lock.
+        """
     def __iter__(self) -> Iterator[MatchSpan]: ...
     def _repr_html_(self) -> str: ...
     def __reduce__(self) -> tuple[Any, ...]: ...
@@ -451,16 +681,32 @@ class Matches:
 
 @final
 class MatchedRows:
+    """The rows of matches, as columns. Numbers are computed when a column is asked for.
+
+    Examples:
+        >>> import rowpattern
+        >>> rows = rowpattern.compile("A {- B -}").match(["A", "B", "C", "A", "B"]).rows
+        >>> rows.row.to_list(), rows.number.to_list()
+        ([0, 1, 3, 4], [1, 1, 2, 2])
+        >>> rows.excluded.to_list()
+        [False, True, False, True]
+    """
+
     @property
-    def row(self) -> Column: ...
+    def row(self) -> Column:
+        """The row in the input; int64."""
     @property
-    def number(self) -> Column: ...
+    def number(self) -> Column:
+        """The number of the row's match in its partition, from 1; int64."""
     @property
-    def partition(self) -> Column: ...
+    def partition(self) -> Column:
+        """The partition, from 0; int64."""
     @property
-    def classifier(self) -> Column: ...
+    def classifier(self) -> Column:
+        """The primary variable to which the row is mapped: uint8 places in `Matches.variables`, an Arrow dictionary."""
     @property
-    def excluded(self) -> Column: ...
+    def excluded(self) -> Column:
+        """Whether the row stands in an exclusion, `{- -}`; bool."""
     def __reduce__(self) -> tuple[Any, ...]: ...
     def __len__(self) -> int: ...
     def __arrow_c_stream__(self, requested_schema: object = None) -> object: ...
@@ -504,6 +750,20 @@ class Conditions:
 
 @disjoint_base
 class PatternCache:
+    """A thread-safe cache with an entry limit, a memory limit and a time to live.
+
+    `policy` says which entries stay when there are too many: "lru", those used most recently, or "tinylfu", where the entry
+    used longest ago makes room only for a key that was asked for more often than it lately.
+
+    Examples:
+        >>> import rowpattern
+        >>> cache = rowpattern.PatternCache(max_size=1, max_memory_mb=10, ttl_seconds=None)
+        >>> cache.put("first", 1, size_bytes=8), cache.put("second", 2, size_bytes=8)
+        (True, True)
+        >>> cache.get("first"), cache.get("second"), len(cache)
+        (None, 2, 1)
+    """
+
     def __new__(
         cls,
         max_size: int = 10_000,
@@ -514,36 +774,65 @@ class PatternCache:
         clock: Optional[ManualClock] = None,
     ) -> Self: ...
     @property
-    def enabled(self) -> bool: ...
-    def get(self, key: str, *, kind: str = "object") -> Any: ...
+    def enabled(self) -> bool:
+        """Whether look-ups and puts do anything."""
+    def get(self, key: str, *, kind: str = "object") -> Any:
+        """Returns the value of a key, or None. O(1).
+
+        Values of different kinds ("object", "condition", "tokens", "query", "clause") have keys of their own.
+        """
     def put(
         self, key: str, value: object, *, size_bytes: int, compilation_time: float = 0.0, kind: str = "object"
-    ) -> bool: ...
-    def reweigh(self, key: str, *, size_bytes: int, kind: str = "object") -> bool: ...
-    def invalidate(self, key: str) -> bool: ...
-    def shed(self, memory_mb: float) -> int: ...
-    def clear(self) -> None: ...
+    ) -> bool:
+        """Puts a value in; False when it is heavier than the memory limit, the policy does not admit it, or the cache is
+        disabled.
+        """
+    def reweigh(self, key: str, *, size_bytes: int, kind: str = "object") -> bool:
+        """Says that what a key's value weighs has changed; the memory limit is kept at once. Whether it is still there."""
+    def invalidate(self, key: str) -> bool:
+        """Removes what has a key: an object that was put in under it, a pattern whose text it is, a pattern with options
+        whose key `entries` shows. Whether there was any.
+        """
+    def shed(self, memory_mb: float) -> int:
+        """Removes the entries used longest ago until no more memory than this is used; the limits stay. How many went. What
+        was freed is given back to the system.
+        """
+    def clear(self) -> None:
+        """Removes all entries, and gives their memory back to the system."""
     def resize(
         self,
         max_size: Optional[int] = None,
         *,
         max_memory_mb: Optional[float] = None,
         policy: Optional[str] = None,
-    ) -> None: ...
-    def set_ttl(self, ttl_seconds: Optional[float]) -> None: ...
-    def set_enabled(self, enabled: bool) -> None: ...
+    ) -> None:
+        """Changes the limits that are given; what stays keeps its recency and its remaining life. What was freed is given back to
+        the system.
+        """
+    def set_ttl(self, ttl_seconds: Optional[float]) -> None:
+        """Sets how long entries put in from now on live, in seconds; None is for ever."""
+    def set_enabled(self, enabled: bool) -> None:
+        """Turns look-ups and puts on or off; entries stay."""
     def _redirect(self, elsewhere: Optional[_Elsewhere]) -> None: ...
-    def statistics(self) -> dict[str, Any]: ...
-    def reset_statistics(self) -> None: ...
-    def take_peak_size(self) -> int: ...
-    def compile_seconds(self) -> tuple[list[tuple[float, int]], float]: ...
+    def statistics(self) -> dict[str, Any]:
+        """The documented statistics, and more."""
+    def reset_statistics(self) -> None:
+        """Sets the counts to zero; entries stay."""
+    def take_peak_size(self) -> int:
+        """Returns the most entries that there were at once since the last call."""
+    def compile_seconds(self) -> tuple[list[tuple[float, int]], float]:
+        """Returns how long making what was put in took: each bucket's upper bound in seconds with the count up to it, and
+        the sum in seconds.
+        """
     def entries(
         self,
         *,
         limit: Optional[int] = None,
         order: Literal["recent", "bytes", "hits", "age", "compilation_time"] = "recent",
-    ) -> list[dict[str, Any]]: ...
-    def patterns(self) -> list[Pattern]: ...
+    ) -> list[dict[str, Any]]:
+        """Returns what is in the cache, one dict an entry. O(entries * log(entries))."""
+    def patterns(self) -> list[Pattern]:
+        """Returns the patterns that `compile` has put in, the one used last first."""
     def __len__(self) -> int: ...
 
 @final

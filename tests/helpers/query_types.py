@@ -115,7 +115,7 @@ class Kind:
         if isinstance(self.arrow, pa.UuidType):
             stored = pa.array([None if each is None else each.bytes for each in values], pa.binary(16))
             return pa.ExtensionArray.from_storage(self.arrow, stored)
-        if pa.types.is_dictionary(self.arrow):
+        if pa.types.is_dictionary(self.arrow) and self.arrow.ordered:
             codes = pa.array([None if each is None else LABELS.index(each[1]) for each in values], pa.int8())
             return pa.DictionaryArray.from_arrays(codes, pa.array(LABELS), ordered=True)
         return pa.array(values, self.arrow)
@@ -168,25 +168,44 @@ def _floats(kind: pa.DataType, name: str, more: list[float], same: tuple[str, ..
     )
 
 
+def _dates(kind: pa.DataType) -> Kind:
+    days = [DAY.date() + dt.timedelta(days=each) for each in (0, 1, 2, -30, 275, -90_000)]
+    return Kind(kind, days, lambda value: f"DATE '{value}'", numbers=("year", "days"))
+
+
+def _times(kind: pa.DataType, unit_microseconds: int) -> Kind:
+    last = dt.time(23, 59, 59, 1_000_000 - unit_microseconds if unit_microseconds < 1_000_000 else 0)
+    behind = dt.time(12, 30, 0, unit_microseconds) if unit_microseconds < 1_000_000 else dt.time(12, 30, 1)
+    values = [dt.time(0), dt.time(12, 30), behind, last]
+    return Kind(kind, values, lambda value: f"TIME '{value}'", numbers=("hour", "minute"))
+
+
+def _unhexed(value: bytes) -> str:
+    return f"unhex('{value.hex()}')"
+
+
+def _bytes(kind: pa.DataType, *values: bytes) -> Kind:
+    return Kind(kind, list(values), _unhexed, same=("joined",))
+
+
 TEXTS = ["", "a", "ab", "aé", "B", "é", "a'b", "\U0001f600", "%"]
 _TEXT = ("length",), ("like", "begins"), ("joined",)
 
 KINDS: dict[str, Kind] = {
     "decimal(9,2)": _decimals(9, 2, "0.10 0.20 0.30 -0.15 3.00 99999.99"),
     "decimal(38,10)": _decimals(38, 10, "0.1 -0.1 0.0000000001 1234567890123456789012345678.0123456789 3"),
-    "date": Kind(
-        pa.date32(),
-        [DAY.date() + dt.timedelta(days=each) for each in (0, 1, 2, -30, 275, -90_000)],
-        lambda value: f"DATE '{value}'",
-        numbers=("year", "days"),
-    ),
+    "date32": _dates(pa.date32()),
+    "date64": _dates(pa.date64()),
     "timestamp(us)": _moments("us", None),
     "timestamp(s)": _moments("s", None),
+    "timestamp(ms)": _moments("ms", None),
     "timestamp(us, Europe/Berlin)": _moments("us", "Europe/Berlin"),
     "timestamp(ms, America/New_York)": _moments("ms", "America/New_York"),
     "timestamp(us, UTC)": _moments("us", "UTC"),
     "string": Kind(pa.string(), TEXTS, _text, *_TEXT),
     "large_string": Kind(pa.large_string(), TEXTS, _text, *_TEXT),
+    "string_view": Kind(pa.string_view(), TEXTS, _text, *_TEXT),
+    "dictionary": Kind(pa.dictionary(pa.int32(), pa.string()), TEXTS, _text, *_TEXT),
     "bool": Kind(
         pa.bool_(),
         [True, False],
@@ -196,19 +215,20 @@ KINDS: dict[str, Kind] = {
     ),
     "int8": _integers(pa.int8(), [0, 1, -1, 3, 20, -20], "TINYINT", ("plus", "minus", "double", "negative")),
     "uint8": _integers(pa.uint8(), [0, 1, 3, 10], "UTINYINT", ("plus", "double")),
+    "int16": _integers(pa.int16(), [0, -7, 300, 2**12, -(2**12)], "SMALLINT", ("minus", "negative")),
+    "uint16": _integers(pa.uint16(), [0, 7, 300, 2**13 - 1], "USMALLINT", ("plus",)),
+    "int32": _integers(pa.int32(), [0, -7, 2**28, -(2**28)], "INTEGER", ("plus", "negative")),
+    "uint32": _integers(pa.uint32(), [0, 7, 2**29], "UINTEGER", ("plus", "double")),
     "uint64": _integers(pa.uint64(), [0, 1, 2**63, 2**64 - 1], "UBIGINT", ()),
     "int64": _integers(pa.int64(), [0, -5, 2**53, 2**53 + 1, 2**63 - 1, -(2**63)], "BIGINT", ()),
     "float32": _floats(pa.float32(), "FLOAT", [_float32(0.1), _float32(3.4e38)], ("plus, of floats", "negative")),
     "float64": _floats(pa.float64(), "DOUBLE", [0.1, 1.7e308], ("plus", "negative", "half")),
-    "time": Kind(
-        pa.time64("us"),
-        [dt.time(0), dt.time(12, 30), dt.time(12, 30, 0, 1), dt.time(23, 59, 59, 999_999)],
-        lambda value: f"TIME '{value}'",
-        numbers=("hour", "minute"),
-    ),
-    "binary": Kind(
-        pa.binary(), [b"", b"a", b"ab", b"\xff\x00"], lambda value: f"unhex('{value.hex()}')", same=("joined",)
-    ),
+    "time64(us)": _times(pa.time64("us"), 1),
+    "time32(ms)": _times(pa.time32("ms"), 1_000),
+    "time32(s)": _times(pa.time32("s"), 1_000_000),
+    "binary": _bytes(pa.binary(), b"", b"a", b"ab", b"\xff\x00"),
+    "large_binary": _bytes(pa.large_binary(), b"", b"a", b"\x00"),
+    "fixed_size_binary": Kind(pa.binary(2), [b"ab", b"\xff\x00", b"\x00\x00"], _unhexed),
     "uuid": Kind(
         pa.uuid(),
         [uuid.UUID(int=each) for each in (0, 1, 1 << 127, 2**128 - 1)],

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from stub_docstrings import STUB, missing_docstrings
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -18,3 +20,8 @@ def test_the_stub_is_the_module() -> None:
         check=False,
     )
     assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_the_stub_has_the_docstrings_of_what_is_public() -> None:
+    """Editors show them; `python tests/helpers/stub_docstrings.py` writes them."""
+    assert missing_docstrings(STUB.read_text(encoding="utf-8")) == []

@@ -419,3 +419,9 @@ def test_limits() -> None:
     with pytest.raises(QueryCancelledError):
         match_recognize(query, table, cancel=token)
     timer.join()
+
+
+def test_a_long_text_keeps_the_time_limit() -> None:
+    branches = " ".join(f"WHEN id = {at} THEN low OVER w + {at}" for at in range(8000))
+    with pytest.raises(QueryLimitError, match="longer than its limit"):
+        match_recognize(f"SELECT CASE {branches} END FROM t {WINDOW}", PRICES, timeout_seconds=0.2)

@@ -97,7 +97,7 @@ def recognize(
         what `match_recognize` returns for the clause with these parts.
 
     Raises:
-        What `match_recognize` raises; errors name the argument.
+        RowPatternError: what `match_recognize` raises; errors name the argument.
         UnsupportedQueryError: also that a condition is no text.
         TypeError, ConfigurationError: as for `rowpattern.recognize`.
     """

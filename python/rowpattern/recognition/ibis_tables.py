@@ -41,7 +41,7 @@ def recognize(
         `pyarrow.RecordBatchReader`.
 
     Raises:
-        What `rowpattern.recognize` raises.
+        RowPatternError: what `rowpattern.recognize` raises.
         TypeError: it is no table of Ibis.
     """
     name, given = table_of(table)

@@ -105,7 +105,7 @@ def recognize(
         what `match_recognize` returns for `SELECT * FROM data MATCH_RECOGNIZE (...)`: a table of the kind given.
 
     Raises:
-        What `match_recognize` raises. Errors name the argument: `define["DOWN"], line 1, column 9`.
+        RowPatternError: what `match_recognize` raises. Errors name the argument: `define["DOWN"], line 1, column 9`.
         TypeError: an argument is of another type; or `data` is no table, or a mapping of several.
         ConfigurationError: an argument has a value that it cannot have; or a condition is no text, and `isolation` is
             given: it is computed in this process.

@@ -178,7 +178,7 @@ async def recognize_async(
         what `recognize` returns without `stream`.
 
     Raises:
-        What `recognize` raises.
+        RowPatternError: what `recognize` raises.
         asyncio.CancelledError: the task was cancelled.
 
     Its threads and places are those of `match_recognize_async`.

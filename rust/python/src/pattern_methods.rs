@@ -139,7 +139,6 @@ impl Pattern {
     /// The automaton, for drawings: for each position its variable and whether it is excluded; what a match can begin with
     /// at a partition's first row, and elsewhere; what may follow each position, most preferred first; whether a match may
     /// end behind each where the partition ends. The end of a match is -1. None where there are more positions.
-    #[expect(clippy::type_complexity, reason = "a tuple of Python's")]
     fn _automaton(
         &self,
         most_positions: usize,

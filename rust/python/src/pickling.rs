@@ -86,7 +86,7 @@ pub fn restore_spans(
         return Err(rows_error("these are no pickled matches of rowpattern: its columns do not fit together"));
     }
     let mut partitions: Vec<(i64, i64)> = Vec::new();
-    for &number in partition.iter() {
+    for &number in partition {
         match partitions.last_mut() {
             Some((last, matches)) if *last == number => *matches += 1,
             _ => partitions.push((number, 1)),

@@ -183,7 +183,7 @@ class BoundClause(Record):
         ):
             for _, item in expression.reads:
                 if isinstance(item, Value):
-                    away = value_away(item.column)
+                    away = value_away(item.column) if self.away else None
                     read.append(item.column if away is None else away[0])
                 elif isinstance(item, (Aggregate, RunningAggregate)):
                     read += [name for _, name in item.reads if isinstance(name, str)]

@@ -34,13 +34,15 @@ from rowpattern.sql.parse.window_step import (
 from rowpattern.sql.text.source_location import error_at
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from rowpattern.errors import QueryError
     from rowpattern.sql.parse.window import PatternWindow, WindowMarks
     from rowpattern.sql.text.composed import Composed
 
 __all__ = ["PlannedStep", "SelectHalves"]
+
+_NODES_BETWEEN_LOOKS = 1024
 
 # Functions that rank rows by ORDER BY and look at no frame, but at which rows are equal.
 _RANKS = frozenset({"rank", "dense_rank", "rank_dense", "percent_rank", "cume_dist"})
@@ -79,9 +81,12 @@ class SelectHalves:
         text: Composed,
         marks: WindowMarks,
         windows: Sequence[PatternWindow],
+        check: Callable[[], None],
     ) -> None:
         self._node = node
         self._text = text
+        self._check = check
+        self._looked_at = 0
         self._marks = marks
         self._windows = windows
         self._table = f"{WINDOWS_TABLES}{number}"
@@ -121,7 +126,7 @@ class SelectHalves:
         """Say whether an element of the SELECT list has a window, or a name that may be that of one before it."""
         return any(
             each["class"] == "WINDOW"
-            or (each["class"] == "COLUMN_REF" and self._windowed.issuperset(map(lowered, each["column_names"])))
+            or (len(each.get("column_names", [])) == 1 and lowered(each["column_names"][0]) in self._windowed)
             for each in expressions(item)
         )
 
@@ -293,6 +298,9 @@ class SelectHalves:
 
     def _rewritten(self, node: Any, *, in_window: bool = False) -> Any:
         """Return an expression over the table that the second half reads."""
+        self._looked_at += 1
+        if not self._looked_at % _NODES_BETWEEN_LOOKS:
+            self._check()
         if isinstance(node, list):
             return [self._rewritten(each, in_window=in_window) for each in node]
         if not isinstance(node, dict):

@@ -155,7 +155,7 @@ class Splitter:
 
     def _cut(self, node: Json, seen: list[Json]) -> None:
         number = self._begin + len(self.steps)
-        cut = SelectHalves(node, seen, number, self._text, self._marks, self._windows)
+        cut = SelectHalves(node, seen, number, self._text, self._marks, self._windows, self._check)
         self.steps.append(cut.planned())
         second = cut.second
         node.clear()

@@ -86,6 +86,7 @@ def split_at_windows(
     texts = write_trees(trees, context)
     written_parameters: dict[str, list[TextParameter]] = {}
     for written, again, tree in zip(texts, parse_texts(texts, context), trees, strict=True):
+        check()
         composed = Composed(text.query).insert(written)
         found = (again.get("statements") or [{}])[0]
         if again.get("error") or _plain(found.get("node")) != _plain(tree["node"]):

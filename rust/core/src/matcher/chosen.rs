@@ -84,21 +84,21 @@ impl<'a> ChosenPass<'a> {
         let (begin, end) = self.bounds;
         let automaton = context.automaton;
         let latest_end = self.choice.latest_end(start, end);
-        let list = automaton.start[usize::from(start != begin)].as_slice();
+        let starting = automaton.start[usize::from(start != begin)].as_slice();
         self.path.clear();
         self.reach(context, start)?;
         if self.choice.prefer == Prefer::First {
             let ends =
                 |ends: &Ends, row, position| ends.get(automaton, row, position).is_some_and(|end| end <= latest_end);
-            return self.follow(context, start, list, |pass, row, position| {
+            return self.follow(context, start, starting, |pass, row, position| {
                 position == ACCEPT || pass.earliest.as_ref().is_none_or(|earliest| ends(earliest, row, position))
             });
         }
-        let positions = list.iter().copied().filter(|&position| position != ACCEPT);
+        let positions = starting.iter().copied().filter(|&position| position != ACCEPT);
         let Some(latest) = &self.latest else { return Ok(false) };
         let longest = positions.filter_map(|position| latest.get(automaton, start, position)).max();
         if longest.is_none_or(|longest| longest <= latest_end) {
-            return self.follow(context, start, list, |pass, row, position| {
+            return self.follow(context, start, starting, |pass, row, position| {
                 if position == ACCEPT {
                     return longest.is_none_or(|longest| longest == row);
                 }
@@ -106,12 +106,12 @@ impl<'a> ChosenPass<'a> {
                 latest.is_some() && latest == longest
             });
         }
-        let Some(last) = self.reach_forward(context, start, latest_end, list)? else {
-            return Ok(list.contains(&ACCEPT));
+        let Some(last) = self.reach_forward(context, start, latest_end, starting)? else {
+            return Ok(starting.contains(&ACCEPT));
         };
         self.keep_co_accessible(context, start, last)?;
         let words = automaton.positions.len().div_ceil(64);
-        self.follow(context, start, list, |pass, row, position| {
+        self.follow(context, start, starting, |pass, row, position| {
             if position == ACCEPT || row > last {
                 return position == ACCEPT && row > last;
             }

@@ -34,7 +34,7 @@ pub struct Ends {
     end: usize,
     stretch_rows: usize,
     /// The ends of the rows from `low` on, before `high`: those of a row's positions one after another.
-    ends: Vec<usize>,
+    at_hand: Vec<usize>,
     low: usize,
     high: usize,
     /// The ends of the first row of each stretch.
@@ -43,7 +43,7 @@ pub struct Ends {
 
 impl Ends {
     pub fn new(which: Which) -> Self {
-        Self { which, begin: 0, end: 0, stretch_rows: 1, ends: Vec::new(), low: 0, high: 0, firsts: Vec::new() }
+        Self { which, begin: 0, end: 0, stretch_rows: 1, at_hand: Vec::new(), low: 0, high: 0, firsts: Vec::new() }
     }
 
     /// Computes those of a partition.
@@ -52,12 +52,12 @@ impl Ends {
         (self.begin, self.end) = (begin, end);
         self.stretch_rows = (MOST_ITEMS / positions.max(1)).clamp(1, (end - begin).max(1));
         let stretches = (end - begin).div_ceil(self.stretch_rows);
-        make_room(&mut self.ends, self.stretch_rows * positions, context)?;
+        make_room(&mut self.at_hand, self.stretch_rows * positions, context)?;
         make_room(&mut self.firsts, stretches * positions, context)?;
         for stretch in (0..stretches).rev() {
             self.compute(context, stretch)?;
             let positions = context.automaton.positions.len();
-            self.firsts[stretch * positions..][..positions].copy_from_slice(&self.ends[..positions]);
+            self.firsts[stretch * positions..][..positions].copy_from_slice(&self.at_hand[..positions]);
         }
         Ok(())
     }
@@ -74,14 +74,14 @@ impl Ends {
     /// Where a way ends that maps a row, which is at hand, to a position; None where none does.
     #[inline]
     pub fn get(&self, automaton: &Automaton, row: usize, position: u32) -> Option<usize> {
-        let end = self.ends[(row - self.low) * automaton.positions.len() + position as usize];
+        let end = self.at_hand[(row - self.low) * automaton.positions.len() + position as usize];
         (end != self.never()).then_some(end)
     }
 
     pub fn release(&mut self, budget: &Budget) {
-        budget.release_vector(&self.ends);
+        budget.release_vector(&self.at_hand);
         budget.release_vector(&self.firsts);
-        (self.ends, self.firsts) = (Vec::new(), Vec::new());
+        (self.at_hand, self.firsts) = (Vec::new(), Vec::new());
     }
 
     fn never(&self) -> usize {
@@ -100,7 +100,7 @@ impl Ends {
         let mut steps = 0;
         for row in (self.low..self.high).rev() {
             let at = (row - self.low) * positions;
-            let (before, behind) = self.ends.split_at_mut(at + positions);
+            let (before, behind) = self.at_hand.split_at_mut(at + positions);
             let next = if row + 1 < self.high {
                 &*behind
             } else {
