@@ -3,9 +3,7 @@
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use rowpattern_core::backtrack::{
-    Asked as AskedValues, Backtracking, MatchConditions, StartConditions, search_in_rounds,
-};
+use rowpattern_core::backtrack::{Asked, Backtracking, MatchConditions, StartConditions, search_in_rounds};
 use rowpattern_core::budget::Budget;
 use rowpattern_core::expression::{self, Aggregate, Condition, Function, Scope, Type, Value, ValueColumn};
 use rowpattern_core::rows::VariableSet;
@@ -15,7 +13,7 @@ use super::arguments::variable;
 use super::cancel_argument::{Cancel, account};
 use super::computing::{ComputedExpressions, Computing};
 use super::errors::{SkipError, rows_error};
-use super::input::{Asked, Input};
+use super::input::{Input, SkipAndChoice};
 use super::iterator::MatchIterator;
 use super::limits::CallLimits;
 use super::matches::Matches;
@@ -269,7 +267,7 @@ impl Conditions {
         };
         let mut computing = Computing::new(compute, &self.computed);
         let (found, failed) = input.search(pattern, |search, asked, tick| {
-            let compute = &mut |asked: &AskedValues, values: &mut Vec<_>| computing.compute(asked, values);
+            let compute = &mut |asked: &Asked, values: &mut Vec<_>| computing.compute(asked, values);
             search_in_rounds(search, strategy(inner, names, starts, asked), MatchesSink::default(), compute, tick)
         });
         Ok((found, computing.raised.or(failed)))
@@ -281,7 +279,7 @@ fn strategy<'a>(
     inner: &'a MatchConditions,
     names: &'a [String],
     starts: &'a [Option<Vec<bool>>],
-    asked: Asked<'a>,
+    asked: SkipAndChoice<'a>,
 ) -> StartConditions<'a, Backtracking<'a>> {
     StartConditions::new(Backtracking::new(inner, names, asked.skip).choosing(asked.choice), starts)
 }

@@ -18,7 +18,7 @@ use super::{arguments, rows};
 
 /// Which matches a search finds.
 #[derive(Clone, Copy)]
-pub struct Asked<'a> {
+pub struct SkipAndChoice<'a> {
     pub skip: Skip,
     pub choice: Choice<'a>,
 }
@@ -72,13 +72,13 @@ impl Input {
     pub fn search<R: Send>(
         &mut self,
         pattern: &Bound<'_, Pattern>,
-        search: impl FnOnce(Search<'_>, Asked<'_>, &mut Tick<'_>) -> Ended<R> + Send,
+        search: impl FnOnce(Search<'_>, SkipAndChoice<'_>, &mut Tick<'_>) -> Ended<R> + Send,
     ) -> (R, Option<PyErr>) {
         // That it can be compiled was seen when the rule was read.
         let compiled = self.choice.compiled(pattern.get()).unwrap_or(&pattern.get().compiled);
         let mut signals = self.limits.signals();
         let given = Search::new(compiled, &mut self.symbols, &self.partitions, self.threads, &self.limits.budget);
-        let asked = Asked { skip: self.skip, choice: self.choice.rule() };
+        let asked = SkipAndChoice { skip: self.skip, choice: self.choice.rule() };
         let Ended { found, error, tables } = pattern.py().detach(|| search(given, asked, &mut || signals.tick()));
         if compiled.give_back_all(tables) {
             reweigh(pattern);
@@ -90,7 +90,7 @@ impl Input {
     pub fn find<R: Send>(
         &mut self,
         pattern: &Bound<'_, Pattern>,
-        search: impl FnOnce(Search<'_>, Asked<'_>, &mut Tick<'_>) -> Ended<R> + Send,
+        search: impl FnOnce(Search<'_>, SkipAndChoice<'_>, &mut Tick<'_>) -> Ended<R> + Send,
     ) -> PyResult<R> {
         let (found, error) = self.search(pattern, search);
         error.map_or(Ok(found), Err)

@@ -13,7 +13,7 @@ use super::ffi::{Column, Data};
 use super::hooks::hooks;
 use super::input::Input;
 use super::pattern::Pattern;
-use super::pickling::{Reduced, reduced};
+use super::reduced::{Reduced, reduced};
 use super::reweighing::reweigh;
 use super::sinks::MatchesSink;
 

@@ -40,6 +40,7 @@ mod placed_texts;
 mod process_cache;
 mod query_run;
 mod readers;
+mod reduced;
 mod reweighing;
 mod row_symbols;
 mod rows;

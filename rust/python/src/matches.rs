@@ -1,4 +1,4 @@
-//! `Spans`, `Matches` and `MatchedRows`: answers as columns.
+//! `Spans`, `Matches` and `MatchedRows`: answers as columns. One file, as matches give their rows and rows read their matches.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ use super::hooks::hooks;
 use super::limits::CallLimits;
 use super::numbers::{optional_number, place, whole};
 use super::pattern::Pattern;
-use super::pickling::{Reduced, reduced};
+use super::reduced::{Reduced, reduced};
 use super::sinks::{MatchesSink, SpansSink, trimmed};
 
 /// Where matches begin and end: one row a match, in the order in which they were found.

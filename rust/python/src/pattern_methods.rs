@@ -24,13 +24,13 @@ use super::sinks::{MatchesSink, SpansSink};
 type GivenLimits<'a, 'py> = (Option<f64>, Option<f64>, Option<&'a Bound<'py, PyAny>>);
 
 /// What is asked of a pattern by conditions that are written as in DEFINE, beside the arguments that all methods have.
-struct Asked<'a> {
+struct ConditionsCall<'a> {
     method: &'a str,
     threads: Option<usize>,
     prefer: &'a str,
 }
 
-impl Asked<'_> {
+impl ConditionsCall<'_> {
     /// Has the package answer.
     fn by_conditions<'py>(
         &self,
@@ -210,7 +210,7 @@ impl Pattern {
     ) -> PyResult<Py<MatchIterator>> {
         if let Some(conditions) = conditions {
             let limits = (timeout_seconds, memory_limit_mb, cancel);
-            let asked = Asked { method: "find_iter", threads: None, prefer: "first" };
+            let asked = ConditionsCall { method: "find_iter", threads: None, prefer: "first" };
             let found = asked.by_conditions(slf, rows, conditions, partitions, skip, limits)?;
             return Ok(found.cast_into::<MatchIterator>()?.unbind());
         }
@@ -264,7 +264,7 @@ impl Pattern {
                 ));
             }
             let limits = (timeout_seconds, memory_limit_mb, cancel);
-            let asked = Asked { method: "match", threads: Some(threads), prefer };
+            let asked = ConditionsCall { method: "match", threads: Some(threads), prefer };
             let found = asked.by_conditions(slf, rows, conditions, partitions, skip, limits)?;
             return Ok(found.cast_into::<Matches>()?.unbind());
         }
@@ -301,7 +301,7 @@ impl Pattern {
     ) -> PyResult<Py<Spans>> {
         if let Some(conditions) = conditions {
             let limits = (timeout_seconds, memory_limit_mb, cancel);
-            let asked = Asked { method: "spans", threads: Some(threads), prefer: "first" };
+            let asked = ConditionsCall { method: "spans", threads: Some(threads), prefer: "first" };
             let found = asked.by_conditions(slf, rows, conditions, partitions, skip, limits)?;
             return spans_of(&found);
         }
@@ -336,7 +336,7 @@ impl Pattern {
     ) -> PyResult<usize> {
         if let Some(conditions) = conditions {
             let limits = (timeout_seconds, memory_limit_mb, cancel);
-            let asked = Asked { method: "count", threads: Some(threads), prefer: "first" };
+            let asked = ConditionsCall { method: "count", threads: Some(threads), prefer: "first" };
             let found = asked.by_conditions(slf, rows, conditions, partitions, skip, limits)?;
             return found.extract();
         }

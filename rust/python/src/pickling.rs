@@ -1,10 +1,9 @@
-//! Columns and matches to and from pickles. What a pickle says is checked: it may come from anywhere.
+//! Columns and matches from pickles. What a pickle says is checked: it may come from anywhere.
 
 use std::sync::Arc;
 
 use arrow_buffer::ScalarBuffer;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyTuple};
 use rowpattern_core::rows::Span;
 use rowpattern_macros::catch_panics;
 
@@ -13,31 +12,7 @@ use super::ffi::{Column, Data};
 use super::iterator::Match;
 use super::matches::{Matches, Spans};
 
-/// What `__reduce__` returns: a function of `rowpattern._restore` and its arguments.
-pub type Reduced<'py> = (Bound<'py, PyAny>, Bound<'py, PyTuple>);
-
-/// What `__reduce__` returns for these arguments of a function of `rowpattern._restore`.
-pub fn reduced<'py>(
-    py: Python<'py>,
-    function: &str,
-    arguments: impl IntoPyObject<'py, Target = PyTuple, Output = Bound<'py, PyTuple>, Error = PyErr>,
-) -> PyResult<Reduced<'py>> {
-    Ok((py.import("rowpattern._restore")?.getattr(function)?, arguments.into_pyobject(py)?))
-}
-
-/// A column as its kind, its values as bytes (little-endian) and the names of its variables.
-pub fn reduced_column<'py>(py: Python<'py>, data: &Data) -> PyResult<Reduced<'py>> {
-    let (kind, bytes, names) = match data {
-        Data::Integers(values) => ("int64", values.iter().flat_map(|value| value.to_le_bytes()).collect(), None),
-        Data::Rows(values) => ("uint32", values.iter().flat_map(|value| value.to_le_bytes()).collect(), None),
-        Data::Variables(values, names) => ("variables", values.to_vec(), Some(names.to_vec())),
-        Data::Flags(values) => ("bool", values.to_vec(), None),
-    };
-    let bytes: Vec<u8> = bytes;
-    reduced(py, "restore_column", (kind, PyBytes::new(py, &bytes), names))
-}
-
-/// Makes a column of what [`reduced_column`] gave.
+/// Makes a column of what `Column.__reduce__` gave.
 #[catch_panics]
 #[pyfunction]
 #[pyo3(name = "_restore_column")]

@@ -20,7 +20,9 @@ pub fn thread_time() -> Duration {
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
-    use super::*;
+    use std::time::Duration;
+
+    use super::thread_time;
 
     #[test]
     fn it_goes_on_only_while_the_thread_works() {

@@ -20,21 +20,21 @@ pub enum Fold {
     /// Floating point numbers, in order.
     Floating { column: usize, count: i64, sum: f64, average: bool },
     /// The row of the best value; [`NO_ROW`] before there is one.
-    Best { column: usize, wanted: Wanted, row: usize },
+    Best { column: usize, wanted: BestRule, row: usize },
     /// How many values are true and how many false.
     Truths { column: usize, and: bool, trues: i64, falses: i64 },
 }
 
 /// Which value is the best.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wanted {
+pub enum BestRule {
     Least,
     Greatest,
     First,
     Last,
 }
 
-impl Wanted {
+impl BestRule {
     /// Whether the value of a row, which is not NULL, takes the place of that of a row before it.
     #[inline]
     fn replaces(self, column: &ValueColumn<'_>, row: usize, before: usize) -> bool {
@@ -95,10 +95,10 @@ impl Fold {
         let whole = |output| Self::Whole { column, sum: WholeSum::default(), output };
         match aggregate.function {
             Function::Count => Self::Count { column: Some(column), count: 0 },
-            Function::Min => Self::Best { column, wanted: Wanted::Least, row: NO_ROW },
-            Function::Max => Self::Best { column, wanted: Wanted::Greatest, row: NO_ROW },
-            Function::AnyValue => Self::Best { column, wanted: Wanted::First, row: NO_ROW },
-            Function::LastNotNull => Self::Best { column, wanted: Wanted::Last, row: NO_ROW },
+            Function::Min => Self::Best { column, wanted: BestRule::Least, row: NO_ROW },
+            Function::Max => Self::Best { column, wanted: BestRule::Greatest, row: NO_ROW },
+            Function::AnyValue => Self::Best { column, wanted: BestRule::First, row: NO_ROW },
+            Function::LastNotNull => Self::Best { column, wanted: BestRule::Last, row: NO_ROW },
             Function::BoolAnd => Self::Truths { column, and: true, trues: 0, falses: 0 },
             Function::BoolOr => Self::Truths { column, and: false, trues: 0, falses: 0 },
             Function::Sum if floating => Self::Floating { column, count: 0, sum: 0.0, average: false },

@@ -11,12 +11,12 @@ use arrow_buffer::ScalarBuffer;
 use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::{PyBufferError, PyIndexError, PyMemoryError};
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PyTuple};
+use pyo3::types::{PyBytes, PyList, PyTuple};
 use rowpattern_macros::catch_panics;
 
 use super::capsules::array_capsules;
 use crate::numbers::place;
-use crate::pickling::{Reduced, reduced_column};
+use crate::reduced::{Reduced, reduced};
 
 /// What a column holds.
 #[derive(Clone)]
@@ -138,7 +138,15 @@ impl Column {
     }
 
     fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<Reduced<'py>> {
-        reduced_column(py, &self.data)
+        // Values as bytes (little-endian).
+        let (kind, bytes, names) = match &self.data {
+            Data::Integers(values) => ("int64", values.iter().flat_map(|value| value.to_le_bytes()).collect(), None),
+            Data::Rows(values) => ("uint32", values.iter().flat_map(|value| value.to_le_bytes()).collect(), None),
+            Data::Variables(values, names) => ("variables", values.to_vec(), Some(names.to_vec())),
+            Data::Flags(values) => ("bool", values.to_vec(), None),
+        };
+        let bytes: Vec<u8> = bytes;
+        reduced(py, "restore_column", (kind, PyBytes::new(py, &bytes), names))
     }
 
     fn __repr__(&self) -> String {
