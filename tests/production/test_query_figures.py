@@ -130,7 +130,7 @@ def test_what_an_observer_raises_does_not_concern_the_query() -> None:
     [
         ("SELECT", {}, "syntax"),
         (FALLS.replace("DOWN.day", "DOWN.night"), {}, "query"),
-        (FALLS.replace("(DOWN+)", "(DOWN+ |)"), {}, "syntax"),
+        (FALLS.replace("(DOWN+)", "(DOWN+ **)"), {}, "syntax"),
         (EXPLODES, {"timeout_seconds": 0.05}, "time"),
         (FALLS, {"memory_limit_mb": 1e-6}, "memory"),
         (FALLS, {"cancel": "cancelled"}, "cancelled"),

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pytest
 
 import rowpattern
-from rowpattern import match_recognize
+from rowpattern import QueryError, match_recognize
 
 TABLE = pa.table({"x": [1, 2, 3], "path": ["/etc/passwd"] * 3})
 CLAUSE = "MATCH_RECOGNIZE (ORDER BY x MEASURES count(*) AS n PATTERN (A+))"
