@@ -56,7 +56,7 @@ pub struct Backtracking<'a> {
     failures_before_notes: u32,
     choices: Vec<Choices>,
     choice: Choice<'a>,
-    /// The match that was found: for each of its rows, the variable and the position.
+    /// The longest match that was found: for each of its rows, the variable and the position. The first one is in `so_far` and `choices`.
     found: Vec<(u8, u32)>,
     /// By variable, the steps that evaluating its condition takes as long as.
     costs: Vec<usize>,
@@ -124,7 +124,7 @@ impl<'a> Backtracking<'a> {
         Ok(())
     }
 
-    /// Finds the match that begins at a row, and gives the row behind it; its rows are in `found`.
+    /// Finds the match that begins at a row, and gives the row behind it. [`Self::hand_on`] has its rows until the next search.
     fn search(
         &mut self,
         context: &mut Context<'_>,
@@ -215,8 +215,11 @@ impl<'a> Backtracking<'a> {
         }
     }
 
-    /// Keeps the match so far as the one that was found.
+    /// Keeps the match so far as the one that was found. Where the first is taken nothing comes after it, and it stays where it is.
     fn keep(&mut self, context: &mut Context<'_>) -> Result<(), Stopped> {
+        if self.choice.prefer == Prefer::First {
+            return Ok(());
+        }
         let rows = self.so_far.classifiers.len();
         self.found.clear();
         context.budget.reserve(&mut self.found, rows)?;
@@ -232,12 +235,16 @@ impl<'a> Backtracking<'a> {
         output: &mut Output<'_, S>,
         target: &mut Target,
     ) -> Result<(), Stopped> {
+        let first = self.choice.prefer == Prefer::First;
+        let length = if first { self.so_far.classifiers.len() } else { self.found.len() };
         let mut at = 0;
-        while at < self.found.len() {
-            let rows = output.room(context.budget)?.min(self.found.len() - at);
+        while at < length {
+            let rows = output.room(context.budget)?.min(length - at);
             self.look(context, rows / PARTS_A_STEP)?;
             let mut free = output.free_rows();
-            for &(variable, position) in &self.found[at..at + rows] {
+            for _ in 0..rows {
+                let (variable, position) =
+                    if first { (self.so_far.classifiers[at], self.choices[at + 1].position) } else { self.found[at] };
                 if self.skip.variables().is_some_and(|variables| variables.contains(variable)) {
                     target.note(self.so_far.start + at);
                 }
