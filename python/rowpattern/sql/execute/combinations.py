@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rowpattern.errors import QueryError, QueryLimitError
+from rowpattern.errors import QueryError
 from rowpattern.sql.arrow.arrays import from_numpy
 from rowpattern.sql.duckdb.functions import CHANGING
 from rowpattern.sql.execute.rounds import RoundRow
@@ -112,10 +112,9 @@ def combinations(
         requests = [one[own] for one, own in zip(each, numbers)]
         try:
             pieces.append(rounds.computed(expression, [from_numpy(one, one < 0) for one in requests]))
-        except QueryLimitError:
-            raise
         except QueryError:
-            # The combination that has an error may be one that no match has.
+            # The combination that has an error, or needs too much memory, may be one that no match has.
+            database.context.check()
             return None
         room -= pieces[-1].nbytes
         if room < 0:
