@@ -61,7 +61,9 @@ ROWS = {
     "names": "test_windows.py::test_columns_of_several_tables_in_a_window",
     "where a call may stand": "test_windows.py::test_forms",
     "`^`, `$`, `MATCH_NUMBER()`, ONE and ALL ROWS PER MATCH": "test_windows_errors.py",
-    "streams, Spark, Dask, `PREV` and `NEXT` with IGNORE NULLS, GROUP BY ALL, `unnest` in the same SELECT list": "test_windows_errors.py",
+    (
+        "streams, Spark, Dask, `PREV` and `NEXT` with IGNORE NULLS, GROUP BY ALL, `unnest` in the same SELECT list"
+    ): "test_windows_errors.py",
     "time": "test_windows.py::test_explanations_say_how_frames_are_matched",
     "difference of timestamps, and any other interval that is computed": (
         "test_sql_values.py::test_differences_are_durations"
