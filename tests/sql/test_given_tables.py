@@ -119,3 +119,40 @@ def test_a_key_of_partition_by_has_a_name(options: dict[str, Any]) -> None:
     window = "PARTITION BY y AS g ORDER BY x ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING PATTERN (A)"
     with pytest.raises(rowpattern.QuerySyntaxError, match="PARTITION BY of a window makes no column; leave out AS g"):
         match_recognize(f"SELECT count(*) OVER ({window}) FROM t", table)
+
+
+@pytest.mark.parametrize(
+    ("sql", "options"),
+    [
+        (
+            "SELECT * FROM t MATCH_RECOGNIZE (ORDER BY o MEASURES LAST({x}) AS a PATTERN (A+) DEFINE A AS {y} > 0)",
+            {"stream": True},
+        ),
+        (
+            "SELECT {x}, {y} FROM t MATCH_RECOGNIZE (ORDER BY o MEASURES 1 AS n ALL ROWS PER MATCH PATTERN (A)) LIMIT 1",
+            {},
+        ),
+        ("SELECT * FROM t MATCH_RECOGNIZE (ORDER BY o MEASURES (SELECT max({x}) FROM t) AS n PATTERN (A))", {}),
+        ("SELECT * FROM (SELECT * FROM t) s MATCH_RECOGNIZE (ORDER BY o MEASURES LAST({x}) AS n PATTERN (A))", {}),
+        (
+            "SELECT {x}, s OVER (ORDER BY o MEASURES 1 AS s ROWS BETWEEN CURRENT ROW AND 1 FOLLOWING PATTERN (A)) FROM t",
+            {},
+        ),
+    ],
+    ids=["stream", "around", "subquery", "source", "window"],
+)
+def test_names_that_duckdb_does_not_tell_apart_are_refused_where_it_reads_them(
+    sql: str, options: dict[str, Any]
+) -> None:
+    """It would give the values of one column for both."""
+    table = pa.table({"o": [1, 2], "X": [10, 20], "x": [1, 2]})
+    with pytest.raises(rowpattern.QueryError, match="'X' and 'x' differ in the case of letters only"):
+        answer = match_recognize(sql.format(x='"X"', y='"x"'), table, **options)
+        if options:
+            answer.read_all()
+
+
+def test_in_a_clause_a_name_in_double_quotes_is_exact() -> None:
+    table = pa.table({"o": [1, 2], "X": [10, 20], "x": [1, 2]})
+    sql = 'SELECT * FROM t MATCH_RECOGNIZE (ORDER BY o MEASURES LAST("X") AS a, median("x") AS b PATTERN (A+))'
+    assert match_recognize(sql, table).to_pylist() == [{"a": 20, "b": 1.5}]

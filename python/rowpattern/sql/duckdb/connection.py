@@ -18,7 +18,7 @@ from rowpattern.sql.arrow.encodings import for_duckdb
 from rowpattern.sql.duckdb.arrow_types import duckdb_type
 from rowpattern.sql.duckdb.enums import arrow_table, enum_columns
 from rowpattern.sql.duckdb.instances import MOST_MEMORY_MB, lease, limits_of, own_lease, supervised
-from rowpattern.sql.duckdb.names import quoted
+from rowpattern.sql.duckdb.names import lowered, quoted
 from rowpattern.sql.duckdb.spill_directory import FULL_DISK, made_spill_directory
 from rowpattern.sql.duckdb.time_zones import UTC
 from rowpattern.sql.runtime.ownership import owned
@@ -176,8 +176,10 @@ class Database:
             labels: the ordered categories of a reader's columns.
 
         Raises:
-            QueryError: DuckDB has no type for one of its columns.
+            QueryError: DuckDB has no type for one of its columns, or two of their names differ in the case of letters
+                only: it would read one of them for both.
         """
+        _check_names(table.schema.names)
         given = for_duckdb(table)
         enums = enum_columns(given, labels)
         try:
@@ -372,6 +374,15 @@ class Database:
 def relation_reader(relation: duckdb.DuckDBPyRelation, batch_rows: int) -> pa.RecordBatchReader:
     """Return a reader of what a relation gives; DuckDB computes it as it is read."""
     return relation.to_arrow_reader(batch_rows)
+
+
+def _check_names(names: Sequence[str]) -> None:
+    seen: dict[str, str] = {}
+    for name in names:
+        other = seen.setdefault(lowered(name), name)
+        if other != name:
+            message = f"the columns {other!r} and {name!r} differ in the case of letters only, which DuckDB does not tell"
+            raise QueryError(f"{message} apart; what is read in SQL around the clause, or as a stream, needs other names")
 
 
 def _casts(table: pa.Table, types: Mapping[str, str]) -> str | None:
