@@ -425,3 +425,38 @@ def test_a_long_text_keeps_the_time_limit() -> None:
     branches = " ".join(f"WHEN id = {at} THEN low OVER w + {at}" for at in range(8000))
     with pytest.raises(QueryLimitError, match="longer than its limit"):
         match_recognize(f"SELECT CASE {branches} END FROM t {WINDOW}", PRICES, timeout_seconds=0.2)
+
+
+FROM_THE_ROW = "ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING PATTERN (A+)"
+NUMBERS = pa.table({"i": [1, 2, 3, 4], "p": [3, 2, 5, 4]})
+
+
+@pytest.mark.parametrize("name", ["Price", '"M 2"', "ÄB", "lower"])
+@pytest.mark.parametrize("call", ["{} OVER w", "{} OVER w + 0"])
+def test_names_of_measures_keep_their_letters(name: str, call: str) -> None:
+    window = f"WINDOW w AS (ORDER BY i MEASURES LAST(p) AS {name} {FROM_THE_ROW})"
+    answer = match_recognize(f"SELECT {call.format(name)} AS x, SUM(p) OVER w AS s FROM t {window}", NUMBERS)
+    assert answer.to_pydict() == {"x": [4, None, None, None], "s": [14, None, None, None]}
+
+
+@pytest.mark.parametrize(
+    ("columns", "order", "answer"),
+    [
+        ('DISTINCT ON (p) 7 AS "leaf 0", m OVER w AS m', "", {"leaf 0": [7] * 4, "m": [4, None, None, None]}),
+        ('-i AS "leaf 0", m OVER w AS m', "ORDER BY p LIMIT 1", {"leaf 0": [-2], "m": [None]}),
+        ('-p AS "measure 0 m", i', "ORDER BY m OVER w, i", {"measure 0 m": [-3, -2, -5, -4], "i": [1, 2, 3, 4]}),
+    ],
+)
+def test_no_alias_is_the_name_of_a_column_between_the_halves(
+    columns: str, order: str, answer: dict[str, list[int | None]]
+) -> None:
+    window = f"WINDOW w AS (ORDER BY i MEASURES LAST(p) AS m {FROM_THE_ROW})"
+    found = match_recognize(f"SELECT {columns} FROM t {window} {order}", NUMBERS)
+    assert (found if order else found.sort_by("m")).to_pydict() == answer
+
+
+def test_a_subquery_in_a_window_does_not_read_a_table_that_with_hides() -> None:
+    window = f"(ORDER BY i MEASURES (SELECT count(*) FROM t) AS m {FROM_THE_ROW})"
+    assert match_recognize(f"SELECT m OVER {window} AS m FROM t", t=NUMBERS)["m"].to_pylist() == [4, None, None, None]
+    with pytest.raises(rowpattern.UnsupportedQueryError, match="cannot stand in a query with WITH"):
+        match_recognize(f"WITH t AS (SELECT * FROM t WHERE i > 2) SELECT m OVER {window} FROM t", t=NUMBERS)

@@ -5,14 +5,17 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import os
+import stat
 import sys
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rowpattern.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     import pyarrow as pa
 
@@ -62,15 +65,31 @@ def write_answer(reader: pa.RecordBatchReader, output: Path | None, form: str, m
     if output is None:
         sys.stdout.flush()
         return _WRITERS[form](reader, sys.stdout.buffer, most_rows)
-    unfinished = output.with_name(f"{output.name}.unfinished")
+    # What a link names is written, not the link.
+    output = output.resolve()
+    if output.exists() and not output.is_file():
+        # A pipe or a device takes what is written; it cannot be replaced.
+        with output.open("wb") as device:
+            return _WRITERS[form](reader, device, most_rows)
+    mode = stat.S_IMODE(output.stat().st_mode) if output.exists() else 0o666 & ~_umask()
+    # A name that nobody else has or makes a link of.
+    descriptor, name = tempfile.mkstemp(prefix=f".{output.name}.", dir=output.parent)
+    unfinished = Path(name)
     try:
-        with unfinished.open("wb") as file:
+        with os.fdopen(descriptor, "wb") as file:
             rows = _WRITERS[form](reader, file, most_rows)
+        unfinished.chmod(mode)
         unfinished.replace(output)
     finally:
         with contextlib.suppress(FileNotFoundError):
             unfinished.unlink()
     return rows
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
 
 
 def _table(reader: pa.RecordBatchReader, file: Any, most_rows: int) -> int:

@@ -381,8 +381,10 @@ def _check_names(names: Sequence[str]) -> None:
     for name in names:
         other = seen.setdefault(lowered(name), name)
         if other != name:
-            message = f"the columns {other!r} and {name!r} differ in the case of letters only, which DuckDB does not tell"
-            raise QueryError(f"{message} apart; what is read in SQL around the clause, or as a stream, needs other names")
+            both = (
+                f"the columns {other!r} and {name!r} differ in the case of letters only, and DuckDB takes one for both"
+            )
+            raise QueryError(f"{both}; give one another name, to read them in SQL around a clause or as a stream")
 
 
 def _casts(table: pa.Table, types: Mapping[str, str]) -> str | None:

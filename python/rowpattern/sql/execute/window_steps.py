@@ -15,7 +15,7 @@ from rowpattern.sql.duckdb.names import lowered, quoted
 from rowpattern.sql.execute.subqueries import with_computed_subqueries
 from rowpattern.sql.execute.window_columns import window_columns
 from rowpattern.sql.expression.parameters import has_parameter, with_values
-from rowpattern.sql.parse.window_step import frame_column, measure_column
+from rowpattern.sql.parse.window_step import BETWEEN_HALVES, frame_column, measure_column
 from rowpattern.sql.planning import planned
 from rowpattern.sql.records import replace
 from rowpattern.sql.tables.answers import Answer, AnswerColumn
@@ -311,7 +311,7 @@ class _FirstHalf:
         """Add the columns of an element of the SELECT list, with what the answer calls them."""
         texts = []
         for place, (name, column) in enumerate(zip(called, values)):
-            own = f"item {number} {place}"
+            own = f"{BETWEEN_HALVES}item {number} {place}"
             self.columns[own] = column
             texts.append(f"{quoted(own)} AS {quoted(name)}")
         self.texts[item.placeholder] = ", ".join(texts)

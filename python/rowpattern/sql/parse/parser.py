@@ -25,7 +25,7 @@ from rowpattern.sql.parse.clause_finder import find_clauses
 from rowpattern.sql.parse.clause_parameters import parameters_of
 from rowpattern.sql.parse.keywords import bare_names
 from rowpattern.sql.parse.query_reader import QueryReader, TextParameter
-from rowpattern.sql.parse.window import WindowMarks
+from rowpattern.sql.parse.window import WindowMarks, without_window_marks
 from rowpattern.sql.records import Record, field
 from rowpattern.sql.runtime.imports import imported
 from rowpattern.sql.text.composed import Composed
@@ -37,9 +37,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from rowpattern.sql.parse.clause import Clause, Subquery
-    from rowpattern.sql.parse.window import FoundWindows
+    from rowpattern.sql.parse.window import FoundWindows, PatternWindow
     from rowpattern.sql.parse.window_step import WindowStep
     from rowpattern.sql.runtime.context import ExecutionContext
+    from rowpattern.sql.text.tokens import Token
 
 __all__ = [
     "ParsedQuery",
@@ -261,6 +262,7 @@ class _QueryParser:
             if window.following is not None and window.following.subqueries:
                 message = "a subquery cannot be the number of a frame's rows; write the number, or join it to the table"
                 raise error_at(message, window.following.subqueries[0].location, UnsupportedQueryError)
+            self._check_subqueries(window)
         around = [*self._sources.values(), *self._subqueries.values(), self._outer]
         expressions = [expressions_text(self._sql, written, self._names)] if written else []
         texts = [*(each.text for each in expressions), *(each.composed.text for each in around)]
@@ -314,6 +316,13 @@ class _QueryParser:
             parameters=self._parameters,
             text_parameters=self._text_parameters,
         )
+
+    def _check_subqueries(self, window: PatternWindow) -> None:
+        """Refuse subqueries in a window where the query has a WITH list: they would not read its tables."""
+        inside = next((each.subqueries[0] for each in window.expressions() if each.subqueries), None)
+        if inside is not None and _has_common_tables(tokens_of(self._sql)):
+            message = "a subquery in a window cannot stand in a query with WITH; join what it gives to the table"
+            raise error_at(message, inside.location, UnsupportedQueryError)
 
     # Texts around clauses.
 
@@ -537,8 +546,17 @@ def _statement(text: Composed, tree: dict[str, Any], begin: SourceLocation | Non
     return statement
 
 
+def _has_common_tables(tokens: Sequence[Token]) -> bool:
+    """Say whether a query has a WITH list anywhere."""
+    return any(
+        word.word == "WITH"
+        and (name.word == "RECURSIVE" or (name.is_name and (behind.word == "AS" or behind.is_sign("("))))
+        for word, name, behind in zip(tokens, tokens[1:], tokens[2:])
+    )
+
+
 def _syntax_error(text: Composed, tree: dict[str, Any], begin: SourceLocation | None) -> QuerySyntaxError:
-    message = text.without_marks(str(tree.get("error_message", "this is not a query")))
+    message = text.without_marks(without_window_marks(str(tree.get("error_message", "this is not a query"))))
     if message.startswith("Max expression depth"):
         return QuerySyntaxError(f"the query {TOO_DEEP}")
     if message.startswith("Only SELECT"):

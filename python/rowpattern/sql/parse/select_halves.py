@@ -23,6 +23,7 @@ from rowpattern.sql.parse.tree_parts import (
     table,
 )
 from rowpattern.sql.parse.window_step import (
+    BETWEEN_HALVES,
     WINDOWS_TABLES,
     AliasOrColumn,
     PlainSource,
@@ -340,7 +341,7 @@ class SelectHalves:
                 lowered(names[0]), AliasOrColumn(f"{self._hidden}name {len(self._ambiguous)}", names[0])
             )
             return column(found.placeholder, node.get("alias", ""))
-        name, _ = self._leaves.setdefault(key_of(node), (f"leaf {len(self._leaves)}", node))
+        name, _ = self._leaves.setdefault(key_of(node), (f"{BETWEEN_HALVES}leaf {len(self._leaves)}", node))
         return column(name, node.get("alias", ""))
 
     def _window(self, node: Json, *, in_window: bool) -> Json:

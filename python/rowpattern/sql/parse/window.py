@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from typing import TYPE_CHECKING, NamedTuple, Union
 
@@ -64,6 +65,9 @@ class FoundWindows(Record, frozen=False):
     edits: list[Edit] = field(default_factory=list)
 
 
+_MARK = re.compile("rowpattern [0-9a-f]{16} [0-9]+ (?:measure|function) ((?:[0-9a-f]{2})*)")
+
+
 class MarkedCall(NamedTuple):
     """A call over a window with a row pattern.
 
@@ -90,22 +94,22 @@ class WindowMarks:
 
     def marked(self, call: MarkedCall) -> str:
         """Return the name under which a call stands in what DuckDB parses."""
-        return f"{self._begin}{call.window} {'measure' if call.measure else 'function'} {call.name}"
+        # DuckDB makes the letters of a function's name small.
+        what, name = ("measure", call.name) if call.measure else ("function", call.name.lower())
+        return f"{self._begin}{call.window} {what} {name.encode().hex()}"
 
     def read(self, name: object) -> MarkedCall | None:
         """Return the call that stands under a name; None for other names."""
         if not isinstance(name, str) or not name.startswith(self._begin):
             return None
         window, what, called = name.removeprefix(self._begin).split(" ", 2)
-        return MarkedCall(int(window), what == "measure", called)
+        return MarkedCall(int(window), what == "measure", bytes.fromhex(called).decode())
 
     def hidden(self, number: int) -> str:
         """Return how names begin in what is written for the SELECT of a number, which the query cannot have."""
         return f"{self._begin}{number} part "
 
-    def without(self, message: str) -> str:
-        """Return a message of DuckDB's parser without the marks."""
-        while self._begin in message:
-            before, _, behind = message.partition(self._begin)
-            message = before + behind.split(" ", 2)[-1]
-        return message
+
+def without_window_marks(message: str) -> str:
+    """Return a message of DuckDB's parser with the names of the query instead of marked ones."""
+    return _MARK.sub(lambda found: bytes.fromhex(found[1]).decode(), message)

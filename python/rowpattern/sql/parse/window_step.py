@@ -7,6 +7,7 @@ QUALIFY, ORDER BY and LIMIT over a table of all that.
 
 from __future__ import annotations
 
+import secrets
 from typing import TYPE_CHECKING, NamedTuple
 
 from rowpattern.sql.records import Record
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from rowpattern.sql.parse.window import PatternWindow
 
 __all__ = [
+    "BETWEEN_HALVES",
     "WINDOWS_TABLES",
     "AliasOrColumn",
     "PlainSource",
@@ -23,6 +25,10 @@ __all__ = [
     "frame_column",
     "measure_column",
 ]
+
+#: How names of columns begin that stand between the two halves. No query and no table can have them: they are made up
+#: by each process.
+BETWEEN_HALVES = f"rowpattern {secrets.token_hex(8)} "
 
 #: How the names of tables begin that the second halves read.
 WINDOWS_TABLES = "rowpattern windows "
@@ -111,9 +117,9 @@ class WindowStep(Record):
 
 def measure_column(window: int, measure: str) -> str:
     """Return the name of the column that holds a measure's values in the table of the second half."""
-    return f"measure {window} {measure}"
+    return f"{BETWEEN_HALVES}measure {window} {measure}"
 
 
 def frame_column(window: int, what: str) -> str:
     """Return the name of a column about a window's frames: `partition`, `position`, `first` or `last`."""
-    return f"frame {window} {what}"
+    return f"{BETWEEN_HALVES}frame {window} {what}"
