@@ -12,8 +12,9 @@ BASELINE := -q --benchmark-columns=min --benchmark-storage=file://benches/baseli
 # All that users can install beside the package, which tests use.
 EXTRAS := examples,sql,plot,dask,spark,prometheus,cloudwatch,opentelemetry
 
-# Two processes share the files with tests; one process runs all tests of a file, so that its servers start once.
-IN_PARALLEL := -n 2 --dist loadfile
+# Two processes share the files with tests; one process runs all tests of a file, so that its servers start once. Files run in
+# their order, as the longest have few tests and would otherwise run last, beside an idle process.
+IN_PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 
 # Many patterns over real prices, with and without the cache; then shapes in these prices, and a picture of them.
 demo: .venv/demo

@@ -20,6 +20,8 @@ import itertools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+import pyarrow as pa
+
 import reference
 from query_types import FUNCTIONS, KINDS, NAMES, Kind, order_key
 
@@ -497,9 +499,9 @@ def random_typed(rng: random.Random, kind: Kind, read: Callable[[], Expression])
     if roll < 0.58:
         return ("between", read(), operand(), operand())
     if roll < 0.66:
-        # A category and a text are a text to DuckDB.
+        # What CASE gives of categories is compared by text with a text, and by rank with a category.
         chosen: Expression = ("case", ("is null", read()), read(), read())
-        return (rng.choice(["=", "<"]), chosen, operand())
+        return (rng.choice(["=", "<"]), chosen, read() if pa.types.is_dictionary(kind.arrow) else operand())
     if roll < 0.72:
         return ("=", ("coalesce", read(), ("value", rng.choice(kind.values))), operand())
     return (rng.choice(["<", ">=", "=", "<>", "is distinct from"]), read(), operand())
