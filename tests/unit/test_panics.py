@@ -61,6 +61,9 @@ def _objects() -> dict[str, Any]:
     }
 
 
+_PATTERN = rowpattern.compile("A+")
+_MATCHES = _PATTERN.match("AA")
+
 ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "compile": ("A",),
     "get_cached_pattern": ("A",),
@@ -74,7 +77,15 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "count_rows": (["A"],),
     "_known_weight": (1,),
     "_check_column": ([1], "x"),
-    "_connect": (print,) * 5,
+    "_connect": (print,) * 7,
+    "latest_ends": (pa.array([0, 1]), pa.array([1, 2])),
+    "_restore_column": ("int64", b"", None),
+    "_restore_spans": (_MATCHES.start, _MATCHES.start, _MATCHES.end),
+    "_restore_matches": (_PATTERN.spans("AA"), _MATCHES.rows.classifier, None),
+    "_restore_match": (0, 1, 0, _MATCHES.rows.classifier, None),
+    "_layered": (1,),
+    "_automaton": (10,),
+    "_of_layers": (_PATTERN,),
     "_close_streams": (0.0,),
     "match": ("AA",),
     "spans": ("AA",),
