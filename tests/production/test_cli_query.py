@@ -276,3 +276,19 @@ def test_help_has_examples(arguments: list[str], capsys: pytest.CaptureFixture[s
     out = capsys.readouterr().out
     assert "example" in out
     assert "  rowpattern " in out
+
+
+def test_what_a_link_names_is_written_and_nothing_beside_it(parquet: str, tmp_path: Path) -> None:
+    target, beside = tmp_path / "target.csv", tmp_path / "link.csv.unfinished"
+    beside.write_text("mine")
+    target.write_text("before")
+    target.chmod(0o600)
+    (tmp_path / "link.csv").symlink_to(target)
+    assert main(["query", SHAPES, parquet, "--output", str(tmp_path / "link.csv")]) == 0
+    assert read(target) == EXPECTED
+    assert (tmp_path / "link.csv").is_symlink()
+    assert target.stat().st_mode & 0o777 == 0o600
+    assert beside.read_text() == "mine"
+    assert sorted(each.name for each in tmp_path.iterdir()) == sorted(
+        ["link.csv", "link.csv.unfinished", "prices.parquet", "target.csv"]
+    )

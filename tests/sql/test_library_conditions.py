@@ -210,3 +210,10 @@ def test_time_is_looked_at_between_partitions() -> None:
 
     with pytest.raises(rowpattern.QueryLimitError, match="time"):
         recognize(table, pattern="A", define={"A": slow}, partition_by="p", measures={"n": "1"}, timeout_seconds=0.3)
+
+
+def test_a_function_that_gives_no_column_is_named() -> None:
+    with pytest.raises(rowpattern.QueryError, match=r"define\['A'\] does not give a boolean for each row"):
+        recognize(
+            pd.DataFrame({"i": [1, 2]}), pattern="A", define={"A": lambda frame: frame}, measures={"n": "count(*)"}
+        )

@@ -7,6 +7,7 @@ import datetime as dt
 import decimal
 import math
 import uuid
+import zoneinfo
 from typing import Any
 
 import duckdb
@@ -398,3 +399,18 @@ def test_memory_that_a_value_asks_for_is_limited() -> None:
     assert match_recognize(sql, ROWS, parameters={"n": 10})["m"].to_pylist() == [10] * 5
     with pytest.raises(rowpattern.QueryLimitError, match="memory"):
         match_recognize(sql, ROWS, parameters={"n": 1 << 40}, memory_limit_mb=64)
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (dt.datetime(1, 1, 1, tzinfo=dt.timezone(dt.timedelta(hours=1))), "0001-01-01 00:00:00+01"),
+        (dt.datetime(9999, 12, 31, 23, 59, tzinfo=dt.timezone(-dt.timedelta(hours=23))), "9999-12-31 23:59:00-23"),
+        (dt.datetime(1880, 7, 1, 12, tzinfo=zoneinfo.ZoneInfo("Europe/Berlin")), "1880-07-01 11:06:32+00"),
+    ],
+)
+def test_times_whose_instant_python_does_not_know(value: dt.datetime, written: str) -> None:
+    sql = f"SELECT x = TIMESTAMPTZ '{written}' AS same FROM t MATCH_RECOGNIZE (MEASURES $x AS x PATTERN (A))"
+    for isolation in (None, "process"):
+        answer = match_recognize(sql, pa.table({"i": [1]}), parameters={"x": value}, isolation=isolation)
+        assert answer.to_pydict() == {"same": [True]}

@@ -25,7 +25,7 @@ def truths(name: str, values: Any, count: int) -> Any:
     if not isinstance(values, (pa.Array, pa.ChunkedArray)):
         try:
             values = pa.array(values, from_pandas=True)
-        except (pa.ArrowException, TypeError) as error:
+        except (pa.ArrowException, TypeError, ValueError, LookupError) as error:
             raise QueryError(f"{name} does not give a boolean for each row: {error}") from error
     if len(values) != count:
         raise QueryError(f"{name} gives {len(values)} values for a partition of {count} rows; give one for each row")

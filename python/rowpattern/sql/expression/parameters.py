@@ -352,9 +352,8 @@ def _written(value: Any) -> str:
         return repr(value)
     if isinstance(value, decimal.Decimal):
         return f"{value:f}" if value.is_finite() else str(float(value))
-    if isinstance(value, dt.datetime) and value.tzinfo is not None:
-        return f"{(value.astimezone(dt.timezone.utc)).replace(tzinfo=None).isoformat(sep=' ')}+00"
     if isinstance(value, dt.datetime):
+        # With its offset: in UTC it may have no year that Python knows.
         return value.isoformat(sep=" ")
     return value.isoformat() if isinstance(value, (dt.date, dt.time)) else str(value)
 
