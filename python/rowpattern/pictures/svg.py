@@ -45,12 +45,6 @@ class Svg:
             f'fill="{fill}" stroke="{line}"{dash}/>'
         )
 
-    def circle(self, across: float, down: float, radius: float, *, fill: str, line: str) -> None:
-        """Draw a circle around a point."""
-        self._parts.append(
-            f'<circle cx="{number(across)}" cy="{number(down)}" r="{number(radius)}" fill="{fill}" stroke="{line}"/>'
-        )
-
     def text(self, across: float, down: float, text: str, *, fill: str, size: int = 14) -> None:
         """Write a text around a point."""
         self._parts.append(

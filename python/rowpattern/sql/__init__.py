@@ -55,8 +55,6 @@ if TYPE_CHECKING:
         Literal["first", "longest"],
     ]
 
-if TYPE_CHECKING:
-
     class GivenCondition(Protocol):
         """A condition that is no text, and what computes it."""
 

@@ -46,6 +46,7 @@ from rowpattern.sql.expression.nodes import (
 from rowpattern.sql.expression.read import NAVIGATION
 from rowpattern.sql.expression.write import sql_of
 from rowpattern.sql.records import Record, field, replace
+from rowpattern.sql.runtime.no_limit import no_limit
 from rowpattern.sql.text.composed import IGNORE_NULLS
 from rowpattern.sql.text.source_location import SourceLocation, error_at
 
@@ -98,10 +99,6 @@ def with_fields(read: Node, fields: tuple[str, ...]) -> Node:
 _NODES_BETWEEN_LOOKS = 256
 
 
-def _no_limit() -> None:
-    pass
-
-
 class Scope(Record):
     """What names mean in the expressions of a clause.
 
@@ -113,7 +110,7 @@ class Scope(Record):
     columns: Columns
     variables: Variables
     references: References = field(default_factory=References)
-    check: Callable[[], None] = _no_limit
+    check: Callable[[], None] = no_limit
 
 
 class ExpressionReader:

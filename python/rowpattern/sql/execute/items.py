@@ -75,7 +75,7 @@ class Items:
     @property
     def matched(self) -> Items:
         """The items that are not rows of no match."""
-        # None where these are all: a reference to itself would keep the rows until the interpreter looks for cycles.
+        # None means these items themselves: a reference to itself would keep the rows until the garbage collector runs.
         return self if self._matched is None else self._matched
 
     @cached_property

@@ -21,6 +21,7 @@ from rowpattern.sql.parse.clause_arguments import ClauseArguments, parse_argumen
 from rowpattern.sql.parse.parser import check_text, parse, result_name
 from rowpattern.sql.planning import planned
 from rowpattern.sql.runtime.imports import imported
+from rowpattern.sql.runtime.no_limit import no_limit
 from rowpattern.sql.tables.answers import Answer, AnswerColumn, as_kind, plain_integers, restored
 from rowpattern.sql.tables.foreign import is_file_name
 from rowpattern.sql.tables.inputs import Table, common_kind, only_table
@@ -98,7 +99,7 @@ def bound_clause(
     # Lengths keep names apart that have anything in them.
     schema = "\0".join(f"{len(name)}:{name}" for name in names)
     key = f"{clause.number}\0{parsed.key}\0{schema}"
-    check = _no_limit if context is None else context.check
+    check = no_limit if context is None else context.check
     found: BoundClause
     values = None if context is None or clause.parameters is None else context.parameters
     if values is None:
@@ -107,10 +108,6 @@ def bound_clause(
     key = f"{key}\0parameters {parameters_key(clause, values)}"
     found = planned("clause", key, lambda: bind(with_types(clause, values), names, check), context)
     return bound_with_values(found, values)
-
-
-def _no_limit() -> None:
-    """Check nothing."""
 
 
 def tables_of(

@@ -15,7 +15,7 @@ from rowpattern.sql.duckdb.names import lowered, quoted
 from rowpattern.sql.execute.subqueries import with_computed_subqueries
 from rowpattern.sql.execute.window_columns import window_columns
 from rowpattern.sql.expression.parameters import has_parameter, with_values
-from rowpattern.sql.parse.window_step import BETWEEN_HALVES, frame_column, measure_column
+from rowpattern.sql.parse.window_step import frame_column, measure_column
 from rowpattern.sql.planning import planned
 from rowpattern.sql.records import replace
 from rowpattern.sql.tables.answers import Answer, AnswerColumn
@@ -119,7 +119,8 @@ class WindowSteps:
         for window in found.windows:
             measures.update(self._columns(step, window, found.table))
             origins |= {
-                measure_column(window.number, each.name): each.expression.origin for each in window.bound.measures
+                measure_column(step.hidden, window.number, each.name): each.expression.origin
+                for each in window.bound.measures
             }
         columns: list[AnswerColumn] = []
         for each in step.shown:
@@ -127,7 +128,7 @@ class WindowSteps:
                 columns += [AnswerColumn(name, found.table.column(own), own) for name, own in found.names[each]]
             else:
                 number, measure, alias = each
-                name = measure_column(number, measure)
+                name = measure_column(step.hidden, number, measure)
                 columns.append(AnswerColumn(alias, measures[name], origins[name]))
         return Answer(columns)
 
@@ -149,10 +150,10 @@ class WindowSteps:
             # It may be a name of the SELECT list.
             return None
         found = _FirstHalf(table, windows)
-        for number, (item, column) in enumerate(zip(step.items, step.plain.items)):
+        for item, column in zip(step.items, step.plain.items):
             own = table.names if column is None else [names[lowered(column)]]
             called = [item.alias or name for name in own]
-            found.add_item(number, item, called, [table.column(name) for name in own])
+            found.add_item(item, called, [table.column(name) for name in own])
             found.names[item.placeholder] = list(zip(called, own))
         for leaf, column in zip(step.leaves, step.plain.leaves):
             found.columns[leaf] = table.column(names[lowered(column)])
@@ -182,13 +183,13 @@ class WindowSteps:
         values = half.columns
         at = 0
         aliases: dict[str, pa.ChunkedArray] = {}
-        for number, item in enumerate(step.items):
+        for item in step.items:
             if item.is_null:
                 at += 1
                 continue
             behind = half.column_names.index(item.placeholder, at) if item.several else at + 1
             called = [item.alias or name for name in half.column_names[at:behind]]
-            found.add_item(number, item, called, values[at:behind])
+            found.add_item(item, called, values[at:behind])
             if item.alias is not None:
                 aliases.setdefault(lowered(item.alias), values[at])
             at = behind + item.several
@@ -280,10 +281,10 @@ class WindowSteps:
         measures = [measure for of, measure in step.measures if of == number]
         found = window_columns(window, table, measures, self._database, self._context, framed=number in step.framed)
         self.answered.append(AnsweredWindow(step, window, found))
-        columns = {measure_column(number, name): values for name, values in found.measures.items()}
+        columns = {measure_column(step.hidden, number, name): values for name, values in found.measures.items()}
         if found.frames is not None:
             for what, values in found.frames._asdict().items():
-                columns[frame_column(number, what)] = values
+                columns[frame_column(step.hidden, number, what)] = values
         return columns
 
 
@@ -307,11 +308,11 @@ class _FirstHalf:
         self.texts: dict[str, str] = {}
         self.names: dict[str, list[tuple[str, str]]] = {}
 
-    def add_item(self, number: int, item: SelectItem, called: Sequence[str], values: Sequence[Array]) -> None:
+    def add_item(self, item: SelectItem, called: Sequence[str], values: Sequence[Array]) -> None:
         """Add the columns of an element of the SELECT list, with what the answer calls them."""
         texts = []
         for place, (name, column) in enumerate(zip(called, values)):
-            own = f"{BETWEEN_HALVES}item {number} {place}"
+            own = f"{item.placeholder} {place}"
             self.columns[own] = column
             texts.append(f"{quoted(own)} AS {quoted(name)}")
         self.texts[item.placeholder] = ", ".join(texts)

@@ -27,6 +27,7 @@ from rowpattern.sql.expression.lambdas import free_names, renamed
 from rowpattern.sql.expression.other_functions import INSTEAD_OF_FUNCTIONS
 from rowpattern.sql.expression.types import check_collation, check_type
 from rowpattern.sql.records import replace
+from rowpattern.sql.runtime.no_limit import no_limit
 from rowpattern.sql.text.source_location import candidates, error_at
 
 if TYPE_CHECKING:
@@ -94,10 +95,6 @@ _INSTEAD_OF_WINDOWS = {
 }
 
 
-def _no_limit() -> None:
-    pass
-
-
 class Fields:
     """The keys of one node of the parser's tree; each is taken once, and what is left over is refused."""
 
@@ -139,7 +136,7 @@ class Fields:
 class TreeReader:
     """Reads expressions as they may stand in a MATCH_RECOGNIZE clause."""
 
-    def __init__(self, text: Composed, check: Callable[[], None] = _no_limit) -> None:
+    def __init__(self, text: Composed, check: Callable[[], None] = no_limit) -> None:
         """Take the text that was parsed, which knows what of it stands where in the query.
 
         Args:

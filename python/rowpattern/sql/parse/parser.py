@@ -28,6 +28,7 @@ from rowpattern.sql.parse.query_reader import QueryReader, TextParameter
 from rowpattern.sql.parse.window import WindowMarks, without_window_marks
 from rowpattern.sql.records import Record, field
 from rowpattern.sql.runtime.imports import imported
+from rowpattern.sql.runtime.no_limit import no_limit
 from rowpattern.sql.text.composed import Composed
 from rowpattern.sql.text.parameters import PlacedParameter, find_parameters
 from rowpattern.sql.text.source_location import TOO_DEEP, SourceLocation, error_at, nesting_limited
@@ -147,7 +148,7 @@ def parse(sql: str, context: ExecutionContext | None = None) -> ParsedQuery:
     Takes time linear in the text, of 1 MiB at most.
     """
     check_text(sql, "query")
-    check = _no_limit if context is None else context.check
+    check = no_limit if context is None else context.check
     marks = WindowMarks()
     clauses, whole, windows = find_clauses(sql, marks, check)
     return _QueryParser(sql, clauses, whole, windows, marks, find_parameters(sql), context).parse()
@@ -570,15 +571,11 @@ def _syntax_error(text: Composed, tree: dict[str, Any], begin: SourceLocation | 
     return error_at(message, location, QuerySyntaxError)
 
 
-def _no_limit() -> None:
-    pass
-
-
 def read_expressions(
     text: Composed,
     tree: dict[str, Any],
     written: Sequence[ExpressionSource],
-    check: Callable[[], None] = _no_limit,
+    check: Callable[[], None] = no_limit,
 ) -> None:
     """Read the trees of the expressions of a text that `expressions_text` composed."""
     if tree.get("error") and "position" not in tree and len(written) > 1:

@@ -23,7 +23,6 @@ from rowpattern.sql.parse.tree_parts import (
     table,
 )
 from rowpattern.sql.parse.window_step import (
-    BETWEEN_HALVES,
     WINDOWS_TABLES,
     AliasOrColumn,
     PlainSource,
@@ -179,6 +178,7 @@ class SelectHalves:
         several = len(found) > 1
         step = WindowStep(
             table=self._table,
+            hidden=self._hidden,
             windows=tuple(each for each in self._windows if each.number in self._called),
             measures=tuple(self._measures),
             framed=frozenset(self._framed),
@@ -237,7 +237,7 @@ class SelectHalves:
 
     def _only_columns(self, shown: list[Json]) -> tuple[str | tuple[int, str, str], ...] | None:
         """Return what the second half shows, where that is nothing but columns."""
-        measures = {measure_column(*each): each for each in self._measures}
+        measures = {measure_column(self._hidden, *each): each for each in self._measures}
         found: list[str | tuple[int, str, str]] = []
         for each in shown:
             if each["class"] != "COLUMN_REF":
@@ -341,7 +341,7 @@ class SelectHalves:
                 lowered(names[0]), AliasOrColumn(f"{self._hidden}name {len(self._ambiguous)}", names[0])
             )
             return column(found.placeholder, node.get("alias", ""))
-        name, _ = self._leaves.setdefault(key_of(node), (f"{BETWEEN_HALVES}leaf {len(self._leaves)}", node))
+        name, _ = self._leaves.setdefault(key_of(node), (f"{self._hidden}leaf {len(self._leaves)}", node))
         return column(name, node.get("alias", ""))
 
     def _window(self, node: Json, *, in_window: bool) -> Json:
@@ -355,16 +355,16 @@ class SelectHalves:
         self._called.add(call.window)
         if call.measure:
             self._measures.setdefault((call.window, call.name), None)
-            return column(measure_column(call.window, call.name), node.get("alias", ""))
+            return column(measure_column(self._hidden, call.window, call.name), node.get("alias", ""))
         found = {name: self._rewritten(each, in_window=True) for name, each in node.items()}
         found |= {"function_name": call.name, "qualified_name": {"path": [call.name]}}
         self._framed.add(call.window)
 
         def about(what: str) -> Json:
-            return column(frame_column(call.window, what))
+            return column(frame_column(self._hidden, call.window, what))
 
         found["partitions"] = [about("partition")]
-        if call.name.lower() in _RANKS:
+        if call.name in _RANKS:
             return found
         position = {"type": "ASCENDING", "null_order": "NULLS LAST", "expression": about("position")}
         found["orders"] = [position]

@@ -11,7 +11,7 @@ from rowpattern.sql.records import Record, field
 if TYPE_CHECKING:
     from rowpattern.sql.parse.clause import Clause, ExpressionSource
 
-__all__ = ["Edit", "FoundWindows", "MarkedCall", "PatternWindow", "WindowMarks"]
+__all__ = ["Edit", "FoundWindows", "MarkedCall", "PatternWindow", "WindowMarks", "without_window_marks"]
 
 
 class PatternWindow(Record):
@@ -74,7 +74,7 @@ class MarkedCall(NamedTuple):
     Attributes:
         window: the window's number.
         measure: whether a measure is called by its name, and no function.
-        name: that of the measure, or of the function.
+        name: that of the measure, or of the function, in lower case.
     """
 
     window: int
@@ -94,9 +94,8 @@ class WindowMarks:
 
     def marked(self, call: MarkedCall) -> str:
         """Return the name under which a call stands in what DuckDB parses."""
-        # DuckDB makes the letters of a function's name small.
-        what, name = ("measure", call.name) if call.measure else ("function", call.name.lower())
-        return f"{self._begin}{call.window} {what} {name.encode().hex()}"
+        # As hexadecimal digits, since DuckDB changes the names of functions to lower case.
+        return f"{self._begin}{call.window} {'measure' if call.measure else 'function'} {call.name.encode().hex()}"
 
     def read(self, name: object) -> MarkedCall | None:
         """Return the call that stands under a name; None for other names."""

@@ -356,8 +356,7 @@ class _WindowFinder:
         token = self._tokens[name] if name >= 0 else None
         if token is None or not token.is_name or self._is_sign(name - 1, "."):
             raise self._fail("expected the call of a function, or the name of a measure, before OVER", max(name, 0))
-        called = token.text if token.kind == "quoted" else token.text.lower()
-        self._mark(name, MarkedCall(window.number, False, called))
+        self._mark(name, MarkedCall(window.number, False, token.text.lower()))
 
 
 def _before(definition: _Definition, definitions: Mapping[str, _Definition]) -> dict[str, _Definition]:

@@ -7,7 +7,6 @@ QUALIFY, ORDER BY and LIMIT over a table of all that.
 
 from __future__ import annotations
 
-import secrets
 from typing import TYPE_CHECKING, NamedTuple
 
 from rowpattern.sql.records import Record
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     from rowpattern.sql.parse.window import PatternWindow
 
 __all__ = [
-    "BETWEEN_HALVES",
     "WINDOWS_TABLES",
     "AliasOrColumn",
     "PlainSource",
@@ -25,10 +23,6 @@ __all__ = [
     "frame_column",
     "measure_column",
 ]
-
-#: How names of columns begin that stand between the two halves. No query and no table can have them: they are made up
-#: by each process.
-BETWEEN_HALVES = f"rowpattern {secrets.token_hex(8)} "
 
 #: How the names of tables begin that the second halves read.
 WINDOWS_TABLES = "rowpattern windows "
@@ -83,6 +77,7 @@ class WindowStep(Record):
 
     Attributes:
         table: the name of the table that the second half reads.
+        hidden: how the names of its columns begin that the query cannot have (`WindowMarks.hidden`).
         windows: those that something is called over, and those that WINDOW only defines.
         measures: which measures are called: the window's number and the measure's name.
         framed: the numbers of the windows over whose frames functions are called.
@@ -100,6 +95,7 @@ class WindowStep(Record):
     """
 
     table: str
+    hidden: str
     windows: tuple[PatternWindow, ...]
     measures: tuple[tuple[int, str], ...]
     framed: frozenset[int]
@@ -115,11 +111,11 @@ class WindowStep(Record):
     shown: tuple[str | tuple[int, str, str], ...] | None
 
 
-def measure_column(window: int, measure: str) -> str:
+def measure_column(hidden: str, window: int, measure: str) -> str:
     """Return the name of the column that holds a measure's values in the table of the second half."""
-    return f"{BETWEEN_HALVES}measure {window} {measure}"
+    return f"{hidden}measure {window} {measure}"
 
 
-def frame_column(window: int, what: str) -> str:
+def frame_column(hidden: str, window: int, what: str) -> str:
     """Return the name of a column about a window's frames: `partition`, `position`, `first` or `last`."""
-    return f"{BETWEEN_HALVES}frame {window} {what}"
+    return f"{hidden}frame {window} {what}"

@@ -16,6 +16,7 @@ from rowpattern.sql.parse.tree_parts import LOCATION_KEYS
 from rowpattern.sql.parse.window_split import Splitter
 from rowpattern.sql.parse.window_step import WINDOWS_TABLES
 from rowpattern.sql.records import replace
+from rowpattern.sql.runtime.no_limit import no_limit
 from rowpattern.sql.text.composed import Composed
 from rowpattern.sql.text.source_location import error_at
 
@@ -73,7 +74,7 @@ def split_at_windows(
             it writes it.
         QueryLimitError: the time of the query was over.
     """
-    check = _no_limit if context is None else context.check
+    check = no_limit if context is None else context.check
     splitter = Splitter(text, marks, windows, begin, check)
     left = splitter.split(statement)
     planned = splitter.steps
@@ -128,10 +129,6 @@ class _WrittenReader(QueryReader):
             raise self.unknown("a parameter", keys)
         self.parameters.append(TextParameter(name, identifier, 0, 0))
         return Parameter(name)
-
-
-def _no_limit() -> None:
-    pass
 
 
 def _name_columns(planned: Sequence[PlannedStep], context: ExecutionContext | None) -> None:

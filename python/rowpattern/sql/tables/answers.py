@@ -13,6 +13,7 @@ from rowpattern.sql.arrow.casting import has_intervals, with_durations
 from rowpattern.sql.arrow.categories import as_categories, is_ordered, labels_of
 from rowpattern.sql.duckdb.enums import enum_columns
 from rowpattern.sql.duckdb.names import quoted
+from rowpattern.sql.runtime.no_limit import no_limit
 from rowpattern.sql.tables.inputs import RelationTable, Table
 from rowpattern.sql.tables.own_memory import own_numbers, writable
 from rowpattern.sql.tables.pandas_values import PandasValues, from_pandas, objects_of
@@ -129,11 +130,7 @@ def restored(table: pa.Table, origins: Mapping[str, str], source: Table) -> Answ
     return Answer(columns)
 
 
-def _no_limit() -> None:
-    pass
-
-
-def as_kind(answer: Answer, kind: str, source: Table | None, check: Callable[[], None] = _no_limit) -> Any:
+def as_kind(answer: Answer, kind: str, source: Table | None, check: Callable[[], None] = no_limit) -> Any:
     """Return an answer as the kind of table that was given.
 
     Args:

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from rowpattern.errors import QueryError
 from rowpattern.sql.arrow.arrays import from_numpy, from_python
+from rowpattern.sql.runtime.no_limit import no_limit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -45,11 +46,7 @@ class PandasValues:
         return len(self.values)
 
 
-def _no_limit() -> None:
-    pass
-
-
-def from_pandas(values: Any, name: str, check: Callable[[], None] = _no_limit) -> pa.ChunkedArray:
+def from_pandas(values: Any, name: str, check: Callable[[], None] = no_limit) -> pa.ChunkedArray:
     """Return values of pandas as Arrow has them.
 
     Args:
@@ -182,7 +179,7 @@ def taken(array: Any, rows: Any, check: Callable[[], None]) -> Any:
     return found
 
 
-def objects_of(values: pa.ChunkedArray, check: Callable[[], None] = _no_limit) -> Any:
+def objects_of(values: pa.ChunkedArray, check: Callable[[], None] = no_limit) -> Any:
     """Return values of a type that numpy does not have as an array of Python's objects, as pandas has them.
 
     Args:
