@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import threading
 import time
 from decimal import Decimal
 from typing import Any
@@ -16,9 +15,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from queries_at_work import seconds_after_cancel, wait_until_none_runs
 
 import rowpattern
-from rowpattern import CancelToken, QueryCancelledError, match_recognize, match_recognize_async
+from rowpattern import match_recognize, match_recognize_async
 from rowpattern.sql.runtime.admission import query_figures
 
 from promises import keep
@@ -81,28 +81,10 @@ def table(kind: str) -> Any:
 
 def late(sql: str, given: Any, after: float) -> float | None:
     """Cancel a query after some time from another thread; return how long it goes on, None where it had ended."""
-    token, ended = CancelToken(), []
-
-    def ask() -> None:
-        try:
-            match_recognize(sql, given, cancel=token)
-        except QueryCancelledError:
-            ended.append(time.perf_counter())
-
-    asking = threading.Thread(target=ask)
-    asking.start()
-    time.sleep(after)
-    cancelled = time.perf_counter()
-    token.cancel()
-    asking.join()
+    found = seconds_after_cancel(sql, given, after)
     assert query_figures()[:2] == (0, 0)
     assert query_figures().held_bytes == 0
-    return ended[0] - cancelled if ended else None
-
-
-def _until_none_runs() -> None:
-    while query_figures().running:
-        time.sleep(0.001)
+    return found
 
 
 def late_task(sql: str, given: Any, after: float) -> float | None:
@@ -114,7 +96,7 @@ def late_task(sql: str, given: Any, after: float) -> float | None:
         cancelled = time.perf_counter()
         query.cancel()
         await asyncio.wait([query])
-        await asyncio.to_thread(_until_none_runs)
+        await asyncio.to_thread(wait_until_none_runs)
         return time.perf_counter() - cancelled if query.cancelled() else None
 
     return asyncio.run(ask())

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from rowpattern import match_recognize
+from rowpattern import CancelToken, QueryCancelledError, match_recognize
+from rowpattern.sql.runtime.admission import query_figures
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,6 +34,33 @@ def working_query(sql: str, table: pa.Table) -> Iterator[None]:
         may_end.set()
         thread.join(30)
         assert not thread.is_alive()
+
+
+def seconds_after_cancel(sql: str, table: Any, after: float) -> float | None:
+    """Cancel a query after some seconds; return how long it goes on, None where it had ended before."""
+    token = CancelToken()
+    ended: list[float] = []
+
+    def ask() -> None:
+        try:
+            match_recognize(sql, table, cancel=token)
+        except QueryCancelledError:
+            ended.append(time.perf_counter())
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    time.sleep(after)
+    cancelled = time.perf_counter()
+    token.cancel()
+    asking.join(60)
+    assert not asking.is_alive()
+    return ended[0] - cancelled if ended else None
+
+
+def wait_until_none_runs() -> None:
+    """Wait until no query of the process has a place."""
+    while query_figures().running:
+        time.sleep(0.001)
 
 
 # Each way to choose rows of A has another sum, and no row makes it true.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from queries_at_work import EXPLODES, hard_rows, working_query
+from queries_at_work import EXPLODES, hard_rows, seconds_after_cancel, wait_until_none_runs, working_query
 
 import rowpattern
 from rowpattern import CancelToken, QueryBusyError, QueryCancelledError, QueryLimitError, match_recognize
@@ -236,38 +236,12 @@ def test_a_query_ends_at_any_moment(step: str, kind: str) -> None:
         late: list[float | None] = []
         while not late or (late[-1] or 0) >= MOST_SECONDS:
             assert len(late) < TRIES, late
-            late.append(late_or_ended(sql, table, moments.random() * seconds))
+            late.append(seconds_after_cancel(sql, table, moments.random() * seconds))
         assert query_figures()[:2] == (0, 0)
         assert query_figures().held_bytes == 0
 
 
-def late_or_ended(sql: str, table: Any, after: float) -> float | None:
-    """How long a query goes on after it was cancelled; None where it had ended before."""
-    token = CancelToken()
-    ended: list[float] = []
-
-    def ask() -> None:
-        try:
-            match_recognize(sql, table, cancel=token)
-        except QueryCancelledError:
-            ended.append(time.perf_counter())
-
-    asking = threading.Thread(target=ask)
-    asking.start()
-    time.sleep(after)
-    cancelled = time.perf_counter()
-    token.cancel()
-    asking.join(60)
-    assert not asking.is_alive()
-    return ended[0] - cancelled if ended else None
-
-
 # In asyncio.
-
-
-def until_none_runs() -> None:
-    while query_figures().running:
-        time.sleep(0.005)
 
 
 def test_answers_are_those_of_match_recognize() -> None:
@@ -307,7 +281,7 @@ def test_a_query_ends_with_its_task() -> None:
         with pytest.raises(asyncio.TimeoutError):
             await asyncio.wait_for(rowpattern.match_recognize_async(EXPLODES, hard_rows()), 0.3)
         begun = time.perf_counter()
-        await asyncio.to_thread(until_none_runs)
+        await asyncio.to_thread(wait_until_none_runs)
         assert time.perf_counter() - begun < 2 * MOST_SECONDS
         # And others are answered.
         assert (await rowpattern.match_recognize_async(FALLS, prices())).num_rows == 1

@@ -65,14 +65,14 @@ def write_answer(reader: pa.RecordBatchReader, output: Path | None, form: str, m
     if output is None:
         sys.stdout.flush()
         return _WRITERS[form](reader, sys.stdout.buffer, most_rows)
-    # What a link names is written, not the link.
+    # Where it is a link, the file that it points to is written, and the link stays.
     output = output.resolve()
     if output.exists() and not output.is_file():
         # A pipe or a device takes what is written; it cannot be replaced.
         with output.open("wb") as device:
             return _WRITERS[form](reader, device, most_rows)
     mode = stat.S_IMODE(output.stat().st_mode) if output.exists() else 0o666 & ~_umask()
-    # A name that nobody else has or makes a link of.
+    # With a random name, so that it cannot be a file or a link of somebody else.
     descriptor, name = tempfile.mkstemp(prefix=f".{output.name}.", dir=output.parent)
     unfinished = Path(name)
     try:

@@ -2,67 +2,35 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from rowpattern.errors import UnsupportedQueryError
-from rowpattern.recognition.arguments import clause_of, given_conditions, table_of
+from rowpattern.recognition.arguments import asked
 
 if TYPE_CHECKING:
-    from typing_extensions import Required, TypedDict
+    from typing_extensions import Required, Unpack
 
-    from rowpattern.recognition.arguments import AfterMatch, Conditions, Keys, Measures, RowsPerMatch, Subset
+    from rowpattern.recognition.arguments import ClauseParts, Keys
     from rowpattern.sql.parse.clause_arguments import ClauseArguments
 
-    class ClauseTexts(TypedDict, total=False):
+    class ClauseTexts(ClauseParts, total=False):
         """The arguments of `rowpattern.recognize` that say what is asked, for type checkers."""
 
-        pattern: Required[str]
-        define: Conditions
-        measures: Measures
         partition_by: Required[Keys]
-        order_by: Keys
-        rows_per_match: RowsPerMatch
-        after_match: AfterMatch
-        subset: Subset
-        within: str | None
 
 
-__all__ = ["Asked", "ClauseTexts", "asked"]
+__all__ = ["ClauseTexts", "asked_of_frame"]
 
 
-class Asked(NamedTuple):
-    """A clause, and the frame that it is over."""
-
-    clause: ClauseArguments
-    frame: Any
-
-
-def asked(
-    data: Any,
-    /,
-    *,
-    pattern: str,
-    define: Conditions = None,
-    measures: Measures = None,
-    partition_by: Keys = None,
-    order_by: Keys = None,
-    rows_per_match: RowsPerMatch = "one",
-    after_match: AfterMatch = "past last row",
-    subset: Subset = None,
-    within: str | None = None,
-) -> Asked:
-    """Return what is asked of a frame.
+def asked_of_frame(data: Any, /, **arguments: Unpack[ClauseTexts]) -> tuple[ClauseArguments, Any]:
+    """Return a clause, and the frame that it is over.
 
     Raises:
         UnsupportedQueryError: a condition is no text.
         What `rowpattern.recognize` raises of arguments.
     """
-    name, frame = table_of(data)
-    given = given_conditions(define, None)
+    clause, frame, given = asked(data, **arguments)
     if given:
         message = f"define[{next(iter(given))!r}] is no text, and other machines are sent texts only; write a text"
         raise UnsupportedQueryError(f'{message}, as in "price < PREV(price)"')
-    clause = clause_of(
-        pattern, define, measures, partition_by, order_by, rows_per_match, after_match, subset, within, name, given
-    )
-    return Asked(clause, frame)
+    return clause, frame

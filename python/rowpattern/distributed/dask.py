@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from rowpattern.dependencies import missing
-from rowpattern.distributed.arguments import asked
+from rowpattern.distributed.arguments import asked_of_frame
 from rowpattern.errors import MissingDependencyError, QueryError
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def recognize(
         TypeError, ConfigurationError: as for `rowpattern.recognize`.
     """
     try:
-        clause, frame = asked(data, **arguments)
+        clause, frame = asked_of_frame(data, **arguments)
     except MissingDependencyError as error:
         raise missing(error, "dask") from error
     return _answered(clause, frame, memory_limit_mb, timeout_seconds, parameters, prefer)

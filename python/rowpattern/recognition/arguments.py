@@ -3,34 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, Optional, Union
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Optional, Union
 
 from rowpattern.errors import ConfigurationError
 from rowpattern.recognition.library_conditions import given_condition
 from rowpattern.sql.first_use import module
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from typing_extensions import Required, TypedDict
 
-    from rowpattern._core import CancelToken
     from rowpattern.recognition.library_conditions import GivenCondition
-    from rowpattern.sql.kinds import Parameters
+    from rowpattern.sql.kinds import QueryOptions
     from rowpattern.sql.parse.clause import RowsShown, Skip
     from rowpattern.sql.parse.clause_arguments import ClauseArguments
-    from rowpattern.sql.runtime.context import Progress
 
 __all__ = [
     "AfterMatch",
+    "Asked",
+    "ClauseParts",
     "Conditions",
     "Keys",
     "Measures",
     "RecognizeArguments",
     "RowsPerMatch",
     "Subset",
-    "clause_of",
-    "given_conditions",
+    "asked",
     "table_of",
 ]
 
@@ -47,27 +44,36 @@ AfterMatch = Union[Literal["past last row", "to next row"], tuple[Literal["to fi
 
 if TYPE_CHECKING:
 
-    class RecognizeArguments(TypedDict, total=False):
-        """The arguments of `recognize` beside the table and `stream`, for type checkers."""
+    class ClauseParts(TypedDict, total=False):
+        """The parts of a clause but PARTITION BY, for type checkers."""
 
         pattern: Required[str]
         define: Conditions
         measures: Measures
-        partition_by: Keys
         order_by: Keys
         rows_per_match: RowsPerMatch
         after_match: AfterMatch
         subset: Subset
         within: str | None
-        prefer: Literal["first", "longest"]
-        parameters: Parameters
-        memory_limit_mb: float | None
-        timeout_seconds: float | None
-        threads: int | None
-        progress: bool | Callable[[Progress], object] | None
-        isolation: Literal["process"] | None
-        time_zone: str | None
-        cancel: CancelToken | None
+
+    class RecognizeArguments(ClauseParts, QueryOptions, total=False):
+        """The arguments of `recognize` beside the table and `stream`, for type checkers."""
+
+        partition_by: Keys
+
+
+class Asked(NamedTuple):
+    """What is asked.
+
+    Attributes:
+        clause: the clause.
+        table: the table that it is over.
+        given: the conditions that are no texts.
+    """
+
+    clause: ClauseArguments
+    table: Any
+    given: dict[str, GivenCondition]
 
 
 _ROWS_SHOWN: dict[str, RowsShown] = {
@@ -95,7 +101,54 @@ def table_of(data: Any) -> tuple[str | None, Any]:
     return name, table
 
 
-def given_conditions(define: Conditions, data: Any) -> dict[str, GivenCondition]:
+def asked(
+    data: Any,
+    /,
+    *,
+    pattern: str,
+    define: Conditions = None,
+    measures: Measures = None,
+    partition_by: Keys = None,
+    order_by: Keys = None,
+    rows_per_match: RowsPerMatch = "one",
+    after_match: AfterMatch = "past last row",
+    subset: Subset = None,
+    within: str | None = None,
+) -> Asked:
+    """Return what the arguments of `recognize` ask.
+
+    Raises:
+        TypeError: an argument is of another type.
+        ConfigurationError: an argument has a value that is not one of those that it can have.
+        MissingDependencyError: a package of the extra `sql` is not installed.
+    """
+    name, table = table_of(data)
+    given = _given_conditions(define, table)
+    if not isinstance(pattern, str):
+        raise TypeError(f"pattern is a text, as 'DOWN+ UP+', not {_kind(pattern)}")
+    if within is not None and not isinstance(within, str):
+        raise TypeError(f"within is a text, as 'INTERVAL 10 MINUTES', not {_kind(within)}")
+    if not isinstance(rows_per_match, str) or rows_per_match not in _ROWS_SHOWN:
+        allowed = ", ".join(map(repr, _ROWS_SHOWN))
+        raise ConfigurationError(f"rows_per_match is {rows_per_match!r}; allowed are {allowed}")
+    kind: type[ClauseArguments] = module("parse.clause_arguments").ClauseArguments
+    clause = kind(
+        pattern,
+        _expressions("define", define, "the name of a variable", given),
+        _expressions("measures", measures, "the name of a measure", {}),
+        _keys("partition_by", partition_by),
+        _keys("order_by", order_by),
+        _ROWS_SHOWN[rows_per_match],
+        _skip(after_match),
+        _unions(subset),
+        name,
+        within,
+        tuple((variable, condition.shown) for variable, condition in given.items()),
+    )
+    return Asked(clause, table, given)
+
+
+def _given_conditions(define: Conditions, data: Any) -> dict[str, GivenCondition]:
     """Return the conditions that are no texts: expressions of a library, and functions."""
     if not isinstance(define, Mapping):
         return {}
@@ -106,49 +159,6 @@ def given_conditions(define: Conditions, data: Any) -> dict[str, GivenCondition]
             if given is not None:
                 found[name] = given
     return found
-
-
-def clause_of(  # noqa: PLR0917 - the arguments of `recognize`
-    pattern: str,
-    define: Conditions,
-    measures: Measures,
-    partition_by: Keys,
-    order_by: Keys,
-    rows_per_match: RowsPerMatch,
-    after_match: AfterMatch,
-    subset: Subset,
-    within: str | None,
-    table: str | None,
-    given: Mapping[str, GivenCondition],
-) -> ClauseArguments:
-    """Return what the arguments say; `given` are the conditions among them that are no texts.
-
-    Raises:
-        TypeError: an argument is of another type.
-        ConfigurationError: an argument has a value that is not one of those that it can have.
-        MissingDependencyError: a package of the extra `sql` is not installed.
-    """
-    if not isinstance(pattern, str):
-        raise TypeError(f"pattern is a text, as 'DOWN+ UP+', not {_kind(pattern)}")
-    if within is not None and not isinstance(within, str):
-        raise TypeError(f"within is a text, as 'INTERVAL 10 MINUTES', not {_kind(within)}")
-    if not isinstance(rows_per_match, str) or rows_per_match not in _ROWS_SHOWN:
-        allowed = ", ".join(map(repr, _ROWS_SHOWN))
-        raise ConfigurationError(f"rows_per_match is {rows_per_match!r}; allowed are {allowed}")
-    kind: type[ClauseArguments] = module("parse.clause_arguments").ClauseArguments
-    return kind(
-        pattern,
-        _expressions("define", define, "the name of a variable", given),
-        _expressions("measures", measures, "the name of a measure", {}),
-        _keys("partition_by", partition_by),
-        _keys("order_by", order_by),
-        _ROWS_SHOWN[rows_per_match],
-        _skip(after_match),
-        _unions(subset),
-        table,
-        within,
-        tuple((name, condition.shown) for name, condition in given.items()),
-    )
 
 
 def _expressions(

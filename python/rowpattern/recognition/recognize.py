@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Callable, Literal, overload
 
-from rowpattern.recognition.arguments import clause_of, given_conditions, table_of
+from rowpattern.recognition.arguments import asked
 from rowpattern.sql import answer
 
 if TYPE_CHECKING:
@@ -127,10 +127,17 @@ def recognize(
     ... ).to_pylist()
     [{'begun': 2, 'lowest': 70, 'ended': 5}]
     """
-    name, table = table_of(data)
-    given = given_conditions(define, table)
-    clause = clause_of(
-        pattern, define, measures, partition_by, order_by, rows_per_match, after_match, subset, within, name, given
+    clause, table, given = asked(
+        data,
+        pattern=pattern,
+        define=define,
+        measures=measures,
+        partition_by=partition_by,
+        order_by=order_by,
+        rows_per_match=rows_per_match,
+        after_match=after_match,
+        subset=subset,
+        within=within,
     )
     limits = (memory_limit_mb, timeout_seconds, threads, progress, time_zone, cancel, parameters, prefer)
     return answer(clause, table, {}, limits, stream, isolation, given)

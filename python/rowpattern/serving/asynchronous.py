@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from rowpattern._core import CancelToken
 from rowpattern.config.process import get_config
-from rowpattern.recognition.arguments import clause_of, given_conditions, table_of
+from rowpattern.recognition.arguments import asked
 from rowpattern.sql import answered, execution_context
 
 if TYPE_CHECKING:
@@ -190,10 +190,17 @@ async def recognize_async(
 
     def work() -> Any:
         # The first query of the process imports what queries need.
-        name, table = table_of(data)
-        given = given_conditions(define, table)
-        clause = clause_of(
-            pattern, define, measures, partition_by, order_by, rows_per_match, after_match, subset, within, name, given
+        clause, table, given = asked(
+            data,
+            pattern=pattern,
+            define=define,
+            measures=measures,
+            partition_by=partition_by,
+            order_by=order_by,
+            rows_per_match=rows_per_match,
+            after_match=after_match,
+            subset=subset,
+            within=within,
         )
         return answered(clause, table, {}, context, isolation, given)
 
