@@ -8,7 +8,8 @@ use super::turn::Turn;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Condvar, Mutex, MutexGuard};
 
-/// How long a query works before it makes way for others that wait. Models of schedules have no time: they always do.
+/// How long a query works before it makes way for others that wait. Models of schedules (shuttle) have no clock: there it
+/// always does.
 const SLICE: Duration = Duration::from_millis(if cfg!(shuttle) { 0 } else { 250 });
 
 /// As [`SLICE`], for one whose searches take longer than its rows explain.
@@ -190,7 +191,7 @@ impl QueryPlace {
         self.held().since.is_some()
     }
 
-    /// Whether others wait for a place: a look without the lock.
+    /// Whether others wait for a place; read without the lock.
     #[inline]
     fn others_wait(&self) -> bool {
         self.admission.waiting.load(Ordering::Relaxed) > 0

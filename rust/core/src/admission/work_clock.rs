@@ -4,8 +4,8 @@ use std::time::Duration;
 #[cfg(not(target_os = "linux"))]
 use std::time::Instant;
 
-/// The time of the processor that the calling thread has taken, in half a microsecond; elsewhere than on Linux the time that has
-/// passed. Only differences mean something.
+/// The processor time that the calling thread has taken; elsewhere than on Linux the time that has passed. Only differences
+/// mean something. Reading it takes half a microsecond.
 #[cfg(target_os = "linux")]
 pub fn thread_time() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);

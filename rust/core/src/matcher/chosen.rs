@@ -42,7 +42,7 @@ pub struct ChosenPass<'a> {
 }
 
 impl<'a> ChosenPass<'a> {
-    /// With a rule.
+    /// A pass that chooses matches by a rule.
     pub fn new(skip: Skip, choice: Choice<'a>) -> Self {
         Self {
             skip,

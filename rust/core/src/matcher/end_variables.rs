@@ -4,12 +4,12 @@
 use crate::pattern::Node;
 use crate::rows::VariableSet;
 
-/// Of the matches of a pattern, or of a part of it.
+/// The variables with which the matches of a pattern, or of a part of it, begin and end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EndVariables {
-    /// Those of first rows.
+    /// The variables of first rows.
     pub first: VariableSet,
-    /// Those of last rows.
+    /// The variables of last rows.
     pub last: VariableSet,
     /// Whether a match can have no row.
     can_be_empty: bool,
@@ -18,10 +18,10 @@ pub struct EndVariables {
 impl EndVariables {
     const NONE: Self = Self { first: VariableSet::NONE, last: VariableSet::NONE, can_be_empty: true };
 
-    /// Of nothing is anything known.
+    /// Nothing is known: a match may begin and end with any variable.
     pub const ANY: Self = Self { first: VariableSet::ALL, last: VariableSet::ALL, can_be_empty: true };
 
-    /// Of a tree. Takes time linear in it.
+    /// Those of the matches of a pattern's tree. Takes time linear in the tree.
     pub fn of(node: &Node) -> Self {
         match node {
             Node::Empty | Node::Anchor(_) => Self::NONE,

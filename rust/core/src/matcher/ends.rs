@@ -25,7 +25,7 @@ pub enum Which {
     Latest,
 }
 
-/// See the module. Ends are rows behind the last row of a match.
+/// For each row and position, where a way to match ends: the row after the last row of the match.
 #[derive(Debug)]
 pub struct Ends {
     which: Which,
