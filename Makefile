@@ -38,12 +38,13 @@ docs: develop .venv/docs
 docs-update: develop
 	$(BIN)/python tests/helpers/documents.py $$(grep -l '^```python' $$(find docs -name '*.md' ! -name deployment.md))
 
-# What becomes of panics, with an extension that panics on demand; it stays in target/panics.
+# What becomes of panics, with an extension that panics on demand; its package stays in target/panics.
 test-panics: .venv/test
 	PYO3_PYTHON=$(CURDIR)/$(BIN)/python cargo rustc -q --features panics-for-tests --lib --crate-type cdylib \
-	  --manifest-path rust/python/Cargo.toml --target-dir target/panics
-	rm -rf target/panics/python && cp -r python target/panics/ && rm -f target/panics/python/rowpattern/_core.*.so
-	cp target/panics/debug/librowpattern_python.so \
+	  --manifest-path rust/python/Cargo.toml
+	rm -rf target/panics && mkdir -p target/panics && cp -r python target/panics/
+	rm -f target/panics/python/rowpattern/_core.*.so
+	cp target/debug/librowpattern_python.so \
 	  target/panics/python/rowpattern/_core$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_config_var("EXT_SUFFIX"))')
 	ROWPATTERN_TEST_PANICS=1 PYTHONPATH=target/panics/python $(BIN)/python -m pytest tests/unit/test_panics.py
 
@@ -92,9 +93,12 @@ bench-environment:
 	.venv-flink/bin/pip install -q 'apache-flink>=2.3,<3'
 	touch $@
 
-# Builds the extension into .venv, optimised; again after each change of the Rust code.
-develop: .venv/test
-	VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/maturin develop --release --quiet
+# Builds the extension into .venv, optimised, where the Rust code is newer, and installs what the extras name.
+develop: .venv/developed
+
+.venv/developed: .venv/test pyproject.toml Cargo.toml Cargo.lock $(shell find rust -name '*.rs' -o -name '*.toml')
+	VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/maturin develop --release --quiet --extras $(EXTRAS)
+	touch $@
 
 format: .venv/test
 	cargo fmt
@@ -105,7 +109,7 @@ lint: .venv/test
 	cargo clippy --workspace --all-targets -- -D warnings
 	$(BIN)/ruff format --check python tests examples benches deploy fuzz docs
 	$(BIN)/ruff check python tests examples benches deploy fuzz docs
-	$(BIN)/lint-imports --no-cache
+	PYTHONPATH=python $(BIN)/lint-imports --no-cache
 
 # Benches apart: they have a conftest.py of their own.
 types: develop
@@ -185,5 +189,5 @@ clean:
 
 .venv/test: .venv/pip pyproject.toml
 	$(BIN)/pip install -q --upgrade 'pip>=25.1'
-	$(BIN)/pip install -q -e '.[$(EXTRAS)]' --group test --group lint
+	$(BIN)/pip install -q --group test --group lint
 	touch $@

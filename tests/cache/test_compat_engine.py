@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.packaging
+import rowpattern
 
-ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.packaging
 
 SCRIPT = '''
 import json, sys, time
@@ -76,7 +76,9 @@ print(json.dumps(answers))
 
 
 def run(*command: str, cwd: Path) -> str:
-    environment = {**os.environ, "CARGO_TARGET_DIR": str(ROOT / "target"), "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    # The package of the tree, with the extension that tests run on: to build it again would take a minute.
+    package = str(Path(rowpattern.__file__).parents[1])
+    environment = {**os.environ, "PYTHONPATH": package, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     result = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout
@@ -87,7 +89,7 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> str:
     work = tmp_path_factory.mktemp("engine")
     run(sys.executable, "-m", "venv", str(work / "venv"), cwd=work)
     python = str(work / "venv" / "bin" / "python")
-    run(python, "-m", "pip", "install", "-q", "pandas-match-recognize==0.2.5", str(ROOT), cwd=work)
+    run(python, "-m", "pip", "install", "-q", "pandas-match-recognize==0.2.5", cwd=work)
     return python
 
 
