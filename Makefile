@@ -93,11 +93,13 @@ bench-environment:
 	.venv-flink/bin/pip install -q 'apache-flink>=2.3,<3'
 	touch $@
 
-# Builds the extension into .venv, optimised, where the Rust code is newer, and installs what the extras name.
+# Builds the extension into .venv, optimised, where the Rust code is newer. The extras come behind it: pip would build it to
+# know what they are, and some name the package themselves.
 develop: .venv/developed
 
 .venv/developed: .venv/test pyproject.toml Cargo.toml Cargo.lock $(shell find rust -name '*.rs' -o -name '*.toml')
-	VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/maturin develop --release --quiet --extras $(EXTRAS)
+	VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/maturin develop --release --quiet
+	$(BIN)/pip install -q 'rowpattern[$(EXTRAS)]'
 	touch $@
 
 format: .venv/test

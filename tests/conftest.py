@@ -34,7 +34,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Let one process run all tests of a file, and one all of tests/distributed, which share a cluster of Spark."""
     from xdist.scheduler import LoadFileScheduling
 
-    class ByCluster(LoadFileScheduling):
+    class ByCluster(LoadFileScheduling):  # type: ignore[misc] # xdist has no types
         def _split_scope(self, nodeid: str) -> str:
             clusters = "tests/distributed/"
             return clusters if nodeid.startswith(clusters) else super()._split_scope(nodeid)
