@@ -6,7 +6,7 @@ SECONDS ?= 60
 BIN := .venv/bin
 BASELINE := -q --benchmark-columns=min --benchmark-storage=file://benches/baseline
 
-.PHONY: demo check test docs docs-update test-panics bench bench-compare bench-report profile bench-environment develop format lint types rust-test \
+.PHONY: demo check test docs docs-update test-panics bench bench-compare bench-report profile bench-environment develop format clippy lint types rust-test \
   fuzz fuzz-short test-oldest-duckdb sanitize sanitize-short deny servers install wheels test-wheels clean
 
 # All that users can install beside the package, which tests use.
@@ -106,9 +106,12 @@ format: .venv/test
 	cargo fmt
 	$(BIN)/ruff format python tests examples benches deploy fuzz docs
 
-lint: .venv/test
+# Needs no environment.
+clippy:
 	cargo fmt --check
 	cargo clippy --workspace --all-targets -- -D warnings
+
+lint: .venv/test clippy
 	$(BIN)/ruff format --check python tests examples benches deploy fuzz docs
 	$(BIN)/ruff check python tests examples benches deploy fuzz docs
 	PYTHONPATH=python $(BIN)/lint-imports --no-cache
