@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,8 @@ from typing import Any
 import pytest
 
 import rowpattern
+
+from commands import output_of
 
 pytestmark = pytest.mark.packaging
 
@@ -77,11 +77,7 @@ print(json.dumps(answers))
 
 def run(*command: str, cwd: Path) -> str:
     # The package of the tree, with the extension that tests run on: to build it again would take a minute.
-    package = str(Path(rowpattern.__file__).parents[1])
-    environment = {**os.environ, "PYTHONPATH": package, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
-    result = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stdout + result.stderr
-    return result.stdout
+    return output_of(*command, cwd=cwd, python_path=str(Path(rowpattern.__file__).parents[1]))
 
 
 @pytest.fixture(scope="module")

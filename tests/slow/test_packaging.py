@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
@@ -15,6 +14,8 @@ import pytest
 
 import rowpattern
 
+from commands import output_of
+
 pytestmark = pytest.mark.packaging
 
 ROOT = Path(__file__).parents[2]
@@ -24,11 +25,7 @@ QUICK = ("--config-settings", "build-args=--profile dev")
 
 def run(*command: str, cwd: Path) -> str:
     # The project's own target directory spares building the dependencies again.
-    environment = {**os.environ, "CARGO_TARGET_DIR": str(ROOT / "target"), "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
-    environment.pop("PYTHONPATH", None)
-    result = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stdout + result.stderr
-    return result.stdout
+    return output_of(*command, cwd=cwd, CARGO_TARGET_DIR=str(ROOT / "target"))
 
 
 @pytest.fixture(scope="module")
