@@ -23,6 +23,7 @@ from rowpattern.sql.arrow.arrays import from_numpy
 from rowpattern.sql.arrow.categories import nulls_like
 from rowpattern.sql.bind.leaves import columns_in, leaves
 from rowpattern.sql.bind.references import (
+    HERE,
     BoundExpression,
     Classifier,
     MatchNumber,
@@ -430,7 +431,7 @@ class _Writer:
     def _read(self, place: _Place, kind: str) -> CoreNode:
         at = self._compiler.at(place.at)
         read = ("read", kind, place.column, *at)
-        if place.nowhere is None or place.at == Navigation():
+        if place.nowhere is None or place.at == HERE:
             return read
         return ("call", kind, "case", (("exists", "BOOLEAN", *at), read, self.node(place.nowhere)))
 
