@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from rowpattern.sql.bind.leaves import columns_in, leaves
 from rowpattern.sql.bind.references import (
+    HERE,
     Classifier,
     MatchNumber,
     Navigation,
@@ -69,7 +70,7 @@ class ConditionWriter:
     def _read(self, place: ComputedColumn, kind: str) -> CoreNode:
         at = self._parts.at(place.at)
         read = ("read", kind, place.column, *at)
-        if place.nowhere is None or place.at == Navigation():
+        if place.nowhere is None or place.at == HERE:
             return read
         return ("call", kind, "case", (("exists", "BOOLEAN", *at), read, self.node(place.nowhere)))
 
