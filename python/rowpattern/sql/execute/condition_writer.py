@@ -9,7 +9,6 @@ from rowpattern.sql.bind.references import (
     HERE,
     Classifier,
     MatchNumber,
-    Navigation,
     RowClassifier,
     RowExists,
     RunningAggregate,
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rowpattern.sql.bind.bound import Condition
+    from rowpattern.sql.bind.references import Navigation
     from rowpattern.sql.bind.references import Reference as Item
     from rowpattern.sql.execute.combinations import Combinations
     from rowpattern.sql.execute.condition_columns import ColumnParts, ComputedColumn
