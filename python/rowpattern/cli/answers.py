@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rowpattern.cli.python_values import python_values
 from rowpattern.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ def _is_number(kind: pa.DataType) -> bool:
 
 
 def _rows(batch: pa.RecordBatch) -> Iterator[tuple[Any, ...]]:
-    return zip(*(column.to_pylist() for column in batch.columns))
+    return zip(*(python_values(column) for column in batch.columns))
 
 
 def _cell(value: object) -> str:
@@ -170,7 +171,7 @@ def _as_text(column: pa.Array, kind: pa.DataType) -> pa.Array:
     if column.type == kind:
         return column
     values = [
-        None if value is None else value if isinstance(value, str) else _text(value) for value in column.to_pylist()
+        None if value is None else value if isinstance(value, str) else _text(value) for value in python_values(column)
     ]
     return pa.array(values, kind)
 
