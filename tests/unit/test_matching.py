@@ -120,7 +120,7 @@ def test_a_missing_variable_is_true_everywhere() -> None:
     ("rows", "message"),
     [
         ({"AA": [True]}, 'no primary variable "AA": did you mean A'),
-        ({"A": [True], "B": [True, False]}, "A has 1 rows, but B has 2"),
+        ({"A": [True], "B": [True, False]}, "A has 1 row, but B has 2"),
         ({"A": [True, 5]}, "row 1 of A is 5, a int"),
         ({"A": np.array([1, 2])}, "numbers, not booleans"),
         ({"A": np.array([[True], [False]])}, "one dimension"),
