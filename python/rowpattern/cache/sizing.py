@@ -8,7 +8,12 @@ costs hits when a larger working set comes later.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rowpattern.cache.statistics import CacheStatistics
 
 __all__ = ["Advice", "SizeAdvisor"]
 
@@ -59,7 +64,7 @@ class SizeAdvisor:
 
     def look(
         self,
-        statistics: dict[str, Any],
+        statistics: CacheStatistics,
         peak_size: int,
         ceiling: int,
         *,
@@ -76,7 +81,7 @@ class SizeAdvisor:
             patience: in place of the advisor's own.
         """
         since = self._since(statistics)
-        max_size: int = statistics["max_size"]
+        max_size = statistics["max_size"]
         figures = {
             "look_ups": since["hits"] + since["misses"],
             "evicted_misses": since["evicted_misses"],
@@ -101,7 +106,7 @@ class SizeAdvisor:
         self._peaks.clear()
         return Advice(smaller, "shrink", figures) if smaller < max_size else None
 
-    def _since(self, statistics: dict[str, Any]) -> dict[str, int]:
+    def _since(self, statistics: Mapping[str, Any]) -> dict[str, int]:
         names = ("hits", "misses", "evicted_misses", "evictions", "last_reset")
         now = {name: statistics[name] for name in names}
         before = self._before

@@ -41,6 +41,12 @@ def health_check() -> dict[str, Any]:
 
     Efficiency is the monitor's, of its last interval; without a monitor it is not judged. Takes time linear in the
     entries that have expired, well below a millisecond otherwise.
+
+    Examples:
+        >>> from rowpattern.health import health_check
+        >>> answer = health_check()
+        >>> answer["status"], answer["reasons"]
+        ('healthy', [])
     """
     monitor = get_cache_monitor()
     answer: dict[str, Any] = {

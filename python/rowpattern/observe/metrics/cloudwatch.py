@@ -48,6 +48,20 @@ class CloudWatchPublisher:
     Requests are retried by boto3, with growing pauses. What cannot be sent is logged under `rowpattern.cloudwatch`,
     kept with its time, and sent with the next batch; past 5,000 readings the oldest go, and their number is logged. A
     daemon thread does the work; it goes on in a forked child.
+
+    Examples:
+        >>> from rowpattern.metrics.cloudwatch import CloudWatchPublisher
+        >>> class Client:
+        ...     def put_metric_data(self, Namespace, MetricData):
+        ...         print(Namespace, *(value["MetricName"] for value in MetricData))
+        >>> publisher = CloudWatchPublisher(Client(), dimensions={"Service": "orders"})
+        >>> publisher.read()
+        >>> publisher.flush(), publisher.unsent
+        RowMatchRecognize CacheSize CacheMemoryUsage CacheEfficiency
+        (True, 0)
+        >>> publisher.start()
+        RowMatchRecognize CacheSize CacheMemoryUsage CacheEfficiency
+        >>> publisher.stop()
     """
 
     def __init__(

@@ -84,7 +84,14 @@ _CAUSES = {"size": "evictions_size", "memory": "evictions_memory", "threshold": 
 
 
 class CacheCollector(Collector):
-    """Reads the process's cache, and what its queries do, when it is asked. O(entries that have expired)."""
+    """Reads the process's cache, and what its queries do, when it is asked. O(entries that have expired).
+
+    Examples:
+        >>> from rowpattern.metrics.prometheus import CacheCollector
+        >>> names = {metric.name for metric in CacheCollector().collect()}
+        >>> "pattern_cache_size" in names, names == {metric.name for metric in CacheCollector().describe()}
+        (True, True)
+    """
 
     def __init__(self) -> None:
         """Have queries added up from now on."""
@@ -165,6 +172,14 @@ def register(registry: CollectorRegistry = REGISTRY) -> CacheCollector:
         ConfigurationError: `PROMETHEUS_MULTIPROC_DIR` is set; see the module's text.
         TypeError: it is no registry.
         ValueError: they are in it already.
+
+    Examples:
+        >>> from prometheus_client import CollectorRegistry
+        >>> from rowpattern.metrics.prometheus import register
+        >>> registry = CollectorRegistry()
+        >>> collector = register(registry)
+        >>> registry.get_sample_value("rowpattern_cache_enabled")
+        1.0
     """
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ or "prometheus_multiproc_dir" in os.environ:
         raise ConfigurationError(
@@ -191,12 +206,28 @@ def serve(port: int = 0, address: str = "127.0.0.1") -> tuple[WSGIServer, thread
 
     Raises:
         OSError: the port is taken.
+
+    Examples:
+        >>> from rowpattern.metrics.prometheus import serve
+        >>> server, thread = serve()
+        >>> server.server_port > 0
+        True
+        >>> server.shutdown()
+        >>> server.server_close()
+        >>> thread.join()
     """
     return start_http_server(port, address, registry=_own_registry())
 
 
 def exposition() -> tuple[str, bytes]:
-    """Return the content type and the text that `/metrics` answers with: this process's cache figures."""
+    """Return the content type and the text that `/metrics` answers with: this process's cache figures.
+
+    Examples:
+        >>> from rowpattern.metrics.prometheus import exposition
+        >>> content_type, body = exposition()
+        >>> b"pattern_cache_size" in body
+        True
+    """
     return CONTENT_TYPE_LATEST, generate_latest(_own_registry())
 
 

@@ -48,6 +48,15 @@ class Explanation(Record):
         text: all of it.
         steps: what was done, with rows and seconds, where the query was run.
         patterns: the row pattern of each clause, compiled, inner clauses first.
+
+    Examples:
+        >>> import pyarrow as pa
+        >>> import rowpattern
+        >>> table = pa.table({"x": [1, 2, 3]})
+        >>> sql = "SELECT * FROM t MATCH_RECOGNIZE (ORDER BY x MEASURES count(*) AS n PATTERN (A+))"
+        >>> explained = rowpattern.explain(sql, table)
+        >>> explained.svg()[:4], "A+" in explained.text
+        ('<svg', True)
     """
 
     text: str
