@@ -31,7 +31,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 
 @pytest.fixture(autouse=True)
-def some_figures() -> dict[str, Any]:
+def some_figures() -> pattern_cache.CacheStatistics:
     pattern_cache.resize_cache(2)
     for text in ("A B", "A C", "A D", "A D"):
         rowpattern.compile(text)

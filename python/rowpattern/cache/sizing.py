@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from rowpattern.cache.statistics import CacheStatistics
-
 __all__ = ["Advice", "SizeAdvisor"]
 
 _FEWEST_LOOK_UPS = 100
@@ -64,7 +62,7 @@ class SizeAdvisor:
 
     def look(
         self,
-        statistics: CacheStatistics,
+        statistics: Mapping[str, Any],
         peak_size: int,
         ceiling: int,
         *,
@@ -81,7 +79,7 @@ class SizeAdvisor:
             patience: in place of the advisor's own.
         """
         since = self._since(statistics)
-        max_size = statistics["max_size"]
+        max_size: int = statistics["max_size"]
         figures = {
             "look_ups": since["hits"] + since["misses"],
             "evicted_misses": since["evicted_misses"],

@@ -117,7 +117,7 @@ class CloudWatchPublisher:
 
     def read(self) -> None:
         """Take one reading of the three metrics, to be sent later."""
-        figures = get_pattern_cache().statistics()
+        figures: Mapping[str, Any] = get_pattern_cache().statistics()
         now = dt.datetime.now(dt.timezone.utc)
         self._readings.append(
             [

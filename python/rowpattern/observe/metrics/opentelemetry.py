@@ -6,7 +6,7 @@ Those of the cache, and gauges of queries, are observed when they are collected;
 from __future__ import annotations
 
 from operator import itemgetter
-from typing import TYPE_CHECKING, Callable
+from typing import TYPE_CHECKING, Any, Callable
 
 from opentelemetry.metrics import CallbackOptions, MeterProvider, Observation, get_meter_provider
 
@@ -16,7 +16,7 @@ from rowpattern.observe.query_figures import BOUNDS
 from rowpattern.sql.runtime.reports import observe_queries
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from opentelemetry.metrics import Meter
 
@@ -144,5 +144,5 @@ def _observe(read: Callable[[CacheStatistics], float]) -> Callable[[CallbackOpti
 
 
 def _evictions(_: CallbackOptions) -> Iterable[Observation]:
-    figures = get_pattern_cache().statistics()
+    figures: Mapping[str, Any] = get_pattern_cache().statistics()
     return [Observation(figures[figure], {"cause": cause}) for cause, figure in _CAUSES.items()]

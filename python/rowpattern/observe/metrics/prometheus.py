@@ -33,7 +33,7 @@ set, and says what to do.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
@@ -48,7 +48,7 @@ from rowpattern.observe.metrics.query_metrics import query_counters, query_gauge
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from wsgiref.simple_server import WSGIServer
 
     from prometheus_client import Metric
@@ -104,7 +104,7 @@ class CacheCollector(Collector):
     def collect(self) -> Iterable[Metric]:
         """Give each figure once, all from one look at the cache."""
         cache = get_pattern_cache()
-        figures = cache.statistics()
+        figures: Mapping[str, Any] = cache.statistics()
         monitor = get_cache_monitor()
         performance = (get_config() if monitor is None else monitor.config).performance
         for name, (figure, meaning) in _GUIDE_GAUGES.items():
