@@ -37,7 +37,8 @@ def chain(frame: pd.DataFrame) -> pd.DataFrame:
 table = pa.table({"o": [1, 2], "x": [3, 4]})
 found = match_recognize(SQL, table)
 print(found.num_rows, ask(table.to_pylist()).shape)
-assert_type(match_recognize(SQL, duckdb.sql("SELECT 1 AS o, 2 AS x")), duckdb.DuckDBPyRelation)
+assert_type(ask([]), pd.DataFrame)
+assert_type(match_recognize(SQL, duckdb.from_arrow(table)), duckdb.DuckDBPyRelation)
 assert_type(FrameNamespace(pl.DataFrame({"o": [1]})).recognize(pattern="A"), pl.DataFrame)
 assert_type(recognize({"t": pl.DataFrame({"o": [1]})}, pattern="A"), pl.DataFrame)
 
