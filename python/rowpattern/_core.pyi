@@ -1,5 +1,6 @@
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from types import GenericAlias
 from typing import Any, Generic, Literal, Optional, Protocol, TypeVar, Union, final
 
 from typing_extensions import Self, TypeAlias, disjoint_base
@@ -502,6 +503,8 @@ class Column(Generic[_Item_co]):
         ([0, 2], 2, 2, 'q')
     """
 
+    @classmethod
+    def __class_getitem__(cls, item: Any) -> GenericAlias: ...
     def __len__(self) -> int: ...
     def __getitem__(self, index: int, /) -> _Item_co: ...
     def __iter__(self) -> Iterator[_Item_co]: ...

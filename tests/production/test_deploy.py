@@ -133,7 +133,7 @@ MALFORMED = {
     "null": (b"null", 'the body must be an object with "pattern" and "rows"'),
     "no pattern": (b'{"rows": "AB"}', 'the body must be an object with "pattern" and "rows"'),
     "no rows": (b'{"pattern": "A"}', 'the body must be an object with "pattern" and "rows"'),
-    "a number for a pattern": (b'{"pattern": 5, "rows": "AB"}', "a row pattern is a str"),
+    "a number for a pattern": (b'{"pattern": 5, "rows": "AB"}', "a row pattern must be a str"),
     "a wrong pattern": (b'{"pattern": "A (", "rows": "AB"}', "expected a variable"),
     "a large pattern": (b'{"pattern": "' + b"(A" * 1000 + b'", "rows": "AB"}', ""),
     "a surrogate": (b'{"pattern": "\\ud800", "rows": "AB"}', "a lone surrogate is not a character"),

@@ -113,7 +113,7 @@ def test_spans() -> None:
     (failed,) = [span for span in spans.get_finished_spans() if span.name == "match_recognize"]
     assert failed.status.status_code is StatusCode.ERROR
     assert failed.attributes["error.type"] == "time"
-    with pytest.raises(TypeError, match="tracer_provider is an OpenTelemetry TracerProvider, not int"):
+    with pytest.raises(TypeError, match="tracer_provider must be an OpenTelemetry TracerProvider, not int"):
         trace_queries(1)  # type: ignore[arg-type]
 
 

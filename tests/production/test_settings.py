@@ -148,9 +148,9 @@ def test_a_mistake_has_one_text_wherever_it_is_made(setting: str, tmp_path: Path
 
 
 def test_what_is_no_configuration() -> None:
-    with pytest.raises(TypeError, match="a configuration is a MatchRecognizeConfig, not dict"):
+    with pytest.raises(TypeError, match="a configuration must be a MatchRecognizeConfig, not dict"):
         set_config({})  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match="the preset is a str, not int"):
+    with pytest.raises(TypeError, match="the preset must be a str, not int"):
         PerformanceConfig.preset(5)  # type: ignore[arg-type]
     with pytest.raises(rowpattern.ConfigurationError, match="performance is of the type dict, not PerformanceConfig"):
         set_config(MatchRecognizeConfig(performance={}))  # type: ignore[arg-type]

@@ -217,7 +217,7 @@ class PerformanceConfig(_Attributed):
             5
         """
         if not isinstance(given, dict) or not all(isinstance(origin, Origin) for origin in given.values()):
-            raise TypeError("given is a dict of settings, each with its Origin")
+            raise TypeError("given must be a dict of settings, each with its Origin")
         values = {}
         for setting, origin in given.items():
             with placed(origin.detail):
@@ -335,7 +335,7 @@ class PerformanceConfig(_Attributed):
             ConfigurationError: there is no such preset.
         """
         if not isinstance(name, str):
-            raise TypeError(f"the preset is a str, not {type(name).__name__}")
+            raise TypeError(f"the preset must be a str, not {type(name).__name__}")
         settings = _PRESETS.get(name.strip().lower().replace("_", "-").replace(" ", "-"))
         if settings is None:
             raise ConfigurationError(f"the preset is {shown(name)}; allowed are {', '.join(_PRESETS)}")

@@ -399,7 +399,7 @@ def checked_config(config: object) -> MatchRecognizeConfig:
     converted = None if _source is None else _source.convert(config)
     if converted is not None:
         return converted
-    raise TypeError(f"a configuration is a MatchRecognizeConfig, not {type(config).__name__}")
+    raise TypeError(f"a configuration must be a MatchRecognizeConfig, not {type(config).__name__}")
 
 
 def reset_config() -> None:

@@ -83,7 +83,7 @@ def instrument(meter_provider: MeterProvider | None = None) -> None:
     """
     provider = get_meter_provider() if meter_provider is None else meter_provider
     if not isinstance(provider, MeterProvider):
-        raise TypeError(f"meter_provider is an OpenTelemetry MeterProvider, not {type(provider).__name__}")
+        raise TypeError(f"meter_provider must be an OpenTelemetry MeterProvider, not {type(provider).__name__}")
     meter = provider.get_meter("rowpattern")
     for name, (figure, unit, meaning) in _COUNTERS.items():
         meter.create_observable_counter(name, [_observe(itemgetter(figure))], unit, meaning)

@@ -188,7 +188,7 @@ def register(registry: CollectorRegistry = REGISTRY) -> CacheCollector:
             "in each worker and mount rowpattern.endpoints, whose /metrics has the figures of all of them"
         )
     if not isinstance(registry, CollectorRegistry):
-        raise TypeError(f"registry is a prometheus_client.CollectorRegistry, not {type(registry).__name__}")
+        raise TypeError(f"registry must be a prometheus_client.CollectorRegistry, not {type(registry).__name__}")
     collector = CacheCollector()
     registry.register(collector)
     return collector

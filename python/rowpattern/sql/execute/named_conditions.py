@@ -47,7 +47,7 @@ def find(  # noqa: PLR0917 - one caller, the core
         raise TypeError(f'conditions must be a mapping like {{"B": "B.price > A.price"}}, not {kind}')
     for name in conditions:
         if not isinstance(name, str):
-            raise TypeError(f"the keys of conditions are names of variables, not {type(name).__name__}")
+            raise TypeError(f"the keys of conditions must be names of variables, not {type(name).__name__}")
     table = table_reader(context)(rows, "rows")
     starts = _starts(partitions, table.rows)
     # As in a pattern: a name that was quoted there is meant exactly, any other whatever its case.

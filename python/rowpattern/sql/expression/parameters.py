@@ -78,12 +78,12 @@ class ParameterValues:
             named = {str(number): value for number, value in enumerate(given, 1)}
         else:
             kind = type(given).__name__
-            raise TypeError(f"parameters is a mapping of names to values, or a list of values, not {kind}")
+            raise TypeError(f"parameters must be a mapping of names to values, or a list of values, not {kind}")
         self._values: dict[str, Any] = {}
         self._written: dict[str, str] = {}
         for name, value in named.items():
             if not isinstance(name, str):
-                raise TypeError(f"the name of a parameter is a text, not {type(name).__name__}")
+                raise TypeError(f"the name of a parameter must be a text, not {type(name).__name__}")
             key = lowered(name.removeprefix("$"))
             if key in self._values:
                 raise TypeError(
