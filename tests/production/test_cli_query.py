@@ -306,7 +306,10 @@ def test_progress_is_drawn_and_removed(tmp_path: Path, monkeypatch: pytest.Monke
     assert lines[-1].startswith("\x1b[K1,000 rows written")
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["query", "--help"], ["check", "--help"]])
+COMMANDS = ("query", "check", "explain", "bench", "stats", "warm", "settings", "compat")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], *([name, "--help"] for name in COMMANDS)])
 def test_help_has_examples(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(arguments)
