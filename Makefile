@@ -33,6 +33,7 @@ test: servers develop
 # The documentation's site, in target/site; a warning is an error. Its snippets and pictures are tests of `make test`.
 docs: develop .venv/docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	@test -s target/site/search/search_index.json
 	@echo 'read it, with its search: $(BIN)/python -m http.server --directory target/site'
 
 # What pages say that their snippets print, and their pictures, after a change of either.
