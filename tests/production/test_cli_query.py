@@ -198,7 +198,7 @@ def test_several_clauses_and_none(parquet: str, capsys: pytest.CaptureFixture[st
 def test_few_rows_of_many(parquet: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["query", SHAPES, parquet, "--rows", "1"]) == 0
     out = capsys.readouterr().out.splitlines()
-    assert out[2:] == ["a          7.5      5", "the first 1 rows; --rows shows more, --output writes all"]
+    assert out[2:] == ["a          7.5      5", "the first 1 row; --rows shows more, --output writes all"]
 
 
 def test_explain_reads_no_row(prices: Path, capsys: pytest.CaptureFixture[str]) -> None:

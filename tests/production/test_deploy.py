@@ -214,7 +214,7 @@ def test_the_service_logs_what_happens(tmp_path: Path) -> None:
     for piece in (
         "rowpattern.cache_monitor - INFO - cache monitor started, every 0.1 s",
         " MB, more than the threshold of 0 MB",
-        "rowpattern.cache_monitor - INFO - 1 entries left the cache, by threshold",
+        "rowpattern.cache_monitor - INFO - 1 entry left the cache, by threshold",
         "rowpattern.warming - WARNING - the process starts without the patterns of ",
     ):
         assert len([line for line in lines if piece in line]) == 1, text

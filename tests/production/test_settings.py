@@ -450,7 +450,9 @@ pattern_cache.resize_cache(5)
     environment = {"MR_LOG_FILE": str(path), "MR_LOG_LEVEL": "info", "MR_CACHE_SIZE_LIMITT": "5"}
     result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
-    assert path.read_text().count("cache limits changed") == result.stderr.count("cache limits changed") == 1
+    assert (
+        path.read_text().count("limits of the cache changed") == result.stderr.count("limits of the cache changed") == 1
+    )
     environment["MR_LOG_FILE"] = str(tmp_path)
     result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
     assert f"logging.log_file is '{tmp_path}', which cannot be opened: Is a directory" in result.stderr

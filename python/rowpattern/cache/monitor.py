@@ -18,6 +18,7 @@ from rowpattern.cache.api import get_pattern_cache
 from rowpattern.cache.sizing import SizeAdvisor
 from rowpattern.cache.statistics import CacheStatistics, IntervalStatistics
 from rowpattern.config.process import checked_config, get_config, on_set_config
+from rowpattern.counted import counted
 from rowpattern.events import log_event
 from rowpattern.periodic import Periodic
 
@@ -309,7 +310,7 @@ def _counts(statistics: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, 
 
 
 def _log_left(event: str, cause: str, count: int, level: int = logging.DEBUG) -> None:
-    text = "%(count)s entries left the cache, by %(cause)s"
+    text = f"{counted(count, 'entry')} left the cache, by %(cause)s"
     log_event("cache_monitor", level, event, text, count=count, cause=cause)
 
 

@@ -78,8 +78,8 @@ class ProcessCache(WeighingCache):
             "cache",
             logging.INFO,
             "resize",
-            "cache limits changed from %(old_max_size)s entries and %(old_max_memory_mb)s MB to %(max_size)s and "
-            "%(max_memory_mb)s MB; %(evicted)s entries evicted",
+            "limits of the cache changed: entries from %(old_max_size)s to %(max_size)s, "
+            "MB from %(old_max_memory_mb)s to %(max_memory_mb)s; evicted: %(evicted)s",
             old_max_size=before["max_size"],
             old_max_memory_mb=before["max_memory_used_mb"],
             max_size=after["max_size"],

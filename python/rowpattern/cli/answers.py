@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rowpattern.cli.python_values import python_values
+from rowpattern.counted import counted
 from rowpattern.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def _table(reader: pa.RecordBatchReader, file: Any, most_rows: int) -> int:
 
     lines = [line(header), line(["-" * width for width in widths]), *map(line, shown)]
     if len(rows) > most_rows:
-        lines.append(f"the first {most_rows:,} rows; --rows shows more, --output writes all")
+        lines.append(f"the first {counted(most_rows, 'row')}; --rows shows more, --output writes all")
     elif not shown:
         lines.append("no rows")
     file.write(("\n".join(lines) + "\n").encode())

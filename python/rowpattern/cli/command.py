@@ -18,6 +18,7 @@ from rowpattern.cli.answers import FORMATS
 from rowpattern.cli.process_figures import shown_figures
 from rowpattern.cli.query import check_query, run_query
 from rowpattern.config.process import describe
+from rowpattern.counted import counted
 from rowpattern.errors import RowPatternError
 
 if TYPE_CHECKING:
@@ -318,11 +319,11 @@ def _warm(options: argparse.Namespace) -> int:
     seconds = time.perf_counter() - begun
     held = pattern_cache.get_cache_stats()
     print(
-        f"{len(texts)} patterns compiled in {seconds:.3f} s; "
+        f"{counted(len(texts), 'pattern')} compiled in {seconds:.3f} s; "
         f"{held['size']} in the cache, {held['memory_used_mb']:.2f} MB"
     )
     if options.output is not None:
-        print(f"{pattern_cache.dump(options.output)} patterns written to {options.output}")
+        print(f"{counted(pattern_cache.dump(options.output), 'pattern')} written to {options.output}")
     return 0
 
 

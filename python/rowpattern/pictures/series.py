@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from rowpattern.counted import counted
 from rowpattern.errors import QueryError
 from rowpattern.patterns import Matches
 
@@ -136,8 +137,9 @@ def _draw(axes: Any, shapes: Sequence[_Shape], colours: dict[str, str]) -> None:
 
 
 def _panel_title(partition: tuple[Any, ...], matches: int) -> str:
-    shown = f"{_MOST_MATCHES:,} of {matches:,}" if matches > _MOST_MATCHES else f"{matches:,}"
-    found = f"{shown} match{'' if matches == 1 else 'es'}"
+    found = counted(matches, "match")
+    if matches > _MOST_MATCHES:
+        found = f"{_MOST_MATCHES:,} of {found}"
     return ": ".join([", ".join(map(str, partition)), found]) if partition else found
 
 

@@ -136,7 +136,13 @@ class CloudWatchPublisher:
             self._readings.popleft()
             lost += 1
         if lost:
-            log_event("cloudwatch", logging.ERROR, "lost", "%(lost)s readings were never sent and are gone", lost=lost)
+            log_event(
+                "cloudwatch",
+                logging.ERROR,
+                "lost",
+                "readings that were never sent and were dropped: %(lost)s",
+                lost=lost,
+            )
 
     def flush(self) -> bool:
         """Send all readings, at most 1,000 values a request.
@@ -157,7 +163,7 @@ class CloudWatchPublisher:
                         "cloudwatch",
                         logging.WARNING,
                         "unreachable",
-                        "CloudWatch did not take %(values)s values; they are kept: %(error)s",
+                        "values that CloudWatch did not take, and that are kept: %(values)s: %(error)s",
                         values=len(batch),
                         error=f"{type(error).__name__}: {error}",
                     )

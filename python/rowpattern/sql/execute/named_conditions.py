@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from rowpattern.counted import counted
 from rowpattern.errors import RowsError
 from rowpattern.sql.bind.bound import TypedPlans
 from rowpattern.sql.bind.clause import bind_conditions
@@ -104,6 +105,8 @@ def _starts(partitions: Any, rows: int) -> Integers:
         raise RowsError("a number of partitions is larger than there can be rows") from None
     if kind == "counts":
         if found.sum() != rows:
-            raise RowsError(f"the row counts of partitions add up to {found.sum()}, but there are {rows} rows")
+            raise RowsError(
+                f"the row counts of partitions add up to {found.sum()}, and the table has {counted(rows, 'row')}"
+            )
         return np.cumsum(found) - found
     return found

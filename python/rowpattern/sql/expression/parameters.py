@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from rowpattern.counted import counted
 from rowpattern.errors import QueryError
 from rowpattern.sql.duckdb.names import lowered, quoted
 from rowpattern.sql.expression import typed
@@ -106,8 +107,8 @@ class ParameterValues:
         used = {lowered(each.name): each for each in placed}
         nameless = bool(placed) and text[placed[0].begin] == "?"
         if (nameless or not used) and self._is_list and len(used) != len(self._values):
-            wanted = f"{len(used)} parameter{'' if len(used) == 1 else 's'} ?" if used else "no parameter"
-            number = f"{len(self._values)} value{'' if len(self._values) == 1 else 's'}"
+            wanted = f"{counted(len(used), 'parameter')} ?" if used else "no parameter"
+            number = counted(len(self._values), "value")
             location = SourceLocation(text, placed[-1].begin) if placed else None
             raise error_at(f"the query has {wanted}, and parameters has {number}", location, QueryError)
         for name, each in used.items():
