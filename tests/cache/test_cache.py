@@ -57,7 +57,7 @@ def test_the_same_object_comes_back() -> None:
     assert (statistics["hits"], statistics["misses"], statistics["size"]) == (1, 1, 1)
     assert statistics["cache_efficiency"] == 50.0
     assert len(values) == 1
-    assert "1 entries" in repr(values)
+    assert "of 1 entry," in repr(values)
 
 
 def test_the_one_used_longest_ago_goes_first() -> None:

@@ -11,7 +11,7 @@ from rowpattern.patterns import Matches
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from matplotlib.figure import Figure
+    from rowpattern.pictures.figure import ShownFigure
 
 __all__ = ["plot"]
 
@@ -51,7 +51,7 @@ def plot(
     number: str = "match_number",
     span: tuple[str, str] | None = None,
     title: str | None = None,
-) -> Figure:
+) -> ShownFigure:
     """Draw a series and its matches: matches are shaded, and their rows marked by classifier, in a panel per partition.
 
     Args:
