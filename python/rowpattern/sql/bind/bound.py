@@ -151,6 +151,7 @@ class BoundClause(Record):
         within: how far a match reaches at most; None where nothing says it.
         given: conditions that the caller's library computes: the name that it has for each, and the column that it is.
         away: columns that it reads beside the table's: what PREV and NEXT with IGNORE NULLS give for each row.
+        computed: what those are values of that is no column of the table, each with the name that they have for it.
         plans: its expressions with types, for tables that were asked.
     """
 
@@ -168,6 +169,7 @@ class BoundClause(Record):
     within: Within | None = None
     given: tuple[tuple[str, str], ...] = ()
     away: tuple[str, ...] = ()
+    computed: tuple[tuple[str, Key], ...] = ()
     plans: TypedPlans = field(default_factory=TypedPlans, compare=False)
 
     def compiled(self) -> Pattern:
@@ -176,7 +178,9 @@ class BoundClause(Record):
 
     def reads(self) -> list[str]:
         """Return the columns of the table that are read; others stay where they are."""
-        read = [name for key in (*self.partition_by, *self.order_by) for name in key.reads]
+        computed = dict(self.computed)
+        keys = (*self.partition_by, *self.order_by, *computed.values())
+        read = [name for key in keys for name in key.reads]
         for expression in (
             *(each.expression for each in self.conditions),
             *(each.expression for each in self.measures),
@@ -184,7 +188,8 @@ class BoundClause(Record):
             for _, item in expression.reads:
                 if isinstance(item, Value):
                     away = value_away(item.column) if self.away else None
-                    read.append(item.column if away is None else away[0])
+                    source = item.column if away is None else away[0]
+                    read += [] if source in computed else [source]
                 elif isinstance(item, (Aggregate, RunningAggregate)):
                     read += [name for _, name in item.reads if isinstance(name, str)]
         return list(dict.fromkeys([*read, *self.rest]))

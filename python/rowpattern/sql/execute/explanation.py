@@ -13,6 +13,7 @@ from rowpattern.sql.bind.references import (
     RowExists,
     RunningAggregate,
     Value,
+    source_text,
     value_away,
 )
 from rowpattern.sql.duckdb.connection import database
@@ -87,12 +88,13 @@ def explained(
     patterns = [bound.compiled() for bound in bounds]
     for (clause, table, sorted_rows), bound in zip(seen, bounds):
         with database(context) as using:
-            placed = placements(bound, without_values_away(bound, table), using)
+            placed = placements(bound, without_values_away(bound, table, using), using)
         lines += [f"clause {clause.number + 1} of {len(parsed.clauses)}"]
         lines += ["  " + line for line in _clause(parsed, clause, bound, table, sorted_rows, placed, context.prefer)]
     for each in windows:
         with database(context) as using:
-            placed = placements(each.window.bound, each.columns.seen, using)
+            bound = each.window.bound
+            placed = placements(bound, without_values_away(bound, each.columns.seen, using), using)
         lines += _window(parsed, each, placed)
     lines.append(_around(parsed))
     if analyze:
@@ -131,7 +133,10 @@ def _window(parsed: ParsedQuery, answered: AnsweredWindow, placed: Placements) -
     ]
     cost = _cost(window.bound, rows, placed.aggregates)
     if columns.frame_rows is not None:
-        what = "frames are bounded" if window.bounded else "with SEEK, PREV sees other rows from each row"
+        if window.bounded:
+            what = "frames are bounded"
+        else:
+            what = f"{'with SEEK, ' if window.seek else ''}PREV sees other rows from each row"
         average = columns.frame_rows / max(1, rows)
         cost += f"; each frame is matched by itself, as {what}: {rows:,} rows x {average:,.1f} rows of a frame at most"
     return [f"window {written.name or 'without a name'}{where}", *("  " + line for line in [*lines, f"cost: {cost}"])]
@@ -195,7 +200,7 @@ def _reference(item: Reference, by_engine: AbstractSet[Aggregate]) -> str:
         if away is not None:
             column, distance = away
             way = "before" if distance < 0 else "after"
-            return f"the value of {column} {abs(distance)} values {way} {_place(item.at)}"
+            return f"the value of {source_text(column)} {abs(distance)} values {way} {_place(item.at)}"
         return f"{item.column} of {_place(item.at)}"
     if isinstance(item, RowExists):
         return f"whether there is {_place(item.at)}"

@@ -21,6 +21,7 @@ from rowpattern.sql.execute.typed_expressions import Named, Sources, TypedExpres
 from rowpattern.sql.execute.typed_parameters import (
     aggregate_with_values,
     is_refused,
+    is_refused_aggregate,
     named_with_values,
     running_with_values,
     typed_with_values,
@@ -131,7 +132,8 @@ def _for_values(
 ) -> TypedClause:
     """Return a typed clause with the values of its parameters."""
     groups = (together.rows, together.starts, together.dependent, together.measures)
-    if any(is_refused(each) for group in groups for _, each in group):
+    refused = any(is_refused(each) for group in groups for _, each in group)
+    if refused or any(map(is_refused_aggregate, together.aggregates.values())):
         return _typed(parts.with_constants(values), table, database, TypedPlans())
     rows, starts, dependent, measures = (
         [typed_with_values(*each, values, database) for each in group] for group in groups

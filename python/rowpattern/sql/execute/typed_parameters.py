@@ -19,7 +19,14 @@ if TYPE_CHECKING:
     from rowpattern.sql.expression.parameters import ParameterValues
     from rowpattern.sql.expression.typed import Typed
 
-__all__ = ["aggregate_with_values", "is_refused", "named_with_values", "running_with_values", "typed_with_values"]
+__all__ = [
+    "aggregate_with_values",
+    "is_refused",
+    "is_refused_aggregate",
+    "named_with_values",
+    "running_with_values",
+    "typed_with_values",
+]
 
 _Aggregating = TypeVar("_Aggregating", bound="Aggregate | RunningAggregate")
 
@@ -30,6 +37,11 @@ def is_refused(typed: TypedExpression) -> bool:
     It may take the value: a text is read as what it stands beside, and some arguments must be constants.
     """
     return typed.problem is not None and typed.tree is not None and has_parameter(typed.tree)
+
+
+def is_refused_aggregate(typed: TypedAggregate) -> bool:
+    """Say the same of an aggregate."""
+    return typed.type is None and typed.whole.tree is not None and has_parameter(typed.whole.tree)
 
 
 def typed_with_values(
@@ -53,7 +65,8 @@ def aggregate_with_values(typed: TypedAggregate, values: ParameterValues) -> Typ
     if typed.whole.tree is None or not has_parameter(typed.whole.tree):
         return typed
     argument = None if typed.argument is None else _expression(typed.argument, values)
-    return replace(typed, whole=_expression(typed.whole, values), argument=argument)
+    key = None if typed.key is None else _expression(typed.key, values)
+    return replace(typed, whole=_expression(typed.whole, values), argument=argument, key=key)
 
 
 def named_with_values(named: Named, values: ParameterValues, *, typed: bool) -> Named:

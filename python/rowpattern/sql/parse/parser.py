@@ -38,10 +38,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from rowpattern.sql.parse.clause import Clause, Subquery
-    from rowpattern.sql.parse.window import FoundWindows, PatternWindow
+    from rowpattern.sql.parse.window import FoundWindows
     from rowpattern.sql.parse.window_step import WindowStep
     from rowpattern.sql.runtime.context import ExecutionContext
-    from rowpattern.sql.text.tokens import Token
 
 __all__ = [
     "ParsedQuery",
@@ -263,7 +262,6 @@ class _QueryParser:
             if window.following is not None and window.following.subqueries:
                 message = "a subquery cannot be the number of a frame's rows; write the number, or join it to the table"
                 raise error_at(message, window.following.subqueries[0].location, UnsupportedQueryError)
-            self._check_subqueries(window)
         around = [*self._sources.values(), *self._subqueries.values(), self._outer]
         expressions = [expressions_text(self._sql, written, self._names)] if written else []
         texts = [*(each.text for each in expressions), *(each.composed.text for each in around)]
@@ -317,13 +315,6 @@ class _QueryParser:
             parameters=self._parameters,
             text_parameters=self._text_parameters,
         )
-
-    def _check_subqueries(self, window: PatternWindow) -> None:
-        """Refuse subqueries in a window where the query has a WITH list: they would not read its tables."""
-        inside = next((each.subqueries[0] for each in window.expressions() if each.subqueries), None)
-        if inside is not None and _has_common_tables(tokens_of(self._sql)):
-            message = "a subquery in a window cannot stand in a query with WITH; join what it gives to the table"
-            raise error_at(message, inside.location, UnsupportedQueryError)
 
     # Texts around clauses.
 
@@ -545,15 +536,6 @@ def _statement(text: Composed, tree: dict[str, Any], begin: SourceLocation | Non
         raise QuerySyntaxError("expected one query, which begins with SELECT, WITH, FROM or VALUES")
     statement: dict[str, Any] = statements[0]
     return statement
-
-
-def _has_common_tables(tokens: Sequence[Token]) -> bool:
-    """Say whether a query has a WITH list anywhere."""
-    return any(
-        word.word == "WITH"
-        and (name.word == "RECURSIVE" or (name.is_name and (behind.word == "AS" or behind.is_sign("("))))
-        for word, name, behind in zip(tokens, tokens[1:], tokens[2:])
-    )
 
 
 def _syntax_error(text: Composed, tree: dict[str, Any], begin: SourceLocation | None) -> QuerySyntaxError:

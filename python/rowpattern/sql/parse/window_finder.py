@@ -174,11 +174,9 @@ class _WindowFinder:
         while self._is_definition(at):
             name = lowered(self._tokens[at].text)
             definition = _Definition(self._tokens[at].text, at, at + 2)
-            if name in select.definitions and (
-                self._is_pattern(at + 2) or select.definitions[name].pattern is not None
-            ):
-                raise self._fail(f"WINDOW defines {definition.name} twice", at)
-            select.definitions.setdefault(name, definition)
+            if name in select.definitions:
+                raise self._fail(f"WINDOW defines {definition.name} twice; give one of them another name", at)
+            select.definitions[name] = definition
             closing = self._closing[at + 2]
             if not self._is_pattern(at + 2):
                 self._scan(at + 3, closing, select, is_query=False)
