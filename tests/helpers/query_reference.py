@@ -345,6 +345,8 @@ def aggregate(match: Match, e: Expression, final: bool) -> Any:
     if order is not None:
         rows.sort(key=lambda row: order_key(match.partition[row]["o"]), reverse=True)
     found = [value(match, argument, final, row) for row in rows]
+    if distinct:
+        found = list({None if each is None else order_key(each): each for each in found}.values())
     if function == "array_agg":
         return found or None
     if function in {"arg_min", "arg_max"}:
@@ -353,8 +355,6 @@ def aggregate(match: Match, e: Expression, final: bool) -> Any:
         best = (min if function == "arg_min" else max)(pairs, key=lambda pair: order_key(pair[1]), default=(None,))
         return best[0]
     found = [each for each in found if each is not None]
-    if distinct:
-        found = list({order_key(each): each for each in found}.values())
     if function == "count":
         return len(found)
     if not found:

@@ -104,6 +104,7 @@ class TypedPlans:
     Attributes:
         values: those of the query's parameters, with which the plans are used; None where the clause has none.
         used: the last plan that was used with these values, and what it is with them.
+        latest: the same of the last query, whatever its values, behind the text of these; shared by all queries.
     """
 
     def __init__(self) -> None:
@@ -112,11 +113,13 @@ class TypedPlans:
         self._flights = SingleFlight()
         self.values: ParameterValues | None = None
         self.used: tuple[object, Any] | None = None
+        self.latest: list[tuple[str, object, Any]] = []
 
     def for_values(self, values: ParameterValues) -> TypedPlans:
         """Return the same plans for other values of parameters."""
         found = TypedPlans()
         found._plans, found._flights, found.values = self._plans, self._flights, values
+        found.latest = self.latest
         return found
 
     def get(self, key: object) -> Any:

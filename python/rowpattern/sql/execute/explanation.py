@@ -17,6 +17,7 @@ from rowpattern.sql.bind.references import (
     value_away,
 )
 from rowpattern.sql.duckdb.connection import database
+from rowpattern.sql.execute.given_conditions import without_given
 from rowpattern.sql.execute.placement import placements
 from rowpattern.sql.execute.query import QueryExecution, parsed_query, tables_of
 from rowpattern.sql.execute.values_away import without_values_away
@@ -88,7 +89,8 @@ def explained(
     patterns = [bound.compiled() for bound in bounds]
     for (clause, table, sorted_rows), bound in zip(seen, bounds):
         with database(context) as using:
-            placed = placements(bound, without_values_away(bound, table, using), using)
+            seen_types = without_given(bound, without_values_away(bound, table, using))
+            placed = placements(bound, seen_types, using)
         lines += [f"clause {clause.number + 1} of {len(parsed.clauses)}"]
         lines += ["  " + line for line in _clause(parsed, clause, bound, table, sorted_rows, placed, context.prefer)]
     for each in windows:
@@ -154,11 +156,15 @@ def _parts(
     if bound.partition_by or bound.order_by:
         how = {None: "ordered where they are not in order already", True: "were ordered"}
         lines.append(f"rows {how.get(sorted_rows, 'were in order already, and not copied')}")
-    lines.append(f"columns that cross: {', '.join(bound.reads()) or 'none'}")
+    given = dict(bound.given)
+    crossing = [name for name in bound.reads() if name not in given.values()]
+    lines.append(f"columns that cross: {', '.join(crossing) or 'none'}")
     conditions = {condition.variable: condition.expression for condition in bound.conditions}
     for variable in bound.variables:
         if variable not in conditions:
             lines.append(f"{variable}: true of every row")
+        elif variable in given:
+            lines.append(f"{variable} AS computed by the caller's library, over each partition, before matching")
         else:
             own = placed.ways[f"DEFINE {variable}"]
             lines += _computed(f"{variable} AS", conditions[variable], own, parsed.sql, placed.aggregates)

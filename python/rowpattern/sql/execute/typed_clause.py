@@ -120,8 +120,14 @@ def typed_clause(
     if parts.parameters and plans.values is not None:
         used = plans.used
         if used is None or used[0] is not typed_before:
-            # Conditions and measures ask one after the other.
-            used = plans.used = typed_before, _for_values(typed_before, parts, table, database, plans.values)
+            # Conditions and measures ask one after the other, and some queries with the values of the one before.
+            values_key = plans.values.key
+            same = (each for text, plan, each in plans.latest if text == values_key and plan is typed_before)
+            of_values = next(same, None)
+            if of_values is None:
+                of_values = _for_values(typed_before, parts, table, database, plans.values)
+                plans.latest[:] = [(values_key, typed_before, of_values)]
+            used = plans.used = typed_before, of_values
         found: TypedClause = used[1]
         return found
     return typed_before

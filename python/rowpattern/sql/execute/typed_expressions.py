@@ -26,6 +26,7 @@ from rowpattern.sql.execute.time_zones import in_zone_of
 from rowpattern.sql.expression.binder import BoundTexts, bind_texts
 from rowpattern.sql.expression.native import Translator
 from rowpattern.sql.expression.nodes import Call, Column
+from rowpattern.sql.expression.parameters import has_parameter
 from rowpattern.sql.expression.typed import (
     Computed,
     Constant,
@@ -145,6 +146,11 @@ class TypedExpression(Record):
     zone: str
     named: str | None
     problem: str | None = None
+
+    @cached_property
+    def has_parameters(self) -> bool:
+        """Whether a parameter stands in it."""
+        return self.tree is not None and has_parameter(self.tree)
 
     @cached_property
     def native(self) -> Typed | None:
@@ -397,7 +403,9 @@ class _Typing:
         if bound is None or bound.type is None or not isinstance(call, Call):
             return whole
         if isinstance(item, RunningAggregate) and item.by_place is not None:
-            return self._by_place(whole, item.by_place, call.values[0], bound.type)
+            found = self._by_place(whole, item.by_place, call.values[0], bound.type)
+            if found.function is not None or bound.name != item.by_place:
+                return found
         own = engine_type(bound.type)
         if bound.name is None or own is None or bound.ordered != takes_rows_in_order(call):
             # An ORDER BY of the query's own is for DuckDB to keep.

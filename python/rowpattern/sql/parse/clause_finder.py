@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from typing import TYPE_CHECKING
 
-from rowpattern.errors import QuerySyntaxError, UnsupportedQueryError
+from rowpattern.errors import QuerySyntaxError
 from rowpattern.sql.duckdb.names import lowered
 from rowpattern.sql.parse.clause import CommonTables, OuterTables, TextPiece
 from rowpattern.sql.parse.clause_reader import ClauseReader
@@ -163,9 +163,6 @@ class _ClauseFinder:
                 continue
             if self._is_sign(at + 1, "(") and (instead := instead_of_word(word)) is not None:
                 raise self._fail(f"{token.text} is no clause here; {instead}", token)
-            if token.is_sign("|") and self._is_sign(at + 1, ">") and self._tokens[at + 1].begin == token.end:
-                message = "DuckDB has no pipe syntax (|>); write SELECT ... FROM ... MATCH_RECOGNIZE (...)"
-                raise error_at(message, SourceLocation(self._sql, token.begin), UnsupportedQueryError)
             if at in self.closing:
                 window = self._windows.pop(token.begin, None)
                 if window is not None:

@@ -148,6 +148,8 @@ def parse(sql: str, context: ExecutionContext | None = None) -> ParsedQuery:
     """
     check_text(sql, "query")
     check = no_limit if context is None else context.check
+    if "|>" in sql:
+        sql = imported("rowpattern.sql.parse.pipes").without_pipes(sql, check)
     marks = WindowMarks()
     clauses, whole, windows = find_clauses(sql, marks, check)
     return _QueryParser(sql, clauses, whole, windows, marks, find_parameters(sql), context).parse()
