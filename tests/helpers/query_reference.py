@@ -350,6 +350,7 @@ def aggregate(match: Match, e: Expression, final: bool) -> Any:
     if function == "array_agg":
         return found or None
     if function in {"arg_min", "arg_max"}:
+        assert second is not None
         keys = [value(match, second, final, row) for row in rows]
         pairs = [pair for pair in zip(found, keys) if None not in pair]
         best = (min if function == "arg_min" else max)(pairs, key=lambda pair: order_key(pair[1]), default=(None,))

@@ -79,8 +79,8 @@ def test_values_are_duckdb_s_and_are_undone(call: str) -> None:
             assert "asked of DuckDB" not in text, text
         found = match_recognize(query, table)["taken"].to_pylist()
         same = [way for way in ways if len(way) == len(rows) and way[0] == rows[0] and way[-1] == rows[-1]]
-        same = [list(way) for way in same if sum(way) == sum(rows)]
+        same = [way for way in same if sum(way) == sum(rows)]
         assert found, (rows, wanted, table.to_pylist())
-        assert found[0] in same
+        assert tuple(found[0]) in same
         value = by_duckdb(call, table, found[0])
         assert value == wanted or (is_float and math.isclose(value, wanted, abs_tol=1e-9)), (found, value, wanted)

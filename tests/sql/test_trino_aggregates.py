@@ -24,23 +24,23 @@ def numbered(count: int, **columns: Any) -> Columns:
 
 
 # Rows of three partitions in no order.
-PARTITIONS = {
+PARTITIONS: Columns = {
     "id": [1, 2, 6, 2, 2, 1, 3, 4, 5, 1, 3, 3],
     "part": ["p1", "p1", "p1", "p2", "p3", "p3", "p1", "p1", "p1", "p2", "p3", "p2"],
     "value": [1, 1, 1, 10, 100, 100, 1, 1, 1, 10, 100, 10],
 }
-FIVE_EACH = {
+FIVE_EACH: Columns = {
     "id": [1, 2, 3, 4, 5] * 2,
     "part": ["p1"] * 5 + ["p2"] * 5,
     "value": [1, 1, 1, 1, 1, 2, 2, 2, 2, 2],
     "rising": [1, 2, 3, 4, 5, 2, 4, 6, 8, 10],
 }
-LETTERS = {
+LETTERS: Columns = {
     "part": ["p1"] * 6 + ["p2"] * 3 + ["p3"] * 3,
     "id": [1, 2, 3, 4, 5, 6, 1, 2, 3, 1, 2, 3],
     "value": list("abcdefghijkl"),
 }
-SIX_EACH = {"part": ["p1"] * 6 + ["p2"] * 6, "id": [1, 2, 3, 4, 5, 6] * 2, "value": list("abcdefghijkl")}
+SIX_EACH: Columns = {"part": ["p1"] * 6 + ["p2"] * 6, "id": [1, 2, 3, 4, 5, 6] * 2, "value": list("abcdefghijkl")}
 RUNNING_SUMS = """p1:1:1 p1:2:2 p1:3:3 p1:4:1 p1:5:2 p1:6:3
     p2:1:10 p2:2:20 p2:3:30 p3:1:100 p3:2:200 p3:3:300"""
 SMALL_THEN_A = (
@@ -167,10 +167,10 @@ CASES: list[tuple[Columns, str, str, str]] = [
             numbered(3, value="abc"),
             "id, m0",
             all_rows("X Y Z", "DEFINE X AS true", f"array_agg({argument})"),
-            " ".join(f"{row}:{list(values[:row])}".replace(" ", "") for row in (1, 2, 3)),
+            " ".join(f"{row}:{values[:row]}".replace(" ", "") for row in (1, 2, 3)),
         )
         for argument, values in [
-            ("'X' || (SELECT 'Y')", ["XY"] * 3),
+            ("'X' || (SELECT 'Y')", list[Any](["XY"] * 3)),
             ("'X' IN (SELECT 'Y')", [False] * 3),
             ("EXISTS (SELECT 'Y')", [True] * 3),
             ("CLASSIFIER() || (SELECT 'A')", ["XA", "YA", "ZA"]),

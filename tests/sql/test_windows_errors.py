@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pyarrow as pa
 import pytest
 
@@ -15,9 +17,9 @@ FRAME = "ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING"
 WHOLE = f"ORDER BY id MEASURES LAST(x) AS m {FRAME} PATTERN (A B*) DEFINE B AS x < PREV(x)"
 
 
-def refused(query: str, kind: type[RowPatternError] = RowPatternError) -> RowPatternError:
+def refused(query: str, kind: type[RowPatternError] = RowPatternError, table: pa.Table = TABLE) -> RowPatternError:
     with pytest.raises(kind) as caught:
-        match_recognize(query, t=TABLE)
+        match_recognize(query, t=table)
     return caught.value
 
 
@@ -143,6 +145,24 @@ CALLS = [
 def test_calls(query: str, kind: type[RowPatternError], message: str) -> None:
     with pytest.raises(kind, match=f"(?s){message}"):
         match_recognize(query, t=TABLE)
+
+
+@pytest.mark.parametrize(
+    ("shown", "kind", "message"),
+    [
+        ("(m OVER w)::DATE", QueryError, "casting from source column m OVER w"),
+        ("(m OVER w).foo", QueryError, "from expression m OVER w because"),
+        ("nullif(m OVER w, name)", QueryError, "casting from source column name"),
+        ("alias(x) || (m OVER w)", UnsupportedQueryError, r"alias\(...\) cannot stand.*write the text"),
+        ("alias(sum(x) OVER w)", UnsupportedQueryError, r"alias\(...\) cannot stand.*write the text"),
+    ],
+)
+def test_errors_have_the_query_s_own_words(shown: str, kind: type[RowPatternError], message: str) -> None:
+    """No name that stands between the halves of a SELECT comes out."""
+    table = pa.table({"id": [1, 2], "x": [3, 1], "name": ["a", "b"]})
+    error = refused(f"SELECT {shown} FROM t WINDOW w AS ({WHOLE})", kind, table)
+    assert re.search(message, str(error), re.DOTALL), str(error)
+    assert "rowpattern " not in str(error)
 
 
 def test_too_many_windows() -> None:

@@ -25,6 +25,7 @@ from rowpattern.sql.parse.clause_finder import find_clauses
 from rowpattern.sql.parse.clause_parameters import parameters_of
 from rowpattern.sql.parse.keywords import bare_names
 from rowpattern.sql.parse.query_reader import QueryReader, TextParameter
+from rowpattern.sql.parse.tree_parts import expressions, is_aggregate
 from rowpattern.sql.parse.window import WindowMarks, without_window_marks
 from rowpattern.sql.records import Record, field
 from rowpattern.sql.runtime.imports import imported
@@ -92,6 +93,8 @@ class ParsedQuery(Record):
         shows_windows: whether the query is the second half of a step, which is a list of columns, and nothing more.
         projection: where the query is a SELECT of columns from one clause and nothing more, those columns, each with
             the name that it gets; empty for `SELECT *`. None otherwise.
+        is_row_by_row: whether the query is a SELECT of expressions over one row of one clause's answer, with or without
+            WHERE, so that parts of the answer can be answered apart.
         may_need_zone: whether `outer` and `sources` may compute something for which timestamps need a time zone.
         arguments_key: tells the arguments of a clause without SQL around it from others; None where there is a text.
         parameters: all of the query, in order.
@@ -105,6 +108,7 @@ class ParsedQuery(Record):
     tables: dict[str, SourceLocation]
     duckdb_tables: Counter[str]
     projection: list[tuple[Column, str]] | None
+    is_row_by_row: bool = False
     may_need_zone: bool = False
     subqueries: dict[int, str] = field(default_factory=dict)
     windows: dict[int | None, tuple[WindowStep, ...]] = field(default_factory=dict)
@@ -313,6 +317,7 @@ class _QueryParser:
             tables=dict(sorted(self._tables.items(), key=lambda item: item[1].offset)),
             duckdb_tables=self._duckdb_tables,
             projection=None if None in steps else self._projection(statement),
+            is_row_by_row=not steps and len(self._clauses) == 1 and _is_row_by_row(statement, self._clauses[0]),
             may_need_zone=self._may_need_zone,
             parameters=self._parameters,
             text_parameters=self._text_parameters,
@@ -488,6 +493,22 @@ def _is_second_half(statement: dict[str, Any], steps: Sequence[WindowStep]) -> b
     """Say whether a statement is the second half of its one step, which is a list of columns."""
     source = statement["node"].get("from_table", {})
     return len(steps) == 1 and steps[0].shown is not None and source.get("table_name") == steps[0].table
+
+
+def _is_row_by_row(statement: dict[str, Any], clause: Clause) -> bool:
+    """Say whether a statement is expressions over one row of a clause's answer, and perhaps a condition on that row."""
+    node = {name: value for name, value in statement["node"].items() if value not in (None, [], {}, "")}
+    plain = {"type", "select_list", "from_table", "where_clause", "aggregate_handling"}
+    source = node.get("from_table", {})
+    if set(node) - plain or node.get("aggregate_handling") != "STANDARD_HANDLING":
+        return False
+    if source.get("table_name") != result_name(clause) or source.get("sample"):
+        return False
+    parts = expressions([node["select_list"], node.get("where_clause")])
+    return not any(
+        each["class"] in {"WINDOW", "SUBQUERY"} or is_aggregate(each) or each.get("function_name") == "unnest"
+        for each in parts
+    )
 
 
 def expressions_text(

@@ -88,7 +88,7 @@ impl Function {
             // Of intervals that are equally long DuckDB chooses in a way of its own.
             Self::ArgMin | Self::ArgMax => result == argument && key != Some(Type::Interval),
             Self::VarPop | Self::VarSamp | Self::StddevPop | Self::StddevSamp => {
-                (argument, result) == (Type::Double, Type::Double)
+                matches!(argument, Type::Float | Type::Double) && result == Type::Double
             }
             Self::StringAgg => (argument, result) == (Type::Varchar, Type::Varchar),
             Self::BoolAnd | Self::BoolOr => (argument, result) == (Type::Boolean, Type::Boolean),
