@@ -154,10 +154,3 @@ def test_what_is_no_question_to_explain() -> None:
         rowpattern.explain(TABLE, TABLE, **PARTS)
     with pytest.raises(rowpattern.QueryError, match=r'there is no column y.*define\["B"\], line 1, column 1'):
         rowpattern.explain(TABLE, **{**PARTS, "define": {"B": "y > 1"}})
-
-
-def test_an_empty_pattern() -> None:
-    with pytest.raises(rowpattern.PatternSyntaxError, match=r"write PATTERN \(\(\)\) for the one that matches no row"):
-        match_recognize("SELECT * FROM t MATCH_RECOGNIZE (ORDER BY o MEASURES count(*) AS n PATTERN ())", TABLE)
-    with pytest.raises(rowpattern.PatternSyntaxError, match=r"write \(\) for the pattern that matches no row"):
-        rowpattern.recognize(TABLE, pattern="", measures={"n": "count(*)"})

@@ -10,18 +10,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import pyarrow as pa
 import pytest
-
-from rowpattern import match_recognize
-
-Columns = dict[str, list[Any]]
-
-
-def numbered(count: int, **columns: Any) -> Columns:
-    """A table of rows that are numbered from 1, with more columns: a text of one letter a row, or values."""
-    return {"id": list(range(1, count + 1)), **{name: list(values) for name, values in columns.items()}}
-
+from published_cases import Columns, answer, numbered
 
 # Rows of three partitions in no order.
 PARTITIONS: Columns = {
@@ -325,6 +315,18 @@ CASES: list[tuple[Columns, str, str, str]] = [
         """1:1:A:abcd:100:-4 2:1:AB:abcd:200:-4 3:1:ABC:abcd:300:-4 4:1:ABCD:abcd:400:-4
         5:2:A:abcd:200:-8 6:2:AB:abcd:400:-8 7:2:ABC:abcd:600:-8 8:2:ABCD:abcd:800:-8""",
     ),
+    # testMultipleAggregationArguments
+    (
+        numbered(8),
+        "id, m0, m1",
+        all_rows(
+            "A B C D",
+            EACH_A,
+            "RUNNING max_by(MATCH_NUMBER() * 100 + id, CLASSIFIER())",
+            "FINAL max_by(-MATCH_NUMBER() - id, lower(CLASSIFIER()))",
+        ),
+        "1:101:-5 2:102:-5 3:103:-5 4:104:-5 5:205:-10 6:206:-10 7:207:-10 8:208:-10",
+    ),
     # TestCopyAggregationStateInRowPatternMatching
     *(
         (numbered(3), "id, m0", forked(condition), wanted)
@@ -372,7 +374,4 @@ CASES: list[tuple[Columns, str, str, str]] = [
 
 @pytest.mark.parametrize(("columns", "shown", "clause", "wanted"), CASES)
 def test_aggregates(columns: Columns, shown: str, clause: str, wanted: str) -> None:
-    found = match_recognize(f"SELECT {shown} FROM t MATCH_RECOGNIZE ({clause})", t=pa.table(columns))
-    rows = zip(*(column.to_pylist() for column in found.columns))
-    texts = (":".join("-" if each is None else str(each).replace(" ", "") for each in row) for row in rows)
-    assert list(texts) == wanted.split()
+    assert answer(columns, shown, clause) == wanted.split()

@@ -104,6 +104,8 @@ CALLS = [
     (f"SELECT m OVER w FROM t WINDOW w AS ({WHOLE}), W AS (ORDER BY x)", QuerySyntaxError, "WINDOW defines W twice"),
     (f"SELECT m OVER w FROM t WINDOW w AS (ORDER BY x), w AS ({WHOLE})", QuerySyntaxError, "WINDOW defines w twice"),
     (f"SELECT m OVER w FROM t WINDOW w AS ({WHOLE}), v AS (), v AS ()", QuerySyntaxError, "WINDOW defines v twice"),
+    (f"SELECT 1 FROM t WINDOW v AS (), w AS ({WHOLE}), V AS ()", QuerySyntaxError, "WINDOW defines V twice"),
+    (f"SELECT 1 FROM t WINDOW w AS (), W AS ({WHOLE})", QuerySyntaxError, "WINDOW defines W twice"),
     (f"SELECT 1 FROM t WINDOW v AS (w {WHOLE}), w AS (ORDER BY id)", QuerySyntaxError, "there is no window w before"),
     (
         f"SELECT 1 FROM t WINDOW w AS (PARTITION BY p), v AS (w PARTITION BY p {WHOLE})",

@@ -12,7 +12,7 @@ from rowpattern.sql.arrow.chunks import take_values
 from rowpattern.sql.bind.references import value_away
 from rowpattern.sql.execute.sort import key_values
 from rowpattern.sql.tables.extended import ExtendedTable
-from rowpattern.sql.tables.inputs import Table
+from rowpattern.sql.tables.table import Table
 
 if TYPE_CHECKING:
     from rowpattern.sql.arrow.arrays import Integers

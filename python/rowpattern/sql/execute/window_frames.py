@@ -22,7 +22,7 @@ from rowpattern.sql.execute.sort import OrderedPartitions
 from rowpattern.sql.execute.values_away import compute_values_away
 from rowpattern.sql.execute.within import latest_ends
 from rowpattern.sql.records import replace
-from rowpattern.sql.tables.inputs import Table
+from rowpattern.sql.tables.table import Table
 
 if TYPE_CHECKING:
     from rowpattern._core import Matches

@@ -108,8 +108,6 @@ def pattern_error_at(
     if located is not None:
         there = located(len(pattern[:offset].encode())) or location
     message = str(error).split(" (line ")[0]
-    if not pattern.strip() and not isinstance(location.sql, ArgumentText):
-        message = "the row pattern is empty; write PATTERN (()) for the one that matches no row"
     return PatternSyntaxError(there.added_to(message), there.line, there.column)
 
 
