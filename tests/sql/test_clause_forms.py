@@ -228,6 +228,8 @@ def test_clauses_behind_a_join() -> None:
         "t JOIN (SELECT key AS k, y FROM u) AS v USING (k)",
     ):
         assert match_recognize(f"SELECT * FROM {join} {clause}", t=TABLE, u=other).to_pylist() == wanted
+    with pytest.raises(rowpattern.QueryError, match=r"two columns i; .*by USING behind a join.*line 1, column 42"):
+        match_recognize(f"SELECT * FROM t JOIN t AS v ON t.k = v.k {clause}", t=TABLE)
     # A table behind the join is one of its own.
     table = "(SELECT * FROM t, (SELECT 1 AS y)) AS w"
     query = f"SELECT m.n FROM u JOIN u AS v ON u.key = v.key JOIN {table} {clause} AS m ON m.y = u.y"

@@ -255,7 +255,13 @@ class QueryExecution:
     def _source(self, clause: Clause) -> Table:
         if clause.table is not None:
             return self._tables[clause.table]
-        return Table(self._text(clause.number, self._parsed.sources[clause.number]))
+        rows = self._text(clause.number, self._parsed.sources[clause.number])
+        try:
+            return Table(rows)
+        except QueryError as error:
+            # As behind `t JOIN u ON t.k = u.k`.
+            message = f"{error}: by USING behind a join, or by AS in a subquery"
+            raise error_at(message, clause.location, QueryError) from None
 
     def _text(self, number: int | None, sql: str) -> Any:
         """Answer the text before a clause, by the clause's number, or the whole query's (None)."""
