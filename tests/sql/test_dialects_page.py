@@ -18,7 +18,9 @@ ROWS = {
     "conditions may hold any expression over the match so far": (
         "test_classifiers_in_aggregates.py::test_it_is_the_match_so_far"
     ),
-    "conditions may aggregate over the match so far": "test_kept_aggregates.py::test_values_are_duckdb_s_and_are_undone",
+    "conditions may aggregate over the match so far": (
+        "test_kept_aggregates.py::test_values_are_duckdb_s_and_are_undone"
+    ),
     "RUNNING and FINAL stand before FIRST, LAST and aggregates": "test_sql_values.py::test_nothing_is_dropped",
     "window functions do not stand in a clause": "test_other_systems.py::test_words_of_other_systems",
     "subqueries without columns of the match may stand in expressions": "test_clause_subqueries.py::test_conditions",

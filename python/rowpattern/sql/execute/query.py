@@ -146,7 +146,11 @@ def tables_of(
             found[name] = one
             continue
         if lowered(name) not in given:
-            message = f"there is no table {name}; {candidates(name, [each for each, _ in given.values()], 'tables')}"
+            known = [each for each, _ in given.values()]
+            there = (
+                candidates(name, known, "tables") if known else "no table was given; write match_recognize(sql, table)"
+            )
+            message = f"there is no table {name}; {there}"
             raise error_at(message, location, QueryError)
         own, value = given[lowered(name)]
         if own not in read:
