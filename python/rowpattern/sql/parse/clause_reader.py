@@ -344,7 +344,7 @@ class ClauseReader:
                 self._expect("(")
             meant = self._misspelled_pattern()
             if meant is not None:
-                raise self._fail(f"expected PATTERN (...); {meant.text} is another word", meant)
+                raise self._fail(f"expected PATTERN (...) in place of {meant.text}", meant)
             raise self._misplaced("expected PATTERN (...)")
         pattern = self._peek(2)
         self._at += 4
