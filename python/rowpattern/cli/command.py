@@ -67,8 +67,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             # The reader has closed the pipe; Python would report that again when it flushes at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return _FAILED
-        has_file = isinstance(error, OSError) and error.filename is not None
-        print(f"{error.filename}: {error.strerror}" if has_file else error, file=sys.stderr)
+        if isinstance(error, OSError) and error.filename is not None:
+            print(f"{error.filename}: {error.strerror}", file=sys.stderr)
+        else:
+            print(error, file=sys.stderr)
         return _FAILED
     except UnicodeDecodeError as error:
         print(
