@@ -192,7 +192,7 @@ DEMO_NEEDS := import tomllib; extras = tomllib.load(open("pyproject.toml", "rb")
   print(*extras["examples"], *extras["sql"])
 
 .venv/demo: .venv/pip pyproject.toml
-	VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/maturin develop --profile demo --quiet & compiling=$$!; \
+	VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/maturin develop --profile demo --quiet > /dev/null & compiling=$$!; \
 	  $(BIN)/pip install -q $$($(BIN)/python -c '$(DEMO_NEEDS)') && wait $$compiling
 	touch $@
 
