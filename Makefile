@@ -24,7 +24,7 @@ demo: .venv/demo
 
 # Quick tests: no root, no servers, no network.
 check: develop
-	$(BIN)/python -m pytest -q $(IN_PARALLEL) tests/unit tests/cache tests/sql -m "not packaging and not wheels"
+	$(BIN)/python -m pytest -q $(IN_PARALLEL) tests/unit tests/cache tests/sql -m "not slow and not packaging and not wheels"
 
 # All tests.
 test: servers develop

@@ -118,6 +118,7 @@ def windowed(condition: str) -> str:
     return condition
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.data(), st.sampled_from([1, 2, 8]), st.booleans())
 def test_conditions_are_those_of_duckdb(data: Any, threads: int, partitioned: bool) -> None:
