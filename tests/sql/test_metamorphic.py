@@ -24,6 +24,8 @@ from matrix_duckdb import values_of
 from matrix_expressions import EXPRESSIONS
 from matrix_values import TYPES
 
+pytestmark = pytest.mark.slow
+
 SAMPLE = len(EXPRESSIONS) if os.environ.get("ROWPATTERN_LONG") else 12
 CLAUSE = "SELECT * FROM t MATCH_RECOGNIZE (PARTITION BY p ORDER BY i MEASURES {m} AS m PATTERN ({pattern}) DEFINE {d})"
 

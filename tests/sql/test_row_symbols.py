@@ -127,6 +127,7 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
         yield made
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(data=st.data(), threads=st.sampled_from([1, 2, 8]), partitioned=st.booleans())
 def test_conditions_are_those_of_duckdb(
