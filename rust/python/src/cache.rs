@@ -1,4 +1,5 @@
-//! `PatternCache`: the cache as a Python class.
+//! `PatternCache`: the cache as a Python class. Its methods stand in one file, as PyO3 takes one block of them; a third of it is
+//! their docstrings.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
