@@ -42,6 +42,7 @@ mod columns;
 mod found;
 mod items;
 mod mapped;
+mod matched_rows;
 mod navigation;
 mod read;
 mod reference;
