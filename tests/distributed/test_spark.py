@@ -16,6 +16,7 @@ import rowpattern
 from rowpattern import spark as rowpattern_spark
 
 from distributed_cases import in_some_order
+from docstring_examples import SPARK, examples_of_module, failed_examples
 from spark_sessions import classic_session, connect_session, spark_frame
 
 if TYPE_CHECKING:
@@ -40,6 +41,12 @@ SHAPES = """
 def session() -> SparkSession:
     found: SparkSession = classic_session()
     return found
+
+
+@pytest.mark.parametrize("test", examples_of_module(SPARK), ids=lambda test: str(test.name))
+def test_examples_in_docstrings(test: Any, session: SparkSession, capsys: pytest.CaptureFixture[str]) -> None:
+    assert session.version >= "4"
+    assert failed_examples(test) == 0, capsys.readouterr().out
 
 
 @pytest.fixture(params=[classic_session, connect_session], ids=["spark", "connect"])

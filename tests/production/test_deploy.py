@@ -25,7 +25,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from rowpattern.production_config import MatchRecognizeConfig, PerformanceConfig
 
-from servers import free_port, get, get_json, serve, wait_for
+from servers import free_port, get, get_json, prometheus_of, serve, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -133,7 +133,7 @@ MALFORMED = {
     "null": (b"null", 'the body must be an object with "pattern" and "rows"'),
     "no pattern": (b'{"rows": "AB"}', 'the body must be an object with "pattern" and "rows"'),
     "no rows": (b'{"pattern": "A"}', 'the body must be an object with "pattern" and "rows"'),
-    "a number for a pattern": (b'{"pattern": 5, "rows": "AB"}', "a row pattern is a str"),
+    "a number for a pattern": (b'{"pattern": 5, "rows": "AB"}', "a row pattern must be a str"),
     "a wrong pattern": (b'{"pattern": "A (", "rows": "AB"}', "expected a variable"),
     "a large pattern": (b'{"pattern": "' + b"(A" * 1000 + b'", "rows": "AB"}', ""),
     "a surrogate": (b'{"pattern": "\\ud800", "rows": "AB"}', "a lone surrogate is not a character"),
@@ -214,7 +214,7 @@ def test_the_service_logs_what_happens(tmp_path: Path) -> None:
     for piece in (
         "rowpattern.cache_monitor - INFO - cache monitor started, every 0.1 s",
         " MB, more than the threshold of 0 MB",
-        "rowpattern.cache_monitor - INFO - 1 entries left the cache, by threshold",
+        "rowpattern.cache_monitor - INFO - 1 entry left the cache, by threshold",
         "rowpattern.warming - WARNING - the process starts without the patterns of ",
     ):
         assert len([line for line in lines if piece in line]) == 1, text
@@ -317,17 +317,7 @@ def test_prometheus_scrapes_two_workers_of_which_one_is_killed(tmp_path: Path) -
         "global: {scrape_interval: 200ms}\n"
         f'scrape_configs: [{{job_name: rowpattern, static_configs: [{{targets: ["127.0.0.1:{port}"]}}]}}]\n'
     )
-    prometheus = [
-        "prometheus",
-        f"--config.file={tmp_path / 'prometheus.yml'}",
-        f"--storage.tsdb.path={tmp_path / 'data'}",
-        f"--web.listen-address=127.0.0.1:{own}",
-    ]
-
-    def ask(expression: str) -> list[dict[str, Any]]:
-        answer = get_json(f"{server}/api/v1/query?{urllib.parse.urlencode({'query': expression})}")
-        assert answer["status"] == "success", answer
-        return list(answer["data"]["result"])
+    prometheus, ask = prometheus_of(tmp_path, own)
 
     def workers() -> set[int]:
         return {int(each["metric"]["worker"]) for each in ask("pattern_cache_size")}

@@ -374,7 +374,7 @@ def test_explanations_say_how_frames_are_matched() -> None:
     query = f"SELECT low OVER w FROM t {WINDOW}"
     text = str(explain(query, PRICES))
     assert "window w" in text
-    assert "two passes over 12 rows, whatever the pattern" in text
+    assert "two passes over 12 rows, for every pattern" in text
     bounded = str(explain(query.replace("UNBOUNDED FOLLOWING", "2 FOLLOWING"), PRICES))
     assert "each frame is matched by itself, as frames are bounded: 12 rows x 2.2 rows of a frame" in bounded
     sought = str(explain(query.replace("PATTERN", "SEEK PATTERN"), PRICES))

@@ -55,6 +55,7 @@ def _objects() -> dict[str, Any]:
         "Conditions": _core.Conditions(pattern, [], [], [], {}),
         "AnswerItems": _core.AnswerItems(matches, 2, pa.array([0])),
         "CancelToken": _core.CancelToken(),
+        "_Followed": _core._Followed(),
         "QueryRun": _core.QueryRun(),
         "RowSymbols": _core.RowSymbols(pattern, 0),
         "ComputedColumn": _core.evaluate([("literal", "BIGINT", 1)], [], 1)[0],
@@ -76,6 +77,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "aggregate": ([], []),
     "count_rows": (["A"],),
     "_known_weight": (1,),
+    "follow": ([], set(), 1),
     "_check_column": ([1], "x"),
     "_connect": (print,) * 7,
     "latest_ends": (pa.array([0, 1]), pa.array([1, 2])),
@@ -107,6 +109,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "hold": (1,),
     "release": (1,),
     "__getitem__": (0,),
+    "__class_getitem__": (int,),
     "__buffer__": (0,),
 }
 NAMED: dict[str, dict[str, Any]] = {

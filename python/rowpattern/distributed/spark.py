@@ -77,6 +77,19 @@ def match_recognize(
 
     What is wrong with rows is raised when Spark computes the answer, as its PythonException with our message.
     Takes an exchange of the columns read, and then in each task what `rowpattern.match_recognize` takes.
+
+    Examples:
+        >>> from pyspark.sql import SparkSession
+        >>> import rowpattern.spark
+        >>> session = SparkSession.builder.getOrCreate()
+        >>> rows = [("a", 1, 3), ("a", 2, 2), ("a", 3, 4)]
+        >>> prices = session.createDataFrame(rows, "symbol string, day int, price int")
+        >>> answer = rowpattern.spark.match_recognize('''
+        ...     SELECT * FROM prices MATCH_RECOGNIZE (
+        ...         PARTITION BY symbol ORDER BY day MEASURES LAST(DOWN.day) AS ended
+        ...         PATTERN (DOWN+) DEFINE DOWN AS price < PREV(price))''', prices)
+        >>> answer.collect()
+        [Row(symbol='a', ended=2)]
     """
     return _answered(sql, data, memory_limit_mb, timeout_seconds, parameters, prefer)
 
@@ -109,6 +122,23 @@ def recognize(
         RowPatternError: what `match_recognize` raises; errors name the argument.
         UnsupportedQueryError: also that a condition is no text.
         TypeError, ConfigurationError: as for `rowpattern.recognize`.
+
+    Examples:
+        >>> from pyspark.sql import SparkSession
+        >>> import rowpattern.spark
+        >>> session = SparkSession.builder.getOrCreate()
+        >>> rows = [("a", 1, 3), ("a", 2, 2), ("a", 3, 4)]
+        >>> prices = session.createDataFrame(rows, "symbol string, day int, price int")
+        >>> answer = rowpattern.spark.recognize(
+        ...     prices,
+        ...     partition_by="symbol",
+        ...     order_by="day",
+        ...     pattern="DOWN+",
+        ...     define={"DOWN": "price < PREV(price)"},
+        ...     measures={"ended": "LAST(DOWN.day)"},
+        ... )
+        >>> answer.collect()
+        [Row(symbol='a', ended=2)]
     """
     try:
         clause, frame = asked_of_frame(data, **arguments)

@@ -12,6 +12,7 @@ use rowpattern_macros::catch_panics;
 use super::arguments::variable;
 use super::cancel_argument::{Cancel, account};
 use super::computing::{ComputedExpressions, Computing};
+use super::counted::{counted, there_are_rows};
 use super::errors::{SkipError, rows_error};
 use super::input::{Input, SkipAndChoice};
 use super::iterator::MatchIterator;
@@ -225,7 +226,7 @@ impl Conditions {
 
     fn __repr__(&self) -> String {
         let count = self.inner.conditions.iter().flatten().count();
-        format!("<rowpattern._core.Conditions: {count} over {} columns>", self.inner.columns.len())
+        format!("<rowpattern._core.Conditions: {count} over {}>", counted(self.inner.columns.len(), "column"))
     }
 }
 
@@ -241,7 +242,7 @@ impl Conditions {
         let input = Input::read(self.pattern.get(), rows, partitions, skip, threads, limits)?;
         let given = input.symbols.len();
         if let Some(own) = self.rows.filter(|&own| own != given) {
-            return Err(rows_error(format!("there are {given} rows, but the columns of conditions have {own}")));
+            return Err(rows_error(format!("{}, but the columns of conditions have {own}", there_are_rows(given))));
         }
         Ok(input)
     }

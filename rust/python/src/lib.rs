@@ -17,10 +17,12 @@ mod compile;
 mod computed_column;
 mod computing;
 mod conditions;
+mod counted;
 mod decoder;
 mod errors;
 mod evaluation;
 mod ffi;
+mod followed;
 mod hooks;
 mod input;
 mod iterator;
@@ -108,6 +110,8 @@ mod _core {
     #[pymodule_export]
     #[expect(non_upper_case_globals, reason = "named as Python names it")]
     const __version__: &str = env!("CARGO_PKG_VERSION");
+    #[pymodule_export]
+    use super::followed::Followed;
     #[pymodule_export]
     use super::process_cache::{cache_pattern, get_cached_pattern, process_cache};
     #[pymodule_export]

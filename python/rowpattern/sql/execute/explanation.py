@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from rowpattern.counted import counted
 from rowpattern.pictures.automaton import automaton_svg
 from rowpattern.sql.bind.references import (
     Aggregate,
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from rowpattern.sql.parse.clause_arguments import Question
     from rowpattern.sql.parse.parser import ParsedQuery
     from rowpattern.sql.runtime.context import ExecutionContext, Step
-    from rowpattern.sql.tables.inputs import Table
+    from rowpattern.sql.tables.table import Table
 
 __all__ = ["Explanation", "explained"]
 
@@ -48,6 +49,15 @@ class Explanation(Record):
         text: all of it.
         steps: what was done, with rows and seconds, where the query was run.
         patterns: the row pattern of each clause, compiled, inner clauses first.
+
+    Examples:
+        >>> import pyarrow as pa
+        >>> import rowpattern
+        >>> table = pa.table({"x": [1, 2, 3]})
+        >>> sql = "SELECT * FROM t MATCH_RECOGNIZE (ORDER BY x MEASURES count(*) AS n PATTERN (A+))"
+        >>> explained = rowpattern.explain(sql, table)
+        >>> explained.svg()[:4], "A+" in explained.text
+        ('<svg', True)
     """
 
     text: str
@@ -111,7 +121,7 @@ def _clause(  # noqa: PLR0917 - used once
 ) -> list[str]:
     source = parsed.sql[clause.source.begin : clause.source.end]
     return [
-        f"over {' '.join(source.split())}: {table.rows:,} rows of {len(table.names)} columns",
+        f"over {' '.join(source.split())}: {counted(table.rows, 'row')} of {counted(len(table.names), 'column')}",
         *_parts(parsed, bound, sorted_rows, placed, f"{bound.rows_shown.upper()} PER MATCH; "),
         *(["of the possible matches at a row the longest is taken"] if prefer == "longest" else []),
         f"cost: {_cost(bound, table.rows, placed.aggregates, prefer)}",
@@ -125,7 +135,7 @@ def _window(parsed: ParsedQuery, answered: AnsweredWindow, placed: Placements) -
     where = "" if written.name is not None else f" at line {written.clause.location.line}"
     bounded = "ends before the partition" if window.bounded else "ends with the partition"
     lines = [
-        f"a frame begins at each of {rows:,} rows, and {bounded}",
+        f"a frame begins at each of the rows ({rows:,}), and {bounded}",
         *_parts(parsed, window.bound, columns.was_sorted, placed, ""),
         "SEEK: a match may begin at any row of the frame" if window.seek else "INITIAL: a match begins at its row",
     ]
@@ -195,7 +205,7 @@ def _reference(item: Reference, by_engine: AbstractSet[Aggregate]) -> str:
         if away is not None:
             column, distance = away
             way = "before" if distance < 0 else "after"
-            return f"the value of {column} {abs(distance)} values {way} {_place(item.at)}"
+            return f"the value of {column} {counted(abs(distance), 'value')} {way} {_place(item.at)}"
         return f"{item.column} of {_place(item.at)}"
     if isinstance(item, RowExists):
         return f"whether there is {_place(item.at)}"
@@ -224,26 +234,28 @@ def _place(at: Any) -> str:
     else:
         place = "the current row"
     if at.rows:
-        place = f"{abs(at.rows)} row{'s' if abs(at.rows) > 1 else ''} {'after' if at.rows > 0 else 'before'} {place}"
+        place = f"{counted(abs(at.rows), 'row')} {'after' if at.rows > 0 else 'before'} {place}"
     return place
 
 
 def _cost(bound: BoundClause, rows: int, by_engine: AbstractSet[Aggregate], prefer: str = "first") -> str:
     columns = len({name for each in bound.conditions for name, _ in each.expression.reads})
-    parts = [f"{columns} column{'s' if columns != 1 else ''} in and {len(bound.conditions)} conditions out"]
+    parts = [f"{counted(columns, 'column')} in and {counted(len(bound.conditions), 'condition')} out"]
     if any(condition.expression.depends for condition in bound.conditions):
-        parts.append(f"a backward pass over {rows:,} rows, and a search from each start that goes back where it fails")
+        parts.append(
+            f"a backward pass over {counted(rows, 'row')}, and a search from each start that backtracks where it fails"
+        )
         if prefer == "longest":
             parts.append("all ways from a start are tried, each branch once")
     elif bound.within is not None or prefer == "longest":
         which = " and ".join(
             word for word, is_so in (("earliest", bound.within), ("latest", prefer == "longest")) if is_so
         )
-        parts.append(f"a backward pass over {rows:,} rows, one for the {which} ends of matches, one forward")
+        parts.append(f"a backward pass over {counted(rows, 'row')}, one for the {which} ends of matches, one forward")
     else:
-        parts.append(f"two passes over {rows:,} rows, whatever the pattern")
+        parts.append(f"two passes over {counted(rows, 'row')}, for every pattern")
     if bound.partition_by or bound.order_by:
-        parts.insert(0, f"a look at {rows:,} rows' keys, or O(n log n) to sort them")
+        parts.insert(0, f"one scan of the keys of {counted(rows, 'row')}, or O(n log n) to sort them")
     references = [item for each in bound.measures for _, item in each.expression.reads]
     aggregates = [item for item in references if isinstance(item, Aggregate) and _is_by_duckdb(item, by_engine)]
     if any(each.final for each in aggregates):

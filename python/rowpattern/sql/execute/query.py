@@ -24,9 +24,10 @@ from rowpattern.sql.runtime.imports import imported
 from rowpattern.sql.runtime.no_limit import no_limit
 from rowpattern.sql.tables.answers import Answer, AnswerColumn, as_kind, plain_integers, restored
 from rowpattern.sql.tables.foreign import is_file_name
-from rowpattern.sql.tables.inputs import Table, common_kind, only_table
+from rowpattern.sql.tables.inputs import common_kind, only_table
 from rowpattern.sql.tables.pandas_index import with_index_levels
 from rowpattern.sql.tables.reading import table_reader
+from rowpattern.sql.tables.table import Table
 from rowpattern.sql.text.source_location import candidates, error_at, nesting_limited
 
 if TYPE_CHECKING:
@@ -145,7 +146,11 @@ def tables_of(
             found[name] = one
             continue
         if lowered(name) not in given:
-            message = f"there is no table {name}; {candidates(name, [each for each, _ in given.values()], 'tables')}"
+            known = [each for each, _ in given.values()]
+            there = (
+                candidates(name, known, "tables") if known else "no table was given; write match_recognize(sql, table)"
+            )
+            message = f"there is no table {name}; {there}"
             raise error_at(message, location, QueryError)
         own, value = given[lowered(name)]
         if own not in read:
@@ -279,7 +284,7 @@ class QueryExecution:
                 known.add(name)
         with self._context.step("query", sum(table.rows for table in self._tables.values())):
             try:
-                found = using.query(sql, bound_values(self._parsed, text or sql, self._context))
+                found = using.query(sql, bound_values(self._parsed, text or sql, self._context), counted=True)
             except QueryError as error:
                 if "QUALIFY clause" in str(error):
                     message = f"{error}; measures are columns of the clause's answer: filter them with WHERE"

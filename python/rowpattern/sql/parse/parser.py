@@ -194,7 +194,10 @@ def check_text(text: str, what: str) -> None:
         QuerySyntaxError: anything else is wrong with it.
     """
     if not isinstance(text, str):
-        raise TypeError(f"the {what} is a text, not {type(text).__name__}")
+        message = f"the {what} is a {type(text).__name__}; give a text"
+        if what == "query":
+            message += ": match_recognize(sql, table); recognize(table, pattern=...) takes the table first"
+        raise TypeError(message)
     if len(text) > _LONGEST_QUERY:
         raise QuerySyntaxError(f"the {what} has {len(text):,} characters; the limit is {_LONGEST_QUERY:,}")
     try:
