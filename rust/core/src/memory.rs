@@ -87,7 +87,7 @@ pub fn try_any<T: Zero>(items: usize) -> Result<Vec<T>, OutOfMemory> {
     let Ok(memory) = RESTING.allocate(layout) else { return try_zeroed(items) };
     // SAFETY: the global allocator is the one whose buffers rest, and has allocated this one for such a layout. All of its bytes were
     // zeros once, and whatever was written since are numbers, of which all bytes are valid.
-    Ok(unsafe { Vec::from_raw_parts(memory.cast::<T>(), items, items) })
+    Ok(unsafe { Box::from_raw(std::ptr::slice_from_raw_parts_mut(memory.cast::<T>(), items)) }.into_vec())
 }
 
 /// Makes room for `items` more, at least doubling the room when there is none.

@@ -89,8 +89,8 @@ pub fn read_items(
             for run in &runs {
                 let Some(taker) = takers.get_mut(run.read) else { continue };
                 let rows = run.first_row + morsel.items.start..run.first_row + morsel.items.end;
-                let taken = budget.check().and_then(|()| tick()).and_then(|()| taker.add_run(rows, budget));
-                if let Err(reason) = taken {
+                let done = budget.check().and_then(|()| tick()).and_then(|()| taker.add_run(rows, budget));
+                if let Err(reason) = done {
                     return (Vec::new(), Err(reason));
                 }
             }
