@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
+use super::block_rows::{BLOCK, BlockRows, MatchedRow};
 use super::found::{FoundMatches, PartitionCursor};
 use super::items::{ItemMorsel, MatchItems, ShownItems};
-use super::matched_rows::{BLOCK, MatchedRow, MatchedRows};
 
 /// An item that is not one match.
 #[derive(Debug, Clone, Copy)]
@@ -27,7 +27,7 @@ pub struct ItemBlock {
     /// The partition of each match, and its number there; nothing where nobody asks for it.
     pub partitions: Vec<(usize, usize)>,
     /// The matched rows; nothing where items are matches.
-    pub rows: MatchedRows,
+    pub rows: BlockRows,
     /// Where the variables of the first of these rows stand.
     pub first_place: usize,
     /// The items, where they are not all rows, or all matches.

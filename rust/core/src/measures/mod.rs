@@ -38,11 +38,11 @@
 
 mod aggregate;
 mod block;
+mod block_rows;
 mod columns;
 mod found;
 mod items;
 mod mapped;
-mod matched_rows;
 mod navigation;
 mod read;
 mod reference;

@@ -1,10 +1,10 @@
 //! Which row FIRST, LAST, PREV and NEXT mean in matches that were found (ISO/IEC 19075-5, section 5.6).
 
 use super::block::ItemBlock;
+use super::block_rows::MatchedRow;
 use super::found::FoundMatches;
 use super::items::ShownItems;
 use super::mapped::MappedTo;
-use super::matched_rows::MatchedRow;
 use crate::rows::VariableSet;
 
 /// Stands for a row that is not there, and for numbers of items that have none.

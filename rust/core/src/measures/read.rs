@@ -131,7 +131,7 @@ struct BlockNumbers {
 }
 
 /// A column that is read at the items' own rows, which follow one another.
-struct Run {
+struct RowRun {
     /// The number of the read.
     read: usize,
     /// The row of the first item.
@@ -172,15 +172,15 @@ impl Group {
 }
 
 /// Reads of rows that follow one another, and the others by their references.
-fn grouped(reads: &[ItemRead<'_>], items: &MatchItems, rows: &OrderedRows<'_>) -> (Vec<Run>, Vec<Group>) {
-    let (mut runs, mut groups): (Vec<Run>, Vec<Group>) = (Vec::new(), Vec::new());
+fn grouped(reads: &[ItemRead<'_>], items: &MatchItems, rows: &OrderedRows<'_>) -> (Vec<RowRun>, Vec<Group>) {
+    let (mut runs, mut groups): (Vec<RowRun>, Vec<Group>) = (Vec::new(), Vec::new());
     for (number, read) in reads.iter().enumerate() {
         let is_in_place = rows.order.is_none() || !read.through_order;
         if let Some(first_row) = items.first_row()
             && read.reference == Reference::OwnRow
             && is_in_place
         {
-            runs.push(Run { read: number, first_row });
+            runs.push(RowRun { read: number, first_row });
             continue;
         }
         let item = (number, read.through_order);

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
+use super::block_rows::BLOCK;
 use super::columns::{ChunkCursor, ChunkValues, ChunkedColumn};
-use super::matched_rows::BLOCK;
 use super::navigation::ABSENT;
 use super::texts::{TextPiece, TextTaker};
 use crate::budget::{Budget, Stopped};

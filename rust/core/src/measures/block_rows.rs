@@ -18,14 +18,14 @@ pub struct MatchedRow {
 
 /// The matched rows of a block. Excluded rows are there too.
 #[derive(Debug, Default)]
-pub struct MatchedRows {
+pub struct BlockRows {
     rows: Vec<usize>,
     begins: Vec<usize>,
     of: Vec<u32>,
     len: usize,
 }
 
-impl MatchedRows {
+impl BlockRows {
     /// Forgets all.
     pub fn clear(&mut self) {
         self.len = 0;
@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn matches_of_all_lengths() {
-        let mut rows = MatchedRows::default();
+        let mut rows = BlockRows::default();
         for _ in 0..2 {
             rows.clear();
             let (mut expected, mut begin) = (Vec::new(), 0);
