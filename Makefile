@@ -24,7 +24,7 @@ demo: .venv/demo
 
 # Quick tests: no root, no servers, no network.
 check: develop
-	$(BIN)/python -m pytest -q $(IN_PARALLEL) tests/unit tests/cache tests/sql -m "not packaging and not wheels"
+	$(BIN)/python -m pytest -q $(IN_PARALLEL) tests/unit tests/cache tests/sql -m "not slow and not packaging and not wheels"
 
 # All tests.
 test: servers develop
@@ -40,14 +40,12 @@ docs: develop .venv/docs
 docs-update: develop
 	$(BIN)/python tests/helpers/documents.py $$(grep -l '^```python' $$(find docs -name '*.md' ! -name deployment.md))
 
-# What becomes of panics, with an extension that panics on demand; its package stays in target/panics.
+# What becomes of panics, with an extension that panics on demand; its package stays in target/panics. maturin says which
+# Python it is for as it does in the tests of packaging, so that these find the dependencies built.
 test-panics: .venv/test
-	PYO3_PYTHON=$(CURDIR)/$(BIN)/python cargo rustc -q --features panics-for-tests --lib --crate-type cdylib \
-	  --manifest-path rust/python/Cargo.toml
-	rm -rf target/panics && mkdir -p target/panics && cp -r python target/panics/
-	rm -f target/panics/python/rowpattern/_core.*.so
-	cp target/debug/librowpattern_python.so \
-	  target/panics/python/rowpattern/_core$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_config_var("EXT_SUFFIX"))')
+	rm -rf target/panics
+	$(BIN)/maturin build --quiet --profile dev --features panics-for-tests --interpreter $(CURDIR)/$(BIN)/python --out target/panics
+	$(BIN)/pip install -q --no-deps --target target/panics/python target/panics/*.whl
 	ROWPATTERN_TEST_PANICS=1 PYTHONPATH=target/panics/python $(BIN)/python -m pytest tests/unit/test_panics.py
 
 # What tests talk to and pip does not have: the Prometheus server with promtool, and the Java that Spark runs in. Debian's
@@ -192,7 +190,7 @@ DEMO_NEEDS := import tomllib; extras = tomllib.load(open("pyproject.toml", "rb")
   print(*extras["examples"], *extras["sql"])
 
 .venv/demo: .venv/pip pyproject.toml
-	VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/maturin develop --profile demo --quiet & compiling=$$!; \
+	VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/maturin develop --profile demo --quiet > /dev/null & compiling=$$!; \
 	  $(BIN)/pip install -q $$($(BIN)/python -c '$(DEMO_NEEDS)') && wait $$compiling
 	touch $@
 

@@ -747,7 +747,12 @@ class Conditions:
         pattern: Pattern,
         columns: Sequence[tuple[str, Any]],
         sets: Sequence[Sequence[str]],
-        aggregates: Sequence[tuple[str, Optional[int], Optional[int], str]],
+        aggregates: Sequence[
+            Union[
+                tuple[str, Optional[int], Optional[int], str],
+                tuple[str, Optional[int], Optional[int], str, Union[int, str, None]],
+            ]
+        ],
         conditions: dict[str, tuple[Any, ...]],
         starts: Optional[dict[str, Any]] = None,
     ) -> Conditions: ...
@@ -805,8 +810,6 @@ class PatternCache:
         (3, True)
         >>> cache.reset_statistics()
         >>> cache.set_enabled(False)
-        >>> cache.enabled
-        False
         >>> cache.clear()
     """
 

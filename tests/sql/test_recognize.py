@@ -78,6 +78,7 @@ def plain(answer: Any) -> Any:
     return answer
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("dependent", [False, True], ids=["row-local", "dependent"])
 def test_random_clauses_have_the_answer_of_their_sql(kind: str, dependent: bool) -> None:
@@ -87,7 +88,7 @@ def test_random_clauses_have_the_answer_of_their_sql(kind: str, dependent: bool)
         table = random_table(rng, kind, names)
         query = query_reference.random_query(rng, dependent=dependent, kind=kind, names=names)
         text, arguments = query_reference.query_text(query), arguments_of(query)
-        wanted = plain(outcome(lambda text=text, table=table: match_recognize(text, table)))
+        wanted = plain(outcome(lambda q=query, text=text, table=table: match_recognize(text, table, prefer=q.prefer)))
         assert plain(outcome(lambda a=arguments, table=table: recognize(table, **a))) == wanted, (seed, text)
 
 
@@ -110,7 +111,8 @@ def test_every_kind_of_table_and_every_way(form: str, options: dict[str, Any]) -
         table = random_table(rng, "int64", names)
         query = query_reference.random_query(rng, dependent=True, names=names)
         text, arguments = query_reference.query_text(query), arguments_of(query)
-        wanted = outcome(lambda: match_recognize(text, FORMS[form](table), **options))  # noqa: B023 - called at once
+        prefer = query.prefer
+        wanted = outcome(lambda: match_recognize(text, FORMS[form](table), prefer=prefer, **options))  # noqa: B023 - called at once
         found = outcome(lambda: recognize(FORMS[form](table), **arguments, **options))  # noqa: B023 - called at once
         assert plain(found) == plain(wanted), text
         assert type(found) is type(wanted)

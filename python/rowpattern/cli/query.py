@@ -47,7 +47,7 @@ def check_query(sql: str) -> str:
 
 def run_query(options: argparse.Namespace) -> int:
     """Answer a query over files; returns the exit code."""
-    from rowpattern.sql import explain
+    from rowpattern.recognition.explain import explain
 
     sql = sys.stdin.read() if options.sql == "-" else options.sql
     form = output_format(options.format, options.output)

@@ -64,7 +64,7 @@ if TYPE_CHECKING:
             ...
 
 
-__all__ = ["answer", "answered", "execution_context", "explain", "find_by_conditions", "match_recognize"]
+__all__ = ["answer", "answered", "execution_context", "explained", "find_by_conditions", "match_recognize"]
 
 # Whoever gives infinity, or a number that no memory has, means no limit; shares of it are whole numbers of bytes.
 _MOST_MEMORY_MB = float(1 << 40)
@@ -279,62 +279,26 @@ def answered(  # noqa: PLR0917 - as `answer`
         del failed
 
 
-def explain(
-    sql: str,
-    data: Any = None,
-    /,
+def explained(  # noqa: PLR0917 - the arguments of `explain`
+    question: Question,
+    data: Any,
+    tables: dict[str, Any],
+    limits: Limits,
+    isolation: str | None,
+    given: Mapping[str, GivenCondition] | None = None,
     *,
-    analyze: bool = False,
-    memory_limit_mb: float | None = None,
-    timeout_seconds: float | None = None,
-    threads: int | None = None,
-    isolation: Literal["process"] | None = None,
-    time_zone: str | None = None,
-    prefer: Literal["first", "longest"] = "first",
-    cancel: CancelToken | None = None,
-    parameters: Parameters = None,
-    **tables: Any,
+    analyze: bool,
 ) -> Explanation:
-    """Say how a query is answered: where each condition is computed, the automaton, which columns cross, what it costs.
-
-    Args:
-        sql: as for `match_recognize`.
-        data: as for `match_recognize`.
-        analyze: run it, and give the time of each step and its rows a second.
-        memory_limit_mb: as for `match_recognize`.
-        timeout_seconds: as for `match_recognize`.
-        threads: as for `match_recognize`.
-        isolation: as for `match_recognize`.
-        time_zone: as for `match_recognize`.
-        prefer: as for `match_recognize`.
-        cancel: as for `match_recognize`.
-        parameters: as for `match_recognize`.
-        tables: as for `match_recognize`.
-
-    Raises:
-        RowPatternError: what `match_recognize` raises. A clause over a subquery is explained when that subquery was
-            run.
-
-    Examples:
-        >>> import pyarrow as pa
-        >>> import rowpattern
-        >>> explained = rowpattern.explain(
-        ...     "SELECT * FROM t MATCH_RECOGNIZE (ORDER BY x MEASURES x AS x PATTERN (A+) DEFINE A AS x > PREV(x))",
-        ...     pa.table({"x": [1, 2, 3]}),
-        ... )
-        >>> print(explained.text.splitlines()[5].strip())
-        A AS x > PREV(x): by the engine, over whole columns
-        >>> explained.svg()[:4]
-        '<svg'
-    """
+    """Say how a question is answered; see `rowpattern.explain`."""
     explain_query = module("execute.explanation").explained
-    context = execution_context(memory_limit_mb, timeout_seconds, threads, None, time_zone, cancel, parameters, prefer)
+    context = execution_context(*limits)
+    _take_given(context, given, isolation)
     if _isolated(isolation):
         explain_query = module("isolation").explain_isolated
     try:
         with context.admitted():
-            explained: Explanation = explain_query(sql, data, tables, context, analyze=analyze)
-            return explained
+            found: Explanation = explain_query(question, data, tables, context, analyze=analyze)
+            return found
     finally:
         context.run.end()
 

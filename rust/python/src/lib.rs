@@ -7,6 +7,7 @@ mod arguments;
 mod arrow;
 mod booleans;
 mod cache;
+mod cache_entries;
 mod cache_key;
 mod cache_limits;
 mod cancel_argument;

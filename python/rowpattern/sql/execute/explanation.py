@@ -14,9 +14,11 @@ from rowpattern.sql.bind.references import (
     RowExists,
     RunningAggregate,
     Value,
+    source_text,
     value_away,
 )
 from rowpattern.sql.duckdb.connection import database
+from rowpattern.sql.execute.given_conditions import without_given
 from rowpattern.sql.execute.placement import placements
 from rowpattern.sql.execute.query import QueryExecution, parsed_query, tables_of
 from rowpattern.sql.execute.values_away import without_values_away
@@ -97,12 +99,14 @@ def explained(
     patterns = [bound.compiled() for bound in bounds]
     for (clause, table, sorted_rows), bound in zip(seen, bounds):
         with database(context) as using:
-            placed = placements(bound, without_values_away(bound, table), using)
+            seen_types = without_given(bound, without_values_away(bound, table, using))
+            placed = placements(bound, seen_types, using)
         lines += [f"clause {clause.number + 1} of {len(parsed.clauses)}"]
         lines += ["  " + line for line in _clause(parsed, clause, bound, table, sorted_rows, placed, context.prefer)]
     for each in windows:
         with database(context) as using:
-            placed = placements(each.window.bound, each.columns.seen, using)
+            bound = each.window.bound
+            placed = placements(bound, without_values_away(bound, each.columns.seen, using), using)
         lines += _window(parsed, each, placed)
     lines.append(_around(parsed))
     if analyze:
@@ -141,7 +145,10 @@ def _window(parsed: ParsedQuery, answered: AnsweredWindow, placed: Placements) -
     ]
     cost = _cost(window.bound, rows, placed.aggregates)
     if columns.frame_rows is not None:
-        what = "frames are bounded" if window.bounded else "with SEEK, PREV sees other rows from each row"
+        if window.bounded:
+            what = "frames are bounded"
+        else:
+            what = f"{'with SEEK, ' if window.seek else ''}PREV sees other rows from each row"
         average = columns.frame_rows / max(1, rows)
         cost += f"; each frame is matched by itself, as {what}: {rows:,} rows x {average:,.1f} rows of a frame at most"
     return [f"window {written.name or 'without a name'}{where}", *("  " + line for line in [*lines, f"cost: {cost}"])]
@@ -159,11 +166,15 @@ def _parts(
     if bound.partition_by or bound.order_by:
         how = {None: "ordered where they are not in order already", True: "were ordered"}
         lines.append(f"rows {how.get(sorted_rows, 'were in order already, and not copied')}")
-    lines.append(f"columns that cross: {', '.join(bound.reads()) or 'none'}")
+    given = dict(bound.given)
+    crossing = [name for name in bound.reads() if name not in given.values()]
+    lines.append(f"columns that cross: {', '.join(crossing) or 'none'}")
     conditions = {condition.variable: condition.expression for condition in bound.conditions}
     for variable in bound.variables:
         if variable not in conditions:
             lines.append(f"{variable}: true of every row")
+        elif variable in given:
+            lines.append(f"{variable} AS computed by the caller's library, over each partition, before matching")
         else:
             own = placed.ways[f"DEFINE {variable}"]
             lines += _computed(f"{variable} AS", conditions[variable], own, parsed.sql, placed.aggregates)
@@ -205,7 +216,7 @@ def _reference(item: Reference, by_engine: AbstractSet[Aggregate]) -> str:
         if away is not None:
             column, distance = away
             way = "before" if distance < 0 else "after"
-            return f"the value of {column} {counted(abs(distance), 'value')} {way} {_place(item.at)}"
+            return f"the value of {source_text(column)} {counted(abs(distance), 'value')} {way} {_place(item.at)}"
         return f"{item.column} of {_place(item.at)}"
     if isinstance(item, RowExists):
         return f"whether there is {_place(item.at)}"

@@ -57,16 +57,13 @@ def latest_ends(
     context.hold(4 * 8 * rows.count)
     exact = _exact(values, length, descending=key.descending)
     keys, bounds = exact or _computed(values, within, database, descending=key.descending)
-    missing = np.asarray(values.is_null().to_numpy())
-    has_missing = bool(missing.any())
-    if has_missing:
-        keys[missing] = _SMALLEST if key.nulls_first else _LARGEST
+    missing = np.asarray(values.is_null().to_numpy()) if values.null_count else None
+    if missing is not None:
+        keys = np.where(missing, _SMALLEST if key.nulls_first else _LARGEST, keys)
     found = np.asarray(
         core_latest_ends(keys, bounds, partitions=("starts", rows.starts), **context.remaining), dtype=np.int64
     )
-    if has_missing:
-        found = _before_missing(found, missing)
-    return found
+    return found if missing is None else _before_missing(found, missing)
 
 
 def _length(within: Within, database: Database) -> pa.Scalar:
@@ -97,15 +94,23 @@ def _exact(values: pa.ChunkedArray, length: pa.Scalar, *, descending: bool) -> t
     if width is None:
         return None
     stored = values.cast(pa.int32()) if pa.types.is_date32(values.type) or pa.types.is_time32(values.type) else values
-    keys = np.array(stored.cast(pa.int64()).fill_null(0).to_numpy())
+    keys = _whole_numbers(stored)
     if descending:
         # It turns the order round, and changes no distance.
-        np.invert(keys, out=keys)
+        keys = np.invert(keys)
     if width > _LARGEST:
         return keys, np.full(len(keys), _LARGEST)
     bounds = keys + width
-    bounds[keys > _LARGEST - width] = _LARGEST
+    if len(keys) and keys.max() > _LARGEST - width:
+        bounds[keys > _LARGEST - width] = _LARGEST
     return keys, bounds
+
+
+def _whole_numbers(values: pa.ChunkedArray) -> Integers:
+    """Return values as whole numbers, NULL as 0; they are the column's own where nothing has to be copied."""
+    whole = values.cast(pa.int64())
+    known = whole.fill_null(0) if whole.null_count else whole
+    return np.asarray(known.chunk(0) if known.num_chunks == 1 else known)
 
 
 def _unit(kind: pa.DataType) -> int | None:
@@ -152,7 +157,7 @@ def _computed(
         raise _failed(within, message) from None
     keys = values.cast(bounds.type)
     if _unit(bounds.type) is not None:
-        found = [np.array(each.cast(pa.int64()).fill_null(0).to_numpy()) for each in (keys, bounds)]
+        found = [_whole_numbers(each) for each in (keys, bounds)]
     else:
         found = _ranks(keys, bounds)
     if descending:
