@@ -183,7 +183,8 @@ pub fn resting_bytes() -> usize {
 
 /// The layout with which a buffer that may rest is allocated: of its size class, and aligned as all of them are. None for others.
 fn resting_layout(layout: Layout) -> Option<Layout> {
-    const ALIGN: usize = 16;
+    // As all memory of the system's allocators is.
+    const ALIGN: usize = 2 * size_of::<usize>();
     let size = layout.size();
     if !RESTING_SIZES.contains(&size) || layout.align() > ALIGN {
         return None;
