@@ -8,6 +8,10 @@ use super::work::Work;
 const MOST_AT_ONCE: usize = 1 << 18;
 /// The most lower bits by which rows are counted.
 const MOST_COUNTED_BITS: u32 = 16;
+/// Fewer rows are sorted by comparing them alone.
+const LEAST_GROUPED: usize = 1 << 6;
+/// Rows that a group has on average, where codes are spread evenly: so few take least to sort by comparing them.
+const GROUP_ROWS: usize = 1 << 2;
 
 /// What was found of a bucket that has rows.
 pub struct Bucket {
@@ -27,6 +31,8 @@ pub struct Sorter<'w> {
     rows: Vec<u32>,
     /// Rests with places in the bucket.
     packed: Vec<u64>,
+    /// The same in groups.
+    grouped: Vec<u64>,
     /// The same where they do not fit into one number.
     pairs: Vec<(u64, u32)>,
 }
@@ -36,13 +42,15 @@ impl Drop for Sorter<'_> {
         self.work.budget.release_vector(&self.counts);
         self.work.budget.release_vector(&self.rows);
         self.work.budget.release_vector(&self.packed);
+        self.work.budget.release_vector(&self.grouped);
         self.work.budget.release_vector(&self.pairs);
     }
 }
 
 impl<'w> Sorter<'w> {
     pub fn new(work: Work<'w>) -> Self {
-        Self { work, counts: Vec::new(), rows: Vec::new(), packed: Vec::new(), pairs: Vec::new() }
+        let (packed, grouped, pairs) = (Vec::new(), Vec::new(), Vec::new());
+        Self { work, counts: Vec::new(), rows: Vec::new(), packed, grouped, pairs }
     }
 
     /// Writes the rows of a bucket in order; None where it has none.
@@ -144,12 +152,57 @@ impl<'w> Sorter<'w> {
             packed.push(rest.checked_shl(place_bits).unwrap_or(0) | rows.len() as u64);
             rows.push(row);
         });
-        packed.sort_unstable();
+        self.sort_packed()?;
         let mask = (1_u64 << place_bits) - 1;
-        for (place, (slot, &code)) in order.iter_mut().zip(&*packed).enumerate() {
-            *slot = rows[(code & mask) as usize];
+        for (place, (slot, &code)) in order.iter_mut().zip(&self.packed).enumerate() {
+            *slot = self.rows[(code & mask) as usize];
             begins(place, code >> place_bits)?;
         }
+        Ok(())
+    }
+
+    /// Sorts the packed numbers: those of many rows go to groups by their highest bits that differ, so that each has a few to
+    /// compare.
+    fn sort_packed(&mut self) -> Result<(), OrderError> {
+        let packed = &mut self.packed;
+        if packed.len() < LEAST_GROUPED {
+            packed.sort_unstable();
+            return Ok(());
+        }
+        let (low, high) = packed.iter().fold((u64::MAX, 0), |(low, high), &code| (low.min(code), high.max(code)));
+        let groups = (packed.len() / GROUP_ROWS).next_power_of_two();
+        let bits = (u64::BITS - (high - low).leading_zeros()).saturating_sub(groups.ilog2());
+        let group = |code: u64| (code - low).checked_shr(bits).unwrap_or(0) as usize;
+        let counts = &mut self.counts;
+        counts.clear();
+        self.work.budget.reserve(counts, group(high) + 1)?;
+        counts.resize(group(high) + 1, 0);
+        for &code in &*packed {
+            counts[group(code)] += 1;
+        }
+        let mut begin = 0;
+        for count in &mut *counts {
+            begin += std::mem::replace(count, begin);
+        }
+        let grouped = &mut self.grouped;
+        grouped.clear();
+        self.work.budget.reserve(grouped, packed.len())?;
+        grouped.resize(packed.len(), 0);
+        for &code in &*packed {
+            let next = &mut counts[group(code)];
+            grouped[*next as usize] = code;
+            *next += 1;
+        }
+        // Behind its last row each group begins the next one.
+        let mut begin = 0;
+        for &end in &*counts {
+            let own = &mut grouped[begin..end as usize];
+            if own.len() > 1 {
+                own.sort_unstable();
+            }
+            begin = end as usize;
+        }
+        std::mem::swap(&mut self.packed, &mut self.grouped);
         Ok(())
     }
 }
