@@ -58,6 +58,7 @@ __all__ = [
     "get_cached_pattern",
     "is_native",
     "latest_ends",
+    "latest_ends_within",
     "order",
     "placed_texts",
 ]
@@ -137,6 +138,18 @@ def latest_ends(
     memory_limit_mb: Optional[float] = None,
     cancel: Union[CancelToken, QueryRun, None] = None,
 ) -> Column: ...
+def latest_ends_within(
+    keys: _ArrowColumn,
+    width: int,
+    *,
+    descending: bool = False,
+    order: Optional[_ArrowColumn] = None,
+    partitions: _Partitions = None,
+    threads: int = 1,
+    timeout_seconds: Optional[float] = None,
+    memory_limit_mb: Optional[float] = None,
+    cancel: Union[CancelToken, QueryRun, None] = None,
+) -> Optional[tuple[Column, Optional[tuple[int, int]]]]: ...
 def _known_weight(value: object) -> Optional[int]: ...
 def _process_cache() -> PatternCache: ...
 def _check_column(column: object, name: str) -> bool: ...

@@ -79,6 +79,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "_check_column": ([1], "x"),
     "_connect": (print,) * 7,
     "latest_ends": (pa.array([0, 1]), pa.array([1, 2])),
+    "latest_ends_within": (pa.array([0, 1]), 1),
     "_restore_column": ("int64", b"", None),
     "_restore_spans": (_MATCHES.start, _MATCHES.start, _MATCHES.end),
     "_restore_matches": (_PATTERN.spans("AA"), _MATCHES.rows.classifier, None),

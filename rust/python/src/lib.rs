@@ -66,7 +66,7 @@ mod _core {
     #[pymodule_export]
     use super::checking::check_column;
     #[pymodule_export]
-    use super::choice::latest_ends;
+    use super::choice::{latest_ends, latest_ends_within};
     #[pymodule_export]
     use super::compile::compile;
     #[pymodule_export]

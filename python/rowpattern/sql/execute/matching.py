@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from rowpattern.sql.execute.first_row_bounds import first_row_ends
 from rowpattern.sql.execute.match_conditions import located, match_conditions
 from rowpattern.sql.execute.row_symbols import row_symbols
 from rowpattern.sql.execute.typed_clause import typed_clause
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from rowpattern.sql.duckdb.connection import Database
     from rowpattern.sql.execute.match_conditions import MatchConditions
     from rowpattern.sql.execute.sort import OrderedPartitions
+    from rowpattern.sql.execute.typed_clause import TypedClause
     from rowpattern.sql.runtime.context import ExecutionContext
 
 __all__ = ["find_matches", "prepared"]
@@ -40,15 +42,16 @@ def find_matches(
     """
     pattern = bound.compiled() if pattern is None else pattern
     with context.step("conditions", rows.count):
-        given, search = prepared(
-            pattern,
-            bound.conditions,
-            bound.measures,
-            rows,
-            database,
-            bound.plans,
-        )
-        ends = latest_ends(bound, rows, database, context)
+        together = typed_clause(bound.conditions, bound.measures, rows.table, database, bound.plans)
+        given = row_symbols(pattern, bound.conditions, together, rows, database)
+        ends: Any = latest_ends(bound, rows, database, context)
+        search = None
+        if any(each.expression.depends for each in bound.conditions):
+            bounded = first_row_ends(bound, pattern, together, rows, context)
+            if bounded is None:
+                search = _search(pattern, bound.conditions, together, rows, database)
+            else:
+                ends = bounded
     with context.step("match", rows.count):
         mode, target = bound.skip
         skip = (mode, target) if target else mode
@@ -95,7 +98,15 @@ def prepared(  # noqa: PLR0917 - two callers
     """
     together = typed_clause(conditions, measures, rows.table, database, plans)
     given = row_symbols(pattern, conditions, together, rows, database)
+    return given, _search(pattern, conditions, together, rows, database)
+
+
+def _search(
+    pattern: Pattern,
+    conditions: Sequence[Condition],
+    together: TypedClause,
+    rows: OrderedPartitions,
+    database: Database,
+) -> MatchConditions | None:
     dependent = [condition for condition in conditions if condition.expression.depends]
-    if not dependent:
-        return given, None
-    return given, match_conditions(pattern, dependent, together, rows, database)
+    return match_conditions(pattern, dependent, together, rows, database) if dependent else None

@@ -16,12 +16,14 @@ import pyarrow.compute as pc
 
 from rowpattern._core import latest_ends as core_latest_ends
 from rowpattern.errors import QueryError
+from rowpattern.sql.execute.first_row_bounds import placed_ends
 from rowpattern.sql.execute.time_zones import in_columns_zone
-from rowpattern.sql.expression.nodes import Argument, Call, Column
+from rowpattern.sql.expression import nodes
 from rowpattern.sql.expression.write import sql_of
 from rowpattern.sql.text.source_location import error_at
 
 if TYPE_CHECKING:
+    from rowpattern._core import Column
     from rowpattern.sql.arrow.arrays import Integers
     from rowpattern.sql.bind.bound import BoundClause, Within
     from rowpattern.sql.duckdb.connection import Database
@@ -40,7 +42,7 @@ _DAYS_A_MONTH = 30
 
 def latest_ends(
     bound: BoundClause, rows: OrderedPartitions, database: Database, context: ExecutionContext
-) -> Integers | None:
+) -> Integers | Column | None:
     """Return for each row the row behind the last that a match which begins there may have; None without WITHIN.
 
     Raises:
@@ -52,11 +54,16 @@ def latest_ends(
     if within is None:
         return None
     key = bound.order_by[0]
-    values = rows.placed_key(key).values if key.column is None else rows.column(key.column)
+    placed = rows.placed_key(key)
     length = _length(within, database)
+    width = _width(placed.values.type, length, _unit(placed.values.type))
+    if width is not None:
+        found_near = placed_ends(placed, min(width, _LARGEST), rows, context, descending=key.descending)
+        if found_near is not None:
+            return found_near[0]
+    values = placed.values if key.column is None else rows.column(key.column)
     context.hold(4 * 8 * rows.count)
-    exact = _exact(values, length, descending=key.descending)
-    keys, bounds = exact or _computed(values, within, database, descending=key.descending)
+    keys, bounds = _computed(values, within, database, descending=key.descending)
     missing = np.asarray(values.is_null().to_numpy())
     has_missing = bool(missing.any())
     if has_missing:
@@ -90,24 +97,6 @@ def _failed(within: Within, message: str) -> QueryError:
     return error_at(f"WITHIN: {message}", within.location, QueryError)
 
 
-def _exact(values: pa.ChunkedArray, length: pa.Scalar, *, descending: bool) -> tuple[Integers, Integers] | None:
-    """Return keys, rising, and bounds as whole numbers of the key's own unit; None where these do not say it."""
-    unit = _unit(values.type)
-    width = _width(values.type, length, unit)
-    if width is None:
-        return None
-    stored = values.cast(pa.int32()) if pa.types.is_date32(values.type) or pa.types.is_time32(values.type) else values
-    keys = np.array(stored.cast(pa.int64()).fill_null(0).to_numpy())
-    if descending:
-        # It turns the order round, and changes no distance.
-        np.invert(keys, out=keys)
-    if width > _LARGEST:
-        return keys, np.full(len(keys), _LARGEST)
-    bounds = keys + width
-    bounds[keys > _LARGEST - width] = _LARGEST
-    return keys, bounds
-
-
 def _unit(kind: pa.DataType) -> int | None:
     """Return how many nanoseconds a unit of a temporal type has; None for other types."""
     if pa.types.is_date32(kind):
@@ -136,7 +125,8 @@ def _computed(
 ) -> tuple[Integers, Integers]:
     """Have DuckDB add the length to the keys, by the calendar where it has months or days; return both as numbers."""
     sign = "-" if descending else "+"
-    tree = Call(sign, (Argument(Column(("key",))), Argument(within.tree)), operator=True)
+    key = nodes.Column(("key",))
+    tree = nodes.Call(sign, (nodes.Argument(key), nodes.Argument(within.tree)), operator=True)
     given = values.type
     if pa.types.is_integer(given):
         # Below 0 there is room, too.
