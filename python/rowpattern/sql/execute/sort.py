@@ -91,10 +91,17 @@ class OrderedPartitions:
             return PlacedColumn(found, through_order=False)
         return PlacedColumn(self.table.column(name), through_order=self.order is not None)
 
+    def shown(self, name: str) -> PlacedColumn:
+        """Return a column that is only shown, as `placed`."""
+        found = self._taken.get(name)
+        if found is not None:
+            return PlacedColumn(found, through_order=False)
+        return PlacedColumn(self.table.shown(name), through_order=self.order is not None)
+
     def placed_key(self, key: Key) -> PlacedColumn:
-        """Return the values of a key, as `placed`."""
+        """Return the values of a key, as `shown`."""
         if key.column is not None:
-            return self.placed(key.column)
+            return self.shown(key.column)
         return PlacedColumn(self._keys[key.sql], through_order=False)
 
     def keep_key(self, key: Key, values: pa.ChunkedArray) -> None:
@@ -162,13 +169,15 @@ def sort_partitions(
     """
     keys = [*partition_by, *order_by]
     computed = key_values(table, [key for key in keys if key.column is None], database)
-    values = [table.column(key.column) if key.column is not None else computed[key.sql] for key in keys]
+    values = [table.shown(key.column) if key.column is not None else computed[key.sql] for key in keys]
     if table.rows < 2 or not keys:  # noqa: PLR2004 - one row is in order
         found = RowOrder(None, np.zeros(min(1, table.rows), dtype=np.int64))
     else:
-        found = row_order(values, keys, len(partition_by), context) or _ordered_by_duckdb(
-            values, keys, len(partition_by), database, context
-        )
+        known = row_order(values, keys, len(partition_by), context)
+        if known is None:
+            values = [table.column(key.column) if key.column is not None else computed[key.sql] for key in keys]
+            known = _ordered_by_duckdb(values, keys, len(partition_by), database, context)
+        found = known
     rows = OrderedPartitions(table, context, found.order, found.starts)
     for key in keys:
         if key.column is None:
