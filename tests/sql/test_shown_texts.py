@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from rowpattern import RowsError, match_recognize
-from rowpattern.sql.tables import inputs
+from rowpattern.sql.tables import table
 
 TEXTS = [
     "a",
@@ -60,7 +60,7 @@ def test_texts_that_are_only_shown_are_not_converted(monkeypatch: pytest.MonkeyP
     def refuse(*arguments: Any) -> Any:
         raise AssertionError(f"{arguments[1]} was converted")
 
-    monkeypatch.setattr(inputs, "readable", refuse)
+    monkeypatch.setattr(table, "readable", refuse)
     match_recognize(QUERIES[0].format("ALL ROWS PER MATCH"), rows(pa.string_view()))
 
 
