@@ -233,7 +233,9 @@ mod tests {
             first.sort_unstable();
             second.sort_unstable();
             if descending {
-                keys.iter_mut().for_each(|key| *key = -*key);
+                for key in &mut keys {
+                    *key = -*key;
+                }
             }
             // The table has the rows the other way round.
             let reversed: Vec<i64> = keys.iter().rev().copied().collect();
