@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pytest
 
-from rowpattern import match_recognize
+from rowpattern import explain, match_recognize
 from rowpattern.errors import QueryError
 from rowpattern.sql.execute import matching
 
@@ -127,6 +127,39 @@ def test_others_are_searched(pattern: str, conditions: str, searches: list[int])
         rows,
     )
     assert searches
+
+
+def test_rows_that_duckdb_orders(searches: list[int]) -> None:
+    chosen = random.Random(1)
+    rows = table(chosen, pa.int64(), 2)
+    # Lists are ordered by DuckDB.
+    rows = rows.append_column("l", pa.array([[chosen.randrange(2)] for _ in range(len(rows))]))
+    sql = """SELECT * FROM t MATCH_RECOGNIZE (
+        PARTITION BY l ORDER BY k MEASURES FIRST(k) AS begun, LAST(k) AS ended, count(*) AS n
+        PATTERN (A B+) DEFINE B AS k - FIRST(k) <= 3 {})"""
+    found = match_recognize(sql.format(""), rows)
+    assert not searches
+    assert len(found)
+    assert found.equals(match_recognize(sql.format("AND count(*) > 0"), rows))
+
+
+def test_frames_of_windows(searches: list[int]) -> None:
+    rows = table(random.Random(2), pa.int64(), 2)
+    sql = """SELECT k, n OVER w AS n FROM t WINDOW w AS (
+        PARTITION BY p ORDER BY k MEASURES count(*) AS n ROWS BETWEEN CURRENT ROW AND 5 FOLLOWING
+        PATTERN (A B+) DEFINE B AS k - FIRST(k) <= 3 {}) ORDER BY k, n"""
+    found = match_recognize(sql.format(""), rows)
+    assert not searches
+    assert found.equals(match_recognize(sql.format("AND count(*) > 0"), rows))
+
+
+def test_explained() -> None:
+    sql = "SELECT * FROM t MATCH_RECOGNIZE (ORDER BY k MEASURES count(*) AS n PATTERN (A B+) DEFINE B AS {})"
+    rows = table(random.Random(0), pa.int64(), 2)
+    text = explain(sql.format("k - FIRST(k) <= 3"), rows).text
+    assert "B AS k - FIRST(k) <= 3: bounds, with the match's first row, how far the match reaches" in text
+    assert "one for the earliest ends of matches" in text
+    assert "a search from each start" in explain(sql.format("k - FIRST(k) >= 3"), rows).text
 
 
 def test_what_cannot_be_computed_is_searched(searches: list[int]) -> None:

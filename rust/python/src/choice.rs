@@ -139,7 +139,7 @@ pub fn latest_ends(
 }
 
 /// The least and the largest key.
-type KeyRange = Option<(i64, i64)>;
+type LeastAndLargest = Option<(i64, i64)>;
 
 /// Finds for each row the row behind the last of its partition whose key is at most a width away.
 ///
@@ -187,7 +187,7 @@ pub fn latest_ends_within(
     #[pyo3(from_py_with = optional_number)] timeout_seconds: Option<f64>,
     #[pyo3(from_py_with = optional_number)] memory_limit_mb: Option<f64>,
     #[pyo3(from_py_with = account)] cancel: Cancel,
-) -> PyResult<Option<(Column, KeyRange)>> {
+) -> PyResult<Option<(Column, LeastAndLargest)>> {
     let limits = CallLimits::read((timeout_seconds, memory_limit_mb, cancel))?;
     let chunks = arrays(keys, "keys")?;
     let order = order.map(|order| arrays(order, "order")).transpose()?;

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -33,11 +34,13 @@ if TYPE_CHECKING:
     from rowpattern.sql.expression.typed import Typed
     from rowpattern.sql.runtime.context import ExecutionContext
 
-__all__ = ["first_row_ends", "placed_ends"]
+__all__ = ["first_row_bound", "first_row_ends", "placed_ends"]
 
 # Of larger automata nobody knows a use with such conditions.
 _MOST_POSITIONS = 1000
 _END = -1
+# Rows that have a number of 32 bits.
+_MOST_NUMBERED = 1 << 32
 
 _MICROSECONDS_A_DAY = 86_400 * 10**6
 # DuckDB's, where it compares intervals.
@@ -50,7 +53,7 @@ _MIRRORED = {"<=": ">=", ">=": "<=", "<": ">", ">": "<"}
 _SIDES = 2
 
 
-class _Bound(NamedTuple):
+class FirstRowBound(NamedTuple):
     """How far the key of a row may be from that of the match's first row.
 
     Attributes:
@@ -81,16 +84,10 @@ def first_row_ends(
 
     Takes time linear in the rows.
     """
-    key = bound.order_by[0] if bound.order_by else None
-    if key is None or key.column is None or bound.within is not None or context.prefer != "first":
-        return None
-    known = (first_row_ends, key.descending)
-    if known not in together.programs:
-        together.programs[known] = _common_bound(bound, pattern, together, key)
-    common: _Bound | None = together.programs[known]
+    common = first_row_bound(bound, pattern, together, context.prefer)
     if common is None:
         return None
-    placed = rows.placed(key.column)
+    placed = rows.placed(common.key)
     kind = placed.values.type
     # Whatever is computed of such numbers fits into the key's type, and none of them stands for infinity.
     most = 1 << (kind.bit_width - 2)
@@ -103,7 +100,7 @@ def first_row_ends(
         placed = placed._replace(values=numbers.cast(pa.timestamp("ns")).cast(pa.timestamp("us"), safe=False))
     if common.width * common.scale > most:
         return None
-    found = placed_ends(placed, common.width, rows, context, descending=key.descending)
+    found = placed_ends(placed, common.width, rows, context, descending=bound.order_by[0].descending)
     if found is None:
         return None
     ends, (least, largest) = found
@@ -118,16 +115,22 @@ def placed_ends(
 ) -> tuple[Column, tuple[int, int]] | None:
     """Return for each row the row behind the last whose key is at most a width away, and the least and largest key.
 
-    None where keys are no whole numbers of up to 64 bits, nor dates or times.
+    None where keys are no whole numbers of up to 64 bits, nor dates or times, and where there are too many rows.
     """
+    order = rows.order if placed.through_order else None
+    if order is not None and order.dtype != np.uint32:
+        # DuckDB's, and that of frames.
+        if rows.table.rows >= _MOST_NUMBERED:
+            return None
+        context.hold(4 * rows.count)
+        order = order.astype(np.uint32)
     context.hold(8 * rows.count)
-    order = from_numpy(rows.order) if placed.through_order and rows.order is not None else None
     with context.limited():
         found = latest_ends_within(
             placed.values,
             width,
             descending=descending,
-            order=order,
+            order=None if order is None else from_numpy(order),
             partitions=("starts", rows.starts),
             threads=context.threads,
             **context.remaining,
@@ -135,8 +138,22 @@ def placed_ends(
     return None if found is None else (found[0], found[1] or (0, 0))
 
 
-def _common_bound(bound: BoundClause, pattern: Pattern, together: TypedClause, key: Key) -> _Bound | None:
-    """Return the bound of all conditions that depend on the match; None where none is of whole matches."""
+def first_row_bound(
+    bound: BoundClause, pattern: Pattern, together: TypedClause, prefer: str = "first"
+) -> FirstRowBound | None:
+    """Return how far a match reaches, as all conditions that depend on it say; None where one says another thing."""
+    key = bound.order_by[0] if bound.order_by else None
+    if key is None or key.column is None or bound.within is not None or prefer != "first":
+        return None
+    # The same types, and so the same plan, may be asked for in another order.
+    known = (first_row_bound, key.column, key.descending)
+    if known not in together.programs:
+        together.programs[known] = _common_bound(bound, pattern, together, key)
+    found: FirstRowBound | None = together.programs[known]
+    return found
+
+
+def _common_bound(bound: BoundClause, pattern: Pattern, together: TypedClause, key: Key) -> FirstRowBound | None:
     dependent = [each for each in bound.conditions if each.expression.depends]
     found = []
     for condition, (_, expression) in zip(dependent, together.dependent):
@@ -171,7 +188,7 @@ def _is_first_row(at: Navigation, first: set[str], later: set[str]) -> bool:
     return first <= set(at.variables) and (at.first or not later & set(at.variables))
 
 
-def _bound_of(condition: Condition, node: Typed, key: Key) -> _Bound | None:
+def _bound_of(condition: Condition, node: Typed, key: Key) -> FirstRowBound | None:
     """Return the one bound that a condition has, where everything else in it is decided by rows alone."""
     items: Mapping[str, Item] = dict(condition.expression.reads)
     bounds = []
@@ -202,7 +219,7 @@ def _operands(tree: Node) -> Iterator[Node]:
         yield tree
 
 
-def _read_bound(part: Typed, items: Mapping[str, Item], key: Key) -> _Bound | None:
+def _read_bound(part: Typed, items: Mapping[str, Item], key: Key) -> FirstRowBound | None:
     """Read a comparison as a bound: `key - first <= width`, `key <= first + width`; where keys fall, the other way."""
     if not (isinstance(part, Call) and part.name in _MIRRORED and len(part.arguments) == _SIDES):
         return None
@@ -213,7 +230,8 @@ def _read_bound(part: Typed, items: Mapping[str, Item], key: Key) -> _Bound | No
             continue
         # In both forms: upper - lower is at most the width.
         if isinstance(one, Call) and one.name == "-" and isinstance(other, Literal) and len(one.arguments) == _SIDES:
-            distance = _Distance(*one.arguments, other, is_sum=False)
+            upper, lower = one.arguments
+            distance = _Distance(upper, lower, other, is_sum=False)
         elif isinstance(other, Call) and other.name == "+" and len(other.arguments) == _SIDES:
             width, lower = sorted(other.arguments, key=lambda each: not isinstance(each, Literal))
             distance = _Distance(one, lower, width, is_sum=True)
@@ -236,14 +254,14 @@ class _Distance(NamedTuple):
     is_sum: bool
 
 
-def _bound_by(distance: _Distance, items: Mapping[str, Item], key: Key, *, is_below: bool) -> _Bound | None:
+def _bound_by(distance: _Distance, items: Mapping[str, Item], key: Key, *, is_below: bool) -> FirstRowBound | None:
     """Return the bound that a distance is which is at most its width, or below it."""
     upper, lower, width, is_sum = distance
     if not isinstance(width, Literal):
         return None
-    row, first = (lower, upper) if key.descending else (upper, lower)
-    casts = {each.type for each in (row, first) if isinstance(each, Call)}
-    row, first = _uncast(row), _uncast(first)
+    of_row, of_first = (lower, upper) if key.descending else (upper, lower)
+    casts = {each.type for each in (of_row, of_first) if isinstance(each, Call)}
+    row, first = _uncast(of_row), _uncast(of_first)
     if row is None or first is None or row.type != first.type:
         return None
     here, start = items[row.name], items[first.name]
@@ -251,7 +269,9 @@ def _bound_by(distance: _Distance, items: Mapping[str, Item], key: Key, *, is_be
         return None
     if here.at != Navigation() or start.at.offset or start.at.rows or start.at == Navigation():
         return None
-    of_type = _Bound(here.column, start.at, 0, in_microseconds=row.type == "TIMESTAMP_NS" and bool(casts), scale=1)
+    of_type = FirstRowBound(
+        here.column, start.at, 0, in_microseconds=row.type == "TIMESTAMP_NS" and bool(casts), scale=1
+    )
     if width.type != "INTERVAL":
         is_counted = not casts and (row.type in _WHOLE_NUMBERS or row.type == "DATE")
         if not is_counted or width.type not in _WHOLE_NUMBERS or not isinstance(width.value, int):

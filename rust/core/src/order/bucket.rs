@@ -10,8 +10,8 @@ const MOST_AT_ONCE: usize = 1 << 18;
 const MOST_COUNTED_BITS: u32 = 16;
 /// Fewer rows are sorted by comparing them alone.
 const LEAST_GROUPED: usize = 1 << 6;
-/// Rows that a group has on average, where codes are spread evenly: so few take least to sort by comparing them.
-const GROUP_ROWS: usize = 1 << 2;
+/// Larger groups are sorted by themselves, smaller ones by insertion.
+const MOST_INSERTED: usize = 8;
 
 /// What was found of a bucket that has rows.
 pub struct Bucket {
@@ -161,8 +161,7 @@ impl<'w> Sorter<'w> {
         Ok(())
     }
 
-    /// Sorts the packed numbers: those of many rows go to groups by their highest bits that differ, so that each has a few to
-    /// compare.
+    /// Sorts the packed numbers: those of many rows go to groups by their highest bits that differ, about one to a group.
     fn sort_packed(&mut self) -> Result<(), OrderError> {
         let packed = &mut self.packed;
         if packed.len() < LEAST_GROUPED {
@@ -170,9 +169,9 @@ impl<'w> Sorter<'w> {
             return Ok(());
         }
         let (low, high) = packed.iter().fold((u64::MAX, 0), |(low, high), &code| (low.min(code), high.max(code)));
-        let groups = (packed.len() / GROUP_ROWS).next_power_of_two();
-        let bits = (u64::BITS - (high - low).leading_zeros()).saturating_sub(groups.ilog2());
-        let group = |code: u64| (code - low).checked_shr(bits).unwrap_or(0) as usize;
+        let groups = packed.len().next_power_of_two();
+        let bits = (u64::BITS - (high - low).leading_zeros()).saturating_sub(groups.ilog2()).min(u64::BITS - 1);
+        let group = |code: u64| ((code - low) >> bits) as usize;
         let counts = &mut self.counts;
         counts.clear();
         self.work.budget.reserve(counts, group(high) + 1)?;
@@ -180,30 +179,45 @@ impl<'w> Sorter<'w> {
         for &code in &*packed {
             counts[group(code)] += 1;
         }
-        let mut begin = 0;
+        let (mut begin, mut largest) = (0, 0);
         for count in &mut *counts {
+            largest = largest.max(*count);
             begin += std::mem::replace(count, begin);
         }
         let grouped = &mut self.grouped;
-        grouped.clear();
-        self.work.budget.reserve(grouped, packed.len())?;
+        self.work.budget.reserve(grouped, packed.len().saturating_sub(grouped.len()))?;
         grouped.resize(packed.len(), 0);
         for &code in &*packed {
             let next = &mut counts[group(code)];
             grouped[*next as usize] = code;
             *next += 1;
         }
-        // Behind its last row each group begins the next one.
-        let mut begin = 0;
-        for &end in &*counts {
-            let own = &mut grouped[begin..end as usize];
-            if own.len() > 1 {
-                own.sort_unstable();
+        if largest as usize > MOST_INSERTED {
+            // Behind its last row each group begins the next one.
+            let mut begin = 0;
+            for &end in &*counts {
+                if (end - begin) as usize > MOST_INSERTED {
+                    grouped[begin as usize..end as usize].sort_unstable();
+                }
+                begin = end;
             }
-            begin = end as usize;
         }
+        insertion_sort(grouped);
         std::mem::swap(&mut self.packed, &mut self.grouped);
         Ok(())
+    }
+}
+
+/// Sorts numbers each of which is near its place.
+fn insertion_sort(numbers: &mut [u64]) {
+    for at in 1..numbers.len() {
+        let number = numbers[at];
+        let mut place = at;
+        while place > 0 && numbers[place - 1] > number {
+            numbers[place] = numbers[place - 1];
+            place -= 1;
+        }
+        numbers[place] = number;
     }
 }
 
