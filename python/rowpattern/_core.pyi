@@ -31,6 +31,7 @@ __all__ = [
     "MatchIterator",
     "MatchedRows",
     "Matches",
+    "NearRows",
     "Pattern",
     "PatternCache",
     "QueryRun",
@@ -59,7 +60,6 @@ __all__ = [
     "get_cached_pattern",
     "is_native",
     "latest_ends",
-    "latest_ends_within",
     "order",
     "placed_texts",
 ]
@@ -139,18 +139,13 @@ def latest_ends(
     memory_limit_mb: Optional[float] = None,
     cancel: Union[CancelToken, QueryRun, None] = None,
 ) -> Column: ...
-def latest_ends_within(
-    keys: _ArrowColumn,
-    width: int,
-    *,
-    descending: bool = False,
-    order: Optional[_ArrowColumn] = None,
-    partitions: _Partitions = None,
-    threads: int = 1,
-    timeout_seconds: Optional[float] = None,
-    memory_limit_mb: Optional[float] = None,
-    cancel: Union[CancelToken, QueryRun, None] = None,
-) -> Optional[tuple[Column, Optional[tuple[int, int]]]]: ...
+
+@final
+class NearRows:
+    def __new__(
+        cls, keys: _ArrowColumn, width: int, *, descending: bool = False, order: Optional[_ArrowColumn] = None
+    ) -> Self: ...
+    def __len__(self) -> int: ...
 
 @final
 class _Followed:

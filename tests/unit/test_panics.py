@@ -57,6 +57,7 @@ def _objects() -> dict[str, Any]:
         "CancelToken": _core.CancelToken(),
         "_Followed": _core._Followed(),
         "QueryRun": _core.QueryRun(),
+        "NearRows": _core.NearRows(pa.array([0, 1]), 1),
         "RowSymbols": _core.RowSymbols(pattern, 0),
         "ComputedColumn": _core.evaluate([("literal", "BIGINT", 1)], [], 1)[0],
     }
@@ -81,7 +82,6 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "_check_column": ([1], "x"),
     "_connect": (print,) * 7,
     "latest_ends": (pa.array([0, 1]), pa.array([1, 2])),
-    "latest_ends_within": (pa.array([0, 1]), 1),
     "_restore_column": ("int64", b"", None),
     "_restore_spans": (_MATCHES.start, _MATCHES.start, _MATCHES.end),
     "_restore_matches": (_PATTERN.spans("AA"), _MATCHES.rows.classifier, None),
@@ -149,6 +149,7 @@ def _uses() -> Iterator[tuple[str, Callable[[], Any]]]:
     yield "AnswerItems()", partial(_core.AnswerItems, objects["Matches"], 2, pa.array([0]))
     yield "CancelToken()", _core.CancelToken
     yield "QueryRun()", _core.QueryRun
+    yield "NearRows()", partial(_core.NearRows, pa.array([0, 1]), 1)
     yield "RowSymbols()", partial(_core.RowSymbols, objects["Pattern"], 0)
     yield "Conditions()", partial(_core.Conditions, objects["Pattern"], [], [], [], {})
     yield "memoryview", partial(_view, objects["Column"])

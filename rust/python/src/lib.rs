@@ -30,6 +30,7 @@ mod labels;
 mod limits;
 mod manual_clock;
 mod matches;
+mod near_rows;
 mod nodes;
 mod numbers;
 mod order;
@@ -67,7 +68,7 @@ mod _core {
     #[pymodule_export]
     use super::checking::check_column;
     #[pymodule_export]
-    use super::choice::{latest_ends, latest_ends_within};
+    use super::choice::latest_ends;
     #[pymodule_export]
     use super::compile::compile;
     #[pymodule_export]
@@ -88,6 +89,8 @@ mod _core {
     use super::manual_clock::ManualClock;
     #[pymodule_export]
     use super::matches::{MatchedRows, Matches, Spans};
+    #[pymodule_export]
+    use super::near_rows::GivenNearRows;
     #[pymodule_export]
     use super::order::order;
     #[cfg(feature = "panics-for-tests")]

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rowpattern._core import latest_ends_within
+from rowpattern._core import NearRows
 from rowpattern.sql.arrow.arrays import from_numpy, number
 from rowpattern.sql.bind.leaves import columns_in
 from rowpattern.sql.bind.references import Navigation, Value, depends_on_the_match
@@ -24,7 +24,6 @@ from rowpattern.sql.expression.typed import Call, Literal, Reference, conjuncts,
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from rowpattern._core import Column
     from rowpattern.patterns import Pattern
     from rowpattern.sql.bind.bound import BoundClause, Condition, Key
     from rowpattern.sql.bind.references import Reference as Item
@@ -34,13 +33,16 @@ if TYPE_CHECKING:
     from rowpattern.sql.expression.typed import Typed
     from rowpattern.sql.runtime.context import ExecutionContext
 
-__all__ = ["first_row_bound", "first_row_ends", "placed_ends"]
+__all__ = ["first_row_bound", "near_rows", "rows_near_the_first"]
 
 # Of larger automata nobody knows a use with such conditions.
 _MOST_POSITIONS = 1000
 _END = -1
 # Rows that have a number of 32 bits.
 _MOST_NUMBERED = 1 << 32
+# Keys as the core has them, and whole numbers of as many bits as keys have.
+_CORE_BITS = 64
+_INTEGERS = {8: pa.int8(), 16: pa.int16(), 32: pa.int32(), 64: pa.int64()}
 
 _MICROSECONDS_A_DAY = 86_400 * 10**6
 # DuckDB's, where it compares intervals.
@@ -71,14 +73,14 @@ class FirstRowBound(NamedTuple):
     scale: int
 
 
-def first_row_ends(
+def rows_near_the_first(
     bound: BoundClause,
     pattern: Pattern,
     together: TypedClause,
     rows: OrderedPartitions,
     context: ExecutionContext,
-) -> Column | None:
-    """Return for each row the row behind the last that a match which begins there may have, by conditions on the match.
+) -> NearRows | None:
+    """Return how far matches may reach, by conditions that depend on the match.
 
     None where conditions say something else, or where computing one of them might fail.
 
@@ -98,25 +100,35 @@ def first_row_ends(
         context.hold(2 * placed.values.nbytes)
         numbers = pc.add(placed.values.cast(pa.int64()), number(_HALF_MICROSECOND_NS, pa.int64()))
         placed = placed._replace(values=numbers.cast(pa.timestamp("ns")).cast(pa.timestamp("us"), safe=False))
-    if common.width * common.scale > most:
-        return None
-    found = placed_ends(placed, common.width, rows, context, descending=bound.order_by[0].descending)
-    if found is None:
-        return None
-    ends, (least, largest) = found
+    least, largest = _least_and_largest(placed.values)
     # Below 0, numbers are rounded another way.
-    if max(-least, largest) * common.scale > most or (common.in_microseconds and least < 0):
+    if max(common.width, -least, largest) * common.scale > most or (common.in_microseconds and least < 0):
         return None
-    return ends
+    return near_rows(placed, common.width, rows, context, descending=bound.order_by[0].descending)
 
 
-def placed_ends(
+def _least_and_largest(keys: pa.ChunkedArray) -> tuple[int, int]:
+    width = _INTEGERS[keys.type.bit_width]
+    numbers = (
+        keys if pa.types.is_integer(keys.type) else pa.chunked_array([each.view(width) for each in keys.chunks], width)
+    )
+    found = pc.min_max(numbers).as_py()
+    return found["min"] or 0, found["max"] or 0
+
+
+def near_rows(
     placed: PlacedColumn, width: int, rows: OrderedPartitions, context: ExecutionContext, *, descending: bool
-) -> tuple[Column, tuple[int, int]] | None:
-    """Return for each row the row behind the last whose key is at most a width away, and the least and largest key.
+) -> NearRows | None:
+    """Return how far matches may reach, where their rows' keys are at most a width away from the first row's.
 
     None where keys are no whole numbers of up to 64 bits, nor dates or times, and where there are too many rows.
     """
+    kind, types = placed.values.type, pa.types
+    is_whole = types.is_integer(kind) and kind != pa.uint64()
+    if not (
+        is_whole or types.is_date(kind) or types.is_time(kind) or types.is_timestamp(kind) or types.is_duration(kind)
+    ):
+        return None
     order = rows.order if placed.through_order else None
     if order is not None and order.dtype != np.uint32:
         # DuckDB's, and that of frames.
@@ -124,18 +136,11 @@ def placed_ends(
             return None
         context.hold(4 * rows.count)
         order = order.astype(np.uint32)
-    context.hold(8 * rows.count)
-    with context.limited():
-        found = latest_ends_within(
-            placed.values,
-            width,
-            descending=descending,
-            order=None if order is None else from_numpy(order),
-            partitions=("starts", rows.starts),
-            threads=context.threads,
-            **context.remaining,
-        )
-    return None if found is None else (found[0], found[1] or (0, 0))
+    if kind.bit_width < _CORE_BITS or placed.values.num_chunks != 1:
+        context.hold(_CORE_BITS // 8 * rows.count)
+    if placed.values.null_count:
+        context.hold(rows.count)
+    return NearRows(placed.values, width, descending=descending, order=None if order is None else from_numpy(order))
 
 
 def first_row_bound(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rowpattern.sql.execute.first_row_bounds import first_row_ends
+from rowpattern.sql.execute.first_row_bounds import rows_near_the_first
 from rowpattern.sql.execute.match_conditions import located, match_conditions
 from rowpattern.sql.execute.row_symbols import row_symbols
 from rowpattern.sql.execute.typed_clause import typed_clause
@@ -47,7 +47,7 @@ def find_matches(
         ends: Any = latest_ends(bound, rows, database, context)
         search = None
         if any(each.expression.depends for each in bound.conditions):
-            bounded = first_row_ends(bound, pattern, together, rows, context)
+            bounded = rows_near_the_first(bound, pattern, together, rows, context)
             if bounded is None:
                 search = _search(pattern, bound.conditions, together, rows, database)
             else:

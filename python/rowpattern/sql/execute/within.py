@@ -16,14 +16,14 @@ import pyarrow.compute as pc
 
 from rowpattern._core import latest_ends as core_latest_ends
 from rowpattern.errors import QueryError
-from rowpattern.sql.execute.first_row_bounds import placed_ends
+from rowpattern.sql.execute.first_row_bounds import near_rows
 from rowpattern.sql.execute.time_zones import in_columns_zone
 from rowpattern.sql.expression import nodes
 from rowpattern.sql.expression.write import sql_of
 from rowpattern.sql.text.source_location import error_at
 
 if TYPE_CHECKING:
-    from rowpattern._core import Column
+    from rowpattern._core import NearRows
     from rowpattern.sql.arrow.arrays import Integers
     from rowpattern.sql.bind.bound import BoundClause, Within
     from rowpattern.sql.duckdb.connection import Database
@@ -42,8 +42,8 @@ _DAYS_A_MONTH = 30
 
 def latest_ends(
     bound: BoundClause, rows: OrderedPartitions, database: Database, context: ExecutionContext
-) -> Integers | Column | None:
-    """Return for each row the row behind the last that a match which begins there may have; None without WITHIN.
+) -> Integers | NearRows | None:
+    """Return how far matches may reach, for each row the row behind the last or as near rows; None without WITHIN.
 
     Raises:
         QueryError: the length is NULL or negative, or does not fit to the key.
@@ -58,9 +58,9 @@ def latest_ends(
     length = _length(within, database)
     width = _width(placed.values.type, length, _unit(placed.values.type))
     if width is not None:
-        found_near = placed_ends(placed, min(width, _LARGEST), rows, context, descending=key.descending)
-        if found_near is not None:
-            return found_near[0]
+        near = near_rows(placed, min(width, _LARGEST), rows, context, descending=key.descending)
+        if near is not None:
+            return near
     values = placed.values if key.column is None else rows.column(key.column)
     context.hold(4 * 8 * rows.count)
     keys, bounds = _computed(values, within, database, descending=key.descending)

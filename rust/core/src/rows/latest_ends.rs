@@ -1,11 +1,7 @@
 //! How far a match may reach: `WITHIN`, as the rows behind the last ones that are near enough.
 
-use std::ops::Range;
-use std::sync::{Mutex, PoisonError};
-
 use super::partitions::Partitions;
 use crate::budget::{Budget, ROWS_A_LOOK, Stopped, Tick};
-use crate::threads::{Worker, in_threads, started};
 
 /// For each row, the row behind the last of its partition up to which all keys are at most the row's bound; the row itself where its
 /// own key is above its bound.
@@ -59,7 +55,7 @@ fn behind(keys: &[i64], row: usize, end: usize, bound: i64) -> usize {
 }
 
 /// The keys of rows in order, each a row of a table.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OrderedKeys<'k> {
     /// The table's keys.
     pub keys: &'k [i64],
@@ -79,111 +75,65 @@ impl OrderedKeys<'_> {
     }
 }
 
-/// For each row, the row behind the last of its partition whose key is at most `width` away. A row without a key is near no row, and
-/// ends what is near the others: such rows are the first or the last ones of their partition. Gives too the least and the largest
-/// key; None where there is none.
-///
-/// Takes time linear in the rows, divided by the threads where there are many partitions.
+/// Rows whose keys are at most a width away from that of a match's first row. A row without a key is near no row; such rows are the
+/// first or the last ones of their partition.
 ///
 /// ```
-/// use rowpattern_core::budget::Budget;
-/// use rowpattern_core::rows::{OrderedKeys, Partitions, latest_ends_within};
+/// use rowpattern_core::rows::{NearRows, OrderedKeys};
 /// let keys = OrderedKeys { keys: &[9, 4, 1, 2], order: Some(&[2, 3, 1, 0]), descending: false };
-/// let partitions = Partitions::one(4);
-/// let found = latest_ends_within(keys, 2, |_| false, &partitions, 1, &Budget::unlimited(), &mut || Ok(()));
-/// assert_eq!(found, Ok((vec![2, 3, 3, 4], Some((1, 9)))));
+/// let near = NearRows { keys, width: 2, missing: &[] };
+/// assert_eq!([0, 1, 2, 3].map(|row| near.latest_end(row, 4)), [2, 3, 3, 4]);
+/// assert!(near.is_near(1, 2) && !near.is_near(0, 2));
 /// ```
-pub fn latest_ends_within(
-    keys: OrderedKeys<'_>,
-    width: i64,
-    is_missing: impl Fn(usize) -> bool + Sync,
-    partitions: &Partitions,
-    threads: usize,
-    budget: &Budget,
-    tick: &mut Tick<'_>,
-) -> Result<(Vec<i64>, KeyRange), Stopped> {
-    let mut found: Vec<i64> = budget.zeroed(partitions.rows())?;
-    let morsels = whole_partitions(partitions);
-    let mut rest = found.as_mut_slice();
-    let rows = morsels.iter().map(|morsel| partitions.bounds(morsel.end - 1).1 - partitions.bounds(morsel.start).0);
-    let parts: Vec<_> =
-        rows.map(|rows| Mutex::new(rest.split_off_mut(..rows.min(rest.len())).unwrap_or_default())).collect();
-    let work = |worker: &mut Worker<'_, KeyRange, Stopped>| {
-        let mut near: Vec<Option<i64>> = Vec::new();
-        worker.each(|number, tick| {
-            let (Some(morsel), Some(part)) = (morsels.get(number), parts.get(number)) else { return (None, Ok(())) };
-            let mut part = part.lock().unwrap_or_else(PoisonError::into_inner);
-            let (mut written, mut range) = (0, None);
-            let mut since_look = 0;
-            for partition in morsel.clone() {
-                let (begin, end) = partitions.bounds(partition);
-                since_look += end - begin + 1;
-                if since_look >= ROWS_A_LOOK {
-                    since_look = 0;
-                    if let Err(reason) = budget.check().and_then(|()| tick()) {
-                        return (range, Err(reason));
-                    }
-                }
-                near.clear();
-                if let Err(reason) = budget.reserve(&mut near, end - begin) {
-                    return (range, Err(reason));
-                }
-                near.extend(
-                    (begin..end).map(|row| keys.get(row).filter(|(row, _)| !is_missing(*row)).map(|(_, key)| key)),
-                );
-                let Some(own) = part.get_mut(written..written + near.len()) else { break };
-                write_ends(&near, begin, width, own);
-                written += near.len();
-                range = near.iter().flatten().fold(range, |range, &key| Some(joined(range, (key, key))));
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NearRows<'k> {
+    /// The keys of all rows.
+    pub keys: OrderedKeys<'k>,
+    /// How far a key may be away.
+    pub width: i64,
+    /// Which of the table's rows have no key; empty where all have one.
+    pub missing: &'k [bool],
+}
+
+impl NearRows<'_> {
+    /// How many rows there are.
+    pub fn rows(&self) -> usize {
+        self.keys.order.map_or(self.keys.keys.len(), <[u32]>::len)
+    }
+
+    /// Whether a row is near another one, which is not behind it and in the same partition.
+    #[inline]
+    pub fn is_near(&self, start: usize, row: usize) -> bool {
+        self.key(start).zip(self.key(row)).is_some_and(|(start, key)| key <= start.saturating_add(self.width))
+    }
+
+    /// The row behind the last that is near a row of a partition which ends before `end`; the row itself where it is near none. Takes
+    /// time in the logarithm of the rows between.
+    pub fn latest_end(&self, start: usize, end: usize) -> usize {
+        if start >= end || !self.is_near(start, start) {
+            return start;
+        }
+        let (mut near, mut step) = (start, 1);
+        while near + step < end && self.is_near(start, near + step) {
+            near += step;
+            step *= 2;
+        }
+        let mut far = end.min(near + step);
+        while far - near > 1 {
+            let middle = near + (far - near) / 2;
+            if self.is_near(start, middle) {
+                near = middle;
+            } else {
+                far = middle;
             }
-            (range, Ok(()))
-        });
-        budget.release_vector(&near);
-    };
-    let threads = started(threads.min(partitions.rows() / LEAST_ROWS_A_THREAD));
-    let (ranges, error) = in_threads(morsels.len(), threads, budget, tick, work);
-    drop(parts);
-    if let Some(error) = error {
-        return Err(error);
-    }
-    let range = ranges.into_iter().flatten().fold(None, |range, next| Some(joined(range, next)));
-    Ok((found, range.map(|(low, high)| if keys.descending { (!high, !low) } else { (low, high) })))
-}
-
-/// The least and the largest of some keys.
-type KeyRange = Option<(i64, i64)>;
-
-/// The least rows for which a thread is worth its start.
-const LEAST_ROWS_A_THREAD: usize = 1 << 17;
-
-fn joined(range: KeyRange, (low, high): (i64, i64)) -> (i64, i64) {
-    range.map_or((low, high), |(least, largest)| (least.min(low), largest.max(high)))
-}
-
-/// Partitions in pieces of the work, each of some rows at least.
-fn whole_partitions(partitions: &Partitions) -> Vec<Range<usize>> {
-    let mut morsels = Vec::new();
-    let mut first = 0;
-    for partition in 0..partitions.len() {
-        let rows = partitions.bounds(partition).1 - partitions.bounds(first).0;
-        if rows >= ROWS_A_LOOK || partition + 1 == partitions.len() {
-            morsels.push(first..partition + 1);
-            first = partition + 1;
         }
+        far
     }
-    morsels
-}
 
-/// Writes for each row of a partition, which begins at a row, the row behind the last that is near enough.
-fn write_ends(keys: &[Option<i64>], begin: usize, width: i64, found: &mut [i64]) {
-    let mut last = 0;
-    for (row, (found, key)) in found.iter_mut().zip(keys).enumerate() {
-        last = last.max(row);
-        let bound = key.map(|key| key.saturating_add(width));
-        while keys.get(last).is_some_and(|next| next.is_some_and(|next| bound.is_some_and(|bound| next <= bound))) {
-            last += 1;
-        }
-        *found = (begin + if bound.is_some() { last } else { row }) as i64;
+    #[inline]
+    fn key(&self, row: usize) -> Option<i64> {
+        let (row, key) = self.keys.get(row)?;
+        (!self.missing.get(row).copied().unwrap_or_default()).then_some(key)
     }
 }
 
@@ -191,7 +141,7 @@ fn write_ends(keys: &[Option<i64>], begin: usize, width: i64, found: &mut [i64])
 mod tests {
     use proptest::prelude::*;
 
-    use super::{OrderedKeys, latest_ends, latest_ends_within};
+    use super::{NearRows, OrderedKeys, latest_ends};
     use crate::budget::Budget;
     use crate::rows::Partitions;
 
@@ -223,7 +173,7 @@ mod tests {
             mut keys in prop::collection::vec(-20_i64..20, 0..60),
             width in -3_i64..25,
             cut in 0.0..1.0_f64,
-            missing in 0_usize..4,
+            missing_rows in 0_usize..4,
             descending in any::<bool>(),
             mixed in any::<bool>(),
         ) {
@@ -245,18 +195,20 @@ mod tests {
                 order: mixed.then_some(&order),
                 descending,
             };
-            let is_last = |row: usize| row + missing >= rows;
-            let is_missing = |row: usize| is_last(if mixed { rows - 1 - row } else { row });
-            let partitions = Partitions::from_counts(&[middle, rows - middle]).unwrap();
-            let budget = Budget::unlimited();
-            let found = latest_ends_within(given, width, is_missing, &partitions, 2, &budget, &mut || Ok(()));
-            let wanted = (0..rows).map(|row| {
-                let end = if row < middle { middle } else { rows };
-                let is_far = |&other: &usize| is_last(other) || (keys[other] - keys[row]).abs() > width;
-                if is_last(row) { row as i64 } else { (row..end).find(is_far).unwrap_or(end) as i64 }
-            });
-            let known = || (0..rows).filter(|&row| !is_last(row)).map(|row| keys[row]);
-            prop_assert_eq!(found, Ok((wanted.collect(), known().min().zip(known().max()))));
+            let is_last = |row: usize| row + missing_rows >= rows;
+            let missing: Vec<bool> = (0..rows).map(|row| is_last(if mixed { rows - 1 - row } else { row })).collect();
+            let near = NearRows { keys: given, width, missing: if rows.is_multiple_of(2) || missing.contains(&true) { &missing } else { &[] } };
+            prop_assert_eq!(near.rows(), rows);
+            for (begin, end) in [(0, middle), (middle, rows)] {
+                for row in begin..end {
+                    let is_far = |&other: &usize| is_last(other) || (keys[other] - keys[row]).abs() > width;
+                    let wanted = if is_last(row) { row } else { (row..end).find(is_far).unwrap_or(end) };
+                    prop_assert_eq!(near.latest_end(row, end), wanted);
+                    for other in row..end {
+                        prop_assert_eq!(near.is_near(row, other), other < wanted);
+                    }
+                }
+            }
         }
     }
 }
