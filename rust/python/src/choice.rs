@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use arrow_buffer::ScalarBuffer;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use rowpattern_core::budget::Stopped;
@@ -12,6 +11,7 @@ use rowpattern_macros::catch_panics;
 
 use super::arguments;
 use super::cancel_argument::{Cancel, account};
+use super::counted::there_are_rows;
 use super::errors::{compile_error, rows_error};
 use super::ffi::{Column, Data};
 use super::limits::CallLimits;
@@ -30,8 +30,6 @@ pub struct GivenChoice {
 enum LatestEnds {
     /// Numbers of rows that were read.
     Read(Vec<i64>),
-    /// Those that a column of ours has.
-    Column(ScalarBuffer<i64>),
     Near(Arc<GivenKeys>),
 }
 
@@ -40,18 +38,12 @@ impl LatestEnds {
         if let Ok(near) = ends.cast::<GivenNearRows>() {
             return Ok(Self::Near(Arc::clone(&near.get().keys)));
         }
-        if let Ok(column) = ends.cast::<Column>()
-            && let Data::Integers(numbers) = column.get().data()
-        {
-            return Ok(Self::Column(numbers.clone()));
-        }
         arguments::integers(ends, "latest_ends", limits).map(Self::Read)
     }
 
     fn rows(&self) -> usize {
         match self {
             Self::Read(rows) => rows.len(),
-            Self::Column(rows) => rows.len(),
             Self::Near(keys) => keys.near().rows(),
         }
     }
@@ -74,7 +66,7 @@ impl GivenChoice {
         };
         let latest_ends = latest_ends.map(|ends| LatestEnds::read(ends, limits)).transpose()?;
         if let Some(ends) = latest_ends.as_ref().map(LatestEnds::rows).filter(|&ends| ends != rows) {
-            return Err(rows_error(format!("there are {rows} rows, but {ends} latest_ends")));
+            return Err(rows_error(format!("{}, but latest_ends has {ends}", there_are_rows(rows))));
         }
         Ok(Self { prefer, latest_ends })
     }
@@ -92,7 +84,6 @@ impl GivenChoice {
         let (latest_ends, near): (Option<&[i64]>, _) = match &self.latest_ends {
             None => (None, None),
             Some(LatestEnds::Read(rows)) => (Some(rows), None),
-            Some(LatestEnds::Column(rows)) => (Some(rows), None),
             Some(LatestEnds::Near(keys)) => (None, Some(keys.near())),
         };
         Choice { prefer: self.prefer, latest_ends, near }

@@ -17,6 +17,7 @@ mod compile;
 mod computed_column;
 mod computing;
 mod conditions;
+mod counted;
 mod decoder;
 mod errors;
 mod evaluation;

@@ -8,12 +8,13 @@ from rowpattern.sql.execute.first_row_bounds import rows_near_the_first
 from rowpattern.sql.execute.match_conditions import located, match_conditions
 from rowpattern.sql.execute.row_symbols import row_symbols
 from rowpattern.sql.execute.typed_clause import typed_clause
-from rowpattern.sql.execute.within import latest_ends
+from rowpattern.sql.execute.within import reach
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rowpattern.patterns import Matches, Pattern, RowSymbols
+    from rowpattern.sql.arrow.arrays import Integers
     from rowpattern.sql.bind.bound import BoundClause, BoundMeasure, Condition, TypedPlans
     from rowpattern.sql.duckdb.connection import Database
     from rowpattern.sql.execute.match_conditions import MatchConditions
@@ -30,6 +31,8 @@ def find_matches(
     database: Database,
     context: ExecutionContext,
     pattern: Pattern | None = None,
+    *,
+    ends: Integers | None = None,
 ) -> Matches:
     """Compute conditions and match. Takes time linear in the rows; see the core for memory.
 
@@ -39,19 +42,20 @@ def find_matches(
         database: the query's connection.
         context: the limits of the query.
         pattern: what is matched in the place of the clause's pattern; the clause's conditions are of its variables.
+        ends: for each row, the row behind the last that a match may have which begins there; the clause has no WITHIN.
     """
     pattern = bound.compiled() if pattern is None else pattern
     with context.step("conditions", rows.count):
         together = typed_clause(bound.conditions, bound.measures, rows.table, database, bound.plans)
         given = row_symbols(pattern, bound.conditions, together, rows, database)
-        ends: Any = latest_ends(bound, rows, database, context)
+        limit: Any = reach(bound, rows, database, context) if ends is None else ends
         search = None
         if any(each.expression.depends for each in bound.conditions):
-            bounded = rows_near_the_first(bound, pattern, together, rows, context)
-            if bounded is None:
+            near = rows_near_the_first(bound, pattern, together, rows, context) if limit is None else None
+            if near is None:
                 search = _search(pattern, bound.conditions, together, rows, database)
             else:
-                ends = bounded
+                limit = near
     with context.step("match", rows.count):
         mode, target = bound.skip
         skip = (mode, target) if target else mode
@@ -61,8 +65,8 @@ def find_matches(
             "threads": context.threads,
             **context.remaining,
         }
-        if ends is not None:
-            options["latest_ends"] = ends
+        if limit is not None:
+            options["latest_ends"] = limit
         if context.prefer != "first":
             options["prefer"] = context.prefer
         finder: Any = pattern if search is None else search.conditions

@@ -18,7 +18,7 @@ from rowpattern._core import latest_ends as core_latest_ends
 from rowpattern.errors import QueryError
 from rowpattern.sql.execute.first_row_bounds import near_rows
 from rowpattern.sql.execute.time_zones import in_columns_zone
-from rowpattern.sql.expression import nodes
+from rowpattern.sql.expression.nodes import Argument, Call, Column
 from rowpattern.sql.expression.write import sql_of
 from rowpattern.sql.text.source_location import error_at
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from rowpattern.sql.execute.sort import OrderedPartitions
     from rowpattern.sql.runtime.context import ExecutionContext
 
-__all__ = ["latest_ends"]
+__all__ = ["latest_ends", "reach"]
 
 _LARGEST = np.iinfo(np.int64).max
 _SMALLEST = np.iinfo(np.int64).min
@@ -40,10 +40,31 @@ _NANOSECONDS_A_DAY = 86_400 * 10**9
 _DAYS_A_MONTH = 30
 
 
-def latest_ends(
+def reach(
     bound: BoundClause, rows: OrderedPartitions, database: Database, context: ExecutionContext
 ) -> Integers | NearRows | None:
-    """Return how far matches may reach, for each row the row behind the last or as near rows; None without WITHIN.
+    """Return how far matches may reach: rows near the first one, or as `latest_ends`; None without WITHIN.
+
+    Raises:
+        QueryError: as `latest_ends`.
+    """
+    within = bound.within
+    if within is None:
+        return None
+    key = bound.order_by[0]
+    placed = rows.placed_key(key)
+    width = _width(placed.values.type, _length(within, database), _unit(placed.values.type))
+    if width is not None:
+        near = near_rows(placed, min(width, _LARGEST), rows, context, descending=key.descending)
+        if near is not None:
+            return near
+    return latest_ends(bound, rows, database, context)
+
+
+def latest_ends(
+    bound: BoundClause, rows: OrderedPartitions, database: Database, context: ExecutionContext
+) -> Integers | None:
+    """Return for each row the row behind the last that a match which begins there may have; None without WITHIN.
 
     Raises:
         QueryError: the length is NULL or negative, or does not fit to the key.
@@ -54,26 +75,18 @@ def latest_ends(
     if within is None:
         return None
     key = bound.order_by[0]
-    placed = rows.placed_key(key)
+    values = rows.placed_key(key).values if key.column is None else rows.column(key.column)
     length = _length(within, database)
-    width = _width(placed.values.type, length, _unit(placed.values.type))
-    if width is not None:
-        near = near_rows(placed, min(width, _LARGEST), rows, context, descending=key.descending)
-        if near is not None:
-            return near
-    values = placed.values if key.column is None else rows.column(key.column)
     context.hold(4 * 8 * rows.count)
-    keys, bounds = _computed(values, within, database, descending=key.descending)
-    missing = np.asarray(values.is_null().to_numpy())
-    has_missing = bool(missing.any())
-    if has_missing:
-        keys[missing] = _SMALLEST if key.nulls_first else _LARGEST
+    exact = _exact(values, length, descending=key.descending)
+    keys, bounds = exact or _computed(values, within, database, descending=key.descending)
+    missing = np.asarray(values.is_null().to_numpy()) if values.null_count else None
+    if missing is not None:
+        keys = np.where(missing, _SMALLEST if key.nulls_first else _LARGEST, keys)
     found = np.asarray(
         core_latest_ends(keys, bounds, partitions=("starts", rows.starts), **context.remaining), dtype=np.int64
     )
-    if has_missing:
-        found = _before_missing(found, missing)
-    return found
+    return found if missing is None else _before_missing(found, missing)
 
 
 def _length(within: Within, database: Database) -> pa.Scalar:
@@ -95,6 +108,32 @@ def _length(within: Within, database: Database) -> pa.Scalar:
 
 def _failed(within: Within, message: str) -> QueryError:
     return error_at(f"WITHIN: {message}", within.location, QueryError)
+
+
+def _exact(values: pa.ChunkedArray, length: pa.Scalar, *, descending: bool) -> tuple[Integers, Integers] | None:
+    """Return keys, rising, and bounds as whole numbers of the key's own unit; None where these do not say it."""
+    unit = _unit(values.type)
+    width = _width(values.type, length, unit)
+    if width is None:
+        return None
+    stored = values.cast(pa.int32()) if pa.types.is_date32(values.type) or pa.types.is_time32(values.type) else values
+    keys = _whole_numbers(stored)
+    if descending:
+        # It turns the order round, and changes no distance.
+        keys = np.invert(keys)
+    if width > _LARGEST:
+        return keys, np.full(len(keys), _LARGEST)
+    bounds = keys + width
+    if len(keys) and keys.max() > _LARGEST - width:
+        bounds[keys > _LARGEST - width] = _LARGEST
+    return keys, bounds
+
+
+def _whole_numbers(values: pa.ChunkedArray) -> Integers:
+    """Return values as whole numbers, NULL as 0; they are the column's own where nothing has to be copied."""
+    whole = values.cast(pa.int64())
+    known = whole.fill_null(0) if whole.null_count else whole
+    return np.asarray(known.chunk(0) if known.num_chunks == 1 else known)
 
 
 def _unit(kind: pa.DataType) -> int | None:
@@ -125,8 +164,7 @@ def _computed(
 ) -> tuple[Integers, Integers]:
     """Have DuckDB add the length to the keys, by the calendar where it has months or days; return both as numbers."""
     sign = "-" if descending else "+"
-    key = nodes.Column(("key",))
-    tree = nodes.Call(sign, (nodes.Argument(key), nodes.Argument(within.tree)), operator=True)
+    tree = Call(sign, (Argument(Column(("key",))), Argument(within.tree)), operator=True)
     given = values.type
     if pa.types.is_integer(given):
         # Below 0 there is room, too.
@@ -142,7 +180,7 @@ def _computed(
         raise _failed(within, message) from None
     keys = values.cast(bounds.type)
     if _unit(bounds.type) is not None:
-        found = [np.array(each.cast(pa.int64()).fill_null(0).to_numpy()) for each in (keys, bounds)]
+        found = [_whole_numbers(each) for each in (keys, bounds)]
     else:
         found = _ranks(keys, bounds)
     if descending:

@@ -44,9 +44,17 @@ pub fn latest_ends(
     Ok(found)
 }
 
+/// Rows that are looked at one by one: where bounds are in order, most often the last row is the same or one of the next.
+const NEAR: usize = 8;
+
 /// The row behind those from `row` on, before `end`, whose keys are at most the bound; near rows are found fast.
+#[inline]
 fn behind(keys: &[i64], row: usize, end: usize, bound: i64) -> usize {
-    let (mut low, mut step) = (row, 1);
+    let near = &keys[row..end.min(row + NEAR)];
+    let (mut low, mut step) = match near.iter().position(|&key| key > bound) {
+        Some(at) => return row + at,
+        None => (row + near.len(), 1),
+    };
     while low + step <= end && keys[low + step - 1] <= bound {
         low += step;
         step *= 2;
