@@ -92,7 +92,7 @@ impl GivenNearRows {
 impl GivenKeys {
     /// As the core takes them.
     pub fn near(&self) -> NearRows<'_> {
-        let keys = match (&self.numbers, self.chunks.first().and_then(integers)) {
+        let keys: &[i64] = match (&self.numbers, self.chunks.first().and_then(integers)) {
             (Some(numbers), _) => numbers,
             (None, Some(Integers::I64(numbers))) => &numbers[..],
             (None, _) => &[],
