@@ -32,7 +32,7 @@ use super::ffi;
 ///     >>> import rowpattern
 ///     >>> from rowpattern import _core
 ///     >>> near = _core.NearRows(pa.array([1, 2, 4, 9]), 3)
-///     >>> rowpattern.compile("A+").match("AAAA", latest_ends=near).to_dict()["end"]
+///     >>> rowpattern.compile("A+").match(["A"] * 4, latest_ends=near).end.to_list()
 ///     [3, 4]
 #[pyclass(frozen, name = "NearRows", module = "rowpattern._core")]
 pub struct GivenNearRows {
