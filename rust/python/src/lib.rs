@@ -32,6 +32,7 @@ mod labels;
 mod limits;
 mod manual_clock;
 mod matches;
+mod near_rows;
 mod nodes;
 mod numbers;
 mod order;
@@ -95,6 +96,8 @@ mod _core {
     use super::manual_clock::ManualClock;
     #[pymodule_export]
     use super::matches::{MatchedRows, Matches, Spans};
+    #[pymodule_export]
+    use super::near_rows::GivenNearRows;
     #[pymodule_export]
     use super::order::order;
     #[cfg(feature = "panics-for-tests")]

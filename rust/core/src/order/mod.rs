@@ -26,6 +26,7 @@ mod dictionary;
 mod prepare;
 mod scan;
 mod scatter;
+mod short_texts;
 mod source;
 mod texts;
 mod word;

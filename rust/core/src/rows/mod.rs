@@ -26,7 +26,7 @@ mod symbols;
 mod variables;
 
 pub use choice::{Choice, Prefer};
-pub use latest_ends::latest_ends;
+pub use latest_ends::{NearRows, OrderedKeys, latest_ends};
 pub use navigation::{At, MappedRows, NOWHERE};
 pub use partitions::{Partitions, Span};
 pub use skip::{Skip, SkipError, SkipProblem, Target};
