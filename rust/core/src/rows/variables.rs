@@ -18,6 +18,16 @@ impl VariableSet {
         set
     }
 
+    /// The set of those of the first eight variables whose bits are set.
+    pub(crate) fn of_bits(bits: u8) -> Self {
+        Self([u64::from(bits), 0, 0, 0])
+    }
+
+    /// Which of the first eight variables are in it, as bits.
+    pub(crate) fn first_bits(self) -> u8 {
+        self.0[0] as u8
+    }
+
     /// Adds a variable.
     pub fn insert(&mut self, variable: u8) {
         self.0[usize::from(variable >> 6)] |= 1 << (variable & 63);
