@@ -25,6 +25,9 @@ const PARTITIONS_A_MORSEL: usize = 64;
 /// Fewer rows are not worth a second thread.
 const ROWS_FOR_THREADS: usize = 1 << 13;
 
+/// A partition has fewer rows.
+const MOST_ROWS: u64 = 1 << 39;
+
 /// Why rows cannot be taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PlaceError {
@@ -574,15 +577,46 @@ impl OpenPartitions {
         (partitions, references, sets)
     }
 
-    /// Sets partitions up that were stored, whose rows were placed in this step: each partition's rows came together, and in the
-    /// order in which the partitions stand here. Partitions without rows cannot be told, as their keys are those of their rows.
-    pub fn resume(&mut self, stored: &[StoredPartition]) {
-        for (group, stored) in self.groups.iter().zip(stored) {
-            if let Some(partition) = self.table.get_mut(group.place) {
-                partition.rows.begin_at(stored.first);
-                partition.resume_from(stored.head, stored.covered, stored.matches, &stored.waiting);
-            }
+    /// Sets partitions up that were stored, whose rows were placed in this step: each partition's rows came together, in the order
+    /// in which the partitions stand here. False where that is not so, or a number is not one that it can be; then the step is to be
+    /// undone.
+    pub fn resume(
+        &mut self,
+        stored: &[StoredPartition],
+        sets: &[VariableSet],
+        next_reference: u64,
+        keys: Option<&[i64]>,
+        bounds: Option<&[i64]>,
+    ) -> bool {
+        if stored.len() != self.groups.len() || sets.len() != self.new_rows || self.order.is_some() {
+            return false;
         }
+        for (group, stored) in self.groups.iter().zip(stored) {
+            let Some(partition) = self.table.get_mut(group.place) else { return false };
+            let StoredPartition { first, rows, head, covered, matches, .. } = *stored;
+            let Some(end) = first.checked_add(rows).filter(|&end| end < MOST_ROWS) else { return false };
+            let is_right = partition.is_new()
+                && partition.rows.len() == 0
+                && group.rows as u64 == rows
+                && (first..=end).contains(&head)
+                && covered <= end
+                && matches >= 0
+                && stored.waiting.is_sorted()
+                && stored.waiting.iter().all(|start| (first..=head).contains(start));
+            if !is_right {
+                return false;
+            }
+            partition.rows.begin_at(first);
+            for row in group.first..group.first + group.rows {
+                let key = keys.and_then(|keys| keys.get(row)).copied();
+                let bound = bounds.and_then(|bounds| bounds.get(row)).copied();
+                let limit = key.zip(bound).filter(|_| self.rules.bounded);
+                partition.rows.push(next_reference + row as u64, sets[row], limit);
+                partition.last_key = key.map_or(partition.last_key, |key| partition.last_key.max(key));
+            }
+            partition.resume_from(head, covered, matches, &stored.waiting);
+        }
+        true
     }
 }
 
