@@ -27,10 +27,12 @@ from rowpattern._core import (
     compile,  # noqa: A004 - named as in `re`
 )
 from rowpattern.errors import (
+    CheckpointError,
     ConfigurationError,
     ConfigurationWarning,
     DumpError,
     InternalError,
+    LateRowError,
     MissingDependencyError,
     PatternSyntaxError,
     PatternTooLargeError,
@@ -57,11 +59,13 @@ from rowpattern import pattern_cache, production_config  # isort: skip # noqa: F
 
 __all__ = [
     "CancelToken",
+    "CheckpointError",
     "Column",
     "ConfigurationError",
     "ConfigurationWarning",
     "DumpError",
     "InternalError",
+    "LateRowError",
     "Match",
     "MatchIterator",
     "MatchSpan",

@@ -105,3 +105,14 @@ class InternalError(RowPatternError, RuntimeError):
 
 class MissingDependencyError(RowPatternError, ImportError):
     """A package that this needs is not installed; the message says what to install."""
+
+
+class LateRowError(RowPatternError, ValueError):
+    """A row of a continuous query came too late, or out of order; nothing of its push was taken.
+
+    The message names the row, its partition and its time, and what was allowed.
+    """
+
+
+class CheckpointError(RowPatternError, ValueError):
+    """A checkpoint of a continuous query cannot be restored; the message says what was found."""
