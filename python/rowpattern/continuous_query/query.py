@@ -119,7 +119,8 @@ class ContinuousQuery:
         query, options = self._query, self._options
         bound = query.bound
         _check_order(options.order, self._query.reach.numbered, bound)
-        types = {name: query.rows.column(name).type for name in bound.reads()}
+        reads = set(bound.reads())
+        types = {name: query.rows.column(name).type for name in query.rows.names if name in reads}
         keys = (*bound.partition_by, *bound.order_by)
         self._computed = {computed_key(number): key for number, key in enumerate(keys) if key.column is None}
         if self._computed:
