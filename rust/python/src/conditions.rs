@@ -230,6 +230,14 @@ impl Conditions {
 }
 
 impl Conditions {
+    /// As the core has them.
+    pub fn without_computed_parts(&self) -> PyResult<&MatchConditions> {
+        if self.computed.is_empty() {
+            return Ok(&self.inner);
+        }
+        Err(PyValueError::new_err("conditions have parts that are computed elsewhere"))
+    }
+
     fn input(
         &self,
         rows: &Bound<'_, PyAny>,

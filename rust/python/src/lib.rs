@@ -31,6 +31,7 @@ mod manual_clock;
 mod matches;
 mod nodes;
 mod numbers;
+mod open_partitions;
 mod order;
 mod panics;
 mod pattern;
@@ -87,6 +88,8 @@ mod _core {
     use super::manual_clock::ManualClock;
     #[pymodule_export]
     use super::matches::{MatchedRows, Matches, Spans};
+    #[pymodule_export]
+    use super::open_partitions::OpenPartitions;
     #[pymodule_export]
     use super::order::order;
     #[cfg(feature = "panics-for-tests")]

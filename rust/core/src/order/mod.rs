@@ -23,6 +23,7 @@ mod bucket;
 mod buckets;
 mod columns;
 mod dictionary;
+mod encoded;
 mod prepare;
 mod scan;
 mod scatter;
@@ -35,6 +36,7 @@ use std::ops::Range;
 
 pub use columns::{BitSlice, KeyChunk, KeyTexts, KeyValues, SortKey};
 pub use dictionary::{LONG, MOST_SHORT_BYTES, Short, short_of};
+pub use encoded::EncodedKeys;
 
 use self::buckets::{Sorted, sort};
 pub(crate) use self::dictionary::{Dictionary, Hasher};

@@ -1,0 +1,244 @@
+"""One clause over rows that come batch by batch: conditions, matches as they are certain, and the clause's answer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from rowpattern._core import OpenPartitions
+from rowpattern.continuous_query.kept_rows import KeptRows
+from rowpattern.errors import SkipError, UnsupportedQueryError
+from rowpattern.sql.arrow.arrays import from_numpy
+from rowpattern.sql.arrow.chunks import take_values
+from rowpattern.sql.execute.match_conditions import located, match_conditions
+from rowpattern.sql.execute.output import answer_of_matches
+from rowpattern.sql.execute.row_order import sortable
+from rowpattern.sql.execute.row_symbols import row_symbols
+from rowpattern.sql.execute.sort import OrderedPartitions
+from rowpattern.sql.execute.typed_clause import typed_clause
+from rowpattern.sql.tables.answers import Answer
+from rowpattern.sql.tables.inputs import Table
+from rowpattern.sql.text.source_location import error_at
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rowpattern.continuous_query.bound_query import BoundQuery
+    from rowpattern.continuous_query.match_bounds import MatchBounds
+    from rowpattern.sql.duckdb.connection import Database
+    from rowpattern.sql.runtime.context import ExecutionContext
+
+__all__ = ["ClauseStream", "Decided", "computed_key"]
+
+
+class Decided(NamedTuple):
+    """What a step has given.
+
+    Attributes:
+        answer: the clause's answer for what is certain now; None where that is nothing.
+        matches: how many matches are certain.
+        expired: the last row of each partition that ended as no rows came for too long.
+        skip_error: the error of a match that has nowhere to skip to; what was decided before it is in `answer`.
+    """
+
+    answer: Answer | None
+    matches: int
+    expired: pa.RecordBatch
+    skip_error: SkipError | None
+
+
+def computed_key(number: int) -> str:
+    """Return the name of the column of a key that is computed, by its number among all keys."""
+    return f"rowpattern key {number}"
+
+
+class ClauseStream:
+    """A clause over rows that come batch by batch."""
+
+    def __init__(
+        self,
+        query: BoundQuery,
+        types: dict[str, pa.DataType],
+        bounds: MatchBounds | None,
+        *,
+        order: str,
+        prefer: str,
+    ) -> None:
+        """Begin without rows.
+
+        Args:
+            query: the query.
+            types: the columns of rows, with those of computed keys.
+            bounds: how keys bound matches, and partitions without rows; None where they do not.
+            order: which matches are given first: `"match"` or `"certain"`.
+            prefer: which of the possible matches at a row is taken.
+        """
+        self._bound = query.bound
+        self._location = query.clause.location
+        self._bounds = bounds
+        self._pattern = query.bound.compiled()
+        self._dependent = [each for each in query.bound.conditions if each.expression.depends]
+        self._shows_unmatched = query.bound.rows_shown == "all rows with unmatched"
+        keys = (*query.bound.partition_by, *query.bound.order_by)
+        self._keys = {key: key.column or computed_key(number) for number, key in enumerate(keys)}
+        mode, target = query.bound.skip
+        reach = query.reach
+        self._core = OpenPartitions(
+            self._pattern,
+            (mode, target) if target else mode,
+            prefer=prefer,
+            each_when_certain=order == "certain",
+            unmatched=self._shows_unmatched,
+            empty_takes_row=self._shows_unmatched,
+            numbered=reach.numbered,
+            horizons=reach.horizons,
+            rows_before=reach.rows_before,
+            match_before=reach.match_before,
+            match_behind=reach.match_behind,
+            bounded=query.bound.within is not None,
+            idle=None if bounds is None else bounds.idle,
+        )
+        self._reads_around = reach.match_before > 0 or reach.match_behind > 0
+        self._kept = KeptRows(pa.schema(types))
+        self._before = 0
+
+    @property
+    def counts(self) -> tuple[int, int, int]:
+        """Partitions of which something is kept, rows that are kept, and the bytes of both."""
+        partitions, rows, size_bytes = self._core.counts
+        return partitions, rows, size_bytes + self._kept.size_bytes
+
+    @property
+    def has_loop(self) -> bool:
+        """Whether a match can have any number of rows."""
+        return bool(self._core.has_loop)
+
+    def oldest(self) -> tuple[pa.RecordBatch, int] | None:
+        """Return the first row of the match that is open for longest, and how many rows came since, in its partition."""
+        found = self._core.oldest()
+        return None if found is None else (self._kept.rows(np.array([found[0]])), found[1])
+
+    def compact(self) -> None:
+        """Copy the rows that are needed, so that the others take no memory."""
+        numbers = self._core.kept_references()
+        self._kept.keep_only(np.asarray(numbers))
+        self._core.renumber(numbers)
+
+    def push(
+        self, rows: pa.RecordBatch, floor: float | None, using: Database, context: ExecutionContext
+    ) -> Decided:
+        """Take rows, in the order of ORDER BY in each partition, and what time it is: no later row is before it.
+
+        Nothing has changed until `keep` is called; `undo` takes it back.
+        """
+        before = self._kept.next_number
+        clock = None if floor is None or self._bounds is None else self._bounds.clock(floor)
+        keys = self._partition_keys(rows)
+        with context.limited():
+            self._core.place(
+                rows.num_rows, keys, clock=clock, reads_all=bool(self._dependent), **context.remaining
+            )
+        self._before = before
+        self._kept.append(rows)
+        return self._advanced(rows, before, using, context)
+
+    def end(self, keys: Sequence[pa.ChunkedArray] | None, using: Database, context: ExecutionContext) -> Decided:
+        """End partitions, those with these keys or all, as no rows of theirs come any more; as `push`."""
+        self._before = self._kept.next_number
+        sortables = None if keys is None else [_sortable(each) for each in keys]
+        self._core.end(sortables, reads_all=bool(self._dependent))
+        return self._advanced(None, self._before, using, context)
+
+    def undo(self) -> None:
+        """Take the last step back."""
+        self._core.undo()
+        self._kept.drop_after(self._before)
+
+    def keep(self) -> None:
+        """End a step; rows that no match needs any more are forgotten."""
+        self._core.keep()
+        if self._kept.is_sparse(self._core.counts[1]):
+            self.compact()
+
+    def _partition_keys(self, rows: pa.RecordBatch) -> list[pa.ChunkedArray]:
+        return [
+            _sortable(pa.chunked_array([rows.column(self._keys[key])])) for key in self._bound.partition_by
+        ]
+
+    def _advanced(
+        self, rows: pa.RecordBatch | None, first: int, using: Database, context: ExecutionContext
+    ) -> Decided:
+        core = self._core
+        conditions = None
+        starts = np.asarray(core.starts)
+        if len(starts):
+            ordered = self._read_rows(rows, first, starts, context)
+            bound = self._bound
+            together = typed_clause(bound.conditions, bound.measures, ordered.table, using, bound.plans)
+            if rows is not None and rows.num_rows:
+                symbols = row_symbols(self._pattern, bound.conditions, together, ordered, using)
+                core.take(symbols, first, *self._limits(rows, using))
+            if self._dependent:
+                found = match_conditions(self._pattern, self._dependent, together, ordered, using)
+                if found.compute is not None:
+                    message = "a condition that reads the match has a part that DuckDB computes while matching"
+                    message = f"{message}, which a continuous query cannot do; explain() of the batch query shows it"
+                    raise error_at(message, self._location, UnsupportedQueryError)
+                conditions = found.conditions
+        with context.limited(), located(self._bound.conditions):
+            core.advance(conditions, threads=context.threads, **context.remaining)
+        return self._decided(using, context)
+
+    def _read_rows(
+        self, rows: pa.RecordBatch | None, first: int, starts: Any, context: ExecutionContext
+    ) -> OrderedPartitions:
+        """Return the rows that conditions are computed of."""
+        core, order = self._core, None
+        if rows is not None and core.reads_new_rows_only:
+            batch, own = rows, core.order
+            order = None if own is None else np.asarray(own)
+        else:
+            batch = self._kept.rows(np.asarray(core.references(first)))
+        return OrderedPartitions(Table(pa.Table.from_batches([batch])), context, order, starts)
+
+    def _limits(self, rows: pa.RecordBatch, using: Database) -> tuple[Any, ...]:
+        """Return by row the key that bounds matches, and the latest key of a match that begins there."""
+        if self._bounds is None:
+            return ()
+        column = self._keys[self._bound.order_by[0]]
+        return self._bounds.of_rows(pa.chunked_array([rows.column(column)]), using)
+
+    def _decided(self, using: Database, context: ExecutionContext) -> Decided:
+        core = self._core
+        references, starts, matches, shown = core.decided()
+        expired = self._kept.rows(np.asarray(core.expired()))
+        problem = core.skip_problem()
+        skip_error = None
+        if problem is not None:
+            message = f"AFTER MATCH SKIP has nowhere to go to {self._bound.skip[1]}: {problem}"
+            skip_error = SkipError(self._bound.skip_location.added_to(message))
+        if not len(references):
+            return Decided(None, 0, expired, skip_error)
+        batch = self._kept.rows(np.asarray(references))
+        rows = OrderedPartitions(Table(pa.Table.from_batches([batch])), context, None, np.asarray(starts))
+        for key, column in self._keys.items():
+            if key.column is None:
+                rows.keep_key(key, rows.table.column(column))
+        answer, items = answer_of_matches(self._bound, rows, matches, using, context)
+        if self._shows_unmatched and self._reads_around:
+            wanted = np.asarray(shown)[items.table_rows()]
+            places = from_numpy(np.flatnonzero(wanted))
+            answer = Answer([
+                each._replace(values=take_values(context, each.arrow(), places)) for each in answer.columns
+            ])
+        return Decided(answer, len(matches), expired, skip_error)
+
+
+def _sortable(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return keys in a type that the core compares."""
+    found = sortable(values)
+    if found is None:
+        raise UnsupportedQueryError(f"PARTITION BY cannot compare values of the type {values.type} in a continuous query")
+    return found
