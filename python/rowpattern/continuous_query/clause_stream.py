@@ -79,6 +79,7 @@ class ClauseStream:
         types: dict[str, pa.DataType],
         bounds: MatchBounds | None,
         *,
+        widths: dict[str, int],
         order: str,
         prefer: str,
     ) -> None:
@@ -88,6 +89,7 @@ class ClauseStream:
             query: the query.
             types: the columns of rows, with those of computed keys.
             bounds: how keys bound matches, and partitions without rows; None where they do not.
+            widths: by variable, how far behind the match's first row its condition lets a row of it be.
             order: which matches are given first: `"match"` or `"certain"`.
             prefer: which of the possible matches at a row is taken.
         """
@@ -113,6 +115,7 @@ class ClauseStream:
             match_before=reach.match_before,
             match_behind=reach.match_behind,
             bounded=query.bound.within is not None,
+            widths=widths,
             idle=None if bounds is None else bounds.idle,
         )
         self._reads_around = reach.match_before > 0 or reach.match_behind > 0
