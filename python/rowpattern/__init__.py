@@ -26,6 +26,7 @@ from rowpattern._core import (
     __version__,
     compile,  # noqa: A004 - named as in `re`
 )
+from rowpattern.continuous_query.continuous import continuous
 from rowpattern.errors import (
     CheckpointError,
     ConfigurationError,
@@ -89,6 +90,7 @@ __all__ = [
     "UnsupportedQueryError",
     "__version__",
     "compile",
+    "continuous",
     "explain",
     "match_recognize",
     "match_recognize_async",

@@ -64,8 +64,10 @@ class AnswerTables:
         found = as_kind(answer, kind, self._source, context.check)
         if self._kind == "batch":
             batches = found.combine_chunks().to_batches()
-            return batches[0] if batches else pa.RecordBatch.from_arrays(
-                [pa.array([], each.type) for each in found.schema], schema=found.schema
+            return (
+                batches[0]
+                if batches
+                else pa.RecordBatch.from_arrays([pa.array([], each.type) for each in found.schema], schema=found.schema)
             )
         return found
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from rowpattern._core import OpenPartitions
 from rowpattern.continuous_query.kept_rows import KeptRows
-from rowpattern.errors import SkipError, UnsupportedQueryError
+from rowpattern.errors import CheckpointError, RowsError, SkipError, UnsupportedQueryError
 from rowpattern.sql.arrow.arrays import from_numpy
 from rowpattern.sql.arrow.chunks import take_values
 from rowpattern.sql.execute.match_conditions import located, match_conditions
@@ -20,7 +20,6 @@ from rowpattern.sql.execute.sort import OrderedPartitions
 from rowpattern.sql.execute.typed_clause import typed_clause
 from rowpattern.sql.tables.answers import Answer
 from rowpattern.sql.tables.inputs import Table
-from rowpattern.sql.text.source_location import error_at
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +29,24 @@ if TYPE_CHECKING:
     from rowpattern.sql.duckdb.connection import Database
     from rowpattern.sql.runtime.context import ExecutionContext
 
-__all__ = ["ClauseStream", "Decided", "computed_key"]
+__all__ = ["PARTITIONS", "ClauseStream", "Decided", "computed_key", "kept_schema"]
+
+#: What is stored of each partition, as `OpenPartitions.stored` gives it.
+PARTITIONS = pa.schema(
+    {
+        **dict.fromkeys(("first", "rows", "head", "covered", "matches"), pa.int64()),
+        "waiting": pa.list_(pa.int64()),
+    }
+)
+
+# The column of the sets of variables whose conditions hold.
+_CONDITIONS = "rowpattern conditions"
+_SET_BYTES = 32
+
+
+def kept_schema(schema: pa.Schema) -> pa.Schema:
+    """Return the columns of kept rows as they are stored."""
+    return schema.append(pa.field(_CONDITIONS, pa.binary(_SET_BYTES)))
 
 
 class Decided(NamedTuple):
@@ -76,7 +92,6 @@ class ClauseStream:
             prefer: which of the possible matches at a row is taken.
         """
         self._bound = query.bound
-        self._location = query.clause.location
         self._bounds = bounds
         self._pattern = query.bound.compiled()
         self._dependent = [each for each in query.bound.conditions if each.expression.depends]
@@ -116,7 +131,7 @@ class ClauseStream:
         return bool(self._core.has_loop)
 
     def oldest(self) -> tuple[pa.RecordBatch, int] | None:
-        """Return the first row of the match that is open for longest, and how many rows came since, in its partition."""
+        """Return the first row of the match that is open for longest, and how many rows its partition had since."""
         found = self._core.oldest()
         return None if found is None else (self._kept.rows(np.array([found[0]])), found[1])
 
@@ -126,9 +141,7 @@ class ClauseStream:
         self._kept.keep_only(np.asarray(numbers))
         self._core.renumber(numbers)
 
-    def push(
-        self, rows: pa.RecordBatch, floor: float | None, using: Database, context: ExecutionContext
-    ) -> Decided:
+    def push(self, rows: pa.RecordBatch, floor: float | None, using: Database, context: ExecutionContext) -> Decided:
         """Take rows, in the order of ORDER BY in each partition, and what time it is: no later row is before it.
 
         Nothing has changed until `keep` is called; `undo` takes it back.
@@ -137,9 +150,7 @@ class ClauseStream:
         clock = None if floor is None or self._bounds is None else self._bounds.clock(floor)
         keys = self._partition_keys(rows)
         with context.limited():
-            self._core.place(
-                rows.num_rows, keys, clock=clock, reads_all=bool(self._dependent), **context.remaining
-            )
+            self._core.place(rows.num_rows, keys, clock=clock, reads_all=bool(self._dependent), **context.remaining)
         self._before = before
         self._kept.append(rows)
         return self._advanced(rows, before, using, context)
@@ -150,6 +161,58 @@ class ClauseStream:
         sortables = None if keys is None else [_sortable(each) for each in keys]
         self._core.end(sortables, reads_all=bool(self._dependent))
         return self._advanced(None, self._before, using, context)
+
+    def stored(self) -> dict[str, pa.Table]:
+        """Return what `resume` takes: a table of partitions, and one of their rows."""
+        partitions, references, sets = self._core.stored()
+        columns = list(zip(*partitions)) if partitions else [()] * len(PARTITIONS)
+        arrays = [pa.array(list(values), field.type) for values, field in zip(columns, PARTITIONS)]
+        rows = self._kept.rows(np.asarray(references))
+        conditions = pa.Array.from_buffers(pa.binary(_SET_BYTES), rows.num_rows, [None, pa.py_buffer(sets)])
+        kept = pa.Table.from_arrays([*rows.columns, conditions], schema=kept_schema(rows.schema))
+        return {"partitions": pa.Table.from_arrays(arrays, schema=PARTITIONS), "kept": kept}
+
+    def resume(self, partitions: pa.Table, kept: pa.Table, using: Database, context: ExecutionContext) -> None:
+        """Take what was stored; there are no rows yet.
+
+        Raises:
+            CheckpointError: it does not fit together.
+        """
+        rows = kept.combine_chunks()
+        batch = rows.drop_columns([_CONDITIONS]).to_batches()[0] if rows.num_rows else None
+        if batch is None:
+            if partitions.num_rows:
+                raise CheckpointError("the checkpoint has partitions without rows")
+            return
+        sets = rows.column(_CONDITIONS).combine_chunks()
+        sets = sets.chunk(0) if isinstance(sets, pa.ChunkedArray) else sets
+        if sets.null_count or any(column.null_count for column in partitions.columns):
+            raise CheckpointError("the checkpoint's partitions have NULLs")
+        begin = sets.offset * _SET_BYTES
+        data = sets.buffers()[1][begin : begin + len(sets) * _SET_BYTES]
+        stored = list(zip(*(column.to_pylist() for column in partitions.columns)))
+        self._core.place(batch.num_rows, self._partition_keys(batch), reads_all=bool(self._dependent))
+        self._before = 0
+        self._kept.append(batch)
+        try:
+            self._core.resume(stored, data.to_pybytes(), 0, *self._limits(batch, using))
+            conditions: tuple[Any, ...] = ()
+            if self._dependent:
+                ordered = self._read_rows(batch, 0, np.asarray(self._core.starts), context)
+                conditions = self._match_conditions(ordered, using)
+            self._core.search(*conditions, threads=context.threads, **context.remaining)
+            self._check_nothing_decided()
+        except (RowsError, OverflowError, TypeError) as error:
+            self.undo()
+            raise CheckpointError(f"the checkpoint's partitions cannot be read: {error}") from None
+        except BaseException:
+            self.undo()
+            raise
+        self.keep()
+
+    def _check_nothing_decided(self) -> None:
+        if len(self._core.decided()[0]):
+            raise CheckpointError("the checkpoint's rows have matches that were to be given before")
 
     def undo(self) -> None:
         """Take the last step back."""
@@ -163,15 +226,11 @@ class ClauseStream:
             self.compact()
 
     def _partition_keys(self, rows: pa.RecordBatch) -> list[pa.ChunkedArray]:
-        return [
-            _sortable(pa.chunked_array([rows.column(self._keys[key])])) for key in self._bound.partition_by
-        ]
+        return [_sortable(pa.chunked_array([rows.column(self._keys[key])])) for key in self._bound.partition_by]
 
-    def _advanced(
-        self, rows: pa.RecordBatch | None, first: int, using: Database, context: ExecutionContext
-    ) -> Decided:
+    def _advanced(self, rows: pa.RecordBatch | None, first: int, using: Database, context: ExecutionContext) -> Decided:
         core = self._core
-        conditions = None
+        conditions: tuple[Any, ...] = ()
         starts = np.asarray(core.starts)
         if len(starts):
             ordered = self._read_rows(rows, first, starts, context)
@@ -181,15 +240,16 @@ class ClauseStream:
                 symbols = row_symbols(self._pattern, bound.conditions, together, ordered, using)
                 core.take(symbols, first, *self._limits(rows, using))
             if self._dependent:
-                found = match_conditions(self._pattern, self._dependent, together, ordered, using)
-                if found.compute is not None:
-                    message = "a condition that reads the match has a part that DuckDB computes while matching"
-                    message = f"{message}, which a continuous query cannot do; explain() of the batch query shows it"
-                    raise error_at(message, self._location, UnsupportedQueryError)
-                conditions = found.conditions
+                conditions = self._match_conditions(ordered, using)
         with context.limited(), located(self._bound.conditions):
-            core.advance(conditions, threads=context.threads, **context.remaining)
+            core.search(*conditions, threads=context.threads, **context.remaining)
         return self._decided(using, context)
+
+    def _match_conditions(self, ordered: OrderedPartitions, using: Database) -> tuple[Any, ...]:
+        """Return the conditions that read the match so far, over rows, and what computes parts of them."""
+        bound = self._bound
+        together = typed_clause(bound.conditions, bound.measures, ordered.table, using, bound.plans)
+        return tuple(match_conditions(self._pattern, self._dependent, together, ordered, using))
 
     def _read_rows(
         self, rows: pa.RecordBatch | None, first: int, starts: Any, context: ExecutionContext
@@ -230,9 +290,9 @@ class ClauseStream:
         if self._shows_unmatched and self._reads_around:
             wanted = np.asarray(shown)[items.table_rows()]
             places = from_numpy(np.flatnonzero(wanted))
-            answer = Answer([
-                each._replace(values=take_values(context, each.arrow(), places)) for each in answer.columns
-            ])
+            answer = Answer(
+                [each._replace(values=take_values(context, each.arrow(), places)) for each in answer.columns]
+            )
         return Decided(answer, len(matches), expired, skip_error)
 
 
@@ -240,5 +300,7 @@ def _sortable(values: pa.ChunkedArray) -> pa.ChunkedArray:
     """Return keys in a type that the core compares."""
     found = sortable(values)
     if found is None:
-        raise UnsupportedQueryError(f"PARTITION BY cannot compare values of the type {values.type} in a continuous query")
+        raise UnsupportedQueryError(
+            f"PARTITION BY cannot compare values of the type {values.type} in a continuous query"
+        )
     return found

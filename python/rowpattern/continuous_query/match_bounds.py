@@ -1,4 +1,4 @@
-"""WITHIN for rows that come batch by batch: each row's key as a number, and how far a match that begins there reaches."""
+"""WITHIN for rows that come batch by batch: keys as numbers, and how far a match that begins at a row reaches."""
 
 from __future__ import annotations
 
@@ -48,7 +48,9 @@ class MatchBounds:
         if not self._key.is_measured:
             what = f"{key.column} is of the type {kind}"
             if within is None:
-                raise ConfigurationError(f"idle needs a first key of ORDER BY that is a number, a date or a time; {what}")
+                raise ConfigurationError(
+                    f"idle needs a first key of ORDER BY that is a number, a date or a time; {what}"
+                )
             message = f"WITHIN needs a first key of ORDER BY that is a number, a date or a time here; {what}"
             raise error_at(message, within.location, UnsupportedQueryError)
         if within is not None:
@@ -59,7 +61,9 @@ class MatchBounds:
                 self._width = exact_width(kind, length)
         if idle is not None:
             if self._key.is_float:
-                raise ConfigurationError(f"idle needs keys that are whole numbers, dates or times; {key.column} is {kind}")
+                raise ConfigurationError(
+                    f"idle needs keys that are whole numbers, dates or times; {key.column} is {kind}"
+                )
             self.idle = int(self._key.width(idle, "idle"))
 
     @property
@@ -110,4 +114,3 @@ def ordered(numbers: KeyNumbers) -> Integers:
         return numbers
     bits = (numbers + 0.0).view(np.int64)
     return np.where(bits < 0, np.bitwise_xor(~bits, _SIGN), bits)
-

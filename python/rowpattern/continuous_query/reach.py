@@ -48,9 +48,7 @@ def reach_of(bound: BoundClause) -> Reach:
     read = [item for each in bound.conditions for item in _reads(each)]
     dependent = [item for item in read if depends_on_the_match(item)]
     return Reach(
-        horizons={
-            each.variable: found for each in bound.conditions if (found := max((0, *_steps(_reads(each))))) > 0
-        },
+        horizons={each.variable: found for each in bound.conditions if (found := max((0, *_steps(_reads(each))))) > 0},
         rows_before=-min((0, *_steps(item for item in read if not depends_on_the_match(item)))),
         # A condition that depends on the match is evaluated again as a whole, with what it reads around its own row.
         match_before=-min((0, *steps, *_steps(dependent), *_steps(read if dependent else ()))),

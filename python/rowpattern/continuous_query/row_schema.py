@@ -71,10 +71,12 @@ class RowSchema:
         self.given = found
         self.stored = {name: _stored(kind) for name, kind in found.items()}
         self.example = Table(
-            pa.Table.from_arrays(
-                [pa.chunked_array([], kind) for kind in self.stored.values()], names=list(self.stored)
-            )
+            pa.Table.from_arrays([pa.chunked_array([], kind) for kind in self.stored.values()], names=list(self.stored))
         )
+
+    def columns(self) -> pa.Table:
+        """Return the columns as a table without rows."""
+        return pa.schema(self.given).empty_table()
 
     def read(self, given: Any, columns: Iterable[str]) -> ReadRows:
         """Read some columns of a batch.

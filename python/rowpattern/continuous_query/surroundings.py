@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["check_surroundings", "is_changing"]
 
-_INSTEAD = "a continuous query may have SELECT of expressions and WHERE around MATCH_RECOGNIZE; do the rest with its answers"
+_INSTEAD = (
+    "a continuous query may have SELECT of expressions and WHERE around MATCH_RECOGNIZE; do the rest with its answers"
+)
 
 # Parts of a SELECT, each with what people call it.
 _PARTS = {

@@ -4,6 +4,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 use rowpattern_core::automaton::Automaton;
+use rowpattern_core::backtrack::Asked;
 use rowpattern_core::budget::Stopped;
 use rowpattern_core::incremental::{
     DependentConditions, LiveAutomaton, NewRows, OpenPartitions as CorePartitions, PlaceError, RowFacts,
@@ -30,12 +31,9 @@ use super::row_symbols::RowSymbols;
 /// A PARTITION BY or ORDER BY column: the column, whether it is descending, whether NULLs are first.
 type Key<'py> = (Bound<'py, PyAny>, bool, bool);
 
-/// The time, the memory, and what cancels a call.
-type GivenLimits = (Option<f64>, Option<f64>, Cancel);
-
 /// The partitions of a stream, and one search in each that waits for rows.
 ///
-/// Rows are taken in a step: `place` (or `end`), `take`, `advance`, `decided`, and then `keep` or `undo`. The caller has the rows, and
+/// Rows are taken in a step: `place` (or `end`), `take`, `search`, `decided`, and then `keep` or `undo`. The caller has the rows, and
 /// tells them by numbers: references.
 ///
 /// Args:
@@ -270,38 +268,57 @@ impl OpenPartitions {
     ///
     /// Args:
     ///     conditions: those that read the match so far, over the rows that conditions are computed of.
-    ///     threads: the most threads.
+    ///     compute: as for `Conditions.match`: what computes the parts of conditions that are computed elsewhere.
+    ///     threads: the most threads; one where there are such parts.
     ///     timeout_seconds: the most time.
     ///     memory_limit_mb: the most memory, in MB of 2**20 bytes, beside what is kept.
     ///     cancel: as for `Pattern.match`.
     ///
     /// Raises:
-    ///     ValueError: conditions have parts that are computed elsewhere.
+    ///     ValueError: conditions have parts that are computed elsewhere, and there is no `compute`.
     ///     QueryError: a condition cannot be computed.
     ///     QueryLimitError: a limit was passed.
+    ///     What `compute` raises.
     ///
     /// After an error the step is to be undone. Takes time linear in new rows times positions, where rows alone decide.
     #[pyo3(signature = (
-        conditions = None, *, threads = 1, timeout_seconds = None, memory_limit_mb = None, cancel = None
+        conditions = None, compute = None, *, threads = 1, timeout_seconds = None, memory_limit_mb = None, cancel = None
     ))]
-    fn advance(
+    #[expect(clippy::too_many_arguments, reason = "Python's keyword arguments")]
+    fn search(
         &mut self,
         py: Python<'_>,
         conditions: Option<&Bound<'_, Conditions>>,
+        compute: Option<&Bound<'_, PyAny>>,
         #[pyo3(from_py_with = whole)] threads: usize,
         #[pyo3(from_py_with = optional_number)] timeout_seconds: Option<f64>,
         #[pyo3(from_py_with = optional_number)] memory_limit_mb: Option<f64>,
         #[pyo3(from_py_with = account)] cancel: Cancel,
     ) -> PyResult<()> {
-        let given: GivenLimits = (timeout_seconds, memory_limit_mb, cancel);
-        let limits = CallLimits::read(given)?;
+        let limits = CallLimits::read((timeout_seconds, memory_limit_mb, cancel))?;
         let names = &self.pattern.get().compiled.variables;
-        let conditions = conditions.map(|conditions| conditions.get().without_computed_parts()).transpose()?;
-        let dependent = conditions.map(|conditions| DependentConditions { conditions, names });
-        let mut signals = limits.signals();
-        let inner = &mut self.inner;
-        let ended = py.detach(|| inner.advance(dependent, threads, &limits.budget, &mut || signals.tick()));
-        ended.map_err(|error| match (error, signals.raised) {
+        let (mut signals, inner) = (limits.signals(), &mut self.inner);
+        let (conditions, computing) = match conditions {
+            Some(conditions) => {
+                let (conditions, computing) = conditions.get().with_computing(compute)?;
+                (Some(DependentConditions { conditions, names }), computing)
+            }
+            None => (None, None),
+        };
+        let (ended, computed) = match (conditions, computing) {
+            (Some(conditions), Some(mut computing)) => {
+                let ended = py.detach(|| {
+                    let compute = &mut |asked: &Asked, values: &mut Vec<_>| computing.compute(asked, values);
+                    inner.advance_in_rounds(conditions, compute, &limits.budget, &mut || signals.tick())
+                });
+                (ended, computing.raised)
+            }
+            (conditions, _) => {
+                let mut tick = || signals.tick();
+                (py.detach(|| inner.advance(conditions, threads, &limits.budget, &mut tick)), None)
+            }
+        };
+        ended.map_err(|error| match (error, computed.or(signals.raised)) {
             (SearchError::Stopped(Stopped::ByCaller), Some(raised)) => raised,
             (SearchError::Stopped(reason), _) => limits.error(reason),
             (SearchError::Skip(error), _) => QueryError::new_err(error.to_string()),

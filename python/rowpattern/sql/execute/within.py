@@ -151,9 +151,7 @@ def _computed(
     return found[0], found[1]
 
 
-def reached_keys(
-    values: pa.ChunkedArray, within: Within, database: Database, *, descending: bool
-) -> pa.ChunkedArray:
+def reached_keys(values: pa.ChunkedArray, within: Within, database: Database, *, descending: bool) -> pa.ChunkedArray:
     """Have DuckDB add the length to keys, by the calendar where it has months or days.
 
     Raises:

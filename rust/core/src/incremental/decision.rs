@@ -2,9 +2,9 @@
 
 use super::failed_ways::FailedWays;
 use super::search::{Looks, Search};
-use crate::backtrack::{Failures, MatchConditions, Reach};
+use crate::backtrack::{Failures, MatchConditions, PartitionAnswers, Reach};
 use crate::budget::Budget;
-use crate::expression::{Condition, Expression, MatchSoFar, NoAnswers, RowContext, Surroundings};
+use crate::expression::{Condition, Expression, MatchSoFar, Request, RowContext, Surroundings};
 use crate::matcher::SearchError;
 
 /// Parts of a condition, or words of a key, that take as long as a step.
@@ -80,6 +80,8 @@ pub(super) struct MatchDecides<'d> {
     /// The number in the partition of the first of them.
     first: u64,
     number: i64,
+    /// What is computed elsewhere, of the partition.
+    answers: PartitionAnswers,
 }
 
 impl<'d> MatchDecides<'d> {
@@ -102,6 +104,7 @@ impl<'d> MatchDecides<'d> {
             bounds: (0, 0),
             first: 0,
             number: 1,
+            answers: PartitionAnswers::default(),
         }
     }
 
@@ -109,6 +112,18 @@ impl<'d> MatchDecides<'d> {
     pub fn enter(&mut self, bounds: (usize, usize), first: u64) {
         self.failures.clear();
         (self.bounds, self.first) = (bounds, first);
+    }
+
+    /// What has been computed elsewhere of the partition, which it turns to.
+    pub fn with_answers(&mut self, answers: PartitionAnswers) {
+        self.answers = answers;
+    }
+
+    /// Gives back what has been computed, with what was asked for and had no answer.
+    pub fn take_answers(&mut self) -> (PartitionAnswers, Option<Request>) {
+        let mut answers = std::mem::take(&mut self.answers);
+        let missing = answers.take_missing();
+        (answers, missing)
     }
 
     /// Takes back what was charged, before it is dropped.
@@ -150,7 +165,7 @@ impl Decision for MatchDecides<'_> {
             looks.step(self.costs.get(usize::from(variable)).copied().unwrap_or_default())?;
             let (begin, end) = self.bounds;
             let (columns, names, number) = (&self.conditions.columns, self.names, self.number);
-            let around = Surroundings { columns, names, begin, end, number, answers: &NoAnswers };
+            let around = Surroundings { columns, names, begin, end, number, answers: &self.answers };
             let held = condition
                 .evaluate(&RowContext::new(&self.so_far, &around))
                 .map_err(|error| SearchError::Evaluation(variable, error))?;

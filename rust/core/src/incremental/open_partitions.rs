@@ -9,8 +9,9 @@ use super::partition_table::PartitionTable;
 use super::rules::StreamRules;
 use super::search::Looks;
 use super::timers::Timers;
-use crate::backtrack::MatchConditions;
+use crate::backtrack::{Asked, Compute, MatchConditions, PartitionAnswers, Purpose};
 use crate::budget::{Budget, Stopped, Tick};
+use crate::expression::EvaluationError;
 use crate::matcher::SearchError;
 use crate::order::EncodedKeys;
 use crate::rows::{SkipError, Symbols, VariableSet};
@@ -86,6 +87,14 @@ struct Group {
     rows: usize,
     /// How many of what it holds are given.
     given: usize,
+}
+
+/// A partition whose conditions have parts that are computed elsewhere.
+struct SearchedGroup {
+    place: u32,
+    /// Its rows among those that are read.
+    bounds: (usize, usize),
+    answers: PartitionAnswers,
 }
 
 /// What is open, of all partitions.
@@ -438,6 +447,75 @@ impl OpenPartitions {
             self.table.put_back(place, partition);
         }
         error.map_or(Ok(()), Err)
+    }
+
+    /// As [`Self::advance`], with conditions of which parts are computed elsewhere: partitions search until they need values, all
+    /// values are computed together, and these partitions go on.
+    ///
+    /// After an error the step is to be undone ([`Self::undo`]).
+    pub fn advance_in_rounds(
+        &mut self,
+        dependent: DependentConditions<'_>,
+        compute: &mut Compute<'_>,
+        budget: &Budget,
+        tick: &mut Tick<'_>,
+    ) -> Result<(), SearchError> {
+        let is_of_start = self.rules.longest || self.rules.bounded;
+        let variables = self.rules.automaton.variables().to_vec();
+        let mut decision = MatchDecides::new(dependent.conditions, dependent.names, variables, is_of_start);
+        let mut next = 0;
+        let mut searched: Vec<SearchedGroup> = Vec::with_capacity(self.groups.len());
+        for group in &self.groups {
+            let begin = next;
+            next += group.tail + group.rows;
+            searched.push(SearchedGroup {
+                place: group.place,
+                bounds: (begin, next),
+                answers: PartitionAnswers::default(),
+            });
+        }
+        let mut waiting: Vec<usize> = (0..searched.len()).collect();
+        let mut values = Vec::new();
+        while !waiting.is_empty() {
+            let mut looks = Looks { budget, tick: &mut *tick, steps: 0 };
+            let mut batches: Vec<(Asked, Vec<(usize, usize)>)> = Vec::new();
+            let mut asking = Vec::new();
+            for number in waiting {
+                let group = &mut searched[number];
+                let Some(partition) = self.table.get_mut(group.place) else { continue };
+                decision.with_answers(std::mem::take(&mut group.answers));
+                let found = partition.advance_with(&self.rules, self.clock, &mut decision, group.bounds, &mut looks);
+                let (mut answers, missing) = decision.take_answers();
+                match (found, missing) {
+                    (Err(SearchError::Evaluation(_, EvaluationError::Missing)), Some(request)) => {
+                        let purpose = Purpose { start: group.bounds.0, depth: 0 };
+                        let (asked, _) = answers.ask(&request, purpose, budget)?;
+                        let batch = batches.iter().position(|(asked, _)| asked.takes(&request)).unwrap_or_else(|| {
+                            batches.push((Asked::like(&request), Vec::new()));
+                            batches.len() - 1
+                        });
+                        batches[batch].0.push(&request, budget)?;
+                        batches[batch].1.push((number, asked));
+                        asking.push(number);
+                    }
+                    (found, _) => found?,
+                }
+                group.answers = answers;
+            }
+            for (mut asked, places) in batches {
+                asked.wanted = asked.requests;
+                values.clear();
+                compute(&asked, &mut values)?;
+                for ((number, request), value) in places.into_iter().zip(values.drain(..)) {
+                    searched[number].answers.put(request, value, budget)?;
+                }
+                asked.release(budget);
+            }
+            waiting = asking;
+        }
+        searched.iter_mut().for_each(|group| group.answers.clear(budget));
+        decision.release(budget);
+        Ok(())
     }
 
     /// The match of the step that had nowhere to skip to: the one that was decided first.

@@ -200,7 +200,9 @@ impl OpenPartition {
     /// The first number of the rows to be kept.
     pub fn keep_from(&self, rules: &StreamRules) -> u64 {
         let of_matches = self.first_pending().saturating_sub(rules.match_before);
-        of_matches.min(self.rows.end().saturating_sub(rules.tail()))
+        // Of a partition that is remembered its last row says which one it is.
+        let tail = rules.tail().max(u64::from(rules.remembers()));
+        of_matches.min(self.rows.end().saturating_sub(tail))
     }
 
     /// The time at which it is to be looked at again.
@@ -313,7 +315,8 @@ impl OpenPartition {
                     self.held.push_back(Decided { start, number, positions, decided_by: reach, covered });
                 }
                 Err(error) => {
-                    // It begins again from the starts that are noted.
+                    kept.push(search);
+                    kept.extend(searches);
                     self.waiting = kept;
                     return Err(error);
                 }

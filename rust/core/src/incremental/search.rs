@@ -188,8 +188,10 @@ impl Search {
             if needed >= end && !ended {
                 return Ok(Outcome::Waits);
             }
+            // After an error the same follower is tried again: it may be that a value is computed meanwhile.
+            let takes = rows.holds(row, variable) && decision.takes(next, variable, row, looks)?;
             here.tried += 1;
-            if rows.holds(row, variable) && decision.takes(next, variable, row, looks)? {
+            if takes {
                 self.choices.push(Choices { position: next, tried: 0 });
             }
         }
