@@ -6,7 +6,7 @@ SECONDS ?= 60
 BIN := .venv/bin
 BASELINE := -q --benchmark-columns=min --benchmark-storage=file://benches/baseline
 
-.PHONY: demo check test docs docs-update test-panics bench bench-compare bench-report profile bench-environment develop format lint types rust-test \
+.PHONY: demo check test docs docs-update test-panics bench bench-compare bench-report profile bench-environment develop format clippy lint types rust-test \
   fuzz fuzz-short test-oldest-duckdb sanitize sanitize-short deny servers install wheels test-wheels clean
 
 # All that users can install beside the package, which tests use.
@@ -38,12 +38,13 @@ docs: develop .venv/docs
 docs-update: develop
 	$(BIN)/python tests/helpers/documents.py $$(grep -l '^```python' $$(find docs -name '*.md' ! -name deployment.md))
 
-# What becomes of panics, with an extension that panics on demand; it stays in target/panics.
+# What becomes of panics, with an extension that panics on demand; its package stays in target/panics.
 test-panics: .venv/test
 	PYO3_PYTHON=$(CURDIR)/$(BIN)/python cargo rustc -q --features panics-for-tests --lib --crate-type cdylib \
-	  --manifest-path rust/python/Cargo.toml --target-dir target/panics
-	rm -rf target/panics/python && cp -r python target/panics/ && rm -f target/panics/python/rowpattern/_core.*.so
-	cp target/panics/debug/librowpattern_python.so \
+	  --manifest-path rust/python/Cargo.toml
+	rm -rf target/panics && mkdir -p target/panics && cp -r python target/panics/
+	rm -f target/panics/python/rowpattern/_core.*.so
+	cp target/debug/librowpattern_python.so \
 	  target/panics/python/rowpattern/_core$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_config_var("EXT_SUFFIX"))')
 	ROWPATTERN_TEST_PANICS=1 PYTHONPATH=target/panics/python $(BIN)/python -m pytest tests/unit/test_panics.py
 
@@ -93,20 +94,28 @@ bench-environment:
 	.venv-flink/bin/pip install -q 'apache-flink>=2.3,<3'
 	touch $@
 
-# Builds the extension into .venv, optimised; again after each change of the Rust code.
-develop: .venv/test
+# Builds the extension into .venv, optimised, where the Rust code is newer. The extras come behind it: pip would build it to
+# know what they are, and some name the package themselves.
+develop: .venv/developed
+
+.venv/developed: .venv/test pyproject.toml Cargo.toml Cargo.lock $(shell find rust -name '*.rs' -o -name '*.toml')
 	VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/maturin develop --release --quiet
+	$(BIN)/pip install -q 'rowpattern[$(EXTRAS)]'
+	touch $@
 
 format: .venv/test
 	cargo fmt
 	$(BIN)/ruff format python tests examples benches deploy fuzz docs
 
-lint: .venv/test
+# Needs no environment.
+clippy:
 	cargo fmt --check
 	cargo clippy --workspace --all-targets -- -D warnings
+
+lint: .venv/test clippy
 	$(BIN)/ruff format --check python tests examples benches deploy fuzz docs
 	$(BIN)/ruff check python tests examples benches deploy fuzz docs
-	$(BIN)/lint-imports --no-cache
+	PYTHONPATH=python $(BIN)/lint-imports --no-cache
 
 # Benches apart: they have a conftest.py of their own.
 types: develop
@@ -186,5 +195,5 @@ clean:
 
 .venv/test: .venv/pip pyproject.toml
 	$(BIN)/pip install -q --upgrade 'pip>=25.1'
-	$(BIN)/pip install -q -e '.[$(EXTRAS)]' --group test --group lint
+	$(BIN)/pip install -q --group test --group lint
 	touch $@

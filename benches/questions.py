@@ -17,6 +17,7 @@ __all__ = [
     "V_SHAPE",
     "events_of_named_users",
     "prices",
+    "sessions_by_windows",
     "visits",
 ]
 
@@ -105,3 +106,15 @@ def visits(rows: int = 5_000_000, users: int = 200_000) -> pl.DataFrame:
             "kind": pl.Series(np.array(kinds)[step[chosen]]).cast(pl.Enum(kinds)),
         }
     )
+
+
+def sessions_by_windows(source: str) -> str:
+    """Return the sessions of `SESSIONS` as DuckDB's window functions find them."""
+    return f"""
+    SELECT "user", min("at") AS begun, max("at") AS ended, count(*) AS events
+    FROM (
+        SELECT "user", "at", sum(begins) OVER (PARTITION BY "user" ORDER BY "at" ROWS UNBOUNDED PRECEDING) AS session
+        FROM (
+            SELECT "user", "at", CASE WHEN "at" - lag("at") OVER one <= INTERVAL 1 HOUR THEN 0 ELSE 1 END AS begins
+            FROM {source} WINDOW one AS (PARTITION BY "user" ORDER BY "at")))
+    GROUP BY "user", session"""

@@ -15,7 +15,7 @@ import pytest
 
 from rowpattern import match_recognize
 
-from questions import SESSIONS, events_of_named_users
+from questions import SESSIONS, events_of_named_users, sessions_by_windows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,16 +43,6 @@ def by_polars() -> pl.DataFrame:
     )
 
 
-WINDOWS = """
-    SELECT "user", min("at") AS begun, max("at") AS ended, count(*) AS events
-    FROM (
-        SELECT "user", "at", sum(begins) OVER (PARTITION BY "user" ORDER BY "at" ROWS UNBOUNDED PRECEDING) AS session
-        FROM (
-            SELECT "user", "at", CASE WHEN "at" - lag("at") OVER one <= INTERVAL 1 HOUR THEN 0 ELSE 1 END AS begins
-            FROM events WINDOW one AS (PARTITION BY "user" ORDER BY "at")))
-    GROUP BY "user", session"""
-
-
 @lru_cache(maxsize=1)
 def connection() -> duckdb.DuckDBPyConnection:
     made = duckdb.connect()
@@ -62,7 +52,7 @@ def connection() -> duckdb.DuckDBPyConnection:
 
 
 def by_duckdb() -> pl.DataFrame:
-    return pl.DataFrame(connection().sql(WINDOWS).to_arrow_table())
+    return pl.DataFrame(connection().sql(sessions_by_windows("events")).to_arrow_table())
 
 
 CONTENDERS: dict[str, Callable[[], pl.DataFrame]] = {

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from questions import SESSIONS
+from questions import SESSIONS, sessions_by_windows
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,15 +28,6 @@ USERS = 100_000
 # By the limit in MB; with the smaller one both write to disk.
 AT_LEAST = {512: 2.0, 4096: 2.0}
 
-
-WINDOWS = """
-    SELECT "user", min("at") AS begun, max("at") AS ended, count(*) AS events
-    FROM (
-        SELECT "user", "at", sum(begins) OVER (PARTITION BY "user" ORDER BY "at" ROWS UNBOUNDED PRECEDING) AS session
-        FROM (
-            SELECT "user", "at", CASE WHEN "at" - lag("at") OVER one <= INTERVAL 1 HOUR THEN 0 ELSE 1 END AS begins
-            FROM read_parquet($path) WINDOW one AS (PARTITION BY "user" ORDER BY "at")))
-    GROUP BY "user", session"""
 
 CHILD = """
     import json, resource, sys, time
@@ -104,7 +95,7 @@ answers: dict[int, set[tuple[int, int]]] = {}
 @pytest.mark.parametrize("contender", ["rowpattern", "rowpattern, a reader", "DuckDB's window functions"])
 def test_sessions(benchmark: Any, contender: str, limit_mb: int, files: tuple[Path, Path]) -> None:
     benchmark.group = f"sessions in a stream: {ROWS:,} unsorted rows, {limit_mb} MB"
-    sql = WINDOWS if contender == "DuckDB's window functions" else SESSIONS
+    sql = sessions_by_windows("read_parquet($path)") if contender == "DuckDB's window functions" else SESSIONS
     arguments = [contender, str(files[0]), sql, str(limit_mb), str(files[1])]
     taken: list[dict[str, Any]] = []
 

@@ -29,6 +29,19 @@ settings.register_profile("whatever the load", deadline=None, suppress_health_ch
 settings.load_profile("whatever the load")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Let one process run all tests of a file, and one all of tests/distributed, which share a cluster of Spark."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByCluster(LoadFileScheduling):  # type: ignore[misc] # xdist has no types
+        def _split_scope(self, nodeid: str) -> str:
+            clusters = "tests/distributed/"
+            return clusters if nodeid.startswith(clusters) else super()._split_scope(nodeid)
+
+    return ByCluster(config, log)
+
+
 @pytest.fixture(autouse=True)
 def _new_process_cache() -> None:
     # Spark puts a handler of its own in place.

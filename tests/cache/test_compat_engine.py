@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.packaging
+import rowpattern
 
-ROOT = Path(__file__).parents[2]
+from commands import output_of
+
+pytestmark = pytest.mark.packaging
 
 SCRIPT = '''
 import json, sys, time
@@ -76,10 +76,8 @@ print(json.dumps(answers))
 
 
 def run(*command: str, cwd: Path) -> str:
-    environment = {**os.environ, "CARGO_TARGET_DIR": str(ROOT / "target"), "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
-    result = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stdout + result.stderr
-    return result.stdout
+    # The package of the tree, with the extension that tests run on: to build it again would take a minute.
+    return output_of(*command, cwd=cwd, python_path=str(Path(rowpattern.__file__).parents[1]))
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +85,7 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> str:
     work = tmp_path_factory.mktemp("engine")
     run(sys.executable, "-m", "venv", str(work / "venv"), cwd=work)
     python = str(work / "venv" / "bin" / "python")
-    run(python, "-m", "pip", "install", "-q", "pandas-match-recognize==0.2.5", str(ROOT), cwd=work)
+    run(python, "-m", "pip", "install", "-q", "pandas-match-recognize==0.2.5", cwd=work)
     return python
 
 

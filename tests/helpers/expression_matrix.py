@@ -38,15 +38,11 @@ def cases() -> Iterator[Case]:
                 yield Case(kind, expression, place.name)
 
 
-def ask(case: Case, *, errors: bool = True) -> int:
-    """Compare a query's answers with DuckDB's.
-
-    Args:
-        case: the question.
-        errors: ask also for pairs for which DuckDB has an error; all of them may be.
+def ask(case: Case) -> int:
+    """Compare a query's answers with DuckDB's, and ask also for pairs for which DuckDB has an error.
 
     Returns:
-        For how many pairs.
+        For how many pairs DuckDB has a value.
 
     Raises:
         DifferenceError: they are not the same; for one pair where one shows it.
@@ -55,13 +51,16 @@ def ask(case: Case, *, errors: bool = True) -> int:
     good, _ = question.pairs
     if good:
         question.compare(good)
-    if errors:
-        question.expect_errors()
+    question.expect_errors()
     return len(good)
 
 
-def ask_together(every: Sequence[Case]) -> list[DifferenceError]:
+def ask_together(every: Sequence[Case], errors: int = 1) -> list[DifferenceError]:
     """Compare the answers to cases of one type and one place with DuckDB's, with few queries.
+
+    Args:
+        every: the cases.
+        errors: of each how many cases one is asked for pairs for which DuckDB has an error, too.
 
     Returns:
         What is different, as `ask` says it.
@@ -76,7 +75,7 @@ def ask_together(every: Sequence[Case]) -> list[DifferenceError]:
         size = _TOGETHER if questions[0].place.takes_several else 1
         for begin in range(0, len(questions) if pairs else 0, size):
             different += _compare(questions[begin : begin + size], [*pairs])
-        different += [found for question in questions if (found := _not_refused(question)) is not None]
+        different += [found for each in questions[::errors] if (found := _not_refused(each)) is not None]
     return different
 
 

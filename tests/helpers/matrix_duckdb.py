@@ -13,7 +13,7 @@ import pyarrow as pa
 from matrix_values import TYPES, ValueType
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 __all__ = ["Answers", "Values", "duckdb_answers", "taken", "values_of"]
 
@@ -141,8 +141,9 @@ def duckdb_answers(kind: str, expression: str, source: str = "pairs", around: bo
         "first row": "(SELECT * FROM rows WHERE i = 0)",
     }[source]
 
+    group = "GROUP BY p " if grouped else ""
+
     def over(condition: str, text: str = sql) -> pa.Table:
-        group = "GROUP BY p " if grouped else ""
         return values.fetch(f"SELECT p, ({text}) AS m FROM {table} WHERE {condition} {group}ORDER BY p")
 
     every = range(values.count**2)
@@ -157,7 +158,29 @@ def duckdb_answers(kind: str, expression: str, source: str = "pairs", around: bo
     if "Unimplemented type for cast" in message:
         # Whether it is an error where an operand is NULL depends on how DuckDB computes the rest.
         return Answers(kind_of, refused=message)
-    # Halves of which one has an error, down to single pairs.
+    failed = _failing_by_try(values, sql, table) if not grouped else None
+    if failed is None:
+        failed = _failing_by_halves(every, over)
+    if len(failed) == len(every):
+        return Answers(kind_of, failed=frozenset(failed), refused=message)
+    good = [pair for pair in every if pair not in failed]
+    found = over(f"p IN ({', '.join(map(str, good))})").column("m").combine_chunks()
+    at = {pair: row for row, pair in enumerate(good)}
+    return Answers(kind_of, found.take(pa.array([at.get(pair) for pair in every], pa.int64())), frozenset(failed))
+
+
+def _failing_by_try(values: Values, sql: str, table: str) -> list[int] | None:
+    """Return the pairs with an error; None where DuckDB has no TRY for the expression."""
+    # A struct is no NULL, whatever it holds.
+    tried = f"SELECT p FROM {table} WHERE TRY(struct_pack(m := ({sql}))) IS NULL ORDER BY p"
+    try:
+        return list(values.fetch(tried)["p"].to_pylist())
+    except _ERRORS:
+        return None
+
+
+def _failing_by_halves(every: Sequence[int], over: Callable[[str], object]) -> list[int]:
+    """Return the pairs with an error: halves of which one has an error, down to single pairs."""
     failed: list[int] = []
     waiting = [[*every]]
     while waiting:
@@ -168,9 +191,4 @@ def duckdb_answers(kind: str, expression: str, source: str = "pairs", around: bo
             middle = len(some) // 2
             waiting += [some[middle:], some[:middle]] if middle else []
             failed += [] if middle else some
-    if len(failed) == len(every):
-        return Answers(kind_of, failed=frozenset(failed), refused=message)
-    good = [pair for pair in every if pair not in failed]
-    found = over(f"p IN ({', '.join(map(str, good))})").column("m").combine_chunks()
-    at = {pair: row for row, pair in enumerate(good)}
-    return Answers(kind_of, found.take(pa.array([at.get(pair) for pair in every], pa.int64())), frozenset(failed))
+    return failed

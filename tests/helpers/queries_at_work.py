@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pytest
 
 from rowpattern import CancelToken, QueryCancelledError, match_recognize
 from rowpattern.sql.runtime.admission import query_figures
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 @contextmanager
@@ -71,3 +74,19 @@ EXPLODES = """SELECT * FROM rows MATCH_RECOGNIZE (
 def hard_rows() -> pa.Table:
     """Return rows for which `EXPLODES` does not end."""
     return pa.table({"x": [1.0 + 1 / (number + 3) for number in range(60)]})
+
+
+def interrupted(work: Callable[[], object], after: float = 0.5) -> float:
+    """Press Ctrl-C while something works; return the seconds after which the caller had control."""
+    pressed: list[float] = []
+
+    def press() -> None:
+        pressed.append(time.monotonic())
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Timer(after, press).start()
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    took = time.monotonic() - pressed[0]
+    print(f"KeyboardInterrupt after {took:.3f} s")
+    return took

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from typing import TYPE_CHECKING, Any
 
@@ -67,3 +68,21 @@ def serve(
     finally:
         process.terminate()
         process.wait(20)
+
+
+def prometheus_of(folder: Path, port: int) -> tuple[list[str], Callable[[str], list[dict[str, Any]]]]:
+    """Return the command of a Prometheus with a folder's `prometheus.yml`, and what asks it a question in PromQL."""
+    command = [
+        "prometheus",
+        f"--config.file={folder / 'prometheus.yml'}",
+        f"--storage.tsdb.path={folder / 'data'}",
+        f"--web.listen-address=127.0.0.1:{port}",
+    ]
+
+    def ask(expression: str) -> list[dict[str, Any]]:
+        question = urllib.parse.urlencode({"query": expression})
+        answer = get_json(f"http://127.0.0.1:{port}/api/v1/query?{question}")
+        assert answer["status"] == "success", answer
+        return list(answer["data"]["result"])
+
+    return command, ask

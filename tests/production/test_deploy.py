@@ -25,7 +25,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from rowpattern.production_config import MatchRecognizeConfig, PerformanceConfig
 
-from servers import free_port, get, get_json, serve, wait_for
+from servers import free_port, get, get_json, prometheus_of, serve, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -317,17 +317,7 @@ def test_prometheus_scrapes_two_workers_of_which_one_is_killed(tmp_path: Path) -
         "global: {scrape_interval: 200ms}\n"
         f'scrape_configs: [{{job_name: rowpattern, static_configs: [{{targets: ["127.0.0.1:{port}"]}}]}}]\n'
     )
-    prometheus = [
-        "prometheus",
-        f"--config.file={tmp_path / 'prometheus.yml'}",
-        f"--storage.tsdb.path={tmp_path / 'data'}",
-        f"--web.listen-address=127.0.0.1:{own}",
-    ]
-
-    def ask(expression: str) -> list[dict[str, Any]]:
-        answer = get_json(f"{server}/api/v1/query?{urllib.parse.urlencode({'query': expression})}")
-        assert answer["status"] == "success", answer
-        return list(answer["data"]["result"])
+    prometheus, ask = prometheus_of(tmp_path, own)
 
     def workers() -> set[int]:
         return {int(each["metric"]["worker"]) for each in ask("pattern_cache_size")}

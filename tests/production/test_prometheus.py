@@ -19,7 +19,7 @@ import rowpattern
 from rowpattern import pattern_cache
 from rowpattern.observe.metrics import prometheus
 
-from servers import free_port, get, get_json, serve, wait_for
+from servers import free_port, get, get_json, prometheus_of, serve, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -130,18 +130,7 @@ scrape_configs:
     static_configs: [{{targets: ["127.0.0.1:{watched}"]}}]
 """)
     base = f"http://127.0.0.1:{own}"
-    server = [
-        "prometheus",
-        f"--config.file={work / 'prometheus.yml'}",
-        f"--storage.tsdb.path={work / 'data'}",
-        f"--web.listen-address=127.0.0.1:{own}",
-    ]
-
-    def ask(expression: str) -> list[dict[str, Any]]:
-        answer = get_json(f"{base}/api/v1/query?{urllib.parse.urlencode({'query': expression})}")
-        assert answer["status"] == "success", answer
-        return list(answer["data"]["result"])
-
+    server, ask = prometheus_of(work, own)
     ask.base = base  # type: ignore[attr-defined]
     process = [sys.executable, "-c", WATCHED, str(watched)]
     with (

@@ -19,6 +19,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 from pyarrow import fs
+from queries_at_work import interrupted
 
 import rowpattern
 from rowpattern import match_recognize
@@ -53,6 +54,15 @@ def settled() -> bool:
     return not database.abandoned_queries() and not reading.abandoned_reads()
 
 
+def run(work: Callable[[], None], *, in_thread: bool) -> None:
+    if in_thread:
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+    else:
+        work()
+
+
 @pytest.mark.parametrize("in_thread", [False, True])
 def test_work_that_does_not_stop_is_left(in_thread: bool) -> None:
     assert settled()
@@ -62,12 +72,7 @@ def test_work_that_does_not_stop_is_left(in_thread: bool) -> None:
     def work() -> None:
         overshoot.append(control_after(lambda: match_recognize(UNSTOPPABLE, TABLE, timeout_seconds=1), 1))
 
-    if in_thread:
-        thread = threading.Thread(target=work)
-        thread.start()
-        thread.join()
-    else:
-        work()
+    run(work, in_thread=in_thread)
     assert overshoot[0] < 1
     assert database.abandoned_queries() == 1
     # Others are answered meanwhile.
@@ -90,17 +95,7 @@ def test_work_that_was_left_is_bounded_in_number(monkeypatch: pytest.MonkeyPatch
 
 
 def test_ctrl_c_leaves_work_that_does_not_stop() -> None:
-    pressed: list[float] = []
-
-    def press() -> None:
-        pressed.append(time.monotonic())
-        os.kill(os.getpid(), signal.SIGINT)
-
-    timer = threading.Timer(0.5, press)
-    timer.start()
-    with pytest.raises(KeyboardInterrupt):
-        match_recognize(UNSTOPPABLE, TABLE)
-    assert time.monotonic() - pressed[0] < 1
+    assert interrupted(lambda: match_recognize(UNSTOPPABLE, TABLE)) < 1
     assert settled()
 
 
@@ -140,12 +135,7 @@ def test_reading_a_table_is_within_the_time_limit(source: Callable[[], Any], in_
         data = source()
         overshoot.append(control_after(lambda: match_recognize(CLAUSE.format("*"), data, timeout_seconds=0.5), 0.5))
 
-    if in_thread:
-        thread = threading.Thread(target=work)
-        thread.start()
-        thread.join()
-    else:
-        work()
+    run(work, in_thread=in_thread)
     assert overshoot[0] < 1
     assert reading.abandoned_reads() == 1
     assert settled()

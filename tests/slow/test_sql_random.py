@@ -1,6 +1,6 @@
 """Random queries on random small tables, against the evaluator of the standard in `query_reference.py`.
 
-ROWPATTERN_QUERIES sets their number (5,000 by default), ROWPATTERN_SEED the first of their seeds.
+ROWPATTERN_QUERIES sets their number (2,500 by default), ROWPATTERN_SEED the first of their seeds.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import random_tables
 import reference
 from query_types import KINDS
 
-QUERIES = int(os.environ.get("ROWPATTERN_QUERIES", "5000"))
+QUERIES = int(os.environ.get("ROWPATTERN_QUERIES", "2500"))
 FIRST_SEED = int(os.environ.get("ROWPATTERN_SEED", "0"))
 CHUNKS = 10
 

@@ -71,8 +71,10 @@ def test_ignore_nulls_in_conditions() -> None:
 @pytest.mark.parametrize(
     ("measure", "message"),
     [
-        ("PREV(x + 1 IGNORE NULLS)", "PREV and NEXT with IGNORE NULLS take a column of the table"),
-        ("LEAD(x, 0) IGNORE NULLS", "PREV and NEXT with IGNORE NULLS take an offset above 0"),
+        ("PREV(x + 1 IGNORE NULLS)", "PREV with IGNORE NULLS takes a column of the table"),
+        ("LAG(LEAD(x))", "LEAD cannot stand inside LAG; PREV or NEXT may stand around FIRST or LAST"),
+        ("LEAD(x, -1)", "the offset of LEAD must be a whole number from 0 on"),
+        ("LEAD(x, 0) IGNORE NULLS", "LEAD with IGNORE NULLS takes an offset above 0"),
         ("FIRST(PREV(x) IGNORE NULLS)", "a call with IGNORE NULLS cannot stand inside FIRST"),
         ("FIRST(A.x + B.x IGNORE NULLS)", "all columns in one navigation or aggregate must be of the same variable"),
         ("PREV(LAST(x IGNORE NULLS))", "a call with IGNORE NULLS cannot stand inside PREV"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import decimal
 from typing import Any
 
 import pyarrow as pa
@@ -56,6 +57,29 @@ def test_measures_and_keys() -> None:
         (5, dt.datetime.fromisoformat("2024-01-02"), 4),
         (7, dt.datetime.fromisoformat("2024-01-02"), 2),
     ]
+
+
+@pytest.mark.parametrize(
+    ("value", "given"),
+    [
+        ("[]", []),
+        ("[[], [NULL]]", [[], [None]]),
+        ("{'a': [], 'NULL': NULL, 'c': {'d': 1}}", {"a": [], "NULL": None, "c": {"d": 1}}),
+        ("MAP {}", []),
+        ("MAP {'a,b': [NULL], 'NULL': NULL}", [("a,b", [None]), ("NULL", None)]),
+        ("['x, y'::ENUM('lo', 'x, y'), 'lo', NULL]", ["x, y", "lo", None]),
+        ("{'a': 'lo'::ENUM('lo', 'hi')}", {"a": "lo"}),
+        ("['NULL', NULL, '', ' a', '[b', '{c']", ["NULL", None, "", " a", "[b", "{c"]),
+        ("[1.50::DECIMAL(9, 2)]", [decimal.Decimal("1.50")]),
+    ],
+)
+def test_nested_values(value: str, given: Any) -> None:
+    assert answer(f"ORDER BY i MEASURES (SELECT {value}) AS m PATTERN (^ A)") == [{"m": given}]
+
+
+def test_a_union_is_refused() -> None:
+    with pytest.raises(rowpattern.QueryError, match=r"the type UNION.*give one of its members"):
+        answer("ORDER BY i MEASURES (SELECT [union_value(a := 1)]) AS m PATTERN (A)")
 
 
 def test_a_length() -> None:

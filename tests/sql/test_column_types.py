@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import random
 import uuid
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pyarrow as pa
 import pytest
 
 import rowpattern
+from rowpattern import match_recognize
 
 NAN = float("nan")
 KEYS: dict[str, tuple[pa.DataType, list[Any]]] = {
@@ -85,3 +88,35 @@ def test_ordered_categories_before_keep_their_order() -> None:
     given = pa.table({"p": [0, 1], "i": [0, 1], "v": column.take(pa.array([4, 4]))})
     found = rowpattern.match_recognize(f"SELECT m FROM t MATCH_RECOGNIZE ({kept})", given)
     assert found.num_rows == 0
+
+
+@pytest.mark.parametrize(
+    ("condition", "rows"),
+    [
+        ("t > TIME '02:00:00'", [1, 2]),
+        ("TIME '02:00:00' >= t", [0]),
+        ("t BETWEEN TIME '02:00:00' AND TIME '04:00:00'", [1]),
+        ("t = TIME '04:00:00'", [1]),
+        ("t > u", [2]),
+        ("PREV(t) < TIME '02:00:00'", [1]),
+        ("t > $least", [1, 2]),
+        ("t > TIME '04:00:00' AND FIRST(o) >= 0", [2]),
+        ("md5(o::VARCHAR) <> '' AND t > TIME '04:00:00'", [2]),
+    ],
+)
+@pytest.mark.parametrize("library", ["arrow", "polars"])
+def test_times_in_nanoseconds(condition: str, rows: list[int], library: str) -> None:
+    """Polars has no others, and DuckDB no order between these and its own."""
+    hour = 3_600_000_000_000
+    times = pa.array([hour, 4 * hour, 4 * hour + 1], pa.int64()).cast(pa.time64("ns"))
+    table = pa.table({"o": range(3), "t": times, "u": pa.array([dt.time(4)] * 3, pa.time64("us"))})
+    data: Any = pl.from_arrow(table) if library == "polars" else table
+    query = f"SELECT o FROM t MATCH_RECOGNIZE (ORDER BY o ALL ROWS PER MATCH PATTERN (A) DEFINE A AS {condition})"
+    given = {"least": dt.time(2)} if "$" in condition else None
+    assert list(match_recognize(query, data, parameters=given)["o"].to_numpy()) == rows
+
+
+def test_a_column_of_polars_without_a_name() -> None:
+    frame = pl.DataFrame({"": [1, 2], "o": [1, 2]})
+    query = "SELECT * FROM t MATCH_RECOGNIZE (ORDER BY o ALL ROWS PER MATCH PATTERN (A))"
+    assert match_recognize(query, frame).columns == ["o", ""]

@@ -86,6 +86,7 @@ ROWS = {
     "UUID": "test_sql_values.py::test_uuids_are_keys",
     "geometry and other extension types": "test_sql_values.py::test_extension_types_pass_through",
     "Polars' Int128 and UInt128": "test_sql_values.py::test_wide_integers_of_polars",
+    "Polars' Time, and other times in nanoseconds": "test_column_types.py::test_times_in_nanoseconds",
     "Polars' Object": "test_sql_values.py::test_objects_of_polars_are_refused_by_name",
     "subclasses of pandas' and Polars' frames": "test_sql_values.py::test_subclasses_keep_their_kind",
     "streams": "test_stream_sources.py::test_forms",

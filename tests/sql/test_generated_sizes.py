@@ -133,3 +133,16 @@ def test_rows_are_computed_in_pieces_that_fit(measure: str, condition: str) -> N
     found = match_recognize(query, TABLE, memory_limit_mb=50)
     assert found.num_rows == ROWS // 2
     assert _most_memory_mb() - before < 120
+
+
+@pytest.mark.parametrize(
+    "wide", ["SELECT a.f, b.n, a.f + b.n AS s FROM {clause} a, t b", "SELECT n, f FROM {clause} a, t b"]
+)
+def test_what_is_computed_around_a_clause_counts(wide: str) -> None:
+    clause = "t MATCH_RECOGNIZE (ORDER BY o MEASURES FIRST(o) AS f PATTERN (A))"
+    assert match_recognize(wide.format(clause=clause) + " LIMIT 5", TABLE, memory_limit_mb=100).num_rows == 5
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    before = _most_memory_mb()
+    with pytest.raises(rowpattern.QueryLimitError, match="more memory than its limit of 100 MB"):
+        match_recognize(wide.format(clause=clause), TABLE, memory_limit_mb=100)
+    assert _most_memory_mb() - before < 180

@@ -217,3 +217,21 @@ def test_a_function_that_gives_no_column_is_named() -> None:
         recognize(
             pd.DataFrame({"i": [1, 2]}), pattern="A", define={"A": lambda frame: frame}, measures={"n": "count(*)"}
         )
+
+
+def test_a_series_in_another_order_is_taken_by_its_index() -> None:
+    frame = pd.DataFrame({"o": range(6), "x": [3, 1, 2, 5, 4, 6]}, index=list("abcdef"))
+
+    def found(condition: Any) -> list[int]:
+        answer = rowpattern.recognize(
+            frame, order_by="o", pattern="A", define={"A": condition}, measures={"f": "FIRST(o)"}
+        )
+        return list(answer["f"])
+
+    wanted = found("x > 3")
+    assert wanted == [3, 4, 5]
+    assert found(lambda df: (df.x > 3).sort_index(ascending=False)) == wanted
+    assert found(lambda df: df.sort_values("x").x > 3) == wanted
+    assert found(lambda df: (df.sort_values("x").x > 3).sort_index().to_numpy()) == wanted
+    with pytest.raises(rowpattern.QueryError, match="whose index is not that of its frame"):
+        found(lambda df: df.sort_values("x", ignore_index=True).x > 3)

@@ -13,7 +13,7 @@ import pytest
 
 import rowpattern
 from rowpattern import QueryError, match_recognize
-from rowpattern.sql.execute import match_conditions
+from rowpattern.sql.execute import condition_parts
 
 
 def rows(count: int, seed: int = 0) -> pa.Table:
@@ -83,7 +83,7 @@ def test_two_rows_as_duckdb_joins_them(
     condition: str, way: str | None, computed: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if computed == "in rounds":
-        monkeypatch.setattr(match_conditions, "combinations", lambda *_: None)
+        monkeypatch.setattr(condition_parts, "combinations", lambda *_: None)
     query = f"""SELECT o FROM t MATCH_RECOGNIZE (ORDER BY o MEASURES A.o AS o
         AFTER MATCH SKIP TO NEXT ROW PATTERN (A B) DEFINE B AS {condition})"""
     found = match_recognize(query, TABLE).column("o").to_pylist()

@@ -1,15 +1,20 @@
-"""Times apart by an interval, as DuckDB computes them."""
+"""Times apart by an interval, as DuckDB computes them; and durations in nanoseconds, which are more exact there."""
 
 from __future__ import annotations
 
 import itertools
+import operator
 import random
+from typing import TYPE_CHECKING
 
 import duckdb
 import pyarrow as pa
 import pytest
 
 from rowpattern import match_recognize
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 INTERVALS = [
     "INTERVAL 1 HOUR",
@@ -69,3 +74,47 @@ def test_infinite_and_far_times() -> None:
     sql = """SELECT * FROM t MATCH_RECOGNIZE (ORDER BY i MEASURES A.i AS i PATTERN (A)
         DEFINE A AS at < PREV(at) + INTERVAL 1 HOUR)"""
     assert match_recognize(sql, rows).column(0).to_pylist() == [2]
+
+
+COMPARISONS: dict[str, Callable[[int, int], bool]] = {
+    "{x} < {y}": operator.lt,
+    "{x} >= {y}": operator.ge,
+    "{x} = {y}": operator.eq,
+    "{x} <> {y}": operator.ne,
+    "{x} IS DISTINCT FROM {y}": operator.ne,
+    "{x} IN ({y}, INTERVAL 3 DAYS)": operator.eq,
+    "{x} BETWEEN {y} AND INTERVAL 1 MONTH": operator.ge,
+    "greatest({x}, {y}) = coalesce({x}, {y})": operator.ge,
+    "{x} > {y} - INTERVAL 1 DAY": lambda x, y: x // 1000 > y // 1000 - 86_400_000_000,
+}
+
+
+@pytest.mark.parametrize("condition", COMPARISONS)
+def test_nanoseconds_are_compared_exactly(condition: str) -> None:
+    """Also where DuckDB's intervals, of microseconds, are equal; what it computes has microseconds."""
+    values = [-1001, -1000, -999, 0, 1, 999, 1000, 86_400_000_000_001]
+    pairs = [(x, y) for x in values for y in values]
+    numbers = pa.array([each for pair in pairs for each in pair], pa.int64())
+    p = [at for at in range(len(pairs)) for _ in range(2)]
+    table = pa.table({"p": p, "o": range(len(p)), "d": numbers.cast(pa.duration("ns"))})
+    wanted = [at for at, (x, y) in enumerate(pairs) if COMPARISONS[condition](x, y)]
+    for before in ("A.d", "FIRST(d)", "PREV(d)", "LAST(A.d)"):
+        query = f"""SELECT p FROM t MATCH_RECOGNIZE (PARTITION BY p ORDER BY o MEASURES 1 AS m PATTERN (A B)
+            DEFINE B AS {condition.format(x=before, y="d")})"""
+        assert match_recognize(query, table)["p"].to_pylist() == wanted, before
+
+
+@pytest.mark.parametrize(
+    ("written", "nanoseconds"), [("0 DAYS", 0), ("1 MICROSECOND", 1000), ("'1 month 1 day'", None)]
+)
+def test_nanoseconds_and_lengths_that_are_written(written: str, nanoseconds: int | None) -> None:
+    wanted = 31 * 86_400_000_000_000 if nanoseconds is None else nanoseconds
+    numbers = pa.array([wanted - 1, wanted, wanted + 1, None], pa.int64())
+    table = pa.table({"o": range(4), "d": numbers.cast(pa.duration("ns"))})
+    for condition, rows in (("<", [0]), ("<=", [0, 1]), ("=", [1]), ("> ", [2])):
+        query = f"""SELECT * FROM t MATCH_RECOGNIZE (ORDER BY o MEASURES FIRST(o) AS f PATTERN (A)
+            DEFINE A AS d {condition} INTERVAL {written})"""
+        assert match_recognize(query, table)["f"].to_pylist() == rows
+    for condition, count in (("> INTERVAL 400 YEARS", 0), ("< INTERVAL 400 YEARS", 3), ("> INTERVAL '-400' YEARS", 3)):
+        query = f"SELECT * FROM t MATCH_RECOGNIZE (ORDER BY o MEASURES 1 AS m PATTERN (A) DEFINE A AS d {condition})"
+        assert match_recognize(query, table).num_rows == count

@@ -99,6 +99,8 @@ CALLS = [
     (f"SELECT 1 FROM t WINDOW w AS ({WHOLE}), v AS (w ORDER BY x)", QuerySyntaxError, "the window w has a frame"),
     (f"SELECT 1 FROM t WINDOW w AS ({WHOLE}), v AS (w {WHOLE[12:]})", QuerySyntaxError, "the window w has a frame"),
     (f"SELECT 1 FROM t WINDOW w AS ({WHOLE}), w AS ({WHOLE})", QuerySyntaxError, "WINDOW defines w twice"),
+    (f"SELECT 1 FROM t WINDOW v AS (), w AS ({WHOLE}), V AS ()", QuerySyntaxError, "WINDOW defines V twice"),
+    (f"SELECT 1 FROM t WINDOW w AS (), W AS ({WHOLE})", QuerySyntaxError, "WINDOW defines W twice"),
     (f"SELECT 1 FROM t WINDOW v AS (w {WHOLE}), w AS (ORDER BY id)", QuerySyntaxError, "there is no window w before"),
     (
         f"SELECT 1 FROM t WINDOW w AS (PARTITION BY p), v AS (w PARTITION BY p {WHOLE})",

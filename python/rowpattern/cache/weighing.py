@@ -17,10 +17,10 @@ from __future__ import annotations
 import gc
 import sys
 from mmap import mmap
-from types import BuiltinFunctionType, FunctionType, ModuleType
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, Callable
 
-from rowpattern._core import Pattern, _known_weight
+from rowpattern._core import Pattern, _Followed, _known_weight
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,13 +30,8 @@ __all__ = ["weigh"]
 # The most objects that are visited to weigh a value; the weight of a larger one is extrapolated.
 _MOST_OBJECTS_WEIGHED = 20_000
 
-_SHARED = (type, ModuleType, BuiltinFunctionType)
-
-# They refer to nothing.
-_ATOMS = frozenset({str, bytes, int, float, complex, bool, type(None)})
-# They weigh what they are and what they refer to.
-_CONTAINERS = frozenset({tuple, list, dict, set, frozenset})
-# Classes of this package of which that is so too, as they are found: plans consist of a thousand of such objects.
+# Classes of this package whose instances weigh what they are and what they refer to, as found: plans consist of
+# a thousand of such objects.
 _own_containers: set[type] = set()
 
 
@@ -56,58 +51,49 @@ def weigh(value: object) -> int:
         ValueError: it returns less than 0.
     """
     known = _known_weight(value)
-    return known if known is not None else _Weighing(set(), {}).of([value])
+    return known if known is not None else _Weighing(_Followed(), {}).of([value])
 
 
 class _Weighing:
     """The weight of some objects.
 
     Attributes:
-        objects: bytes of Python objects that were followed, which stand for those that were not.
-        buffers: bytes outside of them.
+        buffers: bytes outside of Python's objects, and objects whose memory they say themselves.
     """
 
-    def __init__(self, seen: set[int], blocks: dict[int, int]) -> None:
-        """Take what was counted before: objects by identity, blocks of memory by address with their sizes."""
-        self._seen = seen
+    def __init__(self, followed: _Followed, blocks: dict[int, int]) -> None:
+        """Take what was counted before: objects, and blocks of memory by address with their sizes."""
+        self._followed = followed
+        self._before = followed.count, followed.bytes
         self._blocks = blocks
         self._waiting: list[Any] = []
-        self._skipped = self._followed = 0
+        self._skipped = self._weighed = 0
         self.objects = self.buffers = 0
 
     def of(self, values: Iterable[Any]) -> int:
         """Return the weight of some objects together."""
         self.follow(values)
-        while self._waiting and self._followed < _MOST_OBJECTS_WEIGHED:
-            item = self._waiting.pop()
-            self._followed += 1
-            kind = type(item)
-            if kind in _CONTAINERS or kind in _own_containers:
-                self.objects += sys.getsizeof(item)
-                self.follow(gc.get_referents(item))
-            else:
-                self._weigh_one(item)
-        rest = len(self._waiting) + self._skipped
-        return self.buffers + self.objects * (self._followed + rest) // max(self._followed, 1)
+        while self._waiting and self._weighed + self.followed[0] < _MOST_OBJECTS_WEIGHED:
+            self._weighed += 1
+            self._weigh_one(self._waiting.pop())
+        count, plain = self.followed
+        count, rest = count + self._weighed, len(self._waiting) + self._skipped
+        return self.buffers + (self.objects + plain) * (count + rest) // max(count, 1)
+
+    @property
+    def followed(self) -> tuple[int, int]:
+        """How many plain objects were followed, and their bytes."""
+        return self._followed.count - self._before[0], self._followed.bytes - self._before[1]
 
     def follow(self, items: Iterable[Any], skipped: int = 0) -> None:
-        """Weigh objects that refer to nothing, and others later, where that was not done before.
+        """Weigh plain objects with what they refer to, and others later, where that was not done before.
 
         Args:
             items: the objects.
             skipped: how many others are like them.
         """
-        seen = self._seen
-        for item in items:
-            if id(item) in seen:
-                continue
-            if type(item) in _ATOMS:
-                seen.add(id(item))
-                self._followed += 1
-                self.objects += sys.getsizeof(item)
-            elif not isinstance(item, _SHARED):
-                seen.add(id(item))
-                self._waiting.append(item)
+        most = self._before[0] + _MOST_OBJECTS_WEIGHED
+        self._waiting += self._followed.follow(list(items), _own_containers, most)
         self._skipped += skipped
 
     def block(self, address: int, size: int) -> None:
@@ -142,7 +128,10 @@ class _Weighing:
         outside = None if is_pandas or kind is memoryview else getattr(item, "nbytes", None)
         if isinstance(outside, int):
             # A library that knows what it holds; what of that can be followed is not counted again.
-            reached = _Weighing(self._seen, self._blocks).of(gc.get_referents(item))
+            inside = _Weighing(self._followed, self._blocks)
+            reached = inside.of(gc.get_referents(item))
+            count, plain = inside.followed
+            self._before = self._before[0] + count, self._before[1] + plain
             self.buffers += max(outside, reached)
             return
         self.follow(gc.get_referents(item))

@@ -11,7 +11,7 @@ from rowpattern.errors import QueryError
 from rowpattern.sql.execute.output import answer_of_matches
 from rowpattern.sql.execute.sort import sort_partitions
 from rowpattern.sql.tables.answers import Answer, AnswerColumn, as_kind
-from rowpattern.sql.tables.inputs import Table
+from rowpattern.sql.tables.table import Table
 
 if TYPE_CHECKING:
     from rowpattern.continuous_query.bound_query import BoundQuery

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rowpattern.sql.parse.clause_arguments import Question
     from rowpattern.sql.parse.parser import ParsedQuery
     from rowpattern.sql.runtime.context import ExecutionContext
-    from rowpattern.sql.tables.inputs import Table
+    from rowpattern.sql.tables.table import Table
     from rowpattern.sql.text.source_location import SourceLocation
 
 __all__ = ["BoundQuery", "bound_query"]

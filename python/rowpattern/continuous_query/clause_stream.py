@@ -19,7 +19,7 @@ from rowpattern.sql.execute.row_symbols import row_symbols
 from rowpattern.sql.execute.sort import OrderedPartitions
 from rowpattern.sql.execute.typed_clause import typed_clause
 from rowpattern.sql.tables.answers import Answer
-from rowpattern.sql.tables.inputs import Table
+from rowpattern.sql.tables.table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -18,7 +18,7 @@ from rowpattern.continuous_query.match_bounds import MatchBounds
 from rowpattern.continuous_query.row_schema import RowSchema, record_batch
 from rowpattern.errors import CheckpointError, ConfigurationError, QueryLimitError, UnsupportedQueryError
 from rowpattern.sql.execute.sort import key_values
-from rowpattern.sql.tables.inputs import Table
+from rowpattern.sql.tables.table import Table
 from rowpattern.sql.text.source_location import error_at
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ import pyarrow as pa
 
 from rowpattern.errors import QueryError, UnsupportedQueryError
 from rowpattern.sql.arrow.categories import is_ordered
-from rowpattern.sql.tables.inputs import Table, read_table
+from rowpattern.sql.tables.inputs import read_table
+from rowpattern.sql.tables.table import Table
 from rowpattern.sql.text.source_location import candidates
 
 if TYPE_CHECKING:

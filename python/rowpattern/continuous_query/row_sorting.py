@@ -12,7 +12,7 @@ from rowpattern.sql.duckdb.connection import database
 from rowpattern.sql.duckdb.names import quoted
 from rowpattern.sql.duckdb.time_zones import UTC
 from rowpattern.sql.execute.sort import sort_partitions
-from rowpattern.sql.tables.inputs import Table
+from rowpattern.sql.tables.table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -154,5 +154,17 @@ class _Function:
             values = self._function(part)
             if type(values).__module__.split(".")[0] == "polars" and hasattr(values, "meta"):
                 values = part.select(values).to_series()
+            elif is_pandas and hasattr(values, "reindex"):
+                values = self._in_order_of(part, values)
             found[begin:end] = truths(self._name, values, end - begin)
         return found
+
+    def _in_order_of(self, part: Any, values: Any) -> Any:
+        """Return a series with its rows in the order of the frame's, as pandas aligns them: by the index."""
+        labels = values.index
+        if len(labels) != len(part) or labels.equals(part.index):
+            return values
+        if part.index.is_unique and labels.is_unique and labels.isin(part.index).all():
+            return values.reindex(part.index)
+        message = f"{self._name}: the function gives a Series whose index is not that of its frame"
+        raise QueryError(f"{message}; keep the index, or give .to_numpy(), whose values are in the order of the rows")

@@ -99,18 +99,19 @@ class Record:
 
     def __init__(self, *values: object, **named: object) -> None:
         """Take the fields, in order or by name."""
+        fields, positional = self._fields, self._positional
         held = self.__dict__
-        if not named and len(values) == len(self._fields) == len(self._positional):
-            held.update(zip(self._positional, values))
-            return
-        held.update(self._defaults)
-        held.update(zip(self._positional, values))
-        held.update(named)
+        if len(values) < len(fields):
+            held.update(self._defaults)
+        held.update(zip(positional, values))
+        if named:
+            held.update(named)
         for name, make in self._factories.items():
             if name not in held:
                 held[name] = make()
-        if held.keys() != self._fields.keys() or len(values) > len(self._positional):
-            raise TypeError(f"{type(self).__name__} has the fields {', '.join(self._fields)}")
+        is_complete = held.keys() == fields.keys() if named else len(held) == len(fields)
+        if not is_complete or len(values) > len(positional):
+            raise TypeError(f"{type(self).__name__} has the fields {', '.join(fields)}")
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"{name} of {type(self).__name__} cannot be set")
@@ -144,5 +145,12 @@ def field_names(kind: type[Record]) -> list[str]:
 
 def replace(record: _Kind, **changes: Any) -> _Kind:
     """Return a record of the same class, with other values of some fields."""
+    kind = type(record)
     held = record.__dict__
-    return type(record)(**{name: held[name] for name in record._fields} | changes)
+    made = object.__new__(kind)
+    # Nothing that was computed of the other's fields is taken over.
+    made.__dict__.update({name: held[name] for name in kind._fields})
+    made.__dict__.update(changes)
+    if len(made.__dict__) != len(kind._fields):
+        raise TypeError(f"{kind.__name__} has the fields {', '.join(kind._fields)}")
+    return made

@@ -21,6 +21,7 @@ mod decoder;
 mod errors;
 mod evaluation;
 mod ffi;
+mod followed;
 mod hooks;
 mod input;
 mod iterator;
@@ -106,6 +107,8 @@ mod _core {
     #[pymodule_export]
     #[expect(non_upper_case_globals, reason = "named as Python names it")]
     const __version__: &str = env!("CARGO_PKG_VERSION");
+    #[pymodule_export]
+    use super::followed::Followed;
     #[pymodule_export]
     use super::process_cache::{cache_pattern, get_cached_pattern, process_cache};
     #[pymodule_export]

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use arrow_buffer::NullBuffer;
-use arrow_schema::{DataType, TimeUnit};
+use arrow_schema::DataType;
 use pyo3::prelude::*;
 use rowpattern_core::budget::Stopped;
 use rowpattern_core::order::{
@@ -240,12 +240,9 @@ fn plain_chunk(array: &ArrowArray) -> Option<KeyChunk<'_>> {
         Values::Integers(numbers) => integers(numbers),
         Values::Doubles(numbers) => KeyValues::F64(numbers),
         Values::Fixed(kind, values) => match (kind, values) {
-            // DuckDB, whose order this is, has days of these, and microseconds of these durations.
+            // DuckDB, whose order this is, has days of these.
             (DataType::Date64, FixedValues::Integers(Integers::I64(numbers))) => {
                 KeyValues::Divided(numbers, DAY_MILLISECONDS)
-            }
-            (DataType::Duration(TimeUnit::Nanosecond), FixedValues::Integers(Integers::I64(numbers))) => {
-                KeyValues::Divided(numbers, 1000)
             }
             (DataType::Interval(_), _) | (_, FixedValues::Halves(_) | FixedValues::MonthsDaysNanos(_)) => return None,
             (_, FixedValues::Integers(numbers)) => integers(numbers),

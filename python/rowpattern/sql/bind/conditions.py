@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rowpattern.sql.bind.expressions import ExpressionReader, by_place
-from rowpattern.sql.bind.references import Classifier, Navigation, RunningAggregate
+from rowpattern.sql.bind.references import HERE, Classifier, Navigation, RunningAggregate
 from rowpattern.sql.expression.nodes import Literal
 from rowpattern.sql.expression.write import sql_of
 from rowpattern.sql.records import replace
@@ -37,10 +37,10 @@ class ConditionReader(ExpressionReader):
         return replace(at, final=False) if at.first or at.offset or not current else Navigation(rows=at.rows)
 
     def _may_lead_outside(self, at: Navigation) -> bool:
-        return at != Navigation()
+        return at != HERE
 
     def _classifier(self, at: Navigation, written: Node) -> Node:
-        if at == Navigation():
+        if at == HERE:
             return Literal("STRING", self._own, span=written.span)
         return self._reference(Classifier(at), written)
 

@@ -198,9 +198,9 @@ class ExpressionReader:
             raise self._fail(f"{name} takes an expression and, if need be, an offset", node)
         physical = name in {"PREV", "NEXT"}
         inner, offset = self._operand(call, 1 if physical else 0)
-        self._refuse_navigation(inner, name)
+        self._refuse_navigation(inner, self._called(call))
         if physical:
-            return self._value_away(node, inner, offset if name == "NEXT" else -offset)
+            return self._value_away(node, call, inner, offset if name == "NEXT" else -offset)
         first = name == "FIRST"
         if first and not offset:
             return self._aggregate(Call("any_value", (Argument(inner),), span=node.span))
@@ -212,19 +212,19 @@ class ExpressionReader:
         values = self._aggregate(Call(function, (Argument(inner), count), span=node.span), by_row=True)
         return Operation("ARRAY_EXTRACT", (values, count.value), span=node.span)
 
-    def _value_away(self, node: Semantics, inner: Node, distance: int) -> Node:
+    def _value_away(self, node: Semantics, call: Call, inner: Node, distance: int) -> Node:
         """Read PREV or NEXT with IGNORE NULLS: the value so many values away from the row is a column of its own."""
         if not isinstance(inner, Column) or not distance:
-            return self._refused_value(node, distance)
+            raise self._refused_value(node, call, distance)
         variables, column, fields = self._column(inner)
         if fields or len(inner.names) > 2:  # noqa: PLR2004 - a variable and a column
-            return self._refused_value(node, distance)
+            raise self._refused_value(node, call, distance)
         at = self._normalized(Navigation(variables=variables, final=self._final), node)
         return self._reference(Value(column_away(column, distance), at), node)
 
-    def _refused_value(self, node: Semantics, distance: int) -> Node:
+    def _refused_value(self, node: Semantics, call: Call, distance: int) -> QueryError:
         what = "a column of the table" if distance else "an offset above 0"
-        raise self._fail(f"PREV and NEXT with IGNORE NULLS take {what}", node)
+        return self._fail(f"{self._called(call)} with IGNORE NULLS takes {what}", node)
 
     def _is_final(self, word: str, node: Node) -> bool:
         raise NotImplementedError
@@ -232,13 +232,13 @@ class ExpressionReader:
     # Navigation.
 
     def _navigation(self, node: Call) -> Node:
-        name = node.name.upper()
+        name, called = node.name.upper(), self._called(node)
         if node.order_by and name in {"FIRST", "LAST"}:
             other = "arg_min" if name == "FIRST" else "arg_max"
             message = f"{name} reads rows in the order of the clause's ORDER BY; for another one write {other}(x, key)"
             raise self._fail(message, node)
         if node.distinct or node.filter is not None or node.order_by:
-            raise self._fail(f"{name} takes an expression and, if need be, an offset", node)
+            raise self._fail(f"{called} takes an expression and, if need be, an offset", node)
         if name == "MATCH_NUMBER":
             if node.arguments:
                 raise self._fail("MATCH_NUMBER() takes no argument", node)
@@ -253,25 +253,30 @@ class ExpressionReader:
         rows = offset if name == "NEXT" else -offset
         final = self._final
         if isinstance(inner, Semantics):
-            self._refuse_passing_over_nulls(inner, name)
+            self._refuse_passing_over_nulls(inner, called)
             final = self._is_final(inner.word, inner)
             inner = inner.call
             if not (isinstance(inner, Call) and inner.name in {"first", "last"}):
-                raise self._fail(f"inside {name}, RUNNING and FINAL stand before FIRST or LAST only", node)
+                raise self._fail(f"inside {called}, RUNNING and FINAL stand before FIRST or LAST only", node)
         if isinstance(inner, Call) and inner.name in {"first", "last"}:
             logical = inner
             inner, offset = self._operand(logical, 0)
             self._refuse_navigation(inner, logical.name.upper())
             at = Navigation(first=logical.name == "first", offset=offset, rows=rows, final=final)
             return self._navigate(node, inner, at)
-        self._refuse_navigation(inner, name)
+        self._refuse_navigation(inner, called)
         return self._navigate(node, inner, Navigation(rows=rows, final=final))
+
+    def _called(self, call: Call) -> str:
+        """Return the name of a function as the query has it: LAG and LEAD are PREV and NEXT."""
+        written = self._text(call).partition("(")[0].strip().upper()
+        return written if written in {"LAG", "LEAD"} else call.name.upper()
 
     def _refuse_navigation(self, inner: Node, outer: str) -> None:
         for each in walk(inner):
             if isinstance(each, Call) and each.name in {"first", "last", "prev", "next"}:
                 raise self._fail(
-                    f"{each.name.upper()} cannot stand inside {outer}; PREV or NEXT may stand around FIRST or LAST",
+                    f"{self._called(each)} cannot stand inside {outer}; PREV or NEXT may stand around FIRST or LAST",
                     each,
                 )
             if is_aggregate(each):
@@ -285,7 +290,7 @@ class ExpressionReader:
             raise self._fail(f"a call with IGNORE NULLS cannot stand inside {outer}", node)
 
     def _operand(self, node: Call, default: int) -> tuple[Node, int]:
-        name, arguments = node.name.upper(), node.values
+        name, arguments = self._called(node), node.values
         if len(arguments) not in {1, 2} or any(each.name for each in node.arguments):
             raise self._fail(f"{name} takes an expression and, if need be, an offset", node)
         if len(arguments) == 1:

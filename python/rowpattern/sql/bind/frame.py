@@ -144,7 +144,7 @@ def within_frame(condition: Condition, references: References, least: Mapping[st
 
 def _rows_before(at: Navigation, own: int, least: Mapping[str, int | None]) -> int:
     """Return how many rows of the match are before the one from which rows are counted back, at least."""
-    if at == Navigation(rows=at.rows):
+    if at.is_of_current_row:
         return own
     if at.variables is None:
         return at.offset if at.first else 0

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rowpattern.sql.expression.nodes import Node
 
 __all__ = [
+    "HERE",
     "Aggregate",
     "BoundExpression",
     "Classifier",
@@ -52,6 +53,15 @@ class Navigation(Record):
     offset: int = 0
     rows: int = 0
     final: bool = False
+
+    @property
+    def is_of_current_row(self) -> bool:
+        """Whether it leads to the current row, or by rows of the partition from there."""
+        return self.variables is None and not (self.first or self.offset or self.final)
+
+
+#: The current row.
+HERE = Navigation()
 
 
 class Value(Record):
@@ -151,7 +161,7 @@ def value_away(name: str) -> tuple[str, int] | None:
 def depends_on_the_match(item: Reference) -> bool:
     """Say whether a reference of a condition is more than the value of a row at a fixed distance."""
     if isinstance(item, (Value, RowExists)):
-        return item.at != Navigation(rows=item.at.rows)
+        return not item.at.is_of_current_row
     return True
 
 

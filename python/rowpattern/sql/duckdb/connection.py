@@ -15,6 +15,7 @@ import duckdb
 from rowpattern.errors import QueryError, QueryLimitError, RowPatternError
 from rowpattern.sql.arrow.categories import is_ordered, marked_ordered
 from rowpattern.sql.arrow.encodings import for_duckdb
+from rowpattern.sql.arrow.sizes import size_bytes
 from rowpattern.sql.duckdb.arrow_types import duckdb_type
 from rowpattern.sql.duckdb.enums import arrow_table, enum_columns
 from rowpattern.sql.duckdb.instances import MOST_MEMORY_MB, lease, limits_of, own_lease, supervised
@@ -44,6 +45,9 @@ _MOST_ROWS_RESTING = 1 << 20
 # Two threads that sorted 5 GB in 256 MB ran out of it; one did not.
 _SORT_MB_A_THREAD = 192
 
+# Texts up to this length are bound in the thread that asks, as nothing of them is executed: another thread would cost
+# a tenth of the time. Longer ones can be interrupted there.
+_MOST_CHARACTERS_BOUND_AT_ONCE = 1 << 12
 _PLAN = "SELECT json_serialize_plan(?, skip_null := true, skip_empty := true)"
 
 _Found = TypeVar("_Found")
@@ -237,20 +241,25 @@ class Database:
         else:
             self._left.when_ended(end)
 
-    def query(self, sql: str, parameters: dict[str, Any] | None = None) -> pa.Table:
+    def query(self, sql: str, parameters: dict[str, Any] | None = None, *, counted: bool = False) -> pa.Table:
         """Run a query over registered tables.
 
         Args:
             sql: the query.
             parameters: the values that are bound to its parameters.
+            counted: whether the memory of the answer counts in the query's limit, until the query ends: DuckDB does not
+                count what it gives.
 
         Raises:
             QueryError: DuckDB refuses it, with DuckDB's message.
             QueryLimitError: it took too long or too much memory.
         """
-        if parameters is None:
-            return self._within_limits(lambda: arrow_table(self._connection.sql(sql)))
-        return self._within_limits(lambda: arrow_table(self._connection.sql(sql, params=parameters)))
+        given: dict[str, Any] = {} if parameters is None else {"params": parameters}
+
+        def hold(batch: pa.RecordBatch) -> None:
+            self._context.hold(size_bytes(batch))
+
+        return self._within_limits(lambda: arrow_table(self._connection.sql(sql, **given), hold if counted else None))
 
     def plan(self, sql: str) -> str:
         """Return DuckDB's plan of a query that reads no table, as JSON; nothing is executed.
@@ -258,7 +267,7 @@ class Database:
         Raises:
             QueryLimitError: it took too long or too much memory.
         """
-        found = self.rows(_PLAN, [sql])
+        found = self.rows(_PLAN, [sql], quick=len(sql) <= _MOST_CHARACTERS_BOUND_AT_ONCE)
         # DuckDB answers an interrupt there as it answers what it refuses, and the plan would be kept.
         self._context.check()
         return str(found[0][0])

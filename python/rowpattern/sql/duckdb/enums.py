@@ -10,14 +10,21 @@ from rowpattern.sql.arrow.categories import empty_column, is_ordered, labels_of,
 from rowpattern.sql.duckdb.names import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 __all__ = ["arrow_table", "enum_columns", "enum_labels", "enum_type"]
 
+_BATCH_ROWS = 1 << 17
 
-def arrow_table(relation: Any) -> pa.Table:
-    """Return what a relation gives, its ENUMs as ordered categories, whose texts are there without rows too."""
-    table = relation.to_arrow_table()
+
+def arrow_table(relation: Any, hold: Callable[[pa.RecordBatch], None] | None = None) -> pa.Table:
+    """Return what a relation gives, its ENUMs as ordered categories, whose texts are there without rows too.
+
+    Args:
+        relation: what DuckDB computes.
+        hold: takes each batch, to count its memory.
+    """
+    table = relation.to_arrow_table() if hold is None else _held(relation.to_arrow_reader(_BATCH_ROWS), hold)
     for at, kind in enumerate(table.schema.types):
         if not isinstance(kind, pa.DictionaryType):
             continue
@@ -26,6 +33,14 @@ def arrow_table(relation: Any) -> pa.Table:
             values = empty_column(values.type, enum_labels(relation.types[at]))
         table = table.set_column(at, table.schema.field(at).with_type(values.type), values)
     return table
+
+
+def _held(reader: pa.RecordBatchReader, hold: Callable[[pa.RecordBatch], None]) -> pa.Table:
+    batches = []
+    for batch in reader:
+        hold(batch)
+        batches.append(batch)
+    return pa.Table.from_batches(batches, reader.schema)
 
 
 def enum_labels(kind: Any) -> list[str]:

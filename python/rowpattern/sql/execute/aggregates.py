@@ -15,8 +15,8 @@ from rowpattern.sql.arrow.chunks import take_values
 from rowpattern.sql.bind.references import MatchNumber, RowClassifier
 from rowpattern.sql.execute.items import Items, Shown
 from rowpattern.sql.execute.time_zones import in_columns_zone
-from rowpattern.sql.execute.typed_expressions import Named
 from rowpattern.sql.execute.typed_parameters import running_with_values
+from rowpattern.sql.execute.typed_records import Named
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

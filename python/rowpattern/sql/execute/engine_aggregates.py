@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rowpattern.sql.execute.items import Items
     from rowpattern.sql.execute.sort import OrderedPartitions
     from rowpattern.sql.execute.typed_clause import TypedClause
-    from rowpattern.sql.execute.typed_expressions import TypedAggregate
+    from rowpattern.sql.execute.typed_records import TypedAggregate
 
 __all__ = ["engine_aggregates", "is_by_engine"]
 

@@ -27,6 +27,9 @@ def engine_column(values: pa.ChunkedArray, kind: str) -> pa.ChunkedArray:
         values: as a table has them, or as DuckDB computed them.
         kind: the engine's type, or DuckDB's.
     """
+    if kind == "BIGINT" and pa.types.is_duration(values.type):
+        # In their unit, which those that are compared with them have too.
+        return pa.chunked_array([chunk.view(pa.int64()) for chunk in values.chunks], pa.int64())
     return ranks(values) if engine_type(kind) == "RANK" else values
 
 

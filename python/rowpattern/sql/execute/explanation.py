@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from rowpattern.sql.parse.clause_arguments import Question
     from rowpattern.sql.parse.parser import ParsedQuery
     from rowpattern.sql.runtime.context import ExecutionContext, Step
-    from rowpattern.sql.tables.inputs import Table
+    from rowpattern.sql.tables.table import Table
 
 __all__ = ["Explanation", "explained"]
 

@@ -13,8 +13,8 @@ import pyarrow as pa
 
 from rowpattern.errors import QueryLimitError
 from rowpattern.sql.arrow.arrays import from_numpy
+from rowpattern.sql.arrow.sizes import size_bytes
 from rowpattern.sql.execute.row_order import row_order
-from rowpattern.sql.tables.reading import size_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

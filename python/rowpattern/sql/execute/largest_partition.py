@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rowpattern.sql.arrow.sizes import size_bytes
 from rowpattern.sql.expression.write import quoted
-from rowpattern.sql.tables.reading import size_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

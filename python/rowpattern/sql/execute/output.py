@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rowpattern.sql.duckdb.connection import Database
     from rowpattern.sql.execute.sort import OrderedPartitions, PlacedColumn
     from rowpattern.sql.runtime.context import ExecutionContext
-    from rowpattern.sql.tables.inputs import Table
+    from rowpattern.sql.tables.table import Table
 
 __all__ = ["answer_clause", "answer_of_matches"]
 

@@ -17,9 +17,9 @@ import pyarrow as pa
 
 from rowpattern.errors import QueryError
 from rowpattern.sql.arrow.arrays import from_numpy
+from rowpattern.sql.arrow.sizes import size_bytes
 from rowpattern.sql.duckdb.spill_directory import FULL_DISK, made_spill_directory
 from rowpattern.sql.execute.gathering import in_one_chunk, order_of_partitions, rows_between
-from rowpattern.sql.tables.reading import size_bytes
 
 if TYPE_CHECKING:
     import contextlib

@@ -13,8 +13,8 @@ from rowpattern.sql.bind.bound import TypedPlans
 from rowpattern.sql.bind.leaves import columns_in
 from rowpattern.sql.bind.references import Aggregate, RunningAggregate
 from rowpattern.sql.duckdb.time_zones import UTC
+from rowpattern.sql.execute.condition_columns import anchor
 from rowpattern.sql.execute.engine_aggregates import is_by_engine
-from rowpattern.sql.execute.match_conditions import anchor
 from rowpattern.sql.execute.sort import key_problem
 from rowpattern.sql.execute.typed_clause import typed_clause
 from rowpattern.sql.expression.nodes import text_of
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from rowpattern.sql.bind.bound import BoundClause, Condition
     from rowpattern.sql.duckdb.connection import Database
     from rowpattern.sql.execute.typed_clause import TypedClause
-    from rowpattern.sql.execute.typed_expressions import TypedExpression
+    from rowpattern.sql.execute.typed_records import TypedExpression
     from rowpattern.sql.expression.typed import Typed
-    from rowpattern.sql.tables.inputs import Table
+    from rowpattern.sql.tables.table import Table
 
 __all__ = ["Placements", "placements"]
 

@@ -24,9 +24,10 @@ from rowpattern.sql.runtime.imports import imported
 from rowpattern.sql.runtime.no_limit import no_limit
 from rowpattern.sql.tables.answers import Answer, AnswerColumn, as_kind, plain_integers, restored
 from rowpattern.sql.tables.foreign import is_file_name
-from rowpattern.sql.tables.inputs import Table, common_kind, only_table
+from rowpattern.sql.tables.inputs import common_kind, only_table
 from rowpattern.sql.tables.pandas_index import with_index_levels
 from rowpattern.sql.tables.reading import table_reader
+from rowpattern.sql.tables.table import Table
 from rowpattern.sql.text.source_location import candidates, error_at, nesting_limited
 
 if TYPE_CHECKING:
@@ -287,7 +288,7 @@ class QueryExecution:
                 known.add(name)
         with self._context.step("query", sum(table.rows for table in self._tables.values())):
             try:
-                found = using.query(sql, bound_values(self._parsed, text or sql, self._context))
+                found = using.query(sql, bound_values(self._parsed, text or sql, self._context), counted=True)
             except QueryError as error:
                 if "QUALIFY clause" in str(error):
                     message = f"{error}; measures are columns of the clause's answer: filter them with WHERE"

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from rowpattern.sql.arrow.arrays import Integers
     from rowpattern.sql.duckdb.connection import Database
     from rowpattern.sql.execute.sort import OrderedPartitions
-    from rowpattern.sql.execute.typed_expressions import Named
+    from rowpattern.sql.execute.typed_records import Named
     from rowpattern.sql.expression.nodes import Node
 
 __all__ = ["RoundAggregate", "RoundExpression", "RoundRow", "RoundValue", "Rounds"]

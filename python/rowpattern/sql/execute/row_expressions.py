@@ -13,9 +13,9 @@ from rowpattern._core import evaluate
 from rowpattern.errors import QueryError, QueryLimitError
 from rowpattern.sql.bind.references import Value
 from rowpattern.sql.execute.bounded import project_bounded
+from rowpattern.sql.execute.constants_now import constants_now
 from rowpattern.sql.execute.engine_columns import engine_column, query_column
 from rowpattern.sql.execute.time_zones import in_columns_zone
-from rowpattern.sql.execute.typed_expressions import constants_now
 from rowpattern.sql.expression.typed import (
     INSTANTS,
     Call,
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from rowpattern.sql.bind.references import RowExists
     from rowpattern.sql.duckdb.connection import Database
     from rowpattern.sql.execute.sort import OrderedPartitions
-    from rowpattern.sql.execute.typed_expressions import Named, TypedExpression
+    from rowpattern.sql.execute.typed_records import Named, TypedExpression
     from rowpattern.sql.expression.nodes import Node
     from rowpattern.sql.expression.typed import Typed
 

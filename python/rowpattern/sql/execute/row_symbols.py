@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from rowpattern.sql.execute.row_expressions import EngineColumn
     from rowpattern.sql.execute.sort import OrderedPartitions
     from rowpattern.sql.execute.typed_clause import TypedClause
-    from rowpattern.sql.execute.typed_expressions import Named, TypedExpression
+    from rowpattern.sql.execute.typed_records import Named, TypedExpression
     from rowpattern.sql.expression.typed import Typed
 
 __all__ = ["row_symbols"]

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rowpattern.sql.bind.bound import Key
     from rowpattern.sql.duckdb.connection import Database
     from rowpattern.sql.runtime.context import ExecutionContext
-    from rowpattern.sql.tables.inputs import Table
+    from rowpattern.sql.tables.table import Table
 
 __all__ = ["OrderedPartitions", "PlacedColumn", "key_problem", "key_values", "sort_partitions"]
 

@@ -15,7 +15,7 @@ from rowpattern.sql.arrow.arrays import from_numpy, number
 from rowpattern.sql.arrow.casting import as_type
 from rowpattern.sql.arrow.categories import is_ordered, of_ranks
 from rowpattern.sql.bind.leaves import leaves
-from rowpattern.sql.execute.time_zones import with_categories
+from rowpattern.sql.execute.typed_operands import with_categories
 from rowpattern.sql.expression.nodes import Cast, Column, Literal, TypeName, replaced
 from rowpattern.sql.expression.write import quoted, sql_of
 

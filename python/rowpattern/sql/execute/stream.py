@@ -12,16 +12,13 @@ import itertools
 import time
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pyarrow as pa
 
-from rowpattern.errors import QueryCancelledError, QueryError, QueryLimitError, RowPatternError, UnsupportedQueryError
+from rowpattern.errors import QueryCancelledError, QueryError, UnsupportedQueryError
 from rowpattern.sql.arrow.casting import has_intervals
-from rowpattern.sql.bind.bound import Key
 from rowpattern.sql.duckdb.connection import database, spilling_database
 from rowpattern.sql.duckdb.spill_directory import remove_left_behind
 from rowpattern.sql.execute.gathering import gathered_batches, given_away, partition_blocks
-from rowpattern.sql.execute.largest_partition import LargestPartition
 from rowpattern.sql.execute.output import answer_clause
 from rowpattern.sql.execute.partition_runs import PartitionRuns
 from rowpattern.sql.execute.query import (
@@ -33,7 +30,6 @@ from rowpattern.sql.execute.query import (
     tables_of,
     zone_around,
 )
-from rowpattern.sql.execute.sort import sort_partitions
 from rowpattern.sql.execute.sort_carriers import SortCarriers
 from rowpattern.sql.execute.stream_batches import (
     cast_table,
@@ -46,8 +42,8 @@ from rowpattern.sql.execute.stream_batches import (
     plain_table,
     report_sort,
     reported_when_sorted,
-    slices,
 )
+from rowpattern.sql.execute.stream_blocks import PartitionBlocks
 from rowpattern.sql.execute.text_parameters import with_constants
 from rowpattern.sql.execute.time_zones import column_zones
 from rowpattern.sql.expression.write import quoted
@@ -55,9 +51,9 @@ from rowpattern.sql.parse.parser import result_name
 from rowpattern.sql.runtime.reports import report_end
 from rowpattern.sql.tables.answer_reader import AnswerReader
 from rowpattern.sql.tables.answers import AnswerColumn, answer_values
-from rowpattern.sql.tables.inputs import Table
-from rowpattern.sql.tables.reading import counted_batches, lent_batches, size_bytes, supervised_batches
+from rowpattern.sql.tables.reading import counted_batches, lent_batches, supervised_batches
 from rowpattern.sql.tables.streams import batch_rows, read_stream
+from rowpattern.sql.tables.table import Table
 from rowpattern.sql.text.source_location import error_at, nesting_limited
 
 if TYPE_CHECKING:
@@ -139,10 +135,12 @@ class _StreamedQuery:
                 self.schema = self._plain(outer.query(self._text(parsed.outer))).schema
         sorts = not in_order and bool(self._bound.partition_by or self._bound.order_by)
         self._sorts = sorts or self._clause.table is None
-        self._largest = LargestPartition(self._bound.partition_by)
         self._number = "row"
         while self._number in self._source.names:
             self._number += "_"
+        self._blocks = PartitionBlocks(
+            self._bound, self._clause.location, self._columns, self._number, in_order=in_order
+        )
         share = 1 / (1 + self._sorts + around)
         self._parts = {name: context.part(share) for name in ("sort", "blocks", "outer")}
 
@@ -311,20 +309,10 @@ class _StreamedQuery:
                 brought = None if gathered else runs.blocks(most_block_bytes(blocks), limit_bytes)
             if brought is not None:
                 report_sort(context, done=True)
-                yield from self._brought_together(brought, using, blocks)
+                yield from self._blocks.of_brought(brought, using, blocks)
                 return
             batches = itertools.chain(() if runs is None else runs.batches(), given_away(gathered), batches)
-        yield from self._blocks(self._sorted_by_duckdb(batches, names, stack), using, blocks)
-
-    def _brought_together(
-        self, brought: Iterable[tuple[pa.Table, Any]], using: Database, context: ExecutionContext
-    ) -> Iterator[pa.Table]:
-        for block, starts in brought:
-            self._largest.forget()
-            self._largest.add(block, starts)
-            with self._naming_largest(using, context):
-                context.hold_only(size_bytes(block))
-            yield block
+        yield from self._blocks.gathered(self._sorted_by_duckdb(batches, names, stack), using, blocks)
 
     def _sorted_by_duckdb(
         self, batches: Iterable[pa.RecordBatch], names: list[str], stack: contextlib.ExitStack
@@ -376,9 +364,9 @@ class _StreamedQuery:
         if self._sorts and self._clause.table is not None:
             blocks = self._sorted_blocks(stack, using, context)
         else:
-            blocks = self._blocks(self._ordered(stack), using, context)
+            blocks = self._blocks.gathered(self._ordered(stack), using, context)
         for block in blocks:
-            with self._naming_largest(using, context):
+            with self._blocks.naming_largest(using, context):
                 answer = self._answer(block, using, context)
             yield from cast_table(answer, self._answer_schema).to_batches(max_chunksize=rows)
 
@@ -400,84 +388,3 @@ class _StreamedQuery:
             for column in answer.columns
         ]
         return pa.Table.from_arrays(columns, names=[column.name for column in answer.columns])
-
-    def _blocks(self, tables: Iterable[pa.Table], using: Database, context: ExecutionContext) -> Iterator[pa.Table]:
-        """Gather whole partitions.
-
-        Raises:
-            QueryLimitError: one does not fit into memory.
-        """
-        most = most_block_bytes(context)
-        gathered: list[pa.Table] = []
-        gathered_bytes = 0
-        last: pa.Table | None = None
-        for each in (piece for whole in tables for piece in slices(whole, most)):
-            table = cast_table(each, self._columns(each.schema.names))
-            starts = self._starts(table, last, using, context)
-            last = table.slice(table.num_rows - 1)
-            table_bytes = size_bytes(table)
-            cut = len(starts) > 0 and gathered_bytes + table_bytes > most
-            if cut:
-                at = int(starts[-1])
-                gathered.append(table.slice(0, at))
-                self._largest.add(table.slice(0, at), starts[:-1])
-            else:
-                self._largest.add(table, starts)
-            with self._naming_largest(using, context):
-                context.hold(table_bytes)
-            if cut:
-                yield self._in_arrival_order(pa.concat_tables(gathered), using, context)
-                gathered, gathered_bytes, table = [], 0, table.slice(at)
-                self._largest.forget()
-                self._largest.add(table, [0])
-                table_bytes = size_bytes(table)
-                context.hold_only(table_bytes)
-                pa.default_memory_pool().release_unused()
-            gathered.append(table)
-            gathered_bytes += table_bytes
-        if gathered:
-            yield self._in_arrival_order(pa.concat_tables(gathered), using, context)
-
-    @contextlib.contextmanager
-    def _naming_largest(self, using: Database, context: ExecutionContext) -> Iterator[None]:
-        """Say in the error for memory that is used up which partition was the largest."""
-        try:
-            yield
-        except QueryLimitError as error:
-            if not context.seconds_left:
-                raise
-            try:
-                what = self._largest.named(using)
-            except RowPatternError:
-                raise error from None
-            raise context.memory_error(what) from None
-
-    def _in_arrival_order(self, block: pa.Table, using: Database, context: ExecutionContext) -> pa.Table:
-        """Give rows that are equal in ORDER BY the order that they had.
-
-        As a key of the large sort, the rows' numbers doubled its time; here they are looked at, and few blocks sorted.
-        """
-        if self._number not in block.column_names:
-            return block
-        number = Key(self._number, self._number, quoted(self._number), (self._number,))
-        with self._naming_largest(using, context):
-            rows = sort_partitions(
-                Table(block), self._bound.partition_by, (*self._bound.order_by, number), using, context
-            )
-        if rows.order is not None:
-            block = pa.table({name: rows.column(name) for name in block.column_names})
-        return block.drop_columns([self._number])
-
-    def _starts(self, table: pa.Table, last: pa.Table | None, using: Database, context: ExecutionContext) -> Any:
-        """Return the rows of a batch that begin a partition, given the row before it."""
-        seen = table if last is None else pa.concat_tables([last, table])
-        order_by = self._bound.order_by if self._in_order else ()
-        rows = sort_partitions(Table(seen), self._bound.partition_by, order_by, using, context)
-        if rows.order is not None:
-            wrong = np.flatnonzero(rows.order != np.arange(rows.count))
-            if len(wrong):
-                message = "the rows of the stream are not in the order of PARTITION BY and ORDER BY"
-                raise error_at(f"{message}; give stream=True, which sorts them", self._clause.location, QueryError)
-        if last is None:
-            return rows.starts
-        return rows.starts[1:] - 1

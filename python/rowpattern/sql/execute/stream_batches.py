@@ -11,9 +11,9 @@ import pyarrow as pa
 from rowpattern.sql.arrow.arrays import from_numpy
 from rowpattern.sql.arrow.casting import as_type
 from rowpattern.sql.arrow.categories import empty_column, is_ordered, labels_of
+from rowpattern.sql.arrow.sizes import size_bytes
 from rowpattern.sql.runtime.context import Progress
 from rowpattern.sql.tables.answers import plain_integers
-from rowpattern.sql.tables.reading import size_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -10,6 +10,7 @@ from rowpattern.sql.expression.nodes import Cast, Literal, TypeName
 from rowpattern.sql.expression.read import TreeReader
 from rowpattern.sql.parse.parser import step_number
 from rowpattern.sql.parse.subqueries import with_constants
+from rowpattern.sql.records import replace
 from rowpattern.sql.text.composed import Composed
 from rowpattern.sql.text.source_location import error_at
 
@@ -77,17 +78,28 @@ def _constants(subquery: Subquery, found: pa.Table, context: ExecutionContext) -
     name = types[0].as_py()
     if name == _NULL:
         return [Literal("NULL_LITERAL")]
+    if "UNION(" in name:
+        message = f"a subquery in MATCH_RECOGNIZE gives a value of the type {name}"
+        raise error_at(f"{message}; give one of its members, as union_extract does", subquery.location, QueryError)
     kind = _type(name, context)
     texts = dict.fromkeys(values.to_pylist())
     return [Cast(Literal("NULL_LITERAL") if text is None else Literal("STRING", text), kind) for text in texts]
 
 
 def _type(name: str, context: ExecutionContext) -> TypeName:
-    """Read DuckDB's name of a type; ordered categories are texts."""
-    if name.startswith("ENUM("):
-        return TypeName("VARCHAR")
+    """Read DuckDB's name of a type."""
     text = Composed("").insert(f"SELECT CAST(NULL AS {name})")
     (tree,) = parse_texts([text.text], context)
     found = TreeReader(text).expression(tree["statements"][0]["node"]["select_list"][0])
     assert isinstance(found, Cast)  # noqa: S101 - that is what was written
-    return found.to
+    return _castable(found.to)
+
+
+def _castable(kind: TypeName) -> TypeName:
+    """Return a type to which a value's text is cast: categories are texts, and lists of nothing are of integers."""
+    if kind.name == "ENUM":
+        return TypeName("VARCHAR")
+    if kind.name == "NULL":
+        return TypeName("INTEGER")
+    parts = tuple((name, _castable(part) if isinstance(part, TypeName) else part) for name, part in kind.parts)
+    return replace(kind, parts=parts)

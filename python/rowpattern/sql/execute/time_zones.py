@@ -19,6 +19,7 @@ from rowpattern.errors import QueryError, QueryLimitError
 from rowpattern.sql.arrow.categories import is_ordered, labels_of
 from rowpattern.sql.arrow.nested_types import with_inner_types
 from rowpattern.sql.bind.leaves import columns_in
+from rowpattern.sql.execute.typed_operands import is_text, with_categories, with_exact_times
 from rowpattern.sql.expression import nodes
 from rowpattern.sql.expression.write import sql_of
 
@@ -28,14 +29,12 @@ if TYPE_CHECKING:
     from rowpattern.sql.arrow.arrays import Array
     from rowpattern.sql.duckdb.connection import Database
 
-__all__ = ["InZone", "column_zones", "in_columns_zone", "in_zone_of", "relabelled", "with_categories"]
+__all__ = ["InZone", "column_zones", "in_columns_zone", "in_zone_of", "relabelled"]
 
 # These give one of their arguments, or a number of them.
 _CHOOSING = frozenset({"any_value", "arbitrary", "arg_max", "arg_min", "array_agg", "count", "first", "greatest", "if"})
 _CHOOSING |= {"ifnull", "last", "least", "list", "max", "max_by", "min", "min_by", "mode", "nullif"}
 _CHOOSING_OPERATIONS = frozenset({"NOT", "IS_NULL", "IS_NOT_NULL", "IN", "COALESCE"})
-
-_ORDERING = frozenset({"<", "<=", ">", ">="})
 
 # Whether both sides of each difference in an expression are timestamps with a zone, by its SQL and its columns' types.
 _differences: dict[tuple[str, tuple[str, ...], tuple[tuple[str, pa.DataType], ...]], tuple[bool, ...]] = {}
@@ -139,8 +138,8 @@ def in_zone_of(  # noqa: PLR0917 - as in_columns_zone
     error: Callable[[str], QueryError],
 ) -> InZone:
     """Say the same for columns of these types, of which the ordered categories have these texts."""
-    if tree is not None and labels:
-        typed = with_categories(tree, labels)
+    if tree is not None:
+        typed = with_exact_times(with_categories(tree, labels) if labels else tree, types)
         if typed is not tree:
             sql, tree = sql_of(typed), typed
     zoned = column_zones(types)
@@ -180,7 +179,7 @@ def _known() -> QueryError:
 
 def _needs_zone(node: nodes.Node, zoned: Mapping[str, set[str]]) -> bool:
     """Say whether a value depends on the zone in which it is computed; an instant does not."""
-    if isinstance(node, nodes.Call) and node.name == "timezone" and _is_text(node.values[0]):
+    if isinstance(node, nodes.Call) and node.name == "timezone" and is_text(node.values[0]):
         return _needs_zone(node.values[1], zoned)
     inside = list(nodes.children(node))
     if isinstance(node, nodes.Call) and node.operator and node.name == "-" and len(inside) == 2:  # noqa: PLR2004
@@ -190,7 +189,7 @@ def _needs_zone(node: nodes.Node, zoned: Mapping[str, set[str]]) -> bool:
             return False
     if isinstance(node, (nodes.Comparison, nodes.Between)) or (isinstance(node, nodes.Operation) and node.kind == "IN"):
         # A text is read as a timestamp of the zone.
-        if any(map(_is_text, inside)) and _reads(node, zoned):
+        if any(map(is_text, inside)) and _reads(node, zoned):
             return True
         chooses = True
     elif isinstance(node, nodes.Operation):
@@ -207,47 +206,15 @@ def _needs_zone(node: nodes.Node, zoned: Mapping[str, set[str]]) -> bool:
 
 def _computed_with(node: nodes.Node, zoned: Mapping[str, set[str]]) -> bool:
     """Say whether something that is computed reads a timestamp with a zone, other than as one of UTC."""
-    if isinstance(node, nodes.Call) and node.name == "timezone" and _is_text(node.values[0]):
+    if isinstance(node, nodes.Call) and node.name == "timezone" and is_text(node.values[0]):
         return _needs_zone(node.values[1], zoned)
     if isinstance(node, nodes.Column):
         return node.names[0] in zoned
     return any(_computed_with(each, zoned) for each in nodes.children(node))
 
 
-def _is_text(node: nodes.Node) -> bool:
-    return (isinstance(node, nodes.Literal) and node.is_text) or (
-        isinstance(node, nodes.Parameter) and node.kind == "VARCHAR"
-    )
-
-
 def _reads(node: nodes.Node, zoned: Mapping[str, set[str]]) -> bool:
     return not zoned.keys().isdisjoint(columns_in(node))
-
-
-# Categories. DuckDB orders an ENUM and a text as texts.
-
-
-def with_categories(node: nodes.Node, labels: Mapping[str, Sequence[str]]) -> nodes.Node:
-    """Return an expression in which texts that are compared with ordered categories are such, and so ordered by rank.
-
-    Args:
-        node: the expression.
-        labels: the texts of columns of ordered categories, in order.
-    """
-    new = nodes.map_children(node, lambda each: with_categories(each, labels))
-    if not isinstance(new, (nodes.Comparison, nodes.Between)) or (
-        isinstance(new, nodes.Comparison) and new.sign not in _ORDERING
-    ):
-        return new
-    sides = list(nodes.children(new))
-    known = next(
-        (labels[each.names[0]] for each in sides if isinstance(each, nodes.Column) and each.names[0] in labels), None
-    )
-    if not known:
-        # Rows that are all NULL may have lost their categories; they compare as NULL with any text.
-        return new
-    kind = nodes.TypeName("ENUM", tuple((None, nodes.Literal("STRING", label)) for label in known))
-    return nodes.map_children(new, lambda each: nodes.Cast(each, kind, span=each.span) if _is_text(each) else each)
 
 
 _NULL = nodes.Literal("NULL_LITERAL")

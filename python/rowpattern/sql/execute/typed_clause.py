@@ -17,7 +17,7 @@ from rowpattern.sql.bind.references import (
     RunningAggregate,
     Value,
 )
-from rowpattern.sql.execute.typed_expressions import Named, Sources, TypedExpressions, typed
+from rowpattern.sql.execute.typed_expressions import Sources, typed
 from rowpattern.sql.execute.typed_parameters import (
     aggregate_with_values,
     is_refused,
@@ -25,6 +25,7 @@ from rowpattern.sql.execute.typed_parameters import (
     running_with_values,
     typed_with_values,
 )
+from rowpattern.sql.execute.typed_records import Named, TypedExpressions
 from rowpattern.sql.expression.nodes import Cast, Parameter, TypeName, walk
 from rowpattern.sql.expression.write import sql_of
 from rowpattern.sql.records import replace
@@ -35,10 +36,10 @@ if TYPE_CHECKING:
     from rowpattern.sql.bind.bound import BoundMeasure, Condition
     from rowpattern.sql.bind.references import Reference, RowValue
     from rowpattern.sql.duckdb.connection import Database
-    from rowpattern.sql.execute.typed_expressions import TypedAggregate, TypedExpression
+    from rowpattern.sql.execute.typed_records import TypedAggregate, TypedExpression
     from rowpattern.sql.expression.nodes import Node
     from rowpattern.sql.expression.parameters import ParameterValues
-    from rowpattern.sql.tables.inputs import Table
+    from rowpattern.sql.tables.table import Table
 
 __all__ = ["TypedClause", "typed_clause"]
 

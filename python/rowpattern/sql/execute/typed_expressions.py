@@ -5,9 +5,7 @@ What DuckDB's binder says is kept with the bound clause, so that a query that is
 
 from __future__ import annotations
 
-import re
-from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -20,13 +18,13 @@ from rowpattern.sql.duckdb.arrow_types import duckdb_type
 from rowpattern.sql.duckdb.enums import enum_type
 from rowpattern.sql.duckdb.time_zones import UTC, duckdb_zone
 from rowpattern.sql.execute.bounded import check_constants
-from rowpattern.sql.execute.engine_columns import literal_of
+from rowpattern.sql.execute.constants_now import constants_now
 from rowpattern.sql.execute.time_zones import in_zone_of
+from rowpattern.sql.execute.typed_records import TypedAggregate, TypedExpression, TypedExpressions
 from rowpattern.sql.expression.binder import BoundTexts, bind_texts
 from rowpattern.sql.expression.native import Translator
 from rowpattern.sql.expression.nodes import Call, Column
 from rowpattern.sql.expression.typed import (
-    Computed,
     Constant,
     Literal,
     Reference,
@@ -37,60 +35,20 @@ from rowpattern.sql.expression.typed import (
 )
 from rowpattern.sql.expression.write import sql_of
 from rowpattern.sql.records import Record, field, replace
-from rowpattern.sql.text.source_location import error_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
     from rowpattern.sql.arrow.arrays import Array
-    from rowpattern.sql.bind.bound import BoundMeasure, Condition, TypedPlans
-    from rowpattern.sql.bind.references import BoundExpression
+    from rowpattern.sql.bind.bound import TypedPlans
     from rowpattern.sql.duckdb.connection import Database
+    from rowpattern.sql.execute.typed_records import Named
     from rowpattern.sql.expression.binder import Bound, BoundAggregate
     from rowpattern.sql.expression.nodes import Node
     from rowpattern.sql.expression.typed import Typed
-    from rowpattern.sql.text.source_location import SourceLocation
 
-__all__ = ["Named", "Sources", "TypedAggregate", "TypedExpression", "TypedExpressions", "constants_now", "typed"]
-
-
-# As `"i0"` or `source column i0`; brought to another row (`match_conditions.py`) a name has a number behind it.
-_INNER_NAME = re.compile(
-    r"\"(?P<quoted>[ir][0-9]+)(?: -?[0-9]+)?\"|(?<=column )(?P<plain>[ir][0-9]+)(?: -?[0-9]+)?(?!\w)"
-)
-
-
-class Named(NamedTuple):
-    """An expression, what to call it in an error, and where it stands."""
-
-    what: str
-    expression: BoundExpression
-    location: SourceLocation
-
-    @classmethod
-    def condition(cls, condition: Condition, expression: BoundExpression) -> Named:
-        """Name the condition of a variable, or what is known of it."""
-        return cls(f"DEFINE {condition.called}", expression, condition.location)
-
-    @classmethod
-    def measure(cls, measure: BoundMeasure) -> Named:
-        """Name a measure."""
-        return cls(f"measure {measure.name}", measure.expression, measure.location)
-
-    def failed(self, message: str) -> QueryError:
-        """Make the error that it cannot be computed, from what is wrong."""
-        return error_at(f"{self.what}: {_INNER_NAME.sub(self._written, message)}", self.location, QueryError)
-
-    def _written(self, found: re.Match[str]) -> str:
-        """Return what the query has for one of our names in a message of DuckDB's."""
-        name = found["quoted"] or found["plain"]
-        text = self.expression.written_as(name, self.location.sql)
-        for _, item in self.expression.reads:
-            if not text and isinstance(item, (Aggregate, RunningAggregate)):
-                value = dict(item.reads).get(name)
-                text = value if isinstance(value, str) else ""
-        return text or found[0]
+__all__ = ["Sources", "typed"]
 
 
 # Aggregates that give one of their arguments.
@@ -122,72 +80,6 @@ class Sources(Record):
     row_others: Mapping[str, str] = field(default_factory=dict)
     place: Callable[[set[str]], Hashable | None] = lambda _: None
     optional: AbstractSet[str] = frozenset()
-
-
-class TypedExpression(Record):
-    """An expression with types.
-
-    Attributes:
-        node: None where DuckDB computes all of it, and its type has no name here.
-        type: DuckDB's name of its type; None where it is not known.
-        sql: the whole as DuckDB computes it.
-        tree: the same.
-        zone: the time zone in which it is computed.
-        named: what timestamps with a zone that it gives are called; None where that is not known.
-        problem: why DuckDB refuses it, or, where there is a node, a constant in it; None where it does not.
-    """
-
-    node: Typed | None
-    type: str | None
-    sql: str
-    tree: Node | None
-    zone: str
-    named: str | None
-    problem: str | None = None
-
-    @cached_property
-    def native(self) -> Typed | None:
-        """The expression, where the engine computes all of it."""
-        if self.node is None or self.problem is not None or engine_type(self.node.type) is None:
-            # The engine has not each type that a NULL can be cast to.
-            return None
-        if any(isinstance(each, Computed) for each in walk_typed(self.node)):
-            return None
-        return self.node
-
-    @cached_property
-    def changing(self) -> tuple[Constant, ...]:
-        """The constants of `native` that each query computes anew."""
-        every = walk_typed(self.native) if self.native is not None else ()
-        return tuple(dict.fromkeys(each for each in every if isinstance(each, Constant)))
-
-
-class TypedAggregate(Record):
-    """An aggregate over the match so far.
-
-    Attributes:
-        type: DuckDB's name of its type; None where it is not known.
-        whole: the call as DuckDB computes it.
-        function: what the engine calls it; None where DuckDB computes it.
-        argument: what it takes of a row; None where rows are counted, and where DuckDB computes it.
-    """
-
-    type: str | None
-    whole: TypedExpression
-    function: str | None = None
-    argument: TypedExpression | None = None
-
-
-class TypedExpressions(Record):
-    """Expressions that were typed together.
-
-    Attributes:
-        labels: the texts of ordered categories, by DuckDB's type of them.
-    """
-
-    expressions: tuple[TypedExpression, ...]
-    aggregates: Mapping[str, TypedAggregate]
-    labels: Mapping[str, Sequence[str]]
 
 
 def typed(
@@ -240,12 +132,19 @@ class _Typing:
         types = {name: self._type(name, values) for name, values in sources.columns.items()} | dict(sources.others)
         row_types = {name: self._type(name, values) for name, values in sources.row_columns.items()}
         row_types |= dict(sources.row_others)
+        every = [*sources.columns.items(), *sources.row_columns.items()]
+        self._nanoseconds = frozenset(name for name, values in every if values.type == pa.duration("ns"))
         # What reads a column whose type has no name is DuckDB's as a whole.
         self._types = {name: kind for name, kind in types.items() if kind is not None}
         self._row_types = {name: kind for name, kind in row_types.items() if kind is not None}
 
     def _type(self, name: str, values: Array) -> str | None:
         return enum_type(self._labels_by_name[name]) if name in self._labels_by_name else duckdb_type(values.type)
+
+    def _engine_type(self, kind: str | None) -> str | None:
+        """Return the engine's type; None for categories of no column, whose order it does not know."""
+        own = engine_type(kind)
+        return None if own == "RANK" and kind not in self._labels else own
 
     def typed(self) -> TypedExpressions:
         """Type all of them."""
@@ -379,7 +278,8 @@ class _Typing:
         return replace(placed, node=translator.expression(placed.tree, bound), type=bound.type)
 
     def _translator(self, placed: TypedExpression, place: Callable[[Node], Hashable | None]) -> Translator:
-        return Translator(is_native, place, self._labels, utc=duckdb_zone(placed.zone) == UTC)
+        utc = duckdb_zone(placed.zone) == UTC
+        return Translator(is_native, place, self._labels, utc=utc, nanoseconds=self._nanoseconds)
 
     def _aggregate(
         self, item: RunningAggregate | Aggregate, placed: TypedExpression, bound: BoundAggregate | None
@@ -395,14 +295,14 @@ class _Typing:
             return self._by_place(whole, item.by_place, call.values[0], bound.type)
         if bound.name is None:
             return whole
-        own = engine_type(bound.type)
+        own = self._engine_type(bound.type)
         if own is None or len(bound.arguments) > 1 or len(call.values) != len(bound.arguments):
             return whole
         if not bound.arguments:
             counts = bound.name in {"count", "count_star"}
             return replace(whole, function="count") if counts and is_native("count", [], own) else whole
         argument, of = call.values[0], bound.arguments[0]
-        kind = engine_type(of.type)
+        kind = self._engine_type(of.type)
         node = self._translator(placed, lambda _: "row").expression(argument, of)
         if node is None or kind is None or not is_native(bound.name, [kind], own):
             return whole
@@ -445,25 +345,3 @@ class _Typing:
 
         # What is refused may stand in a branch that is not taken.
         return replace(each, node=map_leaves(each.node, literal), problem=refused)
-
-
-def constants_now(constants: Sequence[Constant], zone: str, database: Database) -> dict[Constant, Literal | str]:
-    """Have DuckDB compute constants in a time zone: literals, or why it refuses one.
-
-    Raises:
-        QueryLimitError: they took too long or too much memory.
-    """
-    using = database.in_zone(zone)
-    nothing = pa.table({"none": pa.nulls(1)})
-    try:
-        columns = using.project(", ".join(f"({each.sql})" for each in constants), nothing).columns
-        return {each: literal_of(values, each.type) for each, values in zip(constants, columns)}
-    except QueryLimitError:
-        raise
-    except QueryError as error:
-        if len(constants) == 1:
-            return {constants[0]: str(error)}
-    found: dict[Constant, Literal | str] = {}
-    for each in constants:
-        found |= constants_now([each], zone, database)
-    return found

@@ -15,7 +15,7 @@ from rowpattern.sql.records import replace
 if TYPE_CHECKING:
     from rowpattern.sql.bind.references import Aggregate, BoundExpression, RunningAggregate
     from rowpattern.sql.duckdb.connection import Database
-    from rowpattern.sql.execute.typed_expressions import Named, TypedAggregate, TypedExpression
+    from rowpattern.sql.execute.typed_records import Named, TypedAggregate, TypedExpression
     from rowpattern.sql.expression.parameters import ParameterValues
     from rowpattern.sql.expression.typed import Typed
 

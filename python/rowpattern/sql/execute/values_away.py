@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rowpattern.sql.bind.bound import BoundClause
     from rowpattern.sql.execute.sort import OrderedPartitions
     from rowpattern.sql.runtime.context import ExecutionContext
-    from rowpattern.sql.tables.inputs import Table
+    from rowpattern.sql.tables.table import Table
 
 __all__ = ["compute_values_away", "without_values_away"]
 

@@ -22,7 +22,7 @@ from rowpattern.sql.execute.measures import measure
 from rowpattern.sql.execute.sort import OrderedPartitions, key_values, sort_partitions
 from rowpattern.sql.execute.window_frames import FramedMatches, matches_of_frames
 from rowpattern.sql.records import replace
-from rowpattern.sql.tables.inputs import Table
+from rowpattern.sql.tables.table import Table
 from rowpattern.sql.text.source_location import error_at
 
 if TYPE_CHECKING:

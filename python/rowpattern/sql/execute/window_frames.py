@@ -20,7 +20,7 @@ from rowpattern.sql.execute.matching import find_matches
 from rowpattern.sql.execute.measures import measure
 from rowpattern.sql.execute.sort import OrderedPartitions
 from rowpattern.sql.records import replace
-from rowpattern.sql.tables.inputs import Table
+from rowpattern.sql.tables.table import Table
 
 if TYPE_CHECKING:
     from rowpattern._core import Matches

@@ -19,7 +19,7 @@ from rowpattern.sql.parse.window_step import frame_column, measure_column
 from rowpattern.sql.planning import planned
 from rowpattern.sql.records import replace
 from rowpattern.sql.tables.answers import Answer, AnswerColumn
-from rowpattern.sql.tables.inputs import Table
+from rowpattern.sql.tables.table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -262,6 +262,11 @@ class _Reader:
             known = not data and len(children) == 2  # noqa: PLR2004 - two sides
             children, sign = tuple(map(_compared, children)), COMPARISON_SIGNS[form].lower()
             return Bound("comparison" if known else "unknown", kind, sign, children, constant=constant)
+        if form == "COMPARE_BETWEEN" and data == {"lower_inclusive": True, "upper_inclusive": True}:
+            value, low, high = map(_compared, children)
+            sides = [Bound("comparison", kind, ">=", (value, low), constant=_constant((value, low)))]
+            sides.append(Bound("comparison", kind, "<=", (value, high), constant=_constant((value, high))))
+            return Bound("logic", kind, "and", tuple(sides), constant=constant)
         known = form == "BOUND_FUNCTION" and path[:-1] == ["system", "main"] and not set(data) - _OF_DECIMALS
         return Bound("function" if known else "unknown", kind, str(path[-1]), children, constant=constant)
 
@@ -275,6 +280,8 @@ class _Reader:
         kind, children = type_name(left.pop("return_type")), self._children(left)
         known = form in _OPERATORS and not any(left.values())
         name = _OPERATORS.get(form, "")
+        if name == "in":
+            children = tuple(map(_compared, children))
         return Bound("operator" if known else "unknown", kind, name, children, constant=_constant(children))
 
     def _case(self, left: Json, form: str) -> Bound:

@@ -28,6 +28,7 @@ from rowpattern.sql.expression.write import sql_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from rowpattern.sql.expression.binder import Bound
 
@@ -38,6 +39,17 @@ _OF_INSTANTS = frozenset(
     {"=", "<>", "<", "<=", ">", ">=", "is distinct from", "is not distinct from", "is null", "is not null", "in"}
 ) | {"coalesce", "case", "greatest", "least"}
 _EQUALITIES = frozenset({"=", "<>", "is distinct from", "is not distinct from"})
+_COMPARISONS = _EQUALITIES | {"<", "<=", ">", ">=", "in"}
+# They give one of their arguments.
+_CHOOSING = frozenset({"coalesce", "greatest", "least"})
+_DAY_MICROSECONDS = 86_400_000_000
+_MOST_NANOSECONDS = (1 << 63) - 1
+# An interval in nanoseconds as intervals are compared: months of 30 days, days of 24 hours. More than a column of
+# nanoseconds can have is the most.
+_NANOSECONDS_SQL = f"""(SELECT CAST(greatest(least(((date_part('year', i) * 12 + date_part('month', i)) * 30
+    + date_part('day', i))::HUGEINT * {_DAY_MICROSECONDS} + date_part('hour', i) * 3600000000
+    + date_part('minute', i) * 60000000 + date_part('microseconds', i), {_MOST_NANOSECONDS // 1000}),
+    -{_MOST_NANOSECONDS // 1000}) * 1000 AS BIGINT) FROM (SELECT {{}} AS i))"""
 _WORDS = {"~~": "like", "~~*": "ilike"}
 _NEGATED = {"!~~": "like", "!~~*": "ilike"}
 _OPERATIONS = {"NOT": "not", "IS_NULL": "is null", "IS_NOT_NULL": "is not null", "COALESCE": "coalesce", "IN": "in"}
@@ -58,6 +70,7 @@ class Translator:
         labels: Mapping[str, Sequence[str]],
         *,
         utc: bool,
+        nanoseconds: AbstractSet[str] = frozenset(),
     ) -> None:
         """Take what is known.
 
@@ -67,11 +80,14 @@ class Translator:
                 computed together.
             labels: the texts of ordered categories, by DuckDB's type of them.
             utc: whether the expressions are computed in UTC, where instants are timestamps.
+            nanoseconds: references to durations in nanoseconds. DuckDB's intervals have microseconds, so that such are
+                compared as whole numbers.
         """
         self._is_native = is_native
         self._place = place
         self._labels = labels
         self._utc = utc
+        self._nanoseconds = nanoseconds
         self._known: dict[int, Typed | None] = {}
 
     def expression(self, tree: nodes.Node, bound: Bound) -> Typed | None:
@@ -98,7 +114,7 @@ class Translator:
         if bound.type is None:
             return None
         reads = any(isinstance(each, nodes.Column) for each in nodes.walk(tree))
-        if not reads and engine_type(bound.type) is not None:
+        if not reads and self._is_known(bound.type):
             changes = any(isinstance(each, nodes.Call) and each.name in CHANGING for each in nodes.walk(tree))
             return Constant(bound.type, cast_sql(sql_of(tree), bound.type), changes)
         return Computed(bound.type, tree)
@@ -170,13 +186,18 @@ class Translator:
 
     # What the engine computes as a whole.
 
+    def _is_known(self, kind: str) -> bool:
+        """Say whether the engine has a type; of categories it has those of columns, by their ranks."""
+        own = engine_type(kind)
+        return own is not None and (own != "RANK" or kind in self._labels)
+
     def _whole(self, bound: Bound) -> Typed | None:
         if id(bound) not in self._known:
             self._known[id(bound)] = self._of_bound(bound)
         return self._known[id(bound)]
 
     def _of_bound(self, bound: Bound) -> Typed | None:
-        if engine_type(bound.type) is None or bound.type is None:
+        if bound.type is None or not self._is_known(bound.type):
             return None
         if bound.type == "NULL":
             # All values of this type are; only the function `error` does something else than giving one.
@@ -211,6 +232,9 @@ class Translator:
         return self._checked(bound, name, bound.type, arguments)
 
     def _checked(self, bound: Bound, name: str, kind: str, arguments: list[Typed]) -> Typed | None:
+        if self._nanoseconds and name in _COMPARISONS:
+            exact = [self._in_nanoseconds(each) for each in arguments]
+            arguments = [each for each in exact if each is not None] if None not in exact else arguments
         types = [each.type for each in arguments]
         if not self._is_of_any_zone(bound, name, kind, types):
             return None
@@ -227,6 +251,21 @@ class Translator:
         ):
             return None
         return Call(kind, name, tuple(arguments)) if self._is_native(name, known, own) else None
+
+    def _in_nanoseconds(self, node: Typed) -> Typed | None:
+        """Return a duration as a number of nanoseconds; None where it is none that has them."""
+        if isinstance(node, Reference):
+            return Reference("BIGINT", node.name) if node.name in self._nanoseconds else None
+        if isinstance(node, Literal):
+            return _literal_nanoseconds(node)
+        if isinstance(node, Constant):
+            sql = _NANOSECONDS_SQL.format(node.sql)
+            return Constant("BIGINT", sql, node.changes) if node.type == "INTERVAL" else None
+        if not isinstance(node, Call) or node.name not in _CHOOSING or node.type != "INTERVAL":
+            return None
+        inside = [self._in_nanoseconds(each) for each in node.arguments]
+        known = tuple(each for each in inside if each is not None)
+        return Call("BIGINT", node.name, known) if len(known) == len(inside) else None
 
     def _is_of_any_zone(self, bound: Bound, name: str, kind: str, types: list[str]) -> bool:
         """Say whether what is computed is the same in the time zone of the expression and in UTC."""
@@ -272,6 +311,16 @@ class Translator:
             place = list(labels).index(text.value) if text.value in labels else _NO_RANK
             ranks.append(Literal(found.type, None if text.value is None else place))
         return self._checked(bound, bound.name, "BOOLEAN", [found, *ranks])
+
+
+def _literal_nanoseconds(node: Literal) -> Literal | None:
+    if node.type == "NULL" or node.value is None:
+        return Literal("BIGINT", None)
+    if node.type != "INTERVAL":
+        return None
+    months, days, microseconds = node.value
+    found = ((months * 30 + days) * _DAY_MICROSECONDS + microseconds) * 1000
+    return Literal("BIGINT", max(-_MOST_NANOSECONDS, min(found, _MOST_NANOSECONDS)))
 
 
 def _raises(bound: Bound) -> bool:

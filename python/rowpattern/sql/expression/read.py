@@ -23,6 +23,7 @@ from rowpattern.sql.duckdb.functions import (
 )
 from rowpattern.sql.duckdb.names import lowered
 from rowpattern.sql.expression import nodes
+from rowpattern.sql.expression.fields import Fields
 from rowpattern.sql.expression.lambdas import free_names, renamed
 from rowpattern.sql.expression.other_functions import INSTEAD_OF_FUNCTIONS
 from rowpattern.sql.expression.types import check_collation, check_type
@@ -33,19 +34,15 @@ from rowpattern.sql.text.source_location import candidates, error_at
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from rowpattern.sql.expression.fields import Json
     from rowpattern.sql.text.composed import Composed
 
-__all__ = ["NAVIGATION", "Fields", "TreeReader"]
-
-Json = dict[str, Any]
+__all__ = ["NAVIGATION", "TreeReader"]
 
 _Error = TypeVar("_Error", bound=QueryError)
 
 #: Functions of row patterns (ISO/IEC 19075-5, section 5); some have other meanings in DuckDB outside of a clause.
 NAVIGATION = frozenset({"first", "last", "prev", "next", "classifier", "match_number"})
-
-#: Values of keys that change nothing.
-_NOTHING: tuple[Any, ...] = (None, False, "", [], {}, "STANDARD_HANDLING")
 
 #: Each with the least and the most operands.
 _OPERATIONS = {
@@ -79,8 +76,6 @@ _LITERALS = {
 # Schemas in which DuckDB's own functions lie; any other name before a function's is a value: `name.upper()`.
 _SCHEMAS = frozenset({"main", "pg_catalog", "system", "temp", "memory", "information_schema", "duckdb"})
 
-_NOWHERE = (1 << 64) - 1
-
 _NODES_BETWEEN_LOOKS = 256
 
 
@@ -93,44 +88,6 @@ _INSTEAD_OF_WINDOWS = {
     "last_value": "write LAST(x)",
     "nth_value": "write FIRST(x, n - 1)",
 }
-
-
-class Fields:
-    """The keys of one node of the parser's tree; each is taken once, and what is left over is refused."""
-
-    def __init__(self, node: Json, reader: TreeReader) -> None:
-        """Take the keys of a node; where it stands in the text is kept apart."""
-        self._left = dict(node)
-        self._reader = reader
-        self.location = self._left.pop("query_location", _NOWHERE)
-        self.length = self._left.pop("query_location_length", 0)
-
-    def take(self, name: str, default: Any = None) -> Any:
-        """Return the value of a key; it is known from now on."""
-        return self._left.pop(name, default)
-
-    def node(self, name: str) -> Json:
-        """Return the value of a key that must be a node."""
-        found = self._left.pop(name, None)
-        if not isinstance(found, dict):
-            raise self._reader.unknown(f"a tree without {name}", self)
-        return found
-
-    def nodes(self, name: str) -> list[Json]:
-        """Return the value of a key that must be a list of nodes, or nothing."""
-        found = self._left.pop(name, None) or []
-        if not isinstance(found, list):
-            raise self._reader.unknown(f"a tree with another {name}", self)
-        for each in found:
-            if not isinstance(each, dict):
-                raise self._reader.unknown(f"a tree with another {name}", self)
-        return found
-
-    def end(self) -> None:
-        """Refuse keys that were not taken and say something."""
-        for name, value in self._left.items():
-            if value not in _NOTHING:
-                raise self._reader.unknown(f"{name.replace('_', ' ')} {str(value)[:40]}", self)
 
 
 class TreeReader:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from rowpattern.sql.expression import nodes
 from rowpattern.sql.expression.write import sql_of
+from rowpattern.sql.records import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,6 +24,10 @@ _UTF8 = 4
 _ITEM = 16
 # What is put in the place of others is of a bounded size where it is a constant as long as this.
 _SHORT = 64
+
+# True, and not known to be before it is computed: the parameter of a lambda, as TRY takes nothing that changes.
+_CHANGING = nodes.Column(("rowpattern changing",))
+_NULL = nodes.Literal("NULL_LITERAL")
 
 _REPLACING = frozenset({"replace", "regexp_replace"})
 _JOINING = frozenset({"array_to_string", "array_to_string_comma_default"})
@@ -75,6 +80,24 @@ class _Sizes:
             return not (isinstance(values[0], nodes.Literal) and _is_short(values[0]) and not _has_width(values[0]))
         return call.name in self._FORMULAS and len(values) > (0 if call.name in {"range", "generate_series"} else 1)
 
+    def _sql(self, node: nodes.Node) -> str:
+        return sql_of(self._unfolded(node))
+
+    def _unfolded(self, node: nodes.Node) -> nodes.Node:
+        """Return what DuckDB does not compute before the query runs, as it does where no column is read.
+
+        It would compute the large value that a guard keeps away.
+        """
+        if isinstance(node, nodes.Lambda) or not self.made(node):
+            return node
+        new = nodes.map_children(node, self._unfolded)
+        reads = any(isinstance(each, nodes.Column) for each in nodes.walk(node))
+        if reads or not (isinstance(node, nodes.Call) and isinstance(new, nodes.Call) and self._is_making(node)):
+            return new
+        first, *others = new.arguments
+        changing = nodes.Case((nodes.Branch(_CHANGING, first.value),), _NULL)
+        return replace(new, arguments=(replace(first, value=changing), *others))
+
     # Sizes of values.
 
     def _bytes(self, node: nodes.Node) -> str:
@@ -90,11 +113,11 @@ class _Sizes:
             return (self._chosen(node, lambda each: [self._bytes(each)]) or ["0"])[0]
         if self.made(node):
             return f"({' + '.join(self._bytes(each) for each in nodes.children(node))})"
-        return f"COALESCE(TRY(strlen(CAST({sql_of(node)} AS VARCHAR))), 0)::DOUBLE"
+        return f"COALESCE(TRY(strlen(CAST({self._sql(node)} AS VARCHAR))), 0)::DOUBLE"
 
     def _number(self, node: nodes.Node) -> str:
         """Return the value of a node that is a number, which is not computed where that takes too much."""
-        value = f"greatest(COALESCE(TRY(CAST({sql_of(node)} AS DOUBLE)), 0), 0)"
+        value = f"greatest(COALESCE(TRY(CAST({self._sql(node)} AS DOUBLE)), 0), 0)"
         return self._guarded(node, value)
 
     def _guarded(self, node: nodes.Node, size: str) -> str:
@@ -102,11 +125,13 @@ class _Sizes:
         if not made:
             return size
         needed = " + ".join(made)
+        if self._unfolded(node) is not node:
+            size = f"list_transform([random() >= 0], lambda {sql_of(_CHANGING)}: {size})[1]"
         return f"CASE WHEN {needed} > {self._most} THEN {needed} ELSE {size} END"
 
     def _range(self, of: Sequence[nodes.Node]) -> str:
-        begin, end = (sql_of(of[0]), sql_of(of[1])) if len(of) > 1 else ("0", sql_of(of[0]))
-        step = sql_of(of[2]) if of[2:] else "1"
+        begin, end = (self._sql(of[0]), self._sql(of[1])) if len(of) > 1 else ("0", self._sql(of[0]))
+        step = self._sql(of[2]) if of[2:] else "1"
         numbers = f"({_as(end, 'DOUBLE')} - {_as(begin, 'DOUBLE')}) / {_as(step, 'DOUBLE')}"
         size = f"COALESCE({numbers}, 0)"
         if of[2:]:
@@ -125,7 +150,7 @@ class _Sizes:
 
     def _formatted(self, of: Sequence[nodes.Node]) -> str:
         # A number in the text may be a width, and where a width is an argument, each may be.
-        text = sql_of(of[0])
+        text = self._sql(of[0])
         widths = f"list_sum(CAST(regexp_extract_all({text}, '[0-9]{{1,18}}') AS DOUBLE[]))"
         sizes = [f"{_UTF8} * COALESCE(TRY({widths}), 0)", *(self._bytes(each) for each in of)]
         sizes += [f"{_UTF8} * {self._number(each)} * contains({text}, '*')::INTEGER" for each in of[1:]]
@@ -138,7 +163,7 @@ class _Sizes:
         if not made:
             return []
         names = ", ".join(f'"{name}"' for name in change.parameters)
-        each = f"list_transform({sql_of(values)}, lambda {names}: {' + '.join(made)})"
+        each = f"list_transform({self._sql(values)}, lambda {names}: {' + '.join(made)})"
         return [self._guarded(values, f"COALESCE(list_sum({each}), 0)")]
 
     def _chosen(self, node: nodes.Case, sizes: Callable[[nodes.Node], list[str]]) -> list[str]:
@@ -147,7 +172,7 @@ class _Sizes:
         found = [" + ".join(sizes(each)) or "0" for each in every]
         if all(size == "0" for size in found):
             return []
-        whens = " ".join(f"WHEN {sql_of(each.condition)} THEN {size}" for each, size in zip(node.branches, found))
+        whens = " ".join(f"WHEN {self._sql(each.condition)} THEN {size}" for each, size in zip(node.branches, found))
         return [f"CASE {whens} ELSE {found[-1]} END"]
 
     # By function, the bytes of its value, as SQL over its arguments.

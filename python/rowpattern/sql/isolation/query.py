@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from rowpattern.sql.isolation.pool import Worker
     from rowpattern.sql.parse.clause_arguments import Question
     from rowpattern.sql.runtime.context import ExecutionContext
-    from rowpattern.sql.tables.inputs import Table
+    from rowpattern.sql.tables.table import Table
 
 __all__ = ["answer_isolated", "explain_isolated"]
 

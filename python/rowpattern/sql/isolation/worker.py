@@ -29,9 +29,10 @@ from rowpattern.sql.first_use import query_module
 from rowpattern.sql.isolation.channel import Channel, ClosedError, ReceivedTables, SentTables, wait_until_closed
 from rowpattern.sql.parse.clause_arguments import ClauseArguments
 from rowpattern.sql.runtime.context import ExecutionContext
-from rowpattern.sql.tables.inputs import Table, common_kind, only_table
+from rowpattern.sql.tables.inputs import common_kind, only_table
 from rowpattern.sql.tables.pandas_values import PandasValues
 from rowpattern.sql.tables.reading import RemoteTable, table_reader
+from rowpattern.sql.tables.table import Table
 from rowpattern.sql.text.source_location import nesting_limited
 
 if TYPE_CHECKING:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from rowpattern.errors import UnsupportedQueryError
 from rowpattern.sql.duckdb.functions import AROUND_CLAUSES, TABLE_FUNCTIONS, WINDOWS
 from rowpattern.sql.duckdb.names import lowered
+from rowpattern.sql.expression.fields import Fields
 from rowpattern.sql.expression.nodes import Argument, Call, Literal, Node, Opaque, Parameter, Star, children
-from rowpattern.sql.expression.read import Fields, TreeReader
+from rowpattern.sql.expression.read import TreeReader
 from rowpattern.sql.records import Record
 from rowpattern.sql.text.source_location import candidates
 

@@ -59,11 +59,13 @@ class _Select(Record, frozen=False):
         definitions: the windows of its WINDOW clause, by their names in lower case.
         clause: the tokens of that clause: the word WINDOW, and the last one.
         calls: the tokens that are OVER.
+        twice: the token that is the name of a window for the second time; None where each has a name of its own.
     """
 
     definitions: dict[str, _Definition] = field(default_factory=dict)
     clause: tuple[int, int] | None = None
     calls: list[int] = field(default_factory=list)
+    twice: int | None = None
 
 
 def find_windows(
@@ -174,11 +176,8 @@ class _WindowFinder:
         while self._is_definition(at):
             name = lowered(self._tokens[at].text)
             definition = _Definition(self._tokens[at].text, at, at + 2)
-            if name in select.definitions and (
-                self._is_pattern(at + 2) or select.definitions[name].pattern is not None
-            ):
-                raise self._fail(f"WINDOW defines {definition.name} twice", at)
-            select.definitions.setdefault(name, definition)
+            if select.definitions.setdefault(name, definition) is not definition and select.twice is None:
+                select.twice = at
             closing = self._closing[at + 2]
             if not self._is_pattern(at + 2):
                 self._scan(at + 3, closing, select, is_query=False)
@@ -206,6 +205,10 @@ class _WindowFinder:
 
     def _resolve(self, select: _Select) -> None:
         """Read the windows of a SELECT, and mark what is called over those with row patterns."""
+        has_pattern = any(self._is_pattern(each.opening) for each in select.definitions.values())
+        if select.twice is not None and (has_pattern or self._is_pattern(select.twice + 2)):
+            # Where no window has a row pattern, DuckDB says so.
+            raise self._fail(f"WINDOW defines {self._tokens[select.twice].text} twice", select.twice)
         for definition in select.definitions.values():
             self._read_definition(definition, select)
         for at in select.calls:

@@ -23,8 +23,8 @@ from rowpattern.sql.text.source_location import error_at
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
+    from rowpattern.sql.expression.fields import Fields
     from rowpattern.sql.expression.nodes import Node
-    from rowpattern.sql.expression.read import Fields
     from rowpattern.sql.parse.select_halves import PlannedStep
     from rowpattern.sql.parse.window import PatternWindow, WindowMarks
     from rowpattern.sql.parse.window_step import WindowStep

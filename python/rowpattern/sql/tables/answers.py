@@ -14,9 +14,9 @@ from rowpattern.sql.arrow.categories import as_categories, is_ordered, labels_of
 from rowpattern.sql.duckdb.enums import enum_columns
 from rowpattern.sql.duckdb.names import quoted
 from rowpattern.sql.runtime.no_limit import no_limit
-from rowpattern.sql.tables.inputs import RelationTable, Table
 from rowpattern.sql.tables.own_memory import own_numbers, writable
 from rowpattern.sql.tables.pandas_values import PandasValues, from_pandas, objects_of
+from rowpattern.sql.tables.table import RelationTable, Table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -186,6 +186,8 @@ def _as_polars(answer: Answer, source: Table | None) -> Any:
         else:
             plain.append(AnswerColumn(column.name, values))
     frame = polars.from_arrow(Answer(plain).arrow())
+    # It gives columns without a name another one.
+    frame.columns = [column.name for column in plain]
     return frame.with_columns(own.alias(name) for name, own in typed.items()) if typed else frame
 
 

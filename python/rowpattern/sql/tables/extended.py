@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rowpattern.sql.tables.inputs import Table
+from rowpattern.sql.tables.table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

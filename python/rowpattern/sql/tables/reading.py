@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pyarrow as pa
 
+from rowpattern.sql.arrow.sizes import size_bytes
 from rowpattern.sql.runtime.context import Progress
 from rowpattern.sql.runtime.supervised import SupervisedThreads
-from rowpattern.sql.tables.inputs import StoppedError, Table, is_frame, read_table
+from rowpattern.sql.tables.inputs import StoppedError, is_frame, read_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from rowpattern.sql.runtime.context import ExecutionContext
+    from rowpattern.sql.tables.table import Table
 
 __all__ = [
     "RemoteTable",
@@ -25,7 +27,6 @@ __all__ = [
     "counted_batches",
     "is_in_memory",
     "lent_batches",
-    "size_bytes",
     "supervised",
     "supervised_batches",
     "table_reader",
@@ -125,12 +126,3 @@ def counted_batches(batches: Iterable[pa.RecordBatch], context: ExecutionContext
             "read", context.read_rows, time.perf_counter() - context.begun, done=True, size_bytes=context.read_bytes
         )
     )
-
-
-def size_bytes(table: pa.RecordBatch | pa.Table) -> int:
-    """Return what the columns of a table take."""
-    try:
-        return int(table.nbytes)
-    except pa.ArrowNotImplementedError:
-        # Of some types, as unions, Arrow knows only what slices share.
-        return int(table.get_total_buffer_size())

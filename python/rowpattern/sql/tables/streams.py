@@ -19,8 +19,10 @@ from rowpattern.sql.duckdb.enums import enum_labels
 from rowpattern.sql.expression.write import quoted
 from rowpattern.sql.runtime.ownership import owned
 from rowpattern.sql.tables.datasets import dataset_batches, file_dataset
-from rowpattern.sql.tables.inputs import check_names, check_no_objects, checked, is_frame, is_wide, read_table
+from rowpattern.sql.tables.inputs import is_frame, read_table
+from rowpattern.sql.tables.polars_table import check_no_objects, is_wide
 from rowpattern.sql.tables.reading import supervised
+from rowpattern.sql.tables.table import check_names, checked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

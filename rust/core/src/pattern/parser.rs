@@ -30,7 +30,7 @@ pub fn parse(text: &str) -> Result<RowPattern, CompileError> {
     let (at, token) = lexer.next()?;
     let mut parser = Parser { text, lexer, token, at, variables: Variables::default(), depth: 0 };
     if parser.token == Token::End {
-        return Err(parser.error("the row pattern is empty; write () for the pattern that matches no row"));
+        return Err(parser.error("the row pattern is empty; write () for the pattern of no row, in SQL PATTERN (())"));
     }
     let root = parser.alternation()?;
     match parser.token {

@@ -1,0 +1,113 @@
+"""A frame of Polars as a table that a query reads."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import pyarrow as pa
+
+from rowpattern.errors import QueryError
+from rowpattern.sql.tables.table import Table, check_names, checked
+
+__all__ = ["PolarsTable", "check_no_objects", "is_wide"]
+
+# Types of Polars' that Arrow has too.
+_POLARS_NUMBERS = frozenset({"Boolean", "Int8", "Int16", "Int32", "Int64", "UInt8", "UInt16", "UInt32", "UInt64"})
+_POLARS_NUMBERS |= {"Float32", "Float64"}
+
+
+class PolarsTable(Table):
+    """A frame of Polars, or of a class that is derived from it."""
+
+    def __init__(self, frame: Any, kind: str) -> None:
+        """Take the frame; nothing is converted yet."""
+        self._frame = frame
+        self.kind = kind
+        self.names = list(frame.columns)
+        self.rows = frame.height
+        self._columns: dict[str, pa.ChunkedArray] = {}
+        check_names(self.names)
+
+    def texts(self, name: str) -> pa.ChunkedArray | None:
+        """Return a column of texts that are only compared with others."""
+        series = self._frame.get_column(name)
+        is_text = name not in self._columns and series.dtype == sys.modules["polars"].String
+        return pa.chunked_array(series) if is_text else None
+
+    def _convert(self, name: str) -> pa.ChunkedArray:
+        polars = sys.modules["polars"]
+        series = self._frame.get_column(name)
+        dtype = series.dtype
+        if type(dtype).__name__ in _POLARS_NUMBERS:
+            return pa.chunked_array(series)
+        check_no_objects(name, dtype)
+        try:
+            if dtype == polars.String:
+                # As views, whose conversion takes a third of that of Polars.
+                return pa.chunked_array(series)
+            if is_wide(dtype):
+                series = series.cast(polars.Decimal(38, 0))
+            return series.to_frame().to_arrow().column(0)
+        except pa.ArrowException as error:
+            message = f"column {name} of the type {dtype} cannot be read: {str(error).splitlines()[0]}"
+            raise QueryError(f"{message}; cast it to another type") from None
+        except polars.exceptions.InvalidOperationError:
+            message = f"column {name} of the type {dtype} has a value of more than 38 digits, which no query can read"
+            raise QueryError(f"{message}; cast it to another type") from None
+
+    def arrow(self) -> pa.Table:
+        """Return all columns, checked."""
+        if any(_has_objects(dtype) or is_wide(dtype) for dtype in self._frame.dtypes):
+            return pa.table({name: self.column(name) for name in self.names})
+        try:
+            table = self._frame.to_arrow()
+        except pa.ArrowException:
+            # Column by column, which takes longer, to find which one it is.
+            return pa.table({name: self.column(name) for name in self.names})
+        for name in self.names:
+            if name not in self._columns:
+                checked(table.column(name), name)
+        return table
+
+    def restore(self, name: str, values: pa.ChunkedArray) -> Any:
+        """Return integers of 128 bits as what they were; None where Polars makes that of them anyway."""
+        dtype = self._frame.get_column(name).dtype
+        if is_wide(dtype) and pa.types.is_decimal(values.type):
+            return sys.modules["polars"].from_arrow(values).cast(dtype)
+        # Polars has its own types of Arrow's.
+        return None
+
+    def metadata(self, name: str) -> dict[bytes, bytes] | None:  # noqa: ARG002 - its types say everything
+        """Return nothing: Polars' types say everything."""
+        return None
+
+    def like(self, frame: Any) -> Any:
+        """Return a frame as the class of frame that this table came from."""
+        return frame if type(self._frame) is type(frame) else type(self._frame)(frame)
+
+
+def is_wide(dtype: Any) -> bool:
+    """Say whether Arrow has no type for the integers of a column of Polars'."""
+    return str(dtype) in {"Int128", "UInt128"}
+
+
+def check_no_objects(name: str, dtype: Any) -> None:
+    """Refuse a column of Polars' that has Python's objects: Arrow gets their addresses.
+
+    Raises:
+        QueryError: it has some.
+    """
+    if _has_objects(dtype):
+        message = f"column {name} of the type {dtype} has Python's objects, which no query can read"
+        raise QueryError(f"{message}; give it a type of Polars', or leave it out of the table")
+
+
+def _has_objects(dtype: Any) -> bool:
+    inner = getattr(dtype, "inner", None)
+    fields = getattr(dtype, "fields", ())
+    return (
+        str(dtype) == "Object"
+        or (inner is not None and _has_objects(inner))
+        or any(_has_objects(each.dtype) for each in fields)
+    )

@@ -1,0 +1,188 @@
+"""A table that a query reads, as Arrow columns that cross only when they are asked for; and one of DuckDB's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from rowpattern._core import _check_column
+from rowpattern.errors import QueryError, RowsError
+from rowpattern.sql.arrow.casting import has_intervals
+from rowpattern.sql.arrow.categories import marked, with_one_dictionary
+from rowpattern.sql.arrow.encodings import is_view, readable
+from rowpattern.sql.duckdb.names import check_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from rowpattern.sql.arrow.arrays import Integers
+    from rowpattern.sql.tables.pandas_values import PandasValues
+
+__all__ = ["RelationTable", "Table", "check_names", "checked"]
+
+
+# Types that are read as they are: numbers, times and texts.
+_PLAIN = frozenset(
+    kind.id
+    for kind in (
+        *(pa.bool_(), pa.int8(), pa.int16(), pa.int32(), pa.int64(), pa.uint8(), pa.uint16(), pa.uint32(), pa.uint64()),
+        *(pa.float32(), pa.float64(), pa.date32(), pa.timestamp("us"), pa.string(), pa.large_string()),
+    )
+)
+
+
+class Table:
+    """A table that a query reads.
+
+    Attributes:
+        kind: `"pandas"`, `"polars"`, `"polars lazy"`, `"arrow"`, `"reader"` or `"duckdb"`.
+        names: its columns, in order.
+        rows: how many there are.
+        remaining: gives what is left of the query's limits, as arguments of the core's functions.
+        hold: takes the number of bytes that a column is about to take, against the limits of the query.
+        check: raises an error where the query's time is over.
+    """
+
+    kind = "arrow"
+    remaining: Callable[[], Mapping[str, Any]] = staticmethod(dict)
+    hold: Callable[[int], None] = staticmethod(lambda _: None)
+    check: Callable[[], None] = staticmethod(lambda: None)
+
+    def __init__(self, table: pa.Table, kind: str = "arrow") -> None:
+        """Take an Arrow table."""
+        self._table = table
+        self.kind = kind
+        self.names = list(table.column_names)
+        self.rows: int = table.num_rows
+        self._columns: dict[str, pa.ChunkedArray] = {}
+        check_names(self.names)
+
+    def column(self, name: str) -> pa.ChunkedArray:
+        """Return a column, checked and converted at the first call.
+
+        Raises:
+            RowsError: its values cannot be read, as text that is not UTF-8.
+        """
+        found = self._columns.get(name)
+        if found is None:
+            found = checked(self._convert(name), name)
+            if found.type.id not in _PLAIN:
+                found = with_one_dictionary(readable(found, name, self.hold), name)
+            self._columns[name] = found
+        return found
+
+    def texts(self, name: str) -> pa.ChunkedArray | None:
+        """Return a column of texts that are only compared with others, not checked and in whatever encoding it has.
+
+        None where it has no texts, or where `column` gives them as quickly. Whoever reads them has to check each.
+        """
+        is_text_view = pa.types.is_string_view(self._table.schema.field(name).type)
+        return self._table.column(name) if is_text_view and name not in self._columns else None
+
+    def typed(self, name: str) -> pa.ChunkedArray:
+        """Return a column of which only the type, and the categories, count: perhaps without its rows.
+
+        Raises:
+            RowsError: as for `column`.
+        """
+        return self.column(name) if self.texts(name) is None else pa.chunked_array([], pa.string())
+
+    def _convert(self, name: str) -> pa.ChunkedArray:
+        return self._table.column(name)
+
+    @property
+    def has_intervals(self) -> bool:
+        """Whether a column that was read is of Arrow's interval type: then intervals that are computed stay that."""
+        return any(has_intervals(values.type) for values in self._columns.values())
+
+    def metadata(self, name: str) -> dict[bytes, bytes] | None:
+        """Return what the field of a column says beside its type: of extension types that pyarrow does not know."""
+        found: dict[bytes, bytes] | None = self._table.schema.field(name).metadata
+        return found
+
+    def arrow(self) -> pa.Table:
+        """Return all columns, checked.
+
+        Raises:
+            RowsError: as for `column`.
+        """
+        columns = [self.column(name) for name in self.names]
+        # DuckDB reads views of text, and does not take every other encoding: of runs of runs it ends in an assertion.
+        both = [own if is_view(own.type) else found for own, found in zip(self._table.columns, columns)]
+        # Extension types that pyarrow does not know, as geometry, are what their fields say.
+        fields = [field.with_type(values.type) for field, values in zip(self._table.schema, both)]
+        return pa.Table.from_arrays(both, schema=pa.schema(fields))
+
+    def native(self, name: str, rows: Callable[[], Integers]) -> PandasValues | None:  # noqa: ARG002 - for tables that can
+        """Take rows of a column without converting it; None where that cannot be or gains nothing."""
+        return None
+
+    def restore(self, name: str, values: pa.ChunkedArray) -> Any:
+        """Return values of a column in the form that the column had; None where they are in it already."""
+        kind = self._table.schema.field(name).type
+        return values.cast(kind) if is_view(kind) else None
+
+    def like(self, frame: Any) -> Any:
+        """Return a frame of pandas or Polars as the class of frame that this table came from."""
+        return frame
+
+
+def checked(values: pa.ChunkedArray, name: str, first: int = 0) -> pa.ChunkedArray:
+    """Return the values of a column when all of them can be read.
+
+    pyarrow takes over what it is given, DuckDB what pyarrow has: offsets and keys out of range are read through, text
+    that is not UTF-8 comes out broken. The extension checks text and dictionaries, and its errors name the row in the
+    column; pyarrow's own full check does so for the other types.
+
+    Args:
+        values: the column.
+        name: its name, for errors.
+        first: the number of its first row, for errors.
+
+    Raises:
+        RowsError: a value cannot be read; the message names the column and, where it is known, the row.
+    """
+    kind = values.type
+    called = f"column {name}" if not first else f"column {name}, of the rows from {first} on,"
+    try:
+        for chunk in values.chunks:
+            # Whether buffers are as long as they must be, in constant time.
+            chunk.validate()
+        if not (pa.types.is_primitive(kind) or pa.types.is_decimal(kind) or _check_column(values, called)):
+            for chunk in values.chunks:
+                chunk.validate(full=True)
+    except pa.ArrowException as error:
+        raise RowsError(f"cannot read {called} from Arrow: {str(error).splitlines()[0]}") from None
+    return values
+
+
+class RelationTable(Table):
+    """What a DuckDB relation gives; its types come back where Arrow has others for them."""
+
+    def __init__(self, relation: Any) -> None:
+        self._types = dict(zip(relation.columns, relation.types))
+        super().__init__(relation.to_arrow_table(), "duckdb")
+
+    def _convert(self, name: str) -> pa.ChunkedArray:
+        values = self._table.column(name)
+        # Of an ENUM.
+        return marked(values, ordered=True) if pa.types.is_dictionary(values.type) else values
+
+    @property
+    def has_intervals(self) -> bool:
+        """Whether durations are intervals there: DuckDB has those only."""
+        return True
+
+    def type_of(self, name: str) -> Any:
+        """Return a column's type in DuckDB."""
+        return self._types[name]
+
+
+def check_names(names: list[str]) -> None:
+    """Raise `QueryError` when two columns have the same name, or one has a name that is none."""
+    for name in names:
+        check_name(name, "column")
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise QueryError(f"the table has two columns {twice}; give each a name of its own")
