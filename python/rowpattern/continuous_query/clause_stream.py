@@ -149,12 +149,11 @@ class ClauseStream:
 
         Nothing has changed until `keep` is called; `undo` takes it back.
         """
-        before = self._kept.next_number
+        before = self._before = self._kept.next_number
         clock = None if floor is None or self._bounds is None else self._bounds.clock(floor)
         keys = self._partition_keys(rows)
         with context.limited():
             self._core.place(rows.num_rows, keys, clock=clock, reads_all=bool(self._dependent), **context.remaining)
-        self._before = before
         self._kept.append(rows)
         return self._advanced(rows, before, using, context)
 
@@ -227,6 +226,7 @@ class ClauseStream:
         self._core.keep()
         if self._kept.is_sparse(self._core.counts[1]):
             self.compact()
+        self._kept.own()
 
     def _partition_keys(self, rows: pa.RecordBatch) -> list[pa.ChunkedArray]:
         return [_sortable(pa.chunked_array([rows.column(self._keys[key])])) for key in self._bound.partition_by]

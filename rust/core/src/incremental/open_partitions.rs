@@ -576,6 +576,7 @@ impl OpenPartitions {
             }
         }
         self.groups.clear();
+        self.clock_before = self.clock;
         self.table.shrink();
         self.group_of.truncate(self.table.places());
     }
