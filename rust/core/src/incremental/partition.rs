@@ -268,8 +268,13 @@ impl OpenPartition {
         number: impl Fn(&mut D, i64),
         looks: &mut Looks<'_, '_>,
     ) -> Result<(), SearchError> {
-        let search_rules =
-            SearchRules { automaton: &rules.automaton, horizons: &rules.horizons, longest: rules.longest, clock };
+        let search_rules = SearchRules {
+            automaton: &rules.automaton,
+            horizons: &rules.horizons,
+            widths: &rules.widths,
+            longest: rules.longest,
+            clock,
+        };
         if rules.each_when_certain {
             return self.advance_each(&search_rules, decision, looks);
         }
