@@ -156,7 +156,7 @@ fn a_step_can_be_undone() {
     let mut stream = Stream::new(&compiled, Skip::PastLastRow);
     stream.push(&[1, 2]);
     let budget = Budget::unlimited();
-    let symbols = symbols(&compiled, &[2, 1]);
+    let symbols = symbols(&compiled, &[2_u8, 1]);
     stream.open.begin();
     stream.open.place(&NewRows { count: 2, ..NewRows::default() }, &budget, &mut || Ok(())).unwrap();
     stream.open.read_again(false);
