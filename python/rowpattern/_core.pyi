@@ -212,6 +212,7 @@ class OpenPartitions:
         match_before: int = 0,
         match_behind: int = 0,
         bounded: bool = False,
+        widths: Optional[dict[str, int]] = None,
         idle: Optional[int] = None,
     ) -> OpenPartitions: ...
     def place(

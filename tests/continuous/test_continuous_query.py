@@ -168,6 +168,16 @@ class TestWhatIsCertain:
         assert spans(query.advance(14)) == [("a", 8, 8)]
         assert query.state().partitions == 0
 
+    @pytest.mark.parametrize(
+        ("condition", "latest"),
+        [("at < FIRST(at) + 5", 5), ("at <= A.at + 5", 6), ("5 > at - A.at", 5), ("at < FIRST(at) + 5 AND x = 2", 5)],
+    )
+    def test_conditions_on_time_end_matches_by_the_clock(self, condition: str, latest: int) -> None:
+        query = rowpattern.continuous(clause("A B*", f"A AS x = 1, B AS {condition}"), SCHEMA)
+        assert spans(query.push(rows(("a", 1, 1), ("a", 3, 2)))) == []
+        assert spans(query.advance(latest)) == []
+        assert spans(query.advance(latest + 1)) == [("a", 1, 3)]
+
     def test_overlapping_matches_each_when_it_is_certain(self) -> None:
         sql = clause("A B+ C | A C", "A AS x < 3, B AS x = 1, C AS x = 2", more="AFTER MATCH SKIP TO NEXT ROW")
         values = rows(("a", 1, 1), ("a", 2, 1), ("a", 3, 2), ("a", 4, 0), ("a", 5, 2))
@@ -225,9 +235,13 @@ class TestWhatIsKept:
 
     def test_the_memory_limit_names_the_oldest_open_match(self) -> None:
         query = rowpattern.continuous(clause("A B* C", "C AS x = 9"), SCHEMA, memory_limit_mb=0.05)
-        with pytest.raises(QueryLimitError, match=r"oldest open match began at at = 0 in the partition k = 'a'"):
+
+        def fill() -> None:
             for at in range(100):
                 query.push(rows(*[("a", at, 1)] * 100))
+
+        with pytest.raises(QueryLimitError, match=r"oldest open match began at at = 0 in the partition k = 'a'"):
+            fill()
         # What was there goes on.
         assert spans(query.finish()) == []
 

@@ -79,6 +79,7 @@ class ClauseStream:
         types: dict[str, pa.DataType],
         bounds: MatchBounds | None,
         *,
+        widths: dict[str, int],
         order: str,
         prefer: str,
     ) -> None:
@@ -88,6 +89,7 @@ class ClauseStream:
             query: the query.
             types: the columns of rows, with those of computed keys.
             bounds: how keys bound matches, and partitions without rows; None where they do not.
+            widths: by variable, how far behind the match's first row its condition lets a row of it be.
             order: which matches are given first: `"match"` or `"certain"`.
             prefer: which of the possible matches at a row is taken.
         """
@@ -113,6 +115,7 @@ class ClauseStream:
             match_before=reach.match_before,
             match_behind=reach.match_behind,
             bounded=query.bound.within is not None,
+            widths=widths,
             idle=None if bounds is None else bounds.idle,
         )
         self._reads_around = reach.match_before > 0 or reach.match_behind > 0
@@ -146,12 +149,11 @@ class ClauseStream:
 
         Nothing has changed until `keep` is called; `undo` takes it back.
         """
-        before = self._kept.next_number
+        before = self._before = self._kept.next_number
         clock = None if floor is None or self._bounds is None else self._bounds.clock(floor)
         keys = self._partition_keys(rows)
         with context.limited():
             self._core.place(rows.num_rows, keys, clock=clock, reads_all=bool(self._dependent), **context.remaining)
-        self._before = before
         self._kept.append(rows)
         return self._advanced(rows, before, using, context)
 
@@ -224,6 +226,7 @@ class ClauseStream:
         self._core.keep()
         if self._kept.is_sparse(self._core.counts[1]):
             self.compact()
+        self._kept.own()
 
     def _partition_keys(self, rows: pa.RecordBatch) -> list[pa.ChunkedArray]:
         return [_sortable(pa.chunked_array([rows.column(self._keys[key])])) for key in self._bound.partition_by]

@@ -21,7 +21,7 @@ from rowpattern.errors import ConfigurationError
 if TYPE_CHECKING:
     from rowpattern.sql.arrow.arrays import Booleans
 
-__all__ = ["EventKey", "KeyNumbers", "Lateness", "OrderKey", "duration_nanoseconds"]
+__all__ = ["EventKey", "KeyNumbers", "Lateness", "OrderKey", "duration_nanoseconds", "nanoseconds_a_unit"]
 
 #: What says how late a row may be.
 Lateness = Union[str, dt.timedelta, float, Decimal]
@@ -99,7 +99,7 @@ class EventKey:
         """Take a key and its column's type."""
         self.key = key
         self.kind = kind
-        self._unit = _nanoseconds_a_unit(kind)
+        self._unit = nanoseconds_a_unit(kind)
         is_ = pa.types
         self.is_float = is_.is_floating(kind)
         self._scale = (
@@ -222,7 +222,8 @@ class EventKey:
         return None if nanoseconds is None else Fraction(nanoseconds, self._unit)
 
 
-def _nanoseconds_a_unit(kind: pa.DataType) -> int | None:
+def nanoseconds_a_unit(kind: pa.DataType) -> int | None:
+    """Return how many nanoseconds a unit of a type of dates or times has; None for other types."""
     if pa.types.is_date32(kind):
         return _DAY
     if pa.types.is_date64(kind):

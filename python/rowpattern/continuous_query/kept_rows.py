@@ -37,6 +37,8 @@ class KeptRows:
         self._pieces: list[pa.RecordBatch] = []
         # The number of each piece's first row, and the one behind the last row of all.
         self._firsts: list[int] = [0]
+        # Whether the memory of the last piece is the caller's, who may change it.
+        self._is_borrowed = False
 
     @property
     def next_number(self) -> int:
@@ -46,18 +48,27 @@ class KeptRows:
     @property
     def size_bytes(self) -> int:
         """The bytes of the columns."""
-        return sum(piece.get_total_buffer_size() for piece in self._pieces)
+        return sum(piece.nbytes for piece in self._pieces)
 
     def append(self, rows: pa.RecordBatch) -> None:
         """Add rows. Takes time linear in the rows, and O(log n) for each on average, as pieces are joined."""
         if not rows.num_rows:
             return
         self._pieces.append(rows)
+        self._is_borrowed = True
         self._firsts.append(self._firsts[-1] + rows.num_rows)
         while len(self._pieces) > 1 and self._pieces[-2].num_rows < _JOINED * self._pieces[-1].num_rows:
             joined = pa.concat_batches(self._pieces[-2:])
             del self._pieces[-2:], self._firsts[-2]
             self._pieces.append(joined)
+            self._is_borrowed = False
+
+    def own(self) -> None:
+        """Copy what is in the memory of a caller; to be called before the caller goes on."""
+        if self._is_borrowed and self._pieces:
+            last = self._pieces[-1]
+            self._pieces[-1] = last.take(from_numpy(np.arange(last.num_rows)))
+        self._is_borrowed = False
 
     def drop_after(self, number: int) -> None:
         """Take rows away from this number on."""
@@ -76,6 +87,9 @@ class KeptRows:
     def keep_only(self, numbers: Integers) -> None:
         """Keep rows of these numbers only, which rise; they are 0, 1, ... afterwards."""
         rows = self.rows(numbers)
+        # What was one part of a piece would keep the whole.
+        rows = rows.take(from_numpy(np.arange(rows.num_rows)))
+        self._is_borrowed = False
         self._pieces, self._firsts = ([rows], [0, rows.num_rows]) if rows.num_rows else ([], [0])
 
     def rows(self, numbers: Integers) -> pa.RecordBatch:

@@ -16,6 +16,7 @@ from rowpattern.continuous_query.event_keys import OrderKey
 from rowpattern.continuous_query.event_time import EventTime
 from rowpattern.continuous_query.match_bounds import MatchBounds
 from rowpattern.continuous_query.row_schema import RowSchema, record_batch
+from rowpattern.continuous_query.time_conditions import time_widths
 from rowpattern.errors import CheckpointError, ConfigurationError, QueryLimitError, UnsupportedQueryError
 from rowpattern.sql.execute.sort import key_values
 from rowpattern.sql.tables.table import Table
@@ -121,12 +122,16 @@ class QuerySteps:
             lateness=options.lateness,
             late=options.late,
         )
+        key = None if not order_by else self._types[order_by[0].column]
+        widths = time_widths(bound, bound.compiled(), key, using)
         bounds = None
-        if bound.within is not None or options.idle is not None:
-            if not order_by:
-                raise ConfigurationError("idle needs ORDER BY: without it there is no time in which rows do not come")
+        if order_by and (bound.within is not None or options.idle is not None or widths):
             bounds = MatchBounds(order_by[0], self._types[order_by[0].column], bound.within, options.idle, using)
-        self.stream = ClauseStream(query, self._types, bounds, order=options.order, prefer=options.prefer)
+        elif options.idle is not None:
+            raise ConfigurationError("idle needs ORDER BY: without it there is no time in which rows do not come")
+        self.stream = ClauseStream(
+            query, self._types, bounds, widths=widths, order=options.order, prefer=options.prefer
+        )
         self.answers = AnswerTables(query, self.schema, using, context)
 
     def push(self, batch: Any, source: str, using: Database, context: ExecutionContext) -> Any:

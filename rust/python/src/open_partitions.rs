@@ -50,6 +50,7 @@ type Key<'py> = (Bound<'py, PyAny>, bool, bool);
 ///     match_before: how many rows before a match, open or given, are read.
 ///     match_behind: how many rows behind a match that is given are read.
 ///     bounded: rows have keys that bound matches.
+///     widths: by variable, how far behind the match's first row, in keys, its condition lets a row of it be.
 ///     idle: how long a partition may have no row, in units of the keys.
 ///
 /// Raises:
@@ -69,7 +70,7 @@ impl OpenPartitions {
     #[pyo3(signature = (
         pattern, skip = None, *, prefer = "first", each_when_certain = false, unmatched = false, empty_takes_row = false,
         numbered = false, horizons = None, never = Vec::new(), rows_before = 0, match_before = 0, match_behind = 0,
-        bounded = false, idle = None
+        bounded = false, widths = None, idle = None
     ))]
     #[expect(clippy::too_many_arguments, reason = "Python's keyword arguments")]
     #[expect(clippy::fn_params_excessive_bools, reason = "Python's keyword arguments")]
@@ -88,6 +89,7 @@ impl OpenPartitions {
         #[pyo3(from_py_with = whole)] match_before: usize,
         #[pyo3(from_py_with = whole)] match_behind: usize,
         bounded: bool,
+        widths: Option<&Bound<'_, PyDict>>,
         idle: Option<i64>,
     ) -> PyResult<Self> {
         let longest = match prefer {
@@ -106,6 +108,10 @@ impl OpenPartitions {
         for (name, rows) in horizons.into_iter().flatten() {
             of_variables[usize::from(variable(py, names, &name.extract::<String>()?)?)] = rows.extract()?;
         }
+        let mut of_widths = vec![None; names.len()];
+        for (name, width) in widths.into_iter().flatten() {
+            of_widths[usize::from(variable(py, names, &name.extract::<String>()?)?)] = Some(width.extract()?);
+        }
         let rules = StreamRules {
             longest,
             each_when_certain,
@@ -117,6 +123,7 @@ impl OpenPartitions {
             match_before: match_before as u64,
             match_behind: match_behind as u64,
             bounded,
+            widths: of_widths,
             idle,
             ..StreamRules::new(LiveAutomaton::new(automaton, never), names.len(), skip)
         };

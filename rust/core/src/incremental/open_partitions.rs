@@ -393,7 +393,7 @@ impl OpenPartitions {
                 let bound = facts.bounds.and_then(|bounds| bounds.get(row)).copied();
                 let limit = key.zip(bound);
                 let set = known_set(facts, at, limit);
-                partition.rows.push(next_reference + row as u64, set, limit.filter(|_| self.rules.bounded));
+                partition.rows.push(next_reference + row as u64, set, limit.filter(|_| self.rules.keyed()));
                 if let Some(key) = key.filter(|&key| bound.is_none_or(|bound| key <= bound)) {
                     partition.last_key = partition.last_key.max(key);
                 }
@@ -424,7 +424,7 @@ impl OpenPartitions {
         }
         let threads = if self.new_rows.max(next) < ROWS_FOR_THREADS { 1 } else { threads };
         let morsels: Vec<_> = taken.chunks_mut(PARTITIONS_A_MORSEL).map(Mutex::new).collect();
-        let is_of_start = rules.longest || rules.bounded;
+        let is_of_start = rules.fails_by_start();
         let variables = || rules.automaton.variables().to_vec();
         let (_, error) = in_threads(morsels.len(), threads, budget, tick, |worker| {
             let mut decision = dependent
@@ -460,7 +460,7 @@ impl OpenPartitions {
         budget: &Budget,
         tick: &mut Tick<'_>,
     ) -> Result<(), SearchError> {
-        let is_of_start = self.rules.longest || self.rules.bounded;
+        let is_of_start = self.rules.fails_by_start();
         let variables = self.rules.automaton.variables().to_vec();
         let mut decision = MatchDecides::new(dependent.conditions, dependent.names, variables, is_of_start);
         let mut next = 0;
@@ -570,19 +570,20 @@ impl OpenPartitions {
             self.bytes += partition.memory_bytes();
             self.rows += partition.rows.len();
             if self.rules.timed()
-                && !partition.is_timed
-                && let Some(deadline) = partition.deadline(&self.rules)
+                && let Some(deadline) = partition.deadline(&self.rules, self.clock)
             {
                 self.timers.add(deadline, place, &mut self.table);
             }
         }
         self.groups.clear();
+        self.clock_before = self.clock;
         self.table.shrink();
         self.group_of.truncate(self.table.places());
     }
 
     /// Gives back all that the step did.
     pub fn undo(&mut self) {
+        self.clock = self.clock_before;
         for number in 0..self.groups.len() {
             let place = self.groups[number].place;
             let Some(partition) = self.table.get_mut(place) else { continue };
@@ -593,14 +594,12 @@ impl OpenPartitions {
             self.bytes += partition.memory_bytes();
             self.rows += partition.rows.len();
             if self.rules.timed()
-                && !partition.is_timed
-                && let Some(deadline) = partition.deadline(&self.rules)
+                && let Some(deadline) = partition.deadline(&self.rules, self.clock)
             {
                 self.timers.add(deadline, place, &mut self.table);
             }
         }
         self.groups.clear();
-        self.clock = self.clock_before;
     }
 
     /// Where the caller has a row of each partition that ended in this step as it had no row for too long.
@@ -688,7 +687,7 @@ impl OpenPartitions {
             for row in group.first..group.first + group.rows {
                 let key = keys.and_then(|keys| keys.get(row)).copied();
                 let bound = bounds.and_then(|bounds| bounds.get(row)).copied();
-                let limit = key.zip(bound).filter(|_| self.rules.bounded);
+                let limit = key.zip(bound).filter(|_| self.rules.keyed());
                 partition.rows.push(next_reference + row as u64, sets[row], limit);
                 partition.last_key = key.map_or(partition.last_key, |key| partition.last_key.max(key));
             }

@@ -75,8 +75,8 @@ pub(super) struct OpenPartition {
     pub ended: bool,
     /// A match had nowhere to skip to.
     pub failed: Option<SkipError>,
-    /// Whether it stands among those that are looked at when time passes.
-    pub is_timed: bool,
+    /// The time past which it is looked at again, as is noted; the largest number where nothing is.
+    pub looked_at: i64,
     /// What is decided and not yet given.
     pub held: VecDeque<Decided>,
     search: Search,
@@ -100,7 +100,7 @@ impl OpenPartition {
             matches: 0,
             ended: false,
             failed: None,
-            is_timed: false,
+            looked_at: i64::MAX,
             held: VecDeque::new(),
             search: Search::default(),
             waiting: Vec::new(),
@@ -205,15 +205,17 @@ impl OpenPartition {
         of_matches.min(self.rows.end().saturating_sub(tail))
     }
 
-    /// The time at which it is to be looked at again.
-    pub fn deadline(&self, rules: &StreamRules) -> Option<i64> {
+    /// The time at which it is to be looked at again, when it was at `clock`.
+    pub fn deadline(&self, rules: &StreamRules, clock: Option<i64>) -> Option<i64> {
         if self.is_idle() {
             return None;
         }
         let searched = self.waiting.first().map_or(self.head, |search| search.start);
-        let bound = if rules.bounded { self.rows.limit(searched).map(|(_, bound)| bound) } else { None };
+        let limit = if rules.keyed() { self.rows.limit(searched) } else { None };
+        let ends = limit.into_iter().flat_map(|limit| rules.deadlines(limit));
         let idle = rules.idle.map(|idle| self.last_key.saturating_add(idle));
-        bound.into_iter().chain(idle).min()
+        // What is past was looked at.
+        ends.chain(idle).filter(|&deadline| clock.is_none_or(|clock| deadline >= clock)).min()
     }
 
     /// Bytes on the heap, and its own.
@@ -238,7 +240,7 @@ impl OpenPartition {
         looks: &mut Looks<'_, '_>,
     ) -> Result<(), SearchError> {
         let mut failures = std::mem::take(&mut self.failures);
-        let is_of_start = rules.longest || rules.bounded;
+        let is_of_start = rules.fails_by_start();
         let mut decision = RowsDecide { failed: &mut failures, is_of_start };
         let found = self.advance_by(rules, clock, &mut decision, |_, _| (), looks);
         self.failures = failures;

@@ -32,6 +32,9 @@ pub struct StreamRules {
     pub match_behind: u64,
     /// Whether rows have keys by which matches are bounded (WITHIN).
     pub bounded: bool,
+    /// By variable, how far behind the match's first row, in keys, its condition lets a row of it be at most; None where it does
+    /// not say.
+    pub widths: Vec<Option<i64>>,
     /// How long a partition may have no rows, in units of the keys; it is ended then.
     pub idle: Option<i64>,
 }
@@ -53,6 +56,7 @@ impl StreamRules {
             match_before: 0,
             match_behind: 0,
             bounded: false,
+            widths: vec![None; variables],
             idle: None,
         }
     }
@@ -73,8 +77,24 @@ impl StreamRules {
         self.numbered || !self.automaton.starts_alike() || self.tail() > 0 || self.match_before > 0
     }
 
+    /// Whether the keys of rows are kept.
+    pub fn keyed(&self) -> bool {
+        self.bounded || self.widths.iter().any(Option::is_some)
+    }
+
+    /// Whether what fails from one start may succeed from another.
+    pub fn fails_by_start(&self) -> bool {
+        self.longest || self.keyed()
+    }
+
     /// Whether partitions are looked at again when time passes.
     pub fn timed(&self) -> bool {
-        self.bounded || self.idle.is_some()
+        self.keyed() || self.idle.is_some()
+    }
+
+    /// The times at which a match that begins at a row with this key and bound may end, in no order.
+    pub fn deadlines(&self, (key, bound): (i64, i64)) -> impl Iterator<Item = i64> {
+        let bound = self.bounded.then_some(bound);
+        bound.into_iter().chain(self.widths.iter().flatten().map(move |&width| key.saturating_add(width)))
     }
 }

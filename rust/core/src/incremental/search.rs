@@ -22,6 +22,8 @@ pub(super) struct SearchRules<'r> {
     pub automaton: &'r LiveAutomaton,
     /// By variable, how many rows behind its own its condition reads (NEXT): so long it is not known.
     pub horizons: &'r [u64],
+    /// By variable, how far behind the match's first row a row of it can be.
+    pub widths: &'r [Option<i64>],
     /// Whether the longest match is taken, and not the most preferred one.
     pub longest: bool,
     /// No later row has a key below this.
@@ -129,9 +131,15 @@ impl Search {
     ) -> Result<Outcome, SearchError> {
         let automaton = rules.automaton;
         let end = rows.end();
-        let bound = rows.limit(self.start).map(|(_, bound)| bound);
+        let limit = rows.limit(self.start);
+        let bound = limit.map(|(_, bound)| bound);
         // No row that comes can be near enough.
-        let closed = ended || bound.zip(rules.clock).is_some_and(|(bound, clock)| clock > bound);
+        let is_past = |latest: i64| rules.clock.is_some_and(|clock| clock > latest);
+        let closed = ended || bound.is_some_and(is_past);
+        let closed_to = |variable: u8| {
+            let width = rules.widths.get(usize::from(variable)).copied().flatten();
+            closed || limit.zip(width).is_some_and(|((key, _), width)| is_past(key.saturating_add(width)))
+        };
         if self.choices.is_empty() {
             self.choices.push(Choices { position: ACCEPT, tried: 0 });
             decision.begin(self.start)?;
@@ -181,7 +189,7 @@ impl Search {
             }
             let needed = row + rules.horizons.get(usize::from(variable)).copied().unwrap_or_default();
             *reach = (*reach).max(needed.min(end));
-            if row == end && closed {
+            if row == end && closed_to(variable) {
                 here.tried += 1;
                 continue;
             }
