@@ -21,7 +21,18 @@ import reference
 if TYPE_CHECKING:
     import random
 
-__all__ = ["Found", "Question", "Rows", "certain", "random_question", "table"]
+__all__ = [
+    "Found",
+    "Outlook",
+    "Question",
+    "Rows",
+    "certain",
+    "grouped",
+    "matches",
+    "outlooks",
+    "random_question",
+    "table",
+]
 
 #: A match: its first row, its rows, their variables.
 Found = tuple[int, int, tuple[str, ...]]
@@ -147,8 +158,25 @@ def grouped(answer: pa.Table) -> dict[int, list[Found]]:
     return found
 
 
+class Outlook(NamedTuple):
+    """What is known of a partition after some rows.
+
+    Attributes:
+        certain: the matches that begin every answer.
+        open_rows: how many of its last rows are in a match that may come next.
+    """
+
+    certain: list[Found]
+    open_rows: int
+
+
 def certain(question: Question, prefixes: Sequence[Rows], depth: int) -> list[list[Found]]:
     """Return for each prefix of a partition the matches that begin every answer over it and what follows."""
+    return [each.certain for each in outlooks(question, prefixes, depth)]
+
+
+def outlooks(question: Question, prefixes: Sequence[Rows], depth: int) -> list[Outlook]:
+    """Return for each prefix of a partition what the answers over it and what follows have in common."""
     rows = range(1 << 3) if "C" in question.variables else range(1 << 2)
     tails = [tail for length in range(depth + 1) for tail in itertools.product(rows, repeat=length)]
     gaps = [_NEXT, _FAR, _AT_ONCE] if question.is_bounded else [_NEXT]
@@ -158,10 +186,14 @@ def certain(question: Question, prefixes: Sequence[Rows], depth: int) -> list[li
     ]
     answers = matches(question, table(partitions))
     each = len(tails) * len(gaps)
-    return [
-        _common([answers.get(number, []) for number in range(at * each, (at + 1) * each)])
-        for at in range(len(prefixes))
-    ]
+    found = []
+    for at, prefix in enumerate(prefixes):
+        lists = [answers.get(number, []) for number in range(at * each, (at + 1) * each)]
+        sure = _common(lists)
+        following = [matches_of[len(sure)] for matches_of in lists if len(matches_of) > len(sure)]
+        begun = min((begun for begun, count, _ in following if count), default=len(prefix))
+        found.append(Outlook(sure, max(0, len(prefix) - begun)))
+    return found
 
 
 def _common(lists: Sequence[list[Found]]) -> list[Found]:

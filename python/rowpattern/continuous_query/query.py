@@ -116,6 +116,22 @@ class ContinuousQuery:
         with self._call() as (using, context):
             return self._steps.advance(time, source, using, context)
 
+    def mark_idle(self, source: str) -> Any:
+        """Wait no longer for a source that sends nothing, until it sends rows again; these may be late then.
+
+        Args:
+            source: its name, as it was given to `push`.
+
+        Returns:
+            as for `push`; of the kind given last.
+
+        Raises:
+            ConfigurationError: no such source is known.
+            What `push` raises.
+        """
+        with self._call() as (using, context):
+            return self._steps.mark_idle(source, using, context)
+
     def finish(self, partition: Any = None) -> Any:
         """End the stream, or one partition: no row comes any more, and what was open is decided.
 

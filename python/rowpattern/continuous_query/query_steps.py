@@ -148,6 +148,10 @@ class QuerySteps:
         """Take a promise of the time; return what is certain by it."""
         return self.taken(self.event_time.advance(time, source), using, context)
 
+    def mark_idle(self, source: str, using: Database, context: ExecutionContext) -> Any:
+        """Wait no longer for a source; return what is certain by it."""
+        return self.taken(self.event_time.mark_idle(source), using, context)
+
     def finish(self, partition: Any, using: Database, context: ExecutionContext) -> Any:
         """End all partitions (None), or one; return what was open."""
         if partition is None:
