@@ -265,6 +265,7 @@ class ContinuousQuery:
         # Without the lock, so that metrics do not wait for a push: counts may be those of the one before.
         partitions, rows, size_bytes = self._steps.stream.counts
         time, counts = self._steps.event_time, self._steps.counts
+        lag, behind = self._steps.lag_seconds()
         return QueryFigures(
             partitions=partitions,
             rows=rows,
@@ -275,6 +276,8 @@ class ContinuousQuery:
             matches=counts["matches"],
             late_rows=time.late_rows,
             expired=counts["expired"],
+            lag_seconds=lag,
+            behind_seconds=behind,
         )
 
 

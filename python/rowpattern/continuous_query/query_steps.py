@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,7 +13,7 @@ import pyarrow.compute as pc
 from rowpattern.continuous_query.answer_tables import AnswerTables
 from rowpattern.continuous_query.bound_query import bound_query
 from rowpattern.continuous_query.clause_stream import PARTITIONS, ClauseStream, Decided, computed_key, kept_schema
-from rowpattern.continuous_query.event_keys import OrderKey
+from rowpattern.continuous_query.event_keys import OrderKey, nanoseconds_a_unit
 from rowpattern.continuous_query.event_time import EventTime
 from rowpattern.continuous_query.match_bounds import MatchBounds
 from rowpattern.continuous_query.row_schema import RowSchema, record_batch
@@ -178,6 +179,19 @@ class QuerySteps:
             self._oldest(),
             None if watermark is None else watermark.as_py(),
         )
+
+    def lag_seconds(self) -> tuple[float, float]:
+        """Return how far the watermark is behind the greatest time of a row, and behind the clock; 0 where not known."""
+        unit = None if not self._order_by else nanoseconds_a_unit(self._types[self._order_by[0]])
+        lag, watermark = self.event_time.lag, self.event_time.watermark
+        if unit is None or lag is None or watermark is None:
+            return 0.0, 0.0
+        if not pa.types.is_timestamp(watermark.type):
+            return lag * unit / 1e9, 0.0
+        now = watermark.cast(pa.timestamp("us", watermark.type.tz), safe=False).as_py()
+        # Without a zone they are taken as UTC.
+        behind = dt.datetime.now(dt.timezone.utc) - (now if now.tzinfo else now.replace(tzinfo=dt.timezone.utc))
+        return lag * unit / 1e9, max(0.0, behind.total_seconds())
 
     def stored(self) -> tuple[dict[str, Any], dict[str, pa.Table]]:
         """Return what `restore` takes: values that JSON has, and tables."""
