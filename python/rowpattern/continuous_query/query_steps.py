@@ -181,7 +181,7 @@ class QuerySteps:
         )
 
     def lag_seconds(self) -> tuple[float, float]:
-        """Return how far the watermark is behind the greatest time of a row, and behind the clock; 0 where not known."""
+        """Return how far the watermark is behind the greatest time of a row, and the clock; 0 where not known."""
         unit = None if not self._order_by else nanoseconds_a_unit(self._types[self._order_by[0]])
         lag, watermark = self.event_time.lag, self.event_time.watermark
         if unit is None or lag is None or watermark is None:
