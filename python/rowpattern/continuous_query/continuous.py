@@ -148,6 +148,29 @@ class Continuous:
         )
         return found
 
+    @overload
+    def restore(
+        self,
+        blob: bytes,
+        sql: str,
+        *,
+        memory_limit_mb: float | None = None,
+        threads: int | None = None,
+        parameters: Parameters = None,
+        cancel: CancelToken | None = None,
+    ) -> ContinuousQuery: ...
+    @overload
+    def restore(
+        self,
+        blob: bytes,
+        sql: None = None,
+        *,
+        memory_limit_mb: float | None = None,
+        threads: int | None = None,
+        parameters: Parameters = None,
+        cancel: CancelToken | None = None,
+        **clause: Unpack[PartitionedClause],
+    ) -> ContinuousQuery: ...
     def restore(
         self,
         blob: bytes,
@@ -157,7 +180,7 @@ class Continuous:
         threads: int | None = None,
         parameters: Parameters = None,
         cancel: CancelToken | None = None,
-        **clause: Unpack[PartitionedClause],
+        **clause: Any,
     ) -> ContinuousQuery:
         """Make a query again from what its `checkpoint` gave, in this process or another.
 
@@ -188,7 +211,7 @@ class Continuous:
         found_options = options.options_from(stored.metadata.get("options") or {}, **own)
         schema = stored.schema("columns")
         query: ContinuousQuery = imported("rowpattern.continuous_query.query").ContinuousQuery(
-            _question(sql, dict(clause)), schema, found_options
+            _question(sql, clause), schema, found_options
         )
         query._restore(stored)  # noqa: SLF001 - what it has stored itself
         return query
