@@ -207,6 +207,20 @@ class TestWhatIsCertain:
             with pytest.raises(SkipError, match="nowhere to go to B"):
                 query.push(rows(("b", 8, 1)))
 
+    def test_a_skip_that_fails_at_the_end_is_raised_by_run_and_by_a_second_finish(self) -> None:
+        sql = clause("A B? C*", "A AS x = 1, B AS x = 2, C AS x = 3", more="AFTER MATCH SKIP TO FIRST B")
+        batches = [rows(("a", 1, 1), ("a", 2, 2), ("a", 3, 3)), rows(("a", 4, 1))]
+        query = rowpattern.continuous(sql, SCHEMA)
+        found = []
+        with pytest.raises(SkipError):
+            found.extend(spans(answer) for answer in query.run(batches))
+        assert found == [[("a", 1, 3)]]
+        query = rowpattern.continuous(sql, SCHEMA)
+        query.push(batches[0])
+        assert spans(query.finish()) == [("a", 1, 3)]
+        with pytest.raises(SkipError):
+            query.finish()
+
 
 class TestWhatIsKept:
     def test_rows_of_the_open_match_and_no_others(self) -> None:

@@ -162,15 +162,19 @@ class ContinuousQuery:
         Raises:
             What `push` raises.
         """
-        return run(self, batches)
+        yield from run(self, batches)
+        # Of a match that `finish` came to.
+        self._check_failed()
 
-    def run_async(self, source: AsyncIterable[Any] | Iterable[Any]) -> AsyncIterator[Any]:
+    async def run_async(self, source: AsyncIterable[Any] | Iterable[Any]) -> AsyncIterator[Any]:
         """As `run`, over an asynchronous iterator; batches are pushed in another thread.
 
         Args:
             source: gives batches, or pairs of a batch and its source.
         """
-        return run_async(self, source)
+        async for found in run_async(self, source):
+            yield found
+        self._check_failed()
 
     def checkpoint(self, positions: bytes = b"") -> bytes:
         """Return all that the query keeps as bytes, from which `rowpattern.continuous.restore` makes it again.
@@ -235,9 +239,12 @@ class ContinuousQuery:
         partitions, rows, _ = self._steps.stream.counts
         return f"<rowpattern.ContinuousQuery: {partitions} open partitions, {rows} rows kept>"
 
-    def _call(self) -> _Call:
+    def _check_failed(self) -> None:
         if self._steps.failed is not None:
             raise self._steps.failed
+
+    def _call(self) -> _Call:
+        self._check_failed()
         if self._is_finished:
             raise QueryError("the query is finished, and takes no rows; make another one")
         return _Call(self._lock, self._options)
