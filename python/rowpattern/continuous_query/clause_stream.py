@@ -71,7 +71,12 @@ def computed_key(number: int) -> str:
 
 
 class ClauseStream:
-    """A clause over rows that come batch by batch."""
+    """A clause over rows that come batch by batch.
+
+    Attributes:
+        counts: of how many partitions something is kept, how many rows are, and the bytes of both. Any thread may read it.
+        has_loop: whether a match can have any number of rows.
+    """
 
     def __init__(
         self,
@@ -121,17 +126,8 @@ class ClauseStream:
         self._reads_around = reach.match_before > 0 or reach.match_behind > 0
         self._kept = KeptRows(pa.schema(types))
         self._before = 0
-
-    @property
-    def counts(self) -> tuple[int, int, int]:
-        """Partitions of which something is kept, rows that are kept, and the bytes of both."""
-        partitions, rows, size_bytes = self._core.counts
-        return partitions, rows, size_bytes + self._kept.size_bytes
-
-    @property
-    def has_loop(self) -> bool:
-        """Whether a match can have any number of rows."""
-        return bool(self._core.has_loop)
+        self.has_loop = bool(self._core.has_loop)
+        self.counts = (0, 0, 0)
 
     def oldest(self) -> tuple[pa.RecordBatch, int] | None:
         """Return the first row of the match that is open for longest, and how many rows its partition had since."""
@@ -143,6 +139,7 @@ class ClauseStream:
         numbers = self._core.kept_references()
         self._kept.keep_only(np.asarray(numbers))
         self._core.renumber(numbers)
+        self._count()
 
     def push(self, rows: pa.RecordBatch, floor: float | None, using: Database, context: ExecutionContext) -> Decided:
         """Take rows, in the order of ORDER BY in each partition, and what time it is: no later row is before it.
@@ -220,6 +217,7 @@ class ClauseStream:
         """Take the last step back."""
         self._core.undo()
         self._kept.drop_after(self._before)
+        self._count()
 
     def keep(self) -> None:
         """End a step; rows that no match needs any more are forgotten."""
@@ -227,6 +225,11 @@ class ClauseStream:
         if self._kept.is_sparse(self._core.counts[1]):
             self.compact()
         self._kept.own()
+        self._count()
+
+    def _count(self) -> None:
+        partitions, rows, size_bytes = self._core.counts
+        self.counts = (partitions, rows, size_bytes + self._kept.size_bytes)
 
     def _partition_keys(self, rows: pa.RecordBatch) -> list[pa.ChunkedArray]:
         return [_sortable(pa.chunked_array([rows.column(self._keys[key])])) for key in self._bound.partition_by]
