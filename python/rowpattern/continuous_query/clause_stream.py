@@ -74,7 +74,7 @@ class ClauseStream:
     """A clause over rows that come batch by batch.
 
     Attributes:
-        counts: of how many partitions something is kept, how many rows are, and the bytes of both. Any thread may read it.
+        counts: of how many partitions something is kept, how many rows are, and the bytes of both; for any thread.
         has_loop: whether a match can have any number of rows.
     """
 
