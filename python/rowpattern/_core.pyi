@@ -219,7 +219,6 @@ class OpenPartitions:
         self,
         rows: int,
         partition_by: Sequence[Any],
-        order_by: Optional[Sequence[tuple[Any, bool, bool]]] = None,
         *,
         clock: Optional[int] = None,
         reads_all: bool = False,

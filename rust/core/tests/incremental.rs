@@ -9,7 +9,7 @@ use found::Found;
 use proptest::prelude::*;
 use random_patterns::{FEW, pattern, symbols};
 use rowpattern_core::budget::Budget;
-use rowpattern_core::incremental::{LiveAutomaton, NewRows, OpenPartitions, RowFacts, StreamRules};
+use rowpattern_core::incremental::{LiveAutomaton, OpenPartitions, RowFacts, StreamRules};
 use rowpattern_core::matcher::{Compiled, ForwardPass, Search};
 use rowpattern_core::rows::{Partitions, Skip, VariableSet};
 
@@ -53,7 +53,7 @@ impl<'c> Stream<'c> {
         let budget = Budget::unlimited();
         let symbols = symbols(self.compiled, rows);
         self.open.begin();
-        self.open.place(&NewRows { count: rows.len(), ..NewRows::default() }, &budget, &mut || Ok(())).unwrap();
+        self.open.place(rows.len(), None, &budget, &mut || Ok(())).unwrap();
         self.open.read_again(false);
         self.open.take(&RowFacts { symbols: &symbols, keys: None, bounds: None }, self.rows);
         self.rows += rows.len() as u64;
@@ -158,7 +158,7 @@ fn a_step_can_be_undone() {
     let budget = Budget::unlimited();
     let symbols = symbols(&compiled, &[2_u8, 1]);
     stream.open.begin();
-    stream.open.place(&NewRows { count: 2, ..NewRows::default() }, &budget, &mut || Ok(())).unwrap();
+    stream.open.place(2, None, &budget, &mut || Ok(())).unwrap();
     stream.open.read_again(false);
     stream.open.take(&RowFacts { symbols: &symbols, keys: None, bounds: None }, 2);
     stream.open.advance(None, 1, &budget, &mut || Ok(())).unwrap();

@@ -7,8 +7,7 @@ use rowpattern_core::automaton::Automaton;
 use rowpattern_core::backtrack::Asked;
 use rowpattern_core::budget::Stopped;
 use rowpattern_core::incremental::{
-    DependentConditions, LiveAutomaton, NewRows, OpenPartitions as CorePartitions, PlaceError, RowFacts,
-    StoredPartition, StreamRules,
+    DependentConditions, LiveAutomaton, OpenPartitions as CorePartitions, RowFacts, StoredPartition, StreamRules,
 };
 use rowpattern_core::matcher::SearchError;
 use rowpattern_core::order::EncodedKeys;
@@ -27,9 +26,6 @@ use super::numbers::{optional_number, whole};
 use super::order::{KeyArgument, encoded, key_error};
 use super::pattern::Pattern;
 use super::row_symbols::RowSymbols;
-
-/// A PARTITION BY or ORDER BY column: the column, whether it is descending, whether NULLs are first.
-type Key<'py> = (Bound<'py, PyAny>, bool, bool);
 
 /// The partitions of a stream, and one search in each that waits for rows.
 ///
@@ -135,8 +131,6 @@ impl OpenPartitions {
     /// Args:
     ///     rows: how many new rows there are.
     ///     partition_by: their keys, Arrow columns.
-    ///     order_by: (Arrow column, descending, whether NULLs are first); rows are checked to be in this order in their
-    ///         partitions. None: they are not checked.
     ///     clock: no later row has a key below it; None where nothing is known.
     ///     reads_all: all kept rows of the step's partitions are read again.
     ///     timeout_seconds: the most time.
@@ -145,12 +139,11 @@ impl OpenPartitions {
     ///
     /// Raises:
     ///     RowsError: a key cannot be read, or is of a type that is not compared here.
-    ///     QueryError: a row is not in order.
     ///     QueryLimitError: a limit was passed.
     ///
     /// After an error the step is undone. Takes time linear in the rows.
     #[pyo3(signature = (
-        rows, partition_by, order_by = None, *, clock = None, reads_all = false, timeout_seconds = None,
+        rows, partition_by, *, clock = None, reads_all = false, timeout_seconds = None,
         memory_limit_mb = None, cancel = None
     ))]
     #[expect(clippy::too_many_arguments, reason = "Python's keyword arguments")]
@@ -159,7 +152,6 @@ impl OpenPartitions {
         py: Python<'_>,
         #[pyo3(from_py_with = whole)] rows: usize,
         partition_by: Vec<Bound<'_, PyAny>>,
-        order_by: Option<Vec<Key<'_>>>,
         clock: Option<i64>,
         reads_all: bool,
         #[pyo3(from_py_with = optional_number)] timeout_seconds: Option<f64>,
@@ -167,14 +159,12 @@ impl OpenPartitions {
         #[pyo3(from_py_with = account)] cancel: Cancel,
     ) -> PyResult<()> {
         let limits = CallLimits::read((timeout_seconds, memory_limit_mb, cancel))?;
-        let keys = keys_of(py, partition_by.into_iter().map(|column| (column, false, false)), rows, &limits)?;
-        let orders = order_by.map(|keys| keys_of(py, keys.into_iter(), rows, &limits)).transpose()?.flatten();
+        let keys = keys_of(py, partition_by, rows, &limits)?;
         let mut signals = limits.signals();
         let inner = &mut self.inner;
         let placed = py.detach(|| {
             inner.begin();
-            let new = NewRows { count: rows, keys: keys.as_ref(), orders: orders.as_ref() };
-            inner.place(&new, &limits.budget, &mut || signals.tick())?;
+            inner.place(rows, keys.as_ref(), &limits.budget, &mut || signals.tick())?;
             if let Some(clock) = clock {
                 inner.add_due(clock);
             }
@@ -184,9 +174,8 @@ impl OpenPartitions {
         placed.map_err(|error| {
             self.inner.undo();
             match (error, signals.raised) {
-                (PlaceError::OutOfOrder(row), _) => QueryError::new_err((format!("row {row} is not in order"), row)),
-                (PlaceError::Stopped(Stopped::ByCaller), Some(raised)) => raised,
-                (PlaceError::Stopped(reason), _) => limits.error(reason),
+                (Stopped::ByCaller, Some(raised)) => raised,
+                (reason, _) => limits.error(reason),
             }
         })
     }
@@ -206,7 +195,7 @@ impl OpenPartitions {
             None => None,
             Some(columns) => {
                 let rows = columns.first().map_or(Ok(1), |column| column.len())?;
-                let found = keys_of(py, columns.into_iter().map(|column| (column, false, false)), rows, &limits)?;
+                let found = keys_of(py, columns, rows, &limits)?;
                 Some(found.unwrap_or_default())
             }
         };
@@ -485,16 +474,14 @@ fn automaton_of(pattern: &Pattern, longest: bool) -> PyResult<&Automaton> {
 }
 
 /// The keys of rows as bytes; None without keys.
-fn keys_of<'py>(
-    py: Python<'py>,
-    keys: impl Iterator<Item = Key<'py>>,
+fn keys_of(
+    py: Python<'_>,
+    columns: Vec<Bound<'_, PyAny>>,
     rows: usize,
     limits: &CallLimits,
 ) -> PyResult<Option<EncodedKeys>> {
-    let given = keys
-        .enumerate()
-        .map(|(number, (column, descending, nulls_first))| KeyArgument::read(&column, number, descending, nulls_first))
-        .collect::<PyResult<Vec<_>>>()?;
+    let read = |(number, column): (usize, &Bound<'_, PyAny>)| KeyArgument::read(column, number, false, false);
+    let given = columns.iter().enumerate().map(read).collect::<PyResult<Vec<_>>>()?;
     if given.is_empty() {
         return Ok(None);
     }

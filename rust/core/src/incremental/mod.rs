@@ -11,7 +11,7 @@
 //!
 //! ```
 //! use rowpattern_core::budget::Budget;
-//! use rowpattern_core::incremental::{LiveAutomaton, NewRows, OpenPartitions, RowFacts, StreamRules};
+//! use rowpattern_core::incremental::{LiveAutomaton, OpenPartitions, RowFacts, StreamRules};
 //! use rowpattern_core::matcher::Compiled;
 //! use rowpattern_core::rows::{Skip, Symbols, VariableSet};
 //!
@@ -24,7 +24,7 @@
 //! for (labels, next_reference) in [([0, 1], 0), ([1, 0], 2)] {
 //!     let symbols = Symbols::from_labels(2, &[Some(0), Some(1)], &labels, |&label| label, &budget).unwrap();
 //!     stream.begin();
-//!     stream.place(&NewRows { count: 2, ..NewRows::default() }, &budget, &mut || Ok(())).unwrap();
+//!     stream.place(2, None, &budget, &mut || Ok(())).unwrap();
 //!     stream.take(&RowFacts { symbols: &symbols, keys: None, bounds: None }, next_reference);
 //!     stream.advance(None, 1, &budget, &mut || Ok(())).unwrap();
 //!     ends.push(stream.decided().references);
@@ -47,7 +47,5 @@ mod timers;
 
 pub use decided::DecidedMatches;
 pub use live::LiveAutomaton;
-pub use open_partitions::{
-    DependentConditions, NewRows, OpenCounts, OpenMatch, OpenPartitions, PlaceError, RowFacts, StoredPartition,
-};
+pub use open_partitions::{DependentConditions, OpenCounts, OpenMatch, OpenPartitions, RowFacts, StoredPartition};
 pub use rules::StreamRules;

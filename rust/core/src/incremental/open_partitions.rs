@@ -29,32 +29,6 @@ const ROWS_FOR_THREADS: usize = 1 << 13;
 /// A partition has fewer rows.
 const MOST_ROWS: u64 = 1 << 39;
 
-/// Why rows cannot be taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PlaceError {
-    /// A limit was passed, or the caller stopped it.
-    Stopped(Stopped),
-    /// This row is before the one that came before it in its partition.
-    OutOfOrder(usize),
-}
-
-impl From<Stopped> for PlaceError {
-    fn from(reason: Stopped) -> Self {
-        Self::Stopped(reason)
-    }
-}
-
-/// New rows, to be placed in their partitions.
-#[derive(Clone, Copy, Default)]
-pub struct NewRows<'n> {
-    /// How many there are.
-    pub count: usize,
-    /// Their keys of PARTITION BY; None where there are none.
-    pub keys: Option<&'n EncodedKeys>,
-    /// Their keys of ORDER BY; None where they are not checked.
-    pub orders: Option<&'n EncodedKeys>,
-}
-
 /// What is known of each new row: what rows alone decide, and what bounds matches.
 #[derive(Clone, Copy)]
 pub struct RowFacts<'f> {
@@ -229,10 +203,19 @@ impl OpenPartitions {
         self.groups.len() - 1
     }
 
-    /// Finds the partitions of new rows. Takes time linear in the rows.
-    pub fn place(&mut self, new: &NewRows<'_>, budget: &Budget, tick: &mut Tick<'_>) -> Result<(), PlaceError> {
-        self.new_rows = new.count;
-        let mut of_rows: Vec<u32> = budget.zeroed(new.count)?;
+    /// Finds the partitions of so many new rows, by their keys of PARTITION BY; without keys there is one partition. Takes time
+    /// linear in the rows.
+    ///
+    /// After an error the step is to be undone ([`Self::undo`]).
+    pub fn place(
+        &mut self,
+        rows: usize,
+        keys: Option<&EncodedKeys>,
+        budget: &Budget,
+        tick: &mut Tick<'_>,
+    ) -> Result<(), Stopped> {
+        self.new_rows = rows;
+        let mut of_rows: Vec<u32> = budget.zeroed(rows)?;
         let mut last: Option<(&[u8], u32)> = None;
         let mut are_together = true;
         for (row, of_row) in of_rows.iter_mut().enumerate() {
@@ -240,7 +223,7 @@ impl OpenPartitions {
                 budget.check()?;
                 tick()?;
             }
-            let key = new.keys.map_or(&[][..], |keys| keys.row(row));
+            let key = keys.map_or(&[][..], |keys| keys.row(row));
             let group = match last {
                 Some((before, group)) if before == key => group as usize,
                 _ => {
@@ -262,7 +245,7 @@ impl OpenPartitions {
         }
         if !are_together {
             let mut next: Vec<usize> = self.groups.iter().map(|group| group.first).collect();
-            let mut order: Vec<u32> = budget.zeroed(new.count)?;
+            let mut order: Vec<u32> = budget.zeroed(rows)?;
             for (row, &group) in (0..).zip(&of_rows) {
                 let next = &mut next[group as usize];
                 order[*next] = row;
@@ -271,31 +254,11 @@ impl OpenPartitions {
             self.order = Some(order);
         }
         budget.release_vector(&of_rows);
-        new.orders.map_or(Ok(()), |orders| self.check_order(orders))
+        Ok(())
     }
 
     fn new_row(&self, at: usize) -> usize {
         self.order.as_ref().map_or(at, |order| order.get(at).map_or(0, |&row| row as usize))
-    }
-
-    fn check_order(&mut self, orders: &EncodedKeys) -> Result<(), PlaceError> {
-        for number in 0..self.groups.len() {
-            let Group { place, first, rows, .. } = self.groups[number];
-            let mut before = self.table.get(place).map_or(&[][..], |partition| &partition.last_order);
-            for at in first..first + rows {
-                let row = self.new_row(at);
-                let own = orders.row(row);
-                if own < before {
-                    return Err(PlaceError::OutOfOrder(row));
-                }
-                before = own;
-            }
-            let last = orders.row(self.new_row((first + rows).saturating_sub(1)));
-            if let Some(partition) = self.table.get_mut(place).filter(|_| rows > 0) {
-                partition.order_is(last);
-            }
-        }
-        Ok(())
     }
 
     /// Adds partitions whose time has come: no later row has a key below `clock`. Partitions that had no row for too long end.

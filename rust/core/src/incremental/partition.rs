@@ -52,7 +52,6 @@ struct Before {
     /// What was said of rows of which it was said again.
     sets: Vec<VariableSet>,
     last_key: i64,
-    last_order: Option<Box<[u8]>>,
 }
 
 /// A partition: its kept rows, and the search in it.
@@ -60,8 +59,6 @@ struct Before {
 pub(super) struct OpenPartition {
     /// Its keys, encoded.
     pub key: Box<[u8]>,
-    /// The ORDER BY keys of its last row, encoded; nothing where they are not checked.
-    pub last_order: Box<[u8]>,
     /// The key of its last row by which the clock goes.
     pub last_key: i64,
     pub rows: KeptRows,
@@ -92,7 +89,6 @@ impl OpenPartition {
     pub fn new(key: &[u8], rules: &StreamRules) -> Self {
         Self {
             key: key.into(),
-            last_order: Box::default(),
             last_key: i64::MIN,
             rows: KeptRows::new(rules.variables <= NARROW),
             head: 0,
@@ -133,16 +129,7 @@ impl OpenPartition {
             waiting: self.waiting.iter().map(|search| search.start).collect(),
             sets: (first..self.rows.end()).map(|row| self.rows.set(row)).collect(),
             last_key: self.last_key,
-            last_order: None,
         };
-    }
-
-    /// The ORDER BY keys of its last row, which is new.
-    pub fn order_is(&mut self, order: &[u8]) {
-        if self.before.last_order.is_none() {
-            self.before.last_order = Some(std::mem::take(&mut self.last_order));
-        }
-        self.last_order = order.into();
     }
 
     /// Gives back the rows that came last, and what followed from them; false where the partition was new.
@@ -153,9 +140,6 @@ impl OpenPartition {
         (first..).zip(before.sets).for_each(|(row, set)| self.rows.set_again(row, set));
         self.resume_from(before.head, before.covered, before.matches, &before.waiting);
         (self.reach, self.last_key) = (before.reach, before.last_key);
-        if let Some(order) = before.last_order {
-            self.last_order = order;
-        }
         self.held.truncate(before.held);
         (self.failed, self.ended) = (None, false);
         self.failures.clear();
@@ -224,7 +208,6 @@ impl OpenPartition {
         let waiting = self.waiting.iter().map(|search| search.memory_bytes() + size_of::<Search>());
         size_of::<Self>()
             + self.key.len()
-            + self.last_order.len()
             + self.rows.memory_bytes()
             + self.search.memory_bytes()
             + waiting.sum::<usize>()
