@@ -41,11 +41,14 @@ mod live;
 mod open_partitions;
 mod partition;
 mod partition_table;
+mod rounds;
 mod rules;
 mod search;
+mod stored;
 mod timers;
 
 pub use decided::DecidedMatches;
 pub use live::LiveAutomaton;
-pub use open_partitions::{DependentConditions, OpenCounts, OpenMatch, OpenPartitions, RowFacts, StoredPartition};
+pub use open_partitions::{DependentConditions, OpenCounts, OpenMatch, OpenPartitions, RowFacts};
 pub use rules::StreamRules;
+pub use stored::StoredPartition;

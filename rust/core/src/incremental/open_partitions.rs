@@ -9,9 +9,8 @@ use super::partition_table::PartitionTable;
 use super::rules::StreamRules;
 use super::search::Looks;
 use super::timers::Timers;
-use crate::backtrack::{Asked, Compute, MatchConditions, PartitionAnswers, Purpose};
+use crate::backtrack::MatchConditions;
 use crate::budget::{Budget, Stopped, Tick};
-use crate::expression::EvaluationError;
 use crate::matcher::SearchError;
 use crate::order::EncodedKeys;
 use crate::rows::{SkipError, Symbols, VariableSet};
@@ -25,9 +24,6 @@ const PARTITIONS_A_MORSEL: usize = 64;
 
 /// Fewer rows are not worth a second thread.
 const ROWS_FOR_THREADS: usize = 1 << 13;
-
-/// A partition has fewer rows.
-const MOST_ROWS: u64 = 1 << 39;
 
 /// What is known of each new row: what rows alone decide, and what bounds matches.
 #[derive(Clone, Copy)]
@@ -52,23 +48,15 @@ pub struct DependentConditions<'c> {
 
 /// A partition that is searched on: its kept rows that are read again, and its new rows.
 #[derive(Debug, Clone, Copy)]
-struct Group {
-    place: u32,
+pub(super) struct Group {
+    pub place: u32,
     /// How many kept rows are read again, before the new ones.
-    tail: usize,
+    pub tail: usize,
     /// Its first new row in the step's order, and how many it has.
-    first: usize,
-    rows: usize,
+    pub first: usize,
+    pub rows: usize,
     /// How many of what it holds are given.
-    given: usize,
-}
-
-/// A partition whose conditions have parts that are computed elsewhere.
-struct SearchedGroup {
-    place: u32,
-    /// Its rows among those that are read.
-    bounds: (usize, usize),
-    answers: PartitionAnswers,
+    pub given: usize,
 }
 
 /// What is open, of all partitions.
@@ -91,23 +79,6 @@ pub struct OpenMatch {
     pub rows: u64,
 }
 
-/// A partition as it is stored: a search that begins again from its rows comes to the same place.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoredPartition {
-    /// The number of its first kept row.
-    pub first: u64,
-    /// How many rows it has.
-    pub rows: u64,
-    /// The number of the first row at which it is not decided whether a match begins.
-    pub head: u64,
-    /// The number behind the last row that is in a match.
-    pub covered: u64,
-    /// How many matches it had.
-    pub matches: i64,
-    /// Rows before the head at which that is not decided either.
-    pub waiting: Vec<u64>,
-}
-
 /// A stream's partitions.
 ///
 /// Rows are taken in a step: [`Self::begin`], [`Self::place`] finds their partitions, [`Self::take`] adds them with what they alone
@@ -116,22 +87,22 @@ pub struct StoredPartition {
 /// [`Self::end`].
 #[derive(Debug)]
 pub struct OpenPartitions {
-    rules: StreamRules,
-    table: PartitionTable,
-    timers: Timers,
-    clock: Option<i64>,
-    rows: usize,
-    bytes: usize,
-    groups: Vec<Group>,
+    pub(super) rules: StreamRules,
+    pub(super) table: PartitionTable,
+    pub(super) timers: Timers,
+    pub(super) clock: Option<i64>,
+    pub(super) rows: usize,
+    pub(super) bytes: usize,
+    pub(super) groups: Vec<Group>,
     /// New rows, one partition's after the other's; None where they come so.
-    order: Option<Vec<u32>>,
-    new_rows: usize,
+    pub(super) order: Option<Vec<u32>>,
+    pub(super) new_rows: usize,
     /// By partition, the step in which it was searched last, and its group there.
-    group_of: Vec<(u64, u32)>,
-    step: u64,
-    clock_before: Option<i64>,
+    pub(super) group_of: Vec<(u64, u32)>,
+    pub(super) step: u64,
+    pub(super) clock_before: Option<i64>,
     /// How many partitions were ended as no rows came.
-    expired: Vec<u32>,
+    pub(super) expired: Vec<u32>,
 }
 
 impl OpenPartitions {
@@ -412,75 +383,6 @@ impl OpenPartitions {
         error.map_or(Ok(()), Err)
     }
 
-    /// As [`Self::advance`], with conditions of which parts are computed elsewhere: partitions search until they need values, all
-    /// values are computed together, and these partitions go on.
-    ///
-    /// After an error the step is to be undone ([`Self::undo`]).
-    pub fn advance_in_rounds(
-        &mut self,
-        dependent: DependentConditions<'_>,
-        compute: &mut Compute<'_>,
-        budget: &Budget,
-        tick: &mut Tick<'_>,
-    ) -> Result<(), SearchError> {
-        let is_of_start = self.rules.fails_by_start();
-        let variables = self.rules.automaton.variables().to_vec();
-        let mut decision = MatchDecides::new(dependent.conditions, dependent.names, variables, is_of_start);
-        let mut next = 0;
-        let mut searched: Vec<SearchedGroup> = Vec::with_capacity(self.groups.len());
-        for group in &self.groups {
-            let begin = next;
-            next += group.tail + group.rows;
-            searched.push(SearchedGroup {
-                place: group.place,
-                bounds: (begin, next),
-                answers: PartitionAnswers::default(),
-            });
-        }
-        let mut waiting: Vec<usize> = (0..searched.len()).collect();
-        let mut values = Vec::new();
-        while !waiting.is_empty() {
-            let mut looks = Looks { budget, tick: &mut *tick, steps: 0 };
-            let mut batches: Vec<(Asked, Vec<(usize, usize)>)> = Vec::new();
-            let mut asking = Vec::new();
-            for number in waiting {
-                let group = &mut searched[number];
-                let Some(partition) = self.table.get_mut(group.place) else { continue };
-                decision.with_answers(std::mem::take(&mut group.answers));
-                let found = partition.advance_with(&self.rules, self.clock, &mut decision, group.bounds, &mut looks);
-                let (mut answers, missing) = decision.take_answers();
-                match (found, missing) {
-                    (Err(SearchError::Evaluation(_, EvaluationError::Missing)), Some(request)) => {
-                        let purpose = Purpose { start: group.bounds.0, depth: 0 };
-                        let (asked, _) = answers.ask(&request, purpose, budget)?;
-                        let batch = batches.iter().position(|(asked, _)| asked.takes(&request)).unwrap_or_else(|| {
-                            batches.push((Asked::like(&request), Vec::new()));
-                            batches.len() - 1
-                        });
-                        batches[batch].0.push(&request, budget)?;
-                        batches[batch].1.push((number, asked));
-                        asking.push(number);
-                    }
-                    (found, _) => found?,
-                }
-                group.answers = answers;
-            }
-            for (mut asked, places) in batches {
-                asked.wanted = asked.requests;
-                values.clear();
-                compute(&asked, &mut values)?;
-                for ((number, request), value) in places.into_iter().zip(values.drain(..)) {
-                    searched[number].answers.put(request, value, budget)?;
-                }
-                asked.release(budget);
-            }
-            waiting = asking;
-        }
-        searched.iter_mut().for_each(|group| group.answers.clear(budget));
-        decision.release(budget);
-        Ok(())
-    }
-
     /// The match of the step that had nowhere to skip to: the one that was decided first.
     pub fn skip_error(&self) -> Option<SkipError> {
         let failed = |group: &Group| self.table.get(group.place)?.failed.map(|error| (group.place, error));
@@ -600,63 +502,6 @@ impl OpenPartitions {
                 kept.binary_search(&(reference as i64)).map_or(u64::MAX, |place| place as u64)
             });
         }
-    }
-
-    /// All partitions, to be stored, and what is known of their rows, one partition after the other: where the caller has each,
-    /// and the variables whose conditions hold there.
-    pub fn stored(&self) -> (Vec<StoredPartition>, Vec<i64>, Vec<VariableSet>) {
-        let (mut partitions, mut references, mut sets) = (Vec::new(), Vec::new(), Vec::new());
-        for (_, partition) in self.table.all() {
-            let rows = &partition.rows;
-            let (head, covered, matches, waiting) = partition.restart();
-            let (first, count) = (rows.first(), rows.len() as u64);
-            partitions.push(StoredPartition { first, rows: count, head, covered, matches, waiting });
-            references.extend(rows.references().map(|reference| reference as i64));
-            sets.extend((rows.first()..rows.end()).map(|row| rows.set(row)));
-        }
-        (partitions, references, sets)
-    }
-
-    /// Sets partitions up that were stored, whose rows were placed in this step: each partition's rows came together, in the order
-    /// in which the partitions stand here. False where that is not so, or a number is not one that it can be; then the step is to be
-    /// undone.
-    pub fn resume(
-        &mut self,
-        stored: &[StoredPartition],
-        sets: &[VariableSet],
-        next_reference: u64,
-        keys: Option<&[i64]>,
-        bounds: Option<&[i64]>,
-    ) -> bool {
-        if stored.len() != self.groups.len() || sets.len() != self.new_rows || self.order.is_some() {
-            return false;
-        }
-        for (group, stored) in self.groups.iter().zip(stored) {
-            let Some(partition) = self.table.get_mut(group.place) else { return false };
-            let StoredPartition { first, rows, head, covered, matches, .. } = *stored;
-            let Some(end) = first.checked_add(rows).filter(|&end| end < MOST_ROWS) else { return false };
-            let is_right = partition.is_new()
-                && partition.rows.len() == 0
-                && group.rows as u64 == rows
-                && (first..=end).contains(&head)
-                && covered <= end
-                && matches >= 0
-                && stored.waiting.is_sorted()
-                && stored.waiting.iter().all(|start| (first..=head).contains(start));
-            if !is_right {
-                return false;
-            }
-            partition.rows.begin_at(first);
-            for row in group.first..group.first + group.rows {
-                let key = keys.and_then(|keys| keys.get(row)).copied();
-                let bound = bounds.and_then(|bounds| bounds.get(row)).copied();
-                let limit = key.zip(bound).filter(|_| self.rules.keyed());
-                partition.rows.push(next_reference + row as u64, sets[row], limit);
-                partition.last_key = key.map_or(partition.last_key, |key| partition.last_key.max(key));
-            }
-            partition.resume_from(head, covered, matches, &stored.waiting);
-        }
-        true
     }
 }
 

@@ -2,11 +2,11 @@
 
 use std::collections::VecDeque;
 
-use super::decision::{Decision, MatchDecides, RowsDecide};
+use super::decision::{MatchDecides, RowsDecide};
 use super::failed_ways::FailedWays;
 use super::kept_rows::KeptRows;
 use super::rules::StreamRules;
-use super::search::{Looks, Outcome, Search, SearchRules};
+use super::search::{Decision, Looks, Outcome, Search, SearchRules};
 use crate::matcher::SearchError;
 use crate::rows::{NARROW, Skip, SkipError, Span, Target, VariableSet};
 

@@ -3,7 +3,6 @@
 //! The path of the search is the most preferred way that may still succeed. So a match is certain exactly when the search reaches
 //! Accept, and its path is all that has to be kept of a match that has begun.
 
-use super::decision::Decision;
 use super::kept_rows::KeptRows;
 use super::live::LiveAutomaton;
 use crate::automaton::ACCEPT;
@@ -48,6 +47,30 @@ impl Looks<'_, '_> {
         }
         Ok(())
     }
+}
+
+/// Takes the rows of a path one after another, and gives them back.
+pub(super) trait Decision {
+    /// A search begins at a row.
+    fn begin(&mut self, start: u64) -> Result<(), SearchError>;
+
+    /// A search goes on that has waited.
+    fn resume(&mut self, search: &Search, looks: &mut Looks<'_, '_>) -> Result<(), SearchError>;
+
+    /// Whether the next row can be mapped to a position; it is then.
+    fn takes(&mut self, position: u32, variable: u8, row: u64, looks: &mut Looks<'_, '_>) -> Result<bool, SearchError>;
+
+    /// Takes the last row back.
+    fn undo(&mut self);
+
+    /// Notes that no way on succeeds from the last row, mapped to a position, in a match that begins at `start`.
+    fn note_failed(
+        &mut self,
+        position: u32,
+        row: u64,
+        start: u64,
+        looks: &mut Looks<'_, '_>,
+    ) -> Result<(), SearchError>;
 }
 
 /// How far a search came.
