@@ -1,7 +1,7 @@
 //! What decides whether a row can be mapped to a position, beside what rows alone say of it.
 
 use super::failed_ways::FailedWays;
-use super::search::{Decision, Looks, Search};
+use super::search::{Decision, Looks, WaitingSearch};
 use crate::backtrack::{Failures, MatchConditions, PartitionAnswers, Reach};
 use crate::budget::Budget;
 use crate::expression::{Condition, Expression, MatchSoFar, Request, RowContext, Surroundings};
@@ -25,7 +25,7 @@ impl Decision for RowsDecide<'_> {
         Ok(())
     }
 
-    fn resume(&mut self, search: &Search, _: &mut Looks<'_, '_>) -> Result<(), SearchError> {
+    fn resume(&mut self, search: &WaitingSearch, _: &mut Looks<'_, '_>) -> Result<(), SearchError> {
         self.begin(search.start)
     }
 
@@ -125,7 +125,7 @@ impl Decision for MatchDecides<'_> {
         Ok(())
     }
 
-    fn resume(&mut self, search: &Search, looks: &mut Looks<'_, '_>) -> Result<(), SearchError> {
+    fn resume(&mut self, search: &WaitingSearch, looks: &mut Looks<'_, '_>) -> Result<(), SearchError> {
         self.begin(search.start)?;
         for position in search.path() {
             looks.step(1)?;

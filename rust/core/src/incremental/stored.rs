@@ -1,6 +1,6 @@
 //! Partitions that are stored, and set up again.
 
-use super::open_partitions::OpenPartitions;
+use super::stream_partitions::StreamPartitions;
 use crate::rows::VariableSet;
 
 /// A partition has fewer rows.
@@ -23,7 +23,7 @@ pub struct StoredPartition {
     pub waiting: Vec<u64>,
 }
 
-impl OpenPartitions {
+impl StreamPartitions {
     /// All partitions, to be stored, and what is known of their rows, one partition after the other: where the caller has each,
     /// and the variables whose conditions hold there.
     pub fn stored(&self) -> (Vec<StoredPartition>, Vec<i64>, Vec<VariableSet>) {
