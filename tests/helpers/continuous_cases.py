@@ -123,9 +123,14 @@ def cuts(rng: random.Random, case: Case) -> list[Push]:
         for name in sources:
             places = [at for at in range(begin, end) if case.sources[at] == name]
             if places:
-                found.append(Push(case.rows.take(pa.array(places, pa.int64())), name))
+                found.append(Push(_some(case.rows, places), name))
         begin = end
     return found
+
+
+def _some(rows: pa.Table, places: Iterable[int]) -> pa.Table:
+    """Return rows at places; Arrow's `take` knows no views."""
+    return pa.concat_tables([rows.slice(0, 0), *(rows.slice(place, 1) for place in places)])
 
 
 def in_time(case: Case, pushes: list[Push]) -> tuple[pa.Table, pa.Table]:
@@ -143,7 +148,7 @@ def in_time(case: Case, pushes: list[Push]) -> tuple[pa.Table, pa.Table]:
     arrived = pa.concat_tables([batch for batch, _ in pushes])
     late = np.zeros(number, dtype=bool)
     late[[row.number for row in reference.late]] = True
-    return arrived.filter(~late), arrived.filter(late)
+    return _some(arrived, np.flatnonzero(~late)), _some(arrived, np.flatnonzero(late))
 
 
 def answered(
