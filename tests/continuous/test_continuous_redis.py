@@ -29,8 +29,8 @@ redis = pytest.importorskip("redis")
 pytestmark = pytest.mark.skipif(shutil.which("redis-server") is None, reason="no redis-server: make servers")
 
 ROOT = Path(__file__).parents[2]
-PAYMENTS = 30_000
-KILLS = int(os.environ.get("ROWPATTERN_KILLS", "6"))
+PAYMENTS = 20_000
+KILLS = int(os.environ.get("ROWPATTERN_KILLS", "4"))
 
 
 @pytest.fixture(scope="module")

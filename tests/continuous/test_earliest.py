@@ -17,7 +17,7 @@ import rowpattern
 
 from certain_matches import Found, Question, Rows, certain, grouped, matches, random_question, table
 
-QUESTIONS = int(os.environ.get("ROWPATTERN_CONTINUOUS_QUESTIONS", "60"))
+QUESTIONS = int(os.environ.get("ROWPATTERN_CONTINUOUS_QUESTIONS", "45"))
 FIRST_SEED = int(os.environ.get("ROWPATTERN_SEED", "0"))
 PARTITIONS, LENGTH = 6, 5
 CHUNKS = 3

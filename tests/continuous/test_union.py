@@ -6,12 +6,11 @@ import os
 import random
 from typing import Any
 
-import pyarrow as pa
 import pytest
 
 import rowpattern
 
-from continuous_cases import TABLES_A_CASE, answered, by_partition, cuts, plain_rows, random_case
+from continuous_cases import TABLES_A_CASE, answered, by_partition, cuts, in_time, plain_rows, random_case
 
 CASES = int(os.environ.get("ROWPATTERN_CONTINUOUS_CASES", "5000"))
 FIRST_SEED = int(os.environ.get("ROWPATTERN_SEED", "0"))
@@ -24,10 +23,10 @@ def check(seed: int, *, dependent: bool) -> tuple[int, str | None]:
     rng = random.Random(~seed)
     pushes = cuts(rng, case)
     # Rows that are equal in ORDER BY stay as they arrived.
-    arrived = pa.concat_tables([rows for rows, _ in pushes])
+    rows, late = in_time(case, pushes)
     failed = None
     try:
-        wanted = rowpattern.match_recognize(case.sql, arrived, prefer=case.options["prefer"])
+        wanted = rowpattern.match_recognize(case.sql, rows, prefer=case.options["prefer"])
     except rowpattern.SkipError as error:
         failed = error
 
@@ -42,6 +41,8 @@ def check(seed: int, *, dependent: bool) -> tuple[int, str | None]:
     except rowpattern.UnsupportedQueryError as error:
         return case.tables, str(error)
     assert (found.error is None) == (failed is None), (seed, case.sql, found.error, failed)
+    if case.options["late"] == "collect" and failed is None:
+        assert plain_rows(found.late) == plain_rows([late.select(found.late[0].column_names)]), (seed, case.sql)
     if failed is None:
         assert all(each.schema.equals(wanted.schema) for each in found.answers), (seed, case.sql)
         expected = by_partition(plain_rows([wanted]), partitioned=case.partitioned)

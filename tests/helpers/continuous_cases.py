@@ -8,17 +8,19 @@ import random
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 
 import rowpattern
 
 import query_reference
+from event_reference import Arrival, EventReference, OrderBy
 from query_types import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-__all__ = ["Case", "Push", "Pushed", "answered", "by_partition", "cuts", "plain_rows", "random_case"]
+__all__ = ["Case", "Push", "Pushed", "answered", "by_partition", "cuts", "in_time", "plain_rows", "random_case"]
 
 #: Small tables that become one, each a partition or more of it, so that a query is bound once for all of them.
 TABLES_A_CASE = 20
@@ -60,10 +62,12 @@ class Pushed(NamedTuple):
 
     Attributes:
         answers: the tables, in order.
+        late: the rows that were late, as they arrived.
         error: the error that ended it.
     """
 
     answers: list[pa.Table]
+    late: list[pa.Table]
     error: Exception | None
 
 
@@ -85,9 +89,11 @@ def random_case(seed: int, *, dependent: bool) -> Case:
     ]
     sign = -1 if query.descending else 1
     lateness = rng.choice([None, None, 0, 3, 30, 200])
-    rows.sort(key=lambda row: sign * row["o"] + rng.uniform(0, lateness or 0))
+    # No row is later than the lateness says, or some are.
+    late = rng.choice(["raise", "collect", "drop"])
+    rows.sort(key=lambda row: sign * row["o"] + rng.uniform(0, (lateness or 0) * (1 if late == "raise" else 2)))
     names = ["p0", "p1", "p2"][: rng.choice([1, 3])] if lateness is not None else ["p0"]
-    options: dict[str, Any] = {"lateness": lateness, "prefer": query.prefer}
+    options: dict[str, Any] = {"lateness": lateness, "late": late, "prefer": query.prefer}
     return Case(
         query_reference.query_text(query),
         _table(rows, kind),
@@ -117,9 +123,32 @@ def cuts(rng: random.Random, case: Case) -> list[Push]:
         for name in sources:
             places = [at for at in range(begin, end) if case.sources[at] == name]
             if places:
-                found.append(Push(case.rows.take(pa.array(places, pa.int64())), name))
+                found.append(Push(_some(case.rows, places), name))
         begin = end
     return found
+
+
+def _some(rows: pa.Table, places: Iterable[int]) -> pa.Table:
+    """Return rows at places; Arrow's `take` knows no views."""
+    return pa.concat_tables([rows.slice(0, 0), *(rows.slice(place, 1) for place in places)])
+
+
+def in_time(case: Case, pushes: list[Push]) -> tuple[pa.Table, pa.Table]:
+    """Return the rows that are not late, as they arrive, and those that are, by the reference for event time."""
+    lateness = case.options["lateness"]
+    if lateness is None:
+        # They were sorted.
+        return case.rows, case.rows.slice(0, 0)
+    reference = EventReference([OrderBy(descending=case.sign < 0)], float(lateness))
+    number = 0
+    for batch, source in pushes:
+        times = batch["o"].to_pylist()
+        reference.push([Arrival((time,), None, number + at) for at, time in enumerate(times)], source)
+        number += len(times)
+    arrived = pa.concat_tables([batch for batch, _ in pushes])
+    late = np.zeros(number, dtype=bool)
+    late[[row.number for row in reference.late]] = True
+    return _some(arrived, np.flatnonzero(~late)), _some(arrived, np.flatnonzero(late))
 
 
 def answered(
@@ -139,7 +168,7 @@ def answered(
         restored: makes the query again from a checkpoint; None where that is not done.
     """
     query = made()
-    answers = []
+    answers, late = [], []
     lateness = case.options["lateness"] or 0
     # The least time of the pushes to come.
     following = [math.inf]
@@ -149,6 +178,7 @@ def answered(
     try:
         for number, (batch, source) in enumerate(pushes):
             answers.append(query.push(batch, source))
+            late.append(query.late_rows)
             if rng.random() < _OFTEN and following[number + 1] < math.inf:
                 answers.append(query.advance(int(case.sign * (following[number + 1] - rng.choice([0, 1, lateness])))))
             if restored is not None and rng.random() < _OFTEN:
@@ -162,8 +192,8 @@ def answered(
         with contextlib.suppress(rowpattern.QueryError):
             query.finish()
     except rowpattern.SkipError as error:
-        return Pushed(answers, error)
-    return Pushed(answers, None)
+        return Pushed(answers, late, error)
+    return Pushed(answers, late, None)
 
 
 def plain_rows(tables: Iterable[pa.Table]) -> list[tuple[Any, ...]]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pyarrow as pa
 
+from rowpattern._core import RowSymbols
 from rowpattern.errors import QueryError
 from rowpattern.sql.execute.output import answer_of_matches
 from rowpattern.sql.execute.sort import sort_partitions
@@ -33,7 +33,8 @@ class AnswerTables:
         self._source: Table = Table(pa.schema(schema.given).empty_table())
         bound = query.bound
         rows = sort_partitions(query.rows, bound.partition_by, bound.order_by, using, context)
-        nothing = bound.compiled().match({name: np.zeros(0, dtype=bool) for name in bound.variables[:1]})
+        pattern = bound.compiled()
+        nothing = pattern.match(RowSymbols(pattern, 0))
         empty, _ = answer_of_matches(bound, rows, nothing, using, context)
         execution = query.execution(schema.example, using, context)
         self._empty = self._typed(execution.around(query.clause, empty), None)

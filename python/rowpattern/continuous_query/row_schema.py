@@ -114,7 +114,12 @@ def record_batch(table: Table, types: dict[str, pa.DataType]) -> pa.RecordBatch:
 
 
 def _stored(kind: pa.DataType) -> pa.DataType:
-    return kind.value_type if pa.types.is_dictionary(kind) else kind
+    """Return the type in which rows are kept; Arrow takes no rows of views."""
+    if pa.types.is_dictionary(kind):
+        return _stored(kind.value_type)
+    if pa.types.is_string_view(kind):
+        return pa.large_string()
+    return pa.large_binary() if pa.types.is_binary_view(kind) else kind
 
 
 def _as_stored(values: pa.ChunkedArray, kind: pa.DataType, name: str) -> pa.Array:
