@@ -102,10 +102,10 @@ impl StreamPartitions {
                 if last > end && !partition.ended {
                     break;
                 }
-                let decided_by = held.decided_by.max(last.saturating_sub(1));
+                let deciding_row = held.deciding_row.max(last.saturating_sub(1));
                 // What no row decided comes last.
-                let decided_by = if partition.ended { u64::MAX } else { partition.rows.reference(decided_by) };
-                events.push((decided_by, partition.rows.reference(held.start), group.place, at));
+                let deciding_row = if partition.ended { u64::MAX } else { partition.rows.reference(deciding_row) };
+                events.push((deciding_row, partition.rows.reference(held.start), group.place, at));
                 group.given = at + 1;
             }
         }
@@ -185,7 +185,9 @@ impl StreamPartitions {
             }
             waiting = asking;
         }
-        searched.iter_mut().for_each(|group| group.answers.clear(budget));
+        for group in &mut searched {
+            group.answers.clear(budget);
+        }
         decision.release(budget);
         Ok(())
     }
