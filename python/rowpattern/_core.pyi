@@ -31,6 +31,7 @@ __all__ = [
     "MatchIterator",
     "MatchedRows",
     "Matches",
+    "OpenPartitions",
     "Pattern",
     "PatternCache",
     "QueryRun",
