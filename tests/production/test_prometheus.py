@@ -56,6 +56,12 @@ for text, table, seconds in (
     except rowpattern.QueryError:
         pass
 pattern_cache.set_caching_enabled(True)
+# Two rows of a match that may go on; one that waits for rows before it, and one that is late.
+stream = rowpattern.continuous(
+    "SELECT * FROM t MATCH_RECOGNIZE (ORDER BY x MEASURES COUNT(*) AS n PATTERN (A B+) DEFINE B AS x > PREV(x))",
+    pa.schema({"x": pa.int64()}), lateness=10, late="drop",
+)
+stream.push(pa.table({"x": [1, 2, 30, 5]}))
 print("serving", flush=True)
 while True:
     time.sleep(3600)

@@ -35,6 +35,7 @@ mod matches;
 mod near_rows;
 mod nodes;
 mod numbers;
+mod open_partitions;
 mod order;
 mod panics;
 mod pattern;
@@ -98,6 +99,8 @@ mod _core {
     use super::matches::{MatchedRows, Matches, Spans};
     #[pymodule_export]
     use super::near_rows::GivenNearRows;
+    #[pymodule_export]
+    use super::open_partitions::OpenPartitions;
     #[pymodule_export]
     use super::order::order;
     #[cfg(feature = "panics-for-tests")]

@@ -31,5 +31,5 @@ pub use navigation::{At, MappedRows, NOWHERE};
 pub use partitions::{Partitions, Span};
 pub use skip::{Skip, SkipError, SkipProblem, Target};
 pub(crate) use symbols::Codes;
-pub use symbols::{Symbols, SymbolsBuilder, SymbolsPiece};
+pub use symbols::{NARROW, Symbols, SymbolsBuilder, SymbolsPiece};
 pub use variables::VariableSet;
