@@ -9,7 +9,7 @@ use found::Found;
 use proptest::prelude::*;
 use random_patterns::{FEW, pattern, symbols};
 use rowpattern_core::budget::Budget;
-use rowpattern_core::incremental::{LiveAutomaton, OpenPartitions, RowFacts, StreamRules};
+use rowpattern_core::incremental::{LiveAutomaton, RowFacts, StreamPartitions, StreamRules};
 use rowpattern_core::matcher::{Compiled, ForwardPass, Search};
 use rowpattern_core::rows::{Partitions, Skip, VariableSet};
 
@@ -37,7 +37,7 @@ fn at_once(compiled: &Compiled, rows: &[u8], skip: Skip) -> Vec<Matched> {
 /// Rows as they come, in one partition.
 struct Stream<'c> {
     compiled: &'c Compiled,
-    open: OpenPartitions,
+    open: StreamPartitions,
     rows: u64,
     found: Vec<Matched>,
 }
@@ -46,7 +46,7 @@ impl<'c> Stream<'c> {
     fn new(compiled: &'c Compiled, skip: Skip) -> Self {
         let live = LiveAutomaton::new(&compiled.automaton, VariableSet::NONE);
         let rules = StreamRules::new(live, compiled.variables.len(), skip);
-        Self { compiled, open: OpenPartitions::new(rules), rows: 0, found: Vec::new() }
+        Self { compiled, open: StreamPartitions::new(rules), rows: 0, found: Vec::new() }
     }
 
     fn push(&mut self, rows: &[u8]) {

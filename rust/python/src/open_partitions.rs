@@ -1,4 +1,4 @@
-//! `OpenPartitions`: the state of a continuous query, of which rows come batch by batch.
+//! `OpenPartitions`: the state of a continuous query, of which rows come batch by batch. One file, as the methods of a class are one block.
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -7,7 +7,7 @@ use rowpattern_core::automaton::Automaton;
 use rowpattern_core::backtrack::Asked;
 use rowpattern_core::budget::Stopped;
 use rowpattern_core::incremental::{
-    DependentConditions, LiveAutomaton, OpenPartitions as CorePartitions, RowFacts, StoredPartition, StreamRules,
+    DependentConditions, LiveAutomaton, RowFacts, StoredPartition, StreamPartitions, StreamRules,
 };
 use rowpattern_core::matcher::SearchError;
 use rowpattern_core::order::EncodedKeys;
@@ -55,7 +55,7 @@ use super::row_symbols::RowSymbols;
 #[pyclass(module = "rowpattern._core")]
 pub struct OpenPartitions {
     pattern: Py<Pattern>,
-    inner: CorePartitions,
+    inner: StreamPartitions,
     longest: bool,
 }
 
@@ -123,7 +123,7 @@ impl OpenPartitions {
             idle,
             ..StreamRules::new(LiveAutomaton::new(automaton, never), names.len(), skip)
         };
-        Ok(Self { pattern: pattern.clone().unbind(), inner: CorePartitions::new(rules), longest })
+        Ok(Self { pattern: pattern.clone().unbind(), inner: StreamPartitions::new(rules), longest })
     }
 
     /// Begins a step: finds the partitions of new rows, and those that are looked at again as time passed.

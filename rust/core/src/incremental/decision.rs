@@ -1,7 +1,7 @@
 //! What decides whether a row can be mapped to a position, beside what rows alone say of it.
 
 use super::failed_ways::FailedWays;
-use super::search::{Looks, Search};
+use super::search::{Decision, Looks, WaitingSearch};
 use crate::backtrack::{Failures, MatchConditions, PartitionAnswers, Reach};
 use crate::budget::Budget;
 use crate::expression::{Condition, Expression, MatchSoFar, Request, RowContext, Surroundings};
@@ -9,30 +9,6 @@ use crate::matcher::SearchError;
 
 /// Parts of a condition, or words of a key, that take as long as a step.
 const PARTS_A_STEP: usize = 8;
-
-/// Takes the rows of a path one after another, and gives them back.
-pub(super) trait Decision {
-    /// A search begins at a row.
-    fn begin(&mut self, start: u64) -> Result<(), SearchError>;
-
-    /// A search goes on that has waited.
-    fn resume(&mut self, search: &Search, looks: &mut Looks<'_, '_>) -> Result<(), SearchError>;
-
-    /// Whether the next row can be mapped to a position; it is then.
-    fn takes(&mut self, position: u32, variable: u8, row: u64, looks: &mut Looks<'_, '_>) -> Result<bool, SearchError>;
-
-    /// Takes the last row back.
-    fn undo(&mut self);
-
-    /// Notes that no way on succeeds from the last row, mapped to a position, in a match that begins at `start`.
-    fn note_failed(
-        &mut self,
-        position: u32,
-        row: u64,
-        start: u64,
-        looks: &mut Looks<'_, '_>,
-    ) -> Result<(), SearchError>;
-}
 
 /// Rows alone decide.
 pub(super) struct RowsDecide<'d> {
@@ -49,7 +25,7 @@ impl Decision for RowsDecide<'_> {
         Ok(())
     }
 
-    fn resume(&mut self, search: &Search, _: &mut Looks<'_, '_>) -> Result<(), SearchError> {
+    fn resume(&mut self, search: &WaitingSearch, _: &mut Looks<'_, '_>) -> Result<(), SearchError> {
         self.begin(search.start)
     }
 
@@ -149,7 +125,7 @@ impl Decision for MatchDecides<'_> {
         Ok(())
     }
 
-    fn resume(&mut self, search: &Search, looks: &mut Looks<'_, '_>) -> Result<(), SearchError> {
+    fn resume(&mut self, search: &WaitingSearch, looks: &mut Looks<'_, '_>) -> Result<(), SearchError> {
         self.begin(search.start)?;
         for position in search.path() {
             looks.step(1)?;

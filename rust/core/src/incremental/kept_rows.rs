@@ -11,14 +11,14 @@ pub struct KeptRows {
     first: u64,
     /// Where the caller has each of them.
     references: VecDeque<u64>,
-    symbols: RowSets,
+    symbols: KeptSymbols,
     /// The key of each, and the latest key that a match which begins there may reach; nothing where no length bounds matches.
     limits: VecDeque<(i64, i64)>,
 }
 
 /// The variables whose conditions hold at rows.
 #[derive(Debug)]
-enum RowSets {
+enum KeptSymbols {
     /// Up to eight variables.
     Narrow(VecDeque<u8>),
     Wide(VecDeque<VariableSet>),
@@ -27,7 +27,7 @@ enum RowSets {
 impl KeptRows {
     /// No row yet; `narrow` says that there are no more than eight variables.
     pub fn new(narrow: bool) -> Self {
-        let symbols = if narrow { RowSets::Narrow(VecDeque::new()) } else { RowSets::Wide(VecDeque::new()) };
+        let symbols = if narrow { KeptSymbols::Narrow(VecDeque::new()) } else { KeptSymbols::Wide(VecDeque::new()) };
         Self { first: 0, references: VecDeque::new(), symbols, limits: VecDeque::new() }
     }
 
@@ -79,8 +79,8 @@ impl KeptRows {
     pub fn holds(&self, row: u64, variable: u8) -> bool {
         let at = self.at(row);
         match &self.symbols {
-            RowSets::Narrow(sets) => sets.get(at).is_some_and(|set| set >> variable & 1 == 1),
-            RowSets::Wide(sets) => sets.get(at).is_some_and(|set| set.contains(variable)),
+            KeptSymbols::Narrow(sets) => sets.get(at).is_some_and(|set| set >> variable & 1 == 1),
+            KeptSymbols::Wide(sets) => sets.get(at).is_some_and(|set| set.contains(variable)),
         }
     }
 
@@ -88,8 +88,8 @@ impl KeptRows {
     pub fn set(&self, row: u64) -> VariableSet {
         let at = self.at(row);
         match &self.symbols {
-            RowSets::Narrow(sets) => sets.get(at).map_or(VariableSet::NONE, |&set| VariableSet::of_bits(set)),
-            RowSets::Wide(sets) => sets.get(at).copied().unwrap_or(VariableSet::NONE),
+            KeptSymbols::Narrow(sets) => sets.get(at).map_or(VariableSet::NONE, |&set| VariableSet::of_bits(set)),
+            KeptSymbols::Wide(sets) => sets.get(at).copied().unwrap_or(VariableSet::NONE),
         }
     }
 
@@ -104,8 +104,8 @@ impl KeptRows {
     pub fn push(&mut self, reference: u64, set: VariableSet, limit: Option<(i64, i64)>) {
         self.references.push_back(reference);
         match &mut self.symbols {
-            RowSets::Narrow(sets) => sets.push_back(set.first_bits()),
-            RowSets::Wide(sets) => sets.push_back(set),
+            KeptSymbols::Narrow(sets) => sets.push_back(set.first_bits()),
+            KeptSymbols::Wide(sets) => sets.push_back(set),
         }
         self.limits.extend(limit);
     }
@@ -114,12 +114,12 @@ impl KeptRows {
     pub fn set_again(&mut self, row: u64, set: VariableSet) {
         let at = self.at(row);
         match &mut self.symbols {
-            RowSets::Narrow(sets) => {
+            KeptSymbols::Narrow(sets) => {
                 if let Some(own) = sets.get_mut(at) {
                     *own = set.first_bits();
                 }
             }
-            RowSets::Wide(sets) => {
+            KeptSymbols::Wide(sets) => {
                 if let Some(own) = sets.get_mut(at) {
                     *own = set;
                 }
@@ -135,16 +135,16 @@ impl KeptRows {
         }
         self.references.drain(..count);
         match &mut self.symbols {
-            RowSets::Narrow(sets) => drop(sets.drain(..count)),
-            RowSets::Wide(sets) => drop(sets.drain(..count)),
+            KeptSymbols::Narrow(sets) => drop(sets.drain(..count)),
+            KeptSymbols::Wide(sets) => drop(sets.drain(..count)),
         }
         self.limits.drain(..count.min(self.limits.len()));
         self.first += count as u64;
         if self.references.capacity() > 64 && self.references.len() < self.references.capacity() / 4 {
             self.references.shrink_to(2 * self.references.len());
             match &mut self.symbols {
-                RowSets::Narrow(sets) => sets.shrink_to(2 * sets.len()),
-                RowSets::Wide(sets) => sets.shrink_to(2 * sets.len()),
+                KeptSymbols::Narrow(sets) => sets.shrink_to(2 * sets.len()),
+                KeptSymbols::Wide(sets) => sets.shrink_to(2 * sets.len()),
             }
             self.limits.shrink_to(2 * self.limits.len());
         }
@@ -155,8 +155,8 @@ impl KeptRows {
         let count = end.saturating_sub(self.first) as usize;
         self.references.truncate(count);
         match &mut self.symbols {
-            RowSets::Narrow(sets) => sets.truncate(count),
-            RowSets::Wide(sets) => sets.truncate(count),
+            KeptSymbols::Narrow(sets) => sets.truncate(count),
+            KeptSymbols::Wide(sets) => sets.truncate(count),
         }
         self.limits.truncate(count);
     }
@@ -164,8 +164,8 @@ impl KeptRows {
     /// Bytes on the heap.
     pub fn memory_bytes(&self) -> usize {
         let symbols = match &self.symbols {
-            RowSets::Narrow(sets) => sets.capacity(),
-            RowSets::Wide(sets) => sets.capacity() * size_of::<VariableSet>(),
+            KeptSymbols::Narrow(sets) => sets.capacity(),
+            KeptSymbols::Wide(sets) => sets.capacity() * size_of::<VariableSet>(),
         };
         self.references.capacity() * size_of::<u64>() + symbols + self.limits.capacity() * size_of::<(i64, i64)>()
     }

@@ -1,6 +1,6 @@
 //! Continuous matching: rows come in batches, and matches leave as soon as they are certain.
 //!
-//! A match is certain when it is in the answer over all rows so far and any rows that may follow. [`OpenPartitions`] keeps for each
+//! A match is certain when it is in the answer over all rows so far and any rows that may follow. [`StreamPartitions`] keeps for each
 //! partition one search, an ordered depth-first one, that waits where it needs a row that has not come. Its path is the most preferred
 //! way that may still succeed: so rows are kept from the head on, the first row at which it is not decided whether a match begins,
 //! and a match is certain as soon as the search reaches Accept. Every skip mode goes on from there.
@@ -11,13 +11,13 @@
 //!
 //! ```
 //! use rowpattern_core::budget::Budget;
-//! use rowpattern_core::incremental::{LiveAutomaton, OpenPartitions, RowFacts, StreamRules};
+//! use rowpattern_core::incremental::{LiveAutomaton, StreamPartitions, RowFacts, StreamRules};
 //! use rowpattern_core::matcher::Compiled;
 //! use rowpattern_core::rows::{Skip, Symbols, VariableSet};
 //!
 //! let compiled = Compiled::new("A B+").unwrap();
 //! let rules = StreamRules::new(LiveAutomaton::new(&compiled.automaton, VariableSet::NONE), 2, Skip::PastLastRow);
-//! let mut stream = OpenPartitions::new(rules);
+//! let mut stream = StreamPartitions::new(rules);
 //! let budget = Budget::unlimited();
 //! let mut ends = Vec::new();
 //! // A B, then B A: only then is it certain where the first match ends.
@@ -33,19 +33,25 @@
 //! assert_eq!(ends, [vec![], vec![0, 1, 2]]);
 //! ```
 
+mod advance;
 mod decided;
 mod decision;
 mod failed_ways;
 mod kept_rows;
 mod live;
-mod open_partitions;
+mod new_rows;
 mod partition;
 mod partition_table;
 mod rules;
 mod search;
+mod stored;
+mod stream_partitions;
 mod timers;
 
+pub use advance::DependentConditions;
 pub use decided::DecidedMatches;
 pub use live::LiveAutomaton;
-pub use open_partitions::{DependentConditions, OpenCounts, OpenMatch, OpenPartitions, RowFacts, StoredPartition};
+pub use new_rows::RowFacts;
 pub use rules::StreamRules;
+pub use stored::StoredPartition;
+pub use stream_partitions::{OpenCounts, OpenMatch, StreamPartitions};

@@ -2,11 +2,11 @@
 
 use std::collections::VecDeque;
 
-use super::decision::{Decision, MatchDecides, RowsDecide};
+use super::decision::{MatchDecides, RowsDecide};
 use super::failed_ways::FailedWays;
 use super::kept_rows::KeptRows;
 use super::rules::StreamRules;
-use super::search::{Looks, Outcome, Search, SearchRules};
+use super::search::{Decision, Looks, SearchOutcome, SearchRules, WaitingSearch};
 use crate::matcher::SearchError;
 use crate::rows::{NARROW, Skip, SkipError, Span, Target, VariableSet};
 
@@ -39,7 +39,7 @@ impl Decided {
 
 /// How a partition was before rows were taken that may have to be given back.
 #[derive(Debug, Default)]
-struct Before {
+struct BeforeStep {
     is_new: bool,
     end: u64,
     head: u64,
@@ -76,13 +76,13 @@ pub(super) struct OpenPartition {
     pub looked_at: i64,
     /// What is decided and not yet given.
     pub held: VecDeque<Decided>,
-    search: Search,
+    search: WaitingSearch,
     /// Searches of rows before the head, where matches are given each when it is certain.
-    waiting: Vec<Search>,
+    waiting: Vec<WaitingSearch>,
     failures: FailedWays,
     /// The number of the furthest row that was looked at.
     reach: u64,
-    before: Before,
+    before: BeforeStep,
 }
 
 impl OpenPartition {
@@ -98,11 +98,11 @@ impl OpenPartition {
             failed: None,
             looked_at: i64::MAX,
             held: VecDeque::new(),
-            search: Search::default(),
+            search: WaitingSearch::default(),
             waiting: Vec::new(),
             failures: FailedWays::default(),
             reach: 0,
-            before: Before { is_new: true, ..Before::default() },
+            before: BeforeStep { is_new: true, ..BeforeStep::default() },
         }
     }
 
@@ -110,7 +110,7 @@ impl OpenPartition {
     pub fn resume_from(&mut self, head: u64, covered: u64, matches: i64, waiting: &[u64]) {
         (self.head, self.covered, self.matches) = (head, covered, matches);
         self.search.restart(head);
-        self.waiting = waiting.iter().map(|&start| Search::at(start)).collect();
+        self.waiting = waiting.iter().map(|&start| WaitingSearch::at(start)).collect();
         // What was looked at was decided before.
         self.reach = self.rows.end();
     }
@@ -118,7 +118,7 @@ impl OpenPartition {
     /// Notes how it is, as rows come that may have to be given back.
     pub fn note_before(&mut self, horizon: u64) {
         let first = self.rows.end().saturating_sub(horizon).max(self.rows.first());
-        self.before = Before {
+        self.before = BeforeStep {
             is_new: self.before.is_new,
             end: self.rows.end(),
             head: self.head,
@@ -153,7 +153,7 @@ impl OpenPartition {
 
     /// What came is kept from now on.
     pub fn keep(&mut self) {
-        self.before = Before::default();
+        self.before = BeforeStep::default();
     }
 
     /// The number of the first row of a match that is open, or of one that is not given yet; the row behind the last otherwise.
@@ -205,7 +205,7 @@ impl OpenPartition {
     /// Bytes on the heap, and its own.
     pub fn memory_bytes(&self) -> usize {
         let held = self.held.iter().map(|held| held.positions.len() * size_of::<u32>() + size_of::<Decided>());
-        let waiting = self.waiting.iter().map(|search| search.memory_bytes() + size_of::<Search>());
+        let waiting = self.waiting.iter().map(|search| search.memory_bytes() + size_of::<WaitingSearch>());
         size_of::<Self>()
             + self.key.len()
             + self.rows.memory_bytes()
@@ -267,9 +267,9 @@ impl OpenPartition {
                 self.search.restart(self.head);
             }
             match self.search.run(&self.rows, self.ended, &search_rules, decision, &mut self.reach, looks)? {
-                Outcome::Waits => return Ok(()),
-                Outcome::Nothing => self.pass(rules, self.head + 1),
-                Outcome::Found => self.found(rules),
+                SearchOutcome::Waits => return Ok(()),
+                SearchOutcome::Nothing => self.pass(rules, self.head + 1),
+                SearchOutcome::Found => self.found(rules),
             }
         }
         self.search.restart(self.head);
@@ -290,15 +290,15 @@ impl OpenPartition {
             let Some(mut search) = searches.next().or_else(|| {
                 let start = self.head;
                 self.head = self.rows.end().min(start + 1);
-                (start < self.rows.end()).then(|| Search::at(start))
+                (start < self.rows.end()).then(|| WaitingSearch::at(start))
             }) else {
                 break;
             };
             let mut reach = search.start;
             match search.run(&self.rows, self.ended, rules, decision, &mut reach, looks) {
-                Ok(Outcome::Waits) => kept.push(search),
-                Ok(Outcome::Nothing) => {}
-                Ok(Outcome::Found) => {
+                Ok(SearchOutcome::Waits) => kept.push(search),
+                Ok(SearchOutcome::Nothing) => {}
+                Ok(SearchOutcome::Found) => {
                     self.matches += 1;
                     let (start, positions) = (search.start, search.found());
                     let (number, covered) = (self.matches, self.covered);

@@ -3,7 +3,6 @@
 //! The path of the search is the most preferred way that may still succeed. So a match is certain exactly when the search reaches
 //! Accept, and its path is all that has to be kept of a match that has begun.
 
-use super::decision::Decision;
 use super::kept_rows::KeptRows;
 use super::live::LiveAutomaton;
 use crate::automaton::ACCEPT;
@@ -50,9 +49,33 @@ impl Looks<'_, '_> {
     }
 }
 
+/// Takes the rows of a path one after another, and gives them back.
+pub(super) trait Decision {
+    /// A search begins at a row.
+    fn begin(&mut self, start: u64) -> Result<(), SearchError>;
+
+    /// A search goes on that has waited.
+    fn resume(&mut self, search: &WaitingSearch, looks: &mut Looks<'_, '_>) -> Result<(), SearchError>;
+
+    /// Whether the next row can be mapped to a position; it is then.
+    fn takes(&mut self, position: u32, variable: u8, row: u64, looks: &mut Looks<'_, '_>) -> Result<bool, SearchError>;
+
+    /// Takes the last row back.
+    fn undo(&mut self);
+
+    /// Notes that no way on succeeds from the last row, mapped to a position, in a match that begins at `start`.
+    fn note_failed(
+        &mut self,
+        position: u32,
+        row: u64,
+        start: u64,
+        looks: &mut Looks<'_, '_>,
+    ) -> Result<(), SearchError>;
+}
+
 /// How far a search came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(super) enum SearchOutcome {
     /// It needs a row that has not come.
     Waits,
     /// There is a match.
@@ -63,7 +86,7 @@ pub(super) enum Outcome {
 
 /// A place in the search: what may come next follows from the position.
 #[derive(Debug, Clone, Copy)]
-struct Choices {
+struct TriedFollowers {
     /// The position of the row before; [`ACCEPT`] at the match's start.
     position: u32,
     /// How many of its followers were tried.
@@ -72,17 +95,17 @@ struct Choices {
 
 /// The search for the match that begins at a row.
 #[derive(Debug, Default)]
-pub(super) struct Search {
+pub(super) struct WaitingSearch {
     /// The row's number in its partition.
     pub start: u64,
-    choices: Vec<Choices>,
+    choices: Vec<TriedFollowers>,
     /// The positions of the longest match so far.
     longest: Option<Vec<u32>>,
     /// How many ways have failed.
     failed: u32,
 }
 
-impl Search {
+impl WaitingSearch {
     /// Of a row.
     pub fn at(start: u64) -> Self {
         Self { start, ..Self::default() }
@@ -114,7 +137,7 @@ impl Search {
     /// Bytes on the heap.
     pub fn memory_bytes(&self) -> usize {
         let longest = self.longest.as_ref().map_or(0, Vec::capacity);
-        self.choices.capacity() * size_of::<Choices>() + longest * size_of::<u32>()
+        self.choices.capacity() * size_of::<TriedFollowers>() + longest * size_of::<u32>()
     }
 
     /// Goes on until a match is found, or there is none, or a row is needed that has not come.
@@ -128,7 +151,7 @@ impl Search {
         decision: &mut D,
         reach: &mut u64,
         looks: &mut Looks<'_, '_>,
-    ) -> Result<Outcome, SearchError> {
+    ) -> Result<SearchOutcome, SearchError> {
         let automaton = rules.automaton;
         let end = rows.end();
         let limit = rows.limit(self.start);
@@ -141,7 +164,7 @@ impl Search {
             closed || limit.zip(width).is_some_and(|((key, _), width)| is_past(key.saturating_add(width)))
         };
         if self.choices.is_empty() {
-            self.choices.push(Choices { position: ACCEPT, tried: 0 });
+            self.choices.push(TriedFollowers { position: ACCEPT, tried: 0 });
             decision.begin(self.start)?;
         } else {
             decision.resume(self, looks)?;
@@ -149,21 +172,21 @@ impl Search {
         loop {
             looks.step(1)?;
             let row = self.start + self.path_len() as u64;
-            let Some(here) = self.choices.last_mut() else { return Ok(Outcome::Nothing) };
+            let Some(here) = self.choices.last_mut() else { return Ok(SearchOutcome::Nothing) };
             let position = here.position;
             let list =
                 if position == ACCEPT { automaton.start(self.start == 0) } else { automaton.followers(position) };
             let Some(&next) = list.get(here.tried as usize) else {
                 if position == ACCEPT {
-                    return Ok(if self.longest.is_some() { Outcome::Found } else { Outcome::Nothing });
+                    return Ok(if self.longest.is_some() { SearchOutcome::Found } else { SearchOutcome::Nothing });
                 }
                 if row == end && automaton.ends_only_there(position) {
                     *reach = (*reach).max(row);
                     if !ended {
-                        return Ok(Outcome::Waits);
+                        return Ok(SearchOutcome::Waits);
                     }
                     self.keep_longest(rules);
-                    return Ok(Outcome::Found);
+                    return Ok(SearchOutcome::Found);
                 }
                 self.failed += 1;
                 if self.failed > FAILED_BEFORE_NOTES {
@@ -176,7 +199,7 @@ impl Search {
             if next == ACCEPT {
                 here.tried += 1;
                 if !rules.longest {
-                    return Ok(Outcome::Found);
+                    return Ok(SearchOutcome::Found);
                 }
                 self.keep_longest(rules);
                 continue;
@@ -194,13 +217,13 @@ impl Search {
                 continue;
             }
             if needed >= end && !ended {
-                return Ok(Outcome::Waits);
+                return Ok(SearchOutcome::Waits);
             }
             // After an error the same follower is tried again: it may be that a value is computed meanwhile.
             let takes = rows.holds(row, variable) && decision.takes(next, variable, row, looks)?;
             here.tried += 1;
             if takes {
-                self.choices.push(Choices { position: next, tried: 0 });
+                self.choices.push(TriedFollowers { position: next, tried: 0 });
             }
         }
     }

@@ -2,8 +2,8 @@
 //!
 //! Rows that come one batch after another are compared by them with rows of earlier batches, of which nothing else is kept.
 
-use super::OrderError;
 use super::columns::{KeyChunk, KeyValues, SortKey};
+use super::error::OrderError;
 use crate::budget::{Budget, Tick};
 
 /// Rows between two looks at the limits.
