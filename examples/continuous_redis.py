@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
+import itertools
 import json
 import random
 from typing import TYPE_CHECKING, Any
@@ -116,8 +117,9 @@ def work(client: redis.Redis, *, batch: int, stop_when_idle: bool) -> int:
         if not read:
             if not stop_when_idle:
                 continue
-            write(client, place, place, query, query.finish())
-            return count
+            found = query.finish()
+            write(client, place, place, query, found)
+            return count + found.num_rows
         ((_, entries),) = read
         found = query.push(parsed(entries))
         write(client, place, entries[-1][0], query, found)
@@ -144,7 +146,7 @@ def payments(count: int, seed: int) -> Iterator[dict[str, Any]]:
 def produce(client: redis.Redis, count: int, seed: int) -> None:
     """Add payments to the stream."""
     made = payments(count, seed)
-    while some := [payment for payment, _ in zip(made, range(1_000))]:
+    while some := list(itertools.islice(made, 1_000)):
         with client.pipeline(transaction=False) as sending:
             for payment in some:
                 sending.xadd(INCOMING, payment)
