@@ -24,7 +24,7 @@ demo: .venv/demo
 
 # Quick tests: no root, no servers, no network.
 check: develop
-	$(BIN)/python -m pytest -q $(IN_PARALLEL) tests/unit tests/cache tests/sql -m "not packaging and not wheels"
+	$(BIN)/python -m pytest -q $(IN_PARALLEL) tests/unit tests/cache tests/sql -m "not slow and not packaging and not wheels"
 
 # All tests.
 test: servers develop
@@ -33,19 +33,19 @@ test: servers develop
 # The documentation's site, in target/site; a warning is an error. Its snippets and pictures are tests of `make test`.
 docs: develop .venv/docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	@test -s target/site/search/search_index.json
+	@echo 'read it, with its search: $(BIN)/python -m http.server --directory target/site'
 
 # What pages say that their snippets print, and their pictures, after a change of either.
 docs-update: develop
 	$(BIN)/python tests/helpers/documents.py $$(grep -l '^```python' $$(find docs -name '*.md' ! -name deployment.md))
 
-# What becomes of panics, with an extension that panics on demand; its package stays in target/panics.
+# What becomes of panics, with an extension that panics on demand; its package stays in target/panics. maturin says which
+# Python it is for as it does in the tests of packaging, so that these find the dependencies built.
 test-panics: .venv/test
-	PYO3_PYTHON=$(CURDIR)/$(BIN)/python cargo rustc -q --features panics-for-tests --lib --crate-type cdylib \
-	  --manifest-path rust/python/Cargo.toml
-	rm -rf target/panics && mkdir -p target/panics && cp -r python target/panics/
-	rm -f target/panics/python/rowpattern/_core.*.so
-	cp target/debug/librowpattern_python.so \
-	  target/panics/python/rowpattern/_core$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_config_var("EXT_SUFFIX"))')
+	rm -rf target/panics
+	$(BIN)/maturin build --quiet --profile dev --features panics-for-tests --interpreter $(CURDIR)/$(BIN)/python --out target/panics
+	$(BIN)/pip install -q --no-deps --target target/panics/python target/panics/*.whl
 	ROWPATTERN_TEST_PANICS=1 PYTHONPATH=target/panics/python $(BIN)/python -m pytest tests/unit/test_panics.py
 
 # What tests talk to and pip does not have: the Prometheus and the Redis server, and the Java that Spark runs in. Debian's
@@ -60,9 +60,10 @@ install:
 	@apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends $(PACKAGE) > /dev/null
 
 # Measures beside the peers, in an environment of their own: some of them need older libraries. BENCH chooses: of
-# `make bench BENCH="-k cache"` only the cache's peers are installed, and Apache Flink only where all are chosen, or its own.
+# `make bench BENCH="-k cache"` only the cache's peers are installed. Apache Flink, which is large, is measured by
+# `make bench BENCH="-k flink"`, and by bench-report.
 PEERS := $(if $(filter cache,$(BENCH)),. --group bench-cache,'.[examples,sql,dask,spark]' --group bench ./benches/lazy_dfa)
-FLINK := $(if $(BENCH),$(if $(findstring flink,$(BENCH)),.venv-flink/made),.venv-flink/made)
+FLINK := $(if $(findstring flink,$(BENCH)),.venv-flink/made)
 
 bench: bench-environment $(FLINK)
 	.venv-bench/bin/python -m pytest benches --benchmark-only --benchmark-columns=min,median,rounds $(BENCH)
@@ -185,8 +186,13 @@ clean:
 	$(BIN)/pip install -q --upgrade 'pip>=25.1' 'maturin>=1.9,<2'
 	touch $@
 
+# The package is compiled, by a profile that takes less time, while what the examples need is installed.
+DEMO_NEEDS := import tomllib; extras = tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]; \
+  print(*extras["examples"], *extras["sql"])
+
 .venv/demo: .venv/pip pyproject.toml
-	$(BIN)/pip install -q '.[examples,sql]'
+	VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/maturin develop --profile demo --quiet > /dev/null & compiling=$$!; \
+	  $(BIN)/pip install -q $$($(BIN)/python -c '$(DEMO_NEEDS)') && wait $$compiling
 	touch $@
 
 .venv/docs: .venv/test pyproject.toml

@@ -156,7 +156,7 @@ def asked(by_file: dict[str, dict[str, dict[str, dict[str, Any]]]]) -> list[str]
                     continue
                 ratio = bench["stats"]["min"] / ours["stats"]["min"]
                 least, most = info.get("at_least"), info.get("at_most")
-                words = f"at least {least:,} times" if least is not None else f"at most {most:,} times"
+                words = f"at least {least:,.2f} times" if least is not None else f"at most {most:,.2f} times"
                 reached = (least is None or ratio >= least) and (most is None or ratio <= most)
                 lines.append(row(f"{group}: {name}", words, f"{ratio:,.2f} times", reached))
     return lines

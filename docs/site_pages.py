@@ -20,7 +20,22 @@ def on_files(files: Any, config: Any) -> Any:
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
-    """Make links lead to where pages are on the site; those to files that are no pages become text."""
+    """Make links lead to where pages are on the site, and tables read as GitHub reads them."""
+    return _tables(_links(markdown, page))
+
+
+def _tables(markdown: str) -> str:
+    """Take the backslash away before `|` in code of tables: GitHub needs it, and mkdocs would show it."""
+    return re.sub(
+        r"^\|.*$",
+        lambda row: re.sub(r"`[^`]*`", lambda code: code[0].replace(r"\|", "|"), row[0]),
+        markdown,
+        flags=re.MULTILINE,
+    )
+
+
+def _links(markdown: str, page: Any) -> str:
+    """Return a page's text with its links; those to files that are no pages become text."""
     name = page.file.src_uri
     here = ROOT if name in OUTSIDE else (ROOT / "docs" / name).parent
 

@@ -25,6 +25,8 @@ from rowpattern import pattern_cache
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from rowpattern.pattern_cache import CacheStatistics
+
 TICKERS = ("AAPL", "FB", "GOOG", "IBM", "MSFT")
 # What a day's row can be. Conditions overlap: a day can be UP, WIDE and BUSY at once.
 VARIABLES = ("UP", "DOWN", "WIDE", "QUIET", "BUSY", "GAP")
@@ -51,7 +53,7 @@ class Run:
     compiling: float = 0.0
     matching: float = 0.0
     matches: int = 0
-    statistics: dict[str, float] = field(default_factory=dict)
+    statistics: CacheStatistics = field(default_factory=pattern_cache.get_cache_stats)
 
 
 def read_prices() -> Prices:

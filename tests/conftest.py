@@ -31,7 +31,9 @@ settings.load_profile("whatever the load")
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Let one process run all tests of a file, and one all of tests/distributed, which share a cluster of Spark."""
+    """With `--dist loadfile`, let one process also run all of tests/distributed, which share a cluster of Spark."""
+    if config.getoption("dist") != "loadfile":
+        return None
     from xdist.scheduler import LoadFileScheduling
 
     class ByCluster(LoadFileScheduling):  # type: ignore[misc] # xdist has no types

@@ -190,23 +190,43 @@ fn variable_set(bytes: &mut Unstructured<'_>) -> Result<VariableSet> {
 }
 
 fn aggregate(bytes: &mut Unstructured<'_>, columns: &[Type]) -> Result<Aggregate> {
-    let functions = [Function::Count, Function::Sum, Function::Avg, Function::Min, Function::Max];
+    let functions = [
+        Function::Count,
+        Function::Sum,
+        Function::Avg,
+        Function::Min,
+        Function::Max,
+        Function::VarPop,
+        Function::VarSamp,
+        Function::StddevPop,
+        Function::StddevSamp,
+        Function::ArgMin,
+        Function::ArgMax,
+        Function::StringAgg,
+    ];
     let column = if columns.is_empty() { None } else { Some(bytes.choose_index(columns.len())?) };
     let argument = column.map(|number| columns[number]);
     let mut function = *bytes.choose(&functions)?;
     let result = match (function, argument) {
         (Function::Sum, Some(Type::BigInt)) => Type::HugeInt,
-        (Function::Sum | Function::Avg, Some(_)) => Type::Double,
-        (Function::Min | Function::Max, Some(kind)) => kind,
-        _ => Type::BigInt,
+        (Function::Count, _) | (_, None) => Type::BigInt,
+        (Function::Min | Function::Max | Function::ArgMin | Function::ArgMax | Function::StringAgg, Some(kind)) => kind,
+        (_, Some(_)) => Type::Double,
     };
-    if !function.is_native(argument, result) {
+    let key = if function.has_key() && column.is_some() { Some(bytes.choose_index(columns.len())?) } else { None };
+    let arguments: Vec<Type> = column.into_iter().chain(key).map(|number| columns[number]).collect();
+    let key = if function.is_native(&arguments, result) {
+        key
+    } else {
         function = Function::Count;
-    }
+        None
+    };
+    let separator = (function == Function::StringAgg).then(|| "-".into());
     let is_count = function == Function::Count;
     let (column, argument) = if is_count && bytes.arbitrary()? { (None, None) } else { (column, argument) };
     let variables = if bytes.arbitrary()? { Some(variable_set(bytes)?) } else { None };
-    Ok(Aggregate { function, column, argument, variables, result: if is_count { Type::BigInt } else { result } })
+    let result = if is_count { Type::BigInt } else { result };
+    Ok(Aggregate { function, column, key, separator, argument, variables, result })
 }
 
 fn column(bytes: &mut Unstructured<'_>, rows: usize) -> Result<(Type, ValueColumn<'static>)> {

@@ -141,6 +141,15 @@ impl<'a> Surroundings<'a> {
         let Some(column) = aggregate.column.map(|number| &self.conditions.columns[number]) else {
             return Ok(Value::Int(rows.count() as i64));
         };
+        if let Some(key) = aggregate.key.map(|number| &self.conditions.columns[number]) {
+            let pairs = rows.map(|row| (column.value(row), key.value(row)));
+            let known = pairs.filter(|(value, key)| !is_null(value) && !is_null(key));
+            let wanted = if aggregate.function == Function::ArgMin { Ordering::Less } else { Ordering::Greater };
+            let better = |best: (Value, Value), next: (Value, Value)| {
+                if order(&next.1, &best.1) == Some(wanted) { next } else { best }
+            };
+            return Ok(known.reduce(better).map_or(Value::Null, |(value, _)| value));
+        }
         let values: Vec<Value> = rows.map(|row| column.value(row)).filter(|value| !is_null(value)).collect();
         let count = values.len();
         match aggregate.function {
@@ -165,9 +174,35 @@ impl<'a> Surroundings<'a> {
             }
             Function::AnyValue => Ok(values.into_iter().next().unwrap_or(Value::Null)),
             Function::LastNotNull => Ok(values.into_iter().next_back().unwrap_or(Value::Null)),
-            Function::BoolAnd | Function::BoolOr => Err(NoAnswer),
+            Function::VarPop | Function::VarSamp | Function::StddevPop | Function::StddevSamp => {
+                let is_sample = matches!(aggregate.function, Function::VarSamp | Function::StddevSamp);
+                let is_root = matches!(aggregate.function, Function::StddevPop | Function::StddevSamp);
+                match spread(&values, usize::from(is_sample)) {
+                    None => Ok(Value::Null),
+                    Some(found) if !found.is_finite() => Err(NoAnswer),
+                    Some(found) => Ok(Value::Double(if is_root { found.sqrt() } else { found })),
+                }
+            }
+            Function::StringAgg => {
+                let texts = values.iter().map(|value| if let Value::Text(text) = value { text.as_ref() } else { "" });
+                let joined = texts.collect::<Vec<_>>().join(aggregate.separator.as_deref().unwrap_or(","));
+                Ok(if values.is_empty() { Value::Null } else { Value::Text(joined.into()) })
+            }
+            Function::BoolAnd | Function::BoolOr | Function::ArgMin | Function::ArgMax => Err(NoAnswer),
         }
     }
+}
+
+/// The sum of squares of the distances from the mean, over so many fewer than the numbers; None of too few.
+fn spread(values: &[Value], fewer: usize) -> Option<f64> {
+    let (mut mean, mut squares) = (0.0, 0.0);
+    for (count, value) in (1..).map(f64::from).zip(values) {
+        let Value::Double(number) = value else { continue };
+        let before: f64 = mean;
+        mean += (number - before) / count;
+        squares += (number - mean) * (number - before);
+    }
+    (values.len() > fewer).then(|| squares / (values.len() - fewer) as f64)
 }
 
 fn best(values: Vec<Value>, wanted: Ordering) -> Value {

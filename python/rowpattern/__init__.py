@@ -50,10 +50,11 @@ from rowpattern.errors import (
 )
 from rowpattern.match_spans import MatchSpan
 from rowpattern.pictures.series import plot
+from rowpattern.recognition.explain import explain
 from rowpattern.recognition.recognize import recognize
 from rowpattern.serving.asynchronous import match_recognize_async, recognize_async
 from rowpattern.serving.warm_up import warm_up
-from rowpattern.sql import explain, match_recognize
+from rowpattern.sql import match_recognize
 
 # So that `import rowpattern` is enough to use them.
 from rowpattern import pattern_cache, production_config  # isort: skip # noqa: F401

@@ -1,10 +1,15 @@
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Literal, Optional, Protocol, Union, final
+from types import GenericAlias
+from typing import Any, Generic, Literal, Optional, Protocol, TypeVar, Union, final
 
 from typing_extensions import Self, TypeAlias, disjoint_base
 
+from rowpattern.cache.statistics import CacheEntry, CacheStatistics
 from rowpattern.match_spans import MatchSpan
+
+# What a column's items are in Python.
+_Item_co = TypeVar("_Item_co", covariant=True)
 
 # A numpy array, a pandas or Polars series, anything with Arrow's PyCapsule interface.
 class _Booleans(Protocol):
@@ -31,6 +36,7 @@ __all__ = [
     "MatchIterator",
     "MatchedRows",
     "Matches",
+    "OpenPartitions",
     "Pattern",
     "PatternCache",
     "QueryRun",
@@ -128,7 +134,7 @@ def order(
     timeout_seconds: Optional[float] = None,
     memory_limit_mb: Optional[float] = None,
     cancel: Union[CancelToken, QueryRun, None] = None,
-) -> Optional[tuple[Optional[Column], Column]]: ...
+) -> Optional[tuple[Optional[Column[int]], Column[int]]]: ...
 def latest_ends(
     keys: _Numbers,
     bounds: _Numbers,
@@ -137,7 +143,7 @@ def latest_ends(
     timeout_seconds: Optional[float] = None,
     memory_limit_mb: Optional[float] = None,
     cancel: Union[CancelToken, QueryRun, None] = None,
-) -> Column: ...
+) -> Column[int]: ...
 
 @final
 class _Followed:
@@ -228,12 +234,12 @@ class OpenPartitions:
     ) -> None: ...
     def end(self, partition_by: Optional[Sequence[Any]] = None, *, reads_all: bool = False) -> None: ...
     @property
-    def starts(self) -> Column: ...
+    def starts(self) -> Column[int]: ...
     @property
-    def order(self) -> Optional[Column]: ...
+    def order(self) -> Optional[Column[int]]: ...
     @property
     def reads_new_rows_only(self) -> bool: ...
-    def references(self, next_reference: int) -> Column: ...
+    def references(self, next_reference: int) -> Column[int]: ...
     def take(
         self, symbols: RowSymbols, next_reference: int, keys: Optional[Any] = None, bounds: Optional[Any] = None
     ) -> None: ...
@@ -247,17 +253,17 @@ class OpenPartitions:
         memory_limit_mb: Optional[float] = None,
         cancel: Union[CancelToken, QueryRun, None] = None,
     ) -> None: ...
-    def decided(self) -> tuple[Column, Column, Matches, Column]: ...
+    def decided(self) -> tuple[Column[int], Column[int], Matches, Column[bool]]: ...
     def skip_problem(self) -> Optional[str]: ...
-    def expired(self) -> Column: ...
+    def expired(self) -> Column[int]: ...
     def keep(self) -> None: ...
     def undo(self) -> None: ...
     @property
     def counts(self) -> tuple[int, int, int]: ...
     def oldest(self) -> Optional[tuple[int, int]]: ...
-    def kept_references(self) -> Column: ...
-    def renumber(self, kept: Column) -> None: ...
-    def stored(self) -> tuple[list[tuple[int, int, int, int, int, list[int]]], Column, bytes]: ...
+    def kept_references(self) -> Column[int]: ...
+    def renumber(self, kept: Column[int]) -> None: ...
+    def stored(self) -> tuple[list[tuple[int, int, int, int, int, list[int]]], Column[int], bytes]: ...
     def resume(
         self,
         partitions: Sequence[tuple[int, int, int, int, int, Sequence[int]]],
@@ -285,11 +291,11 @@ def _connect(
 ) -> None: ...
 
 # What pickles are made of; they come out of `rowpattern._restore`.
-def _restore_column(kind: str, values: bytes, names: Optional[list[str]]) -> Column: ...
-def _restore_spans(partition: Column, start: Column, end: Column) -> Spans: ...
-def _restore_matches(spans: Spans, classifier: Column, excluded: Optional[Column]) -> Matches: ...
+def _restore_column(kind: str, values: bytes, names: Optional[list[str]]) -> Column[Any]: ...
+def _restore_spans(partition: Column[int], start: Column[int], end: Column[int]) -> Spans: ...
+def _restore_matches(spans: Spans, classifier: Column[str], excluded: Optional[Column[bool]]) -> Matches: ...
 def _restore_match(
-    partition: int, number: int, start: int, classifier: Column, excluded: Optional[Column]
+    partition: int, number: int, start: int, classifier: Column[str], excluded: Optional[Column[bool]]
 ) -> Match: ...
 
 @final
@@ -395,7 +401,18 @@ class Pattern:
     def _rows_before(self) -> list[Optional[int]]: ...
     def _layered(self, layers: int) -> Optional[Pattern]: ...
     def explain(self) -> str:
-        """The pattern as an indented tree, for people."""
+        """The pattern as an indented tree, and the size of its automaton, for people. O(length of the pattern).
+
+        Examples:
+            >>> import rowpattern
+            >>> print(rowpattern.compile("A B+").explain())
+            row pattern A B+
+              concatenation: one after the other
+                variable A
+                repetition: 1 or more times, as many as possible
+                  variable B
+            ...
+        """
     # Positions (variable, excluded), what comes first in a partition and elsewhere, followers, where `$` ends a match.
     def _automaton(
         self, most_positions: int
@@ -563,7 +580,7 @@ class MatchIterator(Iterator[Match]):
     def __next__(self) -> Match: ...
 
 @final
-class Column:
+class Column(Generic[_Item_co]):
     """A read-only column, for numpy by the buffer protocol and for Arrow by the PyCapsule interface.
 
     Examples:
@@ -573,11 +590,13 @@ class Column:
         ([0, 2], 2, 2, 'q')
     """
 
+    @classmethod
+    def __class_getitem__(cls, item: Any) -> GenericAlias: ...
     def __len__(self) -> int: ...
-    def __getitem__(self, index: int, /) -> Union[int, str, bool]: ...
-    def __iter__(self) -> Iterator[Any]: ...
+    def __getitem__(self, index: int, /) -> _Item_co: ...
+    def __iter__(self) -> Iterator[_Item_co]: ...
     def __reduce__(self) -> tuple[Any, ...]: ...
-    def to_list(self) -> list[Any]:
+    def to_list(self) -> list[_Item_co]:
         """The column as a list: int, str of the variable, or bool."""
     if sys.version_info >= (3, 12):
         def __buffer__(self, flags: int, /) -> memoryview: ...
@@ -653,16 +672,16 @@ class Spans:
     """
 
     @property
-    def number(self) -> Column:
+    def number(self) -> Column[int]:
         """The number of each match in its partition, from 1; int64."""
     @property
-    def partition(self) -> Column:
+    def partition(self) -> Column[int]:
         """The partition of each match, from 0; int64."""
     @property
-    def start(self) -> Column:
+    def start(self) -> Column[int]:
         """The first row of each match; int64."""
     @property
-    def end(self) -> Column:
+    def end(self) -> Column[int]:
         """The row after the last of each match; the same as `start` for an empty match; int64."""
     def __len__(self) -> int: ...
     def __getitem__(self, index: int, /) -> tuple[int, int]: ...
@@ -688,16 +707,16 @@ class Matches:
 
     def _of_layers(self, pattern: Pattern) -> Matches: ...
     @property
-    def number(self) -> Column:
+    def number(self) -> Column[int]:
         """The number of each match in its partition, from 1; int64."""
     @property
-    def partition(self) -> Column:
+    def partition(self) -> Column[int]:
         """The partition of each match, from 0; int64."""
     @property
-    def start(self) -> Column:
+    def start(self) -> Column[int]:
         """The first row of each match; int64."""
     @property
-    def end(self) -> Column:
+    def end(self) -> Column[int]:
         """The row after the last of each match; the same as `start` for an empty match; int64."""
     @property
     def variables(self) -> list[str]:
@@ -715,7 +734,7 @@ class Matches:
         timeout_seconds: Optional[float] = None,
         memory_limit_mb: Optional[float] = None,
         cancel: Union[CancelToken, QueryRun, None] = None,
-    ) -> Column:
+    ) -> Column[int]:
         """The row that FIRST or LAST means (ISO/IEC 19075-5, section 5.6.2); int64, -1 where there is no such row.
 
         Args:
@@ -742,7 +761,7 @@ class Matches:
         timeout_seconds: Optional[float] = None,
         memory_limit_mb: Optional[float] = None,
         cancel: Union[CancelToken, QueryRun, None] = None,
-    ) -> Column:
+    ) -> Column[int]:
         """How many rows of each match are mapped to some variables; int64.
 
         Args:
@@ -779,19 +798,19 @@ class MatchedRows:
     """
 
     @property
-    def row(self) -> Column:
+    def row(self) -> Column[int]:
         """The row in the input; int64."""
     @property
-    def number(self) -> Column:
+    def number(self) -> Column[int]:
         """The number of the row's match in its partition, from 1; int64."""
     @property
-    def partition(self) -> Column:
+    def partition(self) -> Column[int]:
         """The partition, from 0; int64."""
     @property
-    def classifier(self) -> Column:
+    def classifier(self) -> Column[str]:
         """The primary variable to which the row is mapped: uint8 places in `Matches.variables`, an Arrow dictionary."""
     @property
-    def excluded(self) -> Column:
+    def excluded(self) -> Column[bool]:
         """Whether the row stands in an exclusion, `{- -}`; bool."""
     def __reduce__(self) -> tuple[Any, ...]: ...
     def __len__(self) -> int: ...
@@ -804,7 +823,12 @@ class Conditions:
         pattern: Pattern,
         columns: Sequence[tuple[str, Any]],
         sets: Sequence[Sequence[str]],
-        aggregates: Sequence[tuple[str, Optional[int], Optional[int], str]],
+        aggregates: Sequence[
+            Union[
+                tuple[str, Optional[int], Optional[int], str],
+                tuple[str, Optional[int], Optional[int], str, Union[int, str, None]],
+            ]
+        ],
         conditions: dict[str, tuple[Any, ...]],
         starts: Optional[dict[str, Any]] = None,
     ) -> Conditions: ...
@@ -848,6 +872,21 @@ class PatternCache:
         (True, True)
         >>> cache.get("first"), cache.get("second"), len(cache)
         (None, 2, 1)
+        >>> cache.resize(1_000, max_memory_mb=1)
+        >>> cache.set_ttl(60)
+        >>> cache.reweigh("second", size_bytes=600_000)
+        True
+        >>> [entry["key"] for entry in cache.entries(order="bytes")]
+        ['second']
+        >>> cache.shed(0.5), cache.take_peak_size(), cache.patterns()
+        (1, 1, [])
+        >>> cache.put("third", 3, size_bytes=8), cache.invalidate("third")
+        (True, True)
+        >>> cache.statistics()["insertions"], len(cache.compile_seconds()[0]) > 0
+        (3, True)
+        >>> cache.reset_statistics()
+        >>> cache.set_enabled(False)
+        >>> cache.clear()
     """
 
     def __new__(
@@ -866,25 +905,42 @@ class PatternCache:
         """Returns the value of a key, or None. O(1).
 
         Values of different kinds ("object", "condition", "tokens", "query", "clause") have keys of their own.
+
+        Raises:
+            ValueError: there is no such kind.
         """
     def put(
         self, key: str, value: object, *, size_bytes: int, compilation_time: float = 0.0, kind: str = "object"
     ) -> bool:
         """Puts a value in; False when it is heavier than the memory limit, the policy does not admit it, or the cache is
-        disabled.
+        disabled. O(1), and the entries that it evicts.
+
+        Args:
+            key: any text.
+            value: any object, held by reference.
+            size_bytes: what the value weighs, from 0 on.
+            compilation_time: what a hit saves, in seconds.
+            kind: as for `get`.
         """
     def reweigh(self, key: str, *, size_bytes: int, kind: str = "object") -> bool:
-        """Says that what a key's value weighs has changed; the memory limit is kept at once. Whether it is still there."""
+        """Sets what a key's value weighs now; the memory limit is kept at once. O(1), and the entries that it evicts.
+
+        Returns whether the key has a value after that.
+        """
     def invalidate(self, key: str) -> bool:
-        """Removes what has a key: an object that was put in under it, a pattern whose text it is, a pattern with options
-        whose key `entries` shows. Whether there was any.
+        """Removes what has a key: an object that was put in under it, a pattern whose text it is, or a pattern with options
+        whose key `entries` shows. O(1).
+
+        Returns whether there was any.
         """
     def shed(self, memory_mb: float) -> int:
-        """Removes the entries used longest ago until no more memory than this is used; the limits stay. How many went. What
-        was freed is given back to the system.
+        """Removes the entries used longest ago until no more than `memory_mb` MB (of 2**20 bytes) are used; the limits stay.
+        Memory that is freed is given back to the system.
+
+        Returns how many entries were removed.
         """
     def clear(self) -> None:
-        """Removes all entries, and gives their memory back to the system."""
+        """Removes all entries, and gives their memory back to the system. O(entries)."""
     def resize(
         self,
         max_size: Optional[int] = None,
@@ -892,16 +948,28 @@ class PatternCache:
         max_memory_mb: Optional[float] = None,
         policy: Optional[str] = None,
     ) -> None:
-        """Changes the limits that are given; what stays keeps its recency and its remaining life. What was freed is given back to
-        the system.
+        """Changes the limits that are given; entries that stay keep their recency and their remaining life. Memory that is
+        freed is given back to the system.
+
+        Args:
+            max_size: the most entries.
+            max_memory_mb: the most memory, in MB of 2**20 bytes.
+            policy: which entries stay when there are too many: "lru" or "tinylfu".
+
+        Raises:
+            ValueError: a limit is below 0, or there is no such policy; nothing has changed then.
         """
     def set_ttl(self, ttl_seconds: Optional[float]) -> None:
-        """Sets how long entries put in from now on live, in seconds; None is for ever."""
+        """Sets how long entries put in from now on live, in seconds; None is for ever.
+
+        Raises:
+            ValueError: it is not above 0.
+        """
     def set_enabled(self, enabled: bool) -> None:
         """Turns look-ups and puts on or off; entries stay."""
     def _redirect(self, elsewhere: Optional[_Elsewhere]) -> None: ...
-    def statistics(self) -> dict[str, Any]:
-        """The documented statistics, and more."""
+    def statistics(self) -> CacheStatistics:
+        """Returns the statistics (`rowpattern.pattern_cache.CacheStatistics`). O(entries that have expired)."""
     def reset_statistics(self) -> None:
         """Sets the counts to zero; entries stay."""
     def take_peak_size(self) -> int:
@@ -915,8 +983,17 @@ class PatternCache:
         *,
         limit: Optional[int] = None,
         order: Literal["recent", "bytes", "hits", "age", "compilation_time"] = "recent",
-    ) -> list[dict[str, Any]]:
-        """Returns what is in the cache, one dict an entry. O(entries * log(entries))."""
+    ) -> list[CacheEntry]:
+        """Returns what is in the cache, a dict for each entry (`rowpattern.pattern_cache.CacheEntry`). O(n log n) for n entries.
+
+        Args:
+            limit: the most entries; all by default.
+            order: what comes first: "recent" (used last), "bytes" (heaviest), "hits" (most), "age" (oldest) or
+                "compilation_time" (longest).
+
+        Raises:
+            ValueError: there is no such order.
+        """
     def patterns(self) -> list[Pattern]:
         """Returns the patterns that `compile` has put in, the one used last first."""
     def __len__(self) -> int: ...

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rowpattern._core import (
     Column,
     Match,
@@ -22,17 +24,17 @@ def restore_pattern(pattern: str, subset: dict[str, tuple[str, ...]], define: di
     return compile(pattern, subset=subset or None, define=define or None)
 
 
-def restore_column(kind: str, values: bytes, names: list[str] | None) -> Column:
+def restore_column(kind: str, values: bytes, names: list[str] | None) -> Column[Any]:
     """Make a column of its kind, its values in little-endian order, and the names of its variables."""
     return _restore_column(kind, values, names)
 
 
-def restore_spans(partition: Column, start: Column, end: Column) -> Spans:
+def restore_spans(partition: Column[int], start: Column[int], end: Column[int]) -> Spans:
     """Make spans of their columns."""
     return _restore_spans(partition, start, end)
 
 
-def restore_matches(spans: Spans, classifier: Column, excluded: Column | None) -> Matches:
+def restore_matches(spans: Spans, classifier: Column[str], excluded: Column[bool] | None) -> Matches:
     """Make matches of their spans and the columns of their rows."""
     return _restore_matches(spans, classifier, excluded)
 
@@ -42,6 +44,8 @@ def restore_rows(matches: Matches) -> MatchedRows:
     return matches.rows
 
 
-def restore_match(partition: int, number: int, start: int, classifier: Column, excluded: Column | None) -> Match:
+def restore_match(
+    partition: int, number: int, start: int, classifier: Column[str], excluded: Column[bool] | None
+) -> Match:
     """Make a match of where it is and the columns of its rows."""
     return _restore_match(partition, number, start, classifier, excluded)

@@ -17,6 +17,8 @@ import sys
 from rowpattern._core import cache_pattern, get_cache_key, get_cached_pattern
 from rowpattern.cache.api import (
     CACHE_STATS,
+    CacheEntry,
+    CacheStatistics,
     cache_entries,
     clear_pattern_cache,
     get_cache_stats,
@@ -44,6 +46,8 @@ from rowpattern.compat.replacement import follow_replacement
 
 __all__ = [
     "CACHE_STATS",
+    "CacheEntry",
+    "CacheStatistics",
     "cache_condition",
     "cache_entries",
     "cache_pattern",

@@ -8,7 +8,7 @@ import os
 import random
 import threading
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -19,6 +19,9 @@ from rowpattern.cache.process import ProcessCache
 from rowpattern.cache.sizing import SizeAdvisor
 from rowpattern.cache_monitor import CacheMonitor, get_cache_monitor, start_cache_monitoring, stop_cache_monitoring
 from rowpattern.production_config import MatchRecognizeConfig, PerformanceConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 KILOBYTE = 1 << 10
 
@@ -46,7 +49,7 @@ def fill(cache: ProcessCache, kilobytes: int, first: int = 0) -> None:
 def test_memory_above_the_threshold(cache: ProcessCache, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "rowpattern")
     monitor = CacheMonitor(config(cache_clear_threshold_mb=0.5), cache=cache)
-    seen: list[dict[str, Any]] = []
+    seen: list[Mapping[str, Any]] = []
     monitor.register_threshold_callback(seen.append)
     fill(cache, 500)
     monitor.force_check()
@@ -85,13 +88,13 @@ def test_callbacks(cache: ProcessCache, caplog: pytest.LogCaptureFixture) -> Non
     monitor = CacheMonitor(config(cache_clear_threshold_mb=0), cache=cache)
     seen: list[float] = []
 
-    def fails(_: dict[str, Any]) -> None:
+    def fails(_: Mapping[str, Any]) -> None:
         raise RuntimeError("on purpose")
 
-    def asks_again(_: dict[str, Any]) -> None:
+    def asks_again(_: Mapping[str, Any]) -> None:
         monitor.force_check()
 
-    def works(statistics: dict[str, Any]) -> None:
+    def works(statistics: Mapping[str, Any]) -> None:
         seen.append(statistics["memory_used_mb"])
 
     for callback in (fails, asks_again, works):
@@ -110,7 +113,7 @@ def test_callbacks(cache: ProcessCache, caplog: pytest.LogCaptureFixture) -> Non
 
 def test_efficiency_is_of_the_interval(cache: ProcessCache, caplog: pytest.LogCaptureFixture) -> None:
     monitor = CacheMonitor(config(), cache=cache)
-    seen: list[dict[str, Any]] = []
+    seen: list[Mapping[str, Any]] = []
     monitor.register_efficiency_callback(seen.append)
     cache.put("a", 1, size_bytes=1)
     for _ in range(10_000):
@@ -280,7 +283,7 @@ def test_size_shrinks_by_choice_and_grows_back(cache: ProcessCache) -> None:
 
 def test_a_threshold_holds_below_a_limit_set_by_hand(cache: ProcessCache) -> None:
     monitor = CacheMonitor(config(cache_clear_threshold_mb=0.5), cache=cache)
-    seen: list[dict[str, Any]] = []
+    seen: list[Mapping[str, Any]] = []
     monitor.register_threshold_callback(seen.append)
     cache.resize(max_memory_mb=0.25)
     fill(cache, 500)
@@ -359,7 +362,7 @@ def test_the_thread_checks_and_takes_new_settings() -> None:
 def test_stop_does_not_wait_for_a_callback() -> None:
     release, begun = threading.Event(), threading.Event()
 
-    def slow(_: dict[str, Any]) -> None:
+    def slow(_: Mapping[str, Any]) -> None:
         begun.set()
         release.wait(10)
 
@@ -381,7 +384,7 @@ def test_a_callback_may_stop_the_monitor() -> None:
     done = threading.Event()
     monitor = CacheMonitor(config(cache_clear_threshold_mb=0), cache=ProcessCache())
 
-    def stop(_: dict[str, Any]) -> None:
+    def stop(_: Mapping[str, Any]) -> None:
         monitor.stop_monitoring()
         done.set()
 

@@ -122,7 +122,7 @@ def test_callers_may_replace_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     assert pattern_cache.get_cached_pattern("k") == (1, 2, 0.0)
     assert pattern_cache.cache_tokenization("A", ["A"])
     assert pattern_cache.get_cached_tokens("A") == ["A"]
-    assert pattern_cache.get_cache_stats() == {"hits": 99}
+    assert dict(pattern_cache.get_cache_stats()) == {"hits": 99}
     monkeypatch.undo()
     assert pattern_cache.get_cached_pattern("k") is None
 

@@ -290,5 +290,5 @@ print(sorted(name for name in foreign if not name.startswith(("_", "site"))))
 def test_a_key_is_made_of_mappings(name: str) -> None:
     options: list[Any] = [{}, {}, {}]
     options[["define", "subsets", "data_characteristics"].index(name)] = 1
-    with pytest.raises(TypeError, match=f"{name} is a mapping, not int"):
+    with pytest.raises(TypeError, match=f"{name} must be a mapping, not int"):
         pattern_cache.get_cache_key("A", *options)

@@ -210,7 +210,7 @@ class TestWhatIsCertain:
     def test_a_skip_that_fails_at_the_end_is_raised_by_run_and_by_a_second_finish(self) -> None:
         sql = clause("A B? C*", "A AS x = 1, B AS x = 2, C AS x = 3", more="AFTER MATCH SKIP TO FIRST B")
         batch = rows(("a", 1, 1), ("a", 2, 2), ("b", 3, 1))
-        found = []
+        found: list[list[tuple[str, int, int]]] = []
         with pytest.raises(SkipError):
             found.extend(spans(answer) for answer in rowpattern.continuous(sql, SCHEMA).run([batch]))
         assert found == [[("a", 1, 2)]]

@@ -56,6 +56,25 @@ def ticks() -> pd.DataFrame:
     )
 
 
+@pytest.mark.usefixtures("client")
+def test_expressions_over_a_row_and_where_are_spread(ticks: pd.DataFrame) -> None:
+    query = SHAPES.format(rows="").replace("SELECT *", "SELECT symbol || '!' AS name, gain * 2 AS twice, number")
+    query += " AS m WHERE m.gain > 2 AND number % 2 = 1"
+    wanted = rowpattern.match_recognize(query, ticks)
+    found = rowpattern_dask.match_recognize(query, dd.from_pandas(ticks, npartitions=5)).compute()
+    columns = ["name", "number"]
+    pd.testing.assert_frame_equal(
+        found.sort_values(columns, ignore_index=True),
+        wanted.sort_values(columns, ignore_index=True),
+        check_dtype=False,
+    )
+    assert len(wanted) > 100
+    for refused in ("count(*)", "max(gain) OVER ()", "(SELECT 1)", "DISTINCT gain"):
+        text = query.replace("symbol || '!' AS name, gain * 2 AS twice, number", refused)
+        with pytest.raises(rowpattern.UnsupportedQueryError, match="do what else is around it"):
+            rowpattern_dask.match_recognize(text, dd.from_pandas(ticks, npartitions=2))
+
+
 @pytest.mark.parametrize("rows", ["ONE ROW PER MATCH", "ALL ROWS PER MATCH"])
 def test_the_answer_is_that_of_one_machine(client: Client, ticks: pd.DataFrame, rows: str) -> None:
     sql = SHAPES.format(rows=rows)

@@ -16,6 +16,7 @@ import rowpattern
 from rowpattern import spark as rowpattern_spark
 
 from distributed_cases import in_some_order
+from docstring_examples import SPARK, examples_of_module, failed_examples
 from spark_sessions import classic_session, connect_session, spark_frame
 
 if TYPE_CHECKING:
@@ -40,6 +41,12 @@ SHAPES = """
 def session() -> SparkSession:
     found: SparkSession = classic_session()
     return found
+
+
+@pytest.mark.parametrize("test", examples_of_module(SPARK), ids=lambda test: str(test.name))
+def test_examples_in_docstrings(test: Any, session: SparkSession, capsys: pytest.CaptureFixture[str]) -> None:
+    assert session.version >= "4"
+    assert failed_examples(test) == 0, capsys.readouterr().out
 
 
 @pytest.fixture(params=[classic_session, connect_session], ids=["spark", "connect"])
@@ -134,6 +141,46 @@ def test_columns_chosen_and_spark_around_it(session: SparkSession) -> None:
     assert answer.agg(functions.sum("failures")).collect() == [(4,)]
 
 
+@pytest.mark.parametrize(
+    ("around", "parameters", "wanted"),
+    [
+        ("SELECT count(*) AS n, sum(m.failures) AS s FROM logins {} AS m", None, [(2, 4)]),
+        ('SELECT account, "failures" * 2 AS "two ` {{times" FROM logins {} WHERE failures > 2', None, [("ann", 6)]),
+        ("SELECT logins.account FROM logins {} ORDER BY failures DESC LIMIT 1", None, [("ann",)]),
+        ("SELECT account, max(failures) FROM logins {} GROUP BY account HAVING max(failures) > 2", None, [("ann", 3)]),
+        (
+            "WITH m AS (SELECT * FROM logins {}) SELECT a.account FROM m a JOIN m b USING (account) ORDER BY 1",
+            None,
+            None,
+        ),
+        (r"SELECT 'a\n''{{b' AS t FROM logins {} LIMIT 1", None, [("a\\n'{b",)]),
+        ("SELECT failures + $more AS f FROM logins {} WHERE account = $who", {"more": 2, "who": "bob"}, [(3,)]),
+    ],
+)
+def test_what_stands_around_is_spark_s_sql(
+    session: SparkSession, around: str, parameters: dict[str, Any] | None, wanted: list[Any] | None
+) -> None:
+    logins = session.createDataFrame(
+        pd.DataFrame(
+            {
+                "account": ["ann", "bob", "ann", "ann", "bob", "ann"],
+                "at": [1, 1, 2, 3, 2, 4],
+                "event": ["failure", "failure", "failure", "failure", "success", "success"],
+            }
+        )
+    )
+    clause = """MATCH_RECOGNIZE (PARTITION BY account ORDER BY at MEASURES count(FAILED.*) AS failures
+        PATTERN (FAILED+ SUCCEEDED) DEFINE FAILED AS event = 'failure', SUCCEEDED AS event = 'success')"""
+    answer = rowpattern_spark.match_recognize(around.format(clause), logins, parameters=parameters)
+    assert answer.collect() == (wanted or [("ann",), ("bob",)])
+
+
+def test_what_spark_refuses_around_a_clause(session: SparkSession, ticks: pa.Table) -> None:
+    query = f"SELECT list_sort([p]) FROM t {CLAUSE.format('PARTITION BY symbol')}"
+    with pytest.raises(rowpattern.QueryError, match="is Spark's SQL, and Spark refuses it"):
+        rowpattern_spark.match_recognize(query, frame(session, ticks.slice(0, 3)))
+
+
 def test_no_rows(session: SparkSession, ticks: pa.Table) -> None:
     answer = rowpattern_spark.match_recognize(
         SHAPES.format(rows=""), frame(session, ticks.slice(0, 1)).where("size < 0")
@@ -151,9 +198,10 @@ CLAUSE = "MATCH_RECOGNIZE ({} MEASURES A.price AS p PATTERN (A) DEFINE A AS pric
         ("SELECT * FROM t " + CLAUSE.format("ORDER BY at"), "without PARTITION BY cannot be spread"),
         ("SELECT * FROM t " + CLAUSE.format("PARTITION BY size % 10 ORDER BY at"), "make it a column first"),
         ("SELECT * FROM t " + CLAUSE.format("PARTITION BY symbol ORDER BY -at"), "make it a column first"),
-        ("SELECT count(*) FROM t " + CLAUSE.format("PARTITION BY symbol ORDER BY at"), "do what is around it"),
-        ("SELECT * FROM (SELECT * FROM t) " + CLAUSE.format("PARTITION BY symbol"), "do what is around it"),
-        ("SELECT 1", "do what is around it"),
+        ("SELECT * FROM (SELECT * FROM t) " + CLAUSE.format("PARTITION BY symbol"), "do what else is around it"),
+        ("SELECT 1", "do what else is around it"),
+        (f"SELECT * FROM t {CLAUSE.format('PARTITION BY symbol')}, u", "reads the table u; join the answer to it"),
+        (f"FROM t |> {CLAUSE.format('PARTITION BY symbol')} |> WHERE p > 1", "pipes .* are not sent to Spark"),
     ],
 )
 def test_what_cannot_be_spread(session: SparkSession, ticks: pa.Table, sql: str, message: str) -> None:

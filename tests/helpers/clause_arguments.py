@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import query_reference
-import reference
 
 ROWS_PER_MATCH = {
     "ONE ROW PER MATCH": "one",
@@ -18,7 +17,7 @@ ROWS_PER_MATCH = {
 def arguments_of(query: query_reference.Query) -> dict[str, Any]:
     """Return what asks the same as `query_reference.query_text`."""
     return {
-        "pattern": reference.text(query.pattern),
+        "pattern": query.written_pattern(),
         "define": {name: query_reference.sql(query, e) for name, e in query.define.items()},
         "measures": {f"m{at}": query_reference.sql(query, e) for at, e in enumerate(query.measures)},
         "partition_by": query.column("p") if query.partition else None,
@@ -26,4 +25,6 @@ def arguments_of(query: query_reference.Query) -> dict[str, Any]:
         "rows_per_match": ROWS_PER_MATCH[query.rows_shown],
         "after_match": query.skip,
         "subset": query.subset or None,
+        "within": query.within_text or None,
+        "prefer": query.prefer,
     }

@@ -6,8 +6,12 @@ written as in `reference`.
 Expressions: ("literal", value), ("column", variable or None, name), ("first" | "last", expression, offset),
 ("shift", rows, expression), ("classifier", variable or None), ("number",), ("running" | "final", expression),
 ("add" | "and" | "or" | "<" | "=" | ">=", left, right), ("not", expression), ("is null", expression),
-("coalesce", left, right), ("over values", "first" | "last", expression, offset), ("values away", how many, column),
-("aggregate", function, distinct, expression or None, variable or None, filter or None).
+("coalesce", left, right), ("over values", "first" | "last", expression, offset), ("values away", how many, expression),
+("aggregate", function, distinct, expression or None, variable or None, filter or None), with more behind that for some:
+the second argument or None, and "down" where rows are taken in the falling order of column o, or None.
+What `wider_queries` puts in: ("lag", rows, expression), ("parameter", name), ("subquery", text, value),
+("in subquery", expression, text, values), ("measure", number), ("sequence number",), ("text", column),
+("length", aggregate), ("contains", aggregate, expression), ("item", aggregate, number).
 With column z, which is of any type: ("value", value of its type), ("<>" | "is distinct from", left, right),
 ("in", expression, items), ("between", expression, least, most), ("case", condition, value, otherwise),
 ("call", a function of `query_types.FUNCTIONS`, arguments).
@@ -17,6 +21,7 @@ from __future__ import annotations
 
 import decimal
 import itertools
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -45,6 +50,9 @@ class Query:
         within: how far a match's last row is at most from its first in column o; None where it is not said.
         within_text: the same in SQL.
         prefer: which of the possible matches at a row is taken, "first" or "longest".
+        pattern_text: how the pattern is written; None for what `reference.text` writes.
+        parameters: values of parameters, by name.
+        with_list: a WITH list before the query; nothing where there is none.
     """
 
     pattern: reference.Part
@@ -60,6 +68,9 @@ class Query:
     within: Any = None
     within_text: str = ""
     prefer: Literal["first", "longest"] = "first"
+    pattern_text: str | None = None
+    parameters: dict[str, Any] = field(default_factory=dict)
+    with_list: str = ""
 
     def members(self, variable: str) -> set[str]:
         return set(self.subset.get(variable, (variable,)))
@@ -68,6 +79,9 @@ class Query:
         """Write the name of a column."""
         given = self.names.get(name, name)
         return given if given == name else '"' + given.replace('"', '""') + '"'
+
+    def written_pattern(self) -> str:
+        return reference.text(self.pattern) if self.pattern_text is None else self.pattern_text
 
 
 # Writing.
@@ -104,8 +118,9 @@ def sql(query: Query, e: Expression) -> str:
             if offset
             else f"{e[1].upper()}({sql(query, e[2])} IGNORE NULLS)"
         )
-    if kind == "shift":
-        name, rows = ("NEXT", e[1]) if e[1] >= 0 else ("PREV", -e[1])
+    if kind in {"shift", "lag"}:
+        back, on = ("PREV", "NEXT") if kind == "shift" else ("LAG", "LEAD")
+        name, rows = (on, e[1]) if e[1] >= 0 else (back, -e[1])
         return f"{name}({sql(query, e[2])}{'' if rows == 1 else f', {rows}'})"
     if kind == "classifier":
         return f"CLASSIFIER({e[1] or ''})"
@@ -120,16 +135,37 @@ def sql(query: Query, e: Expression) -> str:
     if kind == "coalesce":
         return f"COALESCE({sql(query, e[1])}, {sql(query, e[2])})"
     if kind == "aggregate":
-        _, function, distinct, argument, variable, condition = e
+        _, function, distinct, argument, variable, condition, *more = e
+        second, order = more or (None, None)
         inner = sql(query, argument) if argument is not None else f"{variable}.*" if variable else "*"
+        inner += "" if second is None else f", {sql(query, second)}"
+        if order is not None:
+            of = (variables_in(argument) or [None])[0]
+            inner += f" ORDER BY {sql(query, ('column', of, 'o'))} DESC"
         text = f"{function}({'DISTINCT ' if distinct else ''}{inner})"
         return text + (f" FILTER (WHERE {sql(query, condition)})" if condition is not None else "")
+    if kind in _MORE_SQL:
+        return _MORE_SQL[kind].format(*(sql(query, each) if isinstance(each, tuple) else each for each in e[1:]))
     sign = {"add": "+", "and": "AND", "or": "OR", "is distinct from": "IS DISTINCT FROM"}.get(kind, kind)
     return f"({sql(query, e[1])} {sign} {sql(query, e[2])})"
 
 
+#: How expressions of `wider_queries` are written, with places for their parts.
+_MORE_SQL = {
+    "parameter": "${}",
+    "subquery": "{}",
+    "in subquery": "({} IN {})",
+    "measure": "m{}",
+    "sequence number": "MATCH_SEQUENCE_NUMBER()",
+    "text": "{}::VARCHAR",
+    "length": "len({})",
+    "contains": "coalesce(list_contains({}, {}), false)",
+    "item": "{}[{}]",
+}
+
+
 def query_text(query: Query) -> str:
-    lines = ["SELECT * FROM t MATCH_RECOGNIZE ("]
+    lines = [f"{query.with_list}SELECT * FROM t MATCH_RECOGNIZE ("]
     if query.partition:
         lines.append(f"  PARTITION BY {query.column('p')}")
     lines.append(f"  ORDER BY {query.column('o')}{' DESC' if query.descending else ''}")
@@ -138,7 +174,7 @@ def query_text(query: Query) -> str:
     lines.append(f"  {query.rows_shown}")
     skip = query.skip if isinstance(query.skip, str) else f"{query.skip[0]} {query.skip[1]}"
     lines.append(f"  AFTER MATCH SKIP {skip.upper()}")
-    lines.append(f"  PATTERN ({reference.text(query.pattern)})")
+    lines.append(f"  PATTERN ({query.written_pattern()})")
     if query.within_text:
         lines.append(f"  WITHIN {query.within_text}")
     if query.subset:
@@ -181,7 +217,7 @@ def variables_in(e: Any) -> list[str | None]:
 
 def place(match: Match, e: Expression, final: bool) -> tuple[int | None, Expression]:
     """The row that a navigation leads to, and what to read there."""
-    if e[0] == "shift":
+    if e[0] in {"shift", "lag"}:
         row, inner = place(match, e[2], final)
         if row is None or not 0 <= row + e[1] < len(match.partition):
             return None, inner
@@ -205,17 +241,17 @@ def value(match: Match, e: Expression, final: bool, row: int | None = None) -> A
     if kind == "aggregate":
         return aggregate(match, e, final)
     if kind == "values away":
-        there, column = place(match, e[2], final)
+        there, inner = place(match, e[2], final)
         if there is None:
             return None
-        rows = match.partition[there + 1 :] if e[1] > 0 else match.partition[:there][::-1]
-        known = [each[column[2]] for each in rows if each[column[2]] is not None]
+        rows = range(there + 1, len(match.partition)) if e[1] > 0 else range(there - 1, -1, -1)
+        known = [found for each in rows if (found := value(match, inner, final, each)) is not None]
         return known[abs(e[1]) - 1] if len(known) >= abs(e[1]) else None
     if kind == "over values":
         at = places(match, (variables_in(e[2]) or [None])[0], final)
         known = [found for each in at if (found := value(match, e[2], final, each)) is not None]
         return None if e[3] >= len(known) else known[e[3] if e[1] == "first" else -1 - e[3]]
-    if row is None and kind in {"column", "classifier", "first", "last", "shift"}:
+    if row is None and kind in {"column", "classifier", "first", "last", "shift", "lag"}:
         there, inner = place(match, e, final)
         return None if there is None else value(match, inner, final, there)
     if kind == "column":
@@ -231,16 +267,14 @@ def value(match: Match, e: Expression, final: bool, row: int | None = None) -> A
         return value(match, e[2], final, row) if left is None else left
     if kind == "value":
         return e[1]
+    if kind in _MORE_SQL:
+        return _more_value(match, e, final, row)
     if kind == "call":
         arguments = [value(match, each, final, row) for each in e[2]]
         return None if any(each is None for each in arguments) else FUNCTIONS[e[1]][1](*arguments)
     if kind == "in":
         sought, *items = (value(match, each, final, row) for each in (e[1], *e[2]))
-        if sought is None:
-            return None
-        if any(each is not None and order_key(each) == order_key(sought) for each in items):
-            return True
-        return None if None in items else False
+        return is_in(sought, items)
     if kind == "between":
         least, most = (">=", e[1], e[2]), (">=", e[3], e[1])
         return value(match, ("and", least, most), final, row)
@@ -264,8 +298,43 @@ def value(match: Match, e: Expression, final: bool, row: int | None = None) -> A
     return {"<": one < other, "=": one == other, "<>": one != other, ">=": one >= other}[kind]
 
 
+def is_in(sought: Any, items: list[Any]) -> bool | None:
+    """What SQL's IN gives."""
+    if not items:
+        return False
+    if sought is None:
+        return None
+    if any(each is not None and order_key(each) == order_key(sought) for each in items):
+        return True
+    return None if None in items else False
+
+
+def _more_value(match: Match, e: Expression, final: bool, row: int | None) -> Any:
+    """Evaluate what `wider_queries` puts in."""
+    kind = e[0]
+    if kind == "parameter":
+        return match.query.parameters[e[1]]
+    if kind == "subquery":
+        return e[2]
+    if kind == "in subquery":
+        return is_in(value(match, e[1], final, row), e[3])
+    if kind == "measure":
+        return value(match, match.query.measures[e[1]], final, row)
+    if kind == "sequence number":
+        return len(match.mapped) if final else match.seen
+    if kind == "text":
+        return value(match, e[1], final, row)
+    listed = value(match, e[1], final, row)
+    if kind == "length":
+        return None if listed is None else len(listed)
+    if kind == "contains":
+        return value(match, e[2], final, row) in (listed or [])
+    return listed[e[2] - 1] if listed is not None and e[2] <= len(listed) else None
+
+
 def aggregate(match: Match, e: Expression, final: bool) -> Any:
-    _, function, distinct, argument, variable, condition = e
+    _, function, distinct, argument, variable, condition, *more = e
+    second, order = more or (None, None)
     if variable is None:
         variable = ([*variables_in(argument), *variables_in(condition)] or [None])[0]
     rows = places(match, variable, final)
@@ -273,12 +342,20 @@ def aggregate(match: Match, e: Expression, final: bool) -> Any:
         rows = [row for row in rows if value(match, condition, final, row) is True]
     if argument is None:
         return len(rows)
+    if order is not None:
+        rows.sort(key=lambda row: order_key(match.partition[row]["o"]), reverse=True)
     found = [value(match, argument, final, row) for row in rows]
+    if distinct:
+        found = list({None if each is None else order_key(each): each for each in found}.values())
     if function == "array_agg":
         return found or None
+    if function in {"arg_min", "arg_max"}:
+        assert second is not None
+        keys = [value(match, second, final, row) for row in rows]
+        pairs = [pair for pair in zip(found, keys) if None not in pair]
+        best = (min if function == "arg_min" else max)(pairs, key=lambda pair: order_key(pair[1]), default=(None,))
+        return best[0]
     found = [each for each in found if each is not None]
-    if distinct:
-        found = list({order_key(each): each for each in found}.values())
     if function == "count":
         return len(found)
     if not found:
@@ -287,10 +364,41 @@ def aggregate(match: Match, e: Expression, final: bool) -> Any:
         return (min if function == "min" else max)(found, key=order_key)
     if function in {"bool_and", "bool_or"}:
         return (all if function == "bool_and" else any)(found)
+    if function == "any_value":
+        return found[0]
+    if function == "string_agg":
+        return ("," if second is None else value(match, second, final, 0)).join(found)
+    if function in SPREADS:
+        return spread(function, [float(each) for each in found])
     with decimal.localcontext() as exact:
         exact.prec = 60
         total = sum(found)
     return total if function == "sum" else float(total) / len(found)
+
+
+#: Functions of the variance family: of a sample, and whether the root is taken.
+SPREADS = {
+    "var_pop": (False, False),
+    "var_samp": (True, False),
+    "variance": (True, False),
+    "stddev_pop": (False, True),
+    "stddev_samp": (True, True),
+    "stddev": (True, True),
+}
+
+
+def spread(function: str, numbers: list[float]) -> float | None:
+    """Compute a variance or a deviation, number by number as DuckDB does (Welford)."""
+    of_sample, root = SPREADS[function]
+    mean = squares = 0.0
+    for count, number in enumerate(numbers, 1):
+        before = mean
+        mean += (number - mean) / count
+        squares += (number - mean) * (number - before)
+    divisor = len(numbers) - of_sample
+    if divisor == 0:
+        return None
+    return math.sqrt(squares / divisor) if root else squares / divisor
 
 
 def answer(query: Query, table: list[Row]) -> list[list[Any]]:
@@ -398,6 +506,13 @@ class Search:
             yield so_far
 
 
+def is_near(query: Query, rows: list[Row], start: int, way: reference.Mapped) -> bool:
+    """Say whether a way to match rows from `start` on ends where WITHIN lets it."""
+    if query.within is None or not way:
+        return True
+    return bool(abs(rows[start + len(way) - 1]["o"] - rows[start]["o"]) <= query.within)
+
+
 def scan(query: Query, rows: list[Row]) -> Iterator[tuple[int, int, reference.Mapped]]:
     """Give (first row, row behind the last, mapped rows) of each match of a partition."""
     number = 1
@@ -407,15 +522,10 @@ def scan(query: Query, rows: list[Row]) -> Iterator[tuple[int, int, reference.Ma
         match = Match(query, rows, start, names, number, len(names))
         return condition is None or value(match, condition, final=False) is True
 
-    def is_near(way: reference.Mapped) -> bool:
-        if query.within is None or not way:
-            return True
-        first, last = rows[search.start]["o"], rows[search.start + len(way) - 1]["o"]
-        return bool(abs(last - first) <= query.within)
-
     search = Search(len(rows), holds)
     while search.start < len(rows):
-        ways = filter(is_near, search.ways(query.pattern, (), excluded=False))
+        ways = search.ways(query.pattern, (), excluded=False)
+        ways = (way for way in ways if is_near(query, rows, search.start, way))
         found = max(ways, key=len, default=None) if query.prefer == "longest" else next(ways, None)
         start = search.start
         if found is None:

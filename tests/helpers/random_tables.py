@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import query_reference
     from query_types import Kind
 
-__all__ = ["given", "plain", "same"]
+__all__ = ["given", "has_several_zones", "limit_length", "plain", "same"]
 
 # Other types in which the columns of a table are given, each with what the reference's values are in it; the order of
 # values stays the same. `s` is only compared for equality, so its categories come in any order.
@@ -97,10 +97,30 @@ def given(
     return rows, pa.table({names[name]: values for name, values in columns.items()})
 
 
-def plain(value: Any) -> Any:
-    """Return a value of an answer as the reference has it."""
+def limit_length(rng: random.Random, query: query_reference.Query, kind: pa.DataType) -> None:
+    """Give some queries a WITHIN, in the type of column o."""
+    steps = rng.randrange(60)
+    if rng.random() < 0.7:
+        return
+    if pa.types.is_integer(kind):
+        query.within, query.within_text = steps, str(steps)
+    elif pa.types.is_duration(kind):
+        query.within, query.within_text = dt.timedelta(seconds=steps), f"INTERVAL '{steps}' SECOND"
+    else:
+        query.within, query.within_text = dt.timedelta(minutes=30 * steps), f"INTERVAL {30 * steps} MINUTE"
+
+
+def has_several_zones(table: pa.Table) -> bool:
+    """Say whether columns have different time zones."""
+    return len({kind.tz for kind in table.schema.types if pa.types.is_timestamp(kind) and kind.tz is not None}) > 1
+
+
+def plain(value: Any, *, of_duckdb: bool = False) -> Any:
+    """Return a value of an answer, or of the reference, for comparison; what DuckDB gives of a UUID is its text."""
     if isinstance(value, list):
-        return [plain(each) for each in value]
+        return [plain(each, of_duckdb=of_duckdb) for each in value]
+    if of_duckdb and isinstance(value, uuid.UUID):
+        return str(value)
     return value[1] if isinstance(value, tuple) else value
 
 

@@ -69,7 +69,9 @@ def specification(window: Window, keys: str) -> str:
     skip = query.skip if isinstance(query.skip, str) else f"{query.skip[0]} {query.skip[1]}"
     parts.append(f"AFTER MATCH SKIP {skip.upper()}")
     parts.append("SEEK" if window.seek else "INITIAL")
-    parts.append(f"PATTERN ({reference.text(query.pattern)})")
+    parts.append(f"PATTERN ({query.written_pattern()})")
+    if query.within_text:
+        parts.append(f"WITHIN {query.within_text}")
     if query.subset:
         parts.append("SUBSET " + ", ".join(f"{name} = ({', '.join(of)})" for name, of in query.subset.items()))
     if query.define:
@@ -105,7 +107,8 @@ def question(windows: list[Window]) -> str:
             call = FUNCTIONS[name].replace("{}", written)
             shown.append(f"{call} OVER {over} AS w{number}f{at}")
     named = f"\nWINDOW {', '.join(definitions)}" if definitions else ""
-    return f"SELECT {', '.join(shown)}\nFROM t{named}\n{order}"
+    with_list = next((each.query.with_list for each in windows if each.query.with_list), "")
+    return f"{with_list}SELECT {', '.join(shown)}\nFROM t{named}\n{order}"
 
 
 # Evaluating.
@@ -161,7 +164,8 @@ def match_in(window: Window, frame: list[Row]) -> tuple[int, list[str]] | None:
     search = Search(len(frame), holds)
     for start in range(len(frame) if window.seek else 1):
         search.start = start
-        found = next(search.ways(query.pattern, (), excluded=False), None)
+        ways = search.ways(query.pattern, (), excluded=False)
+        found = next((way for way in ways if query_reference.is_near(query, frame, start, way)), None)
         if found is not None:
             return start, [name for name, _ in found]
     return None
@@ -219,8 +223,8 @@ def plain_expression(e: Any, left_out: frozenset[str]) -> bool:
 
 
 def random_window(rng: random.Random, *, dependent: bool, kind: str, names: dict[str, str]) -> Window:
-    # Windows have no match number, and no PREV and NEXT by values (IGNORE NULLS).
-    left_out = frozenset({"number", "values away"})
+    # Windows have no match number.
+    left_out = frozenset({"number"})
     if kind == "ordered categories":
         # DuckDB compares what CASE gives of them as texts.
         left_out |= {"case"}

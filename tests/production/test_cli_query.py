@@ -10,6 +10,7 @@ import sys
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import duckdb
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
@@ -137,6 +138,43 @@ def test_values_of_all_types(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert pq.read_table(tmp_path / "t.parquet")["list"].to_pylist() == [[1, 2]]
 
 
+FAR = pa.table(
+    {
+        "x": pa.array([1, 2, 3, 4]),
+        "day": pa.array([2_932_897, -735_160, 2**31 - 1, -(2**31 - 1)], pa.int32()).cast(pa.date32()),
+        "moment": pa.array([253_402_300_800_000_001, 0, 2**63 - 1, -62_135_596_800_000_001]).cast(pa.timestamp("us")),
+        "zoned": pa.array([253_402_297_200, 0, None, 0]).cast(pa.timestamp("s", "Europe/Berlin")),
+        "fine": pa.array([1, 10**9, None, 2**62]).cast(pa.timestamp("ns")),
+        "days": pa.array([[2_932_897], None, [], [0]], pa.list_(pa.int32())).cast(pa.list_(pa.date32())),
+        "row": pa.array([{"d": 2_932_897}] * 4, pa.struct({"d": pa.int32()})).cast(pa.struct({"d": pa.date32()})),
+    }
+)
+
+
+def written_by_duckdb(column: str) -> list[str]:
+    relation = duckdb.from_arrow(FAR).project(f"{column}::VARCHAR")
+    return [text for (text,) in relation.fetchall()]
+
+
+def test_dates_beyond_those_of_python(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """They are texts, as DuckDB writes them."""
+    source = tmp_path / "t.arrow"
+    with pa.ipc.new_file(source, FAR.schema) as writer:
+        writer.write_table(FAR)
+    assert main(["query", ALL, str(source), "--format", "jsonl"]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [row["day"] for row in rows] == written_by_duckdb("day")
+    assert [row["day"] for row in rows] == ["10000-01-01", "0044-03-15 (BC)", "infinity", "-infinity"]
+    assert [row["moment"] for row in rows] == written_by_duckdb("moment")
+    begun = "1970-01-01 01:00:00+01:00"
+    assert [row["zoned"] for row in rows] == ["10000-01-01 00:00:00+01:00", begun, None, begun]
+    assert rows[0]["fine"].startswith("1970-01-01 00:00:00.000000001")
+    assert (rows[0]["days"], rows[1]["days"], rows[3]["days"]) == (["10000-01-01"], None, ["1970-01-01"])
+    assert rows[2]["row"] == {"d": "10000-01-01"}
+    assert main(["query", ALL, str(source)]) == 0
+    assert "0044-03-15 (BC)" in capsys.readouterr().out
+
+
 def test_several_files(tmp_path: Path, parquet: str, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "names.2026.csv").write_text("id,name\na,Alpha\nb,Beta\n")
     sql = f"SELECT name, ended FROM ({SHAPES}) JOIN names ON id = symbol ORDER BY name"
@@ -160,7 +198,7 @@ def test_several_clauses_and_none(parquet: str, capsys: pytest.CaptureFixture[st
 def test_few_rows_of_many(parquet: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["query", SHAPES, parquet, "--rows", "1"]) == 0
     out = capsys.readouterr().out.splitlines()
-    assert out[2:] == ["a          7.5      5", "the first 1 rows; --rows shows more, --output writes all"]
+    assert out[2:] == ["a          7.5      5", "the first 1 row; --rows shows more, --output writes all"]
 
 
 def test_explain_reads_no_row(prices: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -184,15 +222,17 @@ def test_what_is_wrong_is_said_in_the_querys_text(
     assert err.splitlines()[-1].strip() == "^"
     assert not output.exists()
     for arguments, message in (
-        ([str(tmp_path / "none.csv")], "No such file"),
+        ([str(tmp_path / "none.csv")], "none.csv: No such file or directory"),
         ([str(tmp_path)], "Is a directory"),
         ([parquet, "--output", str(tmp_path / "x.bin")], "does not say its format"),
-        ([parquet, "--timeout", "0"], "timeout_seconds is 0.0"),
-        ([parquet, "--memory-mb", "-1"], "memory_limit_mb is -1.0"),
-        ([str(text), "--memory-mb", "-1"], "memory_limit_mb is -1.0"),
     ):
         assert main(["query", SHAPES, *arguments]) == 1
         assert message in capsys.readouterr().err
+    for option, value in (("--timeout", "0"), ("--memory-mb", "-1"), ("--threads", "0")):
+        with pytest.raises(SystemExit) as caught:
+            main(["query", SHAPES, parquet, option, value])
+        assert caught.value.code == 2
+        assert f"argument {option}: must be " in capsys.readouterr().err
     (tmp_path / "x.bin").write_bytes(b"nothing")
     assert main(["query", SHAPES, str(tmp_path / "x.bin")]) == 1
     assert "is no Parquet and no Arrow IPC file" in capsys.readouterr().err
@@ -268,7 +308,10 @@ def test_progress_is_drawn_and_removed(tmp_path: Path, monkeypatch: pytest.Monke
     assert lines[-1].startswith("\x1b[K1,000 rows written")
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["query", "--help"], ["check", "--help"]])
+COMMANDS = ("query", "check", "explain", "bench", "stats", "warm", "settings", "compat")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], *([name, "--help"] for name in COMMANDS)])
 def test_help_has_examples(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(arguments)

@@ -133,7 +133,7 @@ MALFORMED = {
     "null": (b"null", 'the body must be an object with "pattern" and "rows"'),
     "no pattern": (b'{"rows": "AB"}', 'the body must be an object with "pattern" and "rows"'),
     "no rows": (b'{"pattern": "A"}', 'the body must be an object with "pattern" and "rows"'),
-    "a number for a pattern": (b'{"pattern": 5, "rows": "AB"}', "a row pattern is a str"),
+    "a number for a pattern": (b'{"pattern": 5, "rows": "AB"}', "a row pattern must be a str"),
     "a wrong pattern": (b'{"pattern": "A (", "rows": "AB"}', "expected a variable"),
     "a large pattern": (b'{"pattern": "' + b"(A" * 1000 + b'", "rows": "AB"}', ""),
     "a surrogate": (b'{"pattern": "\\ud800", "rows": "AB"}', "a lone surrogate is not a character"),
@@ -214,7 +214,7 @@ def test_the_service_logs_what_happens(tmp_path: Path) -> None:
     for piece in (
         "rowpattern.cache_monitor - INFO - cache monitor started, every 0.1 s",
         " MB, more than the threshold of 0 MB",
-        "rowpattern.cache_monitor - INFO - 1 entries left the cache, by threshold",
+        "rowpattern.cache_monitor - INFO - 1 entry left the cache, by threshold",
         "rowpattern.warming - WARNING - the process starts without the patterns of ",
     ):
         assert len([line for line in lines if piece in line]) == 1, text

@@ -77,6 +77,19 @@ def test_links_lead_somewhere(path: Path) -> None:
             assert (path.parent / target.partition("#")[0]).exists(), target
 
 
+# Words of the clause, of which each stands in an example of its page.
+FORMS = """PARTITION BY|ORDER BY|DESC|NULLS FIRST|MEASURES|FIRST(|LAST(|PREV(|NEXT(|CLASSIFIER()|MATCH_NUMBER()
+MATCH_SEQUENCE_NUMBER()|IGNORE NULLS|RUNNING|FINAL|DISTINCT|FILTER|ALL ROWS PER MATCH|SHOW EMPTY MATCHES
+OMIT EMPTY MATCHES|WITH UNMATCHED ROWS|AFTER MATCH SKIP|PAST LAST ROW|TO NEXT ROW|TO FIRST|TO LAST|{-|WITHIN|SUBSET
+DEFINE|(SELECT|WITH |JOIN|LATERAL|WINDOW|OVER (|UNBOUNDED FOLLOWING|2 FOLLOWING|INITIAL|SEEK|$limit|{$least,}|prefer="""
+
+
+@pytest.mark.parametrize("form", FORMS.replace("\n", "|").split("|"))
+def test_every_form_of_the_clause_has_an_example(form: str) -> None:
+    page = (DOCS / "sql-reference.md").read_text(encoding="utf-8")
+    assert any(form in snippet.code for snippet in snippets(page))
+
+
 def test_every_page_is_on_the_site() -> None:
     listed = set(re.findall(r"[\w/.-]+\.(?:md|ipynb)", (ROOT / "mkdocs.yml").read_text(encoding="utf-8")))
     pages = {path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*") if path.suffix in {".md", ".ipynb"}}

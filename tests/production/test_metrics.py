@@ -31,7 +31,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 
 @pytest.fixture(autouse=True)
-def some_figures() -> dict[str, Any]:
+def some_figures() -> pattern_cache.CacheStatistics:
     pattern_cache.resize_cache(2)
     for text in ("A B", "A C", "A D", "A D"):
         rowpattern.compile(text)
@@ -143,7 +143,7 @@ def test_an_unreachable_cloudwatch_is_a_warning_and_nothing_is_lost(
     for _ in range(5):
         publisher.read()
     assert publisher.unsent == 3
-    assert "1 readings were never sent" in caplog.text
+    assert "readings that were never sent and were dropped: 1" in caplog.text
 
 
 @pytest.mark.parametrize("arguments", [{"readings_per_batch": 0}, {"readings_per_batch": 334}, {"interval_seconds": 0}])

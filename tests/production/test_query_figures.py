@@ -113,7 +113,7 @@ def test_spans() -> None:
     (failed,) = [span for span in spans.get_finished_spans() if span.name == "match_recognize"]
     assert failed.status.status_code is StatusCode.ERROR
     assert failed.attributes["error.type"] == "time"
-    with pytest.raises(TypeError, match="tracer_provider is an OpenTelemetry TracerProvider, not int"):
+    with pytest.raises(TypeError, match="tracer_provider must be an OpenTelemetry TracerProvider, not int"):
         trace_queries(1)  # type: ignore[arg-type]
 
 
@@ -159,7 +159,7 @@ def test_health_knows_queries() -> None:
     assert answer["status"] == "degraded"
     assert answer["queries"]["recent"] == 20
     assert answer["queries"]["timeouts"] == 5.0
-    assert answer["reasons"] == ["5.0 % of the last 20 queries had their time over, more than 5 %"]
+    assert answer["reasons"] == ["5.0 % of the last 20 queries passed their time limit, more than 5 %"]
 
 
 def test_health_knows_saturation() -> None:
@@ -181,7 +181,7 @@ def test_health_knows_saturation() -> None:
         assert time.perf_counter() < end
     answer = health_check()
     assert answer["status"] == "degraded"
-    assert answer["reasons"] == ["1 queries wait for their turn, of the 1 that may, while 1 run"]
+    assert answer["reasons"] == ["queries that wait: 1, of at most 1; queries that run: 1"]
     may_end.set()
     for thread in threads:
         thread.join(30)

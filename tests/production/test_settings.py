@@ -148,9 +148,9 @@ def test_a_mistake_has_one_text_wherever_it_is_made(setting: str, tmp_path: Path
 
 
 def test_what_is_no_configuration() -> None:
-    with pytest.raises(TypeError, match="a configuration is a MatchRecognizeConfig, not dict"):
+    with pytest.raises(TypeError, match="a configuration must be a MatchRecognizeConfig, not dict"):
         set_config({})  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match="the preset is a str, not int"):
+    with pytest.raises(TypeError, match="the preset must be a str, not int"):
         PerformanceConfig.preset(5)  # type: ignore[arg-type]
     with pytest.raises(rowpattern.ConfigurationError, match="performance is of the type dict, not PerformanceConfig"):
         set_config(MatchRecognizeConfig(performance={}))  # type: ignore[arg-type]
@@ -450,7 +450,9 @@ pattern_cache.resize_cache(5)
     environment = {"MR_LOG_FILE": str(path), "MR_LOG_LEVEL": "info", "MR_CACHE_SIZE_LIMITT": "5"}
     result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
-    assert path.read_text().count("cache limits changed") == result.stderr.count("cache limits changed") == 1
+    assert (
+        path.read_text().count("limits of the cache changed") == result.stderr.count("limits of the cache changed") == 1
+    )
     environment["MR_LOG_FILE"] = str(tmp_path)
     result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
     assert f"logging.log_file is '{tmp_path}', which cannot be opened: Is a directory" in result.stderr

@@ -5,14 +5,15 @@ ROWPATTERN_QUERIES sets their number (2,000 by default), ROWPATTERN_SEED the fir
 
 from __future__ import annotations
 
+import functools
 import os
 import random
 import re
-import uuid
 from typing import Any
 
 import pyarrow as pa
 import pytest
+import wider_queries
 
 import rowpattern
 
@@ -27,12 +28,7 @@ FIRST_SEED = int(os.environ.get("ROWPATTERN_SEED", "0"))
 CHUNKS = 5
 
 
-def plain(value: Any) -> Any:
-    """Return a value of an answer, or of the reference; what DuckDB gives of a UUID is its text."""
-    found = random_tables.plain(value)
-    if isinstance(found, list):
-        return list(map(plain, found))
-    return str(found) if isinstance(found, uuid.UUID) else found
+plain = functools.partial(random_tables.plain, of_duckdb=True)
 
 
 def check(seed: int, *, dependent: bool) -> None:
@@ -42,6 +38,20 @@ def check(seed: int, *, dependent: bool) -> None:
     rows = query_reference.random_table(rng, KINDS[name])
     table, arrow = random_tables.given(random.Random(~seed), rows, KINDS[name], names, {"o": 1})
     windows = window_reference.random_windows(rng, dependent=dependent, kind=name, names=names)
+    parameters: dict[str, Any] = {}
+    for window, prefix in zip(windows, "ab"):
+        random_tables.limit_length(rng, window.query, arrow[names["o"]].type)
+        if rng.random() < 0.5:
+            wider_queries.widen(
+                rng,
+                window.query,
+                table,
+                dependent=dependent,
+                several_zones=random_tables.has_several_zones(arrow),
+                in_window=True,
+                prefix=prefix,
+            )
+        parameters |= window.query.parameters
     text = window_reference.question(windows)
     for row in table:
         row["position"] = row["o"]
@@ -49,13 +59,13 @@ def check(seed: int, *, dependent: bool) -> None:
         wanted = window_reference.answer(windows, table)
     except reference.SkipFailedError:
         with pytest.raises(rowpattern.SkipError):
-            rowpattern.match_recognize(text, arrow)
+            rowpattern.match_recognize(text, arrow, parameters=parameters or None)
         return
-    answer = rowpattern.match_recognize(text, arrow)
+    answer = rowpattern.match_recognize(text, arrow, parameters=parameters or None)
     wanted = [[plain(value) for value in row] for row in wanted]
     columns = (column.to_pylist() for column in answer.columns)
     found = [[plain(value) for value in row] for row in zip(*columns)]
-    shown = f"seed {seed}\n{text}\n{table}\n{arrow.schema}\nfound  {found}\nwanted {wanted}"
+    shown = f"seed {seed}\n{text}\n{parameters}\n{table}\n{arrow.schema}\nfound  {found}\nwanted {wanted}"
     assert random_tables.same(found, wanted), shown
 
 

@@ -50,6 +50,10 @@ def answer(
         ("LAG(x, 2 IGNORE NULLS)", 5, [None, None, None, None, 2, 4, 4, 5]),
         ("NEXT(x) IGNORE NULLS", None, [2, 4, 4, 5, 7, 7, None, None]),
         ("PREV(x RESPECT NULLS)", 7, [None, None, 2, None, 4, 5, None, 7]),
+        ("PREV(x + 1 IGNORE NULLS)", 8, [None, None, 3, 3, 5, 6, 6, 8]),
+        ("LEAD(coalesce(x, 0) * i IGNORE NULLS, 2)", None, [0, 16, 25, 0, 49, 0, None, None]),
+        ("LAG(nullif(A.x, 2) IGNORE NULLS)", 5, [None, None, None, None, 4, 5, 5, 5]),
+        ("NEXT(f IGNORE NULLS) + 1", None, [2.5, 1.0, 2.5, 1.0, 2.5, 1.0, 2.5, None]),
         ("PREV(A.x IGNORE NULLS)", 5, [None, None, None, None, 4, 5, 5, 5]),
         ("FIRST(x RESPECT NULLS)", None, [None] * 8),
         ("LAST(x) RESPECT NULLS", None, [None, 2, None, 4, 5, None, 7, None]),
@@ -71,10 +75,14 @@ def test_ignore_nulls_in_conditions() -> None:
 @pytest.mark.parametrize(
     ("measure", "message"),
     [
-        ("PREV(x + 1 IGNORE NULLS)", "PREV with IGNORE NULLS takes a column of the table"),
-        ("LAG(LEAD(x))", "LEAD cannot stand inside LAG; PREV or NEXT may stand around FIRST or LAST"),
-        ("LEAD(x, -1)", "the offset of LEAD must be a whole number from 0 on"),
+        ("PREV(1 IGNORE NULLS)", "PREV with IGNORE NULLS takes an expression over columns"),
+        ("NEXT(CLASSIFIER() IGNORE NULLS)", "NEXT with IGNORE NULLS takes an expression over columns"),
+        ("LAG(A.x + B.x IGNORE NULLS)", "all columns in one navigation or aggregate must be of the same variable"),
         ("LEAD(x, 0) IGNORE NULLS", "LEAD with IGNORE NULLS takes an offset above 0"),
+        ("LAG(x, -1)", "the offset of LAG must be a whole number from 0 on"),
+        ("LEAD(x, 1, 0)", "LEAD takes an expression and, if need be, an offset"),
+        ("LAG(LEAD(x))", "LEAD cannot stand inside LAG; LAG or LEAD may stand around FIRST or LAST"),
+        ("FIRST(LAG(x))", "LAG cannot stand inside FIRST"),
         ("FIRST(PREV(x) IGNORE NULLS)", "a call with IGNORE NULLS cannot stand inside FIRST"),
         ("FIRST(A.x + B.x IGNORE NULLS)", "all columns in one navigation or aggregate must be of the same variable"),
         ("PREV(LAST(x IGNORE NULLS))", "a call with IGNORE NULLS cannot stand inside PREV"),
@@ -220,6 +228,8 @@ def test_clauses_behind_a_join() -> None:
         "t JOIN (SELECT key AS k, y FROM u) AS v USING (k)",
     ):
         assert match_recognize(f"SELECT * FROM {join} {clause}", t=TABLE, u=other).to_pylist() == wanted
+    with pytest.raises(rowpattern.QueryError, match=r"two columns i; .*by USING behind a join.*line 1, column 42"):
+        match_recognize(f"SELECT * FROM t JOIN t AS v ON t.k = v.k {clause}", t=TABLE)
     # A table behind the join is one of its own.
     table = "(SELECT * FROM t, (SELECT 1 AS y)) AS w"
     query = f"SELECT m.n FROM u JOIN u AS v ON u.key = v.key JOIN {table} {clause} AS m ON m.y = u.y"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -116,3 +117,40 @@ def test_explain_refuses_nothing_else(condition: str) -> None:
     sql = query(condition, "sum(x) + LAST(B.x)", "PARTITION BY x % 2 ORDER BY o, (x, s)")
     assert "refused" not in explained(sql)
     match_recognize(sql, TABLE)
+
+
+PARTS: dict[str, Any] = {
+    "order_by": "o",
+    "pattern": "A B+",
+    "define": {"B": "x > FIRST(x)"},
+    "measures": {"n": "count(*)"},
+}
+CLAUSE = "MATCH_RECOGNIZE (ORDER BY o MEASURES count(*) AS n PATTERN (A B+) DEFINE B AS x > FIRST(x))"
+
+
+def test_an_explanation_without_sql_is_that_of_the_clause() -> None:
+    def without_bytes(text: str) -> str:  # the automaton grows with the rows it has met in this process
+        return re.sub(r"\d+ bytes", "", text)
+
+    by_sql = without_bytes(explained(f"SELECT * FROM data {CLAUSE}"))
+    assert without_bytes(str(rowpattern.explain(TABLE, **PARTS))) == by_sql
+    assert without_bytes(str(rowpattern.explain({"data": TABLE}, **PARTS, isolation="process"))) == by_sql
+    assert "steps" in str(rowpattern.explain(TABLE, **PARTS, analyze=True))
+    named = rowpattern.explain(TABLE, **{**PARTS, "define": {"B": "x > $least"}}, parameters={"least": 1})
+    assert "B AS x > $least: by the engine" in str(named)
+
+
+def test_an_explanation_of_conditions_of_other_libraries() -> None:
+    text = str(rowpattern.explain(TABLE, **{**PARTS, "define": {"B": lambda table: [True] * table.num_rows}}))
+    assert "B AS computed by the caller's library, over each partition, before matching" in text
+    assert "columns that cross: o\n" in text
+    assert "rowpattern" not in text
+
+
+def test_what_is_no_question_to_explain() -> None:
+    with pytest.raises(TypeError, match="explain takes a query as a text, or a table and the parts of a clause"):
+        rowpattern.explain(TABLE)
+    with pytest.raises(TypeError, match="not two tables"):
+        rowpattern.explain(TABLE, TABLE, **PARTS)
+    with pytest.raises(rowpattern.QueryError, match=r'there is no column y.*define\["B"\], line 1, column 1'):
+        rowpattern.explain(TABLE, **{**PARTS, "define": {"B": "y > 1"}})

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 import rowpattern
-from rowpattern import QueryError, match_recognize
+from rowpattern import QueryError, match_recognize, recognize
 
 LAST = "SELECT * FROM t MATCH_RECOGNIZE (PARTITION BY k ORDER BY at MEASURES LAST(A.x) AS x PATTERN (A+))"
 TABLE = {"k": ["a", "a", "b"], "at": [2, 1, 1], "x": [5, 6, 7]}
@@ -38,7 +38,18 @@ def test_levels_that_a_query_does_not_name_are_no_columns() -> None:
 
 
 def test_a_frame_is_piped() -> None:
-    assert pd.DataFrame(TABLE).pipe(lambda frame: match_recognize(LAST, frame)).to_dict("list") == EXPECTED
+    frame = pd.DataFrame(TABLE)
+    assert frame.pipe(lambda given: match_recognize(LAST, given)).to_dict("list") == EXPECTED
+    assert frame.pipe((match_recognize, "t"), LAST).to_dict("list") == EXPECTED
+    measures = {"x": "LAST(A.x)"}
+    found = frame.pipe(recognize, pattern="A+", partition_by="k", order_by="at", measures=measures)
+    assert found.to_dict("list") == EXPECTED
+
+
+@pytest.mark.parametrize("query", [pd.DataFrame(TABLE), pa.table(TABLE), None, b"SELECT 1"])
+def test_a_table_in_the_query_s_place(query: Any) -> None:
+    with pytest.raises(TypeError, match=rf"the query is a {type(query).__name__}; give a text: match_recognize\(sql,"):
+        match_recognize(query, LAST)
 
 
 @pytest.mark.parametrize("name", ["prices.parquet", "/etc/passwd", "prices.csv.gz", "C:\\prices", "folder/prices"])
@@ -90,8 +101,11 @@ def test_frames_that_are_elsewhere_are_told_where_their_adapter_is(
     module: str, adapter: str, options: dict[str, Any]
 ) -> None:
     kind = type("DataFrame", (_Foreign,), {"__module__": module})
-    with pytest.raises(TypeError, match=rf"call {adapter}.match_recognize\(sql, frame\)"):
+    wanted = rf"call {adapter}.match_recognize\(sql, frame\) or {adapter}.recognize\(frame, ...\)"
+    with pytest.raises(TypeError, match=wanted):
         match_recognize(LAST, kind(), **options)
+    with pytest.raises(TypeError, match=wanted):
+        recognize(kind(), pattern="A", **options)
 
 
 @pytest.mark.parametrize("options", [{}, {"stream": True}])

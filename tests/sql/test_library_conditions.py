@@ -163,7 +163,7 @@ def test_hidden_columns_are_not_seen() -> None:
     ("condition", "kind", "message"),
     [
         (lambda df: df.price, rowpattern.QueryError, "gives values of the type double; a condition is true or false"),
-        (lambda _: [True], rowpattern.QueryError, "gives 1 values for a partition of 5 rows"),
+        (lambda _: [True], rowpattern.QueryError, "gives 1 value for a partition of 5 rows"),
         (lambda _: object(), rowpattern.QueryError, "does not give a boolean for each row"),
         (lambda _: 1 / 0, ZeroDivisionError, "division by zero"),
         (price, rowpattern.QueryError, "gives values of the type double"),

@@ -43,8 +43,7 @@ CASES = {
     "CLASSIFIER without brackets": (query("MEASURES CLASSIFIER AS n"), "write CLASSIFIER()"),
     "MATCH_NUMBER without brackets": (query("MEASURES MATCH_NUMBER AS n"), "write MATCH_NUMBER()"),
     "a mistyped function": (query("MEASURES CLASIFIER() AS n"), "did you mean classifier or"),
-    "pipes": (query(select="FROM t") + " |> SELECT n", "DuckDB has no pipe syntax"),
-    "pipes before it": (query(select="FROM t |> "), "DuckDB has no pipe syntax"),
+    "an operator of pipes": (query(select="FROM t |> FORK |> "), "FORK is no operator behind |>"),
     "any of a subquery": (query(behind="DEFINE A AS v > ANY (SELECT 1)"), "compare with its max or min, or use IN"),
 }
 

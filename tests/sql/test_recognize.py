@@ -78,6 +78,7 @@ def plain(answer: Any) -> Any:
     return answer
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("dependent", [False, True], ids=["row-local", "dependent"])
 def test_random_clauses_have_the_answer_of_their_sql(kind: str, dependent: bool) -> None:
@@ -87,7 +88,7 @@ def test_random_clauses_have_the_answer_of_their_sql(kind: str, dependent: bool)
         table = random_table(rng, kind, names)
         query = query_reference.random_query(rng, dependent=dependent, kind=kind, names=names)
         text, arguments = query_reference.query_text(query), arguments_of(query)
-        wanted = plain(outcome(lambda text=text, table=table: match_recognize(text, table)))
+        wanted = plain(outcome(lambda q=query, text=text, table=table: match_recognize(text, table, prefer=q.prefer)))
         assert plain(outcome(lambda a=arguments, table=table: recognize(table, **a))) == wanted, (seed, text)
 
 
@@ -110,7 +111,8 @@ def test_every_kind_of_table_and_every_way(form: str, options: dict[str, Any]) -
         table = random_table(rng, "int64", names)
         query = query_reference.random_query(rng, dependent=True, names=names)
         text, arguments = query_reference.query_text(query), arguments_of(query)
-        wanted = outcome(lambda: match_recognize(text, FORMS[form](table), **options))  # noqa: B023 - called at once
+        prefer = query.prefer
+        wanted = outcome(lambda: match_recognize(text, FORMS[form](table), prefer=prefer, **options))  # noqa: B023 - called at once
         found = outcome(lambda: recognize(FORMS[form](table), **arguments, **options))  # noqa: B023 - called at once
         assert plain(found) == plain(wanted), text
         assert type(found) is type(wanted)
@@ -130,12 +132,12 @@ def test_pipe_namespaces_and_accessor() -> None:
 def test_a_table_may_have_a_name() -> None:
     define = {"DOWN": "prices.price < PREV(prices.price)", "UP": "price > PREV(price)"}
     assert recognize({"prices": PRICES}, **changed(define=define)).to_pylist() == ANSWER
-    with pytest.raises(rowpattern.UnknownVariableError, match="no variable PRICES"):
+    with pytest.raises(rowpattern.UnknownVariableError, match="no variable prices"):
         recognize(PRICES, **changed(define=define))
     for data in ({}, {"a": PRICES, "b": PRICES}):
         with pytest.raises(TypeError, match="recognize reads one table"):
             recognize(data, **V_SHAPE)
-    with pytest.raises(TypeError, match="name of the table in data is a text, not int"):
+    with pytest.raises(TypeError, match="name of the table in data must be a text, not int"):
         recognize({1: PRICES}, **V_SHAPE)
 
 
@@ -208,20 +210,20 @@ def test_errors_point_into_the_argument(  # noqa: PLR0917 - parameters of the te
 
 
 WRONG_TYPES: list[tuple[dict[str, Any], type[Exception], str]] = [
-    ({"pattern": None}, TypeError, "pattern is a text"),
-    ({"define": "price < 1"}, TypeError, "define is a mapping of names to expressions, not str"),
-    ({"define": {"UP": 1}}, TypeError, r"define\['UP'\] is .* not int"),
-    ({"define": {1: "true"}}, TypeError, "the name of a variable in define is a text, not int"),
-    ({"measures": {None: "day"}}, TypeError, "the name of a measure in measures is a text, not NoneType"),
-    ({"partition_by": 1}, TypeError, "partition_by is a text or a list of texts, not int"),
-    ({"order_by": ["day", 2]}, TypeError, r"order_by\[1\] is a text, not int"),
+    ({"pattern": None}, TypeError, "pattern must be a text"),
+    ({"define": "price < 1"}, TypeError, "define must be a mapping of names to expressions, not str"),
+    ({"define": {"UP": 1}}, TypeError, r"define\['UP'\] must be .* not int"),
+    ({"define": {1: "true"}}, TypeError, "the name of a variable in define must be a text, not int"),
+    ({"measures": {None: "day"}}, TypeError, "the name of a measure in measures must be a text, not NoneType"),
+    ({"partition_by": 1}, TypeError, "partition_by must be a text or a list of texts, not int"),
+    ({"order_by": ["day", 2]}, TypeError, r"order_by\[1\] must be a text, not int"),
     ({"rows_per_match": "all rows"}, rowpattern.ConfigurationError, "allowed are 'one', 'all', 'all with unmatched'"),
     ({"rows_per_match": None}, rowpattern.ConfigurationError, "allowed are 'one'"),
     ({"after_match": "to first"}, rowpattern.ConfigurationError, "allowed are 'past last row'"),
-    ({"after_match": ("to first", 1)}, TypeError, r"after_match\[1\] is the name of a variable, not int"),
-    ({"subset": ["UP"]}, TypeError, "subset is a mapping"),
+    ({"after_match": ("to first", 1)}, TypeError, r"after_match\[1\] must be the name of a variable, not int"),
+    ({"subset": ["UP"]}, TypeError, "subset must be a mapping"),
     ({"subset": {"U": "UP"}}, TypeError, "is a list of variables"),
-    ({"subset": {"U": [1]}}, TypeError, "has names of variables, not int"),
+    ({"subset": {"U": [1]}}, TypeError, "must have names of variables, not int"),
     ({"subset": {"U": []}}, rowpattern.ConfigurationError, "is empty"),
     ({"define": {"UP": "a\0"}}, rowpattern.QuerySyntaxError, "NUL character"),
     ({"measures": {"\ud800": "day"}}, rowpattern.QueryError, "half of a surrogate pair"),
@@ -315,7 +317,7 @@ def test_async_answers_and_is_cancelled() -> None:
         assert [each.to_pylist() for each in found] == [ANSWER] * 20
         with pytest.raises(rowpattern.QueryError, match=r'define\["UP"\]'):
             await rowpattern.recognize_async(PRICES, **changed(define={"UP": "nothing"}))
-        with pytest.raises(TypeError, match="pattern is a text"):
+        with pytest.raises(TypeError, match="pattern must be a text"):
             await rowpattern.recognize_async(PRICES, **changed(pattern=3))
         with pytest.raises(asyncio.TimeoutError):
             await asyncio.wait_for(rowpattern.recognize_async(slow, **long), 0.3)

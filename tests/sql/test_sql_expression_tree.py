@@ -54,7 +54,7 @@ def _labels(node: Node) -> Iterator[str]:
 def test_trees_of_all_kinds_are_generated() -> None:
     found: set[str] = set()
 
-    @settings(max_examples=1200, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=500, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
     @given(trees)
     def collect(tree: Node) -> None:
         found.update(label for node in duckdb_shapes.nodes(tree) for label in _labels(node))

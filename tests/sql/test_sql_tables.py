@@ -111,7 +111,7 @@ def test_no_table() -> None:
     query = """SELECT * FROM (VALUES (1, 3), (2, 2), (3, 5)) v(o, x) MATCH_RECOGNIZE (
         ORDER BY o MEASURES LAST(B.x) AS x PATTERN (A B) DEFINE B AS x < PREV(x))"""
     assert match_recognize(query).to_pydict() == {"x": [2]}
-    with pytest.raises(rowpattern.QueryError, match="there is no table t; there are no tables"):
+    with pytest.raises(rowpattern.QueryError, match="there is no table t; no table was given; write match_recognize"):
         match_recognize(ONE_ROW)
 
 

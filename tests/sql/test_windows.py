@@ -374,7 +374,7 @@ def test_explanations_say_how_frames_are_matched() -> None:
     query = f"SELECT low OVER w FROM t {WINDOW}"
     text = str(explain(query, PRICES))
     assert "window w" in text
-    assert "two passes over 12 rows, whatever the pattern" in text
+    assert "two passes over 12 rows, for every pattern" in text
     bounded = str(explain(query.replace("UNBOUNDED FOLLOWING", "2 FOLLOWING"), PRICES))
     assert "each frame is matched by itself, as frames are bounded: 12 rows x 2.2 rows of a frame" in bounded
     sought = str(explain(query.replace("PATTERN", "SEEK PATTERN"), PRICES))
@@ -455,8 +455,69 @@ def test_no_alias_is_the_name_of_a_column_between_the_halves(
     assert (found if order else found.sort_by("m")).to_pydict() == answer
 
 
-def test_a_subquery_in_a_window_does_not_read_a_table_that_with_hides() -> None:
-    window = f"(ORDER BY i MEASURES (SELECT count(*) FROM t) AS m {FROM_THE_ROW})"
-    assert match_recognize(f"SELECT m OVER {window} AS m FROM t", t=NUMBERS)["m"].to_pylist() == [4, None, None, None]
-    with pytest.raises(rowpattern.UnsupportedQueryError, match="cannot stand in a query with WITH"):
-        match_recognize(f"WITH t AS (SELECT * FROM t WHERE i > 2) SELECT m OVER {window} FROM t", t=NUMBERS)
+@pytest.mark.parametrize(
+    ("query", "wanted"),
+    [
+        ("SELECT m OVER w AS m FROM t {}", [4, None, None, None]),
+        ("WITH t AS (SELECT * FROM t WHERE i > 2) SELECT m OVER w AS m FROM t {}", [2, None]),
+        ("WITH u AS (SELECT 1), t AS (SELECT * FROM t, u WHERE i > 1) SELECT m OVER w AS m FROM t {}", [3, None, None]),
+        # What stands behind the window's query in the list is not seen.
+        (
+            "WITH v AS (SELECT m OVER w AS m FROM t {}), t AS (SELECT 1 AS i) SELECT m FROM v, t",
+            [4, None, None, None],
+        ),
+        ("SELECT m FROM (WITH t AS (SELECT * FROM t WHERE i > 3) SELECT m OVER w AS m FROM t {})", [1]),
+        (
+            """WITH t AS (SELECT * FROM t WHERE i > 1) SELECT m FROM (WITH t AS (SELECT * FROM t WHERE i < 4)
+            SELECT m OVER w AS m FROM t {})""",
+            [2, None],
+        ),
+        (
+            """WITH t AS (SELECT * FROM t MATCH_RECOGNIZE (ORDER BY i MEASURES FIRST(i) AS i PATTERN (A A)))
+            SELECT m OVER w AS m FROM t {}""",
+            [2, None],
+        ),
+    ],
+)
+def test_subqueries_in_windows_see_the_with_lists_around_them(query: str, wanted: list[int | None]) -> None:
+    window = f"WINDOW w AS (ORDER BY i MEASURES (SELECT count(*) FROM t) AS m {FROM_THE_ROW})"
+    assert match_recognize(query.format(window), t=NUMBERS)["m"].to_pylist() == wanted
+
+
+GAPS = pa.table({"i": range(1, 7), "x": [3, None, 2, None, None, 5]})
+
+
+@pytest.mark.parametrize(
+    ("frame", "length", "wanted"),
+    [
+        ("UNBOUNDED FOLLOWING", "2", [(1, 3), None, (3, 3), (4, 3), (5, 2), None]),
+        ("UNBOUNDED FOLLOWING", "1", [(1, 2), None, (3, 2), (4, 2), (5, 2), None]),
+        ("1 FOLLOWING", "2", [(1, 2), None, (3, 2), (4, 2), (5, 2), None]),
+        ("3 FOLLOWING", "0", [None] * 6),
+    ],
+)
+@pytest.mark.parametrize("seek", ["INITIAL", "SEEK"])
+@pytest.mark.parametrize("dependent", ["", " AND i < FIRST(i) + 9"])
+def test_within(frame: str, length: str, wanted: list[Any], seek: str, dependent: str) -> None:
+    """A match of a window is no longer than WITHIN says, from its own first row; row 2 begins none."""
+    query = f"""SELECT a OVER w AS a, n OVER w AS n FROM t WINDOW w AS (ORDER BY i MEASURES FIRST(i) AS a, count(*) AS n
+        ROWS BETWEEN CURRENT ROW AND {frame} AFTER MATCH SKIP TO NEXT ROW {seek} PATTERN (A B+) WITHIN {length}
+        DEFINE A AS i <> 2, B AS i > 0{dependent})"""
+    found = match_recognize(query, GAPS)
+    # From row 2 the match at row 3 is found, where the frame has two rows behind it.
+    sought = wanted[2] if seek == "SEEK" and frame != "1 FOLLOWING" else None
+    rows = [wanted[0], sought, *wanted[2:]]
+    assert list(zip(found["a"].to_pylist(), found["n"].to_pylist())) == [each or (None, None) for each in rows]
+
+
+@pytest.mark.parametrize("frame", ["UNBOUNDED FOLLOWING", "2 FOLLOWING"])
+def test_values_away_are_those_of_the_frame(frame: str) -> None:
+    """PREV and NEXT with IGNORE NULLS see the frame alone; the row's own is its first."""
+    query = f"""SELECT p OVER w AS p, n OVER w AS n FROM t WINDOW w AS (ORDER BY i
+        MEASURES PREV(x IGNORE NULLS) AS p, NEXT(x + 1 IGNORE NULLS) AS n ROWS BETWEEN CURRENT ROW AND {frame}
+        AFTER MATCH SKIP TO NEXT ROW PATTERN (A B) DEFINE B AS coalesce(PREV(x IGNORE NULLS) < 4, true))"""
+    found = match_recognize(query, GAPS)
+    behind = [3, None, None, 6, None, None] if frame.startswith("2") else [3, 6, 6, 6, None, None]
+    assert found["p"].to_pylist() == [3, None, 2, None, None, None]
+    assert found["n"].to_pylist() == behind
+    assert "each frame is matched by itself, as" in str(explain(query, GAPS))

@@ -166,7 +166,7 @@ def test_explain_says_it() -> None:
     table = pa.table({"n": [1], "o": [1]})
     text = str(explain(TICKER.format(order="", clause="PATTERN (A+) WITHIN 5"), table))
     assert "WITHIN 5: a match's last row is at most that far from its first, in o" in text
-    assert "a backward pass over 1 rows, one for the earliest ends of matches, one forward" in text
+    assert "a backward pass over 1 row, one for the earliest ends of matches, one forward" in text
 
 
 def test_parameters_and_arguments() -> None:
@@ -192,5 +192,5 @@ def test_parameters_and_arguments() -> None:
     assert found["a"].to_pylist() == [0, 2, 4]
     with pytest.raises(rowpattern.QueryError, match="within"):
         rowpattern.recognize(table, pattern="A+", order_by="o", measures={"a": "FIRST(n)"}, within="n")
-    with pytest.raises(TypeError, match="within is a text"):
+    with pytest.raises(TypeError, match="within must be a text"):
         rowpattern.recognize(table, pattern="A+", order_by="o", within=2)  # type: ignore[call-overload]

@@ -1,45 +1,21 @@
-"""Examples in docstrings print what they say, those of the extension's classes too."""
+"""Docstrings of what is public say what it does, with examples that print what they say."""
 
 from __future__ import annotations
 
-import doctest
-import importlib
 import inspect
-import pkgutil
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-import rowpattern
-from rowpattern import _core
+from docstring_examples import examples_of_package, failed_examples
+from public_items import PublicItem, public_items
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    import doctest
     from pathlib import Path
 
-# They run a program, or need a cluster.
-_NOT_IMPORTED = {"rowpattern.__main__"}
-
-
-def examples() -> Iterator[doctest.DocTest]:
-    """Return the examples of each docstring that has some."""
-    finder = doctest.DocTestFinder(exclude_empty=True)
-    for module in pkgutil.walk_packages(rowpattern.__path__, "rowpattern."):
-        if module.name not in _NOT_IMPORTED and module.name != _core.__name__:
-            yield from (test for test in finder.find(importlib.import_module(module.name)) if test.examples)
-    yield from (test for test in finder.find(rowpattern) if test.examples)
-    parser = doctest.DocTestParser()
-    for name, item in vars(_core).items():
-        parts: dict[str, Any] = {name: item}
-        if inspect.isclass(item):
-            parts |= {f"{name}.{member}": value for member, value in vars(item).items()}
-        for path, part in parts.items():
-            test = parser.get_doctest(inspect.getdoc(part) or "", {}, f"rowpattern._core.{path}", None, None)
-            if test.examples:
-                yield test
-
-
-EXAMPLES = sorted(examples(), key=lambda test: test.name)
+EXAMPLES = sorted(examples_of_package(), key=lambda test: test.name)
+ITEMS = sorted(public_items(), key=lambda item: item.name)
 
 
 def test_there_are_examples() -> None:
@@ -53,6 +29,17 @@ def test_examples_print_what_they_say(
     test: doctest.DocTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
-    result = runner.run(test, clear_globs=False)
-    assert result.failed == 0, capsys.readouterr().out
+    assert failed_examples(test) == 0, capsys.readouterr().out
+
+
+def has_example(item: PublicItem) -> bool:
+    """Say whether an item has an example of its own, or, as a method, a call in its class's."""
+    call = f".{item.name.rpartition('.')[2]}("
+    return ">>>" in item.docstring or (item.owner is not None and call in (inspect.getdoc(item.owner) or ""))
+
+
+def test_everything_public_has_a_docstring_and_an_example() -> None:
+    assert len(ITEMS) > 100
+    assert [item.name for item in ITEMS if not item.docstring] == []
+    # Attributes are described where they stand.
+    assert [item.name for item in ITEMS if not item.is_property and not has_example(item)] == []

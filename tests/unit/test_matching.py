@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from types import GenericAlias
 from typing import Any, cast
 
 import numpy as np
@@ -120,7 +121,7 @@ def test_a_missing_variable_is_true_everywhere() -> None:
     ("rows", "message"),
     [
         ({"AA": [True]}, 'no primary variable "AA": did you mean A'),
-        ({"A": [True], "B": [True, False]}, "A has 1 rows, but B has 2"),
+        ({"A": [True], "B": [True, False]}, "A has 1 row, but B has 2"),
         ({"A": [True, 5]}, "row 1 of A is 5, a int"),
         ({"A": np.array([1, 2])}, "numbers, not booleans"),
         ({"A": np.array([[True], [False]])}, "one dimension"),
@@ -270,6 +271,12 @@ def test_a_match() -> None:
 def test_answers_as_columns() -> None:
     found = rowpattern.compile("A {- B+ -} | C").match("ABBCXAB")
     assert repr(found) == "<rowpattern.Matches: 3 matches of 6 rows>"
+    one = rowpattern.compile("A").match("A")
+    assert repr(one) == "<rowpattern.Matches: 1 match of 1 row>"
+    assert repr(one.rows) == "<rowpattern.MatchedRows: 1 row>"
+    assert repr(rowpattern.compile("A").spans("A")) == "<rowpattern.Spans of 1 match>"
+    # In annotations that Python evaluates.
+    assert rowpattern.Column[int] == GenericAlias(rowpattern.Column, (int,))
     for column, wanted in ((found.start, [0, 3, 5]), (found.end, [3, 4, 7]), (found.rows.row, [0, 1, 2, 3, 5, 6])):
         array = np.asarray(column)
         assert array.dtype == np.int64

@@ -115,6 +115,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "hold": (1,),
     "release": (1,),
     "__getitem__": (0,),
+    "__class_getitem__": (int,),
     "__buffer__": (0,),
 }
 NAMED: dict[str, dict[str, Any]] = {

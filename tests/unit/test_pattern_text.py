@@ -208,5 +208,5 @@ def test_options_are_checked(arguments: dict[str, object], error: type[Exception
 
 
 def test_not_a_text() -> None:
-    with pytest.raises(TypeError, match="a row pattern is a str, not bytes"):
+    with pytest.raises(TypeError, match="a row pattern must be a str, not bytes"):
         rowpattern.compile(b"A")  # type: ignore[arg-type]

@@ -28,7 +28,7 @@ SKIPS: list[Any] = ["past last row", "to next row"]
 
 def matches_as_lists(matches: rowpattern.Matches) -> list[Any]:
     rows = matches.rows
-    columns = [matches.number, matches.partition, matches.start, matches.end]
+    columns: list[rowpattern.Column[Any]] = [matches.number, matches.partition, matches.start, matches.end]
     columns += [rows.row, rows.number, rows.partition, rows.classifier, rows.excluded]
     return [matches.variables, *(column.to_list() for column in columns)]
 
@@ -59,7 +59,7 @@ def test_what_was_found_comes_back(text: str, partitions: list[list[str]], skip:
             assert repr(way(match)) == repr(match)
 
 
-def columns() -> list[rowpattern.Column]:
+def columns() -> list[rowpattern.Column[Any]]:
     matches = rowpattern.compile("A {- B -}").match(["A", "B", "A", "B"])
     found = _core.order([pa.array([2, 1])])
     assert found is not None
@@ -78,11 +78,11 @@ def test_every_kind_of_column_comes_back(way: Callable[[Any], Any]) -> None:
         assert list(column) == column.to_list()
 
 
-def column(kind: str, values: bytes, names: list[str] | None = None) -> rowpattern.Column:
+def column(kind: str, values: bytes, names: list[str] | None = None) -> rowpattern.Column[Any]:
     return _restore.restore_column(kind, values, names)
 
 
-def int64(*values: int) -> rowpattern.Column:
+def int64(*values: int) -> rowpattern.Column[int]:
     return column("int64", b"".join(value.to_bytes(8, "little", signed=True) for value in values))
 
 

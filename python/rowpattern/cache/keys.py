@@ -27,7 +27,7 @@ def general_key(
     given = {"define": define, "subsets": subsets, "data_characteristics": data_characteristics}
     for name, value in given.items():
         if value and not isinstance(value, Mapping):
-            raise TypeError(f"{name} is a mapping, not {type(value).__name__}")
+            raise TypeError(f"{name} must be a mapping, not {type(value).__name__}")
     parts = [
         pattern_text,
         sorted((define or {}).items()),

@@ -12,22 +12,28 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any, Callable, TypeVar
 
 from rowpattern.cache.api import get_pattern_cache
 from rowpattern.cache.sizing import SizeAdvisor
+from rowpattern.cache.statistics import CacheStatistics, IntervalStatistics
 from rowpattern.config.process import checked_config, get_config, on_set_config
+from rowpattern.counted import counted
 from rowpattern.events import log_event
 from rowpattern.periodic import Periodic
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rowpattern._core import PatternCache
     from rowpattern.cache.sizing import Advice
     from rowpattern.config.process import MatchRecognizeConfig
 
 __all__ = ["CacheMonitor", "get_cache_monitor", "start_cache_monitoring", "stop_cache_monitoring"]
 
-Callback = Callable[[dict[str, Any]], object]
+ThresholdCallback = Callable[[CacheStatistics], object]
+EfficiencyCallback = Callable[[IntervalStatistics], object]
+_Statistics = TypeVar("_Statistics", bound=CacheStatistics)
 
 # Below this percentage of hits, over at least this number of look-ups, the cache does not help.
 _LOW_EFFICIENCY = 20.0
@@ -59,6 +65,31 @@ class CacheMonitor:
 
     A callback that raises is logged, and the others are called. In a forked child, a monitor that ran in the parent
     runs. A check takes time linear in what has expired or has to go.
+
+    Examples:
+        >>> from rowpattern import pattern_cache
+        >>> from rowpattern.cache_monitor import CacheMonitor
+        >>> from rowpattern.production_config import MatchRecognizeConfig, PerformanceConfig
+        >>> settings = PerformanceConfig(cache_memory_limit_mb=8, cache_clear_threshold_mb=1)
+        >>> monitor = CacheMonitor(MatchRecognizeConfig(performance=settings))
+        >>> def report(statistics: pattern_cache.CacheStatistics) -> None:
+        ...     print("above the threshold:", statistics["memory_used_mb"] > 1)
+        >>> monitor.register_threshold_callback(report)
+        >>> monitor.register_efficiency_callback(report)
+        >>> pattern_cache.cache_pattern("large", bytes(2_000_000), None)
+        True
+        >>> monitor.force_check()["memory_used_mb"] <= 1
+        above the threshold: True
+        True
+        >>> monitor.unregister_threshold_callback(report), monitor.unregister_efficiency_callback(report)
+        (True, True)
+        >>> monitor.configure(None)
+        >>> monitor.start_monitoring()
+        >>> monitor.running
+        True
+        >>> monitor.stop_monitoring()
+        >>> monitor.resize_to_optimal(shrink=False)
+        10000
     """
 
     def __init__(self, config: MatchRecognizeConfig | None = None, *, cache: PatternCache | None = None) -> None:
@@ -74,8 +105,8 @@ class CacheMonitor:
             ConfigurationError: an `MR_` variable cannot be read.
         """
         self._cache = get_pattern_cache() if cache is None else cache
-        self._threshold_callbacks: list[Callback] = []
-        self._efficiency_callbacks: list[Callback] = []
+        self._threshold_callbacks: list[ThresholdCallback] = []
+        self._efficiency_callbacks: list[EfficiencyCallback] = []
         self._periodic = Periodic("rowpattern-cache-monitor", self._check, self._interval, in_child=self._make_lock)
         self._make_lock()
         self._above = self._inefficient = False
@@ -126,26 +157,26 @@ class CacheMonitor:
         if self._periodic.stop():
             log_event("cache_monitor", logging.INFO, "stop", "cache monitor stopped")
 
-    def register_threshold_callback(self, callback: Callback) -> None:
+    def register_threshold_callback(self, callback: ThresholdCallback) -> None:
         """Have a function called with the statistics when memory has crossed `cache_clear_threshold_mb`.
 
         It is called in the monitor's thread, before entries go.
         """
         self._threshold_callbacks.append(callback)
 
-    def unregister_threshold_callback(self, callback: Callback) -> bool:
+    def unregister_threshold_callback(self, callback: ThresholdCallback) -> bool:
         """Have a function called no more; False when it was not registered."""
         return _remove(self._threshold_callbacks, callback)
 
-    def register_efficiency_callback(self, callback: Callback) -> None:
+    def register_efficiency_callback(self, callback: EfficiencyCallback) -> None:
         """Have a function called with the statistics when hits have fallen below 20 % of an interval's look-ups."""
         self._efficiency_callbacks.append(callback)
 
-    def unregister_efficiency_callback(self, callback: Callback) -> bool:
+    def unregister_efficiency_callback(self, callback: EfficiencyCallback) -> bool:
         """Have a function called no more; False when it was not registered."""
         return _remove(self._efficiency_callbacks, callback)
 
-    def force_check(self) -> dict[str, Any]:
+    def force_check(self) -> CacheStatistics:
         """Check now, in this thread, and return the statistics after it."""
         self._check()
         return self._cache.statistics()
@@ -166,11 +197,11 @@ class CacheMonitor:
         performance = self.config.performance
         with self._checking:
             statistics = self._cache.statistics()
-            before = self._before
-            if before["last_reset"] != statistics["last_reset"]:
-                # The counts were reset since the last check.
-                before = dict.fromkeys(before, 0)
-            since = {name: statistics[name] - before[name] for name in ("hits", "misses", *_LEFT_BY)}
+            names = ("hits", "misses", *_LEFT_BY)
+            # Counts that were reset since the last check start from 0.
+            was_reset = self._before["last_reset"] != statistics["last_reset"]
+            before = dict.fromkeys(names, 0) if was_reset else _counts(self._before, names)
+            since = {name: count - before[name] for name, count in _counts(statistics, names).items()}
             self._before = statistics
             threshold_mb = performance.threshold_within(statistics["max_memory_used_mb"])
             above = statistics["memory_used_mb"] > threshold_mb
@@ -194,7 +225,7 @@ class CacheMonitor:
         self._above = above
         return crossed
 
-    def _fell(self, since: dict[str, Any]) -> bool:
+    def _fell(self, since: dict[str, int]) -> bool:
         look_ups = since["hits"] + since["misses"]
         if look_ups < _FEWEST_LOOK_UPS:
             # Too few look-ups to judge.
@@ -205,8 +236,9 @@ class CacheMonitor:
         self._inefficient = self._interval_efficiency < _LOW_EFFICIENCY
         return fell
 
-    def _report_inefficiency(self, statistics: dict[str, Any], since: dict[str, Any]) -> None:
-        figures = {
+    def _report_inefficiency(self, statistics: CacheStatistics, since: dict[str, int]) -> None:
+        report: IntervalStatistics = {
+            **statistics,
             "interval_hits": since["hits"],
             "interval_misses": since["misses"],
             "interval_efficiency": 100.0 * since["hits"] / (since["hits"] + since["misses"]),
@@ -217,11 +249,13 @@ class CacheMonitor:
             "efficiency",
             "the cache hit in %(interval_efficiency).1f %% of its look-ups since the last check "
             "(%(interval_hits)s hits, %(interval_misses)s misses)",
-            **figures,
+            interval_hits=report["interval_hits"],
+            interval_misses=report["interval_misses"],
+            interval_efficiency=report["interval_efficiency"],
         )
-        _call(self._efficiency_callbacks, {**statistics, **figures})
+        _call(self._efficiency_callbacks, report)
 
-    def _report_threshold(self, statistics: dict[str, Any], threshold_mb: float) -> None:
+    def _report_threshold(self, statistics: CacheStatistics, threshold_mb: float) -> None:
         log_event(
             "cache_monitor",
             logging.INFO,
@@ -244,7 +278,7 @@ class CacheMonitor:
         self._above = False
 
     def _advise(
-        self, statistics: dict[str, Any], *, shrink: bool | None = None, patience: int | None = None
+        self, statistics: CacheStatistics, *, shrink: bool | None = None, patience: int | None = None
     ) -> Advice | None:
         if shrink is None:
             shrink = self.config.performance.cache_optimize_size == "shrink"
@@ -271,22 +305,26 @@ class CacheMonitor:
         self._cache.resize(advice.max_size)
 
 
+def _counts(statistics: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, int]:
+    return {name: statistics[name] for name in names}
+
+
 def _log_left(event: str, cause: str, count: int, level: int = logging.DEBUG) -> None:
-    text = "%(count)s entries left the cache, by %(cause)s"
+    text = f"{counted(count, 'entry')} left the cache, by %(cause)s"
     log_event("cache_monitor", level, event, text, count=count, cause=cause)
 
 
-def _remove(callbacks: list[Callback], callback: Callback) -> bool:
+def _remove(callbacks: list[Callable[[_Statistics], object]], callback: Callable[[_Statistics], object]) -> bool:
     if callback not in callbacks:
         return False
     callbacks.remove(callback)
     return True
 
 
-def _call(callbacks: list[Callback], statistics: dict[str, Any]) -> None:
+def _call(callbacks: list[Callable[[_Statistics], object]], statistics: _Statistics) -> None:
     for callback in tuple(callbacks):
         try:
-            callback(dict(statistics))
+            callback(statistics.copy())
         except Exception as error:  # noqa: BLE001, PERF203 - the others are called all the same
             log_event(
                 "cache_monitor",
@@ -320,6 +358,12 @@ def start_cache_monitoring(config: MatchRecognizeConfig | None = None) -> CacheM
 
     Raises:
         ConfigurationError: an `MR_` variable cannot be read.
+
+    Examples:
+        >>> from rowpattern.cache_monitor import start_cache_monitoring, stop_cache_monitoring
+        >>> start_cache_monitoring().running
+        True
+        >>> stop_cache_monitoring()
     """
     global _monitor  # noqa: PLW0603 - one for the process, as documented
     with _starting:
@@ -332,7 +376,15 @@ def start_cache_monitoring(config: MatchRecognizeConfig | None = None) -> CacheM
 
 
 def stop_cache_monitoring() -> None:
-    """Stop the process's monitor, if one runs; returns within a tenth of a second."""
+    """Stop the process's monitor, if one runs; returns within a tenth of a second.
+
+    Examples:
+        >>> from rowpattern.cache_monitor import get_cache_monitor, start_cache_monitoring, stop_cache_monitoring
+        >>> monitor = start_cache_monitoring()
+        >>> stop_cache_monitoring()
+        >>> monitor.running, get_cache_monitor()
+        (False, None)
+    """
     global _monitor  # noqa: PLW0603 - see start_cache_monitoring
     with _starting:
         if _monitor is not None:
@@ -350,5 +402,13 @@ on_set_config(_follow)
 
 
 def get_cache_monitor() -> CacheMonitor | None:
-    """Return the process's monitor, or None when none runs."""
+    """Return the process's monitor, or None when none runs.
+
+    Examples:
+        >>> from rowpattern.cache_monitor import get_cache_monitor, start_cache_monitoring, stop_cache_monitoring
+        >>> monitor = start_cache_monitoring()
+        >>> get_cache_monitor() is monitor
+        True
+        >>> stop_cache_monitoring()
+    """
     return _monitor

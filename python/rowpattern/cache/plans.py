@@ -7,12 +7,13 @@ lives as long as entries of the pattern cache, and it is off where caching is of
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rowpattern.cache.process import WeighingCache, configured_cache, follow_settings
 from rowpattern.config.process import on_set_config
 
 if TYPE_CHECKING:
+    from rowpattern.cache.statistics import CacheStatistics
     from rowpattern.config.performance import PerformanceConfig
 
 __all__ = ["clear_plan_cache", "get_plan_cache", "get_plan_stats"]
@@ -37,7 +38,7 @@ def get_plan_cache() -> WeighingCache:
     return _cache
 
 
-def get_plan_stats() -> dict[str, Any]:
+def get_plan_stats() -> CacheStatistics:
     """Return the figures of the cache of plans, by the names of `rowpattern.pattern_cache.get_cache_stats`.
 
     Takes time linear in the entries that have expired.

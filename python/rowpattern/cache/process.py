@@ -6,7 +6,7 @@ The extension has it made at its first use, by `rowpattern.pattern_cache`.
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from rowpattern._core import PatternCache, _process_cache
 from rowpattern.cache.weighing import weigh
@@ -16,6 +16,7 @@ from rowpattern.events import log_event
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from rowpattern.cache.statistics import CacheStatistics
     from rowpattern.config.performance import PerformanceConfig
     from rowpattern.config.process import MatchRecognizeConfig
 
@@ -58,7 +59,7 @@ class WeighingCache(PatternCache):
 class ProcessCache(WeighingCache):
     """The cache of the process. It logs under `rowpattern.cache`."""
 
-    def get_statistics(self) -> dict[str, Any]:
+    def get_statistics(self) -> CacheStatistics:
         """Return the same as `statistics`."""
         return self.statistics()
 
@@ -77,8 +78,8 @@ class ProcessCache(WeighingCache):
             "cache",
             logging.INFO,
             "resize",
-            "cache limits changed from %(old_max_size)s entries and %(old_max_memory_mb)s MB to %(max_size)s and "
-            "%(max_memory_mb)s MB; %(evicted)s entries evicted",
+            "limits of the cache changed: entries from %(old_max_size)s to %(max_size)s, "
+            "MB from %(old_max_memory_mb)s to %(max_memory_mb)s; evicted: %(evicted)s",
             old_max_size=before["max_size"],
             old_max_memory_mb=before["max_memory_used_mb"],
             max_size=after["max_size"],

@@ -8,7 +8,10 @@ costs hits when a larger working set comes later.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["Advice", "SizeAdvisor"]
 
@@ -59,7 +62,7 @@ class SizeAdvisor:
 
     def look(
         self,
-        statistics: dict[str, Any],
+        statistics: Mapping[str, Any],
         peak_size: int,
         ceiling: int,
         *,
@@ -101,7 +104,7 @@ class SizeAdvisor:
         self._peaks.clear()
         return Advice(smaller, "shrink", figures) if smaller < max_size else None
 
-    def _since(self, statistics: dict[str, Any]) -> dict[str, int]:
+    def _since(self, statistics: Mapping[str, Any]) -> dict[str, int]:
         names = ("hits", "misses", "evicted_misses", "evictions", "last_reset")
         now = {name: statistics[name] for name in names}
         before = self._before

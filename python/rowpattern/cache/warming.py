@@ -40,6 +40,11 @@ def warm(patterns: Iterable[str | Pattern]) -> int:
 
     Raises:
         PatternSyntaxError, PatternTooLargeError: a text is not a row pattern; those before it are in the cache.
+
+    Examples:
+        >>> from rowpattern import pattern_cache
+        >>> pattern_cache.warm(["A B+", "PERMUTE(A, B, C)"])
+        2
     """
     number = 0
     for pattern in patterns:
@@ -61,6 +66,19 @@ def dump(path: str | os.PathLike[str]) -> int:
 
     Raises:
         OSError: it cannot be written (a full disk, say). An older file is then as it was.
+
+    Examples:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from rowpattern import pattern_cache
+        >>> pattern_cache.clear_pattern_cache()
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder, "patterns")
+        ...     pattern_cache.warm(["A B+", "A{2,5}"]), pattern_cache.dump(path)
+        ...     pattern_cache.clear_pattern_cache()
+        ...     pattern_cache.load(path)
+        (2, 2)
+        2
     """
     target = Path(path)
     patterns = _process_cache().patterns()[::-1]
@@ -93,6 +111,19 @@ def load(path: str | os.PathLike[str]) -> int:
         FileNotFoundError: there is no such file.
         DumpError: it is no such file, or was damaged; nothing has been compiled.
         PatternSyntaxError, PatternTooLargeError, UnknownVariableError: a text in it is not a row pattern.
+
+    Examples:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from rowpattern import pattern_cache
+        >>> pattern_cache.clear_pattern_cache()
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder, "patterns")
+        ...     pattern_cache.warm(["A B+", "A{2,5}"]), pattern_cache.dump(path)
+        ...     pattern_cache.clear_pattern_cache()
+        ...     pattern_cache.load(path)
+        (2, 2)
+        2
     """
     described = _read(Path(path))
     for pattern in described:
@@ -113,6 +144,11 @@ def load_at_start(path: str | os.PathLike[str] | None = None) -> int:
     Raises:
         ConfigurationError: a setting cannot be read.
         OSError, RowPatternError: the file cannot be loaded, and the setting `warm_strict` is true.
+
+    Examples:
+        >>> from rowpattern.warming import load_at_start
+        >>> load_at_start("there is no such file")
+        0
     """
     performance = get_config().performance
     file = performance.warm_file if path is None else path

@@ -12,6 +12,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rowpattern.cli.python_values import python_values
+from rowpattern.counted import counted
 from rowpattern.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -113,7 +115,7 @@ def _table(reader: pa.RecordBatchReader, file: Any, most_rows: int) -> int:
 
     lines = [line(header), line(["-" * width for width in widths]), *map(line, shown)]
     if len(rows) > most_rows:
-        lines.append(f"the first {most_rows:,} rows; --rows shows more, --output writes all")
+        lines.append(f"the first {counted(most_rows, 'row')}; --rows shows more, --output writes all")
     elif not shown:
         lines.append("no rows")
     file.write(("\n".join(lines) + "\n").encode())
@@ -128,7 +130,7 @@ def _is_number(kind: pa.DataType) -> bool:
 
 
 def _rows(batch: pa.RecordBatch) -> Iterator[tuple[Any, ...]]:
-    return zip(*(column.to_pylist() for column in batch.columns))
+    return zip(*(python_values(column) for column in batch.columns))
 
 
 def _cell(value: object) -> str:
@@ -170,7 +172,7 @@ def _as_text(column: pa.Array, kind: pa.DataType) -> pa.Array:
     if column.type == kind:
         return column
     values = [
-        None if value is None else value if isinstance(value, str) else _text(value) for value in column.to_pylist()
+        None if value is None else value if isinstance(value, str) else _text(value) for value in python_values(column)
     ]
     return pa.array(values, kind)
 

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import argparse
-import http.client
 import importlib.util
 import os
 import re
 import runpy
 import sys
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Callable
 
 from rowpattern import pattern_cache, patterns
 from rowpattern.cli.answers import FORMATS
+from rowpattern.cli.process_figures import shown_figures
 from rowpattern.cli.query import check_query, run_query
 from rowpattern.config.process import describe
-from rowpattern.dependencies import missing
-from rowpattern.errors import ConfigurationError, RowPatternError
+from rowpattern.counted import counted
+from rowpattern.errors import RowPatternError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,16 +43,14 @@ examples:
 
 rowpattern COMMAND --help says more about each."""
 
-_QUERY_EXAMPLES = """\
-examples:
-  rowpattern query "SELECT * FROM events MATCH_RECOGNIZE (PARTITION BY account ORDER BY at
+_QUERY_EXAMPLES = (
+    """rowpattern query "SELECT * FROM events MATCH_RECOGNIZE (PARTITION BY account ORDER BY at
       MEASURES count(FAILED.*) AS failures PATTERN (FAILED{3,} SUCCEEDED)
-      DEFINE FAILED AS event = 'failure', SUCCEEDED AS event = 'success')" events.parquet
-  rowpattern query - ticks=2026-11.parquet --output shapes.csv < shapes.sql
-  rowpattern query - ticks.csv --explain < shapes.sql"""
-
-# More than any metrics page of this package.
-_LARGEST_PAGE = 16 << 20
+      DEFINE FAILED AS event = 'failure', SUCCEEDED AS event = 'success')" events.parquet""",
+    "rowpattern query - ticks=2026-11.parquet --output shapes.csv < shapes.sql",
+    "rowpattern query - ticks.csv names.csv --format json --timeout 60 --memory-mb 1024 < shapes.sql",
+    "rowpattern query - ticks.csv --explain < shapes.sql",
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -71,7 +67,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             # The reader has closed the pipe; Python would report that again when it flushes at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return _FAILED
-        print(error, file=sys.stderr)
+        if isinstance(error, OSError) and error.filename is not None:
+            print(f"{error.filename}: {error.strerror}", file=sys.stderr)
+        else:
+            print(error, file=sys.stderr)
         return _FAILED
     except UnicodeDecodeError as error:
         print(
@@ -85,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="rowpattern",
-        description="Row patterns: ask files in SQL, check, explain, measure, watch.",
+        description="Find row patterns (SQL MATCH_RECOGNIZE) in files; check and explain patterns; watch a service.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -93,87 +92,139 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_query(commands)
 
-    check = commands.add_parser(
+    check = _command(
+        commands,
         "check",
-        help="say whether a text is a row pattern or a query; exit code 1, and where it is wrong, when not",
-        epilog="example:\n  rowpattern check 'START DOWN{2,} UP+'",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        "say whether a text is a row pattern or a query; if not, show where it is wrong, with exit code 1",
+        "rowpattern check 'START DOWN{2,} UP+'",
+        "rowpattern check - < shapes.sql",
     )
     check.add_argument(
         "pattern", help="the text inside PATTERN (...), or a query with MATCH_RECOGNIZE; - reads it from standard input"
     )
     check.set_defaults(command=_check)
 
-    explain = commands.add_parser("explain", help="show what a row pattern compiles to")
+    explain = _command(
+        commands, "explain", "show what a row pattern compiles to", "rowpattern explain 'A (B | C)+ {- D -}'"
+    )
     explain.add_argument("pattern", help="the text inside PATTERN (...); - reads it from standard input")
     explain.set_defaults(command=_explain)
 
-    bench = commands.add_parser("bench", help="measure compiling, caching and matching here, beside Python's re")
-    bench.add_argument("--rows", type=_positive, default=1_000_000, help="rows to match (1,000,000)")
+    bench = _command(
+        commands,
+        "bench",
+        "measure compiling, caching and matching on this machine, beside Python's re",
+        "rowpattern bench",
+        "rowpattern bench --rows 10000000",
+    )
+    bench.add_argument("--rows", type=_positive, default=1_000_000, help="the number of rows to match (1,000,000)")
     bench.set_defaults(command=_bench)
 
-    stats = commands.add_parser("stats", help="show the cache of a running process")
-    stats.add_argument("url", help="its metrics page, as http://127.0.0.1:8000/metrics")
+    stats = _command(
+        commands,
+        "stats",
+        "show the cache of a running process",
+        "rowpattern stats http://127.0.0.1:8000/metrics",
+        "rowpattern stats http://127.0.0.1:8000/metrics --watch 10",
+    )
+    stats.add_argument("url", help="the metrics page of the process, as http://127.0.0.1:8000/metrics")
     stats.add_argument(
-        "--watch", type=_seconds, nargs="?", const=2.0, metavar="SECONDS", help="again every so often (2), until Ctrl-C"
+        "--watch",
+        type=_seconds,
+        nargs="?",
+        const=2.0,
+        metavar="SECONDS",
+        help="show it again after so many seconds (2), until Ctrl-C",
     )
     stats.set_defaults(command=_stats)
 
-    warm = commands.add_parser("warm", help="compile the patterns of a file, and write them for rowpattern's load()")
-    warm.add_argument("file", type=Path, help="one pattern a line; empty lines and lines from # on are passed over")
-    warm.add_argument("--output", type=Path, help="write the file that load() reads")
+    warm = _command(
+        commands,
+        "warm",
+        "compile the patterns of a file, and write a file that pattern_cache.load() reads",
+        "rowpattern warm patterns.txt --output patterns.dump",
+    )
+    warm.add_argument(
+        "file", type=Path, help="one pattern in each line; empty lines and lines that begin with # are ignored"
+    )
+    warm.add_argument("--output", type=Path, help="write the compiled patterns to this file")
     warm.set_defaults(command=_warm)
 
-    settings = commands.add_parser("settings", help="show the settings as read here, and where each came from")
+    settings = _command(
+        commands,
+        "settings",
+        "show the settings, and where the value of each comes from",
+        "rowpattern settings",
+        "MR_CONFIG_FILE=config.json rowpattern settings",
+    )
     settings.set_defaults(command=_settings)
 
-    compat = commands.add_parser(
+    compat = _command(
+        commands,
         "compat",
-        help="run Python code in which rowpattern's modules stand for src... of pandas-match-recognize",
+        "run Python code in which imports of pandas-match-recognize (src...) mean modules of rowpattern",
+        "rowpattern compat service.py --port 8000",
+        "rowpattern compat -m gunicorn service:application",
         usage="%(prog)s [-h] (SCRIPT | -c CODE | -m MODULE) [ARGUMENT ...]",
     )
     rest = argparse.REMAINDER
-    compat.add_argument("-c", dest="code", nargs=rest, help="run the text that follows, as python -c does")
+    compat.add_argument("-c", dest="code", nargs=rest, help="run the code that follows, as python -c does")
     compat.add_argument("-m", dest="module", nargs=rest, help="run the module that follows, as python -m does")
-    compat.add_argument("script", nargs=rest, help="run a file; what stands behind it is for the code that runs")
+    compat.add_argument("script", nargs=rest, help="run a file; the arguments after it are those of the code")
     compat.set_defaults(command=_compat, usage_error=compat.error)
     return parser
 
 
+def _command(commands: Any, name: str, what: str, *examples: str, **options: Any) -> argparse.ArgumentParser:
+    """Add a command, whose help ends with examples."""
+    description = options.pop("description", f"{what[0].upper()}{what[1:]}.")
+    made: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=what,
+        description=description,
+        epilog="\n".join([f"example{'s' if len(examples) > 1 else ''}:", *(f"  {each}" for each in examples)]),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        **options,
+    )
+    return made
+
+
 def _add_query(commands: Any) -> None:
-    query = commands.add_parser(
+    query = _command(
+        commands,
         "query",
-        help="answer a query with MATCH_RECOGNIZE over files",
+        "answer a query with MATCH_RECOGNIZE over files",
+        *_QUERY_EXAMPLES,
         description="Answer a query over CSV, Parquet and Arrow IPC files, which may be larger than memory. The query "
         "reads these files and no others.",
-        epilog=_QUERY_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     query.add_argument("sql", help="the query; - reads it from standard input")
     query.add_argument(
         "files",
         nargs="+",
         metavar="FILE",
-        help="a file, or NAME=FILE; a single one has any name in the query, one of several is called as its file is, "
-        "without what follows the first dot",
+        help="a file, or NAME=FILE; a single file may have any name in the query, and each of several has the name of "
+        "its file up to the first dot",
     )
-    query.add_argument("--output", type=Path, metavar="FILE", help="write the answer there, not to the terminal")
+    query.add_argument("--output", type=Path, metavar="FILE", help="write the answer to this file")
     query.add_argument(
-        "--format", choices=FORMATS, help="of the answer; by default what the name of --output says, or table"
+        "--format",
+        choices=FORMATS,
+        help="the format of the answer; by default that of the name of --output, or a table",
     )
-    query.add_argument("--rows", type=_positive, default=100, help="the most rows of a table (100)")
-    query.add_argument(
-        "--explain", action="store_true", help="say how the query would be answered, and do not answer it"
-    )
+    query.add_argument("--rows", type=_positive, default=100, help="show at most so many rows of a table (100)")
+    query.add_argument("--explain", action="store_true", help="show how the query would be answered; no row is read")
     query.add_argument(
         "--progress",
         action=argparse.BooleanOptionalAction,
-        help="draw how far it is, after a second; by default where standard error is a terminal",
+        help="show a progress bar after a second; by default if standard error is a terminal",
     )
-    query.add_argument("--timeout", type=float, metavar="SECONDS", help="the most time (MR_EXECUTION_TIMEOUT_SECONDS)")
-    query.add_argument("--memory-mb", type=float, metavar="MB", help="the most memory (MR_MAX_MEMORY_MB)")
-    query.add_argument("--threads", type=_positive, help="the most threads (MR_MAX_WORKERS)")
-    query.add_argument("--time-zone", help="in which expressions are computed that need one, as Europe/Berlin")
+    query.add_argument(
+        "--timeout", type=_above_zero, metavar="SECONDS", help="time limit (MR_EXECUTION_TIMEOUT_SECONDS)"
+    )
+    query.add_argument("--memory-mb", type=_above_zero, metavar="MB", help="memory limit (MR_MAX_MEMORY_MB)")
+    query.add_argument("--threads", type=_positive, help="the largest number of threads (MR_MAX_WORKERS)")
+    query.add_argument("--time-zone", help="the time zone of expressions that need one, as Europe/Berlin")
     query.set_defaults(command=run_query)
 
 
@@ -188,6 +239,13 @@ def _seconds(text: str) -> float:
     number = float(text)
     if not 0 < number <= _LONGEST_WAIT:
         raise argparse.ArgumentTypeError(f"must be above 0 and at most {_LONGEST_WAIT}, not {text}")
+    return number
+
+
+def _above_zero(text: str) -> float:
+    number = float(text)
+    if not number > 0:
+        raise argparse.ArgumentTypeError(f"must be above 0, not {text}")
     return number
 
 
@@ -252,63 +310,12 @@ def _bench(options: argparse.Namespace) -> int:
 
 def _stats(options: argparse.Namespace) -> int:
     while True:
-        print(_figures(options.url), flush=True)
+        print(shown_figures(options.url), flush=True)
         if options.watch is None:
             return 0
         time.sleep(options.watch)
         # On a terminal, each reading replaces the last one.
         print("\x1b[2J\x1b[H" if sys.stdout.isatty() else "", end="\n")
-
-
-def _figures(url: str) -> str:
-    if not url.startswith(("http://", "https://")):
-        raise ConfigurationError(f"the URL is {url!r}; allowed is one that begins with http:// or https://")
-    try:
-        from prometheus_client.parser import text_string_to_metric_families
-    except ImportError as error:
-        raise missing(error, "prometheus") from None
-    try:
-        with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 - checked above
-            page = answer.read(_LARGEST_PAGE)
-    except urllib.error.URLError as error:
-        raise OSError(f"{url} does not answer: {error.reason}") from None
-    except (http.client.HTTPException, ValueError) as error:
-        # ValueError: the URL is malformed.
-        raise OSError(f"{url} does not answer: {type(error).__name__}: {str(error).strip()}") from None
-    try:
-        values = {
-            (sample.name, sample.labels.get("cause")): sample.value
-            for family in text_string_to_metric_families(page.decode())
-            for sample in family.samples
-        }
-    except ValueError:
-        # Not a metrics page; /health is none, for example.
-        values = {}
-    if ("pattern_cache_size", None) not in values:
-        raise ConfigurationError(
-            f"{url} has no figures of a pattern cache; allowed is a metrics page, as http://127.0.0.1:8000/metrics"
-        )
-
-    def value(name: str, cause: str | None = None) -> float:
-        return float(values.get((name, cause), 0.0))
-
-    causes = ("size", "memory", "threshold")
-    evictions = {cause: value("rowpattern_cache_evictions_total", cause) for cause in causes}
-    lines = {
-        "entries": f"{value('pattern_cache_size'):,.0f} of {value('rowpattern_cache_max_entries'):,.0f}",
-        "memory": f"{value('pattern_cache_memory_mb'):,.2f} of {value('rowpattern_cache_max_bytes') / 2**20:,.0f} MB",
-        "efficiency": f"{value('pattern_cache_efficiency'):.1f} % "
-        f"({value('pattern_cache_hits'):,.0f} hits, {value('pattern_cache_misses'):,.0f} misses)",
-        "evicted": f"{sum(evictions.values()):,.0f} ("
-        + ", ".join(f"{count:,.0f} by {cause}" for cause, count in evictions.items())
-        + ")",
-        "expired": f"{value('rowpattern_cache_expirations_total'):,.0f}",
-        "compile time": f"{value('rowpattern_compile_seconds_sum'):,.3f} s for "
-        f"{value('rowpattern_compile_seconds_count'):,.0f}, "
-        f"{value('rowpattern_cache_saved_seconds_total'):,.3f} s saved by hits",
-        "caching": "enabled" if value("rowpattern_cache_enabled") else "disabled",
-    }
-    return "\n".join(f"{name:<14}{text}" for name, text in lines.items())
 
 
 def _warm(options: argparse.Namespace) -> int:
@@ -324,11 +331,11 @@ def _warm(options: argparse.Namespace) -> int:
     seconds = time.perf_counter() - begun
     held = pattern_cache.get_cache_stats()
     print(
-        f"{len(texts)} patterns compiled in {seconds:.3f} s; "
+        f"{counted(len(texts), 'pattern')} compiled in {seconds:.3f} s; "
         f"{held['size']} in the cache, {held['memory_used_mb']:.2f} MB"
     )
     if options.output is not None:
-        print(f"{pattern_cache.dump(options.output)} patterns written to {options.output}")
+        print(f"{counted(pattern_cache.dump(options.output), 'pattern')} written to {options.output}")
     return 0
 
 

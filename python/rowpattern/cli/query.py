@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rowpattern.cli.answers import output_format, write_answer
 from rowpattern.cli.files import empty_tables, input_files, streams, whole_tables
+from rowpattern.counted import counted
 from rowpattern.dependencies import missing
 
 if TYPE_CHECKING:
@@ -41,12 +42,12 @@ def check_query(sql: str) -> str:
     for clause in parsed.clauses:
         compiled_pattern(clause)
     count = len(parsed.clauses)
-    return f"a query of {count} MATCH_RECOGNIZE clause{'' if count == 1 else 's'} over {', '.join(parsed.tables)}"
+    return f"a query of {counted(count, 'MATCH_RECOGNIZE clause')} over {', '.join(parsed.tables)}"
 
 
 def run_query(options: argparse.Namespace) -> int:
     """Answer a query over files; returns the exit code."""
-    from rowpattern.sql import explain
+    from rowpattern.recognition.explain import explain
 
     sql = sys.stdin.read() if options.sql == "-" else options.sql
     form = output_format(options.format, options.output)
@@ -76,7 +77,7 @@ def run_query(options: argparse.Namespace) -> int:
             raise
         raise missing(error, "sql") from None
     if options.output is not None:
-        print(f"{rows:,} row{'' if rows == 1 else 's'} written to {options.output}", file=sys.stderr)
+        print(f"{counted(rows, 'row')} written to {options.output}", file=sys.stderr)
     return 0
 
 
@@ -130,7 +131,7 @@ class _ProgressBar:
     def line(self, seconds: float) -> str:
         """Return what is drawn: a bar where it is known how many rows there are, else how many were read."""
         what, rows = ("matched", self._matched) if self._matched else ("read", self._read)
-        text = f"{rows:,} rows {what}, {seconds:,.0f} s"
+        text = f"{counted(rows, 'row')} {what}, {seconds:,.0f} s"
         if not self._all:
             return text
         share = min(1.0, rows / self._all)

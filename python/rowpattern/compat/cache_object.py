@@ -10,6 +10,8 @@ from rowpattern.cache.process import ProcessCache
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from rowpattern.cache.statistics import CompatibleStatistics
+
 __all__ = ["CompatibleCache"]
 
 
@@ -58,20 +60,23 @@ class CompatibleCache(ProcessCache):
         seconds = compilation_time or stated.get("compilation_time", 0.0)
         return super().put(key, value, size_bytes=size_bytes, compilation_time=seconds, kind=kind)
 
-    def statistics(self) -> dict[str, Any]:
+    def statistics(self) -> CompatibleStatistics:
         """Return the statistics, also under the names that the pure-Python system's queries and reports read."""
         figures = super().statistics()
-        figures["hit_rate_percent"] = figures["cache_efficiency_score"] = figures["cache_efficiency"]
-        figures["total_requests"] = figures["hits"] + figures["misses"]
-        figures["entries_count"] = figures["size"]
-        figures["size_mb"] = figures["memory_used_mb"]
-        figures["max_size_mb"] = figures["max_memory_used_mb"]
-        figures["utilization_percent"] = 100.0 * figures["size"] / figures["max_size"] if figures["max_size"] else 0.0
-        figures["memory_pressure_events"] = figures["evictions_memory"] + figures["evictions_shed"]
-        figures["total_compilation_time_saved"] = figures["compilation_time_saved"]
-        return figures
+        return {
+            **figures,
+            "hit_rate_percent": figures["cache_efficiency"],
+            "cache_efficiency_score": figures["cache_efficiency"],
+            "total_requests": figures["hits"] + figures["misses"],
+            "entries_count": figures["size"],
+            "size_mb": figures["memory_used_mb"],
+            "max_size_mb": figures["max_memory_used_mb"],
+            "utilization_percent": 100.0 * figures["size"] / figures["max_size"] if figures["max_size"] else 0.0,
+            "memory_pressure_events": figures["evictions_memory"] + figures["evictions_shed"],
+            "total_compilation_time_saved": figures["compilation_time_saved"],
+        }
 
-    def get_stats(self) -> dict[str, Any]:
+    def get_stats(self) -> CompatibleStatistics:
         """Return the same as `statistics`."""
         return self.statistics()
 

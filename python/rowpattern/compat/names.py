@@ -32,27 +32,57 @@ __all__ = [
 
 
 def get_smart_cache_instance() -> Any:
-    """Return the same as `get_pattern_cache`."""
+    """Return the same as `get_pattern_cache`.
+
+    Examples:
+        >>> from rowpattern import pattern_cache
+        >>> pattern_cache.get_smart_cache_instance() is pattern_cache.get_pattern_cache()
+        True
+    """
     return api.get_pattern_cache()
 
 
 def get_cached_condition(key: str) -> Any:
-    """Return what `cache_condition` inserted under a key, or None."""
+    """Return what `cache_condition` inserted under a key, or None.
+
+    Examples:
+        >>> from rowpattern import pattern_cache
+        >>> pattern_cache.cache_condition("price > 10", [True, False]), pattern_cache.get_cached_condition("price > 10")
+        (True, [True, False])
+    """
     return _get("condition", key)
 
 
 def cache_condition(key: str, condition_result: Any) -> bool:
-    """Keep an object under a key of its own kind; True when it is cached."""
+    """Keep an object under a key of its own kind; True when it is cached.
+
+    Examples:
+        >>> from rowpattern import pattern_cache
+        >>> pattern_cache.cache_condition("price > 10", [True, False]), pattern_cache.get_cached_condition("price > 10")
+        (True, [True, False])
+    """
     return _put("condition", key, condition_result)
 
 
 def get_cached_tokens(pattern: str) -> Any:
-    """Return what `cache_tokenization` inserted for a pattern, or None."""
+    """Return what `cache_tokenization` inserted for a pattern, or None.
+
+    Examples:
+        >>> from rowpattern import pattern_cache
+        >>> pattern_cache.cache_tokenization("A B+", ["A", "B", "+"]), pattern_cache.get_cached_tokens("A B+")
+        (True, ['A', 'B', '+'])
+    """
     return _get("tokens", pattern)
 
 
 def cache_tokenization(pattern: str, tokens: Any) -> bool:
-    """Keep a pattern's tokens; True when they are cached."""
+    """Keep a pattern's tokens; True when they are cached.
+
+    Examples:
+        >>> from rowpattern import pattern_cache
+        >>> pattern_cache.cache_tokenization("A B+", ["A", "B", "+"]), pattern_cache.get_cached_tokens("A B+")
+        (True, ['A', 'B', '+'])
+    """
     return _put("tokens", pattern, tokens)
 
 
@@ -76,7 +106,13 @@ def _put(kind: str, key: str, value: object) -> bool:
 
 
 def get_all_cache_stats() -> dict[str, Any]:
-    """Return `{"pattern_cache": statistics, "summary": {...}}`, the statistics and a digest of them."""
+    """Return `{"pattern_cache": statistics, "summary": {...}}`, the statistics and a digest of them.
+
+    Examples:
+        >>> from rowpattern import pattern_cache
+        >>> sorted(pattern_cache.get_all_cache_stats())
+        ['pattern_cache', 'summary']
+    """
     statistics = api.get_cache_stats()
     return {
         "pattern_cache": statistics,
@@ -98,6 +134,12 @@ def optimize_for_pattern(
     """Return the key for a pattern over such data, in the pure-Python system's form.
 
     There are no levels and no predictions here, so nothing is recommended and nothing is done.
+
+    Examples:
+        >>> from rowpattern import pattern_cache
+        >>> found = pattern_cache.optimize_for_pattern("A B+")
+        >>> found["optimized_cache_key"] == pattern_cache.get_cache_key("A B+")
+        True
     """
     return {
         "optimized_cache_key": get_cache_key(pattern, define_conditions, None, data_characteristics),
@@ -108,7 +150,13 @@ def optimize_for_pattern(
 
 
 def enable_smart_caching_features(**features: bool) -> bool:
-    """Take the pure-Python system's switches and return True: what they stand for has no switch here."""
+    """Take the pure-Python system's switches and return True: what they stand for has no switch here.
+
+    Examples:
+        >>> from rowpattern import pattern_cache
+        >>> pattern_cache.enable_smart_caching_features(predictive=True)
+        True
+    """
     log_event("cache", logging.DEBUG, "features", "no such switches here: %(features)s", features=sorted(features))
     return True
 
@@ -129,6 +177,16 @@ def resize_cache(
 
     Returns:
         True; False when a limit cannot be read, which is logged, and nothing has changed.
+
+    Examples:
+        >>> from rowpattern import pattern_cache
+        >>> pattern_cache.resize_cache(500, max_memory_mb=64), pattern_cache.resize_cache(-1)
+        (True, False)
+        >>> statistics = pattern_cache.get_cache_stats()
+        >>> statistics["max_size"], statistics["max_memory_used_mb"]
+        (500, 64.0)
+        >>> pattern_cache.resize_cache(10_000, max_memory_mb=500)
+        True
     """
     try:
         if isinstance(new_size, int) and new_size < 0:

@@ -157,6 +157,18 @@ class PerformanceConfig(_Attributed):
 
     Raises:
         ConfigurationError: a value is out of range, does not fit another one, or there is no such setting.
+
+    Examples:
+        >>> from rowpattern.production_config import PerformanceConfig
+        >>> settings = PerformanceConfig(cache_size_limit=2000, cache_memory_limit_mb=100)
+        >>> settings.cache_clear_threshold_mb, settings.origin("cache_clear_threshold_mb").detail
+        (80, '80 % of cache_memory_limit_mb')
+        >>> settings.threshold_within(50)
+        40.0
+        >>> PerformanceConfig.preset("memory-constrained").cache_size_limit
+        1000
+        >>> settings.warn_of_memory()
+        >>> settings.validate()
     """
 
     enable_caching: bool = True
@@ -196,9 +208,16 @@ class PerformanceConfig(_Attributed):
         Raises:
             ConfigurationError: as for a call.
             TypeError: it is no dict of origins.
+
+        Examples:
+            >>> from rowpattern.config.performance import Origin
+            >>> from rowpattern.production_config import PerformanceConfig
+            >>> origin = Origin("5", "file", "config.json")
+            >>> PerformanceConfig.from_origins({"cache_size_limit": origin}).cache_size_limit
+            5
         """
         if not isinstance(given, dict) or not all(isinstance(origin, Origin) for origin in given.values()):
-            raise TypeError("given is a dict of settings, each with its Origin")
+            raise TypeError("given must be a dict of settings, each with its Origin")
         values = {}
         for setting, origin in given.items():
             with placed(origin.detail):
@@ -316,7 +335,7 @@ class PerformanceConfig(_Attributed):
             ConfigurationError: there is no such preset.
         """
         if not isinstance(name, str):
-            raise TypeError(f"the preset is a str, not {type(name).__name__}")
+            raise TypeError(f"the preset must be a str, not {type(name).__name__}")
         settings = _PRESETS.get(name.strip().lower().replace("_", "-").replace(" ", "-"))
         if settings is None:
             raise ConfigurationError(f"the preset is {shown(name)}; allowed are {', '.join(_PRESETS)}")

@@ -75,6 +75,26 @@ class MatchRecognizeConfig:
         logging: what `setup_logging` uses.
 
     The other sections and flags are the pure-Python system's; see `rowpattern.config.sections`.
+
+    Examples:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from rowpattern.production_config import MatchRecognizeConfig
+        >>> config = MatchRecognizeConfig.from_env({"MR_CACHE_SIZE_LIMIT": "2000"}, cache_ttl_seconds=600)
+        >>> config.performance.cache_size_limit, config.performance.cache_ttl_seconds
+        (2000, 600)
+        >>> config.origin("performance", "cache_size_limit").source
+        'environment'
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder, "config.json")
+        ...     config.save_to_file(path)
+        ...     MatchRecognizeConfig.from_file(path).to_dict() == config.to_dict()
+        True
+        >>> config.performance.max_workers = 0
+        >>> config.validate()
+        Traceback (most recent call last):
+            ...
+        rowpattern.errors.ConfigurationError: max_workers is 0; ...
     """
 
     performance: PerformanceConfig = field(default_factory=PerformanceConfig)
@@ -133,6 +153,12 @@ class MatchRecognizeConfig:
 
         Raises:
             ConfigurationError: a setting is unknown or cannot be read.
+
+        Examples:
+            >>> from rowpattern.production_config import MatchRecognizeConfig
+            >>> config = MatchRecognizeConfig.from_dict({"performance": {"cache_size_limit": 1000}})
+            >>> config.performance.cache_size_limit
+            1000
         """
         return cls._of(given_by_mapping(data, "call"), {})
 
@@ -223,6 +249,16 @@ class MatchRecognizeConfig:
 
         Raises:
             ConfigurationError: the file cannot be opened.
+
+        Examples:
+            >>> import logging
+            >>> from rowpattern.production_config import get_config
+            >>> before = logging.getLogger().level
+            >>> get_config().setup_logging()
+            >>> logging.getLogger().level == logging.INFO
+            True
+            >>> logging.captureWarnings(False)
+            >>> logging.getLogger().setLevel(before)
         """
         # Here, as it takes a tenth of the time of importing this package.
         from logging.handlers import RotatingFileHandler
@@ -291,6 +327,12 @@ def get_config() -> MatchRecognizeConfig:
 
     Raises:
         ConfigurationError: a setting cannot be read. The next call tries again.
+
+    Examples:
+        >>> from rowpattern.production_config import get_config, reset_config
+        >>> reset_config()
+        >>> get_config().performance.cache_size_limit
+        10000
     """
     global _config  # noqa: PLW0603 - one for the process, as documented
     if _config is None:
@@ -311,6 +353,14 @@ def reload(**settings: Any) -> MatchRecognizeConfig:
 
     Raises:
         ConfigurationError: a setting cannot be read; nothing has changed then.
+
+    Examples:
+        >>> from rowpattern import pattern_cache
+        >>> from rowpattern.production_config import reload
+        >>> config = reload(cache_size_limit=2000)
+        >>> pattern_cache.get_cache_stats()["max_size"]
+        2000
+        >>> config = reload()
     """
     memory_limit.cache_clear()
     config = _read(**settings)
@@ -324,6 +374,14 @@ def set_config(config: MatchRecognizeConfig) -> None:
     Raises:
         TypeError: it is no `MatchRecognizeConfig`.
         ConfigurationError: a setting is not allowed; nothing has changed then.
+
+    Examples:
+        >>> from rowpattern.production_config import MatchRecognizeConfig, PerformanceConfig
+        >>> from rowpattern.production_config import get_config, reload, set_config
+        >>> set_config(MatchRecognizeConfig(performance=PerformanceConfig(cache_size_limit=500)))
+        >>> get_config().performance.cache_size_limit
+        500
+        >>> config = reload()
     """
     global _config  # noqa: PLW0603 - one for the process, as documented
     config = checked_config(config)
@@ -341,11 +399,18 @@ def checked_config(config: object) -> MatchRecognizeConfig:
     converted = None if _source is None else _source.convert(config)
     if converted is not None:
         return converted
-    raise TypeError(f"a configuration is a MatchRecognizeConfig, not {type(config).__name__}")
+    raise TypeError(f"a configuration must be a MatchRecognizeConfig, not {type(config).__name__}")
 
 
 def reset_config() -> None:
-    """Forget what `set_config` set; limits in force stay, and `get_config` reads again."""
+    """Forget what `set_config` set; limits in force stay, and `get_config` reads again.
+
+    Examples:
+        >>> from rowpattern.production_config import get_config, reset_config
+        >>> reset_config()
+        >>> get_config().performance.cache_size_limit
+        10000
+    """
     global _config  # noqa: PLW0603 - see set_config
     _config = None
 
@@ -356,7 +421,16 @@ def on_set_config(listener: Callable[[MatchRecognizeConfig], None]) -> None:
 
 
 class Described(dict[str, Origin]):
-    """Settings by name, each with its value, source and detail; as a text, a table."""
+    """Settings by name, each with its value, source and detail; as a text, a table.
+
+    Examples:
+        >>> from rowpattern.production_config import describe
+        >>> origin = describe()["cache_ttl_seconds"]
+        >>> origin.value, origin.source
+        (3600, 'default')
+        >>> print(describe())
+        enable_caching ...
+    """
 
     def __str__(self) -> str:
         rows = [(name, shown(value), source, detail) for name, (value, source, detail) in self.items()]

@@ -13,7 +13,13 @@ __all__ = ["LoggingConfig", "MonitoringConfig", "ResourceConfig", "SecurityConfi
 
 @dataclass
 class LoggingConfig:
-    """Where log lines go; used by `MatchRecognizeConfig.setup_logging` only."""
+    """Where log lines go; used by `MatchRecognizeConfig.setup_logging` only.
+
+    Examples:
+        >>> from rowpattern.production_config import LoggingConfig, MatchRecognizeConfig
+        >>> MatchRecognizeConfig(logging=LoggingConfig(level="DEBUG")).logging.level
+        'DEBUG'
+    """
 
     level: str = "INFO"
     format: str = "%(asctime)s - %(name)s - %(levelname)s - %(message)s"
@@ -25,7 +31,13 @@ class LoggingConfig:
 
 @dataclass
 class SecurityConfig:
-    """Not used here: limits of patterns are those of `rowpattern.compile`."""
+    """Not used here: limits of patterns are those of `rowpattern.compile`.
+
+    Examples:
+        >>> from rowpattern.production_config import SecurityConfig
+        >>> SecurityConfig(max_pattern_length=1000).max_pattern_length
+        1000
+    """
 
     validate_input: bool = True
     max_query_complexity: int = 1000
@@ -38,7 +50,13 @@ class SecurityConfig:
 
 @dataclass
 class MonitoringConfig:
-    """Not used here: see `rowpattern.cache_monitor`, `rowpattern.endpoints` and `rowpattern.metrics`."""
+    """Not used here: see `rowpattern.cache_monitor`, `rowpattern.endpoints` and `rowpattern.metrics`.
+
+    Examples:
+        >>> from rowpattern.production_config import MonitoringConfig
+        >>> MonitoringConfig(enable_metrics=False).enable_metrics
+        False
+    """
 
     enable_metrics: bool = True
     metrics_endpoint: str = "/metrics"
@@ -58,7 +76,13 @@ class MonitoringConfig:
 
 @dataclass
 class ResourceConfig:
-    """Not used here: how many queries work and wait is said by settings of the same names in `performance`."""
+    """Not used here: how many queries work and wait is said by settings of the same names in `performance`.
+
+    Examples:
+        >>> from rowpattern.production_config import ResourceConfig
+        >>> ResourceConfig(query_queue_size=10).query_queue_size
+        10
+    """
 
     max_concurrent_queries: int = 10
     query_queue_size: int = 100

@@ -204,7 +204,7 @@ def open_checkpoint(blob: bytes, *, most_bytes: int) -> StoredCheckpoint:
         lengths = [_length(header["positions"])]
         _check_objects(header["fingerprint"], header["metadata"])
         entries = [
-            (str(each["name"]), *(_length(each[part]) for part in ("bytes", "plain_bytes", "rows")))
+            (str(each["name"]), _length(each["bytes"]), _length(each["plain_bytes"]), _length(each["rows"]))
             for each in header["tables"]
         ]
     except (KeyError, TypeError, ValueError, RecursionError) as error:

@@ -106,10 +106,11 @@ class ClauseStream:
         keys = (*query.bound.partition_by, *query.bound.order_by)
         self._keys = {key: key.column or computed_key(number) for number, key in enumerate(keys)}
         mode, target = query.bound.skip
+        skip: Any = (mode, target) if target else mode
         reach = query.reach
         self._core = OpenPartitions(
             self._pattern,
-            (mode, target) if target else mode,
+            skip,
             prefer=prefer,
             each_when_certain=order == "certain",
             unmatched=self._shows_unmatched,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import weakref
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 __all__ = ["QueryFigures", "continuous_figures", "watch"]
 
@@ -80,9 +80,9 @@ class _Process:
 
 
 def _sum(one: QueryFigures, other: QueryFigures) -> QueryFigures:
-    return QueryFigures(
-        **{name: max(a, b) if name in _GREATEST else a + b for name, a, b in zip(QueryFigures._fields, one, other)}
-    )
+    pairs = zip(QueryFigures._fields, one, other)
+    found: dict[str, Any] = {name: max(a, b) if name in _GREATEST else a + b for name, a, b in pairs}
+    return QueryFigures(**found)
 
 
 _process = _Process()

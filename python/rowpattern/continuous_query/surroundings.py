@@ -76,8 +76,8 @@ def _check_select(node: dict[str, Any], location: SourceLocation) -> None:
     elif kind != "BASE_TABLE":
         raise _refused("a join needs all rows at once", location)
     for each in (*node.get("select_list", ()), node.get("where_clause")):
-        for part in _parts(each):
-            _check_part(part, location)
+        for found in _parts(each):
+            _check_part(found, location)
 
 
 def _check_part(part: dict[str, Any], location: SourceLocation) -> None:

@@ -69,6 +69,21 @@ def match_recognize(
         MissingDependencyError: dask, or what `match_recognize` needs, is not installed.
 
     Takes a shuffle, and for each of Dask's partitions what `rowpattern.match_recognize` takes.
+
+    Examples:
+        >>> import dask
+        >>> import dask.dataframe
+        >>> import pandas as pd
+        >>> import rowpattern.dask
+        >>> prices = pd.DataFrame({"symbol": ["a", "a", "a", "b"], "day": [1, 2, 3, 1], "price": [3, 2, 4, 5]})
+        >>> frame = dask.dataframe.from_pandas(prices, npartitions=2)
+        >>> answer = rowpattern.dask.match_recognize('''
+        ...     SELECT * FROM prices MATCH_RECOGNIZE (
+        ...         PARTITION BY symbol ORDER BY day MEASURES LAST(DOWN.day) AS ended
+        ...         PATTERN (DOWN+) DEFINE DOWN AS price < PREV(price))''', frame)
+        >>> with dask.config.set(scheduler="synchronous"):
+        ...     answer.compute().to_dict("list")
+        {'symbol': ['a'], 'ended': [2]}
     """
     return _answered(sql, data, memory_limit_mb, timeout_seconds, parameters, prefer)
 
@@ -100,6 +115,24 @@ def recognize(
         RowPatternError: what `match_recognize` raises; errors name the argument.
         UnsupportedQueryError: also that a condition is no text.
         TypeError, ConfigurationError: as for `rowpattern.recognize`.
+
+    Examples:
+        >>> import dask
+        >>> import dask.dataframe
+        >>> import pandas as pd
+        >>> import rowpattern.dask
+        >>> prices = pd.DataFrame({"symbol": ["a", "a", "a", "b"], "day": [1, 2, 3, 1], "price": [3, 2, 4, 5]})
+        >>> answer = rowpattern.dask.recognize(
+        ...     dask.dataframe.from_pandas(prices, npartitions=2),
+        ...     partition_by="symbol",
+        ...     order_by="day",
+        ...     pattern="DOWN+",
+        ...     define={"DOWN": "price < PREV(price)"},
+        ...     measures={"ended": "LAST(DOWN.day)"},
+        ... )
+        >>> with dask.config.set(scheduler="synchronous"):
+        ...     answer.compute().to_dict("list")
+        {'symbol': ['a'], 'ended': [2]}
     """
     try:
         clause, frame = asked_of_frame(data, **arguments)

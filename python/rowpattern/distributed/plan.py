@@ -147,14 +147,15 @@ def plan_query(question: Question, names: Sequence[str], field_of: Callable[[int
         if pa.types.is_nested(kind):
             message = f"PARTITION BY cannot compare values of the type {kind}"
             raise error_at(f"{message}; make a column of its parts first", location, UnsupportedQueryError)
+    shown = limits.answer(question, rows.empty_table(), stream=True).schema
     return Plan(
         rows=rows,
         positions=positions,
         partition_by=tuple(key.column or "" for key in bound.partition_by),
         order_by=tuple(key.column or "" for key in bound.order_by),
         descends=bool(bound.order_by) and bound.order_by[0].descending,
-        answer=limits.answer(question, rows.empty_table(), stream=True).schema,
-        passed_on=_passed_on(parsed, bound),
+        answer=shown,
+        passed_on=_passed_on(parsed, bound, len(shown)),
     )
 
 
@@ -164,17 +165,20 @@ def _only_clause(parsed: ParsedQuery) -> Clause:
         "a row pattern in a window cannot be spread; write MATCH_RECOGNIZE, or answer it by rowpattern.match_recognize",
     )
     clause = parsed.clauses[-1] if parsed.clauses else None
-    if clause is None or len(parsed.clauses) > 1 or parsed.projection is None or clause.table is None:
+    is_spread = parsed.projection is not None or parsed.is_row_by_row
+    if clause is None or len(parsed.clauses) > 1 or not is_spread or clause.table is None:
         message = (
-            "only a SELECT of columns from one table with one MATCH_RECOGNIZE can be spread; do what is around it "
-            "before, or with the answer"
+            "only a SELECT from one table with one MATCH_RECOGNIZE can be spread, of columns and expressions over a "
+            "row, with WHERE; do what else is around it before, or with the answer"
         )
         raise error_at(message, None if clause is None else clause.location, UnsupportedQueryError)
     return clause
 
 
-def _passed_on(parsed: ParsedQuery, bound: BoundClause) -> tuple[str | None, ...]:
+def _passed_on(parsed: ParsedQuery, bound: BoundClause, columns_shown: int) -> tuple[str | None, ...]:
     """Say for each column of the answer which column of the row it is, if it is one."""
+    if parsed.projection is None:
+        return (None,) * columns_shown
     one_row = bound.rows_shown == "one row"
     nothing = pa.nulls(0)
     columns = [AnswerColumn(key.name, nothing, key.column) for key in bound.partition_by]

@@ -50,9 +50,10 @@ def match_recognize(
     """Answer a query with MATCH_RECOGNIZE over a Spark data frame, lazily. Spark Connect is as good.
 
     Args:
-        sql: a SELECT of columns from one table with MATCH_RECOGNIZE behind it, with PARTITION BY columns; any name in
-            FROM means the frame. What would stand around the clause (WHERE, GROUP BY, joins) is for Spark to do with
-            the answer, or before.
+        sql: a query that reads one table with MATCH_RECOGNIZE behind it, with PARTITION BY columns; any name in FROM
+            means the frame. The clause is DuckDB's SQL; what stands around it (expressions, WHERE, GROUP BY, ORDER BY,
+            windows) is Spark's SQL over the clause's answer, in which names in double quotes are names too. Other
+            tables are for the caller to join with the answer, or before.
         data: the frame; or a session, where the name in FROM is that of a table or view.
         memory_limit_mb: the most memory that a task's query may take, in MB of 2**20 bytes; by default 1,024, or
             `max_memory_mb` of the settings in the executor's process where that is less. What a task sorts beyond
@@ -73,17 +74,31 @@ def match_recognize(
         rows that are equal in ORDER BY are matched in whichever order they come.
 
     Raises:
-        UnsupportedQueryError: the query cannot be spread: there is no PARTITION BY, or it is by an expression, or
-            something stands around the clause; the query reads a column that has no type here (a year-month interval,
+        UnsupportedQueryError: the query cannot be spread: there is no PARTITION BY, or it is by an expression; it has
+            several clauses, or another table; the query reads a column that has no type here (a year-month interval,
             a variant, a text with a collation); or Spark does not have a type of the answer. The message says what to
             write.
         ConfigurationError: a limit is no number above 0.
         TypeError: what was given is no frame of Spark and no session.
-        QueryError, QuerySyntaxError, PatternSyntaxError, UnknownVariableError: as for `rowpattern.match_recognize`.
+        QueryError, QuerySyntaxError, PatternSyntaxError, UnknownVariableError: as for `rowpattern.match_recognize`;
+            QueryError also that Spark refuses what stands around the clause.
         MissingDependencyError: pyspark, or what `match_recognize` needs, is not installed.
 
     What is wrong with rows is raised when Spark computes the answer, as its PythonException with our message.
     Takes an exchange of the columns read, and then in each task what `rowpattern.match_recognize` takes.
+
+    Examples:
+        >>> from pyspark.sql import SparkSession
+        >>> import rowpattern.spark
+        >>> session = SparkSession.builder.getOrCreate()
+        >>> rows = [("a", 1, 3), ("a", 2, 2), ("a", 3, 4)]
+        >>> prices = session.createDataFrame(rows, "symbol string, day int, price int")
+        >>> answer = rowpattern.spark.match_recognize('''
+        ...     SELECT * FROM prices MATCH_RECOGNIZE (
+        ...         PARTITION BY symbol ORDER BY day MEASURES LAST(DOWN.day) AS ended
+        ...         PATTERN (DOWN+) DEFINE DOWN AS price < PREV(price))''', prices)
+        >>> answer.collect()
+        [Row(symbol='a', ended=2)]
     """
     return _answered(sql, data, memory_limit_mb, timeout_seconds, parameters, prefer, lateness)
 
@@ -118,6 +133,23 @@ def recognize(
         RowPatternError: what `match_recognize` raises; errors name the argument.
         UnsupportedQueryError: also that a condition is no text.
         TypeError, ConfigurationError: as for `rowpattern.recognize`.
+
+    Examples:
+        >>> from pyspark.sql import SparkSession
+        >>> import rowpattern.spark
+        >>> session = SparkSession.builder.getOrCreate()
+        >>> rows = [("a", 1, 3), ("a", 2, 2), ("a", 3, 4)]
+        >>> prices = session.createDataFrame(rows, "symbol string, day int, price int")
+        >>> answer = rowpattern.spark.recognize(
+        ...     prices,
+        ...     partition_by="symbol",
+        ...     order_by="day",
+        ...     pattern="DOWN+",
+        ...     define={"DOWN": "price < PREV(price)"},
+        ...     measures={"ended": "LAST(DOWN.day)"},
+        ... )
+        >>> answer.collect()
+        [Row(symbol='a', ended=2)]
     """
     try:
         clause, frame = asked_of_frame(data, **arguments)
@@ -141,10 +173,15 @@ def _answered(  # noqa: PLR0917 - the arguments of `match_recognize`
 
         from rowpattern.distributed import spark_types
         from rowpattern.distributed.plan import Limits, plan_query, table_named
+        from rowpattern.distributed.spark_around import around_clause
     except ImportError as error:
         if error.name is None or error.name.startswith("rowpattern"):
             raise
         raise missing(error, "spark") from error
+    around = None if not isinstance(question, str) else around_clause(question, parameters)
+    if around is not None:
+        frame = _answered(around.clause, data, memory_limit_mb, timeout_seconds, around.parameters, prefer)
+        return around.answer(frame.sparkSession, frame)
     is_session = hasattr(data, "table") and hasattr(data, "createDataFrame")
     # Spark Connect's session is of another class.
     if isinstance(question, str) and is_session and not isinstance(data, pyspark.sql.DataFrame):

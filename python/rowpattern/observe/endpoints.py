@@ -58,7 +58,13 @@ def _answer(method: str, path: str) -> tuple[HTTPStatus, list[tuple[str, str]], 
 
 
 def wsgi(environ: dict[str, Any], start_response: Callable[[str, list[tuple[str, str]]], object]) -> Iterable[bytes]:
-    """Answer a request by WSGI (PEP 3333)."""
+    """Answer a request by WSGI (PEP 3333).
+
+    Examples:
+        >>> from rowpattern.endpoints import wsgi
+        >>> body = wsgi({"REQUEST_METHOD": "GET", "PATH_INFO": "/health"}, lambda status, headers: print(status))
+        200 OK
+    """
     status, headers, body = _answer(environ["REQUEST_METHOD"], environ.get("PATH_INFO", ""))
     start_response(f"{status.value} {status.phrase}", headers)
     return [body]
@@ -69,7 +75,19 @@ async def asgi(
     receive: Callable[[], Awaitable[dict[str, Any]]],
     send: Callable[[dict[str, Any]], Awaitable[None]],
 ) -> None:
-    """Answer a request by ASGI 3; the protocol's lifespan too, with nothing to do in it."""
+    """Answer a request by ASGI 3; the protocol's lifespan too, with nothing to do in it.
+
+    Examples:
+        >>> import asyncio
+        >>> from rowpattern.endpoints import asgi
+        >>> async def receive():
+        ...     return {"type": "http.request"}
+        >>> async def send(message):
+        ...     print(message["type"], message.get("status", ""))
+        >>> asyncio.run(asgi({"type": "http", "method": "GET", "path": "/health"}, receive, send))
+        http.response.start 200
+        http.response.body
+    """
     if scope["type"] == "lifespan":
         while True:
             event = (await receive())["type"]

@@ -41,6 +41,12 @@ def health_check() -> dict[str, Any]:
 
     Efficiency is the monitor's, of its last interval; without a monitor it is not judged. Takes time linear in the
     entries that have expired, well below a millisecond otherwise.
+
+    Examples:
+        >>> from rowpattern.health import health_check
+        >>> answer = health_check()
+        >>> answer["status"], answer["reasons"]
+        ('healthy', [])
     """
     monitor = get_cache_monitor()
     answer: dict[str, Any] = {
@@ -72,12 +78,12 @@ def health_check() -> dict[str, Any]:
     answer["queries"] = queries = _queries()
     if queries["waiting"] and queries["waiting"] >= _MUCH_WAITING * queries["waiting_limit"]:
         reasons.append(
-            f"{queries['waiting']} queries wait for their turn, of the {queries['waiting_limit']} that may, while "
-            f"{queries['running']} run"
+            f"queries that wait: {queries['waiting']}, of at most {queries['waiting_limit']}; queries that run: "
+            f"{queries['running']}"
         )
     if queries["recent"] >= _ENOUGH_QUERIES and queries["timeouts"] >= _MANY_TIMEOUTS:
         reasons.append(
-            f"{queries['timeouts']:.1f} % of the last {queries['recent']} queries had their time over, more than "
+            f"{queries['timeouts']:.1f} % of the last {queries['recent']} queries passed their time limit, more than "
             f"{_MANY_TIMEOUTS:.0f} %"
         )
     answer["status"] = "degraded" if reasons else "healthy"

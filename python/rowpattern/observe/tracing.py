@@ -43,7 +43,7 @@ def trace_queries(
     """
     provider = get_tracer_provider() if tracer_provider is None else tracer_provider
     if not isinstance(provider, TracerProvider):
-        raise TypeError(f"tracer_provider is an OpenTelemetry TracerProvider, not {type(provider).__name__}")
+        raise TypeError(f"tracer_provider must be an OpenTelemetry TracerProvider, not {type(provider).__name__}")
     tracer = provider.get_tracer("rowpattern")
 
     def trace_query(report: QueryReport) -> None:

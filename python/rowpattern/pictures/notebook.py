@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
+from rowpattern.counted import counted
 from rowpattern.patterns import Match, Matches, Pattern
 from rowpattern.pictures.automaton import automaton_svg
 
@@ -56,9 +57,7 @@ def _matches(matches: Matches) -> str:
         rows.append((*span, f"{labels} …" if length > _MOST_LABELS else labels))
         first += length
     left_out = f"and {count - _MOST_MATCHES:,} more" if count > _MOST_MATCHES else ""
-    caption = (
-        f"{count:,} match{'' if count == 1 else 'es'}, {len(classifier):,} row{'' if len(classifier) == 1 else 's'}"
-    )
+    caption = f"{counted(count, 'match')}, {counted(len(classifier), 'row')}"
     return html_table(caption, ("number", "partition", "start", "end", "classifiers"), rows, left_out)
 
 
@@ -66,7 +65,7 @@ def _match(match: Match) -> str:
     shown = list(zip(range(match.start, match.end), match.labels, match.excluded))
     has_exclusion = any(match.excluded)
     rows = [(row, label, *(("yes" if excluded else "",) if has_exclusion else ())) for row, label, excluded in shown]
-    left_out = f"and {len(rows) - _MOST_ROWS:,} more rows" if len(rows) > _MOST_ROWS else ""
+    left_out = f"and {len(rows) - _MOST_ROWS:,} more" if len(rows) > _MOST_ROWS else ""
     caption = f"match {match.number} of partition {match.partition}, rows {match.start} to {match.end - 1}"
     if not rows:
         caption = f"match {match.number} of partition {match.partition}, empty, at row {match.start}"

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from rowpattern.counted import counted
 from rowpattern.errors import QueryError
 from rowpattern.patterns import Matches
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from rowpattern.pictures.figure import ShownFigure
 
 __all__ = ["plot"]
 
@@ -48,28 +51,28 @@ def plot(
     number: str = "match_number",
     span: tuple[str, str] | None = None,
     title: str | None = None,
-) -> Any:
-    """Draw a series and its matches: matches shaded, their rows marked by classifier, one panel a partition.
+) -> ShownFigure:
+    """Draw a series and its matches: matches are shaded, and their rows marked by classifier, in a panel per partition.
 
     Args:
-        data: the table that was asked, in the order of its rows within partitions: a pandas or Polars frame, an Arrow
-            table, a DuckDB relation, or a mapping of columns. With `found=None` it is an answer of ALL ROWS PER MATCH.
+        data: the table that was searched, with its rows in order within partitions: a pandas or Polars frame, an Arrow
+            table, a DuckDB relation, or a mapping of columns. With `found=None`, an answer of ALL ROWS PER MATCH.
         found: the matches: an answer of ALL ROWS PER MATCH with the columns x, y, `classifier` and `number`; an answer
             of ONE ROW PER MATCH with the two columns that `span` names; or `Matches` over the rows of `data`.
-        x: the column across, of numbers or times.
-        y: the column up, of numbers.
+        x: the column of the horizontal axis: numbers or times.
+        y: the column of the vertical axis: numbers.
         partition_by: the partition columns; a panel is drawn for each of the first 12 partitions.
         classifier: the column of the answer that has `CLASSIFIER()`.
         number: the column of the answer that has `MATCH_NUMBER()`.
         span: the columns of the answer of ONE ROW PER MATCH that have x of each match's first and last row.
-        title: stands above all panels.
+        title: a title above all panels.
 
     Returns:
-        a `matplotlib.figure.Figure`, which notebooks show and `savefig(path)` writes. Nothing is shown in a window, and
-        pyplot's state is not touched. At most 500 matches are drawn in a panel; its title says so.
+        a `matplotlib.figure.Figure`, which notebooks show and `savefig(path)` writes. No window is opened, and the
+        state of pyplot does not change. At most 500 matches are drawn in a panel; its title says how many there are.
 
     Raises:
-        QueryError: a column is not there.
+        QueryError: a column does not exist.
         MissingDependencyError: matplotlib is not installed.
 
     Takes time linear in rows.
@@ -134,8 +137,9 @@ def _draw(axes: Any, shapes: Sequence[_Shape], colours: dict[str, str]) -> None:
 
 
 def _panel_title(partition: tuple[Any, ...], matches: int) -> str:
-    shown = f"{_MOST_MATCHES:,} of {matches:,}" if matches > _MOST_MATCHES else f"{matches:,}"
-    found = f"{shown} match{'' if matches == 1 else 'es'}"
+    found = counted(matches, "match")
+    if matches > _MOST_MATCHES:
+        found = f"{_MOST_MATCHES:,} of {found}"
     return ": ".join([", ".join(map(str, partition)), found]) if partition else found
 
 

@@ -101,7 +101,7 @@ def table_of(data: Any) -> tuple[str | None, Any]:
         raise TypeError(f"recognize reads one table, and data has {len(data)}: {names}; give one of them")
     ((name, table),) = data.items()
     if not isinstance(name, str):
-        raise TypeError(f"the name of the table in data is a text, not {_kind(name)}")
+        raise TypeError(f"the name of the table in data must be a text, not {_kind(name)}")
     return name, table
 
 
@@ -129,9 +129,9 @@ def asked(
     name, table = table_of(data)
     given = _given_conditions(define, table)
     if not isinstance(pattern, str):
-        raise TypeError(f"pattern is a text, as 'DOWN+ UP+', not {_kind(pattern)}")
+        raise TypeError(f"pattern must be a text, as 'DOWN+ UP+', not {_kind(pattern)}")
     if within is not None and not isinstance(within, str):
-        raise TypeError(f"within is a text, as 'INTERVAL 10 MINUTES', not {_kind(within)}")
+        raise TypeError(f"within must be a text, as 'INTERVAL 10 MINUTES', not {_kind(within)}")
     if not isinstance(rows_per_match, str) or rows_per_match not in _ROWS_SHOWN:
         allowed = ", ".join(map(repr, _ROWS_SHOWN))
         raise ConfigurationError(f"rows_per_match is {rows_per_match!r}; allowed are {allowed}")
@@ -171,13 +171,13 @@ def _expressions(
     if written is None:
         return ()
     if not isinstance(written, Mapping):
-        raise TypeError(f"{part} is a mapping of names to expressions, not {_kind(written)}")
+        raise TypeError(f"{part} must be a mapping of names to expressions, not {_kind(written)}")
     for name, text in written.items():
         if not isinstance(name, str):
-            raise TypeError(f"{what} in {part} is a text, not {_kind(name)}")
+            raise TypeError(f"{what} in {part} must be a text, not {_kind(name)}")
         if isinstance(text, str) or name in given:
             continue
-        message = f"{part}[{name!r}] is an expression as a text, not {_kind(text)}"
+        message = f"{part}[{name!r}] must be an expression as a text, not {_kind(text)}"
         if part == "measures" and given_condition("", text, None) is not None:
             message += "; a measure reads rows of a match, which other libraries do not know"
         elif part == "define":
@@ -192,10 +192,10 @@ def _keys(part: str, given: Keys) -> tuple[tuple[str, str], ...]:
     if isinstance(given, str):
         return ((part, given),)
     if not isinstance(given, Sequence):
-        raise TypeError(f"{part} is a text or a list of texts, not {_kind(given)}")
+        raise TypeError(f"{part} must be a text or a list of texts, not {_kind(given)}")
     for at, text in enumerate(given):
         if not isinstance(text, str):
-            raise TypeError(f"{part}[{at}] is a text, not {_kind(text)}")
+            raise TypeError(f"{part}[{at}] must be a text, not {_kind(text)}")
     return tuple((f"{part}[{at}]", text) for at, text in enumerate(given))
 
 
@@ -205,7 +205,7 @@ def _skip(given: AfterMatch) -> Skip:
     if isinstance(given, (tuple, list)) and len(given) == 2 and given[0] in {"to first", "to last"}:  # noqa: PLR2004
         mode, variable = given
         if not isinstance(variable, str):
-            raise TypeError(f"after_match[1] is the name of a variable, not {_kind(variable)}")
+            raise TypeError(f"after_match[1] must be the name of a variable, not {_kind(variable)}")
         return mode, variable
     allowed = """'past last row', 'to next row', ('to first', 'A') and ('to last', 'A')"""
     raise ConfigurationError(f"after_match is {given!r}; allowed are {allowed}, with a variable in place of A")
@@ -215,16 +215,16 @@ def _unions(given: Mapping[str, Sequence[str]] | None) -> tuple[tuple[str, tuple
     if given is None:
         return ()
     if not isinstance(given, Mapping):
-        raise TypeError(f"subset is a mapping of names to lists of variables, not {_kind(given)}")
+        raise TypeError(f"subset must be a mapping of names to lists of variables, not {_kind(given)}")
     found = []
     for name, members in given.items():
         if not isinstance(name, str):
-            raise TypeError(f"the name of a union variable in subset is a text, not {_kind(name)}")
+            raise TypeError(f"the name of a union variable in subset must be a text, not {_kind(name)}")
         if isinstance(members, str) or not isinstance(members, Sequence):
             raise TypeError(f'subset[{name!r}] is a list of variables, as ["A", "B"], not {_kind(members)}')
         for each in members:
             if not isinstance(each, str):
-                raise TypeError(f"subset[{name!r}] has names of variables, not {_kind(each)}")
+                raise TypeError(f"subset[{name!r}] must have names of variables, not {_kind(each)}")
         if not members:
             raise ConfigurationError(f"subset[{name!r}] is empty; give it one variable or more")
         found.append((name, tuple(members)))

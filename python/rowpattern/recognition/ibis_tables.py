@@ -43,6 +43,21 @@ def recognize(
     Raises:
         RowPatternError: what `rowpattern.recognize` raises.
         TypeError: it is no table of Ibis.
+
+    Examples:
+        >>> import ibis
+        >>> import pyarrow as pa
+        >>> import rowpattern.ibis
+        >>> prices = ibis.memtable(pa.table({"day": [1, 2, 3], "price": [3, 2, 4]}))
+        >>> found = rowpattern.ibis.recognize(
+        ...     prices,
+        ...     order_by="day",
+        ...     pattern="DOWN+",
+        ...     define={"DOWN": "price < PREV(price)"},
+        ...     measures={"ended": "LAST(DOWN.day)"},
+        ... )
+        >>> found.to_pyarrow().to_pylist()
+        [{'ended': 2}]
     """
     name, given = table_of(table)
     if not isinstance(given, ibis.Table):

@@ -20,7 +20,21 @@ __all__ = ["FrameAccessor"]
 
 @pd.api.extensions.register_dataframe_accessor("rowpattern")
 class FrameAccessor:
-    """Row patterns of a frame."""
+    """Row patterns of a frame.
+
+    Examples:
+        >>> import pandas as pd
+        >>> import rowpattern.pandas
+        >>> prices = pd.DataFrame({"day": [1, 2, 3], "price": [3, 2, 4]})
+        >>> prices.rowpattern.recognize(
+        ...     order_by="day",
+        ...     pattern="DOWN+",
+        ...     define={"DOWN": "price < PREV(price)"},
+        ...     measures={"ended": "LAST(DOWN.day)"},
+        ... )
+           ended
+        0      2
+    """
 
     def __init__(self, frame: pd.DataFrame) -> None:
         """Take the frame."""

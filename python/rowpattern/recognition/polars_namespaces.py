@@ -20,7 +20,20 @@ __all__ = ["FrameNamespace", "LazyFrameNamespace"]
 
 @pl.api.register_dataframe_namespace("rowpattern")
 class FrameNamespace:
-    """Row patterns of a frame."""
+    """Row patterns of a frame.
+
+    Examples:
+        >>> import polars as pl
+        >>> import rowpattern.polars
+        >>> prices = pl.DataFrame({"day": [1, 2, 3], "price": [3, 2, 4]})
+        >>> prices.rowpattern.recognize(
+        ...     order_by="day",
+        ...     pattern="DOWN+",
+        ...     define={"DOWN": pl.col("price") < pl.col("price").shift()},
+        ...     measures={"ended": "LAST(DOWN.day)"},
+        ... ).to_dicts()
+        [{'ended': 2}]
+    """
 
     def __init__(self, frame: pl.DataFrame) -> None:
         """Take the frame."""
@@ -41,7 +54,20 @@ class FrameNamespace:
 
 @pl.api.register_lazyframe_namespace("rowpattern")
 class LazyFrameNamespace:
-    """Row patterns of a lazy frame."""
+    """Row patterns of a lazy frame.
+
+    Examples:
+        >>> import polars as pl
+        >>> import rowpattern.polars
+        >>> prices = pl.LazyFrame({"day": [1, 2, 3], "price": [3, 2, 4]})
+        >>> prices.rowpattern.recognize(
+        ...     order_by="day",
+        ...     pattern="DOWN+",
+        ...     define={"DOWN": "price < PREV(price)"},
+        ...     measures={"ended": "LAST(DOWN.day)"},
+        ... ).collect().to_dicts()
+        [{'ended': 2}]
+    """
 
     def __init__(self, frame: pl.LazyFrame) -> None:
         """Take the frame."""

@@ -70,28 +70,29 @@ def recognize(
     The answer, the limits and the errors are those of `match_recognize` for the clause with the same parts.
 
     Args:
-        data: one table, of any kind that `match_recognize` takes, or a mapping of its name to it; expressions may put
-            that name before a column's.
+        data: one table, of any kind that `match_recognize` takes, or a mapping of its name to it. Expressions may put
+            that name before the name of a column.
         pattern: the row pattern, as `"START DOWN+ UP+"`.
-        define: for each variable that has a condition, the condition, in DuckDB's SQL with the clause's functions, as
-            `{"DOWN": "price < PREV(price)"}`. A name is that of the pattern's variable whatever its case, and exactly
-            where the pattern, or the name here, has it in double quotes. What reads rows at fixed distances may also be
-            an expression of Polars (`pl.col("price") < pl.col("price").shift()`) or Ibis, or a function that gives a
-            boolean for each row of a frame (`lambda df: df.price < df.price.shift()`): the library computes it over
-            each partition, with the rows in order, and NULL is not true. A function gets a frame of pandas or Polars
-            where such a frame was given, and an Arrow table otherwise.
-        measures: for each column of the answer that is computed, its expression, as `{"lowest": "LAST(DOWN.price)"}`.
-        partition_by: keys, as `"symbol"`, `"symbol, day"` or `["symbol", "day"]`.
-        order_by: keys with how they order, as `"ts"`, `"ts DESC NULLS LAST"`, or a list of such.
-        rows_per_match: `"one"` gives a row for each match, `"all"` each row of each match, empty matches included,
-            `"all omit empty"` without these, and `"all with unmatched"` also the rows of no match.
+        define: the conditions of the variables, in DuckDB's SQL with the functions of the clause, as
+            `{"DOWN": "price < PREV(price)"}`. A name means the variable of the pattern in upper or lower case, unless
+            it is in double quotes here or in the pattern. A condition that reads rows at fixed distances may also be an
+            expression of Polars (`pl.col("price") < pl.col("price").shift()`) or Ibis, or a function that returns a
+            boolean for each row of a frame (`lambda df: df.price < df.price.shift()`). The library computes it for each
+            partition, with the rows in order; NULL counts as not true. A function gets a frame of pandas or Polars if
+            such a frame was given, and an Arrow table otherwise.
+        measures: the computed columns of the answer, each with its expression, as `{"lowest": "LAST(DOWN.price)"}`.
+        partition_by: the keys, as `"symbol"`, `"symbol, day"` or `["symbol", "day"]`.
+        order_by: the keys and how they are sorted, as `"ts"`, `"ts DESC NULLS LAST"`, or a list of such texts.
+        rows_per_match: `"one"` gives a row for each match; `"all"` gives each row of each match, and a row for each
+            empty match; `"all omit empty"` leaves the latter out; `"all with unmatched"` also gives the rows that
+            belong to no match.
         after_match: where the search goes on: `"past last row"`, `"to next row"`, `("to first", "A")` or
             `("to last", "A")`.
         subset: union variables, as `{"MOVE": ["DOWN", "UP"]}`.
-        within: how far a match's last row is at most from its first, in the first key of ORDER BY, as
+        within: the largest distance of a match's last row from its first, in the first key of ORDER BY, as
             `"INTERVAL 10 MINUTES"` or `"5"`.
         prefer: as for `match_recognize`.
-        parameters: values for `$name`, as for `match_recognize`; `?` has no place among arguments.
+        parameters: values for `$name`, as for `match_recognize`. `?` cannot be used, as arguments have no order.
         memory_limit_mb: as for `match_recognize`.
         timeout_seconds: as for `match_recognize`.
         threads: as for `match_recognize`.
@@ -106,14 +107,14 @@ def recognize(
 
     Raises:
         RowPatternError: what `match_recognize` raises. Errors name the argument: `define["DOWN"], line 1, column 9`.
-        TypeError: an argument is of another type; or `data` is no table, or a mapping of several.
-        ConfigurationError: an argument has a value that it cannot have; or a condition is no text, and `isolation` is
-            given: it is computed in this process.
-        QueryError: also that a library refuses a condition, or gives something else than a boolean for each row. What a
-            function raises comes out as it is.
+        TypeError: an argument has another type, or `data` is not a table or is a mapping of several tables.
+        ConfigurationError: an argument has a value that it cannot have; or a condition is not a text and `isolation` is
+            given, which needs texts.
+        QueryError: also if a library cannot compute a condition, or it does not give a boolean for each row. An
+            exception of a function is raised unchanged.
 
-    Each text is read by itself, as exactly one expression or one list of keys: it cannot add to the clause. Takes the
-    time that `match_recognize` takes. An example:
+    Each text is parsed separately, as exactly one expression or one list of keys, so it cannot change the rest of the
+    clause. Takes the time that `match_recognize` takes. An example:
 
     >>> import pyarrow as pa
     >>> import rowpattern

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from rowpattern.counted import counted
 from rowpattern.errors import QueryError
 
 __all__ = ["truths"]
@@ -28,7 +29,8 @@ def truths(name: str, values: Any, count: int) -> Any:
         except (pa.ArrowException, TypeError, ValueError, LookupError) as error:
             raise QueryError(f"{name} does not give a boolean for each row: {error}") from error
     if len(values) != count:
-        raise QueryError(f"{name} gives {len(values)} values for a partition of {count} rows; give one for each row")
+        found = f"{name} gives {counted(len(values), 'value')} for a partition of {counted(count, 'row')}"
+        raise QueryError(f"{found}; give one for each row")
     if pa.types.is_null(values.type):
         return np.zeros(count, dtype=bool)
     if not pa.types.is_boolean(values.type):

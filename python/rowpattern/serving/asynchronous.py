@@ -182,6 +182,21 @@ async def recognize_async(
         asyncio.CancelledError: the task was cancelled.
 
     Its threads and places are those of `match_recognize_async`.
+
+    Examples:
+        >>> import asyncio
+        >>> import pyarrow as pa
+        >>> import rowpattern
+        >>> prices = pa.table({"day": [1, 2, 3], "price": [3, 2, 4]})
+        >>> answer = rowpattern.recognize_async(
+        ...     prices,
+        ...     order_by="day",
+        ...     pattern="DOWN+",
+        ...     define={"DOWN": "price < PREV(price)"},
+        ...     measures={"ended": "LAST(DOWN.day)"},
+        ... )
+        >>> asyncio.run(answer).to_pylist()
+        [{'ended': 2}]
     """
     token = CancelToken(cancel)
     context = execution_context(

@@ -64,7 +64,7 @@ if TYPE_CHECKING:
             ...
 
 
-__all__ = ["answer", "answered", "execution_context", "explain", "find_by_conditions", "match_recognize"]
+__all__ = ["answer", "answered", "execution_context", "explained", "find_by_conditions", "match_recognize"]
 
 # Whoever gives infinity, or a number that no memory has, means no limit; shares of it are whole numbers of bytes.
 _MOST_MEMORY_MB = float(1 << 40)
@@ -130,81 +130,87 @@ def match_recognize(
     """Answer a query with MATCH_RECOGNIZE (ISO/IEC 9075-2, 7.6).
 
     Args:
-        sql: one query, in DuckDB's SQL, with MATCH_RECOGNIZE after any table in FROM.
-        data: one table: a pandas or Polars frame (or lazy frame), an Arrow table or reader, a DuckDB relation, or
-            anything with Arrow's stream interface. Any name in FROM means it. With `stream` also the path of a Parquet
-            or Arrow IPC file (or a directory of Parquet files), a pyarrow dataset or scanner, and a list, tuple,
-            generator or other iterator of `pyarrow.RecordBatch`.
-        memory_limit_mb: the most memory that the query may take beyond the tables given, in MB of 2**20 bytes; by
-            default `max_memory_mb` of the process's settings (`MR_MAX_MEMORY_MB`, 8,192).
-        timeout_seconds: the most time; by default `execution_timeout_seconds` of the process's settings
+        sql: one query in DuckDB's SQL, with MATCH_RECOGNIZE after any table in FROM.
+        data: one table: a pandas or Polars frame (or lazy frame), an Arrow table or reader, a DuckDB relation, or any
+            object with Arrow's stream interface. Any one name in FROM means this table. With `stream` it may also be
+            the path of a Parquet or Arrow IPC file (or of a directory of Parquet files), a pyarrow dataset or scanner,
+            or a list, tuple, generator or other iterator of `pyarrow.RecordBatch`.
+        memory_limit_mb: the memory limit of the query in MB of 2**20 bytes, in addition to the given tables. The
+            default is the setting `max_memory_mb` (`MR_MAX_MEMORY_MB`, 8,192).
+        timeout_seconds: the time limit in seconds. The default is the setting `execution_timeout_seconds`
             (`MR_EXECUTION_TIMEOUT_SECONDS`, 300).
-        threads: the most threads that work on it; by default one for each core that the process may use, and no more
-            than `max_workers` of the process's settings (`MR_MAX_WORKERS`, 4). Answers do not depend on it.
-        progress: True prints each step to standard error; a function is called with each, as a
-            `rowpattern.sql.runtime.context.Progress`. While a stream is sorted it is called some times a second, in
-            another thread, with the rows and bytes read so far; what it raises ends the query.
-        stream: True computes the answer while it is read, in bounded memory, however many rows there are. What does not
-            fit is sorted by DuckDB, which writes to a temporary directory; partitions are matched some at a time, and
-            the largest has to fit. `"in order"` says that rows come in the order of PARTITION BY (NULLs last) and
-            ORDER BY and need not be sorted; that is checked. Tables are read as it goes: Parquet files in slices of
-            some megabytes, a relation by its own connection, within that one's limits, a lazy frame by Polars, row
-            group by row group. There is one clause in a query.
-        isolation: `"process"` has the query answered in a worker process, for SQL from strangers (Linux): the system
-            keeps the limits of memory and time, whatever the query calls, and what crashes is not this process. Workers
-            are kept, at most one for each core (or 2); `rowpattern.sql.isolation.start_workers` starts them before
-            the first query, which otherwise waits for one to start (that time does not count). Not with `stream`.
-        time_zone: the zone in which expressions that need one are computed, as `"Europe/Berlin"`. By default that of
-            the columns that an expression reads, as pandas and Polars do it, and UTC where they have none; that of the
-            machine never matters. Columns of a table keep their own zone in the answer; timestamps that are computed
-            have the one that they were computed in.
-        prefer: which of the possible matches at a row is taken: `"first"`, the most preferred one, as the standard has
-            it, or `"longest"`, the one with the most rows, and of several as long the most preferred one.
-        cancel: a token by which another thread ends the query: the caller gets control within 0.1 s.
-        parameters: values for `$name`, by name, or for `?` and `$1`, in order. They may stand wherever an expression
-            may, in the clause and around it, and as bounds of quantifiers (`A{$n}`, `A{?,5}`) and offsets of
-            navigation, where they are whole numbers from 0 on. A value is None, a bool, an int of 128 bits, a float,
-            str, bytes, Decimal, date, time, datetime (with a zone or without), timedelta or UUID, or a list or a dict
-            of such, and has the type that DuckDB gives it; a text is also what it stands beside. Values are never part
-            of a text that is read, and plans are kept without them, but for bounds and offsets.
-        tables: tables by the names that the query has for them.
+        threads: the largest number of threads. The default is one for each core that the process may use, and at most
+            the setting `max_workers` (`MR_MAX_WORKERS`, 4). The answer does not depend on it.
+        progress: True prints each step to standard error. A function is called with each step, as a
+            `rowpattern.sql.runtime.context.Progress`. While a stream is sorted, it is called a few times a second, in
+            another thread, with the rows and bytes read so far. An exception of the function ends the query.
+        stream: True computes the answer while it is read, in bounded memory, for any number of rows. Rows that do not
+            fit into memory are written to a temporary directory and sorted there. Partitions are matched a few at a
+            time, and the largest partition has to fit into memory. `"in order"` says that the rows are in the order of
+            PARTITION BY (NULLs last) and ORDER BY already, so they are not sorted; that order is checked. Tables are
+            read while the query runs: Parquet files in slices of some megabytes, a relation by its own connection and
+            within its own limits, a lazy frame by Polars, row group by row group. The query has one clause.
+        isolation: `"process"` answers the query in a worker process, for SQL from strangers (Linux only). The system
+            enforces the limits of memory and time whatever the query calls, and a crash does not end this process.
+            Workers are kept, at most one for each core (or 2). `rowpattern.sql.isolation.start_workers` starts them
+            before the first query; otherwise that query waits for one to start, which does not count as its time. It
+            cannot be combined with `stream`.
+        time_zone: the time zone of expressions that need one, as `"Europe/Berlin"`. The default is the zone of the
+            columns that an expression reads, as in pandas and Polars, and UTC if they have none. The zone of the
+            machine is never used. Columns of a table keep their own zone in the answer; computed timestamps have the
+            zone in which they were computed.
+        prefer: which of the matches that begin at a row is taken: `"first"` takes the most preferred one, as the
+            standard says, and `"longest"` the one with the most rows (of several, the most preferred).
+        cancel: a token by which another thread can end the query. The caller then gets control within 0.1 s.
+        parameters: values for `$name`, by name, or for `?` and `$1`, in order. They may be used wherever an expression
+            may, in the clause and around it, as bounds of quantifiers (`A{$n}`, `A{?,5}`) and as offsets of navigation;
+            the last two have to be whole numbers from 0 on. A value is None, a bool, an int of up to 128 bits, a float,
+            str, bytes, Decimal, date, time, datetime (with or without a zone), timedelta or UUID, or a list or dict of
+            these. It has the type that DuckDB gives it; a text is converted to the type that it is used with. Values
+            are never read as SQL, and one plan serves all values, except for bounds and offsets.
+        tables: several tables, by their names in the query.
 
     Returns:
-        a table of the kind given, and of the class of frame given; an Arrow table where several kinds or no table were
-        given. An interval that is computed is a duration (`timedelta64`, `Duration`); in a DuckDB relation, and where
-        the query reads a column of Arrow's interval type, it stays an interval. With `stream` it is a
-        pyarrow.RecordBatchReader: reading it raises what is wrong with rows, and the time limit counts the time that
-        it works; its `close` (or a `with` block) ends the query and removes its temporary files, as does freeing it. An
-        error of the caller's own reader or generator comes out as it is. ONE ROW PER MATCH gives the partition columns
-        and the measures, ALL ROWS PER MATCH the partition columns, the order columns, the measures and the rest of the
-        table. Rows come in the order of partitions, and of rows in them. NaN in a float column of pandas is NULL. Sums
-        of integers are int64 where they fit, decimals otherwise (in a stream an error).
+        A table of the kind that was given, and of the same class of frame; an Arrow table if tables of several kinds or
+        no table were given. ONE ROW PER MATCH gives the keys of PARTITION BY and the measures; ALL ROWS PER MATCH gives
+        the keys of PARTITION BY and ORDER BY, the measures, and the other columns. Rows are in the order of partitions,
+        and within them of ORDER BY.
+
+        A computed interval is a duration (`timedelta64`, `Duration`); in a DuckDB relation, and if the query reads a
+        column of Arrow's interval type, it stays an interval. NaN in a float column of pandas is NULL. Sums of integers
+        are int64 if they fit, and decimals otherwise (in a stream an error).
+
+        With `stream`, the answer is a `pyarrow.RecordBatchReader`. Errors in rows are raised while it is read, and only
+        the time in which it works counts for the time limit. Its `close` (or a `with` block, or freeing it) ends the
+        query and removes its temporary files. An error of the caller's own reader or generator is raised unchanged.
 
     Raises:
         QuerySyntaxError, PatternSyntaxError: the text is wrong; the message shows where.
-        QueryError: a name is unknown, a parameter has no value, or a value no parameter; or an expression cannot be
-            computed, or needs a time zone where its columns have different ones and `time_zone` is not given, or an
-            interval of the answer has months; in a stream also that a file, a dataset, a relation or a lazy frame
-            cannot be read, with the library's error as the cause.
-        UnknownVariableError: a variable is named that the pattern does not have.
-        UnsupportedQueryError: the query is right, and cannot be answered here.
-        QueryLimitError: it took too long, too much memory, or more than the disk for temporary files has; the caller
-            gets control within 0.2 s of the time limit. DuckDB may go on in the background
-            (`rowpattern.sql.database.abandoned_queries`), a worker process does not.
-        QueryBusyError: too many queries wait for their turn, or time was over before this one's had come.
+        QueryError: a name is unknown; a parameter has no value, or a value has no parameter; an expression cannot be
+            computed, or needs a time zone where its columns have different ones and `time_zone` is not given; an
+            interval of the answer has months; in a stream, a file, dataset, relation or lazy frame cannot be read (the
+            error of the library is its cause).
+        UnknownVariableError: the pattern does not have a variable that is named.
+        UnsupportedQueryError: the query is valid, but is not supported.
+        QueryLimitError: the query needs more time or memory than its limit, or more space than the disk for temporary
+            files has. The caller gets control within 0.2 s of the time limit. DuckDB may continue in the background
+            (`rowpattern.sql.database.abandoned_queries`); a worker process does not.
+        QueryBusyError: too many queries are waiting, or the time limit passed while this one was waiting.
         QueryCancelledError: `cancel` was cancelled.
-        InternalError: with `isolation`, a worker process has crashed; please report it.
-        SkipError: AFTER MATCH SKIP has nowhere to go.
+        InternalError: with `isolation`, a worker process crashed; please report it.
+        SkipError: AFTER MATCH SKIP cannot skip to a row.
         MissingDependencyError: duckdb, pyarrow or numpy is not installed.
-        TypeError: what was given is no table.
+        TypeError: an argument has another type, or what was given is not a table.
 
-    So many queries of the process work at once as `max_concurrent_queries` of its settings says
-    (`MR_MAX_CONCURRENT_QUERIES`, by default one for each core); others wait in the order in which they came, at most
-    `query_queue_size` of them (`MR_QUERY_QUEUE_SIZE`, 1,000). That time counts. A query within another's callback has
-    that one's place. All of them together take no more memory than `max_memory_mb`, what DuckDB holds not counted.
+    The query can read the tables that it is given and nothing else: no file, no network, no variable of the caller.
 
-    The query sees the tables that it is given and nothing else: no file, no network, no variable of the caller. Takes
-    time linear in the rows where they are in order already, O(n log n) otherwise, and what DuckDB takes for the rest.
+    At most `max_concurrent_queries` queries of the process run at once (`MR_MAX_CONCURRENT_QUERIES`, by default one for
+    each core). Others wait in the order in which they came, at most `query_queue_size` of them (`MR_QUERY_QUEUE_SIZE`,
+    1,000); waiting counts as time of the query. A query that is asked within a callback of another query runs in the
+    place of that one. All queries together use at most `max_memory_mb`, not counting the memory of DuckDB.
+
+    The time is linear in the number of rows if they are in order already, and O(n log n) otherwise, plus the time of
+    DuckDB and, for match-dependent conditions, of the backtracking search.
 
     Examples:
         >>> import pyarrow as pa
@@ -273,62 +279,26 @@ def answered(  # noqa: PLR0917 - as `answer`
         del failed
 
 
-def explain(
-    sql: str,
-    data: Any = None,
-    /,
+def explained(  # noqa: PLR0917 - the arguments of `explain`
+    question: Question,
+    data: Any,
+    tables: dict[str, Any],
+    limits: Limits,
+    isolation: str | None,
+    given: Mapping[str, GivenCondition] | None = None,
     *,
-    analyze: bool = False,
-    memory_limit_mb: float | None = None,
-    timeout_seconds: float | None = None,
-    threads: int | None = None,
-    isolation: Literal["process"] | None = None,
-    time_zone: str | None = None,
-    prefer: Literal["first", "longest"] = "first",
-    cancel: CancelToken | None = None,
-    parameters: Parameters = None,
-    **tables: Any,
+    analyze: bool,
 ) -> Explanation:
-    """Say how a query is answered: where each condition is computed, the automaton, which columns cross, what it costs.
-
-    Args:
-        sql: as for `match_recognize`.
-        data: as for `match_recognize`.
-        analyze: run it, and give the time of each step and its rows a second.
-        memory_limit_mb: as for `match_recognize`.
-        timeout_seconds: as for `match_recognize`.
-        threads: as for `match_recognize`.
-        isolation: as for `match_recognize`.
-        time_zone: as for `match_recognize`.
-        prefer: as for `match_recognize`.
-        cancel: as for `match_recognize`.
-        parameters: as for `match_recognize`.
-        tables: as for `match_recognize`.
-
-    Raises:
-        RowPatternError: what `match_recognize` raises. A clause over a subquery is explained when that subquery was
-            run.
-
-    Examples:
-        >>> import pyarrow as pa
-        >>> import rowpattern
-        >>> explained = rowpattern.explain(
-        ...     "SELECT * FROM t MATCH_RECOGNIZE (ORDER BY x MEASURES x AS x PATTERN (A+) DEFINE A AS x > PREV(x))",
-        ...     pa.table({"x": [1, 2, 3]}),
-        ... )
-        >>> print(explained.text.splitlines()[5].strip())
-        A AS x > PREV(x): by the engine, over whole columns
-        >>> explained.svg()[:4]
-        '<svg'
-    """
+    """Say how a question is answered; see `rowpattern.explain`."""
     explain_query = module("execute.explanation").explained
-    context = execution_context(memory_limit_mb, timeout_seconds, threads, None, time_zone, cancel, parameters, prefer)
+    context = execution_context(*limits)
+    _take_given(context, given, isolation)
     if _isolated(isolation):
         explain_query = module("isolation").explain_isolated
     try:
         with context.admitted():
-            explained: Explanation = explain_query(sql, data, tables, context, analyze=analyze)
-            return explained
+            found: Explanation = explain_query(question, data, tables, context, analyze=analyze)
+            return found
     finally:
         context.run.end()
 

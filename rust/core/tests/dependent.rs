@@ -95,7 +95,7 @@ fn of_ints(function: Function, variables: Option<VariableSet>) -> Aggregate {
         Function::Avg => Type::Double,
         _ => Type::BigInt,
     };
-    Aggregate { function, column: Some(0), argument: Some(Type::BigInt), variables, result }
+    Aggregate { function, column: Some(0), key: None, separator: None, argument: Some(Type::BigInt), variables, result }
 }
 
 /// Conditions over one column of a type.
@@ -207,6 +207,41 @@ fn aggregates_are_undone_on_the_way_back() {
     let (found, _) = search("A B+ C", &conditions, 50);
     assert_eq!(found.len(), 10);
     assert!(found.iter().all(|(start, end, variables)| end - start == 5 && variables == &[0, 1, 1, 1, 2]));
+}
+
+/// The longest run of B behind each start whose values vary by more than a half and less than one.
+#[test]
+fn variances_are_undone_on_the_way_back() {
+    const ROWS: usize = 60;
+    let value = |row: usize| (row * row % 7) as f64;
+    let variance = |rows: std::ops::Range<usize>| {
+        let count = rows.len() as f64;
+        let mean = rows.clone().map(value).sum::<f64>() / count;
+        rows.map(|row| (value(row) - mean).powi(2)).sum::<f64>() / count
+    };
+    let mut wanted = Vec::new();
+    let mut start = 0;
+    while start < ROWS {
+        // A, then B up to `behind`, which is C's row.
+        let ends = (start + 2..ROWS).rev().find(|&behind| (0.5..1.0).contains(&variance(start + 1..behind)));
+        wanted.extend(ends.map(|behind| (start, behind + 1)));
+        start = ends.map_or(start + 1, |behind| behind + 1);
+    }
+    let double = |number| Expression::literal(Type::Double, Value::Double(number));
+    let spread = Aggregate {
+        argument: Some(Type::Double),
+        result: Type::Double,
+        ..of_ints(Function::VarPop, Some(VariableSet::of(1)))
+    };
+    let root = Aggregate { function: Function::StddevPop, ..spread.clone() };
+    let least = compare(">=", aggregate(0, Type::Double), double(0.5));
+    let most = compare("<", aggregate(1, Type::Double), double(1.0));
+    let both = Expression::call(Type::Boolean, "and", [least, most]);
+    let column = (0..ROWS).map(|row| Some(value(row))).collect();
+    let conditions = conditions(Type::Double, column, Vec::new(), vec![spread, root], vec![None, None, Some(both)]);
+    let found: Vec<_> = search("A B+ C", &conditions, ROWS).0.iter().map(|&(start, end, _)| (start, end)).collect();
+    assert!(wanted.len() > 3);
+    assert_eq!(found, wanted);
 }
 
 #[test]

@@ -236,12 +236,17 @@ impl AnswerItems {
             let argument = number.map(|number| arrays.get(number).map(|(kind, ..)| *kind).ok_or(number)).transpose();
             let argument = argument.map_err(|number| PyValueError::new_err(format!("there is no column {number}")))?;
             let result = nodes::typed(&result)?;
-            let function = Function::named(&name).filter(|function| function.is_native(argument, result));
+            // Texts grow with the matches, and are not counted here.
+            let is_here = |function: &Function| {
+                *function != Function::StringAgg && function.is_native(argument.as_slice(), result)
+            };
+            let function = Function::named(&name).filter(is_here);
             let Some(function) = function else {
                 return Err(PyValueError::new_err(format!("the aggregate {name} is not computed here")));
             };
             let variables = variables.map(|names| matches.set(py, &names)).transpose()?;
-            let aggregate = Aggregate { function, column: number, argument, variables, result };
+            let (key, separator) = (None, None);
+            let aggregate = Aggregate { function, column: number, key, separator, argument, variables, result };
             let through_order = number.and_then(|number| columns.get(number)).is_some_and(|(.., through)| *through);
             wanted.push(ItemAggregate { aggregate, through_order, running });
         }

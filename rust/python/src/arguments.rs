@@ -6,6 +6,7 @@ use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 use rowpattern_core::matcher::number_of;
 use rowpattern_core::rows::Partitions;
 
+use super::counted::there_are_rows;
 use super::errors::{out_of_memory, rows_error, unknown_variable};
 use super::limits::CallLimits;
 use super::signals::ITEMS_BETWEEN_LOOKS;
@@ -128,7 +129,7 @@ fn listed(values: &Bound<'_, PyAny>, limits: &CallLimits) -> PyResult<Option<Vec
 fn from_counts(counts: Vec<usize>, rows: usize) -> PyResult<Partitions> {
     let sum = counts.iter().fold(0_usize, |sum, &count| sum.saturating_add(count));
     if sum != rows {
-        return Err(rows_error(format!("the row counts of partitions add up to {sum}, but there are {rows} rows")));
+        return Err(rows_error(format!("the row counts of partitions add up to {sum}, but {}", there_are_rows(rows))));
     }
     Partitions::from_counts(&counts).map_err(out_of_memory)
 }
@@ -145,7 +146,7 @@ fn from_starts(starts: Vec<usize>, rows: usize) -> PyResult<Partitions> {
     }
     match starts.last() {
         Some(&last) if last > rows => {
-            Err(rows_error(format!("a partition starts at row {last}, but there are {rows} rows")))
+            Err(rows_error(format!("a partition starts at row {last}, but {}", there_are_rows(rows))))
         }
         Some(_) => Partitions::from_starts(starts, rows).map_err(out_of_memory),
         None => Partitions::from_counts(&[]).map_err(out_of_memory),

@@ -1,22 +1,24 @@
-//! `PatternCache`: the cache as a Python class.
+//! `PatternCache`: the cache as a Python class. Its methods stand in one file, as PyO3 takes one block of them; a third of it is
+//! their docstrings.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
 use pyo3::types::{PyDict, PyString};
-use rowpattern_core::cache::{self, Clock, Histogram, KeyRef, Limits, NEVER, Offered, Put, SingleFlight};
+use rowpattern_core::cache::{self, Clock, Histogram, KeyRef, Limits, Offered, Put, SingleFlight};
 use rowpattern_core::matcher::Compiled;
 use rowpattern_core::memory;
 use rowpattern_core::pattern::CompileError;
 use rowpattern_macros::catch_panics;
 
+use super::cache_entries::{describe, pattern_of, sort};
 use super::cache_limits::{MEGABYTE, bytes, cost, lifetime, policy_named, threads};
+use super::counted::counted;
 use super::keys::{self, Kind};
-use super::manual_clock::ManualClock;
+use super::manual_clock::{ManualClock, epoch_seconds};
 use super::numbers::{number, optional_number, whole};
 use super::pattern::Pattern;
 
@@ -26,9 +28,6 @@ const WORTH_GIVING_BACK: u64 = 1 << 20;
 /// Bits of a cache's state: look-ups and puts do nothing; another object answers callers.
 const DISABLED: u8 = 1;
 const ELSEWHERE: u8 = 2;
-
-/// An entry that holds a Python object.
-type CachedObject = cache::Entry<PyBackedStr, Py<PyAny>>;
 
 /// What threads that wait for one compilation are handed.
 pub type Made = Result<Arc<Compiled>, CompileError>;
@@ -45,6 +44,21 @@ pub type Made = Result<Arc<Compiled>, CompileError>;
 ///     (True, True)
 ///     >>> cache.get("first"), cache.get("second"), len(cache)
 ///     (None, 2, 1)
+///     >>> cache.resize(1_000, max_memory_mb=1)
+///     >>> cache.set_ttl(60)
+///     >>> cache.reweigh("second", size_bytes=600_000)
+///     True
+///     >>> [entry["key"] for entry in cache.entries(order="bytes")]
+///     ['second']
+///     >>> cache.shed(0.5), cache.take_peak_size(), cache.patterns()
+///     (1, 1, [])
+///     >>> cache.put("third", 3, size_bytes=8), cache.invalidate("third")
+///     (True, True)
+///     >>> cache.statistics()["insertions"], len(cache.compile_seconds()[0]) > 0
+///     (3, True)
+///     >>> cache.reset_statistics()
+///     >>> cache.set_enabled(False)
+///     >>> cache.clear()
 #[pyclass(frozen, subclass, module = "rowpattern")]
 pub struct PatternCache {
     /// Apart: parts of it begin at lines of the processor's cache, where Python's allocator puts no object.
@@ -100,6 +114,9 @@ impl PatternCache {
     /// Returns the value of a key, or None. O(1).
     ///
     /// Values of different kinds ("object", "condition", "tokens", "query", "clause") have keys of their own.
+    ///
+    /// Raises:
+    ///     ValueError: there is no such kind.
     #[inline]
     #[pyo3(signature = (key, *, kind = "object"))]
     fn get(&self, key: &Bound<'_, PyString>, kind: &str) -> PyResult<Option<Py<PyAny>>> {
@@ -111,7 +128,14 @@ impl PatternCache {
     }
 
     /// Puts a value in; False when it is heavier than the memory limit, the policy does not admit it, or the cache is
-    /// disabled.
+    /// disabled. O(1), and the entries that it evicts.
+    ///
+    /// Args:
+    ///     key: any text.
+    ///     value: any object, held by reference.
+    ///     size_bytes: what the value weighs, from 0 on.
+    ///     compilation_time: what a hit saves, in seconds.
+    ///     kind: as for `get`.
     #[pyo3(signature = (key, value, *, size_bytes, compilation_time = 0.0, kind = "object"))]
     fn put(
         &self,
@@ -124,7 +148,9 @@ impl PatternCache {
         self.keep(Kind::of_caller(kind)?, key, value, size_bytes, cost(compilation_time)?)
     }
 
-    /// Says that what a key's value weighs has changed; the memory limit is kept at once. Whether it is still there.
+    /// Sets what a key's value weighs now; the memory limit is kept at once. O(1), and the entries that it evicts.
+    ///
+    /// Returns whether the key has a value after that.
     #[pyo3(signature = (key, *, size_bytes, kind = "object"))]
     fn reweigh(&self, key: &Bound<'_, PyString>, size_bytes: u64, kind: &str) -> PyResult<bool> {
         let kind = Kind::of_caller(kind)?;
@@ -132,8 +158,10 @@ impl PatternCache {
         keys::with_exact(key, |key| Ok(self.store.reweigh(keys::key(kind, key)?, size_bytes, &mut left, |_| true)))
     }
 
-    /// Removes what has a key: an object that was put in under it, a pattern whose text it is, a pattern with options
-    /// whose key `entries` shows. Whether there was any.
+    /// Removes what has a key: an object that was put in under it, a pattern whose text it is, or a pattern with options
+    /// whose key `entries` shows. O(1).
+    ///
+    /// Returns whether there was any.
     fn invalidate(&self, key: &Bound<'_, PyString>) -> PyResult<bool> {
         let mut left = Vec::new();
         keys::with_exact(key, |key| {
@@ -146,13 +174,21 @@ impl PatternCache {
         })
     }
 
-    /// Removes all entries, and gives their memory back to the system.
+    /// Removes all entries, and gives their memory back to the system. O(entries).
     fn clear(&self, py: Python<'_>) {
         self.giving_back(py, |left| self.store.clear(left));
     }
 
-    /// Changes the limits that are given; what stays keeps its recency and its remaining life. What was freed is given back to
-    /// the system.
+    /// Changes the limits that are given; entries that stay keep their recency and their remaining life. Memory that is
+    /// freed is given back to the system.
+    ///
+    /// Args:
+    ///     max_size: the most entries.
+    ///     max_memory_mb: the most memory, in MB of 2**20 bytes.
+    ///     policy: which entries stay when there are too many: "lru" or "tinylfu".
+    ///
+    /// Raises:
+    ///     ValueError: a limit is below 0, or there is no such policy; nothing has changed then.
     #[pyo3(signature = (max_size = None, *, max_memory_mb = None, policy = None))]
     fn resize(
         &self,
@@ -173,14 +209,19 @@ impl PatternCache {
         Ok(())
     }
 
-    /// Removes the entries used longest ago until no more memory than this is used; the limits stay. How many went. What
-    /// was freed is given back to the system.
+    /// Removes the entries used longest ago until no more than `memory_mb` MB (of 2**20 bytes) are used; the limits stay.
+    /// Memory that is freed is given back to the system.
+    ///
+    /// Returns how many entries were removed.
     fn shed(&self, py: Python<'_>, #[pyo3(from_py_with = number)] memory_mb: f64) -> PyResult<usize> {
         let bytes = bytes(memory_mb)?;
         Ok(self.giving_back(py, |left| self.store.shed(bytes, left)))
     }
 
     /// Sets how long entries put in from now on live, in seconds; None is for ever.
+    ///
+    /// Raises:
+    ///     ValueError: it is not above 0.
     #[pyo3(signature = (ttl_seconds))]
     fn set_ttl(&self, #[pyo3(from_py_with = optional_number)] ttl_seconds: Option<f64>) -> PyResult<()> {
         let time_to_live = lifetime(ttl_seconds)?;
@@ -208,7 +249,7 @@ impl PatternCache {
         drop(before);
     }
 
-    /// The documented statistics, and more.
+    /// Returns the statistics (`rowpattern.pattern_cache.CacheStatistics`). O(entries that have expired).
     fn statistics<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let counts = self.store.statistics(&mut Vec::new());
         let limits = self.store.limits();
@@ -261,7 +302,15 @@ impl PatternCache {
         self.compile_times.cumulative()
     }
 
-    /// Returns what is in the cache, one dict an entry. O(entries * log(entries)).
+    /// Returns what is in the cache, a dict for each entry (`rowpattern.pattern_cache.CacheEntry`). O(n log n) for n entries.
+    ///
+    /// Args:
+    ///     limit: the most entries; all by default.
+    ///     order: what comes first: "recent" (used last), "bytes" (heaviest), "hits" (most), "age" (oldest) or
+    ///         "compilation_time" (longest).
+    ///
+    /// Raises:
+    ///     ValueError: there is no such order.
     #[pyo3(signature = (*, limit = None, order = "recent"))]
     fn entries<'py>(
         &self,
@@ -271,19 +320,7 @@ impl PatternCache {
     ) -> PyResult<Vec<Bound<'py, PyDict>>> {
         let mut left = Vec::new();
         let (mut entries, now) = self.store.entries(&mut left);
-        let load = |number: &std::sync::atomic::AtomicU64| number.load(Ordering::Relaxed);
-        match order {
-            "recent" => entries.sort_by_cached_key(|entry| std::cmp::Reverse(load(&entry.used))),
-            "bytes" => entries.sort_by_cached_key(|entry| std::cmp::Reverse(load(&entry.bytes))),
-            "hits" => entries.sort_by_cached_key(|entry| std::cmp::Reverse(load(&entry.hits))),
-            "age" => entries.sort_by_cached_key(|entry| (load(&entry.born), load(&entry.inserted))),
-            "compilation_time" => entries.sort_by_cached_key(|entry| std::cmp::Reverse(load(&entry.cost_nanoseconds))),
-            other => {
-                return Err(PyValueError::new_err(format!(
-                    "order must be \"recent\", \"bytes\", \"hits\", \"age\" or \"compilation_time\", not {other:?}"
-                )));
-            }
-        }
+        sort(&mut entries, order)?;
         entries.truncate(limit.unwrap_or(usize::MAX));
         entries.iter().map(|entry| describe(py, entry, now)).collect()
     }
@@ -304,7 +341,8 @@ impl PatternCache {
     fn __repr__(&self) -> String {
         let (entries, limits) = (self.len(), self.store.limits());
         let megabytes = limits.bytes as f64 / MEGABYTE;
-        format!("<rowpattern.PatternCache of {entries} entries, at most {} and {megabytes} MB>", limits.entries)
+        let entries = counted(entries, "entry");
+        format!("<rowpattern.PatternCache of {entries}, at most {} and {megabytes} MB>", limits.entries)
     }
 }
 
@@ -410,33 +448,4 @@ impl PatternCache {
         }
         result
     }
-}
-
-/// The pattern that `compile` has put in.
-fn pattern_of(py: Python<'_>, entry: &CachedObject) -> Option<Py<Pattern>> {
-    let value = entry.read(|value| value.clone_ref(py))?;
-    Some(value.bind(py).cast::<Pattern>().ok()?.clone().unbind())
-}
-
-fn describe<'py>(py: Python<'py>, entry: &CachedObject, now: u64) -> PyResult<Bound<'py, PyDict>> {
-    let load = |number: &std::sync::atomic::AtomicU64| number.load(Ordering::Relaxed);
-    let seconds = |nanoseconds: u64| nanoseconds as f64 / 1e9;
-    let kind = Kind::of_space(entry.key.space);
-    let pattern = if kind.is_pattern() { pattern_of(py, entry) } else { None };
-    let deadline = load(&entry.deadline);
-    let description = PyDict::new(py);
-    description.set_item("key", &*entry.key.text)?;
-    description.set_item("kind", kind.name())?;
-    description.set_item("pattern", pattern.as_ref().map(|pattern| PyString::new(py, &pattern.get().text)))?;
-    description.set_item("size_bytes", entry.weight())?;
-    description.set_item("hits", load(&entry.hits))?;
-    description.set_item("age_seconds", seconds(now.saturating_sub(load(&entry.born))))?;
-    let left = (deadline != NEVER).then(|| seconds(deadline.saturating_sub(now)));
-    description.set_item("seconds_left", left)?;
-    description.set_item("compilation_time", seconds(load(&entry.cost_nanoseconds)))?;
-    Ok(description)
-}
-
-fn epoch_seconds() -> f64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
 }

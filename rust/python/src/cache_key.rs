@@ -19,6 +19,12 @@ use super::hooks::hooks;
 ///
 /// Raises:
 ///     TypeError: `data_characteristics` holds what JSON cannot say.
+///
+/// Examples:
+///     >>> from rowpattern import pattern_cache
+///     >>> key = pattern_cache.get_cache_key("A B+", {"A": "x > 1", "B": "x < 1"})
+///     >>> len(key), key == pattern_cache.get_cache_key("A B+", {"B": "x < 1", "A": "x > 1"})
+///     (64, True)
 #[catch_panics]
 #[pyfunction]
 #[pyo3(signature = (pattern_text, define = None, subsets = None, data_characteristics = None))]

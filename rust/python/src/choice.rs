@@ -9,6 +9,7 @@ use rowpattern_macros::catch_panics;
 
 use super::arguments;
 use super::cancel_argument::{Cancel, account};
+use super::counted::there_are_rows;
 use super::errors::{compile_error, rows_error};
 use super::ffi::{Column, Data};
 use super::limits::CallLimits;
@@ -40,7 +41,7 @@ impl GivenChoice {
         let read = |ends| arguments::integers(ends, "latest_ends", limits);
         let latest_ends = latest_ends.map(read).transpose()?;
         if let Some(ends) = latest_ends.as_ref().filter(|ends| ends.len() != rows) {
-            return Err(rows_error(format!("there are {rows} rows, but {} latest_ends", ends.len())));
+            return Err(rows_error(format!("{}, but latest_ends has {}", there_are_rows(rows), ends.len())));
         }
         Ok(Self { prefer, latest_ends })
     }

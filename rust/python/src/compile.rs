@@ -52,7 +52,7 @@ pub fn compile(
 ) -> PyResult<Py<PyAny>> {
     let Ok(written) = pattern.cast::<PyString>() else {
         let kind = pattern.get_type().name()?;
-        return Err(PyTypeError::new_err(format!("a row pattern is a str, not {kind}")));
+        return Err(PyTypeError::new_err(format!("a row pattern must be a str, not {kind}")));
     };
     let text = match written.to_str() {
         Ok(text) => text,

@@ -16,6 +16,7 @@ use rowpattern_core::expression::{Expression, Given, Operation, Physical, Type, 
 use rowpattern_core::rows::NOWHERE;
 
 use super::computed_column::ComputedColumn;
+use super::counted::counted;
 use super::ffi;
 use super::readers;
 use super::typed_columns::typed_column;
@@ -192,5 +193,5 @@ fn expect_rows(name: &str, expected: usize, rows: usize) -> PyResult<()> {
     if rows == expected {
         return Ok(());
     }
-    Err(PyValueError::new_err(format!("{name} have {rows} rows, but {expected} were asked for")))
+    Err(PyValueError::new_err(format!("{name} have {}; asked for: {expected}", counted(rows, "row"))))
 }

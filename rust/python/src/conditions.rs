@@ -12,6 +12,7 @@ use rowpattern_macros::catch_panics;
 use super::arguments::variable;
 use super::cancel_argument::{Cancel, account};
 use super::computing::{ComputedExpressions, Computing};
+use super::counted::{counted, there_are_rows};
 use super::errors::{SkipError, rows_error};
 use super::input::{Input, SkipAndChoice};
 use super::iterator::MatchIterator;
@@ -23,6 +24,20 @@ use super::sinks::MatchesSink;
 use super::typed_columns::typed_column;
 use super::{ffi, nodes};
 
+/// An aggregate as Python gives it.
+#[derive(FromPyObject)]
+enum GivenAggregate {
+    WithKey((String, Option<usize>, Option<usize>, String, Option<AggregateKey>)),
+    Alone((String, Option<usize>, Option<usize>, String)),
+}
+
+/// What an aggregate takes beside its values.
+#[derive(FromPyObject)]
+enum AggregateKey {
+    Column(usize),
+    Separator(String),
+}
+
 /// Conditions of a pattern's variables over columns; `Pattern.match` and `Pattern.find_iter` take them.
 ///
 /// Args:
@@ -31,9 +46,11 @@ use super::{ffi, nodes};
 ///         HUGEINT, UTINYINT to UBIGINT, FLOAT, DOUBLE, `DECIMAL(12,2)`, DATE, TIME, TIMESTAMP, TIMESTAMP_S, TIMESTAMP_MS,
 ///         TIMESTAMP_NS, TIMESTAMP WITH TIME ZONE, INTERVAL, VARCHAR; RANK is the place of an ordered category (whole numbers).
 ///     sets: sets of primary variables, each a list of names, that navigation and aggregates name.
-///     aggregates: (function, column or None, set or None, type of its value), with `"count"`, `"sum"`, `"avg"`, `"min"`, `"max"`,
-///         `"bool_and"`, `"bool_or"`, `"any_value"` or `"last_not_null"`, and DuckDB's type for it. Rows are counted without a
-///         column.
+///     aggregates: (function, column or None, set or None, type of its value, key), with `"count"`, `"sum"`, `"avg"`, `"min"`,
+///         `"max"`, `"bool_and"`, `"bool_or"`, `"any_value"`, `"last_not_null"`, `"var_pop"`, `"var_samp"`, `"stddev_pop"`,
+///         `"stddev_samp"`, `"arg_min"`, `"arg_max"` or `"string_agg"`, and DuckDB's type for it. Rows are counted without a
+///         column. The key is the column of keys for `"arg_min"` and `"arg_max"`, the text between two texts for `"string_agg"`, and
+///         None, or left out, for all others.
 ///     conditions: for each variable whose condition depends on the match, the condition as nested tuples, whose types are those
 ///         of DuckDB's binder, with all casts written out:
 ///         `("literal", type, value)` (decimals as whole numbers of units, dates as days, times and timestamps as whole numbers of
@@ -74,7 +91,7 @@ impl Conditions {
         pattern: &Bound<'_, Pattern>,
         columns: Vec<(String, Bound<'_, PyAny>)>,
         sets: Vec<Vec<String>>,
-        aggregates: Vec<(String, Option<usize>, Option<usize>, String)>,
+        aggregates: Vec<GivenAggregate>,
         conditions: &Bound<'_, PyDict>,
         starts: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Self> {
@@ -106,19 +123,32 @@ impl Conditions {
             .collect::<PyResult<Vec<_>>>()?;
         let aggregates = aggregates
             .into_iter()
-            .map(|(name, column, set, result)| {
+            .map(|given| {
+                let (name, column, set, result, key) = match given {
+                    GivenAggregate::Alone((name, column, set, result)) => (name, column, set, result, None),
+                    GivenAggregate::WithKey(whole) => whole,
+                };
                 let result = nodes::typed(&result)?;
                 let column = column.map(|number| checked(number, types.len(), "column")).transpose()?;
                 let set = set.map(|number| checked(number, sets.len(), "set")).transpose()?;
+                let (key, separator) = match key {
+                    Some(AggregateKey::Column(number)) => (Some(checked(number, types.len(), "column")?), None),
+                    Some(AggregateKey::Separator(text)) => (None, Some(text.into_boxed_str())),
+                    None => (None, None),
+                };
                 let argument = column.map(|number| types[number]);
-                let function = Function::named(&name).filter(|function| function.is_native(argument, result));
-                let Some(function) = function else {
+                let arguments: Vec<Type> = column.into_iter().chain(key).map(|number| types[number]).collect();
+                let fits = |function: &Function| {
+                    function.is_native(&arguments, result) && (separator.is_none() || *function == Function::StringAgg)
+                };
+                let Some(function) = Function::named(&name).filter(fits) else {
                     let of = argument.map_or_else(|| "rows".to_owned(), |kind| kind.to_string());
                     return Err(PyValueError::new_err(format!(
                         "there is no aggregate {name} of {of} of the type {result}"
                     )));
                 };
-                Ok(Aggregate { function, column, argument, variables: set.map(|number| sets[number]), result })
+                let variables = set.map(|number| sets[number]);
+                Ok(Aggregate { function, column, key, separator, argument, variables, result })
             })
             .collect::<PyResult<Vec<_>>>()?;
         let results: Vec<Type> = aggregates.iter().map(|aggregate| aggregate.result).collect();
@@ -225,7 +255,7 @@ impl Conditions {
 
     fn __repr__(&self) -> String {
         let count = self.inner.conditions.iter().flatten().count();
-        format!("<rowpattern._core.Conditions: {count} over {} columns>", self.inner.columns.len())
+        format!("<rowpattern._core.Conditions: {count} over {}>", counted(self.inner.columns.len(), "column"))
     }
 }
 
@@ -254,7 +284,7 @@ impl Conditions {
         let input = Input::read(self.pattern.get(), rows, partitions, skip, threads, limits)?;
         let given = input.symbols.len();
         if let Some(own) = self.rows.filter(|&own| own != given) {
-            return Err(rows_error(format!("there are {given} rows, but the columns of conditions have {own}")));
+            return Err(rows_error(format!("{}, but the columns of conditions have {own}", there_are_rows(given))));
         }
         Ok(input)
     }
@@ -333,10 +363,6 @@ fn checked(number: usize, known: usize, what: &str) -> PyResult<usize> {
 pub fn is_native(name: &str, arguments: Vec<String>, result: &str) -> bool {
     let arguments: Option<Vec<Type>> = arguments.iter().map(|argument| Type::named(argument)).collect();
     let (Some(arguments), Some(result)) = (arguments, Type::named(result)) else { return false };
-    let is_aggregate = |function: Function| match arguments.as_slice() {
-        [] => function.is_native(None, result),
-        [argument] => function.is_native(Some(*argument), result),
-        _ => false,
-    };
+    let is_aggregate = |function: Function| function.is_native(&arguments, result);
     Function::named(name).is_some_and(is_aggregate) || expression::is_native(name, &arguments, result)
 }

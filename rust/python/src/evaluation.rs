@@ -8,6 +8,7 @@ use rowpattern_macros::catch_panics;
 use super::arrow::ArrowArray;
 use super::cancel_argument::{Cancel, account};
 use super::computed_column::ComputedColumn;
+use super::counted::there_are_rows;
 use super::errors::rows_error;
 use super::limits::CallLimits;
 use super::numbers::{optional_number, whole};
@@ -112,7 +113,7 @@ fn read<'a>(
         let column = typed_column(py, chunks, kind, &name(number), Some(limits))?;
         if column.len() != rows {
             let found = column.len();
-            return Err(rows_error(format!("there are {rows} rows, but {} has {found}", name(number))));
+            return Err(rows_error(format!("{}, but {} has {found}", there_are_rows(rows), name(number))));
         }
         Ok(column)
     });

@@ -19,10 +19,8 @@ pub struct Followed {
     /// Addresses of the objects that were met. Python keeps these objects alive: what holds them does not change meanwhile.
     met: HashTable<usize>,
     /// Objects that were counted.
-    #[pyo3(get)]
     count: u64,
     /// Their bytes, without what is outside of Python's objects.
-    #[pyo3(get)]
     bytes: u64,
 }
 
@@ -43,6 +41,16 @@ impl Followed {
     #[new]
     fn new() -> Self {
         Self { met: HashTable::new(), count: 0, bytes: 0 }
+    }
+
+    #[getter]
+    fn count(&self) -> u64 {
+        self.count
+    }
+
+    #[getter]
+    fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// Follows objects that were not met before, and returns those that Python has to weigh.

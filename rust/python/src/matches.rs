@@ -20,6 +20,7 @@ use rowpattern_macros::catch_panics;
 
 use super::arguments::variable;
 use super::cancel_argument::{Cancel, account};
+use super::counted::counted;
 use super::errors::out_of_memory;
 use super::ffi::{self, Column, Data};
 use super::hooks::hooks;
@@ -125,7 +126,7 @@ impl Spans {
     }
 
     fn __repr__(&self) -> String {
-        format!("<rowpattern.Spans of {} matches>", self.start.len())
+        format!("<rowpattern.Spans of {}>", counted(self.start.len(), "match"))
     }
 
     /// Arrow's PyCapsule interface: a table of the four columns.
@@ -304,7 +305,11 @@ impl Matches {
     }
 
     fn __repr__(&self) -> String {
-        format!("<rowpattern.Matches: {} matches of {} rows>", self.spans.start.len(), self.variables.len())
+        format!(
+            "<rowpattern.Matches: {} of {}>",
+            counted(self.spans.start.len(), "match"),
+            counted(self.variables.len(), "row")
+        )
     }
 
     /// Arrow's PyCapsule interface: a table of `number`, `partition`, `start` and `end`.
@@ -504,7 +509,7 @@ impl MatchedRows {
     }
 
     fn __repr__(&self) -> String {
-        format!("<rowpattern.MatchedRows: {} rows>", self.matches.get().variables.len())
+        format!("<rowpattern.MatchedRows: {}>", counted(self.matches.get().variables.len(), "row"))
     }
 
     /// Arrow's PyCapsule interface: a table of all five columns.

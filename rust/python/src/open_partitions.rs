@@ -69,7 +69,6 @@ impl OpenPartitions {
         bounded = false, widths = None, idle = None
     ))]
     #[expect(clippy::too_many_arguments, reason = "Python's keyword arguments")]
-    #[expect(clippy::fn_params_excessive_bools, reason = "Python's keyword arguments")]
     fn new(
         py: Python<'_>,
         pattern: &Bound<'_, Pattern>,
@@ -194,7 +193,7 @@ impl OpenPartitions {
         let keys = match partition_by {
             None => None,
             Some(columns) => {
-                let rows = columns.first().map_or(Ok(1), |column| column.len())?;
+                let rows = if let Some(column) = columns.first() { column.len()? } else { 1 };
                 let found = keys_of(py, columns, rows, &limits)?;
                 Some(found.unwrap_or_default())
             }
@@ -402,7 +401,6 @@ impl OpenPartitions {
     /// Returns for each the numbers of its first kept row, of its rows, of its head, of the row behind its matches, and of its
     /// matches, and the starts that wait; references to their rows, one partition's after the other's (int64); and which
     /// conditions hold at each row, as 32 bytes a row.
-    #[expect(clippy::type_complexity, reason = "taken apart at once")]
     fn stored<'py>(&self, py: Python<'py>) -> (Vec<(u64, u64, u64, u64, i64, Vec<u64>)>, Column, Bound<'py, PyBytes>) {
         let (partitions, references, sets) = self.inner.stored();
         let partitions = partitions.into_iter().map(|each| {
@@ -428,14 +426,12 @@ impl OpenPartitions {
     #[pyo3(signature = (partitions, sets, next_reference, keys = None, bounds = None))]
     fn resume(
         &mut self,
-        py: Python<'_>,
         partitions: Vec<(u64, u64, u64, u64, i64, Vec<u64>)>,
         sets: &[u8],
         #[pyo3(from_py_with = whole)] next_reference: usize,
         keys: Option<&Bound<'_, PyAny>>,
         bounds: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
-        let _ = py;
         let limits = CallLimits::read((None, None, None))?;
         let keys = keys.map(|keys| integers(keys, "keys", &limits)).transpose()?;
         let bounds = bounds.map(|bounds| integers(bounds, "bounds", &limits)).transpose()?;

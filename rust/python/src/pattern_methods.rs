@@ -11,6 +11,7 @@ use rowpattern_core::budget::Budget;
 use rowpattern_macros::catch_panics;
 
 use super::cancel_argument::{Cancel, account, given};
+use super::counted::counted;
 use super::hooks::hooks;
 use super::input::Input;
 use super::iterator::MatchIterator;
@@ -120,7 +121,17 @@ impl Pattern {
         self.total_bytes()
     }
 
-    /// The pattern as an indented tree, for people.
+    /// The pattern as an indented tree, and the size of its automaton, for people. O(length of the pattern).
+    ///
+    /// Examples:
+    ///     >>> import rowpattern
+    ///     >>> print(rowpattern.compile("A B+").explain())
+    ///     row pattern A B+
+    ///       concatenation: one after the other
+    ///         variable A
+    ///         repetition: 1 or more times, as many as possible
+    ///           variable B
+    ///     ...
     fn explain(&self) -> String {
         let automaton = &self.compiled.automaton;
         let positions = automaton.positions.len();
@@ -131,8 +142,7 @@ impl Pattern {
         for (name, members) in &self.options.subset {
             let _ = writeln!(text, "union variable {name}: {}", members.join(", "));
         }
-        let plural = if positions == 1 { "" } else { "s" };
-        let _ = write!(text, "automaton: {positions} position{plural}, {} bytes", self.total_bytes());
+        let _ = write!(text, "automaton: {}, {} bytes", counted(positions, "position"), self.total_bytes());
         text
     }
 

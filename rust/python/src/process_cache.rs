@@ -39,6 +39,13 @@ pub fn the_cache_if_made(py: Python<'_>) -> Option<&PatternCache> {
 }
 
 /// Returns what `cache_pattern` put in under a key, `(dfa, nfa, compilation_time)`, or None. O(1).
+///
+/// Examples:
+///     >>> from rowpattern import pattern_cache
+///     >>> pattern_cache.cache_pattern("my key", "dfa", "nfa", 0.25)
+///     True
+///     >>> pattern_cache.get_cached_pattern("my key"), pattern_cache.get_cached_pattern("another key")
+///     (('dfa', 'nfa', 0.25), None)
 #[catch_panics]
 #[pyfunction]
 #[pyo3(signature = (key))]
@@ -66,6 +73,13 @@ pub fn get_cached_pattern(py: Python<'_>, key: &Bound<'_, PyAny>) -> PyResult<Op
 /// Returns:
 ///     True when it is cached; False when caching is disabled, it is heavier than the memory limit, the policy does not admit
 ///     it, or it cannot be cached, which is logged.
+///
+/// Examples:
+///     >>> from rowpattern import pattern_cache
+///     >>> pattern_cache.cache_pattern("my key", "dfa", "nfa", 0.25, {"size_bytes": 1_000})
+///     True
+///     >>> pattern_cache.get_cached_pattern("my key")
+///     ('dfa', 'nfa', 0.25)
 #[catch_panics]
 #[pyfunction]
 #[pyo3(

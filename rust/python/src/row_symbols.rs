@@ -17,6 +17,7 @@ use super::arguments::{self, variable};
 use super::arrow::{ArrowArray, Integers, Text, Values, index, with_integers};
 use super::booleans::{Booleans, Run};
 use super::cancel_argument::{Cancel, account};
+use super::counted::{counted, there_are_rows};
 use super::errors::{QueryError, problem, rows_error};
 use super::limits::CallLimits;
 use super::numbers::{optional_number, whole};
@@ -136,7 +137,7 @@ impl RowSymbols {
     }
 
     fn __repr__(&self) -> String {
-        format!("<rowpattern._core.RowSymbols of {} rows>", self.rows)
+        format!("<rowpattern._core.RowSymbols of {}>", counted(self.rows, "row"))
     }
 }
 
@@ -185,7 +186,10 @@ impl Making<'_> {
 
     fn same_rows(&self, found: usize, name: &str) -> PyResult<()> {
         let rows = self.rows;
-        if found == rows { Ok(()) } else { Err(rows_error(format!("there are {rows} rows, but {name} has {found}"))) }
+        if found == rows {
+            return Ok(());
+        }
+        Err(rows_error(format!("{}, but {name} has {found}", there_are_rows(rows))))
     }
 
     /// Does work with the interpreter released.

@@ -11,6 +11,7 @@ use rowpattern_core::rows::{Symbols, SymbolsBuilder};
 use super::arguments::{integers, is_masked, variable};
 use super::arrow::{ArrowArray, Values};
 use super::booleans::{Booleans, Run};
+use super::counted::counted;
 use super::errors::rows_error;
 use super::limits::CallLimits;
 use super::numbers::shown;
@@ -227,7 +228,7 @@ fn fill(
     for (variable, column, name) in &columns {
         if column.len() != rows {
             let length = column.len();
-            return Err(rows_error(format!("{first_name} has {rows} rows, but {name} has {length}")));
+            return Err(rows_error(format!("{first_name} has {}, but {name} has {length}", counted(rows, "row"))));
         }
         if let Some(before) = given[usize::from(*variable)].replace(name) {
             return Err(rows_error(format!("{before:?} and {name:?} are the same variable")));

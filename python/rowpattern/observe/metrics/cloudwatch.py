@@ -48,6 +48,20 @@ class CloudWatchPublisher:
     Requests are retried by boto3, with growing pauses. What cannot be sent is logged under `rowpattern.cloudwatch`,
     kept with its time, and sent with the next batch; past 5,000 readings the oldest go, and their number is logged. A
     daemon thread does the work; it goes on in a forked child.
+
+    Examples:
+        >>> from rowpattern.metrics.cloudwatch import CloudWatchPublisher
+        >>> class Client:
+        ...     def put_metric_data(self, Namespace, MetricData):
+        ...         print(Namespace, *(value["MetricName"] for value in MetricData))
+        >>> publisher = CloudWatchPublisher(Client(), dimensions={"Service": "orders"})
+        >>> publisher.read()
+        >>> publisher.flush(), publisher.unsent
+        RowMatchRecognize CacheSize CacheMemoryUsage CacheEfficiency
+        (True, 0)
+        >>> publisher.start()
+        RowMatchRecognize CacheSize CacheMemoryUsage CacheEfficiency
+        >>> publisher.stop()
     """
 
     def __init__(
@@ -103,7 +117,7 @@ class CloudWatchPublisher:
 
     def read(self) -> None:
         """Take one reading of the three metrics, to be sent later."""
-        figures = get_pattern_cache().statistics()
+        figures: Mapping[str, Any] = get_pattern_cache().statistics()
         now = dt.datetime.now(dt.timezone.utc)
         self._readings.append(
             [
@@ -122,7 +136,13 @@ class CloudWatchPublisher:
             self._readings.popleft()
             lost += 1
         if lost:
-            log_event("cloudwatch", logging.ERROR, "lost", "%(lost)s readings were never sent and are gone", lost=lost)
+            log_event(
+                "cloudwatch",
+                logging.ERROR,
+                "lost",
+                "readings that were never sent and were dropped: %(lost)s",
+                lost=lost,
+            )
 
     def flush(self) -> bool:
         """Send all readings, at most 1,000 values a request.
@@ -143,7 +163,7 @@ class CloudWatchPublisher:
                         "cloudwatch",
                         logging.WARNING,
                         "unreachable",
-                        "CloudWatch did not take %(values)s values; they are kept: %(error)s",
+                        "values that CloudWatch did not take, and that are kept: %(values)s: %(error)s",
                         values=len(batch),
                         error=f"{type(error).__name__}: {error}",
                     )

@@ -16,10 +16,11 @@ from rowpattern.observe.query_figures import BOUNDS
 from rowpattern.sql.runtime.reports import observe_queries
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from opentelemetry.metrics import Meter
 
+    from rowpattern.cache.statistics import CacheStatistics
     from rowpattern.observe.metrics.query_metrics import Figure
     from rowpattern.sql.runtime.reports import QueryReport
 
@@ -38,7 +39,7 @@ _COUNTERS = {
     "rowpattern.cache.saved_time": ("compilation_time_saved", "s", "Compilation time that hits have saved."),
 }
 
-_GAUGES: dict[str, tuple[Callable[[dict[str, Any]], float], str, str]] = {
+_GAUGES: dict[str, tuple[Callable[[CacheStatistics], float], str, str]] = {
     "rowpattern.cache.size": (lambda figures: figures["size"], "{entry}", "Entries."),
     "rowpattern.cache.memory": (lambda figures: figures["memory_used_mb"] * _MEGABYTE, "By", "Memory held."),
     "rowpattern.cache.size_limit": (lambda figures: figures["max_size"], "{entry}", "The limit of entries."),
@@ -67,10 +68,22 @@ def instrument(meter_provider: MeterProvider | None = None) -> None:
 
     Raises:
         TypeError: it is no meter provider.
+
+    Examples:
+        >>> from opentelemetry.sdk.metrics import MeterProvider
+        >>> from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+        >>> from rowpattern.metrics.opentelemetry import instrument
+        >>> reader = InMemoryMetricReader()
+        >>> provider = MeterProvider([reader])
+        >>> instrument(provider)
+        >>> metrics = reader.get_metrics_data().resource_metrics[0].scope_metrics[0].metrics
+        >>> "rowpattern.cache.size" in {metric.name for metric in metrics}
+        True
+        >>> provider.shutdown()
     """
     provider = get_meter_provider() if meter_provider is None else meter_provider
     if not isinstance(provider, MeterProvider):
-        raise TypeError(f"meter_provider is an OpenTelemetry MeterProvider, not {type(provider).__name__}")
+        raise TypeError(f"meter_provider must be an OpenTelemetry MeterProvider, not {type(provider).__name__}")
     meter = provider.get_meter("rowpattern")
     for name, (figure, unit, meaning) in _COUNTERS.items():
         meter.create_observable_counter(name, [_observe(itemgetter(figure))], unit, meaning)
@@ -126,10 +139,10 @@ def _failures(_: CallbackOptions) -> Iterable[Observation]:
     return [Observation(count, {"cause": cause}) for cause, count in query_totals().failures.items()]
 
 
-def _observe(read: Callable[[dict[str, Any]], float]) -> Callable[[CallbackOptions], Iterable[Observation]]:
+def _observe(read: Callable[[CacheStatistics], float]) -> Callable[[CallbackOptions], Iterable[Observation]]:
     return lambda _: [Observation(read(get_pattern_cache().statistics()))]
 
 
 def _evictions(_: CallbackOptions) -> Iterable[Observation]:
-    figures = get_pattern_cache().statistics()
+    figures: Mapping[str, Any] = get_pattern_cache().statistics()
     return [Observation(figures[figure], {"cause": cause}) for cause, figure in _CAUSES.items()]

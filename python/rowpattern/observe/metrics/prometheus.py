@@ -36,7 +36,7 @@ set, and says what to do.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
@@ -51,7 +51,7 @@ from rowpattern.observe.metrics.query_metrics import query_counters, query_gauge
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from wsgiref.simple_server import WSGIServer
 
     from prometheus_client import Metric
@@ -87,7 +87,14 @@ _CAUSES = {"size": "evictions_size", "memory": "evictions_memory", "threshold": 
 
 
 class CacheCollector(Collector):
-    """Reads the process's cache, and what its queries do, when it is asked. O(entries that have expired)."""
+    """Reads the process's cache, and what its queries do, when it is asked. O(entries that have expired).
+
+    Examples:
+        >>> from rowpattern.metrics.prometheus import CacheCollector
+        >>> names = {metric.name for metric in CacheCollector().collect()}
+        >>> "pattern_cache_size" in names, names == {metric.name for metric in CacheCollector().describe()}
+        (True, True)
+    """
 
     def __init__(self) -> None:
         """Have queries added up from now on."""
@@ -100,7 +107,7 @@ class CacheCollector(Collector):
     def collect(self) -> Iterable[Metric]:
         """Give each figure once, all from one look at the cache."""
         cache = get_pattern_cache()
-        figures = cache.statistics()
+        figures: Mapping[str, Any] = cache.statistics()
         monitor = get_cache_monitor()
         performance = (get_config() if monitor is None else monitor.config).performance
         for name, (figure, meaning) in _GUIDE_GAUGES.items():
@@ -168,6 +175,14 @@ def register(registry: CollectorRegistry = REGISTRY) -> CacheCollector:
         ConfigurationError: `PROMETHEUS_MULTIPROC_DIR` is set; see the module's text.
         TypeError: it is no registry.
         ValueError: they are in it already.
+
+    Examples:
+        >>> from prometheus_client import CollectorRegistry
+        >>> from rowpattern.metrics.prometheus import register
+        >>> registry = CollectorRegistry()
+        >>> collector = register(registry)
+        >>> registry.get_sample_value("rowpattern_cache_enabled")
+        1.0
     """
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ or "prometheus_multiproc_dir" in os.environ:
         raise ConfigurationError(
@@ -176,7 +191,7 @@ def register(registry: CollectorRegistry = REGISTRY) -> CacheCollector:
             "in each worker and mount rowpattern.endpoints, whose /metrics has the figures of all of them"
         )
     if not isinstance(registry, CollectorRegistry):
-        raise TypeError(f"registry is a prometheus_client.CollectorRegistry, not {type(registry).__name__}")
+        raise TypeError(f"registry must be a prometheus_client.CollectorRegistry, not {type(registry).__name__}")
     collector = CacheCollector()
     registry.register(collector)
     return collector
@@ -194,12 +209,28 @@ def serve(port: int = 0, address: str = "127.0.0.1") -> tuple[WSGIServer, thread
 
     Raises:
         OSError: the port is taken.
+
+    Examples:
+        >>> from rowpattern.metrics.prometheus import serve
+        >>> server, thread = serve()
+        >>> server.server_port > 0
+        True
+        >>> server.shutdown()
+        >>> server.server_close()
+        >>> thread.join()
     """
     return start_http_server(port, address, registry=_own_registry())
 
 
 def exposition() -> tuple[str, bytes]:
-    """Return the content type and the text that `/metrics` answers with: this process's cache figures."""
+    """Return the content type and the text that `/metrics` answers with: this process's cache figures.
+
+    Examples:
+        >>> from rowpattern.metrics.prometheus import exposition
+        >>> content_type, body = exposition()
+        >>> b"pattern_cache_size" in body
+        True
+    """
     return CONTENT_TYPE_LATEST, generate_latest(_own_registry())
 
 

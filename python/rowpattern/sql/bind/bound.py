@@ -104,6 +104,7 @@ class TypedPlans:
     Attributes:
         values: those of the query's parameters, with which the plans are used; None where the clause has none.
         used: the last plan that was used with these values, and what it is with them.
+        latest: the same of the last query, whatever its values, behind the text of these; shared by all queries.
     """
 
     def __init__(self) -> None:
@@ -112,11 +113,13 @@ class TypedPlans:
         self._flights = SingleFlight()
         self.values: ParameterValues | None = None
         self.used: tuple[object, Any] | None = None
+        self.latest: list[tuple[str, object, Any]] = []
 
     def for_values(self, values: ParameterValues) -> TypedPlans:
         """Return the same plans for other values of parameters."""
         found = TypedPlans()
         found._plans, found._flights, found.values = self._plans, self._flights, values
+        found.latest = self.latest
         return found
 
     def get(self, key: object) -> Any:
@@ -151,6 +154,7 @@ class BoundClause(Record):
         within: how far a match reaches at most; None where nothing says it.
         given: conditions that the caller's library computes: the name that it has for each, and the column that it is.
         away: columns that it reads beside the table's: what PREV and NEXT with IGNORE NULLS give for each row.
+        computed: what those are values of that is no column of the table, each with the name that they have for it.
         plans: its expressions with types, for tables that were asked.
     """
 
@@ -168,6 +172,7 @@ class BoundClause(Record):
     within: Within | None = None
     given: tuple[tuple[str, str], ...] = ()
     away: tuple[str, ...] = ()
+    computed: tuple[tuple[str, Key], ...] = ()
     plans: TypedPlans = field(default_factory=TypedPlans, compare=False)
 
     def compiled(self) -> Pattern:
@@ -176,7 +181,9 @@ class BoundClause(Record):
 
     def reads(self) -> list[str]:
         """Return the columns of the table that are read; others stay where they are."""
-        read = [name for key in (*self.partition_by, *self.order_by) for name in key.reads]
+        computed = dict(self.computed)
+        keys = (*self.partition_by, *self.order_by, *computed.values())
+        read = [name for key in keys for name in key.reads]
         for expression in (
             *(each.expression for each in self.conditions),
             *(each.expression for each in self.measures),
@@ -184,7 +191,8 @@ class BoundClause(Record):
             for _, item in expression.reads:
                 if isinstance(item, Value):
                     away = value_away(item.column) if self.away else None
-                    read.append(item.column if away is None else away[0])
+                    source = item.column if away is None else away[0]
+                    read += [] if source in computed else [source]
                 elif isinstance(item, (Aggregate, RunningAggregate)):
                     read += [name for _, name in item.reads if isinstance(name, str)]
         return list(dict.fromkeys([*read, *self.rest]))

@@ -10,9 +10,10 @@ from rowpattern.sql.bind.bound import BoundClause, BoundMeasure, Condition, Key,
 from rowpattern.sql.bind.conditions import ConditionReader
 from rowpattern.sql.bind.expressions import Scope, row_expression
 from rowpattern.sql.bind.given import given_column, given_conditions
+from rowpattern.sql.bind.leaves import leaves
 from rowpattern.sql.bind.measures import EarlierMeasures, MeasureReader
 from rowpattern.sql.bind.prefilter import prefilter, start_condition
-from rowpattern.sql.bind.references import References, Value, value_away
+from rowpattern.sql.bind.references import References, Value, source_text, value_away
 from rowpattern.sql.bind.scope import Columns, Variables
 from rowpattern.sql.expression.nodes import Column
 from rowpattern.sql.expression.write import sql_of
@@ -112,6 +113,7 @@ def bind_parts(
         variables=pattern.variables,
         within=_within(clause, scope),
         away=_columns_away(scope.references),
+        computed=_computed_sources(scope.references, clause.location),
         given=tuple((each.name, given_column(each.variable)) for each in clause.given),
     )
 
@@ -203,6 +205,14 @@ def _check_key_names(clause: Clause, bound: BoundClause, others: set[str]) -> No
 def _columns_away(references: References) -> tuple[str, ...]:
     columns = (item.column for item in references.by_name.values() if isinstance(item, Value))
     return tuple(dict.fromkeys(column for column in columns if value_away(column) is not None))
+
+
+def _computed_sources(references: References, location: SourceLocation) -> tuple[tuple[str, Key], ...]:
+    found = []
+    for name, node in references.computed.items():
+        reads = tuple(dict.fromkeys(leaf.names[0] for leaf in leaves(node) if isinstance(leaf, Column)))
+        found.append((name, Key(source_text(name), None, sql_of(node), reads, location=location, tree=node)))
+    return tuple(found)
 
 
 def _within(clause: Clause, scope: Scope) -> Within | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rowpattern.sql.bind.expressions import ExpressionReader, by_place
+from rowpattern.sql.bind.expressions import ExpressionReader, by_place, without_filter
+from rowpattern.sql.bind.list_aggregates import without_list
 from rowpattern.sql.bind.references import HERE, Classifier, Navigation, RunningAggregate
 from rowpattern.sql.expression.nodes import Literal
 from rowpattern.sql.expression.write import sql_of
@@ -25,6 +26,9 @@ class ConditionReader(ExpressionReader):
         """Prepare to read the condition of `variable`."""
         super().__init__(scope, location)
         self._own = variable
+
+    def _rewrite(self, node: Node) -> Node:
+        return super()._rewrite(without_list(node))
 
     def _is_final(self, word: str, node: Node) -> bool:
         if word == "FINAL":
@@ -47,6 +51,7 @@ class ConditionReader(ExpressionReader):
     def _aggregate(self, node: Call, *, by_row: bool = False) -> Node:
         variables = self._aggregated_variables(node)
         call, reads = self._aggregate_call(node, by_row=by_row)
+        call = without_filter(call)
         return self._reference(
             RunningAggregate(sql_of(call), reads, variables, call, by_place(node, by_row=by_row)), node
         )

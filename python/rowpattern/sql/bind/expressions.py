@@ -20,6 +20,7 @@ from rowpattern.sql.bind.references import (
     RowExists,
     Value,
     column_away,
+    computed_source,
 )
 from rowpattern.sql.bind.scope import folded
 from rowpattern.sql.duckdb.functions import AGGREGATES
@@ -63,7 +64,9 @@ __all__ = [
     "by_place",
     "counts_rows",
     "row_expression",
+    "takes_rows_in_order",
     "with_fields",
+    "without_filter",
 ]
 
 _NULL = Literal("NULL_LITERAL")
@@ -72,6 +75,16 @@ _NULL = Literal("NULL_LITERAL")
 _ORDERED_AGGREGATES = frozenset(
     {"array_agg", "list", "string_agg", "group_concat", "listagg", "any_value", "arbitrary"}
 )
+
+# They give the same over values with and without those that are there twice.
+_OF_A_SET = frozenset({"min", "max", "bool_and", "bool_or", "any_value", "arbitrary"})
+# Aggregates that the engine keeps; they leave NULLs out.
+_WITHOUT_NULLS = _OF_A_SET | {"count", "sum", "avg", "var_pop", "var_samp", "variance", "stddev_pop", "stddev_samp"}
+_WITHOUT_NULLS |= {"stddev", "arg_min", "arg_max", "argmin", "argmax", "min_by", "max_by"}
+_WITHOUT_NULLS |= {"string_agg", "group_concat", "listagg"}
+
+# What PREV and NEXT may be called.
+_OTHER_NAMES = {"PREV": ("LAG",), "NEXT": ("LEAD",)}
 
 # More rows than any table has.
 _FARTHEST = 1 << 48
@@ -193,15 +206,15 @@ class ExpressionReader:
         """Read FIRST or LAST with IGNORE NULLS: over rows where the expression is not NULL, which is an aggregate."""
         call = node.call
         assert isinstance(call, Call)  # noqa: S101 - the parser marks calls only
-        name = call.name.upper()
+        name = self._called(call)
         if call.distinct or call.filter is not None or call.order_by:
             raise self._fail(f"{name} takes an expression and, if need be, an offset", node)
-        physical = name in {"PREV", "NEXT"}
+        physical = call.name in {"prev", "next"}
         inner, offset = self._operand(call, 1 if physical else 0)
-        self._refuse_navigation(inner, self._called(call))
+        self._refuse_navigation(inner, name)
         if physical:
-            return self._value_away(node, call, inner, offset if name == "NEXT" else -offset)
-        first = name == "FIRST"
+            return self._value_away(node, inner, offset if call.name == "next" else -offset)
+        first = call.name == "first"
         if first and not offset:
             return self._aggregate(Call("any_value", (Argument(inner),), span=node.span))
         if not offset and isinstance(inner, Column):
@@ -212,19 +225,39 @@ class ExpressionReader:
         values = self._aggregate(Call(function, (Argument(inner), count), span=node.span), by_row=True)
         return Operation("ARRAY_EXTRACT", (values, count.value), span=node.span)
 
-    def _value_away(self, node: Semantics, call: Call, inner: Node, distance: int) -> Node:
+    def _value_away(self, node: Semantics, inner: Node, distance: int) -> Node:
         """Read PREV or NEXT with IGNORE NULLS: the value so many values away from the row is a column of its own."""
-        if not isinstance(inner, Column) or not distance:
-            raise self._refused_value(node, call, distance)
-        variables, column, fields = self._column(inner)
-        if fields or len(inner.names) > 2:  # noqa: PLR2004 - a variable and a column
-            raise self._refused_value(node, call, distance)
+        name = self._called(node.call)
+        if not distance:
+            raise self._fail(f"{name} with IGNORE NULLS takes an offset above 0", node)
+        qualifiers: set[tuple[str, ...] | None] = set()
+        new: dict[int, Node] = {}
+        for leaf in leaves(inner, self._bound):
+            if not isinstance(leaf, Column):
+                raise self._fail(f"{name} with IGNORE NULLS takes an expression over columns", leaf)
+            variables, column, fields = self._column(leaf)
+            if column not in self._columns.outer:
+                qualifiers.add(variables)
+            new[id(leaf)] = with_fields(Column((column,)), fields)
+        if not new:
+            raise self._fail(f"{name} with IGNORE NULLS takes an expression over columns", node)
+        if len(qualifiers) > 1:
+            raise self._fail("all columns in one navigation or aggregate must be of the same variable", node)
+        value = replaced(inner, new)
+        if isinstance(value, Column):
+            (source,) = value.names
+        else:
+            source = computed_source(sql_of(value))
+            self._references.computed[source] = value
+        variables = next(iter(qualifiers), None)
         at = self._normalized(Navigation(variables=variables, final=self._final), node)
-        return self._reference(Value(column_away(column, distance), at), node)
+        return self._reference(Value(column_away(source, distance), at), node)
 
-    def _refused_value(self, node: Semantics, call: Call, distance: int) -> QueryError:
-        what = "a column of the table" if distance else "an offset above 0"
-        return self._fail(f"{self._called(call)} with IGNORE NULLS takes {what}", node)
+    def _called(self, node: Node) -> str:
+        """Return what the query calls a function: PREV may stand there as LAG."""
+        written = self._text(node).partition("(")[0].strip().upper()
+        own = node.name.upper() if isinstance(node, Call) else ""
+        return written if written in _OTHER_NAMES.get(own, ()) else own
 
     def _is_final(self, word: str, node: Node) -> bool:
         raise NotImplementedError
@@ -232,13 +265,13 @@ class ExpressionReader:
     # Navigation.
 
     def _navigation(self, node: Call) -> Node:
-        name, called = node.name.upper(), self._called(node)
+        name = self._called(node)
         if node.order_by and name in {"FIRST", "LAST"}:
             other = "arg_min" if name == "FIRST" else "arg_max"
             message = f"{name} reads rows in the order of the clause's ORDER BY; for another one write {other}(x, key)"
             raise self._fail(message, node)
         if node.distinct or node.filter is not None or node.order_by:
-            raise self._fail(f"{called} takes an expression and, if need be, an offset", node)
+            raise self._fail(f"{name} takes an expression and, if need be, an offset", node)
         if name == "MATCH_NUMBER":
             if node.arguments:
                 raise self._fail("MATCH_NUMBER() takes no argument", node)
@@ -250,35 +283,29 @@ class ExpressionReader:
             self._refuse_navigation(inner, name)
             return self._navigate(node, inner, Navigation(first=name == "FIRST", offset=offset, final=self._final))
         inner, offset = self._operand(node, 1)
-        rows = offset if name == "NEXT" else -offset
+        rows = offset if node.name == "next" else -offset
         final = self._final
         if isinstance(inner, Semantics):
-            self._refuse_passing_over_nulls(inner, called)
+            self._refuse_passing_over_nulls(inner, name)
             final = self._is_final(inner.word, inner)
             inner = inner.call
             if not (isinstance(inner, Call) and inner.name in {"first", "last"}):
-                raise self._fail(f"inside {called}, RUNNING and FINAL stand before FIRST or LAST only", node)
+                raise self._fail(f"inside {name}, RUNNING and FINAL stand before FIRST or LAST only", node)
         if isinstance(inner, Call) and inner.name in {"first", "last"}:
             logical = inner
             inner, offset = self._operand(logical, 0)
             self._refuse_navigation(inner, logical.name.upper())
             at = Navigation(first=logical.name == "first", offset=offset, rows=rows, final=final)
             return self._navigate(node, inner, at)
-        self._refuse_navigation(inner, called)
+        self._refuse_navigation(inner, name)
         return self._navigate(node, inner, Navigation(rows=rows, final=final))
-
-    def _called(self, call: Call) -> str:
-        """Return the name of a function as the query has it: LAG and LEAD are PREV and NEXT."""
-        written = self._text(call).partition("(")[0].strip().upper()
-        return written if written in {"LAG", "LEAD"} else call.name.upper()
 
     def _refuse_navigation(self, inner: Node, outer: str) -> None:
         for each in walk(inner):
             if isinstance(each, Call) and each.name in {"first", "last", "prev", "next"}:
-                raise self._fail(
-                    f"{self._called(each)} cannot stand inside {outer}; PREV or NEXT may stand around FIRST or LAST",
-                    each,
-                )
+                around = "LAG or LEAD" if outer in {"LAG", "LEAD"} else "PREV or NEXT"
+                message = f"{self._called(each)} cannot stand inside {outer}; {around} may stand around FIRST or LAST"
+                raise self._fail(message, each)
             if is_aggregate(each):
                 raise self._fail(f"an aggregate cannot stand inside {outer}", each)
             if isinstance(each, Semantics):
@@ -438,11 +465,41 @@ def by_place(call: Call, *, by_row: bool) -> str | None:
     return "any_value" if call.name in {"any_value", "arbitrary"} else None
 
 
+#: The order of the match.
+_ROW_ORDER = (OrderItem(Column(("row",)), "ASCENDING"),)
+
+
 def _in_row_order(call: Call) -> Call:
     """Have an aggregate that depends on the order of rows see them in the match's, unless it says otherwise."""
     if call.name not in _ORDERED_AGGREGATES or call.order_by or call.distinct:
         return call
-    return replace(call, order_by=(OrderItem(Column(("row",)), "ASCENDING"),))
+    return replace(call, order_by=_ROW_ORDER)
+
+
+def takes_rows_in_order(call: Call) -> bool:
+    """Say whether an aggregate over references has the order of the match for its ORDER BY."""
+    return call.order_by == _ROW_ORDER
+
+
+def without_filter(call: Call) -> Call:
+    """Return an aggregate with NULL in the place of values that its FILTER leaves out, where it leaves NULLs out, too.
+
+    So the engine keeps it as one without a FILTER. DISTINCT goes where it changes nothing.
+    """
+    if call.distinct and call.name in _OF_A_SET:
+        call = replace(call, distinct=False)
+    if call.filter is None or call.distinct:
+        return call
+    if call.name == "count_star":
+        value: Node = Literal("INTEGER", "1")
+        more: tuple[Argument, ...] = ()
+    elif call.name in _WITHOUT_NULLS and call.arguments:
+        value, more = call.arguments[0].value, call.arguments[1:]
+    else:
+        return call
+    chosen = Case((Branch(call.filter, value),), _NULL)
+    name = "count" if call.name == "count_star" else call.name
+    return replace(call, name=name, arguments=(Argument(chosen), *more), filter=None)
 
 
 def row_expression(

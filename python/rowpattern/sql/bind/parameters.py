@@ -119,5 +119,6 @@ def bound_with_values(bound: BoundClause, values: ParameterValues) -> BoundClaus
         within=within,
         partition_by=tuple(map(key_with_values, bound.partition_by)),
         order_by=tuple(map(key_with_values, bound.order_by)),
+        computed=tuple((name, key_with_values(key)) for name, key in bound.computed),
         plans=bound.plans.for_values(values),
     )

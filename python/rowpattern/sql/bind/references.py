@@ -32,7 +32,9 @@ __all__ = [
     "RunningAggregate",
     "Value",
     "column_away",
+    "computed_source",
     "depends_on_the_match",
+    "source_text",
     "value_away",
 ]
 
@@ -143,6 +145,17 @@ Reference = Union[Value, RowExists, Classifier, MatchNumber, Aggregate, RunningA
 
 
 _AWAY = "rowpattern value"
+_COMPUTED = "rowpattern expression "
+
+
+def computed_source(sql: str) -> str:
+    """Return the name of the column of which an expression over a row's columns is the value."""
+    return f"{_COMPUTED}{sql}"
+
+
+def source_text(column: str) -> str:
+    """Return a column's name, or the expression that it is the value of."""
+    return column.removeprefix(_COMPUTED)
 
 
 def column_away(column: str, distance: int) -> str:
@@ -166,11 +179,17 @@ def depends_on_the_match(item: Reference) -> bool:
 
 
 class References(Record, frozen=False):
-    """Gives each reference a name; the same reference has one name in a clause."""
+    """Gives each reference a name; the same reference has one name in a clause.
+
+    Attributes:
+        computed: expressions over a row's columns of which references read values in other rows, by the names that
+            `computed_source` gives.
+    """
 
     names: dict[Reference, str] = field(default_factory=dict)
     by_name: dict[str, Reference] = field(default_factory=dict)
     row_names: dict[RowValue, str] = field(default_factory=dict)
+    computed: dict[str, Node] = field(default_factory=dict)
 
     def row_name(self, item: RowValue) -> str:
         """Return the name of what rows that are aggregated give."""
@@ -229,4 +248,5 @@ class BoundExpression(Record):
         if not isinstance(only, Value):
             return None
         away = value_away(only.column)
-        return only.column if away is None else away[0]
+        column = only.column if away is None else away[0]
+        return None if column.startswith(_COMPUTED) else column

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from rowpattern.errors import QueryError, UnsupportedQueryError
+from rowpattern.errors import QueryError
 from rowpattern.sql.bind.bound import TypedPlans
 from rowpattern.sql.bind.clause import bind_key, bind_parts
 from rowpattern.sql.bind.expressions import Scope
 from rowpattern.sql.bind.frame import layered, reads_back, within_frame
-from rowpattern.sql.bind.references import References
+from rowpattern.sql.bind.references import References, value_away
 from rowpattern.sql.bind.scope import ColumnMeant, Columns, Variables, folded
 from rowpattern.sql.duckdb.names import lowered
 from rowpattern.sql.expression.nodes import Call, Literal, walk
@@ -116,12 +116,6 @@ def bind_window(
     references = References()
     _refuse(window)
     bound = bind_parts(clause, columns, check, references)
-    if bound.away:
-        message = (
-            "PREV and NEXT with IGNORE NULLS cannot stand in a window with a row pattern; use FIRST or LAST with "
-            "IGNORE NULLS, or MATCH_RECOGNIZE"
-        )
-        raise error_at(message, clause.location, UnsupportedQueryError)
     pattern = bound.compiled()
     following, rows_following = None, 0
     if window.following is not None:
@@ -135,7 +129,9 @@ def bind_window(
         rows_following = rows or 0
     back = reads_back(each.expression for each in bound.conditions)
     back_in_measures = reads_back(each.expression for each in bound.measures)
-    in_place = not window.bounded and not (window.seek and (back or back_in_measures))
+    # Values before a row are not at a fixed distance, so that what is before a frame would have to be found for each.
+    values_back = any(away is not None and away[1] < 0 for away in map(value_away, bound.away))
+    in_place = not (window.bounded or values_back or (window.seek and (back or back_in_measures)))
     in_layers, layers = None, 0
     if in_place and back:
         least = dict(zip(pattern.variables, pattern._rows_before()))  # noqa: SLF001 - the extension's, for this

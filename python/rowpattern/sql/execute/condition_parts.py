@@ -43,7 +43,8 @@ class SharedParts:
     Attributes:
         columns: with their types there, as the core takes them.
         sets: of variables.
-        aggregates: that the core keeps: function, number of the column, number of the set, type.
+        aggregates: that the core keeps: function, number of the column, number of the set, type, and the number of the
+            column of keys or the text between texts.
         expressions: that are computed in rounds.
         rounds: who computes them.
     """
@@ -61,7 +62,7 @@ class SharedParts:
         self.base_zone = database.time_zone
         self.columns: list[tuple[str, pa.ChunkedArray]] = []
         self.sets: list[tuple[str, ...]] = []
-        self.aggregates: list[tuple[str, int | None, int | None, str]] = []
+        self.aggregates: list[tuple[str, int | None, int | None, str, int | str | None]] = []
         self.expressions: list[RoundExpression] = []
         self.rounds = Rounds(self.expressions, rows, together.labels, database)
         self._together = together
@@ -117,18 +118,20 @@ class SharedParts:
             return None
         kind = engine_type(found.type) or ""
         if item not in self._aggregate_numbers:
-            column = None
-            if found.argument is not None:
-                try:
-                    column = self._argument(item, found.argument, condition)
-                except QueryLimitError:
-                    raise
-                except QueryError:
-                    # What fails for some row may be no row of the variable's.
-                    self._by_rounds.add(item)
-                    return None
+            try:
+                column, key = (
+                    None if each is None else self._argument(item, each, condition)
+                    for each in (found.argument, found.key)
+                )
+            except QueryLimitError:
+                raise
+            except QueryError:
+                # What fails for some row may be no row of the variable's.
+                self._by_rounds.add(item)
+                return None
+            more: int | str | None = found.separator if key is None else key
             self._aggregate_numbers[item] = len(self.aggregates)
-            self.aggregates.append((found.function or "", column, self.set_number(item.variables), kind))
+            self.aggregates.append((found.function or "", column, self.set_number(item.variables), kind, more))
         return ("aggregate", kind, self._aggregate_numbers[item])
 
     def _argument(self, item: RunningAggregate, argument: TypedExpression, condition: Condition) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from rowpattern.counted import counted
 from rowpattern.pictures.automaton import automaton_svg
 from rowpattern.sql.bind.references import (
     Aggregate,
@@ -13,9 +14,11 @@ from rowpattern.sql.bind.references import (
     RowExists,
     RunningAggregate,
     Value,
+    source_text,
     value_away,
 )
 from rowpattern.sql.duckdb.connection import database
+from rowpattern.sql.execute.given_conditions import without_given
 from rowpattern.sql.execute.placement import placements
 from rowpattern.sql.execute.query import QueryExecution, parsed_query, tables_of
 from rowpattern.sql.execute.values_away import without_values_away
@@ -48,6 +51,15 @@ class Explanation(Record):
         text: all of it.
         steps: what was done, with rows and seconds, where the query was run.
         patterns: the row pattern of each clause, compiled, inner clauses first.
+
+    Examples:
+        >>> import pyarrow as pa
+        >>> import rowpattern
+        >>> table = pa.table({"x": [1, 2, 3]})
+        >>> sql = "SELECT * FROM t MATCH_RECOGNIZE (ORDER BY x MEASURES count(*) AS n PATTERN (A+))"
+        >>> explained = rowpattern.explain(sql, table)
+        >>> explained.svg()[:4], "A+" in explained.text
+        ('<svg', True)
     """
 
     text: str
@@ -87,12 +99,14 @@ def explained(
     patterns = [bound.compiled() for bound in bounds]
     for (clause, table, sorted_rows), bound in zip(seen, bounds):
         with database(context) as using:
-            placed = placements(bound, without_values_away(bound, table), using)
+            seen_types = without_given(bound, without_values_away(bound, table, using))
+            placed = placements(bound, seen_types, using)
         lines += [f"clause {clause.number + 1} of {len(parsed.clauses)}"]
         lines += ["  " + line for line in _clause(parsed, clause, bound, table, sorted_rows, placed, context.prefer)]
     for each in windows:
         with database(context) as using:
-            placed = placements(each.window.bound, each.columns.seen, using)
+            bound = each.window.bound
+            placed = placements(bound, without_values_away(bound, each.columns.seen, using), using)
         lines += _window(parsed, each, placed)
     lines.append(_around(parsed))
     if analyze:
@@ -111,7 +125,7 @@ def _clause(  # noqa: PLR0917 - used once
 ) -> list[str]:
     source = parsed.sql[clause.source.begin : clause.source.end]
     return [
-        f"over {' '.join(source.split())}: {table.rows:,} rows of {len(table.names)} columns",
+        f"over {' '.join(source.split())}: {counted(table.rows, 'row')} of {counted(len(table.names), 'column')}",
         *_parts(parsed, bound, sorted_rows, placed, f"{bound.rows_shown.upper()} PER MATCH; "),
         *(["of the possible matches at a row the longest is taken"] if prefer == "longest" else []),
         f"cost: {_cost(bound, table.rows, placed.aggregates, prefer)}",
@@ -125,13 +139,16 @@ def _window(parsed: ParsedQuery, answered: AnsweredWindow, placed: Placements) -
     where = "" if written.name is not None else f" at line {written.clause.location.line}"
     bounded = "ends before the partition" if window.bounded else "ends with the partition"
     lines = [
-        f"a frame begins at each of {rows:,} rows, and {bounded}",
+        f"a frame begins at each of the rows ({rows:,}), and {bounded}",
         *_parts(parsed, window.bound, columns.was_sorted, placed, ""),
         "SEEK: a match may begin at any row of the frame" if window.seek else "INITIAL: a match begins at its row",
     ]
     cost = _cost(window.bound, rows, placed.aggregates)
     if columns.frame_rows is not None:
-        what = "frames are bounded" if window.bounded else "with SEEK, PREV sees other rows from each row"
+        if window.bounded:
+            what = "frames are bounded"
+        else:
+            what = f"{'with SEEK, ' if window.seek else ''}PREV sees other rows from each row"
         average = columns.frame_rows / max(1, rows)
         cost += f"; each frame is matched by itself, as {what}: {rows:,} rows x {average:,.1f} rows of a frame at most"
     return [f"window {written.name or 'without a name'}{where}", *("  " + line for line in [*lines, f"cost: {cost}"])]
@@ -149,11 +166,15 @@ def _parts(
     if bound.partition_by or bound.order_by:
         how = {None: "ordered where they are not in order already", True: "were ordered"}
         lines.append(f"rows {how.get(sorted_rows, 'were in order already, and not copied')}")
-    lines.append(f"columns that cross: {', '.join(bound.reads()) or 'none'}")
+    given = dict(bound.given)
+    crossing = [name for name in bound.reads() if name not in given.values()]
+    lines.append(f"columns that cross: {', '.join(crossing) or 'none'}")
     conditions = {condition.variable: condition.expression for condition in bound.conditions}
     for variable in bound.variables:
         if variable not in conditions:
             lines.append(f"{variable}: true of every row")
+        elif variable in given:
+            lines.append(f"{variable} AS computed by the caller's library, over each partition, before matching")
         else:
             own = placed.ways[f"DEFINE {variable}"]
             lines += _computed(f"{variable} AS", conditions[variable], own, parsed.sql, placed.aggregates)
@@ -195,7 +216,7 @@ def _reference(item: Reference, by_engine: AbstractSet[Aggregate]) -> str:
         if away is not None:
             column, distance = away
             way = "before" if distance < 0 else "after"
-            return f"the value of {column} {abs(distance)} values {way} {_place(item.at)}"
+            return f"the value of {source_text(column)} {counted(abs(distance), 'value')} {way} {_place(item.at)}"
         return f"{item.column} of {_place(item.at)}"
     if isinstance(item, RowExists):
         return f"whether there is {_place(item.at)}"
@@ -224,26 +245,28 @@ def _place(at: Any) -> str:
     else:
         place = "the current row"
     if at.rows:
-        place = f"{abs(at.rows)} row{'s' if abs(at.rows) > 1 else ''} {'after' if at.rows > 0 else 'before'} {place}"
+        place = f"{counted(abs(at.rows), 'row')} {'after' if at.rows > 0 else 'before'} {place}"
     return place
 
 
 def _cost(bound: BoundClause, rows: int, by_engine: AbstractSet[Aggregate], prefer: str = "first") -> str:
     columns = len({name for each in bound.conditions for name, _ in each.expression.reads})
-    parts = [f"{columns} column{'s' if columns != 1 else ''} in and {len(bound.conditions)} conditions out"]
+    parts = [f"{counted(columns, 'column')} in and {counted(len(bound.conditions), 'condition')} out"]
     if any(condition.expression.depends for condition in bound.conditions):
-        parts.append(f"a backward pass over {rows:,} rows, and a search from each start that goes back where it fails")
+        parts.append(
+            f"a backward pass over {counted(rows, 'row')}, and a search from each start that backtracks where it fails"
+        )
         if prefer == "longest":
             parts.append("all ways from a start are tried, each branch once")
     elif bound.within is not None or prefer == "longest":
         which = " and ".join(
             word for word, is_so in (("earliest", bound.within), ("latest", prefer == "longest")) if is_so
         )
-        parts.append(f"a backward pass over {rows:,} rows, one for the {which} ends of matches, one forward")
+        parts.append(f"a backward pass over {counted(rows, 'row')}, one for the {which} ends of matches, one forward")
     else:
-        parts.append(f"two passes over {rows:,} rows, whatever the pattern")
+        parts.append(f"two passes over {counted(rows, 'row')}, for every pattern")
     if bound.partition_by or bound.order_by:
-        parts.insert(0, f"a look at {rows:,} rows' keys, or O(n log n) to sort them")
+        parts.insert(0, f"one scan of the keys of {counted(rows, 'row')}, or O(n log n) to sort them")
     references = [item for each in bound.measures for _, item in each.expression.reads]
     aggregates = [item for item in references if isinstance(item, Aggregate) and _is_by_duckdb(item, by_engine)]
     if any(each.final for each in aggregates):

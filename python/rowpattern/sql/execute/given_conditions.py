@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from rowpattern.sql.bind.bound import BoundClause
     from rowpattern.sql.execute.sort import OrderedPartitions
     from rowpattern.sql.runtime.context import ExecutionContext
+    from rowpattern.sql.tables.table import Table
 
-__all__ = ["compute_given"]
+__all__ = ["compute_given", "without_given"]
 
 
 def compute_given(bound: BoundClause, rows: OrderedPartitions, context: ExecutionContext) -> None:
@@ -40,3 +41,11 @@ def compute_given(bound: BoundClause, rows: OrderedPartitions, context: Executio
             found[rows.order] = in_order
         columns[column] = pa.chunked_array([from_numpy(found)])
     rows.table = ExtendedTable(rows.table, columns)
+
+
+def without_given(bound: BoundClause, table: Table) -> Table:
+    """Return a table with the columns of these conditions for their types alone."""
+    if not bound.given:
+        return table
+    nothing = pa.chunked_array([], pa.bool_())
+    return ExtendedTable(table, {column: nothing for _, column in bound.given})

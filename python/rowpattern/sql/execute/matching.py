@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rowpattern.patterns import Matches, Pattern, RowSymbols
+    from rowpattern.sql.arrow.arrays import Integers
     from rowpattern.sql.bind.bound import BoundClause, BoundMeasure, Condition, TypedPlans
     from rowpattern.sql.duckdb.connection import Database
     from rowpattern.sql.execute.match_conditions import MatchConditions
@@ -28,6 +29,8 @@ def find_matches(
     database: Database,
     context: ExecutionContext,
     pattern: Pattern | None = None,
+    *,
+    ends: Integers | None = None,
 ) -> Matches:
     """Compute conditions and match. Takes time linear in the rows; see the core for memory.
 
@@ -37,6 +40,7 @@ def find_matches(
         database: the query's connection.
         context: the limits of the query.
         pattern: what is matched in the place of the clause's pattern; the clause's conditions are of its variables.
+        ends: for each row, the row behind the last that a match may have which begins there; the clause has no WITHIN.
     """
     pattern = bound.compiled() if pattern is None else pattern
     with context.step("conditions", rows.count):
@@ -48,7 +52,7 @@ def find_matches(
             database,
             bound.plans,
         )
-        ends = latest_ends(bound, rows, database, context)
+        ends = latest_ends(bound, rows, database, context) if ends is None else ends
     with context.step("match", rows.count):
         mode, target = bound.skip
         skip = (mode, target) if target else mode

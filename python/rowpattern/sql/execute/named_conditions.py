@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from rowpattern.counted import counted
 from rowpattern.errors import RowsError
 from rowpattern.sql.bind.bound import TypedPlans
 from rowpattern.sql.bind.clause import bind_conditions
@@ -47,7 +48,7 @@ def find(  # noqa: PLR0917 - one caller, the core
         raise TypeError(f'conditions must be a mapping like {{"B": "B.price > A.price"}}, not {kind}')
     for name in conditions:
         if not isinstance(name, str):
-            raise TypeError(f"the keys of conditions are names of variables, not {type(name).__name__}")
+            raise TypeError(f"the keys of conditions must be names of variables, not {type(name).__name__}")
     table = table_reader(context)(rows, "rows")
     starts = _starts(partitions, table.rows)
     # As in a pattern: a name that was quoted there is meant exactly, any other whatever its case.
@@ -104,6 +105,8 @@ def _starts(partitions: Any, rows: int) -> Integers:
         raise RowsError("a number of partitions is larger than there can be rows") from None
     if kind == "counts":
         if found.sum() != rows:
-            raise RowsError(f"the row counts of partitions add up to {found.sum()}, but there are {rows} rows")
+            raise RowsError(
+                f"the row counts of partitions add up to {found.sum()}, and the table has {counted(rows, 'row')}"
+            )
         return np.cumsum(found) - found
     return found

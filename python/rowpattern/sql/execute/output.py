@@ -41,7 +41,7 @@ def answer_clause(
     with context.step("order", table.rows):
         rows = sort_partitions(table, bound.partition_by, bound.order_by, database, context)
     compute_given(bound, rows, context)
-    compute_values_away(bound, rows, context)
+    compute_values_away(bound, rows, database, context)
     matches = find_matches(bound, rows, database, context)
     answer, _ = answer_of_matches(bound, rows, matches, database, context)
     return answer, rows.order is not None

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pyarrow as pa
 
-from rowpattern.errors import QueryError, UnsupportedQueryError
+from rowpattern.errors import QueryError, QueryLimitError, UnsupportedQueryError
 from rowpattern.sql.bind.clause import bind
 from rowpattern.sql.bind.parameters import bound_with_values, parameters_key, with_types
 from rowpattern.sql.bind.scope import Columns
@@ -146,7 +146,11 @@ def tables_of(
             found[name] = one
             continue
         if lowered(name) not in given:
-            message = f"there is no table {name}; {candidates(name, [each for each, _ in given.values()], 'tables')}"
+            known = [each for each, _ in given.values()]
+            there = (
+                candidates(name, known, "tables") if known else "no table was given; write match_recognize(sql, table)"
+            )
+            message = f"there is no table {name}; {there}"
             raise error_at(message, location, QueryError)
         own, value = given[lowered(name)]
         if own not in read:
@@ -263,7 +267,13 @@ class QueryExecution:
         """Return the table before a clause."""
         if clause.table is not None:
             return self._tables[clause.table]
-        return Table(self._text(clause.number, self._parsed.sources[clause.number]))
+        rows = self._text(clause.number, self._parsed.sources[clause.number])
+        try:
+            return Table(rows)
+        except QueryError as error:
+            # As behind `t JOIN u ON t.k = u.k`.
+            message = f"{error}: by USING behind a join, or by AS in a subquery"
+            raise error_at(message, clause.location, QueryError) from None
 
     def _text(self, number: int | None, sql: str) -> Any:
         """Answer the text before a clause, by the clause's number, or the whole query's (None)."""
@@ -272,7 +282,12 @@ class QueryExecution:
             return self._query(sql)
         for step in steps:
             self._readable[step.table] = self.windows.answer(step)
-        return self._query(self.windows.filled(sql), sql)
+        try:
+            return self._query(self.windows.filled(sql), sql)
+        except QueryLimitError:
+            raise
+        except QueryError as error:
+            raise type(error)(self.windows.in_the_query_s_words(str(error))) from None
 
     def _query(self, sql: str, text: str | None = None) -> Any:
         """Execute SQL; `text` is that of the query from which it was made, where it was changed."""

@@ -42,6 +42,7 @@ from rowpattern.sql.execute.stream_batches import (
     plain_table,
     report_sort,
     reported_when_sorted,
+    with_names,
 )
 from rowpattern.sql.execute.stream_blocks import PartitionBlocks
 from rowpattern.sql.execute.text_parameters import with_constants
@@ -138,9 +139,9 @@ class _StreamedQuery:
         self._number = "row"
         while self._number in self._source.names:
             self._number += "_"
-        self._blocks = PartitionBlocks(
-            self._bound, self._clause.location, self._columns, self._number, in_order=in_order
-        )
+        # The columns of the table before the clause, and the rows' numbers.
+        self._types = self._source.append(pa.field(self._number, pa.int64()))
+        self._blocks = PartitionBlocks(self._bound, self._clause.location, self._types, self._number, in_order=in_order)
         share = 1 / (1 + self._sorts + around)
         self._parts = {name: context.part(share) for name in ("sort", "blocks", "outer")}
 
@@ -272,7 +273,10 @@ class _StreamedQuery:
         source = self._text(self._parsed.sources[clause.number])
         sql = f"SELECT {', '.join(map(quoted, names))} FROM ({source}){order_by(keys)}"
         report_sort(context, done=False)
-        return map(one_batch_table, reported_when_sorted(using.stream(sql, batch_rows(self._columns(names))), context))
+        return map(
+            one_batch_table,
+            reported_when_sorted(using.stream(sql, batch_rows(with_names(self._types, names))), context),
+        )
 
     def _names_read(self) -> list[str]:
         """Return the columns that the clause reads of the table before it, at least one."""
@@ -297,7 +301,7 @@ class _StreamedQuery:
         report_sort(context, done=False)
         if partition_by and all(key.column is not None for key in partition_by):
             read = iter(batches if stream.in_memory else supervised_batches(batches, context))
-            schema, runs = self._columns(names), None
+            schema, runs = with_names(self._types, names), None
             gathered, is_all = gathered_batches(read, context)
             if is_all:
                 brought = partition_blocks(gathered, schema, partition_by, most_block_bytes(blocks), context)
@@ -321,7 +325,7 @@ class _StreamedQuery:
         using = stack.enter_context(spilling_database(context, self._key_zone()))
         by = (*self._bound.partition_by, *self._bound.order_by)
         labels = self._streams[self._clause.table or ""].labels
-        carriers = SortCarriers(self._columns(names), names, by, self._number, labels)
+        carriers = SortCarriers(with_names(self._types, names), names, by, self._number, labels)
         counted = numbered(batches, self._number)
         using.register("rowpattern rows", self._reader(carriers.schema, map(carriers.give, counted)))
         sql = f'SELECT {", ".join(map(quoted, carriers.columns))} FROM "rowpattern rows"{order_by(carriers.keys)}'
@@ -350,11 +354,6 @@ class _StreamedQuery:
                 raise
 
         return pa.RecordBatchReader.from_batches(schema, kept())
-
-    def _columns(self, names: Sequence[str]) -> pa.Schema:
-        """Return the types of columns of the table before the clause, and of the rows' numbers."""
-        number = pa.field(self._number, pa.int64())
-        return pa.schema([number if name == self._number else self._source.field(name) for name in names])
 
     def _answers(self, stack: contextlib.ExitStack) -> Iterator[pa.RecordBatch]:
         """Answer the clause, block by block."""

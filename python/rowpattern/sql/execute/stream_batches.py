@@ -32,6 +32,7 @@ __all__ = [
     "report_sort",
     "reported_when_sorted",
     "slices",
+    "with_names",
 ]
 
 # A block has at most this part of the memory: answering it takes some times as much.
@@ -47,6 +48,11 @@ def empty_table(schema: pa.Schema, labels: Mapping[str, Sequence[str]]) -> pa.Ta
         if field.name in labels:
             empty = empty.set_column(at, field, empty_column(field.type, labels[field.name]))
     return empty
+
+
+def with_names(schema: pa.Schema, names: Sequence[str]) -> pa.Schema:
+    """Return the fields of these names, in their order."""
+    return pa.schema([schema.field(name) for name in names])
 
 
 def labels_of_columns(table: pa.Table) -> dict[str, list[str]]:

@@ -14,12 +14,12 @@ from rowpattern.sql.bind.bound import Key
 from rowpattern.sql.duckdb.names import quoted
 from rowpattern.sql.execute.largest_partition import LargestPartition
 from rowpattern.sql.execute.sort import sort_partitions
-from rowpattern.sql.execute.stream_batches import cast_table, most_block_bytes, slices
+from rowpattern.sql.execute.stream_batches import cast_table, most_block_bytes, slices, with_names
 from rowpattern.sql.tables.table import Table
 from rowpattern.sql.text.source_location import error_at
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from rowpattern.sql.bind.bound import BoundClause
     from rowpattern.sql.duckdb.connection import Database
@@ -36,7 +36,7 @@ class PartitionBlocks:
         self,
         bound: BoundClause,
         location: SourceLocation,
-        columns: Callable[[Sequence[str]], pa.Schema],
+        types: pa.Schema,
         number: str,
         *,
         in_order: bool,
@@ -46,13 +46,13 @@ class PartitionBlocks:
         Args:
             bound: the clause.
             location: where it stands, for errors.
-            columns: returns the types of columns of the table before the clause.
+            types: the columns of the table before the clause, and of the rows' numbers.
             number: the column of the rows' numbers, where the rows have one: it goes.
             in_order: whether the caller says that rows come in the clause's order.
         """
         self._bound = bound
         self._location = location
-        self._columns = columns
+        self._types = types
         self._number = number
         self._in_order = in_order
         self._largest = LargestPartition(bound.partition_by)
@@ -83,7 +83,7 @@ class PartitionBlocks:
         gathered_bytes = 0
         last: pa.Table | None = None
         for each in (piece for whole in tables for piece in slices(whole, most)):
-            table = cast_table(each, self._columns(each.schema.names))
+            table = cast_table(each, with_names(self._types, each.schema.names))
             starts = self._starts(table, last, using, context)
             last = table.slice(table.num_rows - 1)
             table_bytes = size_bytes(table)

@@ -21,6 +21,7 @@ from rowpattern.sql.execute.typed_expressions import Sources, typed
 from rowpattern.sql.execute.typed_parameters import (
     aggregate_with_values,
     is_refused,
+    is_refused_aggregate,
     named_with_values,
     running_with_values,
     typed_with_values,
@@ -120,8 +121,14 @@ def typed_clause(
     if parts.parameters and plans.values is not None:
         used = plans.used
         if used is None or used[0] is not typed_before:
-            # Conditions and measures ask one after the other.
-            used = plans.used = typed_before, _for_values(typed_before, parts, table, database, plans.values)
+            # Conditions and measures ask one after the other, and some queries with the values of the one before.
+            values_key = plans.values.key
+            same = (each for text, plan, each in plans.latest if text == values_key and plan is typed_before)
+            of_values = next(same, None)
+            if of_values is None:
+                of_values = _for_values(typed_before, parts, table, database, plans.values)
+                plans.latest[:] = [(values_key, typed_before, of_values)]
+            used = plans.used = typed_before, of_values
         found: TypedClause = used[1]
         return found
     return typed_before
@@ -132,7 +139,8 @@ def _for_values(
 ) -> TypedClause:
     """Return a typed clause with the values of its parameters."""
     groups = (together.rows, together.starts, together.dependent, together.measures)
-    if any(is_refused(each) for group in groups for _, each in group):
+    refused = any(is_refused(each) for group in groups for _, each in group)
+    if refused or any(map(is_refused_aggregate, together.aggregates.values())):
         return _typed(parts.with_constants(values), table, database, TypedPlans())
     rows, starts, dependent, measures = (
         [typed_with_values(*each, values, database) for each in group] for group in groups

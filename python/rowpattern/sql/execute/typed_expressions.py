@@ -12,6 +12,7 @@ import pyarrow as pa
 from rowpattern._core import is_native
 from rowpattern.errors import QueryError, QueryLimitError
 from rowpattern.sql.arrow.categories import is_ordered, labels_of
+from rowpattern.sql.bind.expressions import takes_rows_in_order
 from rowpattern.sql.bind.leaves import columns_in
 from rowpattern.sql.bind.references import Aggregate, RunningAggregate
 from rowpattern.sql.duckdb.arrow_types import duckdb_type
@@ -292,23 +293,32 @@ class _Typing:
         if bound is None or bound.type is None or not isinstance(call, Call):
             return whole
         if isinstance(item, RunningAggregate) and item.by_place is not None:
-            return self._by_place(whole, item.by_place, call.values[0], bound.type)
-        if bound.name is None:
-            return whole
+            found = self._by_place(whole, item.by_place, call.values[0], bound.type)
+            if found.function is not None or bound.name != item.by_place:
+                return found
         own = self._engine_type(bound.type)
-        if own is None or len(bound.arguments) > 1 or len(call.values) != len(bound.arguments):
+        if bound.name is None or own is None or bound.ordered != takes_rows_in_order(call):
+            # An ORDER BY of the query's own is for DuckDB to keep.
             return whole
         if not bound.arguments:
             counts = bound.name in {"count", "count_star"}
             return replace(whole, function="count") if counts and is_native("count", [], own) else whole
-        argument, of = call.values[0], bound.arguments[0]
-        kind = self._engine_type(of.type)
-        node = self._translator(placed, lambda _: "row").expression(argument, of)
-        if node is None or kind is None or not is_native(bound.name, [kind], own):
+        values = call.values[: len(bound.arguments)]
+        arguments = [self._of_row(placed, *each) for each in zip(values, bound.arguments)]
+        known = [each for each in arguments if each is not None]
+        kinds = [self._engine_type(each.type) or "" for each in known]
+        if len(known) < len(bound.arguments) or not is_native(bound.name, kinds, own):
             return whole
-        sql = cast_sql(sql_of(argument), kind if of.type is None else of.type)
-        of_row = replace(placed, node=node, type=of.type, sql=sql, tree=argument)
-        return replace(whole, function=bound.name, argument=of_row)
+        of_row, key = (*known, None)[:2]
+        return replace(whole, function=bound.name, argument=of_row, key=key, separator=bound.separator)
+
+    def _of_row(self, placed: TypedExpression, argument: Node, of: Bound) -> TypedExpression | None:
+        """Return what an aggregate takes of a row; None where the engine has not its type."""
+        node = self._translator(placed, lambda _: "row").expression(argument, of)
+        if node is None or of.type is None or self._engine_type(of.type) is None:
+            return None
+        sql = cast_sql(sql_of(argument), of.type)
+        return replace(placed, node=node, type=of.type, sql=sql, tree=argument)
 
     @staticmethod
     def _by_place(whole: TypedAggregate, function: str, argument: Node, kind: str) -> TypedAggregate:

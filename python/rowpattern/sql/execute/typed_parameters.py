@@ -19,7 +19,14 @@ if TYPE_CHECKING:
     from rowpattern.sql.expression.parameters import ParameterValues
     from rowpattern.sql.expression.typed import Typed
 
-__all__ = ["aggregate_with_values", "is_refused", "named_with_values", "running_with_values", "typed_with_values"]
+__all__ = [
+    "aggregate_with_values",
+    "is_refused",
+    "is_refused_aggregate",
+    "named_with_values",
+    "running_with_values",
+    "typed_with_values",
+]
 
 _Aggregating = TypeVar("_Aggregating", bound="Aggregate | RunningAggregate")
 
@@ -32,6 +39,11 @@ def is_refused(typed: TypedExpression) -> bool:
     return typed.problem is not None and typed.tree is not None and has_parameter(typed.tree)
 
 
+def is_refused_aggregate(typed: TypedAggregate) -> bool:
+    """Say the same of an aggregate."""
+    return typed.type is None and typed.whole.tree is not None and has_parameter(typed.whole.tree)
+
+
 def typed_with_values(
     named: Named, typed: TypedExpression, values: ParameterValues, database: Database
 ) -> tuple[Named, TypedExpression]:
@@ -40,9 +52,12 @@ def typed_with_values(
     Raises:
         QueryLimitError: a value asks for more memory than there is.
     """
-    if typed.tree is None or not has_parameter(typed.tree):
+    if typed.tree is None or not typed.has_parameters:
         return named, typed
     found = _expression(typed, values)
+    if found.native is not None and not found.changing:
+        # The engine makes no values larger than those that it is given, and asks nobody for a text.
+        return named, found
     if found.tree is not None:
         check_constants([found.tree], database)
     return named_with_values(named, values, typed=True), found
@@ -53,7 +68,8 @@ def aggregate_with_values(typed: TypedAggregate, values: ParameterValues) -> Typ
     if typed.whole.tree is None or not has_parameter(typed.whole.tree):
         return typed
     argument = None if typed.argument is None else _expression(typed.argument, values)
-    return replace(typed, whole=_expression(typed.whole, values), argument=argument)
+    key = None if typed.key is None else _expression(typed.key, values)
+    return replace(typed, whole=_expression(typed.whole, values), argument=argument, key=key)
 
 
 def named_with_values(named: Named, values: ParameterValues, *, typed: bool) -> Named:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rowpattern.errors import QueryError
 from rowpattern.sql.bind.references import Aggregate, RunningAggregate
+from rowpattern.sql.expression.parameters import has_parameter
 from rowpattern.sql.expression.typed import Computed, Constant, engine_type, walk_typed
 from rowpattern.sql.records import Record
 from rowpattern.sql.text.source_location import error_at
@@ -83,6 +84,11 @@ class TypedExpression(Record):
     problem: str | None = None
 
     @cached_property
+    def has_parameters(self) -> bool:
+        """Whether a parameter stands in it."""
+        return self.tree is not None and has_parameter(self.tree)
+
+    @cached_property
     def native(self) -> Typed | None:
         """The expression, where the engine computes all of it."""
         if self.node is None or self.problem is not None or engine_type(self.node.type) is None:
@@ -107,12 +113,16 @@ class TypedAggregate(Record):
         whole: the call as DuckDB computes it.
         function: what the engine calls it; None where DuckDB computes it.
         argument: what it takes of a row; None where rows are counted, and where DuckDB computes it.
+        key: by what it chooses a row, where it has that.
+        separator: what stands between two texts that it puts together.
     """
 
     type: str | None
     whole: TypedExpression
     function: str | None = None
     argument: TypedExpression | None = None
+    key: TypedExpression | None = None
+    separator: str | None = None
 
 
 class TypedExpressions(Record):

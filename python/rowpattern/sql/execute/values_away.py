@@ -10,33 +10,43 @@ import pyarrow as pa
 from rowpattern.sql.arrow.arrays import from_numpy
 from rowpattern.sql.arrow.chunks import take_values
 from rowpattern.sql.bind.references import value_away
+from rowpattern.sql.execute.sort import key_values
 from rowpattern.sql.tables.extended import ExtendedTable
+from rowpattern.sql.tables.table import Table
 
 if TYPE_CHECKING:
     from rowpattern.sql.arrow.arrays import Integers
     from rowpattern.sql.bind.bound import BoundClause
+    from rowpattern.sql.duckdb.connection import Database
     from rowpattern.sql.execute.sort import OrderedPartitions
     from rowpattern.sql.runtime.context import ExecutionContext
-    from rowpattern.sql.tables.table import Table
 
 __all__ = ["compute_values_away", "without_values_away"]
 
 
-def compute_values_away(bound: BoundClause, rows: OrderedPartitions, context: ExecutionContext) -> None:
+def compute_values_away(
+    bound: BoundClause, rows: OrderedPartitions, database: Database, context: ExecutionContext
+) -> None:
     """Compute what navigation over values reads; `rows` has it as columns then.
 
     Takes time linear in the rows for each column and distance.
 
     Raises:
+        QueryError: an expression whose values are read cannot be computed.
         QueryLimitError: a limit was passed.
     """
     if not bound.away:
         return
     columns: dict[str, pa.ChunkedArray] = {}
     ends = np.append(rows.starts, rows.count)[1:]
+    computed = _computed(bound, rows.table, database)
     for name in bound.away:
         column, distance = value_away(name) or ("", 0)
-        values = rows.column(column)
+        values = computed.get(column)
+        if values is None:
+            values = rows.column(column)
+        elif rows.order is not None:
+            values = take_values(context, values, from_numpy(rows.order.astype(np.int64)))
         context.hold(5 * 8 * rows.count)
         lengths = ends - rows.starts
         bounds = np.repeat(rows.starts if distance < 0 else ends, lengths)
@@ -62,10 +72,24 @@ def _places(valid: np.ndarray, distance: int, bounds: Integers) -> Integers:
     return np.where(found < bounds, found, -1)
 
 
-def without_values_away(bound: BoundClause, table: Table) -> Table:
+def without_values_away(bound: BoundClause, table: Table, database: Database) -> Table:
     """Return a table with these columns for their types alone."""
     if not bound.away:
         return table
-    nothing = from_numpy(np.empty(0, dtype=np.int64))
+    reads = [name for _, key in bound.computed for name in key.reads]
+    nothing = Table(pa.table({name: table.column(name).slice(0, 0) for name in reads}))
+    computed = _computed(bound, nothing, database)
     sources = {name: (value_away(name) or ("", 0))[0] for name in bound.away}
-    return ExtendedTable(table, {name: table.column(source).take(nothing) for name, source in sources.items()})
+    return ExtendedTable(
+        table,
+        {
+            name: computed[source] if source in computed else table.column(source).slice(0, 0)
+            for name, source in sources.items()
+        },
+    )
+
+
+def _computed(bound: BoundClause, table: Table, database: Database) -> dict[str, pa.ChunkedArray]:
+    """Compute the expressions whose values are read in other rows, by their names, in the table's order."""
+    found = key_values(table, [key for _, key in bound.computed], database)
+    return {name: found[key.sql] for name, key in bound.computed}

@@ -20,6 +20,7 @@ from rowpattern.sql.execute.items import Items, Shown
 from rowpattern.sql.execute.matching import find_matches
 from rowpattern.sql.execute.measures import measure
 from rowpattern.sql.execute.sort import OrderedPartitions, key_values, sort_partitions
+from rowpattern.sql.execute.values_away import compute_values_away
 from rowpattern.sql.execute.window_frames import FramedMatches, matches_of_frames
 from rowpattern.sql.records import replace
 from rowpattern.sql.tables.table import Table
@@ -159,6 +160,7 @@ def _in_place(
 ) -> FramedMatches:
     """Find matches in the rows as they are."""
     bound = window.bound
+    compute_values_away(bound, rows, database, context)
     if window.in_layers is not None:
         pattern = bound.compiled()
         layers = pattern._layered(window.layers)  # noqa: SLF001 - the extension's, for this

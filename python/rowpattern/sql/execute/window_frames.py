@@ -19,6 +19,8 @@ from rowpattern.sql.execute.items import Items, Shown
 from rowpattern.sql.execute.matching import find_matches
 from rowpattern.sql.execute.measures import measure
 from rowpattern.sql.execute.sort import OrderedPartitions
+from rowpattern.sql.execute.values_away import compute_values_away
+from rowpattern.sql.execute.within import latest_ends
 from rowpattern.sql.records import replace
 from rowpattern.sql.tables.table import Table
 
@@ -96,16 +98,18 @@ class _Frames:
         bound = window.bound
         # A match begins at the frame's first row; with SEEK the first match of the frame counts.
         pattern = bound.pattern if window.seek else f"^ ({bound.pattern}\n)"
-        self._bound: BoundClause = replace(bound, pattern=pattern, skip=("past last row", ""))
+        self._bound: BoundClause = replace(bound, pattern=pattern, skip=("past last row", ""), within=None)
         self._skip = bound.skip
+        # WITHIN is looked at once, in the rows as they are.
+        self._ends = latest_ends(bound, rows, database, context)
         self._rows = rows
         self._last = last
         self._database = database
         self._context = context
         self._reads = _columns_read(bound) or rows.table.names[:1]
         self._matched_rows: list[Integers] = []
-        self._starts: list[Integers] = []
-        self._ends: list[Integers] = []
+        self._match_starts: list[Integers] = []
+        self._match_ends: list[Integers] = []
         self._measures: list[list[Array]] = []
 
     def found(self) -> FramedMatches:
@@ -121,7 +125,7 @@ class _Frames:
         measures = {name: _joined([some[at] for some in self._measures]) for at, name in enumerate(names)}
         nothing = [np.zeros(0, dtype=np.int64)]
         matched, start, end = (
-            np.concatenate(each or nothing) for each in (self._matched_rows, self._starts, self._ends)
+            np.concatenate(each or nothing) for each in (self._matched_rows, self._match_starts, self._match_ends)
         )
         return FramedMatches(matched, None, start, end, measures)
 
@@ -143,13 +147,24 @@ class _Frames:
         order = np.arange(total, dtype=np.int64) + np.repeat(first - begin - starts, sizes)
         reach = int(self._last[begin:behind].max()) + 1 if behind > begin else begin
         columns = {name: self._rows.column(name).slice(begin, reach - begin) for name in self._reads}
-        frames = _FrameRows(Table(pa.table(columns)), context, order, starts)
-        matches = find_matches(self._bound, frames, self._database, context)
+        frames: OrderedPartitions = _FrameRows(Table(pa.table(columns)), context, order, starts)
+        if self._bound.away:
+            # A row has other values before it in each frame that it is in, so that it has to be there as often.
+            taken = {name: take_values(context, values, from_numpy(order)) for name, values in columns.items()}
+            context.hold(sum(values.nbytes for values in taken.values()))
+            frames = OrderedPartitions(Table(pa.table(taken)), context, None, starts)
+            compute_values_away(self._bound, frames, self._database, context)
+        ends = None
+        if self._ends is not None:
+            here, there = np.arange(total, dtype=np.int64), order + begin
+            behind_frame = np.repeat(self._last[begin:behind] + 1, sizes)
+            ends = here + np.minimum(self._ends[there], behind_frame) - there
+        matches = find_matches(self._bound, frames, self._database, context, ends=ends)
         items = Items(matches, Shown(per_row=False), frames, context)
         with context.step("measures", items.count):
             measures = measure(self._bound, frames, items, self._database, context)
         following = self._chosen(begin, behind, matches, starts, measures)
-        kept = sum(values.nbytes for values in (*3 * [self._starts[-1]], *self._measures[-1]))
+        kept = sum(values.nbytes for values in (*3 * [self._match_starts[-1]], *self._measures[-1]))
         # The rest is free again.
         context.release(max(0, context.held_bytes - held - kept))
         return following
@@ -163,8 +178,8 @@ class _Frames:
         end = np.asarray(matches.end).astype(np.int64)[number] + move
         chosen, skipped = self._unskipped(rows, start, end, number, move, matches)
         self._matched_rows.append(rows[chosen])
-        self._starts.append(start[chosen])
-        self._ends.append(end[chosen])
+        self._match_starts.append(start[chosen])
+        self._match_ends.append(end[chosen])
         if len(chosen) < len(matches) or not len(matches):
             places = from_numpy(number[chosen].astype(np.int64))
             measures = [take_values(self._context, values, places) for values in measures]

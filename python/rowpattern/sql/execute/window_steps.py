@@ -15,7 +15,7 @@ from rowpattern.sql.duckdb.names import lowered, quoted
 from rowpattern.sql.execute.subqueries import with_computed_subqueries
 from rowpattern.sql.execute.window_columns import window_columns
 from rowpattern.sql.expression.parameters import has_parameter, with_values
-from rowpattern.sql.parse.window_step import frame_column, measure_column
+from rowpattern.sql.parse.window_step import frame_column, measure_column, written_texts
 from rowpattern.sql.planning import planned
 from rowpattern.sql.records import replace
 from rowpattern.sql.tables.answers import Answer, AnswerColumn
@@ -100,6 +100,14 @@ class WindowSteps:
         for placeholder, text in self._filled.items():
             sql = sql.replace(quoted(placeholder), text)
         return sql
+
+    def in_the_query_s_words(self, message: str) -> str:
+        """Return a message of DuckDB's with what the query has for names that are not its own."""
+        steps = (each for some in self._parsed.windows.values() for each in some)
+        texts = {name: text for each in steps for name, text in written_texts(each).items()}
+        for name, text in sorted(texts.items(), key=lambda each: -len(each[0])):
+            message = message.replace(quoted(name), text).replace(name, text)
+        return message
 
     def answer(self, step: WindowStep) -> pa.Table:
         """Do one step: return the table that the second half reads."""

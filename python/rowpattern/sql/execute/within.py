@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from rowpattern._core import latest_ends as core_latest_ends
 from rowpattern.errors import QueryError
 from rowpattern.sql.execute.time_zones import in_columns_zone
-from rowpattern.sql.expression.nodes import Argument, Call, Column
+from rowpattern.sql.expression.nodes import Argument, Call, Cast, Column, Literal, walk
 from rowpattern.sql.expression.write import sql_of
 from rowpattern.sql.text.source_location import error_at
 
@@ -26,14 +26,20 @@ if TYPE_CHECKING:
     from rowpattern.sql.bind.bound import BoundClause, Within
     from rowpattern.sql.duckdb.connection import Database
     from rowpattern.sql.execute.sort import OrderedPartitions
+    from rowpattern.sql.expression.nodes import Node
     from rowpattern.sql.runtime.context import ExecutionContext
 
 __all__ = ["exact_width", "given_length", "latest_ends", "reached_keys"]
 
 _LARGEST = np.iinfo(np.int64).max
 _SMALLEST = np.iinfo(np.int64).min
+_UNITS = "years months weeks days hours minutes seconds milliseconds microseconds quarters decades centuries millennia"
 _NANOSECONDS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 _NANOSECONDS_A_DAY = 86_400 * 10**9
+_OF_INTERVALS = frozenset({"trunc", *(f"to_{unit}" for unit in _UNITS.split())})
+# Lengths by their SQL.
+_known_lengths: dict[str, pa.Scalar] = {}
+_MOST_KNOWN = 256
 # To see whether a length is negative.
 _DAYS_A_MONTH = 30
 
@@ -57,24 +63,39 @@ def latest_ends(
     context.hold(4 * 8 * rows.count)
     exact = _exact(values, length, descending=key.descending)
     keys, bounds = exact or _computed(values, within, database, descending=key.descending)
-    missing = np.asarray(values.is_null().to_numpy())
-    has_missing = bool(missing.any())
-    if has_missing:
-        keys[missing] = _SMALLEST if key.nulls_first else _LARGEST
+    missing = np.asarray(values.is_null().to_numpy()) if values.null_count else None
+    if missing is not None:
+        keys = np.where(missing, _SMALLEST if key.nulls_first else _LARGEST, keys)
     found = np.asarray(
         core_latest_ends(keys, bounds, partitions=("starts", rows.starts), **context.remaining), dtype=np.int64
     )
-    if has_missing:
-        found = _before_missing(found, missing)
-    return found
+    return found if missing is None else _before_missing(found, missing)
 
 
 def given_length(within: Within, database: Database) -> pa.Scalar:
-    """Return the length that a clause gives.
+    """Return the length; one that never changes is kept, as asking takes much of the time of a query over few rows.
 
     Raises:
         QueryError: it is NULL or negative.
     """
+    known = _known_lengths.get(within.sql)
+    if known is None:
+        known = _asked_length(within, database)
+        if all(map(_is_constant, walk(within.tree))):
+            if len(_known_lengths) >= _MOST_KNOWN:
+                _known_lengths.clear()
+            _known_lengths[within.sql] = known
+    return known
+
+
+def _is_constant(node: Node) -> bool:
+    """Say whether a part of a length is a constant, or what DuckDB's parser makes of an interval."""
+    if isinstance(node, Call):
+        return node.operator or node.name in _OF_INTERVALS
+    return isinstance(node, (Argument, Literal, Cast))
+
+
+def _asked_length(within: Within, database: Database) -> pa.Scalar:
     try:
         found = database.project(f"({within.sql})", pa.table({"none": pa.nulls(1)})).column(0)
     except QueryError as error:
@@ -101,15 +122,23 @@ def _exact(values: pa.ChunkedArray, length: pa.Scalar, *, descending: bool) -> t
     if width is None:
         return None
     stored = values.cast(pa.int32()) if pa.types.is_date32(values.type) or pa.types.is_time32(values.type) else values
-    keys = np.array(stored.cast(pa.int64()).fill_null(0).to_numpy())
+    keys = _whole_numbers(stored)
     if descending:
         # It turns the order round, and changes no distance.
-        np.invert(keys, out=keys)
+        keys = np.invert(keys)
     if width > _LARGEST:
         return keys, np.full(len(keys), _LARGEST)
     bounds = keys + width
-    bounds[keys > _LARGEST - width] = _LARGEST
+    if len(keys) and keys.max() > _LARGEST - width:
+        bounds[keys > _LARGEST - width] = _LARGEST
     return keys, bounds
+
+
+def _whole_numbers(values: pa.ChunkedArray) -> Integers:
+    """Return values as whole numbers, NULL as 0; they are the column's own where nothing has to be copied."""
+    whole = values.cast(pa.int64())
+    known = whole.fill_null(0) if whole.null_count else whole
+    return np.asarray(known.chunk(0) if known.num_chunks == 1 else known)
 
 
 def _unit(kind: pa.DataType) -> int | None:
@@ -143,7 +172,7 @@ def _computed(
     bounds = reached_keys(values, within, database, descending=descending)
     keys = (values.cast(pa.decimal128(20, 0)) if pa.types.is_integer(values.type) else values).cast(bounds.type)
     if _unit(bounds.type) is not None:
-        found = [np.array(each.cast(pa.int64()).fill_null(0).to_numpy()) for each in (keys, bounds)]
+        found = [_whole_numbers(each) for each in (keys, bounds)]
     else:
         found = _ranks(keys, bounds)
     if descending:

@@ -67,12 +67,16 @@ class BoundAggregate(Record):
     """An aggregate: its type, and what it is where it is a plain call.
 
     Attributes:
-        name: the function; None where it has more than arguments (DISTINCT, ORDER BY, FILTER, settings).
+        name: the function; None where it has more than arguments and an ORDER BY (DISTINCT, FILTER, settings).
+        ordered: whether it has an ORDER BY.
+        separator: what stands between two texts that it puts together; it is no argument then.
     """
 
     type: str | None
     name: str | None = None
     arguments: tuple[Bound, ...] = ()
+    ordered: bool = False
+    separator: str | None = None
 
 
 class BoundTexts(Record):
@@ -219,10 +223,15 @@ class _Reader:
         form = (left.pop("expression_class", ""), left.pop("type", ""), left.pop("aggregate_type", ""))
         arguments = tuple(self.expression(each) for each in left.pop("children", None) or [])
         left.pop("return_type", None), left.pop("arguments", None)
-        plain = left.pop("state_export", "NONE") == "NONE" and not any(left.values())
+        ordered = bool(left.pop("order_bys", None))
+        data = left.pop("function_data", None) or {}
+        separator = data.pop("separator", None)
+        if separator is not None:
+            arguments = arguments[:1]
+        plain = not data and left.pop("state_export", "NONE") == "NONE" and not any(left.values())
         if form != ("BOUND_AGGREGATE", "BOUND_AGGREGATE", "NON_DISTINCT") or not plain or len(name) != 1:
             return BoundAggregate(kind)
-        return BoundAggregate(kind, str(name[0]), arguments)
+        return BoundAggregate(kind, str(name[0]), arguments, ordered, separator)
 
     def _children(self, left: Json) -> tuple[Bound, ...]:
         return tuple(self.expression(each) for each in left.pop("children", None) or [])

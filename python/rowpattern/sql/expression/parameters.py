@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from rowpattern.counted import counted
 from rowpattern.errors import QueryError
 from rowpattern.sql.duckdb.names import lowered, quoted
 from rowpattern.sql.expression import typed
@@ -78,12 +79,12 @@ class ParameterValues:
             named = {str(number): value for number, value in enumerate(given, 1)}
         else:
             kind = type(given).__name__
-            raise TypeError(f"parameters is a mapping of names to values, or a list of values, not {kind}")
+            raise TypeError(f"parameters must be a mapping of names to values, or a list of values, not {kind}")
         self._values: dict[str, Any] = {}
         self._written: dict[str, str] = {}
         for name, value in named.items():
             if not isinstance(name, str):
-                raise TypeError(f"the name of a parameter is a text, not {type(name).__name__}")
+                raise TypeError(f"the name of a parameter must be a text, not {type(name).__name__}")
             key = lowered(name.removeprefix("$"))
             if key in self._values:
                 raise TypeError(
@@ -106,8 +107,8 @@ class ParameterValues:
         used = {lowered(each.name): each for each in placed}
         nameless = bool(placed) and text[placed[0].begin] == "?"
         if (nameless or not used) and self._is_list and len(used) != len(self._values):
-            wanted = f"{len(used)} parameter{'' if len(used) == 1 else 's'} ?" if used else "no parameter"
-            number = f"{len(self._values)} value{'' if len(self._values) == 1 else 's'}"
+            wanted = f"{counted(len(used), 'parameter')} ?" if used else "no parameter"
+            number = counted(len(self._values), "value")
             location = SourceLocation(text, placed[-1].begin) if placed else None
             raise error_at(f"the query has {wanted}, and parameters has {number}", location, QueryError)
         for name, each in used.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from typing import TYPE_CHECKING
 
-from rowpattern.errors import QuerySyntaxError, UnsupportedQueryError
+from rowpattern.errors import QuerySyntaxError
 from rowpattern.sql.duckdb.names import lowered
 from rowpattern.sql.parse.clause import CommonTables, OuterTables, TextPiece
 from rowpattern.sql.parse.clause_reader import ClauseReader
@@ -19,10 +19,10 @@ from rowpattern.sql.text.source_location import SourceLocation, error_at
 from rowpattern.sql.text.tokens import closing_brackets, tokens_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from rowpattern.sql.parse.clause import Clause
-    from rowpattern.sql.parse.window import WindowMarks
+    from rowpattern.sql.parse.window import PatternWindow, WindowMarks
     from rowpattern.sql.text.tokens import Token
 
 __all__ = ["find_clauses"]
@@ -77,7 +77,7 @@ def find_clauses(
     if any(token.word in {"OVER", "WINDOW"} for token in tokens):
         finder_module = imported("rowpattern.sql.parse.window_finder")
         windows = finder_module.find_windows(sql, tokens, finder.closing, marks, check)
-    return (*finder.find_clauses(), windows)
+    return (*finder.find_clauses(windows.windows), windows)
 
 
 class _ClauseFinder:
@@ -97,8 +97,12 @@ class _ClauseFinder:
         self._copied = 0
         # What stands before each LATERAL around the place that is looked at: its first token, and the one behind.
         self._before_lateral: list[tuple[int, int]] = []
+        # Windows with subqueries, by where they begin in the text.
+        self._windows: dict[int, PatternWindow] = {}
 
-    def find_clauses(self) -> tuple[list[Clause], TextPiece]:
+    def find_clauses(self, windows: Sequence[PatternWindow]) -> tuple[list[Clause], TextPiece]:
+        """Find the clauses, and which WITH lists the windows see that have subqueries."""
+        self._windows = {each.clause.location.offset: each for each in windows if each.clause.has_subqueries}
         last = len(self._tokens)
         while last and self._tokens[last - 1].is_sign(";"):
             last -= 1
@@ -118,6 +122,7 @@ class _ClauseFinder:
             pieces += [piece for common in clause.common for piece in common.pieces]
             if clause.outer is not None:
                 pieces.append(clause.outer.piece)
+        pieces += [piece for each in windows for common in each.clause.common for piece in common.pieces]
         begins = [clause.source.begin for clause in by_begin]
         for piece in pieces:
             among = by_begin[bisect_left(begins, piece.begin) : bisect_left(begins, piece.end)]
@@ -158,10 +163,10 @@ class _ClauseFinder:
                 continue
             if self._is_sign(at + 1, "(") and (instead := instead_of_word(word)) is not None:
                 raise self._fail(f"{token.text} is no clause here; {instead}", token)
-            if token.is_sign("|") and self._is_sign(at + 1, ">") and self._tokens[at + 1].begin == token.end:
-                message = "DuckDB has no pipe syntax (|>); write SELECT ... FROM ... MATCH_RECOGNIZE (...)"
-                raise error_at(message, SourceLocation(self._sql, token.begin), UnsupportedQueryError)
             if at in self.closing:
+                window = self._windows.pop(token.begin, None)
+                if window is not None:
+                    window.clause.common = self._common(self._seen(at), token)
                 lateral = [(first, at - 1)] if self._word(at - 1) == "LATERAL" and first < at - 1 else []
                 self._before_lateral += lateral
                 self._scan(at + 1, self.closing[at])
@@ -232,14 +237,16 @@ class _ClauseFinder:
             name = clause.table if clause.outer is not None else name
         clause.has_subqueries = bool(clause.subqueries())
         if name is None or clause.has_subqueries:
-            self._copied += sum(each.tables[-1][2] - each.tables[0][1] for each in seen)
-            if self._copied > _MOST_COPIED:
-                message = "the tables before clauses see too long a WITH list; pass what it makes as tables"
-                raise self._fail(message, self._tokens[at])
-            clause.common = [
-                CommonTables(each.recursive, [TextPiece(begin, end) for _, begin, end in each.tables]) for each in seen
-            ]
+            clause.common = self._common(seen, self._tokens[at])
         self._clauses.append(clause)
+
+    def _common(self, seen: list[_WithList], token: Token) -> list[CommonTables]:
+        """Return WITH lists as what is copied into the texts of a clause, or a window, that begins with a token."""
+        self._copied += sum(each.tables[-1][2] - each.tables[0][1] for each in seen)
+        if self._copied > _MOST_COPIED:
+            message = "the tables before clauses see too long a WITH list; pass what it makes as tables"
+            raise self._fail(message, token)
+        return [CommonTables(each.recursive, [TextPiece(begin, end) for _, begin, end in each.tables]) for each in seen]
 
     def _outer_tables(self, begin: int, end: int) -> OuterTables:
         """Return what stands before LATERAL, of which the last comma or JOIN is no part."""

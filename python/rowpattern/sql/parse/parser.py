@@ -25,6 +25,7 @@ from rowpattern.sql.parse.clause_finder import find_clauses
 from rowpattern.sql.parse.clause_parameters import parameters_of
 from rowpattern.sql.parse.keywords import bare_names
 from rowpattern.sql.parse.query_reader import QueryReader, TextParameter
+from rowpattern.sql.parse.tree_parts import expressions, is_aggregate
 from rowpattern.sql.parse.window import WindowMarks, without_window_marks
 from rowpattern.sql.records import Record, field
 from rowpattern.sql.runtime.imports import imported
@@ -38,10 +39,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from rowpattern.sql.parse.clause import Clause, Subquery
-    from rowpattern.sql.parse.window import FoundWindows, PatternWindow
+    from rowpattern.sql.parse.window import FoundWindows
     from rowpattern.sql.parse.window_step import WindowStep
     from rowpattern.sql.runtime.context import ExecutionContext
-    from rowpattern.sql.text.tokens import Token
 
 __all__ = [
     "ParsedQuery",
@@ -93,6 +93,8 @@ class ParsedQuery(Record):
         shows_windows: whether the query is the second half of a step, which is a list of columns, and nothing more.
         projection: where the query is a SELECT of columns from one clause and nothing more, those columns, each with
             the name that it gets; empty for `SELECT *`. None otherwise.
+        is_row_by_row: whether the query is a SELECT of expressions over one row of one clause's answer, with or without
+            WHERE, so that parts of the answer can be answered apart.
         may_need_zone: whether `outer` and `sources` may compute something for which timestamps need a time zone.
         arguments_key: tells the arguments of a clause without SQL around it from others; None where there is a text.
         parameters: all of the query, in order.
@@ -106,6 +108,7 @@ class ParsedQuery(Record):
     tables: dict[str, SourceLocation]
     duckdb_tables: Counter[str]
     projection: list[tuple[Column, str]] | None
+    is_row_by_row: bool = False
     may_need_zone: bool = False
     subqueries: dict[int, str] = field(default_factory=dict)
     windows: dict[int | None, tuple[WindowStep, ...]] = field(default_factory=dict)
@@ -149,6 +152,8 @@ def parse(sql: str, context: ExecutionContext | None = None) -> ParsedQuery:
     """
     check_text(sql, "query")
     check = no_limit if context is None else context.check
+    if "|>" in sql:
+        sql = imported("rowpattern.sql.parse.pipes").without_pipes(sql, check)
     marks = WindowMarks()
     clauses, whole, windows = find_clauses(sql, marks, check)
     return _QueryParser(sql, clauses, whole, windows, marks, find_parameters(sql), context).parse()
@@ -194,7 +199,10 @@ def check_text(text: str, what: str) -> None:
         QuerySyntaxError: anything else is wrong with it.
     """
     if not isinstance(text, str):
-        raise TypeError(f"the {what} is a text, not {type(text).__name__}")
+        message = f"the {what} is a {type(text).__name__}; give a text"
+        if what == "query":
+            message += ": match_recognize(sql, table); recognize(table, pattern=...) takes the table first"
+        raise TypeError(message)
     if len(text) > _LONGEST_QUERY:
         raise QuerySyntaxError(f"the {what} has {len(text):,} characters; the limit is {_LONGEST_QUERY:,}")
     try:
@@ -263,7 +271,6 @@ class _QueryParser:
             if window.following is not None and window.following.subqueries:
                 message = "a subquery cannot be the number of a frame's rows; write the number, or join it to the table"
                 raise error_at(message, window.following.subqueries[0].location, UnsupportedQueryError)
-            self._check_subqueries(window)
         around = [*self._sources.values(), *self._subqueries.values(), self._outer]
         expressions = [expressions_text(self._sql, written, self._names)] if written else []
         texts = [*(each.text for each in expressions), *(each.composed.text for each in around)]
@@ -313,17 +320,11 @@ class _QueryParser:
             tables=dict(sorted(self._tables.items(), key=lambda item: item[1].offset)),
             duckdb_tables=self._duckdb_tables,
             projection=None if None in steps else self._projection(statement),
+            is_row_by_row=not steps and len(self._clauses) == 1 and _is_row_by_row(statement, self._clauses[0]),
             may_need_zone=self._may_need_zone,
             parameters=self._parameters,
             text_parameters=self._text_parameters,
         )
-
-    def _check_subqueries(self, window: PatternWindow) -> None:
-        """Refuse subqueries in a window where the query has a WITH list: they would not read its tables."""
-        inside = next((each.subqueries[0] for each in window.expressions() if each.subqueries), None)
-        if inside is not None and _has_common_tables(tokens_of(self._sql)):
-            message = "a subquery in a window cannot stand in a query with WITH; join what it gives to the table"
-            raise error_at(message, inside.location, UnsupportedQueryError)
 
     # Texts around clauses.
 
@@ -497,6 +498,22 @@ def _is_second_half(statement: dict[str, Any], steps: Sequence[WindowStep]) -> b
     return len(steps) == 1 and steps[0].shown is not None and source.get("table_name") == steps[0].table
 
 
+def _is_row_by_row(statement: dict[str, Any], clause: Clause) -> bool:
+    """Say whether a statement is expressions over one row of a clause's answer, and perhaps a condition on that row."""
+    node = {name: value for name, value in statement["node"].items() if value not in (None, [], {}, "")}
+    plain = {"type", "select_list", "from_table", "where_clause", "aggregate_handling"}
+    source = node.get("from_table", {})
+    if set(node) - plain or node.get("aggregate_handling") != "STANDARD_HANDLING":
+        return False
+    if source.get("table_name") != result_name(clause) or source.get("sample"):
+        return False
+    parts = expressions([node["select_list"], node.get("where_clause")])
+    return not any(
+        each["class"] in {"WINDOW", "SUBQUERY"} or is_aggregate(each) or each.get("function_name") == "unnest"
+        for each in parts
+    )
+
+
 def expressions_text(
     sql: str, written: Sequence[ExpressionSource], parameters: Mapping[int, str] | None = None
 ) -> Composed:
@@ -545,15 +562,6 @@ def _statement(text: Composed, tree: dict[str, Any], begin: SourceLocation | Non
         raise QuerySyntaxError("expected one query, which begins with SELECT, WITH, FROM or VALUES")
     statement: dict[str, Any] = statements[0]
     return statement
-
-
-def _has_common_tables(tokens: Sequence[Token]) -> bool:
-    """Say whether a query has a WITH list anywhere."""
-    return any(
-        word.word == "WITH"
-        and (name.word == "RECURSIVE" or (name.is_name and (behind.word == "AS" or behind.is_sign("("))))
-        for word, name, behind in zip(tokens, tokens[1:], tokens[2:])
-    )
 
 
 def _syntax_error(text: Composed, tree: dict[str, Any], begin: SourceLocation | None) -> QuerySyntaxError:

@@ -189,6 +189,7 @@ class SelectHalves:
             inputs=inputs,
             items=tuple(items),
             leaves=tuple(name for name, _ in self._leaves.values()),
+            leaf_texts=tuple(".".join(leaf.get("column_names", [])) for _, leaf in self._leaves.values()),
             ambiguous=tuple(self._ambiguous.values()),
             plain=self._plain(before),
             shown=self._only_columns(shown) if qualify is None and not modifiers else None,
@@ -309,6 +310,9 @@ class SelectHalves:
         kind = node.get("class")
         if kind == "WINDOW":
             return self._window(node, in_window=in_window)
+        if kind == "FUNCTION" and node.get("function_name") == "alias":
+            message = "alias(...) cannot stand in an expression beside a row pattern in a window; write the text"
+            raise self._fail(message, node)
         if kind in {"FUNCTION", "COLUMN_REF", "SUBQUERY"} or (kind is not None and self._groups):
             leaf = self._leaf(node)
             if leaf is not None:

@@ -46,7 +46,8 @@ class WindowReader(ClauseReader):
     """Reads one window from tokens: what stands between its parentheses."""
 
     parts: ClassVar[tuple[str, ...]] = (
-        *("PARTITION BY", "ORDER BY", "MEASURES", "ROWS", "AFTER", "INITIAL", "SEEK", "PATTERN", "SUBSET", "DEFINE"),
+        *("PARTITION BY", "ORDER BY", "MEASURES", "ROWS", "AFTER", "INITIAL", "SEEK", "PATTERN", "WITHIN", "SUBSET"),
+        "DEFINE",
     )
     beginnings: ClassVar[dict[str, frozenset[str]]] = {**PART_BEGINNINGS, **dict.fromkeys(_FRAME_UNITS, _BEHIND_UNITS)}
     whole: ClassVar[str] = "a window with a row pattern"
@@ -113,9 +114,7 @@ class WindowReader(ClauseReader):
         if not seek:
             self._take_words("INITIAL")
         pattern, pattern_location = self._pattern()
-        if self._word() == "WITHIN":
-            message = "WITHIN is for MATCH_RECOGNIZE; in a window write a condition, as x - FIRST(x) <= INTERVAL 1 HOUR"
-            raise self._fail(message)
+        within = self._length() if self._take_words("WITHIN") else None
         subset, subset_locations, define = self._subset_and_define()
         clause = Clause(
             number=-1,
@@ -131,6 +130,7 @@ class WindowReader(ClauseReader):
             skip_location=skip_location,
             pattern=pattern,
             pattern_location=pattern_location,
+            within=within,
             subset=subset,
             subset_locations=subset_locations,
             define=define,

@@ -22,6 +22,7 @@ __all__ = [
     "WindowStep",
     "frame_column",
     "measure_column",
+    "written_texts",
 ]
 
 #: How the names of tables begin that the second halves read.
@@ -88,6 +89,7 @@ class WindowStep(Record):
         inputs: the name of that column.
         items: the elements of the SELECT list that the first half computes, in order.
         leaves: the columns behind these, under the names that the second half has for them.
+        leaf_texts: what the query has for each of them, for errors; nothing where that is more than a column.
         ambiguous: names that are columns of FROM or aliases.
         plain: what the first half reads, where it needs no DuckDB; None otherwise.
         shown: where the whole second half is a list of columns, for each the placeholder of an element of the first
@@ -106,9 +108,20 @@ class WindowStep(Record):
     inputs: str
     items: tuple[SelectItem, ...]
     leaves: tuple[str, ...]
+    leaf_texts: tuple[str, ...]
     ambiguous: tuple[AliasOrColumn, ...]
     plain: PlainSource | None
     shown: tuple[str | tuple[int, str, str], ...] | None
+
+
+def written_texts(step: WindowStep) -> dict[str, str]:
+    """Return what the query has for the columns of the second half that are not its own, by their names."""
+    called = {window.number: window.name or "(...)" for window in step.windows}
+    texts = {
+        measure_column(step.hidden, window, name): f"{name} OVER {called[window]}" for window, name in step.measures
+    }
+    texts |= {name: text or "an expression" for name, text in zip(step.leaves, step.leaf_texts)}
+    return texts | {each.placeholder: each.name for each in step.ambiguous}
 
 
 def measure_column(hidden: str, window: int, measure: str) -> str:

@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any, Callable, Literal, NamedTuple
 
 from rowpattern._core import QueryRun
+from rowpattern.counted import counted
 from rowpattern.errors import QueryBusyError, QueryCancelledError, QueryLimitError
 
 if TYPE_CHECKING:
@@ -53,7 +54,8 @@ def _print(progress: Progress) -> None:
     state = "done" if progress.done else "..."
     size = "" if progress.size_bytes is None else f", {progress.size_bytes / 2**20:,.0f} MB"
     print(
-        f"rowpattern: {progress.step}, {progress.rows:,} rows{size} {state} ({progress.seconds:.2f} s)", file=sys.stderr
+        f"rowpattern: {progress.step}, {counted(progress.rows, 'row')}{size} {state} ({progress.seconds:.2f} s)",
+        file=sys.stderr,
     )
 
 

@@ -18,9 +18,15 @@ def adapter_hint(value: Any) -> str | None:
     """Return what answers queries over a frame of Spark or Dask; None for anything else."""
     module = type(value).__module__.split(".")[0]
     if module == "pyspark" and type(value).__name__ == "DataFrame":
-        return "a frame of Spark; call rowpattern.spark.match_recognize(sql, frame), which matches in its executors"
+        return (
+            "a frame of Spark; call rowpattern.spark.match_recognize(sql, frame) or "
+            "rowpattern.spark.recognize(frame, ...), which match in its executors"
+        )
     if module in {"dask", "dask_expr"} and hasattr(value, "dask"):
-        return "a collection of Dask; call rowpattern.dask.match_recognize(sql, frame), which matches in its workers"
+        return (
+            "a collection of Dask; call rowpattern.dask.match_recognize(sql, frame) or "
+            "rowpattern.dask.recognize(frame, ...), which match in its workers"
+        )
     return None
 
 

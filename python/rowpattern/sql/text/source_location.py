@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from rowpattern.errors import PatternSyntaxError, QueryError, QuerySyntaxError
 from rowpattern.sql.text.argument_text import ArgumentText
+from rowpattern.sql.text.rewritten import RewrittenText
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -27,7 +28,8 @@ _Error = TypeVar("_Error", bound=QueryError)
 class SourceLocation:
     """Somewhere in a query's text.
 
-    Where the text is made of arguments (`ArgumentText`), lines and columns are those of the argument.
+    Where the text is made of arguments (`ArgumentText`), lines and columns are those of the argument; where its pieces
+    are in another order than the user's (`RewrittenText`), they are those of the user's text.
 
     Attributes:
         offset: in characters, from 0.
@@ -41,6 +43,8 @@ class SourceLocation:
 
     def _argument(self) -> tuple[str, str, int] | None:
         """Return the name of the argument, its text, and the place in it; None where no text can be shown."""
+        if isinstance(self.sql, RewrittenText):
+            return "", self.sql.original, self.sql.original_place(self.offset)
         if not isinstance(self.sql, ArgumentText):
             return "", self.sql, self.offset
         found = self.sql.argument_at(self.offset)

@@ -231,6 +231,6 @@ impl Failures {
         for slot in 0..self.reach.aggregates {
             state.aggregate_words(slot, key);
         }
-        true
+        key.len() <= MOST_KEY_WORDS
     }
 }

@@ -1,7 +1,7 @@
 //! Aggregates over the match so far, whose states are undone as rows go.
 //!
-//! Matches can be as long as tables, so states are small. What is exact is undone by taking a value away again; sums of floating
-//! point numbers and best values are kept for each row that was taken in.
+//! Matches can be as long as tables, so states are small. What is exact, and texts, is undone by taking a value away again; sums of
+//! floating point numbers and best values are kept for each row that was taken in.
 
 use super::aggregates::Aggregate;
 use super::columns::{Stored, ValueColumn};
@@ -13,7 +13,7 @@ use crate::budget::{Budget, Stopped};
 #[derive(Debug)]
 pub struct Accumulator {
     fold: Fold,
-    /// Before each row that was taken in: the sum of floating point numbers.
+    /// Before each row that was taken in: the sum of floating point numbers; or their mean and the squares.
     sums: Vec<f64>,
     /// The same, the row of the best value.
     best: Vec<usize>,
@@ -36,16 +36,25 @@ impl Accumulator {
     pub fn release(&self, budget: &Budget) {
         budget.release_vector(&self.sums);
         budget.release_vector(&self.best);
+        if let Fold::Texts { text, .. } = &self.fold {
+            budget.release_vector(text);
+        }
     }
 
     /// Takes a row in.
     #[inline]
     pub fn push(&mut self, row: usize, columns: &[ValueColumn<'_>], budget: &Budget) -> Result<(), Stopped> {
-        match &self.fold {
+        let text_bytes = self.fold.text_bytes(row, columns);
+        match &mut self.fold {
             Fold::Floating { sum, .. } => {
                 budget.reserve(&mut self.sums, 1)?;
                 self.sums.push(*sum);
             }
+            Fold::Spread { mean, squares, .. } => {
+                budget.reserve(&mut self.sums, 2)?;
+                self.sums.extend([*mean, *squares]);
+            }
+            Fold::Texts { text, .. } => budget.reserve(text, text_bytes)?,
             Fold::Best { row, .. } => {
                 budget.reserve(&mut self.best, 1)?;
                 self.best.push(*row);
@@ -62,6 +71,10 @@ impl Accumulator {
         self.fold.pop(row, columns);
         match &mut self.fold {
             Fold::Floating { sum, .. } => *sum = self.sums.pop().unwrap_or(0.0),
+            Fold::Spread { mean, squares, .. } => {
+                *squares = self.sums.pop().unwrap_or(0.0);
+                *mean = self.sums.pop().unwrap_or(0.0);
+            }
             Fold::Best { row, .. } => *row = self.best.pop().unwrap_or(NO_ROW),
             _ => {}
         }

@@ -19,10 +19,23 @@ pub enum Fold {
     Whole { column: usize, sum: WholeSum, output: WholeOutput },
     /// Floating point numbers, in order.
     Floating { column: usize, count: i64, sum: f64, average: bool },
-    /// The row of the best value; [`NO_ROW`] before there is one.
-    Best { column: usize, wanted: BestRule, row: usize },
+    /// The row of the best key, whose value is given; [`NO_ROW`] before there is one.
+    Best { column: usize, key: usize, wanted: BestRule, row: usize },
+    /// How far numbers lie from their mean.
+    Spread { column: usize, count: i64, mean: f64, squares: f64, output: SpreadOutput },
+    /// Texts, of UTF-8, one after another.
+    Texts { column: usize, separator: Box<str>, count: i64, text: Vec<u8> },
     /// How many values are true and how many false.
     Truths { column: usize, and: bool, trues: i64, falses: i64 },
+}
+
+/// What becomes of the sum of squares.
+#[derive(Debug, Clone, Copy)]
+pub struct SpreadOutput {
+    /// Whether the numbers are a sample, and the sum is divided by one less than their number.
+    is_sample: bool,
+    /// Whether the root is taken.
+    is_root: bool,
 }
 
 /// Which value is the best.
@@ -93,12 +106,25 @@ impl Fold {
             aggregate.argument.map(Type::physical).or_else(|| columns.get(column).and_then(ValueColumn::physical));
         let floating = matches!(physical, Some(Physical::Float | Physical::Double));
         let whole = |output| Self::Whole { column, sum: WholeSum::default(), output };
+        let best = |wanted| Self::Best { column, key: aggregate.key.unwrap_or(column), wanted, row: NO_ROW };
+        let spread = |is_sample, is_root| {
+            let output = SpreadOutput { is_sample, is_root };
+            Self::Spread { column, count: 0, mean: 0.0, squares: 0.0, output }
+        };
         match aggregate.function {
             Function::Count => Self::Count { column: Some(column), count: 0 },
-            Function::Min => Self::Best { column, wanted: BestRule::Least, row: NO_ROW },
-            Function::Max => Self::Best { column, wanted: BestRule::Greatest, row: NO_ROW },
-            Function::AnyValue => Self::Best { column, wanted: BestRule::First, row: NO_ROW },
-            Function::LastNotNull => Self::Best { column, wanted: BestRule::Last, row: NO_ROW },
+            Function::Min | Function::ArgMin => best(BestRule::Least),
+            Function::Max | Function::ArgMax => best(BestRule::Greatest),
+            Function::AnyValue => best(BestRule::First),
+            Function::LastNotNull => best(BestRule::Last),
+            Function::VarPop => spread(false, false),
+            Function::VarSamp => spread(true, false),
+            Function::StddevPop => spread(false, true),
+            Function::StddevSamp => spread(true, true),
+            Function::StringAgg => {
+                let separator = aggregate.separator.clone().unwrap_or_else(|| ",".into());
+                Self::Texts { column, separator, count: 0, text: Vec::new() }
+            }
             Function::BoolAnd => Self::Truths { column, and: true, trues: 0, falses: 0 },
             Function::BoolOr => Self::Truths { column, and: false, trues: 0, falses: 0 },
             Function::Sum if floating => Self::Floating { column, count: 0, sum: 0.0, average: false },
@@ -125,6 +151,11 @@ impl Fold {
             Self::Whole { sum, .. } => *sum = WholeSum::default(),
             Self::Floating { count, sum, .. } => (*count, *sum) = (0, 0.0),
             Self::Best { row, .. } => *row = NO_ROW,
+            Self::Spread { count, mean, squares, .. } => (*count, *mean, *squares) = (0, 0.0, 0.0),
+            Self::Texts { count, text, .. } => {
+                *count = 0;
+                text.clear();
+            }
             Self::Truths { trues, falses, .. } => (*trues, *falses) = (0, 0),
         }
     }
@@ -161,12 +192,33 @@ impl Fold {
                     column => rows.filter_map(|row| floating(column, row)).for_each(&mut add),
                 }
             }
-            Self::Best { column, wanted, row: best } => {
-                let Some(column) = columns.get(*column) else { return };
-                for row in rows.filter(|&row| column.is_valid(row)) {
-                    if *best == NO_ROW || wanted.replaces(column, row, *best) {
+            Self::Best { column, key, wanted, row: best } => {
+                let (Some(values), Some(keys)) = (columns.get(*column), columns.get(*key)) else { return };
+                let has_own_key = column != key;
+                for row in rows.filter(|&row| values.is_valid(row) && (!has_own_key || keys.is_valid(row))) {
+                    if *best == NO_ROW || wanted.replaces(keys, row, *best) {
                         *best = row;
                     }
+                }
+            }
+            Self::Spread { column, count, mean, squares, .. } => {
+                // Number by number, as DuckDB does it, so that all bits agree.
+                for number in rows.filter_map(|row| floating(columns.get(*column), row)) {
+                    *count += 1;
+                    let before = *mean;
+                    *mean += (number - before) / *count as f64;
+                    *squares += (number - *mean) * (number - before);
+                }
+            }
+            Self::Texts { column, separator, count, text } => {
+                let Some(column) = columns.get(*column) else { return };
+                for row in rows {
+                    let Some(more) = String::read(column, row) else { continue };
+                    if *count > 0 {
+                        text.extend_from_slice(separator.as_bytes());
+                    }
+                    *count += 1;
+                    text.extend_from_slice(more.as_bytes());
                 }
             }
             Self::Truths { column, trues, falses, .. } => {
@@ -178,7 +230,14 @@ impl Fold {
         }
     }
 
-    /// Takes back the row that was taken in last, but for what was before it: a sum of floating point numbers, a best row.
+    /// The bytes that a row adds to texts.
+    pub fn text_bytes(&self, row: usize, columns: &[ValueColumn<'_>]) -> usize {
+        let Self::Texts { column, separator, count, .. } = self else { return 0 };
+        let more = columns.get(*column).and_then(|column| String::read(column, row));
+        more.map_or(0, |more| more.len() + if *count > 0 { separator.len() } else { 0 })
+    }
+
+    /// Takes back the row that was taken in last, but for what was before it: sums of floating point numbers, a best row.
     #[inline]
     pub fn pop(&mut self, row: usize, columns: &[ValueColumn<'_>]) {
         match self {
@@ -191,10 +250,17 @@ impl Fold {
                     sum.subtract(number);
                 }
             }
-            Self::Floating { column, count, .. } => {
+            Self::Floating { column, count, .. } | Self::Spread { column, count, .. } => {
                 *count -= i64::from(floating(columns.get(*column), row).is_some());
             }
             Self::Best { .. } => {}
+            Self::Texts { column, separator, count, text } => {
+                if let Some(last) = columns.get(*column).and_then(|column| String::read(column, row)) {
+                    *count -= 1;
+                    let gone = last.len() + if *count > 0 { separator.len() } else { 0 };
+                    text.truncate(text.len().saturating_sub(gone));
+                }
+            }
             Self::Truths { column, trues, falses, .. } => {
                 match columns.get(*column).and_then(|column| bool::read(column, row)) {
                     Some(true) => *trues -= 1,
@@ -212,6 +278,9 @@ impl Fold {
             Self::Count { count, .. } => Value::Int(*count),
             Self::Whole { sum: WholeSum { count: 0, .. }, .. }
             | Self::Floating { count: 0, .. }
+            | Self::Spread { count: 0, .. }
+            | Self::Spread { count: 1, output: SpreadOutput { is_sample: true, .. }, .. }
+            | Self::Texts { count: 0, .. }
             | Self::Truths { trues: 0, falses: 0, .. } => return Ok(None),
             Self::Whole { sum: WholeSum { count, sum, carries }, output, .. } => match output {
                 _ if *carries != 0 => return Err(EvaluationError::Overflow),
@@ -224,6 +293,15 @@ impl Fold {
             Self::Floating { count, sum, average, .. } => {
                 Value::Double(if *average { sum / *count as f64 } else { *sum })
             }
+            Self::Spread { count, squares, output, .. } => {
+                let variance = squares / (*count - i64::from(output.is_sample)) as f64;
+                let value = if output.is_root { variance.sqrt() } else { variance };
+                if !value.is_finite() {
+                    return Err(EvaluationError::OutOfRange);
+                }
+                Value::Double(value)
+            }
+            Self::Texts { text, .. } => Value::Text(String::from_utf8_lossy(text).into()),
             Self::Best { column, row, .. } => {
                 let row = Some(*row).filter(|&row| row != NO_ROW);
                 return Ok(row.and_then(|row| K::read(columns.get(*column)?, row)));
@@ -243,6 +321,16 @@ impl Fold {
             }
             Self::Floating { count, sum, .. } => words.extend([*count as u64, sum.to_bits()]),
             Self::Best { row, .. } => words.push(*row as u64),
+            Self::Spread { count, mean, squares, .. } => {
+                words.extend([*count as u64, mean.to_bits(), squares.to_bits()]);
+            }
+            Self::Texts { count, text, .. } => {
+                words.extend([*count as u64, text.len() as u64]);
+                words.extend(
+                    text.chunks(size_of::<u64>())
+                        .map(|bytes| bytes.iter().fold(0, |word, &byte| word << 8 | u64::from(byte))),
+                );
+            }
             Self::Truths { trues, falses, .. } => words.extend([*trues as u64, *falses as u64]),
         }
     }

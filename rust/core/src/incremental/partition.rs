@@ -20,7 +20,7 @@ pub(super) struct Decided {
     /// The positions of its rows.
     pub positions: Box<[u32]>,
     /// The number of the row that decided it; the one behind the last where the clock or the end did.
-    pub decided_by: u64,
+    pub deciding_row: u64,
     /// The number behind the last row of matches before it.
     pub covered: u64,
 }
@@ -286,14 +286,11 @@ impl OpenPartition {
         let mut waiting = std::mem::take(&mut self.waiting);
         let mut kept = Vec::new();
         let mut searches = waiting.drain(..);
-        loop {
-            let Some(mut search) = searches.next().or_else(|| {
-                let start = self.head;
-                self.head = self.rows.end().min(start + 1);
-                (start < self.rows.end()).then(|| WaitingSearch::at(start))
-            }) else {
-                break;
-            };
+        while let Some(mut search) = searches.next().or_else(|| {
+            let start = self.head;
+            self.head = self.rows.end().min(start + 1);
+            (start < self.rows.end()).then(|| WaitingSearch::at(start))
+        }) {
             let mut reach = search.start;
             match search.run(&self.rows, self.ended, rules, decision, &mut reach, looks) {
                 Ok(SearchOutcome::Waits) => kept.push(search),
@@ -302,7 +299,7 @@ impl OpenPartition {
                     self.matches += 1;
                     let (start, positions) = (search.start, search.found());
                     let (number, covered) = (self.matches, self.covered);
-                    self.held.push_back(Decided { start, number, positions, decided_by: reach, covered });
+                    self.held.push_back(Decided { start, number, positions, deciding_row: reach, covered });
                 }
                 Err(error) => {
                     kept.push(search);
@@ -322,8 +319,8 @@ impl OpenPartition {
         let positions = self.search.found();
         let end = start + positions.len() as u64;
         self.matches += 1;
-        let (number, decided_by, covered) = (self.matches, self.reach, self.covered);
-        let decided = Decided { start, number, positions, decided_by, covered };
+        let (number, deciding_row, covered) = (self.matches, self.reach, self.covered);
+        let decided = Decided { start, number, positions, deciding_row, covered };
         if decided.positions.is_empty() {
             if rules.empty_takes_row {
                 self.covered = self.covered.max(start + 1);
@@ -350,9 +347,9 @@ impl OpenPartition {
     fn pass(&mut self, rules: &StreamRules, next: u64) {
         if rules.unmatched {
             for row in self.head.max(self.covered)..next {
-                let (decided_by, covered) = (self.reach, self.covered);
+                let (deciding_row, covered) = (self.reach, self.covered);
                 let positions = Box::default();
-                self.held.push_back(Decided { start: row, number: 0, positions, decided_by, covered });
+                self.held.push_back(Decided { start: row, number: 0, positions, deciding_row, covered });
             }
         }
         self.head = next;

@@ -5,6 +5,7 @@ use crate::rows::Skip;
 
 /// What is asked of every partition, whatever rows come.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is asked for on its own")]
 pub struct StreamRules {
     /// The pattern.
     pub automaton: LiveAutomaton,

@@ -69,11 +69,11 @@ impl StreamPartitions {
                 return false;
             }
             partition.rows.begin_at(first);
-            for row in group.first..group.first + group.rows {
+            for (row, &set) in sets.iter().enumerate().skip(group.first).take(group.rows) {
                 let key = keys.and_then(|keys| keys.get(row)).copied();
                 let bound = bounds.and_then(|bounds| bounds.get(row)).copied();
                 let limit = key.zip(bound).filter(|_| self.rules.keyed());
-                partition.rows.push(next_reference + row as u64, sets[row], limit);
+                partition.rows.push(next_reference + row as u64, set, limit);
                 partition.last_key = key.map_or(partition.last_key, |key| partition.last_key.max(key));
             }
             partition.resume_from(head, covered, matches, &stored.waiting);

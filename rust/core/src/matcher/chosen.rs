@@ -4,11 +4,15 @@
 //! must. [`Ends`] says so: a match ends in time if its earliest end does, and it is the longest if it ends at the latest end of
 //! all that begin at its first row. Where both are asked for, the latest end may lie too far; then the positions that
 //! can be reached are followed from the first row on, up to the last row at which one of them ends a match.
+//!
+//! Most matches end in time anyway. So the most preferred match is followed first, and the ends are asked for where it goes too far;
+//! no longer where rows were followed in vain more often than once each.
 
 use super::backward::BackwardPass;
 use super::context::Context;
 use super::ends::{Ends, Which};
 use super::error::SearchError;
+use super::forward::POSITION;
 use super::output::Output;
 use super::sink::Sink;
 use super::strategy::{Candidate, Strategy};
@@ -18,6 +22,9 @@ use crate::rows::{Choice, Prefer, Skip, Target};
 
 /// Rows between two looks at the limits.
 const ROWS_A_LOOK: usize = 1 << 12;
+
+/// So many rows may be followed in vain in any partition.
+const LEAST_IN_VAIN: usize = 1 << 10;
 
 /// Finds matches where rows alone decide, by a rule that is not the standard's. For the longest match the automaton must have all
 /// ways to match ([`super::Compiled::with_all_ways`]).
@@ -39,6 +46,8 @@ pub struct ChosenPass<'a> {
     /// The positions of the match.
     path: Vec<u32>,
     rows_since_look: usize,
+    /// Rows of the partition that were followed and then were no match in time.
+    rows_in_vain: usize,
 }
 
 impl<'a> ChosenPass<'a> {
@@ -54,6 +63,7 @@ impl<'a> ChosenPass<'a> {
             reached: Vec::new(),
             path: Vec::new(),
             rows_since_look: 0,
+            rows_in_vain: 0,
         }
     }
 
@@ -77,6 +87,40 @@ impl<'a> ChosenPass<'a> {
         }
         self.is_prepared = true;
         Ok(())
+    }
+
+    /// Follows the most preferred match at a row; false where it does not end in time, or that is not worth a try.
+    fn follow_preferred(
+        &mut self,
+        context: &mut Context<'_>,
+        backward: &mut BackwardPass,
+        candidate: Candidate,
+    ) -> Result<bool, Stopped> {
+        let Candidate { start, begin, end, mut choice, .. } = candidate;
+        if self.choice.prefer != Prefer::First || self.rows_in_vain > LEAST_IN_VAIN + (start - begin) {
+            return Ok(false);
+        }
+        let latest_end = self.choice.latest_end(start, end);
+        self.path.clear();
+        for row in start..latest_end {
+            if choice == ACCEPT {
+                break;
+            }
+            context.budget.reserve(&mut self.path, 1)?;
+            self.path.push(choice & POSITION);
+            if row + 1 == end {
+                choice = ACCEPT;
+                break;
+            }
+            self.look(context, 1)?;
+            backward.reach(context, &[begin, end], row + 1)?;
+            let set = backward.set(context.tables, row + 1);
+            choice = context.tables.choice(context.automaton, choice & POSITION, set);
+        }
+        if choice != ACCEPT {
+            self.rows_in_vain += self.path.len() + 1;
+        }
+        Ok(choice == ACCEPT)
     }
 
     /// Finds the positions of the match at a row; false where there is none.
@@ -235,20 +279,20 @@ impl Strategy for ChosenPass<'_> {
     }
 
     fn begin_partition(&mut self, _: &mut Context<'_>, begin: usize, end: usize) -> Result<(), Stopped> {
-        (self.bounds, self.is_prepared) = ((begin, end), false);
+        (self.bounds, self.is_prepared, self.rows_in_vain) = ((begin, end), false, 0);
         Ok(())
     }
 
     fn match_at<S: Sink>(
         &mut self,
         context: &mut Context<'_>,
-        _: &mut BackwardPass,
+        backward: &mut BackwardPass,
         candidate: Candidate,
         output: &mut Output<'_, S>,
         target: &mut Target,
     ) -> Result<Option<usize>, SearchError> {
         let start = candidate.start;
-        if !self.find(context, start)? {
+        if !self.follow_preferred(context, backward, candidate)? && !self.find(context, start)? {
             return Ok(None);
         }
         let variables = self.skip.variables().copied();

@@ -13,7 +13,7 @@ use crate::budget::{Budget, Stopped};
 use crate::rows::{Skip, Target};
 
 /// The low bits of a choice are its position, the others its variable.
-const POSITION: u32 = ACCEPT;
+pub const POSITION: u32 = ACCEPT;
 const VARIABLE_SHIFT: u32 = 24;
 
 /// Matches of up to so many rows are walked again faster than they are remembered.

@@ -16,7 +16,7 @@ use crate::threads;
 const ROWS_A_PIECE: usize = 1 << 16;
 
 /// An aggregate, and over which rows of the match.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct ItemAggregate {
     /// The aggregate; its column is one of those that are given.
     pub aggregate: Aggregate,

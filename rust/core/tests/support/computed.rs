@@ -151,7 +151,15 @@ impl Query {
         let variable = |name: &str| names.iter().position(|known| known == name).map_or(200, |number| number as u8);
         let sets = vec![VariableSet::of(variable("A")), VariableSet::of(variable("B"))];
         let (column, argument, result) = (Some(0), Some(Type::BigInt), Type::HugeInt);
-        let sum = |variables| Aggregate { function: Function::Sum, column, argument, variables, result };
+        let sum = |variables| Aggregate {
+            function: Function::Sum,
+            column,
+            key: None,
+            separator: None,
+            argument,
+            variables,
+            result,
+        };
         let aggregates = vec![sum(None), sum(Some(sets[0]))];
         let scope = Scope { columns: &[Type::BigInt; 2], sets: 2, aggregates: &[Type::HugeInt; 2] };
         let conditions = names.iter().map(|name| {

@@ -11,7 +11,7 @@ use arrow_buffer::ScalarBuffer;
 use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::{PyBufferError, PyIndexError, PyMemoryError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyList, PyTuple};
+use pyo3::types::{PyBytes, PyList, PyTuple, PyType};
 use rowpattern_macros::catch_panics;
 
 use super::capsules::array_capsules;
@@ -108,6 +108,12 @@ impl Column {
 #[catch_panics]
 #[pymethods]
 impl Column {
+    /// So that `Column[int]` may stand in annotations that Python evaluates.
+    #[classmethod]
+    fn __class_getitem__<'py>(cls: &Bound<'py, PyType>, item: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        cls.py().import("types")?.getattr("GenericAlias")?.call1((cls, item))
+    }
+
     fn __len__(&self) -> usize {
         self.rows()
     }

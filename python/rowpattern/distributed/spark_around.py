@@ -1,0 +1,137 @@
+"""What stands around a clause on Spark: Spark's SQL over the clause's answer.
+
+The query's text is read here as everywhere, so that it names no other table; the part around the clause is then
+Spark's to answer. It has another syntax for two things: names in double quotes, and texts with backslashes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from rowpattern.errors import QueryError, UnsupportedQueryError
+from rowpattern.sql.execute.query import parsed_query
+from rowpattern.sql.text.rewritten import RewrittenText
+from rowpattern.sql.text.source_location import error_at
+from rowpattern.sql.text.tokens import tokens_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pyspark.sql import DataFrame, SparkSession
+
+    from rowpattern.sql.kinds import Parameters
+    from rowpattern.sql.parse.parser import ParsedQuery
+    from rowpattern.sql.text.parameters import PlacedParameter
+
+__all__ = ["AroundClause", "around_clause"]
+
+_ANSWER = "rowpattern_answer"
+
+
+class AroundClause(NamedTuple):
+    """A query around one clause.
+
+    Attributes:
+        clause: the clause as a query of its own.
+        parameters: the values of its parameters.
+        around: Spark's SQL around it, with a place for a frame.
+        around_parameters: the values of those of that, by their names there.
+    """
+
+    clause: str
+    parameters: Parameters
+    around: str
+    around_parameters: dict[str, Any]
+
+    def answer(self, session: SparkSession, frame: DataFrame) -> DataFrame:
+        """Have Spark answer what is around the clause, given the clause's answer.
+
+        Raises:
+            QueryError: Spark refuses it.
+        """
+        from pyspark.errors import AnalysisException
+
+        try:
+            return session.sql(self.around, args=self.around_parameters or None, **{_ANSWER: frame})
+        except AnalysisException as error:
+            message = str(error).split("\n", maxsplit=1)[0]
+            raise QueryError(
+                f"the query around MATCH_RECOGNIZE is Spark's SQL, and Spark refuses it: {message}"
+            ) from None
+
+
+def around_clause(sql: str, parameters: Parameters) -> AroundClause | None:
+    """Cut a query into its clause and what is around it; None where that is columns alone, or is refused elsewhere.
+
+    Raises:
+        UnsupportedQueryError: the query reads another table, or has pipes around the clause.
+        QuerySyntaxError: as for `rowpattern.match_recognize`.
+    """
+    parsed = parsed_query(sql)
+    if len(parsed.clauses) != 1 or parsed.projection is not None or parsed.windows or parsed.clauses[0].table is None:
+        return None
+    (clause,) = parsed.clauses
+    if parsed.duckdb_tables:
+        name = next(iter(parsed.duckdb_tables))
+        message = f"the query around MATCH_RECOGNIZE reads the table {name}; join the answer to it"
+        raise error_at(message, parsed.tables.get(name, clause.location), UnsupportedQueryError)
+    if isinstance(parsed.sql, RewrittenText):
+        message = "pipes around MATCH_RECOGNIZE are not sent to Spark; write SELECT ... FROM ... MATCH_RECOGNIZE (...)"
+        raise error_at(message, clause.location, UnsupportedQueryError)
+    begin, end = clause.source.begin, clause.end
+    inside = [each for each in parsed.parameters if begin <= each.begin < end]
+    outside = [each for each in parsed.parameters if not begin <= each.begin < end]
+    places = {each.begin: f":p{number}" for number, each in enumerate(outside)}
+    values = _values(parsed, parameters)
+    before = _spark_text(parsed.sql[:begin], places, 0)
+    behind = _spark_text(parsed.sql[end:], places, end)
+    alias = "" if clause.alias is not None or clause.source_name is None else f" AS {_backticked(clause.source_name)}"
+    return AroundClause(
+        f"SELECT * FROM {parsed.sql[begin:end]}",  # noqa: S608 - the query's own text, which is read again
+        _given(parameters, inside, values),
+        f"{before}{{{_ANSWER}}}{alias}{behind}",
+        {places[each.begin][1:]: values[each.name.lower()] for each in outside if each.name.lower() in values},
+    )
+
+
+def _values(parsed: ParsedQuery, parameters: Parameters) -> Mapping[str, Any]:
+    """Return the values of parameters by their names; those without one are named by their numbers."""
+    if parameters is None:
+        return {}
+    if hasattr(parameters, "items"):
+        return {name.lower(): value for name, value in parameters.items()}
+    return {each.name.lower(): value for each, value in zip(parsed.parameters, parameters)}
+
+
+def _given(parameters: Parameters, inside: Sequence[PlacedParameter], values: Mapping[str, Any]) -> Parameters:
+    if parameters is None or not inside:
+        return None
+    if hasattr(parameters, "items"):
+        return {each.name: values[each.name.lower()] for each in inside if each.name.lower() in values}
+    return [values[each.name.lower()] for each in inside if each.name.lower() in values]
+
+
+def _spark_text(text: str, places: Mapping[int, str], offset: int) -> str:
+    """Write a piece of a query as Spark's SQL reads it, with braces twice, as for a text with places for frames."""
+    found, at = [], 0
+    for token in tokens_of(text):
+        own = text[token.begin : token.end]
+        if token.begin + offset in places:
+            new = places[token.begin + offset]
+        elif token.kind == "quoted":
+            new = _backticked(token.text)
+        elif token.kind == "text" and "\\" in own and own.startswith("'"):
+            new = f"r{own}"
+        else:
+            continue
+        found += [_escaped(text[at : token.begin]), new if new[0] == ":" else _escaped(new)]
+        at = token.end
+    return "".join([*found, _escaped(text[at:])])
+
+
+def _escaped(text: str) -> str:
+    return text.replace("{", "{{").replace("}", "}}")
+
+
+def _backticked(name: str) -> str:
+    return "`" + name.replace("`", "``") + "`"
