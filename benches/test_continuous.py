@@ -66,7 +66,8 @@ def test_rows_a_second(benchmark: Any, size: int, partitions: int) -> None:
     given = batches(size, partitions)
     benchmark.group = f"continuous: V shapes in ticks, {partitions:,} partitions"
     _, found = benchmark.pedantic(pushed, (V_SHAPE, given), rounds=3, warmup_rounds=1)
-    assert found > 0
+    # Three rows of a symbol are no V.
+    assert found > 0 or len(given) * size < 10 * partitions
     rows = sum(batch.num_rows for batch in given)
     rate = rows / benchmark.stats.stats.min
     benchmark.extra_info["rows a second"] = round(rate)

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
+import itertools
 import json
 import random
 from typing import TYPE_CHECKING, Any
@@ -65,7 +66,7 @@ def parsed(entries: list[tuple[bytes, dict[bytes, bytes]]]) -> pa.RecordBatch:
     )
 
 
-def begun(client: redis.Redis) -> tuple[Any, bytes]:
+def begun(client: Any) -> tuple[Any, bytes]:
     """Return the query as it was left, and the place in the stream behind which it goes on."""
     # Both are read at one moment: a transaction writes both.
     with client.pipeline(transaction=True) as both:
@@ -78,7 +79,7 @@ def begun(client: redis.Redis) -> tuple[Any, bytes]:
     return query, place
 
 
-def write(client: redis.Redis, before: bytes, place: bytes, query: Any, found: pa.Table) -> None:
+def write(client: Any, before: bytes, place: bytes, query: Any, found: pa.Table) -> None:
     """Write an answer, the late rows, the state and the place, all or nothing.
 
     Raises:
@@ -101,7 +102,7 @@ def write(client: redis.Redis, before: bytes, place: bytes, query: Any, found: p
             raise OtherWorkerError("another worker has gone on") from error
 
 
-def work(client: redis.Redis, *, batch: int, stop_when_idle: bool) -> int:
+def work(client: Any, *, batch: int, stop_when_idle: bool) -> int:
     """Read payments and write alerts, until the end where it is asked to stop there; return how many there were.
 
     Args:
@@ -116,8 +117,9 @@ def work(client: redis.Redis, *, batch: int, stop_when_idle: bool) -> int:
         if not read:
             if not stop_when_idle:
                 continue
-            write(client, place, place, query, query.finish())
-            return count
+            found = query.finish()
+            write(client, place, place, query, found)
+            return count + found.num_rows
         ((_, entries),) = read
         found = query.push(parsed(entries))
         write(client, place, entries[-1][0], query, found)
@@ -141,10 +143,10 @@ def payments(count: int, seed: int) -> Iterator[dict[str, Any]]:
         }
 
 
-def produce(client: redis.Redis, count: int, seed: int) -> None:
+def produce(client: Any, count: int, seed: int) -> None:
     """Add payments to the stream."""
     made = payments(count, seed)
-    while some := [payment for payment, _ in zip(made, range(1_000))]:
+    while some := list(itertools.islice(made, 1_000)):
         with client.pipeline(transaction=False) as sending:
             for payment in some:
                 sending.xadd(INCOMING, payment)

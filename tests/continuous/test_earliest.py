@@ -91,5 +91,5 @@ def test_matches_are_given_when_they_are_certain_and_not_before(chunk: int) -> N
 
 @pytest.mark.parametrize(("emitter", "verdict"), [(eager, "early"), (a_row_late, "late")])
 def test_the_test_sees_what_is_early_and_what_is_late(emitter: Any, verdict: str) -> None:
-    found = [check(seed, emitter) for seed in range(8)]
+    found = [check(seed, emitter) for seed in range(16)]
     assert sum(each is not None and each.startswith(verdict) for each in found) >= 4

@@ -19,7 +19,7 @@ import rowpattern
 from certain_matches import Rows, outlooks, random_question, table
 from continuous_cases import by_partition, plain_rows
 
-DEPTHS = (3, 4, 5, 6)
+DEPTHS = (3, 4, 5)
 SOAK_SECONDS = float(os.environ.get("ROWPATTERN_SOAK_SECONDS", "0"))
 V_SHAPE = """
     SELECT * FROM ticks MATCH_RECOGNIZE (
@@ -39,11 +39,11 @@ def ticks(rng: np.random.Generator, first: int, count: int, keys: int) -> pa.Tab
 def test_the_rows_that_are_kept_are_those_of_a_match_that_may_still_come() -> None:
     """For each prefix the rows from the first one on that begins the next match over something that may follow."""
     length, checked, kept_rows = 5, 0, 0
-    for seed in range(60):
+    for seed in range(100):
         rng = random.Random(seed)
-        question = random_question(rng)
-        if "PREV" in question.sql or "^" in question.sql or "C" in question.variables:
-            # A row before the match is kept too; or nothing but whether it was the partition's first.
+        question = random_question(rng, known_share=1)
+        if question.is_bounded or "PREV" in question.sql or "^" in question.sql or "C" in question.variables:
+            # By time a match may end sooner than is tried out; a row before the match is kept too.
             continue
         partitions: list[Rows] = [
             [rng.randrange(4) | rng.choice([0, 0, 1, 3]) << 3 for _ in range(length)] for _ in range(4)
@@ -54,16 +54,13 @@ def test_the_rows_that_are_kept_are_those_of_a_match_that_may_still_come() -> No
             rows = table([(number, each, (), (1, 1)) for number, each in enumerate(prefixes)])
             query.push(rows.filter(rows["i"].to_numpy() == step))
             kept = query.state().rows
-            deepest = 3
-            while (
-                needed := sum(each.open_rows for each in outlooks(question, prefixes, deepest))
-            ) < kept and deepest < 6:
-                deepest += 1
-            assert kept == needed, (seed, question.sql, prefixes)
+            needed = (sum(each.open_rows for each in outlooks(question, prefixes, depth)) for depth in DEPTHS)
+            # What may follow is tried out more deeply only where it takes more rows to complete a match.
+            assert next((rows for rows in needed if rows >= kept), 0) == kept, (seed, question.sql, prefixes)
             kept_rows += kept
         checked += 1
-    assert checked > 30
-    assert kept_rows > 300
+    assert checked > 20
+    assert kept_rows > 200
 
 
 IDLE_KEYS = """
@@ -111,7 +108,7 @@ with open(f"{folder}/checkpoint", "rb") as file:
 assert query.positions == str(begin).encode()
 with pa.ipc.open_file(f"{folder}/rows.arrow") as rows:
     found = [query.push(rows.get_batch(number)) for number in range(begin, end)]
-answer = pa.concat_tables(found)
+answer = pa.Table.from_batches(found)
 with open(f"{folder}/checkpoint", "wb") as file:
     file.write(query.checkpoint(positions=str(end).encode()))
 with pa.ipc.new_stream(sys.stdout.buffer, answer.schema) as writer:

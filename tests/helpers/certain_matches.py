@@ -42,7 +42,6 @@ Rows = Sequence[int]
 # How far in time the first row to come is behind the last one, and each behind the one before.
 _NEXT, _FAR, _AT_ONCE = (1, 1), (1000, 1), (0, 0)
 # Patterns in which a later row does not make a match final, or nothing may follow.
-_KNOWN_SHARE = 0.3
 _KNOWN = [
     *(
         "A+",
@@ -84,9 +83,9 @@ class Question(NamedTuple):
     is_bounded: bool
 
 
-def _pattern(rng: random.Random, variables: str) -> str:
+def _pattern(rng: random.Random, variables: str, known_share: float) -> str:
     """Make up a pattern in which something is chosen."""
-    if rng.random() < _KNOWN_SHARE:
+    if rng.random() < known_share:
         return rng.choice(_KNOWN)
     while True:
         found = reference.text(reference.random_part(rng, variables, rng.randint(2, 4)))
@@ -95,10 +94,15 @@ def _pattern(rng: random.Random, variables: str) -> str:
             return found
 
 
-def random_question(rng: random.Random) -> Question:
-    """Make up a query each of whose conditions may hold or not in a row to come, whatever has been."""
+def random_question(rng: random.Random, known_share: float = 0.3) -> Question:
+    """Make up a query each of whose conditions may hold or not in a row to come, whatever has been.
+
+    Args:
+        rng: what decides.
+        known_share: how many have one of the patterns that are known to be hard, which few rows complete.
+    """
     variables = rng.choice(["AB", "AB", "AB", "ABC"])
-    pattern = _pattern(rng, variables)
+    pattern = _pattern(rng, variables, known_share)
     named = {name for name in variables if name in pattern} or {"A"}
     pattern = pattern if set(pattern) & set(variables) else f"{pattern} A"
     forms = [
@@ -177,21 +181,23 @@ def certain(question: Question, prefixes: Sequence[Rows], depth: int) -> list[li
 
 def outlooks(question: Question, prefixes: Sequence[Rows], depth: int) -> list[Outlook]:
     """Return for each prefix of a partition what the answers over it and what follows have in common."""
-    rows = range(1 << 3) if "C" in question.variables else range(1 << 2)
-    tails = [tail for length in range(depth + 1) for tail in itertools.product(rows, repeat=length)]
+    symbols = range(1 << 3) if "C" in question.variables else range(1 << 2)
+    tails = [tail for length in range(depth + 1) for tail in itertools.product(symbols, repeat=length)]
     gaps = [_NEXT, _FAR, _AT_ONCE] if question.is_bounded else [_NEXT]
     partitions = [
         (number, prefix, tail, gap)
         for number, (prefix, tail, gap) in enumerate(itertools.product(prefixes, tails, gaps))
     ]
     answers = matches(question, table(partitions))
-    each = len(tails) * len(gaps)
+    count = len(tails) * len(gaps)
     found = []
     for at, prefix in enumerate(prefixes):
-        lists = [answers.get(number, []) for number in range(at * each, (at + 1) * each)]
+        lists = [answers.get(number, []) for number in range(at * count, (at + 1) * count)]
         sure = _common(lists)
-        following = [matches_of[len(sure)] for matches_of in lists if len(matches_of) > len(sure)]
-        begun = min((begun for begun, count, _ in following if count), default=len(prefix))
+        # A match is known by its first row's time, which tells rows apart but where all come at once.
+        apart = [each for each, gap in zip(lists, itertools.cycle(gaps)) if gap != _AT_ONCE]
+        following = [found_there[len(sure)] for found_there in apart if len(found_there) > len(sure)]
+        begun = min((begun for begun, rows, _ in following if rows), default=len(prefix))
         found.append(Outlook(sure, max(0, len(prefix) - begun)))
     return found
 

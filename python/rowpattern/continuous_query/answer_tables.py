@@ -57,7 +57,8 @@ class AnswerTables:
             columns = []
             for each in zip(*(answer.columns for answer in answers)):
                 chunks = [chunk for column in each for chunk in _chunks(column.arrow())]
-                columns.append(AnswerColumn(each[0].name, pa.chunked_array(chunks), each[0].origin))
+                values = pa.chunked_array(chunks, each[0].arrow().type)
+                columns.append(AnswerColumn(each[0].name, values, each[0].origin))
             answers = [Answer(columns)]
         answer = answers[0] if answers else self._empty
         context.answered_rows = len(answer.columns[0].values) if answer.columns else 0

@@ -10,7 +10,7 @@ __all__ = ["QueryFigures", "continuous_figures", "watch"]
 
 
 class QueryFigures(NamedTuple):
-    """Figures of one continuous query, or of all of them: sums, but for the three that are the greatest of all.
+    """Figures of one continuous query, or of all of them: sums, but for the two that are the greatest of all.
 
     Attributes:
         queries: how many queries there are.
@@ -25,7 +25,6 @@ class QueryFigures(NamedTuple):
         expired: partitions that were finished as they were idle.
         lag_seconds: how far the watermark is behind the greatest time of a row; the greatest of all queries.
         behind_seconds: how far the watermark is behind the clock on the wall; the greatest. 0 where it is not known.
-        open_seconds: from the first row of the oldest open match to the watermark; the greatest.
     """
 
     queries: int = 0
@@ -40,11 +39,10 @@ class QueryFigures(NamedTuple):
     expired: int = 0
     lag_seconds: float = 0.0
     behind_seconds: float = 0.0
-    open_seconds: float = 0.0
 
 
 _COUNTERS = ("rows_in", "rows_out", "matches", "late_rows", "expired")
-_GREATEST = ("lag_seconds", "behind_seconds", "open_seconds")
+_GREATEST = ("lag_seconds", "behind_seconds")
 
 
 class _Watched(Protocol):

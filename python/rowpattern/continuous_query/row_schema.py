@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from rowpattern.errors import QueryError, UnsupportedQueryError
 from rowpattern.sql.arrow.categories import is_ordered
+from rowpattern.sql.arrow.encodings import is_view, readable_type
 from rowpattern.sql.tables.inputs import read_table
 from rowpattern.sql.tables.table import Table
 from rowpattern.sql.text.source_location import candidates
@@ -65,6 +66,9 @@ class RowSchema:
             self.kind = table.kind
         self.names = list(table.names)
         found = {name: table.column(name).type for name in self.names}
+        if isinstance(schema, pa.Schema):
+            # Answers have views where rows have them; columns are read as other types.
+            found |= {field.name: field.type for field in schema if is_view(field.type)}
         for name, kind in found.items():
             if is_ordered(kind):
                 message = f"column {name} has ordered categories, whose order may differ from batch to batch"
@@ -117,9 +121,7 @@ def _stored(kind: pa.DataType) -> pa.DataType:
     """Return the type in which rows are kept; Arrow takes no rows of views."""
     if pa.types.is_dictionary(kind):
         return _stored(kind.value_type)
-    if pa.types.is_string_view(kind):
-        return pa.large_string()
-    return pa.large_binary() if pa.types.is_binary_view(kind) else kind
+    return readable_type(kind) if is_view(kind) else kind
 
 
 def _as_stored(values: pa.ChunkedArray, kind: pa.DataType, name: str) -> pa.Array:

@@ -85,7 +85,6 @@ def query_gauges() -> list[Figure]:
         Figure("rowpattern_continuous_bytes", of.size_bytes, "By", "Memory of all these rows."),
         Figure("rowpattern_continuous_lag_seconds", of.lag_seconds, "s", "From the watermark to the latest row."),
         Figure("rowpattern_continuous_behind_seconds", of.behind_seconds, "s", "From the watermark to now."),
-        Figure("rowpattern_continuous_open_seconds", of.open_seconds, "s", "Age of the oldest open match."),
     ]
     return gauges
 

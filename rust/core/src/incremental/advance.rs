@@ -97,15 +97,17 @@ impl StreamPartitions {
         for group in &mut self.groups {
             let Some(partition) = self.table.get(group.place) else { continue };
             let end = partition.rows.end();
+            // None is given before one that stands before it.
+            let mut latest = 0;
             for (at, held) in partition.held.iter().enumerate() {
                 let last = held.shown_end() + if held.number > 0 { behind } else { 0 };
                 if last > end && !partition.ended {
                     break;
                 }
-                let deciding_row = held.deciding_row.max(last.saturating_sub(1));
+                latest = latest.max(held.deciding_row).max(last.saturating_sub(1));
                 // What no row decided comes last.
-                let deciding_row = if partition.ended { u64::MAX } else { partition.rows.reference(deciding_row) };
-                events.push((deciding_row, partition.rows.reference(held.start), group.place, at));
+                let deciding = if partition.ended { u64::MAX } else { partition.rows.reference(latest) };
+                events.push((deciding, partition.rows.reference(held.start), group.place, at));
                 group.given = at + 1;
             }
         }
