@@ -111,7 +111,7 @@ def work(client: Any, *, batch: int, stop_when_idle: bool) -> int:
         stop_when_idle: whether to finish the query where no payment comes for half a second: what is open is decided.
     """
     query, place = begun(client)
-    count = 0
+    count: int = 0
     while True:
         read = client.xread({INCOMING: place}, count=batch, block=500)
         if not read:
@@ -119,7 +119,7 @@ def work(client: Any, *, batch: int, stop_when_idle: bool) -> int:
                 continue
             found = query.finish()
             write(client, place, place, query, found)
-            return count + found.num_rows
+            return count + int(found.num_rows)
         ((_, entries),) = read
         found = query.push(parsed(entries))
         write(client, place, entries[-1][0], query, found)
@@ -166,7 +166,7 @@ def main() -> None:
     working.add_argument("--stop-when-idle", action="store_true", help="finish where no payment comes")
     commands.add_parser("show", help="print alerts")
     arguments = parser.parse_args()
-    client = redis.Redis.from_url(arguments.redis)
+    client: Any = redis.Redis.from_url(arguments.redis)
     if arguments.command == "produce":
         produce(client, arguments.payments, arguments.seed)
     elif arguments.command == "work":

@@ -180,7 +180,7 @@ def _answered(  # noqa: PLR0917 - the arguments of `match_recognize`
         raise missing(error, "spark") from error
     around = None if not isinstance(question, str) else around_clause(question, parameters)
     if around is not None:
-        frame = _answered(around.clause, data, memory_limit_mb, timeout_seconds, around.parameters, prefer)
+        frame = _answered(around.clause, data, memory_limit_mb, timeout_seconds, around.parameters, prefer, lateness)
         return around.answer(frame.sparkSession, frame)
     is_session = hasattr(data, "table") and hasattr(data, "createDataFrame")
     # Spark Connect's session is of another class.

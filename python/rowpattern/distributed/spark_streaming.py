@@ -146,7 +146,7 @@ def answered_stream(
     return shown
 
 
-class _Processor(StatefulProcessor):  # type: ignore[misc]
+class _Processor(StatefulProcessor):
     """Answers a bucket's partitions, micro-batch by micro-batch."""
 
     def __init__(self, stream: _Stream) -> None:
