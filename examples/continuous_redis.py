@@ -111,7 +111,7 @@ def work(client: Any, *, batch: int, stop_when_idle: bool) -> int:
         stop_when_idle: whether to finish the query where no payment comes for half a second: what is open is decided.
     """
     query, place = begun(client)
-    count = 0
+    count: int = 0
     while True:
         read = client.xread({INCOMING: place}, count=batch, block=500)
         if not read:
