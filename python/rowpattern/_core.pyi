@@ -36,6 +36,7 @@ __all__ = [
     "MatchIterator",
     "MatchedRows",
     "Matches",
+    "NearRows",
     "OpenPartitions",
     "Pattern",
     "PatternCache",
@@ -144,6 +145,13 @@ def latest_ends(
     memory_limit_mb: Optional[float] = None,
     cancel: Union[CancelToken, QueryRun, None] = None,
 ) -> Column[int]: ...
+
+@final
+class NearRows:
+    def __new__(
+        cls, keys: _ArrowColumn, width: int, *, descending: bool = False, order: Optional[_ArrowColumn] = None
+    ) -> Self: ...
+    def __len__(self) -> int: ...
 
 @final
 class _Followed:

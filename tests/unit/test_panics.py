@@ -57,6 +57,7 @@ def _objects() -> dict[str, Any]:
         "CancelToken": _core.CancelToken(),
         "_Followed": _core._Followed(),
         "QueryRun": _core.QueryRun(),
+        "NearRows": _core.NearRows(pa.array([0, 1]), 1),
         "RowSymbols": _core.RowSymbols(pattern, 0),
         "OpenPartitions": _core.OpenPartitions(pattern),
         "ComputedColumn": _core.evaluate([("literal", "BIGINT", 1)], [], 1)[0],
@@ -155,6 +156,7 @@ def _uses() -> Iterator[tuple[str, Callable[[], Any]]]:
     yield "AnswerItems()", partial(_core.AnswerItems, objects["Matches"], 2, pa.array([0]))
     yield "CancelToken()", _core.CancelToken
     yield "QueryRun()", _core.QueryRun
+    yield "NearRows()", partial(_core.NearRows, pa.array([0, 1]), 1)
     yield "RowSymbols()", partial(_core.RowSymbols, objects["Pattern"], 0)
     yield "OpenPartitions()", partial(_core.OpenPartitions, objects["Pattern"])
     yield "Conditions()", partial(_core.Conditions, objects["Pattern"], [], [], [], {})

@@ -443,7 +443,8 @@ impl PatternCache {
         let mut left = Vec::new();
         let result = free(&mut left);
         drop(left);
-        if before.saturating_sub(self.store.statistics(&mut Vec::new()).bytes) >= WORTH_GIVING_BACK {
+        let freed = before.saturating_sub(self.store.statistics(&mut Vec::new()).bytes);
+        if freed + memory::resting_bytes() as u64 >= WORTH_GIVING_BACK {
             py.detach(memory::give_back);
         }
         result

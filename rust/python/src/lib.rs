@@ -32,6 +32,7 @@ mod labels;
 mod limits;
 mod manual_clock;
 mod matches;
+mod near_rows;
 mod nodes;
 mod numbers;
 mod open_partitions;
@@ -55,6 +56,11 @@ mod typed_columns;
 mod weight;
 
 use pyo3::prelude::*;
+use rowpattern_core::memory::RestingAllocator;
+
+/// Large buffers rest between queries.
+#[global_allocator]
+static ALLOCATOR: RestingAllocator = RestingAllocator;
 
 /// The compiled half of rowpattern; import from `rowpattern` instead.
 #[pymodule(gil_used = false)]
@@ -91,6 +97,8 @@ mod _core {
     use super::manual_clock::ManualClock;
     #[pymodule_export]
     use super::matches::{MatchedRows, Matches, Spans};
+    #[pymodule_export]
+    use super::near_rows::GivenNearRows;
     #[pymodule_export]
     use super::open_partitions::OpenPartitions;
     #[pymodule_export]

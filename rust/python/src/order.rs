@@ -265,7 +265,8 @@ pub fn bits(valid: Option<&NullBuffer>) -> Option<BitSlice<'_>> {
     valid.map(|valid| BitSlice::new(valid.inner().values(), valid.offset()))
 }
 
-fn integers(numbers: &Integers) -> KeyValues<'_> {
+/// Whole numbers as keys have them.
+pub fn integers(numbers: &Integers) -> KeyValues<'_> {
     match numbers {
         Integers::I8(numbers) => KeyValues::I8(numbers),
         Integers::I16(numbers) => KeyValues::I16(numbers),

@@ -119,7 +119,7 @@ class _Rest:
         self._names = names
         native = {name: rows.table.native(name, self._rows_of_table) for name in names}
         self._native = {name: values for name, values in native.items() if values is not None}
-        self.placed = [rows.placed(name) for name in names if name not in self._native]
+        self.placed = [rows.shown(name) for name in names if name not in self._native]
 
     def _rows_of_table(self) -> Integers:
         # Of Python's objects, too, a row has an address.

@@ -165,11 +165,13 @@ def _check_one_table(parsed: ParsedQuery) -> None:
     Raises:
         QueryError: it has another; a query never reads files, and which of several tables is meant is not known.
     """
-    names = {lowered(name): (name, location) for name, location in parsed.tables.items()}
-    for name, location in names.values():
+    for name, location in parsed.tables.items():
         if is_file_name(name):
             message = f"{name} is the name of a file, and a query reads no files; give the table another name"
             raise error_at(message, location, QueryError)
+    if len(parsed.tables) < 2:  # noqa: PLR2004 - there is no other
+        return
+    names = {lowered(name): (name, location) for name, location in parsed.tables.items()}
     if len(names) > 1:
         (first, _), (second, location), *_ = names.values()
         message = f"the query reads the tables {first} and {second}, and one table was given; give each by its name"

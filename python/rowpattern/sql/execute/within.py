@@ -16,12 +16,14 @@ import pyarrow.compute as pc
 
 from rowpattern._core import latest_ends as core_latest_ends
 from rowpattern.errors import QueryError
+from rowpattern.sql.execute.first_row_bounds import near_rows
 from rowpattern.sql.execute.time_zones import in_columns_zone
 from rowpattern.sql.expression.nodes import Argument, Call, Cast, Column, Literal, walk
 from rowpattern.sql.expression.write import sql_of
 from rowpattern.sql.text.source_location import error_at
 
 if TYPE_CHECKING:
+    from rowpattern._core import NearRows
     from rowpattern.sql.arrow.arrays import Integers
     from rowpattern.sql.bind.bound import BoundClause, Within
     from rowpattern.sql.duckdb.connection import Database
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from rowpattern.sql.expression.nodes import Node
     from rowpattern.sql.runtime.context import ExecutionContext
 
-__all__ = ["exact_width", "given_length", "latest_ends", "reached_keys"]
+__all__ = ["exact_width", "given_length", "latest_ends", "reach", "reached_keys"]
 
 _LARGEST = np.iinfo(np.int64).max
 _SMALLEST = np.iinfo(np.int64).min
@@ -42,6 +44,27 @@ _known_lengths: dict[str, pa.Scalar] = {}
 _MOST_KNOWN = 256
 # To see whether a length is negative.
 _DAYS_A_MONTH = 30
+
+
+def reach(
+    bound: BoundClause, rows: OrderedPartitions, database: Database, context: ExecutionContext
+) -> Integers | NearRows | None:
+    """Return how far matches may reach: rows near the first one, or as `latest_ends`; None without WITHIN.
+
+    Raises:
+        QueryError: as `latest_ends`.
+    """
+    within = bound.within
+    if within is None:
+        return None
+    key = bound.order_by[0]
+    placed = rows.placed_key(key)
+    width = exact_width(placed.values.type, given_length(within, database))
+    if width is not None:
+        near = near_rows(placed, min(width, _LARGEST), rows, context, descending=key.descending)
+        if near is not None:
+            return near
+    return latest_ends(bound, rows, database, context)
 
 
 def latest_ends(

@@ -39,6 +39,7 @@
 
 mod aggregate;
 mod block;
+mod block_rows;
 mod columns;
 mod found;
 mod items;

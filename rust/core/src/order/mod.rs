@@ -28,6 +28,7 @@ mod error;
 mod prepare;
 mod scan;
 mod scatter;
+mod short_texts;
 mod source;
 mod texts;
 mod word;

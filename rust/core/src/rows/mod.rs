@@ -18,6 +18,7 @@
 
 mod choice;
 mod latest_ends;
+mod letters;
 mod navigation;
 mod partitions;
 mod skip;
@@ -25,7 +26,7 @@ mod symbols;
 mod variables;
 
 pub use choice::{Choice, Prefer};
-pub use latest_ends::latest_ends;
+pub use latest_ends::{NearRows, OrderedKeys, latest_ends};
 pub use navigation::{At, MappedRows, NOWHERE};
 pub use partitions::{Partitions, Span};
 pub use skip::{Skip, SkipError, SkipProblem, Target};
