@@ -66,7 +66,7 @@ def parsed(entries: list[tuple[bytes, dict[bytes, bytes]]]) -> pa.RecordBatch:
     )
 
 
-def begun(client: redis.Redis) -> tuple[Any, bytes]:
+def begun(client: Any) -> tuple[Any, bytes]:
     """Return the query as it was left, and the place in the stream behind which it goes on."""
     # Both are read at one moment: a transaction writes both.
     with client.pipeline(transaction=True) as both:
@@ -79,7 +79,7 @@ def begun(client: redis.Redis) -> tuple[Any, bytes]:
     return query, place
 
 
-def write(client: redis.Redis, before: bytes, place: bytes, query: Any, found: pa.Table) -> None:
+def write(client: Any, before: bytes, place: bytes, query: Any, found: pa.Table) -> None:
     """Write an answer, the late rows, the state and the place, all or nothing.
 
     Raises:
@@ -102,7 +102,7 @@ def write(client: redis.Redis, before: bytes, place: bytes, query: Any, found: p
             raise OtherWorkerError("another worker has gone on") from error
 
 
-def work(client: redis.Redis, *, batch: int, stop_when_idle: bool) -> int:
+def work(client: Any, *, batch: int, stop_when_idle: bool) -> int:
     """Read payments and write alerts, until the end where it is asked to stop there; return how many there were.
 
     Args:
@@ -111,7 +111,7 @@ def work(client: redis.Redis, *, batch: int, stop_when_idle: bool) -> int:
         stop_when_idle: whether to finish the query where no payment comes for half a second: what is open is decided.
     """
     query, place = begun(client)
-    count = 0
+    count: int = 0
     while True:
         read = client.xread({INCOMING: place}, count=batch, block=500)
         if not read:
@@ -119,7 +119,7 @@ def work(client: redis.Redis, *, batch: int, stop_when_idle: bool) -> int:
                 continue
             found = query.finish()
             write(client, place, place, query, found)
-            return count + found.num_rows
+            return count + int(found.num_rows)
         ((_, entries),) = read
         found = query.push(parsed(entries))
         write(client, place, entries[-1][0], query, found)
@@ -143,7 +143,7 @@ def payments(count: int, seed: int) -> Iterator[dict[str, Any]]:
         }
 
 
-def produce(client: redis.Redis, count: int, seed: int) -> None:
+def produce(client: Any, count: int, seed: int) -> None:
     """Add payments to the stream."""
     made = payments(count, seed)
     while some := list(itertools.islice(made, 1_000)):
@@ -166,7 +166,7 @@ def main() -> None:
     working.add_argument("--stop-when-idle", action="store_true", help="finish where no payment comes")
     commands.add_parser("show", help="print alerts")
     arguments = parser.parse_args()
-    client = redis.Redis.from_url(arguments.redis)
+    client: Any = redis.Redis.from_url(arguments.redis)
     if arguments.command == "produce":
         produce(client, arguments.payments, arguments.seed)
     elif arguments.command == "work":

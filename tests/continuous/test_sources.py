@@ -34,7 +34,8 @@ class Pairs:
         return found
 
     def finish(self) -> list[int]:
-        return self.kept
+        found, self.kept = self.kept, []
+        return found
 
 
 BATCHES: list[Any] = [[1], [2], ([], "p1"), [], [3, 4]]

@@ -78,9 +78,8 @@ def random_case(seed: int, *, dependent: bool) -> Case:
     query = query_reference.random_query(rng, dependent=dependent, kind=kind)
     query.partition = rng.random() < 0.9
     if rng.random() < 0.4:
-        query.within = query.within_text = None
-        width = rng.choice([0, 1, 5, 20, 60])
-        query.within, query.within_text = width, str(width)
+        query.within = rng.choice([0, 1, 5, 20, 60])
+        query.within_text = str(query.within)
     tables = TABLES_A_CASE if query.partition else 1
     rows = [
         {**row, "p": None if row["p"] is None else f"{number}{row['p']}"}

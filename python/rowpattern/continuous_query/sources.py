@@ -35,8 +35,8 @@ def run(query: Pushed, batches: Iterable[Any]) -> Iterator[Any]:
         found = query.push(*_batch_and_source(item))
         if len(found):
             yield found
-    found = query.finish()
-    if len(found):
+    while len(found := query.finish()):
+        # What a call puts off is raised by the next one.
         yield found
 
 
@@ -58,8 +58,8 @@ async def run_async(query: Pushed, source: AsyncIterable[Any] | Iterable[Any]) -
             found = await asyncio.to_thread(query.push, *_batch_and_source(item))
             if len(found):
                 yield found
-        found = await asyncio.to_thread(query.finish)
-        if len(found):
+        while len(found := await asyncio.to_thread(query.finish)):
+            # What a call puts off is raised by the next one.
             yield found
     finally:
         close = getattr(source, "aclose", None)
