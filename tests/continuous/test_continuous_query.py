@@ -156,6 +156,16 @@ class TestWhatIsCertain:
         assert spans(query.push(rows(("a", 3, 7)))) == [("a", 1, 7)]
         assert query.state().rows == 0
 
+    def test_answers_that_wait_keep_their_order(self) -> None:
+        more = "AFTER MATCH SKIP TO NEXT ROW"
+        sql = clause("A C C | C", "A AS x = 1, C AS x = 2", "FIRST(at) AS f, NEXT(at) AS l", more)
+        table = rows(("a", 1, 1), ("a", 2, 2), ("a", 3, 2), ("a", 4, 0))
+        # The first match is longer than the second one, which would be known earlier.
+        assert spans(rowpattern.continuous(sql, SCHEMA).push(table)) == [("a", 1, 4), ("a", 2, 3), ("a", 3, 4)]
+        query = rowpattern.continuous(sql, SCHEMA)
+        found = [spans(query.push(table.slice(at, 1))) for at in range(4)]
+        assert found == [[], [], [], [("a", 1, 4), ("a", 2, 3), ("a", 3, 4)]]
+
     def test_within_ends_matches_by_the_clock(self) -> None:
         sql = clause("A B*", "A AS x = 1, B AS x = 2", more="").replace("PATTERN (A B*)", "PATTERN (A B*) WITHIN 5")
         query = rowpattern.continuous(sql, SCHEMA)

@@ -24,7 +24,19 @@ _MOST_CHECKPOINT_BYTES = 1 << 36
 
 
 class Continuous:
-    """What `rowpattern.continuous` is: a function, with `restore` beside it."""
+    """What `rowpattern.continuous` is: a function that makes continuous queries, with `restore` beside it.
+
+    Examples:
+        >>> import pyarrow as pa
+        >>> import rowpattern
+        >>> parts = {"order_by": "at", "pattern": "A B", "define": {"B": "x < A.x"}, "measures": {"at": "B.at"}}
+        >>> query = rowpattern.continuous(schema={"at": pa.int64(), "x": pa.int64()}, **parts)
+        >>> query.push(pa.table({"at": [1], "x": [5]})).num_rows
+        0
+        >>> again = rowpattern.continuous.restore(query.checkpoint(), **parts)
+        >>> again.push(pa.table({"at": [2], "x": [4]})).to_pylist()
+        [{'at': 2}]
+    """
 
     @overload
     def __call__(

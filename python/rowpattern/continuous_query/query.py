@@ -29,10 +29,50 @@ __all__ = ["ContinuousQuery", "OpenMatch", "OpenState"]
 
 
 class ContinuousQuery:
-    """A query over rows that come batch by batch; `rowpattern.continuous` makes it.
+    '''A query over rows that come batch by batch; `rowpattern.continuous` makes it.
 
     One call works at a time; threads that call at once wait for each other.
-    """
+
+    Examples:
+        >>> import pyarrow as pa
+        >>> import rowpattern
+        >>> schema = pa.schema({"at": pa.int64(), "x": pa.int64()})
+        >>> sql = """
+        ...     SELECT * FROM t MATCH_RECOGNIZE (ORDER BY at MEASURES FIRST(at) AS begun, LAST(at) AS ended
+        ...         PATTERN (A B+) WITHIN 10 DEFINE A AS x = 1, B AS x = 2)"""
+        >>> def rows(*values):
+        ...     return pa.table([list(column) for column in zip(*values)], schema=schema)
+        >>> query = rowpattern.continuous(sql, schema, lateness=0)
+        >>> query.push(rows((1, 1), (2, 2)), source="p0").num_rows
+        0
+        >>> query.state().unreleased_rows, query.explain().splitlines()[2]
+        (1, 'open matches: bounded, as all rows of a match are within 10')
+        >>> blob = query.checkpoint(b"offset 2")
+
+        No row that comes is below 12, so that none can be in a match that began at 1:
+
+        >>> query.advance(12).to_pylist()
+        [{'begun': 1, 'ended': 2}]
+        >>> query.mark_idle("p0").num_rows, query.finish().num_rows
+        (0, 0)
+
+        From the checkpoint the same query goes on, here over all that comes:
+
+        >>> again = rowpattern.continuous.restore(blob, sql)
+        >>> again.positions
+        b'offset 2'
+        >>> [found.to_pylist() for found in again.run([(rows((3, 2), (4, 0)), "p0")])]
+        [[{'begun': 1, 'ended': 3}]]
+
+        And where batches come asynchronously:
+
+        >>> import asyncio
+        >>> async def answers(batches):
+        ...     query = rowpattern.continuous(sql, schema)
+        ...     return [row async for found in query.run_async(batches) for row in found.to_pylist()]
+        >>> asyncio.run(answers([rows((1, 1), (2, 2)), rows((3, 0))]))
+        [{'begun': 1, 'ended': 2}]
+    '''
 
     def __init__(self, question: Question, schema: Any, options: Options) -> None:
         """Read a query, and begin without rows."""

@@ -62,6 +62,21 @@ class OpenState(NamedTuple):
         size_bytes: the bytes of all.
         oldest: the open match whose first row came first; None where no match is open.
         watermark: no row to come has a first key of ORDER BY before it; None where nothing is known.
+
+    Examples:
+        >>> import pyarrow as pa
+        >>> import rowpattern
+        >>> query = rowpattern.continuous(
+        ...     schema={"at": pa.int64()},
+        ...     order_by="at",
+        ...     pattern="A B",
+        ...     define={"B": "at > A.at + 5"},
+        ...     measures={"at": "A.at"},
+        ... )
+        >>> _ = query.push(pa.table({"at": [3]}))
+        >>> state = query.state()
+        >>> state.rows, state.oldest.begun, state.watermark
+        (1, 3, 3)
     """
 
     partitions: int
