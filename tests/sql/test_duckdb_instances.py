@@ -318,14 +318,16 @@ def test_what_duckdb_keeps_after_large_queries_is_given_back() -> None:
     assert duckdb_figures()[:2] == (1, 0)
 
 
+@pytest.mark.slow
 def test_what_is_idle_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(instances, "_REST_SECONDS", 0.2)
     monkeypatch.setattr(instances, "_BETWEEN_LOOKS_SECONDS", 0.05)
     instances._idle.stop()
     for _ in range(2):
+        monkeypatch.setattr(instances, "_REST_SECONDS", 60)
         match_recognize(AROUND, t=numbers(1))
         match_recognize(AROUND, t=numbers(1), memory_limit_mb=77)
         assert duckdb_figures().instances == 2
+        monkeypatch.setattr(instances, "_REST_SECONDS", 0.1)
         # The thread that looks ends with the last of them, and begins anew.
         until(lambda: duckdb_figures().instances == 0 and not instances._idle.running)
 

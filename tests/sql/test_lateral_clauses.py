@@ -114,9 +114,9 @@ def test_random_rows() -> None:
 @pytest.mark.parametrize(
     ("query", "message"),
     [
-        ("SELECT * FROM u, LATERAL (SELECT * FROM t MATCH_RECOGNIZE (PATTERN (A) DEFINE A AS v.x = 1))", "variable V"),
+        ("SELECT * FROM u, LATERAL (SELECT * FROM t MATCH_RECOGNIZE (PATTERN (A) DEFINE A AS v.x = 1))", "variable v"),
         ("SELECT * FROM u, LATERAL (SELECT * FROM t MATCH_RECOGNIZE (MEASURES u.y AS n PATTERN (A)))", "y"),
-        ("SELECT (SELECT n FROM t MATCH_RECOGNIZE (MEASURES u.lim AS n PATTERN (A))) FROM u", "variable U"),
+        ("SELECT (SELECT n FROM t MATCH_RECOGNIZE (MEASURES u.lim AS n PATTERN (A))) FROM u", "variable u"),
     ],
 )
 def test_errors(query: str, message: str) -> None:

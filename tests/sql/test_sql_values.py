@@ -469,7 +469,7 @@ def test_nullable_dtypes_of_pandas_are_kept(dtype: str) -> None:
     ("measure", "message"),
     [
         ("to_char(LAST(t), 'YYYY')", "there is no function to_char"),
-        ("PREV(i + 1 IGNORE NULLS)", "IGNORE NULLS"),
+        ("PREV(1 IGNORE NULLS)", "PREV with IGNORE NULLS takes an expression over columns"),
         ("lag(i) OVER ()", "a window function cannot stand in MATCH_RECOGNIZE"),
         ("nth_value(i, 2)", r"write FIRST\(x, n - 1\)"),
         ("first_value(i)", r"write FIRST\(x\)"),
@@ -519,11 +519,11 @@ def test_the_matchs_number_where_navigation_leads_nowhere() -> None:
         ),
         ("ORDER BY prices.nosuch MEASURES 1 AS m PATTERN (A)", "there is no column nosuch"),
         ("ORDER BY prises.i MEASURES 1 AS m PATTERN (A)", "did you mean prices"),
-        ("MEASURES LAST(q.i) AS m PATTERN (A)", "no variable Q"),
-        ("MEASURES LAST(prises.i) AS m PATTERN (A)", "no variable PRISES; did you mean prices"),
-        ("MEASURES 1 AS m PATTERN (A) DEFINE A AS q.i > 1", "no variable Q"),
+        ("MEASURES LAST(q.i) AS m PATTERN (A)", "no variable q"),
+        ("MEASURES LAST(prises.i) AS m PATTERN (A)", "no variable prises; did you mean prices"),
+        ("MEASURES 1 AS m PATTERN (A) DEFINE A AS q.i > 1", "no variable q"),
         ("MEASURES 1 AS m PATTERN (A) DEFINE A AS prices.nosuch > 1", "there is no column nosuch"),
-        ("MEASURES count(q.*) AS m PATTERN (A)", "no variable Q"),
+        ("MEASURES count(q.*) AS m PATTERN (A)", "no variable q"),
     ],
 )
 def test_unknown_qualifiers(text: str, message: str) -> None:

@@ -1,7 +1,7 @@
 """What stands around a clause on Spark: Spark's SQL over the clause's answer.
 
 The query's text is read here as everywhere, so that it names no other table; the part around the clause is then
-Spark's to answer. It has another syntax for two things: names in double quotes, and texts with backslashes.
+Spark's to answer. It has another syntax for two things: names in double quotes, and texts with backslashes or quotes.
 """
 
 from __future__ import annotations
@@ -120,8 +120,10 @@ def _spark_text(text: str, places: Mapping[int, str], offset: int) -> str:
             new = places[token.begin + offset]
         elif token.kind == "quoted":
             new = _backticked(token.text)
-        elif token.kind == "text" and "\\" in own and own.startswith("'"):
-            new = f"r{own}"
+        elif token.kind == "text" and own.startswith("'") and ("\\" in own or "''" in own[1:-1]):
+            content = own[1:-1].replace("''", "'")
+            escaped = content.replace("\\", "\\\\").replace("'", "\\'")
+            new = f"'{escaped}'"
         else:
             continue
         found += [_escaped(text[at : token.begin]), new if new[0] == ":" else _escaped(new)]

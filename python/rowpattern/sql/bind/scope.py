@@ -162,5 +162,8 @@ class Variables:
     def unknown(self, name: str, location: SourceLocation | None, tables: Sequence[str] = ()) -> UnknownVariableError:
         """Make the error for a variable that the pattern lacks, where also a name of `tables` could stand."""
         known = [*self._members, *difflib.get_close_matches(name.lower(), tables)]
-        message = f"the pattern has no variable {name}; {candidates(name, known, 'variables')}"
+        found = candidates(name, known, "variables")
+        written = "" if location is None else location.sql[location.offset : location.offset + len(name)]
+        shown = written if written.upper() == name else name
+        message = f"the pattern has no variable {shown}; {found}"
         return UnknownVariableError(message if location is None else location.added_to(message))

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import duckdb
 
 from rowpattern.errors import QueryError, QueryLimitError, RowPatternError
-from rowpattern.sql.arrow.categories import is_ordered, marked_ordered
+from rowpattern.sql.arrow.categories import marked_ordered
 from rowpattern.sql.arrow.encodings import for_duckdb
 from rowpattern.sql.arrow.sizes import size_bytes
-from rowpattern.sql.duckdb.arrow_types import duckdb_type
 from rowpattern.sql.duckdb.enums import arrow_table, enum_columns
+from rowpattern.sql.duckdb.exchange import casts_to, check_column_names, message_of, relation_reader
 from rowpattern.sql.duckdb.instances import MOST_MEMORY_MB, lease, limits_of, own_lease, supervised
-from rowpattern.sql.duckdb.names import lowered, quoted
+from rowpattern.sql.duckdb.names import quoted
 from rowpattern.sql.duckdb.spill_directory import FULL_DISK, made_spill_directory
 from rowpattern.sql.duckdb.time_zones import UTC
 from rowpattern.sql.runtime.ownership import owned
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from rowpattern.sql.runtime.context import ExecutionContext
     from rowpattern.sql.runtime.supervised import Task
 
-__all__ = ["Database", "abandoned_queries", "database", "relation_reader", "spilling_database"]
+__all__ = ["Database", "abandoned_queries", "database", "spilling_database"]
 
 # After a query over more rows its instance begins no other one: it may hold hundreds of megabytes as long as it is
 # open. Making another one takes little beside such a query.
@@ -183,7 +183,7 @@ class Database:
             QueryError: DuckDB has no type for one of its columns, or two of their names differ in the case of letters
                 only: it would read one of them for both.
         """
-        _check_names(table.schema.names)
+        check_column_names(table.schema.names)
         given = for_duckdb(table)
         enums = enum_columns(given, labels)
         try:
@@ -315,7 +315,7 @@ class Database:
         def projected() -> pa.Table:
             relation = self._connection.from_arrow(given)
             typed = relation if enums is None else relation.project(enums)
-            if types is not None and (casts := _casts(given, types)) is not None:
+            if types is not None and (casts := casts_to(given, types)) is not None:
                 typed = typed.project(casts)
             return arrow_table(typed.project(columns))
 
@@ -335,17 +335,17 @@ class Database:
             self._broken |= isinstance(error, (duckdb.FatalException, duckdb.InternalException))
             if self._is_full(str(error)):
                 raise self._too_large(str(error)) from None
-            raise QueryError(_message(str(error))) from None
+            raise QueryError(message_of(str(error))) from None
         except UnicodeDecodeError as error:
             # DuckDB's message has a part of a value that is no UTF-8.
-            raise QueryError(_message(error.object.decode(errors="replace"))) from None
+            raise QueryError(message_of(error.object.decode(errors="replace"))) from None
         except OSError as error:
             # From a reader, through Arrow, which keeps the text only.
             text = str(error)
             if text.startswith("Out of Memory Error") or self._is_full(text):
                 raise self._too_large(text) from None
             raise (
-                self._context.timeout_error() if text.startswith("INTERRUPT") else QueryError(_message(text))
+                self._context.timeout_error() if text.startswith("INTERRUPT") else QueryError(message_of(text))
             ) from None
 
     def _is_full(self, text: str) -> bool:
@@ -378,44 +378,6 @@ class Database:
         except QueryError as error:
             return str(error)
         return None
-
-
-def relation_reader(relation: duckdb.DuckDBPyRelation, batch_rows: int) -> pa.RecordBatchReader:
-    """Return a reader of what a relation gives; DuckDB computes it as it is read."""
-    return relation.to_arrow_reader(batch_rows)
-
-
-def _check_names(names: Sequence[str]) -> None:
-    seen: dict[str, str] = {}
-    for name in names:
-        other = seen.setdefault(lowered(name), name)
-        if other != name:
-            both = (
-                f"the columns {other!r} and {name!r} differ in the case of letters only, and DuckDB takes one for both"
-            )
-            raise QueryError(f"{both}; give one another name, to read them in SQL around a clause or as a stream")
-
-
-def _casts(table: pa.Table, types: Mapping[str, str]) -> str | None:
-    """Return what to select from a table so that columns have these types; None where they have them."""
-    lost = {
-        field.name: types[field.name]
-        for field in table.schema
-        if field.name in types and not is_ordered(field.type) and duckdb_type(field.type) != types[field.name]
-    }
-    if not lost:
-        return None
-    return ", ".join(
-        f"CAST({quoted(name)} AS {lost[name]}) AS {quoted(name)}" if name in lost else quoted(name)
-        for name in table.column_names
-    )
-
-
-def _message(text: str) -> str:
-    """Return DuckDB's message without its excerpt, which shows a text that the caller did not write."""
-    text = text.split("\nLINE ", maxsplit=1)[0]
-    kind, _, rest = text.partition(": ")
-    return (rest if kind.endswith("Error") else text).strip()
 
 
 def database(context: ExecutionContext, time_zone: str | None = None) -> Database:

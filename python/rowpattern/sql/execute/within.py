@@ -18,7 +18,7 @@ from rowpattern._core import latest_ends as core_latest_ends
 from rowpattern.errors import QueryError
 from rowpattern.sql.execute.first_row_bounds import near_rows
 from rowpattern.sql.execute.time_zones import in_columns_zone
-from rowpattern.sql.expression.nodes import Argument, Call, Column
+from rowpattern.sql.expression.nodes import Argument, Call, Cast, Column, Literal, walk
 from rowpattern.sql.expression.write import sql_of
 from rowpattern.sql.text.source_location import error_at
 
@@ -28,14 +28,20 @@ if TYPE_CHECKING:
     from rowpattern.sql.bind.bound import BoundClause, Within
     from rowpattern.sql.duckdb.connection import Database
     from rowpattern.sql.execute.sort import OrderedPartitions
+    from rowpattern.sql.expression.nodes import Node
     from rowpattern.sql.runtime.context import ExecutionContext
 
 __all__ = ["latest_ends", "reach"]
 
 _LARGEST = np.iinfo(np.int64).max
 _SMALLEST = np.iinfo(np.int64).min
+_UNITS = "years months weeks days hours minutes seconds milliseconds microseconds quarters decades centuries millennia"
 _NANOSECONDS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 _NANOSECONDS_A_DAY = 86_400 * 10**9
+_OF_INTERVALS = frozenset({"trunc", *(f"to_{unit}" for unit in _UNITS.split())})
+# Lengths by their SQL.
+_known_lengths: dict[str, pa.Scalar] = {}
+_MOST_KNOWN = 256
 # To see whether a length is negative.
 _DAYS_A_MONTH = 30
 
@@ -90,6 +96,25 @@ def latest_ends(
 
 
 def _length(within: Within, database: Database) -> pa.Scalar:
+    """Return the length; one that never changes is kept, as asking takes much of the time of a query over few rows."""
+    known = _known_lengths.get(within.sql)
+    if known is None:
+        known = _asked_length(within, database)
+        if all(map(_is_constant, walk(within.tree))):
+            if len(_known_lengths) >= _MOST_KNOWN:
+                _known_lengths.clear()
+            _known_lengths[within.sql] = known
+    return known
+
+
+def _is_constant(node: Node) -> bool:
+    """Say whether a part of a length is a constant, or what DuckDB's parser makes of an interval."""
+    if isinstance(node, Call):
+        return node.operator or node.name in _OF_INTERVALS
+    return isinstance(node, (Argument, Literal, Cast))
+
+
+def _asked_length(within: Within, database: Database) -> pa.Scalar:
     try:
         found = database.project(f"({within.sql})", pa.table({"none": pa.nulls(1)})).column(0)
     except QueryError as error:

@@ -14,8 +14,8 @@ import pyarrow as pa
 from rowpattern.errors import QueryError
 from rowpattern.sql.arrow.categories import is_ordered, labels_of, with_labels
 from rowpattern.sql.arrow.encodings import is_view, readable, readable_type
-from rowpattern.sql.duckdb.connection import relation_reader
 from rowpattern.sql.duckdb.enums import enum_labels
+from rowpattern.sql.duckdb.exchange import relation_reader
 from rowpattern.sql.expression.write import quoted
 from rowpattern.sql.runtime.ownership import owned
 from rowpattern.sql.tables.datasets import dataset_batches, file_dataset

@@ -25,10 +25,16 @@ pub fn latest_ends(
 ) -> Result<Vec<i64>, Stopped> {
     let mut found = Vec::new();
     budget.reserve(&mut found, keys.len())?;
+    found.resize(keys.len(), 0);
     for partition in 0..partitions.len() {
         let (begin, end) = partitions.bounds(partition);
-        let mut last = begin;
-        for (row, &bound) in (begin..end).zip(&bounds[begin..end]) {
+        let (keys, bounds, ends) = (&keys[begin..end], &bounds[begin..end], &mut found[begin..end]);
+        if bounds.is_sorted() {
+            merge(keys, bounds, ends, begin, budget, tick)?;
+            continue;
+        }
+        let mut last = 0;
+        for (row, (&bound, found)) in bounds.iter().zip(ends).enumerate() {
             if row.is_multiple_of(ROWS_A_LOOK) {
                 budget.check()?;
                 tick()?;
@@ -36,30 +42,51 @@ pub fn latest_ends(
             last = if last > row && keys[last - 1] > bound {
                 row + keys[row..last].partition_point(|&key| key <= bound)
             } else {
-                behind(keys, last.max(row), end, bound)
+                behind(keys, last.max(row), bound)
             };
-            found.push(last as i64);
+            *found = (begin + last) as i64;
         }
     }
     Ok(found)
 }
 
-/// Rows that are looked at one by one: where bounds are in order, most often the last row is the same or one of the next.
-const NEAR: usize = 8;
+/// The ends in a partition whose bounds are in order, from the partition's first row: keys and bounds are merged. A step goes
+/// on by a key or by a row and has no branch for that, as it could not be foretold.
+fn merge(
+    keys: &[i64],
+    bounds: &[i64],
+    ends: &mut [i64],
+    begin: usize,
+    budget: &Budget,
+    tick: &mut Tick<'_>,
+) -> Result<(), Stopped> {
+    let (mut row, mut last) = (0, 0);
+    'looks: loop {
+        budget.check()?;
+        tick()?;
+        for _ in 0..2 * ROWS_A_LOOK {
+            let (Some(key), Some(bound), Some(end)) = (keys.get(last), bounds.get(row), ends.get_mut(row)) else {
+                break 'looks;
+            };
+            *end = (begin + last.max(row)) as i64;
+            let is_near = key <= bound;
+            last += usize::from(is_near);
+            row += usize::from(!is_near);
+        }
+    }
+    // Rows that reach all keys.
+    ends[row..].fill((begin + keys.len()) as i64);
+    Ok(())
+}
 
-/// The row behind those from `row` on, before `end`, whose keys are at most the bound; near rows are found fast.
-#[inline]
-fn behind(keys: &[i64], row: usize, end: usize, bound: i64) -> usize {
-    let near = &keys[row..end.min(row + NEAR)];
-    let (mut low, mut step) = match near.iter().position(|&key| key > bound) {
-        Some(at) => return row + at,
-        None => (row + near.len(), 1),
-    };
-    while low + step <= end && keys[low + step - 1] <= bound {
+/// The row behind those from `row` on whose keys are at most the bound; near rows are found fast.
+fn behind(keys: &[i64], row: usize, bound: i64) -> usize {
+    let (mut low, mut step) = (row, 1);
+    while low + step <= keys.len() && keys[low + step - 1] <= bound {
         low += step;
         step *= 2;
     }
-    low + keys[low..end.min(low + step)].partition_point(|&key| key <= bound)
+    low + keys[low..keys.len().min(low + step)].partition_point(|&key| key <= bound)
 }
 
 /// The keys of rows in order, each a row of a table.
@@ -159,12 +186,18 @@ mod tests {
             mut keys in prop::collection::vec(-20_i64..20, 0..60),
             bounds in prop::collection::vec(-25_i64..25, 60),
             cut in 0.0..1.0_f64,
+            is_rising: bool,
         ) {
             let middle = (keys.len() as f64 * cut) as usize;
             let (first, second) = keys.split_at_mut(middle);
             first.sort_unstable();
             second.sort_unstable();
             let rows = keys.len();
+            let mut bounds = bounds;
+            if is_rising {
+                bounds[..middle].sort_unstable();
+                bounds[middle..rows].sort_unstable();
+            }
             let partitions = Partitions::from_counts(&[middle, rows - middle]).unwrap();
             let found = latest_ends(&keys, &bounds[..rows], &partitions, &Budget::unlimited(), &mut || Ok(()));
             let wanted = (0..rows).map(|row| {
