@@ -10,7 +10,7 @@ import pytest
 
 from rowpattern import explain, match_recognize
 from rowpattern.errors import QueryError
-from rowpattern.sql.execute import matching
+from rowpattern.sql.execute import match_conditions, matching
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,7 +54,7 @@ CASES = [(name, form) for name, (_, _, forms) in FORMS.items() for form in forms
 def searches(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Note that a query searches, when it does."""
     found: list[int] = []
-    search: Callable[..., Any] = matching.match_conditions
+    search: Callable[..., Any] = match_conditions.match_conditions
 
     def noting(*arguments: Any) -> Any:
         found.append(1)
