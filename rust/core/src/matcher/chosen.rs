@@ -102,11 +102,19 @@ impl<'a> ChosenPass<'a> {
         if self.choice.prefer != Prefer::First || self.rows_in_vain > LEAST_IN_VAIN + (start - begin) {
             return Ok(false);
         }
-        let latest_end = self.choice.latest_end(start, end);
+        // Keys are read where they lie, so that they are asked at a few rows only.
+        let latest_end = if self.choice.near.is_some() { end } else { self.choice.latest_end(start, end) };
+        let mut asked = start + 1;
         self.path.clear();
         for row in start..latest_end {
             if choice == ACCEPT {
                 break;
+            }
+            if row == asked {
+                if !self.choice.is_in_time(start, row + 1) {
+                    break;
+                }
+                asked += row - start;
             }
             context.budget.reserve(&mut self.path, 1)?;
             self.path.push(choice & POSITION);
@@ -119,10 +127,11 @@ impl<'a> ChosenPass<'a> {
             let set = backward.set(row + 1);
             choice = context.tables.choice(context.automaton, choice & POSITION, set);
         }
-        if choice != ACCEPT {
+        let is_found = choice == ACCEPT && self.choice.is_in_time(start, start + self.path.len());
+        if !is_found {
             self.rows_in_vain += self.path.len() + 1;
         }
-        Ok(choice == ACCEPT)
+        Ok(is_found)
     }
 
     /// Finds the positions of the match at a row; false where there is none.
