@@ -24,7 +24,7 @@ demo: .venv/demo
 
 # Quick tests: no root, no servers, no network.
 check: develop
-	$(BIN)/python -m pytest -q $(IN_PARALLEL) tests/unit tests/cache tests/sql -m "not packaging and not wheels"
+	$(BIN)/python -m pytest -q $(IN_PARALLEL) tests/unit tests/cache tests/sql -m "not slow and not packaging and not wheels"
 
 # All tests.
 test: servers develop
@@ -190,7 +190,7 @@ DEMO_NEEDS := import tomllib; extras = tomllib.load(open("pyproject.toml", "rb")
   print(*extras["examples"], *extras["sql"])
 
 .venv/demo: .venv/pip pyproject.toml
-	VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/maturin develop --profile demo --quiet & compiling=$$!; \
+	VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/maturin develop --profile demo --quiet > /dev/null & compiling=$$!; \
 	  $(BIN)/pip install -q $$($(BIN)/python -c '$(DEMO_NEEDS)') && wait $$compiling
 	touch $@
 

@@ -810,8 +810,6 @@ class PatternCache:
         (3, True)
         >>> cache.reset_statistics()
         >>> cache.set_enabled(False)
-        >>> cache.enabled
-        False
         >>> cache.clear()
     """
 

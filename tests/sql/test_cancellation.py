@@ -214,6 +214,7 @@ STEPS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["Arrow", "pandas"])
 @pytest.mark.parametrize("step", STEPS)
 def test_a_query_ends_at_any_moment(step: str, kind: str) -> None:

@@ -239,6 +239,7 @@ NESTED = """SELECT * FROM t MATCH_RECOGNIZE (ORDER BY o MEASURES count(*) AS n
     PATTERN ({}) DEFINE A AS {}, B AS x < LAST(A.x) + 5, C AS {})"""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "pattern", ["((A | B)*)* C", "(((A | B)*)*)* C", "(A+ B*)+ C", "(A* B* A*)* C", "(A{2,} | B)* C"]
 )

@@ -318,6 +318,7 @@ def test_what_duckdb_keeps_after_large_queries_is_given_back() -> None:
     assert duckdb_figures()[:2] == (1, 0)
 
 
+@pytest.mark.slow
 def test_what_is_idle_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(instances, "_BETWEEN_LOOKS_SECONDS", 0.05)
     instances._idle.stop()

@@ -28,6 +28,8 @@ from matrix_values import TYPES
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+pytestmark = pytest.mark.slow
+
 LONG = bool(os.environ.get("ROWPATTERN_LONG"))
 SEED = int(os.environ.get("ROWPATTERN_SEED", "0"))
 # For each type.

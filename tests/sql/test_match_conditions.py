@@ -122,6 +122,7 @@ AGGREGATES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("condition", AGGREGATES)
 def test_aggregates_of_three_rows_as_duckdb_computes_them(condition: str) -> None:
     columns = {name: name for name in TABLE.column_names}

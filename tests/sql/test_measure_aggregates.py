@@ -103,6 +103,7 @@ def _plain(value: Any) -> Any:
     return int(value) if whole else value
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", VALUES)
 @pytest.mark.parametrize("nulls", [0.0, 0.3, 1.0])
 def test_over_whole_matches(name: str, nulls: float) -> None:

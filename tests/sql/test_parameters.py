@@ -122,6 +122,7 @@ def outcome(ask: Any) -> Any:
         return "an error"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{}, {"stream": True}, {"isolation": "process"}], ids=str)
 @pytest.mark.parametrize("place", PLACES)
 def test_a_parameter_is_the_constant_of_its_value(place: str, options: dict[str, Any]) -> None:

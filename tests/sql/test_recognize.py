@@ -78,6 +78,7 @@ def plain(answer: Any) -> Any:
     return answer
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("dependent", [False, True], ids=["row-local", "dependent"])
 def test_random_clauses_have_the_answer_of_their_sql(kind: str, dependent: bool) -> None:

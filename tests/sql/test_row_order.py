@@ -153,6 +153,7 @@ def many(name: str, rows: int) -> pa.ChunkedArray:
     return pa.chunked_array([array.slice(0, 70_000), array.slice(70_000, 1), array.slice(70_001)])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("threads", [1, 2, 8])
 @pytest.mark.parametrize(
     ("partition_by", "order_by"),

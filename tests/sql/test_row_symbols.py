@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import numpy as np
@@ -22,6 +22,9 @@ from hypothesis import strategies as st
 import rowpattern
 from rowpattern import _core, match_recognize
 from rowpattern.errors import RowsError, UnknownVariableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 DAY = dt.date(2024, 2, 28)
 NOON = dt.datetime.fromisoformat("2024-02-28 12:00")
@@ -118,9 +121,18 @@ def windowed(condition: str) -> str:
     return condition
 
 
+@pytest.fixture(scope="module")
+def connection() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect() as made:
+        yield made
+
+
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
-@given(st.data(), st.sampled_from([1, 2, 8]), st.booleans())
-def test_conditions_are_those_of_duckdb(data: Any, threads: int, partitioned: bool) -> None:
+@given(data=st.data(), threads=st.sampled_from([1, 2, 8]), partitioned=st.booleans())
+def test_conditions_are_those_of_duckdb(
+    connection: duckdb.DuckDBPyConnection, data: Any, threads: int, partitioned: bool
+) -> None:
     kind, table = data.draw(tables())
     texts = [data.draw(conditions(kind)) for _ in range(2)]
     by = "PARTITION BY k " if partitioned else ""
@@ -131,11 +143,10 @@ def test_conditions_are_those_of_duckdb(data: Any, threads: int, partitioned: bo
     # DuckDB has no views of text in this form of a table, and text is all that counts.
     plain = pa.string() if kind in {"views", "categories"} else VALUES[kind][0]
     given_table = table.set_column(2, "x", table.column("x").cast(plain))
-    with duckdb.connect() as connection:
-        connection.register("t", given_table)
-        wanted = connection.sql(f"""SELECT id, CASE WHEN a THEN 'A' ELSE 'B' END FROM (
-            SELECT id, ({windowed(texts[0])}) AS a, ({windowed(texts[1])}) AS b FROM t
-            WINDOW w AS ({by}ORDER BY o, id)) WHERE a OR b""").fetchall()
+    connection.register("t", given_table)
+    wanted = connection.sql(f"""SELECT id, CASE WHEN a THEN 'A' ELSE 'B' END FROM (
+        SELECT id, ({windowed(texts[0])}) AS a, ({windowed(texts[1])}) AS b FROM t
+        WINDOW w AS ({by}ORDER BY o, id)) WHERE a OR b""").fetchall()
     # Of a row that B alone begins, A.id is NULL.
     assert found == sorted(((row if name == "A" else None, name) for row, name in wanted), key=str)
 

@@ -14,6 +14,7 @@ WRONG = [
     # The text.
     ("ORDER BY o MEASURES price PATTERN (A)", "QuerySyntaxError", "a measure needs a name", "PATTERN (A)"),
     ("ORDER BY o MEASURES price AS p", "QuerySyntaxError", "expected PATTERN (...)", ")"),
+    ("ORDER BY o PATERN (A+)", "QuerySyntaxError", "expected PATTERN (...) in place of PATERN", "PATERN"),
     ("ORDER BY o PATTERN (A) DEFINE A price > 1", "QuerySyntaxError", "expected AS and a condition after A", "price"),
     ("ORDER BY o PATTERN (A) MEASURES price AS p", "QuerySyntaxError", "MEASURES cannot stand here", "MEASURES"),
     ("PATTERN (A) ORDER BY o", "QuerySyntaxError", "ORDER BY cannot stand here", "ORDER"),

@@ -299,6 +299,7 @@ LONG = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", LONG.values(), ids=LONG)
 def test_long_texts_are_refused_soon(text: str) -> None:
     begun = time.thread_time()

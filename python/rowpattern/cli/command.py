@@ -67,7 +67,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             # The reader has closed the pipe; Python would report that again when it flushes at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return _FAILED
-        print(error, file=sys.stderr)
+        if isinstance(error, OSError) and error.filename is not None:
+            print(f"{error.filename}: {error.strerror}", file=sys.stderr)
+        else:
+            print(error, file=sys.stderr)
         return _FAILED
     except UnicodeDecodeError as error:
         print(
@@ -216,8 +219,10 @@ def _add_query(commands: Any) -> None:
         action=argparse.BooleanOptionalAction,
         help="show a progress bar after a second; by default if standard error is a terminal",
     )
-    query.add_argument("--timeout", type=float, metavar="SECONDS", help="time limit (MR_EXECUTION_TIMEOUT_SECONDS)")
-    query.add_argument("--memory-mb", type=float, metavar="MB", help="memory limit (MR_MAX_MEMORY_MB)")
+    query.add_argument(
+        "--timeout", type=_above_zero, metavar="SECONDS", help="time limit (MR_EXECUTION_TIMEOUT_SECONDS)"
+    )
+    query.add_argument("--memory-mb", type=_above_zero, metavar="MB", help="memory limit (MR_MAX_MEMORY_MB)")
     query.add_argument("--threads", type=_positive, help="the largest number of threads (MR_MAX_WORKERS)")
     query.add_argument("--time-zone", help="the time zone of expressions that need one, as Europe/Berlin")
     query.set_defaults(command=run_query)
@@ -234,6 +239,13 @@ def _seconds(text: str) -> float:
     number = float(text)
     if not 0 < number <= _LONGEST_WAIT:
         raise argparse.ArgumentTypeError(f"must be above 0 and at most {_LONGEST_WAIT}, not {text}")
+    return number
+
+
+def _above_zero(text: str) -> float:
+    number = float(text)
+    if not number > 0:
+        raise argparse.ArgumentTypeError(f"must be above 0, not {text}")
     return number
 
 

@@ -235,6 +235,12 @@ impl Budget {
         self.charge(items.saturating_mul(size_of::<T>()))?;
         memory::try_zeroed(items).map_err(|error| self.stop(error.into()))
     }
+
+    /// A vector of so many items that are to be written: they may be anything.
+    pub fn any<T: Zero>(&self, items: usize) -> Result<Vec<T>, Stopped> {
+        self.charge(items.saturating_mul(size_of::<T>()))?;
+        memory::try_any(items).map_err(|error| self.stop(error.into()))
+    }
 }
 
 impl Drop for Budget {
@@ -318,6 +324,7 @@ mod tests {
     fn what_the_system_does_not_have() {
         let budget = Budget::unlimited();
         assert_eq!(budget.zeroed::<u64>(1 << 58), Err(Stopped::OutOfMemory));
+        assert_eq!(Budget::unlimited().any::<u64>(1 << 58), Err(Stopped::OutOfMemory));
         let budget = Budget::unlimited();
         assert_eq!(budget.reserve(&mut vec![1_u64], 1 << 58), Err(Stopped::OutOfMemory));
         assert_eq!(budget.check(), Err(Stopped::OutOfMemory));

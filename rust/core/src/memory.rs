@@ -13,13 +13,20 @@
 //! assert_eq!(memory::try_zeroed::<u16>(3), Ok(vec![0; 3]));
 //! assert!(memory::try_with_capacity::<u64>(usize::MAX).is_err());
 //! ```
+//!
+//! All unsafe code of this crate is in this one file.
+//!
+//! [`RestingAllocator`] keeps buffers of a megabyte and more for the next query, within a bound: a query that is asked again touches no
+//! fresh page (docs/decisions/0034-large-buffers-rest.md). The extension has it as its allocator.
 #![allow(
     unsafe_code,
-    reason = "advice on pages, memory given back, and zeroed memory whose allocation may fail; each block says why it is sound"
+    reason = "advice on pages, an allocator, memory given back, and zeroed memory whose allocation may fail; each block says why it is sound"
 )]
 
-use std::alloc::{Layout, alloc_zeroed};
+use std::alloc::{GlobalAlloc, Layout, System, alloc_zeroed};
+use std::cell::UnsafeCell;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// Smaller buffers gain nothing.
 const LARGE_BYTES: usize = 4 << 20;
@@ -69,6 +76,18 @@ pub fn try_zeroed<T: Zero>(items: usize) -> Result<Vec<T>, OutOfMemory> {
     let vector = unsafe { Box::from_raw(std::ptr::slice_from_raw_parts_mut(memory, items)) }.into_vec();
     advise(&vector);
     Ok(vector)
+}
+
+/// As [`try_zeroed`], where what stands there does not matter: a buffer that rested stays as it is.
+pub fn try_any<T: Zero>(items: usize) -> Result<Vec<T>, OutOfMemory> {
+    let layout = Layout::array::<T>(items).map_err(|_| OutOfMemory::of::<T>(items))?;
+    if !RESTING.is_used.load(Ordering::Relaxed) {
+        return try_zeroed(items);
+    }
+    let Ok(memory) = RESTING.allocate(layout) else { return try_zeroed(items) };
+    // SAFETY: the global allocator is the one whose buffers rest, and has allocated this one for such a layout. All of its bytes were
+    // zeros once, and whatever was written since are numbers, of which all bytes are valid.
+    Ok(unsafe { Box::from_raw(std::ptr::slice_from_raw_parts_mut(memory.cast::<T>(), items)) }.into_vec())
 }
 
 /// Makes room for `items` more, at least doubling the room when there is none.
@@ -127,11 +146,222 @@ fn advise<T: Copy>(vector: &Vec<T>) {
 #[cfg(not(target_os = "linux"))]
 fn advise<T: Copy>(_: &Vec<T>) {}
 
-/// Gives memory that the allocator holds and nobody uses back to the system, where the allocator can be asked for that. Takes
-/// milliseconds for each 100 MB.
+/// The sizes of buffers that rest: smaller ones cost few faults, and larger ones are of queries that take long beside what their
+/// pages take.
+const RESTING_SIZES: std::ops::RangeInclusive<usize> = 1 << 20..=8 << 20;
+
+/// The most bytes that rest.
+pub const MOST_RESTING_BYTES: usize = 64 << 20;
+
+/// The most buffers that rest.
+const MOST_RESTING: usize = 64;
+
+/// Size classes between a power of two and the next: a buffer is at most an eighth larger than what was asked for.
+const CLASSES: usize = 8;
+
+/// What rests in this process.
+static RESTING: RestingBuffers = RestingBuffers::new();
+
+/// The system's allocator, where large buffers that are freed rest until as large ones are asked for.
+///
+/// ```
+/// use rowpattern_core::memory::{RestingAllocator, give_back, resting_bytes};
+/// #[global_allocator]
+/// static ALLOCATOR: RestingAllocator = RestingAllocator;
+/// drop(vec![1_u8; 1 << 20]);
+/// assert_eq!(resting_bytes(), 1 << 20);
+/// give_back();
+/// assert_eq!(resting_bytes(), 0);
+/// ```
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RestingAllocator;
+
+/// How many bytes rest.
+pub fn resting_bytes() -> usize {
+    RESTING.bytes.load(Ordering::Relaxed)
+}
+
+/// The layout with which a buffer that may rest is allocated: of its size class, and aligned as all of them are. None for others.
+fn resting_layout(layout: Layout) -> Option<Layout> {
+    // As all memory of the system's allocators is.
+    const ALIGN: usize = 2 * size_of::<usize>();
+    let size = layout.size();
+    if !RESTING_SIZES.contains(&size) || layout.align() > ALIGN {
+        return None;
+    }
+    let class = (size.next_power_of_two() / 2 / CLASSES).max(1);
+    Layout::from_size_align(size.next_multiple_of(class), ALIGN).ok()
+}
+
+// SAFETY: memory comes from the system's allocator, with a layout that follows from the one that is asked for, and goes back to it
+// with the same; what rests belongs to nobody else.
+unsafe impl GlobalAlloc for RestingAllocator {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's promises are those of the system's allocator.
+        unsafe {
+            match RESTING.allocate(layout) {
+                Ok(memory) => memory,
+                // Zeros cost nothing where pages are new.
+                Err(own) if resting_layout(layout).is_some() => System.alloc_zeroed(own),
+                Err(own) => System.alloc(own),
+            }
+        }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: as above; a buffer that rested has at least so many bytes.
+        unsafe {
+            match RESTING.allocate(layout) {
+                Ok(memory) => {
+                    memory.write_bytes(0, layout.size());
+                    memory
+                }
+                Err(own) => System.alloc_zeroed(own),
+            }
+        }
+    }
+
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        // SAFETY: the caller gives back what it was given for this layout.
+        unsafe { RESTING.free(memory, layout) }
+    }
+
+    unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        // SAFETY: the caller gives back what it was given for this layout, and asks for a size that a layout can have.
+        unsafe {
+            let wanted = Layout::from_size_align_unchecked(size, layout.align());
+            let (own, new) = (resting_layout(layout), resting_layout(wanted));
+            match (own, new) {
+                (Some(own), Some(new)) if own == new => memory,
+                // Of a larger buffer that may rest, all bytes have to be written.
+                (own, Some(new)) if own.is_none_or(|own| own.size() < new.size()) => {
+                    let found = self.alloc(wanted);
+                    if !found.is_null() {
+                        found.copy_from_nonoverlapping(memory, layout.size().min(size));
+                        RESTING.free(memory, layout);
+                    }
+                    found
+                }
+                // All memory of the system's allocator is aligned for layouts that may rest.
+                _ => System.realloc(memory, own.unwrap_or(layout), new.unwrap_or(wanted).size()),
+            }
+        }
+    }
+}
+
+/// A buffer that nobody uses.
+#[derive(Clone, Copy)]
+struct RestingBuffer {
+    memory: *mut u8,
+    layout: Layout,
+}
+
+/// Buffers that nobody uses, those that were freed first before the others. Each byte of them was written before.
+struct RestingBuffers {
+    /// Whether this process has such an allocator.
+    is_used: AtomicBool,
+    /// Whether a thread looks at them. Who finds that it is so does without them: nobody waits, also not in a child for a thread that it
+    /// does not have.
+    is_taken: AtomicBool,
+    buffers: UnsafeCell<([RestingBuffer; MOST_RESTING], usize)>,
+    bytes: AtomicUsize,
+}
+
+// SAFETY: the buffers are only looked at by the thread that has set `is_taken`, and their memory is of no thread.
+unsafe impl Sync for RestingBuffers {}
+
+impl RestingBuffers {
+    const fn new() -> Self {
+        let none = RestingBuffer { memory: std::ptr::null_mut(), layout: Layout::new::<()>() };
+        Self {
+            is_used: AtomicBool::new(false),
+            is_taken: AtomicBool::new(false),
+            buffers: UnsafeCell::new(([none; MOST_RESTING], 0)),
+            bytes: AtomicUsize::new(0),
+        }
+    }
+
+    /// Does something with the buffers; None where another thread does.
+    fn with<R>(&self, work: impl FnOnce(&mut [RestingBuffer; MOST_RESTING], &mut usize) -> R) -> Option<R> {
+        if self.is_taken.swap(true, Ordering::Acquire) {
+            return None;
+        }
+        // SAFETY: no other thread has it before `is_taken` is false again, and `work` does not allocate.
+        let (buffers, count) = unsafe { &mut *self.buffers.get() };
+        let done = work(buffers, count);
+        let bytes = buffers.iter().take(*count).map(|buffer| buffer.layout.size()).sum();
+        self.bytes.store(bytes, Ordering::Relaxed);
+        self.is_taken.store(false, Ordering::Release);
+        Some(done)
+    }
+
+    /// A buffer that rested, the last one that was freed; or the layout with which to ask the system for one.
+    fn allocate(&self, layout: Layout) -> Result<*mut u8, Layout> {
+        let Some(layout) = resting_layout(layout) else { return Err(layout) };
+        self.is_used.store(true, Ordering::Relaxed);
+        if self.bytes.load(Ordering::Relaxed) < layout.size() {
+            return Err(layout);
+        }
+        let found = self.with(|buffers, count| {
+            let at = buffers.iter().take(*count).rposition(|buffer| buffer.layout == layout)?;
+            Some(remove(buffers, count, at))
+        });
+        found.flatten().map(|buffer| buffer.memory).ok_or(layout)
+    }
+
+    /// Takes a buffer to rest, or gives it to the system.
+    ///
+    /// # Safety
+    /// The memory was allocated for this layout, and is used by nobody any more.
+    unsafe fn free(&self, memory: *mut u8, layout: Layout) {
+        let Some(own) = resting_layout(layout) else {
+            // SAFETY: other layouts are those of the system's allocator.
+            return unsafe { System.dealloc(memory, layout) };
+        };
+        let mut next = Some(RestingBuffer { memory, layout: own });
+        while let Some(buffer) = next {
+            // Room is made by giving the first ones to the system, one at a time, so that others can look meanwhile.
+            let rests = self.with(|buffers, count| {
+                let bytes: usize = buffers.iter().take(*count).map(|buffer| buffer.layout.size()).sum();
+                if *count < MOST_RESTING && bytes + buffer.layout.size() <= MOST_RESTING_BYTES {
+                    buffers[*count] = buffer;
+                    *count += 1;
+                    return (None, None);
+                }
+                (Some(buffer), Some(remove(buffers, count, 0)))
+            });
+            let (left, freed) = rests.unwrap_or((None, Some(buffer)));
+            if let Some(freed) = freed {
+                // SAFETY: it was allocated by the system's allocator with this layout, and rests no more.
+                unsafe { System.dealloc(freed.memory, freed.layout) };
+            }
+            next = left;
+        }
+    }
+
+    /// Gives all to the system.
+    fn give_back(&self) {
+        while let Some(buffer) = self.with(|buffers, count| (*count > 0).then(|| remove(buffers, count, 0))).flatten() {
+            // SAFETY: as above.
+            unsafe { System.dealloc(buffer.memory, buffer.layout) };
+        }
+    }
+}
+
+/// Takes a buffer out; the others keep their order.
+fn remove(buffers: &mut [RestingBuffer; MOST_RESTING], count: &mut usize, at: usize) -> RestingBuffer {
+    let buffer = buffers[at];
+    buffers.copy_within(at + 1..*count, at);
+    *count -= 1;
+    buffer
+}
+
+/// Gives memory that the allocator holds and nobody uses back to the system, where the allocator can be asked for that, and large
+/// buffers that rest. Takes milliseconds for each 100 MB.
 ///
 /// glibc gives back the end of its heap only: after many small things were freed in no order, most stays.
 pub fn give_back() {
+    RESTING.give_back();
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     // SAFETY: the call takes locks of the allocator, as any allocation does, and touches only memory that is free.
     unsafe {
@@ -152,6 +382,73 @@ mod tests {
             assert_eq!(try_zeroed::<u64>(items), Err(OutOfMemory { bytes }));
             assert!(try_reserve(&mut vec![1_u64], items).is_err());
         }
+    }
+
+    #[test]
+    fn large_buffers_rest() {
+        let resting = RestingBuffers::new();
+        let layout = |size| Layout::from_size_align(size, 1).unwrap_or(Layout::new::<u8>());
+        // SAFETY: all is given back with the layout for which it was allocated.
+        unsafe {
+            let new = |size| {
+                let own = resting.allocate(layout(size)).unwrap_or_else(|layout| System.alloc_zeroed(layout));
+                assert!(!own.is_null());
+                own.write_bytes(1, size);
+                own
+            };
+            // Of one size class: whoever asks next has it.
+            let one = new((1 << 20) + 5);
+            resting.free(one, layout((1 << 20) + 5));
+            assert_eq!(resting.bytes.load(Ordering::Relaxed), (1 << 20) + (1 << 17));
+            assert_eq!(new((1 << 20) + 100_000), one);
+            assert_eq!(resting.bytes.load(Ordering::Relaxed), 0);
+            resting.free(one, layout((1 << 20) + 100_000));
+            // Small ones, and very large ones, do not rest.
+            for size in [1000, RESTING_SIZES.end() + 1] {
+                resting.free(new(size), layout(size));
+                assert_eq!(resting.bytes.load(Ordering::Relaxed), (1 << 20) + (1 << 17));
+            }
+            // The first ones make room.
+            let many: Vec<*mut u8> = (0..9).map(|_| new(8 << 20)).collect();
+            for memory in &many {
+                resting.free(*memory, layout(8 << 20));
+                assert!(resting.bytes.load(Ordering::Relaxed) <= MOST_RESTING_BYTES);
+            }
+            assert_eq!(resting.bytes.load(Ordering::Relaxed), MOST_RESTING_BYTES);
+            assert_eq!(resting.allocate(layout(1 << 20)), Err(layout(1 << 20).align_to(16).unwrap_or(layout(0))));
+            // Whoever finds that another thread looks at them does without them.
+            resting.is_taken.store(true, Ordering::Relaxed);
+            assert!(resting.allocate(layout(8 << 20)).is_err());
+            resting.free(System.alloc(layout(1 << 20)), layout(1 << 20));
+            resting.is_taken.store(false, Ordering::Relaxed);
+            assert_eq!(resting.bytes.load(Ordering::Relaxed), MOST_RESTING_BYTES);
+            resting.give_back();
+            assert_eq!(resting.bytes.load(Ordering::Relaxed), 0);
+        }
+    }
+
+    #[test]
+    fn the_allocator_keeps_what_stands_in_buffers() {
+        let layout = |size| Layout::from_size_align(size, 8).unwrap_or(Layout::new::<u8>());
+        let sizes = [10, 1 << 20, (1 << 20) + 9, 3 << 20, 9 << 20, 2 << 20, 3 << 20, 100, 8 << 20];
+        // SAFETY: what is read was written before, and all is given back with the layout for which it was allocated.
+        unsafe {
+            for _ in 0..3 {
+                let mut memory = RestingAllocator.alloc(layout(sizes[0]));
+                for (&from, &to) in sizes.iter().zip(&sizes[1..]) {
+                    memory.write_bytes(7, from);
+                    memory = RestingAllocator.realloc(memory, layout(from), to);
+                    assert!(!memory.is_null());
+                    assert!(std::slice::from_raw_parts(memory, from.min(to)).iter().all(|&byte| byte == 7));
+                }
+                RestingAllocator.dealloc(memory, layout(8 << 20));
+                let zeros = RestingAllocator.alloc_zeroed(layout((8 << 20) - 100));
+                assert!(std::slice::from_raw_parts(zeros, (8 << 20) - 100).iter().all(|&byte| byte == 0));
+                RestingAllocator.dealloc(zeros, layout((8 << 20) - 100));
+            }
+        }
+        give_back();
+        assert_eq!(resting_bytes(), 0);
     }
 
     #[test]

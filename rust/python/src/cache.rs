@@ -3,21 +3,22 @@
 
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
 use pyo3::types::{PyDict, PyString};
-use rowpattern_core::cache::{self, Clock, Histogram, KeyRef, Limits, NEVER, Offered, Put, SingleFlight};
+use rowpattern_core::cache::{self, Clock, Histogram, KeyRef, Limits, Offered, Put, SingleFlight};
 use rowpattern_core::matcher::Compiled;
 use rowpattern_core::memory;
 use rowpattern_core::pattern::CompileError;
 use rowpattern_macros::catch_panics;
 
+use super::cache_entries::{describe, pattern_of, sort};
 use super::cache_limits::{MEGABYTE, bytes, cost, lifetime, policy_named, threads};
+use super::counted::counted;
 use super::keys::{self, Kind};
-use super::manual_clock::ManualClock;
+use super::manual_clock::{ManualClock, epoch_seconds};
 use super::numbers::{number, optional_number, whole};
 use super::pattern::Pattern;
 
@@ -27,9 +28,6 @@ const WORTH_GIVING_BACK: u64 = 1 << 20;
 /// Bits of a cache's state: look-ups and puts do nothing; another object answers callers.
 const DISABLED: u8 = 1;
 const ELSEWHERE: u8 = 2;
-
-/// An entry that holds a Python object.
-type CachedObject = cache::Entry<PyBackedStr, Py<PyAny>>;
 
 /// What threads that wait for one compilation are handed.
 pub type Made = Result<Arc<Compiled>, CompileError>;
@@ -60,8 +58,6 @@ pub type Made = Result<Arc<Compiled>, CompileError>;
 ///     (3, True)
 ///     >>> cache.reset_statistics()
 ///     >>> cache.set_enabled(False)
-///     >>> cache.enabled
-///     False
 ///     >>> cache.clear()
 #[pyclass(frozen, subclass, module = "rowpattern")]
 pub struct PatternCache {
@@ -324,19 +320,7 @@ impl PatternCache {
     ) -> PyResult<Vec<Bound<'py, PyDict>>> {
         let mut left = Vec::new();
         let (mut entries, now) = self.store.entries(&mut left);
-        let load = |number: &std::sync::atomic::AtomicU64| number.load(Ordering::Relaxed);
-        match order {
-            "recent" => entries.sort_by_cached_key(|entry| std::cmp::Reverse(load(&entry.used))),
-            "bytes" => entries.sort_by_cached_key(|entry| std::cmp::Reverse(load(&entry.bytes))),
-            "hits" => entries.sort_by_cached_key(|entry| std::cmp::Reverse(load(&entry.hits))),
-            "age" => entries.sort_by_cached_key(|entry| (load(&entry.born), load(&entry.inserted))),
-            "compilation_time" => entries.sort_by_cached_key(|entry| std::cmp::Reverse(load(&entry.cost_nanoseconds))),
-            other => {
-                return Err(PyValueError::new_err(format!(
-                    "order must be \"recent\", \"bytes\", \"hits\", \"age\" or \"compilation_time\", not {other:?}"
-                )));
-            }
-        }
+        sort(&mut entries, order)?;
         entries.truncate(limit.unwrap_or(usize::MAX));
         entries.iter().map(|entry| describe(py, entry, now)).collect()
     }
@@ -357,8 +341,8 @@ impl PatternCache {
     fn __repr__(&self) -> String {
         let (entries, limits) = (self.len(), self.store.limits());
         let megabytes = limits.bytes as f64 / MEGABYTE;
-        let noun = if entries == 1 { "entry" } else { "entries" };
-        format!("<rowpattern.PatternCache of {entries} {noun}, at most {} and {megabytes} MB>", limits.entries)
+        let entries = counted(entries, "entry");
+        format!("<rowpattern.PatternCache of {entries}, at most {} and {megabytes} MB>", limits.entries)
     }
 }
 
@@ -459,38 +443,10 @@ impl PatternCache {
         let mut left = Vec::new();
         let result = free(&mut left);
         drop(left);
-        if before.saturating_sub(self.store.statistics(&mut Vec::new()).bytes) >= WORTH_GIVING_BACK {
+        let freed = before.saturating_sub(self.store.statistics(&mut Vec::new()).bytes);
+        if freed + memory::resting_bytes() as u64 >= WORTH_GIVING_BACK {
             py.detach(memory::give_back);
         }
         result
     }
-}
-
-/// The pattern that `compile` has put in.
-fn pattern_of(py: Python<'_>, entry: &CachedObject) -> Option<Py<Pattern>> {
-    let value = entry.read(|value| value.clone_ref(py))?;
-    Some(value.bind(py).cast::<Pattern>().ok()?.clone().unbind())
-}
-
-fn describe<'py>(py: Python<'py>, entry: &CachedObject, now: u64) -> PyResult<Bound<'py, PyDict>> {
-    let load = |number: &std::sync::atomic::AtomicU64| number.load(Ordering::Relaxed);
-    let seconds = |nanoseconds: u64| nanoseconds as f64 / 1e9;
-    let kind = Kind::of_space(entry.key.space);
-    let pattern = if kind.is_pattern() { pattern_of(py, entry) } else { None };
-    let deadline = load(&entry.deadline);
-    let description = PyDict::new(py);
-    description.set_item("key", &*entry.key.text)?;
-    description.set_item("kind", kind.name())?;
-    description.set_item("pattern", pattern.as_ref().map(|pattern| PyString::new(py, &pattern.get().text)))?;
-    description.set_item("size_bytes", entry.weight())?;
-    description.set_item("hits", load(&entry.hits))?;
-    description.set_item("age_seconds", seconds(now.saturating_sub(load(&entry.born))))?;
-    let left = (deadline != NEVER).then(|| seconds(deadline.saturating_sub(now)));
-    description.set_item("seconds_left", left)?;
-    description.set_item("compilation_time", seconds(load(&entry.cost_nanoseconds)))?;
-    Ok(description)
-}
-
-fn epoch_seconds() -> f64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
 }

@@ -1,9 +1,10 @@
 //! Numbers of things in messages: "1 row", "2 rows".
 
-/// A number with its noun; a noun that ends in `ch` takes `es`.
+/// A number with its noun: "1 match", "2 matches", "2 entries".
 pub fn counted(count: usize, noun: &str) -> String {
-    match count {
-        1 => format!("1 {noun}"),
+    match (count, noun.strip_suffix('y')) {
+        (1, _) => format!("1 {noun}"),
+        (_, Some(stem)) => format!("{count} {stem}ies"),
         _ if noun.ends_with("ch") => format!("{count} {noun}es"),
         _ => format!("{count} {noun}s"),
     }

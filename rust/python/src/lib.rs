@@ -7,6 +7,7 @@ mod arguments;
 mod arrow;
 mod booleans;
 mod cache;
+mod cache_entries;
 mod cache_key;
 mod cache_limits;
 mod cancel_argument;
@@ -53,6 +54,11 @@ mod typed_columns;
 mod weight;
 
 use pyo3::prelude::*;
+use rowpattern_core::memory::RestingAllocator;
+
+/// Large buffers rest between queries.
+#[global_allocator]
+static ALLOCATOR: RestingAllocator = RestingAllocator;
 
 /// The compiled half of rowpattern; import from `rowpattern` instead.
 #[pymodule(gil_used = false)]

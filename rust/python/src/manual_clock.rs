@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -28,4 +28,9 @@ impl ManualClock {
         self.0.advance(step.as_nanos() as u64);
         Ok(())
     }
+}
+
+/// Seconds since the epoch, by the system's clock.
+pub fn epoch_seconds() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
 }

@@ -10,6 +10,7 @@ use pyo3::types::PyDict;
 use rowpattern_core::account::{Account, SharedMemory};
 use rowpattern_core::admission::{Admission, Entrance, QueryPlace, Turn};
 use rowpattern_core::cancellation::Sleeper;
+use rowpattern_core::memory;
 use rowpattern_macros::catch_panics;
 
 use super::cancel_token::CancelToken;
@@ -235,7 +236,8 @@ pub fn set_query_limits(most_running: usize, most_waiting: usize, memory_bytes: 
     MEMORY.set_limit(memory_bytes);
 }
 
-/// How many queries run and wait, with the limits; how many were refused; and the bytes that they hold, with the limit.
+/// How many queries run and wait, with the limits; how many were refused; the bytes that they hold, with the limit; and the bytes of
+/// buffers that rest for the next one.
 #[catch_panics]
 #[pyfunction]
 #[pyo3(name = "_query_figures")]
@@ -249,6 +251,7 @@ pub fn query_figures(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     found.set_item("refused", figures.refused)?;
     found.set_item("held_bytes", MEMORY.held_bytes())?;
     found.set_item("limit_bytes", MEMORY.limit_bytes())?;
+    found.set_item("resting_bytes", memory::resting_bytes())?;
     Ok(found)
 }
 

@@ -79,16 +79,20 @@ fn variable_of(compiled: &Compiled, name: Option<&str>) -> Option<u8> {
 /// One letter a row.
 fn text_labels(compiled: &Compiled, text: &Bound<'_, PyString>, limits: &CallLimits) -> PyResult<Symbols> {
     let py = text.py();
+    let count = text.len()?;
     let text = text.to_str().map_err(|_| rows_error("labels must be valid Unicode text, without lone surrogates"))?;
     let letter = |character: char| compiled.variable(character.encode_utf8(&mut [0; 4]));
-    if text.is_ascii() {
+    // Each character is one byte of UTF-8.
+    if count == text.len() {
         let table: Vec<Option<u8>> = (0..128_u8).map(|byte| letter(char::from(byte))).collect();
-        return labelled(compiled, &table, text.as_bytes(), |&byte| usize::from(byte), limits);
+        let letters = text.as_bytes();
+        let symbols = Symbols::from_letters(compiled.variables.len(), &table, letters, &limits.budget);
+        return symbols.map_err(|reason| limits.error(reason));
     }
     let mut numbers = HashMap::new();
     let mut table = Vec::new();
     let mut labels = Vec::new();
-    limits.reserve(&mut labels, text.chars().count())?;
+    limits.reserve(&mut labels, count)?;
     for (row, character) in text.chars().enumerate() {
         if row.is_multiple_of(ITEMS_BETWEEN_LOOKS) {
             limits.check(py)?;

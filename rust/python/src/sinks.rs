@@ -16,14 +16,16 @@ pub struct SpansSink {
 /// Fewer rows do not pay for room made beforehand.
 const MANY_ROWS: usize = 1 << 18;
 
-/// An empty vector for one item in `rows_an_item` rows; it grows when there are more, and is trimmed in the end.
+/// An empty vector for one item in `rows_an_item` rows; it grows when there are more, which takes a copy.
 fn room<T: Copy>(rows: usize, rows_an_item: usize, budget: &Budget) -> Vec<T> {
     if rows < MANY_ROWS { Vec::new() } else { budget.room(rows / rows_an_item) }
 }
 
-/// A column without the room that it did not need.
+/// A column without the room that it did not need, as far as that is worth a copy.
 pub fn trimmed<T: ArrowNativeType>(mut items: Vec<T>) -> ScalarBuffer<T> {
-    items.shrink_to_fit();
+    if items.len() < items.capacity() / 2 {
+        items.shrink_to_fit();
+    }
     items.into()
 }
 
@@ -35,7 +37,7 @@ fn extend<T: Copy>(items: &mut Vec<T>, more: &[T], budget: &Budget) -> Result<()
 
 impl SpansSink {
     pub fn new(rows: usize, partitions: usize, budget: &Budget) -> Self {
-        Self { partitions: room(partitions, 1, budget), start: room(rows, 4, budget), end: room(rows, 4, budget) }
+        Self { partitions: room(partitions, 1, budget), start: room(rows, 3, budget), end: room(rows, 3, budget) }
     }
 }
 

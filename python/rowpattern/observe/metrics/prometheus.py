@@ -20,9 +20,9 @@ Of queries: histograms `rowpattern_query_seconds`, `rowpattern_query_wait_second
 `rowpattern_query_failures_total{cause}` (`time`, `memory`, `busy`, `cancelled`, `syntax`, `unsupported`, `query`,
 `interrupted`, `internal`, `other`) and `rowpattern_queries_refused_total`; gauges `rowpattern_queries_running`,
 `..._waiting`, `..._running_limit`, `..._waiting_limit`, `rowpattern_query_memory_bytes`, `..._memory_limit_bytes`,
-`..._largest_bytes`, `..._abandoned`, `..._connections`, `rowpattern_duckdb_instances`, `..._memory_bytes`, and
-`rowpattern_plans`, `..._bytes`, `..._efficiency`. They are added up from the first time on that a collector is made;
-the text of a query is in none of them.
+`..._resting_bytes`, `..._largest_bytes`, `..._abandoned`, `..._connections`, `rowpattern_duckdb_instances`,
+`..._memory_bytes`, and `rowpattern_plans`, `..._bytes`, `..._efficiency`. They are added up from the first time on that
+a collector is made; the text of a query is in none of them.
 
 **Several processes.** Each process has a cache of its own. `rowpattern.metrics.workers` shows those of several workers
 on one page. `prometheus_client`'s multiprocess mode adds up values that its own metrics write to files; a collector,

@@ -56,6 +56,7 @@ def query_gauges() -> list[Figure]:
         Figure("rowpattern_queries_waiting_limit", now["most_waiting"], "{query}", "The most that wait."),
         Figure("rowpattern_query_memory_bytes", now["held_bytes"], "By", "Memory counted for the queries that work."),
         Figure("rowpattern_query_memory_limit_bytes", now["limit_bytes"], "By", "The most that they take together."),
+        Figure("rowpattern_query_resting_bytes", now["resting_bytes"], "By", "Buffers that rest for the next query."),
         Figure("rowpattern_query_largest_bytes", query_totals().most_bytes, "By", "The most counted for one query."),
         Figure("rowpattern_query_abandoned", _abandoned(), "{query}", "Work past its limit that has not stopped yet."),
         Figure("rowpattern_query_connections", connections, "{connection}", "Connections to DuckDB that queries use."),

@@ -5,6 +5,7 @@ Expressions are found by their ends only; their text is read by DuckDB's parser.
 
 from __future__ import annotations
 
+import difflib
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from rowpattern.errors import QuerySyntaxError
@@ -82,7 +83,7 @@ class ClauseReader:
         self._sql = sql
         self._tokens = tokens
         self._closing = closing
-        self._at = begin
+        self._begin = self._at = begin
         self._end = end
 
     # Tokens.
@@ -341,10 +342,22 @@ class ClauseReader:
         if not (self._word() == "PATTERN" and self._peek(2).kind == "pattern"):
             if self._take_words("PATTERN"):
                 self._expect("(")
+            meant = self._misspelled_pattern()
+            if meant is not None:
+                raise self._fail(f"expected PATTERN (...) in place of {meant.text}", meant)
             raise self._misplaced("expected PATTERN (...)")
         pattern = self._peek(2)
         self._at += 4
         return pattern.text, SourceLocation(self._sql, pattern.begin)
+
+    def _misspelled_pattern(self) -> Token | None:
+        """Return a word that is nearly PATTERN and stands before a bracket, wherever it was read."""
+        for at in range(self._begin, self._end - 1):
+            word, behind = self._tokens[at], self._tokens[at + 1]
+            near = word.word != "PATTERN" and difflib.get_close_matches(word.word, ["PATTERN"], cutoff=0.8)
+            if near and behind.kind == "sign" and behind.text == "(":
+                return word
+        return None
 
     def _subset(self, locations: dict[str, SourceLocation]) -> dict[str, tuple[str, ...]]:
         subset: dict[str, tuple[str, ...]] = {}

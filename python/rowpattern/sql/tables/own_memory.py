@@ -32,19 +32,11 @@ def own_numbers(chunk: pa.Array) -> Any:
     """Return numbers where they lie, to be written to; None where numpy has some of them in another way.
 
     Args:
-        chunk: numbers or booleans, in memory that nobody else has.
+        chunk: numbers or booleans, in memory that nobody else has; where one with a fraction is NULL, NaN stands there.
     """
-    if chunk.type.id == _BOOLEAN or not len(chunk):
+    if chunk.type.id == _BOOLEAN or not len(chunk) or (chunk.null_count and chunk.type.id not in _FLOATS):
         return None
-    if not chunk.null_count:
-        return np.asarray(_OwnMemory(chunk))
-    if chunk.type.id not in _FLOATS:
-        return None
-    numbers = np.asarray(_OwnMemory(chunk))
-    bits = np.frombuffer(chunk.buffers()[0], np.uint8)
-    is_there = np.unpackbits(bits, count=chunk.offset + len(chunk), bitorder="little")[chunk.offset :].view(bool)
-    # The core writes NaN where a value is NULL.
-    return numbers if (np.isnan(numbers) | is_there).all() else None
+    return np.asarray(_OwnMemory(chunk))
 
 
 def writable(values: Any) -> Any:

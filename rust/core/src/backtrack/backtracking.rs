@@ -186,7 +186,7 @@ impl<'a> Backtracking<'a> {
                 continue;
             }
             backward.reach(context, &[around.begin, around.end], row)?;
-            let set = context.tables.set(backward.set(context.tables, row));
+            let set = context.tables.set(backward.set(row));
             if set[choice as usize / 64] >> (choice % 64) & 1 == 0 {
                 continue;
             }

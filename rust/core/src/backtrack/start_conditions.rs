@@ -94,7 +94,7 @@ impl<'a, M: Strategy> StartConditions<'a, M> {
         let bytes = symbols.memory_bytes();
         let mut tables = Tables::new(context.automaton);
         tables.adopt(&mut symbols);
-        let backward = BackwardPass::default();
+        let backward = BackwardPass::by_rows();
         self.passes.push(Pass { lacks, symbols, tables, backward, is_prepared: false, used: 0, bytes });
         Ok(self.passes.len() - 1)
     }
@@ -151,7 +151,7 @@ impl<M: Strategy> Strategy for StartConditions<'_, M> {
         let inner = &mut self.inner;
         self.passes[number].with(context, |context, backward| {
             backward.reach(context, &[begin, end], start)?;
-            let set = backward.set(context.tables, start);
+            let set = backward.set(start);
             if !context.tables.begins(set, start == begin) {
                 return Ok(None);
             }

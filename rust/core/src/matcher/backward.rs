@@ -6,6 +6,9 @@
 //! below the last checkpoint have numbers; the forward pass asks for others as it reaches them, and the
 //! stretch between two checkpoints is computed once more, from the upper one. Each row is thus computed at most
 //! twice by a forward pass that only moves on, in memory of one number a row and one table.
+//!
+//! Who reads the sets of single rows, in loops that wait for each other's answers, has them written out for a *window* of rows: a look-up
+//! of a group's number and then of its rows would be two where there was one.
 
 use super::context::Context;
 use super::group_symbols::{Borders, MOST_ROWS};
@@ -19,13 +22,24 @@ use crate::rows::Codes;
 /// The most rows of a block.
 const ROWS_A_BLOCK: usize = 1 << 12;
 
+/// The rows whose sets are written out at once, and how many of them lie before the one that is asked for, so that going back and forth
+/// stays in the window: more where it was left backward.
+const WINDOW: usize = 1 << 12;
+const BEFORE: usize = 1 << 9;
+
 /// Numbers of the groups of a stretch of rows.
 #[derive(Debug, Default)]
 pub struct BackwardPass {
-    /// Numbers of the groups from row `low` on.
+    /// Numbers of the groups of the stretch.
     numbers: Vec<u16>,
+    /// The first row of the stretch, and the one behind its last.
+    stretch: (usize, usize),
+    /// The rows that can be asked for: those of the stretch, or of a window in it.
     low: usize,
     high: usize,
+    /// Whether the sets of single rows are asked for; and those of the window.
+    by_rows: bool,
+    sets: Vec<u16>,
     /// How many rows a group has, as a power of two.
     group_bits: u32,
     /// The rows that were asked for.
@@ -40,6 +54,11 @@ pub struct BackwardPass {
 }
 
 impl BackwardPass {
+    /// For those who ask for the sets of single rows.
+    pub fn by_rows() -> Self {
+        Self { by_rows: true, ..Self::default() }
+    }
+
     /// Computes rows; afterwards the first of them have numbers.
     ///
     /// Args:
@@ -80,50 +99,73 @@ impl BackwardPass {
         self.end_set.as_ref().map_or(END, |set| context.tables.intern(context.automaton, set.clone()))
     }
 
-    /// The set of a row that has a number.
+    /// The set of a row that can be asked for, of a pass [`Self::by_rows`].
     #[inline]
-    pub fn set(&self, tables: &Tables, row: usize) -> u32 {
-        let at = row - self.low;
-        tables.groups.set(self.numbers[at >> self.group_bits], at & ((1 << self.group_bits) - 1))
+    pub fn set(&self, row: usize) -> u32 {
+        u32::from(self.sets[row - self.low])
     }
 
-    /// The row behind the last that has a number.
+    /// The row behind the last that can be asked for.
     #[inline]
     pub fn high(&self) -> usize {
         self.high
     }
 
-    /// Makes sure that `row` has a number; `borders` are those of [`Self::prepare`].
+    /// Makes sure that `row` can be asked for; `borders` are those of [`Self::prepare`].
     #[inline]
     pub fn reach(&mut self, context: &mut Context<'_>, borders: &[usize], row: usize) -> Result<(), Stopped> {
         if row < self.low || row >= self.high {
+            self.move_to(context, borders, row)?;
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn move_to(&mut self, context: &mut Context<'_>, borders: &[usize], row: usize) -> Result<(), Stopped> {
+        let is_back = row < self.low;
+        if row < self.stretch.0 || row >= self.stretch.1 {
             self.load(context, borders, row)?;
+        }
+        if self.by_rows {
+            let before = if is_back { WINDOW / 2 } else { BEFORE };
+            let first = row.saturating_sub(before).max(self.stretch.0);
+            let groups = (first - self.stretch.0) >> self.group_bits;
+            self.low = self.stretch.0 + (groups << self.group_bits);
+            self.high = self.stretch.1.min(self.low + WINDOW);
+            let behind = (self.high - self.stretch.0).div_ceil(1 << self.group_bits);
+            let numbers = &self.numbers[groups..behind];
+            self.sets.resize(numbers.len() << self.group_bits, 0);
+            match self.group_bits {
+                2 => context.tables.groups.write_sets::<4>(numbers, &mut self.sets),
+                1 => context.tables.groups.write_sets::<2>(numbers, &mut self.sets),
+                _ => context.tables.groups.write_sets::<1>(numbers, &mut self.sets),
+            }
         }
         Ok(())
     }
 
     /// The numbers of the groups that have rows in `from..to`; the first of them begins at `from`.
     pub fn groups(&self, from: usize, to: usize) -> &[u16] {
-        let groups = |rows: usize| (rows - self.low).div_ceil(1 << self.group_bits);
+        let groups = |rows: usize| (rows - self.stretch.0).div_ceil(1 << self.group_bits);
         &self.numbers[groups(from)..groups(to)]
     }
 
     /// The first row from `from` on, and before `to`, at which a match can begin; `to` where there is none.
     pub fn next_start(&self, tables: &Tables, from: usize, to: usize) -> usize {
         let begins = tables.groups.begins();
-        let (first, within) = ((from - self.low) >> self.group_bits, (from - self.low) & ((1 << self.group_bits) - 1));
-        let numbers = &self.numbers[first..(to - self.low).div_ceil(1 << self.group_bits)];
+        let (first, within) =
+            ((from - self.stretch.0) >> self.group_bits, (from - self.stretch.0) & ((1 << self.group_bits) - 1));
+        let numbers = &self.numbers[first..(to - self.stretch.0).div_ceil(1 << self.group_bits)];
         let Some((&number, rest)) = numbers.split_first() else { return to };
         let of_first = begins[usize::from(number)] >> within;
         if of_first != 0 {
             return to.min(from + of_first.trailing_zeros() as usize);
         }
         let Some(skipped) = rest.iter().position(|&number| begins[usize::from(number)] != 0) else { return to };
-        let group = self.low + ((first + 1 + skipped) << self.group_bits);
+        let group = self.stretch.0 + ((first + 1 + skipped) << self.group_bits);
         to.min(group + begins[usize::from(rest[skipped])].trailing_zeros() as usize)
     }
 
-    #[cold]
     fn load(&mut self, context: &mut Context<'_>, borders: &[usize], row: usize) -> Result<(), Stopped> {
         let above = self.checkpoints.partition_point(|&(at, _)| at > row);
         let low = self.checkpoints.get(above).map_or(self.begin, |&(at, _)| at);
@@ -167,8 +209,9 @@ impl BackwardPass {
                 };
             }
         }
-        self.low = begin;
-        self.high = high;
+        self.stretch = (begin, high);
+        // The window is empty.
+        (self.low, self.high) = if self.by_rows { (begin, begin) } else { self.stretch };
         Ok(())
     }
 

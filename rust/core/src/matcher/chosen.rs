@@ -114,7 +114,7 @@ impl<'a> ChosenPass<'a> {
             }
             self.look(context, 1)?;
             backward.reach(context, &[begin, end], row + 1)?;
-            let set = backward.set(context.tables, row + 1);
+            let set = backward.set(row + 1);
             choice = context.tables.choice(context.automaton, choice & POSITION, set);
         }
         if choice != ACCEPT {

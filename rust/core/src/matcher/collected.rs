@@ -168,15 +168,23 @@ impl Collected {
 /// The bits of groups from bit `shift` of their flags on, one after another.
 #[inline]
 fn bits<const ROWS: usize>(flags: &[u16], shift: u32) -> u64 {
-    let bits_of = |flags: u16| u64::from(flags) >> shift & ((1 << ROWS) - 1);
+    // Of four groups at once: the product puts their bits side by side, from bit 48 on, and nothing else there.
+    let factor = (0..4).fold(0_u64, |factor, group| factor | 1 << (48 - group * (16 - ROWS)));
+    let mask = 0x0001_0001_0001_0001 * ((1 << ROWS) - 1);
+    let side_by_side = |four: [u16; 4]| {
+        let [a, b, c, d] = four.map(u64::from);
+        let four = a | b << 16 | c << 32 | d << 48;
+        (four >> shift & mask).wrapping_mul(factor) >> 48
+    };
     let (fours, rest) = flags.as_chunks::<4>();
     let mut bits = 0;
-    for (at, &[a, b, c, d]) in fours.iter().enumerate() {
-        let four = bits_of(a) | bits_of(b) << ROWS | bits_of(c) << (2 * ROWS) | bits_of(d) << (3 * ROWS);
-        bits |= four << (4 * ROWS * at);
+    for (at, &four) in fours.iter().enumerate() {
+        bits |= side_by_side(four) << (4 * ROWS * at);
     }
-    for (at, &flags) in rest.iter().enumerate() {
-        bits |= bits_of(flags) << (4 * ROWS * fours.len() + ROWS * at);
+    if !rest.is_empty() {
+        let mut last = [0; 4];
+        last[..rest.len()].copy_from_slice(rest);
+        bits |= side_by_side(last) << (4 * ROWS * fours.len());
     }
     bits
 }

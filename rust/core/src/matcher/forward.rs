@@ -19,23 +19,39 @@ const VARIABLE_SHIFT: u32 = 24;
 /// Matches of up to so many rows are walked again faster than they are remembered.
 const SHORT: usize = 64;
 
+/// Walks are remembered where those before have, together, more than so many rows, and so many for each row that is behind: where
+/// matches overlap a little, walking rows again takes less time than touching 48 bytes for each.
+const WALKED_A_ROW: usize = 4;
+const WALKED: usize = 16;
+
 /// Finds matches where rows alone decide. Never goes back: at each row the most preferred position that can still reach Accept
 /// is taken.
 ///
-/// Time: the rows of the match, or, for a sink without rows where long matches may overlap, those that no match before it has walked
-/// from the same position; memory is then what `memo.rs` says.
+/// Time: the rows of the match, or, for a sink without rows where long matches overlap, those that no match before it has walked
+/// from the same position, and a few times the partition's rows; memory is then what `memo.rs` says.
 #[derive(Debug)]
 pub struct ForwardPass {
     skip: Skip,
-    /// Whether what a walk found is kept for later ones.
+    /// Whether what a walk found may be kept for later ones.
     remembers: bool,
     memo: Memo,
+    /// Whether the memo is of this partition.
+    has_memo: bool,
+    /// The rows of the partition's walks that were not remembered.
+    walked: usize,
 }
 
 impl ForwardPass {
     /// For a kind of sink.
     pub fn new<S: Sink>(skip: Skip) -> Self {
-        Self { skip, remembers: !S::ROWS && skip != Skip::PastLastRow, memo: Memo::default() }
+        let remembers = !S::ROWS && skip != Skip::PastLastRow;
+        Self { skip, remembers, memo: Memo::default(), has_memo: false, walked: 0 }
+    }
+
+    /// Whether what a walk from a row finds is to be kept.
+    #[inline]
+    fn is_worth_remembering(&self, candidate: &Candidate) -> bool {
+        self.remembers && self.walked > WALKED + WALKED_A_ROW * (candidate.start - candidate.begin)
     }
 
     /// Follows one match and gives the row after its last.
@@ -65,7 +81,7 @@ impl ForwardPass {
                 let tables = &*context.tables;
                 let mut next = UNKNOWN;
                 while row + 1 < stop {
-                    next = tables.known_choice(choice & POSITION, backward.set(tables, row + 1));
+                    next = tables.known_choice(choice & POSITION, backward.set(row + 1));
                     if next == UNKNOWN {
                         break;
                     }
@@ -79,7 +95,7 @@ impl ForwardPass {
                 if next == UNKNOWN {
                     visit(row, choice);
                     row += 1;
-                    let set = backward.set(context.tables, row);
+                    let set = backward.set(row);
                     choice = context.tables.choice(context.automaton, choice & POSITION, set);
                 }
             }
@@ -97,7 +113,7 @@ impl ForwardPass {
                 context.check()?;
             }
             backward.reach(context, &[begin, end], row)?;
-            let set = backward.set(context.tables, row);
+            let set = backward.set(row);
             choice = context.tables.choice(context.automaton, choice & POSITION, set);
             if choice == ACCEPT {
                 return Ok(row);
@@ -114,6 +130,10 @@ impl ForwardPass {
     ) -> Result<Ending, SearchError> {
         let variables = self.skip.variables().copied().unwrap_or_default();
         let Candidate { start, begin, end, mut choice, .. } = candidate;
+        if !self.has_memo {
+            self.memo.reset(context, begin, end)?;
+            self.has_memo = true;
+        }
         let mut row = start;
         let rows_a_look = context.tables.rows_a_look();
         let ending = loop {
@@ -130,7 +150,7 @@ impl ForwardPass {
                 context.check()?;
             }
             backward.reach(context, &[begin, end], row)?;
-            let set = backward.set(context.tables, row);
+            let set = backward.set(row);
             choice = context.tables.choice(context.automaton, choice & POSITION, set);
             if choice == ACCEPT {
                 break Ending { end: row, target: Target::default() };
@@ -145,9 +165,10 @@ impl Strategy for ForwardPass {
         &self.skip
     }
 
-    fn begin_partition(&mut self, context: &mut Context<'_>, begin: usize, end: usize) -> Result<(), Stopped> {
+    fn begin_partition(&mut self, context: &mut Context<'_>, _: usize, _: usize) -> Result<(), Stopped> {
         self.remembers &= context.automaton.longest.is_none_or(|rows| rows > SHORT);
-        if self.remembers { self.memo.reset(context, begin, end) } else { Ok(()) }
+        (self.has_memo, self.walked) = (false, 0);
+        Ok(())
     }
 
     #[inline]
@@ -159,13 +180,16 @@ impl Strategy for ForwardPass {
         output: &mut Output<'_, S>,
         target: &mut Target,
     ) -> Result<Option<usize>, SearchError> {
-        let end = if candidate.choice == ACCEPT {
-            candidate.start
-        } else if self.remembers {
+        if candidate.choice == ACCEPT {
+            return Ok(Some(candidate.start));
+        }
+        if self.is_worth_remembering(&candidate) {
             let ending = self.follow_remembering(context, backward, candidate)?;
             *target = ending.target;
-            ending.end
-        } else if let Some(variables) = self.skip.variables().copied() {
+            return Ok(Some(ending.end));
+        }
+        let start = candidate.start;
+        let end = if let Some(variables) = self.skip.variables().copied() {
             Self::follow(context, backward, candidate, output, |row, variable| {
                 if variables.contains(variable) {
                     target.note(row);
@@ -174,6 +198,7 @@ impl Strategy for ForwardPass {
         } else {
             Self::follow(context, backward, candidate, output, |_, _| {})?
         };
+        self.walked += end - start;
         Ok(Some(end))
     }
 

@@ -190,10 +190,14 @@ impl Groups {
         number
     }
 
-    /// The set of a group's row `at`.
-    #[inline]
-    pub fn set(&self, group: u16, at: usize) -> u32 {
-        u32::from(self.rows[usize::from(group)].0[at & (MOST_ROWS - 1)])
+    /// Writes the sets of the rows of groups, of which each has so many.
+    pub fn write_sets<const ROWS: usize>(&self, numbers: &[u16], sets: &mut [u16]) {
+        for (&number, sets) in numbers.iter().zip(sets.as_chunks_mut::<ROWS>().0) {
+            let (of_group, _) = &self.rows[usize::from(number)];
+            for (set, of_row) in sets.iter_mut().zip(of_group) {
+                *set = *of_row;
+            }
+        }
     }
 
     /// The sets of a group's rows, and which of them begin a partition.

@@ -72,7 +72,7 @@ impl<M: Strategy> Scan<M> {
             match_count: 0,
             reported: 0,
             rows_since_look: 0,
-            backward: BackwardPass::default(),
+            backward: BackwardPass::by_rows(),
             buffers: None,
         }
     }
@@ -215,7 +215,7 @@ impl<M: Strategy> Scan<M> {
             if start == stop {
                 continue;
             }
-            let choice = context.tables.first_choice(self.backward.set(context.tables, start), start == begin);
+            let choice = context.tables.first_choice(self.backward.set(start), start == begin);
             let candidate = Candidate { start, begin, end, number: self.match_count + 1, choice };
             let mut target = Target::default();
             let found = self.strategy.match_at(context, &mut self.backward, candidate, output, &mut target)?;

@@ -36,7 +36,7 @@ impl<T: Zero> Kept<T> {
         if kept.len() >= items && budget.has_charged(kept.capacity() * size_of::<T>()) {
             return Ok(kept);
         }
-        budget.zeroed(items)
+        budget.any(items)
     }
 
     /// Puts a buffer back, for which nothing is charged any more.

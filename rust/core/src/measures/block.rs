@@ -2,11 +2,9 @@
 
 use std::ops::Range;
 
+use super::block_rows::{BLOCK, BlockRows, MatchedRow};
 use super::found::{FoundMatches, PartitionCursor};
 use super::items::{ItemMorsel, MatchItems, ShownItems};
-
-/// Items or rows of a block, about: what is kept of each fits into the processor's second cache.
-const BLOCK: usize = 1 << 11;
 
 /// An item that is not one match.
 #[derive(Debug, Clone, Copy)]
@@ -19,16 +17,6 @@ pub enum BlockItem {
     Unmatched(usize),
 }
 
-/// A row of a match.
-#[derive(Debug, Clone, Copy)]
-pub struct MatchedRow {
-    pub row: usize,
-    /// The first row of its match.
-    pub begin: usize,
-    /// The match, by its place in the block.
-    pub of: u32,
-}
-
 /// Items that follow one another. A match of many rows can be in several blocks.
 #[derive(Debug, Default)]
 pub struct ItemBlock {
@@ -38,8 +26,8 @@ pub struct ItemBlock {
     pub places: Vec<usize>,
     /// The partition of each match, and its number there; nothing where nobody asks for it.
     pub partitions: Vec<(usize, usize)>,
-    /// The matched rows; nothing where items are matches. Excluded rows are there too.
-    pub rows: Vec<MatchedRow>,
+    /// The matched rows; nothing where items are matches.
+    pub rows: BlockRows,
     /// Where the variables of the first of these rows stand.
     pub first_place: usize,
     /// The items, where they are not all rows, or all matches.
@@ -120,6 +108,22 @@ impl<'m> ItemBlocks<'m> {
         block.matches = matches;
     }
 
+    /// Adds matches of which all rows have room, and are shown, up to an empty one.
+    fn add_whole_matches(&mut self, block: &mut ItemBlock) {
+        for (start, end) in self.found.spans(self.next_match..self.end_match) {
+            let rows = end - start;
+            if rows == 0 || rows > BLOCK - block.rows.len() {
+                break;
+            }
+            block.rows.extend(MatchedRow { row: start, begin: start, of: block.places.len() as u32 }, rows);
+            block.places.push(self.place);
+            self.place += rows;
+        }
+        self.next_match += block.places.len();
+        block.matches.end = self.next_match;
+        block.len = block.rows.len();
+    }
+
     fn add_rows(
         &mut self,
         block: &mut ItemBlock,
@@ -128,6 +132,9 @@ impl<'m> ItemBlocks<'m> {
         are_unmatched_shown: bool,
     ) {
         let mut is_plain = are_all_shown;
+        if is_plain && !are_unmatched_shown && self.within == 0 && !self.with_partitions {
+            self.add_whole_matches(block);
+        }
         while block.rows.len() < BLOCK && block.len < BLOCK {
             let next = (self.next_match < self.end_match).then(|| self.found.span(self.next_match));
             if are_unmatched_shown && let Some(end) = next.map(|(start, _)| start).or(self.end_row) {
@@ -159,7 +166,7 @@ impl<'m> ItemBlocks<'m> {
                 self.covered = self.covered.max(start + 1);
             }
             let before = block.rows.len();
-            block.rows.extend((from..from + rows).map(|row| MatchedRow { row, begin: start, of: number as u32 }));
+            block.rows.extend(MatchedRow { row: from, begin: start, of: number as u32 }, rows);
             if is_plain {
                 block.len += rows;
             } else {

@@ -42,6 +42,15 @@ impl FoundMatches<'_> {
         starts.iter().zip(ends).map(|(&start, &end)| (start as usize, end.max(start) as usize))
     }
 
+    /// How many rows these matches have together.
+    pub(super) fn rows(&self, matches: Range<usize>) -> usize {
+        // Several at once, which a sum of differences is not.
+        let sum = |rows: &[i64]| {
+            rows.get(matches.clone()).unwrap_or_default().iter().fold(0_i64, |sum, &row| sum.wrapping_add(row))
+        };
+        usize::try_from(sum(self.ends).wrapping_sub(sum(self.starts))).unwrap_or(0)
+    }
+
     /// The first row of a match, and the one behind its last.
     #[inline]
     pub(super) fn span(&self, number: usize) -> (usize, usize) {

@@ -108,7 +108,7 @@ impl MatchItems {
             tick()?;
             morsel.matches.end = found.len().min(morsel.matches.start + MATCHES_A_MORSEL);
             morsel.items.end = morsel.matches.end;
-            place += found.spans(morsel.matches.clone()).map(|(start, end)| end - start).sum::<usize>();
+            place += found.rows(morsel.matches.clone());
             self.push(&mut morsel, found, place, 0, budget)?;
         }
         Ok(self)

@@ -8,16 +8,21 @@ const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
 /// A set of variables to find among the variables of rows.
 #[derive(Debug, Clone)]
 pub struct MappedTo {
-    /// Each variable, eight times.
-    words: Vec<u64>,
+    /// The first variable, eight times, and each other one; most sets have one.
+    word: u64,
+    more_words: Vec<u64>,
+    /// No bit where the set is empty.
+    kept: u64,
     contains: [bool; 256],
 }
 
 impl MappedTo {
     pub fn new(variables: &VariableSet) -> Self {
         let contains: [bool; 256] = std::array::from_fn(|variable| variables.contains(variable as u8));
-        let words = (0..=u8::MAX).filter(|variable| variables.contains(*variable));
-        Self { words: words.map(|variable| u64::from_ne_bytes([variable; ROWS_A_WORD])).collect(), contains }
+        let all = (0..=u8::MAX).filter(|variable| variables.contains(*variable));
+        let mut words = all.map(|variable| u64::from_ne_bytes([variable; ROWS_A_WORD]));
+        let (kept, word) = words.next().map_or((0, 0), |word| (u64::MAX, word));
+        Self { word, more_words: words.collect(), kept, contains }
     }
 
     /// Whether a variable is in the set.
@@ -35,20 +40,38 @@ impl MappedTo {
             bytes.iter_mut().zip(rest).for_each(|(byte, &other)| *byte = other);
             bytes
         });
-        let bytes = u64::from_le_bytes(bytes);
-        let mut marks = 0;
-        for word in &self.words {
-            // The highest bit of each byte that is 0.
-            let differs = bytes ^ word;
-            marks |= !((differs & LOW).wrapping_add(LOW) | differs | LOW);
-        }
         // Rows of other matches follow.
-        marks & u64::MAX.checked_shr(8 * ROWS_A_WORD.saturating_sub(rows) as u32).unwrap_or(0)
+        self.marks_of(bytes) & u64::MAX.checked_shr(8 * ROWS_A_WORD.saturating_sub(rows) as u32).unwrap_or(0)
+    }
+
+    /// As [`Self::marks`], of these rows.
+    #[inline]
+    fn marks_of(&self, bytes: [u8; ROWS_A_WORD]) -> u64 {
+        let bytes = u64::from_le_bytes(bytes);
+        // The highest bit of each byte that is 0.
+        let zeros = |differs: u64| !((differs & LOW).wrapping_add(LOW) | differs | LOW);
+        let mut marks = zeros(bytes ^ self.word) & self.kept;
+        for word in &self.more_words {
+            marks |= zeros(bytes ^ word);
+        }
+        marks
     }
 
     /// The place of the first row that is mapped, among `rows` rows whose variables begin at `place`.
     #[inline]
     pub fn first(&self, all: &[u8], place: usize, rows: usize) -> Option<usize> {
+        // Of most matches it is among the first eight rows.
+        if let Some(bytes) = all.get(place..).and_then(|rest| rest.first_chunk()) {
+            let before = self.marks_of(*bytes).trailing_zeros() as usize / 8;
+            if before < rows.min(ROWS_A_WORD) {
+                return Some(before);
+            }
+        }
+        self.first_from_on(all, place, rows)
+    }
+
+    #[cold]
+    fn first_from_on(&self, all: &[u8], place: usize, rows: usize) -> Option<usize> {
         let mut from = 0;
         while from < rows {
             let marks = self.marks(all, place + from, rows - from);
@@ -63,6 +86,18 @@ impl MappedTo {
     /// As [`Self::first`], of the last one.
     #[inline]
     pub fn last(&self, all: &[u8], place: usize, rows: usize) -> Option<usize> {
+        // Of most matches it is among the last eight rows.
+        if let Some(bytes) = all.get(..place + rows).and_then(|before| before.last_chunk()) {
+            let behind = self.marks_of(*bytes).leading_zeros() as usize / 8;
+            if behind < rows.min(ROWS_A_WORD) {
+                return Some(rows - 1 - behind);
+            }
+        }
+        self.last_from_back(all, place, rows)
+    }
+
+    #[cold]
+    fn last_from_back(&self, all: &[u8], place: usize, rows: usize) -> Option<usize> {
         let mut to = rows;
         while to > 0 {
             let from = to.saturating_sub(ROWS_A_WORD);

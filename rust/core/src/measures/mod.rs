@@ -38,6 +38,7 @@
 
 mod aggregate;
 mod block;
+mod block_rows;
 mod columns;
 mod found;
 mod items;

@@ -1,6 +1,7 @@
 //! Which row FIRST, LAST, PREV and NEXT mean in matches that were found (ISO/IEC 19075-5, section 5.6).
 
-use super::block::{ItemBlock, MatchedRow};
+use super::block::ItemBlock;
+use super::block_rows::MatchedRow;
 use super::found::FoundMatches;
 use super::items::ShownItems;
 use super::mapped::MappedTo;
@@ -86,6 +87,7 @@ impl Navigator {
     }
 
     /// The row for each match of a block.
+    #[inline(never)]
     pub fn of_matches(
         &mut self,
         found: &FoundMatches<'_>,
@@ -134,6 +136,7 @@ impl Navigator {
     }
 
     /// The row for each matched row of a block, among the rows of its match up to it.
+    #[inline(never)]
     pub fn of_rows(
         &mut self,
         found: &FoundMatches<'_>,
@@ -143,39 +146,42 @@ impl Navigator {
     ) {
         rows.clear();
         let Navigation { first, offset, .. } = self.navigation;
-        let all = block.rows.iter();
+        let (own, begins) = (block.rows.rows(), block.rows.begins());
+        let pairs = own.iter().zip(begins);
         match &self.mapped {
-            None if first => rows.extend(all.map(
-                |&MatchedRow { row, begin, .. }| {
-                    if offset <= row - begin { begin + offset } else { ABSENT }
-                },
-            )),
-            None => rows.extend(all.map(
-                |&MatchedRow { row, begin, .. }| {
-                    if offset <= row - begin { row - offset } else { ABSENT }
-                },
-            )),
+            None if offset == 0 => rows.extend_from_slice(if first { begins } else { own }),
+            None => rows.extend(pairs.map(|(&row, &begin)| match row - begin {
+                before if before < offset => ABSENT,
+                _ if first => begin + offset,
+                _ => row - offset,
+            })),
             Some(mapped) if offset == 0 => {
                 let mut held = self.running.held;
                 let variables = found.variables.get(block.first_place..).unwrap_or_default();
-                rows.extend(all.zip(variables).map(|(&MatchedRow { row, begin, .. }, &variable)| {
-                    if row == begin {
-                        held = ABSENT;
-                    }
-                    if mapped.contains(variable) && !(first && held != ABSENT) {
-                        held = row;
-                    }
-                    held
-                }));
+                let all = pairs.zip(variables);
+                // The choice stands outside of the loops.
+                if first {
+                    rows.extend(all.map(|((&row, &begin), &variable)| {
+                        let before = if row == begin { ABSENT } else { held };
+                        held = if before == ABSENT && mapped.contains(variable) { row } else { before };
+                        held
+                    }));
+                } else {
+                    rows.extend(all.map(|((&row, &begin), &variable)| {
+                        let before = if row == begin { ABSENT } else { held };
+                        held = if mapped.contains(variable) { row } else { before };
+                        held
+                    }));
+                }
                 self.running.held = held;
             }
-            Some(mapped) => rows.extend(all.enumerate().map(|(at, row)| {
-                self.running.next(mapped, found.variables, (first, offset), block.first_place + at, *row)
+            Some(mapped) => rows.extend(block.rows.iter().enumerate().map(|(at, row)| {
+                self.running.next(mapped, found.variables, (first, offset), block.first_place + at, row)
             })),
         }
         if self.navigation.rows != 0 {
-            for (row, matched) in rows.iter_mut().zip(&block.rows) {
-                let partition = block.partitions.get(matched.of as usize).map_or(0, |&(partition, _)| partition);
+            for (row, &of) in rows.iter_mut().zip(block.rows.of()) {
+                let partition = block.partitions.get(of as usize).map_or(0, |&(partition, _)| partition);
                 *row = self.moved(*row, partitions.bounds(partition));
             }
         }

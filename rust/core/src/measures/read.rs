@@ -77,7 +77,7 @@ pub fn read_items(
     let mut takers: Vec<_> = takers.collect();
     let of_morsel = |_: &_| Mutex::new(takers.iter_mut().filter_map(Iterator::next).collect::<Vec<Taker<'_>>>());
     let of_morsels: Vec<_> = items.morsels.iter().map(of_morsel).collect();
-    let groups = grouped(reads);
+    let (runs, groups) = grouped(reads, items, rows);
     let with_partitions = groups.iter().any(|group| group.reference.needs_partitions());
     let (done, stopped) = threads::in_threads(items.morsels.len(), threads::started(threads), budget, tick, |worker| {
         let (mut block, mut scratch) = (ItemBlock::default(), BlockNumbers::default());
@@ -86,10 +86,18 @@ pub fn read_items(
                 return (Vec::new(), Ok(()));
             };
             let mut takers = std::mem::take(&mut *takers.lock().unwrap_or_else(PoisonError::into_inner));
+            for run in &runs {
+                let Some(taker) = takers.get_mut(run.read) else { continue };
+                let rows = run.first_row + morsel.items.start..run.first_row + morsel.items.end;
+                let done = budget.check().and_then(|()| tick()).and_then(|()| taker.add_run(rows, budget));
+                if let Err(reason) = done {
+                    return (Vec::new(), Err(reason));
+                }
+            }
             let reader = |group: &Group| ReferenceReader::new(group.reference, found, items.shown);
             let mut readers: Vec<_> = groups.iter().map(reader).collect();
             let mut blocks = ItemBlocks::new(*found, items, morsel, with_partitions);
-            while blocks.next(&mut block) {
+            while !groups.is_empty() && blocks.next(&mut block) {
                 let read = budget.check().and_then(|()| tick()).and_then(|()| {
                     groups.iter().zip(&mut readers).try_for_each(|(group, reader)| {
                         reader.read(found, items.shown, &block, rows.partitions, &mut scratch.numbers);
@@ -120,6 +128,14 @@ struct BlockNumbers {
     numbers: Vec<usize>,
     /// As rows of the table.
     rows: Vec<usize>,
+}
+
+/// A column that is read at the items' own rows, which follow one another.
+struct RowRun {
+    /// The number of the read.
+    read: usize,
+    /// The row of the first item.
+    first_row: usize,
 }
 
 /// What is read of one reference.
@@ -155,14 +171,23 @@ impl Group {
     }
 }
 
-fn grouped(reads: &[ItemRead<'_>]) -> Vec<Group> {
-    let mut groups: Vec<Group> = Vec::new();
+/// Reads of rows that follow one another, and the others by their references.
+fn grouped(reads: &[ItemRead<'_>], items: &MatchItems, rows: &OrderedRows<'_>) -> (Vec<RowRun>, Vec<Group>) {
+    let (mut runs, mut groups): (Vec<RowRun>, Vec<Group>) = (Vec::new(), Vec::new());
     for (number, read) in reads.iter().enumerate() {
+        let is_in_place = rows.order.is_none() || !read.through_order;
+        if let Some(first_row) = items.first_row()
+            && read.reference == Reference::OwnRow
+            && is_in_place
+        {
+            runs.push(RowRun { read: number, first_row });
+            continue;
+        }
         let item = (number, read.through_order);
         match groups.iter_mut().find(|group| group.reference == read.reference) {
             Some(group) => group.reads.push(item),
             None => groups.push(Group { reference: read.reference, reads: vec![item] }),
         }
     }
-    groups
+    (runs, groups)
 }

@@ -145,8 +145,8 @@ impl ReferenceReader {
         };
         navigator.of_rows(found, block, partitions, numbers);
         if matches!(self.reference, Reference::Classifier(_)) {
-            for (number, matched) in numbers.iter_mut().zip(&block.rows) {
-                *number = classifier(found, block, matched.of as usize, *number);
+            for (number, &of) in numbers.iter_mut().zip(block.rows.of()) {
+                *number = classifier(found, block, of as usize, *number);
             }
         }
     }
@@ -200,7 +200,7 @@ fn own_rows(found: &FoundMatches<'_>, shown: ShownItems, block: &ItemBlock, out:
     if shown == ShownItems::Matches {
         out.extend(found.spans(block.matches.clone()).map(|(start, _)| start));
     } else if block.items.is_empty() {
-        out.extend(block.rows.iter().map(|matched| matched.row).take(block.len));
+        out.extend(block.rows.rows().iter().take(block.len));
     } else {
         out.extend(block.items.iter().map(|item| match *item {
             BlockItem::Row(at) => block.rows.get(at).map_or(ABSENT, |matched| matched.row),
@@ -217,7 +217,7 @@ fn partition_rows(block: &ItemBlock, partitions: PartitionRows<'_>, out: &mut [u
         return out.iter_mut().enumerate().for_each(|(of, row)| *row = first(of));
     }
     if block.items.is_empty() {
-        return out.iter_mut().zip(&block.rows).for_each(|(row, matched)| *row = first(matched.of as usize));
+        return out.iter_mut().zip(block.rows.of()).for_each(|(row, &of)| *row = first(of as usize));
     }
     for (row, item) in out.iter_mut().zip(&block.items) {
         match *item {
@@ -247,7 +247,7 @@ fn spread_matches(block: &ItemBlock, numbers: &[usize], out: &mut Vec<usize>) {
     out.clear();
     let number = |of: usize| numbers.get(of).copied().unwrap_or(ABSENT);
     if block.items.is_empty() {
-        out.extend(block.rows.iter().take(block.len).map(|matched| number(matched.of as usize)));
+        out.extend(block.rows.of().iter().take(block.len).map(|&of| number(of as usize)));
         return;
     }
     out.extend(block.items.iter().map(|item| match *item {

@@ -55,14 +55,14 @@ impl TakenValues {
     /// Room for the values of all items; bits and texts grow.
     pub(super) fn room(output: &ReadOutput<'_>, items: usize, budget: &Budget) -> Result<Self, Stopped> {
         Ok(match output.values() {
-            None if matches!(output, ReadOutput::Numbers) => Self::Numbers(budget.zeroed(items)?),
+            None if matches!(output, ReadOutput::Numbers) => Self::Numbers(budget.any(items)?),
             None | Some(ChunkValues::Bits(_)) => Self::Bits(Bits::default().finish()),
-            Some(ChunkValues::W1(_)) => Self::W1(budget.zeroed(items)?),
-            Some(ChunkValues::W2(_)) => Self::W2(budget.zeroed(items)?),
-            Some(ChunkValues::W4(_)) => Self::W4(budget.zeroed(items)?),
-            Some(ChunkValues::W8(_)) => Self::W8(budget.zeroed(items)?),
-            Some(ChunkValues::W16(_)) => Self::W16(budget.zeroed(items)?),
-            Some(ChunkValues::Bytes(_, width)) => Self::Bytes(budget.zeroed(items.saturating_mul(*width))?, *width),
+            Some(ChunkValues::W1(_)) => Self::W1(budget.any(items)?),
+            Some(ChunkValues::W2(_)) => Self::W2(budget.any(items)?),
+            Some(ChunkValues::W4(_)) => Self::W4(budget.any(items)?),
+            Some(ChunkValues::W8(_)) => Self::W8(budget.any(items)?),
+            Some(ChunkValues::W16(_)) => Self::W16(budget.any(items)?),
+            Some(ChunkValues::Bytes(_, width)) => Self::Bytes(budget.any(items.saturating_mul(*width))?, *width),
             Some(ChunkValues::Small(..)) => Self::Small(Vec::new()),
             Some(ChunkValues::Large(..)) => Self::Large(Vec::new()),
         })

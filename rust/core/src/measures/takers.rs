@@ -1,5 +1,8 @@
 //! Writing the values of one output and one morsel, block by block.
 
+use std::ops::Range;
+
+use super::block_rows::BLOCK;
 use super::columns::{ChunkCursor, ChunkValues, ChunkedColumn};
 use super::navigation::ABSENT;
 use super::texts::{TextPiece, TextTaker};
@@ -62,6 +65,33 @@ impl<'t> Taker<'t> {
         }
     }
 
+    /// As [`Self::add`], of rows that follow one another.
+    pub fn add_run(&mut self, rows: Range<usize>, budget: &Budget) -> Result<(), Stopped> {
+        macro_rules! copied {
+            ($taker:expr, $kind:ident) => {
+                $taker.copy_run(&rows, budget, |values| match values {
+                    ChunkValues::$kind(values) => values,
+                    _ => &[],
+                })?
+            };
+        }
+        let is_copied = match self {
+            Self::W1(taker) => copied!(taker, W1),
+            Self::W2(taker) => copied!(taker, W2),
+            Self::W4(taker) => copied!(taker, W4),
+            Self::W8(taker) => copied!(taker, W8),
+            Self::W16(taker) => copied!(taker, W16),
+            _ => false,
+        };
+        let mut numbers = Vec::new();
+        for first in rows.clone().step_by(BLOCK).take_while(|_| !is_copied) {
+            numbers.clear();
+            numbers.extend(first..rows.end.min(first + BLOCK));
+            self.add(&numbers, budget)?;
+        }
+        Ok(())
+    }
+
     /// Ends the morsel.
     pub fn finish(self) -> MorselTaken {
         match self {
@@ -117,9 +147,11 @@ impl<'t, T: Copy> FixedTaker<'t, T> {
             && chunk.valid.is_none()
         {
             let values = of(&chunk.values);
-            let mut last = 0;
+            let (behind, mut last) = (values.len().saturating_sub(1), 0);
             for (out, &row) in part.iter_mut().zip(rows) {
-                *out = values.get(row).copied().unwrap_or(absent);
+                // Which rows are there cannot be guessed, so that some value is always read.
+                let value = values.get(row.min(behind)).copied().unwrap_or(absent);
+                *out = if row <= behind { value } else { absent };
                 last = last.max(row);
             }
             if last < values.len() {
@@ -135,6 +167,25 @@ impl<'t, T: Copy> FixedTaker<'t, T> {
             value.is_some()
         });
         push_flags(&mut self.valid, &mut self.flags, flags, budget)
+    }
+}
+
+impl<'t, T: Copy> FixedTaker<'t, T> {
+    /// Copies rows that follow one another, where they lie so in memory and none is NULL; false where they do not.
+    fn copy_run(
+        &mut self,
+        rows: &Range<usize>,
+        budget: &Budget,
+        of: impl for<'c> Fn(&'c ChunkValues<'t>) -> &'c [T],
+    ) -> Result<bool, Stopped> {
+        let [chunk] = &self.column.chunks[..] else { return Ok(false) };
+        let Some(values) = of(&chunk.values).get(rows.clone()).filter(|_| chunk.valid.is_none()) else {
+            return Ok(false);
+        };
+        let part = self.next(values.len());
+        part.copy_from_slice(values.get(..part.len()).unwrap_or_default());
+        self.valid.push(&[], rows.len(), budget)?;
+        Ok(true)
     }
 }
 

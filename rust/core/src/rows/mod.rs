@@ -18,6 +18,7 @@
 
 mod choice;
 mod latest_ends;
+mod letters;
 mod navigation;
 mod partitions;
 mod skip;
