@@ -87,8 +87,8 @@ class Periodic:
                     "periodic",
                     logging.ERROR,
                     "failure",
-                    "%(thread)s failed and goes on: %(error)s",
-                    thread=self._name,
+                    "%(worker)s failed and goes on: %(error)s",
+                    worker=self._name,
                     error=f"{type(error).__name__}: {error}",
                 )
             # Longer waits than a thread can wait are cut.
