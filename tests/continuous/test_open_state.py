@@ -73,12 +73,12 @@ sql, keys = sys.argv[1], int(sys.argv[2])
 schema = pa.schema({"symbol": pa.int64(), "at": pa.int64(), "price": pa.int64()})
 query = rowpattern.continuous(sql, schema, threads=1)
 resident = []
-for number, first in enumerate(range(0, keys, 10_000)):
-    symbols = np.arange(first, first + 10_000)
+for number, first in enumerate(range(0, keys, 50_000)):
+    symbols = np.arange(first, first + 50_000)
     # Three prices that fall and rise, and one that decides: nothing is open behind it.
     for step, price in enumerate((9, 5, 7, 7)):
-        times = np.arange(10_000) + 4 * first + 10_000 * step
-        query.push(pa.record_batch([symbols, times, np.full(10_000, price)], schema=schema))
+        times = np.arange(50_000) + 4 * first + 50_000 * step
+        query.push(pa.record_batch([symbols, times, np.full(50_000, price)], schema=schema))
     with open("/proc/self/statm") as file:
         resident.append(int(file.read().split()[1]) * resource.getpagesize() / 2**20)
 state = query.state()
@@ -124,7 +124,7 @@ def test_other_processes_go_on_from_checkpoints_at_random_moments(tmp_path: Path
     (tmp_path / "query.sql").write_text(V_SHAPE)
     with pa.ipc.new_file(tmp_path / "rows.arrow", TICKS) as writer:
         writer.write_table(shuffled, max_chunksize=100)
-    moments = [*sorted(rng.choice(np.arange(1, 60), 4, replace=False).tolist()), 60]
+    moments = [*sorted(rng.choice(np.arange(1, 60), 3, replace=False).tolist()), 60]
     query = rowpattern.continuous(V_SHAPE, TICKS, lateness=200)
     found = [query.push(batch) for batch in batches[: moments[0]]]
     blob = query.checkpoint(positions=str(moments[0]).encode())
