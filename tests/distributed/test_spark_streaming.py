@@ -120,10 +120,12 @@ def test_what_spark_drops_as_late_is_in_no_match(session: Any, tmp_path: Path) -
     files = tmp_path / "payments"
     files.mkdir()
     write(files, 0, rows)
-    # A minute and more before the latest row, in the next micro-batch.
+    # What this micro-batch moves the watermark to is what drops rows in the one behind the next.
+    write(files, 1, [{**LAST, "at": rows[-1]["at"]}])
+    # A minute and more before the latest row.
     late = [{**row, "at": row["at"] + dt.timedelta(seconds=1), "amount": 1.0} for row in rows[:20]]
-    write(files, 1, [*late, {**LAST, "at": rows[-1]["at"]}])
-    write(files, 2, [LAST])
+    write(files, 2, late)
+    write(files, 3, [LAST])
     sql = FRAUD.format(rows="ONE ROW PER MATCH")
     run(streamed(session, files, sql), tmp_path)
     assert answers(session, tmp_path) == batch(session, sql, [*rows, LAST])
