@@ -48,10 +48,11 @@ test-panics: .venv/test
 	$(BIN)/pip install -q --no-deps --target target/panics/python target/panics/*.whl
 	ROWPATTERN_TEST_PANICS=1 PYTHONPATH=target/panics/python $(BIN)/python -m pytest tests/unit/test_panics.py
 
-# What tests talk to and pip does not have: the Prometheus server with promtool, and the Java that Spark runs in. Debian's
+# What tests talk to and pip does not have: the Prometheus and the Redis server, and the Java that Spark runs in. Debian's
 # packages start a service of their own where systemd runs; tests start theirs on other ports.
 servers:
 	@command -v prometheus promtool > /dev/null || $(MAKE) -s install PACKAGE=prometheus
+	@command -v redis-server > /dev/null || $(MAKE) -s install PACKAGE=redis-server
 	@command -v java > /dev/null || $(MAKE) -s install PACKAGE=default-jre-headless
 
 install:

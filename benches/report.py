@@ -34,6 +34,7 @@ QUESTIONS = {
     "test_first_query": "The first query of a process",
     "test_small_queries": "Small queries",
     "test_flink": "Queries beside Apache Flink",
+    "test_continuous": "Continuous matching",
     "test_conditions": "Conditions that depend on the match",
     "test_match_expressions": "Expressions over several rows of a match",
     "test_growth": "Growth",

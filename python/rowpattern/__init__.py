@@ -26,11 +26,14 @@ from rowpattern._core import (
     __version__,
     compile,  # noqa: A004 - named as in `re`
 )
+from rowpattern.continuous_query.continuous import continuous
 from rowpattern.errors import (
+    CheckpointError,
     ConfigurationError,
     ConfigurationWarning,
     DumpError,
     InternalError,
+    LateRowError,
     MissingDependencyError,
     PatternSyntaxError,
     PatternTooLargeError,
@@ -58,11 +61,13 @@ from rowpattern import pattern_cache, production_config  # isort: skip # noqa: F
 
 __all__ = [
     "CancelToken",
+    "CheckpointError",
     "Column",
     "ConfigurationError",
     "ConfigurationWarning",
     "DumpError",
     "InternalError",
+    "LateRowError",
     "Match",
     "MatchIterator",
     "MatchSpan",
@@ -86,6 +91,7 @@ __all__ = [
     "UnsupportedQueryError",
     "__version__",
     "compile",
+    "continuous",
     "explain",
     "match_recognize",
     "match_recognize_async",

@@ -36,6 +36,8 @@ __all__ = [
     "MatchIterator",
     "MatchedRows",
     "Matches",
+    "NearRows",
+    "OpenPartitions",
     "Pattern",
     "PatternCache",
     "QueryRun",
@@ -145,6 +147,13 @@ def latest_ends(
 ) -> Column[int]: ...
 
 @final
+class NearRows:
+    def __new__(
+        cls, keys: _ArrowColumn, width: int, *, descending: bool = False, order: Optional[_ArrowColumn] = None
+    ) -> Self: ...
+    def __len__(self) -> int: ...
+
+@final
 class _Followed:
     def __new__(cls) -> Self: ...
     @property
@@ -198,6 +207,81 @@ class RowSymbols:
         cancel: Union[CancelToken, QueryRun, None] = None,
     ) -> RowSymbols: ...
     def __len__(self) -> int: ...
+
+@final
+class OpenPartitions:
+    def __new__(
+        cls,
+        pattern: Pattern,
+        skip: _Skip = None,
+        *,
+        prefer: str = "first",
+        each_when_certain: bool = False,
+        unmatched: bool = False,
+        empty_takes_row: bool = False,
+        numbered: bool = False,
+        horizons: Optional[dict[str, int]] = None,
+        never: Sequence[str] = ...,
+        rows_before: int = 0,
+        match_before: int = 0,
+        match_behind: int = 0,
+        bounded: bool = False,
+        widths: Optional[dict[str, int]] = None,
+        idle: Optional[int] = None,
+    ) -> OpenPartitions: ...
+    def place(
+        self,
+        rows: int,
+        partition_by: Sequence[Any],
+        *,
+        clock: Optional[int] = None,
+        reads_all: bool = False,
+        timeout_seconds: Optional[float] = None,
+        memory_limit_mb: Optional[float] = None,
+        cancel: Union[CancelToken, QueryRun, None] = None,
+    ) -> None: ...
+    def end(self, partition_by: Optional[Sequence[Any]] = None, *, reads_all: bool = False) -> None: ...
+    @property
+    def starts(self) -> Column[int]: ...
+    @property
+    def order(self) -> Optional[Column[int]]: ...
+    @property
+    def reads_new_rows_only(self) -> bool: ...
+    def references(self, next_reference: int) -> Column[int]: ...
+    def take(
+        self, symbols: RowSymbols, next_reference: int, keys: Optional[Any] = None, bounds: Optional[Any] = None
+    ) -> None: ...
+    def search(
+        self,
+        conditions: Optional[Conditions] = None,
+        compute: Optional[Callable[[int, list[Any], int], tuple[Any, Any]]] = None,
+        *,
+        threads: int = 1,
+        timeout_seconds: Optional[float] = None,
+        memory_limit_mb: Optional[float] = None,
+        cancel: Union[CancelToken, QueryRun, None] = None,
+    ) -> None: ...
+    def decided(self) -> tuple[Column[int], Column[int], Matches, Column[bool]]: ...
+    def skip_problem(self) -> Optional[str]: ...
+    def expired(self) -> Column[int]: ...
+    def keep(self) -> None: ...
+    def undo(self) -> None: ...
+    @property
+    def counts(self) -> tuple[int, int, int]: ...
+    def oldest(self) -> Optional[tuple[int, int]]: ...
+    def kept_references(self) -> Column[int]: ...
+    def renumber(self, kept: Column[int]) -> None: ...
+    def stored(self) -> tuple[list[tuple[int, int, int, int, int, list[int]]], Column[int], bytes]: ...
+    def resume(
+        self,
+        partitions: Sequence[tuple[int, int, int, int, int, Sequence[int]]],
+        sets: bytes,
+        next_reference: int,
+        keys: Optional[Any] = None,
+        bounds: Optional[Any] = None,
+    ) -> None: ...
+    @property
+    def has_loop(self) -> bool: ...
 
 # How many queries of the process work at once, how many more may wait, and the memory that they share.
 def _set_query_limits(most_running: int, most_waiting: int, memory_bytes: int) -> None: ...

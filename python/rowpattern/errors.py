@@ -266,3 +266,26 @@ class MissingDependencyError(RowPatternError, ImportError):
         >>> issubclass(rowpattern.MissingDependencyError, ImportError)
         True
     """
+
+
+class LateRowError(RowPatternError, ValueError):
+    """A row of a continuous query came too late, or out of order; nothing of its push was taken.
+
+    The message names the row, its partition and its time, and what was allowed.
+
+    Examples:
+        >>> import rowpattern
+        >>> issubclass(rowpattern.LateRowError, rowpattern.RowPatternError)
+        True
+    """
+
+
+class CheckpointError(RowPatternError, ValueError):
+    """A checkpoint of a continuous query cannot be restored; the message says what was found.
+
+    Examples:
+        >>> import rowpattern
+        >>> rowpattern.continuous.restore(b"", "SELECT 1")
+        Traceback (most recent call last):
+        rowpattern.errors.CheckpointError: ...
+    """

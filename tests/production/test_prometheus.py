@@ -55,6 +55,13 @@ for text, table, seconds in (
         rowpattern.match_recognize(text, pa.table(table), timeout_seconds=seconds)
     except rowpattern.QueryError:
         pass
+# Two rows of a match that may go on; one that waits for rows before it, and one that is late.
+times = pa.schema({"at": pa.timestamp("s")})
+stream = rowpattern.continuous(
+    "SELECT * FROM t MATCH_RECOGNIZE (ORDER BY at MEASURES COUNT(*) AS n PATTERN (A B+) DEFINE B AS at > PREV(at))",
+    times, lateness="10 s", late="drop",
+)
+stream.push(pa.table([pa.array([1, 2, 30, 5]).cast(pa.timestamp("s"))], schema=times))
 pattern_cache.set_caching_enabled(True)
 print("serving", flush=True)
 while True:
@@ -173,6 +180,13 @@ scrape_configs:
         ("rowpattern_query_connections", 0),
         ("rowpattern_duckdb_instances > bool 0", 1),
         ("rowpattern_duckdb_memory_bytes >= bool 0", 1),
+        ("rowpattern_continuous_queries", 1),
+        ("rowpattern_continuous_partitions", 1),
+        ("rowpattern_continuous_rows", 2),
+        ("rowpattern_continuous_unreleased_rows", 1),
+        ("rowpattern_continuous_lag_seconds", 10),
+        ("rowpattern_continuous_rows_in_total", 4),
+        ("rowpattern_continuous_late_rows_total", 1),
     ],
 )
 def test_promql_gives_the_right_numbers(query: Any, expression: str, value: float) -> None:

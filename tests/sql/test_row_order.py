@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from rowpattern import QueryLimitError
+from rowpattern import QueryLimitError, match_recognize
 from rowpattern._core import order
 from rowpattern.errors import RowsError
 from rowpattern.sql.arrow.categories import ranks
@@ -242,6 +242,29 @@ def test_limits() -> None:
             order([column], timeout_seconds=1e-6)
     with pytest.raises(QueryLimitError, match="more memory than its limit of 20 MB; give memory_limit_mb or set"):
         row_order([pa.chunked_array([values])], [key("k")], 1, ExecutionContext(20, 100))
+
+
+@pytest.mark.parametrize("kind", [pa.float64(), pa.timestamp("us", "UTC"), pa.int16(), pa.date32(), pa.bool_()])
+@pytest.mark.parametrize("has_nulls", [False, True])
+def test_columns_of_many_rows_in_order(kind: pa.DataType, has_nulls: bool) -> None:
+    random_numbers, rows = np.random.default_rng(2), 200_000
+    place, value = random_numbers.permutation(rows), random_numbers.integers(0, 2, rows)
+    values = pa.array(value.astype(np.int32))
+    values = (values if kind == pa.date32() else values.cast(pa.int64())).cast(kind)
+    if has_nulls:
+        values = pa.concat_arrays([values.slice(0, rows - 1), pa.nulls(1, kind)])
+    found = match_recognize(
+        """SELECT * FROM t MATCH_RECOGNIZE (
+            ORDER BY place MEASURES LAST(place) AS place, LAST(v) AS v PATTERN (A) DEFINE A AS v = PREV(v))""",
+        pa.table({"place": place, "v": values}),
+    )
+    in_order = value[np.argsort(place)].astype(float)
+    if has_nulls:
+        in_order[place[-1]] = np.nan
+    wanted = np.flatnonzero(in_order[1:] == in_order[:-1]) + 1
+    assert found["place"].to_numpy().tolist() == wanted.tolist()
+    assert found["v"].type == kind
+    assert found["v"].null_count == 0
 
 
 def unchecked(kind: pa.DataType, rows: int, buffers: list[bytes | None]) -> pa.Array:

@@ -57,7 +57,9 @@ def _objects() -> dict[str, Any]:
         "CancelToken": _core.CancelToken(),
         "_Followed": _core._Followed(),
         "QueryRun": _core.QueryRun(),
+        "NearRows": _core.NearRows(pa.array([0, 1]), 1),
         "RowSymbols": _core.RowSymbols(pattern, 0),
+        "OpenPartitions": _core.OpenPartitions(pattern),
         "ComputedColumn": _core.evaluate([("literal", "BIGINT", 1)], [], 1)[0],
     }
 
@@ -73,6 +75,11 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "evaluate": ([], [], 0),
     "is_native": ("+", [], "BIGINT"),
     "order": ([],),
+    "place": (0, []),
+    "references": (0,),
+    "take": (_core.RowSymbols(_PATTERN, 0), 0),
+    "renumber": (_MATCHES.start,),
+    "resume": ([], b"", 0),
     "read": ([], []),
     "aggregate": ([], []),
     "count_rows": (["A"],),
@@ -149,7 +156,9 @@ def _uses() -> Iterator[tuple[str, Callable[[], Any]]]:
     yield "AnswerItems()", partial(_core.AnswerItems, objects["Matches"], 2, pa.array([0]))
     yield "CancelToken()", _core.CancelToken
     yield "QueryRun()", _core.QueryRun
+    yield "NearRows()", partial(_core.NearRows, pa.array([0, 1]), 1)
     yield "RowSymbols()", partial(_core.RowSymbols, objects["Pattern"], 0)
+    yield "OpenPartitions()", partial(_core.OpenPartitions, objects["Pattern"])
     yield "Conditions()", partial(_core.Conditions, objects["Pattern"], [], [], [], {})
     yield "memoryview", partial(_view, objects["Column"])
     yield "for", partial(list, objects["MatchIterator"])

@@ -77,6 +77,8 @@ class Plan:
         rows: the columns that it reads.
         positions: where the frame has each of them.
         partition_by: rows that are equal in these columns belong together.
+        order_by: the keys of ORDER BY.
+        descends: whether the first of these falls.
         answer: the columns that it gives, in each place.
         passed_on: for each of those, the name of the column whose value in the row it is; None where it is computed,
             or may be of another row.
@@ -85,6 +87,8 @@ class Plan:
     rows: pa.Schema
     positions: tuple[int, ...]
     partition_by: tuple[str, ...]
+    order_by: tuple[str, ...]
+    descends: bool
     answer: pa.Schema
     passed_on: tuple[str | None, ...]
 
@@ -148,6 +152,8 @@ def plan_query(question: Question, names: Sequence[str], field_of: Callable[[int
         rows=rows,
         positions=positions,
         partition_by=tuple(key.column or "" for key in bound.partition_by),
+        order_by=tuple(key.column or "" for key in bound.order_by),
+        descends=bool(bound.order_by) and bound.order_by[0].descending,
         answer=shown,
         passed_on=_passed_on(parsed, bound, len(shown)),
     )

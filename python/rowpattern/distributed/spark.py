@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rowpattern.dependencies import missing
 from rowpattern.distributed.arguments import asked_of_frame
-from rowpattern.errors import MissingDependencyError, QueryError, UnsupportedQueryError
+from rowpattern.errors import ConfigurationError, MissingDependencyError, QueryError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from datetime import timedelta
 
     import pyarrow as pa
     from pyspark.sql import Column, DataFrame, SparkSession
@@ -44,6 +45,7 @@ def match_recognize(
     timeout_seconds: float | None = None,
     parameters: Parameters = None,
     prefer: Literal["first", "longest"] = "first",
+    lateness: str | timedelta | None = None,
 ) -> DataFrame:
     """Answer a query with MATCH_RECOGNIZE over a Spark data frame, lazily. Spark Connect is as good.
 
@@ -59,6 +61,11 @@ def match_recognize(
         timeout_seconds: the most time that a task's query may work; by default `execution_timeout_seconds` there.
         parameters: values for `$name` or `?`, as for `rowpattern.match_recognize`; tasks are sent them.
         prefer: as for `rowpattern.match_recognize`.
+        lateness: for a streaming frame, how late rows may be, as "10 s", where the frame has no watermark: it is given
+            one (`withWatermark`) on the first key of ORDER BY, which is a time stamp. Rows that come later Spark drops.
+            Matches are given as soon as the watermark has passed what decides them; write them in the mode `append`.
+            The state is in the RocksDB store, which `spark.sql.streaming.stateStore.providerClass` has to name, and
+            is kept by Spark's checkpoints. Needs Spark 4.1.
 
     Returns:
         a data frame with the columns that `rowpattern.match_recognize` gives for the same rows. Columns of the frame
@@ -93,7 +100,7 @@ def match_recognize(
         >>> answer.collect()
         [Row(symbol='a', ended=2)]
     """
-    return _answered(sql, data, memory_limit_mb, timeout_seconds, parameters, prefer)
+    return _answered(sql, data, memory_limit_mb, timeout_seconds, parameters, prefer, lateness)
 
 
 def recognize(
@@ -104,6 +111,7 @@ def recognize(
     timeout_seconds: float | None = None,
     parameters: Parameters = None,
     prefer: Literal["first", "longest"] = "first",
+    lateness: str | timedelta | None = None,
     **arguments: Unpack[ClauseTexts],
 ) -> DataFrame:
     """Find rows of a Spark data frame that match a pattern, lazily: the clause, argument by argument.
@@ -114,6 +122,7 @@ def recognize(
         timeout_seconds: as for `match_recognize`.
         parameters: as for `match_recognize`.
         prefer: as for `match_recognize`.
+        lateness: as for `match_recognize`.
         arguments: pattern, define, measures, partition_by (which there must be), order_by, rows_per_match, after_match,
             subset and within, as for `rowpattern.recognize`; conditions are texts.
 
@@ -146,7 +155,7 @@ def recognize(
         clause, frame = asked_of_frame(data, **arguments)
     except MissingDependencyError as error:
         raise missing(error, "spark") from error
-    return _answered(clause, frame, memory_limit_mb, timeout_seconds, parameters, prefer)
+    return _answered(clause, frame, memory_limit_mb, timeout_seconds, parameters, prefer, lateness)
 
 
 def _answered(  # noqa: PLR0917 - the arguments of `match_recognize`
@@ -156,6 +165,7 @@ def _answered(  # noqa: PLR0917 - the arguments of `match_recognize`
     timeout_seconds: float | None,
     parameters: Parameters,
     prefer: Literal["first", "longest"],
+    lateness: str | timedelta | None,
 ) -> DataFrame:
     try:
         import pyarrow as pa
@@ -172,7 +182,7 @@ def _answered(  # noqa: PLR0917 - the arguments of `match_recognize`
     reading = Limits(memory_limit_mb, timeout_seconds, parameters=parameters, prefer=prefer).context
     around = around_clause(question, reading, parameters) if isinstance(question, str) else None
     if around is not None:
-        frame = _answered(around.clause, data, memory_limit_mb, timeout_seconds, around.parameters, prefer)
+        frame = _answered(around.clause, data, memory_limit_mb, timeout_seconds, around.parameters, prefer, lateness)
         return around.answer(frame.sparkSession, frame)
     is_session = hasattr(data, "table") and hasattr(data, "createDataFrame")
     # Spark Connect's session is of another class.
@@ -181,12 +191,16 @@ def _answered(  # noqa: PLR0917 - the arguments of `match_recognize`
     if not isinstance(data, pyspark.sql.DataFrame):
         kind = f"{type(data).__module__.split('.')[0]}.{type(data).__name__}"
         raise TypeError(f"data is a {kind}; give a Spark data frame, as session.createDataFrame makes it, or a session")
-    if data.isStreaming:
-        raise UnsupportedQueryError("a streaming frame does not end; use foreachBatch, or a frame of what has come")
+    if lateness is not None and not data.isStreaming:
+        raise ConfigurationError("lateness is for streaming frames, and this frame ends; leave it out")
     zone = data.sparkSession.conf.get("spark.sql.session.timeZone") or "UTC"
     fields = data.schema.fields
     limits = Limits(memory_limit_mb, timeout_seconds, zone, parameters, prefer)
     plan = plan_query(question, data.columns, lambda at: spark_types.arrow_field(fields[at], zone), limits)
+    if data.isStreaming:
+        from rowpattern.distributed.spark_streaming import answered_stream
+
+        return answered_stream(data, question, plan, limits, lateness)
 
     given = {fields[at].name: fields[at] for at in plan.positions}
     answer = [

@@ -24,6 +24,7 @@ __all__ = [
     "Conditions",
     "Keys",
     "Measures",
+    "PartitionedClause",
     "RecognizeArguments",
     "RowsPerMatch",
     "Subset",
@@ -56,10 +57,13 @@ if TYPE_CHECKING:
         subset: Subset
         within: str | None
 
-    class RecognizeArguments(ClauseParts, QueryOptions, total=False):
-        """The arguments of `recognize` beside the table and `stream`, for type checkers."""
+    class PartitionedClause(ClauseParts, total=False):
+        """The parts of a clause, for type checkers."""
 
         partition_by: Keys
+
+    class RecognizeArguments(PartitionedClause, QueryOptions, total=False):
+        """The arguments of `recognize` beside the table and `stream`, for type checkers."""
 
 
 class Asked(NamedTuple):

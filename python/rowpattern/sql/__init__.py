@@ -383,8 +383,8 @@ def execution_context(  # noqa: PLR0917 - the arguments of `match_recognize`
 
 
 def _limit(name: str, value: object) -> float:
-    if type(value) is float and value > 0:
-        return value
+    if (type(value) is float or type(value) is int) and 0 < value < _MOST_MEMORY_MB:
+        return float(value)
     if isinstance(value, numbers.Real) and not isinstance(value, bool):
         try:
             found = float(value)

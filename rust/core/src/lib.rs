@@ -11,6 +11,7 @@
 //! | [`expression`] | typed expressions over columns | their values: for the match so far, or in batches of rows |
 //! | [`matcher`] | rows as symbols, the automaton | matches |
 //! | [`backtrack`] | the same, and conditions that depend on the match | matches, by going back where a condition fails |
+//! | [`incremental`] | rows in batches, one after another | matches, as soon as they are certain |
 //! | [`measures`] | matches, columns | the columns of an answer |
 //!
 //! [`budget`] limits the time and the memory of all of it, [`memory`] has large buffers. [`admission`] says which of several queries
@@ -32,6 +33,7 @@ pub mod budget;
 pub mod cache;
 pub mod cancellation;
 pub mod expression;
+pub mod incremental;
 pub mod matcher;
 pub mod measures;
 pub mod memory;

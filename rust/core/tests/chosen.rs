@@ -12,7 +12,7 @@ use rowpattern_core::automaton::{ACCEPT, Automaton};
 use rowpattern_core::backtrack::{Backtracking, MatchConditions};
 use rowpattern_core::budget::{Budget, Stopped};
 use rowpattern_core::matcher::{Compiled, Search};
-use rowpattern_core::rows::{Choice, Partitions, Prefer, Skip, Symbols};
+use rowpattern_core::rows::{Choice, NearRows, OrderedKeys, Partitions, Prefer, Skip, Symbols};
 
 /// All ways to match from a row on: the positions of each, most preferred first. None where there are too many.
 struct Ways<'a> {
@@ -66,6 +66,8 @@ fn by_all_ways(
             let mut ways = Ways { automaton, symbols, end, found: Vec::new(), steps: 0 };
             ways.go_on(row, &automaton.start[usize::from(row != begin)], &mut Vec::new())?;
             let latest = choice.latest_ends.map_or(end, |ends| ends[row] as usize);
+            // Keys are the numbers of rows.
+            let latest = choice.near.map_or(latest, |near| latest.min(end).min(row + near.width as usize + 1));
             let mut fitting = ways.found.into_iter().filter(|path| row + path.len() <= latest);
             let path = match choice.prefer {
                 Prefer::First => fitting.next(),
@@ -97,6 +99,7 @@ proptest! {
         rows in prop::collection::vec(0_u8..8, 0..14),
         reach in prop::collection::vec(0_usize..6, 14),
         limited in any::<bool>(),
+        width in proptest::option::of(0_i64..6),
         longest in any::<bool>(),
         next_row in any::<bool>(),
         cut in 0.0..1.0_f64,
@@ -110,9 +113,12 @@ proptest! {
         let partitions = Partitions::from_counts(&[middle, 0, rows.len() - middle]).unwrap();
         let bound = |row: usize| if row < middle { middle } else { rows.len() };
         let latest_ends: Vec<i64> = (0..rows.len()).map(|row| (row + reach[row]).min(bound(row)) as i64).collect();
+        let numbers: Vec<i64> = (0..rows.len() as i64).collect();
+        let keys = OrderedKeys { keys: &numbers, order: None, descending: false };
         let choice = Choice {
             prefer: if longest { Prefer::Longest } else { Prefer::First },
             latest_ends: limited.then_some(&latest_ends),
+            near: width.map(|width| NearRows { keys, width, missing: &[] }),
         };
         let skip = if next_row { Skip::ToNextRow } else { Skip::PastLastRow };
         let budget = Budget::unlimited();
@@ -162,7 +168,7 @@ fn long_partitions() {
     for (prefer, limited, length) in
         [(Prefer::First, true, 10), (Prefer::Longest, true, 10), (Prefer::Longest, false, 16)]
     {
-        let found = ends_of(Choice { prefer, latest_ends: limited.then_some(&latest_ends) });
+        let found = ends_of(Choice { prefer, latest_ends: limited.then_some(&latest_ends), near: None });
         assert_eq!(found.starts, (0..=rows as i64 - length).step_by(20).collect::<Vec<_>>(), "{prefer:?} {limited}");
         assert!(found.starts.iter().zip(&found.ends).all(|(start, end)| end - start == length), "{prefer:?} {limited}");
     }

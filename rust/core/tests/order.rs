@@ -69,8 +69,10 @@ impl Column {
 }
 
 fn kinds(rows: usize) -> impl Strategy<Value = Column> {
-    let texts =
-        || prop_oneof!["[ab]{0,3}", "prefix of many bytes[ab\u{0}]{0,9}", ".{0,4}"].prop_map(String::into_bytes);
+    let texts = || {
+        prop_oneof!["[ab]{0,3}", "x[ab\u{0}]{0,3}", "prefix of many bytes[ab\u{0}]{0,9}", ".{0,4}"]
+            .prop_map(String::into_bytes)
+    };
     prop_oneof![
         vec(any::<bool>(), rows).prop_map(Column::Booleans),
         vec(-2_i8..3, rows).prop_map(Column::Small),
@@ -265,6 +267,18 @@ fn many() -> Vec<(&'static str, Asked)> {
         ("wide", key(Column::Wide(numbers(7, MANY).map(|number| i128::from(number >> 1).pow(2)).collect()))),
         ("few texts", key(Column::Texts(below(8, 20).map(text).collect()))),
         ("many texts", key(Column::Texts(below(9, MANY as u64).map(text).collect()))),
+        (
+            "names with numbers",
+            key(Column::Texts(below(12, 90_000).map(|number| format!("user-{number:06}").into()).collect())),
+        ),
+        (
+            "names of several lengths",
+            key(Column::Texts(below(13, 9_999).map(|number| format!("u{number}").into()).collect())),
+        ),
+        (
+            "short texts, some with zeros at the end",
+            key(Column::Texts(below(14, 6).map(|number| vec![(number % 2) as u8; number as usize / 2]).collect())),
+        ),
         (
             "texts with zeros at the end",
             key(Column::Texts(below(10, 1 << 20).map(|number| vec![0; (number % 30_000) as usize / 1_000]).collect())),

@@ -40,7 +40,9 @@ fn guard(signature: &mut Signature, block: &mut Block) {
             // A closure of its own: the body may return early.
             let guarded = parse_quote!({
                 crate::panics::guard(move || {
-                    let body = move || #body;
+                    // Of a method that changes its object.
+                    #[allow(unused_mut)]
+                    let mut body = move || #body;
                     Ok(body())
                 })
             });

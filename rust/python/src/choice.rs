@@ -1,5 +1,7 @@
 //! The arguments by which another match is taken than the standard's; and how far matches may reach.
 
+use std::sync::Arc;
+
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use rowpattern_core::budget::Stopped;
@@ -13,6 +15,7 @@ use super::counted::there_are_rows;
 use super::errors::{compile_error, rows_error};
 use super::ffi::{Column, Data};
 use super::limits::CallLimits;
+use super::near_rows::{GivenKeys, GivenNearRows};
 use super::numbers::optional_number;
 use super::pattern::Pattern;
 
@@ -20,7 +23,30 @@ use super::pattern::Pattern;
 #[derive(Default)]
 pub struct GivenChoice {
     prefer: Prefer,
-    latest_ends: Option<Vec<i64>>,
+    latest_ends: Option<LatestEnds>,
+}
+
+/// How far matches may reach.
+enum LatestEnds {
+    /// Numbers of rows that were read.
+    Read(Vec<i64>),
+    Near(Arc<GivenKeys>),
+}
+
+impl LatestEnds {
+    fn read(ends: &Bound<'_, PyAny>, limits: &CallLimits) -> PyResult<Self> {
+        if let Ok(near) = ends.cast::<GivenNearRows>() {
+            return Ok(Self::Near(Arc::clone(&near.get().keys)));
+        }
+        arguments::integers(ends, "latest_ends", limits).map(Self::Read)
+    }
+
+    fn rows(&self) -> usize {
+        match self {
+            Self::Read(rows) => rows.len(),
+            Self::Near(keys) => keys.near().rows(),
+        }
+    }
 }
 
 impl GivenChoice {
@@ -38,10 +64,9 @@ impl GivenChoice {
                 return Err(PyValueError::new_err(format!("prefer must be \"first\" or \"longest\", not {other:?}")));
             }
         };
-        let read = |ends| arguments::integers(ends, "latest_ends", limits);
-        let latest_ends = latest_ends.map(read).transpose()?;
-        if let Some(ends) = latest_ends.as_ref().filter(|ends| ends.len() != rows) {
-            return Err(rows_error(format!("{}, but latest_ends has {}", there_are_rows(rows), ends.len())));
+        let latest_ends = latest_ends.map(|ends| LatestEnds::read(ends, limits)).transpose()?;
+        if let Some(ends) = latest_ends.as_ref().map(LatestEnds::rows).filter(|&ends| ends != rows) {
+            return Err(rows_error(format!("{}, but latest_ends has {ends}", there_are_rows(rows))));
         }
         Ok(Self { prefer, latest_ends })
     }
@@ -56,7 +81,12 @@ impl GivenChoice {
 
     /// The rule.
     pub fn rule(&self) -> Choice<'_> {
-        Choice { prefer: self.prefer, latest_ends: self.latest_ends.as_deref() }
+        let (latest_ends, near): (Option<&[i64]>, _) = match &self.latest_ends {
+            None => (None, None),
+            Some(LatestEnds::Read(rows)) => (Some(rows), None),
+            Some(LatestEnds::Near(keys)) => (None, Some(keys.near())),
+        };
+        Choice { prefer: self.prefer, latest_ends, near }
     }
 }
 

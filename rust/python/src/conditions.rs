@@ -260,6 +260,19 @@ impl Conditions {
 }
 
 impl Conditions {
+    /// As the core has them, and what computes the parts that are computed elsewhere; None where there are none.
+    pub fn with_computing<'c>(
+        &'c self,
+        compute: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<(&'c MatchConditions, Option<Computing<'c>>)> {
+        if self.computed.is_empty() {
+            return Ok((&self.inner, None));
+        }
+        let message = "conditions have parts that are computed elsewhere; give compute=...";
+        let compute = compute.ok_or_else(|| PyValueError::new_err(message))?;
+        Ok((&self.inner, Some(Computing::new(compute, &self.computed))))
+    }
+
     fn input(
         &self,
         rows: &Bound<'_, PyAny>,
@@ -285,17 +298,14 @@ impl Conditions {
     ) -> PyResult<(MatchesSink, Option<PyErr>)> {
         let pattern = self.pattern.bind(py);
         let (names, partitions) = (&pattern.get().compiled.variables, input.partitions.len());
-        let (inner, starts) = (&self.inner, self.starts.as_slice());
-        if self.computed.is_empty() {
+        let starts = self.starts.as_slice();
+        let (inner, computing) = self.with_computing(compute)?;
+        let Some(mut computing) = computing else {
             return Ok(input.search(pattern, |search, asked, tick| {
                 let sink = |rows, budget: &Budget| MatchesSink::new(rows, partitions, budget);
                 search.run_with(|| strategy(inner, names, starts, asked), sink, tick)
             }));
-        }
-        let Some(compute) = compute else {
-            return Err(PyValueError::new_err("conditions have parts that are computed elsewhere; give compute=..."));
         };
-        let mut computing = Computing::new(compute, &self.computed);
         let (found, failed) = input.search(pattern, |search, asked, tick| {
             let compute = &mut |asked: &Asked, values: &mut Vec<_>| computing.compute(asked, values);
             search_in_rounds(search, strategy(inner, names, starts, asked), MatchesSink::default(), compute, tick)

@@ -114,7 +114,7 @@ impl Input {
 }
 
 /// Reads `skip`, and the variable that it names.
-fn read_skip(pattern: &Pattern, value: Option<&Bound<'_, PyAny>>) -> PyResult<(Skip, Option<String>)> {
+pub fn read_skip(pattern: &Pattern, value: Option<&Bound<'_, PyAny>>) -> PyResult<(Skip, Option<String>)> {
     let Some(value) = value else { return Ok((Skip::PastLastRow, None)) };
     let forms = "skip must be \"past last row\", \"to next row\", (\"to first\", variable) or (\"to last\", variable)";
     if let Ok(text) = value.cast::<PyString>() {

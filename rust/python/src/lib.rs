@@ -32,8 +32,10 @@ mod labels;
 mod limits;
 mod manual_clock;
 mod matches;
+mod near_rows;
 mod nodes;
 mod numbers;
+mod open_partitions;
 mod order;
 mod panics;
 mod pattern;
@@ -95,6 +97,10 @@ mod _core {
     use super::manual_clock::ManualClock;
     #[pymodule_export]
     use super::matches::{MatchedRows, Matches, Spans};
+    #[pymodule_export]
+    use super::near_rows::GivenNearRows;
+    #[pymodule_export]
+    use super::open_partitions::OpenPartitions;
     #[pymodule_export]
     use super::order::order;
     #[cfg(feature = "panics-for-tests")]

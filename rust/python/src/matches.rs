@@ -7,6 +7,8 @@ use arrow_buffer::ScalarBuffer;
 use pyo3::exceptions::{PyIndexError, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
+use rowpattern_core::automaton::Automaton;
+use rowpattern_core::incremental::DecidedMatches;
 use rowpattern_core::matcher::{Compiled, EndVariables};
 use rowpattern_core::measures::{
     FoundMatches, ItemRead, MatchItems, Navigation, OrderedRows, PartitionRows, ReadOutput, Reference, ShownItems,
@@ -40,20 +42,22 @@ use super::sinks::{MatchesSink, SpansSink, trimmed};
 pub struct Spans {
     /// As in [`SpansSink`].
     partitions: Vec<(i64, i64)>,
+    /// The number of the first match of each of these; empty where it is 1.
+    first_numbers: Vec<i64>,
     start: ScalarBuffer<i64>,
     end: ScalarBuffer<i64>,
 }
 
 impl From<SpansSink> for Spans {
     fn from(found: SpansSink) -> Self {
-        Self { partitions: found.partitions, start: trimmed(found.start), end: trimmed(found.end) }
+        Self::from_columns(found.partitions, trimmed(found.start), trimmed(found.end))
     }
 }
 
 impl Spans {
     /// Of columns that fit together.
     pub fn from_columns(partitions: Vec<(i64, i64)>, start: ScalarBuffer<i64>, end: ScalarBuffer<i64>) -> Self {
-        Self { partitions, start, end }
+        Self { partitions, first_numbers: Vec::new(), start, end }
     }
 
     /// How many rows all matches have, a row in two of them counted twice.
@@ -63,7 +67,8 @@ impl Spans {
     }
 
     fn numbers(&self) -> impl Iterator<Item = i64> {
-        self.partitions.iter().flat_map(|&(_, matches)| 1..=matches)
+        let first = self.first_numbers.iter().copied().chain(std::iter::repeat(1));
+        self.partitions.iter().zip(first).flat_map(|(&(_, matches), first)| first..first + matches)
     }
 
     fn partition_numbers(&self) -> impl Iterator<Item = i64> {
@@ -373,6 +378,7 @@ impl Matches {
             variables: &self.variables,
             excluded: self.excluded.as_deref().unwrap_or_default(),
             partitions: &self.spans.partitions,
+            first_numbers: &self.spans.first_numbers,
             first_variables: self.ends.first,
             last_variables: self.ends.last,
         }
@@ -386,6 +392,24 @@ impl Matches {
     /// The set of variables of these names.
     pub fn set(&self, py: Python<'_>, names: &[String]) -> PyResult<VariableSet> {
         names.iter().map(|name| variable(py, &self.names, name)).collect()
+    }
+
+    /// What a stream has decided, each match in a partition of its own; of this pattern, whose positions are those of `automaton`.
+    pub fn decided(found: DecidedMatches, compiled: &Compiled, automaton: &Automaton) -> Self {
+        let positions = || found.positions.iter().filter_map(|&position| automaton.positions.get(position as usize));
+        let excluded = || positions().map(|position| u8::from(position.excluded)).collect::<Vec<u8>>();
+        Self {
+            variables: positions().map(|position| position.variable).collect::<Vec<u8>>().into(),
+            excluded: automaton.excludes.then(|| excluded().into()),
+            spans: Spans {
+                partitions: found.places.iter().map(|&place| (place, 1)).collect(),
+                first_numbers: found.numbers,
+                start: found.match_starts.into(),
+                end: found.match_ends.into(),
+            },
+            names: compiled.variables.clone().into(),
+            ends: compiled.ends,
+        }
     }
 
     /// What was found, of this pattern.

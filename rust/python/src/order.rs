@@ -7,7 +7,7 @@ use arrow_schema::DataType;
 use pyo3::prelude::*;
 use rowpattern_core::budget::Stopped;
 use rowpattern_core::order::{
-    BitSlice, KeyChunk, KeyTexts, KeyValues, LONG, MOST_SHORT_BYTES, OrderError, RowOrder, Short, SortKey,
+    BitSlice, EncodedKeys, KeyChunk, KeyTexts, KeyValues, LONG, MOST_SHORT_BYTES, OrderError, RowOrder, Short, SortKey,
     order as order_rows, short_of,
 };
 use rowpattern_macros::catch_panics;
@@ -89,18 +89,27 @@ impl KeyTexts for FixedBytes {
 }
 
 /// A column that rows are partitioned or ordered by, as it was given.
-struct KeyArgument {
+pub struct KeyArgument {
     chunks: Vec<ArrowArray>,
     descending: bool,
     nulls_first: bool,
 }
 
 impl KeyArgument {
-    fn read(column: &Bound<'_, PyAny>, number: usize, descending: bool, nulls_first: bool) -> PyResult<Self> {
+    pub fn read(column: &Bound<'_, PyAny>, number: usize, descending: bool, nulls_first: bool) -> PyResult<Self> {
         let name = name_of(number);
         let chunks = ffi::arrow_arrays(column, &name, None)?
             .ok_or_else(|| rows_error(format!("{name} must be a column of Arrow, with its PyCapsule interface")))?;
         Ok(Self { chunks, descending, nulls_first })
+    }
+}
+
+/// The error for keys that could not be read.
+pub fn key_error(error: OrderError, signals: Signals, limits: &CallLimits) -> PyErr {
+    match (error, signals.raised) {
+        (OrderError::Stopped(Stopped::ByCaller), Some(raised)) => raised,
+        (OrderError::Stopped(reason), _) => limits.error(reason),
+        (OrderError::Unreadable { key, row, what }, _) => Failure::at(row, what).raise(&name_of(key)),
     }
 }
 
@@ -152,11 +161,7 @@ pub fn order(
     let given = given.collect::<PyResult<Vec<_>>>()?;
     let mut signals = limits.signals();
     let found = py.detach(|| ordered(&given, of_partitions, threads, &limits, &mut signals));
-    let found = found.map_err(|error| match (error, signals.raised) {
-        (OrderError::Stopped(Stopped::ByCaller), Some(raised)) => raised,
-        (OrderError::Stopped(reason), _) => limits.error(reason),
-        (OrderError::Unreadable { key, row, what }, _) => Failure::at(row, what).raise(&name_of(key)),
-    })?;
+    let found = found.map_err(|error| key_error(error, signals, &limits))?;
     Ok(found.map(|RowOrder { order, starts }| {
         let order = order.map(|order| Column::new(Data::Rows(order.into())));
         (order, Column::new(Data::Integers(starts.into())))
@@ -170,6 +175,29 @@ fn ordered(
     limits: &CallLimits,
     signals: &mut Signals,
 ) -> Result<Option<RowOrder>, OrderError> {
+    let found = with_keys(given, |keys| {
+        let rows = keys.first().map_or(0, SortKey::rows);
+        order_rows(keys, of_partitions, rows, threads, &limits.budget, &mut || signals.tick())
+    });
+    found.map(Option::flatten)
+}
+
+/// Writes the keys of rows as bytes that are equal, and ordered, as the keys are; None where values are of a type that is not
+/// ordered here.
+pub fn encoded(
+    given: &[KeyArgument],
+    rows: usize,
+    limits: &CallLimits,
+    signals: &mut Signals,
+) -> Result<Option<EncodedKeys>, OrderError> {
+    with_keys(given, |keys| EncodedKeys::new(keys, rows, &limits.budget, &mut || signals.tick()))
+}
+
+/// Calls with keys as the core has them; None where values are of a type that is not ordered here.
+fn with_keys<R>(
+    given: &[KeyArgument],
+    call: impl FnOnce(&[SortKey<'_>]) -> Result<R, OrderError>,
+) -> Result<Option<R>, OrderError> {
     // Dictionaries of all columns, and which of them the chunks of each have.
     let (mut dictionaries, mut of_keys) = (Vec::new(), Vec::new());
     for key in given {
@@ -201,8 +229,7 @@ fn ordered(
         let Some(chunks) = chunks.collect() else { return Ok(None) };
         keys.push(SortKey { chunks, descending: key.descending, nulls_first: key.nulls_first });
     }
-    let rows = keys.first().map_or(0, SortKey::rows);
-    order_rows(&keys, of_partitions, rows, threads, &limits.budget, &mut || signals.tick())
+    call(&keys).map(Some)
 }
 
 /// A chunk that is not encoded; None where its values are of a type that does not order rows here.
@@ -238,7 +265,8 @@ pub fn bits(valid: Option<&NullBuffer>) -> Option<BitSlice<'_>> {
     valid.map(|valid| BitSlice::new(valid.inner().values(), valid.offset()))
 }
 
-fn integers(numbers: &Integers) -> KeyValues<'_> {
+/// Whole numbers as keys have them.
+pub fn integers(numbers: &Integers) -> KeyValues<'_> {
     match numbers {
         Integers::I8(numbers) => KeyValues::I8(numbers),
         Integers::I16(numbers) => KeyValues::I16(numbers),

@@ -14,7 +14,7 @@ use rowpattern_core::rows::{Partitions, Symbols, SymbolsBuilder};
 use rowpattern_macros::catch_panics;
 
 use super::arguments::{self, variable};
-use super::arrow::{ArrowArray, Integers, Text, Values, index, with_integers};
+use super::arrow::{ArrowArray, Integers, Text, Values};
 use super::booleans::{Booleans, Run};
 use super::cancel_argument::{Cancel, account};
 use super::counted::{counted, there_are_rows};
@@ -355,8 +355,8 @@ impl OverColumns {
 enum ChunkTexts<'a> {
     Nulls,
     Plain(&'a Text),
-    /// Places in a dictionary.
-    Placed(&'a Integers, &'a Text),
+    /// Places in a dictionary, and how many entries it has.
+    Placed(&'a Integers, &'a Text, usize),
 }
 
 impl<'a> ChunkTexts<'a> {
@@ -366,7 +366,7 @@ impl<'a> ChunkTexts<'a> {
             Values::Null => Self::Nulls,
             Values::Text(text) => Self::Plain(text),
             Values::Dictionary(places, entries) => match (&entries.values, &entries.valid) {
-                (Values::Text(text), None) => Self::Placed(places, text),
+                (Values::Text(text), None) => Self::Placed(places, text, entries.rows),
                 _ => return None,
             },
             _ => return None,
@@ -374,23 +374,11 @@ impl<'a> ChunkTexts<'a> {
     }
 
     fn rows(&self, chunk: &'a ArrowArray) -> TextRows<'_> {
-        let texts: Option<&dyn KeyTexts> = match self {
-            Self::Nulls => None,
-            Self::Plain(text) => Some(*text),
-            Self::Placed(..) => Some(self),
+        let (texts, places): (Option<&dyn KeyTexts>, _) = match self {
+            Self::Nulls => (None, None),
+            Self::Plain(text) => (Some(*text), None),
+            Self::Placed(places, texts, entries) => (Some(*texts), Some((order::integers(places), *entries))),
         };
-        TextRows { rows: chunk.rows, valid: order::bits(chunk.valid.as_ref()), texts }
-    }
-}
-
-impl KeyTexts for ChunkTexts<'_> {
-    fn bytes_of(&self, row: usize) -> Option<&[u8]> {
-        match self {
-            Self::Nulls => None,
-            Self::Plain(text) => text.bytes(row),
-            Self::Placed(places, entries) => {
-                with_integers!(places, places => entries.bytes(index(*places.get(row)?)?))
-            }
-        }
+        TextRows { rows: chunk.rows, valid: order::bits(chunk.valid.as_ref()), texts, places }
     }
 }

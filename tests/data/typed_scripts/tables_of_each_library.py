@@ -50,4 +50,4 @@ figure: Any = rowpattern.plot(table, found, x="o", y="x")
 # What is wrong is refused.
 match_recognize(1, table)  # type: ignore[call-overload]
 match_recognize(SQL, pl.DataFrame({"o": [1]}), prefer="last")  # type: ignore[call-overload]
-rowpattern.explain(SQL, table, analyse=True, timeout_seconds="1")  # type: ignore[arg-type]
+rowpattern.explain(SQL, table, analyse=True, timeout_seconds="1")  # type: ignore[call-overload]

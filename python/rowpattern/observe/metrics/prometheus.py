@@ -21,7 +21,10 @@ Of queries: histograms `rowpattern_query_seconds`, `rowpattern_query_wait_second
 `interrupted`, `internal`, `other`) and `rowpattern_queries_refused_total`; gauges `rowpattern_queries_running`,
 `..._waiting`, `..._running_limit`, `..._waiting_limit`, `rowpattern_query_memory_bytes`, `..._memory_limit_bytes`,
 `..._resting_bytes`, `..._largest_bytes`, `..._abandoned`, `..._connections`, `rowpattern_duckdb_instances`,
-`..._memory_bytes`, and `rowpattern_plans`, `..._bytes`, `..._efficiency`. They are added up from the first time on that
+`..._memory_bytes`, and `rowpattern_plans`, `..._bytes`, `..._efficiency`. Of continuous queries: counters
+`rowpattern_continuous_rows_in_total`, `..._rows_out_total`, `..._matches_total`, `..._late_rows_total`,
+`..._expired_total`; gauges `rowpattern_continuous_queries`, `..._partitions`, `..._rows`, `..._unreleased_rows`,
+`..._bytes`, `..._lag_seconds`, `..._behind_seconds`. They are added up from the first time on that
 a collector is made; the text of a query is in none of them.
 
 **Several processes.** Each process has a cache of its own. `rowpattern.metrics.workers` shows those of several workers

@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 from rowpattern._core import _query_figures
+from rowpattern.continuous_query.figures import continuous_figures
 from rowpattern.observe.query_figures import add_up_queries
 
 if TYPE_CHECKING:
@@ -38,10 +39,16 @@ def query_totals() -> QueryTotals:
 def query_counters() -> list[Figure]:
     """Return what only grows, without failures by cause."""
     totals, now = query_totals(), _query_figures()
+    of = continuous_figures()
     return [
         Figure("rowpattern_query_rows_in", totals.rows_in, "{row}", "Rows of the tables of queries."),
         Figure("rowpattern_query_rows_out", totals.rows_out, "{row}", "Rows of the answers of queries."),
         Figure("rowpattern_queries_refused", now["refused"], "{query}", "Queries refused as too many waited."),
+        Figure("rowpattern_continuous_rows_in", of.rows_in, "{row}", "Rows pushed into continuous queries."),
+        Figure("rowpattern_continuous_rows_out", of.rows_out, "{row}", "Rows of their answers."),
+        Figure("rowpattern_continuous_matches", of.matches, "{match}", "Matches that they have found."),
+        Figure("rowpattern_continuous_late_rows", of.late_rows, "{row}", "Rows that were late."),
+        Figure("rowpattern_continuous_expired", of.expired, "{partition}", "Partitions finished as idle."),
     ]
 
 
@@ -69,6 +76,16 @@ def query_gauges() -> list[Figure]:
             Figure("rowpattern_plans_bytes", plans["memory_used_mb"] * 2**20, "By", "Memory of these."),
             Figure("rowpattern_plans_efficiency", plans["cache_efficiency"], "%", "Hits in percent of look-ups."),
         ]
+    of = continuous_figures()
+    gauges += [
+        Figure("rowpattern_continuous_queries", of.queries, "{query}", "Continuous queries."),
+        Figure("rowpattern_continuous_partitions", of.partitions, "{partition}", "Partitions with open state."),
+        Figure("rowpattern_continuous_rows", of.rows, "{row}", "Rows kept for matches that may still come."),
+        Figure("rowpattern_continuous_unreleased_rows", of.unreleased_rows, "{row}", "Rows before the watermark."),
+        Figure("rowpattern_continuous_bytes", of.size_bytes, "By", "Memory of all these rows."),
+        Figure("rowpattern_continuous_lag_seconds", of.lag_seconds, "s", "From the watermark to the latest row."),
+        Figure("rowpattern_continuous_behind_seconds", of.behind_seconds, "s", "From the watermark to now."),
+    ]
     return gauges
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
-
-from rowpattern.sql.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,9 +14,19 @@ if TYPE_CHECKING:
 __all__ = ["StoredColumn", "stored", "whole"]
 
 _MOST_DECIMAL_BITS = 128
+# Types of most columns, which are taken as they are.
+_COMMON = frozenset(
+    kind.id
+    for kind in (
+        *(pa.bool_(), pa.int8(), pa.int16(), pa.int32(), pa.int64(), pa.uint8(), pa.uint16(), pa.uint32(), pa.uint64()),
+        *(pa.float32(), pa.float64(), pa.date32(), pa.timestamp("us"), pa.string(), pa.large_string()),
+    )
+)
+# As many bytes as a view has.
+_VIEW = pa.decimal128(38, 0)
 
 
-class StoredColumn(Record):
+class StoredColumn(NamedTuple):
     """A column as what its values are stored as.
 
     Attributes:
@@ -26,12 +34,14 @@ class StoredColumn(Record):
         values: what the core takes: of a dictionary its keys, of an extension type what its values are stored as.
         dictionary: what the keys stand for.
         storage: of an extension type, the column that is stored.
+        texts: of views, the memory in which they are.
     """
 
     kind: pa.DataType
     values: pa.ChunkedArray
     dictionary: pa.Array | None = None
     storage: StoredColumn | None = None
+    texts: tuple[pa.Buffer, ...] | None = None
 
     def of_type(self, chunk: pa.Array) -> pa.Array:
         """Return values that the core took in the column's type, without a copy."""
@@ -40,6 +50,11 @@ class StoredColumn(Record):
         if self.dictionary is not None:
             ordered = bool(self.kind.ordered)
             return pa.DictionaryArray.from_arrays(chunk, self.dictionary, ordered=ordered, safe=False)
+        if self.texts is not None:
+            valid, views = chunk.buffers()
+            return pa.Array.from_buffers(
+                self.kind, len(chunk), [valid, views, *self.texts], chunk.null_count, chunk.offset
+            )
         # The core gives texts as bytes; those of a column have been checked.
         return chunk if chunk.type == self.kind else chunk.view(self.kind)
 
@@ -49,6 +64,8 @@ def stored(values: pa.ChunkedArray) -> StoredColumn | None:
     kind = values.type
     if not len(values):
         return None
+    if kind.id in _COMMON:
+        return StoredColumn(kind, values)
     if isinstance(kind, pa.BaseExtensionType):
         inside = stored(pa.chunked_array([chunk.storage for chunk in values.chunks], kind.storage_type))
         return None if inside is None else StoredColumn(kind, inside.values, storage=inside)
@@ -56,6 +73,13 @@ def stored(values: pa.ChunkedArray) -> StoredColumn | None:
         values = values.unify_dictionaries() if values.num_chunks > 1 else values
         keys = pa.chunked_array([chunk.indices for chunk in values.chunks], kind.index_type)
         return StoredColumn(kind, keys, values.chunk(0).dictionary)
+    if pa.types.is_string_view(kind):
+        if values.num_chunks > 1:
+            return None
+        own = values.chunk(0)
+        valid, views, *texts = own.buffers()
+        numbers = pa.Array.from_buffers(_VIEW, len(own), [valid, views], own.null_count, own.offset)
+        return StoredColumn(kind, pa.chunked_array([numbers]), texts=tuple(texts))
     return StoredColumn(kind, values) if _is_taken(kind) else None
 
 

@@ -241,7 +241,7 @@ class BoundExpression(Record):
         columns = (each for each in walk(self.tree) if isinstance(each, Column)) if self.tree is not None else ()
         return next((text_of(each, query) for each in columns if each.names[0] == name), "")
 
-    @property
+    @cached_property
     def origin(self) -> str | None:
         """The column of which every value is one, where the expression is nothing but navigation."""
         only = self.only

@@ -100,7 +100,7 @@ def explained(
     for (clause, table, sorted_rows), bound in zip(seen, bounds):
         with database(context) as using:
             seen_types = without_given(bound, without_values_away(bound, table, using))
-            placed = placements(bound, seen_types, using)
+            placed = placements(bound, seen_types, using, context.prefer)
         lines += [f"clause {clause.number + 1} of {len(parsed.clauses)}"]
         lines += ["  " + line for line in _clause(parsed, clause, bound, table, sorted_rows, placed, context.prefer)]
     for each in windows:
@@ -128,7 +128,7 @@ def _clause(  # noqa: PLR0917 - used once
         f"over {' '.join(source.split())}: {counted(table.rows, 'row')} of {counted(len(table.names), 'column')}",
         *_parts(parsed, bound, sorted_rows, placed, f"{bound.rows_shown.upper()} PER MATCH; "),
         *(["of the possible matches at a row the longest is taken"] if prefer == "longest" else []),
-        f"cost: {_cost(bound, table.rows, placed.aggregates, prefer)}",
+        f"cost: {_cost(bound, table.rows, placed, prefer)}",
     ]
 
 
@@ -143,7 +143,7 @@ def _window(parsed: ParsedQuery, answered: AnsweredWindow, placed: Placements) -
         *_parts(parsed, window.bound, columns.was_sorted, placed, ""),
         "SEEK: a match may begin at any row of the frame" if window.seek else "INITIAL: a match begins at its row",
     ]
-    cost = _cost(window.bound, rows, placed.aggregates)
+    cost = _cost(window.bound, rows, placed)
     if columns.frame_rows is not None:
         if window.bounded:
             what = "frames are bounded"
@@ -249,26 +249,25 @@ def _place(at: Any) -> str:
     return place
 
 
-def _cost(bound: BoundClause, rows: int, by_engine: AbstractSet[Aggregate], prefer: str = "first") -> str:
+def _cost(bound: BoundClause, rows: int, placed: Placements, prefer: str = "first") -> str:
     columns = len({name for each in bound.conditions for name, _ in each.expression.reads})
     parts = [f"{counted(columns, 'column')} in and {counted(len(bound.conditions), 'condition')} out"]
-    if any(condition.expression.depends for condition in bound.conditions):
+    if not placed.is_bounded and any(condition.expression.depends for condition in bound.conditions):
         parts.append(
             f"a backward pass over {counted(rows, 'row')}, and a search from each start that backtracks where it fails"
         )
         if prefer == "longest":
             parts.append("all ways from a start are tried, each branch once")
-    elif bound.within is not None or prefer == "longest":
-        which = " and ".join(
-            word for word, is_so in (("earliest", bound.within), ("latest", prefer == "longest")) if is_so
-        )
+    elif placed.is_bounded or bound.within is not None or prefer == "longest":
+        is_early = placed.is_bounded or bound.within is not None
+        which = " and ".join(word for word, is_so in (("earliest", is_early), ("latest", prefer == "longest")) if is_so)
         parts.append(f"a backward pass over {counted(rows, 'row')}, one for the {which} ends of matches, one forward")
     else:
         parts.append(f"two passes over {counted(rows, 'row')}, for every pattern")
     if bound.partition_by or bound.order_by:
         parts.insert(0, f"one scan of the keys of {counted(rows, 'row')}, or O(n log n) to sort them")
     references = [item for each in bound.measures for _, item in each.expression.reads]
-    aggregates = [item for item in references if isinstance(item, Aggregate) and _is_by_duckdb(item, by_engine)]
+    aggregates = [item for item in references if isinstance(item, Aggregate) and _is_by_duckdb(item, placed.aggregates)]
     if any(each.final for each in aggregates):
         parts.append("a GROUP BY over the rows of matches")
     if any(not each.final for each in aggregates):

@@ -30,6 +30,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Items", "Shown"]
 
+# So few take next to no memory, but where they are texts.
+_FEW_ITEMS = 1000
+_MOST_ITEM_BYTES = 17
+_TEXTS = frozenset(kind.id for kind in (pa.string(), pa.large_string(), pa.binary(), pa.large_binary(), pa.binary(1)))
+
 # What the core reads, and for a column's values the column.
 _Wanted = tuple[tuple[Any, ...], Optional["PlacedColumn"]]
 
@@ -65,7 +70,8 @@ class Items:
         self.shown = shown
         self._rows = rows
         self._context = context
-        self._own: list[Array] = []
+        # Arrays that were made here, by their addresses, so that these stay theirs.
+        self._own: dict[int, Array] = {}
         order = None if rows.order is None else from_numpy(rows.order)
         options: dict[str, Any] = {**shown._asdict(), **context.remaining}
         with context.limited():
@@ -102,11 +108,15 @@ class Items:
     def read(self, wanted: Iterable[Reference]) -> dict[Reference, Array]:
         """Read references but aggregates that are more than counts of rows. Columns are held."""
         items = list(dict.fromkeys(wanted))
-        return dict(zip(items, self._read([self._wanted(item) for item in items])))
+        return dict(zip(items, self.read_each(items)))
+
+    def read_each(self, items: Sequence[Reference]) -> list[Array]:
+        """Read references, as `read`, and return the columns in the same order."""
+        return self._read([self._wanted(item) for item in items])
 
     def has_made(self, values: Array) -> bool:
         """Say whether the memory of values was made here, so that nobody else has it."""
-        return any(values is own for own in self._own)
+        return id(values) in self._own
 
     def own_values(self, columns: Sequence[PlacedColumn], partition_keys: int = 0) -> list[Array]:
         """Read columns at the items' own rows: of a match its first one. They are held.
@@ -191,18 +201,11 @@ class Items:
         with context.limited():
             found = self._core.read(reads, columns, threads=context.threads, **context.remaining)
         arrays = [[pa.array(chunk) for chunk in chunks] for chunks in found]
-        context.hold(sum(chunk.nbytes for chunks in arrays for chunk in chunks))
+        context.hold(sum(self._bytes(chunk) for chunks in arrays for chunk in chunks))
         by_arrow = [
             (at, column) for at, (_, column) in enumerate(wanted) if column is not None and reads[at][0] == "row"
         ]
-
-        def take(item: tuple[int, PlacedColumn]) -> Array:
-            (rows,), column = arrays[item[0]], item[1]
-            taken = take_values(context, column.values, rows)
-            context.release(rows.nbytes)
-            return taken
-
-        taken = dict(zip((at for at, _ in by_arrow), in_threads(context.threads, take, by_arrow, self.count)))
+        taken = self._taken_by_arrow(by_arrow, arrays) if by_arrow else {}
         columns_read: list[Array] = []
         for at, read in enumerate(reads):
             if at in taken:
@@ -210,13 +213,34 @@ class Items:
             elif read[0] == "value":
                 form = forms[read[2]]
                 columns_read.append(whole([form.of_type(chunk) for chunk in arrays[at]], form.kind))
-                self._own.append(columns_read[-1])
+                self._note_own(columns_read[-1])
             elif read[0] == "classifier":
                 columns_read.append(whole([chunk.view(pa.string()) for chunk in arrays[at]], pa.string()))
             else:
                 columns_read.append(arrays[at][0])
-                self._own.append(columns_read[-1])
+                self._note_own(columns_read[-1])
         return columns_read
+
+    def _bytes(self, chunk: pa.Array) -> int:
+        # Of few numbers it takes longer to ask than to read them.
+        return chunk.nbytes if self.count > _FEW_ITEMS or chunk.type.id in _TEXTS else _MOST_ITEM_BYTES * self.count
+
+    def _note_own(self, values: Array) -> None:
+        self._own[id(values)] = values
+
+    def _taken_by_arrow(
+        self, columns: Sequence[tuple[int, PlacedColumn]], rows_read: Sequence[Sequence[pa.Array]]
+    ) -> dict[int, Array]:
+        """Have Arrow take values of columns that the core does not take, by the numbers of what was read."""
+        context = self._context
+
+        def take(item: tuple[int, PlacedColumn]) -> Array:
+            (rows,), column = rows_read[item[0]], item[1]
+            taken = take_values(context, column.values, rows)
+            context.release(rows.nbytes)
+            return taken
+
+        return dict(zip((at for at, _ in columns), in_threads(context.threads, take, columns, self.count)))
 
 
 def _core_navigation(at: Navigation) -> tuple[Any, ...]:
@@ -230,6 +254,7 @@ def _same_where_equal(column: PlacedColumn) -> bool:
         types.is_integer(kind)
         or types.is_string(kind)
         or types.is_large_string(kind)
+        or types.is_string_view(kind)
         or types.is_binary(kind)
         or types.is_large_binary(kind)
         or types.is_boolean(kind)

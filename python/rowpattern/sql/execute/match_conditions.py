@@ -9,7 +9,6 @@ the search runs (`rounds.py`), and so are aggregates that the engine does not ke
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
@@ -26,7 +25,8 @@ from rowpattern.sql.expression.typed import Computed, Constant, Literal, walk_ty
 from rowpattern.sql.text.source_location import error_at
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
+    from types import TracebackType
 
     from rowpattern.patterns import Pattern
     from rowpattern.sql.bind.bound import Condition
@@ -47,17 +47,28 @@ class MatchConditions(NamedTuple):
     compute: Rounds | None
 
 
-@contextlib.contextmanager
-def located(conditions: Sequence[Condition]) -> Iterator[None]:
+class located:  # noqa: N801 - a block, as of contextlib
     """Have an error of the engine's, which names the condition's variable, show where the condition stands."""
-    try:
-        yield
-    except QueryError as error:
-        known = (each for each in conditions if str(error).startswith(f"DEFINE {each.variable}: "))
+
+    __slots__ = ("_conditions",)
+
+    def __init__(self, conditions: Sequence[Condition]) -> None:
+        """Take the conditions."""
+        self._conditions = conditions
+
+    def __enter__(self) -> None:
+        """Begin the block."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Show where the condition stands."""
+        if kind is not QueryError or error is None or getattr(error, "line", None):
+            return
+        known = (each for each in self._conditions if str(error).startswith(f"DEFINE {each.variable}: "))
         condition = next(known, None)
-        if condition is None or error.line or type(error) is not QueryError:
-            raise
-        raise error_at(str(error), condition.location, QueryError) from None
+        if condition is not None:
+            raise error_at(str(error), condition.location, QueryError) from None
 
 
 def match_conditions(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from rowpattern.sql.execute.first_row_bounds import rows_near_the_first
 from rowpattern.sql.execute.match_conditions import located, match_conditions
 from rowpattern.sql.execute.row_symbols import row_symbols
 from rowpattern.sql.execute.typed_clause import typed_clause
-from rowpattern.sql.execute.within import latest_ends
+from rowpattern.sql.execute.within import reach
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from rowpattern.sql.duckdb.connection import Database
     from rowpattern.sql.execute.match_conditions import MatchConditions
     from rowpattern.sql.execute.sort import OrderedPartitions
+    from rowpattern.sql.execute.typed_clause import TypedClause
     from rowpattern.sql.runtime.context import ExecutionContext
 
 __all__ = ["find_matches", "prepared"]
@@ -44,15 +46,16 @@ def find_matches(
     """
     pattern = bound.compiled() if pattern is None else pattern
     with context.step("conditions", rows.count):
-        given, search = prepared(
-            pattern,
-            bound.conditions,
-            bound.measures,
-            rows,
-            database,
-            bound.plans,
-        )
-        ends = latest_ends(bound, rows, database, context) if ends is None else ends
+        together = typed_clause(bound.conditions, bound.measures, rows.table, database, bound.plans)
+        given = row_symbols(pattern, bound.conditions, together, rows, database)
+        limit: Any = reach(bound, rows, database, context) if ends is None else ends
+        search = None
+        if any(each.expression.depends for each in bound.conditions):
+            near = rows_near_the_first(bound, pattern, together, rows, context) if limit is None else None
+            if near is None:
+                search = _search(pattern, bound.conditions, together, rows, database)
+            else:
+                limit = near
     with context.step("match", rows.count):
         mode, target = bound.skip
         skip = (mode, target) if target else mode
@@ -62,8 +65,8 @@ def find_matches(
             "threads": context.threads,
             **context.remaining,
         }
-        if ends is not None:
-            options["latest_ends"] = ends
+        if limit is not None:
+            options["latest_ends"] = limit
         if context.prefer != "first":
             options["prefer"] = context.prefer
         finder: Any = pattern if search is None else search.conditions
@@ -99,7 +102,15 @@ def prepared(  # noqa: PLR0917 - two callers
     """
     together = typed_clause(conditions, measures, rows.table, database, plans)
     given = row_symbols(pattern, conditions, together, rows, database)
+    return given, _search(pattern, conditions, together, rows, database)
+
+
+def _search(
+    pattern: Pattern,
+    conditions: Sequence[Condition],
+    together: TypedClause,
+    rows: OrderedPartitions,
+    database: Database,
+) -> MatchConditions | None:
     dependent = [condition for condition in conditions if condition.expression.depends]
-    if not dependent:
-        return given, None
-    return given, match_conditions(pattern, dependent, together, rows, database)
+    return match_conditions(pattern, dependent, together, rows, database) if dependent else None

@@ -33,23 +33,28 @@ class _MeasureParts(NamedTuple):
         alone: what the others are, by their names.
         names: what `left` reads, by the names of references.
         aggregates: those that are more than counts of rows, of all measures, by the names of references.
+        read: the different references among `alone`, where neither `left` nor `aggregates` has any.
+        places: for each measure, which of these it is.
     """
 
     left: list[BoundMeasure]
     alone: dict[str, Reference]
     names: dict[str, Reference]
     aggregates: dict[str, Aggregate]
+    read: list[Reference]
+    places: list[int]
 
     @classmethod
     def of(cls, measures: Sequence[BoundMeasure]) -> _MeasureParts:
         left = [each for each in measures if each.expression.only is None]
         read = dict(pair for each in measures for pair in each.expression.reads)
-        return cls(
-            left,
-            {each.name: each.expression.only for each in measures if each.expression.only is not None},
-            dict(pair for each in left for pair in each.expression.reads),
-            {name: item for name, item in read.items() if isinstance(item, Aggregate) and item.counts is None},
-        )
+        alone = {each.name: each.expression.only for each in measures if each.expression.only is not None}
+        aggregates = {name: item for name, item in read.items() if isinstance(item, Aggregate) and item.counts is None}
+        are_all_alone = not left and not aggregates
+        items = list(dict.fromkeys(alone.values())) if are_all_alone else []
+        places = [items.index(alone[each.name]) for each in measures] if are_all_alone else []
+        names = dict(pair for each in left for pair in each.expression.reads)
+        return cls(left, alone, names, aggregates, items, places)
 
 
 def measure(
@@ -60,7 +65,13 @@ def measure(
     if parts is None:
         parts = _MeasureParts.of(bound.measures)
         bound.plans.put(_MeasureParts, parts)
-    left, alone, names, aggregates = parts
+    left, alone, names, aggregates, *_ = parts
+    if not left and not aggregates:
+        columns_read = items.read_each(parts.read)
+        return [
+            columns_read[at] if each.expression.origin else plain_integers(columns_read[at])
+            for each, at in zip(bound.measures, parts.places)
+        ]
     # Expressions are not computed for rows of no match: they might give something.
     of_matched = items.matched
     together = None

@@ -15,6 +15,7 @@ from rowpattern.sql.tables.answers import Answer, AnswerColumn
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rowpattern.patterns import Matches
     from rowpattern.sql.arrow.arrays import Array, Integers
     from rowpattern.sql.bind.bound import BoundClause
     from rowpattern.sql.duckdb.connection import Database
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from rowpattern.sql.runtime.context import ExecutionContext
     from rowpattern.sql.tables.table import Table
 
-__all__ = ["answer_clause"]
+__all__ = ["answer_clause", "answer_of_matches"]
 
 
 def answer_clause(
@@ -42,12 +43,24 @@ def answer_clause(
     compute_given(bound, rows, context)
     compute_values_away(bound, rows, database, context)
     matches = find_matches(bound, rows, database, context)
+    answer, _ = answer_of_matches(bound, rows, matches, database, context)
+    return answer, rows.order is not None
+
+
+def answer_of_matches(
+    bound: BoundClause, rows: OrderedPartitions, matches: Matches, database: Database, context: ExecutionContext
+) -> tuple[Answer, Items]:
+    """Return a clause's answer where its matches are known, and the items of which it is made.
+
+    Raises:
+        QueryError: a measure cannot be computed.
+        QueryLimitError: a limit was passed.
+    """
     items = Items(matches, _shown(bound), rows, context)
     with context.step("measures", items.count):
         measures = measure(bound, rows, items, database, context)
     with context.step("output", items.count):
-        answer = Answer(_columns(bound, rows, items, measures))
-    return answer, rows.order is not None
+        return Answer(_columns(bound, rows, items, measures)), items
 
 
 def _shown(bound: BoundClause) -> Shown:
@@ -106,7 +119,7 @@ class _Rest:
         self._names = names
         native = {name: rows.table.native(name, self._rows_of_table) for name in names}
         self._native = {name: values for name, values in native.items() if values is not None}
-        self.placed = [rows.placed(name) for name in names if name not in self._native]
+        self.placed = [rows.shown(name) for name in names if name not in self._native]
 
     def _rows_of_table(self) -> Integers:
         # Of Python's objects, too, a row has an address.

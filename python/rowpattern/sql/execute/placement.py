@@ -15,6 +15,7 @@ from rowpattern.sql.bind.references import Aggregate, RunningAggregate
 from rowpattern.sql.duckdb.time_zones import UTC
 from rowpattern.sql.execute.condition_columns import anchor
 from rowpattern.sql.execute.engine_aggregates import is_by_engine
+from rowpattern.sql.execute.first_row_bounds import first_row_bound
 from rowpattern.sql.execute.sort import key_problem
 from rowpattern.sql.execute.typed_clause import typed_clause
 from rowpattern.sql.expression.nodes import text_of
@@ -34,6 +35,7 @@ __all__ = ["Placements", "placements"]
 
 _ENGINE = "by the engine, over whole columns"
 _ENGINE_WHILE_MATCHING = "by the engine while matching, going back where it fails"
+_BOUND = "bounds, with the match's first row, how far the match reaches: found for each row before matching"
 _ROUNDS = "asked of DuckDB in rounds while matching, 1 to 4 ms each for up to 10,000 requests"
 _ROUNDS_OR_BEFORE = f"{_ROUNDS}; or computed before, where its rows have few combinations of values"
 
@@ -46,14 +48,16 @@ class Placements(NamedTuple):
             others are about parts that go another way. Keys of PARTITION BY and ORDER BY are there (`ORDER BY k`) where
             DuckDB refuses them.
         aggregates: those of measures that the engine computes.
+        is_bounded: whether conditions that depend on the match say how far it reaches, and nothing else.
     """
 
     ways: dict[str, list[str]]
     aggregates: frozenset[Aggregate]
+    is_bounded: bool
 
 
-def placements(bound: BoundClause, table: Table, database: Database) -> Placements:
-    """Say how the expressions of a clause are computed.
+def placements(bound: BoundClause, table: Table, database: Database, prefer: str = "first") -> Placements:
+    """Say how the expressions of a clause are computed, where the first match is preferred, or the longest.
 
     Raises:
         QueryError: an expression needs a time zone, and its columns have several.
@@ -65,6 +69,7 @@ def placements(bound: BoundClause, table: Table, database: Database) -> Placemen
         if each.problem is not None or named.expression.only is None:
             found[named.what] = [_over_columns(each)]
     depending = [each for each in bound.conditions if each.expression.depends]
+    is_bounded = bool(depending) and first_row_bound(bound, bound.compiled(), together, prefer) is not None
     whole = [each for each in bound.conditions if not each.expression.depends]
     of_rows = {named.what: (named, each) for named, each in together.rows}
     conditions = [*zip(depending, together.dependent), *((each, of_rows[f"DEFINE {each.variable}"]) for each in whole)]
@@ -72,6 +77,8 @@ def placements(bound: BoundClause, table: Table, database: Database) -> Placemen
         refused = _not_boolean(each)
         if refused is not None:
             found[named.what] = [refused]
+        elif is_bounded and condition.expression.depends:
+            found[named.what] = [_BOUND]
         elif condition.expression.depends:
             found[named.what] = list(_while_matching(condition, each, together))
         else:
@@ -87,7 +94,7 @@ def placements(bound: BoundClause, table: Table, database: Database) -> Placemen
         for name, item in of_measures.items()
         if isinstance(item, Aggregate) and name in together.aggregates and is_by_engine(item, together.aggregates[name])
     }
-    return Placements(found, frozenset(aggregates))
+    return Placements(found, frozenset(aggregates), is_bounded)
 
 
 def _refused(problem: str) -> str:

@@ -165,11 +165,13 @@ def _check_one_table(parsed: ParsedQuery) -> None:
     Raises:
         QueryError: it has another; a query never reads files, and which of several tables is meant is not known.
     """
-    names = {lowered(name): (name, location) for name, location in parsed.tables.items()}
-    for name, location in names.values():
+    for name, location in parsed.tables.items():
         if is_file_name(name):
             message = f"{name} is the name of a file, and a query reads no files; give the table another name"
             raise error_at(message, location, QueryError)
+    if len(parsed.tables) < 2:  # noqa: PLR2004 - there is no other
+        return
+    names = {lowered(name): (name, location) for name, location in parsed.tables.items()}
     if len(names) > 1:
         (first, _), (second, location), *_ = names.values()
         message = f"the query reads the tables {first} and {second}, and one table was given; give each by its name"
@@ -220,19 +222,26 @@ class QueryExecution:
     def answer(self) -> Answer:
         """Answer the clauses, and then what is around them."""
         for clause in self._parsed.clauses:
-            table = self._source(clause)
+            table = self.source(clause)
             bound = self.bound(clause, table)
             answer, was_sorted = answer_clause(bound, table, self._database, self._context)
             self.answered.append((clause, table, was_sorted))
             if self._parsed.projection is not None and clause is self._parsed.clauses[-1]:
-                answer = projected(self._parsed, answer)
-                return answer if clause.table is not None else self._restored(answer.arrow())
+                return self.around(clause, answer)
             self._readable[result_name(clause)] = answer.arrow()
         steps = self._parsed.windows.get(None, ())
         if self.windows is not None and len(steps) == 1 and self._parsed.shows_windows:
             shown = self.windows.shown(steps[0])
             if shown is not None:
                 return shown
+        return self._restored(self._text(None, self._parsed.outer))
+
+    def around(self, clause: Clause, answer: Answer) -> Answer:
+        """Answer what is around the last clause, of which this is the answer."""
+        if self._parsed.projection is not None:
+            answer = projected(self._parsed, answer)
+            return answer if clause.table is not None else self._restored(answer.arrow())
+        self._readable[result_name(clause)] = answer.arrow()
         return self._restored(self._text(None, self._parsed.outer))
 
     def bound(self, clause: Clause, table: Table) -> BoundClause:
@@ -256,7 +265,8 @@ class QueryExecution:
             [AnswerColumn(name, plain_integers(values)) for name, values in zip(table.column_names, table.columns)]
         )
 
-    def _source(self, clause: Clause) -> Table:
+    def source(self, clause: Clause) -> Table:
+        """Return the table before a clause."""
         if clause.table is not None:
             return self._tables[clause.table]
         rows = self._text(clause.number, self._parsed.sources[clause.number])

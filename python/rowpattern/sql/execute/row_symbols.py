@@ -16,7 +16,7 @@ from rowpattern.patterns import RowSymbols
 from rowpattern.sql.arrow.arrays import from_numpy
 from rowpattern.sql.bind.references import RowExists, Value
 from rowpattern.sql.execute.row_expressions import EngineNodes, RowInputs, compute, read_columns, with_constants
-from rowpattern.sql.expression.typed import Call, Reference, walk_typed
+from rowpattern.sql.expression.typed import Reference, conjuncts, walk_typed
 from rowpattern.sql.text.source_location import error_at
 
 if TYPE_CHECKING:
@@ -109,15 +109,6 @@ def _items(conditions: Sequence[Condition]) -> Iterator[tuple[str, Value | RowEx
             yield from ((name, item) for name, item in each.prefilter.reads if isinstance(item, (Value, RowExists)))
 
 
-def _conjuncts(node: Typed) -> Iterator[Typed]:
-    """Give the parts of a condition that must all be true."""
-    if isinstance(node, Call) and node.name == "and":
-        for each in node.arguments:
-            yield from _conjuncts(each)
-    else:
-        yield node
-
-
 class _Program(NamedTuple):
     """Conditions as the engine takes them, each with its variable, and what they read.
 
@@ -176,7 +167,7 @@ class _Symbols:
         program = _Program([], in_order.columns, [], in_table.columns)
         for each in by_engine:
             variable, node = each.condition.variable, with_constants(each.expression, self._database)
-            for part in _conjuncts(node):
+            for part in conjuncts(node):
                 if is_numbered and self._is_of_one_row(part):
                     program.table_conditions.append((variable, in_table.node(part)))
                 else:

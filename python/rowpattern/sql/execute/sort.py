@@ -15,6 +15,7 @@ from rowpattern.sql.arrow.categories import is_ordered, labels_of, nulls_like, o
 from rowpattern.sql.arrow.chunks import take_values
 from rowpattern.sql.execute.row_order import RowNumbers, RowOrder, row_order
 from rowpattern.sql.execute.time_zones import in_columns_zone
+from rowpattern.sql.runtime.threads import MANY_ROWS, in_threads
 from rowpattern.sql.text.source_location import error_at
 
 if TYPE_CHECKING:
@@ -25,6 +26,11 @@ if TYPE_CHECKING:
     from rowpattern.sql.duckdb.connection import Database
     from rowpattern.sql.runtime.context import ExecutionContext
     from rowpattern.sql.tables.table import Table
+
+# Rows whose numbers, and values, stay in a core's cache.
+_ROWS_TAKEN = 1 << 16
+# By how many bits numbers have, whole numbers of as many.
+_INTEGERS = {8: pa.int8(), 16: pa.int16(), 32: pa.int32(), 64: pa.int64()}
 
 __all__ = ["OrderedPartitions", "PlacedColumn", "key_problem", "key_values", "sort_partitions"]
 
@@ -75,7 +81,7 @@ class OrderedPartitions:
         if found is None:
             found = self.table.column(name)
             if self.order is not None:
-                found = take_values(self._context, found, from_numpy(self.order))
+                found = self._in_order(found, self.order)
             if found.num_chunks > 1:
                 # Reading rows here and there is slow over many chunks.
                 self._context.check()
@@ -84,6 +90,25 @@ class OrderedPartitions:
             self._taken[name] = found
         return found
 
+    def _in_order(self, values: pa.ChunkedArray, order: RowNumbers) -> pa.ChunkedArray:
+        kind, context = values.type, self._context
+        width = _INTEGERS.get(kind.bit_width) if pa.types.is_primitive(kind) else None
+        if width is None or values.num_chunks != 1 or values.null_count or len(order) < MANY_ROWS:
+            return take_values(context, values, from_numpy(order))
+        # By all threads, to one piece of memory.
+        numbers = np.asarray(values.chunk(0).view(width))
+        context.hold(numbers.nbytes)
+        found = np.empty_like(numbers)
+
+        def take(first: int) -> None:
+            context.check()
+            piece = slice(first, first + _ROWS_TAKEN)
+            # Rows are known to exist: "clip" writes to the memory given at once.
+            np.take(numbers, order[piece], out=found[piece], mode="clip")
+
+        in_threads(context.threads, take, range(0, len(order), _ROWS_TAKEN), len(order))
+        return pa.chunked_array([from_numpy(found).view(kind)])
+
     def placed(self, name: str) -> PlacedColumn:
         """Return a column to read some rows of: as the table has it, where it was not brought in order before."""
         found = self._taken.get(name)
@@ -91,10 +116,17 @@ class OrderedPartitions:
             return PlacedColumn(found, through_order=False)
         return PlacedColumn(self.table.column(name), through_order=self.order is not None)
 
+    def shown(self, name: str) -> PlacedColumn:
+        """Return a column that is only shown, as `placed`."""
+        found = self._taken.get(name)
+        if found is not None:
+            return PlacedColumn(found, through_order=False)
+        return PlacedColumn(self.table.shown(name), through_order=self.order is not None)
+
     def placed_key(self, key: Key) -> PlacedColumn:
-        """Return the values of a key, as `placed`."""
+        """Return the values of a key, as `shown`."""
         if key.column is not None:
-            return self.placed(key.column)
+            return self.shown(key.column)
         return PlacedColumn(self._keys[key.sql], through_order=False)
 
     def keep_key(self, key: Key, values: pa.ChunkedArray) -> None:
@@ -162,13 +194,15 @@ def sort_partitions(
     """
     keys = [*partition_by, *order_by]
     computed = key_values(table, [key for key in keys if key.column is None], database)
-    values = [table.column(key.column) if key.column is not None else computed[key.sql] for key in keys]
+    values = [table.shown(key.column) if key.column is not None else computed[key.sql] for key in keys]
     if table.rows < 2 or not keys:  # noqa: PLR2004 - one row is in order
         found = RowOrder(None, np.zeros(min(1, table.rows), dtype=np.int64))
     else:
-        found = row_order(values, keys, len(partition_by), context) or _ordered_by_duckdb(
-            values, keys, len(partition_by), database, context
-        )
+        known = row_order(values, keys, len(partition_by), context)
+        if known is None:
+            values = [table.column(key.column) if key.column is not None else computed[key.sql] for key in keys]
+            known = _ordered_by_duckdb(values, keys, len(partition_by), database, context)
+        found = known
     rows = OrderedPartitions(table, context, found.order, found.starts)
     for key in keys:
         if key.column is None:

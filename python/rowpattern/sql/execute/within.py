@@ -16,12 +16,14 @@ import pyarrow.compute as pc
 
 from rowpattern._core import latest_ends as core_latest_ends
 from rowpattern.errors import QueryError
+from rowpattern.sql.execute.first_row_bounds import near_rows
 from rowpattern.sql.execute.time_zones import in_columns_zone
 from rowpattern.sql.expression.nodes import Argument, Call, Cast, Column, Literal, walk
 from rowpattern.sql.expression.write import sql_of
 from rowpattern.sql.text.source_location import error_at
 
 if TYPE_CHECKING:
+    from rowpattern._core import NearRows
     from rowpattern.sql.arrow.arrays import Integers
     from rowpattern.sql.bind.bound import BoundClause, Within
     from rowpattern.sql.duckdb.connection import Database
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from rowpattern.sql.expression.nodes import Node
     from rowpattern.sql.runtime.context import ExecutionContext
 
-__all__ = ["latest_ends"]
+__all__ = ["exact_width", "given_length", "latest_ends", "reach", "reached_keys"]
 
 _LARGEST = np.iinfo(np.int64).max
 _SMALLEST = np.iinfo(np.int64).min
@@ -42,6 +44,27 @@ _known_lengths: dict[str, pa.Scalar] = {}
 _MOST_KNOWN = 256
 # To see whether a length is negative.
 _DAYS_A_MONTH = 30
+
+
+def reach(
+    bound: BoundClause, rows: OrderedPartitions, database: Database, context: ExecutionContext
+) -> Integers | NearRows | None:
+    """Return how far matches may reach: rows near the first one, or as `latest_ends`; None without WITHIN.
+
+    Raises:
+        QueryError: as `latest_ends`.
+    """
+    within = bound.within
+    if within is None:
+        return None
+    key = bound.order_by[0]
+    placed = rows.placed_key(key)
+    width = exact_width(placed.values.type, given_length(within, database))
+    if width is not None:
+        near = near_rows(placed, min(width, _LARGEST), rows, context, descending=key.descending)
+        if near is not None:
+            return near
+    return latest_ends(bound, rows, database, context)
 
 
 def latest_ends(
@@ -59,7 +82,7 @@ def latest_ends(
         return None
     key = bound.order_by[0]
     values = rows.placed_key(key).values if key.column is None else rows.column(key.column)
-    length = _length(within, database)
+    length = given_length(within, database)
     context.hold(4 * 8 * rows.count)
     exact = _exact(values, length, descending=key.descending)
     keys, bounds = exact or _computed(values, within, database, descending=key.descending)
@@ -72,8 +95,12 @@ def latest_ends(
     return found if missing is None else _before_missing(found, missing)
 
 
-def _length(within: Within, database: Database) -> pa.Scalar:
-    """Return the length; one that never changes is kept, as asking takes much of the time of a query over few rows."""
+def given_length(within: Within, database: Database) -> pa.Scalar:
+    """Return the length; one that never changes is kept, as asking takes much of the time of a query over few rows.
+
+    Raises:
+        QueryError: it is NULL or negative.
+    """
     known = _known_lengths.get(within.sql)
     if known is None:
         known = _asked_length(within, database)
@@ -114,8 +141,7 @@ def _failed(within: Within, message: str) -> QueryError:
 
 def _exact(values: pa.ChunkedArray, length: pa.Scalar, *, descending: bool) -> tuple[Integers, Integers] | None:
     """Return keys, rising, and bounds as whole numbers of the key's own unit; None where these do not say it."""
-    unit = _unit(values.type)
-    width = _width(values.type, length, unit)
+    width = exact_width(values.type, length)
     if width is None:
         return None
     stored = values.cast(pa.int32()) if pa.types.is_date32(values.type) or pa.types.is_time32(values.type) else values
@@ -149,8 +175,9 @@ def _unit(kind: pa.DataType) -> int | None:
     return None
 
 
-def _width(kind: pa.DataType, length: pa.Scalar, unit: int | None) -> int | None:
+def exact_width(kind: pa.DataType, length: pa.Scalar) -> int | None:
     """Return a length in units of a key, rounded down; None where it has no such length, or needs the calendar."""
+    unit = _unit(kind)
     if pa.types.is_signed_integer(kind) and pa.types.is_integer(length.type):
         return int(length.as_py())
     if unit is None or not pa.types.is_interval(length.type):
@@ -164,7 +191,24 @@ def _width(kind: pa.DataType, length: pa.Scalar, unit: int | None) -> int | None
 def _computed(
     values: pa.ChunkedArray, within: Within, database: Database, *, descending: bool
 ) -> tuple[Integers, Integers]:
-    """Have DuckDB add the length to the keys, by the calendar where it has months or days; return both as numbers."""
+    """Return keys, and with the length added to them, both as numbers."""
+    bounds = reached_keys(values, within, database, descending=descending)
+    keys = (values.cast(pa.decimal128(20, 0)) if pa.types.is_integer(values.type) else values).cast(bounds.type)
+    if _unit(bounds.type) is not None:
+        found = [_whole_numbers(each) for each in (keys, bounds)]
+    else:
+        found = _ranks(keys, bounds)
+    if descending:
+        found = [np.invert(each) for each in found]
+    return found[0], found[1]
+
+
+def reached_keys(values: pa.ChunkedArray, within: Within, database: Database, *, descending: bool) -> pa.ChunkedArray:
+    """Have DuckDB add the length to keys, by the calendar where it has months or days.
+
+    Raises:
+        QueryError: it is no length of such keys.
+    """
     sign = "-" if descending else "+"
     tree = Call(sign, (Argument(Column(("key",))), Argument(within.tree)), operator=True)
     given = values.type
@@ -180,14 +224,7 @@ def _computed(
         if message.startswith("No function matches"):
             message = f"{within.text} is no length for a key of the type {given}; write an interval or a number"
         raise _failed(within, message) from None
-    keys = values.cast(bounds.type)
-    if _unit(bounds.type) is not None:
-        found = [_whole_numbers(each) for each in (keys, bounds)]
-    else:
-        found = _ranks(keys, bounds)
-    if descending:
-        found = [np.invert(each) for each in found]
-    return found[0], found[1]
+    return bounds
 
 
 def _ranks(keys: pa.ChunkedArray, bounds: pa.ChunkedArray) -> list[Integers]:

@@ -24,6 +24,7 @@ __all__ = [
     "Reference",
     "Typed",
     "cast_sql",
+    "conjuncts",
     "engine_type",
     "map_leaves",
     "walk_typed",
@@ -110,6 +111,15 @@ def walk_typed(node: Typed) -> Iterator[Typed]:
         yield node
         if isinstance(node, Call):
             waiting += reversed(node.arguments)
+
+
+def conjuncts(node: Typed) -> Iterator[Typed]:
+    """Give the parts of a condition that must all be true."""
+    if isinstance(node, Call) and node.name == "and":
+        for each in node.arguments:
+            yield from conjuncts(each)
+    else:
+        yield node
 
 
 def map_leaves(node: Typed, change: Callable[[Typed], Typed]) -> Typed:

@@ -115,6 +115,9 @@ class _OpenedTable(Table):
     def texts(self, name: str) -> None:  # noqa: ARG002 - a column crosses once, checked
         return None
 
+    def shown(self, name: str) -> pa.ChunkedArray:
+        return self.column(name)
+
     def arrow(self) -> pa.Table:
         if self._whole is None:
             self._whole = self._caller.ask(whole=self.given)

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from rowpattern.sql.arrow.casting import has_intervals, with_durations
 from rowpattern.sql.arrow.categories import as_categories, is_ordered, labels_of
+from rowpattern.sql.arrow.encodings import is_view, readable_type
 from rowpattern.sql.duckdb.enums import enum_columns
 from rowpattern.sql.duckdb.names import quoted
 from rowpattern.sql.runtime.no_limit import no_limit
@@ -149,7 +150,7 @@ def as_kind(answer: Answer, kind: str, source: Table | None, check: Callable[[],
         frame = _as_polars(answer, source)
         frame = frame if source is None else source.like(frame)
         return frame.lazy() if kind == "polars lazy" else frame
-    if source is not None and kind in {"arrow", "reader"}:
+    if kind in {"arrow", "reader"}:
         answer = Answer([_restored_view(column, source) for column in answer.columns])
     table = answer.arrow(source)
     if kind == "reader":
@@ -215,8 +216,13 @@ def _as_relation(answer: Answer, table: pa.Table, source: Table | None) -> Any:
     )
 
 
-def _restored_view(column: AnswerColumn, source: Table) -> AnswerColumn:
-    values = None if column.origin is None else source.restore(column.origin, column.arrow())
+def _restored_view(column: AnswerColumn, source: Table | None) -> AnswerColumn:
+    values = column.arrow()
+    if source is not None:
+        values = None if column.origin is None else source.restore(column.origin, values)
+    elif is_view(values.type):
+        # Of tables of several kinds, some may have had views.
+        values = values.cast(readable_type(values.type))
     return column if values is None else AnswerColumn(column.name, values, column.origin)
 
 

@@ -33,6 +33,10 @@ class ExtendedTable(Table):
         found = self._more.get(name)
         return self._of.column(name) if found is None else found
 
+    def shown(self, name: str) -> pa.ChunkedArray:
+        """Return a column that is only shown; see `Table`."""
+        return self._more[name] if name in self._more else self._of.shown(name)
+
     def texts(self, name: str) -> pa.ChunkedArray | None:
         """Return a column of texts as it is; see `Table`."""
         return None if name in self._more else self._of.texts(name)

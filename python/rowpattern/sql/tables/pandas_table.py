@@ -59,6 +59,10 @@ class PandasTable(Table):
             self.hold(0 if found is None else 2 * self.rows)
         return self._placed[name]
 
+    def shown(self, name: str) -> pa.ChunkedArray:
+        """Return a column that is only shown; pandas has no views of text."""
+        return self.column(name)
+
     def _own(self, name: str) -> Any:
         """Return a column as pandas has it; looking it up takes as long as converting a hundred rows."""
         series = self._series.get(name)

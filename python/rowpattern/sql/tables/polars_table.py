@@ -27,13 +27,12 @@ class PolarsTable(Table):
         self.names = list(frame.columns)
         self.rows = frame.height
         self._columns: dict[str, pa.ChunkedArray] = {}
+        self._views: dict[str, pa.ChunkedArray] = {}
         check_names(self.names)
 
-    def texts(self, name: str) -> pa.ChunkedArray | None:
-        """Return a column of texts that are only compared with others."""
+    def _text_views(self, name: str) -> pa.ChunkedArray | None:
         series = self._frame.get_column(name)
-        is_text = name not in self._columns and series.dtype == sys.modules["polars"].String
-        return pa.chunked_array(series) if is_text else None
+        return pa.chunked_array(series) if series.dtype == sys.modules["polars"].String else None
 
     def _convert(self, name: str) -> pa.ChunkedArray:
         polars = sys.modules["polars"]

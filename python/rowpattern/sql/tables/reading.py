@@ -63,10 +63,10 @@ def table_reader(context: ExecutionContext) -> Callable[[Any, str], Table]:
     """Return `read_table` within the limits of a run."""
 
     def read(value: Any, name: str) -> Table:
-        if isinstance(value, RemoteTable):
-            return value.open()
         if is_in_memory(value):
             table = read_table(value, name)
+        elif isinstance(value, RemoteTable):
+            return value.open()
         else:
             stop = threading.Event()
             try:

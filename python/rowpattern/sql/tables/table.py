@@ -56,6 +56,7 @@ class Table:
         self.names = list(table.column_names)
         self.rows: int = table.num_rows
         self._columns: dict[str, pa.ChunkedArray] = {}
+        self._views: dict[str, pa.ChunkedArray] = {}
         check_names(self.names)
 
     def column(self, name: str) -> pa.ChunkedArray:
@@ -77,8 +78,31 @@ class Table:
 
         None where it has no texts, or where `column` gives them as quickly. Whoever reads them has to check each.
         """
+        return None if name in self._columns else self._text_views(name)
+
+    def _text_views(self, name: str) -> pa.ChunkedArray | None:
+        """Return a column of texts that are views; None where it is another."""
         is_text_view = pa.types.is_string_view(self._table.schema.field(name).type)
-        return self._table.column(name) if is_text_view and name not in self._columns else None
+        return self._table.column(name) if is_text_view else None
+
+    def shown(self, name: str) -> pa.ChunkedArray:
+        """Return a column by which rows are ordered, or which is shown, and with which nothing is computed.
+
+        As `column`, but that views of text may stay what they are, so that only views are taken and no text is copied.
+
+        Raises:
+            RowsError: as for `column`.
+        """
+        found = self._columns.get(name)
+        if found is None:
+            found = self._views.get(name)
+        if found is None:
+            views = self._text_views(name) if self.rows else None
+            # A view says where its text is in the memory of its own chunk.
+            if views is None or views.num_chunks != 1:
+                return self.column(name)
+            found = self._views[name] = checked(views, name)
+        return found
 
     def typed(self, name: str) -> pa.ChunkedArray:
         """Return a column of which only the type, and the categories, count: perhaps without its rows.

@@ -48,5 +48,6 @@ mod start_conditions;
 pub use answers::{PartitionAnswers, Purpose, Used};
 pub use asked::{ArgumentColumn, Asked};
 pub use backtracking::{Backtracking, FAILURES_BEFORE_NOTES, MatchConditions};
+pub(crate) use failures::{Failures, Reach};
 pub use rounds::{Asking, Compute, REQUESTS_A_ROUND, search_in_rounds};
 pub use start_conditions::StartConditions;

@@ -10,7 +10,7 @@ use super::batch::{BATCH_ROWS, Batch};
 use super::columns::ValueColumn;
 use super::row_symbols::{LEAST_ROWS_A_THREAD, RowCondition, SymbolsError, table_rows};
 use crate::budget::{Budget, Tick};
-use crate::order::{BitSlice, Dictionary, Hasher, KeyTexts, LONG, Short};
+use crate::order::{BitSlice, Dictionary, Hasher, KeyTexts, KeyValues, LONG, Short};
 use crate::rows::{Partitions, SymbolsBuilder, SymbolsPiece, VariableSet};
 use crate::threads::{Worker, in_threads, started};
 
@@ -21,14 +21,30 @@ const MOST_TEXTS: usize = 1 << 14;
 const RECENT: usize = 1 << 8;
 
 /// Texts of consecutive rows.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct TextRows<'a> {
     /// How many.
     pub rows: usize,
     /// Which are not NULL; all without it.
     pub valid: Option<BitSlice<'a>>,
-    /// What they are; None where all are NULL.
+    /// What they are, or the entries of a dictionary; None where all are NULL.
     pub texts: Option<&'a dyn KeyTexts>,
+    /// For each row its entry, whole numbers, and how many entries there are; None where texts are those of the rows.
+    pub places: Option<(KeyValues<'a>, usize)>,
+}
+
+impl<'a> TextRows<'a> {
+    /// The text of a row that is not NULL.
+    fn text(&self, row: usize) -> Result<&'a [u8], SymbolsError> {
+        let at = match &self.places {
+            None => Some(row),
+            Some((places, _)) => {
+                let mut place = [0];
+                places.integers(row..row + 1, &mut place).and_then(|_| usize::try_from(place[0]).ok())
+            }
+        };
+        at.zip(self.texts).and_then(|(at, texts)| texts.bytes_of(at)).ok_or(SymbolsError::Text)
+    }
 }
 
 /// Notes which rows' conditions do not hold; the others are left as they are. Takes time linear in the rows, divided by the threads
@@ -70,7 +86,7 @@ pub fn keep_text_conditions(
                 let mut piece = piece.lock().unwrap_or_else(PoisonError::into_inner);
                 for first in morsel.rows.clone().step_by(BATCH_ROWS) {
                     let rows = first..morsel.rows.end.min(first + BATCH_ROWS);
-                    seen.keep(chunk, rows, first - morsel.rows.start, &mut piece)?;
+                    seen.keep((morsel.table, chunk), rows, first - morsel.rows.start, &mut piece)?;
                 }
                 Ok(())
             };
@@ -138,7 +154,14 @@ struct Seen<'s, 't> {
     keys: Vec<Short>,
     /// Of a batch: the number of the text, counted from 1; 0 is NULL.
     codes: Vec<u16>,
+    /// Of the chunk with this number: the codes of its dictionary's entries, [`UNSEEN`] before they are looked up.
+    of_entries: (Option<usize>, Vec<u16>),
+    /// Of a batch: the entries of rows.
+    places: Vec<u64>,
 }
+
+/// No text has this code.
+const UNSEEN: u16 = u16::MAX;
 
 impl<'s, 't> Seen<'s, 't> {
     fn new(program: &'s TextProgram<'s>, hasher: &'s Hasher, budget: &'s Budget) -> Self {
@@ -152,13 +175,15 @@ impl<'s, 't> Seen<'s, 't> {
             recent: [(LONG, 0); RECENT],
             keys: Vec::new(),
             codes: Vec::new(),
+            of_entries: (None, Vec::new()),
+            places: Vec::new(),
         }
     }
 
     /// Notes which conditions do not hold of some of a chunk's rows, which stand in symbols from one on.
     fn keep(
         &mut self,
-        chunk: &TextRows<'t>,
+        (number, chunk): (usize, &TextRows<'t>),
         rows: Range<usize>,
         first: usize,
         symbols: &mut SymbolsPiece<'_>,
@@ -167,24 +192,63 @@ impl<'s, 't> Seen<'s, 't> {
         let Some(texts) = chunk.texts else {
             return self.keep_each(&vec![None; rows.len()], first, symbols);
         };
-        let text = |row: usize| texts.bytes_of(row).ok_or(SymbolsError::Text);
-        if self.dictionary.len() >= MOST_TEXTS {
-            let each = rows.map(|row| if is_null(row) { Ok(None) } else { utf8(text(row)?).map(Some) });
+        let has_many_entries = chunk.places.as_ref().is_some_and(|(_, entries)| *entries > MOST_TEXTS);
+        if has_many_entries || self.dictionary.len() >= MOST_TEXTS {
+            let each = rows.map(|row| if is_null(row) { Ok(None) } else { utf8(chunk.text(row)?).map(Some) });
             return self.keep_each(&each.collect::<Result<Vec<_>, _>>()?, first, symbols);
         }
-        let mut keys = std::mem::take(&mut self.keys);
-        keys.clear();
-        texts.shorts(rows.clone(), chunk.valid, &mut keys).map_err(|_| SymbolsError::Text)?;
         self.codes.clear();
-        for (row, &key) in rows.zip(&keys) {
-            let code = if is_null(row) { self.null()? } else { self.code(key, || text(row))? };
-            self.codes.push(code);
+        if let Some((places, entries)) = &chunk.places {
+            self.number_entries((number, texts, *entries), places, rows, is_null)?;
+        } else {
+            let mut keys = std::mem::take(&mut self.keys);
+            keys.clear();
+            texts.shorts(rows.clone(), chunk.valid, &mut keys).map_err(|_| SymbolsError::Text)?;
+            for (row, &key) in rows.zip(&keys) {
+                let code = if is_null(row) { self.null()? } else { self.code(key, || chunk.text(row))? };
+                self.codes.push(code);
+            }
+            self.keys = keys;
         }
-        self.keys = keys;
         let of_null = self.of_null.unwrap_or_default();
         let of_text = |code: u16| self.failing.get(usize::from(code).wrapping_sub(1));
         let sets = self.codes.iter().map(|&code| of_text(code).unwrap_or(&of_null));
         symbols.without(first, sets);
+        Ok(())
+    }
+
+    /// Adds the codes of rows that are entries of a chunk's dictionary: each entry is looked up once.
+    fn number_entries(
+        &mut self,
+        (chunk, texts, entries): (usize, &'t dyn KeyTexts, usize),
+        places: &KeyValues<'_>,
+        rows: Range<usize>,
+        is_null: impl Fn(usize) -> bool,
+    ) -> Result<(), SymbolsError> {
+        let (of_chunk, mut of_entries) = std::mem::take(&mut self.of_entries);
+        if of_chunk != Some(chunk) {
+            of_entries.clear();
+            self.budget.reserve(&mut of_entries, entries)?;
+            of_entries.resize(entries, UNSEEN);
+        }
+        let mut numbers = std::mem::take(&mut self.places);
+        numbers.resize(rows.len(), 0);
+        places.integers(rows.clone(), &mut numbers).ok_or(SymbolsError::Text)?;
+        for (row, &place) in rows.zip(&numbers) {
+            let code = if is_null(row) {
+                self.null()?
+            } else {
+                let place = usize::try_from(place).map_err(|_| SymbolsError::Text)?;
+                let known = of_entries.get_mut(place).ok_or(SymbolsError::Text)?;
+                if *known == UNSEEN {
+                    *known = self.looked_up(texts.bytes_of(place).ok_or(SymbolsError::Text)?)?;
+                }
+                *known
+            };
+            self.codes.push(code);
+        }
+        self.places = numbers;
+        self.of_entries = (Some(chunk), of_entries);
         Ok(())
     }
 
@@ -235,6 +299,7 @@ impl<'s, 't> Seen<'s, 't> {
     /// Takes back what was charged.
     fn release(self) {
         self.budget.release_vector(&self.failing);
+        self.budget.release_vector(&self.of_entries.1);
         self.dictionary.release(self.budget);
     }
 }

@@ -8,6 +8,8 @@
 //! Most matches end in time anyway. So the most preferred match is followed first, and the ends are asked for where it goes too far;
 //! no longer where rows were followed in vain more often than once each.
 
+use std::cell::Cell;
+
 use super::backward::BackwardPass;
 use super::context::Context;
 use super::ends::{Ends, Which};
@@ -56,7 +58,7 @@ impl<'a> ChosenPass<'a> {
         Self {
             skip,
             choice,
-            earliest: choice.latest_ends.map(|_| Ends::new(Which::Earliest)),
+            earliest: choice.is_limited().then(|| Ends::new(Which::Earliest)),
             latest: (choice.prefer == Prefer::Longest).then(|| Ends::new(Which::Latest)),
             bounds: (0, 0),
             is_prepared: false,
@@ -100,11 +102,19 @@ impl<'a> ChosenPass<'a> {
         if self.choice.prefer != Prefer::First || self.rows_in_vain > LEAST_IN_VAIN + (start - begin) {
             return Ok(false);
         }
-        let latest_end = self.choice.latest_end(start, end);
+        // Keys are read where they lie, so that they are asked at a few rows only.
+        let latest_end = if self.choice.near.is_some() { end } else { self.choice.latest_end(start, end) };
+        let mut asked = start + 1;
         self.path.clear();
         for row in start..latest_end {
             if choice == ACCEPT {
                 break;
+            }
+            if row == asked {
+                if !self.choice.is_in_time(start, row + 1) {
+                    break;
+                }
+                asked += row - start;
             }
             context.budget.reserve(&mut self.path, 1)?;
             self.path.push(choice & POSITION);
@@ -117,27 +127,36 @@ impl<'a> ChosenPass<'a> {
             let set = backward.set(row + 1);
             choice = context.tables.choice(context.automaton, choice & POSITION, set);
         }
-        if choice != ACCEPT {
+        let is_found = choice == ACCEPT && self.choice.is_in_time(start, start + self.path.len());
+        if !is_found {
             self.rows_in_vain += self.path.len() + 1;
         }
-        Ok(choice == ACCEPT)
+        Ok(is_found)
     }
 
     /// Finds the positions of the match at a row; false where there is none.
     fn find(&mut self, context: &mut Context<'_>, start: usize) -> Result<bool, Stopped> {
         let (begin, end) = self.bounds;
         let automaton = context.automaton;
-        let latest_end = self.choice.latest_end(start, end);
         let starting = automaton.start[usize::from(start != begin)].as_slice();
         self.path.clear();
         self.reach(context, start)?;
         if self.choice.prefer == Prefer::First {
-            let ends =
-                |ends: &Ends, row, position| ends.get(automaton, row, position).is_some_and(|end| end <= latest_end);
+            // The latest end of which is known that it is in time, and the earliest of which the contrary is known.
+            let (in_time, late) = (Cell::new(start), Cell::new(usize::MAX));
             return self.follow(context, start, starting, |pass, row, position| {
-                position == ACCEPT || pass.earliest.as_ref().is_none_or(|earliest| ends(earliest, row, position))
+                let Some(earliest) = &pass.earliest else { return true };
+                if position == ACCEPT {
+                    return true;
+                }
+                let Some(end) = earliest.get(automaton, row, position) else { return false };
+                if end > in_time.get() && end < late.get() {
+                    if pass.choice.is_in_time(start, end) { in_time.set(end) } else { late.set(end) }
+                }
+                end <= in_time.get()
             });
         }
+        let latest_end = self.choice.latest_end(start, end);
         let positions = starting.iter().copied().filter(|&position| position != ACCEPT);
         let Some(latest) = &self.latest else { return Ok(false) };
         let longest = positions.filter_map(|position| latest.get(automaton, start, position)).max();

@@ -17,6 +17,8 @@ pub struct FoundMatches<'m> {
     pub excluded: &'m [u8],
     /// The partitions that have matches, each with how many.
     pub partitions: &'m [(i64, i64)],
+    /// The number of the first match of each of these; nothing where it is 1.
+    pub first_numbers: &'m [i64],
     /// The variables to one of which the first row of every match is mapped.
     pub first_variables: VariableSet,
     /// As `first_variables`, of the last row.
@@ -75,8 +77,10 @@ impl PartitionCursor {
     pub fn next(&mut self, found: &FoundMatches<'_>) -> (usize, usize) {
         while let Some(&(partition, matches)) = found.partitions.get(self.place) {
             if self.passed < matches {
+                let first = found.first_numbers.get(self.place).copied().unwrap_or(1);
+                let number = first + self.passed;
                 self.passed += 1;
-                return (partition as usize, self.passed as usize);
+                return (partition as usize, number as usize);
             }
             (self.place, self.passed) = (self.place + 1, 0);
         }

@@ -20,6 +20,7 @@
 //!     variables: &[0, 1, 1, 0],
 //!     excluded: &[],
 //!     partitions: &[(0, 2)],
+//!     first_numbers: &[],
 //!     first_variables: VariableSet::of(0),
 //!     last_variables: [0, 1].into_iter().collect(),
 //! };

@@ -8,6 +8,10 @@ use super::work::Work;
 const MOST_AT_ONCE: usize = 1 << 18;
 /// The most lower bits by which rows are counted.
 const MOST_COUNTED_BITS: u32 = 16;
+/// Fewer rows are sorted by comparing them alone.
+const LEAST_GROUPED: usize = 1 << 6;
+/// Larger groups are sorted by themselves, smaller ones by insertion.
+const MOST_INSERTED: usize = 8;
 
 /// What was found of a bucket that has rows.
 pub struct Bucket {
@@ -27,6 +31,8 @@ pub struct Sorter<'w> {
     rows: Vec<u32>,
     /// Rests with places in the bucket.
     packed: Vec<u64>,
+    /// The same in groups.
+    grouped: Vec<u64>,
     /// The same where they do not fit into one number.
     pairs: Vec<(u64, u32)>,
 }
@@ -36,13 +42,15 @@ impl Drop for Sorter<'_> {
         self.work.budget.release_vector(&self.counts);
         self.work.budget.release_vector(&self.rows);
         self.work.budget.release_vector(&self.packed);
+        self.work.budget.release_vector(&self.grouped);
         self.work.budget.release_vector(&self.pairs);
     }
 }
 
 impl<'w> Sorter<'w> {
     pub fn new(work: Work<'w>) -> Self {
-        Self { work, counts: Vec::new(), rows: Vec::new(), packed: Vec::new(), pairs: Vec::new() }
+        let (packed, grouped, pairs) = (Vec::new(), Vec::new(), Vec::new());
+        Self { work, counts: Vec::new(), rows: Vec::new(), packed, grouped, pairs }
     }
 
     /// Writes the rows of a bucket in order; None where it has none.
@@ -144,13 +152,72 @@ impl<'w> Sorter<'w> {
             packed.push(rest.checked_shl(place_bits).unwrap_or(0) | rows.len() as u64);
             rows.push(row);
         });
-        packed.sort_unstable();
+        self.sort_packed()?;
         let mask = (1_u64 << place_bits) - 1;
-        for (place, (slot, &code)) in order.iter_mut().zip(&*packed).enumerate() {
-            *slot = rows[(code & mask) as usize];
+        for (place, (slot, &code)) in order.iter_mut().zip(&self.packed).enumerate() {
+            *slot = self.rows[(code & mask) as usize];
             begins(place, code >> place_bits)?;
         }
         Ok(())
+    }
+
+    /// Sorts the packed numbers: those of many rows go to groups by their highest bits that differ, about one to a group.
+    fn sort_packed(&mut self) -> Result<(), OrderError> {
+        let packed = &mut self.packed;
+        if packed.len() < LEAST_GROUPED {
+            packed.sort_unstable();
+            return Ok(());
+        }
+        let (low, high) = packed.iter().fold((u64::MAX, 0), |(low, high), &code| (low.min(code), high.max(code)));
+        let groups = packed.len().next_power_of_two();
+        let bits = (u64::BITS - (high - low).leading_zeros()).saturating_sub(groups.ilog2()).min(u64::BITS - 1);
+        let group = |code: u64| ((code - low) >> bits) as usize;
+        let counts = &mut self.counts;
+        counts.clear();
+        self.work.budget.reserve(counts, group(high) + 1)?;
+        counts.resize(group(high) + 1, 0);
+        for &code in &*packed {
+            counts[group(code)] += 1;
+        }
+        let (mut begin, mut largest) = (0, 0);
+        for count in &mut *counts {
+            largest = largest.max(*count);
+            begin += std::mem::replace(count, begin);
+        }
+        let grouped = &mut self.grouped;
+        self.work.budget.reserve(grouped, packed.len().saturating_sub(grouped.len()))?;
+        grouped.resize(packed.len(), 0);
+        for &code in &*packed {
+            let next = &mut counts[group(code)];
+            grouped[*next as usize] = code;
+            *next += 1;
+        }
+        if largest as usize > MOST_INSERTED {
+            // Behind its last row each group begins the next one.
+            let mut begin = 0;
+            for &end in &*counts {
+                if (end - begin) as usize > MOST_INSERTED {
+                    grouped[begin as usize..end as usize].sort_unstable();
+                }
+                begin = end;
+            }
+        }
+        insertion_sort(grouped);
+        std::mem::swap(&mut self.packed, &mut self.grouped);
+        Ok(())
+    }
+}
+
+/// Sorts numbers each of which is near its place.
+fn insertion_sort(numbers: &mut [u64]) {
+    for at in 1..numbers.len() {
+        let number = numbers[at];
+        let mut place = at;
+        while place > 0 && numbers[place - 1] > number {
+            numbers[place] = numbers[place - 1];
+            place -= 1;
+        }
+        numbers[place] = number;
     }
 }
 

@@ -129,7 +129,7 @@ impl KeyValues<'_> {
     /// where these are no whole numbers of 64 bits, or not so many.
     #[inline]
     #[allow(clippy::cast_lossless, reason = "one macro for numbers with and without a sign")]
-    pub(super) fn integers(&self, rows: Range<usize>, found: &mut [u64]) -> Option<u64> {
+    pub(crate) fn integers(&self, rows: Range<usize>, found: &mut [u64]) -> Option<u64> {
         macro_rules! wrapped {
             ($numbers:expr, $turned:expr) => {{
                 let numbers = $numbers.get(rows)?;

@@ -23,9 +23,12 @@ mod bucket;
 mod buckets;
 mod columns;
 mod dictionary;
+mod encoded;
+mod error;
 mod prepare;
 mod scan;
 mod scatter;
+mod short_texts;
 mod source;
 mod texts;
 mod word;
@@ -35,35 +38,15 @@ use std::ops::Range;
 
 pub use columns::{BitSlice, KeyChunk, KeyTexts, KeyValues, SortKey};
 pub use dictionary::{LONG, MOST_SHORT_BYTES, Short, short_of};
+pub use encoded::EncodedKeys;
+pub use error::OrderError;
 
 use self::buckets::{Sorted, sort};
 pub(crate) use self::dictionary::{Dictionary, Hasher};
 use self::scan::starts_in_order;
 use self::word::{RowCodes, Word, words};
 use self::work::{MORSEL_ROWS, Parts, Work};
-use crate::budget::{Budget, Stopped, Tick};
-
-/// Why rows could not be ordered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OrderError {
-    /// A limit was passed, or the caller stopped it.
-    Stopped(Stopped),
-    /// A value is not what its column says.
-    Unreadable {
-        /// The number of the key.
-        key: usize,
-        /// The row, or the entry of the dictionary.
-        row: usize,
-        /// What is wrong.
-        what: &'static str,
-    },
-}
-
-impl From<Stopped> for OrderError {
-    fn from(reason: Stopped) -> Self {
-        Self::Stopped(reason)
-    }
-}
+use crate::budget::{Budget, Tick};
 
 /// Rows in order.
 #[derive(Debug, Clone, PartialEq, Eq)]

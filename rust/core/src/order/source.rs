@@ -5,9 +5,12 @@ use std::sync::Arc;
 
 use super::OrderError;
 use super::columns::{BitSlice, KeyTexts, KeyValues};
+use super::dictionary::Short;
 
 /// Rows that are read at a time.
 pub const PIECE_ROWS: usize = 1 << 10;
+
+const UNREADABLE_TEXT: &str = "its offsets or view are out of range or order";
 
 /// What a chunk's rows are read from.
 #[derive(Clone)]
@@ -38,18 +41,24 @@ pub struct Entries {
 /// Texts of rows as places in lists of their ranks.
 pub struct Ranked {
     pub places: Vec<u32>,
-    /// One list for each thread that read texts.
+    /// One list for each thread that read texts; none where places are in the order of the texts themselves.
     pub ranks: Vec<Vec<u32>>,
     /// For each morsel, whose list its places are in.
     pub lists: Vec<usize>,
     /// The rows of a morsel.
     pub morsel_rows: usize,
-    /// How many different texts there are; each has a rank below.
+    /// No rank is as large; most are that of some row.
     pub count: usize,
 }
 
 impl Ranked {
     fn fill(&self, rows: Range<usize>, found: &mut [u64]) -> Option<()> {
+        if self.ranks.is_empty() {
+            for (found, &place) in found.iter_mut().zip(self.places.get(rows)?) {
+                *found = place.into();
+            }
+            return Some(());
+        }
         let mut begin = rows.start;
         let mut found = found;
         while begin < rows.end {
@@ -171,7 +180,7 @@ impl<'a> Source<'a> {
         self.chunks.iter().any(|chunk| matches!(chunk.read, Read::Texts(_)))
     }
 
-    /// How many ranks there are, where rows are texts that were numbered, so that each rank is that of some row.
+    /// How many ranks there are, where rows are texts that were numbered.
     pub fn ranks(&self) -> Option<usize> {
         match self.chunks.first().map(|chunk| &chunk.read) {
             Some(Read::Ranked(ranked, _)) => Some(ranked.count),
@@ -228,7 +237,16 @@ impl<'a> Source<'a> {
         self.over(rows, |chunk, rows, _| {
             let Read::Texts(texts) = chunk.read else { return Ok(()) };
             let read = texts.slices(rows, chunk.valid, found);
-            read.map_err(|row| self.unreadable(chunk.first + row, "its offsets or view are out of range or order"))
+            read.map_err(|row| self.unreadable(chunk.first + row, UNREADABLE_TEXT))
+        })
+    }
+
+    /// Adds the texts of some rows, short ones as numbers of their own.
+    pub fn shorts(&self, rows: Range<usize>, found: &mut Vec<Short>) -> Result<(), OrderError> {
+        self.over(rows, |chunk, rows, _| {
+            let Read::Texts(texts) = chunk.read else { return Ok(()) };
+            let read = texts.shorts(rows, chunk.valid, found);
+            read.map_err(|row| self.unreadable(chunk.first + row, UNREADABLE_TEXT))
         })
     }
 

@@ -1,7 +1,8 @@
 //! Texts of rows as ranks among those that are different.
 //!
-//! Each thread numbers the texts of its morsels by a hash table; the tables are joined, and what is in them is sorted. Many
-//! different texts are sorted by eight bytes at a time, as numbers; few by comparing them.
+//! Where texts cannot be numbered by their bytes ([`super::short_texts`]), each thread numbers those of its morsels by a hash table;
+//! the tables are joined, and what is in them is sorted. Many different texts are sorted by eight bytes at a time, as numbers; few by
+//! comparing them.
 
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::OrderError;
 use super::buckets::{Listed, sort};
 use super::dictionary::{Dictionary, Hasher, first_bytes};
+use super::short_texts::numbered;
 use super::source::{PIECE_ROWS, Ranked, Read, Source, SourceChunk};
 use super::work::{MORSEL_ROWS, Parts, Work};
 use crate::budget::{Stopped, Tick};
@@ -25,7 +27,11 @@ pub fn without_texts<'a>(
     if !source.has_texts() {
         return Ok(source.clone());
     }
-    let ranked = Arc::new(ranked(source, rows, work, tick)?);
+    let ranked = match numbered(source, rows, work, tick)? {
+        Some(numbered) => numbered,
+        None => ranked(source, rows, work, tick)?,
+    };
+    let ranked = Arc::new(ranked);
     let chunks = source.chunks.iter().map(|chunk| {
         let read = Read::Ranked(Arc::clone(&ranked), chunk.first);
         SourceChunk { first: chunk.first, rows: chunk.rows, valid: chunk.valid, read }

@@ -89,11 +89,94 @@ fn behind(keys: &[i64], row: usize, bound: i64) -> usize {
     low + keys[low..keys.len().min(low + step)].partition_point(|&key| key <= bound)
 }
 
+/// The keys of rows in order, each a row of a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OrderedKeys<'k> {
+    /// The table's keys.
+    pub keys: &'k [i64],
+    /// For each row in order, the table's; None where the table is in order.
+    pub order: Option<&'k [u32]>,
+    /// Whether keys fall within a partition.
+    pub descending: bool,
+}
+
+impl OrderedKeys<'_> {
+    /// The row of the table, and its key turned so that keys rise; None where there is no such row.
+    #[inline]
+    fn get(&self, row: usize) -> Option<(usize, i64)> {
+        let row = self.order.map_or(Some(row), |order| order.get(row).map(|&row| row as usize))?;
+        let &key = self.keys.get(row)?;
+        Some((row, if self.descending { !key } else { key }))
+    }
+}
+
+/// Rows whose keys are at most a width away from that of a match's first row. A row without a key is near no row; such rows are the
+/// first or the last ones of their partition.
+///
+/// ```
+/// use rowpattern_core::rows::{NearRows, OrderedKeys};
+/// let keys = OrderedKeys { keys: &[9, 4, 1, 2], order: Some(&[2, 3, 1, 0]), descending: false };
+/// let near = NearRows { keys, width: 2, missing: &[] };
+/// assert_eq!([0, 1, 2, 3].map(|row| near.latest_end(row, 4)), [2, 3, 3, 4]);
+/// assert!(near.is_near(1, 2) && !near.is_near(0, 2));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NearRows<'k> {
+    /// The keys of all rows.
+    pub keys: OrderedKeys<'k>,
+    /// How far a key may be away.
+    pub width: i64,
+    /// Which of the table's rows have no key; empty where all have one.
+    pub missing: &'k [bool],
+}
+
+impl NearRows<'_> {
+    /// How many rows there are.
+    pub fn rows(&self) -> usize {
+        self.keys.order.map_or(self.keys.keys.len(), <[u32]>::len)
+    }
+
+    /// Whether a row is near another one, which is not behind it and in the same partition.
+    #[inline]
+    pub fn is_near(&self, start: usize, row: usize) -> bool {
+        self.key(start).zip(self.key(row)).is_some_and(|(start, key)| key <= start.saturating_add(self.width))
+    }
+
+    /// The row behind the last that is near a row of a partition which ends before `end`; the row itself where it is near none. Takes
+    /// time in the logarithm of the rows between.
+    pub fn latest_end(&self, start: usize, end: usize) -> usize {
+        if start >= end || !self.is_near(start, start) {
+            return start;
+        }
+        let (mut near, mut step) = (start, 1);
+        while near + step < end && self.is_near(start, near + step) {
+            near += step;
+            step *= 2;
+        }
+        let mut far = end.min(near + step);
+        while far - near > 1 {
+            let middle = near + (far - near) / 2;
+            if self.is_near(start, middle) {
+                near = middle;
+            } else {
+                far = middle;
+            }
+        }
+        far
+    }
+
+    #[inline]
+    fn key(&self, row: usize) -> Option<i64> {
+        let (row, key) = self.keys.get(row)?;
+        (!self.missing.get(row).copied().unwrap_or_default()).then_some(key)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::latest_ends;
+    use super::{NearRows, OrderedKeys, latest_ends};
     use crate::budget::Budget;
     use crate::rows::Partitions;
 
@@ -122,6 +205,51 @@ mod tests {
                 (row..end).find(|&other| keys[other] > bounds[row]).unwrap_or(end) as i64
             });
             prop_assert_eq!(found, Ok(wanted.collect()));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn rows_within_a_width(
+            mut keys in prop::collection::vec(-20_i64..20, 0..60),
+            width in -3_i64..25,
+            cut in 0.0..1.0_f64,
+            missing_rows in 0_usize..4,
+            descending in any::<bool>(),
+            mixed in any::<bool>(),
+        ) {
+            let rows = keys.len();
+            let middle = (rows as f64 * cut) as usize;
+            let (first, second) = keys.split_at_mut(middle);
+            first.sort_unstable();
+            second.sort_unstable();
+            if descending {
+                for key in &mut keys {
+                    *key = -*key;
+                }
+            }
+            // The table has the rows the other way round.
+            let reversed: Vec<i64> = keys.iter().rev().copied().collect();
+            let order: Vec<u32> = (0..rows as u32).rev().collect();
+            let given = OrderedKeys {
+                keys: if mixed { &reversed } else { &keys },
+                order: mixed.then_some(&order),
+                descending,
+            };
+            let is_last = |row: usize| row + missing_rows >= rows;
+            let missing: Vec<bool> = (0..rows).map(|row| is_last(if mixed { rows - 1 - row } else { row })).collect();
+            let near = NearRows { keys: given, width, missing: if rows.is_multiple_of(2) || missing.contains(&true) { &missing } else { &[] } };
+            prop_assert_eq!(near.rows(), rows);
+            for (begin, end) in [(0, middle), (middle, rows)] {
+                for row in begin..end {
+                    let is_far = |&other: &usize| is_last(other) || (keys[other] - keys[row]).abs() > width;
+                    let wanted = if is_last(row) { row } else { (row..end).find(is_far).unwrap_or(end) };
+                    prop_assert_eq!(near.latest_end(row, end), wanted);
+                    for other in row..end {
+                        prop_assert_eq!(near.is_near(row, other), other < wanted);
+                    }
+                }
+            }
         }
     }
 }

@@ -26,10 +26,10 @@ mod symbols;
 mod variables;
 
 pub use choice::{Choice, Prefer};
-pub use latest_ends::latest_ends;
+pub use latest_ends::{NearRows, OrderedKeys, latest_ends};
 pub use navigation::{At, MappedRows, NOWHERE};
 pub use partitions::{Partitions, Span};
 pub use skip::{Skip, SkipError, SkipProblem, Target};
 pub(crate) use symbols::Codes;
-pub use symbols::{Symbols, SymbolsBuilder, SymbolsPiece};
+pub use symbols::{NARROW, Symbols, SymbolsBuilder, SymbolsPiece};
 pub use variables::VariableSet;

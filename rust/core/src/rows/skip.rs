@@ -36,12 +36,18 @@ pub struct SkipError {
     pub span: Span,
 }
 
+impl fmt::Display for SkipProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotInMatch => "no row of the match is mapped to it",
+            Self::FirstRow => "it is at the first row of the match, which would be found again for ever",
+        })
+    }
+}
+
 impl fmt::Display for SkipError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let problem = match self.problem {
-            SkipProblem::NotInMatch => "no row of the match is mapped to it",
-            SkipProblem::FirstRow => "it is at the first row of the match, which would be found again for ever",
-        };
+        let problem = self.problem;
         let Span { partition, number, start, end } = self.span;
         write!(f, "{problem} (match {number} of partition {partition}, rows {start} to {})", end.saturating_sub(1))
     }

@@ -18,6 +18,37 @@ impl VariableSet {
         set
     }
 
+    /// How many bytes a set has.
+    pub const BYTES: usize = 32;
+
+    /// The set as bytes.
+    pub fn to_bytes(self) -> [u8; Self::BYTES] {
+        let mut bytes = [0; Self::BYTES];
+        for (bytes, word) in bytes.chunks_exact_mut(8).zip(self.0) {
+            bytes.copy_from_slice(&word.to_le_bytes());
+        }
+        bytes
+    }
+
+    /// The set that [`Self::to_bytes`] gave.
+    pub fn from_bytes(bytes: [u8; Self::BYTES]) -> Self {
+        let mut words = [0; 4];
+        for (word, bytes) in words.iter_mut().zip(bytes.as_chunks::<8>().0) {
+            *word = u64::from_le_bytes(*bytes);
+        }
+        Self(words)
+    }
+
+    /// The set of those of the first eight variables whose bits are set.
+    pub(crate) fn of_bits(bits: u8) -> Self {
+        Self([u64::from(bits), 0, 0, 0])
+    }
+
+    /// Which of the first eight variables are in it, as bits.
+    pub(crate) fn first_bits(self) -> u8 {
+        self.0[0] as u8
+    }
+
     /// Adds a variable.
     pub fn insert(&mut self, variable: u8) {
         self.0[usize::from(variable >> 6)] |= 1 << (variable & 63);

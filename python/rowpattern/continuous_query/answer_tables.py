@@ -1,0 +1,110 @@
+"""From a clause's answers to tables of the kind that rows came in, always of the same columns and types."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from rowpattern._core import RowSymbols
+from rowpattern.errors import QueryError
+from rowpattern.sql.execute.output import answer_of_matches
+from rowpattern.sql.execute.sort import sort_partitions
+from rowpattern.sql.tables.answers import Answer, AnswerColumn, as_kind
+from rowpattern.sql.tables.table import Table
+
+if TYPE_CHECKING:
+    from rowpattern.continuous_query.bound_query import BoundQuery
+    from rowpattern.continuous_query.row_schema import ReadRows, RowSchema
+    from rowpattern.sql.duckdb.connection import Database
+    from rowpattern.sql.runtime.context import ExecutionContext
+
+__all__ = ["AnswerTables"]
+
+
+class AnswerTables:
+    """Makes tables of answers."""
+
+    def __init__(self, query: BoundQuery, schema: RowSchema, using: Database, context: ExecutionContext) -> None:
+        """Find the columns and types of the answer, from one over no rows."""
+        self._query = query
+        self._schema = schema
+        self._kind = schema.kind
+        self._source: Table = Table(pa.schema(schema.given).empty_table())
+        bound = query.bound
+        rows = sort_partitions(query.rows, bound.partition_by, bound.order_by, using, context)
+        pattern = bound.compiled()
+        nothing = pattern.match(RowSymbols(pattern, 0))
+        empty, _ = answer_of_matches(bound, rows, nothing, using, context)
+        execution = query.execution(schema.example, using, context)
+        self._empty = self._typed(execution.around(query.clause, empty), None)
+        self._types = {column.name: column.arrow().type for column in self._empty.columns}
+
+    def note(self, read: ReadRows) -> None:
+        """Answer with tables like this one from now on."""
+        self._kind, self._source = read.kind, read.table
+
+    def answer(self, answer: Answer | None, using: Database, context: ExecutionContext) -> Answer | None:
+        """Return the query's answer for the clause's; None where that has no rows."""
+        if answer is None:
+            return None
+        execution = self._query.execution(self._schema.example, using, context)
+        return self._typed(execution.around(self._query.clause, answer), self._types)
+
+    def table(self, answers: list[Answer], context: ExecutionContext) -> Any:
+        """Return answers, one behind the other, as a table of the kind given."""
+        if len(answers) > 1:
+            columns = []
+            for each in zip(*(answer.columns for answer in answers)):
+                chunks = [chunk for column in each for chunk in _chunks(column.arrow())]
+                values = pa.chunked_array(chunks, each[0].arrow().type)
+                columns.append(AnswerColumn(each[0].name, values, each[0].origin))
+            answers = [Answer(columns)]
+        answer = answers[0] if answers else self._empty
+        context.answered_rows = len(answer.columns[0].values) if answer.columns else 0
+        kind = "arrow" if self._kind in {"batch", "reader"} else self._kind
+        found = as_kind(answer, kind, self._source, context.check)
+        if self._kind == "batch":
+            batches = found.combine_chunks().to_batches()
+            return (
+                batches[0]
+                if batches
+                else pa.RecordBatch.from_arrays([pa.array([], each.type) for each in found.schema], schema=found.schema)
+            )
+        return found
+
+    def rows(self, rows: pa.Table) -> Any:
+        """Return rows as a table of the kind given."""
+        answer = Answer([AnswerColumn(name, rows.column(name), name) for name in rows.column_names])
+        kind = "arrow" if self._kind in {"batch", "reader"} else self._kind
+        return as_kind(self._typed(answer, None), kind, self._source)
+
+    def _typed(self, answer: Answer, types: dict[str, pa.DataType] | None) -> Answer:
+        """Return an answer in the types that columns have where rows come from, and that it had before."""
+        columns = []
+        for column in answer.columns:
+            values = column.arrow()
+            given = None if column.origin is None else self._schema.given.get(column.origin)
+            if given is not None and pa.types.is_dictionary(given) and values.type == given.value_type:
+                values = _encoded(values, given)
+            if types is not None and values.type != types[column.name]:
+                values = _cast(values, types[column.name], column.name)
+            columns.append(column if values is column.values else column._replace(values=values, is_own=False))
+        return Answer(columns)
+
+
+def _chunks(values: Any) -> list[pa.Array]:
+    return values.chunks if isinstance(values, pa.ChunkedArray) else [values]
+
+
+def _encoded(values: Any, kind: pa.DictionaryType) -> Any:
+    encoded = values.dictionary_encode()
+    return encoded if encoded.type == kind else encoded.cast(kind)
+
+
+def _cast(values: Any, kind: pa.DataType, name: str) -> Any:
+    try:
+        return values.cast(kind)
+    except pa.ArrowInvalid as error:
+        message = f"column {name} of the answer is {kind} from batch to batch, and a value does not fit: {error}"
+        raise QueryError(f"{message}; cast it in MEASURES") from None

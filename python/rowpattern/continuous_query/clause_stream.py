@@ -1,0 +1,313 @@
+"""One clause over rows that come batch by batch: conditions, matches as they are certain, and the clause's answer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from rowpattern._core import OpenPartitions
+from rowpattern.continuous_query.kept_rows import KeptRows
+from rowpattern.errors import CheckpointError, RowsError, SkipError, UnsupportedQueryError
+from rowpattern.sql.arrow.arrays import from_numpy
+from rowpattern.sql.arrow.chunks import take_values
+from rowpattern.sql.execute.match_conditions import located, match_conditions
+from rowpattern.sql.execute.output import answer_of_matches
+from rowpattern.sql.execute.row_order import sortable
+from rowpattern.sql.execute.row_symbols import row_symbols
+from rowpattern.sql.execute.sort import OrderedPartitions
+from rowpattern.sql.execute.typed_clause import typed_clause
+from rowpattern.sql.tables.answers import Answer
+from rowpattern.sql.tables.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rowpattern.continuous_query.bound_query import BoundQuery
+    from rowpattern.continuous_query.match_bounds import MatchBounds
+    from rowpattern.sql.duckdb.connection import Database
+    from rowpattern.sql.runtime.context import ExecutionContext
+
+__all__ = ["PARTITIONS", "ClauseStream", "Decided", "computed_key", "kept_schema"]
+
+#: What is stored of each partition, as `OpenPartitions.stored` gives it.
+PARTITIONS = pa.schema(
+    {
+        **dict.fromkeys(("first", "rows", "head", "covered", "matches"), pa.int64()),
+        "waiting": pa.list_(pa.int64()),
+    }
+)
+
+# The column of the sets of variables whose conditions hold.
+_CONDITIONS = "rowpattern conditions"
+_SET_BYTES = 32
+
+
+def kept_schema(schema: pa.Schema) -> pa.Schema:
+    """Return the columns of kept rows as they are stored."""
+    return schema.append(pa.field(_CONDITIONS, pa.binary(_SET_BYTES)))
+
+
+class Decided(NamedTuple):
+    """What a step has given.
+
+    Attributes:
+        answer: the clause's answer for what is certain now; None where that is nothing.
+        matches: how many matches are certain.
+        expired: the last row of each partition that ended as no rows came for too long.
+        skip_error: the error of a match that has nowhere to skip to; what was decided before it is in `answer`.
+    """
+
+    answer: Answer | None
+    matches: int
+    expired: pa.RecordBatch
+    skip_error: SkipError | None
+
+
+def computed_key(number: int) -> str:
+    """Return the name of the column of a key that is computed, by its number among all keys."""
+    return f"rowpattern key {number}"
+
+
+class ClauseStream:
+    """A clause over rows that come batch by batch.
+
+    Attributes:
+        counts: of how many partitions something is kept, how many rows are, and the bytes of both; for any thread.
+        has_loop: whether a match can have any number of rows.
+    """
+
+    def __init__(
+        self,
+        query: BoundQuery,
+        types: dict[str, pa.DataType],
+        bounds: MatchBounds | None,
+        *,
+        widths: dict[str, int],
+        order: str,
+        prefer: str,
+    ) -> None:
+        """Begin without rows.
+
+        Args:
+            query: the query.
+            types: the columns of rows, with those of computed keys.
+            bounds: how keys bound matches, and partitions without rows; None where they do not.
+            widths: by variable, how far behind the match's first row its condition lets a row of it be.
+            order: which matches are given first: `"match"` or `"certain"`.
+            prefer: which of the possible matches at a row is taken.
+        """
+        self._bound = query.bound
+        self._bounds = bounds
+        self._pattern = query.bound.compiled()
+        self._dependent = [each for each in query.bound.conditions if each.expression.depends]
+        self._shows_unmatched = query.bound.rows_shown == "all rows with unmatched"
+        keys = (*query.bound.partition_by, *query.bound.order_by)
+        self._keys = {key: key.column or computed_key(number) for number, key in enumerate(keys)}
+        mode, target = query.bound.skip
+        skip: Any = (mode, target) if target else mode
+        reach = query.reach
+        self._core = OpenPartitions(
+            self._pattern,
+            skip,
+            prefer=prefer,
+            each_when_certain=order == "certain",
+            unmatched=self._shows_unmatched,
+            empty_takes_row=self._shows_unmatched,
+            numbered=reach.numbered,
+            horizons=reach.horizons,
+            rows_before=reach.rows_before,
+            match_before=reach.match_before,
+            match_behind=reach.match_behind,
+            bounded=query.bound.within is not None,
+            widths=widths,
+            idle=None if bounds is None else bounds.idle,
+        )
+        self._reads_around = reach.match_before > 0 or reach.match_behind > 0
+        self._kept = KeptRows(pa.schema(types))
+        self._before = 0
+        self.has_loop = bool(self._core.has_loop)
+        self.counts = (0, 0, 0)
+
+    def oldest(self) -> tuple[pa.RecordBatch, int] | None:
+        """Return the first row of the match that is open for longest, and how many rows its partition had since."""
+        found = self._core.oldest()
+        return None if found is None else (self._kept.rows(np.array([found[0]])), found[1])
+
+    def compact(self) -> None:
+        """Copy the rows that are needed, so that the others take no memory."""
+        numbers = self._core.kept_references()
+        self._kept.keep_only(np.asarray(numbers))
+        self._core.renumber(numbers)
+        self._count()
+
+    def push(self, rows: pa.RecordBatch, floor: float | None, using: Database, context: ExecutionContext) -> Decided:
+        """Take rows, in the order of ORDER BY in each partition, and what time it is: no later row is before it.
+
+        Nothing has changed until `keep` is called; `undo` takes it back.
+        """
+        before = self._before = self._kept.next_number
+        clock = None if floor is None or self._bounds is None else self._bounds.clock(floor)
+        keys = self._partition_keys(rows)
+        with context.limited():
+            self._core.place(rows.num_rows, keys, clock=clock, reads_all=bool(self._dependent), **context.remaining)
+        self._kept.append(rows)
+        return self._advanced(rows, before, using, context)
+
+    def end(self, keys: Sequence[pa.ChunkedArray] | None, using: Database, context: ExecutionContext) -> Decided:
+        """End partitions, those with these keys or all, as no rows of theirs come any more; as `push`."""
+        self._before = self._kept.next_number
+        sortables = None if keys is None else [_sortable(each) for each in keys]
+        self._core.end(sortables, reads_all=bool(self._dependent))
+        return self._advanced(None, self._before, using, context)
+
+    def stored(self) -> dict[str, pa.Table]:
+        """Return what `resume` takes: a table of partitions, and one of their rows."""
+        partitions, references, sets = self._core.stored()
+        columns = list(zip(*partitions)) if partitions else [()] * len(PARTITIONS)
+        arrays = [pa.array(list(values), field.type) for values, field in zip(columns, PARTITIONS)]
+        rows = self._kept.rows(np.asarray(references))
+        conditions = pa.Array.from_buffers(pa.binary(_SET_BYTES), rows.num_rows, [None, pa.py_buffer(sets)])
+        kept = pa.Table.from_arrays([*rows.columns, conditions], schema=kept_schema(rows.schema))
+        return {"partitions": pa.Table.from_arrays(arrays, schema=PARTITIONS), "kept": kept}
+
+    def resume(self, partitions: pa.Table, kept: pa.Table, using: Database, context: ExecutionContext) -> None:
+        """Take what was stored; there are no rows yet.
+
+        Raises:
+            CheckpointError: it does not fit together.
+        """
+        rows = kept.combine_chunks()
+        batch = rows.drop_columns([_CONDITIONS]).to_batches()[0] if rows.num_rows else None
+        if batch is None:
+            if partitions.num_rows:
+                raise CheckpointError("the checkpoint has partitions without rows")
+            return
+        sets = rows.column(_CONDITIONS).combine_chunks()
+        sets = sets.chunk(0) if isinstance(sets, pa.ChunkedArray) else sets
+        if sets.null_count or any(column.null_count for column in partitions.columns):
+            raise CheckpointError("the checkpoint's partitions have NULLs")
+        begin = sets.offset * _SET_BYTES
+        data = sets.buffers()[1][begin : begin + len(sets) * _SET_BYTES]
+        stored = list(zip(*(column.to_pylist() for column in partitions.columns)))
+        self._core.place(batch.num_rows, self._partition_keys(batch), reads_all=bool(self._dependent))
+        self._before = 0
+        self._kept.append(batch)
+        try:
+            self._core.resume(stored, data.to_pybytes(), 0, *self._limits(batch, using))
+            conditions: tuple[Any, ...] = ()
+            if self._dependent:
+                ordered = self._read_rows(batch, 0, np.asarray(self._core.starts), context)
+                conditions = self._match_conditions(ordered, using)
+            self._core.search(*conditions, threads=context.threads, **context.remaining)
+            self._check_nothing_decided()
+        except (RowsError, OverflowError, TypeError) as error:
+            self.undo()
+            raise CheckpointError(f"the checkpoint's partitions cannot be read: {error}") from None
+        except BaseException:
+            self.undo()
+            raise
+        self.keep()
+
+    def _check_nothing_decided(self) -> None:
+        if len(self._core.decided()[0]):
+            raise CheckpointError("the checkpoint's rows have matches that were to be given before")
+
+    def undo(self) -> None:
+        """Take the last step back."""
+        self._core.undo()
+        self._kept.drop_after(self._before)
+        self._count()
+
+    def keep(self) -> None:
+        """End a step; rows that no match needs any more are forgotten."""
+        self._core.keep()
+        if self._kept.is_sparse(self._core.counts[1]):
+            self.compact()
+        self._kept.own()
+        self._count()
+
+    def _count(self) -> None:
+        partitions, rows, size_bytes = self._core.counts
+        self.counts = (partitions, rows, size_bytes + self._kept.size_bytes)
+
+    def _partition_keys(self, rows: pa.RecordBatch) -> list[pa.ChunkedArray]:
+        return [_sortable(pa.chunked_array([rows.column(self._keys[key])])) for key in self._bound.partition_by]
+
+    def _advanced(self, rows: pa.RecordBatch | None, first: int, using: Database, context: ExecutionContext) -> Decided:
+        core = self._core
+        conditions: tuple[Any, ...] = ()
+        starts = np.asarray(core.starts)
+        if len(starts):
+            ordered = self._read_rows(rows, first, starts, context)
+            bound = self._bound
+            together = typed_clause(bound.conditions, bound.measures, ordered.table, using, bound.plans)
+            if rows is not None and rows.num_rows:
+                symbols = row_symbols(self._pattern, bound.conditions, together, ordered, using)
+                core.take(symbols, first, *self._limits(rows, using))
+            if self._dependent:
+                conditions = self._match_conditions(ordered, using)
+        with context.limited(), located(self._bound.conditions):
+            core.search(*conditions, threads=context.threads, **context.remaining)
+        return self._decided(using, context)
+
+    def _match_conditions(self, ordered: OrderedPartitions, using: Database) -> tuple[Any, ...]:
+        """Return the conditions that read the match so far, over rows, and what computes parts of them."""
+        bound = self._bound
+        together = typed_clause(bound.conditions, bound.measures, ordered.table, using, bound.plans)
+        return tuple(match_conditions(self._pattern, self._dependent, together, ordered, using))
+
+    def _read_rows(
+        self, rows: pa.RecordBatch | None, first: int, starts: Any, context: ExecutionContext
+    ) -> OrderedPartitions:
+        """Return the rows that conditions are computed of."""
+        core, order = self._core, None
+        if rows is not None and core.reads_new_rows_only:
+            batch, own = rows, core.order
+            order = None if own is None else np.asarray(own)
+        else:
+            batch = self._kept.rows(np.asarray(core.references(first)))
+        return OrderedPartitions(Table(pa.Table.from_batches([batch])), context, order, starts)
+
+    def _limits(self, rows: pa.RecordBatch, using: Database) -> tuple[Any, ...]:
+        """Return by row the key that bounds matches, and the latest key of a match that begins there."""
+        if self._bounds is None:
+            return ()
+        column = self._keys[self._bound.order_by[0]]
+        return self._bounds.of_rows(pa.chunked_array([rows.column(column)]), using)
+
+    def _decided(self, using: Database, context: ExecutionContext) -> Decided:
+        core = self._core
+        references, starts, matches, shown = core.decided()
+        expired = self._kept.rows(np.asarray(core.expired()))
+        problem = core.skip_problem()
+        skip_error = None
+        if problem is not None:
+            message = f"AFTER MATCH SKIP has nowhere to go to {self._bound.skip[1]}: {problem}"
+            skip_error = SkipError(self._bound.skip_location.added_to(message))
+        if not len(references):
+            return Decided(None, 0, expired, skip_error)
+        batch = self._kept.rows(np.asarray(references))
+        rows = OrderedPartitions(Table(pa.Table.from_batches([batch])), context, None, np.asarray(starts))
+        for key, column in self._keys.items():
+            if key.column is None:
+                rows.keep_key(key, rows.table.column(column))
+        answer, items = answer_of_matches(self._bound, rows, matches, using, context)
+        if self._shows_unmatched and self._reads_around:
+            wanted = np.asarray(shown)[items.table_rows()]
+            places = from_numpy(np.flatnonzero(wanted))
+            answer = Answer(
+                [each._replace(values=take_values(context, each.arrow(), places)) for each in answer.columns]
+            )
+        return Decided(answer, len(matches), expired, skip_error)
+
+
+def _sortable(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return keys in a type that the core compares."""
+    found = sortable(values)
+    if found is None:
+        raise UnsupportedQueryError(
+            f"PARTITION BY cannot compare values of the type {values.type} in a continuous query"
+        )
+    return found

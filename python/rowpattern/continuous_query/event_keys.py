@@ -1,0 +1,307 @@
+"""The first key of ORDER BY as numbers that rise with the rows' order, and lateness in the key's own units.
+
+Whole numbers, dates and times are int64 in the key's own unit, other numbers float64; where ORDER BY falls, the numbers
+are those of the other sign, so that time rises for whoever compares them.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import re
+from decimal import Decimal
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, NamedTuple, Union
+
+import numpy as np
+import pyarrow as pa
+
+from rowpattern.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from rowpattern.sql.arrow.arrays import Booleans
+
+__all__ = ["EventKey", "KeyNumbers", "Lateness", "OrderKey", "duration_nanoseconds", "nanoseconds_a_unit"]
+
+#: What says how late a row may be.
+Lateness = Union[str, dt.timedelta, float, Decimal]
+
+#: Numbers of keys, int64 or float64.
+KeyNumbers = np.ndarray[tuple[int], np.dtype[Any]]
+
+_DAY = 86_400 * 10**9
+_UNIT_NANOSECONDS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
+_DURATION_UNITS = {
+    **dict.fromkeys(("ns", "nanosecond", "nanoseconds"), 1),
+    **dict.fromkeys(("us", "microsecond", "microseconds"), 10**3),
+    **dict.fromkeys(("ms", "millisecond", "milliseconds"), 10**6),
+    **dict.fromkeys(("s", "sec", "second", "seconds"), 10**9),
+    **dict.fromkeys(("min", "minute", "minutes"), 60 * 10**9),
+    **dict.fromkeys(("h", "hour", "hours"), 3_600 * 10**9),
+    **dict.fromkeys(("d", "day", "days"), _DAY),
+}
+_DURATION_PART = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]+)", re.ASCII | re.IGNORECASE)
+# Longer texts are no durations that somebody wrote.
+_MOST_DURATION_CHARACTERS = 200
+_INT64 = np.iinfo(np.int64)
+_LOWEST, _HIGHEST = int(_INT64.min), int(_INT64.max)
+_MOST_DECIMAL_DIGITS = 18
+# Those of date32 and time32; other times have 64.
+_BITS_OF_SHORT_TIMES = 32
+_EPOCH = dt.datetime(1970, 1, 1)  # noqa: DTZ001 - instants without a zone are counted from it
+
+
+class OrderKey(NamedTuple):
+    """A key of ORDER BY: the column that has its values, and how it orders."""
+
+    column: str
+    descending: bool = False
+    nulls_first: bool = False
+
+
+def duration_nanoseconds(text: str, name: str) -> int:
+    """Read a duration as "5s", "15 minutes" or "1 h 30 min"; return nanoseconds.
+
+    Args:
+        text: the duration.
+        name: of the argument, for the error.
+
+    Raises:
+        ConfigurationError: it is none.
+    """
+    found, at = Fraction(0), 0
+    parts = list(_DURATION_PART.finditer(text)) if len(text) <= _MOST_DURATION_CHARACTERS else []
+    for part in parts:
+        unit = _DURATION_UNITS.get(part[2].lower())
+        if unit is None or part.start() != at:
+            break
+        found += Fraction(part[1]) * unit
+        at = part.end()
+    if not parts or text[at:].strip():
+        shown = text if len(text) <= _MOST_DURATION_CHARACTERS else f"{text[:20]}..."
+        raise ConfigurationError(
+            f'{name} is {shown!r}; write a number and a unit of ns, us, ms, s, min, h or d, as "5s" or "15 minutes"'
+        )
+    return math.floor(found)
+
+
+class EventKey:
+    """The first key of ORDER BY.
+
+    Attributes:
+        key: which column it is, and how it orders.
+        kind: the column's type.
+        is_float: whether its numbers are float64; they are int64 otherwise.
+        is_measured: whether it has distances, so that rows may be late by one; texts and the like have none.
+    """
+
+    def __init__(self, key: OrderKey, kind: pa.DataType) -> None:
+        """Take a key and its column's type."""
+        self.key = key
+        self.kind = kind
+        self._unit = nanoseconds_a_unit(kind)
+        is_ = pa.types
+        self.is_float = is_.is_floating(kind)
+        self._scale = (
+            int(kind.scale) if is_.is_decimal(kind) and 0 < int(kind.precision) <= _MOST_DECIMAL_DIGITS else None
+        )
+        # How many of the numbers' units a key's 1 has.
+        self._units: int = 10 ** (self._scale or 0)
+        self.is_measured = (
+            self._unit is not None or self.is_float or self._scale is not None or bool(is_.is_integer(kind))
+        )
+
+    def numbers(self, column: pa.Array) -> tuple[KeyNumbers, Booleans | None]:
+        """Return the rows' numbers, and where the key is NULL or NaN; None where it nowhere is.
+
+        The key is one that `is_measured`. Takes time linear in the rows.
+        """
+        missing = None if column.null_count == 0 else np.asarray(column.is_null().to_numpy(zero_copy_only=False))
+        found: KeyNumbers
+        if self.is_float:
+            found = np.asarray(column.to_numpy(zero_copy_only=False), dtype=np.float64)
+            unknown = np.isnan(found)
+            if unknown.any():
+                found, missing = np.where(unknown, 0.0, found), unknown
+            return (-found if self.key.descending else found), missing
+        found = self._whole_numbers(column)
+        if missing is not None:
+            found = np.where(missing, 0, found)
+        return (np.invert(found) if self.key.descending else found), missing
+
+    def _whole_numbers(self, column: pa.Array) -> KeyNumbers:
+        """Return int64, anything where there is NULL."""
+        if self._scale is not None:
+            return _decimal_numbers(column, self.kind)
+        if pa.types.is_uint64(self.kind):
+            unsigned = np.asarray(column.fill_null(0).to_numpy(), dtype=np.uint64)
+            return (unsigned ^ np.uint64(1 << 63)).view(np.int64)
+        if self._unit is not None:
+            column = column.view(pa.int32() if column.type.bit_width == _BITS_OF_SHORT_TIMES else pa.int64())
+        return np.asarray(column.fill_null(0).to_numpy(), dtype=np.int64)
+
+    def width(self, lateness: Lateness, name: str = "lateness") -> int | float:
+        """Return a distance in the key's units, rounded down where these are whole.
+
+        Rounding down changes nothing: a whole number is below `n - 2.5` where it is below `n - 2`.
+
+        Raises:
+            ConfigurationError: it is no distance of such keys.
+        """
+        if not self.is_measured:
+            message = f"{name} needs a first key of ORDER BY that is a number, a date or a time; {self.key.column} is"
+            raise ConfigurationError(f"{message} {self.kind}: leave {name} out, and give rows in order")
+        if self._unit is not None:
+            if isinstance(lateness, str):
+                return min(duration_nanoseconds(lateness, name) // self._unit, _HIGHEST)
+            if isinstance(lateness, dt.timedelta):
+                nanoseconds = _timedelta_nanoseconds(lateness)
+                if nanoseconds >= 0:
+                    return min(nanoseconds // self._unit, _HIGHEST)
+            message = f'{self.key.column} is {self.kind}: write a duration of at least 0, as "5s", or a timedelta'
+            raise ConfigurationError(f"{name} is {lateness!r}; {message}")
+        number = _number(lateness)
+        if number is None or number < 0:
+            message = f"{self.key.column} is {self.kind}: write a number of at least 0"
+            raise ConfigurationError(f"{name} is {lateness!r}; {message}")
+        if self.is_float:
+            return float(number)
+        return min(math.floor(Fraction(number) * self._units), _HIGHEST)
+
+    def point(self, time: object, name: str = "time") -> int | float:
+        """Return the number of an instant, or of another key's value, rounded down in the rows' order.
+
+        Raises:
+            ConfigurationError: it is no value of such a key.
+        """
+        exact = self._exact(time)
+        if exact is None:
+            example = "a number" if self._unit is None else f"{_example(self.kind)}"
+            raise ConfigurationError(f"{name} is {time!r}; {self.key.column} is {self.kind}: give {example}")
+        if isinstance(exact, float):
+            return -exact if self.key.descending else exact
+        whole = ~math.ceil(exact) if self.key.descending else math.floor(exact)
+        return max(_LOWEST, min(whole, _HIGHEST))
+
+    def value(self, number: float) -> pa.Scalar:
+        """Return the key's value that a number stands for: the nearest one, where the type has no such value."""
+        if self.is_float:
+            return pa.scalar(-number if self.key.descending else number, pa.float64()).cast(self.kind)
+        whole = ~int(number) if self.key.descending else int(number)
+        if self._scale is not None:
+            return pa.scalar(Decimal(whole).scaleb(-self._scale), pa.decimal128(38, self._scale))
+        if pa.types.is_uint64(self.kind):
+            return pa.scalar(whole + (1 << 63), pa.uint64())
+        lowest, highest = _range(self.kind)
+        whole = max(lowest, min(whole, highest))
+        if self._unit is None:
+            return pa.scalar(whole, self.kind)
+        stored = pa.int32() if self.kind.bit_width == _BITS_OF_SHORT_TIMES else pa.int64()
+        return pa.array([whole], stored).view(self.kind)[0]
+
+    def _exact(self, time: object) -> Fraction | float | None:
+        """Return a value in the key's units, exactly; None where it is none."""
+        if isinstance(time, pa.Scalar):
+            if not time.is_valid:
+                return None
+            if time.type == self.kind and self._unit is not None:
+                stored = pa.array([time]).view(
+                    pa.int32() if time.type.bit_width == _BITS_OF_SHORT_TIMES else pa.int64()
+                )
+                return Fraction(stored[0].as_py())
+            time = time.as_py()
+        if self._unit is None:
+            number = _number(time)
+            if number is None:
+                return None
+            if self.is_float:
+                return float(number)
+            units = Fraction(number) * self._units
+            return units - (1 << 63) if pa.types.is_uint64(self.kind) else units
+        nanoseconds = _instant_nanoseconds(time, self.kind)
+        return None if nanoseconds is None else Fraction(nanoseconds, self._unit)
+
+
+def nanoseconds_a_unit(kind: pa.DataType) -> int | None:
+    """Return how many nanoseconds a unit of a type of dates or times has; None for other types."""
+    if pa.types.is_date32(kind):
+        return _DAY
+    if pa.types.is_date64(kind):
+        return _UNIT_NANOSECONDS["ms"]
+    if pa.types.is_timestamp(kind) or pa.types.is_duration(kind) or pa.types.is_time(kind):
+        return _UNIT_NANOSECONDS[kind.unit]
+    return None
+
+
+def _decimal_numbers(column: pa.Array, kind: pa.DataType) -> KeyNumbers:
+    """Return decimals of up to 18 digits as whole numbers: the lower halves of what is stored."""
+    wide = column.cast(pa.decimal128(max(int(kind.precision), 1), int(kind.scale)))
+    halves = np.frombuffer(wide.buffers()[1], dtype=np.int64)
+    return halves[2 * wide.offset : 2 * (wide.offset + len(wide)) : 2]
+
+
+def _timedelta_nanoseconds(length: dt.timedelta) -> int:
+    # Those of pandas have nanoseconds beside.
+    beside = int(getattr(length, "nanoseconds", 0))
+    return (length.days * 86_400_000_000 + length.seconds * 1_000_000 + length.microseconds) * 1000 + beside
+
+
+def _number(value: object) -> Fraction | Decimal | float | None:
+    """Return a finite number; None where it is none."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return Fraction(value)
+    if isinstance(value, (float, Decimal)):
+        return value if math.isfinite(value) else None
+    return None
+
+
+def _example(kind: pa.DataType) -> str:
+    if pa.types.is_duration(kind):
+        return "a timedelta"
+    if pa.types.is_time(kind):
+        return "a datetime.time"
+    if pa.types.is_date(kind):
+        return "a date, as datetime.date(2026, 3, 2)"
+    if kind.tz is None:
+        return "a datetime without a zone, or a text as '2026-03-02 10:00:00'"
+    return "a datetime with a zone, or a text as '2026-03-02 10:00:00+00:00'"
+
+
+def _instant_nanoseconds(time: object, kind: pa.DataType) -> int | None:
+    """Return nanoseconds since the key's zero; None where it is no such value."""
+    is_ = pa.types
+    if is_.is_duration(kind):
+        return _timedelta_nanoseconds(time) if isinstance(time, dt.timedelta) else None
+    if is_.is_time(kind):
+        if not isinstance(time, dt.time) or time.tzinfo is not None:
+            return None
+        return ((time.hour * 60 + time.minute) * 60 + time.second) * 10**9 + time.microsecond * 1000
+    if isinstance(time, np.datetime64):
+        time = time.astype("datetime64[us]").item()
+    if isinstance(time, str):
+        try:
+            time = dt.datetime.fromisoformat(time)
+        except ValueError:
+            return None
+    if isinstance(time, dt.date) and not isinstance(time, dt.datetime):
+        time = dt.datetime(time.year, time.month, time.day)  # noqa: DTZ001 - days have no zone
+    if not isinstance(time, dt.datetime):
+        return None
+    is_zoned = is_.is_timestamp(kind) and kind.tz is not None
+    if (time.tzinfo is not None) != is_zoned:
+        return None
+    plain = time.astimezone(dt.timezone.utc).replace(tzinfo=None) if is_zoned else time
+    return _timedelta_nanoseconds(plain - _EPOCH)
+
+
+def _range(kind: pa.DataType) -> tuple[int, int]:
+    """Return the least and the greatest number of a type."""
+    if pa.types.is_time(kind):
+        return 0, _DAY // _UNIT_NANOSECONDS[kind.unit] - 1
+    if pa.types.is_unsigned_integer(kind):
+        return 0, 2**kind.bit_width - 1
+    return -(2 ** (kind.bit_width - 1)), 2 ** (kind.bit_width - 1) - 1

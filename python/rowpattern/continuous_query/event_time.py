@@ -1,0 +1,418 @@
+"""Event time of a continuous query: which rows are late, in which order rows are let through, and when.
+
+**Lateness** b: a row is late if its first key of ORDER BY is below the greatest one of its source among the rows
+before it, minus b. This is decided row by row, so how rows are cut into pushes decides nothing. The *watermark* is the
+least of these bounds over all sources: no later row is below it. Rows wait until they are below the watermark,
+strictly, since rows of the same key may follow, and leave in the order of ORDER BY, those that are equal in it as they
+arrived.
+
+Without lateness rows do not wait: they have to arrive in order of the first key over the whole query, and in order of
+all keys within a partition. Both are checked; the watermark is the greatest key then.
+
+>>> import pyarrow as pa
+>>> from rowpattern.continuous_query.event_keys import OrderKey
+>>> time = EventTime([OrderKey("at")], pa.schema({"at": pa.int64()}), lateness=2)
+>>> step = time.admit(pa.record_batch({"at": [1, 5, 4]}))
+>>> step.rows["at"].to_pylist(), step.watermark.as_py()
+([1], 3)
+>>> time.commit(step)
+>>> time.finish().rows["at"].to_pylist()
+[4, 5]
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from rowpattern.continuous_query.arrival_order import ArrivalOrder
+from rowpattern.continuous_query.event_keys import EventKey
+from rowpattern.continuous_query.event_sources import EventSources
+from rowpattern.continuous_query.row_sorting import sorted_rows
+from rowpattern.continuous_query.unreleased import ReleasedRows, SortedRun, UnreleasedRows, sorted_run
+from rowpattern.errors import CheckpointError, ConfigurationError, LateRowError
+from rowpattern.sql.arrow.arrays import from_numpy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from rowpattern.continuous_query.event_keys import Lateness, OrderKey
+    from rowpattern.sql.arrow.arrays import Booleans
+
+__all__ = ["Admitted", "EventTime", "Late"]
+
+#: What becomes of rows that are late.
+Late = Literal["raise", "drop", "collect"]
+
+
+class Admitted(NamedTuple):
+    """What a step lets through. Nothing of the event time has changed before `EventTime.commit`.
+
+    Attributes:
+        rows: the rows, in order.
+        late: the rows that were late, as they arrived.
+        floor: the watermark as `EventKey.numbers` has keys; None where nothing is known.
+        key: the first key; None without ORDER BY.
+        next: what `commit` makes of the event time.
+    """
+
+    rows: pa.Table
+    late: pa.Table
+    floor: float | None
+    key: EventKey | None
+    next: _Next
+
+    @property
+    def watermark(self) -> pa.Scalar | None:
+        """No later row's first key is below it (above it, where ORDER BY falls); None where nothing is known."""
+        return _watermark(self.key, self.floor)
+
+
+class _Next(NamedTuple):
+    step: int
+    sources: EventSources
+    arrival_order: ArrivalOrder | None
+    released: ReleasedRows
+    bound: float | None
+    arrived: int
+    late_rows: int
+
+
+class EventTime:
+    """Lets rows through in order, and knows which are late.
+
+    Attributes:
+        late_rows: how many rows were late, since the query began.
+        arrived_rows: how many rows were not.
+    """
+
+    def __init__(
+        self,
+        order_by: Sequence[OrderKey],
+        schema: pa.Schema,
+        *,
+        partition_by: Sequence[str] = (),
+        lateness: Lateness | None = None,
+        late: Late = "raise",
+    ) -> None:
+        """Begin without rows.
+
+        Args:
+            order_by: the keys of ORDER BY, as columns.
+            schema: of the rows.
+            partition_by: the keys of PARTITION BY, as columns.
+            lateness: how late a row may be, in the first key: a duration as "5s", or a number for keys that are
+                numbers; None where rows arrive in order.
+            late: what becomes of rows that are late: an error, or they are dropped and counted, or given back.
+
+        Raises:
+            ConfigurationError: an argument is none of these, or the first key has no distances.
+        """
+        if late not in {"raise", "drop", "collect"}:
+            raise ConfigurationError(f'late is {late!r}; allowed are "raise", "drop" and "collect"')
+        self.late_rows = 0
+        self.arrived_rows = 0
+        self._schema = schema
+        self._order_by = tuple(order_by)
+        self._partition_by = tuple(partition_by)
+        self._late = late
+        self._key = EventKey(self._order_by[0], schema.field(self._order_by[0].column).type) if order_by else None
+        if lateness is not None and self._key is None:
+            raise ConfigurationError("lateness needs ORDER BY: without it there is no time that a row could be late in")
+        self._lateness = lateness
+        width = None if lateness is None or self._key is None else self._key.width(lateness)
+        self._sources = EventSources(width)
+        self._arrival_order = (
+            ArrivalOrder(self._key, self._order_by, self._partition_by)
+            if self._key is not None and width is None
+            else None
+        )
+        self._unreleased = UnreleasedRows(schema)
+        self._step = 0
+
+    @property
+    def watermark(self) -> pa.Scalar | None:
+        """No later row's first key is below it (above it, where ORDER BY falls); None where nothing is known."""
+        return _watermark(self._key, self._sources.floor)
+
+    @property
+    def lag(self) -> float | None:
+        """How far the watermark is behind the greatest key, in the key's units; None where one is not known.
+
+        Some source is behind by it, or lateness.
+        """
+        highest, floor = self._sources.highest, self._sources.floor
+        return None if highest is None or floor is None else float(highest - floor)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The sources that are known."""
+        return self._sources.names
+
+    @property
+    def unreleased_rows(self) -> int:
+        """How many rows wait for the watermark."""
+        return self._unreleased.count
+
+    @property
+    def unreleased_bytes(self) -> int:
+        """How many bytes these have."""
+        return self._unreleased.size_bytes
+
+    def admit(self, rows: pa.RecordBatch | pa.Table, source: str = "") -> Admitted:
+        """Take rows of a source as they arrive.
+
+        Args:
+            rows: with the columns of the schema, in its types.
+            source: where they come from; it is known from then on, also where there are no rows.
+
+        Raises:
+            LateRowError: a row is late, where that is an error. Nothing was taken.
+
+        Takes time linear in the rows, and O(n log n) where they are out of order.
+        """
+        sources = self._sources.copied()
+        sources.begin(source)
+        if self._key is None or not rows.num_rows:
+            return self._admitted(sources, self._arrival_order, rows if self._key is None else None)
+        if isinstance(rows, pa.Table):
+            rows = _one_batch(rows)
+        if self._arrival_order is not None:
+            return self._in_order(rows, sources, self._arrival_order)
+        keys, missing = self._key.numbers(rows.column(self._key.key.column))
+        late = sources.late(keys, missing, source)
+        if late is not None:
+            row = int(np.argmax(late))
+            if row:
+                sources.saw(source, keys[:row].max().item())
+            self._refuse_late(rows, row, sources.bound_of(source))
+            kept = np.flatnonzero(~late)
+            late_rows = rows.take(from_numpy(np.flatnonzero(late)))
+            rows, keys = rows.take(from_numpy(kept)), keys[kept]
+        else:
+            late_rows = None
+        if not len(keys):
+            return self._admitted(sources, None, None, late_rows)
+        sources.saw(source, keys.max().item())
+        arrivals = np.arange(self.arrived_rows, self.arrived_rows + len(keys))
+        run = sorted_run(keys, arrivals, rows, in_order=bool((keys[1:] >= keys[:-1]).all()))
+        return self._admitted(sources, None, run, late_rows)
+
+    def advance(self, time: object, source: str | None = None) -> Admitted:
+        """Take the promise that no later row has a first key below a time (above it, where ORDER BY falls).
+
+        Args:
+            time: a value of the key, or a datetime for dates and times, or a text of ISO 8601.
+            source: whose rows; None for all sources, also those that are not known yet.
+
+        Raises:
+            ConfigurationError: it is no such value, or the key has no distances.
+        """
+        if self._key is None or not self._key.is_measured:
+            what = "there is no ORDER BY" if self._key is None else f"{self._key.key.column} is {self._key.kind}"
+            raise ConfigurationError(f"{what}, so there is no time to advance; leave out advance()")
+        sources = self._sources.copied()
+        sources.take_promise(self._key.point(time), source)
+        return self._admitted(sources, self._arrival_order, None)
+
+    def mark_idle(self, source: str) -> Admitted:
+        """Wait no longer for a source, until it sends rows again; these may be late then.
+
+        Raises:
+            ConfigurationError: no such source is known.
+        """
+        sources = self._sources.copied()
+        sources.leave(source)
+        return self._admitted(sources, self._arrival_order, None)
+
+    def finish(self, where: Callable[[pa.RecordBatch], Booleans] | None = None) -> Admitted:
+        """Let through rows that wait, whatever the watermark.
+
+        Args:
+            where: which of them, given rows; None for all.
+        """
+        found = self._unreleased.below(None, None) if where is None else self._unreleased.where(where)
+        following = _Next(self._step, self._sources, self._arrival_order, found, None, 0, 0)
+        return self._given(found.rows, None, following)
+
+    def commit(self, admitted: Admitted) -> None:
+        """Make a step's changes. Only the last one that was made can be, once.
+
+        Raises:
+            RuntimeError: it was made before another one that was committed.
+        """
+        following = admitted.next
+        if following.step != self._step:
+            raise RuntimeError("another step was committed since this one was made; make it again")
+        self._step += 1
+        self._sources = following.sources
+        self._arrival_order = following.arrival_order
+        self.arrived_rows += following.arrived
+        self.late_rows += following.late_rows
+        self._unreleased.commit(following.bound, following.released)
+
+    def state(self) -> tuple[dict[str, Any], pa.Table]:
+        """Return what `restore` needs: values that JSON has, and a table of rows.
+
+        These are the rows that wait, as they arrived; or, without lateness, those that later ones are compared with.
+        """
+        waiting = self._unreleased.by_arrival()
+        rows = self._schema.empty_table() if waiting is None else pa.Table.from_batches([waiting.rows], self._schema)
+        if self._arrival_order is not None:
+            rows = self._arrival_order.rows(self._schema)
+        state = {"late_rows": self.late_rows, "arrived_rows": self.arrived_rows, "sources": self._sources.state()}
+        return state, rows
+
+    def restore(self, state: Mapping[str, Any], rows: pa.Table) -> None:
+        """Take what `state` has returned, in an event time that was made with the same arguments.
+
+        Raises:
+            CheckpointError: it is no such state. Nothing was taken.
+        """
+        try:
+            counts = [state["late_rows"], state["arrived_rows"]]
+            _check_counts(counts)
+            sources = self._sources.restored(state["sources"], self._key)
+            order, released = self._restored_rows(rows, counts[1], sources)
+        except (KeyError, TypeError, ValueError, OverflowError, pa.ArrowException) as error:
+            raise CheckpointError(f"the checkpoint's event time cannot be read: {error!r}"[:500]) from None
+        self.late_rows, self.arrived_rows = counts
+        self._sources, self._arrival_order = sources, order
+        self._unreleased = UnreleasedRows(self._schema)
+        self._unreleased.commit(None, released)
+
+    def _restored_rows(
+        self, rows: pa.Table, arrived: int, sources: EventSources
+    ) -> tuple[ArrivalOrder | None, ReleasedRows]:
+        nothing = ReleasedRows(None, [])
+        if rows.num_rows > arrived or (self._key is None and rows.num_rows):
+            raise ValueError(f"{rows.num_rows} rows are kept, of {arrived} that arrived")
+        batch = _one_batch(rows) if rows.num_rows else None
+        if self._arrival_order is not None:
+            return self._arrival_order.restored(sources.highest, batch), nothing
+        if batch is None or self._key is None:
+            return None, nothing
+        keys, missing = self._key.numbers(batch.column(self._key.key.column))
+        if missing is not None:
+            raise ValueError("a row that waits has no time")
+        arrivals = np.arange(arrived - len(keys), arrived)
+        return None, ReleasedRows(None, [sorted_run(keys, arrivals, batch, in_order=False)])
+
+    def _in_order(self, rows: pa.RecordBatch, sources: EventSources, order: ArrivalOrder) -> Admitted:
+        late, following = order.checked(rows, sources.floor)
+        late_rows = None
+        if late is not None:
+            self._refuse_late(rows, int(np.argmax(late)), None)
+            late_rows = rows.take(from_numpy(np.flatnonzero(late)))
+            rows = rows.take(from_numpy(np.flatnonzero(~late)))
+        if following.highest is not None:
+            sources.saw_all(following.highest)
+        return self._admitted(sources, following, rows, late_rows)
+
+    def _admitted(
+        self,
+        sources: EventSources,
+        order: ArrivalOrder | None,
+        added: SortedRun | pa.RecordBatch | pa.Table | None,
+        late: pa.RecordBatch | None = None,
+    ) -> Admitted:
+        arrived = 0 if added is None else len(added.keys) if isinstance(added, SortedRun) else added.num_rows
+        bound = sources.floor
+        if isinstance(added, SortedRun) or (added is None and self._lateness is not None):
+            released = ReleasedRows(None, [] if added is None else [added])
+            if bound is not None:
+                released = self._unreleased.below(bound, added)
+            rows: Any = released.rows
+        else:
+            released, rows = ReleasedRows(None, []), added
+        late_count = 0 if late is None else late.num_rows
+        following = _Next(
+            self._step, sources, order, released, _LOWEST if bound is None else bound, arrived, late_count
+        )
+        return self._given(rows, late, following)
+
+    def _given(
+        self, rows: SortedRun | pa.RecordBatch | pa.Table | None, late: pa.RecordBatch | None, following: _Next
+    ) -> Admitted:
+        if isinstance(rows, SortedRun):
+            table = self._fully_sorted(rows)
+        elif rows is None:
+            table = self._schema.empty_table()
+        else:
+            table = rows if isinstance(rows, pa.Table) else pa.Table.from_batches([rows], self._schema)
+        late_table = (
+            pa.Table.from_batches([late], self._schema)
+            if late is not None and self._late == "collect"
+            else self._schema.empty_table()
+        )
+        return Admitted(table, late_table, following.sources.floor, self._key, following)
+
+    def _fully_sorted(self, run: SortedRun) -> pa.Table:
+        """Sort rows that are equal in the first key by the others."""
+        table = pa.Table.from_batches([run.rows], self._schema)
+        if len(self._order_by) == 1 or not (run.keys[1:] == run.keys[:-1]).any():
+            return table
+        arrived = np.argsort(run.arrivals, kind="stable")
+        names = [key.column for key in self._order_by]
+        keys = table.select(list(dict.fromkeys(names))).take(from_numpy(arrived))
+        order = sorted_rows(keys, (), self._order_by).order
+        return table.take(from_numpy(arrived if order is None else arrived[order]))
+
+    def _refuse_late(self, rows: pa.RecordBatch, row: int, bound: float | None) -> None:
+        """Raise the error for the first row that is late, where that is one; `bound` is where rows are not."""
+        if self._late != "raise" or self._key is None:
+            return
+        name = self._key.key.column
+        key = rows.column(name)[row]
+        where = ", ".join(f"{each} = {_shown(rows.column(each)[row])}" for each in self._partition_by)
+        found = f"row {row} (from 0){f' of the partition {where}' if where else ''}"
+        instead = 'or say late="drop" or late="collect"'
+        if not key.is_valid or _is_nan(key):
+            message = (
+                f"{found} has {name} = {_shown(key)}, so that its place is not known; leave such rows out, {instead}"
+            )
+        elif self._lateness is None:
+            message = f"{found} is out of order: {name} = {_shown(key)} stands behind a row that ORDER BY puts after it"
+            message = f'{message}; give lateness=, as lateness="5s", so that rows are brought in order, {instead}'
+        else:
+            least = "" if bound is None else f", and rows of its source from {_shown(self._key.value(bound))} on"
+            message = (
+                f"{found} is late: {name} = {_shown(key)}{least} are not; raise lateness={self._lateness!r}, {instead}"
+            )
+        raise LateRowError(message)
+
+
+_LOWEST = float("-inf")
+_MOST_ROWS = 1 << 62
+
+
+def _check_counts(counts: Sequence[object]) -> None:
+    if any(type(count) is not int or not 0 <= count < _MOST_ROWS for count in counts):
+        raise ValueError(f"counts of rows are {counts}")
+
+
+def _watermark(key: EventKey | None, floor: float | None) -> pa.Scalar | None:
+    return None if floor is None or key is None or not key.is_measured else key.value(floor)
+
+
+def _one_batch(rows: pa.Table) -> pa.RecordBatch:
+    """Return a table as one batch.
+
+    Raises:
+        ConfigurationError: a column has more than 2 GiB of text.
+    """
+    batches = rows.combine_chunks().to_batches()
+    if len(batches) > 1:
+        raise ConfigurationError("a push has more than 2 GiB of text in a column; push its rows in smaller batches")
+    return batches[0]
+
+
+def _shown(value: pa.Scalar) -> str:
+    return str(value.as_py()) if value.is_valid else "NULL"
+
+
+def _is_nan(value: pa.Scalar) -> bool:
+    found = value.as_py()
+    return isinstance(found, float) and found != found  # noqa: PLR0124 - NaN

@@ -1,0 +1,71 @@
+"""What a continuous query keeps, for people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rowpattern.continuous_query.bound_query import BoundQuery
+    from rowpattern.continuous_query.options import Options
+
+__all__ = ["explained"]
+
+
+def explained(query: BoundQuery, options: Options, *, has_loop: bool) -> str:
+    """Return lines of text.
+
+    Args:
+        query: the query.
+        options: its options.
+        has_loop: whether the pattern lets a match have any number of rows.
+    """
+    return "\n".join(_lines(query, options, has_loop=has_loop))
+
+
+def _lines(query: BoundQuery, options: Options, *, has_loop: bool) -> Iterator[str]:
+    bound, reach = query.bound, query.reach
+    yield f"row pattern {bound.pattern}"
+    if options.lateness is None:
+        yield "rows: come in order of ORDER BY, which is checked"
+    else:
+        late = {"raise": "are an error", "drop": "are dropped and counted", "collect": "are collected"}[options.late]
+        yield f"rows: wait until none can come before them; those later than {options.lateness} {late}"
+    if bound.within is not None:
+        yield f"open matches: bounded, as all rows of a match are within {bound.within.text}"
+    elif not has_loop:
+        yield "open matches: bounded, as the pattern has no loop without an upper bound"
+    else:
+        yield "open matches: NOT bounded, as the pattern has a loop that can go on for ever; WITHIN bounds it"
+    waits = ", ".join(f"{name} {rows}" for name, rows in reach.horizons.items())
+    if waits:
+        yield f"waits: conditions with NEXT are known so many rows later: {waits}"
+    if reach.match_behind:
+        yield f"waits: measures with NEXT read {reach.match_behind} more rows than the match has"
+    yield f"kept of each partition: the rows from the first one at which a match may still begin{_around(query)}"
+    residues = _residues(query)
+    if residues:
+        yield f"partitions: remembered for {' and '.join(residues)}, also without an open match"
+    else:
+        yield "partitions: forgotten as soon as they have no open match"
+    if options.idle is not None:
+        yield f"partitions: ended when they have had no rows for {options.idle}"
+    if any(each.expression.depends for each in bound.conditions):
+        yield "conditions: some read the match so far; kept rows of a partition are read again when rows come"
+
+
+def _around(query: BoundQuery) -> str:
+    before = query.reach.match_before
+    return f", and {before} before it" if before else ""
+
+
+def _residues(query: BoundQuery) -> list[str]:
+    found = []
+    if query.reach.numbered:
+        found.append("MATCH_NUMBER()")
+    if "^" in query.bound.pattern:
+        found.append("^")
+    if query.reach.rows_before or query.reach.match_before or query.reach.horizons:
+        found.append("PREV and NEXT")
+    return found

@@ -1,0 +1,105 @@
+"""What the continuous queries of this process hold open, added up, for metrics."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from typing import Any, NamedTuple, Protocol
+
+__all__ = ["QueryFigures", "continuous_figures", "watch"]
+
+
+class QueryFigures(NamedTuple):
+    """Figures of one continuous query, or of all of them: sums, but for the two that are the greatest of all.
+
+    Attributes:
+        queries: how many queries there are.
+        partitions: that have a match which may still come, or a residue.
+        rows: that are kept, as each is in a match that may still come.
+        unreleased_rows: that wait for the watermark.
+        size_bytes: that all these take.
+        rows_in: that were pushed.
+        rows_out: that were given back.
+        matches: that were.
+        late_rows: that were late.
+        expired: partitions that were finished as they were idle.
+        lag_seconds: how far the watermark is behind the greatest time of a row; the greatest of all queries.
+        behind_seconds: how far the watermark is behind the clock on the wall; the greatest. 0 where it is not known.
+    """
+
+    queries: int = 0
+    partitions: int = 0
+    rows: int = 0
+    unreleased_rows: int = 0
+    size_bytes: int = 0
+    rows_in: int = 0
+    rows_out: int = 0
+    matches: int = 0
+    late_rows: int = 0
+    expired: int = 0
+    lag_seconds: float = 0.0
+    behind_seconds: float = 0.0
+
+
+_COUNTERS = ("rows_in", "rows_out", "matches", "late_rows", "expired")
+_GREATEST = ("lag_seconds", "behind_seconds")
+
+
+class _Watched(Protocol):
+    def _figures(self) -> QueryFigures: ...
+
+
+class _Process:
+    """The queries of this process, by weak references."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        # With the figures that each had when it was last looked at.
+        self._queries: list[tuple[weakref.ref[_Watched], QueryFigures]] = []
+        # Counters of queries that are gone: a counter never falls.
+        self._gone = QueryFigures()
+
+    def watch(self, query: _Watched) -> None:
+        with self._lock:
+            self._queries.append((weakref.ref(query), QueryFigures()))
+
+    def figures(self) -> QueryFigures:
+        with self._lock:
+            watched = []
+            for reference, last in self._queries:
+                query = reference()
+                if query is None:
+                    self._gone = _sum(self._gone, QueryFigures(**{name: getattr(last, name) for name in _COUNTERS}))
+                else:
+                    watched.append((reference, query._figures()._replace(queries=1)))  # noqa: SLF001 - ours
+            self._queries = watched
+            total = self._gone
+            for _, each in watched:
+                total = _sum(total, each)
+            return total
+
+
+def _sum(one: QueryFigures, other: QueryFigures) -> QueryFigures:
+    pairs = zip(QueryFigures._fields, one, other)
+    found: dict[str, Any] = {name: max(a, b) if name in _GREATEST else a + b for name, a, b in pairs}
+    return QueryFigures(**found)
+
+
+_process = _Process()
+
+
+def watch(query: _Watched) -> None:
+    """Count a query's figures in, until it is gone.
+
+    Args:
+        query: has a method `_figures()`, which any thread may call and which takes no lock for long.
+    """
+    _process.watch(query)
+
+
+def continuous_figures() -> QueryFigures:
+    """Return the figures of all continuous queries of this process.
+
+    Counters never fall; those of a query that is gone are as they were when they were last read.
+    """
+    return _process.figures()

@@ -1,0 +1,125 @@
+"""The rows that a continuous query keeps: their columns, as few pieces as rows come in.
+
+Rows are told by numbers, which grow as rows come. A row is kept until it is told that it is not needed; when less than
+a quarter of the rows are, these are copied, and numbered from 0 again.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from rowpattern.sql.arrow.arrays import from_numpy
+
+if TYPE_CHECKING:
+    from rowpattern.sql.arrow.arrays import Integers
+
+__all__ = ["KeptRows"]
+
+# So few rows are not worth copying.
+_FEW_ROWS = 4096
+# A piece is joined to the one before where that is not so many times as long.
+_JOINED = 4
+
+
+class KeptRows:
+    """Columns of rows, in pieces of which each is several times as long as the next."""
+
+    def __init__(self, schema: pa.Schema) -> None:
+        """Begin without rows.
+
+        Args:
+            schema: the columns.
+        """
+        self._schema = schema
+        self._pieces: list[pa.RecordBatch] = []
+        # The number of each piece's first row, and the one behind the last row of all.
+        self._firsts: list[int] = [0]
+        # Whether the memory of the last piece is the caller's, who may change it.
+        self._is_borrowed = False
+
+    @property
+    def next_number(self) -> int:
+        """The number that the next row will have."""
+        return self._firsts[-1]
+
+    @property
+    def size_bytes(self) -> int:
+        """The bytes of the columns."""
+        return sum(piece.nbytes for piece in self._pieces)
+
+    def append(self, rows: pa.RecordBatch) -> None:
+        """Add rows. Takes time linear in the rows, and O(log n) for each on average, as pieces are joined."""
+        if not rows.num_rows:
+            return
+        self._pieces.append(rows)
+        self._is_borrowed = True
+        self._firsts.append(self._firsts[-1] + rows.num_rows)
+        while len(self._pieces) > 1 and self._pieces[-2].num_rows < _JOINED * self._pieces[-1].num_rows:
+            joined = pa.concat_batches(self._pieces[-2:])
+            del self._pieces[-2:], self._firsts[-2]
+            self._pieces.append(joined)
+            self._is_borrowed = False
+
+    def own(self) -> None:
+        """Copy what is in the memory of a caller; to be called before the caller goes on."""
+        if self._is_borrowed and self._pieces:
+            last = self._pieces[-1]
+            self._pieces[-1] = last.take(from_numpy(np.arange(last.num_rows)))
+        self._is_borrowed = False
+
+    def drop_after(self, number: int) -> None:
+        """Take rows away from this number on."""
+        while self._pieces and self._firsts[-2] >= number:
+            self._pieces.pop()
+            self._firsts.pop()
+        if self._firsts[-1] > number:
+            self._pieces[-1] = self._pieces[-1].slice(0, number - self._firsts[-2])
+            self._firsts[-1] = number
+
+    def is_sparse(self, kept: int) -> bool:
+        """Say whether so few of the rows are needed that they are to be copied."""
+        stored = self._firsts[-1] - self._firsts[0]
+        return stored > _FEW_ROWS and 4 * kept < stored if kept else stored > 0
+
+    def keep_only(self, numbers: Integers) -> None:
+        """Keep rows of these numbers only, which rise; they are 0, 1, ... afterwards."""
+        rows = self.rows(numbers)
+        # What was one part of a piece would keep the whole.
+        rows = rows.take(from_numpy(np.arange(rows.num_rows)))
+        self._is_borrowed = False
+        self._pieces, self._firsts = ([rows], [0, rows.num_rows]) if rows.num_rows else ([], [0])
+
+    def rows(self, numbers: Integers) -> pa.RecordBatch:
+        """Return rows by their numbers, in this order. Takes time linear in them, and in the number of pieces.
+
+        Raises:
+            IndexError: there is no such row.
+        """
+        if not len(numbers):
+            return pa.RecordBatch.from_arrays([pa.nulls(0, each.type) for each in self._schema], schema=self._schema)
+        first = int(numbers[0])
+        if int(numbers[-1]) - first == len(numbers) - 1 and bool((np.diff(numbers) == 1).all()):
+            piece = int(np.searchsorted(self._firsts, first, side="right")) - 1
+            if 0 <= piece < len(self._pieces) and first + len(numbers) <= self._firsts[piece + 1]:
+                return self._pieces[piece].slice(first - self._firsts[piece], len(numbers))
+        places = np.searchsorted(self._firsts, numbers, side="right") - 1
+        used = np.unique(places)
+        if len(used) == 1:
+            return self._taken(int(used[0]), numbers)
+        parts, order = [], np.empty(len(numbers), dtype=np.int64)
+        count = 0
+        for piece in used:
+            here = np.flatnonzero(places == piece)
+            parts.append(self._taken(int(piece), numbers[here]))
+            order[here] = np.arange(count, count + len(here))
+            count += len(here)
+        together = pa.concat_batches(parts)
+        return together if bool((np.diff(order) == 1).all()) else together.take(from_numpy(order))
+
+    def _taken(self, piece: int, numbers: Integers) -> pa.RecordBatch:
+        if not 0 <= piece < len(self._pieces):
+            raise IndexError(f"there is no row {numbers[0]}: the last one is {self._firsts[-1] - 1}")
+        return self._pieces[piece].take(from_numpy(numbers - self._firsts[piece]))

@@ -1,0 +1,372 @@
+"""`ContinuousQuery`: a query over rows that come batch by batch."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+from rowpattern.continuous_query.checkpoint import Checkpoint, fingerprint_of, write_checkpoint
+from rowpattern.continuous_query.explanation import explained
+from rowpattern.continuous_query.figures import QueryFigures, watch
+from rowpattern.continuous_query.options import stored_options
+from rowpattern.continuous_query.query_steps import OpenMatch, OpenState, QuerySteps
+from rowpattern.continuous_query.sources import run, run_async
+from rowpattern.errors import QueryError
+from rowpattern.sql import execution_context
+from rowpattern.sql.duckdb.connection import database
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+    from types import TracebackType
+
+    from rowpattern.continuous_query.checkpoint import StoredCheckpoint
+    from rowpattern.continuous_query.options import Options
+    from rowpattern.sql.duckdb.connection import Database
+    from rowpattern.sql.parse.clause_arguments import Question
+    from rowpattern.sql.runtime.context import ExecutionContext
+
+__all__ = ["ContinuousQuery", "OpenMatch", "OpenState"]
+
+
+class ContinuousQuery:
+    '''A query over rows that come batch by batch; `rowpattern.continuous` makes it.
+
+    One call works at a time; threads that call at once wait for each other.
+
+    Examples:
+        >>> import pyarrow as pa
+        >>> import rowpattern
+        >>> schema = pa.schema({"at": pa.int64(), "x": pa.int64()})
+        >>> sql = """
+        ...     SELECT * FROM t MATCH_RECOGNIZE (ORDER BY at MEASURES FIRST(at) AS begun, LAST(at) AS ended
+        ...         PATTERN (A B+) WITHIN 10 DEFINE A AS x = 1, B AS x = 2)"""
+        >>> def rows(*values):
+        ...     return pa.table([list(column) for column in zip(*values)], schema=schema)
+        >>> query = rowpattern.continuous(sql, schema, lateness=0)
+        >>> query.push(rows((1, 1), (2, 2)), source="p0").num_rows
+        0
+        >>> query.state().unreleased_rows, query.explain().splitlines()[2]
+        (1, 'open matches: bounded, as all rows of a match are within 10')
+        >>> blob = query.checkpoint(b"offset 2")
+
+        No row that comes is below 12, so that none can be in a match that began at 1:
+
+        >>> query.advance(12).to_pylist()
+        [{'begun': 1, 'ended': 2}]
+        >>> query.mark_idle("p0").num_rows, query.finish().num_rows
+        (0, 0)
+
+        From the checkpoint the same query goes on, here over all that comes:
+
+        >>> again = rowpattern.continuous.restore(blob, sql)
+        >>> again.positions
+        b'offset 2'
+        >>> [found.to_pylist() for found in again.run([(rows((3, 2), (4, 0)), "p0")])]
+        [[{'begun': 1, 'ended': 3}]]
+
+        And where batches come asynchronously:
+
+        >>> import asyncio
+        >>> async def answers(batches):
+        ...     query = rowpattern.continuous(sql, schema)
+        ...     return [row async for found in query.run_async(batches) for row in found.to_pylist()]
+        >>> asyncio.run(answers([rows((1, 1), (2, 2)), rows((3, 0))]))
+        [{'begun': 1, 'ended': 2}]
+    '''
+
+    def __init__(self, question: Question, schema: Any, options: Options) -> None:
+        """Read a query, and begin without rows."""
+        self._question = question
+        self._options = options
+        self._lock = threading.RLock()
+        self._positions = b""
+        self._is_finished = False
+        # So that a limit which is none is found now.
+        execution_context(options.memory_limit_mb, None, options.threads, None, options.time_zone, options.cancel)
+        with _Call(self._lock, options) as (using, context):
+            self._steps = QuerySteps(question, schema, options, using, context)
+        watch(self)
+
+    def push(self, batch: Any, source: str | None = None) -> Any:
+        """Take a batch of rows, and give what is certain with them.
+
+        Args:
+            batch: rows with the columns of the schema, in any order of columns: a pyarrow RecordBatch or Table, a
+                pandas or Polars frame, or anything with Arrow's stream interface. Columns that the query does not read
+                may lack.
+            source: the name of where they come from, where there are several sources whose rows are in time each on
+                their own (as a topic's partition); rows are released when every source is past them.
+
+        Returns:
+            a table of the kind given: the answer's rows for all matches that are certain now and were not before, in
+            the order of the rows that decided them; within a partition in the order of the batch's answer. It has the
+            same columns and types whether it has rows or not. All pushes and `finish` together give what
+            `match_recognize` gives over all rows.
+
+        Raises:
+            LateRowError: a row is late, or out of order, and `late="raise"`.
+            QueryError: the batch has no such column, or a condition or a measure cannot be computed.
+            RowsError: a value cannot be read.
+            QueryLimitError: what has to be kept is more than `memory_limit_mb`; the message names the oldest open
+                match.
+            QueryCancelledError: the query's token was cancelled.
+            SkipError: AFTER MATCH SKIP has nowhere to go. What was decided before is given first, and this raised by
+                the next call.
+            TypeError: it is no table.
+
+        After any error but SkipError the query is as though the batch had not come. Takes time linear in the rows where
+        rows alone decide conditions, and the interpreter is released meanwhile. Memory: the rows that a match may still
+        need.
+
+        Example:
+            >>> import pyarrow as pa
+            >>> import rowpattern
+            >>> query = rowpattern.continuous('''
+            ...     SELECT * FROM logins MATCH_RECOGNIZE (
+            ...         PARTITION BY user ORDER BY at
+            ...         MEASURES count(FAILED.*) AS failures, SUCCEEDED.at AS at
+            ...         PATTERN (FAILED{2,} SUCCEEDED)
+            ...         DEFINE FAILED AS event = 'failure', SUCCEEDED AS event = 'success')''',
+            ...     pa.schema({"user": pa.string(), "at": pa.int64(), "event": pa.string()}))
+            >>> query.push(pa.table({"user": ["a", "b", "a"], "at": [1, 2, 3], "event": ["failure"] * 3})).num_rows
+            0
+            >>> query.push(pa.table({"user": ["a"], "at": [4], "event": ["success"]})).to_pylist()
+            [{'user': 'a', 'failures': 2, 'at': 4}]
+        """
+        with self._call() as (using, context):
+            return self._steps.push(batch, source or "", using, context)
+
+    def advance(self, time: Any, source: str | None = None) -> Any:
+        """Take the promise that no later row is before a time, in the first key of ORDER BY.
+
+        Args:
+            time: a value of that key: a datetime or a text of ISO 8601 for timestamps, a date, a number.
+            source: whose rows; None for those of all sources.
+
+        Returns:
+            as for `push`; of the kind given last.
+
+        Raises:
+            ConfigurationError: it is no value of the key; or there is no ORDER BY.
+            What `push` raises.
+
+        Rows that are below the time are late from now on. Takes time linear in the rows that are released, and the
+        matches that end.
+        """
+        with self._call() as (using, context):
+            return self._steps.advance(time, source, using, context)
+
+    def mark_idle(self, source: str) -> Any:
+        """Wait no longer for a source that sends nothing, until it sends rows again; these may be late then.
+
+        Args:
+            source: its name, as it was given to `push`.
+
+        Returns:
+            as for `push`; of the kind given last.
+
+        Raises:
+            ConfigurationError: no such source is known.
+            What `push` raises.
+        """
+        with self._call() as (using, context):
+            return self._steps.mark_idle(source, using, context)
+
+    def finish(self, partition: Any = None) -> Any:
+        """End the stream, or one partition: no row comes any more, and what was open is decided.
+
+        Args:
+            partition: the keys of PARTITION BY of the one that ends: a mapping of names to values, the values in order,
+                or the value where there is one key. None ends all; the query takes no rows afterwards.
+
+        Returns:
+            as for `push`; of the kind given last.
+
+        Raises:
+            ConfigurationError: there are not so many keys.
+            What `push` raises; where SkipError is still to be raised, it is when this is called again.
+        """
+        if partition is None and self._is_finished and self._steps.failed is None:
+            return self._steps.answers.table([], self._context())
+        with self._call() as (using, context):
+            answer = self._steps.finish(partition, using, context)
+            self._is_finished = partition is None
+            return answer
+
+    def run(self, batches: Iterable[Any]) -> Iterator[Any]:
+        """Push batches, one after another, and give what is certain: tables that have rows; `finish` comes last.
+
+        Args:
+            batches: batches, or pairs of a batch and its source.
+
+        Raises:
+            What `push` raises.
+        """
+        yield from run(self, batches)
+        # Of a match that `finish` came to.
+        self._check_failed()
+
+    async def run_async(self, source: AsyncIterable[Any] | Iterable[Any]) -> AsyncIterator[Any]:
+        """As `run`, over an asynchronous iterator; batches are pushed in another thread.
+
+        Args:
+            source: gives batches, or pairs of a batch and its source.
+        """
+        async for found in run_async(self, source):
+            yield found
+        self._check_failed()
+
+    def checkpoint(self, positions: bytes = b"") -> bytes:
+        """Return all that the query keeps as bytes, from which `rowpattern.continuous.restore` makes it again.
+
+        Args:
+            positions: where the caller's sources are, to be given back as `positions`.
+
+        Returns:
+            the options, what is kept of each partition, and the rows that are kept or wait, in Arrow's IPC format,
+            compressed, with a SHA-256. Nothing is executed when it is read, and all of it is checked.
+
+        Raises:
+            TypeError: positions are no bytes.
+            ConfigurationError: an option cannot be stored.
+
+        Takes time linear in what is kept.
+        """
+        if not isinstance(positions, (bytes, bytearray, memoryview)):
+            raise TypeError(f"positions are bytes, not {type(positions).__name__}")
+        with self._lock:
+            metadata, tables = self._steps.stored()
+            metadata |= {"options": stored_options(self._options), "is_finished": self._is_finished}
+            return write_checkpoint(Checkpoint(self._fingerprint(), metadata, tables, bytes(positions)))
+
+    @property
+    def positions(self) -> bytes:
+        """What the caller gave to `checkpoint`, where the query was restored from that; nothing before."""
+        return self._positions
+
+    @property
+    def late_rows(self) -> Any:
+        """The rows that were late in the last call, with `late="collect"`.
+
+        A table of the kind given, of the columns that are read; without rows where none were late.
+        """
+        return self._steps.answers.rows(self._steps.late)
+
+    @property
+    def expired(self) -> list[dict[str, Any]]:
+        """The keys of the partitions that ended in the last call, as they had no rows for as long as `idle` says."""
+        return list(self._steps.expired)
+
+    def state(self) -> OpenState:
+        """Return what is kept: partitions, rows, bytes, the oldest open match, and the watermark.
+
+        Takes time linear in the open partitions, as the oldest match is looked for.
+        """
+        with self._lock:
+            return self._steps.state()
+
+    def explain(self) -> str:
+        """Say for people what the query keeps, and whether that is bounded.
+
+        Returns:
+            lines of text: how rows come and which are late, what bounds an open match, what is kept of a partition and
+            when it is forgotten.
+        """
+        steps = self._steps
+        return explained(steps.query, self._options, has_loop=steps.stream.has_loop)
+
+    def __repr__(self) -> str:
+        partitions, rows, _ = self._steps.stream.counts
+        return f"<rowpattern.ContinuousQuery: {partitions} open partitions, {rows} rows kept>"
+
+    def _check_failed(self) -> None:
+        if self._steps.failed is not None:
+            raise self._steps.failed
+
+    def _call(self) -> _Call:
+        self._check_failed()
+        if self._is_finished:
+            raise QueryError("the query is finished, and takes no rows; make another one")
+        return _Call(self._lock, self._options)
+
+    def _context(self) -> ExecutionContext:
+        return _context(self._options)
+
+    def _fingerprint(self) -> dict[str, str]:
+        question = self._question if isinstance(self._question, str) else self._question.key
+        return fingerprint_of(query=question, parameters=repr(self._options.parameters))
+
+    def _restore(self, stored: StoredCheckpoint) -> None:
+        """Take what a checkpoint has; there were no rows yet.
+
+        Raises:
+            CheckpointError: it has something else.
+        """
+        stored.check_same(self._fingerprint())
+        with self._call() as (using, context):
+            self._steps.restore(stored, using, context)
+        self._is_finished = stored.metadata.get("is_finished") is True
+        self._positions = stored.positions
+
+    def _figures(self) -> QueryFigures:
+        # Without the lock, so that metrics do not wait for a push: counts may be those of the one before.
+        partitions, rows, size_bytes = self._steps.stream.counts
+        time, counts = self._steps.event_time, self._steps.counts
+        lag, behind = self._steps.lag_seconds()
+        return QueryFigures(
+            partitions=partitions,
+            rows=rows,
+            unreleased_rows=time.unreleased_rows,
+            size_bytes=size_bytes + time.unreleased_bytes,
+            rows_in=counts["rows"],
+            rows_out=counts["answered"],
+            matches=counts["matches"],
+            late_rows=time.late_rows,
+            expired=counts["expired"],
+            lag_seconds=lag,
+            behind_seconds=behind,
+        )
+
+
+class _Call:
+    """A call: one at a time, with a place among the process's queries, within limits."""
+
+    def __init__(self, lock: threading.RLock, options: Options) -> None:
+        self._lock = lock
+        self._options = options
+
+    def __enter__(self) -> tuple[Database, ExecutionContext]:
+        self._lock.acquire()
+        try:
+            self._context = _context(self._options)
+            self._admitted = self._context.admitted()
+            self._admitted.__enter__()
+        except BaseException:
+            self._lock.release()
+            raise
+        self._database = database(self._context)
+        return self._database.__enter__(), self._context
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        try:
+            self._database.__exit__(kind, error, traceback)
+        finally:
+            self._admitted.__exit__(kind, error, traceback)
+            self._context.run.end()
+            self._lock.release()
+
+
+def _context(options: Options) -> ExecutionContext:
+    # The limit is of what is kept; work on a batch has that of any query of the process.
+    return execution_context(
+        None,
+        None,
+        options.threads,
+        None,
+        options.time_zone,
+        options.cancel,
+        options.parameters,
+        options.prefer,
+    )

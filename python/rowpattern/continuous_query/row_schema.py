@@ -1,0 +1,138 @@
+"""The columns of the rows that come to a continuous query, and rows of any kind of table in these."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pyarrow as pa
+
+from rowpattern.errors import QueryError, UnsupportedQueryError
+from rowpattern.sql.arrow.categories import is_ordered
+from rowpattern.sql.arrow.encodings import is_view, readable_type
+from rowpattern.sql.tables.inputs import read_table
+from rowpattern.sql.tables.table import Table
+from rowpattern.sql.text.source_location import candidates
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["ReadRows", "RowSchema", "record_batch"]
+
+
+class ReadRows(NamedTuple):
+    """Rows as they were given.
+
+    Attributes:
+        table: what was given.
+        kind: what kind of table to answer with: as `Table.kind`, or `"batch"`.
+        batch: the columns that are read.
+    """
+
+    table: Table
+    kind: str
+    batch: pa.RecordBatch
+
+
+class RowSchema:
+    """What the rows of every batch have.
+
+    Attributes:
+        names: all columns, in order.
+        kind: what kind of table to answer with as long as no rows have come.
+        given: the types that columns have where rows come from.
+        stored: the types in which they are kept: as `given`, without dictionaries and other encodings.
+        example: a table of these columns without rows.
+    """
+
+    def __init__(self, schema: Any) -> None:
+        """Take a schema of Arrow, a mapping of names to types of Arrow, or any table.
+
+        Raises:
+            TypeError: it is none of these.
+            UnsupportedQueryError: a column has ordered categories.
+            QueryError: two columns have one name.
+        """
+        if not isinstance(schema, pa.Schema) and hasattr(schema, "__arrow_c_schema__"):
+            schema = pa.schema(schema)
+        if isinstance(schema, dict):
+            schema = pa.schema(schema)
+        if isinstance(schema, pa.RecordBatch):
+            schema = schema.schema
+        self.kind = "arrow"
+        if isinstance(schema, pa.Schema):
+            table = Table(schema.empty_table())
+        else:
+            table = read_table(schema, "schema")
+            self.kind = table.kind
+        self.names = list(table.names)
+        found = {name: table.column(name).type for name in self.names}
+        if isinstance(schema, pa.Schema):
+            # Answers have views where rows have them; columns are read as other types.
+            found |= {field.name: field.type for field in schema if is_view(field.type)}
+        for name, kind in found.items():
+            if is_ordered(kind):
+                message = f"column {name} has ordered categories, whose order may differ from batch to batch"
+                raise UnsupportedQueryError(f"{message}; give the place of each in their order, or its text")
+        self.given = found
+        self.stored = {name: _stored(kind) for name, kind in found.items()}
+        self.example = Table(
+            pa.Table.from_arrays([pa.chunked_array([], kind) for kind in self.stored.values()], names=list(self.stored))
+        )
+
+    def columns(self) -> pa.Table:
+        """Return the columns as a table without rows."""
+        return pa.schema(self.given).empty_table()
+
+    def read(self, given: Any, columns: Iterable[str]) -> ReadRows:
+        """Read some columns of a batch.
+
+        Raises:
+            QueryError: the batch lacks a column, or has one of another type.
+            RowsError: a value cannot be read.
+            TypeError: it is no table.
+        """
+        kind = None
+        if isinstance(given, pa.RecordBatch):
+            table, kind = Table(pa.Table.from_batches([given])), "batch"
+        else:
+            table = read_table(given, "batch")
+        return ReadRows(table, kind or table.kind, self._read(table, list(columns)))
+
+    def _read(self, table: Table, columns: list[str]) -> pa.RecordBatch:
+        known = set(table.names)
+        arrays = []
+        for name in columns:
+            if name not in known:
+                message = f"the batch has no column {name}, which the query reads"
+                raise QueryError(f"{message}; {candidates(name, table.names, 'columns')}")
+            arrays.append(_as_stored(table.column(name), self.stored[name], name))
+        if not arrays:
+            return pa.RecordBatch.from_arrays([pa.nulls(table.rows)], names=["none"])
+        return pa.RecordBatch.from_arrays(arrays, names=columns)
+
+
+def record_batch(table: Table, types: dict[str, pa.DataType]) -> pa.RecordBatch:
+    """Return columns of a table in these types."""
+    arrays = [_as_stored(table.column(name), kind, name) for name, kind in types.items()]
+    return pa.RecordBatch.from_arrays(arrays, names=list(types))
+
+
+def _stored(kind: pa.DataType) -> pa.DataType:
+    """Return the type in which rows are kept; Arrow takes no rows of views."""
+    if pa.types.is_dictionary(kind):
+        return _stored(kind.value_type)
+    return readable_type(kind) if is_view(kind) else kind
+
+
+def _as_stored(values: pa.ChunkedArray, kind: pa.DataType, name: str) -> pa.Array:
+    if values.type != kind:
+        try:
+            values = values.cast(kind)
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+            message = f"column {name} of the batch is {values.type}, and {kind} in the query's schema"
+            raise QueryError(f"{message}: {str(error).splitlines()[0]}") from None
+    if values.num_chunks == 1:
+        return values.chunk(0)
+    found = values.combine_chunks()
+    # What has more than 2 GiB of text stays in pieces.
+    return pa.concat_arrays(found.chunks) if isinstance(found, pa.ChunkedArray) else found

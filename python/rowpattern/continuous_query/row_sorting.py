@@ -1,0 +1,54 @@
+"""Rows in the order of ORDER BY, and of partitions, as the batch answer has them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from rowpattern.sql import execution_context
+from rowpattern.sql.bind.bound import Key
+from rowpattern.sql.duckdb.connection import database
+from rowpattern.sql.duckdb.names import quoted
+from rowpattern.sql.duckdb.time_zones import UTC
+from rowpattern.sql.execute.sort import sort_partitions
+from rowpattern.sql.tables.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pyarrow as pa
+
+    from rowpattern.continuous_query.event_keys import OrderKey
+    from rowpattern.sql.arrow.arrays import Integers
+
+__all__ = ["RowsInOrder", "sorted_rows"]
+
+
+class RowsInOrder(NamedTuple):
+    """Rows by partitions, and in order within each; rows that are equal in all keys in the order that they had.
+
+    Attributes:
+        order: for each place, the row; None where rows are in order already.
+        starts: the places where partitions begin.
+    """
+
+    order: Integers | None
+    starts: Integers
+
+
+def sorted_rows(table: pa.Table, partition_by: Sequence[str], order_by: Sequence[OrderKey]) -> RowsInOrder:
+    """Find the order of rows, DuckDB's.
+
+    Takes O(n log n) time at most, and time linear in rows that are in order already.
+    """
+    partitions = [Key(name, name, quoted(name), (name,)) for name in partition_by]
+    keys = [
+        Key(key.column, key.column, quoted(key.column), (key.column,), key.descending, key.nulls_first)
+        for key in order_by
+    ]
+    context = execution_context(None, None, 1, None, None, None)
+    with database(context, UTC) as using:
+        found = sort_partitions(Table(table), partitions, keys, using, context)
+    order = None if found.order is None else np.asarray(found.order, dtype=np.int64)
+    return RowsInOrder(order, found.starts)

@@ -1,0 +1,196 @@
+//! The search in the partitions of a step, and what it has decided.
+
+use std::sync::{Mutex, PoisonError};
+
+use super::decided::DecidedMatches;
+use super::decision::MatchDecides;
+use super::search::Looks;
+use super::stream_partitions::{StepPartition, StreamPartitions};
+use crate::backtrack::{Asked, Compute, MatchConditions, PartitionAnswers, Purpose};
+use crate::budget::{Budget, Tick};
+use crate::expression::EvaluationError;
+use crate::matcher::SearchError;
+use crate::rows::SkipError;
+use crate::threads::in_threads;
+
+/// Partitions that a thread takes at a time.
+const PARTITIONS_A_MORSEL: usize = 64;
+
+/// Fewer rows are not worth a second thread.
+const ROWS_FOR_THREADS: usize = 1 << 13;
+
+/// Conditions that read the match so far, over the rows that are read again and the new ones.
+#[derive(Clone, Copy)]
+pub struct DependentConditions<'c> {
+    /// The conditions.
+    pub conditions: &'c MatchConditions,
+    /// The names of variables.
+    pub names: &'c [String],
+}
+
+/// A partition whose conditions have parts that are computed elsewhere.
+struct SearchedGroup {
+    place: u32,
+    /// Its rows among those that are read.
+    bounds: (usize, usize),
+    answers: PartitionAnswers,
+}
+
+impl StreamPartitions {
+    /// Searches on in the partitions of the step.
+    ///
+    /// After an error the step is to be undone ([`Self::undo`]).
+    pub fn advance(
+        &mut self,
+        dependent: Option<DependentConditions<'_>>,
+        threads: usize,
+        budget: &Budget,
+        tick: &mut Tick<'_>,
+    ) -> Result<(), SearchError> {
+        let (rules, clock) = (&self.rules, self.clock);
+        let mut taken = Vec::with_capacity(self.groups.len());
+        let mut next = 0;
+        for group in &self.groups {
+            let rows = group.tail + group.rows;
+            if let Some(partition) = self.table.take(group.place) {
+                taken.push((group.place, partition, (next, next + rows)));
+            }
+            next += rows;
+        }
+        let threads = if self.new_rows.max(next) < ROWS_FOR_THREADS { 1 } else { threads };
+        let morsels: Vec<_> = taken.chunks_mut(PARTITIONS_A_MORSEL).map(Mutex::new).collect();
+        let is_of_start = rules.fails_by_start();
+        let variables = || rules.automaton.variables().to_vec();
+        let (_, error) = in_threads(morsels.len(), threads, budget, tick, |worker| {
+            let mut decision = dependent
+                .map(|dependent| MatchDecides::new(dependent.conditions, dependent.names, variables(), is_of_start));
+            worker.each(|number, tick| {
+                let mut looks = Looks { budget, tick, steps: 0 };
+                let mut morsel = morsels[number].lock().unwrap_or_else(PoisonError::into_inner);
+                let found = morsel.iter_mut().try_for_each(|(_, partition, bounds)| match &mut decision {
+                    None => partition.advance(rules, clock, &mut looks),
+                    Some(decision) => partition.advance_with(rules, clock, decision, *bounds, &mut looks),
+                });
+                ((), found)
+            });
+            if let Some(decision) = decision {
+                decision.release(budget);
+            }
+        });
+        drop(morsels);
+        for (place, partition, _) in taken {
+            self.table.put_back(place, partition);
+        }
+        error.map_or(Ok(()), Err)
+    }
+
+    /// The match of the step that had nowhere to skip to: the one that was decided first.
+    pub fn skip_error(&self) -> Option<SkipError> {
+        let failed = |group: &StepPartition| self.table.get(group.place)?.failed.map(|error| (group.place, error));
+        self.groups.iter().filter_map(failed).map(|(_, error)| error).next()
+    }
+
+    /// What is certain since the last step.
+    pub fn decided(&mut self) -> DecidedMatches {
+        let mut events: Vec<(u64, u64, u32, usize)> = Vec::new();
+        let behind = self.rules.match_behind;
+        for group in &mut self.groups {
+            let Some(partition) = self.table.get(group.place) else { continue };
+            let end = partition.rows.end();
+            // None is given before one that stands before it.
+            let mut latest = 0;
+            for (at, held) in partition.held.iter().enumerate() {
+                let last = held.shown_end() + if held.number > 0 { behind } else { 0 };
+                if last > end && !partition.ended {
+                    break;
+                }
+                latest = latest.max(held.deciding_row).max(last.saturating_sub(1));
+                // What no row decided comes last.
+                let deciding = if partition.ended { u64::MAX } else { partition.rows.reference(latest) };
+                events.push((deciding, partition.rows.reference(held.start), group.place, at));
+                group.given = at + 1;
+            }
+        }
+        events.sort_unstable();
+        let mut found = DecidedMatches::default();
+        for (_, _, place, at) in events {
+            if let Some(partition) = self.table.get(place)
+                && let Some(held) = partition.held.get(at)
+            {
+                found.add(partition, held, &self.rules);
+            }
+        }
+        found
+    }
+
+    /// As [`Self::advance`], with conditions of which parts are computed elsewhere: partitions search until they need values, all
+    /// values are computed together, and these partitions go on.
+    ///
+    /// After an error the step is to be undone ([`Self::undo`]).
+    pub fn advance_in_rounds(
+        &mut self,
+        dependent: DependentConditions<'_>,
+        compute: &mut Compute<'_>,
+        budget: &Budget,
+        tick: &mut Tick<'_>,
+    ) -> Result<(), SearchError> {
+        let is_of_start = self.rules.fails_by_start();
+        let variables = self.rules.automaton.variables().to_vec();
+        let mut decision = MatchDecides::new(dependent.conditions, dependent.names, variables, is_of_start);
+        let mut next = 0;
+        let mut searched: Vec<SearchedGroup> = Vec::with_capacity(self.groups.len());
+        for group in &self.groups {
+            let begin = next;
+            next += group.tail + group.rows;
+            searched.push(SearchedGroup {
+                place: group.place,
+                bounds: (begin, next),
+                answers: PartitionAnswers::default(),
+            });
+        }
+        let mut waiting: Vec<usize> = (0..searched.len()).collect();
+        let mut values = Vec::new();
+        while !waiting.is_empty() {
+            let mut looks = Looks { budget, tick: &mut *tick, steps: 0 };
+            let mut batches: Vec<(Asked, Vec<(usize, usize)>)> = Vec::new();
+            let mut asking = Vec::new();
+            for number in waiting {
+                let group = &mut searched[number];
+                let Some(partition) = self.table.get_mut(group.place) else { continue };
+                decision.with_answers(std::mem::take(&mut group.answers));
+                let found = partition.advance_with(&self.rules, self.clock, &mut decision, group.bounds, &mut looks);
+                let (mut answers, missing) = decision.take_answers();
+                match (found, missing) {
+                    (Err(SearchError::Evaluation(_, EvaluationError::Missing)), Some(request)) => {
+                        let purpose = Purpose { start: group.bounds.0, depth: 0 };
+                        let (asked, _) = answers.ask(&request, purpose, budget)?;
+                        let batch = batches.iter().position(|(asked, _)| asked.takes(&request)).unwrap_or_else(|| {
+                            batches.push((Asked::like(&request), Vec::new()));
+                            batches.len() - 1
+                        });
+                        batches[batch].0.push(&request, budget)?;
+                        batches[batch].1.push((number, asked));
+                        asking.push(number);
+                    }
+                    (found, _) => found?,
+                }
+                group.answers = answers;
+            }
+            for (mut asked, places) in batches {
+                asked.wanted = asked.requests;
+                values.clear();
+                compute(&asked, &mut values)?;
+                for ((number, request), value) in places.into_iter().zip(values.drain(..)) {
+                    searched[number].answers.put(request, value, budget)?;
+                }
+                asked.release(budget);
+            }
+            waiting = asking;
+        }
+        for group in &mut searched {
+            group.answers.clear(budget);
+        }
+        decision.release(budget);
+        Ok(())
+    }
+}

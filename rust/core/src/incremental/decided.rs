@@ -1,0 +1,52 @@
+//! What a step has decided, as rows of which an answer is made.
+
+use super::partition::{Decided, OpenPartition};
+use super::rules::StreamRules;
+
+/// Matches that are certain, and rows that are certainly in none, each with the rows around it that are read.
+///
+/// What is decided stands in the order of the rows that decided it. Each has rows of its own: those before it that measures
+/// read, its own, and those behind it.
+#[derive(Debug, Default)]
+pub struct DecidedMatches {
+    /// Where the caller has the rows of all.
+    pub references: Vec<i64>,
+    /// The first of them, for each match and each row in no match.
+    pub starts: Vec<i64>,
+    /// The first row of each match, among these.
+    pub match_starts: Vec<i64>,
+    /// The row behind the last of each match.
+    pub match_ends: Vec<i64>,
+    /// The number of each match in its partition, from 1.
+    pub numbers: Vec<i64>,
+    /// For each match, its place in `starts`.
+    pub places: Vec<i64>,
+    /// The positions of the rows of all matches.
+    pub positions: Vec<u32>,
+    /// Whether each of the rows is of a match, or in none, and not one around it.
+    pub shown: Vec<u8>,
+}
+
+impl DecidedMatches {
+    /// Adds one of a partition.
+    pub(super) fn add(&mut self, partition: &OpenPartition, held: &Decided, rules: &StreamRules) {
+        let rows = &partition.rows;
+        let (before, behind) = if held.number > 0 { (rules.match_before, rules.match_behind) } else { (0, 0) };
+        let first = held.start.saturating_sub(before).max(rows.first());
+        let end = rows.end().min(held.shown_end() + behind);
+        let begin = self.references.len() as i64;
+        if held.number > 0 {
+            let start = begin + (held.start - first) as i64;
+            self.places.push(self.starts.len() as i64);
+            self.match_starts.push(start);
+            self.match_ends.push(start + held.positions.len() as i64);
+            self.numbers.push(held.number);
+            self.positions.extend_from_slice(&held.positions);
+        }
+        self.starts.push(begin);
+        for row in first..end {
+            self.references.push(rows.reference(row) as i64);
+            self.shown.push(u8::from((held.start..held.shown_end()).contains(&row)));
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! The rows of a partition that a match may still need.
+
+use std::collections::VecDeque;
+
+use crate::rows::VariableSet;
+
+/// Rows that follow one another, by their numbers in the partition: what is known of each.
+#[derive(Debug)]
+pub struct KeptRows {
+    /// The number of the first one that is kept.
+    first: u64,
+    /// Where the caller has each of them.
+    references: VecDeque<u64>,
+    symbols: KeptSymbols,
+    /// The key of each, and the latest key that a match which begins there may reach; nothing where no length bounds matches.
+    limits: VecDeque<(i64, i64)>,
+}
+
+/// The variables whose conditions hold at rows.
+#[derive(Debug)]
+enum KeptSymbols {
+    /// Up to eight variables.
+    Narrow(VecDeque<u8>),
+    Wide(VecDeque<VariableSet>),
+}
+
+impl KeptRows {
+    /// No row yet; `narrow` says that there are no more than eight variables.
+    pub fn new(narrow: bool) -> Self {
+        let symbols = if narrow { KeptSymbols::Narrow(VecDeque::new()) } else { KeptSymbols::Wide(VecDeque::new()) };
+        Self { first: 0, references: VecDeque::new(), symbols, limits: VecDeque::new() }
+    }
+
+    /// Begins with the row of this number; there are no rows yet.
+    pub fn begin_at(&mut self, first: u64) {
+        self.first = first;
+    }
+
+    /// The number of the first row that is kept.
+    #[inline]
+    pub fn first(&self) -> u64 {
+        self.first
+    }
+
+    /// The number behind the last row.
+    #[inline]
+    pub fn end(&self) -> u64 {
+        self.first + self.references.len() as u64
+    }
+
+    /// How many are kept.
+    pub fn len(&self) -> usize {
+        self.references.len()
+    }
+
+    #[inline]
+    fn at(&self, row: u64) -> usize {
+        row.wrapping_sub(self.first) as usize
+    }
+
+    /// Where the caller has a row; the largest number where it is not kept.
+    #[inline]
+    pub fn reference(&self, row: u64) -> u64 {
+        self.references.get(self.at(row)).copied().unwrap_or(u64::MAX)
+    }
+
+    /// Where the caller has all rows, in order.
+    pub fn references(&self) -> impl Iterator<Item = u64> {
+        self.references.iter().copied()
+    }
+
+    /// Gives rows other places with the caller.
+    pub fn move_references(&mut self, moved: impl Fn(u64) -> u64) {
+        self.references.iter_mut().for_each(|reference| *reference = moved(*reference));
+    }
+
+    /// Whether a variable's condition holds at a row, as far as rows alone say it.
+    #[inline]
+    pub fn holds(&self, row: u64, variable: u8) -> bool {
+        let at = self.at(row);
+        match &self.symbols {
+            KeptSymbols::Narrow(sets) => sets.get(at).is_some_and(|set| set >> variable & 1 == 1),
+            KeptSymbols::Wide(sets) => sets.get(at).is_some_and(|set| set.contains(variable)),
+        }
+    }
+
+    /// The variables whose conditions hold at a row.
+    pub fn set(&self, row: u64) -> VariableSet {
+        let at = self.at(row);
+        match &self.symbols {
+            KeptSymbols::Narrow(sets) => sets.get(at).map_or(VariableSet::NONE, |&set| VariableSet::of_bits(set)),
+            KeptSymbols::Wide(sets) => sets.get(at).copied().unwrap_or(VariableSet::NONE),
+        }
+    }
+
+    /// The key of a row, and the latest key that a match may reach which begins there.
+    #[inline]
+    pub fn limit(&self, row: u64) -> Option<(i64, i64)> {
+        self.limits.get(self.at(row)).copied()
+    }
+
+    /// Adds a row behind the last one.
+    #[inline]
+    pub fn push(&mut self, reference: u64, set: VariableSet, limit: Option<(i64, i64)>) {
+        self.references.push_back(reference);
+        match &mut self.symbols {
+            KeptSymbols::Narrow(sets) => sets.push_back(set.first_bits()),
+            KeptSymbols::Wide(sets) => sets.push_back(set),
+        }
+        self.limits.extend(limit);
+    }
+
+    /// Says again of a row which conditions hold.
+    pub fn set_again(&mut self, row: u64, set: VariableSet) {
+        let at = self.at(row);
+        match &mut self.symbols {
+            KeptSymbols::Narrow(sets) => {
+                if let Some(own) = sets.get_mut(at) {
+                    *own = set.first_bits();
+                }
+            }
+            KeptSymbols::Wide(sets) => {
+                if let Some(own) = sets.get_mut(at) {
+                    *own = set;
+                }
+            }
+        }
+    }
+
+    /// Forgets the rows before this number.
+    pub fn forget_before(&mut self, row: u64) {
+        let count = (row.saturating_sub(self.first) as usize).min(self.references.len());
+        if count == 0 {
+            return;
+        }
+        self.references.drain(..count);
+        match &mut self.symbols {
+            KeptSymbols::Narrow(sets) => drop(sets.drain(..count)),
+            KeptSymbols::Wide(sets) => drop(sets.drain(..count)),
+        }
+        self.limits.drain(..count.min(self.limits.len()));
+        self.first += count as u64;
+        if self.references.capacity() > 64 && self.references.len() < self.references.capacity() / 4 {
+            self.references.shrink_to(2 * self.references.len());
+            match &mut self.symbols {
+                KeptSymbols::Narrow(sets) => sets.shrink_to(2 * sets.len()),
+                KeptSymbols::Wide(sets) => sets.shrink_to(2 * sets.len()),
+            }
+            self.limits.shrink_to(2 * self.limits.len());
+        }
+    }
+
+    /// Takes rows from this number on away.
+    pub fn truncate(&mut self, end: u64) {
+        let count = end.saturating_sub(self.first) as usize;
+        self.references.truncate(count);
+        match &mut self.symbols {
+            KeptSymbols::Narrow(sets) => sets.truncate(count),
+            KeptSymbols::Wide(sets) => sets.truncate(count),
+        }
+        self.limits.truncate(count);
+    }
+
+    /// Bytes on the heap.
+    pub fn memory_bytes(&self) -> usize {
+        let symbols = match &self.symbols {
+            KeptSymbols::Narrow(sets) => sets.capacity(),
+            KeptSymbols::Wide(sets) => sets.capacity() * size_of::<VariableSet>(),
+        };
+        self.references.capacity() * size_of::<u64>() + symbols + self.limits.capacity() * size_of::<(i64, i64)>()
+    }
+}

@@ -1,0 +1,57 @@
+//! Continuous matching: rows come in batches, and matches leave as soon as they are certain.
+//!
+//! A match is certain when it is in the answer over all rows so far and any rows that may follow. [`StreamPartitions`] keeps for each
+//! partition one search, an ordered depth-first one, that waits where it needs a row that has not come. Its path is the most preferred
+//! way that may still succeed: so rows are kept from the head on, the first row at which it is not decided whether a match begins,
+//! and a match is certain as soon as the search reaches Accept. Every skip mode goes on from there.
+//!
+//! What rows alone decide is a symbol for each row, as in [`crate::matcher`]; conditions that read the match so far are evaluated by
+//! the search, as in [`crate::backtrack`]. `NEXT` in a condition makes it unknown for the last rows; a length (WITHIN) makes all rows
+//! to come too late, once time is past it.
+//!
+//! ```
+//! use rowpattern_core::budget::Budget;
+//! use rowpattern_core::incremental::{LiveAutomaton, StreamPartitions, RowFacts, StreamRules};
+//! use rowpattern_core::matcher::Compiled;
+//! use rowpattern_core::rows::{Skip, Symbols, VariableSet};
+//!
+//! let compiled = Compiled::new("A B+").unwrap();
+//! let rules = StreamRules::new(LiveAutomaton::new(&compiled.automaton, VariableSet::NONE), 2, Skip::PastLastRow);
+//! let mut stream = StreamPartitions::new(rules);
+//! let budget = Budget::unlimited();
+//! let mut ends = Vec::new();
+//! // A B, then B A: only then is it certain where the first match ends.
+//! for (labels, next_reference) in [([0, 1], 0), ([1, 0], 2)] {
+//!     let symbols = Symbols::from_labels(2, &[Some(0), Some(1)], &labels, |&label| label, &budget).unwrap();
+//!     stream.begin();
+//!     stream.place(2, None, &budget, &mut || Ok(())).unwrap();
+//!     stream.take(&RowFacts { symbols: &symbols, keys: None, bounds: None }, next_reference);
+//!     stream.advance(None, 1, &budget, &mut || Ok(())).unwrap();
+//!     ends.push(stream.decided().references);
+//!     stream.keep();
+//! }
+//! assert_eq!(ends, [vec![], vec![0, 1, 2]]);
+//! ```
+
+mod advance;
+mod decided;
+mod decision;
+mod failed_ways;
+mod kept_rows;
+mod live;
+mod new_rows;
+mod partition;
+mod partition_table;
+mod rules;
+mod search;
+mod stored;
+mod stream_partitions;
+mod timers;
+
+pub use advance::DependentConditions;
+pub use decided::DecidedMatches;
+pub use live::LiveAutomaton;
+pub use new_rows::RowFacts;
+pub use rules::StreamRules;
+pub use stored::StoredPartition;
+pub use stream_partitions::{OpenCounts, OpenMatch, StreamPartitions};

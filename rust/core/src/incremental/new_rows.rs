@@ -1,0 +1,102 @@
+//! The rows of a step: which are read again, and what is known of the new ones.
+
+use super::stream_partitions::StreamPartitions;
+use crate::rows::{Symbols, VariableSet};
+
+/// What is known of each new row: what rows alone decide, and what bounds matches.
+#[derive(Clone, Copy)]
+pub struct RowFacts<'f> {
+    /// Of the rows that are read again and the new ones, one partition after the other.
+    pub symbols: &'f Symbols,
+    /// By new row, in the order in which they came: the key by which matches are bounded. The row of which it is above its bound is in
+    /// no match.
+    pub keys: Option<&'f [i64]>,
+    /// By new row, the latest key that a match may reach which begins there.
+    pub bounds: Option<&'f [i64]>,
+}
+
+impl StreamPartitions {
+    /// Says which kept rows are read again before the new ones: all of those, or what conditions of new rows read. Of partitions
+    /// without new rows none, unless it is all.
+    pub fn read_again(&mut self, all: bool) {
+        let tail = self.rules.tail() as usize;
+        for group in &mut self.groups {
+            let kept = self.table.get(group.place).map_or(0, |partition| partition.rows.len());
+            group.tail = if all {
+                kept
+            } else if group.rows > 0 {
+                kept.min(tail)
+            } else {
+                0
+            };
+        }
+    }
+
+    /// Whether the rows that are read are the new ones, and no others.
+    pub fn reads_new_rows_only(&self) -> bool {
+        self.groups.iter().all(|group| group.tail == 0)
+    }
+
+    /// The order of new rows, one partition's after the other's; None where they come so.
+    pub fn new_order(&self) -> Option<&[u32]> {
+        self.order.as_deref()
+    }
+
+    /// Where the rows that are read begin, for each partition of the step that has any.
+    pub fn read_starts(&self) -> Vec<i64> {
+        let mut next = 0;
+        let counts = self.groups.iter().map(|group| group.tail + group.rows).filter(|&rows| rows > 0);
+        counts.map(|rows| (next as i64, next += rows).0).collect()
+    }
+
+    /// Where the caller has the rows that are read; new ones from `next_reference` on, in the order in which they came.
+    pub fn read_references(&self, next_reference: u64) -> Vec<i64> {
+        let mut found = Vec::new();
+        for group in &self.groups {
+            if let Some(partition) = self.table.get(group.place) {
+                let skipped = partition.rows.len().saturating_sub(group.tail);
+                found.extend(partition.rows.references().skip(skipped).map(|reference| reference as i64));
+            }
+            let new = (group.first..group.first + group.rows).map(|at| self.new_row(at));
+            found.extend(new.map(|row| (next_reference + row as u64) as i64));
+        }
+        found
+    }
+
+    /// Adds the new rows, with what is known of them; the caller has them from `next_reference` on.
+    pub fn take(&mut self, facts: &RowFacts<'_>, next_reference: u64) {
+        let horizon = self.rules.longest_horizon();
+        let mut read = 0;
+        for number in 0..self.groups.len() {
+            let group = self.groups[number];
+            let rows: Vec<usize> = (group.first..group.first + group.rows).map(|at| self.new_row(at)).collect();
+            let Some(partition) = self.table.get_mut(group.place) else { continue };
+            let end = partition.rows.end();
+            if group.rows > 0 {
+                let again = (group.tail as u64).min(horizon);
+                for (row, at) in (end - again..end).zip(read + group.tail - again as usize..) {
+                    partition.rows.set_again(row, known_set(facts, at, None));
+                }
+            }
+            for (at, row) in (read + group.tail..).zip(rows) {
+                let key = facts.keys.and_then(|keys| keys.get(row)).copied();
+                let bound = facts.bounds.and_then(|bounds| bounds.get(row)).copied();
+                let limit = key.zip(bound);
+                let set = known_set(facts, at, limit);
+                partition.rows.push(next_reference + row as u64, set, limit.filter(|_| self.rules.keyed()));
+                if let Some(key) = key.filter(|&key| bound.is_none_or(|bound| key <= bound)) {
+                    partition.last_key = partition.last_key.max(key);
+                }
+            }
+            read += group.tail + group.rows;
+        }
+    }
+}
+
+/// The variables whose conditions hold at a row: none where no match may have it.
+fn known_set(facts: &RowFacts<'_>, at: usize, limit: Option<(i64, i64)>) -> VariableSet {
+    if at >= facts.symbols.len() || limit.is_some_and(|(key, bound)| key > bound) {
+        return VariableSet::NONE;
+    }
+    facts.symbols.set(at)
+}

@@ -1,0 +1,64 @@
+"""The union of all pushes and the end is the batch's answer, however rows are cut, and whoever restores the state."""
+
+from __future__ import annotations
+
+import os
+import random
+from typing import Any
+
+import pytest
+
+import rowpattern
+
+from continuous_cases import TABLES_A_CASE, answered, by_partition, cuts, in_time, plain_rows, random_case
+
+CASES = int(os.environ.get("ROWPATTERN_CONTINUOUS_CASES", "5000"))
+FIRST_SEED = int(os.environ.get("ROWPATTERN_SEED", "0"))
+CHUNKS = 8
+
+
+def check(seed: int, *, dependent: bool) -> tuple[int, str | None]:
+    """Check one query; return of how many tables it was asked, and why it was refused."""
+    case = random_case(seed, dependent=dependent)
+    rng = random.Random(~seed)
+    pushes = cuts(rng, case)
+    # Rows that are equal in ORDER BY stay as they arrived.
+    rows, late = in_time(case, pushes)
+    failed = None
+    try:
+        wanted = rowpattern.match_recognize(case.sql, rows, prefer=case.options["prefer"])
+    except rowpattern.SkipError as error:
+        failed = error
+
+    def made() -> Any:
+        return rowpattern.continuous(case.sql, case.rows.schema, **case.options)
+
+    def restored(blob: bytes) -> Any:
+        return rowpattern.continuous.restore(blob, case.sql)
+
+    try:
+        found = answered(case, pushes, made, rng, restored if rng.random() < 0.5 else None)
+    except rowpattern.QueryError as error:
+        # Types of sums are known before their values are.
+        assert isinstance(error, rowpattern.UnsupportedQueryError) or "cast it in MEASURES" in str(error), (seed, error)
+        return case.tables, str(error)
+    assert (found.error is None) == (failed is None), (seed, case.sql, found.error, failed)
+    if case.options["late"] == "collect" and failed is None:
+        assert plain_rows(found.late) == plain_rows([late.select(found.late[0].column_names)]), (seed, case.sql)
+    if failed is None:
+        assert all(each.schema.equals(wanted.schema) for each in found.answers), (seed, case.sql)
+        expected = by_partition(plain_rows([wanted]), partitioned=case.partitioned)
+        ours = by_partition(plain_rows(found.answers), partitioned=case.partitioned)
+        assert ours == expected, (seed, case.sql, case.options)
+    return case.tables, None
+
+
+@pytest.mark.parametrize("chunk", range(CHUNKS))
+def test_the_union_of_pushes_is_the_answer_over_all_rows(chunk: int) -> None:
+    tables, refused, seed = 0, [], FIRST_SEED + chunk
+    while tables < CASES / CHUNKS:
+        count, why = check(seed, dependent=seed % 2 == 1)
+        tables += count
+        refused += [] if why is None else [why]
+        seed += CHUNKS
+    assert len(refused) < 0.3 * tables / TABLES_A_CASE, refused
