@@ -51,7 +51,7 @@ def batches(size: int, partitions: int) -> list[pa.RecordBatch]:
             "price": np.round(random.normal(100, 5, count), 2),
         }
     )
-    return table.to_batches(max_chunksize=size)
+    return list(table.to_batches(max_chunksize=size))
 
 
 def pushed(sql: str, given: list[pa.RecordBatch], **options: Any) -> tuple[Any, int]:
