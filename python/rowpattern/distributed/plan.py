@@ -93,14 +93,14 @@ class Plan:
     passed_on: tuple[str | None, ...]
 
 
-def table_named(sql: str) -> str:
+def table_named(sql: str, context: ExecutionContext | None = None) -> str:
     """Return the name of the table that a query reads.
 
     Raises:
         UnsupportedQueryError: it cannot be distributed, or reads more than a table.
         QuerySyntaxError: as for `rowpattern.match_recognize`.
     """
-    parsed = parsed_query(sql)
+    parsed = parsed_query(sql, context)
     return str(_only_clause(parsed).table)
 
 

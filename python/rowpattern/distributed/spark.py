@@ -178,14 +178,16 @@ def _answered(  # noqa: PLR0917 - the arguments of `match_recognize`
         if error.name is None or error.name.startswith("rowpattern"):
             raise
         raise missing(error, "spark") from error
-    around = None if not isinstance(question, str) else around_clause(question, parameters)
+    # Without the session's time zone, which reading a query does not need.
+    reading = Limits(memory_limit_mb, timeout_seconds, parameters=parameters, prefer=prefer).context
+    around = around_clause(question, reading, parameters) if isinstance(question, str) else None
     if around is not None:
         frame = _answered(around.clause, data, memory_limit_mb, timeout_seconds, around.parameters, prefer, lateness)
         return around.answer(frame.sparkSession, frame)
     is_session = hasattr(data, "table") and hasattr(data, "createDataFrame")
     # Spark Connect's session is of another class.
     if isinstance(question, str) and is_session and not isinstance(data, pyspark.sql.DataFrame):
-        data = _table(data, table_named(question))
+        data = _table(data, table_named(question, reading))
     if not isinstance(data, pyspark.sql.DataFrame):
         kind = f"{type(data).__module__.split('.')[0]}.{type(data).__name__}"
         raise TypeError(f"data is a {kind}; give a Spark data frame, as session.createDataFrame makes it, or a session")

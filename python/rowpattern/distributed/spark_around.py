@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from rowpattern.sql.kinds import Parameters
     from rowpattern.sql.parse.parser import ParsedQuery
+    from rowpattern.sql.runtime.context import ExecutionContext
     from rowpattern.sql.text.parameters import PlacedParameter
 
 __all__ = ["AroundClause", "around_clause"]
@@ -60,14 +61,15 @@ class AroundClause(NamedTuple):
             ) from None
 
 
-def around_clause(sql: str, parameters: Parameters) -> AroundClause | None:
+def around_clause(sql: str, context: ExecutionContext, parameters: Parameters) -> AroundClause | None:
     """Cut a query into its clause and what is around it; None where that is columns alone, or is refused elsewhere.
 
     Raises:
         UnsupportedQueryError: the query reads another table, or has pipes around the clause.
         QuerySyntaxError: as for `rowpattern.match_recognize`.
+        QueryError: a value of a parameter is missing, or is not used.
     """
-    parsed = parsed_query(sql)
+    parsed = parsed_query(sql, context)
     if len(parsed.clauses) != 1 or parsed.projection is not None or parsed.windows or parsed.clauses[0].table is None:
         return None
     (clause,) = parsed.clauses

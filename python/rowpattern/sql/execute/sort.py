@@ -97,8 +97,9 @@ class OrderedPartitions:
             return take_values(context, values, from_numpy(order))
         # By all threads, to one piece of memory.
         numbers = np.asarray(values.chunk(0).view(width))
-        context.hold(numbers.nbytes)
-        found = np.empty_like(numbers)
+        # Rows of frames stand there several times.
+        context.hold(numbers.itemsize * len(order))
+        found = np.empty(len(order), numbers.dtype)
 
         def take(first: int) -> None:
             context.check()
