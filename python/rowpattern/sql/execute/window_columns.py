@@ -27,7 +27,7 @@ from rowpattern.sql.tables.table import Table
 from rowpattern.sql.text.source_location import error_at
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from rowpattern._core import Matches
     from rowpattern.sql.arrow.arrays import Array, Integers
@@ -133,13 +133,12 @@ def _with_positions(rows: OrderedPartitions, context: ExecutionContext) -> Order
 class _ItemsInFrames(Items):
     """Matches of which each is seen from a frame that begins at the match's first row."""
 
-    def read(self, wanted: Iterable[Reference]) -> dict[Reference, Array]:
+    def read_each(self, items: Sequence[Reference]) -> list[Array]:
         """Read references; what is before the frame is NULL."""
-        found = super().read(wanted)
-        for item in list(found):
-            if isinstance(item, (Value, RowExists)) and item.at.rows < 0:
-                found[item] = self._within(item, found[item])
-        return found
+        return [
+            self._within(item, values) if isinstance(item, (Value, RowExists)) and item.at.rows < 0 else values
+            for item, values in zip(items, super().read_each(items))
+        ]
 
     def _within(self, item: Value | RowExists, values: Array) -> Array:
         at = item.at
