@@ -97,8 +97,9 @@ class OrderedPartitions:
             return take_values(context, values, from_numpy(order))
         # By all threads, to one piece of memory.
         numbers = np.asarray(values.chunk(0).view(width))
-        context.hold(numbers.nbytes)
-        found = np.empty_like(numbers)
+        # In frames of windows a row is there as often as it is in one.
+        found = np.empty(len(order), numbers.dtype)
+        context.hold(found.nbytes)
 
         def take(first: int) -> None:
             context.check()
