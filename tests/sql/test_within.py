@@ -194,3 +194,13 @@ def test_parameters_and_arguments() -> None:
         rowpattern.recognize(table, pattern="A+", order_by="o", measures={"a": "FIRST(n)"}, within="n")
     with pytest.raises(TypeError, match="within must be a text"):
         rowpattern.recognize(table, pattern="A+", order_by="o", within=2)  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize("kind", [pa.timestamp("us"), pa.timestamp("ms", "UTC"), pa.date32(), pa.int64()], ids=str)
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_table_without_rows_and_without_a_chunk(kind: pa.DataType, stream: bool) -> None:
+    length = "3" if pa.types.is_integer(kind) else "INTERVAL 3 DAYS"
+    sql = f"SELECT * FROM t MATCH_RECOGNIZE (ORDER BY at MEASURES COUNT(*) AS n PATTERN (A+) WITHIN {length})"
+    answer = match_recognize(sql, pa.Table.from_batches([], pa.schema({"at": kind})), stream=stream)
+    found: Any = answer
+    assert (found.read_all() if stream else found).num_rows == 0

@@ -140,7 +140,9 @@ def near_rows(
         context.hold(_CORE_BITS // 8 * rows.count)
     if placed.values.null_count:
         context.hold(rows.count)
-    return NearRows(placed.values, width, descending=descending, order=None if order is None else from_numpy(order))
+    # Without a chunk the core would not see the type.
+    keys = placed.values if placed.values.num_chunks else pa.chunked_array([pa.nulls(0, kind)])
+    return NearRows(keys, width, descending=descending, order=None if order is None else from_numpy(order))
 
 
 def first_row_bound(

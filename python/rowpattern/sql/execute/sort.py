@@ -97,9 +97,9 @@ class OrderedPartitions:
             return take_values(context, values, from_numpy(order))
         # By all threads, to one piece of memory.
         numbers = np.asarray(values.chunk(0).view(width))
-        # In frames of windows a row is there as often as it is in one.
+        # Rows of frames stand there several times.
+        context.hold(numbers.itemsize * len(order))
         found = np.empty(len(order), numbers.dtype)
-        context.hold(found.nbytes)
 
         def take(first: int) -> None:
             context.check()
