@@ -373,3 +373,18 @@ def test_a_forked_child_leaves_its_parent_s_instances_alone() -> None:
             time.sleep(0.01)
         assert os.waitstatus_to_exitcode(status) == 0
         assert using.query("SELECT 1 AS x").to_pylist() == [{"x": 1}]
+
+
+def test_a_connection_that_another_thread_is_leaving_is_closed_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Busy:
+        calls = 0
+
+        def close(self) -> None:
+            self.calls += 1
+            if self.calls < 3:
+                raise duckdb.ResourceInUseException("connection is busy with another call")
+
+    monkeypatch.setattr(instances, "_WAITS_FOR_CALLS", (0.0, 0.0, 0.0))
+    connection: Any = Busy()
+    instances._close(connection)
+    assert connection.calls == 3

@@ -49,6 +49,8 @@ _MOST_RESTING = 4
 # How long they are kept, and how often that is looked at.
 _REST_SECONDS = 60.0
 _BETWEEN_LOOKS_SECONDS = 15.0
+# How long a connection is waited for that is to be closed.
+_WAITS_FOR_CALLS = (0.001, 0.01, 0.1, 1.0)
 
 #: DuckDB refuses a number of bytes that 64 bits do not hold.
 MOST_MEMORY_MB = 1 << 40
@@ -127,7 +129,13 @@ class _Instance:
 
 
 def _close(connection: duckdb.DuckDBPyConnection) -> None:
-    connection.close()
+    for wait_seconds in _WAITS_FOR_CALLS:
+        try:
+            connection.close()
+            break
+        except duckdb.ResourceInUseException:
+            # Another thread has not come back from a call yet. After the last wait it is closed when nothing refers to it.
+            time.sleep(wait_seconds)
     disown(connection)
 
 
