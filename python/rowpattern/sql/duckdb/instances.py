@@ -134,7 +134,7 @@ def _close(connection: duckdb.DuckDBPyConnection) -> None:
             connection.close()
             break
         except duckdb.ResourceInUseException:
-            # Another thread has not come back from a call yet. After the last wait it is closed when nothing refers to it.
+            # Another thread has not come back from a call yet. What is not closed is freed with the last reference.
             time.sleep(wait_seconds)
     disown(connection)
 
