@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import inspect
 from dataclasses import dataclass
-from typing import Any, Callable
+from typing import Any, Callable, is_typeddict
 
 import numpy as np
 import pyarrow as pa
@@ -173,7 +173,9 @@ def all_calls() -> list[Call]:
         module = importlib.import_module(module_name)
         for name in module.__all__:
             item = getattr(module, name)
-            if id(item) in seen or not callable(item) or (inspect.isclass(item) and issubclass(item, Exception)):
+            if id(item) in seen or not callable(item) or is_typeddict(item):
+                continue
+            if inspect.isclass(item) and issubclass(item, Exception):
                 continue
             seen.add(id(item))
             full = f"{module_name}.{name}"
