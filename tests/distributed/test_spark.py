@@ -43,7 +43,7 @@ def session() -> SparkSession:
     return found
 
 
-@pytest.mark.parametrize("test", examples_of_module(SPARK), ids=lambda test: str(test.name))
+@pytest.mark.parametrize("test", list(examples_of_module(SPARK)), ids=lambda test: str(test.name))
 def test_examples_in_docstrings(test: Any, session: SparkSession, capsys: pytest.CaptureFixture[str]) -> None:
     assert session.version >= "4"
     assert failed_examples(test) == 0, capsys.readouterr().out
@@ -365,8 +365,6 @@ def test_what_is_no_frame_and_no_limit(session: SparkSession) -> None:
         rowpattern_spark.match_recognize(sql, pd.DataFrame({"k": [1]}))
     with pytest.raises(rowpattern.ConfigurationError, match="memory_limit_mb is -5"):
         rowpattern_spark.match_recognize(sql, session.sql("SELECT 1 AS k, 2 AS o"), memory_limit_mb=-5)
-    with pytest.raises(rowpattern.UnsupportedQueryError, match="streaming"):
-        rowpattern_spark.match_recognize(sql, session.readStream.format("rate").load())
 
 
 def test_a_task_sorts_more_than_fits_into_memory(session: SparkSession) -> None:

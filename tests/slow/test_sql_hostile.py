@@ -261,9 +261,9 @@ def watch(monkeypatch: pytest.MonkeyPatch) -> _Watch:
         found.begin(answer)
         return answer
 
-    def queried(self: Any, sql: str, *more: Any) -> Any:
+    def queried(self: Any, sql: str, *more: Any, **options: Any) -> Any:
         found.query(self, sql)
-        return run_query(self, sql, *more)
+        return run_query(self, sql, *more, **options)
 
     def streamed(self: Any, sql: str, *more: Any) -> Any:
         found.query(self, sql)

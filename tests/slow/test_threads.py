@@ -159,9 +159,9 @@ def duckdb_threads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     found: list[int] = []
     query = database.Database.query
 
-    def noted(self: database.Database, sql: str, *values: Any) -> pa.Table:
+    def noted(self: database.Database, sql: str, *values: Any, **options: Any) -> pa.Table:
         found.append(query(self, "SELECT current_setting('threads') AS threads")["threads"][0].as_py())
-        return query(self, sql, *values)
+        return query(self, sql, *values, **options)
 
     monkeypatch.setattr(database.Database, "query", noted)
     return found
