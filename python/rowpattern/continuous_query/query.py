@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from rowpattern.continuous_query.checkpoint import Checkpoint, fingerprint_of, write_checkpoint
 from rowpattern.continuous_query.explanation import explained
 from rowpattern.continuous_query.figures import QueryFigures, watch
+from rowpattern.continuous_query.open_state import OpenMatch, OpenState
 from rowpattern.continuous_query.options import stored_options
-from rowpattern.continuous_query.query_steps import Given, OpenMatch, OpenState, QuerySteps
+from rowpattern.continuous_query.query_steps import Given, QuerySteps
 from rowpattern.continuous_query.sources import run, run_async
 from rowpattern.errors import QueryError
 from rowpattern.sql import execution_context

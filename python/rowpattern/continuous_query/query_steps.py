@@ -14,6 +14,7 @@ from rowpattern.continuous_query.clause_stream import PARTITIONS, ClauseStream, 
 from rowpattern.continuous_query.event_keys import OrderKey, nanoseconds_a_unit
 from rowpattern.continuous_query.event_time import EventTime
 from rowpattern.continuous_query.match_bounds import MatchBounds
+from rowpattern.continuous_query.open_state import OpenMatch, OpenState
 from rowpattern.continuous_query.partition_keys import equal_rows, key_columns
 from rowpattern.continuous_query.row_schema import RowSchema, record_batch
 from rowpattern.continuous_query.time_conditions import time_widths
@@ -34,60 +35,9 @@ if TYPE_CHECKING:
     from rowpattern.sql.parse.clause_arguments import Question
     from rowpattern.sql.runtime.context import ExecutionContext
 
-__all__ = ["Given", "OpenMatch", "OpenState", "QuerySteps"]
+__all__ = ["Given", "QuerySteps"]
 
 _MEGABYTE = 1 << 20
-
-
-class OpenMatch(NamedTuple):
-    """A match that has begun and is not certain.
-
-    Attributes:
-        partition: the partition's keys by name.
-        begun: the first row's key of ORDER BY; None without ORDER BY. Times that Python does not hold, as those behind
-            the year 9999, are texts here and in the other attributes.
-        rows: how many rows of the partition have come since, the first one included.
-    """
-
-    partition: dict[str, Any]
-    begun: Any
-    rows: int
-
-
-class OpenState(NamedTuple):
-    """What a continuous query keeps.
-
-    Attributes:
-        partitions: of how many partitions something is kept.
-        rows: how many rows are kept: those of matches that may still come, and of those around them that are read.
-        unreleased_rows: how many rows wait, as others before them may be late.
-        size_bytes: the bytes of all.
-        oldest: the open match whose first row came first; None where no match is open.
-        watermark: no row to come has a first key of ORDER BY before it; None where nothing is known, and a text where
-            Python does not hold it, as a time behind the year 9999.
-
-    Examples:
-        >>> import pyarrow as pa
-        >>> import rowpattern
-        >>> query = rowpattern.continuous(
-        ...     schema={"at": pa.int64()},
-        ...     order_by="at",
-        ...     pattern="A B",
-        ...     define={"B": "at > A.at + 5"},
-        ...     measures={"at": "A.at"},
-        ... )
-        >>> _ = query.push(pa.table({"at": [3]}))
-        >>> state = query.state()
-        >>> state.rows, state.oldest.begun, state.watermark
-        (1, 3, 3)
-    """
-
-    partitions: int
-    rows: int
-    unreleased_rows: int
-    size_bytes: int
-    oldest: OpenMatch | None
-    watermark: Any
 
 
 class Given(NamedTuple):
