@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 import rowpattern
-from rowpattern import LateRowError, QueryCancelledError, QueryError, QueryLimitError, UnsupportedQueryError
+from rowpattern import LateRowError, QueryCancelledError, QueryError, QueryLimitError, SkipError, UnsupportedQueryError
 from rowpattern.continuous_query import query as query_module
 from rowpattern.production_config import reload, reset_config
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 SCHEMA = pa.schema({"k": pa.string(), "at": pa.int64(), "x": pa.int64(), "s": pa.string()})
 SQL = """
     SELECT * FROM t MATCH_RECOGNIZE (
-        PARTITION BY k ORDER BY at MEASURES CAST(LAST(s) AS INTEGER) AS c
+        PARTITION BY k ORDER BY at MEASURES CAST(LAST(B.s) AS INTEGER) AS c
         PATTERN (A B+) DEFINE A AS x = 1, B AS x = 2)"""
 
 
@@ -114,6 +114,18 @@ class TestWhatWasDecided:
             assert each.finish().to_pylist() == FOUND
             assert each.finish().num_rows == 0
 
+    def test_is_given_before_a_skip_that_failed_is_raised(self) -> None:
+        sql = SQL.replace("PATTERN (A B+)", "AFTER MATCH SKIP TO FIRST B PATTERN (A B? C)").replace(
+            "x = 2", "x = 2, C AS x = 0"
+        )
+        query = rowpattern.continuous(sql, SCHEMA)
+        query._give_again(query._push(pa.concat_tables([MATCH, rows(("a", 4, 1, "1"), ("a", 5, 0, "1"))]), None))
+        again = rowpattern.continuous.restore(query.checkpoint(), sql)
+        for each in (query, again):
+            assert each.finish().num_rows == 1
+            with pytest.raises(SkipError):
+                each.finish()
+
 
 def _cancelled(*_: object) -> None:
     raise QueryCancelledError("the call was cancelled")
@@ -181,7 +193,7 @@ class TestAfterAFailedCall:
 
     def test_a_zone_that_is_none_is_found_at_once(self) -> None:
         with pytest.raises(UnsupportedQueryError, match="Mars"):
-            rowpattern.continuous(SQL.replace("CAST(LAST(s) AS INTEGER)", "A.at"), SCHEMA, time_zone="Mars/X")
+            rowpattern.continuous(SQL.replace("CAST(LAST(B.s) AS INTEGER)", "A.at"), SCHEMA, time_zone="Mars/X")
 
 
 class TestMemory:

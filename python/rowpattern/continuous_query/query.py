@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import sys
 import threading
-from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from rowpattern.continuous_query.checkpoint import Checkpoint, fingerprint_of, write_checkpoint
@@ -388,22 +388,39 @@ class _Call:
 
     def __enter__(self) -> tuple[Database, ExecutionContext]:
         self._lock.acquire()
-        with ExitStack() as begun:
-            # Whatever fails from here on, all that was taken is given back.
-            begun.callback(self._lock.release)
+        # Whatever fails, all that was taken is given back. An ExitStack takes 10 us, of the 400 of a small push.
+        try:
             if self._check is not None:
                 self._check()
-            context = _context(self._options)
-            begun.callback(context.run.end)
-            begun.enter_context(context.admitted())
-            using = begun.enter_context(database(context))
-            self._begun = begun.pop_all()
-        return using, context
+            self._context = _context(self._options)
+            self._admitted = self._context.admitted()
+            self._admitted.__enter__()
+            try:
+                self._database = database(self._context)
+                return self._database.__enter__(), self._context
+            except BaseException:
+                self._leave(*sys.exc_info())
+                raise
+        except BaseException:
+            self._lock.release()
+            raise
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._begun.__exit__(kind, error, traceback)
+        try:
+            self._database.__exit__(kind, error, traceback)
+        finally:
+            try:
+                self._leave(kind, error, traceback)
+            finally:
+                self._lock.release()
+
+    def _leave(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._admitted.__exit__(kind, error, traceback)
+        self._context.run.end()
 
 
 def _context(options: Options) -> ExecutionContext:
