@@ -12,9 +12,9 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rowpattern.cli.python_values import python_values
 from rowpattern.counted import counted
 from rowpattern.errors import ConfigurationError
+from rowpattern.sql.arrow.python_values import python_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

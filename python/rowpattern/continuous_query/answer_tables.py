@@ -73,6 +73,17 @@ class AnswerTables:
             )
         return found
 
+    def stored(self, answers: list[Answer]) -> pa.Table:
+        """Return answers, one behind the other, as a table, for `restored`."""
+        schema = pa.schema(self._types)
+        tables = [pa.table([column.arrow() for column in each.columns], schema=schema) for each in answers]
+        return pa.concat_tables(tables) if tables else schema.empty_table()
+
+    def restored(self, table: pa.Table) -> list[Answer]:
+        """Return the answers that a table was made of, as one."""
+        columns = [each._replace(values=table.column(each.name), is_own=False) for each in self._empty.columns]
+        return [Answer(columns)] if table.num_rows else []
+
     def rows(self, rows: pa.Table) -> Any:
         """Return rows as a table of the kind given."""
         answer = Answer([AnswerColumn(name, rows.column(name), name) for name in rows.column_names])

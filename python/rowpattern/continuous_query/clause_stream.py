@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -223,9 +224,11 @@ class ClauseStream:
     def keep(self) -> None:
         """End a step; rows that no match needs any more are forgotten."""
         self._core.keep()
-        if self._kept.is_sparse(self._core.counts[1]):
-            self.compact()
-        self._kept.own()
+        # The step is done. Where there is no memory for copies of rows, they are made behind a later one.
+        with contextlib.suppress(MemoryError):
+            if self._kept.is_sparse(self._core.counts[1]):
+                self.compact()
+            self._kept.own()
         self._count()
 
     def _count(self) -> None:

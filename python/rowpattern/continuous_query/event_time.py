@@ -34,6 +34,7 @@ from rowpattern.continuous_query.row_sorting import sorted_rows
 from rowpattern.continuous_query.unreleased import ReleasedRows, SortedRun, UnreleasedRows, sorted_run
 from rowpattern.errors import CheckpointError, ConfigurationError, LateRowError
 from rowpattern.sql.arrow.arrays import from_numpy
+from rowpattern.sql.arrow.python_values import python_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -68,6 +69,11 @@ class Admitted(NamedTuple):
     def watermark(self) -> pa.Scalar | None:
         """No later row's first key is below it (above it, where ORDER BY falls); None where nothing is known."""
         return _watermark(self.key, self.floor)
+
+    @property
+    def arrived(self) -> int:
+        """How many rows came in this step that were not late."""
+        return self.next.arrived
 
 
 class _Next(NamedTuple):
@@ -253,6 +259,20 @@ class EventTime:
         self.late_rows += following.late_rows
         self._unreleased.commit(following.bound, following.released)
 
+    def close_before(self, admitted: Admitted) -> None:
+        """Let no later row be before rows that went before the watermark, as `finish` lets them.
+
+        To be called where partitions do not end behind the rows after all: a later row of theirs that is before them
+        would be out of order.
+        """
+        if self._key is None or self._lateness is None or not admitted.rows.num_rows:
+            return
+        last = admitted.rows.slice(admitted.rows.num_rows - 1).combine_chunks().to_batches()[0]
+        number = self._key.numbers(last.column(self._key.key.column))[0][0].item()
+        sources = self._sources.copied()
+        sources.take_promise(number if len(self._order_by) == 1 else _following(number), None)
+        self._sources = sources
+
     def state(self) -> tuple[dict[str, Any], pa.Table]:
         """Return what `restore` needs: values that JSON has, and a table of rows.
 
@@ -384,7 +404,13 @@ class EventTime:
         raise LateRowError(message)
 
 
+def _following(number: float) -> float:
+    """Return the next greater number of a key."""
+    return min(number + 1, _HIGHEST) if isinstance(number, int) else float(np.nextafter(number, np.inf))
+
+
 _LOWEST = float("-inf")
+_HIGHEST = (1 << 63) - 1
 _MOST_ROWS = 1 << 62
 
 
@@ -410,9 +436,8 @@ def _one_batch(rows: pa.Table) -> pa.RecordBatch:
 
 
 def _shown(value: pa.Scalar) -> str:
-    return str(value.as_py()) if value.is_valid else "NULL"
+    return str(python_value(value)) if value.is_valid else "NULL"
 
 
 def _is_nan(value: pa.Scalar) -> bool:
-    found = value.as_py()
-    return isinstance(found, float) and found != found  # noqa: PLR0124 - NaN
+    return pa.types.is_floating(value.type) and bool(np.isnan(value.as_py()))

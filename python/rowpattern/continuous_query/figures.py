@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import weakref
 from typing import Any, NamedTuple, Protocol
 
 __all__ = ["QueryFigures", "continuous_figures", "watch"]
+
+_logger = logging.getLogger(__name__)
 
 
 class QueryFigures(NamedTuple):
@@ -71,12 +74,21 @@ class _Process:
                 if query is None:
                     self._gone = _sum(self._gone, QueryFigures(**{name: getattr(last, name) for name in _COUNTERS}))
                 else:
-                    watched.append((reference, query._figures()._replace(queries=1)))  # noqa: SLF001 - ours
+                    watched.append((reference, _read(query, last)))
             self._queries = watched
             total = self._gone
             for _, each in watched:
                 total = _sum(total, each)
             return total
+
+
+def _read(query: _Watched, last: QueryFigures) -> QueryFigures:
+    """Return a query's figures; those of before where they cannot be read, so that those of others can be."""
+    try:
+        return query._figures()._replace(queries=1)  # noqa: SLF001 - ours
+    except Exception:
+        _logger.warning("figures of a continuous query cannot be read", exc_info=True)
+        return last._replace(queries=1)
 
 
 def _sum(one: QueryFigures, other: QueryFigures) -> QueryFigures:

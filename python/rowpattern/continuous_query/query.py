@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
 from rowpattern.continuous_query.checkpoint import Checkpoint, fingerprint_of, write_checkpoint
 from rowpattern.continuous_query.explanation import explained
 from rowpattern.continuous_query.figures import QueryFigures, watch
+from rowpattern.continuous_query.open_state import OpenMatch, OpenState
 from rowpattern.continuous_query.options import stored_options
-from rowpattern.continuous_query.query_steps import OpenMatch, OpenState, QuerySteps
+from rowpattern.continuous_query.query_steps import Given, QuerySteps
 from rowpattern.continuous_query.sources import run, run_async
 from rowpattern.errors import QueryError
 from rowpattern.sql import execution_context
 from rowpattern.sql.duckdb.connection import database
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+    from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
     from types import TracebackType
 
     from rowpattern.continuous_query.checkpoint import StoredCheckpoint
@@ -84,6 +86,9 @@ class ContinuousQuery:
         # So that a limit which is none is found now.
         execution_context(options.memory_limit_mb, None, options.threads, None, options.time_zone, options.cancel)
         with _Call(self._lock, options) as (using, context):
+            if options.time_zone is not None:
+                # So that a zone which is none is found now.
+                using.connect()
             self._steps = QuerySteps(question, schema, options, using, context)
         watch(self)
 
@@ -133,8 +138,7 @@ class ContinuousQuery:
             >>> query.push(pa.table({"user": ["a"], "at": [4], "event": ["success"]})).to_pylist()
             [{'user': 'a', 'failures': 2, 'at': 4}]
         """
-        with self._call() as (using, context):
-            return self._steps.push(batch, source or "", using, context)
+        return self._push(batch, source).table
 
     def advance(self, time: Any, source: str | None = None) -> Any:
         """Take the promise that no later row is before a time, in the first key of ORDER BY.
@@ -154,7 +158,7 @@ class ContinuousQuery:
         matches that end.
         """
         with self._call() as (using, context):
-            return self._steps.advance(time, source, using, context)
+            return self._steps.advance(time, source, using, context).table
 
     def mark_idle(self, source: str) -> Any:
         """Wait no longer for a source that sends nothing, until it sends rows again; these may be late then.
@@ -170,7 +174,7 @@ class ContinuousQuery:
             What `push` raises.
         """
         with self._call() as (using, context):
-            return self._steps.mark_idle(source, using, context)
+            return self._steps.mark_idle(source, using, context).table
 
     def finish(self, partition: Any = None) -> Any:
         """End the stream, or one partition: no row comes any more, and what was open is decided.
@@ -185,13 +189,11 @@ class ContinuousQuery:
         Raises:
             ConfigurationError: there are not so many keys.
             What `push` raises; where SkipError is still to be raised, it is when this is called again.
+
+        Where what is open at the end cannot be computed, no partition ends. Rows that waited were let through then:
+        what they decided is given by the next call and is in checkpoints, and rows before them are late from then on.
         """
-        if partition is None and self._is_finished and self._steps.failed is None:
-            return self._steps.answers.table([], self._context())
-        with self._call() as (using, context):
-            answer = self._steps.finish(partition, using, context)
-            self._is_finished = partition is None
-            return answer
+        return self._finish(partition).table
 
     def run(self, batches: Iterable[Any]) -> Iterator[Any]:
         """Push batches, one after another, and give what is certain: tables that have rows; `finish` comes last.
@@ -211,8 +213,11 @@ class ContinuousQuery:
 
         Args:
             source: gives batches, or pairs of a batch and its source.
+
+        Where the task is cancelled, it waits until the push that is being done is done; the next call gives the answer
+        of that push, and a checkpoint has it.
         """
-        async for found in run_async(self, source):
+        async for found in run_async(_AsyncCalls(self), source):
             yield found
         self._check_failed()
 
@@ -250,12 +255,17 @@ class ContinuousQuery:
 
         A table of the kind given, of the columns that are read; without rows where none were late.
         """
-        return self._steps.answers.rows(self._steps.late)
+        with self._lock:
+            return self._steps.answers.rows(self._steps.late)
 
     @property
     def expired(self) -> list[dict[str, Any]]:
-        """The keys of the partitions that ended in the last call, as they had no rows for as long as `idle` says."""
-        return list(self._steps.expired)
+        """The keys of the partitions that ended in the last call, as they had no rows for as long as `idle` says.
+
+        Dates and times that Python does not hold, as those behind the year 9999, are texts.
+        """
+        with self._lock:
+            return list(self._steps.expired)
 
     def state(self) -> OpenState:
         """Return what is kept: partitions, rows, bytes, the oldest open match, and the watermark.
@@ -283,14 +293,32 @@ class ContinuousQuery:
         if self._steps.failed is not None:
             raise self._steps.failed
 
+    def _push(self, batch: Any, source: str | None) -> Given:
+        with self._call() as (using, context):
+            return self._steps.push(batch, source or "", using, context)
+
+    def _finish(self, partition: Any = None) -> Given:
+        # One lock from the question whether the query is finished to the end.
+        with self._lock:
+            ends = self._is_finished or self._steps.failed is not None
+            if partition is None and ends and (self._steps.has_pending or self._steps.failed is None):
+                return self._steps.pending(_context(self._options))
+            with self._call() as (using, context):
+                given = self._steps.finish(partition, using, context)
+                self._is_finished = partition is None
+                return given
+
+    def _give_again(self, given: Given) -> None:
+        with self._lock:
+            self._steps.give_again(given.answers)
+
     def _call(self) -> _Call:
+        return _Call(self._lock, self._options, self._check_takes_rows)
+
+    def _check_takes_rows(self) -> None:
         self._check_failed()
         if self._is_finished:
             raise QueryError("the query is finished, and takes no rows; make another one")
-        return _Call(self._lock, self._options)
-
-    def _context(self) -> ExecutionContext:
-        return _context(self._options)
 
     def _fingerprint(self) -> dict[str, str]:
         question = self._question if isinstance(self._question, str) else self._question.key
@@ -328,24 +356,54 @@ class ContinuousQuery:
         )
 
 
+class _AsyncCalls:
+    """The calls of a loop that may be left while one of them works, so that its answer reaches nobody."""
+
+    def __init__(self, query: ContinuousQuery) -> None:
+        self._query = query
+        self._last: Given | None = None
+
+    def push(self, batch: Any, source: str | None = None) -> Any:
+        self._last = self._query._push(batch, source)  # noqa: SLF001 - of this file
+        return self._last.table
+
+    def finish(self) -> Any:
+        self._last = self._query._finish()  # noqa: SLF001 - of this file
+        return self._last.table
+
+    def give_again(self) -> None:
+        if self._last is not None:
+            self._query._give_again(self._last)  # noqa: SLF001 - of this file
+            self._last = None
+
+
 class _Call:
     """A call: one at a time, with a place among the process's queries, within limits."""
 
-    def __init__(self, lock: threading.RLock, options: Options) -> None:
+    def __init__(self, lock: threading.RLock, options: Options, check: Callable[[], None] | None = None) -> None:
+        """Begin nothing yet; `check` is called when no other call works, and raises where this one may not either."""
         self._lock = lock
         self._options = options
+        self._check = check
 
     def __enter__(self) -> tuple[Database, ExecutionContext]:
         self._lock.acquire()
+        # Whatever fails, all that was taken is given back. An ExitStack takes 10 us, of the 400 of a small push.
         try:
+            if self._check is not None:
+                self._check()
             self._context = _context(self._options)
             self._admitted = self._context.admitted()
             self._admitted.__enter__()
+            try:
+                self._database = database(self._context)
+                return self._database.__enter__(), self._context
+            except BaseException:
+                self._leave(*sys.exc_info())
+                raise
         except BaseException:
             self._lock.release()
             raise
-        self._database = database(self._context)
-        return self._database.__enter__(), self._context
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -353,9 +411,16 @@ class _Call:
         try:
             self._database.__exit__(kind, error, traceback)
         finally:
-            self._admitted.__exit__(kind, error, traceback)
-            self._context.run.end()
-            self._lock.release()
+            try:
+                self._leave(kind, error, traceback)
+            finally:
+                self._lock.release()
+
+    def _leave(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._admitted.__exit__(kind, error, traceback)
+        self._context.run.end()
 
 
 def _context(options: Options) -> ExecutionContext:

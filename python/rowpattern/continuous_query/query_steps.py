@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Mapping
+import time
+from copy import copy
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from rowpattern.continuous_query.answer_tables import AnswerTables
 from rowpattern.continuous_query.bound_query import bound_query
@@ -16,10 +14,14 @@ from rowpattern.continuous_query.clause_stream import PARTITIONS, ClauseStream, 
 from rowpattern.continuous_query.event_keys import OrderKey, nanoseconds_a_unit
 from rowpattern.continuous_query.event_time import EventTime
 from rowpattern.continuous_query.match_bounds import MatchBounds
+from rowpattern.continuous_query.open_state import OpenMatch, OpenState
+from rowpattern.continuous_query.partition_keys import equal_rows, key_columns
 from rowpattern.continuous_query.row_schema import RowSchema, record_batch
 from rowpattern.continuous_query.time_conditions import time_widths
 from rowpattern.errors import CheckpointError, ConfigurationError, QueryLimitError, UnsupportedQueryError
+from rowpattern.sql.arrow.python_values import python_value, python_values
 from rowpattern.sql.execute.sort import key_values
+from rowpattern.sql.tables.answers import Answer
 from rowpattern.sql.tables.table import Table
 from rowpattern.sql.text.source_location import error_at
 
@@ -33,58 +35,30 @@ if TYPE_CHECKING:
     from rowpattern.sql.parse.clause_arguments import Question
     from rowpattern.sql.runtime.context import ExecutionContext
 
-__all__ = ["OpenMatch", "OpenState", "QuerySteps"]
+__all__ = ["Given", "QuerySteps"]
 
 _MEGABYTE = 1 << 20
 
 
-class OpenMatch(NamedTuple):
-    """A match that has begun and is not certain.
+class Given(NamedTuple):
+    """What a call gives.
 
     Attributes:
-        partition: the partition's keys by name.
-        begun: the first row's key of ORDER BY; None without ORDER BY.
-        rows: how many rows of the partition have come since, the first one included.
+        table: the table.
+        answers: what it was made of, to be given again where it does not reach the caller.
     """
 
-    partition: dict[str, Any]
-    begun: Any
+    table: Any
+    answers: list[Answer]
+
+
+class _Certain(NamedTuple):
+    """What a step leaves behind: answers with those that were not given before it, their rows, matches, and keys."""
+
+    answers: list[Answer]
     rows: int
-
-
-class OpenState(NamedTuple):
-    """What a continuous query keeps.
-
-    Attributes:
-        partitions: of how many partitions something is kept.
-        rows: how many rows are kept: those of matches that may still come, and of those around them that are read.
-        unreleased_rows: how many rows wait, as others before them may be late.
-        size_bytes: the bytes of all.
-        oldest: the open match whose first row came first; None where no match is open.
-        watermark: no row to come has a first key of ORDER BY before it; None where nothing is known.
-
-    Examples:
-        >>> import pyarrow as pa
-        >>> import rowpattern
-        >>> query = rowpattern.continuous(
-        ...     schema={"at": pa.int64()},
-        ...     order_by="at",
-        ...     pattern="A B",
-        ...     define={"B": "at > A.at + 5"},
-        ...     measures={"at": "A.at"},
-        ... )
-        >>> _ = query.push(pa.table({"at": [3]}))
-        >>> state = query.state()
-        >>> state.rows, state.oldest.begun, state.watermark
-        (1, 3, 3)
-    """
-
-    partitions: int
-    rows: int
-    unreleased_rows: int
-    size_bytes: int
-    oldest: OpenMatch | None
-    watermark: Any
+    matches: int
+    expired: list[dict[str, Any]]
 
 
 class QuerySteps:
@@ -108,6 +82,8 @@ class QuerySteps:
         self.failed: Exception | None = None
         self.counts = {"rows": 0, "answered": 0, "matches": 0, "expired": 0}
         self._late: pa.Table | None = None
+        # Answers that were decided and not given yet: a step behind theirs failed, or nobody took them.
+        self._pending: list[Answer] = []
         self.expired: list[dict[str, Any]] = []
         self.query = query = bound_query(question, self.schema, using, context)
         bound = query.bound
@@ -150,30 +126,37 @@ class QuerySteps:
         )
         self.answers = AnswerTables(query, self.schema, using, context)
 
-    def push(self, batch: Any, source: str, using: Database, context: ExecutionContext) -> Any:
+    def push(self, batch: Any, source: str, using: Database, context: ExecutionContext) -> Given:
         """Take a batch; return what is certain, as a table of its kind."""
+        self._begin()
         read = self.schema.read(batch, self._read)
-        self.answers.note(read)
         rows = self._clause_rows(read, using, context)
-        self._check_memory(rows)
-        answer = self.taken(self.event_time.admit(rows, source), using, context)
+        admitted = self.event_time.admit(rows, source)
+        self._check_memory(rows, admitted, context)
+        answers = copy(self.answers)
+        answers.note(read)
+        given = self.taken(admitted, using, context, answers=answers)
         self.counts["rows"] += rows.num_rows
-        return answer
+        return given
 
-    def advance(self, time: Any, source: str | None, using: Database, context: ExecutionContext) -> Any:
+    def advance(self, time: Any, source: str | None, using: Database, context: ExecutionContext) -> Given:
         """Take a promise of the time; return what is certain by it."""
+        self._begin()
         return self.taken(self.event_time.advance(time, source), using, context)
 
-    def mark_idle(self, source: str, using: Database, context: ExecutionContext) -> Any:
+    def mark_idle(self, source: str, using: Database, context: ExecutionContext) -> Given:
         """Wait no longer for a source; return what is certain by it."""
+        self._begin()
         return self.taken(self.event_time.mark_idle(source), using, context)
 
-    def finish(self, partition: Any, using: Database, context: ExecutionContext) -> Any:
+    def finish(self, partition: Any, using: Database, context: ExecutionContext) -> Given:
         """End all partitions (None), or one; return what was open."""
+        self._begin()
         if partition is None:
             return self.taken(self.event_time.finish(), using, context, finishes=True)
-        keys = self._key_columns(partition)
-        admitted = self.event_time.finish(lambda rows: _equal_rows(rows, self._partition_by, keys))
+        names = [key.name for key in self.query.bound.partition_by]
+        keys = key_columns(partition, names, [self._types[column] for column in self._partition_by])
+        admitted = self.event_time.finish(lambda rows: equal_rows(rows, self._partition_by, keys))
         return self.taken(admitted, using, context, finishes=True, keys=keys)
 
     @property
@@ -192,7 +175,7 @@ class QuerySteps:
             self.event_time.unreleased_rows,
             size_bytes + self.event_time.unreleased_bytes,
             self._oldest(),
-            None if watermark is None else watermark.as_py(),
+            None if watermark is None else python_value(watermark),
         )
 
     def lag_seconds(self) -> tuple[float, float]:
@@ -203,15 +186,15 @@ class QuerySteps:
             return 0.0, 0.0
         if not pa.types.is_timestamp(watermark.type):
             return lag * unit / 1e9, 0.0
-        now = watermark.cast(pa.timestamp("us", watermark.type.tz), safe=False).as_py()
-        # Without a zone they are taken as UTC.
-        behind = dt.datetime.now(dt.timezone.utc) - (now if now.tzinfo else now.replace(tzinfo=dt.timezone.utc))
-        return lag * unit / 1e9, max(0.0, behind.total_seconds())
+        # Without a zone they are taken as UTC. Python's datetime ends with the year 9999, and rows may be later.
+        behind = time.time_ns() - watermark.cast(pa.int64()).as_py() * unit
+        return lag * unit / 1e9, max(0.0, behind / 1e9)
 
     def stored(self) -> tuple[dict[str, Any], dict[str, pa.Table]]:
         """Return what `restore` takes: values that JSON has, and tables."""
         event_time, unreleased = self.event_time.state()
         tables = {"columns": self.schema.columns(), **self.stream.stored(), "unreleased": unreleased}
+        tables["pending"] = self.answers.stored(self._pending)
         return {"counts": self.counts, "event_time": event_time}, tables
 
     def restore(self, stored: StoredCheckpoint, using: Database, context: ExecutionContext) -> None:
@@ -226,7 +209,9 @@ class QuerySteps:
             raise CheckpointError("the checkpoint's counts are no numbers")
         self.event_time.restore(metadata.get("event_time") or {}, stored.table("unreleased", schema))
         partitions, kept = stored.table("partitions", PARTITIONS), stored.table("kept", kept_schema(schema))
+        pending = stored.table("pending", self.answers.stored([]).schema)
         self.stream.resume(partitions, kept, using, context)
+        self._pending = self.answers.restored(pending)
         self.counts = {name: counts[name] for name in self.counts}
 
     def _clause_rows(self, read: ReadRows, using: Database, context: ExecutionContext) -> pa.RecordBatch:
@@ -254,58 +239,96 @@ class QuerySteps:
         using: Database,
         context: ExecutionContext,
         *,
+        answers: AnswerTables | None = None,
         finishes: bool = False,
         keys: list[pa.ChunkedArray] | None = None,
-    ) -> Any:
-        """Take rows that are released, and return the answer: all or nothing, but where partitions end behind them."""
+    ) -> Given:
+        """Take rows that are released, and return the answer: all or nothing, but where partitions end behind them.
+
+        All that can fail is done before a step is kept. Where partitions end, there are two steps: when the second one
+        fails, what the first one has decided is given by the next call.
+
+        Args:
+            admitted: the rows.
+            using: a connection for this call.
+            context: its limits.
+            answers: what makes tables of the kind to be given; as before where it is None.
+            finishes: whether partitions end behind the rows.
+            keys: the keys of the one that ends; None for all.
+        """
         stream = self.stream
+        answers = answers or self.answers
         rows = admitted.rows
         batch = rows.combine_chunks().to_batches()[0] if rows.num_rows else _no_rows(rows.schema)
         try:
             decided = stream.push(batch, admitted.floor, using, context)
-            found = [self.answers.answer(decided.answer, using, context)]
+            ends = finishes and decided.skip_error is None
+            certain = self._certain(decided, using, context)
+            table = None if ends else answers.table(certain.answers, context)
         except BaseException:
             stream.undo()
             raise
-        if finishes and decided.skip_error is None:
+        self.event_time.commit(admitted)
+        self.answers = answers
+        self._late = admitted.late if admitted.late.num_rows else None
+        self._keep(certain, pending=certain.answers if ends else [])
+        if ends:
             # Rows that are released have to be kept before partitions end; both or none cannot be then.
-            stream.keep()
-            self.event_time.commit(admitted)
-            self._note(decided, admitted)
             try:
-                last = stream.end(keys, using, context)
-                found.append(self.answers.answer(last.answer, using, context))
+                decided = stream.end(keys, using, context)
+                certain = self._certain(decided, using, context)
+                table = answers.table(certain.answers, context)
             except BaseException:
                 stream.undo()
+                self.event_time.close_before(admitted)
                 raise
-            stream.keep()
-            self._note(last, None)
-            decided = last._replace(matches=decided.matches + last.matches)
-        else:
-            stream.keep()
-            self.event_time.commit(admitted)
-            self._note(decided, admitted)
-        answers = [each for each in found if each is not None]
+            self._keep(certain, pending=[])
         if decided.skip_error is not None:
             self.failed = decided.skip_error
-            if not answers:
+            if not certain.answers:
                 raise decided.skip_error
-        table = self.answers.table(answers, context)
-        self.counts["answered"] += context.answered_rows
-        return table
+        return Given(table, certain.answers)
 
-    def _note(self, decided: Decided, admitted: Admitted | None) -> None:
-        if admitted is not None:
-            self._late = admitted.late if admitted.late.num_rows else None
-            self.expired = []
-        self.counts["matches"] += decided.matches
-        self.counts["expired"] += decided.expired.num_rows
-        if decided.expired.num_rows:
-            self.expired += self._keys_of(decided.expired)
+    def give_again(self, answers: list[Answer]) -> None:
+        """Give answers, which were decided and did not reach the caller, with the next call."""
+        self._pending = [*(_shared(each) for each in answers), *self._pending]
+
+    @property
+    def has_pending(self) -> bool:
+        """Whether something was decided that was not given yet."""
+        return bool(self._pending)
+
+    def pending(self, context: ExecutionContext) -> Given:
+        """Return what was decided and not given yet, without a step."""
+        given = Given(self.answers.table(self._pending, context), self._pending)
+        self._pending = []
+        return given
+
+    def _certain(self, decided: Decided, using: Database, context: ExecutionContext) -> _Certain:
+        """Return what a step is to leave behind, computed before it is kept."""
+        answer = self.answers.answer(decided.answer, using, context)
+        expired = self._keys_of(decided.expired) if decided.expired.num_rows else []
+        rows = 0 if answer is None or not answer.columns else len(answer.columns[0].values)
+        answers = self._pending if answer is None else [*self._pending, answer]
+        return _Certain(answers, rows, decided.matches, expired)
+
+    def _keep(self, certain: _Certain, *, pending: list[Answer]) -> None:
+        """Keep a step of the stream. Nothing in here raises."""
+        self.stream.keep()
+        self._pending = [_shared(each) for each in pending]
+        self.counts["answered"] += certain.rows
+        self.counts["matches"] += certain.matches
+        self.counts["expired"] += len(certain.expired)
+        self.expired += certain.expired
+
+    def _begin(self) -> None:
+        """Forget what is said of the call before."""
+        self._late = None
+        self.expired = []
 
     def _keys_of(self, rows: pa.RecordBatch) -> list[dict[str, Any]]:
         columns = {
-            key.name: rows.column(column).to_pylist()
+            key.name: python_values(rows.column(column))
             for key, column in zip(self.query.bound.partition_by, self._partition_by)
         }
         return [{name: values[at] for name, values in columns.items()} for at in range(rows.num_rows)]
@@ -315,19 +338,19 @@ class QuerySteps:
         if found is None:
             return None
         (keys,) = self._keys_of(found[0])
-        begun = found[0].column(self._order_by[0])[0].as_py() if self._order_by else None
+        begun = python_value(found[0].column(self._order_by[0])[0]) if self._order_by else None
         return OpenMatch(keys, begun, found[1])
 
-    def _check_memory(self, rows: pa.RecordBatch) -> None:
-        """Refuse rows for which there is no room.
+    def _check_memory(self, rows: pa.RecordBatch, admitted: Admitted, context: ExecutionContext) -> None:
+        """Refuse rows for which there is no room; those that are late take none.
 
         Raises:
             QueryLimitError: the state with them takes more than the limit.
         """
-        limit = self._options.memory_limit_mb
-        if limit is None:
+        if not admitted.arrived:
             return
-        more = rows.nbytes + self.event_time.unreleased_bytes
+        limit = context.memory_mb if self._options.memory_limit_mb is None else self._options.memory_limit_mb
+        more = rows.nbytes * admitted.arrived // rows.num_rows + self.event_time.unreleased_bytes
         if self.stream.counts[2] + more <= limit * _MEGABYTE:
             return
         self.stream.compact()
@@ -336,7 +359,8 @@ class QuerySteps:
             return
         oldest = self._oldest()
         message = f"the rows that the query keeps take {needed / _MEGABYTE:.3g} MB with these, more than"
-        message = f"{message} memory_limit_mb={limit:g}"
+        name = "memory_limit_mb" if self._options.memory_limit_mb is not None else "the process's MR_MAX_MEMORY_MB"
+        message += f" {name}={limit:g}"
         if oldest is not None:
             where = ", ".join(f"{name} = {value!r}" for name, value in oldest.partition.items())
             begun = "" if oldest.begun is None else f" at {self.query.bound.order_by[0].name} = {oldest.begun!s}"
@@ -344,24 +368,6 @@ class QuerySteps:
             message += f", {oldest.rows} rows ago"
         instead = "bound matches by WITHIN, end partitions by idle= or finish(partition=...), or raise it"
         raise QueryLimitError(f"{message}; {instead}")
-
-    def _key_columns(self, partition: Any) -> list[pa.ChunkedArray]:
-        """Return the keys of one partition as columns of one row."""
-        by = self.query.bound.partition_by
-        names = [key.name for key in by]
-        if isinstance(partition, Mapping):
-            if set(partition) != set(names):
-                raise ConfigurationError(f"partition has the keys {list(partition)}; those of PARTITION BY are {names}")
-            values = [partition[name] for name in names]
-        else:
-            values = list(partition) if isinstance(partition, (tuple, list)) else [partition]
-        if len(values) != len(names) or not names:
-            raise ConfigurationError(f"partition has {len(values)} values; PARTITION BY has the keys {names}")
-        kinds = [self._types[column] for column in self._partition_by]
-        try:
-            return [pa.chunked_array([pa.array([value], kind)]) for value, kind in zip(values, kinds)]
-        except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
-            raise ConfigurationError(f"partition={partition!r} has a value that its key cannot have: {error}") from None
 
 
 def _check_order(order: str, bound: BoundClause, *, numbered: bool) -> None:
@@ -382,20 +388,10 @@ def _check_order(order: str, bound: BoundClause, *, numbered: bool) -> None:
         raise error_at(message, bound.skip_location, UnsupportedQueryError)
 
 
+def _shared(answer: Answer) -> Answer:
+    """Return an answer of which a table was made, or may be, before the one that is given: nobody may write there."""
+    return Answer([column._replace(is_own=False) for column in answer.columns])
+
+
 def _no_rows(schema: pa.Schema) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays([pa.array([], each.type) for each in schema], schema=schema)
-
-
-def _equal_rows(rows: pa.RecordBatch, names: list[str], keys: list[pa.ChunkedArray]) -> Any:
-    """Say which rows have these keys; NULL is one value, and so is NaN."""
-    found = np.ones(rows.num_rows, dtype=bool)
-    for name, key in zip(names, keys):
-        column, value = rows.column(name), key[0]
-        if not value.is_valid:
-            equal = column.is_null()
-        elif pa.types.is_floating(column.type) and value.as_py() != value.as_py():
-            equal = pc.is_nan(column).fill_null(False)
-        else:
-            equal = pc.equal(column, value).fill_null(False)
-        found &= np.asarray(equal.to_numpy(zero_copy_only=False))
-    return found

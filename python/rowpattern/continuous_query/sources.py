@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import contextvars
+import functools
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+    from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
 
-__all__ = ["Pushed", "run", "run_async"]
+__all__ = ["Pushed", "PushedAsync", "run", "run_async"]
 
 
 class Pushed(Protocol):
@@ -19,6 +22,13 @@ class Pushed(Protocol):
 
     def finish(self) -> Any:
         """Return the rest."""
+
+
+class PushedAsync(Pushed, Protocol):
+    """What a loop asks of a query that may be left while a call works."""
+
+    def give_again(self) -> None:
+        """Give the answer of the last call with the next one, since nobody has taken it."""
 
 
 def run(query: Pushed, batches: Iterable[Any]) -> Iterator[Any]:
@@ -40,11 +50,11 @@ def run(query: Pushed, batches: Iterable[Any]) -> Iterator[Any]:
         yield found
 
 
-async def run_async(query: Pushed, source: AsyncIterable[Any] | Iterable[Any]) -> AsyncIterator[Any]:
+async def run_async(query: PushedAsync, source: AsyncIterable[Any] | Iterable[Any]) -> AsyncIterator[Any]:
     """Push batches as they come, and finish the query where they end; the event loop goes on meanwhile.
 
     Pushes are done in a thread, one after another. Where the task is cancelled, the push that is being done is done to
-    its end, and its answer is lost: restore the query from a checkpoint then.
+    its end, which is waited for, and its answer is given by the query's next call.
 
     Args:
         query: the query.
@@ -55,16 +65,43 @@ async def run_async(query: Pushed, source: AsyncIterable[Any] | Iterable[Any]) -
     """
     try:
         async for item in _items(source):
-            found = await asyncio.to_thread(query.push, *_batch_and_source(item))
+            found = await _whole(query, query.push, *_batch_and_source(item))
             if len(found):
                 yield found
-        while len(found := await asyncio.to_thread(query.finish)):
+        while len(found := await _whole(query, query.finish)):
             # What a call puts off is raised by the next one.
             yield found
     finally:
         close = getattr(source, "aclose", None)
         if close is not None:
             await close()
+
+
+async def _whole(query: PushedAsync, call: Callable[..., Any], *arguments: Any) -> Any:
+    """Do a call in a thread, to its end whatever happens; the query gives the answer again where nobody takes it."""
+    work = _in_thread(call, *arguments)
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError as cancelled:
+        # A thread cannot be stopped, and who goes on with the query must not meet one that still works.
+        await _ended(work)
+        error = work.exception()
+        if error is None:
+            await _ended(_in_thread(query.give_again))
+        raise cancelled from error
+
+
+def _in_thread(call: Callable[..., Any], *arguments: Any) -> asyncio.Future[Any]:
+    """Begin a call in a thread. It is no task, so that a loop which ends and cancels all of its tasks leaves it."""
+    work = functools.partial(contextvars.copy_context().run, call, *arguments)
+    return asyncio.get_running_loop().run_in_executor(None, work)
+
+
+async def _ended(work: asyncio.Future[Any]) -> None:
+    """Wait until a call has ended, also where the task is cancelled again meanwhile."""
+    while not work.done():
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.wait([work])
 
 
 async def _items(source: AsyncIterable[Any] | Iterable[Any]) -> AsyncIterator[Any]:

@@ -7,6 +7,7 @@ and rows that come in order are never merged. Nothing changes before `commit`.
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -123,13 +124,13 @@ class UnreleasedRows:
                 parts.append(run.sliced(0, end))
             if end < len(run.keys):
                 left.append(run.sliced(end, len(run.keys)) if end else run)
-        return ReleasedRows(_merged(parts, self._schema), left)
+        return ReleasedRows(_merged(parts, self._schema), _fewer_runs(left, self._schema))
 
     def commit(self, bound: float | None, found: ReleasedRows) -> None:
         """Let go of rows that `below` has found for this bound, and take the run that was to be added."""
         while self._heap and (bound is None or self._heap[0][0] < bound):
             self._forget(heapq.heappop(self._heap)[2])
-        for run in _fewer_runs(found.left, self._schema):
+        for run in found.left:
             self._add(run)
 
     def where(self, chosen: Callable[[pa.RecordBatch], Booleans]) -> ReleasedRows:
@@ -141,7 +142,7 @@ class UnreleasedRows:
             for rows, places in ((parts, np.flatnonzero(flags)), (left, np.flatnonzero(~flags))):
                 if len(places):
                     rows.append(run.taken(places))
-        return ReleasedRows(_merged(parts, self._schema), left)
+        return ReleasedRows(_merged(parts, self._schema), _fewer_runs(left, self._schema))
 
     def by_arrival(self) -> SortedRun | None:
         """Return all rows in the order in which they arrived; None where there are none."""
@@ -202,7 +203,11 @@ def _fewer_runs(runs: Sequence[SortedRun], schema: pa.Schema) -> list[SortedRun]
     found: list[SortedRun] = []
     for size in sorted(by_size):
         same = by_size[size]
-        merged = _merged(same, schema) if len(same) > _MOST_RUNS_OF_A_SIZE else None
+        merged = None
+        if len(same) > _MOST_RUNS_OF_A_SIZE:
+            # Runs that are too large to be one stay apart.
+            with contextlib.suppress(QueryLimitError):
+                merged = _merged(same, schema)
         if merged is None:
             found += [_compact(run) for run in same]
         else:

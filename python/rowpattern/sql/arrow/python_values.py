@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["python_values"]
+__all__ = ["python_value", "python_values"]
 
 # The calendar repeats itself after 400 years, which are a whole number of weeks, too.
 _CYCLE_YEARS = 400
@@ -25,23 +25,24 @@ def python_values(column: pa.Array) -> list[Any]:
     """Return a column's values."""
     try:
         return list(column.to_pylist())
-    except (ValueError, OverflowError):
-        return [_value(scalar) for scalar in column]
+    except (ValueError, OverflowError, LookupError):
+        return [python_value(scalar) for scalar in column]
 
 
-def _value(scalar: Any) -> Any:
+def python_value(scalar: Any) -> Any:
+    """Return the value of a scalar of Arrow."""
     import pyarrow as pa
 
     try:
         return scalar.as_py()
-    except (ValueError, OverflowError):
+    except (ValueError, OverflowError, LookupError):
         kind, is_ = scalar.type, pa.types
     if is_.is_map(kind):
         return [(entry["key"], entry["value"]) for entry in python_values(scalar.values)]
     if is_.is_list(kind) or is_.is_large_list(kind) or is_.is_fixed_size_list(kind):
         return python_values(scalar.values)
     if is_.is_struct(kind):
-        return {kind.field(at).name: _value(scalar[at]) for at in range(kind.num_fields)}
+        return {kind.field(at).name: python_value(scalar[at]) for at in range(kind.num_fields)}
     if is_.is_date32(kind):
         return _date(scalar.value)
     if is_.is_date64(kind):
@@ -53,7 +54,7 @@ def _value(scalar: Any) -> Any:
     if is_.is_duration(kind):
         return _duration(scalar.value, kind.unit)
     # A dictionary's, a union's or an extension's.
-    return _value(scalar.value)
+    return python_value(scalar.value)
 
 
 def _date(days: int) -> str:
@@ -65,19 +66,28 @@ def _date(days: int) -> str:
 
 
 def _timestamp(value: int, kind: pa.TimestampType) -> str:
-    import pyarrow as pa
-
     if abs(value) == 2**63 - 1:
         return "infinity" if value > 0 else "-infinity"
     digits = _DIGITS[kind.unit]
     seconds, fraction = divmod(value, 10**digits)
     cycles, rest = divmod(seconds, _CYCLE_DAYS * _DAY_SECONDS)
     moment = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc) + dt.timedelta(seconds=rest)
-    local = moment if kind.tz is None else moment.astimezone(pa.lib.string_to_tzinfo(kind.tz))
+    local = moment if kind.tz is None else moment.astimezone(_zone(kind.tz))
     text = local.isoformat(" ")
     zone = "" if kind.tz is None else text[19:]
     day = _with_year(local.year + cycles * _CYCLE_YEARS, text[4:10])
     return f"{day}{text[10:19]}{_fraction(fraction, digits)}{zone}"
+
+
+def _zone(name: str) -> dt.tzinfo:
+    import pyarrow as pa
+
+    try:
+        found: dt.tzinfo = pa.lib.string_to_tzinfo(name)
+    except (ValueError, LookupError):
+        # This machine does not know it.
+        return dt.timezone.utc
+    return found
 
 
 def _time(value: int, unit: str) -> str:
