@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ReadRows", "RowSchema", "record_batch"]
 
+# The fewest of a dictionary's indices in answers.
+_INDEX_BITS = 32
+
 
 class ReadRows(NamedTuple):
     """Rows as they were given.
@@ -39,7 +42,8 @@ class RowSchema:
     Attributes:
         names: all columns, in order.
         kind: what kind of table to answer with as long as no rows have come.
-        given: the types that columns have where rows come from.
+        given: the types that columns of answers have: those of where rows come from, where a dictionary's indices have
+            at least 32 bits, as the categories of all batches together may be more than those of one.
         stored: the types in which they are kept: as `given`, without dictionaries and other encodings.
         example: a table of these columns without rows.
     """
@@ -73,7 +77,7 @@ class RowSchema:
             if is_ordered(kind):
                 message = f"column {name} has ordered categories, whose order may differ from batch to batch"
                 raise UnsupportedQueryError(f"{message}; give the place of each in their order, or its text")
-        self.given = found
+        self.given = {name: _with_wide_indices(kind) for name, kind in found.items()}
         self.stored = {name: _stored(kind) for name, kind in found.items()}
         self.example = Table(
             pa.Table.from_arrays([pa.chunked_array([], kind) for kind in self.stored.values()], names=list(self.stored))
@@ -115,6 +119,12 @@ def record_batch(table: Table, types: dict[str, pa.DataType]) -> pa.RecordBatch:
     """Return columns of a table in these types."""
     arrays = [_as_stored(table.column(name), kind, name) for name, kind in types.items()]
     return pa.RecordBatch.from_arrays(arrays, names=list(types))
+
+
+def _with_wide_indices(kind: pa.DataType) -> pa.DataType:
+    if not pa.types.is_dictionary(kind) or kind.index_type.bit_width >= _INDEX_BITS:
+        return kind
+    return pa.dictionary(pa.int32(), kind.value_type)
 
 
 def _stored(kind: pa.DataType) -> pa.DataType:
