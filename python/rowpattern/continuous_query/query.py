@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
-from rowpattern.continuous_query.checkpoint import Checkpoint, fingerprint_of, write_checkpoint
+from rowpattern.continuous_query.checkpoint import Checkpoint, query_fingerprint, write_checkpoint
 from rowpattern.continuous_query.explanation import explained
 from rowpattern.continuous_query.figures import QueryFigures, watch
 from rowpattern.continuous_query.options import stored_options
@@ -293,16 +293,14 @@ class ContinuousQuery:
         return _context(self._options)
 
     def _fingerprint(self) -> dict[str, str]:
-        question = self._question if isinstance(self._question, str) else self._question.key
-        return fingerprint_of(query=question, parameters=repr(self._options.parameters))
+        return query_fingerprint(self._question, self._options.parameters)
 
     def _restore(self, stored: StoredCheckpoint) -> None:
-        """Take what a checkpoint has; there were no rows yet.
+        """Take what a checkpoint of this query has; there were no rows yet.
 
         Raises:
             CheckpointError: it has something else.
         """
-        stored.check_same(self._fingerprint())
         with self._call() as (using, context):
             self._steps.restore(stored, using, context)
         self._is_finished = stored.metadata.get("is_finished") is True

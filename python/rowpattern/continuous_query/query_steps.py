@@ -212,7 +212,7 @@ class QuerySteps:
         """Return what `restore` takes: values that JSON has, and tables."""
         event_time, unreleased = self.event_time.state()
         tables = {"columns": self.schema.columns(), **self.stream.stored(), "unreleased": unreleased}
-        return {"counts": self.counts, "event_time": event_time}, tables
+        return {"counts": self.counts, "event_time": event_time, "kind": self.answers.kind}, tables
 
     def restore(self, stored: StoredCheckpoint, using: Database, context: ExecutionContext) -> None:
         """Take what was stored; there were no rows yet.
@@ -224,6 +224,7 @@ class QuerySteps:
         counts = metadata.get("counts")
         if not isinstance(counts, dict) or any(type(counts.get(name)) is not int for name in self.counts):
             raise CheckpointError("the checkpoint's counts are no numbers")
+        self.answers.restore_kind(metadata.get("kind"))
         self.event_time.restore(metadata.get("event_time") or {}, stored.table("unreleased", schema))
         partitions, kept = stored.table("partitions", PARTITIONS), stored.table("kept", kept_schema(schema))
         self.stream.resume(partitions, kept, using, context)
