@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from decimal import Decimal
 from typing import Any
 
 import pandas as pd
@@ -55,3 +57,83 @@ def test_late_rows_have_all_their_categories() -> None:
     late = _categories("pandas", 200, 0)
     query.push(late)
     assert query.late_rows["k"].tolist() == late["k"].tolist()
+
+
+EACH = "SELECT * FROM t MATCH_RECOGNIZE (MEASURES LAST(v) AS v PATTERN (A))"
+UTC = pa.timestamp("us", "UTC")
+
+
+def _pushed(schema: pa.DataType, given: pa.DataType, value: Any = None) -> list[Any]:
+    query = rowpattern.continuous(EACH, {"v": schema})
+    found: list[Any] = query.push(pa.table({"v": pa.array([value], given)}))["v"].to_pylist()
+    return found
+
+
+@pytest.mark.parametrize(
+    ("schema", "given"),
+    [
+        (pa.timestamp("us"), UTC),
+        (UTC, pa.timestamp("us")),
+        (UTC, pa.date32()),
+        (pa.date32(), pa.timestamp("s")),
+        (pa.date64(), UTC),
+        (pa.int64(), pa.string()),
+        (pa.float64(), pa.string()),
+        (pa.int64(), pa.bool_()),
+        (pa.bool_(), pa.int64()),
+        (pa.string(), pa.int64()),
+        (pa.string(), pa.binary()),
+        (pa.timestamp("us"), pa.string()),
+        (pa.timestamp("us"), pa.int64()),
+        (pa.int64(), pa.timestamp("us")),
+        (pa.time64("us"), pa.timestamp("us")),
+        (pa.duration("s"), pa.int64()),
+        (pa.int64(), pa.dictionary(pa.int32(), pa.string())),
+        (pa.list_(UTC), pa.list_(pa.timestamp("us"))),
+        (pa.struct({"a": pa.int64()}), pa.struct({"b": pa.int64()})),
+        (pa.struct({"a": pa.int64()}), pa.struct({"a": pa.string()})),
+        (pa.int64(), pa.list_(pa.int64())),
+    ],
+)
+def test_types_of_other_values_are_refused(schema: pa.DataType, given: pa.DataType) -> None:
+    with pytest.raises(rowpattern.QueryError, match=r"column v of the batch is .* in the query's schema: it") as caught:
+        _pushed(schema, given)
+    assert "; " in str(caught.value) or "fields" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("schema", "given", "value", "found"),
+    [
+        (pa.timestamp("us"), pa.timestamp("s"), pd.Timestamp("2026-03-02 10:00"), pd.Timestamp("2026-03-02 10:00")),
+        (pa.timestamp("us"), pa.date32(), dt.date(2026, 3, 2), pd.Timestamp("2026-03-02")),
+        (pa.int64(), pa.int8(), 7, 7),
+        (pa.int64(), pa.float64(), 7.0, 7),
+        (pa.float64(), pa.decimal128(5, 2), Decimal("1.50"), 1.5),
+        (pa.string(), pa.large_string(), "a", "a"),
+        (pa.string(), pa.dictionary(pa.int8(), pa.large_string()), "a", "a"),
+        (pa.list_(pa.int64()), pa.large_list(pa.int32()), [1], [1]),
+        (pa.struct({"a": pa.int64()}), pa.struct({"a": pa.int32()}), {"a": 1}, {"a": 1}),
+        *((kind, pa.null(), None, None) for kind in (UTC, pa.int64(), pa.string(), pa.list_(pa.int64()))),
+    ],
+)
+def test_types_of_the_same_values_are_taken(schema: pa.DataType, given: pa.DataType, value: Any, found: Any) -> None:
+    assert _pushed(schema, given, value) == [found]
+
+
+def test_values_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(rowpattern.QueryError, match="column v of the batch is double"):
+        _pushed(pa.int64(), pa.float64(), 7.5)
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [pd.DataFrame({"v": []}, dtype=object), pd.DataFrame({"v": [None]}, dtype=object), pl.DataFrame({"v": [None]})],
+)
+def test_a_table_without_values_is_no_schema_of_columns_that_are_read(schema: Any) -> None:
+    with pytest.raises(rowpattern.QueryError, match=r"no value in the column v.*give a pyarrow\.Schema"):
+        rowpattern.continuous(EACH, schema)
+    around = rowpattern.continuous(EACH.replace("FROM t", "FROM (SELECT v FROM t)"), schema)
+    with pytest.raises(rowpattern.QueryError, match=r"no value in the column v.*give a pyarrow\.Schema"):
+        around.push(pa.table({"v": ["a"]}))
+    other = EACH.replace("LAST(v)", "count(*)")
+    assert rowpattern.continuous(other, schema).push(pa.table({"v": [None]}))["v"].to_pylist() == [1]

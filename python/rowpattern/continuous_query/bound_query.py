@@ -85,6 +85,8 @@ def bound_query(question: Question, schema: RowSchema, using: Database, context:
     else:
         rows = QueryExecution(parsed, dict.fromkeys(parsed.tables, schema.example), using, context).source(clause)
     bound = bound_clause(parsed, clause, rows.names, context)
+    if clause.table is not None:
+        schema.check_typed(bound.reads())
     _check_bound(bound, rows, clause.location, context)
     read = tuple(name for name in rows.names if name in set(bound.reads()))
     if clause.table is None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 
+from rowpattern.continuous_query.column_types import misfit
 from rowpattern.errors import QueryError, UnsupportedQueryError
 from rowpattern.sql.arrow.categories import is_ordered
 from rowpattern.sql.arrow.encodings import is_view, readable_type
@@ -45,6 +46,7 @@ class RowSchema:
         given: the types that columns of answers have: those of where rows come from, where a dictionary's indices have
             at least 32 bits, as the categories of all batches together may be more than those of one.
         stored: the types in which they are kept: as `given`, without dictionaries and other encodings.
+        untyped: columns whose type is not known, as the table that was given has no value in them.
         example: a table of these columns without rows.
     """
 
@@ -73,6 +75,8 @@ class RowSchema:
         if isinstance(schema, pa.Schema):
             # Answers have views where rows have them; columns are read as other types.
             found |= {field.name: field.type for field in schema if is_view(field.type)}
+        is_stated = isinstance(schema, pa.Schema)
+        self.untyped = frozenset(name for name, kind in found.items() if pa.types.is_null(kind) and not is_stated)
         for name, kind in found.items():
             if is_ordered(kind):
                 message = f"column {name} has ordered categories, whose order may differ from batch to batch"
@@ -82,6 +86,17 @@ class RowSchema:
         self.example = Table(
             pa.Table.from_arrays([pa.chunked_array([], kind) for kind in self.stored.values()], names=list(self.stored))
         )
+
+    def check_typed(self, columns: Iterable[str]) -> None:
+        """Check that the types of columns are known.
+
+        Raises:
+            QueryError: one is not.
+        """
+        unknown = [name for name in columns if name in self.untyped]
+        if unknown:
+            message = f"the table given as schema has no value in the column {unknown[0]}, whose type is not known then"
+            raise QueryError(f"{message}; give a pyarrow.Schema, as pa.schema({{{unknown[0]!r}: pa.string()}})")
 
     def columns(self) -> pa.Table:
         """Return the columns as a table without rows."""
@@ -109,7 +124,10 @@ class RowSchema:
             if name not in known:
                 message = f"the batch has no column {name}, which the query reads"
                 raise QueryError(f"{message}; {candidates(name, table.names, 'columns')}")
-            arrays.append(_as_stored(table.column(name), self.stored[name], name))
+            values = table.column(name)
+            if not pa.types.is_null(values.type):
+                self.check_typed([name])
+            arrays.append(_as_stored(values, self.stored[name], name))
         if not arrays:
             return pa.RecordBatch.from_arrays([pa.nulls(table.rows)], names=["none"])
         return pa.RecordBatch.from_arrays(arrays, names=columns)
@@ -136,10 +154,13 @@ def _stored(kind: pa.DataType) -> pa.DataType:
 
 def _as_stored(values: pa.ChunkedArray, kind: pa.DataType, name: str) -> pa.Array:
     if values.type != kind:
+        message = f"column {name} of the batch is {values.type}, and {kind} in the query's schema"
+        why = misfit(values.type, kind)
+        if why is not None:
+            raise QueryError(f"{message}: {why}")
         try:
             values = values.cast(kind)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-            message = f"column {name} of the batch is {values.type}, and {kind} in the query's schema"
             raise QueryError(f"{message}: {str(error).splitlines()[0]}") from None
     if values.num_chunks == 1:
         return values.chunk(0)
