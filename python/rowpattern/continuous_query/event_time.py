@@ -110,7 +110,7 @@ class EventTime:
         Raises:
             ConfigurationError: an argument is none of these, or the first key has no distances.
         """
-        if late not in {"raise", "drop", "collect"}:
+        if not isinstance(late, str) or late not in {"raise", "drop", "collect"}:
             raise ConfigurationError(f'late is {late!r}; allowed are "raise", "drop" and "collect"')
         self.late_rows = 0
         self.arrived_rows = 0

@@ -134,7 +134,7 @@ class ContinuousQuery:
             [{'user': 'a', 'failures': 2, 'at': 4}]
         """
         with self._call() as (using, context):
-            return self._steps.push(batch, source or "", using, context)
+            return self._steps.push(batch, "" if source is None else source, using, context)
 
     def advance(self, time: Any, source: str | None = None) -> Any:
         """Take the promise that no later row is before a time, in the first key of ORDER BY.

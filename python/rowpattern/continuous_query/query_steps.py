@@ -366,7 +366,7 @@ class QuerySteps:
 
 
 def _check_order(order: str, bound: BoundClause, *, numbered: bool) -> None:
-    if order not in {"match", "certain"}:
+    if not isinstance(order, str) or order not in {"match", "certain"}:
         raise ConfigurationError(f'order is {order!r}; allowed are "match" and "certain"')
     if order == "match":
         return

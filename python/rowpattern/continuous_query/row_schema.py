@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
@@ -59,9 +60,13 @@ class RowSchema:
             QueryError: two columns have one name.
         """
         if not isinstance(schema, pa.Schema) and hasattr(schema, "__arrow_c_schema__"):
-            schema = pa.schema(schema)
-        if isinstance(schema, dict):
-            schema = pa.schema(schema)
+            try:
+                schema = pa.schema(schema)
+            except pa.ArrowInvalid:
+                message = f"schema is one type, {schema!s}"[:200]
+                raise TypeError(f"{message}; give those of all columns by name, as {{'x': pa.int64()}}") from None
+        if isinstance(schema, Mapping):
+            schema = pa.schema([_field(name, kind) for name, kind in schema.items()])
         if isinstance(schema, pa.RecordBatch):
             schema = schema.schema
         self.kind = "arrow"
@@ -137,6 +142,17 @@ def record_batch(table: Table, types: dict[str, pa.DataType]) -> pa.RecordBatch:
     """Return columns of a table in these types."""
     arrays = [_as_stored(table.column(name), kind, name) for name, kind in types.items()]
     return pa.RecordBatch.from_arrays(arrays, names=list(types))
+
+
+def _field(name: object, kind: Any) -> pa.Field:
+    """Return a column of a schema that is written as a mapping."""
+    if not isinstance(name, str):
+        raise TypeError(f"schema has the column {name!r}; the name of a column is a text, not {type(name).__name__}")
+    try:
+        return pa.field(name, kind)
+    except (TypeError, ValueError):
+        shown = kind.__name__ if isinstance(kind, type) else repr(kind)
+        raise TypeError(f"schema[{name!r}] is {shown}; give a type of Arrow, as pa.int64() or pa.string()") from None
 
 
 def _with_wide_indices(kind: pa.DataType) -> pa.DataType:
