@@ -137,3 +137,42 @@ def test_a_table_without_values_is_no_schema_of_columns_that_are_read(schema: An
         around.push(pa.table({"v": ["a"]}))
     other = EACH.replace("LAST(v)", "count(*)")
     assert rowpattern.continuous(other, schema).push(pa.table({"v": [None]}))["v"].to_pylist() == [1]
+
+
+KEYS = {
+    "h": pa.float16(),
+    "i": pa.month_day_nano_interval(),
+    "l": pa.list_(pa.int64()),
+    "s": pa.struct({"a": pa.int64()}),
+    "m": pa.map_(pa.string(), pa.int64()),
+    "d": pa.decimal128(38, 2),
+    "x": pa.int64(),
+}
+
+
+@pytest.mark.parametrize("key", ["h", "i", "l", "s", "m", "[x]", "{'a': x}", "INTERVAL 1 MONTH * x"])
+def test_keys_of_partition_by_that_are_not_compared_are_refused_at_once(key: str) -> None:
+    sql = f"SELECT * FROM t MATCH_RECOGNIZE (PARTITION BY {key} AS k MEASURES count(*) AS n PATTERN (A))"
+    with pytest.raises(
+        rowpattern.UnsupportedQueryError, match=r"PARTITION BY cannot compare values .*; make "
+    ) as caught:
+        rowpattern.continuous(sql, KEYS)
+    assert "line 1" in str(caught.value)
+
+
+def test_what_the_errors_say_to_do_with_them_works() -> None:
+    for key, of in (("h::FLOAT", "h"), ("datepart('day', i)", "i"), ("l[1]", "l"), ("s.a", "s"), ("d", "d")):
+        sql = f"SELECT * FROM t MATCH_RECOGNIZE (PARTITION BY {key} AS k MEASURES count(*) AS n PATTERN (A))"
+        query = rowpattern.continuous(sql, {of: KEYS[of]})
+        assert query.push(pa.table({of: pa.array([None], KEYS[of])}))["n"].to_pylist() == [1]
+
+
+def test_decimals_of_many_digits_have_no_distances() -> None:
+    sql = "SELECT * FROM t MATCH_RECOGNIZE (ORDER BY d MEASURES count(*) AS n PATTERN (A))"
+    digits = r"decimal128\(38, 2\), and decimals may have 18 digits at most"
+    with pytest.raises(rowpattern.ConfigurationError, match=f"lateness needs .* is {digits}"):
+        rowpattern.continuous(sql, KEYS, lateness=1)
+    with pytest.raises(rowpattern.ConfigurationError, match=f"idle needs .* {digits}"):
+        rowpattern.continuous(sql, KEYS, idle=1)
+    with pytest.raises(rowpattern.ConfigurationError, match=digits):
+        rowpattern.continuous(sql, KEYS).advance(1)

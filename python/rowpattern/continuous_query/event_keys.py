@@ -115,6 +115,13 @@ class EventKey:
             self._unit is not None or self.is_float or self._scale is not None or bool(is_.is_integer(kind))
         )
 
+    @property
+    def shown_kind(self) -> str:
+        """The column's type, for errors that say that it has no distances."""
+        if not pa.types.is_decimal(self.kind) or self._scale is not None:
+            return f"{self.kind}"
+        return f"{self.kind}, and decimals may have {_MOST_DECIMAL_DIGITS} digits at most"
+
     def numbers(self, column: pa.Array) -> tuple[KeyNumbers, Booleans | None]:
         """Return the rows' numbers, and where the key is NULL or NaN; None where it nowhere is.
 
@@ -154,7 +161,7 @@ class EventKey:
         """
         if not self.is_measured:
             message = f"{name} needs a first key of ORDER BY that is a number, a date or a time; {self.key.column} is"
-            raise ConfigurationError(f"{message} {self.kind}: leave {name} out, and give rows in order")
+            raise ConfigurationError(f"{message} {self.shown_kind}: leave {name} out, and give rows in order")
         if self._unit is not None:
             if isinstance(lateness, str):
                 return min(duration_nanoseconds(lateness, name) // self._unit, _HIGHEST)

@@ -211,7 +211,7 @@ class EventTime:
             ConfigurationError: it is no such value, or the key has no distances.
         """
         if self._key is None or not self._key.is_measured:
-            what = "there is no ORDER BY" if self._key is None else f"{self._key.key.column} is {self._key.kind}"
+            what = "there is no ORDER BY" if self._key is None else f"{self._key.key.column} is {self._key.shown_kind}"
             raise ConfigurationError(f"{what}, so there is no time to advance; leave out advance()")
         sources = self._sources.copied()
         sources.take_promise(self._key.point(time), source)

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rowpattern.continuous_query.answer_tables import AnswerTables
-from rowpattern.continuous_query.bound_query import bound_query
+from rowpattern.continuous_query.bound_query import bound_query, check_partition_types
 from rowpattern.continuous_query.clause_stream import PARTITIONS, ClauseStream, Decided, computed_key, kept_schema
 from rowpattern.continuous_query.event_keys import OrderKey, nanoseconds_a_unit
 from rowpattern.continuous_query.event_time import EventTime
@@ -126,6 +126,7 @@ class QuerySteps:
         self._read = plain if query.is_plain else self.schema.names
         names = [key.column or computed_key(number) for number, key in enumerate(keys)]
         self._partition_by = names[: len(bound.partition_by)]
+        check_partition_types(query, [self._types[name] for name in self._partition_by])
         order_by = [
             OrderKey(name, key.descending, key.nulls_first)
             for name, key in zip(names[len(bound.partition_by) :], bound.order_by)
