@@ -33,7 +33,7 @@ def _forged(name: str, value: Any, blob: bytes = BLOB) -> bytes:
     """Return a checkpoint in which an option is another, with the right digest."""
     stored = open_checkpoint(blob, most_bytes=1 << 30)
     options = {**stored.metadata["options"], name: value}
-    tables = {each: stored.table(each, stored.schema(each)) for each in ("columns", "partitions", "kept", "unreleased")}
+    tables = {each: stored.table(each, stored.schema(each)) for each in stored.names}
     return write_checkpoint(Checkpoint(stored.fingerprint, {**stored.metadata, "options": options}, tables))
 
 

@@ -130,6 +130,7 @@ class StoredCheckpoint:
         fingerprint: what the query was.
         metadata: values that the query keeps, as somebody has written them.
         positions: the caller's.
+        names: of the tables.
     """
 
     def __init__(self, header: Mapping[str, Any], positions: bytes, bodies: Mapping[str, _Body]) -> None:
@@ -137,6 +138,7 @@ class StoredCheckpoint:
         self.fingerprint: dict[str, str] = dict(header["fingerprint"])
         self.metadata: dict[str, Any] = dict(header["metadata"])
         self.positions = positions
+        self.names = tuple(bodies)
         self._bodies = bodies
 
     def check_same(self, fingerprint: Mapping[str, str]) -> None:
