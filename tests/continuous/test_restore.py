@@ -129,3 +129,10 @@ def test_a_column_may_have_the_name_of_a_column_that_is_stored_beside_it() -> No
     query.push(pa.table([["a"], [1], [1]], schema=schema))
     again = restore(query.checkpoint(), sql)
     assert again.push(pa.table([["a"], [2], [2]], schema=schema)).to_pylist() == [{"k": "a", "last": 2}]
+
+
+def test_a_query_that_was_made_takes_no_checkpoint_of_another() -> None:
+    """As Spark's workers do it, which make the query from their own options."""
+    other = rowpattern.continuous(PAIRS.replace("x = 1", "x = 3"), SCHEMA)
+    with pytest.raises(CheckpointError, match="query differ"):
+        other._restore(open_checkpoint(BLOB, most_bytes=1 << 30))

@@ -296,11 +296,12 @@ class ContinuousQuery:
         return query_fingerprint(self._question, self._options.parameters)
 
     def _restore(self, stored: StoredCheckpoint) -> None:
-        """Take what a checkpoint of this query has; there were no rows yet.
+        """Take what a checkpoint has; there were no rows yet.
 
         Raises:
             CheckpointError: it has something else.
         """
+        stored.check_same(self._fingerprint())
         with self._call() as (using, context):
             self._steps.restore(stored, using, context)
         self._is_finished = stored.metadata.get("is_finished") is True
