@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from rowpattern._core import RowSymbols
-from rowpattern.errors import QueryError
+from rowpattern.errors import CheckpointError, QueryError
 from rowpattern.sql.execute.output import answer_of_matches
 from rowpattern.sql.execute.sort import sort_partitions
+from rowpattern.sql.runtime.no_limit import no_limit
 from rowpattern.sql.tables.answers import Answer, AnswerColumn, as_kind
 from rowpattern.sql.tables.table import Table
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rowpattern.continuous_query.bound_query import BoundQuery
     from rowpattern.continuous_query.row_schema import ReadRows, RowSchema
     from rowpattern.sql.duckdb.connection import Database
     from rowpattern.sql.runtime.context import ExecutionContext
 
 __all__ = ["AnswerTables"]
+
+# By the kind of table, what its class is of.
+_LIBRARIES = {
+    **dict.fromkeys(("arrow", "reader", "batch"), "pyarrow"),
+    **dict.fromkeys(("polars", "polars lazy"), "polars"),
+    "pandas": "pandas",
+    "duckdb": "duckdb",
+}
 
 
 class AnswerTables:
@@ -39,6 +51,27 @@ class AnswerTables:
         execution = query.execution(schema.example, using, context)
         self._empty = self._typed(execution.around(query.clause, empty), None)
         self._types = {column.name: column.arrow().type for column in self._empty.columns}
+
+    @property
+    def kind(self) -> str:
+        """What kind of table answers are, as a checkpoint has it."""
+        return self._kind
+
+    def restore_kind(self, kind: object) -> None:
+        """Answer with tables of a kind that a checkpoint has, until rows come.
+
+        That is Arrow's where the library is not installed here, and for relations of DuckDB, whose connection is gone.
+
+        Raises:
+            CheckpointError: it is no kind of table.
+        """
+        if not isinstance(kind, str) or kind not in _LIBRARIES:
+            raise CheckpointError(f"the checkpoint's kind of table is {kind!r}"[:200])
+        try:
+            importlib.import_module(_LIBRARIES[kind])
+        except ImportError:
+            kind = "arrow"
+        self._kind = "arrow" if kind == "duckdb" else kind
 
     def note(self, read: ReadRows) -> None:
         """Answer with tables like this one from now on."""
@@ -62,16 +95,7 @@ class AnswerTables:
             answers = [Answer(columns)]
         answer = answers[0] if answers else self._empty
         context.answered_rows = len(answer.columns[0].values) if answer.columns else 0
-        kind = "arrow" if self._kind in {"batch", "reader"} else self._kind
-        found = as_kind(answer, kind, self._source, context.check)
-        if self._kind == "batch":
-            batches = found.combine_chunks().to_batches()
-            return (
-                batches[0]
-                if batches
-                else pa.RecordBatch.from_arrays([pa.array([], each.type) for each in found.schema], schema=found.schema)
-            )
-        return found
+        return self._as_kind(answer, context.check)
 
     def stored(self, answers: list[Answer]) -> pa.Table:
         """Return answers, one behind the other, as a table, for `restored`."""
@@ -87,8 +111,17 @@ class AnswerTables:
     def rows(self, rows: pa.Table) -> Any:
         """Return rows as a table of the kind given."""
         answer = Answer([AnswerColumn(name, rows.column(name), name) for name in rows.column_names])
+        return self._as_kind(self._typed(answer, None))
+
+    def _as_kind(self, answer: Answer, check: Callable[[], None] = no_limit) -> Any:
         kind = "arrow" if self._kind in {"batch", "reader"} else self._kind
-        return as_kind(self._typed(answer, None), kind, self._source)
+        found = as_kind(answer, kind, self._source, check)
+        if self._kind != "batch":
+            return found
+        batches = found.combine_chunks().to_batches()
+        if batches:
+            return batches[0]
+        return pa.RecordBatch.from_arrays([pa.array([], each.type) for each in found.schema], schema=found.schema)
 
     def _typed(self, answer: Answer, types: dict[str, pa.DataType] | None) -> Answer:
         """Return an answer in the types that columns have where rows come from, and that it had before."""

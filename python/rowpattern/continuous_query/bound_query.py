@@ -14,7 +14,7 @@ from rowpattern.sql.expression.nodes import Call, walk
 from rowpattern.sql.text.source_location import error_at
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from rowpattern.continuous_query.row_schema import RowSchema
     from rowpattern.sql.bind.bound import BoundClause
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from rowpattern.sql.tables.table import Table
     from rowpattern.sql.text.source_location import SourceLocation
 
-__all__ = ["BoundQuery", "bound_query"]
+__all__ = ["BoundQuery", "bound_query", "check_partition_types"]
 
 
 class BoundQuery(NamedTuple):
@@ -85,14 +85,16 @@ def bound_query(question: Question, schema: RowSchema, using: Database, context:
     else:
         rows = QueryExecution(parsed, dict.fromkeys(parsed.tables, schema.example), using, context).source(clause)
     bound = bound_clause(parsed, clause, rows.names, context)
-    _check_bound(bound, rows, clause.location, context)
+    if clause.table is not None:
+        schema.check_typed(bound.reads())
+    _check_bound(bound, clause.location, context)
     read = tuple(name for name in rows.names if name in set(bound.reads()))
     if clause.table is None:
         read = tuple(schema.names)
     return BoundQuery(parsed, clause, bound, reach_of(bound), rows, read)
 
 
-def _check_bound(bound: BoundClause, rows: Table, location: SourceLocation, context: ExecutionContext) -> None:
+def _check_bound(bound: BoundClause, location: SourceLocation, context: ExecutionContext) -> None:
     if bound.given:
         message = f"the condition of {bound.given[0][0]} is computed by a library over whole partitions"
         raise error_at(f"{message}; write it as a text", location, UnsupportedQueryError)
@@ -106,11 +108,32 @@ def _check_bound(bound: BoundClause, rows: Table, location: SourceLocation, cont
             if isinstance(part, Call) and is_changing(part.name, len(part.arguments)):
                 message = f"{part.name}() gives another value for each batch; compute it before, as a column"
                 raise error_at(message, where, UnsupportedQueryError)
-    for key in bound.partition_by:
-        if key.column is not None and pa.types.is_nested(rows.column(key.column).type):
-            message = f"PARTITION BY cannot compare values of the type {rows.column(key.column).type}"
-            where = key.location or location
-            raise error_at(f"{message} here; make a column of its parts", where, UnsupportedQueryError)
+
+
+def check_partition_types(query: BoundQuery, types: Iterable[pa.DataType]) -> None:
+    """Check that keys of PARTITION BY, also those that are computed, have types that are compared.
+
+    Args:
+        query: the query.
+        types: of its keys.
+
+    Raises:
+        UnsupportedQueryError: one has another.
+    """
+    for key, kind in zip(query.bound.partition_by, types):
+        instead = _instead(kind)
+        if instead is not None:
+            message = f"PARTITION BY cannot compare values of the type {kind} in a continuous query; {instead}"
+            raise error_at(message, key.location or query.clause.location, UnsupportedQueryError)
+
+
+def _instead(kind: pa.DataType) -> str | None:
+    """Return what to do where a key of PARTITION BY has a type that is not compared here; None for other types."""
+    if pa.types.is_nested(kind):
+        return "make a column of its parts"
+    if pa.types.is_interval(kind):
+        return "make a column of its months, days or nanoseconds"
+    return "make it a float32" if pa.types.is_float16(kind) else None
 
 
 def _trees(bound: BoundClause, location: SourceLocation) -> Iterator[tuple[Node, SourceLocation]]:

@@ -21,11 +21,23 @@ import pyarrow as pa
 
 from rowpattern.continuous_query.ipc_messages import check_messages
 from rowpattern.errors import CheckpointError
+from rowpattern.sql.expression.parameters import ParameterValues
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Checkpoint", "StoredCheckpoint", "fingerprint_of", "open_checkpoint", "read_checkpoint", "write_checkpoint"]
+    from rowpattern.sql.kinds import Parameters
+    from rowpattern.sql.parse.clause_arguments import Question
+
+__all__ = [
+    "Checkpoint",
+    "StoredCheckpoint",
+    "fingerprint_of",
+    "open_checkpoint",
+    "query_fingerprint",
+    "read_checkpoint",
+    "write_checkpoint",
+]
 
 _MARK = b"RPTRNCKP"
 _VERSION = 1
@@ -60,7 +72,27 @@ def fingerprint_of(**parts: str | pa.Schema) -> dict[str, str]:
         name: part if isinstance(part, str) else json.dumps([[field.name, str(field.type)] for field in part])
         for name, part in parts.items()
     }
-    return {name: hashlib.sha256(text.encode()).hexdigest() for name, text in texts.items()}
+    return {name: hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest() for name, text in texts.items()}
+
+
+def query_fingerprint(question: Question, parameters: Parameters) -> dict[str, str]:
+    """Return what has to be the same where a query is restored.
+
+    Space around a text does not count, nor the order of variables in `define` and `subset`, or of parameters by name.
+
+    Raises:
+        TypeError: parameters are none.
+        QueryError: a parameter has a value that has no type here.
+    """
+    if isinstance(question, str):
+        text = question.strip()
+    else:
+        plain = question.plain()
+        plain |= {part: sorted(plain[part]) for part in ("define", "given", "subset")}
+        # One key as a text and as a list of one are the same.
+        plain |= {part: [key for _, key in plain[part]] for part in ("partition_by", "order_by")}
+        text = json.dumps(plain)
+    return fingerprint_of(query=text, parameters=ParameterValues(parameters).key)
 
 
 def write_checkpoint(checkpoint: Checkpoint) -> bytes:
@@ -98,6 +130,7 @@ class StoredCheckpoint:
         fingerprint: what the query was.
         metadata: values that the query keeps, as somebody has written them.
         positions: the caller's.
+        names: of the tables.
     """
 
     def __init__(self, header: Mapping[str, Any], positions: bytes, bodies: Mapping[str, _Body]) -> None:
@@ -105,6 +138,7 @@ class StoredCheckpoint:
         self.fingerprint: dict[str, str] = dict(header["fingerprint"])
         self.metadata: dict[str, Any] = dict(header["metadata"])
         self.positions = positions
+        self.names = tuple(bodies)
         self._bodies = bodies
 
     def check_same(self, fingerprint: Mapping[str, str]) -> None:

@@ -180,12 +180,13 @@ class ClauseStream:
             CheckpointError: it does not fit together.
         """
         rows = kept.combine_chunks()
-        batch = rows.drop_columns([_CONDITIONS]).to_batches()[0] if rows.num_rows else None
+        batch = rows.remove_column(rows.num_columns - 1).to_batches()[0] if rows.num_rows else None
         if batch is None:
             if partitions.num_rows:
                 raise CheckpointError("the checkpoint has partitions without rows")
             return
-        sets = rows.column(_CONDITIONS).combine_chunks()
+        # The last column, as one of the rows' own may have any name.
+        sets = rows.column(rows.num_columns - 1).combine_chunks()
         sets = sets.chunk(0) if isinstance(sets, pa.ChunkedArray) else sets
         if sets.null_count or any(column.null_count for column in partitions.columns):
             raise CheckpointError("the checkpoint's partitions have NULLs")

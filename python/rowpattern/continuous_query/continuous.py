@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from inspect import signature
 from typing import TYPE_CHECKING, Any, Literal, overload
 
+from rowpattern.errors import CheckpointError, ConfigurationError, QueryError, QueryLimitError
+from rowpattern.sql import execution_context
 from rowpattern.sql.first_use import query_module
 from rowpattern.sql.runtime.imports import imported
+from rowpattern.sql.text.source_location import candidates
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -21,6 +25,8 @@ __all__ = ["Continuous", "continuous"]
 
 # What a checkpoint may have when it is restored without a limit of memory.
 _MOST_CHECKPOINT_BYTES = 1 << 36
+# Arguments of `rowpattern.continuous` that a checkpoint has.
+_STORED = frozenset({"schema", "lateness", "late", "order", "idle", "time_zone", "prefer"})
 
 
 class Continuous:
@@ -153,10 +159,11 @@ class Continuous:
         options = imported("rowpattern.continuous_query.options").Options(
             lateness, late, order, idle, memory_limit_mb, threads, time_zone, prefer, parameters, cancel
         )
+        question = _question("continuous", sql, clause)
         if schema is None:
             raise TypeError("a continuous query needs schema=: the columns of its rows, as a pyarrow.Schema")
         found: ContinuousQuery = imported("rowpattern.continuous_query.query").ContinuousQuery(
-            _question(sql, clause), schema, options
+            question, schema, options
         )
         return found
 
@@ -198,7 +205,8 @@ class Continuous:
 
         Args:
             blob: the checkpoint.
-            sql: the query's text, or the arguments of the clause, as they were given to `rowpattern.continuous`.
+            sql: the query's text, or the arguments of the clause, as they were given to `rowpattern.continuous`. The
+                order of variables in `define` does not count, nor space around a text.
             memory_limit_mb: as for `rowpattern.continuous`; it is not stored.
             threads: as for `rowpattern.continuous`; it is not stored.
             parameters: the same values as then; they are not stored.
@@ -206,38 +214,60 @@ class Continuous:
             clause: the arguments of the clause, where there is no text.
 
         Returns:
-            a query that goes on as the one did whose checkpoint it is. Its `positions` are those given to `checkpoint`.
+            a query that goes on as the one did whose checkpoint it is, with the kind of table that was given last. Its
+            `positions` are those given to `checkpoint`.
 
         Raises:
             CheckpointError: it is damaged, of another version, or of another query.
-            What `rowpattern.continuous` raises.
+            ConfigurationError: a limit has a value that it cannot have.
+            TypeError: an argument is of another type.
 
         Takes time linear in what was kept.
         """
         query_module()
         checkpoints: Any = imported("rowpattern.continuous_query.checkpoint")
         options: Any = imported("rowpattern.continuous_query.options")
-        most = _MOST_CHECKPOINT_BYTES if memory_limit_mb is None else int(memory_limit_mb * (1 << 20))
+        # So that a limit which is none is found before it is used.
+        limits = execution_context(memory_limit_mb, None, threads, None, None, cancel)
+        most = _MOST_CHECKPOINT_BYTES if memory_limit_mb is None else int(limits.memory_mb * (1 << 20))
         stored = checkpoints.open_checkpoint(blob, most_bytes=most)
+        question = _question("restore", sql, clause)
+        # Before the query is looked up: its options and columns are another one's then.
+        stored.check_same(checkpoints.query_fingerprint(question, parameters))
         own = {"memory_limit_mb": memory_limit_mb, "threads": threads, "parameters": parameters, "cancel": cancel}
         found_options = options.options_from(stored.metadata.get("options") or {}, **own)
         schema = stored.schema("columns")
-        query: ContinuousQuery = imported("rowpattern.continuous_query.query").ContinuousQuery(
-            _question(sql, clause), schema, found_options
-        )
+        try:
+            query: ContinuousQuery = imported("rowpattern.continuous_query.query").ContinuousQuery(
+                question, schema, found_options
+            )
+        except QueryLimitError:
+            raise
+        except (ConfigurationError, QueryError) as error:
+            # It was a query over the columns that it was made with.
+            raise CheckpointError(f"the checkpoint's options and columns do not fit its query: {error}") from None
         query._restore(stored)  # noqa: SLF001 - what it has stored itself
         return query
 
 
-def _question(sql: str | None, clause: dict[str, Any]) -> Question:
+def _question(function: str, sql: str | None, clause: dict[str, Any]) -> Question:
+    from rowpattern.recognition.arguments import asked
+
+    # The first parameter is the table.
+    known = list(signature(asked).parameters)[1:]
+    for name in clause:
+        if name in _STORED and function == "restore":
+            raise TypeError(f"restore() has no argument {name}: the checkpoint has it; leave it out")
+        if name not in known:
+            raise TypeError(f"{function}() has no argument {name}; {candidates(name, known, 'parts of a clause')}")
     if sql is not None:
+        if not isinstance(sql, str):
+            raise TypeError(f"sql is a text, not {type(sql).__name__}")
         if clause:
             raise TypeError(f"give a query or the parts of a clause, not both: sql and {', '.join(clause)}")
         return sql
     if "pattern" not in clause:
         raise TypeError("give a query as sql, or the parts of a clause, as pattern=... and define=...")
-    from rowpattern.recognition.arguments import asked
-
     return asked(None, **clause).clause
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 import re
+import sys
 from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NamedTuple, Union
@@ -46,6 +47,9 @@ _MOST_DURATION_CHARACTERS = 200
 _INT64 = np.iinfo(np.int64)
 _LOWEST, _HIGHEST = int(_INT64.min), int(_INT64.max)
 _MOST_DECIMAL_DIGITS = 18
+# No type of keys has numbers with so many digits before the point, or zeros behind it.
+_MOST_EXPONENT = 400
+_MOST_FLOAT = sys.float_info.max
 # Those of date32 and time32; other times have 64.
 _BITS_OF_SHORT_TIMES = 32
 _EPOCH = dt.datetime(1970, 1, 1)  # noqa: DTZ001 - instants without a zone are counted from it
@@ -111,6 +115,13 @@ class EventKey:
             self._unit is not None or self.is_float or self._scale is not None or bool(is_.is_integer(kind))
         )
 
+    @property
+    def shown_kind(self) -> str:
+        """The column's type, for errors that say that it has no distances."""
+        if not pa.types.is_decimal(self.kind) or self._scale is not None:
+            return f"{self.kind}"
+        return f"{self.kind}, and decimals may have {_MOST_DECIMAL_DIGITS} digits at most"
+
     def numbers(self, column: pa.Array) -> tuple[KeyNumbers, Booleans | None]:
         """Return the rows' numbers, and where the key is NULL or NaN; None where it nowhere is.
 
@@ -150,7 +161,7 @@ class EventKey:
         """
         if not self.is_measured:
             message = f"{name} needs a first key of ORDER BY that is a number, a date or a time; {self.key.column} is"
-            raise ConfigurationError(f"{message} {self.kind}: leave {name} out, and give rows in order")
+            raise ConfigurationError(f"{message} {self.shown_kind}: leave {name} out, and give rows in order")
         if self._unit is not None:
             if isinstance(lateness, str):
                 return min(duration_nanoseconds(lateness, name) // self._unit, _HIGHEST)
@@ -165,7 +176,7 @@ class EventKey:
             message = f"{self.key.column} is {self.kind}: write a number of at least 0"
             raise ConfigurationError(f"{name} is {lateness!r}; {message}")
         if self.is_float:
-            return float(number)
+            return _float(number)
         return min(math.floor(Fraction(number) * self._units), _HIGHEST)
 
     def point(self, time: object, name: str = "time") -> int | float:
@@ -215,7 +226,7 @@ class EventKey:
             if number is None:
                 return None
             if self.is_float:
-                return float(number)
+                return _float(number)
             units = Fraction(number) * self._units
             return units - (1 << 63) if pa.types.is_uint64(self.kind) else units
         nanoseconds = _instant_nanoseconds(time, self.kind)
@@ -254,9 +265,21 @@ def _number(value: object) -> Fraction | Decimal | float | None:
         return None
     if isinstance(value, int):
         return Fraction(value)
+    if isinstance(value, Decimal) and value.is_finite() and value and abs(value.adjusted()) > _MOST_EXPONENT:
+        # As a whole number or a fraction it would have as many digits.
+        return Decimal((0, (1,), int(math.copysign(_MOST_EXPONENT, value.adjusted())))).copy_sign(value)
     if isinstance(value, (float, Decimal)):
         return value if math.isfinite(value) else None
     return None
+
+
+def _float(number: Fraction | Decimal | float) -> float:
+    """Return a finite number as the nearest float."""
+    try:
+        found = float(number)
+    except OverflowError:
+        found = math.inf if number > 0 else -math.inf
+    return max(-_MOST_FLOAT, min(found, _MOST_FLOAT))
 
 
 def _example(kind: pa.DataType) -> str:
@@ -289,13 +312,16 @@ def _instant_nanoseconds(time: object, kind: pa.DataType) -> int | None:
             return None
     if isinstance(time, dt.date) and not isinstance(time, dt.datetime):
         time = dt.datetime(time.year, time.month, time.day)  # noqa: DTZ001 - days have no zone
-    if not isinstance(time, dt.datetime):
+    # Pandas' NaT is a datetime.
+    if not isinstance(time, dt.datetime) or time != time:  # noqa: PLR0124 - only NaT is not equal to itself
         return None
     is_zoned = is_.is_timestamp(kind) and kind.tz is not None
-    if (time.tzinfo is not None) != is_zoned:
+    offset = time.utcoffset()
+    if (offset is not None) != is_zoned:
         return None
-    plain = time.astimezone(dt.timezone.utc).replace(tzinfo=None) if is_zoned else time
-    return _timedelta_nanoseconds(plain - _EPOCH)
+    # Python has no instants of UTC for the first and last hours of its years in other zones.
+    since = time.replace(tzinfo=None) - _EPOCH
+    return _timedelta_nanoseconds(since if offset is None else since - offset)
 
 
 def _range(kind: pa.DataType) -> tuple[int, int]:

@@ -86,8 +86,7 @@ class EventSources:
             TypeError: the name is no text.
             ConfigurationError: it is too long, or there are too many sources.
         """
-        if not isinstance(name, str):
-            raise TypeError(f"source is a text, as 'p0', not {type(name).__name__}")
+        _check_name(name)
         known = self._sources.get(name)
         if known is None:
             if len(name) > _MOST_NAME_CHARACTERS or len(self._sources) >= _MOST_SOURCES:
@@ -102,8 +101,10 @@ class EventSources:
         """Wait no longer for a source.
 
         Raises:
+            TypeError: the name is no text.
             ConfigurationError: it is not known.
         """
+        _check_name(name)
         if name not in self._sources:
             known = ", ".join(map(repr, list(self._sources)[:10])) or "none"
             raise ConfigurationError(f"source {name!r} is not known; known are: {known}")
@@ -197,6 +198,11 @@ class EventSources:
         known = [each for each in bounds if each is not None]
         if len(known) == len(bounds):
             self.floor = _greatest(self.floor, min(known))
+
+
+def _check_name(name: object) -> None:
+    if not isinstance(name, str):
+        raise TypeError(f"source is a text, as 'p0', not {type(name).__name__}")
 
 
 def _greatest(one: float | None, other: float | None) -> float | None:

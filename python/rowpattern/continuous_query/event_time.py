@@ -116,7 +116,7 @@ class EventTime:
         Raises:
             ConfigurationError: an argument is none of these, or the first key has no distances.
         """
-        if late not in {"raise", "drop", "collect"}:
+        if not isinstance(late, str) or late not in {"raise", "drop", "collect"}:
             raise ConfigurationError(f'late is {late!r}; allowed are "raise", "drop" and "collect"')
         self.late_rows = 0
         self.arrived_rows = 0
@@ -217,7 +217,7 @@ class EventTime:
             ConfigurationError: it is no such value, or the key has no distances.
         """
         if self._key is None or not self._key.is_measured:
-            what = "there is no ORDER BY" if self._key is None else f"{self._key.key.column} is {self._key.kind}"
+            what = "there is no ORDER BY" if self._key is None else f"{self._key.key.column} is {self._key.shown_kind}"
             raise ConfigurationError(f"{what}, so there is no time to advance; leave out advance()")
         sources = self._sources.copied()
         sources.take_promise(self._key.point(time), source)

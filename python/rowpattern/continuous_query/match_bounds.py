@@ -46,7 +46,7 @@ class MatchBounds:
         self._width: float | None = None
         self.idle: int | None = None
         if not self._key.is_measured:
-            what = f"{key.column} is of the type {kind}"
+            what = f"{key.column} is of the type {self._key.shown_kind}"
             if within is None:
                 raise ConfigurationError(
                     f"idle needs a first key of ORDER BY that is a number, a date or a time; {what}"

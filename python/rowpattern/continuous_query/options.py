@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Options", "options_from", "stored_options"]
 
+# Distances of the first key of ORDER BY; the other options that are stored are texts.
+_DISTANCES = frozenset({"lateness", "idle"})
 # Of this process, and not of the query.
 _NOT_STORED = frozenset({"memory_limit_mb", "threads", "parameters", "cancel"})
 
@@ -49,10 +51,12 @@ def options_from(stored: Mapping[str, Any], **own: Any) -> Options:
     """Return the options that were stored, with those of the process.
 
     Raises:
-        CheckpointError: they are none.
+        CheckpointError: they are none, or one is of another type than that option has.
     """
     try:
-        found = {name: _read(stored[name]) for name in Options._fields if name not in _NOT_STORED and name in stored}
+        found = {
+            name: _read(name, stored[name]) for name in Options._fields if name not in _NOT_STORED and name in stored
+        }
     except (TypeError, ValueError, KeyError, OverflowError, ArithmeticError) as error:
         raise CheckpointError(f"the checkpoint's options cannot be read: {error!r}"[:300]) from None
     return Options(**found, **own)
@@ -70,9 +74,14 @@ def _stored(value: Any) -> Any:
     raise ConfigurationError(f"{value!r} cannot be stored in a checkpoint; write a text, a number or a timedelta")
 
 
-def _read(value: Any) -> Any:
+def _read(name: str, value: Any) -> Any:
+    is_distance = name in _DISTANCES
     if not isinstance(value, dict):
+        if isinstance(value, bool) or not isinstance(value, (str, int, float) if is_distance else str):
+            raise TypeError(f"{name} is {value!r}")
         return value
+    if not is_distance:
+        raise TypeError(f"{name} is {value!r}")
     if "decimal" in value:
         return Decimal(value["decimal"])
     days, seconds, microseconds, nanoseconds = value["timedelta"]

@@ -6,7 +6,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
-from rowpattern.continuous_query.checkpoint import Checkpoint, fingerprint_of, write_checkpoint
+from rowpattern.continuous_query.checkpoint import Checkpoint, query_fingerprint, write_checkpoint
 from rowpattern.continuous_query.explanation import explained
 from rowpattern.continuous_query.figures import QueryFigures, watch
 from rowpattern.continuous_query.open_state import OpenMatch, OpenState
@@ -295,7 +295,7 @@ class ContinuousQuery:
 
     def _push(self, batch: Any, source: str | None) -> Given:
         with self._call() as (using, context):
-            return self._steps.push(batch, source or "", using, context)
+            return self._steps.push(batch, "" if source is None else source, using, context)
 
     def _finish(self, partition: Any = None) -> Given:
         # One lock from the question whether the query is finished to the end.
@@ -321,8 +321,7 @@ class ContinuousQuery:
             raise QueryError("the query is finished, and takes no rows; make another one")
 
     def _fingerprint(self) -> dict[str, str]:
-        question = self._question if isinstance(self._question, str) else self._question.key
-        return fingerprint_of(query=question, parameters=repr(self._options.parameters))
+        return query_fingerprint(self._question, self._options.parameters)
 
     def _restore(self, stored: StoredCheckpoint) -> None:
         """Take what a checkpoint has; there were no rows yet.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pyarrow as pa
 
 from rowpattern.continuous_query.answer_tables import AnswerTables
-from rowpattern.continuous_query.bound_query import bound_query
+from rowpattern.continuous_query.bound_query import bound_query, check_partition_types
 from rowpattern.continuous_query.clause_stream import PARTITIONS, ClauseStream, Decided, computed_key, kept_schema
 from rowpattern.continuous_query.event_keys import OrderKey, nanoseconds_a_unit
 from rowpattern.continuous_query.event_time import EventTime
@@ -102,6 +102,7 @@ class QuerySteps:
         self._read = plain if query.is_plain else self.schema.names
         names = [key.column or computed_key(number) for number, key in enumerate(keys)]
         self._partition_by = names[: len(bound.partition_by)]
+        check_partition_types(query, [self._types[name] for name in self._partition_by])
         order_by = [
             OrderKey(name, key.descending, key.nulls_first)
             for name, key in zip(names[len(bound.partition_by) :], bound.order_by)
@@ -195,7 +196,7 @@ class QuerySteps:
         event_time, unreleased = self.event_time.state()
         tables = {"columns": self.schema.columns(), **self.stream.stored(), "unreleased": unreleased}
         tables["pending"] = self.answers.stored(self._pending)
-        return {"counts": self.counts, "event_time": event_time}, tables
+        return {"counts": self.counts, "event_time": event_time, "kind": self.answers.kind}, tables
 
     def restore(self, stored: StoredCheckpoint, using: Database, context: ExecutionContext) -> None:
         """Take what was stored; there were no rows yet.
@@ -207,6 +208,7 @@ class QuerySteps:
         counts = metadata.get("counts")
         if not isinstance(counts, dict) or any(type(counts.get(name)) is not int for name in self.counts):
             raise CheckpointError("the checkpoint's counts are no numbers")
+        self.answers.restore_kind(metadata.get("kind"))
         self.event_time.restore(metadata.get("event_time") or {}, stored.table("unreleased", schema))
         partitions, kept = stored.table("partitions", PARTITIONS), stored.table("kept", kept_schema(schema))
         pending = stored.table("pending", self.answers.stored([]).schema)
@@ -371,7 +373,7 @@ class QuerySteps:
 
 
 def _check_order(order: str, bound: BoundClause, *, numbered: bool) -> None:
-    if order not in {"match", "certain"}:
+    if not isinstance(order, str) or order not in {"match", "certain"}:
         raise ConfigurationError(f'order is {order!r}; allowed are "match" and "certain"')
     if order == "match":
         return

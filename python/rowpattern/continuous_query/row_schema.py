@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 
+from rowpattern.continuous_query.column_types import misfit
 from rowpattern.errors import QueryError, UnsupportedQueryError
 from rowpattern.sql.arrow.categories import is_ordered
 from rowpattern.sql.arrow.encodings import is_view, readable_type
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 __all__ = ["ReadRows", "RowSchema", "record_batch"]
+
+# The fewest of a dictionary's indices in answers.
+_INDEX_BITS = 32
 
 
 class ReadRows(NamedTuple):
@@ -39,8 +44,10 @@ class RowSchema:
     Attributes:
         names: all columns, in order.
         kind: what kind of table to answer with as long as no rows have come.
-        given: the types that columns have where rows come from.
+        given: the types that columns of answers have: those of where rows come from, where a dictionary's indices have
+            at least 32 bits, as the categories of all batches together may be more than those of one.
         stored: the types in which they are kept: as `given`, without dictionaries and other encodings.
+        untyped: columns whose type is not known, as the table that was given has no value in them.
         example: a table of these columns without rows.
     """
 
@@ -53,9 +60,13 @@ class RowSchema:
             QueryError: two columns have one name.
         """
         if not isinstance(schema, pa.Schema) and hasattr(schema, "__arrow_c_schema__"):
-            schema = pa.schema(schema)
-        if isinstance(schema, dict):
-            schema = pa.schema(schema)
+            try:
+                schema = pa.schema(schema)
+            except pa.ArrowInvalid:
+                message = f"schema is one type, {schema!s}"[:200]
+                raise TypeError(f"{message}; give those of all columns by name, as {{'x': pa.int64()}}") from None
+        if isinstance(schema, Mapping):
+            schema = pa.schema([_field(name, kind) for name, kind in schema.items()])
         if isinstance(schema, pa.RecordBatch):
             schema = schema.schema
         self.kind = "arrow"
@@ -69,15 +80,28 @@ class RowSchema:
         if isinstance(schema, pa.Schema):
             # Answers have views where rows have them; columns are read as other types.
             found |= {field.name: field.type for field in schema if is_view(field.type)}
+        is_stated = isinstance(schema, pa.Schema)
+        self.untyped = frozenset(name for name, kind in found.items() if pa.types.is_null(kind) and not is_stated)
         for name, kind in found.items():
             if is_ordered(kind):
                 message = f"column {name} has ordered categories, whose order may differ from batch to batch"
                 raise UnsupportedQueryError(f"{message}; give the place of each in their order, or its text")
-        self.given = found
+        self.given = {name: _with_wide_indices(kind) for name, kind in found.items()}
         self.stored = {name: _stored(kind) for name, kind in found.items()}
         self.example = Table(
             pa.Table.from_arrays([pa.chunked_array([], kind) for kind in self.stored.values()], names=list(self.stored))
         )
+
+    def check_typed(self, columns: Iterable[str]) -> None:
+        """Check that the types of columns are known.
+
+        Raises:
+            QueryError: one is not.
+        """
+        unknown = [name for name in columns if name in self.untyped]
+        if unknown:
+            message = f"the table given as schema has no value in the column {unknown[0]}, whose type is not known then"
+            raise QueryError(f"{message}; give a pyarrow.Schema, as pa.schema({{{unknown[0]!r}: pa.string()}})")
 
     def columns(self) -> pa.Table:
         """Return the columns as a table without rows."""
@@ -105,7 +129,10 @@ class RowSchema:
             if name not in known:
                 message = f"the batch has no column {name}, which the query reads"
                 raise QueryError(f"{message}; {candidates(name, table.names, 'columns')}")
-            arrays.append(_as_stored(table.column(name), self.stored[name], name))
+            values = table.column(name)
+            if not pa.types.is_null(values.type):
+                self.check_typed([name])
+            arrays.append(_as_stored(values, self.stored[name], name))
         if not arrays:
             return pa.RecordBatch.from_arrays([pa.nulls(table.rows)], names=["none"])
         return pa.RecordBatch.from_arrays(arrays, names=columns)
@@ -117,6 +144,23 @@ def record_batch(table: Table, types: dict[str, pa.DataType]) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(arrays, names=list(types))
 
 
+def _field(name: object, kind: Any) -> pa.Field:
+    """Return a column of a schema that is written as a mapping."""
+    if not isinstance(name, str):
+        raise TypeError(f"schema has the column {name!r}; the name of a column is a text, not {type(name).__name__}")
+    try:
+        return pa.field(name, kind)
+    except (TypeError, ValueError):
+        shown = kind.__name__ if isinstance(kind, type) else repr(kind)
+        raise TypeError(f"schema[{name!r}] is {shown}; give a type of Arrow, as pa.int64() or pa.string()") from None
+
+
+def _with_wide_indices(kind: pa.DataType) -> pa.DataType:
+    if not pa.types.is_dictionary(kind) or kind.index_type.bit_width >= _INDEX_BITS:
+        return kind
+    return pa.dictionary(pa.int32(), kind.value_type)
+
+
 def _stored(kind: pa.DataType) -> pa.DataType:
     """Return the type in which rows are kept; Arrow takes no rows of views."""
     if pa.types.is_dictionary(kind):
@@ -126,10 +170,13 @@ def _stored(kind: pa.DataType) -> pa.DataType:
 
 def _as_stored(values: pa.ChunkedArray, kind: pa.DataType, name: str) -> pa.Array:
     if values.type != kind:
+        message = f"column {name} of the batch is {values.type}, and {kind} in the query's schema"
+        why = misfit(values.type, kind)
+        if why is not None:
+            raise QueryError(f"{message}: {why}")
         try:
             values = values.cast(kind)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-            message = f"column {name} of the batch is {values.type}, and {kind} in the query's schema"
             raise QueryError(f"{message}: {str(error).splitlines()[0]}") from None
     if values.num_chunks == 1:
         return values.chunk(0)

@@ -117,4 +117,6 @@ async def _items(source: AsyncIterable[Any] | Iterable[Any]) -> AsyncIterator[An
 
 def _batch_and_source(item: Any) -> tuple[Any, ...]:
     """Return the arguments of a push."""
+    if isinstance(item, tuple) and len(item) not in {1, 2}:
+        raise TypeError(f"run takes batches, or pairs of a batch and its source, and not {len(item)} values at once")
     return item if isinstance(item, tuple) else (item,)

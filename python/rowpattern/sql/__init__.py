@@ -365,7 +365,7 @@ def execution_context(  # noqa: PLR0917 - the arguments of `match_recognize`
     most = min(available_cores(), performance.max_workers) if threads is None else read_threads("threads", threads)
     if time_zone is not None and (not isinstance(time_zone, str) or not time_zone):
         raise ConfigurationError(f"time_zone is {_shown(time_zone)}; allowed is the name of one, as 'Europe/Berlin'")
-    if prefer not in {"first", "longest"}:
+    if not isinstance(prefer, str) or prefer not in {"first", "longest"}:
         raise ConfigurationError(f'prefer is {_shown(prefer)}; allowed are "first" and "longest"')
     if cancel is not None and not isinstance(cancel, CancelToken):
         raise TypeError(f"cancel is {_shown(cancel)}; allowed are a rowpattern.CancelToken and None")

@@ -1,0 +1,178 @@
+"""Columns of the rows that come: whose types fit those of the schema, and what answers make of them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+from typing import Any
+
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+
+import rowpattern
+
+PAIRS = """
+    SELECT * FROM t MATCH_RECOGNIZE (PARTITION BY k ORDER BY at MEASURES LAST(k) AS last
+        PATTERN (A B) DEFINE A AS x = 1, B AS x = 2)"""
+
+
+def _categories(kind: str, count: int, at: int) -> Any:
+    keys = [f"{at} {number}" for number in range(count)] * 2
+    columns = {"at": [at] * (2 * count), "x": [1] * count + [2] * count}
+    if kind == "pandas":
+        return pd.DataFrame({"k": pd.Categorical(keys), **columns})
+    if kind == "polars":
+        return pl.DataFrame({"k": pl.Series(keys, dtype=pl.Categorical), **columns})
+    index = {"int8": pa.int8(), "uint16": pa.uint16(), "int64": pa.int64()}[kind]
+    return pa.table({"k": pa.array(keys).dictionary_encode().cast(pa.dictionary(index, pa.string())), **columns})
+
+
+@pytest.mark.parametrize("kind", ["pandas", "polars", "int8", "uint16", "int64"])
+def test_batches_have_more_categories_together_than_one_has_room_for(kind: str) -> None:
+    first = _categories(kind, 1, 0)
+    query = rowpattern.continuous(PAIRS, first, lateness=1, late="collect")
+    batches = [_categories(kind, 100, at) for at in (1, 2, 3)]
+    found = [query.push(batch) for batch in batches] + [query.finish()]
+    keys: list[str] = []
+    for answer in found:
+        assert type(answer) is type(first)
+        plain = answer["last"].to_pylist() if isinstance(answer, pa.Table) else answer["last"].to_list()
+        keys += plain
+        if isinstance(answer, pa.Table):
+            assert answer.schema == found[0].schema
+            assert pa.types.is_dictionary(answer.schema.field("k").type)
+    assert sorted(keys) == sorted({str(key) for batch in batches for key in _keys(batch)})
+
+
+def _keys(batch: Any) -> list[str]:
+    found: list[str] = batch["k"].to_pylist() if isinstance(batch, pa.Table) else batch["k"].to_list()
+    return found
+
+
+def test_late_rows_have_all_their_categories() -> None:
+    query = rowpattern.continuous(PAIRS, _categories("pandas", 1, 0), lateness=0, late="collect")
+    query.push(_categories("pandas", 1, 1))
+    late = _categories("pandas", 200, 0)
+    query.push(late)
+    assert query.late_rows["k"].tolist() == late["k"].tolist()
+
+
+EACH = "SELECT * FROM t MATCH_RECOGNIZE (MEASURES LAST(v) AS v PATTERN (A))"
+UTC = pa.timestamp("us", "UTC")
+
+
+def _pushed(schema: pa.DataType, given: pa.DataType, value: Any = None) -> list[Any]:
+    query = rowpattern.continuous(EACH, {"v": schema})
+    found: list[Any] = query.push(pa.table({"v": pa.array([value], given)}))["v"].to_pylist()
+    return found
+
+
+@pytest.mark.parametrize(
+    ("schema", "given"),
+    [
+        (pa.timestamp("us"), UTC),
+        (UTC, pa.timestamp("us")),
+        (UTC, pa.date32()),
+        (pa.date32(), pa.timestamp("s")),
+        (pa.date64(), UTC),
+        (pa.int64(), pa.string()),
+        (pa.float64(), pa.string()),
+        (pa.int64(), pa.bool_()),
+        (pa.bool_(), pa.int64()),
+        (pa.string(), pa.int64()),
+        (pa.string(), pa.binary()),
+        (pa.timestamp("us"), pa.string()),
+        (pa.timestamp("us"), pa.int64()),
+        (pa.int64(), pa.timestamp("us")),
+        (pa.time64("us"), pa.timestamp("us")),
+        (pa.duration("s"), pa.int64()),
+        (pa.int64(), pa.dictionary(pa.int32(), pa.string())),
+        (pa.list_(UTC), pa.list_(pa.timestamp("us"))),
+        (pa.struct({"a": pa.int64()}), pa.struct({"b": pa.int64()})),
+        (pa.struct({"a": pa.int64()}), pa.struct({"a": pa.string()})),
+        (pa.int64(), pa.list_(pa.int64())),
+    ],
+)
+def test_types_of_other_values_are_refused(schema: pa.DataType, given: pa.DataType) -> None:
+    with pytest.raises(rowpattern.QueryError, match=r"column v of the batch is .* in the query's schema: it") as caught:
+        _pushed(schema, given)
+    assert "; " in str(caught.value) or "fields" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("schema", "given", "value", "found"),
+    [
+        (pa.timestamp("us"), pa.timestamp("s"), pd.Timestamp("2026-03-02 10:00"), pd.Timestamp("2026-03-02 10:00")),
+        (pa.timestamp("us"), pa.date32(), dt.date(2026, 3, 2), pd.Timestamp("2026-03-02")),
+        (pa.int64(), pa.int8(), 7, 7),
+        (pa.int64(), pa.float64(), 7.0, 7),
+        (pa.float64(), pa.decimal128(5, 2), Decimal("1.50"), 1.5),
+        (pa.string(), pa.large_string(), "a", "a"),
+        (pa.string(), pa.dictionary(pa.int8(), pa.large_string()), "a", "a"),
+        (pa.list_(pa.int64()), pa.large_list(pa.int32()), [1], [1]),
+        (pa.struct({"a": pa.int64()}), pa.struct({"a": pa.int32()}), {"a": 1}, {"a": 1}),
+        *((kind, pa.null(), None, None) for kind in (UTC, pa.int64(), pa.string(), pa.list_(pa.int64()))),
+    ],
+)
+def test_types_of_the_same_values_are_taken(schema: pa.DataType, given: pa.DataType, value: Any, found: Any) -> None:
+    assert _pushed(schema, given, value) == [found]
+
+
+def test_values_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(rowpattern.QueryError, match="column v of the batch is double"):
+        _pushed(pa.int64(), pa.float64(), 7.5)
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [pd.DataFrame({"v": []}, dtype=object), pd.DataFrame({"v": [None]}, dtype=object), pl.DataFrame({"v": [None]})],
+)
+def test_a_table_without_values_is_no_schema_of_columns_that_are_read(schema: Any) -> None:
+    with pytest.raises(rowpattern.QueryError, match=r"no value in the column v.*give a pyarrow\.Schema"):
+        rowpattern.continuous(EACH, schema)
+    around = rowpattern.continuous(EACH.replace("FROM t", "FROM (SELECT v FROM t)"), schema)
+    with pytest.raises(rowpattern.QueryError, match=r"no value in the column v.*give a pyarrow\.Schema"):
+        around.push(pa.table({"v": ["a"]}))
+    other = EACH.replace("LAST(v)", "count(*)")
+    assert rowpattern.continuous(other, schema).push(pa.table({"v": [None]}))["v"].to_pylist() == [1]
+
+
+KEYS = {
+    "h": pa.float16(),
+    "i": pa.month_day_nano_interval(),
+    "l": pa.list_(pa.int64()),
+    "s": pa.struct({"a": pa.int64()}),
+    "m": pa.map_(pa.string(), pa.int64()),
+    "d": pa.decimal128(38, 2),
+    "x": pa.int64(),
+}
+
+
+@pytest.mark.parametrize("key", ["h", "i", "l", "s", "m", "[x]", "{'a': x}", "INTERVAL 1 MONTH * x"])
+def test_keys_of_partition_by_that_are_not_compared_are_refused_at_once(key: str) -> None:
+    sql = f"SELECT * FROM t MATCH_RECOGNIZE (PARTITION BY {key} AS k MEASURES count(*) AS n PATTERN (A))"
+    with pytest.raises(
+        rowpattern.UnsupportedQueryError, match=r"PARTITION BY cannot compare values .*; make "
+    ) as caught:
+        rowpattern.continuous(sql, KEYS)
+    assert "line 1" in str(caught.value)
+
+
+def test_what_the_errors_say_to_do_with_them_works() -> None:
+    for key, of in (("h::FLOAT", "h"), ("datepart('day', i)", "i"), ("l[1]", "l"), ("s.a", "s"), ("d", "d")):
+        sql = f"SELECT * FROM t MATCH_RECOGNIZE (PARTITION BY {key} AS k MEASURES count(*) AS n PATTERN (A))"
+        query = rowpattern.continuous(sql, {of: KEYS[of]})
+        assert query.push(pa.table({of: pa.array([None], KEYS[of])}))["n"].to_pylist() == [1]
+
+
+def test_decimals_of_many_digits_have_no_distances() -> None:
+    sql = "SELECT * FROM t MATCH_RECOGNIZE (ORDER BY d MEASURES count(*) AS n PATTERN (A))"
+    digits = r"decimal128\(38, 2\), and decimals may have 18 digits at most"
+    with pytest.raises(rowpattern.ConfigurationError, match=f"lateness needs .* is {digits}"):
+        rowpattern.continuous(sql, KEYS, lateness=1)
+    with pytest.raises(rowpattern.ConfigurationError, match=f"idle needs .* {digits}"):
+        rowpattern.continuous(sql, KEYS, idle=1)
+    with pytest.raises(rowpattern.ConfigurationError, match=digits):
+        rowpattern.continuous(sql, KEYS).advance(1)
