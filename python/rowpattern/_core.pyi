@@ -235,6 +235,8 @@ class OpenPartitions:
         partition_by: Sequence[Any],
         *,
         clock: Optional[int] = None,
+        keys: Optional[Any] = None,
+        bounds: Optional[Any] = None,
         reads_all: bool = False,
         timeout_seconds: Optional[float] = None,
         memory_limit_mb: Optional[float] = None,

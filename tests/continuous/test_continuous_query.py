@@ -278,6 +278,77 @@ class TestWhatIsKept:
         assert query.push(rows(("b", 17, 0))).num_rows == 0
         assert query.expired == []
 
+    def test_a_partition_whose_rows_come_is_not_idle(self) -> None:
+        query = rowpattern.continuous(clause("A B+", "A AS x = 1, B AS x = 2"), SCHEMA, idle=5)
+        query.push(rows(("a", 1, 1)))
+        query.push(rows(("a", 3, 1), ("a", 6, 1), ("a", 9, 1), ("a", 12, 1)))
+        assert query.expired == []
+        assert spans(query.push(rows(("a", 13, 2), ("a", 14, 0)))) == [("a", 12, 13)]
+
+    @pytest.mark.parametrize("size", [1, 2, 3, 4, 8])
+    @pytest.mark.parametrize("names", [("a", "a", "a"), ("b", "c", "d")])
+    def test_a_gap_ends_the_rows_before_it_in_whatever_push_it_comes(self, size: int, names: tuple[str, ...]) -> None:
+        """A row behind the gap begins another partition: `^`, MATCH_NUMBER() and PREV know nothing of those before."""
+        b, c, d = names
+        table = rows(
+            ("a", 1, 1), ("a", 2, 2), ("a", 3, 2), (b, 9, 0), ("a", 100, 1), ("a", 101, 2), (c, 102, 0), (d, 110, 1)
+        )
+        wanted: dict[str, list[tuple[Any, ...]]] = {
+            clause("A B+", "A AS x = 1, B AS x = 2"): [("a", 1, 3), ("a", 100, 101)],
+            clause("^ A", "A AS x = 1", "at AS f, 0 AS l"): [("a", 1, 0), ("a", 100, 0), (d, 110, 0)],
+            clause("A", "A AS x = 1", "at AS f, MATCH_NUMBER() AS l"): [("a", 1, 1), ("a", 100, 1), (d, 110, 1)],
+            clause("A", "A AS PREV(x) IS NULL", "at AS f, 0 AS l"): [
+                ("a", 1, 0),
+                (b, 9, 0),
+                ("a", 100, 0),
+                *([] if c == "a" else [(c, 102, 0)]),
+                (d, 110, 0),
+            ],
+            clause("A", "A AS x > NEXT(x)", "at AS f, NEXT(x) AS l"): [] if c != "a" else [("a", 101, 0)],
+            clause("A", "A AS x = 2", "at AS f, NEXT(x) AS l"): [
+                ("a", 2, 2),
+                ("a", 3, None),
+                ("a", 101, 0 if c == "a" else None),
+            ],
+            clause("A B* $", "A AS x = 1, B AS x = 2"): [
+                ("a", 1, 3),
+                *([] if c == "a" else [("a", 100, 101)]),
+                (d, 110, 110),
+            ],
+        }
+        for sql, spans_wanted in wanted.items():
+            query = rowpattern.continuous(sql, SCHEMA, idle=5)
+            found = [query.push(table.slice(first, size)) for first in range(0, table.num_rows, size)]
+            found.append(query.finish())
+            assert sorted(row for each in found for row in spans(each)) == sorted(spans_wanted), sql
+            assert query.state().rows == 0
+
+    def test_a_partition_ends_by_the_time_of_the_push_that_has_its_last_row(self) -> None:
+        query = rowpattern.continuous(clause("A B*", "A AS x = 1, B AS x = 2"), SCHEMA, idle=5)
+        assert spans(query.push(rows(("a", 1, 1), ("c", 2, 0), ("b", 100, 0)))) == [("a", 1, 1)]
+        # Of c nothing was open, so nothing would have been kept.
+        assert query.expired == [{"k": "a"}]
+        assert query.state().partitions == 0
+
+    def test_idle_partitions_that_are_remembered_are_forgotten(self) -> None:
+        query = rowpattern.continuous(clause("A", "A AS x = 1", "MATCH_NUMBER() AS f, at AS l"), SCHEMA, idle=5)
+        query.push(rows(("a", 1, 1), ("b", 3, 1)))
+        assert query.state().partitions == 2
+        assert spans(query.push(rows(("b", 7, 1)))) == [("b", 2, 7)]
+        assert query.expired == [{"k": "a"}]
+        assert query.state().partitions == 1
+
+    def test_a_failed_push_leaves_the_rows_before_a_gap_open(self) -> None:
+        query = rowpattern.continuous(
+            clause("A B*", "A AS x = 1, B AS x = 2 AND SUM(CAST(A.k AS INTEGER)) > 0"), SCHEMA, idle=5
+        )
+        query.push(rows(("1", 1, 1)))
+        with pytest.raises(QueryError):
+            query.push(rows(("1", 50, 1), ("1", 51, 2), ("z", 51, 1), ("z", 52, 2)))
+        assert (query.state().partitions, query.state().rows) == (1, 1)
+        assert spans(query.push(rows(("1", 6, 2)))) == []
+        assert spans(query.push(rows(("1", 60, 1)))) == [("1", 1, 6)]
+
     def test_one_partition_can_end(self) -> None:
         query = rowpattern.continuous(clause("A B*", "A AS x = 1, B AS x = 2"), SCHEMA)
         query.push(rows(("a", 1, 1), ("b", 2, 1)))

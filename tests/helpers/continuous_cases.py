@@ -20,7 +20,18 @@ from query_types import KINDS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-__all__ = ["Case", "Push", "Pushed", "answered", "by_partition", "cuts", "in_time", "plain_rows", "random_case"]
+__all__ = [
+    "Case",
+    "Push",
+    "Pushed",
+    "answered",
+    "by_partition",
+    "cuts",
+    "in_time",
+    "plain_rows",
+    "random_case",
+    "without_gaps",
+]
 
 #: Small tables that become one, each a partition or more of it, so that a query is bound once for all of them.
 TABLES_A_CASE = 20
@@ -92,7 +103,8 @@ def random_case(seed: int, *, dependent: bool) -> Case:
     late = rng.choice(["raise", "collect", "drop"])
     rows.sort(key=lambda row: sign * row["o"] + rng.uniform(0, (lateness or 0) * (1 if late == "raise" else 2)))
     names = ["p0", "p1", "p2"][: rng.choice([1, 3])] if lateness is not None else ["p0"]
-    options: dict[str, Any] = {"lateness": lateness, "late": late, "prefer": query.prefer}
+    idle = rng.choice([None, None, None, 0, 5, 15, 40])
+    options: dict[str, Any] = {"lateness": lateness, "late": late, "prefer": query.prefer, "idle": idle}
     return Case(
         query_reference.query_text(query),
         _table(rows, kind),
@@ -148,6 +160,25 @@ def in_time(case: Case, pushes: list[Push]) -> tuple[pa.Table, pa.Table]:
     late = np.zeros(number, dtype=bool)
     late[[row.number for row in reference.late]] = True
     return _some(arrived, np.flatnonzero(~late)), _some(arrived, np.flatnonzero(late))
+
+
+def without_gaps(case: Case, rows: pa.Table) -> list[pa.Table]:
+    """Return the rows such that no partition of a table has two of them farther apart than `idle`, with none between.
+
+    The first table has the rows of each partition up to its first gap, the second those up to the next one, and so on.
+    """
+    idle = case.options["idle"]
+    if idle is None:
+        return [rows]
+    times = rows["o"].to_pylist()
+    partitions = rows["p"].to_pylist() if case.partitioned else [None] * len(times)
+    gaps = [0] * len(times)
+    last: dict[Any, tuple[int, int]] = {}
+    for at in sorted(range(len(times)), key=lambda at: case.sign * times[at]):
+        before, count = last.get(partitions[at], (times[at], 0))
+        gaps[at] = count + (abs(times[at] - before) > idle)
+        last[partitions[at]] = times[at], gaps[at]
+    return [_some(rows, np.flatnonzero(np.array(gaps) == number)) for number in range(max(gaps, default=0) + 1)]
 
 
 def answered(

@@ -151,17 +151,19 @@ class ClauseStream:
         before = self._before = self._kept.next_number
         clock = None if floor is None or self._bounds is None else self._bounds.clock(floor)
         keys = self._partition_keys(rows)
+        limits = self._limits(rows, using) if rows.num_rows else {}
+        reads_all = bool(self._dependent)
         with context.limited():
-            self._core.place(rows.num_rows, keys, clock=clock, reads_all=bool(self._dependent), **context.remaining)
+            self._core.place(rows.num_rows, keys, clock=clock, reads_all=reads_all, **limits, **context.remaining)
         self._kept.append(rows)
-        return self._advanced(rows, before, using, context)
+        return self._advanced(rows, before, limits, using, context)
 
     def end(self, keys: Sequence[pa.ChunkedArray] | None, using: Database, context: ExecutionContext) -> Decided:
         """End partitions, those with these keys or all, as no rows of theirs come any more; as `push`."""
         self._before = self._kept.next_number
         sortables = None if keys is None else [_sortable(each) for each in keys]
         self._core.end(sortables, reads_all=bool(self._dependent))
-        return self._advanced(None, self._before, using, context)
+        return self._advanced(None, self._before, {}, using, context)
 
     def stored(self) -> dict[str, pa.Table]:
         """Return what `resume` takes: a table of partitions, and one of their rows."""
@@ -197,7 +199,7 @@ class ClauseStream:
         self._before = 0
         self._kept.append(batch)
         try:
-            self._core.resume(stored, data.to_pybytes(), 0, *self._limits(batch, using))
+            self._core.resume(stored, data.to_pybytes(), 0, **self._limits(batch, using))
             conditions: tuple[Any, ...] = ()
             if self._dependent:
                 ordered = self._read_rows(batch, 0, np.asarray(self._core.starts), context)
@@ -239,7 +241,14 @@ class ClauseStream:
     def _partition_keys(self, rows: pa.RecordBatch) -> list[pa.ChunkedArray]:
         return [_sortable(pa.chunked_array([rows.column(self._keys[key])])) for key in self._bound.partition_by]
 
-    def _advanced(self, rows: pa.RecordBatch | None, first: int, using: Database, context: ExecutionContext) -> Decided:
+    def _advanced(
+        self,
+        rows: pa.RecordBatch | None,
+        first: int,
+        limits: dict[str, Any],
+        using: Database,
+        context: ExecutionContext,
+    ) -> Decided:
         core = self._core
         conditions: tuple[Any, ...] = ()
         starts = np.asarray(core.starts)
@@ -249,7 +258,7 @@ class ClauseStream:
             together = typed_clause(bound.conditions, bound.measures, ordered.table, using, bound.plans)
             if rows is not None and rows.num_rows:
                 symbols = row_symbols(self._pattern, bound.conditions, together, ordered, using)
-                core.take(symbols, first, *self._limits(rows, using))
+                core.take(symbols, first, **limits)
             if self._dependent:
                 conditions = self._match_conditions(ordered, using)
         with context.limited(), located(self._bound.conditions):
@@ -274,12 +283,13 @@ class ClauseStream:
             batch = self._kept.rows(np.asarray(core.references(first)))
         return OrderedPartitions(Table(pa.Table.from_batches([batch])), context, order, starts)
 
-    def _limits(self, rows: pa.RecordBatch, using: Database) -> tuple[Any, ...]:
+    def _limits(self, rows: pa.RecordBatch, using: Database) -> dict[str, Any]:
         """Return by row the key that bounds matches, and the latest key of a match that begins there."""
         if self._bounds is None:
-            return ()
+            return {}
         column = self._keys[self._bound.order_by[0]]
-        return self._bounds.of_rows(pa.chunked_array([rows.column(column)]), using)
+        keys, bounds = self._bounds.of_rows(pa.chunked_array([rows.column(column)]), using)
+        return {"keys": keys, "bounds": bounds}
 
     def _decided(self, using: Database, context: ExecutionContext) -> Decided:
         core = self._core

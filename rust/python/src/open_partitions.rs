@@ -7,7 +7,7 @@ use rowpattern_core::automaton::Automaton;
 use rowpattern_core::backtrack::Asked;
 use rowpattern_core::budget::Stopped;
 use rowpattern_core::incremental::{
-    DependentConditions, LiveAutomaton, RowFacts, StoredPartition, StreamPartitions, StreamRules,
+    DependentConditions, LiveAutomaton, RowFacts, RowLimits, StoredPartition, StreamPartitions, StreamRules,
 };
 use rowpattern_core::matcher::SearchError;
 use rowpattern_core::order::EncodedKeys;
@@ -131,6 +131,8 @@ impl OpenPartitions {
     ///     rows: how many new rows there are.
     ///     partition_by: their keys, Arrow columns.
     ///     clock: no later row has a key below it; None where nothing is known.
+    ///     keys: as for `take`: a row that comes too long after the one before it begins a partition.
+    ///     bounds: as for `take`.
     ///     reads_all: all kept rows of the step's partitions are read again.
     ///     timeout_seconds: the most time.
     ///     memory_limit_mb: the most memory, in MB of 2**20 bytes.
@@ -142,7 +144,7 @@ impl OpenPartitions {
     ///
     /// After an error the step is undone. Takes time linear in the rows.
     #[pyo3(signature = (
-        rows, partition_by, *, clock = None, reads_all = false, timeout_seconds = None,
+        rows, partition_by, *, clock = None, keys = None, bounds = None, reads_all = false, timeout_seconds = None,
         memory_limit_mb = None, cancel = None
     ))]
     #[expect(clippy::too_many_arguments, reason = "Python's keyword arguments")]
@@ -152,18 +154,23 @@ impl OpenPartitions {
         #[pyo3(from_py_with = whole)] rows: usize,
         partition_by: Vec<Bound<'_, PyAny>>,
         clock: Option<i64>,
+        keys: Option<&Bound<'_, PyAny>>,
+        bounds: Option<&Bound<'_, PyAny>>,
         reads_all: bool,
         #[pyo3(from_py_with = optional_number)] timeout_seconds: Option<f64>,
         #[pyo3(from_py_with = optional_number)] memory_limit_mb: Option<f64>,
         #[pyo3(from_py_with = account)] cancel: Cancel,
     ) -> PyResult<()> {
         let limits = CallLimits::read((timeout_seconds, memory_limit_mb, cancel))?;
+        let times = keys.map(|keys| integers(keys, "keys", &limits)).transpose()?;
+        let bounds = bounds.map(|bounds| integers(bounds, "bounds", &limits)).transpose()?;
         let keys = keys_of(py, partition_by, rows, &limits)?;
         let mut signals = limits.signals();
         let inner = &mut self.inner;
         let placed = py.detach(|| {
             inner.begin();
-            inner.place(rows, keys.as_ref(), &limits.budget, &mut || signals.tick())?;
+            let row_limits = RowLimits { keys: times.as_deref(), bounds: bounds.as_deref() };
+            inner.place(rows, keys.as_ref(), row_limits, &limits.budget, &mut || signals.tick())?;
             if let Some(clock) = clock {
                 inner.add_due(clock);
             }
@@ -253,7 +260,8 @@ impl OpenPartitions {
         let bounds = bounds.map(|bounds| integers(bounds, "bounds", &limits)).transpose()?;
         let inner = &mut self.inner;
         py.detach(|| {
-            let facts = RowFacts { symbols: &symbols, keys: keys.as_deref(), bounds: bounds.as_deref() };
+            let limits = RowLimits { keys: keys.as_deref(), bounds: bounds.as_deref() };
+            let facts = RowFacts { symbols: &symbols, limits };
             inner.take(&facts, next_reference as u64);
         });
         Ok(())
@@ -449,7 +457,12 @@ impl OpenPartitions {
         let (rows, rest) = sets.as_chunks::<{ VariableSet::BYTES }>();
         let sets: Vec<VariableSet> = rows.iter().map(|bytes| VariableSet::from_bytes(*bytes)).collect();
         let is_right = rest.is_empty()
-            && self.inner.resume(&stored, &sets, next_reference as u64, keys.as_deref(), bounds.as_deref());
+            && self.inner.resume(
+                &stored,
+                &sets,
+                next_reference as u64,
+                RowLimits { keys: keys.as_deref(), bounds: bounds.as_deref() },
+            );
         if is_right { Ok(()) } else { Err(rows_error("the stored partitions and their rows do not fit together")) }
     }
 

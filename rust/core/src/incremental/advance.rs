@@ -93,22 +93,26 @@ impl StreamPartitions {
     /// What is certain since the last step.
     pub fn decided(&mut self) -> DecidedMatches {
         let mut events: Vec<(u64, u64, u32, usize)> = Vec::new();
-        let behind = self.rules.match_behind;
-        for group in &mut self.groups {
-            let Some(partition) = self.table.get(group.place) else { continue };
+        for number in 0..self.groups.len() {
+            let StepPartition { place, followed_by, .. } = self.groups[number];
+            let Some(partition) = self.table.get(place) else { continue };
             let end = partition.rows.end();
+            // The first row of the partition that follows with the same keys has ended this one.
+            let next = followed_by.and_then(|next| self.groups.get(next as usize));
+            let ended_by =
+                next.and_then(|next| self.table.get(next.place)).map_or(u64::MAX, |next| next.rows.reference(0));
             // None is given before one that stands before it.
             let mut latest = 0;
             for (at, held) in partition.held.iter().enumerate() {
-                let last = held.shown_end() + if held.number > 0 { behind } else { 0 };
+                let last = held.read_end(&self.rules);
                 if last > end && !partition.ended {
                     break;
                 }
                 latest = latest.max(held.deciding_row).max(last.saturating_sub(1));
-                // What no row decided comes last.
-                let deciding = if partition.ended { u64::MAX } else { partition.rows.reference(latest) };
-                events.push((deciding, partition.rows.reference(held.start), group.place, at));
-                group.given = at + 1;
+                // What no row decided comes last: a row that has not come has the largest reference.
+                let deciding = partition.rows.reference(latest).min(ended_by);
+                events.push((deciding, partition.rows.reference(held.start), place, at));
+                self.groups[number].given = at + 1;
             }
         }
         events.sort_unstable();

@@ -11,7 +11,7 @@
 //!
 //! ```
 //! use rowpattern_core::budget::Budget;
-//! use rowpattern_core::incremental::{LiveAutomaton, StreamPartitions, RowFacts, StreamRules};
+//! use rowpattern_core::incremental::{LiveAutomaton, RowFacts, RowLimits, StreamPartitions, StreamRules};
 //! use rowpattern_core::matcher::Compiled;
 //! use rowpattern_core::rows::{Skip, Symbols, VariableSet};
 //!
@@ -24,8 +24,8 @@
 //! for (labels, next_reference) in [([0, 1], 0), ([1, 0], 2)] {
 //!     let symbols = Symbols::from_labels(2, &[Some(0), Some(1)], &labels, |&label| label, &budget).unwrap();
 //!     stream.begin();
-//!     stream.place(2, None, &budget, &mut || Ok(())).unwrap();
-//!     stream.take(&RowFacts { symbols: &symbols, keys: None, bounds: None }, next_reference);
+//!     stream.place(2, None, RowLimits::default(), &budget, &mut || Ok(())).unwrap();
+//!     stream.take(&RowFacts { symbols: &symbols, limits: RowLimits::default() }, next_reference);
 //!     stream.advance(None, 1, &budget, &mut || Ok(())).unwrap();
 //!     ends.push(stream.decided().references);
 //!     stream.keep();
@@ -42,6 +42,7 @@ mod live;
 mod new_rows;
 mod partition;
 mod partition_table;
+mod row_limits;
 mod rules;
 mod search;
 mod stored;
@@ -52,6 +53,7 @@ pub use advance::DependentConditions;
 pub use decided::DecidedMatches;
 pub use live::LiveAutomaton;
 pub use new_rows::RowFacts;
+pub use row_limits::RowLimits;
 pub use rules::StreamRules;
 pub use stored::StoredPartition;
 pub use stream_partitions::{OpenCounts, OpenMatch, StreamPartitions};

@@ -1,5 +1,6 @@
 //! The rows of a step: which are read again, and what is known of the new ones.
 
+use super::row_limits::RowLimits;
 use super::stream_partitions::StreamPartitions;
 use crate::rows::{Symbols, VariableSet};
 
@@ -8,11 +9,8 @@ use crate::rows::{Symbols, VariableSet};
 pub struct RowFacts<'f> {
     /// Of the rows that are read again and the new ones, one partition after the other.
     pub symbols: &'f Symbols,
-    /// By new row, in the order in which they came: the key by which matches are bounded. The row of which it is above its bound is in
-    /// no match.
-    pub keys: Option<&'f [i64]>,
-    /// By new row, the latest key that a match may reach which begins there.
-    pub bounds: Option<&'f [i64]>,
+    /// What bounds matches, as it was given to [`StreamPartitions::place`].
+    pub limits: RowLimits<'f>,
 }
 
 impl StreamPartitions {
@@ -79,14 +77,9 @@ impl StreamPartitions {
                 }
             }
             for (at, row) in (read + group.tail..).zip(rows) {
-                let key = facts.keys.and_then(|keys| keys.get(row)).copied();
-                let bound = facts.bounds.and_then(|bounds| bounds.get(row)).copied();
-                let limit = key.zip(bound);
+                let limit = facts.limits.limit(row);
                 let set = known_set(facts, at, limit);
                 partition.rows.push(next_reference + row as u64, set, limit.filter(|_| self.rules.keyed()));
-                if let Some(key) = key.filter(|&key| bound.is_none_or(|bound| key <= bound)) {
-                    partition.last_key = partition.last_key.max(key);
-                }
             }
             read += group.tail + group.rows;
         }

@@ -35,6 +35,11 @@ impl Decided {
     pub fn shown_end(&self) -> u64 {
         self.end().max(self.start + 1)
     }
+
+    /// The number of the row behind the last one that is read.
+    pub fn read_end(&self, rules: &StreamRules) -> u64 {
+        self.shown_end() + if self.number > 0 { rules.match_behind } else { 0 }
+    }
 }
 
 /// How a partition was before rows were taken that may have to be given back.
@@ -51,7 +56,7 @@ struct BeforeStep {
     waiting: Vec<u64>,
     /// What was said of rows of which it was said again.
     sets: Vec<VariableSet>,
-    last_key: i64,
+    last_key: Option<i64>,
 }
 
 /// A partition: its kept rows, and the search in it.
@@ -59,8 +64,8 @@ struct BeforeStep {
 pub(super) struct OpenPartition {
     /// Its keys, encoded.
     pub key: Box<[u8]>,
-    /// The key of its last row by which the clock goes.
-    pub last_key: i64,
+    /// The key of its last row by which the clock goes; None where no row has one.
+    pub last_key: Option<i64>,
     pub rows: KeptRows,
     /// The number of the first row at which it is not decided whether a match begins.
     pub head: u64,
@@ -89,7 +94,7 @@ impl OpenPartition {
     pub fn new(key: &[u8], rules: &StreamRules) -> Self {
         Self {
             key: key.into(),
-            last_key: i64::MIN,
+            last_key: None,
             rows: KeptRows::new(rules.variables <= NARROW),
             head: 0,
             covered: 0,
@@ -189,17 +194,28 @@ impl OpenPartition {
         of_matches.min(self.rows.end().saturating_sub(tail))
     }
 
+    /// The latest key that its next row may have: without one it ends when time is past that, and a row behind it begins another
+    /// partition. None where that is not limited.
+    pub fn rows_until(&self, rules: &StreamRules) -> Option<i64> {
+        self.last_key.zip(rules.idle).map(|(last, idle)| last.saturating_add(idle))
+    }
+
+    /// Whether something would be kept of it if it had not ended.
+    pub fn was_open(&self, rules: &StreamRules) -> bool {
+        let end = self.rows.end();
+        rules.remembers() || self.reach >= end || self.held.iter().any(|held| held.read_end(rules) > end)
+    }
+
     /// The time at which it is to be looked at again, when it was at `clock`.
     pub fn deadline(&self, rules: &StreamRules, clock: Option<i64>) -> Option<i64> {
-        if self.is_idle() {
+        if self.is_idle() && !rules.remembers() {
             return None;
         }
         let searched = self.waiting.first().map_or(self.head, |search| search.start);
         let limit = if rules.keyed() { self.rows.limit(searched) } else { None };
         let ends = limit.into_iter().flat_map(|limit| rules.deadlines(limit));
-        let idle = rules.idle.map(|idle| self.last_key.saturating_add(idle));
         // What is past was looked at.
-        ends.chain(idle).filter(|&deadline| clock.is_none_or(|clock| deadline >= clock)).min()
+        ends.chain(self.rows_until(rules)).filter(|&deadline| clock.is_none_or(|clock| deadline >= clock)).min()
     }
 
     /// Bytes on the heap, and its own.
@@ -292,7 +308,9 @@ impl OpenPartition {
             (start < self.rows.end()).then(|| WaitingSearch::at(start))
         }) {
             let mut reach = search.start;
-            match search.run(&self.rows, self.ended, rules, decision, &mut reach, looks) {
+            let found = search.run(&self.rows, self.ended, rules, decision, &mut reach, looks);
+            self.reach = self.reach.max(reach);
+            match found {
                 Ok(SearchOutcome::Waits) => kept.push(search),
                 Ok(SearchOutcome::Nothing) => {}
                 Ok(SearchOutcome::Found) => {

@@ -85,6 +85,24 @@ impl PartitionTable {
         place
     }
 
+    /// Adds a partition with the keys of another, which is not found by them any more.
+    pub fn add_behind(&mut self, partition: OpenPartition) -> u32 {
+        let hash = self.hasher.hash_one(&*partition.key);
+        if let Ok(entry) = self.by_key.find_entry(hash, |&other| key_at(&self.places, other) == &*partition.key) {
+            entry.remove();
+        }
+        self.add(partition)
+    }
+
+    /// Finds a partition by its keys again, and not the one that was added behind it.
+    pub fn find_again(&mut self, place: u32) {
+        let Self { places, by_key, hasher, .. } = self;
+        let key = key_at(places, place);
+        if let Some(found) = by_key.find_mut(hasher.hash_one(key), |&other| key_at(places, other) == key) {
+            *found = place;
+        }
+    }
+
     /// Removes a partition.
     pub fn remove(&mut self, place: u32) {
         let Some(key) = self.get(place).map(|partition| partition.key.clone()) else { return };

@@ -1,5 +1,6 @@
 //! Partitions that are stored, and set up again.
 
+use super::row_limits::RowLimits;
 use super::stream_partitions::StreamPartitions;
 use crate::rows::VariableSet;
 
@@ -47,8 +48,7 @@ impl StreamPartitions {
         stored: &[StoredPartition],
         sets: &[VariableSet],
         next_reference: u64,
-        keys: Option<&[i64]>,
-        bounds: Option<&[i64]>,
+        limits: RowLimits<'_>,
     ) -> bool {
         if stored.len() != self.groups.len() || sets.len() != self.new_rows || self.order.is_some() {
             return false;
@@ -70,11 +70,9 @@ impl StreamPartitions {
             }
             partition.rows.begin_at(first);
             for (row, &set) in sets.iter().enumerate().skip(group.first).take(group.rows) {
-                let key = keys.and_then(|keys| keys.get(row)).copied();
-                let bound = bounds.and_then(|bounds| bounds.get(row)).copied();
-                let limit = key.zip(bound).filter(|_| self.rules.keyed());
+                let limit = limits.limit(row).filter(|_| self.rules.keyed());
                 partition.rows.push(next_reference + row as u64, set, limit);
-                partition.last_key = key.map_or(partition.last_key, |key| partition.last_key.max(key));
+                partition.last_key = partition.last_key.max(limits.key(row));
             }
             partition.resume_from(head, covered, matches, &stored.waiting);
         }

@@ -2,6 +2,7 @@
 
 use super::partition::OpenPartition;
 use super::partition_table::PartitionTable;
+use super::row_limits::RowLimits;
 use super::rules::StreamRules;
 use super::timers::Timers;
 use crate::budget::{Budget, Stopped, Tick};
@@ -21,6 +22,8 @@ pub(super) struct StepPartition {
     pub rows: usize,
     /// How many of what it holds are given.
     pub given: usize,
+    /// The group of the partition with the same keys that begins in this step, after this one has had no row for too long.
+    pub followed_by: Option<u32>,
 }
 
 /// What is open, of all partitions.
@@ -65,7 +68,7 @@ pub struct StreamPartitions {
     pub(super) group_of: Vec<(u64, u32)>,
     pub(super) step: u64,
     pub(super) clock_before: Option<i64>,
-    /// How many partitions were ended as no rows came.
+    /// The partitions that end in this step as they had no row for too long.
     pub(super) expired: Vec<u32>,
 }
 
@@ -134,24 +137,28 @@ impl StreamPartitions {
             partition.note_before(horizon);
         }
         self.group_of[at] = (self.step, self.groups.len() as u32);
-        self.groups.push(StepPartition { place, tail: 0, first: 0, rows: 0, given: 0 });
+        self.groups.push(StepPartition { place, tail: 0, first: 0, rows: 0, given: 0, followed_by: None });
         self.groups.len() - 1
     }
 
     /// Finds the partitions of so many new rows, by their keys of PARTITION BY; without keys there is one partition. Takes time
     /// linear in the rows.
     ///
+    /// A row that comes too long after the one before it in its partition ends this, and begins another with the same keys. That
+    /// depends on these two rows alone, and not on the step in which each came.
+    ///
     /// After an error the step is to be undone ([`Self::undo`]).
     pub fn place(
         &mut self,
         rows: usize,
         keys: Option<&EncodedKeys>,
+        limits: RowLimits<'_>,
         budget: &Budget,
         tick: &mut Tick<'_>,
     ) -> Result<(), Stopped> {
         self.new_rows = rows;
         let mut of_rows: Vec<u32> = budget.zeroed(rows)?;
-        let mut last: Option<(&[u8], u32)> = None;
+        let mut last: Option<(&[u8], usize)> = None;
         let mut are_together = true;
         for (row, of_row) in of_rows.iter_mut().enumerate() {
             if row.is_multiple_of(ROWS_A_LOOK) {
@@ -159,19 +166,23 @@ impl StreamPartitions {
                 tick()?;
             }
             let key = keys.map_or(&[][..], |keys| keys.row(row));
-            let group = match last {
-                Some((before, group)) if before == key => group as usize,
+            let mut group = match last {
+                Some((before, group)) if before == key => group,
                 _ => {
                     let found = self.table.find(key);
                     let place = found.unwrap_or_else(|| self.table.add(OpenPartition::new(key, &self.rules)));
-                    let group = self.group(place);
-                    are_together &= self.groups[group].rows == 0;
-                    group
+                    self.group(place)
                 }
             };
+            if self.rules.idle.is_some()
+                && let Some(time) = limits.key(row)
+            {
+                group = self.group_at(group, time);
+            }
+            are_together &= self.groups[group].rows == 0 || last.is_some_and(|(_, before)| before == group);
             self.groups[group].rows += 1;
             *of_row = group as u32;
-            last = Some((key, group as u32));
+            last = Some((key, group));
         }
         let mut first = 0;
         for group in &mut self.groups {
@@ -192,20 +203,40 @@ impl StreamPartitions {
         Ok(())
     }
 
+    /// The group of a new row with this key: that of its partition, or of one that begins, where the row comes too late for it.
+    fn group_at(&mut self, number: usize, key: i64) -> usize {
+        let place = self.groups[number].place;
+        let Some(partition) = self.table.get_mut(place) else { return number };
+        if partition.rows_until(&self.rules).is_none_or(|until| key <= until) {
+            partition.last_key = partition.last_key.max(Some(key));
+            return number;
+        }
+        partition.ended = true;
+        self.expired.push(place);
+        let mut next = OpenPartition::new(&partition.key, &self.rules);
+        next.last_key = Some(key);
+        let place = self.table.add_behind(next);
+        let next = self.group(place);
+        self.groups[number].followed_by = Some(next as u32);
+        next
+    }
+
     pub(super) fn new_row(&self, at: usize) -> usize {
         self.order.as_ref().map_or(at, |order| order.get(at).map_or(0, |&row| row as usize))
     }
 
-    /// Adds partitions whose time has come: no later row has a key below `clock`. Partitions that had no row for too long end.
+    /// Adds partitions whose time has come: no later row has a key below `clock`. Those that had no row for too long end, also where
+    /// their last row is one of this step.
     pub fn add_due(&mut self, clock: i64) {
         self.clock = self.clock.max(Some(clock));
         while let Some(place) = self.timers.next_due(clock, &mut self.table, &self.rules) {
             self.group(place);
-            let idle = self.rules.idle;
-            let Some(partition) = self.table.get_mut(place) else { continue };
-            if idle.is_some_and(|idle| partition.last_key.saturating_add(idle) < clock) {
+        }
+        for group in &self.groups {
+            let Some(partition) = self.table.get_mut(group.place) else { continue };
+            if !partition.ended && partition.rows_until(&self.rules).is_some_and(|until| until < clock) {
                 partition.ended = true;
-                self.expired.push(place);
+                self.expired.push(group.place);
             }
         }
     }
@@ -267,14 +298,17 @@ impl StreamPartitions {
             {
                 self.timers.add(deadline, place, &mut self.table);
             }
+            self.table.find_again(place);
         }
         self.groups.clear();
     }
 
-    /// Where the caller has a row of each partition that ended in this step as it had no row for too long.
+    /// Where the caller has a row of each partition that ended in this step as it had no row for too long; of those in which
+    /// nothing was open nothing would have been kept, and they are not told.
     pub fn expired(&self) -> Vec<i64> {
         let last = |&place: &u32| {
-            let rows = &self.table.get(place)?.rows;
+            let partition = self.table.get(place)?;
+            let rows = partition.was_open(&self.rules).then_some(&partition.rows)?;
             Some(rows.reference(rows.end().checked_sub(1)?) as i64)
         };
         self.expired.iter().filter_map(last).collect()
