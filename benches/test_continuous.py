@@ -99,7 +99,8 @@ def test_latency_of_matches(benchmark: Any, lateness: str | None) -> None:
 
 @pytest.mark.parametrize("what", ["write", "restore"])
 def test_a_checkpoint_of_10_000_open_matches(benchmark: Any, what: str) -> None:
-    given = batches(10_000, 10_000)[:3]
+    # Three rows of each symbol, one in each batch.
+    given = [batch.set_column(0, "symbol", pa.array(np.arange(10_000))) for batch in batches(10_000, 10_000)[:3]]
     benchmark.group = "continuous: a checkpoint of 10,000 open matches of three rows"
     query, _ = pushed(OPEN, given)
     assert query.state().partitions == 10_000
