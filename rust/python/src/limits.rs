@@ -1,6 +1,7 @@
 //! The arguments `timeout_seconds`, `memory_limit_mb` and `cancel`, and what is raised when one ends a call.
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use pyo3::exceptions::{PyMemoryError, PyRuntimeError, PyValueError};
@@ -19,10 +20,18 @@ pub struct CallLimits {
     seconds: Option<f64>,
     megabytes: Option<f64>,
     begun: Instant,
+    /// When they were made, and how many nanoseconds later other threads could last have the interpreter.
+    made: Instant,
+    released: AtomicU64,
     /// What was left of the seconds then.
     left: Option<Duration>,
     pub budget: Budget,
 }
+
+/// How often a loop that holds the interpreter's lock gives it up. A thread that waits asks for it after 5 ms (`sys.setswitchinterval`),
+/// and only then is sure to have it: of one that gives it up more often, it is taken back before the other has woken up, whose
+/// 5 ms then begin again.
+const BETWEEN_RELEASES: Duration = Duration::from_millis(6);
 
 impl CallLimits {
     /// Reads the arguments; time is counted from now on.
@@ -33,7 +42,9 @@ impl CallLimits {
         let time = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
         let bytes = megabytes.map(|megabytes| (megabytes * BYTES_A_MEGABYTE) as usize);
         let budget = Budget::new(time, bytes).of(account);
-        let limits = Self { seconds, megabytes, begun: Instant::now(), left: time, budget };
+        let now = Instant::now();
+        let limits =
+            Self { seconds, megabytes, begun: now, made: now, released: AtomicU64::new(0), left: time, budget };
         // Little work ends before anybody looks.
         if limits.budget.account().is_some_and(|account| account.is_cancelled()) {
             return Err(limits.error(Stopped::Cancelled));
@@ -49,8 +60,13 @@ impl CallLimits {
     /// Looks at the limits, and at signals, and lets threads that wait for the interpreter have it; for loops that hold its
     /// lock.
     pub fn check(&self, py: Python<'_>) -> PyResult<()> {
-        // CPython gives the lock to one that waits; where nobody does this takes a tenth of a microsecond.
-        py.detach(|| ());
+        let now = self.made.elapsed();
+        let before = Duration::from_nanos(self.released.load(Ordering::Relaxed));
+        if now.saturating_sub(before) >= BETWEEN_RELEASES {
+            // CPython gives the lock to one that has asked for it.
+            py.detach(|| ());
+            self.released.store(u64::try_from(self.made.elapsed().as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        }
         py.check_signals()?;
         self.budget.check().map_err(|reason| self.error(reason))
     }

@@ -22,6 +22,8 @@ __all__ = ["PandasValues", "from_pandas", "objects_of", "taken"]
 _FIRST_PIECE = 1 << 12
 _LARGEST_PIECE = 1 << 18
 _PIECE_SECONDS = 0.004
+# How long the interpreter is free between two pieces.
+_FREE_SECONDS = 50e-6
 _MOST_DIGITS = 76
 _FLOAT_BYTES = (4, 8)
 # Of times, which Arrow has too; and what stands for no time.
@@ -103,6 +105,9 @@ class _Pieces:
         size, first = _FIRST_PIECE, 0
         while first < self._rows:
             self._check()
+            # A thread that waits asks for the interpreter after 5 ms, and begins to wait anew whenever Arrow gives it up for a
+            # moment within a piece. Only where it is free for longer is that thread sure to have it.
+            time.sleep(_FREE_SECONDS)
             begun = time.perf_counter()
             yield slice(first, min(first + size, self._rows))
             first += size
