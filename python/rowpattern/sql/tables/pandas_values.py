@@ -105,7 +105,7 @@ class _Pieces:
         size, first = _FIRST_PIECE, 0
         while first < self._rows:
             self._check()
-            # A thread that waits asks for the interpreter after 5 ms, and begins to wait anew whenever Arrow gives it up for a
+            # A thread that waits asks for the interpreter after 5 ms, and waits anew whenever Arrow gives it up for a
             # moment within a piece. Only where it is free for longer is that thread sure to have it.
             time.sleep(_FREE_SECONDS)
             begun = time.perf_counter()
