@@ -40,15 +40,15 @@ docs: develop .venv/docs
 docs-update: develop
 	$(BIN)/python tests/helpers/documents.py $$(grep -l '^```python' $$(find docs -name '*.md' ! -name deployment.md))
 
-# What becomes of panics, with an extension that panics on demand; its package stays in target/panics. maturin says which
-# Python it is for as it does in the tests of packaging, so that these find the dependencies built.
+# Tests that panics become exceptions, with an extension that panics on demand; its package stays in target/panics. It is built by
+# maturin with the same options as in the tests of packaging, so that cargo can use the dependencies of one build for the other.
 test-panics: .venv/test
 	rm -rf target/panics
 	$(BIN)/maturin build --quiet --profile dev --features panics-for-tests --interpreter $(CURDIR)/$(BIN)/python --out target/panics
 	$(BIN)/pip install -q --no-deps --target target/panics/python target/panics/*.whl
 	ROWPATTERN_TEST_PANICS=1 PYTHONPATH=target/panics/python $(BIN)/python -m pytest tests/unit/test_panics.py
 
-# What tests talk to and pip does not have: the Prometheus and the Redis server, and the Java that Spark runs in. Debian's
+# What tests use and pip cannot install: the Prometheus and Redis servers, and the Java that Spark runs in. Debian's
 # packages start a service of their own where systemd runs; tests start theirs on other ports.
 servers:
 	@command -v prometheus promtool > /dev/null || $(MAKE) -s install PACKAGE=prometheus
@@ -95,8 +95,8 @@ bench-environment:
 	.venv-flink/bin/pip install -q 'apache-flink>=2.3,<3'
 	touch $@
 
-# Builds the extension into .venv, optimised, where the Rust code is newer. The extras come behind it: pip would build it to
-# know what they are, and some name the package themselves.
+# Builds the extension into .venv, optimised, if the Rust code has changed. The extras are installed after it: before, pip would
+# build the package a second time to read their names, and some extras depend on the package.
 develop: .venv/developed
 
 .venv/developed: .venv/test pyproject.toml Cargo.toml Cargo.lock $(shell find rust -name '*.rs' -o -name '*.toml')
@@ -108,7 +108,7 @@ format: .venv/test
 	cargo fmt
 	$(BIN)/ruff format python tests examples benches deploy fuzz docs
 
-# Needs no environment.
+# The formatter and linter of Rust, which need no Python environment.
 clippy:
 	cargo fmt --check
 	cargo clippy --workspace --all-targets -- -D warnings
@@ -151,6 +151,7 @@ test-wheels: wheels
 	.venv-wheels/bin/pip install -q --upgrade 'pip>=25.1'
 	.venv-wheels/bin/pip install -q --group wheels
 	touch $@
+
 # The parser's trees, and what DuckDB computes from what is written, with the lowest version that the extra sql takes.
 test-oldest-duckdb: develop
 	$(BIN)/pip install -q --no-deps --upgrade --target target/duckdb-oldest duckdb==2.0.0
@@ -186,7 +187,7 @@ clean:
 	$(BIN)/pip install -q --upgrade 'pip>=25.1' 'maturin>=1.9,<2'
 	touch $@
 
-# The package is compiled, by a profile that takes less time, while what the examples need is installed.
+# Compiles the package by the profile `demo` of Cargo.toml, and meanwhile installs what the examples need.
 DEMO_NEEDS := import tomllib; extras = tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]; \
   print(*extras["examples"], *extras["sql"])
 
