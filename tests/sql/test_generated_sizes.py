@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 import pyarrow as pa
@@ -12,6 +14,9 @@ import rowpattern
 from rowpattern import match_recognize
 from rowpattern.sql.expression.sizes import generated_bytes
 from rowpattern.sql.parse.parser import parse_condition
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # Over a text s, whole numbers n and m, a time t: the bytes of each value are at most what is said of it.
 MAKING = [
@@ -120,6 +125,16 @@ def _most_memory_mb() -> float:
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
 
 
+@contextlib.contextmanager
+def adds_at_most(megabytes: float) -> Iterator[None]:
+    """Check how much memory the process has at the peak, beyond what it has before."""
+    # The peak is measured from here on.
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    before = _most_memory_mb()
+    yield
+    assert _most_memory_mb() - before < megabytes
+
+
 @pytest.mark.parametrize(
     ("measure", "condition"),
     [("1", "length(repeat(A.s || s, 20000)) > 0"), ("length(repeat(FIRST(s) || LAST(s), 40000))", "true")],
@@ -128,11 +143,9 @@ def test_rows_are_computed_in_pieces_that_fit(measure: str, condition: str) -> N
     """All rows of a chunk together would take some 160 MB in each thread."""
     query = QUERY.format(m=measure, d=condition)
     match_recognize(query.replace("0000)", ")"), TABLE)
-    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-    before = _most_memory_mb()
-    found = match_recognize(query, TABLE, memory_limit_mb=50)
-    assert found.num_rows == ROWS // 2
-    assert _most_memory_mb() - before < 120
+    with adds_at_most(120):
+        found = match_recognize(query, TABLE, memory_limit_mb=50)
+        assert found.num_rows == ROWS // 2
 
 
 @pytest.mark.parametrize(
@@ -141,8 +154,5 @@ def test_rows_are_computed_in_pieces_that_fit(measure: str, condition: str) -> N
 def test_what_is_computed_around_a_clause_counts(wide: str) -> None:
     clause = "t MATCH_RECOGNIZE (ORDER BY o MEASURES FIRST(o) AS f PATTERN (A))"
     assert match_recognize(wide.format(clause=clause) + " LIMIT 5", TABLE, memory_limit_mb=100).num_rows == 5
-    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-    before = _most_memory_mb()
-    with pytest.raises(rowpattern.QueryLimitError, match="more memory than its limit of 100 MB"):
+    with adds_at_most(180), pytest.raises(rowpattern.QueryLimitError, match="more memory than its limit of 100 MB"):
         match_recognize(wide.format(clause=clause), TABLE, memory_limit_mb=100)
-    assert _most_memory_mb() - before < 180

@@ -11,11 +11,11 @@ from interpreter_holds import COLUMNS, LABELS, Holds, holds
 import rowpattern
 from rowpattern import match_recognize
 
-# At most 20 ms are promised (benches/test_interpreter.py). Here the machine may be loaded, so what fails is a call that
-# holds the interpreter for an eighth of its time, each time, where that is much longer.
 pytestmark = pytest.mark.slow
 
 ROWS = 400_000
+# At most 20 ms are promised (benches/test_interpreter.py). Here the machine may be loaded, so what fails is a call that
+# holds the interpreter for an eighth of its time, each time, where that is much longer.
 MOST_SECONDS = 0.06
 
 

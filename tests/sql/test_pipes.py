@@ -18,9 +18,12 @@ WINDOW = """WINDOW w AS (ORDER BY id MEASURES LAST(x) AS m ROWS BETWEEN CURRENT 
     PATTERN (A B+) DEFINE B AS x > PREV(x))"""
 
 
+def tables_of(query: str) -> dict[str, pa.Table]:
+    return {name: table for name, table in (("t", T), ("u", U)) if f" {name}" in query}
+
+
 def ask(query: str, **options: Any) -> list[tuple[Any, ...]]:
-    tables = {name: table for name, table in (("t", T), ("u", U)) if f" {name}" in query}
-    found = match_recognize(query, **tables, **options)
+    found = match_recognize(query, **tables_of(query), **options)
     return list(zip(*(column.to_pylist() for column in found.columns)))
 
 
@@ -67,7 +70,7 @@ def test_the_same_as_without_pipes(piped: str, plain: str) -> None:
     if "MATCH_RECOGNIZE" not in plain and "PATTERN" not in plain:
         plain, piped = (f"SELECT * FROM ({each}), (SELECT 1 AS one FROM t {CLAUSE} LIMIT 1)" for each in (plain, piped))
     assert ask(piped) == ask(plain)
-    assert str(rowpattern.explain(piped, **({"t": T, "u": U} if " u" in piped else {"t": T})))
+    assert str(rowpattern.explain(piped, **tables_of(piped)))
 
 
 def test_parameters_keep_their_order() -> None:
