@@ -74,22 +74,26 @@ def streamed(session: Any, folder: Path, sql: str, **options: Any) -> Any:
 
 
 def run(frame: Any, folder: Path) -> None:
-    """Do all micro-batches there are, and one more where the watermark has moved; answers are added to a folder."""
+    """Do all micro-batches that there are, and one more if the watermark has moved; answers are added to a folder."""
     writing = frame.writeStream.format("parquet").outputMode("append").option("path", str(folder / "answers"))
     query = writing.option("checkpointLocation", str(folder / "checkpoint")).trigger(availableNow=True).start()
     assert query.awaitTermination(300)
     assert query.exception() is None
 
 
+def in_some_order(frame: Any) -> list[tuple[Any, ...]]:
+    return sorted(map(tuple, frame.collect()), key=str)
+
+
 def answers(session: Any, folder: Path) -> list[tuple[Any, ...]]:
-    return sorted((tuple(row) for row in session.read.parquet(str(folder / "answers")).collect()), key=str)
+    return in_some_order(session.read.parquet(str(folder / "answers")))
 
 
 def batch(session: Any, sql: str, rows: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
     """Return the batch's answer, by Spark as well: the same types."""
     names = [column.split()[0] for column in COLUMNS.split(", ")]
     frame = session.createDataFrame([tuple(row[name] for name in names) for row in rows], COLUMNS)
-    found = sorted((tuple(row) for row in rowpattern_spark.match_recognize(sql, frame).collect()), key=str)
+    found = in_some_order(rowpattern_spark.match_recognize(sql, frame))
     table = pd.DataFrame(rows).astype({"tag": "Int64"})
     assert len(found) == len(rowpattern.match_recognize(sql, table))
     return found
@@ -120,9 +124,9 @@ def test_what_spark_drops_as_late_is_in_no_match(session: Any, tmp_path: Path) -
     files = tmp_path / "payments"
     files.mkdir()
     write(files, 0, rows)
-    # What this micro-batch moves the watermark to is what drops rows in the one behind the next.
+    # Rows of the first micro-batch make rows late from the third one on; this one stands between.
     write(files, 1, [{**LAST, "at": rows[-1]["at"]}])
-    # A minute and more before the latest row.
+    # More than a minute before the latest row.
     late = [{**row, "at": row["at"] + dt.timedelta(seconds=1), "amount": 1.0} for row in rows[:20]]
     write(files, 2, late)
     write(files, 3, [LAST])
