@@ -1,8 +1,8 @@
 """Which matches are certain after some rows of a partition: those that begin every answer over all that may follow.
 
 What may follow is tried out: rows where any set of variables' conditions holds, to some depth, at once, later or much
-later, and none. The answers over each are the batch's. With more depth fewer matches are certain, so a match that is
-not certain here is not, and one that is may need more depth to be seen not to be.
+later, and none. The answers over each are those of `match_recognize`. More depth makes fewer matches certain: what is
+not certain here is not certain, and what is certain here may turn out not to be with more depth.
 """
 
 from __future__ import annotations

@@ -60,7 +60,7 @@ def ask_together(every: Sequence[Case], errors: int = 1) -> list[DifferenceError
 
     Args:
         every: the cases.
-        errors: of each how many cases one is asked for pairs for which DuckDB has an error, too.
+        errors: every how many cases the pairs for which DuckDB has an error are asked, too.
 
     Returns:
         What is different, as `ask` says it.

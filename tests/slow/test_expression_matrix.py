@@ -22,9 +22,9 @@ from matrix_values import TYPES
 LONG = bool(os.environ.get("ROWPATTERN_LONG"))
 SEED = int(os.environ.get("ROWPATTERN_SEED", "0"))
 SAMPLE = 5000
-# Of each type and place in a sample so many, which few queries ask.
+# Cases of one type and place in a sample, which are asked together by few queries.
 TOGETHER = 16
-# One of so many cases is asked for an error too, where DuckDB has one.
+# Every how many cases the pairs for which DuckDB has an error are asked, too.
 ERRORS = 1 if LONG else 5
 PARTS = 20
 SHOWN = 10

@@ -52,7 +52,7 @@ CASES = [(name, form) for name, (_, _, forms) in FORMS.items() for form in forms
 
 @pytest.fixture
 def searches(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Note that a query searches, when it does."""
+    """Return a list that gets an entry for each search of a query."""
     found: list[int] = []
     search: Callable[..., Any] = match_conditions.match_conditions
 

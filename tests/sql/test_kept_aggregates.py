@@ -1,4 +1,4 @@
-"""Aggregates of DEFINE that the engine keeps while matching: values as DuckDB has them, undone where it goes back."""
+"""Aggregates of DEFINE that the engine updates row by row: they have DuckDB's values, also after backtracking."""
 
 from __future__ import annotations
 
