@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rowpattern._core import NearRows
-from rowpattern.sql.arrow.arrays import from_numpy, number
+from rowpattern.sql.arrow.arrays import INTEGERS, from_numpy, number
 from rowpattern.sql.bind.leaves import columns_in
 from rowpattern.sql.bind.references import Navigation, Value, depends_on_the_match
 from rowpattern.sql.expression.nodes import Conjunction
@@ -40,9 +40,8 @@ _MOST_POSITIONS = 1000
 _END = -1
 # Rows that have a number of 32 bits.
 _MOST_NUMBERED = 1 << 32
-# Keys as the core has them, and whole numbers of as many bits as keys have.
+# The core has keys of as many bits.
 _CORE_BITS = 64
-_INTEGERS = {8: pa.int8(), 16: pa.int16(), 32: pa.int32(), 64: pa.int64()}
 
 _MICROSECONDS_A_DAY = 86_400 * 10**6
 # DuckDB's, where it compares intervals.
@@ -108,7 +107,7 @@ def rows_near_the_first(
 
 
 def _least_and_largest(keys: pa.ChunkedArray) -> tuple[int, int]:
-    width = _INTEGERS[keys.type.bit_width]
+    width = INTEGERS[keys.type.bit_width]
     numbers = (
         keys if pa.types.is_integer(keys.type) else pa.chunked_array([each.view(width) for each in keys.chunks], width)
     )
