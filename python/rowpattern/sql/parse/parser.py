@@ -33,7 +33,7 @@ from rowpattern.sql.runtime.no_limit import no_limit
 from rowpattern.sql.text.composed import Composed
 from rowpattern.sql.text.parameters import PlacedParameter, find_parameters
 from rowpattern.sql.text.source_location import TOO_DEEP, SourceLocation, error_at, nesting_limited
-from rowpattern.sql.text.tokens import closing_brackets, tokens_of
+from rowpattern.sql.text.tokens import closing_brackets, outside_brackets, tokens_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -176,13 +176,11 @@ def parse_condition(variable: str, text: str, context: ExecutionContext | None =
     closing = closing_brackets(text, tokens)
     if not tokens:
         raise QuerySyntaxError("the condition is empty; write an expression that is true or false")
-    at = 0
-    while at < len(tokens):
+    for at in outside_brackets(closing, 0, len(tokens)):
         if tokens[at].is_sign(",") or tokens[at].is_sign(";"):
             raise error_at(
                 "expected the end of the condition", SourceLocation(text, tokens[at].begin), QuerySyntaxError
             )
-        at = closing.get(at, at) + 1
     begin, end = tokens[0].begin, tokens[-1].end
     written = ExpressionSource(begin, end, " ".join(text[begin:end].split()))
     composed = expressions_text(text, [written])
