@@ -16,6 +16,7 @@ from rowpattern.sql.parse.other_systems import instead_of_word
 from rowpattern.sql.parse.window import FoundWindows
 from rowpattern.sql.records import Record, field
 from rowpattern.sql.runtime.imports import imported
+from rowpattern.sql.runtime.no_limit import no_limit
 from rowpattern.sql.text.source_location import SourceLocation, error_at
 from rowpattern.sql.text.tokens import closing_brackets, outside_brackets, query_end, tokens_of
 
@@ -52,7 +53,7 @@ class _WithList(Record, frozen=False):
 
 
 def find_clauses(
-    sql: str, marks: WindowMarks, check: Callable[[], None] = lambda: None
+    sql: str, marks: WindowMarks, check: Callable[[], None] = no_limit
 ) -> tuple[list[Clause], TextPiece, FoundWindows]:
     """Find the clauses of a query, and its windows with row patterns.
 

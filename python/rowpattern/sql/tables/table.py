@@ -12,6 +12,7 @@ from rowpattern.sql.arrow.casting import has_intervals
 from rowpattern.sql.arrow.categories import marked, with_one_dictionary
 from rowpattern.sql.arrow.encodings import PLAIN_TYPES, is_view, readable
 from rowpattern.sql.duckdb.names import check_name
+from rowpattern.sql.runtime.no_limit import no_limit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -37,7 +38,7 @@ class Table:
     kind = "arrow"
     remaining: Callable[[], Mapping[str, Any]] = staticmethod(dict)
     hold: Callable[[int], None] = staticmethod(lambda _: None)
-    check: Callable[[], None] = staticmethod(lambda: None)
+    check: Callable[[], None] = staticmethod(no_limit)
 
     def __init__(self, table: pa.Table, kind: str = "arrow") -> None:
         """Take an Arrow table."""
