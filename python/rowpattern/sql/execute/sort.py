@@ -95,7 +95,7 @@ class OrderedPartitions:
             return take_values(context, values, from_numpy(order))
         # By all threads, to one piece of memory.
         numbers = np.asarray(values.chunk(0).view(width))
-        # Rows of frames stand there several times.
+        # Counted by the order, as rows of frames that overlap are there several times.
         context.hold(numbers.itemsize * len(order))
         found = np.empty(len(order), numbers.dtype)
 
