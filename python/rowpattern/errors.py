@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 __all__ = [
+    "CheckpointError",
     "ConfigurationError",
     "ConfigurationWarning",
     "DumpError",
     "InternalError",
+    "LateRowError",
     "MissingDependencyError",
     "PatternSyntaxError",
     "PatternTooLargeError",

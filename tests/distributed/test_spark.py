@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from pyspark.sql import SparkSession
 
+    from rowpattern.sql.kinds import Parameters
+
 # Py4J and Spark leave sockets and pandas' old names to warn about.
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -173,6 +175,29 @@ def test_what_stands_around_is_spark_s_sql(
         PATTERN (FAILED+ SUCCEEDED) DEFINE FAILED AS event = 'failure', SUCCEEDED AS event = 'success')"""
     answer = rowpattern_spark.match_recognize(around.format(clause), logins, parameters=parameters)
     assert answer.collect() == (wanted or [("ann",), ("bob",)])
+
+
+@pytest.mark.parametrize(
+    ("places", "parameters"),
+    [
+        (("$3", "$1", "$2", "$1"), [1, 20, 2]),
+        (("$c", "$A", "$b", "$a"), {"$a": 1, "B": 20, "c": 2}),
+        (("?", "?", "?", "?"), [2, 1, 20, 20, 1]),
+    ],
+    ids=["numbers", "names", "question marks"],
+)
+def test_parameters_in_a_clause_and_around_it(
+    session: SparkSession, places: tuple[str, ...], parameters: Parameters
+) -> None:
+    rows = pa.table({"k": ["a"] * 4 + ["b"] * 2, "t": [1, 2, 3, 4, 1, 2], "v": [5, 3, 4, 2, 9, 1]})
+    most, least, more, less = places
+    query = f"""SELECT k, n + {most} AS n FROM t MATCH_RECOGNIZE (PARTITION BY k ORDER BY t
+        MEASURES count(*) + {least} AS n PATTERN (A+) DEFINE A AS v < {more} AND v < {more.upper()})
+        WHERE n > {less} ORDER BY k"""
+    wanted = rowpattern.match_recognize(query, rows, parameters=parameters)
+    found = rowpattern_spark.match_recognize(query, frame(session, rows), parameters=parameters)
+    assert [tuple(row) for row in found.collect()] == list(zip(*wanted.to_pydict().values()))
+    assert wanted.num_rows == 2
 
 
 def test_what_spark_refuses_around_a_clause(session: SparkSession, ticks: pa.Table) -> None:

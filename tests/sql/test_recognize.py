@@ -222,7 +222,7 @@ WRONG_TYPES: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"after_match": "to first"}, rowpattern.ConfigurationError, "allowed are 'past last row'"),
     ({"after_match": ("to first", 1)}, TypeError, r"after_match\[1\] must be the name of a variable, not int"),
     ({"subset": ["UP"]}, TypeError, "subset must be a mapping"),
-    ({"subset": {"U": "UP"}}, TypeError, "is a list of variables"),
+    ({"subset": {"U": "UP"}}, TypeError, "must be a list of variables"),
     ({"subset": {"U": [1]}}, TypeError, "must have names of variables, not int"),
     ({"subset": {"U": []}}, rowpattern.ConfigurationError, "is empty"),
     ({"define": {"UP": "a\0"}}, rowpattern.QuerySyntaxError, "NUL character"),

@@ -58,6 +58,7 @@ class _Weighing:
     """The weight of some objects.
 
     Attributes:
+        objects: bytes of the Python objects that were weighed one by one; `followed` has those of plain ones.
         buffers: bytes outside of Python's objects, and objects whose memory they say themselves.
     """
 

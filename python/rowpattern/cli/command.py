@@ -175,16 +175,17 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _command(commands: Any, name: str, what: str, *examples: str, **options: Any) -> argparse.ArgumentParser:
+def _command(
+    commands: Any, name: str, what: str, *examples: str, description: str | None = None, usage: str | None = None
+) -> argparse.ArgumentParser:
     """Add a command, whose help ends with examples."""
-    description = options.pop("description", f"{what[0].upper()}{what[1:]}.")
     made: argparse.ArgumentParser = commands.add_parser(
         name,
         help=what,
-        description=description,
+        description=description or f"{what[0].upper()}{what[1:]}.",
+        usage=usage,
         epilog="\n".join([f"example{'s' if len(examples) > 1 else ''}:", *(f"  {each}" for each in examples)]),
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        **options,
     )
     return made
 

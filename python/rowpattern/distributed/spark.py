@@ -180,7 +180,7 @@ def _answered(  # noqa: PLR0917 - the arguments of `match_recognize`
         raise missing(error, "spark") from error
     # Without the session's time zone, which reading a query does not need.
     reading = Limits(memory_limit_mb, timeout_seconds, parameters=parameters, prefer=prefer).context
-    around = around_clause(question, reading, parameters) if isinstance(question, str) else None
+    around = around_clause(question, reading) if isinstance(question, str) else None
     if around is not None:
         frame = _answered(around.clause, data, memory_limit_mb, timeout_seconds, around.parameters, prefer, lateness)
         return around.answer(frame.sparkSession, frame)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rowpattern.errors import QueryError, UnsupportedQueryError
+from rowpattern.sql.duckdb.names import lowered
 from rowpattern.sql.execute.query import parsed_query
 from rowpattern.sql.text.rewritten import RewrittenText
 from rowpattern.sql.text.source_location import error_at
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame, SparkSession
 
+    from rowpattern.sql.expression.parameters import ParameterValues
     from rowpattern.sql.kinds import Parameters
-    from rowpattern.sql.parse.parser import ParsedQuery
     from rowpattern.sql.runtime.context import ExecutionContext
     from rowpattern.sql.text.parameters import PlacedParameter
 
@@ -61,7 +62,7 @@ class AroundClause(NamedTuple):
             ) from None
 
 
-def around_clause(sql: str, context: ExecutionContext, parameters: Parameters) -> AroundClause | None:
+def around_clause(sql: str, context: ExecutionContext) -> AroundClause | None:
     """Cut a query into its clause and what is around it; None where that is columns alone, or is refused elsewhere.
 
     Raises:
@@ -84,33 +85,24 @@ def around_clause(sql: str, context: ExecutionContext, parameters: Parameters) -
     inside = [each for each in parsed.parameters if begin <= each.begin < end]
     outside = [each for each in parsed.parameters if not begin <= each.begin < end]
     places = {each.begin: f":p{number}" for number, each in enumerate(outside)}
-    values = _values(parsed, parameters)
+    values: ParameterValues | None = context.parameters
     before = _spark_text(parsed.sql[:begin], places, 0)
     behind = _spark_text(parsed.sql[end:], places, end)
     alias = "" if clause.alias is not None or clause.source_name is None else f" AS {_backticked(clause.source_name)}"
     return AroundClause(
         f"SELECT * FROM {parsed.sql[begin:end]}",  # noqa: S608 - the query's own text, which is read again
-        _given(parameters, inside, values),
+        _given(inside, values, parsed.sql),
         f"{before}{{{_ANSWER}}}{alias}{behind}",
-        {places[each.begin][1:]: values[each.name.lower()] for each in outside if each.name.lower() in values},
+        {} if values is None else {places[each.begin][1:]: values.value(each.name) for each in outside},
     )
 
 
-def _values(parsed: ParsedQuery, parameters: Parameters) -> Mapping[str, Any]:
-    """Return the values of parameters by their names; those without one are named by their numbers."""
-    if parameters is None:
-        return {}
-    if hasattr(parameters, "items"):
-        return {name.lower(): value for name, value in parameters.items()}
-    return {each.name.lower(): value for each, value in zip(parsed.parameters, parameters)}
-
-
-def _given(parameters: Parameters, inside: Sequence[PlacedParameter], values: Mapping[str, Any]) -> Parameters:
-    if parameters is None or not inside:
+def _given(placed: Sequence[PlacedParameter], values: ParameterValues | None, sql: str) -> Parameters:
+    """Return the values of some parameters of a query as a caller gives them: by name, or those of `?` in order."""
+    if values is None or not placed:
         return None
-    if hasattr(parameters, "items"):
-        return {each.name: values[each.name.lower()] for each in inside if each.name.lower() in values}
-    return [values[each.name.lower()] for each in inside if each.name.lower() in values]
+    names = [lowered(each.name) for each in placed]
+    return list(map(values.value, names)) if sql[placed[0].begin] == "?" else values.values(names)
 
 
 def _spark_text(text: str, places: Mapping[int, str], offset: int) -> str:

@@ -221,7 +221,7 @@ def _unions(given: Mapping[str, Sequence[str]] | None) -> tuple[tuple[str, tuple
         if not isinstance(name, str):
             raise TypeError(f"the name of a union variable in subset must be a text, not {_kind(name)}")
         if isinstance(members, str) or not isinstance(members, Sequence):
-            raise TypeError(f'subset[{name!r}] is a list of variables, as ["A", "B"], not {_kind(members)}')
+            raise TypeError(f'subset[{name!r}] must be a list of variables, as ["A", "B"], not {_kind(members)}')
         for each in members:
             if not isinstance(each, str):
                 raise TypeError(f"subset[{name!r}] must have names of variables, not {_kind(each)}")

@@ -11,15 +11,9 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from rowpattern._core import CancelToken
-    from rowpattern.recognition.arguments import ClauseParts, Keys
+    from rowpattern.recognition.arguments import PartitionedClause
     from rowpattern.sql.execute.explanation import Explanation
     from rowpattern.sql.kinds import Parameters
-
-    class ExplainedParts(ClauseParts, total=False):
-        """The parts of a clause, for type checkers."""
-
-        partition_by: Keys
-
 
 __all__ = ["explain"]
 
@@ -55,7 +49,7 @@ def explain(
     prefer: Literal["first", "longest"] = "first",
     cancel: CancelToken | None = None,
     parameters: Parameters = None,
-    **parts: Unpack[ExplainedParts],
+    **parts: Unpack[PartitionedClause],
 ) -> Explanation: ...
 def explain(
     question: Any,

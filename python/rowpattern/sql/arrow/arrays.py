@@ -16,11 +16,13 @@ from rowpattern.sql.runtime.imports import forks_wait
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Array", "Booleans", "Integers", "from_numpy", "from_python", "from_texts", "number"]
+__all__ = ["INTEGERS", "Array", "Booleans", "Integers", "from_numpy", "from_python", "from_texts", "number"]
 
 Array = Union[pa.Array, pa.ChunkedArray]
 Integers = np.ndarray[tuple[int], np.dtype[np.int64]]
 Booleans = np.ndarray[tuple[int], np.dtype[np.bool_]]
+#: Types of whole numbers by how many bits each number has: other values of as many bits are viewed as these.
+INTEGERS = {8: pa.int8(), 16: pa.int16(), 32: pa.int32(), 64: pa.int64()}
 
 
 def from_numpy(values: np.ndarray[Any, Any], nulls: Booleans | None = None) -> pa.Array:

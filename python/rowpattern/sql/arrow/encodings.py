@@ -15,7 +15,16 @@ from rowpattern.sql.arrow.nested_types import with_inner_types
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["for_duckdb", "is_view", "readable", "readable_type"]
+__all__ = ["PLAIN_TYPES", "for_duckdb", "is_view", "readable", "readable_type"]
+
+#: Identifiers of the types of most columns, which are taken as they are: numbers, times and texts.
+PLAIN_TYPES = frozenset(
+    kind.id
+    for kind in (
+        *(pa.bool_(), pa.int8(), pa.int16(), pa.int32(), pa.int64(), pa.uint8(), pa.uint16(), pa.uint32(), pa.uint64()),
+        *(pa.float32(), pa.float64(), pa.date32(), pa.timestamp("us"), pa.string(), pa.large_string()),
+    )
+)
 
 
 def is_view(kind: pa.DataType) -> bool:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
 
+from rowpattern.sql.arrow.encodings import PLAIN_TYPES
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -14,15 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["StoredColumn", "stored", "whole"]
 
 _MOST_DECIMAL_BITS = 128
-# Types of most columns, which are taken as they are.
-_COMMON = frozenset(
-    kind.id
-    for kind in (
-        *(pa.bool_(), pa.int8(), pa.int16(), pa.int32(), pa.int64(), pa.uint8(), pa.uint16(), pa.uint32(), pa.uint64()),
-        *(pa.float32(), pa.float64(), pa.date32(), pa.timestamp("us"), pa.string(), pa.large_string()),
-    )
-)
-# As many bytes as a view has.
+# A type of as many bytes as a view of text has.
 _VIEW = pa.decimal128(38, 0)
 
 
@@ -64,7 +58,7 @@ def stored(values: pa.ChunkedArray) -> StoredColumn | None:
     kind = values.type
     if not len(values):
         return None
-    if kind.id in _COMMON:
+    if kind.id in PLAIN_TYPES:
         return StoredColumn(kind, values)
     if isinstance(kind, pa.BaseExtensionType):
         inside = stored(pa.chunked_array([chunk.storage for chunk in values.chunks], kind.storage_type))

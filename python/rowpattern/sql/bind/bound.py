@@ -104,7 +104,8 @@ class TypedPlans:
     Attributes:
         values: those of the query's parameters, with which the plans are used; None where the clause has none.
         used: the last plan that was used with these values, and what it is with them.
-        latest: the same of the last query, whatever its values, behind the text of these; shared by all queries.
+        latest: the plan that the last query used, whatever its values, with the text of these values before it and what
+            the plan is with them behind it; one list for all queries, of at most one.
     """
 
     def __init__(self) -> None:

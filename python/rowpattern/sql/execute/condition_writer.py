@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ConditionWriter"]
 
-# A request has at least one argument.
+# The argument of a request that reads nothing: each has at least one.
 _NOTHING = ("literal", "BIGINT", 0)
 _OF_NOTHING = RoundValue("none", "BIGINT")
 

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rowpattern._core import NearRows
-from rowpattern.sql.arrow.arrays import from_numpy, number
+from rowpattern.sql.arrow.arrays import INTEGERS, from_numpy, number
 from rowpattern.sql.bind.leaves import columns_in
 from rowpattern.sql.bind.references import Navigation, Value, depends_on_the_match
 from rowpattern.sql.expression.nodes import Conjunction
@@ -35,19 +35,18 @@ if TYPE_CHECKING:
 
 __all__ = ["first_row_bound", "near_rows", "rows_near_the_first"]
 
-# Of larger automata nobody knows a use with such conditions.
+# Patterns with larger automata are not looked at: their conditions are checked while matching.
 _MOST_POSITIONS = 1000
 _END = -1
-# Rows that have a number of 32 bits.
+# Numbers of rows have 32 bits in the core: where the table has more rows, nothing is found out.
 _MOST_NUMBERED = 1 << 32
-# Keys as the core has them, and whole numbers of as many bits as keys have.
+# The core has keys of as many bits.
 _CORE_BITS = 64
-_INTEGERS = {8: pa.int8(), 16: pa.int16(), 32: pa.int32(), 64: pa.int64()}
 
 _MICROSECONDS_A_DAY = 86_400 * 10**6
-# DuckDB's, where it compares intervals.
+# So long is a month where DuckDB compares intervals.
 _DAYS_A_MONTH = 30
-# How many the units of these have.
+# How many microseconds a unit of these types has.
 _MICROSECONDS = {"TIMESTAMP": 1, "TIMESTAMP WITH TIME ZONE": 1, "TIMESTAMP_MS": 1000, "TIMESTAMP_S": 10**6}
 _HALF_MICROSECOND_NS = 500
 _WHOLE_NUMBERS = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"})
@@ -108,7 +107,7 @@ def rows_near_the_first(
 
 
 def _least_and_largest(keys: pa.ChunkedArray) -> tuple[int, int]:
-    width = _INTEGERS[keys.type.bit_width]
+    width = INTEGERS[keys.type.bit_width]
     numbers = (
         keys if pa.types.is_integer(keys.type) else pa.chunked_array([each.view(width) for each in keys.chunks], width)
     )
@@ -131,7 +130,7 @@ def near_rows(
         return None
     order = rows.order if placed.through_order else None
     if order is not None and order.dtype != np.uint32:
-        # DuckDB's, and that of frames.
+        # An order that DuckDB gave, or that of frames: it has 64 bits.
         if rows.table.rows >= _MOST_NUMBERED:
             return None
         context.hold(4 * rows.count)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Items", "Shown"]
 
-# So few take next to no memory, but where they are texts.
+# So few values take next to no memory, unless they are texts: at most 128 bits each, and whether they are NULL.
 _FEW_ITEMS = 1000
 _MOST_ITEM_BYTES = 17
 _TEXTS = frozenset(kind.id for kind in (pa.string(), pa.large_string(), pa.binary(), pa.large_binary(), pa.binary(1)))

@@ -289,7 +289,7 @@ class QueryExecution:
         except QueryLimitError:
             raise
         except QueryError as error:
-            raise type(error)(self.windows.in_the_query_s_words(str(error))) from None
+            raise type(error)(self.windows.with_written_texts(str(error))) from None
 
     def _query(self, sql: str, text: str | None = None) -> Any:
         """Execute SQL; `text` is that of the query from which it was made, where it was changed."""

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rowpattern.errors import QueryError, QueryLimitError
-from rowpattern.sql.arrow.arrays import from_numpy
+from rowpattern.sql.arrow.arrays import INTEGERS, from_numpy
 from rowpattern.sql.arrow.categories import is_ordered, labels_of, nulls_like, of_ranks, ranks, with_inner_ranks
 from rowpattern.sql.arrow.chunks import take_values
 from rowpattern.sql.execute.row_order import RowNumbers, RowOrder, row_order
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
 # Rows whose numbers, and values, stay in a core's cache.
 _ROWS_TAKEN = 1 << 16
-# By how many bits numbers have, whole numbers of as many.
-_INTEGERS = {8: pa.int8(), 16: pa.int16(), 32: pa.int32(), 64: pa.int64()}
 
 __all__ = ["OrderedPartitions", "PlacedColumn", "key_problem", "key_values", "sort_partitions"]
 
@@ -92,12 +90,12 @@ class OrderedPartitions:
 
     def _in_order(self, values: pa.ChunkedArray, order: RowNumbers) -> pa.ChunkedArray:
         kind, context = values.type, self._context
-        width = _INTEGERS.get(kind.bit_width) if pa.types.is_primitive(kind) else None
+        width = INTEGERS.get(kind.bit_width) if pa.types.is_primitive(kind) else None
         if width is None or values.num_chunks != 1 or values.null_count or len(order) < MANY_ROWS:
             return take_values(context, values, from_numpy(order))
         # By all threads, to one piece of memory.
         numbers = np.asarray(values.chunk(0).view(width))
-        # Rows of frames stand there several times.
+        # Counted by the order, as rows of frames that overlap are there several times.
         context.hold(numbers.itemsize * len(order))
         found = np.empty(len(order), numbers.dtype)
 

@@ -31,6 +31,7 @@ from rowpattern.sql.expression.typed import (
     Reference,
     cast_sql,
     engine_type,
+    engine_type_of_columns,
     map_leaves,
     walk_typed,
 )
@@ -143,9 +144,7 @@ class _Typing:
         return enum_type(self._labels_by_name[name]) if name in self._labels_by_name else duckdb_type(values.type)
 
     def _engine_type(self, kind: str | None) -> str | None:
-        """Return the engine's type; None for categories of no column, whose order it does not know."""
-        own = engine_type(kind)
-        return None if own == "RANK" and kind not in self._labels else own
+        return engine_type_of_columns(kind, self._labels)
 
     def typed(self) -> TypedExpressions:
         """Type all of them."""

@@ -101,7 +101,7 @@ class WindowSteps:
             sql = sql.replace(quoted(placeholder), text)
         return sql
 
-    def in_the_query_s_words(self, message: str) -> str:
+    def with_written_texts(self, message: str) -> str:
         """Return a message of DuckDB's with what the query has for names that are not its own."""
         steps = (each for some in self._parsed.windows.values() for each in some)
         texts = {name: text for each in steps for name, text in written_texts(each).items()}

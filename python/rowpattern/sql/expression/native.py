@@ -22,6 +22,7 @@ from rowpattern.sql.expression.typed import (
     Typed,
     cast_sql,
     engine_type,
+    engine_type_of_columns,
     walk_typed,
 )
 from rowpattern.sql.expression.write import sql_of
@@ -114,7 +115,7 @@ class Translator:
         if bound.type is None:
             return None
         reads = any(isinstance(each, nodes.Column) for each in nodes.walk(tree))
-        if not reads and self._is_known(bound.type):
+        if not reads and engine_type_of_columns(bound.type, self._labels) is not None:
             changes = any(isinstance(each, nodes.Call) and each.name in CHANGING for each in nodes.walk(tree))
             return Constant(bound.type, cast_sql(sql_of(tree), bound.type), changes)
         return Computed(bound.type, tree)
@@ -186,18 +187,13 @@ class Translator:
 
     # What the engine computes as a whole.
 
-    def _is_known(self, kind: str) -> bool:
-        """Say whether the engine has a type; of categories it has those of columns, by their ranks."""
-        own = engine_type(kind)
-        return own is not None and (own != "RANK" or kind in self._labels)
-
     def _whole(self, bound: Bound) -> Typed | None:
         if id(bound) not in self._known:
             self._known[id(bound)] = self._of_bound(bound)
         return self._known[id(bound)]
 
     def _of_bound(self, bound: Bound) -> Typed | None:
-        if bound.type is None or not self._is_known(bound.type):
+        if bound.type is None or engine_type_of_columns(bound.type, self._labels) is None:
             return None
         if bound.type == "NULL":
             # All values of this type are; only the function `error` does something else than giving one.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rowpattern.sql.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Container, Iterator
 
     from rowpattern.sql.expression.nodes import Node
 
@@ -26,6 +26,7 @@ __all__ = [
     "cast_sql",
     "conjuncts",
     "engine_type",
+    "engine_type_of_columns",
     "map_leaves",
     "walk_typed",
 ]
@@ -54,6 +55,19 @@ def engine_type(name: str | None) -> str | None:
         return name
     is_enum = name.startswith("ENUM(") and name.endswith(")")
     return "RANK" if name == "RANK" or is_enum else None
+
+
+def engine_type_of_columns(name: str | None, labels: Container[str]) -> str | None:
+    """Return the engine's type, as `engine_type`; None also for ordered categories that no column has.
+
+    Their ranks come from columns.
+
+    Args:
+        name: DuckDB's type.
+        labels: DuckDB's types of columns of ordered categories.
+    """
+    own = engine_type(name)
+    return None if own == "RANK" and name not in labels else own
 
 
 def cast_sql(sql: str, kind: str) -> str:

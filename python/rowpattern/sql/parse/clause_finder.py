@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from rowpattern.errors import QuerySyntaxError
@@ -15,8 +16,9 @@ from rowpattern.sql.parse.other_systems import instead_of_word
 from rowpattern.sql.parse.window import FoundWindows
 from rowpattern.sql.records import Record, field
 from rowpattern.sql.runtime.imports import imported
+from rowpattern.sql.runtime.no_limit import no_limit
 from rowpattern.sql.text.source_location import SourceLocation, error_at
-from rowpattern.sql.text.tokens import closing_brackets, tokens_of
+from rowpattern.sql.text.tokens import closing_brackets, outside_brackets, query_end, tokens_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -51,7 +53,7 @@ class _WithList(Record, frozen=False):
 
 
 def find_clauses(
-    sql: str, marks: WindowMarks, check: Callable[[], None] = lambda: None
+    sql: str, marks: WindowMarks, check: Callable[[], None] = no_limit
 ) -> tuple[list[Clause], TextPiece, FoundWindows]:
     """Find the clauses of a query, and its windows with row patterns.
 
@@ -103,9 +105,7 @@ class _ClauseFinder:
     def find_clauses(self, windows: Sequence[PatternWindow]) -> tuple[list[Clause], TextPiece]:
         """Find the clauses, and which WITH lists the windows see that have subqueries."""
         self._windows = {each.clause.location.offset: each for each in windows if each.clause.has_subqueries}
-        last = len(self._tokens)
-        while last and self._tokens[last - 1].is_sign(";"):
-            last -= 1
+        last = query_end(self._tokens)
         for token in self._tokens[:last]:
             if token.is_sign(";"):
                 raise self._fail("expected one query; this ; begins another", token)
@@ -316,12 +316,9 @@ class _ClauseFinder:
         return tokens[-1].text if len(tokens) > 1 and _is_alias(tokens[-1], tokens[-2]) else None
 
     def _outside_brackets(self, begin: int, end: int) -> list[int]:
-        found: list[int] = []
-        while begin < end:
-            if len(found) == _MOST_TOKENS_OF_A_TABLE:
-                raise self._fail("MATCH_RECOGNIZE stands behind a table in FROM", self._tokens[end])
-            found.append(begin)
-            begin = self.closing.get(begin, begin) + 1
+        found = list(islice(outside_brackets(self.closing, begin, end), _MOST_TOKENS_OF_A_TABLE + 1))
+        if len(found) > _MOST_TOKENS_OF_A_TABLE:
+            raise self._fail("MATCH_RECOGNIZE stands behind a table in FROM", self._tokens[end])
         return found
 
     def _alias(self, at: int) -> str | None:

@@ -33,7 +33,7 @@ from rowpattern.sql.runtime.no_limit import no_limit
 from rowpattern.sql.text.composed import Composed
 from rowpattern.sql.text.parameters import PlacedParameter, find_parameters
 from rowpattern.sql.text.source_location import TOO_DEEP, SourceLocation, error_at, nesting_limited
-from rowpattern.sql.text.tokens import closing_brackets, tokens_of
+from rowpattern.sql.text.tokens import closing_brackets, outside_brackets, tokens_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -176,13 +176,11 @@ def parse_condition(variable: str, text: str, context: ExecutionContext | None =
     closing = closing_brackets(text, tokens)
     if not tokens:
         raise QuerySyntaxError("the condition is empty; write an expression that is true or false")
-    at = 0
-    while at < len(tokens):
+    for at in outside_brackets(closing, 0, len(tokens)):
         if tokens[at].is_sign(",") or tokens[at].is_sign(";"):
             raise error_at(
                 "expected the end of the condition", SourceLocation(text, tokens[at].begin), QuerySyntaxError
             )
-        at = closing.get(at, at) + 1
     begin, end = tokens[0].begin, tokens[-1].end
     written = ExpressionSource(begin, end, " ".join(text[begin:end].split()))
     composed = expressions_text(text, [written])
@@ -460,18 +458,13 @@ class _QueryParser:
 
     def _projection(self, statement: dict[str, Any]) -> list[tuple[Column, str]] | None:
         """Find out whether the query only shows columns of a clause's answer."""
-        node = {name: value for name, value in statement["node"].items() if value not in (None, [], {}, "")}
-        source = node.get("from_table", {})
-        plain = {"type", "select_list", "from_table", "aggregate_handling"}
-        keys = {name for name, value in source.items() if value not in (None, [], {}, "")}
         last = self._clauses[-1] if self._clauses else None
-        if (
-            last is None
-            or set(node) - plain
-            or node.get("aggregate_handling") != "STANDARD_HANDLING"
-            or source.get("table_name") != result_name(last)
-            or keys - {"type", "alias", "table_name", "qualified_name", "query_location", "query_location_length"}
-        ):
+        node = None if last is None else _select_from(statement, last)
+        if last is None or node is None:
+            return None
+        source = node["from_table"]
+        plain = {"type", "alias", "table_name", "qualified_name", "query_location", "query_location_length"}
+        if _stated(source).keys() - plain:
             return None
         name = lowered(source.get("alias", result_name(last)))
         reader = TreeReader(self._outer.composed)
@@ -498,14 +491,30 @@ def _is_second_half(statement: dict[str, Any], steps: Sequence[WindowStep]) -> b
     return len(steps) == 1 and steps[0].shown is not None and source.get("table_name") == steps[0].table
 
 
+def _stated(node: dict[str, Any]) -> dict[str, Any]:
+    """Return what a node of the parser's tree says, without keys that say nothing."""
+    return {name: value for name, value in node.items() if value not in (None, [], {}, "")}
+
+
+def _select_from(statement: dict[str, Any], clause: Clause, *more: str) -> dict[str, Any] | None:
+    """Return the parts of a SELECT of expressions from a clause's answer; None where it has others than that and more.
+
+    Args:
+        statement: the statement.
+        clause: the clause.
+        more: which other parts it may have.
+    """
+    node = _stated(statement["node"])
+    if node.keys() - {"type", "select_list", "from_table", "aggregate_handling", *more}:
+        return None
+    is_plain = node.get("aggregate_handling") == "STANDARD_HANDLING"
+    return node if is_plain and node.get("from_table", {}).get("table_name") == result_name(clause) else None
+
+
 def _is_row_by_row(statement: dict[str, Any], clause: Clause) -> bool:
     """Say whether a statement is expressions over one row of a clause's answer, and perhaps a condition on that row."""
-    node = {name: value for name, value in statement["node"].items() if value not in (None, [], {}, "")}
-    plain = {"type", "select_list", "from_table", "where_clause", "aggregate_handling"}
-    source = node.get("from_table", {})
-    if set(node) - plain or node.get("aggregate_handling") != "STANDARD_HANDLING":
-        return False
-    if source.get("table_name") != result_name(clause) or source.get("sample"):
+    node = _select_from(statement, clause, "where_clause")
+    if node is None or node["from_table"].get("sample"):
         return False
     parts = expressions([node["select_list"], node.get("where_clause")])
     return not any(

@@ -15,7 +15,7 @@ from rowpattern.sql.expression.write import quoted
 from rowpattern.sql.parse.keywords import NOT_A_NAME
 from rowpattern.sql.text.rewritten import RewrittenText
 from rowpattern.sql.text.source_location import SourceLocation, error_at
-from rowpattern.sql.text.tokens import closing_brackets, tokens_of
+from rowpattern.sql.text.tokens import closing_brackets, outside_brackets, query_end, tokens_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,8 +43,6 @@ def without_pipes(sql: str, check: Callable[[], None]) -> str:
 
     Takes time linear in the text, times how deep operators nest.
     """
-    if "|>" not in sql:
-        return sql
     tokens = tokens_of(sql, check)
     pipes = [
         at
@@ -87,9 +85,7 @@ class _Pipes:
 
     def pieces(self) -> list[Piece]:
         """Write the whole query."""
-        last = len(self._tokens)
-        while last and self._tokens[last - 1].is_sign(";"):
-            last -= 1
+        last = query_end(self._tokens)
         behind: list[Piece] = [(self._tokens[last - 1].end, len(self._sql))]
         return [*self._query(0, last), *behind]
 
@@ -102,11 +98,7 @@ class _Pipes:
         return at < len(self._pipes) and self._pipes[at] < end
 
     def _outside_brackets(self, begin: int, end: int) -> list[int]:
-        found = []
-        while begin < end:
-            found.append(begin)
-            begin = self._closing.get(begin, begin) + 1
-        return found
+        return list(outside_brackets(self._closing, begin, end))
 
     def _copied(self, begin: int, end: int) -> list[Piece]:
         """Copy tokens; what stands in brackets may have pipes of its own."""

@@ -16,6 +16,7 @@ from rowpattern.sql.expression.fields import Fields
 from rowpattern.sql.expression.nodes import Argument, Call, Literal, Node, Opaque, Parameter, Star, children
 from rowpattern.sql.expression.read import TreeReader
 from rowpattern.sql.records import Record
+from rowpattern.sql.runtime.no_limit import no_limit
 from rowpattern.sql.text.source_location import candidates
 
 if TYPE_CHECKING:
@@ -80,9 +81,7 @@ class QueryReader(TreeReader):
         parameters: in no order.
     """
 
-    def __init__(
-        self, text: Composed, check: Callable[[], None] = lambda: None, marks: WindowMarks | None = None
-    ) -> None:
+    def __init__(self, text: Composed, check: Callable[[], None] = no_limit, marks: WindowMarks | None = None) -> None:
         """Take the text that was parsed.
 
         Args:

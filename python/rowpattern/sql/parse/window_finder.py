@@ -15,6 +15,7 @@ from rowpattern.sql.parse.keywords import NOT_A_NAME
 from rowpattern.sql.parse.window import Edit, FoundWindows, MarkedCall, PatternWindow, WindowMarks
 from rowpattern.sql.parse.window_reader import WindowKeys, WindowReader
 from rowpattern.sql.records import Record, field
+from rowpattern.sql.runtime.no_limit import no_limit
 from rowpattern.sql.text.source_location import SourceLocation, candidates, error_at
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def find_windows(
     tokens: Sequence[Token],
     closing: Mapping[int, int],
     marks: WindowMarks,
-    check: Callable[[], None] = lambda: None,
+    check: Callable[[], None] = no_limit,
 ) -> FoundWindows:
     """Find the windows with row patterns of a query.
 

@@ -14,6 +14,7 @@ from rowpattern.sql.parse.clause_reader import PART_BEGINNINGS, ClauseReader
 from rowpattern.sql.parse.window import PatternWindow
 from rowpattern.sql.records import Record, field
 from rowpattern.sql.text.source_location import error_at
+from rowpattern.sql.text.tokens import outside_brackets
 
 if TYPE_CHECKING:
     from rowpattern.sql.text.source_location import SourceLocation
@@ -91,12 +92,10 @@ class WindowReader(ClauseReader):
             return True
         if self._word() not in _FRAME_UNITS:
             return False
-        at = self._at
-        while at < self._end:
-            if self._tokens[at].word in _PATTERN_WORDS and self._tokens[at - 1].word not in {"AND", "BETWEEN"}:
-                return True
-            at = self._closing.get(at, at) + 1
-        return False
+        return any(
+            self._tokens[at].word in _PATTERN_WORDS and self._tokens[at - 1].word not in {"AND", "BETWEEN"}
+            for at in outside_brackets(self._closing, self._at, self._end)
+        )
 
     def pattern_window(
         self, number: int, keys: WindowKeys, name: str | None, location: SourceLocation

@@ -10,8 +10,9 @@ from rowpattern._core import _check_column
 from rowpattern.errors import QueryError, RowsError
 from rowpattern.sql.arrow.casting import has_intervals
 from rowpattern.sql.arrow.categories import marked, with_one_dictionary
-from rowpattern.sql.arrow.encodings import is_view, readable
+from rowpattern.sql.arrow.encodings import PLAIN_TYPES, is_view, readable
 from rowpattern.sql.duckdb.names import check_name
+from rowpattern.sql.runtime.no_limit import no_limit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -20,16 +21,6 @@ if TYPE_CHECKING:
     from rowpattern.sql.tables.pandas_values import PandasValues
 
 __all__ = ["RelationTable", "Table", "check_names", "checked"]
-
-
-# Types that are read as they are: numbers, times and texts.
-_PLAIN = frozenset(
-    kind.id
-    for kind in (
-        *(pa.bool_(), pa.int8(), pa.int16(), pa.int32(), pa.int64(), pa.uint8(), pa.uint16(), pa.uint32(), pa.uint64()),
-        *(pa.float32(), pa.float64(), pa.date32(), pa.timestamp("us"), pa.string(), pa.large_string()),
-    )
-)
 
 
 class Table:
@@ -47,7 +38,7 @@ class Table:
     kind = "arrow"
     remaining: Callable[[], Mapping[str, Any]] = staticmethod(dict)
     hold: Callable[[int], None] = staticmethod(lambda _: None)
-    check: Callable[[], None] = staticmethod(lambda: None)
+    check: Callable[[], None] = staticmethod(no_limit)
 
     def __init__(self, table: pa.Table, kind: str = "arrow") -> None:
         """Take an Arrow table."""
@@ -68,7 +59,7 @@ class Table:
         found = self._columns.get(name)
         if found is None:
             found = checked(self._convert(name), name)
-            if found.type.id not in _PLAIN:
+            if found.type.id not in PLAIN_TYPES:
                 found = with_one_dictionary(readable(found, name, self.hold), name)
             self._columns[name] = found
         return found

@@ -18,9 +18,9 @@ from rowpattern.errors import QuerySyntaxError
 from rowpattern.sql.text.source_location import SourceLocation, error_at
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
-__all__ = ["DEEPEST_BRACKETS", "Token", "closing_brackets", "tokens_of"]
+__all__ = ["DEEPEST_BRACKETS", "Token", "closing_brackets", "outside_brackets", "query_end", "tokens_of"]
 
 #: Brackets inside brackets: DuckDB's parser takes time that grows with the square of this where they do not close.
 DEEPEST_BRACKETS = 200
@@ -204,3 +204,24 @@ def closing_brackets(sql: str, tokens: list[Token]) -> dict[int, int]:
         begin = tokens[opened[-1]]
         raise error_at(f"this {begin.text} is never closed", SourceLocation(sql, begin.begin), QuerySyntaxError)
     return found
+
+
+def outside_brackets(closing: Mapping[int, int], begin: int, end: int) -> Iterator[int]:
+    """Give the places of tokens of a range, without what stands in brackets that open in it; their openings are there.
+
+    Args:
+        closing: which bracket closes which, as `closing_brackets` says.
+        begin: the first token.
+        end: the one behind the last.
+    """
+    while begin < end:
+        yield begin
+        begin = closing.get(begin, begin) + 1
+
+
+def query_end(tokens: Sequence[Token]) -> int:
+    """Return the place behind a query's last token, without the semicolons that end it."""
+    last = len(tokens)
+    while last and tokens[last - 1].is_sign(";"):
+        last -= 1
+    return last
