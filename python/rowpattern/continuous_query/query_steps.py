@@ -11,7 +11,7 @@ import pyarrow as pa
 from rowpattern.continuous_query.answer_tables import AnswerTables
 from rowpattern.continuous_query.bound_query import bound_query, check_partition_types
 from rowpattern.continuous_query.clause_stream import PARTITIONS, ClauseStream, Decided, computed_key, kept_schema
-from rowpattern.continuous_query.event_keys import OrderKey, nanoseconds_a_unit
+from rowpattern.continuous_query.event_keys import OrderKey
 from rowpattern.continuous_query.event_time import EventTime
 from rowpattern.continuous_query.match_bounds import MatchBounds
 from rowpattern.continuous_query.open_state import OpenMatch, OpenState
@@ -20,6 +20,7 @@ from rowpattern.continuous_query.row_schema import RowSchema, record_batch
 from rowpattern.continuous_query.time_conditions import time_widths
 from rowpattern.errors import CheckpointError, ConfigurationError, QueryLimitError, UnsupportedQueryError
 from rowpattern.sql.arrow.python_values import python_value, python_values
+from rowpattern.sql.arrow.time_units import nanoseconds_a_unit
 from rowpattern.sql.execute.sort import key_values
 from rowpattern.sql.tables.answers import Answer
 from rowpattern.sql.tables.table import Table
