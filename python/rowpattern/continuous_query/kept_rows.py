@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from rowpattern.continuous_query.row_batches import empty_batch
 from rowpattern.sql.arrow.arrays import from_numpy
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class KeptRows:
         Args:
             schema: the columns.
         """
-        self._schema = schema
+        self._nothing = empty_batch(schema)
         self._pieces: list[pa.RecordBatch] = []
         # The number of each piece's first row, and the one behind the last row of all.
         self._firsts: list[int] = [0]
@@ -99,7 +100,7 @@ class KeptRows:
             IndexError: there is no such row.
         """
         if not len(numbers):
-            return pa.RecordBatch.from_arrays([pa.nulls(0, each.type) for each in self._schema], schema=self._schema)
+            return self._nothing
         first = int(numbers[0])
         if int(numbers[-1]) - first == len(numbers) - 1 and bool((np.diff(numbers) == 1).all()):
             piece = int(np.searchsorted(self._firsts, first, side="right")) - 1

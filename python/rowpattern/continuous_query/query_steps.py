@@ -16,6 +16,7 @@ from rowpattern.continuous_query.event_time import EventTime
 from rowpattern.continuous_query.match_bounds import MatchBounds
 from rowpattern.continuous_query.open_state import OpenMatch, OpenState
 from rowpattern.continuous_query.partition_keys import equal_rows, key_columns
+from rowpattern.continuous_query.row_batches import one_batch
 from rowpattern.continuous_query.row_schema import RowSchema, record_batch
 from rowpattern.continuous_query.time_conditions import time_widths
 from rowpattern.errors import CheckpointError, ConfigurationError, QueryLimitError, UnsupportedQueryError
@@ -261,8 +262,7 @@ class QuerySteps:
         """
         stream = self.stream
         answers = answers or self.answers
-        rows = admitted.rows
-        batch = rows.combine_chunks().to_batches()[0] if rows.num_rows else _no_rows(rows.schema)
+        batch = one_batch(admitted.rows, "what a step lets through", "push smaller batches")
         try:
             decided = stream.push(batch, admitted.floor, using, context)
             ends = finishes and decided.skip_error is None
@@ -394,7 +394,3 @@ def _check_order(order: str, bound: BoundClause, *, numbered: bool) -> None:
 def _shared(answer: Answer) -> Answer:
     """Return an answer of which a table was made, or may be, before the one that is given: nobody may write there."""
     return Answer([column._replace(is_own=False) for column in answer.columns])
-
-
-def _no_rows(schema: pa.Schema) -> pa.RecordBatch:
-    return pa.RecordBatch.from_arrays([pa.array([], each.type) for each in schema], schema=schema)
