@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from rowpattern.continuous_query.bound_query import BoundQuery
     from rowpattern.continuous_query.match_bounds import MatchBounds
     from rowpattern.sql.duckdb.connection import Database
+    from rowpattern.sql.execute.typed_clause import TypedClause
     from rowpattern.sql.runtime.context import ExecutionContext
 
 __all__ = ["PARTITIONS", "ClauseStream", "Decided", "computed_key", "kept_schema"]
@@ -203,7 +204,7 @@ class ClauseStream:
             conditions: tuple[Any, ...] = ()
             if self._dependent:
                 ordered = self._read_rows(batch, 0, np.asarray(self._core.starts), context)
-                conditions = self._match_conditions(ordered, using)
+                conditions = self._match_conditions(ordered, self._typed(ordered, using), using)
             self._core.search(*conditions, threads=context.threads, **context.remaining)
             self._check_nothing_decided()
         except (RowsError, OverflowError, TypeError) as error:
@@ -254,21 +255,22 @@ class ClauseStream:
         starts = np.asarray(core.starts)
         if len(starts):
             ordered = self._read_rows(rows, first, starts, context)
-            bound = self._bound
-            together = typed_clause(bound.conditions, bound.measures, ordered.table, using, bound.plans)
+            together = self._typed(ordered, using)
             if rows is not None and rows.num_rows:
-                symbols = row_symbols(self._pattern, bound.conditions, together, ordered, using)
+                symbols = row_symbols(self._pattern, self._bound.conditions, together, ordered, using)
                 core.take(symbols, first, **limits)
             if self._dependent:
-                conditions = self._match_conditions(ordered, using)
+                conditions = self._match_conditions(ordered, together, using)
         with context.limited(), located(self._bound.conditions):
             core.search(*conditions, threads=context.threads, **context.remaining)
         return self._decided(using, context)
 
-    def _match_conditions(self, ordered: OrderedPartitions, using: Database) -> tuple[Any, ...]:
-        """Return the conditions that read the match so far, over rows, and what computes parts of them."""
+    def _typed(self, ordered: OrderedPartitions, using: Database) -> TypedClause:
         bound = self._bound
-        together = typed_clause(bound.conditions, bound.measures, ordered.table, using, bound.plans)
+        return typed_clause(bound.conditions, bound.measures, ordered.table, using, bound.plans)
+
+    def _match_conditions(self, ordered: OrderedPartitions, together: TypedClause, using: Database) -> tuple[Any, ...]:
+        """Return the conditions that read the match so far, over rows, and what computes parts of them."""
         return tuple(match_conditions(self._pattern, self._dependent, together, ordered, using))
 
     def _read_rows(
