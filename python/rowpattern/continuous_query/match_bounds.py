@@ -66,11 +66,6 @@ class MatchBounds:
                 )
             self.idle = int(self._key.width(idle, "idle"))
 
-    @property
-    def needs_duckdb(self) -> bool:
-        """Whether bounds are computed by the calendar, as for months."""
-        return self._within is not None and self._width is None
-
     def of_rows(self, keys: pa.ChunkedArray, database: Database) -> tuple[Integers, Integers]:
         """Return for each row its key, and the latest key of a match that begins there.
 
