@@ -17,7 +17,6 @@ import pyarrow as pa
 from pyspark.sql import Row, types
 from pyspark.sql.streaming.stateful_processor import StatefulProcessor
 
-from rowpattern.config.process import get_config
 from rowpattern.continuous_query.checkpoint import open_checkpoint
 from rowpattern.continuous_query.event_keys import duration_nanoseconds
 from rowpattern.continuous_query.options import Options
@@ -42,7 +41,6 @@ _BUCKET, _TIME = "bucket", "time"
 _STATE = types.StructType([types.StructField("checkpoint", types.BinaryType())])
 # Rows wait for Spark's watermark, and for nothing else.
 _NEVER_LATE = "300000 days"
-_DEFAULT_MEMORY_MB = 1024
 
 
 class _Stream(NamedTuple):
@@ -66,7 +64,7 @@ class _Stream(NamedTuple):
 
     def query(self, checkpoint: bytes | None) -> ContinuousQuery:
         """Return a query as a checkpoint says that it was; without one, a query without rows."""
-        memory = self.limits.memory_limit_mb or min(_DEFAULT_MEMORY_MB, get_config().performance.max_memory_mb)
+        memory = self.limits.task_memory_mb
         options = Options(
             lateness=_NEVER_LATE,
             late="drop",
