@@ -141,12 +141,14 @@ class EventKey:
         """Return int64, anything where there is NULL."""
         if self._scale is not None:
             return _decimal_numbers(column, self.kind)
-        if pa.types.is_uint64(self.kind):
-            unsigned = np.asarray(column.fill_null(0).to_numpy(), dtype=np.uint64)
-            return (unsigned ^ np.uint64(1 << 63)).view(np.int64)
         if self._unit is not None:
             column = column.view(number_type(column.type))
-        return np.asarray(column.fill_null(0).to_numpy(), dtype=np.int64)
+        if column.null_count:
+            column = column.fill_null(0)
+        if pa.types.is_uint64(self.kind):
+            unsigned = np.asarray(column.to_numpy(), dtype=np.uint64)
+            return (unsigned ^ np.uint64(1 << 63)).view(np.int64)
+        return np.asarray(column.to_numpy(), dtype=np.int64)
 
     def width(self, lateness: Lateness, name: str = "lateness") -> int | float:
         """Return a distance in the key's units, rounded down where these are whole.
