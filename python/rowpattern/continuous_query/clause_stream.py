@@ -11,7 +11,7 @@ import pyarrow as pa
 from rowpattern._core import OpenPartitions
 from rowpattern.continuous_query.kept_rows import KeptRows
 from rowpattern.errors import CheckpointError, RowsError, SkipError, UnsupportedQueryError
-from rowpattern.sql.arrow.arrays import from_numpy
+from rowpattern.sql.arrow.arrays import from_numpy, one_array
 from rowpattern.sql.arrow.chunks import take_values
 from rowpattern.sql.execute.match_conditions import located, match_conditions
 from rowpattern.sql.execute.output import answer_of_matches
@@ -189,8 +189,7 @@ class ClauseStream:
                 raise CheckpointError("the checkpoint has partitions without rows")
             return
         # The last column, as one of the rows' own may have any name.
-        sets = rows.column(rows.num_columns - 1).combine_chunks()
-        sets = sets.chunk(0) if isinstance(sets, pa.ChunkedArray) else sets
+        sets = one_array(rows.column(rows.num_columns - 1))
         if sets.null_count or any(column.null_count for column in partitions.columns):
             raise CheckpointError("the checkpoint's partitions have NULLs")
         begin = sets.offset * _SET_BYTES

@@ -20,6 +20,7 @@ from rowpattern.continuous_query.row_batches import one_batch
 from rowpattern.continuous_query.row_schema import RowSchema, record_batch
 from rowpattern.continuous_query.time_conditions import time_widths
 from rowpattern.errors import CheckpointError, ConfigurationError, QueryLimitError, UnsupportedQueryError
+from rowpattern.sql.arrow.arrays import one_array
 from rowpattern.sql.arrow.python_values import python_value, python_values
 from rowpattern.sql.arrow.time_units import nanoseconds_a_unit
 from rowpattern.sql.execute.sort import key_values
@@ -233,8 +234,7 @@ class QuerySteps:
         values = key_values(table, list(self._computed.values()), using)
         arrays = [] if rows is None else list(rows.columns)
         for name, key in self._computed.items():
-            found = values[key.sql].cast(self._types[name])
-            arrays.append(found.combine_chunks() if found.num_chunks != 1 else found.chunk(0))
+            arrays.append(one_array(values[key.sql].cast(self._types[name])))
         return pa.RecordBatch.from_arrays(arrays, names=list(self._types))
 
     def taken(
