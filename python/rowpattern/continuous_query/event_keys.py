@@ -1,7 +1,7 @@
 """The first key of ORDER BY as numbers that rise with the rows' order, and lateness in the key's own units.
 
-Whole numbers, dates and times are int64 in the key's own unit, other numbers float64; where ORDER BY falls, the numbers
-are those of the other sign, so that time rises for whoever compares them.
+Whole numbers, decimals, dates and times become int64 in the key's own unit (a decimal's last digit), floats float64.
+Where ORDER BY falls, the numbers are turned round, `~n` or `-n`, so that they rise with the rows' order too.
 """
 
 from __future__ import annotations

@@ -17,15 +17,15 @@ class QueryFigures(NamedTuple):
 
     Attributes:
         queries: how many queries there are.
-        partitions: that have a match which may still come, or a residue.
-        rows: that are kept, as each is in a match that may still come.
-        unreleased_rows: that wait for the watermark.
-        size_bytes: that all these take.
-        rows_in: that were pushed.
-        rows_out: that were given back.
-        matches: that were.
-        late_rows: that were late.
-        expired: partitions that were finished as they were idle.
+        partitions: of which something is kept.
+        rows: that are kept: those of matches that may still come, and of those around them that are read.
+        unreleased_rows: rows that wait for the watermark.
+        size_bytes: the bytes of all these rows.
+        rows_in: rows that were pushed.
+        rows_out: rows of the answers.
+        matches: that were given.
+        late_rows: rows that were late.
+        expired: partitions that ended as they had no rows for as long as `idle` says.
         lag_seconds: how far the watermark is behind the greatest time of a row; the greatest of all queries.
         behind_seconds: how far the watermark is behind the clock on the wall; the greatest. 0 where it is not known.
     """

@@ -1,7 +1,7 @@
-"""The rows that a continuous query keeps: their columns, as few pieces as rows come in.
+"""The rows that a continuous query keeps, in a number of pieces that grows with the logarithm of the rows.
 
-Rows are told by numbers, which grow as rows come. A row is kept until it is told that it is not needed; when less than
-a quarter of the rows are, these are copied, and numbered from 0 again.
+Rows have numbers, which grow as rows come. When less than a quarter of the rows are still needed (`is_sparse`), these
+are copied and numbered from 0 again (`keep_only`).
 """
 
 from __future__ import annotations
