@@ -23,13 +23,16 @@ from rowpattern.sql.arrow.time_units import NANOSECONDS_A_DAY, nanoseconds_a_uni
 if TYPE_CHECKING:
     from rowpattern.sql.arrow.arrays import Booleans
 
-__all__ = ["EventKey", "KeyNumbers", "Lateness", "OrderKey", "duration_nanoseconds"]
+__all__ = ["HIGHEST", "LOWEST", "EventKey", "KeyNumbers", "Lateness", "OrderKey", "duration_nanoseconds"]
 
 #: What says how late a row may be.
 Lateness = Union[str, dt.timedelta, float, Decimal]
 
 #: Numbers of keys, int64 or float64.
 KeyNumbers = np.ndarray[tuple[int], np.dtype[Any]]
+
+#: The least and the greatest number of an int64 key.
+LOWEST, HIGHEST = -(1 << 63), (1 << 63) - 1
 
 _DURATION_UNITS = {
     **dict.fromkeys(("ns", "nanosecond", "nanoseconds"), 1),
@@ -43,8 +46,6 @@ _DURATION_UNITS = {
 _DURATION_PART = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]+)", re.ASCII | re.IGNORECASE)
 # Longer texts are no durations that somebody wrote.
 _MOST_DURATION_CHARACTERS = 200
-_INT64 = np.iinfo(np.int64)
-_LOWEST, _HIGHEST = int(_INT64.min), int(_INT64.max)
 _MOST_DECIMAL_DIGITS = 18
 # No type of keys has numbers with so many digits before the point, or zeros behind it.
 _MOST_EXPONENT = 400
@@ -163,11 +164,11 @@ class EventKey:
             raise ConfigurationError(f"{message} {self.shown_kind}: leave {name} out, and give rows in order")
         if self._unit is not None:
             if isinstance(lateness, str):
-                return min(duration_nanoseconds(lateness, name) // self._unit, _HIGHEST)
+                return min(duration_nanoseconds(lateness, name) // self._unit, HIGHEST)
             if isinstance(lateness, dt.timedelta):
                 nanoseconds = _timedelta_nanoseconds(lateness)
                 if nanoseconds >= 0:
-                    return min(nanoseconds // self._unit, _HIGHEST)
+                    return min(nanoseconds // self._unit, HIGHEST)
             message = f'{self.key.column} is {self.kind}: write a duration of at least 0, as "5s", or a timedelta'
             raise ConfigurationError(f"{name} is {lateness!r}; {message}")
         number = _number(lateness)
@@ -176,7 +177,7 @@ class EventKey:
             raise ConfigurationError(f"{name} is {lateness!r}; {message}")
         if self.is_float:
             return _float(number)
-        return min(math.floor(Fraction(number) * self._units), _HIGHEST)
+        return min(math.floor(Fraction(number) * self._units), HIGHEST)
 
     def point(self, time: object, name: str = "time") -> int | float:
         """Return the number of an instant, or of another key's value, rounded down in the rows' order.
@@ -191,7 +192,7 @@ class EventKey:
         if isinstance(exact, float):
             return -exact if self.key.descending else exact
         whole = ~math.ceil(exact) if self.key.descending else math.floor(exact)
-        return max(_LOWEST, min(whole, _HIGHEST))
+        return max(LOWEST, min(whole, HIGHEST))
 
     def value(self, number: float) -> pa.Scalar:
         """Return the key's value that a number stands for: the nearest one, where the type has no such value."""

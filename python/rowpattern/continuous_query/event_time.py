@@ -28,7 +28,7 @@ import numpy as np
 import pyarrow as pa
 
 from rowpattern.continuous_query.arrival_order import ArrivalOrder
-from rowpattern.continuous_query.event_keys import EventKey
+from rowpattern.continuous_query.event_keys import HIGHEST, EventKey
 from rowpattern.continuous_query.event_sources import EventSources
 from rowpattern.continuous_query.row_batches import one_batch
 from rowpattern.continuous_query.row_sorting import sorted_rows
@@ -47,6 +47,9 @@ __all__ = ["Admitted", "EventTime", "Late"]
 
 #: What becomes of rows that are late.
 Late = Literal["raise", "drop", "collect"]
+
+_BELOW_ALL = float("-inf")
+_MOST_ROWS = 1 << 62
 
 
 class Admitted(NamedTuple):
@@ -351,7 +354,7 @@ class EventTime:
             released, rows = ReleasedRows(None, []), added
         late_count = 0 if late is None else late.num_rows
         following = _Next(
-            self._step, sources, order, released, _LOWEST if bound is None else bound, arrived, late_count
+            self._step, sources, order, released, _BELOW_ALL if bound is None else bound, arrived, late_count
         )
         return self._given(rows, late, following)
 
@@ -408,12 +411,7 @@ class EventTime:
 
 def _following(number: float) -> float:
     """Return the next greater number of a key."""
-    return min(number + 1, _HIGHEST) if isinstance(number, int) else float(np.nextafter(number, np.inf))
-
-
-_LOWEST = float("-inf")
-_HIGHEST = (1 << 63) - 1
-_MOST_ROWS = 1 << 62
+    return min(number + 1, HIGHEST) if isinstance(number, int) else float(np.nextafter(number, np.inf))
 
 
 def _check_counts(counts: Sequence[object]) -> None:
