@@ -7,12 +7,12 @@ import threading
 import weakref
 from typing import Any, NamedTuple, Protocol
 
-__all__ = ["QueryFigures", "continuous_figures", "watch"]
+__all__ = ["ContinuousFigures", "continuous_figures", "watch"]
 
 _logger = logging.getLogger(__name__)
 
 
-class QueryFigures(NamedTuple):
+class ContinuousFigures(NamedTuple):
     """Figures of one continuous query, or of all of them: sums, but for the two that are the greatest of all.
 
     Attributes:
@@ -49,7 +49,7 @@ _GREATEST = ("lag_seconds", "behind_seconds")
 
 
 class _Watched(Protocol):
-    def _figures(self) -> QueryFigures: ...
+    def _figures(self) -> ContinuousFigures: ...
 
 
 class _Process:
@@ -58,21 +58,23 @@ class _Process:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         # With the figures that each had when it was last looked at.
-        self._queries: list[tuple[weakref.ref[_Watched], QueryFigures]] = []
+        self._queries: list[tuple[weakref.ref[_Watched], ContinuousFigures]] = []
         # Counters of queries that are gone: a counter never falls.
-        self._gone = QueryFigures()
+        self._gone = ContinuousFigures()
 
     def watch(self, query: _Watched) -> None:
         with self._lock:
-            self._queries.append((weakref.ref(query), QueryFigures()))
+            self._queries.append((weakref.ref(query), ContinuousFigures()))
 
-    def figures(self) -> QueryFigures:
+    def figures(self) -> ContinuousFigures:
         with self._lock:
             watched = []
             for reference, last in self._queries:
                 query = reference()
                 if query is None:
-                    self._gone = _sum(self._gone, QueryFigures(**{name: getattr(last, name) for name in _COUNTERS}))
+                    self._gone = _sum(
+                        self._gone, ContinuousFigures(**{name: getattr(last, name) for name in _COUNTERS})
+                    )
                 else:
                     watched.append((reference, _read(query, last)))
             self._queries = watched
@@ -82,7 +84,7 @@ class _Process:
             return total
 
 
-def _read(query: _Watched, last: QueryFigures) -> QueryFigures:
+def _read(query: _Watched, last: ContinuousFigures) -> ContinuousFigures:
     """Return a query's figures; those of before where they cannot be read, so that those of others can be."""
     try:
         return query._figures()._replace(queries=1)  # noqa: SLF001 - ours
@@ -91,10 +93,10 @@ def _read(query: _Watched, last: QueryFigures) -> QueryFigures:
         return last._replace(queries=1)
 
 
-def _sum(one: QueryFigures, other: QueryFigures) -> QueryFigures:
-    pairs = zip(QueryFigures._fields, one, other)
+def _sum(one: ContinuousFigures, other: ContinuousFigures) -> ContinuousFigures:
+    pairs = zip(ContinuousFigures._fields, one, other)
     found: dict[str, Any] = {name: max(a, b) if name in _GREATEST else a + b for name, a, b in pairs}
-    return QueryFigures(**found)
+    return ContinuousFigures(**found)
 
 
 _process = _Process()
@@ -109,7 +111,7 @@ def watch(query: _Watched) -> None:
     _process.watch(query)
 
 
-def continuous_figures() -> QueryFigures:
+def continuous_figures() -> ContinuousFigures:
     """Return the figures of all continuous queries of this process.
 
     Counters never fall; those of a query that is gone are as they were when they were last read.
