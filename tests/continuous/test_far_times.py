@@ -10,7 +10,7 @@ import pytest
 
 import rowpattern
 from rowpattern import LateRowError, QueryLimitError
-from rowpattern.continuous_query.figures import QueryFigures, continuous_figures, watch
+from rowpattern.continuous_query.figures import ContinuousFigures, continuous_figures, watch
 from rowpattern.observe.metrics import prometheus
 
 SQL = """
@@ -84,10 +84,10 @@ class _Unreadable:
         self.fails = False
         watch(self)
 
-    def _figures(self) -> QueryFigures:
+    def _figures(self) -> ContinuousFigures:
         if self.fails:
             raise RuntimeError("cannot be read")
-        return QueryFigures(rows_in=3, rows=2)
+        return ContinuousFigures(rows_in=3, rows=2)
 
 
 def test_figures_that_cannot_be_read_are_those_of_before() -> None:

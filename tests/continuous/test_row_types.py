@@ -6,6 +6,7 @@ import datetime as dt
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
@@ -176,3 +177,18 @@ def test_decimals_of_many_digits_have_no_distances() -> None:
         rowpattern.continuous(sql, KEYS, idle=1)
     with pytest.raises(rowpattern.ConfigurationError, match=digits):
         rowpattern.continuous(sql, KEYS).advance(1)
+
+
+def test_a_column_of_a_batch_with_more_than_one_array_can_have() -> None:
+    # Zeros take no memory until somebody writes there.
+    size = 1100 << 20
+    buffers = [None, pa.py_buffer(np.array([0, size], np.int32)), pa.py_buffer(np.zeros(size, np.uint8))]
+    large = pa.Array.from_buffers(pa.binary(), 1, buffers)
+    schema = pa.schema({"at": pa.int64(), "s": pa.binary()})
+    query = rowpattern.continuous(
+        schema=schema, order_by="at", pattern="A", define={"A": "s IS NOT NULL"}, measures={"at": "A.at"}
+    )
+    batch = pa.Table.from_arrays([pa.chunked_array([[1], [2]]), pa.chunked_array([large, large])], schema=schema)
+    with pytest.raises(rowpattern.QueryLimitError, match="column s of the batch has more than 2 GiB of values"):
+        query.push(batch)
+    assert query.state().rows == 0

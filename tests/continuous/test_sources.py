@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rowpattern.continuous_query.figures import QueryFigures, continuous_figures, watch
+from rowpattern.continuous_query.figures import ContinuousFigures, continuous_figures, watch
 from rowpattern.continuous_query.sources import run, run_async
 from rowpattern.observe.metrics.query_metrics import query_counters, query_gauges
 
@@ -105,19 +105,19 @@ def test_an_error_of_a_push_ends_the_loop_and_closes_the_source() -> None:
 class Open:
     """A query with given figures."""
 
-    def __init__(self, figures: QueryFigures) -> None:
+    def __init__(self, figures: ContinuousFigures) -> None:
         self.figures = figures
         watch(self)
 
-    def _figures(self) -> QueryFigures:
+    def _figures(self) -> ContinuousFigures:
         return self.figures
 
 
 def test_figures_are_added_up_and_counters_never_fall() -> None:
     gc.collect()
     before = continuous_figures()
-    first = Open(QueryFigures(partitions=3, rows=10, rows_in=100, lag_seconds=5))
-    second = Open(QueryFigures(partitions=1, rows=2, rows_in=50, lag_seconds=7, late_rows=1))
+    first = Open(ContinuousFigures(partitions=3, rows=10, rows_in=100, lag_seconds=5))
+    second = Open(ContinuousFigures(partitions=1, rows=2, rows_in=50, lag_seconds=7, late_rows=1))
     both = continuous_figures()
     assert both.queries == before.queries + 2
     assert both.partitions == before.partitions + 4

@@ -155,6 +155,13 @@ def test_what_no_stream_can_be_asked(
         rowpattern_spark.match_recognize(sql.format(rows=""), read, **{"lateness": "1 min", **options})
 
 
+@pytest.mark.parametrize("lateness", [dt.timedelta(seconds=-1), 5, "soon"])
+def test_what_is_no_lateness(session: Any, tmp_path: Path, lateness: Any) -> None:
+    read = session.readStream.schema(COLUMNS).json(str(tmp_path))
+    with pytest.raises(rowpattern.ConfigurationError, match=r"lateness is .*write a"):
+        rowpattern_spark.match_recognize(FRAUD.format(rows=""), read, lateness=lateness)
+
+
 def test_lateness_is_for_streams(session: Any) -> None:
     frame = session.createDataFrame([], COLUMNS)
     with pytest.raises(rowpattern.ConfigurationError, match="this frame ends"):

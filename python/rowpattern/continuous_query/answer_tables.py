@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from rowpattern._core import RowSymbols
+from rowpattern.continuous_query.row_batches import one_batch
 from rowpattern.errors import CheckpointError, QueryError
 from rowpattern.sql.execute.output import answer_of_matches
 from rowpattern.sql.execute.sort import sort_partitions
@@ -116,12 +117,7 @@ class AnswerTables:
     def _as_kind(self, answer: Answer, check: Callable[[], None] = no_limit) -> Any:
         kind = "arrow" if self._kind in {"batch", "reader"} else self._kind
         found = as_kind(answer, kind, self._source, check)
-        if self._kind != "batch":
-            return found
-        batches = found.combine_chunks().to_batches()
-        if batches:
-            return batches[0]
-        return pa.RecordBatch.from_arrays([pa.array([], each.type) for each in found.schema], schema=found.schema)
+        return one_batch(found, "the answer", "push tables, or smaller batches") if self._kind == "batch" else found
 
     def _typed(self, answer: Answer, types: dict[str, pa.DataType] | None) -> Answer:
         """Return an answer in the types that columns have where rows come from, and that it had before."""

@@ -39,7 +39,6 @@ class BoundQuery(NamedTuple):
         bound: the clause over the columns of `rows`.
         reach: how far it reads around matches.
         rows: the table before the clause, without rows.
-        read: the columns of the batches that are read.
     """
 
     parsed: ParsedQuery
@@ -47,7 +46,6 @@ class BoundQuery(NamedTuple):
     bound: BoundClause
     reach: Reach
     rows: Table
-    read: tuple[str, ...]
 
     @property
     def is_plain(self) -> bool:
@@ -88,10 +86,7 @@ def bound_query(question: Question, schema: RowSchema, using: Database, context:
     if clause.table is not None:
         schema.check_typed(bound.reads())
     _check_bound(bound, clause.location, context)
-    read = tuple(name for name in rows.names if name in set(bound.reads()))
-    if clause.table is None:
-        read = tuple(schema.names)
-    return BoundQuery(parsed, clause, bound, reach_of(bound), rows, read)
+    return BoundQuery(parsed, clause, bound, reach_of(bound), rows)
 
 
 def _check_bound(bound: BoundClause, location: SourceLocation, context: ExecutionContext) -> None:

@@ -11,7 +11,7 @@ import pyarrow as pa
 from rowpattern._core import OpenPartitions
 from rowpattern.continuous_query.kept_rows import KeptRows
 from rowpattern.errors import CheckpointError, RowsError, SkipError, UnsupportedQueryError
-from rowpattern.sql.arrow.arrays import from_numpy
+from rowpattern.sql.arrow.arrays import from_numpy, one_array
 from rowpattern.sql.arrow.chunks import take_values
 from rowpattern.sql.execute.match_conditions import located, match_conditions
 from rowpattern.sql.execute.output import answer_of_matches
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from rowpattern.continuous_query.bound_query import BoundQuery
     from rowpattern.continuous_query.match_bounds import MatchBounds
     from rowpattern.sql.duckdb.connection import Database
+    from rowpattern.sql.execute.typed_clause import TypedClause
     from rowpattern.sql.runtime.context import ExecutionContext
 
 __all__ = ["PARTITIONS", "ClauseStream", "Decided", "computed_key", "kept_schema"]
@@ -188,8 +189,7 @@ class ClauseStream:
                 raise CheckpointError("the checkpoint has partitions without rows")
             return
         # The last column, as one of the rows' own may have any name.
-        sets = rows.column(rows.num_columns - 1).combine_chunks()
-        sets = sets.chunk(0) if isinstance(sets, pa.ChunkedArray) else sets
+        sets = one_array(rows.column(rows.num_columns - 1))
         if sets.null_count or any(column.null_count for column in partitions.columns):
             raise CheckpointError("the checkpoint's partitions have NULLs")
         begin = sets.offset * _SET_BYTES
@@ -203,7 +203,7 @@ class ClauseStream:
             conditions: tuple[Any, ...] = ()
             if self._dependent:
                 ordered = self._read_rows(batch, 0, np.asarray(self._core.starts), context)
-                conditions = self._match_conditions(ordered, using)
+                conditions = self._match_conditions(ordered, self._typed(ordered, using), using)
             self._core.search(*conditions, threads=context.threads, **context.remaining)
             self._check_nothing_decided()
         except (RowsError, OverflowError, TypeError) as error:
@@ -254,21 +254,22 @@ class ClauseStream:
         starts = np.asarray(core.starts)
         if len(starts):
             ordered = self._read_rows(rows, first, starts, context)
-            bound = self._bound
-            together = typed_clause(bound.conditions, bound.measures, ordered.table, using, bound.plans)
+            together = self._typed(ordered, using)
             if rows is not None and rows.num_rows:
-                symbols = row_symbols(self._pattern, bound.conditions, together, ordered, using)
+                symbols = row_symbols(self._pattern, self._bound.conditions, together, ordered, using)
                 core.take(symbols, first, **limits)
             if self._dependent:
-                conditions = self._match_conditions(ordered, using)
+                conditions = self._match_conditions(ordered, together, using)
         with context.limited(), located(self._bound.conditions):
             core.search(*conditions, threads=context.threads, **context.remaining)
         return self._decided(using, context)
 
-    def _match_conditions(self, ordered: OrderedPartitions, using: Database) -> tuple[Any, ...]:
-        """Return the conditions that read the match so far, over rows, and what computes parts of them."""
+    def _typed(self, ordered: OrderedPartitions, using: Database) -> TypedClause:
         bound = self._bound
-        together = typed_clause(bound.conditions, bound.measures, ordered.table, using, bound.plans)
+        return typed_clause(bound.conditions, bound.measures, ordered.table, using, bound.plans)
+
+    def _match_conditions(self, ordered: OrderedPartitions, together: TypedClause, using: Database) -> tuple[Any, ...]:
+        """Return the conditions that read the match so far, over rows, and what computes parts of them."""
         return tuple(match_conditions(self._pattern, self._dependent, together, ordered, using))
 
     def _read_rows(

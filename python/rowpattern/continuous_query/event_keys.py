@@ -1,7 +1,7 @@
 """The first key of ORDER BY as numbers that rise with the rows' order, and lateness in the key's own units.
 
-Whole numbers, dates and times are int64 in the key's own unit, other numbers float64; where ORDER BY falls, the numbers
-are those of the other sign, so that time rises for whoever compares them.
+Whole numbers, decimals, dates and times become int64 in the key's own unit (a decimal's last digit), floats float64.
+Where ORDER BY falls, the numbers are turned round, `~n` or `-n`, so that they rise with the rows' order too.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ import numpy as np
 import pyarrow as pa
 
 from rowpattern.errors import ConfigurationError
+from rowpattern.sql.arrow.time_units import NANOSECONDS_A_DAY, nanoseconds_a_unit, number_type
 
 if TYPE_CHECKING:
     from rowpattern.sql.arrow.arrays import Booleans
 
-__all__ = ["EventKey", "KeyNumbers", "Lateness", "OrderKey", "duration_nanoseconds", "nanoseconds_a_unit"]
+__all__ = ["HIGHEST", "LOWEST", "EventKey", "KeyNumbers", "Lateness", "OrderKey", "duration_nanoseconds"]
 
 #: What says how late a row may be.
 Lateness = Union[str, dt.timedelta, float, Decimal]
@@ -30,8 +31,9 @@ Lateness = Union[str, dt.timedelta, float, Decimal]
 #: Numbers of keys, int64 or float64.
 KeyNumbers = np.ndarray[tuple[int], np.dtype[Any]]
 
-_DAY = 86_400 * 10**9
-_UNIT_NANOSECONDS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
+#: The least and the greatest number of an int64 key.
+LOWEST, HIGHEST = -(1 << 63), (1 << 63) - 1
+
 _DURATION_UNITS = {
     **dict.fromkeys(("ns", "nanosecond", "nanoseconds"), 1),
     **dict.fromkeys(("us", "microsecond", "microseconds"), 10**3),
@@ -39,19 +41,15 @@ _DURATION_UNITS = {
     **dict.fromkeys(("s", "sec", "second", "seconds"), 10**9),
     **dict.fromkeys(("min", "minute", "minutes"), 60 * 10**9),
     **dict.fromkeys(("h", "hour", "hours"), 3_600 * 10**9),
-    **dict.fromkeys(("d", "day", "days"), _DAY),
+    **dict.fromkeys(("d", "day", "days"), NANOSECONDS_A_DAY),
 }
 _DURATION_PART = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]+)", re.ASCII | re.IGNORECASE)
 # Longer texts are no durations that somebody wrote.
 _MOST_DURATION_CHARACTERS = 200
-_INT64 = np.iinfo(np.int64)
-_LOWEST, _HIGHEST = int(_INT64.min), int(_INT64.max)
 _MOST_DECIMAL_DIGITS = 18
 # No type of keys has numbers with so many digits before the point, or zeros behind it.
 _MOST_EXPONENT = 400
 _MOST_FLOAT = sys.float_info.max
-# Those of date32 and time32; other times have 64.
-_BITS_OF_SHORT_TIMES = 32
 _EPOCH = dt.datetime(1970, 1, 1)  # noqa: DTZ001 - instants without a zone are counted from it
 
 
@@ -144,12 +142,14 @@ class EventKey:
         """Return int64, anything where there is NULL."""
         if self._scale is not None:
             return _decimal_numbers(column, self.kind)
-        if pa.types.is_uint64(self.kind):
-            unsigned = np.asarray(column.fill_null(0).to_numpy(), dtype=np.uint64)
-            return (unsigned ^ np.uint64(1 << 63)).view(np.int64)
         if self._unit is not None:
-            column = column.view(pa.int32() if column.type.bit_width == _BITS_OF_SHORT_TIMES else pa.int64())
-        return np.asarray(column.fill_null(0).to_numpy(), dtype=np.int64)
+            column = column.view(number_type(column.type))
+        if column.null_count:
+            column = column.fill_null(0)
+        if pa.types.is_uint64(self.kind):
+            unsigned = np.asarray(column.to_numpy(), dtype=np.uint64)
+            return (unsigned ^ np.uint64(1 << 63)).view(np.int64)
+        return np.asarray(column.to_numpy(), dtype=np.int64)
 
     def width(self, lateness: Lateness, name: str = "lateness") -> int | float:
         """Return a distance in the key's units, rounded down where these are whole.
@@ -164,11 +164,11 @@ class EventKey:
             raise ConfigurationError(f"{message} {self.shown_kind}: leave {name} out, and give rows in order")
         if self._unit is not None:
             if isinstance(lateness, str):
-                return min(duration_nanoseconds(lateness, name) // self._unit, _HIGHEST)
+                return min(duration_nanoseconds(lateness, name) // self._unit, HIGHEST)
             if isinstance(lateness, dt.timedelta):
                 nanoseconds = _timedelta_nanoseconds(lateness)
                 if nanoseconds >= 0:
-                    return min(nanoseconds // self._unit, _HIGHEST)
+                    return min(nanoseconds // self._unit, HIGHEST)
             message = f'{self.key.column} is {self.kind}: write a duration of at least 0, as "5s", or a timedelta'
             raise ConfigurationError(f"{name} is {lateness!r}; {message}")
         number = _number(lateness)
@@ -177,7 +177,7 @@ class EventKey:
             raise ConfigurationError(f"{name} is {lateness!r}; {message}")
         if self.is_float:
             return _float(number)
-        return min(math.floor(Fraction(number) * self._units), _HIGHEST)
+        return min(math.floor(Fraction(number) * self._units), HIGHEST)
 
     def point(self, time: object, name: str = "time") -> int | float:
         """Return the number of an instant, or of another key's value, rounded down in the rows' order.
@@ -192,7 +192,7 @@ class EventKey:
         if isinstance(exact, float):
             return -exact if self.key.descending else exact
         whole = ~math.ceil(exact) if self.key.descending else math.floor(exact)
-        return max(_LOWEST, min(whole, _HIGHEST))
+        return max(LOWEST, min(whole, HIGHEST))
 
     def value(self, number: float) -> pa.Scalar:
         """Return the key's value that a number stands for: the nearest one, where the type has no such value."""
@@ -207,8 +207,7 @@ class EventKey:
         whole = max(lowest, min(whole, highest))
         if self._unit is None:
             return pa.scalar(whole, self.kind)
-        stored = pa.int32() if self.kind.bit_width == _BITS_OF_SHORT_TIMES else pa.int64()
-        return pa.array([whole], stored).view(self.kind)[0]
+        return pa.array([whole], number_type(self.kind)).view(self.kind)[0]
 
     def _exact(self, time: object) -> Fraction | float | None:
         """Return a value in the key's units, exactly; None where it is none."""
@@ -216,9 +215,7 @@ class EventKey:
             if not time.is_valid:
                 return None
             if time.type == self.kind and self._unit is not None:
-                stored = pa.array([time]).view(
-                    pa.int32() if time.type.bit_width == _BITS_OF_SHORT_TIMES else pa.int64()
-                )
+                stored = pa.array([time]).view(number_type(time.type))
                 return Fraction(stored[0].as_py())
             time = time.as_py()
         if self._unit is None:
@@ -231,17 +228,6 @@ class EventKey:
             return units - (1 << 63) if pa.types.is_uint64(self.kind) else units
         nanoseconds = _instant_nanoseconds(time, self.kind)
         return None if nanoseconds is None else Fraction(nanoseconds, self._unit)
-
-
-def nanoseconds_a_unit(kind: pa.DataType) -> int | None:
-    """Return how many nanoseconds a unit of a type of dates or times has; None for other types."""
-    if pa.types.is_date32(kind):
-        return _DAY
-    if pa.types.is_date64(kind):
-        return _UNIT_NANOSECONDS["ms"]
-    if pa.types.is_timestamp(kind) or pa.types.is_duration(kind) or pa.types.is_time(kind):
-        return _UNIT_NANOSECONDS[kind.unit]
-    return None
 
 
 def _decimal_numbers(column: pa.Array, kind: pa.DataType) -> KeyNumbers:
@@ -326,8 +312,9 @@ def _instant_nanoseconds(time: object, kind: pa.DataType) -> int | None:
 
 def _range(kind: pa.DataType) -> tuple[int, int]:
     """Return the least and the greatest number of a type."""
-    if pa.types.is_time(kind):
-        return 0, _DAY // _UNIT_NANOSECONDS[kind.unit] - 1
+    unit = nanoseconds_a_unit(kind)
+    if unit is not None and pa.types.is_time(kind):
+        return 0, NANOSECONDS_A_DAY // unit - 1
     if pa.types.is_unsigned_integer(kind):
         return 0, 2**kind.bit_width - 1
     return -(2 ** (kind.bit_width - 1)), 2 ** (kind.bit_width - 1) - 1

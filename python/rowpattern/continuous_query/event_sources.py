@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from rowpattern.continuous_query.event_keys import HIGHEST, LOWEST
 from rowpattern.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["EventSources"]
 
-_LOWEST = int(np.iinfo(np.int64).min)
-_HIGHEST = int(np.iinfo(np.int64).max)
 _MOST_SOURCES = 1_000_000
 _MOST_NAME_CHARACTERS = 1_000
 
@@ -135,7 +134,7 @@ class EventSources:
         before = source.highest
         if missing is None and lowest >= _lowered(_greatest(before, keys.max().item()) or 0, self._width or 0):
             return None if promise is None or lowest >= promise else keys < promise
-        start = before if before is not None else (_LOWEST if keys.dtype.kind == "i" else -math.inf)
+        start = before if before is not None else (LOWEST if keys.dtype.kind == "i" else -math.inf)
         counted = keys if missing is None else np.where(missing, start, keys)
         highest = np.maximum.accumulate(np.concatenate([np.array([start], dtype=keys.dtype), counted[:-1]]))
         found: Booleans = counted < _lowered_all(highest, self._width or 0)
@@ -211,13 +210,13 @@ def _greatest(one: float | None, other: float | None) -> float | None:
 
 def _lowered(number: float, width: float) -> float:
     """Return a number minus a lateness; the least number where there is none so low."""
-    return max(number - width, _LOWEST) if isinstance(number, int) else number - width
+    return max(number - width, LOWEST) if isinstance(number, int) else number - width
 
 
 def _lowered_all(numbers: KeyNumbers, width: float) -> KeyNumbers:
     if numbers.dtype.kind == "f":
         return numbers - width
-    return np.where(numbers >= _LOWEST + int(width), numbers - np.int64(width), _LOWEST)
+    return np.where(numbers >= LOWEST + int(width), numbers - np.int64(width), LOWEST)
 
 
 def _written(number: float | None) -> str | None:
@@ -235,6 +234,6 @@ def _read(text: Any, *, is_float: bool) -> float | None:
             raise ValueError("a key is NaN")
         return found
     number = int(text)
-    if not _LOWEST <= number <= _HIGHEST:
+    if not LOWEST <= number <= HIGHEST:
         raise ValueError(f"a key is {number}")
     return number

@@ -28,8 +28,9 @@ import numpy as np
 import pyarrow as pa
 
 from rowpattern.continuous_query.arrival_order import ArrivalOrder
-from rowpattern.continuous_query.event_keys import EventKey
+from rowpattern.continuous_query.event_keys import HIGHEST, EventKey
 from rowpattern.continuous_query.event_sources import EventSources
+from rowpattern.continuous_query.row_batches import one_batch
 from rowpattern.continuous_query.row_sorting import sorted_rows
 from rowpattern.continuous_query.unreleased import ReleasedRows, SortedRun, UnreleasedRows, sorted_run
 from rowpattern.errors import CheckpointError, ConfigurationError, LateRowError
@@ -46,6 +47,9 @@ __all__ = ["Admitted", "EventTime", "Late"]
 
 #: What becomes of rows that are late.
 Late = Literal["raise", "drop", "collect"]
+
+_BELOW_ALL = float("-inf")
+_MOST_ROWS = 1 << 62
 
 
 class Admitted(NamedTuple):
@@ -121,6 +125,7 @@ class EventTime:
         self.late_rows = 0
         self.arrived_rows = 0
         self._schema = schema
+        self._nothing = schema.empty_table()
         self._order_by = tuple(order_by)
         self._partition_by = tuple(partition_by)
         self._late = late
@@ -184,7 +189,7 @@ class EventTime:
         if self._key is None or not rows.num_rows:
             return self._admitted(sources, self._arrival_order, rows if self._key is None else None)
         if isinstance(rows, pa.Table):
-            rows = _one_batch(rows)
+            rows = _pushed_batch(rows)
         if self._arrival_order is not None:
             return self._in_order(rows, sources, self._arrival_order)
         keys, missing = self._key.numbers(rows.column(self._key.key.column))
@@ -267,8 +272,8 @@ class EventTime:
         """
         if self._key is None or self._lateness is None or not admitted.rows.num_rows:
             return
-        last = admitted.rows.slice(admitted.rows.num_rows - 1).combine_chunks().to_batches()[0]
-        number = self._key.numbers(last.column(self._key.key.column))[0][0].item()
+        last = admitted.rows.column(self._key.key.column).slice(admitted.rows.num_rows - 1).combine_chunks()
+        number = self._key.numbers(last)[0][0].item()
         sources = self._sources.copied()
         sources.take_promise(number if len(self._order_by) == 1 else _following(number), None)
         self._sources = sources
@@ -279,7 +284,7 @@ class EventTime:
         These are the rows that wait, as they arrived; or, without lateness, those that later ones are compared with.
         """
         waiting = self._unreleased.by_arrival()
-        rows = self._schema.empty_table() if waiting is None else pa.Table.from_batches([waiting.rows], self._schema)
+        rows = self._nothing if waiting is None else pa.Table.from_batches([waiting.rows], self._schema)
         if self._arrival_order is not None:
             rows = self._arrival_order.rows(self._schema)
         state = {"late_rows": self.late_rows, "arrived_rows": self.arrived_rows, "sources": self._sources.state()}
@@ -309,7 +314,7 @@ class EventTime:
         nothing = ReleasedRows(None, [])
         if rows.num_rows > arrived or (self._key is None and rows.num_rows):
             raise ValueError(f"{rows.num_rows} rows are kept, of {arrived} that arrived")
-        batch = _one_batch(rows) if rows.num_rows else None
+        batch = _pushed_batch(rows) if rows.num_rows else None
         if self._arrival_order is not None:
             return self._arrival_order.restored(sources.highest, batch), nothing
         if batch is None or self._key is None:
@@ -349,7 +354,7 @@ class EventTime:
             released, rows = ReleasedRows(None, []), added
         late_count = 0 if late is None else late.num_rows
         following = _Next(
-            self._step, sources, order, released, _LOWEST if bound is None else bound, arrived, late_count
+            self._step, sources, order, released, _BELOW_ALL if bound is None else bound, arrived, late_count
         )
         return self._given(rows, late, following)
 
@@ -359,13 +364,13 @@ class EventTime:
         if isinstance(rows, SortedRun):
             table = self._fully_sorted(rows)
         elif rows is None:
-            table = self._schema.empty_table()
+            table = self._nothing
         else:
             table = rows if isinstance(rows, pa.Table) else pa.Table.from_batches([rows], self._schema)
         late_table = (
             pa.Table.from_batches([late], self._schema)
             if late is not None and self._late == "collect"
-            else self._schema.empty_table()
+            else self._nothing
         )
         return Admitted(table, late_table, following.sources.floor, self._key, following)
 
@@ -406,12 +411,7 @@ class EventTime:
 
 def _following(number: float) -> float:
     """Return the next greater number of a key."""
-    return min(number + 1, _HIGHEST) if isinstance(number, int) else float(np.nextafter(number, np.inf))
-
-
-_LOWEST = float("-inf")
-_HIGHEST = (1 << 63) - 1
-_MOST_ROWS = 1 << 62
+    return min(number + 1, HIGHEST) if isinstance(number, int) else float(np.nextafter(number, np.inf))
 
 
 def _check_counts(counts: Sequence[object]) -> None:
@@ -423,16 +423,8 @@ def _watermark(key: EventKey | None, floor: float | None) -> pa.Scalar | None:
     return None if floor is None or key is None or not key.is_measured else key.value(floor)
 
 
-def _one_batch(rows: pa.Table) -> pa.RecordBatch:
-    """Return a table as one batch.
-
-    Raises:
-        ConfigurationError: a column has more than 2 GiB of text.
-    """
-    batches = rows.combine_chunks().to_batches()
-    if len(batches) > 1:
-        raise ConfigurationError("a push has more than 2 GiB of text in a column; push its rows in smaller batches")
-    return batches[0]
+def _pushed_batch(rows: pa.Table) -> pa.RecordBatch:
+    return one_batch(rows, "a push", "push its rows in smaller batches")
 
 
 def _shown(value: pa.Scalar) -> str:

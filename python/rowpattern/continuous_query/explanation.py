@@ -44,9 +44,9 @@ def _lines(query: BoundQuery, options: Options, *, has_loop: bool) -> Iterator[s
     if reach.match_behind:
         yield f"waits: measures with NEXT read {reach.match_behind} more rows than the match has"
     yield f"kept of each partition: the rows from the first one at which a match may still begin{_around(query)}"
-    residues = _residues(query)
-    if residues:
-        yield f"partitions: remembered for {' and '.join(residues)}, also without an open match"
+    remembered = _remembered(query)
+    if remembered:
+        yield f"partitions: remembered for {' and '.join(remembered)}, also without an open match"
     else:
         yield "partitions: forgotten as soon as they have no open match"
     if options.idle is not None:
@@ -60,7 +60,7 @@ def _around(query: BoundQuery) -> str:
     return f", and {before} before it" if before else ""
 
 
-def _residues(query: BoundQuery) -> list[str]:
+def _remembered(query: BoundQuery) -> list[str]:
     found = []
     if query.reach.numbered:
         found.append("MATCH_NUMBER()")

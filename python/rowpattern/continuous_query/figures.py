@@ -7,25 +7,25 @@ import threading
 import weakref
 from typing import Any, NamedTuple, Protocol
 
-__all__ = ["QueryFigures", "continuous_figures", "watch"]
+__all__ = ["ContinuousFigures", "continuous_figures", "watch"]
 
 _logger = logging.getLogger(__name__)
 
 
-class QueryFigures(NamedTuple):
+class ContinuousFigures(NamedTuple):
     """Figures of one continuous query, or of all of them: sums, but for the two that are the greatest of all.
 
     Attributes:
         queries: how many queries there are.
-        partitions: that have a match which may still come, or a residue.
-        rows: that are kept, as each is in a match that may still come.
-        unreleased_rows: that wait for the watermark.
-        size_bytes: that all these take.
-        rows_in: that were pushed.
-        rows_out: that were given back.
-        matches: that were.
-        late_rows: that were late.
-        expired: partitions that were finished as they were idle.
+        partitions: of which something is kept.
+        rows: that are kept: those of matches that may still come, and of those around them that are read.
+        unreleased_rows: rows that wait for the watermark.
+        size_bytes: the bytes of all these rows.
+        rows_in: rows that were pushed.
+        rows_out: rows of the answers.
+        matches: that were given.
+        late_rows: rows that were late.
+        expired: partitions that ended as they had no rows for as long as `idle` says.
         lag_seconds: how far the watermark is behind the greatest time of a row; the greatest of all queries.
         behind_seconds: how far the watermark is behind the clock on the wall; the greatest. 0 where it is not known.
     """
@@ -49,7 +49,7 @@ _GREATEST = ("lag_seconds", "behind_seconds")
 
 
 class _Watched(Protocol):
-    def _figures(self) -> QueryFigures: ...
+    def _figures(self) -> ContinuousFigures: ...
 
 
 class _Process:
@@ -58,21 +58,23 @@ class _Process:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         # With the figures that each had when it was last looked at.
-        self._queries: list[tuple[weakref.ref[_Watched], QueryFigures]] = []
+        self._queries: list[tuple[weakref.ref[_Watched], ContinuousFigures]] = []
         # Counters of queries that are gone: a counter never falls.
-        self._gone = QueryFigures()
+        self._gone = ContinuousFigures()
 
     def watch(self, query: _Watched) -> None:
         with self._lock:
-            self._queries.append((weakref.ref(query), QueryFigures()))
+            self._queries.append((weakref.ref(query), ContinuousFigures()))
 
-    def figures(self) -> QueryFigures:
+    def figures(self) -> ContinuousFigures:
         with self._lock:
             watched = []
             for reference, last in self._queries:
                 query = reference()
                 if query is None:
-                    self._gone = _sum(self._gone, QueryFigures(**{name: getattr(last, name) for name in _COUNTERS}))
+                    self._gone = _sum(
+                        self._gone, ContinuousFigures(**{name: getattr(last, name) for name in _COUNTERS})
+                    )
                 else:
                     watched.append((reference, _read(query, last)))
             self._queries = watched
@@ -82,7 +84,7 @@ class _Process:
             return total
 
 
-def _read(query: _Watched, last: QueryFigures) -> QueryFigures:
+def _read(query: _Watched, last: ContinuousFigures) -> ContinuousFigures:
     """Return a query's figures; those of before where they cannot be read, so that those of others can be."""
     try:
         return query._figures()._replace(queries=1)  # noqa: SLF001 - ours
@@ -91,10 +93,10 @@ def _read(query: _Watched, last: QueryFigures) -> QueryFigures:
         return last._replace(queries=1)
 
 
-def _sum(one: QueryFigures, other: QueryFigures) -> QueryFigures:
-    pairs = zip(QueryFigures._fields, one, other)
+def _sum(one: ContinuousFigures, other: ContinuousFigures) -> ContinuousFigures:
+    pairs = zip(ContinuousFigures._fields, one, other)
     found: dict[str, Any] = {name: max(a, b) if name in _GREATEST else a + b for name, a, b in pairs}
-    return QueryFigures(**found)
+    return ContinuousFigures(**found)
 
 
 _process = _Process()
@@ -109,7 +111,7 @@ def watch(query: _Watched) -> None:
     _process.watch(query)
 
 
-def continuous_figures() -> QueryFigures:
+def continuous_figures() -> ContinuousFigures:
     """Return the figures of all continuous queries of this process.
 
     Counters never fall; those of a query that is gone are as they were when they were last read.

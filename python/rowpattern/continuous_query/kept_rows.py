@@ -1,7 +1,7 @@
-"""The rows that a continuous query keeps: their columns, as few pieces as rows come in.
+"""The rows that a continuous query keeps, in a number of pieces that grows with the logarithm of the rows.
 
-Rows are told by numbers, which grow as rows come. A row is kept until it is told that it is not needed; when less than
-a quarter of the rows are, these are copied, and numbered from 0 again.
+Rows have numbers, which grow as rows come. When less than a quarter of the rows are still needed (`is_sparse`), these
+are copied and numbered from 0 again (`keep_only`).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from rowpattern.continuous_query.row_batches import empty_batch
 from rowpattern.sql.arrow.arrays import from_numpy
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class KeptRows:
         Args:
             schema: the columns.
         """
-        self._schema = schema
+        self._nothing = empty_batch(schema)
         self._pieces: list[pa.RecordBatch] = []
         # The number of each piece's first row, and the one behind the last row of all.
         self._firsts: list[int] = [0]
@@ -99,7 +100,7 @@ class KeptRows:
             IndexError: there is no such row.
         """
         if not len(numbers):
-            return pa.RecordBatch.from_arrays([pa.nulls(0, each.type) for each in self._schema], schema=self._schema)
+            return self._nothing
         first = int(numbers[0])
         if int(numbers[-1]) - first == len(numbers) - 1 and bool((np.diff(numbers) == 1).all()):
             piece = int(np.searchsorted(self._firsts, first, side="right")) - 1

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from rowpattern.continuous_query.event_keys import EventKey, OrderKey
 from rowpattern.errors import ConfigurationError, UnsupportedQueryError
+from rowpattern.sql.arrow.arrays import one_array
 from rowpattern.sql.execute.within import exact_width, given_length, reached_keys
 from rowpattern.sql.text.source_location import error_at
 
@@ -66,18 +67,12 @@ class MatchBounds:
                 )
             self.idle = int(self._key.width(idle, "idle"))
 
-    @property
-    def needs_duckdb(self) -> bool:
-        """Whether bounds are computed by the calendar, as for months."""
-        return self._within is not None and self._width is None
-
     def of_rows(self, keys: pa.ChunkedArray, database: Database) -> tuple[Integers, Integers]:
         """Return for each row its key, and the latest key of a match that begins there.
 
         Where the key is NULL the first is above the second: such a row is in no match.
         """
-        column = keys.chunk(0) if keys.num_chunks == 1 else keys.combine_chunks()
-        numbers, missing = self._key.numbers(column)
+        numbers, missing = self._key.numbers(one_array(keys))
         found = ordered(numbers)
         if self._within is None:
             bounds = np.full(len(found), _LARGEST)
@@ -103,8 +98,7 @@ class MatchBounds:
         if reached.type != keys.type:
             # A day and hours are a timestamp: round down to the day.
             reached = reached.cast(keys.type, safe=False)
-        column = reached.combine_chunks() if reached.num_chunks != 1 else reached.chunk(0)
-        numbers, missing = self._key.numbers(column)
+        numbers, missing = self._key.numbers(one_array(reached))
         return numbers if missing is None else np.where(missing, _LARGEST, numbers)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rowpattern.continuous_query.checkpoint import Checkpoint, query_fingerprint, write_checkpoint
 from rowpattern.continuous_query.explanation import explained
-from rowpattern.continuous_query.figures import QueryFigures, watch
+from rowpattern.continuous_query.figures import ContinuousFigures, watch
 from rowpattern.continuous_query.open_state import OpenMatch, OpenState
 from rowpattern.continuous_query.options import stored_options
 from rowpattern.continuous_query.query_steps import Given, QuerySteps
@@ -335,12 +335,12 @@ class ContinuousQuery:
         self._is_finished = stored.metadata.get("is_finished") is True
         self._positions = stored.positions
 
-    def _figures(self) -> QueryFigures:
+    def _figures(self) -> ContinuousFigures:
         # Without the lock, so that metrics do not wait for a push: counts may be those of the one before.
         partitions, rows, size_bytes = self._steps.stream.counts
         time, counts = self._steps.event_time, self._steps.counts
         lag, behind = self._steps.lag_seconds()
-        return QueryFigures(
+        return ContinuousFigures(
             partitions=partitions,
             rows=rows,
             unreleased_rows=time.unreleased_rows,

@@ -11,15 +11,18 @@ import pyarrow as pa
 from rowpattern.continuous_query.answer_tables import AnswerTables
 from rowpattern.continuous_query.bound_query import bound_query, check_partition_types
 from rowpattern.continuous_query.clause_stream import PARTITIONS, ClauseStream, Decided, computed_key, kept_schema
-from rowpattern.continuous_query.event_keys import OrderKey, nanoseconds_a_unit
+from rowpattern.continuous_query.event_keys import OrderKey
 from rowpattern.continuous_query.event_time import EventTime
 from rowpattern.continuous_query.match_bounds import MatchBounds
 from rowpattern.continuous_query.open_state import OpenMatch, OpenState
 from rowpattern.continuous_query.partition_keys import equal_rows, key_columns
+from rowpattern.continuous_query.row_batches import one_batch
 from rowpattern.continuous_query.row_schema import RowSchema, record_batch
 from rowpattern.continuous_query.time_conditions import time_widths
 from rowpattern.errors import CheckpointError, ConfigurationError, QueryLimitError, UnsupportedQueryError
+from rowpattern.sql.arrow.arrays import one_array
 from rowpattern.sql.arrow.python_values import python_value, python_values
+from rowpattern.sql.arrow.time_units import nanoseconds_a_unit
 from rowpattern.sql.execute.sort import key_values
 from rowpattern.sql.tables.answers import Answer
 from rowpattern.sql.tables.table import Table
@@ -231,8 +234,7 @@ class QuerySteps:
         values = key_values(table, list(self._computed.values()), using)
         arrays = [] if rows is None else list(rows.columns)
         for name, key in self._computed.items():
-            found = values[key.sql].cast(self._types[name])
-            arrays.append(found.combine_chunks() if found.num_chunks != 1 else found.chunk(0))
+            arrays.append(one_array(values[key.sql].cast(self._types[name])))
         return pa.RecordBatch.from_arrays(arrays, names=list(self._types))
 
     def taken(
@@ -260,8 +262,7 @@ class QuerySteps:
         """
         stream = self.stream
         answers = answers or self.answers
-        rows = admitted.rows
-        batch = rows.combine_chunks().to_batches()[0] if rows.num_rows else _no_rows(rows.schema)
+        batch = one_batch(admitted.rows, "what a step lets through", "push smaller batches")
         try:
             decided = stream.push(batch, admitted.floor, using, context)
             ends = finishes and decided.skip_error is None
@@ -393,7 +394,3 @@ def _check_order(order: str, bound: BoundClause, *, numbered: bool) -> None:
 def _shared(answer: Answer) -> Answer:
     """Return an answer of which a table was made, or may be, before the one that is given: nobody may write there."""
     return Answer([column._replace(is_own=False) for column in answer.columns])
-
-
-def _no_rows(schema: pa.Schema) -> pa.RecordBatch:
-    return pa.RecordBatch.from_arrays([pa.array([], each.type) for each in schema], schema=schema)

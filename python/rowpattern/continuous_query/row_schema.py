@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pyarrow as pa
 
 from rowpattern.continuous_query.column_types import misfit
-from rowpattern.errors import QueryError, UnsupportedQueryError
+from rowpattern.errors import QueryError, QueryLimitError, UnsupportedQueryError
+from rowpattern.sql.arrow.arrays import one_array
 from rowpattern.sql.arrow.categories import is_ordered
 from rowpattern.sql.arrow.encodings import is_view, readable_type
 from rowpattern.sql.tables.inputs import read_table
@@ -113,6 +114,7 @@ class RowSchema:
         Raises:
             QueryError: the batch lacks a column, or has one of another type.
             RowsError: a value cannot be read.
+            QueryLimitError: a column in several pieces has more values than one array can have.
             TypeError: it is no table.
         """
         kind = None
@@ -178,8 +180,8 @@ def _as_stored(values: pa.ChunkedArray, kind: pa.DataType, name: str) -> pa.Arra
             values = values.cast(kind)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
             raise QueryError(f"{message}: {str(error).splitlines()[0]}") from None
-    if values.num_chunks == 1:
-        return values.chunk(0)
-    found = values.combine_chunks()
-    # What has more than 2 GiB of text stays in pieces.
-    return pa.concat_arrays(found.chunks) if isinstance(found, pa.ChunkedArray) else found
+    try:
+        return one_array(values)
+    except pa.ArrowInvalid:
+        message = f"column {name} of the batch has more than 2 GiB of values, which an array of {kind} cannot have"
+        raise QueryLimitError(f"{message}; push its rows in smaller batches") from None

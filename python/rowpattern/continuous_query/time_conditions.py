@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
 
-from rowpattern.continuous_query.event_keys import EventKey, OrderKey, nanoseconds_a_unit
+from rowpattern.continuous_query.event_keys import EventKey, OrderKey
 from rowpattern.errors import QueryError
+from rowpattern.sql.arrow.time_units import NANOSECONDS_A_DAY, nanoseconds_a_unit
 from rowpattern.sql.bind.leaves import columns_in
 from rowpattern.sql.bind.references import Navigation, Value
 from rowpattern.sql.execute.within import exact_width
@@ -31,7 +32,6 @@ __all__ = ["time_widths"]
 
 # Larger automata are not looked through.
 _MOST_POSITIONS = 1 << 12
-_DAY = 86_400 * 10**9
 _TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 
@@ -152,4 +152,4 @@ def _is_exact(kind: pa.DataType, length: pa.Scalar) -> bool:
     if nanoseconds is None:
         return True
     _, days, rest = length.as_py()
-    return bool((days * _DAY + rest) % nanoseconds == 0)
+    return bool((days * NANOSECONDS_A_DAY + rest) % nanoseconds == 0)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
 
+from rowpattern.config.process import get_config
 from rowpattern.errors import QueryError, UnsupportedQueryError
 from rowpattern.sql import answer, execution_context
 from rowpattern.sql.execute.query import bound_clause, parsed_query, projected, refuse_windows
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from rowpattern.sql.runtime.context import ExecutionContext
 
 __all__ = ["Limits", "Plan", "plan_query", "table_named"]
+
+_DEFAULT_TASK_MEMORY_MB = 1024
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,11 @@ class Limits:
     def _limits(self) -> QueryLimits:
         # A task has one core.
         return (self.memory_limit_mb, self.timeout_seconds, 1, None, self.time_zone, None, self.parameters, self.prefer)
+
+    @property
+    def task_memory_mb(self) -> float:
+        """The memory of a task: by default 1,024 MB, or what the settings of its process say where that is less."""
+        return self.memory_limit_mb or min(_DEFAULT_TASK_MEMORY_MB, get_config().performance.max_memory_mb)
 
     @property
     def context(self) -> ExecutionContext:

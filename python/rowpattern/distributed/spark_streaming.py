@@ -10,22 +10,21 @@ Values cross as rows of Python: pandas would make floats of integers with NULLs.
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 from pyspark.sql import Row, types
 from pyspark.sql.streaming.stateful_processor import StatefulProcessor
 
-from rowpattern.config.process import get_config
 from rowpattern.continuous_query.checkpoint import open_checkpoint
-from rowpattern.continuous_query.event_keys import duration_nanoseconds
+from rowpattern.continuous_query.event_keys import EventKey, OrderKey
 from rowpattern.continuous_query.options import Options
 from rowpattern.continuous_query.query import ContinuousQuery
 from rowpattern.distributed import spark_types
 from rowpattern.errors import UnsupportedQueryError
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Iterable, Iterator
 
     from pyspark.sql import DataFrame
@@ -42,7 +41,6 @@ _BUCKET, _TIME = "bucket", "time"
 _STATE = types.StructType([types.StructField("checkpoint", types.BinaryType())])
 # Rows wait for Spark's watermark, and for nothing else.
 _NEVER_LATE = "300000 days"
-_DEFAULT_MEMORY_MB = 1024
 
 
 class _Stream(NamedTuple):
@@ -66,7 +64,7 @@ class _Stream(NamedTuple):
 
     def query(self, checkpoint: bytes | None) -> ContinuousQuery:
         """Return a query as a checkpoint says that it was; without one, a query without rows."""
-        memory = self.limits.memory_limit_mb or min(_DEFAULT_MEMORY_MB, get_config().performance.max_memory_mb)
+        memory = self.limits.task_memory_mb
         options = Options(
             lateness=_NEVER_LATE,
             late="drop",
@@ -97,6 +95,7 @@ def answered_stream(
     Raises:
         UnsupportedQueryError: the first key of ORDER BY is no rising time stamp, there is no watermark, or this version
             of Spark cannot do it.
+        ConfigurationError: lateness is no duration of at least 0.
     """
     names = data.columns
     time = _time_column(data, plan)
@@ -107,7 +106,8 @@ def answered_stream(
     numbered = data.toDF(*(f"c{at}" for at in range(len(names))))
     at_time = f"c{names.index(time)}"
     if lateness is not None:
-        numbered = numbered.withWatermark(at_time, f"{_microseconds(lateness)} microseconds")
+        late_by = EventKey(OrderKey(time), pa.timestamp("us")).width(lateness)
+        numbered = numbered.withWatermark(at_time, f"{late_by} microseconds")
     elif _WATERMARK not in (fields[time].metadata or {}):
         message = f"the frame has no watermark on {time}, by which rows are known to be complete"
         raise UnsupportedQueryError(f'{message}; give lateness, as lateness="10 s", or call withWatermark before')
@@ -210,12 +210,6 @@ def _time_column(data: DataFrame, plan: Plan) -> str:
         message = f"{name}, the first key of ORDER BY, is {kind.simpleString()}, and Spark's watermarks are time stamps"
         raise UnsupportedQueryError(f"{message}; order by a time stamp")
     return name
-
-
-def _microseconds(lateness: str | dt.timedelta) -> int:
-    if isinstance(lateness, dt.timedelta):
-        return lateness // dt.timedelta(microseconds=1)
-    return duration_nanoseconds(lateness, "lateness") // 1000
 
 
 def _is_instant(kind: types.DataType) -> bool:

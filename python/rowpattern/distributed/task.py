@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from rowpattern.config.process import get_config
 from rowpattern.sql.arrow.casting import as_type
 
 if TYPE_CHECKING:
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = ["answer_task"]
 
-_DEFAULT_MEMORY_MB = 1024
 # Rows up to this part of the memory are answered in memory, which is quicker; more are sorted by DuckDB, which writes
 # to disk what does not fit.
 _IN_MEMORY_SHARE = 1 / 8
@@ -40,7 +38,7 @@ def answer_task(
         What `rowpattern.match_recognize` raises.
         QueryError: a value does not fit into its type of `sent`.
     """
-    memory = limits.memory_limit_mb or min(_DEFAULT_MEMORY_MB, get_config().performance.max_memory_mb)
+    memory = limits.task_memory_mb
     limits = replace(limits, memory_limit_mb=memory)
     most = memory * 2**20 * _IN_MEMORY_SHARE
     rows = (batch for each in batches for batch in _typed(each, plan.rows).to_batches())

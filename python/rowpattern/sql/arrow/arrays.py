@@ -16,7 +16,17 @@ from rowpattern.sql.runtime.imports import forks_wait
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["INTEGERS", "Array", "Booleans", "Integers", "from_numpy", "from_python", "from_texts", "number"]
+__all__ = [
+    "INTEGERS",
+    "Array",
+    "Booleans",
+    "Integers",
+    "from_numpy",
+    "from_python",
+    "from_texts",
+    "number",
+    "one_array",
+]
 
 Array = Union[pa.Array, pa.ChunkedArray]
 Integers = np.ndarray[tuple[int], np.dtype[np.int64]]
@@ -49,6 +59,11 @@ def from_texts(texts: Sequence[str | None]) -> pa.Array:
     return pa.Array.from_buffers(
         pa.string(), len(texts), [valid, pa.py_buffer(offsets), pa.py_buffer(b"".join(encoded))]
     )
+
+
+def one_array(values: pa.ChunkedArray) -> pa.Array:
+    """Return a column as one array; values are copied where they are in several pieces."""
+    return values.chunk(0) if values.num_chunks == 1 else values.combine_chunks()
 
 
 def number(value: int, kind: pa.DataType) -> pa.Scalar:

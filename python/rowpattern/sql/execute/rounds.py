@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rowpattern.errors import QueryError, QueryLimitError
-from rowpattern.sql.arrow.arrays import from_numpy, from_texts
+from rowpattern.sql.arrow.arrays import from_numpy, from_texts, one_array
 from rowpattern.sql.arrow.casting import appended
 from rowpattern.sql.arrow.categories import is_ordered, of_ranks
 from rowpattern.sql.execute.bounded import project_bounded
@@ -274,8 +274,7 @@ class Rounds:
 
 
 def _engine_array(values: pa.ChunkedArray, expression: RoundExpression) -> pa.Array:
-    made = engine_column(values, expression.type)
-    return made.combine_chunks() if made.num_chunks != 1 else made.chunk(0)
+    return one_array(engine_column(values, expression.type))
 
 
 def _listed(rows: pa.Array) -> tuple[Integers, pa.Array]:

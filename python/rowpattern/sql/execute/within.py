@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from rowpattern._core import latest_ends as core_latest_ends
 from rowpattern.errors import QueryError
+from rowpattern.sql.arrow.time_units import NANOSECONDS_A_DAY, nanoseconds_a_unit, number_type
 from rowpattern.sql.execute.first_row_bounds import near_rows
 from rowpattern.sql.execute.time_zones import in_columns_zone
 from rowpattern.sql.expression.nodes import Argument, Call, Cast, Column, Literal, walk
@@ -36,8 +37,6 @@ __all__ = ["exact_width", "given_length", "latest_ends", "reach", "reached_keys"
 _LARGEST = np.iinfo(np.int64).max
 _SMALLEST = np.iinfo(np.int64).min
 _UNITS = "years months weeks days hours minutes seconds milliseconds microseconds quarters decades centuries millennia"
-_NANOSECONDS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
-_NANOSECONDS_A_DAY = 86_400 * 10**9
 _OF_INTERVALS = frozenset({"trunc", *(f"to_{unit}" for unit in _UNITS.split())})
 # Lengths by their SQL.
 _known_lengths: dict[str, pa.Scalar] = {}
@@ -129,7 +128,7 @@ def _asked_length(within: Within, database: Database) -> pa.Scalar:
     value = length.as_py()
     if pa.types.is_interval(length.type):
         months, days, nanoseconds = value
-        value = (months * _DAYS_A_MONTH + days) * _NANOSECONDS_A_DAY + nanoseconds
+        value = (months * _DAYS_A_MONTH + days) * NANOSECONDS_A_DAY + nanoseconds
     if isinstance(value, (int, float, decimal.Decimal)) and value < 0:
         raise _failed(within, "the length is negative; write it without its sign, also for a falling ORDER BY")
     return length
@@ -144,8 +143,7 @@ def _exact(values: pa.ChunkedArray, length: pa.Scalar, *, descending: bool) -> t
     width = exact_width(values.type, length)
     if width is None:
         return None
-    stored = values.cast(pa.int32()) if pa.types.is_date32(values.type) or pa.types.is_time32(values.type) else values
-    keys = _whole_numbers(stored)
+    keys = _whole_numbers(values)
     if descending:
         # It turns the order round, and changes no distance.
         keys = np.invert(keys)
@@ -159,25 +157,15 @@ def _exact(values: pa.ChunkedArray, length: pa.Scalar, *, descending: bool) -> t
 
 def _whole_numbers(values: pa.ChunkedArray) -> Integers:
     """Return values as whole numbers, NULL as 0; they are the column's own where nothing has to be copied."""
-    whole = values.cast(pa.int64())
+    stored = values if nanoseconds_a_unit(values.type) is None else values.cast(number_type(values.type))
+    whole = stored.cast(pa.int64())
     known = whole.fill_null(0) if whole.null_count else whole
     return np.asarray(known.chunk(0) if known.num_chunks == 1 else known)
 
 
-def _unit(kind: pa.DataType) -> int | None:
-    """Return how many nanoseconds a unit of a temporal type has; None for other types."""
-    if pa.types.is_date32(kind):
-        return _NANOSECONDS_A_DAY
-    if pa.types.is_date64(kind):
-        return _NANOSECONDS["ms"]
-    if pa.types.is_timestamp(kind) or pa.types.is_duration(kind) or pa.types.is_time(kind):
-        return _NANOSECONDS[kind.unit]
-    return None
-
-
 def exact_width(kind: pa.DataType, length: pa.Scalar) -> int | None:
     """Return a length in units of a key, rounded down; None where it has no such length, or needs the calendar."""
-    unit = _unit(kind)
+    unit = nanoseconds_a_unit(kind)
     if pa.types.is_signed_integer(kind) and pa.types.is_integer(length.type):
         return int(length.as_py())
     if unit is None or not pa.types.is_interval(length.type):
@@ -185,7 +173,7 @@ def exact_width(kind: pa.DataType, length: pa.Scalar) -> int | None:
     months, days, nanoseconds = length.as_py()
     if months or (days and pa.types.is_timestamp(kind) and kind.tz is not None):
         return None
-    return int((days * _NANOSECONDS_A_DAY + nanoseconds) // unit)
+    return int((days * NANOSECONDS_A_DAY + nanoseconds) // unit)
 
 
 def _computed(
@@ -194,7 +182,7 @@ def _computed(
     """Return keys, and with the length added to them, both as numbers."""
     bounds = reached_keys(values, within, database, descending=descending)
     keys = (values.cast(pa.decimal128(20, 0)) if pa.types.is_integer(values.type) else values).cast(bounds.type)
-    if _unit(bounds.type) is not None:
+    if nanoseconds_a_unit(bounds.type) is not None:
         found = [_whole_numbers(each) for each in (keys, bounds)]
     else:
         found = _ranks(keys, bounds)

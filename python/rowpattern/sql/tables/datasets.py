@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from rowpattern.errors import QueryError
+from rowpattern.sql.arrow.arrays import one_array
 from rowpattern.sql.arrow.casting import as_type
 
 if TYPE_CHECKING:
@@ -151,7 +152,7 @@ def _completed(batch: pa.RecordBatch, schema: pa.Schema, constants: dict[str, An
             column = as_type(pa.chunked_array([batch.column(field.name)]), field.type, field.name)
         else:
             column = pa.chunked_array([pa.nulls(batch.num_rows, field.type)])
-        columns.append(column.combine_chunks() if column.num_chunks != 1 else column.chunk(0))
+        columns.append(one_array(column))
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
