@@ -41,7 +41,6 @@ use super::row_symbols::RowSymbols;
 ///     empty_takes_row: an empty match stands for the row where it begins.
 ///     numbered: matches are numbered in their partition, so that this is kept.
 ///     horizons: by variable, how many rows behind its own its condition reads.
-///     never: variables whose conditions are never true.
 ///     rows_before: how many rows before its own a condition of rows alone reads.
 ///     match_before: how many rows before a match, open or given, are read.
 ///     match_behind: how many rows behind a match that is given are read.
@@ -65,8 +64,8 @@ impl OpenPartitions {
     #[new]
     #[pyo3(signature = (
         pattern, skip = None, *, prefer = "first", each_when_certain = false, unmatched = false, empty_takes_row = false,
-        numbered = false, horizons = None, never = Vec::new(), rows_before = 0, match_before = 0, match_behind = 0,
-        bounded = false, widths = None, idle = None
+        numbered = false, horizons = None, rows_before = 0, match_before = 0, match_behind = 0, bounded = false,
+        widths = None, idle = None
     ))]
     #[expect(clippy::too_many_arguments, reason = "Python's keyword arguments")]
     fn new(
@@ -79,7 +78,6 @@ impl OpenPartitions {
         empty_takes_row: bool,
         numbered: bool,
         horizons: Option<&Bound<'_, PyDict>>,
-        never: Vec<String>,
         #[pyo3(from_py_with = whole)] rows_before: usize,
         #[pyo3(from_py_with = whole)] match_before: usize,
         #[pyo3(from_py_with = whole)] match_behind: usize,
@@ -97,7 +95,6 @@ impl OpenPartitions {
         let owner = pattern.get();
         let (skip, _) = read_skip(owner, skip)?;
         let names = &owner.compiled.variables;
-        let never = never.iter().map(|name| variable(py, names, name)).collect::<PyResult<VariableSet>>()?;
         let automaton = automaton_of(owner, longest)?;
         let mut of_variables = vec![0; names.len()];
         for (name, rows) in horizons.into_iter().flatten() {
@@ -120,7 +117,7 @@ impl OpenPartitions {
             bounded,
             widths: of_widths,
             idle,
-            ..StreamRules::new(LiveAutomaton::new(automaton, never), names.len(), skip)
+            ..StreamRules::new(LiveAutomaton::new(automaton), names.len(), skip)
         };
         Ok(Self { pattern: pattern.clone().unbind(), inner: StreamPartitions::new(rules), longest })
     }
