@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use rowpattern_core::budget::Stopped;
 use rowpattern_core::matcher::Compiled;
 use rowpattern_core::rows::{Choice, Prefer, latest_ends as core_latest_ends};
 use rowpattern_macros::catch_panics;
@@ -132,9 +131,6 @@ pub fn latest_ends(
     let partitions = arguments::partitions(partitions, keys.len(), &limits)?;
     let mut signals = limits.signals();
     let found = py.detach(|| core_latest_ends(&keys, &bounds, &partitions, &limits.budget, &mut || signals.tick()));
-    match (found, signals.raised) {
-        (Ok(found), _) => Ok(Column::new(Data::Integers(found.into()))),
-        (Err(Stopped::ByCaller), Some(raised)) => Err(raised),
-        (Err(reason), _) => Err(limits.error(reason)),
-    }
+    let found = found.map_err(|reason| limits.stopped(reason, signals.raised))?;
+    Ok(Column::new(Data::Integers(found.into())))
 }

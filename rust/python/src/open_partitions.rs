@@ -5,11 +5,9 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 use rowpattern_core::automaton::Automaton;
 use rowpattern_core::backtrack::Asked;
-use rowpattern_core::budget::Stopped;
 use rowpattern_core::incremental::{
     DependentConditions, LiveAutomaton, RowFacts, RowLimits, StoredPartition, StreamPartitions, StreamRules,
 };
-use rowpattern_core::matcher::SearchError;
 use rowpattern_core::order::EncodedKeys;
 use rowpattern_core::rows::VariableSet;
 use rowpattern_macros::catch_panics;
@@ -17,7 +15,7 @@ use rowpattern_macros::catch_panics;
 use super::arguments::{integers, variable};
 use super::cancel_argument::{Cancel, account};
 use super::conditions::Conditions;
-use super::errors::{QueryError, compile_error, problem, rows_error};
+use super::errors::{compile_error, rows_error};
 use super::ffi::{Column, Data};
 use super::input::read_skip;
 use super::limits::CallLimits;
@@ -174,12 +172,9 @@ impl OpenPartitions {
             inner.read_again(reads_all);
             Ok(())
         });
-        placed.map_err(|error| {
+        placed.map_err(|reason| {
             self.inner.undo();
-            match (error, signals.raised) {
-                (Stopped::ByCaller, Some(raised)) => raised,
-                (reason, _) => limits.error(reason),
-            }
+            limits.stopped(reason, signals.raised)
         })
     }
 
@@ -318,15 +313,7 @@ impl OpenPartitions {
                 (py.detach(|| inner.advance(conditions, threads, &limits.budget, &mut tick)), None)
             }
         };
-        ended.map_err(|error| match (error, computed.or(signals.raised)) {
-            (SearchError::Stopped(Stopped::ByCaller), Some(raised)) => raised,
-            (SearchError::Stopped(reason), _) => limits.error(reason),
-            (SearchError::Skip(error), _) => QueryError::new_err(error.to_string()),
-            (SearchError::Evaluation(variable, error), _) => {
-                let name = names.get(usize::from(variable)).map_or("", String::as_str);
-                QueryError::new_err(format!("DEFINE {name}: {}", problem(error)))
-            }
-        })
+        ended.map_err(|error| limits.search_error(error, computed.or(signals.raised), names))
     }
 
     /// What is certain since the last step that was kept.
