@@ -56,13 +56,7 @@ impl GivenChoice {
         rows: usize,
         limits: &CallLimits,
     ) -> PyResult<Self> {
-        let prefer = match prefer {
-            "first" => Prefer::First,
-            "longest" => Prefer::Longest,
-            other => {
-                return Err(PyValueError::new_err(format!("prefer must be \"first\" or \"longest\", not {other:?}")));
-            }
-        };
+        let prefer = prefer_named(prefer)?;
         let latest_ends = latest_ends.map(|ends| LatestEnds::read(ends, limits)).transpose()?;
         if let Some(ends) = latest_ends.as_ref().map(LatestEnds::rows).filter(|&ends| ends != rows) {
             return Err(rows_error(format!("{}, but latest_ends has {ends}", there_are_rows(rows))));
@@ -72,10 +66,7 @@ impl GivenChoice {
 
     /// What of a pattern is searched with.
     pub fn compiled<'p>(&self, pattern: &'p Pattern) -> PyResult<&'p Compiled> {
-        match self.prefer {
-            Prefer::First => Ok(&pattern.compiled),
-            Prefer::Longest => pattern.compiled.with_all_ways().map_err(|error| compile_error(&error.into())),
-        }
+        compiled_for(self.prefer, pattern)
     }
 
     /// The rule.
@@ -86,6 +77,23 @@ impl GivenChoice {
             Some(LatestEnds::Near(keys)) => (None, Some(keys.near())),
         };
         Choice { prefer: self.prefer, latest_ends, near }
+    }
+}
+
+/// Which of several possible matches is taken, by its name.
+pub fn prefer_named(name: &str) -> PyResult<Prefer> {
+    match name {
+        "first" => Ok(Prefer::First),
+        "longest" => Ok(Prefer::Longest),
+        other => Err(PyValueError::new_err(format!("prefer must be \"first\" or \"longest\", not {other:?}"))),
+    }
+}
+
+/// What of a pattern is searched with.
+pub fn compiled_for(prefer: Prefer, pattern: &Pattern) -> PyResult<&Compiled> {
+    match prefer {
+        Prefer::First => Ok(&pattern.compiled),
+        Prefer::Longest => pattern.compiled.with_all_ways().map_err(|error| compile_error(&error.into())),
     }
 }
 
