@@ -47,17 +47,16 @@ impl StreamPartitions {
         budget: &Budget,
         tick: &mut Tick<'_>,
     ) -> Result<(), SearchError> {
+        let bounds: Vec<_> = self.read_bounds().collect();
+        let read_rows = bounds.last().map_or(0, |&(_, end)| end);
         let (rules, clock) = (&self.rules, self.clock);
         let mut taken = Vec::with_capacity(self.groups.len());
-        let mut next = 0;
-        for group in &self.groups {
-            let rows = group.tail + group.rows;
+        for (group, bounds) in self.groups.iter().zip(bounds) {
             if let Some(partition) = self.table.take(group.place) {
-                taken.push((group.place, partition, (next, next + rows)));
+                taken.push((group.place, partition, bounds));
             }
-            next += rows;
         }
-        let threads = if self.new_rows.max(next) < ROWS_FOR_THREADS { 1 } else { threads };
+        let threads = if self.new_rows.max(read_rows) < ROWS_FOR_THREADS { 1 } else { threads };
         let morsels: Vec<_> = taken.chunks_mut(PARTITIONS_A_MORSEL).map(Mutex::new).collect();
         let is_of_start = rules.fails_by_start();
         let variables = || rules.automaton.variables().to_vec();
@@ -84,10 +83,9 @@ impl StreamPartitions {
         error.map_or(Ok(()), Err)
     }
 
-    /// The match of the step that had nowhere to skip to: the one that was decided first.
+    /// The match of the step that had nowhere to skip to; of several, the one in the first partition of the step.
     pub fn skip_error(&self) -> Option<SkipError> {
-        let failed = |group: &StepPartition| self.table.get(group.place)?.failed.map(|error| (group.place, error));
-        self.groups.iter().filter_map(failed).map(|(_, error)| error).next()
+        self.groups.iter().find_map(|group| self.table.get(group.place)?.failed)
     }
 
     /// What is certain since the last step.
@@ -141,17 +139,13 @@ impl StreamPartitions {
         let is_of_start = self.rules.fails_by_start();
         let variables = self.rules.automaton.variables().to_vec();
         let mut decision = MatchDecides::new(dependent.conditions, dependent.names, variables, is_of_start);
-        let mut next = 0;
-        let mut searched: Vec<SearchedGroup> = Vec::with_capacity(self.groups.len());
-        for group in &self.groups {
-            let begin = next;
-            next += group.tail + group.rows;
-            searched.push(SearchedGroup {
-                place: group.place,
-                bounds: (begin, next),
-                answers: PartitionAnswers::default(),
-            });
-        }
+        let groups = self.groups.iter().zip(self.read_bounds());
+        let searched = |(group, bounds): (&StepPartition, _)| SearchedGroup {
+            place: group.place,
+            bounds,
+            answers: PartitionAnswers::default(),
+        };
+        let mut searched: Vec<SearchedGroup> = groups.map(searched).collect();
         let mut waiting: Vec<usize> = (0..searched.len()).collect();
         let mut values = Vec::new();
         while !waiting.is_empty() {
