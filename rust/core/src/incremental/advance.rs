@@ -6,7 +6,7 @@ use super::decided::DecidedMatches;
 use super::decision::MatchDecides;
 use super::search::Looks;
 use super::stream_partitions::{StepPartition, StreamPartitions};
-use crate::backtrack::{Asked, Compute, MatchConditions, PartitionAnswers, Purpose};
+use crate::backtrack::{Compute, MatchConditions, PartitionAnswers, Purpose, RequestBatch};
 use crate::budget::{Budget, Tick};
 use crate::expression::EvaluationError;
 use crate::matcher::SearchError;
@@ -150,7 +150,7 @@ impl StreamPartitions {
         let mut values = Vec::new();
         while !waiting.is_empty() {
             let mut looks = Looks { budget, tick: &mut *tick, steps: 0 };
-            let mut batches: Vec<(Asked, Vec<(usize, usize)>)> = Vec::new();
+            let mut batches: Vec<RequestBatch> = Vec::new();
             let mut asking = Vec::new();
             for number in waiting {
                 let group = &mut searched[number];
@@ -162,26 +162,22 @@ impl StreamPartitions {
                     (Err(SearchError::Evaluation(_, EvaluationError::Missing)), Some(request)) => {
                         let purpose = Purpose { start: group.bounds.0, depth: 0 };
                         let (asked, _) = answers.ask(&request, purpose, budget)?;
-                        let batch = batches.iter().position(|(asked, _)| asked.takes(&request)).unwrap_or_else(|| {
-                            batches.push((Asked::like(&request), Vec::new()));
-                            batches.len() - 1
-                        });
-                        batches[batch].0.push(&request, budget)?;
-                        batches[batch].1.push((number, asked));
+                        let batch = RequestBatch::number_for(&request, &mut batches);
+                        batches[batch].add(&request, (number, asked), budget)?;
                         asking.push(number);
                     }
                     (found, _) => found?,
                 }
                 group.answers = answers;
             }
-            for (mut asked, places) in batches {
-                asked.wanted = asked.requests;
+            for mut batch in batches {
+                batch.asked.wanted = batch.asked.requests;
                 values.clear();
-                compute(&asked, &mut values)?;
-                for ((number, request), value) in places.into_iter().zip(values.drain(..)) {
+                compute(&batch.asked, &mut values)?;
+                for (&(number, request), value) in batch.places.iter().zip(values.drain(..)) {
                     searched[number].answers.put(request, value, budget)?;
                 }
-                asked.release(budget);
+                batch.release(budget);
             }
             waiting = asking;
         }
