@@ -199,7 +199,7 @@ unsafe impl GlobalAlloc for RestingAllocator {
         unsafe {
             match RESTING.allocate(layout) {
                 Ok(memory) => memory,
-                // Zeros cost nothing where pages are new.
+                // Each byte of a buffer that may rest must have been written; zeros cost nothing where pages are new.
                 Err(own) if resting_layout(layout).is_some() => System.alloc_zeroed(own),
                 Err(own) => System.alloc(own),
             }
@@ -257,8 +257,8 @@ struct RestingBuffer {
 
 /// Buffers that nobody uses, those that were freed first before the others. Each byte of them was written before.
 struct RestingBuffers {
-    /// Whether a thread looks at them. Who finds that it is so does without them: nobody waits, also not in a child for a thread that it
-    /// does not have.
+    /// Whether a thread uses them. Another thread then does without them and does not wait: in a child of a fork, the thread that set
+    /// this may not exist.
     is_taken: AtomicBool,
     buffers: UnsafeCell<([RestingBuffer; MOST_RESTING], usize)>,
     bytes: AtomicUsize,

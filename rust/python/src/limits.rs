@@ -21,7 +21,7 @@ pub struct CallLimits {
     seconds: Option<f64>,
     megabytes: Option<f64>,
     begun: Instant,
-    /// When they were made, and how many nanoseconds later other threads could last have the interpreter.
+    /// When the limits were made, and how many nanoseconds after that the interpreter's lock was last given up.
     made: Instant,
     released: AtomicU64,
     /// What was left of the seconds then.
@@ -29,9 +29,9 @@ pub struct CallLimits {
     pub budget: Budget,
 }
 
-/// How often a loop that holds the interpreter's lock gives it up. A thread that waits asks for it after 5 ms (`sys.setswitchinterval`),
-/// and only then is sure to have it: of one that gives it up more often, it is taken back before the other has woken up, whose
-/// 5 ms then begin again.
+/// How often a loop that holds the interpreter's lock gives it up. A thread that waits for the lock asks for it after 5 ms
+/// (`sys.setswitchinterval`), and only a thread that has asked is sure to get it. If the lock is given up more often, the loop takes it
+/// back before the waiting thread has woken up, and the 5 ms begin again.
 const BETWEEN_RELEASES: Duration = Duration::from_millis(6);
 
 impl CallLimits {
