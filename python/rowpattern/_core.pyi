@@ -221,7 +221,6 @@ class OpenPartitions:
         empty_takes_row: bool = False,
         numbered: bool = False,
         horizons: Optional[dict[str, int]] = None,
-        never: Sequence[str] = ...,
         rows_before: int = 0,
         match_before: int = 0,
         match_behind: int = 0,

@@ -81,12 +81,10 @@ pub fn try_zeroed<T: Zero>(items: usize) -> Result<Vec<T>, OutOfMemory> {
 /// As [`try_zeroed`], where what stands there does not matter: a buffer that rested stays as it is.
 pub fn try_any<T: Zero>(items: usize) -> Result<Vec<T>, OutOfMemory> {
     let layout = Layout::array::<T>(items).map_err(|_| OutOfMemory::of::<T>(items))?;
-    if !RESTING.is_used.load(Ordering::Relaxed) {
-        return try_zeroed(items);
-    }
     let Ok(memory) = RESTING.allocate(layout) else { return try_zeroed(items) };
-    // SAFETY: the global allocator is the one whose buffers rest, and has allocated this one for such a layout. All of its bytes were
-    // zeros once, and whatever was written since are numbers, of which all bytes are valid.
+    // SAFETY: buffers rest only where the global allocator is the one that keeps them, and it has allocated this one for such a layout
+    // (in this file's tests it is the system's, which takes back what it gave). All of its bytes were zeros once. Values of any
+    // type may have been written since, whose padding is whatever stood there; every pattern of bytes is a T.
     Ok(unsafe { Box::from_raw(std::ptr::slice_from_raw_parts_mut(memory.cast::<T>(), items)) }.into_vec())
 }
 
@@ -113,7 +111,7 @@ fn try_grow<T: Copy>(vector: &mut Vec<T>, items: usize) -> Result<(), OutOfMemor
 /// Numbers of which zeroed memory is the number 0.
 ///
 /// # Safety
-/// A value whose bytes are all 0 must be valid.
+/// Every pattern of bytes must be a value.
 pub unsafe trait Zero: Copy {}
 
 macro_rules! zero {
@@ -194,14 +192,14 @@ fn resting_layout(layout: Layout) -> Option<Layout> {
 }
 
 // SAFETY: memory comes from the system's allocator, with a layout that follows from the one that is asked for, and goes back to it
-// with the same; what rests belongs to nobody else.
+// with the same size; see `realloc` for the alignment. What rests belongs to nobody else.
 unsafe impl GlobalAlloc for RestingAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's promises are those of the system's allocator.
         unsafe {
             match RESTING.allocate(layout) {
                 Ok(memory) => memory,
-                // Zeros cost nothing where pages are new.
+                // Each byte of a buffer that may rest must have been written; zeros cost nothing where pages are new.
                 Err(own) if resting_layout(layout).is_some() => System.alloc_zeroed(own),
                 Err(own) => System.alloc(own),
             }
@@ -233,7 +231,7 @@ unsafe impl GlobalAlloc for RestingAllocator {
             let (own, new) = (resting_layout(layout), resting_layout(wanted));
             match (own, new) {
                 (Some(own), Some(new)) if own == new => memory,
-                // Of a larger buffer that may rest, all bytes have to be written.
+                // Each byte of a buffer that may rest must have been written, so one that grows is copied to one of which that is so.
                 (own, Some(new)) if own.is_none_or(|own| own.size() < new.size()) => {
                     let found = self.alloc(wanted);
                     if !found.is_null() {
@@ -242,7 +240,8 @@ unsafe impl GlobalAlloc for RestingAllocator {
                     }
                     found
                 }
-                // All memory of the system's allocator is aligned for layouts that may rest.
+                // A buffer that becomes too small or too large to rest goes back later with the alignment that was asked for, which
+                // may be less: up to the alignment of layouts that may rest, the system's allocators treat all alike.
                 _ => System.realloc(memory, own.unwrap_or(layout), new.unwrap_or(wanted).size()),
             }
         }
@@ -258,10 +257,8 @@ struct RestingBuffer {
 
 /// Buffers that nobody uses, those that were freed first before the others. Each byte of them was written before.
 struct RestingBuffers {
-    /// Whether this process has such an allocator.
-    is_used: AtomicBool,
-    /// Whether a thread looks at them. Who finds that it is so does without them: nobody waits, also not in a child for a thread that it
-    /// does not have.
+    /// Whether a thread uses them. Another thread then does without them and does not wait: in a child of a fork, the thread that set
+    /// this may not exist.
     is_taken: AtomicBool,
     buffers: UnsafeCell<([RestingBuffer; MOST_RESTING], usize)>,
     bytes: AtomicUsize,
@@ -274,7 +271,6 @@ impl RestingBuffers {
     const fn new() -> Self {
         let none = RestingBuffer { memory: std::ptr::null_mut(), layout: Layout::new::<()>() };
         Self {
-            is_used: AtomicBool::new(false),
             is_taken: AtomicBool::new(false),
             buffers: UnsafeCell::new(([none; MOST_RESTING], 0)),
             bytes: AtomicUsize::new(0),
@@ -298,7 +294,6 @@ impl RestingBuffers {
     /// A buffer that rested, the last one that was freed; or the layout with which to ask the system for one.
     fn allocate(&self, layout: Layout) -> Result<*mut u8, Layout> {
         let Some(layout) = resting_layout(layout) else { return Err(layout) };
-        self.is_used.store(true, Ordering::Relaxed);
         if self.bytes.load(Ordering::Relaxed) < layout.size() {
             return Err(layout);
         }

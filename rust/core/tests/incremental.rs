@@ -11,7 +11,7 @@ use random_patterns::{FEW, pattern, symbols};
 use rowpattern_core::budget::Budget;
 use rowpattern_core::incremental::{LiveAutomaton, RowFacts, RowLimits, StreamPartitions, StreamRules};
 use rowpattern_core::matcher::{Compiled, ForwardPass, Search};
-use rowpattern_core::rows::{Partitions, Skip, VariableSet};
+use rowpattern_core::rows::{Partitions, Skip};
 
 /// A match: its first row, the row behind its last, and the variables of its rows.
 type Matched = (usize, usize, Vec<u8>);
@@ -44,7 +44,7 @@ struct Stream<'c> {
 
 impl<'c> Stream<'c> {
     fn new(compiled: &'c Compiled, skip: Skip) -> Self {
-        let live = LiveAutomaton::new(&compiled.automaton, VariableSet::NONE);
+        let live = LiveAutomaton::new(&compiled.automaton);
         let rules = StreamRules::new(live, compiled.variables.len(), skip);
         Self { compiled, open: StreamPartitions::new(rules), rows: 0, found: Vec::new() }
     }

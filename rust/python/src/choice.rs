@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use rowpattern_core::budget::Stopped;
 use rowpattern_core::matcher::Compiled;
 use rowpattern_core::rows::{Choice, Prefer, latest_ends as core_latest_ends};
 use rowpattern_macros::catch_panics;
@@ -57,13 +56,7 @@ impl GivenChoice {
         rows: usize,
         limits: &CallLimits,
     ) -> PyResult<Self> {
-        let prefer = match prefer {
-            "first" => Prefer::First,
-            "longest" => Prefer::Longest,
-            other => {
-                return Err(PyValueError::new_err(format!("prefer must be \"first\" or \"longest\", not {other:?}")));
-            }
-        };
+        let prefer = prefer_named(prefer)?;
         let latest_ends = latest_ends.map(|ends| LatestEnds::read(ends, limits)).transpose()?;
         if let Some(ends) = latest_ends.as_ref().map(LatestEnds::rows).filter(|&ends| ends != rows) {
             return Err(rows_error(format!("{}, but latest_ends has {ends}", there_are_rows(rows))));
@@ -73,10 +66,7 @@ impl GivenChoice {
 
     /// What of a pattern is searched with.
     pub fn compiled<'p>(&self, pattern: &'p Pattern) -> PyResult<&'p Compiled> {
-        match self.prefer {
-            Prefer::First => Ok(&pattern.compiled),
-            Prefer::Longest => pattern.compiled.with_all_ways().map_err(|error| compile_error(&error.into())),
-        }
+        compiled_for(self.prefer, pattern)
     }
 
     /// The rule.
@@ -87,6 +77,23 @@ impl GivenChoice {
             Some(LatestEnds::Near(keys)) => (None, Some(keys.near())),
         };
         Choice { prefer: self.prefer, latest_ends, near }
+    }
+}
+
+/// Which of several possible matches is taken, by its name.
+pub fn prefer_named(name: &str) -> PyResult<Prefer> {
+    match name {
+        "first" => Ok(Prefer::First),
+        "longest" => Ok(Prefer::Longest),
+        other => Err(PyValueError::new_err(format!("prefer must be \"first\" or \"longest\", not {other:?}"))),
+    }
+}
+
+/// What of a pattern is searched with.
+pub fn compiled_for(prefer: Prefer, pattern: &Pattern) -> PyResult<&Compiled> {
+    match prefer {
+        Prefer::First => Ok(&pattern.compiled),
+        Prefer::Longest => pattern.compiled.with_all_ways().map_err(|error| compile_error(&error.into())),
     }
 }
 
@@ -132,9 +139,6 @@ pub fn latest_ends(
     let partitions = arguments::partitions(partitions, keys.len(), &limits)?;
     let mut signals = limits.signals();
     let found = py.detach(|| core_latest_ends(&keys, &bounds, &partitions, &limits.budget, &mut || signals.tick()));
-    match (found, signals.raised) {
-        (Ok(found), _) => Ok(Column::new(Data::Integers(found.into()))),
-        (Err(Stopped::ByCaller), Some(raised)) => Err(raised),
-        (Err(reason), _) => Err(limits.error(reason)),
-    }
+    let found = found.map_err(|reason| limits.stopped(reason, signals.raised))?;
+    Ok(Column::new(Data::Integers(found.into())))
 }

@@ -3,12 +3,12 @@
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyString;
-use rowpattern_core::budget::{Stopped, Tick};
+use rowpattern_core::budget::Tick;
 use rowpattern_core::matcher::{Compiled, Ended, Search, SearchError};
 use rowpattern_core::rows::{Choice, Partitions, Skip, Symbols};
 
 use super::choice::GivenChoice;
-use super::errors::{QueryError, SkipError, problem, unknown_variable};
+use super::errors::{SkipError, unknown_variable};
 use super::limits::CallLimits;
 use super::numbers::shown;
 use super::pattern::Pattern;
@@ -98,18 +98,11 @@ impl Input {
 
     /// The error for a search of a pattern that ended early.
     pub fn error(&self, error: SearchError, signals: Signals, compiled: &Compiled) -> PyErr {
-        match (error, signals.raised) {
-            (SearchError::Skip(error), _) => {
-                let variable = self.skip_variable.as_deref().unwrap_or_default();
-                SkipError::new_err(format!("AFTER MATCH SKIP has nowhere to go to {variable}: {error}"))
-            }
-            (SearchError::Stopped(Stopped::ByCaller), Some(raised)) => raised,
-            (SearchError::Stopped(reason), _) => self.limits.error(reason),
-            (SearchError::Evaluation(variable, error), _) => {
-                let name = compiled.variables.get(usize::from(variable)).map_or("", String::as_str);
-                QueryError::new_err(format!("DEFINE {name}: {}", problem(error)))
-            }
+        if let SearchError::Skip(error) = error {
+            let variable = self.skip_variable.as_deref().unwrap_or_default();
+            return SkipError::new_err(format!("AFTER MATCH SKIP has nowhere to go to {variable}: {error}"));
         }
+        self.limits.search_error(error, signals.raised, &compiled.variables)
     }
 }
 

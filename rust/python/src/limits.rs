@@ -8,6 +8,7 @@ use pyo3::exceptions::{PyMemoryError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use rowpattern_core::budget::{Budget, Stopped};
 use rowpattern_core::expression::ColumnsError;
+use rowpattern_core::matcher::SearchError;
 
 use super::cancel_argument::Cancel;
 use super::errors::{QueryCancelledError, QueryError, QueryLimitError, problem};
@@ -20,7 +21,7 @@ pub struct CallLimits {
     seconds: Option<f64>,
     megabytes: Option<f64>,
     begun: Instant,
-    /// When they were made, and how many nanoseconds later other threads could last have the interpreter.
+    /// When the limits were made, and how many nanoseconds after that the interpreter's lock was last given up.
     made: Instant,
     released: AtomicU64,
     /// What was left of the seconds then.
@@ -28,9 +29,9 @@ pub struct CallLimits {
     pub budget: Budget,
 }
 
-/// How often a loop that holds the interpreter's lock gives it up. A thread that waits asks for it after 5 ms (`sys.setswitchinterval`),
-/// and only then is sure to have it: of one that gives it up more often, it is taken back before the other has woken up, whose
-/// 5 ms then begin again.
+/// How often a loop that holds the interpreter's lock gives it up. A thread that waits for the lock asks for it after 5 ms
+/// (`sys.setswitchinterval`), and only a thread that has asked is sure to get it. If the lock is given up more often, the loop takes it
+/// back before the waiting thread has woken up, and the 5 ms begin again.
 const BETWEEN_RELEASES: Duration = Duration::from_millis(6);
 
 impl CallLimits {
@@ -92,6 +93,18 @@ impl CallLimits {
         self.budget.resume(self.left);
     }
 
+    /// The error for a search that ended early, of a pattern with these variables; `raised` is as for [`Self::stopped`].
+    pub fn search_error(&self, error: SearchError, raised: Option<PyErr>, variables: &[String]) -> PyErr {
+        match error {
+            SearchError::Stopped(reason) => self.stopped(reason, raised),
+            SearchError::Skip(error) => QueryError::new_err(error.to_string()),
+            SearchError::Evaluation(variable, error) => {
+                let name = variables.get(usize::from(variable)).map_or("", String::as_str);
+                QueryError::new_err(format!("DEFINE {name}: {}", problem(error)))
+            }
+        }
+    }
+
     /// The error for values that could not be computed; `what` they are of, by its number.
     pub fn columns_error(&self, what: &str, error: ColumnsError) -> PyErr {
         match error {
@@ -100,6 +113,11 @@ impl CallLimits {
                 QueryError::new_err(format!("{what} {number}: {}", problem(error)))
             }
         }
+    }
+
+    /// The error for work that ended early, with what a signal handler or a caller's function raised meanwhile.
+    pub fn stopped(&self, reason: Stopped, raised: Option<PyErr>) -> PyErr {
+        raised.filter(|_| reason == Stopped::ByCaller).unwrap_or_else(|| self.error(reason))
     }
 
     /// The error for a search that ended early.

@@ -1,23 +1,20 @@
 //! `OpenPartitions`: the state of a continuous query, of which rows come batch by batch. One file, as the methods of a class are one block.
 
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
-use rowpattern_core::automaton::Automaton;
 use rowpattern_core::backtrack::Asked;
-use rowpattern_core::budget::Stopped;
 use rowpattern_core::incremental::{
     DependentConditions, LiveAutomaton, RowFacts, RowLimits, StoredPartition, StreamPartitions, StreamRules,
 };
-use rowpattern_core::matcher::SearchError;
 use rowpattern_core::order::EncodedKeys;
-use rowpattern_core::rows::VariableSet;
+use rowpattern_core::rows::{Prefer, VariableSet};
 use rowpattern_macros::catch_panics;
 
 use super::arguments::{integers, variable};
 use super::cancel_argument::{Cancel, account};
+use super::choice::{compiled_for, prefer_named};
 use super::conditions::Conditions;
-use super::errors::{QueryError, compile_error, problem, rows_error};
+use super::errors::rows_error;
 use super::ffi::{Column, Data};
 use super::input::read_skip;
 use super::limits::CallLimits;
@@ -41,7 +38,6 @@ use super::row_symbols::RowSymbols;
 ///     empty_takes_row: an empty match stands for the row where it begins.
 ///     numbered: matches are numbered in their partition, so that this is kept.
 ///     horizons: by variable, how many rows behind its own its condition reads.
-///     never: variables whose conditions are never true.
 ///     rows_before: how many rows before its own a condition of rows alone reads.
 ///     match_before: how many rows before a match, open or given, are read.
 ///     match_behind: how many rows behind a match that is given are read.
@@ -56,7 +52,7 @@ use super::row_symbols::RowSymbols;
 pub struct OpenPartitions {
     pattern: Py<Pattern>,
     inner: StreamPartitions,
-    longest: bool,
+    prefer: Prefer,
 }
 
 #[catch_panics]
@@ -65,8 +61,8 @@ impl OpenPartitions {
     #[new]
     #[pyo3(signature = (
         pattern, skip = None, *, prefer = "first", each_when_certain = false, unmatched = false, empty_takes_row = false,
-        numbered = false, horizons = None, never = Vec::new(), rows_before = 0, match_before = 0, match_behind = 0,
-        bounded = false, widths = None, idle = None
+        numbered = false, horizons = None, rows_before = 0, match_before = 0, match_behind = 0, bounded = false,
+        widths = None, idle = None
     ))]
     #[expect(clippy::too_many_arguments, reason = "Python's keyword arguments")]
     fn new(
@@ -79,7 +75,6 @@ impl OpenPartitions {
         empty_takes_row: bool,
         numbered: bool,
         horizons: Option<&Bound<'_, PyDict>>,
-        never: Vec<String>,
         #[pyo3(from_py_with = whole)] rows_before: usize,
         #[pyo3(from_py_with = whole)] match_before: usize,
         #[pyo3(from_py_with = whole)] match_behind: usize,
@@ -87,18 +82,11 @@ impl OpenPartitions {
         widths: Option<&Bound<'_, PyDict>>,
         idle: Option<i64>,
     ) -> PyResult<Self> {
-        let longest = match prefer {
-            "first" => false,
-            "longest" => true,
-            other => {
-                return Err(PyValueError::new_err(format!("prefer must be \"first\" or \"longest\", not {other:?}")));
-            }
-        };
+        let prefer = prefer_named(prefer)?;
         let owner = pattern.get();
         let (skip, _) = read_skip(owner, skip)?;
         let names = &owner.compiled.variables;
-        let never = never.iter().map(|name| variable(py, names, name)).collect::<PyResult<VariableSet>>()?;
-        let automaton = automaton_of(owner, longest)?;
+        let automaton = &compiled_for(prefer, owner)?.automaton;
         let mut of_variables = vec![0; names.len()];
         for (name, rows) in horizons.into_iter().flatten() {
             of_variables[usize::from(variable(py, names, &name.extract::<String>()?)?)] = rows.extract()?;
@@ -108,7 +96,7 @@ impl OpenPartitions {
             of_widths[usize::from(variable(py, names, &name.extract::<String>()?)?)] = Some(width.extract()?);
         }
         let rules = StreamRules {
-            longest,
+            longest: prefer == Prefer::Longest,
             each_when_certain,
             unmatched,
             empty_takes_row,
@@ -120,9 +108,9 @@ impl OpenPartitions {
             bounded,
             widths: of_widths,
             idle,
-            ..StreamRules::new(LiveAutomaton::new(automaton, never), names.len(), skip)
+            ..StreamRules::new(LiveAutomaton::new(automaton), names.len(), skip)
         };
-        Ok(Self { pattern: pattern.clone().unbind(), inner: StreamPartitions::new(rules), longest })
+        Ok(Self { pattern: pattern.clone().unbind(), inner: StreamPartitions::new(rules), prefer })
     }
 
     /// Begins a step: finds the partitions of new rows, and those that are looked at again as time passed.
@@ -162,27 +150,22 @@ impl OpenPartitions {
         #[pyo3(from_py_with = account)] cancel: Cancel,
     ) -> PyResult<()> {
         let limits = CallLimits::read((timeout_seconds, memory_limit_mb, cancel))?;
-        let times = keys.map(|keys| integers(keys, "keys", &limits)).transpose()?;
-        let bounds = bounds.map(|bounds| integers(bounds, "bounds", &limits)).transpose()?;
+        let row_limits = GivenRowLimits::read(keys, bounds, &limits)?;
         let keys = keys_of(py, partition_by, rows, &limits)?;
         let mut signals = limits.signals();
         let inner = &mut self.inner;
         let placed = py.detach(|| {
             inner.begin();
-            let row_limits = RowLimits { keys: times.as_deref(), bounds: bounds.as_deref() };
-            inner.place(rows, keys.as_ref(), row_limits, &limits.budget, &mut || signals.tick())?;
+            inner.place(rows, keys.as_ref(), row_limits.get(), &limits.budget, &mut || signals.tick())?;
             if let Some(clock) = clock {
                 inner.add_due(clock);
             }
             inner.read_again(reads_all);
             Ok(())
         });
-        placed.map_err(|error| {
+        placed.map_err(|reason| {
             self.inner.undo();
-            match (error, signals.raised) {
-                (Stopped::ByCaller, Some(raised)) => raised,
-                (reason, _) => limits.error(reason),
-            }
+            limits.stopped(reason, signals.raised)
         })
     }
 
@@ -256,12 +239,10 @@ impl OpenPartitions {
         let py = symbols.py();
         let limits = CallLimits::read((None, None, None))?;
         let symbols = symbols.get().take(self.pattern.get().compiled.variables.len())?;
-        let keys = keys.map(|keys| integers(keys, "keys", &limits)).transpose()?;
-        let bounds = bounds.map(|bounds| integers(bounds, "bounds", &limits)).transpose()?;
+        let row_limits = GivenRowLimits::read(keys, bounds, &limits)?;
         let inner = &mut self.inner;
         py.detach(|| {
-            let limits = RowLimits { keys: keys.as_deref(), bounds: bounds.as_deref() };
-            let facts = RowFacts { symbols: &symbols, limits };
+            let facts = RowFacts { symbols: &symbols, limits: row_limits.get() };
             inner.take(&facts, next_reference as u64);
         });
         Ok(())
@@ -321,15 +302,7 @@ impl OpenPartitions {
                 (py.detach(|| inner.advance(conditions, threads, &limits.budget, &mut tick)), None)
             }
         };
-        ended.map_err(|error| match (error, computed.or(signals.raised)) {
-            (SearchError::Stopped(Stopped::ByCaller), Some(raised)) => raised,
-            (SearchError::Stopped(reason), _) => limits.error(reason),
-            (SearchError::Skip(error), _) => QueryError::new_err(error.to_string()),
-            (SearchError::Evaluation(variable, error), _) => {
-                let name = names.get(usize::from(variable)).map_or("", String::as_str);
-                QueryError::new_err(format!("DEFINE {name}: {}", problem(error)))
-            }
-        })
+        ended.map_err(|error| limits.search_error(error, computed.or(signals.raised), names))
     }
 
     /// What is certain since the last step that was kept.
@@ -344,7 +317,8 @@ impl OpenPartitions {
         let pattern = self.pattern.get();
         let (references, starts) = (std::mem::take(&mut found.references), std::mem::take(&mut found.starts));
         let shown = std::mem::take(&mut found.shown);
-        let matches = Matches::decided(found, &pattern.compiled, automaton_of(pattern, self.longest)?);
+        let automaton = &compiled_for(self.prefer, pattern)?.automaton;
+        let matches = Matches::decided(found, &pattern.compiled, automaton);
         let numbers = |values: Vec<i64>| Column::new(Data::Integers(values.into()));
         Ok((numbers(references), numbers(starts), matches, Column::new(Data::Flags(shown.into()))))
     }
@@ -441,8 +415,7 @@ impl OpenPartitions {
         bounds: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
         let limits = CallLimits::read((None, None, None))?;
-        let keys = keys.map(|keys| integers(keys, "keys", &limits)).transpose()?;
-        let bounds = bounds.map(|bounds| integers(bounds, "bounds", &limits)).transpose()?;
+        let row_limits = GivenRowLimits::read(keys, bounds, &limits)?;
         let stored: Vec<StoredPartition> = partitions
             .into_iter()
             .map(|(first, rows, head, covered, matches, waiting)| StoredPartition {
@@ -456,13 +429,7 @@ impl OpenPartitions {
             .collect();
         let (rows, rest) = sets.as_chunks::<{ VariableSet::BYTES }>();
         let sets: Vec<VariableSet> = rows.iter().map(|bytes| VariableSet::from_bytes(*bytes)).collect();
-        let is_right = rest.is_empty()
-            && self.inner.resume(
-                &stored,
-                &sets,
-                next_reference as u64,
-                RowLimits { keys: keys.as_deref(), bounds: bounds.as_deref() },
-            );
+        let is_right = rest.is_empty() && self.inner.resume(&stored, &sets, next_reference as u64, row_limits.get());
         if is_right { Ok(()) } else { Err(rows_error("the stored partitions and their rows do not fit together")) }
     }
 
@@ -473,13 +440,24 @@ impl OpenPartitions {
     }
 }
 
-/// The automaton whose positions a search goes through.
-fn automaton_of(pattern: &Pattern, longest: bool) -> PyResult<&Automaton> {
-    if !longest {
-        return Ok(&pattern.compiled.automaton);
+/// What bounds matches, by new row, as it was given.
+struct GivenRowLimits {
+    keys: Option<Vec<i64>>,
+    bounds: Option<Vec<i64>>,
+}
+
+impl GivenRowLimits {
+    fn read(keys: Option<&Bound<'_, PyAny>>, bounds: Option<&Bound<'_, PyAny>>, limits: &CallLimits) -> PyResult<Self> {
+        let read = |column: Option<&Bound<'_, PyAny>>, name: &str| {
+            column.map(|column| integers(column, name, limits)).transpose()
+        };
+        Ok(Self { keys: read(keys, "keys")?, bounds: read(bounds, "bounds")? })
     }
-    let all_ways = pattern.compiled.with_all_ways().map_err(|error| compile_error(&error.into()))?;
-    Ok(&all_ways.automaton)
+
+    /// As the core takes them.
+    fn get(&self) -> RowLimits<'_> {
+        RowLimits { keys: self.keys.as_deref(), bounds: self.bounds.as_deref() }
+    }
 }
 
 /// The keys of rows as bytes; None without keys.

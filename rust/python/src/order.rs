@@ -5,7 +5,6 @@ use std::ops::Range;
 use arrow_buffer::NullBuffer;
 use arrow_schema::DataType;
 use pyo3::prelude::*;
-use rowpattern_core::budget::Stopped;
 use rowpattern_core::order::{
     BitSlice, EncodedKeys, KeyChunk, KeyTexts, KeyValues, LONG, MOST_SHORT_BYTES, OrderError, RowOrder, Short, SortKey,
     order as order_rows, short_of,
@@ -106,10 +105,9 @@ impl KeyArgument {
 
 /// The error for keys that could not be read.
 pub fn key_error(error: OrderError, signals: Signals, limits: &CallLimits) -> PyErr {
-    match (error, signals.raised) {
-        (OrderError::Stopped(Stopped::ByCaller), Some(raised)) => raised,
-        (OrderError::Stopped(reason), _) => limits.error(reason),
-        (OrderError::Unreadable { key, row, what }, _) => Failure::at(row, what).raise(&name_of(key)),
+    match error {
+        OrderError::Stopped(reason) => limits.stopped(reason, signals.raised),
+        OrderError::Unreadable { key, row, what } => Failure::at(row, what).raise(&name_of(key)),
     }
 }
 

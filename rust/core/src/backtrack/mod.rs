@@ -49,5 +49,6 @@ pub use answers::{PartitionAnswers, Purpose, Used};
 pub use asked::{ArgumentColumn, Asked};
 pub use backtracking::{Backtracking, FAILURES_BEFORE_NOTES, MatchConditions};
 pub(crate) use failures::{Failures, Reach};
+pub(crate) use rounds::RequestBatch;
 pub use rounds::{Asking, Compute, REQUESTS_A_ROUND, search_in_rounds};
 pub use start_conditions::StartConditions;

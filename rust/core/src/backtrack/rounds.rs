@@ -300,10 +300,7 @@ impl<S: Sink + Default, M: Asking> Rounds<'_, S, M> {
             let used = answers.begin_round();
             let purpose = Purpose { start: place.row, depth: wanted.depth() };
             let (asked, _) = answers.ask(request, purpose, context.budget)?;
-            let batch = batches.iter().position(|batch| batch.asked.takes(request)).unwrap_or_else(|| {
-                batches.push(RequestBatch { asked: Asked::like(request), places: Vec::new() });
-                batches.len() - 1
-            });
+            let batch = RequestBatch::number_for(request, batches);
             batches[batch].add(request, (number, asked), context.budget)?;
             waiting.push((number, batch, used));
         }
@@ -354,14 +351,23 @@ fn wanted<'w, M: Asking>(
 }
 
 /// What is asked for of one expression in a round.
-struct RequestBatch {
-    asked: Asked,
+pub struct RequestBatch {
+    pub asked: Asked,
     /// For each request, the partition's place among those that are begun, and the request's number there.
-    places: Vec<(usize, usize)>,
+    pub places: Vec<(usize, usize)>,
 }
 
 impl RequestBatch {
-    fn add(&mut self, request: &Request, place: (usize, usize), budget: &Budget) -> Result<(), Stopped> {
+    /// The number of the batch that a request belongs to, which is added where there is none.
+    pub fn number_for(request: &Request, batches: &mut Vec<Self>) -> usize {
+        batches.iter().position(|batch| batch.asked.takes(request)).unwrap_or_else(|| {
+            batches.push(Self { asked: Asked::like(request), places: Vec::new() });
+            batches.len() - 1
+        })
+    }
+
+    /// Adds a request of a partition.
+    pub fn add(&mut self, request: &Request, place: (usize, usize), budget: &Budget) -> Result<(), Stopped> {
         budget.reserve(&mut self.places, 1)?;
         self.places.push(place);
         self.asked.push(request, budget)
@@ -373,7 +379,7 @@ impl RequestBatch {
     }
 
     /// Takes back what was charged.
-    fn release(self, budget: &Budget) {
+    pub fn release(self, budget: &Budget) {
         budget.release_vector(&self.places);
         self.asked.release(budget);
     }

@@ -38,10 +38,7 @@ impl<'a> TextRows<'a> {
     fn text(&self, row: usize) -> Result<&'a [u8], SymbolsError> {
         let at = match &self.places {
             None => Some(row),
-            Some((places, _)) => {
-                let mut place = [0];
-                places.integers(row..row + 1, &mut place).and_then(|_| usize::try_from(place[0]).ok())
-            }
+            Some((places, _)) => places.entry(row),
         };
         at.zip(self.texts).and_then(|(at, texts)| texts.bytes_of(at)).ok_or(SymbolsError::Text)
     }

@@ -6,7 +6,7 @@ use super::decided::DecidedMatches;
 use super::decision::MatchDecides;
 use super::search::Looks;
 use super::stream_partitions::{StepPartition, StreamPartitions};
-use crate::backtrack::{Asked, Compute, MatchConditions, PartitionAnswers, Purpose};
+use crate::backtrack::{Compute, MatchConditions, PartitionAnswers, Purpose, RequestBatch};
 use crate::budget::{Budget, Tick};
 use crate::expression::EvaluationError;
 use crate::matcher::SearchError;
@@ -47,17 +47,16 @@ impl StreamPartitions {
         budget: &Budget,
         tick: &mut Tick<'_>,
     ) -> Result<(), SearchError> {
+        let bounds: Vec<_> = self.read_bounds().collect();
+        let read_rows = bounds.last().map_or(0, |&(_, end)| end);
         let (rules, clock) = (&self.rules, self.clock);
         let mut taken = Vec::with_capacity(self.groups.len());
-        let mut next = 0;
-        for group in &self.groups {
-            let rows = group.tail + group.rows;
+        for (group, bounds) in self.groups.iter().zip(bounds) {
             if let Some(partition) = self.table.take(group.place) {
-                taken.push((group.place, partition, (next, next + rows)));
+                taken.push((group.place, partition, bounds));
             }
-            next += rows;
         }
-        let threads = if self.new_rows.max(next) < ROWS_FOR_THREADS { 1 } else { threads };
+        let threads = if self.new_rows.max(read_rows) < ROWS_FOR_THREADS { 1 } else { threads };
         let morsels: Vec<_> = taken.chunks_mut(PARTITIONS_A_MORSEL).map(Mutex::new).collect();
         let is_of_start = rules.fails_by_start();
         let variables = || rules.automaton.variables().to_vec();
@@ -84,10 +83,9 @@ impl StreamPartitions {
         error.map_or(Ok(()), Err)
     }
 
-    /// The match of the step that had nowhere to skip to: the one that was decided first.
+    /// The match of the step that had nowhere to skip to; of several, the one in the first partition of the step.
     pub fn skip_error(&self) -> Option<SkipError> {
-        let failed = |group: &StepPartition| self.table.get(group.place)?.failed.map(|error| (group.place, error));
-        self.groups.iter().filter_map(failed).map(|(_, error)| error).next()
+        self.groups.iter().find_map(|group| self.table.get(group.place)?.failed)
     }
 
     /// What is certain since the last step.
@@ -141,22 +139,18 @@ impl StreamPartitions {
         let is_of_start = self.rules.fails_by_start();
         let variables = self.rules.automaton.variables().to_vec();
         let mut decision = MatchDecides::new(dependent.conditions, dependent.names, variables, is_of_start);
-        let mut next = 0;
-        let mut searched: Vec<SearchedGroup> = Vec::with_capacity(self.groups.len());
-        for group in &self.groups {
-            let begin = next;
-            next += group.tail + group.rows;
-            searched.push(SearchedGroup {
-                place: group.place,
-                bounds: (begin, next),
-                answers: PartitionAnswers::default(),
-            });
-        }
+        let groups = self.groups.iter().zip(self.read_bounds());
+        let searched = |(group, bounds): (&StepPartition, _)| SearchedGroup {
+            place: group.place,
+            bounds,
+            answers: PartitionAnswers::default(),
+        };
+        let mut searched: Vec<SearchedGroup> = groups.map(searched).collect();
         let mut waiting: Vec<usize> = (0..searched.len()).collect();
         let mut values = Vec::new();
         while !waiting.is_empty() {
             let mut looks = Looks { budget, tick: &mut *tick, steps: 0 };
-            let mut batches: Vec<(Asked, Vec<(usize, usize)>)> = Vec::new();
+            let mut batches: Vec<RequestBatch> = Vec::new();
             let mut asking = Vec::new();
             for number in waiting {
                 let group = &mut searched[number];
@@ -168,26 +162,22 @@ impl StreamPartitions {
                     (Err(SearchError::Evaluation(_, EvaluationError::Missing)), Some(request)) => {
                         let purpose = Purpose { start: group.bounds.0, depth: 0 };
                         let (asked, _) = answers.ask(&request, purpose, budget)?;
-                        let batch = batches.iter().position(|(asked, _)| asked.takes(&request)).unwrap_or_else(|| {
-                            batches.push((Asked::like(&request), Vec::new()));
-                            batches.len() - 1
-                        });
-                        batches[batch].0.push(&request, budget)?;
-                        batches[batch].1.push((number, asked));
+                        let batch = RequestBatch::number_for(&request, &mut batches);
+                        batches[batch].add(&request, (number, asked), budget)?;
                         asking.push(number);
                     }
                     (found, _) => found?,
                 }
                 group.answers = answers;
             }
-            for (mut asked, places) in batches {
-                asked.wanted = asked.requests;
+            for mut batch in batches {
+                batch.asked.wanted = batch.asked.requests;
                 values.clear();
-                compute(&asked, &mut values)?;
-                for ((number, request), value) in places.into_iter().zip(values.drain(..)) {
+                compute(&batch.asked, &mut values)?;
+                for (&(number, request), value) in batch.places.iter().zip(values.drain(..)) {
                     searched[number].answers.put(request, value, budget)?;
                 }
-                asked.release(budget);
+                batch.release(budget);
             }
             waiting = asking;
         }

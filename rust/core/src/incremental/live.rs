@@ -4,7 +4,6 @@
 //! which Accept cannot be reached never succeeds, and would be waited for in vain: `(A B ^ | A)` after an A.
 
 use crate::automaton::{ACCEPT, Automaton};
-use crate::rows::VariableSet;
 
 /// What an incremental search follows.
 #[derive(Debug)]
@@ -20,31 +19,24 @@ pub struct LiveAutomaton {
 }
 
 impl LiveAutomaton {
-    /// Keeps the positions of an automaton from which Accept can be reached, where the conditions of some variables are never true.
-    /// Takes time linear in the followers.
+    /// Keeps the positions of an automaton from which Accept can be reached. Takes time linear in the followers.
     ///
     /// ```
     /// use rowpattern_core::incremental::LiveAutomaton;
     /// use rowpattern_core::matcher::Compiled;
-    /// use rowpattern_core::rows::VariableSet;
     /// let compiled = Compiled::new("A B ^ | A C").unwrap();
-    /// let live = LiveAutomaton::new(&compiled.automaton, VariableSet::NONE);
+    /// let live = LiveAutomaton::new(&compiled.automaton);
     /// assert_eq!(live.start(false).len(), 1);
     /// ```
-    pub fn new(automaton: &Automaton, never: VariableSet) -> Self {
+    pub fn new(automaton: &Automaton) -> Self {
         let count = automaton.positions.len();
-        let is_possible = |position: u32| {
-            let at = automaton.positions.get(position as usize);
-            at.is_some_and(|at| !never.contains(at.variable))
-        };
         let mut live = vec![false; count];
-        let mut next: Vec<u32> = (0..count as u32)
-            .filter(|&position| is_possible(position) && automaton.accepts_at_end[position as usize])
-            .collect();
+        let mut next: Vec<u32> =
+            (0..count as u32).filter(|&position| automaton.accepts_at_end[position as usize]).collect();
         while let Some(position) = next.pop() {
             if !std::mem::replace(&mut live[position as usize], true) {
                 let before = automaton.predecessors(position).iter().copied();
-                next.extend(before.filter(|&before| is_possible(before) && !live[before as usize]));
+                next.extend(before.filter(|&before| !live[before as usize]));
             }
         }
         let kept = |list: &[u32]| -> Vec<u32> {

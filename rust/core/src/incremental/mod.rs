@@ -13,10 +13,10 @@
 //! use rowpattern_core::budget::Budget;
 //! use rowpattern_core::incremental::{LiveAutomaton, RowFacts, RowLimits, StreamPartitions, StreamRules};
 //! use rowpattern_core::matcher::Compiled;
-//! use rowpattern_core::rows::{Skip, Symbols, VariableSet};
+//! use rowpattern_core::rows::{Skip, Symbols};
 //!
 //! let compiled = Compiled::new("A B+").unwrap();
-//! let rules = StreamRules::new(LiveAutomaton::new(&compiled.automaton, VariableSet::NONE), 2, Skip::PastLastRow);
+//! let rules = StreamRules::new(LiveAutomaton::new(&compiled.automaton), 2, Skip::PastLastRow);
 //! let mut stream = StreamPartitions::new(rules);
 //! let budget = Budget::unlimited();
 //! let mut ends = Vec::new();

@@ -42,9 +42,7 @@ impl StreamPartitions {
 
     /// Where the rows that are read begin, for each partition of the step that has any.
     pub fn read_starts(&self) -> Vec<i64> {
-        let mut next = 0;
-        let counts = self.groups.iter().map(|group| group.tail + group.rows).filter(|&rows| rows > 0);
-        counts.map(|rows| (next as i64, next += rows).0).collect()
+        self.read_bounds().filter(|(begin, end)| begin < end).map(|(begin, _)| begin as i64).collect()
     }
 
     /// Where the caller has the rows that are read; new ones from `next_reference` on, in the order in which they came.

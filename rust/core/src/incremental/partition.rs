@@ -42,7 +42,7 @@ impl Decided {
     }
 }
 
-/// How a partition was before rows were taken that may have to be given back.
+/// The state of a partition before rows were added that may have to be taken back.
 #[derive(Debug, Default)]
 struct BeforeStep {
     is_new: bool,
@@ -120,7 +120,7 @@ impl OpenPartition {
         self.reach = self.rows.end();
     }
 
-    /// Notes how it is, as rows come that may have to be given back.
+    /// Notes the state before rows are added that may have to be taken back.
     pub fn note_before(&mut self, horizon: u64) {
         let first = self.rows.end().saturating_sub(horizon).max(self.rows.first());
         self.before = BeforeStep {
@@ -137,7 +137,7 @@ impl OpenPartition {
         };
     }
 
-    /// Gives back the rows that came last, and what followed from them; false where the partition was new.
+    /// Takes back the rows that were added last, and what followed from them; false where the partition was new.
     pub fn undo(&mut self) -> bool {
         let before = std::mem::take(&mut self.before);
         self.rows.truncate(before.end);

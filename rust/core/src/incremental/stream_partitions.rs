@@ -267,13 +267,7 @@ impl StreamPartitions {
                 continue;
             }
             partition.rows.forget_before(partition.keep_from(&self.rules));
-            self.bytes += partition.memory_bytes();
-            self.rows += partition.rows.len();
-            if self.rules.timed()
-                && let Some(deadline) = partition.deadline(&self.rules, self.clock)
-            {
-                self.timers.add(deadline, place, &mut self.table);
-            }
+            self.count_again(place);
         }
         self.groups.clear();
         self.clock_before = self.clock;
@@ -291,16 +285,31 @@ impl StreamPartitions {
                 self.table.remove(place);
                 continue;
             }
-            self.bytes += partition.memory_bytes();
-            self.rows += partition.rows.len();
-            if self.rules.timed()
-                && let Some(deadline) = partition.deadline(&self.rules, self.clock)
-            {
-                self.timers.add(deadline, place, &mut self.table);
-            }
+            self.count_again(place);
             self.table.find_again(place);
         }
         self.groups.clear();
+    }
+
+    /// Counts a partition that was taken out of the counts for the step, and notes when it is looked at again.
+    fn count_again(&mut self, place: u32) {
+        let Some(partition) = self.table.get(place) else { return };
+        self.bytes += partition.memory_bytes();
+        self.rows += partition.rows.len();
+        if self.rules.timed()
+            && let Some(deadline) = partition.deadline(&self.rules, self.clock)
+        {
+            self.timers.add(deadline, place, &mut self.table);
+        }
+    }
+
+    /// For each group of the step, its rows among those that are read.
+    pub(super) fn read_bounds(&self) -> impl Iterator<Item = (usize, usize)> {
+        self.groups.iter().scan(0, |next, group| {
+            let begin = *next;
+            *next += group.tail + group.rows;
+            Some((begin, *next))
+        })
     }
 
     /// Where the caller has a row of each partition that ended in this step as it had no row for too long; of those in which

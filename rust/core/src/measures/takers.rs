@@ -168,9 +168,7 @@ impl<'t, T: Copy> FixedTaker<'t, T> {
         });
         push_flags(&mut self.valid, &mut self.flags, flags, budget)
     }
-}
 
-impl<'t, T: Copy> FixedTaker<'t, T> {
     /// Copies rows that follow one another, where they lie so in memory and none is NULL; false where they do not.
     fn copy_run(
         &mut self,

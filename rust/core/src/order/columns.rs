@@ -150,6 +150,14 @@ impl KeyValues<'_> {
         }
     }
 
+    /// The entry of a dictionary that a row of whole numbers is; None where it is none.
+    #[inline]
+    pub(crate) fn entry(&self, row: usize) -> Option<usize> {
+        let mut entry = [0];
+        self.integers(row..row.checked_add(1)?, &mut entry)?;
+        usize::try_from(entry[0]).ok()
+    }
+
     /// Writes some rows as numbers that are ordered, and equal, as the values are; None where these are none of 64 bits, or not
     /// so many.
     #[inline]

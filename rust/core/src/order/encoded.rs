@@ -116,10 +116,8 @@ fn write_value(key: &SortKey<'_>, chunk: &KeyChunk<'_>, row: usize, bytes: &mut 
         return Some(());
     }
     if let KeyValues::Places(places, entries) = &chunk.values {
-        let mut place = [0];
-        places.integers(row..row.checked_add(1)?, &mut place)?;
-        let place = usize::try_from(place[0]).ok().filter(|&place| place < entries.rows)?;
-        return write_value(key, entries, place, bytes);
+        let entry = places.entry(row).filter(|&entry| entry < entries.rows)?;
+        return write_value(key, entries, entry, bytes);
     }
     bytes.push(VALUE);
     let begin = bytes.len();

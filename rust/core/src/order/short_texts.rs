@@ -68,11 +68,10 @@ pub fn numbered(
         Ok(())
     })?;
     drop(parts);
-    let lists = Vec::new();
     Ok(Some(Ranked {
         places: numbers,
         ranks: Vec::new(),
-        lists,
+        lists: Vec::new(),
         morsel_rows: MORSEL_ROWS,
         count: digits.count as usize,
     }))

@@ -42,7 +42,7 @@ pub fn latest_ends(
             last = if last > row && keys[last - 1] > bound {
                 row + keys[row..last].partition_point(|&key| key <= bound)
             } else {
-                behind(keys, last.max(row), bound)
+                behind(last.max(row), keys.len(), |at| keys[at] <= bound)
             };
             *found = (begin + last) as i64;
         }
@@ -79,14 +79,24 @@ fn merge(
     Ok(())
 }
 
-/// The row behind those from `row` on whose keys are at most the bound; near rows are found fast.
-fn behind(keys: &[i64], row: usize, bound: i64) -> usize {
+/// The row behind those from `row` on, before `end`, of which something holds, and of none behind them; near rows are found fast, in
+/// time of the logarithm of the rows between.
+fn behind(row: usize, end: usize, holds: impl Fn(usize) -> bool) -> usize {
     let (mut low, mut step) = (row, 1);
-    while low + step <= keys.len() && keys[low + step - 1] <= bound {
+    while low + step <= end && holds(low + step - 1) {
         low += step;
         step *= 2;
     }
-    low + keys[low..keys.len().min(low + step)].partition_point(|&key| key <= bound)
+    let mut high = end.min(low + step);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if holds(middle) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    low
 }
 
 /// The keys of rows in order, each a row of a table.
@@ -148,21 +158,7 @@ impl NearRows<'_> {
         if start >= end || !self.is_near(start, start) {
             return start;
         }
-        let (mut near, mut step) = (start, 1);
-        while near + step < end && self.is_near(start, near + step) {
-            near += step;
-            step *= 2;
-        }
-        let mut far = end.min(near + step);
-        while far - near > 1 {
-            let middle = near + (far - near) / 2;
-            if self.is_near(start, middle) {
-                near = middle;
-            } else {
-                far = middle;
-            }
-        }
-        far
+        behind(start + 1, end, |row| self.is_near(start, row))
     }
 
     #[inline]
