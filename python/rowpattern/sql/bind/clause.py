@@ -8,13 +8,13 @@ from rowpattern.errors import PatternSyntaxError, PatternTooLargeError, QueryErr
 from rowpattern.patterns import compile as compile_pattern
 from rowpattern.sql.bind.bound import BoundClause, BoundMeasure, Condition, Key, Within
 from rowpattern.sql.bind.conditions import ConditionReader
-from rowpattern.sql.bind.expressions import Scope, row_expression
 from rowpattern.sql.bind.given import given_column, given_conditions
 from rowpattern.sql.bind.leaves import leaves
 from rowpattern.sql.bind.measures import EarlierMeasures, MeasureReader
 from rowpattern.sql.bind.prefilter import prefilter, start_condition
 from rowpattern.sql.bind.references import References, Value, source_text, value_away
-from rowpattern.sql.bind.scope import Columns, Variables
+from rowpattern.sql.bind.row_expression import row_expression
+from rowpattern.sql.bind.scope import Columns, Scope, Variables
 from rowpattern.sql.expression.nodes import Column
 from rowpattern.sql.expression.write import sql_of
 from rowpattern.sql.records import replace

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from rowpattern.sql.execute.window_steps import AnsweredWindow
     from rowpattern.sql.parse.clause import Clause
     from rowpattern.sql.parse.clause_arguments import Question
-    from rowpattern.sql.parse.parser import ParsedQuery
+    from rowpattern.sql.parse.parsed_query import ParsedQuery
     from rowpattern.sql.runtime.context import ExecutionContext, Step
     from rowpattern.sql.tables.table import Table
 

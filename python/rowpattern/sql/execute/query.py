@@ -18,7 +18,9 @@ from rowpattern.sql.execute.subqueries import with_computed_subqueries
 from rowpattern.sql.execute.text_parameters import bound_values, check_parameters
 from rowpattern.sql.execute.time_zones import column_zones, relabelled
 from rowpattern.sql.parse.clause_arguments import ClauseArguments, parse_arguments
-from rowpattern.sql.parse.parser import check_text, parse, result_name
+from rowpattern.sql.parse.parsed_query import result_name
+from rowpattern.sql.parse.parser import parse
+from rowpattern.sql.parse.text_check import check_text
 from rowpattern.sql.planning import planned
 from rowpattern.sql.runtime.imports import imported
 from rowpattern.sql.runtime.no_limit import no_limit
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
     from rowpattern.sql.execute.window_steps import WindowSteps
     from rowpattern.sql.parse.clause import Clause
     from rowpattern.sql.parse.clause_arguments import Question
-    from rowpattern.sql.parse.parser import ParsedQuery
+    from rowpattern.sql.parse.parsed_query import ParsedQuery
     from rowpattern.sql.runtime.context import ExecutionContext
 
 __all__ = [

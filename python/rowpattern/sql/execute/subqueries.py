@@ -8,7 +8,7 @@ from rowpattern.errors import QueryError, QueryLimitError
 from rowpattern.sql.duckdb.parser import parse_texts
 from rowpattern.sql.expression.nodes import Cast, Literal, TypeName
 from rowpattern.sql.expression.read import TreeReader
-from rowpattern.sql.parse.parser import step_number
+from rowpattern.sql.parse.parsed_query import step_number
 from rowpattern.sql.parse.subqueries import with_constants
 from rowpattern.sql.records import replace
 from rowpattern.sql.text.composed import Composed
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from rowpattern.sql.expression.nodes import Node
     from rowpattern.sql.parse.clause import Clause, Subquery
-    from rowpattern.sql.parse.parser import ParsedQuery
+    from rowpattern.sql.parse.parsed_query import ParsedQuery
     from rowpattern.sql.runtime.context import ExecutionContext
 
 __all__ = ["with_computed_subqueries"]

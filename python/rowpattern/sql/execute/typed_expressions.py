@@ -12,7 +12,7 @@ import pyarrow as pa
 from rowpattern._core import is_native
 from rowpattern.errors import QueryError, QueryLimitError
 from rowpattern.sql.arrow.categories import is_ordered, labels_of
-from rowpattern.sql.bind.expressions import takes_rows_in_order
+from rowpattern.sql.bind.aggregate_calls import takes_rows_in_order
 from rowpattern.sql.bind.leaves import columns_in
 from rowpattern.sql.bind.references import Aggregate, RunningAggregate
 from rowpattern.sql.duckdb.arrow_types import duckdb_type

@@ -17,7 +17,9 @@ from rowpattern.sql.duckdb.parser import parse_texts
 from rowpattern.sql.parse.clause import Clause, Definition, GivenCondition, Measure, RowsShown, Skip, TextPiece
 from rowpattern.sql.parse.clause_parameters import parameters_of
 from rowpattern.sql.parse.clause_reader import ClauseReader
-from rowpattern.sql.parse.parser import ParsedQuery, check_text, expressions_text, read_expressions
+from rowpattern.sql.parse.expression_texts import expressions_text, read_expressions
+from rowpattern.sql.parse.parsed_query import ParsedQuery
+from rowpattern.sql.parse.text_check import check_text
 from rowpattern.sql.records import Record
 from rowpattern.sql.text.argument_text import ArgumentText, ArgumentTextWriter
 from rowpattern.sql.text.parameters import find_parameters
