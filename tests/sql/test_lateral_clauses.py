@@ -48,9 +48,9 @@ def one_by_one(parts: str, source: str = "t") -> list[tuple[Any, ...]]:
         ("ORDER BY i MEASURES count(*) AS n PATTERN (A+) DEFINE A AS x < u.lim AND x < (SELECT max(x) FROM t)", "t"),
     ],
 )
-@pytest.mark.parametrize("join", ["u, LATERAL", "u CROSS JOIN LATERAL", "u JOIN LATERAL"])
+@pytest.mark.parametrize("join", ["u, LATERAL", "u CROSS JOIN LATERAL", "u JOIN LATERAL", "u,", "u JOIN"])
 def test_as_one_clause_for_each_row(parts: str, source: str, join: str) -> None:
-    on = "ON TRUE" if join == "u JOIN LATERAL" else ""
+    on = "ON TRUE" if join in {"u JOIN LATERAL", "u JOIN"} else ""
     found = answer(f"SELECT * FROM {join} (SELECT * FROM {source} MATCH_RECOGNIZE ({parts})) AS m {on}")
     assert sorted(found, key=repr) == sorted(one_by_one(parts, source), key=repr)
 

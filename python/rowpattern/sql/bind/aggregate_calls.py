@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rowpattern.sql.duckdb.functions import AGGREGATES
 from rowpattern.sql.expression.nodes import (
     Argument,
@@ -16,6 +18,11 @@ from rowpattern.sql.expression.nodes import (
 )
 from rowpattern.sql.expression.read import NAVIGATION
 from rowpattern.sql.records import replace
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from rowpattern.sql.bind.references import RowValue
 
 __all__ = [
     "by_place",
@@ -38,6 +45,8 @@ _OF_A_SET = frozenset({"min", "max", "bool_and", "bool_or", "any_value", "arbitr
 _WITHOUT_NULLS = _OF_A_SET | {"count", "sum", "avg", "var_pop", "var_samp", "variance", "stddev_pop", "stddev_samp"}
 _WITHOUT_NULLS |= {"stddev", "arg_min", "arg_max", "argmin", "argmax", "min_by", "max_by"}
 _WITHOUT_NULLS |= {"string_agg", "group_concat", "listagg"}
+# Those of them that it keeps with DISTINCT.
+_TAKING_EACH_ONCE = frozenset({"count", "sum", "avg"})
 
 #: The order of the match.
 _ROW_ORDER = (OrderItem(Column(("row",)), "ASCENDING"),)
@@ -69,11 +78,26 @@ def by_place(call: Call, *, by_row: bool) -> str | None:
     return "any_value" if call.name in {"any_value", "arbitrary"} else None
 
 
-def in_row_order(call: Call) -> Call:
-    """Have an aggregate that depends on the order of rows see them in the match's, unless it says otherwise."""
-    if call.name not in _ORDERED_AGGREGATES or call.order_by or call.distinct:
+def in_row_order(call: Call, reads: Mapping[str, RowValue], order: Sequence[tuple[str, bool, bool]]) -> Call:
+    """Have an aggregate that depends on the order of rows see them in the match's, unless it says otherwise.
+
+    Args:
+        call: the aggregate, over references.
+        reads: what these read.
+        order: columns by which the match's rows are in order; an aggregate that says the same says nothing else.
+    """
+    if call.distinct:
         return call
-    return replace(call, order_by=_ROW_ORDER)
+    if call.order_by:
+        said = [_key(each, reads) for each in call.order_by]
+        return replace(call, order_by=_ROW_ORDER) if said == list(order[: len(said)]) else call
+    return replace(call, order_by=_ROW_ORDER) if call.name in _ORDERED_AGGREGATES else call
+
+
+def _key(item: OrderItem, reads: Mapping[str, RowValue]) -> tuple[RowValue | None, bool, bool]:
+    """Return the column of an ORDER BY in a call, whether it descends, and whether NULL is first."""
+    column = reads.get(item.value.names[0]) if isinstance(item.value, Column) else None
+    return column, item.direction == "DESCENDING", item.nulls == "NULLS FIRST"
 
 
 def takes_rows_in_order(call: Call) -> bool:
@@ -88,7 +112,7 @@ def without_filter(call: Call) -> Call:
     """
     if call.distinct and call.name in _OF_A_SET:
         call = replace(call, distinct=False)
-    if call.filter is None or call.distinct:
+    if call.filter is None or (call.distinct and (call.order_by or call.name not in _TAKING_EACH_ONCE)):
         return call
     if call.name == "count_star":
         value: Node = Literal("INTEGER", "1")

@@ -75,6 +75,7 @@ class ExpressionReader:
         self._variables = scope.variables
         self._references = scope.references
         self._check = scope.check
+        self._order = scope.order
         self._looked_up = 0
         self._location = location
         self._final = False
@@ -363,7 +364,8 @@ class ExpressionReader:
         if by_row:
             value, *more = over_references.arguments
             over_references = replace(over_references, arguments=(value, Argument(Column(("row",))), *more))
-        return in_row_order(over_references), tuple((name, item) for item, name in names.items())
+        reads = tuple((name, item) for item, name in names.items())
+        return in_row_order(over_references, dict(reads), self._order), reads
 
     def _aggregated_variables(self, call: Call) -> tuple[str, ...] | None:
         for each in (inside for child in children(call) for inside in walk(child)):

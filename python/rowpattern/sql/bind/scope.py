@@ -178,9 +178,11 @@ class Scope(Record):
     Attributes:
         references: what the expressions read; they share it.
         check: called now and then; it raises an error where time is over.
+        order: columns by which the clause's rows are in order, each with whether it descends and whether NULL is first.
     """
 
     columns: Columns
     variables: Variables
     references: References = field(default_factory=References)
     check: Callable[[], None] = no_limit
+    order: tuple[tuple[str, bool, bool], ...] = ()

@@ -60,6 +60,9 @@ def with_computed_subqueries(
 
 
 def _failed(subquery: Subquery, message: str) -> QueryError:
+    if message.startswith("More than one row returned"):
+        # DuckDB's advice is a setting.
+        message = "it gives more than one row, and one value is needed; write IN, an aggregate, or LIMIT 1"
     if "not found" in message:
         message += "; a subquery in MATCH_RECOGNIZE is computed before matching, and reads no column outside of it"
     return error_at(f"subquery: {message}", subquery.location, QueryError)

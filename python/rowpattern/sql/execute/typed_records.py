@@ -115,6 +115,7 @@ class TypedAggregate(Record):
         argument: what it takes of a row; None where rows are counted, and where DuckDB computes it.
         key: by what it chooses a row, where it has that.
         separator: what stands between two texts that it puts together.
+        distinct: whether it takes each value once.
     """
 
     type: str | None
@@ -123,6 +124,7 @@ class TypedAggregate(Record):
     argument: TypedExpression | None = None
     key: TypedExpression | None = None
     separator: str | None = None
+    distinct: bool = False
 
 
 class TypedExpressions(Record):

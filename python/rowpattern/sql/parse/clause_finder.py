@@ -39,6 +39,10 @@ _IN_A_JOIN |= {"ON", "OR", "THEN", "TRUE", "USING", "WHEN", "WITH"}
 # Words before LATERAL that are no part of the tables before it.
 _JOINING = frozenset({"CROSS", "INNER", "JOIN", "LATERAL", "LEFT", "OUTER"})
 
+# Each of these ends FROM.
+_BEHIND_FROM = frozenset({"WHERE", "GROUP", "HAVING", "QUALIFY", "WINDOW", "ORDER", "LIMIT", "OFFSET", "SELECT"})
+_BEHIND_FROM |= {"UNION", "EXCEPT", "INTERSECT"}
+
 # The time that a query takes before its first row is read grows with these.
 _MOST_CLAUSES = 100
 _MOST_COPIED = 1 << 22
@@ -142,7 +146,7 @@ class _ClauseFinder:
         """Look through the tokens of one pair of brackets, or of the whole query."""
         outer = len(self._lists)
         table = at = item = first = begin
-        is_on = False
+        is_on = is_from = False
         while at < end:
             token = self._tokens[at]
             word = token.word
@@ -151,10 +155,12 @@ class _ClauseFinder:
                 if word != "JOIN":
                     item = at + 1
                 if word == "FROM":
-                    first = at + 1
+                    first, is_from = at + 1, True
             elif word in {"ON", "USING"} and not is_on and table > item:
                 # Behind the condition of a join stands what is made of the whole join.
                 table, is_on = item, True
+            elif word in _BEHIND_FROM:
+                is_from = False
             elif word == "WITH":
                 self._with_list(at, end)
             elif word == "MATCH_RECOGNIZE" and self._is_sign(at + 1, "("):
@@ -167,13 +173,18 @@ class _ClauseFinder:
                 window = self._windows.pop(token.begin, None)
                 if window is not None:
                     window.clause.common = self._common(self._seen(at), token)
-                lateral = [(first, at - 1)] if self._word(at - 1) == "LATERAL" and first < at - 1 else []
+                lateral = [(first, at - 1)] if first < at - 1 and self._is_lateral(at, is_table=is_from) else []
                 self._before_lateral += lateral
                 self._scan(at + 1, self.closing[at])
                 del self._before_lateral[len(self._before_lateral) - len(lateral) :]
                 at = self.closing[at]
             at += 1
         del self._lists[outer:]
+
+    def _is_lateral(self, at: int, *, is_table: bool) -> bool:
+        """Say whether a query in brackets may read columns of the tables before it; LATERAL may be left out."""
+        word = self._word(at - 1)
+        return word == "LATERAL" or (is_table and (word == "JOIN" or self._is_sign(at - 1, ",")))
 
     # WITH lists.
 
