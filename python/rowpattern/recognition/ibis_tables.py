@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import ibis
 
 from rowpattern.recognition.arguments import table_of
-from rowpattern.recognition.library_conditions import IbisCondition
+from rowpattern.recognition.library_expressions import IbisExpression
 from rowpattern.recognition.recognize import recognize as recognize_rows
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def recognize(
     define = arguments.get("define")
     if isinstance(define, Mapping):
         expressions = {key: each for key, each in define.items() if callable(each) and not isinstance(each, ibis.Value)}
-        more = {key: IbisCondition(each) for key, each in expressions.items()}
+        more = {key: IbisExpression(each) for key, each in expressions.items()}
         arguments["define"] = {**define, **more}
     rows = given.to_pyarrow()
     answer = recognize_rows(rows if name is None else {name: rows}, stream=stream, **arguments)

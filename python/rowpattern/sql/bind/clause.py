@@ -9,7 +9,7 @@ from rowpattern.errors import PatternSyntaxError, PatternTooLargeError, QueryErr
 from rowpattern.patterns import compile as compile_pattern
 from rowpattern.sql.bind.bound import BoundClause, BoundMeasure, Condition, Key, Within
 from rowpattern.sql.bind.conditions import ConditionReader
-from rowpattern.sql.bind.given import given_column, given_conditions
+from rowpattern.sql.bind.given import given_columns, given_conditions, with_given_measures
 from rowpattern.sql.bind.leaves import leaves
 from rowpattern.sql.bind.measures import EarlierMeasures, MeasureReader
 from rowpattern.sql.bind.prefilter import prefilter, start_condition
@@ -105,7 +105,7 @@ def bind_parts(
         partition_by=partition_by,
         order_by=order_by,
         conditions=conditions,
-        measures=measures,
+        measures=with_given_measures(clause, measures, scope.references),
         rest=(),
         rows_shown=clause.rows_shown,
         skip=clause.skip,
@@ -116,7 +116,7 @@ def bind_parts(
         within=_within(clause, scope),
         away=_columns_away(scope.references),
         computed=_computed_sources(scope.references, clause.location),
-        given=tuple((each.name, given_column(each.variable)) for each in clause.given),
+        given=given_columns(clause),
     )
 
 

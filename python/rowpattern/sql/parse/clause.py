@@ -20,6 +20,7 @@ __all__ = [
     "Definition",
     "ExpressionSource",
     "GivenCondition",
+    "GivenMeasure",
     "Measure",
     "OrderKey",
     "OuterTables",
@@ -115,6 +116,20 @@ class GivenCondition(Record):
     location: SourceLocation
 
 
+class GivenMeasure(Record):
+    """A measure that the caller's library computes.
+
+    Attributes:
+        name: of the column of the answer.
+        place: how many measures stand before it.
+        location: where it stands in the clause's text.
+    """
+
+    name: str
+    place: int
+    location: SourceLocation
+
+
 class OrderKey(Record):
     """An expression of ORDER BY, and how it orders."""
 
@@ -188,6 +203,7 @@ class Clause(Record, frozen=False):
         outer: what it reads of the tables before LATERAL; None where it reads nothing of them.
         common: the WITH lists that the clause sees, outer ones first; none where it reads nothing but a table by name.
         given: conditions that are no expressions of the query.
+        given_measures: measures that are none, in order.
         parameters: those of its pattern and expressions; None where there is none.
         pattern_source: the pattern with the place of each part in the query, where parameters of it have values.
     """
@@ -215,6 +231,7 @@ class Clause(Record, frozen=False):
     outer: OuterTables | None = None
     common: list[CommonTables] = field(default_factory=list)
     given: list[GivenCondition] = field(default_factory=list)
+    given_measures: list[GivenMeasure] = field(default_factory=list)
     parameters: ClauseParameters | None = None
     pattern_source: Composed | None = None
 

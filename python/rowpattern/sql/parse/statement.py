@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from rowpattern.errors import QuerySyntaxError
+from rowpattern.sql.parse.keywords import part_meant
 from rowpattern.sql.parse.window import without_window_marks
 from rowpattern.sql.text.source_location import TOO_DEEP, error_at
 
@@ -13,6 +15,8 @@ if TYPE_CHECKING:
     from rowpattern.sql.text.source_location import SourceLocation
 
 __all__ = ["statement_of"]
+
+_NEAR = re.compile('syntax error at or near "([A-Za-z]+)"')
 
 
 def statement_of(text: Composed, tree: dict[str, Any], begin: SourceLocation | None = None) -> dict[str, Any]:
@@ -42,4 +46,8 @@ def _syntax_error(text: Composed, tree: dict[str, Any], begin: SourceLocation | 
         # At an inserted word: the parenthesis that stands behind an expression, or the name of a clause's answer.
         location = text.location_before(int(position))
         message = "MATCH_RECOGNIZE stands behind a table in FROM" if begin is None else "the expression is not complete"
+    if begin is not None and (found := _NEAR.fullmatch(message)) is not None:
+        # A misspelt word is read as a part of the expression before it.
+        meant = part_meant(found[1])
+        message += "" if meant is None else f"; did you mean {meant}?"
     return error_at(message, location, QuerySyntaxError)
