@@ -128,6 +128,18 @@ def test_measures_see_their_partition_in_order_and_may_have_any_type() -> None:
     assert "measure x: computed by the caller's library, over each partition, and read at the last row" in text
 
 
+def test_measures_of_streams_have_the_type_that_they_have_of_no_rows() -> None:
+    frame = pd.DataFrame({"k": ["a", "b"], "x": [1, 3]})
+    arguments: dict[str, Any] = {"pattern": "A", "partition_by": "k", "stream": True}
+    found = recognize(frame, measures={"x": lambda df: df.x * 2}, **arguments).read_all()
+    assert found.to_pylist() == [{"k": "a", "x": 2}, {"k": "b", "x": 6}]
+    assert found.schema.field("x").type == pa.int64()
+    for measure in (lambda df: df.x / 2 if len(df) else df.x, lambda df: df.x if df.k.iloc[0] else None):
+        reader = recognize(frame, measures={"x": measure}, **arguments)
+        with pytest.raises(rowpattern.QueryError, match="a value of x does not fit into"):
+            reader.read_all()
+
+
 @pytest.mark.parametrize("keys", KEYS, ids=str)
 def test_ibis(keys: dict[str, Any]) -> None:
     for seed in range(2):

@@ -197,8 +197,9 @@ def _length(within: str | float | timedelta | None) -> str | None:
     if within is None or isinstance(within, str):
         return within
     if isinstance(within, timedelta):
+        seconds, rest = divmod(within, timedelta(seconds=1))
         microseconds = within // timedelta(microseconds=1)
-        return f"to_microseconds({microseconds})"
+        return f"INTERVAL '{microseconds} microseconds'" if rest else f"INTERVAL '{seconds} seconds'"
     if isinstance(within, (int, float)) and not isinstance(within, bool):
         return repr(within)
     raise TypeError(f"within must be a text, as 'INTERVAL 10 MINUTES', a timedelta or a number, not {_kind(within)}")
