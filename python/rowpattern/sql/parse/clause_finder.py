@@ -10,11 +10,12 @@ from rowpattern.errors import QuerySyntaxError
 from rowpattern.sql.duckdb.names import lowered
 from rowpattern.sql.parse.clause import CommonTables, OuterTables, TextPiece
 from rowpattern.sql.parse.clause_reader import ClauseReader
-from rowpattern.sql.parse.keywords import BEHIND_A_TABLE, NOT_A_NAME
+from rowpattern.sql.parse.keywords import NOT_A_NAME
 from rowpattern.sql.parse.lateral import name_outer_columns
 from rowpattern.sql.parse.other_systems import instead_of_word
+from rowpattern.sql.parse.table_alias import alias_at, called
 from rowpattern.sql.parse.window import FoundWindows
-from rowpattern.sql.records import Record, field
+from rowpattern.sql.parse.with_list import WithList, read_with_list
 from rowpattern.sql.runtime.imports import imported
 from rowpattern.sql.runtime.no_limit import no_limit
 from rowpattern.sql.text.source_location import SourceLocation, error_at
@@ -47,13 +48,6 @@ _BEHIND_FROM |= {"UNION", "EXCEPT", "INTERSECT"}
 _MOST_CLAUSES = 100
 _MOST_COPIED = 1 << 22
 _MOST_TOKENS_OF_A_TABLE = 1000
-
-
-class _WithList(Record, frozen=False):
-    """A WITH list: each table's name with its piece of the text."""
-
-    recursive: bool
-    tables: list[tuple[str, int, int]] = field(default_factory=list)
 
 
 def find_clauses(
@@ -99,7 +93,7 @@ class _ClauseFinder:
         self.closing = closing_brackets(sql, tokens)
         self._clauses: list[Clause] = []
         # Those of the brackets around the place that is looked at, outer ones first.
-        self._lists: list[_WithList] = []
+        self._lists: list[WithList] = []
         self._copied = 0
         # What stands before each LATERAL around the place that is looked at: its first token, and the one behind.
         self._before_lateral: list[tuple[int, int]] = []
@@ -162,7 +156,8 @@ class _ClauseFinder:
             elif word in _BEHIND_FROM:
                 is_from = False
             elif word == "WITH":
-                self._with_list(at, end)
+                found = read_with_list(self._tokens, self.closing, at, end)
+                self._lists += [found] if found.tables else []
             elif word == "MATCH_RECOGNIZE" and self._is_sign(at + 1, "("):
                 self._clause(table, at)
                 at = self.closing[at + 1] + 1
@@ -188,40 +183,14 @@ class _ClauseFinder:
 
     # WITH lists.
 
-    def _with_list(self, at: int, end: int) -> None:
-        found = _WithList(self._word(at + 1) == "RECURSIVE")
-        at += 2 if found.recursive else 1
-        while at < end and self._tokens[at].is_name:
-            name, first = self._tokens[at].text, self._tokens[at].begin
-            at += 1
-            at = self.closing[at] + 1 if self._is_sign(at, "(") else at
-            if self._word(at) == "USING":
-                # USING KEY (...) of a recursive one.
-                at = self.closing[at + 2] + 1 if self._is_sign(at + 2, "(") else at
-            if self._word(at) != "AS":
-                break
-            at += 1
-            at += self._word(at) == "NOT"
-            at += self._word(at) == "MATERIALIZED"
-            if not self._is_sign(at, "("):
-                break
-            at = self.closing[at]
-            found.tables.append((name, first, self._tokens[at].end))
-            at += 1
-            if not self._is_sign(at, ","):
-                break
-            at += 1
-        if found.tables:
-            self._lists.append(found)
-
-    def _seen(self, at: int) -> list[_WithList]:
+    def _seen(self, at: int) -> list[WithList]:
         """Return the parts of WITH lists that a table at a token sees, outer ones first."""
         begin = self._tokens[at].begin
         seen = []
         for each in self._lists:
             before = each.tables[: bisect_left([end for _, _, end in each.tables], begin + 1)]
             if before:
-                seen.append(_WithList(each.recursive, before))
+                seen.append(WithList(each.recursive, before))
         return seen
 
     # Clauses.
@@ -241,7 +210,7 @@ class _ClauseFinder:
         clause = ClauseReader(self._sql, self._tokens, self.closing, at + 2, closing).read(
             source, name, source_name, location
         )
-        clause.alias = self._alias(closing + 1)
+        clause.alias = alias_at(self._tokens, closing + 1, len(self._tokens))
         if self._before_lateral:
             outer = self._outer_tables(*self._before_lateral[-1])
             name_outer_columns(clause, outer, self._sql, self._tokens[table:closing])
@@ -251,7 +220,7 @@ class _ClauseFinder:
             clause.common = self._common(seen, self._tokens[at])
         self._clauses.append(clause)
 
-    def _common(self, seen: list[_WithList], token: Token) -> list[CommonTables]:
+    def _common(self, seen: list[WithList], token: Token) -> list[CommonTables]:
         """Return WITH lists as what is copied into the texts of a clause, or a window, that begins with a token."""
         self._copied += sum(each.tables[-1][2] - each.tables[0][1] for each in seen)
         if self._copied > _MOST_COPIED:
@@ -310,43 +279,13 @@ class _ClauseFinder:
         return (own, alias[0].text) if len(alias) == 1 and alias[0].is_name else (None, self._called(outside))
 
     def _called(self, outside: list[int]) -> str | None:
-        """Return what a table is called whose tokens outside of brackets these are; None where it has no alias."""
-        tokens = [self._tokens[at] for at in outside]
-        words = [token.word for token in tokens]
-        if "TABLESAMPLE" in words:
-            tokens = tokens[: words.index("TABLESAMPLE")]
-        if len(tokens) > 1 and tokens[1].is_sign(":"):
-            return tokens[0].text
-        if len(tokens) > 2 and tokens[-1].is_sign("(") and _is_alias(tokens[-2], tokens[-3]):  # noqa: PLR2004
-            # The names of its columns.
-            tokens.pop()
-        if len(tokens) > 2 and tokens[-1].is_sign("(") and tokens[-2].word == "MATCH_RECOGNIZE":  # noqa: PLR2004
-            return self._called(outside[: len(tokens) - 2])
-        if len(tokens) == 1 and tokens[0].is_name:
-            return tokens[0].text
-        return tokens[-1].text if len(tokens) > 1 and _is_alias(tokens[-1], tokens[-2]) else None
+        return called([self._tokens[at] for at in outside])
 
     def _outside_brackets(self, begin: int, end: int) -> list[int]:
         found = list(islice(outside_brackets(self.closing, begin, end), _MOST_TOKENS_OF_A_TABLE + 1))
         if len(found) > _MOST_TOKENS_OF_A_TABLE:
             raise self._fail("MATCH_RECOGNIZE stands behind a table in FROM", self._tokens[end])
         return found
-
-    def _alias(self, at: int) -> str | None:
-        if self._word(at) == "AS":
-            at += 1
-        if at >= len(self._tokens) or not self._tokens[at].is_name:
-            return None
-        return None if self._tokens[at].word in BEHIND_A_TABLE else self._tokens[at].text
-
-
-def _is_alias(token: Token, before: Token) -> bool:
-    """Say whether a token names the table that another one ends, or the AS behind it."""
-    if not token.is_name or token.word in BEHIND_A_TABLE or token.word == "ORDINALITY":
-        return False
-    if before.word == "AS":
-        return True
-    return before.word not in BEHIND_A_TABLE and (before.is_name or before.is_sign("(") or before.kind == "text")
 
 
 def _outermost(clauses: list[Clause]) -> list[Clause]:
