@@ -1,17 +1,17 @@
-"""What a table in FROM is called, by its tokens."""
+"""What tables in FROM are called, by their tokens."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rowpattern.sql.parse.keywords import BEHIND_A_TABLE
+from rowpattern.sql.parse.keywords import BEHIND_A_TABLE, JOIN_WORDS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from rowpattern.sql.text.tokens import Token
 
-__all__ = ["alias_at", "called"]
+__all__ = ["alias_at", "called", "names_in_from"]
 
 
 def alias_at(tokens: Sequence[Token], at: int, end: int) -> str | None:
@@ -48,3 +48,25 @@ def _is_alias(token: Token, before: Token) -> bool:
     if before.word == "AS":
         return True
     return before.word not in BEHIND_A_TABLE and (before.is_name or before.is_sign("(") or before.kind == "text")
+
+
+def names_in_from(tokens: Iterable[Token]) -> list[str]:
+    """Return what the tables of FROM are called, given their tokens outside of brackets and what joins them."""
+    tables: list[list[Token]] = [[]]
+    is_condition = False
+    for token in tokens:
+        if token.word == "JOIN" or token.is_sign(","):
+            tables.append([])
+            is_condition = False
+            continue
+        is_condition |= token.word in {"ON", "USING"}
+        if not is_condition:
+            tables[-1].append(token)
+    names = []
+    for table in tables:
+        while table and table[-1].word in JOIN_WORDS:
+            table.pop()
+        name = called(table[1:] if table and table[0].word == "LATERAL" else table)
+        if name is not None:
+            names.append(name)
+    return names
