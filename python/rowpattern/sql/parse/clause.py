@@ -161,7 +161,7 @@ class CommonTables(Record, frozen=False):
 
 
 class OuterTables(Record, frozen=False):
-    """What stands before LATERAL in FROM, and which of its columns a clause in LATERAL names.
+    """What stands before LATERAL in FROM, or in FROM of a query around, and which of its columns a clause names.
 
     Attributes:
         piece: its text.

@@ -1,4 +1,4 @@
-"""Columns of the tables before LATERAL that a clause in LATERAL names.
+"""Columns of the tables before LATERAL, or of a query around it, that a clause in a query in brackets names.
 
 The clause is answered for all different values of these columns together: they become columns of the table before it,
 and keys of its partitions.
