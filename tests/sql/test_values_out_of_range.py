@@ -1,4 +1,4 @@
-"""Numbers in buffers that are no values of their type, and integers that Arrow has no type for, are errors everywhere."""
+"""Numbers in buffers that are no values of their type, and integers that Arrow has no type for, are errors."""
 
 from __future__ import annotations
 
