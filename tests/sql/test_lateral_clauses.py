@@ -101,6 +101,47 @@ def test_subqueries_that_name_columns_of_the_query_around(query: str, wanted: li
     assert found == wanted
 
 
+KEYED = """MATCH_RECOGNIZE (PARTITION BY {key} ORDER BY i MEASURES LAST(i) AS l, count(*) AS n {rows}
+    AFTER MATCH SKIP TO NEXT ROW PATTERN (A{{1,2}}) DEFINE A AS A.x < u.lim)"""
+
+
+@pytest.mark.parametrize(
+    ("query", "is_pushed"),
+    [
+        ("FROM u, LATERAL (SELECT n, l FROM t {} AS m WHERE m.g {} = u.k) AS found", True),
+        ("FROM u, (SELECT n, l FROM t {} WHERE n > 1 AND u.k = g{}) AS found", True),
+        (
+            'SELECT k, (SELECT list(n ORDER BY l, n) FROM t {} AS "M m" WHERE "M m".G {} = u.k AND n > 0) AS l FROM u',
+            True,
+        ),
+        ("SELECT k FROM u WHERE EXISTS (SELECT 1 FROM t {} WHERE t.g {}= u.k LIMIT 1)", True),
+        ("SELECT k, (SELECT count(*) FROM t {} WHERE g {} = u.k OR n = 1) AS n FROM u", False),
+        ("SELECT k, (SELECT count(*) FROM t {} WHERE NOT g {} = u.k) AS n FROM u", False),
+        ("SELECT k, (SELECT count(*) FROM t {} m(g, l) WHERE m.g {} = u.k) AS n FROM u", False),
+        ("SELECT k, (SELECT count(*) FROM t {} m JOIN t USING (g) WHERE m.g {} = u.k) AS n FROM u", False),
+    ],
+)
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"key": "g", "rows": ""},
+        {"key": "t.g, x > 2", "rows": "ALL ROWS PER MATCH"},
+        {"key": "upper(g) AS g", "rows": ""},
+    ],
+)
+def test_keys_that_are_equal_to_a_column_around_choose_the_rows(
+    query: str, is_pushed: bool, parts: dict[str, str]
+) -> None:
+    clause = KEYED.format(**parts)
+    limits = pa.table({"k": ["a", "B", "b", "A", None], "lim": [3, 5, 9, 2, 3]})
+    found = answer(query.format(clause, ""), u=limits)
+    # An expression over the key is not looked at.
+    wanted = answer(query.format(clause, "|| ''"), u=limits)
+    assert sorted(found, key=repr) == sorted(wanted, key=repr)
+    explained = str(explain(query.format(clause, ""), t=ROWS, u=limits))
+    assert ("PARTITION BY u.lim, u.k" in explained) == is_pushed, explained
+
+
 def test_left_joins_keep_rows_without_a_match() -> None:
     query = """SELECT u.k, u.lim, m.n FROM u LEFT JOIN LATERAL (SELECT * FROM t
         MATCH_RECOGNIZE (ORDER BY i MEASURES count(*) AS n PATTERN (A+) DEFINE A AS A.g = u.k)) AS m ON TRUE"""

@@ -167,11 +167,14 @@ class OuterTables(Record, frozen=False):
         piece: its text.
         names: what its tables are called, as they are compared.
         columns: the columns that are named, each by its table and its name, and where it is named first.
+        equal_keys: keys of the clause's partitions that have to be equal to such a column, as WHERE behind the clause
+            says: where the key and the column stand.
     """
 
     piece: TextPiece
     names: frozenset[str]
     columns: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
+    equal_keys: list[tuple[tuple[int, int], tuple[int, int]]] = field(default_factory=list)
 
 
 class ClauseParameters(Record):

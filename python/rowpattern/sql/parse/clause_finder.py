@@ -162,7 +162,7 @@ class _ClauseFinder:
                 found = read_with_list(self._tokens, self.closing, at, end)
                 self._lists += [found] if found.tables else []
             elif word == "MATCH_RECOGNIZE" and self._is_sign(at + 1, "("):
-                self._clause(table, at)
+                self._clause(table, at, end)
                 at = self.closing[at + 1] + 1
                 continue
             if self._is_sign(at + 1, "(") and (instead := instead_of_word(word)) is not None:
@@ -220,7 +220,7 @@ class _ClauseFinder:
 
     # Clauses.
 
-    def _clause(self, table: int, at: int) -> None:
+    def _clause(self, table: int, at: int, end: int) -> None:
         if len(self._clauses) == _MOST_CLAUSES:
             raise self._fail(
                 f"the query has more than {_MOST_CLAUSES} clauses; write several queries", self._tokens[at]
@@ -236,8 +236,10 @@ class _ClauseFinder:
             source, name, source_name, location
         )
         clause.alias = alias_at(self._tokens, closing + 1, len(self._tokens))
-        for begin, end in reversed(self._outer):
-            name_outer_columns(clause, self._outer_tables(begin, end), self._sql, self._tokens[table:closing])
+        conditions = self._conditions(closing + 1, end) if self._outer and self._word(table - 1) == "FROM" else []
+        for around in reversed(self._outer):
+            tokens = self._tokens[table:closing]
+            name_outer_columns(clause, self._outer_tables(*around), self._sql, tokens, conditions)
             if clause.outer is not None:
                 name = clause.table
                 break
@@ -245,6 +247,25 @@ class _ClauseFinder:
         if name is None or clause.has_subqueries:
             clause.common = self._common(seen, self._tokens[at])
         self._clauses.append(clause)
+
+    def _conditions(self, at: int, end: int) -> list[list[Token]]:
+        """Return the conditions that WHERE directly behind a clause joins by AND; none where it is not that plain."""
+        at += self._word(at) == "AS"
+        at += at < end and alias_at(self._tokens, at, end) is not None
+        if at >= end or self._word(at) != "WHERE":
+            return []
+        found: list[list[Token]] = [[]]
+        for place in outside_brackets(self.closing, at + 1, end):
+            word = self._word(place)
+            if word in _BEHIND_FROM:
+                break
+            if word in {"OR", "NOT", "BETWEEN", "CASE"}:
+                return []
+            if word == "AND":
+                found.append([])
+            else:
+                found[-1].append(self._tokens[place])
+        return found
 
     def _common(self, seen: list[WithList], token: Token) -> list[CommonTables]:
         """Return WITH lists as what is copied into the texts of a clause, or a window, that begins with a token."""
