@@ -96,7 +96,7 @@ def test_they_are_the_texts_of_the_same_measure(keys: dict[str, Any], rows_per_m
         wanted_table = recognize(table, define=TEXTS, measures=SUMS, **arguments)
         found = recognize(table, define=TEXTS, measures=OF_ARROW_SUMS, **arguments)
         assert found.to_pylist() == wanted_table.to_pylist()
-        more: dict[str, Any] = {"double": ibis._.price * 2, "name": ibis._.symbol + "!"}
+        more: dict[str, Any] = {"double": lambda t: t.price * 2, "name": ibis._.symbol + "!"}
         of_ibis = rowpattern.ibis.recognize(
             ibis.memtable(table), define=TEXTS, measures=SUMS | more, **arguments
         ).to_pyarrow()

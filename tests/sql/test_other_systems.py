@@ -52,6 +52,14 @@ CASES = {
     "mistyped measures": (query("MEASURE v AS n"), "did you mean MEASURES?"),
     "a mistyped definition": (query(behind="DEFIN A AS v > 0"), "did you mean DEFINE?"),
     "a mistyped order": (query().replace("ORDER", "PARTITION BY v ODER"), "did you mean ORDER?"),
+    "any of a list": (
+        query(behind="DEFINE A AS v = ANY ([1, 2])"),
+        "or list_contains(list, x) (line 1",
+    ),
+    "all of a list": (
+        query(behind="DEFINE A AS v > ALL ([1, i])"),
+        "or list_contains(list, x) (line 1",
+    ),
     "any of a subquery": (query(behind="DEFINE A AS v > ANY (SELECT 1)"), "compare with its max or min, or use IN"),
 }
 

@@ -84,8 +84,8 @@ def around_clause(sql: str, context: ExecutionContext) -> AroundClause | None:
     # Spark has pipes of its own, so that it gets the text as the user wrote it.
     text = parsed.sql
     place: Callable[[int], int] = int
-    if isinstance(text, RewrittenText):
-        text, place = text.original, text.original_place
+    if isinstance(parsed.sql, RewrittenText):
+        text, place = parsed.sql.original, parsed.sql.original_place
     names = [f":p{number}" for number in range(len(outside))]
     places = {place(each.begin): name for each, name in zip(outside, names)}
     values: ParameterValues | None = context.parameters

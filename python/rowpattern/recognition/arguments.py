@@ -132,6 +132,7 @@ def asked(
     name, table = table_of(data)
     conditions = _given("define", define, table, given_condition)
     computed = _given("measures", measures, table, given_measure)
+    defined = _expressions("define", define, "the name of a variable", conditions)
     if not isinstance(pattern, str):
         raise TypeError(f"pattern must be a text, as 'DOWN+ UP+', not {_kind(pattern)}")
     if not isinstance(rows_per_match, str) or rows_per_match not in _ROWS_SHOWN:
@@ -140,7 +141,7 @@ def asked(
     kind: type[ClauseArguments] = module("parse.clause_arguments").ClauseArguments
     clause = kind(
         pattern,
-        _expressions("define", define, "the name of a variable", conditions),
+        tuple(each for each in defined if each[0] not in conditions),
         _expressions("measures", measures, "the name of a measure", computed),
         _keys("partition_by", partition_by),
         _keys("order_by", order_by),
@@ -176,6 +177,7 @@ def _given(
 def _expressions(
     part: str, written: Mapping[str, Any] | None, what: str, given: Mapping[str, GivenExpression]
 ) -> tuple[tuple[str, str], ...]:
+    """Return the items of an argument, with what to show for those that are no texts."""
     if written is None:
         return ()
     if not isinstance(written, Mapping):
@@ -187,9 +189,7 @@ def _expressions(
             continue
         message = f"{part}[{name!r}] must be an expression as a text, not {_kind(text)}"
         raise TypeError(f"{message}; it may also be an expression of Polars or Ibis, or a function of a frame")
-    shown = {name: each.shown for name, each in given.items()} if part == "measures" else {}
-    texts = ((name, shown.get(name, text)) for name, text in written.items())
-    return tuple((name, text) for name, text in texts if name in shown or name not in given)
+    return tuple((name, given[name].shown if name in given else text) for name, text in written.items())
 
 
 def _length(within: str | float | timedelta | None) -> str | None:

@@ -188,8 +188,8 @@ def _parts(
     for measure in bound.measures:
         if isinstance(measure.expression.only, Value) and measure.expression.only.column in computed:
             place = _place(measure.expression.only.at)
-            how = f"computed by the caller's library, over each partition, and read at {place}"
-            lines.append(f"measure {measure.name}: {how}")
+            way = f"computed by the caller's library, over each partition, and read at {place}"
+            lines.append(f"measure {measure.name}: {way}")
             continue
         ways = placed.ways.get(f"measure {measure.name}", [])
         lines += _computed(f"measure {measure.name}:", measure.expression, ways, parsed.sql, placed.aggregates)

@@ -10,6 +10,7 @@ from rowpattern.errors import QueryError
 from rowpattern.sql.bind.references import Aggregate, RunningAggregate
 from rowpattern.sql.expression.parameters import has_parameter
 from rowpattern.sql.expression.typed import Computed, Constant, engine_type, walk_typed
+from rowpattern.sql.expression.write import sql_of
 from rowpattern.sql.records import Record
 from rowpattern.sql.text.source_location import error_at
 
@@ -87,6 +88,11 @@ class TypedExpression(Record):
     def has_parameters(self) -> bool:
         """Whether a parameter stands in it."""
         return self.tree is not None and has_parameter(self.tree)
+
+    @cached_property
+    def is_argument(self) -> bool:
+        """Whether it is the argument of an aggregate, which is cast to the type that the aggregate takes."""
+        return self.tree is not None and self.sql != sql_of(self.tree)
 
     @cached_property
     def native(self) -> Typed | None:

@@ -161,17 +161,20 @@ class CommonTables(Record, frozen=False):
 
 
 class OuterTables(Record, frozen=False):
-    """What stands before LATERAL in FROM, and which of its columns a clause in LATERAL names.
+    """What stands before LATERAL in FROM, or in FROM of a query around, and which of its columns a clause names.
 
     Attributes:
         piece: its text.
         names: what its tables are called, as they are compared.
         columns: the columns that are named, each by its table and its name, and where it is named first.
+        equal_keys: keys of the clause's partitions that have to be equal to such a column, as WHERE behind the clause
+            says: where the key and the column stand.
     """
 
     piece: TextPiece
     names: frozenset[str]
     columns: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
+    equal_keys: list[tuple[tuple[int, int], tuple[int, int]]] = field(default_factory=list)
 
 
 class ClauseParameters(Record):

@@ -44,7 +44,9 @@ _JOINING = JOIN_WORDS | {"LATERAL"}
 
 # Each of these ends FROM.
 _BEHIND_FROM = frozenset({"WHERE", "GROUP", "HAVING", "QUALIFY", "WINDOW", "ORDER", "LIMIT", "OFFSET", "SELECT"})
-_BEHIND_FROM |= {"UNION", "EXCEPT", "INTERSECT"}
+_SET_OPERATIONS = frozenset({"UNION", "EXCEPT", "INTERSECT"})
+_BEHIND_FROM |= _SET_OPERATIONS
+
 
 # The time that a query takes before its first row is read grows with these.
 _MOST_CLAUSES = 100
@@ -109,8 +111,8 @@ class _ClauseFinder:
         self._clauses: list[Clause] = []
         self.with_lists = WithLists()
         self._copied = 0
-        # What stands before each LATERAL around the place that is looked at: its first token, and the one behind.
-        self._before_lateral: list[tuple[int, int]] = []
+        # The tables of queries around the place that is looked at, outer ones first: first token, and the one behind.
+        self._outer: list[tuple[int, int]] = []
         # Windows with subqueries, by where they begin in the text.
         self._windows: dict[int, PatternWindow] = {}
 
@@ -125,7 +127,7 @@ class _ClauseFinder:
             raise QuerySyntaxError("expected one query, which begins with SELECT, WITH, FROM or VALUES")
         self._scan(0, last)
         text = TextPiece(0, self._tokens[last - 1].end)
-        self._clauses.sort(key=lambda clause: clause.end)
+        self._clauses.sort(key=_last_needed)
         by_begin = sorted(self._clauses, key=lambda clause: (clause.source.begin, -clause.end))
         pieces = [text]
         for number, clause in enumerate(self._clauses):
@@ -154,6 +156,7 @@ class _ClauseFinder:
         """Look through the tokens of one pair of brackets, or of the whole query."""
         table = at = item = first = begin
         is_on = is_from = False
+        parts: list[tuple[int, tuple[int, int] | None]] | None = None
         while at < end:
             token = self._tokens[at]
             word = token.word
@@ -171,7 +174,7 @@ class _ClauseFinder:
             elif word == "WITH":
                 self.with_lists.add(read_with_list(self._tokens, self.closing, at, end))
             elif word == "MATCH_RECOGNIZE" and self._is_sign(at + 1, "("):
-                self._clause(table, at)
+                self._clause(table, at, end)
                 at = self.closing[at + 1] + 1
                 continue
             if self._is_sign(at + 1, "(") and (instead := instead_of_word(word)) is not None:
@@ -180,12 +183,34 @@ class _ClauseFinder:
                 window = self._windows.pop(token.begin, None)
                 if window is not None:
                     window.clause.common = self._common(self.with_lists.seen(token.begin), token)
-                lateral = [(first, at - 1)] if first < at - 1 and self._is_lateral(at, is_table=is_from) else []
-                self._before_lateral += lateral
+                around: tuple[int, int] | None = None
+                if first < at - 1 and self._is_lateral(at, is_table=is_from):
+                    around = (first, at - 1)
+                elif not is_from and self._word(at - 1) not in {"AS", "MATERIALIZED"}:
+                    # A query in these brackets, or in brackets in them, may read columns of the tables of this one.
+                    if parts is None:
+                        parts = self._tables_of_queries(begin, end)
+                    around = next(tables for behind, tables in parts if at < behind)
+                self._outer += [] if around is None else [around]
                 self._scan(at + 1, self.closing[at])
-                del self._before_lateral[len(self._before_lateral) - len(lateral) :]
+                del self._outer[len(self._outer) - (around is not None) :]
                 at = self.closing[at]
             at += 1
+
+    def _tables_of_queries(self, begin: int, end: int) -> list[tuple[int, tuple[int, int] | None]]:
+        """Return of each SELECT directly in some brackets the token behind it, and where its tables stand."""
+        found: list[tuple[int, tuple[int, int] | None]] = []
+        first = behind = None
+        for at in [*outside_brackets(self.closing, begin, end), end]:
+            word = self._word(at) if at < end else ""
+            if word == "FROM" and first is None and self._word(at - 1) != "DISTINCT":
+                first = at + 1
+            elif first is not None and behind is None and (at == end or word in _BEHIND_FROM):
+                behind = at
+            if at == end or word in _SET_OPERATIONS:
+                found.append((at, None if first is None or behind is None or first >= behind else (first, behind)))
+                first = behind = None
+        return found
 
     def _is_lateral(self, at: int, *, is_table: bool) -> bool:
         """Say whether a query in brackets may read columns of the tables before it; LATERAL may be left out."""
@@ -194,7 +219,7 @@ class _ClauseFinder:
 
     # Clauses.
 
-    def _clause(self, table: int, at: int) -> None:
+    def _clause(self, table: int, at: int, end: int) -> None:
         if len(self._clauses) == _MOST_CLAUSES:
             raise self._fail(
                 f"the query has more than {_MOST_CLAUSES} clauses; write several queries", self._tokens[at]
@@ -214,14 +239,36 @@ class _ClauseFinder:
             source, name, source_name, location
         )
         clause.alias = alias_at(self._tokens, closing + 1, len(self._tokens))
-        if self._before_lateral:
-            outer = self._outer_tables(*self._before_lateral[-1])
-            name_outer_columns(clause, outer, self._sql, self._tokens[table:closing])
-            name = clause.table if clause.outer is not None else name
+        conditions = self._conditions(closing + 1, end) if self._outer and self._word(table - 1) == "FROM" else []
+        for around in reversed(self._outer):
+            tokens = self._tokens[table:closing]
+            name_outer_columns(clause, self._outer_tables(*around), self._sql, tokens, conditions)
+            if clause.outer is not None:
+                name = clause.table
+                break
         clause.has_subqueries = bool(clause.subqueries())
         if name is None or clause.has_subqueries:
             clause.common = self._common(seen, self._tokens[at])
         self._clauses.append(clause)
+
+    def _conditions(self, at: int, end: int) -> list[list[Token]]:
+        """Return the conditions that WHERE directly behind a clause joins by AND; none where it is not that plain."""
+        at += self._word(at) == "AS"
+        at += at < end and alias_at(self._tokens, at, end) is not None
+        if at >= end or self._word(at) != "WHERE":
+            return []
+        found: list[list[Token]] = [[]]
+        for place in outside_brackets(self.closing, at + 1, end):
+            word = self._word(place)
+            if word in _BEHIND_FROM:
+                break
+            if word in {"OR", "NOT", "BETWEEN", "CASE"}:
+                return []
+            if word == "AND":
+                found.append([])
+            else:
+                found[-1].append(self._tokens[place])
+        return found
 
     def _common(self, seen: list[WithList], token: Token) -> list[CommonTables]:
         """Return WITH lists as what is copied into the texts of a clause, or a window, that begins with a token."""
@@ -275,6 +322,11 @@ class _ClauseFinder:
         if len(found) > _MOST_TOKENS_OF_A_TABLE:
             raise self._fail("MATCH_RECOGNIZE stands behind a table in FROM", self._tokens[end])
         return found
+
+
+def _last_needed(clause: Clause) -> tuple[int, bool]:
+    """Return the end of a clause, or of the tables around it that it reads, which may stand behind it."""
+    return (clause.end, False) if clause.outer is None else (max(clause.end, clause.outer.piece.end), True)
 
 
 def _outermost(clauses: list[Clause]) -> list[Clause]:

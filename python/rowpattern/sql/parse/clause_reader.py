@@ -281,7 +281,8 @@ class ClauseReader:
         at = begin
         while at + 2 < end:
             if self._tokens[at].word == "AS" and self._tokens[at + 1].is_name:
-                return self._tokens[at + 2]
+                behind = self._tokens[at + 2]
+                return None if behind.is_sign("(") else behind
             at = self._closing.get(at, at) + 1
         return None
 

@@ -67,7 +67,10 @@ class TextsAround:
         structs = ", ".join(f"{{{', '.join(of)}}} AS {quoted(table)}" for table, of in fields.items())
         lateral = f") AS {quoted(_OUTER_ROWS)}, LATERAL (SELECT * FROM "
         distinct = f"SELECT * FROM (SELECT DISTINCT {structs} FROM "
-        return self._with_common(clause, distinct, clause.outer.piece, lateral, clause.source, ")")
+        wanted: list[str | TextPiece] = []
+        for key, column in clause.outer.equal_keys:
+            wanted += [" AND (" if wanted else " WHERE (", TextPiece(*key), ") = (", TextPiece(*column), ")"]
+        return self._with_common(clause, distinct, clause.outer.piece, lateral, clause.source, *wanted, ")")
 
     def subquery(self, clause: Clause, subquery: Subquery) -> TextAround:
         """Compose the text that gives the values of a subquery, as texts, and their types."""
