@@ -96,7 +96,6 @@ def test_parameters_keep_their_order() -> None:
         ("|> SELECT 1 FROM t", "expected a query before |>", (1, 1)),
         ("FROM t |> SET x", "expected column = expression behind SET", (1, 15)),
         ("FROM t |> AGGREGATE GROUP x", "expected GROUP BY and the keys", (1, 21)),
-        ("FROM t |> AGGREGATE max(x) FILTER (WHERE x > ?) GROUP BY x", "give them names", (1, 21)),
         ("FROM t |> AS", "expected one name behind AS", (1, 13)),
         ("FROM t |> EXTEND", "EXTEND is not complete", (1, 11)),
         ("FROM t\n|> WHERE x >> |> SELECT 1", "syntax error", (2, 14)),
