@@ -46,8 +46,8 @@ class PipedTable:
 
     @property
     def is_one_table(self) -> bool:
-        """Whether what is put behind `source` is put behind one table, of which all columns are shown."""
-        return not (self.behind or self.is_joined or self.hidden or self.is_operated)
+        """Whether what is put behind `source` is put behind one table."""
+        return not (self.behind or self.is_joined or self.is_operated)
 
     def query(self) -> list[Piece]:
         """Return all as a query."""
@@ -99,7 +99,8 @@ class PipedTable:
                     kept[lowered(name)] = column
             self.names = []
         query = [*self.source, *self.behind]
-        if self.hidden or columns or star or without or more or is_distinct:
+        is_same = kept == self.hidden and not (self.hidden and self.is_joined)
+        if not is_same or star or without or more or is_distinct:
             query = self._selected(star=star, without=without, more=[*more, *columns], is_distinct=is_distinct)
         if alias is not None:
             self.names = [alias]

@@ -122,7 +122,13 @@ class _Pipes:
             if first >= behind:
                 raise text.fail(f"expected an operator behind |>; the operators are {_OPERATORS}", first)
             later = set() if self._tokens[first].word in _NAMING else used[-1]
-            used.append(text.table_names(first, behind) | later)
+            own = text.table_names(first, behind)
+            if _is_join(self._tokens[first]):
+                joined, is_shown = _joined(text, first, behind)
+                # These are of the table that is joined.
+                own -= set(map(lowered, joined))
+                later = later - set(map(lowered, joined)) if is_shown else later
+            used.append(own | later)
         used.reverse()
         for (first, behind), own, later in zip(operators, used, used[1:]):
             query.add(first, behind, own, set() if self._tokens[first].word in _NAMING else later)
@@ -143,6 +149,22 @@ class _Pipes:
         found.is_joined = found.has_comma or "JOIN" in words
         found.is_operated = bool(words & _BEHIND_A_TABLE)
         return found
+
+
+def _is_join(token: Token) -> bool:
+    """Say whether an operator that begins with a token joins a table."""
+    return token.word in JOIN_WORDS or token.is_sign(",")
+
+
+def _joined(text: PipeText, begin: int, end: int) -> tuple[list[str], bool]:
+    """Return what the table is called that an operator joins, and whether its columns are shown."""
+    tokens = [text.tokens[at] for at in text.outside(begin, end)]
+    words = [token.word for token in tokens]
+    if tokens[0].is_sign(","):
+        return names_in_from(tokens[1:]), True
+    if "JOIN" not in words:
+        raise text.fail(f"expected JOIN and a table behind {tokens[0].text}", begin)
+    return names_in_from(tokens[words.index("JOIN") + 1 :]), {"ANTI", "SEMI"}.isdisjoint(words)
 
 
 class _PipedQuery:
@@ -183,14 +205,14 @@ class _PipedQuery:
             table.become(self._whole)
             self._whole = None
         word = self._tokens[begin].word
-        if word in JOIN_WORDS or self._tokens[begin].is_sign(","):
+        if _is_join(self._tokens[begin]):
             self._join(begin, end, used)
         elif word in _BEHIND_FROM:
             if table.behind:
                 table.wrap(used)
             table.behind = [" ", *self._copied(begin, end)]
         elif word in _BEHIND_A_TABLE:
-            self._put_behind_a_table(begin, end)
+            self._put_behind_a_table(begin, end, used)
         elif word in _OF_SETS:
             self._whole = self._set_operation(begin, end)
         elif word not in _OWN:
@@ -243,30 +265,34 @@ class _PipedQuery:
     def _join(self, begin: int, end: int, used: set[str]) -> None:
         table = self._table
         is_comma = self._tokens[begin].is_sign(",")
-        joined = names_in_from(self._tokens[at] for at in self._text.outside(begin, end))
+        joined, is_shown = _joined(self._text, begin, end)
         # The name of the new table hides that of one before.
-        hiding = {lowered(name) for name in joined}
-        if table.behind or not hiding.isdisjoint(table.hidden) or (table.has_comma and not is_comma):
-            table.wrap(used - (hiding & set(table.hidden)))
+        is_hiding = not table.hidden.keys().isdisjoint(map(lowered, joined))
+        if table.behind or is_hiding or (table.has_comma and not is_comma):
+            table.wrap(used)
         table.source += [" ", *self._copied(begin, end)]
-        table.names += joined
+        table.names += joined if is_shown else []
         table.is_joined = True
         table.has_comma |= is_comma
         table.is_operated = False
 
-    def _put_behind_a_table(self, begin: int, end: int) -> None:
+    def _put_behind_a_table(self, begin: int, end: int, used: set[str]) -> None:
         table = self._table
-        if not table.is_one_table:
+        word = self._tokens[begin].word
+        if word == "TABLESAMPLE":
+            if not table.is_one_table:
+                table.wrap(used)
+        elif not table.is_one_table or table.hidden:
             table.wrap(())
         table.source += [" ", *self._copied(begin, end)]
         table.is_operated = True
         opening = next((at for at in self._text.outside(begin, end) if at in self._text.closing), None)
-        if self._tokens[begin].word == "TABLESAMPLE" or opening is None:
+        if word == "TABLESAMPLE" or opening is None:
             return
         alias = alias_at(self._tokens, self._text.closing[opening] + 1, end)
         if alias is not None:
             table.names = [alias]
-        elif self._tokens[begin].word != "MATCH_RECOGNIZE":
+        elif word != "MATCH_RECOGNIZE":
             table.names = []
 
     def _set_operation(self, begin: int, end: int) -> list[Piece]:

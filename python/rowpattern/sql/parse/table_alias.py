@@ -51,7 +51,11 @@ def _is_alias(token: Token, before: Token) -> bool:
 
 
 def names_in_from(tokens: Iterable[Token]) -> list[str]:
-    """Return what the tables of FROM are called, given their tokens outside of brackets and what joins them."""
+    """Return what the tables of FROM are called that stand before what follows it: not those behind SEMI or ANTI JOIN.
+
+    Args:
+        tokens: those outside of brackets of tables and what joins them.
+    """
     tables: list[list[Token]] = [[]]
     is_condition = False
     for token in tokens:
@@ -59,14 +63,17 @@ def names_in_from(tokens: Iterable[Token]) -> list[str]:
             tables.append([])
             is_condition = False
             continue
-        is_condition |= token.word in {"ON", "USING"}
+        # Words of the next join stand behind a condition too.
+        is_condition = (is_condition or token.word in {"ON", "USING"}) and token.word not in {"ANTI", "SEMI"}
         if not is_condition:
             tables[-1].append(token)
     names = []
+    is_shown = True
     for table in tables:
+        was_shown, is_shown = is_shown, not (table and table[-1].word in {"ANTI", "SEMI"})
         while table and table[-1].word in JOIN_WORDS:
             table.pop()
         name = called(table[1:] if table and table[0].word == "LATERAL" else table)
-        if name is not None:
+        if name is not None and was_shown:
             names.append(name)
     return names
