@@ -545,8 +545,9 @@ def expressions_text(
 
 def _copy(composed: Composed, begin: int, end: int, *, marks: bool) -> Composed:
     """Add a piece of the query in which what DuckDB's parser does not take is written in its way."""
-    piece = composed.query[begin:end]
-    tokens = tokens_of(piece) if _MAY_CHANGE.search(piece) else []
+    if _MAY_CHANGE.search(composed.query, begin, end) is None:
+        return composed.copy(begin, end)
+    tokens = tokens_of(composed.query[begin:end])
     changes = [(token.begin, token.end, quoted(token.text)) for token in bare_names(tokens)]
     if marks:
         changes += call_words(tokens, composed.semantics_marks)
