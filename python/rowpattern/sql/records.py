@@ -119,10 +119,36 @@ class Record:
         is_complete = held.keys() == fields.keys() if named else len(held) == len(fields)
         if not is_complete or len(values) > len(positional):
             raise TypeError(f"{type(self).__name__} has the fields {', '.join(fields)}")
-        kind = type(self)
-        kind._made += 1
-        if kind._made == _MANY:
-            kind.__init__ = _compiled(kind)  # type: ignore[method-assign] # that of this class
+        self._count()
+
+    @classmethod
+    def _count(cls) -> None:
+        cls._made += 1
+        if cls._made == _MANY:
+            cls.__init__ = cls._compiled()  # type: ignore[method-assign] # that of this class
+
+    @classmethod
+    def _compiled(cls) -> Any:
+        """Return what takes the fields as `__init__` does, for this class alone."""
+        values: dict[str, object] = {"missing": _MISSING}
+
+        def parameter(name: str) -> str:
+            if name in cls._defaults:
+                values[f"default_{name}"] = cls._defaults[name]
+                return f"{name}=default_{name}"
+            return f"{name}=missing" if name in cls._factories else name
+
+        by_name = [name for name in cls._fields if name not in cls._positional]
+        parameters = [*map(parameter, cls._positional), *(["*"] if by_name else []), *map(parameter, by_name)]
+        lines = [f"def __init__(self, {', '.join(parameters)}):", " held = self.__dict__"]
+        for name in cls._fields:
+            made = ""
+            if name in cls._factories:
+                values[f"make_{name}"] = cls._factories[name]
+                made = f" if {name} is not missing else make_{name}()"
+            lines.append(f" held[{name!r}] = {name}{made}")
+        exec("\n".join(lines), values)  # noqa: S102 - of the names of a class's fields
+        return values["__init__"]
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"{name} of {type(self).__name__} cannot be set")
@@ -147,29 +173,6 @@ class Record:
     def __repr__(self) -> str:
         shown = ", ".join(f"{name}={self.__dict__[name]!r}" for name in self._fields)
         return f"{type(self).__name__}({shown})"
-
-
-def _compiled(kind: type[Record]) -> Any:
-    """Return what takes the fields of a class as `Record.__init__` does, for this class alone."""
-    values: dict[str, object] = {"missing": _MISSING}
-
-    def parameter(name: str) -> str:
-        if name in kind._defaults:
-            values[f"default_{name}"] = kind._defaults[name]
-            return f"{name}=default_{name}"
-        return f"{name}=missing" if name in kind._factories else name
-
-    by_name = [name for name in kind._fields if name not in kind._positional]
-    parameters = [*map(parameter, kind._positional), *(["*"] if by_name else []), *map(parameter, by_name)]
-    lines = [f"def __init__(self, {', '.join(parameters)}):", " held = self.__dict__"]
-    for name in kind._fields:
-        made = ""
-        if name in kind._factories:
-            values[f"make_{name}"] = kind._factories[name]
-            made = f" if {name} is not missing else make_{name}()"
-        lines.append(f" held[{name!r}] = {name}{made}")
-    exec("\n".join(lines), values)  # noqa: S102 - of the names of a class's fields
-    return values["__init__"]
 
 
 def field_names(kind: type[Record]) -> list[str]:

@@ -127,7 +127,7 @@ def _values_of(values: Any) -> Any:
 
 
 def _coded(values: Any, check: Callable[[], None]) -> pa.Array | None:
-    """Return values of many categories, as many objects, which are converted piece by piece; None where they are few."""
+    """Return values of many categories, which are converted piece by piece; None where that gains nothing."""
     labels = _in_pieces(values.categories, check)
     if labels is None:
         return None
