@@ -25,6 +25,7 @@ from rowpattern.sql.tables.table import Table
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rowpattern._core import Column
     from rowpattern.continuous_query.bound_query import BoundQuery
     from rowpattern.continuous_query.match_bounds import MatchBounds
     from rowpattern.sql.duckdb.connection import Database
@@ -44,6 +45,7 @@ PARTITIONS = pa.schema(
 # The column of the sets of variables whose conditions hold.
 _CONDITIONS = "rowpattern conditions"
 _SET_BYTES = 32
+_NO_ROWS = np.zeros(0, dtype=np.int64)
 
 
 def kept_schema(schema: pa.Schema) -> pa.Schema:
@@ -63,7 +65,7 @@ class Decided(NamedTuple):
 
     answer: Answer | None
     matches: int
-    expired: pa.RecordBatch
+    expired: pa.Table
     skip_error: SkipError | None
 
 
@@ -126,13 +128,16 @@ class ClauseStream:
             widths=widths,
             idle=None if bounds is None else bounds.idle,
         )
+        self._ends_idle = bounds is not None and bounds.idle is not None
         self._reads_around = reach.match_before > 0 or reach.match_behind > 0
         self._kept = KeptRows(pa.schema(types))
         self._before = 0
+        # Rows that take the place of all that are kept when the step is, with their numbers.
+        self._copied: tuple[Column[int], KeptRows] | None = None
         self.has_loop = bool(self._core.has_loop)
         self.counts = (0, 0, 0)
 
-    def oldest(self) -> tuple[pa.RecordBatch, int] | None:
+    def oldest(self) -> tuple[pa.Table, int] | None:
         """Return the first row of the match that is open for longest, and how many rows its partition had since."""
         found = self._core.oldest()
         return None if found is None else (self._kept.rows(np.array([found[0]])), found[1])
@@ -140,9 +145,20 @@ class ClauseStream:
     def compact(self) -> None:
         """Copy the rows that are needed, so that the others take no memory."""
         numbers = self._core.kept_references()
-        self._kept.keep_only(np.asarray(numbers))
-        self._core.renumber(numbers)
+        self._replace_rows(numbers, self._kept.copied(np.asarray(numbers)))
         self._count()
+
+    def bytes_after(self, most: float) -> int:
+        """Return how many bytes are kept when the step is.
+
+        Where that is more than `most`, rows are copied so that only those that are needed take memory.
+        """
+        _, _, core_bytes = self._core.counts_after
+        if core_bytes + self._kept.size_bytes > most:
+            numbers = self._core.kept_references()
+            self._copied = numbers, self._kept.copied(np.asarray(numbers))
+        kept = self._kept if self._copied is None else self._copied[1]
+        return int(core_bytes + kept.size_bytes)
 
     def push(self, rows: pa.RecordBatch, floor: float | None, using: Database, context: ExecutionContext) -> Decided:
         """Take rows, in the order of ORDER BY in each partition, and what time it is: no later row is before it.
@@ -222,17 +238,25 @@ class ClauseStream:
         """Take the last step back."""
         self._core.undo()
         self._kept.drop_after(self._before)
+        self._copied = None
         self._count()
 
     def keep(self) -> None:
         """End a step; rows that no match needs any more are forgotten."""
         self._core.keep()
+        if self._copied is not None:
+            self._replace_rows(*self._copied)
+            self._copied = None
         # The step is done. Where there is no memory for copies of rows, they are made behind a later one.
         with contextlib.suppress(MemoryError):
             if self._kept.is_sparse(self._core.counts[1]):
                 self.compact()
             self._kept.own()
         self._count()
+
+    def _replace_rows(self, numbers: Column[int], copies: KeptRows) -> None:
+        self._core.renumber(numbers)
+        self._kept = copies
 
     def _count(self) -> None:
         partitions, rows, size_bytes = self._core.counts
@@ -278,11 +302,11 @@ class ClauseStream:
         """Return the rows that conditions are computed of."""
         core, order = self._core, None
         if rows is not None and core.reads_new_rows_only:
-            batch, own = rows, core.order
+            table, own = pa.Table.from_batches([rows]), core.order
             order = None if own is None else np.asarray(own)
         else:
-            batch = self._kept.rows(np.asarray(core.references(first)))
-        return OrderedPartitions(Table(pa.Table.from_batches([batch])), context, order, starts)
+            table = self._kept.rows(np.asarray(core.references(first)))
+        return OrderedPartitions(Table(table, is_checked=True), context, order, starts)
 
     def _limits(self, rows: pa.RecordBatch, using: Database) -> dict[str, Any]:
         """Return by row the key that bounds matches, and the latest key of a match that begins there."""
@@ -295,7 +319,7 @@ class ClauseStream:
     def _decided(self, using: Database, context: ExecutionContext) -> Decided:
         core = self._core
         references, starts, matches, shown = core.decided()
-        expired = self._kept.rows(np.asarray(core.expired()))
+        expired = self._kept.rows(np.asarray(core.expired()) if self._ends_idle else _NO_ROWS)
         problem = core.skip_problem()
         skip_error = None
         if problem is not None:
@@ -303,8 +327,8 @@ class ClauseStream:
             skip_error = SkipError(self._bound.skip_location.added_to(message))
         if not len(references):
             return Decided(None, 0, expired, skip_error)
-        batch = self._kept.rows(np.asarray(references))
-        rows = OrderedPartitions(Table(pa.Table.from_batches([batch])), context, None, np.asarray(starts))
+        table = Table(self._kept.rows(np.asarray(references)), is_checked=True)
+        rows = OrderedPartitions(table, context, None, np.asarray(starts))
         for key, column in self._keys.items():
             if key.column is None:
                 rows.keep_key(key, rows.table.column(column))

@@ -355,6 +355,13 @@ impl OpenPartitions {
         (counts.partitions, counts.rows, counts.bytes)
     }
 
+    /// As `counts`, when the step is kept. Takes time linear in the step's partitions.
+    #[getter]
+    fn counts_after(&self) -> (usize, usize, usize) {
+        let counts = self.inner.counts_after();
+        (counts.partitions, counts.rows, counts.bytes)
+    }
+
     /// A reference to the first row of the match that is open for longest, and how many rows of its partition have come since;
     /// None where none is open. Takes time linear in the partitions.
     fn oldest(&self, py: Python<'_>) -> Option<(u64, u64)> {
@@ -362,7 +369,8 @@ impl OpenPartitions {
         py.detach(|| inner.oldest()).map(|open| (open.reference, open.rows))
     }
 
-    /// References to all kept rows, in order; int64. Takes time linear in them, and sorts them.
+    /// References to all kept rows, in order; int64. In a step, to those that are kept when it is. Takes time linear in them, and
+    /// sorts them.
     fn kept_references(&self, py: Python<'_>) -> Column {
         let inner = &self.inner;
         Column::new(Data::Integers(py.detach(|| inner.kept_references()).into()))

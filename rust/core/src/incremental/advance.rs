@@ -1,8 +1,7 @@
-//! The search in the partitions of a step, and what it has decided.
+//! The search in the partitions of a step.
 
 use std::sync::{Mutex, PoisonError};
 
-use super::decided::DecidedMatches;
 use super::decision::MatchDecides;
 use super::search::Looks;
 use super::stream_partitions::{StepPartition, StreamPartitions};
@@ -10,7 +9,6 @@ use crate::backtrack::{Compute, MatchConditions, PartitionAnswers, Purpose, Requ
 use crate::budget::{Budget, Tick};
 use crate::expression::EvaluationError;
 use crate::matcher::SearchError;
-use crate::rows::SkipError;
 use crate::threads::in_threads;
 
 /// Partitions that a thread takes at a time.
@@ -81,48 +79,6 @@ impl StreamPartitions {
             self.table.put_back(place, partition);
         }
         error.map_or(Ok(()), Err)
-    }
-
-    /// The match of the step that had nowhere to skip to; of several, the one in the first partition of the step.
-    pub fn skip_error(&self) -> Option<SkipError> {
-        self.groups.iter().find_map(|group| self.table.get(group.place)?.failed)
-    }
-
-    /// What is certain since the last step.
-    pub fn decided(&mut self) -> DecidedMatches {
-        let mut events: Vec<(u64, u64, u32, usize)> = Vec::new();
-        for number in 0..self.groups.len() {
-            let StepPartition { place, followed_by, .. } = self.groups[number];
-            let Some(partition) = self.table.get(place) else { continue };
-            let end = partition.rows.end();
-            // The first row of the partition that follows with the same keys has ended this one.
-            let next = followed_by.and_then(|next| self.groups.get(next as usize));
-            let ended_by =
-                next.and_then(|next| self.table.get(next.place)).map_or(u64::MAX, |next| next.rows.reference(0));
-            // None is given before one that stands before it.
-            let mut latest = 0;
-            for (at, held) in partition.held.iter().enumerate() {
-                let last = held.read_end(&self.rules);
-                if last > end && !partition.ended {
-                    break;
-                }
-                latest = latest.max(held.deciding_row).max(last.saturating_sub(1));
-                // What no row decided comes last: a row that has not come has the largest reference.
-                let deciding = partition.rows.reference(latest).min(ended_by);
-                events.push((deciding, partition.rows.reference(held.start), place, at));
-                self.groups[number].given = at + 1;
-            }
-        }
-        events.sort_unstable();
-        let mut found = DecidedMatches::default();
-        for (_, _, place, at) in events {
-            if let Some(partition) = self.table.get(place)
-                && let Some(held) = partition.held.get(at)
-            {
-                found.add(partition, held, &self.rules);
-            }
-        }
-        found
     }
 
     /// As [`Self::advance`], with conditions of which parts are computed elsewhere: partitions search until they need values, all

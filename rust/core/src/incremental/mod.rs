@@ -35,6 +35,7 @@
 
 mod advance;
 mod decided;
+mod deciding;
 mod decision;
 mod failed_ways;
 mod kept_rows;

@@ -62,6 +62,7 @@ impl StreamPartitions {
     /// Adds the new rows, with what is known of them; the caller has them from `next_reference` on.
     pub fn take(&mut self, facts: &RowFacts<'_>, next_reference: u64) {
         let horizon = self.rules.longest_horizon();
+        self.next_reference = next_reference;
         let mut read = 0;
         for number in 0..self.groups.len() {
             let group = self.groups[number];

@@ -2,13 +2,17 @@
 
 use std::collections::VecDeque;
 
+use super::deciding::DecidedBy;
 use super::decision::{MatchDecides, RowsDecide};
 use super::failed_ways::FailedWays;
 use super::kept_rows::KeptRows;
 use super::rules::StreamRules;
-use super::search::{Decision, Looks, SearchOutcome, SearchRules, WaitingSearch};
+use super::search::{Decision, Looks, PartitionEnd, SearchOutcome, SearchRules, WaitingSearch};
 use crate::matcher::SearchError;
 use crate::rows::{NARROW, Skip, SkipError, Span, Target, VariableSet};
+
+/// Bytes of what refers to a partition: its place in the table, the place of its key, two entries among the timers.
+const BYTES_OF_REFERENCES: usize = 2 * size_of::<usize>() + 2 * size_of::<(i64, u32)>();
 
 /// A match that is certain, or a row that is certainly in none.
 #[derive(Debug)]
@@ -19,8 +23,8 @@ pub(super) struct Decided {
     pub number: i64,
     /// The positions of its rows.
     pub positions: Box<[u32]>,
-    /// The number of the row that decided it; the one behind the last where the clock or the end did.
-    pub deciding_row: u64,
+    /// What decided it.
+    pub decided_by: DecidedBy,
     /// The number behind the last row of matches before it.
     pub covered: u64,
 }
@@ -50,7 +54,7 @@ struct BeforeStep {
     head: u64,
     covered: u64,
     matches: i64,
-    reach: u64,
+    decided_by: DecidedBy,
     held: usize,
     /// The starts of searches that waited, where matches are given each when it is certain.
     waiting: Vec<u64>,
@@ -75,8 +79,10 @@ pub(super) struct OpenPartition {
     pub matches: i64,
     /// No row comes any more.
     pub ended: bool,
+    /// The key behind which a row would have come too late for it, where that is why it has ended.
+    pub ended_at: Option<i64>,
     /// A match had nowhere to skip to.
-    pub failed: Option<SkipError>,
+    pub failed: Option<(SkipError, Decided)>,
     /// The time past which it is looked at again, as is noted; the largest number where nothing is.
     pub looked_at: i64,
     /// What is decided and not yet given.
@@ -85,8 +91,8 @@ pub(super) struct OpenPartition {
     /// Searches of rows before the head, where matches are given each when it is certain.
     waiting: Vec<WaitingSearch>,
     failures: FailedWays,
-    /// The number of the furthest row that was looked at.
-    reach: u64,
+    /// What the searches so far have gone by.
+    decided_by: DecidedBy,
     before: BeforeStep,
 }
 
@@ -100,13 +106,14 @@ impl OpenPartition {
             covered: 0,
             matches: 0,
             ended: false,
+            ended_at: None,
             failed: None,
             looked_at: i64::MAX,
             held: VecDeque::new(),
             search: WaitingSearch::default(),
             waiting: Vec::new(),
             failures: FailedWays::default(),
-            reach: 0,
+            decided_by: DecidedBy::default(),
             before: BeforeStep { is_new: true, ..BeforeStep::default() },
         }
     }
@@ -114,10 +121,10 @@ impl OpenPartition {
     /// Goes on with the search from these rows, as it was before it was stored.
     pub fn resume_from(&mut self, head: u64, covered: u64, matches: i64, waiting: &[u64]) {
         (self.head, self.covered, self.matches) = (head, covered, matches);
-        self.search.restart(head);
+        self.search = WaitingSearch::at(head);
         self.waiting = waiting.iter().map(|&start| WaitingSearch::at(start)).collect();
         // What was looked at was decided before.
-        self.reach = self.rows.end();
+        self.decided_by = DecidedBy::from_row(self.rows.end().saturating_sub(1));
     }
 
     /// Notes the state before rows are added that may have to be taken back.
@@ -129,7 +136,7 @@ impl OpenPartition {
             head: self.head,
             covered: self.covered,
             matches: self.matches,
-            reach: self.reach,
+            decided_by: self.decided_by,
             held: self.held.len(),
             waiting: self.waiting.iter().map(|search| search.start).collect(),
             sets: (first..self.rows.end()).map(|row| self.rows.set(row)).collect(),
@@ -137,16 +144,17 @@ impl OpenPartition {
         };
     }
 
-    /// Takes back the rows that were added last, and what followed from them; false where the partition was new.
+    /// Takes back the rows that were added last, and what followed from them, with the memory that these took; false where the
+    /// partition was new.
     pub fn undo(&mut self) -> bool {
         let before = std::mem::take(&mut self.before);
         self.rows.truncate(before.end);
         let first = before.end.saturating_sub(before.sets.len() as u64);
         (first..).zip(before.sets).for_each(|(row, set)| self.rows.set_again(row, set));
         self.resume_from(before.head, before.covered, before.matches, &before.waiting);
-        (self.reach, self.last_key) = (before.reach, before.last_key);
+        (self.decided_by, self.last_key) = (before.decided_by, before.last_key);
         self.held.truncate(before.held);
-        (self.failed, self.ended) = (None, false);
+        (self.failed, self.ended, self.ended_at) = (None, false, None);
         self.failures.clear();
         !before.is_new
     }
@@ -162,9 +170,10 @@ impl OpenPartition {
     }
 
     /// The number of the first row of a match that is open, or of one that is not given yet; the row behind the last otherwise.
-    pub fn first_pending(&self) -> u64 {
+    /// So many of what it holds count as given.
+    pub fn first_pending(&self, given: usize) -> u64 {
         let searched = self.waiting.first().map_or(self.head, |search| search.start.min(self.head));
-        self.held.front().map_or(searched, |held| searched.min(held.start))
+        self.held.get(given).map_or(searched, |held| searched.min(held.start))
     }
 
     /// Where a search is to begin after a restart: what is held is found again.
@@ -183,15 +192,19 @@ impl OpenPartition {
 
     /// Whether nothing is open: no match has begun, and none waits to be given.
     pub fn is_idle(&self) -> bool {
-        self.first_pending() >= self.rows.end()
+        self.first_pending(0) >= self.rows.end()
     }
 
-    /// The first number of the rows to be kept.
-    pub fn keep_from(&self, rules: &StreamRules) -> u64 {
-        let of_matches = self.first_pending().saturating_sub(rules.match_before);
+    /// The first number of the rows to be kept when so many of what it holds are given; None where nothing of it is kept.
+    pub fn keep_from(&self, rules: &StreamRules, given: usize) -> Option<u64> {
+        let pending = self.first_pending(given);
+        if self.ended || (pending >= self.rows.end() && !rules.remembers()) {
+            return None;
+        }
+        let of_matches = pending.saturating_sub(rules.match_before);
         // Of a partition that is remembered its last row says which one it is.
         let tail = rules.tail().max(u64::from(rules.remembers()));
-        of_matches.min(self.rows.end().saturating_sub(tail))
+        Some(of_matches.min(self.rows.end().saturating_sub(tail)))
     }
 
     /// The latest key that its next row may have: without one it ends when time is past that, and a row behind it begins another
@@ -200,10 +213,15 @@ impl OpenPartition {
         self.last_key.zip(rules.idle).map(|(last, idle)| last.saturating_add(idle))
     }
 
+    /// Ends it, as no row has come for as long as it may have none.
+    pub fn end_idle(&mut self, rules: &StreamRules) {
+        (self.ended, self.ended_at) = (true, self.rows_until(rules));
+    }
+
     /// Whether something would be kept of it if it had not ended.
     pub fn was_open(&self, rules: &StreamRules) -> bool {
         let end = self.rows.end();
-        rules.remembers() || self.reach >= end || self.held.iter().any(|held| held.read_end(rules) > end)
+        rules.remembers() || self.decided_by.end || self.held.iter().any(|held| held.read_end(rules) > end)
     }
 
     /// The time at which it is to be looked at again, when it was at `clock`.
@@ -218,13 +236,19 @@ impl OpenPartition {
         ends.chain(self.rows_until(rules)).filter(|&deadline| clock.is_none_or(|clock| deadline >= clock)).min()
     }
 
-    /// Bytes on the heap, and its own.
+    /// Bytes on the heap, its own, and those of what refers to it.
     pub fn memory_bytes(&self) -> usize {
-        let held = self.held.iter().map(|held| held.positions.len() * size_of::<u32>() + size_of::<Decided>());
+        self.bytes_beside_rows(0) + self.rows.memory_bytes()
+    }
+
+    /// As `memory_bytes`, without rows, and when so many of what it holds are given.
+    pub fn bytes_beside_rows(&self, given: usize) -> usize {
+        let bytes = |held: &Decided| held.positions.len() * size_of::<u32>() + size_of::<Decided>();
+        let held = self.held.iter().skip(given).map(bytes);
         let waiting = self.waiting.iter().map(|search| search.memory_bytes() + size_of::<WaitingSearch>());
-        size_of::<Self>()
+        BYTES_OF_REFERENCES
+            + size_of::<Self>()
             + self.key.len()
-            + self.rows.memory_bytes()
             + self.search.memory_bytes()
             + waiting.sum::<usize>()
             + self.failures.memory_bytes()
@@ -277,12 +301,13 @@ impl OpenPartition {
         if rules.each_when_certain {
             return self.advance_each(&search_rules, decision, looks);
         }
+        let end = self.partition_end();
         while self.head < self.rows.end() && self.failed.is_none() {
             number(decision, self.matches + 1);
             if self.search.start != self.head {
                 self.search.restart(self.head);
             }
-            match self.search.run(&self.rows, self.ended, &search_rules, decision, &mut self.reach, looks)? {
+            match self.search.run(&self.rows, end, &search_rules, decision, &mut self.decided_by, looks)? {
                 SearchOutcome::Waits => return Ok(()),
                 SearchOutcome::Nothing => self.pass(rules, self.head + 1),
                 SearchOutcome::Found => self.found(rules),
@@ -307,9 +332,9 @@ impl OpenPartition {
             self.head = self.rows.end().min(start + 1);
             (start < self.rows.end()).then(|| WaitingSearch::at(start))
         }) {
-            let mut reach = search.start;
-            let found = search.run(&self.rows, self.ended, rules, decision, &mut reach, looks);
-            self.reach = self.reach.max(reach);
+            let mut decided_by = DecidedBy::from_row(search.start);
+            let found = search.run(&self.rows, self.partition_end(), rules, decision, &mut decided_by, looks);
+            self.decided_by = self.decided_by.max(decided_by);
             match found {
                 Ok(SearchOutcome::Waits) => kept.push(search),
                 Ok(SearchOutcome::Nothing) => {}
@@ -317,7 +342,7 @@ impl OpenPartition {
                     self.matches += 1;
                     let (start, positions) = (search.start, search.found());
                     let (number, covered) = (self.matches, self.covered);
-                    self.held.push_back(Decided { start, number, positions, deciding_row: reach, covered });
+                    self.held.push_back(Decided { start, number, positions, decided_by, covered });
                 }
                 Err(error) => {
                     kept.push(search);
@@ -331,14 +356,18 @@ impl OpenPartition {
         Ok(())
     }
 
+    fn partition_end(&self) -> PartitionEnd {
+        PartitionEnd { ended: self.ended, time: self.ended_at }
+    }
+
     /// The head's match was found.
     fn found(&mut self, rules: &StreamRules) {
         let start = self.head;
         let positions = self.search.found();
         let end = start + positions.len() as u64;
         self.matches += 1;
-        let (number, deciding_row, covered) = (self.matches, self.reach, self.covered);
-        let decided = Decided { start, number, positions, deciding_row, covered };
+        let (number, decided_by, covered) = (self.matches, self.decided_by, self.covered);
+        let decided = Decided { start, number, positions, decided_by, covered };
         if decided.positions.is_empty() {
             if rules.empty_takes_row {
                 self.covered = self.covered.max(start + 1);
@@ -355,7 +384,7 @@ impl OpenPartition {
                 self.pass(rules, next);
             }
             Err(error) => {
-                self.failed = Some(error);
+                self.failed = Some((error, decided));
                 self.matches -= 1;
             }
         }
@@ -365,9 +394,9 @@ impl OpenPartition {
     fn pass(&mut self, rules: &StreamRules, next: u64) {
         if rules.unmatched {
             for row in self.head.max(self.covered)..next {
-                let (deciding_row, covered) = (self.reach, self.covered);
+                let (decided_by, covered) = (self.decided_by, self.covered);
                 let positions = Box::default();
-                self.held.push_back(Decided { start: row, number: 0, positions, deciding_row, covered });
+                self.held.push_back(Decided { start: row, number: 0, positions, decided_by, covered });
             }
         }
         self.head = next;
