@@ -101,7 +101,7 @@ def in_pushes(case: Case, rng: random.Random, most: int) -> tuple[Any, ...]:
 
 @pytest.mark.parametrize("dependent", [False, True])
 def test_answers_come_in_the_same_order_however_rows_are_cut(*, dependent: bool) -> None:
-    """Also those that WITHIN, a condition on time or `idle` decide, and those before a match that has nowhere to skip to."""
+    """Also what time decides (WITHIN, a condition, `idle`), and what comes before a match with nowhere to skip to."""
     compared, by_time = 0, 0
     for seed in range(int(dependent), 70, 2):
         case, rng = random_case(seed, dependent=dependent), random.Random(seed)

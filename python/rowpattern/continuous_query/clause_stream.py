@@ -132,10 +132,19 @@ class ClauseStream:
         self._reads_around = reach.match_before > 0 or reach.match_behind > 0
         self._kept = KeptRows(pa.schema(types))
         self._before = 0
+        # Conditions that read the match so far, and what computes parts of them; and what they are beside rows' values.
+        self._conditions: tuple[Any, ...] = ()
+        self._layout: object = None
+        self._reads_again = "matches" if self._dependent else "rows"
         # Rows that take the place of all that are kept when the step is, with their numbers.
         self._copied: tuple[Column[int], KeptRows] | None = None
         self.has_loop = bool(self._core.has_loop)
         self.counts = (0, 0, 0)
+
+    @property
+    def reads_all(self) -> bool:
+        """Whether a step reads all kept rows of its partitions: conditions have values that are of these rows alone."""
+        return self._reads_again == "all"
 
     def oldest(self) -> tuple[pa.Table, int] | None:
         """Return the first row of the match that is open for longest, and how many rows its partition had since."""
@@ -169,9 +178,10 @@ class ClauseStream:
         clock = None if floor is None or self._bounds is None else self._bounds.clock(floor)
         keys = self._partition_keys(rows)
         limits = self._limits(rows, using) if rows.num_rows else {}
-        reads_all = bool(self._dependent)
         with context.limited():
-            self._core.place(rows.num_rows, keys, clock=clock, reads_all=reads_all, **limits, **context.remaining)
+            self._core.place(
+                rows.num_rows, keys, clock=clock, reads_again=self._reads_again, **limits, **context.remaining
+            )
         self._kept.append(rows)
         return self._advanced(rows, before, limits, using, context)
 
@@ -179,7 +189,7 @@ class ClauseStream:
         """End partitions, those with these keys or all, as no rows of theirs come any more; as `push`."""
         self._before = self._kept.next_number
         sortables = None if keys is None else [_sortable(each) for each in keys]
-        self._core.end(sortables, reads_all=bool(self._dependent))
+        self._core.end(sortables, reads_again=self._reads_again)
         return self._advanced(None, self._before, {}, using, context)
 
     def stored(self) -> dict[str, pa.Table]:
@@ -211,16 +221,14 @@ class ClauseStream:
         begin = sets.offset * _SET_BYTES
         data = sets.buffers()[1][begin : begin + len(sets) * _SET_BYTES]
         stored = list(zip(*(column.to_pylist() for column in partitions.columns)))
-        self._core.place(batch.num_rows, self._partition_keys(batch), reads_all=bool(self._dependent))
+        self._core.place(batch.num_rows, self._partition_keys(batch), reads_again=self._reads_again)
         self._before = 0
         self._kept.append(batch)
         try:
             self._core.resume(stored, data.to_pybytes(), 0, **self._limits(batch, using))
-            conditions: tuple[Any, ...] = ()
             if self._dependent:
-                ordered = self._read_rows(batch, 0, np.asarray(self._core.starts), context)
-                conditions = self._match_conditions(ordered, self._typed(ordered, using), using)
-            self._core.search(*conditions, threads=context.threads, **context.remaining)
+                self._read(batch, 0, using, context)
+            self._search(context)
             self._check_nothing_decided()
         except (RowsError, OverflowError, TypeError) as error:
             self.undo()
@@ -273,34 +281,44 @@ class ClauseStream:
         using: Database,
         context: ExecutionContext,
     ) -> Decided:
-        core = self._core
-        conditions: tuple[Any, ...] = ()
-        starts = np.asarray(core.starts)
-        if len(starts):
-            ordered = self._read_rows(rows, first, starts, context)
-            together = self._typed(ordered, using)
-            if rows is not None and rows.num_rows:
-                symbols = row_symbols(self._pattern, self._bound.conditions, together, ordered, using)
-                core.take(symbols, first, **limits)
-            if self._dependent:
-                conditions = self._match_conditions(ordered, together, using)
+        ordered, together = self._read(rows, first, using, context)
+        if rows is not None and rows.num_rows:
+            symbols = row_symbols(self._pattern, self._bound.conditions, together, ordered, using)
+            self._core.take(symbols, first, **limits)
         with context.limited(), located(self._bound.conditions):
-            core.search(*conditions, threads=context.threads, **context.remaining)
+            self._search(context)
         return self._decided(using, context)
+
+    def _search(self, context: ExecutionContext) -> None:
+        keeps = self._reads_again == "matches"
+        self._core.search(*self._conditions, keeps_columns=keeps, threads=context.threads, **context.remaining)
+
+    def _read(
+        self, rows: pa.RecordBatch | None, first: int, using: Database, context: ExecutionContext
+    ) -> tuple[OrderedPartitions, TypedClause]:
+        """Return the rows that conditions are computed of, and the clause with types; look at dependent conditions."""
+        ordered = self._read_rows(rows, first, context)
+        together = self._typed(ordered, using)
+        # Where no row is read, those of the step before are of use: they are the same.
+        if not self._dependent or not len(ordered.starts):
+            return ordered, together
+        found = match_conditions(self._pattern, self._dependent, together, ordered, using)
+        is_other = found.layout is None or found.layout != (self._layout or found.layout)
+        if self._reads_again == "matches" and is_other:
+            # Columns of the steps before are of no use to them: from now on each step reads all rows that are kept.
+            self._reads_again = "all"
+            self._core.read_all()
+            return self._read(rows, first, using, context)
+        self._layout = found.layout
+        self._conditions = (found.conditions, found.compute)
+        return ordered, together
 
     def _typed(self, ordered: OrderedPartitions, using: Database) -> TypedClause:
         bound = self._bound
         return typed_clause(bound.conditions, bound.measures, ordered.table, using, bound.plans)
 
-    def _match_conditions(self, ordered: OrderedPartitions, together: TypedClause, using: Database) -> tuple[Any, ...]:
-        """Return the conditions that read the match so far, over rows, and what computes parts of them."""
-        return tuple(match_conditions(self._pattern, self._dependent, together, ordered, using))
-
-    def _read_rows(
-        self, rows: pa.RecordBatch | None, first: int, starts: Any, context: ExecutionContext
-    ) -> OrderedPartitions:
-        """Return the rows that conditions are computed of."""
-        core, order = self._core, None
+    def _read_rows(self, rows: pa.RecordBatch | None, first: int, context: ExecutionContext) -> OrderedPartitions:
+        core, order, starts = self._core, None, np.asarray(self._core.starts)
         if rows is not None and core.reads_new_rows_only:
             table, own = pa.Table.from_batches([rows]), core.order
             order = None if own is None else np.asarray(own)

@@ -96,10 +96,9 @@ class KeptRows:
     def copied(self, numbers: Integers) -> KeptRows:
         """Return copies of the rows of these numbers, which rise; they have the numbers 0, 1, ... there."""
         found = KeptRows(self._nothing.schema)
-        # What was one part of a piece would keep the whole.
-        rows = self.rows(numbers).take(from_numpy(np.arange(len(numbers)))).combine_chunks()
-        for piece in rows.to_batches():
-            found.append(piece)
+        if len(numbers):
+            for piece in self._copies(numbers).combine_chunks().to_batches():
+                found.append(piece)
         found._is_borrowed = False
         return found
 
@@ -116,6 +115,10 @@ class KeptRows:
             piece = int(np.searchsorted(self._firsts, first, side="right")) - 1
             if 0 <= piece < len(self._pieces) and first + len(numbers) <= self._firsts[piece + 1]:
                 return pa.Table.from_batches([self._pieces[piece].slice(first - self._firsts[piece], len(numbers))])
+        return self._copies(numbers)
+
+    def _copies(self, numbers: Integers) -> pa.Table:
+        """Return rows by their numbers, of which there are some, in memory of their own."""
         if self.size_bytes <= _FEW_BYTES and self._pieces:
             # Arrow joins the pieces, and refuses numbers of rows that there are not.
             return pa.Table.from_batches(self._pieces).take(from_numpy(numbers))

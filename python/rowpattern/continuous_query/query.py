@@ -280,7 +280,9 @@ class ContinuousQuery:
             when it is forgotten.
         """
         steps = self._steps
-        return explained(steps.plan.query, self._options, has_loop=steps.stream.has_loop)
+        return explained(
+            steps.plan.query, self._options, has_loop=steps.stream.has_loop, reads_all=steps.stream.reads_all
+        )
 
     def __repr__(self) -> str:
         partitions, rows, _ = self._steps.stream.counts

@@ -77,6 +77,11 @@ class SharedParts:
         self._combinations: dict[object, Combinations | None] = {}
         self._numbered: dict[tuple[str, ...], NumberedRows | None] = {}
 
+    @property
+    def has_values_of_rows(self) -> bool:
+        """Whether conditions ask for values while the search runs, or look them up by numbers of these rows."""
+        return bool(self.expressions) or any(found is not None for found in self._combinations.values())
+
     def column(self, key: object, kind: str, make: Callable[[], pa.ChunkedArray]) -> int:
         """Return the number of a column; it is made where there is none of this key."""
         number = self._column_numbers.get((key, kind))

@@ -2,54 +2,31 @@
 
 use std::collections::VecDeque;
 
-use super::deciding::DecidedBy;
-use super::decision::{MatchDecides, RowsDecide};
+use super::decided_match::{Decided, DecidedBy, next_start};
+use super::decision::{MatchDecides, MatchRules, RowsDecide};
 use super::failed_ways::FailedWays;
+use super::kept_columns::{KeptColumns, ReadRows};
 use super::kept_rows::KeptRows;
 use super::rules::StreamRules;
 use super::search::{Decision, Looks, PartitionEnd, SearchOutcome, SearchRules, WaitingSearch};
+use crate::expression::MatchSoFar;
 use crate::matcher::SearchError;
-use crate::rows::{NARROW, Skip, SkipError, Span, Target, VariableSet};
+use crate::rows::{NARROW, SkipError, VariableSet};
+
+/// Of so few rows, columns of conditions are not kept.
+const FEW_ROWS: u64 = 32;
+
+/// No match begins there.
+const NO_START: usize = usize::MAX;
 
 /// Bytes of what refers to a partition: its place in the table, the place of its key, two entries among the timers.
 const BYTES_OF_REFERENCES: usize = 2 * size_of::<usize>() + 2 * size_of::<(i64, u32)>();
-
-/// A match that is certain, or a row that is certainly in none.
-#[derive(Debug)]
-pub(super) struct Decided {
-    /// The number of its first row.
-    pub start: u64,
-    /// The match's number in its partition, from 1; 0 for a row in no match.
-    pub number: i64,
-    /// The positions of its rows.
-    pub positions: Box<[u32]>,
-    /// What decided it.
-    pub decided_by: DecidedBy,
-    /// The number behind the last row of matches before it.
-    pub covered: u64,
-}
-
-impl Decided {
-    /// The number of the row behind the last.
-    pub fn end(&self) -> u64 {
-        self.start + self.positions.len() as u64
-    }
-
-    /// The number of the row behind the last one that is shown.
-    pub fn shown_end(&self) -> u64 {
-        self.end().max(self.start + 1)
-    }
-
-    /// The number of the row behind the last one that is read.
-    pub fn read_end(&self, rules: &StreamRules) -> u64 {
-        self.shown_end() + if self.number > 0 { rules.match_behind } else { 0 }
-    }
-}
 
 /// The state of a partition before rows were added that may have to be taken back.
 #[derive(Debug, Default)]
 struct BeforeStep {
     is_new: bool,
+    is_in_step: bool,
     end: u64,
     head: u64,
     covered: u64,
@@ -71,6 +48,8 @@ pub(super) struct OpenPartition {
     /// The key of its last row by which the clock goes; None where no row has one.
     pub last_key: Option<i64>,
     pub rows: KeptRows,
+    /// The columns of these that conditions read, where they are kept.
+    pub columns: Option<Box<KeptColumns>>,
     /// The number of the first row at which it is not decided whether a match begins.
     pub head: u64,
     /// The number behind the last row that is in a match.
@@ -102,6 +81,7 @@ impl OpenPartition {
             key: key.into(),
             last_key: None,
             rows: KeptRows::new(rules.variables <= NARROW),
+            columns: None,
             head: 0,
             covered: 0,
             matches: 0,
@@ -132,6 +112,7 @@ impl OpenPartition {
         let first = self.rows.end().saturating_sub(horizon).max(self.rows.first());
         self.before = BeforeStep {
             is_new: self.before.is_new,
+            is_in_step: true,
             end: self.rows.end(),
             head: self.head,
             covered: self.covered,
@@ -156,12 +137,18 @@ impl OpenPartition {
         self.held.truncate(before.held);
         (self.failed, self.ended, self.ended_at) = (None, false, None);
         self.failures.clear();
+        self.columns = None;
         !before.is_new
     }
 
     /// Whether none of its rows was kept yet.
     pub fn is_new(&self) -> bool {
         self.before.is_new
+    }
+
+    /// Whether what it was before rows came is noted, as these may have to be taken back.
+    pub fn is_in_step(&self) -> bool {
+        self.before.is_in_step
     }
 
     /// What came is kept from now on.
@@ -172,7 +159,7 @@ impl OpenPartition {
     /// The number of the first row of a match that is open, or of one that is not given yet; the row behind the last otherwise.
     /// So many of what it holds count as given.
     pub fn first_pending(&self, given: usize) -> u64 {
-        let searched = self.waiting.first().map_or(self.head, |search| search.start.min(self.head));
+        let searched = self.searched();
         self.held.get(given).map_or(searched, |held| searched.min(held.start))
     }
 
@@ -249,6 +236,7 @@ impl OpenPartition {
         BYTES_OF_REFERENCES
             + size_of::<Self>()
             + self.key.len()
+            + self.columns_bytes()
             + self.search.memory_bytes()
             + waiting.sum::<usize>()
             + self.failures.memory_bytes()
@@ -270,17 +258,71 @@ impl OpenPartition {
         found
     }
 
-    /// Searches on, with conditions that read the match so far; the kept rows are these of their columns.
+    /// Whether it keeps the columns of conditions: of few rows it takes as long to read them again.
+    pub fn keeps_columns(&self) -> bool {
+        self.columns.is_some() || self.rows.len() as u64 >= 2 * FEW_ROWS
+    }
+
+    /// Searches on, with conditions that read the match so far.
     pub fn advance_with(
         &mut self,
         rules: &StreamRules,
         clock: Option<i64>,
         decision: &mut MatchDecides<'_>,
-        bounds: (usize, usize),
         looks: &mut Looks<'_, '_>,
     ) -> Result<(), SearchError> {
-        decision.enter(bounds, self.rows.first());
         self.advance_by(rules, clock, decision, MatchDecides::number, looks)
+    }
+
+    /// Searches on, with conditions that read the match so far, whose columns of all kept rows are kept here; `spare` is what a match
+    /// so far may be made of.
+    pub fn advance_by_kept(
+        &mut self,
+        rules: &StreamRules,
+        clock: Option<i64>,
+        of_match: &MatchRules<'_>,
+        read: ReadRows,
+        spare: &mut Option<MatchSoFar<'static>>,
+        looks: &mut Looks<'_, '_>,
+    ) -> Result<(), SearchError> {
+        let mut kept = self.columns.take().unwrap_or_default();
+        kept.add(&of_match.conditions.columns, read, &self.rows, rules.longest_horizon() as usize);
+        let (so_far, bounds) = (kept.so_far.take().or_else(|| spare.take()), (0, kept.len()));
+        let mut decision = match so_far {
+            Some(so_far) => {
+                MatchDecides::going_on(of_match, kept.columns(), bounds, kept.first(), so_far, looks.budget)?
+            }
+            None => MatchDecides::new(of_match, kept.columns(), bounds, kept.first()),
+        };
+        self.advance_by(rules, clock, &mut decision, MatchDecides::number, looks)?;
+        let mut so_far = decision.into_so_far(looks.budget);
+        if self.search.path_len() > 0 {
+            kept.so_far = Some(so_far);
+        } else if of_match.is_alike_everywhere() {
+            so_far.begin(NO_START);
+            *spare = Some(so_far);
+        }
+        let needed = self.searched().saturating_sub(rules.match_before);
+        if needed + FEW_ROWS < self.rows.end() {
+            kept.forget_before(needed);
+            self.columns = Some(kept);
+        }
+        Ok(())
+    }
+
+    /// Whether the columns of conditions are those of all rows.
+    pub fn has_columns(&self) -> bool {
+        self.columns.as_ref().map_or(self.rows.end() == 0, |columns| columns.reach_to(self.rows.end()))
+    }
+
+    /// Bytes of the columns of conditions.
+    pub fn columns_bytes(&self) -> usize {
+        self.columns.as_ref().map_or(0, |columns| columns.memory_bytes())
+    }
+
+    /// The number of the first row that a search begins at.
+    fn searched(&self) -> u64 {
+        self.waiting.first().map_or(self.head, |search| search.start.min(self.head))
     }
 
     fn advance_by<D: Decision>(
@@ -341,8 +383,8 @@ impl OpenPartition {
                 Ok(SearchOutcome::Found) => {
                     self.matches += 1;
                     let (start, positions) = (search.start, search.found());
-                    let (number, covered) = (self.matches, self.covered);
-                    self.held.push_back(Decided { start, number, positions, decided_by, covered });
+                    let (number, by, covered) = (self.matches, decided_by, self.covered);
+                    self.held.push_back(Decided { start, number, positions, by, covered });
                 }
                 Err(error) => {
                     kept.push(search);
@@ -366,8 +408,8 @@ impl OpenPartition {
         let positions = self.search.found();
         let end = start + positions.len() as u64;
         self.matches += 1;
-        let (number, decided_by, covered) = (self.matches, self.decided_by, self.covered);
-        let decided = Decided { start, number, positions, decided_by, covered };
+        let (number, by, covered) = (self.matches, self.decided_by, self.covered);
+        let decided = Decided { start, number, positions, by, covered };
         if decided.positions.is_empty() {
             if rules.empty_takes_row {
                 self.covered = self.covered.max(start + 1);
@@ -394,26 +436,11 @@ impl OpenPartition {
     fn pass(&mut self, rules: &StreamRules, next: u64) {
         if rules.unmatched {
             for row in self.head.max(self.covered)..next {
-                let (decided_by, covered) = (self.decided_by, self.covered);
+                let (by, covered) = (self.decided_by, self.covered);
                 let positions = Box::default();
-                self.held.push_back(Decided { start: row, number: 0, positions, decided_by, covered });
+                self.held.push_back(Decided { start: row, number: 0, positions, by, covered });
             }
         }
         self.head = next;
     }
-}
-
-fn next_start(rules: &StreamRules, found: &Decided) -> Result<u64, SkipError> {
-    let (start, end) = (found.start as usize, found.end() as usize);
-    let mut target = Target::default();
-    if let Skip::ToFirst(variables) | Skip::ToLast(variables) = &rules.skip {
-        for (row, &position) in (start..).zip(&found.positions) {
-            if variables.contains(rules.automaton.variable(position)) {
-                target.note(row);
-            }
-        }
-    }
-    let next = rules.skip.next_start(start, end, target);
-    let span = Span { partition: 0, number: found.number as usize, start, end };
-    next.map(|next| next as u64).map_err(|problem| SkipError { problem, span })
 }

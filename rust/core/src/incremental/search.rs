@@ -3,7 +3,7 @@
 //! The path of the search is the most preferred way that may still succeed. So a match is certain exactly when the search reaches
 //! Accept, and its path is all that has to be kept of a match that has begun.
 
-use super::deciding::DecidedBy;
+use super::decided_match::DecidedBy;
 use super::kept_rows::KeptRows;
 use super::live::LiveAutomaton;
 use crate::automaton::ACCEPT;

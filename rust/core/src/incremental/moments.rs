@@ -1,35 +1,10 @@
-//! What decides a match, a row or time; and what a step has decided, in that order.
+//! When matches became certain: what a step has decided, in that order.
 
 use super::decided::DecidedMatches;
-use super::partition::{Decided, OpenPartition};
+use super::decided_match::Decided;
+use super::partition::OpenPartition;
 use super::stream_partitions::StreamPartitions;
 use crate::rows::SkipError;
-
-/// What a search has gone by so far: a match that it finds is certain from the latest of these on, and not before.
-///
-/// It does not depend on how rows are cut into steps: a row that is too late for a match says no more than the clock that is past
-/// the match's length.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct DecidedBy {
-    /// The number of the furthest row that was looked at.
-    pub row: u64,
-    /// The key behind which a row is too late.
-    pub time: Option<i64>,
-    /// That no row comes any more.
-    pub end: bool,
-}
-
-impl DecidedBy {
-    /// Of a search that has looked at no row behind this one.
-    pub fn from_row(row: u64) -> Self {
-        Self { row, ..Self::default() }
-    }
-
-    /// The later of both.
-    pub fn max(self, other: Self) -> Self {
-        Self { row: self.row.max(other.row), time: self.time.max(other.time), end: self.end | other.end }
-    }
-}
 
 /// A moment among a step's rows: where the caller has the first row behind it, or, as true says, the row itself; and a key, which
 /// tells moments before one row apart.
@@ -50,11 +25,12 @@ impl StreamPartitions {
         failures.min_by_key(|&(place, _)| place)
     }
 
-    /// What is certain since the last step; where a match had nowhere to skip to, what is decided before it.
+    /// What is certain since the last step; where a match had nowhere to skip to, what is decided before it. What is decided behind
+    /// it is never given.
     pub fn decided(&mut self) -> DecidedMatches {
         let mut events: Vec<(Moment, u64, usize, usize)> = Vec::new();
-        for (number, group) in self.groups.iter().enumerate() {
-            let Some(partition) = self.table.get(group.place) else { continue };
+        for number in 0..self.groups.len() {
+            let Some(partition) = self.table.get(self.groups[number].place) else { continue };
             let end = partition.rows.end();
             // None is given before one that stands before it.
             let mut latest = (0, false, 0);
@@ -64,6 +40,7 @@ impl StreamPartitions {
                 }
                 latest = latest.max(self.moment(partition, held));
                 events.push((latest, partition.rows.reference(held.start), number, at));
+                self.groups[number].given = at + 1;
             }
         }
         if let Some((failed, _)) = self.first_failure() {
@@ -72,11 +49,9 @@ impl StreamPartitions {
         events.sort_unstable();
         let mut found = DecidedMatches::default();
         for (_, _, number, at) in events {
-            let group = &mut self.groups[number];
-            if let Some(partition) = self.table.get(group.place)
+            if let Some(partition) = self.table.get(self.groups[number].place)
                 && let Some(held) = partition.held.get(at)
             {
-                group.given = group.given.max(at + 1);
                 found.add(partition, held, &self.rules);
             }
         }
@@ -86,12 +61,12 @@ impl StreamPartitions {
     /// The moment at which a match is given, or a row in no match.
     fn moment(&self, partition: &OpenPartition, held: &Decided) -> Moment {
         let read = held.read_end(&self.rules).saturating_sub(1);
-        let row = held.decided_by.row.max(read).min(partition.rows.end().saturating_sub(1));
+        let row = held.by.row.max(read).min(partition.rows.end().saturating_sub(1));
         let by_row = (partition.rows.reference(row), true, 0);
         // Where measures read rows that have not come, the end gives it too.
-        let by_end = held.decided_by.end || read >= partition.rows.end();
+        let by_end = held.by.end || read >= partition.rows.end();
         let ended = by_end.then_some(partition.ended_at.unwrap_or(i64::MAX));
-        let by_time = held.decided_by.time.max(ended).map(|time| (self.first_row_behind(time), false, time));
+        let by_time = held.by.time.max(ended).map(|time| (self.first_row_behind(time), false, time));
         by_time.map_or(by_row, |by_time| by_row.max(by_time))
     }
 
