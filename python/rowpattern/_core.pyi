@@ -839,7 +839,7 @@ class Conditions:
         aggregates: Sequence[
             Union[
                 tuple[str, Optional[int], Optional[int], str],
-                tuple[str, Optional[int], Optional[int], str, Union[int, str, None]],
+                tuple[str, Optional[int], Optional[int], str, Union[int, str, tuple[str, int], None]],
             ]
         ],
         conditions: dict[str, tuple[Any, ...]],
