@@ -21,6 +21,7 @@ SCHEMA = pa.schema({"k": pa.int64(), "at": pa.int64(), "x": pa.int64(), "y": pa.
 QUERIES = {
     "places of the match": "B AS x >= FIRST(x) AND (LAST(x, 2) IS NULL OR LAST(x, 2) < 99), C AS x < LAST(B.x) - 70",
     "aggregates": "B AS SUM(x) < 4000 AND AVG(B.y) > -5, C AS COUNT(B.*) > 20 AND MAX(x) - x > 90 AND MIN(y) < 0",
+    "distinct values": "B AS COUNT(DISTINCT x) < 25, C AS COUNT(DISTINCT B.s) = 3 AND x > 90 AND x < LAST(B.x) + 5",
     "texts": "B AS s <> FIRST(s) OR s IS NULL, C AS string_agg(B.s, '') LIKE '%cb' AND LAST(B.s, 1) = 'c'",
     "rows around": "B AS x > PREV(x) - 60 AND NEXT(x) + FIRST(x) > 3, C AS PREV(x, 2) > x + FIRST(x) + 30",
     "classifiers and numbers": "B AS FIRST(CLASSIFIER()) = 'A' AND x > 2, C AS x + MATCH_NUMBER() + FIRST(x) < 9",

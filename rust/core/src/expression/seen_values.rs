@@ -92,7 +92,7 @@ mod tests {
         assert_eq!(words, [3, 0, 1, 2]);
         let lasts: Vec<bool> = (0..5).rev().map(|row| seen.pop(row, &columns)).collect();
         assert_eq!(lasts, [false, true, false, true, true]);
-        seen.release(&budget);
+        budget.release(seen.memory_bytes());
         assert_eq!(budget.charged_bytes(), 0);
     }
 }
