@@ -83,7 +83,7 @@ class SharedParts:
 
     @property
     def has_values_of_rows(self) -> bool:
-        """Whether conditions ask for values while the search runs, or read numbers that values have among these rows."""
+        """Whether conditions ask for values while the search runs, or read numbers that values have among rows."""
         return bool(self.expressions) or self._has_numbers
 
     def column(self, key: object, kind: str, make: Callable[[], pa.ChunkedArray]) -> int:
