@@ -69,6 +69,10 @@ class PipeText:
         """Return the tokens of a range at which pipes begin."""
         return self._pipes[bisect_left(self._pipes, begin) : bisect_left(self._pipes, end)]
 
+    def _has_pipes(self, begin: int, end: int) -> bool:
+        at = bisect_left(self._pipes, begin)
+        return at < len(self._pipes) and self._pipes[at] < end
+
     def outside(self, begin: int, end: int) -> list[int]:
         """Return the tokens of a range that stand in no brackets that open in it."""
         return list(outside_brackets(self.closing, begin, end))
@@ -114,7 +118,7 @@ class PipeText:
             behind = self.closing.get(at, end)
             if behind < end:
                 seen = self._seen(names, at + 1, behind)
-                if self.pipes(at + 1, behind) or seen is not names:
+                if self._has_pipes(at + 1, behind) or seen is not names:
                     found += [(first, token.end), *self._query(at + 1, behind, seen)]
                     first, at = self.tokens[behind].begin, behind
                 elif not names:

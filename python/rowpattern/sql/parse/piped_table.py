@@ -8,7 +8,7 @@ from rowpattern.sql.duckdb.names import lowered, quoted
 from rowpattern.sql.parse.parsed_query import OWN_NAMES
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Container, Sequence
 
     from rowpattern.sql.text.rewritten import Piece
 
@@ -69,7 +69,7 @@ class PipedTable:
 
     def wrap(
         self,
-        used: Collection[str],
+        used: Container[str],
         *,
         star: Sequence[Piece] = (),
         without: Sequence[Piece] = (),

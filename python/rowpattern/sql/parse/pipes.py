@@ -7,11 +7,13 @@ behind FROM.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import TYPE_CHECKING
 
 from rowpattern.sql.duckdb.names import lowered
 from rowpattern.sql.parse.keywords import JOIN_WORDS
 from rowpattern.sql.parse.pipe_aggregate import Aggregation
+from rowpattern.sql.parse.pipe_names import NamesUsed, UsedFrom
 from rowpattern.sql.parse.pipe_text import PipeText
 from rowpattern.sql.parse.piped_table import PipedTable
 from rowpattern.sql.parse.table_alias import alias_at, names_in_from
@@ -21,7 +23,7 @@ from rowpattern.sql.text.rewritten import RewrittenText
 from rowpattern.sql.text.tokens import query_end, tokens_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Container, Mapping
 
     from rowpattern.sql.text.rewritten import Piece
     from rowpattern.sql.text.tokens import Token
@@ -56,7 +58,7 @@ def without_pipes(sql: str, check: Callable[[], None]) -> str:
     Raises:
         QuerySyntaxError: an operator is not known, not complete, or has a part that it cannot have.
 
-    Takes time linear in the text, times how deep operators nest.
+    Takes time linear in the text, times the number of operators.
     """
     tokens = tokens_of(sql, check)
     pipes = [
@@ -74,16 +76,16 @@ def _with_numbered_parameters(sql: str, pieces: list[Piece]) -> list[Piece]:
     """Write parameters without names (`?`) as numbered ones where pieces are in another order than the user's."""
     begins = [piece[0] for piece in pieces if isinstance(piece, tuple)]
     nameless = [each for each in find_parameters(sql) if sql[each.begin] == "?"] if begins != sorted(begins) else []
+    places = [each.begin for each in nameless]
     found: list[Piece] = []
     for piece in pieces:
         if isinstance(piece, str):
             found.append(piece)
             continue
         first, end = piece
-        for each in nameless:
-            if first <= each.begin < end:
-                found += [(first, each.begin), f"${each.name}"]
-                first = each.end
+        for each in nameless[bisect_left(places, first) : bisect_left(places, end)]:
+            found += [(first, each.begin), f"${each.name}"]
+            first = each.end
         found.append((first, end))
     return found
 
@@ -117,21 +119,22 @@ class _Pipes:
             raise text.fail("expected a query before |>, as FROM t", ends[0])
         operators = [(pipe + 2, behind) for pipe, behind in zip(ends, ends[1:])]
         query = _PipedQuery(text, self._base(body, ends[0], names), names)
-        used: list[set[str]] = [set()]
-        for first, behind in reversed(operators):
+        used = NamesUsed()
+        for number, (first, behind) in enumerate(operators):
             if first >= behind:
                 raise text.fail(f"expected an operator behind |>; the operators are {_OPERATORS}", first)
-            later = set() if self._tokens[first].word in _NAMING else used[-1]
             own = text.table_names(first, behind)
+            joined: set[str] = set()
+            is_shown = False
             if _is_join(self._tokens[first]):
-                joined, is_shown = _joined(text, first, behind)
-                # These are of the table that is joined.
-                own -= set(map(lowered, joined))
-                later = later - set(map(lowered, joined)) if is_shown else later
-            used.append(own | later)
-        used.reverse()
-        for (first, behind), own, later in zip(operators, used, used[1:]):
-            query.add(first, behind, own, set() if self._tokens[first].word in _NAMING else later)
+                found_names, is_shown = _joined(text, first, behind)
+                joined = set(map(lowered, found_names))
+            is_naming = self._tokens[first].word in _NAMING
+            used.add(number, own - joined, joined if is_shown else (), is_naming=is_naming)
+        for number, (first, behind) in enumerate(operators):
+            self._check()
+            is_naming = self._tokens[first].word in _NAMING
+            query.add(first, behind, UsedFrom(used, number), () if is_naming else UsedFrom(used, number + 1))
         lists = text.copied(begin, body, names)
         return [*lists, *([" "] if lists else []), *query.pieces()]
 
@@ -190,7 +193,7 @@ class _PipedQuery:
         hidden = list(self._table.hidden.values())
         return self._text.shown(begin, end, {**self._outer, **self._table.hidden}, hidden)
 
-    def add(self, begin: int, end: int, used: set[str], later: set[str]) -> None:
+    def add(self, begin: int, end: int, used: Container[str], later: Container[str]) -> None:
         """Add an operator.
 
         Args:
@@ -224,7 +227,7 @@ class _PipedQuery:
         else:
             self._add_own(begin, end, used, later)
 
-    def _add_own(self, begin: int, end: int, used: set[str], later: set[str]) -> None:
+    def _add_own(self, begin: int, end: int, used: Container[str], later: Container[str]) -> None:
         table = self._table
         word = self._tokens[begin].word
         if word == "AS":
@@ -255,14 +258,14 @@ class _PipedQuery:
                 changes = "RENAME" if word == "RENAME" else "REPLACE"
                 table.wrap(later, star=[f" {changes} (", *columns, ")"], is_changed=True)
 
-    def _make_ready(self, begin: int, end: int, used: set[str]) -> None:
+    def _make_ready(self, begin: int, end: int, used: Container[str]) -> None:
         """Put all into FROM that SELECT cannot stand behind, without columns of rows that an operator does not name."""
         table = self._table
         own = self._text.table_names(begin, end)
         if table.behind or not own.issuperset(table.hidden):
             table.wrap(used)
 
-    def _join(self, begin: int, end: int, used: set[str]) -> None:
+    def _join(self, begin: int, end: int, used: Container[str]) -> None:
         table = self._table
         is_comma = self._tokens[begin].is_sign(",")
         joined, is_shown = _joined(self._text, begin, end)
@@ -276,7 +279,7 @@ class _PipedQuery:
         table.has_comma |= is_comma
         table.is_operated = False
 
-    def _put_behind_a_table(self, begin: int, end: int, used: set[str]) -> None:
+    def _put_behind_a_table(self, begin: int, end: int, used: Container[str]) -> None:
         table = self._table
         word = self._tokens[begin].word
         if word == "TABLESAMPLE":
@@ -307,13 +310,13 @@ class _PipedQuery:
             query += [" ", *text.copied(begin, first, self._outer), " ", *text.copied(one, behind, self._outer)]
         return query
 
-    def _distinct(self, begin: int, end: int, used: set[str], later: set[str]) -> None:
+    def _distinct(self, begin: int, end: int, used: Container[str], later: Container[str]) -> None:
         table = self._table
         if end > begin + 1:
             raise self._text.fail("expected the next |> behind DISTINCT; write |> SELECT DISTINCT x", begin + 1)
         if table.behind:
             table.wrap(used)
-        unknown = sorted(later & table.changed)
+        unknown = sorted(name for name in table.changed if name in later)
         if unknown:
             message = f"behind DISTINCT, {unknown[0]} cannot mean the rows before SET, DROP or RENAME: of rows that are"
             raise self._text.fail(f"{message} the same now, they may differ; write |> SELECT DISTINCT", begin)
