@@ -175,6 +175,10 @@ def test_names_of_tables(piped: str, plain: str) -> None:
             "SELECT id % 3, max(x) AS m, min(x) FROM t GROUP BY 1 ORDER BY m DESC",
         ),
         ("sqrt(max(x)) + 1 AS m, x.max()", "SELECT sqrt(6) + 1, 6"),
+        (
+            "mode() WITHIN GROUP (ORDER BY k) GROUP BY x > 2 |> ORDER BY 1",
+            "SELECT x > 2, mode(k ORDER BY k) FROM t GROUP BY 1 ORDER BY 1",
+        ),
     ],
 )
 def test_aggregates_and_keys(piped: str, plain: str) -> None:
@@ -281,7 +285,14 @@ def test_parameters_keep_their_order() -> None:
         ("FROM t |> SET x = 0 |> DISTINCT |> SELECT t.x", "t cannot mean the rows before SET", (1, 24)),
         ("FROM t |> SET x = 0 |> SELECT COLUMNS(*), t.x", "write the columns", (1, 31)),
         ("FROM t |> WINDOW sum(x) OVER ()", "WINDOW is no operator behind |>; the operators are AGGREGATE", (1, 11)),
-        ("FROM t |> AS", "expected one name behind AS", (1, 13)),
+        ("FROM t |> AS x y", "expected one name behind AS", (1, 14)),
+        ("FROM t |> AS", "AS is not complete; write it as in AS p", (1, 11)),
+        ("FROM t |> WHERE |> LIMIT 1", "WHERE is not complete; write it as in WHERE x > 1", (1, 11)),
+        ("FROM t |> , |> LIMIT 1", ", is not complete; write it as in , u", (1, 11)),
+        ("FROM t |> JOIN |> LIMIT 1", "JOIN is not complete; write it as in JOIN u ON t.k = u.k", (1, 11)),
+        ("FROM t |> LEFT OUTER u", "expected JOIN and a table behind LEFT", (1, 11)),
+        ("FROM t |> MATCH_RECOGNIZE |> LIMIT 1", "MATCH_RECOGNIZE is not complete", (1, 11)),
+        ("FROM t |> PIVOT x", "PIVOT is not complete", (1, 11)),
         ("FROM t |> EXTEND", "EXTEND is not complete", (1, 11)),
         ("FROM t\n|> WHERE x >> |> SELECT 1", "syntax error", (2, 14)),
         ("FROM t |> WHERE (x > 1 |> SELECT 1", "this ( is never closed", (1, 17)),

@@ -53,7 +53,9 @@ class Aggregation:
         """
         text = self._text
         outside = text.outside(begin, end)
-        group = next((at for at in outside if text.tokens[at].word == "GROUP"), end)
+        # As in mode() WITHIN GROUP (ORDER BY x).
+        within = {at + 1 for at in outside if text.tokens[at].word == "WITHIN"}
+        group = next((at for at in outside if text.tokens[at].word == "GROUP" and at not in within), end)
         groups: list[str] = []
         keys = end
         if group < end:

@@ -34,16 +34,30 @@ __all__ = ["without_pipes"]
 _BEHIND_FROM = frozenset({"WHERE", "ORDER", "LIMIT", "OFFSET", "QUALIFY"})
 _BEHIND_A_TABLE = frozenset({"MATCH_RECOGNIZE", "PIVOT", "TABLESAMPLE", "UNPIVOT"})
 _OF_SETS = frozenset({"UNION", "INTERSECT", "EXCEPT"})
-# How the others are written.
-_OWN = {
+_OWN = frozenset({"AGGREGATE", "AS", "DISTINCT", "DROP", "EXTEND", "RENAME", "SELECT", "SET"})
+# How each is written.
+_EXAMPLES = {
+    ",": ", u",
     "AGGREGATE": "AGGREGATE count(*) AS n GROUP BY k",
     "AS": "AS p",
-    "DISTINCT": "DISTINCT",
     "DROP": "DROP x, y",
+    "EXCEPT": "EXCEPT (SELECT 1)",
     "EXTEND": "EXTEND x + 1 AS y",
+    "INTERSECT": "INTERSECT (SELECT 1)",
+    "JOIN": "JOIN u ON t.k = u.k",
+    "LIMIT": "LIMIT 10",
+    "MATCH_RECOGNIZE": "MATCH_RECOGNIZE (ORDER BY x PATTERN (A B))",
+    "OFFSET": "OFFSET 10",
+    "ORDER": "ORDER BY x DESC",
+    "PIVOT": "PIVOT (sum(x) FOR k IN (1, 2))",
+    "QUALIFY": "QUALIFY row_number() OVER (ORDER BY x) = 1",
     "RENAME": "RENAME x AS y",
     "SELECT": "SELECT x, x + 1 AS y",
     "SET": "SET x = x + 1",
+    "TABLESAMPLE": "TABLESAMPLE 10%",
+    "UNION": "UNION ALL (SELECT 1)",
+    "UNPIVOT": "UNPIVOT (value FOR name IN (x, y))",
+    "WHERE": "WHERE x > 1",
 }
 # What tables were called before these is forgotten behind them.
 _NAMING = frozenset({"AGGREGATE", "AS", "MATCH_RECOGNIZE", "PIVOT", "SELECT", "UNPIVOT"}) | _OF_SETS
@@ -208,6 +222,8 @@ class _PipedQuery:
             table.become(self._whole)
             self._whole = None
         word = self._tokens[begin].word
+        if begin + 1 == end:
+            self._check_alone(begin)
         if _is_join(self._tokens[begin]):
             self._join(begin, end, used)
         elif word in _BEHIND_FROM:
@@ -221,11 +237,15 @@ class _PipedQuery:
         elif word not in _OWN:
             message = f"{self._tokens[begin].text} is no operator behind |>; the operators are {_OPERATORS}"
             raise self._text.fail(message, begin)
-        elif begin + 1 == end and word not in {"AS", "DISTINCT"}:
-            message = f"{self._tokens[begin].text} is not complete; write it as in {_OWN[word]}"
-            raise self._text.fail(message, begin)
         else:
             self._add_own(begin, end, used, later)
+
+    def _check_alone(self, begin: int) -> None:
+        """Refuse an operator that is one word, and needs more."""
+        token = self._tokens[begin]
+        example = _EXAMPLES.get(token.word or token.text)
+        if example is not None:
+            raise self._text.fail(f"{token.text} is not complete; write it as in {example}", begin)
 
     def _add_own(self, begin: int, end: int, used: Container[str], later: Container[str]) -> None:
         table = self._table
@@ -290,7 +310,9 @@ class _PipedQuery:
         table.source += [" ", *self._copied(begin, end)]
         table.is_operated = True
         opening = next((at for at in self._text.outside(begin, end) if at in self._text.closing), None)
-        if word == "TABLESAMPLE" or opening is None:
+        if opening is None and word != "TABLESAMPLE":
+            self._check_alone(begin)
+        if opening is None or word == "TABLESAMPLE":
             return
         alias = alias_at(self._tokens, self._text.closing[opening] + 1, end)
         if alias is not None:
