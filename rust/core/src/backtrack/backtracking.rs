@@ -8,7 +8,9 @@ use super::rounds::Asking;
 use crate::automaton::ACCEPT;
 use crate::budget::{Budget, Stopped};
 use crate::expression::{Aggregate, Condition, Expression, MatchSoFar, RowContext, Surroundings, ValueColumn};
-use crate::matcher::{BackwardPass, Candidate, Context, Output, SearchError, Sink, Strategy};
+use crate::matcher::{
+    Attempt, BackwardPass, Candidate, Context, Ending, MatchResult, Output, SearchError, Sink, Strategy,
+};
 use crate::rows::{Choice, Prefer, Skip, Target, VariableSet};
 
 /// Steps between two looks at the limits: about a tenth of a millisecond.
@@ -229,12 +231,8 @@ impl<'a> Backtracking<'a> {
     }
 
     /// Hands on the rows of the match that was found, and says where the skip's variables stand in it.
-    fn hand_on<S: Sink>(
-        &mut self,
-        context: &mut Context<'_>,
-        output: &mut Output<'_, S>,
-        target: &mut Target,
-    ) -> Result<(), Stopped> {
+    fn hand_on<S: Sink>(&mut self, context: &mut Context<'_>, output: &mut Output<'_, S>) -> Result<Target, Stopped> {
+        let mut target = Target::default();
         let first = self.choice.prefer == Prefer::First;
         let length = if first { self.so_far.classifiers.len() } else { self.found.len() };
         let mut at = 0;
@@ -254,7 +252,7 @@ impl<'a> Backtracking<'a> {
             let used = free.used();
             output.advance(used);
         }
-        Ok(())
+        Ok(target)
     }
 }
 
@@ -270,23 +268,16 @@ impl Strategy for Backtracking<'_> {
         Ok(())
     }
 
-    fn match_at<S: Sink>(
-        &mut self,
-        context: &mut Context<'_>,
-        backward: &mut BackwardPass,
-        candidate: Candidate,
-        output: &mut Output<'_, S>,
-        target: &mut Target,
-    ) -> Result<Option<usize>, SearchError> {
-        let Candidate { start, begin, end, number, .. } = candidate;
+    fn match_at<S: Sink>(&mut self, attempt: Attempt<'_, '_>, output: &mut Output<'_, S>) -> MatchResult {
+        let Attempt { context, backward, candidate: Candidate { start, begin, end, number, .. } } = attempt;
         let (columns, names) = (&self.conditions.columns, self.names);
         let answers = std::mem::take(&mut self.answers);
         let around = Surroundings { columns, names, begin, end, number: number as i64, answers: &answers };
         let found = self.search(context, backward, start, around);
         self.answers = answers;
         let Some(end) = found? else { return Ok(None) };
-        self.hand_on(context, output, target)?;
-        Ok(Some(end))
+        let target = self.hand_on(context, output)?;
+        Ok(Some(Ending { end, target }))
     }
 
     fn release(&mut self, budget: &Budget) {

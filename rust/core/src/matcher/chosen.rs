@@ -13,11 +13,11 @@ use std::cell::Cell;
 use super::backward::BackwardPass;
 use super::context::Context;
 use super::ends::{Ends, Which};
-use super::error::SearchError;
 use super::forward::POSITION;
+use super::memo::Ending;
 use super::output::Output;
 use super::sink::Sink;
-use super::strategy::{Candidate, Strategy};
+use super::strategy::{Attempt, Candidate, MatchResult, Strategy};
 use crate::automaton::{ACCEPT, Automaton};
 use crate::budget::{Budget, Stopped};
 use crate::rows::{Choice, Prefer, Skip, Target};
@@ -302,20 +302,14 @@ impl Strategy for ChosenPass<'_> {
         Ok(())
     }
 
-    fn match_at<S: Sink>(
-        &mut self,
-        context: &mut Context<'_>,
-        backward: &mut BackwardPass,
-        candidate: Candidate,
-        output: &mut Output<'_, S>,
-        target: &mut Target,
-    ) -> Result<Option<usize>, SearchError> {
+    fn match_at<S: Sink>(&mut self, attempt: Attempt<'_, '_>, output: &mut Output<'_, S>) -> MatchResult {
+        let Attempt { context, backward, candidate } = attempt;
         let start = candidate.start;
         if !self.follow_preferred(context, backward, candidate)? && !self.find(context, start)? {
             return Ok(None);
         }
         let variables = self.skip.variables().copied();
-        let mut row = start;
+        let (mut row, mut target) = (start, Target::default());
         while row - start < self.path.len() {
             let rows = output.room(context.budget)?.min(self.path.len() - (row - start));
             let mut free = output.free_rows();
@@ -330,7 +324,7 @@ impl Strategy for ChosenPass<'_> {
             let used = free.used();
             output.advance(used);
         }
-        Ok(Some(row))
+        Ok(Some(Ending { end: row, target }))
     }
 
     fn release(&mut self, budget: &Budget) {
