@@ -832,12 +832,7 @@ class Conditions:
         pattern: Pattern,
         columns: Sequence[tuple[str, Any]],
         sets: Sequence[Sequence[str]],
-        aggregates: Sequence[
-            Union[
-                tuple[str, Optional[int], Optional[int], str],
-                tuple[str, Optional[int], Optional[int], str, Union[int, str, None]],
-            ]
-        ],
+        aggregates: Sequence[tuple[str, Optional[int], Optional[int], str, Union[int, str, None]]],
         conditions: dict[str, tuple[Any, ...]],
         starts: Optional[dict[str, Any]] = None,
     ) -> Conditions: ...
