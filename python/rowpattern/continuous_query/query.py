@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -11,21 +10,18 @@ from rowpattern.continuous_query.explanation import explained
 from rowpattern.continuous_query.figures import ContinuousFigures, watch
 from rowpattern.continuous_query.open_state import OpenMatch, OpenState
 from rowpattern.continuous_query.options import stored_options
+from rowpattern.continuous_query.query_calls import QueryCall, call_context
 from rowpattern.continuous_query.query_steps import Given, QuerySteps
 from rowpattern.continuous_query.sources import run, run_async
 from rowpattern.errors import QueryError
-from rowpattern.sql import execution_context
-from rowpattern.sql.duckdb.connection import database
+from rowpattern.sql.options import execution_context
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
-    from types import TracebackType
+    from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 
     from rowpattern.continuous_query.checkpoint import StoredCheckpoint
     from rowpattern.continuous_query.options import Options
-    from rowpattern.sql.duckdb.connection import Database
     from rowpattern.sql.parse.clause_arguments import Question
-    from rowpattern.sql.runtime.context import ExecutionContext
 
 __all__ = ["ContinuousQuery", "OpenMatch", "OpenState"]
 
@@ -85,7 +81,7 @@ class ContinuousQuery:
         self._is_finished = False
         # So that a limit which is none is found now.
         execution_context(options.memory_limit_mb, None, options.threads, None, options.time_zone, options.cancel)
-        with _Call(self._lock, options) as (using, context):
+        with QueryCall(self._lock, options) as (using, context):
             if options.time_zone is not None:
                 # So that a zone which is none is found now.
                 using.connect()
@@ -302,7 +298,7 @@ class ContinuousQuery:
         with self._lock:
             ends = self._is_finished or self._steps.failed is not None
             if partition is None and ends and (self._steps.has_pending or self._steps.failed is None):
-                return self._steps.pending(_context(self._options))
+                return self._steps.pending(call_context(self._options))
             with self._call() as (using, context):
                 given = self._steps.finish(partition, using, context)
                 self._is_finished = partition is None
@@ -312,8 +308,8 @@ class ContinuousQuery:
         with self._lock:
             self._steps.give_again(given.answers)
 
-    def _call(self) -> _Call:
-        return _Call(self._lock, self._options, self._check_takes_rows)
+    def _call(self) -> QueryCall:
+        return QueryCall(self._lock, self._options, self._check_takes_rows)
 
     def _check_takes_rows(self) -> None:
         self._check_failed()
@@ -374,63 +370,3 @@ class _AsyncCalls:
         if self._last is not None:
             self._query._give_again(self._last)  # noqa: SLF001 - of this file
             self._last = None
-
-
-class _Call:
-    """A call: one at a time, with a place among the process's queries, within limits."""
-
-    def __init__(self, lock: threading.RLock, options: Options, check: Callable[[], None] | None = None) -> None:
-        """Begin nothing yet; `check` is called when no other call works, and raises where this one may not either."""
-        self._lock = lock
-        self._options = options
-        self._check = check
-
-    def __enter__(self) -> tuple[Database, ExecutionContext]:
-        self._lock.acquire()
-        # Whatever fails, all that was taken is given back. An ExitStack takes 10 us, of the 400 of a small push.
-        try:
-            if self._check is not None:
-                self._check()
-            self._context = _context(self._options)
-            self._admitted = self._context.admitted()
-            self._admitted.__enter__()
-            try:
-                self._database = database(self._context)
-                return self._database.__enter__(), self._context
-            except BaseException:
-                self._leave(*sys.exc_info())
-                raise
-        except BaseException:
-            self._lock.release()
-            raise
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        try:
-            self._database.__exit__(kind, error, traceback)
-        finally:
-            try:
-                self._leave(kind, error, traceback)
-            finally:
-                self._lock.release()
-
-    def _leave(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._admitted.__exit__(kind, error, traceback)
-        self._context.run.end()
-
-
-def _context(options: Options) -> ExecutionContext:
-    # The limit is of what is kept; work on a batch has that of any query of the process.
-    return execution_context(
-        None,
-        None,
-        options.threads,
-        None,
-        options.time_zone,
-        options.cancel,
-        options.parameters,
-        options.prefer,
-    )

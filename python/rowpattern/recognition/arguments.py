@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Optional, Union
 from rowpattern.errors import ConfigurationError
 from rowpattern.recognition.library_conditions import given_condition
 from rowpattern.sql.first_use import module
+from rowpattern.sql.text.source_location import candidates
 
 if TYPE_CHECKING:
-    from typing_extensions import Required, TypedDict
+    from typing_extensions import Required, TypedDict, Unpack
 
     from rowpattern.recognition.library_conditions import GivenCondition
     from rowpattern.sql.kinds import QueryOptions
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from rowpattern.sql.parse.clause_arguments import ClauseArguments
 
 __all__ = [
+    "CLAUSE_PARTS",
     "AfterMatch",
     "Asked",
     "ClauseParts",
@@ -41,6 +43,18 @@ Measures = Optional[Mapping[str, str]]
 #: Variables by the name of their union.
 Subset = Optional[Mapping[str, Sequence[str]]]
 RowsPerMatch = Literal["one", "all", "all with unmatched", "all omit empty"]
+#: The arguments of `recognize` that are parts of the clause.
+CLAUSE_PARTS = (
+    "pattern",
+    "define",
+    "measures",
+    "partition_by",
+    "order_by",
+    "rows_per_match",
+    "after_match",
+    "subset",
+    "within",
+)
 AfterMatch = Union[Literal["past last row", "to next row"], tuple[Literal["to first", "to last"], str]]
 
 if TYPE_CHECKING:
@@ -105,20 +119,7 @@ def table_of(data: Any) -> tuple[str | None, Any]:
     return name, table
 
 
-def asked(
-    data: Any,
-    /,
-    *,
-    pattern: str,
-    define: Conditions = None,
-    measures: Measures = None,
-    partition_by: Keys = None,
-    order_by: Keys = None,
-    rows_per_match: RowsPerMatch = "one",
-    after_match: AfterMatch = "past last row",
-    subset: Subset = None,
-    within: str | None = None,
-) -> Asked:
+def asked(data: Any, /, **parts: Unpack[PartitionedClause]) -> Asked:
     """Return what the arguments of `recognize` ask.
 
     Raises:
@@ -126,7 +127,14 @@ def asked(
         ConfigurationError: an argument has a value that is not one of those that it can have.
         MissingDependencyError: a package of the extra `sql` is not installed.
     """
+    for part in parts:
+        if part not in CLAUSE_PARTS:
+            raise TypeError(f"there is no argument {part}; {candidates(part, CLAUSE_PARTS, 'parts of a clause')}")
+    if "pattern" not in parts:
+        raise TypeError("pattern is missing; give a text, as pattern='DOWN+ UP+'")
     name, table = table_of(data)
+    pattern, define, within = parts["pattern"], parts.get("define"), parts.get("within")
+    rows_per_match = parts.get("rows_per_match", "one")
     given = _given_conditions(define, table)
     if not isinstance(pattern, str):
         raise TypeError(f"pattern must be a text, as 'DOWN+ UP+', not {_kind(pattern)}")
@@ -139,12 +147,12 @@ def asked(
     clause = kind(
         pattern,
         _expressions("define", define, "the name of a variable", given),
-        _expressions("measures", measures, "the name of a measure", {}),
-        _keys("partition_by", partition_by),
-        _keys("order_by", order_by),
+        _expressions("measures", parts.get("measures"), "the name of a measure", {}),
+        _keys("partition_by", parts.get("partition_by")),
+        _keys("order_by", parts.get("order_by")),
         _ROWS_SHOWN[rows_per_match],
-        _skip(after_match),
-        _unions(subset),
+        _skip(parts.get("after_match", "past last row")),
+        _unions(parts.get("subset")),
         name,
         within,
         tuple((variable, condition.shown) for variable, condition in given.items()),
