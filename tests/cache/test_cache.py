@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 import random
 import threading
 import weakref
@@ -18,6 +17,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 import rowpattern
 from rowpattern._core import ManualClock
+
+from forks import child_status, needs_fork
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -611,8 +612,7 @@ def test_a_finaliser_may_call_the_cache() -> None:
     assert sorted(calls) == list(range(21))
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
-@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+@needs_fork
 def test_a_forked_child_has_a_working_cache() -> None:
     values = cache(max_size=100)
     pattern = rowpattern.compile("A+ B /* fork */")
@@ -627,24 +627,21 @@ def test_a_forked_child_has_a_working_cache() -> None:
             pattern.count("AAB" * 5000)
             rowpattern.compile(f"A{{{step % 90 + 1}}} B{{{number + 1},300}} C")
 
+    def child() -> bool:
+        values.put("child", 1, size_bytes=10)
+        assert values.get("child") == 1
+        assert pattern.count("AAB" * 100) == 100
+        for bound in range(1, 91):
+            assert rowpattern.compile(f"A{{{bound}}} B{{1,300}} C").count("A" * bound + "BC") == 1
+        values.clear()
+        return len(values) == 0
+
     threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
     for thread in threads:
         thread.start()
     try:
         for _ in range(25):
-            child = os.fork()
-            if child == 0:
-                status = 1
-                try:
-                    values.put("child", 1, size_bytes=10)
-                    fine = values.get("child") == 1 and pattern.count("AAB" * 100) == 100
-                    for bound in range(1, 91):
-                        fine = fine and rowpattern.compile(f"A{{{bound}}} B{{1,300}} C").count("A" * bound + "BC") == 1
-                    values.clear()
-                    status = 0 if fine and len(values) == 0 else 2
-                finally:
-                    os._exit(status)
-            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+            assert child_status(child) == 0
     finally:
         stop.set()
         for thread in threads:

@@ -9,8 +9,6 @@ import datetime as dt
 import decimal
 import os
 import random
-import subprocess
-import sys
 import uuid
 from typing import Any
 
@@ -23,6 +21,8 @@ import pytest
 
 import rowpattern
 from rowpattern import match_recognize
+
+from commands import run_python
 
 BERLIN = "Europe/Berlin"
 NEW_YORK = "America/New_York"
@@ -338,9 +338,7 @@ def test_the_machines_zone_never_matters() -> None:
     printed = set()
     for zone in ("UTC", "Asia/Tokyo", "America/New_York"):
         given = {**os.environ, "TZ": zone}
-        done = subprocess.run(
-            [sys.executable, "-c", MACHINES_ZONE], env=given, capture_output=True, text=True, check=False
-        )
+        done = run_python("-c", MACHINES_ZONE, env=given)
         assert done.returncode == 0, done.stderr
         printed.add(done.stdout)
     (text,) = printed
