@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pytest
-from queries_at_work import EXPLODES, hard_rows, working_query
+from queries_at_work import EXPLODES, hard_rows, nothing_left, working_query
 
 import rowpattern
 from rowpattern import QueryBusyError, QueryLimitError, match_recognize
-from rowpattern.production_config import describe, reload, reset_config
+from rowpattern.production_config import describe, reload
 from rowpattern.sql.runtime.admission import query_figures
 
 from forks import child_status, needs_fork
@@ -36,11 +36,8 @@ def prices() -> pa.Table:
 @pytest.fixture(autouse=True)
 def _settings_again() -> Iterator[None]:
     match_recognize(FALLS, prices())
-    yield
-    reload()
-    reset_config()
-    assert query_figures()[:2] == (0, 0)
-    assert query_figures().held_bytes == 0
+    with nothing_left():
+        yield
 
 
 def until(condition: Any, seconds: float = 30) -> None:

@@ -211,8 +211,7 @@ def test_without_matplotlib() -> None:
         "try: rowpattern.plot({'x': [1]}, x='x', y='x')\n"
         "except rowpattern.MissingDependencyError as error: print(error)"
     )
-    result = run_python("-c", code, check=True)
-    assert result.stdout.startswith("matplotlib is not installed; ")
+    assert run_python("-c", code, check=True).stdout.startswith("matplotlib is not installed; ")
 
 
 def test_drawings_need_no_other_package() -> None:
@@ -221,5 +220,4 @@ def test_drawings_need_no_other_package() -> None:
         "rowpattern.compile('A B+')._repr_svg_()\n"
         "print(sorted({name.split('.')[0] for name in sys.modules} - before & {'matplotlib', 'numpy', 'pyarrow'}))"
     )
-    result = run_python("-c", code, check=True)
-    assert result.stdout == "[]\n"
+    assert run_python("-c", code, check=True).stdout == "[]\n"

@@ -68,14 +68,12 @@ def dump(path: str | os.PathLike[str]) -> int:
         OSError: it cannot be written (a full disk, say). An older file is then as it was.
 
     Examples:
-        >>> import tempfile
-        >>> from pathlib import Path
+        >>> import pathlib, tempfile
         >>> from rowpattern import pattern_cache
         >>> pattern_cache.clear_pattern_cache()
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     path = Path(folder, "patterns")
-        ...     pattern_cache.warm(["A B+"]), pattern_cache.dump(path)
-        ...     path.read_text().splitlines()[1:]
+        ...     pattern_cache.warm(["A B+"]), pattern_cache.dump(f"{folder}/patterns")
+        ...     pathlib.Path(folder, "patterns").read_text().splitlines()[1:]
         (1, 1)
         ['{"pattern": "A B+"}']
     """

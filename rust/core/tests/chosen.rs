@@ -95,8 +95,7 @@ proptest! {
 
     #[test]
     fn chosen_matches_are_those_of_all_ways(
-        (text, rows) in pattern_and_rows(0..14),
-        reach in prop::collection::vec(0_usize..6, 14),
+        (text, rows) in pattern_and_rows(0..14), reach in prop::collection::vec(0_usize..6, 14),
         limited in any::<bool>(),
         width in proptest::option::of(0_i64..6),
         longest in any::<bool>(),

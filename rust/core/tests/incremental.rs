@@ -88,8 +88,7 @@ proptest! {
     /// However rows are cut, the matches are those of all rows; a step that is undone changes nothing.
     #[test]
     fn batches_give_what_all_rows_give(
-        (text, rows) in pattern_and_rows(0..30),
-        cuts in prop::collection::vec(1_usize..6, 30),
+        (text, rows) in pattern_and_rows(0..30), cuts in prop::collection::vec(1_usize..6, 30),
         skip in prop_oneof![Just(Skip::PastLastRow), Just(Skip::ToNextRow)],
     ) {
         let compiled = Compiled::new(&text).unwrap();

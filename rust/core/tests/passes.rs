@@ -25,8 +25,7 @@ proptest! {
 
     #[test]
     fn forward_passes_agree(
-        (text, rows) in pattern_and_rows(0..40),
-        repeat in prop_oneof![4 => Just(1_usize), 1 => Just(300)],
+        (text, rows) in pattern_and_rows(0..40), repeat in prop_oneof![4 => Just(1_usize), 1 => Just(300)],
         cut in 0.0..1.0_f64,
     ) {
         // Long inputs go through grouped steps and several blocks.
@@ -87,8 +86,7 @@ proptest! {
 
     #[test]
     fn morsels_find_what_one_pass_finds(
-        (text, rows) in pattern_and_rows(1..40),
-        repeat in prop_oneof![4 => Just(1_usize), 1 => Just(100)],
+        (text, rows) in pattern_and_rows(1..40), repeat in prop_oneof![4 => Just(1_usize), 1 => Just(100)],
         cut in 0.0..1.0_f64,
         count in 2_usize..7,
     ) {
@@ -177,8 +175,7 @@ proptest! {
 
     #[test]
     fn within_a_budget_the_answer_is_whole_or_refused(
-        (text, rows) in pattern_and_rows(0..40),
-        repeat in prop_oneof![4 => Just(1_usize), 2 => Just(50)],
+        (text, rows) in pattern_and_rows(0..40), repeat in prop_oneof![4 => Just(1_usize), 2 => Just(50)],
         cut in 0.0..1.0_f64,
         bytes in 0_usize..60_000,
         ticks in prop_oneof![2 => Just(u32::MAX), 1 => 0_u32..4],

@@ -9,7 +9,7 @@ use crate::automaton::ACCEPT;
 use crate::budget::{Budget, Stopped};
 use crate::expression::{Aggregate, Condition, Expression, MatchSoFar, RowContext, Surroundings, ValueColumn};
 use crate::matcher::{
-    Attempt, BackwardPass, Candidate, Context, Ending, MatchResult, Output, SearchError, Sink, Strategy,
+    Attempt, BackwardPass, Candidate, Context, Ending, MatchResult, Output, SearchError, SinceLook, Sink, Strategy,
 };
 use crate::rows::{Choice, Prefer, Skip, Target, VariableSet};
 
@@ -62,7 +62,7 @@ pub struct Backtracking<'a> {
     found: Vec<(u8, u32)>,
     /// By variable, the steps that evaluating its condition takes as long as.
     costs: Vec<usize>,
-    steps_since_look: usize,
+    since_look: SinceLook,
     taken: u64,
 }
 
@@ -86,7 +86,7 @@ impl<'a> Backtracking<'a> {
             choice: Choice::default(),
             found: Vec::new(),
             costs: expressions.map(cost).collect(),
-            steps_since_look: 0,
+            since_look: SinceLook::default(),
             taken: 0,
         }
     }
@@ -118,12 +118,7 @@ impl<'a> Backtracking<'a> {
     /// Looks at the limits now and then, after what took as long as `steps` steps.
     #[inline]
     fn look(&mut self, context: &mut Context<'_>, steps: usize) -> Result<(), Stopped> {
-        self.steps_since_look += steps;
-        if self.steps_since_look >= STEPS_A_LOOK {
-            self.steps_since_look = 0;
-            context.check()?;
-        }
-        Ok(())
+        self.since_look.add(context, steps, STEPS_A_LOOK)
     }
 
     /// Finds the match that begins at a row, and gives the row behind it. [`Self::hand_on`] has its rows until the next search.

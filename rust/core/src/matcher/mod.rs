@@ -64,7 +64,7 @@ mod transitions;
 pub use backward::BackwardPass;
 pub use chosen::ChosenPass;
 pub use compiled::{Compiled, number_of};
-pub use context::Context;
+pub use context::{Context, SinceLook};
 pub use cut::cut_into_morsels;
 pub use end_variables::EndVariables;
 pub use error::SearchError;
