@@ -832,7 +832,7 @@ class Conditions:
         pattern: Pattern,
         columns: Sequence[tuple[str, Any]],
         sets: Sequence[Sequence[str]],
-        aggregates: Sequence[tuple[str, Optional[int], Optional[int], str, Union[int, str, None]]],
+        aggregates: Sequence[tuple[str, Optional[int], Optional[int], str, Union[int, str, tuple[str, int], None]]],
         conditions: dict[str, tuple[Any, ...]],
         starts: Optional[dict[str, Any]] = None,
     ) -> Conditions: ...

@@ -67,8 +67,9 @@ class BoundAggregate(Record):
     """An aggregate: its type, and what it is where it is a plain call.
 
     Attributes:
-        name: the function; None where it has more than arguments and an ORDER BY (DISTINCT, FILTER, settings).
+        name: the function; None where it has more than arguments, DISTINCT and an ORDER BY (FILTER, settings).
         ordered: whether it has an ORDER BY.
+        distinct: whether it has DISTINCT.
         separator: what stands between two texts that it puts together; it is no argument then.
     """
 
@@ -77,6 +78,7 @@ class BoundAggregate(Record):
     arguments: tuple[Bound, ...] = ()
     ordered: bool = False
     separator: str | None = None
+    distinct: bool = False
 
 
 class BoundTexts(Record):
@@ -220,7 +222,8 @@ class _Reader:
         """Read an aggregate; `kind` is its type."""
         left = {key: value for key, value in node.items() if key not in _PLACE | _OF_CALLS}
         name = left.pop("qname", {}).get("path", [])[-1:]
-        form = (left.pop("expression_class", ""), left.pop("type", ""), left.pop("aggregate_type", ""))
+        form = (left.pop("expression_class", ""), left.pop("type", ""))
+        takes = left.pop("aggregate_type", "")
         arguments = tuple(self.expression(each) for each in left.pop("children", None) or [])
         left.pop("return_type", None), left.pop("arguments", None)
         ordered = bool(left.pop("order_bys", None))
@@ -229,9 +232,10 @@ class _Reader:
         if separator is not None:
             arguments = arguments[:1]
         plain = not data and left.pop("state_export", "NONE") == "NONE" and not any(left.values())
-        if form != ("BOUND_AGGREGATE", "BOUND_AGGREGATE", "NON_DISTINCT") or not plain or len(name) != 1:
+        plain = plain and form == ("BOUND_AGGREGATE", "BOUND_AGGREGATE") and takes in {"NON_DISTINCT", "DISTINCT"}
+        if not plain or len(name) != 1:
             return BoundAggregate(kind)
-        return BoundAggregate(kind, str(name[0]), arguments, ordered, separator)
+        return BoundAggregate(kind, str(name[0]), arguments, ordered, separator, takes == "DISTINCT")
 
     def _children(self, left: Json) -> tuple[Bound, ...]:
         return tuple(self.expression(each) for each in left.pop("children", None) or [])

@@ -155,6 +155,7 @@ impl Query {
             function: Function::Sum,
             column,
             key: None,
+            distinct: None,
             separator: None,
             argument,
             variables,
