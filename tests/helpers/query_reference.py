@@ -15,6 +15,8 @@ What `wider_queries` puts in: ("lag", rows, expression), ("parameter", name), ("
 With column z, which is of any type: ("value", value of its type), ("<>" | "is distinct from", left, right),
 ("in", expression, items), ("between", expression, least, most), ("case", condition, value, otherwise),
 ("call", a function of `query_types.FUNCTIONS`, arguments).
+
+One file, as a kind of expression is written and evaluated here, side by side.
 """
 
 from __future__ import annotations
