@@ -17,6 +17,7 @@ import pytest
 import rowpattern
 
 from certain_matches import Rows, outlooks, random_question, table
+from commands import run_python
 from continuous_cases import by_partition, plain_rows
 
 DEPTHS = (3, 4, 5)
@@ -63,6 +64,44 @@ def test_the_rows_that_are_kept_are_those_of_a_match_that_may_still_come() -> No
     assert kept_rows > 200
 
 
+@pytest.mark.parametrize("lateness", [None, 50])
+def test_the_limit_of_memory_holds_when_a_call_returns(lateness: int | None) -> None:
+    """Whether it gives an answer or an error; an error leaves all as it was."""
+    refused, taken = 0, 0
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        limit, keys = float(rng.choice([0.02, 0.1, 0.4])), int(rng.choice([5, 400]))
+        query = rowpattern.continuous(
+            V_SHAPE, TICKS, memory_limit_mb=limit, lateness=lateness, late="drop", threads=1, idle=5_000
+        )
+        first = 0
+        for _ in range(30):
+            count = int(rng.integers(1, 1_500))
+            rows, before = ticks(rng, first, count, keys), query.state()
+            if lateness is not None:
+                rows = rows.take(pa.array(np.argsort(np.arange(count) + rng.uniform(0, lateness, count))))
+            try:
+                query.push(rows)
+                first += count
+                taken += 1
+            except rowpattern.QueryLimitError as error:
+                refused += 1
+                assert f"memory_limit_mb={limit:g}" in str(error)
+                # What rows take in memory may be less: others were copied, to make room.
+                assert query.state()._replace(size_bytes=0) == before._replace(size_bytes=0)
+            assert query.state().size_bytes <= limit * 2**20, (seed, first)
+    assert min(refused, taken) > 20
+
+
+def test_no_query_is_restored_that_keeps_more_than_the_limit() -> None:
+    query = rowpattern.continuous(V_SHAPE, TICKS)
+    query.push(ticks(np.random.default_rng(0), 0, 5_000, 1_000))
+    blob = query.checkpoint()
+    assert rowpattern.continuous.restore(blob, V_SHAPE, memory_limit_mb=4).state().rows == query.state().rows
+    with pytest.raises(rowpattern.QueryLimitError, match=r"memory_limit_mb=0\.3; the oldest open match began at at = "):
+        rowpattern.continuous.restore(blob, V_SHAPE, memory_limit_mb=0.3)
+
+
 IDLE_KEYS = """
 import resource, sys
 import numpy as np
@@ -86,10 +125,11 @@ print(state.partitions, state.rows, max(resident) - max(resident[: len(resident)
 """
 
 
+@pytest.mark.slow
 def test_a_million_keys_without_an_open_match_leave_no_memory() -> None:
     """Of each key a match was found; the symbols' last rows begin none, as no row after them falls in a match."""
     sql = V_SHAPE.replace("HIGH DOWN+ UP+", "HIGH DOWN UP ENDED").replace("DEFINE", "DEFINE HIGH AS price = 9,")
-    done = subprocess.run([sys.executable, "-c", IDLE_KEYS, sql, "1000000"], check=True, capture_output=True, text=True)
+    done = run_python("-c", IDLE_KEYS, sql, "1000000", check=True)
     partitions, rows, grown_mb = done.stdout.split()
     assert (partitions, rows) == ("0", "0")
     # A million keys of 8 bytes alone would take 8 MB; in tables they would take 50 and more.
@@ -116,6 +156,7 @@ with pa.ipc.new_stream(sys.stdout.buffer, answer.schema) as writer:
 """
 
 
+@pytest.mark.slow
 def test_other_processes_go_on_from_checkpoints_at_random_moments(tmp_path: Path) -> None:
     rng = np.random.default_rng(5)
     everything = ticks(rng, 0, 6_000, 50)

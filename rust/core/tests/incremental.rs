@@ -7,9 +7,9 @@ mod random_patterns;
 
 use found::Found;
 use proptest::prelude::*;
-use random_patterns::{FEW, pattern, symbols};
+use random_patterns::{cases, pattern, pattern_and_rows, symbols};
 use rowpattern_core::budget::Budget;
-use rowpattern_core::incremental::{LiveAutomaton, RowFacts, RowLimits, StreamPartitions, StreamRules};
+use rowpattern_core::incremental::{LiveAutomaton, ReadAgain, RowFacts, RowLimits, StreamPartitions, StreamRules};
 use rowpattern_core::matcher::{Compiled, ForwardPass, Search};
 use rowpattern_core::rows::{Partitions, Skip};
 
@@ -54,7 +54,7 @@ impl<'c> Stream<'c> {
         let symbols = symbols(self.compiled, rows);
         self.open.begin();
         self.open.place(rows.len(), None, RowLimits::default(), &budget, &mut || Ok(())).unwrap();
-        self.open.read_again(false);
+        self.open.read_again(ReadAgain::ForRows);
         self.open.take(&RowFacts { symbols: &symbols, limits: RowLimits::default() }, self.rows);
         self.rows += rows.len() as u64;
         self.advance();
@@ -83,14 +83,12 @@ impl<'c> Stream<'c> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(2000))]
 
     /// However rows are cut, the matches are those of all rows; a step that is undone changes nothing.
     #[test]
     fn batches_give_what_all_rows_give(
-        text in pattern(&FEW),
-        rows in prop::collection::vec(0_u8..8, 0..30),
-        cuts in prop::collection::vec(1_usize..6, 30),
+        (text, rows) in pattern_and_rows(0..30), cuts in prop::collection::vec(1_usize..6, 30),
         skip in prop_oneof![Just(Skip::PastLastRow), Just(Skip::ToNextRow)],
     ) {
         let compiled = Compiled::new(&text).unwrap();
@@ -109,7 +107,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(300))]
 
     /// What was given after each row begins every answer over these rows and any that follow, and nothing longer does.
     #[test]
@@ -159,7 +157,7 @@ fn a_step_can_be_undone() {
     let symbols = symbols(&compiled, &[2_u8, 1]);
     stream.open.begin();
     stream.open.place(2, None, RowLimits::default(), &budget, &mut || Ok(())).unwrap();
-    stream.open.read_again(false);
+    stream.open.read_again(ReadAgain::ForRows);
     stream.open.take(&RowFacts { symbols: &symbols, limits: RowLimits::default() }, 2);
     stream.open.advance(None, 1, &budget, &mut || Ok(())).unwrap();
     assert_eq!(stream.open.decided().match_ends, [3]);

@@ -10,14 +10,13 @@
 
 use std::cell::Cell;
 
-use super::backward::BackwardPass;
-use super::context::Context;
+use super::context::{Context, SinceLook};
 use super::ends::{Ends, Which};
-use super::error::SearchError;
 use super::forward::POSITION;
+use super::memo::Ending;
 use super::output::Output;
 use super::sink::Sink;
-use super::strategy::{Candidate, Strategy};
+use super::strategy::{Attempt, Candidate, MatchResult, Strategy};
 use crate::automaton::{ACCEPT, Automaton};
 use crate::budget::{Budget, Stopped};
 use crate::rows::{Choice, Prefer, Skip, Target};
@@ -47,7 +46,7 @@ pub struct ChosenPass<'a> {
     reached: Vec<u64>,
     /// The positions of the match.
     path: Vec<u32>,
-    rows_since_look: usize,
+    since_look: SinceLook,
     /// Rows of the partition that were followed and then were no match in time.
     rows_in_vain: usize,
 }
@@ -64,18 +63,13 @@ impl<'a> ChosenPass<'a> {
             is_prepared: false,
             reached: Vec::new(),
             path: Vec::new(),
-            rows_since_look: 0,
+            since_look: SinceLook::default(),
             rows_in_vain: 0,
         }
     }
 
     fn look(&mut self, context: &mut Context<'_>, rows: usize) -> Result<(), Stopped> {
-        self.rows_since_look += rows;
-        if self.rows_since_look >= ROWS_A_LOOK {
-            self.rows_since_look = 0;
-            context.check()?;
-        }
-        Ok(())
+        self.since_look.add(context, rows, ROWS_A_LOOK)
     }
 
     /// Has the ends of a row at hand.
@@ -92,13 +86,9 @@ impl<'a> ChosenPass<'a> {
     }
 
     /// Follows the most preferred match at a row; false where it does not end in time, or that is not worth a try.
-    fn follow_preferred(
-        &mut self,
-        context: &mut Context<'_>,
-        backward: &mut BackwardPass,
-        candidate: Candidate,
-    ) -> Result<bool, Stopped> {
-        let Candidate { start, begin, end, mut choice, .. } = candidate;
+    fn follow_preferred(&mut self, attempt: &mut Attempt<'_, '_>) -> Result<bool, Stopped> {
+        let Attempt { context, backward, candidate } = attempt;
+        let Candidate { start, begin, end, mut choice, .. } = *candidate;
         if self.choice.prefer != Prefer::First || self.rows_in_vain > LEAST_IN_VAIN + (start - begin) {
             return Ok(false);
         }
@@ -302,20 +292,14 @@ impl Strategy for ChosenPass<'_> {
         Ok(())
     }
 
-    fn match_at<S: Sink>(
-        &mut self,
-        context: &mut Context<'_>,
-        backward: &mut BackwardPass,
-        candidate: Candidate,
-        output: &mut Output<'_, S>,
-        target: &mut Target,
-    ) -> Result<Option<usize>, SearchError> {
-        let start = candidate.start;
-        if !self.follow_preferred(context, backward, candidate)? && !self.find(context, start)? {
+    fn match_at<S: Sink>(&mut self, mut attempt: Attempt<'_, '_>, output: &mut Output<'_, S>) -> MatchResult {
+        let start = attempt.candidate.start;
+        if !self.follow_preferred(&mut attempt)? && !self.find(attempt.context, start)? {
             return Ok(None);
         }
+        let context = attempt.context;
         let variables = self.skip.variables().copied();
-        let mut row = start;
+        let (mut row, mut target) = (start, Target::default());
         while row - start < self.path.len() {
             let rows = output.room(context.budget)?.min(self.path.len() - (row - start));
             let mut free = output.free_rows();
@@ -330,7 +314,7 @@ impl Strategy for ChosenPass<'_> {
             let used = free.used();
             output.advance(used);
         }
-        Ok(Some(row))
+        Ok(Some(Ending { end: row, target }))
     }
 
     fn release(&mut self, budget: &Budget) {
