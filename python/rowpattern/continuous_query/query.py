@@ -5,25 +5,31 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
+from rowpattern.continuous_query.calls import Call, call_context
 from rowpattern.continuous_query.checkpoint import Checkpoint, query_fingerprint, write_checkpoint
 from rowpattern.continuous_query.explanation import explained
 from rowpattern.continuous_query.figures import ContinuousFigures, watch
 from rowpattern.continuous_query.open_state import OpenMatch, OpenState
 from rowpattern.continuous_query.options import stored_options
-from rowpattern.continuous_query.query_calls import QueryCall, call_context
+from rowpattern.continuous_query.query_plan import query_plan
 from rowpattern.continuous_query.query_steps import Given, QuerySteps
 from rowpattern.continuous_query.sources import run, run_async
 from rowpattern.errors import QueryError
-from rowpattern.sql.options import execution_context
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 
     from rowpattern.continuous_query.checkpoint import StoredCheckpoint
     from rowpattern.continuous_query.options import Options
+    from rowpattern.continuous_query.query_plan import QueryPlan
     from rowpattern.sql.parse.clause_arguments import Question
 
-__all__ = ["ContinuousQuery", "OpenMatch", "OpenState"]
+__all__ = ["ContinuousQuery", "OpenMatch", "OpenState", "new_query"]
+
+
+def new_query(question: Question, schema: Any, options: Options) -> ContinuousQuery:
+    """Read a query, and begin without rows."""
+    return ContinuousQuery(query_plan(question, schema, options))
 
 
 class ContinuousQuery:
@@ -72,20 +78,14 @@ class ContinuousQuery:
         [{'begun': 1, 'ended': 2}]
     '''
 
-    def __init__(self, question: Question, schema: Any, options: Options) -> None:
-        """Read a query, and begin without rows."""
-        self._question = question
-        self._options = options
+    def __init__(self, plan: QueryPlan) -> None:
+        """Begin without rows."""
+        self._question = plan.question
+        self._options = plan.options
         self._lock = threading.RLock()
         self._positions = b""
         self._is_finished = False
-        # So that a limit which is none is found now.
-        execution_context(options.memory_limit_mb, None, options.threads, None, options.time_zone, options.cancel)
-        with QueryCall(self._lock, options) as (using, context):
-            if options.time_zone is not None:
-                # So that a zone which is none is found now.
-                using.connect()
-            self._steps = QuerySteps(question, schema, options, using, context)
+        self._steps = QuerySteps(plan)
         watch(self)
 
     def push(self, batch: Any, source: str | None = None) -> Any:
@@ -211,7 +211,8 @@ class ContinuousQuery:
             source: gives batches, or pairs of a batch and its source.
 
         Where the task is cancelled, it waits until the push that is being done is done; the next call gives the answer
-        of that push, and a checkpoint has it.
+        of that push, and a checkpoint has it. So it is with a batch that is being taken from an iterator which is not
+        asynchronous: let such an iterator wait for batches no longer than a cancellation may take.
         """
         async for found in run_async(_AsyncCalls(self), source):
             yield found
@@ -252,7 +253,7 @@ class ContinuousQuery:
         A table of the kind given, of the columns that are read; without rows where none were late.
         """
         with self._lock:
-            return self._steps.answers.rows(self._steps.late)
+            return self._steps.late
 
     @property
     def expired(self) -> list[dict[str, Any]]:
@@ -279,7 +280,9 @@ class ContinuousQuery:
             when it is forgotten.
         """
         steps = self._steps
-        return explained(steps.query, self._options, has_loop=steps.stream.has_loop)
+        return explained(
+            steps.plan.query, self._options, has_loop=steps.stream.has_loop, reads_all=steps.stream.reads_all
+        )
 
     def __repr__(self) -> str:
         partitions, rows, _ = self._steps.stream.counts
@@ -308,8 +311,8 @@ class ContinuousQuery:
         with self._lock:
             self._steps.give_again(given.answers)
 
-    def _call(self) -> QueryCall:
-        return QueryCall(self._lock, self._options, self._check_takes_rows)
+    def _call(self) -> Call:
+        return Call(self._lock, self._options, self._check_takes_rows)
 
     def _check_takes_rows(self) -> None:
         self._check_failed()

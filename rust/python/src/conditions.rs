@@ -4,8 +4,9 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use rowpattern_core::backtrack::{Asked, Backtracking, MatchConditions, StartConditions, search_in_rounds};
-use rowpattern_core::budget::Budget;
+use rowpattern_core::budget::{Budget, Stopped};
 use rowpattern_core::expression::{self, Aggregate, Condition, Function, Scope, Type, Value, ValueColumn};
+use rowpattern_core::matcher::SearchError;
 use rowpattern_core::rows::VariableSet;
 use rowpattern_macros::catch_panics;
 
@@ -310,11 +311,17 @@ impl Conditions {
                 search.run_with(|| strategy(inner, names, starts, asked), sink, tick)
             }));
         };
+        let (mut is_of_caller, mut is_asked_to_end) = (false, false);
         let (found, failed) = input.search(pattern, |search, asked, tick| {
-            let compute = &mut |asked: &Asked, values: &mut Vec<_>| computing.compute(asked, values);
-            search_in_rounds(search, strategy(inner, names, starts, asked), MatchesSink::default(), compute, tick)
+            let compute = &mut |asked: &mut Asked, values: &mut Vec<_>| computing.compute(asked, values);
+            let mut tick = || tick().inspect_err(|_| is_asked_to_end = true);
+            let ended = search_in_rounds(search, || strategy(inner, names, starts, asked), compute, &mut tick);
+            is_of_caller = ended.error == Some(SearchError::Stopped(Stopped::ByCaller));
+            ended
         });
-        Ok((found, computing.raised.or(failed)))
+        // What was raised for partitions behind those with another error does not count.
+        let raised = computing.raised.filter(|_| is_of_caller && !is_asked_to_end);
+        Ok((found, raised.or(failed)))
     }
 }
 

@@ -79,6 +79,12 @@ class SharedParts:
         self._expression_numbers: dict[object, int] = {}
         self._combinations: dict[object, Combinations | None] = {}
         self._numbered: dict[tuple[str, ...], NumberedRows | None] = {}
+        self._has_numbers = False
+
+    @property
+    def has_values_of_rows(self) -> bool:
+        """Whether conditions ask for values while the search runs, or read numbers that values have among rows."""
+        return bool(self.expressions) or self._has_numbers
 
     def column(self, key: object, kind: str, make: Callable[[], pa.ChunkedArray]) -> int:
         """Return the number of a column; it is made where there is none of this key."""
@@ -168,6 +174,7 @@ class SharedParts:
             numbers = number_equal_values(self.columns[column][1])
             if numbers is None:
                 return None
+            self._has_numbers = True
             return self.column(key, "BIGINT", lambda: pa.chunked_array([from_numpy(numbers)]))
         return self._column_numbers[key, "BIGINT"]
 
@@ -186,6 +193,7 @@ class SharedParts:
     def number_column(self, columns: tuple[str, ...], numbered: NumberedRows) -> int:
         """Return the number of a column of the numbers of rows."""
         numbers = pa.chunked_array([from_numpy(numbered.numbers)])
+        self._has_numbers = True
         return self.column(("numbers", columns), "BIGINT", lambda: numbers)
 
     def expression(self, key: object, make: Callable[[], RoundExpression]) -> int:

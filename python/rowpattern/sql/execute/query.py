@@ -28,6 +28,7 @@ from rowpattern.sql.runtime.no_limit import no_limit
 from rowpattern.sql.tables.answers import Answer, AnswerColumn, as_kind, plain_integers, restored
 from rowpattern.sql.tables.foreign import is_file_name
 from rowpattern.sql.tables.inputs import common_kind, only_table
+from rowpattern.sql.tables.own_types import with_own_types
 from rowpattern.sql.tables.pandas_index import with_index_levels
 from rowpattern.sql.tables.reading import table_reader
 from rowpattern.sql.tables.table import Table
@@ -313,12 +314,14 @@ class QueryExecution:
                 known.add(name)
         with self._context.step("query", sum(table.rows for table in self._tables.values())):
             try:
-                found = using.query(sql, bound_values(self._parsed, text or sql, self._context), counted=True)
+                values = bound_values(self._parsed, text or sql, self._context)
+                found, types = using.typed_query(sql, values, counted=True)
             except QueryError as error:
                 if "QUALIFY clause" in str(error):
                     message = f"{error}; measures are columns of the clause's answer: filter them with WHERE"
                     raise QueryError(message) from None
                 raise
+            found = with_own_types(found, types, self._readable.values())
             return named_after(found, zone, [table.schema for table in self._readable.values()])
 
 

@@ -43,16 +43,11 @@ impl Accumulator {
         }
     }
 
-    /// Takes back what was charged, before it is dropped.
-    pub fn release(&self, budget: &Budget) {
-        budget.release_vector(&self.sums);
-        budget.release_vector(&self.best);
-        if let Some(seen) = &self.seen {
-            seen.release(budget);
-        }
-        if let Fold::Texts { text, .. } = &self.fold {
-            budget.release_vector(text);
-        }
+    /// Bytes on the heap that are charged.
+    pub fn memory_bytes(&self) -> usize {
+        let text = if let Fold::Texts { text, .. } = &self.fold { text.capacity() } else { 0 };
+        let seen = self.seen.as_ref().map_or(0, SeenValues::memory_bytes);
+        self.sums.capacity() * size_of::<f64>() + self.best.capacity() * size_of::<usize>() + text + seen
     }
 
     /// Takes a row in.

@@ -32,9 +32,9 @@ impl SeenValues {
         self.rows.clear();
     }
 
-    /// Takes back what was charged, before it is dropped.
-    pub fn release(&self, budget: &Budget) {
-        budget.release(self.charged);
+    /// Bytes on the heap that are charged.
+    pub fn memory_bytes(&self) -> usize {
+        self.charged
     }
 
     /// Takes a row in, and says whether it is the first one with its value.
@@ -92,7 +92,7 @@ mod tests {
         assert_eq!(words, [3, 0, 1, 2]);
         let lasts: Vec<bool> = (0..5).rev().map(|row| seen.pop(row, &columns)).collect();
         assert_eq!(lasts, [false, true, false, true, true]);
-        seen.release(&budget);
+        budget.release(seen.memory_bytes());
         assert_eq!(budget.charged_bytes(), 0);
     }
 }

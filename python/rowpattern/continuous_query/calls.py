@@ -1,4 +1,4 @@
-"""Calls of a continuous query: one at a time, each with a place among the process's queries, within limits."""
+"""A call of a continuous query: its limits, its place among the process's queries, and its connection."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from rowpattern.sql.duckdb.connection import Database
     from rowpattern.sql.runtime.context import ExecutionContext
 
-__all__ = ["QueryCall", "call_context"]
+__all__ = ["Call", "call_context"]
 
 
-class QueryCall:
-    """A call; the block is given the connection and the limits."""
+class Call:
+    """A call: one at a time, with a place among the process's queries, within limits."""
 
     def __init__(self, lock: threading.RLock, options: Options, check: Callable[[], None] | None = None) -> None:
         """Begin nothing yet; `check` is called when no other call works, and raises where this one may not either."""
@@ -70,9 +70,12 @@ def call_context(options: Options) -> ExecutionContext:
     """Return the limits of a call."""
     # The limit is of what is kept; work on a batch has that of any query of the process.
     return execution_context(
-        threads=options.threads,
-        time_zone=options.time_zone,
-        cancel=options.cancel,
-        parameters=options.parameters,
-        prefer=options.prefer,
+        None,
+        None,
+        options.threads,
+        None,
+        options.time_zone,
+        options.cancel,
+        options.parameters,
+        options.prefer,
     )
