@@ -6,8 +6,8 @@ use arrow_buffer::NullBuffer;
 use arrow_schema::DataType;
 use pyo3::prelude::*;
 use rowpattern_core::order::{
-    BitSlice, EncodedKeys, KeyChunk, KeyTexts, KeyValues, LONG, MOST_SHORT_BYTES, OrderError, RowOrder, Short, SortKey,
-    order as order_rows, short_of,
+    BitSlice, Carried, EncodedKeys, KeyChunk, KeyTexts, KeyValues, LONG, MOST_SHORT_BYTES, OrderError, RowOrder, Short,
+    SortKey, order as order_rows, short, short_of,
 };
 use rowpattern_macros::catch_panics;
 
@@ -18,9 +18,13 @@ use super::errors::rows_error;
 use super::ffi::{self, Column, Data};
 use super::limits::CallLimits;
 use super::numbers::{optional_number, whole};
+use super::row_symbols::RowSymbols;
 use super::signals::Signals;
 
 const DAY_MILLISECONDS: i64 = 86_400_000;
+/// A view of a text, and the longest text that stands in its view.
+const VIEW_BYTES: usize = 16;
+const MOST_INLINE_BYTES: usize = 12;
 
 impl KeyTexts for Text {
     fn bytes_of(&self, row: usize) -> Option<&[u8]> {
@@ -62,17 +66,26 @@ impl KeyTexts for Text {
         match self {
             Self::Small { offsets, bytes } => shorts!(offsets, bytes),
             Self::Large { offsets, bytes } => shorts!(offsets, bytes),
-            Self::Views { .. } => {
-                for row in rows {
-                    let text = if valid.is_none_or(|valid| valid.get(row)) { self.bytes(row).ok_or(row)? } else { &[] };
-                    let mut bytes = [0; 16];
-                    found.push(match bytes.get_mut(..text.len()).filter(|own| own.len() <= MOST_SHORT_BYTES) {
-                        Some(own) => {
-                            own.copy_from_slice(text);
-                            short_of(&bytes, text.len())
-                        }
-                        None => LONG,
+            Self::Views { views, .. } => {
+                let begin = rows.start.checked_mul(VIEW_BYTES).ok_or(rows.start)?;
+                let (views, _) = views.get(begin..).unwrap_or_default().as_chunks::<VIEW_BYTES>();
+                let first = rows.start;
+                for (row, view) in rows.clone().zip(views) {
+                    let view = u128::from_le_bytes(*view);
+                    let length = view as u32 as usize;
+                    found.push(if valid.is_some_and(|valid| !valid.get(row)) {
+                        short_of(&[0; 16], 0)
+                    } else if length <= MOST_INLINE_BYTES {
+                        // The text stands behind its length.
+                        short_of(&(view >> u32::BITS).to_le_bytes(), length)
+                    } else if length > MOST_SHORT_BYTES {
+                        LONG
+                    } else {
+                        short(self.bytes(row).ok_or(row)?)
                     });
+                }
+                if rows.len() > views.len() {
+                    return Err(first + views.len());
                 }
             }
         }
@@ -120,14 +133,18 @@ fn name_of(number: usize) -> String {
 /// Args:
 ///     partition_by: Arrow columns; partitions are in the order of their values, NULLs last.
 ///     order_by: Arrow columns, each with whether it is descending, and whether NULLs are first.
+///     symbols: what was made of the rows as they are, for up to eight variables; it is of the rows in order afterwards, unless
+///         None is returned.
+///     keys: whether the values of the first key of ORDER BY are wanted.
 ///     threads: the most threads.
 ///     timeout_seconds: the most time.
 ///     memory_limit_mb: the most memory, in MB of 2**20 bytes; the columns do not count.
 ///     cancel: as for `Pattern.match`.
 ///
-/// Returns for each place its row (a `Column` of uint32), or None where rows are in order already; and the places where
-/// partitions begin (a `Column` of int64), the first of which is 0. Rows that are equal keep their order. None instead of
-/// both where values are of a type whose order is not known here: lists and other nested types, intervals with months,
+/// Returns for each place its row (a `Column` of uint32), or None where rows are in order already; the places where
+/// partitions begin (a `Column` of int64), the first of which is 0; and the values of the first key of ORDER BY in order (a
+/// `Column` of int64), where these are wanted, are whole numbers of 64 bits with a sign without NULLs, and were found while
+/// sorting, None otherwise. Rows that are equal keep their order. None instead of all where values are of a type whose order is not known here: lists and other nested types, intervals with months,
 /// run-end encoding, numbers of 16 bits with a fraction, dictionaries of such; and where there are 2**32 rows or more.
 ///
 /// The order is DuckDB's: NaN is above all numbers and equal to itself, -0.0 is equal to 0.0, texts are compared byte by
@@ -139,17 +156,20 @@ fn name_of(number: usize) -> String {
 ///     QueryLimitError: a limit was passed.
 #[catch_panics]
 #[pyfunction]
-#[pyo3(signature = (partition_by, order_by = Vec::new(), *, threads = 1, timeout_seconds = None, memory_limit_mb = None,
-    cancel = None))]
+#[pyo3(signature = (partition_by, order_by = Vec::new(), *, symbols = None, keys = false, threads = 1, timeout_seconds = None,
+    memory_limit_mb = None, cancel = None))]
+#[expect(clippy::too_many_arguments, reason = "Python's keyword arguments")]
 pub fn order(
     py: Python<'_>,
     partition_by: Vec<Bound<'_, PyAny>>,
     order_by: Vec<(Bound<'_, PyAny>, bool, bool)>,
+    symbols: Option<&Bound<'_, RowSymbols>>,
+    keys: bool,
     #[pyo3(from_py_with = whole)] threads: usize,
     #[pyo3(from_py_with = optional_number)] timeout_seconds: Option<f64>,
     #[pyo3(from_py_with = optional_number)] memory_limit_mb: Option<f64>,
     #[pyo3(from_py_with = account)] cancel: Cancel,
-) -> PyResult<Option<(Option<Column>, Column)>> {
+) -> PyResult<Option<(Option<Column>, Column, Option<Column>)>> {
     let limits = CallLimits::read((timeout_seconds, memory_limit_mb, cancel))?;
     let of_partitions = partition_by.len();
     let partition_by = partition_by.into_iter().map(|column| (column, false, false));
@@ -158,24 +178,44 @@ pub fn order(
         .map(|(number, (column, descending, nulls_first))| KeyArgument::read(&column, number, descending, nulls_first));
     let given = given.collect::<PyResult<Vec<_>>>()?;
     let mut signals = limits.signals();
-    let found = py.detach(|| ordered(&given, of_partitions, threads, &limits, &mut signals));
+    let asked = Asked { of_partitions, keys, threads };
+    let mut order = |bytes: Option<&[u8]>| {
+        let mut found = ordered(&given, asked, bytes, &limits, &mut signals)?;
+        let bytes = found.as_mut().and_then(|found| found.bytes.take());
+        Ok((found, bytes))
+    };
+    let symbols = symbols.map(|symbols| symbols.get());
+    let found = py.detach(|| match symbols {
+        Some(symbols) => symbols.bring_in_order(&mut order),
+        None => order(None).map(|(found, _)| found),
+    });
     let found = found.map_err(|error| key_error(error, signals, &limits))?;
-    Ok(found.map(|RowOrder { order, starts }| {
+    let integers = |numbers: Vec<i64>| Column::new(Data::Integers(numbers.into()));
+    Ok(found.map(|RowOrder { order, starts, keys, .. }| {
         let order = order.map(|order| Column::new(Data::Rows(order.into())));
-        (order, Column::new(Data::Integers(starts.into())))
+        (order, integers(starts), keys.map(integers))
     }))
+}
+
+/// What is asked about the order of keys.
+#[derive(Clone, Copy)]
+struct Asked {
+    of_partitions: usize,
+    keys: bool,
+    threads: usize,
 }
 
 fn ordered(
     given: &[KeyArgument],
-    of_partitions: usize,
-    threads: usize,
+    asked: Asked,
+    bytes: Option<&[u8]>,
     limits: &CallLimits,
     signals: &mut Signals,
 ) -> Result<Option<RowOrder>, OrderError> {
+    let Asked { of_partitions, keys: wants_keys, threads } = asked;
     let found = with_keys(given, |keys| {
-        let rows = keys.first().map_or(0, SortKey::rows);
-        order_rows(keys, of_partitions, rows, threads, &limits.budget, &mut || signals.tick())
+        let carried = (keys.first().map_or(0, SortKey::rows), Carried { bytes, keys: wants_keys });
+        order_rows(keys, of_partitions, carried, threads, &limits.budget, &mut || signals.tick())
     });
     found.map(Option::flatten)
 }

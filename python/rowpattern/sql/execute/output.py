@@ -8,6 +8,7 @@ from rowpattern.sql.execute.given_conditions import compute_given
 from rowpattern.sql.execute.items import Items, Shown
 from rowpattern.sql.execute.matching import find_matches
 from rowpattern.sql.execute.measures import measure
+from rowpattern.sql.execute.row_symbols import carried_in_order
 from rowpattern.sql.execute.sort import sort_partitions
 from rowpattern.sql.execute.values_away import compute_values_away
 from rowpattern.sql.tables.answers import Answer, AnswerColumn
@@ -39,7 +40,8 @@ def answer_clause(
         SkipError: AFTER MATCH SKIP has nowhere to go.
     """
     with context.step("order", table.rows):
-        rows = sort_partitions(table, bound.partition_by, bound.order_by, database, context)
+        carried = carried_in_order(bound, table, database, context)
+        rows = sort_partitions(table, bound.partition_by, bound.order_by, database, context, carried)
     compute_given(bound, rows, context)
     compute_values_away(bound, rows, database, context)
     matches = find_matches(bound, rows, database, context)

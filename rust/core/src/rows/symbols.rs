@@ -59,6 +59,19 @@ impl Symbols {
         self.len() == 0
     }
 
+    /// The rows' sets as a byte each; None where there are more variables than a byte has bits.
+    pub fn bytes(&self) -> Option<&[u8]> {
+        match &self.codes {
+            Codes::Bytes(codes) if self.masks.is_empty() => Some(codes),
+            _ => None,
+        }
+    }
+
+    /// Sets of up to eight variables, a byte each.
+    pub fn of_bytes(bytes: Vec<u8>) -> Self {
+        Self { codes: Codes::Bytes(bytes), masks: Vec::new() }
+    }
+
     /// Bytes that they take.
     pub fn memory_bytes(&self) -> usize {
         let codes = match &self.codes {
@@ -157,6 +170,16 @@ impl SymbolsBuilder {
         Ok(Self { rows, variable_count, columns })
     }
 
+    /// For rows of which this is known; None where sets are no bytes.
+    pub fn of_symbols(variable_count: usize, symbols: Symbols) -> Option<Self> {
+        match symbols.codes {
+            Codes::Bytes(bytes) if symbols.masks.is_empty() && variable_count <= NARROW => {
+                Some(Self { rows: bytes.len(), variable_count, columns: Columns::Narrow(bytes) })
+            }
+            _ => None,
+        }
+    }
+
     /// Says of consecutive rows from `first` on whether the variable's condition holds.
     ///
     /// # Panics
@@ -221,7 +244,7 @@ impl SymbolsBuilder {
     /// The symbols. Interns the distinct sets when there are more than `NARROW` variables.
     pub fn finish(self, budget: &Budget) -> Result<Symbols, Stopped> {
         match self.columns {
-            Columns::Narrow(bytes) => Ok(Symbols { codes: Codes::Bytes(bytes), masks: Vec::new() }),
+            Columns::Narrow(bytes) => Ok(Symbols::of_bytes(bytes)),
             Columns::Planes(planes) => {
                 let mut interner = Interner::default();
                 let mut codes = Vec::new();
