@@ -26,10 +26,12 @@ PLAIN_TYPES = frozenset(
     )
 )
 
+_VIEWS = frozenset((pa.string_view().id, pa.binary_view().id))
+
 
 def is_view(kind: pa.DataType) -> bool:
     """Say whether values are views of text or bytes."""
-    return bool(pa.types.is_string_view(kind) or pa.types.is_binary_view(kind))
+    return kind.id in _VIEWS
 
 
 def readable_type(kind: pa.DataType) -> pa.DataType:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rowpattern.sql.execute.few_rows import MOST_FEW_ROWS, answer_few_rows
 from rowpattern.sql.execute.given_conditions import compute_given
 from rowpattern.sql.execute.items import Items, Shown
 from rowpattern.sql.execute.matching import find_matches
@@ -39,6 +40,8 @@ def answer_clause(
         QueryLimitError: a limit was passed.
         SkipError: AFTER MATCH SKIP has nowhere to go.
     """
+    if table.rows <= MOST_FEW_ROWS and (found := answer_few_rows(bound, table, database, context)) is not None:
+        return found
     with context.step("order", table.rows):
         carried = carried_in_order(bound, table, database, context)
         rows = sort_partitions(table, bound.partition_by, bound.order_by, database, context, carried)

@@ -75,11 +75,13 @@ def from_pandas(values: Any, name: str, check: Callable[[], None] = no_limit) ->
 
 
 def _numbers(values: np.ndarray[Any, Any]) -> pa.Array | None:
-    """Return numbers with a fraction and times, NaN and NaT as NULL, without a copy; None for other values.
+    """Return numbers and times, NaN and NaT as NULL, without a copy; None for other values.
 
     pyarrow looks at each in a loop of its own, which takes longer than to compare all of them with others.
     """
     dtype = values.dtype
+    if dtype.kind in "iu" and dtype.isnative:
+        return from_numpy(values)
     if dtype.kind == "f" and dtype.itemsize in _FLOAT_BYTES and dtype.isnative:
         # The least number is NaN where any is.
         has_nulls = len(values) > 0 and np.isnan(values.min())
