@@ -151,7 +151,7 @@ class StoredCheckpoint:
             name for name in {*fingerprint, *self.fingerprint} if fingerprint.get(name) != self.fingerprint.get(name)
         )
         if differs:
-            message = f"the checkpoint is of another query: {', '.join(differs)} differ"
+            message = f"the checkpoint is of another query, by its {', '.join(differs)}"
             raise CheckpointError(f"{message}; restore it with what it was made with, or begin anew")
 
     def schema(self, name: str) -> pa.Schema:

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from rowpattern.sql.arrow.categories import empty_column, is_ordered, labels_of, marked
 from rowpattern.sql.duckdb.names import quoted
+from rowpattern.sql.duckdb.wide_integers import in_arrows_range
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -24,6 +25,7 @@ def arrow_table(relation: Any, hold: Callable[[pa.RecordBatch], None] | None = N
         relation: what DuckDB computes.
         hold: takes each batch, to count its memory.
     """
+    relation = in_arrows_range(relation)
     table = relation.to_arrow_table() if hold is None else _held(relation.to_arrow_reader(_BATCH_ROWS), hold)
     for at, kind in enumerate(table.schema.types):
         if not isinstance(kind, pa.DictionaryType):

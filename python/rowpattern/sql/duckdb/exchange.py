@@ -8,6 +8,7 @@ from rowpattern.errors import QueryError
 from rowpattern.sql.arrow.categories import is_ordered
 from rowpattern.sql.duckdb.arrow_types import duckdb_type
 from rowpattern.sql.duckdb.names import lowered, quoted
+from rowpattern.sql.duckdb.wide_integers import in_arrows_range
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,7 +21,7 @@ __all__ = ["casts_to", "check_column_names", "message_of", "relation_reader"]
 
 def relation_reader(relation: duckdb.DuckDBPyRelation, batch_rows: int) -> pa.RecordBatchReader:
     """Return a reader of what a relation gives; DuckDB computes it as it is read."""
-    return relation.to_arrow_reader(batch_rows)
+    return in_arrows_range(relation).to_arrow_reader(batch_rows)
 
 
 def check_column_names(names: Sequence[str]) -> None:
@@ -55,7 +56,7 @@ def casts_to(table: pa.Table, types: Mapping[str, str]) -> str | None:
 
 
 def message_of(text: str) -> str:
-    """Return DuckDB's message without its excerpt, which shows a text that the caller did not write."""
-    text = text.split("\nLINE ", maxsplit=1)[0]
+    """Return DuckDB's message without its excerpt, of a text that the caller did not write, and its stack trace."""
+    text = text.split("\nLINE ", maxsplit=1)[0].split("\n\nStack Trace:", maxsplit=1)[0]
     kind, _, rest = text.partition(": ")
     return (rest if kind.endswith("Error") else text).strip()

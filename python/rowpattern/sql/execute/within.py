@@ -7,6 +7,7 @@ distance is not known, so its row is in no match.
 from __future__ import annotations
 
 import decimal
+import math
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -72,7 +73,7 @@ def latest_ends(
     """Return for each row the row behind the last that a match which begins there may have; None without WITHIN.
 
     Raises:
-        QueryError: the length is NULL or negative, or does not fit to the key.
+        QueryError: the length is NULL, NaN or negative, or does not fit to the key.
 
     Takes time linear in the rows; O(n log n) for keys that are neither instants nor whole numbers of up to 64 bits.
     """
@@ -98,7 +99,7 @@ def given_length(within: Within, database: Database) -> pa.Scalar:
     """Return the length; one that never changes is kept, as asking takes much of the time of a query over few rows.
 
     Raises:
-        QueryError: it is NULL or negative.
+        QueryError: it is NULL, NaN or negative.
     """
     known = _known_lengths.get(within.sql)
     if known is None:
@@ -129,6 +130,8 @@ def _asked_length(within: Within, database: Database) -> pa.Scalar:
     if pa.types.is_interval(length.type):
         months, days, nanoseconds = value
         value = (months * _DAYS_A_MONTH + days) * NANOSECONDS_A_DAY + nanoseconds
+    if isinstance(value, float) and math.isnan(value):
+        raise _failed(within, "the length is NaN; write a number, as 10")
     if isinstance(value, (int, float, decimal.Decimal)) and value < 0:
         raise _failed(within, "the length is negative; write it without its sign, also for a falling ORDER BY")
     return length

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from rowpattern._core import _check_column
 from rowpattern.errors import QueryError, RowsError
 from rowpattern.sql.arrow.casting import has_intervals
 from rowpattern.sql.arrow.categories import marked, with_one_dictionary
 from rowpattern.sql.arrow.encodings import PLAIN_TYPES, is_view, readable
+from rowpattern.sql.arrow.time_units import NANOSECONDS_A_DAY, nanoseconds_a_unit, number_type
+from rowpattern.sql.duckdb.exchange import message_of
 from rowpattern.sql.duckdb.names import check_name
+from rowpattern.sql.duckdb.wide_integers import in_arrows_range
 from rowpattern.sql.runtime.no_limit import no_limit
 
 if TYPE_CHECKING:
@@ -166,7 +171,9 @@ def checked(values: pa.ChunkedArray, name: str, first: int = 0) -> pa.ChunkedArr
         for chunk in values.chunks:
             # Whether buffers are as long as they must be, in constant time.
             chunk.validate()
-        if not (pa.types.is_primitive(kind) or pa.types.is_decimal(kind) or _check_column(values, called)):
+        if pa.types.is_time(kind):
+            _check_times(values, called)
+        elif not (_takes_every_number(kind) or _check_column(values, called)):
             for chunk in values.chunks:
                 chunk.validate(full=True)
     except pa.ArrowException as error:
@@ -174,12 +181,45 @@ def checked(values: pa.ChunkedArray, name: str, first: int = 0) -> pa.ChunkedArr
     return values
 
 
+def _takes_every_number(kind: pa.DataType) -> bool:
+    """Say whether whatever stands in a buffer of a type is a value of it, which is not so of decimals."""
+    return bool(pa.types.is_primitive(kind) and not pa.types.is_decimal(kind))
+
+
+def _check_times(values: pa.ChunkedArray, called: str) -> None:
+    """Refuse times of day that are none: DuckDB gives up its whole instance where it writes one as text.
+
+    24:00:00 is one in DuckDB, but not in Arrow.
+    """
+    numbers = values.cast(number_type(values.type))
+    day = NANOSECONDS_A_DAY // (nanoseconds_a_unit(values.type) or 1)
+    both = pc.min_max(numbers)
+    least, most = both["min"].as_py(), both["max"].as_py()
+    if least is None or (least >= 0 and most <= day):
+        return
+    row = pc.index(numbers, least if least < 0 else most).as_py()
+    raise RowsError(f"cannot read {called} from Arrow, row {row}: its time of day lies outside of the day")
+
+
 class RelationTable(Table):
     """What a DuckDB relation gives; its types come back where Arrow has others for them."""
 
     def __init__(self, relation: Any) -> None:
+        """Have DuckDB compute the relation.
+
+        Raises:
+            QueryError: DuckDB cannot, with its message.
+        """
+        relation = in_arrows_range(relation)
         self._types = dict(zip(relation.columns, relation.types))
-        super().__init__(relation.to_arrow_table(), "duckdb")
+        errors = sys.modules["duckdb"]
+        try:
+            table = relation.to_arrow_table()
+        except errors.InterruptException:
+            raise
+        except errors.Error as error:
+            raise QueryError(f"the relation cannot be computed: {message_of(str(error))}") from None
+        super().__init__(table, "duckdb")
 
     def _convert(self, name: str) -> pa.ChunkedArray:
         values = self._table.column(name)

@@ -1,16 +1,20 @@
 //! A compiled row pattern: the unit that is cached and that threads share.
 
-use std::sync::{OnceLock, PoisonError};
+use std::hint;
+use std::sync::{OnceLock, TryLockError};
 
 use super::end_variables::EndVariables;
 use super::tables::Tables;
 use crate::automaton::{Automaton, MAX_FOLLOWERS};
 use crate::pattern::{CompileError, LimitError, Node, RowPattern, parse};
-use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicUsize, Ordering};
+use crate::sync::{Mutex, MutexGuard};
 
 /// Tables that rest with a pattern; a thread more than these begins with new ones.
 const RESTING_TABLES: usize = 2;
+
+/// How often a thread looks whether another one has put its tables down.
+const ATTEMPTS: usize = 64;
 
 /// What the allocator takes beside what is asked for, over a pattern's dozens of small allocations; measured
 /// with 10,000 patterns.
@@ -48,6 +52,23 @@ pub struct Compiled {
 struct SharedTables {
     resting: Mutex<Vec<Tables>>,
     bytes: AtomicUsize,
+}
+
+impl SharedTables {
+    /// The tables, unless another thread holds them for longer than a few instructions take: whoever asks then does without them.
+    ///
+    /// Nobody waits here, as threads that are detached from the interpreter take tables: in a child of a fork, the thread that holds
+    /// the lock may not exist.
+    fn lock(&self) -> Option<MutexGuard<'_, Vec<Tables>>> {
+        for _ in 0..ATTEMPTS {
+            match self.resting.try_lock() {
+                Ok(resting) => return Some(resting),
+                Err(TryLockError::Poisoned(poisoned)) => return Some(poisoned.into_inner()),
+                Err(TryLockError::WouldBlock) => hint::spin_loop(),
+            }
+        }
+        None
+    }
 }
 
 /// The number of a variable among names: its exact name, or else the name folded to upper case.
@@ -102,13 +123,13 @@ impl Compiled {
 
     /// Tables for one thread's use.
     pub fn take_tables(&self) -> Tables {
-        let resting = self.tables.resting.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let resting = self.tables.lock().and_then(|mut resting| resting.pop());
         resting.unwrap_or_else(|| Tables::new(&self.automaton))
     }
 
     /// Gives tables back; true when the pattern's memory has changed by that.
     pub fn give_back(&self, tables: Tables) -> bool {
-        let mut resting = self.tables.resting.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(mut resting) = self.tables.lock() else { return false };
         if resting.len() < RESTING_TABLES {
             resting.reserve_exact(1);
             resting.push(tables);
