@@ -100,7 +100,9 @@ def row_order(
         return None
     rows, starts, first = (None if each is None else np.asarray(each) for each in found)
     assert starts is not None  # noqa: S101 - the core gives them always
-    key = None if first is None else pa.chunked_array([from_numpy(first).view(values[partition_keys].type)])
+    key = None
+    if first is not None and known[partition_keys] is values[partition_keys]:
+        key = pa.chunked_array([from_numpy(first).view(values[partition_keys].type)])
     order = RowOrder(rows, starts, key)
     context.hold(order.held_bytes)
     return order

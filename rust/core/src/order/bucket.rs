@@ -209,7 +209,9 @@ impl<'w> Sorter<'w> {
             let (low, high) = packed.iter().fold((u64::MAX, 0), |(low, high), &code| (code.min(low), code.max(high)));
             ends = Ends { low, shift: (u64::BITS - (high - low).leading_zeros()).saturating_sub(group_bits) };
             counts.fill(0);
-            packed.iter().for_each(|&code| counts[ends.group(code)] += 1);
+            for &code in &*packed {
+                counts[ends.group(code)] += 1;
+            }
             largest = begun(counts);
         }
         for &code in &*packed {

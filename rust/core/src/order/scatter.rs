@@ -126,7 +126,7 @@ pub fn scatter<K: Low, C: RowCodes>(
     tick: &mut Tick<'_>,
 ) -> Result<(), OrderError> {
     let (rests, places) = (Parts::of_length(rest, MORSEL_ROWS), Parts::of_length(place, MORSEL_ROWS));
-    let carries = !bytes.is_empty();
+    let has_bytes = !bytes.is_empty();
     let bytes = Parts::of_length(bytes, MORSEL_ROWS);
     let begins = Parts::of_length(begins, buckets.count + 1);
     let scratch = || {
@@ -160,7 +160,7 @@ pub fn scatter<K: Low, C: RowCodes>(
             *next += 1;
             to
         };
-        if carries {
+        if has_bytes {
             let mut bytes = bytes.get(morsel);
             for (at, (&code, &byte)) in own.iter().zip(&carried[first..last]).enumerate() {
                 bytes[put(at, code)] = byte;

@@ -196,7 +196,9 @@ impl Code<'_> {
             }
         }
         if let Some(step) = step {
-            codes.iter_mut().for_each(|code| *code = step.count(*code));
+            for code in codes.iter_mut() {
+                *code = step.count(*code);
+            }
         }
         match self.nulls_first {
             None => {}
