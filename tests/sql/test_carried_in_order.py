@@ -94,25 +94,23 @@ def test_order_brings_symbols_and_keys() -> None:
     pattern = rowpattern.compile("A B")
     even = ("call", "BOOLEAN", "=", (("read", "BIGINT", 0, None, False, 0, 0), ("literal", "BIGINT", 7)))
 
-    def symbols() -> Any:
-        conditions = {"table_conditions": [("A", even)], "table_columns": [("BIGINT", pa.array(users))]}
-        return _core.RowSymbols(pattern, len(users), **conditions)
-
-    brought = symbols()
-    asked = ([pa.array(users)], [(pa.array(times), False, False)])
-    order, starts, keys = _core.order(*asked, symbols=brought, keys=True) or (None, None, None)
+    of_table: Any = {"table_conditions": [("A", even)], "table_columns": [("BIGINT", pa.array(users))]}
+    brought = _core.RowSymbols(pattern, len(users), **of_table)
+    by_time = [(pa.array(times), False, False)]
+    order, starts, keys = _core.order([pa.array(users)], by_time, symbols=brought, keys=True) or (None, None, None)
     wanted = np.lexsort((times, users))
     assert np.array_equal(np.asarray(order), wanted)
     assert np.array_equal(np.asarray(keys), times[wanted])
-    options = {"partitions": ("starts", starts)}
-    found = pattern.match(_core.RowSymbols(pattern, len(users), before=brought), **options)
-    again = _core.RowSymbols(
-        pattern, len(users), table_conditions=[("A", even)], table_columns=[("BIGINT", pa.array(users))], order=order
-    )
-    assert np.array_equal(np.asarray(found.start), np.asarray(pattern.match(again, **options).start))
+    partitions: Any = ("starts", starts)
+    found = pattern.match(_core.RowSymbols(pattern, len(users), before=brought), partitions=partitions)
+    taken = _core.RowSymbols(pattern, len(users), **of_table, order=order)
+    assert np.array_equal(np.asarray(found.start), np.asarray(pattern.match(taken, partitions=partitions).start))
     # In order already: nothing is brought.
-    brought = symbols()
-    assert (_core.order([], [(pa.array(np.arange(10_000)), False, False)], symbols=brought, keys=True) or ())[0] is None
+    brought = _core.RowSymbols(pattern, len(users), **of_table)
+    in_order = [(pa.array(np.arange(10_000)), False, False)]
+    order, _, keys = _core.order([], in_order, symbols=brought, keys=True) or (starts, starts, starts)
+    assert order is None
+    assert keys is None
     assert len(pattern.match(_core.RowSymbols(pattern, len(users), before=brought))) > 0
 
 
@@ -130,6 +128,7 @@ def test_what_does_not_fit_is_refused() -> None:
     taken = _core.RowSymbols(pattern, 2)
     pattern.match(taken)
     # There are none left to bring in order.
-    assert np.asarray((_core.order([rows], symbols=taken) or ())[0]).tolist() == [1, 0]
+    order, *_ = _core.order([rows], symbols=taken) or (None,)
+    assert np.asarray(order).tolist() == [1, 0]
     with pytest.raises(rowpattern.RowsError, match="matched before"):
         _core.RowSymbols(pattern, 2, before=taken)

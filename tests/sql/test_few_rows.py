@@ -138,7 +138,7 @@ def test_limits_and_cancellation() -> None:
 
 
 def test_steps_are_reported() -> None:
-    found = []
+    found: list[Any] = []
     sql, table = f"{QUERIES['by one key']} -- steps", tables(2)["arrow"]
     observe_queries(found.append)
     try:

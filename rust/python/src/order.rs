@@ -128,6 +128,9 @@ fn name_of(number: usize) -> String {
     format!("key {}", number + 1)
 }
 
+/// The rows in order, where partitions begin, and the first key of ORDER BY.
+type FoundOrder = (Option<Column>, Column, Option<Column>);
+
 /// Finds the order of rows by PARTITION BY and ORDER BY, and where partitions begin in it.
 ///
 /// Args:
@@ -169,7 +172,7 @@ pub fn order(
     #[pyo3(from_py_with = optional_number)] timeout_seconds: Option<f64>,
     #[pyo3(from_py_with = optional_number)] memory_limit_mb: Option<f64>,
     #[pyo3(from_py_with = account)] cancel: Cancel,
-) -> PyResult<Option<(Option<Column>, Column, Option<Column>)>> {
+) -> PyResult<Option<FoundOrder>> {
     let limits = CallLimits::read((timeout_seconds, memory_limit_mb, cancel))?;
     let of_partitions = partition_by.len();
     let partition_by = partition_by.into_iter().map(|column| (column, false, false));
@@ -184,7 +187,7 @@ pub fn order(
         let bytes = found.as_mut().and_then(|found| found.bytes.take());
         Ok((found, bytes))
     };
-    let symbols = symbols.map(|symbols| symbols.get());
+    let symbols = symbols.map(Bound::get);
     let found = py.detach(|| match symbols {
         Some(symbols) => symbols.bring_in_order(&mut order),
         None => order(None).map(|(found, _)| found),

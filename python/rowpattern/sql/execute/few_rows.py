@@ -103,7 +103,7 @@ def _planned(
 ) -> _Plan | bool:
     """Return the plan of a clause; False where it needs more than the core."""
     keys = [*bound.partition_by, *bound.order_by]
-    measured = [each.expression.only for each in bound.measures]
+    measured = [each.expression.only for each in bound.measures if each.expression.only is not None]
     if (
         bound.rows_shown != "one row"
         or bound.within is not None
@@ -111,6 +111,7 @@ def _planned(
         or bound.away
         or any(each.expression.depends or each.start is not None for each in bound.conditions)
         or any(key.column is None for key in keys)
+        or len(measured) < len(bound.measures)
         or not all(map(_is_read_alone, measured))
         or any(column.type.id not in PLAIN_TYPES for column in columns)
     ):

@@ -286,6 +286,9 @@ impl SymbolsBuilder {
     }
 }
 
+/// So many sets fit into a small table.
+const FEW_SETS: usize = 1 << 8;
+
 /// Consecutive rows of a [`SymbolsBuilder`]: all conditions hold until it is said that they do not.
 #[derive(Debug)]
 pub struct SymbolsPiece<'b> {
@@ -336,19 +339,29 @@ impl SymbolsPiece<'_> {
         }
     }
 
-    /// The conditions of these variables do not hold at rows from `first` on, a set for each.
-    #[inline]
-    pub fn without<'s>(&mut self, first: usize, sets: impl Iterator<Item = &'s VariableSet> + Clone) {
+    /// The conditions of some variables do not hold at rows from `first` on: for each row the number of their set, which is one of
+    /// these.
+    pub fn without(&mut self, first: usize, numbers: &[u16], sets: &[VariableSet]) {
+        let none = VariableSet::default();
+        let sets_of_rows = numbers.iter().map(|&number| sets.get(usize::from(number)).unwrap_or(&none));
         match &mut self.columns {
             PieceColumns::Narrow(bytes) => {
-                for (byte, set) in bytes.get_mut(first..).unwrap_or_default().iter_mut().zip(sets) {
-                    *byte &= !(set.0[0] as u8);
+                let rows = bytes.get_mut(first..).unwrap_or_default().iter_mut();
+                if sets.len() > FEW_SETS {
+                    rows.zip(sets_of_rows).for_each(|(byte, set)| *byte &= !(set.0[0] as u8));
+                    return;
+                }
+                // A table of bytes is read in less time than sets of 256 variables.
+                let mut kept = [u8::MAX; FEW_SETS];
+                kept.iter_mut().zip(sets).for_each(|(kept, set)| *kept = !(set.0[0] as u8));
+                for (byte, &number) in rows.zip(numbers) {
+                    *byte &= kept[usize::from(number) % FEW_SETS];
                 }
             }
             PieceColumns::Planes(planes) => {
                 for (number, plane) in planes.iter_mut().enumerate() {
                     let bits = |set: &VariableSet| (set.0[number / 4] >> (number % 4 * PLANE)) as u16;
-                    for (own, set) in plane.get_mut(first..).unwrap_or_default().iter_mut().zip(sets.clone()) {
+                    for (own, set) in plane.get_mut(first..).unwrap_or_default().iter_mut().zip(sets_of_rows.clone()) {
                         *own &= !bits(set);
                     }
                 }
