@@ -10,8 +10,11 @@ use crate::memory::Zero;
 const MOST_AT_ONCE: usize = 1 << 18;
 /// The most lower bits by which rows are counted.
 const MOST_COUNTED_BITS: u32 = 16;
-/// Larger groups are sorted by themselves, smaller ones by insertion.
-const MOST_INSERTED: u32 = 8;
+/// In groups of so many rows, each row is compared with so many; larger groups are sorted by themselves.
+const FEW_GROUPED: usize = 4;
+const MANY_GROUPED: usize = 16;
+/// What stands behind the last group; it is above all codes, which have a bit less.
+const BEHIND: u64 = u64::MAX >> 1;
 /// Where a group has more rows, groups are made again by the range of the codes that there are.
 const MOST_GROUPED: u32 = 1 << 7;
 
@@ -91,7 +94,7 @@ impl<'w> Sorter<'w> {
             scattered.each_row(bucket, |rest, _, _| (low, high) = (low.min(rest), high.max(rest)));
             let (first, last) = (buckets.upper(bucket, low), buckets.upper(bucket, high));
             return Ok(Some(Bucket { first, last, changes: Vec::new(), is_left: true }));
-        } else if length == 1 || buckets.bits + place_bits(length) > u64::BITS {
+        } else if length == 1 || buckets.bits + place_bits(length) >= u64::BITS {
             self.compare(scattered, bucket, with, places, begins)?;
         } else {
             self.group(scattered, bucket, with, places, &mut begins)?;
@@ -166,7 +169,8 @@ impl<'w> Sorter<'w> {
     }
 
     /// Sorts rests with places in the bucket, which keeps the order of those that are equal: rows go to groups by their highest bits,
-    /// about one to a group, and each is put to its place among the few before it.
+    /// about one to a group, and each to its place in the group, which is how many of it are below. No branch depends on that, so
+    /// that groups of some rows, as events that come in visits make them, take little longer.
     fn group<K: Low>(
         &mut self,
         scattered: &Scattered<'_, K>,
@@ -180,20 +184,22 @@ impl<'w> Sorter<'w> {
         let place_bits = place_bits(length);
         let group_bits = bits.min(place_bits);
         let shift = bits - group_bits;
-        self.reset_counts(1 << group_bits)?;
+        self.reset_counts((1 << group_bits) + 1)?;
         lengthen(&mut self.packed, length, self.work)?;
-        lengthen(&mut self.grouped, length, self.work)?;
+        lengthen(&mut self.grouped, length + MANY_GROUPED, self.work)?;
         lengthen(&mut self.rows, length, self.work)?;
         lengthen(&mut self.bytes, bytes.len(), self.work)?;
         let Self { counts, packed, grouped, rows, bytes: own_bytes, .. } = self;
-        let (packed, grouped) = (&mut packed[..length], &mut grouped[..length]);
+        let (packed, grouped) = (&mut packed[..length], &mut grouped[..length + MANY_GROUPED]);
+        // Group by group where it begins, behind a first one without rows.
+        let counts = counts.as_mut_slice();
         let mut at = 0;
         for run in scattered.runs(bucket) {
             let here = at..at + run.rest.len();
             for (place, (packed, rest)) in here.clone().zip(packed[here.clone()].iter_mut().zip(run.rest)) {
                 let rest = rest.wide();
                 *packed = rest << place_bits | place as u64;
-                counts[(rest >> shift) as usize] += 1;
+                counts[(rest >> shift) as usize + 1] += 1;
             }
             for (row, &place) in rows[here.clone()].iter_mut().zip(run.place) {
                 *row = run.first + u32::from(place);
@@ -210,39 +216,46 @@ impl<'w> Sorter<'w> {
             ends = Ends { low, shift: (u64::BITS - (high - low).leading_zeros()).saturating_sub(group_bits) };
             counts.fill(0);
             for &code in &*packed {
-                counts[ends.group(code)] += 1;
+                counts[ends.group(code) + 1] += 1;
             }
             largest = begun(counts);
         }
         for &code in &*packed {
-            let next = &mut counts[ends.group(code)];
+            let next = &mut counts[ends.group(code) + 1];
             grouped[*next as usize] = code;
             *next += 1;
         }
-        if largest > MOST_INSERTED {
-            // Behind its last row each group begins the next one.
-            let mut begin = 0;
-            for &end in &*counts {
-                if end - begin > MOST_INSERTED {
-                    grouped[begin as usize..end as usize].sort_unstable();
-                }
-                begin = end;
+        // Behind its last row each group begins the next one.
+        if largest as usize > MANY_GROUPED {
+            for bounds in counts.windows(2).filter(|bounds| (bounds[1] - bounds[0]) as usize > MANY_GROUPED) {
+                grouped[bounds[0] as usize..bounds[1] as usize].sort_unstable();
             }
         }
-        insertion_sort(grouped);
+        grouped[length..].fill(BEHIND);
+        for (at, &code) in grouped[..length].iter().enumerate() {
+            let group = ends.group(code);
+            let (begin, end) = (counts[group] as usize, counts[group + 1] as usize);
+            let place = match end - begin {
+                0..=FEW_GROUPED => begin + below::<FEW_GROUPED>(&grouped[begin..], code),
+                0..=MANY_GROUPED => begin + below::<MANY_GROUPED>(&grouped[begin..], code),
+                _ => at,
+            };
+            packed[place] = code;
+        }
+        let sorted = packed;
         let mask = (1_u64 << place_bits) - 1;
-        for (slot, &code) in order.iter_mut().zip(&*grouped) {
+        for (slot, &code) in order.iter_mut().zip(&*sorted) {
             *slot = rows[(code & mask) as usize];
         }
-        for (byte, &code) in bytes.iter_mut().zip(&*grouped) {
+        for (byte, &code) in bytes.iter_mut().zip(&*sorted) {
             *byte = own_bytes[(code & mask) as usize];
         }
         if let Some(key) = with.key {
-            for (own, &code) in keys.iter_mut().zip(&*grouped) {
+            for (own, &code) in keys.iter_mut().zip(&*sorted) {
                 *own = key.value(scattered.buckets.code(bucket, code >> place_bits));
             }
         }
-        for (place, &code) in grouped.iter().enumerate() {
+        for (place, &code) in sorted.iter().enumerate() {
             begins(place, code >> place_bits)?;
         }
         Ok(())
@@ -295,17 +308,12 @@ fn begun(counts: &mut [u32]) -> u32 {
     largest
 }
 
-/// Sorts numbers each of which is near its place.
-fn insertion_sort(numbers: &mut [u64]) {
-    for at in 1..numbers.len() {
-        let number = numbers[at];
-        let mut place = at;
-        while place > 0 && numbers[place - 1] > number {
-            numbers[place] = numbers[place - 1];
-            place -= 1;
-        }
-        numbers[place] = number;
-    }
+/// How many of the first codes are below one of these. All are of its group, or above it.
+#[inline]
+fn below<const N: usize>(codes: &[u64], code: u64) -> usize {
+    // Codes have 63 bits, so that the sign of the difference tells: processors without AVX compare no two numbers of 64 bits at once.
+    let first = codes.first_chunk::<N>().copied().unwrap_or([BEHIND; N]);
+    first.iter().map(|other| other.wrapping_sub(code) >> (u64::BITS - 1)).sum::<u64>() as usize
 }
 
 /// Notes where the upper bits of codes change.
