@@ -93,7 +93,7 @@ def answer_few_rows(
     if not isinstance(plan, _Plan) or any(column.num_chunks != 1 for column in columns):
         return None
     try:
-        return _answered(bound, plan, dict(zip(names, columns)), columns, context)
+        return _answered(bound, plan, dict(zip(names, columns)), table.rows, context)
     except (RowPatternError, pa.ArrowException):
         return None
 
@@ -162,10 +162,10 @@ def _answered(
     bound: BoundClause,
     plan: _Plan,
     by_name: dict[str, pa.ChunkedArray],
-    columns: list[pa.ChunkedArray],
+    count: int,
     context: ExecutionContext,
 ) -> tuple[Answer, bool] | None:
-    count = len(columns[0])
+    columns = list(by_name.values())
     clock = _Clock(context, count)
     limits = context.remaining
     context.hold((4 + 8 + 1) * count)
