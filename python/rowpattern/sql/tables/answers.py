@@ -76,6 +76,8 @@ class Answer:
         return pa.Table.from_arrays(columns, schema=pa.schema(fields))
 
 
+# Types of values that no table has as views.
+_NEVER_VIEWS = PLAIN_TYPES - {pa.string().id, pa.large_string().id}
 # Columns of so few bytes are copied in less time than pandas takes to make a block.
 _SMALL_COLUMN_BYTES = 1 << 16
 
@@ -222,6 +224,8 @@ def _as_relation(answer: Answer, table: pa.Table, source: Table | None) -> Any:
 
 def _restored_view(column: AnswerColumn, source: Table | None) -> AnswerColumn:
     values = column.arrow()
+    if values.type.id in _NEVER_VIEWS:
+        return column
     if source is not None:
         values = None if column.origin is None else source.restore(column.origin, values)
     elif is_view(values.type):

@@ -108,9 +108,12 @@ impl<'a> ChosenPass<'a> {
     /// Finds the positions of the match at a row by the rows that it may have; None where these are too many.
     fn find_in_window(&mut self, context: &mut Context<'_>, candidate: Candidate) -> Result<Option<bool>, Stopped> {
         let Candidate { start, begin, end, .. } = candidate;
+        if self.most_window_rows == 0 {
+            return Ok(None);
+        }
         // One row more shows that they are too many.
         let latest_end = self.choice.latest_end(start, end.min(start + self.most_window_rows + 1));
-        if latest_end - start > self.most_window_rows || self.most_window_rows == 0 {
+        if latest_end - start > self.most_window_rows {
             return Ok(None);
         }
         if self.window.is_none() {
