@@ -224,9 +224,13 @@ fn aggregate(bytes: &mut Unstructured<'_>, columns: &[Type]) -> Result<Aggregate
     let separator = (function == Function::StringAgg).then(|| "-".into());
     let is_count = function == Function::Count;
     let (column, argument) = if is_count && bytes.arbitrary()? { (None, None) } else { (column, argument) };
+    // Any whole numbers are numbers of values.
+    let numbers = columns.iter().position(|&kind| kind == Type::BigInt);
+    let takes_each_once = argument.is_some_and(|kind| function.takes_each_once(kind));
+    let distinct = if takes_each_once && bytes.arbitrary()? { numbers } else { None };
     let variables = if bytes.arbitrary()? { Some(variable_set(bytes)?) } else { None };
     let result = if is_count { Type::BigInt } else { result };
-    Ok(Aggregate { function, column, key, separator, argument, variables, result })
+    Ok(Aggregate { function, column, key, distinct, separator, argument, variables, result })
 }
 
 fn column(bytes: &mut Unstructured<'_>, rows: usize) -> Result<(Type, ValueColumn<'static>)> {

@@ -239,12 +239,13 @@ class OpenPartitions:
         clock: Optional[int] = None,
         keys: Optional[Any] = None,
         bounds: Optional[Any] = None,
-        reads_all: bool = False,
+        reads_again: str = "rows",
         timeout_seconds: Optional[float] = None,
         memory_limit_mb: Optional[float] = None,
         cancel: Union[CancelToken, QueryRun, None] = None,
     ) -> None: ...
-    def end(self, partition_by: Optional[Sequence[Any]] = None, *, reads_all: bool = False) -> None: ...
+    def end(self, partition_by: Optional[Sequence[Any]] = None, *, reads_again: str = "rows") -> None: ...
+    def read_all(self) -> None: ...
     @property
     def starts(self) -> Column[int]: ...
     @property
@@ -260,6 +261,7 @@ class OpenPartitions:
         conditions: Optional[Conditions] = None,
         compute: Optional[Callable[[int, list[Any], int], tuple[Any, Any]]] = None,
         *,
+        keeps_columns: bool = False,
         threads: int = 1,
         timeout_seconds: Optional[float] = None,
         memory_limit_mb: Optional[float] = None,
@@ -272,6 +274,8 @@ class OpenPartitions:
     def undo(self) -> None: ...
     @property
     def counts(self) -> tuple[int, int, int]: ...
+    @property
+    def counts_after(self) -> tuple[int, int, int]: ...
     def oldest(self) -> Optional[tuple[int, int]]: ...
     def kept_references(self) -> Column[int]: ...
     def renumber(self, kept: Column[int]) -> None: ...
@@ -838,7 +842,7 @@ class Conditions:
         aggregates: Sequence[
             Union[
                 tuple[str, Optional[int], Optional[int], str],
-                tuple[str, Optional[int], Optional[int], str, Union[int, str, None]],
+                tuple[str, Optional[int], Optional[int], str, Union[int, str, tuple[str, int], None]],
             ]
         ],
         conditions: dict[str, tuple[Any, ...]],

@@ -12,7 +12,7 @@ import pytest
 
 import rowpattern
 from rowpattern import LateRowError, QueryCancelledError, QueryError, QueryLimitError, SkipError, UnsupportedQueryError
-from rowpattern.continuous_query import query as query_module
+from rowpattern.continuous_query import calls
 from rowpattern.production_config import reload, reset_config
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ class TestLocks:
     def test_a_call_that_cannot_begin_holds_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
         query = rowpattern.continuous(SQL, SCHEMA)
         with monkeypatch.context() as patch:
-            patch.setattr(query_module, "database", _no_database)
+            patch.setattr(calls, "database", _no_database)
             with pytest.raises(QueryLimitError):
                 query.push(MATCH)
         assert is_free(query)

@@ -63,6 +63,44 @@ def test_the_rows_that_are_kept_are_those_of_a_match_that_may_still_come() -> No
     assert kept_rows > 200
 
 
+@pytest.mark.parametrize("lateness", [None, 50])
+def test_the_limit_of_memory_holds_when_a_call_returns(lateness: int | None) -> None:
+    """Whether it gives an answer or an error; an error leaves all as it was."""
+    refused, taken = 0, 0
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        limit, keys = float(rng.choice([0.02, 0.1, 0.4])), int(rng.choice([5, 400]))
+        query = rowpattern.continuous(
+            V_SHAPE, TICKS, memory_limit_mb=limit, lateness=lateness, late="drop", threads=1, idle=5_000
+        )
+        first = 0
+        for _ in range(30):
+            count = int(rng.integers(1, 1_500))
+            rows, before = ticks(rng, first, count, keys), query.state()
+            if lateness is not None:
+                rows = rows.take(pa.array(np.argsort(np.arange(count) + rng.uniform(0, lateness, count))))
+            try:
+                query.push(rows)
+                first += count
+                taken += 1
+            except rowpattern.QueryLimitError as error:
+                refused += 1
+                assert f"memory_limit_mb={limit:g}" in str(error)
+                # What rows take in memory may be less: others were copied, to make room.
+                assert query.state()._replace(size_bytes=0) == before._replace(size_bytes=0)
+            assert query.state().size_bytes <= limit * 2**20, (seed, first)
+    assert min(refused, taken) > 20
+
+
+def test_no_query_is_restored_that_keeps_more_than_the_limit() -> None:
+    query = rowpattern.continuous(V_SHAPE, TICKS)
+    query.push(ticks(np.random.default_rng(0), 0, 5_000, 1_000))
+    blob = query.checkpoint()
+    assert rowpattern.continuous.restore(blob, V_SHAPE, memory_limit_mb=4).state().rows == query.state().rows
+    with pytest.raises(rowpattern.QueryLimitError, match=r"memory_limit_mb=0\.3; the oldest open match began at at = "):
+        rowpattern.continuous.restore(blob, V_SHAPE, memory_limit_mb=0.3)
+
+
 IDLE_KEYS = """
 import resource, sys
 import numpy as np

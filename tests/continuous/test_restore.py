@@ -43,6 +43,17 @@ def test_another_query_is_told_before_it_is_looked_up(sql: str) -> None:
         restore(BLOB, sql)
 
 
+def test_a_query_with_a_match_that_has_nowhere_to_skip_to_can_be_stored() -> None:
+    """What became certain in other partitions behind that match is not given, and not found again."""
+    sql = PAIRS.replace("PATTERN (A B)", "AFTER MATCH SKIP TO LAST B PATTERN (A B? C)")
+    query = rowpattern.continuous(sql, SCHEMA)
+    columns = [["q", "p", "p", "q", "q"], range(5), [1, 1, 3, 2, 3]]
+    with pytest.raises(rowpattern.SkipError, match="no row of the match is mapped to it"):
+        query.push(pa.table([pa.array(column) for column in columns], schema=SCHEMA))
+    again = restore(query.checkpoint(), sql)
+    assert again.state().partitions == query.state().partitions
+
+
 @pytest.mark.parametrize("limit", ["x", float("nan"), [], -1, 0, True])
 def test_a_limit_that_is_none_is_a_configuration_error(limit: Any) -> None:
     with pytest.raises(ConfigurationError, match=r"memory_limit_mb is .*; allowed is a number above 0"):

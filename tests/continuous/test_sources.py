@@ -102,6 +102,41 @@ def test_an_error_of_a_push_ends_the_loop_and_closes_the_source() -> None:
     assert closed == [True]
 
 
+def test_a_batch_that_is_being_taken_when_the_task_is_cancelled_is_pushed() -> None:
+    is_asked, may_come = threading.Event(), threading.Event()
+
+    def batches() -> Iterator[list[int]]:
+        yield [1]
+        is_asked.set()
+        may_come.wait(60)
+        yield [2]
+        yield [3]
+
+    class Left(Pairs):
+        given_again = 0
+
+        def give_again(self) -> None:
+            self.given_again += 1
+
+    query, source = Left(), batches()
+
+    async def collected() -> list[Any]:
+        return [found async for found in run_async(query, source)]
+
+    async def cancelled() -> None:
+        task = asyncio.create_task(collected())
+        await asyncio.to_thread(is_asked.wait, 60)
+        task.cancel()
+        asyncio.get_running_loop().call_later(0.1, may_come.set)
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(cancelled())
+    # The answer of its push is given by the next call; the batches behind it are still to come.
+    assert (query.kept, query.given_again) == ([2], 1)
+    assert list(source) == [[3]]
+
+
 class Open:
     """A query with given figures."""
 

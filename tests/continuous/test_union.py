@@ -13,7 +13,18 @@ import pytest
 
 import rowpattern
 
-from continuous_cases import TABLES_A_CASE, answered, by_partition, cuts, in_time, plain_rows, random_case, without_gaps
+from continuous_cases import (
+    TABLES_A_CASE,
+    Case,
+    Push,
+    answered,
+    by_partition,
+    cuts,
+    in_time,
+    plain_rows,
+    random_case,
+    without_gaps,
+)
 
 CASES = int(os.environ.get("ROWPATTERN_CONTINUOUS_CASES", "5000"))
 FIRST_SEED = int(os.environ.get("ROWPATTERN_SEED", "0"))
@@ -68,3 +79,42 @@ def test_the_union_of_pushes_is_the_answer_over_all_rows(chunk: int) -> None:
         refused += [] if why is None else [why]
         seed += CHUNKS
     assert len(refused) < 0.3 * tables / TABLES_A_CASE, refused
+
+
+class Never(random.Random):
+    """Decides that nothing is done beside pushes."""
+
+    def random(self) -> float:
+        return 1.0
+
+
+def in_pushes(case: Case, rng: random.Random, most: int) -> tuple[Any, ...]:
+    """Return what pushes of so many rows at most give, in order."""
+    pushes, begin = [], 0
+    while begin < case.rows.num_rows:
+        count = rng.randint((most + 1) // 2, most)
+        pushes.append(Push(case.rows.slice(begin, count), ""))
+        begin += count
+    given = answered(case, pushes, lambda: rowpattern.continuous(case.sql, case.rows.schema, **case.options), Never())
+    return plain_rows(given.answers), plain_rows(given.late), str(given.error)
+
+
+@pytest.mark.parametrize("dependent", [False, True])
+def test_answers_come_in_the_same_order_however_rows_are_cut(*, dependent: bool) -> None:
+    """Also what time decides (WITHIN, a condition, `idle`), and what comes before a match with nowhere to skip to."""
+    compared, by_time = 0, 0
+    for seed in range(int(dependent), 70, 2):
+        case, rng = random_case(seed, dependent=dependent), random.Random(seed)
+        if len(set(case.sources)) > 1:
+            # Which rows are late, and when others go on, depends on how the sources' rows follow one another.
+            continue
+        try:
+            first, *others = (in_pushes(case, rng, most) for most in (case.rows.num_rows + 1, 7, 60))
+        except rowpattern.QueryError:
+            # It cannot be answered batch by batch.
+            continue
+        assert all(each == first for each in others), (seed, case.sql, case.options)
+        compared += bool(first[0])
+        by_time += case.options["idle"] is not None or "WITHIN" in case.sql
+    assert compared > 10
+    assert by_time > 5

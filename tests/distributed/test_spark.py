@@ -156,6 +156,13 @@ def test_columns_chosen_and_spark_around_it(session: SparkSession) -> None:
             None,
         ),
         (r"SELECT 'a\n''{{b' AS t FROM logins {} LIMIT 1", None, [("a\\n'{b",)]),
+        (
+            """FROM logins |> {} AS m |> WHERE m.failures > $least -- 'ü |>
+            |> EXTEND 2 * failures AS "d {{" |> SELECT account, "d {{" + $more AS f""",
+            {"more": 1, "least": 2},
+            [("ann", 7)],
+        ),
+        ("FROM logins |> {} |> AGGREGATE sum(failures) AS s, count(*) AS n |> SELECT n, s", None, [(2, 4)]),
         ("SELECT failures + $more AS f FROM logins {} WHERE account = $who", {"more": 2, "who": "bob"}, [(3,)]),
     ],
 )
@@ -226,7 +233,10 @@ CLAUSE = "MATCH_RECOGNIZE ({} MEASURES A.price AS p PATTERN (A) DEFINE A AS pric
         ("SELECT * FROM (SELECT * FROM t) " + CLAUSE.format("PARTITION BY symbol"), "do what else is around it"),
         ("SELECT 1", "do what else is around it"),
         (f"SELECT * FROM t {CLAUSE.format('PARTITION BY symbol')}, u", "reads the table u; join the answer to it"),
-        (f"FROM t |> {CLAUSE.format('PARTITION BY symbol')} |> WHERE p > 1", "pipes .* are not sent to Spark"),
+        (
+            f"FROM t |> WHERE size > 0 |> {CLAUSE.format('PARTITION BY symbol')} |> WHERE p > 1",
+            "do what else is around it",
+        ),
     ],
 )
 def test_what_cannot_be_spread(session: SparkSession, ticks: pa.Table, sql: str, message: str) -> None:

@@ -14,7 +14,7 @@ import pytest
 import rowpattern
 from rowpattern import spark as rowpattern_spark
 
-from spark_sessions import classic_session
+from spark_sessions import classic_session, connect_session
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -117,6 +117,21 @@ def test_the_stream_s_answers_are_the_batch_s_also_after_a_restart(session: Any,
     assert answers(session, tmp_path) == wanted
     assert 0 < len(so_far) < len(wanted)
     assert set(so_far) < set(wanted)
+
+
+def test_a_stream_of_spark_connect_gives_the_batch_s_answers(session: Any, tmp_path: Path) -> None:
+    store = session.conf.get("spark.sql.streaming.stateStore.providerClass")
+    connected = connect_session()
+    connected.conf.set("spark.sql.streaming.stateStore.providerClass", store)
+    sql, rows = FRAUD.format(rows="ONE ROW PER MATCH"), payments(3, 100)
+    files = tmp_path / "payments"
+    files.mkdir()
+    write(files, 0, rows)
+    write(files, 1, [LAST])
+    run(streamed(connected, files, sql), tmp_path)
+    wanted = batch(session, sql, [*rows, LAST])
+    assert len(wanted) > 5
+    assert answers(session, tmp_path) == wanted
 
 
 def test_what_spark_drops_as_late_is_in_no_match(session: Any, tmp_path: Path) -> None:

@@ -111,7 +111,7 @@ def test_answers_follow_the_tables() -> None:
     [
         ("i < (SELECT y FROM u WHERE u.k = t.k)", "reads no column outside of it"),
         ("i < (SELECT max(p) FROM u)", "reads no column outside of it"),
-        ("i < (SELECT y FROM u)", "More than one row"),
+        ("i < (SELECT y FROM u)", "gives more than one row, and one value is needed"),
         ("i < (SELECT y, k FROM u LIMIT 1)", "2 columns"),
         ("i IN (SELECT y, k FROM u)", "gives one column; this one gives 2"),
         ("i < (SELECT max(i) FROM nosuch)", "there is no table nosuch"),

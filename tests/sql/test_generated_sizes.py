@@ -13,7 +13,7 @@ import pytest
 import rowpattern
 from rowpattern import match_recognize
 from rowpattern.sql.expression.sizes import generated_bytes
-from rowpattern.sql.parse.parser import parse_condition
+from rowpattern.sql.parse.condition_text import parse_condition
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

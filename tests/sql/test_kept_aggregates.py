@@ -25,6 +25,19 @@ CALLS = [
     *("any_value(A.x + 1)", "max(A.x) FILTER (WHERE A.y > 0)", "bool_and(A.x < 3) FILTER (WHERE A.s <> 'a')"),
     *("array_agg(A.x)[1]", "array_agg(A.s)[2]", "list(A.x)[-1]", "list_extract(array_agg(A.y * 2), 3)"),
     *("len(array_agg(A.x))", "len(array_agg(A.s) FILTER (WHERE A.x > 0))", "array_length(list(A.e))"),
+    *("count(DISTINCT A.x)", "count(DISTINCT A.s)", "count(DISTINCT A.z)", "sum(DISTINCT A.x)", "avg(DISTINCT A.d)"),
+    *(
+        "sum(DISTINCT A.x % 2)",
+        "count(DISTINCT A.x) FILTER (WHERE A.y < 1)",
+        "avg(DISTINCT A.x)",
+        "count(DISTINCT A.e)",
+    ),
+    *("count(DISTINCT A.x > 1)", "sum(A.x ORDER BY A.y)", "count(A.x ORDER BY A.s, A.i DESC)", "max(A.x ORDER BY A.e)"),
+    *("string_agg(A.s, '+' ORDER BY A.i)", "avg(A.y ORDER BY A.i)", "any_value(A.x ORDER BY A.i)"),
+    *("list_sum(array_agg(A.x))", "list_max(list(A.s))", "list_aggr(array_agg(A.d), 'avg')", "list_min(list(A.y))"),
+    *("list_count(array_agg(A.x))", "list_unique(array_agg(A.s))", "len(list_distinct(array_agg(A.x)))"),
+    *("list_contains(array_agg(A.x), 1)", "list_has(array_agg(DISTINCT A.s), 'a')", "list_count(list(DISTINCT A.x))"),
+    *("list_sum(array_agg(A.x) FILTER (WHERE A.y > 0))", "list_bool_or(list(A.x > 2))", "list_any_value(list(A.e))"),
 ]
 
 DUCKDB = duckdb.connect(config={"threads": 1})
@@ -42,6 +55,9 @@ def random_table(rng: random.Random, rows: int) -> pa.Table:
             "f": pa.array([maybe(rng.choice([0.5, -1.25, 3.0])) for _ in range(rows)], pa.float32()),
             "d": pa.array([maybe(rng.randrange(-50, 50)) for _ in range(rows)], pa.int32()).cast(pa.decimal128(12, 2)),
             "s": pa.array([maybe(rng.choice(["a", "b", "é", ""])) for _ in range(rows)], pa.string()),
+            "z": pa.array(
+                [maybe(rng.choice([0.0, -0.0, math.nan, -math.nan, 1.5])) for _ in range(rows)], pa.float64()
+            ),
             "e": pa.array([maybe(rng.choice("zyx")) for _ in range(rows)], pa.large_string()),
         }
     )

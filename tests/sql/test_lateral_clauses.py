@@ -1,4 +1,4 @@
-"""Clauses in LATERAL that name columns of the tables before it: the same as one clause for each of their rows."""
+"""Clauses that name columns of tables around them, in LATERAL and in subqueries: the same as one for each row."""
 
 from __future__ import annotations
 
@@ -48,11 +48,98 @@ def one_by_one(parts: str, source: str = "t") -> list[tuple[Any, ...]]:
         ("ORDER BY i MEASURES count(*) AS n PATTERN (A+) DEFINE A AS x < u.lim AND x < (SELECT max(x) FROM t)", "t"),
     ],
 )
-@pytest.mark.parametrize("join", ["u, LATERAL", "u CROSS JOIN LATERAL", "u JOIN LATERAL"])
+@pytest.mark.parametrize("join", ["u, LATERAL", "u CROSS JOIN LATERAL", "u JOIN LATERAL", "u,", "u JOIN"])
 def test_as_one_clause_for_each_row(parts: str, source: str, join: str) -> None:
-    on = "ON TRUE" if join == "u JOIN LATERAL" else ""
+    on = "ON TRUE" if join in {"u JOIN LATERAL", "u JOIN"} else ""
     found = answer(f"SELECT * FROM {join} (SELECT * FROM {source} MATCH_RECOGNIZE ({parts})) AS m {on}")
     assert sorted(found, key=repr) == sorted(one_by_one(parts, source), key=repr)
+
+
+def most(k: str | None, lim: int) -> int | None:
+    """Return the most rows of `t` one after another with g = k and x < lim; None where there are none."""
+    lengths = [0]
+    for row in ROWS.to_pylist():
+        lengths.append(lengths[-1] + 1 if row["g"] == k and row["x"] < lim else 0)
+    return max(lengths) or None
+
+
+CORRELATED = "(SELECT {} FROM t MATCH_RECOGNIZE (ORDER BY i MEASURES count(*) AS n PATTERN (A+) DEFINE A AS {}))"
+COUNTED = CORRELATED.format("max(n)", "A.x < u.lim AND A.g = u.k")
+LISTED = CORRELATED.format("n", "x < v.lim")
+OF_A_CLAUSE = f"""SELECT q.n, {CORRELATED.format("sum(n)", "x < q.n")}
+    FROM t MATCH_RECOGNIZE (ORDER BY i MEASURES count(*) AS n PATTERN (B+) DEFINE B AS B.x > 2) AS q"""
+U: list[tuple[Any, ...]] = [tuple(row.values()) for row in LIMITS.to_pylist()]
+
+
+@pytest.mark.parametrize(
+    ("query", "wanted"),
+    [
+        (f"SELECT k, lim, {COUNTED} FROM u", [(*row, most(*row)) for row in U]),
+        (f"SELECT k FROM u WHERE coalesce({COUNTED}, 0) < 1", [(row[0],) for row in U if not most(*row)]),
+        (
+            f"SELECT k, lim FROM u ORDER BY {COUNTED} DESC NULLS LAST, 2",
+            sorted(U, key=lambda row: (-(most(*row) or 0), row[1])),
+        ),
+        (
+            f"SELECT k, CASE WHEN lim > 3 THEN 1 + (SELECT {COUNTED}) END FROM u WHERE k IS DISTINCT FROM 'a'",
+            [("b", 2), ("c", None), (None, None)],
+        ),
+        (f"FROM u SELECT max({COUNTED}) WHERE lim < 9", [(1,)]),
+        (
+            f"SELECT 1 WHERE false UNION ALL SELECT {COUNTED} FROM u UNION ALL SELECT 7",
+            [*((most(*row),) for row in U), (7,)],
+        ),
+        (f"WITH v AS (FROM u WHERE lim < 9) SELECT k FROM v WHERE 4 IN {LISTED}", [("b",)]),
+        (OF_A_CLAUSE, [(1, None), (1, None), (2, 2), (1, None)]),
+        (f"SELECT k, {COUNTED} FROM u WHERE lim > 10", []),
+    ],
+)
+def test_subqueries_that_name_columns_of_the_query_around(query: str, wanted: list[tuple[Any, ...]]) -> None:
+    found = answer(query)
+    if "NULLS LAST" not in query:
+        found, wanted = sorted(found, key=repr), sorted(wanted, key=repr)
+    assert found == wanted
+
+
+KEYED = """MATCH_RECOGNIZE (PARTITION BY {key} ORDER BY i MEASURES LAST(i) AS l, count(*) AS n {rows}
+    AFTER MATCH SKIP TO NEXT ROW PATTERN (A{{1,2}}) DEFINE A AS A.x < u.lim)"""
+
+
+@pytest.mark.parametrize(
+    ("query", "is_pushed"),
+    [
+        ("FROM u, LATERAL (SELECT n, l FROM t {} AS m WHERE m.g {} = u.k) AS found", True),
+        ("FROM u, (SELECT n, l FROM t {} WHERE n > 1 AND u.k = g{}) AS found", True),
+        (
+            'SELECT k, (SELECT list(n ORDER BY l, n) FROM t {} AS "M m" WHERE "M m".G {} = u.k AND n > 0) AS l FROM u',
+            True,
+        ),
+        ("SELECT k FROM u WHERE EXISTS (SELECT 1 FROM t {} WHERE t.g {}= u.k LIMIT 1)", True),
+        ("SELECT k, (SELECT count(*) FROM t {} WHERE g {} = u.k OR n = 1) AS n FROM u", False),
+        ("SELECT k, (SELECT count(*) FROM t {} WHERE NOT g {} = u.k) AS n FROM u", False),
+        ("SELECT k, (SELECT count(*) FROM t {} m(g, l) WHERE m.g {} = u.k) AS n FROM u", False),
+        ("SELECT k, (SELECT count(*) FROM t {} m JOIN t USING (g) WHERE m.g {} = u.k) AS n FROM u", False),
+    ],
+)
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"key": "g", "rows": ""},
+        {"key": "t.g, x > 2", "rows": "ALL ROWS PER MATCH"},
+        {"key": "upper(g) AS g", "rows": ""},
+    ],
+)
+def test_keys_that_are_equal_to_a_column_around_choose_the_rows(
+    query: str, is_pushed: bool, parts: dict[str, str]
+) -> None:
+    clause = KEYED.format(**parts)
+    limits = pa.table({"k": ["a", "B", "b", "A", None], "lim": [3, 5, 9, 2, 3]})
+    found = answer(query.format(clause, ""), u=limits)
+    # An expression over the key is not looked at.
+    wanted = answer(query.format(clause, "|| ''"), u=limits)
+    assert sorted(found, key=repr) == sorted(wanted, key=repr)
+    explained = str(explain(query.format(clause, ""), t=ROWS, u=limits))
+    assert ("PARTITION BY u.lim, u.k" in explained) == is_pushed, explained
 
 
 def test_left_joins_keep_rows_without_a_match() -> None:
@@ -116,7 +203,13 @@ def test_random_rows() -> None:
     [
         ("SELECT * FROM u, LATERAL (SELECT * FROM t MATCH_RECOGNIZE (PATTERN (A) DEFINE A AS v.x = 1))", "variable v"),
         ("SELECT * FROM u, LATERAL (SELECT * FROM t MATCH_RECOGNIZE (MEASURES u.y AS n PATTERN (A)))", "y"),
-        ("SELECT (SELECT n FROM t MATCH_RECOGNIZE (MEASURES u.lim AS n PATTERN (A))) FROM u", "variable u"),
+        (
+            "SELECT * FROM u WHERE k = (SELECT max(n) FROM t MATCH_RECOGNIZE (MEASURES u.y AS n PATTERN (A)))",
+            "column y",
+        ),
+        ("SELECT (SELECT n FROM t MATCH_RECOGNIZE (MEASURES v.lim AS n PATTERN (A))) FROM u", "variable v"),
+        ("WITH v AS (SELECT n FROM t MATCH_RECOGNIZE (MEASURES u.lim AS n PATTERN (A))) FROM u, v", "variable u"),
+        ("FROM u UNION (SELECT n FROM t MATCH_RECOGNIZE (MEASURES u.lim AS n PATTERN (A)))", "variable u"),
     ],
 )
 def test_errors(query: str, message: str) -> None:

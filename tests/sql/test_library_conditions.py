@@ -1,4 +1,4 @@
-"""Conditions that the caller's library computes: they hold where the same condition as a text holds."""
+"""Conditions and measures that the caller's library computes: they say what the same expression as a text says."""
 
 from __future__ import annotations
 
@@ -70,6 +70,74 @@ def test_they_are_the_texts_of_the_same_condition(keys: dict[str, Any], rows_per
         as_table = recognize(table, define=TEXTS, **arguments)
         assert recognize(table, define=POLARS, **arguments) == as_table
         assert recognize(table.to_reader(), define=POLARS, **arguments).read_all() == as_table
+
+
+# Measures of which row the match's last row, or the row itself, reads what.
+SUMS = {"n": "count(*)", "double": "price * 2", "name": "symbol || '!'", "lowest": "LAST(DOWN.price)"}
+PANDAS_SUMS = SUMS | {"double": lambda df: df.price * 2, "name": lambda df: df.symbol + "!"}
+POLARS_SUMS = SUMS | {"double": price * 2, "name": pl.col("symbol") + "!"}
+OF_ARROW_SUMS = SUMS | {"double": lambda rows: [None if x is None else 2 * x for x in rows["price"].to_pylist()]}
+
+
+@pytest.mark.parametrize("keys", KEYS, ids=str)
+@pytest.mark.parametrize("rows_per_match", ["one", "all with unmatched"])
+def test_they_are_the_texts_of_the_same_measure(keys: dict[str, Any], rows_per_match: Any) -> None:
+    for seed in range(4):
+        frame = rows(seed)
+        arguments: dict[str, Any] = {"pattern": "DOWN+ UP+", "rows_per_match": rows_per_match} | keys
+        wanted = recognize(frame, define=TEXTS, measures=SUMS, **arguments)
+        for define, measures in ((TEXTS, PANDAS_SUMS), (PANDAS, POLARS_SUMS)):
+            found = recognize(frame, define=define, measures=measures, **arguments)
+            pd.testing.assert_frame_equal(found, wanted)
+        polars = pl.from_pandas(frame)
+        as_polars = recognize(polars, define=TEXTS, measures=SUMS, **arguments)
+        assert recognize(polars, define=POLARS, measures=POLARS_SUMS, **arguments).equals(as_polars)
+        table = polars.to_arrow()
+        wanted_table = recognize(table, define=TEXTS, measures=SUMS, **arguments)
+        found = recognize(table, define=TEXTS, measures=OF_ARROW_SUMS, **arguments)
+        assert found.to_pylist() == wanted_table.to_pylist()
+        more: dict[str, Any] = {"double": lambda t: t.price * 2, "name": ibis._.symbol + "!"}
+        of_ibis = rowpattern.ibis.recognize(
+            ibis.memtable(table), define=TEXTS, measures=SUMS | more, **arguments
+        ).to_pyarrow()
+        assert sorted(map(str, of_ibis.to_pylist())) == sorted(map(str, wanted_table.to_pylist()))
+
+
+def test_measures_see_their_partition_in_order_and_may_have_any_type() -> None:
+    frame = pd.DataFrame({"k": ["a", "b", "a", "b"], "t": [2, 1, 1, 2], "x": [1, 2, 3, 4]})
+    measures: dict[str, Any] = {
+        "total": lambda df: df.x.cumsum(),
+        "one": lambda _: 7,
+        "half": lambda df: df.x / 2 if df.k.iloc[0] == "a" else df.x,
+        "day": lambda df: pd.Timestamp("2024-01-01") + pd.to_timedelta(df.t, "D"),
+        "lists": lambda df: [[t] for t in df.t],
+    }
+    found = recognize(frame, pattern="A+", partition_by="k", order_by="t", measures=measures)
+    assert list(found.columns) == ["k", *measures]
+    assert found["total"].tolist() == [4, 6]
+    assert found["one"].tolist() == [7, 7]
+    assert found["half"].tolist() == [0.5, 4.0]
+    assert found["day"].tolist() == [pd.Timestamp("2024-01-03")] * 2
+    assert [list(each) for each in found["lists"]] == [[2], [2]]
+    # An empty match has no row to read.
+    empty = recognize(frame, pattern="B?", define={"B": "false"}, measures={"x": lambda df: df.x})
+    assert empty["x"].isna().all()
+    nothing = recognize(frame.iloc[:0], pattern="A", measures={"x": lambda df: df.x, "bad": lambda df: df.x.iloc[0]})
+    assert (list(nothing.columns), len(nothing), nothing["x"].dtype) == (["x", "bad"], 0, "int64")
+    text = str(rowpattern.explain(frame, pattern="A", measures={"x": lambda df: df.x}))
+    assert "measure x: computed by the caller's library, over each partition, and read at the last row" in text
+
+
+def test_measures_of_streams_have_the_type_that_they_have_of_no_rows() -> None:
+    frame = pd.DataFrame({"k": ["a", "b"], "x": [1, 3]})
+    arguments: dict[str, Any] = {"pattern": "A", "partition_by": "k", "stream": True}
+    found = recognize(frame, measures={"x": lambda df: df.x * 2}, **arguments).read_all()
+    assert found.to_pylist() == [{"k": "a", "x": 2}, {"k": "b", "x": 6}]
+    assert found.schema.field("x").type == pa.int64()
+    for measure in (lambda df: df.x / 2 if len(df) else df.x, lambda df: df.x if df.k.iloc[0] else None):
+        reader = recognize(frame, measures={"x": measure}, **arguments)
+        with pytest.raises(rowpattern.QueryError, match="a value of x does not fit into"):
+            reader.read_all()
 
 
 @pytest.mark.parametrize("keys", KEYS, ids=str)
@@ -183,9 +251,20 @@ def test_what_they_cannot_do() -> None:
     frame = pd.DataFrame({"t": range(5), "price": [1.0, 2, 3, 4, 5]})
     with pytest.raises(rowpattern.ConfigurationError, match="computed in this process"):
         recognize(frame, define=PANDAS, isolation="process", **ARGUMENTS)
-    for measure in (price, PANDAS["UP"], ibis._.price):
-        with pytest.raises(TypeError, match="a measure reads rows of a match"):
-            recognize(frame, define=PANDAS, **ARGUMENTS | {"measures": {"m": measure}})
+    arguments = ARGUMENTS | {"measures": {"m": price}}
+    with pytest.raises(rowpattern.ConfigurationError, match=r"measures\['m'\] is no text"):
+        recognize(frame, define=TEXTS, isolation="process", **arguments)
+    with pytest.raises(rowpattern.QueryError, match="there is no column m"):
+        recognize(frame, define=TEXTS, **ARGUMENTS | {"measures": {"m": price, "n": "m + 1"}})
+    with pytest.raises(rowpattern.QueryError, match="two columns t; give the measure another name"):
+        recognize(frame, order_by="t", **ARGUMENTS | {"measures": {"m": price, "t": price}, "rows_per_match": "all"})
+    with pytest.raises(rowpattern.QueryError, match=r"measures\['m'\] gives 1 value for a partition of 5 rows"):
+        recognize(frame, define=TEXTS, **ARGUMENTS | {"measures": {"m": lambda _: [1]}})
+    either = {"m": lambda df: df.t if df.t.iloc[0] else df.t.astype(str)}
+    with pytest.raises(rowpattern.QueryError, match=r"measures\['m'\] gives values of other types"):
+        recognize(frame, define=TEXTS, partition_by="t", **ARGUMENTS | {"measures": either})
+    with pytest.raises(TypeError, match=r"measures\['m'\] must be an expression as a text, not int; it may also be"):
+        recognize(frame, define=TEXTS, **ARGUMENTS | {"measures": {"m": 3}})
     with pytest.raises(rowpattern.UnknownVariableError, match=r'define\["X"\]'):
         recognize(frame, define={"X": price > 1}, **ARGUMENTS)
     with pytest.raises(rowpattern.QueryError, match="DEFINE defines DOWN twice"):

@@ -44,6 +44,22 @@ CASES = {
     "MATCH_NUMBER without brackets": (query("MEASURES MATCH_NUMBER AS n"), "write MATCH_NUMBER()"),
     "a mistyped function": (query("MEASURES CLASIFIER() AS n"), "did you mean classifier or"),
     "an operator of pipes": (query(select="FROM t |> FORK |> "), "FORK is no operator behind |>"),
+    "a skip without AFTER": (query(rows="MATCH SKIP PAST LAST ROW"), "write AFTER MATCH SKIP"),
+    "unmatched rows alone": (query(rows="WITH UNMATCHED ROWS"), "stands behind ALL ROWS PER MATCH"),
+    "a word behind a measure": (query("MEASURES v AS n FOO"), "the next part of the clause in place of FOO"),
+    "a pattern without brackets": (query().replace("(A+)", "A+"), "write PATTERN (A ...)"),
+    "a mistyped pattern": (query().replace("PATTERN", "PATERN"), "expected PATTERN (...) in place of PATERN"),
+    "mistyped measures": (query("MEASURE v AS n"), "did you mean MEASURES?"),
+    "a mistyped definition": (query(behind="DEFIN A AS v > 0"), "did you mean DEFINE?"),
+    "a mistyped order": (query().replace("ORDER", "PARTITION BY v ODER"), "did you mean ORDER?"),
+    "any of a list": (
+        query(behind="DEFINE A AS v = ANY ([1, 2])"),
+        "or list_contains(list, x) (line 1",
+    ),
+    "all of a list": (
+        query(behind="DEFINE A AS v > ALL ([1, i])"),
+        "or list_contains(list, x) (line 1",
+    ),
     "any of a subquery": (query(behind="DEFINE A AS v > ANY (SELECT 1)"), "compare with its max or min, or use IN"),
 }
 

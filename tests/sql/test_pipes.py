@@ -40,6 +40,13 @@ def ask(query: str, **options: Any) -> list[tuple[Any, ...]]:
             f"SELECT * FROM (SELECT t.* FROM t JOIN u ON t.k = u.k WHERE u.w > 10) {CLAUSE}",
         ),
         (f"FROM t |> {CLAUSE} |> AS q |> SELECT q.n", f"SELECT n FROM t {CLAUSE}"),
+        (f"FROM t |> {CLAUSE} AS q(b, m) |> SELECT q.m, b", f"SELECT n, a FROM t {CLAUSE}"),
+        (f"FROM t AS u(id, x, k) |> WHERE u.x > 1 |> {CLAUSE}", f"SELECT * FROM (FROM t WHERE x > 1) {CLAUSE}"),
+        (
+            f"""WITH RECURSIVE q(id, x) AS MATERIALIZED (SELECT 1, 2 UNION ALL SELECT id + 1, x FROM q WHERE id < 3)
+            FROM q |> WHERE q.id > 1 |> {CLAUSE}""",
+            f"SELECT * FROM (SELECT range AS id, 2 AS x FROM range(2, 4)) {CLAUSE}",
+        ),
         (
             f"WITH q AS (FROM t |> WHERE x > 1) FROM q |> {CLAUSE}",
             f"SELECT * FROM (SELECT * FROM t WHERE x > 1) {CLAUSE}",

@@ -16,7 +16,7 @@ from rowpattern.sql.expression import typed
 from rowpattern.sql.expression.binder import UNKNOWN, Bound, BoundTexts, bind_texts
 from rowpattern.sql.expression.native import Translator
 from rowpattern.sql.expression.write import sql_of
-from rowpattern.sql.parse.parser import parse_condition
+from rowpattern.sql.parse.condition_text import parse_condition
 from rowpattern.sql.runtime.context import ExecutionContext
 
 if TYPE_CHECKING:

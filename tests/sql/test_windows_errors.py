@@ -85,6 +85,8 @@ CALLS = [
     (f"SELECT t.m OVER w FROM t WINDOW w AS ({WHOLE})", QuerySyntaxError, "called by its name alone; write m OVER"),
     (f"SELECT RUNNING m OVER w FROM t WINDOW w AS ({WHOLE})", QuerySyntaxError, "RUNNING and FINAL stand in MEASURES"),
     ("SELECT m OVER w FROM t WINDOW w AS (ORDER BY id)", QuerySyntaxError, "the window w has no MEASURES"),
+    (f"SELECT m OVER ww FROM t WINDOW w AS ({WHOLE})", QuerySyntaxError, "no window ww; did you mean w?"),
+    ("SELECT m OVER w FROM t", QuerySyntaxError, "there is no window w; write WINDOW w AS"),
     (f"SELECT id FROM t WHERE m OVER w > 1 WINDOW w AS ({WHOLE})", QueryError, "cannot stand in WHERE.*write QUALIFY"),
     (f"SELECT p FROM t GROUP BY p HAVING m OVER w > 1 WINDOW w AS ({WHOLE})", QueryError, "cannot stand in HAVING"),
     (f"SELECT 1 FROM t GROUP BY m OVER w WINDOW w AS ({WHOLE})", QueryError, "cannot stand in GROUP BY"),

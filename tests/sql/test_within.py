@@ -179,8 +179,14 @@ def test_parameters_and_arguments() -> None:
     days = pa.table({"n": range(3), "o": [DAY, after(hours=1), after(hours=3)]})
     answered = match_recognize(query, days, parameters={"length": dt.timedelta(hours=1)})
     assert answered["a"].to_pylist() == [0, 2]
-    found = rowpattern.recognize(table, pattern="A+", order_by="o", measures={"a": "FIRST(n)"}, within="2")
-    assert found["a"].to_pylist() == [0, 3]
+    lengths: list[tuple[pa.Table, Any, list[int]]] = [
+        *((table, within, [0, 3]) for within in ("2", 2, 2.0, 2.5)),
+        *((days, dt.timedelta(hours=hours), wanted) for hours, wanted in ((1, [0, 2]), (0, [0, 1, 2]), (3, [0]))),
+        (days, dt.timedelta(days=-1, hours=26, microseconds=1), [0, 2]),
+    ]
+    for rows, within, wanted in lengths:
+        found = rowpattern.recognize(rows, pattern="A+", order_by="o", measures={"a": "FIRST(n)"}, within=within)
+        assert found["a"].to_pylist() == wanted, within
     found = rowpattern.recognize(
         table,
         pattern="A | A A",
@@ -193,8 +199,8 @@ def test_parameters_and_arguments() -> None:
     assert found["a"].to_pylist() == [0, 2, 4]
     with pytest.raises(rowpattern.QueryError, match="within"):
         rowpattern.recognize(table, pattern="A+", order_by="o", measures={"a": "FIRST(n)"}, within="n")
-    with pytest.raises(TypeError, match="within must be a text"):
-        rowpattern.recognize(table, pattern="A+", order_by="o", within=2)  # type: ignore[call-overload]
+    with pytest.raises(TypeError, match="a timedelta or a number, not list"):
+        rowpattern.recognize(table, pattern="A+", order_by="o", within=[2])  # type: ignore[call-overload]
 
 
 @pytest.mark.parametrize("kind", [pa.timestamp("us"), pa.timestamp("ms", "UTC"), pa.date32(), pa.int64()], ids=str)

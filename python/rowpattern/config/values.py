@@ -121,20 +121,23 @@ def flag_or(word: str) -> Reader:
 
 
 def _number(name: str, value: object, least: float, most: float, *, whole: bool) -> float:
-    kind = "a whole number" if whole else "a number"
-    problem = ConfigurationError(
-        f"{name} is {shown(value)}; allowed is {kind} of at least {shown(least)} and at most {shown(most)}"
-    )
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-        raise problem
+        raise _number_problem(name, value, least, most, whole=whole)
     try:
         read = number(value) if isinstance(value, str) else value
     except ValueError:
-        raise problem from None
+        raise _number_problem(name, value, least, most, whole=whole) from None
     if not least <= read <= most or (whole and read != int(read)):
-        raise problem
+        raise _number_problem(name, value, least, most, whole=whole)
     # Whole megabytes and seconds are ints, however they were written.
     return int(read) if read == int(read) else float(read)
+
+
+def _number_problem(name: str, value: object, least: float, most: float, *, whole: bool) -> ConfigurationError:
+    kind = "a whole number" if whole else "a number"
+    return ConfigurationError(
+        f"{name} is {shown(value)}; allowed is {kind} of at least {shown(least)} and at most {shown(most)}"
+    )
 
 
 def count(name: str, value: object) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 
@@ -14,7 +14,6 @@ from rowpattern.sql.execute.output import answer_of_matches
 from rowpattern.sql.execute.sort import sort_partitions
 from rowpattern.sql.runtime.no_limit import no_limit
 from rowpattern.sql.tables.answers import Answer, AnswerColumn, as_kind
-from rowpattern.sql.tables.table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,8 +22,9 @@ if TYPE_CHECKING:
     from rowpattern.continuous_query.row_schema import ReadRows, RowSchema
     from rowpattern.sql.duckdb.connection import Database
     from rowpattern.sql.runtime.context import ExecutionContext
+    from rowpattern.sql.tables.table import Table
 
-__all__ = ["AnswerTables"]
+__all__ = ["AnswerForm", "AnswerTables"]
 
 # By the kind of table, what its class is of.
 _LIBRARIES = {
@@ -35,31 +35,19 @@ _LIBRARIES = {
 }
 
 
-class AnswerTables:
-    """Makes tables of answers."""
+class AnswerForm(NamedTuple):
+    """The kind of table in which to answer, and a table that was given in it."""
 
-    def __init__(self, query: BoundQuery, schema: RowSchema, using: Database, context: ExecutionContext) -> None:
-        """Find the columns and types of the answer, from one over no rows."""
-        self._query = query
-        self._schema = schema
-        self._kind = schema.kind
-        self._source: Table = Table(pa.schema(schema.given).empty_table())
-        bound = query.bound
-        rows = sort_partitions(query.rows, bound.partition_by, bound.order_by, using, context)
-        pattern = bound.compiled()
-        nothing = pattern.match(RowSymbols(pattern, 0))
-        empty, _ = answer_of_matches(bound, rows, nothing, using, context)
-        execution = query.execution(schema.example, using, context)
-        self._empty = self._typed(execution.around(query.clause, empty), None)
-        self._types = {column.name: column.arrow().type for column in self._empty.columns}
+    kind: str
+    source: Table
 
-    @property
-    def kind(self) -> str:
-        """What kind of table answers are, as a checkpoint has it."""
-        return self._kind
+    @classmethod
+    def of(cls, read: ReadRows) -> AnswerForm:
+        """Return that of rows as they were given."""
+        return cls(read.kind, read.table)
 
-    def restore_kind(self, kind: object) -> None:
-        """Answer with tables of a kind that a checkpoint has, until rows come.
+    def restored(self, kind: object) -> AnswerForm:
+        """Return the one with a kind that a checkpoint has.
 
         That is Arrow's where the library is not installed here, and for relations of DuckDB, whose connection is gone.
 
@@ -72,11 +60,24 @@ class AnswerTables:
             importlib.import_module(_LIBRARIES[kind])
         except ImportError:
             kind = "arrow"
-        self._kind = "arrow" if kind == "duckdb" else kind
+        return self._replace(kind="arrow" if kind == "duckdb" else kind)
 
-    def note(self, read: ReadRows) -> None:
-        """Answer with tables like this one from now on."""
-        self._kind, self._source = read.kind, read.table
+
+class AnswerTables:
+    """Makes tables of answers."""
+
+    def __init__(self, query: BoundQuery, schema: RowSchema, using: Database, context: ExecutionContext) -> None:
+        """Find the columns and types of the answer, from one over no rows."""
+        self._query = query
+        self._schema = schema
+        bound = query.bound
+        rows = sort_partitions(query.rows, bound.partition_by, bound.order_by, using, context)
+        pattern = bound.compiled()
+        nothing = pattern.match(RowSymbols(pattern, 0))
+        empty, _ = answer_of_matches(bound, rows, nothing, using, context)
+        execution = query.execution(schema.example, using, context)
+        self._empty = self._typed(execution.around(query.clause, empty), None)
+        self._types = {column.name: column.arrow().type for column in self._empty.columns}
 
     def answer(self, answer: Answer | None, using: Database, context: ExecutionContext) -> Answer | None:
         """Return the query's answer for the clause's; None where that has no rows."""
@@ -85,8 +86,8 @@ class AnswerTables:
         execution = self._query.execution(self._schema.example, using, context)
         return self._typed(execution.around(self._query.clause, answer), self._types)
 
-    def table(self, answers: list[Answer], context: ExecutionContext) -> Any:
-        """Return answers, one behind the other, as a table of the kind given."""
+    def table(self, answers: list[Answer], context: ExecutionContext, form: AnswerForm) -> Any:
+        """Return answers, one behind the other, as a table of a kind."""
         if len(answers) > 1:
             columns = []
             for each in zip(*(answer.columns for answer in answers)):
@@ -96,7 +97,7 @@ class AnswerTables:
             answers = [Answer(columns)]
         answer = answers[0] if answers else self._empty
         context.answered_rows = len(answer.columns[0].values) if answer.columns else 0
-        return self._as_kind(answer, context.check)
+        return _as_kind(answer, form, context.check)
 
     def stored(self, answers: list[Answer]) -> pa.Table:
         """Return answers, one behind the other, as a table, for `restored`."""
@@ -109,15 +110,10 @@ class AnswerTables:
         columns = [each._replace(values=table.column(each.name), is_own=False) for each in self._empty.columns]
         return [Answer(columns)] if table.num_rows else []
 
-    def rows(self, rows: pa.Table) -> Any:
-        """Return rows as a table of the kind given."""
+    def rows(self, rows: pa.Table, form: AnswerForm) -> Any:
+        """Return rows as a table of a kind."""
         answer = Answer([AnswerColumn(name, rows.column(name), name) for name in rows.column_names])
-        return self._as_kind(self._typed(answer, None))
-
-    def _as_kind(self, answer: Answer, check: Callable[[], None] = no_limit) -> Any:
-        kind = "arrow" if self._kind in {"batch", "reader"} else self._kind
-        found = as_kind(answer, kind, self._source, check)
-        return one_batch(found, "the answer", "push tables, or smaller batches") if self._kind == "batch" else found
+        return _as_kind(self._typed(answer, None), form)
 
     def _typed(self, answer: Answer, types: dict[str, pa.DataType] | None) -> Answer:
         """Return an answer in the types that columns have where rows come from, and that it had before."""
@@ -131,6 +127,12 @@ class AnswerTables:
                 values = _cast(values, types[column.name], column.name)
             columns.append(column if values is column.values else column._replace(values=values, is_own=False))
         return Answer(columns)
+
+
+def _as_kind(answer: Answer, form: AnswerForm, check: Callable[[], None] = no_limit) -> Any:
+    kind = "arrow" if form.kind in {"batch", "reader"} else form.kind
+    found = as_kind(answer, kind, form.source, check)
+    return one_batch(found, "the answer", "push tables, or smaller batches") if form.kind == "batch" else found
 
 
 def _chunks(values: Any) -> list[pa.Array]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from rowpattern.continuous_query.event_keys import EventKey, KeyNumbers, OrderKey
     from rowpattern.sql.arrow.arrays import Booleans, Integers
+    from rowpattern.sql.runtime.context import ExecutionContext
 
 __all__ = ["ArrivalOrder"]
 
@@ -47,17 +48,20 @@ class ArrivalOrder:
         self._order_by = order_by
         self._partition_by = partition_by
 
-    def checked(self, rows: pa.RecordBatch, floor: float | None) -> tuple[Booleans | None, ArrivalOrder]:
+    def checked(
+        self, rows: pa.RecordBatch, floor: float | None, context: ExecutionContext | None
+    ) -> tuple[Booleans | None, ArrivalOrder]:
         """Say which rows are out of order, as they arrive, and what is known behind them.
 
         Args:
             rows: at least one.
             floor: the first key's number below which a row is out of order too.
+            context: the limits of the call, as `sorted_rows` takes them.
 
         Returns:
             a flag for each row, None where all are in order; and the order behind those that are.
         """
-        keys, missing, start = self._first_keys(rows)
+        keys, missing, start = self._first_keys(rows, context)
         if floor is not None and (start is None or start < floor):
             start = floor
         late = _falls(keys, missing, start)
@@ -75,7 +79,7 @@ class ArrivalOrder:
             return late, self._then(highest, last)
         if (start is None or keys[0] > start) and (keys[1:] > keys[:-1]).all():
             return late, self._then(highest, _rows(accepted, np.array([len(keys) - 1])))
-        out_of_order, last = self._by_other_keys(accepted, keys, start)
+        out_of_order, last = self._by_other_keys(accepted, keys, start, context)
         if out_of_order is not None:
             late = np.zeros(rows.num_rows, dtype=bool) if late is None else late
             late[np.flatnonzero(out_of_order) if kept is None else kept[out_of_order]] = True
@@ -92,7 +96,9 @@ class ArrivalOrder:
     def _then(self, highest: float | None, last: pa.RecordBatch | None) -> ArrivalOrder:
         return ArrivalOrder(self._key, self._order_by, self._partition_by, highest, last)
 
-    def _first_keys(self, rows: pa.RecordBatch) -> tuple[KeyNumbers, Booleans | None, float | None]:
+    def _first_keys(
+        self, rows: pa.RecordBatch, context: ExecutionContext | None
+    ) -> tuple[KeyNumbers, Booleans | None, float | None]:
         """Return numbers of the rows' first keys, where there is none, and the greatest one's so far."""
         name = self._key.key.column
         if self._key.is_measured:
@@ -101,7 +107,7 @@ class ArrivalOrder:
         missing = np.asarray(column.is_null().to_numpy(zero_copy_only=False)) if column.null_count else None
         chunks = [column] if self.last is None else [self.last.column(name).slice(0, 1), column]
         together = pa.table({name: pa.chunked_array(chunks, column.type)})
-        found = sorted_rows(together, [name], ())
+        found = sorted_rows(together, [name], (), context)
         numbers = _partition_numbers(found.starts, found.order, together.num_rows)
         if self._key.key.descending:
             numbers = -numbers
@@ -110,7 +116,7 @@ class ArrivalOrder:
         return numbers[1:], missing, numbers[0].item()
 
     def _by_other_keys(
-        self, rows: pa.RecordBatch, keys: KeyNumbers, start: float | None
+        self, rows: pa.RecordBatch, keys: KeyNumbers, start: float | None, context: ExecutionContext | None
     ) -> tuple[Booleans | None, pa.RecordBatch]:
         """Say which rows are out of order in their partition; return the last rows of the greatest first key."""
         before = 0
@@ -120,7 +126,7 @@ class ArrivalOrder:
             batches = [self.last, rows]
         together = pa.Table.from_batches(batches).combine_chunks()
         count = together.num_rows
-        found = sorted_rows(together, self._partition_by, self._order_by)
+        found = sorted_rows(together, self._partition_by, self._order_by, context)
         order = np.arange(count) if found.order is None else found.order
         late = None
         if found.order is not None:

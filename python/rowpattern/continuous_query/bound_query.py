@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rowpattern.sql.expression.nodes import Node
     from rowpattern.sql.parse.clause import Clause
     from rowpattern.sql.parse.clause_arguments import Question
-    from rowpattern.sql.parse.parser import ParsedQuery
+    from rowpattern.sql.parse.parsed_query import ParsedQuery
     from rowpattern.sql.runtime.context import ExecutionContext
     from rowpattern.sql.tables.table import Table
     from rowpattern.sql.text.source_location import SourceLocation
@@ -91,7 +91,7 @@ def bound_query(question: Question, schema: RowSchema, using: Database, context:
 
 def _check_bound(bound: BoundClause, location: SourceLocation, context: ExecutionContext) -> None:
     if bound.given:
-        message = f"the condition of {bound.given[0][0]} is computed by a library over whole partitions"
+        message = f"{bound.given[0].argument} is computed by a library over whole partitions"
         raise error_at(f"{message}; write it as a text", location, UnsupportedQueryError)
     if bound.away:
         message = "PREV and NEXT with IGNORE NULLS read rows at any distance, which a continuous query does not keep"

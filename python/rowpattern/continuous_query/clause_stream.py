@@ -25,6 +25,7 @@ from rowpattern.sql.tables.table import Table
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rowpattern._core import Column
     from rowpattern.continuous_query.bound_query import BoundQuery
     from rowpattern.continuous_query.match_bounds import MatchBounds
     from rowpattern.sql.duckdb.connection import Database
@@ -44,6 +45,7 @@ PARTITIONS = pa.schema(
 # The column of the sets of variables whose conditions hold.
 _CONDITIONS = "rowpattern conditions"
 _SET_BYTES = 32
+_NO_ROWS = np.zeros(0, dtype=np.int64)
 
 
 def kept_schema(schema: pa.Schema) -> pa.Schema:
@@ -63,7 +65,7 @@ class Decided(NamedTuple):
 
     answer: Answer | None
     matches: int
-    expired: pa.RecordBatch
+    expired: pa.Table
     skip_error: SkipError | None
 
 
@@ -126,13 +128,25 @@ class ClauseStream:
             widths=widths,
             idle=None if bounds is None else bounds.idle,
         )
+        self._ends_idle = bounds is not None and bounds.idle is not None
         self._reads_around = reach.match_before > 0 or reach.match_behind > 0
         self._kept = KeptRows(pa.schema(types))
         self._before = 0
+        # Conditions that read the match so far, and what computes parts of them; and what they are beside rows' values.
+        self._conditions: tuple[Any, ...] = ()
+        self._layout: object = None
+        self._reads_again = "matches" if self._dependent else "rows"
+        # Rows that take the place of all that are kept when the step is, with their numbers.
+        self._copied: tuple[Column[int], KeptRows] | None = None
         self.has_loop = bool(self._core.has_loop)
         self.counts = (0, 0, 0)
 
-    def oldest(self) -> tuple[pa.RecordBatch, int] | None:
+    @property
+    def reads_all(self) -> bool:
+        """Whether a step reads all kept rows of its partitions: conditions have values that are of these rows alone."""
+        return self._reads_again == "all"
+
+    def oldest(self) -> tuple[pa.Table, int] | None:
         """Return the first row of the match that is open for longest, and how many rows its partition had since."""
         found = self._core.oldest()
         return None if found is None else (self._kept.rows(np.array([found[0]])), found[1])
@@ -140,9 +154,20 @@ class ClauseStream:
     def compact(self) -> None:
         """Copy the rows that are needed, so that the others take no memory."""
         numbers = self._core.kept_references()
-        self._kept.keep_only(np.asarray(numbers))
-        self._core.renumber(numbers)
+        self._replace_rows(numbers, self._kept.copied(np.asarray(numbers)))
         self._count()
+
+    def bytes_after(self, most: float) -> int:
+        """Return how many bytes are kept when the step is.
+
+        Where that is more than `most`, rows are copied so that only those that are needed take memory.
+        """
+        _, _, core_bytes = self._core.counts_after
+        if core_bytes + self._kept.size_bytes > most:
+            numbers = self._core.kept_references()
+            self._copied = numbers, self._kept.copied(np.asarray(numbers))
+        kept = self._kept if self._copied is None else self._copied[1]
+        return int(core_bytes + kept.size_bytes)
 
     def push(self, rows: pa.RecordBatch, floor: float | None, using: Database, context: ExecutionContext) -> Decided:
         """Take rows, in the order of ORDER BY in each partition, and what time it is: no later row is before it.
@@ -153,9 +178,10 @@ class ClauseStream:
         clock = None if floor is None or self._bounds is None else self._bounds.clock(floor)
         keys = self._partition_keys(rows)
         limits = self._limits(rows, using) if rows.num_rows else {}
-        reads_all = bool(self._dependent)
         with context.limited():
-            self._core.place(rows.num_rows, keys, clock=clock, reads_all=reads_all, **limits, **context.remaining)
+            self._core.place(
+                rows.num_rows, keys, clock=clock, reads_again=self._reads_again, **limits, **context.remaining
+            )
         self._kept.append(rows)
         return self._advanced(rows, before, limits, using, context)
 
@@ -163,7 +189,7 @@ class ClauseStream:
         """End partitions, those with these keys or all, as no rows of theirs come any more; as `push`."""
         self._before = self._kept.next_number
         sortables = None if keys is None else [_sortable(each) for each in keys]
-        self._core.end(sortables, reads_all=bool(self._dependent))
+        self._core.end(sortables, reads_again=self._reads_again)
         return self._advanced(None, self._before, {}, using, context)
 
     def stored(self) -> dict[str, pa.Table]:
@@ -195,16 +221,14 @@ class ClauseStream:
         begin = sets.offset * _SET_BYTES
         data = sets.buffers()[1][begin : begin + len(sets) * _SET_BYTES]
         stored = list(zip(*(column.to_pylist() for column in partitions.columns)))
-        self._core.place(batch.num_rows, self._partition_keys(batch), reads_all=bool(self._dependent))
+        self._core.place(batch.num_rows, self._partition_keys(batch), reads_again=self._reads_again)
         self._before = 0
         self._kept.append(batch)
         try:
             self._core.resume(stored, data.to_pybytes(), 0, **self._limits(batch, using))
-            conditions: tuple[Any, ...] = ()
             if self._dependent:
-                ordered = self._read_rows(batch, 0, np.asarray(self._core.starts), context)
-                conditions = self._match_conditions(ordered, self._typed(ordered, using), using)
-            self._core.search(*conditions, threads=context.threads, **context.remaining)
+                self._read(batch, 0, using, context)
+            self._search(context)
             self._check_nothing_decided()
         except (RowsError, OverflowError, TypeError) as error:
             self.undo()
@@ -222,17 +246,25 @@ class ClauseStream:
         """Take the last step back."""
         self._core.undo()
         self._kept.drop_after(self._before)
+        self._copied = None
         self._count()
 
     def keep(self) -> None:
         """End a step; rows that no match needs any more are forgotten."""
         self._core.keep()
+        if self._copied is not None:
+            self._replace_rows(*self._copied)
+            self._copied = None
         # The step is done. Where there is no memory for copies of rows, they are made behind a later one.
         with contextlib.suppress(MemoryError):
             if self._kept.is_sparse(self._core.counts[1]):
                 self.compact()
             self._kept.own()
         self._count()
+
+    def _replace_rows(self, numbers: Column[int], copies: KeptRows) -> None:
+        self._core.renumber(numbers)
+        self._kept = copies
 
     def _count(self) -> None:
         partitions, rows, size_bytes = self._core.counts
@@ -249,40 +281,50 @@ class ClauseStream:
         using: Database,
         context: ExecutionContext,
     ) -> Decided:
-        core = self._core
-        conditions: tuple[Any, ...] = ()
-        starts = np.asarray(core.starts)
-        if len(starts):
-            ordered = self._read_rows(rows, first, starts, context)
-            together = self._typed(ordered, using)
-            if rows is not None and rows.num_rows:
-                symbols = row_symbols(self._pattern, self._bound.conditions, together, ordered, using)
-                core.take(symbols, first, **limits)
-            if self._dependent:
-                conditions = self._match_conditions(ordered, together, using)
+        ordered, together = self._read(rows, first, using, context)
+        if rows is not None and rows.num_rows:
+            symbols = row_symbols(self._pattern, self._bound.conditions, together, ordered, using)
+            self._core.take(symbols, first, **limits)
         with context.limited(), located(self._bound.conditions):
-            core.search(*conditions, threads=context.threads, **context.remaining)
+            self._search(context)
         return self._decided(using, context)
+
+    def _search(self, context: ExecutionContext) -> None:
+        keeps = self._reads_again == "matches"
+        self._core.search(*self._conditions, keeps_columns=keeps, threads=context.threads, **context.remaining)
+
+    def _read(
+        self, rows: pa.RecordBatch | None, first: int, using: Database, context: ExecutionContext
+    ) -> tuple[OrderedPartitions, TypedClause]:
+        """Return the rows that conditions are computed of, and the clause with types; look at dependent conditions."""
+        ordered = self._read_rows(rows, first, context)
+        together = self._typed(ordered, using)
+        # Where no row is read, those of the step before are of use: they are the same.
+        if not self._dependent or not len(ordered.starts):
+            return ordered, together
+        found = match_conditions(self._pattern, self._dependent, together, ordered, using)
+        is_other = found.layout is None or found.layout != (self._layout or found.layout)
+        if self._reads_again == "matches" and is_other:
+            # Columns of the steps before are of no use to them: from now on each step reads all rows that are kept.
+            self._reads_again = "all"
+            self._core.read_all()
+            return self._read(rows, first, using, context)
+        self._layout = found.layout
+        self._conditions = (found.conditions, found.compute)
+        return ordered, together
 
     def _typed(self, ordered: OrderedPartitions, using: Database) -> TypedClause:
         bound = self._bound
         return typed_clause(bound.conditions, bound.measures, ordered.table, using, bound.plans)
 
-    def _match_conditions(self, ordered: OrderedPartitions, together: TypedClause, using: Database) -> tuple[Any, ...]:
-        """Return the conditions that read the match so far, over rows, and what computes parts of them."""
-        return tuple(match_conditions(self._pattern, self._dependent, together, ordered, using))
-
-    def _read_rows(
-        self, rows: pa.RecordBatch | None, first: int, starts: Any, context: ExecutionContext
-    ) -> OrderedPartitions:
-        """Return the rows that conditions are computed of."""
-        core, order = self._core, None
+    def _read_rows(self, rows: pa.RecordBatch | None, first: int, context: ExecutionContext) -> OrderedPartitions:
+        core, order, starts = self._core, None, np.asarray(self._core.starts)
         if rows is not None and core.reads_new_rows_only:
-            batch, own = rows, core.order
+            table, own = pa.Table.from_batches([rows]), core.order
             order = None if own is None else np.asarray(own)
         else:
-            batch = self._kept.rows(np.asarray(core.references(first)))
-        return OrderedPartitions(Table(pa.Table.from_batches([batch])), context, order, starts)
+            table = self._kept.rows(np.asarray(core.references(first)))
+        return OrderedPartitions(Table(table, is_checked=True), context, order, starts)
 
     def _limits(self, rows: pa.RecordBatch, using: Database) -> dict[str, Any]:
         """Return by row the key that bounds matches, and the latest key of a match that begins there."""
@@ -295,7 +337,7 @@ class ClauseStream:
     def _decided(self, using: Database, context: ExecutionContext) -> Decided:
         core = self._core
         references, starts, matches, shown = core.decided()
-        expired = self._kept.rows(np.asarray(core.expired()))
+        expired = self._kept.rows(np.asarray(core.expired()) if self._ends_idle else _NO_ROWS)
         problem = core.skip_problem()
         skip_error = None
         if problem is not None:
@@ -303,8 +345,8 @@ class ClauseStream:
             skip_error = SkipError(self._bound.skip_location.added_to(message))
         if not len(references):
             return Decided(None, 0, expired, skip_error)
-        batch = self._kept.rows(np.asarray(references))
-        rows = OrderedPartitions(Table(pa.Table.from_batches([batch])), context, None, np.asarray(starts))
+        table = Table(self._kept.rows(np.asarray(references)), is_checked=True)
+        rows = OrderedPartitions(table, context, None, np.asarray(starts))
         for key, column in self._keys.items():
             if key.column is None:
                 rows.keep_key(key, rows.table.column(column))

@@ -162,9 +162,7 @@ class Continuous:
         question = _question("continuous", sql, clause)
         if schema is None:
             raise TypeError("a continuous query needs schema=: the columns of its rows, as a pyarrow.Schema")
-        found: ContinuousQuery = imported("rowpattern.continuous_query.query").ContinuousQuery(
-            question, schema, options
-        )
+        found: ContinuousQuery = imported("rowpattern.continuous_query.query").new_query(question, schema, options)
         return found
 
     @overload
@@ -238,7 +236,7 @@ class Continuous:
         found_options = options.options_from(stored.metadata.get("options") or {}, **own)
         schema = stored.schema("columns")
         try:
-            query: ContinuousQuery = imported("rowpattern.continuous_query.query").ContinuousQuery(
+            query: ContinuousQuery = imported("rowpattern.continuous_query.query").new_query(
                 question, schema, found_options
             )
         except QueryLimitError:

@@ -30,18 +30,19 @@ import pyarrow as pa
 from rowpattern.continuous_query.arrival_order import ArrivalOrder
 from rowpattern.continuous_query.event_keys import HIGHEST, EventKey
 from rowpattern.continuous_query.event_sources import EventSources
-from rowpattern.continuous_query.row_batches import one_batch
+from rowpattern.continuous_query.late_rows import late_row_error
+from rowpattern.continuous_query.row_batches import empty_batch, one_batch
 from rowpattern.continuous_query.row_sorting import sorted_rows
 from rowpattern.continuous_query.unreleased import ReleasedRows, SortedRun, UnreleasedRows, sorted_run
-from rowpattern.errors import CheckpointError, ConfigurationError, LateRowError
+from rowpattern.errors import CheckpointError, ConfigurationError
 from rowpattern.sql.arrow.arrays import from_numpy
-from rowpattern.sql.arrow.python_values import python_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from rowpattern.continuous_query.event_keys import Lateness, OrderKey
     from rowpattern.sql.arrow.arrays import Booleans
+    from rowpattern.sql.runtime.context import ExecutionContext
 
 __all__ = ["Admitted", "EventTime", "Late"]
 
@@ -63,8 +64,8 @@ class Admitted(NamedTuple):
         next: what `commit` makes of the event time.
     """
 
-    rows: pa.Table
-    late: pa.Table
+    rows: pa.RecordBatch
+    late: pa.RecordBatch
     floor: float | None
     key: EventKey | None
     next: _Next
@@ -125,7 +126,7 @@ class EventTime:
         self.late_rows = 0
         self.arrived_rows = 0
         self._schema = schema
-        self._nothing = schema.empty_table()
+        self._nothing = empty_batch(schema)
         self._order_by = tuple(order_by)
         self._partition_by = tuple(partition_by)
         self._late = late
@@ -172,26 +173,34 @@ class EventTime:
         """How many bytes these have."""
         return self._unreleased.size_bytes
 
-    def admit(self, rows: pa.RecordBatch | pa.Table, source: str = "") -> Admitted:
+    def unreleased_bytes_after(self, admitted: Admitted) -> int:
+        """Return how many bytes wait when a step is committed."""
+        return self._unreleased.size_bytes_after(admitted.next.bound, admitted.next.released)
+
+    def admit(
+        self, rows: pa.RecordBatch | pa.Table, source: str = "", context: ExecutionContext | None = None
+    ) -> Admitted:
         """Take rows of a source as they arrive.
 
         Args:
             rows: with the columns of the schema, in its types.
             source: where they come from; it is known from then on, also where there are no rows.
+            context: the limits of the call; None for those of any query of the process.
 
         Raises:
             LateRowError: a row is late, where that is an error. Nothing was taken.
+            QueryLimitError: a limit was passed. Nothing was taken.
 
         Takes time linear in the rows, and O(n log n) where they are out of order.
         """
         sources = self._sources.copied()
         sources.begin(source)
         if self._key is None or not rows.num_rows:
-            return self._admitted(sources, self._arrival_order, rows if self._key is None else None)
-        if isinstance(rows, pa.Table):
-            rows = _pushed_batch(rows)
+            added = _pushed_batch(rows) if self._key is None else None
+            return self._admitted(sources, self._arrival_order, added, context=context)
+        rows = _pushed_batch(rows)
         if self._arrival_order is not None:
-            return self._in_order(rows, sources, self._arrival_order)
+            return self._in_order(rows, sources, self._arrival_order, context)
         keys, missing = self._key.numbers(rows.column(self._key.key.column))
         late = sources.late(keys, missing, source)
         if late is not None:
@@ -205,18 +214,19 @@ class EventTime:
         else:
             late_rows = None
         if not len(keys):
-            return self._admitted(sources, None, None, late_rows)
+            return self._admitted(sources, None, None, late_rows, context)
         sources.saw(source, keys.max().item())
         arrivals = np.arange(self.arrived_rows, self.arrived_rows + len(keys))
         run = sorted_run(keys, arrivals, rows, in_order=bool((keys[1:] >= keys[:-1]).all()))
-        return self._admitted(sources, None, run, late_rows)
+        return self._admitted(sources, None, run, late_rows, context)
 
-    def advance(self, time: object, source: str | None = None) -> Admitted:
+    def advance(self, time: object, source: str | None = None, context: ExecutionContext | None = None) -> Admitted:
         """Take the promise that no later row has a first key below a time (above it, where ORDER BY falls).
 
         Args:
             time: a value of the key, or a datetime for dates and times, or a text of ISO 8601.
             source: whose rows; None for all sources, also those that are not known yet.
+            context: as for `admit`.
 
         Raises:
             ConfigurationError: it is no such value, or the key has no distances.
@@ -226,9 +236,9 @@ class EventTime:
             raise ConfigurationError(f"{what}, so there is no time to advance; leave out advance()")
         sources = self._sources.copied()
         sources.take_promise(self._key.point(time), source)
-        return self._admitted(sources, self._arrival_order, None)
+        return self._admitted(sources, self._arrival_order, None, context=context)
 
-    def mark_idle(self, source: str) -> Admitted:
+    def mark_idle(self, source: str, context: ExecutionContext | None = None) -> Admitted:
         """Wait no longer for a source, until it sends rows again; these may be late then.
 
         Raises:
@@ -236,17 +246,20 @@ class EventTime:
         """
         sources = self._sources.copied()
         sources.leave(source)
-        return self._admitted(sources, self._arrival_order, None)
+        return self._admitted(sources, self._arrival_order, None, context=context)
 
-    def finish(self, where: Callable[[pa.RecordBatch], Booleans] | None = None) -> Admitted:
+    def finish(
+        self, where: Callable[[pa.RecordBatch], Booleans] | None = None, context: ExecutionContext | None = None
+    ) -> Admitted:
         """Let through rows that wait, whatever the watermark.
 
         Args:
             where: which of them, given rows; None for all.
+            context: as for `admit`.
         """
         found = self._unreleased.below(None, None) if where is None else self._unreleased.where(where)
         following = _Next(self._step, self._sources, self._arrival_order, found, None, 0, 0)
-        return self._given(found.rows, None, following)
+        return self._given(found.rows, None, following, context)
 
     def commit(self, admitted: Admitted) -> None:
         """Make a step's changes. Only the last one that was made can be, once.
@@ -272,7 +285,7 @@ class EventTime:
         """
         if self._key is None or self._lateness is None or not admitted.rows.num_rows:
             return
-        last = admitted.rows.column(self._key.key.column).slice(admitted.rows.num_rows - 1).combine_chunks()
+        last = admitted.rows.column(self._key.key.column).slice(admitted.rows.num_rows - 1)
         number = self._key.numbers(last)[0][0].item()
         sources = self._sources.copied()
         sources.take_promise(number if len(self._order_by) == 1 else _following(number), None)
@@ -284,7 +297,7 @@ class EventTime:
         These are the rows that wait, as they arrived; or, without lateness, those that later ones are compared with.
         """
         waiting = self._unreleased.by_arrival()
-        rows = self._nothing if waiting is None else pa.Table.from_batches([waiting.rows], self._schema)
+        rows = pa.Table.from_batches([] if waiting is None else [waiting.rows], self._schema)
         if self._arrival_order is not None:
             rows = self._arrival_order.rows(self._schema)
         state = {"late_rows": self.late_rows, "arrived_rows": self.arrived_rows, "sources": self._sources.state()}
@@ -325,8 +338,10 @@ class EventTime:
         arrivals = np.arange(arrived - len(keys), arrived)
         return None, ReleasedRows(None, [sorted_run(keys, arrivals, batch, in_order=False)])
 
-    def _in_order(self, rows: pa.RecordBatch, sources: EventSources, order: ArrivalOrder) -> Admitted:
-        late, following = order.checked(rows, sources.floor)
+    def _in_order(
+        self, rows: pa.RecordBatch, sources: EventSources, order: ArrivalOrder, context: ExecutionContext | None
+    ) -> Admitted:
+        late, following = order.checked(rows, sources.floor, context)
         late_rows = None
         if late is not None:
             self._refuse_late(rows, int(np.argmax(late)), None)
@@ -334,14 +349,15 @@ class EventTime:
             rows = rows.take(from_numpy(np.flatnonzero(~late)))
         if following.highest is not None:
             sources.saw_all(following.highest)
-        return self._admitted(sources, following, rows, late_rows)
+        return self._admitted(sources, following, rows, late_rows, context)
 
     def _admitted(
         self,
         sources: EventSources,
         order: ArrivalOrder | None,
-        added: SortedRun | pa.RecordBatch | pa.Table | None,
+        added: SortedRun | pa.RecordBatch | None,
         late: pa.RecordBatch | None = None,
+        context: ExecutionContext | None = None,
     ) -> Admitted:
         arrived = 0 if added is None else len(added.keys) if isinstance(added, SortedRun) else added.num_rows
         bound = sources.floor
@@ -356,57 +372,35 @@ class EventTime:
         following = _Next(
             self._step, sources, order, released, _BELOW_ALL if bound is None else bound, arrived, late_count
         )
-        return self._given(rows, late, following)
+        return self._given(rows, late, following, context)
 
     def _given(
-        self, rows: SortedRun | pa.RecordBatch | pa.Table | None, late: pa.RecordBatch | None, following: _Next
+        self,
+        rows: SortedRun | pa.RecordBatch | None,
+        late: pa.RecordBatch | None,
+        following: _Next,
+        context: ExecutionContext | None,
     ) -> Admitted:
-        if isinstance(rows, SortedRun):
-            table = self._fully_sorted(rows)
-        elif rows is None:
-            table = self._nothing
-        else:
-            table = rows if isinstance(rows, pa.Table) else pa.Table.from_batches([rows], self._schema)
-        late_table = (
-            pa.Table.from_batches([late], self._schema)
-            if late is not None and self._late == "collect"
-            else self._nothing
-        )
-        return Admitted(table, late_table, following.sources.floor, self._key, following)
+        found = self._fully_sorted(rows, context) if isinstance(rows, SortedRun) else rows
+        if found is None:
+            found = self._nothing
+        shown = late if late is not None and self._late == "collect" else self._nothing
+        return Admitted(found, shown, following.sources.floor, self._key, following)
 
-    def _fully_sorted(self, run: SortedRun) -> pa.Table:
+    def _fully_sorted(self, run: SortedRun, context: ExecutionContext | None) -> pa.RecordBatch:
         """Sort rows that are equal in the first key by the others."""
-        table = pa.Table.from_batches([run.rows], self._schema)
         if len(self._order_by) == 1 or not (run.keys[1:] == run.keys[:-1]).any():
-            return table
+            return run.rows
         arrived = np.argsort(run.arrivals, kind="stable")
         names = [key.column for key in self._order_by]
-        keys = table.select(list(dict.fromkeys(names))).take(from_numpy(arrived))
-        order = sorted_rows(keys, (), self._order_by).order
-        return table.take(from_numpy(arrived if order is None else arrived[order]))
+        keys = run.rows.select(list(dict.fromkeys(names))).take(from_numpy(arrived))
+        order = sorted_rows(pa.Table.from_batches([keys]), (), self._order_by, context).order
+        return run.rows.take(from_numpy(arrived if order is None else arrived[order]))
 
     def _refuse_late(self, rows: pa.RecordBatch, row: int, bound: float | None) -> None:
         """Raise the error for the first row that is late, where that is one; `bound` is where rows are not."""
-        if self._late != "raise" or self._key is None:
-            return
-        name = self._key.key.column
-        key = rows.column(name)[row]
-        where = ", ".join(f"{each} = {_shown(rows.column(each)[row])}" for each in self._partition_by)
-        found = f"row {row} (from 0){f' of the partition {where}' if where else ''}"
-        instead = 'or say late="drop" or late="collect"'
-        if not key.is_valid or _is_nan(key):
-            message = (
-                f"{found} has {name} = {_shown(key)}, so that its place is not known; leave such rows out, {instead}"
-            )
-        elif self._lateness is None:
-            message = f"{found} is out of order: {name} = {_shown(key)} stands behind a row that ORDER BY puts after it"
-            message = f'{message}; give lateness=, as lateness="5s", so that rows are brought in order, {instead}'
-        else:
-            least = "" if bound is None else f", and rows of its source from {_shown(self._key.value(bound))} on"
-            message = (
-                f"{found} is late: {name} = {_shown(key)}{least} are not; raise lateness={self._lateness!r}, {instead}"
-            )
-        raise LateRowError(message)
+        if self._late == "raise" and self._key is not None:
+            raise late_row_error(rows, row, self._key, self._partition_by, self._lateness, bound)
 
 
 def _following(number: float) -> float:
@@ -423,13 +417,5 @@ def _watermark(key: EventKey | None, floor: float | None) -> pa.Scalar | None:
     return None if floor is None or key is None or not key.is_measured else key.value(floor)
 
 
-def _pushed_batch(rows: pa.Table) -> pa.RecordBatch:
+def _pushed_batch(rows: pa.RecordBatch | pa.Table) -> pa.RecordBatch:
     return one_batch(rows, "a push", "push its rows in smaller batches")
-
-
-def _shown(value: pa.Scalar) -> str:
-    return str(python_value(value)) if value.is_valid else "NULL"
-
-
-def _is_nan(value: pa.Scalar) -> bool:
-    return pa.types.is_floating(value.type) and bool(np.isnan(value.as_py()))

@@ -13,18 +13,19 @@ if TYPE_CHECKING:
 __all__ = ["explained"]
 
 
-def explained(query: BoundQuery, options: Options, *, has_loop: bool) -> str:
+def explained(query: BoundQuery, options: Options, *, has_loop: bool, reads_all: bool) -> str:
     """Return lines of text.
 
     Args:
         query: the query.
         options: its options.
         has_loop: whether the pattern lets a match have any number of rows.
+        reads_all: whether a push reads all kept rows of its partitions.
     """
-    return "\n".join(_lines(query, options, has_loop=has_loop))
+    return "\n".join(_lines(query, options, has_loop=has_loop, reads_all=reads_all))
 
 
-def _lines(query: BoundQuery, options: Options, *, has_loop: bool) -> Iterator[str]:
+def _lines(query: BoundQuery, options: Options, *, has_loop: bool, reads_all: bool) -> Iterator[str]:
     bound, reach = query.bound, query.reach
     yield f"row pattern {bound.pattern}"
     if options.lateness is None:
@@ -52,7 +53,10 @@ def _lines(query: BoundQuery, options: Options, *, has_loop: bool) -> Iterator[s
     if options.idle is not None:
         yield f"partitions: ended when they have had no rows for {options.idle}"
     if any(each.expression.depends for each in bound.conditions):
-        yield "conditions: some read the match so far; kept rows of a partition are read again when rows come"
+        how = "a push takes time for its own rows, however long a match is open"
+        if reads_all:
+            how = "DuckDB computes parts of them, so that a push reads all kept rows of its partitions again"
+        yield f"conditions: some read the match so far; {how}"
 
 
 def _around(query: BoundQuery) -> str:

@@ -1,7 +1,7 @@
 """The rows that a continuous query keeps, in a number of pieces that grows with the logarithm of the rows.
 
 Rows have numbers, which grow as rows come. When less than a quarter of the rows are still needed (`is_sparse`), these
-are copied and numbered from 0 again (`keep_only`).
+are copied and numbered from 0 again (`copied`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from rowpattern.continuous_query.row_batches import empty_batch
+from rowpattern.continuous_query.row_batches import batch_bytes, empty_batch
 from rowpattern.sql.arrow.arrays import from_numpy
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ __all__ = ["KeptRows"]
 
 # So few rows are not worth copying.
 _FEW_ROWS = 4096
+# So few bytes are copied in less time than rows of several pieces are looked for.
+_FEW_BYTES = 1 << 18
 # A piece is joined to the one before where that is not so many times as long.
 _JOINED = 4
 
@@ -34,8 +36,10 @@ class KeptRows:
         Args:
             schema: the columns.
         """
-        self._nothing = empty_batch(schema)
+        self._nothing = pa.Table.from_batches([empty_batch(schema)])
         self._pieces: list[pa.RecordBatch] = []
+        # The bytes of each piece.
+        self._sizes: list[int] = []
         # The number of each piece's first row, and the one behind the last row of all.
         self._firsts: list[int] = [0]
         # Whether the memory of the last piece is the caller's, who may change it.
@@ -49,19 +53,21 @@ class KeptRows:
     @property
     def size_bytes(self) -> int:
         """The bytes of the columns."""
-        return sum(piece.nbytes for piece in self._pieces)
+        return sum(self._sizes)
 
     def append(self, rows: pa.RecordBatch) -> None:
         """Add rows. Takes time linear in the rows, and O(log n) for each on average, as pieces are joined."""
         if not rows.num_rows:
             return
         self._pieces.append(rows)
+        self._sizes.append(batch_bytes(rows))
         self._is_borrowed = True
         self._firsts.append(self._firsts[-1] + rows.num_rows)
         while len(self._pieces) > 1 and self._pieces[-2].num_rows < _JOINED * self._pieces[-1].num_rows:
             joined = pa.concat_batches(self._pieces[-2:])
             del self._pieces[-2:], self._firsts[-2]
             self._pieces.append(joined)
+            self._sizes[-2:] = [batch_bytes(joined)]
             self._is_borrowed = False
 
     def own(self) -> None:
@@ -75,9 +81,11 @@ class KeptRows:
         """Take rows away from this number on."""
         while self._pieces and self._firsts[-2] >= number:
             self._pieces.pop()
+            self._sizes.pop()
             self._firsts.pop()
         if self._firsts[-1] > number:
             self._pieces[-1] = self._pieces[-1].slice(0, number - self._firsts[-2])
+            self._sizes[-1] = batch_bytes(self._pieces[-1])
             self._firsts[-1] = number
 
     def is_sparse(self, kept: int) -> bool:
@@ -85,15 +93,16 @@ class KeptRows:
         stored = self._firsts[-1] - self._firsts[0]
         return stored > _FEW_ROWS and 4 * kept < stored if kept else stored > 0
 
-    def keep_only(self, numbers: Integers) -> None:
-        """Keep rows of these numbers only, which rise; they are 0, 1, ... afterwards."""
-        rows = self.rows(numbers)
-        # What was one part of a piece would keep the whole.
-        rows = rows.take(from_numpy(np.arange(rows.num_rows)))
-        self._is_borrowed = False
-        self._pieces, self._firsts = ([rows], [0, rows.num_rows]) if rows.num_rows else ([], [0])
+    def copied(self, numbers: Integers) -> KeptRows:
+        """Return copies of the rows of these numbers, which rise; they have the numbers 0, 1, ... there."""
+        found = KeptRows(self._nothing.schema)
+        if len(numbers):
+            for piece in self._copies(numbers).combine_chunks().to_batches():
+                found.append(piece)
+        found._is_borrowed = False
+        return found
 
-    def rows(self, numbers: Integers) -> pa.RecordBatch:
+    def rows(self, numbers: Integers) -> pa.Table:
         """Return rows by their numbers, in this order. Takes time linear in them, and in the number of pieces.
 
         Raises:
@@ -105,11 +114,18 @@ class KeptRows:
         if int(numbers[-1]) - first == len(numbers) - 1 and bool((np.diff(numbers) == 1).all()):
             piece = int(np.searchsorted(self._firsts, first, side="right")) - 1
             if 0 <= piece < len(self._pieces) and first + len(numbers) <= self._firsts[piece + 1]:
-                return self._pieces[piece].slice(first - self._firsts[piece], len(numbers))
+                return pa.Table.from_batches([self._pieces[piece].slice(first - self._firsts[piece], len(numbers))])
+        return self._copies(numbers)
+
+    def _copies(self, numbers: Integers) -> pa.Table:
+        """Return rows by their numbers, of which there are some, in memory of their own."""
+        if self.size_bytes <= _FEW_BYTES and self._pieces:
+            # Arrow joins the pieces, and refuses numbers of rows that there are not.
+            return pa.Table.from_batches(self._pieces).take(from_numpy(numbers))
         places = np.searchsorted(self._firsts, numbers, side="right") - 1
         used = np.unique(places)
         if len(used) == 1:
-            return self._taken(int(used[0]), numbers)
+            return pa.Table.from_batches([self._taken(int(used[0]), numbers)])
         parts, order = [], np.empty(len(numbers), dtype=np.int64)
         count = 0
         for piece in used:
@@ -117,7 +133,7 @@ class KeptRows:
             parts.append(self._taken(int(piece), numbers[here]))
             order[here] = np.arange(count, count + len(here))
             count += len(here)
-        together = pa.concat_batches(parts)
+        together = pa.Table.from_batches(parts)
         return together if bool((np.diff(order) == 1).all()) else together.take(from_numpy(order))
 
     def _taken(self, piece: int, numbers: Integers) -> pa.RecordBatch:

@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
+from rowpattern.continuous_query.calls import Call, call_context
 from rowpattern.continuous_query.checkpoint import Checkpoint, query_fingerprint, write_checkpoint
 from rowpattern.continuous_query.explanation import explained
 from rowpattern.continuous_query.figures import ContinuousFigures, watch
 from rowpattern.continuous_query.open_state import OpenMatch, OpenState
 from rowpattern.continuous_query.options import stored_options
+from rowpattern.continuous_query.query_plan import query_plan
 from rowpattern.continuous_query.query_steps import Given, QuerySteps
 from rowpattern.continuous_query.sources import run, run_async
 from rowpattern.errors import QueryError
-from rowpattern.sql import execution_context
-from rowpattern.sql.duckdb.connection import database
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
-    from types import TracebackType
+    from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 
     from rowpattern.continuous_query.checkpoint import StoredCheckpoint
     from rowpattern.continuous_query.options import Options
-    from rowpattern.sql.duckdb.connection import Database
+    from rowpattern.continuous_query.query_plan import QueryPlan
     from rowpattern.sql.parse.clause_arguments import Question
-    from rowpattern.sql.runtime.context import ExecutionContext
 
-__all__ = ["ContinuousQuery", "OpenMatch", "OpenState"]
+__all__ = ["ContinuousQuery", "OpenMatch", "OpenState", "new_query"]
+
+
+def new_query(question: Question, schema: Any, options: Options) -> ContinuousQuery:
+    """Read a query, and begin without rows."""
+    return ContinuousQuery(query_plan(question, schema, options))
 
 
 class ContinuousQuery:
@@ -76,20 +78,14 @@ class ContinuousQuery:
         [{'begun': 1, 'ended': 2}]
     '''
 
-    def __init__(self, question: Question, schema: Any, options: Options) -> None:
-        """Read a query, and begin without rows."""
-        self._question = question
-        self._options = options
+    def __init__(self, plan: QueryPlan) -> None:
+        """Begin without rows."""
+        self._question = plan.question
+        self._options = plan.options
         self._lock = threading.RLock()
         self._positions = b""
         self._is_finished = False
-        # So that a limit which is none is found now.
-        execution_context(options.memory_limit_mb, None, options.threads, None, options.time_zone, options.cancel)
-        with _Call(self._lock, options) as (using, context):
-            if options.time_zone is not None:
-                # So that a zone which is none is found now.
-                using.connect()
-            self._steps = QuerySteps(question, schema, options, using, context)
+        self._steps = QuerySteps(plan)
         watch(self)
 
     def push(self, batch: Any, source: str | None = None) -> Any:
@@ -215,7 +211,8 @@ class ContinuousQuery:
             source: gives batches, or pairs of a batch and its source.
 
         Where the task is cancelled, it waits until the push that is being done is done; the next call gives the answer
-        of that push, and a checkpoint has it.
+        of that push, and a checkpoint has it. So it is with a batch that is being taken from an iterator which is not
+        asynchronous: let such an iterator wait for batches no longer than a cancellation may take.
         """
         async for found in run_async(_AsyncCalls(self), source):
             yield found
@@ -256,7 +253,7 @@ class ContinuousQuery:
         A table of the kind given, of the columns that are read; without rows where none were late.
         """
         with self._lock:
-            return self._steps.answers.rows(self._steps.late)
+            return self._steps.late
 
     @property
     def expired(self) -> list[dict[str, Any]]:
@@ -283,7 +280,9 @@ class ContinuousQuery:
             when it is forgotten.
         """
         steps = self._steps
-        return explained(steps.query, self._options, has_loop=steps.stream.has_loop)
+        return explained(
+            steps.plan.query, self._options, has_loop=steps.stream.has_loop, reads_all=steps.stream.reads_all
+        )
 
     def __repr__(self) -> str:
         partitions, rows, _ = self._steps.stream.counts
@@ -302,7 +301,7 @@ class ContinuousQuery:
         with self._lock:
             ends = self._is_finished or self._steps.failed is not None
             if partition is None and ends and (self._steps.has_pending or self._steps.failed is None):
-                return self._steps.pending(_context(self._options))
+                return self._steps.pending(call_context(self._options))
             with self._call() as (using, context):
                 given = self._steps.finish(partition, using, context)
                 self._is_finished = partition is None
@@ -312,8 +311,8 @@ class ContinuousQuery:
         with self._lock:
             self._steps.give_again(given.answers)
 
-    def _call(self) -> _Call:
-        return _Call(self._lock, self._options, self._check_takes_rows)
+    def _call(self) -> Call:
+        return Call(self._lock, self._options, self._check_takes_rows)
 
     def _check_takes_rows(self) -> None:
         self._check_failed()
@@ -374,63 +373,3 @@ class _AsyncCalls:
         if self._last is not None:
             self._query._give_again(self._last)  # noqa: SLF001 - of this file
             self._last = None
-
-
-class _Call:
-    """A call: one at a time, with a place among the process's queries, within limits."""
-
-    def __init__(self, lock: threading.RLock, options: Options, check: Callable[[], None] | None = None) -> None:
-        """Begin nothing yet; `check` is called when no other call works, and raises where this one may not either."""
-        self._lock = lock
-        self._options = options
-        self._check = check
-
-    def __enter__(self) -> tuple[Database, ExecutionContext]:
-        self._lock.acquire()
-        # Whatever fails, all that was taken is given back. An ExitStack takes 10 us, of the 400 of a small push.
-        try:
-            if self._check is not None:
-                self._check()
-            self._context = _context(self._options)
-            self._admitted = self._context.admitted()
-            self._admitted.__enter__()
-            try:
-                self._database = database(self._context)
-                return self._database.__enter__(), self._context
-            except BaseException:
-                self._leave(*sys.exc_info())
-                raise
-        except BaseException:
-            self._lock.release()
-            raise
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        try:
-            self._database.__exit__(kind, error, traceback)
-        finally:
-            try:
-                self._leave(kind, error, traceback)
-            finally:
-                self._lock.release()
-
-    def _leave(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._admitted.__exit__(kind, error, traceback)
-        self._context.run.end()
-
-
-def _context(options: Options) -> ExecutionContext:
-    # The limit is of what is kept; work on a batch has that of any query of the process.
-    return execution_context(
-        None,
-        None,
-        options.threads,
-        None,
-        options.time_zone,
-        options.cancel,
-        options.parameters,
-        options.prefer,
-    )

@@ -3,39 +3,25 @@
 from __future__ import annotations
 
 import time
-from copy import copy
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 
-from rowpattern.continuous_query.answer_tables import AnswerTables
-from rowpattern.continuous_query.bound_query import bound_query, check_partition_types
-from rowpattern.continuous_query.clause_stream import PARTITIONS, ClauseStream, Decided, computed_key, kept_schema
-from rowpattern.continuous_query.event_keys import OrderKey
-from rowpattern.continuous_query.event_time import EventTime
-from rowpattern.continuous_query.match_bounds import MatchBounds
+from rowpattern.continuous_query.answer_tables import AnswerForm
+from rowpattern.continuous_query.clause_stream import PARTITIONS, Decided, kept_schema
 from rowpattern.continuous_query.open_state import OpenMatch, OpenState
 from rowpattern.continuous_query.partition_keys import equal_rows, key_columns
-from rowpattern.continuous_query.row_batches import one_batch
-from rowpattern.continuous_query.row_schema import RowSchema, record_batch
-from rowpattern.continuous_query.time_conditions import time_widths
-from rowpattern.errors import CheckpointError, ConfigurationError, QueryLimitError, UnsupportedQueryError
-from rowpattern.sql.arrow.arrays import one_array
+from rowpattern.continuous_query.row_batches import batch_bytes, empty_batch
+from rowpattern.errors import CheckpointError, QueryLimitError
 from rowpattern.sql.arrow.python_values import python_value, python_values
 from rowpattern.sql.arrow.time_units import nanoseconds_a_unit
-from rowpattern.sql.execute.sort import key_values
 from rowpattern.sql.tables.answers import Answer
-from rowpattern.sql.tables.table import Table
-from rowpattern.sql.text.source_location import error_at
 
 if TYPE_CHECKING:
     from rowpattern.continuous_query.checkpoint import StoredCheckpoint
     from rowpattern.continuous_query.event_time import Admitted
-    from rowpattern.continuous_query.options import Options
-    from rowpattern.continuous_query.row_schema import ReadRows
-    from rowpattern.sql.bind.bound import BoundClause
+    from rowpattern.continuous_query.query_plan import QueryPlan
     from rowpattern.sql.duckdb.connection import Database
-    from rowpattern.sql.parse.clause_arguments import Question
     from rowpattern.sql.runtime.context import ExecutionContext
 
 __all__ = ["Given", "QuerySteps"]
@@ -68,106 +54,65 @@ class QuerySteps:
     """What a continuous query does, within limits that each call is given.
 
     Attributes:
-        query: what is asked.
-        schema: the columns of batches.
+        plan: what is asked.
         failed: the error of a match that has nowhere to skip to, to be raised.
         counts: rows that were pushed, rows that were given, matches, and partitions that had no rows for too long.
         late: the rows that were late in the last step.
         expired: the keys of the partitions that ended in the last step, as they had no rows for too long.
+        form: the kind of table in which to answer.
     """
 
-    def __init__(
-        self, question: Question, schema: Any, options: Options, using: Database, context: ExecutionContext
-    ) -> None:
-        """Read a query, and begin without rows."""
-        self._options = options
-        self.schema = RowSchema(schema)
+    def __init__(self, plan: QueryPlan) -> None:
+        """Begin without rows."""
+        self.plan = plan
         self.failed: Exception | None = None
         self.counts = {"rows": 0, "answered": 0, "matches": 0, "expired": 0}
-        self._late: pa.Table | None = None
+        self._late: pa.RecordBatch | None = None
         # Answers that were decided and not given yet: a step behind theirs failed, or nobody took them.
         self._pending: list[Answer] = []
         self.expired: list[dict[str, Any]] = []
-        self.query = query = bound_query(question, self.schema, using, context)
-        bound = query.bound
-        _check_order(options.order, bound, numbered=query.reach.numbered)
-        reads = set(bound.reads())
-        types = {name: query.rows.column(name).type for name in query.rows.names if name in reads}
-        keys = (*bound.partition_by, *bound.order_by)
-        self._computed = {computed_key(number): key for number, key in enumerate(keys) if key.column is None}
-        if self._computed:
-            values = key_values(query.rows, list(self._computed.values()), using)
-            types |= {name: values[key.sql].type for name, key in self._computed.items()}
-        # Without a column the number of rows would not be known.
-        self._types = types or {query.rows.names[0]: query.rows.column(query.rows.names[0]).type}
-        # What batches are read for.
-        plain = [name for name in self._types if name not in self._computed]
-        self._read = plain if query.is_plain else self.schema.names
-        names = [key.column or computed_key(number) for number, key in enumerate(keys)]
-        self._partition_by = names[: len(bound.partition_by)]
-        check_partition_types(query, [self._types[name] for name in self._partition_by])
-        order_by = [
-            OrderKey(name, key.descending, key.nulls_first)
-            for name, key in zip(names[len(bound.partition_by) :], bound.order_by)
-        ]
-        self._order_by = [each.column for each in order_by]
-        self.event_time = EventTime(
-            order_by,
-            pa.schema(self._types),
-            partition_by=self._partition_by,
-            lateness=options.lateness,
-            late=options.late,
-        )
-        key = None if not order_by else self._types[order_by[0].column]
-        widths = time_widths(bound, bound.compiled(), key, using)
-        bounds = None
-        if order_by and (bound.within is not None or options.idle is not None or widths):
-            bounds = MatchBounds(order_by[0], self._types[order_by[0].column], bound.within, options.idle, using)
-        elif options.idle is not None:
-            raise ConfigurationError("idle needs ORDER BY: without it there is no time in which rows do not come")
-        self.stream = ClauseStream(
-            query, self._types, bounds, widths=widths, order=options.order, prefer=options.prefer
-        )
-        self.answers = AnswerTables(query, self.schema, using, context)
+        self.event_time = plan.event_time()
+        self.stream = plan.stream()
+        self.answers = plan.answers
+        self.form = plan.form
 
     def push(self, batch: Any, source: str, using: Database, context: ExecutionContext) -> Given:
         """Take a batch; return what is certain, as a table of its kind."""
         self._begin()
-        read = self.schema.read(batch, self._read)
-        rows = self._clause_rows(read, using, context)
-        admitted = self.event_time.admit(rows, source)
+        read = self.plan.schema.read(batch, self.plan.read)
+        rows = self.plan.clause_rows(read, using, context)
+        admitted = self.event_time.admit(rows, source, context)
         self._check_memory(rows, admitted, context)
-        answers = copy(self.answers)
-        answers.note(read)
-        given = self.taken(admitted, using, context, answers=answers)
+        given = self.taken(admitted, using, context, form=AnswerForm.of(read))
         self.counts["rows"] += rows.num_rows
         return given
 
     def advance(self, time: Any, source: str | None, using: Database, context: ExecutionContext) -> Given:
         """Take a promise of the time; return what is certain by it."""
         self._begin()
-        return self.taken(self.event_time.advance(time, source), using, context)
+        return self.taken(self.event_time.advance(time, source, context), using, context)
 
     def mark_idle(self, source: str, using: Database, context: ExecutionContext) -> Given:
         """Wait no longer for a source; return what is certain by it."""
         self._begin()
-        return self.taken(self.event_time.mark_idle(source), using, context)
+        return self.taken(self.event_time.mark_idle(source, context), using, context)
 
     def finish(self, partition: Any, using: Database, context: ExecutionContext) -> Given:
         """End all partitions (None), or one; return what was open."""
         self._begin()
         if partition is None:
-            return self.taken(self.event_time.finish(), using, context, finishes=True)
-        names = [key.name for key in self.query.bound.partition_by]
-        keys = key_columns(partition, names, [self._types[column] for column in self._partition_by])
-        admitted = self.event_time.finish(lambda rows: equal_rows(rows, self._partition_by, keys))
+            return self.taken(self.event_time.finish(None, context), using, context, finishes=True)
+        names = [key.name for key in self.plan.query.bound.partition_by]
+        keys = key_columns(partition, names, [self.plan.types[column] for column in self.plan.partition_by])
+        admitted = self.event_time.finish(lambda rows: equal_rows(rows, self.plan.partition_by, keys), context)
         return self.taken(admitted, using, context, finishes=True, keys=keys)
 
     @property
-    def late(self) -> pa.Table:
-        """The rows that were late in the last step, without keys that were computed."""
-        late = pa.schema(self._types).empty_table() if self._late is None else self._late
-        return late.select([name for name in late.column_names if name not in self._computed])
+    def late(self) -> Any:
+        """The rows that were late in the last step, without keys that were computed, as a table of the kind given."""
+        late = empty_batch(pa.schema(self.plan.types)) if self._late is None else self._late
+        names = [name for name in late.schema.names if name not in self.plan.computed]
+        return self.answers.rows(pa.Table.from_batches([late]).select(names), self.form)
 
     def state(self) -> OpenState:
         """Return what is kept."""
@@ -184,7 +129,7 @@ class QuerySteps:
 
     def lag_seconds(self) -> tuple[float, float]:
         """Return how far the watermark is behind the greatest time of a row, and the clock; 0 where not known."""
-        unit = None if not self._order_by else nanoseconds_a_unit(self._types[self._order_by[0]])
+        unit = None if not self.plan.order_by else nanoseconds_a_unit(self.plan.types[self.plan.order_by[0]])
         lag, watermark = self.event_time.lag, self.event_time.watermark
         if unit is None or lag is None or watermark is None:
             return 0.0, 0.0
@@ -197,9 +142,9 @@ class QuerySteps:
     def stored(self) -> tuple[dict[str, Any], dict[str, pa.Table]]:
         """Return what `restore` takes: values that JSON has, and tables."""
         event_time, unreleased = self.event_time.state()
-        tables = {"columns": self.schema.columns(), **self.stream.stored(), "unreleased": unreleased}
+        tables = {"columns": self.plan.schema.columns(), **self.stream.stored(), "unreleased": unreleased}
         tables["pending"] = self.answers.stored(self._pending)
-        return {"counts": self.counts, "event_time": event_time, "kind": self.answers.kind}, tables
+        return {"counts": self.counts, "event_time": event_time, "kind": self.form.kind}, tables
 
     def restore(self, stored: StoredCheckpoint, using: Database, context: ExecutionContext) -> None:
         """Take what was stored; there were no rows yet.
@@ -207,35 +152,21 @@ class QuerySteps:
         Raises:
             CheckpointError: it is something else.
         """
-        schema, metadata = pa.schema(self._types), stored.metadata
+        schema, metadata = pa.schema(self.plan.types), stored.metadata
         counts = metadata.get("counts")
         if not isinstance(counts, dict) or any(type(counts.get(name)) is not int for name in self.counts):
             raise CheckpointError("the checkpoint's counts are no numbers")
-        self.answers.restore_kind(metadata.get("kind"))
+        form = self.form.restored(metadata.get("kind"))
         self.event_time.restore(metadata.get("event_time") or {}, stored.table("unreleased", schema))
         partitions, kept = stored.table("partitions", PARTITIONS), stored.table("kept", kept_schema(schema))
         pending = stored.table("pending", self.answers.stored([]).schema)
         self.stream.resume(partitions, kept, using, context)
+        needed, most = self.stream.counts[2] + self.event_time.unreleased_bytes, self._most_bytes(context)
+        if needed > most:
+            raise self._no_room(needed, most)
+        self.form = form
         self._pending = self.answers.restored(pending)
         self.counts = {name: counts[name] for name in self.counts}
-
-    def _clause_rows(self, read: ReadRows, using: Database, context: ExecutionContext) -> pa.RecordBatch:
-        """Return the rows of the table before the clause, with the keys that are computed."""
-        query = self.query
-        if query.is_plain and not self._computed:
-            return read.batch
-        table = Table(pa.Table.from_batches([read.batch]))
-        if not query.is_plain:
-            table = query.execution(table, using, context).source(query.clause)
-        plain = {name: kind for name, kind in self._types.items() if name not in self._computed}
-        rows = record_batch(table, plain) if plain else None
-        if not self._computed:
-            return rows
-        values = key_values(table, list(self._computed.values()), using)
-        arrays = [] if rows is None else list(rows.columns)
-        for name, key in self._computed.items():
-            arrays.append(one_array(values[key.sql].cast(self._types[name])))
-        return pa.RecordBatch.from_arrays(arrays, names=list(self._types))
 
     def taken(
         self,
@@ -243,7 +174,7 @@ class QuerySteps:
         using: Database,
         context: ExecutionContext,
         *,
-        answers: AnswerTables | None = None,
+        form: AnswerForm | None = None,
         finishes: bool = False,
         keys: list[pa.ChunkedArray] | None = None,
     ) -> Given:
@@ -256,23 +187,24 @@ class QuerySteps:
             admitted: the rows.
             using: a connection for this call.
             context: its limits.
-            answers: what makes tables of the kind to be given; as before where it is None.
+            form: what kind of table is to be given; as before where it is None.
             finishes: whether partitions end behind the rows.
             keys: the keys of the one that ends; None for all.
         """
-        stream = self.stream
-        answers = answers or self.answers
-        batch = one_batch(admitted.rows, "what a step lets through", "push smaller batches")
+        stream, answers = self.stream, self.answers
+        form = form or self.form
         try:
-            decided = stream.push(batch, admitted.floor, using, context)
+            decided = stream.push(admitted.rows, admitted.floor, using, context)
             ends = finishes and decided.skip_error is None
             certain = self._certain(decided, using, context)
-            table = None if ends else answers.table(certain.answers, context)
+            table = None if ends else answers.table(certain.answers, context, form)
+            if not ends:
+                self._check_kept(admitted, context)
         except BaseException:
             stream.undo()
             raise
         self.event_time.commit(admitted)
-        self.answers = answers
+        self.form = form
         self._late = admitted.late if admitted.late.num_rows else None
         self._keep(certain, pending=certain.answers if ends else [])
         if ends:
@@ -280,7 +212,7 @@ class QuerySteps:
             try:
                 decided = stream.end(keys, using, context)
                 certain = self._certain(decided, using, context)
-                table = answers.table(certain.answers, context)
+                table = answers.table(certain.answers, context, form)
             except BaseException:
                 stream.undo()
                 self.event_time.close_before(admitted)
@@ -303,7 +235,7 @@ class QuerySteps:
 
     def pending(self, context: ExecutionContext) -> Given:
         """Return what was decided and not given yet, without a step."""
-        given = Given(self.answers.table(self._pending, context), self._pending)
+        given = Given(self.answers.table(self._pending, context, self.form), self._pending)
         self._pending = []
         return given
 
@@ -329,10 +261,10 @@ class QuerySteps:
         self._late = None
         self.expired = []
 
-    def _keys_of(self, rows: pa.RecordBatch) -> list[dict[str, Any]]:
+    def _keys_of(self, rows: pa.Table) -> list[dict[str, Any]]:
         columns = {
             key.name: python_values(rows.column(column))
-            for key, column in zip(self.query.bound.partition_by, self._partition_by)
+            for key, column in zip(self.plan.query.bound.partition_by, self.plan.partition_by)
         }
         return [{name: values[at] for name, values in columns.items()} for at in range(rows.num_rows)]
 
@@ -341,7 +273,7 @@ class QuerySteps:
         if found is None:
             return None
         (keys,) = self._keys_of(found[0])
-        begun = python_value(found[0].column(self._order_by[0])[0]) if self._order_by else None
+        begun = python_value(found[0].column(self.plan.order_by[0])[0]) if self.plan.order_by else None
         return OpenMatch(keys, begun, found[1])
 
     def _check_memory(self, rows: pa.RecordBatch, admitted: Admitted, context: ExecutionContext) -> None:
@@ -352,43 +284,42 @@ class QuerySteps:
         """
         if not admitted.arrived:
             return
-        limit = context.memory_mb if self._options.memory_limit_mb is None else self._options.memory_limit_mb
-        more = rows.nbytes * admitted.arrived // rows.num_rows + self.event_time.unreleased_bytes
-        if self.stream.counts[2] + more <= limit * _MEGABYTE:
+        most = self._most_bytes(context)
+        more = batch_bytes(rows) * admitted.arrived // rows.num_rows + self.event_time.unreleased_bytes
+        if self.stream.counts[2] + more <= most:
             return
         self.stream.compact()
-        needed = self.stream.counts[2] + more
-        if needed <= limit * _MEGABYTE:
-            return
-        oldest = self._oldest()
+        if self.stream.counts[2] + more > most:
+            raise self._no_room(self.stream.counts[2] + more, most)
+
+    def _check_kept(self, admitted: Admitted, context: ExecutionContext) -> None:
+        """Refuse a step that would leave more behind than the limit.
+
+        Raises:
+            QueryLimitError: it would.
+        """
+        most, unreleased = self._most_bytes(context), self.event_time.unreleased_bytes_after(admitted)
+        needed = unreleased + self.stream.bytes_after(most - unreleased)
+        if needed > most:
+            raise self._no_room(needed, most)
+
+    def _most_bytes(self, context: ExecutionContext) -> float:
+        limit = self.plan.options.memory_limit_mb
+        return (context.memory_mb if limit is None else limit) * _MEGABYTE
+
+    def _no_room(self, needed: float, most: float) -> QueryLimitError:
+        """Make the error for rows that take too many bytes."""
+        oldest, limit = self._oldest(), most / _MEGABYTE
         message = f"the rows that the query keeps take {needed / _MEGABYTE:.3g} MB with these, more than"
-        name = "memory_limit_mb" if self._options.memory_limit_mb is not None else "the process's MR_MAX_MEMORY_MB"
+        name = "memory_limit_mb" if self.plan.options.memory_limit_mb is not None else "the process's MR_MAX_MEMORY_MB"
         message += f" {name}={limit:g}"
         if oldest is not None:
             where = ", ".join(f"{name} = {value!r}" for name, value in oldest.partition.items())
-            begun = "" if oldest.begun is None else f" at {self.query.bound.order_by[0].name} = {oldest.begun!s}"
+            begun = "" if oldest.begun is None else f" at {self.plan.query.bound.order_by[0].name} = {oldest.begun!s}"
             message += f"; the oldest open match began{begun}{f' in the partition {where}' if where else ''}"
             message += f", {oldest.rows} rows ago"
         instead = "bound matches by WITHIN, end partitions by idle= or finish(partition=...), or raise it"
-        raise QueryLimitError(f"{message}; {instead}")
-
-
-def _check_order(order: str, bound: BoundClause, *, numbered: bool) -> None:
-    if not isinstance(order, str) or order not in {"match", "certain"}:
-        raise ConfigurationError(f'order is {order!r}; allowed are "match" and "certain"')
-    if order == "match":
-        return
-    if bound.skip[0] != "to next row":
-        message = (
-            'order="certain" gives matches that overlap each when it is certain: it needs AFTER MATCH SKIP TO NEXT ROW'
-        )
-        raise error_at(message, bound.skip_location, UnsupportedQueryError)
-    if numbered:
-        message = 'order="certain" has no MATCH_NUMBER(): earlier matches may become certain later'
-        raise error_at(message, bound.skip_location, UnsupportedQueryError)
-    if bound.rows_shown == "all rows with unmatched":
-        message = 'order="certain" has no UNMATCHED ROWS: which those are is known when all earlier matches are'
-        raise error_at(message, bound.skip_location, UnsupportedQueryError)
+        return QueryLimitError(f"{message}; {instead}")
 
 
 def _shared(answer: Answer) -> Answer:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from rowpattern.continuous_query.event_keys import OrderKey
     from rowpattern.sql.arrow.arrays import Integers
+    from rowpattern.sql.runtime.context import ExecutionContext
 
 __all__ = ["RowsInOrder", "sorted_rows"]
 
@@ -37,17 +38,24 @@ class RowsInOrder(NamedTuple):
     starts: Integers
 
 
-def sorted_rows(table: pa.Table, partition_by: Sequence[str], order_by: Sequence[OrderKey]) -> RowsInOrder:
-    """Find the order of rows, DuckDB's.
+def sorted_rows(
+    table: pa.Table, partition_by: Sequence[str], order_by: Sequence[OrderKey], context: ExecutionContext | None
+) -> RowsInOrder:
+    """Find the order of rows, DuckDB's, within the limits of a call; None for those of any query of the process.
 
     Takes O(n log n) time at most, and time linear in rows that are in order already.
+
+    Raises:
+        QueryLimitError: a limit was passed.
+        QueryCancelledError: the call was cancelled.
     """
     partitions = [Key(name, name, quoted(name), (name,)) for name in partition_by]
     keys = [
         Key(key.column, key.column, quoted(key.column), (key.column,), key.descending, key.nulls_first)
         for key in order_by
     ]
-    context = execution_context(None, None, 1, None, None, None)
+    if context is None:
+        context = execution_context(None, None, 1, None, None, None)
     with database(context, UTC) as using:
         found = sort_partitions(Table(table), partitions, keys, using, context)
     order = None if found.order is None else np.asarray(found.order, dtype=np.int64)

@@ -54,7 +54,8 @@ async def run_async(query: PushedAsync, source: AsyncIterable[Any] | Iterable[An
     """Push batches as they come, and finish the query where they end; the event loop goes on meanwhile.
 
     Pushes are done in a thread, one after another. Where the task is cancelled, the push that is being done is done to
-    its end, which is waited for, and its answer is given by the query's next call.
+    its end, which is waited for, and its answer is given by the query's next call. A batch that is being taken from an
+    iterator that is not asynchronous is waited for too, and pushed: it would be lost otherwise.
 
     Args:
         query: the query.
@@ -64,8 +65,7 @@ async def run_async(query: PushedAsync, source: AsyncIterable[Any] | Iterable[An
         answers that have rows, each after the push that decided them.
     """
     try:
-        async for item in _items(source):
-            found = await _whole(query, query.push, *_batch_and_source(item))
+        async for found in _answers(query, source):
             if len(found):
                 yield found
         while len(found := await _whole(query, query.finish)):
@@ -86,7 +86,7 @@ async def _whole(query: PushedAsync, call: Callable[..., Any], *arguments: Any) 
         # A thread cannot be stopped, and who goes on with the query must not meet one that still works.
         await _ended(work)
         error = work.exception()
-        if error is None:
+        if error is None and work.result() is not None:
             await _ended(_in_thread(query.give_again))
         raise cancelled from error
 
@@ -104,15 +104,22 @@ async def _ended(work: asyncio.Future[Any]) -> None:
             await asyncio.wait([work])
 
 
-async def _items(source: AsyncIterable[Any] | Iterable[Any]) -> AsyncIterator[Any]:
+async def _answers(query: PushedAsync, source: AsyncIterable[Any] | Iterable[Any]) -> AsyncIterator[Any]:
+    """Push batches as they come, and give the answer of each push."""
     if hasattr(source, "__aiter__"):
         async for item in source:
-            yield item
+            yield await _whole(query, query.push, *_batch_and_source(item))
         return
     batches = iter(source)
-    nothing = object()
-    while (item := await asyncio.to_thread(next, batches, nothing)) is not nothing:
-        yield item
+    while (found := await _whole(query, _pushed_next, query, batches)) is not None:
+        yield found
+
+
+def _pushed_next(query: Pushed, batches: Iterator[Any]) -> Any:
+    """Push the next batch; return None where there is none."""
+    for item in batches:
+        return query.push(*_batch_and_source(item))
+    return None
 
 
 def _batch_and_source(item: Any) -> tuple[Any, ...]:

@@ -15,7 +15,7 @@ from rowpattern.sql.text.source_location import error_at
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rowpattern.sql.parse.parser import ParsedQuery
+    from rowpattern.sql.parse.parsed_query import ParsedQuery
     from rowpattern.sql.runtime.context import ExecutionContext
     from rowpattern.sql.text.source_location import SourceLocation
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from rowpattern.continuous_query.row_batches import batch_bytes
 from rowpattern.errors import QueryLimitError
 from rowpattern.sql.arrow.arrays import from_numpy
 
@@ -79,7 +80,7 @@ def sorted_run(keys: KeyNumbers, arrivals: Integers, rows: pa.RecordBatch, *, in
         rows: the rows.
         in_order: whether the keys rise.
     """
-    run = SortedRun(keys, arrivals, rows, rows.nbytes / max(1, len(keys)))
+    run = SortedRun(keys, arrivals, rows, batch_bytes(rows) / max(1, len(keys)))
     return run.taken(np.arange(len(keys)) if in_order else np.argsort(keys, kind="stable"))
 
 
@@ -125,6 +126,13 @@ class UnreleasedRows:
             if end < len(run.keys):
                 left.append(run.sliced(end, len(run.keys)) if end else run)
         return ReleasedRows(_merged(parts, self._schema), _fewer_runs(left, self._schema))
+
+    def size_bytes_after(self, bound: float | None, found: ReleasedRows) -> int:
+        """Return how many bytes there are behind `commit`."""
+        if not self._heap and not found.left:
+            return 0
+        gone = sum(run.size_bytes for run in self._runs_below(bound))
+        return max(0, int(self._size_bytes - gone + sum(run.size_bytes for run in found.left)))
 
     def commit(self, bound: float | None, found: ReleasedRows) -> None:
         """Let go of rows that `below` has found for this bound, and take the run that was to be added."""

@@ -26,11 +26,11 @@ def asked_of_frame(data: Any, /, **arguments: Unpack[ClauseTexts]) -> tuple[Clau
     """Return a clause, and the frame that it is over.
 
     Raises:
-        UnsupportedQueryError: a condition is no text.
+        UnsupportedQueryError: a condition or a measure is no text.
         What `rowpattern.recognize` raises of arguments.
     """
     clause, frame, given = asked(data, **arguments)
     if given:
-        message = f"define[{next(iter(given))!r}] is no text, and other machines are sent texts only; write a text"
+        message = f"{next(iter(given))} is no text, and other machines are sent texts only; write a text"
         raise UnsupportedQueryError(f'{message}, as in "price < PREV(price)"')
     return clause, frame

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rowpattern.sql.kinds import Parameters
     from rowpattern.sql.parse.clause import Clause
     from rowpattern.sql.parse.clause_arguments import Question
-    from rowpattern.sql.parse.parser import ParsedQuery
+    from rowpattern.sql.parse.parsed_query import ParsedQuery
     from rowpattern.sql.runtime.context import ExecutionContext
 
 __all__ = ["Limits", "Plan", "plan_query", "table_named"]

@@ -16,7 +16,7 @@ from rowpattern.sql.text.source_location import error_at
 from rowpattern.sql.text.tokens import tokens_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from pyspark.sql import DataFrame, SparkSession
 
@@ -66,7 +66,7 @@ def around_clause(sql: str, context: ExecutionContext) -> AroundClause | None:
     """Cut a query into its clause and what is around it; None where that is columns alone, or is refused elsewhere.
 
     Raises:
-        UnsupportedQueryError: the query reads another table, or has pipes around the clause.
+        UnsupportedQueryError: the query reads another table.
         QuerySyntaxError: as for `rowpattern.match_recognize`.
         QueryError: a value of a parameter is missing, or is not used.
     """
@@ -78,22 +78,25 @@ def around_clause(sql: str, context: ExecutionContext) -> AroundClause | None:
         name = next(iter(parsed.duckdb_tables))
         message = f"the query around MATCH_RECOGNIZE reads the table {name}; join the answer to it"
         raise error_at(message, parsed.tables.get(name, clause.location), UnsupportedQueryError)
-    if isinstance(parsed.sql, RewrittenText):
-        message = "pipes around MATCH_RECOGNIZE are not sent to Spark; write SELECT ... FROM ... MATCH_RECOGNIZE (...)"
-        raise error_at(message, clause.location, UnsupportedQueryError)
     begin, end = clause.source.begin, clause.end
     inside = [each for each in parsed.parameters if begin <= each.begin < end]
     outside = [each for each in parsed.parameters if not begin <= each.begin < end]
-    places = {each.begin: f":p{number}" for number, each in enumerate(outside)}
+    # Spark has pipes of its own, so that it gets the text as the user wrote it.
+    text = parsed.sql
+    place: Callable[[int], int] = int
+    if isinstance(parsed.sql, RewrittenText):
+        text, place = parsed.sql.original, parsed.sql.original_place
+    names = [f":p{number}" for number in range(len(outside))]
+    places = {place(each.begin): name for each, name in zip(outside, names)}
     values: ParameterValues | None = context.parameters
-    before = _spark_text(parsed.sql[:begin], places, 0)
-    behind = _spark_text(parsed.sql[end:], places, end)
+    before = _spark_text(text[: place(begin)], places, 0)
+    behind = _spark_text(text[place(end - 1) + 1 :], places, place(end - 1) + 1)
     alias = "" if clause.alias is not None or clause.source_name is None else f" AS {_backticked(clause.source_name)}"
     return AroundClause(
         f"SELECT * FROM {parsed.sql[begin:end]}",  # noqa: S608 - the query's own text, which is read again
         _given(inside, values, parsed.sql),
         f"{before}{{{_ANSWER}}}{alias}{behind}",
-        {} if values is None else {places[each.begin][1:]: values.value(each.name) for each in outside},
+        {} if values is None else {name[1:]: values.value(each.name) for each, name in zip(outside, names)},
     )
 
 

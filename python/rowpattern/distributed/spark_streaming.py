@@ -20,6 +20,7 @@ from rowpattern.continuous_query.checkpoint import open_checkpoint
 from rowpattern.continuous_query.event_keys import EventKey, OrderKey
 from rowpattern.continuous_query.options import Options
 from rowpattern.continuous_query.query import ContinuousQuery
+from rowpattern.continuous_query.query_plan import query_plan
 from rowpattern.distributed import spark_types
 from rowpattern.errors import UnsupportedQueryError
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
     from pyspark.sql.streaming.stateful_processor import ExpiredTimerInfo, StatefulProcessorHandle, TimerValues
 
+    from rowpattern.continuous_query.query_plan import QueryPlan
     from rowpattern.distributed.plan import Limits, Plan
     from rowpattern.sql.parse.clause_arguments import Question
 
@@ -62,22 +64,18 @@ class _Stream(NamedTuple):
     time: pa.DataType
     limits: Limits
 
-    def query(self, checkpoint: bytes | None) -> ContinuousQuery:
-        """Return a query as a checkpoint says that it was; without one, a query without rows."""
-        memory = self.limits.task_memory_mb
+    def plan(self) -> QueryPlan:
+        """Read the query."""
         options = Options(
             lateness=_NEVER_LATE,
             late="drop",
-            memory_limit_mb=memory,
+            memory_limit_mb=self.limits.task_memory_mb,
             threads=1,
             time_zone=self.limits.time_zone,
             prefer=self.limits.prefer,
             parameters=self.limits.parameters,
         )
-        query = ContinuousQuery(self.question, self.rows, options)
-        if checkpoint is not None:
-            query._restore(open_checkpoint(checkpoint, most_bytes=int(memory * 2**20)))  # noqa: SLF001 - ours
-        return query
+        return query_plan(self.question, self.rows, options)
 
 
 def answered_stream(
@@ -156,6 +154,8 @@ class _Processor(StatefulProcessor):
         """Begin a task of a micro-batch."""
         self._handle = handle
         self._state = handle.getValueState("query", _STATE)
+        # Once for all buckets of the task.
+        self._plan = self._stream.plan()
 
     def handleInputRows(self, key: Any, rows: Iterator[Row], timerValues: TimerValues) -> Iterator[Row]:  # noqa: N802, N803, ARG002
         """Take rows of a bucket."""
@@ -191,8 +191,12 @@ class _Processor(StatefulProcessor):
         """End a task."""
 
     def _query(self) -> ContinuousQuery:
-        stored = self._state.get()
-        return self._stream.query(None if stored is None else bytes(stored[0]))
+        """Return the bucket's query: as it was stored, or one without rows."""
+        query, stored = ContinuousQuery(self._plan), self._state.get()
+        if stored is not None:
+            most_bytes = int(self._stream.limits.task_memory_mb * 2**20)
+            query._restore(open_checkpoint(bytes(stored[0]), most_bytes=most_bytes))  # noqa: SLF001 - ours
+        return query
 
 
 def _time_column(data: DataFrame, plan: Plan) -> str:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Optional, Union
 
 from rowpattern.errors import ConfigurationError
-from rowpattern.recognition.library_conditions import given_condition
+from rowpattern.recognition.library_expressions import given_condition, given_measure
 from rowpattern.sql.first_use import module
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from typing_extensions import Required, TypedDict
 
-    from rowpattern.recognition.library_conditions import GivenCondition
+    from rowpattern.recognition.library_expressions import GivenExpression
     from rowpattern.sql.kinds import QueryOptions
     from rowpattern.sql.parse.clause import RowsShown, Skip
     from rowpattern.sql.parse.clause_arguments import ClauseArguments
@@ -36,8 +39,8 @@ __all__ = [
 Keys = Union[str, Sequence[str], None]
 #: Expressions by the names of variables: texts, expressions of Polars or Ibis, or functions of a frame.
 Conditions = Optional[Mapping[str, Any]]
-#: Expressions by the names of the answer's columns.
-Measures = Optional[Mapping[str, str]]
+#: Expressions by the names of the answer's columns: as conditions.
+Measures = Optional[Mapping[str, Any]]
 #: Variables by the name of their union.
 Subset = Optional[Mapping[str, Sequence[str]]]
 RowsPerMatch = Literal["one", "all", "all with unmatched", "all omit empty"]
@@ -55,7 +58,7 @@ if TYPE_CHECKING:
         rows_per_match: RowsPerMatch
         after_match: AfterMatch
         subset: Subset
-        within: str | None
+        within: str | float | timedelta | None
 
     class PartitionedClause(ClauseParts, total=False):
         """The parts of a clause, for type checkers."""
@@ -72,12 +75,12 @@ class Asked(NamedTuple):
     Attributes:
         clause: the clause.
         table: the table that it is over.
-        given: the conditions that are no texts.
+        given: the conditions and measures that are no texts, by what callers call the argument: `define["DOWN"]`.
     """
 
     clause: ClauseArguments
     table: Any
-    given: dict[str, GivenCondition]
+    given: dict[str, GivenExpression]
 
 
 _ROWS_SHOWN: dict[str, RowsShown] = {
@@ -117,7 +120,7 @@ def asked(
     rows_per_match: RowsPerMatch = "one",
     after_match: AfterMatch = "past last row",
     subset: Subset = None,
-    within: str | None = None,
+    within: str | float | timedelta | None = None,
 ) -> Asked:
     """Return what the arguments of `recognize` ask.
 
@@ -127,47 +130,54 @@ def asked(
         MissingDependencyError: a package of the extra `sql` is not installed.
     """
     name, table = table_of(data)
-    given = _given_conditions(define, table)
+    conditions = _given("define", define, table, given_condition)
+    computed = _given("measures", measures, table, given_measure)
+    defined = _expressions("define", define, "the name of a variable", conditions)
     if not isinstance(pattern, str):
         raise TypeError(f"pattern must be a text, as 'DOWN+ UP+', not {_kind(pattern)}")
-    if within is not None and not isinstance(within, str):
-        raise TypeError(f"within must be a text, as 'INTERVAL 10 MINUTES', not {_kind(within)}")
     if not isinstance(rows_per_match, str) or rows_per_match not in _ROWS_SHOWN:
         allowed = ", ".join(map(repr, _ROWS_SHOWN))
         raise ConfigurationError(f"rows_per_match is {rows_per_match!r}; allowed are {allowed}")
     kind: type[ClauseArguments] = module("parse.clause_arguments").ClauseArguments
     clause = kind(
         pattern,
-        _expressions("define", define, "the name of a variable", given),
-        _expressions("measures", measures, "the name of a measure", {}),
+        tuple(each for each in defined if each[0] not in conditions),
+        _expressions("measures", measures, "the name of a measure", computed),
         _keys("partition_by", partition_by),
         _keys("order_by", order_by),
         _ROWS_SHOWN[rows_per_match],
         _skip(after_match),
         _unions(subset),
         name,
-        within,
-        tuple((variable, condition.shown) for variable, condition in given.items()),
+        _length(within),
+        tuple((variable, condition.shown) for variable, condition in conditions.items()),
+        tuple(computed),
     )
-    return Asked(clause, table, given)
+    return Asked(clause, table, {each.name: each for each in (*conditions.values(), *computed.values())})
 
 
-def _given_conditions(define: Conditions, data: Any) -> dict[str, GivenCondition]:
-    """Return the conditions that are no texts: expressions of a library, and functions."""
-    if not isinstance(define, Mapping):
+def _given(
+    part: str,
+    written: Mapping[str, Any] | None,
+    data: Any,
+    read: Callable[[str, Any, Any], GivenExpression | None],
+) -> dict[str, GivenExpression]:
+    """Return the items of an argument that are no texts: expressions of a library, and functions."""
+    if not isinstance(written, Mapping):
         return {}
     found = {}
-    for name, value in define.items():
+    for name, value in written.items():
         if isinstance(name, str) and not isinstance(value, str):
-            given = given_condition(f"define[{name!r}]", value, data)
+            given = read(f"{part}[{name!r}]", value, data)
             if given is not None:
                 found[name] = given
     return found
 
 
 def _expressions(
-    part: str, written: Mapping[str, Any] | None, what: str, given: Mapping[str, GivenCondition]
+    part: str, written: Mapping[str, Any] | None, what: str, given: Mapping[str, GivenExpression]
 ) -> tuple[tuple[str, str], ...]:
+    """Return the items of an argument, with what to show for those that are no texts."""
     if written is None:
         return ()
     if not isinstance(written, Mapping):
@@ -178,12 +188,21 @@ def _expressions(
         if isinstance(text, str) or name in given:
             continue
         message = f"{part}[{name!r}] must be an expression as a text, not {_kind(text)}"
-        if part == "measures" and given_condition("", text, None) is not None:
-            message += "; a measure reads rows of a match, which other libraries do not know"
-        elif part == "define":
-            message += "; it may also be an expression of Polars or Ibis, or a function of a frame"
-        raise TypeError(message)
-    return tuple((name, text) for name, text in written.items() if name not in given)
+        raise TypeError(f"{message}; it may also be an expression of Polars or Ibis, or a function of a frame")
+    return tuple((name, given[name].shown if name in given else text) for name, text in written.items())
+
+
+def _length(within: str | float | timedelta | None) -> str | None:
+    """Return how far a match reaches, as a text."""
+    if within is None or isinstance(within, str):
+        return within
+    if isinstance(within, timedelta):
+        seconds, rest = divmod(within, timedelta(seconds=1))
+        microseconds = within // timedelta(microseconds=1)
+        return f"INTERVAL '{microseconds} microseconds'" if rest else f"INTERVAL '{seconds} seconds'"
+    if isinstance(within, (int, float)) and not isinstance(within, bool):
+        return repr(within)
+    raise TypeError(f"within must be a text, as 'INTERVAL 10 MINUTES', a timedelta or a number, not {_kind(within)}")
 
 
 def _keys(part: str, given: Keys) -> tuple[tuple[str, str], ...]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import ibis
 
 from rowpattern.recognition.arguments import table_of
-from rowpattern.recognition.library_conditions import IbisCondition
+from rowpattern.recognition.library_expressions import IbisExpression
 from rowpattern.recognition.recognize import recognize as recognize_rows
 
 if TYPE_CHECKING:
@@ -32,9 +32,9 @@ def recognize(
         table: the table, of any backend, or a mapping of its name to it. It is read as Arrow, as a whole, and
             answered here.
         stream: as for `rowpattern.recognize`.
-        arguments: those of `rowpattern.recognize`. A condition may be an expression of Ibis, over this table or
-            deferred (`_.price < _.price.lag()`), or a function of the table that gives one; it is computed by Ibis's
-            default backend over the partitions, in order.
+        arguments: those of `rowpattern.recognize`. A condition or a measure may be an expression of Ibis, over this
+            table or deferred (`_.price < _.price.lag()`), or a function of the table that gives one; it is computed by
+            Ibis's default backend over the partitions, in order.
 
     Returns:
         an Ibis table in memory (`ibis.memtable`), which queries of any backend can go on with; with `stream` a
@@ -64,11 +64,16 @@ def recognize(
         raise TypeError(
             f"the table is a {type(given).__module__.split('.')[0]}.{type(given).__name__}; give one of Ibis"
         )
-    define = arguments.get("define")
-    if isinstance(define, Mapping):
-        expressions = {key: each for key, each in define.items() if callable(each) and not isinstance(each, ibis.Value)}
-        more = {key: IbisCondition(each) for key, each in expressions.items()}
-        arguments["define"] = {**define, **more}
+    arguments["define"] = _of_the_table(arguments.get("define"))
+    arguments["measures"] = _of_the_table(arguments.get("measures"))
     rows = given.to_pyarrow()
     answer = recognize_rows(rows if name is None else {name: rows}, stream=stream, **arguments)
     return answer if stream else ibis.memtable(answer)
+
+
+def _of_the_table(given: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """Return conditions or measures, of which functions are of a table of Ibis."""
+    if not isinstance(given, Mapping):
+        return given
+    is_function = {key: callable(each) and not isinstance(each, ibis.Value) for key, each in given.items()}
+    return {key: IbisExpression(each) if is_function[key] else each for key, each in given.items()}

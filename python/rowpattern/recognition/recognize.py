@@ -9,6 +9,7 @@ from rowpattern.sql import answer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import timedelta
 
     import pyarrow as pa
     from typing_extensions import Unpack
@@ -53,7 +54,7 @@ def recognize(
     rows_per_match: RowsPerMatch = "one",
     after_match: AfterMatch = "past last row",
     subset: Subset = None,
-    within: str | None = None,
+    within: str | float | timedelta | None = None,
     prefer: Literal["first", "longest"] = "first",
     parameters: Parameters = None,
     memory_limit_mb: float | None = None,
@@ -80,7 +81,10 @@ def recognize(
             boolean for each row of a frame (`lambda df: df.price < df.price.shift()`). The library computes it for each
             partition, with the rows in order; NULL counts as not true. A function gets a frame of pandas or Polars if
             such a frame was given, and an Arrow table otherwise.
-        measures: the computed columns of the answer, each with its expression, as `{"lowest": "LAST(DOWN.price)"}`.
+        measures: the computed columns of the answer, each with its expression, as `{"lowest": "LAST(DOWN.price)"}`. It
+            may also be an expression of Polars or Ibis or a function of a frame, as in `define`, with a value of any
+            type for each row. As with a column that is named alone, the match's last row has the value, or the row
+            itself where the answer has all rows; other measures cannot name it.
         partition_by: the keys, as `"symbol"`, `"symbol, day"` or `["symbol", "day"]`.
         order_by: the keys and how they are sorted, as `"ts"`, `"ts DESC NULLS LAST"`, or a list of such texts.
         rows_per_match: `"one"` gives a row for each match; `"all"` gives each row of each match, and a row for each
@@ -90,7 +94,7 @@ def recognize(
             `("to last", "A")`.
         subset: union variables, as `{"MOVE": ["DOWN", "UP"]}`.
         within: the largest distance of a match's last row from its first, in the first key of ORDER BY, as
-            `"INTERVAL 10 MINUTES"` or `"5"`.
+            `"INTERVAL 10 MINUTES"` or `"5"`; a `timedelta` or a number says the same.
         prefer: as for `match_recognize`.
         parameters: values for `$name`, as for `match_recognize`. `?` cannot be used, as arguments have no order.
         memory_limit_mb: as for `match_recognize`.
@@ -108,10 +112,10 @@ def recognize(
     Raises:
         RowPatternError: what `match_recognize` raises. Errors name the argument: `define["DOWN"], line 1, column 9`.
         TypeError: an argument has another type, or `data` is not a table or is a mapping of several tables.
-        ConfigurationError: an argument has a value that it cannot have; or a condition is not a text and `isolation` is
-            given, which needs texts.
-        QueryError: also if a library cannot compute a condition, or it does not give a boolean for each row. An
-            exception of a function is raised unchanged.
+        ConfigurationError: an argument has a value that it cannot have; or a condition or a measure is not a text and
+            `isolation` is given, which needs texts.
+        QueryError: also if a library cannot compute a condition or a measure, or does not give a boolean, or a value,
+            for each row. An exception of a function is raised unchanged.
 
     Each text is parsed separately, as exactly one expression or one list of keys, so it cannot change the rest of the
     clause. Takes the time that `match_recognize` takes. An example:

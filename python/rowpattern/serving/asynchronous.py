@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from asyncio import Future
     from collections.abc import Callable, Mapping
     from concurrent.futures import ThreadPoolExecutor
+    from datetime import timedelta
 
     from typing_extensions import Unpack
 
@@ -140,7 +141,7 @@ async def recognize_async(
     rows_per_match: RowsPerMatch = "one",
     after_match: AfterMatch = "past last row",
     subset: Subset = None,
-    within: str | None = None,
+    within: str | float | timedelta | None = None,
     prefer: Literal["first", "longest"] = "first",
     parameters: Parameters = None,
     memory_limit_mb: float | None = None,

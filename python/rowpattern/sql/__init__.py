@@ -55,7 +55,7 @@ if TYPE_CHECKING:
         Literal["first", "longest"],
     ]
 
-    class GivenCondition(Protocol):
+    class GivenExpression(Protocol):
         """A condition that is no text, and what computes it."""
 
         @property
@@ -235,7 +235,7 @@ def answer(  # noqa: PLR0917 - the arguments of `match_recognize`
     limits: Limits,
     stream: bool | Literal["in order"],
     isolation: str | None,
-    given: Mapping[str, GivenCondition] | None = None,
+    given: Mapping[str, GivenExpression] | None = None,
 ) -> Any:
     """Answer a question, as `match_recognize` does, within what `execution_context` takes as `limits`."""
     query_module()
@@ -260,7 +260,7 @@ def answered(  # noqa: PLR0917 - as `answer`
     tables: dict[str, Any],
     context: ExecutionContext,
     isolation: str | None,
-    given: Mapping[str, GivenCondition] | None = None,
+    given: Mapping[str, GivenExpression] | None = None,
 ) -> Any:
     """Answer a question over whole tables, when its turn has come."""
     _take_given(context, given, isolation)
@@ -285,7 +285,7 @@ def explained(  # noqa: PLR0917 - the arguments of `explain`
     tables: dict[str, Any],
     limits: Limits,
     isolation: str | None,
-    given: Mapping[str, GivenCondition] | None = None,
+    given: Mapping[str, GivenExpression] | None = None,
     *,
     analyze: bool,
 ) -> Explanation:
@@ -325,11 +325,11 @@ def find_by_conditions(  # noqa: PLR0917 - one caller, the core
         return find(method, pattern, rows, conditions, partitions, skip, context)
 
 
-def _take_given(context: ExecutionContext, given: Mapping[str, GivenCondition] | None, isolation: str | None) -> None:
-    """Have a query compute conditions that are no texts."""
+def _take_given(context: ExecutionContext, given: Mapping[str, GivenExpression] | None, isolation: str | None) -> None:
+    """Have a query compute conditions and measures that are no texts."""
     if given:
         if isolation is not None:
-            message = f"define[{next(iter(given))!r}] is no text, and is computed in this process; write a text"
+            message = f"{next(iter(given))} is no text, and is computed in this process; write a text"
             raise ConfigurationError(f"{message}, or leave out isolation")
         context.given = {name: each.compute for name, each in given.items()}
 

@@ -95,7 +95,16 @@ fn of_ints(function: Function, variables: Option<VariableSet>) -> Aggregate {
         Function::Avg => Type::Double,
         _ => Type::BigInt,
     };
-    Aggregate { function, column: Some(0), key: None, separator: None, argument: Some(Type::BigInt), variables, result }
+    Aggregate {
+        function,
+        column: Some(0),
+        key: None,
+        distinct: None,
+        separator: None,
+        argument: Some(Type::BigInt),
+        variables,
+        result,
+    }
 }
 
 /// Conditions over one column of a type.

@@ -9,7 +9,7 @@ use found::Found;
 use proptest::prelude::*;
 use random_patterns::{FEW, pattern, symbols};
 use rowpattern_core::budget::Budget;
-use rowpattern_core::incremental::{LiveAutomaton, RowFacts, RowLimits, StreamPartitions, StreamRules};
+use rowpattern_core::incremental::{LiveAutomaton, ReadAgain, RowFacts, RowLimits, StreamPartitions, StreamRules};
 use rowpattern_core::matcher::{Compiled, ForwardPass, Search};
 use rowpattern_core::rows::{Partitions, Skip};
 
@@ -54,7 +54,7 @@ impl<'c> Stream<'c> {
         let symbols = symbols(self.compiled, rows);
         self.open.begin();
         self.open.place(rows.len(), None, RowLimits::default(), &budget, &mut || Ok(())).unwrap();
-        self.open.read_again(false);
+        self.open.read_again(ReadAgain::ForRows);
         self.open.take(&RowFacts { symbols: &symbols, limits: RowLimits::default() }, self.rows);
         self.rows += rows.len() as u64;
         self.advance();
@@ -159,7 +159,7 @@ fn a_step_can_be_undone() {
     let symbols = symbols(&compiled, &[2_u8, 1]);
     stream.open.begin();
     stream.open.place(2, None, RowLimits::default(), &budget, &mut || Ok(())).unwrap();
-    stream.open.read_again(false);
+    stream.open.read_again(ReadAgain::ForRows);
     stream.open.take(&RowFacts { symbols: &symbols, limits: RowLimits::default() }, 2);
     stream.open.advance(None, 1, &budget, &mut || Ok(())).unwrap();
     assert_eq!(stream.open.decided().match_ends, [3]);

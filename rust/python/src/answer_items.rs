@@ -245,8 +245,9 @@ impl AnswerItems {
                 return Err(PyValueError::new_err(format!("the aggregate {name} is not computed here")));
             };
             let variables = variables.map(|names| matches.set(py, &names)).transpose()?;
-            let (key, separator) = (None, None);
-            let aggregate = Aggregate { function, column: number, key, separator, argument, variables, result };
+            let (key, distinct, separator) = (None, None, None);
+            let aggregate =
+                Aggregate { function, column: number, key, distinct, separator, argument, variables, result };
             let through_order = number.and_then(|number| columns.get(number)).is_some_and(|(.., through)| *through);
             wanted.push(ItemAggregate { aggregate, through_order, running });
         }

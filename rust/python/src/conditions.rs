@@ -4,8 +4,9 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use rowpattern_core::backtrack::{Asked, Backtracking, MatchConditions, StartConditions, search_in_rounds};
-use rowpattern_core::budget::Budget;
+use rowpattern_core::budget::{Budget, Stopped};
 use rowpattern_core::expression::{self, Aggregate, Condition, Function, Scope, Type, Value, ValueColumn};
+use rowpattern_core::matcher::SearchError;
 use rowpattern_core::rows::VariableSet;
 use rowpattern_macros::catch_panics;
 
@@ -36,6 +37,7 @@ enum GivenAggregate {
 enum AggregateKey {
     Column(usize),
     Separator(String),
+    Numbers((String, usize)),
 }
 
 /// Conditions of a pattern's variables over columns; `Pattern.match` and `Pattern.find_iter` take them.
@@ -49,8 +51,9 @@ enum AggregateKey {
 ///     aggregates: (function, column or None, set or None, type of its value, key), with `"count"`, `"sum"`, `"avg"`, `"min"`,
 ///         `"max"`, `"bool_and"`, `"bool_or"`, `"any_value"`, `"last_not_null"`, `"var_pop"`, `"var_samp"`, `"stddev_pop"`,
 ///         `"stddev_samp"`, `"arg_min"`, `"arg_max"` or `"string_agg"`, and DuckDB's type for it. Rows are counted without a
-///         column. The key is the column of keys for `"arg_min"` and `"arg_max"`, the text between two texts for `"string_agg"`, and
-///         None, or left out, for all others.
+///         column. The key is the column of keys for `"arg_min"` and `"arg_max"`, the text between two texts for `"string_agg"`,
+///         `("distinct", column)` for `"count"`, and exact `"sum"` and `"avg"`, that take each value once, where the column (BIGINT)
+///         has one number for equal values, and None, or left out, for all others.
 ///     conditions: for each variable whose condition depends on the match, the condition as nested tuples, whose types are those
 ///         of DuckDB's binder, with all casts written out:
 ///         `("literal", type, value)` (decimals as whole numbers of units, dates as days, times and timestamps as whole numbers of
@@ -131,15 +134,25 @@ impl Conditions {
                 let result = nodes::typed(&result)?;
                 let column = column.map(|number| checked(number, types.len(), "column")).transpose()?;
                 let set = set.map(|number| checked(number, sets.len(), "set")).transpose()?;
-                let (key, separator) = match key {
-                    Some(AggregateKey::Column(number)) => (Some(checked(number, types.len(), "column")?), None),
-                    Some(AggregateKey::Separator(text)) => (None, Some(text.into_boxed_str())),
-                    None => (None, None),
+                let column_number = |number| checked(number, types.len(), "column");
+                let (key, separator, distinct) = match key {
+                    Some(AggregateKey::Column(number)) => (Some(column_number(number)?), None, None),
+                    Some(AggregateKey::Separator(text)) => (None, Some(text.into_boxed_str()), None),
+                    Some(AggregateKey::Numbers((word, number))) if word == "distinct" => {
+                        (None, None, Some(column_number(number)?))
+                    }
+                    Some(AggregateKey::Numbers((word, _))) => {
+                        return Err(PyValueError::new_err(format!("an aggregate's key is distinct, not {word}")));
+                    }
+                    None => (None, None, None),
                 };
                 let argument = column.map(|number| types[number]);
                 let arguments: Vec<Type> = column.into_iter().chain(key).map(|number| types[number]).collect();
                 let fits = |function: &Function| {
-                    function.is_native(&arguments, result) && (separator.is_none() || *function == Function::StringAgg)
+                    function.is_native(&arguments, result)
+                        && distinct.is_none_or(|number| types[number] == Type::BigInt)
+                        && (separator.is_none() || *function == Function::StringAgg)
+                        && (distinct.is_none() || argument.is_some_and(|kind| function.takes_each_once(kind)))
                 };
                 let Some(function) = Function::named(&name).filter(fits) else {
                     let of = argument.map_or_else(|| "rows".to_owned(), |kind| kind.to_string());
@@ -148,7 +161,7 @@ impl Conditions {
                     )));
                 };
                 let variables = set.map(|number| sets[number]);
-                Ok(Aggregate { function, column, key, separator, argument, variables, result })
+                Ok(Aggregate { function, column, key, distinct, separator, argument, variables, result })
             })
             .collect::<PyResult<Vec<_>>>()?;
         let results: Vec<Type> = aggregates.iter().map(|aggregate| aggregate.result).collect();
@@ -306,11 +319,17 @@ impl Conditions {
                 search.run_with(|| strategy(inner, names, starts, asked), sink, tick)
             }));
         };
+        let (mut is_of_caller, mut is_asked_to_end) = (false, false);
         let (found, failed) = input.search(pattern, |search, asked, tick| {
-            let compute = &mut |asked: &Asked, values: &mut Vec<_>| computing.compute(asked, values);
-            search_in_rounds(search, strategy(inner, names, starts, asked), MatchesSink::default(), compute, tick)
+            let compute = &mut |asked: &mut Asked, values: &mut Vec<_>| computing.compute(asked, values);
+            let mut tick = || tick().inspect_err(|_| is_asked_to_end = true);
+            let ended = search_in_rounds(search, || strategy(inner, names, starts, asked), compute, &mut tick);
+            is_of_caller = ended.error == Some(SearchError::Stopped(Stopped::ByCaller));
+            ended
         });
-        Ok((found, computing.raised.or(failed)))
+        // What was raised for partitions behind those with another error does not count.
+        let raised = computing.raised.filter(|_| is_of_caller && !is_asked_to_end);
+        Ok((found, raised.or(failed)))
     }
 }
 

@@ -1,10 +1,11 @@
 //! `OpenPartitions`: the state of a continuous query, of which rows come batch by batch. One file, as the methods of a class are one block.
 
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 use rowpattern_core::backtrack::Asked;
 use rowpattern_core::incremental::{
-    DependentConditions, LiveAutomaton, RowFacts, RowLimits, StoredPartition, StreamPartitions, StreamRules,
+    DependentConditions, LiveAutomaton, ReadAgain, RowFacts, RowLimits, StoredPartition, StreamPartitions, StreamRules,
 };
 use rowpattern_core::order::EncodedKeys;
 use rowpattern_core::rows::{Prefer, VariableSet};
@@ -121,7 +122,8 @@ impl OpenPartitions {
     ///     clock: no later row has a key below it; None where nothing is known.
     ///     keys: as for `take`: a row that comes too long after the one before it begins a partition.
     ///     bounds: as for `take`.
-    ///     reads_all: all kept rows of the step's partitions are read again.
+    ///     reads_again: which kept rows are read again before the new ones of their partition: `"rows"`, what conditions that rows
+    ///         alone decide read; `"matches"`, what others read too, whose columns `search` keeps; or `"all"`.
     ///     timeout_seconds: the most time.
     ///     memory_limit_mb: the most memory, in MB of 2**20 bytes.
     ///     cancel: as for `Pattern.match`.
@@ -132,7 +134,7 @@ impl OpenPartitions {
     ///
     /// After an error the step is undone. Takes time linear in the rows.
     #[pyo3(signature = (
-        rows, partition_by, *, clock = None, keys = None, bounds = None, reads_all = false, timeout_seconds = None,
+        rows, partition_by, *, clock = None, keys = None, bounds = None, reads_again = "rows", timeout_seconds = None,
         memory_limit_mb = None, cancel = None
     ))]
     #[expect(clippy::too_many_arguments, reason = "Python's keyword arguments")]
@@ -144,11 +146,12 @@ impl OpenPartitions {
         clock: Option<i64>,
         keys: Option<&Bound<'_, PyAny>>,
         bounds: Option<&Bound<'_, PyAny>>,
-        reads_all: bool,
+        reads_again: &str,
         #[pyo3(from_py_with = optional_number)] timeout_seconds: Option<f64>,
         #[pyo3(from_py_with = optional_number)] memory_limit_mb: Option<f64>,
         #[pyo3(from_py_with = account)] cancel: Cancel,
     ) -> PyResult<()> {
+        let reads_again = read_again(reads_again)?;
         let limits = CallLimits::read((timeout_seconds, memory_limit_mb, cancel))?;
         let row_limits = GivenRowLimits::read(keys, bounds, &limits)?;
         let keys = keys_of(py, partition_by, rows, &limits)?;
@@ -160,7 +163,7 @@ impl OpenPartitions {
             if let Some(clock) = clock {
                 inner.add_due(clock);
             }
-            inner.read_again(reads_all);
+            inner.read_again(reads_again);
             Ok(())
         });
         placed.map_err(|reason| {
@@ -173,12 +176,13 @@ impl OpenPartitions {
     ///
     /// Args:
     ///     partition_by: keys of partitions, Arrow columns of as many rows; None ends all. Keys of no open partition are passed over.
-    ///     reads_all: as for `place`.
+    ///     reads_again: as for `place`.
     ///
     /// Raises:
     ///     RowsError: a key cannot be read.
-    #[pyo3(signature = (partition_by = None, *, reads_all = false))]
-    fn end(&mut self, py: Python<'_>, partition_by: Option<Vec<Bound<'_, PyAny>>>, reads_all: bool) -> PyResult<()> {
+    #[pyo3(signature = (partition_by = None, *, reads_again = "rows"))]
+    fn end(&mut self, py: Python<'_>, partition_by: Option<Vec<Bound<'_, PyAny>>>, reads_again: &str) -> PyResult<()> {
+        let reads_again = read_again(reads_again)?;
         let limits = CallLimits::read((None, None, None))?;
         let keys = match partition_by {
             None => None,
@@ -190,8 +194,14 @@ impl OpenPartitions {
         };
         self.inner.begin();
         self.inner.end(keys.as_ref());
-        self.inner.read_again(reads_all);
+        self.inner.read_again(reads_again);
         Ok(())
+    }
+
+    /// Has all kept rows of the step's partitions read again, and keeps the columns of conditions no more. Before `take`.
+    fn read_all(&mut self) {
+        self.inner.forget_columns();
+        self.inner.read_again(ReadAgain::All);
     }
 
     /// For the rows that conditions are computed of, one partition's after the other's, where each partition begins; int64.
@@ -253,6 +263,8 @@ impl OpenPartitions {
     /// Args:
     ///     conditions: those that read the match so far, over the rows that conditions are computed of.
     ///     compute: as for `Conditions.match`: what computes the parts of conditions that are computed elsewhere.
+    ///     keeps_columns: whether the columns of conditions are kept from step to step, so that a step reads no more than
+    ///         `reads_again="matches"` says. Conditions are the same in all steps then, over as many columns, and have no such parts.
     ///     threads: the most threads; one where there are such parts.
     ///     timeout_seconds: the most time.
     ///     memory_limit_mb: the most memory, in MB of 2**20 bytes, beside what is kept.
@@ -266,7 +278,7 @@ impl OpenPartitions {
     ///
     /// After an error the step is to be undone. Takes time linear in new rows times positions, where rows alone decide.
     #[pyo3(signature = (
-        conditions = None, compute = None, *, threads = 1, timeout_seconds = None, memory_limit_mb = None, cancel = None
+        conditions = None, compute = None, *, keeps_columns = false, threads = 1, timeout_seconds = None, memory_limit_mb = None, cancel = None
     ))]
     #[expect(clippy::too_many_arguments, reason = "Python's keyword arguments")]
     fn search(
@@ -274,6 +286,7 @@ impl OpenPartitions {
         py: Python<'_>,
         conditions: Option<&Bound<'_, Conditions>>,
         compute: Option<&Bound<'_, PyAny>>,
+        keeps_columns: bool,
         #[pyo3(from_py_with = whole)] threads: usize,
         #[pyo3(from_py_with = optional_number)] timeout_seconds: Option<f64>,
         #[pyo3(from_py_with = optional_number)] memory_limit_mb: Option<f64>,
@@ -285,14 +298,14 @@ impl OpenPartitions {
         let (conditions, computing) = match conditions {
             Some(conditions) => {
                 let (conditions, computing) = conditions.get().with_computing(compute)?;
-                (Some(DependentConditions { conditions, names }), computing)
+                (Some(DependentConditions { conditions, names, keeps_columns }), computing)
             }
             None => (None, None),
         };
         let (ended, computed) = match (conditions, computing) {
             (Some(conditions), Some(mut computing)) => {
                 let ended = py.detach(|| {
-                    let compute = &mut |asked: &Asked, values: &mut Vec<_>| computing.compute(asked, values);
+                    let compute = &mut |asked: &mut Asked, values: &mut Vec<_>| computing.compute(asked, values);
                     inner.advance_in_rounds(conditions, compute, &limits.budget, &mut || signals.tick())
                 });
                 (ended, computing.raised)
@@ -355,6 +368,13 @@ impl OpenPartitions {
         (counts.partitions, counts.rows, counts.bytes)
     }
 
+    /// As `counts`, when the step is kept. Takes time linear in the step's partitions.
+    #[getter]
+    fn counts_after(&self) -> (usize, usize, usize) {
+        let counts = self.inner.counts_after();
+        (counts.partitions, counts.rows, counts.bytes)
+    }
+
     /// A reference to the first row of the match that is open for longest, and how many rows of its partition have come since;
     /// None where none is open. Takes time linear in the partitions.
     fn oldest(&self, py: Python<'_>) -> Option<(u64, u64)> {
@@ -362,7 +382,8 @@ impl OpenPartitions {
         py.detach(|| inner.oldest()).map(|open| (open.reference, open.rows))
     }
 
-    /// References to all kept rows, in order; int64. Takes time linear in them, and sorts them.
+    /// References to all kept rows, in order; int64. In a step, to those that are kept when it is. Takes time linear in them, and
+    /// sorts them.
     fn kept_references(&self, py: Python<'_>) -> Column {
         let inner = &self.inner;
         Column::new(Data::Integers(py.detach(|| inner.kept_references()).into()))
@@ -437,6 +458,15 @@ impl OpenPartitions {
     #[getter]
     fn has_loop(&self) -> bool {
         self.inner.rules().automaton.has_loop()
+    }
+}
+
+fn read_again(name: &str) -> PyResult<ReadAgain> {
+    match name {
+        "rows" => Ok(ReadAgain::ForRows),
+        "matches" => Ok(ReadAgain::ForMatches),
+        "all" => Ok(ReadAgain::All),
+        _ => Err(PyValueError::new_err(format!(r#"reads_again is {name:?}; allowed are "rows", "matches" and "all""#))),
     }
 }
 

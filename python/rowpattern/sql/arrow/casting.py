@@ -42,7 +42,7 @@ def as_type(values: pa.ChunkedArray, kind: pa.DataType, name: str) -> pa.Chunked
                 return as_categories(values, kind)
             values = values.dictionary_encode()
         return values.cast(kind)
-    except pa.ArrowInvalid:
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         message = f"a value of {name} does not fit into {kind}, the type that the answer has there"
         raise QueryError(f"{message}; cast it in the query, as in {name}::DOUBLE") from None
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rowpattern.sql.runtime.context import ExecutionContext
     from rowpattern.sql.text.source_location import SourceLocation
 
-__all__ = ["LAYER_MARK", "BoundClause", "BoundMeasure", "Condition", "Key", "TypedPlans", "Within"]
+__all__ = ["LAYER_MARK", "BoundClause", "BoundMeasure", "Condition", "GivenColumn", "Key", "TypedPlans", "Within"]
 
 # Tables of different types that one text is asked of.
 _MOST_PLANS = 16
@@ -98,6 +98,20 @@ class BoundMeasure(Record):
     location: SourceLocation
 
 
+class GivenColumn(Record):
+    """What the caller's library computes: a column beside the table's own.
+
+    Attributes:
+        argument: what callers call it: `define['DOWN']`, `measures['mean']`.
+        column: its name.
+        variable: of which it is the condition; None where it is a measure.
+    """
+
+    argument: str
+    column: str
+    variable: str | None
+
+
 class TypedPlans:
     """What was found out about a clause's expressions for the types of a table's columns; kept with the clause.
 
@@ -153,7 +167,7 @@ class BoundClause(Record):
     Attributes:
         rest: columns of the table that ALL ROWS PER MATCH shows behind the measures.
         within: how far a match reaches at most; None where nothing says it.
-        given: conditions that the caller's library computes: the name that it has for each, and the column that it is.
+        given: the conditions and measures that the caller's library computes.
         away: columns that it reads beside the table's: what PREV and NEXT with IGNORE NULLS give for each row.
         computed: what those are values of that is no column of the table, each with the name that they have for it.
         plans: its expressions with types, for tables that were asked.
@@ -171,7 +185,7 @@ class BoundClause(Record):
     subset: dict[str, tuple[str, ...]]
     variables: tuple[str, ...]
     within: Within | None = None
-    given: tuple[tuple[str, str], ...] = ()
+    given: tuple[GivenColumn, ...] = ()
     away: tuple[str, ...] = ()
     computed: tuple[tuple[str, Key], ...] = ()
     plans: TypedPlans = field(default_factory=TypedPlans, compare=False)

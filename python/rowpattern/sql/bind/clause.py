@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from rowpattern.errors import PatternSyntaxError, PatternTooLargeError, QueryError, UnknownVariableError
 from rowpattern.patterns import compile as compile_pattern
 from rowpattern.sql.bind.bound import BoundClause, BoundMeasure, Condition, Key, Within
 from rowpattern.sql.bind.conditions import ConditionReader
-from rowpattern.sql.bind.expressions import Scope, row_expression
-from rowpattern.sql.bind.given import given_column, given_conditions
+from rowpattern.sql.bind.given import given_columns, given_conditions, with_given_measures
 from rowpattern.sql.bind.leaves import leaves
 from rowpattern.sql.bind.measures import EarlierMeasures, MeasureReader
 from rowpattern.sql.bind.prefilter import prefilter, start_condition
 from rowpattern.sql.bind.references import References, Value, source_text, value_away
-from rowpattern.sql.bind.scope import Columns, Variables
+from rowpattern.sql.bind.row_expression import row_expression
+from rowpattern.sql.bind.scope import Columns, Scope, Variables
 from rowpattern.sql.expression.nodes import Column
 from rowpattern.sql.expression.write import sql_of
 from rowpattern.sql.records import replace
@@ -81,11 +82,12 @@ def bind_parts(
         bind_key(key.expression, key.location, scope, "ORDER BY", key.descending, key.nulls_first)
         for key in clause.order_by
     )
+    scope = replace(scope, order=_order(order_by))
     for definition in clause.define:
         if definition.variable in clause.subset:
             message = f"DEFINE cannot define {definition.variable}: SUBSET makes it of other variables"
             raise error_at(message, definition.location, QueryError)
-    conditions = bind_conditions(clause.define, columns, variables, check, scope.references)
+    conditions = bind_conditions(clause.define, columns, variables, check, scope.references, order=scope.order)
     conditions += given_conditions(clause.given, conditions, variables, scope.references)
     one_row = clause.rows_shown == "one row"
     earlier = EarlierMeasures(columns)
@@ -103,7 +105,7 @@ def bind_parts(
         partition_by=partition_by,
         order_by=order_by,
         conditions=conditions,
-        measures=measures,
+        measures=with_given_measures(clause, measures, scope.references),
         rest=(),
         rows_shown=clause.rows_shown,
         skip=clause.skip,
@@ -114,7 +116,7 @@ def bind_parts(
         within=_within(clause, scope),
         away=_columns_away(scope.references),
         computed=_computed_sources(scope.references, clause.location),
-        given=tuple((each.name, given_column(each.variable)) for each in clause.given),
+        given=given_columns(clause),
     )
 
 
@@ -124,8 +126,10 @@ def bind_conditions(
     variables: Variables,
     check: Callable[[], None],
     references: References | None = None,
+    *,
+    order: tuple[tuple[str, bool, bool], ...] = (),
 ) -> tuple[Condition, ...]:
-    """Look up all names of conditions; `references` are those of the clause, where there is one.
+    """Look up all names of conditions; `references` and `order` are those of the clause, where there is one.
 
     Raises:
         QueryError, UnknownVariableError, UnsupportedQueryError: a name is unknown or an expression is wrong.
@@ -140,7 +144,7 @@ def bind_conditions(
         if name in conditions:
             raise error_at(f"DEFINE defines {name} twice", definition.location, QueryError)
         # Conditions without a query around them are texts of their own.
-        scope = Scope(columns.within(definition.location.sql), variables, references, check)
+        scope = Scope(columns.within(definition.location.sql), variables, references, check, order)
         expression = ConditionReader(scope, definition.location, name).read(definition.condition)
         start = start_condition(expression, references)
         if is_alone and _columns_away(references):
@@ -148,6 +152,12 @@ def bind_conditions(
             raise error_at(message, definition.location, QueryError)
         conditions[name] = Condition(name, expression, definition.location, prefilter(expression), start)
     return tuple(conditions.values())
+
+
+def _order(keys: Sequence[Key]) -> tuple[tuple[str, bool, bool], ...]:
+    """Return the columns by which rows are in order, up to the first key that is computed."""
+    columns = takewhile(lambda key: key.column is not None, keys)
+    return tuple((key.column or "", key.descending, key.nulls_first) for key in columns)
 
 
 def compiled_pattern(clause: Clause) -> Pattern:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rowpattern.sql.bind.expressions import ExpressionReader, by_place, without_filter
+from rowpattern.sql.bind.aggregate_calls import by_place, without_filter
+from rowpattern.sql.bind.expressions import ExpressionReader
 from rowpattern.sql.bind.list_aggregates import without_list
 from rowpattern.sql.bind.references import HERE, Classifier, Navigation, RunningAggregate
 from rowpattern.sql.expression.nodes import Literal
@@ -12,7 +13,7 @@ from rowpattern.sql.expression.write import sql_of
 from rowpattern.sql.records import replace
 
 if TYPE_CHECKING:
-    from rowpattern.sql.bind.expressions import Scope
+    from rowpattern.sql.bind.scope import Scope
     from rowpattern.sql.expression.nodes import Call, Node
     from rowpattern.sql.text.source_location import SourceLocation
 

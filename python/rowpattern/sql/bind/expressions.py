@@ -9,21 +9,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rowpattern.errors import QueryError
+from rowpattern.sql.bind.aggregate_calls import counts_star, in_row_order, is_aggregate
 from rowpattern.sql.bind.keywords import with_calls
 from rowpattern.sql.bind.leaves import columns_in, is_navigation, leaves
 from rowpattern.sql.bind.references import (
     BoundExpression,
     MatchNumber,
     Navigation,
-    References,
     RowClassifier,
     RowExists,
     Value,
     column_away,
     computed_source,
 )
+from rowpattern.sql.bind.row_expression import with_fields
 from rowpattern.sql.bind.scope import folded
-from rowpattern.sql.duckdb.functions import AGGREGATES
 from rowpattern.sql.expression.nodes import (
     Argument,
     Branch,
@@ -34,7 +34,6 @@ from rowpattern.sql.expression.nodes import (
     Literal,
     Node,
     Operation,
-    OrderItem,
     Semantics,
     Star,
     children,
@@ -46,42 +45,18 @@ from rowpattern.sql.expression.nodes import (
 )
 from rowpattern.sql.expression.read import NAVIGATION
 from rowpattern.sql.expression.write import sql_of
-from rowpattern.sql.records import Record, field, replace
-from rowpattern.sql.runtime.no_limit import no_limit
+from rowpattern.sql.records import replace
 from rowpattern.sql.text.composed import IGNORE_NULLS
 from rowpattern.sql.text.source_location import SourceLocation, error_at
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from rowpattern.sql.bind.references import Reference, RowValue
-    from rowpattern.sql.bind.scope import Columns, Variables
+    from rowpattern.sql.bind.scope import Scope
     from rowpattern.sql.parse.clause import ExpressionSource
 
-__all__ = [
-    "ExpressionReader",
-    "Scope",
-    "by_place",
-    "counts_rows",
-    "row_expression",
-    "takes_rows_in_order",
-    "with_fields",
-    "without_filter",
-]
+__all__ = ["ExpressionReader"]
 
 _NULL = Literal("NULL_LITERAL")
-
-# Their answer depends on the order of rows, which is the match's unless the call says otherwise.
-_ORDERED_AGGREGATES = frozenset(
-    {"array_agg", "list", "string_agg", "group_concat", "listagg", "any_value", "arbitrary"}
-)
-
-# They give the same over values with and without those that are there twice.
-_OF_A_SET = frozenset({"min", "max", "bool_and", "bool_or", "any_value", "arbitrary"})
-# Aggregates that the engine keeps; they leave NULLs out.
-_WITHOUT_NULLS = _OF_A_SET | {"count", "sum", "avg", "var_pop", "var_samp", "variance", "stddev_pop", "stddev_samp"}
-_WITHOUT_NULLS |= {"stddev", "arg_min", "arg_max", "argmin", "argmax", "min_by", "max_by"}
-_WITHOUT_NULLS |= {"string_agg", "group_concat", "listagg"}
 
 # What PREV and NEXT may be called.
 _OTHER_NAMES = {"PREV": ("LAG",), "NEXT": ("LEAD",)}
@@ -89,41 +64,7 @@ _OTHER_NAMES = {"PREV": ("LAG",), "NEXT": ("LEAD",)}
 # More rows than any table has.
 _FARTHEST = 1 << 48
 
-
-def is_aggregate(node: Node) -> bool:
-    """Say whether a node is a call of an aggregate."""
-    return isinstance(node, Call) and node.name in AGGREGATES and node.name not in NAVIGATION
-
-
-def counts_rows(call: Call) -> bool:
-    """Say whether a call is `count(*)` or `count(A.*)`."""
-    plain = not call.distinct and call.filter is None and not call.order_by
-    stars = call.name == "count" and len(call.values) == 1 and isinstance(call.values[0], Star)
-    return plain and (call.name == "count_star" or stars)
-
-
-def with_fields(read: Node, fields: tuple[str, ...]) -> Node:
-    """Return the field of a field ... of a value."""
-    for name in fields:
-        read = Operation("STRUCT_EXTRACT", (read, Literal("STRING", name)))
-    return read
-
-
 _NODES_BETWEEN_LOOKS = 256
-
-
-class Scope(Record):
-    """What names mean in the expressions of a clause.
-
-    Attributes:
-        references: what the expressions read; they share it.
-        check: called now and then; it raises an error where time is over.
-    """
-
-    columns: Columns
-    variables: Variables
-    references: References = field(default_factory=References)
-    check: Callable[[], None] = no_limit
 
 
 class ExpressionReader:
@@ -134,6 +75,7 @@ class ExpressionReader:
         self._variables = scope.variables
         self._references = scope.references
         self._check = scope.check
+        self._order = scope.order
         self._looked_up = 0
         self._location = location
         self._final = False
@@ -410,7 +352,7 @@ class ExpressionReader:
             names[item] = self._references.row_name(item)
             return Column((names[item],))
 
-        call = replace(node, name="count_star", arguments=()) if _counts_star(node) else node
+        call = replace(node, name="count_star", arguments=()) if counts_star(node) else node
         for leaf in leaves(call, self._bound):
             if isinstance(leaf, Column):
                 _, column, fields = self._column(leaf)
@@ -422,7 +364,8 @@ class ExpressionReader:
         if by_row:
             value, *more = over_references.arguments
             over_references = replace(over_references, arguments=(value, Argument(Column(("row",))), *more))
-        return _in_row_order(over_references), tuple((name, item) for item, name in names.items())
+        reads = tuple((name, item) for item, name in names.items())
+        return in_row_order(over_references, dict(reads), self._order), reads
 
     def _aggregated_variables(self, call: Call) -> tuple[str, ...] | None:
         for each in (inside for child in children(call) for inside in walk(child)):
@@ -449,86 +392,3 @@ class ExpressionReader:
         if len(found) > 1:
             raise self._fail("all columns in one navigation or aggregate must be of the same variable", call)
         return next(iter(found), None)
-
-
-def _counts_star(node: Call) -> bool:
-    """Say whether a call is `count(A.*)`, with or without a FILTER."""
-    return node.name == "count" and len(node.values) == 1 and isinstance(node.values[0], Star)
-
-
-def by_place(call: Call, *, by_row: bool) -> str | None:
-    """Return what the engine calls an aggregate that gives the first or the last value, NULLs left out."""
-    if call.distinct or call.filter is not None or call.order_by or len(call.arguments) != 1:
-        return None
-    if by_row:
-        return "last_not_null" if call.name == "arg_max" else None
-    return "any_value" if call.name in {"any_value", "arbitrary"} else None
-
-
-#: The order of the match.
-_ROW_ORDER = (OrderItem(Column(("row",)), "ASCENDING"),)
-
-
-def _in_row_order(call: Call) -> Call:
-    """Have an aggregate that depends on the order of rows see them in the match's, unless it says otherwise."""
-    if call.name not in _ORDERED_AGGREGATES or call.order_by or call.distinct:
-        return call
-    return replace(call, order_by=_ROW_ORDER)
-
-
-def takes_rows_in_order(call: Call) -> bool:
-    """Say whether an aggregate over references has the order of the match for its ORDER BY."""
-    return call.order_by == _ROW_ORDER
-
-
-def without_filter(call: Call) -> Call:
-    """Return an aggregate with NULL in the place of values that its FILTER leaves out, where it leaves NULLs out, too.
-
-    So the engine keeps it as one without a FILTER. DISTINCT goes where it changes nothing.
-    """
-    if call.distinct and call.name in _OF_A_SET:
-        call = replace(call, distinct=False)
-    if call.filter is None or call.distinct:
-        return call
-    if call.name == "count_star":
-        value: Node = Literal("INTEGER", "1")
-        more: tuple[Argument, ...] = ()
-    elif call.name in _WITHOUT_NULLS and call.arguments:
-        value, more = call.arguments[0].value, call.arguments[1:]
-    else:
-        return call
-    chosen = Case((Branch(call.filter, value),), _NULL)
-    name = "count" if call.name == "count_star" else call.name
-    return replace(call, name=name, arguments=(Argument(chosen), *more), filter=None)
-
-
-def row_expression(
-    written: ExpressionSource, scope: Scope, location: SourceLocation, what: str
-) -> tuple[Node, tuple[str, ...]]:
-    """Look up the columns of an expression of PARTITION BY or ORDER BY.
-
-    Returns:
-        the expression over the columns' own names, and those names.
-
-    Raises:
-        QueryError: a column does not exist, or the expression reads more than one row.
-    """
-    columns, variables = scope.columns, scope.variables
-    names: dict[str, None] = {}
-    new: dict[int, Node] = {}
-    whole = with_calls(written.node, columns)
-    for node in walk(whole):
-        if isinstance(node, (Star, Semantics)) or is_navigation(node) or is_aggregate(node):
-            message = f"{what} takes expressions over one row; {written.text} is not"
-            raise error_at(message, location, QueryError)
-    for leaf in leaves(whole):
-        if isinstance(leaf, Column):
-            if len(leaf.names) > 1 and columns.find(leaf) is None and not columns.is_table(leaf.names[0]):
-                members = variables.members(folded(leaf))
-                if members is not None:
-                    message = f"{leaf.names[0]} is a variable of the pattern, and {what} comes before it"
-                    raise error_at(f"{message}; write {leaf.names[1]} alone", columns.location(leaf), QueryError)
-            _, name, fields = columns.resolve(leaf)
-            names[name] = None
-            new[id(leaf)] = with_fields(Column((name,), span=leaf.span), fields)
-    return replaced(whole, new), tuple(names)

@@ -1,12 +1,12 @@
-"""Conditions that the caller's library computes: each is a column beside the table's own."""
+"""Conditions and measures that the caller's library computes: each is a column beside the table's own."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from rowpattern.errors import QueryError
-from rowpattern.sql.bind.bound import Condition
-from rowpattern.sql.bind.references import BoundExpression, Navigation, Value
+from rowpattern.sql.bind.bound import BoundMeasure, Condition, GivenColumn
+from rowpattern.sql.bind.references import GIVEN, BoundExpression, Navigation, Value
 from rowpattern.sql.expression.nodes import Column
 from rowpattern.sql.expression.write import sql_of
 from rowpattern.sql.text.source_location import error_at
@@ -16,14 +16,52 @@ if TYPE_CHECKING:
 
     from rowpattern.sql.bind.references import References
     from rowpattern.sql.bind.scope import Variables
-    from rowpattern.sql.parse.clause import GivenCondition
+    from rowpattern.sql.parse.clause import Clause, GivenCondition
 
-__all__ = ["given_column", "given_conditions"]
+__all__ = ["given_columns", "given_conditions", "with_given_measures"]
 
 
-def given_column(variable: str) -> str:
+def _condition_column(variable: str) -> str:
     """Return the name of the column that a condition is; expressions of the query do not see it."""
-    return f"rowpattern condition {variable}"
+    return f"{GIVEN}condition {variable}"
+
+
+def _measure_column(name: str) -> str:
+    return f"{GIVEN}measure {name}"
+
+
+def given_columns(clause: Clause) -> tuple[GivenColumn, ...]:
+    """Return what the caller's library computes for a clause."""
+    conditions = (
+        GivenColumn(f"define[{each.name!r}]", _condition_column(each.variable), each.variable) for each in clause.given
+    )
+    measures = (
+        GivenColumn(f"measures[{each.name!r}]", _measure_column(each.name), None) for each in clause.given_measures
+    )
+    return (*conditions, *measures)
+
+
+def with_given_measures(
+    clause: Clause, measures: Sequence[BoundMeasure], references: References
+) -> tuple[BoundMeasure, ...]:
+    """Return the measures of a clause, those that are columns among those that are expressions.
+
+    As an unqualified column, such a measure is read at the row from which measures are seen.
+    """
+    found = list(measures)
+    for each in clause.given_measures:
+        at = Navigation(final=clause.rows_shown == "one row")
+        found.insert(
+            each.place, BoundMeasure(each.name, _read(_measure_column(each.name), at, references), each.location)
+        )
+    return tuple(found)
+
+
+def _read(column: str, at: Navigation, references: References) -> BoundExpression:
+    item = Value(column, at)
+    name = references.name(item)
+    tree = Column((name,))
+    return BoundExpression(sql_of(tree), "computed by the caller's library", ((name, item),), tree)
 
 
 def given_conditions(
@@ -50,9 +88,6 @@ def given_conditions(
             raise variables.unknown(each.variable, each.location)
         if each.variable in found:
             raise error_at(f"DEFINE defines {each.variable} twice", each.location, QueryError)
-        item = Value(given_column(each.variable), Navigation())
-        name = references.name(item)
-        tree = Column((name,))
-        expression = BoundExpression(sql_of(tree), "computed by the caller's library", ((name, item),), tree)
+        expression = _read(_condition_column(each.variable), Navigation(), references)
         found[each.variable] = Condition(each.variable, expression, each.location, expression)
     return tuple(found.values())[len(others) :]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rowpattern.errors import QueryError
-from rowpattern.sql.bind.expressions import ExpressionReader, by_place, counts_rows
+from rowpattern.sql.bind.aggregate_calls import by_place, counts_rows
+from rowpattern.sql.bind.expressions import ExpressionReader
 from rowpattern.sql.bind.leaves import leaves
 from rowpattern.sql.bind.references import Aggregate, Classifier, Navigation, RunningAggregate
 from rowpattern.sql.expression.nodes import Branch, Case, Column, Conjunction, Literal, Operation, replaced, walk
@@ -14,8 +15,7 @@ from rowpattern.sql.records import replace
 from rowpattern.sql.text.source_location import error_at
 
 if TYPE_CHECKING:
-    from rowpattern.sql.bind.expressions import Scope
-    from rowpattern.sql.bind.scope import Columns
+    from rowpattern.sql.bind.scope import Columns, Scope
     from rowpattern.sql.expression.nodes import Call, Node
     from rowpattern.sql.parse.clause import Measure
     from rowpattern.sql.text.source_location import SourceLocation

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rowpattern.sql.expression.nodes import Node
 
 __all__ = [
+    "GIVEN",
     "HERE",
     "Aggregate",
     "BoundExpression",
@@ -146,6 +147,8 @@ Reference = Union[Value, RowExists, Classifier, MatchNumber, Aggregate, RunningA
 
 _AWAY = "rowpattern value"
 _COMPUTED = "rowpattern expression "
+#: How the names of columns begin that the caller's library computes.
+GIVEN = "rowpattern given "
 
 
 def computed_source(sql: str) -> str:
@@ -249,4 +252,4 @@ class BoundExpression(Record):
             return None
         away = value_away(only.column)
         column = only.column if away is None else away[0]
-        return None if column.startswith(_COMPUTED) else column
+        return None if column.startswith((_COMPUTED, GIVEN)) else column

@@ -6,16 +6,19 @@ import difflib
 from typing import TYPE_CHECKING, NamedTuple
 
 from rowpattern.errors import QueryError, UnknownVariableError
+from rowpattern.sql.bind.references import References
 from rowpattern.sql.duckdb.names import lowered
+from rowpattern.sql.records import Record, field
+from rowpattern.sql.runtime.no_limit import no_limit
 from rowpattern.sql.text.source_location import SourceLocation, candidates, error_at
 from rowpattern.sql.text.tokens import tokens_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from rowpattern.sql.expression.nodes import Column
 
-__all__ = ["ColumnMeant", "Columns", "Variables", "folded"]
+__all__ = ["ColumnMeant", "Columns", "Scope", "Variables", "folded"]
 
 
 # Functions without an argument, whose brackets are left out now and then.
@@ -167,3 +170,19 @@ class Variables:
         shown = written if written.upper() == name else name
         message = f"the pattern has no variable {shown}; {found}"
         return UnknownVariableError(message if location is None else location.added_to(message))
+
+
+class Scope(Record):
+    """What names mean in the expressions of a clause.
+
+    Attributes:
+        references: what the expressions read; they share it.
+        check: called now and then; it raises an error where time is over.
+        order: columns by which the clause's rows are in order, each with whether it descends and whether NULL is first.
+    """
+
+    columns: Columns
+    variables: Variables
+    references: References = field(default_factory=References)
+    check: Callable[[], None] = no_limit
+    order: tuple[tuple[str, bool, bool], ...] = ()

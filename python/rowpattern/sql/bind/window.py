@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 from rowpattern.errors import QueryError
 from rowpattern.sql.bind.bound import TypedPlans
 from rowpattern.sql.bind.clause import bind_key, bind_parts
-from rowpattern.sql.bind.expressions import Scope
 from rowpattern.sql.bind.frame import layered, reads_back, within_frame
 from rowpattern.sql.bind.references import References, value_away
-from rowpattern.sql.bind.scope import ColumnMeant, Columns, Variables, folded
+from rowpattern.sql.bind.scope import ColumnMeant, Columns, Scope, Variables, folded
 from rowpattern.sql.duckdb.names import lowered
 from rowpattern.sql.expression.nodes import Call, Literal, walk
 from rowpattern.sql.records import Record, replace

@@ -254,12 +254,22 @@ class Database:
             QueryError: DuckDB refuses it, with DuckDB's message.
             QueryLimitError: it took too long or too much memory.
         """
+        return self.typed_query(sql, parameters, counted=counted)[0]
+
+    def typed_query(
+        self, sql: str, parameters: dict[str, Any] | None = None, *, counted: bool = False
+    ) -> tuple[pa.Table, list[Any]]:
+        """Run a query as `query` does, and return with its answer DuckDB's types of the columns."""
         given: dict[str, Any] = {} if parameters is None else {"params": parameters}
 
         def hold(batch: pa.RecordBatch) -> None:
             self._context.hold(size_bytes(batch))
 
-        return self._within_limits(lambda: arrow_table(self._connection.sql(sql, **given), hold if counted else None))
+        def answered() -> tuple[pa.Table, list[Any]]:
+            relation = self._connection.sql(sql, **given)
+            return arrow_table(relation, hold if counted else None), relation.types
+
+        return self._within_limits(answered)
 
     def plan(self, sql: str) -> str:
         """Return DuckDB's plan of a query that reads no table, as JSON; nothing is executed.

@@ -41,6 +41,8 @@ def check_name(name: str, what: str) -> None:
         QueryError: it is refused.
     """
     odd = "a NUL character" if "\0" in name else None
+    if odd is None and name.isascii():
+        return
     try:
         name.encode()
     except UnicodeEncodeError:

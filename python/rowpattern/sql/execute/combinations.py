@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from rowpattern.sql.execute.rounds import RoundExpression, Rounds
     from rowpattern.sql.execute.sort import OrderedPartitions
 
-__all__ = ["Combinations", "NumberedRows", "combinations"]
+__all__ = ["Combinations", "NumberedRows", "combinations", "number_equal_values"]
 
 # So many are computed in less time than a round takes. In larger tables as many as rows: a search asks for more.
 _FEW = 1_000
@@ -149,6 +149,17 @@ def number_values(columns: Sequence[Array], count: int, most: int) -> NumberedRo
         if len(first) > most:
             return None
     return NumberedRows(numbers, first)
+
+
+def number_equal_values(values: pa.ChunkedArray) -> Integers | None:
+    """Number values, with one number for what DuckDB takes for equal; None where that is not known of a type."""
+    if pa.types.is_dictionary(values.type):
+        values = values.cast(values.type.value_type)
+    if pa.types.is_floating(values.type):
+        # -0.0 is equal to 0.0, and NaN to NaN, as it is in a dictionary.
+        encoded = pc.dictionary_encode(pc.add(values, pa.scalar(0.0, values.type)).combine_chunks())
+        return _filled(encoded.indices, len(encoded.dictionary))
+    return _codes(values)
 
 
 def _renumbered(numbers: Integers, bound: int) -> tuple[Integers, Integers]:

@@ -6,14 +6,14 @@ once.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Union
 
 import pyarrow as pa
 
 from rowpattern.errors import QueryError, QueryLimitError
 from rowpattern.sql.arrow.arrays import from_numpy
 from rowpattern.sql.bind.references import BoundExpression, Navigation, RunningAggregate, Value
-from rowpattern.sql.execute.combinations import combinations
+from rowpattern.sql.execute.combinations import combinations, number_equal_values
 from rowpattern.sql.execute.engine_columns import engine_column
 from rowpattern.sql.execute.rounds import RoundExpression, Rounds
 from rowpattern.sql.execute.row_expressions import RowInputs, compute
@@ -36,6 +36,9 @@ __all__ = ["CoreNode", "SharedParts"]
 #: A node as the core takes it.
 CoreNode = tuple[Any, ...]
 
+# What an aggregate takes beside its values.
+_More = Union[int, str, tuple[str, int], None]
+
 
 class SharedParts:
     """The numbered parts of a pattern's conditions.
@@ -44,7 +47,7 @@ class SharedParts:
         columns: with their types there, as the core takes them.
         sets: of variables.
         aggregates: that the core keeps: function, number of the column, number of the set, type, and the number of the
-            column of keys or the text between texts.
+            column of keys, the text between texts, or with DISTINCT the number of the column of values' numbers.
         expressions: that are computed in rounds.
         rounds: who computes them.
     """
@@ -62,7 +65,7 @@ class SharedParts:
         self.base_zone = database.time_zone
         self.columns: list[tuple[str, pa.ChunkedArray]] = []
         self.sets: list[tuple[str, ...]] = []
-        self.aggregates: list[tuple[str, int | None, int | None, str, int | str | None]] = []
+        self.aggregates: list[tuple[str, int | None, int | None, str, _More]] = []
         self.expressions: list[RoundExpression] = []
         self.rounds = Rounds(self.expressions, rows, together.labels, database)
         self._together = together
@@ -76,6 +79,12 @@ class SharedParts:
         self._expression_numbers: dict[object, int] = {}
         self._combinations: dict[object, Combinations | None] = {}
         self._numbered: dict[tuple[str, ...], NumberedRows | None] = {}
+        self._has_numbers = False
+
+    @property
+    def has_values_of_rows(self) -> bool:
+        """Whether conditions ask for values while the search runs, or read numbers that values have among rows."""
+        return bool(self.expressions) or self._has_numbers
 
     def column(self, key: object, kind: str, make: Callable[[], pa.ChunkedArray]) -> int:
         """Return the number of a column; it is made where there is none of this key."""
@@ -123,13 +132,19 @@ class SharedParts:
                     None if each is None else self._argument(item, each, condition)
                     for each in (found.argument, found.key)
                 )
+                distinct = self._distinct_numbers(column, found) if found.distinct else None
             except QueryLimitError:
                 raise
             except QueryError:
                 # What fails for some row may be no row of the variable's.
                 self._by_rounds.add(item)
                 return None
-            more: int | str | None = found.separator if key is None else key
+            if found.distinct and distinct is None:
+                self._by_rounds.add(item)
+                return None
+            more: _More = found.separator if key is None else key
+            if distinct is not None:
+                more = ("distinct", distinct)
             self._aggregate_numbers[item] = len(self.aggregates)
             self.aggregates.append((found.function or "", column, self.set_number(item.variables), kind, more))
         return ("aggregate", kind, self._aggregate_numbers[item])
@@ -150,6 +165,19 @@ class SharedParts:
 
         return self.column((argument.sql, item.reads), kind, make)
 
+    def _distinct_numbers(self, column: int | None, found: TypedAggregate) -> int | None:
+        """Return the number of the column of the numbers of an argument's values; None where it is not known."""
+        if column is None or found.argument is None:
+            return None
+        key = ("distinct", column)
+        if (key, "BIGINT") not in self._column_numbers:
+            numbers = number_equal_values(self.columns[column][1])
+            if numbers is None:
+                return None
+            self._has_numbers = True
+            return self.column(key, "BIGINT", lambda: pa.chunked_array([from_numpy(numbers)]))
+        return self._column_numbers[key, "BIGINT"]
+
     def combinations(self, key: object, make: Callable[[], RoundExpression]) -> Combinations | None:
         """Return the values of an expression for all combinations of rows; None where it is asked for in rounds."""
         if key not in self._combinations:
@@ -165,6 +193,7 @@ class SharedParts:
     def number_column(self, columns: tuple[str, ...], numbered: NumberedRows) -> int:
         """Return the number of a column of the numbers of rows."""
         numbers = pa.chunked_array([from_numpy(numbered.numbers)])
+        self._has_numbers = True
         return self.column(("numbers", columns), "BIGINT", lambda: numbers)
 
     def expression(self, key: object, make: Callable[[], RoundExpression]) -> int:

@@ -86,7 +86,7 @@ def is_by_engine(item: Aggregate, found: TypedAggregate) -> bool:
     """Say whether the engine computes an aggregate of a measure."""
     if item.of_rows is None or found.function is None or engine_type(found.type) is None:
         return False
-    if found.key is not None or found.separator is not None:
+    if found.key is not None or found.separator is not None or found.distinct:
         # Measures are read by single columns, and texts of many matches are DuckDB's to keep.
         return False
     # What timestamps of several zones are called is for DuckDB's way to say.

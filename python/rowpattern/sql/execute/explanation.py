@@ -18,7 +18,7 @@ from rowpattern.sql.bind.references import (
     value_away,
 )
 from rowpattern.sql.duckdb.connection import database
-from rowpattern.sql.execute.given_conditions import without_given
+from rowpattern.sql.execute.given_columns import without_given
 from rowpattern.sql.execute.placement import placements
 from rowpattern.sql.execute.query import QueryExecution, parsed_query, tables_of
 from rowpattern.sql.execute.values_away import without_values_away
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from rowpattern.sql.execute.window_steps import AnsweredWindow
     from rowpattern.sql.parse.clause import Clause
     from rowpattern.sql.parse.clause_arguments import Question
-    from rowpattern.sql.parse.parser import ParsedQuery
+    from rowpattern.sql.parse.parsed_query import ParsedQuery
     from rowpattern.sql.runtime.context import ExecutionContext, Step
     from rowpattern.sql.tables.table import Table
 
@@ -166,8 +166,9 @@ def _parts(
     if bound.partition_by or bound.order_by:
         how = {None: "ordered where they are not in order already", True: "were ordered"}
         lines.append(f"rows {how.get(sorted_rows, 'were in order already, and not copied')}")
-    given = dict(bound.given)
-    crossing = [name for name in bound.reads() if name not in given.values()]
+    given = {each.variable: each.column for each in bound.given if each.variable is not None}
+    computed = {each.column for each in bound.given}
+    crossing = [name for name in bound.reads() if name not in computed]
     lines.append(f"columns that cross: {', '.join(crossing) or 'none'}")
     conditions = {condition.variable: condition.expression for condition in bound.conditions}
     for variable in bound.variables:
@@ -185,8 +186,13 @@ def _parts(
         key = bound.order_by[0].name
         lines.append(f"WITHIN {bound.within.text}: a match's last row is at most that far from its first, in {key}")
     for measure in bound.measures:
-        own = placed.ways.get(f"measure {measure.name}", [])
-        lines += _computed(f"measure {measure.name}:", measure.expression, own, parsed.sql, placed.aggregates)
+        if isinstance(measure.expression.only, Value) and measure.expression.only.column in computed:
+            place = _place(measure.expression.only.at)
+            way = f"computed by the caller's library, over each partition, and read at {place}"
+            lines.append(f"measure {measure.name}: {way}")
+            continue
+        ways = placed.ways.get(f"measure {measure.name}", [])
+        lines += _computed(f"measure {measure.name}:", measure.expression, ways, parsed.sql, placed.aggregates)
     return lines
 
 

@@ -41,10 +41,18 @@ __all__ = ["MatchConditions", "located", "match_conditions"]
 
 
 class MatchConditions(NamedTuple):
-    """Conditions that the core evaluates, and who computes what it asks for; None where it asks for nothing."""
+    """Conditions that the core evaluates.
+
+    Attributes:
+        conditions: the conditions.
+        compute: who computes what it asks for; None where it asks for nothing.
+        layout: what they are beside the values of rows: equal where conditions over other rows are the same. None where
+            they have values that were computed of their rows alone.
+    """
 
     conditions: Conditions
     compute: Rounds | None
+    layout: object
 
 
 class located:  # noqa: N801 - a block, as of contextlib
@@ -101,7 +109,10 @@ def match_conditions(
     }
     starts = _starts(conditions, together, rows, database)
     found = Conditions(pattern, parts.columns, parts.sets, parts.aggregates, compiled, starts)
-    return MatchConditions(found, parts.rounds if parts.expressions else None)
+    layout = None
+    if not parts.has_values_of_rows:
+        layout = ([kind for kind, _ in parts.columns], parts.sets, parts.aggregates, compiled)
+    return MatchConditions(found, parts.rounds if parts.expressions else None, layout)
 
 
 def _whole(condition: Condition, whole: TypedExpression) -> tuple[TypedExpression, Typed]:

@@ -16,7 +16,8 @@ from rowpattern.sql.duckdb.connection import database
 from rowpattern.sql.execute.match_conditions import located
 from rowpattern.sql.execute.matching import prepared
 from rowpattern.sql.execute.sort import OrderedPartitions
-from rowpattern.sql.parse.parser import check_text, parse_condition
+from rowpattern.sql.parse.condition_text import parse_condition
+from rowpattern.sql.parse.text_check import check_text
 from rowpattern.sql.planning import planned
 from rowpattern.sql.tables.reading import table_reader
 from rowpattern.sql.text.source_location import nesting_limited

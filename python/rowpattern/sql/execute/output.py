@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rowpattern.sql.execute.few_rows import MOST_FEW_ROWS, answer_few_rows
-from rowpattern.sql.execute.given_conditions import compute_given
+from rowpattern.sql.execute.given_columns import compute_given
 from rowpattern.sql.execute.items import Items, Shown
 from rowpattern.sql.execute.matching import find_matches
 from rowpattern.sql.execute.measures import measure

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pyarrow as pa
@@ -18,17 +19,20 @@ from rowpattern.sql.execute.subqueries import with_computed_subqueries
 from rowpattern.sql.execute.text_parameters import bound_values, check_parameters
 from rowpattern.sql.execute.time_zones import column_zones, relabelled
 from rowpattern.sql.parse.clause_arguments import ClauseArguments, parse_arguments
-from rowpattern.sql.parse.parser import check_text, parse, result_name
+from rowpattern.sql.parse.parsed_query import result_name
+from rowpattern.sql.parse.parser import parse
+from rowpattern.sql.parse.text_check import check_text
 from rowpattern.sql.planning import planned
 from rowpattern.sql.runtime.imports import imported
 from rowpattern.sql.runtime.no_limit import no_limit
 from rowpattern.sql.tables.answers import Answer, AnswerColumn, as_kind, plain_integers, restored
 from rowpattern.sql.tables.foreign import is_file_name
 from rowpattern.sql.tables.inputs import common_kind, only_table
+from rowpattern.sql.tables.own_types import with_own_types
 from rowpattern.sql.tables.pandas_index import with_index_levels
 from rowpattern.sql.tables.reading import table_reader
 from rowpattern.sql.tables.table import Table
-from rowpattern.sql.text.source_location import candidates, error_at, nesting_limited
+from rowpattern.sql.text.source_location import SourceLocation, candidates, error_at, nesting_limited
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -38,7 +42,7 @@ if TYPE_CHECKING:
     from rowpattern.sql.execute.window_steps import WindowSteps
     from rowpattern.sql.parse.clause import Clause
     from rowpattern.sql.parse.clause_arguments import Question
-    from rowpattern.sql.parse.parser import ParsedQuery
+    from rowpattern.sql.parse.parsed_query import ParsedQuery
     from rowpattern.sql.runtime.context import ExecutionContext
 
 __all__ = [
@@ -55,6 +59,8 @@ __all__ = [
 
 
 _Read = TypeVar("_Read")
+
+_NO_COLUMN = re.compile('"(.+)" does not have a column named "(.+)"')
 
 
 def parsed_query(question: Question, context: ExecutionContext | None = None) -> ParsedQuery:
@@ -269,7 +275,10 @@ class QueryExecution:
         """Return the table before a clause."""
         if clause.table is not None:
             return self._tables[clause.table]
-        rows = self._text(clause.number, self._parsed.sources[clause.number])
+        try:
+            rows = self._text(clause.number, self._parsed.sources[clause.number])
+        except QueryError as error:
+            raise _of_outer_column(clause, error) from None
         try:
             return Table(rows)
         except QueryError as error:
@@ -305,13 +314,26 @@ class QueryExecution:
                 known.add(name)
         with self._context.step("query", sum(table.rows for table in self._tables.values())):
             try:
-                found = using.query(sql, bound_values(self._parsed, text or sql, self._context), counted=True)
+                values = bound_values(self._parsed, text or sql, self._context)
+                found, types = using.typed_query(sql, values, counted=True)
             except QueryError as error:
                 if "QUALIFY clause" in str(error):
                     message = f"{error}; measures are columns of the clause's answer: filter them with WHERE"
                     raise QueryError(message) from None
                 raise
+            found = with_own_types(found, types, self._readable.values())
             return named_after(found, zone, [table.schema for table in self._readable.values()])
+
+
+def _of_outer_column(clause: Clause, error: QueryError) -> QueryError:
+    """Return the error of a text before a clause; where a column of a table around is not there, it says which."""
+    found = _NO_COLUMN.search(str(error))
+    if clause.outer is not None and found is not None:
+        for (table, column), (begin, _) in clause.outer.columns.items():
+            if lowered(table) == lowered(found[1]) and lowered(column) == lowered(found[2]):
+                location = SourceLocation(clause.location.sql, begin)
+                return error_at(f"{table} has no column {column}", location, QueryError)
+    return error
 
 
 def zone_around(parsed: ParsedQuery, schemas: Sequence[pa.Schema], context: ExecutionContext) -> str:

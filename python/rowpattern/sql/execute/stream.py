@@ -48,7 +48,7 @@ from rowpattern.sql.execute.stream_blocks import PartitionBlocks
 from rowpattern.sql.execute.text_parameters import with_constants
 from rowpattern.sql.execute.time_zones import column_zones
 from rowpattern.sql.expression.write import quoted
-from rowpattern.sql.parse.parser import result_name
+from rowpattern.sql.parse.parsed_query import result_name
 from rowpattern.sql.runtime.reports import report_end
 from rowpattern.sql.tables.answer_reader import AnswerReader
 from rowpattern.sql.tables.answers import AnswerColumn, answer_values
@@ -63,7 +63,7 @@ if TYPE_CHECKING:
     from rowpattern.sql.duckdb.connection import Database
     from rowpattern.sql.parse.clause import Clause
     from rowpattern.sql.parse.clause_arguments import Question
-    from rowpattern.sql.parse.parser import ParsedQuery
+    from rowpattern.sql.parse.parsed_query import ParsedQuery
     from rowpattern.sql.runtime.context import ExecutionContext
     from rowpattern.sql.tables.streams import Stream
 

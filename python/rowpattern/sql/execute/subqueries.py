@@ -8,7 +8,7 @@ from rowpattern.errors import QueryError, QueryLimitError
 from rowpattern.sql.duckdb.parser import parse_texts
 from rowpattern.sql.expression.nodes import Cast, Literal, TypeName
 from rowpattern.sql.expression.read import TreeReader
-from rowpattern.sql.parse.parser import step_number
+from rowpattern.sql.parse.parsed_query import step_number
 from rowpattern.sql.parse.subqueries import with_constants
 from rowpattern.sql.records import replace
 from rowpattern.sql.text.composed import Composed
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from rowpattern.sql.expression.nodes import Node
     from rowpattern.sql.parse.clause import Clause, Subquery
-    from rowpattern.sql.parse.parser import ParsedQuery
+    from rowpattern.sql.parse.parsed_query import ParsedQuery
     from rowpattern.sql.runtime.context import ExecutionContext
 
 __all__ = ["with_computed_subqueries"]
@@ -60,6 +60,9 @@ def with_computed_subqueries(
 
 
 def _failed(subquery: Subquery, message: str) -> QueryError:
+    if message.startswith("More than one row returned"):
+        # DuckDB's advice is a setting.
+        message = "it gives more than one row, and one value is needed; write IN, an aggregate, or LIMIT 1"
     if "not found" in message:
         message += "; a subquery in MATCH_RECOGNIZE is computed before matching, and reads no column outside of it"
     return error_at(f"subquery: {message}", subquery.location, QueryError)

@@ -9,7 +9,7 @@ from rowpattern.sql.expression.parameters import ParameterValues
 from rowpattern.sql.expression.write import sql_of
 
 if TYPE_CHECKING:
-    from rowpattern.sql.parse.parser import ParsedQuery
+    from rowpattern.sql.parse.parsed_query import ParsedQuery
     from rowpattern.sql.runtime.context import ExecutionContext
 
 __all__ = ["bound_values", "check_parameters", "with_constants"]

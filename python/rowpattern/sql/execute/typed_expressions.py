@@ -12,7 +12,7 @@ import pyarrow as pa
 from rowpattern._core import is_native
 from rowpattern.errors import QueryError, QueryLimitError
 from rowpattern.sql.arrow.categories import is_ordered, labels_of
-from rowpattern.sql.bind.expressions import takes_rows_in_order
+from rowpattern.sql.bind.aggregate_calls import takes_rows_in_order
 from rowpattern.sql.bind.leaves import columns_in
 from rowpattern.sql.bind.references import Aggregate, RunningAggregate
 from rowpattern.sql.duckdb.arrow_types import duckdb_type
@@ -296,11 +296,10 @@ class _Typing:
             if found.function is not None or bound.name != item.by_place:
                 return found
         own = self._engine_type(bound.type)
-        if bound.name is None or own is None or bound.ordered != takes_rows_in_order(call):
-            # An ORDER BY of the query's own is for DuckDB to keep.
+        if bound.name is None or own is None:
             return whole
         if not bound.arguments:
-            counts = bound.name in {"count", "count_star"}
+            counts = bound.name in {"count", "count_star"} and not bound.ordered
             return replace(whole, function="count") if counts and is_native("count", [], own) else whole
         values = call.values[: len(bound.arguments)]
         arguments = [self._of_row(placed, *each) for each in zip(values, bound.arguments)]
@@ -308,8 +307,19 @@ class _Typing:
         kinds = [self._engine_type(each.type) or "" for each in known]
         if len(known) < len(bound.arguments) or not is_native(bound.name, kinds, own):
             return whole
+        in_order = bound.ordered == takes_rows_in_order(call) or _is_in_any_order(call, kinds[0])
+        if not in_order or (bound.distinct and not _takes_each_once(bound.name, kinds[0])):
+            # Another order is for DuckDB to make.
+            return whole
         of_row, key = (*known, None)[:2]
-        return replace(whole, function=bound.name, argument=of_row, key=key, separator=bound.separator)
+        return replace(
+            whole,
+            function=bound.name,
+            argument=of_row,
+            key=key,
+            separator=bound.separator,
+            distinct=bound.distinct,
+        )
 
     def _of_row(self, placed: TypedExpression, argument: Node, of: Bound) -> TypedExpression | None:
         """Return what an aggregate takes of a row; None where the engine has not its type."""
@@ -354,3 +364,21 @@ class _Typing:
 
         # What is refused may stand in a branch that is not taken.
         return replace(each, node=map_leaves(each.node, literal), problem=refused)
+
+
+def _is_in_any_order(call: Call, kind: str) -> bool:
+    """Say whether an aggregate over values of a type gives the same in each order of rows, and by what it has none."""
+    exact = kind not in {"FLOAT", "DOUBLE", "INTERVAL"} and call.name in {"sum", "avg", "min", "max"}
+    is_one = exact or call.name in {"count", "bool_and", "bool_or"}
+    return is_one and all(isinstance(each.value, Column) for each in call.order_by)
+
+
+def _takes_each_once(function: str, kind: str) -> bool:
+    """Say whether the engine keeps an aggregate with DISTINCT over values of a type.
+
+    Which of two equal values is taken first must not matter, as it does in sums of floating point numbers.
+    """
+    if function in {"sum", "avg"}:
+        return kind not in {"FLOAT", "DOUBLE"}
+    # Intervals are equal that differ in their parts (1 month, 30 days).
+    return function == "count" and kind != "INTERVAL"

@@ -94,8 +94,7 @@ def _expression(typed: TypedExpression, values: ParameterValues) -> TypedExpress
         return typed
     tree = with_values(typed.tree, values, typed=True)
     sql = sql_of(tree)
-    if typed.sql != sql_of(typed.tree) and typed.type is not None:
-        # The argument of an aggregate.
+    if typed.is_argument and typed.type is not None:
         sql = cast_sql(sql, typed.type)
 
     def leaf(node: Typed) -> Typed:

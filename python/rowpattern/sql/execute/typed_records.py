@@ -10,6 +10,7 @@ from rowpattern.errors import QueryError
 from rowpattern.sql.bind.references import Aggregate, RunningAggregate
 from rowpattern.sql.expression.parameters import has_parameter
 from rowpattern.sql.expression.typed import Computed, Constant, engine_type, walk_typed
+from rowpattern.sql.expression.write import sql_of
 from rowpattern.sql.records import Record
 from rowpattern.sql.text.source_location import error_at
 
@@ -89,6 +90,11 @@ class TypedExpression(Record):
         return self.tree is not None and has_parameter(self.tree)
 
     @cached_property
+    def is_argument(self) -> bool:
+        """Whether it is the argument of an aggregate, which is cast to the type that the aggregate takes."""
+        return self.tree is not None and self.sql != sql_of(self.tree)
+
+    @cached_property
     def native(self) -> Typed | None:
         """The expression, where the engine computes all of it."""
         if self.node is None or self.problem is not None or engine_type(self.node.type) is None:
@@ -115,6 +121,7 @@ class TypedAggregate(Record):
         argument: what it takes of a row; None where rows are counted, and where DuckDB computes it.
         key: by what it chooses a row, where it has that.
         separator: what stands between two texts that it puts together.
+        distinct: whether it takes each value once.
     """
 
     type: str | None
@@ -123,6 +130,7 @@ class TypedAggregate(Record):
     argument: TypedExpression | None = None
     key: TypedExpression | None = None
     separator: str | None = None
+    distinct: bool = False
 
 
 class TypedExpressions(Record):

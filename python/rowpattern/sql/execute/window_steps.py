@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from rowpattern.sql.bind.window import BoundWindow
     from rowpattern.sql.duckdb.connection import Database
     from rowpattern.sql.execute.window_columns import WindowColumns
-    from rowpattern.sql.parse.parser import ParsedQuery
+    from rowpattern.sql.parse.parsed_query import ParsedQuery
     from rowpattern.sql.parse.window_step import SelectItem, WindowStep
     from rowpattern.sql.runtime.context import ExecutionContext
 

@@ -411,6 +411,10 @@ class TreeReader:
         raise self.refused(message, keys, QueryError)
 
     def _subquery(self, keys: Fields, _: str) -> nodes.Node:
+        if keys.take("subquery_type", "") == "ANY":
+            # Of a list: a query in brackets is found before.
+            message = "ANY and ALL of a list cannot stand in MATCH_RECOGNIZE; write IN (...), or list_contains(list, x)"
+            raise self.refused(message, Fields(keys.node("child"), self), UnsupportedQueryError)
         message = "a subquery cannot stand in MATCH_RECOGNIZE; join its answer to the table before the clause"
         raise self.refused(message, keys, UnsupportedQueryError)
 

@@ -20,6 +20,7 @@ __all__ = [
     "Definition",
     "ExpressionSource",
     "GivenCondition",
+    "GivenMeasure",
     "Measure",
     "OrderKey",
     "OuterTables",
@@ -115,6 +116,20 @@ class GivenCondition(Record):
     location: SourceLocation
 
 
+class GivenMeasure(Record):
+    """A measure that the caller's library computes.
+
+    Attributes:
+        name: of the column of the answer.
+        place: how many measures stand before it.
+        location: where it stands in the clause's text.
+    """
+
+    name: str
+    place: int
+    location: SourceLocation
+
+
 class OrderKey(Record):
     """An expression of ORDER BY, and how it orders."""
 
@@ -146,17 +161,20 @@ class CommonTables(Record, frozen=False):
 
 
 class OuterTables(Record, frozen=False):
-    """What stands before LATERAL in FROM, and which of its columns a clause in LATERAL names.
+    """What stands before LATERAL in FROM, or in FROM of a query around, and which of its columns a clause names.
 
     Attributes:
         piece: its text.
         names: what its tables are called, as they are compared.
         columns: the columns that are named, each by its table and its name, and where it is named first.
+        equal_keys: keys of the clause's partitions that have to be equal to such a column, as WHERE behind the clause
+            says: where the key and the column stand.
     """
 
     piece: TextPiece
     names: frozenset[str]
     columns: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
+    equal_keys: list[tuple[tuple[int, int], tuple[int, int]]] = field(default_factory=list)
 
 
 class ClauseParameters(Record):
@@ -188,6 +206,7 @@ class Clause(Record, frozen=False):
         outer: what it reads of the tables before LATERAL; None where it reads nothing of them.
         common: the WITH lists that the clause sees, outer ones first; none where it reads nothing but a table by name.
         given: conditions that are no expressions of the query.
+        given_measures: measures that are none, in order.
         parameters: those of its pattern and expressions; None where there is none.
         pattern_source: the pattern with the place of each part in the query, where parameters of it have values.
     """
@@ -215,6 +234,7 @@ class Clause(Record, frozen=False):
     outer: OuterTables | None = None
     common: list[CommonTables] = field(default_factory=list)
     given: list[GivenCondition] = field(default_factory=list)
+    given_measures: list[GivenMeasure] = field(default_factory=list)
     parameters: ClauseParameters | None = None
     pattern_source: Composed | None = None
 

@@ -14,10 +14,21 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from rowpattern.errors import QuerySyntaxError, UnsupportedQueryError
 from rowpattern.sql.duckdb.names import check_name, quoted
 from rowpattern.sql.duckdb.parser import parse_texts
-from rowpattern.sql.parse.clause import Clause, Definition, GivenCondition, Measure, RowsShown, Skip, TextPiece
+from rowpattern.sql.parse.clause import (
+    Clause,
+    Definition,
+    GivenCondition,
+    GivenMeasure,
+    Measure,
+    RowsShown,
+    Skip,
+    TextPiece,
+)
 from rowpattern.sql.parse.clause_parameters import parameters_of
 from rowpattern.sql.parse.clause_reader import ClauseReader
-from rowpattern.sql.parse.parser import ParsedQuery, check_text, expressions_text, read_expressions
+from rowpattern.sql.parse.expression_texts import expressions_text, read_expressions
+from rowpattern.sql.parse.parsed_query import ParsedQuery
+from rowpattern.sql.parse.text_check import check_text
 from rowpattern.sql.records import Record
 from rowpattern.sql.text.argument_text import ArgumentText, ArgumentTextWriter
 from rowpattern.sql.text.parameters import find_parameters
@@ -50,7 +61,7 @@ class ClauseArguments(Record):
     Attributes:
         pattern: the row pattern.
         define: variables with their conditions.
-        measures: names with their expressions.
+        measures: names with their expressions, or with what to show for those that the caller's library computes.
         partition_by: lists of keys, each with what the caller writes for it.
         order_by: the same.
         rows_shown: which rows the answer has.
@@ -59,6 +70,7 @@ class ClauseArguments(Record):
         table: the name of the table; None where it has none.
         within: how far a match reaches; None where nothing says it.
         given: variables whose conditions the caller's library computes, each with what to show for it.
+        given_measures: names of the measures that it computes.
     """
 
     pattern: str
@@ -72,6 +84,7 @@ class ClauseArguments(Record):
     table: str | None = None
     within: str | None = None
     given: tuple[tuple[str, str], ...] = ()
+    given_measures: tuple[str, ...] = ()
 
     @cached_property
     def key(self) -> str:
@@ -221,7 +234,7 @@ class _ArgumentsParser:
 
     def parse(self, context: ExecutionContext | None) -> ParsedQuery:
         clause = self._clause()
-        shown = tuple(each.name for each in self._layout.given)
+        shown = tuple(placed.name for placed in (*self._layout.given, *(each for _, each in self._given_measures())))
         parameters = find_parameters(self._text, shown)
         written = clause.expressions()
         for each in written:
@@ -271,6 +284,7 @@ class _ArgumentsParser:
             measures=[
                 Measure(name, self._reader(placed).expression(), self._location(placed))
                 for (name, _), placed in zip(arguments.measures, layout.measures, strict=True)
+                if name not in arguments.given_measures
             ],
             rows_shown=arguments.rows_shown,
             skip=(mode, self._variable(target) if target else ""),
@@ -289,7 +303,17 @@ class _ArgumentsParser:
                 GivenCondition(self._variable(name), name, self._location(placed))
                 for (name, _), placed in zip(arguments.given, layout.given, strict=True)
             ],
+            given_measures=[
+                GivenMeasure(arguments.measures[place][0], place, self._location(placed))
+                for place, placed in self._given_measures()
+            ],
         )
+
+    def _given_measures(self) -> list[tuple[int, PlacedArgument]]:
+        """Return the measures that the caller's library computes: which of all each is, and where it stands."""
+        names = [name for name, _ in self._arguments.measures]
+        placed = enumerate(self._layout.measures)
+        return [(place, each) for place, each in placed if names[place] in self._arguments.given_measures]
 
     def _location(self, placed: PlacedArgument) -> SourceLocation:
         return SourceLocation(self._text, placed.begin)

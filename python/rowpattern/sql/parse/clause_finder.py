@@ -10,11 +10,12 @@ from rowpattern.errors import QuerySyntaxError
 from rowpattern.sql.duckdb.names import lowered
 from rowpattern.sql.parse.clause import CommonTables, OuterTables, TextPiece
 from rowpattern.sql.parse.clause_reader import ClauseReader
-from rowpattern.sql.parse.keywords import BEHIND_A_TABLE, NOT_A_NAME
+from rowpattern.sql.parse.keywords import NOT_A_NAME
 from rowpattern.sql.parse.lateral import name_outer_columns
 from rowpattern.sql.parse.other_systems import instead_of_word
+from rowpattern.sql.parse.table_alias import alias_at, called
 from rowpattern.sql.parse.window import FoundWindows
-from rowpattern.sql.records import Record, field
+from rowpattern.sql.parse.with_list import WithList, read_with_list
 from rowpattern.sql.runtime.imports import imported
 from rowpattern.sql.runtime.no_limit import no_limit
 from rowpattern.sql.text.source_location import SourceLocation, error_at
@@ -39,17 +40,16 @@ _IN_A_JOIN |= {"ON", "OR", "THEN", "TRUE", "USING", "WHEN", "WITH"}
 # Words before LATERAL that are no part of the tables before it.
 _JOINING = frozenset({"CROSS", "INNER", "JOIN", "LATERAL", "LEFT", "OUTER"})
 
+# Each of these ends FROM.
+_BEHIND_FROM = frozenset({"WHERE", "GROUP", "HAVING", "QUALIFY", "WINDOW", "ORDER", "LIMIT", "OFFSET", "SELECT"})
+_SET_OPERATIONS = frozenset({"UNION", "EXCEPT", "INTERSECT"})
+_BEHIND_FROM |= _SET_OPERATIONS
+
+
 # The time that a query takes before its first row is read grows with these.
 _MOST_CLAUSES = 100
 _MOST_COPIED = 1 << 22
 _MOST_TOKENS_OF_A_TABLE = 1000
-
-
-class _WithList(Record, frozen=False):
-    """A WITH list: each table's name with its piece of the text."""
-
-    recursive: bool
-    tables: list[tuple[str, int, int]] = field(default_factory=list)
 
 
 def find_clauses(
@@ -95,10 +95,10 @@ class _ClauseFinder:
         self.closing = closing_brackets(sql, tokens)
         self._clauses: list[Clause] = []
         # Those of the brackets around the place that is looked at, outer ones first.
-        self._lists: list[_WithList] = []
+        self._lists: list[WithList] = []
         self._copied = 0
-        # What stands before each LATERAL around the place that is looked at: its first token, and the one behind.
-        self._before_lateral: list[tuple[int, int]] = []
+        # The tables of queries around the place that is looked at, outer ones first: first token, and the one behind.
+        self._outer: list[tuple[int, int]] = []
         # Windows with subqueries, by where they begin in the text.
         self._windows: dict[int, PatternWindow] = {}
 
@@ -113,7 +113,7 @@ class _ClauseFinder:
             raise QuerySyntaxError("expected one query, which begins with SELECT, WITH, FROM or VALUES")
         self._scan(0, last)
         text = TextPiece(0, self._tokens[last - 1].end)
-        self._clauses.sort(key=lambda clause: clause.end)
+        self._clauses.sort(key=_last_needed)
         by_begin = sorted(self._clauses, key=lambda clause: (clause.source.begin, -clause.end))
         pieces = [text]
         for number, clause in enumerate(self._clauses):
@@ -142,7 +142,8 @@ class _ClauseFinder:
         """Look through the tokens of one pair of brackets, or of the whole query."""
         outer = len(self._lists)
         table = at = item = first = begin
-        is_on = False
+        is_on = is_from = False
+        parts: list[tuple[int, tuple[int, int] | None]] | None = None
         while at < end:
             token = self._tokens[at]
             word = token.word
@@ -151,14 +152,17 @@ class _ClauseFinder:
                 if word != "JOIN":
                     item = at + 1
                 if word == "FROM":
-                    first = at + 1
+                    first, is_from = at + 1, True
             elif word in {"ON", "USING"} and not is_on and table > item:
                 # Behind the condition of a join stands what is made of the whole join.
                 table, is_on = item, True
+            elif word in _BEHIND_FROM:
+                is_from = False
             elif word == "WITH":
-                self._with_list(at, end)
+                found = read_with_list(self._tokens, self.closing, at, end)
+                self._lists += [found] if found.tables else []
             elif word == "MATCH_RECOGNIZE" and self._is_sign(at + 1, "("):
-                self._clause(table, at)
+                self._clause(table, at, end)
                 at = self.closing[at + 1] + 1
                 continue
             if self._is_sign(at + 1, "(") and (instead := instead_of_word(word)) is not None:
@@ -167,55 +171,56 @@ class _ClauseFinder:
                 window = self._windows.pop(token.begin, None)
                 if window is not None:
                     window.clause.common = self._common(self._seen(at), token)
-                lateral = [(first, at - 1)] if self._word(at - 1) == "LATERAL" and first < at - 1 else []
-                self._before_lateral += lateral
+                around: tuple[int, int] | None = None
+                if first < at - 1 and self._is_lateral(at, is_table=is_from):
+                    around = (first, at - 1)
+                elif not is_from and self._word(at - 1) not in {"AS", "MATERIALIZED"}:
+                    # A query in these brackets, or in brackets in them, may read columns of the tables of this one.
+                    if parts is None:
+                        parts = self._tables_of_queries(begin, end)
+                    around = next(tables for behind, tables in parts if at < behind)
+                self._outer += [] if around is None else [around]
                 self._scan(at + 1, self.closing[at])
-                del self._before_lateral[len(self._before_lateral) - len(lateral) :]
+                del self._outer[len(self._outer) - (around is not None) :]
                 at = self.closing[at]
             at += 1
         del self._lists[outer:]
 
+    def _tables_of_queries(self, begin: int, end: int) -> list[tuple[int, tuple[int, int] | None]]:
+        """Return of each SELECT directly in some brackets the token behind it, and where its tables stand."""
+        found: list[tuple[int, tuple[int, int] | None]] = []
+        first = behind = None
+        for at in [*outside_brackets(self.closing, begin, end), end]:
+            word = self._word(at) if at < end else ""
+            if word == "FROM" and first is None and self._word(at - 1) != "DISTINCT":
+                first = at + 1
+            elif first is not None and behind is None and (at == end or word in _BEHIND_FROM):
+                behind = at
+            if at == end or word in _SET_OPERATIONS:
+                found.append((at, None if first is None or behind is None or first >= behind else (first, behind)))
+                first = behind = None
+        return found
+
+    def _is_lateral(self, at: int, *, is_table: bool) -> bool:
+        """Say whether a query in brackets may read columns of the tables before it; LATERAL may be left out."""
+        word = self._word(at - 1)
+        return word == "LATERAL" or (is_table and (word == "JOIN" or self._is_sign(at - 1, ",")))
+
     # WITH lists.
 
-    def _with_list(self, at: int, end: int) -> None:
-        found = _WithList(self._word(at + 1) == "RECURSIVE")
-        at += 2 if found.recursive else 1
-        while at < end and self._tokens[at].is_name:
-            name, first = self._tokens[at].text, self._tokens[at].begin
-            at += 1
-            at = self.closing[at] + 1 if self._is_sign(at, "(") else at
-            if self._word(at) == "USING":
-                # USING KEY (...) of a recursive one.
-                at = self.closing[at + 2] + 1 if self._is_sign(at + 2, "(") else at
-            if self._word(at) != "AS":
-                break
-            at += 1
-            at += self._word(at) == "NOT"
-            at += self._word(at) == "MATERIALIZED"
-            if not self._is_sign(at, "("):
-                break
-            at = self.closing[at]
-            found.tables.append((name, first, self._tokens[at].end))
-            at += 1
-            if not self._is_sign(at, ","):
-                break
-            at += 1
-        if found.tables:
-            self._lists.append(found)
-
-    def _seen(self, at: int) -> list[_WithList]:
+    def _seen(self, at: int) -> list[WithList]:
         """Return the parts of WITH lists that a table at a token sees, outer ones first."""
         begin = self._tokens[at].begin
         seen = []
         for each in self._lists:
             before = each.tables[: bisect_left([end for _, _, end in each.tables], begin + 1)]
             if before:
-                seen.append(_WithList(each.recursive, before))
+                seen.append(WithList(each.recursive, before))
         return seen
 
     # Clauses.
 
-    def _clause(self, table: int, at: int) -> None:
+    def _clause(self, table: int, at: int, end: int) -> None:
         if len(self._clauses) == _MOST_CLAUSES:
             raise self._fail(
                 f"the query has more than {_MOST_CLAUSES} clauses; write several queries", self._tokens[at]
@@ -230,17 +235,39 @@ class _ClauseFinder:
         clause = ClauseReader(self._sql, self._tokens, self.closing, at + 2, closing).read(
             source, name, source_name, location
         )
-        clause.alias = self._alias(closing + 1)
-        if self._before_lateral:
-            outer = self._outer_tables(*self._before_lateral[-1])
-            name_outer_columns(clause, outer, self._sql, self._tokens[table:closing])
-            name = clause.table if clause.outer is not None else name
+        clause.alias = alias_at(self._tokens, closing + 1, len(self._tokens))
+        conditions = self._conditions(closing + 1, end) if self._outer and self._word(table - 1) == "FROM" else []
+        for around in reversed(self._outer):
+            tokens = self._tokens[table:closing]
+            name_outer_columns(clause, self._outer_tables(*around), self._sql, tokens, conditions)
+            if clause.outer is not None:
+                name = clause.table
+                break
         clause.has_subqueries = bool(clause.subqueries())
         if name is None or clause.has_subqueries:
             clause.common = self._common(seen, self._tokens[at])
         self._clauses.append(clause)
 
-    def _common(self, seen: list[_WithList], token: Token) -> list[CommonTables]:
+    def _conditions(self, at: int, end: int) -> list[list[Token]]:
+        """Return the conditions that WHERE directly behind a clause joins by AND; none where it is not that plain."""
+        at += self._word(at) == "AS"
+        at += at < end and alias_at(self._tokens, at, end) is not None
+        if at >= end or self._word(at) != "WHERE":
+            return []
+        found: list[list[Token]] = [[]]
+        for place in outside_brackets(self.closing, at + 1, end):
+            word = self._word(place)
+            if word in _BEHIND_FROM:
+                break
+            if word in {"OR", "NOT", "BETWEEN", "CASE"}:
+                return []
+            if word == "AND":
+                found.append([])
+            else:
+                found[-1].append(self._tokens[place])
+        return found
+
+    def _common(self, seen: list[WithList], token: Token) -> list[CommonTables]:
         """Return WITH lists as what is copied into the texts of a clause, or a window, that begins with a token."""
         self._copied += sum(each.tables[-1][2] - each.tables[0][1] for each in seen)
         if self._copied > _MOST_COPIED:
@@ -299,21 +326,7 @@ class _ClauseFinder:
         return (own, alias[0].text) if len(alias) == 1 and alias[0].is_name else (None, self._called(outside))
 
     def _called(self, outside: list[int]) -> str | None:
-        """Return what a table is called whose tokens outside of brackets these are; None where it has no alias."""
-        tokens = [self._tokens[at] for at in outside]
-        words = [token.word for token in tokens]
-        if "TABLESAMPLE" in words:
-            tokens = tokens[: words.index("TABLESAMPLE")]
-        if len(tokens) > 1 and tokens[1].is_sign(":"):
-            return tokens[0].text
-        if len(tokens) > 2 and tokens[-1].is_sign("(") and _is_alias(tokens[-2], tokens[-3]):  # noqa: PLR2004
-            # The names of its columns.
-            tokens.pop()
-        if len(tokens) > 2 and tokens[-1].is_sign("(") and tokens[-2].word == "MATCH_RECOGNIZE":  # noqa: PLR2004
-            return self._called(outside[: len(tokens) - 2])
-        if len(tokens) == 1 and tokens[0].is_name:
-            return tokens[0].text
-        return tokens[-1].text if len(tokens) > 1 and _is_alias(tokens[-1], tokens[-2]) else None
+        return called([self._tokens[at] for at in outside])
 
     def _outside_brackets(self, begin: int, end: int) -> list[int]:
         found = list(islice(outside_brackets(self.closing, begin, end), _MOST_TOKENS_OF_A_TABLE + 1))
@@ -321,21 +334,10 @@ class _ClauseFinder:
             raise self._fail("MATCH_RECOGNIZE stands behind a table in FROM", self._tokens[end])
         return found
 
-    def _alias(self, at: int) -> str | None:
-        if self._word(at) == "AS":
-            at += 1
-        if at >= len(self._tokens) or not self._tokens[at].is_name:
-            return None
-        return None if self._tokens[at].word in BEHIND_A_TABLE else self._tokens[at].text
 
-
-def _is_alias(token: Token, before: Token) -> bool:
-    """Say whether a token names the table that another one ends, or the AS behind it."""
-    if not token.is_name or token.word in BEHIND_A_TABLE or token.word == "ORDINALITY":
-        return False
-    if before.word == "AS":
-        return True
-    return before.word not in BEHIND_A_TABLE and (before.is_name or before.is_sign("(") or before.kind == "text")
+def _last_needed(clause: Clause) -> tuple[int, bool]:
+    """Return the end of a clause, or of the tables around it that it reads, which may stand behind it."""
+    return (clause.end, False) if clause.outer is None else (max(clause.end, clause.outer.piece.end), True)
 
 
 def _outermost(clauses: list[Clause]) -> list[Clause]:

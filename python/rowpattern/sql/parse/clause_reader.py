@@ -5,7 +5,6 @@ Expressions are found by their ends only; their text is read by DuckDB's parser.
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from rowpattern.errors import QuerySyntaxError
@@ -20,7 +19,7 @@ from rowpattern.sql.parse.clause import (
     Skip,
     TextPiece,
 )
-from rowpattern.sql.parse.keywords import NOT_A_NAME, ends_expression
+from rowpattern.sql.parse.keywords import NOT_A_NAME, ends_expression, part_meant
 from rowpattern.sql.parse.other_systems import instead_in_clause, instead_of_length, instead_of_skip
 from rowpattern.sql.parse.subqueries import find_subqueries
 from rowpattern.sql.text.source_location import SourceLocation, error_at
@@ -187,7 +186,8 @@ class ClauseReader:
         words = {part.split()[0]: part for part in self.parts}
         if self._word() in words:
             return self._fail(f"{words[self._word()]} cannot stand here; the order is {', '.join(self.parts)}")
-        return self._fail(otherwise)
+        meant = part_meant(self._word())
+        return self._fail(otherwise if meant is None else f"{otherwise}; did you mean {meant}?")
 
     # Expressions.
 
@@ -258,6 +258,12 @@ class ClauseReader:
         expected = "expected a measure, as in LAST(A.price) AS price"
         if not tokens:
             raise self._fail(expected)
+        behind = self._behind_name(begin, end)
+        if behind is not None:
+            meant = self._misspelled_pattern(begin)
+            if meant is not None:
+                raise self._fail(f"expected PATTERN (...) in place of {meant.text}", meant)
+            raise self._fail(f"expected a comma or the next part of the clause in place of {behind.text}", behind)
         # The last AS outside of brackets, as in `CAST(x AS DATE) AS day`.
         named = len(tokens) > 1 and tokens[-2].word == "AS"
         alias = tokens[-1]
@@ -268,6 +274,16 @@ class ClauseReader:
             raise self._fail(needs_name)
         expression = self._written(begin, end - (2 if named else 1), expected)
         return Measure(alias.text, expression, location)
+
+    def _behind_name(self, begin: int, end: int) -> Token | None:
+        """Return the token behind AS and a name, which end a measure, where there is one."""
+        at = begin
+        while at + 2 < end:
+            if self._tokens[at].word == "AS" and self._tokens[at + 1].is_name:
+                behind = self._tokens[at + 2]
+                return None if behind.is_sign("(") else behind
+            at = self._closing.get(at, at) + 1
+        return None
 
     def _length(self) -> ExpressionSource:
         begin, end = self._skip_expression()
@@ -342,7 +358,7 @@ class ClauseReader:
         if not (self._word() == "PATTERN" and self._peek(2).kind == "pattern"):
             if self._take_words("PATTERN"):
                 self._expect("(")
-            meant = self._misspelled_pattern()
+            meant = self._misspelled_pattern(self._begin)
             if meant is not None:
                 raise self._fail(f"expected PATTERN (...) in place of {meant.text}", meant)
             raise self._misplaced("expected PATTERN (...)")
@@ -350,12 +366,11 @@ class ClauseReader:
         self._at += 4
         return pattern.text, SourceLocation(self._sql, pattern.begin)
 
-    def _misspelled_pattern(self) -> Token | None:
+    def _misspelled_pattern(self, begin: int) -> Token | None:
         """Return a word that is nearly PATTERN and stands before a bracket, wherever it was read."""
-        for at in range(self._begin, self._end - 1):
+        for at in range(begin, self._end - 1):
             word, behind = self._tokens[at], self._tokens[at + 1]
-            near = word.word != "PATTERN" and difflib.get_close_matches(word.word, ["PATTERN"], cutoff=0.8)
-            if near and behind.kind == "sign" and behind.text == "(":
+            if behind.kind == "sign" and behind.text == "(" and part_meant(word.word) == "PATTERN":
                 return word
         return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -9,7 +10,7 @@ if TYPE_CHECKING:
 
     from rowpattern.sql.text.tokens import Token
 
-__all__ = ["BEHIND_A_TABLE", "NOT_A_NAME", "bare_names", "ends_expression"]
+__all__ = ["BEHIND_A_TABLE", "NOT_A_NAME", "bare_names", "ends_expression", "part_meant"]
 
 #: DuckDB's reserved words.
 NOT_A_NAME = frozenset(
@@ -37,6 +38,17 @@ _QUOTED_FOR_DUCKDB = frozenset(
 _JOIN_WORDS = frozenset(
     {"ANTI", "ASOF", "FULL", "INNER", "JOIN", "LEFT", "NATURAL", "OUTER", "POSITIONAL", "RIGHT", "SEMI"}
 )
+
+
+# Words with which parts of a clause begin, and for which others may be meant.
+_PARTS = ("PARTITION", "ORDER", "MEASURES", "AFTER", "PATTERN", "WITHIN", "SUBSET", "DEFINE")
+
+
+def part_meant(word: str) -> str | None:
+    """Return the word of a clause's part that another one nearly is."""
+    word = word.upper()
+    found = [] if word in _PARTS else difflib.get_close_matches(word, _PARTS, 1, 0.8)
+    return found[0] if found else None
 
 
 def ends_expression(token: Token) -> bool:

@@ -38,6 +38,12 @@ def instead_in_clause(peek: Callable[[int], Token]) -> str | None:
         return "ALL MATCHES cannot stand here; write AFTER MATCH SKIP TO NEXT ROW before PATTERN"
     if (word, next_word) == ("ROWS", "MATCH"):
         return "ROWS MATCH cannot stand here; write ONE ROW PER MATCH or ALL ROWS PER MATCH behind MEASURES"
+    if (word, next_word) == ("MATCH", "SKIP"):
+        return "MATCH SKIP cannot stand here; write AFTER MATCH SKIP"
+    if (word, next_word) == ("WITH", "UNMATCHED"):
+        return "WITH UNMATCHED ROWS stands behind ALL ROWS PER MATCH"
+    if word == "PATTERN" and peek(1).is_name:
+        return f"a row pattern stands in brackets; write PATTERN ({peek(1).text} ...)"
     if word in {"SHOW", "OMIT"} and next_word == "EMPTY":
         return f"{word} EMPTY MATCHES stands behind ALL ROWS PER MATCH"
     return None

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from rowpattern.errors import QuerySyntaxError
 from rowpattern.sql.expression.write import quoted
-from rowpattern.sql.parse.keywords import NOT_A_NAME
+from rowpattern.sql.parse.table_alias import alias_at, called
+from rowpattern.sql.parse.with_list import read_with_list
 from rowpattern.sql.text.rewritten import RewrittenText
 from rowpattern.sql.text.source_location import SourceLocation, error_at
 from rowpattern.sql.text.tokens import closing_brackets, outside_brackets, query_end, tokens_of
@@ -140,15 +141,8 @@ class _Pipes:
         """Return the token behind a WITH list; the first one where there is none."""
         if self._tokens[begin].word != "WITH":
             return begin
-        depth_zero = self._outside_brackets(begin, end)
-        for place, at in enumerate(depth_zero[:-1]):
-            # Behind each table's query stands a comma, or the query itself.
-            behind = depth_zero[place + 1]
-            before = self._tokens[depth_zero[place - 1]].word
-            is_table = at in self._closing and before in {"AS", "MATERIALIZED"}
-            if is_table and not self._tokens[behind].is_sign(","):
-                return behind
-        return end
+        found = read_with_list(self._tokens, self._closing, begin, end)
+        return found.behind if found.tables else end
 
     def _base(self, begin: int, end: int) -> _Query:
         """Read what stands before the first pipe."""
@@ -156,9 +150,8 @@ class _Pipes:
         words = {self._tokens[at].word for at in outside[1:]}
         is_bare = self._tokens[begin].word == "FROM" and not words & _CLAUSES
         is_one = is_bare and not words & _JOINS and not any(self._tokens[at].is_sign(",") for at in outside)
-        last = self._tokens[outside[-1]]
-        named = is_one and last.is_name and last.word not in NOT_A_NAME
-        return _Query(self._copied(begin, end), last.text if named else None, is_bare=is_bare)
+        alias = called([self._tokens[at] for at in outside[1:]]) if is_one else None
+        return _Query(self._copied(begin, end), alias, is_bare=is_bare)
 
     # Operators.
 
@@ -180,7 +173,8 @@ class _Pipes:
             query.is_bare = word in _JOINS or self._tokens[begin].is_sign(",")
             query.alias = None if query.is_bare else query.alias
             if word == "MATCH_RECOGNIZE":
-                query.alias = self._clause_alias(begin, end) or query.alias
+                behind = self._closing.get(begin + 1, end) + 1
+                query.alias = alias_at(self._tokens, behind, end) or query.alias
         elif word in _OTHERS:
             query.wrap(*self._copied(begin, end))
             query.alias = None
@@ -201,10 +195,6 @@ class _Pipes:
             shown = self._tokens[begin].text
             known = f"{shown} is not complete" if word in _OWN else f"{shown} is no operator behind |>"
             raise self._fail(f"{known}; they are {self._operators()}", begin)
-
-    def _clause_alias(self, begin: int, end: int) -> str | None:
-        behind = self._closing.get(begin + 1, end) + 1
-        return self._tokens[end - 1].text if behind < end and self._tokens[end - 1].is_name else None
 
     def _list(self, begin: int, end: int) -> list[tuple[int, int]]:
         """Return the elements of a list, as their first tokens and those behind their last."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from rowpattern.errors import QueryError, QuerySyntaxError
 from rowpattern.sql.duckdb.names import lowered
 from rowpattern.sql.expression.write import quoted
-from rowpattern.sql.parse.keywords import NOT_A_NAME
+from rowpattern.sql.parse.keywords import BEHIND_A_TABLE, NOT_A_NAME
 from rowpattern.sql.parse.window import Edit, FoundWindows, MarkedCall, PatternWindow, WindowMarks
 from rowpattern.sql.parse.window_reader import WindowKeys, WindowReader
 from rowpattern.sql.records import Record, field
@@ -316,6 +316,8 @@ class _WindowFinder:
                 if named is not None and is_measure:
                     message = f"the window {named.name} has no MEASURES, so that nothing is called by its name alone"
                     raise self._fail(message, at - 1)
+                if named is None and is_measure and over.word not in BEHIND_A_TABLE:
+                    raise self._unknown_window(over, select)
                 return
             window, end = named.pattern, at + 1
         if is_measure:
@@ -326,6 +328,14 @@ class _WindowFinder:
         for text in window.keys:
             keys += [" ", text] if keys else [text]
         self._edit(at, end, "OVER (", *keys, ")")
+
+    def _unknown_window(self, over: Token, select: _Select) -> QuerySyntaxError:
+        message = f"there is no window {over.text}; "
+        if select.definitions:
+            message += candidates(over.text, [each.name for each in select.definitions.values()], "windows")
+        else:
+            message += f"write WINDOW {over.text} AS (...) behind FROM and WHERE"
+        return error_at(message, SourceLocation(self._sql, over.begin), QuerySyntaxError)
 
     def _is_nulls(self, at: int) -> bool:
         return self._word(at) == "NULLS" and self._word(at - 1) in {"IGNORE", "RESPECT"}

@@ -79,7 +79,7 @@ class ExecutionContext:
         cancellable: whether it may be cancelled, so that what waits has to look.
         prefer: which of the possible matches at a row is taken: the most preferred one, or the longest.
         parameters: the values of the query's parameters; None where none are given.
-        given: by the name of a variable, what computes its condition in the caller's library.
+        given: by the name of an argument, `define['DOWN']`, what computes it in the caller's library.
     """
 
     def __init__(

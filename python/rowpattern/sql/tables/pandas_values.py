@@ -123,14 +123,29 @@ def _values_of(values: Any) -> Any:
     dtype = values.dtype
     if isinstance(dtype, np.dtype):
         return np.asarray(values) if dtype.kind == "O" else None
-    # Categories of each piece would be all of them; what Arrow has is not converted.
+    # What Arrow has is not converted.
     is_arrow = hasattr(dtype, "pyarrow_dtype") or getattr(dtype, "storage", None) == "pyarrow"
-    return None if is_arrow or hasattr(dtype, "categories") else values.array
+    return None if is_arrow else values.array
+
+
+def _coded(values: Any, check: Callable[[], None]) -> pa.Array | None:
+    """Return values of many categories, which are converted piece by piece; None where that gains nothing."""
+    labels = _in_pieces(values.categories, check)
+    if labels is None:
+        return None
+    codes = values.codes
+    # The code of NULL is -1.
+    indices = from_numpy(codes, codes < 0 if codes.min() < 0 else None)
+    return pa.DictionaryArray.from_arrays(indices, labels, ordered=bool(values.ordered), safe=False)
 
 
 def _in_pieces(values: Any, check: Callable[[], None]) -> pa.Array | None:
     """Convert many objects piece by piece; None where they are few, or are converted as one only."""
-    if len(values) <= _FIRST_PIECE or (own := _values_of(values)) is None:
+    if len(values) <= _FIRST_PIECE:
+        return None
+    if hasattr(values.dtype, "categories"):
+        return _coded(values.array, check)
+    if (own := _values_of(values)) is None:
         return None
     pieces, found = [], []
     for rows in _Pieces(len(own), check):

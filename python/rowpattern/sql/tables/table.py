@@ -44,9 +44,10 @@ class Table:
     remaining: Callable[[], Mapping[str, Any]] = staticmethod(dict)
     hold: Callable[[int], None] = staticmethod(lambda _: None)
     check: Callable[[], None] = staticmethod(no_limit)
+    _is_checked = False
 
-    def __init__(self, table: pa.Table, kind: str = "arrow") -> None:
-        """Take an Arrow table."""
+    def __init__(self, table: pa.Table, kind: str = "arrow", *, is_checked: bool = False) -> None:
+        """Take an Arrow table; `is_checked` says that its names and values were checked before."""
         self._table = table
         # Asking the table for it makes a new object each time.
         self._schema = table.schema
@@ -55,7 +56,9 @@ class Table:
         self.rows: int = table.num_rows
         self._columns: dict[str, pa.ChunkedArray] = {}
         self._views: dict[str, pa.ChunkedArray] = {}
-        check_names(self.names)
+        self._is_checked = is_checked
+        if not is_checked:
+            check_names(self.names)
 
     def column(self, name: str) -> pa.ChunkedArray:
         """Return a column, checked and converted at the first call.
@@ -65,7 +68,9 @@ class Table:
         """
         found = self._columns.get(name)
         if found is None:
-            found = checked(self._convert(name), name)
+            found = self._convert(name)
+            if not self._is_checked:
+                found = checked(found, name)
             if found.type.id not in PLAIN_TYPES:
                 found = with_one_dictionary(readable(found, name, self.hold), name)
             self._columns[name] = found
@@ -99,7 +104,7 @@ class Table:
             # A view says where its text is in the memory of its own chunk.
             if views is None or views.num_chunks != 1:
                 return self.column(name)
-            found = self._views[name] = checked(views, name)
+            found = self._views[name] = views if self._is_checked else checked(views, name)
         return found
 
     def typed(self, name: str) -> pa.ChunkedArray:

@@ -32,6 +32,22 @@ pub struct MatchConditions {
     pub conditions: Vec<Option<Condition>>,
 }
 
+impl MatchConditions {
+    fn expressions(&self) -> impl Iterator<Item = Option<&Expression>> + Clone {
+        self.conditions.iter().map(|condition| condition.as_ref().map(Condition::expression))
+    }
+
+    /// What they read of the match so far.
+    pub(crate) fn reach(&self) -> Reach {
+        Reach::of(self.expressions().flatten(), self.sets.len(), self.aggregates.len())
+    }
+
+    /// By variable, the steps that evaluating its condition takes as long as.
+    pub(crate) fn costs(&self) -> Vec<usize> {
+        self.expressions().map(|expression| expression.map_or(0, Expression::size) / PARTS_A_STEP).collect()
+    }
+}
+
 /// A place in the search: what the match may go on with follows from the position. Small, as there is one a row.
 #[derive(Clone, Copy)]
 struct Choices {
@@ -67,9 +83,6 @@ pub struct Backtracking<'a> {
 impl<'a> Backtracking<'a> {
     /// With these conditions of a pattern with variables of these names.
     pub fn new(conditions: &'a MatchConditions, names: &'a [String], skip: Skip) -> Self {
-        let expressions = conditions.conditions.iter().map(|condition| condition.as_ref().map(Condition::expression));
-        let reach = Reach::of(expressions.clone().flatten(), conditions.sets.len(), conditions.aggregates.len());
-        let cost = |expression: Option<&Expression>| expression.map_or(0, Expression::size) / PARTS_A_STEP;
         Self {
             conditions,
             names,
@@ -77,13 +90,13 @@ impl<'a> Backtracking<'a> {
             skip,
             so_far: MatchSoFar::new(&conditions.sets, &conditions.aggregates, &conditions.columns),
             follows: Follows::of_conditions(&conditions.conditions, &conditions.sets),
-            failures: Failures::new(reach),
+            failures: Failures::new(conditions.reach()),
             notes: None,
             failures_before_notes: FAILURES_BEFORE_NOTES,
             choices: Vec::new(),
             choice: Choice::default(),
             found: Vec::new(),
-            costs: expressions.map(cost).collect(),
+            costs: conditions.costs(),
             steps_since_look: 0,
             taken: 0,
         }

@@ -7,6 +7,7 @@ use super::aggregates::Aggregate;
 use super::columns::{Stored, ValueColumn};
 use super::error::EvaluationError;
 use super::fold::{Fold, NO_ROW};
+use super::seen_values::SeenValues;
 use crate::budget::{Budget, Stopped};
 
 /// An aggregate's state, which is undone as rows go.
@@ -17,12 +18,19 @@ pub struct Accumulator {
     sums: Vec<f64>,
     /// The same, the row of the best value.
     best: Vec<usize>,
+    /// With DISTINCT: the values that were taken in.
+    seen: Option<SeenValues>,
 }
 
 impl Accumulator {
     /// Over nothing yet.
     pub fn of(aggregate: &Aggregate, columns: &[ValueColumn<'_>]) -> Self {
-        Self { fold: Fold::of(aggregate, columns), sums: Vec::new(), best: Vec::new() }
+        Self {
+            fold: Fold::of(aggregate, columns),
+            sums: Vec::new(),
+            best: Vec::new(),
+            seen: aggregate.distinct.map(SeenValues::new),
+        }
     }
 
     /// Forgets all rows.
@@ -30,20 +38,26 @@ impl Accumulator {
         self.fold.clear();
         self.sums.clear();
         self.best.clear();
+        if let Some(seen) = &mut self.seen {
+            seen.clear();
+        }
     }
 
-    /// Takes back what was charged, before it is dropped.
-    pub fn release(&self, budget: &Budget) {
-        budget.release_vector(&self.sums);
-        budget.release_vector(&self.best);
-        if let Fold::Texts { text, .. } = &self.fold {
-            budget.release_vector(text);
-        }
+    /// Bytes on the heap that are charged.
+    pub fn memory_bytes(&self) -> usize {
+        let text = if let Fold::Texts { text, .. } = &self.fold { text.capacity() } else { 0 };
+        let seen = self.seen.as_ref().map_or(0, SeenValues::memory_bytes);
+        self.sums.capacity() * size_of::<f64>() + self.best.capacity() * size_of::<usize>() + text + seen
     }
 
     /// Takes a row in.
     #[inline]
     pub fn push(&mut self, row: usize, columns: &[ValueColumn<'_>], budget: &Budget) -> Result<(), Stopped> {
+        if let Some(seen) = &mut self.seen
+            && !seen.push(row, columns, budget)?
+        {
+            return Ok(());
+        }
         let text_bytes = self.fold.text_bytes(row, columns);
         match &mut self.fold {
             Fold::Floating { sum, .. } => {
@@ -68,6 +82,11 @@ impl Accumulator {
     /// Takes back the row that was taken in last.
     #[inline]
     pub fn pop(&mut self, row: usize, columns: &[ValueColumn<'_>]) {
+        if let Some(seen) = &mut self.seen
+            && !seen.pop(row, columns)
+        {
+            return;
+        }
         self.fold.pop(row, columns);
         match &mut self.fold {
             Fold::Floating { sum, .. } => *sum = self.sums.pop().unwrap_or(0.0),
@@ -89,5 +108,8 @@ impl Accumulator {
     /// All that its future depends on.
     pub fn words(&self, words: &mut Vec<u64>) {
         self.fold.words(words);
+        if let Some(seen) = &self.seen {
+            seen.words(words);
+        }
     }
 }

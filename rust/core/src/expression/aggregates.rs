@@ -69,6 +69,15 @@ impl Function {
         matches!(self, Self::ArgMin | Self::ArgMax)
     }
 
+    /// Whether it can take each value once (DISTINCT): its value must not depend on which of the rows comes first.
+    pub fn takes_each_once(self, argument: Type) -> bool {
+        match self {
+            Self::Count => true,
+            Self::Sum | Self::Avg => !matches!(argument, Type::Float | Type::Double),
+            _ => false,
+        }
+    }
+
     /// Whether it is computed here over values of these types (rows without one), with a result of another. The second type is
     /// that of a key.
     pub fn is_native(self, arguments: &[Type], result: Type) -> bool {
@@ -115,6 +124,8 @@ pub struct Aggregate {
     pub column: Option<usize>,
     /// The column of keys, where the function has one.
     pub key: Option<usize>,
+    /// With DISTINCT, the column of numbers of its values, of which equal ones have the same.
+    pub distinct: Option<usize>,
     /// What stands between two texts.
     pub separator: Option<Box<str>>,
     /// The type of the column's values.

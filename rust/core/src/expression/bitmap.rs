@@ -1,6 +1,7 @@
 //! Bits as Arrow lays them out: which values are there, and booleans.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 /// Bits, the lowest of a byte first.
 #[derive(Debug, Clone, Default)]
@@ -38,6 +39,11 @@ impl<'a> Bitmap<'a> {
     pub fn get(&self, row: usize) -> bool {
         let at = self.offset + row;
         row < self.len && self.bytes.get(at / 8).is_some_and(|byte| byte >> (at % 8) & 1 == 1)
+    }
+
+    /// Bytes on the heap.
+    pub fn memory_bytes(&self) -> usize {
+        if let Cow::Owned(bytes) = &self.bytes { bytes.capacity() } else { 0 }
     }
 
     /// The bytes, the place of the first bit in them, and how many bits there are.
@@ -94,6 +100,36 @@ impl<'a> Bitmap<'a> {
     }
 }
 
+impl Bitmap<'static> {
+    /// Adds a bit.
+    pub fn push(&mut self, bit: bool) {
+        let (at, bytes) = (self.offset + self.len, self.bytes.to_mut());
+        if at / 8 >= bytes.len() {
+            bytes.push(0);
+        }
+        if let Some(byte) = bytes.get_mut(at / 8) {
+            *byte = *byte & !(1 << (at % 8)) | u8::from(bit) << (at % 8);
+        }
+        self.len += 1;
+    }
+
+    /// Takes away so many bits at the beginning.
+    pub fn drop_first(&mut self, bits: usize) {
+        let bits = bits.min(self.len);
+        self.len -= bits;
+        let bytes = (self.offset + bits) / 8;
+        self.offset = (self.offset + bits) % 8;
+        self.bytes.to_mut().drain(..bytes);
+    }
+
+    /// Takes away the bits from this one on.
+    pub fn truncate(&mut self, len: usize) {
+        self.len = self.len.min(len);
+        let bytes = (self.offset + self.len).div_ceil(8);
+        self.bytes.to_mut().truncate(bytes);
+    }
+}
+
 impl FromIterator<bool> for Bitmap<'static> {
     fn from_iter<I: IntoIterator<Item = bool>>(bits: I) -> Self {
         let (mut bytes, mut len) = (Vec::new(), 0);
@@ -107,6 +143,31 @@ impl FromIterator<bool> for Bitmap<'static> {
             len += 1;
         }
         Self { bytes: Cow::Owned(bytes), offset: 0, len }
+    }
+}
+
+/// Notes which of some rows of another column are there, behind so many.
+pub(super) fn append_valid_of(
+    own: &mut Option<Bitmap<'static>>,
+    before: usize,
+    other: Option<&Bitmap<'_>>,
+    rows: Range<usize>,
+) {
+    match other {
+        Some(other) => append_valid(own, before, rows.map(|row| other.get(row))),
+        None => append_valid(own, before, rows.map(|_| true)),
+    }
+}
+
+/// Notes which rows are there, behind so many.
+pub(super) fn append_valid(own: &mut Option<Bitmap<'static>>, before: usize, flags: impl Iterator<Item = bool>) {
+    for (at, flag) in (before..).zip(flags) {
+        if own.is_none() && !flag {
+            *own = Some(std::iter::repeat_n(true, at).collect());
+        }
+        if let Some(own) = own {
+            own.push(flag);
+        }
     }
 }
 

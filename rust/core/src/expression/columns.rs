@@ -1,5 +1,7 @@
 //! Columns of typed values, owned or borrowed from whoever has them in Arrow's layout.
 
+mod growing;
+
 use std::borrow::Cow;
 
 use super::bitmap::Bitmap;

@@ -45,11 +45,27 @@ impl<'a> MatchSoFar<'a> {
         self.states.iter_mut().for_each(Accumulator::clear);
     }
 
+    /// The same match, whose rows stand at the same places of other columns; of the same sets and aggregates, or of none as long as
+    /// it is not used.
+    pub fn over<'b>(
+        self,
+        sets: &'b [VariableSet],
+        aggregates: &'b [Aggregate],
+        columns: &'b [ValueColumn<'b>],
+    ) -> MatchSoFar<'b> {
+        let Self { start, classifiers, rows, states, .. } = self;
+        MatchSoFar { start, classifiers, rows, sets, aggregates, columns, states }
+    }
+
+    /// Bytes on the heap that are charged.
+    pub fn memory_bytes(&self) -> usize {
+        let rows: usize = self.rows.iter().map(|rows| rows.capacity() * size_of::<usize>()).sum();
+        self.classifiers.capacity() + rows + self.states.iter().map(Accumulator::memory_bytes).sum::<usize>()
+    }
+
     /// Takes back what was charged, before it is dropped.
     pub fn release(&self, budget: &Budget) {
-        budget.release_vector(&self.classifiers);
-        self.rows.iter().for_each(|rows| budget.release_vector(rows));
-        self.states.iter().for_each(|states| states.release(budget));
+        budget.release(self.memory_bytes());
     }
 
     /// Maps the next row to a variable. Where there is no room for it, the state is of no more use.

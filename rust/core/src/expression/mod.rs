@@ -57,6 +57,7 @@ mod request;
 mod row_context;
 mod row_symbols;
 mod scalar;
+mod seen_values;
 mod sources;
 mod text_calls;
 mod text_column;

@@ -1,8 +1,9 @@
 //! Columns of text, one text behind the other.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
-use super::bitmap::Bitmap;
+use super::bitmap::{Bitmap, append_valid, append_valid_of};
 
 /// Where each text begins and, last, where the last ends.
 #[derive(Debug, Clone)]
@@ -95,6 +96,65 @@ impl<'a> TextColumn<'a> {
     /// Taken apart.
     pub fn into_parts(self) -> (Cow<'a, str>, TextOffsets<'a>, Option<Bitmap<'a>>) {
         (self.text, self.offsets, self.valid)
+    }
+}
+
+impl TextColumn<'static> {
+    /// Adds texts of another column.
+    pub(super) fn append(&mut self, other: &TextColumn<'_>, rows: Range<usize>) {
+        let before = self.len();
+        append_valid_of(&mut self.valid, before, other.valid(), rows.clone());
+        for row in rows {
+            self.text.to_mut().push_str(other.text(row));
+            self.end_text();
+        }
+    }
+
+    /// Adds rows that are not there.
+    pub(super) fn append_nulls(&mut self, rows: usize) {
+        let before = self.len();
+        append_valid(&mut self.valid, before, std::iter::repeat_n(false, rows));
+        (0..rows).for_each(|_| self.end_text());
+    }
+
+    fn end_text(&mut self) {
+        let end = self.text.len();
+        if let TextOffsets::Small(offsets) = &self.offsets {
+            self.offsets = TextOffsets::Large(offsets.iter().map(|&offset| i64::from(offset)).collect());
+        }
+        if let TextOffsets::Large(offsets) = &mut self.offsets {
+            offsets.to_mut().push(end as i64);
+        }
+    }
+
+    /// Takes away so many texts at the beginning.
+    pub(super) fn drop_first(&mut self, rows: usize) {
+        let mut left = [].into_iter().collect::<Self>();
+        left.append(self, rows.min(self.len())..self.len());
+        *self = left;
+    }
+
+    /// Takes away the texts from this one on.
+    pub(super) fn truncate(&mut self, rows: usize) {
+        match &mut self.offsets {
+            TextOffsets::Small(offsets) => offsets.to_mut().truncate(rows + 1),
+            TextOffsets::Large(offsets) => offsets.to_mut().truncate(rows + 1),
+        }
+        let end = match &self.offsets {
+            TextOffsets::Small(offsets) => offsets.last().map_or(0, |&end| end as usize),
+            TextOffsets::Large(offsets) => offsets.last().map_or(0, |&end| end as usize),
+        };
+        self.text.to_mut().truncate(end);
+        self.valid.iter_mut().for_each(|valid| valid.truncate(rows));
+    }
+
+    /// Bytes on the heap.
+    pub(super) fn memory_bytes(&self) -> usize {
+        let offsets = match &self.offsets {
+            TextOffsets::Small(offsets) => offsets.len() * size_of::<i32>(),
+            TextOffsets::Large(offsets) => offsets.len() * size_of::<i64>(),
+        };
+        self.text.len() + offsets + self.valid.as_ref().map_or(0, Bitmap::memory_bytes)
     }
 }
 

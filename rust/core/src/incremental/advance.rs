@@ -1,16 +1,15 @@
-//! The search in the partitions of a step, and what it has decided.
+//! The search in the partitions of a step.
 
 use std::sync::{Mutex, PoisonError};
 
-use super::decided::DecidedMatches;
-use super::decision::MatchDecides;
+use super::decision::{MatchDecides, MatchRules};
+use super::kept_columns::ReadRows;
 use super::search::Looks;
 use super::stream_partitions::{StepPartition, StreamPartitions};
 use crate::backtrack::{Compute, MatchConditions, PartitionAnswers, Purpose, RequestBatch};
 use crate::budget::{Budget, Tick};
 use crate::expression::EvaluationError;
 use crate::matcher::SearchError;
-use crate::rows::SkipError;
 use crate::threads::in_threads;
 
 /// Partitions that a thread takes at a time.
@@ -26,6 +25,8 @@ pub struct DependentConditions<'c> {
     pub conditions: &'c MatchConditions,
     /// The names of variables.
     pub names: &'c [String],
+    /// Whether their columns are kept, so that they are over the rows that are read only.
+    pub keeps_columns: bool,
 }
 
 /// A partition whose conditions have parts that are computed elsewhere.
@@ -51,78 +52,42 @@ impl StreamPartitions {
         let read_rows = bounds.last().map_or(0, |&(_, end)| end);
         let (rules, clock) = (&self.rules, self.clock);
         let mut taken = Vec::with_capacity(self.groups.len());
-        for (group, bounds) in self.groups.iter().zip(bounds) {
+        for (group, (begin, end)) in self.groups.iter().zip(bounds) {
             if let Some(partition) = self.table.take(group.place) {
-                taken.push((group.place, partition, bounds));
+                taken.push((group.place, partition, ReadRows { begin, end, new: group.rows }));
             }
         }
         let threads = if self.new_rows.max(read_rows) < ROWS_FOR_THREADS { 1 } else { threads };
         let morsels: Vec<_> = taken.chunks_mut(PARTITIONS_A_MORSEL).map(Mutex::new).collect();
-        let is_of_start = rules.fails_by_start();
-        let variables = || rules.automaton.variables().to_vec();
+        let of_match = dependent
+            .map(|dependent| (MatchRules::new(dependent.conditions, dependent.names, rules), dependent.keeps_columns));
         let (_, error) = in_threads(morsels.len(), threads, budget, tick, |worker| {
-            let mut decision = dependent
-                .map(|dependent| MatchDecides::new(dependent.conditions, dependent.names, variables(), is_of_start));
+            let mut spare = None;
             worker.each(|number, tick| {
                 let mut looks = Looks { budget, tick, steps: 0 };
                 let mut morsel = morsels[number].lock().unwrap_or_else(PoisonError::into_inner);
-                let found = morsel.iter_mut().try_for_each(|(_, partition, bounds)| match &mut decision {
+                let found = morsel.iter_mut().try_for_each(|(_, partition, read)| match &of_match {
                     None => partition.advance(rules, clock, &mut looks),
-                    Some(decision) => partition.advance_with(rules, clock, decision, *bounds, &mut looks),
+                    Some((of_match, true)) if partition.keeps_columns() => {
+                        partition.advance_by_kept(rules, clock, of_match, *read, &mut spare, &mut looks)
+                    }
+                    Some((of_match, _)) => {
+                        let columns = &of_match.conditions.columns;
+                        let first = partition.rows.first();
+                        let mut decision = MatchDecides::new(of_match, columns, (read.begin, read.end), first);
+                        let found = partition.advance_with(rules, clock, &mut decision, &mut looks);
+                        decision.into_so_far(budget);
+                        found
+                    }
                 });
                 ((), found)
             });
-            if let Some(decision) = decision {
-                decision.release(budget);
-            }
         });
         drop(morsels);
         for (place, partition, _) in taken {
             self.table.put_back(place, partition);
         }
         error.map_or(Ok(()), Err)
-    }
-
-    /// The match of the step that had nowhere to skip to; of several, the one in the first partition of the step.
-    pub fn skip_error(&self) -> Option<SkipError> {
-        self.groups.iter().find_map(|group| self.table.get(group.place)?.failed)
-    }
-
-    /// What is certain since the last step.
-    pub fn decided(&mut self) -> DecidedMatches {
-        let mut events: Vec<(u64, u64, u32, usize)> = Vec::new();
-        for number in 0..self.groups.len() {
-            let StepPartition { place, followed_by, .. } = self.groups[number];
-            let Some(partition) = self.table.get(place) else { continue };
-            let end = partition.rows.end();
-            // The first row of the partition that follows with the same keys has ended this one.
-            let next = followed_by.and_then(|next| self.groups.get(next as usize));
-            let ended_by =
-                next.and_then(|next| self.table.get(next.place)).map_or(u64::MAX, |next| next.rows.reference(0));
-            // None is given before one that stands before it.
-            let mut latest = 0;
-            for (at, held) in partition.held.iter().enumerate() {
-                let last = held.read_end(&self.rules);
-                if last > end && !partition.ended {
-                    break;
-                }
-                latest = latest.max(held.deciding_row).max(last.saturating_sub(1));
-                // What no row decided comes last: a row that has not come has the largest reference.
-                let deciding = partition.rows.reference(latest).min(ended_by);
-                events.push((deciding, partition.rows.reference(held.start), place, at));
-                self.groups[number].given = at + 1;
-            }
-        }
-        events.sort_unstable();
-        let mut found = DecidedMatches::default();
-        for (_, _, place, at) in events {
-            if let Some(partition) = self.table.get(place)
-                && let Some(held) = partition.held.get(at)
-            {
-                found.add(partition, held, &self.rules);
-            }
-        }
-        found
     }
 
     /// As [`Self::advance`], with conditions of which parts are computed elsewhere: partitions search until they need values, all
@@ -136,9 +101,7 @@ impl StreamPartitions {
         budget: &Budget,
         tick: &mut Tick<'_>,
     ) -> Result<(), SearchError> {
-        let is_of_start = self.rules.fails_by_start();
-        let variables = self.rules.automaton.variables().to_vec();
-        let mut decision = MatchDecides::new(dependent.conditions, dependent.names, variables, is_of_start);
+        let of_match = MatchRules::new(dependent.conditions, dependent.names, &self.rules);
         let groups = self.groups.iter().zip(self.read_bounds());
         let searched = |(group, bounds): (&StepPartition, _)| SearchedGroup {
             place: group.place,
@@ -155,9 +118,12 @@ impl StreamPartitions {
             for number in waiting {
                 let group = &mut searched[number];
                 let Some(partition) = self.table.get_mut(group.place) else { continue };
+                let (columns, first) = (&dependent.conditions.columns, partition.rows.first());
+                let mut decision = MatchDecides::new(&of_match, columns, group.bounds, first);
                 decision.with_answers(std::mem::take(&mut group.answers));
-                let found = partition.advance_with(&self.rules, self.clock, &mut decision, group.bounds, &mut looks);
+                let found = partition.advance_with(&self.rules, self.clock, &mut decision, &mut looks);
                 let (mut answers, missing) = decision.take_answers();
+                decision.into_so_far(budget);
                 match (found, missing) {
                     (Err(SearchError::Evaluation(_, EvaluationError::Missing)), Some(request)) => {
                         let purpose = Purpose { start: group.bounds.0, depth: 0 };
@@ -173,7 +139,7 @@ impl StreamPartitions {
             for mut batch in batches {
                 batch.asked.wanted = batch.asked.requests;
                 values.clear();
-                compute(&batch.asked, &mut values)?;
+                compute(&mut batch.asked, &mut values)?;
                 for (&(number, request), value) in batch.places.iter().zip(values.drain(..)) {
                     searched[number].answers.put(request, value, budget)?;
                 }
@@ -184,7 +150,6 @@ impl StreamPartitions {
         for group in &mut searched {
             group.answers.clear(budget);
         }
-        decision.release(budget);
         Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! What a step has decided, as rows of which an answer is made.
 
-use super::partition::{Decided, OpenPartition};
+use super::decided_match::Decided;
+use super::partition::OpenPartition;
 use super::rules::StreamRules;
 
 /// Matches that are certain, and rows that are certainly in none, each with the rows around it that are read.

@@ -1,10 +1,11 @@
 //! What decides whether a row can be mapped to a position, beside what rows alone say of it.
 
 use super::failed_ways::FailedWays;
+use super::rules::StreamRules;
 use super::search::{Decision, Looks, WaitingSearch};
 use crate::backtrack::{Failures, MatchConditions, PartitionAnswers, Reach};
-use crate::budget::Budget;
-use crate::expression::{Condition, Expression, MatchSoFar, Request, RowContext, Surroundings};
+use crate::budget::{Budget, Stopped};
+use crate::expression::{MatchSoFar, Request, RowContext, Surroundings, ValueColumn};
 use crate::matcher::SearchError;
 
 /// Parts of a condition, or words of a key, that take as long as a step.
@@ -42,15 +43,53 @@ impl Decision for RowsDecide<'_> {
     }
 }
 
-/// Conditions that read the match so far decide too, over columns in which a partition's kept rows follow one another.
-pub(super) struct MatchDecides<'d> {
-    conditions: &'d MatchConditions,
+/// Conditions that read the match so far, and what follows from them for all partitions.
+pub(super) struct MatchRules<'d> {
+    pub conditions: &'d MatchConditions,
     names: &'d [String],
-    variables: Vec<u8>,
-    so_far: MatchSoFar<'d>,
-    failures: Failures,
+    /// The variable of each position.
+    variables: &'d [u8],
+    reach: Reach,
+    /// Whether what fails from one start may succeed from another.
+    is_of_start: bool,
     /// By variable, the steps that evaluating its condition takes as long as.
     costs: Vec<usize>,
+}
+
+impl<'d> MatchRules<'d> {
+    /// Of conditions in a pattern of these rules.
+    pub fn new(conditions: &'d MatchConditions, names: &'d [String], rules: &'d StreamRules) -> Self {
+        Self {
+            conditions,
+            names,
+            variables: rules.automaton.variables(),
+            reach: conditions.reach(),
+            is_of_start: rules.fails_by_start(),
+            costs: conditions.costs(),
+        }
+    }
+
+    /// Whether the match so far of one partition serves another, when it is emptied: aggregates are kept as their columns are.
+    pub fn is_alike_everywhere(&self) -> bool {
+        self.conditions.aggregates.is_empty()
+    }
+
+    fn no_failures(&self) -> Failures {
+        let mut failures = Failures::new(self.reach.clone());
+        if self.is_of_start {
+            failures.keep_to_one_start();
+        }
+        failures
+    }
+}
+
+/// Conditions that read the match so far decide too, in a partition, over columns in which its kept rows follow one another.
+pub(super) struct MatchDecides<'d> {
+    rules: &'d MatchRules<'d>,
+    columns: &'d [ValueColumn<'d>],
+    so_far: MatchSoFar<'d>,
+    /// None as long as nothing was noted.
+    failures: Option<Failures>,
     /// The rows of the columns that are the partition's.
     bounds: (usize, usize),
     /// The number in the partition of the first of them.
@@ -61,33 +100,35 @@ pub(super) struct MatchDecides<'d> {
 }
 
 impl<'d> MatchDecides<'d> {
-    /// With conditions over columns; `variables` is the variable of each position.
-    pub fn new(conditions: &'d MatchConditions, names: &'d [String], variables: Vec<u8>, is_of_start: bool) -> Self {
-        let expressions = conditions.conditions.iter().map(|condition| condition.as_ref().map(Condition::expression));
-        let reach = Reach::of(expressions.clone().flatten(), conditions.sets.len(), conditions.aggregates.len());
-        let mut failures = Failures::new(reach);
-        if is_of_start {
-            failures.keep_to_one_start();
-        }
-        let cost = |expression: Option<&Expression>| expression.map_or(0, Expression::size) / PARTS_A_STEP;
-        Self {
-            conditions,
-            names,
-            variables,
-            so_far: MatchSoFar::new(&conditions.sets, &conditions.aggregates, &conditions.columns),
-            failures,
-            costs: expressions.map(cost).collect(),
-            bounds: (0, 0),
-            first: 0,
-            number: 1,
-            answers: PartitionAnswers::default(),
-        }
+    /// Of a partition, whose kept rows are these of the columns and begin with the row of the number `first`.
+    pub fn new(rules: &'d MatchRules<'d>, columns: &'d [ValueColumn<'d>], bounds: (usize, usize), first: u64) -> Self {
+        let conditions = rules.conditions;
+        let so_far = MatchSoFar::new(&conditions.sets, &conditions.aggregates, columns);
+        Self { rules, columns, so_far, failures: None, bounds, first, number: 1, answers: PartitionAnswers::default() }
     }
 
-    /// Turns to a partition, whose kept rows are these of the columns and begin with the row of the number `first`.
-    pub fn enter(&mut self, bounds: (usize, usize), first: u64) {
-        self.failures.clear();
-        (self.bounds, self.first) = (bounds, first);
+    /// Of a partition, as [`Self::new`], going on with the match so far that [`Self::into_so_far`] gave.
+    pub fn going_on(
+        rules: &'d MatchRules<'d>,
+        columns: &'d [ValueColumn<'d>],
+        bounds: (usize, usize),
+        first: u64,
+        so_far: MatchSoFar<'static>,
+        budget: &Budget,
+    ) -> Result<Self, Stopped> {
+        budget.charge(so_far.memory_bytes())?;
+        let so_far = so_far.over(&rules.conditions.sets, &rules.conditions.aggregates, columns);
+        let answers = PartitionAnswers::default();
+        Ok(Self { rules, columns, so_far, failures: None, bounds, first, number: 1, answers })
+    }
+
+    /// The match so far, without conditions and columns; nothing of it is charged any more.
+    pub fn into_so_far(self, budget: &Budget) -> MatchSoFar<'static> {
+        if let Some(mut failures) = self.failures {
+            failures.release(budget);
+        }
+        self.so_far.release(budget);
+        self.so_far.over(&[], &[], &[])
     }
 
     /// What has been computed elsewhere of the partition, which it turns to.
@@ -100,12 +141,6 @@ impl<'d> MatchDecides<'d> {
         let mut answers = std::mem::take(&mut self.answers);
         let missing = answers.take_missing();
         (answers, missing)
-    }
-
-    /// Takes back what was charged, before it is dropped.
-    pub fn release(mut self, budget: &Budget) {
-        self.failures.release(budget);
-        self.so_far.release(budget);
     }
 
     /// The match that is searched next has this number.
@@ -121,15 +156,18 @@ impl<'d> MatchDecides<'d> {
 impl Decision for MatchDecides<'_> {
     fn begin(&mut self, start: u64) -> Result<(), SearchError> {
         self.so_far.begin(self.row(start));
-        self.failures.begin_match();
+        self.failures.iter_mut().for_each(Failures::begin_match);
         Ok(())
     }
 
     fn resume(&mut self, search: &WaitingSearch, looks: &mut Looks<'_, '_>) -> Result<(), SearchError> {
+        if self.so_far.start == self.row(search.start) && self.so_far.classifiers.len() == search.path_len() {
+            return Ok(());
+        }
         self.begin(search.start)?;
         for position in search.path() {
             looks.step(1)?;
-            let variable = self.variables.get(position as usize).copied().unwrap_or_default();
+            let variable = self.rules.variables.get(position as usize).copied().unwrap_or_default();
             self.so_far.push(variable, looks.budget)?;
         }
         Ok(())
@@ -137,10 +175,10 @@ impl Decision for MatchDecides<'_> {
 
     fn takes(&mut self, position: u32, variable: u8, _: u64, looks: &mut Looks<'_, '_>) -> Result<bool, SearchError> {
         self.so_far.push(variable, looks.budget)?;
-        if let Some(condition) = self.conditions.conditions.get(usize::from(variable)).and_then(Option::as_ref) {
-            looks.step(self.costs.get(usize::from(variable)).copied().unwrap_or_default())?;
+        if let Some(condition) = self.rules.conditions.conditions.get(usize::from(variable)).and_then(Option::as_ref) {
+            looks.step(self.rules.costs.get(usize::from(variable)).copied().unwrap_or_default())?;
             let (begin, end) = self.bounds;
-            let (columns, names, number) = (&self.conditions.columns, self.names, self.number);
+            let (columns, names, number) = (self.columns, self.rules.names, self.number);
             let around = Surroundings { columns, names, begin, end, number, answers: &self.answers };
             let held = condition
                 .evaluate(&RowContext::new(&self.so_far, &around))
@@ -150,9 +188,9 @@ impl Decision for MatchDecides<'_> {
                 return Ok(false);
             }
         }
-        if !self.failures.is_empty() {
-            let fails = self.failures.contains(position, &self.so_far);
-            looks.step(self.failures.key_words() / PARTS_A_STEP)?;
+        if let Some(failures) = &mut self.failures {
+            let fails = failures.contains(position, &self.so_far);
+            looks.step(failures.key_words() / PARTS_A_STEP)?;
             if fails {
                 self.so_far.pop();
                 return Ok(false);
@@ -166,8 +204,9 @@ impl Decision for MatchDecides<'_> {
     }
 
     fn note_failed(&mut self, position: u32, _: u64, _: u64, looks: &mut Looks<'_, '_>) -> Result<(), SearchError> {
-        self.failures.insert(position, &self.so_far, looks.budget)?;
-        looks.step(self.failures.key_words() / PARTS_A_STEP)?;
+        let failures = self.failures.get_or_insert_with(|| self.rules.no_failures());
+        failures.insert(position, &self.so_far, looks.budget)?;
+        looks.step(failures.key_words() / PARTS_A_STEP)?;
         Ok(())
     }
 }

@@ -127,9 +127,14 @@ impl KeptRows {
         }
     }
 
+    /// How many rows there are before this number.
+    fn count_before(&self, row: u64) -> usize {
+        (row.saturating_sub(self.first) as usize).min(self.references.len())
+    }
+
     /// Forgets the rows before this number.
     pub fn forget_before(&mut self, row: u64) {
-        let count = (row.saturating_sub(self.first) as usize).min(self.references.len());
+        let count = self.count_before(row);
         if count == 0 {
             return;
         }
@@ -140,17 +145,32 @@ impl KeptRows {
         }
         self.limits.drain(..count.min(self.limits.len()));
         self.first += count as u64;
-        if self.references.capacity() > 64 && self.references.len() < self.references.capacity() / 4 {
-            self.references.shrink_to(2 * self.references.len());
-            match &mut self.symbols {
-                KeptSymbols::Narrow(sets) => sets.shrink_to(2 * sets.len()),
-                KeptSymbols::Wide(sets) => sets.shrink_to(2 * sets.len()),
-            }
-            self.limits.shrink_to(2 * self.limits.len());
+        if self.is_shrunk_to(self.references.len()) {
+            self.shrink_to(2 * self.references.len());
         }
     }
 
-    /// Takes rows from this number on away.
+    /// Whether memory is given back when so many rows are left.
+    fn is_shrunk_to(&self, rows: usize) -> bool {
+        self.references.capacity() > 64 && rows < self.references.capacity() / 4
+    }
+
+    /// How many rows there are, and their bytes on the heap, when the rows before this number are forgotten.
+    pub fn counts_from(&self, row: u64) -> (usize, usize) {
+        let forgotten = self.count_before(row);
+        let rows = self.references.len() - forgotten;
+        if forgotten == 0 || !self.is_shrunk_to(rows) {
+            return (rows, self.memory_bytes());
+        }
+        let set = match &self.symbols {
+            KeptSymbols::Narrow(_) => 1,
+            KeptSymbols::Wide(_) => size_of::<VariableSet>(),
+        };
+        let limit = if self.limits.capacity() > 0 { size_of::<(i64, i64)>() } else { 0 };
+        (rows, 2 * rows * (size_of::<u64>() + set + limit))
+    }
+
+    /// Takes rows from this number on away, and gives back the memory of all rows that are not there.
     pub fn truncate(&mut self, end: u64) {
         let count = end.saturating_sub(self.first) as usize;
         self.references.truncate(count);
@@ -159,6 +179,17 @@ impl KeptRows {
             KeptSymbols::Wide(sets) => sets.truncate(count),
         }
         self.limits.truncate(count);
+        self.shrink_to(count);
+    }
+
+    /// Gives back memory that is not needed for so many rows.
+    fn shrink_to(&mut self, rows: usize) {
+        self.references.shrink_to(rows);
+        match &mut self.symbols {
+            KeptSymbols::Narrow(sets) => sets.shrink_to(rows),
+            KeptSymbols::Wide(sets) => sets.shrink_to(rows),
+        }
+        self.limits.shrink_to(rows);
     }
 
     /// Bytes on the heap.

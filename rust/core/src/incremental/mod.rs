@@ -35,10 +35,13 @@
 
 mod advance;
 mod decided;
+mod decided_match;
 mod decision;
 mod failed_ways;
+mod kept_columns;
 mod kept_rows;
 mod live;
+mod moments;
 mod new_rows;
 mod partition;
 mod partition_table;
@@ -52,7 +55,7 @@ mod timers;
 pub use advance::DependentConditions;
 pub use decided::DecidedMatches;
 pub use live::LiveAutomaton;
-pub use new_rows::RowFacts;
+pub use new_rows::{ReadAgain, RowFacts};
 pub use row_limits::RowLimits;
 pub use rules::StreamRules;
 pub use stored::StoredPartition;

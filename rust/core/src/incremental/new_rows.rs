@@ -4,6 +4,17 @@ use super::row_limits::RowLimits;
 use super::stream_partitions::StreamPartitions;
 use crate::rows::{Symbols, VariableSet};
 
+/// Which kept rows are read again before the new ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReadAgain {
+    /// What conditions of new rows read, as rows alone decide these.
+    ForRows,
+    /// The same for conditions that read the match so far, whose columns are kept; all rows of partitions that have none.
+    ForMatches,
+    /// All rows.
+    All,
+}
+
 /// What is known of each new row: what rows alone decide, and what bounds matches.
 #[derive(Clone, Copy)]
 pub struct RowFacts<'f> {
@@ -14,20 +25,36 @@ pub struct RowFacts<'f> {
 }
 
 impl StreamPartitions {
-    /// Says which kept rows are read again before the new ones: all of those, or what conditions of new rows read. Of partitions
-    /// without new rows none, unless it is all.
-    pub fn read_again(&mut self, all: bool) {
-        let tail = self.rules.tail() as usize;
+    /// Says which kept rows are read again before the new ones. Of partitions without new rows none, unless it is all.
+    pub fn read_again(&mut self, reads: ReadAgain) {
+        let tail = if reads == ReadAgain::ForRows { self.rules.tail() } else { self.rules.match_tail() } as usize;
         for group in &mut self.groups {
-            let kept = self.table.get(group.place).map_or(0, |partition| partition.rows.len());
-            group.tail = if all {
-                kept
+            let Some(partition) = self.table.get(group.place) else { continue };
+            let rows = &partition.rows;
+            let is_all = match reads {
+                ReadAgain::ForRows => false,
+                ReadAgain::ForMatches => !partition.has_columns(),
+                ReadAgain::All => true,
+            };
+            group.tail = if is_all {
+                rows.len()
             } else if group.rows > 0 {
-                kept.min(tail)
+                rows.len().min(tail)
             } else {
                 0
             };
         }
+    }
+
+    /// Forgets the columns of conditions that read the match so far: they are kept no more.
+    pub fn forget_columns(&mut self) {
+        let mut bytes = 0;
+        for partition in self.table.all_mut() {
+            // Those of the step's partitions are not counted now.
+            bytes += if partition.is_in_step() { 0 } else { partition.columns_bytes() };
+            partition.columns = None;
+        }
+        self.bytes = self.bytes.saturating_sub(bytes);
     }
 
     /// Whether the rows that are read are the new ones, and no others.
@@ -62,6 +89,7 @@ impl StreamPartitions {
     /// Adds the new rows, with what is known of them; the caller has them from `next_reference` on.
     pub fn take(&mut self, facts: &RowFacts<'_>, next_reference: u64) {
         let horizon = self.rules.longest_horizon();
+        self.next_reference = next_reference;
         let mut read = 0;
         for number in 0..self.groups.len() {
             let group = self.groups[number];

@@ -2,55 +2,36 @@
 
 use std::collections::VecDeque;
 
-use super::decision::{MatchDecides, RowsDecide};
+use super::decided_match::{Decided, DecidedBy, next_start};
+use super::decision::{MatchDecides, MatchRules, RowsDecide};
 use super::failed_ways::FailedWays;
+use super::kept_columns::{KeptColumns, ReadRows};
 use super::kept_rows::KeptRows;
 use super::rules::StreamRules;
-use super::search::{Decision, Looks, SearchOutcome, SearchRules, WaitingSearch};
+use super::search::{Decision, Looks, PartitionEnd, SearchOutcome, SearchRules, WaitingSearch};
+use crate::expression::MatchSoFar;
 use crate::matcher::SearchError;
-use crate::rows::{NARROW, Skip, SkipError, Span, Target, VariableSet};
+use crate::rows::{NARROW, SkipError, VariableSet};
 
-/// A match that is certain, or a row that is certainly in none.
-#[derive(Debug)]
-pub(super) struct Decided {
-    /// The number of its first row.
-    pub start: u64,
-    /// The match's number in its partition, from 1; 0 for a row in no match.
-    pub number: i64,
-    /// The positions of its rows.
-    pub positions: Box<[u32]>,
-    /// The number of the row that decided it; the one behind the last where the clock or the end did.
-    pub deciding_row: u64,
-    /// The number behind the last row of matches before it.
-    pub covered: u64,
-}
+/// Of so few rows, columns of conditions are not kept.
+const FEW_ROWS: u64 = 32;
 
-impl Decided {
-    /// The number of the row behind the last.
-    pub fn end(&self) -> u64 {
-        self.start + self.positions.len() as u64
-    }
+/// No match begins there.
+const NO_START: usize = usize::MAX;
 
-    /// The number of the row behind the last one that is shown.
-    pub fn shown_end(&self) -> u64 {
-        self.end().max(self.start + 1)
-    }
-
-    /// The number of the row behind the last one that is read.
-    pub fn read_end(&self, rules: &StreamRules) -> u64 {
-        self.shown_end() + if self.number > 0 { rules.match_behind } else { 0 }
-    }
-}
+/// Bytes of what refers to a partition: its place in the table, the place of its key, two entries among the timers.
+const BYTES_OF_REFERENCES: usize = 2 * size_of::<usize>() + 2 * size_of::<(i64, u32)>();
 
 /// The state of a partition before rows were added that may have to be taken back.
 #[derive(Debug, Default)]
 struct BeforeStep {
     is_new: bool,
+    is_in_step: bool,
     end: u64,
     head: u64,
     covered: u64,
     matches: i64,
-    reach: u64,
+    decided_by: DecidedBy,
     held: usize,
     /// The starts of searches that waited, where matches are given each when it is certain.
     waiting: Vec<u64>,
@@ -67,6 +48,8 @@ pub(super) struct OpenPartition {
     /// The key of its last row by which the clock goes; None where no row has one.
     pub last_key: Option<i64>,
     pub rows: KeptRows,
+    /// The columns of these that conditions read, where they are kept.
+    pub columns: Option<Box<KeptColumns>>,
     /// The number of the first row at which it is not decided whether a match begins.
     pub head: u64,
     /// The number behind the last row that is in a match.
@@ -75,8 +58,10 @@ pub(super) struct OpenPartition {
     pub matches: i64,
     /// No row comes any more.
     pub ended: bool,
+    /// The key behind which a row would have come too late for it, where that is why it has ended.
+    pub ended_at: Option<i64>,
     /// A match had nowhere to skip to.
-    pub failed: Option<SkipError>,
+    pub failed: Option<(SkipError, Decided)>,
     /// The time past which it is looked at again, as is noted; the largest number where nothing is.
     pub looked_at: i64,
     /// What is decided and not yet given.
@@ -85,8 +70,8 @@ pub(super) struct OpenPartition {
     /// Searches of rows before the head, where matches are given each when it is certain.
     waiting: Vec<WaitingSearch>,
     failures: FailedWays,
-    /// The number of the furthest row that was looked at.
-    reach: u64,
+    /// What the searches so far have gone by.
+    decided_by: DecidedBy,
     before: BeforeStep,
 }
 
@@ -96,17 +81,19 @@ impl OpenPartition {
             key: key.into(),
             last_key: None,
             rows: KeptRows::new(rules.variables <= NARROW),
+            columns: None,
             head: 0,
             covered: 0,
             matches: 0,
             ended: false,
+            ended_at: None,
             failed: None,
             looked_at: i64::MAX,
             held: VecDeque::new(),
             search: WaitingSearch::default(),
             waiting: Vec::new(),
             failures: FailedWays::default(),
-            reach: 0,
+            decided_by: DecidedBy::default(),
             before: BeforeStep { is_new: true, ..BeforeStep::default() },
         }
     }
@@ -114,10 +101,10 @@ impl OpenPartition {
     /// Goes on with the search from these rows, as it was before it was stored.
     pub fn resume_from(&mut self, head: u64, covered: u64, matches: i64, waiting: &[u64]) {
         (self.head, self.covered, self.matches) = (head, covered, matches);
-        self.search.restart(head);
+        self.search = WaitingSearch::at(head);
         self.waiting = waiting.iter().map(|&start| WaitingSearch::at(start)).collect();
         // What was looked at was decided before.
-        self.reach = self.rows.end();
+        self.decided_by = DecidedBy::from_row(self.rows.end().saturating_sub(1));
     }
 
     /// Notes the state before rows are added that may have to be taken back.
@@ -125,11 +112,12 @@ impl OpenPartition {
         let first = self.rows.end().saturating_sub(horizon).max(self.rows.first());
         self.before = BeforeStep {
             is_new: self.before.is_new,
+            is_in_step: true,
             end: self.rows.end(),
             head: self.head,
             covered: self.covered,
             matches: self.matches,
-            reach: self.reach,
+            decided_by: self.decided_by,
             held: self.held.len(),
             waiting: self.waiting.iter().map(|search| search.start).collect(),
             sets: (first..self.rows.end()).map(|row| self.rows.set(row)).collect(),
@@ -137,17 +125,19 @@ impl OpenPartition {
         };
     }
 
-    /// Takes back the rows that were added last, and what followed from them; false where the partition was new.
+    /// Takes back the rows that were added last, and what followed from them, with the memory that these took; false where the
+    /// partition was new.
     pub fn undo(&mut self) -> bool {
         let before = std::mem::take(&mut self.before);
         self.rows.truncate(before.end);
         let first = before.end.saturating_sub(before.sets.len() as u64);
         (first..).zip(before.sets).for_each(|(row, set)| self.rows.set_again(row, set));
         self.resume_from(before.head, before.covered, before.matches, &before.waiting);
-        (self.reach, self.last_key) = (before.reach, before.last_key);
+        (self.decided_by, self.last_key) = (before.decided_by, before.last_key);
         self.held.truncate(before.held);
-        (self.failed, self.ended) = (None, false);
+        (self.failed, self.ended, self.ended_at) = (None, false, None);
         self.failures.clear();
+        self.columns = None;
         !before.is_new
     }
 
@@ -156,15 +146,21 @@ impl OpenPartition {
         self.before.is_new
     }
 
+    /// Whether what it was before rows came is noted, as these may have to be taken back.
+    pub fn is_in_step(&self) -> bool {
+        self.before.is_in_step
+    }
+
     /// What came is kept from now on.
     pub fn keep(&mut self) {
         self.before = BeforeStep::default();
     }
 
     /// The number of the first row of a match that is open, or of one that is not given yet; the row behind the last otherwise.
-    pub fn first_pending(&self) -> u64 {
-        let searched = self.waiting.first().map_or(self.head, |search| search.start.min(self.head));
-        self.held.front().map_or(searched, |held| searched.min(held.start))
+    /// So many of what it holds count as given.
+    pub fn first_pending(&self, given: usize) -> u64 {
+        let searched = self.searched();
+        self.held.get(given).map_or(searched, |held| searched.min(held.start))
     }
 
     /// Where a search is to begin after a restart: what is held is found again.
@@ -183,15 +179,19 @@ impl OpenPartition {
 
     /// Whether nothing is open: no match has begun, and none waits to be given.
     pub fn is_idle(&self) -> bool {
-        self.first_pending() >= self.rows.end()
+        self.first_pending(0) >= self.rows.end()
     }
 
-    /// The first number of the rows to be kept.
-    pub fn keep_from(&self, rules: &StreamRules) -> u64 {
-        let of_matches = self.first_pending().saturating_sub(rules.match_before);
+    /// The first number of the rows to be kept when so many of what it holds are given; None where nothing of it is kept.
+    pub fn keep_from(&self, rules: &StreamRules, given: usize) -> Option<u64> {
+        let pending = self.first_pending(given);
+        if self.ended || (pending >= self.rows.end() && !rules.remembers()) {
+            return None;
+        }
+        let of_matches = pending.saturating_sub(rules.match_before);
         // Of a partition that is remembered its last row says which one it is.
         let tail = rules.tail().max(u64::from(rules.remembers()));
-        of_matches.min(self.rows.end().saturating_sub(tail))
+        Some(of_matches.min(self.rows.end().saturating_sub(tail)))
     }
 
     /// The latest key that its next row may have: without one it ends when time is past that, and a row behind it begins another
@@ -200,10 +200,15 @@ impl OpenPartition {
         self.last_key.zip(rules.idle).map(|(last, idle)| last.saturating_add(idle))
     }
 
+    /// Ends it, as no row has come for as long as it may have none.
+    pub fn end_idle(&mut self, rules: &StreamRules) {
+        (self.ended, self.ended_at) = (true, self.rows_until(rules));
+    }
+
     /// Whether something would be kept of it if it had not ended.
     pub fn was_open(&self, rules: &StreamRules) -> bool {
         let end = self.rows.end();
-        rules.remembers() || self.reach >= end || self.held.iter().any(|held| held.read_end(rules) > end)
+        rules.remembers() || self.decided_by.end || self.held.iter().any(|held| held.read_end(rules) > end)
     }
 
     /// The time at which it is to be looked at again, when it was at `clock`.
@@ -218,13 +223,20 @@ impl OpenPartition {
         ends.chain(self.rows_until(rules)).filter(|&deadline| clock.is_none_or(|clock| deadline >= clock)).min()
     }
 
-    /// Bytes on the heap, and its own.
+    /// Bytes on the heap, its own, and those of what refers to it.
     pub fn memory_bytes(&self) -> usize {
-        let held = self.held.iter().map(|held| held.positions.len() * size_of::<u32>() + size_of::<Decided>());
+        self.bytes_beside_rows(0) + self.rows.memory_bytes()
+    }
+
+    /// As `memory_bytes`, without rows, and when so many of what it holds are given.
+    pub fn bytes_beside_rows(&self, given: usize) -> usize {
+        let bytes = |held: &Decided| held.positions.len() * size_of::<u32>() + size_of::<Decided>();
+        let held = self.held.iter().skip(given).map(bytes);
         let waiting = self.waiting.iter().map(|search| search.memory_bytes() + size_of::<WaitingSearch>());
-        size_of::<Self>()
+        BYTES_OF_REFERENCES
+            + size_of::<Self>()
             + self.key.len()
-            + self.rows.memory_bytes()
+            + self.columns_bytes()
             + self.search.memory_bytes()
             + waiting.sum::<usize>()
             + self.failures.memory_bytes()
@@ -246,17 +258,71 @@ impl OpenPartition {
         found
     }
 
-    /// Searches on, with conditions that read the match so far; the kept rows are these of their columns.
+    /// Whether it keeps the columns of conditions: of few rows it takes as long to read them again.
+    pub fn keeps_columns(&self) -> bool {
+        self.columns.is_some() || self.rows.len() as u64 >= 2 * FEW_ROWS
+    }
+
+    /// Searches on, with conditions that read the match so far.
     pub fn advance_with(
         &mut self,
         rules: &StreamRules,
         clock: Option<i64>,
         decision: &mut MatchDecides<'_>,
-        bounds: (usize, usize),
         looks: &mut Looks<'_, '_>,
     ) -> Result<(), SearchError> {
-        decision.enter(bounds, self.rows.first());
         self.advance_by(rules, clock, decision, MatchDecides::number, looks)
+    }
+
+    /// Searches on, with conditions that read the match so far, whose columns of all kept rows are kept here; `spare` is what a match
+    /// so far may be made of.
+    pub fn advance_by_kept(
+        &mut self,
+        rules: &StreamRules,
+        clock: Option<i64>,
+        of_match: &MatchRules<'_>,
+        read: ReadRows,
+        spare: &mut Option<MatchSoFar<'static>>,
+        looks: &mut Looks<'_, '_>,
+    ) -> Result<(), SearchError> {
+        let mut kept = self.columns.take().unwrap_or_default();
+        kept.add(&of_match.conditions.columns, read, &self.rows, rules.longest_horizon() as usize);
+        let (so_far, bounds) = (kept.so_far.take().or_else(|| spare.take()), (0, kept.len()));
+        let mut decision = match so_far {
+            Some(so_far) => {
+                MatchDecides::going_on(of_match, kept.columns(), bounds, kept.first(), so_far, looks.budget)?
+            }
+            None => MatchDecides::new(of_match, kept.columns(), bounds, kept.first()),
+        };
+        self.advance_by(rules, clock, &mut decision, MatchDecides::number, looks)?;
+        let mut so_far = decision.into_so_far(looks.budget);
+        if self.search.path_len() > 0 {
+            kept.so_far = Some(so_far);
+        } else if of_match.is_alike_everywhere() {
+            so_far.begin(NO_START);
+            *spare = Some(so_far);
+        }
+        let needed = self.searched().saturating_sub(rules.match_before);
+        if needed + FEW_ROWS < self.rows.end() {
+            kept.forget_before(needed);
+            self.columns = Some(kept);
+        }
+        Ok(())
+    }
+
+    /// Whether the columns of conditions are those of all rows.
+    pub fn has_columns(&self) -> bool {
+        self.columns.as_ref().map_or(self.rows.end() == 0, |columns| columns.reach_to(self.rows.end()))
+    }
+
+    /// Bytes of the columns of conditions.
+    pub fn columns_bytes(&self) -> usize {
+        self.columns.as_ref().map_or(0, |columns| columns.memory_bytes())
+    }
+
+    /// The number of the first row that a search begins at.
+    fn searched(&self) -> u64 {
+        self.waiting.first().map_or(self.head, |search| search.start.min(self.head))
     }
 
     fn advance_by<D: Decision>(
@@ -277,12 +343,13 @@ impl OpenPartition {
         if rules.each_when_certain {
             return self.advance_each(&search_rules, decision, looks);
         }
+        let end = self.partition_end();
         while self.head < self.rows.end() && self.failed.is_none() {
             number(decision, self.matches + 1);
             if self.search.start != self.head {
                 self.search.restart(self.head);
             }
-            match self.search.run(&self.rows, self.ended, &search_rules, decision, &mut self.reach, looks)? {
+            match self.search.run(&self.rows, end, &search_rules, decision, &mut self.decided_by, looks)? {
                 SearchOutcome::Waits => return Ok(()),
                 SearchOutcome::Nothing => self.pass(rules, self.head + 1),
                 SearchOutcome::Found => self.found(rules),
@@ -307,17 +374,17 @@ impl OpenPartition {
             self.head = self.rows.end().min(start + 1);
             (start < self.rows.end()).then(|| WaitingSearch::at(start))
         }) {
-            let mut reach = search.start;
-            let found = search.run(&self.rows, self.ended, rules, decision, &mut reach, looks);
-            self.reach = self.reach.max(reach);
+            let mut decided_by = DecidedBy::from_row(search.start);
+            let found = search.run(&self.rows, self.partition_end(), rules, decision, &mut decided_by, looks);
+            self.decided_by = self.decided_by.max(decided_by);
             match found {
                 Ok(SearchOutcome::Waits) => kept.push(search),
                 Ok(SearchOutcome::Nothing) => {}
                 Ok(SearchOutcome::Found) => {
                     self.matches += 1;
                     let (start, positions) = (search.start, search.found());
-                    let (number, covered) = (self.matches, self.covered);
-                    self.held.push_back(Decided { start, number, positions, deciding_row: reach, covered });
+                    let (number, by, covered) = (self.matches, decided_by, self.covered);
+                    self.held.push_back(Decided { start, number, positions, by, covered });
                 }
                 Err(error) => {
                     kept.push(search);
@@ -331,14 +398,18 @@ impl OpenPartition {
         Ok(())
     }
 
+    fn partition_end(&self) -> PartitionEnd {
+        PartitionEnd { ended: self.ended, time: self.ended_at }
+    }
+
     /// The head's match was found.
     fn found(&mut self, rules: &StreamRules) {
         let start = self.head;
         let positions = self.search.found();
         let end = start + positions.len() as u64;
         self.matches += 1;
-        let (number, deciding_row, covered) = (self.matches, self.reach, self.covered);
-        let decided = Decided { start, number, positions, deciding_row, covered };
+        let (number, by, covered) = (self.matches, self.decided_by, self.covered);
+        let decided = Decided { start, number, positions, by, covered };
         if decided.positions.is_empty() {
             if rules.empty_takes_row {
                 self.covered = self.covered.max(start + 1);
@@ -355,7 +426,7 @@ impl OpenPartition {
                 self.pass(rules, next);
             }
             Err(error) => {
-                self.failed = Some(error);
+                self.failed = Some((error, decided));
                 self.matches -= 1;
             }
         }
@@ -365,26 +436,11 @@ impl OpenPartition {
     fn pass(&mut self, rules: &StreamRules, next: u64) {
         if rules.unmatched {
             for row in self.head.max(self.covered)..next {
-                let (deciding_row, covered) = (self.reach, self.covered);
+                let (by, covered) = (self.decided_by, self.covered);
                 let positions = Box::default();
-                self.held.push_back(Decided { start: row, number: 0, positions, deciding_row, covered });
+                self.held.push_back(Decided { start: row, number: 0, positions, by, covered });
             }
         }
         self.head = next;
     }
-}
-
-fn next_start(rules: &StreamRules, found: &Decided) -> Result<u64, SkipError> {
-    let (start, end) = (found.start as usize, found.end() as usize);
-    let mut target = Target::default();
-    if let Skip::ToFirst(variables) | Skip::ToLast(variables) = &rules.skip {
-        for (row, &position) in (start..).zip(&found.positions) {
-            if variables.contains(rules.automaton.variable(position)) {
-                target.note(row);
-            }
-        }
-    }
-    let next = rules.skip.next_start(start, end, target);
-    let span = Span { partition: 0, number: found.number as usize, start, end };
-    next.map(|next| next as u64).map_err(|problem| SkipError { problem, span })
 }

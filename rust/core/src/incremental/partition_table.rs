@@ -128,9 +128,4 @@ impl PartitionTable {
         let Self { places, by_key, hasher, .. } = self;
         by_key.shrink_to(2 * by_key.len(), |&place| hasher.hash_one(key_at(places, place)));
     }
-
-    /// Bytes on the heap, without those of partitions.
-    pub fn memory_bytes(&self) -> usize {
-        self.places.capacity() * size_of::<usize>() + (self.free.capacity() + self.by_key.capacity()) * size_of::<u32>()
-    }
 }

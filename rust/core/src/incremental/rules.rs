@@ -72,6 +72,11 @@ impl StreamRules {
         self.longest_horizon() + self.rows_before
     }
 
+    /// How many rows before the first new one are read with new rows for conditions that read the match so far.
+    pub fn match_tail(&self) -> u64 {
+        self.longest_horizon() + self.rows_before.max(self.match_before)
+    }
+
     /// Whether something of a partition counts for rows that come, though no match is open: whether it has begun (`^`), how
     /// many matches it had, or its last rows.
     pub fn remembers(&self) -> bool {

@@ -3,6 +3,7 @@
 //! The path of the search is the most preferred way that may still succeed. So a match is certain exactly when the search reaches
 //! Accept, and its path is all that has to be kept of a match that has begun.
 
+use super::decided_match::DecidedBy;
 use super::kept_rows::KeptRows;
 use super::live::LiveAutomaton;
 use crate::automaton::ACCEPT;
@@ -27,6 +28,15 @@ pub(super) struct SearchRules<'r> {
     pub longest: bool,
     /// No later row has a key below this.
     pub clock: Option<i64>,
+}
+
+/// Whether a partition has ended.
+#[derive(Clone, Copy)]
+pub(super) struct PartitionEnd {
+    /// No row of it comes any more.
+    pub ended: bool,
+    /// The key behind which a row would have come too late for it, where that is why it has ended.
+    pub time: Option<i64>,
 }
 
 /// Looks at the limits now and then.
@@ -142,26 +152,25 @@ impl WaitingSearch {
 
     /// Goes on until a match is found, or there is none, or a row is needed that has not come.
     ///
-    /// `reach` is the furthest row that was looked at: the one that decides.
+    /// What it has gone by is noted in `by`.
     pub fn run<D: Decision>(
         &mut self,
         rows: &KeptRows,
-        ended: bool,
+        end: PartitionEnd,
         rules: &SearchRules<'_>,
         decision: &mut D,
-        reach: &mut u64,
+        by: &mut DecidedBy,
         looks: &mut Looks<'_, '_>,
     ) -> Result<SearchOutcome, SearchError> {
         let automaton = rules.automaton;
+        let PartitionEnd { ended, time: ended_at } = end;
         let end = rows.end();
         let limit = rows.limit(self.start);
-        let bound = limit.map(|(_, bound)| bound);
-        // No row that comes can be near enough.
-        let is_past = |latest: i64| rules.clock.is_some_and(|clock| clock > latest);
-        let closed = ended || bound.is_some_and(is_past);
-        let closed_to = |variable: u8| {
+        // The latest key of a row that can be mapped to a variable in a match that begins here.
+        let latest = |variable: u8| {
+            let (key, bound) = limit?;
             let width = rules.widths.get(usize::from(variable)).copied().flatten();
-            closed || limit.zip(width).is_some_and(|((key, _), width)| is_past(key.saturating_add(width)))
+            Some(width.map_or(bound, |width| bound.min(key.saturating_add(width))))
         };
         if self.choices.is_empty() {
             self.choices.push(TriedFollowers { position: ACCEPT, tried: 0 });
@@ -181,10 +190,10 @@ impl WaitingSearch {
                     return Ok(if self.longest.is_some() { SearchOutcome::Found } else { SearchOutcome::Nothing });
                 }
                 if row == end && automaton.ends_only_there(position) {
-                    *reach = (*reach).max(row);
                     if !ended {
                         return Ok(SearchOutcome::Waits);
                     }
+                    by.end = true;
                     self.keep_longest(rules);
                     return Ok(SearchOutcome::Found);
                 }
@@ -205,19 +214,30 @@ impl WaitingSearch {
                 continue;
             }
             let variable = automaton.variable(next);
-            if row < end && rows.limit(row).zip(bound).is_some_and(|((key, _), bound)| key > bound) {
-                *reach = (*reach).max(row);
-                here.tried += 1;
-                continue;
+            if let Some(latest) = latest(variable) {
+                // The row is too late, or each row to come is; not where the partition had ended before.
+                let is_past = if row < end {
+                    rows.limit(row).is_some_and(|(key, _)| key > latest)
+                } else {
+                    rules.clock.is_some_and(|clock| clock > latest) && ended_at.is_none_or(|ended_at| latest < ended_at)
+                };
+                if is_past {
+                    by.time = by.time.max(Some(latest));
+                    here.tried += 1;
+                    continue;
+                }
             }
             let needed = row + rules.horizons.get(usize::from(variable)).copied().unwrap_or_default();
-            *reach = (*reach).max(needed.min(end));
-            if row == end && closed_to(variable) {
-                here.tried += 1;
-                continue;
-            }
-            if needed >= end && !ended {
+            if needed < end {
+                by.row = by.row.max(needed);
+            } else if !ended {
                 return Ok(SearchOutcome::Waits);
+            } else {
+                by.end = true;
+                if row == end {
+                    here.tried += 1;
+                    continue;
+                }
             }
             // After an error the same follower is tried again: it may be that a value is computed meanwhile.
             let takes = rows.holds(row, variable) && decision.takes(next, variable, row, looks)?;

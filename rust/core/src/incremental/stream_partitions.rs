@@ -22,8 +22,6 @@ pub(super) struct StepPartition {
     pub rows: usize,
     /// How many of what it holds are given.
     pub given: usize,
-    /// The group of the partition with the same keys that begins in this step, after this one has had no row for too long.
-    pub followed_by: Option<u32>,
 }
 
 /// What is open, of all partitions.
@@ -64,6 +62,10 @@ pub struct StreamPartitions {
     /// New rows, one partition's after the other's; None where they come so.
     pub(super) order: Option<Vec<u32>>,
     pub(super) new_rows: usize,
+    /// By new row, the latest key up to it; nothing where rows have no keys.
+    pub(super) latest_keys: Vec<i64>,
+    /// Where the caller has the first new row.
+    pub(super) next_reference: u64,
     /// By partition, the step in which it was searched last, and its group there.
     pub(super) group_of: Vec<(u64, u32)>,
     pub(super) step: u64,
@@ -85,6 +87,8 @@ impl StreamPartitions {
             groups: Vec::new(),
             order: None,
             new_rows: 0,
+            latest_keys: Vec::new(),
+            next_reference: 0,
             group_of: Vec::new(),
             step: 0,
             clock_before: None,
@@ -99,8 +103,23 @@ impl StreamPartitions {
 
     /// How much is open.
     pub fn counts(&self) -> OpenCounts {
-        let own = self.table.memory_bytes() + self.timers.memory_bytes();
-        OpenCounts { partitions: self.table.len(), rows: self.rows, bytes: self.bytes + own }
+        OpenCounts { partitions: self.table.len(), rows: self.rows, bytes: self.bytes }
+    }
+
+    /// How much is open when the step is kept. Takes time linear in the step's partitions.
+    pub fn counts_after(&self) -> OpenCounts {
+        let mut counts = self.counts();
+        for StepPartition { place, given, .. } in &self.groups {
+            let Some(partition) = self.table.get(*place) else { continue };
+            if let Some(first) = partition.keep_from(&self.rules, *given) {
+                let (rows, bytes) = partition.rows.counts_from(first);
+                counts.rows += rows;
+                counts.bytes += bytes + partition.bytes_beside_rows(*given);
+            } else {
+                counts.partitions -= 1;
+            }
+        }
+        counts
     }
 
     /// No later row has a key below this.
@@ -114,6 +133,7 @@ impl StreamPartitions {
         self.groups.clear();
         self.order = None;
         self.new_rows = 0;
+        self.latest_keys.clear();
         self.clock_before = self.clock;
         self.expired.clear();
     }
@@ -137,7 +157,7 @@ impl StreamPartitions {
             partition.note_before(horizon);
         }
         self.group_of[at] = (self.step, self.groups.len() as u32);
-        self.groups.push(StepPartition { place, tail: 0, first: 0, rows: 0, given: 0, followed_by: None });
+        self.groups.push(StepPartition { place, tail: 0, first: 0, rows: 0, given: 0 });
         self.groups.len() - 1
     }
 
@@ -157,6 +177,10 @@ impl StreamPartitions {
         tick: &mut Tick<'_>,
     ) -> Result<(), Stopped> {
         self.new_rows = rows;
+        self.latest_keys.extend(limits.keys.unwrap_or_default().iter().scan(i64::MIN, |latest, &key| {
+            *latest = key.max(*latest);
+            Some(*latest)
+        }));
         let mut of_rows: Vec<u32> = budget.zeroed(rows)?;
         let mut last: Option<(&[u8], usize)> = None;
         let mut are_together = true;
@@ -211,14 +235,12 @@ impl StreamPartitions {
             partition.last_key = partition.last_key.max(Some(key));
             return number;
         }
-        partition.ended = true;
+        partition.end_idle(&self.rules);
         self.expired.push(place);
         let mut next = OpenPartition::new(&partition.key, &self.rules);
         next.last_key = Some(key);
         let place = self.table.add_behind(next);
-        let next = self.group(place);
-        self.groups[number].followed_by = Some(next as u32);
-        next
+        self.group(place)
     }
 
     pub(super) fn new_row(&self, at: usize) -> usize {
@@ -235,7 +257,7 @@ impl StreamPartitions {
         for group in &self.groups {
             let Some(partition) = self.table.get_mut(group.place) else { continue };
             if !partition.ended && partition.rows_until(&self.rules).is_some_and(|until| until < clock) {
-                partition.ended = true;
+                partition.end_idle(&self.rules);
                 self.expired.push(group.place);
             }
         }
@@ -262,11 +284,11 @@ impl StreamPartitions {
             let Some(partition) = self.table.get_mut(place) else { continue };
             partition.held.drain(..given.min(partition.held.len()));
             partition.keep();
-            if partition.ended || (partition.is_idle() && !self.rules.remembers()) {
+            let Some(first) = partition.keep_from(&self.rules, 0) else {
                 self.table.remove(place);
                 continue;
-            }
-            partition.rows.forget_before(partition.keep_from(&self.rules));
+            };
+            partition.rows.forget_before(first);
             self.count_again(place);
         }
         self.groups.clear();
@@ -323,20 +345,34 @@ impl StreamPartitions {
         self.expired.iter().filter_map(last).collect()
     }
 
-    /// The oldest match that is open: the one whose first row came first. Takes time linear in the partitions.
+    /// By place, how much of what the partition there holds the step gives.
+    fn given(&self) -> Vec<usize> {
+        let mut given = vec![0; self.table.places()];
+        self.groups.iter().for_each(|group| given[group.place as usize] = group.given);
+        given
+    }
+
+    /// The oldest match that is open, or, in a step, is when it is kept: the one whose first row came first. Takes time linear in
+    /// the partitions.
     pub fn oldest(&self) -> Option<OpenMatch> {
-        let open = self.table.all().filter(|(_, partition)| !partition.is_idle()).map(|(_, partition)| {
-            let first = partition.first_pending();
-            OpenMatch { reference: partition.rows.reference(first), rows: partition.rows.end() - first }
+        let given = self.given();
+        let open = self.table.all().filter(|(_, partition)| !partition.ended).filter_map(|(place, partition)| {
+            let first = partition.first_pending(given[place as usize]);
+            let rows = partition.rows.end().checked_sub(first).filter(|&rows| rows > 0)?;
+            Some(OpenMatch { reference: partition.rows.reference(first), rows })
         });
         open.min_by_key(|open| open.reference)
     }
 
-    /// Where the caller has the rows that are kept, in order. Takes time linear in them, and sorts them.
+    /// Where the caller has the rows that are kept, or, in a step, that are when it is kept; in order. Takes time linear in them, and
+    /// sorts them.
     pub fn kept_references(&self) -> Vec<i64> {
         let mut found: Vec<i64> = Vec::with_capacity(self.rows);
-        for (_, partition) in self.table.all() {
-            found.extend(partition.rows.references().map(|reference| reference as i64));
+        let given = self.given();
+        for (place, partition) in self.table.all() {
+            let Some(first) = partition.keep_from(&self.rules, given[place as usize]) else { continue };
+            let skipped = first.saturating_sub(partition.rows.first()) as usize;
+            found.extend(partition.rows.references().skip(skipped).map(|reference| reference as i64));
         }
         found.sort_unstable();
         found

@@ -50,9 +50,4 @@ impl Timers {
         }
         None
     }
-
-    /// Bytes on the heap.
-    pub fn memory_bytes(&self) -> usize {
-        self.entries.capacity() * size_of::<(i64, u32)>()
-    }
 }

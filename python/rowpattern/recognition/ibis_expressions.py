@@ -1,4 +1,4 @@
-"""Conditions that are expressions of Ibis."""
+"""Conditions and measures that are expressions of Ibis."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import ibis
 import numpy as np
 
 from rowpattern.errors import QueryError
-from rowpattern.recognition.truth_values import truths
 
 __all__ = ["computed"]
 
@@ -20,7 +19,7 @@ _PARTITION, _PLACE = "rowpattern partition", "rowpattern place"
 def computed(  # noqa: PLR0917 - used once
     name: str, expression: Any, table: Any, order: Any, starts: Any, check: Callable[[], None]
 ) -> Any:
-    """Have Ibis compute a condition for the rows of a table in order, partition by partition.
+    """Have Ibis compute an expression for the rows of a table in order, partition by partition.
 
     Args:
         name: what errors call it.
@@ -31,7 +30,7 @@ def computed(  # noqa: PLR0917 - used once
         check: raises an error where time is over.
 
     Raises:
-        QueryError: Ibis refuses it, or it gives something else than a boolean for each row.
+        QueryError: Ibis refuses it.
     """
     check()
     rows = table.arrow()
@@ -45,10 +44,10 @@ def computed(  # noqa: PLR0917 - used once
         # It is refused where nothing reads other rows.
         with contextlib.suppress(ibis.common.exceptions.IbisTypeError):
             value = value.over(ibis.window(group_by=_PARTITION, order_by=_PLACE))
-        found = known.select(_PLACE, condition=value).order_by(_PLACE).to_pyarrow()
+        found = known.select(_PLACE, value=value).order_by(_PLACE).to_pyarrow()
     except (ibis.common.exceptions.IbisError, ibis.common.annotations.ValidationError) as error:
         raise QueryError(f"{name}: {str(error).splitlines()[0]}") from error
-    return truths(name, found["condition"], table.rows)
+    return found["value"]
 
 
 def _resolved(expression: Any, table: ibis.Table) -> Any:

@@ -1,0 +1,50 @@
+"""What a table in FROM is called, by its tokens."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rowpattern.sql.parse.keywords import BEHIND_A_TABLE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rowpattern.sql.text.tokens import Token
+
+__all__ = ["alias_at", "called"]
+
+
+def alias_at(tokens: Sequence[Token], at: int, end: int) -> str | None:
+    """Return the alias that stands at a token before `end`, with or without AS; None where there is none."""
+    if at < end and tokens[at].word == "AS":
+        at += 1
+    if at >= end or not tokens[at].is_name:
+        return None
+    return None if tokens[at].word in BEHIND_A_TABLE else tokens[at].text
+
+
+def called(tokens: Sequence[Token]) -> str | None:
+    """Return what a table is called, given its tokens outside of brackets; None where it has no alias."""
+    tokens = list(tokens)
+    words = [token.word for token in tokens]
+    if "TABLESAMPLE" in words:
+        tokens = tokens[: words.index("TABLESAMPLE")]
+    if len(tokens) > 1 and tokens[1].is_sign(":"):
+        return tokens[0].text
+    if len(tokens) > 2 and tokens[-1].is_sign("(") and _is_alias(tokens[-2], tokens[-3]):  # noqa: PLR2004
+        # The names of its columns.
+        tokens.pop()
+    if len(tokens) > 2 and tokens[-1].is_sign("(") and tokens[-2].word == "MATCH_RECOGNIZE":  # noqa: PLR2004
+        return called(tokens[:-2])
+    if len(tokens) == 1 and tokens[0].is_name:
+        return tokens[0].text
+    return tokens[-1].text if len(tokens) > 1 and _is_alias(tokens[-1], tokens[-2]) else None
+
+
+def _is_alias(token: Token, before: Token) -> bool:
+    """Say whether a token names the table that another one ends, or the AS behind it."""
+    if not token.is_name or token.word in BEHIND_A_TABLE or token.word == "ORDINALITY":
+        return False
+    if before.word == "AS":
+        return True
+    return before.word not in BEHIND_A_TABLE and (before.is_name or before.is_sign("(") or before.kind == "text")
