@@ -7,23 +7,23 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use rowpattern_core::budget::Tick;
 use rowpattern_core::expression::{
-    Before, ColumnTable, RowCondition, SymbolsError, TextRows, Type, ValueColumn, keep_conditions, keep_text_conditions,
+    Before, ColumnTable, RowCondition, SymbolsError, Type, ValueColumn, keep_conditions, keep_text_conditions,
 };
-use rowpattern_core::order::KeyTexts;
 use rowpattern_core::rows::{Partitions, Symbols, SymbolsBuilder};
 use rowpattern_macros::catch_panics;
 
 use super::arguments::{self, variable};
-use super::arrow::{ArrowArray, Integers, Text, Values};
+use super::arrow::{ArrowArray, Integers, Values};
 use super::booleans::{Booleans, Run};
 use super::cancel_argument::{Cancel, account};
 use super::counted::{counted, there_are_rows};
 use super::errors::{QueryError, problem, rows_error};
+use super::key_columns::ChunkTexts;
 use super::limits::CallLimits;
 use super::numbers::{optional_number, whole};
 use super::pattern::Pattern;
 use super::typed_columns::typed_column;
-use super::{ffi, nodes, order, readers};
+use super::{ffi, nodes, readers};
 
 /// Which variables' conditions hold at each row, for one match: `Pattern.match` and the like take it as `rows`.
 ///
@@ -384,37 +384,5 @@ impl OverColumns {
             typed_column(making.py, chunks(arrays), kind, &name, Some(making.limits))
         });
         each.collect()
-    }
-}
-
-/// The texts of a chunk.
-enum ChunkTexts<'a> {
-    Nulls,
-    Plain(&'a Text),
-    /// Places in a dictionary, and how many entries it has.
-    Placed(&'a Integers, &'a Text, usize),
-}
-
-impl<'a> ChunkTexts<'a> {
-    /// None where there are others than texts, or NULLs in a dictionary.
-    fn of(values: &'a Values) -> Option<Self> {
-        Some(match values {
-            Values::Null => Self::Nulls,
-            Values::Text(text) => Self::Plain(text),
-            Values::Dictionary(places, entries) => match (&entries.values, &entries.valid) {
-                (Values::Text(text), None) => Self::Placed(places, text, entries.rows),
-                _ => return None,
-            },
-            _ => return None,
-        })
-    }
-
-    fn rows(&self, chunk: &'a ArrowArray) -> TextRows<'_> {
-        let (texts, places): (Option<&dyn KeyTexts>, _) = match self {
-            Self::Nulls => (None, None),
-            Self::Plain(text) => (Some(*text), None),
-            Self::Placed(places, texts, entries) => (Some(*texts), Some((order::integers(places), *entries))),
-        };
-        TextRows { rows: chunk.rows, valid: order::bits(chunk.valid.as_ref()), texts, places }
     }
 }

@@ -78,21 +78,25 @@ def answer_few_rows(
     plans = bound.plans
     if context.progress or context.prefer != "first" or context.time_zone is not None or plans.values is not None:
         return None
+    # These make columns that the table does not have.
+    if bound.given or bound.away:
+        return None
     names: list[str] | None = plans.get(answer_few_rows)
     if names is None:
         plans.put(answer_few_rows, bound.reads())
         return None
     if not _LEAST_ROWS <= table.rows <= MOST_FEW_ROWS:
         return None
-    columns = [table.column(name) for name in names]
-    key = (_Plan, tuple([column.type for column in columns]))
-    plan: _Plan | bool | None = plans.get(key)
-    if plan is None:
-        plan = _planned(bound, names, columns, OrderedPartitions(table, context, None, np.zeros(1, np.int64)), database)
-        plans.put(key, plan)
-    if not isinstance(plan, _Plan) or any(column.num_chunks != 1 for column in columns):
-        return None
     try:
+        columns = [table.column(name) for name in names]
+        key = (_Plan, tuple([column.type for column in columns]))
+        plan: _Plan | bool | None = plans.get(key)
+        if plan is None:
+            rows = OrderedPartitions(table, context, None, np.zeros(1, np.int64))
+            plan = _planned(bound, names, columns, rows, database)
+            plans.put(key, plan)
+        if not isinstance(plan, _Plan) or any(column.num_chunks != 1 for column in columns):
+            return None
         return _answered(bound, plan, dict(zip(names, columns)), table.rows, context)
     except (RowPatternError, pa.ArrowException):
         return None
@@ -107,8 +111,6 @@ def _planned(
     if (
         bound.rows_shown != "one row"
         or bound.within is not None
-        or bound.given
-        or bound.away
         or any(each.expression.depends or each.start is not None for each in bound.conditions)
         or any(key.column is None for key in keys)
         or len(measured) < len(bound.measures)

@@ -5,7 +5,7 @@
 //! all that begin at its first row. Where both are asked for, the latest end may lie too far; then the positions that
 //! can be reached are followed from the first row on, up to the last row at which one of them ends a match.
 //!
-//! Where few rows may be in a match, these alone are looked at ([`Window`]). Otherwise most matches end in time anyway. So the most
+//! Where few rows may be in a match, these alone are looked at ([`RowWindow`]). Otherwise most matches end in time anyway. So the most
 //! preferred match is followed first, and the ends are asked for where it goes too far; no longer where rows were followed in vain
 //! more often than once each.
 
@@ -19,7 +19,7 @@ use super::forward::POSITION;
 use super::output::Output;
 use super::sink::Sink;
 use super::strategy::{Candidate, Strategy};
-use super::window::{MOST_WINDOW_ROWS, Window};
+use super::window::{MOST_WINDOW_ROWS, RowWindow};
 use crate::automaton::{ACCEPT, Automaton};
 use crate::budget::{Budget, Stopped};
 use crate::rows::{Choice, Prefer, Skip, Target};
@@ -43,7 +43,7 @@ pub struct ChosenPass<'a> {
     earliest: Option<Ends>,
     latest: Option<Ends>,
     /// None where it was not needed yet, or does not serve.
-    window: Option<Window>,
+    window: Option<RowWindow>,
     most_window_rows: usize,
     bounds: (usize, usize),
     /// Whether the ends are of this partition.
@@ -117,7 +117,7 @@ impl<'a> ChosenPass<'a> {
             return Ok(None);
         }
         if self.window.is_none() {
-            self.window = Window::new(context.automaton);
+            self.window = RowWindow::new(context.automaton);
         }
         let Some(window) = &mut self.window else {
             self.most_window_rows = 0;

@@ -17,7 +17,7 @@ const UNKNOWN: u64 = u64::MAX;
 
 /// A pattern of few positions, to be matched within few rows.
 #[derive(Debug)]
-pub struct Window {
+pub struct RowWindow {
     /// By each byte of a set of positions, the positions that some of these follow.
     before: Vec<[u64; BYTES]>,
     /// The positions with which a match may end; where the partition ends, too.
@@ -29,7 +29,7 @@ pub struct Window {
     sets: [u64; MOST_WINDOW_ROWS],
 }
 
-impl Window {
+impl RowWindow {
     /// None where there are more positions than bits.
     pub fn new(automaton: &Automaton) -> Option<Self> {
         let positions = automaton.positions.len();

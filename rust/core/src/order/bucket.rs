@@ -1,8 +1,8 @@
 //! The rows of one bucket in order: counted by the lower bits of their codes, or sorted by them.
 
 use super::OrderError;
-use super::buckets::With;
 use super::scatter::{BUCKET_ROWS, Low, Scattered};
+use super::word::With;
 use super::work::Work;
 use crate::memory::Zero;
 
@@ -209,19 +209,19 @@ impl<'w> Sorter<'w> {
             }
             at = here.end;
         }
-        let mut ends = Ends { low: 0, shift: place_bits + shift };
+        let mut grouping = Grouping { low: 0, shift: place_bits + shift };
         let mut largest = begun(counts);
         if largest > MOST_GROUPED {
             let (low, high) = packed.iter().fold((u64::MAX, 0), |(low, high), &code| (code.min(low), code.max(high)));
-            ends = Ends { low, shift: (u64::BITS - (high - low).leading_zeros()).saturating_sub(group_bits) };
+            grouping = Grouping { low, shift: (u64::BITS - (high - low).leading_zeros()).saturating_sub(group_bits) };
             counts.fill(0);
             for &code in &*packed {
-                counts[ends.group(code) + 1] += 1;
+                counts[grouping.group(code) + 1] += 1;
             }
             largest = begun(counts);
         }
         for &code in &*packed {
-            let next = &mut counts[ends.group(code) + 1];
+            let next = &mut counts[grouping.group(code) + 1];
             grouped[*next as usize] = code;
             *next += 1;
         }
@@ -233,7 +233,7 @@ impl<'w> Sorter<'w> {
         }
         grouped[length..].fill(BEHIND);
         for (at, &code) in grouped[..length].iter().enumerate() {
-            let group = ends.group(code);
+            let group = grouping.group(code);
             let (begin, end) = (counts[group] as usize, counts[group + 1] as usize);
             let place = match end - begin {
                 0..=FEW_GROUPED => begin + below::<FEW_GROUPED>(&grouped[begin..], code),
@@ -286,12 +286,12 @@ fn place_bits(length: usize) -> u32 {
 
 /// Which group a code goes to.
 #[derive(Clone, Copy)]
-struct Ends {
+struct Grouping {
     low: u64,
     shift: u32,
 }
 
-impl Ends {
+impl Grouping {
     #[inline]
     fn group(self, code: u64) -> usize {
         ((code - self.low) >> self.shift) as usize

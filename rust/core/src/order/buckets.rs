@@ -10,7 +10,7 @@ use std::ops::Range;
 use super::OrderError;
 use super::bucket::{Bucket, Places, Sorter};
 use super::scatter::{Buckets, Low, Scattered, scatter};
-use super::word::{KeyOfCode, RowCodes};
+use super::word::{RowCodes, With};
 use super::work::{MORSEL_ROWS, Parts, Work};
 use crate::budget::Tick;
 
@@ -24,14 +24,6 @@ pub struct Sorted {
     pub bytes: Vec<u8>,
     /// For each place, the key that follows from its code; empty where none does.
     pub keys: Vec<i64>,
-}
-
-/// What is brought in order with rows.
-#[derive(Clone, Copy, Default)]
-pub struct With<'c> {
-    /// A byte of each row; none where it is empty.
-    pub bytes: &'c [u8],
-    pub key: Option<KeyOfCode>,
 }
 
 impl Sorted {

@@ -45,10 +45,10 @@ pub use dictionary::{LONG, MOST_SHORT_BYTES, Short, short, short_of};
 pub use encoded::EncodedKeys;
 pub use error::OrderError;
 
-use self::buckets::{Sorted, With, sort};
+use self::buckets::{Sorted, sort};
 pub(crate) use self::dictionary::{Dictionary, Hasher};
 use self::scan::starts_in_order;
-use self::word::{RowCodes, Word, words};
+use self::word::{RowCodes, With, Word, words};
 use self::work::{MORSEL_ROWS, Parts, Work};
 use crate::budget::{Budget, Tick};
 

@@ -10,14 +10,14 @@ const LEAST_STEP: u64 = 1 << 3;
 
 /// Division of multiples of a number, by a multiplication with the inverse of its odd part (Hacker's Delight, 10-16).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Step {
+pub struct KeyStep {
     pub size: u64,
     inverse: u64,
     /// How often `size` is halved until it is odd.
     halves: u32,
 }
 
-impl Step {
+impl KeyStep {
     fn of(size: u64) -> Self {
         let halves = size.trailing_zeros();
         let odd = size >> halves;
@@ -44,7 +44,7 @@ impl Step {
 #[derive(Clone, Copy)]
 pub struct Multiples {
     first: u64,
-    pub step: Step,
+    pub step: KeyStep,
 }
 
 impl Multiples {
@@ -59,7 +59,7 @@ impl Multiples {
         let mut values = numbers[..count].iter().zip(&flags).filter(|(_, flag)| **flag == 0).map(|(&number, _)| number);
         let Some(first) = values.next() else { return Ok(None) };
         let size = values.fold(0, |size, value| greatest_divisor(size, value.abs_diff(first)));
-        Ok((size >= LEAST_STEP).then(|| Self { first, step: Step::of(size) }))
+        Ok((size >= LEAST_STEP).then(|| Self { first, step: KeyStep::of(size) }))
     }
 
     /// Whether a value is one of them.
@@ -85,7 +85,7 @@ mod tests {
     #[test]
     fn multiples_are_known_and_counted() {
         for size in [1, 2, 3, 8, 10, 24, 1_000_000, 86_400_000_000, 1 << 63, u64::MAX] {
-            let step = Step::of(size);
+            let step = KeyStep::of(size);
             for count in [0, 1, 2, 5, 1000, u64::MAX / size] {
                 let Some(multiple) = size.checked_mul(count) else { continue };
                 assert!(step.divides(multiple), "{multiple} of {size}");

@@ -8,10 +8,11 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::OrderError;
-use super::buckets::{Listed, With, sort};
+use super::buckets::{Listed, sort};
 use super::dictionary::{Dictionary, Hasher, first_bytes};
 use super::short_texts::numbered;
 use super::source::{PIECE_ROWS, Ranked, Read, Source, SourceChunk};
+use super::word::With;
 use super::work::{MORSEL_ROWS, Parts, Work};
 use crate::budget::{Stopped, Tick};
 

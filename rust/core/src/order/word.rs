@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::OrderError;
 use super::columns::SIGN;
 use super::source::{PIECE_ROWS, Source};
-use super::step::{Multiples, Step};
+use super::step::{KeyStep, Multiples};
 use super::work::Work;
 use crate::budget::Tick;
 
@@ -16,16 +16,16 @@ pub trait RowCodes: Sync {
     fn fill(&self, rows: Range<usize>, codes: &mut [u64]) -> Result<(), OrderError>;
 }
 
-/// The values of a key.
+/// The range of a key's values.
 #[derive(Clone, Copy, Default)]
-struct Values {
+struct KeyRange {
     low: u64,
     high: u64,
     /// All are so far apart, or several times as far.
-    step: Option<Step>,
+    step: Option<KeyStep>,
 }
 
-impl Values {
+impl KeyRange {
     /// How many steps the highest value is above the lowest one.
     fn steps(self) -> u64 {
         let span = self.high - self.low;
@@ -37,7 +37,7 @@ impl Values {
 struct Code<'s> {
     source: &'s Source<'s>,
     /// The range of the values; None for whether the key is NULL.
-    range: Option<Values>,
+    range: Option<KeyRange>,
     /// Where NULLs are numbered with the values: before or behind them.
     nulls_first: Option<bool>,
     bits: u32,
@@ -58,6 +58,14 @@ impl KeyOfCode {
         let own = code.checked_shr(self.shift).unwrap_or(0) & self.mask;
         self.base.wrapping_add(own.wrapping_mul(self.step)) as i64
     }
+}
+
+/// What is brought in order with rows.
+#[derive(Clone, Copy, Default)]
+pub struct With<'c> {
+    /// A byte of each row; none where it is empty.
+    pub bytes: &'c [u8],
+    pub key: Option<KeyOfCode>,
 }
 
 /// Codes of several keys, side by side.
@@ -107,7 +115,7 @@ fn codes_of<'s>(
     let nulls = source.has_nulls();
     let range = range(source, rows, nulls, work, tick)?.unwrap_or_default();
     let nulls_first = nulls.then_some(source.nulls_first);
-    let code = |range: Option<Values>, nulls_first, highest: u64| Code {
+    let code = |range: Option<KeyRange>, nulls_first, highest: u64| Code {
         source,
         range,
         nulls_first,
@@ -128,9 +136,9 @@ fn range(
     nulls: bool,
     work: Work<'_>,
     tick: &mut Tick<'_>,
-) -> Result<Option<Values>, OrderError> {
+) -> Result<Option<KeyRange>, OrderError> {
     if let Some(ranks) = source.ranks() {
-        return Ok((ranks as u64).checked_sub(1).map(|high| Values { low: 0, high, step: None }));
+        return Ok((ranks as u64).checked_sub(1).map(|high| KeyRange { low: 0, high, step: None }));
     }
     let multiples = Multiples::of_first_rows(source, rows)?;
     let has_others = AtomicBool::new(multiples.is_none());
@@ -165,7 +173,7 @@ fn range(
     })?;
     let step = multiples.filter(|_| !has_others.into_inner()).map(|multiples| multiples.step);
     let range = of_morsels.into_iter().flatten().fold(None, |range, next| Some(joined(range, next)));
-    Ok(range.map(|(low, high)| Values { low, high, step }))
+    Ok(range.map(|(low, high)| KeyRange { low, high, step }))
 }
 
 fn joined(range: Option<(u64, u64)>, next: (u64, u64)) -> (u64, u64) {
@@ -184,7 +192,7 @@ impl Code<'_> {
             codes.iter_mut().zip(flags).for_each(|(code, flag)| *code = *flag ^ u64::from(first));
             return Ok(());
         };
-        let Values { low, high, step } = range;
+        let KeyRange { low, high, step } = range;
         self.source.fill(rows, codes)?;
         if self.source.descending {
             for code in codes.iter_mut() {
@@ -225,7 +233,7 @@ impl Word<'_> {
     /// What the values of a key follow from; None where they are no whole numbers of 64 bits with a sign, or some are NULL.
     pub fn key(&self, source: &Source<'_>) -> Option<KeyOfCode> {
         let at = self.codes.iter().position(|code| std::ptr::eq(code.source, source))?;
-        let Code { range: Some(Values { low, high, step }), nulls_first: None, bits, .. } = self.codes[at] else {
+        let Code { range: Some(KeyRange { low, high, step }), nulls_first: None, bits, .. } = self.codes[at] else {
             return None;
         };
         let step = step.map_or(1, |step| step.size);

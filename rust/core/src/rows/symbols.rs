@@ -286,9 +286,6 @@ impl SymbolsBuilder {
     }
 }
 
-/// So many sets fit into a small table.
-const FEW_SETS: usize = 1 << 8;
-
 /// Consecutive rows of a [`SymbolsBuilder`]: all conditions hold until it is said that they do not.
 #[derive(Debug)]
 pub struct SymbolsPiece<'b> {
@@ -339,9 +336,9 @@ impl SymbolsPiece<'_> {
         }
     }
 
-    /// The conditions of some variables do not hold at rows from `first` on: for each row the number of their set, which is one of
-    /// these.
+    /// The conditions of a set of variables do not hold at each row from `first` on; sets have numbers.
     pub fn without(&mut self, first: usize, numbers: &[u16], sets: &[VariableSet]) {
+        const FEW_SETS: usize = 1 << 8;
         let none = VariableSet::default();
         let sets_of_rows = numbers.iter().map(|&number| sets.get(usize::from(number)).unwrap_or(&none));
         match &mut self.columns {
@@ -351,7 +348,6 @@ impl SymbolsPiece<'_> {
                     rows.zip(sets_of_rows).for_each(|(byte, set)| *byte &= !(set.0[0] as u8));
                     return;
                 }
-                // A table of bytes is read in less time than sets of 256 variables.
                 let mut kept = [u8::MAX; FEW_SETS];
                 kept.iter_mut().zip(sets).for_each(|(kept, set)| *kept = !(set.0[0] as u8));
                 for (byte, &number) in rows.zip(numbers) {
