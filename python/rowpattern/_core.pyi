@@ -839,12 +839,7 @@ class Conditions:
         pattern: Pattern,
         columns: Sequence[tuple[str, Any]],
         sets: Sequence[Sequence[str]],
-        aggregates: Sequence[
-            Union[
-                tuple[str, Optional[int], Optional[int], str],
-                tuple[str, Optional[int], Optional[int], str, Union[int, str, tuple[str, int], None]],
-            ]
-        ],
+        aggregates: Sequence[tuple[str, Optional[int], Optional[int], str, Union[int, str, tuple[str, int], None]]],
         conditions: dict[str, tuple[Any, ...]],
         starts: Optional[dict[str, Any]] = None,
     ) -> Conditions: ...

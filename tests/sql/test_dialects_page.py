@@ -69,17 +69,17 @@ ROWS = {
     "streams, Spark, Dask, GROUP BY ALL, `unnest` in the same SELECT list": "test_windows_errors.py",
     "time": "test_windows.py::test_explanations_say_how_frames_are_matched",
     "difference of timestamps, and any other interval that is computed": (
-        "test_sql_values.py::test_differences_are_durations"
+        "test_time_values.py::test_differences_are_durations"
     ),
     "intervals in a DuckDB relation, and where the query reads a column of Arrow's interval type": (
-        "test_sql_values.py::test_the_types_of_durations_in_each_library"
+        "test_time_values.py::test_the_types_of_durations_in_each_library"
     ),
-    "timestamps with a time zone": "test_sql_values.py::test_expressions_are_computed_in_the_columns_zone",
-    "difference of timestamps with a zone": "test_sql_values.py::test_a_difference_is_the_time_between_instants",
+    "timestamps with a time zone": "test_time_values.py::test_expressions_are_computed_in_the_columns_zone",
+    "difference of timestamps with a zone": "test_time_values.py::test_a_difference_is_the_time_between_instants",
     "ordered categories of pandas, Polars' Enum, DuckDB's ENUM, Arrow's ordered dictionaries": (
-        "test_sql_values.py::test_categories_are_ordered_by_rank"
+        "test_category_values.py::test_categories_are_ordered_by_rank"
     ),
-    "other categories, dictionaries": "test_sql_values.py::test_categories_that_are_no_order",
+    "other categories, dictionaries": "test_category_values.py::test_categories_that_are_no_order",
     "floats of 16 bits": "test_sql_tables.py::test_types_survive",
     "computed whole numbers of 128 bits, and decimals of 38 digits before the point": (
         "test_measure_aggregates.py::test_sums_beyond_64_bits"

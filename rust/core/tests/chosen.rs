@@ -7,7 +7,7 @@ mod random_patterns;
 
 use found::Found;
 use proptest::prelude::*;
-use random_patterns::{FEW, pattern, symbols};
+use random_patterns::{cases, pattern_and_rows, symbols};
 use rowpattern_core::automaton::{ACCEPT, Automaton};
 use rowpattern_core::backtrack::{Backtracking, MatchConditions};
 use rowpattern_core::budget::{Budget, Stopped};
@@ -91,13 +91,11 @@ fn by_all_ways(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 3000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(3000))]
 
     #[test]
     fn chosen_matches_are_those_of_all_ways(
-        text in pattern(&FEW),
-        rows in prop::collection::vec(0_u8..8, 0..14),
-        reach in prop::collection::vec(0_usize..6, 14),
+        (text, rows) in pattern_and_rows(0..14), reach in prop::collection::vec(0_usize..6, 14),
         limited in any::<bool>(),
         width in proptest::option::of(0_i64..6),
         longest in any::<bool>(),

@@ -170,26 +170,18 @@ class _Program(NamedTuple):
     table_columns: list[EngineColumn]
 
 
-class _Symbols:
+class _Symbols(NamedTuple):
     """Makes the symbols of a table's rows."""
 
-    def __init__(
-        self,
-        pattern: Pattern,
-        rows: OrderedPartitions,
-        inputs: RowInputs,
-        together: TypedClause,
-        database: Database,
-    ) -> None:
-        self._pattern = pattern
-        self._rows = rows
-        self._inputs = inputs
-        self._together = together
-        self._database = database
+    pattern: Pattern
+    rows: OrderedPartitions
+    inputs: RowInputs
+    together: TypedClause
+    database: Database
 
     def make(self, by_engine: Sequence[_Part], others: Sequence[_Part]) -> RowSymbols:
         """Compute conditions: some by the engine, others to columns of booleans before."""
-        rows, program = self._rows, self._program(by_engine)
+        rows, program = self.rows, self._program(by_engine)
         options: dict[str, Any] = {"computed": self._computed(others)} if others else {}
         if program.conditions:
             options["partitions"] = ("starts", rows.starts)
@@ -200,9 +192,9 @@ class _Symbols:
                 options["order"] = None if rows.order is None else from_numpy(rows.order)
             else:
                 options["before"] = before
-        options |= {"threads": self._database.threads, **self._database.remaining}
-        columns = read_columns(program.columns, self._inputs.column)
-        return RowSymbols(self._pattern, rows.count, program.conditions, columns, **options)
+        options |= {"threads": self.database.threads, **self.database.remaining}
+        columns = read_columns(program.columns, self.inputs.column)
+        return RowSymbols(self.pattern, rows.count, program.conditions, columns, **options)
 
     def of_table(self, by_engine: Sequence[_Part]) -> RowSymbols | None:
         """Compute what conditions of one row say of each row, as the table has it.
@@ -210,10 +202,10 @@ class _Symbols:
         None where there are none, or more variables than can be brought in order.
         """
         program = self._program(by_engine)
-        if not program.table_conditions or len(self._pattern.variables) > _MOST_CARRIED:
+        if not program.table_conditions or len(self.pattern.variables) > _MOST_CARRIED:
             return None
-        limits = {"threads": self._database.threads, **self._database.remaining}
-        return RowSymbols(self._pattern, self._rows.count, **self._of_table(program), **limits)
+        limits = {"threads": self.database.threads, **self.database.remaining}
+        return RowSymbols(self.pattern, self.rows.count, **self._of_table(program), **limits)
 
     def _of_table(self, program: _Program) -> dict[str, Any]:
         table_columns = read_columns(program.table_columns, self._table_column)
@@ -221,36 +213,36 @@ class _Symbols:
 
     def _program(self, by_engine: Sequence[_Part]) -> _Program:
         """Return conditions as the engine takes them, or find that done for the same conditions."""
-        is_numbered = self._rows.count < _MOST_NUMBERED
+        is_numbered = self.rows.count < _MOST_NUMBERED
         key = (_Program, is_numbered, tuple([each.condition.variable for each in by_engine]))
-        program: _Program | None = self._together.programs.get(key)
+        program: _Program | None = self.together.programs.get(key)
         if program is not None:
             return program
-        in_order, in_table = EngineNodes(self._inputs), EngineNodes(self._inputs)
+        in_order, in_table = EngineNodes(self.inputs), EngineNodes(self.inputs)
         program = _Program([], in_order.columns, [], in_table.columns)
         for each in by_engine:
-            variable, node = each.condition.variable, with_constants(each.expression, self._database)
+            variable, node = each.condition.variable, with_constants(each.expression, self.database)
             for part in conjuncts(node):
                 if is_numbered and self._is_of_one_row(part):
                     program.table_conditions.append((variable, in_table.node(part)))
                 else:
                     program.conditions.append((variable, in_order.node(part)))
         if not any(each.expression.changing for each in by_engine):
-            self._together.programs[key] = program
+            self.together.programs[key] = program
         return program
 
     def _table_column(self, name: str) -> pa.ChunkedArray:
-        texts = self._rows.table.texts(name)
-        return self._rows.table.column(name) if texts is None else texts
+        texts = self.rows.table.texts(name)
+        return self.rows.table.column(name) if texts is None else texts
 
     def _is_of_one_row(self, node: Typed) -> bool:
         leaves = (each for each in walk_typed(node) if isinstance(each, Reference))
-        return all(self._inputs.place(leaf.name)[1] == 0 for leaf in leaves)
+        return all(self.inputs.place(leaf.name)[1] == 0 for leaf in leaves)
 
     def _computed(self, parts: Sequence[_Part]) -> list[tuple[str, pa.ChunkedArray]]:
         """Compute conditions as columns of booleans."""
         named = [(each.named, each.expression) for each in parts]
-        computed = compute(named, self._inputs, self._together.labels, self._database)
+        computed = compute(named, self.inputs, self.together.labels, self.database)
         return [(each.condition.variable, _booleans(each.condition, values)) for each, values in zip(parts, computed)]
 
 

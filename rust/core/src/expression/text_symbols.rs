@@ -1,7 +1,7 @@
 //! Conditions that read one text of their row and nothing else: computed once for each different text.
 //!
-//! Columns of names of events, states and the like have few different texts. Looking a text up takes less than comparing it with
-//! several others, and it need not be known to be UTF-8, nor lie one behind the other with all others, before it is seen first.
+//! Columns of names of events, states and the like have few different texts. Looking a text up takes less time than comparing it
+//! with several others. Only texts that are seen for the first time are checked to be UTF-8, and no texts are copied.
 
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
@@ -144,7 +144,7 @@ struct Seen<'s, 't> {
     /// Of NULL, once there was one, and of the dictionary's texts, by their codes.
     failing: Vec<VariableSet>,
     has_null: bool,
-    /// Short texts that were seen lately, at places that follow from them, and their codes.
+    /// Short texts that were seen lately and their codes; a hash of the text is its place.
     recent: [(Short, u16); RECENT],
     /// Of a batch.
     keys: Vec<Short>,
@@ -176,7 +176,7 @@ impl<'s, 't> Seen<'s, 't> {
         }
     }
 
-    /// Notes which conditions do not hold of some of a chunk's rows, which stand in symbols from one on.
+    /// Notes which conditions do not hold of some of a chunk's rows, whose symbols begin at `first`.
     fn keep(
         &mut self,
         (number, chunk): (usize, &TextRows<'t>),

@@ -11,14 +11,13 @@
 
 use std::cell::Cell;
 
-use super::backward::BackwardPass;
-use super::context::Context;
+use super::context::{Context, SinceLook};
 use super::ends::{Ends, Which};
-use super::error::SearchError;
 use super::forward::POSITION;
+use super::memo::Ending;
 use super::output::Output;
 use super::sink::Sink;
-use super::strategy::{Candidate, Strategy};
+use super::strategy::{Attempt, Candidate, MatchResult, Strategy};
 use super::window::{MOST_WINDOW_ROWS, RowWindow};
 use crate::automaton::{ACCEPT, Automaton};
 use crate::budget::{Budget, Stopped};
@@ -52,7 +51,7 @@ pub struct ChosenPass<'a> {
     reached: Vec<u64>,
     /// The positions of the match.
     path: Vec<u32>,
-    rows_since_look: usize,
+    since_look: SinceLook,
     /// Rows of the partition that were followed and then were no match in time.
     rows_in_vain: usize,
 }
@@ -71,7 +70,7 @@ impl<'a> ChosenPass<'a> {
             is_prepared: false,
             reached: Vec::new(),
             path: Vec::new(),
-            rows_since_look: 0,
+            since_look: SinceLook::default(),
             rows_in_vain: 0,
         }
     }
@@ -84,12 +83,7 @@ impl<'a> ChosenPass<'a> {
     }
 
     fn look(&mut self, context: &mut Context<'_>, rows: usize) -> Result<(), Stopped> {
-        self.rows_since_look += rows;
-        if self.rows_since_look >= ROWS_A_LOOK {
-            self.rows_since_look = 0;
-            context.check()?;
-        }
-        Ok(())
+        self.since_look.add(context, rows, ROWS_A_LOOK)
     }
 
     /// Has the ends of a row at hand.
@@ -132,13 +126,9 @@ impl<'a> ChosenPass<'a> {
     }
 
     /// Follows the most preferred match at a row; false where it does not end in time, or that is not worth a try.
-    fn follow_preferred(
-        &mut self,
-        context: &mut Context<'_>,
-        backward: &mut BackwardPass,
-        candidate: Candidate,
-    ) -> Result<bool, Stopped> {
-        let Candidate { start, begin, end, mut choice, .. } = candidate;
+    fn follow_preferred(&mut self, attempt: &mut Attempt<'_, '_>) -> Result<bool, Stopped> {
+        let Attempt { context, backward, candidate } = attempt;
+        let Candidate { start, begin, end, mut choice, .. } = *candidate;
         if self.choice.prefer != Prefer::First || self.rows_in_vain > LEAST_IN_VAIN + (start - begin) {
             return Ok(false);
         }
@@ -342,24 +332,18 @@ impl Strategy for ChosenPass<'_> {
         Ok(())
     }
 
-    fn match_at<S: Sink>(
-        &mut self,
-        context: &mut Context<'_>,
-        backward: &mut BackwardPass,
-        candidate: Candidate,
-        output: &mut Output<'_, S>,
-        target: &mut Target,
-    ) -> Result<Option<usize>, SearchError> {
-        let start = candidate.start;
-        let is_found = match self.find_in_window(context, candidate)? {
+    fn match_at<S: Sink>(&mut self, mut attempt: Attempt<'_, '_>, output: &mut Output<'_, S>) -> MatchResult {
+        let start = attempt.candidate.start;
+        let is_found = match self.find_in_window(attempt.context, attempt.candidate)? {
             Some(is_found) => is_found,
-            None => self.follow_preferred(context, backward, candidate)? || self.find(context, start)?,
+            None => self.follow_preferred(&mut attempt)? || self.find(attempt.context, start)?,
         };
         if !is_found {
             return Ok(None);
         }
+        let context = attempt.context;
         let variables = self.skip.variables().copied();
-        let mut row = start;
+        let (mut row, mut target) = (start, Target::default());
         while row - start < self.path.len() {
             let rows = output.room(context.budget)?.min(self.path.len() - (row - start));
             let mut free = output.free_rows();
@@ -374,7 +358,7 @@ impl Strategy for ChosenPass<'_> {
             let used = free.used();
             output.advance(used);
         }
-        Ok(Some(row))
+        Ok(Some(Ending { end: row, target }))
     }
 
     fn release(&mut self, budget: &Budget) {
