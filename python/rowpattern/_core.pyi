@@ -201,6 +201,7 @@ class RowSymbols:
         table_columns: Sequence[tuple[str, Any]] = ...,
         order: Optional[Any] = None,
         computed: Sequence[tuple[str, Any]] = ...,
+        numbers: Sequence[int] = ...,
         threads: int = 1,
         timeout_seconds: Optional[float] = None,
         memory_limit_mb: Optional[float] = None,

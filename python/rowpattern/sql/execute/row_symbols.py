@@ -144,7 +144,7 @@ class _Symbols:
 
     def make(self, by_engine: Sequence[_Part], others: Sequence[_Part]) -> RowSymbols:
         """Compute conditions: some by the engine, others to columns of booleans before."""
-        rows, program = self._rows, self._program(by_engine)
+        rows, program, column = self._rows, self._program(by_engine), self._inputs.column
         options: dict[str, Any] = {"computed": self._computed(others)} if others else {}
         if program.conditions:
             options["partitions"] = ("starts", rows.starts)
@@ -153,8 +153,32 @@ class _Symbols:
             options |= {"table_conditions": program.table_conditions, "table_columns": table_columns}
             options["order"] = None if rows.order is None else from_numpy(rows.order)
         options |= {"threads": self._database.threads, **self._database.remaining}
-        columns = read_columns(program.columns, self._inputs.column)
+        numbers = self._numbers(program)
+        if numbers:
+            places = [at for at, (_, name, _) in enumerate(program.columns) if name in numbers]
+            columns = read_columns(program.columns, lambda name: numbers[name] if name in numbers else column(name))
+            try:
+                found = RowSymbols(self._pattern, rows.count, program.conditions, columns, numbers=places, **options)
+            except QueryLimitError:
+                raise
+            except (QueryError, RowsError):
+                # There may be NaN: once more, with NULL where it is.
+                pass
+            else:
+                for name in numbers:
+                    rows.table.has_numbers(name)
+                return found
+        columns = read_columns(program.columns, column)
         return RowSymbols(self._pattern, rows.count, program.conditions, columns, **options)
+
+    def _numbers(self, program: _Program) -> dict[str, pa.ChunkedArray]:
+        """Return columns that may have NaN for NULL, which are looked for where conditions are computed."""
+        rows = self._rows
+        if rows.order is not None:
+            return {}
+        names = {name for kind, name, _ in program.columns if kind == "DOUBLE"}
+        found = ((name, rows.table.numbers(name)) for name in names)
+        return {name: values for name, values in found if values is not None}
 
     def _program(self, by_engine: Sequence[_Part]) -> _Program:
         """Return conditions as the engine takes them, or find that done for the same conditions."""
