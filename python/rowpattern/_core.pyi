@@ -204,6 +204,7 @@ class RowSymbols:
         order: Optional[Any] = None,
         computed: Sequence[tuple[str, Any]] = ...,
         before: Optional[RowSymbols] = None,
+        numbers: Sequence[int] = ...,
         threads: int = 1,
         timeout_seconds: Optional[float] = None,
         memory_limit_mb: Optional[float] = None,

@@ -42,15 +42,17 @@ use super::{ffi, nodes, readers};
 ///     computed: (variable, Arrow column of booleans), in the order of the rows.
 ///     before: what was made before of these rows, in their order, for up to eight variables; it is taken, and the conditions come
 ///         in addition.
+///     numbers: which of `columns`, by their places, are of doubles without NaN, as the caller supposes; where one has NaN, RowsError
+///         is raised. Looking here takes a third of the time of a look before.
 ///     threads: the most threads; where there are many rows, each takes some of them.
 ///     timeout_seconds: the most seconds that it may take; None is no limit.
 ///     memory_limit_mb: the most megabytes of 2**20 bytes for the symbols, and for columns that are copied.
 ///     cancel: as for `Pattern.match`.
 ///
 /// Raises:
-///     RowsError: a column cannot be read as its type, or has another number of rows.
+///     RowsError: a column cannot be read as its type, or has another number of rows, or has NaN where `numbers` says that it has none.
 ///     UnknownVariableError: the pattern has no such variable.
-///     ValueError: a condition names what there is not, has parts whose types do not fit, or reads another row of the table.
+///     ValueError: `numbers` names a column that is not of doubles; a condition names what there is not, has parts whose types do not fit, or reads another row of the table.
 ///     QueryError: a value does not fit into its type, or there is another error of that kind; or a condition nests too deep.
 ///     QueryLimitError: a limit was passed.
 ///     MemoryError: there is not enough memory.
@@ -83,6 +85,8 @@ impl RowSymbols {
         pattern, rows, conditions = Vec::new(), columns = Vec::new(), *, partitions = None, table_conditions = Vec::new(),
         table_columns = Vec::new(), order = None, computed = Vec::new(), before = None, threads = 1, timeout_seconds = None,
         memory_limit_mb = None, cancel = None
+        table_columns = Vec::new(), order = None, computed = Vec::new(), numbers = Vec::new(), threads = 1,
+        timeout_seconds = None, memory_limit_mb = None, cancel = None
     ))]
     #[expect(clippy::too_many_arguments, reason = "Python's keyword arguments")]
     fn new(
@@ -97,6 +101,7 @@ impl RowSymbols {
         order: Option<&Bound<'_, PyAny>>,
         computed: Vec<(String, Bound<'_, PyAny>)>,
         before: Option<&Bound<'_, Self>>,
+        numbers: Vec<usize>,
         #[pyo3(from_py_with = whole)] threads: usize,
         #[pyo3(from_py_with = optional_number)] timeout_seconds: Option<f64>,
         #[pyo3(from_py_with = optional_number)] memory_limit_mb: Option<f64>,
@@ -133,7 +138,8 @@ impl RowSymbols {
                 before = Before::OfRows(&in_table, order);
             }
         }
-        let own = OverColumns::read(&making, &conditions, &columns, "column")?;
+        let mut own = OverColumns::read(&making, &conditions, &columns, "column")?;
+        own.ask_for_numbers(&numbers)?;
         own.keep(&making, &mut symbols, before, &arguments::partitions(partitions, rows, &limits)?)?;
         for (name, column) in &computed {
             making.keep_computed(&mut symbols, name, column)?;
@@ -241,6 +247,7 @@ impl Making<'_> {
                 QueryError::new_err(format!("condition {number}: {}", problem(error)))
             }
             SymbolsError::Rows => rows_error("the order names a row that the table does not have"),
+            SymbolsError::NotANumber => rows_error("a column that was said to have numbers has NaN"),
             SymbolsError::Text => rows_error("a text is not valid UTF-8, or out of its column's range"),
         })
     }
@@ -301,6 +308,16 @@ impl OverColumns {
         let arrays = columns.iter().enumerate();
         let arrays = arrays.map(|(number, (_, column))| imported(column, &format!("{called} {number}")));
         Ok(Self { programs, types, arrays: arrays.collect::<PyResult<_>>()?, called })
+    }
+
+    /// Has NaN refused in these columns.
+    fn ask_for_numbers(&mut self, columns: &[usize]) -> PyResult<()> {
+        for &column in columns {
+            let asked = RowCondition::without_nan(column, &self.types);
+            let message = || PyValueError::new_err(format!("column {column} is not of doubles"));
+            self.programs.push(asked.ok_or_else(message)?);
+        }
+        Ok(())
     }
 
     fn keep(

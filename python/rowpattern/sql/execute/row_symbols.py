@@ -181,7 +181,7 @@ class _Symbols(NamedTuple):
 
     def make(self, by_engine: Sequence[_Part], others: Sequence[_Part]) -> RowSymbols:
         """Compute conditions: some by the engine, others to columns of booleans before."""
-        rows, program = self.rows, self._program(by_engine)
+        rows, program, column = self.rows, self._program(by_engine), self.inputs.column
         options: dict[str, Any] = {"computed": self._computed(others)} if others else {}
         if program.conditions:
             options["partitions"] = ("starts", rows.starts)
@@ -193,7 +193,23 @@ class _Symbols(NamedTuple):
             else:
                 options["before"] = before
         options |= {"threads": self.database.threads, **self.database.remaining}
-        columns = read_columns(program.columns, self.inputs.column)
+        # What was made before can be taken once.
+        numbers = {} if "before" in options else self._numbers(program)
+        if numbers:
+            places = [at for at, (_, name, _) in enumerate(program.columns) if name in numbers]
+            columns = read_columns(program.columns, lambda name: numbers[name] if name in numbers else column(name))
+            try:
+                found = RowSymbols(self.pattern, rows.count, program.conditions, columns, numbers=places, **options)
+            except QueryLimitError:
+                raise
+            except (QueryError, RowsError):
+                # There may be NaN: once more, with NULL where it is.
+                pass
+            else:
+                for name in numbers:
+                    rows.table.has_numbers(name)
+                return found
+        columns = read_columns(program.columns, column)
         return RowSymbols(self.pattern, rows.count, program.conditions, columns, **options)
 
     def of_table(self, by_engine: Sequence[_Part]) -> RowSymbols | None:
@@ -210,6 +226,15 @@ class _Symbols(NamedTuple):
     def _of_table(self, program: _Program) -> dict[str, Any]:
         table_columns = read_columns(program.table_columns, self._table_column)
         return {"table_conditions": program.table_conditions, "table_columns": table_columns}
+
+    def _numbers(self, program: _Program) -> dict[str, pa.ChunkedArray]:
+        """Return columns that may have NaN for NULL, which are looked for where conditions are computed."""
+        rows = self.rows
+        if rows.order is not None:
+            return {}
+        names = {name for kind, name, _ in program.columns if kind == "DOUBLE"}
+        found = ((name, rows.table.numbers(name)) for name in names)
+        return {name: values for name, values in found if values is not None}
 
     def _program(self, by_engine: Sequence[_Part]) -> _Program:
         """Return conditions as the engine takes them, or find that done for the same conditions."""

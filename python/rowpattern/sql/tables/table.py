@@ -107,13 +107,27 @@ class Table:
             found = self._views[name] = views if self._is_checked else checked(views, name)
         return found
 
+    def numbers(self, name: str) -> pa.ChunkedArray | None:  # noqa: ARG002 - for tables that have them
+        """Return a column of doubles, of which nobody knows whether some are NaN and stand for NULL.
+
+        None where `column` is known, or where its values are others. Whoever reads it has to look, and says by
+        `has_numbers` that there is none.
+        """
+        return None
+
+    def has_numbers(self, name: str) -> None:
+        """Take `numbers` of a column as the column itself, as none of them is NaN."""
+
     def typed(self, name: str) -> pa.ChunkedArray:
         """Return a column of which only the type, and the categories, count: perhaps without its rows.
 
         Raises:
             RowsError: as for `column`.
         """
-        return self.column(name) if self.texts(name) is None else pa.chunked_array([], pa.string())
+        if self.texts(name) is not None:
+            return pa.chunked_array([], pa.string())
+        numbers = self.numbers(name)
+        return self.column(name) if numbers is None else numbers
 
     def _convert(self, name: str) -> pa.ChunkedArray:
         return self._table.column(name)

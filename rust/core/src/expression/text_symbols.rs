@@ -118,7 +118,9 @@ impl TextProgram<'_> {
         let mut holds = vec![false; rows];
         for (number, condition) in self.conditions.iter().enumerate() {
             let variable = condition.holds(&batch, &mut holds);
-            call(variable.map_err(|error| SymbolsError::Evaluation(number, error))?, &holds);
+            if let Some(variable) = variable.map_err(|error| SymbolsError::Evaluation(number, error))? {
+                call(variable, &holds);
+            }
         }
         Ok(())
     }
