@@ -146,7 +146,7 @@ def _has(kind: pa.DataType, asked: Callable[[pa.DataType], bool]) -> bool:
     """Say whether something is so of a type, or of one inside of it."""
     if kind.num_fields:
         return any(_has(kind.field(at).type, asked) for at in range(kind.num_fields))
-    return asked(kind)
+    return bool(asked(kind))
 
 
 def _is_other(kind: pa.DataType) -> bool:
