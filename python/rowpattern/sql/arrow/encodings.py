@@ -150,7 +150,7 @@ def _has(kind: pa.DataType, asked: Callable[[pa.DataType], bool]) -> bool:
 
 
 def _is_other(kind: pa.DataType) -> bool:
-    return _type_for_duckdb(kind) != kind
+    return bool(_type_for_duckdb(kind) != kind)
 
 
 def _type_for_duckdb(kind: pa.DataType) -> pa.DataType:
