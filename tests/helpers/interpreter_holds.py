@@ -117,6 +117,9 @@ COLUMNS: dict[str, Callable[[int], Any]] = {
     "pandas, categories that differ": _of_pandas(
         lambda rows: pd.Series([f"text {row}" for row in range(rows)], dtype="category")
     ),
+    "pandas, categories that are decimals": _of_pandas(
+        lambda rows: pd.Series(_objects([Decimal(row) / 4 for row in range(rows)]), dtype=object).astype("category")
+    ),
     "pandas, floats with NaN": _of_pandas(lambda rows: np.where(np.arange(rows) % 5 == 0, np.nan, 1.5)),
     "pandas, times with a zone": _of_pandas(
         lambda rows: pd.date_range("2020", periods=rows, freq="s", tz="Asia/Tokyo")

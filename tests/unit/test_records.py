@@ -35,6 +35,26 @@ class Other(Base):
     c: Any = records.field(default_factory=tuple)
 
 
+class Often(Base):
+    """One of which so many were made that it has an initialiser of its own."""
+
+    a: Any
+    b: Any = 1
+    c: Any = records.field(default_factory=tuple)
+
+    @cached_property
+    def both(self) -> Any:
+        return self.a, self.b
+
+
+for _ in range(1000):
+    Often(1)
+
+
+class BelowOften(Often):
+    d: Any = 4
+
+
 class Open(Record, frozen=False):
     a: Any
     b: Any = records.field(default_factory=list)
@@ -69,11 +89,12 @@ def made(kind: Any, given_in_order: list[Any], named: dict[str, Any]) -> Any:
         return TypeError
 
 
+@pytest.mark.parametrize("kind", [Made, Often])
 @given(arguments(), arguments(), st.dictionaries(st.sampled_from([*FIELDS, "span", "d"]), values, max_size=2))
-def test_as_dataclasses(one: Any, other: Any, changes: dict[str, Any]) -> None:
-    record, expected = made(Made, *one), made(Expected, *one)
+def test_as_dataclasses(kind: Any, one: Any, other: Any, changes: dict[str, Any]) -> None:
+    record, expected = made(kind, *one), made(Expected, *one)
     assert (record is TypeError) == (expected is TypeError)
-    second, second_expected = made(Made, *other), made(Expected, *other)
+    second, second_expected = made(kind, *other), made(Expected, *other)
     assert (record == second) == (expected == second_expected)
     if record is TypeError:
         return
@@ -91,6 +112,13 @@ def test_as_dataclasses(one: Any, other: Any, changes: dict[str, Any]) -> None:
         getattr(expected, name) for name in (*FIELDS, "span")
     ]
     assert record.both == (record.a, record.b)
+
+
+def test_a_class_below_has_its_own_fields() -> None:
+    assert "__init__" in vars(Often)
+    assert (BelowOften(1).d, BelowOften(1, 2, (), 3, span=5).d, BelowOften(1, span=5).span) == (4, 3, 5)
+    assert Often(1).c == ()
+    assert Open(1).b is not Open(1).b
 
 
 def test_classes_are_told_apart() -> None:

@@ -30,6 +30,9 @@ else:
 __all__ = ["Record", "field", "field_names", "replace"]
 
 _MISSING = object()
+# A class of which so many records were made gets a method of its own that makes one in a quarter of the time. Compiling
+# it takes as long as making fifty, and most classes have fewer in all of a process.
+_MANY = 500
 
 _Kind = TypeVar("_Kind", bound="Record")
 
@@ -76,6 +79,7 @@ class Record:
     _defaults: ClassVar[dict[str, object]] = {}
     _factories: ClassVar[dict[str, Callable[[], object]]] = {}
     _compared: ClassVar[staticmethod[[Any], object]] = staticmethod(lambda _: ())
+    _made: ClassVar[int] = 0
 
     def __init_subclass__(cls, *, frozen: bool = True) -> None:
         """Find the fields."""
@@ -86,6 +90,9 @@ class Record:
             if isinstance(said, _Field):
                 delattr(cls, name)
         cls._fields = fields
+        cls._made = 0
+        # Not the one that was compiled for a class above.
+        cls.__init__ = Record.__init__  # type: ignore[method-assign]
         cls._positional = tuple(name for name, each in fields.items() if not each.kw_only)
         cls._defaults = {name: each.default for name, each in fields.items() if each.default is not _MISSING}
         cls._factories = {
@@ -112,6 +119,36 @@ class Record:
         is_complete = held.keys() == fields.keys() if named else len(held) == len(fields)
         if not is_complete or len(values) > len(positional):
             raise TypeError(f"{type(self).__name__} has the fields {', '.join(fields)}")
+        self._count()
+
+    @classmethod
+    def _count(cls) -> None:
+        cls._made += 1
+        if cls._made == _MANY:
+            cls.__init__ = cls._compiled()  # type: ignore[method-assign] # that of this class
+
+    @classmethod
+    def _compiled(cls) -> Any:
+        """Return what takes the fields as `__init__` does, for this class alone."""
+        values: dict[str, object] = {"missing": _MISSING}
+
+        def parameter(name: str) -> str:
+            if name in cls._defaults:
+                values[f"default_{name}"] = cls._defaults[name]
+                return f"{name}=default_{name}"
+            return f"{name}=missing" if name in cls._factories else name
+
+        by_name = [name for name in cls._fields if name not in cls._positional]
+        parameters = [*map(parameter, cls._positional), *(["*"] if by_name else []), *map(parameter, by_name)]
+        lines = [f"def __init__(self, {', '.join(parameters)}):", " held = self.__dict__"]
+        for name in cls._fields:
+            made = ""
+            if name in cls._factories:
+                values[f"make_{name}"] = cls._factories[name]
+                made = f" if {name} is not missing else make_{name}()"
+            lines.append(f" held[{name!r}] = {name}{made}")
+        exec("\n".join(lines), values)  # noqa: S102 - of the names of a class's fields
+        return values["__init__"]
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"{name} of {type(self).__name__} cannot be set")
@@ -148,9 +185,12 @@ def replace(record: _Kind, **changes: Any) -> _Kind:
     kind = type(record)
     held = record.__dict__
     made = object.__new__(kind)
-    # Nothing that was computed of the other's fields is taken over.
-    made.__dict__.update({name: held[name] for name in kind._fields})
-    made.__dict__.update(changes)
-    if len(made.__dict__) != len(kind._fields):
+    if len(held) > len(kind._fields):
+        # Nothing that was computed of the other's fields is taken over.
+        held = {name: held[name] for name in kind._fields}
+    fields = made.__dict__
+    fields.update(held)
+    fields.update(changes)
+    if len(fields) != len(kind._fields):
         raise TypeError(f"{kind.__name__} has the fields {', '.join(kind._fields)}")
     return made

@@ -44,6 +44,35 @@ pub fn in_threads<R: Send, E: From<Stopped> + Send>(
     tick: &mut Tick<'_>,
     work: impl Fn(&mut Worker<'_, R, E>) + Sync,
 ) -> (Vec<R>, Option<E>) {
+    run(morsels, threads.min(morsels).saturating_sub(1), budget, tick, work, None)
+}
+
+/// As [`in_threads`], where the caller's thread does no morsel, but what the others ask of it.
+///
+/// Args:
+///     serve: called again and again until all have ended, with how long it may wait for something to do.
+pub fn in_other_threads<R: Send, E: From<Stopped> + Send>(
+    morsels: usize,
+    threads: usize,
+    budget: &Budget,
+    tick: &mut Tick<'_>,
+    work: impl Fn(&mut Worker<'_, R, E>) + Sync,
+    serve: &mut Serve<'_>,
+) -> (Vec<R>, Option<E>) {
+    run(morsels, threads.min(morsels), budget, tick, work, Some(serve))
+}
+
+/// Does what other threads ask of the caller's.
+pub type Serve<'s> = dyn FnMut(Duration) + 's;
+
+fn run<R: Send, E: From<Stopped> + Send>(
+    morsels: usize,
+    others: usize,
+    budget: &Budget,
+    tick: &mut Tick<'_>,
+    work: impl Fn(&mut Worker<'_, R, E>) + Sync,
+    mut serve: Option<&mut Serve<'_>>,
+) -> (Vec<R>, Option<E>) {
     let common = Common { morsels, budget, next: AtomicUsize::new(0), failed: AtomicUsize::new(usize::MAX) };
     let caller = thread::current();
     let other = || {
@@ -53,17 +82,25 @@ pub fn in_threads<R: Send, E: From<Stopped> + Send>(
         worker.done
     };
     let mut done = thread::scope(|scope| {
-        let others = spawn(scope, threads.min(morsels).saturating_sub(1), &other);
+        let others = spawn(scope, others, &other);
         let mut own_tick = || tick();
         let mut own = Worker { common: &common, tick: Some(&mut own_tick), done: Vec::new() };
-        work(&mut own);
+        if serve.is_none() {
+            work(&mut own);
+        } else if others.is_empty() && morsels > 0 {
+            // The system gives no thread.
+            own.done.push((0, None, Some(budget.stop(Stopped::OutOfMemory).into())));
+        }
         let (mut done, mut stopped) = (own.done, false);
         while !others.iter().all(ScopedJoinHandle::is_finished) {
             if !stopped && let Err(reason) = budget.check().and_then(|()| tick()) {
                 stopped = true;
                 done.push((0, None, Some(budget.stop(reason).into())));
             }
-            thread::park_timeout(BETWEEN_LOOKS);
+            match &mut serve {
+                Some(serve) => serve(BETWEEN_LOOKS),
+                None => thread::park_timeout(BETWEEN_LOOKS),
+            }
         }
         for other in others {
             done.extend(other.join().unwrap_or_else(|panic| resume_unwind(panic)));

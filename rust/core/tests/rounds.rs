@@ -201,6 +201,49 @@ fn partitions_behind_one_that_takes_long_come_out_in_order() {
     assert_eq!((found, error), query.at_once());
 }
 
+/// So many rows that three threads search, in partitions of 64.
+fn many_partitions() -> Query {
+    let partitions = 6_200;
+    let mut query = Query::new("A B+", &ABOVE_A, saw(64 * partitions, 3), vec![64; partitions]);
+    query.divisors = vec![1; 64 * partitions];
+    query
+}
+
+#[test]
+fn threads_find_what_one_finds_and_the_first_error() {
+    let mut query = many_partitions();
+    let in_threads = |query: &Query| query.in_rounds_of(3, &Budget::unlimited(), |_, _, _| Ok(()));
+    assert_eq!(in_threads(&query), query.at_once());
+    // In the middle, and in the last partitions, where a thread is at once.
+    for row in [200_000, 64 * 6_199 + 1] {
+        query.divisors[row] = -1;
+    }
+    let budget = Budget::unlimited();
+    let (found, error) = query.in_rounds_of(3, &budget, |_, _, _| Ok(()));
+    assert_eq!(error, Some(SearchError::Evaluation(1, EvaluationError::Overflow)));
+    assert_eq!((found, error), query.at_once());
+    assert_eq!(budget.charged_bytes(), 0);
+}
+
+#[test]
+fn a_callback_that_fails_ends_all_threads() {
+    let query = many_partitions();
+    let caller = std::thread::current().id();
+    let mut callbacks = 0;
+    let (_, error) = query.in_rounds_of(3, &Budget::unlimited(), |_, _, _| {
+        assert_eq!(std::thread::current().id(), caller);
+        callbacks += 1;
+        if callbacks < 4 { Ok(()) } else { Err(Stopped::ByCaller) }
+    });
+    assert_eq!(error, Some(SearchError::Stopped(Stopped::ByCaller)));
+}
+
+#[test]
+#[should_panic(expected = "a callback panics")]
+fn a_callback_that_panics_ends_all_threads() {
+    let _ = many_partitions().in_rounds_of(3, &Budget::unlimited(), |_, _, _| panic!("a callback panics"));
+}
+
 #[test]
 fn answers_for_matches_that_were_searched_can_be_forgotten() {
     let request = |row| Request { expression: 0, arguments: Box::new([Argument::Row(Some(row))]) };

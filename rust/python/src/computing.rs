@@ -66,7 +66,7 @@ impl ComputedExpressions {
 pub struct Computing<'c> {
     callable: Py<PyAny>,
     expressions: &'c ComputedExpressions,
-    /// Ends the search, and comes out of it as it is.
+    /// The last that it raised: of several, that for the first partitions. Ends the search, and comes out of it as it is.
     pub raised: Option<PyErr>,
 }
 

@@ -4,8 +4,9 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use rowpattern_core::backtrack::{Asked, Backtracking, MatchConditions, StartConditions, search_in_rounds};
-use rowpattern_core::budget::Budget;
+use rowpattern_core::budget::{Budget, Stopped};
 use rowpattern_core::expression::{self, Aggregate, Condition, Function, Scope, Type, Value, ValueColumn};
+use rowpattern_core::matcher::SearchError;
 use rowpattern_core::rows::VariableSet;
 use rowpattern_macros::catch_panics;
 
@@ -25,11 +26,7 @@ use super::typed_columns::typed_column;
 use super::{ffi, nodes};
 
 /// An aggregate as Python gives it.
-#[derive(FromPyObject)]
-enum GivenAggregate {
-    WithKey((String, Option<usize>, Option<usize>, String, Option<AggregateKey>)),
-    Alone((String, Option<usize>, Option<usize>, String)),
-}
+type GivenAggregate = (String, Option<usize>, Option<usize>, String, Option<AggregateKey>);
 
 /// What an aggregate takes beside its values.
 #[derive(FromPyObject)]
@@ -52,7 +49,7 @@ enum AggregateKey {
 ///         `"stddev_samp"`, `"arg_min"`, `"arg_max"` or `"string_agg"`, and DuckDB's type for it. Rows are counted without a
 ///         column. The key is the column of keys for `"arg_min"` and `"arg_max"`, the text between two texts for `"string_agg"`,
 ///         `("distinct", column)` for `"count"`, and exact `"sum"` and `"avg"`, that take each value once, where the column (BIGINT)
-///         has one number for equal values, and None, or left out, for all others.
+///         has one number for equal values, and None for all others.
 ///     conditions: for each variable whose condition depends on the match, the condition as nested tuples, whose types are those
 ///         of DuckDB's binder, with all casts written out:
 ///         `("literal", type, value)` (decimals as whole numbers of units, dates as days, times and timestamps as whole numbers of
@@ -125,11 +122,7 @@ impl Conditions {
             .collect::<PyResult<Vec<_>>>()?;
         let aggregates = aggregates
             .into_iter()
-            .map(|given| {
-                let (name, column, set, result, key) = match given {
-                    GivenAggregate::Alone((name, column, set, result)) => (name, column, set, result, None),
-                    GivenAggregate::WithKey(whole) => whole,
-                };
+            .map(|(name, column, set, result, key)| {
                 let result = nodes::typed(&result)?;
                 let column = column.map(|number| checked(number, types.len(), "column")).transpose()?;
                 let set = set.map(|number| checked(number, sets.len(), "set")).transpose()?;
@@ -318,11 +311,17 @@ impl Conditions {
                 search.run_with(|| strategy(inner, names, starts, asked), sink, tick)
             }));
         };
+        let (mut is_of_caller, mut is_asked_to_end) = (false, false);
         let (found, failed) = input.search(pattern, |search, asked, tick| {
-            let compute = &mut |asked: &Asked, values: &mut Vec<_>| computing.compute(asked, values);
-            search_in_rounds(search, strategy(inner, names, starts, asked), MatchesSink::default(), compute, tick)
+            let compute = &mut |asked: &mut Asked, values: &mut Vec<_>| computing.compute(asked, values);
+            let mut tick = || tick().inspect_err(|_| is_asked_to_end = true);
+            let ended = search_in_rounds(search, || strategy(inner, names, starts, asked), compute, &mut tick);
+            is_of_caller = ended.error == Some(SearchError::Stopped(Stopped::ByCaller));
+            ended
         });
-        Ok((found, computing.raised.or(failed)))
+        // What was raised for partitions behind those with another error does not count.
+        let raised = computing.raised.filter(|_| is_of_caller && !is_asked_to_end);
+        Ok((found, raised.or(failed)))
     }
 }
 

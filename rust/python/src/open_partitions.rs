@@ -305,7 +305,7 @@ impl OpenPartitions {
         let (ended, computed) = match (conditions, computing) {
             (Some(conditions), Some(mut computing)) => {
                 let ended = py.detach(|| {
-                    let compute = &mut |asked: &Asked, values: &mut Vec<_>| computing.compute(asked, values);
+                    let compute = &mut |asked: &mut Asked, values: &mut Vec<_>| computing.compute(asked, values);
                     inner.advance_in_rounds(conditions, compute, &limits.budget, &mut || signals.tick())
                 });
                 (ended, computing.raised)

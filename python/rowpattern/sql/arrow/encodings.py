@@ -26,10 +26,14 @@ PLAIN_TYPES = frozenset(
     )
 )
 
+_VIEWS = frozenset((pa.string_view().id, pa.binary_view().id))
+# Of decimals of 128 bits.
+_MOST_DIGITS = 38
+
 
 def is_view(kind: pa.DataType) -> bool:
     """Say whether values are views of text or bytes."""
-    return bool(pa.types.is_string_view(kind) or pa.types.is_binary_view(kind))
+    return kind.id in _VIEWS
 
 
 def readable_type(kind: pa.DataType) -> pa.DataType:
@@ -124,7 +128,7 @@ def for_duckdb(table: Any) -> Any:
 
     NULL durations stand for 0: DuckDB makes microseconds of all places of a column, also of what stands where it is
     NULL, and refuses the whole column when that is out of range. Floats of 16 bits, which it does not have, are ones of
-    32, which hold all of their values.
+    32, which hold all of their values, and so are decimals of 256 bits with as many digits as 128 bits have.
     """
     if not isinstance(table, pa.Table):
         return table
@@ -132,20 +136,29 @@ def for_duckdb(table: Any) -> Any:
         if pa.types.is_duration(field.type) and table.column(at).null_count:
             chunks = [_with_zeros(chunk) for chunk in table.column(at).chunks]
             table = table.set_column(at, field, pa.chunked_array(chunks, field.type))
-        elif _has_float16(field.type):
-            wider = with_inner_types(field.type, _wider)
-            table = table.set_column(at, field.with_type(wider), table.column(at).cast(wider))
+        elif _has(field.type, _is_other):
+            other = with_inner_types(field.type, _type_for_duckdb)
+            table = table.set_column(at, field.with_type(other), table.column(at).cast(other))
     return table
 
 
-def _has_float16(kind: pa.DataType) -> bool:
+def _has(kind: pa.DataType, asked: Callable[[pa.DataType], bool]) -> bool:
+    """Say whether something is so of a type, or of one inside of it."""
     if kind.num_fields:
-        return any(_has_float16(kind.field(at).type) for at in range(kind.num_fields))
-    return bool(pa.types.is_float16(kind))
+        return any(_has(kind.field(at).type, asked) for at in range(kind.num_fields))
+    return asked(kind)
 
 
-def _wider(kind: pa.DataType) -> pa.DataType:
-    return pa.float32() if pa.types.is_float16(kind) else kind
+def _is_other(kind: pa.DataType) -> bool:
+    return _type_for_duckdb(kind) != kind
+
+
+def _type_for_duckdb(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_float16(kind):
+        return pa.float32()
+    if pa.types.is_decimal256(kind) and kind.precision <= _MOST_DIGITS:
+        return pa.decimal128(kind.precision, kind.scale)
+    return kind
 
 
 def _with_zeros(values: pa.Array) -> pa.Array:

@@ -23,15 +23,19 @@ def is_navigation(node: Node) -> bool:
 
 def leaves(node: Node, bound: AbstractSet[str] = frozenset()) -> Iterator[Node]:
     """Give the columns, stars and navigation in a node from left to right, without the parameters of lambdas."""
-    if isinstance(node, Column):
-        if node.names[0] not in bound:
+    waiting = [node]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, Column):
+            if node.names[0] not in bound:
+                yield node
+        elif isinstance(node, Star) or is_navigation(node):
             yield node
-    elif isinstance(node, Star) or is_navigation(node):
-        yield node
-    else:
-        inside = bound | set(node.parameters) if isinstance(node, Lambda) else bound
-        for child in children(node):
-            yield from leaves(child, inside)
+        elif isinstance(node, Lambda):
+            for child in children(node):
+                yield from leaves(child, bound | set(node.parameters))
+        else:
+            waiting += reversed(children(node))
 
 
 def columns_in(node: Node) -> set[str]:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+import pyarrow as pa
+
 from rowpattern.sql.bind.references import Aggregate
-from rowpattern.sql.execute.aggregates import aggregate
+from rowpattern.sql.execute.aggregates import Aggregation
 from rowpattern.sql.execute.engine_aggregates import engine_aggregates
 from rowpattern.sql.execute.row_expressions import ItemInputs, compute
 from rowpattern.sql.execute.typed_clause import typed_clause
+from rowpattern.sql.expression.nodes import Call, Column
 from rowpattern.sql.tables.answers import plain_integers
+from rowpattern.sql.tables.own_types import in_own_type, is_type_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from rowpattern.sql.arrow.arrays import Array
     from rowpattern.sql.bind.bound import BoundClause, BoundMeasure
@@ -20,9 +24,15 @@ if TYPE_CHECKING:
     from rowpattern.sql.duckdb.connection import Database
     from rowpattern.sql.execute.items import Items
     from rowpattern.sql.execute.sort import OrderedPartitions
+    from rowpattern.sql.execute.typed_clause import TypedClause
     from rowpattern.sql.runtime.context import ExecutionContext
 
 __all__ = ["measure"]
+
+# Aggregates that give one of the values of their first argument.
+_CHOOSE = frozenset(
+    {"any_value", "arg_max", "arg_max_null", "arg_min", "arg_min_null", "first", "last", "max", "min", "mode"}
+)
 
 
 class _MeasureParts(NamedTuple):
@@ -81,9 +91,10 @@ def measure(
     if together is not None and aggregates:
         known |= engine_aggregates(aggregates, together, rows, of_matched)
         others = [item for item in dict.fromkeys(aggregates.values()) if item not in known]
-        known |= aggregate(others, bound, rows, of_matched, database, context) if others else {}
+        known |= Aggregation(others, bound, rows, of_matched, database, context).compute() if others else {}
     read = items.read(item for item in alone.values() if item not in known)
-    found = {name: read[item] if item in read else items.spread(known[item]) for name, item in alone.items()}
+    own = {} if together is None else _in_own_types(known, aggregates, together, rows)
+    found = {name: read[item] if item in read else items.spread(own[item]) for name, item in alone.items()}
     if together is not None and left:
         if of_matched is items:
             known |= read
@@ -93,3 +104,32 @@ def measure(
         values = compute(together.measures, ItemInputs(columns, of_matched.count), together.labels, database, types)
         found.update(zip((each.name for each in left), map(items.spread, values)))
     return [found[each.name] if each.expression.origin else plain_integers(found[each.name]) for each in bound.measures]
+
+
+def _in_own_types(
+    known: Mapping[Reference, Array],
+    aggregates: Mapping[str, Aggregate],
+    together: TypedClause,
+    rows: OrderedPartitions,
+) -> dict[Reference, Array]:
+    """Return aggregates, of which those that give a value of a column have that column's own type."""
+    found = dict(known)
+    for name, item in aggregates.items():
+        values, column, typed = found.get(item), _chosen_column(item), together.aggregates.get(name)
+        if values is None or column is None or typed is None:
+            continue
+        kind = rows.table.column(column).type
+        if kind != values.type and is_type_of(typed.type, kind):
+            chunked = values if isinstance(values, pa.ChunkedArray) else pa.chunked_array([values])
+            own = in_own_type(chunked, kind)
+            found[item] = values if own is None else own
+    return found
+
+
+def _chosen_column(item: Aggregate) -> str | None:
+    """Return the column of which an aggregate gives a value as it is; None where it gives something else."""
+    call = item.tree
+    if not isinstance(call, Call) or call.name not in _CHOOSE or not isinstance(call.values[0], Column):
+        return None
+    source = dict(item.reads).get(call.values[0].names[0])
+    return source if isinstance(source, str) else None

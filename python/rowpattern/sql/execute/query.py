@@ -28,6 +28,7 @@ from rowpattern.sql.runtime.no_limit import no_limit
 from rowpattern.sql.tables.answers import Answer, AnswerColumn, as_kind, plain_integers, restored
 from rowpattern.sql.tables.foreign import is_file_name
 from rowpattern.sql.tables.inputs import common_kind, only_table
+from rowpattern.sql.tables.own_types import with_own_types
 from rowpattern.sql.tables.pandas_index import with_index_levels
 from rowpattern.sql.tables.reading import table_reader
 from rowpattern.sql.tables.table import Table
@@ -56,6 +57,8 @@ __all__ = [
     "zone_around",
 ]
 
+
+_MADE_LATER = "the WITH list makes it further on; write it before the table that reads it"
 
 _Read = TypeVar("_Read")
 
@@ -155,8 +158,8 @@ def tables_of(
             there = (
                 candidates(name, known, "tables") if known else "no table was given; write match_recognize(sql, table)"
             )
-            message = f"there is no table {name}; {there}"
-            raise error_at(message, location, QueryError)
+            there = _MADE_LATER if name in parsed.made_later else there
+            raise error_at(f"there is no table {name}; {there}", location, QueryError)
         own, value = given[lowered(name)]
         if own not in read:
             read[own] = read_one(with_index_levels(value, parsed.sql), own)
@@ -165,7 +168,7 @@ def tables_of(
 
 
 def _check_one_table(parsed: ParsedQuery) -> None:
-    """Check that a query over one table has one name for it, and that this is no file's.
+    """Check that a query over one table has one name for it, and that this is no file's, and none of a WITH list's.
 
     Raises:
         QueryError: it has another; a query never reads files, and which of several tables is meant is not known.
@@ -174,6 +177,8 @@ def _check_one_table(parsed: ParsedQuery) -> None:
         if is_file_name(name):
             message = f"{name} is the name of a file, and a query reads no files; give the table another name"
             raise error_at(message, location, QueryError)
+        if name in parsed.made_later:
+            raise error_at(f"there is no table {name}; {_MADE_LATER}", location, QueryError)
     if len(parsed.tables) < 2:  # noqa: PLR2004 - there is no other
         return
     names = {lowered(name): (name, location) for name, location in parsed.tables.items()}
@@ -313,12 +318,14 @@ class QueryExecution:
                 known.add(name)
         with self._context.step("query", sum(table.rows for table in self._tables.values())):
             try:
-                found = using.query(sql, bound_values(self._parsed, text or sql, self._context), counted=True)
+                values = bound_values(self._parsed, text or sql, self._context)
+                found, types = using.typed_query(sql, values, counted=True)
             except QueryError as error:
                 if "QUALIFY clause" in str(error):
                     message = f"{error}; measures are columns of the clause's answer: filter them with WHERE"
                     raise QueryError(message) from None
                 raise
+            found = with_own_types(found, types, self._readable.values())
             return named_after(found, zone, [table.schema for table in self._readable.values()])
 
 

@@ -17,7 +17,7 @@ from rowpattern.sql.expression.nodes import COMPARISON_SIGNS
 from rowpattern.sql.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from rowpattern.sql.duckdb.connection import Database
 
@@ -32,12 +32,13 @@ _OPERATORS = {
     "OPERATOR_COALESCE": "coalesce",
     "COMPARE_IN": "in",
 }
-_PLACE = {"query_location", "query_location_length", "alias"}
+_PLACE = ("query_location", "query_location_length", "alias")
 # How a function was called, which does not change what it computes.
-_OF_CALLS = {"has_serialize", "positional_arguments", "is_operator", "named_arguments"}
+_OF_CALLS = ("has_serialize", "positional_arguments", "is_operator")
 # What the binder keeps of sums of decimals says no more than their types do.
 _OF_DECIMALS = {"check_overflow", "return_type", "arguments"}
 _TYPES_WITHOUT_MORE = {"alias", "extension_info"}
+_NO_TYPES = frozenset({"ANY", "LAMBDA", "UNKNOWN"})
 _WIDE = 1 << 64
 
 
@@ -172,12 +173,14 @@ def _aggregates(root: Json, names: list[str], row_names: list[str]) -> dict[str,
 
 def type_name(node: Any) -> str | None:
     """Return the name of a type, as SQL, from its JSON; None where it is not known here."""
-    if not isinstance(node, dict) or set(node) - {"id", "type_info"} or not isinstance(node.get("id"), str):
+    if not isinstance(node, dict) or not isinstance(node.get("id"), str):
         return None
     name: str = node["id"]
     more = node.get("type_info")
+    if len(node) != 1 + ("type_info" in node):
+        return None
     if more is None:
-        return None if name in {"ANY", "LAMBDA", "UNKNOWN"} else name
+        return None if name in _NO_TYPES else name
     if not isinstance(more, dict) or any(more.get(key) for key in _TYPES_WITHOUT_MORE):
         return None
     more = {key: value for key, value in more.items() if key not in _TYPES_WITHOUT_MORE}
@@ -211,7 +214,7 @@ class _Reader:
         """Read one node and all that is in it."""
         if not isinstance(node, dict):
             return UNKNOWN
-        left = {key: value for key, value in node.items() if key not in _PLACE}
+        left = _without(node, _PLACE)
         read = self._readers.get(left.pop("expression_class", None))
         try:
             return UNKNOWN if read is None else read(left, left.pop("type"))
@@ -220,7 +223,7 @@ class _Reader:
 
     def aggregate(self, node: Any, kind: str | None) -> BoundAggregate:
         """Read an aggregate; `kind` is its type."""
-        left = {key: value for key, value in node.items() if key not in _PLACE | _OF_CALLS}
+        left = _without(node, (*_PLACE, *_OF_CALLS, "named_arguments"))
         name = left.pop("qname", {}).get("path", [])[-1:]
         form = (left.pop("expression_class", ""), left.pop("type", ""))
         takes = left.pop("aggregate_type", "")
@@ -261,10 +264,11 @@ class _Reader:
         return Bound("constant", kind, value=found, constant=True)
 
     def _function(self, left: Json, form: str) -> Bound:
+        left = _without(left, _OF_CALLS)
         kind, children = type_name(left.pop("return_type")), self._children(left)
         left.pop("arguments", None)
         path, data = left.pop("qname")["path"], left.pop("function_data", None) or {}
-        if left.pop("named_arguments", None) or any(value for key, value in left.items() if key not in _OF_CALLS):
+        if any(left.values()):
             return Bound("unknown", kind, children=children, constant=_constant(children))
         constant = _constant(children)
         if form == "OPERATOR_CAST":
@@ -307,6 +311,14 @@ class _Reader:
         children.append(self.expression(left.pop("else_expr")))
         known = form == "CASE_EXPR" and not any(left.values())
         return Bound("case" if known else "unknown", kind, "", tuple(children), constant=_constant(children))
+
+
+def _without(node: Json, keys: Iterable[str]) -> Json:
+    """Return what a node has beside some keys."""
+    left = node.copy()
+    for key in keys:
+        left.pop(key, None)
+    return left
 
 
 def _compared(node: Bound) -> Bound:

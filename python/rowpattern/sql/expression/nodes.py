@@ -10,6 +10,7 @@ True
 
 from __future__ import annotations
 
+from operator import is_not
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from rowpattern.sql.records import Record, field, field_names, replace
@@ -289,40 +290,46 @@ _LINKS: dict[type, tuple[str, ...]] = {}
 
 
 def _links(kind: type[Node]) -> tuple[str, ...]:
-    found = _LINKS.get(kind)
-    if found is None:
-        plain = {"span", "quoted", "kind", "text", "names", "name", "relation", "sign", "word", "operator", "distinct"}
-        plain |= {"direction", "nulls", "safe", "collation", "parameters", "to", "place"}
-        found = _LINKS[kind] = tuple(name for name in field_names(kind) if name not in plain)
+    """Return the fields in which nodes stand. A type is no part of the expression, and neither is what is in it."""
+    plain = {"span", "quoted", "kind", "text", "names", "name", "relation", "sign", "word", "operator", "distinct"}
+    plain |= {"direction", "nulls", "safe", "collation", "parameters", "to", "place"}
+    names = () if issubclass(kind, TypeName) else field_names(kind)
+    found = _LINKS[kind] = tuple(name for name in names if name not in plain)
     return found
 
 
-def children(node: Node) -> Iterator[Node]:
-    """Give the nodes directly in a node, from left to right; a type is no part of the expression."""
-    if isinstance(node, TypeName):
-        return
-    for name in _links(type(node)):
+def children(node: Node) -> Sequence[Node]:
+    """Return the nodes directly in a node, from left to right; a type is no part of the expression."""
+    kind = type(node)
+    links = _LINKS.get(kind)
+    if links is None:
+        links = _links(kind)
+    found: list[Node] = []
+    for name in links:
         value = getattr(node, name)
-        if isinstance(value, Node):
-            yield value
-        elif isinstance(value, tuple):
-            yield from value
+        if isinstance(value, tuple):
+            found += value
+        elif value is not None:
+            found.append(value)
+    return found
 
 
 def map_children(node: Node, change: Callable[[Node], Node]) -> Node:
     """Return a node with a function's answers in the place of the nodes directly in it."""
-    if isinstance(node, TypeName):
-        return node
+    kind = type(node)
+    links = _LINKS.get(kind)
+    if links is None:
+        links = _links(kind)
     changed: dict[str, Any] = {}
-    for name in _links(type(node)):
+    for name in links:
         value = getattr(node, name)
-        if isinstance(value, Node):
-            new: Any = change(value)
+        if isinstance(value, tuple):
+            many = [change(each) for each in value]
+            if any(map(is_not, many, value)):
+                changed[name] = tuple(many)
+        elif value is not None:
+            new = change(value)
             if new is not value:
-                changed[name] = new
-        elif value and isinstance(value, tuple):
-            new = tuple(change(each) for each in value)
-            if any(one is not other for one, other in zip(new, value, strict=True)):
                 changed[name] = new
     return replace(node, **changed) if changed else node
 
@@ -333,11 +340,13 @@ def walk(node: Node) -> Iterator[Node]:
     while waiting:
         node = waiting.pop()
         yield node
-        waiting += reversed(list(children(node)))
+        waiting += reversed(children(node))
 
 
 def span_of(node: Node) -> tuple[int, int] | None:
     """Return where in the query a node and all that is in it stand; None where none of it is the user's."""
+    if not children(node):
+        return node.span
     spans = [each.span for each in walk(node) if each.span is not None]
     return (min(spans)[0], max(end for _, end in spans)) if spans else None
 

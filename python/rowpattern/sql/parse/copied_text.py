@@ -34,8 +34,9 @@ def copy_piece(composed: Composed, begin: int, end: int, *, marks: bool) -> Comp
     Returns:
         `composed`.
     """
-    piece = composed.query[begin:end]
-    tokens = tokens_of(piece) if _MAY_CHANGE.search(piece) else []
+    if _MAY_CHANGE.search(composed.query, begin, end) is None:
+        return composed.copy(begin, end)
+    tokens = tokens_of(composed.query[begin:end])
     changes = [(token.begin, token.end, quoted(token.text)) for token in bare_names(tokens)]
     if marks:
         changes += call_words(tokens, composed.semantics_marks)

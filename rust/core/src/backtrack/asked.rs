@@ -87,7 +87,7 @@ impl ArgumentColumn {
 }
 
 /// Requests of one expression.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Asked {
     /// The expression, by its number among those that are computed elsewhere.
     pub expression: usize,

@@ -42,6 +42,7 @@ mod backtracking;
 mod failures;
 mod follows;
 mod look_ahead;
+mod round_threads;
 mod rounds;
 mod start_conditions;
 
@@ -49,6 +50,7 @@ pub use answers::{PartitionAnswers, Purpose, Used};
 pub use asked::{ArgumentColumn, Asked};
 pub use backtracking::{Backtracking, FAILURES_BEFORE_NOTES, MatchConditions};
 pub(crate) use failures::{Failures, Reach};
+pub use round_threads::search_in_rounds;
 pub(crate) use rounds::RequestBatch;
-pub use rounds::{Asking, Compute, REQUESTS_A_ROUND, search_in_rounds};
+pub use rounds::{Asking, Compute, REQUESTS_A_ROUND};
 pub use start_conditions::StartConditions;

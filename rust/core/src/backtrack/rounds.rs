@@ -7,13 +7,14 @@
 //! whose conditions are computed at once.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
 use super::answers::{PartitionAnswers, Purpose};
 use super::asked::Asked;
 use super::look_ahead::{LastGuess, LookAhead, Wanted};
-use crate::budget::{Budget, Stopped, Tick};
+use crate::budget::{Budget, Stopped};
 use crate::expression::{EvaluationError, Request, Value};
-use crate::matcher::{Context, Ended, Scan, ScanPlace, Search, SearchError, Sink, Strategy};
+use crate::matcher::{Context, Scan, ScanPlace, SearchError, Sink, Strategy};
 use crate::rows::Partitions;
 
 /// The most requests of a round, unless more partitions wait.
@@ -33,7 +34,7 @@ const ITEMS_A_LOOK: usize = 1 << 8;
 
 /// Computes values, and adds one for each request: None for those that nobody waits for and that could not be computed. An error
 /// ends the search.
-pub type Compute<'c> = dyn FnMut(&Asked, &mut Vec<Option<Value>>) -> Result<(), Stopped> + 'c;
+pub type Compute<'c> = dyn FnMut(&mut Asked, &mut Vec<Option<Value>>) -> Result<(), Stopped> + 'c;
 
 /// A strategy with conditions that read answers.
 pub trait Asking: Strategy {
@@ -45,40 +46,32 @@ pub trait Asking: Strategy {
     fn follows(&self, variable: u8, expression: usize) -> &[bool];
 }
 
-/// Finds all matches, in rounds, in this thread.
-///
-/// Args:
-///     search: the rows.
-///     strategy: what finds the match at a row.
-///     found: an empty sink.
-///     compute: computes values.
-///     tick: called now and then.
-pub fn search_in_rounds<S: Sink + Default, M: Asking>(
-    search: Search<'_>,
+/// Searches some partitions, in rounds of their own.
+pub fn search_partitions<S: Sink + Default, M: Asking>(
+    context: &mut Context<'_>,
+    partitions: &Partitions,
+    own: Range<usize>,
     strategy: M,
-    found: S,
+    found: &mut S,
     compute: &mut Compute<'_>,
-    tick: &mut Tick<'_>,
-) -> Ended<S> {
-    search.alone(tick, |context, partitions| {
-        let mut rounds = Rounds {
-            partitions,
-            scan: Scan::new(strategy),
-            found,
-            begun: VecDeque::new(),
-            next: 0,
-            last: partitions.len(),
-            waiting: 0,
-            look_ahead: LookAhead::default(),
-            batches: Vec::new(),
-            values: Vec::new(),
-            spare: Vec::new(),
-            items: 0,
-        };
-        let ended = rounds.run(context, compute);
-        rounds.end(context);
-        (rounds.found, ended.err())
-    })
+) -> Result<(), SearchError> {
+    let mut rounds = Rounds {
+        partitions,
+        scan: Scan::new(strategy),
+        found,
+        begun: VecDeque::new(),
+        next: own.start,
+        last: own.end,
+        waiting: 0,
+        look_ahead: LookAhead::default(),
+        batches: Vec::new(),
+        values: Vec::new(),
+        spare: Vec::new(),
+        items: 0,
+    };
+    let ended = rounds.run(context, compute);
+    rounds.end(context);
+    ended
 }
 
 /// Searches of partitions.
@@ -86,7 +79,7 @@ struct Rounds<'r, S, M> {
     partitions: &'r Partitions,
     scan: Scan<M>,
     /// What was found in the partitions before those that are begun.
-    found: S,
+    found: &'r mut S,
     /// Partitions one after another, of which the first one waits.
     begun: VecDeque<Partition<S>>,
     /// The partition to begin next, and the one at which to end.
@@ -258,7 +251,7 @@ impl<S: Sink + Default, M: Asking> Rounds<'_, S, M> {
         for batch in 0..self.batches.len() {
             context.check()?;
             self.values.clear();
-            let asked = &self.batches[batch].asked;
+            let asked = &mut self.batches[batch].asked;
             let wanted = asked.wanted;
             if asked.requests > 0 {
                 compute(asked, &mut self.values)?;

@@ -139,7 +139,7 @@ impl StreamPartitions {
             for mut batch in batches {
                 batch.asked.wanted = batch.asked.requests;
                 values.clear();
-                compute(&batch.asked, &mut values)?;
+                compute(&mut batch.asked, &mut values)?;
                 for (&(number, request), value) in batch.places.iter().zip(values.drain(..)) {
                     searched[number].answers.put(request, value, budget)?;
                 }

@@ -1,5 +1,6 @@
 //! All matches of the rows, found by one or several threads.
 
+use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::backward::begins_any;
@@ -17,12 +18,16 @@ use super::tables::Tables;
 use super::transducer;
 use crate::budget::{Budget, Tick};
 use crate::rows::{Choice, Partitions, Skip, Symbols};
-use crate::threads::{Worker, in_threads, started};
+use crate::threads::{Serve, Worker, in_other_threads, in_threads, started};
 
 /// Fewer rows are not worth another thread.
 const ROWS_A_MORSEL: usize = 1 << 17;
+/// Where the caller's thread serves the others, what takes time is what it does for them.
+const SERVED_ROWS_A_MORSEL: usize = 1 << 15;
 /// Where partitions take different times, more morsels than threads keep all of them at work.
 const MORSELS_A_THREAD: usize = 8;
+/// Each has requests of its own, so that there are more rounds with more of them.
+const SERVED_MORSELS_A_THREAD: usize = 2;
 
 /// The most bytes that tables and buffers of a thread take.
 const BYTES_A_THREAD: usize = 8 << 20;
@@ -38,6 +43,15 @@ pub struct Search<'s> {
     budget: &'s Budget,
     /// For each thread.
     tables: Vec<Tables>,
+}
+
+/// Where rows are cut into morsels, and who does them.
+enum Cuts<'c, 's> {
+    /// In partitions too, where they are large.
+    Inside,
+    Between,
+    /// Between partitions; the caller's thread serves those that do them.
+    Served(&'c mut Serve<'s>),
 }
 
 /// What came of a search.
@@ -89,7 +103,7 @@ impl<'s> Search<'s> {
     ///     tick: called now and then in this thread.
     pub fn run<S: Sink>(self, skip: Skip, sink: impl Fn(usize, &Budget) -> S + Sync, tick: &mut Tick<'_>) -> Ended<S> {
         if transducer::serves(&self.compiled.automaton, skip) {
-            return self.over_morsels(true, sink, tick, |context, partitions, morsel, sink| {
+            return self.over_morsels(Cuts::Inside, sink, tick, |context, partitions, morsel, sink| {
                 Ok(transducer::run(context, partitions, morsel, sink)?)
             });
         }
@@ -117,9 +131,28 @@ impl<'s> Search<'s> {
         sink: impl Fn(usize, &Budget) -> S + Sync,
         tick: &mut Tick<'_>,
     ) -> Ended<S> {
-        self.over_morsels(false, sink, tick, |context, partitions, morsel, sink| {
+        self.over_morsels(Cuts::Between, sink, tick, |context, partitions, morsel, sink| {
             Scan::over(strategy(), morsel.partitions.clone()).run(context, partitions, sink, usize::MAX).map(drop)
         })
+    }
+
+    /// Does work on the partitions of each morsel in other threads, while the caller's does what they ask of it: `serve` is called
+    /// again and again, with how long it may wait. The rest is as for [`Self::run_with`].
+    pub fn run_served<S: Sink>(
+        self,
+        sink: impl Fn(usize, &Budget) -> S + Sync,
+        tick: &mut Tick<'_>,
+        serve: &mut Serve<'_>,
+        work: impl Fn(&mut Context<'_>, &Partitions, Range<usize>, &mut S) -> Result<(), SearchError> + Sync,
+    ) -> Ended<S> {
+        self.over_morsels(Cuts::Served(serve), sink, tick, |context, partitions, morsel, sink| {
+            work(context, partitions, morsel.partitions.clone(), sink)
+        })
+    }
+
+    /// How many threads it has tables for.
+    pub fn threads(&self) -> usize {
+        self.tables.len()
     }
 
     /// Counts all matches; as [`Self::run`].
@@ -149,10 +182,10 @@ impl<'s> Search<'s> {
         Ended { found, error, tables }
     }
 
-    /// Does work on morsels; `inside` says whether large partitions may be cut.
+    /// Does work on morsels.
     fn over_morsels<S: Sink>(
         self,
-        inside: bool,
+        cuts: Cuts<'_, '_>,
         sink: impl Fn(usize, &Budget) -> S + Sync,
         tick: &mut Tick<'_>,
         work: impl Fn(&mut Context<'_>, &Partitions, &Morsel, &mut S) -> Result<(), SearchError> + Sync,
@@ -166,8 +199,13 @@ impl<'s> Search<'s> {
         tables[0].adopt(symbols);
         let symbols = &*symbols;
         tables[1..].iter_mut().for_each(|other| other.adopt_as_they_are(symbols));
-        let wanted = if inside { threads } else { threads.saturating_mul(MORSELS_A_THREAD) };
-        let wanted = wanted.min(partitions.rows() / ROWS_A_MORSEL);
+        let (morsels_a_thread, rows_a_morsel) = match cuts {
+            Cuts::Inside => (1, ROWS_A_MORSEL),
+            Cuts::Between => (MORSELS_A_THREAD, ROWS_A_MORSEL),
+            Cuts::Served(_) => (SERVED_MORSELS_A_THREAD, SERVED_ROWS_A_MORSEL),
+        };
+        let wanted = threads.saturating_mul(morsels_a_thread).min(partitions.rows() / rows_a_morsel);
+        let inside = matches!(cuts, Cuts::Inside);
         let morsels = if threads > 1 {
             let mut context = Context { automaton, symbols, tables: &mut tables[0], budget, tick };
             match cut_into_morsels(&mut context, partitions, wanted, inside) {
@@ -180,20 +218,23 @@ impl<'s> Search<'s> {
         // Handed to threads, and back; only they know this lock.
         let waiting = Mutex::new(tables);
         let used = Mutex::new(Vec::new());
-        let (found, mut error) =
-            in_threads(morsels.len(), threads, budget, tick, |worker: &mut Worker<'_, S, SearchError>| {
-                let Some(mut tables) = locked(&waiting).pop() else { return };
-                worker.each(|number, tick| {
-                    let morsel = &morsels[number];
-                    // What the other morsels give is added to what the first one gives.
-                    let rows = if number == 0 { partitions.rows() } else { morsel.high - morsel.low };
-                    let mut found = sink(rows, budget);
-                    let mut context = Context { automaton, symbols, tables: &mut tables, budget, tick };
-                    let ended = work(&mut context, partitions, morsel, &mut found);
-                    (found, ended)
-                });
-                locked(&used).push(tables);
+        let work = |worker: &mut Worker<'_, S, SearchError>| {
+            let Some(mut tables) = locked(&waiting).pop() else { return };
+            worker.each(|number, tick| {
+                let morsel = &morsels[number];
+                // What the other morsels give is added to what the first one gives.
+                let rows = if number == 0 { partitions.rows() } else { morsel.high - morsel.low };
+                let mut found = sink(rows, budget);
+                let mut context = Context { automaton, symbols, tables: &mut tables, budget, tick };
+                let ended = work(&mut context, partitions, morsel, &mut found);
+                (found, ended)
             });
+            locked(&used).push(tables);
+        };
+        let (found, mut error) = match cuts {
+            Cuts::Served(serve) => in_other_threads(morsels.len(), threads, budget, tick, work, serve),
+            Cuts::Inside | Cuts::Between => in_threads(morsels.len(), threads, budget, tick, work),
+        };
         let mut found = found.into_iter();
         let mut all = found.next().unwrap_or_else(|| sink(0, budget));
         for next in found {

@@ -197,22 +197,32 @@ impl Query {
     pub fn in_rounds(
         &self,
         budget: &Budget,
+        compute: impl FnMut(&[Request], usize, &mut Vec<Option<Value>>) -> Result<(), Stopped>,
+    ) -> Outcome {
+        self.in_rounds_of(1, budget, compute)
+    }
+
+    /// As [`Self::in_rounds`], in several threads.
+    pub fn in_rounds_of(
+        &self,
+        threads: usize,
+        budget: &Budget,
         mut compute: impl FnMut(&[Request], usize, &mut Vec<Option<Value>>) -> Result<(), Stopped>,
     ) -> Outcome {
         let compiled = Compiled::new(&self.pattern).unwrap();
         let conditions = self.conditions(&compiled.variables, computed);
         let mut symbols = symbols_of(&self.masks, compiled.variables.len());
         let partitions = Partitions::from_counts(&self.counts).unwrap();
-        let search = Search::new(&compiled, &mut symbols, &partitions, 1, budget);
-        let strategy = Backtracking::new(&conditions, &compiled.variables, self.skip).noting_after(self.failures);
-        let mut callback = |asked: &Asked, values: &mut Vec<Option<Value>>| {
+        let search = Search::new(&compiled, &mut symbols, &partitions, threads, budget);
+        let strategy = || Backtracking::new(&conditions, &compiled.variables, self.skip).noting_after(self.failures);
+        let mut callback = |asked: &mut Asked, values: &mut Vec<Option<Value>>| {
             assert!((1..=asked.requests).contains(&asked.wanted));
             let requests: Vec<Request> = (0..asked.requests).map(|at| asked.request(at)).collect();
             let value = |request| Some(answer(&self.column, asked.expression, request));
             values.extend(requests.iter().map(value));
             compute(&requests, asked.wanted, values)
         };
-        let ended = search_in_rounds(search, strategy, Found::default(), &mut callback, &mut || Ok(()));
+        let ended = search_in_rounds(search, strategy, &mut callback, &mut || Ok(()));
         (ended.found, ended.error)
     }
 }
