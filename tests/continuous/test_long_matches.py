@@ -83,6 +83,19 @@ def test_their_answer_is_the_batch_s(define: str, skip: str) -> None:
     assert found > 3
 
 
+@pytest.mark.parametrize("define", ["B AS x < 70, C AS x > 90", QUERIES["places of the match"], QUERIES["aggregates"]])
+def test_threads_give_the_same_answers_in_the_same_order(define: str) -> None:
+    rng = np.random.default_rng(0)
+    given = rows(0, 30_000).set_column(0, "k", pa.array(rng.integers(0, 300, 30_000)))
+    found = []
+    for threads in (1, 4):
+        query = rowpattern.continuous(sql(define), SCHEMA, threads=threads)
+        answers = [query.push(batch) for batch in given.to_batches(max_chunksize=10_000)]
+        found.append(plain_rows([*answers, query.finish()]))
+    assert found[0] == found[1]
+    assert len(found[0]) > 100
+
+
 def refuse(*_: object, **__: object) -> None:
     raise rowpattern.QueryError("refused")
 
