@@ -131,11 +131,13 @@ def order(
     partition_by: Sequence[_ArrowColumn],
     order_by: Sequence[tuple[_ArrowColumn, bool, bool]] = ...,
     *,
+    symbols: Optional[RowSymbols] = None,
+    keys: bool = False,
     threads: int = 1,
     timeout_seconds: Optional[float] = None,
     memory_limit_mb: Optional[float] = None,
     cancel: Union[CancelToken, QueryRun, None] = None,
-) -> Optional[tuple[Optional[Column[int]], Column[int]]]: ...
+) -> Optional[tuple[Optional[Column[int]], Column[int], Optional[Column[int]]]]: ...
 def latest_ends(
     keys: _Numbers,
     bounds: _Numbers,
@@ -201,6 +203,8 @@ class RowSymbols:
         table_columns: Sequence[tuple[str, Any]] = ...,
         order: Optional[Any] = None,
         computed: Sequence[tuple[str, Any]] = ...,
+        before: Optional[RowSymbols] = None,
+        numbers: Sequence[int] = ...,
         threads: int = 1,
         timeout_seconds: Optional[float] = None,
         memory_limit_mb: Optional[float] = None,

@@ -10,6 +10,7 @@ import pytest
 
 import rowpattern
 from rowpattern.continuous_query import clause_stream
+from rowpattern.sql.execute.match_conditions import match_conditions
 
 from continuous_cases import by_partition, plain_rows
 
@@ -56,7 +57,8 @@ def test_their_answer_is_the_batch_s(define: str, skip: str) -> None:
         text = sql(define, skip)
         wanted = plain_rows([rowpattern.match_recognize(text, given)])
         is_numbered = "MATCH_NUMBER" in text
-        for order in ["match"] if skip == "PAST LAST ROW" or is_numbered else ["match", "certain"]:
+        orders: list[Any] = ["match"] if skip == "PAST LAST ROW" or is_numbered else ["match", "certain"]
+        for order in orders:
             query: Any = rowpattern.continuous(text, SCHEMA, order=order)
             answers, begin = [], 0
             while begin < given.num_rows:
@@ -88,11 +90,10 @@ def refuse(*_: object, **__: object) -> None:
 @pytest.mark.parametrize("name", ["places of the match", "aggregates", "rows around"])
 def test_a_push_reads_its_own_rows_however_many_are_kept(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[int] = []
-    original = clause_stream.match_conditions
 
     def counted(pattern: Any, conditions: Any, together: Any, ordered: OrderedPartitions, using: Any) -> Any:
         read.append(ordered.count)
-        return original(pattern, conditions, together, ordered, using)
+        return match_conditions(pattern, conditions, together, ordered, using)
 
     monkeypatch.setattr(clause_stream, "match_conditions", counted)
     # No C comes.

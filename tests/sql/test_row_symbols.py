@@ -186,6 +186,26 @@ def test_many_rows_and_threads(threads: int, ordered: bool) -> None:
     assert list(zip(answer["o"], answer["c"])) == wanted
 
 
+@pytest.mark.parametrize("nans", [[], [0], [70_001], [-1], [5, 65_535, 65_536, 131_071]])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_nan_of_pandas_is_null_wherever_it_stands(nans: list[int], threads: int) -> None:
+    """Of many rows, NaN is looked for where conditions are computed: in the first batch, the last, and between."""
+    rows = 140_000
+    x = np.random.default_rng(0).integers(0, 9, rows).astype(float)
+    x[nans] = math.nan
+    frame = pd.DataFrame({"o": np.arange(rows), "x": x, "unread": np.where(np.arange(rows) % 2, math.nan, 1.0)})
+    # DuckDB's order has NULL apart from numbers, and NaN above all of them, which nothing here must depend on.
+    query = """SELECT * FROM t MATCH_RECOGNIZE (
+        ORDER BY o MEASURES FIRST(o) AS o, LAST(x) AS x, sum(A.x) AS total, count(B.x) AS known, LAST(unread) AS u
+        PATTERN (A+ B) DEFINE A AS x <= PREV(x), B AS (x > PREV(x)) IS NOT TRUE AND NEXT(x) <> 3)"""
+    given = match_recognize(query, frame, threads=threads)
+    nulls = pa.Table.from_pandas(frame, preserve_index=False)
+    assert nulls.column("x").null_count == len(nans)
+    wanted = match_recognize(query, nulls).to_pandas()
+    assert len(wanted) > 1000
+    pd.testing.assert_frame_equal(given, wanted, check_dtype=False)
+
+
 @pytest.mark.parametrize("variables", [3, 8, 9, 16, 17, 40])
 def test_many_variables(variables: int) -> None:
     """More than a byte, and more than a plane of 16 bits."""
@@ -324,6 +344,9 @@ def test_the_order_moves_what_the_table_says() -> None:
         ({"table_conditions": [("X", POSITIVE)]}, UnknownVariableError, "X"),
         ({"computed": [("B", pa.array([True]))]}, RowsError, "there are 4 rows, but the condition of B has 1"),
         ({"threads": 0}, ValueError, "threads"),
+        ({"columns": [("DOUBLE", pa.array([1.0, 2.0, math.nan, 0.0]))], "numbers": [0]}, RowsError, "has NaN"),
+        ({"columns": [("BIGINT", NUMBERS)], "numbers": [0]}, ValueError, "column 0 is not of doubles"),
+        ({"columns": [("BIGINT", NUMBERS)], "numbers": [1]}, ValueError, "column 1 is not of doubles"),
     ],
 )
 def test_what_is_refused(options: dict[str, Any], error: type[Exception], message: str) -> None:

@@ -196,6 +196,7 @@ def test_and_and_or_of_many_do_not_nest(condition: str, matches: int) -> None:
     assert match_recognize(query, TABLE).num_rows == matches
 
 
+@pytest.mark.slow
 def test_a_long_list_does_not_nest() -> None:
     query = "SELECT * FROM t MATCH_RECOGNIZE (ORDER BY x MEASURES 1 AS m PATTERN (A B) DEFINE B AS A.x IN ({}))"
     # Once, so many brought the process down: each value stood below the one before it.

@@ -282,6 +282,7 @@ for query in (
 """
 
 
+@pytest.mark.slow
 def test_the_machines_zone_never_matters() -> None:
     printed = set()
     for zone in ("UTC", "Asia/Tokyo", "America/New_York"):

@@ -26,13 +26,14 @@ PLAIN_TYPES = frozenset(
     )
 )
 
+_VIEWS = frozenset((pa.string_view().id, pa.binary_view().id))
 # Of decimals of 128 bits.
 _MOST_DIGITS = 38
 
 
 def is_view(kind: pa.DataType) -> bool:
     """Say whether values are views of text or bytes."""
-    return bool(pa.types.is_string_view(kind) or pa.types.is_binary_view(kind))
+    return kind.id in _VIEWS
 
 
 def readable_type(kind: pa.DataType) -> pa.DataType:

@@ -264,7 +264,10 @@ class _Parts(NamedTuple):
 
     def column(self, table: Table, name: str) -> pa.ChunkedArray:
         """Return a column of the table's; of those that are only compared, perhaps the type alone."""
-        return table.typed(name) if name in self.only_compared else table.column(name)
+        if name in self.only_compared:
+            return table.typed(name)
+        numbers = table.numbers(name)
+        return table.column(name) if numbers is None else numbers
 
     def sources(self, table: Table) -> Sources:
         """Say what the expressions read of a table."""

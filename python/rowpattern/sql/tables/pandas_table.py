@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from rowpattern._core import placed_texts
+from rowpattern.sql.arrow.arrays import from_numpy
 from rowpattern.sql.tables.pandas_values import PandasValues, from_pandas, taken
 from rowpattern.sql.tables.table import Table, check_names
 
@@ -58,6 +59,19 @@ class PandasTable(Table):
             self._placed[name] = None if found is None else pa.chunked_array([pa.array(found)])
             self.hold(0 if found is None else 2 * self.rows)
         return self._placed[name]
+
+    def numbers(self, name: str) -> pa.ChunkedArray | None:
+        """Return doubles as they are, where there are many; see `Table`."""
+        values = self._plain(name)
+        if name in self._columns or values is None or self.rows < _FEW_ROWS or values.dtype != np.float64:
+            return None
+        return pa.chunked_array([from_numpy(values)])
+
+    def has_numbers(self, name: str) -> None:
+        """Take doubles as they are; see `Table`."""
+        numbers = self.numbers(name)
+        if numbers is not None:
+            self._columns[name] = numbers
 
     def shown(self, name: str) -> pa.ChunkedArray:
         """Return a column that is only shown; pandas has no views of text."""

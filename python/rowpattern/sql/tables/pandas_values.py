@@ -76,11 +76,13 @@ def from_pandas(values: Any, name: str, check: Callable[[], None] = no_limit) ->
 
 
 def _numbers(values: np.ndarray[Any, Any]) -> pa.Array | None:
-    """Return numbers with a fraction and times, NaN and NaT as NULL, without a copy; None for other values.
+    """Return numbers and times, NaN and NaT as NULL, without a copy; None for other values.
 
     pyarrow looks for NaN value by value, which takes longer than one pass of numpy over all of them.
     """
     dtype = values.dtype
+    if dtype.kind in "iu" and dtype.isnative:
+        return from_numpy(values)
     if dtype.kind == "f" and dtype.itemsize in _FLOAT_BYTES and dtype.isnative:
         # The minimum is NaN where any number is.
         has_nulls = len(values) > 0 and np.isnan(values.min())

@@ -24,15 +24,29 @@ pub(super) const LEAST_ROWS_A_THREAD: usize = 1 << 17;
 /// A condition of a variable that reads the current row and rows at a fixed distance. A variable may have several, all of which
 /// have to be true.
 pub struct RowCondition {
-    variable: u8,
-    program: Operand<bool>,
+    says: Says,
     /// Whether it reads no other row than its own.
     is_of_one_row: bool,
     /// The columns that it reads.
     columns: Vec<usize>,
 }
 
+/// What a condition says of a row.
+enum Says {
+    /// This has to be true where the row is mapped to the variable.
+    Holds(u8, Operand<bool>),
+    /// Nothing, and there is no symbol of any row where the column has NaN.
+    HasNumbers(usize),
+}
+
 impl RowCondition {
+    /// Asks for [`SymbolsError::NotANumber`] where a column of doubles has NaN. To be told of it here costs less than to look before: the
+    /// values are in the processor's cache. None where the column is another.
+    pub fn without_nan(column: usize, columns: &[Type]) -> Option<Self> {
+        let is_double = columns.get(column) == Some(&Type::Double);
+        is_double.then(|| Self { says: Says::HasNumbers(column), is_of_one_row: true, columns: vec![column] })
+    }
+
     /// Compiles a condition over columns of these types.
     pub fn new(variable: u8, expression: &Expression, columns: &[Type]) -> Result<Self, ExpressionError> {
         if !is_over_rows(expression) {
@@ -49,7 +63,7 @@ impl RowCondition {
         let is_of_one_row = reads_one_row(expression, &mut columns);
         columns.sort_unstable();
         columns.dedup();
-        Ok(Self { variable, program, is_of_one_row, columns })
+        Ok(Self { says: Says::Holds(variable, program), is_of_one_row, columns })
     }
 
     /// The columns that it reads, in order.
@@ -57,10 +71,19 @@ impl RowCondition {
         &self.columns
     }
 
-    /// Whether it is true of the rows of a batch.
-    pub(super) fn holds(&self, batch: &Batch<'_>, holds: &mut [bool]) -> Result<u8, EvaluationError> {
-        self.program.are(batch, &true, holds)?;
-        Ok(self.variable)
+    /// Whether it is true of the rows of a batch, and of which variable; None where it says nothing of any.
+    pub(super) fn holds(&self, batch: &Batch<'_>, holds: &mut [bool]) -> Result<Option<u8>, EvaluationError> {
+        let Says::Holds(variable, program) = &self.says else { return Ok(None) };
+        program.are(batch, &true, holds)?;
+        Ok(Some(*variable))
+    }
+
+    /// Whether a number is missing that it asks for.
+    fn finds_nan(&self, batch: &Batch<'_>) -> bool {
+        let Says::HasNumbers(column) = self.says else { return false };
+        // Without a way out of the loop, several are looked at at once.
+        let Some((values, _)) = batch.slice::<f64>(column, 0) else { return true };
+        values.iter().fold(false, |found, value| found | value.is_nan())
     }
 
     /// Whether it reads no other row than its own.
@@ -106,6 +129,8 @@ pub enum SymbolsError {
     Rows,
     /// A text cannot be read.
     Text,
+    /// There is NaN where [`RowCondition::without_nan`] asks for numbers.
+    NotANumber,
 }
 
 from_causes!(SymbolsError { Stopped(Stopped) });
@@ -226,9 +251,13 @@ impl TableRows {
             }
             let batch = Batch { columns: table.columns, partitions: table.partitions, partition, first, rows };
             for (number, condition) in conditions.iter().enumerate() {
+                if condition.finds_nan(&batch) {
+                    return Err(SymbolsError::NotANumber);
+                }
                 let holds = &mut holds[..rows];
                 let variable = condition.holds(&batch, holds);
                 let variable = variable.map_err(|error| SymbolsError::Evaluation(number, error))?;
+                let Some(variable) = variable else { continue };
                 symbols.keep(variable, own.start, holds.iter().copied());
             }
         }

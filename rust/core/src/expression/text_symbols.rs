@@ -118,7 +118,9 @@ impl TextProgram<'_> {
         let mut holds = vec![false; rows];
         for (number, condition) in self.conditions.iter().enumerate() {
             let variable = condition.holds(&batch, &mut holds);
-            call(variable.map_err(|error| SymbolsError::Evaluation(number, error))?, &holds);
+            if let Some(variable) = variable.map_err(|error| SymbolsError::Evaluation(number, error))? {
+                call(variable, &holds);
+            }
         }
         Ok(())
     }
@@ -141,15 +143,14 @@ struct Seen<'s, 't> {
     hasher: &'s Hasher,
     budget: &'s Budget,
     dictionary: Dictionary<'t>,
-    /// Of the dictionary's texts, by their numbers.
+    /// Of NULL, once there was one, and of the dictionary's texts, by their codes.
     failing: Vec<VariableSet>,
-    /// Of NULL, once there was one.
-    of_null: Option<VariableSet>,
+    has_null: bool,
     /// Short texts that were seen lately and their codes; a hash of the text is its place.
     recent: [(Short, u16); RECENT],
     /// Of a batch.
     keys: Vec<Short>,
-    /// Of a batch: the number of the text, counted from 1; 0 is NULL.
+    /// Of a batch: the number of the text, counted from 1; 0 is NULL. There are fewer than [`UNSEEN`].
     codes: Vec<u16>,
     /// Of the chunk with this number: the codes of its dictionary's entries, [`UNSEEN`] before they are looked up.
     of_entries: (Option<usize>, Vec<u16>),
@@ -168,7 +169,7 @@ impl<'s, 't> Seen<'s, 't> {
             budget,
             dictionary: Dictionary::new(),
             failing: Vec::new(),
-            of_null: None,
+            has_null: false,
             recent: [(LONG, 0); RECENT],
             keys: Vec::new(),
             codes: Vec::new(),
@@ -207,10 +208,7 @@ impl<'s, 't> Seen<'s, 't> {
             }
             self.keys = keys;
         }
-        let of_null = self.of_null.unwrap_or_default();
-        let of_text = |code: u16| self.failing.get(usize::from(code).wrapping_sub(1));
-        let sets = self.codes.iter().map(|&code| of_text(code).unwrap_or(&of_null));
-        symbols.without(first, sets);
+        symbols.without(first, &self.codes, &self.failing);
         Ok(())
     }
 
@@ -231,8 +229,10 @@ impl<'s, 't> Seen<'s, 't> {
         let mut numbers = std::mem::take(&mut self.places);
         numbers.resize(rows.len(), 0);
         places.integers(rows.clone(), &mut numbers).ok_or(SymbolsError::Text)?;
-        for (row, &place) in rows.zip(&numbers) {
-            let code = if is_null(row) {
+        let mut codes = std::mem::take(&mut self.codes);
+        codes.resize(rows.len(), 0);
+        for ((row, &place), code) in rows.zip(&numbers).zip(&mut codes) {
+            *code = if is_null(row) {
                 self.null()?
             } else {
                 let place = usize::try_from(place).map_err(|_| SymbolsError::Text)?;
@@ -242,9 +242,8 @@ impl<'s, 't> Seen<'s, 't> {
                 }
                 *known
             };
-            self.codes.push(code);
         }
-        self.places = numbers;
+        (self.places, self.codes) = (numbers, codes);
         self.of_entries = (Some(chunk), of_entries);
         Ok(())
     }
@@ -260,10 +259,22 @@ impl<'s, 't> Seen<'s, 't> {
     }
 
     fn null(&mut self) -> Result<u16, SymbolsError> {
-        if self.of_null.is_none() {
-            self.of_null = Some(self.program.failing(None)?);
+        if !self.has_null {
+            let failing = self.program.failing(None)?;
+            self.begin_codes()?;
+            self.failing.iter_mut().take(1).for_each(|of_null| *of_null = failing);
+            self.has_null = true;
         }
         Ok(0)
+    }
+
+    /// Makes a place for NULL.
+    fn begin_codes(&mut self) -> Result<(), SymbolsError> {
+        if self.failing.is_empty() {
+            self.budget.reserve(&mut self.failing, 1)?;
+            self.failing.push(VariableSet::default());
+        }
+        Ok(())
     }
 
     #[inline]
@@ -285,12 +296,13 @@ impl<'s, 't> Seen<'s, 't> {
     }
 
     fn looked_up(&mut self, text: &'t [u8]) -> Result<u16, SymbolsError> {
-        let number = self.dictionary.number(self.hasher, text, self.budget)? as usize;
-        if number == self.failing.len() {
+        self.begin_codes()?;
+        let code = self.dictionary.number(self.hasher, text, self.budget)? as usize + 1;
+        if code == self.failing.len() {
             self.budget.reserve(&mut self.failing, 1)?;
             self.failing.push(self.program.failing(Some(utf8(text)?))?);
         }
-        Ok(number as u16 + 1)
+        Ok(code as u16)
     }
 
     /// Takes back what was charged.

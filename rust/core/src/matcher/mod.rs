@@ -60,6 +60,7 @@ mod strategy;
 mod tables;
 mod transducer;
 mod transitions;
+mod window;
 
 pub use backward::BackwardPass;
 pub use chosen::ChosenPass;

@@ -7,7 +7,7 @@ use super::symbols::{Codes, NARROW, Symbols};
 use crate::budget::{Budget, ROWS_A_LOOK, Stopped};
 
 /// Letters that are compared at once: some vectors of the processor.
-const AT_ONCE: usize = 64;
+const AT_ONCE: usize = 32;
 
 impl Symbols {
     /// Rows with a letter each, which is a byte: `table` gives the variable of each byte (`None`, or none there: of no variable).
@@ -25,27 +25,32 @@ impl Symbols {
         let mut codes: Vec<u8> = budget.any(letters.len())?;
         for (codes, letters) in codes.chunks_mut(ROWS_A_LOOK).zip(letters.chunks(ROWS_A_LOOK)) {
             budget.check()?;
-            let ((codes, last_codes), (letters, last)) = (codes.as_chunks_mut(), letters.as_chunks());
-            for (codes, letters) in codes.iter_mut().zip(letters) {
-                *codes = codes_of(letters, &known);
+            // How many there are stands outside of the loop, so that what they are compared with stays in registers.
+            match known.len() {
+                0..=2 => write_codes::<2>(codes, letters, &known),
+                3..=4 => write_codes::<4>(codes, letters, &known),
+                _ => write_codes::<NARROW>(codes, letters, &known),
             }
-            let mut rest = [0; AT_ONCE];
-            rest[..last.len()].copy_from_slice(last);
-            last_codes.copy_from_slice(&codes_of(&rest, &known)[..last.len()]);
         }
         Ok(Self { codes: Codes::Bytes(codes), masks: Vec::new() })
     }
 }
 
-#[inline]
-fn codes_of(letters: &[u8; AT_ONCE], known: &[(u8, u8)]) -> [u8; AT_ONCE] {
-    let mut codes = [0; AT_ONCE];
-    for &(known, code) in known {
+/// Writes the code of each letter, of which at most `MOST` have another one than 0.
+fn write_codes<const MOST: usize>(codes: &mut [u8], letters: &[u8], known: &[(u8, u8)]) {
+    // Where there are fewer, no letter gets the code 0 in addition.
+    let known: [(u8, u8); MOST] = std::array::from_fn(|at| known.get(at).copied().unwrap_or_default());
+    let code = |letter: u8| known.iter().fold(0, |codes, &(own, code)| codes | if letter == own { code } else { 0 });
+    let (codes, last_codes) = codes.as_chunks_mut::<AT_ONCE>();
+    let (letters, last_letters) = letters.as_chunks::<AT_ONCE>();
+    for (codes, letters) in codes.iter_mut().zip(letters) {
         for (own, &letter) in codes.iter_mut().zip(letters) {
-            *own |= if letter == known { code } else { 0 };
+            *own = code(letter);
         }
     }
-    codes
+    for (own, &letter) in last_codes.iter_mut().zip(last_letters) {
+        *own = code(letter);
+    }
 }
 
 #[cfg(test)]
@@ -56,12 +61,12 @@ mod tests {
     fn as_labels() {
         let budget = Budget::unlimited();
         let letters: Vec<u8> = (0..1000_usize).map(|row| b"ABCDZ\0\xff"[row * row % 7]).collect();
-        for variables in [1, 3, 8, 9] {
+        for variables in [1, 2, 3, 4, 5, 8, 9] {
             let mut table = vec![None; 128];
             for (variable, letter) in b"ABCDEFGHI"[..variables].iter().enumerate() {
                 table[usize::from(*letter)] = Some(variable as u8);
             }
-            for rows in [0, 1, 63, 64, 65, 1000] {
+            for rows in [0, 1, 31, 32, 33, 1000] {
                 let letters = &letters[..rows];
                 let found = Symbols::from_letters(variables, &table, letters, &budget).unwrap_or_else(|_| panic!());
                 let place = |&letter: &u8| usize::from(letter);
