@@ -83,9 +83,7 @@ impl RowSymbols {
     #[new]
     #[pyo3(signature = (
         pattern, rows, conditions = Vec::new(), columns = Vec::new(), *, partitions = None, table_conditions = Vec::new(),
-        table_columns = Vec::new(), order = None, computed = Vec::new(), before = None, threads = 1, timeout_seconds = None,
-        memory_limit_mb = None, cancel = None
-        table_columns = Vec::new(), order = None, computed = Vec::new(), numbers = Vec::new(), threads = 1,
+        table_columns = Vec::new(), order = None, computed = Vec::new(), before = None, numbers = Vec::new(), threads = 1,
         timeout_seconds = None, memory_limit_mb = None, cancel = None
     ))]
     #[expect(clippy::too_many_arguments, reason = "Python's keyword arguments")]
