@@ -36,6 +36,7 @@ class RandomPipes:
         shown: the columns in order, each with the column of `plain`.
         tables: what tables are called, and their columns.
         changed: those of them of which columns are shown as others.
+        extended: those that may have more columns than are known here.
     """
 
     source: random.Random
@@ -44,6 +45,7 @@ class RandomPipes:
     shown: list[tuple[str, str]] = field(default_factory=list)
     tables: dict[str, dict[str, str]] = field(default_factory=dict)
     changed: set[str] = field(default_factory=set)
+    extended: set[str] = field(default_factory=set)
     _made: int = 0
 
     def make(self, length: int) -> None:
@@ -126,7 +128,7 @@ class RandomPipes:
         return form, alias, plain, columns
 
     def _forget(self) -> None:
-        self.tables, self.changed = {}, set()
+        self.tables, self.changed, self.extended = {}, set(), set()
 
     # Operators.
 
@@ -155,8 +157,8 @@ class RandomPipes:
             if kind < 0.3:
                 items.append("*")
                 shown += self.shown
-            elif kind < 0.45 and self.tables:
-                name = self.source.choice(list(self.tables))
+            elif kind < 0.45 and set(self.tables) - self.extended:
+                name = self.source.choice(sorted(set(self.tables) - self.extended))
                 items.append(f"{name}.*")
                 shown += self.tables[name].items()
             else:
@@ -174,6 +176,7 @@ class RandomPipes:
         name = f"e{self._made}"
         self.piped += f" |> EXTEND {piped} AS {name}"
         self.shown = [*self.shown, (name, self._add([plain])[0])]
+        self.extended |= set(self.tables)
 
     def _set(self) -> None:
         if not (names := self._plain_names()):
@@ -207,6 +210,8 @@ class RandomPipes:
         alias = self._alias()
         self.piped += f" |> AS {alias}"
         self.tables = {alias: {name: column for name, column in self.shown if name in self._plain_names()}}
+        # Of columns of one name all but the first have other names.
+        self.extended = {alias} if len(self.tables[alias]) < len(self.shown) else set()
 
     def _join(self, *, is_pipe: bool = True) -> None:
         form, alias, plain, columns = self._base_table()
@@ -296,7 +301,8 @@ class RandomPipes:
         self.piped += f" AS {alias}"
         self.plain = f"SELECT * FROM ({self.plain}) WHERE {columns[name]} > 1"
         self.shown = [("m", columns[name])]
-        self.tables, self.changed = {alias: {"m": columns[name]}}, set()
+        self._forget()
+        self.tables = {alias: {"m": columns[name]}}
 
     def _sample(self) -> None:
         self.piped += " |> TABLESAMPLE 100 PERCENT"
