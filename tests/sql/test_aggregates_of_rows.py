@@ -33,8 +33,8 @@ MACROS = [
 
 def asked(measure: str, table: pa.Table, shown: str) -> list[Any]:
     clause = f"MATCH_RECOGNIZE (ORDER BY i MEASURES {measure} AS v {shown} PER MATCH PATTERN (A+))"
-    found = match_recognize(f"SELECT v FROM t {clause}", table, threads=2)
-    return found["v"].to_pylist()
+    found: list[Any] = match_recognize(f"SELECT v FROM t {clause}", table, threads=2)["v"].to_pylist()
+    return found
 
 
 def by_duckdb(aggregate: str, table: pa.Table) -> Any:
